@@ -1,0 +1,98 @@
+//! Takes a core module, gives a component (Component Model, binary format) in a file. Never writes
+//! one that imports an interface outside the package `deed:adapter`.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use wit_component::{ComponentEncoder, DecodedWasm};
+use wit_parser::{Resolve, WorldId, WorldItem, WorldKey};
+
+use crate::progress;
+
+/// Encodes `module` and writes it to `out`, unless `out` holds these bytes already.
+pub(crate) fn write(name: &str, module: &Path, out: &Path) -> Result<(), ComponentError> {
+    let core = fs::read(module).map_err(|error| file(module, error))?;
+    let component =
+        encode(&core).map_err(|why| ComponentError::Encode { name: name.into(), why })?;
+    let foreign = foreign_imports(&component)
+        .map_err(|why| ComponentError::Encode { name: name.into(), why })?;
+    if !foreign.is_empty() {
+        let imports = foreign.join("`, `");
+        return Err(ComponentError::Foreign { name: name.into(), imports });
+    }
+    if fs::read(out).is_ok_and(|old| old == component) {
+        progress(&format!("{} is up to date", out.display()));
+        return Ok(());
+    }
+    store(out, &component).map_err(|error| file(out, error))?;
+    progress(&format!("{} has {} KiB", out.display(), component.len().div_ceil(1024)));
+    Ok(())
+}
+
+/// Why a module does not become a component.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ComponentError {
+    #[error(
+        "`{path}`: {error}; the package needs `crate-type = [\"cdylib\"]` and must be writable"
+    )]
+    File { path: PathBuf, error: io::Error },
+    #[error("`{name}` is no component: {why}; does it call `export_adapter!`?")]
+    Encode { name: String, why: String },
+    #[error("`{name}` imports `{imports}`; an adapter imports `deed:adapter` only")]
+    Foreign { name: String, imports: String },
+}
+
+fn encode(core: &[u8]) -> Result<Vec<u8>, String> {
+    let mut encoder = ComponentEncoder::default();
+    encoder.validate(true);
+    encoder.module(core).map_err(|error| format!("{error:#}"))?;
+    encoder.encode().map_err(|error| format!("{error:#}"))
+}
+
+/// Names of the imports that are no interface of `deed:adapter`.
+fn foreign_imports(component: &[u8]) -> Result<Vec<String>, String> {
+    match wit_component::decode(component).map_err(|error| format!("{error:#}"))? {
+        DecodedWasm::Component(resolve, world) => Ok(foreign(&resolve, world)),
+        DecodedWasm::WitPackage(..) => Err("it is a WIT package".to_owned()),
+    }
+}
+
+fn foreign(resolve: &Resolve, world: WorldId) -> Vec<String> {
+    let Some(world) = resolve.worlds.get(world) else { return Vec::new() };
+    let imports = world.imports.iter();
+    let foreign = imports.filter(|(key, item)| !is_type(item) && !is_ours(resolve, key));
+    foreign.map(|(key, _)| resolve.name_world_key(key)).collect()
+}
+
+/// A world that uses a type of an interface names it among its imports; nothing is called by it.
+fn is_type(item: &WorldItem) -> bool {
+    matches!(item, WorldItem::Type { .. })
+}
+
+fn is_ours(resolve: &Resolve, key: &WorldKey) -> bool {
+    let WorldKey::Interface(id) = key else { return false };
+    let interface = resolve.interfaces.get(*id);
+    let package = interface.and_then(|interface| interface.package);
+    package
+        .and_then(|id| resolve.packages.get(id))
+        .is_some_and(|package| package.name.namespace == "deed" && package.name.name == "adapter")
+}
+
+/// Written beside and renamed, so that a host never loads half a file.
+fn store(out: &Path, component: &[u8]) -> io::Result<()> {
+    if let Some(directory) = out.parent() {
+        fs::create_dir_all(directory)?;
+    }
+    let unfinished = out.with_extension("wasm.tmp");
+    fs::write(&unfinished, component)?;
+    fs::rename(&unfinished, out)
+}
+
+fn file(path: &Path, error: io::Error) -> ComponentError {
+    ComponentError::File { path: path.to_owned(), error }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+//! Takes names of workspace packages, gives one component per package. Never lets a component out
+//! that imports anything but `deed:adapter`.
+//!
+//! ```text
+//! deed-adapter-build OUT_DIR PACKAGE...        components into OUT_DIR
+//! deed-adapter-build --check-wasm PACKAGE...   `cargo check` for wasm32-unknown-unknown
+//! deed-adapter-build --std-from-source ...     either, without looking for a ready target
+//! ```
+
+use std::{io::Write as _, path::Path, process::ExitCode};
+
+mod component;
+mod toolchain;
+mod workspace;
+
+use toolchain::Toolchain;
+use workspace::Workspace;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            progress(&format!("error: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<(), BuildError> {
+    let (from_source, rest) = match arguments.split_first() {
+        Some((flag, rest)) if flag == "--std-from-source" => (true, rest),
+        _ => (false, arguments),
+    };
+    let Some((first, packages)) = rest.split_first() else { return Err(BuildError::Usage) };
+    if packages.is_empty() {
+        return Err(BuildError::Usage);
+    }
+    let workspace = Workspace::locate()?;
+    let toolchain = Toolchain::find(from_source)?;
+    if first == "--check-wasm" {
+        return Ok(toolchain.check(&workspace, packages)?);
+    }
+    build(&workspace, &toolchain, Path::new(first), packages)
+}
+
+fn build(
+    workspace: &Workspace,
+    toolchain: &Toolchain,
+    out: &Path,
+    packages: &[String],
+) -> Result<(), BuildError> {
+    toolchain.build(workspace, packages)?;
+    for package in packages {
+        let module = workspace.module(package);
+        component::write(package, &module, &out.join(format!("{package}.wasm")))?;
+    }
+    Ok(())
+}
+
+/// Why there is no component.
+#[derive(Debug, thiserror::Error)]
+enum BuildError {
+    #[error(
+        "write `deed-adapter-build OUT_DIR PACKAGE...` or `deed-adapter-build --check-wasm PACKAGE...`"
+    )]
+    Usage,
+    #[error(transparent)]
+    Workspace(#[from] workspace::WorkspaceError),
+    #[error(transparent)]
+    Toolchain(#[from] toolchain::ToolchainError),
+    #[error(transparent)]
+    Component(#[from] component::ComponentError),
+}
+
+/// One line on standard error; a closed one is no reason to stop building.
+fn progress(line: &str) {
+    writeln!(std::io::stderr(), "{line}").ok();
+}

@@ -1,0 +1,97 @@
+//! Takes packages, gives their core modules by one of two ways: a ready `wasm32-unknown-unknown`
+//! target, or Debian's sources of the standard library. Never touches the host's target directory.
+
+use std::{ffi::OsString, path::PathBuf, process::Command};
+
+mod find;
+
+use crate::{progress, workspace::Workspace};
+
+pub(crate) use find::ToolchainError;
+
+const TARGET: &str = "wasm32-unknown-unknown";
+
+/// A way to compile for [`TARGET`].
+#[derive(Debug)]
+pub(crate) enum Toolchain {
+    /// The active toolchain has the target's standard library.
+    Ready,
+    /// Debian's `rustc-web` compiles the standard library along; `rust-lld` is the rustup one's.
+    FromSource { linker: PathBuf },
+}
+
+impl Toolchain {
+    /// The first way that works here; installs what is missing where that is allowed.
+    pub(crate) fn find(from_source: bool) -> Result<Self, ToolchainError> {
+        find::find(from_source)
+    }
+
+    /// `cargo build` of the packages, in the release profile that all adapters share.
+    pub(crate) fn build(
+        &self,
+        workspace: &Workspace,
+        packages: &[String],
+    ) -> Result<(), ToolchainError> {
+        progress(&format!("building {} for {TARGET}", packages.join(", ")));
+        let mut cargo = self.cargo("build", workspace, packages);
+        cargo.args(["--release", "--lib"]).envs(PROFILE);
+        run(cargo)
+    }
+
+    /// `cargo check` of the packages.
+    pub(crate) fn check(
+        &self,
+        workspace: &Workspace,
+        packages: &[String],
+    ) -> Result<(), ToolchainError> {
+        progress(&format!("checking {} for {TARGET}", packages.join(", ")));
+        run(self.cargo("check", workspace, packages))
+    }
+
+    fn cargo(&self, command: &str, workspace: &Workspace, packages: &[String]) -> Command {
+        let mut cargo = match self {
+            Self::Ready => Command::new("cargo"),
+            Self::FromSource { .. } => Command::new(find::DEBIAN_CARGO),
+        };
+        cargo.arg(command).args(["--quiet", "--target", TARGET]);
+        if let Self::FromSource { linker } = self {
+            cargo.arg("-Zbuild-std=std,panic_abort");
+            cargo.env("RUSTC_BOOTSTRAP", "1").env("RUSTC", find::DEBIAN_RUSTC);
+            cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
+        }
+        cargo.args(packages.iter().flat_map(|package| ["--package", package]));
+        cargo.current_dir(workspace.root());
+        cargo.env("CARGO_TARGET_DIR", workspace.wasm_target_dir());
+        cargo.env("CARGO_ENCODED_RUSTFLAGS", remap(workspace));
+        cargo
+    }
+}
+
+/// Small, and the same bytes every time. A panic traps, which the host sees as such.
+const PROFILE: [(&str, &str); 6] = [
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s"),
+    ("CARGO_PROFILE_RELEASE_LTO", "true"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "1"),
+    ("CARGO_PROFILE_RELEASE_PANIC", "abort"),
+    ("CARGO_PROFILE_RELEASE_DEBUG", "false"),
+    ("CARGO_PROFILE_RELEASE_STRIP", "symbols"),
+];
+
+/// Panic messages carry file names; without this the bytes would depend on where the checkout and
+/// cargo's home lie. Cargo separates encoded flags by 0x1f.
+fn remap(workspace: &Workspace) -> OsString {
+    let mut flags = OsString::from("--remap-path-prefix=");
+    flags.push(workspace.root());
+    flags.push("=/deed");
+    if let Some(home) = find::cargo_home() {
+        flags.push("\u{1f}--remap-path-prefix=");
+        flags.push(home);
+        flags.push("=/cargo");
+    }
+    flags
+}
+
+fn run(mut command: Command) -> Result<(), ToolchainError> {
+    let status = command.status().map_err(ToolchainError::Start)?;
+    if status.success() { Ok(()) } else { Err(ToolchainError::Cargo(status)) }
+}

@@ -1,0 +1,25 @@
+//! Takes an action of the `idp` contracts, gives it to a SCIM 2.0 user directory (RFC 7644). It
+//! never decides anything: what to send is in `map`, what came of it the host reads itself.
+
+use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, state};
+
+mod map;
+
+const UPSTREAM: &str = "idp";
+
+struct Scim;
+
+impl Adapter for Scim {
+    fn observe(action: &Action) -> Result<(), Failure> {
+        let path = map::user_path(action)?;
+        let response = http::get(UPSTREAM, &path)?.accepted()?;
+        state::read("user", response.exchange, "").map(drop)
+    }
+
+    fn perform(action: &Action) -> Result<(), Failure> {
+        let (path, body) = map::change(action)?;
+        http::send(UPSTREAM, "PATCH", &path, Some(body))?.accepted().map(drop)
+    }
+}
+
+export_adapter!(Scim);

@@ -1,0 +1,102 @@
+//! Takes an action from the host, gives it to an [`Adapter`], and carries the adapter's requests
+//! and state back. It never holds a credential, a host name or a clock: the component that comes
+//! out imports `deed:adapter` and nothing else.
+//!
+//! ```no_run
+//! use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, path, state};
+//!
+//! struct Directory;
+//!
+//! impl Adapter for Directory {
+//!     fn observe(action: &Action) -> Result<(), Failure> {
+//!         let user = path::segment(action.text("user_id")?);
+//!         let response = http::get("idp", &format!("/Users/{user}"))?.accepted()?;
+//!         state::read("user", response.exchange, "").map(drop)
+//!     }
+//!
+//!     fn perform(action: &Action) -> Result<(), Failure> {
+//!         let user = path::segment(action.text("user_id")?);
+//!         http::send("idp", "DELETE", &format!("/Users/{user}"), None)?.accepted().map(drop)
+//!     }
+//! }
+//!
+//! export_adapter!(Directory);
+//! # fn main() {}
+//! ```
+
+use std::marker::PhantomData;
+
+use serde_json::Value;
+
+pub mod bindings;
+pub mod http;
+pub mod log;
+pub mod path;
+pub mod state;
+
+pub use bindings::deed::adapter::types::Failure;
+
+/// What an integration author writes: one type that serves one or more contracts.
+pub trait Adapter {
+    /// Reads the declared state. Runs before and after `perform`, each time in a fresh instance
+    /// that is not told which; writes are refused by the host.
+    fn observe(action: &Action) -> Result<(), Failure>;
+
+    /// Carries the action out, once per attempt. What it returns is a claim that the host records;
+    /// the host judges by what it observes.
+    fn perform(action: &Action) -> Result<(), Failure>;
+}
+
+/// One action: `params` is a JSON object of the contract's shape, `attempt` counts from 1 in
+/// `perform` and is 0 in `observe`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Action {
+    pub contract: String,
+    pub params: Value,
+    pub attempt: u32,
+}
+
+impl Action {
+    /// The string parameter `name`, or [`Failure::Invalid`].
+    pub fn text(&self, name: &str) -> Result<&str, Failure> {
+        let value = self.params.get(name).and_then(Value::as_str);
+        value.ok_or_else(|| Failure::Invalid(format!("parameter `{name}` is missing or no string")))
+    }
+
+    /// [`Failure::Invalid`], for a contract that the adapter does not serve.
+    pub fn not_served(&self) -> Failure {
+        Failure::Invalid(format!("contract `{}` is not served by this adapter", self.contract))
+    }
+}
+
+/// Makes the component's exports out of a type that implements [`Adapter`]. Once per crate.
+#[macro_export]
+macro_rules! export_adapter {
+    ($adapter:ty) => {
+        type DeedExportedAdapter = $crate::Exported<$adapter>;
+        $crate::bindings::export!(DeedExportedAdapter with_types_in $crate::bindings);
+    };
+}
+
+/// The glue between [`Adapter`] and the generated bindings; [`export_adapter!`] names it.
+#[derive(Debug)]
+pub struct Exported<A>(PhantomData<A>);
+
+impl<A: Adapter> bindings::Guest for Exported<A> {
+    fn observe(action: bindings::Action) -> Result<(), Failure> {
+        A::observe(&parse(action)?)
+    }
+
+    fn perform(action: bindings::Action) -> Result<(), Failure> {
+        A::perform(&parse(action)?)
+    }
+}
+
+fn parse(action: bindings::Action) -> Result<Action, Failure> {
+    let params = serde_json::from_str(&action.params)
+        .map_err(|error| Failure::Invalid(format!("parameters are not JSON: {error}")))?;
+    Ok(Action { contract: action.contract, params, attempt: action.attempt })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,15 @@
+//! Takes lines for the operator. They are bounded and redacted by the host, and are never evidence.
+
+use crate::bindings::deed::adapter::log as host;
+
+pub use host::Level;
+
+/// Writes one line; the host drops what is beyond the run's budget.
+pub fn write(level: Level, message: &str) {
+    host::write(level, message);
+}
+
+/// [`write()`] at [`Level::Info`].
+pub fn info(message: &str) {
+    write(Level::Info, message);
+}
