@@ -1,0 +1,105 @@
+//! Checks of proofs (RFC 9162 §2.1.3.2 and §2.1.4.2): takes sizes, hashes and a path, gives yes or
+//! no. It never allocates and never recurses, so a hostile proof costs only its own length.
+
+use super::{Hash, empty_root, node_hash};
+
+/// Whether `proof` shows that `leaf` stands at `index` in the tree of `size` leaves with `root`.
+///
+/// An empty proof is good only for the single leaf of a tree of one.
+pub fn verify_inclusion(index: u64, size: u64, leaf: &Hash, proof: &[Hash], root: &Hash) -> bool {
+    if index >= size {
+        return false;
+    }
+    let mut walk = Walk { node: index, last: size - 1 };
+    let mut hash = *leaf;
+    for sibling in proof {
+        match walk.step() {
+            Some(Side::Left) => hash = node_hash(sibling, &hash),
+            Some(Side::Right) => hash = node_hash(&hash, sibling),
+            None => return false,
+        }
+    }
+    walk.last == 0 && hash == *root
+}
+
+/// Whether `proof` shows that the tree of `new_size` leaves only appends to that of `old_size`.
+///
+/// Equal sizes need equal roots and no proof; the empty tree is a prefix of every tree, and its
+/// root is the hash of nothing.
+pub fn verify_consistency(
+    old_size: u64,
+    new_size: u64,
+    old_root: &Hash,
+    new_root: &Hash,
+    proof: &[Hash],
+) -> bool {
+    if old_size > new_size {
+        return false;
+    }
+    if old_size == new_size {
+        return proof.is_empty() && old_root == new_root;
+    }
+    if old_size == 0 {
+        return proof.is_empty() && *old_root == empty_root();
+    }
+    extends(old_size, new_size, old_root, new_root, proof)
+}
+
+/// RFC 9162 §2.1.4.2 for `0 < old_size < new_size`.
+fn extends(old_size: u64, new_size: u64, old: &Hash, new: &Hash, proof: &[Hash]) -> bool {
+    let (first, rest) = match proof.split_first() {
+        None => return false,
+        // The old root is then a node of the new tree and is left out of the path.
+        Some(_) if old_size.is_power_of_two() => (old, proof),
+        Some((first, rest)) => (first, rest),
+    };
+    let complete = (old_size - 1).trailing_ones();
+    let mut walk = Walk { node: (old_size - 1) >> complete, last: (new_size - 1) >> complete };
+    let (mut old_hash, mut new_hash) = (*first, *first);
+    for sibling in rest {
+        match walk.step() {
+            Some(Side::Left) => {
+                old_hash = node_hash(sibling, &old_hash);
+                new_hash = node_hash(sibling, &new_hash);
+            }
+            Some(Side::Right) => new_hash = node_hash(&new_hash, sibling),
+            None => return false,
+        }
+    }
+    walk.last == 0 && old_hash == *old && new_hash == *new
+}
+
+/// Where the walk from a leaf to the root stands: its node and the last node of that level.
+struct Walk {
+    node: u64,
+    last: u64,
+}
+
+/// On which side of the walk's node the next sibling stands.
+enum Side {
+    Left,
+    Right,
+}
+
+impl Walk {
+    /// Goes up past one sibling; `None` when the root is reached already.
+    fn step(&mut self) -> Option<Side> {
+        if self.last == 0 {
+            return None;
+        }
+        let left = self.node & 1 == 1 || self.node == self.last;
+        if left {
+            // A last node without a sibling on its level moves up unhashed.
+            while self.node & 1 == 0 && self.node != 0 {
+                self.up();
+            }
+        }
+        self.up();
+        Some(if left { Side::Left } else { Side::Right })
+    }
+
+    fn up(&mut self) {
+        self.node >>= 1;
+        self.last >>= 1;
+    }
+}
