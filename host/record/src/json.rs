@@ -1,0 +1,31 @@
+//! Takes untrusted JSON bytes or our own values, gives strict values, RFC 8785 bytes and leaf-level differences.
+//!
+//! Never keeps a float, a duplicate key or the order in which a map happens to iterate.
+
+mod canonical;
+mod diff;
+mod parse;
+mod shape;
+
+pub use canonical::{NotCanonical, canonical, to_canonical};
+pub use diff::{Change, diff};
+pub use parse::{ParseError, parse};
+pub use shape::{ShapeError, from_value};
+
+use serde_json::Value;
+
+/// The largest integer that every JSON reader keeps exactly: 2^53 − 1 (RFC 7493 section 2.2).
+pub const MAX_INTEGER: i64 = 9_007_199_254_740_991;
+
+/// The value at an RFC 6901 pointer (`""` is the whole document), or nothing when there is none.
+pub fn pointer<'a>(value: &'a Value, at: &str) -> Option<&'a Value> {
+    value.pointer(at)
+}
+
+/// `base` extended by one RFC 6901 reference token, `~` and `/` escaped.
+pub fn child(base: &str, token: &str) -> String {
+    format!("{base}/{}", token.replace('~', "~0").replace('/', "~1"))
+}
+
+#[cfg(test)]
+mod tests;

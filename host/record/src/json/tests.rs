@@ -1,0 +1,170 @@
+use serde_json::json;
+
+use super::*;
+
+fn reason(text: &str) -> String {
+    parse(text.as_bytes()).unwrap_err().to_string()
+}
+
+#[test]
+fn reads_ordinary_json() {
+    let value = parse(br#" {"a":[1,-2,true,null],"b":{"c":"\u00e9\ud83d\ude00\n"}} "#).unwrap();
+    assert_eq!(value, json!({"a": [1, -2, true, null], "b": {"c": "é😀\n"}}));
+}
+
+#[test]
+fn numbers_that_are_no_safe_integers_become_their_digits() {
+    let value = parse(b"[9007199254740991,9007199254740992,-9007199254740992,1.0,1e2,-0,123456789012345678901234567890]").unwrap();
+    assert_eq!(
+        value,
+        json!([
+            9_007_199_254_740_991_i64,
+            "9007199254740992",
+            "-9007199254740992",
+            "1.0",
+            "1e2",
+            0,
+            "123456789012345678901234567890"
+        ])
+    );
+}
+
+#[test]
+fn refuses_what_readers_disagree_on() {
+    for text in [
+        "",
+        " ",
+        "{\"a\":1,\"a\":1}",
+        "{\"a\":1,\"\\u0061\":1}",
+        "[1] x",
+        "[1,]",
+        "{\"a\":1,}",
+        "01",
+        "-",
+        "1.",
+        "1e",
+        ".5",
+        "+1",
+        "NaN",
+        "tru",
+        "'a'",
+        "\"\\ud800\"",
+        "\"\\udc00\"",
+        "\"\\ud800\\ud800\"",
+        "\"\\u12g4\"",
+        "\"\\x\"",
+        "\"\n\"",
+        "\"",
+        "\"\\",
+        "\"\\u",
+        "[",
+        "{",
+        "{\"a\"",
+        "{a:1}",
+        "\u{feff}1",
+        "\"\\u+123\"",
+        "\"\\ud83d\\u😀\"",
+        "// c\n1",
+    ] {
+        assert!(parse(text.as_bytes()).is_err(), "{text:?}");
+    }
+    assert!(parse(b"\"\xff\"").is_err());
+    assert!(parse(b"\"\xed\xa0\x80\"").is_err());
+}
+
+#[test]
+fn errors_say_where() {
+    assert_eq!(
+        reason("{\n  \"é\": 1,\n  \"é\": 2\n}"),
+        "line 3, column 3: key `é` occurs twice; write each key once"
+    );
+    assert_eq!(reason("[1 2]"), "line 1, column 4: found `2`, wanted `,` or `]`");
+    assert_eq!(parse(b"[\"ab\xff\"]").unwrap_err().column, 5);
+}
+
+#[test]
+fn depth_is_bounded() {
+    let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    assert!(parse(nested(64).as_bytes()).is_ok());
+    assert!(reason(&nested(65)).contains("64 levels"));
+    assert!(parse("[".repeat(1_000_000).as_bytes()).is_err());
+}
+
+#[test]
+fn canonical_matches_rfc_8785_section_3_2_3() {
+    let value = json!({"\u{20ac}": "Euro Sign", "\r": "Carriage Return", "\u{fb33}": "Hebrew Letter Dalet With Dagesh", "1": "One",
+        "\u{1f600}": "Emoji: Grinning Face", "\u{80}": "Control", "\u{f6}": "Latin Small Letter O With Diaeresis"});
+    let text = String::from_utf8(canonical(&value).unwrap()).unwrap();
+    let order: Vec<usize> = ["Carriage", "One", "Control", "Latin", "Euro", "Emoji", "Hebrew"]
+        .iter()
+        .map(|name| text.find(name).unwrap())
+        .collect();
+    assert!(order.is_sorted(), "{text}");
+    assert!(text.starts_with("{\"\\r\":"));
+}
+
+#[test]
+fn canonical_escapes_and_numbers() {
+    let value =
+        json!({"b": "\u{20ac}$\u{f}\nA'B\"\\\\\"/\u{7f}", "a": [1, -5, true, null, {}, []]});
+    assert_eq!(
+        String::from_utf8(canonical(&value).unwrap()).unwrap(),
+        "{\"a\":[1,-5,true,null,{},[]],\"b\":\"\u{20ac}$\\u000f\\nA'B\\\"\\\\\\\\\\\"/\u{7f}\"}"
+    );
+}
+
+#[test]
+fn canonical_refuses_floats_and_large_integers() {
+    assert_eq!(canonical(&json!({"a": [1.5]})).unwrap_err().pointer, "/a/0");
+    for value in [json!(1.0), json!(9_007_199_254_740_992_i64), json!(u64::MAX), json!(i64::MIN)] {
+        assert!(canonical(&value).is_err(), "{value}");
+    }
+    assert!(to_canonical(&f64::NAN).is_ok(), "serde_json writes NaN as null");
+}
+
+#[test]
+fn canonical_text_reads_back() {
+    let value = json!({"z": {"y": ["\u{1}", "ü"]}, "a": 3});
+    assert_eq!(parse(&canonical(&value).unwrap()).unwrap(), value);
+}
+
+#[test]
+fn diff_descends_objects_and_keeps_arrays_whole() {
+    let old = json!({"user": {"active": false, "roles": ["a"], "meta": {"v": 1}, "a/b": 1}});
+    let new = json!({"user": {"active": true, "roles": ["a", "b"], "name": {"given": "x"}, "a/b": 2, "e": {}}});
+    let changes = diff(&old, &new);
+    let pointers: Vec<&str> = changes.iter().map(|change| change.pointer.as_str()).collect();
+    assert_eq!(
+        pointers,
+        [
+            "/user/active",
+            "/user/a~1b",
+            "/user/e",
+            "/user/meta/v",
+            "/user/name/given",
+            "/user/roles"
+        ]
+    );
+    assert!(changes.iter().any(|change| change.pointer == "/user/meta/v" && change.new.is_none()));
+    assert!(diff(&old, &old).is_empty());
+}
+
+#[test]
+fn a_change_to_null_survives_the_record() {
+    let change = Change { pointer: "/a".into(), old: None, new: Some(Value::Null) };
+    let text = serde_json::to_value(&change).unwrap();
+    assert_eq!(from_value::<Change>(text).unwrap(), change);
+}
+
+#[test]
+fn shape_errors_point_at_the_place() {
+    let error = from_value::<Vec<Change>>(json!([{"pointer": "/a", "new": 1}, {"pointer": 7}]))
+        .unwrap_err();
+    assert_eq!(error.pointer, "/1/pointer");
+    assert!(
+        from_value::<Change>(json!({"pointer": "/a", "surprise": 1}))
+            .unwrap_err()
+            .reason
+            .contains("surprise")
+    );
+}
