@@ -1,0 +1,205 @@
+//! The transparency log of one tenant: takes entries, gives their positions, signed checkpoints and
+//! proofs, and keeps C2SP tlog-tiles files that any static server can publish. It never signs a tree
+//! that is not on disk, and never a second tree where it has signed one already.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use deed_record::merkle::{self, Hash, OutOfRange, leaf_hash};
+use deed_record::note::{LogKey, NoteError, sign};
+
+use edge::Edge;
+use store::{Resource, Store};
+
+mod edge;
+mod open;
+mod store;
+mod tile;
+
+#[cfg(test)]
+mod tests;
+
+/// An open log. One process at a time has it; dropping it lets go.
+#[derive(Debug)]
+pub struct Log {
+    store: Store,
+    key: LogKey,
+    edge: Edge,
+    checkpoint: Option<String>,
+    positions: HashMap<Hash, u64>,
+    /// Set by the first error of a write: what is on disk is not known any more.
+    failed: Option<String>,
+    _lock: File,
+}
+
+/// What an append made public.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// Position of the first of the appended entries; the others follow it.
+    pub first: u64,
+    /// Entries in the log now.
+    pub size: u64,
+    /// The signed note over `size` entries.
+    pub checkpoint: String,
+}
+
+impl Log {
+    /// Opens the log in `dir`, or begins one there. `key` must be named after `origin`.
+    ///
+    /// Reads every entry and checks every tile; refuses a tree that is smaller than the one in
+    /// `HEAD`, or another one. What was written after the last checkpoint is ignored.
+    pub fn open(dir: &Path, origin: &str, key: LogKey) -> Result<Self, LogError> {
+        open::open(dir, origin, key)
+    }
+
+    /// Appends these entries in their order and publishes the tree that has them.
+    ///
+    /// When it returns, all of it is on disk. An error of a write leaves the log refusing: open it
+    /// again to find out what was published, and look with [`Log::index_of`] before trying again.
+    pub fn append(&mut self, entries: &[Vec<u8>]) -> Result<Published, LogError> {
+        self.check(entries)?;
+        let first = self.edge.size();
+        let mut edge = self.edge.clone();
+        let mut tiles = Vec::new();
+        for entry in entries {
+            edge.push(entry, &mut tiles);
+        }
+        edge.finish(&mut tiles);
+        let checkpoint = self.publish(&edge, &tiles).inspect_err(|error| {
+            self.failed = Some(error.to_string());
+        })?;
+        for (entry, position) in entries.iter().zip(first..) {
+            self.positions.entry(leaf_hash(entry)).or_insert(position);
+        }
+        self.edge = edge;
+        self.checkpoint = Some(checkpoint.clone());
+        Ok(Published { first, size: self.edge.size(), checkpoint })
+    }
+
+    /// The first position of exactly this entry.
+    pub fn index_of(&self, entry: &[u8]) -> Option<u64> {
+        self.positions.get(&leaf_hash(entry)).copied()
+    }
+
+    /// The audit path (RFC 6962 §2.1.1) of the entry at `index` in the tree of `size` entries.
+    pub fn prove(&self, index: u64, size: u64) -> Result<Vec<Hash>, LogError> {
+        if size > self.edge.size() {
+            return Err(OutOfRange { index: size, size: self.edge.size() }.into());
+        }
+        let mut tiles = HashMap::new();
+        merkle::proof(index, size, |level, at| self.node(level, at, &mut tiles))
+    }
+
+    /// The signed note over the whole log; none before the first append.
+    pub fn checkpoint(&self) -> Option<&str> {
+        self.checkpoint.as_deref()
+    }
+
+    /// Entries in the log.
+    pub fn size(&self) -> u64 {
+        self.edge.size()
+    }
+
+    fn check(&self, entries: &[Vec<u8>]) -> Result<(), LogError> {
+        if let Some(why) = &self.failed {
+            return Err(LogError::Failed { why: why.clone() });
+        }
+        if entries.is_empty() {
+            return Err(LogError::NoEntries);
+        }
+        match entries.iter().find(|entry| entry.len() > tile::MAX_ENTRY) {
+            Some(entry) => Err(LogError::TooLong { length: entry.len() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Tiles and entries first, then the checkpoint that needs them, then the guard that needs both.
+    fn publish(&mut self, edge: &Edge, tiles: &[Resource]) -> Result<String, LogError> {
+        self.store.put(tiles)?;
+        let tree = edge.checkpoint(self.key.name());
+        let note = sign(&tree, &self.key)?;
+        self.store.put(&[Resource::text(CHECKPOINT, &note)])?;
+        self.store.put(&[Resource::text(HEAD, &tree.to_string())])?;
+        self.store.drop_partials(tiles);
+        Ok(note)
+    }
+
+    /// The hash of the complete subtree of 2^`level` leaves at `at`, folded out of one tile.
+    fn node(&self, level: u8, at: u64, tiles: &mut Tiles) -> Result<Hash, LogError> {
+        let (tile_level, height) = (level / tile::HEIGHT, level % tile::HEIGHT);
+        let first = at << height;
+        let (index, skip) = (first / tile::WIDTH, first % tile::WIDTH);
+        let hashes = match tiles.entry((tile_level, index)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => free.insert(self.tile(tile_level, index)?),
+        };
+        let below = hashes.iter().skip(usize::try_from(skip).unwrap_or(usize::MAX));
+        let below: Vec<Hash> = below.take(1 << height).copied().collect();
+        if below.len() == 1 << height {
+            return Ok(merkle::root(&below));
+        }
+        Err(LogError::Damaged { path: tile::path(tile_level, index, None), why: "is too short" })
+    }
+
+    fn tile(&self, level: u8, index: u64) -> Result<Vec<Hash>, LogError> {
+        if let Some(hashes) = self.edge.partial(level, index) {
+            return Ok(hashes.to_vec());
+        }
+        let path = tile::path(level, index, None);
+        let bytes = self.store.get(&path)?.ok_or(LogError::Missing { path: path.clone() })?;
+        tile::hashes(&bytes).ok_or(LogError::Damaged { path, why: "is no whole number of hashes" })
+    }
+}
+
+/// Tiles that one proof has read already, by level and index.
+type Tiles = HashMap<(u8, u64), Vec<Hash>>;
+
+/// The published tree head, as C2SP tlog-tiles names it.
+const CHECKPOINT: &str = "checkpoint";
+
+/// The greatest tree that was ever published from here: the unsigned text of its checkpoint.
+const HEAD: &str = "HEAD";
+
+/// Why the log could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    #[error("another process has the log in `{}`; stop it first", dir.display())]
+    Locked { dir: PathBuf },
+    #[error("the log `{origin}` needs a key of that name, not `{name}`")]
+    OtherKey { origin: String, name: String },
+    #[error(
+        "`{}` holds a log but no HEAD, so nothing says how far it was published; \
+         restore HEAD from the same backup as the rest", dir.display()
+    )]
+    NoHead { dir: PathBuf },
+    #[error(
+        "the log has {size} entries but {head} were published; signing again would fork it: \
+         restore the missing files, do not delete HEAD"
+    )]
+    Rollback { size: u64, head: u64 },
+    #[error(
+        "the first {size} entries of the log are not those that were published; signing again \
+         would fork it: restore the original files, do not delete HEAD"
+    )]
+    Fork { size: u64 },
+    #[error("`{path}` of the log is missing; restore it from a copy of this log")]
+    Missing { path: String },
+    #[error("`{path}` of the log {why}; restore it from a copy of this log")]
+    Damaged { path: String, why: &'static str },
+    #[error("`{path}` of the log cannot be trusted: {source}")]
+    Untrusted { path: &'static str, source: NoteError },
+    #[error("`{}`: {source}", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("there is nothing to append; give at least one entry")]
+    NoEntries,
+    #[error("an entry has {length} bytes; at most {} fit (C2SP tlog-tiles)", tile::MAX_ENTRY)]
+    TooLong { length: usize },
+    #[error("the log stopped at an earlier error ({why}); restart the host")]
+    Failed { why: String },
+    #[error(transparent)]
+    Range(#[from] OutOfRange),
+    #[error(transparent)]
+    Note(#[from] NoteError),
+}

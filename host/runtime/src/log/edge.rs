@@ -1,0 +1,99 @@
+//! The right edge of the tree: takes entries one by one, gives the tiles and bundles they make and
+//! the root. It holds the unfinished tile of every level and never more, whatever the log's size.
+
+use deed_record::merkle::{self, Hash, leaf_hash};
+use deed_record::note::Checkpoint;
+
+use super::store::Resource;
+use super::tile::{self, HEIGHT, WIDTH};
+
+/// The unfinished bundle and the unfinished tile of each level, from the leaves upwards.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Edge {
+    size: u64,
+    bundle: Vec<u8>,
+    levels: Vec<Vec<Hash>>,
+    /// How many levels changed since the last `finish`.
+    touched: usize,
+}
+
+impl Edge {
+    /// Entries in the tree.
+    pub(super) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Takes one entry; puts the bundle and the tiles that it fills into `full`.
+    pub(super) fn push(&mut self, entry: &[u8], full: &mut Vec<Resource>) {
+        let bundle_index = self.size / WIDTH;
+        tile::push_entry(&mut self.bundle, entry);
+        self.size += 1;
+        if self.size.is_multiple_of(WIDTH) {
+            let bytes = std::mem::take(&mut self.bundle);
+            full.push(Resource { path: tile::entries_path(bundle_index, None), bytes });
+        }
+        self.add(0, leaf_hash(entry), full);
+    }
+
+    /// Puts the partial bundle and the partial tiles that changed into `partial`.
+    pub(super) fn finish(&mut self, partial: &mut Vec<Resource>) {
+        let width = usize::try_from(self.size % WIDTH).unwrap_or_default();
+        if self.touched > 0 && width > 0 {
+            let path = tile::entries_path(self.size / WIDTH, Some(width));
+            partial.push(Resource { path, bytes: self.bundle.clone() });
+        }
+        for (level, hashes) in (0_u8..).zip(self.levels.iter().take(self.touched)) {
+            if !hashes.is_empty() {
+                let path = tile::path(level, self.last_tile(level), Some(hashes.len()));
+                partial.push(Resource { path, bytes: hashes.concat() });
+            }
+        }
+        self.touched = 0;
+    }
+
+    /// The tile at this place when it is the unfinished one of its level.
+    pub(super) fn partial(&self, level: u8, index: u64) -> Option<&[Hash]> {
+        let hashes = self.levels.get(usize::from(level))?;
+        (index == self.last_tile(level)).then_some(hashes.as_slice())
+    }
+
+    /// The root of the tree (RFC 6962 §2.1).
+    pub(super) fn root(&self) -> Hash {
+        // A level's hashes span equal, complete subtrees and what lies below is one smaller last
+        // one, so the RFC's split falls between the same nodes as that of a list.
+        let below = self.levels.iter().fold(None, |below: Option<Hash>, hashes| {
+            let row: Vec<Hash> = hashes.iter().copied().chain(below).collect();
+            (!row.is_empty()).then(|| merkle::root(&row))
+        });
+        below.unwrap_or_else(merkle::empty_root)
+    }
+
+    /// The tree head of the log with this name.
+    pub(super) fn checkpoint(&self, origin: &str) -> Checkpoint {
+        Checkpoint { origin: origin.to_owned(), size: self.size, root: self.root() }
+    }
+
+    /// Adds a hash to a level; a tile that is full then is one hash of the level above.
+    fn add(&mut self, level: u8, hash: Hash, full: &mut Vec<Resource>) {
+        let position = usize::from(level);
+        if self.levels.len() <= position {
+            self.levels.push(Vec::new());
+        }
+        self.touched = self.touched.max(position + 1);
+        let Some(hashes) = self.levels.get_mut(position) else { return };
+        hashes.push(hash);
+        if hashes.len() as u64 == WIDTH {
+            let hashes = std::mem::take(hashes);
+            // The size counts the new entry already, so the tile before the next one is this one.
+            let index = self.last_tile(level) - 1;
+            full.push(Resource { path: tile::path(level, index, None), bytes: hashes.concat() });
+            self.add(level + 1, merkle::root(&hashes), full);
+        }
+    }
+
+    /// Index of the tile that the next hash of this level falls into.
+    fn last_tile(&self, level: u8) -> u64 {
+        let shift = u32::from(HEIGHT) * (u32::from(level) + 1);
+        self.size.checked_shr(shift).unwrap_or_default()
+    }
+}

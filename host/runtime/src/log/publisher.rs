@@ -1,0 +1,108 @@
+//! The one writer of a tenant's log: at once when idle, in batches when busy.
+
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+
+use deed_record::event::Leaf;
+use deed_record::merkle::Hash;
+use tokio::sync::oneshot;
+
+use super::{Log, LogError};
+
+/// A handle to the publisher; its thread ends when the last handle is dropped.
+#[derive(Debug, Clone)]
+pub struct Publisher {
+    queue: mpsc::SyncSender<Request>,
+    log: Arc<Mutex<Log>>,
+}
+
+/// Leaves with their index, under the first checkpoint that covers them all.
+#[derive(Debug, Clone)]
+pub struct PublishedLeaves {
+    pub leaves: Vec<Leaf>,
+    pub checkpoint: String,
+}
+
+#[derive(Debug)]
+struct Request {
+    leaves: Vec<Leaf>,
+    answer: oneshot::Sender<Result<PublishedLeaves, LogError>>,
+}
+
+/// How many requests may wait; each is one action, and its driver waits for the answer.
+const QUEUE_MAX: usize = 1_024;
+/// How many actions one checkpoint covers at most.
+const BATCH_MAX: usize = 256;
+
+impl Publisher {
+    pub fn start(log: Log) -> Self {
+        let (queue, requests) = mpsc::sync_channel(QUEUE_MAX);
+        let log = Arc::new(Mutex::new(log));
+        let owned = Arc::clone(&log);
+        std::thread::spawn(move || serve(&owned, &requests));
+        Self { queue, log }
+    }
+
+    /// Puts leaves into the log and waits for the signed checkpoint. Leaves that are there already keep their index.
+    pub async fn publish(&self, leaves: Vec<Leaf>) -> Result<PublishedLeaves, LogError> {
+        let (answer, published) = oneshot::channel();
+        self.queue.try_send(Request { leaves, answer }).map_err(|_| LogError::Stopped)?;
+        published.await.map_err(|_| LogError::Stopped)?
+    }
+
+    /// The inclusion proof of a leaf in the tree of this size.
+    pub fn prove(&self, index: u64, size: u64) -> Result<Vec<Hash>, LogError> {
+        self.lock().prove(index, size)
+    }
+
+    /// The latest signed checkpoint.
+    pub fn checkpoint(&self) -> Option<String> {
+        self.lock().checkpoint().map(str::to_owned)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn serve(log: &Mutex<Log>, requests: &mpsc::Receiver<Request>) {
+    while let Ok(first) = requests.recv() {
+        let mut batch = vec![first];
+        batch.extend(requests.try_iter().take(BATCH_MAX - 1));
+        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        let result = append(&mut log, &batch);
+        drop(log);
+        for request in batch {
+            let answer = result.clone().and_then(|(checkpoint, find)| place(request.leaves, checkpoint, &find));
+            if request.answer.send(answer).is_err() {
+                tracing::debug!("nobody waits for this checkpoint any more");
+            }
+        }
+    }
+}
+
+type Places = std::collections::BTreeMap<Vec<u8>, u64>;
+
+fn append(log: &mut Log, batch: &[Request]) -> Result<(String, Places), LogError> {
+    let entries = || batch.iter().flat_map(|r| &r.leaves).map(Leaf::entry);
+    let mut fresh: Vec<Vec<u8>> = Vec::new();
+    for entry in entries() {
+        if log.index_of(&entry).is_none() && !fresh.contains(&entry) {
+            fresh.push(entry);
+        }
+    }
+    let checkpoint = if fresh.is_empty() {
+        log.checkpoint().map(str::to_owned).ok_or(LogError::Stopped)?
+    } else {
+        log.append(&fresh)?.checkpoint
+    };
+    let places = entries().filter_map(|entry| log.index_of(&entry).map(|index| (entry, index))).collect();
+    Ok((checkpoint, places))
+}
+
+fn place(leaves: Vec<Leaf>, checkpoint: String, places: &Places) -> Result<PublishedLeaves, LogError> {
+    let at = |leaf: Leaf| {
+        let index = places.get(&leaf.entry()).copied().ok_or(LogError::Stopped)?;
+        Ok(Leaf { index, ..leaf })
+    };
+    Ok(PublishedLeaves { leaves: leaves.into_iter().map(at).collect::<Result<_, LogError>>()?, checkpoint })
+}

@@ -1,0 +1,270 @@
+use std::fs;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use deed_record::merkle::verify_inclusion;
+use deed_record::note::verify;
+use ed25519_dalek::SigningKey;
+
+use super::*;
+
+const ORIGIN: &str = "log.example.com/acme";
+
+/// A directory of this test's own, removed at the end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("deed-log-{}-{number}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        Self(dir)
+    }
+
+    fn open(&self) -> Result<Log, LogError> {
+        Log::open(&self.0, ORIGIN, key())
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.0.join(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            tracing::warn!(%error, "scratch directory stays behind");
+        }
+    }
+}
+
+fn key() -> LogKey {
+    LogKey::new(ORIGIN, SigningKey::from_bytes(&[5; 32])).unwrap()
+}
+
+fn entry(n: u64) -> Vec<u8> {
+    format!("entry {n}\n").into_bytes()
+}
+
+fn entries(range: std::ops::Range<u64>) -> Vec<Vec<u8>> {
+    range.map(entry).collect()
+}
+
+/// Every entry is where it should be and its proof leads to the signed root.
+fn check_all(log: &Log, size: u64) {
+    let tree = verify(log.checkpoint().unwrap(), key().verifier()).unwrap();
+    assert_eq!((tree.size, log.size()), (size, size));
+    for n in 0..size {
+        assert_eq!(log.index_of(&entry(n)), Some(n));
+        let path = log.prove(n, size).unwrap();
+        assert!(verify_inclusion(n, size, &leaf_hash(&entry(n)), &path, &tree.root), "{n}/{size}");
+    }
+}
+
+#[test]
+fn entries_of_every_append_are_proved_and_survive_reopening() {
+    let scratch = Scratch::new();
+    let mut log = scratch.open().unwrap();
+    assert_eq!((log.checkpoint(), log.size()), (None, 0));
+    let mut size = 0;
+    for batch in [1, 1, 2, 60, 191, 1, 1, 255, 88] {
+        let published = log.append(&entries(size..size + batch)).unwrap();
+        assert_eq!((published.first, published.size), (size, size + batch));
+        size += batch;
+        assert_eq!(log.checkpoint(), Some(published.checkpoint.as_str()));
+        check_all(&log, size);
+        drop(log);
+        log = scratch.open().unwrap();
+        assert_eq!(log.checkpoint(), Some(published.checkpoint.as_str()));
+    }
+    check_all(&log, 600);
+    assert_eq!(log.index_of(b"never"), None);
+}
+
+#[test]
+fn one_by_one_and_at_once_make_the_same_tree_with_proofs_of_every_size() {
+    let (single, bulk) = (Scratch::new(), Scratch::new());
+    let (mut single, mut bulk) = (single.open().unwrap(), bulk.open().unwrap());
+    let mut roots = Vec::new();
+    for n in 0..270 {
+        let published = single.append(&[entry(n)]).unwrap();
+        roots.push(verify(&published.checkpoint, key().verifier()).unwrap().root);
+    }
+    let published = bulk.append(&entries(0..270)).unwrap();
+    assert_eq!(single.checkpoint(), Some(published.checkpoint.as_str()));
+    for (root, size) in roots.iter().zip(1..) {
+        for n in [0, size / 2, size - 1] {
+            let path = bulk.prove(n, size).unwrap();
+            assert!(verify_inclusion(n, size, &leaf_hash(&entry(n)), &path, root));
+        }
+    }
+    assert!(matches!(bulk.prove(0, 271), Err(LogError::Range(_))));
+    assert!(matches!(bulk.prove(5, 5), Err(LogError::Range(_))));
+}
+
+#[test]
+fn seventy_thousand_entries_make_the_tiles_of_the_specification() {
+    let mut edge = Edge::default();
+    let mut files = Vec::new();
+    for n in 0..70_000 {
+        edge.push(&entry(n), &mut files);
+    }
+    edge.finish(&mut files);
+    let count = |start: &str, partial: bool| {
+        let of = |file: &&Resource| file.path.starts_with(start);
+        files.iter().filter(of).filter(|file| file.path.contains(".p/") == partial).count()
+    };
+    assert_eq!((count("tile/0/", false), count("tile/1/", false)), (273, 1));
+    for path in ["tile/0/273.p/112", "tile/1/001.p/17", "tile/2/000.p/1", "tile/entries/273.p/112"]
+    {
+        assert_eq!(count(path, true), 1, "{path}");
+    }
+    assert_eq!((files.len(), count("tile/", true)), (273 * 2 + 1 + 4, 4));
+    assert!(
+        files.iter().all(|f| tile::is_partial(&f.path)
+            || f.path.contains("entries")
+            || f.bytes.len() == 8192)
+    );
+    let leaves: Vec<Hash> = (0..70_000).map(|n| leaf_hash(&entry(n))).collect();
+    assert_eq!(edge.root(), merkle::root(&leaves));
+}
+
+#[test]
+fn partial_tiles_go_when_the_full_one_is_there() {
+    let scratch = Scratch::new();
+    let mut log = scratch.open().unwrap();
+    log.append(&entries(0..200)).unwrap();
+    assert!(scratch.path("tile/0/000.p/200").exists());
+    log.append(&entries(200..256)).unwrap();
+    for gone in ["tile/0/000.p", "tile/entries/000.p"] {
+        assert!(!scratch.path(gone).exists());
+    }
+    for there in ["tile/0/000", "tile/entries/000", "tile/1/000.p/1"] {
+        assert!(scratch.path(there).exists());
+    }
+}
+
+#[test]
+fn what_was_written_after_the_checkpoint_is_written_over() {
+    let scratch = Scratch::new();
+    let mut log = scratch.open().unwrap();
+    log.append(&entries(0..250)).unwrap();
+    // As after a crash between tiles and checkpoint: other entries, one bundle full.
+    let mut edge = log.edge.clone();
+    let mut tiles = Vec::new();
+    for n in 1000..1020 {
+        edge.push(&entry(n), &mut tiles);
+    }
+    edge.finish(&mut tiles);
+    log.store.put(&tiles).unwrap();
+    drop(log);
+    let mut log = scratch.open().unwrap();
+    check_all(&log, 250);
+    log.append(&entries(250..300)).unwrap();
+    drop(log);
+    check_all(&scratch.open().unwrap(), 300);
+}
+
+#[test]
+fn a_crash_between_checkpoint_and_guard_is_caught_up() {
+    let scratch = Scratch::new();
+    let mut log = scratch.open().unwrap();
+    log.append(&entries(0..3)).unwrap();
+    let guard = fs::read(scratch.path(HEAD)).unwrap();
+    log.append(&entries(3..5)).unwrap();
+    drop(log);
+    let newest = fs::read(scratch.path(HEAD)).unwrap();
+    fs::write(scratch.path(HEAD), guard).unwrap();
+    check_all(&scratch.open().unwrap(), 5);
+    assert_eq!(fs::read(scratch.path(HEAD)).unwrap(), newest);
+}
+
+#[test]
+fn a_smaller_or_other_tree_than_the_published_one_is_refused() {
+    let (scratch, other) = (Scratch::new(), Scratch::new());
+    let mut log = scratch.open().unwrap();
+    log.append(&entries(0..3)).unwrap();
+    let old = fs::read(scratch.path(CHECKPOINT)).unwrap();
+    let newest = log.append(&entries(3..5)).unwrap().checkpoint;
+    drop(log);
+    fs::write(scratch.path(CHECKPOINT), old).unwrap();
+    assert!(matches!(scratch.open(), Err(LogError::Rollback { size: 3, head: 5 })));
+    fs::remove_file(scratch.path(CHECKPOINT)).unwrap();
+    assert!(matches!(scratch.open(), Err(LogError::Rollback { size: 0, head: 5 })));
+    fs::write(scratch.path(CHECKPOINT), newest).unwrap();
+    check_all(&scratch.open().unwrap(), 5);
+    // A whole and honest-looking log with other entries, under the guard of this one.
+    other.open().unwrap().append(&entries(100..107)).unwrap();
+    fs::copy(scratch.path(HEAD), other.path(HEAD)).unwrap();
+    assert!(matches!(other.open(), Err(LogError::Fork { size: 5 })));
+    fs::remove_file(scratch.path(HEAD)).unwrap();
+    assert!(matches!(scratch.open(), Err(LogError::NoHead { .. })));
+}
+
+#[test]
+fn missing_and_damaged_files_are_refused_by_name() {
+    let scratch = Scratch::new();
+    scratch.open().unwrap().append(&entries(0..600)).unwrap();
+    let files = [
+        "tile/0/000",
+        "tile/0/001",
+        "tile/0/002.p/88",
+        "tile/1/000.p/2",
+        "tile/entries/000",
+        "tile/entries/002.p/88",
+        "checkpoint",
+        "HEAD",
+    ];
+    for path in files {
+        let file = scratch.path(path);
+        let bytes = fs::read(&file).unwrap();
+        fs::remove_file(&file).unwrap();
+        assert!(scratch.open().is_err(), "{path} is missing");
+        fs::write(&file, &bytes[..bytes.len() - 1]).unwrap();
+        assert!(scratch.open().is_err(), "{path} is cut");
+        let mut bent = bytes.clone();
+        bent[10] ^= 1;
+        fs::write(&file, bent).unwrap();
+        assert!(scratch.open().is_err(), "{path} is changed");
+        fs::write(&file, bytes).unwrap();
+        scratch.open().unwrap();
+    }
+    fs::remove_dir_all(scratch.path("tile")).unwrap();
+    let error = scratch.open().unwrap_err().to_string();
+    assert!(error.contains("`tile/entries/000` of the log is missing"), "{error}");
+}
+
+#[test]
+fn a_failed_write_stops_the_log() {
+    let scratch = Scratch::new();
+    let mut log = scratch.open().unwrap();
+    log.append(&entries(0..2)).unwrap();
+    // A directory in the way of the checkpoint's temporary file.
+    fs::create_dir(scratch.path("checkpoint.tmp")).unwrap();
+    assert!(matches!(log.append(&[entry(2)]), Err(LogError::Io { .. })));
+    fs::remove_dir(scratch.path("checkpoint.tmp")).unwrap();
+    assert!(matches!(log.append(&[entry(2)]), Err(LogError::Failed { .. })));
+    drop(log);
+    let mut log = scratch.open().unwrap();
+    log.append(&[entry(2)]).unwrap();
+    check_all(&log, 3);
+}
+
+#[test]
+fn bad_calls_are_refused_and_change_nothing() {
+    let scratch = Scratch::new();
+    let mut log = scratch.open().unwrap();
+    assert!(matches!(scratch.open(), Err(LogError::Locked { .. })));
+    assert!(matches!(log.append(&[]), Err(LogError::NoEntries)));
+    let oversized = vec![0; tile::MAX_ENTRY + 1];
+    assert!(matches!(
+        log.append(&[entry(0), oversized]),
+        Err(LogError::TooLong { length: 65_536 })
+    ));
+    log.append(&[vec![0; tile::MAX_ENTRY], entry(0), entry(0)]).unwrap();
+    assert_eq!(log.index_of(&entry(0)), Some(1));
+    drop(log);
+    assert_eq!(scratch.open().unwrap().size(), 3);
+    let elsewhere = Log::open(&scratch.0, "log.example.com/other", key());
+    assert!(matches!(elsewhere, Err(LogError::OtherKey { .. })));
+}

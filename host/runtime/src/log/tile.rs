@@ -1,0 +1,93 @@
+//! Names and bytes of the files of a tiled log (C2SP tlog-tiles): takes levels, indices and entries,
+//! gives relative paths and contents, and reads contents back. It never touches a file.
+
+use deed_record::merkle::Hash;
+
+/// Levels of the tree that one tile spans.
+pub(super) const HEIGHT: u8 = 8;
+
+/// Hashes of a full tile, entries of a full bundle.
+pub(super) const WIDTH: u64 = 1 << HEIGHT;
+
+/// Longest entry, in bytes: its length must fit the two bytes before it.
+pub(super) const MAX_ENTRY: usize = u16::MAX as usize;
+
+/// `tile/<level>/<index>`, with `.p/<width>` where the tile is partial.
+pub(super) fn path(level: u8, index: u64, partial: Option<usize>) -> String {
+    named(&level.to_string(), index, partial)
+}
+
+/// `tile/entries/<index>`, with `.p/<width>` where the bundle is partial.
+pub(super) fn entries_path(index: u64, partial: Option<usize>) -> String {
+    named("entries", index, partial)
+}
+
+/// The directory that held the partial forms of a full tile or bundle.
+pub(super) fn partials(path: &str) -> String {
+    format!("{path}.p")
+}
+
+/// Whether this is the path of a partial tile or bundle.
+pub(super) fn is_partial(path: &str) -> bool {
+    path.contains(".p/")
+}
+
+/// The hashes of a tile; `None` when the bytes are no whole number of them.
+pub(super) fn hashes(bytes: &[u8]) -> Option<Vec<Hash>> {
+    let (hashes, rest) = bytes.as_chunks::<32>();
+    rest.is_empty().then(|| hashes.to_vec())
+}
+
+/// Appends an entry to a bundle: its length in two bytes, big-endian, and its bytes.
+pub(super) fn push_entry(bundle: &mut Vec<u8>, entry: &[u8]) {
+    let length = u16::try_from(entry.len()).unwrap_or(u16::MAX);
+    bundle.extend_from_slice(&length.to_be_bytes());
+    bundle.extend_from_slice(entry);
+}
+
+/// The entries of a bundle; `None` when the lengths do not fit the bytes.
+pub(super) fn split_entries(mut bundle: &[u8]) -> Option<Vec<&[u8]>> {
+    let mut entries = Vec::new();
+    while !bundle.is_empty() {
+        let (length, rest) = bundle.split_first_chunk::<2>()?;
+        let (entry, rest) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
+        entries.push(entry);
+        bundle = rest;
+    }
+    Some(entries)
+}
+
+/// The index stands in groups of three digits, all but the last marked with `x`.
+fn named(level: &str, index: u64, partial: Option<usize>) -> String {
+    let mut number = format!("{:03}", index % 1000);
+    let mut rest = index / 1000;
+    while rest > 0 {
+        number = format!("x{:03}/{number}", rest % 1000);
+        rest /= 1000;
+    }
+    let width = partial.map(|width| format!(".p/{width}")).unwrap_or_default();
+    format!("tile/{level}/{number}{width}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_those_of_the_specification() {
+        assert_eq!(path(0, 1_234_067, None), "tile/0/x001/x234/067");
+        assert_eq!(path(2, 0, Some(1)), "tile/2/000.p/1");
+        assert_eq!(entries_path(273, Some(112)), "tile/entries/273.p/112");
+    }
+
+    #[test]
+    fn bundles_read_back_and_cut_ones_do_not() {
+        let mut bundle = Vec::new();
+        push_entry(&mut bundle, b"one");
+        push_entry(&mut bundle, b"");
+        assert_eq!(bundle, b"\0\x03one\0\0");
+        assert_eq!(split_entries(&bundle).unwrap(), [b"one".as_slice(), b""]);
+        assert_eq!(split_entries(&bundle[..6]), None);
+        assert_eq!(split_entries(&bundle[..4]), None);
+    }
+}
