@@ -1,0 +1,172 @@
+//! Takes policies in Cedar and the facts of one action, gives a decision and what it rests on.
+//!
+//! Never permits by omission: no policies, no permit, an evaluation error or a fact of the wrong type all deny.
+
+mod compile;
+mod evaluate;
+mod schema;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::digest::Digest;
+use crate::schema::Schema;
+
+pub use compile::{CompileError, compile};
+pub use evaluate::reevaluate;
+
+/// Everything that the policies of one tenant may speak of; the Cedar schema is generated from it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Vocabulary {
+    /// By contract name, such as `idp.restore_access`.
+    pub actions: BTreeMap<String, ActionShape>,
+    /// Roles that agents hold and approvers sign in.
+    pub roles: BTreeSet<String>,
+    /// Attributes of resources; any of them may be absent.
+    pub attributes: BTreeMap<String, AttributeType>,
+}
+
+/// What a contract tells policies about its action.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ActionShape {
+    pub params: Schema,
+    /// By state name; policies see them as `context.pre`, every property optional.
+    pub state: BTreeMap<String, Schema>,
+}
+
+/// The Cedar type of a resource attribute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AttributeType {
+    Bool,
+    Long,
+    String,
+}
+
+/// A validated policy set with its schema. What `text` says is what is evaluated and bundled.
+#[derive(Debug, Clone)]
+pub struct Policies {
+    text: String,
+    schema_text: String,
+    digest: Digest,
+    roles: BTreeSet<String>,
+    schema: cedar_policy::Schema,
+    full: cedar_policy::PolicySet,
+    /// `full` without the forbids that an approval can satisfy.
+    without_obligations: cedar_policy::PolicySet,
+    rules: BTreeMap<String, Rule>,
+}
+
+/// What the host must know of a policy beside its Cedar meaning.
+#[derive(Debug, Clone)]
+struct Rule {
+    obligation: Option<Obligation>,
+    /// Contract names in the action constraint, or nothing when it applies to every action.
+    actions: Option<BTreeSet<String>>,
+}
+
+impl Policies {
+    /// The compiled Cedar text of all sources, obligations spelled out as `unless`.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The Cedar schema in its human-readable syntax.
+    pub fn schema(&self) -> &str {
+        &self.schema_text
+    }
+
+    /// SHA-256 of the canonical JSON `{"policies": text, "schema": schema}`.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// Decides about one action.
+    pub fn evaluate(&self, facts: &Facts) -> Decision {
+        evaluate::decide(self, &evaluate::Question::of(facts, &self.roles))
+    }
+
+    /// The same question as [`Policies::evaluate`] asks, as files for the stock `cedar authorize` tool.
+    pub fn snapshot(&self, facts: &Facts) -> Snapshot {
+        evaluate::Question::of(facts, &self.roles).snapshot()
+    }
+}
+
+/// What the host knows about an action when it asks the policies.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Facts {
+    pub agent: String,
+    /// The person that the agent belongs to.
+    pub person: String,
+    /// The agent's roles.
+    pub roles: BTreeSet<String>,
+    pub tenant: String,
+    pub contract: String,
+    pub verb: String,
+    pub mode: String,
+    pub resource: String,
+    /// Of the resource, as far as the operator declared them.
+    pub attributes: BTreeMap<String, Value>,
+    pub params: Value,
+    pub environment: String,
+    pub on_behalf_of: Option<String>,
+    /// URIs that the proposal named.
+    pub sources: Vec<String>,
+    /// Seconds since 1970-01-01T00:00:00Z.
+    pub time_s: i64,
+    /// By role, how many distinct persons approved. A role that is absent has none.
+    pub approvals: BTreeMap<String, u32>,
+    /// By state name; nothing before the first observation.
+    pub pre: Option<Value>,
+}
+
+/// What the policies say, and which of them said it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decision {
+    pub verdict: Verdict,
+    /// What would turn `ask` into `allow`; empty for the other verdicts.
+    pub obligations: Vec<Obligation>,
+    /// Ids of the policies that decided, sorted. For `ask`: the permits, and the forbids that want approval.
+    pub determining: Vec<String>,
+    /// Ids of the other policies about this action, sorted.
+    pub not_applied: Vec<String>,
+    /// Evaluation and validation errors; any of them denies.
+    pub errors: Vec<String>,
+    /// [`Policies::digest`] of the set that decided.
+    pub policy_set: Digest,
+    /// In words, unless the verdict is `allow`.
+    pub reason: Option<String>,
+}
+
+/// The three answers of a policy set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    Allow,
+    Ask,
+    Deny,
+}
+
+/// `count` distinct persons must approve in `role` because `policy` says so (`@obligation("approve:2:lead")`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Obligation {
+    pub count: u32,
+    pub role: String,
+    pub policy: String,
+}
+
+/// Cedar's own JSON: `entities` (an array of entities) and `request` ({principal, action, resource, context}).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Snapshot {
+    pub entities: Value,
+    pub request: Value,
+}
+
+#[cfg(test)]
+mod tests;

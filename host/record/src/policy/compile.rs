@@ -1,0 +1,222 @@
+//! Takes policy files and a vocabulary, gives a validated set whose obligations are part of its text.
+//!
+//! Never accepts a policy that could be skipped silently: strict validation, ids, known annotations only.
+
+mod inspect;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cedar_policy::ffi::DetailedError;
+use cedar_policy::{Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+
+use super::{Policies, Rule, Vocabulary, schema};
+use crate::digest::Digest;
+use crate::json::to_canonical;
+
+/// Compiles `(file name, text)` pairs into one set.
+///
+/// For every `@obligation("approve:N:ROLE")` the text gets ` unless { context.approvals["ROLE"] >= N }`,
+/// so a reader that overlooks the annotation can only deny.
+pub fn compile(
+    sources: &[(String, String)],
+    vocabulary: &Vocabulary,
+) -> Result<Policies, CompileError> {
+    let mut text = String::new();
+    let mut ids = BTreeMap::new();
+    for (file, source) in sources {
+        let compiled = compile_file(file, source, vocabulary, &mut ids)?;
+        text += &compiled;
+        if !compiled.ends_with('\n') {
+            text.push('\n');
+        }
+    }
+    let places = Places::of(sources);
+    load(&text, &schema::text(vocabulary), vocabulary.roles.clone())
+        .map_err(|flaw| places.name(flaw, &text))
+}
+
+/// Why a set of policies is refused. Lines count from 1; `policy` is empty when the text cannot be read at all.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}: policy `{policy}`: {what}; {remedy}")]
+pub struct CompileError {
+    pub file: String,
+    pub line: usize,
+    pub policy: String,
+    pub what: String,
+    pub remedy: String,
+}
+
+/// What is wrong, with a byte offset into the text at hand.
+#[derive(Debug)]
+pub(super) struct Flaw {
+    pub(super) at: usize,
+    pub(super) policy: String,
+    pub(super) what: String,
+    pub(super) remedy: String,
+}
+
+/// Reads a compiled text: parses, validates strictly, sorts out which policies carry obligations.
+pub(super) fn load(
+    text: &str,
+    schema_text: &str,
+    roles: BTreeSet<String>,
+) -> Result<Policies, Flaw> {
+    let schema = read_schema(schema_text)?;
+    let (mut full, mut without_obligations, mut by_id) =
+        (PolicySet::new(), PolicySet::new(), BTreeMap::new());
+    for policy in &parse(text)? {
+        let id = inspect::id(policy)?;
+        let obligation = inspect::obligation(policy, &id)?;
+        let named = policy.new_id(PolicyId::new(&id));
+        if obligation.is_none() {
+            add(&mut without_obligations, named.clone())?;
+        }
+        add(&mut full, named)?;
+        by_id.insert(id, Rule { obligation, actions: inspect::actions(policy) });
+    }
+    validate(&schema, &full)?;
+    let record = BTreeMap::from([("policies", text), ("schema", schema_text)]);
+    let bytes =
+        to_canonical(&record).map_err(|error| whole(error.to_string(), "report this as a bug"))?;
+    Ok(Policies {
+        text: text.into(),
+        schema_text: schema_text.into(),
+        digest: Digest::of(&bytes),
+        roles,
+        schema,
+        full,
+        without_obligations,
+        rules: by_id,
+    })
+}
+
+fn compile_file(
+    file: &str,
+    source: &str,
+    vocabulary: &Vocabulary,
+    ids: &mut BTreeMap<String, String>,
+) -> Result<String, CompileError> {
+    let named = |flaw: Flaw| named(file, line_of(source, flaw.at), flaw);
+    let mut insertions = BTreeMap::new();
+    for policy in &parse(source).map_err(named)? {
+        let id = inspect::accept(policy, vocabulary).map_err(named)?;
+        if let Some(first) = ids.insert(id.clone(), file.into()) {
+            let flaw = inspect::flaw(
+                policy,
+                &id,
+                format!("its id is taken, `{first}` has it too"),
+                "give every policy its own `@id`",
+            );
+            return Err(named(flaw));
+        }
+        if let Some(obligation) = inspect::obligation(policy, &id).map_err(named)? {
+            let role = schema::quoted(&obligation.role);
+            let clause = format!(" unless {{ context.approvals[{role}] >= {} }}", obligation.count);
+            insertions.insert(inspect::semicolon(policy, source).map_err(named)?, clause);
+        }
+    }
+    Ok(splice(source, &insertions))
+}
+
+/// Inserts texts at byte offsets. Nothing moves to another line, so lines stay those of the operator's file.
+fn splice(source: &str, insertions: &BTreeMap<usize, String>) -> String {
+    let (mut out, mut from) = (String::new(), 0);
+    for (at, text) in insertions {
+        out += source.get(from..*at).unwrap_or_default();
+        out += text;
+        from = *at;
+    }
+    out + source.get(from..).unwrap_or_default()
+}
+
+fn parse(text: &str) -> Result<Vec<Policy>, Flaw> {
+    let set: PolicySet = text.parse().map_err(|errors: cedar_policy::ParseErrors| {
+        let detail = DetailedError::from(&errors);
+        let remedy =
+            detail.help.clone().unwrap_or_else(|| "write policies in Cedar's syntax".into());
+        Flaw { at: offset(&detail), policy: String::new(), what: detail.message, remedy }
+    })?;
+    if let Some(template) = set.templates().next() {
+        let id = template.annotation("id").unwrap_or_default();
+        let at = template.as_ref().loc().map_or(0, |loc| loc.span.offset());
+        let remedy = "write a static policy, without `?principal` and `?resource`".into();
+        return Err(Flaw { at, policy: id.into(), what: "it is a template".into(), remedy });
+    }
+    Ok(set.policies().cloned().collect())
+}
+
+fn read_schema(text: &str) -> Result<Schema, Flaw> {
+    let (schema, _warnings) = Schema::from_cedarschema_str(text).map_err(|error| {
+        whole(format!("the schema is not usable: {error}"), "correct the contracts it is made from")
+    })?;
+    Ok(schema)
+}
+
+fn validate(schema: &Schema, set: &PolicySet) -> Result<(), Flaw> {
+    let result = Validator::new(schema.clone()).validate(set, ValidationMode::Strict);
+    // Cedar lists its findings in no fixed order; the first in the text is the one to name.
+    let found = result.validation_errors().map(|error| (DetailedError::from(error), error));
+    let Some((detail, error)) = found.min_by_key(|(detail, _)| offset(detail)) else {
+        return Ok(());
+    };
+    let policy = error.policy_id().to_string();
+    let what = detail.message.trim_start_matches(&format!("for policy `{policy}`, ")).to_owned();
+    let remedy = "use what the contracts and the configuration declare";
+    let remedy = detail.help.clone().unwrap_or_else(|| remedy.into());
+    Err(Flaw { at: offset(&detail), policy, what, remedy })
+}
+
+fn add(set: &mut PolicySet, policy: Policy) -> Result<(), Flaw> {
+    let id = policy.id().to_string();
+    let at = inspect::start(&policy);
+    set.add(policy).map_err(|error| Flaw {
+        at,
+        policy: id,
+        what: error.to_string(),
+        remedy: "give every policy its own `@id`".into(),
+    })
+}
+
+fn whole(what: String, remedy: &str) -> Flaw {
+    Flaw { at: 0, policy: String::new(), what, remedy: remedy.into() }
+}
+
+fn offset(detail: &DetailedError) -> usize {
+    detail.source_locations.first().map_or(0, |label| label.loc.start)
+}
+
+fn line_of(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
+}
+
+fn named(file: &str, line: usize, flaw: Flaw) -> CompileError {
+    CompileError {
+        file: file.into(),
+        line,
+        policy: flaw.policy,
+        what: flaw.what,
+        remedy: flaw.remedy,
+    }
+}
+
+/// Which file the lines of the joined text came from: `(file, first line)`.
+struct Places(Vec<(String, usize)>);
+
+impl Places {
+    fn of(sources: &[(String, String)]) -> Self {
+        let mut next = 1;
+        let places = sources.iter().map(|(file, text)| {
+            let first = next;
+            next += text.matches('\n').count() + usize::from(!text.ends_with('\n'));
+            (file.clone(), first)
+        });
+        Self(places.collect())
+    }
+
+    fn name(&self, flaw: Flaw, text: &str) -> CompileError {
+        let line = line_of(text, flaw.at);
+        let place = self.0.iter().rev().find(|(_, first)| *first <= line);
+        let (file, first) = place.map_or(("", 1), |(file, first)| (file.as_str(), *first));
+        named(file, line + 1 - first, flaw)
+    }
+}

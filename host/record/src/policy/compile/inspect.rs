@@ -1,0 +1,162 @@
+//! Takes one parsed policy, gives its id, its obligation and its actions, or what deed does not accept in it.
+//!
+//! Never evaluates; Cedar's meaning of a policy is not looked at here.
+
+use std::collections::BTreeSet;
+
+use cedar_policy::{ActionConstraint, Effect, Policy};
+use serde_json::Value;
+
+use super::{Flaw, Vocabulary};
+use crate::policy::Obligation;
+
+/// Annotations that mean something here; any other is a typing error waiting to be trusted.
+const ANNOTATIONS: [&str; 3] = ["id", "obligation", "description"];
+
+/// More approvals than this is a process, not a rule.
+const MOST_APPROVALS: u32 = 9;
+
+/// The id of a policy that keeps all of deed's rules.
+pub(super) fn accept(policy: &Policy, vocabulary: &Vocabulary) -> Result<String, Flaw> {
+    let id = id(policy)?;
+    if let Some((name, _)) = policy.annotations().find(|(name, _)| !ANNOTATIONS.contains(name)) {
+        let what = format!("`@{name}` means nothing here");
+        return Err(flaw(policy, &id, what, "use `@id`, `@obligation` and `@description`"));
+    }
+    if let Some(obligation) = obligation(policy, &id)?
+        && !vocabulary.roles.contains(&obligation.role)
+    {
+        let what = format!("nobody can approve as `{}`", obligation.role);
+        let roles: Vec<&str> = vocabulary.roles.iter().map(String::as_str).collect();
+        return Err(flaw(
+            policy,
+            &id,
+            what,
+            &format!("name a role of the configuration: `{}`", roles.join("`, `")),
+        ));
+    }
+    if policy.effect() == Effect::Permit {
+        before_observation(policy, &id)?;
+    }
+    Ok(id)
+}
+
+/// The value of `@id`.
+pub(super) fn id(policy: &Policy) -> Result<String, Flaw> {
+    let id = policy.annotation("id").unwrap_or_default();
+    if id.is_empty() || id.chars().count() > 80 || id.chars().any(char::is_control) {
+        return Err(flaw(
+            policy,
+            id,
+            "it has no usable `@id`".into(),
+            "begin it with `@id(\"a-short-name\")`, at most 80 characters",
+        ));
+    }
+    Ok(id.into())
+}
+
+/// What `@obligation` asks for; it is legal on a forbid only, where overlooking it denies.
+pub(super) fn obligation(policy: &Policy, id: &str) -> Result<Option<Obligation>, Flaw> {
+    let Some(text) = policy.annotation("obligation") else { return Ok(None) };
+    if policy.effect() != Effect::Forbid {
+        let remedy = "move it to a `forbid` and permit the action unconditionally";
+        return Err(flaw(policy, id, "`@obligation` stands on a permit".into(), remedy));
+    }
+    if let Some((count, role)) = read_obligation(text) {
+        return Ok(Some(Obligation { count, role, policy: id.into() }));
+    }
+    let remedy = format!("write `approve:N:ROLE` with N from 1 to {MOST_APPROVALS}");
+    Err(flaw(policy, id, format!("the obligation `{text}` is not known"), &remedy))
+}
+
+/// The contract names in the action constraint, or nothing when it applies to every action.
+pub(super) fn actions(policy: &Policy) -> Option<BTreeSet<String>> {
+    let named = match policy.action_constraint() {
+        ActionConstraint::Any => return None,
+        ActionConstraint::In(actions) => actions,
+        ActionConstraint::Eq(action) => vec![action],
+    };
+    Some(named.into_iter().map(|action| action.id().unescaped().to_owned()).collect())
+}
+
+/// Where the policy begins, as a byte offset into the text it was parsed from.
+pub(super) fn start(policy: &Policy) -> usize {
+    policy.as_ref().loc().map_or(0, |loc| loc.span.offset())
+}
+
+/// The offset of the semicolon that ends the policy.
+pub(super) fn semicolon(policy: &Policy, source: &str) -> Result<usize, Flaw> {
+    let end = policy.as_ref().loc().map_or(0, |loc| loc.span.offset() + loc.span.len());
+    let found = end.checked_sub(1).filter(|at| source.as_bytes().get(*at) == Some(&b';'));
+    found.ok_or_else(|| {
+        flaw(policy, "", "its end cannot be found".into(), "end the policy with `;`")
+    })
+}
+
+pub(super) fn flaw(policy: &Policy, id: &str, what: String, remedy: &str) -> Flaw {
+    Flaw { at: start(policy), policy: id.into(), what, remedy: remedy.into() }
+}
+
+fn read_obligation(text: &str) -> Option<(u32, String)> {
+    let (count, role) = text.strip_prefix("approve:")?.split_once(':')?;
+    let digit = count.len() == 1 && count.bytes().all(|byte| byte.is_ascii_digit());
+    let count = count.parse().ok().filter(|count| digit && (1..=MOST_APPROVALS).contains(count))?;
+    (!role.is_empty()).then(|| (count, role.to_owned()))
+}
+
+/// Permits are asked before anything is read, so they must not speak of what was read.
+///
+/// To be sure of that, a permit may use `context` only as `context.NAME` or `context has NAME`.
+fn before_observation(policy: &Policy, id: &str) -> Result<(), Flaw> {
+    let tree = policy
+        .to_json()
+        .map_err(|error| flaw(policy, id, error.to_string(), "write it in plain Cedar"))?;
+    match tree.get("conditions").map_or(Ok(()), context_uses) {
+        Ok(()) => Ok(()),
+        Err(what) => Err(flaw(
+            policy,
+            id,
+            what.into(),
+            "judge `context.pre` in a `forbid`; a permit uses `context` field by field",
+        )),
+    }
+}
+
+fn context_uses(tree: &Value) -> Result<(), &'static str> {
+    match tree {
+        Value::Array(items) => items.iter().try_for_each(context_uses),
+        Value::Object(node) if is_context(tree) && node.len() == 1 => {
+            Err("a permit passes `context` on as a whole")
+        }
+        Value::Object(node) => {
+            node.iter().try_for_each(|(operator, operand)| match operator.as_str() {
+                "." | "has" if operand.get("left").is_some_and(is_context) => {
+                    field_of_context(operand)
+                }
+                // Literal values are data, whatever their keys are called.
+                "Value" => Ok(()),
+                "Record" => operand
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .try_for_each(|(_, field)| context_uses(field)),
+                _ => context_uses(operand),
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `attr` is a name, or a list of names for `context has pre.user`.
+fn field_of_context(operand: &Value) -> Result<(), &'static str> {
+    let attr = operand.get("attr");
+    let first = attr.and_then(|attr| attr.as_str().or_else(|| attr.get(0)?.as_str()));
+    match first {
+        Some("pre") | None => Err("a permit reads `context.pre`"),
+        Some(_) => Ok(()),
+    }
+}
+
+fn is_context(tree: &Value) -> bool {
+    tree.get("Var").and_then(Value::as_str) == Some("context")
+}

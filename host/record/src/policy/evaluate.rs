@@ -1,0 +1,157 @@
+//! Takes compiled policies and one question, gives the decision; online from facts, offline from a bundle's files.
+//!
+//! Never reads Cedar's JSON escapes (`__entity`, `__extn`): every value is built by constructor, so data stays data.
+
+mod question;
+
+use std::collections::BTreeSet;
+
+use cedar_policy::{Authorizer, Context, Entities, Entity, PolicySet, Request, Response};
+use serde_json::Value;
+
+use super::{Decision, Obligation, Policies, Verdict, compile};
+
+pub(super) use question::Question;
+
+/// Decides again from a bundle's `policies.cedar`, `schema.cedarschema`, `entities.json` and `request.json`.
+///
+/// Gives the same decision as [`Policies::evaluate`] gave, or says why the files do not make sense.
+pub fn reevaluate(
+    policies_text: &str,
+    schema_text: &str,
+    entities: &Value,
+    request: &Value,
+) -> Result<Decision, String> {
+    let policies = compile::load(policies_text, schema_text, BTreeSet::new())
+        .map_err(|flaw| format!("policy `{}`: {}", flaw.policy, flaw.what))?;
+    Ok(decide(&policies, &Question::read(entities, request)?))
+}
+
+/// Full set allows → allow. Without the forbids that want approval allows → ask. Else, and on any error, deny.
+pub(super) fn decide(policies: &Policies, question: &Question) -> Decision {
+    let about = Answer { policies, contract: &question.contract };
+    if policies.full.is_empty() {
+        return about.deny(&[], "there are no policies, so nothing is permitted");
+    }
+    let (request, entities) = match prepare(policies, question) {
+        Ok(prepared) => prepared,
+        Err(error) => return about.failed(vec![error]),
+    };
+    let ask = |set: &PolicySet| Authorizer::new().is_authorized(&request, set, &entities);
+    let full = ask(&policies.full);
+    let reasons = match verdict(&full) {
+        Ok((true, permits)) => return about.allow(&permits),
+        Ok((false, reasons)) => reasons,
+        Err(errors) => return about.failed(errors),
+    };
+    match verdict(&ask(&policies.without_obligations)) {
+        Ok((true, permits)) => about.ask(&reasons, &permits),
+        Ok((false, _)) if reasons.is_empty() => about.deny(&[], "no policy permits this action"),
+        Ok((false, _)) => about.deny(&reasons, &format!("forbidden by `{}`", reasons.join("`, `"))),
+        Err(errors) => about.failed(errors),
+    }
+}
+
+/// Cedar skips a policy that errs, also a forbid; here an error is no verdict at all.
+fn verdict(response: &Response) -> Result<(bool, Vec<String>), Vec<String>> {
+    let errors = sorted(response.diagnostics().errors().map(ToString::to_string));
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let reasons = sorted(response.diagnostics().reason().map(ToString::to_string));
+    Ok((response.decision() == cedar_policy::Decision::Allow, reasons))
+}
+
+/// Request and entities, both checked against the schema.
+fn prepare(policies: &Policies, question: &Question) -> Result<(Request, Entities), String> {
+    let schema = Some(&policies.schema);
+    let (principal, action, resource) = question.names()?;
+    let (agent_attributes, resource_attributes, context) = question.values()?;
+    let context = Context::from_pairs(context).map_err(|error| error.to_string())?;
+    let mut entities = Vec::new();
+    for (uid, attributes) in [(&principal, agent_attributes), (&resource, resource_attributes)] {
+        let entity = Entity::new(uid.clone(), attributes, std::collections::HashSet::new());
+        entities.push(entity.map_err(|error| error.to_string())?);
+    }
+    let entities = Entities::from_entities(entities, schema).map_err(|error| chain(&error))?;
+    let request = Request::new(principal, action, resource, context, schema)
+        .map_err(|error| chain(&error))?;
+    Ok((request, entities))
+}
+
+/// A decision in the making: the set and the action are known.
+struct Answer<'a> {
+    policies: &'a Policies,
+    contract: &'a str,
+}
+
+impl Answer<'_> {
+    fn allow(&self, permits: &[String]) -> Decision {
+        self.decision(Verdict::Allow, permits.to_vec(), None)
+    }
+
+    fn ask(&self, forbids: &[String], permits: &[String]) -> Decision {
+        let mut obligations: Vec<Obligation> = forbids
+            .iter()
+            .filter_map(|id| self.policies.rules.get(id)?.obligation.clone())
+            .collect();
+        obligations.sort();
+        let wanted: Vec<String> =
+            obligations.iter().map(|one| format!("{} × `{}`", one.count, one.role)).collect();
+        let reason = format!("approval is wanted: {}", wanted.join(", "));
+        let determining = sorted(forbids.iter().chain(permits).cloned());
+        Decision { obligations, ..self.decision(Verdict::Ask, determining, Some(reason)) }
+    }
+
+    fn deny(&self, determining: &[String], reason: &str) -> Decision {
+        self.decision(Verdict::Deny, determining.to_vec(), Some(reason.into()))
+    }
+
+    fn failed(&self, errors: Vec<String>) -> Decision {
+        Decision {
+            errors,
+            ..self.deny(&[], "the policies could not be evaluated, and an error denies")
+        }
+    }
+
+    fn decision(
+        &self,
+        verdict: Verdict,
+        determining: Vec<String>,
+        reason: Option<String>,
+    ) -> Decision {
+        let about = self.policies.rules.iter().filter(|(id, rule)| {
+            let concerned =
+                rule.actions.as_ref().is_none_or(|actions| actions.contains(self.contract));
+            concerned && !determining.contains(id)
+        });
+        let not_applied = about.map(|(id, _)| id.clone()).collect();
+        let policy_set = self.policies.digest;
+        Decision {
+            verdict,
+            obligations: Vec::new(),
+            determining,
+            not_applied,
+            errors: Vec::new(),
+            policy_set,
+            reason,
+        }
+    }
+}
+
+fn sorted(texts: impl Iterator<Item = String>) -> Vec<String> {
+    let mut texts: Vec<String> = texts.collect();
+    texts.sort();
+    texts
+}
+
+/// An error with its causes; Cedar's outer messages alone often only say "does not conform".
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
+}

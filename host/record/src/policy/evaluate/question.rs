@@ -1,0 +1,194 @@
+//! Takes the facts of an action or a bundle's files, gives one question in plain JSON and in Cedar's values.
+//!
+//! Never trusts a shape: fields that Cedar's tool would read and this would not are errors.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use cedar_policy::{EntityId, EntityTypeName, EntityUid, RestrictedExpression};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::json::from_value;
+use crate::policy::{Facts, Snapshot};
+
+/// Who asks for what on which resource, and everything else that a policy can read.
+#[derive(Debug, PartialEq)]
+pub(in crate::policy) struct Question {
+    agent: String,
+    pub(super) contract: String,
+    resource: String,
+    agent_attributes: Map<String, Value>,
+    resource_attributes: Map<String, Value>,
+    context: Map<String, Value>,
+}
+
+/// `entities.json` holds these (Cedar's entity format).
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EntityRecord {
+    uid: UidRecord,
+    attrs: Map<String, Value>,
+    parents: Vec<UidRecord>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UidRecord {
+    #[serde(rename = "type")]
+    kind: String,
+    id: String,
+}
+
+/// `request.json` is this; names are Cedar entity literals such as `Deed::Agent::"helpdesk"`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RequestRecord {
+    principal: String,
+    action: String,
+    resource: String,
+    context: Map<String, Value>,
+}
+
+/// Attributes and context as Cedar's constructors want them.
+type Values = HashMap<String, RestrictedExpression>;
+
+impl Question {
+    /// From facts; every role of the vocabulary gets a count, so that `context.approvals["ROLE"]` always exists.
+    pub(in crate::policy) fn of(facts: &Facts, roles: &BTreeSet<String>) -> Self {
+        let mut approvals: BTreeMap<&str, u32> =
+            roles.iter().map(|role| (role.as_str(), 0)).collect();
+        approvals.extend(facts.approvals.iter().map(|(role, count)| (role.as_str(), *count)));
+        let mut context = fields([
+            ("params", facts.params.clone()),
+            ("environment", json!(facts.environment)),
+            ("verb", json!(facts.verb)),
+            ("mode", json!(facts.mode)),
+            ("sources", json!(facts.sources)),
+            ("time", json!(facts.time_s)),
+            ("approvals", json!(approvals)),
+        ]);
+        context
+            .extend(facts.on_behalf_of.iter().map(|person| ("on_behalf_of".into(), json!(person))));
+        context.extend(facts.pre.iter().map(|pre| ("pre".into(), pre.clone())));
+        Self {
+            agent: facts.agent.clone(),
+            contract: facts.contract.clone(),
+            resource: facts.resource.clone(),
+            agent_attributes: fields([
+                ("person", json!(facts.person)),
+                ("roles", json!(facts.roles)),
+                ("tenant", json!(facts.tenant)),
+            ]),
+            resource_attributes: facts.attributes.clone().into_iter().collect(),
+            context,
+        }
+    }
+
+    /// From the two files of a bundle.
+    pub(super) fn read(entities: &Value, request: &Value) -> Result<Self, String> {
+        let request: RequestRecord =
+            from_value(request.clone()).map_err(|error| format!("request.json {error}"))?;
+        let entities: Vec<EntityRecord> =
+            from_value(entities.clone()).map_err(|error| format!("entities.json {error}"))?;
+        let [agent, resource] = <[EntityRecord; 2]>::try_from(entities).map_err(|found| {
+            format!(
+                "entities.json has {} entities, the agent and the resource are wanted",
+                found.len()
+            )
+        })?;
+        let question = Self {
+            agent: agent.uid.id.clone(),
+            contract: literal(&request.action, "Deed::Action")?,
+            resource: resource.uid.id.clone(),
+            agent_attributes: agent.attrs.clone(),
+            resource_attributes: resource.attrs.clone(),
+            context: request.context.clone(),
+        };
+        // Whatever the files say beyond the question, another reader might take into account.
+        let given = Snapshot { entities: json!([agent, resource]), request: json!(request) };
+        if question.snapshot() == given {
+            Ok(question)
+        } else {
+            Err("entities.json and request.json do not fit together".into())
+        }
+    }
+
+    /// As files for the stock `cedar authorize` tool.
+    pub(in crate::policy) fn snapshot(&self) -> Snapshot {
+        let entity = |kind: &str, id: &str, attrs: &Map<String, Value>| json!({"uid": {"type": kind, "id": id}, "attrs": attrs, "parents": []});
+        let name = |kind: &str, id: &str| format!("{kind}::\"{}\"", EntityId::new(id).escaped());
+        Snapshot {
+            entities: json!([
+                entity("Deed::Agent", &self.agent, &self.agent_attributes),
+                entity("Deed::Resource", &self.resource, &self.resource_attributes),
+            ]),
+            request: json!({
+                "principal": name("Deed::Agent", &self.agent),
+                "action": name("Deed::Action", &self.contract),
+                "resource": name("Deed::Resource", &self.resource),
+                "context": self.context,
+            }),
+        }
+    }
+
+    /// Principal, action and resource.
+    pub(super) fn names(&self) -> Result<(EntityUid, EntityUid, EntityUid), String> {
+        Ok((
+            uid("Deed::Agent", &self.agent)?,
+            uid("Deed::Action", &self.contract)?,
+            uid("Deed::Resource", &self.resource)?,
+        ))
+    }
+
+    /// The attributes of principal and resource, and the context.
+    pub(super) fn values(&self) -> Result<(Values, Values, Values), String> {
+        Ok((
+            values(&self.agent_attributes)?,
+            values(&self.resource_attributes)?,
+            values(&self.context)?,
+        ))
+    }
+}
+
+fn fields<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
+    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn uid(kind: &str, id: &str) -> Result<EntityUid, String> {
+    let kind: EntityTypeName =
+        kind.parse().map_err(|error| format!("`{kind}` is no entity type: {error}"))?;
+    Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(id)))
+}
+
+/// The id in an entity literal of this type.
+fn literal(text: &str, kind: &str) -> Result<String, String> {
+    let uid: EntityUid = text.parse().map_err(|error| format!("`{text}` is no entity: {error}"))?;
+    if uid.type_name().to_string() == kind {
+        return Ok(uid.id().unescaped().to_owned());
+    }
+    Err(format!("`{text}` is not of type `{kind}`"))
+}
+
+fn values(map: &Map<String, Value>) -> Result<Values, String> {
+    map.iter().map(|(name, value)| Ok((name.clone(), expression(value)?))).collect()
+}
+
+/// JSON as Cedar data: string, integer, boolean, array as set, object as record. Cedar has neither null nor floats.
+fn expression(value: &Value) -> Result<RestrictedExpression, String> {
+    match value {
+        Value::String(text) => Ok(RestrictedExpression::new_string(text.clone())),
+        Value::Bool(truth) => Ok(RestrictedExpression::new_bool(*truth)),
+        Value::Number(number) => number
+            .as_i64()
+            .map(RestrictedExpression::new_long)
+            .ok_or_else(|| format!("`{number}` is no 64-bit integer")),
+        Value::Array(items) => {
+            let items: Result<Vec<_>, String> = items.iter().map(expression).collect();
+            Ok(RestrictedExpression::new_set(items?))
+        }
+        Value::Object(map) => {
+            RestrictedExpression::new_record(values(map)?).map_err(|error| error.to_string())
+        }
+        Value::Null => Err("null is no policy value".into()),
+    }
+}

@@ -1,0 +1,116 @@
+//! Takes a vocabulary, gives the Cedar schema that policies are validated against.
+//!
+//! Never leaves a type open: every parameter and every state property has the type its contract declares.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use super::{ActionShape, AttributeType, Vocabulary};
+use crate::schema::{Kind, Schema};
+
+/// The schema in Cedar's human-readable syntax, namespace `Deed`.
+pub(super) fn text(vocabulary: &Vocabulary) -> String {
+    let attributes = vocabulary.attributes.iter().map(|(name, kind)| {
+        let kind = match kind {
+            AttributeType::Bool => "Bool",
+            AttributeType::Long => "Long",
+            AttributeType::String => "String",
+        };
+        field(name, false, kind)
+    });
+    let approvals = vocabulary.roles.iter().map(|role| field(role, true, "Long"));
+    let mut out = String::from("namespace Deed {\n");
+    out += "  entity Agent = { person: String, roles: Set<String>, tenant: String };\n";
+    line(&mut out, &format!("entity Resource = {};", record(attributes)));
+    line(&mut out, &format!("type Approvals = {};", record(approvals)));
+    for (name, shape) in &vocabulary.actions {
+        line(&mut out, &action(name, shape));
+    }
+    out + "}\n"
+}
+
+/// A Cedar string literal; Rust's escapes are a subset of Cedar's.
+pub(super) fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.escape_debug())
+}
+
+fn line(out: &mut String, text: &str) {
+    // Writing to a string cannot fail; the result is checked only because it must be.
+    if writeln!(out, "  {text}").is_err() {
+        out.push('\n');
+    }
+}
+
+fn action(name: &str, shape: &ActionShape) -> String {
+    let context = record([
+        field("params", true, &properties(&shape.params, Absence::AsDeclared)),
+        field("environment", true, "String"),
+        field("verb", true, "String"),
+        field("mode", true, "String"),
+        field("on_behalf_of", false, "String"),
+        field("sources", true, "Set<String>"),
+        field("time", true, "Long"),
+        field("approvals", true, "Approvals"),
+        field("pre", false, &states(&shape.state)),
+    ]);
+    let name = quoted(name);
+    format!(
+        "action {name} appliesTo {{ principal: [Agent], resource: [Resource], context: {context} }};"
+    )
+}
+
+/// Whether properties may be absent: as the contract says, or always, because upstreams omit what they like.
+#[derive(Clone, Copy, PartialEq)]
+enum Absence {
+    AsDeclared,
+    Always,
+}
+
+fn states(states: &BTreeMap<String, Schema>) -> String {
+    record(states.iter().map(|(name, schema)| field(name, false, &kind(schema, Absence::Always))))
+}
+
+fn kind(schema: &Schema, absence: Absence) -> String {
+    match schema.kind() {
+        Some(Kind::String) => "String".into(),
+        Some(Kind::Integer) => "Long".into(),
+        Some(Kind::Boolean) => "Bool".into(),
+        Some(Kind::Array) => {
+            let items =
+                schema.items.as_ref().map_or_else(|| "String".into(), |items| kind(items, absence));
+            format!("Set<{items}>")
+        }
+        Some(Kind::Object) | None => properties(schema, absence),
+    }
+}
+
+fn properties(schema: &Schema, absence: Absence) -> String {
+    record(schema.properties.iter().map(|(name, inner)| {
+        let required = absence == Absence::AsDeclared && schema.required.contains(name);
+        field(name, required, &kind(inner, absence))
+    }))
+}
+
+fn record(fields: impl IntoIterator<Item = String>) -> String {
+    let fields: Vec<String> = fields.into_iter().collect();
+    if fields.is_empty() { "{}".into() } else { format!("{{ {} }}", fields.join(", ")) }
+}
+
+fn field(name: &str, required: bool, kind: &str) -> String {
+    let mark = if required { "" } else { "?" };
+    if plain(name) {
+        format!("{name}{mark}: {kind}")
+    } else {
+        format!("{}{mark}: {kind}", quoted(name))
+    }
+}
+
+/// Whether a name may stand without quotes (Cedar grammar `IDENT`, minus its reserved words).
+fn plain(name: &str) -> bool {
+    const RESERVED: [&str; 10] =
+        ["true", "false", "if", "then", "else", "in", "is", "like", "has", "__cedar"];
+    let mut characters = name.chars();
+    characters.next().is_some_and(|first| first == '_' || first.is_ascii_alphabetic())
+        && characters.all(|rest| rest == '_' || rest.is_ascii_alphanumeric())
+        && !RESERVED.contains(&name)
+}

@@ -1,0 +1,103 @@
+use super::*;
+
+#[test]
+fn permits_must_not_judge_what_was_observed() {
+    for condition in [
+        "context has pre",
+        "context has pre.user",
+        "context has pre && context.pre has user",
+        "{ Value: (context has pre) }.Value",
+        "(if true then context else context) has pre",
+    ] {
+        let error = refusal(&[&format!(
+            "@id(\"p\")\npermit (principal, action, resource) when {{ {condition} }};"
+        )]);
+        assert!(error.what.contains("context"), "{condition}: {error}");
+        assert!(error.remedy.contains("forbid"), "{condition}: {error}");
+    }
+    set(&[
+        r#"@id("p") permit (principal, action, resource) when { context.params has "x-note" && context.params["x-note"] == "pre" };"#,
+    ]);
+}
+
+#[test]
+fn refusals_name_file_line_and_policy() {
+    let second = format!("\n// a comment\n{BASE}");
+    let error = refusal(&[BASE, &second]);
+    assert_eq!(
+        (error.file.as_str(), error.line, error.policy.as_str()),
+        ("1.cedar", 3, "anyone-may-restore")
+    );
+    assert!(error.what.contains("0.cedar"));
+
+    let wrong = "// one\n// two\n@id(\"typo\")\npermit (principal, action, resource)\nwhen { context.enviroment == \"x\" };";
+    let error = refusal(&[LEAD, wrong]);
+    assert_eq!(
+        (error.file.as_str(), error.line, error.policy.as_str()),
+        ("1.cedar", 5, "typo"),
+        "{error}"
+    );
+
+    let error = refusal(&[BASE, "\npermit (principal action, resource);"]);
+    assert_eq!((error.file.as_str(), error.line), ("1.cedar", 2), "{error}");
+}
+
+#[test]
+fn house_rules_are_enforced_at_load() {
+    for (text, part) in [
+        ("permit (principal, action, resource);", "no usable `@id`"),
+        ("@id permit (principal, action, resource);", "no usable `@id`"),
+        ("@id(\"\") forbid (principal, action, resource);", "no usable `@id`"),
+        (
+            "@id(\"a\") @obligation(\"approve:1:support-lead\") permit (principal, action, resource);",
+            "stands on a permit",
+        ),
+        (
+            "@id(\"a\") @obligation(\"approve:0:support-lead\") forbid (principal, action, resource);",
+            "not known",
+        ),
+        (
+            "@id(\"a\") @obligation(\"approve:10:support-lead\") forbid (principal, action, resource);",
+            "not known",
+        ),
+        (
+            "@id(\"a\") @obligation(\"approve:+1:support-lead\") forbid (principal, action, resource);",
+            "not known",
+        ),
+        (
+            "@id(\"a\") @obligation(\"break-glass\") forbid (principal, action, resource);",
+            "not known",
+        ),
+        ("@id(\"a\") @obligation forbid (principal, action, resource);", "not known"),
+        (
+            "@id(\"a\") @obligation(\"approve:1:nobody\") forbid (principal, action, resource);",
+            "nobody can approve as `nobody`",
+        ),
+        (
+            "@id(\"a\") @obligaton(\"approve:1:support-lead\") forbid (principal, action, resource);",
+            "means nothing",
+        ),
+        ("@id(\"a\") forbid (principal == ?principal, action, resource);", "template"),
+        (
+            "@id(\"a\") forbid (principal, action == Deed::Action::\"idp.delete\", resource);",
+            "idp.delete",
+        ),
+        (
+            "@id(\"a\") forbid (principal, action, resource) when { context.pre.user.active };",
+            "`pre` in context",
+        ),
+        (
+            "@id(\"a\") forbid (principal, action, resource) when { context.params.user_id == 1 };",
+            "",
+        ),
+        (
+            "@id(\"a\") forbid (principal, action, resource) when { resource.protected };",
+            "protected",
+        ),
+        ("@id(\"a\") forbid (principal is Other, action, resource);", "Other"),
+    ] {
+        let error = refusal(&[text]);
+        assert!(error.what.contains(part), "{text}: {error}");
+        assert!(!error.remedy.is_empty());
+    }
+}
