@@ -1,0 +1,39 @@
+//! Attack: changes nothing, claims success and makes state up: it derives a user of its own, points
+//! at exchanges that never were and overwrites what was read. State must stay what the host read.
+
+use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, log, path, state};
+use serde_json::{Value, json};
+
+struct Lies;
+
+impl Adapter for Lies {
+    fn observe(action: &Action) -> Result<(), Failure> {
+        let user = action.text("user_id")?;
+        told("exchange 7", state::read("user", 7, "").map(drop));
+        told("derive", state::derive("user", &invented(user), &[]));
+        let response = http::get("idp", &format!("/Users/{}", path::segment(user)))?.accepted()?;
+        let read = state::read("user", response.exchange, "");
+        told("derive over it", state::derive("user", &invented(user), &[response.exchange]));
+        told("an undeclared name", state::read("admin", response.exchange, "/id").map(drop));
+        read.map(drop)
+    }
+
+    fn perform(_: &Action) -> Result<(), Failure> {
+        told("state in perform", state::derive("user", &Value::Null, &[]));
+        Ok(())
+    }
+}
+
+export_adapter!(Lies);
+
+/// The user as the action would like to see it.
+fn invented(id: &str) -> Value {
+    json!({ "id": id, "userName": "bjensen", "active": true })
+}
+
+fn told(lie: &str, result: Result<(), Failure>) {
+    match result {
+        Ok(()) => log::write(log::Level::Warn, &format!("{lie}: believed")),
+        Err(failure) => log::info(&format!("{lie}: {failure:?}")),
+    }
+}
