@@ -1,0 +1,83 @@
+//! Takes parts of an expression, gives the paths they spell and the `has()` facts they prove.
+//!
+//! Never needs a schema: two places are the same when they are spelled the same.
+
+use std::collections::BTreeSet;
+
+use cel::IdedExpr;
+use cel::common::ast::{CallExpr, Expr, LiteralValue, operators};
+
+/// A root or a loop variable, then property names; list positions as `[0]`.
+pub(super) type Path = Vec<String>;
+
+/// The path that an expression spells out completely, or nothing (calls, computed indexes).
+pub(super) fn spelled(node: &IdedExpr) -> Option<Path> {
+    match &node.expr {
+        Expr::Ident(name) => Some(vec![name.clone()]),
+        Expr::Select(select) => extended(&select.operand, select.field.clone()),
+        Expr::Call(call) => match index(call)? {
+            (operand, index) => match (key(index), &index.expr) {
+                (Some(field), _) => extended(operand, field.to_owned()),
+                (None, Expr::Literal(LiteralValue::Int(at))) => {
+                    extended(operand, format!("[{}]", at.inner()))
+                }
+                _ => None,
+            },
+        },
+        _ => None,
+    }
+}
+
+/// A literal property name used as an index.
+pub(super) fn key(index: &IdedExpr) -> Option<&str> {
+    match &index.expr {
+        Expr::Literal(LiteralValue::String(text)) => Some(text.inner()),
+        _ => None,
+    }
+}
+
+/// The path for messages.
+pub(super) fn shown(node: &IdedExpr) -> String {
+    spelled(node).map_or_else(|| "…".into(), |path| path.join("."))
+}
+
+/// The paths that are present whenever `condition` evaluates to `truth`.
+pub(super) fn facts(condition: &IdedExpr, truth: bool) -> BTreeSet<Path> {
+    match &condition.expr {
+        Expr::Select(select) if select.test && truth => spelled(condition).into_iter().collect(),
+        Expr::Call(call) => match (call.func_name.as_str(), call.args.as_slice()) {
+            (operators::LOGICAL_NOT, [inner]) => facts(inner, !truth),
+            (operators::LOGICAL_AND, [left, right]) => joined(left, right, truth, truth),
+            (operators::LOGICAL_OR, [left, right]) => joined(left, right, truth, !truth),
+            // `has()` takes no index, so this is how a name that is no identifier is guarded.
+            (operators::IN, [name, operand]) if truth => {
+                key(name).and_then(|name| extended(operand, name.to_owned())).into_iter().collect()
+            }
+            _ => BTreeSet::new(),
+        },
+        _ => BTreeSet::new(),
+    }
+}
+
+/// When both sides must have the value, both sides' facts hold; else only those that they share.
+fn joined(left: &IdedExpr, right: &IdedExpr, truth: bool, both: bool) -> BTreeSet<Path> {
+    let (left, right) = (facts(left, truth), facts(right, truth));
+    if both {
+        left.union(&right).cloned().collect()
+    } else {
+        left.intersection(&right).cloned().collect()
+    }
+}
+
+fn extended(operand: &IdedExpr, step: String) -> Option<Path> {
+    let mut path = spelled(operand)?;
+    path.push(step);
+    Some(path)
+}
+
+fn index(call: &CallExpr) -> Option<(&IdedExpr, &IdedExpr)> {
+    match call.args.as_slice() {
+        [operand, index] if call.func_name == operators::INDEX => Some((operand, index)),
+        _ => None,
+    }
+}
