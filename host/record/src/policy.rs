@@ -15,7 +15,7 @@ use crate::digest::Digest;
 use crate::schema::Schema;
 
 pub use compile::{CompileError, compile};
-pub use evaluate::reevaluate;
+pub use evaluate::{reevaluate, snapshot};
 
 /// Everything that the policies of one tenant may speak of; the Cedar schema is generated from it.
 #[derive(Debug, Clone, Default, PartialEq)]

@@ -55,9 +55,8 @@ impl Scope<'_> {
 
 fn walk(node: &IdedExpr, scope: &Scope<'_>) -> Result<(), ExpressionError> {
     match &node.expr {
-        Expr::Ident(_) => place(node, scope).map(drop),
         Expr::Select(select) if select.test => member(select, scope).map(drop),
-        Expr::Select(_) => place(node, scope).map(drop),
+        Expr::Ident(_) | Expr::Select(_) => place(node, scope).map(drop),
         Expr::Call(call) => walk_call(node, call, scope),
         Expr::Comprehension(comprehension) => walk_loop(comprehension, scope),
         Expr::List(list) => list.elements.iter().try_for_each(|item| walk(item, scope)),

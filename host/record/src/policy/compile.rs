@@ -156,7 +156,9 @@ fn validate(schema: &Schema, set: &PolicySet) -> Result<(), Flaw> {
     let result = Validator::new(schema.clone()).validate(set, ValidationMode::Strict);
     // Cedar lists its findings in no fixed order; the first in the text is the one to name.
     let found = result.validation_errors().map(|error| (DetailedError::from(error), error));
-    let Some((detail, error)) = found.min_by_key(|(detail, _)| offset(detail)) else {
+    let Some((detail, error)) =
+        found.min_by_key(|(detail, _)| (offset(detail), detail.message.clone()))
+    else {
         return Ok(());
     };
     let policy = error.policy_id().to_string();

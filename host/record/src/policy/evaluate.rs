@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use cedar_policy::{Authorizer, Context, Entities, Entity, PolicySet, Request, Response};
 use serde_json::Value;
 
-use super::{Decision, Obligation, Policies, Verdict, compile};
+use super::{Decision, Facts, Obligation, Policies, Snapshot, Verdict, compile, schema};
 
 pub(super) use question::Question;
 
@@ -25,6 +25,13 @@ pub fn reevaluate(
     let policies = compile::load(policies_text, schema_text, BTreeSet::new())
         .map_err(|flaw| format!("policy `{}`: {}", flaw.policy, flaw.what))?;
     Ok(decide(&policies, &Question::read(entities, request)?))
+}
+
+/// The snapshot that [`Policies::snapshot`] of the set with this schema gives, without the set.
+///
+/// A bundle is made, and checked, long after the configuration may have become another one.
+pub fn snapshot(schema_text: &str, facts: &Facts) -> Result<Snapshot, String> {
+    Ok(Question::of(facts, &schema::roles(schema_text)?).snapshot())
 }
 
 /// Full set allows → allow. Without the forbids that want approval allows → ask. Else, and on any error, deny.

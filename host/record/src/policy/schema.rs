@@ -2,8 +2,11 @@
 //!
 //! Never leaves a type open: every parameter and every state property has the type its contract declares.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+
+use cedar_policy::SchemaFragment;
+use serde_json::Value;
 
 use super::{ActionShape, AttributeType, Vocabulary};
 use crate::schema::{Kind, Schema};
@@ -27,6 +30,18 @@ pub(super) fn text(vocabulary: &Vocabulary) -> String {
         line(&mut out, &action(name, shape));
     }
     out + "}\n"
+}
+
+/// The roles that a schema text of [`text`] counts approvals for.
+pub(super) fn roles(schema_text: &str) -> Result<BTreeSet<String>, String> {
+    let (schema, _warnings) =
+        SchemaFragment::from_cedarschema_str(schema_text).map_err(|error| error.to_string())?;
+    let value = schema.to_json_value().map_err(|error| error.to_string())?;
+    let approvals = value.pointer("/Deed/commonTypes/Approvals/attributes");
+    let roles = approvals
+        .and_then(Value::as_object)
+        .ok_or("the schema has no record `Deed::Approvals`; use the schema that the host made")?;
+    Ok(roles.keys().cloned().collect())
 }
 
 /// A Cedar string literal; Rust's escapes are a subset of Cedar's.

@@ -15,15 +15,10 @@ pub(super) fn spelled(node: &IdedExpr) -> Option<Path> {
     match &node.expr {
         Expr::Ident(name) => Some(vec![name.clone()]),
         Expr::Select(select) => extended(&select.operand, select.field.clone()),
-        Expr::Call(call) => match index(call)? {
-            (operand, index) => match (key(index), &index.expr) {
-                (Some(field), _) => extended(operand, field.to_owned()),
-                (None, Expr::Literal(LiteralValue::Int(at))) => {
-                    extended(operand, format!("[{}]", at.inner()))
-                }
-                _ => None,
-            },
-        },
+        Expr::Call(call) => {
+            let (operand, index) = index(call)?;
+            extended(operand, position(index)?)
+        }
         _ => None,
     }
 }
@@ -73,6 +68,13 @@ fn extended(operand: &IdedExpr, step: String) -> Option<Path> {
     let mut path = spelled(operand)?;
     path.push(step);
     Some(path)
+}
+
+fn position(index: &IdedExpr) -> Option<String> {
+    match &index.expr {
+        Expr::Literal(LiteralValue::Int(at)) => Some(format!("[{}]", at.inner())),
+        _ => key(index).map(str::to_owned),
+    }
 }
 
 fn index(call: &CallExpr) -> Option<(&IdedExpr, &IdedExpr)> {

@@ -33,6 +33,14 @@ fn bundle_files_that_say_more_are_refused() {
 }
 
 #[test]
+fn a_snapshot_needs_the_schema_only() {
+    let policies = set(&[BASE, LEAD]);
+    assert_eq!(snapshot(policies.schema(), &facts()).unwrap(), policies.snapshot(&facts()));
+    assert!(snapshot("namespace Deed { entity Agent; }", &facts()).is_err());
+    assert!(snapshot("entity", &facts()).is_err());
+}
+
+#[test]
 fn cedar_itself_reads_the_snapshot_alike() {
     let policies = set(&[BASE, LEAD]);
     let Snapshot { entities, request } = policies.snapshot(&facts());

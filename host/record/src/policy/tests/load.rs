@@ -84,7 +84,7 @@ fn house_rules_are_enforced_at_load() {
         ),
         (
             "@id(\"a\") forbid (principal, action, resource) when { context.pre.user.active };",
-            "`pre` in context",
+            "optional attribute `pre",
         ),
         (
             "@id(\"a\") forbid (principal, action, resource) when { context.params.user_id == 1 };",
