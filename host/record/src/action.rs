@@ -1,0 +1,218 @@
+//! A proposal that was bound to its contract: parameters checked, resource named, requests rendered.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::contract::{Contract, check_pointer};
+use crate::digest::Digest;
+use crate::exchange::Rendered;
+use crate::id::ActionId;
+use crate::json;
+use crate::schema::Violation;
+use crate::template::{self, RenderError};
+
+/// What an agent asks for: the body of `POST /v1/actions`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Proposal {
+    pub contract: String,
+    pub params: Value,
+    /// What the agent wants to achieve, in its words; shown to people, never a policy fact.
+    pub intent: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<String>,
+    /// Who asked the agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
+    /// The environment that the agent believes it acts in; a difference is denied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// What the agent expects afterwards: JSON pointer into the state → value; judged with `after`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub expect: BTreeMap<String, Value>,
+}
+
+/// A ticket or document that the agent relies on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    pub uri: String,
+    /// Digest of what the agent read there, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+}
+
+/// `action.json`: the subject of every statement about this action.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Action {
+    pub v: u32,
+    pub id: ActionId,
+    pub tenant: String,
+    pub environment: String,
+    /// The agent, by its name in the configuration.
+    pub principal: String,
+    /// The person who answers for the agent.
+    pub person: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<String>,
+    pub contract: ContractRef,
+    /// Digest of the adapter's bytes.
+    pub adapter: Digest,
+    pub resource: String,
+    pub params: Value,
+    /// Per upstream, the digest of its [`Binding`].
+    pub binding: BTreeMap<String, Digest>,
+    /// 32 hex digits of randomness: two equal proposals are two actions.
+    pub nonce: String,
+}
+
+/// Which contract an action was bound to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContractRef {
+    pub name: String,
+    pub version: String,
+    pub digest: Digest,
+}
+
+/// Everything about one upstream that an approval covers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Binding {
+    pub base_url: String,
+    /// Address classes that may be dialled: `public`, `private`, `loopback`.
+    pub addresses: Vec<String>,
+    /// Digest of the PEM file with the upstream's own TLS roots.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tls_roots: Option<Digest>,
+    /// Credential of `observe` and of `perform`: name and slot, never the value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<CredentialRef>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write: Option<CredentialRef>,
+    /// The rendered requests of both phases that go to this upstream.
+    pub rules: Vec<Rendered>,
+}
+
+/// A credential by name, and where the host puts it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CredentialRef {
+    pub secret: String,
+    pub slot: Slot,
+}
+
+/// Where a credential goes in a request; fixed by the operator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Slot {
+    /// RFC 6750 §2.1.
+    Bearer,
+    /// RFC 7617; the secret is the password.
+    Basic { user: String },
+    /// The named header holds the secret.
+    Header { name: String },
+}
+
+/// An action together with what was proposed and what may be sent for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bound {
+    pub action: Action,
+    pub proposal: Proposal,
+    pub observe: Vec<Rendered>,
+    pub perform: Vec<Rendered>,
+}
+
+/// What contract and parameters alone determine: the same here, in the approver's client and offline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rendering {
+    pub resource: String,
+    pub observe: Vec<Rendered>,
+    pub perform: Vec<Rendered>,
+}
+
+/// Longest intent, reasoning or source text in bytes; people must be able to read them.
+const TEXT_MAX: usize = 4096;
+const SOURCES_MAX: usize = 32;
+
+/// Checks a proposal against its contract and renders every request.
+pub fn render(contract: &Contract, proposal: &Proposal) -> Result<Rendering, BindError> {
+    texts(proposal)?;
+    let violations = contract.params_schema().violations(&proposal.params);
+    if !violations.is_empty() {
+        return Err(BindError::Params(violations));
+    }
+    let states = contract.state_schemas();
+    for pointer in proposal.expect.keys() {
+        if !check_pointer(&states, pointer) {
+            return Err(BindError::Expect(pointer.clone()));
+        }
+    }
+    let params = &proposal.params;
+    let observe: Result<Vec<_>, _> =
+        contract.observe.http.iter().map(|r| r.render(params)).collect();
+    let perform: Result<Vec<_>, _> =
+        contract.perform.http.iter().map(|r| r.render(params)).collect();
+    Ok(Rendering {
+        resource: template::render_resource(&contract.action.resource, params)?,
+        observe: observe?,
+        perform: perform?,
+    })
+}
+
+fn texts(proposal: &Proposal) -> Result<(), BindError> {
+    let too_long = |text: &str| text.len() > TEXT_MAX;
+    if proposal.intent.trim().is_empty() {
+        return Err(BindError::Text("/intent", "is empty; say what the action is for"));
+    }
+    if too_long(&proposal.intent) {
+        return Err(BindError::Text("/intent", "is longer than 4096 bytes"));
+    }
+    if proposal.reasoning.as_deref().is_some_and(too_long) {
+        return Err(BindError::Text("/reasoning", "is longer than 4096 bytes"));
+    }
+    let source_fits = |s: &Source| !s.uri.is_empty() && !too_long(&s.uri);
+    if proposal.sources.len() > SOURCES_MAX || !proposal.sources.iter().all(source_fits) {
+        return Err(BindError::Text(
+            "/sources",
+            "has more than 32 sources, or one without or with a long uri",
+        ));
+    }
+    Ok(())
+}
+
+/// Why a proposal does not bind: the caller's mistake, answered with 422 and a JSON pointer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BindError {
+    #[error("the parameters do not fit the contract")]
+    Params(Vec<Violation>),
+    #[error("`{0}` in `expect` is outside the contract's state")]
+    Expect(String),
+    #[error("`{0}` {1}")]
+    Text(&'static str, &'static str),
+    #[error(transparent)]
+    Render(#[from] RenderError),
+}
+
+impl Action {
+    /// The bytes of `action.json`: RFC 8785.
+    pub fn canonical(&self) -> Result<Vec<u8>, json::NotCanonical> {
+        json::to_canonical(self)
+    }
+
+    pub fn digest(&self) -> Result<Digest, json::NotCanonical> {
+        Ok(Digest::of(&self.canonical()?))
+    }
+}
+
+impl Binding {
+    pub fn digest(&self) -> Result<Digest, json::NotCanonical> {
+        Ok(Digest::of(&json::to_canonical(self)?))
+    }
+}

@@ -1,0 +1,259 @@
+//! Action contracts: what an action is, what it may touch, what must be true afterwards.
+//!
+//! Takes TOML (or the canonical JSON of a bundle), gives a checked [`Contract`] with its digest.
+//! A contract that parses is enforced in every field; unknown fields are errors.
+
+mod check;
+mod duration;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use self::check::{ContractError, in_state as check_pointer};
+pub use self::duration::Duration;
+use crate::digest::Digest;
+use crate::json;
+use crate::schema::Schema;
+use crate::template::Rule;
+
+/// A checked contract. Made by [`Contract::from_toml`] or [`Contract::from_json`] only.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Contract {
+    /// The format's version: 0.
+    pub format: u32,
+    pub action: Head,
+    pub params: Params,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub state: BTreeMap<String, StateShape>,
+    pub observe: Rules,
+    #[serde(default, skip_serializing_if = "Rules::is_empty")]
+    pub perform: Rules,
+    #[serde(default, skip_serializing_if = "Verify::is_empty")]
+    pub verify: Verify,
+    #[serde(default, skip_serializing_if = "Evidence::is_empty")]
+    pub evidence: Evidence,
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// `[action]`: name, meaning and class of the action.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Head {
+    pub name: String,
+    pub version: String,
+    pub title: String,
+    pub verb: Verb,
+    pub mode: Mode,
+    pub effect: Effect,
+    /// What the action is about, such as `idp/users/{user_id}`; one action at a time holds it.
+    pub resource: String,
+    pub adapter: String,
+}
+
+/// What the action does to its resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verb {
+    Read,
+    Create,
+    Update,
+    Delete,
+    Call,
+}
+
+/// How much of the world an action of this kind may move; a fact for policy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    Read,
+    Draft,
+    Write,
+    SideEffect,
+    Autonomous,
+}
+
+/// What recovery may assume about a repeated or unanswered write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Effect {
+    Idempotent,
+    Keyed,
+    Observable,
+    Opaque,
+}
+
+macro_rules! snake_case_text {
+    ($($kind:ident { $($case:ident => $text:literal),+ })+) => {$(
+        impl $kind {
+            /// The word that contracts and policies use.
+            pub fn as_str(self) -> &'static str {
+                match self { $(Self::$case => $text),+ }
+            }
+        }
+    )+};
+}
+
+snake_case_text! {
+    Verb { Read => "read", Create => "create", Update => "update", Delete => "delete", Call => "call" }
+    Mode { Read => "read", Draft => "draft", Write => "write", SideEffect => "side_effect", Autonomous => "autonomous" }
+    Effect { Idempotent => "idempotent", Keyed => "keyed", Observable => "observable", Opaque => "opaque" }
+}
+
+/// `[params]`: the closed object that a proposal must fit.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Params {
+    #[serde(default)]
+    pub required: Vec<String>,
+    #[serde(default)]
+    pub properties: BTreeMap<String, Schema>,
+}
+
+/// `[state.NAME]`: what is kept of the observed state; everything else is dropped before it is stored.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StateShape {
+    #[serde(default)]
+    pub required: Vec<String>,
+    /// JSON pointers inside the state that may differ at any time; not part of the pre-state digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volatile: Vec<String>,
+    /// Whether the adapter may compute this state itself; the receipt then says so.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub derived: bool,
+    pub properties: BTreeMap<String, Schema>,
+}
+
+/// The requests of one phase.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rules {
+    #[serde(default)]
+    pub http: Vec<Rule>,
+}
+
+impl Rules {
+    fn is_empty(&self) -> bool {
+        self.http.is_empty()
+    }
+}
+
+/// `[verify]`: what must hold before and after, and what may change.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verify {
+    /// CEL over `params` and `pre`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<String>,
+    /// CEL over `params`, `pre` and `post`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
+    /// JSON pointers into the state; anything else that changed is a mismatch.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub may_change: Vec<String>,
+    /// How long `after` may take to become true.
+    #[serde(default)]
+    pub settle: Duration,
+}
+
+impl Verify {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// `[evidence]`: what a proposal must bring.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// The least number of sources that the proposal names.
+    #[serde(default)]
+    pub sources: usize,
+}
+
+impl Evidence {
+    fn is_empty(&self) -> bool {
+        self.sources == 0
+    }
+}
+
+/// `[limits]`: bounds of one run of the adapter.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Wall clock of one run.
+    pub timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { timeout: Duration::from_millis(30_000) }
+    }
+}
+
+impl Contract {
+    /// Parses and checks a contract file; `file` is for the error's words.
+    pub fn from_toml(file: &str, text: &str) -> Result<Self, ContractError> {
+        let contract: Self =
+            toml::from_str(text).map_err(|e| ContractError::toml(file, text, &e))?;
+        check::check(&contract).map_err(|fault| fault.locate(file, text))?;
+        Ok(contract)
+    }
+
+    /// Parses and checks the canonical JSON of a bundle's `contract.json`.
+    pub fn from_json(value: Value) -> Result<Self, ContractError> {
+        let contract: Self = serde_json::from_value(value)
+            .map_err(|e| ContractError::new("contract.json", 0, e.to_string()))?;
+        check::check(&contract).map_err(|fault| fault.locate("contract.json", ""))?;
+        Ok(contract)
+    }
+
+    /// The canonical bytes (RFC 8785); the digest is taken over these.
+    pub fn canonical(&self) -> Result<Vec<u8>, json::NotCanonical> {
+        json::to_canonical(self)
+    }
+
+    pub fn digest(&self) -> Result<Digest, json::NotCanonical> {
+        Ok(Digest::of(&self.canonical()?))
+    }
+
+    /// The parameters as one closed object.
+    pub fn params_schema(&self) -> Schema {
+        object(&self.params.required, &self.params.properties)
+    }
+
+    /// The declared states, each a closed object.
+    pub fn state_schemas(&self) -> BTreeMap<String, Schema> {
+        self.state.iter().map(|(name, shape)| (name.clone(), shape.schema())).collect()
+    }
+
+    /// Volatile places as pointers into the whole state: `/user/meta`.
+    pub fn volatile(&self) -> Vec<String> {
+        let pointers = |(name, shape): (&String, &StateShape)| {
+            shape.volatile.iter().map(|p| format!("/{name}{p}")).collect::<Vec<_>>()
+        };
+        self.state.iter().flat_map(pointers).collect()
+    }
+
+    /// A read is one observation: no perform, no judgement over two states.
+    pub fn is_read(&self) -> bool {
+        self.action.verb == Verb::Read
+    }
+}
+
+impl StateShape {
+    pub fn schema(&self) -> Schema {
+        object(&self.required, &self.properties)
+    }
+}
+
+fn object(required: &[String], properties: &BTreeMap<String, Schema>) -> Schema {
+    Schema::object(required.to_vec(), properties.clone())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,207 @@
+//! What must hold for a parsed contract before anything uses it: one pass, first fault wins.
+
+use super::Contract;
+use crate::expression::Expression;
+use crate::id;
+use crate::schema::Schema;
+use crate::template;
+
+/// Why a contract is refused: where, what, and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}: {what}")]
+pub struct ContractError {
+    pub file: String,
+    /// From 1; 0 where the place is the whole file.
+    pub line: usize,
+    pub what: String,
+}
+
+impl ContractError {
+    pub(super) fn new(file: &str, line: usize, what: String) -> Self {
+        Self { file: file.to_owned(), line, what }
+    }
+
+    pub(super) fn toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
+        let start = error.span().map_or(0, |span| span.start);
+        let line = text.get(..start).map_or(0, |head| head.matches('\n').count() + 1);
+        Self::new(file, line, error.message().replace('\n', "; "))
+    }
+}
+
+/// A fault, with a piece of the file's text that leads to its line.
+pub(super) struct Fault {
+    needle: String,
+    what: String,
+}
+
+impl Fault {
+    fn at(needle: &str, what: impl ToString) -> Self {
+        Self { needle: needle.to_owned(), what: what.to_string() }
+    }
+
+    pub(super) fn locate(self, file: &str, text: &str) -> ContractError {
+        let quoted = self.needle.replace('\\', "\\\\").replace('"', "\\\"");
+        let hit = |line: &str| line.contains(&self.needle) || line.contains(&quoted);
+        let line = text.lines().position(hit).map_or(0, |index| index + 1);
+        ContractError::new(file, line, self.what)
+    }
+}
+
+pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
+    head(contract)?;
+    schemas(contract)?;
+    rules(contract)?;
+    phases(contract)?;
+    expressions(contract)?;
+    pointers(contract)?;
+    contract.canonical().map_err(|e| Fault::at("", e))?;
+    Ok(())
+}
+
+fn head(contract: &Contract) -> Result<(), Fault> {
+    let head = &contract.action;
+    if contract.format != 0 {
+        return Err(Fault::at("format", "`format` is 0 in this release"));
+    }
+    if !id::is_contract_name(&head.name) {
+        return Err(Fault::at(
+            &head.name,
+            "`name` is lower-case names joined by dots, such as `idp.read_user`",
+        ));
+    }
+    if !id::is_name(&head.adapter) {
+        return Err(Fault::at(&head.adapter, "`adapter` is a lower-case name, such as `scim`"));
+    }
+    if head.version.split('.').count() != 3
+        || head.version.split('.').any(|n| n.parse::<u32>().is_err())
+    {
+        return Err(Fault::at(&head.version, "`version` is three numbers, such as `1.0.0`"));
+    }
+    let timeout = contract.limits.timeout.as_millis();
+    if !(100..=300_000).contains(&timeout) {
+        return Err(Fault::at("timeout", "`timeout` is from 100ms to 5m"));
+    }
+    template::resource_placeholders(&head.resource)
+        .iter()
+        .try_for_each(|name| bound(contract, name, true, &head.resource))
+}
+
+fn schemas(contract: &Contract) -> Result<(), Fault> {
+    contract.params_schema().well_formed().map_err(|e| Fault::at("[params]", e))?;
+    for (name, shape) in &contract.state {
+        let table = format!("[state.{name}]");
+        if !id::is_name(name) {
+            return Err(Fault::at(
+                &table,
+                format!("`{name}` is no name; use lower-case letters and digits"),
+            ));
+        }
+        shape.schema().well_formed().map_err(|e| Fault::at(&table, e))?;
+    }
+    Ok(())
+}
+
+fn rules(contract: &Contract) -> Result<(), Fault> {
+    let observing = contract.observe.http.iter().map(|rule| (rule, true));
+    for (rule, observing) in observing.chain(contract.perform.http.iter().map(|rule| (rule, false)))
+    {
+        rule.check(observing).map_err(|e| Fault::at(&rule.request, e))?;
+        if !id::is_name(&rule.upstream) {
+            return Err(Fault::at(
+                &rule.upstream,
+                format!("`{}` is no upstream name", rule.upstream),
+            ));
+        }
+        let (needed, optional) = rule.placeholders();
+        needed.iter().try_for_each(|name| bound(contract, name, true, &rule.request))?;
+        optional
+            .iter()
+            .try_for_each(|name| bound(contract, name, false, &format!("{{{name}}}")))?;
+    }
+    Ok(())
+}
+
+/// A placeholder must be a declared parameter, and one that a path or query needs must be required.
+fn bound(contract: &Contract, name: &str, required: bool, needle: &str) -> Result<(), Fault> {
+    if !contract.params.properties.contains_key(name) {
+        return Err(Fault::at(
+            needle,
+            format!("`{{{name}}}` is not bound; add `properties.{name}` under [params]"),
+        ));
+    }
+    if required && !contract.params.required.iter().any(|r| r == name) {
+        return Err(Fault::at(
+            needle,
+            format!("`{{{name}}}` may be absent; add `{name}` to `required` under [params]"),
+        ));
+    }
+    Ok(())
+}
+
+fn phases(contract: &Contract) -> Result<(), Fault> {
+    if contract.observe.http.is_empty() {
+        return Err(Fault::at("", "there is no [[observe.http]]; the host must be able to look"));
+    }
+    if contract.state.is_empty() {
+        return Err(Fault::at("", "there is no [state.NAME]; nothing could be judged"));
+    }
+    if contract.is_read() {
+        if !contract.perform.http.is_empty() || !contract.verify.is_empty() {
+            return Err(Fault::at(
+                "[[perform.http]]",
+                "verb `read` has neither [[perform.http]] nor [verify]",
+            ));
+        }
+        return Ok(());
+    }
+    if contract.perform.http.is_empty() {
+        return Err(Fault::at(
+            "verb",
+            "there is no [[perform.http]]; only verb `read` goes without",
+        ));
+    }
+    if contract.verify.after.is_empty() {
+        return Err(Fault::at(
+            "[verify]",
+            "`after` is empty; say what must be true when the action is done",
+        ));
+    }
+    Ok(())
+}
+
+fn expressions(contract: &Contract) -> Result<(), Fault> {
+    let (params, states) = (contract.params_schema(), contract.state_schemas());
+    let before = contract.verify.before.iter().map(|source| (source, false));
+    for (source, post) in before.chain(contract.verify.after.iter().map(|source| (source, true))) {
+        let parsed = Expression::parse(source).map_err(|e| Fault::at(source, e))?;
+        parsed.check(&params, &states, post).map_err(|e| Fault::at(source, e))?;
+    }
+    Ok(())
+}
+
+fn pointers(contract: &Contract) -> Result<(), Fault> {
+    let states = contract.state_schemas();
+    let volatile = contract.volatile();
+    for pointer in contract.verify.may_change.iter().chain(&volatile) {
+        if !in_state(&states, pointer) {
+            let short = pointer.splitn(3, '/').last().unwrap_or(pointer);
+            let what = format!(
+                "`{pointer}` is outside the declared state; point at a property under [state]"
+            );
+            return Err(Fault::at(if volatile.contains(pointer) { short } else { pointer }, what));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a JSON pointer (RFC 6901) leads to a declared place of the state.
+pub fn in_state(states: &std::collections::BTreeMap<String, Schema>, pointer: &str) -> bool {
+    let mut tokens = pointer.split('/');
+    if tokens.next() != Some("") {
+        return false;
+    }
+    let Some(state) = tokens.next().and_then(|name| states.get(name)) else { return false };
+    let path: Vec<String> = tokens.map(|t| t.replace("~1", "/").replace("~0", "~")).collect();
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    path.is_empty() || state.at(&path).is_some()
+}

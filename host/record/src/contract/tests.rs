@@ -1,0 +1,72 @@
+use super::*;
+
+const GOOD: &str = r#"
+format = 0
+[action]
+name = "idp.restore_access"
+version = "1.0.0"
+title = "Restore"
+verb = "update"
+mode = "write"
+effect = "observable"
+resource = "idp/users/{user_id}"
+adapter = "scim"
+[params]
+required = ["user_id"]
+properties.user_id = { type = "string", pattern = "^[0-9a-f]{32}$" }
+[state.user]
+required = ["id"]
+volatile = ["/meta"]
+properties = { id = { type = "string" }, active = { type = "boolean" }, meta = { type = "object", properties = { version = { type = "string" } } } }
+[[observe.http]]
+upstream = "idp"
+request = "GET /Users/{user_id}"
+[[perform.http]]
+upstream = "idp"
+request = "PATCH /Users/{user_id}"
+body = { op = "replace", value = true }
+[verify]
+before = ["has(pre.user.active) && !pre.user.active"]
+after = ["has(post.user.active) && post.user.active"]
+may_change = ["/user/active"]
+"#;
+
+fn fault(from: &str, to: &str) -> ContractError {
+    assert!(GOOD.contains(from), "{from}");
+    Contract::from_toml("c.toml", &GOOD.replace(from, to)).unwrap_err()
+}
+
+#[test]
+fn parses_and_survives_its_own_json() {
+    let contract = Contract::from_toml("c.toml", GOOD).unwrap();
+    let json = json::parse(&contract.canonical().unwrap()).unwrap();
+    let again = Contract::from_json(json).unwrap();
+    assert_eq!(again.digest().unwrap(), contract.digest().unwrap());
+    assert_eq!(contract.volatile(), ["/user/meta"]);
+}
+
+#[test]
+fn faults_name_the_line_and_the_remedy() {
+    let cases = [
+        ("title = \"Restore\"", "titel = \"Restore\"", 6, "titel"),
+        ("verb = \"update\"", "verb = \"change\"", 7, "change"),
+        (
+            "request = \"GET /Users/{user_id}\"",
+            "request = \"GET /Users/{uid}\"",
+            21,
+            "properties.uid",
+        ),
+        ("!pre.user.active\"]", "!pre.user.locked\"]", 27, "locked"),
+        ("[\"/user/active\"]", "[\"/user/aktive\"]", 29, "/user/aktive"),
+        ("[\"/meta\"]", "[\"/mete\"]", 17, "/user/mete"),
+        ("required = [\"user_id\"]", "required = []", 10, "required"),
+        ("request = \"GET /", "request = \"POST /", 21, "observe"),
+        ("after = [", "after = [] #", 0, "after"),
+        ("value = true", "value = 1.5", 0, "1.5"),
+    ];
+    for (from, to, line, word) in cases {
+        let error = fault(from, to);
+        assert!(error.to_string().contains(word), "{error}");
+        assert!(line == 0 || error.line == line, "{error}: wanted line {line}");
+    }
+}

@@ -1,0 +1,255 @@
+//! DSSE envelopes around in-toto statements: what every signed record of `deed` is.
+//!
+//! Exactly one pure Ed25519 signature, over the pre-authentication encoding (DSSE v1.0.2). The
+//! payload is signed as bytes and never parsed again after the check.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ed25519_dalek::pkcs8::{DecodePublicKey, EncodePublicKey, spki::der::pem::LineEnding};
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::digest::Digest;
+use crate::json as canonical;
+
+/// `payloadType` of every envelope (in-toto attestation v1).
+pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
+const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
+
+/// The kinds of statement; a key is good for one of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Approval,
+    Receipt,
+}
+
+impl Kind {
+    pub fn predicate_type(self) -> &'static str {
+        match self {
+            Self::Approval => "urn:deed:approval:v0",
+            Self::Receipt => "urn:deed:receipt:v0",
+        }
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Approval => "approval",
+            Self::Receipt => "receipt",
+        }
+    }
+}
+
+/// A DSSE envelope.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Envelope {
+    /// Standard base64 of the statement's canonical bytes.
+    pub payload: String,
+    pub payload_type: String,
+    pub signatures: Vec<EnvelopeSignature>,
+}
+
+/// One signature; `keyid` is the hex SHA-256 of the key's SPKI DER.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnvelopeSignature {
+    pub keyid: String,
+    pub sig: String,
+}
+
+/// An in-toto Statement v1 about `action.json`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Statement {
+    pub kind: Kind,
+    /// SHA-256 of the canonical bytes of `action.json`.
+    pub action: Digest,
+    pub predicate: Value,
+}
+
+impl Statement {
+    pub fn value(&self) -> Value {
+        json!({
+            "_type": STATEMENT_TYPE,
+            "subject": [{"name": "action.json", "digest": {"sha256": self.action.hex()}}],
+            "predicateType": self.kind.predicate_type(),
+            "predicate": self.predicate,
+        })
+    }
+
+    /// Signs the statement's canonical bytes.
+    pub fn sign(&self, key: &SigningKey) -> Result<Envelope, EnvelopeError> {
+        let payload = canonical::canonical(&self.value())?;
+        let signature = key.sign(&pae(&payload));
+        Ok(Envelope {
+            payload: STANDARD.encode(&payload),
+            payload_type: PAYLOAD_TYPE.to_owned(),
+            signatures: vec![EnvelopeSignature {
+                keyid: key_id(&key.verifying_key())?,
+                sig: STANDARD.encode(signature.to_bytes()),
+            }],
+        })
+    }
+}
+
+impl Envelope {
+    /// The payload's bytes; standard base64 only, so that one envelope has one text.
+    pub fn payload_bytes(&self) -> Result<Vec<u8>, EnvelopeError> {
+        STANDARD
+            .decode(&self.payload)
+            .map_err(|_| EnvelopeError::Malformed("payload is no standard base64"))
+    }
+
+    /// What log leaves and links name: SHA-256 of the payload.
+    pub fn payload_digest(&self) -> Result<Digest, EnvelopeError> {
+        Ok(Digest::of(&self.payload_bytes()?))
+    }
+
+    /// The key that the envelope says signed it: a hint, never a proof.
+    pub fn key_hint(&self) -> Option<&str> {
+        self.signatures.first().map(|s| s.keyid.as_str())
+    }
+
+    /// Checks signature, payload type, statement and kind, in that order, and gives the statement.
+    pub fn verify(&self, key: &VerifyingKey, kind: Kind) -> Result<Statement, EnvelopeError> {
+        if self.payload_type != PAYLOAD_TYPE {
+            return Err(EnvelopeError::PayloadType(self.payload_type.clone()));
+        }
+        let [signature] = self.signatures.as_slice() else {
+            return Err(EnvelopeError::Malformed("an envelope has exactly one signature"));
+        };
+        if signature.keyid != key_id(key)? {
+            return Err(EnvelopeError::OtherKey);
+        }
+        let bytes =
+            STANDARD.decode(&signature.sig).ok().and_then(|b| Signature::from_slice(&b).ok());
+        let sig =
+            bytes.ok_or(EnvelopeError::Malformed("the signature is not 64 bytes of base64"))?;
+        let payload = self.payload_bytes()?;
+        // RFC 8032 with the strict rules: canonical S, no small-order key, cofactorless equation.
+        key.verify_strict(&pae(&payload), &sig).map_err(|_| EnvelopeError::Signature)?;
+        parse(&payload, kind)
+    }
+}
+
+fn parse(payload: &[u8], kind: Kind) -> Result<Statement, EnvelopeError> {
+    let value = canonical::parse(payload)?;
+    let statement = Statement {
+        kind,
+        action: subject(&value)
+            .ok_or(EnvelopeError::Malformed("the statement's subject is not one action.json"))?,
+        predicate: value.get("predicate").cloned().unwrap_or(Value::Null),
+    };
+    let found = value.get("predicateType").and_then(Value::as_str).unwrap_or_default();
+    if found != kind.predicate_type() {
+        return Err(EnvelopeError::Kind { wanted: kind.predicate_type(), found: found.to_owned() });
+    }
+    // Rebuilding it byte for byte leaves no room for a field that nobody looked at.
+    if canonical::canonical(&statement.value())? != payload {
+        return Err(EnvelopeError::Malformed(
+            "the statement is not canonical or has unknown fields",
+        ));
+    }
+    Ok(statement)
+}
+
+fn subject(value: &Value) -> Option<Digest> {
+    let hex = value.pointer("/subject/0/digest/sha256")?.as_str()?;
+    Digest::from_hex(hex).ok()
+}
+
+/// DSSE v1.0.2 pre-authentication encoding.
+fn pae(payload: &[u8]) -> Vec<u8> {
+    let mut out =
+        format!("DSSEv1 {} {PAYLOAD_TYPE} {} ", PAYLOAD_TYPE.len(), payload.len()).into_bytes();
+    out.extend_from_slice(payload);
+    out
+}
+
+/// Lower-case hex SHA-256 of the key's SubjectPublicKeyInfo DER (RFC 8410).
+pub fn key_id(key: &VerifyingKey) -> Result<String, EnvelopeError> {
+    let der = key.to_public_key_der().map_err(|_| EnvelopeError::Key)?;
+    Ok(Digest::of(der.as_bytes()).hex())
+}
+
+/// The key as PEM SPKI, which stock tools read.
+pub fn to_pem(key: &VerifyingKey) -> Result<String, EnvelopeError> {
+    key.to_public_key_pem(LineEnding::LF).map_err(|_| EnvelopeError::Key)
+}
+
+pub fn from_pem(text: &str) -> Result<VerifyingKey, EnvelopeError> {
+    VerifyingKey::from_public_key_pem(text).map_err(|_| EnvelopeError::Key)
+}
+
+/// Why an envelope is no proof.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EnvelopeError {
+    #[error("{0}")]
+    Malformed(&'static str),
+    #[error("payload type is `{0}`; it must be `{PAYLOAD_TYPE}`")]
+    PayloadType(String),
+    #[error("it names another key than the one it is checked with")]
+    OtherKey,
+    #[error("the signature does not fit the payload and the key")]
+    Signature,
+    #[error("it is a `{found}`; here only a `{wanted}` counts")]
+    Kind { wanted: &'static str, found: String },
+    #[error("the key is no Ed25519 public key in PEM form")]
+    Key,
+    #[error("the statement is no strict JSON: {0}")]
+    Json(#[from] canonical::ParseError),
+    #[error(transparent)]
+    Canonical(#[from] canonical::NotCanonical),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signed() -> (SigningKey, Envelope) {
+        let key = SigningKey::from_bytes(&[7; 32]);
+        let statement = Statement {
+            kind: Kind::Receipt,
+            action: Digest::of(b"action"),
+            predicate: json!({"a": 1}),
+        };
+        let envelope = statement.sign(&key).unwrap();
+        (key, envelope)
+    }
+
+    #[test]
+    fn verifies_and_refuses_every_flipped_payload_byte() {
+        let (key, envelope) = signed();
+        let statement = envelope.verify(&key.verifying_key(), Kind::Receipt).unwrap();
+        assert_eq!(statement.action, Digest::of(b"action"));
+        let bytes = envelope.payload_bytes().unwrap();
+        for index in 0..bytes.len() {
+            let mut changed = bytes.clone();
+            changed[index] ^= 1;
+            let forged = Envelope { payload: STANDARD.encode(changed), ..envelope.clone() };
+            assert_eq!(
+                forged.verify(&key.verifying_key(), Kind::Receipt),
+                Err(EnvelopeError::Signature)
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_or_kind_of_another_purpose_is_refused() {
+        let (key, envelope) = signed();
+        let other = SigningKey::from_bytes(&[8; 32]).verifying_key();
+        assert_eq!(envelope.verify(&other, Kind::Receipt), Err(EnvelopeError::OtherKey));
+        assert!(matches!(
+            envelope.verify(&key.verifying_key(), Kind::Approval),
+            Err(EnvelopeError::Kind { .. })
+        ));
+        let mut twice = envelope.clone();
+        twice.signatures.push(envelope.signatures[0].clone());
+        assert!(twice.verify(&key.verifying_key(), Kind::Receipt).is_err());
+    }
+
+    #[test]
+    fn pae_matches_the_specification() {
+        assert!(pae(b"hello").starts_with(b"DSSEv1 28 application/vnd.in-toto+json 5 hello"));
+    }
+}

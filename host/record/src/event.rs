@@ -1,0 +1,206 @@
+//! Events: what the journal keeps of an action, in order. Status and story are folds over them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::{Binding, Bound};
+use crate::approval::Ask;
+use crate::digest::Digest;
+use crate::envelope::Envelope;
+use crate::exchange::Exchange;
+use crate::observation::Observation;
+use crate::outcome::Judgement;
+use crate::policy::{Decision, Facts};
+
+/// One event and when the host wrote it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// Unix milliseconds.
+    pub at_ms: i64,
+    pub event: Event,
+}
+
+/// What can happen to an action. An event that *starts* something is written before it starts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Event {
+    /// A proposal was bound to its contract.
+    Proposed {
+        bound: Box<Bound>,
+        bindings: BTreeMap<String, Binding>,
+        trace: Option<String>,
+    },
+    /// Policy was asked; `gate` tells the two times apart.
+    Decided {
+        gate: bool,
+        decision: Box<Decision>,
+        facts: Box<Facts>,
+    },
+    /// A read-only run starts.
+    ObserveStarted {
+        phase: Phase,
+    },
+    Observed {
+        phase: Phase,
+        observation: Box<Observation>,
+    },
+    /// People are asked for approval of exactly this, in exactly this world.
+    Asked {
+        ask: Box<Ask>,
+    },
+    /// A signed approval or denial came in; its signature was checked.
+    Answered {
+        answer: Box<Answer>,
+    },
+    /// What was approved is not what would happen now; the approvals so far count for nothing.
+    Stale {
+        reason: String,
+    },
+    /// The gate was passed: this may run once.
+    Cleared {
+        grant: GrantRecord,
+    },
+    AttemptStarted {
+        n: u32,
+        epoch: u64,
+        deadline_ms: i64,
+    },
+    /// The intent to send a write; durable before its first byte.
+    WriteIntended {
+        n: u32,
+        ordinal: u32,
+        request_sha256: Digest,
+        deadline_ms: i64,
+    },
+    AttemptEnded {
+        attempt: Box<Attempt>,
+    },
+    CancelRequested {
+        by: String,
+    },
+    /// The outcome is known, or that it cannot be known.
+    Judged {
+        judgement: Box<Judgement>,
+    },
+    /// The receipt was signed.
+    Sealed {
+        envelope: Box<Envelope>,
+    },
+    /// Every envelope is a leaf of the log, under this checkpoint.
+    Logged {
+        leaves: Vec<Leaf>,
+        checkpoint: String,
+    },
+}
+
+/// Which look at the system of record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Before anybody was asked.
+    Pre,
+    /// Again at the gate, because time passed.
+    Gate,
+    /// After the attempt.
+    Post,
+}
+
+/// A signed answer of an approver.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    pub person: String,
+    pub role: String,
+    pub approves: bool,
+    pub envelope: Envelope,
+}
+
+/// What one run of the adapter was given: capabilities by name, never values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GrantRecord {
+    pub contract: Digest,
+    pub adapter: Digest,
+    /// Upstreams the run may name, with everything that binds them.
+    pub upstreams: BTreeMap<String, Binding>,
+    /// Wall clock of the run in milliseconds.
+    pub timeout_ms: u64,
+    /// The longest an upstream waits for one answer, in milliseconds.
+    pub exchange_timeout_ms: u64,
+}
+
+/// One run of `perform`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Attempt {
+    /// From 1.
+    pub n: u32,
+    pub claim: Claim,
+    pub exchanges: Vec<Exchange>,
+    /// Unix milliseconds.
+    pub started_ms: i64,
+    pub ended_ms: i64,
+}
+
+/// What the adapter said of its run: a claim, not the truth.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Claim {
+    Done,
+    Refused(String),
+    Unavailable(String),
+    Unknown(String),
+    Invalid(String),
+    Trapped(String),
+    TimedOut,
+    /// The host stopped while it ran; nobody knows what the adapter would have said.
+    Lost,
+}
+
+/// Where an envelope stands in the tenant's log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Leaf {
+    /// `approval` or `receipt`.
+    pub kind: String,
+    /// SHA-256 of the envelope's payload.
+    pub payload: Digest,
+    pub index: u64,
+}
+
+impl Leaf {
+    /// The entry's bytes in the log: `urn:deed:entry:v0\n<kind> <hex>\n`.
+    pub fn entry(&self) -> Vec<u8> {
+        entry(&self.kind, &self.payload)
+    }
+}
+
+/// The bytes that stand in the log for an envelope.
+pub fn entry(kind: &str, payload: &Digest) -> Vec<u8> {
+    format!("urn:deed:entry:v0\n{kind} {}\n", payload.hex()).into_bytes()
+}
+
+impl Event {
+    /// The event's name as the journal writes it; for the ledger and for errors.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Proposed { .. } => "proposed",
+            Self::Decided { .. } => "decided",
+            Self::ObserveStarted { .. } => "observe_started",
+            Self::Observed { .. } => "observed",
+            Self::Asked { .. } => "asked",
+            Self::Answered { .. } => "answered",
+            Self::Stale { .. } => "stale",
+            Self::Cleared { .. } => "cleared",
+            Self::AttemptStarted { .. } => "attempt_started",
+            Self::WriteIntended { .. } => "write_intended",
+            Self::AttemptEnded { .. } => "attempt_ended",
+            Self::CancelRequested { .. } => "cancel_requested",
+            Self::Judged { .. } => "judged",
+            Self::Sealed { .. } => "sealed",
+            Self::Logged { .. } => "logged",
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Requests as the host renders them and exchanges as the host saw them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::digest::Digest;
+use crate::json;
+
+/// One request that this action may send, rendered by the host from contract and parameters.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rendered {
+    pub upstream: String,
+    /// Upper-case HTTP method.
+    pub method: String,
+    /// Percent-encoded path, with the query if the rule has one; joined to the upstream's base URL.
+    pub path: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Value>,
+    /// How often one run may send it.
+    pub calls: u32,
+    /// Whether it may change something: its intent is made durable before its first byte.
+    pub writes: bool,
+}
+
+/// What became of a request: the three cases that recovery and the judge tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// No byte of it left.
+    NotSent,
+    /// It may have landed: bytes left and no complete answer came.
+    NoAnswer,
+    /// A complete answer came.
+    Answered { status: u16 },
+}
+
+/// One HTTP request and response, as the host saw it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exchange {
+    /// Position in the run, from 0; what a guest names when it points at a place.
+    pub ordinal: u32,
+    pub request: Rendered,
+    pub fate: Fate,
+    /// The decoded and redacted JSON body, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response: Option<Value>,
+    /// JSON pointers of leaves that were replaced because they held a secret.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redacted: Vec<String>,
+    /// Why there is no answer, or none that could be used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    /// Unix milliseconds.
+    pub started_ms: i64,
+    pub ended_ms: i64,
+    /// Unix milliseconds after which the host would not have kept the connection open.
+    pub deadline_ms: i64,
+}
+
+/// An exchange as the receipt carries it: no bodies, their digests.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExchangeSummary {
+    pub upstream: String,
+    pub method: String,
+    pub path: String,
+    pub writes: bool,
+    pub fate: Fate,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_sha256: Option<Digest>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub response_sha256: Option<Digest>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+    pub started_ms: i64,
+    pub ended_ms: i64,
+}
+
+impl Exchange {
+    pub fn summary(&self) -> ExchangeSummary {
+        ExchangeSummary {
+            upstream: self.request.upstream.clone(),
+            method: self.request.method.clone(),
+            path: self.request.path.clone(),
+            writes: self.request.writes,
+            fate: self.fate,
+            request_sha256: self.request.body.as_ref().and_then(digest),
+            response_sha256: self.response.as_ref().and_then(digest),
+            problem: self.problem.clone(),
+            started_ms: self.started_ms,
+            ended_ms: self.ended_ms,
+        }
+    }
+
+    /// A write that may have reached the upstream.
+    pub fn may_have_written(&self) -> bool {
+        self.request.writes && self.fate != Fate::NotSent
+    }
+}
+
+/// The digest of a value's canonical bytes; none for a value that has no canonical form.
+fn digest(value: &Value) -> Option<Digest> {
+    json::canonical(value).ok().map(|bytes| Digest::of(&bytes))
+}

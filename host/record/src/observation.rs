@@ -1,0 +1,74 @@
+//! State that the host read out of the exchanges of a read-only run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::contract::Contract;
+use crate::digest::Digest;
+use crate::exchange::Exchange;
+use crate::json;
+
+/// One look at the system of record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Observation {
+    /// State by name, cut down to what the contract declares.
+    pub state: BTreeMap<String, Value>,
+    /// Names of states that the adapter computed (the contract says `derived = true`).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub derived: BTreeSet<String>,
+    pub exchanges: Vec<Exchange>,
+    /// Unix milliseconds at which the run ended.
+    pub at_ms: i64,
+    /// Why the look does not count: the adapter failed, or its answers did not fit the contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+impl Observation {
+    /// The whole state as one JSON object, as CEL, Cedar and JSON pointers see it.
+    pub fn value(&self) -> Value {
+        let members: Map<String, Value> =
+            self.state.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        Value::Object(members)
+    }
+
+    /// The digest that approvals are bound to: the state without its volatile places.
+    pub fn digest(&self, contract: &Contract) -> Result<Digest, json::NotCanonical> {
+        state_digest(contract, &self.value())
+    }
+
+    /// What makes this look unusable: its own problem, a missing required field or a redacted one.
+    pub fn unusable(&self, contract: &Contract) -> Option<String> {
+        if let Some(problem) = &self.problem {
+            return Some(problem.clone());
+        }
+        for (name, shape) in &contract.state {
+            let Some(value) = self.state.get(name) else {
+                return Some(format!("state `{name}` was not read"));
+            };
+            if let Some(missing) = shape.schema().missing(value).first() {
+                return Some(format!("required field `/{name}{missing}` is missing"));
+            }
+        }
+        let redacted = self.exchanges.iter().flat_map(|e| &e.redacted).next();
+        redacted.map(|pointer| format!("`{pointer}` held a secret and was redacted"))
+    }
+}
+
+/// The digest of a whole state without the contract's volatile places.
+pub fn state_digest(contract: &Contract, state: &Value) -> Result<Digest, json::NotCanonical> {
+    let mut value = state.clone();
+    contract.volatile().iter().for_each(|pointer| remove(&mut value, pointer));
+    Ok(Digest::of(&json::canonical(&value)?))
+}
+
+/// Removes the place that a JSON pointer (RFC 6901) names, if it is there.
+fn remove(value: &mut Value, pointer: &str) {
+    let Some((parent, last)) = pointer.rsplit_once('/') else { return };
+    if let Some(Value::Object(members)) = value.pointer_mut(parent) {
+        members.remove(&last.replace("~1", "/").replace("~0", "~"));
+    }
+}

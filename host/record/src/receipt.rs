@@ -1,0 +1,167 @@
+//! The receipt's predicate: everything that a story holds at its end, in the words of DESIGN §10.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::action::Source;
+use crate::approval::Answer as Said;
+use crate::digest::Digest;
+use crate::envelope::EnvelopeError;
+use crate::event::{Attempt, Claim, GrantRecord};
+use crate::exchange::ExchangeSummary;
+use crate::json::Change;
+use crate::observation::Observation;
+use crate::outcome::{Check, Judgement, Outcome};
+use crate::policy::Decision;
+use crate::story::Story;
+
+/// What a receipt says. The action itself is the statement's subject.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Receipt {
+    pub outcome: Outcome,
+    /// One sentence for people.
+    pub reason: String,
+    pub intent: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<String>,
+    pub sources: Vec<Source>,
+    /// The environment that the agent believed it acted in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub believed_environment: Option<String>,
+    pub expect: BTreeMap<String, Value>,
+    /// Policy's last word, with the policies that decided and those that did not apply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
+    pub approvals: Vec<ApprovalRef>,
+    /// Why approvals were void, in order.
+    pub stale: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<GrantRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pre: Option<Look>,
+    pub attempts: Vec<AttemptSummary>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub post: Option<Look>,
+    /// Field, old and new value, from what the host read.
+    pub changes: Vec<Change>,
+    pub unexpected: Vec<Change>,
+    pub checks: Vec<Check>,
+    /// `unguarded`: the write carried no precondition that the upstream checks.
+    pub guard: Guard,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled_by: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+    /// Unix milliseconds.
+    pub proposed_ms: i64,
+    pub judged_ms: i64,
+}
+
+/// How a write was guarded against a change between look and write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Guard {
+    Unguarded,
+}
+
+/// An approval by the digest of its payload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalRef {
+    pub payload_sha256: Digest,
+    pub person: String,
+    pub role: String,
+    pub decision: Said,
+    /// Whether the outcome rests on it; an answer that went stale does not count.
+    pub counted: bool,
+}
+
+/// One look at the system of record: what was read, and by which exchanges.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Look {
+    pub state: Value,
+    pub derived: Vec<String>,
+    pub exchanges: Vec<ExchangeSummary>,
+    pub at_ms: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// One run of `perform`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttemptSummary {
+    pub n: u32,
+    pub claim: Claim,
+    pub exchanges: Vec<ExchangeSummary>,
+    pub started_ms: i64,
+    pub ended_ms: i64,
+}
+
+impl Receipt {
+    /// The receipt of a judged story.
+    pub fn of(story: &Story, judgement: &Judgement) -> Result<Self, EnvelopeError> {
+        let proposal = &story.bound.proposal;
+        Ok(Self {
+            outcome: judgement.outcome,
+            reason: judgement.reason.clone(),
+            intent: proposal.intent.clone(),
+            reasoning: proposal.reasoning.clone(),
+            sources: proposal.sources.clone(),
+            believed_environment: proposal.environment.clone(),
+            expect: proposal.expect.clone(),
+            decision: story.decision.as_ref().map(|(decision, _)| decision.clone()),
+            approvals: approvals(story)?,
+            stale: story.stale.clone(),
+            grant: story.grant.clone(),
+            pre: story.pre.as_ref().map(look),
+            attempts: story.attempts.iter().map(attempt).collect(),
+            post: story.post.as_ref().map(look),
+            changes: judgement.changes.clone(),
+            unexpected: judgement.unexpected.clone(),
+            checks: judgement.checks.clone(),
+            guard: Guard::Unguarded,
+            cancelled_by: story.cancelled_by.clone(),
+            trace: story.trace.clone(),
+            proposed_ms: story.proposed_ms,
+            judged_ms: story.at_ms,
+        })
+    }
+}
+
+fn approvals(story: &Story) -> Result<Vec<ApprovalRef>, EnvelopeError> {
+    let reference = |answer: &crate::event::Answer| {
+        Ok(ApprovalRef {
+            payload_sha256: answer.envelope.payload_digest()?,
+            person: answer.person.clone(),
+            role: answer.role.clone(),
+            decision: if answer.approves { Said::Approve } else { Said::Deny },
+            counted: story.answers.contains(answer),
+        })
+    };
+    story.all_answers.iter().map(reference).collect()
+}
+
+fn look(observation: &Observation) -> Look {
+    Look {
+        state: observation.value(),
+        derived: observation.derived.iter().cloned().collect(),
+        exchanges: observation.exchanges.iter().map(crate::exchange::Exchange::summary).collect(),
+        at_ms: observation.at_ms,
+        problem: observation.problem.clone(),
+    }
+}
+
+fn attempt(attempt: &Attempt) -> AttemptSummary {
+    AttemptSummary {
+        n: attempt.n,
+        claim: attempt.claim.clone(),
+        exchanges: attempt.exchanges.iter().map(crate::exchange::Exchange::summary).collect(),
+        started_ms: attempt.started_ms,
+        ended_ms: attempt.ended_ms,
+    }
+}

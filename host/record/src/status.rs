@@ -1,0 +1,177 @@
+//! The status of an action: a pure fold over its events, and the only authority on what may follow what.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Event, Phase};
+use crate::outcome::Outcome;
+use crate::policy::Verdict;
+
+/// Where an action stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Proposed,
+    Decided(Verdict),
+    Observing(Phase),
+    Observed(Phase),
+    /// Policy was asked again at the gate.
+    Gated(Verdict),
+    /// Waiting for people.
+    Waiting,
+    /// What people approved no longer holds; they are about to be asked anew.
+    Stale,
+    CancelRequested,
+    Cleared,
+    Attempting,
+    Attempted,
+    Judged(Outcome),
+    Sealed(Outcome),
+    Ended(Outcome),
+}
+
+/// An event that cannot follow the status.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("event `{event}` cannot follow status {status:?}")]
+pub struct Illegal {
+    pub status: Option<Status>,
+    pub event: &'static str,
+}
+
+impl Status {
+    /// The status after one more event. `from` is none for the first.
+    pub fn next(from: Option<Self>, event: &Event) -> Result<Self, Illegal> {
+        let illegal = || Illegal { status: from, event: event.name() };
+        let Some(status) = from else {
+            return match event {
+                Event::Proposed { .. } => Ok(Self::Proposed),
+                _ => Err(illegal()),
+            };
+        };
+        status.after(event).ok_or_else(illegal)
+    }
+
+    fn after(self, event: &Event) -> Option<Self> {
+        use Status as S;
+        Some(match (self, event) {
+            (S::Proposed, Event::Decided { gate: false, decision, .. }) => {
+                S::Decided(decision.verdict)
+            }
+            (
+                S::Observed(Phase::Pre | Phase::Gate),
+                Event::Decided { gate: true, decision, .. },
+            ) => S::Gated(decision.verdict),
+            (from, Event::ObserveStarted { phase }) if from.may_observe(*phase) => {
+                S::Observing(*phase)
+            }
+            (S::Observing(now), Event::Observed { phase, .. }) if now == *phase => S::Observed(now),
+            (S::Observed(Phase::Pre) | S::Stale, Event::Asked { .. }) => S::Waiting,
+            (S::Waiting, Event::Answered { .. }) => S::Waiting,
+            (S::Observed(Phase::Gate) | S::Gated(_) | S::Waiting, Event::Stale { .. }) => S::Stale,
+            (S::Gated(Verdict::Allow), Event::Cleared { .. }) => S::Cleared,
+            (S::Cleared, Event::AttemptStarted { .. }) => S::Attempting,
+            (S::Attempting, Event::WriteIntended { .. }) => S::Attempting,
+            (S::Attempting, Event::AttemptEnded { .. }) => S::Attempted,
+            (from, Event::CancelRequested { .. }) if from.may_cancel() => S::CancelRequested,
+            (from, Event::Judged { judgement }) if from.may_judge() => S::Judged(judgement.outcome),
+            (S::Judged(outcome), Event::Sealed { .. }) => S::Sealed(outcome),
+            (S::Sealed(outcome), Event::Logged { .. }) => S::Ended(outcome),
+            _ => return None,
+        })
+    }
+
+    fn may_observe(self, phase: Phase) -> bool {
+        match phase {
+            Phase::Pre => matches!(
+                self,
+                Self::Decided(Verdict::Allow | Verdict::Ask) | Self::Observing(Phase::Pre)
+            ),
+            // From `Gated` and `Cleared` only after a restart, which loses the lease of the resource.
+            Phase::Gate => matches!(
+                self,
+                Self::Observed(Phase::Pre | Phase::Gate)
+                    | Self::Waiting
+                    | Self::Observing(Phase::Gate)
+                    | Self::Gated(Verdict::Allow)
+                    | Self::Cleared
+            ),
+            Phase::Post => matches!(
+                self,
+                Self::Attempted | Self::Observed(Phase::Post) | Self::Observing(Phase::Post)
+            ),
+        }
+    }
+
+    /// Cancelling is legal until the attempt starts: after that a write may be under way.
+    pub fn may_cancel(self) -> bool {
+        match self {
+            Self::Proposed | Self::Decided(_) | Self::Gated(_) | Self::Waiting | Self::Stale => {
+                true
+            }
+            Self::Observing(phase) | Self::Observed(phase) => phase != Phase::Post,
+            Self::Cleared
+            | Self::CancelRequested
+            | Self::Attempting
+            | Self::Attempted
+            | Self::Judged(_)
+            | Self::Sealed(_)
+            | Self::Ended(_) => false,
+        }
+    }
+
+    fn may_judge(self) -> bool {
+        !matches!(
+            self,
+            Self::Attempting | Self::Attempted | Self::Judged(_) | Self::Sealed(_) | Self::Ended(_)
+        )
+    }
+
+    /// The outcome, once it is known.
+    pub fn outcome(self) -> Option<Outcome> {
+        match self {
+            Self::Judged(outcome) | Self::Sealed(outcome) | Self::Ended(outcome) => Some(outcome),
+            _ => None,
+        }
+    }
+
+    /// The word that people and programs see: an outcome once it has a receipt, else what is awaited.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ended(outcome) => outcome.as_str(),
+            Self::Waiting | Self::Stale => "waiting",
+            Self::Cleared | Self::Attempting | Self::Attempted | Self::Observing(Phase::Post) => {
+                "running"
+            }
+            _ => "pending",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_follows_an_end_and_nothing_runs_without_a_gate() {
+        let started = Event::AttemptStarted { n: 1, epoch: 1, deadline_ms: 0 };
+        for status in [
+            Status::Proposed,
+            Status::Decided(Verdict::Allow),
+            Status::Observed(Phase::Gate),
+            Status::Waiting,
+            Status::Gated(Verdict::Ask),
+            Status::Attempted,
+            Status::Ended(Outcome::Verified),
+        ] {
+            assert!(Status::next(Some(status), &started).is_err(), "{status:?}");
+        }
+        assert_eq!(Status::next(Some(Status::Cleared), &started), Ok(Status::Attempting));
+    }
+
+    #[test]
+    fn a_cancel_after_the_attempt_started_is_illegal() {
+        let cancel = Event::CancelRequested { by: "helpdesk".into() };
+        assert!(Status::next(Some(Status::Attempting), &cancel).is_err());
+        assert!(Status::next(Some(Status::Attempted), &cancel).is_err());
+        assert_eq!(Status::next(Some(Status::Waiting), &cancel), Ok(Status::CancelRequested));
+    }
+}

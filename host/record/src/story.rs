@@ -1,0 +1,227 @@
+//! The story of an action: its status and every fact so far, folded from its events.
+//!
+//! Receipt, bundle, ledger and every surface read this and nothing else.
+
+use std::collections::BTreeMap;
+
+use crate::action::{Binding, Bound};
+use crate::approval::Ask;
+use crate::digest::Digest;
+use crate::envelope::Envelope;
+use crate::event::{Answer, Attempt, Claim, Entry, Event, GrantRecord, Leaf, Phase};
+use crate::exchange::{Exchange, Fate, Rendered};
+use crate::observation::Observation;
+use crate::outcome::Judgement;
+use crate::policy::{Decision, Facts};
+use crate::status::{Illegal, Status};
+
+/// One action, from its first event to its last.
+#[derive(Clone, Debug)]
+pub struct Story {
+    pub status: Status,
+    /// How many events it has; the journal compares and swaps on this.
+    pub version: u64,
+    pub bound: Bound,
+    pub bindings: BTreeMap<String, Binding>,
+    pub trace: Option<String>,
+    /// Unix milliseconds of the proposal.
+    pub proposed_ms: i64,
+    /// Unix milliseconds of the latest event.
+    pub at_ms: i64,
+    /// The latest decision of policy and the facts it had.
+    pub decision: Option<(Decision, Facts)>,
+    /// The look that a decision or approval rests on.
+    pub pre: Option<Observation>,
+    pub post: Option<Observation>,
+    /// What people are asked now.
+    pub ask: Option<Ask>,
+    /// Answers to the present asking.
+    pub answers: Vec<Answer>,
+    /// Every answer that was ever given, for the receipt.
+    pub all_answers: Vec<Answer>,
+    pub stale: Vec<String>,
+    pub grant: Option<GrantRecord>,
+    pub attempts: Vec<Attempt>,
+    /// The attempt that is under way: its number, start, deadline and the writes that may have left.
+    pub running: Option<Running>,
+    pub cancelled_by: Option<String>,
+    pub judgement: Option<Judgement>,
+    pub envelope: Option<Envelope>,
+    pub leaves: Vec<Leaf>,
+    pub checkpoint: Option<String>,
+}
+
+/// An attempt without an end.
+#[derive(Clone, Debug)]
+pub struct Running {
+    pub n: u32,
+    pub started_ms: i64,
+    pub deadline_ms: i64,
+    /// Ordinal, request digest and deadline of each intended write.
+    pub writes: Vec<(u32, Digest, i64)>,
+}
+
+/// Why events do not make a story: the journal holds something that this code never writes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoryError {
+    #[error("an action without events")]
+    Empty,
+    #[error(transparent)]
+    Illegal(#[from] Illegal),
+}
+
+impl Story {
+    /// Folds events in order.
+    pub fn fold(entries: &[Entry]) -> Result<Self, StoryError> {
+        let (first, rest) = entries.split_first().ok_or(StoryError::Empty)?;
+        let mut story = Self::begin(first)?;
+        rest.iter().try_for_each(|entry| story.apply(entry))?;
+        Ok(story)
+    }
+
+    fn begin(entry: &Entry) -> Result<Self, StoryError> {
+        let status = Status::next(None, &entry.event)?;
+        let Event::Proposed { bound, bindings, trace } = &entry.event else {
+            return Err(StoryError::Empty);
+        };
+        Ok(Self {
+            status,
+            version: 1,
+            bound: (**bound).clone(),
+            bindings: bindings.clone(),
+            trace: trace.clone(),
+            proposed_ms: entry.at_ms,
+            at_ms: entry.at_ms,
+            decision: None,
+            pre: None,
+            post: None,
+            ask: None,
+            answers: vec![],
+            all_answers: vec![],
+            stale: vec![],
+            grant: None,
+            attempts: vec![],
+            running: None,
+            cancelled_by: None,
+            judgement: None,
+            envelope: None,
+            leaves: vec![],
+            checkpoint: None,
+        })
+    }
+
+    /// Takes one more event, or refuses it and stays as it was.
+    pub fn apply(&mut self, entry: &Entry) -> Result<(), StoryError> {
+        self.status = Status::next(Some(self.status), &entry.event)?;
+        self.version += 1;
+        self.at_ms = entry.at_ms;
+        match entry.event.clone() {
+            Event::Proposed { .. } | Event::ObserveStarted { .. } => {}
+            Event::Decided { decision, facts, .. } => self.decision = Some((*decision, *facts)),
+            Event::Observed { phase: Phase::Post, observation } => self.post = Some(*observation),
+            Event::Observed { observation, .. } => self.pre = Some(*observation),
+            Event::Asked { ask } => self.ask = Some(*ask),
+            Event::Answered { answer } => self.answer(*answer),
+            Event::Stale { reason } => self.forget_answers(reason),
+            Event::Cleared { grant } => self.grant = Some(grant),
+            Event::AttemptStarted { n, deadline_ms, .. } => {
+                self.running =
+                    Some(Running { n, started_ms: entry.at_ms, deadline_ms, writes: vec![] });
+            }
+            Event::WriteIntended { ordinal, request_sha256, deadline_ms, .. } => {
+                if let Some(running) = &mut self.running {
+                    running.writes.push((ordinal, request_sha256, deadline_ms));
+                }
+            }
+            Event::AttemptEnded { attempt } => {
+                self.running = None;
+                self.attempts.push(*attempt);
+            }
+            Event::CancelRequested { by } => self.cancelled_by = Some(by),
+            Event::Judged { judgement } => self.judgement = Some(*judgement),
+            Event::Sealed { envelope } => self.envelope = Some(*envelope),
+            Event::Logged { leaves, checkpoint } => {
+                self.leaves = leaves;
+                self.checkpoint = Some(checkpoint);
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, answer: Answer) {
+        self.all_answers.push(answer.clone());
+        self.answers.push(answer);
+    }
+
+    fn forget_answers(&mut self, reason: String) {
+        self.stale.push(reason);
+        self.answers.clear();
+    }
+
+    /// The exchanges of every attempt, in order.
+    pub fn exchanges(&self) -> Vec<&Exchange> {
+        self.attempts.iter().flat_map(|attempt| &attempt.exchanges).collect()
+    }
+
+    /// Distinct persons who approved, by role: one person counts once per action.
+    pub fn approvals(&self) -> BTreeMap<String, u32> {
+        let mut persons: BTreeMap<&str, &str> = BTreeMap::new();
+        for answer in self.answers.iter().filter(|a| a.approves) {
+            persons.entry(&answer.person).or_insert(&answer.role);
+        }
+        let mut counts = BTreeMap::new();
+        for role in persons.values() {
+            *counts.entry((*role).to_owned()).or_insert(0) += 1;
+        }
+        counts
+    }
+
+    /// The obligations that no approval meets yet.
+    pub fn open_obligations(&self) -> Vec<String> {
+        let counts = self.approvals();
+        let asked = self.ask.iter().flat_map(|ask| &ask.obligations);
+        asked
+            .filter(|o| counts.get(&o.role).copied().unwrap_or(0) < o.count)
+            .map(|o| format!("approve:{}:{}", o.count, o.role))
+            .collect()
+    }
+
+    /// When the last unanswered write can no longer land: its deadline, plus the contract's settle time.
+    pub fn lands_until_ms(&self, settle_ms: i64) -> Option<i64> {
+        let unanswered = |e: &&Exchange| e.request.writes && e.fate == Fate::NoAnswer;
+        let deadlines = self.exchanges().into_iter().filter(unanswered).map(|e| e.deadline_ms);
+        deadlines.max().map(|deadline| deadline.saturating_add(settle_ms))
+    }
+
+    /// What an attempt comes to when the host stopped under it: its intended writes may have landed.
+    pub fn lost_attempt(&self, now_ms: i64) -> Option<Attempt> {
+        let running = self.running.as_ref()?;
+        let lost = |(ordinal, digest, deadline_ms): &(u32, Digest, i64)| {
+            let request = self.intended(*digest)?;
+            Some(Exchange {
+                ordinal: *ordinal,
+                request,
+                fate: Fate::NoAnswer,
+                response: None,
+                redacted: vec![],
+                problem: Some("the host stopped while this was under way".to_owned()),
+                started_ms: running.started_ms,
+                ended_ms: now_ms,
+                deadline_ms: *deadline_ms,
+            })
+        };
+        Some(Attempt {
+            n: running.n,
+            claim: Claim::Lost,
+            exchanges: running.writes.iter().filter_map(lost).collect(),
+            started_ms: running.started_ms,
+            ended_ms: now_ms,
+        })
+    }
+
+    fn intended(&self, digest: Digest) -> Option<Rendered> {
+        let fits =
+            |r: &&Rendered| crate::json::to_canonical(r).is_ok_and(|b| Digest::of(&b) == digest);
+        self.bound.perform.iter().find(fits).cloned()
+    }
+}
