@@ -1,0 +1,73 @@
+//! What can go wrong with the journal, one enum per operation: each names the file, and says what
+//! to do where a person must act. They never carry what was to be written.
+
+use std::path::PathBuf;
+
+use super::index::IndexError;
+
+/// Why the journal does not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error("another process has the journal in `{}`; stop it first", dir.display())]
+    Locked { dir: PathBuf },
+    #[error(
+        "`{}` has a bad record at offset {offset} and good ones after it; the disk changed what was \
+         written: restore the file from a copy, or accept the loss by moving it away", path.display()
+    )]
+    Damaged { path: PathBuf, offset: u64 },
+    #[error(
+        "`{}` at offset {offset} does not follow the record before it; files are missing, mixed or \
+         changed: restore the whole directory from one copy", path.display()
+    )]
+    Chain { path: PathBuf, offset: u64 },
+    #[error(
+        "`{}` at offset {offset} is whole but not of this version; start the version that wrote it",
+        path.display()
+    )]
+    Format { path: PathBuf, offset: u64 },
+    #[error("`{}` is missing; restore the whole directory from one copy", path.display())]
+    Missing { path: PathBuf },
+    #[error("`{}`: {source}", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("the journal's index cannot be made: {0}")]
+    Index(#[from] IndexError),
+}
+
+/// Why an append was not made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    #[error("the action has {actual} events by now; read it again")]
+    Conflict { actual: u64 },
+    #[error("the idempotency key belongs to `{action}`")]
+    KeyTaken { action: String, body_sha256: String },
+    #[error("`{nonce}` was used before; it is good once")]
+    NonceUsed { nonce: String },
+    #[error("this cannot be a record: {0}")]
+    Refused(String),
+    #[error("the journal does not write any more: {0}")]
+    Failed(String),
+}
+
+/// Why something could not be read back.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    #[error("`{}` has a bad record at offset {offset}; restore it from a copy", path.display())]
+    Damaged { path: PathBuf, offset: u64 },
+    #[error("the index of `{action}` points at another action; restart the host to check it")]
+    OtherAction { action: String },
+    #[error("`{}`: {source}", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("the journal's index does not read: {0}")]
+    Index(#[from] IndexError),
+}
+
+/// Why a payload could not be kept or given.
+#[derive(Debug, thiserror::Error)]
+pub enum PayloadError {
+    #[error("`{name}` is no payload; write the 64 lower-case hex digits of a SHA-256")]
+    Name { name: String },
+    #[error("the payload `{name}` is not what was kept; restore it from a copy")]
+    Damaged { name: String },
+    #[error("the payload `{name}`: {source}")]
+    Io { name: String, source: std::io::Error },
+}

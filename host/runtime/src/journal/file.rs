@@ -1,0 +1,206 @@
+//! The journal's files: takes bodies, gives the places of their records, and reads them back.
+//! A record is `length u32 LE | CRC32C u32 LE | hash of the one before | body`; the CRC covers all but
+//! itself, the hash is SHA-256 over the 32 bytes before the body and the body. Nothing is rewritten.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use super::ReadError;
+use super::record::{self, Record};
+
+pub(super) use scan::{Tail, first, scan};
+
+mod scan;
+
+/// Where a segment ends and the next begins, in bytes.
+const SEGMENT: u64 = 64 << 20;
+
+/// Longest body of a record, in bytes.
+pub(super) const MAX_BODY: usize = 16 << 20;
+
+/// Bytes before the body.
+const HEADER: usize = 40;
+
+/// SHA-256 of a record; all zeros before the first one.
+pub(super) type Hash = [u8; 32];
+
+/// Where a record begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) segment: u64,
+    pub(super) offset: u64,
+}
+
+/// The end of the journal, where records are added.
+#[derive(Debug)]
+pub(super) struct Segments {
+    dir: PathBuf,
+    file: File,
+    tail: Tail,
+}
+
+/// Where the records of one write are, and the hash of the last.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) places: Vec<Place>,
+    pub(super) hash: Hash,
+}
+
+impl Segments {
+    /// Cuts what is torn, and goes on from there.
+    pub(super) fn open(dir: &Path, tail: Tail) -> io::Result<Self> {
+        let file = segment_file(dir, tail.segment)?;
+        let found = file.metadata()?.len();
+        if found > tail.length {
+            let (segment, lost) = (tail.segment, found - tail.length);
+            tracing::warn!(segment, at = tail.length, lost, "a torn end of the journal is cut");
+            file.set_len(tail.length)?;
+        }
+        file.sync_all()?;
+        Ok(Self { dir: dir.to_owned(), file, tail })
+    }
+
+    /// Writes these bodies as records, in their order, with one write.
+    pub(super) fn write(&mut self, bodies: &[Vec<u8>]) -> io::Result<Written> {
+        let bytes = bodies.iter().map(|body| (HEADER + body.len()) as u64).sum::<u64>();
+        if self.tail.length > 0 && self.tail.length + bytes > SEGMENT {
+            self.roll()?;
+        }
+        let mut buffer = Vec::new();
+        let mut places = Vec::with_capacity(bodies.len());
+        for body in bodies {
+            let offset = self.tail.length + buffer.len() as u64;
+            places.push(Place { segment: self.tail.segment, offset });
+            self.tail.hash = push_record(&mut buffer, &self.tail.hash, body)?;
+        }
+        self.file.write_all(&buffer)?;
+        self.tail.length += buffer.len() as u64;
+        Ok(Written { places, hash: self.tail.hash })
+    }
+
+    /// Waits until everything written is on disk (fdatasync, which also covers the length).
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+
+    /// A torn record may stand only in the last segment, so this one is synced before the next.
+    fn roll(&mut self) -> io::Result<()> {
+        self.sync()?;
+        self.file = segment_file(&self.dir, self.tail.segment + 1)?;
+        self.tail.segment += 1;
+        self.tail.length = 0;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+impl Segments {
+    /// As after a fault of the disk: every write fails.
+    pub(super) fn break_disk(&mut self) {
+        self.file = File::open(path(&self.dir, self.tail.segment)).unwrap();
+    }
+}
+
+/// Reads the record at a place.
+pub(super) fn read(dir: &Path, place: Place) -> Result<Record, ReadError> {
+    let path = path(dir, place.segment);
+    match read_body(&path, place.offset) {
+        Ok(Some(record)) => Ok(record),
+        Ok(None) => Err(ReadError::Damaged { path, offset: place.offset }),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Err(ReadError::Damaged { path, offset: place.offset })
+        }
+        Err(source) => Err(ReadError::Io { path, source }),
+    }
+}
+
+/// The path of a segment; they are numbered from 1 without gaps.
+pub(super) fn path(dir: &Path, segment: u64) -> PathBuf {
+    dir.join(format!("{segment:08}.journal"))
+}
+
+/// Waits until the entries of a directory are on disk.
+pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
+    File::open(dir)?.sync_all()
+}
+
+/// Opens a segment to append, and makes its name durable.
+fn segment_file(dir: &Path, segment: u64) -> io::Result<File> {
+    let file = OpenOptions::new().create(true).append(true).open(path(dir, segment))?;
+    sync_dir(dir)?;
+    Ok(file)
+}
+
+fn read_body(path: &Path, offset: u64) -> io::Result<Option<Record>> {
+    let file = File::open(path)?;
+    let mut bytes = vec![0; HEADER];
+    file.read_exact_at(&mut bytes, offset)?;
+    let Some(length) = length(&bytes) else {
+        return Ok(None);
+    };
+    let mut body = vec![0; length];
+    file.read_exact_at(&mut body, offset + HEADER as u64)?;
+    bytes.append(&mut body);
+    Ok(frame(&bytes, 0).and_then(|frame| record::decode(frame.body)))
+}
+
+/// A record in memory whose checksum is good.
+struct Frame<'a> {
+    before: Hash,
+    body: &'a [u8],
+}
+
+impl Frame<'_> {
+    fn hash(&self) -> Hash {
+        hash(&self.before, self.body)
+    }
+
+    fn bytes(&self) -> usize {
+        HEADER + self.body.len()
+    }
+}
+
+/// The record that begins at `at`; `None` when it is cut or its checksum is not good.
+fn frame(bytes: &[u8], at: usize) -> Option<Frame<'_>> {
+    let bytes = bytes.get(at..)?;
+    let length = length(bytes)?;
+    let (size, rest) = bytes.split_first_chunk::<4>()?;
+    let (crc, rest) = rest.split_first_chunk::<4>()?;
+    let (before, rest) = rest.split_first_chunk::<32>()?;
+    let body = rest.get(..length)?;
+    (u32::from_le_bytes(*crc) == checksum(*size, before, body))
+        .then_some(Frame { before: *before, body })
+}
+
+/// The length of the body of the record that begins here; `None` when none can have it.
+fn length(bytes: &[u8]) -> Option<usize> {
+    let length = usize::try_from(u32::from_le_bytes(*bytes.first_chunk::<4>()?)).ok()?;
+    (length <= MAX_BODY).then_some(length)
+}
+
+/// Adds a record to the buffer and gives its hash.
+fn push_record(buffer: &mut Vec<u8>, before: &Hash, body: &[u8]) -> io::Result<Hash> {
+    let length = u32::try_from(body.len()).map_err(io::Error::other)?.to_le_bytes();
+    buffer.extend_from_slice(&length);
+    buffer.extend_from_slice(&checksum(length, before, body).to_le_bytes());
+    buffer.extend_from_slice(before);
+    buffer.extend_from_slice(body);
+    Ok(hash(before, body))
+}
+
+fn checksum(length: [u8; 4], before: &Hash, body: &[u8]) -> u32 {
+    crc32c::crc32c_append(crc32c::crc32c_append(crc32c::crc32c(&length), before), body)
+}
+
+fn hash(before: &Hash, body: &[u8]) -> Hash {
+    Sha256::new().chain_update(before).chain_update(body).finalize().into()
+}
+
+/// Reads a whole segment.
+fn read_segment(path: &Path) -> io::Result<Vec<u8>> {
+    fs::read(path)
+}

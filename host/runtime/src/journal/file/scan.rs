@@ -1,0 +1,101 @@
+//! Walking through the journal: takes the segment to begin with, gives every record in order and
+//! where the journal ends. It cuts nothing itself and never passes over a bad record.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::super::OpenError;
+use super::super::record::{self, BEGINNING, Record};
+use super::{HEADER, Hash, Place, frame, path, read_segment};
+
+/// Where the journal ends: behind the last good record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in super::super) struct Tail {
+    pub(in super::super) segment: u64,
+    /// Bytes of the last segment that count.
+    pub(in super::super) length: u64,
+    /// Hash of the last record.
+    pub(in super::super) hash: Hash,
+    /// Number of the last record.
+    pub(in super::super) seq: u64,
+}
+
+/// The number of the first segment.
+pub(in super::super) fn first() -> u64 {
+    1
+}
+
+/// Gives every record from the beginning of segment `from` on to `each`, with place and hash.
+///
+/// A bad record at the very end is where the journal ends; one with good records after it, a gap in
+/// the chain of hashes and a missing segment are errors.
+pub(in super::super) fn scan(
+    dir: &Path,
+    from: u64,
+    mut each: impl FnMut(Place, Hash, &Record) -> Result<(), OpenError>,
+) -> Result<Tail, OpenError> {
+    let last = last_segment(dir)?;
+    let mut tail = Tail { segment: from, length: 0, hash: [0; 32], seq: 0 };
+    // Behind the first segment the hash to follow is known only once a record was read.
+    let mut known = from == first();
+    for segment in from..=last {
+        let file = path(dir, segment);
+        let bytes = read_segment(&file).map_err(|error| missing(&file, error))?;
+        tail.segment = segment;
+        tail.length = 0;
+        let mut at = 0;
+        while at < bytes.len() {
+            let offset = at as u64;
+            let Some(found) = frame(&bytes, at) else {
+                if segment == last && !good_record_after(&bytes, at) {
+                    return Ok(tail);
+                }
+                return Err(OpenError::Damaged { path: file, offset });
+            };
+            if known && found.before != tail.hash {
+                return Err(OpenError::Chain { path: file, offset });
+            }
+            let Some(record) = record::decode(found.body) else {
+                return Err(OpenError::Format { path: file, offset });
+            };
+            known = true;
+            tail.hash = found.hash();
+            tail.seq = record.envelope.seq;
+            at += found.bytes();
+            tail.length = at as u64;
+            each(Place { segment, offset }, tail.hash, &record)?;
+        }
+    }
+    Ok(tail)
+}
+
+/// Whether a good record begins anywhere behind the bad one at `bad`.
+fn good_record_after(bytes: &[u8], bad: usize) -> bool {
+    let bodies = bytes.windows(BEGINNING.len()).enumerate().skip(bad + HEADER + 1);
+    bodies
+        .filter(|(_, window)| *window == BEGINNING)
+        .any(|(body, _)| frame(bytes, body - HEADER).is_some())
+}
+
+/// The number of the last segment; the first one's when there is none yet.
+fn last_segment(dir: &Path) -> Result<u64, OpenError> {
+    let at = |source| OpenError::Io { path: dir.to_owned(), source };
+    let mut last = None;
+    for entry in fs::read_dir(dir).map_err(at)? {
+        last = last.max(number(&entry.map_err(at)?.file_name()));
+    }
+    // No file at all is a new journal: an empty range of segments.
+    Ok(last.unwrap_or_default())
+}
+
+fn number(name: &std::ffi::OsStr) -> Option<u64> {
+    name.to_str()?.strip_suffix(".journal")?.parse().ok()
+}
+
+fn missing(path: &Path, source: std::io::Error) -> OpenError {
+    let path: PathBuf = path.to_owned();
+    if source.kind() == std::io::ErrorKind::NotFound {
+        return OpenError::Missing { path };
+    }
+    OpenError::Io { path, source }
+}

@@ -1,0 +1,214 @@
+//! The index over the journal (sled, one tree): takes envelopes and places, answers what an action
+//! has come to, who holds a key, what is open. It holds nothing that the journal does not, so it is
+//! deleted and made again whenever it does not open or does not fit (sled's flush is no fsync).
+
+use std::fs;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sled::IVec;
+
+use super::Row;
+use super::file::{Hash, Place};
+
+pub(super) use staged::Staged;
+
+mod key;
+mod staged;
+
+/// How much of the index sled keeps in memory; its own default is a gigabyte.
+const CACHE_BYTES: u64 = 64 << 20;
+
+/// How often and after which pause an index that another handle still has is asked for again.
+const OPEN_RETRIES: u32 = 20;
+const OPEN_PAUSE: Duration = Duration::from_millis(25);
+
+/// How long an idempotency key is held, in milliseconds: seven days.
+const KEY_LIFE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
+
+/// The open index.
+#[derive(Debug)]
+pub(super) struct Index {
+    db: sled::Db,
+}
+
+/// The last record that the index has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Applied {
+    pub(super) place: Place,
+    pub(super) hash: Hash,
+}
+
+/// Who holds an idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Holder {
+    pub(super) action: String,
+    pub(super) body_sha256: String,
+    pub(super) at_ms: i64,
+}
+
+impl Holder {
+    pub(super) fn is_live(&self, now_ms: i64) -> bool {
+        now_ms.saturating_sub(self.at_ms) < KEY_LIFE_MS
+    }
+}
+
+impl Index {
+    /// Opens or begins the index in `dir`, and says how far it has come.
+    pub(super) fn open(dir: &Path) -> Result<(Self, Option<Applied>), IndexError> {
+        remove_torn_snapshots(dir)?;
+        // Sled asserts what a damaged file does not keep to; that is no reason for us to stop.
+        let opened = catch_unwind(AssertUnwindSafe(|| {
+            let db = open_sled(dir)?;
+            let applied = db.get(key::applied())?;
+            Ok::<_, IndexError>((Self { db }, applied))
+        }));
+        let (index, applied) = opened.unwrap_or(Err(IndexError::Panic))?;
+        match applied {
+            Some(bytes) => {
+                let applied = Applied::decode(&bytes).ok_or(IndexError::Value)?;
+                Ok((index, Some(applied)))
+            }
+            None if index.db.is_empty() => Ok((index, None)),
+            None => Err(IndexError::Value),
+        }
+    }
+
+    /// Deletes the whole index.
+    pub(super) fn wipe(dir: &Path) -> Result<(), IndexError> {
+        match fs::remove_dir_all(dir) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Hands everything to the system, so that the next start has little to replay.
+    pub(super) fn flush(&self) -> Result<(), IndexError> {
+        self.db.flush()?;
+        Ok(())
+    }
+
+    pub(super) fn row(&self, action: &str) -> Result<Option<Row>, IndexError> {
+        self.db.get(key::row(action))?.map(|bytes| value(&bytes)).transpose()
+    }
+
+    pub(super) fn holder(
+        &self,
+        tenant: &str,
+        agent: &str,
+        word: &str,
+    ) -> Result<Option<Holder>, IndexError> {
+        self.db.get(key::claim(tenant, agent, word))?.map(|bytes| value(&bytes)).transpose()
+    }
+
+    /// The places of an action's records, oldest first.
+    pub(super) fn places(&self, action: &str) -> Result<Vec<Place>, IndexError> {
+        let place =
+            |item: sled::Result<(IVec, IVec)>| Place::decode(&item?.1).ok_or(IndexError::Value);
+        self.db.scan_prefix(key::places(action)).map(place).collect()
+    }
+
+    pub(super) fn open_actions(&self) -> Result<Vec<String>, IndexError> {
+        self.db.scan_prefix(key::all_open()).map(|item| text(&item?.1)).collect()
+    }
+
+    pub(super) fn list(
+        &self,
+        tenant: &str,
+        filter: impl Fn(&Row) -> bool,
+        limit: usize,
+    ) -> Result<Vec<(String, Row)>, IndexError> {
+        let mut found = Vec::new();
+        for item in self.db.scan_prefix(key::tenant(tenant)).rev() {
+            if found.len() >= limit {
+                break;
+            }
+            let action = text(&item?.1)?;
+            let row = self.row(&action)?.ok_or(IndexError::Value)?;
+            if filter(&row) {
+                found.push((action, row));
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Applied {
+    fn encode(&self) -> Vec<u8> {
+        [self.place.encode().as_slice(), &self.hash].concat()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (place, hash) = bytes.split_at_checked(16)?;
+        Some(Self { place: Place::decode(place)?, hash: hash.try_into().ok()? })
+    }
+}
+
+impl Place {
+    fn encode(self) -> Vec<u8> {
+        [self.segment.to_be_bytes(), self.offset.to_be_bytes()].concat()
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (segment, offset) = bytes.split_first_chunk::<8>()?;
+        Some(Self {
+            segment: u64::from_be_bytes(*segment),
+            offset: u64::from_be_bytes(offset.try_into().ok()?),
+        })
+    }
+}
+
+/// Why the index did not do its part.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    #[error(transparent)]
+    Sled(#[from] sled::Error),
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Json(#[from] serde_json::Error),
+    #[error("a value of the index is not of this version")]
+    Value,
+    #[error("sled stopped at a damaged file")]
+    Panic,
+}
+
+fn value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, IndexError> {
+    Ok(serde_json::from_slice(bytes)?)
+}
+
+fn text(bytes: &[u8]) -> Result<String, IndexError> {
+    String::from_utf8(bytes.to_vec()).ok().ok_or(IndexError::Value)
+}
+
+/// Sled lets go of its file a moment after the last handle is dropped, so that is waited for.
+fn open_sled(dir: &Path) -> sled::Result<sled::Db> {
+    let config = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES);
+    for _ in 0..OPEN_RETRIES {
+        match config.open() {
+            Err(sled::Error::Io(_)) => thread::sleep(OPEN_PAUSE),
+            other => return other,
+        }
+    }
+    config.open()
+}
+
+/// Sled 0.34 takes a snapshot that a crash left half written for the newest one and does not open.
+fn remove_torn_snapshots(dir: &Path) -> Result<(), IndexError> {
+    if !dir.exists() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "generating") {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,145 @@
+//! Opening the journal: takes its directory, brings the index up to the records or rebuilds it, cuts
+//! a torn end, starts the writer. It never drops a good record and never guesses at a bad one.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::thread;
+
+use tokio::sync::Semaphore;
+
+use super::file::{self, Segments, Tail, scan, sync_dir};
+use super::index::{Applied, Index, IndexError, Staged};
+use super::payload::Payloads;
+use super::record::Record;
+use super::writer::Writer;
+use super::{Journal, OpenError, ROOM, Shared};
+
+/// Changes of the index that are applied at once while records are replayed.
+const BATCH: usize = 4096;
+
+pub(super) fn open(dir: &Path) -> Result<Journal, OpenError> {
+    let segments_dir = dir.join("segments");
+    let payloads_dir = dir.join("payloads");
+    for made in [&segments_dir, &payloads_dir] {
+        fs::create_dir_all(made).map_err(at(made))?;
+    }
+    for synced in dir.ancestors().take(2).filter(|dir| !dir.as_os_str().is_empty()) {
+        sync_dir(synced).map_err(at(synced))?;
+    }
+    let lock = Arc::new(lock(dir)?);
+    let (index, tail) = recover(&dir.join("index"), &segments_dir)?;
+    let segments = Segments::open(&segments_dir, tail).map_err(at(&segments_dir))?;
+    let payloads = Payloads::open(&payloads_dir).map_err(at(&payloads_dir))?;
+    let index = Arc::new(index);
+    let failed = Arc::new(OnceLock::new());
+    let writer = Writer {
+        segments,
+        index: Arc::clone(&index),
+        failed: Arc::clone(&failed),
+        seq: tail.seq,
+        _lock: Arc::clone(&lock),
+    };
+    let (sender, queue) = mpsc::channel();
+    let thread = thread::Builder::new()
+        .name("journal".to_owned())
+        .spawn(move || writer.run(&queue))
+        .map_err(at(dir))?;
+    let shared = Shared {
+        sender: Mutex::new(Some(sender)),
+        thread: Mutex::new(Some(thread)),
+        room: Arc::new(Semaphore::new(ROOM)),
+        index,
+        segments: segments_dir,
+        payloads,
+        failed,
+        _lock: lock,
+    };
+    Ok(Journal { shared: Arc::new(shared) })
+}
+
+fn lock(dir: &Path) -> Result<File, OpenError> {
+    let path = dir.join("LOCK");
+    let mut options = OpenOptions::new();
+    let file = options.create(true).truncate(false).write(true).open(&path).map_err(at(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::Locked { dir: dir.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(OpenError::Io { path, source }),
+    }
+}
+
+/// The index, level with the journal, and where the journal ends.
+fn recover(index_dir: &Path, segments: &Path) -> Result<(Index, Tail), OpenError> {
+    match Index::open(index_dir) {
+        Ok((index, applied)) => {
+            if let Some(tail) = catch_up(&index, applied, segments)? {
+                return Ok((index, tail));
+            }
+            tracing::warn!("the journal's index does not fit the journal; it is made again");
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the journal's index does not open; it is made again");
+        }
+    }
+    Index::wipe(index_dir)?;
+    let (index, _) = Index::open(index_dir)?;
+    let tail = catch_up(&index, None, segments)?.ok_or(IndexError::Value)?;
+    Ok((index, tail))
+}
+
+/// Replays what the index has not seen; `None` when what it has seen is not in the journal.
+fn catch_up(
+    index: &Index,
+    applied: Option<Applied>,
+    segments: &Path,
+) -> Result<Option<Tail>, OpenError> {
+    let from = applied.map_or_else(file::first, |applied| applied.place.segment);
+    if applied.is_some() && !file::path(segments, from).exists() {
+        return Ok(None);
+    }
+    let mut replay = Replay { index, applied, met: applied.is_none(), staged: Staged::new(index) };
+    let mut last = None;
+    let tail = scan(segments, from, |place, hash, record| {
+        let here = Applied { place, hash };
+        last = Some(here);
+        replay.take(here, record)
+    })?;
+    if !replay.met {
+        return Ok(None);
+    }
+    if let Some(last) = last.filter(|_| replay.staged.len() > 0) {
+        replay.staged.apply(&last)?;
+    }
+    Ok(Some(tail))
+}
+
+struct Replay<'a> {
+    index: &'a Index,
+    applied: Option<Applied>,
+    /// Whether the last record that the index has seen was met.
+    met: bool,
+    staged: Staged<'a>,
+}
+
+impl Replay<'_> {
+    fn take(&mut self, here: Applied, record: &Record) -> Result<(), OpenError> {
+        if !self.met {
+            self.met = self.applied == Some(here);
+            return Ok(());
+        }
+        let envelope = &record.envelope;
+        self.staged.put(envelope)?;
+        self.staged.place(&envelope.action, envelope.version, here.place);
+        if self.staged.len() >= BATCH {
+            let full = std::mem::replace(&mut self.staged, Staged::new(self.index));
+            full.apply(&here)?;
+        }
+        Ok(())
+    }
+}
+
+fn at(path: &Path) -> impl FnOnce(std::io::Error) -> OpenError {
+    let path = path.to_owned();
+    move |source| OpenError::Io { path, source }
+}

@@ -1,0 +1,63 @@
+//! The body of a journal record: takes an envelope and events, gives bytes, and reads them back.
+//! The envelope is one line of JSON; the events follow it as they came, never parsed, never changed.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Claim, Summary};
+
+/// How every body begins: what tells a record from other bytes when one is looked for.
+pub(super) const BEGINNING: &[u8] = b"{\"seq\":";
+
+/// Everything that the index must hold, so that it can be made again from the records alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Envelope {
+    /// Position in the journal, from 1. First, so that a body has its known beginning.
+    pub(super) seq: u64,
+    pub(super) action: String,
+    /// Events of the action, with those of this record.
+    pub(super) version: u64,
+    /// Bytes of each event.
+    pub(super) lengths: Vec<usize>,
+    pub(super) summary: Summary,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) claim: Option<Claim>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) nonces: Vec<String>,
+}
+
+/// A record as it was appended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Record {
+    pub(super) envelope: Envelope,
+    pub(super) events: Vec<Vec<u8>>,
+}
+
+/// The envelope, a newline, the events.
+pub(super) fn encode(
+    envelope: &Envelope,
+    events: &[Vec<u8>],
+) -> Result<Vec<u8>, serde_json::Error> {
+    // Compact JSON escapes newlines, so the first one ends the envelope.
+    let mut body = serde_json::to_vec(envelope)?;
+    body.push(b'\n');
+    for event in events {
+        body.extend_from_slice(event);
+    }
+    Ok(body)
+}
+
+/// Reads a body; `None` when it is not exactly an envelope and its events.
+pub(super) fn decode(body: &[u8]) -> Option<Record> {
+    let end = body.iter().position(|byte| *byte == b'\n')?;
+    let (line, rest) = body.split_at_checked(end)?;
+    let envelope: Envelope = serde_json::from_slice(line).ok()?;
+    let mut rest = rest.get(1..)?;
+    let mut events = Vec::with_capacity(envelope.lengths.len());
+    for length in &envelope.lengths {
+        let (event, after) = rest.split_at_checked(*length)?;
+        events.push(event.to_vec());
+        rest = after;
+    }
+    rest.is_empty().then_some(Record { envelope, events })
+}

@@ -1,0 +1,184 @@
+//! What a start makes of the files that a crash, a bad disk or a person left behind.
+
+use super::*;
+
+const SEGMENT: &str = "segments/00000001.journal";
+
+/// A journal of three records, closed, and where its last record begins.
+async fn three(scratch: &Scratch) -> (Vec<u8>, usize) {
+    let journal = scratch.open();
+    journal.append(append("a", 0, "one")).await.unwrap();
+    journal.append(append("a", 1, "two")).await.unwrap();
+    let start = fs::metadata(scratch.path(SEGMENT)).unwrap().len();
+    let last = Append { nonces: vec!["n".to_owned()], ..append("a", 2, "three") };
+    journal.append(last).await.unwrap();
+    drop(journal);
+    (fs::read(scratch.path(SEGMENT)).unwrap(), usize::try_from(start).unwrap())
+}
+
+#[tokio::test]
+async fn a_torn_end_is_cut_at_every_byte() {
+    let scratch = Scratch::new();
+    let (bytes, start) = three(&scratch).await;
+    for end in start..bytes.len() {
+        fs::write(scratch.path(SEGMENT), &bytes[..end]).unwrap();
+        let journal = scratch.open();
+        assert_eq!(texts(&journal, "a"), ["one", "two"], "cut at {end}");
+        assert_eq!(fs::metadata(scratch.path(SEGMENT)).unwrap().len(), start as u64);
+        // The nonce of the lost record is free again, and the version is what is there.
+        if end % 40 == 0 {
+            let again = Append { nonces: vec!["n".to_owned()], ..append("a", 2, "again") };
+            assert_eq!(journal.append(again).await, Ok(3));
+            drop(journal);
+            assert_eq!(texts(&scratch.open(), "a"), ["one", "two", "again"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_bad_last_record_is_a_torn_one() {
+    let scratch = Scratch::new();
+    let (bytes, start) = three(&scratch).await;
+    for at in (start..bytes.len()).step_by(13) {
+        let mut bent = bytes.clone();
+        bent[at] ^= 0x40;
+        fs::write(scratch.path(SEGMENT), bent).unwrap();
+        assert_eq!(texts(&scratch.open(), "a"), ["one", "two"], "changed at {at}");
+    }
+    // Pages that a file system gave out but never filled.
+    let zeros = [bytes.as_slice(), &[0; 5000]].concat();
+    fs::write(scratch.path(SEGMENT), zeros).unwrap();
+    assert_eq!(texts(&scratch.open(), "a"), ["one", "two", "three"]);
+    assert_eq!(fs::read(scratch.path(SEGMENT)).unwrap(), bytes);
+}
+
+#[tokio::test]
+async fn a_bad_record_before_good_ones_is_an_error_that_says_where() {
+    let scratch = Scratch::new();
+    let (bytes, _) = three(&scratch).await;
+    let size = u32::from_le_bytes(bytes[..4].try_into().unwrap()) as usize + 40;
+    for at in [0, 3, 4, 8, 40, 60, size - 1] {
+        let mut bent = bytes.clone();
+        bent[size + at] ^= 1;
+        fs::write(scratch.path(SEGMENT), &bent).unwrap();
+        let error = open(&scratch.0).unwrap_err();
+        assert!(
+            matches!(&error, OpenError::Damaged { offset, path }
+                if *offset == size as u64 && path.ends_with(SEGMENT)),
+            "changed at {at}: {error}"
+        );
+        assert_eq!(fs::read(scratch.path(SEGMENT)).unwrap(), bent, "nothing is cut");
+    }
+    // A record taken out whole: each that is left is good, but they do not follow each other.
+    let gap = [&bytes[..size], &bytes[2 * size..]].concat();
+    fs::write(scratch.path(SEGMENT), gap).unwrap();
+    let error = open(&scratch.0).unwrap_err();
+    assert!(matches!(error, OpenError::Chain { offset, .. } if offset == size as u64), "{error}");
+    fs::write(scratch.path(SEGMENT), bytes).unwrap();
+    assert_eq!(texts(&scratch.open(), "a"), ["one", "two", "three"]);
+}
+
+/// Everything that the index answers.
+fn answers(journal: &Journal) -> String {
+    let key = journal.key("acme", "helpdesk", "k", 6).unwrap();
+    let list = journal.list("acme", |_| true, 100).unwrap();
+    format!("{key:?} {list:?} {:?} {:?}", journal.open_actions().unwrap(), texts(journal, "a7"))
+}
+
+#[tokio::test]
+async fn an_index_that_is_gone_or_garbage_is_made_again() {
+    let scratch = Scratch::new();
+    let journal = scratch.open();
+    for n in 0..9 {
+        let ended = Append {
+            claim: (n == 3).then(|| claim("k", 5)),
+            nonces: vec![format!("n{n}")],
+            summary: summary("acme", "x", n % 2 == 0),
+            ..append(&format!("a{n}"), 0, "x")
+        };
+        journal.append(ended).await.unwrap();
+    }
+    let expected = answers(&journal);
+    drop(journal);
+    let index = scratch.path("index");
+    let spoil: [&dyn Fn(); 6] = [
+        &|| fs::remove_dir_all(&index).unwrap(),
+        &|| fs::write(index.join("conf"), "garbage").unwrap(),
+        &|| fs::write(index.join("db"), vec![0xa5; 100_000]).unwrap(),
+        &|| fs::write(index.join("db"), "").unwrap(),
+        &|| fs::write(index.join("snap.00000000000FFFFF.generating"), "torn").unwrap(),
+        &|| fs::write(index.join("snap.00000000000FFFFF"), "torn").unwrap(),
+    ];
+    for (n, spoil) in spoil.iter().enumerate() {
+        spoil();
+        let journal = scratch.open();
+        assert_eq!(answers(&journal), expected, "case {n}");
+        let used = Append { nonces: vec!["n5".to_owned()], ..append("z", 0, "x") };
+        assert!(matches!(journal.append(used).await, Err(AppendError::NonceUsed { .. })));
+    }
+}
+
+#[tokio::test]
+async fn an_index_of_another_or_an_older_journal_is_made_right() {
+    let (scratch, other) = (Scratch::new(), Scratch::new());
+    let journal = scratch.open();
+    journal.append(append("a", 0, "one")).await.unwrap();
+    drop(journal);
+    let old_index = other.path("kept");
+    copy(&scratch.path("index"), &old_index);
+    let journal = scratch.open();
+    journal.append(append("a", 1, "two")).await.unwrap();
+    drop(journal);
+    // Older: what is new is replayed.
+    fs::remove_dir_all(scratch.path("index")).unwrap();
+    copy(&old_index, &scratch.path("index"));
+    assert_eq!(texts(&scratch.open(), "a"), ["one", "two"]);
+    // Of another journal, whose record stands at the same place.
+    other.open().append(append("b", 0, "one")).await.unwrap();
+    fs::remove_dir_all(other.path("index")).unwrap();
+    copy(&old_index, &other.path("index"));
+    let journal = other.open();
+    assert_eq!((texts(&journal, "a").len(), texts(&journal, "b").len()), (0, 1));
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, target).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn segments_roll_and_their_loss_is_noticed() {
+    let scratch = Scratch::new();
+    let journal = scratch.open();
+    let megabytes = vec![b'x'; 10 << 20];
+    for n in 0..8 {
+        let one = Append { events: vec![megabytes.clone()], ..append(&format!("a{n}"), 0, "") };
+        journal.append(one).await.unwrap();
+    }
+    drop(journal);
+    let second = scratch.path("segments/00000002.journal");
+    assert!(fs::metadata(scratch.path(SEGMENT)).unwrap().len() <= 64 << 20);
+    assert!(second.exists());
+    fs::remove_dir_all(scratch.path("index")).unwrap();
+    let journal = scratch.open();
+    assert!((0..8).all(|n| journal.events(&format!("a{n}")).unwrap().unwrap().1[0] == megabytes));
+    drop(journal);
+    // A torn end is only ever at the end of the last segment.
+    let first = fs::read(scratch.path(SEGMENT)).unwrap();
+    fs::write(scratch.path(SEGMENT), &first[..first.len() - 1]).unwrap();
+    fs::remove_dir_all(scratch.path("index")).unwrap();
+    assert!(matches!(open(&scratch.0), Err(OpenError::Damaged { .. })));
+    fs::remove_file(scratch.path(SEGMENT)).unwrap();
+    assert!(matches!(open(&scratch.0), Err(OpenError::Missing { .. })));
+    fs::write(scratch.path(SEGMENT), first).unwrap();
+    fs::remove_file(second).unwrap();
+    assert_eq!(scratch.open().open_actions().unwrap().len(), 6);
+}

@@ -1,0 +1,194 @@
+//! The one writer: takes appends from its queue, writes what waits as one group with one fdatasync,
+//! applies it to the index, then answers all. After an error of the disk it never writes again: what
+//! is there is not known any more, and a second fsync can report success for pages that are lost.
+
+use std::fs::File;
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::file::{MAX_BODY, Segments};
+use super::index::{Applied, Index, Staged};
+use super::record::{self, Envelope};
+use super::{Append, AppendError};
+
+/// Appends in one group at most.
+const GROUP: usize = 256;
+
+/// Bytes of events after which a group takes no further append.
+const GROUP_BYTES: usize = 8 << 20;
+
+/// An append that waits, its place in the queue, and whom to answer.
+#[derive(Debug)]
+pub(super) struct Command {
+    pub(super) append: Append,
+    pub(super) reply: oneshot::Sender<Result<u64, AppendError>>,
+    pub(super) room: OwnedSemaphorePermit,
+}
+
+/// What the thread owns.
+#[derive(Debug)]
+pub(super) struct Writer {
+    pub(super) segments: Segments,
+    pub(super) index: Arc<Index>,
+    pub(super) failed: Arc<OnceLock<String>>,
+    /// Number of the last record.
+    pub(super) seq: u64,
+    /// Last, so that nobody opens the journal before segments and index are let go.
+    pub(super) _lock: Arc<File>,
+}
+
+/// A group that was checked: its records, and an answer for every append.
+struct Group<'a> {
+    staged: Staged<'a>,
+    bodies: Vec<Vec<u8>>,
+    /// Action and version of each body.
+    versions: Vec<(String, u64)>,
+    answers: Vec<Result<u64, AppendError>>,
+    durable: bool,
+}
+
+impl Writer {
+    /// Works until every sender is gone and the queue is empty.
+    pub(super) fn run(mut self, queue: &Receiver<Command>) {
+        while let Ok(first) = queue.recv() {
+            let commands = drain(first, queue);
+            let (appends, replies): (Vec<_>, Vec<_>) = commands
+                .into_iter()
+                .map(|Command { append, reply, room }| (append, (reply, room)))
+                .unzip();
+            let answers = self.answer(appends);
+            for ((reply, room), answer) in replies.into_iter().zip(answers) {
+                drop(room);
+                if reply.send(answer).is_err() {
+                    tracing::debug!("nobody waits for this append any more; it stands");
+                }
+            }
+        }
+        self.finish();
+    }
+
+    /// One answer for each append, in their order.
+    pub(super) fn answer(&mut self, appends: Vec<Append>) -> Vec<Result<u64, AppendError>> {
+        let count = appends.len();
+        let failed = self.failed.get().cloned();
+        let outcome = match failed {
+            Some(why) => Err(why),
+            None => self.commit(appends).inspect_err(|why| self.fail(why)),
+        };
+        outcome.unwrap_or_else(|why| vec![Err(AppendError::Failed(why)); count])
+    }
+
+    /// Checks, writes, syncs, indexes. Any error here is the end of the journal's writing.
+    fn commit(&mut self, appends: Vec<Append>) -> Result<Vec<Result<u64, AppendError>>, String> {
+        let index = Arc::clone(&self.index);
+        let mut group = Group::new(&index);
+        for append in appends {
+            let answer = group.add(append, self.seq + 1).map_err(|error| error.to_string())?;
+            self.seq += u64::from(answer.is_ok());
+            group.answers.push(answer);
+        }
+        if group.bodies.is_empty() {
+            return Ok(group.answers);
+        }
+        let written = self.segments.write(&group.bodies).map_err(|error| error.to_string())?;
+        if group.durable {
+            self.segments.sync().map_err(|error| error.to_string())?;
+        }
+        let Some(last) = written.places.last() else {
+            return Ok(group.answers);
+        };
+        let applied = Applied { place: *last, hash: written.hash };
+        for ((action, version), place) in group.versions.iter().zip(&written.places) {
+            group.staged.place(action, *version, *place);
+        }
+        group.staged.apply(&applied).map_err(|error| error.to_string())?;
+        Ok(group.answers)
+    }
+
+    fn fail(&self, why: &str) {
+        tracing::error!(why, "the journal stops; restart the host to recover");
+        if self.failed.set(why.to_owned()).is_err() {
+            tracing::error!("the journal had stopped before");
+        }
+    }
+
+    /// Nothing waits any more: what was not asked to be durable becomes so, too.
+    fn finish(self) {
+        if self.failed.get().is_none() {
+            if let Err(error) = self.segments.sync() {
+                self.fail(&error.to_string());
+            } else if let Err(error) = self.index.flush() {
+                tracing::warn!(%error, "the index is behind; the next start replays more");
+            }
+        }
+    }
+}
+
+impl<'a> Group<'a> {
+    fn new(index: &'a Index) -> Self {
+        Self {
+            staged: Staged::new(index),
+            bodies: Vec::new(),
+            versions: Vec::new(),
+            answers: Vec::new(),
+            durable: false,
+        }
+    }
+
+    /// Takes an append into the group as record `seq`, or says why not.
+    fn add(
+        &mut self,
+        append: Append,
+        seq: u64,
+    ) -> Result<Result<u64, AppendError>, super::index::IndexError> {
+        if let Some(refusal) = self.staged.refusal(&append)? {
+            return Ok(Err(refusal));
+        }
+        let version = append.expect + append.events.len() as u64;
+        let envelope = Envelope {
+            seq,
+            action: append.action,
+            version,
+            lengths: append.events.iter().map(Vec::len).collect(),
+            summary: append.summary,
+            claim: append.claim,
+            nonces: append.nonces,
+        };
+        let body = record::encode(&envelope, &append.events)?;
+        if let Some(refusal) = unfit(&append.events, &body) {
+            return Ok(Err(refusal));
+        }
+        self.staged.put(&envelope)?;
+        self.bodies.push(body);
+        self.versions.push((envelope.action, version));
+        self.durable |= append.durable;
+        Ok(Ok(version))
+    }
+}
+
+/// Why this cannot be a record.
+fn unfit(events: &[Vec<u8>], body: &[u8]) -> Option<AppendError> {
+    if events.is_empty() {
+        return Some(AppendError::Refused("it has no events; give at least one".to_owned()));
+    }
+    let bytes = body.len();
+    (bytes > MAX_BODY).then(|| {
+        let why = format!("it has {bytes} bytes, {MAX_BODY} fit; keep large data as payloads");
+        AppendError::Refused(why)
+    })
+}
+
+/// The first append and those that wait behind it, as many as fit one group.
+pub(super) fn drain(first: Command, queue: &Receiver<Command>) -> Vec<Command> {
+    let size = |command: &Command| command.append.events.iter().map(Vec::len).sum::<usize>();
+    let mut bytes = size(&first);
+    let mut commands = vec![first];
+    while commands.len() < GROUP && bytes < GROUP_BYTES {
+        let Ok(next) = queue.try_recv() else { break };
+        bytes += size(&next);
+        commands.push(next);
+    }
+    commands
+}
