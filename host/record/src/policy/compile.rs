@@ -11,7 +11,7 @@ use cedar_policy::{Policy, PolicyId, PolicySet, Schema, ValidationMode, Validato
 
 use super::{Policies, Rule, Vocabulary, schema};
 use crate::digest::Digest;
-use crate::json::to_canonical;
+use crate::json::{NotCanonical, to_canonical};
 
 /// Compiles `(file name, text)` pairs into one set.
 ///
@@ -75,19 +75,24 @@ pub(super) fn load(
         by_id.insert(id, Rule { obligation, actions: inspect::actions(policy) });
     }
     validate(&schema, &full)?;
-    let record = BTreeMap::from([("policies", text), ("schema", schema_text)]);
-    let bytes =
-        to_canonical(&record).map_err(|error| whole(error.to_string(), "report this as a bug"))?;
+    let digest = set_digest(text, schema_text)
+        .map_err(|error| whole(error.to_string(), "report this as a bug"))?;
     Ok(Policies {
         text: text.into(),
         schema_text: schema_text.into(),
-        digest: Digest::of(&bytes),
+        digest,
         roles,
         schema,
         full,
         without_obligations,
         rules: by_id,
     })
+}
+
+/// What names a policy set: SHA-256 of the canonical JSON `{"policies": text, "schema": schema}`.
+pub fn set_digest(text: &str, schema_text: &str) -> Result<Digest, NotCanonical> {
+    let record = BTreeMap::from([("policies", text), ("schema", schema_text)]);
+    Ok(Digest::of(&to_canonical(&record)?))
 }
 
 fn compile_file(

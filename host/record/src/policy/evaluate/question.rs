@@ -3,6 +3,7 @@
 //! Never trusts a shape: fields that Cedar's tool would read and this would not are errors.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::LazyLock;
 
 use cedar_policy::{EntityId, EntityTypeName, EntityUid, RestrictedExpression};
 use serde::{Deserialize, Serialize};
@@ -134,9 +135,9 @@ impl Question {
     /// Principal, action and resource.
     pub(super) fn names(&self) -> Result<(EntityUid, EntityUid, EntityUid), String> {
         Ok((
-            uid("Deed::Agent", &self.agent)?,
-            uid("Deed::Action", &self.contract)?,
-            uid("Deed::Resource", &self.resource)?,
+            uid(&AGENT, &self.agent)?,
+            uid(&ACTION, &self.contract)?,
+            uid(&RESOURCE, &self.resource)?,
         ))
     }
 
@@ -154,9 +155,19 @@ fn fields<const N: usize>(fields: [(&str, Value); N]) -> Map<String, Value> {
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-fn uid(kind: &str, id: &str) -> Result<EntityUid, String> {
-    let kind: EntityTypeName =
-        kind.parse().map_err(|error| format!("`{kind}` is no entity type: {error}"))?;
+/// An entity type of the schema, parsed once: every decision needs all three.
+type TypeName = LazyLock<Result<EntityTypeName, String>>;
+
+static AGENT: TypeName = LazyLock::new(|| type_name("Deed::Agent"));
+static ACTION: TypeName = LazyLock::new(|| type_name("Deed::Action"));
+static RESOURCE: TypeName = LazyLock::new(|| type_name("Deed::Resource"));
+
+fn type_name(text: &str) -> Result<EntityTypeName, String> {
+    text.parse().map_err(|error| format!("`{text}` is no entity type: {error}"))
+}
+
+fn uid(kind: &TypeName, id: &str) -> Result<EntityUid, String> {
+    let kind = LazyLock::force(kind).clone()?;
     Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(id)))
 }
 
