@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::digest::Digest;
 use crate::schema::Schema;
 
-pub use compile::{CompileError, compile};
+pub use compile::{CompileError, compile, set_digest};
 pub use evaluate::{reevaluate, snapshot};
 
 /// Everything that the policies of one tenant may speak of; the Cedar schema is generated from it.

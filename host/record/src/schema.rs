@@ -22,7 +22,12 @@ pub use well_formed::SchemaError;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Schema {
     /// May be left out where `properties` are declared; see [`Schema::kind`].
-    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(
+        rename = "type",
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     pub declared: Option<Kind>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub title: Option<String>,
@@ -34,9 +39,19 @@ pub struct Schema {
     pub required: BTreeSet<String>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub items: Option<Box<Schema>>,
-    #[serde(rename = "enum", default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(
+        rename = "enum",
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     pub choices: Option<Vec<Value>>,
-    #[serde(rename = "const", default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(
+        rename = "const",
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
     pub constant: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub pattern: Option<Pattern>,
@@ -130,7 +145,9 @@ impl Kind {
 }
 
 /// A keyword that is written must mean something, so an explicit null is an error and not an absence.
-fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
