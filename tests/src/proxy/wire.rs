@@ -1,0 +1,113 @@
+//! Takes bytes of a connection, gives requests, and the other way round: as little HTTP/1.1
+//! (RFC 9112) as the proxy needs. Bodies have a content length; every connection carries one message.
+
+use std::{
+    fmt::Write as _,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{Shutdown, TcpStream},
+    time::Duration,
+};
+
+use serde_json::Value;
+
+use crate::services::Result;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A request as it arrived: path with query, header names in lower case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    pub method: String,
+    pub path: String,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+}
+
+impl Recorded {
+    /// The first header of this name, in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The same request with another body, unconditional.
+    pub(super) fn with_body(&self, body: &Value) -> Self {
+        let mut other = Self { body: body.to_string(), ..self.clone() };
+        other.headers.retain(|(name, _)| name != "if-match");
+        other
+    }
+}
+
+pub(super) fn read_request(stream: &TcpStream) -> Result<Recorded> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut reader = BufReader::new(stream);
+    let first = line(&mut reader)?;
+    let mut words = first.split(' ');
+    let (Some(method), Some(path)) = (words.next(), words.next()) else {
+        return Err(format!("`{first}` is no request line").into());
+    };
+    let headers = headers(&mut reader)?;
+    let mut request =
+        Recorded { method: method.into(), path: path.into(), headers, body: String::new() };
+    if request.header("transfer-encoding").is_some() {
+        return Err("the proxy reads bodies with a content length only".into());
+    }
+    let length: u64 = request.header("content-length").unwrap_or("0").parse()?;
+    reader.take(length).read_to_string(&mut request.body)?;
+    Ok(request)
+}
+
+/// Sends the request on a connection of its own and gives the whole answer, status line and all.
+pub(super) fn forward(upstream: &str, request: &Recorded) -> Result<Vec<u8>> {
+    let mut stream = TcpStream::connect(upstream)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.write_all(render(request).as_bytes())?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    Ok(answer)
+}
+
+/// An answer without content.
+pub(super) fn status(status: u16) -> Vec<u8> {
+    let length = if status == 204 { "" } else { "content-length: 0\r\n" };
+    format!("HTTP/1.1 {status} Fault\r\n{length}connection: close\r\n\r\n").into_bytes()
+}
+
+pub(super) fn write(stream: &mut TcpStream, answer: &[u8]) -> Result<()> {
+    stream.write_all(answer)?;
+    stream.shutdown(Shutdown::Both)?;
+    Ok(())
+}
+
+/// HTTP/1.0 asks for an answer that ends with the connection, never a chunked one.
+fn render(request: &Recorded) -> String {
+    let Recorded { method, path, headers, body } = request;
+    let mut text = format!("{method} {path} HTTP/1.0\r\n");
+    for (name, value) in headers {
+        if name != "connection" && name != "content-length" {
+            // Writing to a String cannot fail.
+            write!(text, "{name}: {value}\r\n").ok();
+        }
+    }
+    write!(text, "content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()).ok();
+    text
+}
+
+fn headers(reader: &mut BufReader<&TcpStream>) -> Result<Vec<(String, String)>> {
+    let mut headers = Vec::new();
+    loop {
+        let line = line(reader)?;
+        if line.is_empty() {
+            return Ok(headers);
+        }
+        let (name, value) = line.split_once(':').ok_or_else(|| format!("`{line}` is no header"))?;
+        headers.push((name.trim().to_ascii_lowercase(), value.trim().to_owned()));
+    }
+}
+
+fn line(reader: &mut BufReader<&TcpStream>) -> Result<String> {
+    let mut line = String::new();
+    if reader.read_line(&mut line)? == 0 {
+        return Err("the connection ended in the head of a request".into());
+    }
+    Ok(line.trim_end().to_owned())
+}

@@ -1,0 +1,191 @@
+//! Takes nothing, gives real servers that nobody here wrote, each on a free loopback port, ended
+//! when dropped. Never answers for them: what they say is what the tests get.
+
+use std::{
+    error::Error,
+    fs::{self, File},
+    io,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+/// Any failure of the harness; tests unwrap it, the demo prints it.
+pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+/// Python takes most of a second to start, more when the machine also compiles.
+const START_PATIENCE: Duration = Duration::from_secs(60);
+const CALL_PATIENCE: Duration = Duration::from_secs(20);
+/// Another process may take the free port between our look and the server's bind.
+const START_ATTEMPTS: u32 = 3;
+
+const USER_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+const PATCH_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
+
+/// `scim2-server`: a SCIM 2.0 directory (RFC 7643, RFC 7644) in memory, with a token for reading
+/// and one for writing. It accepts both for everything; only our host keeps them apart.
+#[derive(Debug)]
+pub struct ScimServer {
+    process: Child,
+    address: SocketAddr,
+    log: PathBuf,
+    agent: ureq::Agent,
+}
+
+impl ScimServer {
+    pub const READ_TOKEN: &str = "scim-read-token-of-the-test-harness";
+    pub const WRITE_TOKEN: &str = "scim-write-token-of-the-test-harness";
+
+    /// Starts the server and waits until it answers.
+    pub fn start() -> Result<Self> {
+        let mut result = Self::try_start();
+        for _ in 1..START_ATTEMPTS {
+            if result.is_ok() {
+                break;
+            }
+            result = Self::try_start();
+        }
+        result
+    }
+
+    fn try_start() -> Result<Self> {
+        let address = free_address()?;
+        let log = std::env::temp_dir().join(format!("deed-scim-{}.log", address.port()));
+        let program = venv().join("bin/scim2-server");
+        let process = spawn(&program, address.port(), &log)?;
+        let mut server = Self { process, address, log, agent: agent() };
+        server.wait_until_it_answers()?;
+        Ok(server)
+    }
+
+    fn wait_until_it_answers(&mut self) -> Result<()> {
+        let end = Instant::now() + START_PATIENCE;
+        while Instant::now() < end {
+            if self.process.try_wait()?.is_some() {
+                break;
+            }
+            if self
+                .call("GET", "/ServiceProviderConfig", None)
+                .is_ok_and(|(status, _)| status == 200)
+            {
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        let said = fs::read_to_string(&self.log).unwrap_or_default();
+        Err(format!("scim2-server does not answer at {}: {said}", self.address).into())
+    }
+
+    /// `http://127.0.0.1:PORT/v2`, what an upstream's base URL is in `deed.toml`.
+    pub fn base_url(&self) -> String {
+        format!("http://{}/v2", self.address)
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Creates a user and gives its id, 32 hex digits. `active` stays absent when it is `None`.
+    pub fn create_user(&self, user_name: &str, active: Option<bool>) -> Result<String> {
+        let mut user = json!({ "schemas": [USER_SCHEMA], "userName": user_name });
+        if let (Some(active), Some(fields)) = (active, user.as_object_mut()) {
+            fields.insert("active".to_owned(), active.into());
+        }
+        let (status, created) = self.call("POST", "/Users", Some(&user))?;
+        let id = created.get("id").and_then(Value::as_str).filter(|_| status == 201);
+        Ok(id
+            .ok_or_else(|| format!("creating `{user_name}` answered {status}: {created}"))?
+            .to_owned())
+    }
+
+    /// The user as the directory shows it.
+    pub fn get_user(&self, id: &str) -> Result<Value> {
+        match self.call("GET", &format!("/Users/{id}"), None)? {
+            (200, user) => Ok(user),
+            (status, answer) => Err(format!("reading `{id}` answered {status}: {answer}").into()),
+        }
+    }
+
+    /// Applies PATCH operations (RFC 7644 section 3.5.2) past the host: somebody else's change.
+    pub fn patch(&self, id: &str, operations: &Value) -> Result<()> {
+        let message = json!({ "schemas": [PATCH_SCHEMA], "Operations": operations });
+        match self.call("PATCH", &format!("/Users/{id}"), Some(&message))? {
+            (200..=299, _) => Ok(()),
+            (status, answer) => Err(format!("changing `{id}` answered {status}: {answer}").into()),
+        }
+    }
+
+    /// Deletes the user past the host.
+    pub fn delete_user(&self, id: &str) -> Result<()> {
+        match self.call("DELETE", &format!("/Users/{id}"), None)? {
+            (200..=299, _) => Ok(()),
+            (status, answer) => Err(format!("deleting `{id}` answered {status}: {answer}").into()),
+        }
+    }
+
+    fn call(&self, method: &str, path: &str, body: Option<&Value>) -> Result<(u16, Value)> {
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base_url()))
+            .header("authorization", format!("Bearer {}", Self::WRITE_TOKEN))
+            .header("content-type", "application/scim+json")
+            .body(body.map(Value::to_string).unwrap_or_default())?;
+        let mut response = self.agent.run(request)?;
+        let text = response.body_mut().read_to_string()?;
+        let value = if text.is_empty() { Value::Null } else { serde_json::from_str(&text)? };
+        Ok((response.status().as_u16(), value))
+    }
+}
+
+impl Drop for ScimServer {
+    fn drop(&mut self) {
+        // It may have ended by itself; there is nobody to tell either way.
+        self.process.kill().and_then(|()| self.process.wait()).ok();
+        fs::remove_file(&self.log).ok();
+    }
+}
+
+/// The interpreter environment of `make venv`: `DEED_VENV`, or `target/venv` of the checkout.
+pub fn venv() -> PathBuf {
+    std::env::var_os("DEED_VENV").map_or_else(|| workspace().join("target/venv"), PathBuf::from)
+}
+
+/// Root of the checkout that these tests were compiled in.
+pub fn workspace() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package).to_owned()
+}
+
+/// A loopback address whose port was free a moment ago.
+pub fn free_address() -> io::Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+}
+
+/// Stays in the caller's process group, so that Ctrl-C ends the server too. A file takes its log:
+/// a pipe that nobody reads would block it.
+fn spawn(program: &Path, port: u16, log: &Path) -> Result<Child> {
+    let child = Command::new(program)
+        .args(["--port", &port.to_string()])
+        .args(["--bearer-token", ScimServer::READ_TOKEN])
+        .args(["--bearer-token", ScimServer::WRITE_TOKEN])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(File::create(log)?)
+        .spawn();
+    child.map_err(|error| {
+        format!("`{}` does not start: {error}; run `make venv`", program.display()).into()
+    })
+}
+
+fn agent() -> ureq::Agent {
+    let config = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .allow_non_standard_methods(true)
+        .proxy(None)
+        .timeout_global(Some(CALL_PATIENCE));
+    config.build().into()
+}
