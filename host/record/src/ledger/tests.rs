@@ -1,0 +1,145 @@
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::*;
+use crate::envelope::Envelope;
+use crate::outcome::Outcome;
+
+const SECRET: &str = "Zaphod";
+
+fn exchange(method: &str, fate: Fate) -> Exchange {
+    Exchange {
+        ordinal: 0,
+        request: Rendered {
+            upstream: "idp".into(),
+            method: method.into(),
+            path: "/Users/1".into(),
+            body: None,
+            calls: 1,
+            writes: method != "GET",
+        },
+        fate,
+        response: Some(json!({"displayName": SECRET})),
+        redacted: vec![],
+        problem: None,
+        started_ms: 0,
+        ended_ms: 0,
+        deadline_ms: 0,
+    }
+}
+
+fn entry(event: Event) -> Entry {
+    Entry { at_ms: 1_000, event }
+}
+
+fn look(problem: Option<&str>) -> Event {
+    let observation = Observation {
+        state: BTreeMap::from([("user".to_owned(), json!({"displayName": SECRET}))]),
+        derived: std::collections::BTreeSet::new(),
+        exchanges: vec![exchange("GET", Fate::Answered { status: 200 })],
+        at_ms: 0,
+        problem: problem.map(str::to_owned),
+    };
+    Event::Observed { phase: Phase::Pre, observation: Box::new(observation) }
+}
+
+fn attempt(claim: Claim, fate: Fate) -> Event {
+    let attempt = Attempt {
+        n: 1,
+        claim,
+        exchanges: vec![exchange("PATCH", fate)],
+        started_ms: 0,
+        ended_ms: 0,
+    };
+    Event::AttemptEnded { attempt: Box::new(attempt) }
+}
+
+fn decision(verdict: Verdict) -> Decision {
+    let asks = verdict == Verdict::Ask;
+    let obligation =
+        Obligation { count: 1, role: "support-lead".into(), policy: "restore-needs-lead".into() };
+    Decision {
+        verdict,
+        obligations: if asks { vec![obligation] } else { vec![] },
+        determining: vec!["restore-needs-lead".into()],
+        not_applied: vec![],
+        errors: vec![],
+        policy_set: Digest::of(b""),
+        reason: None,
+    }
+}
+
+fn logged_event() -> Event {
+    let leaf = Leaf { kind: "receipt".into(), payload: Digest::of(b""), index: 12 };
+    Event::Logged { leaves: vec![leaf], checkpoint: String::new() }
+}
+
+fn only(event: Event) -> String {
+    tell(&[entry(event)]).remove(0).text
+}
+
+#[test]
+fn a_stranger_understands_each_line() {
+    assert_eq!(
+        decided(false, &decision(Verdict::Ask)),
+        "policy asked for 1 approval by support-lead (policy restore-needs-lead)"
+    );
+    assert_eq!(
+        decided(true, &decision(Verdict::Allow)),
+        "at the gate, policy allowed it (policy restore-needs-lead)"
+    );
+    assert_eq!(only(look(None)), "looked at idp: GET /Users/1 answered 200");
+    assert_eq!(
+        only(attempt(Claim::Done, Fate::Answered { status: 204 })),
+        "sent PATCH /Users/1 to idp: answered 204; the adapter says that it is done"
+    );
+    assert_eq!(
+        only(attempt(Claim::Lost, Fate::NoAnswer)),
+        "sent PATCH /Users/1 to idp: got no answer, and may have arrived; the host stopped while it ran"
+    );
+    assert_eq!(
+        only(attempt(Claim::TimedOut, Fate::NotSent)),
+        "PATCH /Users/1 to idp: was not sent; the adapter took too long and was stopped"
+    );
+    assert_eq!(
+        only(Event::CancelRequested { by: "helpdesk".into() }),
+        "helpdesk asked to cancel it"
+    );
+    assert_eq!(only(logged_event()), "the receipt is entry 12 of the log");
+    let envelope =
+        Envelope { payload: String::new(), payload_type: String::new(), signatures: vec![] };
+    let answer =
+        Answer { person: "bob".into(), role: "support-lead".into(), approves: false, envelope };
+    assert_eq!(answered(&answer), "bob denied it as support-lead, with a signature");
+}
+
+#[test]
+fn what_adapters_say_waits_for_the_end_and_state_is_never_told() {
+    let judgement = Judgement::plain(Outcome::Failed, format!("because {SECRET}"));
+    let mut entries = vec![
+        entry(look(Some(SECRET))),
+        entry(attempt(Claim::Refused(SECRET.into()), Fate::NoAnswer)),
+        entry(Event::Judged { judgement: Box::new(judgement) }),
+    ];
+    assert!(tell(&entries).iter().all(|line| !line.text.contains(SECRET)));
+    entries.push(entry(logged_event()));
+    let told = tell(&entries);
+    assert!(told[2].text.starts_with("failed: because"), "{told:?}");
+    assert!(told[1].text.ends_with(SECRET));
+    entries[0] = entry(look(None));
+    assert_eq!(tell(&entries)[0].text, "looked at idp: GET /Users/1 answered 200");
+}
+
+#[test]
+fn times_are_utc() {
+    for (at_ms, text) in [
+        (0, "1970-01-01 00:00:00Z"),
+        (-1, "1969-12-31 23:59:59Z"),
+        (951_782_400_000, "2000-02-29 00:00:00Z"),
+        (1_709_251_199_999, "2024-02-29 23:59:59Z"),
+        (4_107_542_400_000, "2100-03-01 00:00:00Z"),
+    ] {
+        assert_eq!(utc(at_ms), text);
+    }
+}
