@@ -14,11 +14,13 @@ use std::{
 
 use serde_json::{Value, json};
 
+use crate::tether::Tether;
+
 /// Any failure of the harness; tests unwrap it, the demo prints it.
 pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Python takes most of a second to start, more when the machine also compiles.
-const START_PATIENCE: Duration = Duration::from_secs(60);
+const START_PATIENCE: Duration = Duration::from_mins(1);
 const CALL_PATIENCE: Duration = Duration::from_secs(20);
 /// Another process may take the free port between our look and the server's bind.
 const START_ATTEMPTS: u32 = 3;
@@ -30,6 +32,8 @@ const PATCH_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 /// and one for writing. It accepts both for everything; only our host keeps them apart.
 #[derive(Debug)]
 pub struct ScimServer {
+    /// Let go of before the process is ended.
+    tether: Option<Tether>,
     process: Child,
     address: SocketAddr,
     log: PathBuf,
@@ -57,7 +61,8 @@ impl ScimServer {
         let log = std::env::temp_dir().join(format!("deed-scim-{}.log", address.port()));
         let program = venv().join("bin/scim2-server");
         let process = spawn(&program, address.port(), &log)?;
-        let mut server = Self { process, address, log, agent: agent() };
+        let tether = Some(Tether::to(process.id())?);
+        let mut server = Self { tether, process, address, log, agent: agent() };
         server.wait_until_it_answers()?;
         Ok(server)
     }
@@ -143,6 +148,7 @@ impl ScimServer {
 
 impl Drop for ScimServer {
     fn drop(&mut self) {
+        self.tether = None;
         // It may have ended by itself; there is nobody to tell either way.
         self.process.kill().and_then(|()| self.process.wait()).ok();
         fs::remove_file(&self.log).ok();

@@ -1,11 +1,6 @@
 //! Takes `wit/`, gives its Rust bindings, generated once for every adapter. Nothing in this file
 //! is written by hand, and nothing here decides anything.
-#![expect(
-    clippy::pedantic,
-    clippy::allow_attributes,
-    clippy::allow_attributes_without_reason,
-    reason = "generated code"
-)]
+#![expect(clippy::pedantic, reason = "generated code")]
 
 wit_bindgen::generate!({
     path: "../../wit",

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::services::Result;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A request as it arrived: path with query, header names in lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]

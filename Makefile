@@ -1,0 +1,93 @@
+# make demo    build everything and watch one action go through
+# make test    every test, against real servers
+# make check   format, lints, dependencies, deed-record for WebAssembly
+#
+# Cargo builds into CARGO_TARGET_DIR where that is set. Adapters, the Python environment and the
+# demo's files stay in target/ of this checkout.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := demo
+.PHONY: demo test check tools binaries adapters venv fmt clippy deny advisories wasm
+
+TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
+TOOLS  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deed/tools
+GUESTS := $(notdir $(patsubst %/Cargo.toml,%,$(wildcard tests/guests/*/Cargo.toml)))
+
+CARGO_DENY_VERSION := 0.20.2
+CARGO_DENY := $(TOOLS)/bin/cargo-deny-$(CARGO_DENY_VERSION)
+
+# Where tests and demo find what is built here.
+export DEED_BIN      := $(TARGET)/debug/deed
+export DEED_ADAPTERS := $(CURDIR)/target/adapters
+export DEED_VENV     := $(CURDIR)/target/venv
+
+demo: binaries adapters venv
+	cargo run -q --locked -p deed-tests --bin demo
+
+test: binaries adapters venv
+	cargo test --locked --workspace
+
+check: tools fmt clippy deny advisories wasm
+
+# -- what is built -----------------------------------------------------------------------------------
+
+binaries: tools
+	cargo build --locked --workspace --bins
+
+adapters: binaries
+	$(TARGET)/debug/deed-adapter-build target/adapters scim $(GUESTS)
+
+venv: target/venv/.stamp
+
+target/venv/.stamp: tests/services/requirements.txt | tools
+	@echo "target/venv: installing $<"
+	@mkdir -p target
+	@python3 -m venv --clear target/venv
+	@target/venv/bin/pip install --quiet --disable-pip-version-check -r $< || { \
+	    echo "make: pip cannot install $<; the tests need a Python package index or PIP_FIND_LINKS" >&2; exit 1; }
+	@touch $@
+
+# -- what is checked ---------------------------------------------------------------------------------
+
+fmt: tools
+	cargo fmt --all --check
+
+clippy: tools
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+deny: $(CARGO_DENY)
+	$(CARGO_DENY) --log-level error --locked check bans licenses sources
+
+# The database comes from the network; without it nothing is known, and that is said, not hidden.
+advisories: $(CARGO_DENY)
+	@if out=$$($(CARGO_DENY) --log-level error --locked check advisories 2>&1); then echo "advisories ok"; \
+	elif grep -q 'failed to fetch advisory database' <<<"$$out"; then \
+	    echo "advisories NOT CHECKED: the RustSec database cannot be fetched from here"; \
+	else echo "$$out" >&2; exit 1; fi
+
+wasm: tools
+	cargo run -q --locked -p deed-adapter-build -- --check-wasm deed-record
+
+# Its own target directory, so that nothing waits for the workspace's lock; removed when done.
+$(CARGO_DENY): | tools
+	@echo "installing cargo-deny $(CARGO_DENY_VERSION) into $(TOOLS)"
+	@CARGO_TARGET_DIR=$(TOOLS)/build cargo install --quiet --debug --locked --root $(TOOLS) \
+	    --version $(CARGO_DENY_VERSION) cargo-deny || { \
+	    echo "make: cargo cannot install cargo-deny $(CARGO_DENY_VERSION); put it at $@" >&2; exit 1; }
+	@rm -rf $(TOOLS)/build
+	@mv $(TOOLS)/bin/cargo-deny $@
+
+# -- what must be there ------------------------------------------------------------------------------
+
+tools:
+	@fail() { echo "make: $$1" >&2; exit 1; }; \
+	command -v cargo >/dev/null && command -v rustc >/dev/null \
+	    || fail "Rust is missing; install 1.95 or later with rustup"; \
+	have=$$(rustc --version | awk '{ print $$2 }'); \
+	printf '1.95.0\n%s\n' "$$have" | sort --check=quiet --version-sort \
+	    || fail "rustc is $$have and wasmtime needs 1.95 or later; run \`rustup update stable\`"; \
+	command -v cc >/dev/null \
+	    || fail "a C compiler is missing; \`ring\` needs one: install gcc (Debian: apt-get install gcc libc6-dev)"; \
+	python3 -c 'import venv, ensurepip' 2>/dev/null \
+	    || fail "python3 with venv is missing; install it (Debian: apt-get install python3-venv)"
