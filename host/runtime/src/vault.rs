@@ -1,0 +1,194 @@
+//! Takes the name and place of a secret, gives its value wrapped so that it is wiped and never printed.
+//!
+//! Never hands a value to a guest, a log line or an error: only the egress asks for it.
+
+use std::fmt;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+/// Shorter secrets cannot be told from ordinary text when answers are redacted, and can be guessed.
+pub const SECRET_MIN: usize = 16;
+
+/// No header of a reasonable server takes more; a larger file is the wrong file.
+pub const SECRET_MAX: usize = 16 * 1024;
+
+/// Reads a secret and checks it: text of 16 bytes to 16 KiB without control characters.
+///
+/// A newline at the end is not part of it. A file must be a regular one that only its owner reads.
+pub fn load(name: &str, source: &SecretSource) -> Result<Secret, VaultError> {
+    let bytes = match source {
+        SecretSource::File(path) => read_file(name, path)?,
+        SecretSource::Env(variable) => read_env(name, variable)?,
+    };
+    Secret::new(name, &bytes)
+}
+
+/// Where the operator keeps a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretSource {
+    File(PathBuf),
+    /// Name of an environment variable.
+    Env(String),
+}
+
+/// A credential's value. Printing it shows its name; dropping it wipes it.
+pub struct Secret {
+    name: String,
+    value: Zeroizing<String>,
+}
+
+impl Secret {
+    /// Checks a value; one newline (`\n` or `\r\n`) at its end is cut off.
+    pub fn new(name: &str, bytes: &[u8]) -> Result<Self, VaultError> {
+        let text =
+            std::str::from_utf8(bytes).map_err(|_no_utf8| VaultError::NotText(name.into()))?;
+        let text =
+            text.strip_suffix('\n').map_or(text, |cut| cut.strip_suffix('\r').unwrap_or(cut));
+        if text.chars().any(char::is_control) {
+            return Err(VaultError::NotText(name.into()));
+        }
+        if text.len() < SECRET_MIN {
+            return Err(VaultError::Short(name.into()));
+        }
+        if text.len() > SECRET_MAX {
+            return Err(VaultError::Long(name.into()));
+        }
+        Ok(Self { name: name.into(), value: Zeroizing::new(text.into()) })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The value itself, for the slot in a request and for finding it in an answer.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.value
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secret").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Why a secret is not usable. Never carries the value.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    #[error("secret `{name}`: cannot read `{path}`; put the secret there or correct `file`")]
+    Read { name: String, path: PathBuf, source: std::io::Error },
+    #[error("secret `{name}`: `{path}` is no regular file; name the file itself")]
+    Irregular { name: String, path: PathBuf },
+    #[error("secret `{name}`: others can read `{path}` (mode {mode:04o}); run `chmod 600 {path}`")]
+    Open { name: String, path: PathBuf, mode: u32 },
+    #[error("secret `{name}`: environment variable `{variable}` is not set, or not text; set it")]
+    Env { name: String, variable: String },
+    #[error("secret `{0}` is shorter than 16 bytes; use a longer one, answers are searched for it")]
+    Short(String),
+    #[error("secret `{0}` is longer than 16 KiB; is this the right file?")]
+    Long(String),
+    #[error("secret `{0}` has control characters or is not UTF-8; a secret is one line of text")]
+    NotText(String),
+}
+
+/// Checks the opened file, not the path: nobody can swap it in between.
+fn read_file(name: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    let unreadable = |source| VaultError::Read { name: name.into(), path: path.into(), source };
+    // A named pipe would block in open; look before, and again at what was opened.
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(VaultError::Irregular { name: name.into(), path: path.into() });
+    }
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let meta = file.metadata().map_err(unreadable)?;
+    if !meta.is_file() {
+        return Err(VaultError::Irregular { name: name.into(), path: path.into() });
+    }
+    check_mode(name, path, &meta)?;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(SECRET_MAX + 3));
+    let limit = u64::try_from(SECRET_MAX + 3).unwrap_or(u64::MAX);
+    file.take(limit).read_to_end(&mut bytes).map_err(unreadable)?;
+    Ok(bytes)
+}
+
+/// Permission bits of the group and of everybody.
+#[cfg(unix)]
+const OTHERS: u32 = 0o077;
+
+#[cfg(unix)]
+fn check_mode(name: &str, path: &Path, meta: &std::fs::Metadata) -> Result<(), VaultError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = meta.permissions().mode() & 0o7777;
+    if mode & OTHERS == 0 {
+        return Ok(());
+    }
+    Err(VaultError::Open { name: name.into(), path: path.into(), mode })
+}
+
+/// Elsewhere the operator's access lists say who reads; there is no mode to check.
+#[cfg(not(unix))]
+fn check_mode(_: &str, _: &Path, _: &std::fs::Metadata) -> Result<(), VaultError> {
+    Ok(())
+}
+
+fn read_env(name: &str, variable: &str) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the configuration names this variable as a secret"
+    )]
+    let value = std::env::var(variable);
+    match value {
+        Ok(value) => Ok(Zeroizing::new(value.into_bytes())),
+        Err(_) => Err(VaultError::Env { name: name.into(), variable: variable.into() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    const VALUE: &str = "0123456789abcdef";
+
+    fn file(name: &str, mode: u32, bytes: &[u8]) -> PathBuf {
+        let dir = std::env::temp_dir().join(format!("deed-vault-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let path = dir.join(name);
+        std::fs::write(&path, bytes).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_private_file_is_read_without_its_newline() {
+        for (name, mode, end) in [("a", 0o600, "\n"), ("b", 0o400, "\r\n"), ("c", 0o600, "")] {
+            let path = file(name, mode, format!("{VALUE}{end}").as_bytes());
+            let secret = load("idp-read", &SecretSource::File(path)).unwrap();
+            assert_eq!(secret.reveal(), VALUE);
+            assert!(!format!("{secret:?}").contains(VALUE));
+        }
+    }
+
+    #[test]
+    fn a_file_that_others_read_is_refused_with_the_remedy() {
+        for mode in [0o640, 0o604, 0o660, 0o644] {
+            let path = file(&format!("open-{mode:o}"), mode, VALUE.as_bytes());
+            let error = load("x", &SecretSource::File(path)).unwrap_err().to_string();
+            assert!(error.contains("chmod 600"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_is_refused() {
+        let dir = std::env::temp_dir();
+        assert!(matches!(load("x", &SecretSource::File(dir)), Err(VaultError::Irregular { .. })));
+        let missing = SecretSource::Env("DEED_TEST_NO_SUCH_VARIABLE".into());
+        assert!(matches!(load("x", &missing), Err(VaultError::Env { .. })));
+        assert!(matches!(Secret::new("x", b"short"), Err(VaultError::Short(_))));
+        assert!(matches!(Secret::new("x", b"0123456789abc\ndef\n"), Err(VaultError::NotText(_))));
+        assert!(matches!(Secret::new("x", &[0xff; 20]), Err(VaultError::NotText(_))));
+        assert!(matches!(Secret::new("x", &vec![b'a'; SECRET_MAX + 1]), Err(VaultError::Long(_))));
+    }
+}
