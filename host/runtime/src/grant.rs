@@ -1,0 +1,132 @@
+//! Takes a decision and what one run may do, gives the value without which the sandbox runs nothing.
+//!
+//! Never gives one twice: grants are not `Clone`, are taken by value, and a live one exists only
+//! after the start of its attempt is durable.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deed_record::contract::StateShape;
+use deed_record::digest::Digest;
+use deed_record::exchange::Rendered;
+use deed_record::id::ActionId;
+use deed_record::policy::{Decision, Verdict};
+use serde_json::Value;
+
+use crate::upstream::Upstream;
+
+/// Grants one look at the system of record: GET and HEAD, with the read credentials.
+pub fn read(decision: &Decision, scope: Scope) -> Result<ReadGrant, GrantError> {
+    if decision.verdict == Verdict::Deny {
+        return Err(GrantError::Denied);
+    }
+    if let Some(write) = scope.rendered.iter().find(|request| !is_read(request)) {
+        return Err(GrantError::Writes(line(write)));
+    }
+    Ok(ReadGrant(known_upstreams(scope)?))
+}
+
+/// Clears one attempt. The decision is the one made at the gate, with approvals and pre-state as facts.
+pub fn clear(decision: &Decision, scope: Scope) -> Result<Cleared, GrantError> {
+    if decision.verdict != Verdict::Allow {
+        return Err(GrantError::NotAllowed);
+    }
+    if scope.attempt == 0 {
+        return Err(GrantError::Attempt);
+    }
+    Ok(Cleared(known_upstreams(scope)?))
+}
+
+/// Turns a cleared attempt into the grant to run it, once `started` says that the start is durable.
+///
+/// `started` gives the action's new version; when it fails the attempt is not granted, and not spent either.
+pub async fn spend<E>(
+    cleared: Cleared,
+    started: impl Future<Output = Result<u64, E>>,
+) -> Result<LiveGrant, E> {
+    started.await?;
+    Ok(LiveGrant(cleared.0))
+}
+
+/// Everything that one run of an adapter may know and do.
+#[derive(Debug)]
+pub struct Scope {
+    pub tenant: String,
+    pub action: ActionId,
+    /// Name of the contract, as in `idp.restore_access`.
+    pub contract: String,
+    pub params: Value,
+    /// Counts the runs of `perform` from 1; 0 while observing.
+    pub attempt: u32,
+    /// The only requests that the run may send.
+    pub rendered: Vec<Rendered>,
+    /// Upstreams by short name, at least those that the requests name.
+    pub upstreams: BTreeMap<String, Arc<Upstream>>,
+    /// What may be read, by name, while observing.
+    pub states: BTreeMap<String, StateShape>,
+    /// The only component that may run under this grant.
+    pub adapter: Digest,
+    /// Wall clock of the whole run.
+    pub timeout: Duration,
+}
+
+/// The right to observe once. Made by [`read`] only.
+#[derive(Debug)]
+pub struct ReadGrant(Scope);
+
+/// An attempt that may start, and has not. Made by [`clear`] only.
+#[derive(Debug)]
+pub struct Cleared(Scope);
+
+/// The right to perform once. Made by [`spend`] only.
+#[derive(Debug)]
+pub struct LiveGrant(Scope);
+
+impl ReadGrant {
+    /// For the sandbox: what the run may do.
+    pub(crate) fn into_scope(self) -> Scope {
+        self.0
+    }
+}
+
+impl LiveGrant {
+    /// For the sandbox: what the run may do.
+    pub(crate) fn into_scope(self) -> Scope {
+        self.0
+    }
+}
+
+/// Why nothing is granted. Apart from a denial these are mistakes of the caller, not of the agent.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GrantError {
+    #[error("the policy denies the action, so nothing is read for it")]
+    Denied,
+    #[error("the policy does not allow the action yet; an attempt needs the verdict allow")]
+    NotAllowed,
+    #[error("`{0}` could write; an observation sends GET and HEAD only")]
+    Writes(String),
+    #[error("upstream `{0}` is not part of the grant; add it to `upstreams` of the action's grant")]
+    Upstream(String),
+    #[error("attempts count from 1")]
+    Attempt,
+}
+
+fn is_read(request: &Rendered) -> bool {
+    matches!(request.method.as_str(), "GET" | "HEAD") && !request.writes && request.body.is_none()
+}
+
+fn line(request: &Rendered) -> String {
+    format!("{} {}", request.method, request.path)
+}
+
+fn known_upstreams(scope: Scope) -> Result<Scope, GrantError> {
+    let unknown = |request: &&Rendered| !scope.upstreams.contains_key(&request.upstream);
+    match scope.rendered.iter().find(unknown) {
+        Some(request) => Err(GrantError::Upstream(request.upstream.clone())),
+        None => Ok(scope),
+    }
+}
+
+#[cfg(test)]
+mod tests;
