@@ -1,0 +1,209 @@
+//! Takes a grant by value, runs an adapter under it, gives what the host saw. The only module that
+//! touches wasmtime, opens connections for guests and holds credentials while they are used.
+//!
+//! Never runs anything without a grant, and never runs two things in one store.
+
+mod allow;
+mod bindings;
+mod codec;
+mod connect;
+mod egress;
+mod engine;
+mod host;
+mod ledger;
+pub mod limits;
+mod redact;
+mod run;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use deed_record::event::Claim;
+use deed_record::exchange::{Exchange, Rendered};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tokio::sync::Semaphore;
+
+use self::allow::Allowance;
+use self::bindings::deed::adapter::types::Action;
+use self::egress::Egress;
+pub use self::engine::{Adapter, EngineError, LoadError};
+use self::host::Guest;
+use self::ledger::Ledger;
+use self::limits::Meter;
+use self::redact::Redactor;
+use crate::clock::Clock;
+use crate::grant::{LiveGrant, ReadGrant, Scope};
+use crate::upstream::Upstream;
+
+/// The engine, its pool and its compile cache. Cheap to clone; one per process.
+#[derive(Clone)]
+pub struct Sandbox {
+    engine: wasmtime::Engine,
+    clock: Clock,
+    /// As many as the pool holds; without it the next run would fail instead of waiting.
+    slots: Arc<Semaphore>,
+}
+
+impl Sandbox {
+    /// Starts the engine. The cache directory is made with mode 0700 when it is not there.
+    pub fn new(cache_dir: &Path, clock: Clock) -> Result<Self, EngineError> {
+        let slots = Arc::new(Semaphore::new(usize::try_from(limits::RUNS).unwrap_or(1)));
+        Ok(Self { engine: engine::engine(cache_dir)?, clock, slots })
+    }
+
+    /// Compiles and checks an adapter. Takes seconds for a large one: call it where blocking is allowed.
+    pub fn load(&self, bytes: &[u8]) -> Result<Adapter, LoadError> {
+        engine::load(&self.engine, bytes)
+    }
+
+    /// One look at the system of record, with the read credentials.
+    pub async fn observe(&self, adapter: &Adapter, grant: ReadGrant) -> Run {
+        self.run(adapter, grant.into_scope(), None).await
+    }
+
+    /// One attempt. `intend` is awaited before the first byte of every write.
+    ///
+    /// Does not return before every write has ended or reached its deadline, so the exchanges are complete.
+    pub async fn perform(&self, adapter: &Adapter, grant: LiveGrant, intend: Intend) -> Run {
+        self.run(adapter, grant.into_scope(), Some(intend)).await
+    }
+
+    async fn run(&self, adapter: &Adapter, scope: Scope, intend: Option<Intend>) -> Run {
+        if adapter.digest() != scope.adapter {
+            return Run::refused(format!(
+                "the grant is for adapter {}, and {} was given",
+                scope.adapter,
+                adapter.digest()
+            ));
+        }
+        let Ok(_slot) = self.slots.acquire().await else {
+            return Run::refused("the sandbox is shut down".into());
+        };
+        let timeout = scope.timeout;
+        match self.guest(scope, intend) {
+            Ok((guest, action)) => run::run(&self.engine, adapter, guest, &action, timeout).await,
+            Err(problem) => Run::refused(problem),
+        }
+    }
+
+    /// The run as its guest sees it, and what it is asked for.
+    fn guest(&self, scope: Scope, intend: Option<Intend>) -> Result<(Guest, Action), String> {
+        let observing = intend.is_none();
+        let action = Action {
+            contract: scope.contract.clone(),
+            params: serde_json::to_string(&scope.params).map_err(|error| error.to_string())?,
+            // Before and after look the same from inside.
+            attempt: if observing { 0 } else { scope.attempt },
+        };
+        let redactor = Arc::new(Redactor::new(secrets(&scope.upstreams)));
+        let phase = if observing { "observe" } else { "perform" };
+        let egress = Egress {
+            allowance: Allowance::new(&scope.contract, phase, scope.rendered),
+            upstreams: scope.upstreams,
+            intend,
+            redactor: Arc::clone(&redactor),
+            ledger: Ledger::new(self.clock.clone()),
+            writes: Vec::new(),
+        };
+        let guest = Guest {
+            egress,
+            observing,
+            states: scope.states,
+            reads: BTreeMap::new(),
+            log: Vec::new(),
+            dropped: 0,
+            redactor,
+            meter: Meter::default(),
+        };
+        Ok((guest, action))
+    }
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox")
+            .field("free_slots", &self.slots.available_permits())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Makes an intent durable, or says why it is not; then nothing is sent.
+pub type Intend = Arc<dyn Fn(Intent) -> BoxFuture<Result<(), String>> + Send + Sync>;
+
+/// A future that may move between threads.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// A write that is about to leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Intent {
+    /// Position of the exchange in the run, from 0.
+    pub ordinal: u32,
+    pub request: Rendered,
+    /// Unix milliseconds after which the host gives the connection up.
+    pub deadline_ms: i64,
+}
+
+/// What came of one run.
+#[derive(Debug)]
+pub struct Run {
+    /// What the guest says of itself; the outcome is judged from the exchanges and the state.
+    pub claim: Claim,
+    /// Every request that the guest was let send, in order.
+    pub exchanges: Vec<Exchange>,
+    /// State by name; empty after `perform`.
+    pub reads: BTreeMap<String, StateRead>,
+    pub log: Vec<LogLine>,
+    /// Why the run did not do what it was asked, where it did not.
+    pub problem: Option<String>,
+}
+
+impl Run {
+    /// A run that was not started.
+    fn refused(problem: String) -> Self {
+        let claim = Claim::Invalid(problem.clone());
+        let problem = Some(problem);
+        Self { claim, exchanges: Vec::new(), reads: BTreeMap::new(), log: Vec::new(), problem }
+    }
+}
+
+/// State that a run read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateRead {
+    /// Cut down to what the contract declares.
+    pub value: Value,
+    /// Whether the adapter computed it; else the host extracted it from an exchange.
+    pub derived: bool,
+}
+
+/// One line of an adapter for the operator; never evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogLine {
+    pub level: LogLevel,
+    pub text: String,
+}
+
+/// How much a line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogLevel {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// Both credentials of every upstream: a phase's answer may echo the other one's.
+fn secrets(
+    upstreams: &BTreeMap<String, Arc<Upstream>>,
+) -> impl Iterator<Item = &Arc<crate::vault::Secret>> {
+    let credentials =
+        upstreams.values().flat_map(|upstream| upstream.read.iter().chain(&upstream.write));
+    credentials.map(|credential| &credential.secret)
+}
+
+#[cfg(test)]
+mod tests;

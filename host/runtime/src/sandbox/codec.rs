@@ -1,0 +1,157 @@
+//! Takes a rendered request or a response, gives the bytes that leave or the JSON value that came.
+//!
+//! Never follows, unpacks or guesses: other content types and undecodable bodies are problems.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use deed_record::action::Slot;
+use deed_record::exchange::Rendered;
+use deed_record::json;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST,
+    HeaderMap, HeaderName, HeaderValue,
+};
+use hyper::{Method, Request};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::limits;
+use crate::upstream::{Base, Credential};
+
+/// Our rendering as an HTTP/1.1 request, with the credential in its slot.
+pub(super) fn encode(
+    request: &Rendered,
+    base: &Base,
+    credential: Option<&Credential>,
+) -> Result<Request<Full<Bytes>>, EncodeError> {
+    let body = match &request.body {
+        Some(value) => {
+            json::canonical(value).map_err(|error| EncodeError::Body(error.to_string()))?
+        }
+        None => Vec::new(),
+    };
+    let method =
+        Method::from_bytes(request.method.as_bytes()).map_err(|_unfit| EncodeError::Target)?;
+    let mut built = Request::builder()
+        .method(method)
+        .uri(format!("{}{}", base.path, request.path))
+        .body(Full::new(Bytes::from(body)))
+        .map_err(|_unfit| EncodeError::Target)?;
+    let headers = built.headers_mut();
+    let host = HeaderValue::from_str(&base.authority()).map_err(|_unfit| EncodeError::Target)?;
+    headers.insert(HOST, host);
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    if request.body.is_some() {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
+    if let Some(credential) = credential {
+        inject(headers, credential)?;
+    }
+    Ok(built)
+}
+
+/// Why a rendering cannot leave.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum EncodeError {
+    #[error("the rendered request has a method, path or host that HTTP does not allow")]
+    Target,
+    #[error("the rendered body has no canonical form: {0}")]
+    Body(String),
+    #[error("credential `{0}` does not fit its slot; a header takes no such name or value")]
+    Slot(String),
+}
+
+/// Reads a body to its end, at most [`limits::RESPONSE`] bytes.
+pub(super) async fn collect(mut body: Incoming) -> Result<Vec<u8>, CollectError> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        // Trailers are not data, and nobody is given them.
+        let Ok(data) = frame?.into_data() else { continue };
+        if bytes.len() + data.len() > limits::RESPONSE {
+            return Err(CollectError::TooLarge);
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes)
+}
+
+/// Why a body was not read to its end.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CollectError {
+    #[error("the answer is larger than 1 MiB")]
+    TooLarge,
+    #[error(transparent)]
+    Broken(#[from] hyper::Error),
+}
+
+/// The body as JSON: nothing when it is empty, else `application/json` or `+json` in UTF-8 only.
+pub(super) fn decode(headers: &HeaderMap, bytes: &[u8]) -> Result<Option<Value>, String> {
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    let encodings = headers.get_all(CONTENT_ENCODING).iter();
+    if encodings.into_iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err("the answer is compressed, though the request asked for `identity`".into());
+    }
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let kind = match (types.next(), types.next()) {
+        (Some(kind), None) => kind.to_str().unwrap_or_default(),
+        _ => return Err("the answer has a body and not exactly one content type".into()),
+    };
+    if !is_json(kind) {
+        let shown = super::redact::plain(kind, 80);
+        return Err(format!("the answer is `{shown}`, not JSON in UTF-8"));
+    }
+    json::parse(bytes).map(Some).map_err(|error| format!("the answer is no strict JSON: {error}"))
+}
+
+/// `application/json` or any `+json` type (RFC 6839 section 3.1); a charset must be UTF-8.
+fn is_json(kind: &str) -> bool {
+    let mut parts = kind.split(';').map(|part| part.trim().to_ascii_lowercase());
+    let essence = parts.next().unwrap_or_default();
+    let known =
+        essence == "application/json" || (essence.contains('/') && essence.ends_with("+json"));
+    let utf8 = |part: String| match part.split_once('=') {
+        Some(("charset", value)) => value.trim_matches('"') == "utf-8",
+        _ => true,
+    };
+    known && parts.all(utf8)
+}
+
+fn inject(headers: &mut HeaderMap, credential: &Credential) -> Result<(), EncodeError> {
+    let unfit = || EncodeError::Slot(credential.secret.name().into());
+    let secret = credential.secret.reveal();
+    let (name, text) = match &credential.slot {
+        Slot::Bearer => (AUTHORIZATION, Zeroizing::new(format!("Bearer {secret}"))),
+        Slot::Basic { user } => {
+            let pair = Zeroizing::new(format!("{user}:{secret}"));
+            (AUTHORIZATION, Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes()))))
+        }
+        Slot::Header { name } => {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_refused| unfit())?;
+            (name, Zeroizing::new(secret.to_owned()))
+        }
+    };
+    // A slot must not displace what frames the request.
+    if headers.contains_key(&name) || is_framing(&name) {
+        return Err(unfit());
+    }
+    let mut value = HeaderValue::from_bytes(text.as_bytes()).map_err(|_refused| unfit())?;
+    value.set_sensitive(true);
+    headers.insert(name, value);
+    Ok(())
+}
+
+fn is_framing(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "content-length" | "transfer-encoding" | "te" | "trailer" | "upgrade" | "expect"
+    )
+}
+
+#[cfg(test)]
+mod tests;

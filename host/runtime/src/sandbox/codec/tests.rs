@@ -1,0 +1,87 @@
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::*;
+use crate::vault::Secret;
+
+fn rendered(method: &str, body: Option<Value>) -> Rendered {
+    let (upstream, path) = ("idp".into(), "/Users/42?a=1".into());
+    Rendered { upstream, method: method.into(), path, body, calls: 1, writes: false }
+}
+
+fn credential(slot: Slot) -> Credential {
+    Credential { secret: Arc::new(Secret::new("idp-read", b"0123456789abcdef").unwrap()), slot }
+}
+
+fn base() -> Base {
+    Base::parse("https://idp.example.com/scim/v2").unwrap()
+}
+
+fn sent(slot: Slot, header: &str) -> String {
+    let request = encode(&rendered("GET", None), &base(), Some(&credential(slot))).unwrap();
+    request.headers().get(header).unwrap().to_str().unwrap().to_owned()
+}
+
+fn decoded(kind: &str, bytes: &[u8]) -> Result<Option<Value>, String> {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_str(kind).unwrap());
+    decode(&headers, bytes)
+}
+
+#[test]
+fn what_leaves_is_our_rendering() {
+    let request =
+        encode(&rendered("PATCH", Some(json!({"b": 1, "a": true}))), &base(), None).unwrap();
+    assert_eq!(request.uri(), "/scim/v2/Users/42?a=1");
+    let names: Vec<&str> = request.headers().keys().map(HeaderName::as_str).collect();
+    assert_eq!(names, ["host", "accept", "accept-encoding", "connection", "content-type"]);
+    assert_eq!(request.headers().get(HOST).unwrap(), "idp.example.com");
+    assert!(
+        !encode(&rendered("GET", None), &base(), None)
+            .unwrap()
+            .headers()
+            .contains_key(CONTENT_TYPE)
+    );
+}
+
+#[test]
+fn credentials_go_into_their_slot() {
+    assert_eq!(sent(Slot::Bearer, "authorization"), "Bearer 0123456789abcdef");
+    let basic = sent(Slot::Basic { user: "deed".into() }, "authorization");
+    assert_eq!(basic, format!("Basic {}", STANDARD.encode("deed:0123456789abcdef")));
+    assert_eq!(sent(Slot::Header { name: "X-Api-Key".into() }, "x-api-key"), "0123456789abcdef");
+}
+
+#[test]
+fn a_slot_cannot_displace_what_frames_a_request() {
+    for name in ["host", "Content-Length", "transfer-encoding", "accept", "bad name"] {
+        let slot = credential(Slot::Header { name: name.into() });
+        let refused = encode(&rendered("GET", None), &base(), Some(&slot));
+        assert_eq!(refused.unwrap_err(), EncodeError::Slot("idp-read".into()), "{name}");
+    }
+}
+
+#[test]
+fn json_is_read_strictly() {
+    for kind in
+        ["application/json", "application/scim+json; charset=UTF-8", "Application/Problem+JSON"]
+    {
+        assert_eq!(decoded(kind, b"{\"a\":1}"), Ok(Some(json!({"a": 1}))), "{kind}");
+    }
+    for kind in ["text/html", "text/json", "application/json; charset=latin-1", "+json"] {
+        assert!(decoded(kind, b"{}").is_err(), "{kind}");
+    }
+    assert_eq!(decoded("text/html", b""), Ok(None));
+    assert!(decoded("application/json", b"{\"a\":1,\"a\":2}").is_err());
+    assert!(decoded("application/json", b"\xff").is_err());
+    assert!(decode(&HeaderMap::new(), b"{}").is_err());
+}
+
+#[test]
+fn compressed_answers_are_problems() {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    assert!(decode(&headers, b"{}").unwrap_err().contains("compressed"));
+}

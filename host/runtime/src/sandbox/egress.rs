@@ -1,0 +1,248 @@
+//! Takes a guest's request, gives the upstream's answer. The only code that opens a connection for a guest.
+//!
+//! Never skips or reorders a step: match → budget → resolve, check, pin → durable intent, if it
+//! writes → connect → inject → send our rendering → cap → decode → redact → record → answer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use deed_record::exchange::{Exchange, Fate, Rendered};
+use deed_record::json;
+use hyper::client::conn::http1;
+use hyper::header::{CONTENT_TYPE, ETAG, HeaderMap};
+use hyper_util::rt::TokioIo;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::allow::Allowance;
+use super::bindings::deed::adapter::http::{Error, Request, Response};
+use super::codec::{self, CollectError};
+use super::connect::{self, ConnectError, Stream};
+use super::ledger::{Answer, Entry, Ledger};
+use super::limits;
+use super::redact::{REDACTED, Redactor};
+use super::{Intend, Intent};
+use crate::upstream::{Credential, Upstream};
+
+/// Everything that one run may send, and what became of it.
+pub(super) struct Egress {
+    pub(super) allowance: Allowance,
+    pub(super) upstreams: BTreeMap<String, Arc<Upstream>>,
+    /// Makes intents durable; there is one exactly while performing.
+    pub(super) intend: Option<Intend>,
+    pub(super) redactor: Arc<Redactor>,
+    pub(super) ledger: Ledger,
+    /// Writes under way or ended; they outlive the guest that asked for them.
+    pub(super) writes: Vec<JoinHandle<()>>,
+}
+
+impl Egress {
+    /// One exchange, from the match to the answer.
+    pub(super) async fn send(&mut self, request: &Request) -> Result<Response, Error> {
+        let rendered = self.allowance.take(request).map_err(Error::Denied)?;
+        let unknown = || {
+            Error::Denied(format!(
+                "denied by the grant: upstream `{}` is not in it",
+                rendered.upstream
+            ))
+        };
+        let upstream = self.upstreams.get(&rendered.upstream).ok_or_else(unknown)?;
+        let job = Job {
+            entry: self.ledger.open(rendered.clone(), upstream.timeout),
+            upstream: Arc::clone(upstream),
+            intend: self.intend.clone(),
+            redactor: Arc::clone(&self.redactor),
+            request: rendered,
+        };
+        if !job.request.writes {
+            return job.run().await;
+        }
+        let (answer, answered) = oneshot::channel();
+        self.writes.push(tokio::spawn(async move {
+            // Nobody listens when the guest is gone; the ledger has the result all the same.
+            drop(answer.send(job.run().await));
+        }));
+        answered
+            .await
+            .unwrap_or_else(|_| Err(Error::NoAnswer("the host lost track of the write".into())))
+    }
+
+    /// Waits for writes under way, each to its own deadline, then gives the run's exchanges.
+    pub(super) async fn close(self) -> Vec<Exchange> {
+        for write in self.writes {
+            if let Err(error) = write.await {
+                tracing::error!(%error, "a write's task ended early; its exchange counts as unanswered");
+            }
+        }
+        self.ledger.close()
+    }
+}
+
+/// One exchange under way.
+struct Job {
+    entry: Entry,
+    request: Rendered,
+    upstream: Arc<Upstream>,
+    intend: Option<Intend>,
+    redactor: Arc<Redactor>,
+}
+
+/// Why an exchange ended without an answer for the guest.
+enum Halt {
+    Refused(String),
+    NotSent(String),
+    NoAnswer(String),
+    TooLarge(u16),
+}
+
+impl Job {
+    async fn run(self) -> Result<Response, Error> {
+        let ended = match tokio::time::timeout(self.upstream.timeout, self.exchange()).await {
+            Ok(ended) => ended,
+            Err(_) => Err(self.late()),
+        };
+        ended.map_err(|halt| self.fail(halt))
+    }
+
+    async fn exchange(&self) -> Result<Response, Halt> {
+        let pinned = connect::resolve(&self.upstream).await.map_err(|error| refused(&error))?;
+        if self.request.writes {
+            self.declare().await?;
+        }
+        let stream =
+            connect::connect(&self.upstream, pinned).await.map_err(|error| refused(&error))?;
+        self.over(stream).await
+    }
+
+    /// Makes the intent durable; without that the first byte of a write does not leave.
+    async fn declare(&self) -> Result<(), Halt> {
+        let no_journal = || Halt::NotSent("this run has no journal, so it cannot write".into());
+        let intend = self.intend.as_ref().ok_or_else(no_journal)?;
+        let Entry { ordinal, deadline_ms, .. } = self.entry;
+        let stored = intend(Intent { ordinal, request: self.request.clone(), deadline_ms }).await;
+        stored
+            .map_err(|reason| Halt::NotSent(format!("the intent to send is not durable: {reason}")))
+    }
+
+    /// Sends our rendering on a fresh connection and reads the whole answer.
+    async fn over(&self, stream: Box<dyn Stream>) -> Result<Response, Halt> {
+        let request = codec::encode(&self.request, &self.upstream.base, self.credential());
+        let request = request.map_err(|error| Halt::NotSent(error.to_string()))?;
+        let (mut sender, connection) = http1::Builder::new()
+            .max_buf_size(limits::RESPONSE_HEAD)
+            .max_headers(limits::RESPONSE_HEADERS)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| Halt::NotSent(error.to_string()))?;
+        self.entry.sending();
+        let answer = async {
+            let response =
+                sender.send_request(request).await.map_err(|error| unanswered(&error))?;
+            let (head, body) = response.into_parts();
+            let status = head.status.as_u16();
+            let bytes = codec::collect(body).await.map_err(|error| match error {
+                CollectError::TooLarge => Halt::TooLarge(status),
+                CollectError::Broken(error) => unanswered(&error),
+            })?;
+            Ok((status, head.headers, bytes))
+        };
+        let (status, headers, bytes) = drive(connection, answer).await?;
+        Ok(self.conclude(status, &headers, &bytes))
+    }
+
+    /// Decodes, redacts, records, answers.
+    fn conclude(&self, status: u16, headers: &HeaderMap, bytes: &[u8]) -> Response {
+        let (mut body, problem) = match codec::decode(headers, bytes) {
+            Ok(body) => (body, None),
+            Err(problem) => (None, Some(problem)),
+        };
+        let redacted = body.as_mut().map(|value| self.redactor.value(value)).unwrap_or_default();
+        let text = body.as_ref().and_then(|value| json::canonical(value).ok());
+        let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
+        let problem = problem.map(|problem| self.redactor.text(&problem, limits::TEXT));
+        self.entry.answered(Answer { status, body, redacted, problem });
+        Response {
+            exchange: self.entry.ordinal,
+            status,
+            headers: self.shown(headers),
+            body: text.unwrap_or_else(|| "null".into()),
+        }
+    }
+
+    /// What a guest sees of the headers: the content type and the entity tag.
+    fn shown(&self, headers: &HeaderMap) -> Vec<(String, String)> {
+        let one = |name: hyper::header::HeaderName| {
+            let value = headers.get(&name)?.to_str().ok()?;
+            let value = if self.redactor.finds(value) { REDACTED } else { value };
+            Some((name.as_str().to_owned(), value.to_owned()))
+        };
+        [CONTENT_TYPE, ETAG].into_iter().filter_map(one).collect()
+    }
+
+    /// The read credential while observing, the write one for everything that performs.
+    fn credential(&self) -> Option<&Credential> {
+        let performing = self.intend.is_some();
+        if performing { self.upstream.write.as_ref() } else { self.upstream.read.as_ref() }
+    }
+
+    fn late(&self) -> Halt {
+        let within = format!("within {} ms", self.upstream.timeout.as_millis());
+        match self.entry.fate() {
+            Fate::NotSent => {
+                Halt::NotSent(format!("no connection to `{}` {within}", self.upstream.name))
+            }
+            _ => {
+                Halt::NoAnswer(format!("no complete answer from `{}` {within}", self.upstream.name))
+            }
+        }
+    }
+
+    /// Records the end and tells the guest.
+    fn fail(&self, halt: Halt) -> Error {
+        let bounded = |text: String| self.redactor.text(&text, limits::TEXT);
+        let error = match halt {
+            Halt::TooLarge(status) => {
+                let problem = Some(CollectError::TooLarge.to_string());
+                self.entry.answered(Answer { status, problem, ..Answer::default() });
+                return Error::TooLarge(u64::try_from(limits::RESPONSE).unwrap_or(u64::MAX));
+            }
+            Halt::Refused(text) => Error::Denied(bounded(text)),
+            Halt::NotSent(text) => Error::NotSent(bounded(text)),
+            Halt::NoAnswer(text) => Error::NoAnswer(bounded(text)),
+        };
+        if let Error::Denied(text) | Error::NotSent(text) | Error::NoAnswer(text) = &error {
+            self.entry.failed(text);
+        }
+        error
+    }
+}
+
+fn refused(error: &ConnectError) -> Halt {
+    if error.is_refusal() {
+        Halt::Refused(error.to_string())
+    } else {
+        Halt::NotSent(error.to_string())
+    }
+}
+
+fn unanswered(error: &hyper::Error) -> Halt {
+    Halt::NoAnswer(format!("the connection ended before the answer was complete: {error}"))
+}
+
+/// Drives the connection until the answer is there. When the connection ends first, what it had read is still delivered.
+async fn drive<T>(
+    connection: impl Future<Output = hyper::Result<()>>,
+    answer: impl Future<Output = T>,
+) -> T {
+    let mut answer = std::pin::pin!(answer);
+    tokio::select! {
+        done = &mut answer => return done,
+        ended = connection => if let Err(error) = ended {
+            tracing::debug!(%error, "an upstream's connection ended with an error");
+        },
+    }
+    answer.await
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,229 @@
+use std::sync::Mutex;
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::super::tests::support::{self, Reply, Server};
+use super::*;
+
+fn ask(rendered: &Rendered) -> Request {
+    Request {
+        upstream: rendered.upstream.clone(),
+        method: rendered.method.clone(),
+        path: rendered.path.clone(),
+        headers: Vec::new(),
+        body: rendered.body.as_ref().map(ToString::to_string),
+    }
+}
+
+/// One GET without a journal: what observing does.
+async fn observe(upstream: &Upstream) -> (Result<Response, Error>, Exchange) {
+    let request = support::get("/Users/42");
+    let mut egress = support::egress(upstream, vec![request.clone()], None);
+    let answer = egress.send(&ask(&request)).await;
+    (answer, egress.close().await.remove(0))
+}
+
+/// One PATCH with a journal that says yes, or no with a reason.
+async fn perform(
+    upstream: &Upstream,
+    refusal: Option<&'static str>,
+) -> (Result<Response, Error>, Exchange, usize) {
+    let request = support::patch("/Users/42");
+    let kept = Arc::default();
+    let mut egress =
+        support::egress(upstream, vec![request.clone()], Some(support::intend(&kept, refusal)));
+    let answer = egress.send(&ask(&request)).await;
+    let count = kept.lock().unwrap().len();
+    (answer, egress.close().await.remove(0), count)
+}
+
+#[tokio::test]
+async fn a_read_leaves_as_rendered_and_its_answer_is_kept() {
+    let server = Server::start(vec![support::ok(&json!({"id": "42", "n": 1}))]).await;
+    let (answer, exchange) = observe(&support::upstream(server.port)).await;
+    let answer = answer.unwrap();
+    assert_eq!(
+        (answer.exchange, answer.status, answer.body.as_str()),
+        (0, 200, r#"{"id":"42","n":1}"#)
+    );
+    let names: Vec<&str> = answer.headers.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["content-type", "etag"]);
+    assert_eq!(exchange.fate, Fate::Answered { status: 200 });
+    assert_eq!(exchange.response, Some(json!({"id": "42", "n": 1})));
+    assert_eq!(exchange.problem, None);
+    assert!(
+        exchange.started_ms <= exchange.ended_ms
+            && exchange.deadline_ms == exchange.started_ms + 5000
+    );
+    let sent = server.requests().remove(0);
+    let expected = format!(
+        "GET /v2/Users/42 HTTP/1.1\r\nhost: 127.0.0.1:{}\r\naccept: application/json\r\naccept-encoding: identity\r\n\
+         connection: close\r\nauthorization: Bearer {}\r\n\r\n",
+        server.port,
+        support::READ,
+    );
+    assert_eq!(sent, expected);
+}
+
+#[tokio::test]
+async fn a_write_leaves_after_its_intent_with_the_write_credential() {
+    let reply = Reply::Bytes(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec());
+    let server = Server::start(vec![reply]).await;
+    let (answer, exchange, intents) = perform(&support::upstream(server.port), None).await;
+    assert_eq!(answer.unwrap().body, "null");
+    assert_eq!(
+        (exchange.fate, exchange.response, intents),
+        (Fate::Answered { status: 204 }, None, 1)
+    );
+    let sent = server.requests().remove(0);
+    assert!(sent.contains(support::WRITE) && !sent.contains(support::READ), "{sent}");
+    assert!(sent.ends_with("content-length: 15\r\n\r\n{\"active\":true}"), "{sent}");
+}
+
+#[tokio::test]
+async fn no_byte_of_a_write_leaves_without_a_durable_intent() {
+    let server = Server::start(vec![Reply::Hang]).await;
+    let (answer, exchange, intents) =
+        perform(&support::upstream(server.port), Some("disk full")).await;
+    assert!(matches!(answer, Err(Error::NotSent(text)) if text.contains("disk full")));
+    assert_eq!((exchange.fate, intents), (Fate::NotSent, 1));
+    let request = support::patch("/Users/42");
+    let mut reading = support::egress(&support::upstream(server.port), vec![request.clone()], None);
+    assert!(matches!(reading.send(&ask(&request)).await, Err(Error::NotSent(_))));
+    assert!(server.requests().is_empty());
+}
+
+#[tokio::test]
+async fn what_never_left_is_not_sent() {
+    // A port that was just free: the connection is refused.
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (answer, exchange, intents) = perform(&support::upstream(port), None).await;
+    assert!(matches!(answer, Err(Error::NotSent(_))));
+    assert_eq!((exchange.fate, intents), (Fate::NotSent, 1));
+    // A server that hangs up: the TLS handshake fails before the request.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut secure = support::upstream(listener.local_addr().unwrap().port());
+    tokio::spawn(async move { drop(listener.accept().await) });
+    secure.base.tls = true;
+    secure.tls = Some(crate::upstream::tls_config(None).unwrap());
+    let (answer, exchange, _) = perform(&secure, None).await;
+    assert!(matches!(answer, Err(Error::NotSent(_))));
+    assert_eq!(exchange.fate, Fate::NotSent);
+}
+
+#[tokio::test]
+async fn what_left_without_a_whole_answer_may_have_landed() {
+    let cut = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 99\r\n\r\n{"
+        .to_vec();
+    for reply in
+        [Reply::Close, Reply::Bytes(cut), Reply::Hang, Reply::Bytes(b"nonsense\r\n\r\n".to_vec())]
+    {
+        let server = Server::start(vec![reply.clone()]).await;
+        let mut upstream = support::upstream(server.port);
+        upstream.timeout = Duration::from_millis(300);
+        let (answer, exchange, _) = perform(&upstream, None).await;
+        assert!(matches!(answer, Err(Error::NoAnswer(_))), "{reply:?}");
+        assert_eq!(exchange.fate, Fate::NoAnswer, "{reply:?}");
+        assert_eq!(server.requests().len(), 1, "one request, never again: {reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn addresses_outside_the_allowed_classes_are_refused() {
+    let server = Server::start(vec![Reply::Hang]).await;
+    let mut upstream = support::upstream(server.port);
+    upstream.addresses.clear();
+    let (answer, exchange, intents) = perform(&upstream, None).await;
+    assert!(
+        matches!(answer, Err(Error::Denied(text)) if text.contains("addresses = [\"loopback\"]"))
+    );
+    assert_eq!((exchange.fate, intents), (Fate::NotSent, 0));
+    // A name resolves to several addresses; each of them counts.
+    upstream.base.host = "localhost".into();
+    assert!(matches!(observe(&upstream).await.0, Err(Error::Denied(_))));
+    upstream.base.host = "169.254.169.254".into();
+    assert!(
+        matches!(observe(&upstream).await.0, Err(Error::Denied(text)) if text.contains("never dialled"))
+    );
+    assert!(server.requests().is_empty());
+}
+
+#[tokio::test]
+async fn an_answer_beyond_the_cap_did_land_but_is_not_read() {
+    let large = format!("\"{}\"", "x".repeat(limits::RESPONSE));
+    let server =
+        Server::start(vec![support::answer("201 Created", "application/json", &large)]).await;
+    let (answer, exchange, _) = perform(&support::upstream(server.port), None).await;
+    assert!(matches!(answer, Err(Error::TooLarge(1_048_576))));
+    assert_eq!((exchange.fate, exchange.response), (Fate::Answered { status: 201 }, None));
+    assert!(exchange.problem.is_some());
+}
+
+#[tokio::test]
+async fn an_undecodable_answer_keeps_its_status() {
+    let server =
+        Server::start(vec![support::answer("502 Bad Gateway", "text/html", "<html>")]).await;
+    let (answer, exchange, _) = perform(&support::upstream(server.port), None).await;
+    let answer = answer.unwrap();
+    assert_eq!((answer.status, answer.body.as_str()), (502, "null"));
+    assert_eq!((exchange.fate, exchange.response), (Fate::Answered { status: 502 }, None));
+    assert!(exchange.problem.unwrap().contains("text/html"));
+}
+
+#[tokio::test]
+async fn redirects_are_answers_and_are_not_followed() {
+    let reply = b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n"
+        .to_vec();
+    let server = Server::start(vec![Reply::Bytes(reply), Reply::Hang]).await;
+    let (answer, exchange) = observe(&support::upstream(server.port)).await;
+    let answer = answer.unwrap();
+    assert_eq!((answer.status, answer.headers.len(), server.requests().len()), (302, 0, 1));
+    assert_eq!(exchange.fate, Fate::Answered { status: 302 });
+}
+
+#[tokio::test]
+async fn echoed_secrets_reach_neither_guest_nor_record() {
+    let server = Server::start(vec![support::ok(
+        &json!({"id": "42", "you_sent": support::READ, "w": support::WRITE}),
+    )])
+    .await;
+    let (answer, exchange) = observe(&support::upstream(server.port)).await;
+    assert_eq!(exchange.redacted, ["/w", "/you_sent"]);
+    let record = format!("{:?} {exchange:?}", answer.unwrap());
+    assert!(!record.contains(support::READ) && !record.contains(support::WRITE), "{record}");
+}
+
+#[tokio::test]
+async fn a_guest_that_is_gone_does_not_stop_its_write() {
+    let late =
+        Reply::Late(Duration::from_millis(200), support::text("200 OK", "application/json", "{}"));
+    let server = Server::start(vec![late]).await;
+    let request = support::patch("/Users/42");
+    let kept: Arc<Mutex<Vec<Intent>>> = Arc::default();
+    let intend = support::intend(&kept, None);
+    let mut egress =
+        support::egress(&support::upstream(server.port), vec![request.clone()], Some(intend));
+    let cut = tokio::time::timeout(Duration::from_millis(50), egress.send(&ask(&request))).await;
+    assert!(cut.is_err());
+    let exchange = egress.close().await.remove(0);
+    assert_eq!(exchange.fate, Fate::Answered { status: 200 });
+    assert_eq!(
+        kept.lock().unwrap().first().map(|intent| intent.deadline_ms),
+        Some(exchange.deadline_ms)
+    );
+}
+
+#[tokio::test]
+async fn a_read_that_is_cut_off_says_so() {
+    let server = Server::start(vec![Reply::Hang]).await;
+    let request = support::get("/Users/42");
+    let mut egress = support::egress(&support::upstream(server.port), vec![request.clone()], None);
+    let cut = tokio::time::timeout(Duration::from_millis(100), egress.send(&ask(&request))).await;
+    assert!(cut.is_err());
+    let exchange = egress.close().await.remove(0);
+    assert_eq!(exchange.fate, Fate::NoAnswer);
+    assert!(
+        exchange.problem.unwrap().contains("run ended") && exchange.ended_ms < exchange.deadline_ms
+    );
+}

@@ -1,0 +1,108 @@
+use serde_json::json;
+
+use super::log::Host as _;
+use super::state::Host as _;
+use super::*;
+use crate::sandbox::tests::support;
+
+const SHAPE: &str = r#"{"properties": {"id": {"type": "string"}, "active": {"type": "boolean"}}}"#;
+
+/// A guest with the answers already there: (status, body, redacted places).
+fn guest(observing: bool, answers: Vec<(u16, Value, &[&str])>) -> Guest {
+    let shape: StateShape = serde_json::from_str(SHAPE).unwrap();
+    let derived = StateShape { derived: true, ..shape.clone() };
+    let egress = support::egress(&support::upstream(1), Vec::new(), None);
+    for (status, body, redacted) in answers {
+        let redacted = redacted.iter().map(|place| (*place).to_owned()).collect();
+        let entry = egress.ledger.open(support::get("/x"), std::time::Duration::from_secs(1));
+        entry.answered(super::super::ledger::Answer {
+            status,
+            body: Some(body),
+            redacted,
+            problem: None,
+        });
+    }
+    let redactor = Arc::clone(&egress.redactor);
+    let states = BTreeMap::from([("user".to_owned(), shape), ("count".to_owned(), derived)]);
+    Guest {
+        egress,
+        observing,
+        states,
+        reads: BTreeMap::new(),
+        log: Vec::new(),
+        dropped: 0,
+        redactor,
+        meter: Meter::default(),
+    }
+}
+
+fn user() -> Value {
+    json!({"id": "42", "active": false, "password": "x"})
+}
+
+#[test]
+fn the_host_extracts_and_keeps_what_is_declared() {
+    let mut guest = guest(true, vec![(200, json!({"list": [user()]}), &[])]);
+    let kept = guest.read("user".into(), 0, "/list/0".into());
+    assert_eq!(kept.as_deref(), Ok(r#"{"active":false,"id":"42"}"#));
+    let read = guest.reads.get("user").unwrap();
+    assert_eq!((read.derived, &read.value), (false, &json!({"id": "42", "active": false})));
+    assert!(guest.read("user".into(), 0, "/list/0".into()).unwrap_err().contains("already"));
+}
+
+#[test]
+fn what_the_host_did_not_see_is_no_state() {
+    let answers: Vec<(u16, Value, &[&str])> =
+        vec![(404, user(), &[]), (200, json!({"id": 1}), &[]), (302, user(), &[])];
+    let mut guest = guest(true, answers);
+    let mut refused = |name: &str, exchange, pointer: &str| {
+        guest.read(name.into(), exchange, pointer.into()).unwrap_err()
+    };
+    assert!(refused("user", 7, "").contains("no exchange 7"));
+    assert!(refused("user", 0, "").contains("404"));
+    assert!(refused("user", 1, "").contains("does not fit"));
+    assert!(refused("user", 1, "/nowhere").contains("nothing at"));
+    assert!(refused("user", 2, "").contains("302"));
+    assert!(refused("other", 1, "").contains("[state.other]"));
+    let mut performing = super::tests::guest(false, vec![(200, user(), &[])]);
+    assert!(performing.read("user".into(), 0, String::new()).unwrap_err().contains("observing"));
+}
+
+#[test]
+fn a_redacted_place_is_not_known() {
+    let body = json!({"id": "redacted", "active": true, "password": "redacted"});
+    let mut held = guest(true, vec![(200, body.clone(), &["/id"])]);
+    assert!(held.read("user".into(), 0, String::new()).unwrap_err().contains("`/id`"));
+    // What the contract drops is not judged, so it may be redacted.
+    let mut dropped = guest(true, vec![(200, body, &["/password"])]);
+    assert!(dropped.read("user".into(), 0, String::new()).is_ok());
+}
+
+#[test]
+fn only_what_may_be_derived_is() {
+    let mut guest = guest(true, vec![(200, user(), &[]), (500, user(), &[])]);
+    let value = r#"{"active": true}"#;
+    assert!(
+        guest.derive("user".into(), value.into(), vec![0]).unwrap_err().contains("derived = true")
+    );
+    assert!(guest.derive("count".into(), value.into(), Vec::new()).is_err());
+    assert!(guest.derive("count".into(), value.into(), vec![1]).is_err());
+    assert!(guest.derive("count".into(), "{".into(), vec![0]).is_err());
+    assert_eq!(guest.derive("count".into(), value.into(), vec![0]), Ok(()));
+    assert!(guest.reads.get("count").unwrap().derived);
+}
+
+#[test]
+fn the_log_is_bounded_and_redacted() {
+    let mut guest = guest(true, Vec::new());
+    guest.write(log::Level::Info, format!("token {}", support::READ));
+    guest.write(log::Level::Warn, "a\nb".into());
+    guest.write(log::Level::Warn, "x".repeat(100_000));
+    for _ in 0..200 {
+        guest.write(log::Level::Debug, String::new());
+    }
+    let texts: Vec<&str> = guest.log.iter().map(|line| line.text.as_str()).collect();
+    assert_eq!(texts[..2], ["redacted", "a\\nb"]);
+    assert_eq!(texts[2].len(), limits::LOG_LINE);
+    assert_eq!((texts.len(), guest.dropped), (limits::LOG_LINES, 103));
+}

@@ -1,0 +1,128 @@
+//! Takes what happens to each request as it happens, gives the run's exchanges in order.
+//!
+//! Never loses one: a request has its entry before it is resolved, so a run that is cut off still
+//! knows which requests never left and which may have landed.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use deed_record::exchange::{Exchange, Fate, Rendered};
+use serde_json::Value;
+
+use crate::clock::Clock;
+
+/// The exchanges of one run, shared between the guest's calls and the tasks of its writes.
+#[derive(Clone, Debug)]
+pub(super) struct Ledger {
+    clock: Clock,
+    entries: Arc<Mutex<Vec<Exchange>>>,
+}
+
+/// One exchange under way. Dropping it leaves the entry as it is: what is known so far.
+#[derive(Debug)]
+pub(super) struct Entry {
+    ledger: Ledger,
+    pub(super) ordinal: u32,
+    pub(super) deadline_ms: i64,
+}
+
+/// What an answer gave.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: Option<Value>,
+    pub(super) redacted: Vec<String>,
+    pub(super) problem: Option<String>,
+}
+
+const CUT_OFF: &str = "the run ended before an answer came";
+
+impl Ledger {
+    pub(super) fn new(clock: Clock) -> Self {
+        Self { clock, entries: Arc::default() }
+    }
+
+    /// Opens an entry: nothing has left yet, and the connection is given up after `timeout`.
+    pub(super) fn open(&self, request: Rendered, timeout: Duration) -> Entry {
+        let started_ms = self.clock.now_ms();
+        let timeout_ms = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
+        let deadline_ms = started_ms.saturating_add(timeout_ms);
+        let mut entries = self.lock();
+        let ordinal = u32::try_from(entries.len()).unwrap_or(u32::MAX);
+        entries.push(Exchange {
+            ordinal,
+            request,
+            fate: Fate::NotSent,
+            response: None,
+            redacted: Vec::new(),
+            problem: Some(CUT_OFF.into()),
+            started_ms,
+            ended_ms: deadline_ms,
+            deadline_ms,
+        });
+        drop(entries);
+        Entry { ledger: self.clone(), ordinal, deadline_ms }
+    }
+
+    /// Reads one exchange.
+    pub(super) fn with<T>(&self, ordinal: u32, read: impl FnOnce(&Exchange) -> T) -> Option<T> {
+        let entries = self.lock();
+        usize::try_from(ordinal).ok().and_then(|index| entries.get(index)).map(read)
+    }
+
+    /// All exchanges, in the order in which the guest asked for them.
+    ///
+    /// Those still open ended when the run did: they are stamped with the present time.
+    pub(super) fn close(self) -> Vec<Exchange> {
+        let now = self.clock.now_ms();
+        let mut entries = std::mem::take(&mut *self.lock());
+        for entry in entries.iter_mut().filter(|entry| entry.problem.as_deref() == Some(CUT_OFF)) {
+            entry.ended_ms = entry.ended_ms.min(now);
+        }
+        entries
+    }
+
+    /// A panic elsewhere cannot leave an entry half written; the lock is held for plain assignments.
+    fn lock(&self) -> MutexGuard<'_, Vec<Exchange>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    /// The next byte that leaves belongs to the request: from here on it may have landed.
+    pub(super) fn sending(&self) {
+        self.update(|entry| entry.fate = Fate::NoAnswer);
+    }
+
+    /// It ended without an answer; whether a byte left is known already.
+    pub(super) fn failed(&self, problem: &str) {
+        let now = self.ledger.clock.now_ms();
+        self.update(|entry| {
+            entry.problem = Some(problem.into());
+            entry.ended_ms = now;
+        });
+    }
+
+    pub(super) fn answered(&self, answer: Answer) {
+        let now = self.ledger.clock.now_ms();
+        self.update(|entry| {
+            entry.fate = Fate::Answered { status: answer.status };
+            entry.response = answer.body;
+            entry.redacted = answer.redacted;
+            entry.problem = answer.problem;
+            entry.ended_ms = now;
+        });
+    }
+
+    pub(super) fn fate(&self) -> Fate {
+        self.ledger.with(self.ordinal, |entry| entry.fate).unwrap_or(Fate::NoAnswer)
+    }
+
+    fn update(&self, change: impl FnOnce(&mut Exchange)) {
+        let mut entries = self.ledger.lock();
+        let index = usize::try_from(self.ordinal).unwrap_or(usize::MAX);
+        if let Some(entry) = entries.get_mut(index) {
+            change(entry);
+        }
+    }
+}

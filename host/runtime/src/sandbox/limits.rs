@@ -1,0 +1,108 @@
+//! Takes what a guest asks for, gives yes or no. Every limit of a run is named here, with its reason.
+//!
+//! Never counts per memory or per table: a guest that splits itself up gets no more.
+
+use std::time::Duration;
+
+use wasmtime::ResourceLimiter;
+
+/// Bytes over all linear memories of a run. A JavaScript engine compiled to wasm starts with about 30 MiB.
+pub const MEMORY: usize = 64 << 20;
+
+/// Elements over all tables of a run; a large guest has a few thousand functions that it calls indirectly.
+pub const TABLE_ELEMENTS: usize = 10_000;
+
+/// Core instances of one component; encoders add a shim and a fix-up module to the guest's own.
+pub const INSTANCES: u32 = 16;
+
+/// Memories of one component; adapters that embed a language runtime have one or two.
+pub const MEMORIES: u32 = 4;
+
+/// Tables of one component, shims included.
+pub const TABLES: u32 = 8;
+
+/// Live resource handles. The interface has none; a guest's own cost the host memory.
+pub const HANDLES: usize = 1_000;
+
+/// Bytes that one host call may copy out of the guest: four times the largest body that is answered.
+pub const HOSTCALL: usize = 4 << 20;
+
+/// Bytes of one response body; what is judged is one resource, not an export.
+pub const RESPONSE: usize = 1 << 20;
+
+/// Bytes of a response's status line and headers, and how many headers.
+pub const RESPONSE_HEAD: usize = 64 << 10;
+pub const RESPONSE_HEADERS: usize = 100;
+
+/// Exchanges of one run, whatever the single rules say.
+pub const EXCHANGES: usize = 64;
+
+/// Time to one connection, TLS included; a server that takes longer will not answer in time either.
+pub const CONNECT: Duration = Duration::from_secs(10);
+
+/// Lines and bytes per line of a run's log; it is for a person to read.
+pub const LOG_LINES: usize = 100;
+pub const LOG_LINE: usize = 4 << 10;
+
+/// Bytes of a claim's or trap's text.
+pub const TEXT: usize = 1 << 10;
+
+/// Runs at a time; the pool holds exactly these, the next one waits.
+pub const RUNS: u32 = 64;
+
+/// Bytes of an adapter. Compiling takes memory and time in proportion.
+pub const ADAPTER: usize = 64 << 20;
+
+/// A spinning guest hands the thread back this often.
+pub const TICK: Duration = Duration::from_millis(10);
+
+/// Adds up what the memories and tables of one run take.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    memory: usize,
+    elements: usize,
+}
+
+impl ResourceLimiter for Meter {
+    fn memory_growing(
+        &mut self,
+        now: usize,
+        wanted: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(grow(&mut self.memory, now, wanted, MEMORY))
+    }
+
+    fn table_growing(
+        &mut self,
+        now: usize,
+        wanted: usize,
+        _: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(grow(&mut self.elements, now, wanted, TABLE_ELEMENTS))
+    }
+}
+
+fn grow(sum: &mut usize, now: usize, wanted: usize, limit: usize) -> bool {
+    let after = sum.saturating_add(wanted.saturating_sub(now));
+    let fits = after <= limit;
+    if fits {
+        *sum = after;
+    }
+    fits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memories_are_added_up() {
+        let mut meter = Meter::default();
+        assert!(meter.memory_growing(0, MEMORY / 2, None).unwrap());
+        assert!(meter.memory_growing(0, MEMORY / 2, None).unwrap());
+        assert!(!meter.memory_growing(0, 1 << 16, None).unwrap());
+        assert!(meter.table_growing(0, TABLE_ELEMENTS, None).unwrap());
+        assert!(!meter.table_growing(0, 1, None).unwrap());
+    }
+}

@@ -1,0 +1,74 @@
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use serde_json::json;
+
+use super::*;
+
+const VALUE: &str = "s3cr3t/+\"token\\with~ugly?bytes>>";
+
+fn redactor() -> Redactor {
+    let secret = Arc::new(Secret::new("idp", VALUE.as_bytes()).unwrap());
+    Redactor::new([&secret].into_iter())
+}
+
+fn each_byte(escape: impl Fn(u8) -> String) -> String {
+    VALUE.bytes().map(escape).collect::<Vec<_>>().concat()
+}
+
+#[test]
+fn every_encoding_is_found() {
+    let redactor = redactor();
+    let mut echoes = vec![
+        VALUE.to_owned(),
+        format!("Bearer {VALUE}"),
+        data_encoding::HEXLOWER.encode(VALUE.as_bytes()),
+        data_encoding::HEXUPPER.encode(VALUE.as_bytes()),
+        deed_record::template::percent_encode(VALUE),
+        each_byte(|byte| format!("%{byte:02x}")),
+        each_byte(|byte| format!("\\u{byte:04x}")),
+        VALUE.replace('/', "%2F"),
+        serde_json::to_string(VALUE).unwrap(),
+        serde_json::to_string(VALUE).unwrap().replace('/', "\\/"),
+    ];
+    for around in ["", "u:", "us:", "user:"] {
+        let text = format!("{around}{VALUE}{around}");
+        echoes.push(STANDARD.encode(&text));
+        echoes.push(URL_SAFE.encode(&text));
+        echoes.push(deed_record::template::percent_encode(&STANDARD.encode(&text)));
+    }
+    for echo in echoes {
+        assert!(redactor.finds(&format!("before {echo} after")), "{echo}");
+        assert_eq!(redactor.text(&echo, 9), REDACTED);
+    }
+}
+
+#[test]
+fn a_hit_replaces_the_whole_leaf_and_is_noted() {
+    let mut value = json!({
+        "a": ["fine", format!("x{VALUE}x")],
+        "b/c": {"d": VALUE},
+        "keys": {VALUE: 1, "other": 2},
+        "n": 5,
+    });
+    let places = redactor().value(&mut value);
+    assert_eq!(places, ["/a/1", "/b~1c/d", "/keys"]);
+    assert_eq!(
+        value,
+        json!({"a": ["fine", REDACTED], "b/c": {"d": REDACTED}, "keys": REDACTED, "n": 5})
+    );
+}
+
+#[test]
+fn a_secret_of_digits_is_found_among_numbers() {
+    let secret = Arc::new(Secret::new("pin", b"1234567890123456").unwrap());
+    let mut value = json!({"n": 1_234_567_890_123_456_i64, "m": 1});
+    assert_eq!(Redactor::new([&secret].into_iter()).value(&mut value), ["/n"]);
+}
+
+#[test]
+fn ordinary_text_stays_and_is_made_safe_to_print() {
+    let redactor = redactor();
+    assert_eq!(redactor.text("all is well", 100), "all is well");
+    assert_eq!(redactor.text("a\nb\u{1b}[31m\u{202e}", 100), "a\\nb\\u{1b}[31m\\u{202e}");
+    assert_eq!(redactor.text("äöü", 4), "äö");
+    assert!(!format!("{redactor:?}").contains(VALUE));
+}
