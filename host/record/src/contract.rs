@@ -14,6 +14,7 @@ use serde_json::Value;
 pub use self::check::{ContractError, in_state as check_pointer};
 pub use self::duration::Duration;
 use crate::digest::Digest;
+use crate::expression::Expression;
 use crate::json;
 use crate::schema::Schema;
 use crate::template::Rule;
@@ -148,10 +149,10 @@ impl Rules {
 pub struct Verify {
     /// CEL over `params` and `pre`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub before: Vec<String>,
+    pub before: Vec<Expression>,
     /// CEL over `params`, `pre` and `post`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub after: Vec<String>,
+    pub after: Vec<Expression>,
     /// JSON pointers into the state; anything else that changed is a mismatch.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub may_change: Vec<String>,

@@ -139,6 +139,9 @@ pub struct Attempt {
     pub n: u32,
     pub claim: Claim,
     pub exchanges: Vec<Exchange>,
+    /// What the adapter asked for outside of its grant; nothing of it left.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<String>,
     /// Unix milliseconds.
     pub started_ms: i64,
     pub ended_ms: i64,

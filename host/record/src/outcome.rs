@@ -129,7 +129,7 @@ pub fn judge_read(contract: &Contract, seen: &Observation) -> Judgement {
 pub fn before(contract: &Contract, params: &Value, pre: &Observation) -> Vec<Check> {
     let state = pre.value();
     let env = Env { params, pre: &state, post: None };
-    contract.verify.before.iter().map(|source| evaluate(source, &env)).collect()
+    contract.verify.before.iter().map(|expression| evaluate(expression, &env)).collect()
 }
 
 /// Whether every `after` and `expect` holds now: the sign to stop waiting for the state to settle.
@@ -140,7 +140,7 @@ pub fn holds(seen: &Seen<'_>) -> bool {
 fn after(seen: &Seen<'_>) -> Vec<Check> {
     let (pre, post) = (seen.pre.value(), seen.post.value());
     let env = Env { params: seen.params, pre: &pre, post: Some(&post) };
-    let rules = seen.contract.verify.after.iter().map(|source| evaluate(source, &env));
+    let rules = seen.contract.verify.after.iter().map(|expression| evaluate(expression, &env));
     let expected = seen.expect.iter().map(|(pointer, value)| Check {
         expression: format!("{pointer} == {value}"),
         holds: post.pointer(pointer) == Some(value),
@@ -149,13 +149,12 @@ fn after(seen: &Seen<'_>) -> Vec<Check> {
     rules.chain(expected).collect()
 }
 
-fn evaluate(source: &str, env: &Env<'_>) -> Check {
-    let answer = Expression::parse(source).map_err(|e| e.to_string()).and_then(|e| e.holds(env));
-    let (holds, problem) = match answer {
+fn evaluate(expression: &Expression, env: &Env<'_>) -> Check {
+    let (holds, problem) = match expression.holds(env) {
         Ok(holds) => (holds, None),
         Err(problem) => (false, Some(problem)),
     };
-    Check { expression: source.to_owned(), holds, problem }
+    Check { expression: expression.source().to_owned(), holds, problem }
 }
 
 /// All changes outside volatile places, and those of them outside `may_change`.

@@ -98,6 +98,9 @@ pub struct AttemptSummary {
     pub n: u32,
     pub claim: Claim,
     pub exchanges: Vec<ExchangeSummary>,
+    /// What the adapter asked for outside of its grant; nothing of it left.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<String>,
     pub started_ms: i64,
     pub ended_ms: i64,
 }
@@ -161,6 +164,7 @@ fn attempt(attempt: &Attempt) -> AttemptSummary {
         n: attempt.n,
         claim: attempt.claim.clone(),
         exchanges: attempt.exchanges.iter().map(crate::exchange::Exchange::summary).collect(),
+        refused: attempt.refused.clone(),
         started_ms: attempt.started_ms,
         ended_ms: attempt.ended_ms,
     }

@@ -214,6 +214,7 @@ impl Story {
             n: running.n,
             claim: Claim::Lost,
             exchanges: running.writes.iter().filter_map(lost).collect(),
+            refused: vec![],
             started_ms: running.started_ms,
             ended_ms: now_ms,
         })

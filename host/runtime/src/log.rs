@@ -15,11 +15,14 @@ use store::{Resource, Store};
 
 mod edge;
 mod open;
+mod publisher;
 mod store;
 mod tile;
 
 #[cfg(test)]
 mod tests;
+
+pub use self::publisher::{PublishError, PublishedLeaves, Publisher};
 
 /// An open log. One process at a time has it; dropping it lets go.
 #[derive(Debug)]

@@ -115,6 +115,7 @@ impl Sandbox {
             reads: BTreeMap::new(),
             log: Vec::new(),
             dropped: 0,
+            refused: Vec::new(),
             redactor,
             meter: Meter::default(),
         };
@@ -156,6 +157,8 @@ pub struct Run {
     /// State by name; empty after `perform`.
     pub reads: BTreeMap<String, StateRead>,
     pub log: Vec<LogLine>,
+    /// What the guest asked for outside of its grant, and was refused; the first few.
+    pub refused: Vec<String>,
     /// Why the run did not do what it was asked, where it did not.
     pub problem: Option<String>,
 }
@@ -165,7 +168,14 @@ impl Run {
     fn refused(problem: String) -> Self {
         let claim = Claim::Invalid(problem.clone());
         let problem = Some(problem);
-        Self { claim, exchanges: Vec::new(), reads: BTreeMap::new(), log: Vec::new(), problem }
+        Self {
+            claim,
+            exchanges: Vec::new(),
+            reads: BTreeMap::new(),
+            log: Vec::new(),
+            refused: Vec::new(),
+            problem,
+        }
     }
 }
 

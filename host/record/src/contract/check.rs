@@ -1,7 +1,6 @@
 //! What must hold for a parsed contract before anything uses it: one pass, first fault wins.
 
 use super::Contract;
-use crate::expression::Expression;
 use crate::id;
 use crate::schema::Schema;
 use crate::template;
@@ -171,10 +170,10 @@ fn phases(contract: &Contract) -> Result<(), Fault> {
 
 fn expressions(contract: &Contract) -> Result<(), Fault> {
     let (params, states) = (contract.params_schema(), contract.state_schemas());
-    let before = contract.verify.before.iter().map(|source| (source, false));
-    for (source, post) in before.chain(contract.verify.after.iter().map(|source| (source, true))) {
-        let parsed = Expression::parse(source).map_err(|e| Fault::at(source, e))?;
-        parsed.check(&params, &states, post).map_err(|e| Fault::at(source, e))?;
+    let before = contract.verify.before.iter().map(|expression| (expression, false));
+    let after = contract.verify.after.iter().map(|expression| (expression, true));
+    for (expression, post) in before.chain(after) {
+        expression.check(&params, &states, post).map_err(|e| Fault::at(expression.source(), e))?;
     }
     Ok(())
 }

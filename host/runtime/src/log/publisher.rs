@@ -25,7 +25,18 @@ pub struct PublishedLeaves {
 #[derive(Debug)]
 struct Request {
     leaves: Vec<Leaf>,
-    answer: oneshot::Sender<Result<PublishedLeaves, LogError>>,
+    answer: oneshot::Sender<Result<PublishedLeaves, PublishError>>,
+}
+
+/// Why leaves were not published. The journal has them; the next start publishes what is missing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    #[error("the log's publisher has ended; restart the host")]
+    Stopped,
+    #[error("too many actions wait for the log")]
+    Busy,
+    #[error("the log takes no entries: {0}")]
+    Log(String),
 }
 
 /// How many requests may wait; each is one action, and its driver waits for the answer.
@@ -43,10 +54,10 @@ impl Publisher {
     }
 
     /// Puts leaves into the log and waits for the signed checkpoint. Leaves that are there already keep their index.
-    pub async fn publish(&self, leaves: Vec<Leaf>) -> Result<PublishedLeaves, LogError> {
+    pub async fn publish(&self, leaves: Vec<Leaf>) -> Result<PublishedLeaves, PublishError> {
         let (answer, published) = oneshot::channel();
-        self.queue.try_send(Request { leaves, answer }).map_err(|_| LogError::Stopped)?;
-        published.await.map_err(|_| LogError::Stopped)?
+        self.queue.try_send(Request { leaves, answer }).map_err(|_| PublishError::Busy)?;
+        published.await.map_err(|_| PublishError::Stopped)?
     }
 
     /// The inclusion proof of a leaf in the tree of this size.
@@ -72,7 +83,9 @@ fn serve(log: &Mutex<Log>, requests: &mpsc::Receiver<Request>) {
         let result = append(&mut log, &batch);
         drop(log);
         for request in batch {
-            let answer = result.clone().and_then(|(checkpoint, find)| place(request.leaves, checkpoint, &find));
+            let answer = result
+                .clone()
+                .and_then(|(checkpoint, find)| place(request.leaves, checkpoint, &find));
             if request.answer.send(answer).is_err() {
                 tracing::debug!("nobody waits for this checkpoint any more");
             }
@@ -82,7 +95,7 @@ fn serve(log: &Mutex<Log>, requests: &mpsc::Receiver<Request>) {
 
 type Places = std::collections::BTreeMap<Vec<u8>, u64>;
 
-fn append(log: &mut Log, batch: &[Request]) -> Result<(String, Places), LogError> {
+fn append(log: &mut Log, batch: &[Request]) -> Result<(String, Places), PublishError> {
     let entries = || batch.iter().flat_map(|r| &r.leaves).map(Leaf::entry);
     let mut fresh: Vec<Vec<u8>> = Vec::new();
     for entry in entries() {
@@ -91,18 +104,26 @@ fn append(log: &mut Log, batch: &[Request]) -> Result<(String, Places), LogError
         }
     }
     let checkpoint = if fresh.is_empty() {
-        log.checkpoint().map(str::to_owned).ok_or(LogError::Stopped)?
+        log.checkpoint().map(str::to_owned).ok_or(PublishError::Stopped)?
     } else {
-        log.append(&fresh)?.checkpoint
+        log.append(&fresh).map_err(|e| PublishError::Log(e.to_string()))?.checkpoint
     };
-    let places = entries().filter_map(|entry| log.index_of(&entry).map(|index| (entry, index))).collect();
+    let places =
+        entries().filter_map(|entry| log.index_of(&entry).map(|index| (entry, index))).collect();
     Ok((checkpoint, places))
 }
 
-fn place(leaves: Vec<Leaf>, checkpoint: String, places: &Places) -> Result<PublishedLeaves, LogError> {
+fn place(
+    leaves: Vec<Leaf>,
+    checkpoint: String,
+    places: &Places,
+) -> Result<PublishedLeaves, PublishError> {
     let at = |leaf: Leaf| {
-        let index = places.get(&leaf.entry()).copied().ok_or(LogError::Stopped)?;
+        let index = places.get(&leaf.entry()).copied().ok_or(PublishError::Stopped)?;
         Ok(Leaf { index, ..leaf })
     };
-    Ok(PublishedLeaves { leaves: leaves.into_iter().map(at).collect::<Result<_, LogError>>()?, checkpoint })
+    Ok(PublishedLeaves {
+        leaves: leaves.into_iter().map(at).collect::<Result<_, PublishError>>()?,
+        checkpoint,
+    })
 }

@@ -27,6 +27,8 @@ pub(super) struct Guest {
     pub(super) reads: BTreeMap<String, StateRead>,
     pub(super) log: Vec<LogLine>,
     pub(super) dropped: usize,
+    /// Requests outside of the grant: a well-behaved adapter makes none.
+    pub(super) refused: Vec<String>,
     pub(super) redactor: Arc<Redactor>,
     pub(super) meter: Meter,
 }
@@ -35,7 +37,13 @@ impl types::Host for Guest {}
 
 impl http::Host for Guest {
     async fn send(&mut self, request: http::Request) -> Result<http::Response, http::Error> {
-        self.egress.send(&request).await
+        let answer = self.egress.send(&request).await;
+        if let Err(http::Error::Denied(why)) = &answer
+            && self.refused.len() < limits::REFUSALS
+        {
+            self.refused.push(self.redactor.text(why, limits::TEXT));
+        }
+        answer
     }
 }
 

@@ -40,6 +40,9 @@ pub const EXCHANGES: usize = 64;
 /// Time to one connection, TLS included; a server that takes longer will not answer in time either.
 pub const CONNECT: Duration = Duration::from_secs(10);
 
+/// Refused requests that are kept: enough to see what an adapter is after.
+pub const REFUSALS: usize = 8;
+
 /// Lines and bytes per line of a run's log; it is for a person to read.
 pub const LOG_LINES: usize = 100;
 pub const LOG_LINE: usize = 4 << 10;

@@ -81,14 +81,15 @@ fn trapped(error: &wasmtime::Error, redactor: &Redactor) -> String {
 }
 
 async fn finish(guest: Guest, claim: Claim, timeout: Duration) -> Run {
-    let Guest { egress, reads, mut log, dropped, .. } = guest;
+    let Guest { egress, reads, mut log, dropped, refused, .. } = guest;
     if dropped > 0 {
         log.push(LogLine {
             level: LogLevel::Warn,
             text: format!("{dropped} more lines were dropped"),
         });
     }
-    Run { problem: problem(&claim, timeout), claim, exchanges: egress.close().await, reads, log }
+    let problem = problem(&claim, timeout);
+    Run { problem, claim, exchanges: egress.close().await, reads, log, refused }
 }
 
 /// The claim in words, where it is none of success.

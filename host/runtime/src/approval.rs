@@ -1,0 +1,172 @@
+//! Stage 4: what people are asked, and whether a signed answer is an answer to exactly that.
+//!
+//! This module alone checks approvals. It never clears an action: policy does, with approvals as facts.
+
+use deed_record::action::Bound;
+use deed_record::approval::{self, Answer as Said, ApprovalRequest, Ask, Terms};
+use deed_record::contract::Contract;
+use deed_record::envelope::{Envelope, key_id};
+use deed_record::event::Answer;
+use deed_record::json;
+use deed_record::observation::Observation;
+use deed_record::policy::Decision;
+use deed_record::story::Story;
+use ed25519_dalek::VerifyingKey;
+
+use crate::config::{Person, Tenant};
+
+/// Makes the asking that follows a look and a decision.
+pub fn ask(
+    contract: &Contract,
+    pre: &Observation,
+    decision: &Decision,
+    nonce: String,
+    expires_ms: i64,
+) -> Result<Ask, json::NotCanonical> {
+    Ok(Ask {
+        nonce,
+        expires_ms,
+        pre_state: pre.digest(contract)?,
+        policy_set: decision.policy_set,
+        obligations: decision.obligations.clone(),
+    })
+}
+
+/// Everything that the approver's client shows and recomputes; none while nobody is asked.
+pub fn request(
+    contract: &Contract,
+    story: &Story,
+) -> Result<Option<ApprovalRequest>, json::NotCanonical> {
+    let (Some(ask), Some(pre)) = (&story.ask, &story.pre) else { return Ok(None) };
+    let Bound { action, proposal, perform, .. } = &story.bound;
+    let contract = json::parse(&contract.canonical()?).unwrap_or_default();
+    Ok(Some(ApprovalRequest {
+        action: action.clone(),
+        proposal: proposal.clone(),
+        contract,
+        bindings: story.bindings.clone(),
+        perform: perform.clone(),
+        pre: pre.value(),
+        derived: pre.derived.iter().cloned().collect(),
+        ask: ask.clone(),
+        not_yet: story.open_obligations(),
+    }))
+}
+
+/// Checks a signed answer against what is asked now.
+pub fn receive(
+    tenant: &Tenant,
+    story: &Story,
+    envelope: Envelope,
+    now_ms: i64,
+) -> Result<Answer, AnswerError> {
+    let ask = story.ask.as_ref().ok_or(AnswerError::NotAsked)?;
+    let (person, known, key) = signer(tenant, &envelope)?;
+    let (action, terms) =
+        approval::open(&envelope, key).map_err(|e| AnswerError::Open(e.to_string()))?;
+    if story.bound.action.digest().ok() != Some(action) {
+        return Err(AnswerError::OtherAction);
+    }
+    if let Some(what) = approval::difference(&terms, &expected(story, ask, &terms)) {
+        return Err(AnswerError::Differs(what));
+    }
+    fits(story, ask, person, known, &terms)?;
+    if terms.expires_ms <= now_ms {
+        return Err(AnswerError::Expired);
+    }
+    let approves = terms.decision == Said::Approve;
+    if approves && story.answers.iter().any(|a| a.person == person) {
+        return Err(AnswerError::Twice(person.to_owned()));
+    }
+    Ok(Answer { person: person.to_owned(), role: terms.role, approves, envelope })
+}
+
+/// Whether the answers that were given still count under the configuration as it is now.
+pub fn still_counts(tenant: &Tenant, story: &Story) -> Result<(), AnswerError> {
+    let ask = story.ask.as_ref().ok_or(AnswerError::NotAsked)?;
+    for answer in &story.answers {
+        let (person, known, key) = signer(tenant, &answer.envelope)?;
+        let (_, terms) =
+            approval::open(&answer.envelope, key).map_err(|e| AnswerError::Open(e.to_string()))?;
+        fits(story, ask, person, known, &terms)?;
+    }
+    Ok(())
+}
+
+/// Who signed, by the key hint; the signature itself is checked with the key that was found.
+fn signer<'a>(
+    tenant: &'a Tenant,
+    envelope: &Envelope,
+) -> Result<(&'a str, &'a Person, &'a VerifyingKey), AnswerError> {
+    let hint = envelope.key_hint().unwrap_or_default();
+    let owns = |key: &&VerifyingKey| key_id(key).is_ok_and(|id| id == hint);
+    let found = tenant.persons.iter().find_map(|(name, person)| {
+        person.keys.iter().find(owns).map(|key| (name.as_str(), person, key))
+    });
+    found.ok_or(AnswerError::UnknownKey)
+}
+
+fn fits(
+    story: &Story,
+    ask: &Ask,
+    person: &str,
+    known: &Person,
+    terms: &Terms,
+) -> Result<(), AnswerError> {
+    if terms.person != person {
+        return Err(AnswerError::OtherPerson);
+    }
+    if person == story.bound.action.person {
+        return Err(AnswerError::OwnAction(person.to_owned()));
+    }
+    if !known.roles.contains(&terms.role) {
+        return Err(AnswerError::Role(person.to_owned(), terms.role.clone()));
+    }
+    // A denial by anyone who could approve is heard; an approval must be one that is asked for.
+    if !ask.obligations.iter().any(|o| o.role == terms.role) {
+        return Err(AnswerError::NotNeeded(terms.role.clone()));
+    }
+    Ok(())
+}
+
+/// The terms as they must be now; person, role and decision are the signer's to state.
+fn expected(story: &Story, ask: &Ask, signed: &Terms) -> Terms {
+    let action = &story.bound.action;
+    Terms {
+        contract: action.contract.digest,
+        adapter: action.adapter,
+        binding: action.binding.clone(),
+        pre_state: ask.pre_state,
+        policy_set: ask.policy_set,
+        nonce: ask.nonce.clone(),
+        expires_ms: ask.expires_ms,
+        ..signed.clone()
+    }
+}
+
+/// Why a signed answer does not count.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AnswerError {
+    #[error("nobody is asked about this action now")]
+    NotAsked,
+    #[error("the key that it names is enrolled for no person of this tenant")]
+    UnknownKey,
+    #[error("it is no approval: {0}")]
+    Open(String),
+    #[error("it is about another action")]
+    OtherAction,
+    #[error("it was signed for another {0}; look at the approval request again")]
+    Differs(&'static str),
+    #[error("it names another person than its key belongs to")]
+    OtherPerson,
+    #[error("`{0}` answers for the agent that asks, and cannot approve it")]
+    OwnAction(String),
+    #[error("`{0}` does not have the role `{1}`")]
+    Role(String, String),
+    #[error("no approval by the role `{0}` is asked for")]
+    NotNeeded(String),
+    #[error("it has expired")]
+    Expired,
+    #[error("`{0}` has approved this already; one person counts once")]
+    Twice(String),
+}

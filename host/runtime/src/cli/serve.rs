@@ -1,0 +1,117 @@
+//! `deed serve DIR`: opens everything, serves two listeners, stops without losing anything.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::clock::Clock;
+use crate::config;
+use crate::http::{self, App, Metrics};
+use crate::pipeline::Pipeline;
+
+/// Serve a directory that `deed init` made: actions over HTTP until SIGINT or SIGTERM.
+#[derive(Debug, clap::Args)]
+pub struct ServeArgs {
+    /// The served directory, with deed.toml in it.
+    dir: PathBuf,
+}
+
+/// How long a stop waits for actions that are under way.
+const STOP_PATIENCE: Duration = Duration::from_secs(60);
+/// How long open connections are waited for after that.
+const CONNECTION_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Serves until a signal; exit code 1 when the host cannot start, with every reason on stderr.
+pub fn run(args: &ServeArgs) -> ExitCode {
+    let result = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| e.to_string())
+        .and_then(|runtime| runtime.block_on(serve(args)));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(why) => {
+            // Nothing is left to do when stderr is gone.
+            writeln!(std::io::stderr(), "{}", why.trim_end()).unwrap_or_default();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(args: &ServeArgs) -> Result<(), String> {
+    let config = config::load(&args.dir).map_err(|faults| faults.to_string())?;
+    let (listen, operations) = (config.listen, config.operations);
+    let clock = Clock::default();
+    let pipeline = Pipeline::open(config, clock).map_err(|e| e.to_string())?;
+    let main = bind(listen).await?;
+    let side = bind(operations).await?;
+    let resumed = pipeline.resume().map_err(|e| e.to_string())?;
+    let app = App { pipeline: Arc::clone(&pipeline), metrics: Arc::new(Metrics::default()) };
+    announce(&main, &side, resumed)?;
+    let (stop, stopped) = tokio::sync::watch::channel(false);
+    let servers = [
+        tokio::spawn(listen_on(main, http::router(app.clone()), stopped.clone())),
+        tokio::spawn(listen_on(side, http::operations(app), stopped)),
+    ];
+    wait_for_end(&pipeline).await?;
+    tracing::info!("stopping: no new work is taken, what runs comes to rest");
+    stop.send_replace(true);
+    pipeline.stop(STOP_PATIENCE).await;
+    for server in servers {
+        if tokio::time::timeout(CONNECTION_PATIENCE, server).await.is_err() {
+            tracing::warn!("a connection was still open at the stop");
+        }
+    }
+    Ok(())
+}
+
+async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(address).await.map_err(|e| format!("cannot listen on {address}: {e}"))
+}
+
+/// One line on stdout that scripts can wait for.
+fn announce(main: &TcpListener, side: &TcpListener, resumed: usize) -> Result<(), String> {
+    let address = |listener: &TcpListener| listener.local_addr().map_err(|e| e.to_string());
+    let (main, side) = (address(main)?, address(side)?);
+    let line = format!(
+        "serving http://{main} (operations http://{side}), {resumed} open action(s) resumed"
+    );
+    writeln!(std::io::stdout().lock(), "{line}").map_err(|e| e.to_string())
+}
+
+async fn listen_on(
+    listener: TcpListener,
+    router: axum::Router,
+    mut stopped: tokio::sync::watch::Receiver<bool>,
+) {
+    let stop = async move {
+        // The sender outlives the servers; an error means the same as a stop.
+        stopped.wait_for(|stop| *stop).await.map(|_| ()).unwrap_or_default();
+    };
+    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
+        tracing::error!(%error, "a listener ended");
+    }
+}
+
+/// SIGINT and SIGTERM end the host; so does a journal that takes no more.
+async fn wait_for_end(pipeline: &Pipeline) -> Result<(), String> {
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| e.to_string())?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
+    let mut look = tokio::time::interval(Duration::from_millis(250));
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => return Ok(()),
+            _ = terminate.recv() => return Ok(()),
+            _ = look.tick() => {
+                if let Some(why) = pipeline.journal.failed() {
+                    return Err(format!("the journal takes no more, and without it nothing may run: {why}"));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Faults of a served directory: file, line, what is wrong, what would be right.
+
+use std::fmt;
+use std::path::Path;
+
+use deed_record::contract::ContractError;
+use deed_record::policy::CompileError;
+
+/// One fault.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub file: String,
+    /// From 1; 0 where the fault is the whole file.
+    pub line: usize,
+    /// What is wrong, and the remedy.
+    pub what: String,
+}
+
+/// Every fault that was found; the host does not start with one.
+#[derive(Clone, Debug, Default, thiserror::Error)]
+pub struct Faults(Vec<Fault>);
+
+impl Faults {
+    pub(super) fn one(fault: Fault) -> Self {
+        Self(vec![fault])
+    }
+
+    pub(super) fn push(&mut self, fault: Fault) {
+        self.0.push(fault);
+    }
+
+    pub(super) fn into_result<T>(self, value: T) -> Result<T, Self> {
+        if self.0.is_empty() { Ok(value) } else { Err(self) }
+    }
+
+    pub fn list(&self) -> &[Fault] {
+        &self.0
+    }
+}
+
+impl From<Fault> for Faults {
+    fn from(fault: Fault) -> Self {
+        Self::one(fault)
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|fault| writeln!(f, "{fault}"))
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file, self.line, self.what)
+    }
+}
+
+impl Fault {
+    pub fn new(file: &str, line: usize, what: impl Into<String>) -> Self {
+        Self { file: file.to_owned(), line, what: what.into() }
+    }
+
+    pub(super) fn toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
+        let start = error.span().map_or(0, |span| span.start);
+        let line = text.get(..start).map_or(0, |head| head.matches('\n').count() + 1);
+        Self::new(file, line, error.message().replace('\n', "; "))
+    }
+}
+
+impl From<ContractError> for Fault {
+    fn from(error: ContractError) -> Self {
+        Self { file: error.file, line: error.line, what: error.what }
+    }
+}
+
+impl From<CompileError> for Fault {
+    fn from(error: CompileError) -> Self {
+        Self::new(&error.file, error.line, error.to_string())
+    }
+}
+
+/// A text file with its name, for pointing at lines.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) name: String,
+    pub(super) text: String,
+}
+
+impl Source {
+    /// A fault at the first line that holds `needle`.
+    pub(super) fn fault(&self, needle: &str, what: &str) -> Fault {
+        let line =
+            self.text.lines().position(|line| line.contains(needle)).map_or(0, |index| index + 1);
+        Fault::new(&self.name, line, what)
+    }
+
+    /// A fault inside a table: at the first line after `table` that holds `needle`, else at the table.
+    pub(super) fn fault_in(&self, table: &str, needle: &str, what: &str) -> Fault {
+        let start = self.text.lines().position(|line| line.trim() == table).unwrap_or(0);
+        let rest = self.text.lines().enumerate().skip(start);
+        let inside =
+            rest.take_while(|(n, line)| *n == start || !line.trim_start().starts_with('['));
+        let hit = inside.into_iter().find(|(_, line)| line.contains(needle));
+        Fault::new(&self.name, hit.map_or(start, |(n, _)| n) + 1, what)
+    }
+}
+
+/// Reads a text file of the served directory.
+pub(super) fn read(path: &Path) -> Result<String, Fault> {
+    let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    std::fs::read_to_string(path).map_err(|e| {
+        Fault::new(
+            &name,
+            0,
+            format!("cannot be read: {e}; `deed init` makes a directory to start from"),
+        )
+    })
+}

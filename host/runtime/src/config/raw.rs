@@ -1,0 +1,128 @@
+//! The shape of `deed.toml`, field by field; unknown fields are errors.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use deed_record::action::Slot;
+use deed_record::contract::Duration;
+use serde::Deserialize;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Host {
+    pub environment: String,
+    pub http: Http,
+    pub log: Log,
+    #[serde(default)]
+    pub approval: Approval,
+    #[serde(default)]
+    pub notify: Option<Notify>,
+    #[serde(default)]
+    pub tenant: BTreeMap<String, Tenant>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    pub listen: SocketAddr,
+    pub operations: SocketAddr,
+    /// A proxy in front ends TLS; only then may the host bind beyond loopback.
+    #[serde(default)]
+    pub behind_proxy: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    pub origin: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approval {
+    pub expires: Duration,
+}
+
+impl Default for Approval {
+    fn default() -> Self {
+        Self { expires: Duration::from_millis(24 * 3_600_000) }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notify {
+    pub url: String,
+    pub secret: SecretFrom,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretFrom {
+    pub file: Option<String>,
+    pub env: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tenant {
+    pub policies: Vec<String>,
+    #[serde(default)]
+    pub upstream: BTreeMap<String, Upstream>,
+    #[serde(default)]
+    pub secret: BTreeMap<String, SecretFrom>,
+    #[serde(default)]
+    pub agent: BTreeMap<String, Agent>,
+    #[serde(default)]
+    pub person: BTreeMap<String, Person>,
+    #[serde(default)]
+    pub resource: BTreeMap<String, BTreeMap<String, toml::Value>>,
+    #[serde(default)]
+    pub grant: BTreeMap<String, Grant>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upstream {
+    pub base_url: String,
+    pub addresses: Vec<String>,
+    pub timeout: Option<Duration>,
+    pub tls_roots: Option<String>,
+    pub read: Option<Credential>,
+    pub write: Option<Credential>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credential {
+    pub secret: String,
+    pub slot: Slot,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Agent {
+    pub person: String,
+    #[serde(default)]
+    pub roles: Vec<String>,
+    pub token: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Person {
+    #[serde(default)]
+    pub roles: Vec<String>,
+    /// PEM files with the person's public keys.
+    #[serde(default)]
+    pub keys: Vec<String>,
+    pub token: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    pub contract: Option<String>,
+    pub adapter: Option<String>,
+    pub upstreams: Vec<String>,
+}

@@ -1,0 +1,168 @@
+//! One tenant, from its tables in `deed.toml` to values in which every name resolves.
+
+mod grants;
+mod people;
+mod policies;
+mod upstreams;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use deed_record::contract::Contract;
+use deed_record::digest::Digest;
+use deed_record::id;
+use deed_record::policy::Policies;
+use ed25519_dalek::VerifyingKey;
+use serde_json::Value;
+
+use super::fault::{self, Fault, Faults, Source};
+use super::raw;
+use crate::upstream::Upstream;
+
+/// One tenant: nothing in it is visible to another.
+#[derive(Debug)]
+pub struct Tenant {
+    pub name: String,
+    pub agents: BTreeMap<String, Agent>,
+    pub persons: BTreeMap<String, Person>,
+    pub upstreams: BTreeMap<String, Arc<Upstream>>,
+    /// Per upstream, the digest of its own TLS roots.
+    pub tls_roots: BTreeMap<String, Digest>,
+    pub grants: BTreeMap<String, Granted>,
+    pub resources: BTreeMap<String, BTreeMap<String, Value>>,
+    pub policies: Policies,
+}
+
+/// An agent and the person who answers for it.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    pub person: String,
+    pub roles: BTreeSet<String>,
+    /// SHA-256 of the bearer token.
+    pub token: Digest,
+}
+
+/// A person: approver keys and roles.
+#[derive(Clone, Debug)]
+pub struct Person {
+    pub roles: BTreeSet<String>,
+    pub keys: Vec<VerifyingKey>,
+    pub token: Option<Digest>,
+}
+
+/// A contract together with what the operator granted for it.
+#[derive(Clone, Debug)]
+pub struct Granted {
+    pub contract: Arc<Contract>,
+    pub digest: Digest,
+    pub adapter: Digest,
+    pub wasm: Arc<Vec<u8>>,
+    pub upstreams: BTreeSet<String>,
+}
+
+/// Contract files by action name.
+pub(super) type Contracts = BTreeMap<String, (String, Arc<Contract>, Digest)>;
+
+/// Reads `contracts/*.toml`.
+pub(super) fn contracts(dir: &Path, faults: &mut Faults) -> Contracts {
+    let mut found = Contracts::new();
+    let mut files: Vec<_> = std::fs::read_dir(dir.join("contracts"))
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.ok().map(|e| e.path()))
+        .filter(|path| path.extension().is_some_and(|e| e == "toml"))
+        .collect();
+    files.sort();
+    for path in files {
+        let name = format!("contracts/{}", path.file_name().unwrap_or_default().to_string_lossy());
+        match contract(&path, &name) {
+            Err(fault) => faults.push(fault),
+            Ok((contract, digest)) => {
+                let action = contract.action.name.clone();
+                if let Some((other, ..)) =
+                    found.insert(action.clone(), (name.clone(), Arc::new(contract), digest))
+                {
+                    faults.push(Fault::new(
+                        &name,
+                        0,
+                        format!("`{action}` is also in {other}; keep one file"),
+                    ));
+                }
+            }
+        }
+    }
+    found
+}
+
+fn contract(path: &Path, name: &str) -> Result<(Contract, Digest), Fault> {
+    let text = fault::read(path).map_err(|f| Fault::new(name, 0, f.what))?;
+    let contract = Contract::from_toml(name, &text)?;
+    let digest = contract.digest().map_err(|e| Fault::new(name, 0, e.to_string()))?;
+    Ok((contract, digest))
+}
+
+pub(super) fn build(
+    dir: &Path,
+    name: &str,
+    raw: &raw::Tenant,
+    contracts: &Contracts,
+    here: &Source,
+    faults: &mut Faults,
+) -> Option<Tenant> {
+    let mut builder = Builder { dir, name, raw, contracts, here, faults };
+    builder.names();
+    let secrets = builder.secrets();
+    let (upstreams, tls_roots) = builder.upstreams(&secrets);
+    let (agents, persons) = (builder.agents(), builder.persons());
+    let grants = builder.grants();
+    let (resources, attributes) = builder.resources();
+    let policies = builder.policies(&agents, &persons, &grants, attributes)?;
+    Some(Tenant {
+        name: name.to_owned(),
+        agents,
+        persons,
+        upstreams,
+        tls_roots,
+        grants,
+        resources,
+        policies,
+    })
+}
+
+struct Builder<'a> {
+    dir: &'a Path,
+    name: &'a str,
+    raw: &'a raw::Tenant,
+    contracts: &'a Contracts,
+    here: &'a Source,
+    faults: &'a mut Faults,
+}
+
+impl Builder<'_> {
+    /// Reports a fault in `[tenant.NAME.KIND.ENTRY]`.
+    fn fault(&mut self, kind: &str, entry: &str, needle: &str, what: &str) {
+        let plain = format!("[tenant.{}.{kind}.{entry}]", self.name);
+        let quoted = format!("[tenant.{}.{kind}.\"{entry}\"]", self.name);
+        let table = if self.here.text.contains(&plain) { plain } else { quoted };
+        let fault = self.here.fault_in(&table, needle, what);
+        self.faults.push(fault);
+    }
+
+    fn names(&mut self) {
+        let raw = self.raw;
+        let names = [self.name].into_iter();
+        let all = names
+            .chain(raw.upstream.keys().map(String::as_str))
+            .chain(raw.secret.keys().map(String::as_str))
+            .chain(raw.agent.keys().map(String::as_str))
+            .chain(raw.person.keys().map(String::as_str))
+            .chain(raw.agent.values().flat_map(|a| a.roles.iter().map(String::as_str)))
+            .chain(raw.person.values().flat_map(|p| p.roles.iter().map(String::as_str)));
+        for name in all.filter(|name| !id::is_name(name)) {
+            let what = format!("`{name}` is no name; use lower-case letters, digits, `_` and `-`");
+            let fault = self.here.fault(name, &what);
+            self.faults.push(fault);
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Resource attributes and policies of a tenant, compiled against everything that it grants.
+
+use std::collections::BTreeMap;
+
+use deed_record::policy::{self, ActionShape, AttributeType, Policies, Vocabulary};
+use serde_json::Value;
+
+use super::{Agent, Builder, Granted, Person};
+use crate::config;
+
+impl Builder<'_> {
+    pub(super) fn resources(
+        &mut self,
+    ) -> (BTreeMap<String, BTreeMap<String, Value>>, BTreeMap<String, AttributeType>) {
+        let (mut resources, mut types) = (BTreeMap::new(), BTreeMap::new());
+        for (name, attributes) in &self.raw.resource {
+            let mut values = BTreeMap::new();
+            for (key, value) in attributes {
+                let Some((value, kind)) = attribute(value) else {
+                    self.fault(
+                        "resource",
+                        name,
+                        key,
+                        &format!("`{key}` is a text, a whole number or true/false"),
+                    );
+                    continue;
+                };
+                if types.insert(key.clone(), kind).is_some_and(|other| other != kind) {
+                    self.fault(
+                        "resource",
+                        name,
+                        key,
+                        &format!("`{key}` has another type at another resource"),
+                    );
+                }
+                values.insert(key.clone(), value);
+            }
+            resources.insert(name.clone(), values);
+        }
+        (resources, types)
+    }
+
+    pub(super) fn policies(
+        &mut self,
+        agents: &BTreeMap<String, Agent>,
+        persons: &BTreeMap<String, Person>,
+        grants: &BTreeMap<String, Granted>,
+        attributes: BTreeMap<String, AttributeType>,
+    ) -> Option<Policies> {
+        let mut sources = Vec::new();
+        for name in &self.raw.policies {
+            let read = config::inside(self.dir, name)
+                .and_then(|p| std::fs::read_to_string(p).map_err(|e| e.to_string()));
+            match read {
+                Ok(text) => sources.push((name.clone(), text)),
+                Err(e) => {
+                    let fault =
+                        self.here.fault(name, &format!("policy file `{name}` cannot be read: {e}"));
+                    self.faults.push(fault);
+                }
+            }
+        }
+        let shape = |granted: &Granted| ActionShape {
+            params: granted.contract.params_schema(),
+            state: granted.contract.state_schemas(),
+        };
+        let roles =
+            agents.values().flat_map(|a| &a.roles).chain(persons.values().flat_map(|p| &p.roles));
+        let vocabulary = Vocabulary {
+            actions: grants.iter().map(|(name, granted)| (name.clone(), shape(granted))).collect(),
+            roles: roles.cloned().collect(),
+            attributes,
+        };
+        policy::compile(&sources, &vocabulary).map_err(|e| self.faults.push(e.into())).ok()
+    }
+}
+
+fn attribute(value: &toml::Value) -> Option<(Value, AttributeType)> {
+    match value {
+        toml::Value::String(text) => Some((Value::from(text.clone()), AttributeType::String)),
+        toml::Value::Integer(number) => Some((Value::from(*number), AttributeType::Long)),
+        toml::Value::Boolean(flag) => Some((Value::from(*flag), AttributeType::Bool)),
+        _ => None,
+    }
+}

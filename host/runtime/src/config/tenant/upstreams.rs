@@ -1,0 +1,128 @@
+//! Secrets and upstreams of a tenant: what may be dialled, and which credential goes in which slot.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use deed_record::digest::Digest;
+
+use super::Builder;
+use crate::config::{self, raw};
+use crate::upstream::{self, AddressClass, Base, Credential, Upstream};
+use crate::vault::Secret;
+
+/// The longest that an upstream is waited for when its table does not say.
+const UPSTREAM_TIMEOUT_MS: u64 = 10_000;
+
+type Secrets = BTreeMap<String, Arc<Secret>>;
+/// The line to point at, and what is wrong.
+type Wrong = (&'static str, String);
+
+impl Builder<'_> {
+    pub(super) fn secrets(&mut self) -> Secrets {
+        let mut secrets = BTreeMap::new();
+        for (name, raw) in &self.raw.secret {
+            match config::secret(name, self.dir, raw) {
+                Ok(secret) => {
+                    secrets.insert(name.clone(), Arc::new(secret));
+                }
+                Err(what) => self.fault("secret", name, "", &what),
+            }
+        }
+        secrets
+    }
+
+    pub(super) fn upstreams(
+        &mut self,
+        secrets: &Secrets,
+    ) -> (BTreeMap<String, Arc<Upstream>>, BTreeMap<String, Digest>) {
+        let (mut upstreams, mut roots) = (BTreeMap::new(), BTreeMap::new());
+        for (name, raw) in &self.raw.upstream {
+            match self.upstream(name, raw, secrets, &mut roots) {
+                Ok(upstream) => {
+                    upstreams.insert(name.clone(), Arc::new(upstream));
+                }
+                Err((needle, what)) => self.fault("upstream", name, needle, &what),
+            }
+        }
+        (upstreams, roots)
+    }
+
+    fn upstream(
+        &self,
+        name: &str,
+        raw: &raw::Upstream,
+        secrets: &Secrets,
+        roots: &mut BTreeMap<String, Digest>,
+    ) -> Result<Upstream, Wrong> {
+        let base = Base::parse(&raw.base_url).map_err(|e| ("base_url", e.to_string()))?;
+        let addresses = addresses(&raw.addresses)?;
+        let pem = match &raw.tls_roots {
+            None => None,
+            Some(path) => {
+                let path = config::inside(self.dir, path).map_err(|e| ("tls_roots", e))?;
+                Some(
+                    std::fs::read(path)
+                        .map_err(|e| ("tls_roots", format!("cannot be read: {e}")))?,
+                )
+            }
+        };
+        if let Some(pem) = &pem {
+            roots.insert(name.to_owned(), Digest::of(pem));
+        }
+        let tls = match (base.tls, pem) {
+            (true, pem) => Some(
+                upstream::tls_config(pem.as_deref()).map_err(|e| ("tls_roots", e.to_string()))?,
+            ),
+            (false, Some(_)) => {
+                return Err(("tls_roots", "`tls_roots` needs an https base_url".to_owned()));
+            }
+            (false, None) => None,
+        };
+        let timeout =
+            raw.timeout.map_or(UPSTREAM_TIMEOUT_MS, deed_record::contract::Duration::as_millis);
+        if !(10..=120_000).contains(&timeout) {
+            return Err(("timeout", "`timeout` is from 10ms to 2m".to_owned()));
+        }
+        Ok(Upstream {
+            name: name.to_owned(),
+            base,
+            addresses,
+            tls,
+            timeout: Duration::from_millis(timeout),
+            read: credential(raw.read.as_ref(), "read", secrets)?,
+            write: credential(raw.write.as_ref(), "write", secrets)?,
+        })
+    }
+}
+
+fn addresses(names: &[String]) -> Result<BTreeSet<AddressClass>, Wrong> {
+    let class = |name: &String| match name.as_str() {
+        "public" => Ok(AddressClass::Public),
+        "private" => Ok(AddressClass::Private),
+        "loopback" => Ok(AddressClass::Loopback),
+        other => Err((
+            "addresses",
+            format!("`{other}` is no address class; use public, private or loopback"),
+        )),
+    };
+    if names.is_empty() {
+        return Err((
+            "addresses",
+            "`addresses` is empty; name public, private or loopback".to_owned(),
+        ));
+    }
+    names.iter().map(class).collect()
+}
+
+fn credential(
+    raw: Option<&raw::Credential>,
+    key: &'static str,
+    secrets: &Secrets,
+) -> Result<Option<Credential>, Wrong> {
+    let Some(raw) = raw else { return Ok(None) };
+    let Some(secret) = secrets.get(&raw.secret) else {
+        return Err((key, format!("secret `{}` is not there; add its [secret] table", raw.secret)));
+    };
+    Ok(Some(Credential { secret: Arc::clone(secret), slot: raw.slot.clone() }))
+}

@@ -1,0 +1,128 @@
+//! Stage 1: an untrusted proposal becomes an action bound to its contract, or a clear error.
+//!
+//! Takes bytes, gives an action with its requests rendered. It never reads the outside.
+
+use std::collections::BTreeMap;
+
+use deed_record::action::{
+    self, Action, BindError, Binding, Bound, ContractRef, CredentialRef, Proposal, Rendering,
+};
+use deed_record::digest::Digest;
+use deed_record::exchange::Rendered;
+use deed_record::id::ActionId;
+use deed_record::json::{self, NotCanonical, ParseError, ShapeError};
+
+use crate::config::{Granted, Tenant};
+use crate::upstream::{Credential, Upstream};
+
+/// Who proposes, where.
+#[derive(Debug, Clone, Copy)]
+pub struct Caller<'a> {
+    pub tenant: &'a Tenant,
+    pub environment: &'a str,
+    pub agent: &'a str,
+    pub person: &'a str,
+}
+
+/// A bound action with the bindings that its digests stand for.
+#[derive(Debug)]
+pub struct Fresh {
+    pub bound: Bound,
+    pub bindings: BTreeMap<String, Binding>,
+}
+
+/// Binds a proposal. `id` and `nonce` come from the caller, so that nothing here is random.
+pub fn bind(
+    caller: Caller<'_>,
+    proposal: Proposal,
+    id: ActionId,
+    nonce: String,
+) -> Result<Fresh, BindFault> {
+    let unknown = || BindFault::Unknown(proposal.contract.clone());
+    let granted = caller.tenant.grants.get(&proposal.contract).ok_or_else(unknown)?;
+    let rendering = action::render(&granted.contract, &proposal)?;
+    let bindings = bindings(caller.tenant, granted, &rendering);
+    let action = Action {
+        v: 0,
+        id,
+        tenant: caller.tenant.name.clone(),
+        environment: caller.environment.to_owned(),
+        principal: caller.agent.to_owned(),
+        person: caller.person.to_owned(),
+        on_behalf_of: proposal.on_behalf_of.clone(),
+        contract: ContractRef {
+            name: granted.contract.action.name.clone(),
+            version: granted.contract.action.version.clone(),
+            digest: granted.digest,
+        },
+        adapter: granted.adapter,
+        resource: rendering.resource,
+        params: proposal.params.clone(),
+        binding: digests(&bindings)?,
+        nonce,
+    };
+    action.canonical()?;
+    let bound = Bound { action, proposal, observe: rendering.observe, perform: rendering.perform };
+    Ok(Fresh { bound, bindings })
+}
+
+/// Parses a proposal's bytes: strict JSON, known fields only.
+pub fn parse(bytes: &[u8]) -> Result<Proposal, BindFault> {
+    Ok(json::from_value(json::parse(bytes)?)?)
+}
+
+/// The binding of every upstream that the action may reach, as the configuration is now.
+pub fn bindings(
+    tenant: &Tenant,
+    granted: &Granted,
+    rendering: &Rendering,
+) -> BTreeMap<String, Binding> {
+    let rules = || rendering.observe.iter().chain(&rendering.perform);
+    let bound = |(name, upstream): (&String, &std::sync::Arc<Upstream>)| {
+        let rules: Vec<Rendered> = rules().filter(|r| r.upstream == *name).cloned().collect();
+        (name.clone(), binding(upstream, tenant.tls_roots.get(name).copied(), rules))
+    };
+    tenant
+        .upstreams
+        .iter()
+        .filter(|(name, _)| granted.upstreams.contains(*name))
+        .map(bound)
+        .collect()
+}
+
+/// Per upstream, the digest that an approval covers.
+pub fn digests(
+    bindings: &BTreeMap<String, Binding>,
+) -> Result<BTreeMap<String, Digest>, NotCanonical> {
+    bindings.iter().map(|(name, binding)| Ok((name.clone(), binding.digest()?))).collect()
+}
+
+fn binding(upstream: &Upstream, tls_roots: Option<Digest>, rules: Vec<Rendered>) -> Binding {
+    let reference = |credential: &Credential| CredentialRef {
+        secret: credential.secret.name().to_owned(),
+        slot: credential.slot.clone(),
+    };
+    Binding {
+        base_url: upstream.base.to_string(),
+        addresses: upstream.addresses.iter().map(|class| class.as_str().to_owned()).collect(),
+        tls_roots,
+        read: upstream.read.as_ref().map(reference),
+        write: upstream.write.as_ref().map(reference),
+        rules,
+    }
+}
+
+/// Why a proposal did not become an action. No receipt: there is no action to sign about.
+#[derive(Debug, thiserror::Error)]
+pub enum BindFault {
+    #[error("the body is no strict JSON: {0}")]
+    Json(#[from] ParseError),
+    #[error("{0}")]
+    Shape(#[from] ShapeError),
+    #[error("there is no contract `{0}` for you")]
+    Unknown(String),
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error("the parameters have no canonical form: {0}")]
+    Canonical(#[from] NotCanonical),
+}

@@ -1,0 +1,59 @@
+//! The HTTP surface: parses requests, appends outside facts, shows stories. It decides nothing.
+
+mod actions;
+mod approvals;
+mod auth;
+mod contracts;
+mod log;
+mod operations;
+mod problem;
+mod view;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+
+pub use self::operations::Metrics;
+pub use self::view::View;
+use crate::pipeline::Pipeline;
+
+/// The largest request body in bytes; a proposal or an approval is far smaller.
+const BODY_MAX: usize = 256 * 1024;
+
+/// What every route has at hand.
+#[derive(Clone, Debug)]
+pub struct App {
+    pub pipeline: Arc<Pipeline>,
+    pub metrics: Arc<Metrics>,
+}
+
+/// The routes for agents, approvers and auditors.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .route("/v1/actions", post(actions::propose).get(actions::list))
+        .route("/v1/explain", post(actions::explain))
+        .route("/v1/actions/{id}", get(actions::show))
+        .route("/v1/actions/{id}/cancel", post(actions::cancel))
+        .route("/v1/actions/{id}/bundle", get(actions::bundle))
+        .route("/v1/actions/{id}/approval_request", get(approvals::request))
+        .route("/v1/actions/{id}/approvals", post(approvals::answer))
+        .route("/v1/contracts", get(contracts::list))
+        .route("/v1/contracts/{name}", get(contracts::show))
+        .route("/log/{tenant}/checkpoint", get(log::checkpoint))
+        .route("/log/{tenant}/tile/{*path}", get(log::tile))
+        .fallback(problem::no_route)
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .with_state(app)
+}
+
+/// The routes for operations, on their own listener.
+pub fn operations(app: App) -> Router {
+    Router::new()
+        .route("/healthz", get(operations::health))
+        .route("/readyz", get(operations::ready))
+        .route("/metrics", get(operations::metrics))
+        .fallback(problem::no_route)
+        .with_state(app)
+}

@@ -1,0 +1,196 @@
+//! Proposing, finding, showing and cancelling actions.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use deed_record::id::ActionId;
+use deed_record::status::Status;
+use serde_json::{Value, json};
+
+use super::App;
+use super::auth::Caller;
+use super::problem::Problem;
+use super::view;
+use crate::contract;
+use crate::pipeline::{Claimed, Explained, Waiting};
+
+/// How long a caller that says nothing is kept waiting for an answer.
+const WAIT_DEFAULT_S: u64 = 10;
+const WAIT_MAX_S: u64 = 60;
+const KEY_MAX: usize = 128;
+const LIST_MAX: usize = 500;
+
+pub(super) async fn propose(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let who = bind_as(&app, &caller)?;
+    let claimed = idempotency_key(&headers)?;
+    let wait = wait(&headers)?;
+    let proposal = contract::parse(&body).inspect_err(|_| app.metrics.refused())?;
+    let trace = text(&headers, "traceparent").map(str::to_owned);
+    let accepted = app
+        .pipeline
+        .propose(who, proposal, claimed, trace)
+        .await
+        .inspect_err(|_| app.metrics.refused())?;
+    answer(&app, &caller, &accepted.id, accepted.waiting, wait).await
+}
+
+pub(super) async fn explain(
+    State(app): State<App>,
+    caller: Caller,
+    body: Bytes,
+) -> Result<Json<Explained>, Problem> {
+    let who = bind_as(&app, &caller)?;
+    Ok(Json(app.pipeline.explain(who, contract::parse(&body)?)?))
+}
+
+pub(super) async fn show(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let id = parse_id(&id)?;
+    let story = app.pipeline.story_of(&caller.tenant.name, &id)?;
+    let wait = wait(&headers)?.filter(|_| !matches!(story.status, Status::Ended(_)));
+    if let Some(wait) = wait {
+        app.pipeline.advance(&id).for_at_most(wait).await;
+    }
+    shown(&app, &caller, &id)
+}
+
+pub(super) async fn cancel(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = parse_id(&id)?;
+    let waiting = app.pipeline.cancel(&caller.tenant.name, &id, caller.name()).await?;
+    answer(&app, &caller, &id, waiting, None).await
+}
+
+pub(super) async fn bundle(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id = parse_id(&id)?;
+    let story = app.pipeline.story_of(&caller.tenant.name, &id)?;
+    if !matches!(story.status, Status::Ended(_)) {
+        return Err(Problem::new(
+            StatusCode::CONFLICT,
+            "not ended yet",
+            "the bundle is made when the action has ended",
+        ));
+    }
+    // An agent's copy has no evidence: state is for the people of the tenant.
+    let bytes = app.pipeline.bundle(&story, caller.is_person())?;
+    let name = format!("attachment; filename=\"{id}.deed\"");
+    Ok((
+        [(header::CONTENT_TYPE, "application/zip".to_owned()), (header::CONTENT_DISPOSITION, name)],
+        bytes,
+    )
+        .into_response())
+}
+
+pub(super) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    Query(query): Query<BTreeMap<String, String>>,
+) -> Result<Json<Value>, Problem> {
+    if let Some(unknown) =
+        query.keys().find(|k| !["status", "resource", "limit"].contains(&k.as_str()))
+    {
+        return Err(Problem::bad_request(format!(
+            "`{unknown}` is unknown; use status, resource or limit"
+        )));
+    }
+    let limit = query.get("limit").map_or(Ok(50), |text| text.parse::<usize>());
+    let limit = limit.map_err(|_| Problem::bad_request("`limit` is a whole number"))?.min(LIST_MAX);
+    let fits = |key: &str, value: &str| query.get(key).is_none_or(|wanted| wanted == value);
+    let keep = |row: &crate::journal::Row| {
+        fits("status", &row.summary.status) && fits("resource", &row.summary.resource)
+    };
+    let rows = app
+        .pipeline
+        .journal
+        .list(&caller.tenant.name, keep, limit)
+        .map_err(crate::pipeline::LedgerError::from)?;
+    let one = |(id, row): &(String, crate::journal::Row)| {
+        let s = &row.summary;
+        json!({"id": id, "status": s.status, "contract": s.contract, "resource": s.resource,
+               "agent": s.agent, "at_ms": s.at_ms})
+    };
+    Ok(Json(json!({"actions": rows.iter().map(one).collect::<Vec<_>>()})))
+}
+
+/// Waits as the caller prefers, then answers 200 for what has ended and 202 for what goes on.
+pub(super) async fn answer(
+    app: &App,
+    caller: &Caller,
+    id: &ActionId,
+    waiting: Waiting,
+    wait: Option<Duration>,
+) -> Result<Response, Problem> {
+    waiting.for_at_most(wait.unwrap_or(Duration::from_secs(WAIT_DEFAULT_S))).await;
+    shown(app, caller, id)
+}
+
+fn shown(app: &App, caller: &Caller, id: &ActionId) -> Result<Response, Problem> {
+    let entries = app.pipeline.entries(id)?;
+    let story = app.pipeline.story_of(&caller.tenant.name, id)?;
+    let ended = matches!(story.status, Status::Ended(_));
+    let view = view::view(&story, &entries, caller.is_person())?;
+    let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let place = [(header::LOCATION, format!("/v1/actions/{id}"))];
+    Ok((status, place, Json(view)).into_response())
+}
+
+pub(super) fn parse_id(text: &str) -> Result<ActionId, Problem> {
+    text.parse().map_err(|_| Problem::not_found())
+}
+
+fn bind_as<'a>(app: &'a App, caller: &'a Caller) -> Result<contract::Caller<'a>, Problem> {
+    let (agent, person) = caller.agent()?;
+    Ok(contract::Caller {
+        tenant: &caller.tenant,
+        environment: &app.pipeline.config.environment,
+        agent,
+        person,
+    })
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<Claimed>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = value.to_str().unwrap_or_default();
+    let fits = (1..=KEY_MAX).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
+    if fits {
+        Ok(Some(Claimed { key: key.to_owned() }))
+    } else {
+        Err(Problem::bad_request("`Idempotency-Key` is 1 to 128 visible ASCII characters"))
+    }
+}
+
+/// RFC 7240: `Prefer: wait=N` in seconds; other preferences are not for us.
+fn wait(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
+    let Some(value) = text(headers, "prefer") else { return Ok(None) };
+    let Some(wait) = value.split(',').find_map(|p| p.trim().strip_prefix("wait=")) else {
+        return Ok(None);
+    };
+    let seconds: u64 =
+        wait.parse().map_err(|_| Problem::bad_request("`Prefer: wait=N` takes whole seconds"))?;
+    Ok(Some(Duration::from_secs(seconds.min(WAIT_MAX_S))))
+}

@@ -1,0 +1,66 @@
+//! What an approver is shown, and the signed answer.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use deed_record::approval::ApprovalRequest;
+use deed_record::envelope::Envelope;
+use deed_record::json;
+use deed_record::status::Status;
+
+use super::App;
+use super::actions::{answer as answered, parse_id};
+use super::auth::Caller;
+use super::problem::Problem;
+use crate::approval;
+use crate::pipeline::LedgerError;
+
+pub(super) async fn request(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<ApprovalRequest>, Problem> {
+    only_persons(&caller)?;
+    let id = parse_id(&id)?;
+    let story = app.pipeline.story_of(&caller.tenant.name, &id)?;
+    let granted = caller.tenant.grants.get(&story.bound.action.contract.name);
+    let (Status::Waiting, Some(granted)) = (story.status, granted) else {
+        return Err(not_waiting());
+    };
+    let request = approval::request(&granted.contract, &story).map_err(LedgerError::from)?;
+    request.map(Json).ok_or_else(not_waiting)
+}
+
+pub(super) async fn answer(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    only_persons(&caller)?;
+    let id = parse_id(&id)?;
+    let value = json::parse(&body)
+        .map_err(|e| Problem::bad_request(format!("the body is no strict JSON: {e}")))?;
+    let envelope: Envelope = json::from_value(value)
+        .map_err(|e| Problem::bad_request(format!("the body is no DSSE envelope: {e}")))?;
+    let waiting = app.pipeline.answer(&caller.tenant.name, &id, envelope).await?;
+    answered(&app, &caller, &id, waiting, None).await
+}
+
+fn only_persons(caller: &Caller) -> Result<(), Problem> {
+    if caller.is_person() {
+        Ok(())
+    } else {
+        Err(Problem::forbidden("only a person approves; use a person's token"))
+    }
+}
+
+fn not_waiting() -> Problem {
+    Problem::new(
+        StatusCode::CONFLICT,
+        "nobody is asked",
+        "this action does not wait for approval now",
+    )
+}

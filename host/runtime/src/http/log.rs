@@ -1,0 +1,46 @@
+//! The tenant's log as C2SP tlog-tiles, read from the files that the publisher wrote.
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+
+use super::App;
+use super::auth::Caller;
+use super::problem::Problem;
+
+pub(super) async fn checkpoint(
+    State(app): State<App>,
+    caller: Caller,
+    Path(tenant): Path<String>,
+) -> Result<Response, Problem> {
+    own(&caller, &tenant)?;
+    let note = app.pipeline.publisher(&tenant).and_then(crate::log::Publisher::checkpoint);
+    let note = note.ok_or_else(Problem::not_found)?;
+    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], note).into_response())
+}
+
+pub(super) async fn tile(
+    State(app): State<App>,
+    caller: Caller,
+    Path((tenant, path)): Path<(String, String)>,
+) -> Result<Response, Problem> {
+    own(&caller, &tenant)?;
+    // Levels, `entries`, `x001`-style groups and `.p`: nothing else is a tile's path.
+    let piece = |p: &str| {
+        !p.is_empty() && p != ".." && p.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.')
+    };
+    if !path.split('/').all(piece) || path.split('/').any(|p| p == ".") {
+        return Err(Problem::not_found());
+    }
+    let file = app.pipeline.config.dir.join("state/log").join(&tenant).join("tile").join(&path);
+    let bytes = tokio::task::spawn_blocking(move || std::fs::read(file))
+        .await
+        .map_err(|_| Problem::not_found())?;
+    let bytes = bytes.map_err(|_| Problem::not_found())?;
+    Ok(([(header::CONTENT_TYPE, "application/octet-stream")], Body::from(bytes)).into_response())
+}
+
+fn own(caller: &Caller, tenant: &str) -> Result<(), Problem> {
+    if caller.tenant.name == tenant { Ok(()) } else { Err(Problem::not_found()) }
+}

@@ -1,0 +1,169 @@
+//! Errors as RFC 9457 problem details: the one place that maps errors to HTTP.
+
+use axum::Json;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use deed_record::action::BindError;
+use serde_json::{Value, json};
+
+use crate::contract::BindFault;
+use crate::pipeline::{IntakeError, LedgerError};
+
+/// An answer that refuses: status, title, detail and, where there are places, JSON pointers.
+#[derive(Debug)]
+pub(super) struct Problem {
+    status: StatusCode,
+    title: &'static str,
+    detail: String,
+    errors: Vec<Value>,
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, title, detail: detail.into(), errors: vec![] }
+    }
+
+    /// Foreign and unknown answer alike: nobody learns what another tenant has.
+    pub(super) fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not found", "there is no such thing for you")
+    }
+
+    pub(super) fn unauthorized() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "no valid token",
+            "send `Authorization: Bearer <token>`",
+        )
+    }
+
+    pub(super) fn forbidden(detail: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "not yours to do", detail)
+    }
+
+    pub(super) fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad request", detail)
+    }
+
+    fn unprocessable(detail: String, errors: Vec<Value>) -> Self {
+        Self {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            title: "the proposal does not fit",
+            detail,
+            errors,
+        }
+    }
+
+    fn internal(error: &LedgerError) -> Self {
+        tracing::error!(%error, "a request could not be served");
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the host cannot do this now",
+            "see the operator's log",
+        )
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut body = json!({
+            "type": "about:blank",
+            "title": self.title,
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+        });
+        if let (false, Some(members)) = (self.errors.is_empty(), body.as_object_mut()) {
+            members.insert("errors".to_owned(), Value::Array(self.errors));
+        }
+        let mut response = (self.status, Json(body)).into_response();
+        let problem = header::HeaderValue::from_static("application/problem+json");
+        response.headers_mut().insert(header::CONTENT_TYPE, problem);
+        if self.status == StatusCode::UNAUTHORIZED {
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+pub(super) async fn no_route() -> Problem {
+    Problem::not_found()
+}
+
+impl From<BindFault> for Problem {
+    fn from(fault: BindFault) -> Self {
+        let place =
+            |pointer: &str, reason: String| vec![json!({"pointer": pointer, "reason": reason})];
+        match fault {
+            BindFault::Json(error) => {
+                Self::bad_request(format!("the body is no strict JSON: {error}"))
+            }
+            BindFault::Shape(error) => {
+                Self::unprocessable(error.to_string(), place(&error.pointer, error.reason.clone()))
+            }
+            BindFault::Unknown(_) => Self::not_found(),
+            BindFault::Bind(BindError::Params(violations)) => {
+                let one = |v: &deed_record::schema::Violation| json!({"pointer": format!("/params{}", v.pointer), "reason": v.reason});
+                let errors = violations.iter().map(one).collect();
+                Self::unprocessable("the parameters do not fit the contract".to_owned(), errors)
+            }
+            BindFault::Bind(error) => {
+                let pointer = match &error {
+                    BindError::Text(pointer, _) => (*pointer).to_owned(),
+                    BindError::Expect(pointer) => deed_record::json::child("/expect", pointer),
+                    _ => "/params".to_owned(),
+                };
+                Self::unprocessable(error.to_string(), place(&pointer, error.to_string()))
+            }
+            BindFault::Canonical(error) => {
+                Self::unprocessable(error.to_string(), place("/params", error.to_string()))
+            }
+        }
+    }
+}
+
+impl From<LedgerError> for Problem {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Unknown => Self::not_found(),
+            LedgerError::Conflict => Self::new(
+                StatusCode::CONFLICT,
+                "it changed meanwhile",
+                "look at the action and try again",
+            ),
+            LedgerError::NonceUsed => Self::new(
+                StatusCode::CONFLICT,
+                "already answered",
+                "this person's answer was taken before",
+            ),
+            error => Self::internal(&error),
+        }
+    }
+}
+
+impl From<IntakeError> for Problem {
+    fn from(error: IntakeError) -> Self {
+        match error {
+            IntakeError::Bind(fault) => fault.into(),
+            IntakeError::KeyReused => {
+                Self::new(StatusCode::CONFLICT, "idempotency key reused", error.to_string())
+            }
+            IntakeError::Answer(answer) => {
+                Self::new(StatusCode::CONFLICT, "the answer does not count", answer.to_string())
+            }
+            IntakeError::TooLate => Self::new(StatusCode::CONFLICT, "too late", error.to_string()),
+            IntakeError::Stopping => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", error.to_string())
+            }
+            IntakeError::Ledger(error) => error.into(),
+            IntakeError::Key(error) => {
+                tracing::error!(%error, "a request could not be served");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "the host cannot do this now",
+                    "see the operator's log",
+                )
+            }
+        }
+    }
+}

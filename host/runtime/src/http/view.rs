@@ -1,0 +1,174 @@
+//! An action as callers see it. Until it has ended, an agent sees status and obligations, not state.
+
+use deed_record::action::Source;
+use deed_record::digest::Digest;
+use deed_record::event::Entry;
+use deed_record::exchange::{ExchangeSummary, Fate};
+use deed_record::json::Change;
+use deed_record::ledger::{self, Line};
+use deed_record::outcome::{Check, Outcome};
+use deed_record::policy::Decision;
+use deed_record::status::Status;
+use deed_record::story::Story;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::pipeline::LedgerError;
+
+/// The body of every answer about one action.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct View {
+    pub id: String,
+    /// `pending`, `waiting`, `running`, or the outcome once there is a receipt.
+    pub status: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    pub contract: String,
+    pub resource: String,
+    pub agent: String,
+    pub person: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<String>,
+    pub environment: String,
+    pub intent: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<String>,
+    pub sources: Vec<Source>,
+    /// What people still have to do, such as `approve:1:support-lead`.
+    pub obligations: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_ms: Option<i64>,
+    pub approvals: Vec<Said>,
+    pub stale: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
+    pub calls: Vec<Call>,
+    pub changes: Vec<Change>,
+    pub unexpected: Vec<Change>,
+    pub checks: Vec<Check>,
+    /// The observed state, where the action was a read that ended verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<ReceiptRef>,
+    pub proposed_ms: i64,
+    pub at_ms: i64,
+    pub ledger: Vec<Line>,
+}
+
+/// Who answered what.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Said {
+    pub person: String,
+    pub role: String,
+    pub approves: bool,
+    /// False once it went stale.
+    pub counts: bool,
+}
+
+/// One request as it went: where, what, and how it was answered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Call {
+    /// `observe` or `perform`.
+    pub phase: String,
+    pub upstream: String,
+    pub method: String,
+    pub path: String,
+    pub fate: Fate,
+    pub at_ms: i64,
+}
+
+/// Where the receipt stands.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReceiptRef {
+    pub payload_sha256: Digest,
+    pub keyid: String,
+    /// Index of the leaf in the tenant's log.
+    pub index: Option<u64>,
+}
+
+pub(super) fn view(story: &Story, entries: &[Entry], person: bool) -> Result<View, LedgerError> {
+    let (action, proposal) = (&story.bound.action, &story.bound.proposal);
+    let ended = matches!(story.status, Status::Ended(_));
+    let judged = story.judgement.as_ref().filter(|_| ended);
+    let open = ended || person;
+    let waiting = story.status == Status::Waiting;
+    Ok(View {
+        id: action.id.to_string(),
+        status: story.status.word().to_owned(),
+        outcome: judged.map(|j| j.outcome),
+        reason: judged.map(|j| j.reason.clone()),
+        contract: action.contract.name.clone(),
+        resource: action.resource.clone(),
+        agent: action.principal.clone(),
+        person: action.person.clone(),
+        on_behalf_of: action.on_behalf_of.clone(),
+        environment: action.environment.clone(),
+        intent: proposal.intent.clone(),
+        reasoning: proposal.reasoning.clone(),
+        sources: proposal.sources.clone(),
+        obligations: if waiting { story.open_obligations() } else { vec![] },
+        expires_ms: story.ask.as_ref().filter(|_| waiting).map(|ask| ask.expires_ms),
+        approvals: story.all_answers.iter().map(|answer| said(story, answer)).collect(),
+        stale: story.stale.clone(),
+        decision: story.decision.as_ref().map(|(decision, _)| decision.clone()),
+        calls: if open { calls(story) } else { vec![] },
+        changes: judged.map(|j| j.changes.clone()).unwrap_or_default(),
+        unexpected: judged.map(|j| j.unexpected.clone()).unwrap_or_default(),
+        checks: judged.map(|j| j.checks.clone()).unwrap_or_default(),
+        result: result(story),
+        receipt: receipt(story)?,
+        proposed_ms: story.proposed_ms,
+        at_ms: story.at_ms,
+        ledger: ledger::tell(entries),
+    })
+}
+
+fn said(story: &Story, answer: &deed_record::event::Answer) -> Said {
+    Said {
+        person: answer.person.clone(),
+        role: answer.role.clone(),
+        approves: answer.approves,
+        counts: story.answers.contains(answer),
+    }
+}
+
+fn calls(story: &Story) -> Vec<Call> {
+    let looks = |look: &Option<deed_record::observation::Observation>| {
+        look.iter()
+            .flat_map(|o| o.exchanges.iter().map(|e| call("observe", &e.summary())))
+            .collect::<Vec<_>>()
+    };
+    let sent = story.exchanges().into_iter().map(|e| call("perform", &e.summary()));
+    looks(&story.pre).into_iter().chain(sent).chain(looks(&story.post)).collect()
+}
+
+fn call(phase: &str, exchange: &ExchangeSummary) -> Call {
+    Call {
+        phase: phase.to_owned(),
+        upstream: exchange.upstream.clone(),
+        method: exchange.method.clone(),
+        path: exchange.path.clone(),
+        fate: exchange.fate,
+        at_ms: exchange.started_ms,
+    }
+}
+
+/// A read's result is the observed state.
+fn result(story: &Story) -> Option<Value> {
+    let verified = story.status == Status::Ended(Outcome::Verified);
+    let read = verified && story.attempts.is_empty();
+    story.pre.as_ref().filter(|_| read).map(deed_record::observation::Observation::value)
+}
+
+fn receipt(story: &Story) -> Result<Option<ReceiptRef>, LedgerError> {
+    let Some(envelope) = &story.envelope else { return Ok(None) };
+    let payload = envelope.payload_digest().map_err(|e| LedgerError::Failed(e.to_string()))?;
+    Ok(Some(ReceiptRef {
+        payload_sha256: payload,
+        keyid: envelope.key_hint().unwrap_or_default().to_owned(),
+        index: story.leaves.iter().find(|leaf| leaf.payload == payload).map(|leaf| leaf.index),
+    }))
+}

@@ -1,0 +1,91 @@
+//! The host's signing keys: one for receipts, one for checkpoints, in files that only their owner can read.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use deed_record::envelope;
+use ed25519_dalek::SigningKey;
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
+
+/// The two keys of a host. A key is good for one purpose.
+#[derive(Debug)]
+pub struct Keys {
+    pub receipt: SigningKey,
+    pub log: SigningKey,
+}
+
+/// Loads both keys of a served directory.
+pub fn load(dir: &Path) -> Result<Keys, KeyError> {
+    let keys = Keys {
+        receipt: read(&dir.join("keys/receipt.key"))?,
+        log: read(&dir.join("keys/log.key"))?,
+    };
+    if keys.receipt == keys.log {
+        return Err(KeyError::Shared);
+    }
+    Ok(keys)
+}
+
+/// Reads a PKCS#8 PEM private key (RFC 8410); group and others must not be able to read it.
+pub fn read(path: &Path) -> Result<SigningKey, KeyError> {
+    let file = path.to_owned();
+    let meta = fs::symlink_metadata(path).map_err(|e| KeyError::Read(file.clone(), e))?;
+    if !meta.is_file() || meta.permissions().mode() & 0o077 != 0 {
+        return Err(KeyError::Readable(file));
+    }
+    let text = fs::read_to_string(path).map_err(|e| KeyError::Read(file.clone(), e))?;
+    SigningKey::from_pkcs8_pem(&text).map_err(|_| KeyError::Form(file))
+}
+
+/// Makes a new key from the system's randomness: PATH with mode 0600, and PATH with `.pub` for everyone.
+pub fn create(path: &Path) -> Result<SigningKey, KeyError> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|e| KeyError::Random(e.to_string()))?;
+    let key = SigningKey::from_bytes(&seed);
+    let pem = key.to_pkcs8_pem(LineEnding::LF).map_err(|_| KeyError::Form(path.to_owned()))?;
+    write_new(path, pem.as_bytes(), 0o600)?;
+    let public =
+        envelope::to_pem(&key.verifying_key()).map_err(|_| KeyError::Form(path.to_owned()))?;
+    write_new(&path.with_extension("pub"), public.as_bytes(), 0o644)?;
+    Ok(key)
+}
+
+/// Writes a file that must not exist yet, durably.
+pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyError> {
+    let failed = |e| KeyError::Write(path.to_owned(), e);
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(failed)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)
+}
+
+/// Random bytes from the system, as lower-case hex.
+pub fn random_hex<const N: usize>() -> Result<String, KeyError> {
+    Ok(data_encoding::HEXLOWER.encode(&random::<N>()?))
+}
+
+/// Random bytes from the system.
+pub fn random<const N: usize>() -> Result<[u8; N], KeyError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|e| KeyError::Random(e.to_string()))?;
+    Ok(bytes)
+}
+
+/// Why a key cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    #[error("key `{0}` cannot be read: {1}; `deed key new {0}` makes one")]
+    Read(PathBuf, std::io::Error),
+    #[error("key `{0}` is no plain file that only its owner can read; run `chmod 600 {0}`")]
+    Readable(PathBuf),
+    #[error("`{0}` holds no Ed25519 private key in PKCS#8 PEM form; `deed key new` makes one")]
+    Form(PathBuf),
+    #[error("`{0}` cannot be written: {1}")]
+    Write(PathBuf, std::io::Error),
+    #[error("receipt.key and log.key are the same key; a key is good for one purpose")]
+    Shared,
+    #[error("the system gave no random bytes: {0}")]
+    Random(String),
+}

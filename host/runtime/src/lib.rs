@@ -1,0 +1,28 @@
+//! The `deed` host: the execution boundary between an agent and the software it acts on.
+//!
+//! Modules in the order data flows; imports run one way (ARCHITECTURE.md, "Who may import whom").
+
+// Ports: the outside world, behind small types.
+pub mod clock;
+pub mod config;
+pub mod journal;
+pub mod keys;
+pub mod upstream;
+pub mod vault;
+
+// Stages: each takes the previous record and gives the next; no stage calls a stage.
+pub mod approval;
+pub mod contract;
+pub mod grant;
+pub mod log;
+pub mod observe;
+pub mod policy;
+pub mod receipt;
+pub mod reconcile;
+pub mod sandbox;
+
+// The driver, and what calls it.
+pub mod cli;
+pub mod http;
+pub mod notify;
+pub mod pipeline;

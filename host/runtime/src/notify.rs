@@ -1,0 +1,102 @@
+//! Telling people that something waits for them: a signed webhook, retried, never in an action's way.
+//!
+//! It carries ids and names, no state and no parameters: what waits is looked up with the reader's own rights.
+
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, SyncSender};
+use std::time::Duration;
+
+use deed_record::story::Story;
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use crate::config::Notify;
+use crate::vault::Secret;
+
+/// A handle to the sender's thread; without configuration it does nothing.
+#[derive(Debug)]
+pub struct Notifier(Option<SyncSender<Value>>);
+
+/// Messages that may wait; more are dropped with a warning, because the actions themselves are safe.
+const QUEUE_MAX: usize = 256;
+/// Pauses between tries: after the last the message is given up with a warning.
+const PAUSES_MS: [u64; 5] = [0, 500, 2_000, 10_000, 60_000];
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// The header with the hex HMAC-SHA-256 of the body.
+const SIGNATURE: &str = "X-Deed-Signature";
+
+impl Notifier {
+    pub fn new(config: Option<&Notify>) -> Self {
+        Self(config.map(|config| {
+            let (queue, messages) = mpsc::sync_channel(QUEUE_MAX);
+            let (url, secret) = (config.url.clone(), Arc::clone(&config.secret));
+            std::thread::spawn(move || serve(&url, &secret, &messages));
+            queue
+        }))
+    }
+
+    /// Somebody has to approve.
+    pub fn waiting(&self, story: &Story) {
+        self.send("waiting", story);
+    }
+
+    /// Somebody has to find out what happened.
+    pub fn indeterminate(&self, story: &Story) {
+        self.send("indeterminate", story);
+    }
+
+    fn send(&self, event: &str, story: &Story) {
+        let Some(queue) = &self.0 else { return };
+        let action = &story.bound.action;
+        let message = json!({
+            "event": event,
+            "action": action.id,
+            "tenant": action.tenant,
+            "contract": action.contract.name,
+            "resource": action.resource,
+            "obligations": story.open_obligations(),
+            "expires_ms": story.ask.as_ref().map(|ask| ask.expires_ms),
+            "at_ms": story.at_ms,
+        });
+        if queue.try_send(message).is_err() {
+            tracing::warn!(action = %action.id, event, "too many notifications wait; this one is dropped");
+        }
+    }
+}
+
+fn serve(url: &str, secret: &Secret, messages: &Receiver<Value>) {
+    let config =
+        ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).max_redirects(0).proxy(None);
+    let agent: ureq::Agent = config.build().into();
+    while let Ok(message) = messages.recv() {
+        let body = message.to_string();
+        let delivered = PAUSES_MS.iter().any(|pause| {
+            std::thread::sleep(Duration::from_millis(*pause));
+            post(&agent, url, secret, &body)
+        });
+        if !delivered {
+            tracing::warn!(message = %message["action"], "a notification could not be delivered");
+        }
+    }
+}
+
+fn post(agent: &ureq::Agent, url: &str, secret: &Secret, body: &str) -> bool {
+    let Some(signature) = sign(secret.reveal().as_bytes(), body) else { return false };
+    let request =
+        agent.post(url).header("Content-Type", "application/json").header(SIGNATURE, &signature);
+    match request.send(body) {
+        Ok(_) => true,
+        Err(error) => {
+            tracing::info!(%error, "a notification was not taken; it is tried again");
+            false
+        }
+    }
+}
+
+/// Hex HMAC-SHA-256 (RFC 2104) of the body.
+fn sign(secret: &[u8], body: &str) -> Option<String> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
+    mac.update(body.as_bytes());
+    Some(data_encoding::HEXLOWER.encode(&mac.finalize().into_bytes()))
+}

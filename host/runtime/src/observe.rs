@@ -1,0 +1,36 @@
+//! Stage 3: the exchanges of a read-only run become an observation.
+//!
+//! State is what the host read; what the guest says of its run only decides whether the look counts.
+
+use deed_record::observation::Observation;
+
+use crate::grant::ReadGrant;
+use crate::sandbox::{Adapter, Run, Sandbox};
+
+/// Runs `observe` in a fresh instance. The guest is not told whether it is before or after.
+pub async fn look(
+    sandbox: &Sandbox,
+    adapter: &Adapter,
+    grant: ReadGrant,
+    now_ms: impl Fn() -> i64,
+) -> Observation {
+    let run = sandbox.observe(adapter, grant).await;
+    let at_ms = now_ms();
+    observation(run, at_ms)
+}
+
+fn observation(run: Run, at_ms: i64) -> Observation {
+    // An adapter that reaches beyond its grant is not one whose look counts.
+    let reached =
+        run.refused.first().map(|why| format!("the adapter reached beyond its grant: {why}"));
+    let derived = run.reads.iter().filter(|(_, read)| read.derived).map(|(name, _)| name.clone());
+    let derived = derived.collect();
+    let state = run.reads.into_iter().map(|(name, read)| (name, read.value)).collect();
+    Observation {
+        state,
+        derived,
+        exchanges: run.exchanges,
+        at_ms,
+        problem: reached.or(run.problem),
+    }
+}

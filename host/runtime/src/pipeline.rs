@@ -1,0 +1,80 @@
+//! The driver: the only module that knows the order of the stages.
+//!
+//! HTTP, command line and timers append outside facts (proposed, answered, cancelled) and call
+//! [`Pipeline::advance`]. It reads the status, matches exhaustively, runs one stage, appends the
+//! event, and repeats until the action waits for somebody or has ended. Recovery is the same loop.
+
+mod attempt;
+mod bundle;
+mod drive;
+mod explain;
+mod flight;
+mod gate;
+mod intake;
+mod ledger;
+pub(crate) mod ready;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use deed_record::digest::Digest;
+use deed_record::id::ActionId;
+
+pub use self::explain::Explained;
+pub use self::flight::Waiting;
+pub use self::intake::{Accepted, Claimed, IntakeError};
+pub use self::ledger::{LedgerError, StoredPolicies};
+pub use self::ready::StartError;
+use crate::clock::Clock;
+use crate::config::{Config, Tenant};
+use crate::journal::Journal;
+use crate::keys::Keys;
+use crate::log::Publisher;
+use crate::notify::Notifier;
+use crate::sandbox::{Adapter, Sandbox};
+
+/// Everything that an action needs on its way. One per host; shared by every caller.
+#[derive(Debug)]
+pub struct Pipeline {
+    pub config: Config,
+    pub clock: Clock,
+    pub journal: Journal,
+    keys: Keys,
+    sandbox: Sandbox,
+    /// Loaded adapters by the digest of their bytes.
+    adapters: BTreeMap<Digest, Adapter>,
+    /// One publisher per tenant; it alone writes that tenant's log.
+    publishers: BTreeMap<String, Publisher>,
+    notifier: Notifier,
+    flights: flight::Flights,
+}
+
+impl Pipeline {
+    pub fn tenant(&self, name: &str) -> Option<&Arc<Tenant>> {
+        self.config.tenants.get(name)
+    }
+
+    pub fn publisher(&self, tenant: &str) -> Option<&Publisher> {
+        self.publishers.get(tenant)
+    }
+
+    /// Starts carrying an action as far as it can go; the task outlives a caller that goes away.
+    pub fn advance(self: &Arc<Self>, id: &ActionId) -> Waiting {
+        let (pipeline, id) = (Arc::clone(self), id.clone());
+        self.flights.launch(async move {
+            if let Err(error) = drive::drive(&pipeline, &id).await {
+                tracing::error!(action = %id, %error, "the action cannot go on; it is as the journal has it");
+            }
+        })
+    }
+
+    /// Takes no new work, waits for what runs to come to rest, then closes the journal.
+    pub async fn stop(&self, patience: std::time::Duration) {
+        self.flights.stop(patience).await;
+        self.journal.close();
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.flights.is_stopping()
+    }
+}

@@ -1,0 +1,160 @@
+//! Runs of the adapter: looks and attempts, each under a grant, each announced before it starts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deed_record::digest::Digest;
+use deed_record::event::{Attempt, Event, Phase};
+use deed_record::json;
+use deed_record::observation::Observation;
+use deed_record::outcome::{Judgement, Outcome};
+use deed_record::story::Story;
+use tokio::sync::Mutex;
+
+use super::Pipeline;
+use super::drive::{Drive, Step};
+use super::ledger::LedgerError;
+use crate::config::Granted;
+use crate::grant::{self, Scope};
+use crate::observe;
+use crate::sandbox::{Intend, Intent, Run};
+
+impl Drive<'_> {
+    /// One look at the system of record, in a fresh instance under a read grant.
+    pub(super) async fn observe(&mut self, phase: Phase) -> Result<Step, LedgerError> {
+        let Some(granted) = self.granted() else { return self.gone().await };
+        let Some(adapter) = self.pipeline.adapters.get(&granted.adapter) else {
+            return self.gone().await;
+        };
+        self.append(vec![Event::ObserveStarted { phase }], false).await?;
+        let scope = self.scope(&granted, self.story.bound.observe.clone(), 0);
+        let decision = self.story.decision.as_ref().map(|(d, _)| d);
+        let clock = self.pipeline.clock.clone();
+        let observation = match decision.map(|d| grant::read(d, scope)) {
+            Some(Ok(grant)) => {
+                observe::look(&self.pipeline.sandbox, adapter, grant, || clock.now_ms()).await
+            }
+            Some(Err(error)) => unseen(error.to_string(), clock.now_ms()),
+            None => unseen("policy has not decided".to_owned(), clock.now_ms()),
+        };
+        self.append(vec![Event::Observed { phase, observation: Box::new(observation) }], false)
+            .await
+    }
+
+    /// The one attempt: the start is durable before the grant is live, each write before its first byte.
+    pub(super) async fn attempt(&mut self) -> Result<Step, LedgerError> {
+        if self.lease.is_none() {
+            return self.enter_gate().await;
+        }
+        let Some(granted) = self.granted() else { return self.gone().await };
+        let Some(adapter) = self.pipeline.adapters.get(&granted.adapter).cloned() else {
+            return self.gone().await;
+        };
+        let scope = self.scope(&granted, self.story.bound.perform.clone(), 1);
+        let decision = self.story.decision.as_ref().map(|(d, _)| d);
+        let cleared = match decision.map(|d| grant::clear(d, scope)) {
+            Some(Ok(cleared)) => cleared,
+            Some(Err(error)) => {
+                return self.judge(Judgement::plain(Outcome::Denied, error.to_string())).await;
+            }
+            None => return self.gone().await,
+        };
+        let started_ms = self.pipeline.clock.now_ms();
+        let deadline_ms = started_ms + granted.contract.limits.timeout.as_signed();
+        let started = Event::AttemptStarted { n: 1, epoch: 1, deadline_ms };
+        let pipeline = Arc::clone(self.pipeline);
+        let story = &mut self.story;
+        let spent =
+            async { pipeline.append(story, vec![started], true).await.map(|()| story.version) };
+        let live = grant::spend(cleared, spent).await?;
+        let book = Arc::new(Mutex::new(self.story.clone()));
+        let run = pipeline
+            .sandbox
+            .perform(&adapter, live, intents(&pipeline, Arc::clone(&book), 1))
+            .await;
+        self.story = book.lock().await.clone();
+        let ended = attempt_of(run, started_ms, pipeline.clock.now_ms());
+        self.append(vec![Event::AttemptEnded { attempt: Box::new(ended) }], true).await
+    }
+
+    /// An attempt without an end: the host stopped under it. It looks; it never sends again blindly.
+    pub(super) async fn recover_attempt(&mut self) -> Result<Step, LedgerError> {
+        let now = self.pipeline.clock.now_ms();
+        let Some(attempt) = self.story.lost_attempt(now) else { return Ok(Step::Rest) };
+        let name = format!("{}/{}", self.tenant.name, self.story.bound.action.resource);
+        let (lease, _) = self.pipeline.flights.resources.acquire(&name).await;
+        self.lease = Some(lease);
+        self.append(vec![Event::AttemptEnded { attempt: Box::new(attempt) }], true).await
+    }
+
+    fn scope(
+        &self,
+        granted: &Granted,
+        rendered: Vec<deed_record::exchange::Rendered>,
+        attempt: u32,
+    ) -> Scope {
+        let action = &self.story.bound.action;
+        let reachable =
+            self.tenant.upstreams.iter().filter(|(name, _)| granted.upstreams.contains(*name));
+        Scope {
+            tenant: action.tenant.clone(),
+            action: action.id.clone(),
+            contract: action.contract.name.clone(),
+            params: action.params.clone(),
+            attempt,
+            rendered,
+            upstreams: reachable
+                .map(|(n, u)| (n.clone(), Arc::clone(u)))
+                .collect::<BTreeMap<_, _>>(),
+            states: granted.contract.state.clone(),
+            adapter: action.adapter,
+            timeout: Duration::from_millis(granted.contract.limits.timeout.as_millis()),
+        }
+    }
+}
+
+/// The function through which egress makes the intent of a write durable. The story is shared with it
+/// while the run lasts, so that each append goes on from the version before.
+fn intents(pipeline: &Arc<Pipeline>, story: Arc<Mutex<Story>>, n: u32) -> Intend {
+    let pipeline = Arc::clone(pipeline);
+    Arc::new(move |intent: Intent| {
+        let (pipeline, story) = (Arc::clone(&pipeline), Arc::clone(&story));
+        Box::pin(async move {
+            let mut story = story.lock().await;
+            let event = intended(n, &intent)?;
+            pipeline.append(&mut story, vec![event], true).await.map_err(|e| e.to_string())
+        })
+    })
+}
+
+fn intended(n: u32, intent: &Intent) -> Result<Event, String> {
+    let bytes = json::to_canonical(&intent.request).map_err(|e| e.to_string())?;
+    Ok(Event::WriteIntended {
+        n,
+        ordinal: intent.ordinal,
+        request_sha256: Digest::of(&bytes),
+        deadline_ms: intent.deadline_ms,
+    })
+}
+
+fn attempt_of(run: Run, started_ms: i64, ended_ms: i64) -> Attempt {
+    Attempt {
+        n: 1,
+        claim: run.claim,
+        exchanges: run.exchanges,
+        refused: run.refused,
+        started_ms,
+        ended_ms,
+    }
+}
+
+fn unseen(problem: String, at_ms: i64) -> Observation {
+    Observation {
+        state: BTreeMap::new(),
+        derived: [].into(),
+        exchanges: vec![],
+        at_ms,
+        problem: Some(problem),
+    }
+}

@@ -1,0 +1,50 @@
+//! The evidence of an ended action: a function of its story and of the first checkpoint that covers it.
+
+use deed_record::bundle;
+use deed_record::merkle::Hash;
+use deed_record::note::Checkpoint;
+use deed_record::policy;
+use deed_record::story::Story;
+
+use super::Pipeline;
+use super::ledger::{LedgerError, StoredPolicies};
+
+impl Pipeline {
+    /// The bundle's bytes, always the same for an ended action. Agents get it without evidence.
+    pub fn bundle(&self, story: &Story, with_evidence: bool) -> Result<Vec<u8>, LedgerError> {
+        let failed = |e: String| LedgerError::Failed(e);
+        let contract =
+            self.kept(story.bound.action.contract.digest)?.ok_or(LedgerError::Unknown)?;
+        let stored = self.policies_of(story)?;
+        let texts = stored.as_ref().map(|s| (s.policies.as_str(), s.schema.as_str()));
+        let snapshot = match (&story.decision, texts) {
+            (Some((_, facts)), Some((_, schema))) => {
+                Some(policy::snapshot(schema, facts).map_err(failed)?)
+            }
+            _ => None,
+        };
+        let proofs = self.proofs(story)?;
+        bundle::assemble(story, &contract, texts, snapshot.as_ref(), proofs, with_evidence)
+            .map_err(|e| failed(e.to_string()))
+    }
+
+    /// The policy set of the latest decision, as it was then.
+    fn policies_of(&self, story: &Story) -> Result<Option<StoredPolicies>, LedgerError> {
+        let Some((decision, _)) = &story.decision else { return Ok(None) };
+        let bytes = self.kept(decision.policy_set)?;
+        Ok(bytes.map(|bytes| serde_json::from_slice(&bytes)).transpose()?)
+    }
+
+    fn proofs(&self, story: &Story) -> Result<Vec<Vec<Hash>>, LedgerError> {
+        let failed = |e: String| LedgerError::Failed(e);
+        let (Some(note), Some(publisher)) =
+            (&story.checkpoint, self.publisher(&story.bound.action.tenant))
+        else {
+            return Err(LedgerError::Unknown);
+        };
+        let text = note.split("\n\n").next().map(|text| format!("{text}\n")).unwrap_or_default();
+        let checkpoint = Checkpoint::parse(&text).map_err(|e| failed(e.to_string()))?;
+        let prove = |leaf: &deed_record::event::Leaf| publisher.prove(leaf.index, checkpoint.size);
+        story.leaves.iter().map(prove).collect::<Result<_, _>>().map_err(|e| failed(e.to_string()))
+    }
+}

@@ -1,0 +1,226 @@
+//! One action, step by step: the exhaustive match from status to stage.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deed_record::event::{Event, Phase};
+use deed_record::id::ActionId;
+use deed_record::outcome::{self, Judgement, Outcome};
+use deed_record::policy::Verdict;
+use deed_record::status::Status;
+use deed_record::story::Story;
+
+use super::Pipeline;
+use super::flight::Lease;
+use super::ledger::LedgerError;
+use crate::config::{Granted, Tenant};
+use crate::reconcile::{self, Verdict as Look};
+use crate::{policy, receipt};
+
+/// Whether there is more to do now.
+pub(super) enum Step {
+    Go,
+    /// The action waits for somebody, or has ended.
+    Rest,
+}
+
+/// One driver's view of one action.
+pub(super) struct Drive<'a> {
+    pub(super) pipeline: &'a Arc<Pipeline>,
+    pub(super) tenant: Arc<Tenant>,
+    pub(super) story: Story,
+    /// The lease of (tenant, resource), from the gate to the outcome.
+    pub(super) lease: Option<Lease>,
+    /// Whether others held the resource while this action waited for its lease.
+    pub(super) contended: bool,
+}
+
+/// Carries an action as far as it can go.
+pub(super) async fn drive(pipeline: &Arc<Pipeline>, id: &ActionId) -> Result<(), LedgerError> {
+    let (_single, _) = pipeline.flights.actions.acquire(id.as_str()).await;
+    let story = pipeline.story(id)?;
+    let Some(tenant) = pipeline.tenant(&story.bound.action.tenant).cloned() else {
+        return Err(LedgerError::Failed(format!(
+            "tenant `{}` is not configured",
+            story.bound.action.tenant
+        )));
+    };
+    let mut drive = Drive { pipeline, tenant, story, lease: None, contended: false };
+    loop {
+        match drive.step().await {
+            Ok(Step::Go) => {}
+            Ok(Step::Rest) => return Ok(()),
+            // An outside fact came in between: it counts, and the step is taken anew.
+            Err(LedgerError::Conflict) => drive.story = pipeline.story(id)?,
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+impl Drive<'_> {
+    async fn step(&mut self) -> Result<Step, LedgerError> {
+        match self.story.status {
+            Status::Proposed => self.decide(false).await,
+            Status::Decided(Verdict::Deny) | Status::Gated(Verdict::Deny) => self.deny().await,
+            Status::Decided(Verdict::Allow | Verdict::Ask) => self.observe(Phase::Pre).await,
+            Status::Observing(phase) => self.observe(phase).await,
+            Status::Observed(Phase::Pre) => self.after_pre().await,
+            Status::Observed(Phase::Gate) => self.at_gate().await,
+            Status::Observed(Phase::Post) => self.after_post().await,
+            Status::Gated(Verdict::Ask) => {
+                self.stale("policy asks for approval of the state that was found").await
+            }
+            Status::Gated(Verdict::Allow) => self.clear().await,
+            Status::Waiting => self.waiting().await,
+            Status::Stale => self.ask().await,
+            Status::CancelRequested => {
+                let by = self.story.cancelled_by.clone().unwrap_or_default();
+                self.judge(Judgement::plain(Outcome::Cancelled, format!("cancelled by {by}"))).await
+            }
+            Status::Cleared => self.attempt().await,
+            Status::Attempting => self.recover_attempt().await,
+            Status::Attempted => self.observe(Phase::Post).await,
+            Status::Judged(_) => self.seal().await,
+            Status::Sealed(_) => self.publish().await,
+            Status::Ended(_) => Ok(Step::Rest),
+        }
+    }
+
+    pub(super) async fn append(
+        &mut self,
+        events: Vec<Event>,
+        durable: bool,
+    ) -> Result<Step, LedgerError> {
+        self.pipeline.append(&mut self.story, events, durable).await?;
+        Ok(Step::Go)
+    }
+
+    pub(super) async fn judge(&mut self, judgement: Judgement) -> Result<Step, LedgerError> {
+        self.append(vec![Event::Judged { judgement: Box::new(judgement) }], false).await
+    }
+
+    /// The grant as it is configured now; gone means that nothing may run.
+    pub(super) fn granted(&self) -> Option<Granted> {
+        self.tenant.grants.get(&self.story.bound.action.contract.name).cloned()
+    }
+
+    pub(super) async fn decide(&mut self, gate: bool) -> Result<Step, LedgerError> {
+        let pre = self
+            .story
+            .pre
+            .as_ref()
+            .filter(|_| gate)
+            .map(deed_record::observation::Observation::value);
+        let (decision, facts) =
+            policy::decide(&self.tenant, &self.story, self.pipeline.clock.now_ms(), pre);
+        let event = Event::Decided { gate, decision: Box::new(decision), facts: Box::new(facts) };
+        self.append(vec![event], false).await
+    }
+
+    async fn deny(&mut self) -> Result<Step, LedgerError> {
+        let reason = self.story.decision.as_ref().map_or_else(String::new, |(d, _)| denial(d));
+        self.judge(Judgement::plain(Outcome::Denied, reason)).await
+    }
+
+    async fn after_pre(&mut self) -> Result<Step, LedgerError> {
+        let Some(granted) = self.granted() else { return self.gone().await };
+        let Some(pre) = &self.story.pre else { return self.observe(Phase::Pre).await };
+        if granted.contract.is_read() {
+            let judgement = outcome::judge_read(&granted.contract, pre);
+            return self.judge(judgement).await;
+        }
+        if let Some(judgement) = self.unfit(&granted) {
+            return self.judge(judgement).await;
+        }
+        match self.story.decision.as_ref().map(|(d, _)| d.verdict) {
+            Some(Verdict::Allow) => self.enter_gate().await,
+            _ => self.ask().await,
+        }
+    }
+
+    async fn after_post(&mut self) -> Result<Step, LedgerError> {
+        let Some(granted) = self.granted() else { return self.gone().await };
+        let now = self.pipeline.clock.now_ms();
+        match reconcile::reconcile(&granted.contract, &self.story, now) {
+            Look::Judged(judgement) => self.judge(judgement).await,
+            Look::NotYet(at_ms) => {
+                let pause = u64::try_from(at_ms.saturating_sub(now)).unwrap_or(0);
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+                self.observe(Phase::Post).await
+            }
+        }
+    }
+
+    /// A look that does not count, or a precondition that does not hold: nothing will be sent.
+    pub(super) fn unfit(&self, granted: &Granted) -> Option<Judgement> {
+        let problem = self.story.pre.as_ref().and_then(|pre| pre.unusable(&granted.contract));
+        if let Some(problem) = problem {
+            let reason =
+                format!("the state before could not be observed, nothing was sent: {problem}");
+            return Some(Judgement::plain(Outcome::Failed, reason));
+        }
+        reconcile::unmet_before(&granted.contract, &self.story)
+    }
+
+    /// The grant went away under an open action. What was sent stays open; anything else is denied.
+    pub(super) async fn gone(&mut self) -> Result<Step, LedgerError> {
+        let name = &self.story.bound.action.contract.name;
+        let outcome =
+            if self.story.attempts.is_empty() { Outcome::Denied } else { Outcome::Indeterminate };
+        let reason = format!("there is no grant for `{name}` any more");
+        self.judge(Judgement::plain(outcome, reason)).await
+    }
+
+    async fn seal(&mut self) -> Result<Step, LedgerError> {
+        let Some(judgement) = self.story.judgement.clone() else { return Ok(Step::Rest) };
+        self.lease = None;
+        let envelope = receipt::seal(&self.story, &judgement, &self.pipeline.keys.receipt)
+            .map_err(|e| LedgerError::Failed(e.to_string()))?;
+        self.append(vec![Event::Sealed { envelope: Box::new(envelope) }], true).await
+    }
+
+    async fn publish(&mut self) -> Result<Step, LedgerError> {
+        let failed = |e: crate::log::PublishError| LedgerError::Failed(e.to_string());
+        let Some(publisher) = self.pipeline.publisher(&self.tenant.name) else {
+            return Err(LedgerError::Failed("the tenant has no log".to_owned()));
+        };
+        let mut leaves = Vec::new();
+        for (kind, payload) in envelopes(&self.story)? {
+            leaves.push(deed_record::event::Leaf { kind: kind.to_owned(), payload, index: 0 });
+        }
+        let published = publisher.publish(leaves).await.map_err(failed)?;
+        let event = Event::Logged { leaves: published.leaves, checkpoint: published.checkpoint };
+        self.append(vec![event], true).await?;
+        self.pipeline.tell_if_open(&self.story);
+        Ok(Step::Go)
+    }
+}
+
+/// Every envelope of a story with its kind, in the order of the log: answers, then the receipt.
+fn envelopes(
+    story: &Story,
+) -> Result<Vec<(&'static str, deed_record::digest::Digest)>, LedgerError> {
+    let bad = |e: deed_record::envelope::EnvelopeError| LedgerError::Failed(e.to_string());
+    let mut all = Vec::new();
+    for answer in &story.all_answers {
+        all.push(("approval", answer.envelope.payload_digest().map_err(bad)?));
+    }
+    if let Some(envelope) = &story.envelope {
+        all.push(("receipt", envelope.payload_digest().map_err(bad)?));
+    }
+    Ok(all)
+}
+
+/// A denial in one sentence: the host's reason, or the policies that decided.
+fn denial(decision: &deed_record::policy::Decision) -> String {
+    if let Some(reason) = &decision.reason {
+        return reason.clone();
+    }
+    if let Some(error) = decision.errors.first() {
+        return format!("policy could not be evaluated, which denies: {error}");
+    }
+    match decision.determining.as_slice() {
+        [] => "no policy permits it".to_owned(),
+        ids => format!("forbidden by policy {}", ids.join(", ")),
+    }
+}

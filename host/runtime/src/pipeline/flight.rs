@@ -1,0 +1,107 @@
+//! Who may run what now: one driver per action, one attempt per resource, and an orderly stop.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
+use tokio::task::JoinHandle;
+
+/// Named leases, handed out in the order of asking (tokio's mutex is fair).
+#[derive(Debug, Default)]
+pub(super) struct Leases(Mutex<HashMap<String, Weak<AsyncMutex<()>>>>);
+
+/// A held lease; dropping it hands it on.
+pub(super) type Lease = OwnedMutexGuard<()>;
+
+impl Leases {
+    /// Waits for the lease; also tells whether somebody else had it in between.
+    pub(super) async fn acquire(&self, name: &str) -> (Lease, bool) {
+        let mutex = self.mutex(name);
+        if let Ok(lease) = Arc::clone(&mutex).try_lock_owned() {
+            return (lease, false);
+        }
+        (mutex.lock_owned().await, true)
+    }
+
+    fn mutex(&self, name: &str) -> Arc<AsyncMutex<()>> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mutex) = all.get(name).and_then(Weak::upgrade) {
+            return mutex;
+        }
+        // Leases that nobody holds or waits for are only names.
+        all.retain(|_, mutex| mutex.strong_count() > 0);
+        let mutex = Arc::new(AsyncMutex::new(()));
+        all.insert(name.to_owned(), Arc::downgrade(&mutex));
+        mutex
+    }
+}
+
+/// The drivers that are under way.
+#[derive(Debug)]
+pub(super) struct Flights {
+    pub(super) actions: Leases,
+    pub(super) resources: Leases,
+    stopping: AtomicBool,
+    /// How many drivers run; the stop waits for zero.
+    running: watch::Sender<usize>,
+}
+
+impl Default for Flights {
+    fn default() -> Self {
+        Self {
+            actions: Leases::default(),
+            resources: Leases::default(),
+            stopping: AtomicBool::new(false),
+            running: watch::Sender::new(0),
+        }
+    }
+}
+
+/// A driver that was started; waiting for it is up to the caller.
+#[derive(Debug)]
+pub struct Waiting(JoinHandle<()>);
+
+impl Waiting {
+    /// Waits until the action rests or ends, at most this long.
+    pub async fn for_at_most(self, patience: Duration) {
+        if tokio::time::timeout(patience, self.0).await.is_err() {
+            tracing::debug!("the caller does not wait any longer; the action goes on");
+        }
+    }
+}
+
+impl Flights {
+    pub(super) fn launch(&self, work: impl Future<Output = ()> + Send + 'static) -> Waiting {
+        let running = self.running.clone();
+        running.send_modify(|n| *n += 1);
+        Waiting(tokio::spawn(async move {
+            let _landed = Landed(running);
+            work.await;
+        }))
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    pub(super) async fn stop(&self, patience: Duration) {
+        self.stopping.store(true, Ordering::SeqCst);
+        let mut running = self.running.subscribe();
+        let landed = tokio::time::timeout(patience, running.wait_for(|n| *n == 0)).await.is_ok();
+        if !landed {
+            tracing::warn!("some actions still run; the next start looks at what they did");
+        }
+    }
+}
+
+/// Counts a driver down even when it is dropped or panics.
+struct Landed(watch::Sender<usize>);
+
+impl Drop for Landed {
+    fn drop(&mut self) {
+        self.0.send_modify(|n| *n -= 1);
+    }
+}

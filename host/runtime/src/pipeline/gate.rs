@@ -1,0 +1,140 @@
+//! From the first look to the gate: asking people, staleness, the resource lease, the last decision.
+
+use deed_record::event::{Event, GrantRecord, Phase};
+use deed_record::outcome::{Judgement, Outcome};
+
+use super::drive::{Drive, Step};
+use super::ledger::LedgerError;
+use crate::keys;
+use crate::{approval, contract, policy};
+
+/// How old a look may be at the gate when nobody was waited for.
+const FRESH_MS: i64 = 2_000;
+
+impl Drive<'_> {
+    /// Asks people for approval of exactly what would happen, in the world as it was last seen.
+    pub(super) async fn ask(&mut self) -> Result<Step, LedgerError> {
+        let Some(granted) = self.granted() else { return self.gone().await };
+        let Some(pre) = &self.story.pre else { return self.observe(Phase::Pre).await };
+        let now_ms = self.pipeline.clock.now_ms();
+        // Asked afresh: the policies may be others than at the proposal, and now there is a pre-state.
+        let (decision, _) = policy::decide(&self.tenant, &self.story, now_ms, Some(pre.value()));
+        let nonce = keys::random_hex::<16>().map_err(|e| LedgerError::Failed(e.to_string()))?;
+        let expires_ms = now_ms + self.pipeline.config.approval_expires.as_signed();
+        let ask = approval::ask(&granted.contract, pre, &decision, nonce, expires_ms)?;
+        self.lease = None;
+        self.append(vec![Event::Asked { ask: Box::new(ask) }], true).await?;
+        self.pipeline.tell_waiting(&self.story);
+        self.pipeline.expire_later(&self.story);
+        Ok(Step::Go)
+    }
+
+    pub(super) async fn waiting(&mut self) -> Result<Step, LedgerError> {
+        if let Some(answer) = self.story.answers.iter().find(|a| !a.approves) {
+            let reason = format!("{} ({}) denied it", answer.person, answer.role);
+            return self.judge(Judgement::plain(Outcome::Denied, reason)).await;
+        }
+        let expires_ms = self.story.ask.as_ref().map_or(0, |ask| ask.expires_ms);
+        if self.pipeline.clock.now_ms() >= expires_ms {
+            let reason = "nobody approved it in time";
+            return self.judge(Judgement::plain(Outcome::Expired, reason)).await;
+        }
+        if !self.story.open_obligations().is_empty() {
+            return Ok(Step::Rest);
+        }
+        self.enter_gate().await
+    }
+
+    /// Takes the resource lease (also after a restart, which loses it); looks again unless nobody was waited for and the last look is fresh.
+    pub(super) async fn enter_gate(&mut self) -> Result<Step, LedgerError> {
+        if self.lease.is_none() {
+            let name = format!("{}/{}", self.tenant.name, self.story.bound.action.resource);
+            let (lease, contended) = self.pipeline.flights.resources.acquire(&name).await;
+            (self.lease, self.contended) = (Some(lease), contended);
+        }
+        let age = self
+            .story
+            .pre
+            .as_ref()
+            .map_or(i64::MAX, |pre| self.pipeline.clock.now_ms() - pre.at_ms);
+        if self.story.ask.is_none() && !self.contended && age <= FRESH_MS {
+            return self.world_then_decide().await;
+        }
+        self.observe(Phase::Gate).await
+    }
+
+    pub(super) async fn at_gate(&mut self) -> Result<Step, LedgerError> {
+        if self.lease.is_none() {
+            return self.enter_gate().await;
+        }
+        let Some(granted) = self.granted() else { return self.gone().await };
+        if let Some(judgement) = self.unfit(&granted) {
+            return self.judge(judgement).await;
+        }
+        if let Some(reason) = self.staleness(&granted)? {
+            return self.stale(&reason).await;
+        }
+        self.world_then_decide().await
+    }
+
+    /// What differs between the world that was approved and the world as it is.
+    fn staleness(&self, granted: &crate::config::Granted) -> Result<Option<String>, LedgerError> {
+        let (Some(ask), Some(pre)) = (&self.story.ask, &self.story.pre) else { return Ok(None) };
+        if pre.digest(&granted.contract)? != ask.pre_state {
+            return Ok(Some("the state changed after it was shown to the approver".to_owned()));
+        }
+        if self.tenant.policies.digest() != ask.policy_set {
+            return Ok(Some("the policies changed after approval was asked for".to_owned()));
+        }
+        Ok(approval::still_counts(&self.tenant, &self.story)
+            .err()
+            .map(|e| format!("an approval counts no more: {e}")))
+    }
+
+    pub(super) async fn stale(&mut self, reason: &str) -> Result<Step, LedgerError> {
+        self.lease = None;
+        self.append(vec![Event::Stale { reason: reason.to_owned() }], false).await
+    }
+
+    /// The action names contract, adapter and bindings by digest; any other now, and it can never run.
+    async fn world_then_decide(&mut self) -> Result<Step, LedgerError> {
+        let Some(granted) = self.granted() else { return self.gone().await };
+        let action = &self.story.bound.action;
+        let rendering = deed_record::action::Rendering {
+            resource: action.resource.clone(),
+            observe: self.story.bound.observe.clone(),
+            perform: self.story.bound.perform.clone(),
+        };
+        let bindings = contract::digests(&contract::bindings(&self.tenant, &granted, &rendering))?;
+        let differs = [
+            (action.contract.digest != granted.digest, "contract"),
+            (action.adapter != granted.adapter, "adapter"),
+            (action.binding != bindings, "upstream binding"),
+            (action.environment != self.pipeline.config.environment, "environment"),
+        ];
+        if let Some((_, what)) = differs.iter().find(|(differs, _)| *differs) {
+            let reason =
+                format!("stale: the {what} changed after it was proposed; propose it again");
+            return self.judge(Judgement::plain(Outcome::Denied, reason)).await;
+        }
+        self.decide(true).await
+    }
+
+    /// Passes the gate: writes down what the run will be given.
+    pub(super) async fn clear(&mut self) -> Result<Step, LedgerError> {
+        if self.lease.is_none() {
+            return self.enter_gate().await;
+        }
+        let Some(granted) = self.granted() else { return self.gone().await };
+        let waits = granted.upstreams.iter().filter_map(|name| self.tenant.upstreams.get(name));
+        let longest = waits.map(|u| u.timeout.as_millis()).max().unwrap_or(0);
+        let grant = GrantRecord {
+            contract: granted.digest,
+            adapter: granted.adapter,
+            upstreams: self.story.bindings.clone(),
+            timeout_ms: granted.contract.limits.timeout.as_millis(),
+            exchange_timeout_ms: u64::try_from(longest).unwrap_or(u64::MAX),
+        };
+        self.append(vec![Event::Cleared { grant }], false).await
+    }
+}

@@ -1,0 +1,162 @@
+//! Reading and extending one action's story in the journal; every append compares and swaps the version.
+
+use deed_record::digest::Digest;
+use deed_record::event::{Entry, Event};
+use deed_record::id::ActionId;
+use deed_record::json;
+use deed_record::policy::Policies;
+use deed_record::story::{Story, StoryError};
+use serde::{Deserialize, Serialize};
+
+use super::Pipeline;
+use crate::journal::{Append, AppendError, Claim, ReadError, Summary};
+
+/// The compiled policy set of a decision, kept by its digest for the bundle.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoredPolicies {
+    pub policies: String,
+    pub schema: String,
+}
+
+impl StoredPolicies {
+    pub fn of(policies: &Policies) -> Self {
+        Self { policies: policies.text().to_owned(), schema: policies.schema().to_owned() }
+    }
+}
+
+/// Why a story cannot be read or extended.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    #[error("there is no such action")]
+    Unknown,
+    /// Somebody else appended first; read again and go on from there.
+    #[error("another event came first")]
+    Conflict,
+    #[error("idempotency key is taken by {action}")]
+    KeyTaken { action: String, body_sha256: String },
+    #[error("the nonce was used before")]
+    NonceUsed,
+    #[error("the journal cannot be read: {0}")]
+    Read(#[from] ReadError),
+    #[error("the journal takes no more: {0}")]
+    Failed(String),
+    #[error("the journal holds an event of another form: {0}")]
+    Form(#[from] serde_json::Error),
+    #[error("the journal's events make no story: {0}")]
+    Story(#[from] StoryError),
+    #[error(transparent)]
+    Canonical(#[from] json::NotCanonical),
+}
+
+impl Pipeline {
+    /// The entries of an action, oldest first.
+    pub fn entries(&self, id: &ActionId) -> Result<Vec<Entry>, LedgerError> {
+        let (_, events) = self.journal.events(id.as_str())?.ok_or(LedgerError::Unknown)?;
+        Ok(events.iter().map(|bytes| serde_json::from_slice(bytes)).collect::<Result<_, _>>()?)
+    }
+
+    pub fn story(&self, id: &ActionId) -> Result<Story, LedgerError> {
+        Ok(Story::fold(&self.entries(id)?)?)
+    }
+
+    /// Appends events to a story and folds them in; `durable` waits for the disk.
+    pub(super) async fn append(
+        &self,
+        story: &mut Story,
+        events: Vec<Event>,
+        durable: bool,
+    ) -> Result<(), LedgerError> {
+        self.append_with(story, events, vec![], durable).await
+    }
+
+    /// The same, with nonces that must never have been used.
+    pub(super) async fn append_with(
+        &self,
+        story: &mut Story,
+        events: Vec<Event>,
+        nonces: Vec<String>,
+        durable: bool,
+    ) -> Result<(), LedgerError> {
+        let mut next = story.clone();
+        let entries = self.fold(&mut next, events)?;
+        let append = Append {
+            action: story.bound.action.id.to_string(),
+            expect: story.version,
+            events: entries,
+            summary: summary(&next),
+            claim: None,
+            nonces,
+            durable,
+        };
+        self.journal.append(append).await.map_err(refused)?;
+        *story = next;
+        Ok(())
+    }
+
+    /// Writes the first event of a new action, always durably: the caller is about to be told its id.
+    pub(super) async fn begin(
+        &self,
+        event: Event,
+        claim: Option<Claim>,
+    ) -> Result<Story, LedgerError> {
+        let entry = Entry { at_ms: self.clock.now_ms(), event };
+        let story = Story::fold(std::slice::from_ref(&entry))?;
+        let append = Append {
+            action: story.bound.action.id.to_string(),
+            expect: 0,
+            events: vec![serde_json::to_vec(&entry)?],
+            summary: summary(&story),
+            claim,
+            nonces: vec![],
+            durable: true,
+        };
+        self.journal.append(append).await.map_err(refused)?;
+        Ok(story)
+    }
+
+    fn fold(&self, story: &mut Story, events: Vec<Event>) -> Result<Vec<Vec<u8>>, LedgerError> {
+        let mut bytes = Vec::with_capacity(events.len());
+        for event in events {
+            let entry = Entry { at_ms: self.clock.now_ms(), event };
+            story.apply(&entry)?;
+            bytes.push(serde_json::to_vec(&entry)?);
+        }
+        Ok(bytes)
+    }
+
+    /// Keeps a payload under the digest of its bytes.
+    pub(super) fn keep(&self, bytes: &[u8]) -> Result<Digest, LedgerError> {
+        self.journal.put_payload(bytes).map_err(|e| LedgerError::Failed(e.to_string()))?;
+        Ok(Digest::of(bytes))
+    }
+
+    /// A payload that was kept, by its digest.
+    pub fn kept(&self, digest: Digest) -> Result<Option<Vec<u8>>, LedgerError> {
+        self.journal.payload(&digest.hex()).map_err(|e| LedgerError::Failed(e.to_string()))
+    }
+}
+
+fn summary(story: &Story) -> Summary {
+    let action = &story.bound.action;
+    Summary {
+        tenant: action.tenant.clone(),
+        agent: action.principal.clone(),
+        contract: action.contract.name.clone(),
+        resource: action.resource.clone(),
+        status: story.status.word().to_owned(),
+        ended: matches!(story.status, deed_record::status::Status::Ended(_)),
+        at_ms: story.at_ms,
+    }
+}
+
+fn refused(error: AppendError) -> LedgerError {
+    match error {
+        AppendError::Conflict { .. } => LedgerError::Conflict,
+        AppendError::KeyTaken { action, body_sha256 } => {
+            LedgerError::KeyTaken { action, body_sha256 }
+        }
+        AppendError::NonceUsed { .. } => LedgerError::NonceUsed,
+        AppendError::Refused(why) | AppendError::Failed(why) => LedgerError::Failed(why),
+    }
+}

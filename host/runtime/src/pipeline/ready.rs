@@ -1,0 +1,160 @@
+//! From a checked configuration to a pipeline that runs: adapters loaded, logs opened, open actions resumed.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deed_record::digest::Digest;
+use deed_record::note::LogKey;
+use deed_record::status::Status;
+use deed_record::story::Story;
+
+use super::Pipeline;
+use super::flight::Flights;
+use crate::clock::Clock;
+use crate::config::{Config, Fault};
+use crate::journal::{self, Journal};
+use crate::keys::{self, Keys};
+use crate::log::{Log, Publisher};
+use crate::notify::Notifier;
+use crate::sandbox::{Adapter, Sandbox};
+
+/// Why the host does not start. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("{0}")]
+    Config(Fault),
+    #[error(transparent)]
+    Key(#[from] keys::KeyError),
+    #[error("{what}: {why}")]
+    State { what: &'static str, why: String },
+}
+
+fn state(what: &'static str) -> impl Fn(String) -> StartError {
+    move |why| StartError::State { what, why }
+}
+
+/// Loads every granted adapter: each must be a component that imports `deed:adapter` only.
+pub(crate) fn adapters(
+    config: &Config,
+    sandbox: &Sandbox,
+) -> Result<BTreeMap<Digest, Adapter>, StartError> {
+    let mut adapters = BTreeMap::new();
+    for granted in config.tenants.values().flat_map(|tenant| tenant.grants.values()) {
+        if adapters.contains_key(&granted.adapter) {
+            continue;
+        }
+        let file = format!("adapters/{}.wasm", granted.contract.action.adapter);
+        let adapter = sandbox
+            .load(&granted.wasm)
+            .map_err(|e| StartError::Config(Fault::new(&file, 0, e.to_string())))?;
+        adapters.insert(granted.adapter, adapter);
+    }
+    Ok(adapters)
+}
+
+/// Makes the sandbox of a served directory.
+pub(crate) fn sandbox(dir: &Path, clock: &Clock) -> Result<Sandbox, StartError> {
+    let cache = dir.join("state/cache");
+    make_private(&cache).map_err(|e| state("state/cache cannot be made")(e.to_string()))?;
+    Sandbox::new(&cache, clock.clone())
+        .map_err(|e| state("the sandbox cannot be made")(e.to_string()))
+}
+
+impl Pipeline {
+    /// Opens everything. Nothing runs yet; [`Pipeline::resume`] takes up what was left open.
+    pub fn open(config: Config, clock: Clock) -> Result<Arc<Self>, StartError> {
+        let dir = config.dir.clone();
+        let keys = keys::load(&dir)?;
+        let sandbox = sandbox(&dir, &clock)?;
+        let adapters = adapters(&config, &sandbox)?;
+        make_private(&dir.join("state"))
+            .map_err(|e| state("state/ cannot be made")(e.to_string()))?;
+        let journal = open_journal(&dir)?;
+        let publishers = publishers(&config, &keys)?;
+        let notifier = Notifier::new(config.notify.as_ref());
+        let flights = Flights::default();
+        Ok(Arc::new(Self {
+            config,
+            clock,
+            journal,
+            keys,
+            sandbox,
+            adapters,
+            publishers,
+            notifier,
+            flights,
+        }))
+    }
+
+    /// Takes up every action that has not ended; those under way get their resources first.
+    pub fn resume(self: &Arc<Self>) -> Result<usize, StartError> {
+        let failed = |e: String| state("the journal cannot be read")(e);
+        let mut stories = Vec::new();
+        for id in self.journal.open_actions().map_err(|e| failed(e.to_string()))? {
+            let id = id.parse().map_err(|e: deed_record::id::IdError| failed(e.to_string()))?;
+            stories.push(self.story(&id).map_err(|e| failed(e.to_string()))?);
+        }
+        let under_way = |s: &Story| matches!(s.status, Status::Attempting | Status::Attempted);
+        stories.sort_by_key(|story| !under_way(story));
+        for story in &stories {
+            self.expire_later(story);
+            self.advance(&story.bound.action.id);
+        }
+        Ok(stories.len())
+    }
+
+    /// Tells people that an action waits for them.
+    pub(super) fn tell_waiting(&self, story: &Story) {
+        self.notifier.waiting(story);
+    }
+
+    /// Tells people that an action ended without an answer to what happened.
+    pub(super) fn tell_if_open(&self, story: &Story) {
+        if story.status.outcome() == Some(deed_record::outcome::Outcome::Indeterminate) {
+            self.notifier.indeterminate(story);
+        }
+    }
+
+    /// Wakes the driver when an asking expires.
+    pub(super) fn expire_later(self: &Arc<Self>, story: &Story) {
+        let Some(ask) = story.ask.as_ref().filter(|_| story.status == Status::Waiting) else {
+            return;
+        };
+        let wait = ask.expires_ms.saturating_sub(self.clock.now_ms()).max(0);
+        let wait = Duration::from_millis(u64::try_from(wait).unwrap_or(0) + 1);
+        let (pipeline, id) = (Arc::downgrade(self), story.bound.action.id.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(wait).await;
+            if let Some(pipeline) = pipeline.upgrade().filter(|p| !p.is_stopping()) {
+                pipeline.advance(&id);
+            }
+        });
+    }
+}
+
+fn open_journal(dir: &Path) -> Result<Journal, StartError> {
+    journal::open(&dir.join("state"))
+        .map_err(|e| state("the journal cannot be opened")(e.to_string()))
+}
+
+fn publishers(config: &Config, keys: &Keys) -> Result<BTreeMap<String, Publisher>, StartError> {
+    let mut publishers = BTreeMap::new();
+    for name in config.tenants.keys() {
+        let origin = format!("{}/{name}", config.log_origin);
+        let key = LogKey::new(&origin, keys.log.clone())
+            .map_err(|e| state("the log has no valid origin")(e.to_string()))?;
+        let dir = config.dir.join("state/log").join(name);
+        let log = Log::open(&dir, &origin, key)
+            .map_err(|e| state("the log cannot be opened")(e.to_string()))?;
+        publishers.insert(name.clone(), Publisher::start(log));
+    }
+    Ok(publishers)
+}
+
+/// Makes a directory that only its owner can enter.
+fn make_private(dir: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}

@@ -1,0 +1,72 @@
+//! Stage 2: an action and what is known about it become a decision of policy.
+//!
+//! This module alone gathers facts for Cedar. It never reads the outside, and never allows by itself:
+//! the host's own checks can only turn an answer into a denial.
+
+use deed_record::policy::{Decision, Facts, Verdict};
+use deed_record::story::Story;
+use serde_json::Value;
+
+use crate::config::Tenant;
+
+/// Decides about an action; `pre` is the observed state once there is one.
+pub fn decide(
+    tenant: &Tenant,
+    story: &Story,
+    now_ms: i64,
+    pre: Option<Value>,
+) -> (Decision, Facts) {
+    let facts = facts(tenant, story, now_ms, pre);
+    let mut decision = tenant.policies.evaluate(&facts);
+    if let Some(reason) = refusal(tenant, story) {
+        decision.verdict = Verdict::Deny;
+        decision.reason = Some(reason);
+        decision.obligations.clear();
+    }
+    (decision, facts)
+}
+
+/// What the host refuses whatever policy says.
+fn refusal(tenant: &Tenant, story: &Story) -> Option<String> {
+    let (action, proposal) = (&story.bound.action, &story.bound.proposal);
+    if let Some(believed) = proposal.environment.as_ref().filter(|e| **e != action.environment) {
+        return Some(format!(
+            "the agent believes it is in `{believed}`; this is `{}`",
+            action.environment
+        ));
+    }
+    let Some(granted) = tenant.grants.get(&action.contract.name) else {
+        return Some(format!("there is no grant for `{}` any more", action.contract.name));
+    };
+    let wanted = granted.contract.evidence.sources;
+    if proposal.sources.len() < wanted {
+        let named = proposal.sources.len();
+        return Some(format!(
+            "the contract wants {wanted} source(s), the proposal names {named}; add `sources`"
+        ));
+    }
+    None
+}
+
+fn facts(tenant: &Tenant, story: &Story, now_ms: i64, pre: Option<Value>) -> Facts {
+    let action = &story.bound.action;
+    let head = tenant.grants.get(&action.contract.name).map(|granted| &granted.contract.action);
+    Facts {
+        agent: action.principal.clone(),
+        person: action.person.clone(),
+        roles: tenant.agents.get(&action.principal).map(|a| a.roles.clone()).unwrap_or_default(),
+        tenant: action.tenant.clone(),
+        contract: action.contract.name.clone(),
+        verb: head.map_or_else(String::new, |h| h.verb.as_str().to_owned()),
+        mode: head.map_or_else(String::new, |h| h.mode.as_str().to_owned()),
+        resource: action.resource.clone(),
+        attributes: tenant.resources.get(&action.resource).cloned().unwrap_or_default(),
+        params: action.params.clone(),
+        environment: action.environment.clone(),
+        on_behalf_of: action.on_behalf_of.clone(),
+        sources: story.bound.proposal.sources.iter().map(|s| s.uri.clone()).collect(),
+        time_s: now_ms.div_euclid(1000),
+        approvals: story.approvals(),
+        pre,
+    }
+}

@@ -1,0 +1,62 @@
+//! Stage 7: contract, pre-state, attempts and post-state become an outcome.
+//!
+//! This module alone gathers the judge's input. It reads the story and never the outside.
+
+use deed_record::contract::Contract;
+use deed_record::exchange::Exchange;
+use deed_record::outcome::{self, Judgement, Outcome, Seen};
+use deed_record::story::Story;
+
+/// Whether to look again, or what the story comes to.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Look again at this time (Unix milliseconds).
+    NotYet(i64),
+    Judged(Judgement),
+}
+
+/// Judges after a post-observation, or says when to look again.
+pub fn reconcile(contract: &Contract, story: &Story, now_ms: i64) -> Verdict {
+    let (Some(pre), Some(post)) = (&story.pre, &story.post) else {
+        let reason = "the host has no look from before or after the attempt";
+        return Verdict::Judged(Judgement::plain(Outcome::Indeterminate, reason));
+    };
+    let exchanges: Vec<&Exchange> = story.exchanges();
+    let settle_ms = contract.verify.settle.as_signed();
+    let lands_until = story.lands_until_ms(settle_ms);
+    let seen = Seen {
+        contract,
+        params: &story.bound.action.params,
+        expect: &story.bound.proposal.expect,
+        pre,
+        post,
+        exchanges: &exchanges,
+        may_still_land: lands_until.is_some_and(|until| now_ms < until),
+    };
+    let nothing_left = !exchanges.iter().any(|e| e.may_have_written());
+    if nothing_left || outcome::holds(&seen) {
+        return Verdict::Judged(outcome::judge(&seen));
+    }
+    let ended = story.attempts.last().map_or(now_ms, |attempt| attempt.ended_ms);
+    let until = lands_until.unwrap_or(0).max(ended.saturating_add(settle_ms));
+    if post.at_ms < until {
+        return Verdict::NotYet(next_look(post.at_ms, ended, until));
+    }
+    Verdict::Judged(outcome::judge(&seen))
+}
+
+/// Looks come at growing distances: a tenth of the time since the attempt, from 50 ms to 5 s.
+fn next_look(last_ms: i64, ended_ms: i64, until_ms: i64) -> i64 {
+    let pause = (last_ms.saturating_sub(ended_ms) / 10).clamp(50, 5_000);
+    last_ms.saturating_add(pause).min(until_ms)
+}
+
+/// `before` as the gate asks it: what does not hold, in words; none when all of it holds.
+pub fn unmet_before(contract: &Contract, story: &Story) -> Option<Judgement> {
+    let pre = story.pre.as_ref()?;
+    let checks = outcome::before(contract, &story.bound.action.params, pre);
+    let failed = checks.iter().find(|c| !c.holds)?;
+    let why = failed.problem.as_ref().map_or_else(String::new, |p| format!(" ({p})"));
+    let reason = format!("precondition `{}` does not hold{why}", failed.expression);
+    Some(Judgement { checks, ..Judgement::plain(Outcome::Denied, reason) })
+}

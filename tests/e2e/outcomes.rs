@@ -1,0 +1,272 @@
+//! One test for each row of the outcome table (DESIGN §8), against the real SCIM server, through a
+//! proxy where the row needs a fault. Each asks the server itself and counts the writes that left.
+
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use deed_tests::proxy::Fault;
+use deed_tests::services::Result;
+use deed_tests::world::{BOB, World, edit};
+use serde_json::{Value, json};
+
+use crate::shared::{ended, is_active, locked_out, scim};
+
+pub(crate) const RESTORE: &str = "idp.restore_access";
+const CONTRACT: &str = "contracts/restore_access.toml";
+
+fn with_adapter(adapter: &str) -> World {
+    World::with(scim(), adapter, |_| Ok(())).unwrap()
+}
+
+fn with_contract(from: &str, to: &str) -> World {
+    World::with(scim(), "scim", |dir| edit(dir, CONTRACT, from, to)).unwrap()
+}
+
+fn opaque(dir: &Path) -> Result<()> {
+    edit(dir, CONTRACT, "effect   = \"observable\"", "effect   = \"opaque\"")
+}
+
+/// The ordinary story while writes meet this fault.
+fn run_with(world: &World, user: &str, fault: Fault) -> Value {
+    world.proxy.set("PATCH", fault);
+    world.run(&World::proposal(RESTORE, user)).unwrap()
+}
+
+/// A write that also changes the display name, behind the adapter's back.
+fn also_renamed() -> Fault {
+    let operations = json!([{ "op": "replace", "path": "displayName", "value": "Mallory" }]);
+    let schemas = ["urn:ietf:params:scim:api:messages:2.0:PatchOp"];
+    Fault::AlsoPatch { body: json!({ "schemas": schemas, "Operations": operations }) }
+}
+
+fn calls<'a>(view: &'a Value, phase: &str) -> Vec<&'a Value> {
+    view["calls"].as_array().unwrap().iter().filter(|call| call["phase"] == phase).collect()
+}
+
+#[test]
+fn no_write_left_is_failed_whatever_the_adapter_claims() {
+    let (world, user) = (with_adapter("guest-silent"), locked_out());
+    let view = world.run(&World::proposal(RESTORE, &user)).unwrap();
+    let receipt = ended(&world, &view, "failed", "no write left the host");
+    assert_eq!(receipt["attempts"][0]["claim"], "done");
+    assert_eq!(world.proxy.count("PATCH"), 0);
+    assert!(!is_active(&user));
+}
+
+#[test]
+fn a_landed_write_whose_result_cannot_be_observed_is_indeterminate() {
+    let (world, user) = (World::start(scim()).unwrap(), locked_out());
+    let id = world.propose(&World::proposal(RESTORE, &user)).unwrap().text("/id");
+    world.proxy.set("PATCH", Fault::Delay { ms: 1_000 });
+    thread::scope(|scope| {
+        let approving = scope.spawn(|| world.approve(&id, "bob", BOB).unwrap());
+        while world.proxy.count("PATCH") == 0 {
+            thread::sleep(Duration::from_millis(5));
+        }
+        world.proxy.set("GET", Fault::DropBefore);
+        assert!(approving.join().unwrap().0);
+    });
+    let view = world.settled(&id).unwrap();
+    let receipt = ended(&world, &view, "indeterminate", "the result could not be observed");
+    assert_eq!(
+        receipt["attempts"][0]["exchanges"][0]["fate"],
+        json!({"answered": {"status": 204}})
+    );
+    assert_eq!(world.proxy.count("PATCH"), 1);
+    assert!(is_active(&user), "it did land");
+}
+
+#[test]
+fn a_landed_write_without_an_answer_is_verified() {
+    let (world, user) = (World::start(scim()).unwrap(), locked_out());
+    let view = run_with(&world, &user, Fault::DropAfter);
+    ended(&world, &view, "verified", "every expectation holds");
+    assert_eq!(calls(&view, "perform")[0]["fate"], "no_answer");
+    assert_eq!(world.proxy.count("PATCH"), 1);
+    assert!(is_active(&user));
+}
+
+#[test]
+fn a_landed_write_that_was_answered_503_is_verified() {
+    let (world, user) = (World::start(scim()).unwrap(), locked_out());
+    let view = run_with(&world, &user, Fault::Status5xxAfter);
+    ended(&world, &view, "verified", "every expectation holds");
+    assert_eq!(calls(&view, "perform")[0]["fate"], json!({"answered": {"status": 503}}));
+    assert_eq!(world.proxy.count("PATCH"), 1);
+    assert!(is_active(&user));
+}
+
+#[test]
+fn a_landed_write_that_the_adapter_calls_refused_is_verified() {
+    let (world, user) = (with_adapter("guest-claims-failure"), locked_out());
+    let view = world.run(&World::proposal(RESTORE, &user)).unwrap();
+    let receipt = ended(&world, &view, "verified", "every expectation holds");
+    assert_eq!(receipt["attempts"][0]["claim"], json!({"refused": "the directory said no"}));
+    assert_eq!(world.proxy.count("PATCH"), 1);
+    assert!(is_active(&user));
+}
+
+#[test]
+fn a_definite_refusal_that_changed_nothing_is_failed() {
+    // Where recovery may assume nothing, so that only the refusal itself can make it so.
+    let (world, user) = (World::with(scim(), "scim", opaque).unwrap(), locked_out());
+    let view = run_with(&world, &user, Fault::Refuse { status: 403 });
+    ended(&world, &view, "failed", "the upstream refused and nothing changed");
+    assert_eq!(world.proxy.count("PATCH"), 1);
+    assert!(!is_active(&user));
+}
+
+#[test]
+fn a_409_refuses_nothing_for_certain() {
+    let (world, user) = (World::with(scim(), "scim", opaque).unwrap(), locked_out());
+    let view = run_with(&world, &user, Fault::Refuse { status: 409 });
+    ended(&world, &view, "indeterminate", "no definite answer came");
+    assert_eq!(world.proxy.count("PATCH"), 1);
+    assert!(!is_active(&user));
+}
+
+#[test]
+fn a_reported_success_that_changed_nothing_is_a_mismatch() {
+    let (world, user) = (World::start(scim()).unwrap(), locked_out());
+    let view = run_with(&world, &user, Fault::Lie2xx);
+    let receipt = ended(&world, &view, "mismatch", "reported success and nothing changed");
+    assert_eq!(receipt["changes"], json!([]));
+    assert_eq!(receipt["checks"][0]["holds"], false);
+    assert_eq!(world.proxy.count("PATCH"), 1);
+    assert!(!is_active(&user));
+}
+
+#[test]
+fn no_answer_and_no_change_is_failed_only_when_nothing_can_still_land() {
+    let (world, user) = (World::start(scim()).unwrap(), locked_out());
+    let view = run_with(&world, &user, Fault::DropBefore);
+    ended(&world, &view, "failed", "nothing can still land");
+    let sent = calls(&view, "perform")[0];
+    assert_eq!(sent["fate"], "no_answer");
+    // The look that the outcome rests on began after the write's deadline, 2 s in this world.
+    let looked = calls(&view, "observe").last().unwrap()["at_ms"].as_i64().unwrap();
+    let waited = looked - sent["at_ms"].as_i64().unwrap();
+    assert!(waited >= 2_000, "it was called failed after {waited} ms");
+    assert_eq!(world.proxy.count("PATCH"), 1, "nothing is sent again blindly");
+    assert!(!is_active(&user));
+}
+
+#[test]
+fn no_answer_and_no_change_stays_open_where_looking_proves_nothing() {
+    let (world, user) = (World::with(scim(), "scim", opaque).unwrap(), locked_out());
+    let view = run_with(&world, &user, Fault::DropBefore);
+    ended(&world, &view, "indeterminate", "no definite answer came");
+    assert_eq!(world.proxy.count("PATCH"), 1);
+    assert!(!is_active(&user));
+}
+
+#[test]
+fn a_503_that_changed_nothing_is_failed() {
+    let (world, user) = (World::start(scim()).unwrap(), locked_out());
+    let view = run_with(&world, &user, Fault::Refuse { status: 503 });
+    ended(&world, &view, "failed", "no definite answer came, nothing changed");
+    assert_eq!(world.proxy.count("PATCH"), 1);
+    assert!(!is_active(&user));
+}
+
+#[test]
+fn a_change_outside_may_change_is_a_mismatch_that_names_it() {
+    let (world, user) = (World::start(scim()).unwrap(), locked_out());
+    let view = run_with(&world, &user, also_renamed());
+    let receipt = ended(&world, &view, "mismatch", "`/user/displayName` changed and may not");
+    let unexpected = json!([{"pointer": "/user/displayName", "new": "Mallory"}]);
+    assert_eq!(receipt["unexpected"], unexpected, "{receipt:#}");
+    assert_eq!(world.proxy.count("PATCH"), 1);
+    let server = scim().get_user(&user).unwrap();
+    assert_eq!((&server["active"], &server["displayName"]), (&json!(true), &json!("Mallory")));
+}
+
+#[test]
+fn an_unmet_expectation_of_the_agent_is_a_mismatch() {
+    let (world, user) = (World::start(scim()).unwrap(), locked_out());
+    let mut proposal = World::proposal(RESTORE, &user);
+    proposal["expect"] = json!({"/user/active": true, "/user/displayName": "x"});
+    let view = world.run(&proposal).unwrap();
+    let receipt = ended(&world, &view, "mismatch", "`/user/displayName == \"x\"` does not hold");
+    let answers: Vec<_> =
+        receipt["checks"].as_array().unwrap().iter().map(|c| &c["holds"]).collect();
+    assert_eq!(answers, [true, true, false], "{receipt:#}");
+    assert_eq!(receipt["unexpected"], json!([]));
+    assert!(is_active(&user));
+}
+
+#[test]
+fn a_change_that_comes_within_settle_is_verified() {
+    let (world, user) = (with_contract("settle     = \"0s\"", "settle     = \"4s\""), locked_out());
+    let view = run_with(&world, &user, Fault::ApplyLater { ms: 700 });
+    ended(&world, &view, "verified", "every expectation holds");
+    let looked = calls(&view, "observe").last().unwrap()["at_ms"].as_i64().unwrap();
+    let waited = looked - calls(&view, "perform")[0]["at_ms"].as_i64().unwrap();
+    assert!(waited >= 600, "verified after {waited} ms, before it was applied");
+    assert_eq!(world.proxy.count("PATCH"), 1);
+    assert!(is_active(&user));
+}
+
+#[test]
+fn a_change_that_comes_after_settle_is_a_mismatch() {
+    let (world, user) = (World::start(scim()).unwrap(), locked_out());
+    let view = run_with(&world, &user, Fault::ApplyLater { ms: 6_000 });
+    ended(&world, &view, "mismatch", "reported success and nothing changed");
+    assert_eq!(world.proxy.count("PATCH"), 1);
+    assert!(!is_active(&user));
+}
+
+#[test]
+fn an_adapter_that_reports_a_state_which_no_exchange_contains_is_never_verified() {
+    let (world, user) = (with_adapter("guest-lies"), locked_out());
+    let view = world.run(&World::proposal(RESTORE, &user)).unwrap();
+    let receipt = ended(&world, &view, "failed", "no write left the host");
+    for look in ["pre", "post"] {
+        let name = &scim().get_user(&user).unwrap()["userName"];
+        assert_eq!(
+            &receipt[look]["state"]["user"]["userName"], name,
+            "{look} is what the host read"
+        );
+        assert_eq!(receipt[look]["state"]["user"]["active"], false);
+        assert_eq!(receipt[look]["derived"], json!([]));
+    }
+    assert_eq!(world.proxy.count("PATCH"), 0);
+    assert!(!is_active(&user));
+}
+
+#[test]
+fn an_adapter_that_never_ends_is_stopped_and_the_host_goes_on() {
+    let slow = |dir: &Path| edit(dir, CONTRACT, "timeout = \"30s\"", "timeout = \"2s\"");
+    let (world, user) = (World::with(scim(), "guest-spins", slow).unwrap(), locked_out());
+    let started = Instant::now();
+    let view = world.run(&World::proposal(RESTORE, &user)).unwrap();
+    let receipt = ended(&world, &view, "failed", "no write left the host");
+    assert_eq!(receipt["attempts"][0]["claim"], "timed_out");
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    let next = world.propose(&World::proposal("idp.read_user", &user)).unwrap();
+    assert_eq!(next.text("/status"), "verified", "{}", next.json());
+    let before = cpu_ticks(&world);
+    thread::sleep(Duration::from_secs(1));
+    let burnt = cpu_ticks(&world) - before;
+    assert!(burnt < 30, "the CPU is not quiet: {burnt} of 100 ticks in a second");
+}
+
+/// User and system time of the host so far, in ticks of 10 ms (proc_pid_stat(5), fields 14 and 15).
+fn cpu_ticks(world: &World) -> u64 {
+    let pid = world.host.as_ref().unwrap().pid();
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields = stat.rsplit(')').next().unwrap().split_whitespace();
+    fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+}
+
+#[test]
+fn an_adapter_that_writes_while_it_observes_fails_before_anything_is_sent() {
+    let (world, user) = (with_adapter("guest-writes-while-observing"), locked_out());
+    let answer = world.propose(&World::proposal(RESTORE, &user)).unwrap();
+    assert_eq!(answer.status, 200, "nobody is asked: {}", answer.json());
+    let receipt = ended(&world, &answer.json(), "failed", "PATCH");
+    assert_eq!(receipt["attempts"], json!([]));
+    assert_eq!(world.proxy.count("PATCH"), 0);
+    assert!(!is_active(&user));
+}

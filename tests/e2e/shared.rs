@@ -1,0 +1,66 @@
+//! What the modules share: one SCIM server for the whole binary, with a user of its own for each test.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use deed_tests::services::ScimServer;
+use deed_tests::world::World;
+use serde_json::Value;
+
+/// Started by the first test that needs it. Statics are not dropped: its tether ends it when the
+/// test binary exits.
+pub(crate) fn scim() -> &'static ScimServer {
+    static SERVER: OnceLock<ScimServer> = OnceLock::new();
+    static STARTING: Mutex<()> = Mutex::new(());
+    let _one = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
+    SERVER.get_or_init(|| ScimServer::start().unwrap())
+}
+
+/// A user of its own for one test, with `active` false, by id.
+pub(crate) fn locked_out() -> String {
+    user("locked-out", Some(false))
+}
+
+/// A user with a name that nobody else has, by id.
+pub(crate) fn user(prefix: &str, active: Option<bool>) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    scim().create_user(&format!("{prefix}-{count}@example.com"), active).unwrap()
+}
+
+/// What the SCIM server itself says of `active`.
+pub(crate) fn is_active(user: &str) -> bool {
+    scim().get_user(user).unwrap()["active"].as_bool().unwrap_or_default()
+}
+
+/// The claim of an action's end: this word, a reason that says so, and a receipt in the log that
+/// says the same. Gives the receipt's predicate.
+pub(crate) fn ended(world: &World, view: &Value, word: &str, reason: &str) -> Value {
+    assert_eq!(view["status"], word, "{view:#}");
+    assert_eq!(view["outcome"], word, "{view:#}");
+    let said = view["reason"].as_str().unwrap();
+    assert!(said.contains(reason), "`{said}` does not say `{reason}`");
+    assert!(view["receipt"]["index"].is_u64(), "no receipt in the log: {view:#}");
+    let receipt = statements(world, view).pop().unwrap();
+    assert_eq!(receipt["predicateType"], "urn:deed:receipt:v0");
+    assert_eq!(receipt["predicate"]["outcome"], word, "{receipt:#}");
+    assert_eq!(receipt["predicate"]["reason"], said, "{receipt:#}");
+    receipt["predicate"].clone()
+}
+
+/// The envelopes of an ended action, answers first, the receipt last.
+pub(crate) fn envelopes(world: &World, view: &Value) -> Vec<Value> {
+    let bundle = world.bundle(view["id"].as_str().unwrap()).unwrap();
+    let files = deed_record::bundle::read(&bundle).unwrap();
+    let chain = std::str::from_utf8(&files[deed_record::bundle::CHAIN]).unwrap();
+    chain.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The signed statements of an ended action, answers first, the receipt last.
+fn statements(world: &World, view: &Value) -> Vec<Value> {
+    let decode = |envelope: &Value| STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap();
+    let all = envelopes(world, view);
+    all.iter().map(|envelope| serde_json::from_slice(&decode(envelope)).unwrap()).collect()
+}

@@ -1,0 +1,146 @@
+//! The ordinary story, checked against what the SCIM server itself says.
+
+use deed_tests::services::ScimServer;
+use deed_tests::world::{BOB, HELPDESK, World};
+use serde_json::{Value, json};
+
+use crate::shared::scim;
+
+/// A user without the fields that move by themselves.
+fn stable(scim: &ScimServer, id: &str) -> Value {
+    let mut user = scim.get_user(id).unwrap();
+    user.as_object_mut().unwrap().remove("meta");
+    user
+}
+
+fn without(mut user: Value, field: &str) -> Value {
+    user.as_object_mut().unwrap().remove(field);
+    user
+}
+
+#[test]
+fn restore_changes_exactly_the_approved_field_and_suspend_is_the_way_back() {
+    let world = World::start(scim()).unwrap();
+    let user = scim().create_user("story@example.com", Some(false)).unwrap();
+    let before = stable(scim(), &user);
+
+    let view = world.run(&World::proposal("idp.restore_access", &user)).unwrap();
+    assert_eq!(view["status"], "verified", "{view}");
+    let after = stable(scim(), &user);
+    assert_eq!(without(before.clone(), "active"), without(after.clone(), "active"));
+    assert_eq!((&before["active"], &after["active"]), (&json!(false), &json!(true)));
+    assert_eq!(view["changes"], json!([{"pointer": "/user/active", "old": false, "new": true}]));
+
+    let view = world.run(&World::proposal("idp.suspend_user", &user)).unwrap();
+    assert_eq!(view["status"], "verified", "{view}");
+    assert_eq!(stable(scim(), &user), before);
+    assert_eq!(world.proxy.count("PATCH"), 2);
+}
+
+#[test]
+fn the_adapter_holds_no_credential_and_each_phase_has_its_own() {
+    let world = World::start(scim()).unwrap();
+    let user = scim().create_user("phases@example.com", Some(false)).unwrap();
+    let view = world.run(&World::proposal("idp.restore_access", &user)).unwrap();
+    assert_eq!(view["status"], "verified", "{view}");
+    for request in world.proxy.requests() {
+        let token = match request.method.as_str() {
+            "PATCH" => ScimServer::WRITE_TOKEN,
+            _ => ScimServer::READ_TOKEN,
+        };
+        let sent = request.header("authorization").unwrap_or_default();
+        assert_eq!(sent, format!("Bearer {token}"), "{} {}", request.method, request.path);
+    }
+}
+
+#[test]
+fn a_read_is_one_look_without_approval() {
+    let world = World::start(scim()).unwrap();
+    let user = scim().create_user("read@example.com", Some(true)).unwrap();
+    let view = world.propose(&World::proposal("idp.read_user", &user)).unwrap();
+    assert_eq!(view.status, 200);
+    assert_eq!(view.text("/status"), "verified");
+    assert_eq!(view.json()["result"]["user"]["userName"], "read@example.com");
+    assert_eq!(world.proxy.count("GET"), 1);
+    assert!(view.json()["receipt"]["index"].is_u64());
+}
+
+#[test]
+fn an_agent_sees_no_state_until_the_end() {
+    let world = World::start(scim()).unwrap();
+    let user = scim().create_user("hidden@example.com", Some(false)).unwrap();
+    let waiting = world.propose(&World::proposal("idp.restore_access", &user)).unwrap();
+    assert_eq!(waiting.status, 202);
+    assert_eq!(waiting.json()["obligations"], json!(["approve:1:support-lead"]));
+    let text = String::from_utf8_lossy(&waiting.bytes).into_owned();
+    assert!(!text.contains("hidden@example.com"), "{text}");
+    let path = format!("/v1/actions/{}/approval_request", waiting.text("/id"));
+    assert_eq!(world.client(HELPDESK).get(&path).unwrap().status, 403);
+    let shown = world.client(BOB).get(&path).unwrap();
+    assert_eq!(shown.json()["pre"]["user"]["userName"], "hidden@example.com");
+}
+
+#[test]
+fn show_tells_the_whole_story_on_a_page() {
+    let world = World::start(scim()).unwrap();
+    let user = scim().create_user("page@example.com", Some(false)).unwrap();
+    let view = world.run(&World::proposal("idp.restore_access", &user)).unwrap();
+    let id = view["id"].as_str().unwrap();
+    let page =
+        deed_tests::host::expect(&["show", id, "--url", world.url(), "--token", BOB]).unwrap();
+    for word in [
+        "idp.restore_access",
+        "verified",
+        "ticket:4711",
+        "alice",
+        "bob",
+        "PATCH",
+        "restore-needs-lead",
+        "204",
+    ] {
+        assert!(page.contains(word), "`{word}` is missing:\n{page}");
+    }
+    assert!(page.lines().count() <= 70, "more than a page:\n{page}");
+}
+
+#[test]
+fn explain_answers_without_doing_anything() {
+    let world = World::start(scim()).unwrap();
+    let user = scim().create_user("explain@example.com", Some(false)).unwrap();
+    let param = format!("user_id={user}");
+    let args = [
+        "act",
+        "idp.restore_access",
+        "--param",
+        &param,
+        "--intent",
+        "locked out",
+        "--source",
+        "ticket:1",
+        "--explain",
+        "--url",
+        world.url(),
+        "--token",
+        HELPDESK,
+    ];
+    let said = deed_tests::host::expect(&args).unwrap();
+    for word in ["PATCH", "support-lead", "restore-needs-lead"] {
+        assert!(said.contains(word), "`{word}` is missing:\n{said}");
+    }
+    assert!(world.proxy.requests().is_empty());
+    let listed = world.client(BOB).get("/v1/actions").unwrap();
+    assert_eq!(listed.json()["actions"], json!([]));
+}
+
+#[test]
+fn an_approver_can_answer_with_the_command_line_and_sees_what_is_signed() {
+    let world = World::start(scim()).unwrap();
+    let user = scim().create_user("signed@example.com", Some(false)).unwrap();
+    let id = world.propose(&World::proposal("idp.restore_access", &user)).unwrap().text("/id");
+    let (done, said) = world.approve(&id, "bob", BOB).unwrap();
+    assert!(done, "{said}");
+    for word in ["PATCH", &user, "production", "Restore a locked-out user's access", "false"] {
+        assert!(said.contains(word), "`{word}` is missing:\n{said}");
+    }
+    assert_eq!(world.settled(&id).unwrap()["status"], "verified");
+}

@@ -1,0 +1,261 @@
+//! The story of one deed, told by the real binary against a real SCIM server, then four refusals.
+//!
+//! Leaves `target/demo/` (the served directory), `target/demo/trust/` and
+//! `target/demo/restore_access.deed`. Every process ends with it, also on failure or Ctrl-C.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use deed_tests::client::{Answer, Client};
+use deed_tests::host::{self, Host};
+use deed_tests::services::{Result, ScimServer, workspace};
+use deed_tests::world::{self, BOB, HELPDESK, STRANGER, World};
+use serde_json::{Value, json};
+
+fn main() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let story = std::thread::spawn(story);
+    let interrupted = std::thread::spawn(move || match runtime {
+        Ok(runtime) => runtime.block_on(tokio::signal::ctrl_c()).is_ok(),
+        Err(_) => false,
+    });
+    loop {
+        if story.is_finished() {
+            let told = story.join().unwrap_or_else(|_| Err("the demo panicked".into()));
+            return end(told);
+        }
+        if interrupted.is_finished() {
+            // The children are in this process group: Ctrl-C has reached them as well.
+            return end(Err("interrupted".into()));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+}
+
+fn end(told: Result<String>) -> ExitCode {
+    match told {
+        Ok(id) => {
+            say(&format!("VERIFIED {id}"));
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            writeln!(std::io::stderr(), "demo: {error}").unwrap_or_default();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn say(line: &str) {
+    writeln!(std::io::stdout(), "{line}").unwrap_or_default();
+}
+
+fn story() -> Result<String> {
+    let dir = workspace().join("target/demo");
+    if dir.exists() {
+        fs::remove_dir_all(&dir)?;
+    }
+    let scim = ScimServer::start()?;
+    say(&format!(
+        "scim2-server runs at {}: the system of record, a SCIM 2.0 user directory",
+        scim.base_url()
+    ));
+    let user = scim.create_user("ann@example.com", Some(false))?;
+    say(&format!("made user ann@example.com in it ({user}), locked out: active = false"));
+    world::lay_out(&dir, &scim.base_url(), world::SCIM)?;
+    let host = Host::serve(&dir)?;
+    say(&format!("deed serves {} at {}\n", shown(&dir), host.url));
+    let stage = Stage { dir, scim, host };
+    let id = stage.restore(&user)?;
+    stage.refusals(&user)?;
+    let verified = stage.verify(&id)?;
+    if !stage.host.stop()? {
+        return Err("the host did not stop in order".into());
+    }
+    say(verified.trim_end());
+    Ok(id)
+}
+
+fn shown(dir: &Path) -> String {
+    dir.strip_prefix(workspace()).unwrap_or(dir).display().to_string()
+}
+
+struct Stage {
+    dir: PathBuf,
+    scim: ScimServer,
+    host: Host,
+}
+
+impl Stage {
+    fn propose(&self, token: &str, proposal: &Value) -> Result<Answer> {
+        Client::new(&self.host.url, token).post("/v1/actions", proposal)
+    }
+
+    fn view(&self, id: &str) -> Result<Value> {
+        let wait = [("prefer", "wait=60")];
+        Ok(Client::new(&self.host.url, BOB)
+            .send("GET", &format!("/v1/actions/{id}"), &wait, vec![])?
+            .json())
+    }
+
+    fn approve(&self, id: &str) -> Result<String> {
+        let key = self.dir.join("approvers/bob.key");
+        let key = key.to_string_lossy();
+        host::expect(&[
+            "approve",
+            id,
+            "--url",
+            &self.host.url,
+            "--token",
+            BOB,
+            "--key",
+            &key,
+            "--person",
+            "bob",
+            "--role",
+            "support-lead",
+            "--yes",
+        ])
+    }
+
+    /// The ordinary story, step by step.
+    fn restore(&self, user: &str) -> Result<String> {
+        let proposed = self.propose(HELPDESK, &World::proposal("idp.restore_access", user))?;
+        let id = proposed.text("/id");
+        want(&proposed.text("/status"), "waiting", &proposed)?;
+        say(&format!(
+            "1 agent `helpdesk` asks for idp.restore_access: {} waiting ({})",
+            proposed.status, id
+        ));
+        let obligations = proposed.json()["obligations"].clone();
+        say(&format!("2 policy `restore-needs-lead` wants a person first: {obligations}"));
+        let said = self.approve(&id)?;
+        let line = said.lines().rfind(|l| l.contains("PATCH")).unwrap_or_default().trim();
+        say(&format!("3 bob sees exactly what would be sent and signs exactly that:\n    {line}"));
+        let view = self.view(&id)?;
+        want(view["status"].as_str().unwrap_or_default(), "verified", &view)?;
+        say("4 the adapter ran with one upstream and one secret, granted for this action only");
+        for change in view["changes"].as_array().into_iter().flatten() {
+            say(&format!(
+                "5 changed, as the host read it: {} {} -> {}",
+                change["pointer"], change["old"], change["new"]
+            ));
+        }
+        let server = self.scim.get_user(user)?;
+        say(&format!("6 the directory itself says: active = {}", server["active"]));
+        want(&server["active"].to_string(), "true", &server)?;
+        let index = &view["receipt"]["index"];
+        say(&format!(
+            "7 verified; the receipt is leaf {index} of the log deed.example/logs/acme\n"
+        ));
+        Ok(id)
+    }
+
+    /// Four things that do not work, each with what the caller sees.
+    fn refusals(&self, user: &str) -> Result<()> {
+        say("refused: the same approval used for another user");
+        self.other_user()?;
+        say("refused: an agent that believes it is in `test`");
+        let believing =
+            with(World::proposal("idp.restore_access", user), "environment", json!("test"));
+        let denied = self.propose(HELPDESK, &believing)?;
+        want(&denied.text("/status"), "denied", &denied)?;
+        self.told(&denied)?;
+        say("refused: an adapter that tries to write while it observes");
+        self.writing_observer()?;
+        say("refused: an agent of another tenant, asking for this action");
+        let stranger = Client::new(&self.host.url, STRANGER);
+        let id = self.propose(HELPDESK, &World::proposal("idp.read_user", user))?.text("/id");
+        let answer = stranger.get(&format!("/v1/actions/{id}"))?;
+        want(&answer.status.to_string(), "404", &answer)?;
+        say(&format!(
+            "    {} {}: {}\n",
+            answer.status,
+            answer.text("/title"),
+            answer.text("/detail")
+        ));
+        Ok(())
+    }
+
+    /// Takes the approval of the first action and posts it for an action on another user.
+    fn other_user(&self) -> Result<()> {
+        let other = self.scim.create_user("eve@example.com", Some(false))?;
+        let first = self.scim.create_user("ben@example.com", Some(false))?;
+        let approved =
+            self.propose(HELPDESK, &World::proposal("idp.restore_access", &first))?.text("/id");
+        let waiting =
+            self.propose(HELPDESK, &World::proposal("idp.restore_access", &other))?.text("/id");
+        self.approve(&approved)?;
+        let bundle =
+            Client::new(&self.host.url, BOB).get(&format!("/v1/actions/{approved}/bundle"))?;
+        let files = deed_record::bundle::read(&bundle.bytes)?;
+        let chain = files.get("chain.intoto.jsonl").ok_or("the bundle has no chain")?;
+        let envelope = chain.split(|b| *b == b'\n').next().unwrap_or_default().to_vec();
+        let path = format!("/v1/actions/{waiting}/approvals");
+        let answer = Client::new(&self.host.url, BOB).send("POST", &path, &[], envelope)?;
+        want(&answer.status.to_string(), "409", &answer)?;
+        say(&format!(
+            "    {} {}: {}",
+            answer.status,
+            answer.text("/title"),
+            answer.text("/detail")
+        ));
+        let untouched = self.scim.get_user(&other)?;
+        want(&untouched["active"].to_string(), "false", &untouched)
+    }
+
+    /// A host of its own, because here the adapter that the operator pinned is a hostile one.
+    fn writing_observer(&self) -> Result<()> {
+        let world = World::with(&self.scim, "guest-writes-while-observing", |_| Ok(()))?;
+        let user = self.scim.create_user("sam@example.com", Some(false))?;
+        let answer = world.propose(&World::proposal("idp.restore_access", &user))?;
+        let view = world.settled(&answer.text("/id"))?;
+        want(view["status"].as_str().unwrap_or_default(), "failed", &view)?;
+        say(&format!("    {}: {}", view["status"], view["reason"]));
+        say(&format!("    receipt {}", view["receipt"]["payload_sha256"]));
+        want(&self.scim.get_user(&user)?["active"].to_string(), "false", &view)
+    }
+
+    fn told(&self, answer: &Answer) -> Result<()> {
+        say(&format!("    {}: {}", answer.text("/status"), answer.text("/reason")));
+        say(&format!("    receipt {}", answer.text("/receipt/payload_sha256")));
+        Ok(())
+    }
+
+    /// A stranger with the trust directory checks the bundle, with no host and no network.
+    fn verify(&self, id: &str) -> Result<String> {
+        let trust = self.dir.join("trust");
+        host::expect(&["trust", &self.dir.to_string_lossy(), &trust.to_string_lossy()])?;
+        let bundle = Client::new(&self.host.url, BOB).get(&format!("/v1/actions/{id}/bundle"))?;
+        let file = self.dir.join("restore_access.deed");
+        fs::write(&file, &bundle.bytes)?;
+        say(&format!("offline: deed verify {} --trust {}", shown(&file), shown(&trust)));
+        let said = host::expect(&[
+            "verify",
+            &file.to_string_lossy(),
+            "--trust",
+            &trust.to_string_lossy(),
+        ])?;
+        let mut lines: Vec<&str> = said.lines().collect();
+        let last = lines.pop().unwrap_or_default();
+        want(last, &format!("VERIFIED {id}"), &said)?;
+        Ok(lines.join("\n"))
+    }
+}
+
+fn with(mut proposal: Value, key: &str, value: Value) -> Value {
+    if let Some(members) = proposal.as_object_mut() {
+        members.insert(key.to_owned(), value);
+    }
+    proposal
+}
+
+/// The demo stops at the first thing that is not as told.
+fn want(actual: &str, wanted: &str, context: &impl std::fmt::Debug) -> Result<()> {
+    if actual == wanted {
+        Ok(())
+    } else {
+        Err(format!("wanted `{wanted}`, got `{actual}`: {context:?}").into())
+    }
+}

@@ -1,0 +1,82 @@
+//! A plain HTTP caller with a token: what an agent or a person sends, and exactly what comes back.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::services::Result;
+
+const CALL_PATIENCE: Duration = Duration::from_secs(90);
+
+/// One caller.
+#[derive(Debug, Clone)]
+pub struct Client {
+    url: String,
+    token: String,
+    agent: ureq::Agent,
+}
+
+/// An answer, whatever its status.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub content_type: String,
+    pub bytes: Vec<u8>,
+}
+
+impl Answer {
+    /// The body as JSON; null when it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes).unwrap_or_default()
+    }
+
+    /// The text at a JSON pointer of the body; empty when there is none.
+    pub fn text(&self, pointer: &str) -> String {
+        self.json().pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+    }
+}
+
+impl Client {
+    pub fn new(url: &str, token: &str) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .proxy(None)
+            .timeout_global(Some(CALL_PATIENCE));
+        Self { url: url.to_owned(), token: token.to_owned(), agent: config.build().into() }
+    }
+
+    pub fn get(&self, path: &str) -> Result<Answer> {
+        self.send("GET", path, &[], vec![])
+    }
+
+    pub fn post(&self, path: &str, body: &Value) -> Result<Answer> {
+        self.send("POST", path, &[], body.to_string().into_bytes())
+    }
+
+    /// One request with headers of its own.
+    pub fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Result<Answer> {
+        let mut request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url))
+            .header("content-type", "application/json");
+        if !self.token.is_empty() {
+            request = request.header("authorization", format!("Bearer {}", self.token));
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut response = self.agent.run(request.body(body)?)?;
+        let content_type = response.headers().get("content-type").and_then(|v| v.to_str().ok());
+        Ok(Answer {
+            content_type: content_type.unwrap_or_default().to_owned(),
+            status: response.status().as_u16(),
+            bytes: response.body_mut().read_to_vec()?,
+        })
+    }
+}

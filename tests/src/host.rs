@@ -1,0 +1,138 @@
+//! The real `deed` binary: run to its end for one command, or served until it is stopped.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::services::Result;
+use crate::tether::Tether;
+
+/// A debug build starts slowly when the machine also compiles.
+const START_PATIENCE: Duration = Duration::from_secs(90);
+const STOP_PATIENCE: Duration = Duration::from_secs(30);
+
+/// The binary: `DEED_BIN`, or `deed` beside the directory of the test's own executable.
+pub fn binary() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("DEED_BIN") {
+        return Ok(path.into());
+    }
+    let here = std::env::current_exe()?;
+    let candidates = here.ancestors().skip(1).take(2).map(|dir| dir.join("deed"));
+    let found = candidates.into_iter().find(|path| path.is_file());
+    Ok(found.ok_or("the `deed` binary is not built; run `cargo build -p deed-host`")?)
+}
+
+/// Runs a command of the binary to its end. `input` goes to its stdin.
+pub fn run(args: &[&str], input: &str) -> Result<Output> {
+    use std::io::Write;
+    let mut child = Command::new(binary()?)
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(input.as_bytes())?;
+    }
+    Ok(child.wait_with_output()?)
+}
+
+/// Runs a command that must succeed, and gives what it printed.
+pub fn expect(args: &[&str]) -> Result<String> {
+    let output = run(args, "")?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(format!("`deed {}` failed: {}", args.join(" "), String::from_utf8_lossy(&output.stderr))
+        .into())
+}
+
+/// A served directory. Dropping it ends the process.
+#[derive(Debug)]
+pub struct Host {
+    /// Let go of before the child is ended.
+    tether: Option<Tether>,
+    child: Child,
+    pub url: String,
+    pub operations: String,
+    log: PathBuf,
+}
+
+impl Host {
+    /// Starts `deed serve DIR` and waits for its line.
+    pub fn serve(dir: &Path) -> Result<Self> {
+        let log = dir.join("serve.log");
+        let errors = std::fs::File::options().create(true).append(true).open(&log)?;
+        let mut child = Command::new(binary()?)
+            .arg("serve")
+            .arg(dir)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(errors)
+            .spawn()?;
+        match first_line(&mut child) {
+            Some((url, operations)) => {
+                Ok(Self { tether: Some(Tether::to(child.id())?), child, url, operations, log })
+            }
+            None => {
+                child.kill().and_then(|()| child.wait()).ok();
+                Err(std::fs::read_to_string(&log).unwrap_or_default().into())
+            }
+        }
+    }
+
+    /// SIGTERM: an orderly stop. Gives whether the host ended by itself with success.
+    pub fn stop(mut self) -> Result<bool> {
+        self.tether = None;
+        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
+        let end = Instant::now() + STOP_PATIENCE;
+        while Instant::now() < end {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status.success());
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(false)
+    }
+
+    /// SIGKILL: what a crash leaves.
+    pub fn kill(mut self) -> Result<()> {
+        self.child.kill()?;
+        self.child.wait()?;
+        Ok(())
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What the host wrote to stderr so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        self.tether = None;
+        // It may have ended by itself; there is nobody to tell either way.
+        self.child.kill().and_then(|()| self.child.wait()).ok();
+    }
+}
+
+/// `serving http://A (operations http://B), …`; none when the host ended before it said so.
+fn first_line(child: &mut Child) -> Option<(String, String)> {
+    let stdout = child.stdout.take()?;
+    let (send, receive) = mpsc::channel();
+    thread::spawn(move || {
+        let mut line = String::new();
+        let read = BufReader::new(stdout).read_line(&mut line);
+        read.map(|_| send.send(line)).is_ok()
+    });
+    let line = receive.recv_timeout(START_PATIENCE).ok()?;
+    let mut words = line.split([' ', '(', ')', ',']).filter(|word| word.starts_with("http://"));
+    Some((words.next()?.to_owned(), words.next()?.to_owned()))
+}

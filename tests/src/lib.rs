@@ -1,0 +1,8 @@
+//! What the end-to-end tests and the demo share: real servers, faults in front of them, the real host.
+
+pub mod client;
+pub mod host;
+pub mod proxy;
+pub mod services;
+pub mod tether;
+pub mod world;
