@@ -83,16 +83,15 @@ impl Teller<'_> {
     }
 
     fn observed(&self, look: &Observation) -> String {
-        let mut text = match exchanges(&look.exchanges, None) {
+        let text = match exchanges(&look.exchanges, None) {
             seen if seen.is_empty() => "looked, and no request was made".to_owned(),
             seen => format!("looked at {seen}"),
         };
         match &look.problem {
-            Some(problem) if self.ended => text += &format!("; the look does not count: {problem}"),
-            Some(_) => text += "; the look does not count",
-            None => {}
+            Some(problem) if self.ended => format!("{text}; the look does not count: {problem}"),
+            Some(_) => format!("{text}; the look does not count"),
+            None => text,
         }
-        text
     }
 
     fn intended(&self, digest: Digest) -> String {
@@ -112,7 +111,11 @@ impl Teller<'_> {
             sent if sent.is_empty() => "nothing was sent".to_owned(),
             sent => sent,
         };
-        format!("{sent}; {}", self.claimed(&attempt.claim))
+        let reached = match attempt.refused.len() {
+            0 => String::new(),
+            n => format!("; {n} request(s) beyond its grant were refused"),
+        };
+        format!("{sent}; {}{reached}", self.claimed(&attempt.claim))
     }
 
     /// What the adapter said. Its own words wait for the end: they may hold state.
@@ -151,13 +154,10 @@ fn writes(event: &Event) -> Option<&[Rendered]> {
 fn proposed(event: &Event) -> String {
     let Event::Proposed { bound, .. } = event else { return String::new() };
     let action = &bound.action;
-    let whom = action
-        .on_behalf_of
-        .as_ref()
-        .map(|who| format!(", on behalf of {who},"))
-        .unwrap_or_default();
+    let whom =
+        action.on_behalf_of.as_ref().map(|who| format!(", on behalf of {who}")).unwrap_or_default();
     format!(
-        "agent {}, for whom {} answers,{whom} asked for {} {} on {} in {}",
+        "agent {}, for whom {} answers{whom}, asked for {} {} on {} in {}",
         action.principal,
         action.person,
         action.contract.name,
@@ -169,7 +169,7 @@ fn proposed(event: &Event) -> String {
 
 fn decided(gate: bool, decision: &Decision) -> String {
     let when = if gate { "at the gate, policy" } else { "policy" };
-    let mut text = match decision.verdict {
+    let text = match decision.verdict {
         Verdict::Allow => format!("{when} allowed it{}", policies(&decision.determining)),
         Verdict::Ask => format!("{when} asked for {}", obligations(&decision.obligations)),
         Verdict::Deny => {
@@ -178,10 +178,11 @@ fn decided(gate: bool, decision: &Decision) -> String {
             format!("{when} denied it{}{reason}", policies(&decision.determining))
         }
     };
-    if !decision.errors.is_empty() {
-        text += &format!("; policy errors: {}", decision.errors.join("; "));
+    if decision.errors.is_empty() {
+        text
+    } else {
+        format!("{text}; policy errors: {}", decision.errors.join("; "))
     }
-    text
 }
 
 fn policies(ids: &[String]) -> String {

@@ -47,8 +47,10 @@ fn look(problem: Option<&str>) -> Event {
 fn attempt(claim: Claim, fate: Fate) -> Event {
     let attempt = Attempt {
         n: 1,
-        claim,
         exchanges: vec![exchange("PATCH", fate)],
+        // What it asked for may hold state; only how often is told.
+        refused: if claim == Claim::TimedOut { vec![SECRET.into()] } else { vec![] },
+        claim,
         started_ms: 0,
         ended_ms: 0,
     };
@@ -100,7 +102,7 @@ fn a_stranger_understands_each_line() {
     );
     assert_eq!(
         only(attempt(Claim::TimedOut, Fate::NotSent)),
-        "PATCH /Users/1 to idp: was not sent; the adapter took too long and was stopped"
+        "PATCH /Users/1 to idp: was not sent; the adapter took too long and was stopped; 1 request(s) beyond its grant were refused"
     );
     assert_eq!(
         only(Event::CancelRequested { by: "helpdesk".into() }),

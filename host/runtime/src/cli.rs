@@ -1,0 +1,117 @@
+//! The command line: takes arguments, calls one command, gives an exit code. It decides nothing.
+//!
+//! 0 is what was asked for, 1 a refusal or failure, 2 wrong usage. Data goes to stdout, all else to
+//! stderr. Text that came from outside is escaped before a terminal sees it.
+
+mod act;
+mod approve;
+mod check;
+mod client;
+mod init;
+mod out;
+mod page;
+mod proposal;
+mod secret;
+pub mod serve;
+mod shown;
+mod text;
+mod trust;
+pub mod verify;
+mod view;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use self::out::Failure;
+
+/// Runs the command that the process's arguments name.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Clap prints help to stdout and mistakes to stderr, and knows the code of each.
+        Err(error) => error.exit(),
+    };
+    match cli.command.run() {
+        Ok(code) => code,
+        Err(failure) => {
+            out::note(&failure.to_string());
+            failure.code()
+        }
+    }
+}
+
+/// The boundary between an AI agent and the software it acts on.
+///
+/// An agent asks for an action; the host decides, lets an adapter run with exactly what this one
+/// action was granted, looks at the system before and after, and signs a receipt that anyone can check.
+///
+/// Start with `deed init DIR`.
+#[derive(Debug, Parser)]
+#[command(name = "deed", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(init::InitArgs),
+    Check(check::CheckArgs),
+    Pin(check::PinArgs),
+    Serve(serve::ServeArgs),
+    Act(act::ActArgs),
+    Ls(view::LsArgs),
+    Show(view::ShowArgs),
+    Cancel(view::CancelArgs),
+    Bundle(view::BundleArgs),
+    Approve(approve::ApproveArgs),
+    Deny(approve::DenyArgs),
+    Verify(verify::VerifyArgs),
+    /// Make signing keys and name them
+    #[command(subcommand)]
+    Key(secret::KeyCommand),
+    /// Make bearer tokens for agents and people
+    #[command(subcommand)]
+    Token(secret::TokenCommand),
+    /// Store credentials of upstreams
+    #[command(subcommand)]
+    Secret(secret::SecretCommand),
+    Trust(trust::TrustArgs),
+}
+
+impl Command {
+    fn run(&self) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Init(args) => init::run(args),
+            Self::Check(args) => check::check(args),
+            Self::Pin(args) => check::pin(args),
+            Self::Serve(args) => {
+                out::start_tracing();
+                Ok(serve::run(args))
+            }
+            Self::Act(args) => act::run(args),
+            Self::Ls(args) => view::list(args),
+            Self::Show(args) => view::show(args),
+            Self::Cancel(args) => view::cancel(args),
+            Self::Bundle(args) => view::bundle(args),
+            Self::Approve(args) => approve::approve(args),
+            Self::Deny(args) => approve::deny(args),
+            Self::Verify(args) => Ok(verify::run(args)),
+            Self::Key(command) => secret::key(command),
+            Self::Token(command) => secret::token(command),
+            Self::Secret(command) => secret::secret(command),
+            Self::Trust(args) => trust::run(args),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_do_not_contradict_each_other() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,171 @@
+//! `deed check` and `deed pin`: whether a served directory is right, and the digests in its grants.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::out::{self, Failure, Format};
+use super::text::{join, line};
+use crate::clock::Clock;
+use crate::config::{self, Config, Fault, PinError, Tenant};
+use crate::keys;
+use crate::sandbox::Sandbox;
+
+/// Check a served directory and name every fault with its file and line
+///
+/// Reads everything that the host reads at its start, and compiles every adapter.
+#[derive(Debug, clap::Args)]
+pub(super) struct CheckArgs {
+    /// The served directory, with deed.toml in it
+    dir: PathBuf,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// Accept the contracts and adapters that are there now: write their digests into the grants
+#[derive(Debug, clap::Args)]
+pub(super) struct PinArgs {
+    /// The served directory, with deed.toml in it
+    dir: PathBuf,
+    #[command(flatten)]
+    format: Format,
+}
+
+#[derive(Debug, Serialize)]
+struct Report {
+    environment: String,
+    tenants: Vec<TenantReport>,
+    faults: Vec<FaultReport>,
+}
+
+#[derive(Debug, Serialize)]
+struct TenantReport {
+    name: String,
+    agents: Vec<String>,
+    people: Vec<String>,
+    upstreams: Vec<String>,
+    grants: Vec<String>,
+    policy_set: String,
+}
+
+#[derive(Debug, Serialize)]
+struct FaultReport {
+    file: String,
+    line: usize,
+    what: String,
+}
+
+#[derive(Debug, Serialize)]
+struct PinReport {
+    tenant: String,
+    grant: String,
+    contract: String,
+    adapter: String,
+}
+
+pub(super) fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
+    let (config, mut faults) = match config::load(&args.dir) {
+        Ok(config) => (Some(config), vec![]),
+        Err(faults) => (None, faults.list().to_vec()),
+    };
+    if let Err(error) = keys::load(&args.dir) {
+        faults.push(Fault::new("keys", 0, error.to_string()));
+    }
+    if let Some(config) = &config {
+        faults.extend(adapters(config)?);
+    }
+    let report = report(config.as_ref(), &faults);
+    args.format.print(&report, summary)?;
+    Ok(if report.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+pub(super) fn pin(args: &PinArgs) -> Result<ExitCode, Failure> {
+    let pinned = config::pin(&args.dir).map_err(|error| pin_failure(&error))?;
+    let one = |pin: &config::Pinned| PinReport {
+        tenant: pin.tenant.clone(),
+        grant: pin.grant.clone(),
+        contract: pin.contract.to_string(),
+        adapter: pin.adapter.to_string(),
+    };
+    let reports: Vec<PinReport> = pinned.iter().map(one).collect();
+    args.format.print(&reports, |reports| join(reports.iter().map(pin_text)))?;
+    if reports.is_empty() {
+        out::note(
+            "no grant has a contract to pin; add [tenant.NAME.grant.\"CONTRACT\"] to deed.toml",
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn pin_failure(error: &PinError) -> Failure {
+    match error {
+        PinError::File(name, _) if name.starts_with("adapters/") => {
+            Failure::Failed(format!("{error}; copy the adapter there, then run `deed pin` again"))
+        }
+        error => Failure::failed(error),
+    }
+}
+
+/// Compiles every granted adapter, each once; a compiled one stays in the cache for `deed serve`.
+fn adapters(config: &Config) -> Result<Vec<Fault>, Failure> {
+    let cache = config.dir.join("state/cache");
+    super::init::private_dir(&config.dir.join("state"))
+        .map_err(|e| Failure::Failed(format!("state/: {e}")))?;
+    let sandbox = Sandbox::new(&cache, Clock::new()).map_err(Failure::failed)?;
+    let mut seen = std::collections::BTreeSet::new();
+    let mut faults = Vec::new();
+    for granted in config.tenants.values().flat_map(|tenant| tenant.grants.values()) {
+        if seen.insert(granted.adapter) {
+            let file = format!("adapters/{}.wasm", granted.contract.action.adapter);
+            faults.extend(
+                sandbox.load(&granted.wasm).err().map(|e| Fault::new(&file, 0, e.to_string())),
+            );
+        }
+    }
+    Ok(faults)
+}
+
+fn report(config: Option<&Config>, faults: &[Fault]) -> Report {
+    let fault =
+        |f: &Fault| FaultReport { file: f.file.clone(), line: f.line, what: f.what.clone() };
+    let tenant = |tenant: &std::sync::Arc<Tenant>| TenantReport {
+        name: tenant.name.clone(),
+        agents: tenant.agents.keys().cloned().collect(),
+        people: tenant.persons.keys().cloned().collect(),
+        upstreams: tenant.upstreams.keys().cloned().collect(),
+        grants: tenant.grants.keys().cloned().collect(),
+        policy_set: tenant.policies.digest().to_string(),
+    };
+    Report {
+        environment: config.map(|c| c.environment.clone()).unwrap_or_default(),
+        tenants: config.map(|c| c.tenants.values().map(tenant).collect()).unwrap_or_default(),
+        faults: faults.iter().map(fault).collect(),
+    }
+}
+
+fn summary(report: &Report) -> String {
+    if !report.faults.is_empty() {
+        return join(report.faults.iter().map(|f| format!("{}:{}: {}", f.file, f.line, f.what)));
+    }
+    let mut text = format!("no faults; environment {}\n", report.environment);
+    for tenant in &report.tenants {
+        line(&mut text, format_args!("tenant {}", tenant.name));
+        let lists = [
+            ("grants", &tenant.grants),
+            ("upstreams", &tenant.upstreams),
+            ("agents", &tenant.agents),
+            ("people", &tenant.people),
+        ];
+        for (title, names) in lists {
+            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            line(&mut text, format_args!("  {title:<10} {names}"));
+        }
+        line(&mut text, format_args!("  {:<10} {}", "policies", tenant.policy_set));
+    }
+    text
+}
+
+fn pin_text(pin: &PinReport) -> String {
+    format!("{}/{}\n  contract {}\n  adapter  {}", pin.tenant, pin.grant, pin.contract, pin.adapter)
+}

@@ -1,0 +1,239 @@
+//! The client of a running host: takes a path and perhaps a body, gives the answer as a record.
+//!
+//! Never follows a redirect, never asks a proxy, never sends a token in the clear beyond this machine.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use deed_record::id::ActionId;
+use deed_record::json;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use ureq::http::{Request, Response};
+use ureq::{Agent, Body};
+
+use super::out::Failure;
+use super::text::{line, safe};
+
+/// Where the host is and who asks it.
+#[derive(Debug, clap::Args)]
+pub(super) struct Connection {
+    /// Address of the host
+    #[arg(long, env = "DEED_URL", default_value = "http://127.0.0.1:7117")]
+    url: String,
+    /// Your bearer token; better in the environment than in the list of processes
+    #[arg(long, env = "DEED_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// File that holds your bearer token
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+/// A host that can be asked.
+#[derive(Debug)]
+pub(super) struct Client {
+    agent: Agent,
+    url: String,
+    authorization: String,
+}
+
+const CONNECT: Duration = Duration::from_secs(5);
+/// A host answers at once, or after as long as it was asked to wait.
+const ANSWER: Duration = Duration::from_secs(30);
+/// The longest that a host is asked to wait within one request; it does not wait longer.
+pub(super) const WAIT_MAX_S: u64 = 60;
+/// Bundles are the largest answers.
+const ANSWER_MAX: u64 = 64 * 1024 * 1024;
+
+impl Connection {
+    pub(super) fn open(&self) -> Result<Client, Failure> {
+        let url = self.url.trim_end_matches('/').to_owned();
+        check_url(&url)?;
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(None)
+            .timeout_connect(Some(CONNECT))
+            .timeout_global(Some(ANSWER + Duration::from_secs(WAIT_MAX_S)))
+            .user_agent(concat!("deed/", env!("CARGO_PKG_VERSION")))
+            .build();
+        Ok(Client { agent: config.into(), url, authorization: format!("Bearer {}", self.token()?) })
+    }
+
+    /// A file that was named outright goes before a variable that happens to be set.
+    fn token(&self) -> Result<String, Failure> {
+        let token = match (&self.token_file, &self.token) {
+            (Some(file), _) => std::fs::read_to_string(file)
+                .map_err(|e| Failure::Failed(format!("token file `{}`: {e}", file.display())))?,
+            (None, Some(token)) => token.clone(),
+            (None, None) => {
+                return Err(Failure::usage("no token; set DEED_TOKEN, or use --token-file FILE"));
+            }
+        };
+        let token = token.trim();
+        if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(Failure::usage(
+                "the token is empty or no single word; `deed token new` makes one",
+            ));
+        }
+        Ok(token.to_owned())
+    }
+}
+
+impl Client {
+    pub(super) fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Result<T, Failure> {
+        record(&self.bytes("GET", path, headers, &[])?)
+    }
+
+    pub(super) fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<T, Failure> {
+        record(&self.bytes("POST", path, headers, body)?)
+    }
+
+    /// The body of a 2xx answer; anything else is a failure in the host's own words.
+    pub(super) fn bytes(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> Result<Vec<u8>, Failure> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.url))
+            .header("authorization", &self.authorization);
+        if !body.is_empty() {
+            request = request.header("content-type", "application/json");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let failed = |e: &dyn std::fmt::Display| {
+            Failure::Failed(format!("{}: {e}; is `deed serve` running there?", self.url))
+        };
+        let request = request.body(body).map_err(|e| failed(&e))?;
+        let mut response = self.agent.run(request).map_err(|e| failed(&e))?;
+        let bytes = read(&mut response).map_err(|e| failed(&e))?;
+        if response.status().is_success() {
+            Ok(bytes)
+        } else {
+            Err(refusal(response.status().as_u16(), &bytes))
+        }
+    }
+}
+
+/// The path of one action. An id that is none never reaches the host.
+pub(super) fn action_path(id: &str, rest: &str) -> Result<String, Failure> {
+    let id: ActionId = id.parse().map_err(|e| Failure::usage(format!("`{}`: {e}", safe(id))))?;
+    Ok(format!("/v1/actions/{id}{rest}"))
+}
+
+fn read(response: &mut Response<Body>) -> Result<Vec<u8>, ureq::Error> {
+    response.body_mut().with_config().limit(ANSWER_MAX).read_to_vec()
+}
+
+fn record<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    let odd = |why: String| {
+        Failure::Failed(format!(
+            "the host's answer is not understood: {why}; is this its version of `deed`?"
+        ))
+    };
+    json::from_value(json::parse(bytes).map_err(|e| odd(e.to_string()))?)
+        .map_err(|e| odd(e.to_string()))
+}
+
+/// Problem details (RFC 9457) as one line, and one more for each place.
+fn refusal(status: u16, body: &[u8]) -> Failure {
+    let problem = json::parse(body).unwrap_or_default();
+    let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(safe);
+    let Some(title) = text(&problem, "title") else {
+        return Failure::Failed(format!(
+            "status {status}, and no reason given; is this a `deed` host?"
+        ));
+    };
+    let mut lines = match text(&problem, "detail") {
+        Some(detail) => format!("{title}: {detail}\n"),
+        None => format!("{title}\n"),
+    };
+    for place in problem.get("errors").and_then(Value::as_array).into_iter().flatten() {
+        let (pointer, reason) = (text(place, "pointer"), text(place, "reason"));
+        line(
+            &mut lines,
+            format_args!("  {}: {}", pointer.unwrap_or_default(), reason.unwrap_or_default()),
+        );
+    }
+    Failure::failed(lines.trim_end())
+}
+
+/// A token is a credential: beyond this machine it travels inside TLS only.
+fn check_url(url: &str) -> Result<(), Failure> {
+    let plain = url
+        .strip_prefix("http://")
+        .map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    match plain {
+        None if url.starts_with("https://") => Ok(()),
+        None => Err(Failure::usage(format!(
+            "`{}` is no address; write http://127.0.0.1:7117 or https://…",
+            safe(url)
+        ))),
+        Some(authority) if is_loopback(authority) => Ok(()),
+        Some(_) => Err(Failure::usage(format!(
+            "`{}` would send your token in the clear; use https://",
+            safe(url)
+        ))),
+    }
+}
+
+fn is_loopback(authority: &str) -> bool {
+    if let Ok(address) = authority.parse::<std::net::SocketAddr>() {
+        return address.ip().is_loopback();
+    }
+    let host = authority.split_once(':').map_or(authority, |(host, _)| host);
+    host == "localhost" || host.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_stay_on_this_machine_or_inside_tls() {
+        for good in [
+            "http://127.0.0.1:7117",
+            "http://localhost",
+            "http://[::1]:80/x",
+            "https://deed.example.org",
+        ] {
+            assert!(check_url(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://10.0.0.1",
+            "http://127.0.0.1@evil.example",
+            "http://localhost.evil.example:1",
+            "ftp://x",
+            "",
+        ] {
+            assert!(check_url(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn refusals_name_the_place_and_are_escaped() {
+        let body = br#"{"type":"about:blank","title":"the proposal does not fit","status":422,
+            "detail":"the parameters do not fit","errors":[{"pointer":"/params/user_id","reason":"bad\u001b"}]}"#;
+        let text = refusal(422, body).to_string();
+        assert_eq!(
+            text,
+            "error: the proposal does not fit: the parameters do not fit\n  /params/user_id: bad\\u{1b}"
+        );
+        assert!(refusal(502, b"<html>").to_string().contains("status 502"));
+    }
+}

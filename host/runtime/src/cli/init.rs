@@ -1,0 +1,195 @@
+//! `deed init`: makes a served directory to start from, with keys, tokens, contracts and a policy.
+//!
+//! Never touches a directory that has something in it.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::check::pin_failure;
+use super::out::{Failure, Format};
+use super::secret::{Token, new_token};
+use super::text::line;
+use crate::{config, keys};
+
+/// Make a directory that a host can serve: configuration, contracts, policy, keys and tokens
+///
+/// Prints the tokens once; the directory keeps only their digests.
+#[derive(Debug, clap::Args)]
+pub(super) struct InitArgs {
+    /// A directory that is empty or not there yet
+    dir: PathBuf,
+    /// The adapter `scim` as a WebAssembly component; its digest is then pinned in the grants
+    #[arg(long, value_name = "FILE.wasm")]
+    adapter: Option<PathBuf>,
+    #[command(flatten)]
+    format: Format,
+}
+
+const CONFIG: &str = include_str!("init/deed.toml");
+const FILES: [(&str, &str); 4] = [
+    ("contracts/idp.read_user.toml", include_str!("../../../../contracts/idp/read_user.toml")),
+    (
+        "contracts/idp.restore_access.toml",
+        include_str!("../../../../contracts/idp/restore_access.toml"),
+    ),
+    (
+        "contracts/idp.suspend_user.toml",
+        include_str!("../../../../contracts/idp/suspend_user.toml"),
+    ),
+    ("policies/starter.cedar", include_str!("../../../../contracts/policies/starter.cedar")),
+];
+const FOLDERS: [&str; 6] = ["contracts", "policies", "keys", "approvers", "secrets", "adapters"];
+const KEYS: [&str; 3] = ["keys/receipt.key", "keys/log.key", "approvers/bob.key"];
+
+pub(super) fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
+    // Read first: a wrong path must not leave half a directory behind.
+    let adapter = args.adapter.as_deref().map(read).transpose()?;
+    must_be_empty(&args.dir)?;
+    let (helpdesk, bob) =
+        (new_token().map_err(Failure::failed)?, new_token().map_err(Failure::failed)?);
+    make(&args.dir, adapter.as_deref(), &configuration(&helpdesk, &bob))?;
+    if adapter.is_some() {
+        config::pin(&args.dir).map_err(|error| pin_failure(&error))?;
+    }
+    let data = json!({
+        "dir": args.dir.display().to_string(),
+        "tokens": {"helpdesk": helpdesk.text, "bob": bob.text},
+        "approver_key": args.dir.join("approvers/bob.key").display().to_string(),
+    });
+    args.format.print(&data, |_| next_steps(&args.dir, adapter.is_some(), &helpdesk, &bob))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes a directory, with those above it, that only its owner can enter.
+pub(super) fn private_dir(dir: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    fs::read(path).map_err(|e| Failure::Failed(format!("adapter `{}`: {e}", path.display())))
+}
+
+/// Whether a directory may be filled: it has nothing in it, or is not there yet.
+pub(super) fn must_be_empty(dir: &Path) -> Result<(), Failure> {
+    match fs::read_dir(dir).map(|mut entries| entries.next().is_none()) {
+        Ok(true) => Ok(()),
+        Ok(false) => {
+            Err(Failure::Failed(format!("`{}` is not empty; name a new directory", dir.display())))
+        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(e) => Err(Failure::Failed(format!("`{}`: {e}", dir.display()))),
+    }
+}
+
+fn configuration(helpdesk: &Token, bob: &Token) -> String {
+    CONFIG.replace("@helpdesk@", &helpdesk.line).replace("@bob@", &bob.line)
+}
+
+fn make(dir: &Path, adapter: Option<&[u8]>, configuration: &str) -> Result<(), Failure> {
+    let failed = |e: io::Error| Failure::Failed(format!("`{}`: {e}", dir.display()));
+    private_dir(dir).map_err(failed)?;
+    // It may have been there, and open to others.
+    fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(0o700))
+        .map_err(failed)?;
+    for folder in FOLDERS {
+        private_dir(&dir.join(folder)).map_err(failed)?;
+    }
+    for (name, text) in FILES.into_iter().chain([("deed.toml", configuration)]) {
+        keys::write_new(&dir.join(name), text.as_bytes(), 0o600).map_err(Failure::failed)?;
+    }
+    for name in KEYS {
+        keys::create(&dir.join(name)).map_err(Failure::failed)?;
+    }
+    if let Some(bytes) = adapter {
+        keys::write_new(&dir.join("adapters/scim.wasm"), bytes, 0o600).map_err(Failure::failed)?;
+    }
+    Ok(())
+}
+
+fn next_steps(dir: &Path, has_adapter: bool, helpdesk: &Token, bob: &Token) -> String {
+    let dir = dir.display();
+    let mut text = format!("{dir} is ready to be filled in.\n\n");
+    text += "Tokens, shown only now:\n";
+    line(
+        &mut text,
+        format_args!(
+            "  agent helpdesk  {}\n  person bob      {}\n\nNext:",
+            helpdesk.text, bob.text
+        ),
+    );
+    let mut steps = vec![
+        format!(
+            "set base_url of [tenant.main.upstream.idp] in {dir}/deed.toml to your SCIM service"
+        ),
+        format!("deed secret set {dir} idp-read    (its token for looking, on stdin)"),
+        format!("deed secret set {dir} idp-write   (its token for acting, on stdin)"),
+    ];
+    if !has_adapter {
+        steps.push(format!("copy the adapter to {dir}/adapters/scim.wasm, then: deed pin {dir}"));
+    }
+    steps.push(format!("deed check {dir} && deed serve {dir}"));
+    steps.push("DEED_TOKEN=<helpdesk's> deed act idp.read_user --param user_id=<id> --intent \"try it out\"".to_owned());
+    steps.push(format!(
+        "DEED_TOKEN=<bob's> deed approve <action> --key {dir}/approvers/bob.key --person bob --role support-lead"
+    ));
+    for (n, step) in steps.iter().enumerate() {
+        line(&mut text, format_args!("  {}. {step}", n + 1));
+    }
+    text + &format!("\nKeep {dir}/approvers/bob.key where bob works: who has it approves as bob.\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    use crate::config::Fault;
+
+    fn fresh(name: &str) -> PathBuf {
+        let dir = std::env::temp_dir().join(format!("deed-init-{name}-{}", std::process::id()));
+        fs::remove_dir_all(&dir).unwrap_or_default();
+        dir
+    }
+
+    fn store_secrets(dir: &Path) {
+        for name in ["idp-read", "idp-write"] {
+            keys::write_new(&dir.join("secrets").join(name), b"0123456789abcdef", 0o600).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_init_makes_is_served_once_it_is_filled_in() {
+        let dir = fresh("whole");
+        let (helpdesk, bob) = (new_token().unwrap(), new_token().unwrap());
+        make(&dir, Some(b"not yet a component"), &configuration(&helpdesk, &bob)).unwrap();
+        store_secrets(&dir);
+        config::pin(&dir).unwrap();
+        let config = config::load(&dir).unwrap();
+        let tenant = &config.tenants["main"];
+        assert_eq!(tenant.grants.len(), 3);
+        assert_eq!(tenant.persons["bob"].keys.len(), 1);
+        assert_eq!(fs::metadata(&dir).unwrap().permissions().mode() & 0o777, 0o700);
+        assert!(keys::load(&dir).is_ok());
+        assert!(must_be_empty(&dir).is_err());
+        fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_its_remedy() {
+        let dir = fresh("bare");
+        let (helpdesk, bob) = (new_token().unwrap(), new_token().unwrap());
+        make(&dir, None, &configuration(&helpdesk, &bob)).unwrap();
+        let faults = config::load(&dir).unwrap_err();
+        let says =
+            |f: &Fault, text: &str| f.file == "deed.toml" && f.line > 0 && f.what.contains(text);
+        for text in ["idp-read", "idp-write", "deed pin"] {
+            assert!(faults.list().iter().any(|f| says(f, text)), "{text}: {faults}");
+        }
+        fs::remove_dir_all(&dir).unwrap();
+    }
+}

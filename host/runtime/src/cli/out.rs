@@ -1,0 +1,92 @@
+//! Where commands write: data to stdout, notes to stderr, logs of the host to stderr.
+//!
+//! Takes text that is safe to show, gives nothing back but failures. A reader that went away is none.
+
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::process::ExitCode;
+
+use serde::Serialize;
+use tracing_subscriber::EnvFilter;
+
+/// Why a command did not do what it was asked for: one or two plain lines with the remedy.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    /// The arguments do not fit together.
+    #[error("error: {0}")]
+    Usage(String),
+    /// It was refused, or did not work.
+    #[error("error: {0}")]
+    Failed(String),
+}
+
+impl Failure {
+    pub(super) fn failed(why: impl std::fmt::Display) -> Self {
+        Self::Failed(why.to_string())
+    }
+
+    pub(super) fn usage(why: impl std::fmt::Display) -> Self {
+        Self::Usage(why.to_string())
+    }
+
+    pub(super) fn code(&self) -> ExitCode {
+        match self {
+            Self::Usage(_) => ExitCode::from(2),
+            Self::Failed(_) => ExitCode::FAILURE,
+        }
+    }
+}
+
+/// How a command prints its data.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(super) struct Format {
+    /// Print JSON instead of text
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl Format {
+    /// Prints data as indented JSON, or as the text that `text` makes of it.
+    pub(super) fn print<T: Serialize>(
+        self,
+        data: &T,
+        text: impl FnOnce(&T) -> String,
+    ) -> Result<(), Failure> {
+        if self.json {
+            print(&serde_json::to_string_pretty(data).map_err(Failure::failed)?)
+        } else {
+            print(&text(data))
+        }
+    }
+}
+
+/// Writes lines to stdout.
+pub(super) fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    let written = writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush());
+    match written {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Failure::Failed(format!("stdout: {e}"))),
+        _ => Ok(()),
+    }
+}
+
+/// Writes lines to stderr; when that is gone there is nobody to tell.
+pub(super) fn note(text: &str) {
+    writeln!(io::stderr().lock(), "{}", text.trim_end()).unwrap_or_default();
+}
+
+/// Writes progress to stderr where a person looks at it.
+pub(super) fn progress(text: &str) {
+    if io::stderr().is_terminal() {
+        note(text);
+    }
+}
+
+/// Logs of the host to stderr: `DEED_LOG` sets what (default `info`).
+pub(super) fn start_tracing() {
+    let filter = EnvFilter::try_from_env("DEED_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let started =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).try_init();
+    if let Err(error) = started {
+        note(&format!("no log: {error}"));
+    }
+}

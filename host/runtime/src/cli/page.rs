@@ -1,0 +1,184 @@
+//! An action on one page: takes the host's view of it, gives text for a terminal.
+//!
+//! Never passes on a text unescaped, and says which words are the agent's own.
+
+use deed_record::json::Change;
+use deed_record::ledger::{fate, utc};
+use deed_record::outcome::Check;
+use deed_record::policy::{Decision, Verdict};
+
+use super::text::{compact, line, pretty, safe, safe_lines};
+use crate::http::View;
+
+/// Who asked for what and why, what policy and people said, what was sent, what changed, what proves it.
+pub(super) fn of(view: &View) -> String {
+    let mut page = head(view);
+    page += &asked(view);
+    page += &decided(view);
+    page += &sent(view);
+    page += &changed(view);
+    if let Some(receipt) = &view.receipt {
+        let place = receipt.index.map_or_else(
+            || "not in the log yet".to_owned(),
+            |index| format!("entry {index} of the log"),
+        );
+        page += &row("receipt", &format!("{place}, {}", receipt.payload_sha256));
+    }
+    page += "\nledger (UTC)\n";
+    for told in &view.ledger {
+        line(&mut page, format_args!("  {}  {}", utc(told.at_ms), safe(&told.text)));
+    }
+    page
+}
+
+/// Policy's answer and the policies behind it.
+pub(super) fn verdict(decision: &Decision) -> String {
+    let word = match decision.verdict {
+        Verdict::Allow => "allow",
+        Verdict::Ask => "ask people",
+        Verdict::Deny => "deny",
+    };
+    let because = match decision.determining.join(", ") {
+        none if none.is_empty() => none,
+        some => format!(", because of {}", safe(&some)),
+    };
+    let reason =
+        decision.reason.as_ref().map(|reason| format!(": {}", safe(reason))).unwrap_or_default();
+    format!("{word}{because}{reason}")
+}
+
+fn row(title: &str, text: &str) -> String {
+    format!("{title:<12} {text}\n")
+}
+
+fn head(view: &View) -> String {
+    let mut text = format!("{}  {}\n", safe(&view.id), safe(&view.status));
+    if let Some(reason) = &view.reason {
+        text += &row("because", &safe(reason));
+    }
+    for obligation in &view.obligations {
+        text += &row("waits for", &safe(obligation));
+    }
+    if let Some(expires_ms) = view.expires_ms {
+        text += &row("expires", &utc(expires_ms));
+    }
+    text
+}
+
+fn asked(view: &View) -> String {
+    let mut text = row(
+        "action",
+        &format!(
+            "{} on {} in {}",
+            safe(&view.contract),
+            safe(&view.resource),
+            safe(&view.environment)
+        ),
+    );
+    let agent = format!("agent {}, for whom {} answers", safe(&view.agent), safe(&view.person));
+    text += &row("asked by", &agent);
+    if let Some(who) = &view.on_behalf_of {
+        text += &row("on behalf of", &format!("{} (the agent says)", safe(who)));
+    }
+    text += &from_agent(&view.intent, view.reasoning.as_deref());
+    for source in &view.sources {
+        text += &row("source", &safe(&source.uri));
+    }
+    text
+}
+
+/// The agent's own words, which nobody has checked.
+pub(super) fn from_agent(intent: &str, reasoning: Option<&str>) -> String {
+    let mut text = "from the agent, unchecked\n".to_owned();
+    text += &safe_lines(intent, "  | ");
+    if let Some(reasoning) = reasoning {
+        text += "  |\n";
+        text += &safe_lines(reasoning, "  | ");
+    }
+    text
+}
+
+fn decided(view: &View) -> String {
+    let mut text = view.decision.as_ref().map(|d| row("policy", &verdict(d))).unwrap_or_default();
+    for said in &view.approvals {
+        let word = if said.approves { "approved" } else { "denied" };
+        let void = if said.counts { "" } else { " (no longer counts)" };
+        text += &row(word, &format!("by {} as {}{void}", safe(&said.person), safe(&said.role)));
+    }
+    for reason in &view.stale {
+        text += &row("stale", &safe(reason));
+    }
+    text
+}
+
+fn sent(view: &View) -> String {
+    let mut text = String::new();
+    for call in &view.calls {
+        let request =
+            format!("{} {} {}", safe(&call.upstream), safe(&call.method), safe(&call.path));
+        text += &row(&safe(&call.phase), &format!("{request}: {}", fate(call.fate)));
+    }
+    text
+}
+
+fn changed(view: &View) -> String {
+    let unexpected = |change: &Change| view.unexpected.contains(change);
+    let mut text = String::new();
+    for change in &view.changes {
+        let mark = if unexpected(change) { "  and may not" } else { "" };
+        text += &row("changed", &format!("{}{mark}", change_text(change)));
+    }
+    for Check { expression, holds, problem } in &view.checks {
+        let answer = if *holds { "holds" } else { "does not hold" };
+        let problem =
+            problem.as_ref().map(|problem| format!(" ({})", safe(problem))).unwrap_or_default();
+        text += &row("expected", &format!("{}: {answer}{problem}", safe(expression)));
+    }
+    if let Some(result) = &view.result {
+        text += "result\n";
+        text += &pretty(result, "  ");
+    }
+    text
+}
+
+fn change_text(change: &Change) -> String {
+    let value = |value: &Option<serde_json::Value>| {
+        value.as_ref().map_or_else(|| "nothing".to_owned(), compact)
+    };
+    format!("{}: {} -> {}", safe(&change.pointer), value(&change.old), value(&change.new))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_page_tells_the_story_and_escapes_it() {
+        let view: View = serde_json::from_value(json!({
+            "id": "act_x", "status": "mismatch", "outcome": "mismatch", "reason": "`/user/title` changed and may not",
+            "contract": "idp.restore_access", "resource": "idp/users/1", "agent": "helpdesk", "person": "alice",
+            "environment": "production", "intent": "let \u{202e}them in", "sources": [{"uri": "https://tickets.example/1"}],
+            "obligations": [], "approvals": [{"person": "bob", "role": "support-lead", "approves": true, "counts": true}],
+            "stale": [], "calls": [{"phase": "perform", "upstream": "idp", "method": "PATCH", "path": "/Users/1",
+            "fate": {"answered": {"status": 204}}, "at_ms": 0}],
+            "changes": [{"pointer": "/user/title", "old": "a\u{1b}", "new": null}, {"pointer": "/user/active", "new": true}],
+            "unexpected": [{"pointer": "/user/title", "old": "a\u{1b}", "new": null}], "checks": [],
+            "proposed_ms": 0, "at_ms": 0, "ledger": [{"at_ms": 0, "event": "proposed", "text": "asked"}]
+        }))
+        .unwrap();
+        let page = of(&view);
+        for wanted in [
+            "from the agent, unchecked\n  | let \\u{202e}them in\n",
+            "approved     by bob as support-lead\n",
+            "perform      idp PATCH /Users/1: answered 204\n",
+            "changed      /user/title: \"a\\u001b\" -> null  and may not\n",
+            "changed      /user/active: nothing -> true\n",
+            "  1970-01-01 00:00:00Z  asked\n",
+        ] {
+            assert!(page.contains(wanted), "{wanted:?} is missing in\n{page}");
+        }
+        assert!(!page.contains(['\u{1b}', '\u{202e}']));
+    }
+}

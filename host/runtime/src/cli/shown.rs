@@ -1,0 +1,139 @@
+//! What an approver reads before signing: takes an approval request whose digests were recomputed,
+//! gives text. Never shows the agent's words as if they were facts.
+
+use deed_record::approval::{Answer, ApprovalRequest, Terms};
+use deed_record::contract::Contract;
+use deed_record::digest::Digest;
+use deed_record::exchange::Rendered;
+use deed_record::ledger::utc;
+
+use super::out::Failure;
+use super::page::from_agent;
+use super::text::{compact, join, line, pretty, safe};
+
+/// Everything that `terms` sign, in words.
+pub(super) fn approval(
+    request: &ApprovalRequest,
+    action: Digest,
+    terms: &Terms,
+) -> Result<String, Failure> {
+    let contract = Contract::from_json(request.contract.clone()).map_err(Failure::failed)?;
+    let mut text = head(request, &contract);
+    text += &writes(request);
+    text += &state(request, &contract);
+    text += &afterwards(request, &contract);
+    text.push('\n');
+    text += &from_agent(&request.proposal.intent, request.proposal.reasoning.as_deref());
+    for source in &request.proposal.sources {
+        line(&mut text, format_args!("  source: {}", safe(&source.uri)));
+    }
+    text += &digests(action, terms);
+    let verb = if terms.decision == Answer::Approve { "APPROVE" } else { "DENY, for good" };
+    line(
+        &mut text,
+        format_args!(
+            "\nyou sign: {verb}, as {} in the role {}",
+            safe(&terms.person),
+            safe(&terms.role)
+        ),
+    );
+    Ok(text)
+}
+
+/// A request on one line: upstream, method and path.
+pub(super) fn request(request: &Rendered) -> String {
+    format!("{} {} {}", safe(&request.upstream), safe(&request.method), safe(&request.path))
+}
+
+fn head(request: &ApprovalRequest, contract: &Contract) -> String {
+    let (action, head) = (&request.action, &contract.action);
+    let mut rows = vec![
+        ("id", action.id.to_string()),
+        ("action", format!("{} {}", safe(&head.name), safe(&head.version))),
+        ("environment", safe(&action.environment)),
+        ("resource", safe(&action.resource)),
+        (
+            "asked by",
+            format!("agent {}, for whom {} answers", safe(&action.principal), safe(&action.person)),
+        ),
+    ];
+    if let Some(who) = &action.on_behalf_of {
+        rows.push(("on behalf of", format!("{} (the agent says)", safe(who))));
+    }
+    rows.push(("waits for", safe(&request.not_yet.join(", "))));
+    rows.push(("expires", utc(request.ask.expires_ms)));
+    let rows = join(rows.into_iter().map(|(title, text)| format!("{title:<12} {text}")));
+    format!("{}\n{rows}", safe(&head.title))
+}
+
+/// Each write as it would leave: method, full URL, body.
+fn writes(request: &ApprovalRequest) -> String {
+    let mut text = "\nwould send\n".to_owned();
+    for write in &request.perform {
+        let base =
+            request.bindings.get(&write.upstream).map(|b| b.base_url.as_str()).unwrap_or_default();
+        let times =
+            if write.calls == 1 { String::new() } else { format!(", up to {} times", write.calls) };
+        line(
+            &mut text,
+            format_args!(
+                "  {} {}{} ({}{times})",
+                safe(&write.method),
+                safe(base),
+                safe(&write.path),
+                safe(&write.upstream)
+            ),
+        );
+        text += &write.body.as_ref().map(|body| pretty(body, "    ")).unwrap_or_default();
+    }
+    text
+}
+
+fn state(request: &ApprovalRequest, contract: &Contract) -> String {
+    let mut text = "\nmay change, and is now\n".to_owned();
+    for pointer in &contract.verify.may_change {
+        let now = request.pre.pointer(pointer).map_or_else(|| "nothing".to_owned(), compact);
+        line(&mut text, format_args!("  {}: {now}", safe(pointer)));
+    }
+    for name in &request.derived {
+        line(
+            &mut text,
+            format_args!("  {}: computed by the adapter, not read by the host", safe(name)),
+        );
+    }
+    text
+}
+
+fn afterwards(request: &ApprovalRequest, contract: &Contract) -> String {
+    let mut text = "\nmust hold afterwards\n".to_owned();
+    for expression in &contract.verify.after {
+        line(&mut text, format_args!("  {}", safe(&expression.to_string())));
+    }
+    for (pointer, value) in &request.proposal.expect {
+        line(
+            &mut text,
+            format_args!("  {} == {} (the agent expects)", safe(pointer), compact(value)),
+        );
+    }
+    text
+}
+
+fn digests(action: Digest, terms: &Terms) -> String {
+    let mut text =
+        "\ndigests, recomputed here from what is shown, but for adapter and policy set\n"
+            .to_owned();
+    let fixed = [
+        ("action", action),
+        ("contract", terms.contract),
+        ("pre-state", terms.pre_state),
+        ("adapter", terms.adapter),
+        ("policy set", terms.policy_set),
+    ];
+    for (title, digest) in fixed {
+        line(&mut text, format_args!("  {title:<11} {digest}"));
+    }
+    for (upstream, digest) in &terms.binding {
+        line(&mut text, format_args!("  {:<11} {digest}", safe(upstream)));
+    }
+    text
+}

@@ -1,0 +1,128 @@
+//! `deed ls`, `show`, `cancel` and `bundle`: what a running host knows of actions.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use serde::{Deserialize, Serialize};
+
+use deed_record::ledger::utc;
+use deed_record::template::percent_encode;
+
+use super::client::{Connection, action_path};
+use super::out::{self, Failure, Format};
+use super::page;
+use super::text::{join, safe};
+use crate::http::View;
+
+/// List actions, newest first
+#[derive(Debug, clap::Args)]
+pub(super) struct LsArgs {
+    /// Only those with this status: pending, waiting, running, verified, mismatch, denied, failed, …
+    #[arg(long)]
+    status: Option<String>,
+    /// Only those on this resource, such as idp/users/42
+    #[arg(long)]
+    resource: Option<String>,
+    /// At most so many
+    #[arg(long, default_value_t = 50)]
+    limit: usize,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// Show one action on one page: who, what, why, what policy said, what was sent, what changed
+#[derive(Debug, clap::Args)]
+pub(super) struct ShowArgs {
+    /// The action's id
+    id: String,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// Cancel an action that has not sent anything yet
+#[derive(Debug, clap::Args)]
+pub(super) struct CancelArgs {
+    /// The action's id
+    id: String,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// Fetch the evidence of an action that has ended; `deed verify` checks it offline
+#[derive(Debug, clap::Args)]
+pub(super) struct BundleArgs {
+    /// The action's id
+    id: String,
+    /// Where to write it
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// The answer of `GET /v1/actions`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Listing {
+    actions: Vec<Row>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Row {
+    id: String,
+    status: String,
+    contract: String,
+    resource: String,
+    agent: String,
+    at_ms: i64,
+}
+
+pub(super) fn list(args: &LsArgs) -> Result<ExitCode, Failure> {
+    let mut path = format!("/v1/actions?limit={}", args.limit);
+    for (key, value) in [("status", &args.status), ("resource", &args.resource)] {
+        if let Some(value) = value {
+            path.extend(["&", key, "=", &percent_encode(value)]);
+        }
+    }
+    let listing: Listing = args.connection.open()?.get(&path, &[])?;
+    args.format.print(&listing, |listing| table(&listing.actions))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn show(args: &ShowArgs) -> Result<ExitCode, Failure> {
+    let view: View = args.connection.open()?.get(&action_path(&args.id, "")?, &[])?;
+    args.format.print(&view, page::of)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn cancel(args: &CancelArgs) -> Result<ExitCode, Failure> {
+    let view: View = args.connection.open()?.post(&action_path(&args.id, "/cancel")?, &[], &[])?;
+    args.format.print(&view, page::of)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn bundle(args: &BundleArgs) -> Result<ExitCode, Failure> {
+    let bytes =
+        args.connection.open()?.bytes("GET", &action_path(&args.id, "/bundle")?, &[], &[])?;
+    std::fs::write(&args.output, bytes)
+        .map_err(|e| Failure::Failed(format!("`{}`: {e}", args.output.display())))?;
+    out::progress(&format!("check it: deed verify {} --trust DIR", args.output.display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn table(rows: &[Row]) -> String {
+    if rows.is_empty() {
+        return "no actions".to_owned();
+    }
+    let line = |row: &Row| {
+        let what =
+            format!("{} on {}, by {}", safe(&row.contract), safe(&row.resource), safe(&row.agent));
+        format!("{}  {}  {:<13}  {what}", safe(&row.id), utc(row.at_ms), safe(&row.status))
+    };
+    join(rows.iter().map(line))
+}

@@ -1,0 +1,5 @@
+//! The binary `deed`: everything is in the library's `cli` module.
+
+fn main() -> std::process::ExitCode {
+    deed_host::cli::main()
+}
