@@ -1,0 +1,143 @@
+//! Takes an ended story with its documents and log proofs, gives the bytes of its bundle.
+//!
+//! Never bundles what the story does not name: contract and policies must have the digests it holds.
+
+use serde::Serialize;
+use serde_json::json;
+
+use super::{
+    ACTION, BundleError, CHAIN, CONTRACT, ENTITIES, EXCHANGES, Files, GRANT, POLICIES, POST, PRE,
+    RECEIPT, REQUEST, SCHEMA, proof_name, write,
+};
+use crate::digest::Digest;
+use crate::envelope::{Envelope, EnvelopeError};
+use crate::json;
+use crate::merkle::Hash;
+use crate::note::LogProof;
+use crate::policy::{Snapshot, set_digest};
+use crate::status::Status;
+use crate::story::Story;
+
+/// Puts a bundle together; the same ended story always gives the same bytes.
+///
+/// `policies` are text and schema of the set that decided, `snapshot` the question it was asked,
+/// `proofs` the audit paths of the story's leaves, in their order, in the tree of its checkpoint.
+/// Without evidence it is an agent's copy: what the host read stays with the operator.
+pub fn assemble(
+    story: &Story,
+    contract_json: &[u8],
+    policies: Option<(&str, &str)>,
+    snapshot: Option<&Snapshot>,
+    proofs: Vec<Vec<Hash>>,
+    with_evidence: bool,
+) -> Result<Vec<u8>, AssembleError> {
+    let action = &story.bound.action;
+    if Digest::of(contract_json) != action.contract.digest {
+        return Err(AssembleError::Other("contract"));
+    }
+    let mut files = Files::new();
+    files.insert(ACTION.to_owned(), action.canonical()?);
+    files.insert(CONTRACT.to_owned(), contract_json.to_vec());
+    if let Some(grant) = &story.grant {
+        put(&mut files, GRANT, grant)?;
+    }
+    put_chain(&mut files, story)?;
+    put_proofs(&mut files, story, proofs)?;
+    put_policy(&mut files, story, policies, snapshot)?;
+    if with_evidence {
+        put_evidence(&mut files, story)?;
+    }
+    Ok(write(&files)?)
+}
+
+/// Why a story makes no bundle.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AssembleError {
+    #[error("the action has not ended; there is a bundle once its receipt is in the log")]
+    NotEnded,
+    #[error("the {0} is not the one that the story names by digest")]
+    Other(&'static str),
+    #[error("the {0} is missing")]
+    Lacks(&'static str),
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    #[error(transparent)]
+    Canonical(#[from] json::NotCanonical),
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+}
+
+fn put_chain(files: &mut Files, story: &Story) -> Result<(), AssembleError> {
+    let receipt = story.envelope.as_ref().ok_or(AssembleError::NotEnded)?;
+    let mut lines = Vec::new();
+    for envelope in story.all_answers.iter().map(|answer| &answer.envelope).chain([receipt]) {
+        lines.extend(json::to_canonical(envelope)?);
+        lines.push(b'\n');
+    }
+    files.insert(CHAIN.to_owned(), lines);
+    files.insert(RECEIPT.to_owned(), sigstore(receipt)?);
+    Ok(())
+}
+
+fn put_proofs(
+    files: &mut Files,
+    story: &Story,
+    proofs: Vec<Vec<Hash>>,
+) -> Result<(), AssembleError> {
+    let ended = matches!(story.status, Status::Ended(_));
+    let checkpoint = story.checkpoint.as_ref().filter(|_| ended).ok_or(AssembleError::NotEnded)?;
+    if story.leaves.len() != story.all_answers.len() + 1 || proofs.len() != story.leaves.len() {
+        return Err(AssembleError::Lacks("log proof of some envelope"));
+    }
+    for (n, (leaf, hashes)) in story.leaves.iter().zip(proofs).enumerate() {
+        let checkpoint = checkpoint.clone();
+        let proof = LogProof { extra: None, index: leaf.index, hashes, checkpoint };
+        files.insert(proof_name(n), proof.to_string().into_bytes());
+    }
+    Ok(())
+}
+
+fn put_policy(
+    files: &mut Files,
+    story: &Story,
+    policies: Option<(&str, &str)>,
+    snapshot: Option<&Snapshot>,
+) -> Result<(), AssembleError> {
+    let Some((decision, _)) = &story.decision else { return Ok(()) };
+    let (text, schema) = policies.ok_or(AssembleError::Lacks("policy set of the decision"))?;
+    let snapshot = snapshot.ok_or(AssembleError::Lacks("question that policy was asked"))?;
+    if set_digest(text, schema)? != decision.policy_set {
+        return Err(AssembleError::Other("policy set"));
+    }
+    files.insert(POLICIES.to_owned(), text.as_bytes().to_vec());
+    files.insert(SCHEMA.to_owned(), schema.as_bytes().to_vec());
+    put(files, ENTITIES, &snapshot.entities)?;
+    put(files, REQUEST, &snapshot.request)
+}
+
+fn put_evidence(files: &mut Files, story: &Story) -> Result<(), AssembleError> {
+    for (name, look) in [(PRE, &story.pre), (POST, &story.post)] {
+        if let Some(look) = look {
+            put(files, name, look)?;
+        }
+    }
+    put(files, EXCHANGES, &story.attempts)
+}
+
+fn put<T: Serialize + ?Sized>(
+    files: &mut Files,
+    name: &str,
+    record: &T,
+) -> Result<(), AssembleError> {
+    files.insert(name.to_owned(), json::to_canonical(record)?);
+    Ok(())
+}
+
+/// `receipt.sigstore.json`: a Sigstore bundle v0.3 whose key is known by its hint.
+pub(crate) fn sigstore(receipt: &Envelope) -> Result<Vec<u8>, json::NotCanonical> {
+    json::to_canonical(&json!({
+        "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+        "verificationMaterial": {"publicKey": {"hint": receipt.key_hint().unwrap_or_default()}},
+        "dsseEnvelope": receipt,
+    }))
+}

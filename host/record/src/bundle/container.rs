@@ -1,0 +1,104 @@
+//! Takes parts by name, gives a stored zip; takes a zip, gives the parts of its local headers.
+//!
+//! Never checks what it reads beyond its bounds: the caller writes the parts again and compares.
+
+use super::Files;
+
+const LOCAL: [u8; 4] = *b"PK\x03\x04";
+const CENTRAL: [u8; 4] = *b"PK\x01\x02";
+const END: [u8; 4] = *b"PK\x05\x06";
+/// Version 1.0 suffices to read a stored file (APPNOTE 4.4.3); "made by" the same, on no system.
+const VERSION: u16 = 10;
+/// 1980-01-01 as an MS-DOS date, the earliest that a zip can say.
+const DATE: u16 = 0x0021;
+/// What stands in a local header before the sizes: version, flags, method, time, date, CRC-32.
+const BEFORE_SIZES: usize = 14;
+
+/// Sizes are bounded by the caller, far below what 32 bits hold.
+pub(super) fn encode(files: &Files) -> Vec<u8> {
+    let (mut out, mut directory) = (Vec::new(), Vec::new());
+    for (name, content) in files {
+        let common = common(name, content);
+        directory.extend(CENTRAL);
+        directory.extend(VERSION.to_le_bytes());
+        directory.extend(&common);
+        // No comment, disk 0, no attributes, then where the local header stands.
+        directory.extend([0; 10]);
+        directory.extend(length(out.len()).to_le_bytes());
+        directory.extend(name.as_bytes());
+        out.extend(LOCAL);
+        out.extend(&common);
+        out.extend(name.as_bytes());
+        out.extend(content);
+    }
+    let start = length(out.len());
+    let count = u16::try_from(files.len()).unwrap_or(u16::MAX).to_le_bytes();
+    let size = length(directory.len());
+    out.extend(directory);
+    out.extend(END);
+    out.extend([0; 4]);
+    out.extend([count, count].concat());
+    out.extend([size.to_le_bytes(), start.to_le_bytes()].concat());
+    out.extend([0; 2]);
+    out
+}
+
+/// Names and contents; none when a header is cut short, a name is no text or stands twice.
+pub(super) fn decode(bytes: &[u8]) -> Option<Files> {
+    let (mut files, mut rest) = (Files::new(), bytes);
+    while let Some(header) = rest.strip_prefix(&LOCAL) {
+        let (_, header) = header.split_at_checked(BEFORE_SIZES)?;
+        let (size, header) = number::<4>(header)?;
+        let (_, header) = number::<4>(header)?;
+        let (name_size, header) = number::<2>(header)?;
+        let (_, header) = number::<2>(header)?;
+        let (name, header) = header.split_at_checked(name_size)?;
+        let (content, after) = header.split_at_checked(size)?;
+        let name = std::str::from_utf8(name).ok()?.to_owned();
+        if files.insert(name, content.to_vec()).is_some() {
+            return None;
+        }
+        rest = after;
+    }
+    Some(files)
+}
+
+/// What local and central header share: version to extra length (APPNOTE 4.3.7).
+fn common(name: &str, content: &[u8]) -> Vec<u8> {
+    let size = length(content.len()).to_le_bytes();
+    let name_size = u16::try_from(name.len()).unwrap_or(u16::MAX).to_le_bytes();
+    let mut out = VERSION.to_le_bytes().to_vec();
+    // No flags, method 0 (stored), midnight.
+    out.extend([0; 6]);
+    out.extend(DATE.to_le_bytes());
+    out.extend(crc32(content).to_le_bytes());
+    out.extend([size, size].concat());
+    out.extend(name_size);
+    out.extend([0; 2]);
+    out
+}
+
+fn length(size: usize) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
+}
+
+/// A little-endian number of `N` bytes, and what follows it.
+fn number<const N: usize>(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let (digits, rest) = bytes.split_first_chunk::<N>()?;
+    Some((digits.iter().rev().fold(0, |sum, digit| (sum << 8) | usize::from(*digit)), rest))
+}
+
+/// CRC-32 of ISO 3309, as zip wants it; it guards against nothing, stock tools ask for it.
+fn crc32(bytes: &[u8]) -> u32 {
+    let bit = |crc: u32| (crc >> 1) ^ (0xEDB8_8320 & 0u32.wrapping_sub(crc & 1));
+    let byte = |crc: u32, byte: &u8| (0..8).fold(crc ^ u32::from(*byte), |crc, _| bit(crc));
+    !bytes.iter().fold(u32::MAX, byte)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn crc_has_its_check_value() {
+        assert_eq!(super::crc32(b"123456789"), 0xCBF4_3926);
+    }
+}

@@ -1,0 +1,128 @@
+//! Takes policy files and a proven receipt, gives whether policy says again what the receipt says.
+//!
+//! Never takes a fact from the files that the action, the contract or the receipt has: the question
+//! is made anew from those, and the files must ask the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::opened::Opened;
+use super::proof::Proven;
+use super::{Found, approvals, pass};
+use crate::bundle;
+use crate::contract::Contract;
+use crate::json;
+use crate::outcome::Outcome;
+use crate::policy::{self, Decision, Facts, Snapshot, Verdict};
+
+/// Decides again from the files of the bundle.
+pub(super) fn check(opened: &Opened, proven: &Proven, contract: &Contract) -> Found {
+    let Some(decision) = &proven.receipt.decision else { return pass("policy was not asked") };
+    let asked = Snapshot {
+        entities: opened.json(bundle::ENTITIES)?,
+        request: opened.json(bundle::REQUEST)?,
+    };
+    let schema = opened.text(bundle::SCHEMA)?;
+    let facts = facts(proven, decision, contract, &asked)?;
+    if policy::snapshot(schema, &facts)? != asked {
+        return Err("policy was asked about something else than this action".to_owned());
+    }
+    let text = opened.text(bundle::POLICIES)?;
+    let again = policy::reevaluate(text, schema, &asked.entities, &asked.request)?;
+    if again == *decision {
+        let by = decision.determining.join("`, `");
+        let word = word(decision.verdict);
+        return pass(format!(
+            "`{word}` again, by `{by}`; agent's roles and resource's attributes are the host's word"
+        ));
+    }
+    refused_by_host(decision, again)
+}
+
+/// The host may turn any answer of policy into a denial, and says why; never the other way.
+fn refused_by_host(decision: &Decision, again: Decision) -> Found {
+    let policy_says = word(again.verdict);
+    let refused = Decision {
+        verdict: Verdict::Deny,
+        obligations: vec![],
+        reason: decision.reason.clone(),
+        ..again
+    };
+    match &decision.reason {
+        Some(reason) if refused == *decision => {
+            pass(format!("policy says `{policy_says}`, the host itself refused: {reason}"))
+        }
+        _ => Err(format!(
+            "policy says `{policy_says}`, the receipt `{}` or other grounds",
+            word(decision.verdict)
+        )),
+    }
+}
+
+/// The facts as they must have been. What only the host knew is taken from the files: roles of the
+/// agent, attributes of the resource, the second, and where nothing ran, what it had seen by then.
+fn facts(
+    proven: &Proven,
+    decision: &Decision,
+    contract: &Contract,
+    asked: &Snapshot,
+) -> Result<Facts, String> {
+    let Proven { action, receipt, .. } = proven;
+    let context = |pointer: &str| asked.request.pointer(&format!("/context{pointer}"));
+    let ran = !receipt.attempts.is_empty();
+    let counted = ran || receipt.outcome == Outcome::Verified;
+    let head = &contract.action;
+    // Without a grant the host had no contract to take these from, and denied.
+    let denied = decision.verdict == Verdict::Deny;
+    let class = |pointer: &str, word: &str| {
+        let said = context(pointer).and_then(Value::as_str);
+        said.filter(|said| denied && said.is_empty()).unwrap_or(word).to_owned()
+    };
+    Ok(Facts {
+        agent: action.principal.clone(),
+        person: action.person.clone(),
+        roles: read::<BTreeSet<String>>(asked.entities.pointer("/0/attrs/roles"))?,
+        tenant: action.tenant.clone(),
+        contract: action.contract.name.clone(),
+        verb: class("/verb", head.verb.as_str()),
+        mode: class("/mode", head.mode.as_str()),
+        resource: action.resource.clone(),
+        attributes: read::<BTreeMap<String, Value>>(asked.entities.pointer("/1/attrs"))?,
+        params: action.params.clone(),
+        environment: action.environment.clone(),
+        on_behalf_of: action.on_behalf_of.clone(),
+        sources: receipt.sources.iter().map(|source| source.uri.clone()).collect(),
+        time_s: time(proven, context("/time"))?,
+        approvals: if counted { approvals::counts(receipt) } else { read(context("/approvals"))? },
+        pre: match &receipt.pre {
+            Some(look) if ran => Some(look.state.clone()),
+            _ => context("/pre").cloned(),
+        },
+    })
+}
+
+/// The second at which policy was asked: between proposal and judgement.
+fn time(proven: &Proven, found: Option<&Value>) -> Result<i64, String> {
+    let second = |ms: i64| ms.div_euclid(1000);
+    let between = second(proven.receipt.proposed_ms)..=second(proven.receipt.judged_ms);
+    let time: i64 = read(found)?;
+    if between.contains(&time) {
+        return Ok(time);
+    }
+    Err("policy was asked at a time outside the action's".to_owned())
+}
+
+fn read<T: DeserializeOwned>(value: Option<&Value>) -> Result<T, String> {
+    let value = value.ok_or("entities.json or request.json lacks a fact")?;
+    json::from_value(value.clone()).map_err(|e| e.to_string())
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Allow => "allow",
+        Verdict::Ask => "ask",
+        Verdict::Deny => "deny",
+    }
+}

@@ -1,0 +1,160 @@
+//! Takes looks and exchanges in full, gives whether they are those of the receipt, and judges again.
+//!
+//! Never judges what the receipt does not name by value or digest.
+
+use super::opened::Opened;
+use super::proof::Proven;
+use super::{Finding, Found, pass};
+use crate::bundle;
+use crate::contract::Contract;
+use crate::event::Attempt;
+use crate::exchange::{Exchange, ExchangeSummary, Fate};
+use crate::observation::Observation;
+use crate::outcome::{self, Check, Judgement, Outcome, Seen};
+use crate::receipt::{AttemptSummary, Look, Receipt};
+
+/// What the host saw, in full.
+pub(super) struct Evidence {
+    pre: Option<Observation>,
+    post: Option<Observation>,
+    attempts: Vec<Attempt>,
+}
+
+/// Reads the evidence and holds it against the receipt; none in an agent's copy.
+pub(super) fn read(opened: &Opened, receipt: &Receipt) -> Result<Option<Evidence>, String> {
+    if !opened.has(bundle::EXCHANGES) {
+        let stray = [bundle::PRE, bundle::POST].into_iter().find(|name| opened.has(name));
+        return stray.map_or(Ok(None), |name| Err(format!("`{name}` is there without exchanges")));
+    }
+    let attempts: Vec<Attempt> = opened.record(bundle::EXCHANGES)?;
+    if attempts.len() != receipt.attempts.len()
+        || !attempts.iter().zip(&receipt.attempts).all(|(full, short)| is_attempt(full, short))
+    {
+        return Err("the exchanges are not those of the receipt".to_owned());
+    }
+    Ok(Some(Evidence {
+        pre: look(opened, bundle::PRE, receipt.pre.as_ref())?,
+        post: look(opened, bundle::POST, receipt.post.as_ref())?,
+        attempts,
+    }))
+}
+
+pub(super) fn found(evidence: Option<&Evidence>) -> Found {
+    match evidence {
+        Some(_) => pass("looks and exchanges are those of the receipt"),
+        None => Ok(Finding::Skip("this copy has no evidence".to_owned())),
+    }
+}
+
+/// Judges again from the evidence.
+pub(super) fn outcome(proven: &Proven, contract: &Contract, evidence: Option<&Evidence>) -> Found {
+    let Some(evidence) = evidence else {
+        return Ok(Finding::Skip("without evidence nothing can be judged again".to_owned()));
+    };
+    if evidence.attempts.is_empty() {
+        return unattempted(contract, evidence, &proven.receipt);
+    }
+    let Some(pre) = &evidence.pre else {
+        return Err("it ran, and nobody had looked before".to_owned());
+    };
+    let before = outcome::before(contract, &proven.action.params, pre);
+    if let Some(check) = before.iter().find(|check| !check.holds) {
+        return Err(format!("it ran although `{}` did not hold", check.expression));
+    }
+    match &evidence.post {
+        Some(post) => compare(&proven.receipt, &judge(proven, contract, pre, post, evidence)),
+        None if proven.receipt.outcome == Outcome::Indeterminate => {
+            pass("nobody looked afterwards, and so it is left open")
+        }
+        None => Err("nobody looked afterwards, so it must be `indeterminate`".to_owned()),
+    }
+}
+
+fn look(opened: &Opened, name: &str, short: Option<&Look>) -> Result<Option<Observation>, String> {
+    match (short, opened.has(name)) {
+        (None, false) => Ok(None),
+        (None, true) => Err(format!("`{name}` is there, and the receipt knows no such look")),
+        (Some(short), _) => {
+            let full: Observation = opened.record(name)?;
+            let same = full.value() == short.state
+                && full.derived.iter().eq(&short.derived)
+                && is_same(&full.exchanges, &short.exchanges)
+                && full.at_ms == short.at_ms
+                && full.problem == short.problem;
+            if same { Ok(Some(full)) } else { Err(format!("`{name}` is not the receipt's look")) }
+        }
+    }
+}
+
+fn is_attempt(full: &Attempt, short: &AttemptSummary) -> bool {
+    full.n == short.n
+        && full.claim == short.claim
+        && full.refused == short.refused
+        && full.started_ms == short.started_ms
+        && full.ended_ms == short.ended_ms
+        && is_same(&full.exchanges, &short.exchanges)
+}
+
+fn is_same(full: &[Exchange], short: &[ExchangeSummary]) -> bool {
+    full.iter().map(Exchange::summary).eq(short.iter().cloned())
+}
+
+/// Without an attempt there is a judgement only over a look: of a read, or one that was of no use.
+fn unattempted(contract: &Contract, evidence: &Evidence, receipt: &Receipt) -> Found {
+    match (receipt.outcome, &evidence.pre) {
+        (Outcome::Verified | Outcome::Failed, Some(pre)) => {
+            let judged = outcome::judge_read(contract, pre).outcome;
+            if judged == receipt.outcome {
+                return pass(format!("`{}` again, from the look", judged.as_str()));
+            }
+            Err(format!("the look gives `{}`", judged.as_str()))
+        }
+        (Outcome::Verified | Outcome::Failed, None) => Err("nobody looked".to_owned()),
+        _ => Ok(Finding::Skip("nothing was attempted, so there is nothing to judge".to_owned())),
+    }
+}
+
+fn judge(
+    proven: &Proven,
+    contract: &Contract,
+    pre: &Observation,
+    post: &Observation,
+    evidence: &Evidence,
+) -> Judgement {
+    let exchanges: Vec<&Exchange> =
+        evidence.attempts.iter().flat_map(|attempt| &attempt.exchanges).collect();
+    let open = exchanges.iter().filter(|e| e.request.writes && e.fate == Fate::NoAnswer);
+    let settle_ms = contract.verify.settle.as_signed();
+    let until = open.map(|e| e.deadline_ms.saturating_add(settle_ms)).max();
+    outcome::judge(&Seen {
+        contract,
+        params: &proven.action.params,
+        expect: &proven.receipt.expect,
+        pre,
+        post,
+        exchanges: &exchanges,
+        may_still_land: until.is_some_and(|until| post.at_ms < until),
+    })
+}
+
+fn compare(receipt: &Receipt, judged: &Judgement) -> Found {
+    let answers = |checks: &[Check]| -> Vec<(String, bool)> {
+        checks.iter().map(|check| (check.expression.clone(), check.holds)).collect()
+    };
+    let same = judged.outcome == receipt.outcome
+        && judged.changes == receipt.changes
+        && judged.unexpected == receipt.unexpected
+        && answers(&judged.checks) == answers(&receipt.checks);
+    let word = judged.outcome.as_str();
+    if same {
+        return pass(format!("`{word}` again, from the evidence"));
+    }
+    // Claiming less than it could have known takes nothing away from anybody.
+    if receipt.outcome == Outcome::Indeterminate {
+        let reason = &receipt.reason;
+        return Ok(Finding::Skip(format!(
+            "the evidence gives `{word}`; the host left it open: {reason}"
+        )));
+    }
+    Err(format!("the evidence gives `{word}` or other changes than the receipt has"))
+}

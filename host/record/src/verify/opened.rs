@@ -1,0 +1,95 @@
+//! Takes the bytes of a bundle, gives its parts, its envelopes and its log proofs, unchecked.
+//!
+//! Never looks into a payload: this is the container, and whether it is written the one right way.
+
+use serde_json::Value;
+
+use crate::bundle::{self, CHAIN, Files, RECEIPT, proof_name, sigstore};
+use crate::envelope::Envelope;
+use crate::json;
+use crate::note::LogProof;
+
+/// A bundle whose container is in order.
+pub(super) struct Opened {
+    pub(super) files: Files,
+    /// Answers of approvers, in the order of the chain.
+    pub(super) approvals: Vec<Envelope>,
+    pub(super) receipt: Envelope,
+    /// One per envelope: those of `approvals`, then that of `receipt`.
+    pub(super) proofs: Vec<LogProof>,
+}
+
+/// Opens the container; the error says in words what is wrong with it.
+pub(super) fn open(bytes: &[u8]) -> Result<Opened, String> {
+    let files = bundle::read(bytes).map_err(|e| e.to_string())?;
+    let mut approvals = envelopes(part(&files, CHAIN)?)?;
+    let receipt = approvals.pop().ok_or_else(|| format!("`{CHAIN}` is empty"))?;
+    let wrapped = sigstore(&receipt).map_err(|e| e.to_string())?;
+    if part(&files, RECEIPT)? != wrapped {
+        return Err(format!("`{RECEIPT}` is not the last envelope of `{CHAIN}`"));
+    }
+    let wanted = approvals.len() + 1;
+    let found = files.keys().filter(|name| name.ends_with(".tlog-proof")).count();
+    if found != wanted {
+        return Err(format!("there are {wanted} envelopes and {found} log proofs"));
+    }
+    let proofs = (0..wanted).map(|n| proof(&files, n)).collect::<Result<_, _>>()?;
+    Ok(Opened { files, approvals, receipt, proofs })
+}
+
+impl Opened {
+    /// A part that must be there.
+    pub(super) fn part(&self, name: &str) -> Result<&[u8], String> {
+        part(&self.files, name)
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.files.contains_key(name)
+    }
+
+    /// A part as JSON; it must be written canonically.
+    pub(super) fn json(&self, name: &str) -> Result<Value, String> {
+        canonical(self.part(name)?).map_err(|why| format!("`{name}`: {why}"))
+    }
+
+    /// A part as a record with a closed shape.
+    pub(super) fn record<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, String> {
+        json::from_value(self.json(name)?).map_err(|e| format!("`{name}` {e}"))
+    }
+
+    pub(super) fn text(&self, name: &str) -> Result<&str, String> {
+        std::str::from_utf8(self.part(name)?).map_err(|e| format!("`{name}` is no text: {e}"))
+    }
+}
+
+fn part<'a>(files: &'a Files, name: &str) -> Result<&'a [u8], String> {
+    files.get(name).map(Vec::as_slice).ok_or_else(|| format!("`{name}` is missing"))
+}
+
+fn canonical(bytes: &[u8]) -> Result<Value, String> {
+    let value = json::parse(bytes).map_err(|e| e.to_string())?;
+    match json::canonical(&value) {
+        Ok(again) if again == bytes => Ok(value),
+        _ => Err("it is not canonical JSON (RFC 8785)".to_owned()),
+    }
+}
+
+fn envelopes(chain: &[u8]) -> Result<Vec<Envelope>, String> {
+    let bad = |why: String| format!("`{CHAIN}`: {why}");
+    let body =
+        chain.strip_suffix(b"\n").ok_or_else(|| bad("its last line has no end".to_owned()))?;
+    let envelope = |line: &[u8]| json::from_value(canonical(line)?).map_err(|e| e.to_string());
+    body.split(|byte| *byte == b'\n').map(|line| envelope(line).map_err(bad)).collect()
+}
+
+fn proof(files: &Files, n: usize) -> Result<LogProof, String> {
+    let name = proof_name(n);
+    let text = std::str::from_utf8(part(files, &name)?)
+        .map_err(|e| format!("`{name}` is no text: {e}"))?;
+    let proof = LogProof::parse(text).map_err(|e| format!("`{name}`: {e}"))?;
+    // `extra` is authenticated by nothing, and no bundle of ours has it.
+    if proof.extra.is_some() || proof.to_string() != text {
+        return Err(format!("`{name}` is not written as `deed` writes it"));
+    }
+    Ok(proof)
+}

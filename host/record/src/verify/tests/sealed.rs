@@ -1,0 +1,96 @@
+//! Seals a story, puts it into a log among other entries, bundles it, and says whom to trust.
+
+use super::story::World;
+use crate::bundle::{self, Files};
+use crate::envelope::{Envelope, Kind, Statement};
+use crate::event::{Entry, Event, Leaf};
+use crate::json::{parse, to_canonical};
+use crate::merkle::{self, leaf_hash};
+use crate::note::{self, Checkpoint};
+use crate::receipt::Receipt;
+use crate::story::Story;
+use crate::verify::{Approver, Trust};
+
+impl World {
+    /// Seals the story with a receipt that the test may change first, and puts it into a log.
+    pub(super) fn ended(
+        &self,
+        change: impl FnOnce(&mut Receipt),
+    ) -> (Story, Vec<Vec<merkle::Hash>>) {
+        let mut story = self.story();
+        let mut receipt = Receipt::of(&story, story.judgement.as_ref().unwrap()).unwrap();
+        change(&mut receipt);
+        let predicate = parse(&to_canonical(&receipt).unwrap()).unwrap();
+        let action = story.bound.action.digest().unwrap();
+        let statement = Statement { kind: Kind::Receipt, action, predicate };
+        let envelope = statement.sign(&self.receipt_key).unwrap();
+        let at_ms = story.at_ms + 1;
+        let sealed = Event::Sealed { envelope: Box::new(envelope) };
+        story.apply(&Entry { at_ms, event: sealed }).unwrap();
+        let (leaves, hashes, checkpoint) = self.log(&story);
+        let proofs = leaves.iter().map(|leaf| prove(&hashes, leaf.index)).collect();
+        story.apply(&Entry { at_ms, event: Event::Logged { leaves, checkpoint } }).unwrap();
+        (story, proofs)
+    }
+
+    fn log(&self, story: &Story) -> (Vec<Leaf>, Vec<merkle::Hash>, String) {
+        let answers = story.all_answers.iter().map(|answer| ("approval", &answer.envelope));
+        let envelopes = answers.chain(story.envelope.iter().map(|e| ("receipt", e)));
+        let place = |(n, (kind, envelope)): (usize, (&str, &Envelope))| Leaf {
+            kind: kind.into(),
+            payload: envelope.payload_digest().unwrap(),
+            index: (self.before + n) as u64,
+        };
+        let leaves: Vec<Leaf> = envelopes.enumerate().map(place).collect();
+        let others = (0..self.before).map(|n| leaf_hash(&n.to_le_bytes()));
+        let hashes: Vec<_> = others.chain(leaves.iter().map(|l| leaf_hash(&l.entry()))).collect();
+        let checkpoint = Checkpoint {
+            origin: self.log_key.name().into(),
+            size: hashes.len() as u64,
+            root: merkle::root(&hashes),
+        };
+        (leaves, hashes, note::sign(&checkpoint, &self.log_key).unwrap())
+    }
+
+    pub(super) fn bundle(&self) -> Vec<u8> {
+        self.bundle_of(|_| {}, true)
+    }
+
+    pub(super) fn bundle_of(
+        &self,
+        change: impl FnOnce(&mut Receipt),
+        with_evidence: bool,
+    ) -> Vec<u8> {
+        let (story, proofs) = self.ended(change);
+        let contract = self.contract.canonical().unwrap();
+        let policies = Some((self.policies.text(), self.policies.schema()));
+        let asked = story.decision.as_ref().map(|(_, facts)| self.policies.snapshot(facts));
+        bundle::assemble(&story, &contract, policies, asked.as_ref(), proofs, with_evidence)
+            .unwrap()
+    }
+
+    /// The bundle with one part changed, its container written anew.
+    pub(super) fn forged(&self, change: impl FnOnce(&mut Files)) -> Vec<u8> {
+        let mut files = bundle::read(&self.bundle()).unwrap();
+        change(&mut files);
+        bundle::write(&files).unwrap()
+    }
+
+    pub(super) fn trust(&self) -> Trust {
+        Trust {
+            receipt_keys: vec![self.receipt_key.verifying_key()],
+            log: vec![self.log_key.verifier().clone()],
+            approvers: Some(vec![Approver {
+                person: "lead".into(),
+                roles: vec!["support-lead".into()],
+                key: self.approver.verifying_key(),
+                from_index: None,
+                until_index: None,
+            }]),
+        }
+    }
+}
+
+fn prove(hashes: &[merkle::Hash], index: u64) -> Vec<merkle::Hash> {
+    merkle::inclusion_proof(index, hashes).unwrap()
+}

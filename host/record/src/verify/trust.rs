@@ -1,0 +1,180 @@
+//! Takes the files of a trust directory, gives the keys that a reader goes by.
+//!
+//! Never takes a key from a bundle, and never one key for two purposes.
+
+use std::collections::BTreeMap;
+
+use ed25519_dalek::VerifyingKey;
+use serde::{Deserialize, Serialize};
+
+use crate::bundle::Files;
+use crate::envelope::{self, EnvelopeError, key_id};
+use crate::json;
+use crate::note::{KeyError, VerifierKey};
+
+/// What a reader trusts; it comes from elsewhere than the bundle.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trust {
+    /// Keys that may sign receipts.
+    pub receipt_keys: Vec<VerifyingKey>,
+    /// Keys that may sign checkpoints, each under its log's origin.
+    pub log: Vec<VerifierKey>,
+    /// People who may approve; none when nobody said who may.
+    pub approvers: Option<Vec<Approver>>,
+}
+
+/// A person's key, the roles in which it counts, and since and until when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approver {
+    pub person: String,
+    pub roles: Vec<String>,
+    pub key: VerifyingKey,
+    /// First and last index of the log at which an approval by this key counts.
+    pub from_index: Option<u64>,
+    pub until_index: Option<u64>,
+}
+
+const RECEIPT_KEYS: &str = "receipt.pub";
+const LOG_KEYS: &str = "log.vkey";
+const APPROVERS: &str = "approvers.json";
+
+/// An entry of `approvers.json`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Record {
+    person: String,
+    roles: Vec<String>,
+    /// PEM SPKI.
+    key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from_index: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until_index: Option<u64>,
+}
+
+impl Trust {
+    /// The files of a trust directory.
+    pub const FILES: [&'static str; 3] = [RECEIPT_KEYS, LOG_KEYS, APPROVERS];
+
+    /// From `receipt.pub` (PEM SPKI, one key or several), `log.vkey` (C2SP signed-note, one key per
+    /// line) and `approvers.json` (a list of {person, roles, key, `from_index`, `until_index`}).
+    ///
+    /// A file that is absent is trust that is absent; other files are not looked at.
+    pub fn parse(files: &Files) -> Result<Self, TrustError> {
+        let file = |name: &'static str| {
+            let text = files.get(name).map(|bytes| std::str::from_utf8(bytes));
+            text.transpose().map_err(|e| TrustError::Text(name, e))
+        };
+        let trust = Self {
+            receipt_keys: pem_keys(file(RECEIPT_KEYS)?.unwrap_or_default())?,
+            log: log_keys(file(LOG_KEYS)?.unwrap_or_default())?,
+            approvers: file(APPROVERS)?.map(approvers).transpose()?,
+        };
+        trust.check()?;
+        Ok(trust)
+    }
+
+    /// The files that [`Trust::parse`] reads this from.
+    pub fn files(&self) -> Result<Files, TrustError> {
+        let pems = self.receipt_keys.iter().map(envelope::to_pem).collect::<Result<String, _>>();
+        let pems = pems.map_err(|e| TrustError::Key(RECEIPT_KEYS, e))?;
+        let log: Vec<String> = self.log.iter().map(ToString::to_string).collect();
+        let mut files = BTreeMap::from([
+            (RECEIPT_KEYS.to_owned(), pems.into_bytes()),
+            (LOG_KEYS.to_owned(), log.join("\n").into_bytes()),
+        ]);
+        if let Some(approvers) = &self.approvers {
+            let records = approvers.iter().map(record).collect::<Result<Vec<_>, _>>()?;
+            files.insert(APPROVERS.to_owned(), json::to_canonical(&records)?);
+        }
+        Ok(files)
+    }
+
+    /// The key that a receipt says signed it.
+    pub(super) fn receipt_key(&self, hint: &str) -> Option<&VerifyingKey> {
+        self.receipt_keys.iter().find(|key| is(key, hint))
+    }
+
+    fn check(&self) -> Result<(), TrustError> {
+        for approver in self.approvers.iter().flatten() {
+            if self.receipt_keys.contains(&approver.key) {
+                return Err(TrustError::Shared(approver.person.clone()));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Approver {
+    pub(super) fn owns(&self, hint: &str) -> bool {
+        is(&self.key, hint)
+    }
+
+    /// Whether an approval at this index of the log counts.
+    pub(super) fn is_enrolled_at(&self, index: u64) -> bool {
+        self.from_index.is_none_or(|from| from <= index)
+            && self.until_index.is_none_or(|until| index <= until)
+    }
+}
+
+/// Why files are no trust.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TrustError {
+    #[error("`{0}` is no text: {1}")]
+    Text(&'static str, std::str::Utf8Error),
+    #[error("`{0}`: {1}")]
+    Key(&'static str, EnvelopeError),
+    #[error("`{LOG_KEYS}`: {0}; write one key per line")]
+    LogKey(#[from] KeyError),
+    #[error("`{APPROVERS}`: {0}")]
+    Json(#[from] json::ParseError),
+    #[error("`{APPROVERS}` {0}")]
+    Shape(#[from] json::ShapeError),
+    #[error("`{APPROVERS}`: {0}")]
+    Canonical(#[from] json::NotCanonical),
+    #[error("a key of `{0}` is also a receipt key; a key is good for one purpose")]
+    Shared(String),
+}
+
+const PEM_END: &str = "-----END PUBLIC KEY-----";
+
+fn pem_keys(text: &str) -> Result<Vec<VerifyingKey>, TrustError> {
+    let blocks = text.split_inclusive(PEM_END).map(str::trim).filter(|block| !block.is_empty());
+    blocks.map(|block| pem_key(RECEIPT_KEYS, block)).collect()
+}
+
+fn pem_key(file: &'static str, text: &str) -> Result<VerifyingKey, TrustError> {
+    envelope::from_pem(text).map_err(|e| TrustError::Key(file, e))
+}
+
+fn log_keys(text: &str) -> Result<Vec<VerifierKey>, TrustError> {
+    text.lines().filter(|line| !line.is_empty()).map(|line| Ok(line.parse()?)).collect()
+}
+
+fn approvers(text: &str) -> Result<Vec<Approver>, TrustError> {
+    let records: Vec<Record> = json::from_value(json::parse(text.as_bytes())?)?;
+    let approver = |record: Record| {
+        Ok(Approver {
+            key: pem_key(APPROVERS, record.key.trim())?,
+            person: record.person,
+            roles: record.roles,
+            from_index: record.from_index,
+            until_index: record.until_index,
+        })
+    };
+    records.into_iter().map(approver).collect()
+}
+
+fn record(approver: &Approver) -> Result<Record, TrustError> {
+    Ok(Record {
+        person: approver.person.clone(),
+        roles: approver.roles.clone(),
+        key: envelope::to_pem(&approver.key).map_err(|e| TrustError::Key(APPROVERS, e))?,
+        from_index: approver.from_index,
+        until_index: approver.until_index,
+    })
+}
+
+fn is(key: &VerifyingKey, hint: &str) -> bool {
+    key_id(key).is_ok_and(|id| id == hint)
+}
