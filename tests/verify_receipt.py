@@ -1,0 +1,102 @@
+#!/usr/bin/env python3
+"""Checks the envelopes of a bundle with other people's libraries and none of ours.
+
+    verify_receipt.py BUNDLE TRUSTDIR
+
+securesystemslib checks every DSSE signature, rfc8785 that payloads and action.json are canonical,
+in-toto-attestation that each payload is a statement. Prints `ok N envelopes`, or `failed: why` and
+exits with 1. Log, policy and outcome are `deed verify`'s to check.
+"""
+
+import base64
+import hashlib
+import json
+import sys
+import zipfile
+from pathlib import Path
+
+import rfc8785
+from google.protobuf import json_format
+from in_toto_attestation.v1 import statement_pb2
+from in_toto_attestation.v1.statement import Statement
+from securesystemslib.dsse import Envelope
+from securesystemslib.signer import SSlibKey
+
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+APPROVAL = "urn:deed:approval:v0"
+RECEIPT = "urn:deed:receipt:v0"
+SPKI_ED25519 = bytes.fromhex("302a300506032b6570032100")  # RFC 8410, before the 32 bytes of the key
+PEM_END = "-----END PUBLIC KEY-----"
+
+
+class Failed(Exception):
+    pass
+
+
+def main(bundle: Path, trust: Path) -> int:
+    with zipfile.ZipFile(bundle) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    action = parts["action.json"]
+    require(canonical(action), "action.json is not canonical")
+    *answers, receipt = map(json.loads, parts["chain.intoto.jsonl"].splitlines())
+    wrapped = json.loads(parts["receipt.sigstore.json"])["dsseEnvelope"]
+    require(wrapped == receipt, "receipt.sigstore.json is not the last envelope of the chain")
+    for answer in answers:
+        check(answer, approver_keys(trust), APPROVAL, action)
+    check(receipt, receipt_keys(trust), RECEIPT, action)
+    return len(answers) + 1
+
+
+def check(data: dict, keys: list[SSlibKey], kind: str, action: bytes) -> None:
+    require(len(data["signatures"]) == 1, "an envelope has exactly one signature")
+    require(data["payloadType"] == PAYLOAD_TYPE, "the payload type is another one")
+    require(bool(keys), f"no key is trusted for {kind}")
+    envelope = Envelope.from_dict(data)
+    envelope.verify(keys, 1)
+    payload = envelope.payload
+    require(canonical(payload), "a payload is not canonical")
+    parsed = json_format.Parse(payload, statement_pb2.Statement())
+    statement = Statement.copy_from_pb(parsed)
+    statement.validate()
+    require(statement.pb.predicate_type == kind, f"a statement is no {kind}")
+    (subject,) = statement.pb.subject
+    digest = hashlib.sha256(action).hexdigest()
+    named = (subject.name, dict(subject.digest))
+    require(named == ("action.json", {"sha256": digest}), "a statement is about another action")
+
+
+def canonical(text: bytes) -> bool:
+    return rfc8785.dumps(json.loads(text)) == text
+
+
+def receipt_keys(trust: Path) -> list[SSlibKey]:
+    blocks = (trust / "receipt.pub").read_text().split(PEM_END)
+    return [key(block) for block in blocks if block.strip()]
+
+
+def approver_keys(trust: Path) -> list[SSlibKey]:
+    listed = [key(one["key"]) for one in json.loads((trust / "approvers.json").read_text())]
+    return list({one.keyid: one for one in listed}.values())
+
+
+def key(pem: str) -> SSlibKey:
+    """An Ed25519 key in PEM SPKI; its id is the SHA-256 of the DER, as in our envelopes."""
+    der = base64.b64decode("".join(line for line in pem.splitlines() if not line.startswith("-")))
+    require(len(der) == 44 and der.startswith(SPKI_ED25519), "a trusted key is not Ed25519")
+    public = der[len(SPKI_ED25519) :].hex()
+    return SSlibKey(hashlib.sha256(der).hexdigest(), "ed25519", "ed25519", {"public": public})
+
+
+def require(holds: bool, why: str) -> None:
+    if not holds:
+        raise Failed(why)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    try:
+        print(f"ok {main(Path(sys.argv[1]), Path(sys.argv[2]))} envelopes")
+    except Exception as error:  # whatever a hostile bundle brings about is a failure
+        print(f"failed: {type(error).__name__}: {error}", file=sys.stderr)
+        sys.exit(1)
