@@ -73,15 +73,11 @@ impl Host {
             .stdout(Stdio::piped())
             .stderr(errors)
             .spawn()?;
-        match first_line(&mut child) {
-            Some((url, operations)) => {
-                Ok(Self { tether: Some(Tether::to(child.id())?), child, url, operations, log })
-            }
-            None => {
-                child.kill().and_then(|()| child.wait()).ok();
-                Err(std::fs::read_to_string(&log).unwrap_or_default().into())
-            }
-        }
+        let Some((url, operations)) = first_line(&mut child) else {
+            child.kill().and_then(|()| child.wait()).ok();
+            return Err(std::fs::read_to_string(&log).unwrap_or_default().into());
+        };
+        Ok(Self { tether: Some(Tether::to(child.id())?), child, url, operations, log })
     }
 
     /// SIGTERM: an orderly stop. Gives whether the host ended by itself with success.

@@ -166,7 +166,7 @@ fn pae(payload: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Lower-case hex SHA-256 of the key's SubjectPublicKeyInfo DER (RFC 8410).
+/// Lower-case hex SHA-256 of the key's `SubjectPublicKeyInfo` DER (RFC 8410).
 pub fn key_id(key: &VerifyingKey) -> Result<String, EnvelopeError> {
     let der = key.to_public_key_der().map_err(|_| EnvelopeError::Key)?;
     Ok(Digest::of(der.as_bytes()).hex())

@@ -64,12 +64,12 @@ impl Status {
                 S::Observing(*phase)
             }
             (S::Observing(now), Event::Observed { phase, .. }) if now == *phase => S::Observed(now),
-            (S::Observed(Phase::Pre) | S::Stale, Event::Asked { .. }) => S::Waiting,
-            (S::Waiting, Event::Answered { .. }) => S::Waiting,
+            (S::Observed(Phase::Pre) | S::Stale, Event::Asked { .. })
+            | (S::Waiting, Event::Answered { .. }) => S::Waiting,
             (S::Observed(Phase::Gate) | S::Gated(_) | S::Waiting, Event::Stale { .. }) => S::Stale,
             (S::Gated(Verdict::Allow), Event::Cleared { .. }) => S::Cleared,
-            (S::Cleared, Event::AttemptStarted { .. }) => S::Attempting,
-            (S::Attempting, Event::WriteIntended { .. }) => S::Attempting,
+            (S::Cleared, Event::AttemptStarted { .. })
+            | (S::Attempting, Event::WriteIntended { .. }) => S::Attempting,
             (S::Attempting, Event::AttemptEnded { .. }) => S::Attempted,
             (from, Event::CancelRequested { .. }) if from.may_cancel() => S::CancelRequested,
             (from, Event::Judged { judgement }) if from.may_judge() => S::Judged(judgement.outcome),

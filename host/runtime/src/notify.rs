@@ -76,7 +76,7 @@ fn serve(url: &str, secret: &Secret, messages: &Receiver<Value>) {
             post(&agent, url, secret, &body)
         });
         if !delivered {
-            tracing::warn!(message = %message["action"], "a notification could not be delivered");
+            tracing::warn!(%message, "a notification could not be delivered");
         }
     }
 }

@@ -128,24 +128,26 @@ impl Stage {
             "1 agent `helpdesk` asks for idp.restore_access: {} waiting ({})",
             proposed.status, id
         ));
-        let obligations = proposed.json()["obligations"].clone();
+        let obligations = proposed.json().get("obligations").cloned().unwrap_or_default();
         say(&format!("2 policy `restore-needs-lead` wants a person first: {obligations}"));
         let said = self.approve(&id)?;
         let line = said.lines().rfind(|l| l.contains("PATCH")).unwrap_or_default().trim();
         say(&format!("3 bob sees exactly what would be sent and signs exactly that:\n    {line}"));
         let view = self.view(&id)?;
-        want(view["status"].as_str().unwrap_or_default(), "verified", &view)?;
+        want(&text(&view, "/status"), "verified", &view)?;
         say("4 the adapter ran with one upstream and one secret, granted for this action only");
-        for change in view["changes"].as_array().into_iter().flatten() {
+        for change in view.get("changes").and_then(Value::as_array).into_iter().flatten() {
             say(&format!(
                 "5 changed, as the host read it: {} {} -> {}",
-                change["pointer"], change["old"], change["new"]
+                text(change, "/pointer"),
+                text(change, "/old"),
+                text(change, "/new")
             ));
         }
         let server = self.scim.get_user(user)?;
-        say(&format!("6 the directory itself says: active = {}", server["active"]));
-        want(&server["active"].to_string(), "true", &server)?;
-        let index = &view["receipt"]["index"];
+        say(&format!("6 the directory itself says: active = {}", text(&server, "/active")));
+        want(&text(&server, "/active"), "true", &server)?;
+        let index = text(&view, "/receipt/index");
         say(&format!(
             "7 verified; the receipt is leaf {index} of the log deed.example/logs/acme\n"
         ));
@@ -161,7 +163,7 @@ impl Stage {
             with(World::proposal("idp.restore_access", user), "environment", json!("test"));
         let denied = self.propose(HELPDESK, &believing)?;
         want(&denied.text("/status"), "denied", &denied)?;
-        self.told(&denied)?;
+        told(&denied);
         say("refused: an adapter that tries to write while it observes");
         self.writing_observer()?;
         say("refused: an agent of another tenant, asking for this action");
@@ -202,7 +204,7 @@ impl Stage {
             answer.text("/detail")
         ));
         let untouched = self.scim.get_user(&other)?;
-        want(&untouched["active"].to_string(), "false", &untouched)
+        want(&text(&untouched, "/active"), "false", &untouched)
     }
 
     /// A host of its own, because here the adapter that the operator pinned is a hostile one.
@@ -211,16 +213,10 @@ impl Stage {
         let user = self.scim.create_user("sam@example.com", Some(false))?;
         let answer = world.propose(&World::proposal("idp.restore_access", &user))?;
         let view = world.settled(&answer.text("/id"))?;
-        want(view["status"].as_str().unwrap_or_default(), "failed", &view)?;
-        say(&format!("    {}: {}", view["status"], view["reason"]));
-        say(&format!("    receipt {}", view["receipt"]["payload_sha256"]));
-        want(&self.scim.get_user(&user)?["active"].to_string(), "false", &view)
-    }
-
-    fn told(&self, answer: &Answer) -> Result<()> {
-        say(&format!("    {}: {}", answer.text("/status"), answer.text("/reason")));
-        say(&format!("    receipt {}", answer.text("/receipt/payload_sha256")));
-        Ok(())
+        want(&text(&view, "/status"), "failed", &view)?;
+        say(&format!("    {}: {}", text(&view, "/status"), text(&view, "/reason")));
+        say(&format!("    receipt {}", text(&view, "/receipt/payload_sha256")));
+        want(&text(&self.scim.get_user(&user)?, "/active"), "false", &view)
     }
 
     /// A stranger with the trust directory checks the bundle, with no host and no network.
@@ -241,6 +237,21 @@ impl Stage {
         let last = lines.pop().unwrap_or_default();
         want(last, &format!("VERIFIED {id}"), &said)?;
         Ok(lines.join("\n"))
+    }
+}
+
+/// What the caller saw, and that there is a receipt.
+fn told(answer: &Answer) {
+    say(&format!("    {}: {}", answer.text("/status"), answer.text("/reason")));
+    say(&format!("    receipt {}", answer.text("/receipt/payload_sha256")));
+}
+
+/// The value at a JSON pointer, as people read it.
+fn text(value: &Value, pointer: &str) -> String {
+    match value.pointer(pointer) {
+        Some(Value::String(text)) => text.clone(),
+        Some(value) => value.to_string(),
+        None => String::new(),
     }
 }
 

@@ -19,7 +19,7 @@ const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 /// A mirror that does not have the target answers at once; one that hangs is not worth more.
 const RUSTUP_PATIENCE: Duration = Duration::from_secs(90);
 /// Debian's three packages are about 200 MB.
-const APT_PATIENCE: Duration = Duration::from_secs(600);
+const APT_PATIENCE: Duration = Duration::from_mins(10);
 
 pub(super) fn find(from_source: bool) -> Result<Toolchain, ToolchainError> {
     if !from_source && (target_is_ready() || add_target()) {

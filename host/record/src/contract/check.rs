@@ -34,7 +34,7 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    fn at(needle: &str, what: impl ToString) -> Self {
+    fn at(needle: &str, what: impl std::fmt::Display) -> Self {
         Self { needle: needle.to_owned(), what: what.to_string() }
     }
 

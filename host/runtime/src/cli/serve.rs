@@ -22,7 +22,7 @@ pub struct ServeArgs {
 }
 
 /// How long a stop waits for actions that are under way.
-const STOP_PATIENCE: Duration = Duration::from_secs(60);
+const STOP_PATIENCE: Duration = Duration::from_mins(1);
 /// How long open connections are waited for after that.
 const CONNECTION_PATIENCE: Duration = Duration::from_secs(5);
 

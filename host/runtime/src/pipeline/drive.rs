@@ -188,8 +188,8 @@ impl Drive<'_> {
         for (kind, payload) in envelopes(&self.story)? {
             leaves.push(deed_record::event::Leaf { kind: kind.to_owned(), payload, index: 0 });
         }
-        let published = publisher.publish(leaves).await.map_err(failed)?;
-        let event = Event::Logged { leaves: published.leaves, checkpoint: published.checkpoint };
+        let logged = publisher.publish(leaves).await.map_err(failed)?;
+        let event = Event::Logged { leaves: logged.leaves, checkpoint: logged.checkpoint };
         self.append(vec![event], true).await?;
         self.pipeline.tell_if_open(&self.story);
         Ok(Step::Go)

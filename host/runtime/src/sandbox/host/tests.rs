@@ -31,6 +31,7 @@ fn guest(observing: bool, answers: Vec<(u16, Value, &[&str])>) -> Guest {
         reads: BTreeMap::new(),
         log: Vec::new(),
         dropped: 0,
+        refused: Vec::new(),
         redactor,
         meter: Meter::default(),
     }
