@@ -35,6 +35,12 @@ impl Observation {
         Value::Object(members)
     }
 
+    /// Unix milliseconds at which it began to see: an answer that was under way at a deadline says
+    /// nothing of the time after it.
+    pub fn began_ms(&self) -> i64 {
+        self.exchanges.iter().map(|e| e.started_ms).min().unwrap_or(self.at_ms)
+    }
+
     /// The digest that approvals are bound to: the state without its volatile places.
     pub fn digest(&self, contract: &Contract) -> Result<Digest, json::NotCanonical> {
         state_digest(contract, &self.value())

@@ -31,7 +31,7 @@ pub fn reconcile(contract: &Contract, story: &Story, now_ms: i64) -> Verdict {
         pre,
         post,
         exchanges: &exchanges,
-        may_still_land: lands_until.is_some_and(|until| now_ms < until),
+        may_still_land: lands_until.is_some_and(|until| post.began_ms() < until),
     };
     let nothing_left = !exchanges.iter().any(|e| e.may_have_written());
     if nothing_left || outcome::holds(&seen) {
@@ -39,7 +39,7 @@ pub fn reconcile(contract: &Contract, story: &Story, now_ms: i64) -> Verdict {
     }
     let ended = story.attempts.last().map_or(now_ms, |attempt| attempt.ended_ms);
     let until = lands_until.unwrap_or(0).max(ended.saturating_add(settle_ms));
-    if post.at_ms < until {
+    if post.began_ms() < until {
         return Verdict::NotYet(next_look(post.at_ms, ended, until));
     }
     Verdict::Judged(outcome::judge(&seen))
