@@ -51,10 +51,13 @@ pub(super) fn decide(policies: &Policies, question: &Question) -> Decision {
         Ok((false, reasons)) => reasons,
         Err(errors) => return about.failed(errors),
     };
+    // The reason names what denies even with every approval; an approval that would not help misleads.
     match verdict(&ask(&policies.without_obligations)) {
         Ok((true, permits)) => about.ask(&reasons, &permits),
-        Ok((false, _)) if reasons.is_empty() => about.deny(&[], "no policy permits this action"),
-        Ok((false, _)) => about.deny(&reasons, &format!("forbidden by `{}`", reasons.join("`, `"))),
+        Ok((false, hard)) if hard.is_empty() => {
+            about.deny(&reasons, "no policy permits this action")
+        }
+        Ok((false, hard)) => about.deny(&reasons, &format!("forbidden by `{}`", hard.join("`, `"))),
         Err(errors) => about.failed(errors),
     }
 }
