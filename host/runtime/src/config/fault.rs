@@ -76,7 +76,10 @@ impl From<ContractError> for Fault {
 
 impl From<CompileError> for Fault {
     fn from(error: CompileError) -> Self {
-        Self::new(&error.file, error.line, error.to_string())
+        let CompileError { file, line, policy, what, remedy } = error;
+        // No name where the text could not be read at all.
+        let named = if policy.is_empty() { String::new() } else { format!("policy `{policy}`: ") };
+        Self { file, line, what: format!("{named}{what}; {remedy}") }
     }
 }
 
