@@ -35,17 +35,17 @@ pub(crate) fn is_active(user: &str) -> bool {
     scim().get_user(user).unwrap()["active"].as_bool().unwrap_or_default()
 }
 
-/// The claim of an action's end: this word, a reason that says so, and a receipt in the log that
+/// The claim of an action's end: this outcome, a reason that says so, and a receipt in the log that
 /// says the same. Gives the receipt's predicate.
-pub(crate) fn ended(world: &World, view: &Value, word: &str, reason: &str) -> Value {
-    assert_eq!(view["status"], word, "{view:#}");
-    assert_eq!(view["outcome"], word, "{view:#}");
+pub(crate) fn ended(world: &World, view: &Value, outcome: &str, reason: &str) -> Value {
+    assert_eq!(view["status"], outcome, "{view:#}");
+    assert_eq!(view["outcome"], outcome, "{view:#}");
     let said = view["reason"].as_str().unwrap();
     assert!(said.contains(reason), "`{said}` does not say `{reason}`");
     assert!(view["receipt"]["index"].is_u64(), "no receipt in the log: {view:#}");
     let receipt = statements(world, view).pop().unwrap();
     assert_eq!(receipt["predicateType"], "urn:deed:receipt:v0");
-    assert_eq!(receipt["predicate"]["outcome"], word, "{receipt:#}");
+    assert_eq!(receipt["predicate"]["outcome"], outcome, "{receipt:#}");
     assert_eq!(receipt["predicate"]["reason"], said, "{receipt:#}");
     receipt["predicate"].clone()
 }
@@ -60,7 +60,8 @@ pub(crate) fn envelopes(world: &World, view: &Value) -> Vec<Value> {
 
 /// The signed statements of an ended action, answers first, the receipt last.
 fn statements(world: &World, view: &Value) -> Vec<Value> {
-    let decode = |envelope: &Value| STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap();
+    let payload =
+        |envelope: &Value| STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap();
     let all = envelopes(world, view);
-    all.iter().map(|envelope| serde_json::from_slice(&decode(envelope)).unwrap()).collect()
+    all.iter().map(|envelope| serde_json::from_slice(&payload(envelope)).unwrap()).collect()
 }

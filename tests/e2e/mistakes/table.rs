@@ -1,0 +1,170 @@
+//! Mistakes as edits of good files, and where and in what words each must be told.
+
+/// A mistake that an edit makes: in this file, this text becomes that one. The fault is told at the
+/// line of `at` in the edited file `told`, in words that hold every one of `remedy`.
+pub(super) struct Mistake {
+    pub(super) file: &'static str,
+    pub(super) from: &'static str,
+    pub(super) to: &'static str,
+    pub(super) told: &'static str,
+    pub(super) at: &'static str,
+    pub(super) remedy: &'static [&'static str],
+}
+
+const CONFIG: &str = "deed.toml";
+pub(super) const CONTRACT: &str = "contracts/restore_access.toml";
+
+const fn here(
+    file: &'static str,
+    from: &'static str,
+    to: &'static str,
+    remedy: &'static [&'static str],
+) -> Mistake {
+    Mistake { file, from, to, told: file, at: to, remedy }
+}
+
+pub(super) const MISTAKES: &[Mistake] = &[
+    here(
+        CONFIG,
+        "listen = \"127.0.0.1:0\"\nop",
+        "lissten = \"127.0.0.1:0\"\nop",
+        &["unknown field `lissten`", "`listen`"],
+    ),
+    here(CONFIG, "timeout = \"2s\"", "timeout = 2", &["invalid type: integer `2`", "string"]),
+    here(
+        CONFIG,
+        "timeout = \"2s\"",
+        "timeout = \"2 seconds\"",
+        &["`2 seconds` is no duration", "whole number and ms, s, m or h"],
+    ),
+    here(
+        CONFIG,
+        "listen = \"127.0.0.1:0\"\nop",
+        "listen = \"0.0.0.0:0\"\nop",
+        &["beyond loopback", "`behind_proxy = true`"],
+    ),
+    here(
+        CONFIG,
+        "operations = \"127.0.0.1:0\"",
+        "operations = \"[::]:0\"",
+        &["beyond loopback", "`behind_proxy = true`"],
+    ),
+    here(
+        CONFIG,
+        "environment = \"production\"",
+        "environment = \"Production!\"",
+        &["lower-case name", "`production`"],
+    ),
+    here(
+        CONFIG,
+        "addresses = [\"loopback\"]",
+        "addresses = [\"local\"]",
+        &["`local` is no address class", "loopback"],
+    ),
+    here(
+        CONFIG,
+        "person = \"alice\"",
+        "person = \"alyce\"",
+        &["`alyce` is not there", "[tenant.acme.person.alyce]"],
+    ),
+    here(
+        CONFIG,
+        "policies = [\"policies/starter.cedar\"]",
+        "policies = [\"policies/none.cedar\"]",
+        &["`policies/none.cedar` cannot be read"],
+    ),
+    here(
+        CONFIG,
+        "policies = [\"policies/starter.cedar\"]",
+        "policies = [\"../starter.cedar\"]",
+        &["leaves the served directory", "relative path"],
+    ),
+    here(
+        CONFIG,
+        "read = { secret = \"idp_read\",",
+        "read = { secret = \"idp_reed\",",
+        &["secret `idp_reed` is not there", "[secret]"],
+    ),
+    Mistake {
+        file: CONFIG,
+        from: "file = \"secrets/idp_read\"",
+        to: "file = \"secrets/none\"",
+        told: CONFIG,
+        at: "[tenant.acme.secret.idp_read]",
+        remedy: &["cannot read", "put the secret there or correct `file`"],
+    },
+    Mistake {
+        file: CONFIG,
+        from: "[tenant.acme.upstream.idp]",
+        to: "[tenant.acme.upstream.ldap]",
+        told: CONFIG,
+        at: "[tenant.acme.grant.\"idp.read_user\"]",
+        remedy: &["needs upstream `idp`", "add [tenant.acme.upstream.idp]"],
+    },
+    here(
+        CONFIG,
+        "upstreams = [\"idp\"]",
+        "upstreams = [\"idp\", \"crm\"]",
+        &["`crm` is wider than contracts/read_user.toml", "remove it from `upstreams`"],
+    ),
+    here(
+        CONFIG,
+        "upstreams = [\"idp\"]",
+        "upstreams = []",
+        &["needs upstream `idp`", "add it to `upstreams`"],
+    ),
+    Mistake {
+        file: CONFIG,
+        from: "[tenant.acme.grant.\"idp.read_user\"]",
+        to: "[tenant.acme.grant.\"idp.no_such\"]",
+        told: CONFIG,
+        at: "[tenant.acme.grant.\"idp.no_such\"]",
+        remedy: &["no file under contracts/ has `name = \"idp.no_such\"`", "remove the grant"],
+    },
+    here(CONTRACT, "title    =", "titel    =", &["unknown field `titel`", "`title`"]),
+    here(CONTRACT, "sources = 1", "sources = \"one\"", &["invalid type: string \"one\"", "usize"]),
+    here(
+        CONTRACT,
+        "verb     = \"update\"",
+        "verb     = \"upsert\"",
+        &["unknown variant `upsert`", "`update`"],
+    ),
+    here(CONTRACT, "timeout = \"30s\"", "timeout = \"30h\"", &["`timeout` is from 100ms to 5m"]),
+    here(
+        CONTRACT,
+        "GET /Users/{user_id}",
+        "GET /Users/{id}",
+        &["`{id}` is not bound", "add `properties.id` under [params]"],
+    ),
+    here(
+        CONTRACT,
+        "value = true }] }",
+        "value = \"{state}\" }] }",
+        &["`{state}` is not bound", "add `properties.state` under [params]"],
+    ),
+    here(
+        CONTRACT,
+        "has(post.user.active) && post.user.active",
+        "post.user.enabled",
+        &["`post.user.enabled` is not declared", "declared are `active`"],
+    ),
+    here(
+        CONTRACT,
+        "has(post.user.active) && post.user.active",
+        "post.user.active",
+        &["`post.user.active`", "has("],
+    ),
+    here(CONTRACT, "has(pre.user.active) && !pre.user.active", "!post.user.active", &["post"]),
+    here(
+        CONTRACT,
+        "may_change = [\"/user/active\"]",
+        "may_change = [\"/user/enabled\"]",
+        &["`/user/enabled` is outside the declared state", "property under [state]"],
+    ),
+    here(
+        CONTRACT,
+        "volatile   = [\"/meta\"]",
+        "volatile   = [\"/mета\"]",
+        &["outside the declared state"],
+    ),
+];

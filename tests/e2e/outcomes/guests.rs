@@ -1,0 +1,65 @@
+//! Adapters that lie, spin or reach beyond their grant: what they do is judged, not what they say.
+
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use deed_tests::world::{World, edit};
+use serde_json::json;
+
+use super::{CONTRACT, RESTORE, with_adapter};
+use crate::shared::{ended, is_active, locked_out, scim};
+
+#[test]
+fn an_adapter_that_reports_a_state_which_no_exchange_contains_is_never_verified() {
+    let (world, user) = (with_adapter("guest-lies"), locked_out());
+    let view = world.run(&World::proposal(RESTORE, &user)).unwrap();
+    let receipt = ended(&world, &view, "failed", "no write left the host");
+    for look in ["pre", "post"] {
+        let name = &scim().get_user(&user).unwrap()["userName"];
+        assert_eq!(
+            &receipt[look]["state"]["user"]["userName"], name,
+            "{look} is what the host read"
+        );
+        assert_eq!(receipt[look]["state"]["user"]["active"], false);
+        assert_eq!(receipt[look]["derived"], json!([]));
+    }
+    assert_eq!(world.proxy.count("PATCH"), 0);
+    assert!(!is_active(&user));
+}
+
+#[test]
+fn an_adapter_that_never_ends_is_stopped_and_the_host_goes_on() {
+    let slow = |dir: &Path| edit(dir, CONTRACT, "timeout = \"30s\"", "timeout = \"2s\"");
+    let (world, user) = (World::with(scim(), "guest-spins", slow).unwrap(), locked_out());
+    let started = Instant::now();
+    let view = world.run(&World::proposal(RESTORE, &user)).unwrap();
+    let receipt = ended(&world, &view, "failed", "no write left the host");
+    assert_eq!(receipt["attempts"][0]["claim"], "timed_out");
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
+    let next = world.propose(&World::proposal("idp.read_user", &user)).unwrap();
+    assert_eq!(next.text("/status"), "verified", "{}", next.json());
+    let before = cpu_ticks(&world);
+    thread::sleep(Duration::from_secs(1));
+    let burnt = cpu_ticks(&world) - before;
+    assert!(burnt < 30, "the CPU is not quiet: {burnt} of 100 ticks in a second");
+}
+
+/// User and system time of the host so far, in ticks of 10 ms (`/proc/PID/stat`, fields 14 and 15).
+fn cpu_ticks(world: &World) -> u64 {
+    let pid = world.host.as_ref().unwrap().pid();
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields = stat.rsplit(')').next().unwrap().split_whitespace();
+    fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+}
+
+#[test]
+fn an_adapter_that_writes_while_it_observes_fails_before_anything_is_sent() {
+    let (world, user) = (with_adapter("guest-writes-while-observing"), locked_out());
+    let answer = world.propose(&World::proposal(RESTORE, &user)).unwrap();
+    assert_eq!(answer.status, 200, "nobody is asked: {}", answer.json());
+    let receipt = ended(&world, &answer.json(), "failed", "PATCH");
+    assert_eq!(receipt["attempts"], json!([]));
+    assert_eq!(world.proxy.count("PATCH"), 0);
+    assert!(!is_active(&user));
+}
