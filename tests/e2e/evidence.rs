@@ -126,10 +126,10 @@ fn leaf_proof_and_checkpoint_pass_with_foreign_crates() {
 /// Opens a signed note with the crate `signed_note` and gives size and root.
 fn open(note: &str, vkey: &str) -> (u64, tlog_tiles::Hash) {
     let note = signed_note::Note::from_bytes(note.as_bytes()).unwrap();
-    let verifier = signed_note::Ed25519NoteVerifier::new_from_encoded_key(vkey).unwrap();
+    let verifier = signed_note::StandardVerifier::new(vkey).unwrap();
     let verifiers = signed_note::VerifierList::new(vec![Box::new(verifier)]);
     note.verify(&verifiers).unwrap();
-    let checkpoint = tlog_tiles::CheckpointText::from_bytes(note.text()).unwrap();
+    let checkpoint = tlog_tiles::Checkpoint::from_bytes(note.text()).unwrap();
     (checkpoint.size(), *checkpoint.hash())
 }
 
@@ -161,4 +161,13 @@ fn an_agents_copy_has_no_evidence_and_still_verifies() {
     fs::write(proof.world.dir.join("proof.deed"), &copy.bytes).unwrap();
     assert_eq!(verify(&proof.world.dir, true).0, 0);
     assert_eq!(proof.world.bundle(&proof.id).unwrap(), proof.bundle, "the same bytes every time");
+}
+
+/// What the offline verifier says of an ended action, with the trust directory of its world.
+pub(crate) fn report(world: &World, id: &str) -> deed_record::verify::Report {
+    let trust = world.trust().unwrap();
+    let read = |name: &str| (name.to_owned(), fs::read(trust.join(name)).unwrap());
+    let files = deed_record::verify::Trust::FILES.map(read).into_iter().collect();
+    let trust = deed_record::verify::Trust::parse(&files).unwrap();
+    deed_record::verify::verify(&world.bundle(id).unwrap(), Some(&trust))
 }

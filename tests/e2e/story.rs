@@ -144,3 +144,26 @@ fn an_approver_can_answer_with_the_command_line_and_sees_what_is_signed() {
     }
     assert_eq!(world.settled(&id).unwrap()["status"], "verified");
 }
+
+#[test]
+fn a_read_that_policy_asks_about_shows_nothing_before_a_person_agreed() {
+    let world = World::with(scim(), "scim", |dir| {
+        let path = dir.join("policies/starter.cedar");
+        let mut text = std::fs::read_to_string(&path)?;
+        text += "\n@id(\"reads-need-lead\")\n@obligation(\"approve:1:support-lead\")\n\
+                 forbid (principal, action == Deed::Action::\"idp.read_user\", resource);\n";
+        Ok(std::fs::write(path, text)?)
+    });
+    let world = world.unwrap();
+    let user = scim().create_user("asked@example.com", Some(true)).unwrap();
+    let answer = world.propose(&World::proposal("idp.read_user", &user)).unwrap();
+    assert_eq!((answer.status, answer.text("/status").as_str()), (202, "waiting"), "{answer:?}");
+    assert!(!String::from_utf8_lossy(&answer.bytes).contains("asked@example.com"));
+    let id = answer.text("/id");
+    assert!(world.approve(&id, "bob", BOB).unwrap().0);
+    let view = world.settled(&id).unwrap();
+    assert_eq!(view["status"], "verified", "{view}");
+    assert_eq!(view["result"]["user"]["userName"], "asked@example.com");
+    let report = crate::evidence::report(&world, &id);
+    assert_eq!(report.verdict, deed_record::verify::Verdict::Verified, "{report:?}");
+}

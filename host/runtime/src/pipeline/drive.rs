@@ -124,15 +124,12 @@ impl Drive<'_> {
 
     async fn after_pre(&mut self) -> Result<Step, LedgerError> {
         let Some(granted) = self.granted() else { return self.gone().await };
-        let Some(pre) = &self.story.pre else { return self.observe(Phase::Pre).await };
-        if granted.contract.is_read() {
-            let judgement = outcome::judge_read(&granted.contract, pre);
-            return self.judge(judgement).await;
-        }
         if let Some(judgement) = self.unfit(&granted) {
             return self.judge(judgement).await;
         }
         match self.story.decision.as_ref().map(|(d, _)| d.verdict) {
+            // A read holds no resource: what was just seen is its result, if policy still allows it.
+            Some(Verdict::Allow) if granted.contract.is_read() => self.world_then_decide().await,
             Some(Verdict::Allow) => self.enter_gate().await,
             _ => self.ask().await,
         }
@@ -153,8 +150,12 @@ impl Drive<'_> {
 
     /// A look that does not count, or a precondition that does not hold: nothing will be sent.
     pub(super) fn unfit(&self, granted: &Granted) -> Option<Judgement> {
-        let problem = self.story.pre.as_ref().and_then(|pre| pre.unusable(&granted.contract));
-        if let Some(problem) = problem {
+        let pre = self.story.pre.as_ref()?;
+        if granted.contract.is_read() {
+            let judgement = outcome::judge_read(&granted.contract, pre);
+            return Some(judgement).filter(|j| j.outcome != Outcome::Verified);
+        }
+        if let Some(problem) = pre.unusable(&granted.contract) {
             let reason =
                 format!("the state before could not be observed, nothing was sent: {problem}");
             return Some(Judgement::plain(Outcome::Failed, reason));

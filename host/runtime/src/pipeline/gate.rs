@@ -1,7 +1,7 @@
 //! From the first look to the gate: asking people, staleness, the resource lease, the last decision.
 
 use deed_record::event::{Event, GrantRecord, Phase};
-use deed_record::outcome::{Judgement, Outcome};
+use deed_record::outcome::{self, Judgement, Outcome};
 
 use super::drive::{Drive, Step};
 use super::ledger::LedgerError;
@@ -97,7 +97,7 @@ impl Drive<'_> {
     }
 
     /// The action names contract, adapter and bindings by digest; any other now, and it can never run.
-    async fn world_then_decide(&mut self) -> Result<Step, LedgerError> {
+    pub(super) async fn world_then_decide(&mut self) -> Result<Step, LedgerError> {
         let Some(granted) = self.granted() else { return self.gone().await };
         let action = &self.story.bound.action;
         let rendering = deed_record::action::Rendering {
@@ -120,8 +120,14 @@ impl Drive<'_> {
         self.decide(true).await
     }
 
-    /// Passes the gate: writes down what the run will be given.
+    /// Passes the gate: writes down what the run will be given. A read is done here: it was the look.
     pub(super) async fn clear(&mut self) -> Result<Step, LedgerError> {
+        if let (Some(granted), Some(pre)) = (self.granted(), &self.story.pre)
+            && granted.contract.is_read()
+        {
+            let judgement = outcome::judge_read(&granted.contract, pre);
+            return self.judge(judgement).await;
+        }
         if self.lease.is_none() {
             return self.enter_gate().await;
         }

@@ -10,7 +10,7 @@ use deed_record::id::ActionId;
 use deed_record::json;
 use deed_record::story::Story;
 
-use super::ledger::{LedgerError, StoredPolicies};
+use super::ledger::LedgerError;
 use super::{Pipeline, Waiting};
 use crate::approval::{self, AnswerError};
 use crate::contract::{self, BindFault, Caller, Fresh};
@@ -70,7 +70,6 @@ impl Pipeline {
             body_sha256: body.clone(),
             at_ms: self.clock.now_ms(),
         });
-        self.keep_documents(caller, &bound.action.contract.name)?;
         let id = bound.action.id.clone();
         let event = Event::Proposed { bound: Box::new(bound), bindings, trace };
         match self.begin(event, claim).await {
@@ -92,17 +91,6 @@ impl Pipeline {
         let at_ms = u64::try_from(self.clock.now_ms()).unwrap_or(0);
         let id = ActionId::new(at_ms, keys::random()?);
         Ok(contract::bind(caller, proposal, id, keys::random_hex::<16>()?)?)
-    }
-
-    /// Contract and policies by digest, so that the bundle has them whatever the configuration becomes.
-    fn keep_documents(&self, caller: Caller<'_>, contract: &str) -> Result<(), IntakeError> {
-        if let Some(granted) = caller.tenant.grants.get(contract) {
-            let bytes = granted.contract.canonical().map_err(LedgerError::from)?;
-            self.keep(&bytes)?;
-        }
-        let policies = StoredPolicies::of(&caller.tenant.policies);
-        self.keep(&json::to_canonical(&policies).map_err(LedgerError::from)?)?;
-        Ok(())
     }
 
     /// Takes a signed approval or denial.

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deed_record::digest::Digest;
+use deed_record::json;
 use deed_record::note::LogKey;
 use deed_record::status::Status;
 use deed_record::story::Story;
 
 use super::Pipeline;
 use super::flight::Flights;
+use super::ledger::{LedgerError, StoredPolicies};
 use crate::clock::Clock;
 use crate::config::{Config, Fault};
 use crate::journal::{self, Journal};
@@ -75,17 +77,23 @@ impl Pipeline {
         let publishers = publishers(&config, &keys)?;
         let notifier = Notifier::new(config.notify.as_ref());
         let flights = Flights::default();
-        Ok(Arc::new(Self {
-            config,
-            clock,
-            journal,
-            keys,
-            sandbox,
-            adapters,
-            publishers,
-            notifier,
-            flights,
-        }))
+        let pipeline =
+            Self { config, clock, journal, keys, sandbox, adapters, publishers, notifier, flights };
+        pipeline
+            .keep_documents()
+            .map_err(|e| state("contracts and policies cannot be kept")(e.to_string()))?;
+        Ok(Arc::new(pipeline))
+    }
+
+    /// Contracts and policies by digest, so that bundles have them whatever the configuration becomes.
+    fn keep_documents(&self) -> Result<(), LedgerError> {
+        for tenant in self.config.tenants.values() {
+            self.keep(&json::to_canonical(&StoredPolicies::of(&tenant.policies))?)?;
+            for granted in tenant.grants.values() {
+                self.keep(&granted.contract.canonical()?)?;
+            }
+        }
+        Ok(())
     }
 
     /// Takes up every action that has not ended; those under way get their resources first.
