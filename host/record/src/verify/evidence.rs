@@ -133,7 +133,7 @@ fn judge(
         pre,
         post,
         exchanges: &exchanges,
-        may_still_land: until.is_some_and(|until| post.at_ms < until),
+        may_still_land: until.is_some_and(|until| post.began_ms() < until),
     })
 }
 
