@@ -36,7 +36,7 @@ pub(crate) fn is_active(user: &str) -> bool {
 }
 
 /// The claim of an action's end: this outcome, a reason that says so, and a receipt in the log that
-/// says the same. Gives the receipt's predicate.
+/// says the same; and a stranger with public keys finds nothing wrong. Gives the receipt's predicate.
 pub(crate) fn ended(world: &World, view: &Value, outcome: &str, reason: &str) -> Value {
     assert_eq!(view["status"], outcome, "{view:#}");
     assert_eq!(view["outcome"], outcome, "{view:#}");
@@ -47,6 +47,8 @@ pub(crate) fn ended(world: &World, view: &Value, outcome: &str, reason: &str) ->
     assert_eq!(receipt["predicateType"], "urn:deed:receipt:v0");
     assert_eq!(receipt["predicate"]["outcome"], outcome, "{receipt:#}");
     assert_eq!(receipt["predicate"]["reason"], said, "{receipt:#}");
+    let report = crate::evidence::report(world, view["id"].as_str().unwrap());
+    assert_eq!(report.verdict, deed_record::verify::Verdict::Verified, "{report:#?}");
     receipt["predicate"].clone()
 }
 

@@ -44,6 +44,7 @@ pub fn router(app: App) -> Router {
         .route("/log/{tenant}/checkpoint", get(log::checkpoint))
         .route("/log/{tenant}/tile/{*path}", get(log::tile))
         .fallback(problem::no_route)
+        .method_not_allowed_fallback(problem::no_method)
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .with_state(app)
 }
@@ -55,5 +56,6 @@ pub fn operations(app: App) -> Router {
         .route("/readyz", get(operations::ready))
         .route("/metrics", get(operations::metrics))
         .fallback(problem::no_route)
+        .method_not_allowed_fallback(problem::no_method)
         .with_state(app)
 }

@@ -21,7 +21,9 @@ pub fn decide(
     if let Some(reason) = refusal(tenant, story) {
         decision.verdict = Verdict::Deny;
         decision.reason = Some(reason);
+        // The host refused, no policy did: naming policies here would mislead.
         decision.obligations.clear();
+        decision.determining.clear();
     }
     (decision, facts)
 }

@@ -22,6 +22,7 @@ use std::sync::Arc;
 
 use deed_record::event::Claim;
 use deed_record::exchange::{Exchange, Rendered};
+use deed_record::id::ActionId;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -82,11 +83,13 @@ impl Sandbox {
         let Ok(_slot) = self.slots.acquire().await else {
             return Run::refused("the sandbox is shut down".into());
         };
-        let timeout = scope.timeout;
-        match self.guest(scope, intend) {
+        let (timeout, id) = (scope.timeout, scope.action.clone());
+        let run = match self.guest(scope, intend) {
             Ok((guest, action)) => run::run(&self.engine, adapter, guest, &action, timeout).await,
             Err(problem) => Run::refused(problem),
-        }
+        };
+        run.tell(&id);
+        run
     }
 
     /// The run as its guest sees it, and what it is asked for.
@@ -164,6 +167,21 @@ pub struct Run {
 }
 
 impl Run {
+    /// What the adapter wrote goes to the operator, with what it was refused. Never evidence.
+    fn tell(&self, action: &ActionId) {
+        for line in &self.log {
+            match line.level {
+                LogLevel::Debug => tracing::debug!(%action, "adapter: {}", line.text),
+                LogLevel::Info => tracing::info!(%action, "adapter: {}", line.text),
+                LogLevel::Warn => tracing::warn!(%action, "adapter: {}", line.text),
+                LogLevel::Error => tracing::error!(%action, "adapter: {}", line.text),
+            }
+        }
+        for refused in &self.refused {
+            tracing::warn!(%action, "the adapter reached beyond its grant: {refused}");
+        }
+    }
+
     /// A run that was not started.
     fn refused(problem: String) -> Self {
         let claim = Claim::Invalid(problem.clone());

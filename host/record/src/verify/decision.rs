@@ -47,6 +47,7 @@ fn refused_by_host(decision: &Decision, again: Decision) -> Found {
     let refused = Decision {
         verdict: Verdict::Deny,
         obligations: vec![],
+        determining: vec![],
         reason: decision.reason.clone(),
         ..again
     };

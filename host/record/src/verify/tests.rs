@@ -179,6 +179,7 @@ fn a_denial_of_the_host_is_noted_as_its_own() {
         let decision = receipt.decision.as_mut().unwrap();
         decision.verdict = Says::Deny;
         decision.obligations.clear();
+        decision.determining.clear();
         decision.reason = Some("the agent believes it is elsewhere".into());
     };
     let report = verify(&world.bundle_of(refuse, true), Some(&world.trust()));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -29,12 +30,12 @@ pub(super) async fn propose(
     State(app): State<App>,
     caller: Caller,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let who = bind_as(&app, &caller)?;
     let claimed = idempotency_key(&headers)?;
     let wait = wait(&headers)?;
-    let proposal = contract::parse(&body).inspect_err(|_| app.metrics.refused())?;
+    let proposal = contract::parse(&body?).inspect_err(|_| app.metrics.refused())?;
     let trace = text(&headers, "traceparent").map(str::to_owned);
     let accepted = app
         .pipeline
@@ -47,10 +48,10 @@ pub(super) async fn propose(
 pub(super) async fn explain(
     State(app): State<App>,
     caller: Caller,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Explained>, Problem> {
     let who = bind_as(&app, &caller)?;
-    Ok(Json(app.pipeline.explain(who, contract::parse(&body)?)?))
+    Ok(Json(app.pipeline.explain(who, contract::parse(&body?)?)?))
 }
 
 pub(super) async fn show(

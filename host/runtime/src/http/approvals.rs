@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -37,11 +38,11 @@ pub(super) async fn answer(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<String>,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     only_persons(&caller)?;
     let id = parse_id(&id)?;
-    let value = json::parse(&body)
+    let value = json::parse(&body?)
         .map_err(|e| Problem::bad_request(format!("the body is no strict JSON: {e}")))?;
     let envelope: Envelope = json::from_value(value)
         .map_err(|e| Problem::bad_request(format!("the body is no DSSE envelope: {e}")))?;

@@ -1,6 +1,7 @@
 //! Errors as RFC 9457 problem details: the one place that maps errors to HTTP.
 
 use axum::Json;
+use axum::extract::rejection::BytesRejection;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use deed_record::action::BindError;
@@ -83,6 +84,18 @@ impl IntoResponse for Problem {
                 .insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
         }
         response
+    }
+}
+
+pub(super) async fn no_method() -> Problem {
+    let detail = "this path does not take that method; see the `Allow` header";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed", detail)
+}
+
+/// A body that could not be read: larger than the limit, or broken off.
+impl From<BytesRejection> for Problem {
+    fn from(rejection: BytesRejection) -> Self {
+        Self::new(rejection.status(), "the body cannot be read", rejection.body_text())
     }
 }
 

@@ -14,8 +14,12 @@ use super::Pipeline;
 use super::flight::Lease;
 use super::ledger::LedgerError;
 use crate::config::{Granted, Tenant};
+use crate::log::PublishError;
 use crate::reconcile::{self, Verdict as Look};
 use crate::{policy, receipt};
+
+/// Between two tries to hand leaves to a busy publisher.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// Whether there is more to do now.
 pub(super) enum Step {
@@ -181,7 +185,7 @@ impl Drive<'_> {
     }
 
     async fn publish(&mut self) -> Result<Step, LedgerError> {
-        let failed = |e: crate::log::PublishError| LedgerError::Failed(e.to_string());
+        let failed = |e: PublishError| LedgerError::Failed(e.to_string());
         let Some(publisher) = self.pipeline.publisher(&self.tenant.name) else {
             return Err(LedgerError::Failed("the tenant has no log".to_owned()));
         };
@@ -189,7 +193,13 @@ impl Drive<'_> {
         for (kind, payload) in envelopes(&self.story)? {
             leaves.push(deed_record::event::Leaf { kind: kind.to_owned(), payload, index: 0 });
         }
-        let logged = publisher.publish(leaves).await.map_err(failed)?;
+        let logged = loop {
+            match publisher.publish(leaves.clone()).await {
+                // The receipt is on disk; its place in the log can wait.
+                Err(PublishError::Busy) => tokio::time::sleep(BUSY_PAUSE).await,
+                other => break other.map_err(failed)?,
+            }
+        };
         let event = Event::Logged { leaves: logged.leaves, checkpoint: logged.checkpoint };
         self.append(vec![event], true).await?;
         self.pipeline.tell_if_open(&self.story);

@@ -60,6 +60,10 @@ impl Builder<'_> {
                 }
             }
         }
+        // A grant with a fault is reported as that; policies that name it would only repeat it.
+        if grants.len() < self.raw.grant.len() {
+            return None;
+        }
         let shape = |granted: &Granted| ActionShape {
             params: granted.contract.params_schema(),
             state: granted.contract.state_schemas(),
