@@ -74,8 +74,10 @@ pub struct ApprovalRequest {
     /// Names of states that the adapter computed.
     pub derived: Vec<String>,
     pub ask: Ask,
-    /// The request's own summary, for people; nothing is signed from it.
+    /// What is still to be approved, for people; nothing is signed from it.
     pub not_yet: Vec<String>,
+    /// Why earlier approvals of this action count for nothing; nothing is signed from it.
+    pub stale: Vec<String>,
 }
 
 impl ApprovalRequest {

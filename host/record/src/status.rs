@@ -57,7 +57,7 @@ impl Status {
                 S::Decided(decision.verdict)
             }
             (
-                S::Observed(Phase::Pre | Phase::Gate),
+                S::Observed(Phase::Pre | Phase::Gate) | S::Stale,
                 Event::Decided { gate: true, decision, .. },
             ) => S::Gated(decision.verdict),
             (from, Event::ObserveStarted { phase }) if from.may_observe(*phase) => {

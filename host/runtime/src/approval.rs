@@ -50,6 +50,7 @@ pub fn request(
         derived: pre.derived.iter().cloned().collect(),
         ask: ask.clone(),
         not_yet: story.open_obligations(),
+        stale: story.stale.clone(),
     }))
 }
 

@@ -61,6 +61,7 @@ fn head(request: &ApprovalRequest, contract: &Contract) -> String {
         rows.push(("on behalf of", format!("{} (the agent says)", safe(who))));
     }
     rows.push(("waits for", safe(&request.not_yet.join(", "))));
+    rows.extend(request.stale.iter().map(|why| ("asked again", safe(why))));
     rows.push(("expires", utc(request.ask.expires_ms)));
     let rows = join(rows.into_iter().map(|(title, text)| format!("{title:<12} {text}")));
     format!("{}\n{rows}", safe(&head.title))

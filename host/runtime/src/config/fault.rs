@@ -25,6 +25,11 @@ impl Faults {
         Self(vec![fault])
     }
 
+    /// Whether a contract file is at fault; what needs it need not be reported as well.
+    pub(super) fn in_contracts(&self) -> bool {
+        self.0.iter().any(|fault| fault.file.starts_with("contracts/"))
+    }
+
     pub(super) fn push(&mut self, fault: Fault) {
         self.0.push(fault);
     }

@@ -2,6 +2,7 @@
 
 use deed_record::event::{Event, GrantRecord, Phase};
 use deed_record::outcome::{self, Judgement, Outcome};
+use deed_record::policy::Verdict;
 
 use super::drive::{Drive, Step};
 use super::ledger::LedgerError;
@@ -19,12 +20,17 @@ impl Drive<'_> {
         let now_ms = self.pipeline.clock.now_ms();
         // Asked afresh: the policies may be others than at the proposal, and now there is a pre-state.
         let (decision, _) = policy::decide(&self.tenant, &self.story, now_ms, Some(pre.value()));
+        if decision.verdict == Verdict::Deny {
+            return self.decide(true).await;
+        }
         let nonce = keys::random_hex::<16>().map_err(|e| LedgerError::Failed(e.to_string()))?;
         let expires_ms = now_ms + self.pipeline.config.approval_expires.as_signed();
         let ask = approval::ask(&granted.contract, pre, &decision, nonce, expires_ms)?;
         self.lease = None;
         self.append(vec![Event::Asked { ask: Box::new(ask) }], true).await?;
-        self.pipeline.tell_waiting(&self.story);
+        if !decision.obligations.is_empty() {
+            self.pipeline.tell_waiting(&self.story);
+        }
         self.pipeline.expire_later(&self.story);
         Ok(Step::Go)
     }

@@ -12,6 +12,9 @@ impl Builder<'_> {
     pub(super) fn grants(&mut self) -> BTreeMap<String, Granted> {
         let mut grants = BTreeMap::new();
         for (name, raw) in &self.raw.grant {
+            if !self.contracts.contains_key(name) && self.faults.in_contracts() {
+                continue;
+            }
             match self.grant(name, raw) {
                 Ok(granted) => {
                     grants.insert(name.clone(), granted);
