@@ -140,6 +140,7 @@ pub struct Rendering {
 /// Longest intent, reasoning or source text in bytes; people must be able to read them.
 const TEXT_MAX: usize = 4096;
 const SOURCES_MAX: usize = 32;
+const NAME_MAX: usize = 256;
 
 /// Checks a proposal against its contract and renders every request.
 pub fn render(contract: &Contract, proposal: &Proposal) -> Result<Rendering, BindError> {
@@ -177,7 +178,18 @@ fn texts(proposal: &Proposal) -> Result<(), BindError> {
     if proposal.reasoning.as_deref().is_some_and(too_long) {
         return Err(BindError::Text("/reasoning", "is longer than 4096 bytes"));
     }
+    let named = |who: &String| (1..=NAME_MAX).contains(&who.len());
+    if !proposal.on_behalf_of.as_ref().is_none_or(named) {
+        return Err(BindError::Text("/on_behalf_of", "is empty or longer than 256 bytes"));
+    }
     let source_fits = |s: &Source| !s.uri.is_empty() && !too_long(&s.uri);
+    let digest_fits = |s: &Source| s.sha256.as_ref().is_none_or(|d| Digest::from_hex(d).is_ok());
+    if !proposal.sources.iter().all(digest_fits) {
+        return Err(BindError::Text(
+            "/sources",
+            "has a `sha256` that is not 64 lower-case hex digits",
+        ));
+    }
     if proposal.sources.len() > SOURCES_MAX || !proposal.sources.iter().all(source_fits) {
         return Err(BindError::Text(
             "/sources",

@@ -25,7 +25,7 @@ pub struct Rendered {
 
 /// What became of a request: the three cases that recovery and the judge tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Fate {
     /// No byte of it left.
     NotSent,
@@ -94,10 +94,27 @@ impl Exchange {
         }
     }
 
+    /// A write that got no definite answer: it may land until its deadline. A gateway's 5xx is not one.
+    pub fn is_open(&self) -> bool {
+        self.request.writes
+            && match self.fate {
+                Fate::NotSent => false,
+                Fate::NoAnswer => true,
+                Fate::Answered { status } => {
+                    !(200..300).contains(&status) && !is_definite_refusal(status)
+                }
+            }
+    }
+
     /// A write that may have reached the upstream.
     pub fn may_have_written(&self) -> bool {
         self.request.writes && self.fate != Fate::NotSent
     }
+}
+
+/// A 4xx that says the request was not carried out; 408, 409, 425 and 429 leave that open.
+pub fn is_definite_refusal(status: u16) -> bool {
+    (400..500).contains(&status) && !matches!(status, 408 | 409 | 425 | 429)
 }
 
 /// The digest of a value's canonical bytes; none for a value that has no canonical form.

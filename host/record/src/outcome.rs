@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::contract::{Contract, Effect};
-use crate::exchange::{Exchange, Fate};
+use crate::exchange::{Exchange, Fate, is_definite_refusal};
 use crate::expression::{Env, Expression};
 use crate::json::{self, Change};
 use crate::observation::Observation;
@@ -193,11 +193,6 @@ fn unchanged(seen: &Seen<'_>, writes: &[&Exchange]) -> (Outcome, String) {
         );
     }
     (Outcome::Indeterminate, "no definite answer came, and the write may still land".to_owned())
-}
-
-/// A 4xx that says the request was not carried out; 408, 409, 425 and 429 leave that open.
-fn is_definite_refusal(status: u16) -> bool {
-    (400..500).contains(&status) && !matches!(status, 408 | 409 | 425 | 429)
 }
 
 fn differs(checks: &[Check], unexpected: &[Change]) -> String {

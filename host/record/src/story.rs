@@ -186,43 +186,50 @@ impl Story {
             .collect()
     }
 
-    /// When the last unanswered write can no longer land: its deadline, plus the contract's settle time.
+    /// When the last write without a definite answer can no longer land: its deadline, plus the contract's settle time.
     pub fn lands_until_ms(&self, settle_ms: i64) -> Option<i64> {
-        let unanswered = |e: &&Exchange| e.request.writes && e.fate == Fate::NoAnswer;
-        let deadlines = self.exchanges().into_iter().filter(unanswered).map(|e| e.deadline_ms);
+        let open = self.exchanges().into_iter().filter(|e| e.is_open());
+        let deadlines = open.map(|e| e.deadline_ms);
         deadlines.max().map(|deadline| deadline.saturating_add(settle_ms))
     }
 
     /// What an attempt comes to when the host stopped under it: its intended writes may have landed.
     pub fn lost_attempt(&self, now_ms: i64) -> Option<Attempt> {
         let running = self.running.as_ref()?;
-        let lost = |(ordinal, digest, deadline_ms): &(u32, Digest, i64)| {
-            let request = self.intended(*digest)?;
-            Some(Exchange {
-                ordinal: *ordinal,
-                request,
-                fate: Fate::NoAnswer,
-                response: None,
-                redacted: vec![],
-                problem: Some("the host stopped while this was under way".to_owned()),
-                started_ms: running.started_ms,
-                ended_ms: now_ms,
-                deadline_ms: *deadline_ms,
-            })
+        let lost = |(ordinal, digest, deadline_ms): &(u32, Digest, i64)| Exchange {
+            ordinal: *ordinal,
+            request: self.intended(*digest),
+            fate: Fate::NoAnswer,
+            response: None,
+            redacted: vec![],
+            problem: Some("the host stopped while this was under way".to_owned()),
+            started_ms: running.started_ms,
+            ended_ms: now_ms,
+            deadline_ms: *deadline_ms,
         };
         Some(Attempt {
             n: running.n,
             claim: Claim::Lost,
-            exchanges: running.writes.iter().filter_map(lost).collect(),
+            exchanges: running.writes.iter().map(lost).collect(),
             refused: vec![],
             started_ms: running.started_ms,
             ended_ms: now_ms,
         })
     }
 
-    fn intended(&self, digest: Digest) -> Option<Rendered> {
-        let fits =
-            |r: &&Rendered| crate::json::to_canonical(r).is_ok_and(|b| Digest::of(&b) == digest);
-        self.bound.perform.iter().find(fits).cloned()
+    /// The write of an intent. One that the contract does not render may have landed all the same.
+    fn intended(&self, digest: Digest) -> Rendered {
+        let fits = |r: &&Rendered| {
+            crate::json::to_canonical(r).is_ok_and(|bytes| Digest::of(&bytes) == digest)
+        };
+        let unknown = || Rendered {
+            upstream: "unknown".to_owned(),
+            method: "UNKNOWN".to_owned(),
+            path: "/".to_owned(),
+            body: None,
+            calls: 1,
+            writes: true,
+        };
+        self.bound.perform.iter().find(fits).cloned().unwrap_or_else(unknown)
     }
 }

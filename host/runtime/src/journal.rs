@@ -73,6 +73,9 @@ pub struct Summary {
     pub ended: bool,
     /// Unix milliseconds.
     pub at_ms: i64,
+    /// Trace id of the proposal, where the caller sent one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
 }
 
 /// An idempotency key, taken by an action for seven days from `at_ms`.

@@ -13,6 +13,7 @@ mod gate;
 mod intake;
 mod ledger;
 pub(crate) mod ready;
+mod resource;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -72,6 +73,18 @@ impl Pipeline {
     pub async fn stop(&self, patience: std::time::Duration) {
         self.flights.stop(patience).await;
         self.journal.close();
+    }
+
+    /// Why nothing may run any more: the journal or a log takes no more. The host ends then.
+    pub fn failed(&self) -> Option<String> {
+        let journal = self.journal.failed().map(|why| format!("the journal takes no more: {why}"));
+        let logs = || {
+            let failed = |(tenant, publisher): (&String, &Publisher)| {
+                publisher.failed().map(|why| format!("the log of `{tenant}` takes no more: {why}"))
+            };
+            self.publishers.iter().find_map(failed)
+        };
+        journal.or_else(logs)
     }
 
     pub fn is_stopping(&self) -> bool {

@@ -108,8 +108,8 @@ async fn wait_for_end(pipeline: &Pipeline) -> Result<(), String> {
             _ = interrupt.recv() => return Ok(()),
             _ = terminate.recv() => return Ok(()),
             _ = look.tick() => {
-                if let Some(why) = pipeline.journal.failed() {
-                    return Err(format!("the journal takes no more, and without it nothing may run: {why}"));
+                if let Some(why) = pipeline.failed() {
+                    return Err(format!("nothing may run any more: {why}"));
                 }
             }
         }

@@ -23,6 +23,8 @@ use crate::pipeline::{Claimed, Explained, Waiting};
 /// How long a caller that says nothing is kept waiting for an answer.
 const WAIT_DEFAULT_S: u64 = 10;
 const WAIT_MAX_S: u64 = 60;
+/// How often a waiting caller's action is looked at.
+const WATCH_PAUSE: Duration = Duration::from_millis(25);
 const KEY_MAX: usize = 128;
 const LIST_MAX: usize = 500;
 
@@ -36,7 +38,7 @@ pub(super) async fn propose(
     let claimed = idempotency_key(&headers)?;
     let wait = wait(&headers)?;
     let proposal = contract::parse(&body?).inspect_err(|_| app.metrics.refused())?;
-    let trace = text(&headers, "traceparent").map(str::to_owned);
+    let trace = traceparent(&headers)?;
     let accepted = app
         .pipeline
         .propose(who, proposal, claimed, trace)
@@ -62,11 +64,19 @@ pub(super) async fn show(
 ) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
     let story = app.pipeline.story_of(&caller.tenant.name, &id)?;
-    let wait = wait(&headers)?.filter(|_| !matches!(story.status, Status::Ended(_)));
-    if let Some(wait) = wait {
-        app.pipeline.advance(&id).for_at_most(wait).await;
+    if let Some(wait) = wait(&headers)?.filter(|_| !rests(story.status)) {
+        let end = tokio::time::Instant::now() + wait;
+        // The driver is under way already; this only watches, so that waiting callers cost no drivers.
+        while tokio::time::Instant::now() < end && !rests(app.pipeline.story(&id)?.status) {
+            tokio::time::sleep(WATCH_PAUSE).await;
+        }
     }
     shown(&app, &caller, &id)
+}
+
+/// Whether nothing happens to an action until somebody does something.
+fn rests(status: Status) -> bool {
+    matches!(status, Status::Waiting | Status::Ended(_))
 }
 
 pub(super) async fn cancel(
@@ -75,6 +85,10 @@ pub(super) async fn cancel(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
+    let story = app.pipeline.story_of(&caller.tenant.name, &id)?;
+    if !caller.is_person() && story.bound.action.principal != caller.name() {
+        return Err(Problem::forbidden("another agent proposed it; ask a person to cancel it"));
+    }
     let waiting = app.pipeline.cancel(&caller.tenant.name, &id, caller.name()).await?;
     answer(&app, &caller, &id, waiting, None).await
 }
@@ -106,20 +120,16 @@ pub(super) async fn bundle(
 pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,
-    Query(query): Query<BTreeMap<String, String>>,
+    Query(pairs): Query<Vec<(String, String)>>,
 ) -> Result<Json<Value>, Problem> {
-    if let Some(unknown) =
-        query.keys().find(|k| !["status", "resource", "limit"].contains(&k.as_str()))
-    {
-        return Err(Problem::bad_request(format!(
-            "`{unknown}` is unknown; use status, resource or limit"
-        )));
-    }
+    let query = filters(pairs)?;
     let limit = query.get("limit").map_or(Ok(50), |text| text.parse::<usize>());
     let limit = limit.map_err(|_| Problem::bad_request("`limit` is a whole number"))?.min(LIST_MAX);
     let fits = |key: &str, value: &str| query.get(key).is_none_or(|wanted| wanted == value);
     let keep = |row: &crate::journal::Row| {
-        fits("status", &row.summary.status) && fits("resource", &row.summary.resource)
+        fits("status", &row.summary.status)
+            && fits("resource", &row.summary.resource)
+            && fits("trace", row.summary.trace.as_deref().unwrap_or_default())
     };
     let rows = app
         .pipeline
@@ -172,6 +182,39 @@ fn bind_as<'a>(app: &'a App, caller: &'a Caller) -> Result<contract::Caller<'a>,
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The known filters of a listing, each at most once.
+fn filters(pairs: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Problem> {
+    let mut query = BTreeMap::new();
+    for (key, value) in pairs {
+        if !["status", "resource", "trace", "limit"].contains(&key.as_str()) {
+            let what = format!("`{key}` is unknown; use status, resource, trace or limit");
+            return Err(Problem::bad_request(what));
+        }
+        if query.insert(key.clone(), value).is_some() {
+            return Err(Problem::bad_request(format!("`{key}` is there twice")));
+        }
+    }
+    Ok(query)
+}
+
+/// W3C Trace Context: `00-<32 hex>-<16 hex>-<2 hex>`; the trace id is what a receipt and a listing name.
+fn traceparent(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get("traceparent") else { return Ok(None) };
+    let parts: Vec<&str> = value.to_str().unwrap_or_default().split('-').collect();
+    let hex = |text: &str, length: usize| {
+        text.len() == length
+            && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    match parts.as_slice() {
+        ["00", trace, parent, flags] if hex(trace, 32) && hex(parent, 16) && hex(flags, 2) => {
+            Ok(Some((*trace).to_owned()))
+        }
+        _ => Err(Problem::bad_request(
+            "`traceparent` is `00-<32 hex>-<16 hex>-<2 hex>`, in lower case",
+        )),
+    }
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<Claimed>, Problem> {

@@ -30,10 +30,16 @@ pub(super) async fn health() -> &'static str {
     "ok\n"
 }
 
-/// Ready means: the journal takes events and the host is not stopping.
+/// Ready means: journal and logs take more, and the host is not stopping.
 pub(super) async fn ready(State(app): State<App>) -> (StatusCode, String) {
-    if let Some(why) = app.pipeline.journal.failed() {
-        return (StatusCode::SERVICE_UNAVAILABLE, format!("the journal takes no more: {why}\n"));
+    if let Some(why) = app.pipeline.failed() {
+        return (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!(
+                "{why}
+"
+            ),
+        );
     }
     if app.pipeline.is_stopping() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned());

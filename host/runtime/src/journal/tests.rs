@@ -59,6 +59,7 @@ fn summary(tenant: &str, status: &str, ended: bool) -> Summary {
         status: status.to_owned(),
         ended,
         at_ms: 1,
+        trace: None,
     }
 }
 

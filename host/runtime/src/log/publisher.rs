@@ -1,6 +1,7 @@
 //! The one writer of a tenant's log: at once when idle, in batches when busy.
 
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::mpsc::TrySendError;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 
 use deed_record::event::Leaf;
 use deed_record::merkle::Hash;
@@ -13,6 +14,15 @@ use super::{Log, LogError};
 pub struct Publisher {
     queue: mpsc::SyncSender<Request>,
     log: Arc<Mutex<Log>>,
+    shared: Arc<Shared>,
+}
+
+/// What readers need without waiting for the disk.
+#[derive(Debug, Default)]
+struct Shared {
+    checkpoint: Mutex<Option<String>>,
+    /// The first error of the log: after it, nothing is published until a restart.
+    failed: OnceLock<String>,
 }
 
 /// Leaves with their index, under the first checkpoint that covers them all.
@@ -47,16 +57,21 @@ const BATCH_MAX: usize = 256;
 impl Publisher {
     pub fn start(log: Log) -> Self {
         let (queue, requests) = mpsc::sync_channel(QUEUE_MAX);
+        let shared = Arc::new(Shared::default());
+        shared.show(log.checkpoint());
         let log = Arc::new(Mutex::new(log));
-        let owned = Arc::clone(&log);
-        std::thread::spawn(move || serve(&owned, &requests));
-        Self { queue, log }
+        let (owned, seen) = (Arc::clone(&log), Arc::clone(&shared));
+        std::thread::spawn(move || serve(&owned, &seen, &requests));
+        Self { queue, log, shared }
     }
 
     /// Puts leaves into the log and waits for the signed checkpoint. Leaves that are there already keep their index.
     pub async fn publish(&self, leaves: Vec<Leaf>) -> Result<PublishedLeaves, PublishError> {
         let (answer, published) = oneshot::channel();
-        self.queue.try_send(Request { leaves, answer }).map_err(|_| PublishError::Busy)?;
+        self.queue.try_send(Request { leaves, answer }).map_err(|e| match e {
+            TrySendError::Full(_) => PublishError::Busy,
+            TrySendError::Disconnected(_) => PublishError::Stopped,
+        })?;
         published.await.map_err(|_| PublishError::Stopped)?
     }
 
@@ -67,7 +82,12 @@ impl Publisher {
 
     /// The latest signed checkpoint.
     pub fn checkpoint(&self) -> Option<String> {
-        self.lock().checkpoint().map(str::to_owned)
+        self.shared.checkpoint.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Why nothing is published any more. The host ends then: no action may run that cannot be logged.
+    pub fn failed(&self) -> Option<&str> {
+        self.shared.failed.get().map(String::as_str)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Log> {
@@ -75,13 +95,25 @@ impl Publisher {
     }
 }
 
-fn serve(log: &Mutex<Log>, requests: &mpsc::Receiver<Request>) {
+impl Shared {
+    fn show(&self, checkpoint: Option<&str>) {
+        *self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner) =
+            checkpoint.map(str::to_owned);
+    }
+}
+
+fn serve(log: &Mutex<Log>, shared: &Shared, requests: &mpsc::Receiver<Request>) {
     while let Ok(first) = requests.recv() {
         let mut batch = vec![first];
         batch.extend(requests.try_iter().take(BATCH_MAX - 1));
         let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
         let result = append(&mut log, &batch);
+        shared.show(log.checkpoint());
         drop(log);
+        if let Err(error) = &result {
+            // Only the first error is kept: what follows comes of it.
+            shared.failed.get_or_init(|| error.to_string());
+        }
         for request in batch {
             let answer = result
                 .clone()

@@ -27,6 +27,9 @@ impl Drive<'_> {
         let Some(adapter) = self.pipeline.adapters.get(&granted.adapter) else {
             return self.gone().await;
         };
+        if let Some(what) = self.other_world(&granted)? {
+            return self.judge_other_world(what).await;
+        }
         self.append(vec![Event::ObserveStarted { phase }], false).await?;
         let scope = self.scope(&granted, self.story.bound.observe.clone(), 0);
         let decision = self.story.decision.as_ref().map(|(d, _)| d);
@@ -44,8 +47,8 @@ impl Drive<'_> {
 
     /// The one attempt: the start is durable before the grant is live, each write before its first byte.
     pub(super) async fn attempt(&mut self) -> Result<Step, LedgerError> {
-        if self.lease.is_none() {
-            return self.enter_gate().await;
+        if let Some(judgement) = self.expired() {
+            return self.judge(judgement).await;
         }
         let Some(granted) = self.granted() else { return self.gone().await };
         let Some(adapter) = self.pipeline.adapters.get(&granted.adapter).cloned() else {
@@ -82,9 +85,6 @@ impl Drive<'_> {
     pub(super) async fn recover_attempt(&mut self) -> Result<Step, LedgerError> {
         let now = self.pipeline.clock.now_ms();
         let Some(attempt) = self.story.lost_attempt(now) else { return Ok(Step::Rest) };
-        let name = format!("{}/{}", self.tenant.name, self.story.bound.action.resource);
-        let (lease, _) = self.pipeline.flights.resources.acquire(&name).await;
-        self.lease = Some(lease);
         self.append(vec![Event::AttemptEnded { attempt: Box::new(attempt) }], true).await
     }
 
@@ -115,16 +115,18 @@ impl Drive<'_> {
 }
 
 /// The function through which egress makes the intent of a write durable. The story is shared with it
-/// while the run lasts, so that each append goes on from the version before.
+/// while the run lasts, so that each append goes on from the version before. It runs in a task of its
+/// own: a caller that stops waiting must not part the story from the journal.
 fn intents(pipeline: &Arc<Pipeline>, story: Arc<Mutex<Story>>, n: u32) -> Intend {
     let pipeline = Arc::clone(pipeline);
     Arc::new(move |intent: Intent| {
         let (pipeline, story) = (Arc::clone(&pipeline), Arc::clone(&story));
-        Box::pin(async move {
-            let mut story = story.lock().await;
+        let append = tokio::spawn(async move {
+            let mut story = story.lock_owned().await;
             let event = intended(n, &intent)?;
             pipeline.append(&mut story, vec![event], true).await.map_err(|e| e.to_string())
-        })
+        });
+        Box::pin(async move { append.await.map_err(|e| e.to_string())? })
     })
 }
 

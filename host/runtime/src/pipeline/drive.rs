@@ -35,13 +35,11 @@ pub(super) struct Drive<'a> {
     pub(super) story: Story,
     /// The lease of (tenant, resource), from the gate to the outcome.
     pub(super) lease: Option<Lease>,
-    /// Whether others held the resource while this action waited for its lease.
-    pub(super) contended: bool,
 }
 
 /// Carries an action as far as it can go.
 pub(super) async fn drive(pipeline: &Arc<Pipeline>, id: &ActionId) -> Result<(), LedgerError> {
-    let (_single, _) = pipeline.flights.actions.acquire(id.as_str()).await;
+    let _single = pipeline.flights.actions.acquire(id.as_str()).await;
     let story = pipeline.story(id)?;
     let Some(tenant) = pipeline.tenant(&story.bound.action.tenant).cloned() else {
         return Err(LedgerError::Failed(format!(
@@ -49,20 +47,35 @@ pub(super) async fn drive(pipeline: &Arc<Pipeline>, id: &ActionId) -> Result<(),
             story.bound.action.tenant
         )));
     };
-    let mut drive = Drive { pipeline, tenant, story, lease: None, contended: false };
+    let mut drive = Drive { pipeline, tenant, story, lease: None };
     loop {
         match drive.step().await {
             Ok(Step::Go) => {}
             Ok(Step::Rest) => return Ok(()),
             // An outside fact came in between: it counts, and the step is taken anew.
             Err(LedgerError::Conflict) => drive.story = pipeline.story(id)?,
-            Err(error) => return Err(error),
+            Err(error) => {
+                drive.keep_resource();
+                return Err(error);
+            }
         }
     }
 }
 
 impl Drive<'_> {
     async fn step(&mut self) -> Result<Step, LedgerError> {
+        if self.lease.is_none() && self.needs_resource() {
+            self.take_resource().await;
+            // The lease was lost with an earlier process, and its look may be from before another's write.
+            if matches!(
+                self.story.status,
+                Status::Observed(Phase::Pre | Phase::Gate)
+                    | Status::Gated(Verdict::Allow)
+                    | Status::Cleared
+            ) {
+                return self.observe(Phase::Gate).await;
+            }
+        }
         match self.story.status {
             Status::Proposed => self.decide(false).await,
             Status::Decided(Verdict::Deny) | Status::Gated(Verdict::Deny) => self.deny().await,
@@ -131,12 +144,10 @@ impl Drive<'_> {
         if let Some(judgement) = self.unfit(&granted) {
             return self.judge(judgement).await;
         }
-        match self.story.decision.as_ref().map(|(d, _)| d.verdict) {
-            // A read holds no resource: what was just seen is its result, if policy still allows it.
-            Some(Verdict::Allow) if granted.contract.is_read() => self.world_then_decide().await,
-            Some(Verdict::Allow) => self.enter_gate().await,
-            _ => self.ask().await,
+        if self.first_verdict() == Some(Verdict::Allow) {
+            return self.world_then_decide().await;
         }
+        self.ask().await
     }
 
     async fn after_post(&mut self) -> Result<Step, LedgerError> {
@@ -179,7 +190,9 @@ impl Drive<'_> {
     async fn seal(&mut self) -> Result<Step, LedgerError> {
         let Some(judgement) = self.story.judgement.clone() else { return Ok(Step::Rest) };
         self.lease = None;
-        let envelope = receipt::seal(&self.story, &judgement, &self.pipeline.keys.receipt)
+        let asked = self.pipeline.question(&self.story)?;
+        let key = &self.pipeline.keys.receipt;
+        let envelope = receipt::seal(&self.story, &judgement, asked.as_ref(), key)
             .map_err(|e| LedgerError::Failed(e.to_string()))?;
         self.append(vec![Event::Sealed { envelope: Box::new(envelope) }], true).await
     }

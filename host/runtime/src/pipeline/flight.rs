@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use deed_record::id::ActionId;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
 use tokio::task::JoinHandle;
 
@@ -17,13 +18,14 @@ pub(super) struct Leases(Mutex<HashMap<String, Weak<AsyncMutex<()>>>>);
 pub(super) type Lease = OwnedMutexGuard<()>;
 
 impl Leases {
-    /// Waits for the lease; also tells whether somebody else had it in between.
-    pub(super) async fn acquire(&self, name: &str) -> (Lease, bool) {
-        let mutex = self.mutex(name);
-        if let Ok(lease) = Arc::clone(&mutex).try_lock_owned() {
-            return (lease, false);
-        }
-        (mutex.lock_owned().await, true)
+    /// Waits for the lease.
+    pub(super) async fn acquire(&self, name: &str) -> Lease {
+        self.mutex(name).lock_owned().await
+    }
+
+    /// The lease if nobody has it.
+    pub(super) fn try_acquire(&self, name: &str) -> Option<Lease> {
+        self.mutex(name).try_lock_owned().ok()
     }
 
     fn mutex(&self, name: &str) -> Arc<AsyncMutex<()>> {
@@ -44,6 +46,8 @@ impl Leases {
 pub(super) struct Flights {
     pub(super) actions: Leases,
     pub(super) resources: Leases,
+    /// Leases of actions whose write may be under way while no driver runs for them.
+    reserved: Mutex<HashMap<ActionId, Lease>>,
     stopping: AtomicBool,
     /// How many drivers run; the stop waits for zero.
     running: watch::Sender<usize>,
@@ -54,6 +58,7 @@ impl Default for Flights {
         Self {
             actions: Leases::default(),
             resources: Leases::default(),
+            reserved: Mutex::default(),
             stopping: AtomicBool::new(false),
             running: watch::Sender::new(0),
         }
@@ -74,6 +79,14 @@ impl Waiting {
 }
 
 impl Flights {
+    pub(super) fn reserve(&self, id: &ActionId, lease: Lease) {
+        self.reserved.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), lease);
+    }
+
+    pub(super) fn reserved(&self, id: &ActionId) -> Option<Lease> {
+        self.reserved.lock().unwrap_or_else(PoisonError::into_inner).remove(id)
+    }
+
     pub(super) fn launch(&self, work: impl Future<Output = ()> + Send + 'static) -> Waiting {
         let running = self.running.clone();
         running.send_modify(|n| *n += 1);

@@ -6,11 +6,9 @@ use deed_record::policy::Verdict;
 
 use super::drive::{Drive, Step};
 use super::ledger::LedgerError;
+use crate::config::Granted;
 use crate::keys;
 use crate::{approval, contract, policy};
-
-/// How old a look may be at the gate when nobody was waited for.
-const FRESH_MS: i64 = 2_000;
 
 impl Drive<'_> {
     /// Asks people for approval of exactly what would happen, in the world as it was last seen.
@@ -40,10 +38,8 @@ impl Drive<'_> {
             let reason = format!("{} ({}) denied it", answer.person, answer.role);
             return self.judge(Judgement::plain(Outcome::Denied, reason)).await;
         }
-        let expires_ms = self.story.ask.as_ref().map_or(0, |ask| ask.expires_ms);
-        if self.pipeline.clock.now_ms() >= expires_ms {
-            let reason = "nobody approved it in time";
-            return self.judge(Judgement::plain(Outcome::Expired, reason)).await;
+        if let Some(judgement) = self.expired() {
+            return self.judge(judgement).await;
         }
         if !self.story.open_obligations().is_empty() {
             return Ok(Step::Rest);
@@ -51,30 +47,24 @@ impl Drive<'_> {
         self.enter_gate().await
     }
 
-    /// Takes the resource lease (also after a restart, which loses it); looks again unless nobody was waited for and the last look is fresh.
-    pub(super) async fn enter_gate(&mut self) -> Result<Step, LedgerError> {
-        if self.lease.is_none() {
-            let name = format!("{}/{}", self.tenant.name, self.story.bound.action.resource);
-            let (lease, contended) = self.pipeline.flights.resources.acquire(&name).await;
-            (self.lease, self.contended) = (Some(lease), contended);
-        }
-        let age = self
-            .story
-            .pre
-            .as_ref()
-            .map_or(i64::MAX, |pre| self.pipeline.clock.now_ms() - pre.at_ms);
-        if self.story.ask.is_none() && !self.contended && age <= FRESH_MS {
-            return self.world_then_decide().await;
+    /// Approvals hold until they expire, wherever the action stands by then.
+    pub(super) fn expired(&self) -> Option<Judgement> {
+        let ask = self.story.ask.as_ref()?;
+        let over = self.pipeline.clock.now_ms() >= ask.expires_ms;
+        over.then(|| Judgement::plain(Outcome::Expired, "nobody approved it in time"))
+    }
+
+    /// Takes the resource, unless it is a read, and looks again under the lease.
+    async fn enter_gate(&mut self) -> Result<Step, LedgerError> {
+        if self.lease.is_none() && !self.is_read() {
+            self.take_resource().await;
         }
         self.observe(Phase::Gate).await
     }
 
     pub(super) async fn at_gate(&mut self) -> Result<Step, LedgerError> {
-        if self.lease.is_none() {
-            return self.enter_gate().await;
-        }
         let Some(granted) = self.granted() else { return self.gone().await };
-        if let Some(judgement) = self.unfit(&granted) {
+        if let Some(judgement) = self.expired().or_else(|| self.unfit(&granted)) {
             return self.judge(judgement).await;
         }
         if let Some(reason) = self.staleness(&granted)? {
@@ -84,7 +74,7 @@ impl Drive<'_> {
     }
 
     /// What differs between the world that was approved and the world as it is.
-    fn staleness(&self, granted: &crate::config::Granted) -> Result<Option<String>, LedgerError> {
+    fn staleness(&self, granted: &Granted) -> Result<Option<String>, LedgerError> {
         let (Some(ask), Some(pre)) = (&self.story.ask, &self.story.pre) else { return Ok(None) };
         if pre.digest(&granted.contract)? != ask.pre_state {
             return Ok(Some("the state changed after it was shown to the approver".to_owned()));
@@ -102,28 +92,48 @@ impl Drive<'_> {
         self.append(vec![Event::Stale { reason: reason.to_owned() }], false).await
     }
 
-    /// The action names contract, adapter and bindings by digest; any other now, and it can never run.
-    pub(super) async fn world_then_decide(&mut self) -> Result<Step, LedgerError> {
-        let Some(granted) = self.granted() else { return self.gone().await };
+    /// The action names contract, adapter and bindings by digest: which of them is another now?
+    pub(super) fn other_world(
+        &self,
+        granted: &Granted,
+    ) -> Result<Option<&'static str>, LedgerError> {
         let action = &self.story.bound.action;
         let rendering = deed_record::action::Rendering {
             resource: action.resource.clone(),
             observe: self.story.bound.observe.clone(),
             perform: self.story.bound.perform.clone(),
         };
-        let bindings = contract::digests(&contract::bindings(&self.tenant, &granted, &rendering))?;
+        let bindings = contract::digests(&contract::bindings(&self.tenant, granted, &rendering))?;
         let differs = [
             (action.contract.digest != granted.digest, "contract"),
             (action.adapter != granted.adapter, "adapter"),
             (action.binding != bindings, "upstream binding"),
             (action.environment != self.pipeline.config.environment, "environment"),
         ];
-        if let Some((_, what)) = differs.iter().find(|(differs, _)| *differs) {
+        Ok(differs.into_iter().find_map(|(differs, what)| differs.then_some(what)))
+    }
+
+    /// In another world the action can never run; what it wrote in the old one stays open.
+    pub(super) async fn judge_other_world(&mut self, what: &str) -> Result<Step, LedgerError> {
+        let judgement = if self.story.attempts.is_empty() {
             let reason =
                 format!("stale: the {what} changed after it was proposed; propose it again");
-            return self.judge(Judgement::plain(Outcome::Denied, reason)).await;
+            Judgement::plain(Outcome::Denied, reason)
+        } else {
+            let reason = format!(
+                "the {what} changed after a write may have left: the host cannot look as before"
+            );
+            Judgement::plain(Outcome::Indeterminate, reason)
+        };
+        self.judge(judgement).await
+    }
+
+    pub(super) async fn world_then_decide(&mut self) -> Result<Step, LedgerError> {
+        let Some(granted) = self.granted() else { return self.gone().await };
+        match self.other_world(&granted)? {
+            Some(what) => self.judge_other_world(what).await,
+            None => self.decide(true).await,
         }
-        self.decide(true).await
     }
 
     /// Passes the gate: writes down what the run will be given. A read is done here: it was the look.
@@ -133,9 +143,6 @@ impl Drive<'_> {
         {
             let judgement = outcome::judge_read(&granted.contract, pre);
             return self.judge(judgement).await;
-        }
-        if self.lease.is_none() {
-            return self.enter_gate().await;
         }
         let Some(granted) = self.granted() else { return self.gone().await };
         let waits = granted.upstreams.iter().filter_map(|name| self.tenant.upstreams.get(name));

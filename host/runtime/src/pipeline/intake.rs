@@ -62,6 +62,9 @@ impl Pipeline {
             return Err(IntakeError::Stopping);
         }
         let body = Digest::of(&json::to_canonical(&proposal).map_err(BindFault::from)?).hex();
+        if let Some(earlier) = self.claimed(caller, claimed.as_ref(), &body)? {
+            return Ok(earlier);
+        }
         let Fresh { bound, bindings } = self.bind(caller, proposal)?;
         let claim = claimed.map(|claimed| Claim {
             tenant: caller.tenant.name.clone(),
@@ -80,6 +83,26 @@ impl Pipeline {
             }
             Err(LedgerError::KeyTaken { .. }) => Err(IntakeError::KeyReused),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The action that this key stands for already: looked up before binding, because contracts change.
+    fn claimed(
+        self: &Arc<Self>,
+        caller: Caller<'_>,
+        claimed: Option<&Claimed>,
+        body: &str,
+    ) -> Result<Option<Accepted>, IntakeError> {
+        let Some(claimed) = claimed else { return Ok(None) };
+        let now_ms = self.clock.now_ms();
+        let found = self.journal.key(&caller.tenant.name, caller.agent, &claimed.key, now_ms);
+        match found.map_err(LedgerError::from)? {
+            None => Ok(None),
+            Some((_, other)) if other != body => Err(IntakeError::KeyReused),
+            Some((action, _)) => {
+                let id: ActionId = action.parse().map_err(|_| LedgerError::Unknown)?;
+                Ok(Some(Accepted { waiting: self.advance(&id), id }))
+            }
         }
     }
 

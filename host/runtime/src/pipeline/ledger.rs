@@ -147,6 +147,7 @@ fn summary(story: &Story) -> Summary {
         status: story.status.word().to_owned(),
         ended: matches!(story.status, deed_record::status::Status::Ended(_)),
         at_ms: story.at_ms,
+        trace: story.trace.clone(),
     }
 }
 

@@ -22,6 +22,9 @@ use crate::log::{Log, Publisher};
 use crate::notify::Notifier;
 use crate::sandbox::{Adapter, Sandbox};
 
+/// How far the clock may be behind the journal: what setting it by network time may do.
+const CLOCK_SLACK_MS: i64 = 2_000;
+
 /// Why the host does not start. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -74,6 +77,7 @@ impl Pipeline {
         make_private(&dir.join("state"))
             .map_err(|e| state("state/ cannot be made")(e.to_string()))?;
         let journal = open_journal(&dir)?;
+        check_clock(&config, &journal, &clock)?;
         let publishers = publishers(&config, &keys)?;
         let notifier = Notifier::new(config.notify.as_ref());
         let flights = Flights::default();
@@ -96,7 +100,7 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Takes up every action that has not ended; those under way get their resources first.
+    /// Takes up every action that has not ended; those with a write under way keep their resources.
     pub fn resume(self: &Arc<Self>) -> Result<usize, StartError> {
         let failed = |e: String| state("the journal cannot be read")(e);
         let mut stories = Vec::new();
@@ -104,8 +108,9 @@ impl Pipeline {
             let id = id.parse().map_err(|e: deed_record::id::IdError| failed(e.to_string()))?;
             stories.push(self.story(&id).map_err(|e| failed(e.to_string()))?);
         }
-        let under_way = |s: &Story| matches!(s.status, Status::Attempting | Status::Attempted);
-        stories.sort_by_key(|story| !under_way(story));
+        for story in &stories {
+            self.reserve_resource(story);
+        }
         for story in &stories {
             self.expire_later(story);
             self.advance(&story.bound.action.id);
@@ -130,13 +135,19 @@ impl Pipeline {
         let Some(ask) = story.ask.as_ref().filter(|_| story.status == Status::Waiting) else {
             return;
         };
-        let wait = ask.expires_ms.saturating_sub(self.clock.now_ms()).max(0);
-        let wait = Duration::from_millis(u64::try_from(wait).unwrap_or(0) + 1);
-        let (pipeline, id) = (Arc::downgrade(self), story.bound.action.id.clone());
+        let (pipeline, expires_ms) = (Arc::downgrade(self), ask.expires_ms);
+        let id = story.bound.action.id.clone();
         tokio::spawn(async move {
-            tokio::time::sleep(wait).await;
-            if let Some(pipeline) = pipeline.upgrade().filter(|p| !p.is_stopping()) {
-                pipeline.advance(&id);
+            // The wall clock may be set while this sleeps: it looks again until the time has come.
+            while let Some(pipeline) = pipeline.upgrade().filter(|p| !p.is_stopping()) {
+                let left = expires_ms.saturating_sub(pipeline.clock.now_ms());
+                if left <= 0 {
+                    pipeline.advance(&id);
+                    return;
+                }
+                drop(pipeline);
+                let left = u64::try_from(left).unwrap_or(0).saturating_add(1);
+                tokio::time::sleep(Duration::from_millis(left)).await;
             }
         });
     }
@@ -145,6 +156,22 @@ impl Pipeline {
 fn open_journal(dir: &Path) -> Result<Journal, StartError> {
     journal::open(&dir.join("state"))
         .map_err(|e| state("the journal cannot be opened")(e.to_string()))
+}
+
+/// A clock behind the journal would let approvals and idempotency keys live longer than they say.
+fn check_clock(config: &Config, journal: &Journal, clock: &Clock) -> Result<(), StartError> {
+    for tenant in config.tenants.keys() {
+        let newest = journal.list(tenant, |_| true, 1);
+        let newest = newest.map_err(|e| state("the journal cannot be read")(e.to_string()))?;
+        let latest_ms = newest.first().map_or(0, |(_, row)| row.summary.at_ms);
+        let behind_ms = latest_ms.saturating_sub(clock.now_ms());
+        if behind_ms > CLOCK_SLACK_MS {
+            let why =
+                format!("it is {behind_ms} ms before the journal's newest action; set it right");
+            return Err(state("the clock has gone back")(why));
+        }
+    }
+    Ok(())
 }
 
 fn publishers(config: &Config, keys: &Keys) -> Result<BTreeMap<String, Publisher>, StartError> {

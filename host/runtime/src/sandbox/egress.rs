@@ -144,6 +144,9 @@ impl Job {
                 CollectError::TooLarge => Halt::TooLarge(status),
                 CollectError::Broken(error) => unanswered(&error),
             })?;
+            if !self.entry.fits(bytes.len()) {
+                return Err(Halt::TooLarge(status));
+            }
             Ok((status, head.headers, bytes))
         };
         let (status, headers, bytes) = drive(connection, answer).await?;

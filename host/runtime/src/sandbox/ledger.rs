@@ -3,12 +3,14 @@
 //! Never loses one: a request has its entry before it is resolved, so a run that is cut off still
 //! knows which requests never left and which may have landed.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use deed_record::exchange::{Exchange, Fate, Rendered};
 use serde_json::Value;
 
+use super::limits;
 use crate::clock::Clock;
 
 /// The exchanges of one run, shared between the guest's calls and the tasks of its writes.
@@ -16,6 +18,8 @@ use crate::clock::Clock;
 pub(super) struct Ledger {
     clock: Clock,
     entries: Arc<Mutex<Vec<Exchange>>>,
+    /// Bytes of all answers so far.
+    received: Arc<AtomicUsize>,
 }
 
 /// One exchange under way. Dropping it leaves the entry as it is: what is known so far.
@@ -39,7 +43,7 @@ const CUT_OFF: &str = "the run ended before an answer came";
 
 impl Ledger {
     pub(super) fn new(clock: Clock) -> Self {
-        Self { clock, entries: Arc::default() }
+        Self { clock, entries: Arc::default(), received: Arc::default() }
     }
 
     /// Opens an entry: nothing has left yet, and the connection is given up after `timeout`.
@@ -89,6 +93,12 @@ impl Ledger {
 }
 
 impl Entry {
+    /// Counts an answer; false when the run has been answered more than it may keep.
+    pub(super) fn fits(&self, bytes: usize) -> bool {
+        let before = self.ledger.received.fetch_add(bytes, Ordering::Relaxed);
+        before.saturating_add(bytes) <= limits::RESPONSES
+    }
+
     /// The next byte that leaves belongs to the request: from here on it may have landed.
     pub(super) fn sending(&self) {
         self.update(|entry| entry.fate = Fate::NoAnswer);

@@ -30,6 +30,9 @@ pub const HOSTCALL: usize = 4 << 20;
 /// Bytes of one response body; what is judged is one resource, not an export.
 pub const RESPONSE: usize = 1 << 20;
 
+/// Bytes of all answers of one run: with their events they must fit into one record of the journal.
+pub const RESPONSES: usize = 6 << 20;
+
 /// Bytes of a response's status line and headers, and how many headers.
 pub const RESPONSE_HEAD: usize = 64 << 10;
 pub const RESPONSE_HEADERS: usize = 100;
