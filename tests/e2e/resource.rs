@@ -1,0 +1,142 @@
+//! One action at a time holds a resource: through waiting, expiry, crashes and restarts.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use deed_tests::proxy::Fault;
+use deed_tests::services::Result;
+use deed_tests::world::{BOB, HELPDESK, World, edit};
+use serde_json::{Value, json};
+
+use crate::shared::{is_active, locked_out, scim};
+
+fn pause() {
+    thread::sleep(Duration::from_millis(5));
+}
+
+/// Nobody is asked, and suspending has no precondition that would end it before the queue.
+fn free(dir: &Path) -> Result<()> {
+    let permit = "@id(\"all\")\npermit (principal, action, resource);\n";
+    fs::write(dir.join("policies/starter.cedar"), permit)?;
+    let before = "[\"!has(pre.user.active) || pre.user.active\"]";
+    edit(dir, "contracts/suspend_user.toml", before, "[]")
+}
+
+fn first_look(view: &Value) -> i64 {
+    view["calls"][0]["at_ms"].as_i64().unwrap()
+}
+
+#[test]
+fn an_approval_does_not_outlive_its_expiry_in_the_queue() {
+    let world = World::with(scim(), "scim", |dir| {
+        edit(dir, "deed.toml", "expires = \"1h\"", "expires = \"3s\"")?;
+        edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"20s\"")
+    });
+    let (world, user) = (world.unwrap(), locked_out());
+    let propose = || {
+        let proposal = World::proposal("idp.restore_access", &user);
+        world.propose(&proposal).unwrap().text("/id")
+    };
+    let (first, second) = (propose(), propose());
+    world.proxy.set("PATCH", Fault::Delay { ms: 5_000 });
+    thread::scope(|scope| {
+        scope.spawn(|| world.approve(&first, "bob", BOB).unwrap());
+        while world.proxy.count("PATCH") == 0 {
+            pause();
+        }
+        // Taken in time, and then it waits for the resource until the time is over.
+        assert!(world.approve(&second, "bob", BOB).is_ok());
+    });
+    assert_eq!(world.settled(&first).unwrap()["status"], "verified");
+    let view = world.settled(&second).unwrap();
+    assert_eq!(view["status"], "expired", "{view:#}");
+    assert_eq!(world.proxy.count("PATCH"), 1);
+}
+
+#[test]
+fn after_a_crash_the_resource_is_not_free_until_the_old_write_was_judged() {
+    let mut world = World::with(scim(), "scim", free).unwrap();
+    let user = locked_out();
+    world.proxy.set("PATCH", Fault::Delay { ms: 1_200 });
+    let first = thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let body = World::proposal("idp.restore_access", &user).to_string().into_bytes();
+            world.client(HELPDESK).send("POST", "/v1/actions", &[("prefer", "wait=0")], body).ok()
+        });
+        while world.proxy.count("PATCH") == 0 {
+            pause();
+        }
+        asking.join().unwrap().map(|answer| answer.text("/id"))
+    });
+    world.host.take().unwrap().kill().unwrap();
+    world.proxy.set("PATCH", Fault::None);
+    world.serve().unwrap();
+    let second = world.run(&World::proposal("idp.suspend_user", &user)).unwrap();
+    let first = world.settled(&first.unwrap()).unwrap();
+    // The old write landed after the crash; the second action saw that and not the state before.
+    assert_eq!(first["status"], "verified", "{first:#}");
+    assert_eq!(second["status"], "verified", "{second:#}");
+    assert!(first_look(&second) >= first["at_ms"].as_i64().unwrap() - 50, "{first:#}\n{second:#}");
+    let back = json!([{"pointer": "/user/active", "old": true, "new": false}]);
+    assert_eq!(second["changes"], back);
+    assert!(!is_active(&user));
+    assert_eq!(world.proxy.count("PATCH"), 2);
+}
+
+#[test]
+fn a_key_stands_for_its_action_whatever_the_contract_became() {
+    let mut world = World::start(scim()).unwrap();
+    let body = World::proposal("idp.read_user", &locked_out()).to_string().into_bytes();
+    let ask = |world: &World| {
+        let headers = [("idempotency-key", "k"), ("prefer", "wait=30")];
+        world.client(HELPDESK).send("POST", "/v1/actions", &headers, body.clone()).unwrap()
+    };
+    let first = ask(&world);
+    assert_eq!(first.text("/status"), "verified");
+    world.host = None;
+    let stricter = "pattern = \"^[0-9]{3}$\"";
+    edit(&world.dir, "contracts/read_user.toml", "pattern = \"^[0-9a-f]{32}$\"", stricter).unwrap();
+    deed_tests::host::expect(&["pin", world.path()]).unwrap();
+    world.serve().unwrap();
+    let again = ask(&world);
+    assert_eq!((again.status, again.text("/id")), (200, first.text("/id")));
+}
+
+#[test]
+fn an_action_of_an_older_contract_never_runs() {
+    let mut world = World::start(scim()).unwrap();
+    let user = locked_out();
+    let id = world.propose(&World::proposal("idp.restore_access", &user)).unwrap().text("/id");
+    world.host = None;
+    let title = "Restore a locked-out user's access";
+    edit(&world.dir, "contracts/restore_access.toml", title, "Restore").unwrap();
+    deed_tests::host::expect(&["pin", world.path()]).unwrap();
+    world.serve().unwrap();
+    // The approver's client refuses to sign what the host cannot show any more, or the gate does.
+    world.approve(&id, "bob", BOB).unwrap();
+    let view = world.show(&id).unwrap();
+    assert!(["waiting", "denied"].contains(&view["status"].as_str().unwrap()), "{view:#}");
+    assert!(!is_active(&user));
+    assert_eq!(world.proxy.count("PATCH"), 0);
+}
+
+#[test]
+fn an_agent_cancels_its_own_actions_only() {
+    let other = "deed_token-of-another-agent-of-acme";
+    let world = World::with(scim(), "scim", |dir| {
+        let hash = deed_record::digest::Digest::of(other.as_bytes());
+        let table = format!(
+            "[tenant.acme.agent.nosy]\nperson = \"alice\"\nroles = [\"helpdesk\"]\ntoken = \"{hash}\"\n\n[tenant.acme.agent.helpdesk]"
+        );
+        edit(dir, "deed.toml", "[tenant.acme.agent.helpdesk]", &table)
+    });
+    let (world, user) = (world.unwrap(), locked_out());
+    let id = world.propose(&World::proposal("idp.restore_access", &user)).unwrap().text("/id");
+    let path = format!("/v1/actions/{id}/cancel");
+    assert_eq!(world.client(other).post(&path, &json!({})).unwrap().status, 403);
+    assert_eq!(world.show(&id).unwrap()["status"], "waiting");
+    assert_eq!(world.client(HELPDESK).post(&path, &json!({})).unwrap().status, 200);
+    assert_eq!(world.show(&id).unwrap()["status"], "cancelled");
+}
