@@ -23,7 +23,7 @@ export DEED_ADAPTERS := $(CURDIR)/target/adapters
 export DEED_VENV     := $(CURDIR)/target/venv
 
 demo: binaries adapters venv
-	cargo run -q --locked -p deed-tests --bin demo
+	@$(TARGET)/debug/demo
 
 test: binaries adapters venv
 	cargo test --locked --workspace
@@ -31,6 +31,7 @@ test: binaries adapters venv
 check: tools fmt clippy deny advisories wasm
 
 # -- what is built -----------------------------------------------------------------------------------
+# Always for the whole workspace: another selection means other features, and a second build of all.
 
 binaries: tools
 	cargo build --locked --workspace --bins
@@ -67,7 +68,8 @@ advisories: $(CARGO_DENY)
 	else echo "$$out" >&2; exit 1; fi
 
 wasm: tools
-	cargo run -q --locked -p deed-adapter-build -- --check-wasm deed-record
+	cargo build -q --locked --workspace --bin deed-adapter-build
+	$(TARGET)/debug/deed-adapter-build --check-wasm deed-record
 
 # Its own target directory, so that nothing waits for the workspace's lock; removed when done.
 $(CARGO_DENY): | tools
