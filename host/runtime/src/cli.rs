@@ -4,12 +4,15 @@
 //! stderr. Text that came from outside is escaped before a terminal sees it.
 
 mod act;
+mod adapter;
 mod approve;
 mod check;
 mod client;
 mod init;
+mod openapi;
 mod out;
 mod page;
+mod policy;
 mod proposal;
 mod secret;
 pub mod serve;
@@ -78,6 +81,15 @@ enum Command {
     #[command(subcommand)]
     Secret(secret::SecretCommand),
     Trust(trust::TrustArgs),
+    /// Try policies on cases that say what is wanted
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Look at adapters before they are granted anything
+    #[command(subcommand)]
+    Adapter(adapter::AdapterCommand),
+    /// Print the description of the HTTP surface (OpenAPI 3.1)
+    #[command(hide = true)]
+    Openapi,
 }
 
 impl Command {
@@ -102,6 +114,9 @@ impl Command {
             Self::Token(command) => secret::token(command),
             Self::Secret(command) => secret::secret(command),
             Self::Trust(args) => trust::run(args),
+            Self::Policy(command) => policy::run(command),
+            Self::Adapter(command) => adapter::run(command),
+            Self::Openapi => openapi::run(),
         }
     }
 }

@@ -5,6 +5,7 @@ mod approvals;
 mod auth;
 mod contracts;
 mod log;
+pub mod openapi;
 mod operations;
 mod problem;
 mod view;

@@ -14,7 +14,7 @@ use wasmtime::{
 
 use super::bindings::{self, AdapterPre};
 use super::host::Guest;
-use super::limits;
+use super::{Sandbox, limits};
 
 /// What an adapter may import: these four interfaces and nothing else.
 const IMPORTS: [&str; 4] = [
@@ -63,6 +63,26 @@ pub(super) fn load(engine: &Engine, bytes: &[u8]) -> Result<Adapter, LoadError> 
         .map_err(shape)?;
     let pre = linker.instantiate_pre(&component).map_err(shape)?;
     Ok(Adapter { digest: Digest::of(bytes), pre: AdapterPre::new(pre).map_err(shape)? })
+}
+
+/// What a component imports and exports, by name; also of one that is no adapter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    pub imports: Vec<String>,
+    pub exports: Vec<String>,
+}
+
+impl Sandbox {
+    /// The names of a component that compiles. It need not be an adapter: [`Sandbox::load`] says.
+    pub fn names(&self, bytes: &[u8]) -> Result<Names, LoadError> {
+        check_kind(bytes)?;
+        let component = Component::from_binary(&self.engine, bytes)
+            .map_err(|error| LoadError::Compile(text(&error)))?;
+        let kind = component.component_type();
+        let imports = kind.imports(&self.engine).map(|(name, _)| name.to_owned()).collect();
+        let exports = kind.exports(&self.engine).map(|(name, _)| name.to_owned()).collect();
+        Ok(Names { imports, exports })
+    }
 }
 
 /// Why bytes are no adapter.

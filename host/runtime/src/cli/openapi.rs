@@ -1,0 +1,14 @@
+//! `deed openapi`: prints the description of the HTTP surface.
+//!
+//! Takes nothing, gives JSON on stdout. It never asks a host.
+
+use std::process::ExitCode;
+
+use super::out::{self, Failure};
+use crate::http::openapi;
+
+pub(super) fn run() -> Result<ExitCode, Failure> {
+    let text = serde_json::to_string_pretty(&openapi::document()).map_err(Failure::failed)?;
+    out::print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
