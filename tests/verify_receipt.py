@@ -4,7 +4,8 @@
     verify_receipt.py BUNDLE TRUSTDIR
 
 securesystemslib checks every DSSE signature, rfc8785 that payloads and action.json are canonical,
-in-toto-attestation that each payload is a statement. Prints `ok N envelopes`, or `failed: why` and
+in-toto-attestation that each payload is a statement, hashlib that the receipt names the bytes of
+the evidence and of the question to policy; parts that a copy leaves out are not missed. Prints `ok N envelopes`, or `failed: why` and
 exits with 1. Log, policy and outcome are `deed verify`'s to check.
 """
 
@@ -43,11 +44,28 @@ def main(bundle: Path, trust: Path) -> int:
     require(wrapped == receipt, "receipt.sigstore.json is not the last envelope of the chain")
     for answer in answers:
         check(answer, approver_keys(trust), APPROVAL, action)
-    check(receipt, receipt_keys(trust), RECEIPT, action)
+    signed = check(receipt, receipt_keys(trust), RECEIPT, action)
+    check_digests(signed["predicate"], parts)
     return len(answers) + 1
 
 
-def check(data: dict, keys: list[SSlibKey], kind: str, action: bytes) -> None:
+def check_digests(receipt: dict, parts: dict[str, bytes]) -> None:
+    """What was seen and asked stands outside of the receipt, under digests that it names."""
+    question = receipt.get("question", {})
+    named = {
+        "evidence/pre.json": receipt.get("pre", {}).get("evidence_sha256"),
+        "evidence/post.json": receipt.get("post", {}).get("evidence_sha256"),
+        "evidence/exchanges.json": receipt["exchanges_sha256"],
+        "policy/entities.json": question.get("entities_sha256"),
+        "policy/request.json": question.get("request_sha256"),
+    }
+    for name in named.keys() & parts.keys():
+        found = "sha256:" + hashlib.sha256(parts[name]).hexdigest()
+        require(found == named[name], f"{name} is not what the receipt names")
+
+
+def check(data: dict, keys: list[SSlibKey], kind: str, action: bytes) -> dict:
+    """The statement of one envelope, once everything about it holds."""
     require(len(data["signatures"]) == 1, "an envelope has exactly one signature")
     require(data["payloadType"] == PAYLOAD_TYPE, "the payload type is another one")
     require(bool(keys), f"no key is trusted for {kind}")
@@ -63,6 +81,7 @@ def check(data: dict, keys: list[SSlibKey], kind: str, action: bytes) -> None:
     digest = hashlib.sha256(action).hexdigest()
     named = (subject.name, dict(subject.digest))
     require(named == ("action.json", {"sha256": digest}), "a statement is about another action")
+    return json.loads(payload)
 
 
 def canonical(text: bytes) -> bool:

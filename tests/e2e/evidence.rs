@@ -1,5 +1,7 @@
 //! The receipt, its leaf, proof and checkpoint, checked by code that nobody here wrote.
 
+mod copies;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -9,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use deed_tests::services::{venv, workspace};
 use deed_tests::world::{BOB, World};
 use deed_tests::{client::Client, host};
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::shared::scim;
@@ -66,9 +69,10 @@ fn pypi_tools_verify_every_envelope() {
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
-    let forged = forge(&proof.bundle);
-    fs::write(dir.join("forged.deed"), forged).unwrap();
-    assert!(!run(&dir.join("forged.deed")).status.success(), "the check can fail");
+    for forged in [forge(&proof.bundle), blur(&proof.bundle)] {
+        fs::write(dir.join("forged.deed"), forged).unwrap();
+        assert!(!run(&dir.join("forged.deed")).status.success(), "the check can fail");
+    }
 }
 
 /// The same bundle with one byte of the receipt's payload changed, everywhere it stands.
@@ -86,6 +90,16 @@ fn forge(bundle: &[u8]) -> Vec<u8> {
         assert!(text.contains(&payload));
         files.insert(name.to_owned(), text.replace(&payload, &changed).into_bytes());
     }
+    deed_record::bundle::write(&files).unwrap()
+}
+
+/// The same bundle with another state in its evidence, which no signature is over.
+fn blur(bundle: &[u8]) -> Vec<u8> {
+    let mut files = files(bundle);
+    let pre = String::from_utf8(files["evidence/pre.json"].clone()).unwrap();
+    let changed = pre.replace("pypi@example.com", "pypy@example.com");
+    assert_ne!(pre, changed);
+    files.insert("evidence/pre.json".to_owned(), changed.into_bytes());
     deed_record::bundle::write(&files).unwrap()
 }
 
@@ -107,8 +121,9 @@ fn deed_verify_answers_verified_failed_and_unverifiable() {
 fn leaf_proof_and_checkpoint_pass_with_foreign_crates() {
     let proof = proof("tlog@example.com");
     let files = files(&proof.bundle);
-    let vkeys = fs::read_to_string(proof.world.dir.join("trust/log.vkey")).unwrap();
-    let vkey = vkeys.lines().find(|line| line.starts_with("deed.example/logs/acme+")).unwrap();
+    let vkey = fs::read_to_string(proof.world.dir.join("trust/log.vkey")).unwrap();
+    let vkey = vkey.trim_end();
+    assert!(vkey.starts_with("deed.example/logs/acme+"), "{vkey}");
     let chain = String::from_utf8(files["chain.intoto.jsonl"].clone()).unwrap();
     let kinds = ["approval", "receipt"];
     for (n, (line, kind)) in chain.trim_end().lines().zip(kinds).enumerate() {
@@ -151,16 +166,31 @@ fn check_proof(text: &str, entry: &[u8], vkey: &str) {
     );
 }
 
+/// A look of the people's bundle, `pre` or `post`, in full.
+pub(crate) fn look(world: &World, view: &Value, name: &str) -> Value {
+    let bundle = world.bundle(view["id"].as_str().unwrap()).unwrap();
+    serde_json::from_slice(&files(&bundle)[&format!("evidence/{name}.json")]).unwrap()
+}
+
 #[test]
-fn an_agents_copy_has_no_evidence_and_still_verifies() {
-    let proof = proof("copy@example.com");
-    let path = format!("/v1/actions/{}/bundle", proof.id);
-    let copy = proof.world.client(deed_tests::world::HELPDESK).get(&path).unwrap();
-    assert!(files(&copy.bytes).keys().all(|name| !name.starts_with("evidence/")));
-    assert!(files(&proof.bundle).contains_key("evidence/pre.json"));
-    fs::write(proof.world.dir.join("proof.deed"), &copy.bytes).unwrap();
-    assert_eq!(verify(&proof.world.dir, true).0, 0);
-    assert_eq!(proof.world.bundle(&proof.id).unwrap(), proof.bundle, "the same bytes every time");
+fn trust_is_written_for_one_tenant_at_a_time() {
+    let world = World::lay_out(scim(), "scim").unwrap();
+    let out = world.dir.join("trust");
+    let trust = |more: &[&str]| {
+        let args = [&["trust", world.path(), out.to_str().unwrap()], more].concat();
+        let output = host::run(&args, "").unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (done, said) = trust(&[]);
+    assert!(!done && said.contains("--tenant") && !out.exists(), "{said}");
+    assert!(said.contains("`acme`") && said.contains("`globex`"), "{said}");
+    assert!(!trust(&["--tenant", "nobody"]).0 && !out.exists());
+    let (done, said) = trust(&["--tenant", "globex"]);
+    assert!(done, "{said}");
+    let read = |name: &str| fs::read_to_string(out.join(name)).unwrap();
+    assert!(read("log.vkey").starts_with("deed.example/logs/globex+"));
+    assert_eq!(read("log.vkey").trim_end().lines().count(), 1);
+    assert_eq!(read("approvers.json").trim_end(), "[]", "bob and carol approve for acme");
 }
 
 /// What the offline verifier says of an ended action, with the trust directory of its world.

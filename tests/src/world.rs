@@ -165,10 +165,11 @@ impl World {
         if answer.status == 200 { Ok(answer.bytes) } else { Err(answer.text("/detail").into()) }
     }
 
-    /// Writes the trust directory of the world and gives its path.
+    /// Writes the trust directory of the tenant `acme` and gives its path.
     pub fn trust(&self) -> Result<PathBuf> {
         let out = self.dir.join("trust");
-        host::expect(&["trust", self.path(), out.to_str().unwrap_or_default()])?;
+        let path = out.to_str().unwrap_or_default();
+        host::expect(&["trust", self.path(), path, "--tenant", "acme"])?;
         Ok(out)
     }
 }

@@ -52,6 +52,7 @@ pub const CHAIN: &str = "chain.intoto.jsonl";
 pub const POLICIES: &str = "policy/policies.cedar";
 pub const SCHEMA: &str = "policy/schema.cedarschema";
 pub const ENTITIES: &str = "policy/entities.json";
+/// Absent from an agent's copy when policy was asked about the state before.
 pub const REQUEST: &str = "policy/request.json";
 /// The look before, an [`crate::observation::Observation`].
 pub const PRE: &str = "evidence/pre.json";

@@ -1,4 +1,7 @@
 //! The receipt's predicate: everything that a story holds at its end, in the words of DESIGN §10.
+//!
+//! Takes a judged story and the question that policy was asked. Never holds the state that was read,
+//! because agents get it: that stands in the evidence, which is named here by digest.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +14,10 @@ use crate::digest::Digest;
 use crate::envelope::EnvelopeError;
 use crate::event::{Attempt, Claim, GrantRecord};
 use crate::exchange::ExchangeSummary;
-use crate::json::Change;
+use crate::json::{self, Change};
 use crate::observation::Observation;
 use crate::outcome::{Check, Judgement, Outcome};
-use crate::policy::Decision;
+use crate::policy::{Decision, Snapshot};
 use crate::story::Story;
 
 /// What a receipt says. The action itself is the statement's subject.
@@ -35,6 +38,9 @@ pub struct Receipt {
     /// Policy's last word, with the policies that decided and those that did not apply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
+    /// What policy was asked; there with every decision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<Question>,
     pub approvals: Vec<ApprovalRef>,
     /// Why approvals were void, in order.
     pub stale: Vec<String>,
@@ -43,6 +49,8 @@ pub struct Receipt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pre: Option<Look>,
     pub attempts: Vec<AttemptSummary>,
+    /// SHA-256 of `evidence/exchanges.json`: the canonical bytes of the attempts in full.
+    pub exchanges_sha256: Digest,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub post: Option<Look>,
     /// Field, old and new value, from what the host read.
@@ -67,6 +75,16 @@ pub enum Guard {
     Unguarded,
 }
 
+/// The question that policy was asked, by the digests of its files' canonical bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// Of `policy/entities.json`.
+    pub entities_sha256: Digest,
+    /// Of `policy/request.json`.
+    pub request_sha256: Digest,
+}
+
 /// An approval by the digest of its payload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,11 +97,13 @@ pub struct ApprovalRef {
     pub counted: bool,
 }
 
-/// One look at the system of record: what was read, and by which exchanges.
+/// One look at the system of record: by which exchanges, and the digest of what was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Look {
-    pub state: Value,
+    /// SHA-256 of `evidence/pre.json` or `evidence/post.json`: the canonical bytes of the
+    /// [`Observation`].
+    pub evidence_sha256: Digest,
     pub derived: Vec<String>,
     pub exchanges: Vec<ExchangeSummary>,
     pub at_ms: i64,
@@ -106,8 +126,12 @@ pub struct AttemptSummary {
 }
 
 impl Receipt {
-    /// The receipt of a judged story.
-    pub fn of(story: &Story, judgement: &Judgement) -> Result<Self, EnvelopeError> {
+    /// The receipt of a judged story; `asked` is the question of its latest decision.
+    pub fn of(
+        story: &Story,
+        judgement: &Judgement,
+        asked: Option<&Snapshot>,
+    ) -> Result<Self, EnvelopeError> {
         let proposal = &story.bound.proposal;
         Ok(Self {
             outcome: judgement.outcome,
@@ -118,12 +142,14 @@ impl Receipt {
             believed_environment: proposal.environment.clone(),
             expect: proposal.expect.clone(),
             decision: story.decision.as_ref().map(|(decision, _)| decision.clone()),
+            question: asked.map(question).transpose()?,
             approvals: approvals(story)?,
             stale: story.stale.clone(),
             grant: story.grant.clone(),
-            pre: story.pre.as_ref().map(look),
+            pre: story.pre.as_ref().map(look).transpose()?,
             attempts: story.attempts.iter().map(attempt).collect(),
-            post: story.post.as_ref().map(look),
+            exchanges_sha256: digest(&story.attempts)?,
+            post: story.post.as_ref().map(look).transpose()?,
             changes: judgement.changes.clone(),
             unexpected: judgement.unexpected.clone(),
             checks: judgement.checks.clone(),
@@ -149,14 +175,21 @@ fn approvals(story: &Story) -> Result<Vec<ApprovalRef>, EnvelopeError> {
     story.all_answers.iter().map(reference).collect()
 }
 
-fn look(observation: &Observation) -> Look {
-    Look {
-        state: observation.value(),
+fn question(asked: &Snapshot) -> Result<Question, EnvelopeError> {
+    Ok(Question {
+        entities_sha256: digest(&asked.entities)?,
+        request_sha256: digest(&asked.request)?,
+    })
+}
+
+fn look(observation: &Observation) -> Result<Look, EnvelopeError> {
+    Ok(Look {
+        evidence_sha256: digest(observation)?,
         derived: observation.derived.iter().cloned().collect(),
         exchanges: observation.exchanges.iter().map(crate::exchange::Exchange::summary).collect(),
         at_ms: observation.at_ms,
         problem: observation.problem.clone(),
-    }
+    })
 }
 
 fn attempt(attempt: &Attempt) -> AttemptSummary {
@@ -168,4 +201,9 @@ fn attempt(attempt: &Attempt) -> AttemptSummary {
         started_ms: attempt.started_ms,
         ended_ms: attempt.ended_ms,
     }
+}
+
+/// SHA-256 of the bytes that the bundle has of this.
+fn digest<T: Serialize + ?Sized>(record: &T) -> Result<Digest, EnvelopeError> {
+    Ok(Digest::of(&json::to_canonical(record)?))
 }

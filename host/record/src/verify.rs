@@ -6,7 +6,9 @@
 mod approvals;
 mod content;
 mod decision;
+mod digests;
 mod evidence;
+mod gate;
 mod opened;
 mod proof;
 mod trust;
@@ -18,8 +20,8 @@ use crate::outcome::Outcome;
 
 /// Checks a `.deed` file against keys that came from elsewhere.
 ///
-/// First container, signatures, log and digests; only when all of those hold, policy, evidence and
-/// outcome. Without trust nothing can be verified, and a damaged container fails all the same.
+/// First container, signatures, log and digests; only when all of those hold, the evidence is read,
+/// and policy and outcome are found anew. Without trust nothing can be verified, and a damaged container fails all the same.
 pub fn verify(bundle: &[u8], trust: Option<&Trust>) -> Report {
     let mut book = Book::default();
     check(bundle, trust, &mut book);
@@ -88,14 +90,18 @@ const APPROVALS: &str = "approvals";
 const CONTRACT: &str = "contract";
 const GRANT: &str = "grant";
 const POLICY_SET: &str = "policy set";
+const QUESTION: &str = "question";
+const EVIDENCE: &str = "evidence";
+const SUMMARY: &str = "summary";
 const REQUESTS: &str = "requests";
 const DECISION: &str = "decision";
 const GATE: &str = "gate";
-const EVIDENCE: &str = "evidence";
 const OUTCOME: &str = "outcome";
-const PROOFS: [&str; 8] =
-    [SIGNATURE, SUBJECT, CHECKPOINT, INCLUSION, APPROVALS, CONTRACT, GRANT, POLICY_SET];
-const CONTENTS: [&str; 5] = [REQUESTS, DECISION, GATE, EVIDENCE, OUTCOME];
+const PROOFS: [&str; 10] = [
+    SIGNATURE, SUBJECT, CHECKPOINT, INCLUSION, APPROVALS, CONTRACT, GRANT, POLICY_SET, QUESTION,
+    EVIDENCE,
+];
+const CONTENTS: [&str; 5] = [SUMMARY, REQUESTS, DECISION, GATE, OUTCOME];
 
 /// What a check found.
 enum Finding {
@@ -126,20 +132,20 @@ struct Book {
 }
 
 impl Book {
-    /// Writes a finding down and gives whether the check passed.
+    /// Writes a finding down and gives whether the proof stands: nothing failed, no trust is missing.
     fn note(&mut self, name: &'static str, found: Found) -> bool {
-        let (status, detail) = match found.unwrap_or_else(Finding::Fail) {
-            Finding::Pass(detail) => (Status::Pass, detail),
-            Finding::Fail(detail) => (Status::Fail, detail),
-            Finding::Skip(detail) => (Status::Skip, detail),
+        let (status, detail, stands) = match found.unwrap_or_else(Finding::Fail) {
+            Finding::Pass(detail) => (Status::Pass, detail, true),
+            Finding::Fail(detail) => (Status::Fail, detail, false),
+            Finding::Skip(detail) => (Status::Skip, detail, true),
             Finding::Untrusted(detail) => {
                 self.untrusted = true;
-                (Status::Skip, detail)
+                (Status::Skip, detail, false)
             }
         };
         self.failed |= status == Status::Fail;
         self.lines.push(Line { name, status, detail });
-        status == Status::Pass
+        stands
     }
 
     /// Checks that were not made because of what came before them.

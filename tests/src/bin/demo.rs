@@ -213,7 +213,8 @@ impl Stage {
     /// A stranger with the trust directory checks the bundle, with no host and no network.
     fn verify(&self, id: &str) -> Result<String> {
         let trust = self.dir.join("trust");
-        host::expect(&["trust", &self.dir.to_string_lossy(), &trust.to_string_lossy()])?;
+        let (served, out) = (self.dir.to_string_lossy(), trust.to_string_lossy());
+        host::expect(&["trust", &served, &out, "--tenant", "acme"])?;
         let bundle = Client::new(&self.host.url, BOB).get(&format!("/v1/actions/{id}/bundle"))?;
         let file = self.dir.join("restore_access.deed");
         fs::write(&file, &bundle.bytes)?;

@@ -22,7 +22,8 @@ use crate::story::Story;
 ///
 /// `policies` are text and schema of the set that decided, `snapshot` the question it was asked,
 /// `proofs` the audit paths of the story's leaves, in their order, in the tree of its checkpoint.
-/// Without evidence it is an agent's copy: what the host read stays with the operator.
+/// Without evidence it is an agent's copy: what the host read stays with the operator, and so does
+/// the question to policy when that was a fact of it.
 pub fn assemble(
     story: &Story,
     contract_json: &[u8],
@@ -46,6 +47,8 @@ pub fn assemble(
     put_policy(&mut files, story, policies, snapshot)?;
     if with_evidence {
         put_evidence(&mut files, story)?;
+    } else if story.decision.as_ref().is_some_and(|(_, facts)| facts.pre.is_some()) {
+        files.remove(REQUEST);
     }
     Ok(write(&files)?)
 }

@@ -8,24 +8,36 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::evidence::Evidence;
 use super::opened::Opened;
 use super::proof::Proven;
-use super::{Found, approvals, pass};
+use super::{Finding, Found, approvals, pass};
 use crate::bundle;
 use crate::contract::Contract;
 use crate::json;
+use crate::observation::Observation;
 use crate::outcome::Outcome;
 use crate::policy::{self, Decision, Facts, Snapshot, Verdict};
 
-/// Decides again from the files of the bundle.
-pub(super) fn check(opened: &Opened, proven: &Proven, contract: &Contract) -> Found {
+/// Decides again from the files of the bundle; a copy without the request cannot.
+pub(super) fn check(
+    opened: &Opened,
+    proven: &Proven,
+    contract: &Contract,
+    seen: Option<&Evidence>,
+) -> Found {
     let Some(decision) = &proven.receipt.decision else { return pass("policy was not asked") };
+    if !opened.has(bundle::REQUEST) {
+        let why = "without request.json, which this copy lacks, policy cannot be asked again";
+        return Ok(Finding::Skip(why.to_owned()));
+    }
     let asked = Snapshot {
         entities: opened.json(bundle::ENTITIES)?,
         request: opened.json(bundle::REQUEST)?,
     };
     let schema = opened.text(bundle::SCHEMA)?;
-    let facts = facts(proven, decision, contract, &asked)?;
+    let pre = seen.and_then(|seen| seen.pre.as_ref()).map(Observation::value);
+    let facts = facts(proven, contract, &asked, pre)?;
     if policy::snapshot(schema, &facts)? != asked {
         return Err("policy was asked about something else than this action".to_owned());
     }
@@ -66,9 +78,9 @@ fn refused_by_host(decision: &Decision, again: Decision) -> Found {
 /// agent, attributes of the resource, the second, and where nothing ran, what it had seen by then.
 fn facts(
     proven: &Proven,
-    decision: &Decision,
     contract: &Contract,
     asked: &Snapshot,
+    pre: Option<Value>,
 ) -> Result<Facts, String> {
     let Proven { action, receipt, .. } = proven;
     let context = |pointer: &str| asked.request.pointer(&format!("/context{pointer}"));
@@ -76,7 +88,7 @@ fn facts(
     let counted = ran || receipt.outcome == Outcome::Verified;
     let head = &contract.action;
     // Without a grant the host had no contract to take these from, and denied.
-    let denied = decision.verdict == Verdict::Deny;
+    let denied = receipt.decision.as_ref().is_some_and(|one| one.verdict == Verdict::Deny);
     let class = |pointer: &str, word: &str| {
         let said = context(pointer).and_then(Value::as_str);
         said.filter(|said| denied && said.is_empty()).unwrap_or(word).to_owned()
@@ -97,10 +109,7 @@ fn facts(
         sources: receipt.sources.iter().map(|source| source.uri.clone()).collect(),
         time_s: time(proven, context("/time"))?,
         approvals: if counted { approvals::counts(receipt) } else { read(context("/approvals"))? },
-        pre: match &receipt.pre {
-            Some(look) if ran => Some(look.state.clone()),
-            _ => context("/pre").cloned(),
-        },
+        pre: pre.filter(|_| ran).or_else(|| context("/pre").cloned()),
     })
 }
 

@@ -1,6 +1,6 @@
-//! Takes looks and exchanges in full, gives whether they are those of the receipt, and judges again.
+//! Takes looks and exchanges in full, gives whether the receipt sums them up, and judges again.
 //!
-//! Never judges what the receipt does not name by value or digest.
+//! Never starts before their bytes are known to be the signed ones.
 
 use super::opened::Opened;
 use super::proof::Proven;
@@ -8,23 +8,22 @@ use super::{Finding, Found, pass};
 use crate::bundle;
 use crate::contract::Contract;
 use crate::event::Attempt;
-use crate::exchange::{Exchange, ExchangeSummary, Fate};
+use crate::exchange::{Exchange, ExchangeSummary};
 use crate::observation::Observation;
 use crate::outcome::{self, Check, Judgement, Outcome, Seen};
 use crate::receipt::{AttemptSummary, Look, Receipt};
 
 /// What the host saw, in full.
 pub(super) struct Evidence {
-    pre: Option<Observation>,
+    pub(super) pre: Option<Observation>,
     post: Option<Observation>,
     attempts: Vec<Attempt>,
 }
 
 /// Reads the evidence and holds it against the receipt; none in an agent's copy.
 pub(super) fn read(opened: &Opened, receipt: &Receipt) -> Result<Option<Evidence>, String> {
-    if !opened.has(bundle::EXCHANGES) {
-        let stray = [bundle::PRE, bundle::POST].into_iter().find(|name| opened.has(name));
-        return stray.map_or(Ok(None), |name| Err(format!("`{name}` is there without exchanges")));
+    if opened.is_agents_copy() {
+        return Ok(None);
     }
     let attempts: Vec<Attempt> = opened.record(bundle::EXCHANGES)?;
     if attempts.len() != receipt.attempts.len()
@@ -41,15 +40,16 @@ pub(super) fn read(opened: &Opened, receipt: &Receipt) -> Result<Option<Evidence
 
 pub(super) fn found(evidence: Option<&Evidence>) -> Found {
     match evidence {
-        Some(_) => pass("looks and exchanges are those of the receipt"),
-        None => Ok(Finding::Skip("this copy has no evidence".to_owned())),
+        Some(_) => pass("the receipt sums up these looks and exchanges"),
+        None => Ok(Finding::Skip("this copy has no evidence to compare with".to_owned())),
     }
 }
 
 /// Judges again from the evidence.
 pub(super) fn outcome(proven: &Proven, contract: &Contract, evidence: Option<&Evidence>) -> Found {
     let Some(evidence) = evidence else {
-        return Ok(Finding::Skip("without evidence nothing can be judged again".to_owned()));
+        let why = "without evidence, which this copy lacks, nothing can be judged again";
+        return Ok(Finding::Skip(why.to_owned()));
     };
     if evidence.attempts.is_empty() {
         return unattempted(contract, evidence, &proven.receipt);
@@ -71,19 +71,13 @@ pub(super) fn outcome(proven: &Proven, contract: &Contract, evidence: Option<&Ev
 }
 
 fn look(opened: &Opened, name: &str, short: Option<&Look>) -> Result<Option<Observation>, String> {
-    match (short, opened.has(name)) {
-        (None, false) => Ok(None),
-        (None, true) => Err(format!("`{name}` is there, and the receipt knows no such look")),
-        (Some(short), _) => {
-            let full: Observation = opened.record(name)?;
-            let same = full.value() == short.state
-                && full.derived.iter().eq(&short.derived)
-                && is_same(&full.exchanges, &short.exchanges)
-                && full.at_ms == short.at_ms
-                && full.problem == short.problem;
-            if same { Ok(Some(full)) } else { Err(format!("`{name}` is not the receipt's look")) }
-        }
-    }
+    let Some(short) = short else { return Ok(None) };
+    let full: Observation = opened.record(name)?;
+    let same = full.derived.iter().eq(&short.derived)
+        && is_same(&full.exchanges, &short.exchanges)
+        && full.at_ms == short.at_ms
+        && full.problem == short.problem;
+    if same { Ok(Some(full)) } else { Err(format!("`{name}` is not the receipt's look")) }
 }
 
 fn is_attempt(full: &Attempt, short: &AttemptSummary) -> bool {
@@ -123,7 +117,7 @@ fn judge(
 ) -> Judgement {
     let exchanges: Vec<&Exchange> =
         evidence.attempts.iter().flat_map(|attempt| &attempt.exchanges).collect();
-    let open = exchanges.iter().filter(|e| e.request.writes && e.fate == Fate::NoAnswer);
+    let open = exchanges.iter().filter(|e| e.is_open());
     let settle_ms = contract.verify.settle.as_signed();
     let until = open.map(|e| e.deadline_ms.saturating_add(settle_ms)).max();
     outcome::judge(&Seen {

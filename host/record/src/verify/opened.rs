@@ -47,6 +47,11 @@ impl Opened {
         self.files.contains_key(name)
     }
 
+    /// Whether this is a copy without evidence. Every other copy has the exchanges, be they none.
+    pub(super) fn is_agents_copy(&self) -> bool {
+        !self.has(bundle::EXCHANGES)
+    }
+
     /// A part as JSON; it must be written canonically.
     pub(super) fn json(&self, name: &str) -> Result<Value, String> {
         canonical(self.part(name)?).map_err(|why| format!("`{name}`: {why}"))

@@ -7,18 +7,16 @@ use super::approvals::{self, Given};
 use super::opened::Opened;
 use super::trust::Trust;
 use super::{
-    APPROVALS, Book, CHECKPOINT, CONTRACT, Finding, Found, GRANT, INCLUSION, POLICY_SET, SIGNATURE,
-    SUBJECT, pass,
+    APPROVALS, Book, CHECKPOINT, Finding, Found, INCLUSION, SIGNATURE, SUBJECT, digests, pass,
 };
 use crate::action::Action;
 use crate::bundle;
 use crate::digest::Digest;
 use crate::envelope::{Envelope, Kind, Statement};
-use crate::event::{GrantRecord, entry};
+use crate::event::entry;
 use crate::json;
 use crate::merkle::leaf_hash;
 use crate::note::{self, VerifierKey};
-use crate::policy::set_digest;
 use crate::receipt::Receipt;
 
 /// What signatures and digests vouch for.
@@ -61,13 +59,8 @@ pub(super) fn prove(opened: &Opened, trust: &Trust, book: &mut Book) -> Option<P
     let logged = log(opened, &action, trust, book);
     let (given, found) = approvals::check(opened, &statement.action, &action, &receipt, trust);
     let approved = book.note(APPROVALS, found);
-    let digests = [
-        book.note(CONTRACT, contract(opened, &action)),
-        book.note(GRANT, grant(opened, &action, &receipt)),
-        book.note(POLICY_SET, policy_set(opened, &receipt)),
-    ];
-    let all = logged && approved && digests.iter().all(|holds| *holds);
-    all.then_some(Proven { action, receipt, given })
+    let whole = digests::check(opened, &action, &receipt, book);
+    (logged && approved && whole).then_some(Proven { action, receipt, given })
 }
 
 /// The receipt's statement under a trusted key, or what is to be noted instead.
@@ -153,51 +146,4 @@ fn inclusion(opened: &Opened, key: &VerifierKey) -> Found {
 fn leaf(kind: Kind, envelope: &Envelope) -> Result<crate::merkle::Hash, String> {
     let payload = envelope.payload_digest().map_err(|e| e.to_string())?;
     Ok(leaf_hash(&entry(kind.as_str(), &payload)))
-}
-
-fn contract(opened: &Opened, action: &Action) -> Found {
-    let found = Digest::of(opened.part(bundle::CONTRACT)?);
-    if found == action.contract.digest {
-        return pass(format!("{} {}, {found}", action.contract.name, action.contract.version));
-    }
-    Err(format!("contract.json is {found}, the action names {}", action.contract.digest))
-}
-
-/// The receipt carries the grant, so its bytes are vouched for; here they must fit the action.
-fn grant(opened: &Opened, action: &Action, receipt: &Receipt) -> Found {
-    let Some(granted) = &receipt.grant else {
-        let absent = !opened.has(bundle::GRANT);
-        return if absent { pass("nothing was granted") } else { Err(stray(bundle::GRANT)) };
-    };
-    if json::to_canonical(granted).ok().as_deref() != Some(opened.part(bundle::GRANT)?) {
-        return Err("grant.json is not the grant of the receipt".to_owned());
-    }
-    let GrantRecord { contract, adapter, upstreams, .. } = granted;
-    if *contract != action.contract.digest || *adapter != action.adapter {
-        return Err("it grants another contract or adapter than the action names".to_owned());
-    }
-    let binding = upstreams.iter().map(|(name, binding)| Ok((name.clone(), binding.digest()?)));
-    let binding = binding.collect::<Result<_, json::NotCanonical>>().map_err(|e| e.to_string())?;
-    if action.binding == binding {
-        return pass(format!("contract, adapter and {} upstream(s) of the action", binding.len()));
-    }
-    Err("it grants other upstreams than the action names".to_owned())
-}
-
-fn policy_set(opened: &Opened, receipt: &Receipt) -> Found {
-    const PARTS: [&str; 4] = [bundle::POLICIES, bundle::SCHEMA, bundle::ENTITIES, bundle::REQUEST];
-    let Some(decision) = &receipt.decision else {
-        let stray_part = PARTS.iter().find(|name| opened.has(name));
-        return stray_part.map_or_else(|| pass("policy was not asked"), |name| Err(stray(name)));
-    };
-    let (text, schema) = (opened.text(bundle::POLICIES)?, opened.text(bundle::SCHEMA)?);
-    let found = set_digest(text, schema).map_err(|e| e.to_string())?;
-    if found == decision.policy_set {
-        return pass(format!("policies and schema are those that decided, {found}"));
-    }
-    Err(format!("policies and schema are {found}, the receipt names {}", decision.policy_set))
-}
-
-fn stray(name: &str) -> String {
-    format!("`{name}` is there, and the receipt knows nothing of it")
 }

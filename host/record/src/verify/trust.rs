@@ -74,8 +74,9 @@ impl Trust {
         Ok(trust)
     }
 
-    /// The files that [`Trust::parse`] reads this from.
+    /// The files that [`Trust::parse`] reads this from; none of what it would refuse.
     pub fn files(&self) -> Result<Files, TrustError> {
+        self.check()?;
         let pems = self.receipt_keys.iter().map(envelope::to_pem).collect::<Result<String, _>>();
         let pems = pems.map_err(|e| TrustError::Key(RECEIPT_KEYS, e))?;
         let log: Vec<String> = self.log.iter().map(ToString::to_string).collect();
@@ -95,13 +96,28 @@ impl Trust {
         self.receipt_keys.iter().find(|key| is(key, hint))
     }
 
+    /// One key for two purposes would let the one be taken for the other.
     fn check(&self) -> Result<(), TrustError> {
-        for approver in self.approvers.iter().flatten() {
-            if self.receipt_keys.contains(&approver.key) {
-                return Err(TrustError::Shared(approver.person.clone()));
+        let people = || self.approvers.iter().flatten().map(|one| &one.key);
+        let signs_receipts = |key: &&VerifyingKey| self.receipt_keys.contains(key);
+        let signs_a_log = |key: &&VerifyingKey| self.is_of_a_log(key);
+        let shared = [
+            (self.receipt_keys.iter().find(signs_a_log), RECEIPT_KEYS, LOG_KEYS),
+            (people().find(signs_receipts), APPROVERS, RECEIPT_KEYS),
+            (people().find(signs_a_log), APPROVERS, LOG_KEYS),
+        ];
+        match shared.into_iter().find_map(|(key, one, other)| Some((key?, one, other))) {
+            None => Ok(()),
+            Some((key, one, other)) => {
+                let id = key_id(key).map_err(|e| TrustError::Key(one, e))?;
+                Err(TrustError::Shared(id, one, other))
             }
         }
-        Ok(())
+    }
+
+    fn is_of_a_log(&self, key: &VerifyingKey) -> bool {
+        let same = |log: &VerifierKey| VerifierKey::new(log.name(), *key).as_ref() == Ok(log);
+        self.log.iter().any(same)
     }
 }
 
@@ -132,8 +148,8 @@ pub enum TrustError {
     Shape(#[from] json::ShapeError),
     #[error("`{APPROVERS}`: {0}")]
     Canonical(#[from] json::NotCanonical),
-    #[error("a key of `{0}` is also a receipt key; a key is good for one purpose")]
-    Shared(String),
+    #[error("key {0} of `{1}` is also in `{2}`; a key is good for one purpose")]
+    Shared(String, &'static str, &'static str),
 }
 
 const PEM_END: &str = "-----END PUBLIC KEY-----";

@@ -3,7 +3,7 @@
 use deed_record::bundle;
 use deed_record::merkle::Hash;
 use deed_record::note::Checkpoint;
-use deed_record::policy;
+use deed_record::policy::{self, Snapshot};
 use deed_record::story::Story;
 
 use super::Pipeline;
@@ -17,15 +17,24 @@ impl Pipeline {
             self.kept(story.bound.action.contract.digest)?.ok_or(LedgerError::Unknown)?;
         let stored = self.policies_of(story)?;
         let texts = stored.as_ref().map(|s| (s.policies.as_str(), s.schema.as_str()));
-        let snapshot = match (&story.decision, texts) {
-            (Some((_, facts)), Some((_, schema))) => {
-                Some(policy::snapshot(schema, facts).map_err(failed)?)
-            }
-            _ => None,
-        };
+        let asked = self.question(story)?;
         let proofs = self.proofs(story)?;
-        bundle::assemble(story, &contract, texts, snapshot.as_ref(), proofs, with_evidence)
+        bundle::assemble(story, &contract, texts, asked.as_ref(), proofs, with_evidence)
             .map_err(|e| failed(e.to_string()))
+    }
+
+    /// The question of the latest decision, as the set that decided was asked.
+    pub(super) fn question(&self, story: &Story) -> Result<Option<Snapshot>, LedgerError> {
+        let Some((decision, facts)) = &story.decision else { return Ok(None) };
+        // Most often it is the set in force, which knows its roles without reading its schema again.
+        let tenant = self.tenant(&story.bound.action.tenant);
+        let same = tenant.filter(|tenant| tenant.policies.digest() == decision.policy_set);
+        if let Some(tenant) = same {
+            return Ok(Some(tenant.policies.snapshot(facts)));
+        }
+        let lost = || LedgerError::Failed("the policy set of the decision was not kept".to_owned());
+        let stored = self.policies_of(story)?.ok_or_else(lost)?;
+        policy::snapshot(&stored.schema, facts).map(Some).map_err(LedgerError::Failed)
     }
 
     /// The policy set of the latest decision, as it was then.

@@ -2,11 +2,13 @@
 
 use super::story::World;
 use crate::bundle::{self, Files};
+use crate::digest::Digest;
 use crate::envelope::{Envelope, Kind, Statement};
 use crate::event::{Entry, Event, Leaf};
 use crate::json::{parse, to_canonical};
 use crate::merkle::{self, leaf_hash};
 use crate::note::{self, Checkpoint};
+use crate::policy::Snapshot;
 use crate::receipt::Receipt;
 use crate::story::Story;
 use crate::verify::{Approver, Trust};
@@ -18,7 +20,8 @@ impl World {
         change: impl FnOnce(&mut Receipt),
     ) -> (Story, Vec<Vec<merkle::Hash>>) {
         let mut story = self.story();
-        let mut receipt = Receipt::of(&story, story.judgement.as_ref().unwrap()).unwrap();
+        let judgement = story.judgement.as_ref().unwrap();
+        let mut receipt = Receipt::of(&story, judgement, self.question(&story).as_ref()).unwrap();
         change(&mut receipt);
         let predicate = parse(&to_canonical(&receipt).unwrap()).unwrap();
         let action = story.bound.action.digest().unwrap();
@@ -64,15 +67,31 @@ impl World {
         let (story, proofs) = self.ended(change);
         let contract = self.contract.canonical().unwrap();
         let policies = Some((self.policies.text(), self.policies.schema()));
-        let asked = story.decision.as_ref().map(|(_, facts)| self.policies.snapshot(facts));
+        let asked = self.question(&story);
         bundle::assemble(&story, &contract, policies, asked.as_ref(), proofs, with_evidence)
             .unwrap()
+    }
+
+    fn question(&self, story: &Story) -> Option<Snapshot> {
+        story.decision.as_ref().map(|(_, facts)| self.policies.snapshot(facts))
     }
 
     /// The bundle with one part changed, its container written anew.
     pub(super) fn forged(&self, change: impl FnOnce(&mut Files)) -> Vec<u8> {
         let mut files = bundle::read(&self.bundle()).unwrap();
         change(&mut files);
+        bundle::write(&files).unwrap()
+    }
+
+    /// The bundle of a host that changed one part before it signed.
+    pub(super) fn signed_over(&self, name: &str, change: impl FnOnce(&str) -> String) -> Vec<u8> {
+        let mut files = bundle::read(&self.bundle()).unwrap();
+        let text = String::from_utf8(files.remove(name).unwrap()).unwrap();
+        let changed = change(&text).into_bytes();
+        let digest = Digest::of(&changed);
+        let signed = self.bundle_of(|receipt| *digest_of(receipt, name) = digest, true);
+        let mut files = bundle::read(&signed).unwrap();
+        files.insert(name.to_owned(), changed);
         bundle::write(&files).unwrap()
     }
 
@@ -88,6 +107,18 @@ impl World {
                 until_index: None,
             }]),
         }
+    }
+}
+
+/// Where the receipt names this part.
+fn digest_of<'a>(receipt: &'a mut Receipt, name: &str) -> &'a mut Digest {
+    match name {
+        bundle::PRE => &mut receipt.pre.as_mut().unwrap().evidence_sha256,
+        bundle::POST => &mut receipt.post.as_mut().unwrap().evidence_sha256,
+        bundle::EXCHANGES => &mut receipt.exchanges_sha256,
+        bundle::ENTITIES => &mut receipt.question.as_mut().unwrap().entities_sha256,
+        bundle::REQUEST => &mut receipt.question.as_mut().unwrap().request_sha256,
+        other => panic!("{other}"),
     }
 }
 

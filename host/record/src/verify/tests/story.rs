@@ -179,7 +179,7 @@ impl World {
         self.entries.push(Event::Judged { judgement: Box::new(judged) });
     }
 
-    fn judged(&self) -> Judgement {
+    pub(super) fn judged(&self) -> Judgement {
         let story = self.story();
         outcome::judge(&Seen {
             contract: &self.contract,

@@ -1,0 +1,87 @@
+//! Takes a proven receipt and what the host saw, gives whether what ran was allowed, granted and
+//! approved in the world in which it ran.
+//!
+//! Never takes the host's word for an approval: what people signed must fit.
+
+use super::evidence::Evidence;
+use super::proof::Proven;
+use super::{Finding, Found, pass};
+use crate::approval::{Answer, Terms};
+use crate::contract::Contract;
+use crate::digest::Digest;
+use crate::observation;
+use crate::outcome::Outcome;
+use crate::policy::Verdict;
+use crate::receipt::Receipt;
+
+/// Nothing ran, or it was allowed, granted and approved; a read runs by being answered.
+pub(super) fn check(proven: &Proven, contract: &Contract, seen: Option<&Evidence>) -> Found {
+    use Outcome as O;
+    let Proven { receipt, .. } = proven;
+    let verdict = receipt.decision.as_ref().map(|decision| decision.verdict);
+    if receipt.attempts.is_empty() {
+        return match receipt.outcome {
+            O::Denied | O::Failed | O::Expired | O::Cancelled => pass("nothing ran"),
+            O::Verified if contract.is_read() && verdict == Some(Verdict::Allow) => {
+                approvals(proven, contract, seen)
+            }
+            O::Verified if contract.is_read() => Err("it was read and not allowed".to_owned()),
+            other => Err(format!("`{}` needs an attempt, and there is none", other.as_str())),
+        };
+    }
+    if contract.is_read() || matches!(receipt.outcome, O::Denied | O::Expired | O::Cancelled) {
+        return Err(format!("`{}`, and yet something ran", receipt.outcome.as_str()));
+    }
+    if verdict != Some(Verdict::Allow) {
+        return Err("it ran and was not allowed".to_owned());
+    }
+    if receipt.grant.is_none() {
+        return Err("it ran without a grant".to_owned());
+    }
+    approvals(proven, contract, seen)
+}
+
+/// Every answer that counts approves, in one asking and in time, the pre-state and policies of the run.
+fn approvals(proven: &Proven, contract: &Contract, seen: Option<&Evidence>) -> Found {
+    let Proven { receipt, given, .. } = proven;
+    let counted: Vec<&Terms> =
+        given.iter().filter(|one| one.counted).map(|one| &one.terms).collect();
+    let ran_ms = ran_ms(receipt)?;
+    let pre_state = pre_state(contract, seen)?;
+    let policy_set = receipt.decision.as_ref().map(|decision| decision.policy_set);
+    let asking = counted.first().map(|terms| (&terms.nonce, terms.expires_ms));
+    // A copy without evidence shows at least whether all of them approved the same state.
+    let world = pre_state.or(counted.first().map(|terms| terms.pre_state));
+    for terms in &counted {
+        let differs = [
+            (terms.decision != Answer::Approve, "is a denial"),
+            (Some(terms.pre_state) != world, "is for another pre-state"),
+            (Some(terms.policy_set) != policy_set, "is for another policy set"),
+            (Some((&terms.nonce, terms.expires_ms)) != asking, "is to another asking"),
+            (terms.expires_ms < ran_ms, "had expired when it ran"),
+        ];
+        if let Some((_, what)) = differs.iter().find(|(differs, _)| *differs) {
+            return Err(format!("the answer of `{}` counts and {what}", terms.person));
+        }
+    }
+    let count = counted.len();
+    if count > 0 && pre_state.is_none() {
+        return Ok(Finding::Skip(format!(
+            "{count} approval(s) in time, and of one state; this copy does not have the state"
+        )));
+    }
+    pass(format!("allowed; {count} approval(s) of exactly this world, in time"))
+}
+
+/// When the last attempt started; a read was allowed after its look.
+fn ran_ms(receipt: &Receipt) -> Result<i64, String> {
+    let look = receipt.pre.as_ref().ok_or("it ran, and nobody had looked before")?;
+    let starts = receipt.attempts.iter().map(|attempt| attempt.started_ms);
+    Ok(starts.max().unwrap_or(look.at_ms))
+}
+
+fn pre_state(contract: &Contract, seen: Option<&Evidence>) -> Result<Option<Digest>, String> {
+    let look = seen.and_then(|seen| seen.pre.as_ref());
+    let digest = look.map(|look| observation::state_digest(contract, &look.value()));
+    digest.transpose().map_err(|e| e.to_string())
+}

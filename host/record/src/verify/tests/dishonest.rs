@@ -1,0 +1,123 @@
+//! Hosts that sign what did not happen: the signature holds, and what it covers does not fit.
+
+use super::parts::look;
+use super::story::{approved, denied};
+use super::{failing, line};
+use crate::bundle;
+use crate::event::{Claim, Event, Phase};
+use crate::exchange::Fate;
+use crate::outcome::Outcome;
+use crate::policy::Verdict as Says;
+use crate::receipt::Receipt;
+use crate::verify::{
+    APPROVALS, DECISION, EVIDENCE, GATE, GRANT, OUTCOME, QUESTION, REQUESTS, SUMMARY, Status,
+    Verdict, verify,
+};
+
+#[test]
+fn a_host_that_signs_other_questions_or_evidence_is_found_out() {
+    let world = approved();
+    for (name, from, to, check) in [
+        (bundle::REQUEST, "\"support-lead\":1", "\"support-lead\":2", DECISION),
+        (bundle::REQUEST, "\"active\":false", "\"active\":true", DECISION),
+        (bundle::REQUEST, "production", "elsewhere!", DECISION),
+        (bundle::REQUEST, "\"time\":8", "\"time\":80", DECISION),
+        (bundle::ENTITIES, "owner", "other", DECISION),
+        (bundle::PRE, "\"meta\":\"a\"", "\"meta\":\"c\"", SUMMARY),
+        (bundle::PRE, "[{", "[{\"a\":1,", SUMMARY),
+        (bundle::EXCHANGES, "204", "500", SUMMARY),
+        (bundle::EXCHANGES, "{\"status\":204}", "{\"status\":204,\"to\":1}", SUMMARY),
+    ] {
+        let changed = world.signed_over(name, |text| {
+            assert!(text.contains(from), "{from} in {text}");
+            text.replace(from, to)
+        });
+        assert_eq!(failing(&world, &changed), check, "{from} in {name}");
+    }
+    // Another state, over the same exchanges: not the one that people approved.
+    let other = world.signed_over(bundle::PRE, |text| {
+        let (head, state) = text.rsplit_once("\"active\":false").unwrap();
+        format!("{head}\"active\":true{state}")
+    });
+    let report = verify(&other, Some(&world.trust()));
+    let failed = |name: &str| line(&report, name).status == Status::Fail;
+    assert!(failed(DECISION) && failed(GATE) && failed(OUTCOME), "{report:#?}");
+}
+
+#[test]
+fn a_write_that_may_still_land_is_no_failure() {
+    let mut world = approved();
+    for event in &mut world.entries {
+        match event {
+            // A gateway's answer says nothing of what the server behind it does until the deadline.
+            Event::AttemptEnded { attempt } => {
+                attempt.exchanges[0].fate = Fate::Answered { status: 502 };
+            }
+            Event::Observed { phase: Phase::Post, observation } => {
+                **observation = look(false, "a", 12_000);
+            }
+            _ => {}
+        }
+    }
+    world.entries.pop();
+    let judged = world.judged();
+    assert_eq!(judged.outcome, Outcome::Failed, "as if nothing could land any more");
+    world.entries.push(Event::Judged { judgement: Box::new(judged) });
+    assert_eq!(failing(&world, &world.bundle()), OUTCOME);
+}
+
+#[test]
+fn a_host_that_signs_what_did_not_happen_is_found_out() {
+    let world = approved();
+    let signed = |change: fn(&mut Receipt)| failing(&world, &world.bundle_of(change, true));
+    assert_eq!(signed(|r| r.outcome = Outcome::Mismatch), OUTCOME);
+    assert_eq!(signed(|r| r.changes.clear()), OUTCOME);
+    assert_eq!(signed(|r| r.checks[0].expression = "true".into()), OUTCOME);
+    let other = |r: &mut Receipt| r.attempts[0].exchanges[0].path += "0";
+    assert_eq!(failing(&world, &world.bundle_of(other, false)), REQUESTS);
+    assert_eq!(signed(|r| r.approvals[0].person = "boss".into()), APPROVALS);
+    assert_eq!(signed(|r| r.approvals.clear()), APPROVALS);
+    assert_eq!(signed(|r| r.approvals[0].counted = false), DECISION);
+    assert_eq!(signed(|r| r.decision.as_mut().unwrap().determining.clear()), DECISION);
+    assert_eq!(signed(|r| r.sources.clear()), DECISION);
+    assert_eq!(signed(|r| r.grant = None), GRANT);
+    assert_eq!(signed(|r| r.question = None), QUESTION);
+    assert_eq!(signed(|r| r.pre = None), EVIDENCE);
+    assert_eq!(signed(|r| r.post.as_mut().unwrap().at_ms += 1), SUMMARY);
+    assert_eq!(signed(|r| r.attempts[0].claim = Claim::Lost), SUMMARY);
+    assert_eq!(signed(|r| r.attempts[0].started_ms = 1_000_001), SUMMARY);
+}
+
+#[test]
+fn a_denial_of_the_host_is_noted_as_its_own() {
+    let world = denied();
+    let refuse = |receipt: &mut Receipt| {
+        let decision = receipt.decision.as_mut().unwrap();
+        decision.verdict = Says::Deny;
+        decision.obligations.clear();
+        decision.determining.clear();
+        decision.reason = Some("the agent believes it is elsewhere".into());
+    };
+    let report = verify(&world.bundle_of(refuse, true), Some(&world.trust()));
+    assert_eq!(report.verdict, Verdict::Verified, "{report:#?}");
+    assert!(line(&report, DECISION).detail.contains("the host itself refused"));
+}
+
+#[test]
+fn a_run_that_policy_did_not_allow_fails_at_the_gate() {
+    let mut world = approved();
+    let ask = world.entries.iter().find(|e| matches!(e, Event::Decided { gate: false, .. }));
+    let Some(Event::Decided { decision, facts, .. }) = ask.cloned() else { panic!() };
+    for event in &mut world.entries {
+        if let Event::Decided { gate: true, decision: now, facts: then } = event {
+            (*now, *then) = (decision.clone(), facts.clone());
+            now.verdict = Says::Allow;
+        }
+    }
+    let world_with_ask = |r: &mut Receipt| {
+        r.decision.as_mut().unwrap().verdict = Says::Ask;
+    };
+    let report = verify(&world.bundle_of(world_with_ask, true), Some(&world.trust()));
+    assert_eq!(line(&report, GATE).status, Status::Fail, "{report:#?}");
+    assert_eq!(line(&report, DECISION).status, Status::Fail);
+}
