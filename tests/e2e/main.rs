@@ -1,11 +1,13 @@
 //! One binary for everything end to end: the real host, real servers, real sockets.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod commands;
 mod direction;
 mod evidence;
 mod mistakes;
 mod outcomes;
 mod policies;
+mod resource;
 mod shared;
 mod statuses;
 mod story;
