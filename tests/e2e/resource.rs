@@ -123,7 +123,7 @@ fn an_action_of_an_older_contract_never_runs() {
 }
 
 #[test]
-fn an_agent_cancels_its_own_actions_only() {
+fn an_agent_sees_and_cancels_its_own_actions_only() {
     let other = "deed_token-of-another-agent-of-acme";
     let world = World::with(scim(), "scim", |dir| {
         let hash = deed_record::digest::Digest::of(other.as_bytes());
@@ -135,7 +135,9 @@ fn an_agent_cancels_its_own_actions_only() {
     let (world, user) = (world.unwrap(), locked_out());
     let id = world.propose(&World::proposal("idp.restore_access", &user)).unwrap().text("/id");
     let path = format!("/v1/actions/{id}/cancel");
-    assert_eq!(world.client(other).post(&path, &json!({})).unwrap().status, 403);
+    assert_eq!(world.client(other).post(&path, &json!({})).unwrap().status, 404);
+    assert_eq!(world.client(other).get(&format!("/v1/actions/{id}")).unwrap().status, 404);
+    assert_eq!(world.client(other).get("/v1/actions").unwrap().json()["actions"], json!([]));
     assert_eq!(world.show(&id).unwrap()["status"], "waiting");
     assert_eq!(world.client(HELPDESK).post(&path, &json!({})).unwrap().status, 200);
     assert_eq!(world.show(&id).unwrap()["status"], "cancelled");

@@ -63,7 +63,7 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
-    let story = app.pipeline.story_of(&caller.tenant.name, &id)?;
+    let story = caller.story(&app, &id)?;
     if let Some(wait) = wait(&headers)?.filter(|_| !rests(story.status)) {
         let end = tokio::time::Instant::now() + wait;
         // The driver is under way already; this only watches, so that waiting callers cost no drivers.
@@ -85,10 +85,7 @@ pub(super) async fn cancel(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
-    let story = app.pipeline.story_of(&caller.tenant.name, &id)?;
-    if !caller.is_person() && story.bound.action.principal != caller.name() {
-        return Err(Problem::forbidden("another agent proposed it; ask a person to cancel it"));
-    }
+    caller.story(&app, &id)?;
     let waiting = app.pipeline.cancel(&caller.tenant.name, &id, caller.name()).await?;
     answer(&app, &caller, &id, waiting, None).await
 }
@@ -99,7 +96,7 @@ pub(super) async fn bundle(
     Path(id): Path<String>,
 ) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
-    let story = app.pipeline.story_of(&caller.tenant.name, &id)?;
+    let story = caller.story(&app, &id)?;
     if !matches!(story.status, Status::Ended(_)) {
         return Err(Problem::new(
             StatusCode::CONFLICT,
@@ -127,7 +124,8 @@ pub(super) async fn list(
     let limit = limit.map_err(|_| Problem::bad_request("`limit` is a whole number"))?.min(LIST_MAX);
     let fits = |key: &str, value: &str| query.get(key).is_none_or(|wanted| wanted == value);
     let keep = |row: &crate::journal::Row| {
-        fits("status", &row.summary.status)
+        let own = caller.is_person() || row.summary.agent == caller.name();
+        own && fits("status", &row.summary.status)
             && fits("resource", &row.summary.resource)
             && fits("trace", row.summary.trace.as_deref().unwrap_or_default())
     };
@@ -158,7 +156,7 @@ pub(super) async fn answer(
 
 fn shown(app: &App, caller: &Caller, id: &ActionId) -> Result<Response, Problem> {
     let entries = app.pipeline.entries(id)?;
-    let story = app.pipeline.story_of(&caller.tenant.name, id)?;
+    let story = caller.story(app, id)?;
     let ended = matches!(story.status, Status::Ended(_));
     let view = view::view(&story, &entries, caller.is_person())?;
     let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };

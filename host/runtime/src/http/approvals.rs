@@ -25,7 +25,7 @@ pub(super) async fn request(
 ) -> Result<Json<ApprovalRequest>, Problem> {
     only_persons(&caller)?;
     let id = parse_id(&id)?;
-    let story = app.pipeline.story_of(&caller.tenant.name, &id)?;
+    let story = caller.story(&app, &id)?;
     let granted = caller.tenant.grants.get(&story.bound.action.contract.name);
     let (Status::Waiting, Some(granted)) = (story.status, granted) else {
         return Err(not_waiting());

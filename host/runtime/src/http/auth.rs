@@ -6,6 +6,8 @@ use axum::extract::FromRequestParts;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use deed_record::digest::Digest;
+use deed_record::id::ActionId;
+use deed_record::story::Story;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 
 use super::App;
@@ -41,6 +43,14 @@ impl Caller {
         match &self.who {
             Who::Agent { name, .. } | Who::Person { name } => name,
         }
+    }
+
+    /// The story of an action that this caller may see: persons all of their tenant, an agent its own.
+    /// Anything else is unknown, whether it exists or not.
+    pub(super) fn story(&self, app: &App, id: &ActionId) -> Result<Story, Problem> {
+        let story = app.pipeline.story_of(&self.tenant.name, id)?;
+        let own = self.is_person() || story.bound.action.principal == self.name();
+        if own { Ok(story) } else { Err(Problem::not_found()) }
     }
 
     pub(super) fn is_person(&self) -> bool {
