@@ -14,6 +14,7 @@ mod intake;
 mod ledger;
 pub(crate) mod ready;
 mod resource;
+mod trial;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub use self::flight::Waiting;
 pub use self::intake::{Accepted, Claimed, IntakeError};
 pub use self::ledger::{LedgerError, StoredPolicies};
 pub use self::ready::StartError;
+pub use self::trial::{Trial, TrialError};
 use crate::clock::Clock;
 use crate::config::{Config, Tenant};
 use crate::journal::Journal;

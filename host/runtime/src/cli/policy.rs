@@ -81,7 +81,7 @@ fn report(config: &Config, tenant: Option<&str>, cases: &Cases) -> Result<Report
     let (mut reports, mut faults) = (vec![], vec![]);
     for (line, case) in &cases.list {
         let decided = find(config, tenant, case).and_then(|tenant| {
-            let decision = cases::decide(config, tenant, case, now_ms)?;
+            let decision = case.decide(config, tenant, now_ms).map_err(|e| e.to_string())?;
             Ok(case_report((&cases.file, *line), tenant, case, decision))
         });
         match decided {

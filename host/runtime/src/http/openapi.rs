@@ -42,7 +42,8 @@ pub fn document() -> Value {
 const INTRODUCTION: &str = "An agent asks for an action. The host decides, runs an adapter with what \
 this one action was granted, looks at the system of record before and after, and signs a receipt.\n\n\
 Bodies are strict JSON: a duplicate key or an unknown field is an error. Errors are problem details \
-(RFC 9457). What belongs to another tenant and what does not exist answer alike. A path that takes \
+(RFC 9457). A person sees the actions of their tenant, an agent its own; \
+what is not for the caller and what does not exist answer alike. A path that takes \
 another method answers 405.";
 
 fn paths() -> Value {
@@ -103,7 +104,7 @@ fn list() -> Value {
             query("trace", &json!({"type": "string"}), "Only actions proposed under this W3C trace id."),
             query("limit", &json!({"type": "integer", "minimum": 0, "maximum": 500, "default": 50}), "At most this many."),
         ],
-        "responses": {"200": json_answer("The caller's tenant's actions.", "ActionList")},
+        "responses": {"200": json_answer("The actions that the caller may see.", "ActionList")},
     });
     operation(head, &particulars, &[400, 401, 503])
 }
@@ -132,11 +133,10 @@ fn show() -> Value {
 fn cancel() -> Value {
     let head = ["cancelAction", "actions", "Cancel an action whose attempt has not started"];
     let particulars = json!({
-        "description": "An agent cancels what it proposed itself; a person cancels anything of the tenant.",
         "parameters": [parameter("ActionId")],
         "responses": shown(),
     });
-    operation(head, &particulars, &[401, 403, 404, 409, 503])
+    operation(head, &particulars, &[401, 404, 409, 503])
 }
 
 fn bundle() -> Value {

@@ -85,7 +85,7 @@ fn problems() -> Map<String, Value> {
     let known = [
         ("400", "The body is no strict JSON, or a header or query parameter has no meaning."),
         ("401", "There is no valid token."),
-        ("403", "This caller may not: agents propose and cancel their own, people approve."),
+        ("403", "The token is of the wrong kind: agents propose, people approve."),
         ("404", "There is no such thing for the caller: unknown and foreign answer alike."),
         ("409", "It does not fit what is there now: the detail says why."),
         ("413", "The body is larger than 256 KiB."),
