@@ -47,7 +47,8 @@ impl Drive<'_> {
 
     /// The one attempt: the start is durable before the grant is live, each write before its first byte.
     pub(super) async fn attempt(&mut self) -> Result<Step, LedgerError> {
-        if let Some(judgement) = self.expired() {
+        let started_ms = self.pipeline.clock.now_ms();
+        if let Some(judgement) = self.expired(started_ms) {
             return self.judge(judgement).await;
         }
         let Some(granted) = self.granted() else { return self.gone().await };
@@ -63,7 +64,6 @@ impl Drive<'_> {
             }
             None => return self.gone().await,
         };
-        let started_ms = self.pipeline.clock.now_ms();
         let deadline_ms = started_ms + granted.contract.limits.timeout.as_signed();
         let started = Event::AttemptStarted { n: 1, epoch: 1, deadline_ms };
         let pipeline = Arc::clone(self.pipeline);

@@ -38,7 +38,7 @@ impl Drive<'_> {
             let reason = format!("{} ({}) denied it", answer.person, answer.role);
             return self.judge(Judgement::plain(Outcome::Denied, reason)).await;
         }
-        if let Some(judgement) = self.expired() {
+        if let Some(judgement) = self.expired(self.pipeline.clock.now_ms()) {
             return self.judge(judgement).await;
         }
         if !self.story.open_obligations().is_empty() {
@@ -48,9 +48,9 @@ impl Drive<'_> {
     }
 
     /// Approvals hold until they expire, wherever the action stands by then.
-    pub(super) fn expired(&self) -> Option<Judgement> {
+    pub(super) fn expired(&self, now_ms: i64) -> Option<Judgement> {
         let ask = self.story.ask.as_ref()?;
-        let over = self.pipeline.clock.now_ms() >= ask.expires_ms;
+        let over = now_ms >= ask.expires_ms;
         over.then(|| Judgement::plain(Outcome::Expired, "nobody approved it in time"))
     }
 
@@ -64,7 +64,9 @@ impl Drive<'_> {
 
     pub(super) async fn at_gate(&mut self) -> Result<Step, LedgerError> {
         let Some(granted) = self.granted() else { return self.gone().await };
-        if let Some(judgement) = self.expired().or_else(|| self.unfit(&granted)) {
+        if let Some(judgement) =
+            self.expired(self.pipeline.clock.now_ms()).or_else(|| self.unfit(&granted))
+        {
             return self.judge(judgement).await;
         }
         if let Some(reason) = self.staleness(&granted)? {

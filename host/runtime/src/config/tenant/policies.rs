@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use deed_record::json;
 use deed_record::policy::{self, ActionShape, AttributeType, Policies, Vocabulary};
 use serde_json::Value;
 
@@ -21,7 +22,9 @@ impl Builder<'_> {
                         "resource",
                         name,
                         key,
-                        &format!("`{key}` is a text, a whole number or true/false"),
+                        &format!(
+                            "`{key}` is a text, a whole number within ±(2^53−1) or true/false"
+                        ),
                     );
                     continue;
                 };
@@ -82,7 +85,12 @@ impl Builder<'_> {
 fn attribute(value: &toml::Value) -> Option<(Value, AttributeType)> {
     match value {
         toml::Value::String(text) => Some((Value::from(text.clone()), AttributeType::String)),
-        toml::Value::Integer(number) => Some((Value::from(*number), AttributeType::Long)),
+        // Beyond ±(2^53−1) a number has no canonical form, and nothing about it could be signed.
+        toml::Value::Integer(number)
+            if number.unsigned_abs() <= json::MAX_INTEGER.unsigned_abs() =>
+        {
+            Some((Value::from(*number), AttributeType::Long))
+        }
         toml::Value::Boolean(flag) => Some((Value::from(*flag), AttributeType::Bool)),
         _ => None,
     }
