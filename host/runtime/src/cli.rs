@@ -8,6 +8,7 @@ mod adapter;
 mod approve;
 mod check;
 mod client;
+mod dir;
 mod init;
 mod openapi;
 mod out;

@@ -110,7 +110,7 @@ pub(super) fn pin_failure(error: &PinError) -> Failure {
 /// Compiles every granted adapter, each once; a compiled one stays in the cache for `deed serve`.
 fn adapters(config: &Config) -> Result<Vec<Fault>, Failure> {
     let cache = config.dir.join("state/cache");
-    super::init::private_dir(&config.dir.join("state"))
+    super::dir::private_dir(&config.dir.join("state"))
         .map_err(|e| Failure::Failed(format!("state/: {e}")))?;
     let sandbox = Sandbox::new(&cache, Clock::new()).map_err(Failure::failed)?;
     let mut seen = std::collections::BTreeSet::new();

@@ -2,15 +2,15 @@
 //!
 //! Never touches a directory that has something in it.
 
-use std::fs::{self, DirBuilder};
+use std::fs;
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde_json::json;
 
 use super::check::pin_failure;
+use super::dir::{must_be_empty, private_dir};
 use super::out::{Failure, Format};
 use super::secret::{Token, new_token};
 use super::text::line;
@@ -65,25 +65,8 @@ pub(super) fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes a directory, with those above it, that only its owner can enter.
-pub(super) fn private_dir(dir: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(dir)
-}
-
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     fs::read(path).map_err(|e| Failure::Failed(format!("adapter `{}`: {e}", path.display())))
-}
-
-/// Whether a directory may be filled: it has nothing in it, or is not there yet.
-pub(super) fn must_be_empty(dir: &Path) -> Result<(), Failure> {
-    match fs::read_dir(dir).map(|mut entries| entries.next().is_none()) {
-        Ok(true) => Ok(()),
-        Ok(false) => {
-            Err(Failure::Failed(format!("`{}` is not empty; name a new directory", dir.display())))
-        }
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(e) => Err(Failure::Failed(format!("`{}`: {e}", dir.display()))),
-    }
 }
 
 fn configuration(helpdesk: &Token, bob: &Token) -> String {

@@ -134,7 +134,7 @@ pub(super) fn secret(command: &SecretCommand) -> Result<ExitCode, Failure> {
         .map_err(|e| Failure::Failed(format!("stdin: {e}")))?;
     Secret::new(name, &bytes).map_err(Failure::failed)?;
     let folder = dir.join("secrets");
-    let written = super::init::private_dir(&folder).and_then(|()| replace(&folder, name, &bytes));
+    let written = super::dir::private_dir(&folder).and_then(|()| replace(&folder, name, &bytes));
     written.map_err(|e| Failure::Failed(format!("`{}`: {e}", folder.join(name).display())))?;
     out::progress(&format!(
         "stored as secrets/{name}; a running host takes it up at its next start"

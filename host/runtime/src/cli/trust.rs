@@ -32,7 +32,7 @@ pub(super) fn run(args: &TrustArgs) -> Result<ExitCode, Failure> {
     let keys = keys::load(&args.dir).map_err(Failure::failed)?;
     let tenant = chosen(&config, args.tenant.as_deref())?;
     let files = trust(&config, &keys, tenant)?.files().map_err(Failure::failed)?;
-    super::init::must_be_empty(&args.out)?;
+    super::dir::must_be_empty(&args.out)?;
     std::fs::create_dir_all(&args.out)
         .map_err(|e| Failure::Failed(format!("`{}`: {e}", args.out.display())))?;
     for (name, bytes) in files {
