@@ -8,7 +8,7 @@
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: demo test check tools binaries adapters venv fmt clippy deny advisories wasm
+.PHONY: demo test check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
 
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 TOOLS  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deed/tools
@@ -22,10 +22,10 @@ export DEED_BIN      := $(TARGET)/debug/deed
 export DEED_ADAPTERS := $(CURDIR)/target/adapters
 export DEED_VENV     := $(CURDIR)/target/venv
 
-demo: binaries adapters venv
+demo: wasm-std venv binaries adapters
 	@$(TARGET)/debug/demo
 
-test: binaries adapters venv
+test: wasm-std venv binaries adapters
 	cargo test --locked --workspace
 
 check: tools fmt clippy deny advisories wasm
@@ -81,6 +81,15 @@ $(CARGO_DENY): | tools
 	@mv $(TOOLS)/bin/cargo-deny $@
 
 # -- what must be there ------------------------------------------------------------------------------
+
+# Before anything is built: is the wasm standard library there, or a way to it? The builder installs it.
+wasm-std: tools
+	@wasm=wasm32-unknown-unknown; \
+	[[ -d $$(rustc --print target-libdir --target $$wasm) ]] || rustup target add $$wasm >/dev/null 2>&1 \
+	    || dpkg -s rustc-web cargo-web rust-web-src >/dev/null 2>&1 \
+	    || { command -v apt-get >/dev/null && { [[ $$(id -u) == 0 ]] || command -v sudo >/dev/null; }; } \
+	    || { echo "make: no standard library for $$wasm and no way to install it; run \`rustup target add $$wasm\`" \
+	         "or install Debian's rustc-web, cargo-web and rust-web-src" >&2; exit 1; }
 
 tools:
 	@fail() { echo "make: $$1" >&2; exit 1; }; \

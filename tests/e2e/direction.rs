@@ -1,4 +1,4 @@
-//! Imports run one way: `ports ← stages ← pipeline ← http, notify ← cli`. Cargo enforces it between crates.
+//! Imports run one way: `ports ← stages, notify ← pipeline ← http ← cli`. Cargo enforces it between crates.
 
 use std::fs;
 use std::path::Path;

@@ -52,6 +52,7 @@ fn an_approval_does_not_outlive_its_expiry_in_the_queue() {
     assert_eq!(world.settled(&first).unwrap()["status"], "verified");
     let view = world.settled(&second).unwrap();
     assert_eq!(view["status"], "expired", "{view:#}");
+    assert_eq!(view["reason"], "the approval expired before it could run");
     assert_eq!(world.proxy.count("PATCH"), 1);
 }
 
@@ -143,4 +144,30 @@ fn an_agent_sees_and_cancels_its_own_actions_only() {
     assert_eq!(world.show(&id).unwrap()["status"], "waiting");
     assert_eq!(world.client(HELPDESK).post(&path, &json!({})).unwrap().status, 200);
     assert_eq!(world.show(&id).unwrap()["status"], "cancelled");
+}
+
+#[test]
+fn a_write_whose_contract_changed_before_it_was_judged_stays_open_and_frees_the_resource() {
+    let mut world = World::with(scim(), "scim", free).unwrap();
+    let user = locked_out();
+    world.proxy.set("PATCH", Fault::Delay { ms: 300 });
+    let id = thread::scope(|scope| {
+        let asking = scope.spawn(|| {
+            let body = World::proposal("idp.restore_access", &user).to_string().into_bytes();
+            world.client(HELPDESK).send("POST", "/v1/actions", &[("prefer", "wait=0")], body)
+        });
+        while world.proxy.count("PATCH") == 0 {
+            pause();
+        }
+        asking.join().unwrap().unwrap().text("/id")
+    });
+    world.host.take().unwrap().kill().unwrap();
+    let title = "Restore a locked-out user's access";
+    edit(&world.dir, "contracts/restore_access.toml", title, "Restore").unwrap();
+    deed_tests::host::expect(&["pin", world.path()]).unwrap();
+    world.serve().unwrap();
+    let view = world.settled(&id).unwrap();
+    crate::shared::ended(&world, &view, "indeterminate", "the contract changed after a write");
+    let next = world.run(&World::proposal("idp.suspend_user", &user)).unwrap();
+    assert_eq!(next["status"], "verified", "{next:#}");
 }

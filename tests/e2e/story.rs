@@ -29,7 +29,11 @@ fn restore_changes_exactly_the_approved_field_and_suspend_is_the_way_back() {
     let after = stable(scim(), &user);
     assert_eq!(without(before.clone(), "active"), without(after.clone(), "active"));
     assert_eq!((&before["active"], &after["active"]), (&json!(false), &json!(true)));
-    assert_eq!(view["changes"], json!([{"pointer": "/user/active", "old": false, "new": true}]));
+    // The signed words are those of the server.
+    let receipt = crate::shared::ended(&world, &view, "verified", "nothing else changed");
+    let changed =
+        json!([{"pointer": "/user/active", "old": before["active"], "new": after["active"]}]);
+    assert_eq!(receipt["changes"], changed);
 
     let view = world.run(&World::proposal("idp.suspend_user", &user)).unwrap();
     assert_eq!(view["status"], "verified", "{view}");
@@ -166,4 +170,36 @@ fn a_read_that_policy_asks_about_shows_nothing_before_a_person_agreed() {
     assert_eq!(view["result"]["user"]["userName"], "asked@example.com");
     let report = crate::evidence::report(&world, &id);
     assert_eq!(report.verdict, deed_record::verify::Verdict::Verified, "{report:?}");
+}
+
+#[test]
+fn basic_and_header_slots_and_secrets_of_the_environment_reach_the_upstream() {
+    let mut world = World::lay_out(scim(), "scim").unwrap();
+    let toml = "deed.toml";
+    let edits = [
+        (
+            "secret = \"idp_read\", slot = \"bearer\"",
+            "secret = \"idp_read\", slot = { header = { name = \"x-api-key\" } }",
+        ),
+        (
+            "secret = \"idp_write\", slot = \"bearer\"",
+            "secret = \"idp_write\", slot = { basic = { user = \"deed\" } }",
+        ),
+        ("file = \"secrets/idp_read\"", "env = \"DEED_TEST_SECRET\""),
+    ];
+    for (from, to) in edits {
+        deed_tests::world::edit(&world.dir, toml, from, to).unwrap();
+    }
+    deed_tests::host::expect(&["pin", world.path()]).unwrap();
+    // Without the variable the host does not start, and says which one it wants.
+    let refused = world.serve().unwrap_err().to_string();
+    assert!(refused.contains("DEED_TEST_SECRET"), "{refused}");
+    let value = "a-secret-of-the-environment";
+    world.serve_with(&[("DEED_TEST_SECRET", value)]).unwrap();
+    // The directory knows neither slot, so the look fails; what counts is what reached it.
+    let user = crate::shared::locked_out();
+    world.propose(&World::proposal("idp.read_user", &user)).unwrap();
+    let sent = world.proxy.requests();
+    assert_eq!(sent[0].header("x-api-key"), Some(value));
+    assert_eq!(sent[0].header("authorization"), None);
 }

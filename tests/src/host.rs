@@ -64,11 +64,17 @@ pub struct Host {
 impl Host {
     /// Starts `deed serve DIR` and waits for its line.
     pub fn serve(dir: &Path) -> Result<Self> {
+        Self::serve_with(dir, &[])
+    }
+
+    /// The same, with more environment variables.
+    pub fn serve_with(dir: &Path, variables: &[(&str, &str)]) -> Result<Self> {
         let log = dir.join("serve.log");
         let errors = std::fs::File::options().create(true).append(true).open(&log)?;
         let mut child = Command::new(binary()?)
             .arg("serve")
             .arg(dir)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(errors)

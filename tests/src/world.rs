@@ -65,6 +65,12 @@ impl World {
         Ok(())
     }
 
+    /// Serves with more environment variables.
+    pub fn serve_with(&mut self, variables: &[(&str, &str)]) -> Result<()> {
+        self.host = Some(Host::serve_with(&self.dir, variables)?);
+        Ok(())
+    }
+
     /// Stops and starts again in the same directory.
     pub fn restart(&mut self) -> Result<()> {
         if let Some(host) = self.host.take() {

@@ -118,11 +118,9 @@ impl Status {
         }
     }
 
+    /// Anything but a run under way can come to an end: also an attempt whose world has changed since.
     fn may_judge(self) -> bool {
-        !matches!(
-            self,
-            Self::Attempting | Self::Attempted | Self::Judged(_) | Self::Sealed(_) | Self::Ended(_)
-        )
+        !matches!(self, Self::Attempting | Self::Judged(_) | Self::Sealed(_) | Self::Ended(_))
     }
 
     /// The outcome, once it is known.

@@ -155,6 +155,7 @@ impl Story {
 
     fn forget_answers(&mut self, reason: String) {
         self.stale.push(reason);
+        self.ask = None;
         self.answers.clear();
     }
 

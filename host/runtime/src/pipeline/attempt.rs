@@ -123,6 +123,11 @@ fn intents(pipeline: &Arc<Pipeline>, story: Arc<Mutex<Story>>, n: u32) -> Intend
         let (pipeline, story) = (Arc::clone(&pipeline), Arc::clone(&story));
         let append = tokio::spawn(async move {
             let mut story = story.lock_owned().await;
+            // The run may have waited for its turn: an approval that is over covers no write.
+            let expires_ms = story.ask.as_ref().map_or(i64::MAX, |ask| ask.expires_ms);
+            if pipeline.clock.now_ms() >= expires_ms {
+                return Err("the approval has expired".to_owned());
+            }
             let event = intended(n, &intent)?;
             pipeline.append(&mut story, vec![event], true).await.map_err(|e| e.to_string())
         });

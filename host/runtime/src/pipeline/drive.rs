@@ -54,11 +54,15 @@ pub(super) async fn drive(pipeline: &Arc<Pipeline>, id: &ActionId) -> Result<(),
             Ok(Step::Rest) => return Ok(()),
             // An outside fact came in between: it counts, and the step is taken anew.
             Err(LedgerError::Conflict) => drive.story = pipeline.story(id)?,
-            Err(error) => {
-                drive.keep_resource();
-                return Err(error);
-            }
+            Err(error) => return Err(error),
         }
+    }
+}
+
+/// However a driver ends, the resource of a write that may be under way is not free.
+impl Drop for Drive<'_> {
+    fn drop(&mut self) {
+        self.keep_resource();
     }
 }
 

@@ -18,7 +18,8 @@ impl Drive<'_> {
         let now_ms = self.pipeline.clock.now_ms();
         // Asked afresh: the policies may be others than at the proposal, and now there is a pre-state.
         let (decision, _) = policy::decide(&self.tenant, &self.story, now_ms, Some(pre.value()));
-        if decision.verdict == Verdict::Deny {
+        // Nobody is needed after all, or nobody could help: that is for the gate to say.
+        if decision.verdict != Verdict::Ask {
             return self.decide(true).await;
         }
         let nonce = keys::random_hex::<16>().map_err(|e| LedgerError::Failed(e.to_string()))?;
@@ -26,9 +27,7 @@ impl Drive<'_> {
         let ask = approval::ask(&granted.contract, pre, &decision, nonce, expires_ms)?;
         self.lease = None;
         self.append(vec![Event::Asked { ask: Box::new(ask) }], true).await?;
-        if !decision.obligations.is_empty() {
-            self.pipeline.tell_waiting(&self.story);
-        }
+        self.pipeline.tell_waiting(&self.story);
         self.pipeline.expire_later(&self.story);
         Ok(Step::Go)
     }
@@ -51,7 +50,11 @@ impl Drive<'_> {
     pub(super) fn expired(&self, now_ms: i64) -> Option<Judgement> {
         let ask = self.story.ask.as_ref()?;
         let over = now_ms >= ask.expires_ms;
-        over.then(|| Judgement::plain(Outcome::Expired, "nobody approved it in time"))
+        let reason = match self.story.open_obligations().as_slice() {
+            [] => "the approval expired before it could run",
+            _ => "nobody approved it in time",
+        };
+        over.then(|| Judgement::plain(Outcome::Expired, reason))
     }
 
     /// Takes the resource, unless it is a read, and looks again under the lease.

@@ -109,6 +109,14 @@ impl Pipeline {
             stories.push(self.story(&id).map_err(|e| failed(e.to_string()))?);
         }
         for story in &stories {
+            let action = &story.bound.action;
+            if self.tenant(&action.tenant).is_none() {
+                let why = format!(
+                    "{} of tenant `{}` has not ended; put the tenant back until it has",
+                    action.id, action.tenant
+                );
+                return Err(state("deed.toml lacks a tenant that is still needed")(why));
+            }
             self.reserve_resource(story);
         }
         for story in &stories {
