@@ -203,3 +203,35 @@ fn basic_and_header_slots_and_secrets_of_the_environment_reach_the_upstream() {
     assert_eq!(sent[0].header("x-api-key"), Some(value));
     assert_eq!(sent[0].header("authorization"), None);
 }
+
+#[test]
+fn the_approvers_client_signs_nothing_that_is_not_what_it_shows() {
+    use deed_record::approval::{Answer, ApprovalRequest};
+
+    let world = World::start(scim()).unwrap();
+    let user = crate::shared::locked_out();
+    let proposal = World::proposal("idp.restore_access", &user);
+    let id = world.propose(&proposal).unwrap().text("/id");
+    let path = format!("/v1/actions/{id}/approval_request");
+    let honest = world.client(BOB).get(&path).unwrap().json();
+    let refused = |value: &Value| {
+        let request: ApprovalRequest = serde_json::from_value(value.clone()).unwrap();
+        request.terms(Answer::Approve, "bob", "support-lead").err().map(|e| e.to_string())
+    };
+    assert_eq!(refused(&honest), None);
+    // A host that shows one thing and means another.
+    let lies = [
+        ("/perform/0/path", json!("/Users/ffffffffffffffffffffffffffffffff")),
+        ("/perform/0/body/Operations/0/value", json!(false)),
+        ("/pre/user/active", json!(true)),
+        ("/bindings/idp/base_url", json!("https://elsewhere.example")),
+        ("/proposal/params/user_id", json!("f".repeat(32))),
+        ("/contract/verify/may_change", json!([])),
+        ("/action/resource", json!("idp/users/another")),
+    ];
+    for (pointer, value) in lies {
+        let mut shown = honest.clone();
+        *shown.pointer_mut(pointer).unwrap() = value;
+        assert!(refused(&shown).is_some(), "{pointer} was not noticed");
+    }
+}

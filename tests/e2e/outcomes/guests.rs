@@ -4,6 +4,7 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use deed_tests::proxy::Fault;
 use deed_tests::world::{World, edit};
 use serde_json::json;
 
@@ -13,8 +14,10 @@ use crate::shared::{ended, is_active, locked_out, scim};
 #[test]
 fn an_adapter_that_reports_a_state_which_no_exchange_contains_is_never_verified() {
     let (world, user) = (with_adapter("guest-lies"), locked_out());
+    // The upstream says 204 and does nothing; the adapter says that the user is active.
+    world.proxy.set("PATCH", Fault::Lie2xx);
     let view = world.run(&World::proposal(RESTORE, &user)).unwrap();
-    let receipt = ended(&world, &view, "failed", "no write left the host");
+    let receipt = ended(&world, &view, "mismatch", "reported success and nothing changed");
     for look in ["pre", "post"] {
         let name = &scim().get_user(&user).unwrap()["userName"];
         let seen = crate::evidence::look(&world, &view, look);
@@ -22,7 +25,7 @@ fn an_adapter_that_reports_a_state_which_no_exchange_contains_is_never_verified(
         assert_eq!(seen["state"]["user"]["active"], false);
         assert_eq!(receipt[look]["derived"], json!([]));
     }
-    assert_eq!(world.proxy.count("PATCH"), 0);
+    assert_eq!(world.proxy.count("PATCH"), 1);
     assert!(!is_active(&user));
 }
 

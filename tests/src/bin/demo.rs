@@ -7,12 +7,16 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use deed_tests::client::{Answer, Client};
 use deed_tests::host::{self, Host};
 use deed_tests::services::{Result, ScimServer, workspace};
 use deed_tests::world::{self, BOB, HELPDESK, STRANGER, World};
 use serde_json::{Value, json};
+
+const LOOK_PAUSE: Duration = Duration::from_millis(50);
+const CLEAN_UP_PATIENCE: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -27,10 +31,15 @@ fn main() -> ExitCode {
             return end(told);
         }
         if interrupted.is_finished() {
-            // The children are in this process group: Ctrl-C has reached them as well.
+            // The children are in this process group: Ctrl-C has reached them as well, and the story
+            // ends at the next thing that does not answer. Then it cleans up behind itself.
+            let end_by = Instant::now() + CLEAN_UP_PATIENCE;
+            while !story.is_finished() && Instant::now() < end_by {
+                std::thread::sleep(LOOK_PAUSE);
+            }
             return end(Err("interrupted".into()));
         }
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(LOOK_PAUSE);
     }
 }
 

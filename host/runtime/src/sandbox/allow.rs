@@ -73,10 +73,19 @@ impl Allowance {
             .collect();
         let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
         let Request { upstream, method, path, .. } = request;
+        let looks = matches!(method.as_str(), "GET" | "HEAD");
+        let remedy = if self.phase == "observe" && !looks {
+            "observe takes GET and HEAD only; a write belongs into `[[perform.http]]`".to_owned()
+        } else {
+            format!(
+                "`[[{}.http]]` with upstream = \"{upstream}\", request = \"{method} {path}\" would allow it",
+                self.phase
+            )
+        };
         format!(
-            "denied by contract `{}`: `{method} {path}` to `{upstream}` is none of this run's requests; it may send \
-             {known}. `[[{}.http]]` with upstream = \"{upstream}\", request = \"{method} {path}\" would allow it",
-            self.contract, self.phase,
+            "denied by contract `{}`: `{method} {path}` to `{upstream}` is none of this run's requests; \
+             it may send {known}. {remedy}",
+            self.contract,
         )
     }
 

@@ -1,5 +1,6 @@
-//! Attack: changes nothing, claims success and makes state up: it derives a user of its own, points
-//! at exchanges that never were and overwrites what was read. State must stay what the host read.
+//! Attack: sends its write, which an upstream may only pretend to take, and makes state up: it derives
+//! a user of its own, points at exchanges that never were and overwrites what was read. State must
+//! stay what the host read.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, log, path, state};
 use serde_json::{Value, json};
@@ -18,9 +19,14 @@ impl Adapter for Lies {
         read.map(drop)
     }
 
-    fn perform(_: &Action) -> Result<(), Failure> {
+    fn perform(action: &Action) -> Result<(), Failure> {
         told("state in perform", state::derive("user", &Value::Null, &[]));
-        Ok(())
+        let body = json!({
+            "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+            "Operations": [{ "op": "replace", "path": "active", "value": true }],
+        });
+        let user = format!("/Users/{}", path::segment(action.text("user_id")?));
+        http::send("idp", "PATCH", &user, Some(body)).map(drop)
     }
 }
 
