@@ -57,6 +57,32 @@ fn an_approval_does_not_outlive_its_expiry_in_the_queue() {
 }
 
 #[test]
+fn a_queued_action_is_cancelled_at_once() {
+    let world = World::with(scim(), "scim", |dir| {
+        free(dir)?;
+        edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"20s\"")
+    });
+    let (world, user) = (world.unwrap(), locked_out());
+    world.proxy.set("PATCH", Fault::Delay { ms: 5_000 });
+    let restore = World::proposal("idp.restore_access", &user);
+    thread::scope(|scope| {
+        let first = scope.spawn(|| world.run(&restore).unwrap());
+        while world.proxy.count("PATCH") == 0 {
+            pause();
+        }
+        let body = World::proposal("idp.suspend_user", &user).to_string().into_bytes();
+        let agent = world.client(HELPDESK);
+        let queued = agent.send("POST", "/v1/actions", &[("prefer", "wait=0")], body).unwrap();
+        let path = format!("/v1/actions/{}/cancel", queued.text("/id"));
+        let cancelled = agent.post(&path, &json!({})).unwrap();
+        assert_eq!(cancelled.text("/status"), "cancelled", "{cancelled:?}");
+        assert!(!first.is_finished(), "the holder is still at it");
+        assert_eq!(first.join().unwrap()["status"], "verified");
+    });
+    assert_eq!(world.proxy.count("PATCH"), 1);
+}
+
+#[test]
 fn after_a_crash_the_resource_is_not_free_until_the_old_write_was_judged() {
     let mut world = World::with(scim(), "scim", free).unwrap();
     let user = locked_out();

@@ -141,6 +141,8 @@ pub struct Rendering {
 const TEXT_MAX: usize = 4096;
 const SOURCES_MAX: usize = 32;
 const NAME_MAX: usize = 256;
+/// An attempt's exchanges go into one record of the journal, which takes 16 MiB with the answers.
+const REQUESTS_MAX: usize = 4 << 20;
 
 /// Checks a proposal against its contract and renders every request.
 pub fn render(contract: &Contract, proposal: &Proposal) -> Result<Rendering, BindError> {
@@ -160,11 +162,22 @@ pub fn render(contract: &Contract, proposal: &Proposal) -> Result<Rendering, Bin
         contract.observe.http.iter().map(|r| r.render(params)).collect();
     let perform: Result<Vec<_>, _> =
         contract.perform.http.iter().map(|r| r.render(params)).collect();
+    let (observe, perform) = (observe?, perform?);
+    if perform.iter().map(weight).sum::<usize>() > REQUESTS_MAX {
+        return Err(BindError::Text("/params", "make requests of more than 4 MiB in all"));
+    }
     Ok(Rendering {
         resource: template::render_resource(&contract.action.resource, params)?,
-        observe: observe?,
-        perform: perform?,
+        observe,
+        perform,
     })
+}
+
+/// Bytes that a rendered request may come to, however often it is sent.
+fn weight(request: &Rendered) -> usize {
+    let body = request.body.as_ref().map_or(0, |body| body.to_string().len());
+    let calls = usize::try_from(request.calls).unwrap_or(usize::MAX);
+    body.saturating_add(request.path.len()).saturating_mul(calls)
 }
 
 fn texts(proposal: &Proposal) -> Result<(), BindError> {

@@ -116,6 +116,7 @@ impl Sandbox {
             observing,
             states: scope.states,
             reads: BTreeMap::new(),
+            kept: 0,
             log: Vec::new(),
             dropped: 0,
             refused: Vec::new(),

@@ -69,7 +69,7 @@ impl Drop for Drive<'_> {
 impl Drive<'_> {
     async fn step(&mut self) -> Result<Step, LedgerError> {
         if self.lease.is_none() && self.needs_resource() {
-            self.take_resource().await;
+            self.take_resource().await?;
             // The lease was lost with an earlier process, and its look may be from before another's write.
             if matches!(
                 self.story.status,

@@ -60,7 +60,7 @@ impl Drive<'_> {
     /// Takes the resource, unless it is a read, and looks again under the lease.
     async fn enter_gate(&mut self) -> Result<Step, LedgerError> {
         if self.lease.is_none() && !self.is_read() {
-            self.take_resource().await;
+            self.take_resource().await?;
         }
         self.observe(Phase::Gate).await
     }

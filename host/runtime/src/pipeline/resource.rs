@@ -1,5 +1,7 @@
 //! Who holds a resource, and when: one action at a time, from its first deciding look to its outcome.
 
+use std::time::Duration;
+
 use deed_record::event::Phase;
 use deed_record::policy::Verdict;
 use deed_record::status::Status;
@@ -7,6 +9,10 @@ use deed_record::story::Story;
 
 use super::Pipeline;
 use super::drive::Drive;
+use super::ledger::LedgerError;
+
+/// How often an action in the queue looks whether it was cancelled or has expired.
+const QUEUE_LOOK: Duration = Duration::from_millis(200);
 
 impl Drive<'_> {
     /// Whether the action must hold its resource where it stands. A read holds nothing.
@@ -28,13 +34,35 @@ impl Drive<'_> {
     }
 
     /// Waits for the resource, in the order of asking; takes the one that was reserved for it, if any.
-    pub(super) async fn take_resource(&mut self) {
+    ///
+    /// A cancellation or an expiry in the queue counts at once: it ends the wait as a conflict.
+    pub(super) async fn take_resource(&mut self) -> Result<(), LedgerError> {
         let flights = &self.pipeline.flights;
-        let id = &self.story.bound.action.id;
-        self.lease = match flights.reserved(id) {
-            Some(lease) => Some(lease),
-            None => Some(flights.resources.acquire(&resource_of(&self.story)).await),
-        };
+        if let Some(lease) = flights.reserved(&self.story.bound.action.id) {
+            self.lease = Some(lease);
+            return Ok(());
+        }
+        let name = resource_of(&self.story);
+        let mut acquire = std::pin::pin!(flights.resources.acquire(&name));
+        loop {
+            tokio::select! {
+                lease = &mut acquire => {
+                    self.lease = Some(lease);
+                    return Ok(());
+                }
+                () = tokio::time::sleep(QUEUE_LOOK) => if self.is_overtaken()? {
+                    return Err(LedgerError::Conflict);
+                },
+            }
+        }
+    }
+
+    /// Whether something happened to the action while it stood in the queue.
+    fn is_overtaken(&self) -> Result<bool, LedgerError> {
+        let row = self.pipeline.journal.row(self.story.bound.action.id.as_str())?;
+        let changed = row.is_some_and(|row| row.version != self.story.version);
+        let waited = self.story.status == Status::Waiting;
+        Ok(changed || (waited && self.expired(self.pipeline.clock.now_ms()).is_some()))
     }
 
     /// A driver that cannot go on leaves the resource of a write that may be under way to its action.

@@ -25,6 +25,8 @@ pub(super) struct Guest {
     pub(super) observing: bool,
     pub(super) states: BTreeMap<String, StateShape>,
     pub(super) reads: BTreeMap<String, StateRead>,
+    /// Bytes of all of `reads`.
+    pub(super) kept: usize,
     pub(super) log: Vec<LogLine>,
     pub(super) dropped: usize,
     /// Requests outside of the grant: a well-behaved adapter makes none.
@@ -82,6 +84,7 @@ impl Guest {
         let found = self.egress.ledger.with(exchange, |entry| extract(entry, pointer, shape));
         let value = found.ok_or_else(|| format!("this run has no exchange {exchange}"))??;
         let text = json::canonical(&value).map_err(|error| error.to_string())?;
+        self.take_room(text.len())?;
         self.reads.insert(name, StateRead { value, derived: false });
         String::from_utf8(text).map_err(|error| error.to_string())
     }
@@ -103,7 +106,19 @@ impl Guest {
         let value = json::parse(value.as_bytes())
             .map_err(|error| format!("the value is no strict JSON: {error}"))?;
         let value = project(shape, &value)?;
+        let text = json::canonical(&value).map_err(|error| error.to_string())?;
+        self.take_room(text.len())?;
         self.reads.insert(name, StateRead { value, derived: true });
+        Ok(())
+    }
+
+    /// Counts state that is kept, or refuses it: all of it goes into one record of the journal.
+    fn take_room(&mut self, bytes: usize) -> Result<(), String> {
+        let kept = self.kept.saturating_add(bytes);
+        if kept > limits::STATE {
+            return Err(format!("a run keeps at most {} bytes of state", limits::STATE));
+        }
+        self.kept = kept;
         Ok(())
     }
 

@@ -33,6 +33,9 @@ pub const RESPONSE: usize = 1 << 20;
 /// Bytes of all answers of one run: with their events they must fit into one record of the journal.
 pub const RESPONSES: usize = 6 << 20;
 
+/// Bytes of all state of one run, for the same reason.
+pub const STATE: usize = 2 << 20;
+
 /// Bytes of a response's status line and headers, and how many headers.
 pub const RESPONSE_HEAD: usize = 64 << 10;
 pub const RESPONSE_HEADERS: usize = 100;

@@ -29,6 +29,7 @@ fn guest(observing: bool, answers: Vec<(u16, Value, &[&str])>) -> Guest {
         observing,
         states,
         reads: BTreeMap::new(),
+        kept: 0,
         log: Vec::new(),
         dropped: 0,
         refused: Vec::new(),
