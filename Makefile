@@ -31,10 +31,11 @@ test: wasm-std venv binaries adapters
 check: tools fmt clippy deny advisories wasm
 
 # -- what is built -----------------------------------------------------------------------------------
-# Always for the whole workspace: another selection means other features, and a second build of all.
+# Always the whole workspace with its tests: another selection means other features, and a second
+# build of nearly everything.
 
 binaries: tools
-	cargo build --locked --workspace --bins
+	cargo build --locked --workspace --all-targets
 
 adapters: binaries
 	$(TARGET)/debug/deed-adapter-build target/adapters scim $(GUESTS)
