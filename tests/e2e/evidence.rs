@@ -166,12 +166,6 @@ fn check_proof(text: &str, entry: &[u8], vkey: &str) {
     );
 }
 
-/// A look of the people's bundle, `pre` or `post`, in full.
-pub(crate) fn look(world: &World, view: &Value, name: &str) -> Value {
-    let bundle = world.bundle(view["id"].as_str().unwrap()).unwrap();
-    serde_json::from_slice(&files(&bundle)[&format!("evidence/{name}.json")]).unwrap()
-}
-
 #[test]
 fn trust_is_written_for_one_tenant_at_a_time() {
     let world = World::lay_out(scim(), "scim").unwrap();
@@ -191,15 +185,4 @@ fn trust_is_written_for_one_tenant_at_a_time() {
     assert!(read("log.vkey").starts_with("deed.example/logs/globex+"));
     assert_eq!(read("log.vkey").trim_end().lines().count(), 1);
     assert_eq!(read("approvers.json").trim_end(), "[]", "bob and carol approve for acme");
-}
-
-/// What the offline verifier says of an ended action, with the trust directory of its world.
-pub(crate) fn report(world: &World, id: &str) -> deed_record::verify::Report {
-    // `deed trust` writes into new directories only.
-    let trust = world.dir.join("trust");
-    let trust = if trust.exists() { trust } else { world.trust().unwrap() };
-    let read = |name: &str| (name.to_owned(), fs::read(trust.join(name)).unwrap());
-    let files = deed_record::verify::Trust::FILES.map(read).into_iter().collect();
-    let trust = deed_record::verify::Trust::parse(&files).unwrap();
-    deed_record::verify::verify(&world.bundle(id).unwrap(), Some(&trust))
 }

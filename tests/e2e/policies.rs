@@ -143,7 +143,7 @@ fn a_forbid_over_the_observed_state_denies_before_anybody_signs() {
     rename(&other, "Jensen");
     let view = propose(&world, &World::proposal(RESTORE, &vip));
     let receipt = ended(&world, &view, "denied", "forbidden by `no-vip`");
-    let pre = crate::evidence::look(&world, &view, "pre");
+    let pre = crate::shared::look(&world, &view, "pre");
     assert_eq!(pre["state"]["user"]["displayName"], "VIP Jensen");
     assert_eq!(receipt["approvals"], json!([]));
     assert_eq!(world.proxy.count("PATCH"), 0);

@@ -1,5 +1,6 @@
-//! What the modules share: one SCIM server for the whole binary, with a user of its own for each test.
+//! What the modules share: one SCIM server for the whole test binary, with a user of its own for each test.
 
+use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -47,7 +48,7 @@ pub(crate) fn ended(world: &World, view: &Value, outcome: &str, reason: &str) ->
     assert_eq!(receipt["predicateType"], "urn:deed:receipt:v0");
     assert_eq!(receipt["predicate"]["outcome"], outcome, "{receipt:#}");
     assert_eq!(receipt["predicate"]["reason"], said, "{receipt:#}");
-    let report = crate::evidence::report(world, view["id"].as_str().unwrap());
+    let report = report(world, view["id"].as_str().unwrap());
     assert_eq!(report.verdict, deed_record::verify::Verdict::Verified, "{report:#?}");
     receipt["predicate"].clone()
 }
@@ -66,4 +67,24 @@ fn statements(world: &World, view: &Value) -> Vec<Value> {
         |envelope: &Value| STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap();
     let all = envelopes(world, view);
     all.iter().map(|envelope| serde_json::from_slice(&payload(envelope)).unwrap()).collect()
+}
+
+/// A look of the people's bundle, `pre` or `post`, in full.
+pub(crate) fn look(world: &World, view: &Value, name: &str) -> Value {
+    let bundle = world.bundle(view["id"].as_str().unwrap()).unwrap();
+    serde_json::from_slice(
+        &deed_record::bundle::read(&bundle).unwrap()[&format!("evidence/{name}.json")],
+    )
+    .unwrap()
+}
+
+/// What the offline verifier says of an ended action, with the trust directory of its world.
+pub(crate) fn report(world: &World, id: &str) -> deed_record::verify::Report {
+    // `deed trust` writes into new directories only.
+    let trust = world.dir.join("trust");
+    let trust = if trust.exists() { trust } else { world.trust().unwrap() };
+    let read = |name: &str| (name.to_owned(), fs::read(trust.join(name)).unwrap());
+    let files = deed_record::verify::Trust::FILES.map(read).into_iter().collect();
+    let trust = deed_record::verify::Trust::parse(&files).unwrap();
+    deed_record::verify::verify(&world.bundle(id).unwrap(), Some(&trust))
 }

@@ -220,7 +220,7 @@ fn a_read_ends_verified_with_what_the_server_said() {
         assert_eq!(view["result"]["user"][field], server[field], "{field}");
     }
     assert_eq!(receipt["pre"].get("state"), None, "the receipt names the look by digest");
-    assert_eq!(crate::evidence::look(&world, &view, "pre")["state"], view["result"]);
+    assert_eq!(crate::shared::look(&world, &view, "pre")["state"], view["result"]);
     assert_eq!(view["result"]["user"].get("schemas"), None, "only declared fields are kept");
     assert_eq!((world.proxy.count("GET"), world.proxy.requests().len()), (1, 1));
 }

@@ -168,7 +168,7 @@ fn a_read_that_policy_asks_about_shows_nothing_before_a_person_agreed() {
     let view = world.settled(&id).unwrap();
     assert_eq!(view["status"], "verified", "{view}");
     assert_eq!(view["result"]["user"]["userName"], "asked@example.com");
-    let report = crate::evidence::report(&world, &id);
+    let report = crate::shared::report(&world, &id);
     assert_eq!(report.verdict, deed_record::verify::Verdict::Verified, "{report:?}");
 }
 

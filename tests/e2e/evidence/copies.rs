@@ -9,8 +9,8 @@ use deed_tests::services::Result;
 use deed_tests::world::{HELPDESK, World};
 use serde_json::{Value, json};
 
-use super::{files, look, proof, verify};
-use crate::shared::{ended, scim};
+use super::{files, proof, verify};
+use crate::shared::{ended, look, scim};
 
 /// What the agent gets of an ended action.
 fn copy(world: &World, id: &str) -> Vec<u8> {

@@ -20,7 +20,7 @@ fn an_adapter_that_reports_a_state_which_no_exchange_contains_is_never_verified(
     let receipt = ended(&world, &view, "mismatch", "reported success and nothing changed");
     for look in ["pre", "post"] {
         let name = &scim().get_user(&user).unwrap()["userName"];
-        let seen = crate::evidence::look(&world, &view, look);
+        let seen = crate::shared::look(&world, &view, look);
         assert_eq!(&seen["state"]["user"]["userName"], name, "{look} is what the host read");
         assert_eq!(seen["state"]["user"]["active"], false);
         assert_eq!(receipt[look]["derived"], json!([]));

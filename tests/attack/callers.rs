@@ -1,0 +1,7 @@
+//! Attacks from the side of: callers.
+
+use crate::case::{Case, cases};
+
+pub(crate) fn cases() -> Vec<Case> {
+    cases![]
+}

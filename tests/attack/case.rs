@@ -1,0 +1,53 @@
+//! One attack, and what every attack must leave behind: a quiet CPU, a healthy host, an unharmed next action.
+
+use std::thread;
+use std::time::Duration;
+
+use deed_tests::world::World;
+
+use crate::shared::user;
+
+/// An attack by name. It panics when the attack got through.
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) attack: fn(),
+}
+
+/// A list of cases: name, attack. The names stand in the threat model.
+macro_rules! cases {
+    ($($name:literal => $attack:expr),* $(,)?) => {
+        vec![$($crate::case::Case { name: $name, attack: $attack }),*]
+    };
+}
+pub(crate) use cases;
+
+/// After an attack: the host answers, is ready, does the next action as if nothing had been, and rests.
+pub(crate) fn unharmed(world: &World) {
+    let user = user("bystander", Some(true));
+    let next = world.propose(&World::proposal("idp.read_user", &user)).unwrap();
+    assert_eq!(next.text("/status"), "verified", "the next action is harmed: {}", next.json());
+    quiet(world);
+}
+
+/// The host burns less than 30 of 100 ticks in a second once nothing is asked of it.
+pub(crate) fn quiet(world: &World) {
+    let pid = world.host.as_ref().unwrap().pid();
+    let mut burnt = 0;
+    // One second may have a neighbour's build in it; a guest that still spins has all of them.
+    for _ in 0..3 {
+        let before = cpu_ticks(pid);
+        thread::sleep(Duration::from_secs(1));
+        burnt = cpu_ticks(pid) - before;
+        if burnt < 30 {
+            return;
+        }
+    }
+    panic!("the CPU is not quiet: {burnt} of 100 ticks in a second");
+}
+
+/// User and system time of a process so far, in ticks of 10 ms (`/proc/PID/stat`, fields 14 and 15).
+pub(crate) fn cpu_ticks(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields = stat.rsplit(')').next().unwrap().split_whitespace();
+    fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().unwrap()).sum()
+}

@@ -1,0 +1,48 @@
+//! The host under attack: the real binary, from three sides, and what must come of it each time.
+//!
+//! Each case is one attack with a name such as `guests/spins`. A case fails when the attack got
+//! through, when the refusal is not the expected one, or when the host is not well afterwards.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a case fails by panicking")]
+
+mod callers;
+mod case;
+mod configuration;
+mod guests;
+#[path = "../e2e/shared.rs"]
+mod shared;
+mod upstreams;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+
+use self::case::Case;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let sides: [(&str, Vec<Case>); 4] = [
+        ("guests", guests::cases()),
+        ("upstreams", upstreams::cases()),
+        ("callers", callers::cases()),
+        ("configuration", configuration::cases()),
+    ];
+    let trials: Vec<Trial> =
+        sides.into_iter().flat_map(|(side, cases)| trials(side, cases)).collect();
+    let end = libtest_mimic::run(&arguments, trials);
+    if !arguments.list {
+        let cases = end.num_passed + end.num_failed;
+        // A closed stdout leaves nobody to tell.
+        writeln!(std::io::stdout(), "attack: {cases} cases, {} through", end.num_failed).ok();
+    }
+    end.exit_code()
+}
+
+fn trials(side: &'static str, cases: Vec<Case>) -> impl Iterator<Item = Trial> {
+    cases.into_iter().map(move |case| {
+        Trial::test(format!("{side}/{}", case.name), move || {
+            (case.attack)();
+            Ok(())
+        })
+    })
+}
