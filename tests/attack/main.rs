@@ -6,6 +6,7 @@
 
 mod callers;
 mod case;
+mod compiler;
 mod configuration;
 mod guests;
 #[path = "../e2e/shared.rs"]
@@ -21,8 +22,9 @@ use self::case::Case;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let sides: [(&str, Vec<Case>); 4] = [
+    let sides: [(&str, Vec<Case>); 5] = [
         ("guests", guests::cases()),
+        ("compiler", compiler::cases()),
         ("upstreams", upstreams::cases()),
         ("callers", callers::cases()),
         ("configuration", configuration::cases()),

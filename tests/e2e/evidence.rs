@@ -11,7 +11,6 @@ use base64::engine::general_purpose::STANDARD;
 use deed_tests::services::{venv, workspace};
 use deed_tests::world::{BOB, World};
 use deed_tests::{client::Client, host};
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::shared::scim;

@@ -88,6 +88,9 @@ enum Command {
     /// Look at adapters before they are granted anything
     #[command(subcommand)]
     Adapter(adapter::AdapterCommand),
+    /// Compile an adapter from stdin to stdout, for a host that started this as its child
+    #[command(name = crate::sandbox::COMPILE_COMMAND, hide = true)]
+    CompileAdapter,
     /// Print the description of the HTTP surface (OpenAPI 3.1)
     #[command(hide = true)]
     Openapi,
@@ -117,6 +120,7 @@ impl Command {
             Self::Trust(args) => trust::run(args),
             Self::Policy(command) => policy::run(command),
             Self::Adapter(command) => adapter::run(command),
+            Self::CompileAdapter => Ok(crate::sandbox::compile_as_child()),
             Self::Openapi => openapi::run(),
         }
     }

@@ -6,6 +6,7 @@
 mod allow;
 mod bindings;
 mod codec;
+mod compile;
 mod connect;
 mod egress;
 mod engine;
@@ -29,6 +30,8 @@ use tokio::sync::Semaphore;
 
 use self::allow::Allowance;
 use self::bindings::deed::adapter::types::Action;
+use self::compile::Compiler;
+pub use self::compile::{COMMAND as COMPILE_COMMAND, serve as compile_as_child};
 use self::egress::Egress;
 pub use self::engine::{Adapter, EngineError, LoadError};
 use self::host::Guest;
@@ -43,6 +46,7 @@ use crate::upstream::Upstream;
 #[derive(Clone)]
 pub struct Sandbox {
     engine: wasmtime::Engine,
+    compiler: Compiler,
     clock: Clock,
     /// As many as the pool holds; without it the next run would fail instead of waiting.
     slots: Arc<Semaphore>,
@@ -52,12 +56,14 @@ impl Sandbox {
     /// Starts the engine. The cache directory is made with mode 0700 when it is not there.
     pub fn new(cache_dir: &Path, clock: Clock) -> Result<Self, EngineError> {
         let slots = Arc::new(Semaphore::new(usize::try_from(limits::RUNS).unwrap_or(1)));
-        Ok(Self { engine: engine::engine(cache_dir)?, clock, slots })
+        let engine = engine::engine()?;
+        let compiler = Compiler::new(cache_dir, &engine)?;
+        Ok(Self { engine, compiler, clock, slots })
     }
 
     /// Compiles and checks an adapter. Takes seconds for a large one: call it where blocking is allowed.
     pub fn load(&self, bytes: &[u8]) -> Result<Adapter, LoadError> {
-        engine::load(&self.engine, bytes)
+        engine::load(&self.engine, &self.compiler, bytes)
     }
 
     /// One look at the system of record, with the read credentials.

@@ -1,18 +1,14 @@
 //! Takes the bytes of a component, gives it compiled and checked: nothing imported but `deed:adapter`.
 //!
-//! Never runs anything, and never compiles other bytes than those it hashed.
-
-use std::path::{Path, PathBuf};
+//! Never runs anything, and loads no machine code but what the compiler made of the bytes it hashed.
 
 use deed_record::digest::Digest;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, HasSelf, Linker};
-use wasmtime::{
-    Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
-    Strategy,
-};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy};
 
 use super::bindings::{self, AdapterPre};
+use super::compile::{CacheError, CompileError, Compiler};
 use super::host::Guest;
 use super::{Sandbox, limits};
 
@@ -52,10 +48,12 @@ impl std::fmt::Debug for Adapter {
 }
 
 /// Compiles and checks a component.
-pub(super) fn load(engine: &Engine, bytes: &[u8]) -> Result<Adapter, LoadError> {
-    check_kind(bytes)?;
-    let component =
-        Component::from_binary(engine, bytes).map_err(|error| LoadError::Compile(text(&error)))?;
+pub(super) fn load(
+    engine: &Engine,
+    compiler: &Compiler,
+    bytes: &[u8],
+) -> Result<Adapter, LoadError> {
+    let component = component(engine, compiler, bytes)?;
     check_names(engine, &component)?;
     let mut linker = Linker::new(engine);
     let shape = |error: wasmtime::Error| LoadError::Shape(text(&error));
@@ -63,6 +61,16 @@ pub(super) fn load(engine: &Engine, bytes: &[u8]) -> Result<Adapter, LoadError> 
         .map_err(shape)?;
     let pre = linker.instantiate_pre(&component).map_err(shape)?;
     Ok(Adapter { digest: Digest::of(bytes), pre: AdapterPre::new(pre).map_err(shape)? })
+}
+
+#[expect(unsafe_code, reason = "wasmtime cannot tell machine code from other bytes")]
+fn component(engine: &Engine, compiler: &Compiler, bytes: &[u8]) -> Result<Component, LoadError> {
+    check_kind(bytes)?;
+    let code = compiler.code(bytes)?;
+    // SAFETY: the code comes from `Engine::precompile_component` of this very program, run on these
+    // bytes in our child, or out of the owner's own directory with the digest it was kept under.
+    let component = unsafe { Component::deserialize(engine, code) };
+    component.map_err(|error| LoadError::Compile(CompileError::Refused(text(&error))))
 }
 
 /// What a component imports and exports, by name; also of one that is no adapter.
@@ -75,9 +83,7 @@ pub struct Names {
 impl Sandbox {
     /// The names of a component that compiles. It need not be an adapter: [`Sandbox::load`] says.
     pub fn names(&self, bytes: &[u8]) -> Result<Names, LoadError> {
-        check_kind(bytes)?;
-        let component = Component::from_binary(&self.engine, bytes)
-            .map_err(|error| LoadError::Compile(text(&error)))?;
+        let component = component(&self.engine, &self.compiler, bytes)?;
         let kind = component.component_type();
         let imports = kind.imports(&self.engine).map(|(name, _)| name.to_owned()).collect();
         let exports = kind.exports(&self.engine).map(|(name, _)| name.to_owned()).collect();
@@ -97,7 +103,7 @@ pub enum LoadError {
     )]
     CoreModule,
     #[error("the adapter does not compile: {0}")]
-    Compile(String),
+    Compile(#[from] CompileError),
     #[error("the adapter imports `{0}`; adapters import `deed:adapter` 0.1.0 and nothing else")]
     ForeignImport(String),
     #[error("the adapter does not export `{0}`; it exports `observe` and `perform`")]
@@ -107,8 +113,10 @@ pub enum LoadError {
 }
 
 /// The engine of this process, and the thread that ticks for it while it lives.
-pub(super) fn engine(cache: &Path) -> Result<Engine, EngineError> {
-    let engine = Engine::new(&config(cache)?).map_err(|error| EngineError::Engine(text(&error)))?;
+pub(super) fn engine() -> Result<Engine, EngineError> {
+    let mut settings = settings();
+    settings.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
+    let engine = Engine::new(&settings).map_err(|error| EngineError::Engine(text(&error)))?;
     let weak = engine.weak();
     let tick = move || {
         while let Some(engine) = weak.upgrade() {
@@ -127,24 +135,19 @@ pub(super) fn engine(cache: &Path) -> Result<Engine, EngineError> {
 /// Why there is no sandbox.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    #[error("cannot make the compile cache `{path}`; its parent must exist and be writable")]
-    CacheDir { path: PathBuf, source: std::io::Error },
-    #[error(
-        "others can write or read the compile cache `{0}`; run `chmod 700` on it, it holds machine code"
-    )]
-    CacheOpen(PathBuf),
+    #[error(transparent)]
+    Cache(#[from] CacheError),
     #[error("the WebAssembly engine does not start: {0}")]
     Engine(String),
     #[error("the thread that interrupts guests does not start")]
     Thread(#[source] std::io::Error),
 }
 
-fn config(cache: &Path) -> Result<Config, EngineError> {
-    let cache = open_cache(cache)?;
+/// What machine code depends on: the same for the process that compiles and the one that runs.
+pub(super) fn settings() -> Config {
     let mut config = Config::new();
     config
         .strategy(Strategy::Cranelift)
-        .cache(Some(cache))
         .wasm_component_model(true)
         .epoch_interruption(true)
         // A run must be repeatable from its exchanges alone, on any machine.
@@ -155,9 +158,8 @@ fn config(cache: &Path) -> Result<Config, EngineError> {
         // Reserving what a run may have, not 4 GiB, keeps the pool's address space small.
         .memory_reservation(u64::try_from(limits::MEMORY).unwrap_or(u64::MAX))
         .memory_guard_size(64 << 10)
-        .memory_may_move(false)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
-    Ok(config)
+        .memory_may_move(false);
+    config
 }
 
 fn pool() -> PoolingAllocationConfig {
@@ -176,48 +178,6 @@ fn pool() -> PoolingAllocationConfig {
         .linear_memory_keep_resident(128 << 10)
         .table_keep_resident(16 << 10);
     pool
-}
-
-/// Whoever writes here gets code into this process: the directory is the owner's alone.
-fn open_cache(path: &Path) -> Result<Cache, EngineError> {
-    let failed = |source| EngineError::CacheDir { path: path.into(), source };
-    if !path.exists() {
-        make_private(path).map_err(failed)?;
-    }
-    let path = path.canonicalize().map_err(failed)?;
-    if !is_private(&path).map_err(failed)? {
-        return Err(EngineError::CacheOpen(path));
-    }
-    let mut config = CacheConfig::new();
-    config.with_directory(path);
-    Cache::new(config).map_err(|error| EngineError::Engine(text(&error)))
-}
-
-#[cfg(unix)]
-fn make_private(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new().mode(0o700).create(path)
-}
-
-/// Permission bits of the group and of everybody.
-#[cfg(unix)]
-const OTHERS: u32 = 0o077;
-
-#[cfg(unix)]
-fn is_private(path: &Path) -> std::io::Result<bool> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let meta = std::fs::metadata(path)?;
-    Ok(meta.is_dir() && meta.permissions().mode() & OTHERS == 0)
-}
-
-#[cfg(not(unix))]
-fn make_private(path: &Path) -> std::io::Result<()> {
-    std::fs::create_dir(path)
-}
-
-#[cfg(not(unix))]
-fn is_private(path: &Path) -> std::io::Result<bool> {
-    Ok(path.is_dir())
 }
 
 /// The preamble tells a component (layer 1) from a core module (layer 0).
@@ -248,6 +208,6 @@ fn check_names(engine: &Engine, component: &Component) -> Result<(), LoadError> 
 }
 
 /// Compiler messages quote names out of the component: bounded and without control characters.
-fn text(error: &wasmtime::Error) -> String {
+pub(super) fn text(error: &wasmtime::Error) -> String {
     super::redact::plain(&format!("{error:#}"), limits::TEXT)
 }

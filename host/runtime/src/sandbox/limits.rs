@@ -62,6 +62,18 @@ pub const RUNS: u32 = 64;
 /// Bytes of an adapter. Compiling takes memory and time in proportion.
 pub const ADAPTER: usize = 64 << 20;
 
+/// Address space of the process that compiles an adapter; a language runtime of 12 MiB takes half of it.
+pub const COMPILE_MEMORY: u64 = 2 << 30;
+
+/// CPU time of that process: in proportion to the adapter, generous to a slow machine.
+pub fn compile_seconds(bytes: usize) -> u64 {
+    let mib = u64::try_from(bytes >> 20).unwrap_or(u64::MAX);
+    mib.saturating_mul(10).saturating_add(20).min(300)
+}
+
+/// Bytes of the machine code of an adapter; about four times its WebAssembly.
+pub const CODE: usize = 256 << 20;
+
 /// A spinning guest hands the thread back this often.
 pub const TICK: Duration = Duration::from_millis(10);
 

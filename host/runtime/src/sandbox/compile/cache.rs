@@ -1,0 +1,82 @@
+//! Machine code by digest of its component, in a directory that is the owner's alone.
+//!
+//! Takes and gives whole files: each begins with the digest of what follows, so that a torn or
+//! damaged one counts as absent.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use deed_record::digest::Digest;
+use wasmtime::Engine;
+
+/// Permission bits of the group and of everybody.
+const OTHERS: u32 = 0o077;
+
+/// Bytes of the digest at the beginning of a file.
+const SEAL: usize = 32;
+
+/// A directory of machine code for one engine.
+#[derive(Clone, Debug)]
+pub(super) struct Cache {
+    dir: PathBuf,
+    /// Code runs on the engine that it was made for: release, settings and processor features.
+    engine: u64,
+}
+
+/// Why there is no compile cache.
+#[derive(Debug, thiserror::Error)]
+pub enum CacheError {
+    #[error("cannot make the compile cache `{path}`; its parent must exist and be writable")]
+    Make { path: PathBuf, source: std::io::Error },
+    #[error(
+        "others can write or read the compile cache `{0}`; run `chmod 700` on it, it holds machine code"
+    )]
+    Open(PathBuf),
+}
+
+impl Cache {
+    /// Opens the directory; it is made when it is not there.
+    pub(super) fn open(path: &Path, engine: &Engine) -> Result<Self, CacheError> {
+        let failed = |source| CacheError::Make { path: path.into(), source };
+        if !path.exists() {
+            DirBuilder::new().mode(0o700).create(path).map_err(failed)?;
+        }
+        // Whoever writes here gets code into this process.
+        let meta = fs::symlink_metadata(path).map_err(failed)?;
+        if !meta.is_dir() || meta.mode() & OTHERS != 0 {
+            return Err(CacheError::Open(path.into()));
+        }
+        let mut hasher = DefaultHasher::new();
+        engine.precompile_compatibility_hash().hash(&mut hasher);
+        Ok(Self { dir: path.into(), engine: hasher.finish() })
+    }
+
+    /// The code that was kept for a component; none when there is none or it is damaged.
+    pub(super) fn get(&self, component: Digest) -> Option<Vec<u8>> {
+        let mut bytes = fs::read(self.path(component)).ok()?;
+        let code = bytes.split_off(SEAL.min(bytes.len()));
+        (Digest::of(&code).as_bytes() == bytes.as_slice()).then_some(code)
+    }
+
+    /// Keeps code; a reader sees the whole file or none.
+    pub(super) fn put(&self, component: Digest, code: &[u8]) -> std::io::Result<()> {
+        let path = self.path(component);
+        let unfinished = path.with_extension(format!("{}.tmp", std::process::id()));
+        let written = self.write(&unfinished, code).and_then(|()| fs::rename(&unfinished, &path));
+        written.inspect_err(|_| drop(fs::remove_file(&unfinished)))
+    }
+
+    fn write(&self, path: &Path, code: &[u8]) -> std::io::Result<()> {
+        let mut file: File =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+        file.write_all(Digest::of(code).as_bytes())?;
+        file.write_all(code)
+    }
+
+    fn path(&self, component: Digest) -> PathBuf {
+        self.dir.join(format!("{}-{:016x}.cwasm", component.hex(), self.engine))
+    }
+}
