@@ -2,7 +2,12 @@
 //!
 //! Each case is one attack with a name such as `guests/spins`. A case fails when the attack got
 //! through, when the refusal is not the expected one, or when the host is not well afterwards.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a case fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a case fails by panicking"
+)]
 
 mod callers;
 mod case;

@@ -4,6 +4,7 @@
 mod commands;
 mod direction;
 mod evidence;
+mod guard;
 mod mistakes;
 mod outcomes;
 mod policies;

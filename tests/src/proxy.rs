@@ -37,6 +37,11 @@ pub enum Fault {
     Delay { ms: u64 },
     /// Forwarded, then the same request with this body too: something else changes as well.
     AlsoPatch { body: Value },
+    /// Forwarded after the same request with this body, without its precondition and with `{n}` as the number of
+    /// requests so far: somebody else was faster.
+    PatchBefore { body: Value },
+    /// Forwarded and answered without an entity tag.
+    WithoutTag,
     /// Answered 204 at once, forwarded after this many milliseconds.
     ApplyLater { ms: u64 },
     /// Answered 204; the upstream is not asked.
@@ -150,6 +155,13 @@ fn answer(request: &Recorded, fault: Fault, shared: &Arc<Shared>) -> Result<Vec<
             wire::forward(&shared.upstream, &request.with_body(&body))?;
             Ok(answer)
         }
+        Fault::PatchBefore { body } => {
+            let count = lock(&shared.requests).len().to_string();
+            let body = serde_json::from_str(&body.to_string().replace("{n}", &count))?;
+            wire::forward(&shared.upstream, &request.with_body(&body))?;
+            forward()
+        }
+        Fault::WithoutTag => forward().map(|answer| wire::without_header(&answer, "etag")),
         Fault::ApplyLater { ms } => {
             apply_later(request.clone(), shared.upstream.clone(), ms);
             Ok(wire::status(204))

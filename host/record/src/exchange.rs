@@ -21,7 +21,21 @@ pub struct Rendered {
     pub calls: u32,
     /// Whether it may change something: its intent is made durable before its first byte.
     pub writes: bool,
+    /// What the upstream is asked to check before it carries the write out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<Guard>,
 }
+
+/// A precondition of a write against a change between look and write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Guard {
+    /// `If-Match` with the entity tag that the host saw (RFC 9110 section 13.1.1).
+    Etag,
+}
+
+/// The status of a write whose precondition did not hold: it was not carried out (RFC 9110 section 15.5.13).
+const PRECONDITION_FAILED: u16 = 412;
 
 /// What became of a request: the three cases that recovery and the judge tell apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +60,12 @@ pub struct Exchange {
     /// The decoded and redacted JSON body, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<Value>,
+    /// The entity tag of the answer: what a guarded write on the same path must match.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+    /// The entity tag that a guarded write carried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub if_match: Option<String>,
     /// JSON pointers of leaves that were replaced because they held a secret.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub redacted: Vec<String>,
@@ -67,6 +87,8 @@ pub struct ExchangeSummary {
     pub method: String,
     pub path: String,
     pub writes: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<Guard>,
     pub fate: Fate,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_sha256: Option<Digest>,
@@ -85,6 +107,7 @@ impl Exchange {
             method: self.request.method.clone(),
             path: self.request.path.clone(),
             writes: self.request.writes,
+            guard: self.request.guard,
             fate: self.fate,
             request_sha256: self.request.body.as_ref().and_then(digest),
             response_sha256: self.response.as_ref().and_then(digest),
@@ -106,10 +129,27 @@ impl Exchange {
             }
     }
 
+    /// A write whose precondition did not hold.
+    pub fn is_turned_away(&self) -> bool {
+        self.request.writes && is_turned_away(self.request.guard, self.fate)
+    }
+
     /// A write that may have reached the upstream.
     pub fn may_have_written(&self) -> bool {
         self.request.writes && self.fate != Fate::NotSent
     }
+}
+
+impl ExchangeSummary {
+    /// Whether the upstream cannot have carried it out: not a write, not sent, or its precondition failed.
+    pub fn is_without_effect(&self) -> bool {
+        !self.writes || self.fate == Fate::NotSent || is_turned_away(self.guard, self.fate)
+    }
+}
+
+/// A guarded write that the upstream did not carry out, because the state is another than the host saw.
+fn is_turned_away(guard: Option<Guard>, fate: Fate) -> bool {
+    guard.is_some() && fate == Fate::Answered { status: PRECONDITION_FAILED }
 }
 
 /// A 4xx that says the request was not carried out; 408, 409, 425 and 429 leave that open.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::contract::Contract;
 use crate::digest::Digest;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, Rendered};
 use crate::json;
 
 /// One look at the system of record.
@@ -39,6 +39,16 @@ impl Observation {
     /// nothing of the time after it.
     pub fn began_ms(&self) -> i64 {
         self.exchanges.iter().map(|e| e.started_ms).min().unwrap_or(self.at_ms)
+    }
+
+    /// The entity tag of what a write is about: of the latest answer to a GET of the same path.
+    pub fn tag(&self, write: &Rendered) -> Option<&str> {
+        let same = |look: &&Exchange| {
+            look.request.upstream == write.upstream
+                && look.request.method == "GET"
+                && look.request.path == write.path
+        };
+        self.exchanges.iter().rev().find(same).and_then(|look| look.etag.as_deref())
     }
 
     /// The digest that approvals are bound to: the state without its volatile places.

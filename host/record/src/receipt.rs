@@ -57,7 +57,7 @@ pub struct Receipt {
     pub changes: Vec<Change>,
     pub unexpected: Vec<Change>,
     pub checks: Vec<Check>,
-    /// `unguarded`: the write carried no precondition that the upstream checks.
+    /// Whether its writes carry a precondition that the upstream checks.
     pub guard: Guard,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancelled_by: Option<String>,
@@ -73,6 +73,8 @@ pub struct Receipt {
 #[serde(rename_all = "snake_case")]
 pub enum Guard {
     Unguarded,
+    /// Every write carried the entity tag that the host saw, and the upstream checks it.
+    Etag,
 }
 
 /// The question that policy was asked, by the digests of its files' canonical bytes.
@@ -153,13 +155,28 @@ impl Receipt {
             changes: judgement.changes.clone(),
             unexpected: judgement.unexpected.clone(),
             checks: judgement.checks.clone(),
-            guard: Guard::Unguarded,
+            guard: guard(story),
             cancelled_by: story.cancelled_by.clone(),
             trace: story.trace.clone(),
             proposed_ms: story.proposed_ms,
             judged_ms: story.at_ms,
         })
     }
+}
+
+impl Receipt {
+    /// Whether something of it may have been carried out: not what never left or was turned away by its guard.
+    pub fn may_have_changed_something(&self) -> bool {
+        let exchanges = self.attempts.iter().flat_map(|attempt| &attempt.exchanges);
+        exchanges.into_iter().any(|exchange| !exchange.is_without_effect())
+    }
+}
+
+/// An action is guarded when every write of its contract is.
+fn guard(story: &Story) -> Guard {
+    let mut writes = story.bound.perform.iter().filter(|write| write.writes).peekable();
+    let guarded = writes.peek().is_some() && writes.all(|write| write.guard.is_some());
+    if guarded { Guard::Etag } else { Guard::Unguarded }
 }
 
 fn approvals(story: &Story) -> Result<Vec<ApprovalRef>, EnvelopeError> {

@@ -66,7 +66,11 @@ impl Status {
             (S::Observing(now), Event::Observed { phase, .. }) if now == *phase => S::Observed(now),
             (S::Observed(Phase::Pre) | S::Stale, Event::Asked { .. })
             | (S::Waiting, Event::Answered { .. }) => S::Waiting,
-            (S::Observed(Phase::Gate) | S::Gated(_) | S::Waiting, Event::Stale { .. }) => S::Stale,
+            // From `Attempted` only when the upstream turned every write away: nothing was carried out.
+            (
+                S::Observed(Phase::Gate) | S::Gated(_) | S::Waiting | S::Attempted,
+                Event::Stale { .. },
+            ) => S::Stale,
             (S::Gated(Verdict::Allow), Event::Cleared { .. }) => S::Cleared,
             (S::Cleared, Event::AttemptStarted { .. })
             | (S::Attempting, Event::WriteIntended { .. }) => S::Attempting,
@@ -83,7 +87,9 @@ impl Status {
         match phase {
             Phase::Pre => matches!(
                 self,
-                Self::Decided(Verdict::Allow | Verdict::Ask) | Self::Observing(Phase::Pre)
+                Self::Decided(Verdict::Allow | Verdict::Ask)
+                    | Self::Observing(Phase::Pre)
+                    | Self::Stale
             ),
             // From `Gated` and `Cleared` only after a restart, which loses the lease of the resource.
             Phase::Gate => matches!(

@@ -32,6 +32,8 @@ pub struct Story {
     pub decision: Option<(Decision, Facts)>,
     /// The look that a decision or approval rests on.
     pub pre: Option<Observation>,
+    /// Whether an attempt was made on what `pre` saw: the next one needs a look of its own.
+    pub pre_is_spent: bool,
     pub post: Option<Observation>,
     /// What people are asked now.
     pub ask: Option<Ask>,
@@ -94,6 +96,7 @@ impl Story {
             at_ms: entry.at_ms,
             decision: None,
             pre: None,
+            pre_is_spent: false,
             post: None,
             ask: None,
             answers: vec![],
@@ -119,7 +122,10 @@ impl Story {
             Event::Proposed { .. } | Event::ObserveStarted { .. } => {}
             Event::Decided { decision, facts, .. } => self.decision = Some((*decision, *facts)),
             Event::Observed { phase: Phase::Post, observation } => self.post = Some(*observation),
-            Event::Observed { observation, .. } => self.pre = Some(*observation),
+            Event::Observed { observation, .. } => {
+                self.pre = Some(*observation);
+                self.pre_is_spent = false;
+            }
             Event::Asked { ask } => self.ask = Some(*ask),
             Event::Answered { answer } => self.answer(*answer),
             Event::Stale { reason } => self.forget_answers(reason),
@@ -135,6 +141,7 @@ impl Story {
             }
             Event::AttemptEnded { attempt } => {
                 self.running = None;
+                self.pre_is_spent = true;
                 self.attempts.push(*attempt);
             }
             Event::CancelRequested { by } => self.cancelled_by = Some(by),
@@ -187,6 +194,23 @@ impl Story {
             .collect()
     }
 
+    /// Whether an attempt may have changed something: guarded writes that were turned away did not.
+    pub fn may_have_changed_something(&self) -> bool {
+        self.exchanges().iter().any(|e| e.may_have_written() && !e.is_turned_away())
+    }
+
+    /// Whether the latest attempt was turned away by the guard of its writes, and nothing else of it landed.
+    pub fn was_turned_away(&self) -> bool {
+        let latest = self.attempts.last().map_or(&[][..], |attempt| &attempt.exchanges);
+        latest.iter().any(Exchange::is_turned_away) && !self.may_have_changed_something()
+    }
+
+    /// The first guarded write for which no entity tag was seen.
+    pub fn untagged(&self) -> Option<&Rendered> {
+        let seen = |write: &Rendered| self.pre.as_ref().is_some_and(|pre| pre.tag(write).is_some());
+        self.bound.perform.iter().find(|write| write.guard.is_some() && !seen(write))
+    }
+
     /// When the last write without a definite answer can no longer land: its deadline, plus the contract's settle time.
     pub fn lands_until_ms(&self, settle_ms: i64) -> Option<i64> {
         let open = self.exchanges().into_iter().filter(|e| e.is_open());
@@ -202,6 +226,8 @@ impl Story {
             request: self.intended(*digest),
             fate: Fate::NoAnswer,
             response: None,
+            etag: None,
+            if_match: None,
             redacted: vec![],
             problem: Some("the host stopped while this was under way".to_owned()),
             started_ms: running.started_ms,
@@ -230,6 +256,7 @@ impl Story {
             body: None,
             calls: 1,
             writes: true,
+            guard: None,
         };
         self.bound.perform.iter().find(fits).cloned().unwrap_or_else(unknown)
     }

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::exchange::Rendered;
+use crate::exchange::{Guard, Rendered};
 
 /// One `[[observe.http]]` or `[[perform.http]]` of a contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,9 @@ pub struct Rule {
     /// `true` on a GET or HEAD of `perform` that changes something.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub writes: bool,
+    /// `etag`: the write carries the entity tag that the host saw on the same path.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guard: Option<Guard>,
 }
 
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
@@ -49,6 +52,7 @@ impl Rule {
             body: self.body.as_ref().map(|body| fill_body(body, params)).transpose()?.flatten(),
             calls: self.calls.unwrap_or(1),
             writes: self.writes || !is_safe(method),
+            guard: self.guard,
         })
     }
 
@@ -62,6 +66,9 @@ impl Rule {
         if observing && query.contains('{') {
             return Err(RenderError::ObserveQuery(self.request.clone()));
         }
+        if self.guard.is_some() && (observing || !self.may_write()?) {
+            return Err(RenderError::GuardedRead(self.request.clone()));
+        }
         if self.calls.is_some_and(|n| n == 0 || n > CALLS_MAX) {
             return Err(RenderError::Calls);
         }
@@ -72,6 +79,23 @@ impl Rule {
             check_piece(value, false)
         })?;
         self.body.as_ref().map_or(Ok(()), check_body)
+    }
+
+    /// Whether it may change something.
+    pub fn may_write(&self) -> Result<bool, RenderError> {
+        Ok(self.writes || !is_safe(self.split()?.0))
+    }
+
+    /// Whether this rule of observe sees the entity tag of what the other one writes.
+    pub fn sees_tag_for(&self, write: &Self) -> bool {
+        self.request.starts_with("GET ") && self.has_target_of(write)
+    }
+
+    /// Whether both are about the same target of the same upstream.
+    pub fn has_target_of(&self, other: &Self) -> bool {
+        let target =
+            |rule: &Self| rule.request.split_once(' ').map(|(_, target)| target.to_owned());
+        self.upstream == other.upstream && target(self) == target(other)
     }
 
     /// The parameters that the rule names: those that must be present, and those that may be absent.
@@ -117,6 +141,8 @@ pub enum RenderError {
     ObserveWrites(String),
     #[error("`{0}` in observe fills its query; observe allows fixed query values only")]
     ObserveQuery(String),
+    #[error("`{0}` writes nothing, so there is nothing to guard; remove `guard`")]
+    GuardedRead(String),
     #[error("`calls` is 1 to 64")]
     Calls,
     #[error("`{0}` mixes a placeholder with text; a placeholder is a whole segment or value")]
@@ -255,7 +281,14 @@ mod tests {
     use super::*;
 
     fn rule(request: &str, body: Option<Value>) -> Rule {
-        Rule { upstream: "idp".into(), request: request.into(), body, calls: None, writes: false }
+        Rule {
+            upstream: "idp".into(),
+            request: request.into(),
+            body,
+            calls: None,
+            writes: false,
+            guard: None,
+        }
     }
 
     #[test]

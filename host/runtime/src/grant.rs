@@ -61,6 +61,8 @@ pub struct Scope {
     pub attempt: u32,
     /// The only requests that the run may send.
     pub rendered: Vec<Rendered>,
+    /// Entity tags that guarded writes carry, by upstream and path; empty while observing.
+    pub tags: BTreeMap<(String, String), String>,
     /// Upstreams by short name, at least those that the requests name.
     pub upstreams: BTreeMap<String, Arc<Upstream>>,
     /// What may be read, by name, while observing.

@@ -112,6 +112,7 @@ impl Sandbox {
         let egress = Egress {
             allowance: Allowance::new(&scope.contract, phase, scope.rendered),
             upstreams: scope.upstreams,
+            tags: scope.tags,
             intend,
             redactor: Arc::clone(&redactor),
             ledger: Ledger::new(self.clock.clone()),

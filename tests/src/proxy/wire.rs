@@ -66,6 +66,18 @@ pub(super) fn forward(upstream: &str, request: &Recorded) -> Result<Vec<u8>> {
     Ok(answer)
 }
 
+/// An answer without one of its headers.
+pub(super) fn without_header(answer: &[u8], name: &str) -> Vec<u8> {
+    let end = answer.windows(4).position(|w| w == b"\r\n\r\n").unwrap_or(answer.len());
+    let (head, rest) = answer.split_at(end);
+    let head = String::from_utf8_lossy(head);
+    let is_named = |line: &&str| {
+        line.split_once(':').is_some_and(|(found, _)| found.eq_ignore_ascii_case(name))
+    };
+    let kept: Vec<&str> = head.split("\r\n").filter(|line| !is_named(line)).collect();
+    [kept.join("\r\n").as_bytes(), rest].concat()
+}
+
 /// An answer without content.
 pub(super) fn status(status: u16) -> Vec<u8> {
     let length = if status == 204 { "" } else { "content-length: 0\r\n" };

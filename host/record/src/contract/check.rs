@@ -3,7 +3,7 @@
 use super::Contract;
 use crate::id;
 use crate::schema::Schema;
-use crate::template;
+use crate::template::{self, Rule};
 
 /// Why a contract is refused: where, what, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -111,6 +111,7 @@ fn rules(contract: &Contract) -> Result<(), Fault> {
                 format!("`{}` is no upstream name", rule.upstream),
             ));
         }
+        guard(contract, rule)?;
         let (needed, optional) = rule.placeholders();
         needed.iter().try_for_each(|name| bound(contract, name, true, &rule.request))?;
         optional
@@ -118,6 +119,25 @@ fn rules(contract: &Contract) -> Result<(), Fault> {
             .try_for_each(|name| bound(contract, name, false, &format!("{{{name}}}")))?;
     }
     Ok(())
+}
+
+/// A guarded write needs a look at the very thing that it writes, for its entity tag.
+fn guard(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
+    if rule.guard.is_none() {
+        return Ok(());
+    }
+    // The first write changes the tag, so a second one could never match.
+    let guarded = contract.perform.http.iter().filter(|other| other.guard.is_some());
+    let same = guarded.filter(|other| other.has_target_of(rule)).count();
+    if rule.calls.is_some_and(|calls| calls != 1) || same > 1 {
+        return Err(Fault::at(&rule.request, "a guarded write is sent once: one rule, one call"));
+    }
+    if contract.observe.http.iter().any(|look| look.sees_tag_for(rule)) {
+        return Ok(());
+    }
+    let target = rule.request.split_once(' ').map_or("", |(_, target)| target);
+    let what = format!("`guard` needs the entity tag: add [[observe.http]] with `GET {target}`");
+    Err(Fault::at(&rule.request, what))
 }
 
 /// A placeholder must be a declared parameter, and one that a path or query needs must be required.

@@ -58,12 +58,15 @@ fn write(fate: Fate) -> Exchange {
         body: None,
         calls: 1,
         writes: true,
+        guard: None,
     };
     Exchange {
         ordinal: 0,
         request,
         fate,
         response: None,
+        etag: None,
+        if_match: None,
         redacted: vec![],
         problem: None,
         started_ms: 0,

@@ -84,7 +84,10 @@ fn facts(
 ) -> Result<Facts, String> {
     let Proven { action, receipt, .. } = proven;
     let context = |pointer: &str| asked.request.pointer(&format!("/context{pointer}"));
-    let ran = !receipt.attempts.is_empty();
+    // What the guard of its writes turned away did not run: people were asked anew, and said no.
+    let given_up =
+        matches!(receipt.outcome, Outcome::Denied | Outcome::Expired | Outcome::Cancelled);
+    let ran = !receipt.attempts.is_empty() && !given_up;
     let counted = ran || receipt.outcome == Outcome::Verified;
     let head = &contract.action;
     // Without a grant the host had no contract to take these from, and denied.

@@ -8,7 +8,7 @@ use super::{Finding, Found, pass};
 use crate::bundle;
 use crate::contract::Contract;
 use crate::event::Attempt;
-use crate::exchange::{Exchange, ExchangeSummary};
+use crate::exchange::{Exchange, ExchangeSummary, Fate, Rendered};
 use crate::observation::Observation;
 use crate::outcome::{self, Check, Judgement, Outcome, Seen};
 use crate::receipt::{AttemptSummary, Look, Receipt};
@@ -54,12 +54,21 @@ pub(super) fn outcome(proven: &Proven, contract: &Contract, evidence: Option<&Ev
     if evidence.attempts.is_empty() {
         return unattempted(contract, evidence, &proven.receipt);
     }
+    if evidence.post.is_none() && !proven.receipt.may_have_changed_something() {
+        return turned_away(proven.receipt.outcome);
+    }
     let Some(pre) = &evidence.pre else {
         return Err("it ran, and nobody had looked before".to_owned());
     };
     let before = outcome::before(contract, &proven.action.params, pre);
     if let Some(check) = before.iter().find(|check| !check.holds) {
         return Err(format!("it ran although `{}` did not hold", check.expression));
+    }
+    if let Some(write) = unmatched(pre, evidence.attempts.last()) {
+        return Err(format!(
+            "`{} {}` did not carry the entity tag of the look",
+            write.method, write.path
+        ));
     }
     match &evidence.post {
         Some(post) => compare(&proven.receipt, &judge(proven, contract, pre, post, evidence)),
@@ -68,6 +77,24 @@ pub(super) fn outcome(proven: &Proven, contract: &Contract, evidence: Option<&Ev
         }
         None => Err("nobody looked afterwards, so it must be `indeterminate`".to_owned()),
     }
+}
+
+/// Nobody looks after what was not carried out; it must not be told as more than that.
+fn turned_away(outcome: Outcome) -> Found {
+    match outcome {
+        Outcome::Denied | Outcome::Expired | Outcome::Cancelled | Outcome::Failed => {
+            pass("nothing was carried out: the upstream turned away what ran, by its guard")
+        }
+        other => Err(format!("`{}`, and nothing was carried out", other.as_str())),
+    }
+}
+
+/// A guarded write that left with another entity tag than the look before it saw, or with none.
+fn unmatched<'a>(pre: &Observation, last: Option<&'a Attempt>) -> Option<&'a Rendered> {
+    let sent = last.iter().flat_map(|attempt| &attempt.exchanges);
+    let mut guarded = sent.filter(|e| e.request.guard.is_some() && e.fate != Fate::NotSent);
+    let missed = |write: &&&Exchange| pre.tag(&write.request) != write.if_match.as_deref();
+    guarded.by_ref().find(|write| write.if_match.is_none() || missed(&write)).map(|e| &e.request)
 }
 
 fn look(opened: &Opened, name: &str, short: Option<&Look>) -> Result<Option<Observation>, String> {

@@ -85,6 +85,9 @@ fn writes(request: &ApprovalRequest) -> String {
                 safe(&write.upstream)
             ),
         );
+        if write.guard.is_some() {
+            text += "    only if the entity tag is still the one that the host saw\n";
+        }
         text += &write.body.as_ref().map(|body| pretty(body, "    ")).unwrap_or_default();
     }
     text

@@ -15,7 +15,7 @@ fn decision(verdict: Verdict) -> Decision {
 fn request(method: &str) -> Rendered {
     let writes = !matches!(method, "GET" | "HEAD");
     let (upstream, path) = ("idp".into(), "/Users/42".into());
-    Rendered { upstream, method: method.into(), path, body: None, calls: 1, writes }
+    Rendered { upstream, method: method.into(), path, body: None, calls: 1, writes, guard: None }
 }
 
 fn scope(rendered: Vec<Rendered>, attempt: u32) -> Scope {
@@ -35,6 +35,7 @@ fn scope(rendered: Vec<Rendered>, attempt: u32) -> Scope {
         params: Value::Null,
         attempt,
         rendered,
+        tags: BTreeMap::new(),
         upstreams: BTreeMap::from([("idp".into(), Arc::new(upstream))]),
         states: BTreeMap::new(),
         adapter: Digest::of(b"adapter"),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use deed_record::digest::Digest;
 use deed_record::event::{Attempt, Event, Phase};
+use deed_record::exchange::Rendered;
 use deed_record::json;
 use deed_record::observation::Observation;
 use deed_record::outcome::{Judgement, Outcome};
@@ -45,7 +46,7 @@ impl Drive<'_> {
             .await
     }
 
-    /// The one attempt: the start is durable before the grant is live, each write before its first byte.
+    /// One attempt: the start is durable before the grant is live, each write before its first byte.
     pub(super) async fn attempt(&mut self) -> Result<Step, LedgerError> {
         let started_ms = self.pipeline.clock.now_ms();
         if let Some(judgement) = self.expired(started_ms) {
@@ -55,7 +56,11 @@ impl Drive<'_> {
         let Some(adapter) = self.pipeline.adapters.get(&granted.adapter).cloned() else {
             return self.gone().await;
         };
-        let scope = self.scope(&granted, self.story.bound.perform.clone(), 1);
+        let n = u32::try_from(self.story.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let scope = Scope {
+            tags: self.tags(),
+            ..self.scope(&granted, self.story.bound.perform.clone(), n)
+        };
         let decision = self.story.decision.as_ref().map(|(d, _)| d);
         let cleared = match decision.map(|d| grant::clear(d, scope)) {
             Some(Ok(cleared)) => cleared,
@@ -65,7 +70,7 @@ impl Drive<'_> {
             None => return self.gone().await,
         };
         let deadline_ms = started_ms + granted.contract.limits.timeout.as_signed();
-        let started = Event::AttemptStarted { n: 1, epoch: 1, deadline_ms };
+        let started = Event::AttemptStarted { n, epoch: u64::from(n), deadline_ms };
         let pipeline = Arc::clone(self.pipeline);
         let story = &mut self.story;
         let spent =
@@ -74,10 +79,10 @@ impl Drive<'_> {
         let book = Arc::new(Mutex::new(self.story.clone()));
         let run = pipeline
             .sandbox
-            .perform(&adapter, live, intents(&pipeline, Arc::clone(&book), 1))
+            .perform(&adapter, live, intents(&pipeline, Arc::clone(&book), n))
             .await;
         self.story = book.lock().await.clone();
-        let ended = attempt_of(run, started_ms, pipeline.clock.now_ms());
+        let ended = attempt_of(n, run, started_ms, pipeline.clock.now_ms());
         self.append(vec![Event::AttemptEnded { attempt: Box::new(ended) }], true).await
     }
 
@@ -88,12 +93,17 @@ impl Drive<'_> {
         self.append(vec![Event::AttemptEnded { attempt: Box::new(attempt) }], true).await
     }
 
-    fn scope(
-        &self,
-        granted: &Granted,
-        rendered: Vec<deed_record::exchange::Rendered>,
-        attempt: u32,
-    ) -> Scope {
+    /// The entity tags of the look, for the writes that they guard.
+    fn tags(&self) -> BTreeMap<(String, String), String> {
+        let Some(pre) = &self.story.pre else { return BTreeMap::new() };
+        let tag = |write: &Rendered| {
+            let place = (write.upstream.clone(), write.path.clone());
+            pre.tag(write).map(|tag| (place, tag.to_owned()))
+        };
+        self.story.bound.perform.iter().filter_map(tag).collect()
+    }
+
+    fn scope(&self, granted: &Granted, rendered: Vec<Rendered>, attempt: u32) -> Scope {
         let action = &self.story.bound.action;
         let reachable =
             self.tenant.upstreams.iter().filter(|(name, _)| granted.upstreams.contains(*name));
@@ -104,6 +114,7 @@ impl Drive<'_> {
             params: action.params.clone(),
             attempt,
             rendered,
+            tags: BTreeMap::new(),
             upstreams: reachable
                 .map(|(n, u)| (n.clone(), Arc::clone(u)))
                 .collect::<BTreeMap<_, _>>(),
@@ -145,9 +156,9 @@ fn intended(n: u32, intent: &Intent) -> Result<Event, String> {
     })
 }
 
-fn attempt_of(run: Run, started_ms: i64, ended_ms: i64) -> Attempt {
+fn attempt_of(n: u32, run: Run, started_ms: i64, ended_ms: i64) -> Attempt {
     Attempt {
-        n: 1,
+        n,
         claim: run.claim,
         exchanges: run.exchanges,
         refused: run.refused,

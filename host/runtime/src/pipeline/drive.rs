@@ -93,6 +93,8 @@ impl Drive<'_> {
             }
             Status::Gated(Verdict::Allow) => self.clear().await,
             Status::Waiting => self.waiting().await,
+            // What was seen before the attempt is not what is: look again before anybody is asked.
+            Status::Stale if self.story.pre_is_spent => self.observe(Phase::Pre).await,
             Status::Stale => self.ask().await,
             Status::CancelRequested => {
                 let by = self.story.cancelled_by.clone().unwrap_or_default();
@@ -100,6 +102,7 @@ impl Drive<'_> {
             }
             Status::Cleared => self.attempt().await,
             Status::Attempting => self.recover_attempt().await,
+            Status::Attempted if self.story.was_turned_away() => self.turned_away().await,
             Status::Attempted => self.observe(Phase::Post).await,
             Status::Judged(_) => self.seal().await,
             Status::Sealed(_) => self.publish().await,
@@ -148,7 +151,7 @@ impl Drive<'_> {
         if let Some(judgement) = self.unfit(&granted) {
             return self.judge(judgement).await;
         }
-        if self.first_verdict() == Some(Verdict::Allow) {
+        if self.story.attempts.is_empty() && self.first_verdict() == Some(Verdict::Allow) {
             return self.world_then_decide().await;
         }
         self.ask().await
@@ -179,14 +182,19 @@ impl Drive<'_> {
                 format!("the state before could not be observed, nothing was sent: {problem}");
             return Some(Judgement::plain(Outcome::Failed, reason));
         }
+        if let Some(write) = self.story.untagged() {
+            let (method, path) = (&write.method, &write.path);
+            let reason = format!("`{method} {path}` is guarded, and the look saw no entity tag");
+            return Some(Judgement::plain(Outcome::Denied, reason));
+        }
         reconcile::unmet_before(&granted.contract, &self.story)
     }
 
     /// The grant went away under an open action. What was sent stays open; anything else is denied.
     pub(super) async fn gone(&mut self) -> Result<Step, LedgerError> {
         let name = &self.story.bound.action.contract.name;
-        let outcome =
-            if self.story.attempts.is_empty() { Outcome::Denied } else { Outcome::Indeterminate };
+        let open = self.story.may_have_changed_something();
+        let outcome = if open { Outcome::Indeterminate } else { Outcome::Denied };
         let reason = format!("there is no grant for `{name}` any more");
         self.judge(Judgement::plain(outcome, reason)).await
     }

@@ -10,6 +10,9 @@ use crate::config::Granted;
 use crate::keys;
 use crate::{approval, contract, policy};
 
+/// How often an action may be turned away by the guard of its write before it is given up.
+const ATTEMPTS: usize = 3;
+
 impl Drive<'_> {
     /// Asks people for approval of exactly what would happen, in the world as it was last seen.
     pub(super) async fn ask(&mut self) -> Result<Step, LedgerError> {
@@ -92,6 +95,16 @@ impl Drive<'_> {
             .map(|e| format!("an approval counts no more: {e}")))
     }
 
+    /// The guard held: the state is another than the host saw, and nothing was carried out.
+    pub(super) async fn turned_away(&mut self) -> Result<Step, LedgerError> {
+        let reason = "the upstream turned the write away (412): the state changed after the look";
+        if self.story.attempts.len() < ATTEMPTS {
+            return self.stale(reason).await;
+        }
+        let reason = format!("{reason}, {ATTEMPTS} times; nothing was carried out");
+        self.judge(Judgement::plain(Outcome::Failed, reason)).await
+    }
+
     pub(super) async fn stale(&mut self, reason: &str) -> Result<Step, LedgerError> {
         self.lease = None;
         self.append(vec![Event::Stale { reason: reason.to_owned() }], false).await
@@ -120,7 +133,7 @@ impl Drive<'_> {
 
     /// In another world the action can never run; what it wrote in the old one stays open.
     pub(super) async fn judge_other_world(&mut self, what: &str) -> Result<Step, LedgerError> {
-        let judgement = if self.story.attempts.is_empty() {
+        let judgement = if !self.story.may_have_changed_something() {
             let reason =
                 format!("stale: the {what} changed after it was proposed; propose it again");
             Judgement::plain(Outcome::Denied, reason)

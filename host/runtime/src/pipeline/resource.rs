@@ -24,7 +24,7 @@ impl Drive<'_> {
             // Nobody will be waited for: what it sees now is what it acts on.
             Status::Decided(verdict) | Status::Gated(verdict) => verdict == Verdict::Allow,
             Status::Observing(Phase::Pre) | Status::Observed(Phase::Pre) => {
-                self.first_verdict() == Some(Verdict::Allow)
+                self.story.attempts.is_empty() && self.first_verdict() == Some(Verdict::Allow)
             }
             Status::Observing(Phase::Gate) | Status::Observed(Phase::Gate) | Status::Cleared => {
                 true

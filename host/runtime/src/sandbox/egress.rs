@@ -8,15 +8,17 @@ use std::sync::Arc;
 
 use deed_record::exchange::{Exchange, Fate, Rendered};
 use deed_record::json;
+use http_body_util::Full;
+use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::header::{CONTENT_TYPE, ETAG, HeaderMap};
+use hyper::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MATCH};
 use hyper_util::rt::TokioIo;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::allow::Allowance;
 use super::bindings::deed::adapter::http::{Error, Request, Response};
-use super::codec::{self, CollectError};
+use super::codec::{self, CollectError, EncodeError};
 use super::connect::{self, ConnectError, Stream};
 use super::ledger::{Answer, Entry, Ledger};
 use super::limits;
@@ -28,6 +30,8 @@ use crate::upstream::{Credential, Upstream};
 pub(super) struct Egress {
     pub(super) allowance: Allowance,
     pub(super) upstreams: BTreeMap<String, Arc<Upstream>>,
+    /// Entity tags that guarded writes carry, by upstream and path.
+    pub(super) tags: BTreeMap<(String, String), String>,
     /// Makes intents durable; there is one exactly while performing.
     pub(super) intend: Option<Intend>,
     pub(super) redactor: Arc<Redactor>,
@@ -47,8 +51,10 @@ impl Egress {
             ))
         };
         let upstream = self.upstreams.get(&rendered.upstream).ok_or_else(unknown)?;
+        let if_match = self.tag(&rendered)?;
         let job = Job {
-            entry: self.ledger.open(rendered.clone(), upstream.timeout),
+            entry: self.ledger.open(rendered.clone(), if_match.clone(), upstream.timeout),
+            if_match,
             upstream: Arc::clone(upstream),
             intend: self.intend.clone(),
             redactor: Arc::clone(&self.redactor),
@@ -67,6 +73,18 @@ impl Egress {
             .unwrap_or_else(|_| Err(Error::NoAnswer("the host lost track of the write".into())))
     }
 
+    /// The entity tag that a guarded write carries; without one it does not leave.
+    fn tag(&self, rendered: &Rendered) -> Result<Option<String>, Error> {
+        if rendered.guard.is_none() {
+            return Ok(None);
+        }
+        let place = (rendered.upstream.clone(), rendered.path.clone());
+        let untagged = || {
+            Error::Denied("denied by the host: it saw no entity tag to guard the write with".into())
+        };
+        self.tags.get(&place).cloned().map(Some).ok_or_else(untagged)
+    }
+
     /// Waits for writes under way, each to its own deadline, then gives the run's exchanges.
     pub(super) async fn close(self) -> Vec<Exchange> {
         for write in self.writes {
@@ -82,6 +100,7 @@ impl Egress {
 struct Job {
     entry: Entry,
     request: Rendered,
+    if_match: Option<String>,
     upstream: Arc<Upstream>,
     intend: Option<Intend>,
     redactor: Arc<Redactor>,
@@ -126,7 +145,7 @@ impl Job {
 
     /// Sends our rendering on a fresh connection and reads the whole answer.
     async fn over(&self, stream: Box<dyn Stream>) -> Result<Response, Halt> {
-        let request = codec::encode(&self.request, &self.upstream.base, self.credential());
+        let request = self.encode();
         let request = request.map_err(|error| Halt::NotSent(error.to_string()))?;
         let (mut sender, connection) = http1::Builder::new()
             .max_buf_size(limits::RESPONSE_HEAD)
@@ -153,6 +172,15 @@ impl Job {
         Ok(self.conclude(status, &headers, &bytes))
     }
 
+    fn encode(&self) -> Result<hyper::Request<Full<Bytes>>, EncodeError> {
+        let mut request = codec::encode(&self.request, &self.upstream.base, self.credential())?;
+        if let Some(tag) = &self.if_match {
+            let value = HeaderValue::from_str(tag).map_err(|_unfit| EncodeError::Target)?;
+            request.headers_mut().insert(IF_MATCH, value);
+        }
+        Ok(request)
+    }
+
     /// Decodes, redacts, records, answers.
     fn conclude(&self, status: u16, headers: &HeaderMap, bytes: &[u8]) -> Response {
         let (mut body, problem) = match codec::decode(headers, bytes) {
@@ -163,13 +191,22 @@ impl Job {
         let text = body.as_ref().and_then(|value| json::canonical(value).ok());
         let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
         let problem = problem.map(|problem| self.redactor.text(&problem, limits::TEXT));
-        self.entry.answered(Answer { status, body, redacted, problem });
+        let etag = self.etag(headers);
+        self.entry.answered(Answer { status, body, etag, redacted, problem });
         Response {
             exchange: self.entry.ordinal,
             status,
             headers: self.shown(headers),
             body: text.unwrap_or_else(|| "null".into()),
         }
+    }
+
+    /// The one entity tag of an answer (RFC 9110 section 8.8.3); none that is odd or holds a secret.
+    fn etag(&self, headers: &HeaderMap) -> Option<String> {
+        let mut tags = headers.get_all(ETAG).iter();
+        let (Some(tag), None) = (tags.next(), tags.next()) else { return None };
+        let tag = tag.to_str().ok().filter(|tag| is_tag(tag))?;
+        (!self.redactor.finds(tag)).then(|| tag.to_owned())
     }
 
     /// What a guest sees of the headers: the content type and the entity tag.
@@ -218,6 +255,14 @@ impl Job {
         }
         error
     }
+}
+
+/// `"…"` or `W/"…"`, of visible characters without quotes inside.
+fn is_tag(tag: &str) -> bool {
+    let quoted = tag.strip_prefix("W/").unwrap_or(tag);
+    let opaque = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    tag.len() <= limits::ETAG
+        && opaque.is_some_and(|opaque| opaque.bytes().all(|b| b.is_ascii_graphic() && b != b'"'))
 }
 
 fn refused(error: &ConnectError) -> Halt {

@@ -35,6 +35,7 @@ pub(super) struct Entry {
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: Option<Value>,
+    pub(super) etag: Option<String>,
     pub(super) redacted: Vec<String>,
     pub(super) problem: Option<String>,
 }
@@ -47,7 +48,12 @@ impl Ledger {
     }
 
     /// Opens an entry: nothing has left yet, and the connection is given up after `timeout`.
-    pub(super) fn open(&self, request: Rendered, timeout: Duration) -> Entry {
+    pub(super) fn open(
+        &self,
+        request: Rendered,
+        if_match: Option<String>,
+        timeout: Duration,
+    ) -> Entry {
         let started_ms = self.clock.now_ms();
         let timeout_ms = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
         let deadline_ms = started_ms.saturating_add(timeout_ms);
@@ -58,6 +64,8 @@ impl Ledger {
             request,
             fate: Fate::NotSent,
             response: None,
+            etag: None,
+            if_match,
             redacted: Vec::new(),
             problem: Some(CUT_OFF.into()),
             started_ms,
@@ -118,6 +126,7 @@ impl Entry {
         self.update(|entry| {
             entry.fate = Fate::Answered { status: answer.status };
             entry.response = answer.body;
+            entry.etag = answer.etag;
             entry.redacted = answer.redacted;
             entry.problem = answer.problem;
             entry.ended_ms = now;

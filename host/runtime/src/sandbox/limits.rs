@@ -40,6 +40,9 @@ pub const STATE: usize = 2 << 20;
 pub const RESPONSE_HEAD: usize = 64 << 10;
 pub const RESPONSE_HEADERS: usize = 100;
 
+/// Bytes of an entity tag that is kept for a guard.
+pub const ETAG: usize = 256;
+
 /// Exchanges of one run, whatever the single rules say.
 pub const EXCHANGES: usize = 64;
 

@@ -50,6 +50,7 @@ impl Bench {
             params: json!({"user_id": "42"}),
             attempt: 1,
             rendered,
+            tags: BTreeMap::new(),
             upstreams: BTreeMap::from([(
                 "idp".into(),
                 Arc::new(support::upstream(self.server.port)),

@@ -27,6 +27,8 @@ fn a_host_that_signs_other_questions_or_evidence_is_found_out() {
         (bundle::PRE, "[{", "[{\"a\":1,", SUMMARY),
         (bundle::EXCHANGES, "204", "500", SUMMARY),
         (bundle::EXCHANGES, "{\"status\":204}", "{\"status\":204,\"to\":1}", SUMMARY),
+        (bundle::EXCHANGES, "\"if_match\":\"\\\"1", "\"if_match\":\"\\\"2", OUTCOME),
+        (bundle::EXCHANGES, "\"if_match\":\"\\\"1\\\"\",", "", OUTCOME),
     ] {
         let changed = world.signed_over(name, |text| {
             assert!(text.contains(from), "{from} in {text}");

@@ -40,6 +40,7 @@ request = "GET /Users/{user_id}"
 upstream = "idp"
 request = "PATCH /Users/{user_id}"
 body = { value = true }
+guard = "etag"
 [verify]
 before = ["has(pre.user.active) && !pre.user.active"]
 after = ["has(post.user.active) && post.user.active"]
@@ -135,6 +136,7 @@ pub(super) fn look(active: bool, meta: &str, at_ms: i64) -> Observation {
         body: None,
         calls: 1,
         writes: false,
+        guard: None,
     };
     Observation {
         state: [("user".to_owned(), user.clone())].into(),
@@ -145,12 +147,17 @@ pub(super) fn look(active: bool, meta: &str, at_ms: i64) -> Observation {
     }
 }
 
+/// The entity tag of every answer.
+const TAG: &str = "\"1\"";
+
 pub(super) fn exchange(request: &Rendered, status: u16, response: Option<Value>) -> Exchange {
     Exchange {
         ordinal: 0,
         request: request.clone(),
         fate: Fate::Answered { status },
         response,
+        etag: (request.method == "GET").then(|| TAG.to_owned()),
+        if_match: request.guard.map(|_| TAG.to_owned()),
         redacted: vec![],
         problem: None,
         started_ms: 1,

@@ -4,7 +4,7 @@ use super::*;
 
 fn rendered(method: &str, path: &str, body: Option<Value>, calls: u32) -> Rendered {
     let (upstream, method, path) = ("idp".into(), method.into(), path.into());
-    Rendered { upstream, method, path, body, calls, writes: false }
+    Rendered { upstream, method, path, body, calls, writes: false, guard: None }
 }
 
 fn request(method: &str, path: &str, body: Option<&str>) -> Request {

@@ -7,7 +7,7 @@ use crate::vault::Secret;
 
 fn rendered(method: &str, body: Option<Value>) -> Rendered {
     let (upstream, path) = ("idp".into(), "/Users/42?a=1".into());
-    Rendered { upstream, method: method.into(), path, body, calls: 1, writes: false }
+    Rendered { upstream, method: method.into(), path, body, calls: 1, writes: false, guard: None }
 }
 
 fn credential(slot: Slot) -> Credential {

@@ -65,11 +65,11 @@ impl Cache {
     pub(super) fn put(&self, component: Digest, code: &[u8]) -> std::io::Result<()> {
         let path = self.path(component);
         let unfinished = path.with_extension(format!("{}.tmp", std::process::id()));
-        let written = self.write(&unfinished, code).and_then(|()| fs::rename(&unfinished, &path));
+        let written = Self::write(&unfinished, code).and_then(|()| fs::rename(&unfinished, &path));
         written.inspect_err(|_| drop(fs::remove_file(&unfinished)))
     }
 
-    fn write(&self, path: &Path, code: &[u8]) -> std::io::Result<()> {
+    fn write(path: &Path, code: &[u8]) -> std::io::Result<()> {
         let mut file: File =
             OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
         file.write_all(Digest::of(code).as_bytes())?;

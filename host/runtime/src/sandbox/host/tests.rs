@@ -14,10 +14,11 @@ fn guest(observing: bool, answers: Vec<(u16, Value, &[&str])>) -> Guest {
     let egress = support::egress(&support::upstream(1), Vec::new(), None);
     for (status, body, redacted) in answers {
         let redacted = redacted.iter().map(|place| (*place).to_owned()).collect();
-        let entry = egress.ledger.open(support::get("/x"), std::time::Duration::from_secs(1));
+        let entry = egress.ledger.open(support::get("/x"), None, std::time::Duration::from_secs(1));
         entry.answered(super::super::ledger::Answer {
             status,
             body: Some(body),
+            etag: None,
             redacted,
             problem: None,
         });

@@ -130,7 +130,7 @@ pub(in crate::sandbox) fn upstream(port: u16) -> Upstream {
 
 pub(in crate::sandbox) fn get(path: &str) -> Rendered {
     let (upstream, method, path) = ("idp".into(), "GET".into(), path.into());
-    Rendered { upstream, method, path, body: None, calls: 5, writes: false }
+    Rendered { upstream, method, path, body: None, calls: 5, writes: false, guard: None }
 }
 
 pub(in crate::sandbox) fn patch(path: &str) -> Rendered {
@@ -152,6 +152,7 @@ pub(in crate::sandbox) fn egress(
     Egress {
         allowance: Allowance::new("idp.restore_access", "perform", requests),
         upstreams: BTreeMap::from([("idp".to_owned(), Arc::new(upstream.clone()))]),
+        tags: BTreeMap::new(),
         intend,
         redactor: Arc::new(redactor),
         ledger: Ledger::new(Clock::new()),
