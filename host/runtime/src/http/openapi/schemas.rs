@@ -87,6 +87,7 @@ fn seen() -> Value {
             "body?": {"description": "Any JSON."},
             "calls": {"type": "integer", "minimum": 1, "description": "How often one run may send it."},
             "writes": {"type": "boolean", "description": "Whether it may change something."},
+            "guard?": {"enum": ["etag"], "description": "Its precondition: the entity tag that the host saw must still be the one."},
         })),
         "Call": object("One request as it went.", &json!({
             "phase": {"enum": ["observe", "perform"]},
