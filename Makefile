@@ -1,5 +1,6 @@
 # make demo    build everything and watch one action go through
 # make test    every test, against real servers
+# make attack  the host under attack, from all sides; part of make test
 # make check   format, lints, dependencies, deed-record for WebAssembly
 #
 # Cargo builds into CARGO_TARGET_DIR where that is set. Adapters, the Python environment and the
@@ -8,7 +9,7 @@
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: demo test check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
+.PHONY: demo test attack check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
 
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 TOOLS  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deed/tools
@@ -27,6 +28,9 @@ demo: wasm-std venv binaries adapters
 
 test: wasm-std venv binaries adapters
 	cargo test --locked --workspace
+
+attack: wasm-std venv binaries adapters
+	@cargo test --quiet --locked --workspace --test attack
 
 check: tools fmt clippy deny advisories wasm
 

@@ -16,8 +16,10 @@ mod configuration;
 mod guests;
 #[path = "../e2e/shared.rs"]
 mod shared;
+mod threat_model;
 mod upstreams;
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::process::ExitCode;
 
@@ -36,13 +38,17 @@ fn main() -> ExitCode {
     ];
     let trials: Vec<Trial> =
         sides.into_iter().flat_map(|(side, cases)| trials(side, cases)).collect();
+    let names: BTreeSet<String> = trials.iter().map(|trial| trial.name().to_owned()).collect();
+    let differences = threat_model::differences(&names);
     let end = libtest_mimic::run(&arguments, trials);
     if !arguments.list {
         let cases = end.num_passed + end.num_failed;
         // A closed stdout leaves nobody to tell.
-        writeln!(std::io::stdout(), "attack: {cases} cases, {} through", end.num_failed).ok();
+        let end = format!("attack: {cases} cases, {} through", end.num_failed);
+        let lines = differences.iter().cloned().chain([end]);
+        lines.for_each(|line| drop(writeln!(std::io::stdout(), "{line}")));
     }
-    end.exit_code()
+    if differences.is_empty() { end.exit_code() } else { ExitCode::FAILURE }
 }
 
 fn trials(side: &'static str, cases: Vec<Case>) -> impl Iterator<Item = Trial> {

@@ -1,0 +1,22 @@
+//! Holds docs/threat-model.md against the cases: it names every case, and nothing that is none.
+
+use std::collections::BTreeSet;
+
+use deed_tests::services::workspace;
+
+/// What stands in only one of the two, in words; nothing when they agree.
+pub(crate) fn differences(cases: &BTreeSet<String>) -> Vec<String> {
+    let text = std::fs::read_to_string(workspace().join("docs/threat-model.md")).unwrap();
+    let sides: BTreeSet<&str> = cases.iter().filter_map(|case| case.split('/').next()).collect();
+    let is_case = |word: &&str| {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        word.split_once('/')
+            .is_some_and(|(side, name)| sides.contains(side) && name.chars().all(plain))
+    };
+    // Every second piece between backticks is code.
+    let named: BTreeSet<String> =
+        text.split('`').skip(1).step_by(2).filter(is_case).map(str::to_owned).collect();
+    let missing = cases.difference(&named).map(|case| format!("docs/threat-model.md lacks `{case}`"));
+    let unknown = named.difference(cases).map(|case| format!("docs/threat-model.md has `{case}`, and there is no such case"));
+    missing.chain(unknown).collect()
+}
