@@ -1,0 +1,121 @@
+//! Guests that lie about what they did or saw, or tell what they should not know.
+
+use std::fs;
+use std::path::Path;
+
+use deed_tests::guests::Guest;
+use deed_tests::proxy::Fault;
+use deed_tests::services::ScimServer;
+use serde_json::json;
+
+use super::siege::Siege;
+use crate::shared::{is_active, look, scim};
+
+pub(super) fn lies() {
+    let siege = Siege::of(Guest::Lies);
+    // The upstream says 204 and does nothing; the adapter says that the user is active.
+    siege.world.proxy.set("PATCH", Fault::Lie2xx);
+    let view = siege.run();
+    for name in ["pre", "post"] {
+        let seen = look(&siege.world, &view, name);
+        assert_eq!(seen["state"]["user"]["active"], false, "{name} is what the host read");
+    }
+    siege.ended(&view, "mismatch", "reported success and nothing changed");
+    assert!(!siege.log().contains("believed"), "{}", siege.log());
+}
+
+pub(super) fn silent() {
+    let siege = Siege::of(Guest::Silent);
+    let receipt = siege.ended(&siege.run(), "failed", "no write left the host");
+    assert_eq!(receipt["attempts"][0]["claim"], "done");
+    assert!(!is_active(&siege.user));
+}
+
+pub(super) fn claims_success() {
+    let siege = Siege::of(Guest::ClaimsSuccess);
+    siege.world.proxy.set("PATCH", Fault::Refuse { status: 403 });
+    let receipt = siege.ended(&siege.run(), "failed", "the upstream refused and nothing changed");
+    assert_eq!(receipt["attempts"][0]["claim"], "done");
+    assert!(!is_active(&siege.user));
+}
+
+pub(super) fn claims_failure() {
+    let siege = Siege::of(Guest::ClaimsFailure);
+    let receipt = siege.ended(&siege.run(), "verified", "every expectation holds");
+    assert_eq!(receipt["attempts"][0]["claim"], json!({"refused": "the directory said no"}));
+    assert_eq!(siege.world.proxy.count("PATCH"), 1);
+    assert!(is_active(&siege.user));
+}
+
+pub(super) fn panics() {
+    let siege = Siege::of(Guest::Panics);
+    let receipt = siege.ended(&siege.run(), "verified", "every expectation holds");
+    let claim = receipt["attempts"][0]["claim"]["trapped"].as_str().unwrap();
+    assert!(claim.contains("unreachable"), "{claim}");
+    assert!(siege.log().contains("it panics now"));
+    assert!(!receipt.to_string().contains("0123456789abcdef"));
+    assert!(!siege.log().contains("0123456789abcdef"));
+}
+
+pub(super) fn reads_while_performing() {
+    let siege = Siege::of(Guest::ReadsWhilePerforming);
+    siege.ended(&siege.run(), "verified", "every expectation holds");
+}
+
+pub(super) fn points_astray() {
+    let siege = Siege::of(Guest::PointsAstray);
+    let view = siege.run();
+    assert_eq!(look(&siege.world, &view, "pre")["state"]["user"]["id"], json!(siege.user));
+    siege.ended(&view, "verified", "every expectation holds");
+}
+
+pub(super) fn reads_refusals() {
+    let siege = Siege::of(Guest::ReadsRefusals);
+    scim().delete_user(&siege.user).unwrap();
+    let view = siege.run();
+    let receipt = siege.ended(&view, "failed", "was answered 404; state is read out of 2xx");
+    assert_eq!(receipt["attempts"], json!([]));
+}
+
+pub(super) fn remembers() {
+    let siege = Siege::of(Guest::Remembers);
+    // Each action is a run of the same component in the pool's one slot that is warm.
+    for _ in 0..3 {
+        siege.run();
+    }
+    siege.ended(&siege.run(), "failed", "");
+}
+
+/// The directory shows both credentials in a field of the user, as a server that echoes would.
+pub(super) fn leaks() {
+    let siege = Siege::of(Guest::Leaks);
+    let [read, write] = [ScimServer::READ_TOKEN, ScimServer::WRITE_TOKEN];
+    let echo = |path: &str, value: &str| json!({"op": "replace", "path": path, "value": value});
+    let echoes = json!([
+        echo("displayName", &format!("Bearer {read}")),
+        echo("title", write),
+        echo("nickName", &data_encoding::BASE64.encode(write.as_bytes())),
+        echo("locale", &data_encoding::HEXLOWER.encode(read.as_bytes())),
+    ]);
+    scim().patch(&siege.user, &echoes).unwrap();
+    siege.run();
+    siege.ended(&siege.run(), "failed", "the adapter reached beyond its grant");
+    assert!(siege.log().contains("adapter: leaked: "), "the guest did tell: {}", siege.log());
+    for path in files(&siege.world.dir) {
+        let bytes = fs::read(&path).unwrap();
+        // These two are where the operator keeps them.
+        if path.parent().is_some_and(|parent| parent.ends_with("secrets")) {
+            continue;
+        }
+        let text = String::from_utf8_lossy(&bytes);
+        for secret in [read, write] {
+            assert!(!text.contains(secret), "{} holds a credential", path.display());
+        }
+    }
+}
+
+fn files(dir: &Path) -> Vec<std::path::PathBuf> {
+    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let below = |path: std::path::PathBuf| if path.is_dir() { files(&path) } else { vec![path] };
+    entries.flat_map(below).collect()
+}
