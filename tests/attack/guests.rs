@@ -19,6 +19,7 @@ pub(crate) fn cases() -> Vec<Case> {
     let zoo = zoo.map(|guest| Case { name: guest.name(), attack: attack(guest) });
     let more = cases![
         "the-table-of-guests" => malformed::the_table_of_guests,
+        "the-table-of-limits" => malformed::the_table_of_limits,
         "no-component" => malformed::no_component,
         "foreign-imports" => malformed::foreign_imports,
         "too-many-parts" => malformed::too_many_parts,

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use deed_tests::guests::Guest;
+use deed_tests::proxy::Recorded;
 use deed_tests::services::{Result, ScimServer, workspace};
 use deed_tests::world::{SCIM, World, edit};
 use serde_json::{Value, json};
@@ -22,6 +23,8 @@ const ROOM_KIB: u64 = 192 << 10;
 pub(super) struct Siege {
     pub(super) world: World,
     pub(super) user: String,
+    /// Whether the contract has a GET in `perform` too, which carries that phase's credential.
+    pub(super) gets_in_perform: bool,
     /// Most memory that the host had before the attack, in KiB.
     before_kib: u64,
 }
@@ -44,7 +47,7 @@ impl Siege {
         });
         let world = world.unwrap();
         let before_kib = peak_kib(&world);
-        Self { world, user: locked_out(), before_kib }
+        Self { world, user: locked_out(), gets_in_perform: false, before_kib }
     }
 
     /// The ordinary story, with an approval where one is asked for.
@@ -59,6 +62,7 @@ impl Siege {
         self.nothing_else_left();
         let log = self.world.host.as_ref().unwrap().log();
         assert!(!log.contains("got through"), "{log}");
+        assert!(!view.to_string().contains("got through"), "{view:#}");
         let more = peak_kib(&self.world).saturating_sub(self.before_kib);
         assert!(more < ROOM_KIB, "the host took {more} KiB more");
         unharmed(&self.world);
@@ -79,31 +83,42 @@ impl Siege {
     fn nothing_else_left(&self) {
         let path = format!("/v2/Users/{}", self.user);
         for request in self.world.proxy.requests() {
-            let writes = request.method == "PATCH";
-            assert!(writes || request.method == "GET", "{request:?}");
             assert_eq!(request.path, path, "{request:?}");
-            let token = if writes { ScimServer::WRITE_TOKEN } else { ScimServer::READ_TOKEN };
-            let mut headers = vec![
-                ("accept", "application/json".to_owned()),
-                ("accept-encoding", "identity".to_owned()),
-                ("authorization", format!("Bearer {token}")),
-                ("connection", "close".to_owned()),
-                ("host", self.world.proxy.base_url()[7..].trim_end_matches("/v2").to_owned()),
-            ];
-            if writes {
-                assert_eq!(request.body, RENDERED);
-                headers.push(("content-length", RENDERED.len().to_string()));
-                headers.push(("content-type", "application/json".to_owned()));
-            } else {
-                assert_eq!(request.body, "", "{request:?}");
-            }
+            let (body, token) = match request.method.as_str() {
+                "PATCH" => (RENDERED, ScimServer::WRITE_TOKEN),
+                "GET" if self.gets_in_perform => ("", Self::token_of(&request)),
+                "GET" => ("", ScimServer::READ_TOKEN),
+                _ => panic!("{request:?}"),
+            };
+            assert_eq!(request.body, body, "{request:?}");
             let mut sent = request.headers.clone();
             sent.sort();
-            headers.sort();
-            let sent: Vec<_> =
-                sent.iter().map(|(name, value)| (name.as_str(), value.clone())).collect();
-            assert_eq!(sent, headers);
+            assert_eq!(sent, self.rendered(body, token));
         }
+    }
+
+    /// The credential of either phase, whichever was sent.
+    fn token_of(request: &Recorded) -> &'static str {
+        let write = request.header("authorization").unwrap().ends_with(ScimServer::WRITE_TOKEN);
+        if write { ScimServer::WRITE_TOKEN } else { ScimServer::READ_TOKEN }
+    }
+
+    /// The headers that the host sends, by name.
+    fn rendered(&self, body: &str, token: &str) -> Vec<(String, String)> {
+        let host = self.world.proxy.base_url()[7..].trim_end_matches("/v2");
+        let mut headers = vec![
+            ("accept", "application/json".to_owned()),
+            ("accept-encoding", "identity".to_owned()),
+            ("authorization", format!("Bearer {token}")),
+            ("connection", "close".to_owned()),
+            ("host", host.to_owned()),
+        ];
+        if !body.is_empty() {
+            headers.push(("content-length", body.len().to_string()));
+            headers.push(("content-type", "application/json".to_owned()));
+        }
+        headers.sort();
+        headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     /// What the host's process wrote for the operator.

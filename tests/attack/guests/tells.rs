@@ -1,8 +1,9 @@
 //! Guests that lie about what they did or saw, or tell what they should not know.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use data_encoding::{BASE64, HEXLOWER};
 use deed_tests::guests::Guest;
 use deed_tests::proxy::Fault;
 use deed_tests::services::ScimServer;
@@ -86,36 +87,38 @@ pub(super) fn remembers() {
     siege.ended(&siege.run(), "failed", "");
 }
 
-/// The directory shows both credentials in a field of the user, as a server that echoes would.
+/// The directory shows both credentials in fields of the user, as a server that echoes would.
 pub(super) fn leaks() {
-    let siege = Siege::of(Guest::Leaks);
+    let siege =
+        Siege { gets_in_perform: true, ..Siege::with(Guest::Leaks, super::floods::generous) };
     let [read, write] = [ScimServer::READ_TOKEN, ScimServer::WRITE_TOKEN];
-    let echo = |path: &str, value: &str| json!({"op": "replace", "path": path, "value": value});
-    let echoes = json!([
-        echo("displayName", &format!("Bearer {read}")),
-        echo("title", write),
-        echo("nickName", &data_encoding::BASE64.encode(write.as_bytes())),
-        echo("locale", &data_encoding::HEXLOWER.encode(read.as_bytes())),
-    ]);
-    scim().patch(&siege.user, &echoes).unwrap();
-    siege.run();
-    siege.ended(&siege.run(), "failed", "the adapter reached beyond its grant");
-    assert!(siege.log().contains("adapter: leaked: "), "the guest did tell: {}", siege.log());
+    let encoded = [BASE64.encode(write.as_bytes()), HEXLOWER.encode(read.as_bytes())];
+    let [base64, hex] = &encoded;
+    let echo = |(path, value)| json!({"op": "replace", "path": path, "value": value});
+    let echoes = [
+        ("nickName", &*format!("Bearer {read}")),
+        ("preferredLanguage", write),
+        ("timezone", base64),
+        ("locale", hex),
+    ];
+    scim().patch(&siege.user, &echoes.map(echo).to_vec().into()).unwrap();
+    let receipt = siege.ended(&siege.run(), "failed", "no write left the host");
+    assert!(receipt["attempts"][0]["claim"]["unknown"].as_str().unwrap().contains("redacted"));
+    assert_eq!(receipt["attempts"][0]["refused"].as_array().unwrap().len(), 3);
+    assert!(siege.log().contains(r#""nickName":"redacted""#), "the guest told: {}", siege.log());
     for path in files(&siege.world.dir) {
-        let bytes = fs::read(&path).unwrap();
-        // These two are where the operator keeps them.
-        if path.parent().is_some_and(|parent| parent.ends_with("secrets")) {
-            continue;
-        }
-        let text = String::from_utf8_lossy(&bytes);
-        for secret in [read, write] {
+        let text = fs::read(&path).unwrap();
+        let text = String::from_utf8_lossy(&text);
+        for secret in [read, write, base64, hex] {
             assert!(!text.contains(secret), "{} holds a credential", path.display());
         }
     }
 }
 
-fn files(dir: &Path) -> Vec<std::path::PathBuf> {
+/// What the world's directory holds, but for the secrets where the operator keeps them.
+fn files(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
-    let below = |path: std::path::PathBuf| if path.is_dir() { files(&path) } else { vec![path] };
+    let entries = entries.filter(|path| !path.ends_with("secrets"));
+    let below = |path: PathBuf| if path.is_dir() { files(&path) } else { vec![path] };
     entries.flat_map(below).collect()
 }
