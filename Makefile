@@ -13,7 +13,6 @@ SHELL       := /bin/bash
 
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 TOOLS  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deed/tools
-GUESTS := $(notdir $(patsubst %/Cargo.toml,%,$(wildcard tests/guests/*/Cargo.toml)))
 
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(TOOLS)/bin/cargo-deny-$(CARGO_DENY_VERSION)
@@ -42,7 +41,7 @@ binaries: tools
 	cargo build --locked --workspace --all-targets
 
 adapters: binaries
-	$(TARGET)/debug/deed-adapter-build target/adapters scim $(GUESTS)
+	$(TARGET)/debug/deed-adapter-build target/adapters scim deed-guests
 
 venv: target/venv/.stamp
 

@@ -71,8 +71,7 @@ fn a_contract_or_adapter_of_another_digest_is_refused_with_the_digest_to_pin() {
     host::expect(&["check", world.path()]).unwrap();
 
     let other =
-        fs::read(deed_tests::services::workspace().join("target/adapters/guest-silent.wasm"))
-            .unwrap();
+        fs::read(deed_tests::services::workspace().join("target/adapters/silent.wasm")).unwrap();
     fs::write(world.dir.join("adapters/scim.wasm"), &other).unwrap();
     let pin = format!("write `adapter = \"{}\"`", Digest::of(&other));
     told(

@@ -68,7 +68,7 @@ fn last_look_ms(view: &Value) -> i64 {
 
 #[test]
 fn no_write_left_is_failed_whatever_the_adapter_claims() {
-    let (world, user) = (with_adapter("guest-silent"), locked_out());
+    let (world, user) = (with_adapter("silent"), locked_out());
     let view = world.run(&World::proposal(RESTORE, &user)).unwrap();
     let receipt = ended(&world, &view, "failed", "no write left the host");
     assert_eq!(receipt["attempts"][0]["claim"], "done");
@@ -111,7 +111,7 @@ fn a_landed_write_that_was_answered_503_is_verified() {
 
 #[test]
 fn a_landed_write_that_the_adapter_calls_refused_is_verified() {
-    let (world, user) = (with_adapter("guest-claims-failure"), locked_out());
+    let (world, user) = (with_adapter("claims-failure"), locked_out());
     let view = world.run(&World::proposal(RESTORE, &user)).unwrap();
     let receipt = ended(&world, &view, "verified", "every expectation holds");
     assert_eq!(receipt["attempts"][0]["claim"], json!({"refused": "the directory said no"}));

@@ -1,6 +1,7 @@
 //! What the end-to-end tests and the demo share: real servers, faults in front of them, the real host.
 
 pub mod client;
+pub mod guests;
 pub mod host;
 pub mod proxy;
 pub mod services;

@@ -1,4 +1,4 @@
-//! Takes a core module, gives a component (Component Model, binary format) in a file. Never writes
+//! Takes a core module or a text, gives a component (Component Model, binary format) in a file. Never writes
 //! one that imports an interface outside the package `deed:adapter`.
 
 use std::{
@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use wit_component::{ComponentEncoder, DecodedWasm};
+use wit_component::{ComponentEncoder, DecodedWasm, StringEncoding, embed_component_metadata};
 use wit_parser::{Resolve, WorldId, WorldItem, WorldKey};
 
 use crate::progress;
@@ -16,7 +16,47 @@ pub(crate) fn write(name: &str, module: &Path, out: &Path) -> Result<(), Compone
     let core = fs::read(module).map_err(|error| file(module, error))?;
     let component =
         encode(&core).map_err(|why| ComponentError::Encode { name: name.into(), why })?;
-    let foreign = foreign_imports(&component)
+    check_and_store(name, &component, out)
+}
+
+/// Assembles WebAssembly text, a core module of the world `adapter` or a whole component, and
+/// writes the component to `out`.
+pub(crate) fn assemble(
+    name: &str,
+    text: &Path,
+    wit: &Path,
+    out: &Path,
+) -> Result<(), ComponentError> {
+    let source = fs::read_to_string(text).map_err(|error| file(text, error))?;
+    let component = assembled(&source, wit)
+        .map_err(|why| ComponentError::Text { path: text.to_owned(), why })?;
+    check_and_store(name, &component, out)
+}
+
+fn assembled(source: &str, wit: &Path) -> Result<Vec<u8>, String> {
+    let binary = wat::parse_str(source).map_err(|error| error.to_string())?;
+    if is_component(&binary) {
+        return Ok(binary);
+    }
+    encode(&with_world(binary, wit).map_err(|error| format!("{error:#}"))?)
+}
+
+/// A module out of a text says nothing of the interface: the world `adapter` of `wit` is added.
+fn with_world(mut module: Vec<u8>, wit: &Path) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_dir(wit)?;
+    let world = resolve.select_world(&[package], Some("adapter"))?;
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)?;
+    Ok(module)
+}
+
+/// The preamble tells a component (layer 1) from a core module (layer 0).
+fn is_component(binary: &[u8]) -> bool {
+    binary.get(6) == Some(&1)
+}
+
+fn check_and_store(name: &str, component: &[u8], out: &Path) -> Result<(), ComponentError> {
+    let foreign = foreign_imports(component)
         .map_err(|why| ComponentError::Encode { name: name.into(), why })?;
     if !foreign.is_empty() {
         let imports = foreign.join("`, `");
@@ -26,7 +66,7 @@ pub(crate) fn write(name: &str, module: &Path, out: &Path) -> Result<(), Compone
         progress(&format!("{} is up to date", out.display()));
         return Ok(());
     }
-    store(out, &component).map_err(|error| file(out, error))?;
+    store(out, component).map_err(|error| file(out, error))?;
     progress(&format!("{} has {} KiB", out.display(), component.len().div_ceil(1024)));
     Ok(())
 }
@@ -38,6 +78,8 @@ pub(crate) enum ComponentError {
         "`{path}`: {error}; the package needs `crate-type = [\"cdylib\"]` and must be writable"
     )]
     File { path: PathBuf, error: io::Error },
+    #[error("`{path}` cannot be assembled: {why}; write a core module of the world `adapter`")]
+    Text { path: PathBuf, why: String },
     #[error("`{name}` is no component: {why}; does it call `export_adapter!`?")]
     Encode { name: String, why: String },
     #[error("`{name}` imports `{imports}`; an adapter imports `deed:adapter` only")]

@@ -1,8 +1,8 @@
-//! Takes names of workspace packages, gives one component per package. Never lets a component out
-//! that imports anything but `deed:adapter`.
+//! Takes names of workspace packages, gives one component per package, or one per example of a
+//! package that has no library. Never lets a component out that imports anything but `deed:adapter`.
 //!
 //! ```text
-//! deed-adapter-build OUT_DIR PACKAGE...        components into OUT_DIR
+//! deed-adapter-build OUT_DIR PACKAGE...        components into OUT_DIR, with those of `.wat` files
 //! deed-adapter-build --check-wasm PACKAGE...   `cargo check` for wasm32-unknown-unknown
 //! deed-adapter-build --std-from-source ...     either, without looking for a ready target
 //! ```
@@ -14,7 +14,7 @@ mod toolchain;
 mod workspace;
 
 use toolchain::Toolchain;
-use workspace::Workspace;
+use workspace::{Kind, Source, Workspace};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -50,10 +50,14 @@ fn build(
     out: &Path,
     packages: &[String],
 ) -> Result<(), BuildError> {
+    let sources = workspace.sources(packages)?;
     toolchain.build(workspace, packages)?;
-    for package in packages {
-        let module = workspace.module(package);
-        component::write(package, &module, &out.join(format!("{package}.wasm")))?;
+    for Source { name, path, kind } in sources {
+        let out = out.join(format!("{name}.wasm"));
+        match kind {
+            Kind::Module => component::write(&name, &path, &out)?,
+            Kind::Text => component::assemble(&name, &path, &workspace.wit(), &out)?,
+        }
     }
     Ok(())
 }

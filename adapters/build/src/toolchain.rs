@@ -34,7 +34,9 @@ impl Toolchain {
     ) -> Result<(), ToolchainError> {
         progress(&format!("building {} for {TARGET}", packages.join(", ")));
         let mut cargo = self.cargo("build", workspace, packages);
-        cargo.args(["--release", "--lib"]).envs(PROFILE);
+        cargo.args(["--release", "--examples"]).envs(PROFILE);
+        // Cargo calls it an error when no package has one.
+        cargo.args(workspace.has_library(packages).then_some("--lib"));
         run(cargo)
     }
 

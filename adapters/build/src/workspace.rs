@@ -1,7 +1,8 @@
-//! Takes the current directory, gives the cargo workspace around it: root, target directory. Never
-//! builds anything.
+//! Takes the current directory, gives the cargo workspace around it: root, target directory, and
+//! what components its packages hold. Never builds anything.
 
 use std::{
+    fs, io,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -14,6 +15,38 @@ pub(crate) struct Workspace {
     #[serde(rename = "workspace_root")]
     root: PathBuf,
     target_directory: PathBuf,
+    packages: Vec<Package>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Package {
+    name: String,
+    manifest_path: PathBuf,
+    targets: Vec<Target>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Target {
+    name: String,
+    kind: Vec<String>,
+    crate_types: Vec<String>,
+}
+
+/// What one component is made of.
+#[derive(Debug)]
+pub(crate) struct Source {
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
+    pub(crate) kind: Kind,
+}
+
+/// How a source becomes a component.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Kind {
+    /// A core module that cargo makes.
+    Module,
+    /// WebAssembly text: a core module of the world `adapter`, or a whole component.
+    Text,
 }
 
 impl Workspace {
@@ -38,11 +71,69 @@ impl Workspace {
         self.target_directory.join("wasm")
     }
 
-    /// The core module that cargo makes of a `cdylib` package.
-    pub(crate) fn module(&self, package: &str) -> PathBuf {
-        let file = format!("{}.wasm", package.replace('-', "_"));
-        self.wasm_target_dir().join("wasm32-unknown-unknown/release").join(file)
+    /// The adapter interface.
+    pub(crate) fn wit(&self) -> PathBuf {
+        self.root.join("wit")
     }
+
+    /// Every component of these packages.
+    pub(crate) fn sources(&self, packages: &[String]) -> Result<Vec<Source>, WorkspaceError> {
+        let mut sources = Vec::new();
+        for name in packages {
+            let known = self.packages.iter().find(|package| &package.name == name);
+            let package = known.ok_or_else(|| WorkspaceError::Unknown(name.clone()))?;
+            let modules = package.targets.iter().filter(|target| target.is_cdylib());
+            sources.extend(modules.map(|target| self.module(target)));
+            sources.extend(texts(package)?);
+        }
+        Ok(sources)
+    }
+
+    /// Where cargo leaves the core module of a `cdylib` target.
+    fn module(&self, target: &Target) -> Source {
+        let file = format!("{}.wasm", target.name.replace('-', "_"));
+        let release = self.wasm_target_dir().join("wasm32-unknown-unknown/release");
+        let (name, path) = if target.is_example() {
+            (target.name.clone(), release.join("examples").join(file))
+        } else {
+            // Cargo writes a library's name with underscores; packages have hyphens.
+            (target.name.replace('_', "-"), release.join(file))
+        };
+        Source { name, path, kind: Kind::Module }
+    }
+
+    /// Whether one of these packages has a library for WebAssembly.
+    pub(crate) fn has_library(&self, packages: &[String]) -> bool {
+        let ours = self.packages.iter().filter(|package| packages.contains(&package.name));
+        let mut targets = ours.flat_map(|package| &package.targets);
+        targets.any(|target| target.is_cdylib() && !target.is_example())
+    }
+}
+
+impl Target {
+    fn is_cdylib(&self) -> bool {
+        self.crate_types.iter().any(|kind| kind == "cdylib")
+    }
+
+    fn is_example(&self) -> bool {
+        self.kind.iter().any(|kind| kind == "example")
+    }
+}
+
+/// The `.wat` files beside a package's manifest, by name.
+fn texts(package: &Package) -> Result<Vec<Source>, WorkspaceError> {
+    let directory = package.manifest_path.parent().unwrap_or(&package.manifest_path);
+    let failed = |error| WorkspaceError::Directory { path: directory.to_owned(), error };
+    let entries = fs::read_dir(directory).map_err(failed)?;
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<io::Result<_>>()
+        .map_err(failed)?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "wat"));
+    paths.sort();
+    let name = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let source = |path: PathBuf| Source { name: name(&path), path, kind: Kind::Text };
+    Ok(paths.into_iter().map(source).collect())
 }
 
 /// Why there is no workspace.
@@ -52,4 +143,8 @@ pub(crate) enum WorkspaceError {
     Cargo(std::io::Error),
     #[error("cargo does not describe the workspace; run this inside the checkout: {0}")]
     Metadata(String),
+    #[error("`{0}` is no package of this workspace; give the name of its `Cargo.toml`")]
+    Unknown(String),
+    #[error("`{path}` cannot be listed: {error}; the package's directory must be readable")]
+    Directory { path: PathBuf, error: io::Error },
 }

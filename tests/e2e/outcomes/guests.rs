@@ -13,7 +13,7 @@ use crate::shared::{ended, is_active, locked_out, scim};
 
 #[test]
 fn an_adapter_that_reports_a_state_which_no_exchange_contains_is_never_verified() {
-    let (world, user) = (with_adapter("guest-lies"), locked_out());
+    let (world, user) = (with_adapter("lies"), locked_out());
     // The upstream says 204 and does nothing; the adapter says that the user is active.
     world.proxy.set("PATCH", Fault::Lie2xx);
     let view = world.run(&World::proposal(RESTORE, &user)).unwrap();
@@ -32,7 +32,7 @@ fn an_adapter_that_reports_a_state_which_no_exchange_contains_is_never_verified(
 #[test]
 fn an_adapter_that_never_ends_is_stopped_and_the_host_goes_on() {
     let slow = |dir: &Path| edit(dir, CONTRACT, "timeout = \"30s\"", "timeout = \"2s\"");
-    let (world, user) = (World::with(scim(), "guest-spins", slow).unwrap(), locked_out());
+    let (world, user) = (World::with(scim(), "spins", slow).unwrap(), locked_out());
     let started = Instant::now();
     let view = world.run(&World::proposal(RESTORE, &user)).unwrap();
     let receipt = ended(&world, &view, "failed", "no write left the host");
@@ -56,7 +56,7 @@ fn cpu_ticks(world: &World) -> u64 {
 
 #[test]
 fn an_adapter_that_writes_while_it_observes_fails_before_anything_is_sent() {
-    let (world, user) = (with_adapter("guest-writes-while-observing"), locked_out());
+    let (world, user) = (with_adapter("writes-while-observing"), locked_out());
     let answer = world.propose(&World::proposal(RESTORE, &user)).unwrap();
     assert_eq!(answer.status, 200, "nobody is asked: {}", answer.json());
     let receipt = ended(&world, &answer.json(), "failed", "PATCH");

@@ -209,7 +209,7 @@ impl Stage {
 
     /// A host of its own, because here the adapter that the operator pinned is a hostile one.
     fn writing_observer(&self) -> Result<()> {
-        let world = World::with(&self.scim, "guest-writes-while-observing", |_| Ok(()))?;
+        let world = World::with(&self.scim, "writes-while-observing", |_| Ok(()))?;
         let user = self.scim.create_user("sam@example.com", Some(false))?;
         let answer = world.propose(&World::proposal("idp.restore_access", &user))?;
         let view = world.settled(&answer.text("/id"))?;

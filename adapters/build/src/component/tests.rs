@@ -41,3 +41,19 @@ fn what_is_no_module_is_refused_by_name() {
     let error = encode(b"not wasm").unwrap_err();
     assert!(!error.is_empty());
 }
+
+const TEXT: &str = r#"(module
+  (memory (export "memory") 1)
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+  (func (export "observe") (param i32 i32 i32 i32 i32) (result i32) unreachable)
+  (func (export "perform") (param i32 i32 i32 i32 i32) (result i32) unreachable))"#;
+
+#[test]
+fn a_text_becomes_a_component_of_our_world() {
+    let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
+    let component = assembled(TEXT, &wit).unwrap();
+    assert!(is_component(&component));
+    assert!(foreign_imports(&component).unwrap().is_empty());
+    assert!(assembled("(module", &wit).is_err());
+    assert!(assembled("(module)", &wit).is_err(), "it exports nothing");
+}

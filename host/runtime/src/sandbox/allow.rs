@@ -13,6 +13,9 @@ use super::redact::plain;
 /// Bytes of a refusal; a guest may log it, and its own words are quoted in it.
 const REFUSAL: usize = 2 << 10;
 
+/// Places of a body that a refusal names: enough to find the mistake.
+const PLACES: usize = 8;
+
 /// The requests of one run, and how often each may still be sent.
 #[derive(Debug)]
 pub(super) struct Allowance {
@@ -127,8 +130,8 @@ fn other_body(rendered: &Rendered, body: Option<&Value>) -> String {
     let request = format!("`{} {}`", rendered.method, rendered.path);
     match (&rendered.body, body) {
         (Some(own), Some(other)) => {
-            let places = json::diff(own, other);
-            let places: Vec<&str> = places.iter().map(|change| change.pointer.as_str()).collect();
+            let mut places = Vec::new();
+            differing(own, other, "", &mut places);
             format!(
                 "denied by the contract: the body of {request} differs from the rendered one at `{}`",
                 places.join("`, `")
@@ -140,6 +143,27 @@ fn other_body(rendered: &Rendered, body: Option<&Value>) -> String {
         (None, _) => format!(
             "denied by the contract: {request} has no body; `body` in its rule would give it one"
         ),
+    }
+}
+
+/// Where a body differs, the first few places, no deeper than what was rendered: below a long name a
+/// guest can put thousands of fields, and each place repeats the name.
+fn differing(own: &Value, other: &Value, at: &str, places: &mut Vec<String>) {
+    let (Value::Object(left), Value::Object(right)) = (own, other) else {
+        if own != other {
+            places.push(at.to_owned());
+        }
+        return;
+    };
+    let added = right.keys().filter(|name| !left.contains_key(*name));
+    for name in left.keys().chain(added) {
+        if places.len() >= PLACES {
+            return;
+        }
+        match (left.get(name), right.get(name)) {
+            (Some(own), Some(other)) => differing(own, other, &json::child(at, name), places),
+            _ => places.push(json::child(at, name)),
+        }
     }
 }
 

@@ -73,7 +73,9 @@ impl log::Host for Guest {
             log::Level::Warn => LogLevel::Warn,
             log::Level::Error => LogLevel::Error,
         };
-        let text = self.redactor.text(&message, limits::LOG_LINE);
+        let end = message.floor_char_boundary(limits::LOG_SEARCH);
+        let searched = message.get(..end).unwrap_or_default();
+        let text = self.redactor.text(searched, limits::LOG_LINE);
         self.log.push(LogLine { level, text });
     }
 }

@@ -56,6 +56,10 @@ pub const REFUSALS: usize = 8;
 pub const LOG_LINES: usize = 100;
 pub const LOG_LINE: usize = 4 << 10;
 
+/// Bytes of a line in which secrets are looked for: what is kept of it, and the longest secret in its
+/// longest form (six bytes for one) behind that. A guest may hand over megabytes, again and again.
+pub const LOG_SEARCH: usize = 128 << 10;
+
 /// Bytes of a claim's or trap's text.
 pub const TEXT: usize = 1 << 10;
 

@@ -100,12 +100,15 @@ fn the_log_is_bounded_and_redacted() {
     let mut guest = guest(true, Vec::new());
     guest.write(log::Level::Info, format!("token {}", support::READ));
     guest.write(log::Level::Warn, "a\nb".into());
+    // A secret that only begins within what is kept is found all the same.
+    let cut = limits::LOG_LINE - 8;
+    guest.write(log::Level::Warn, format!("{}{}", "x".repeat(cut), support::READ));
     guest.write(log::Level::Warn, "x".repeat(100_000));
     for _ in 0..200 {
         guest.write(log::Level::Debug, String::new());
     }
     let texts: Vec<&str> = guest.log.iter().map(|line| line.text.as_str()).collect();
-    assert_eq!(texts[..2], ["redacted", "a\\nb"]);
-    assert_eq!(texts[2].len(), limits::LOG_LINE);
-    assert_eq!((texts.len(), guest.dropped), (limits::LOG_LINES, 103));
+    assert_eq!(texts[..3], ["redacted", "a\\nb", "redacted"]);
+    assert_eq!(texts[3].len(), limits::LOG_LINE);
+    assert_eq!((texts.len(), guest.dropped), (limits::LOG_LINES, 104));
 }

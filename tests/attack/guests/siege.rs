@@ -1,0 +1,148 @@
+//! A world whose `idp.restore_access` is served by a hostile guest, and what must hold of it whatever
+//! the guest did. Its other contracts have the real adapter, so a bystander's action shows the host's health.
+
+use std::fs;
+use std::path::Path;
+
+use deed_tests::guests::Guest;
+use deed_tests::proxy::Recorded;
+use deed_tests::services::{Result, ScimServer, workspace};
+use deed_tests::world::{SCIM, World, edit};
+use serde_json::{Value, json};
+
+use crate::case::unharmed;
+use crate::shared::{ended, is_active, locked_out, scim};
+
+pub(super) const RESTORE: &str = "idp.restore_access";
+pub(super) const CONTRACT: &str = "contracts/restore_access.toml";
+
+/// Bytes that the host may take more than before: three memories of a run, in KiB.
+const ROOM_KIB: u64 = 192 << 10;
+
+/// The host with one guest in it, and a locked-out user for whom it is asked.
+pub(super) struct Siege {
+    pub(super) world: World,
+    pub(super) user: String,
+    /// Whether the contract has a GET in `perform` too, which carries that phase's credential.
+    pub(super) gets_in_perform: bool,
+    /// Most memory that the host had before the attack, in KiB.
+    before_kib: u64,
+}
+
+impl Siege {
+    pub(super) fn of(guest: Guest) -> Self {
+        Self::with(guest, |_| Ok(()))
+    }
+
+    /// Where a run has two seconds, for guests that never end.
+    pub(super) fn short(guest: Guest) -> Self {
+        Self::with(guest, |dir| edit(dir, CONTRACT, "timeout = \"30s\"", "timeout = \"2s\""))
+    }
+
+    /// With changes to the files of the world.
+    pub(super) fn with(guest: Guest, change: impl FnOnce(&Path) -> Result<()>) -> Self {
+        let world = World::with(scim(), SCIM, |dir| {
+            install(dir, guest)?;
+            change(dir)
+        });
+        let world = world.unwrap();
+        let before_kib = peak_kib(&world);
+        Self { world, user: locked_out(), gets_in_perform: false, before_kib }
+    }
+
+    /// The ordinary story, with an approval where one is asked for.
+    pub(super) fn run(&self) -> Value {
+        self.world.run(&World::proposal(RESTORE, &self.user)).unwrap()
+    }
+
+    /// The attack is over; gives the receipt. Nothing left but what the contract says, the guest
+    /// tells of no success, the host took no memory for it and serves on.
+    pub(super) fn ended(&self, view: &Value, outcome: &str, reason: &str) -> Value {
+        let receipt = ended(&self.world, view, outcome, reason);
+        self.nothing_else_left();
+        let log = self.world.host.as_ref().unwrap().log();
+        assert!(!log.contains("got through"), "{log}");
+        assert!(!view.to_string().contains("got through"), "{view:#}");
+        let more = peak_kib(&self.world).saturating_sub(self.before_kib);
+        assert!(more < ROOM_KIB, "the host took {more} KiB more");
+        unharmed(&self.world);
+        receipt
+    }
+
+    /// A look that was stopped: nobody is asked, nothing is sent that writes.
+    pub(super) fn stopped_while_observing(&self, reason: &str) -> Value {
+        let view = self.run();
+        let receipt = self.ended(&view, "failed", reason);
+        assert_eq!(receipt["attempts"], json!([]));
+        assert_eq!(self.world.proxy.count("PATCH"), 0);
+        assert!(!is_active(&self.user));
+        receipt
+    }
+
+    /// What arrived at the upstream is what the host renders: this user, these headers, this body.
+    fn nothing_else_left(&self) {
+        let path = format!("/v2/Users/{}", self.user);
+        for request in self.world.proxy.requests() {
+            assert_eq!(request.path, path, "{request:?}");
+            let (body, token) = match request.method.as_str() {
+                "PATCH" => (RENDERED, ScimServer::WRITE_TOKEN),
+                "GET" if self.gets_in_perform => ("", Self::token_of(&request)),
+                "GET" => ("", ScimServer::READ_TOKEN),
+                _ => panic!("{request:?}"),
+            };
+            assert_eq!(request.body, body, "{request:?}");
+            let mut sent = request.headers.clone();
+            sent.sort();
+            assert_eq!(sent, self.rendered(body, token));
+        }
+    }
+
+    /// The credential of either phase, whichever was sent.
+    fn token_of(request: &Recorded) -> &'static str {
+        let write = request.header("authorization").unwrap().ends_with(ScimServer::WRITE_TOKEN);
+        if write { ScimServer::WRITE_TOKEN } else { ScimServer::READ_TOKEN }
+    }
+
+    /// The headers that the host sends, by name.
+    fn rendered(&self, body: &str, token: &str) -> Vec<(String, String)> {
+        let host = self.world.proxy.base_url()[7..].trim_end_matches("/v2");
+        let mut headers = vec![
+            ("accept", "application/json".to_owned()),
+            ("accept-encoding", "identity".to_owned()),
+            ("authorization", format!("Bearer {token}")),
+            ("connection", "close".to_owned()),
+            ("host", host.to_owned()),
+        ];
+        if !body.is_empty() {
+            headers.push(("content-length", body.len().to_string()));
+            headers.push(("content-type", "application/json".to_owned()));
+        }
+        headers.sort();
+        headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// What the host's process wrote for the operator.
+    pub(super) fn log(&self) -> String {
+        self.world.host.as_ref().unwrap().log()
+    }
+}
+
+/// The canonical bytes of the contract's body.
+const RENDERED: &str = r#"{"Operations":[{"op":"replace","path":"active","value":true}],"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"]}"#;
+
+/// Puts the guest beside the real adapter and lets the contract name it.
+fn install(dir: &Path, guest: Guest) -> Result<()> {
+    let name = guest.name();
+    let wasm = workspace().join(format!("target/adapters/{name}.wasm"));
+    fs::copy(&wasm, dir.join(format!("adapters/{name}.wasm")))
+        .map_err(|e| format!("`{}` is not there ({e}); run `make adapters`", wasm.display()))?;
+    edit(dir, CONTRACT, "adapter  = \"scim\"", &format!("adapter  = \"{name}\""))
+}
+
+/// Most memory that the host ever had (`VmHWM` of `/proc/PID/status`).
+fn peak_kib(world: &World) -> u64 {
+    let pid = world.host.as_ref().unwrap().pid();
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}

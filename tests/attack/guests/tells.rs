@@ -1,0 +1,124 @@
+//! Guests that lie about what they did or saw, or tell what they should not know.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use data_encoding::{BASE64, HEXLOWER};
+use deed_tests::guests::Guest;
+use deed_tests::proxy::Fault;
+use deed_tests::services::ScimServer;
+use serde_json::json;
+
+use super::siege::Siege;
+use crate::shared::{is_active, look, scim};
+
+pub(super) fn lies() {
+    let siege = Siege::of(Guest::Lies);
+    // The upstream says 204 and does nothing; the adapter says that the user is active.
+    siege.world.proxy.set("PATCH", Fault::Lie2xx);
+    let view = siege.run();
+    for name in ["pre", "post"] {
+        let seen = look(&siege.world, &view, name);
+        assert_eq!(seen["state"]["user"]["active"], false, "{name} is what the host read");
+    }
+    siege.ended(&view, "mismatch", "reported success and nothing changed");
+    assert!(!siege.log().contains("believed"), "{}", siege.log());
+}
+
+pub(super) fn silent() {
+    let siege = Siege::of(Guest::Silent);
+    let receipt = siege.ended(&siege.run(), "failed", "no write left the host");
+    assert_eq!(receipt["attempts"][0]["claim"], "done");
+    assert!(!is_active(&siege.user));
+}
+
+pub(super) fn claims_success() {
+    let siege = Siege::of(Guest::ClaimsSuccess);
+    siege.world.proxy.set("PATCH", Fault::Refuse { status: 403 });
+    let receipt = siege.ended(&siege.run(), "failed", "the upstream refused and nothing changed");
+    assert_eq!(receipt["attempts"][0]["claim"], "done");
+    assert!(!is_active(&siege.user));
+}
+
+pub(super) fn claims_failure() {
+    let siege = Siege::of(Guest::ClaimsFailure);
+    let receipt = siege.ended(&siege.run(), "verified", "every expectation holds");
+    assert_eq!(receipt["attempts"][0]["claim"], json!({"refused": "the directory said no"}));
+    assert_eq!(siege.world.proxy.count("PATCH"), 1);
+    assert!(is_active(&siege.user));
+}
+
+pub(super) fn panics() {
+    let siege = Siege::of(Guest::Panics);
+    let receipt = siege.ended(&siege.run(), "verified", "every expectation holds");
+    let claim = receipt["attempts"][0]["claim"]["trapped"].as_str().unwrap();
+    assert!(claim.contains("unreachable"), "{claim}");
+    assert!(siege.log().contains("it panics now"));
+    assert!(!receipt.to_string().contains("0123456789abcdef"));
+    assert!(!siege.log().contains("0123456789abcdef"));
+}
+
+pub(super) fn reads_while_performing() {
+    let siege = Siege::of(Guest::ReadsWhilePerforming);
+    siege.ended(&siege.run(), "verified", "every expectation holds");
+}
+
+pub(super) fn points_astray() {
+    let siege = Siege::of(Guest::PointsAstray);
+    let view = siege.run();
+    assert_eq!(look(&siege.world, &view, "pre")["state"]["user"]["id"], json!(siege.user));
+    siege.ended(&view, "verified", "every expectation holds");
+}
+
+pub(super) fn reads_refusals() {
+    let siege = Siege::of(Guest::ReadsRefusals);
+    scim().delete_user(&siege.user).unwrap();
+    let view = siege.run();
+    let receipt = siege.ended(&view, "failed", "was answered 404; state is read out of 2xx");
+    assert_eq!(receipt["attempts"], json!([]));
+}
+
+pub(super) fn remembers() {
+    let siege = Siege::of(Guest::Remembers);
+    // Each action is a run of the same component in the pool's one slot that is warm.
+    for _ in 0..3 {
+        siege.run();
+    }
+    siege.ended(&siege.run(), "failed", "");
+}
+
+/// The directory shows both credentials in fields of the user, as a server that echoes would.
+pub(super) fn leaks() {
+    let siege =
+        Siege { gets_in_perform: true, ..Siege::with(Guest::Leaks, super::floods::generous) };
+    let [read, write] = [ScimServer::READ_TOKEN, ScimServer::WRITE_TOKEN];
+    let encoded = [BASE64.encode(write.as_bytes()), HEXLOWER.encode(read.as_bytes())];
+    let [base64, hex] = &encoded;
+    let echo = |(path, value)| json!({"op": "replace", "path": path, "value": value});
+    let echoes = [
+        ("nickName", &*format!("Bearer {read}")),
+        ("preferredLanguage", write),
+        ("timezone", base64),
+        ("locale", hex),
+    ];
+    scim().patch(&siege.user, &echoes.map(echo).to_vec().into()).unwrap();
+    let receipt = siege.ended(&siege.run(), "failed", "no write left the host");
+    assert!(receipt["attempts"][0]["claim"]["unknown"].as_str().unwrap().contains("redacted"));
+    assert_eq!(receipt["attempts"][0]["refused"].as_array().unwrap().len(), 3);
+    assert!(siege.log().contains(r#""nickName":"redacted""#), "the guest told: {}", siege.log());
+    for path in files(&siege.world.dir) {
+        let text = fs::read(&path).unwrap();
+        let text = String::from_utf8_lossy(&text);
+        for secret in [read, write, base64, hex] {
+            assert!(!text.contains(secret), "{} holds a credential", path.display());
+        }
+    }
+}
+
+/// What the world's directory holds, but for the secrets where the operator keeps them.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let entries = entries.filter(|path| !path.ends_with("secrets"));
+    let below = |path: PathBuf| if path.is_dir() { files(&path) } else { vec![path] };
+    entries.flat_map(below).collect()
+}

@@ -1,0 +1,23 @@
+//! Attack: sends a body that is small to write and huge to explain: one long name, and thousands of
+//! fields below it. A refusal that names every place where it differs would fill the host's memory.
+
+use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, log};
+use deed_guests::{denied, look, request, restore, user};
+
+struct BloatsRefusals;
+
+impl Adapter for BloatsRefusals {
+    fn observe(action: &Action) -> Result<(), Failure> {
+        look(action).map(drop)
+    }
+
+    fn perform(action: &Action) -> Result<(), Failure> {
+        let fields: Vec<String> = (0..12_000).map(|field| format!("\"{field}\":0")).collect();
+        let body = format!("{{\"{}\":{{{}}}}}", "x".repeat(1 << 16), fields.join(","));
+        denied("a body beyond the template", &request("PATCH", &user(action)?, Some(body)));
+        log::info("it asked for all of it");
+        restore(action)?.accepted().map(drop)
+    }
+}
+
+export_adapter!(BloatsRefusals);

@@ -1,0 +1,21 @@
+//! Attack: sends its contract's GET that deletes while it observes. The method alone says nothing
+//! of what a request does.
+
+use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter};
+use deed_guests::{denied, look, request, user};
+
+struct DeletesByGet;
+
+impl Adapter for DeletesByGet {
+    fn observe(action: &Action) -> Result<(), Failure> {
+        let path = format!("{}?action=delete", user(action)?);
+        denied("a GET that deletes", &request("GET", &path, None));
+        look(action).map(drop)
+    }
+
+    fn perform(_: &Action) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+export_adapter!(DeletesByGet);

@@ -1,0 +1,26 @@
+//! Attack: makes state out of the answers of its own attempt, where it chose what was sent.
+
+use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, state};
+use deed_guests::{look, restore, through};
+use serde_json::json;
+
+struct ReadsWhilePerforming;
+
+impl Adapter for ReadsWhilePerforming {
+    fn observe(action: &Action) -> Result<(), Failure> {
+        look(action).map(drop)
+    }
+
+    fn perform(action: &Action) -> Result<(), Failure> {
+        let exchange = restore(action)?.accepted()?.exchange;
+        if state::read("user", exchange, "").is_ok() {
+            through("state.read while performing");
+        }
+        if state::derive("user", &json!({ "active": true }), &[exchange]).is_ok() {
+            through("state.derive while performing");
+        }
+        Ok(())
+    }
+}
+
+export_adapter!(ReadsWhilePerforming);

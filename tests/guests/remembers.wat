@@ -1,0 +1,22 @@
+;; Attack: leaves marks in a global and in its memory, in hope that a later run finds them.
+(module
+  (import "deed:adapter/log@0.1.0" "write" (func $log (param i32 i32 i32)))
+  (memory (export "memory") 2)
+  (global $runs (mut i32) (i32.const 0))
+  (data (i32.const 16) "got through: a run saw an earlier one")
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (i32.const 4096))
+  (func (export "observe") (param i32 i32 i32 i32 i32) (result i32)
+    (local $at i32)
+    (if (global.get $runs) (then (call $seen)))
+    (global.set $runs (i32.const 1))
+    (drop (memory.grow (i32.const 62)))
+    (local.set $at (i32.const 65536))
+    (loop $more
+      (if (i32.eq (i32.load (local.get $at)) (i32.const 0x5eed)) (then (call $seen)))
+      (i32.store (local.get $at) (i32.const 0x5eed))
+      (local.set $at (i32.add (local.get $at) (i32.const 256)))
+      (br_if $more (i32.lt_u (local.get $at) (i32.const 4194304))))
+    (i32.const 256))
+  (func (export "perform") (param i32 i32 i32 i32 i32) (result i32) (i32.const 256))
+  (func $seen (call $log (i32.const 2) (i32.const 16) (i32.const 37))))

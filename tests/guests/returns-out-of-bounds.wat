@@ -1,0 +1,8 @@
+;; Attack: gives a result that lies outside of its memory.
+(module
+  (memory (export "memory") 1)
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (i32.const 4096))
+  (func (export "observe") (param i32 i32 i32 i32 i32) (result i32)
+    (i32.const -16))
+  (func (export "perform") (param i32 i32 i32 i32 i32) (result i32) (i32.const 256)))

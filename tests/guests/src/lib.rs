@@ -1,0 +1,56 @@
+//! What honest adapters do, for guests that attack in one place only, and how a guest tells that it
+//! got through: a line for the operator that begins with `got through: `.
+
+use deed_adapter_sdk::bindings::deed::adapter::http as host;
+use deed_adapter_sdk::http::{self, Response};
+use deed_adapter_sdk::{Action, Failure, log, path, state};
+use serde_json::{Value, json};
+
+/// The path of the action's user.
+pub fn user(action: &Action) -> Result<String, Failure> {
+    Ok(format!("/Users/{}", path::segment(action.text("user_id")?)))
+}
+
+/// Reads the user and makes it the state, as the contract says.
+pub fn look(action: &Action) -> Result<Response, Failure> {
+    let response = http::get("idp", &user(action)?)?.accepted()?;
+    state::read("user", response.exchange, "")?;
+    Ok(response)
+}
+
+/// Sends the one write that the contract has.
+pub fn restore(action: &Action) -> Result<Response, Failure> {
+    http::send("idp", "PATCH", &user(action)?, Some(restored()))
+}
+
+/// The body of that write.
+pub fn restored() -> Value {
+    json!({
+        "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"],
+        "Operations": [{ "op": "replace", "path": "active", "value": true }],
+    })
+}
+
+/// A request to `idp` that is written as it stands, without the SDK's help.
+pub fn request(method: &str, path: &str, body: Option<String>) -> host::Request {
+    host::Request {
+        upstream: "idp".to_owned(),
+        method: method.to_owned(),
+        path: path.to_owned(),
+        headers: Vec::new(),
+        body,
+    }
+}
+
+/// Asks for what the host must deny, and tells when it does not.
+pub fn denied(what: &str, request: &host::Request) {
+    match host::send(request) {
+        Err(host::Error::Denied(_)) => {}
+        answer => through(&format!("{what}: {answer:?}")),
+    }
+}
+
+/// Tells the operator that an attack had an effect.
+pub fn through(what: &str) {
+    log::write(log::Level::Error, &format!("got through: {what}"));
+}
