@@ -1,8 +1,9 @@
 //! What must hold for a parsed contract before anything uses it: one pass, first fault wins.
 
 use super::Contract;
+use crate::codec::Outgoing;
 use crate::id;
-use crate::schema::Schema;
+use crate::schema::{Kind, Schema};
 use crate::template;
 
 /// Why a contract is refused: where, what, and what would be right.
@@ -116,8 +117,23 @@ fn rules(contract: &Contract) -> Result<(), Fault> {
         optional
             .iter()
             .try_for_each(|name| bound(contract, name, false, &format!("{{{name}}}")))?;
+        if rule.codec.request == Outgoing::Form {
+            optional.iter().try_for_each(|name| flat(contract, name))?;
+        }
     }
     Ok(())
+}
+
+/// A form holds texts; a list or object has no place in one.
+fn flat(contract: &Contract, name: &str) -> Result<(), Fault> {
+    let kind = contract.params.properties.get(name).and_then(Schema::kind);
+    match kind {
+        Some(Kind::String | Kind::Integer | Kind::Boolean) => Ok(()),
+        _ => Err(Fault::at(
+            &format!("{{{name}}}"),
+            format!("`{name}` is no text, integer or boolean, and a form takes nothing else"),
+        )),
+    }
 }
 
 /// A placeholder must be a declared parameter, and one that a path or query needs must be required.

@@ -85,6 +85,9 @@ fn writes(request: &ApprovalRequest) -> String {
                 safe(&write.upstream)
             ),
         );
+        if write.body.is_some() && !write.codec.is_plain() {
+            line(&mut text, format_args!("    as {}", write.codec.content_type()));
+        }
         text += &write.body.as_ref().map(|body| pretty(body, "    ")).unwrap_or_default();
     }
     text
