@@ -1,5 +1,6 @@
 # make demo    build everything and watch one action go through
 # make test    every test, against real servers
+# make fuzz    every input from outside, MINUTES=10 in all, guided by coverage
 # make check   format, lints, dependencies, deed-record for WebAssembly
 #
 # Cargo builds into CARGO_TARGET_DIR where that is set. Adapters, the Python environment and the
@@ -8,7 +9,7 @@
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: demo test check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
+.PHONY: demo test fuzz check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
 
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 TOOLS  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deed/tools
@@ -27,6 +28,13 @@ demo: wasm-std venv binaries adapters
 
 test: wasm-std venv binaries adapters
 	cargo test --locked --workspace
+
+# Instruments our own crates only, in the same target directory; what is new and short joins the corpus.
+MINUTES ?= 10
+fuzz: tools
+	@command -v c++ >/dev/null \
+	    || { echo "make: libFuzzer needs a C++ compiler; install g++ (Debian: apt-get install g++)" >&2; exit 1; }
+	@RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/tests/fuzz/coverage.sh tests/fuzz/run.sh $(MINUTES)
 
 check: tools fmt clippy deny advisories wasm
 

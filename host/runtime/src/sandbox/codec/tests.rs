@@ -6,6 +6,8 @@ use serde_json::json;
 use super::*;
 use crate::vault::Secret;
 
+mod wire;
+
 fn rendered(method: &str, body: Option<Value>) -> Rendered {
     let (upstream, path) = ("idp".into(), "/Users/42?a=1".into());
     Rendered {
