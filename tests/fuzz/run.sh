@@ -33,16 +33,17 @@ one() {
     fi
     local runs
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log")
-    # The smallest set that reaches the same code; short inputs first, at most 64 KiB of each target.
+    # The smallest set that reaches the same code, and of it at most 100 of all lengths and 64 KiB.
     "$binary" "${limits[@]}" -merge=1 "$work/merged" "corpus/$name" "$work/new" "$work/seeds" >"$work/merge" 2>&1 \
         || { echo "fuzz: $name cannot be merged"; tail -40 "$work/merge"; return 1; }
     rm -f "corpus/$name"/*
-    local bytes=0 size file
+    local bytes=0 size file kept
+    kept=$(find "$work/merged" -type f | wc -l)
     while read -r size file; do
         ((bytes += size)) || true
         ((bytes <= 65536)) || break
         cp "$file" "corpus/$name/"
-    done < <(find "$work/merged" -type f -printf '%s %p\n' | sort -n)
+    done < <(find "$work/merged" -type f -printf '%s %p\n' | sort -n | awk -v step="$(((kept + 99) / 100))" 'NR % step == 0')
     echo "fuzz: $name held, $runs runs in $seconds s, $(find "corpus/$name" -type f | wc -l) inputs kept"
 }
 export -f one

@@ -105,13 +105,15 @@ impl Codec {
             return Err(DecodeError::Kind(self.accept()));
         }
         let unfit = |error: &dyn std::fmt::Display| DecodeError::Body(error.to_string());
-        match self.response {
+        let value = match self.response {
             Incoming::Json => json::parse(bytes).map_err(|error| {
                 DecodeError::Body(format!("the answer is no strict JSON: {error}"))
             }),
             Incoming::Form => form::decode(bytes).map_err(|error| unfit(&error)),
             Incoming::Xml => xml::decode(bytes, &self.lists).map_err(|error| unfit(&error)),
-        }
+        }?;
+        // Else its own evidence could not be read again.
+        if json::depth(&value) > json::NESTED_MAX { Err(DecodeError::Deep) } else { Ok(value) }
     }
 
     /// Whether a content type is this codec's; a charset must be UTF-8 (RFC 6839, RFC 7303).
@@ -153,6 +155,8 @@ pub enum DecodeError {
     Kind(&'static str),
     #[error("{0}")]
     Body(String),
+    #[error("the answer is nested deeper than {max} levels", max = json::NESTED_MAX)]
+    Deep,
 }
 
 fn is_utf8(parameter: &str) -> bool {

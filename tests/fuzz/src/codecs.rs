@@ -7,7 +7,12 @@ use serde_json::Value;
 /// What is read is what another reader reads, and has one canonical text.
 pub(crate) fn json(data: &[u8]) {
     let Ok(value) = json::parse(data) else { return };
-    let other: Value = serde_json::from_slice(data).unwrap();
+    let other: Value = match serde_json::from_slice(data) {
+        Ok(other) => other,
+        // A number that is no float there is its digits here.
+        Err(error) if error.to_string().starts_with("number out of range") => return,
+        Err(error) => panic!("another reader refuses it: {error}"),
+    };
     assert_eq!(shape(&value), shape(&other), "another reader sees something else");
     let text = json::canonical(&value).unwrap();
     assert_eq!(json::parse(&text), Ok(value));

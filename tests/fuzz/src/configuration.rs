@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use deed_host::config;
 
-use crate::served;
+use crate::served::{self, SECRET};
 
 static DIR: OnceLock<PathBuf> = OnceLock::new();
 
@@ -14,6 +14,8 @@ static DIR: OnceLock<PathBuf> = OnceLock::new();
 pub(crate) fn run(data: &[u8]) {
     let dir = DIR.get_or_init(|| served::make("configuration", &whole()));
     fs::write(dir.join("deed.toml"), data).unwrap();
+    // What the file itself holds is no secret of the vault, though a search finds out what that is.
+    let told = data.windows(SECRET.len()).any(|window| window == SECRET.as_bytes());
     match config::load(dir) {
         Ok(config) => {
             for tenant in config.tenants.values() {
@@ -27,14 +29,11 @@ pub(crate) fn run(data: &[u8]) {
                     "nobody answers"
                 );
             }
-            assert!(!format!("{config:?}").contains("0123456789abcdef"), "a secret is shown");
+            assert!(told || !format!("{config:?}").contains(SECRET), "a secret is shown");
         }
         Err(faults) => {
             assert!(faults.list().iter().all(|f| !f.file.is_empty() && !f.what.is_empty()));
-            assert!(
-                !faults.to_string().contains("-0123456789abcdef"),
-                "a secret is shown: {faults}"
-            );
+            assert!(told || !faults.to_string().contains(SECRET), "a secret is shown: {faults}");
         }
     }
 }

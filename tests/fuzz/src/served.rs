@@ -11,6 +11,8 @@ use deed_record::digest::Digest;
 use deed_record::envelope;
 use ed25519_dalek::SigningKey;
 
+/// What every secret of the vault ends with.
+pub(crate) const SECRET: &str = "-0123456789abcdef";
 pub(crate) const HELPDESK: &str = "deed_token-of-the-helpdesk";
 pub(crate) const BOB: &str = "deed_token-of-bob";
 const POLICY: &str = include_str!("../../../contracts/policies/starter.cedar");
@@ -49,7 +51,7 @@ pub(crate) fn make(name: &str, toml: &str) -> PathBuf {
     fs::write(dir.join("approvers/bob.pub"), public).unwrap();
     for name in ["idp_read", "idp_write"] {
         let file = dir.join("secrets").join(name);
-        fs::write(&file, format!("{name}-0123456789abcdef")).unwrap();
+        fs::write(&file, format!("{name}{SECRET}")).unwrap();
         fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
     }
     for name in ["keys/receipt.key", "keys/log.key"] {

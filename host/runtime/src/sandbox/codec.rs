@@ -106,6 +106,7 @@ pub(super) fn decode(
     };
     codec.decode(kind, bytes).map(Some).map_err(|error| match error {
         DecodeError::Kind(_) => format!("{error}: it says `{}`", super::redact::plain(kind, 80)),
+        DecodeError::Deep => error.to_string(),
         DecodeError::Body(why) => super::redact::plain(&why, limits::TEXT),
     })
 }
