@@ -1,6 +1,7 @@
 # make demo    build everything and watch one action go through
 # make test    every test, against real servers
 # make attack  the host under attack, from all sides; part of make test
+# make fuzz    every input from outside, MINUTES=10 in all, guided by coverage
 # make check   format, lints, dependencies, deed-record for WebAssembly
 #
 # Cargo builds into CARGO_TARGET_DIR where that is set. Adapters, the Python environment and the
@@ -9,7 +10,7 @@
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: demo test attack check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
+.PHONY: demo test attack fuzz check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
 
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 TOOLS  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deed/tools
@@ -30,6 +31,13 @@ test: wasm-std venv binaries adapters
 
 attack: wasm-std venv binaries adapters
 	@cargo test --quiet --locked --workspace --test attack
+
+# Instruments our own crates only, in the same target directory; what is new and short joins the corpus.
+MINUTES ?= 10
+fuzz: tools
+	@command -v c++ >/dev/null \
+	    || { echo "make: libFuzzer needs a C++ compiler; install g++ (Debian: apt-get install g++)" >&2; exit 1; }
+	@RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/tests/fuzz/coverage.sh tests/fuzz/run.sh $(MINUTES)
 
 check: tools fmt clippy deny advisories wasm
 

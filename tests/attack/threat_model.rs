@@ -16,7 +16,10 @@ pub(crate) fn differences(cases: &BTreeSet<String>) -> Vec<String> {
     // Every second piece between backticks is code.
     let named: BTreeSet<String> =
         text.split('`').skip(1).step_by(2).filter(is_case).map(str::to_owned).collect();
-    let missing = cases.difference(&named).map(|case| format!("docs/threat-model.md lacks `{case}`"));
-    let unknown = named.difference(cases).map(|case| format!("docs/threat-model.md has `{case}`, and there is no such case"));
+    let missing =
+        cases.difference(&named).map(|case| format!("docs/threat-model.md lacks `{case}`"));
+    let unknown = named
+        .difference(cases)
+        .map(|case| format!("docs/threat-model.md has `{case}`, and there is no such case"));
     missing.chain(unknown).collect()
 }

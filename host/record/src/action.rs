@@ -147,6 +147,7 @@ const REQUESTS_MAX: usize = 4 << 20;
 /// Checks a proposal against its contract and renders every request.
 pub fn render(contract: &Contract, proposal: &Proposal) -> Result<Rendering, BindError> {
     texts(proposal)?;
+    nesting(proposal)?;
     let violations = contract.params_schema().violations(&proposal.params);
     if !violations.is_empty() {
         return Err(BindError::Params(violations));
@@ -178,6 +179,17 @@ fn weight(request: &Rendered) -> usize {
     let body = request.body.as_ref().map_or(0, |body| body.to_string().len());
     let calls = usize::try_from(request.calls).unwrap_or(usize::MAX);
     body.saturating_add(request.path.len()).saturating_mul(calls)
+}
+
+/// Deeper values could not be read again inside of the records that carry them.
+fn nesting(proposal: &Proposal) -> Result<(), BindError> {
+    if json::depth(&proposal.params) > json::NESTED_MAX {
+        return Err(BindError::Text("/params", "is nested deeper than 48 levels"));
+    }
+    if proposal.expect.values().any(|value| json::depth(value) > json::NESTED_MAX) {
+        return Err(BindError::Text("/expect", "has a value that is nested deeper than 48 levels"));
+    }
+    Ok(())
 }
 
 fn texts(proposal: &Proposal) -> Result<(), BindError> {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::codec::Codec;
 use crate::digest::Digest;
 use crate::json;
 
@@ -17,6 +18,9 @@ pub struct Rendered {
     pub path: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
+    /// How the body leaves and what the answer must be; JSON where it is absent.
+    #[serde(default, skip_serializing_if = "Codec::is_plain")]
+    pub codec: Codec,
     /// How often one run may send it.
     pub calls: u32,
     /// Whether it may change something: its intent is made durable before its first byte.

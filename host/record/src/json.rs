@@ -17,6 +17,18 @@ use serde_json::Value;
 /// The largest integer that every JSON reader keeps exactly: 2^53 − 1 (RFC 7493 section 2.2).
 pub const MAX_INTEGER: i64 = 9_007_199_254_740_991;
 
+/// How deep a value from outside may be nested: records put it inside of others, and are read with 64 levels.
+pub const NESTED_MAX: usize = 48;
+
+/// Levels of arrays and objects; 0 for a text, number, boolean or null.
+pub fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
 /// The value at an RFC 6901 pointer (`""` is the whole document), or nothing when there is none.
 pub fn pointer<'a>(value: &'a Value, at: &str) -> Option<&'a Value> {
     value.pointer(at)

@@ -6,6 +6,7 @@
 pub mod action;
 pub mod approval;
 pub mod bundle;
+pub mod codec;
 pub mod contract;
 pub mod digest;
 pub mod envelope;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::action::{Binding, Bound};
 use crate::approval::Ask;
+use crate::codec::Codec;
 use crate::digest::Digest;
 use crate::envelope::Envelope;
 use crate::event::{Answer, Attempt, Claim, Entry, Event, GrantRecord, Leaf, Phase};
@@ -254,6 +255,7 @@ impl Story {
             method: "UNKNOWN".to_owned(),
             path: "/".to_owned(),
             body: None,
+            codec: Codec::default(),
             calls: 1,
             writes: true,
             guard: None,

@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::codec::{Codec, CodecError, Outgoing, form};
 use crate::exchange::{Guard, Rendered};
 
 /// One `[[observe.http]]` or `[[perform.http]]` of a contract.
@@ -17,6 +18,9 @@ pub struct Rule {
     pub request: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
+    /// How the body leaves and what the answer must be; JSON when absent.
+    #[serde(default, skip_serializing_if = "Codec::is_plain")]
+    pub codec: Codec,
     /// How often one run may send it; 1 when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls: Option<u32>,
@@ -49,7 +53,8 @@ impl Rule {
             upstream: self.upstream.clone(),
             method: method.to_owned(),
             path: out,
-            body: self.body.as_ref().map(|body| fill_body(body, params)).transpose()?.flatten(),
+            body: self.body(params)?,
+            codec: self.codec.clone(),
             calls: self.calls.unwrap_or(1),
             writes: self.writes || !is_safe(method),
             guard: self.guard,
@@ -72,12 +77,16 @@ impl Rule {
         if self.calls.is_some_and(|n| n == 0 || n > CALLS_MAX) {
             return Err(RenderError::Calls);
         }
-        path.split('/').skip(1).try_for_each(|s| check_piece(s, true))?;
+        // `/` alone is the upstream's base URL itself: APIs that say in the query or body what they are asked.
+        if path != "/" {
+            path.split('/').skip(1).try_for_each(|s| check_piece(s, true))?;
+        }
         query.split('&').filter(|pair| !pair.is_empty()).try_for_each(|pair| {
             let (key, value) = pair.split_once('=').ok_or_else(|| shape(&self.request))?;
             check_literal(key)?;
             check_piece(value, false)
         })?;
+        self.codec.check(self.body.as_ref())?;
         self.body.as_ref().map_or(Ok(()), check_body)
     }
 
@@ -96,6 +105,18 @@ impl Rule {
         let target =
             |rule: &Self| rule.request.split_once(' ').map(|(_, target)| target.to_owned());
         self.upstream == other.upstream && target(self) == target(other)
+    }
+
+    /// The filled body; of a form the texts that leave, so that what is shown and compared is that.
+    fn body(&self, params: &Value) -> Result<Option<Value>, RenderError> {
+        let Some(template) = &self.body else { return Ok(None) };
+        let filled = fill_body(template, params)?;
+        match self.codec.request {
+            Outgoing::Json => Ok(filled),
+            Outgoing::Form => {
+                filled.map(|body| form::texts(body).map_err(|_| RenderError::NotFlat)).transpose()
+            }
+        }
     }
 
     /// The parameters that the rule names: those that must be present, and those that may be absent.
@@ -155,6 +176,12 @@ pub enum RenderError {
         "parameter `{0}` is empty, a dot segment, has control characters or is no text or number"
     )]
     Unfit(String),
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+    #[error(
+        "a parameter of a form is a list or an object; a form takes text, integers and booleans"
+    )]
+    NotFlat,
 }
 
 fn shape(request: &str) -> RenderError {
@@ -285,6 +312,7 @@ mod tests {
             upstream: "idp".into(),
             request: request.into(),
             body,
+            codec: Codec::default(),
             calls: None,
             writes: false,
             guard: None,
@@ -310,10 +338,32 @@ mod tests {
     }
 
     #[test]
+    fn a_form_is_rendered_to_the_texts_that_leave() {
+        let body = json!({"Action": "Tag", "N": "{n}", "Gone": "{gone}", "On": true});
+        let mut form = rule("POST /", Some(body));
+        form.codec.request = Outgoing::Form;
+        assert_eq!(form.check(false), Ok(()));
+        let sent = form.render(&json!({"n": 7})).unwrap();
+        assert_eq!((sent.path.as_str(), sent.codec.request), ("/", Outgoing::Form));
+        assert_eq!(sent.body, Some(json!({"Action": "Tag", "N": "7", "On": "true"})));
+        assert_eq!(form.render(&json!({"n": ["7"]})), Err(RenderError::NotFlat));
+        form.body = None;
+        assert!(matches!(form.check(false), Err(RenderError::Codec(CodecError::NoForm))));
+    }
+
+    #[test]
     fn unsafe_rules_are_refused() {
-        for bad in
-            ["FETCH /x", "GET x", "GET /a b", "GET /a//b", "GET /..", "GET /a{b}", "GET /a%2f"]
-        {
+        for bad in [
+            "FETCH /x",
+            "GET x",
+            "GET /a b",
+            "GET /a//b",
+            "GET //",
+            "GET /a/",
+            "GET /..",
+            "GET /a{b}",
+            "GET /a%2f",
+        ] {
             assert!(rule(bad, None).check(false).is_err(), "{bad}");
         }
         assert!(rule("DELETE /x", None).check(true).is_err());

@@ -4,6 +4,7 @@ mod actions;
 mod approvals;
 mod auth;
 mod contracts;
+mod extract;
 mod log;
 pub mod openapi;
 mod operations;

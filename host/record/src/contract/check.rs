@@ -1,8 +1,9 @@
 //! What must hold for a parsed contract before anything uses it: one pass, first fault wins.
 
 use super::Contract;
+use crate::codec::Outgoing;
 use crate::id;
-use crate::schema::Schema;
+use crate::schema::{Kind, Schema};
 use crate::template::{self, Rule};
 
 /// Why a contract is refused: where, what, and what would be right.
@@ -117,6 +118,9 @@ fn rules(contract: &Contract) -> Result<(), Fault> {
         optional
             .iter()
             .try_for_each(|name| bound(contract, name, false, &format!("{{{name}}}")))?;
+        if rule.codec.request == Outgoing::Form {
+            optional.iter().try_for_each(|name| flat(contract, name))?;
+        }
     }
     Ok(())
 }
@@ -138,6 +142,18 @@ fn guard(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
     let target = rule.request.split_once(' ').map_or("", |(_, target)| target);
     let what = format!("`guard` needs the entity tag: add [[observe.http]] with `GET {target}`");
     Err(Fault::at(&rule.request, what))
+}
+
+/// A form holds texts; a list or object has no place in one.
+fn flat(contract: &Contract, name: &str) -> Result<(), Fault> {
+    let kind = contract.params.properties.get(name).and_then(Schema::kind);
+    match kind {
+        Some(Kind::String | Kind::Integer | Kind::Boolean) => Ok(()),
+        _ => Err(Fault::at(
+            &format!("{{{name}}}"),
+            format!("`{name}` is no text, integer or boolean, and a form takes nothing else"),
+        )),
+    }
 }
 
 /// A placeholder must be a declared parameter, and one that a path or query needs must be required.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::codec::Outgoing;
 
 const GOOD: &str = r#"
 format = 0
@@ -63,10 +64,29 @@ fn faults_name_the_line_and_the_remedy() {
         ("request = \"GET /", "request = \"POST /", 21, "observe"),
         ("after = [", "after = [] #", 0, "after"),
         ("value = true", "value = 1.5", 0, "1.5"),
+        ("value = true }", "value = {} }\ncodec.request = \"form\"", 24, "a form is flat"),
+        ("value = true }", "value = true }\ncodec.lists = [\"a/b\"]", 24, "codec.lists"),
+        ("value = true }", "value = true }\ncodec.response = \"yaml\"", 26, "yaml"),
     ];
     for (from, to, line, word) in cases {
         let error = fault(from, to);
         assert!(error.to_string().contains(word), "{error}");
         assert!(line == 0 || error.line == line, "{error}: wanted line {line}");
     }
+}
+
+#[test]
+fn a_form_takes_scalar_parameters_only() {
+    let form = "value = \"{user_id}\" }\ncodec.request = \"form\"";
+    let text = GOOD.replace("value = true }", form);
+    assert_eq!(
+        Contract::from_toml("c.toml", &text).unwrap().perform.http[0].codec.request,
+        Outgoing::Form
+    );
+    let list = text.replace(
+        "[state.user]",
+        "properties.ids = { type = \"array\", items = { type = \"string\" } }\n[state.user]",
+    );
+    let error = Contract::from_toml("c.toml", &list.replace("\"{user_id}\" }", "\"{ids}\" }"));
+    assert!(error.unwrap_err().to_string().contains("a form takes nothing else"));
 }

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::*;
+use crate::codec::Codec;
 use crate::envelope::Envelope;
 use crate::outcome::Outcome;
 
@@ -16,6 +17,7 @@ fn exchange(method: &str, fate: Fate) -> Exchange {
             method: method.into(),
             path: "/Users/1".into(),
             body: None,
+            codec: Codec::default(),
             calls: 1,
             writes: method != "GET",
             guard: None,

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::codec::Codec;
 use crate::exchange::Rendered;
 
 const CONTRACT: &str = r#"
@@ -56,6 +57,7 @@ fn write(fate: Fate) -> Exchange {
         method: "PATCH".into(),
         path: "/Users/1".into(),
         body: None,
+        codec: Codec::default(),
         calls: 1,
         writes: true,
         guard: None,

@@ -88,6 +88,9 @@ fn writes(request: &ApprovalRequest) -> String {
         if write.guard.is_some() {
             text += "    only if the entity tag is still the one that the host saw\n";
         }
+        if write.body.is_some() && !write.codec.is_plain() {
+            line(&mut text, format_args!("    as {}", write.codec.content_type()));
+        }
         text += &write.body.as_ref().map(|body| pretty(body, "    ")).unwrap_or_default();
     }
     text

@@ -1,3 +1,5 @@
+use deed_record::codec::Codec;
+
 use super::*;
 
 fn decision(verdict: Verdict) -> Decision {
@@ -15,7 +17,16 @@ fn decision(verdict: Verdict) -> Decision {
 fn request(method: &str) -> Rendered {
     let writes = !matches!(method, "GET" | "HEAD");
     let (upstream, path) = ("idp".into(), "/Users/42".into());
-    Rendered { upstream, method: method.into(), path, body: None, calls: 1, writes, guard: None }
+    Rendered {
+        upstream,
+        method: method.into(),
+        path,
+        body: None,
+        codec: Codec::default(),
+        calls: 1,
+        writes,
+        guard: None,
+    }
 }
 
 fn scope(rendered: Vec<Rendered>, attempt: u32) -> Scope {

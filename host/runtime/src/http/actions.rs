@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use deed_record::id::ActionId;
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::App;
 use super::auth::Caller;
+use super::extract::{Path, Query};
 use super::problem::Problem;
 use super::view;
 use crate::contract;

@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use deed_record::approval::ApprovalRequest;
@@ -14,6 +14,7 @@ use deed_record::status::Status;
 use super::App;
 use super::actions::{answer as answered, parse_id};
 use super::auth::Caller;
+use super::extract::Path;
 use super::problem::Problem;
 use crate::approval;
 use crate::pipeline::LedgerError;

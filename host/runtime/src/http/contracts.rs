@@ -1,11 +1,12 @@
 //! What this principal may ask for, and under what constraints.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde_json::{Value, json};
 
 use super::App;
 use super::auth::Caller;
+use super::extract::Path;
 use super::problem::Problem;
 use crate::config::Granted;
 use crate::pipeline::LedgerError;

@@ -1,12 +1,13 @@
 //! The tenant's log as C2SP tlog-tiles, read from the files that the publisher wrote.
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 
 use super::App;
 use super::auth::Caller;
+use super::extract::Path;
 use super::problem::Problem;
 
 pub(super) async fn checkpoint(

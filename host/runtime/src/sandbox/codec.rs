@@ -5,8 +5,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use deed_record::action::Slot;
+use deed_record::codec::{Codec, DecodeError};
 use deed_record::exchange::Rendered;
-use deed_record::json;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{
@@ -27,9 +27,7 @@ pub(super) fn encode(
     credential: Option<&Credential>,
 ) -> Result<Request<Full<Bytes>>, EncodeError> {
     let body = match &request.body {
-        Some(value) => {
-            json::canonical(value).map_err(|error| EncodeError::Body(error.to_string()))?
-        }
+        Some(value) => request.codec.encode(value).map_err(EncodeError::Body)?,
         None => Vec::new(),
     };
     let method =
@@ -42,11 +40,11 @@ pub(super) fn encode(
     let headers = built.headers_mut();
     let host = HeaderValue::from_str(&base.authority()).map_err(|_unfit| EncodeError::Target)?;
     headers.insert(HOST, host);
-    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    headers.insert(ACCEPT, HeaderValue::from_static(request.codec.accept()));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
     if request.body.is_some() {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(request.codec.content_type()));
     }
     if let Some(credential) = credential {
         inject(headers, credential)?;
@@ -59,7 +57,7 @@ pub(super) fn encode(
 pub(super) enum EncodeError {
     #[error("the rendered request has a method, path or host that HTTP does not allow")]
     Target,
-    #[error("the rendered body has no canonical form: {0}")]
+    #[error("the rendered body cannot be written: {0}")]
     Body(String),
     #[error("credential `{0}` does not fit its slot; a header takes no such name or value")]
     Slot(String),
@@ -88,8 +86,12 @@ pub(super) enum CollectError {
     Broken(#[from] hyper::Error),
 }
 
-/// The body as JSON: nothing when it is empty, else `application/json` or `+json` in UTF-8 only.
-pub(super) fn decode(headers: &HeaderMap, bytes: &[u8]) -> Result<Option<Value>, String> {
+/// The body as JSON: nothing when it is empty, else what the rule's codec makes of it.
+pub(super) fn decode(
+    codec: &Codec,
+    headers: &HeaderMap,
+    bytes: &[u8],
+) -> Result<Option<Value>, String> {
     if bytes.is_empty() {
         return Ok(None);
     }
@@ -102,24 +104,11 @@ pub(super) fn decode(headers: &HeaderMap, bytes: &[u8]) -> Result<Option<Value>,
         (Some(kind), None) => kind.to_str().unwrap_or_default(),
         _ => return Err("the answer has a body and not exactly one content type".into()),
     };
-    if !is_json(kind) {
-        let shown = super::redact::plain(kind, 80);
-        return Err(format!("the answer is `{shown}`, not JSON in UTF-8"));
-    }
-    json::parse(bytes).map(Some).map_err(|error| format!("the answer is no strict JSON: {error}"))
-}
-
-/// `application/json` or any `+json` type (RFC 6839 section 3.1); a charset must be UTF-8.
-fn is_json(kind: &str) -> bool {
-    let mut parts = kind.split(';').map(|part| part.trim().to_ascii_lowercase());
-    let essence = parts.next().unwrap_or_default();
-    let known =
-        essence == "application/json" || (essence.contains('/') && essence.ends_with("+json"));
-    let utf8 = |part: String| match part.split_once('=') {
-        Some(("charset", value)) => value.trim_matches('"') == "utf-8",
-        _ => true,
-    };
-    known && parts.all(utf8)
+    codec.decode(kind, bytes).map(Some).map_err(|error| match error {
+        DecodeError::Kind(_) => format!("{error}: it says `{}`", super::redact::plain(kind, 80)),
+        DecodeError::Deep => error.to_string(),
+        DecodeError::Body(why) => super::redact::plain(&why, limits::TEXT),
+    })
 }
 
 fn inject(headers: &mut HeaderMap, credential: &Credential) -> Result<(), EncodeError> {

@@ -183,7 +183,7 @@ impl Job {
 
     /// Decodes, redacts, records, answers.
     fn conclude(&self, status: u16, headers: &HeaderMap, bytes: &[u8]) -> Response {
-        let (mut body, problem) = match codec::decode(headers, bytes) {
+        let (mut body, problem) = match codec::decode(&self.request.codec, headers, bytes) {
             Ok(body) => (body, None),
             Err(problem) => (None, Some(problem)),
         };

@@ -6,6 +6,7 @@ use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
 
 use crate::action::{Action, Binding, Bound, ContractRef, Proposal, Source, render};
+use crate::codec::Codec;
 use crate::contract::Contract;
 use crate::digest::Digest;
 use crate::event::{Event, Phase};
@@ -134,6 +135,7 @@ pub(super) fn look(active: bool, meta: &str, at_ms: i64) -> Observation {
         method: "GET".into(),
         path: "/Users/42".into(),
         body: None,
+        codec: Codec::default(),
         calls: 1,
         writes: false,
         guard: None,

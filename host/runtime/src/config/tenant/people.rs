@@ -7,6 +7,10 @@ use deed_record::envelope;
 use super::{Agent, Builder, Person};
 use crate::config::{self, raw};
 
+/// Never quotes what stands there: it may be the token itself.
+const NO_DIGEST: &str = "`token` is no digest of a token; write `sha256:` and 64 lower-case hex digits, \
+    which `deed token new` prints beside the token";
+
 impl Builder<'_> {
     pub(super) fn agents(&mut self) -> BTreeMap<String, Agent> {
         let mut agents = BTreeMap::new();
@@ -23,12 +27,7 @@ impl Builder<'_> {
                     let roles = raw.roles.iter().cloned().collect();
                     agents.insert(name.clone(), Agent { person: raw.person.clone(), roles, token });
                 }
-                Err(e) => self.fault(
-                    "agent",
-                    name,
-                    "token",
-                    &format!("{e}; `deed token new` prints both"),
-                ),
+                Err(_) => self.fault("agent", name, "token", NO_DIGEST),
             }
         }
         agents
@@ -55,7 +54,8 @@ impl Builder<'_> {
             envelope::from_pem(&text)
                 .map_err(|e| ("keys", format!("`{path}`: {e}; `deed key new` makes one")))
         };
-        let token = raw.token.as_ref().map(|t| t.parse().map_err(|e| ("token", format!("{e}"))));
+        let token =
+            raw.token.as_ref().map(|t| t.parse().map_err(|_| ("token", NO_DIGEST.to_owned())));
         Ok(Person {
             roles: raw.roles.iter().cloned().collect(),
             keys: raw.keys.iter().map(key).collect::<Result<_, _>>()?,

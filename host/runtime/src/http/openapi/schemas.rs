@@ -84,10 +84,16 @@ fn seen() -> Value {
             "upstream": text("The upstream's short name."),
             "method": text("In upper case."),
             "path": text("Percent-encoded, with the query; joined to the upstream's base URL."),
-            "body?": {"description": "Any JSON."},
+            "body?": {"description": "Any JSON; of a form an object of texts."},
+            "codec?": reference("Codec"),
             "calls": {"type": "integer", "minimum": 1, "description": "How often one run may send it."},
             "writes": {"type": "boolean", "description": "Whether it may change something."},
             "guard?": {"enum": ["etag"], "description": "Its precondition: the entity tag that the host saw must still be the one."},
+        })),
+        "Codec": object("How the body leaves and what the answer must be; JSON where it is absent.", &json!({
+            "request?": {"enum": ["json", "form"]},
+            "response?": {"enum": ["json", "form", "xml"]},
+            "lists?": list(&text("A list of an XML answer, as `parent/child`.")),
         })),
         "Call": object("One request as it went.", &json!({
             "phase": {"enum": ["observe", "perform"]},

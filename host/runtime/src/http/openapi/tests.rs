@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use deed_record::{action, approval, envelope, exchange, json, ledger, outcome, policy};
+use deed_record::{action, approval, codec, envelope, exchange, json, ledger, outcome, policy};
 use serde::de::value::Error;
 use serde::de::{Deserializer, Error as _, Visitor};
 use serde::{Deserialize, forward_to_deserialize_any};
@@ -98,6 +98,7 @@ fn schemas_have_the_fields_of_the_types() {
         ("Binding", fields::<action::Binding>()),
         ("CredentialRef", fields::<action::CredentialRef>()),
         ("Rendered", fields::<exchange::Rendered>()),
+        ("Codec", fields::<codec::Codec>()),
         ("Decision", fields::<policy::Decision>()),
         ("Obligation", fields::<policy::Obligation>()),
         ("Change", fields::<json::Change>()),

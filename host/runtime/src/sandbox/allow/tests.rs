@@ -1,10 +1,20 @@
+use deed_record::codec::Codec;
 use serde_json::json;
 
 use super::*;
 
 fn rendered(method: &str, path: &str, body: Option<Value>, calls: u32) -> Rendered {
     let (upstream, method, path) = ("idp".into(), method.into(), path.into());
-    Rendered { upstream, method, path, body, calls, writes: false, guard: None }
+    Rendered {
+        upstream,
+        method,
+        path,
+        body,
+        codec: Codec::default(),
+        calls,
+        writes: false,
+        guard: None,
+    }
 }
 
 fn request(method: &str, path: &str, body: Option<&str>) -> Request {

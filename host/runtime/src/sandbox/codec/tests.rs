@@ -1,13 +1,25 @@
 use std::sync::Arc;
 
+use deed_record::codec::{Codec, Incoming, Outgoing};
 use serde_json::json;
 
 use super::*;
 use crate::vault::Secret;
 
+mod wire;
+
 fn rendered(method: &str, body: Option<Value>) -> Rendered {
     let (upstream, path) = ("idp".into(), "/Users/42?a=1".into());
-    Rendered { upstream, method: method.into(), path, body, calls: 1, writes: false, guard: None }
+    Rendered {
+        upstream,
+        method: method.into(),
+        path,
+        body,
+        codec: Codec::default(),
+        calls: 1,
+        writes: false,
+        guard: None,
+    }
 }
 
 fn credential(slot: Slot) -> Credential {
@@ -26,7 +38,7 @@ fn sent(slot: Slot, header: &str) -> String {
 fn decoded(kind: &str, bytes: &[u8]) -> Result<Option<Value>, String> {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_str(kind).unwrap());
-    decode(&headers, bytes)
+    decode(&Codec::default(), &headers, bytes)
 }
 
 #[test]
@@ -75,7 +87,7 @@ fn json_is_read_strictly() {
     assert_eq!(decoded("text/html", b""), Ok(None));
     assert!(decoded("application/json", b"{\"a\":1,\"a\":2}").is_err());
     assert!(decoded("application/json", b"\xff").is_err());
-    assert!(decode(&HeaderMap::new(), b"{}").is_err());
+    assert!(decode(&Codec::default(), &HeaderMap::new(), b"{}").is_err());
 }
 
 #[test]
@@ -83,5 +95,21 @@ fn compressed_answers_are_problems() {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-    assert!(decode(&headers, b"{}").unwrap_err().contains("compressed"));
+    assert!(decode(&Codec::default(), &headers, b"{}").unwrap_err().contains("compressed"));
+}
+
+#[test]
+fn each_direction_is_written_and_read_by_the_rules_codec() {
+    let codec = Codec { request: Outgoing::Form, response: Incoming::Xml, lists: Vec::new() };
+    let body = Some(json!({"UserName": "a&Action=DeleteUser", "Action": "GetUser"}));
+    let request = Rendered { codec: codec.clone(), ..rendered("POST", body) };
+    let built = encode(&request, &base(), None).unwrap();
+    assert_eq!(built.headers().get(CONTENT_TYPE).unwrap(), "application/x-www-form-urlencoded");
+    assert_eq!(built.headers().get(ACCEPT).unwrap(), "application/xml, text/xml");
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    let decoded = decode(&codec, &headers, b"<a><b>1</b></a>");
+    assert_eq!(decoded, Ok(Some(json!({"a": {"b": "1"}}))));
+    let foreign = decode(&Codec::default(), &headers, b"<a/>").unwrap_err();
+    assert!(foreign.contains("application/json") && foreign.contains("text/xml"), "{foreign}");
 }

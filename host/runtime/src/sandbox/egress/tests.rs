@@ -1,6 +1,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use deed_record::codec::{Codec, Incoming, Outgoing};
 use serde_json::json;
 
 use super::super::tests::support::{self, Reply, Server};
@@ -226,4 +227,30 @@ async fn a_read_that_is_cut_off_says_so() {
     assert!(
         exchange.problem.unwrap().contains("run ended") && exchange.ended_ms < exchange.deadline_ms
     );
+}
+
+#[tokio::test]
+async fn a_form_leaves_as_rendered_and_xml_comes_back_as_json() {
+    let reply = support::answer("200 OK", "text/xml", "<R><Users><member>x</member></Users></R>");
+    let server = Server::start(vec![reply]).await;
+    let request = Rendered {
+        body: Some(json!({"Action": "ListUsers", "Prefix": "a&b=c d"})),
+        codec: Codec {
+            request: Outgoing::Form,
+            response: Incoming::Xml,
+            lists: vec!["Users/member".into()],
+        },
+        ..support::patch("/")
+    };
+    let upstream = support::upstream(server.port);
+    let intend = support::intend(&Arc::default(), None);
+    let mut egress = support::egress(&upstream, vec![request.clone()], Some(intend));
+    let answer = egress.send(&ask(&request)).await.unwrap();
+    assert_eq!(answer.body, r#"{"R":{"Users":{"member":["x"]}}}"#);
+    let exchange = egress.close().await.remove(0);
+    assert_eq!(exchange.response, Some(json!({"R": {"Users": {"member": ["x"]}}})));
+    assert_eq!(exchange.request.body, request.body, "the record keeps the one JSON form");
+    let sent = server.requests().remove(0);
+    assert!(sent.contains("\r\ncontent-type: application/x-www-form-urlencoded\r\n"), "{sent}");
+    assert!(sent.ends_with("\r\n\r\nAction=ListUsers&Prefix=a%26b%3Dc+d"), "{sent}");
 }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use deed_record::action::Slot;
+use deed_record::codec::Codec;
 use deed_record::exchange::Rendered;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -130,7 +131,16 @@ pub(in crate::sandbox) fn upstream(port: u16) -> Upstream {
 
 pub(in crate::sandbox) fn get(path: &str) -> Rendered {
     let (upstream, method, path) = ("idp".into(), "GET".into(), path.into());
-    Rendered { upstream, method, path, body: None, calls: 5, writes: false, guard: None }
+    Rendered {
+        upstream,
+        method,
+        path,
+        body: None,
+        codec: Codec::default(),
+        calls: 5,
+        writes: false,
+        guard: None,
+    }
 }
 
 pub(in crate::sandbox) fn patch(path: &str) -> Rendered {

@@ -1,0 +1,212 @@
+//! XML 1.0 answers as JSON, by one fixed mapping (contracts/README.md, "Codecs").
+//!
+//! Never reads a DTD, an entity beyond the five, a processing instruction, a comment or mixed
+//! content, and never lets one and many of an element look alike: a list is declared or refused.
+
+mod text;
+
+use quick_xml::Reader;
+use quick_xml::events::attributes::Attribute;
+use quick_xml::events::{BytesDecl, BytesStart, Event};
+use serde_json::{Map, Value};
+
+pub use self::text::is_name;
+use self::text::{is_char, is_space};
+
+/// A level is one object and, for a list, one array: within the 64 levels that JSON has here.
+const DEPTH_MAX: usize = 30;
+
+/// The JSON value of an XML document: an object whose one member is the root.
+///
+/// `lists` holds `parent/child` pairs of names; the caller bounds the size.
+pub fn decode(bytes: &[u8], lists: &[String]) -> Result<Value, XmlError> {
+    let text = std::str::from_utf8(bytes).map_err(|_| XmlError::Utf8)?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // XML 1.0 section 2.11: line ends are one line feed before anything is read.
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
+    if let Some(found) = text.chars().find(|letter| !is_char(*letter)) {
+        return Err(XmlError::Character(found.escape_default().to_string()));
+    }
+    let mut builder = Builder { lists, open: Vec::new(), root: None };
+    let mut reader = Reader::from_str(&text);
+    loop {
+        let first = reader.buffer_position() == 0;
+        match reader.read_event().map_err(|error| XmlError::Syntax(error.to_string()))? {
+            Event::Eof => return builder.finish(),
+            Event::Decl(declaration) if first => check_declaration(&declaration)?,
+            event => builder.take(&event)?,
+        }
+    }
+}
+
+/// Why a document has no JSON value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum XmlError {
+    #[error("the answer is not UTF-8")]
+    Utf8,
+    #[error("the answer has the character `{0}`, which XML does not")]
+    Character(String),
+    #[error("the answer is no well-formed XML: {0}")]
+    Syntax(String),
+    #[error("the answer has {0}, which is not read")]
+    Forbidden(&'static str),
+    #[error("`{0}` has text beside elements")]
+    Mixed(String),
+    #[error("`{0}` is there twice; a list is named in `codec.lists`")]
+    Repeated(String),
+    #[error("the answer is nested deeper than {DEPTH_MAX} elements")]
+    Deep,
+}
+
+/// An element whose end has not come yet.
+struct Element {
+    name: String,
+    attributes: Map<String, Value>,
+    children: Map<String, Value>,
+    text: String,
+}
+
+struct Builder<'a> {
+    lists: &'a [String],
+    open: Vec<Element>,
+    root: Option<(String, Value)>,
+}
+
+impl Builder<'_> {
+    fn take(&mut self, event: &Event<'_>) -> Result<(), XmlError> {
+        match event {
+            Event::Start(tag) => self.start(tag),
+            Event::Empty(tag) => self.start(tag).and_then(|()| self.end()),
+            Event::End(_) => self.end(),
+            Event::Text(text) if text.contains("]]>") => Err(syntax("`]]>` stands in a text")),
+            Event::Text(text) => self.text(text),
+            Event::CData(_) if self.open.is_empty() => Err(syntax("CDATA stands outside the root")),
+            Event::CData(text) => self.text(text),
+            Event::GeneralRef(name) if !self.open.is_empty() => {
+                let letter = text::reference(name)?;
+                self.text(letter.encode_utf8(&mut [0; 4]))
+            }
+            Event::GeneralRef(_) => Err(syntax("a reference stands outside the root")),
+            Event::Comment(_) => Err(XmlError::Forbidden("a comment")),
+            Event::PI(_) => Err(XmlError::Forbidden("a processing instruction")),
+            Event::DocType(_) => Err(XmlError::Forbidden("a document type declaration")),
+            Event::Decl(_) => Err(syntax("the XML declaration is not the first thing")),
+            Event::Eof => Ok(()),
+        }
+    }
+
+    fn start(&mut self, tag: &BytesStart<'_>) -> Result<(), XmlError> {
+        if self.open.len() == DEPTH_MAX {
+            return Err(XmlError::Deep);
+        }
+        if self.root.is_some() {
+            return Err(syntax("there is a second root"));
+        }
+        let mut attributes = Map::new();
+        for attribute in tag.attributes() {
+            let attribute = attribute.map_err(|error| XmlError::Syntax(error.to_string()))?;
+            let (name, value) = read_attribute(&attribute)?;
+            attributes.insert(name, Value::String(value));
+        }
+        let name = named(tag.name().into_inner())?;
+        self.open.push(Element { name, attributes, children: Map::new(), text: String::new() });
+        Ok(())
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), XmlError> {
+        match self.open.last_mut() {
+            Some(element) => element.text.push_str(text),
+            None if text.chars().all(is_space) => {}
+            None => return Err(syntax("text stands outside the root")),
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), XmlError> {
+        let Some(element) = self.open.pop() else { return Err(syntax("an end has no start")) };
+        let name = element.name.clone();
+        let value = self.close(element)?;
+        let Some(parent) = self.open.last_mut() else {
+            self.root = Some((name, value));
+            return Ok(());
+        };
+        if is_list(self.lists, &parent.name, &name) {
+            let list = parent.children.entry(name).or_insert_with(|| Value::Array(Vec::new()));
+            if let Value::Array(items) = list {
+                items.push(value);
+            }
+        } else if parent.children.contains_key(&name) {
+            return Err(XmlError::Repeated(format!("{}/{name}", parent.name)));
+        } else {
+            parent.children.insert(name, value);
+        }
+        Ok(())
+    }
+
+    /// An element as JSON: a text where it has nothing else, else an object.
+    fn close(&self, element: Element) -> Result<Value, XmlError> {
+        let Element { name, attributes: mut object, mut children, text } = element;
+        for list in self.lists {
+            if let Some((_, child)) = list.split_once('/').filter(|(parent, _)| *parent == name) {
+                children.entry(child).or_insert_with(|| Value::Array(Vec::new()));
+            }
+        }
+        if !children.is_empty() {
+            if !text.chars().all(is_space) {
+                return Err(XmlError::Mixed(name));
+            }
+            object.extend(children);
+        } else if object.is_empty() {
+            return Ok(Value::String(text));
+        } else if !text.is_empty() {
+            object.insert("#text".into(), Value::String(text));
+        }
+        Ok(Value::Object(object))
+    }
+
+    fn finish(self) -> Result<Value, XmlError> {
+        if let Some(element) = self.open.last() {
+            return Err(XmlError::Syntax(format!("`{}` has no end", element.name)));
+        }
+        let (name, value) = self.root.ok_or_else(|| syntax("there is no root"))?;
+        Ok(Value::Object(Map::from_iter([(name, value)])))
+    }
+}
+
+fn is_list(lists: &[String], parent: &str, child: &str) -> bool {
+    lists.iter().any(|list| list.split_once('/') == Some((parent, child)))
+}
+
+fn check_declaration(declaration: &BytesDecl<'_>) -> Result<(), XmlError> {
+    let version = declaration.version().map_err(|error| XmlError::Syntax(error.to_string()))?;
+    let encoding = declaration.encoding().transpose();
+    let encoding = encoding.map_err(|error| XmlError::Syntax(error.to_string()))?;
+    if version != "1.0" {
+        return Err(XmlError::Forbidden("a version other than 1.0"));
+    }
+    if encoding.is_some_and(|name| !name.eq_ignore_ascii_case("utf-8")) {
+        return Err(XmlError::Forbidden("an encoding other than UTF-8"));
+    }
+    Ok(())
+}
+
+/// `@name` and the normalised value (XML 1.0 section 3.3.3).
+fn read_attribute(attribute: &Attribute<'_>) -> Result<(String, String), XmlError> {
+    let name = named(attribute.key.into_inner())?;
+    if attribute.value.contains('<') {
+        return Err(syntax("`<` stands in an attribute"));
+    }
+    Ok((format!("@{name}"), text::attribute(&attribute.value)?))
+}
+
+fn named(name: &str) -> Result<String, XmlError> {
+    if is_name(name) {
+        Ok(name.to_owned())
+    } else {
+        Err(syntax("an element or attribute has no name"))
+    }
+}
+
+fn syntax(what: &str) -> XmlError {
+    XmlError::Syntax(what.to_owned())
+}

@@ -1,0 +1,56 @@
+//! Characters, names and references of XML 1.0.
+//!
+//! Never resolves an entity that a document could have declared.
+
+use super::XmlError;
+
+/// XML 1.0 section 2.2, `Char`.
+pub(super) fn is_char(letter: char) -> bool {
+    matches!(letter, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
+}
+
+/// XML 1.0 section 2.3, `S`.
+pub(super) fn is_space(letter: char) -> bool {
+    matches!(letter, ' ' | '\t' | '\n' | '\r')
+}
+
+/// A name with its prefix as written: `NameStartChar NameChar*`, but letters and digits only as Unicode has them.
+pub fn is_name(name: &str) -> bool {
+    let starts = |letter: char| letter.is_alphabetic() || letter == '_';
+    let goes_on = |letter: char| letter.is_alphanumeric() || "_-.:".contains(letter);
+    name.starts_with(starts) && name.chars().all(goes_on)
+}
+
+/// What stands for `&name;`.
+pub(super) fn reference(name: &str) -> Result<char, XmlError> {
+    match name {
+        "lt" => return Ok('<'),
+        "gt" => return Ok('>'),
+        "amp" => return Ok('&'),
+        "apos" => return Ok('\''),
+        "quot" => return Ok('"'),
+        _ => {}
+    }
+    let code = name.strip_prefix('#').ok_or(XmlError::Forbidden("an entity beyond the five"))?;
+    let (digits, radix) = code.strip_prefix('x').map_or((code, 10), |hex| (hex, 16));
+    // `from_str_radix` would take a sign.
+    let plain = digits.chars().all(|letter| letter.is_digit(radix));
+    let value = u32::from_str_radix(digits, radix).ok().filter(|_| plain);
+    let letter = value.and_then(char::from_u32).filter(|letter| is_char(*letter));
+    letter.ok_or_else(|| XmlError::Character(name.chars().take(20).collect()))
+}
+
+/// An attribute's value: references resolved, white space that is written as such made spaces (section 3.3.3).
+pub(super) fn attribute(raw: &str) -> Result<String, XmlError> {
+    let mut out = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some((before, after)) = rest.split_once('&') {
+        out.push_str(&before.replace(is_space, " "));
+        let unclosed = || XmlError::Syntax("a reference has no end".into());
+        let (name, after) = after.split_once(';').ok_or_else(unclosed)?;
+        out.push(reference(name)?);
+        rest = after;
+    }
+    out.push_str(&rest.replace(is_space, " "));
+    Ok(out)
+}

@@ -1,0 +1,35 @@
+//! Parts of a request's target, with refusals that are problem details like every other.
+//!
+//! Never says more about a bad path than about one that leads nowhere.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+
+use super::problem::Problem;
+
+/// The route's parameters; a path whose percent-encoding is no UTF-8 leads nowhere.
+pub(super) struct Path<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = axum::extract::Path::from_request_parts(parts, state).await;
+        path.map(|axum::extract::Path(inner)| Self(inner)).map_err(|_| Problem::not_found())
+    }
+}
+
+/// The query's pairs.
+pub(super) struct Query<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let query = axum::extract::Query::from_request_parts(parts, state).await;
+        query.map(|axum::extract::Query(inner)| Self(inner)).map_err(|_| {
+            Problem::bad_request("the query cannot be read; write `name=value&…`, percent-encoded")
+        })
+    }
+}

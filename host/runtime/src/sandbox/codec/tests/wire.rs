@@ -1,0 +1,86 @@
+//! Rendered requests as hyper writes them, read again by another parser: no parameter leaves its place.
+
+use deed_record::template::Rule;
+use hyper::body::Body as _;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use proptest::prelude::*;
+use tokio::io::AsyncReadExt as _;
+
+use super::*;
+
+/// Everything that leaves for a request, to the end of the connection.
+fn written(request: Request<Full<Bytes>>) -> Vec<u8> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (ours, mut theirs) = tokio::io::duplex(1 << 20);
+        let length = usize::try_from(request.body().size_hint().exact().unwrap()).unwrap();
+        let (mut sender, connection) = http1::handshake(TokioIo::new(ours)).await.unwrap();
+        let connection = tokio::spawn(connection);
+        let answer = tokio::spawn(async move { sender.send_request(request).await.map(drop) });
+        let mut bytes = Vec::new();
+        while head_length(&bytes).is_none_or(|head| bytes.len() < head + length) {
+            theirs.read_buf(&mut bytes).await.unwrap();
+        }
+        // With the other half gone hyper ends; whatever it had left to say would be here.
+        tokio::io::AsyncWriteExt::shutdown(&mut theirs).await.unwrap();
+        theirs.read_to_end(&mut bytes).await.unwrap();
+        drop((answer.await, connection.await));
+        bytes
+    })
+}
+
+fn head_length(bytes: &[u8]) -> Option<usize> {
+    bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4)
+}
+
+fn rule(form: bool) -> Rule {
+    Rule {
+        upstream: "idp".into(),
+        request: "POST /Users/{p}/x?b={p}&c=1".into(),
+        body: Some(json!({"fixed": "a=b", "p": "{p}"})),
+        codec: Codec {
+            request: if form { Outgoing::Form } else { Outgoing::Json },
+            ..Codec::default()
+        },
+        calls: None,
+        writes: false,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn what_hyper_writes_is_one_request_of_the_template(
+        value in prop_oneof![any::<String>(), "[ -~]{0,20}", "(\\.\\.|%2f|/|\\?|&|=|#|;| |\r\n|\u{0}|é){1,6}"],
+        form in any::<bool>(),
+    ) {
+        let Ok(rendered) = rule(form).render(&json!({"p": value})) else {
+            let refused = value.is_empty() || value == "." || value == ".." || value.chars().any(char::is_control);
+            prop_assert!(refused, "{:?}", value);
+            return Ok(());
+        };
+        let secret = credential(Slot::Header { name: "x-key".into() });
+        let bytes = written(encode(&rendered, &base(), Some(&secret)).unwrap());
+        let mut headers = [httparse::EMPTY_HEADER; 16];
+        let mut parsed = httparse::Request::new(&mut headers);
+        let head = parsed.parse(&bytes).unwrap().unwrap();
+        prop_assert_eq!((parsed.method, parsed.version), (Some("POST"), Some(1)));
+        let encoded = deed_record::template::percent_encode(&value);
+        let path = format!("/scim/v2/Users/{encoded}/x?b={encoded}&c=1");
+        prop_assert_eq!(parsed.path, Some(path.as_str()));
+        let names: Vec<&str> = parsed.headers.iter().map(|header| header.name).collect();
+        prop_assert_eq!(names, ["host", "accept", "accept-encoding", "connection", "content-type", "x-key", "content-length"]);
+        let length = parsed.headers.iter().find(|header| header.name == "content-length").unwrap().value;
+        let body = &bytes[head..];
+        prop_assert_eq!(std::str::from_utf8(length).unwrap(), body.len().to_string());
+        let wanted = json!({"fixed": "a=b", "p": value});
+        let sent = if form {
+            deed_record::codec::form::decode(body).unwrap()
+        } else {
+            serde_json::from_slice(body).unwrap()
+        };
+        prop_assert_eq!(sent, wanted);
+    }
+}

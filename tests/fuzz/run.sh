@@ -1,0 +1,52 @@
+#!/bin/bash
+# run.sh MINUTES: builds the libFuzzer binary, runs every target, keeps what reached new code.
+#
+# The minutes are those of the clock, shared by all targets, two at a time. Crashes go to artifacts/ and
+# fail the run; `FUZZ_TARGET=name BINARY artifacts/FILE` runs one again. TARGETS="a b" takes only these.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+minutes=${1:?minutes}
+built=$(cargo build --locked --workspace --test libfuzzer --features deed-fuzz/libfuzzer \
+    --message-format=json-render-diagnostics)
+binary=$(sed -n 's/.*"executable":"\([^"]*\/libfuzzer-[^"]*\)".*/\1/p' <<<"$built")
+all=$(sed -n 's/^    "\([a-z]*\)": .*;$/\1/p' src/lib.rs)
+read -ra targets <<<"${TARGETS:-${all//$'\n'/ }}"
+seconds=$((minutes * 120 / ${#targets[@]}))
+((seconds >= 5)) || seconds=5
+
+# On memory where there is some: the targets that need a directory write a lot of small files.
+work=$(mktemp -d -p "$([[ -w /dev/shm ]] && echo /dev/shm || echo "${TMPDIR:-/tmp}")" deed-fuzz-XXXXXX)
+trap 'rm -rf "$work"' EXIT
+mkdir -p artifacts
+
+one() {
+    local name=$1 work=$2/$1 binary=$3 seconds=$4
+    mkdir -p "$work"/{seeds,new,merged,tmp} "corpus/$name"
+    export FUZZ_TARGET=$name FUZZ_SEEDS=$work/seeds TMPDIR=$work/tmp
+    local limits=(-max_len=4096 -timeout=20 -rss_limit_mb=2048 -artifact_prefix="artifacts/$name-")
+    if ! "$binary" "${limits[@]}" -max_total_time="$seconds" -print_final_stats=1 \
+        "$work/new" "corpus/$name" "$work/seeds" >"$work/log" 2>&1; then
+        echo "fuzz: $name FAILED"
+        tail -40 "$work/log"
+        return 1
+    fi
+    local runs
+    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log")
+    # The smallest set that reaches the same code, and of it at most 100 of all lengths and 64 KiB.
+    "$binary" "${limits[@]}" -merge=1 "$work/merged" "corpus/$name" "$work/new" "$work/seeds" >"$work/merge" 2>&1 \
+        || { echo "fuzz: $name cannot be merged"; tail -40 "$work/merge"; return 1; }
+    rm -f "corpus/$name"/*
+    local bytes=0 size file kept
+    kept=$(find "$work/merged" -type f | wc -l)
+    while read -r size file; do
+        ((bytes += size)) || true
+        ((bytes <= 65536)) || break
+        cp "$file" "corpus/$name/"
+    done < <(find "$work/merged" -type f -printf '%s %p\n' | sort -n | awk -v step="$(((kept + 99) / 100))" 'NR % step == 0')
+    echo "fuzz: $name held, $runs runs in $seconds s, $(find "corpus/$name" -type f | wc -l) inputs kept"
+}
+export -f one
+
+printf '%s\n' "${targets[@]}" \
+    | xargs -P 2 -I NAME bash -euo pipefail -c 'one "$@"' one NAME "$work" "$binary" "$seconds"

@@ -1,0 +1,128 @@
+//! Signed answers of approvers, up to the point where they count.
+
+use std::sync::OnceLock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use deed_host::config::{self, Config};
+use deed_host::{approval, contract};
+use deed_record::approval::{Answer, Ask, Terms, sign};
+use deed_record::digest::Digest;
+use deed_record::envelope::{Envelope, EnvelopeSignature, PAYLOAD_TYPE, key_id};
+use deed_record::event::{Entry, Event};
+use deed_record::id::ActionId;
+use deed_record::json;
+use deed_record::policy::Obligation;
+use deed_record::story::Story;
+use ed25519_dalek::Signer as _;
+
+use crate::served;
+
+const NOW_MS: i64 = 1_000_000;
+
+/// A world in which bob is asked about one action.
+struct Asked {
+    config: Config,
+    story: Story,
+}
+
+/// An envelope as it comes over HTTP, or after a `+` any payload that bob did sign. What counts is
+/// exactly bob's answer to what is asked.
+pub(crate) fn run(data: &[u8]) {
+    let envelope = match data.split_first() {
+        Some((b'+', payload)) => Some(signed(payload)),
+        _ => json::parse(data).ok().and_then(|value| json::from_value(value).ok()),
+    };
+    let Some(envelope) = envelope else { return };
+    let asked = asked();
+    let tenant = &asked.config.tenants["acme"];
+    let Ok(answer) = approval::receive(tenant, &asked.story, envelope.clone(), NOW_MS) else {
+        return;
+    };
+    assert_eq!((answer.person.as_str(), answer.role.as_str()), ("bob", "support-lead"));
+    let (action, said) =
+        deed_record::approval::open(&envelope, &served::bob().verifying_key()).unwrap();
+    assert_eq!(answer.approves, said.decision == Answer::Approve);
+    // Rebuilt from what is asked and what is the signer's to say, it is the same envelope.
+    let own = terms(&asked.story, said.decision, said.reason);
+    assert_eq!(sign(action, &own, &served::bob()).unwrap(), envelope);
+    assert_eq!(action, asked.story.bound.action.digest().unwrap());
+}
+
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
+    let story = &asked().story;
+    let action = story.bound.action.digest().unwrap();
+    let mut seeds = Vec::new();
+    for decision in [Answer::Approve, Answer::Deny] {
+        let envelope = sign(action, &terms(story, decision, None), &served::bob()).unwrap();
+        assert!(
+            approval::receive(&asked().config.tenants["acme"], story, envelope.clone(), NOW_MS)
+                .is_ok()
+        );
+        seeds.push([b"+".to_vec(), envelope.payload_bytes().unwrap()].concat());
+        seeds.push(json::to_canonical(&envelope).unwrap());
+    }
+    seeds
+}
+
+fn asked() -> &'static Asked {
+    static ASKED: OnceLock<Asked> = OnceLock::new();
+    ASKED.get_or_init(|| {
+        let toml = served::toml("starter", served::STARTER);
+        let config = config::load(&served::make("approval", &toml)).unwrap();
+        let story = story(&config);
+        Asked { config, story }
+    })
+}
+
+fn story(config: &Config) -> Story {
+    let (tenant, environment) = (config.tenants["acme"].as_ref(), config.environment.as_str());
+    let caller = contract::Caller { tenant, environment, agent: "helpdesk", person: "alice" };
+    let proposal = br#"{"contract":"idp.restore_access","params":{"user_id":"0123456789abcdef0123456789abcdef"},"intent":"i"}"#;
+    let proposal = contract::parse(proposal).unwrap();
+    let id = ActionId::new(1, [0; 10]);
+    let fresh = contract::bind(caller, proposal, id, "0".repeat(32)).unwrap();
+    let (bound, bindings) = (Box::new(fresh.bound), fresh.bindings);
+    let event = Event::Proposed { bound, bindings, trace: None };
+    let mut story = Story::fold(&[Entry { at_ms: 1, event }]).unwrap();
+    let (role, policy) = ("support-lead".to_owned(), "restore-needs-lead".to_owned());
+    story.ask = Some(Ask {
+        nonce: "1".repeat(32),
+        expires_ms: 2 * NOW_MS,
+        pre_state: Digest::of(b"pre"),
+        policy_set: Digest::of(b"policies"),
+        obligations: vec![Obligation { count: 1, role, policy }],
+    });
+    story
+}
+
+fn terms(story: &Story, decision: Answer, reason: Option<String>) -> Terms {
+    let (action, ask) = (&story.bound.action, story.ask.as_ref().unwrap());
+    Terms {
+        contract: action.contract.digest,
+        adapter: action.adapter,
+        binding: action.binding.clone(),
+        pre_state: ask.pre_state,
+        policy_set: ask.policy_set,
+        decision,
+        person: "bob".into(),
+        role: "support-lead".into(),
+        nonce: ask.nonce.clone(),
+        expires_ms: ask.expires_ms,
+        reason,
+    }
+}
+
+/// Bob's signature over any payload (DSSE v1.0.2 pre-authentication encoding).
+fn signed(payload: &[u8]) -> Envelope {
+    let (key, head) =
+        (served::bob(), format!("DSSEv1 {} {PAYLOAD_TYPE} {} ", PAYLOAD_TYPE.len(), payload.len()));
+    let signature = key.sign(&[head.as_bytes(), payload].concat());
+    let keyid = key_id(&key.verifying_key()).unwrap();
+    let sig = STANDARD.encode(signature.to_bytes());
+    Envelope {
+        payload: STANDARD.encode(payload),
+        payload_type: PAYLOAD_TYPE.into(),
+        signatures: vec![EnvelopeSignature { keyid, sig }],
+    }
+}

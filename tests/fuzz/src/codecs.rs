@@ -1,0 +1,73 @@
+//! What an upstream's JSON, forms and XML become.
+
+use deed_record::codec::{form, xml};
+use deed_record::json;
+use serde_json::Value;
+
+/// What is read is what another reader reads, and has one canonical text.
+pub(crate) fn json(data: &[u8]) {
+    let Ok(value) = json::parse(data) else { return };
+    let other: Value = match serde_json::from_slice(data) {
+        Ok(other) => other,
+        // A number that is no float there is its digits here.
+        Err(error) if error.to_string().starts_with("number out of range") => return,
+        Err(error) => panic!("another reader refuses it: {error}"),
+    };
+    assert_eq!(shape(&value), shape(&other), "another reader sees something else");
+    let text = json::canonical(&value).unwrap();
+    assert_eq!(json::parse(&text), Ok(value));
+}
+
+pub(crate) fn json_seeds() -> Vec<Vec<u8>> {
+    vec![br#"{"a":[1,-2.5e3,"\u00e9\ud83d\ude00",true,null],"b":{"":9007199254740993}}"#.to_vec()]
+}
+
+/// The value without its numbers: those beyond safe integers are texts here, and floats there.
+fn shape(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            members.iter().map(|(key, value)| (key.clone(), shape(value))).collect()
+        }
+        Value::Array(items) => items.iter().map(shape).collect(),
+        Value::Number(_) => Value::Null,
+        Value::String(text)
+            if text.starts_with(['-', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9']) =>
+        {
+            Value::Null
+        }
+        other => other.clone(),
+    }
+}
+
+/// Decoded, encoded and decoded again is the same object.
+pub(crate) fn form(data: &[u8]) {
+    let Ok(value) = form::decode(data) else { return };
+    let text = form::encode(&value).unwrap();
+    assert_eq!(form::decode(text.as_bytes()), Ok(value), "{text}");
+}
+
+pub(crate) fn form_seeds() -> Vec<Vec<u8>> {
+    vec![b"Action=Tag&Tags.member.1.Key=a+b%26%C3%A9&empty=".to_vec()]
+}
+
+/// The first line names lists; the rest is a document. Whatever comes of it is JSON that the host can keep.
+pub(crate) fn xml(data: &[u8]) {
+    let mut parts = data.splitn(2, |byte| *byte == b'\n');
+    let names = String::from_utf8_lossy(parts.next().unwrap_or_default()).into_owned();
+    let lists: Vec<String> = names.split(' ').map(str::to_owned).collect();
+    let Ok(value) = xml::decode(parts.next().unwrap_or_default(), &lists) else { return };
+    assert_eq!(value.as_object().map(serde_json::Map::len), Some(1), "one root");
+    let kept = json::canonical(&value).unwrap();
+    assert_eq!(json::parse(&kept), Ok(value));
+}
+
+pub(crate) fn xml_seeds() -> Vec<Vec<u8>> {
+    [
+        "Users/member \n<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<R xmlns=\"urn:x\">\n<Users><member>\
+         <Name>a&amp;b&#x41;</Name></member><member a='1'>t</member></Users><Id/></R>",
+        "\n<a><![CDATA[<]]>&lt;</a>",
+        "a/b\n<!DOCTYPE a [<!ENTITY x \"y\">]><a><!-- --><?p q?><b/>&x;</a>",
+    ]
+    .map(|text| text.as_bytes().to_vec())
+    .to_vec()
+}

@@ -1,0 +1,51 @@
+//! `deed.toml` as an operator, or somebody at their desk, may write it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use deed_host::config;
+
+use crate::served::{self, SECRET};
+
+static DIR: OnceLock<PathBuf> = OnceLock::new();
+
+/// What loads is whole; what does not says why, with a file, and never with a secret's value.
+pub(crate) fn run(data: &[u8]) {
+    let dir = DIR.get_or_init(|| served::make("configuration", &whole()));
+    fs::write(dir.join("deed.toml"), data).unwrap();
+    // What the file itself holds is no secret of the vault, though a search finds out what that is.
+    let told = data.windows(SECRET.len()).any(|window| window == SECRET.as_bytes());
+    match config::load(dir) {
+        Ok(config) => {
+            for tenant in config.tenants.values() {
+                for granted in tenant.grants.values() {
+                    let known = |name: &String| tenant.upstreams.contains_key(name);
+                    assert!(granted.upstreams.iter().all(known), "a grant names no upstream");
+                }
+                let answers = |person: &String| tenant.persons.contains_key(person);
+                assert!(
+                    tenant.agents.values().all(|agent| answers(&agent.person)),
+                    "nobody answers"
+                );
+            }
+            assert!(told || !format!("{config:?}").contains(SECRET), "a secret is shown");
+        }
+        Err(faults) => {
+            assert!(faults.list().iter().all(|f| !f.file.is_empty() && !f.what.is_empty()));
+            assert!(told || !faults.to_string().contains(SECRET), "a secret is shown: {faults}");
+        }
+    }
+}
+
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
+    let dir = DIR.get_or_init(|| served::make("configuration", &whole()));
+    fs::write(dir.join("deed.toml"), whole()).unwrap();
+    config::pin(dir).unwrap();
+    config::load(dir).unwrap();
+    vec![fs::read(dir.join("deed.toml")).unwrap(), whole().into_bytes()]
+}
+
+fn whole() -> String {
+    served::toml("starter", served::STARTER)
+}

@@ -1,0 +1,52 @@
+//! Contracts as files and as JSON of a bundle, and proposals for them.
+
+use deed_host::contract;
+use deed_record::action;
+use deed_record::contract::Contract;
+use deed_record::json;
+
+use crate::{served, template};
+
+/// A contract that is taken says the same in its own canonical JSON.
+pub(crate) fn contract(data: &[u8]) {
+    let contract = if data.starts_with(b"{") {
+        let Ok(value) = json::parse(data) else { return };
+        Contract::from_json(value)
+    } else {
+        let Ok(text) = std::str::from_utf8(data) else { return };
+        Contract::from_toml("fuzz.toml", text)
+    };
+    let Ok(contract) = contract else { return };
+    let value = json::parse(&contract.canonical().unwrap()).unwrap();
+    let again = Contract::from_json(value).unwrap();
+    assert_eq!(again.digest(), contract.digest());
+}
+
+pub(crate) fn contract_seeds() -> Vec<Vec<u8>> {
+    let files = served::CONTRACTS.iter().map(|(_, text)| text.as_bytes().to_vec());
+    let bundled =
+        |(file, text): &(&str, &str)| Contract::from_toml(file, text).unwrap().canonical().unwrap();
+    files.chain(served::CONTRACTS.iter().map(bundled)).collect()
+}
+
+/// A proposal that binds is rendered within its contract's templates.
+pub(crate) fn proposal(data: &[u8]) {
+    let Ok(proposal) = contract::parse(data) else { return };
+    for (file, text) in served::CONTRACTS {
+        let contract = Contract::from_toml(file, text).unwrap();
+        let Ok(rendering) = action::render(&contract, &proposal) else { continue };
+        let observe = contract.observe.http.iter().zip(&rendering.observe);
+        for (rule, rendered) in observe.chain(contract.perform.http.iter().zip(&rendering.perform))
+        {
+            template::stays(rule, &proposal.params, rendered);
+        }
+    }
+}
+
+pub(crate) fn proposal_seeds() -> Vec<Vec<u8>> {
+    let whole = br#"{"contract":"idp.restore_access","params":{"user_id":"0123456789abcdef0123456789abcdef"},
+        "intent":"i","reasoning":"r","on_behalf_of":"o","sources":[{"uri":"t:1"}],"environment":"production",
+        "expect":{"/user/active":true}}"#;
+    let form = br#"{"contract":"iam.tag_user","params":{"user":"a&b","team":"x=y"},"intent":"i"}"#;
+    vec![whole.to_vec(), form.to_vec()]
+}

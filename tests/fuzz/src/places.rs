@@ -1,0 +1,54 @@
+//! `state.read`: a pointer of a guest into an upstream's document, cut down to a contract's shape.
+
+use deed_record::json;
+use deed_record::schema::Schema;
+use serde_json::Value;
+
+/// First line: a pointer. Second: a schema. The rest: a document. What is kept is the document's, fits
+/// the schema, and is kept as it is when it is cut again.
+pub(crate) fn run(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let mut parts = text.splitn(3, '\n');
+    let mut next = || parts.next().unwrap_or_default();
+    let (pointer, schema, document) = (next(), next(), next());
+    let schema =
+        json::parse(schema.as_bytes()).ok().and_then(|v| json::from_value::<Schema>(v).ok());
+    let (Some(schema), Ok(document)) = (schema, json::parse(document.as_bytes())) else { return };
+    if schema.well_formed().is_err() {
+        return;
+    }
+    let Some(found) = json::pointer(&document, pointer) else { return };
+    let Ok(kept) = schema.project(found) else { return };
+    within(&kept, found);
+    // A missing property is named elsewhere; every other fault must be gone.
+    let missing = schema.missing(&kept);
+    let faults = schema.violations(&kept);
+    assert!(faults.is_empty() || !missing.is_empty(), "{faults:?}");
+    assert_eq!(schema.project(&kept), Ok(kept));
+}
+
+/// Every leaf of what was kept stands at the same place of the document.
+fn within(kept: &Value, found: &Value) {
+    match (kept, found) {
+        (Value::Object(kept), Value::Object(found)) => {
+            kept.iter().for_each(|(key, value)| within(value, &found[key]));
+        }
+        (Value::Array(kept), Value::Array(found)) => {
+            assert_eq!(kept.len(), found.len());
+            kept.iter().zip(found).for_each(|(kept, found)| within(kept, found));
+        }
+        _ => assert_eq!(kept, found),
+    }
+}
+
+pub(crate) fn seeds() -> Vec<Vec<u8>> {
+    [
+        "/Resources/0\n{\"type\":\"object\",\"required\":[\"id\"],\"properties\":{\"id\":{\"type\":\"string\",\"pattern\":\"^[0-9]+$\"},\
+         \"l\":{\"type\":\"array\",\"items\":{\"type\":\"integer\",\"minimum\":1},\"maxItems\":3}}}\n\
+         {\"Resources\":[{\"id\":\"42\",\"l\":[1,2],\"x\":{}}]}",
+        "/a~1b/~0\n{\"type\":\"string\",\"enum\":[\"x\",\"y\"]}\n{\"a/b\":{\"~\":\"x\"}}",
+        "\n{\"properties\":{\"a\":{\"type\":\"boolean\",\"const\":true},\"b\":{\"type\":\"string\",\"maxLength\":2}}}\n{\"a\":true,\"b\":null}",
+    ]
+    .map(|text| text.as_bytes().to_vec())
+    .to_vec()
+}
