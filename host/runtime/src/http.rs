@@ -3,10 +3,13 @@
 mod actions;
 mod approvals;
 mod auth;
+mod budget;
 mod contracts;
+mod door;
 mod log;
 pub mod openapi;
 mod operations;
+mod payload;
 mod problem;
 mod view;
 
@@ -14,8 +17,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware;
 use axum::routing::{get, post};
 
+use self::auth::Callers;
+pub use self::door::Door;
 pub use self::operations::Metrics;
 pub use self::view::View;
 use crate::pipeline::Pipeline;
@@ -28,6 +34,14 @@ const BODY_MAX: usize = 256 * 1024;
 pub struct App {
     pub pipeline: Arc<Pipeline>,
     pub metrics: Arc<Metrics>,
+    callers: Arc<Callers>,
+}
+
+impl App {
+    pub fn new(pipeline: Arc<Pipeline>) -> Self {
+        let callers = Arc::new(Callers::of(&pipeline.config));
+        Self { pipeline, metrics: Arc::default(), callers }
+    }
 }
 
 /// The routes for agents, approvers and auditors.
@@ -47,6 +61,7 @@ pub fn router(app: App) -> Router {
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::no_method)
         .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(middleware::from_fn_with_state(app.clone(), budget::account))
         .with_state(app)
 }
 
