@@ -6,6 +6,7 @@ mod auth;
 mod budget;
 mod contracts;
 mod door;
+mod headers;
 mod log;
 pub mod openapi;
 mod operations;

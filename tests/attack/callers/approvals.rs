@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use deed_record::approval::Answer as Said;
+use deed_record::approval::{Answer as Said, Terms};
+use deed_record::digest::Digest;
 use deed_tests::host;
 use deed_tests::services::Result;
-use deed_tests::world::{BOB, HELPDESK, STRANGER, World, edit};
+use deed_tests::world::{HELPDESK, STRANGER, World, edit};
 use ed25519_dalek::SigningKey;
 use serde_json::json;
 
@@ -46,9 +47,9 @@ fn wrong_key() {
     let eve = SigningKey::from_bytes(&[66; 32]);
     refused(&world, &asked, &asked.signed(&eve, |_| ()), "enrolled for no person");
     // With the name of bob's key on it.
-    let mut forged = asked.signed(&eve, |_| ());
-    forged.signatures[0].keyid =
-        asked.signed(&key(&world, "bob"), |_| ()).signatures[0].keyid.clone();
+    let (mut forged, bobs) =
+        (asked.signed(&eve, |_| ()), asked.signed(&key(&world, "bob"), |_| ()));
+    forged.signatures[0].keyid.clone_from(&bobs.signatures[0].keyid);
     refused(&world, &asked, &forged, "the signature does not fit");
     refused(&world, &asked, &asked.signed(&key(&world, "carol"), |_| ()), "names another person");
     // The host's own keys are good for receipts and checkpoints alone.
@@ -111,20 +112,23 @@ fn foreign_person() {
     still_good(&world, &asked, &user);
 }
 
+/// Puts a digest of something else, or nothing, where the terms say what they cover.
+type Change = fn(&mut Terms, Digest);
+
 fn something_else() {
     let (world, user) = (World::start(scim()).unwrap(), locked_out());
     let (one, other) = (asked(&world, &user), asked(&world, &locked_out()));
-    let (bob, away) = (key(&world, "bob"), deed_record::digest::Digest::of(b"away"));
+    let (bob, away) = (key(&world, "bob"), Digest::of(b"away"));
     refused(&world, &one, &other.signed(&bob, |_| ()), "about another action");
     // Its own subject, and the other's terms; its own terms, and the other's subject.
     let mixed = deed_record::approval::sign(one.subject, &other.terms(), &bob).unwrap();
     refused(&world, &one, &mixed, "signed for another");
     let mixed = deed_record::approval::sign(other.subject, &one.terms(), &bob).unwrap();
     refused(&world, &one, &mixed, "about another action");
-    let cases: [(&str, fn(&mut deed_record::approval::Terms, deed_record::digest::Digest)); 7] = [
+    let cases: [(&str, Change); 7] = [
         ("contract", |terms, away| terms.contract = away),
         ("adapter", |terms, away| terms.adapter = away),
-        ("upstream binding", |terms, away| drop(terms.binding.insert("idp".into(), away))),
+        ("upstream binding", |terms, away| terms.binding.values_mut().for_each(|d| *d = away)),
         ("upstream binding", |terms, _| terms.binding.clear()),
         ("pre-state", |terms, away| terms.pre_state = away),
         ("policy set", |terms, away| terms.policy_set = away),

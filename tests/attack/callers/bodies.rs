@@ -16,7 +16,6 @@ pub(super) fn cases() -> Vec<Case> {
         "unknown-fields-in-a-proposal" => unknown_fields,
         "names-that-other-readers-obey" => obeyed_names,
         "unknown-fields-in-an-approval" => approval_fields,
-        "queries-that-nobody-asked-for" => queries,
     ]
 }
 
@@ -136,7 +135,6 @@ fn changed(change: impl Fn(&mut Value)) -> Vec<u8> {
 }
 
 fn unknown_fields() {
-    let world = World::start(scim()).unwrap();
     let mut bodies = vec![
         changed(|b| b["sources"][0]["trusted"] = json!(true)),
         changed(|b| b["sources"] = json!({"uri": "ticket:1"})),
@@ -165,7 +163,7 @@ fn unknown_fields() {
         bodies.push(changed(|b| b[field] = json!("acme")));
     }
     for target in ["/v1/actions", "/v1/explain"] {
-        refused(&world, HELPDESK, target, &bodies);
+        refused(&World::start(scim()).unwrap(), HELPDESK, target, &bodies);
     }
 }
 
@@ -224,34 +222,4 @@ fn approval_fields() {
         good.to_string().replace("payloadType", "payload_type").into_bytes(),
     ];
     refused(&world, BOB, target, &bodies);
-}
-
-fn queries() {
-    let world = World::start(scim()).unwrap();
-    for query in [
-        "tenant=globex",
-        "agent=desk",
-        "status=waiting&status=denied",
-        "limit=-1",
-        "limit=1e9",
-        "limit=18446744073709551616",
-        "limit=",
-        "status[]=waiting",
-        "%ff=1",
-        "status=%",
-        "&&&",
-    ] {
-        let said = call(&world, BOB, "GET", &format!("/v1/actions?{query}"), b"");
-        // Nothing is asked for by `&&&` and by a percent sign that stands for itself.
-        let harmless = ["&&&", "status=%"].contains(&query) && said.status() == 200;
-        assert!(harmless || said.status() == 400, "{query}: {said:?}");
-    }
-    for target in
-        ["/v1/actions/%ff", "/v1/contracts/%ff", "/v1/contracts/%00", "/log/acme/tile/%ff"]
-    {
-        let said = call(&world, BOB, "GET", target, b"");
-        assert!([400, 404].contains(&said.status()), "{target}: {said:?}");
-        said.refuses(said.status(), target);
-    }
-    unharmed(&world);
 }

@@ -10,7 +10,7 @@ use deed_tests::proxy::Fault;
 use deed_tests::world::{BOB, HELPDESK, STRANGER, World, edit};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-use super::wire::{address, bearer, call, connect, request};
+use super::wire::{address, bearer, call, connect, hear, request};
 use super::{counted, unharmed};
 use crate::case::{Case, cases};
 use crate::shared::{scim, user};
@@ -21,6 +21,7 @@ pub(super) fn cases() -> Vec<Case> {
         "slow-loris-body" => drip_body,
         "answers-that-nobody-reads" => deaf,
         "ten-thousand-connections" => crowd,
+        "stop-while-a-crowd-holds-on" => stop,
         "operations-crowded" => operations_crowded,
         "one-principal-takes-every-connection" => greedy,
     ]
@@ -142,8 +143,18 @@ fn idle(to: SocketAddr) -> Vec<TcpStream> {
 }
 
 fn crowd() {
-    let world = World::start(scim()).unwrap();
+    let world = patient();
     let before = memory_kb(&world);
+    // A request in progress when they come; it is the oldest connection of all.
+    world.proxy.set("GET", Fault::Delay { ms: 8_000 });
+    let body = World::proposal("idp.read_user", &user("early", Some(true))).to_string();
+    let lines = [&bearer(HELPDESK), "Content-Type: application/json", "Prefer: wait=60"];
+    let mut early = connect(address(&world));
+    early.write_all(&request("POST", "/v1/actions", &lines, body.as_bytes())).unwrap();
+    while world.proxy.count("GET") == 0 {
+        thread::sleep(Duration::from_millis(5));
+    }
+    world.proxy.set("GET", Fault::None);
     let mut held = idle(address(&world));
     assert!(held.len() > 2_000, "only {} connections could be opened here", held.len());
     // They also say something, so that the host has something to keep for each.
@@ -157,7 +168,25 @@ fn crowd() {
     assert!(memory < before + 200 * 1024, "{before} KiB before, {memory} KiB with the crowd");
     assert!(files < 2_500, "{files} open files");
     assert!(counted(&world, "deed_connections_cut_total ") > 0);
+    let said = hear(early);
+    assert!(said.status() == 200 && said.body().contains("verified"), "it was cut: {said:?}");
     drop(held);
+    unharmed(&world);
+}
+
+/// Callers that hold on do not hold up an orderly stop.
+fn stop() {
+    let mut world = World::start(scim()).unwrap();
+    let held: Vec<TcpStream> = (0..50)
+        .map(|_| {
+            let mut stream = connect(address(&world));
+            stream.write_all(b"GET /v1/contracts HTTP/1.1\r\nHost: ").unwrap();
+            stream
+        })
+        .collect();
+    assert!(world.host.take().unwrap().stop().unwrap(), "it never stopped");
+    drop(held);
+    world.serve().unwrap();
     unharmed(&world);
 }
 
@@ -175,12 +204,16 @@ fn operations_crowded() {
     unharmed(&world);
 }
 
+/// A world that waits long for its upstream.
+fn patient() -> World {
+    let longer =
+        |dir: &std::path::Path| edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"25s\"");
+    World::with(scim(), "scim", longer).unwrap()
+}
+
 /// One agent lets every connection wait for an action of its own. It gets a good part and no more.
 fn greedy() {
-    let world = World::with(scim(), "scim", |dir| {
-        edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"25s\"")
-    });
-    let world = world.unwrap();
+    let world = patient();
     world.proxy.set("GET", Fault::Delay { ms: 20_000 });
     let body = World::proposal("idp.read_user", &user("slow", Some(true))).to_string();
     let agent = world.client(HELPDESK);
@@ -190,7 +223,9 @@ fn greedy() {
     let target = format!("/v1/actions/{}", slow.text("/id"));
     let wait = request("GET", &target, &[&bearer(HELPDESK), "Prefer: wait=60"], b"");
     let mut waiting: Vec<TcpStream> = (0..200).map(|_| connect(address(&world))).collect();
-    waiting.iter_mut().for_each(|stream| stream.write_all(&wait).unwrap());
+    for stream in &mut waiting {
+        stream.write_all(&wait).unwrap();
+    }
     let over = loop {
         let said = call(&world, HELPDESK, "GET", "/v1/contracts", b"");
         if said.status() != 200 {

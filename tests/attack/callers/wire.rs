@@ -88,7 +88,9 @@ pub(super) fn request(method: &str, target: &str, lines: &[&str], body: &[u8]) -
         head.push_str("\r\n");
     }
     if !body.is_empty() {
-        head.push_str(&format!("Content-Length: {}\r\n", body.len()));
+        head.push_str("Content-Length: ");
+        head.push_str(&body.len().to_string());
+        head.push_str("\r\n");
     }
     [head.as_bytes(), b"\r\n", body].concat()
 }

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use super::App;
 use super::auth::Caller;
+use super::headers::{idempotency_key, traceparent, wait};
 use super::payload::Payload;
 use super::problem::Problem;
 use super::view;
@@ -27,10 +28,8 @@ use crate::pipeline::{Accepted, Claimed, Explained, LedgerError};
 
 /// How long a caller that says nothing is kept waiting for an answer.
 const WAIT_DEFAULT_S: u64 = 10;
-const WAIT_MAX_S: u64 = 60;
 /// How often a waiting caller's action is looked at.
 const WATCH_PAUSE: Duration = Duration::from_millis(25);
-const KEY_MAX: usize = 128;
 const LIST_MAX: usize = 500;
 
 pub(super) async fn propose(
@@ -215,16 +214,6 @@ fn bind_as<'a>(app: &'a App, caller: &'a Caller) -> Result<contract::Caller<'a>,
     })
 }
 
-/// The one value of a header. Two are refused: whoever stands in front of us may have read the other.
-fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
-    let mut all = headers.get_all(name).iter();
-    let (value, None) = (all.next(), all.next()) else {
-        return Err(Problem::bad_request(format!("`{name}` is there twice")));
-    };
-    // What is no text has no meaning to us either.
-    Ok(value.map(|value| value.to_str().unwrap_or_default()))
-}
-
 /// The known filters of a listing, each at most once.
 fn filters(pairs: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Problem> {
     let mut query = BTreeMap::new();
@@ -238,43 +227,4 @@ fn filters(pairs: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Pro
         }
     }
     Ok(query)
-}
-
-/// W3C Trace Context: `00-<32 hex>-<16 hex>-<2 hex>`; the trace id is what a receipt and a listing name.
-fn traceparent(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(value) = only(headers, "traceparent")? else { return Ok(None) };
-    let parts: Vec<&str> = value.split('-').collect();
-    let hex = |text: &str, length: usize| {
-        text.len() == length
-            && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-    };
-    match parts.as_slice() {
-        ["00", trace, parent, flags] if hex(trace, 32) && hex(parent, 16) && hex(flags, 2) => {
-            Ok(Some((*trace).to_owned()))
-        }
-        _ => Err(Problem::bad_request(
-            "`traceparent` is `00-<32 hex>-<16 hex>-<2 hex>`, in lower case",
-        )),
-    }
-}
-
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<Claimed>, Problem> {
-    let Some(key) = only(headers, "idempotency-key")? else { return Ok(None) };
-    let fits = (1..=KEY_MAX).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
-    if fits {
-        Ok(Some(Claimed { key: key.to_owned() }))
-    } else {
-        Err(Problem::bad_request("`Idempotency-Key` is 1 to 128 visible ASCII characters"))
-    }
-}
-
-/// RFC 7240: `Prefer: wait=N` in seconds; other preferences are not for us.
-fn wait(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
-    let Some(value) = only(headers, "prefer")? else { return Ok(None) };
-    let Some(wait) = value.split(',').find_map(|p| p.trim().strip_prefix("wait=")) else {
-        return Ok(None);
-    };
-    let seconds: u64 =
-        wait.parse().map_err(|_| Problem::bad_request("`Prefer: wait=N` takes whole seconds"))?;
-    Ok(Some(Duration::from_secs(seconds.min(WAIT_MAX_S))))
 }

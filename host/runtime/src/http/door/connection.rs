@@ -91,13 +91,12 @@ async fn answer(
     seat: Arc<Seat>,
 ) -> Result<Response<Watched<Body>>, Infallible> {
     seat.awaiting();
-    let response = match head::check(&request) {
-        Err(problem) => closing(problem.into_response()),
-        Ok(()) => {
-            let seat = Arc::clone(&seat);
-            let whole = |body| Body::new(Watched { body, seat, then: Seat::serving });
-            TowerToHyperService::new(router).call(request.map(whole)).await?
-        }
+    let response = if let Err(problem) = head::check(&request) {
+        closing(problem.into_response())
+    } else {
+        let seat = Arc::clone(&seat);
+        let whole = |body| Body::new(Watched { body, seat, then: Seat::serving });
+        TowerToHyperService::new(router).call(request.map(whole)).await?
     };
     Ok(response.map(|body| Watched { body, seat, then: Seat::awaiting }))
 }
