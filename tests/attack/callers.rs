@@ -1,7 +1,59 @@
-//! Attacks from the side of: callers.
+//! Attacks from the side of callers: what comes in by the front door, with a token and without.
 
-use crate::case::{Case, cases};
+mod approvals;
+mod bodies;
+mod crowd;
+mod forged;
+mod heads;
+mod races;
+mod refusals;
+mod tenants;
+mod tokens;
+mod wire;
+
+use deed_tests::services::ScimServer;
+use deed_tests::world::{BOB, CAROL, HELPDESK, STRANGER, World};
+
+use crate::case::{self, Case};
 
 pub(crate) fn cases() -> Vec<Case> {
-    cases![]
+    [
+        tokens::cases(),
+        heads::cases(),
+        crowd::cases(),
+        refusals::cases(),
+        bodies::cases(),
+        approvals::cases(),
+        races::cases(),
+        tenants::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Everything that a caller or an upstream is trusted with and nobody may read anywhere.
+const SECRETS: [&str; 6] =
+    [HELPDESK, BOB, CAROL, STRANGER, ScimServer::READ_TOKEN, ScimServer::WRITE_TOKEN];
+
+/// After an attack: the host does the next action, rests, and wrote no secret into its log.
+fn unharmed(world: &World) {
+    case::unharmed(world);
+    silent(&world.host.as_ref().unwrap().log());
+}
+
+/// No secret stands in this text.
+fn silent(text: &str) {
+    for secret in SECRETS {
+        assert!(!text.contains(secret), "`{secret}` stands in: {text}");
+    }
+}
+
+/// A counter of the host.
+fn counted(world: &World, name: &str) -> u64 {
+    let operations = &world.host.as_ref().unwrap().operations;
+    let answer = deed_tests::client::Client::new(operations, "").get("/metrics").unwrap();
+    let text = String::from_utf8(answer.bytes).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.trim().parse().unwrap()
 }

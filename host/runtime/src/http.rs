@@ -3,11 +3,15 @@
 mod actions;
 mod approvals;
 mod auth;
+mod budget;
 mod contracts;
+mod door;
 mod extract;
+mod headers;
 mod log;
 pub mod openapi;
 mod operations;
+mod payload;
 mod problem;
 mod view;
 
@@ -15,8 +19,11 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware;
 use axum::routing::{get, post};
 
+use self::auth::Callers;
+pub use self::door::Door;
 pub use self::operations::Metrics;
 pub use self::view::View;
 use crate::pipeline::Pipeline;
@@ -29,6 +36,14 @@ const BODY_MAX: usize = 256 * 1024;
 pub struct App {
     pub pipeline: Arc<Pipeline>,
     pub metrics: Arc<Metrics>,
+    callers: Arc<Callers>,
+}
+
+impl App {
+    pub fn new(pipeline: Arc<Pipeline>) -> Self {
+        let callers = Arc::new(Callers::of(&pipeline.config));
+        Self { pipeline, metrics: Arc::default(), callers }
+    }
 }
 
 /// The routes for agents, approvers and auditors.
@@ -48,6 +63,7 @@ pub fn router(app: App) -> Router {
         .fallback(problem::no_route)
         .method_not_allowed_fallback(problem::no_method)
         .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(middleware::from_fn_with_state(app.clone(), budget::account))
         .with_state(app)
 }
 

@@ -86,7 +86,13 @@ fn post(agent: &ureq::Agent, url: &str, secret: &Secret, body: &str) -> bool {
     let request =
         agent.post(url).header("Content-Type", "application/json").header(SIGNATURE, &signature);
     match request.send(body) {
-        Ok(_) => true,
+        Ok(answer) if answer.status().is_success() => true,
+        // A redirect is not followed: whoever is named there was not chosen by the operator.
+        Ok(answer) => {
+            let status = answer.status().as_u16();
+            tracing::info!(status, "a notification was not taken; it is tried again");
+            false
+        }
         Err(error) => {
             tracing::info!(%error, "a notification was not taken; it is tried again");
             false

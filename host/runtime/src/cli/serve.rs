@@ -6,12 +6,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock::Clock;
 use crate::config;
-use crate::http::{self, App, Metrics};
+use crate::http::{self, App, Door};
 use crate::pipeline::Pipeline;
 
 /// Serve a directory that `deed init` made: actions over HTTP until SIGINT or SIGTERM.
@@ -25,6 +26,11 @@ pub struct ServeArgs {
 const STOP_PATIENCE: Duration = Duration::from_mins(1);
 /// How long open connections are waited for after that.
 const CONNECTION_PATIENCE: Duration = Duration::from_secs(5);
+/// Connections of callers at once. One costs some 100 KiB when it fills its buffers, so all of them
+/// together stay far below what the sandboxes take.
+const CONNECTIONS_MAX: usize = 1_024;
+/// A scraper, two probes, and somebody with a shell.
+const OPERATIONS_CONNECTIONS_MAX: usize = 32;
 
 /// Serves until a signal; exit code 1 when the host cannot start, with every reason on stderr.
 pub fn run(args: &ServeArgs) -> ExitCode {
@@ -51,12 +57,17 @@ async fn serve(args: &ServeArgs) -> Result<(), String> {
     let main = bind(listen).await?;
     let side = bind(operations).await?;
     let resumed = pipeline.resume().map_err(|e| e.to_string())?;
-    let app = App { pipeline: Arc::clone(&pipeline), metrics: Arc::new(Metrics::default()) };
+    let app = App::new(Arc::clone(&pipeline));
     announce(&main, &side, resumed)?;
     let (stop, stopped) = tokio::sync::watch::channel(false);
+    let metrics = &app.metrics;
+    let door = |listener, router, connections_max| {
+        let door = Door { listener, router, connections_max, metrics: Arc::clone(metrics) };
+        tokio::spawn(door.serve(stopped.clone()))
+    };
     let servers = [
-        tokio::spawn(listen_on(main, http::router(app.clone()), stopped.clone())),
-        tokio::spawn(listen_on(side, http::operations(app), stopped)),
+        door(main, http::router(app.clone()), connections_max()),
+        door(side, http::operations(app.clone()), OPERATIONS_CONNECTIONS_MAX),
     ];
     wait_for_end(&pipeline).await?;
     tracing::info!("stopping: no new work is taken, what runs comes to rest");
@@ -84,18 +95,16 @@ fn announce(main: &TcpListener, side: &TcpListener, resumed: usize) -> Result<()
     writeln!(std::io::stdout().lock(), "{line}").map_err(|e| e.to_string())
 }
 
-async fn listen_on(
-    listener: TcpListener,
-    router: axum::Router,
-    mut stopped: tokio::sync::watch::Receiver<bool>,
-) {
-    let stop = async move {
-        // The sender outlives the servers; an error means the same as a stop.
-        stopped.wait_for(|stop| *stop).await.map(|_| ()).unwrap_or_default();
-    };
-    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
-        tracing::error!(%error, "a listener ended");
+/// How many connections callers get: at most half of the files that this process may have open, after
+/// asking for all that it may ask for. The other half is for journal, logs and upstreams.
+fn connections_max() -> usize {
+    let mut files = getrlimit(Resource::Nofile);
+    files.current = files.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, files) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
     }
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(files / 2).unwrap_or(usize::MAX).min(CONNECTIONS_MAX)
 }
 
 /// SIGINT and SIGTERM end the host; so does a journal that takes no more.

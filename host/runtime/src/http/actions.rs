@@ -1,60 +1,94 @@
 //! Proposing, finding, showing and cancelling actions.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use deed_record::action::Proposal;
 use deed_record::id::ActionId;
+use deed_record::outcome::Outcome;
 use deed_record::status::Status;
+use deed_record::story::Story;
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::App;
 use super::auth::Caller;
 use super::extract::{Path, Query};
+use super::headers::{idempotency_key, traceparent, wait};
+use super::payload::Payload;
 use super::problem::Problem;
 use super::view;
 use crate::contract;
-use crate::pipeline::{Claimed, Explained, Waiting};
+use crate::pipeline::{Accepted, Claimed, Explained, LedgerError};
 
 /// How long a caller that says nothing is kept waiting for an answer.
 const WAIT_DEFAULT_S: u64 = 10;
-const WAIT_MAX_S: u64 = 60;
 /// How often a waiting caller's action is looked at.
 const WATCH_PAUSE: Duration = Duration::from_millis(25);
-const KEY_MAX: usize = 128;
 const LIST_MAX: usize = 500;
 
 pub(super) async fn propose(
     State(app): State<App>,
     caller: Caller,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    Payload(body): Payload,
 ) -> Result<Response, Problem> {
-    let who = bind_as(&app, &caller)?;
+    caller.agent()?;
     let claimed = idempotency_key(&headers)?;
     let wait = wait(&headers)?;
-    let proposal = contract::parse(&body?).inspect_err(|_| app.metrics.refused())?;
+    let proposal = contract::parse(&body).inspect_err(|_| app.metrics.refused())?;
     let trace = traceparent(&headers)?;
-    let accepted = app
-        .pipeline
-        .propose(who, proposal, claimed, trace)
-        .await
-        .inspect_err(|_| app.metrics.refused())?;
-    answer(&app, &caller, &accepted.id, accepted.waiting, wait).await
+    let taking = take(app.clone(), caller.clone(), proposal, claimed, trace);
+    let (id, rest) = carried(taking).await.inspect_err(|_| app.metrics.refused())?;
+    // The task is ours and ends with the driver.
+    answer(&app, &caller, &id, async { rest.await.unwrap_or_default() }, wait).await
+}
+
+/// Takes a proposal and follows it: what ends denied at once is a refusal, whether its caller waits or not.
+async fn take(
+    app: App,
+    caller: Caller,
+    proposal: Proposal,
+    claimed: Option<Claimed>,
+    trace: Option<String>,
+) -> Result<(ActionId, JoinHandle<()>), Problem> {
+    let who = bind_as(&app, &caller)?;
+    let Accepted { id, waiting } = app.pipeline.propose(who, proposal, claimed, trace).await?;
+    let (of, budget) = (id.clone(), Arc::clone(&caller.budget));
+    let follow = async move {
+        waiting.to_rest().await;
+        if app.pipeline.story(&of).is_ok_and(|story| denied_unasked(&story)) {
+            budget.charge(Instant::now());
+        }
+    };
+    Ok((id, tokio::spawn(follow)))
+}
+
+/// Whether policy, precondition or contract refused, and no person was bothered.
+fn denied_unasked(story: &Story) -> bool {
+    story.status == Status::Ended(Outcome::Denied) && story.ask.is_none()
+}
+
+/// Work that a caller who hangs up does not stop half way: an outside fact that is on disk is driven.
+pub(super) async fn carried<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+) -> Result<T, Problem> {
+    tokio::spawn(work).await.unwrap_or_else(|_| Err(Problem::unavailable()))
 }
 
 pub(super) async fn explain(
     State(app): State<App>,
     caller: Caller,
-    body: Result<Bytes, BytesRejection>,
+    Payload(body): Payload,
 ) -> Result<Json<Explained>, Problem> {
     let who = bind_as(&app, &caller)?;
-    Ok(Json(app.pipeline.explain(who, contract::parse(&body?)?)?))
+    Ok(Json(app.pipeline.explain(who, contract::parse(&body)?)?))
 }
 
 pub(super) async fn show(
@@ -87,8 +121,10 @@ pub(super) async fn cancel(
 ) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
     caller.story(&app, &id)?;
-    let waiting = app.pipeline.cancel(&caller.tenant.name, &id, caller.name()).await?;
-    answer(&app, &caller, &id, waiting, None).await
+    let (pipeline, by, of) = (Arc::clone(&app.pipeline), caller.clone(), id.clone());
+    let cancelling = async move { Ok(pipeline.cancel(&by.tenant.name, &of, by.name()).await?) };
+    let waiting = carried(cancelling).await?;
+    answer(&app, &caller, &id, waiting.to_rest(), None).await
 }
 
 pub(super) async fn bundle(
@@ -130,11 +166,8 @@ pub(super) async fn list(
             && fits("resource", &row.summary.resource)
             && fits("trace", row.summary.trace.as_deref().unwrap_or_default())
     };
-    let rows = app
-        .pipeline
-        .journal
-        .list(&caller.tenant.name, keep, limit)
-        .map_err(crate::pipeline::LedgerError::from)?;
+    let rows =
+        app.pipeline.journal.list(&caller.tenant.name, keep, limit).map_err(LedgerError::from)?;
     let one = |(id, row): &(String, crate::journal::Row)| {
         let s = &row.summary;
         json!({"id": id, "status": s.status, "contract": s.contract, "resource": s.resource,
@@ -148,16 +181,19 @@ pub(super) async fn answer(
     app: &App,
     caller: &Caller,
     id: &ActionId,
-    waiting: Waiting,
+    rest: impl Future<Output = ()>,
     wait: Option<Duration>,
 ) -> Result<Response, Problem> {
-    waiting.for_at_most(wait.unwrap_or(Duration::from_secs(WAIT_DEFAULT_S))).await;
+    let patience = wait.unwrap_or(Duration::from_secs(WAIT_DEFAULT_S));
+    if tokio::time::timeout(patience, rest).await.is_err() {
+        tracing::debug!(action = %id, "the caller does not wait any longer; the action goes on");
+    }
     shown(app, caller, id)
 }
 
 fn shown(app: &App, caller: &Caller, id: &ActionId) -> Result<Response, Problem> {
     let entries = app.pipeline.entries(id)?;
-    let story = caller.story(app, id)?;
+    let story = caller.may_see(Story::fold(&entries).map_err(LedgerError::from)?)?;
     let ended = matches!(story.status, Status::Ended(_));
     let view = view::view(&story, &entries, caller.is_person())?;
     let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };
@@ -179,10 +215,6 @@ fn bind_as<'a>(app: &'a App, caller: &'a Caller) -> Result<contract::Caller<'a>,
     })
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
-}
-
 /// The known filters of a listing, each at most once.
 fn filters(pairs: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Problem> {
     let mut query = BTreeMap::new();
@@ -196,44 +228,4 @@ fn filters(pairs: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Pro
         }
     }
     Ok(query)
-}
-
-/// W3C Trace Context: `00-<32 hex>-<16 hex>-<2 hex>`; the trace id is what a receipt and a listing name.
-fn traceparent(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(value) = headers.get("traceparent") else { return Ok(None) };
-    let parts: Vec<&str> = value.to_str().unwrap_or_default().split('-').collect();
-    let hex = |text: &str, length: usize| {
-        text.len() == length
-            && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-    };
-    match parts.as_slice() {
-        ["00", trace, parent, flags] if hex(trace, 32) && hex(parent, 16) && hex(flags, 2) => {
-            Ok(Some((*trace).to_owned()))
-        }
-        _ => Err(Problem::bad_request(
-            "`traceparent` is `00-<32 hex>-<16 hex>-<2 hex>`, in lower case",
-        )),
-    }
-}
-
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<Claimed>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    let key = value.to_str().unwrap_or_default();
-    let fits = (1..=KEY_MAX).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
-    if fits {
-        Ok(Some(Claimed { key: key.to_owned() }))
-    } else {
-        Err(Problem::bad_request("`Idempotency-Key` is 1 to 128 visible ASCII characters"))
-    }
-}
-
-/// RFC 7240: `Prefer: wait=N` in seconds; other preferences are not for us.
-fn wait(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
-    let Some(value) = text(headers, "prefer") else { return Ok(None) };
-    let Some(wait) = value.split(',').find_map(|p| p.trim().strip_prefix("wait=")) else {
-        return Ok(None);
-    };
-    let seconds: u64 =
-        wait.parse().map_err(|_| Problem::bad_request("`Prefer: wait=N` takes whole seconds"))?;
-    Ok(Some(Duration::from_secs(seconds.min(WAIT_MAX_S))))
 }

@@ -1,9 +1,9 @@
 //! What an approver is shown, and the signed answer.
 
+use std::sync::Arc;
+
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
 use axum::response::Response;
 use deed_record::approval::ApprovalRequest;
@@ -12,9 +12,10 @@ use deed_record::json;
 use deed_record::status::Status;
 
 use super::App;
-use super::actions::{answer as answered, parse_id};
+use super::actions::{answer as answered, carried, parse_id};
 use super::auth::Caller;
 use super::extract::Path;
+use super::payload::Payload;
 use super::problem::Problem;
 use crate::approval;
 use crate::pipeline::LedgerError;
@@ -39,16 +40,18 @@ pub(super) async fn answer(
     State(app): State<App>,
     caller: Caller,
     Path(id): Path<String>,
-    body: Result<Bytes, BytesRejection>,
+    Payload(body): Payload,
 ) -> Result<Response, Problem> {
     only_persons(&caller)?;
     let id = parse_id(&id)?;
-    let value = json::parse(&body?)
+    let value = json::parse(&body)
         .map_err(|e| Problem::bad_request(format!("the body is no strict JSON: {e}")))?;
     let envelope: Envelope = json::from_value(value)
         .map_err(|e| Problem::bad_request(format!("the body is no DSSE envelope: {e}")))?;
-    let waiting = app.pipeline.answer(&caller.tenant.name, &id, envelope).await?;
-    answered(&app, &caller, &id, waiting, None).await
+    let (pipeline, by, of) = (Arc::clone(&app.pipeline), caller.clone(), id.clone());
+    let answering = async move { Ok(pipeline.answer(&by.tenant.name, &of, envelope).await?) };
+    let waiting = carried(answering).await?;
+    answered(&app, &caller, &id, waiting.to_rest(), None).await
 }
 
 fn only_persons(caller: &Caller) -> Result<(), Problem> {

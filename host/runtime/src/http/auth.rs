@@ -3,14 +3,17 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use deed_record::digest::Digest;
 use deed_record::id::ActionId;
 use deed_record::story::Story;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
+use tokio::time::Instant;
 
 use super::App;
+use super::budget::{Budget, LIMITS, Tab};
 use super::problem::Problem;
 use crate::config::{Config, Tenant};
 
@@ -19,7 +22,12 @@ use crate::config::{Config, Tenant};
 pub(super) struct Caller {
     pub(super) tenant: Arc<Tenant>,
     pub(super) who: Who,
+    pub(super) budget: Arc<Budget>,
 }
+
+/// Everybody who has a token, with its digest.
+#[derive(Debug)]
+pub(super) struct Callers(Vec<(Caller, Digest)>);
 
 /// An agent proposes; a person reads and answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,9 +56,13 @@ impl Caller {
     /// The story of an action that this caller may see: persons all of their tenant, an agent its own.
     /// Anything else is unknown, whether it exists or not.
     pub(super) fn story(&self, app: &App, id: &ActionId) -> Result<Story, Problem> {
-        let story = app.pipeline.story_of(&self.tenant.name, id)?;
-        let own = self.is_person() || story.bound.action.principal == self.name();
-        if own { Ok(story) } else { Err(Problem::not_found()) }
+        self.may_see(app.pipeline.story(id)?)
+    }
+
+    pub(super) fn may_see(&self, story: Story) -> Result<Story, Problem> {
+        let action = &story.bound.action;
+        let own = self.is_person() || action.principal == self.name();
+        if own && action.tenant == self.tenant.name { Ok(story) } else { Err(Problem::not_found()) }
     }
 
     pub(super) fn is_person(&self) -> bool {
@@ -62,38 +74,55 @@ impl FromRequestParts<App> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let token = header.and_then(|value| value.strip_prefix("Bearer "));
-        let caller = token.and_then(|token| find(&app.pipeline.config, token));
-        caller.ok_or_else(|| {
+        let caller = token(&parts.headers).and_then(|token| app.callers.find(token));
+        let caller = caller.ok_or_else(|| {
             app.metrics.unauthorized();
             Problem::unauthorized()
-        })
+        })?;
+        let leave = caller.budget.admit(Instant::now())?;
+        if let Some(tab) = parts.extensions.get::<Tab>() {
+            tab.keep(leave);
+        }
+        Ok(caller)
     }
 }
 
-/// Looks at every token whatever matches, so that the time says nothing about which one was close.
-fn find(config: &Config, token: &str) -> Option<Caller> {
-    let shown = Digest::of(token.as_bytes());
-    let callers: Vec<(Caller, Digest)> = config.tenants.values().flat_map(callers).collect();
-    let mut found = u32::MAX;
-    for (index, (_, known)) in callers.iter().enumerate() {
-        let equal: Choice = known.as_bytes().ct_eq(shown.as_bytes());
-        let index = u32::try_from(index).unwrap_or(u32::MAX);
-        found = u32::conditional_select(&found, &index, equal);
+/// The one bearer token; who sends two may be read differently by whoever stands in front of us.
+fn token(headers: &HeaderMap) -> Option<&str> {
+    let mut all = headers.get_all(AUTHORIZATION).iter();
+    let (Some(value), None) = (all.next(), all.next()) else { return None };
+    value.to_str().ok()?.strip_prefix("Bearer ")
+}
+
+impl Callers {
+    pub(super) fn of(config: &Config) -> Self {
+        Self(config.tenants.values().flat_map(callers).collect())
     }
-    let index = usize::try_from(found).ok()?;
-    callers.into_iter().nth(index).map(|(caller, _)| caller)
+
+    /// Looks at every token whatever matches, so that the time says nothing about which one was close.
+    fn find(&self, token: &str) -> Option<Caller> {
+        let shown = Digest::of(token.as_bytes());
+        let mut found = u32::MAX;
+        for (index, (_, known)) in self.0.iter().enumerate() {
+            let equal: Choice = known.as_bytes().ct_eq(shown.as_bytes());
+            let index = u32::try_from(index).unwrap_or(u32::MAX);
+            found = u32::conditional_select(&found, &index, equal);
+        }
+        let index = usize::try_from(found).ok()?;
+        self.0.get(index).map(|(caller, _)| caller.clone())
+    }
 }
 
 fn callers(tenant: &Arc<Tenant>) -> Vec<(Caller, Digest)> {
+    let caller = |who| {
+        let budget = Arc::new(Budget::new(LIMITS));
+        Caller { tenant: Arc::clone(tenant), who, budget }
+    };
     let agents = tenant.agents.iter().map(|(name, agent)| {
-        let who = Who::Agent { name: name.clone(), person: agent.person.clone() };
-        (Caller { tenant: Arc::clone(tenant), who }, agent.token)
+        (caller(Who::Agent { name: name.clone(), person: agent.person.clone() }), agent.token)
     });
     let persons = tenant.persons.iter().filter_map(|(name, person)| {
-        let who = Who::Person { name: name.clone() };
-        person.token.map(|token| (Caller { tenant: Arc::clone(tenant), who }, token))
+        person.token.map(|token| (caller(Who::Person { name: name.clone() }), token))
     });
     agents.chain(persons).collect()
 }

@@ -44,7 +44,12 @@ this one action was granted, looks at the system of record before and after, and
 Bodies are strict JSON: a duplicate key or an unknown field is an error. Errors are problem details \
 (RFC 9457). A person sees the actions of their tenant, an agent its own; \
 what is not for the caller and what does not exist answer alike. A path that takes \
-another method answers 405.";
+another method answers 405.\n\n\
+A principal whose requests are refused again and again (4xx, or actions denied without asking anybody) gets \
+429 with `Retry-After` until that is forgiven: two refusals in a second, 120 at most are owed. The same \
+goes for more than 128 requests in progress. Before any route, HTTP/1.1 itself has limits: a body without \
+`Content-Length` answers 411, a path beyond 2 KiB 414, a head beyond 16 KiB or 64 headers 431; a request \
+that does not come within 15 seconds is not waited for.";
 
 fn paths() -> Value {
     json!({
@@ -91,7 +96,7 @@ fn propose() -> Value {
         "requestBody": body("Proposal"),
         "responses": shown(),
     });
-    operation(head, &particulars, &[400, 401, 403, 404, 409, 413, 422, 503])
+    operation(head, &particulars, &[400, 401, 403, 404, 409, 413, 415, 422, 429, 503])
 }
 
 fn list() -> Value {
@@ -106,7 +111,7 @@ fn list() -> Value {
         ],
         "responses": {"200": json_answer("The actions that the caller may see.", "ActionList")},
     });
-    operation(head, &particulars, &[400, 401, 503])
+    operation(head, &particulars, &[400, 401, 429, 503])
 }
 
 fn explain() -> Value {
@@ -116,7 +121,7 @@ fn explain() -> Value {
         "requestBody": body("Proposal"),
         "responses": {"200": json_answer("What policy says, and what would be sent.", "Explained")},
     });
-    operation(head, &particulars, &[400, 401, 403, 404, 413, 422, 503])
+    operation(head, &particulars, &[400, 401, 403, 404, 413, 415, 422, 429, 503])
 }
 
 fn show() -> Value {
@@ -127,7 +132,7 @@ fn show() -> Value {
         "parameters": [parameter("ActionId"), parameter("Prefer")],
         "responses": shown(),
     });
-    operation(head, &particulars, &[400, 401, 404, 503])
+    operation(head, &particulars, &[400, 401, 404, 429, 503])
 }
 
 fn cancel() -> Value {
@@ -136,7 +141,7 @@ fn cancel() -> Value {
         "parameters": [parameter("ActionId")],
         "responses": shown(),
     });
-    operation(head, &particulars, &[401, 404, 409, 503])
+    operation(head, &particulars, &[401, 404, 409, 429, 503])
 }
 
 fn bundle() -> Value {
@@ -151,7 +156,7 @@ fn bundle() -> Value {
             "content": {"application/zip": {}},
         }},
     });
-    operation(head, &particulars, &[401, 404, 409, 503])
+    operation(head, &particulars, &[401, 404, 409, 429, 503])
 }
 
 fn approval_request() -> Value {
@@ -161,7 +166,7 @@ fn approval_request() -> Value {
         "parameters": [parameter("ActionId")],
         "responses": {"200": json_answer("Everything that the answer covers.", "ApprovalRequest")},
     });
-    operation(head, &particulars, &[401, 403, 404, 409, 503])
+    operation(head, &particulars, &[401, 403, 404, 409, 429, 503])
 }
 
 fn answer() -> Value {
@@ -172,13 +177,13 @@ fn answer() -> Value {
         "requestBody": body("Envelope"),
         "responses": shown(),
     });
-    operation(head, &particulars, &[400, 401, 403, 404, 409, 413, 503])
+    operation(head, &particulars, &[400, 401, 403, 404, 409, 413, 415, 429, 503])
 }
 
 fn contracts() -> Value {
     let head = ["listContracts", "contracts", "What the caller may ask for"];
     let answer = json_answer("The tenant's granted contracts.", "ContractList");
-    operation(head, &json!({"responses": {"200": answer}}), &[401])
+    operation(head, &json!({"responses": {"200": answer}}), &[401, 429])
 }
 
 fn contract() -> Value {
@@ -187,7 +192,7 @@ fn contract() -> Value {
         "parameters": [path_parameter("name", "The contract's name, such as `idp.restore_access`.")],
         "responses": {"200": json_answer("The contract and its grant.", "GrantedContract")},
     });
-    operation(head, &particulars, &[401, 404, 503])
+    operation(head, &particulars, &[401, 404, 429, 503])
 }
 
 const TENANT: &str = "The caller's own tenant.";
@@ -198,7 +203,7 @@ fn checkpoint() -> Value {
         "parameters": [path_parameter("tenant", TENANT)],
         "responses": {"200": text_answer("A signed note (C2SP tlog-checkpoint).")},
     });
-    operation(head, &particulars, &[401, 404])
+    operation(head, &particulars, &[401, 404, 429])
 }
 
 fn tile() -> Value {
@@ -211,7 +216,7 @@ fn tile() -> Value {
         "parameters": [path_parameter("tenant", TENANT), path_parameter("path", path)],
         "responses": {"200": bytes},
     });
-    operation(head, &particulars, &[401, 404])
+    operation(head, &particulars, &[401, 404, 429])
 }
 
 fn health() -> Value {

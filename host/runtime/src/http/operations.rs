@@ -13,6 +13,9 @@ use super::App;
 pub struct Metrics {
     unauthorized: AtomicU64,
     refused: AtomicU64,
+    throttled: AtomicU64,
+    cut: AtomicU64,
+    turned_away: AtomicU64,
 }
 
 impl Metrics {
@@ -24,6 +27,21 @@ impl Metrics {
     pub(super) fn refused(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
     }
+
+    /// A request of a principal that was refused too often or asks too much at once.
+    pub(super) fn throttled(&self) {
+        self.throttled.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A connection whose request did not come in time, or that made room for another.
+    pub(super) fn cut(&self) {
+        self.cut.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A connection that found every other one with a request in progress.
+    pub(super) fn turned_away(&self) {
+        self.turned_away.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 pub(super) async fn health() -> &'static str {
@@ -33,13 +51,7 @@ pub(super) async fn health() -> &'static str {
 /// Ready means: journal and logs take more, and the host is not stopping.
 pub(super) async fn ready(State(app): State<App>) -> (StatusCode, String) {
     if let Some(why) = app.pipeline.failed() {
-        return (
-            StatusCode::SERVICE_UNAVAILABLE,
-            format!(
-                "{why}
-"
-            ),
-        );
+        return (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"));
     }
     if app.pipeline.is_stopping() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned());
@@ -49,9 +61,13 @@ pub(super) async fn ready(State(app): State<App>) -> (StatusCode, String) {
 
 /// Prometheus text exposition format 0.0.4.
 pub(super) async fn metrics(State(app): State<App>) -> String {
+    let m = &app.metrics;
     let counters = [
-        ("deed_unauthorized_total", "requests without a valid token", &app.metrics.unauthorized),
-        ("deed_proposals_refused_total", "proposals that did not bind", &app.metrics.refused),
+        ("deed_unauthorized_total", "requests without a valid token", &m.unauthorized),
+        ("deed_proposals_refused_total", "proposals that did not bind", &m.refused),
+        ("deed_throttled_total", "requests of principals over their budget", &m.throttled),
+        ("deed_connections_cut_total", "connections without a request in time", &m.cut),
+        ("deed_connections_refused_total", "connections when all were busy", &m.turned_away),
     ];
     counters.iter().fold(String::new(), |mut out, (name, help, count)| {
         let value = count.load(Ordering::Relaxed);

@@ -7,8 +7,11 @@ use axum::response::{IntoResponse, Response};
 use deed_record::action::BindError;
 use serde_json::{Value, json};
 
+use super::BODY_MAX;
 use crate::contract::BindFault;
 use crate::pipeline::{IntakeError, LedgerError};
+
+const MEDIA_TYPE: &str = "application/problem+json";
 
 /// An answer that refuses: status, title, detail and, where there are places, JSON pointers.
 #[derive(Debug)]
@@ -17,11 +20,13 @@ pub(super) struct Problem {
     title: &'static str,
     detail: String,
     errors: Vec<Value>,
+    /// Seconds, for who asks too often.
+    retry_after: Option<u64>,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, title, detail: detail.into(), errors: vec![] }
+        Self { status, title, detail: detail.into(), errors: vec![], retry_after: None }
     }
 
     /// Foreign and unknown answer alike: nobody learns what another tenant has.
@@ -45,17 +50,30 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "bad request", detail)
     }
 
+    pub(super) fn too_large() -> Self {
+        let detail = format!("a body has at most {} KiB", BODY_MAX / 1024);
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large", detail)
+    }
+
+    /// Says when to come back. Nothing was looked at, nothing was done.
+    pub(super) fn too_many(what: &str, retry_after_s: u64) -> Self {
+        let detail = format!("{what}; come back in {retry_after_s} s");
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too many requests", detail);
+        Self { retry_after: Some(retry_after_s), ..problem }
+    }
+
     fn unprocessable(detail: String, errors: Vec<Value>) -> Self {
         Self {
             status: StatusCode::UNPROCESSABLE_ENTITY,
             title: "the proposal does not fit",
             detail,
             errors,
+            retry_after: None,
         }
     }
 
-    fn internal(error: &LedgerError) -> Self {
-        tracing::error!(%error, "a request could not be served");
+    /// Why is for the operator alone.
+    pub(super) fn unavailable() -> Self {
         Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "the host cannot do this now",
@@ -76,15 +94,29 @@ impl IntoResponse for Problem {
             members.insert("errors".to_owned(), Value::Array(self.errors));
         }
         let mut response = (self.status, Json(body)).into_response();
-        let problem = header::HeaderValue::from_static("application/problem+json");
+        let problem = header::HeaderValue::from_static(MEDIA_TYPE);
         response.headers_mut().insert(header::CONTENT_TYPE, problem);
         if self.status == StatusCode::UNAUTHORIZED {
             response
                 .headers_mut()
                 .insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
         }
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
         response
     }
+}
+
+/// What refused in words of its own, such as a query that is none, is said in ours.
+pub(super) fn in_our_words(response: Response) -> Response {
+    let status = response.status();
+    let ours = response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t == MEDIA_TYPE);
+    if ours || !status.is_client_error() {
+        return response;
+    }
+    let title = status.canonical_reason().unwrap_or("refused");
+    Problem::new(status, title, "the path or its query cannot be read").into_response()
 }
 
 pub(super) async fn no_method() -> Problem {
@@ -95,7 +127,10 @@ pub(super) async fn no_method() -> Problem {
 /// A body that could not be read: larger than the limit, or broken off.
 impl From<BytesRejection> for Problem {
     fn from(rejection: BytesRejection) -> Self {
-        Self::new(rejection.status(), "the body cannot be read", rejection.body_text())
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Self::too_large(),
+            status => Self::new(status, "the body cannot be read", rejection.body_text()),
+        }
     }
 }
 
@@ -149,7 +184,10 @@ impl From<LedgerError> for Problem {
                 "already answered",
                 "this person's answer was taken before",
             ),
-            error => Self::internal(&error),
+            error => {
+                tracing::error!(%error, "a request could not be served");
+                Self::unavailable()
+            }
         }
     }
 }
@@ -171,11 +209,7 @@ impl From<IntakeError> for Problem {
             IntakeError::Ledger(error) => error.into(),
             IntakeError::Key(error) => {
                 tracing::error!(%error, "a request could not be served");
-                Self::new(
-                    StatusCode::SERVICE_UNAVAILABLE,
-                    "the host cannot do this now",
-                    "see the operator's log",
-                )
+                Self::unavailable()
             }
         }
     }

@@ -70,11 +70,10 @@ impl Default for Flights {
 pub struct Waiting(JoinHandle<()>);
 
 impl Waiting {
-    /// Waits until the action rests or ends, at most this long.
-    pub async fn for_at_most(self, patience: Duration) {
-        if tokio::time::timeout(patience, self.0).await.is_err() {
-            tracing::debug!("the caller does not wait any longer; the action goes on");
-        }
+    /// Waits until the action rests or ends; it goes on when nobody waits.
+    pub async fn to_rest(self) {
+        // A driver that panicked rests too: the action is as the journal has it.
+        self.0.await.unwrap_or_default();
     }
 }
 

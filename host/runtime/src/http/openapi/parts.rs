@@ -89,7 +89,9 @@ fn problems() -> Map<String, Value> {
         ("404", "There is no such thing for the caller: unknown and foreign answer alike."),
         ("409", "It does not fit what is there now: the detail says why."),
         ("413", "The body is larger than 256 KiB."),
+        ("415", "The body does not say that it is JSON."),
         ("422", "The proposal does not fit its shape or contract; `errors` names the places."),
+        ("429", "Too many of the caller's requests were refused or are in progress."),
         ("503", "The host cannot do this now: it is stopping, or its store does not answer."),
     ];
     known.iter().map(|(status, what)| ((*status).to_owned(), problem(status, what))).collect()
@@ -100,10 +102,17 @@ fn problem(status: &str, what: &str) -> Value {
         "description": what,
         "content": {"application/problem+json": {"schema": reference("Problem")}},
     });
-    if let (Some(members), "401") = (problem.as_object_mut(), status) {
-        let header =
-            json!({"schema": {"const": "Bearer"}, "description": "RFC 9110 section 11.6.1."});
-        members.insert("headers".to_owned(), json!({"WWW-Authenticate": header}));
+    let header = match status {
+        "401" => {
+            json!({"WWW-Authenticate": {"schema": {"const": "Bearer"}, "description": "RFC 9110 section 11.6.1."}})
+        }
+        "429" => {
+            json!({"Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds (RFC 9110 section 10.2.3)."}})
+        }
+        _ => return problem,
+    };
+    if let Some(members) = problem.as_object_mut() {
+        members.insert("headers".to_owned(), header);
     }
     problem
 }

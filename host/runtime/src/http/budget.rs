@@ -1,0 +1,168 @@
+//! What one principal may cost the others: refusals are on account, and requests at once are counted.
+//!
+//! Takes what was answered, gives leave for the next request or the time to come back. It is kept in
+//! memory: a restart forgives, and forgets nothing that matters.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::middleware::Next;
+use axum::response::Response;
+use tokio::time::Instant;
+
+use super::problem::Problem;
+use super::{App, problem};
+
+/// What a principal may cost.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// How long one refusal is owed for: two are forgiven in a second.
+    refusal: Duration,
+    /// How much may be owed: 120 refusals in a row. A person who mistypes never gets there.
+    owed_max: Duration,
+    /// Requests in progress at once. A good part of the connections stays for everybody else.
+    at_once_max: usize,
+}
+
+pub(super) const LIMITS: Limits = Limits {
+    refusal: Duration::from_millis(500),
+    owed_max: Duration::from_mins(1),
+    at_once_max: 128,
+};
+/// With too many requests in progress nobody knows when one ends.
+const AT_ONCE_RETRY_S: u64 = 1;
+
+/// The account of one agent or person of one tenant.
+#[derive(Debug)]
+pub(super) struct Budget {
+    limits: Limits,
+    account: Mutex<Account>,
+}
+
+#[derive(Debug)]
+struct Account {
+    /// When everything that is owed will have been forgiven.
+    settled: Instant,
+    at_once: usize,
+}
+
+/// Leave for one request; dropping it says that the request is over.
+#[derive(Debug)]
+pub(super) struct Leave(Arc<Budget>);
+
+/// Where the extractor leaves the leave, so that it holds until the answer is made.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tab(Arc<OnceLock<Leave>>);
+
+impl Tab {
+    pub(super) fn keep(&self, leave: Leave) {
+        // There is one caller to a request; a second leave of the same one would end here.
+        drop(self.0.set(leave));
+    }
+}
+
+/// Around every route: a refusal goes on the account of whoever was refused.
+pub(super) async fn account(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    let tab = Tab::default();
+    request.extensions_mut().insert(tab.clone());
+    let response = next.run(request).await;
+    let status = response.status();
+    if let Some(Leave(budget)) = tab.0.get().filter(|_| status.is_client_error()) {
+        budget.charge(Instant::now());
+    }
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        app.metrics.throttled();
+    }
+    problem::in_our_words(response)
+}
+
+impl Budget {
+    pub(super) fn new(limits: Limits) -> Self {
+        let account = Account { settled: Instant::now(), at_once: 0 };
+        Self { limits, account: Mutex::new(account) }
+    }
+
+    /// Leave for one request, unless too much is owed or under way. What is refused here costs nothing
+    /// more: whoever waits as told gets in again.
+    pub(super) fn admit(self: &Arc<Self>, now: Instant) -> Result<Leave, Problem> {
+        let mut account = self.lock();
+        let owed = account.settled.saturating_duration_since(now);
+        let most = self.limits.owed_max.saturating_sub(self.limits.refusal);
+        if owed > most {
+            let wait = owed.saturating_sub(most).as_secs().saturating_add(1);
+            return Err(Problem::too_many("too many of your requests were refused", wait));
+        }
+        if account.at_once >= self.limits.at_once_max {
+            let what = "too many of your requests are in progress";
+            return Err(Problem::too_many(what, AT_ONCE_RETRY_S));
+        }
+        account.at_once += 1;
+        Ok(Leave(Arc::clone(self)))
+    }
+
+    /// Puts one refusal on the account. Refusals of requests that were under way at once can add up to
+    /// more than may be owed; twice as much is the end of that.
+    pub(super) fn charge(&self, now: Instant) {
+        let mut account = self.lock();
+        let owed = account.settled.saturating_duration_since(now) + self.limits.refusal;
+        account.settled = now + owed.min(self.limits.owed_max * 2);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Account> {
+        self.account.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        let mut account = self.0.lock();
+        account.at_once = account.at_once.saturating_sub(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FEW: Limits = Limits {
+        refusal: Duration::from_millis(500),
+        owed_max: Duration::from_secs(2),
+        at_once_max: 2,
+    };
+
+    #[test]
+    fn refusals_are_forgiven_with_time_and_not_before() {
+        let (budget, now) = (Arc::new(Budget::new(FEW)), Instant::now());
+        for _ in 0..4 {
+            assert!(budget.admit(now).is_ok());
+            budget.charge(now);
+        }
+        assert!(budget.admit(now).is_err(), "four refusals are owed");
+        assert!(budget.admit(now + Duration::from_millis(400)).is_err());
+        let later = now + Duration::from_millis(500);
+        assert!(budget.admit(later).is_ok(), "one was forgiven");
+        budget.charge(later);
+        assert!(budget.admit(later).is_err());
+        assert!(budget.admit(later + Duration::from_secs(2)).is_ok());
+    }
+
+    #[test]
+    fn what_was_under_way_at_once_is_not_owed_for_ever() {
+        let (budget, now) = (Arc::new(Budget::new(FEW)), Instant::now());
+        (0..1_000).for_each(|_| budget.charge(now));
+        assert!(budget.admit(now + Duration::from_secs(2)).is_err());
+        assert!(budget.admit(now + Duration::from_secs(3)).is_ok());
+    }
+
+    #[test]
+    fn requests_at_once_are_counted_until_they_are_over() {
+        let (budget, now) = (Arc::new(Budget::new(FEW)), Instant::now());
+        let (first, second) = (budget.admit(now).unwrap(), budget.admit(now).unwrap());
+        assert!(budget.admit(now).is_err());
+        drop(first);
+        assert!(budget.admit(now).is_ok());
+        drop(second);
+    }
+}

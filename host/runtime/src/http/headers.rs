@@ -1,0 +1,60 @@
+//! What headers of a request ask for: a key, a wait, a trace. Each is there once or not at all.
+
+use std::time::Duration;
+
+use axum::http::HeaderMap;
+
+use super::problem::Problem;
+use crate::pipeline::Claimed;
+
+const WAIT_MAX_S: u64 = 60;
+const KEY_MAX: usize = 128;
+
+/// W3C Trace Context: `00-<32 hex>-<16 hex>-<2 hex>`; the trace id is what a receipt and a listing name.
+pub(super) fn traceparent(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = only(headers, "traceparent")? else { return Ok(None) };
+    let parts: Vec<&str> = value.split('-').collect();
+    let hex = |text: &str, length: usize| {
+        text.len() == length
+            && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    };
+    match parts.as_slice() {
+        ["00", trace, parent, flags] if hex(trace, 32) && hex(parent, 16) && hex(flags, 2) => {
+            Ok(Some((*trace).to_owned()))
+        }
+        _ => Err(Problem::bad_request(
+            "`traceparent` is `00-<32 hex>-<16 hex>-<2 hex>`, in lower case",
+        )),
+    }
+}
+
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<Claimed>, Problem> {
+    let Some(key) = only(headers, "idempotency-key")? else { return Ok(None) };
+    let fits = (1..=KEY_MAX).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
+    if fits {
+        Ok(Some(Claimed { key: key.to_owned() }))
+    } else {
+        Err(Problem::bad_request("`Idempotency-Key` is 1 to 128 visible ASCII characters"))
+    }
+}
+
+/// RFC 7240: `Prefer: wait=N` in seconds; other preferences are not for us.
+pub(super) fn wait(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
+    let Some(value) = only(headers, "prefer")? else { return Ok(None) };
+    let Some(wait) = value.split(',').find_map(|p| p.trim().strip_prefix("wait=")) else {
+        return Ok(None);
+    };
+    let seconds: u64 =
+        wait.parse().map_err(|_| Problem::bad_request("`Prefer: wait=N` takes whole seconds"))?;
+    Ok(Some(Duration::from_secs(seconds.min(WAIT_MAX_S))))
+}
+
+/// The one value of a header. Two are refused: whoever stands in front of us may have read the other.
+fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
+    let mut all = headers.get_all(name).iter();
+    let (value, None) = (all.next(), all.next()) else {
+        return Err(Problem::bad_request(format!("`{name}` is there twice")));
+    };
+    // What is no text has no meaning to us either.
+    Ok(value.map(|value| value.to_str().unwrap_or_default()))
+}

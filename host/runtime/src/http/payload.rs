@@ -1,0 +1,36 @@
+//! The body of a request: JSON that says that it is JSON, within the limit.
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, StatusCode, header};
+
+use super::problem::Problem;
+
+/// The bytes of a body; whoever wants them parses them.
+#[derive(Debug)]
+pub(super) struct Payload(pub(super) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Payload {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        if !is_json(request.headers()) {
+            return Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "no JSON",
+                "send the body with `Content-Type: application/json`",
+            ));
+        }
+        Ok(Self(Bytes::from_request(request, state).await?))
+    }
+}
+
+/// `application/json`, once, with UTF-8 as the only character set (RFC 8259 section 8.1).
+fn is_json(headers: &HeaderMap) -> bool {
+    let mut types = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(value), None) = (types.next(), types.next()) else { return false };
+    let text = value.to_str().unwrap_or_default().to_ascii_lowercase();
+    let (media, parameters) = text.split_once(';').unwrap_or((&text, ""));
+    media.trim() == "application/json"
+        && ["", "charset=utf-8", "charset=\"utf-8\""].contains(&parameters.trim())
+}

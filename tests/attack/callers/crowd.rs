@@ -1,0 +1,245 @@
+//! Callers that hold on: heads and bodies that drip, answers that nobody reads, ten thousand at once.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use deed_tests::client::Client;
+use deed_tests::proxy::Fault;
+use deed_tests::world::{BOB, HELPDESK, STRANGER, World, edit};
+use rustix::process::{Resource, getrlimit, setrlimit};
+
+use super::wire::{address, bearer, call, connect, hear, request};
+use super::{counted, unharmed};
+use crate::case::{Case, cases};
+use crate::shared::{scim, user};
+
+pub(super) fn cases() -> Vec<Case> {
+    cases![
+        "slow-loris-head" => drip_head,
+        "slow-loris-body" => drip_body,
+        "answers-that-nobody-reads" => deaf,
+        "ten-thousand-connections" => crowd,
+        "stop-while-a-crowd-holds-on" => stop,
+        "operations-crowded" => operations_crowded,
+        "one-principal-takes-every-connection" => greedy,
+    ]
+}
+
+/// Four times what the host waits, for a busy machine; without a limit none of this ever ends.
+const CUT_PATIENCE: Duration = Duration::from_mins(1);
+
+/// Writes a byte now and then until the host has closed.
+fn drip(mut stream: TcpStream, bytes: &mut dyn Iterator<Item = u8>) -> bool {
+    let end = Instant::now() + CUT_PATIENCE;
+    stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    while Instant::now() < end {
+        let byte = [bytes.next().unwrap_or(b'x')];
+        // What is written to a closed connection says so a moment later, at the latest.
+        if stream.write_all(&byte).is_err() || matches!(stream.read(&mut [0; 512]), Ok(0)) {
+            return true;
+        }
+        if stream
+            .read(&mut [0; 512])
+            .is_err_and(|e| e.kind() == std::io::ErrorKind::ConnectionReset)
+        {
+            return true;
+        }
+    }
+    false
+}
+
+/// All of these are cut off, and a polite caller notices nothing.
+fn cut_off(world: &World, streams: Vec<TcpStream>, rest: &str) {
+    thread::scope(|scope| {
+        let drips: Vec<_> = streams
+            .into_iter()
+            .map(|stream| scope.spawn(move || drip(stream, &mut rest.bytes())))
+            .collect();
+        let view = world.propose(&World::proposal("idp.read_user", &user("polite", Some(true))));
+        assert_eq!(view.unwrap().text("/status"), "verified");
+        for drip in drips {
+            assert!(drip.join().unwrap(), "the host still waits");
+        }
+    });
+    assert!(counted(world, "deed_connections_cut_total ") > 0);
+    unharmed(world);
+}
+
+fn drip_head() {
+    let world = World::start(scim()).unwrap();
+    let to = address(&world);
+    let mut streams: Vec<TcpStream> = (0..20).map(|_| connect(to)).collect();
+    // Half of them had an answer before.
+    for stream in streams.iter_mut().step_by(2) {
+        stream.write_all(b"GET /v1/contracts HTTP/1.1\r\nHost: deed\r\n\r\n").unwrap();
+        assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
+    }
+    cut_off(&world, streams, "GET /v1/contracts HTTP/1.1\r\nHost: deed\r\nX: ");
+}
+
+fn drip_body() {
+    let world = World::start(scim()).unwrap();
+    let to = address(&world);
+    let head = format!(
+        "POST /v1/actions HTTP/1.1\r\nHost: deed\r\n{}\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n",
+        bearer(HELPDESK)
+    );
+    let streams = (0..20).map(|_| {
+        let mut stream = connect(to);
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
+    });
+    cut_off(&world, streams.collect(), "{\"contract\": \"");
+}
+
+/// Asks again and again on one connection and never reads: what is not read is not piled up either.
+fn deaf() {
+    let world = World::start(scim()).unwrap();
+    let mut stream = connect(address(&world));
+    let ask = format!("GET /v1/contracts HTTP/1.1\r\nHost: deed\r\n{}\r\n\r\n", bearer(HELPDESK));
+    let asks = ask.repeat(100);
+    stream.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+    let end = Instant::now() + CUT_PATIENCE * 2;
+    let mut sent = 0;
+    let closed = loop {
+        match stream.write(asks.as_bytes()) {
+            Ok(bytes) => sent += bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(_) => break true,
+        }
+        if Instant::now() > end {
+            break false;
+        }
+    };
+    assert!(closed, "the host still waits for its reader, after {sent} bytes of requests");
+    assert!(memory_kb(&world) < MEMORY_KB_MAX);
+    unharmed(&world);
+}
+
+/// Far more than the host takes at rest, far less than what ten thousand callers could pile up.
+const MEMORY_KB_MAX: u64 = 600 * 1024;
+
+fn memory_kb(world: &World) -> u64 {
+    let pid = world.host.as_ref().unwrap().pid();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+fn open_files(world: &World) -> usize {
+    let pid = world.host.as_ref().unwrap().pid();
+    std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
+}
+
+/// As many idle connections as this process may have, at most ten thousand.
+fn idle(to: SocketAddr) -> Vec<TcpStream> {
+    let mut files = getrlimit(Resource::Nofile);
+    files.current = files.maximum;
+    setrlimit(Resource::Nofile, files).unwrap();
+    let most = files.maximum.unwrap_or(u64::MAX).saturating_sub(2_000).min(10_000);
+    (0..most).filter_map(|_| TcpStream::connect(to).ok()).collect()
+}
+
+fn crowd() {
+    let world = patient();
+    let before = memory_kb(&world);
+    // A request in progress when they come; it is the oldest connection of all.
+    world.proxy.set("GET", Fault::Delay { ms: 8_000 });
+    let body = World::proposal("idp.read_user", &user("early", Some(true))).to_string();
+    let lines = [&bearer(HELPDESK), "Content-Type: application/json", "Prefer: wait=60"];
+    let mut early = connect(address(&world));
+    early.write_all(&request("POST", "/v1/actions", &lines, body.as_bytes())).unwrap();
+    while world.proxy.count("GET") == 0 {
+        thread::sleep(Duration::from_millis(5));
+    }
+    world.proxy.set("GET", Fault::None);
+    let mut held = idle(address(&world));
+    assert!(held.len() > 2_000, "only {} connections could be opened here", held.len());
+    // They also say something, so that the host has something to keep for each.
+    for stream in held.iter_mut().rev().take(1_000) {
+        stream.write_all(format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(8_000)).as_bytes()).ok();
+    }
+    let view =
+        world.propose(&World::proposal("idp.read_user", &user("polite", Some(true)))).unwrap();
+    assert_eq!(view.text("/status"), "verified", "a polite caller is shut out: {}", view.json());
+    let (memory, files) = (memory_kb(&world), open_files(&world));
+    assert!(memory < before + 200 * 1024, "{before} KiB before, {memory} KiB with the crowd");
+    assert!(files < 2_500, "{files} open files");
+    assert!(counted(&world, "deed_connections_cut_total ") > 0);
+    let said = hear(early);
+    assert!(said.status() == 200 && said.body().contains("verified"), "it was cut: {said:?}");
+    drop(held);
+    unharmed(&world);
+}
+
+/// Callers that hold on do not hold up an orderly stop.
+fn stop() {
+    let mut world = World::start(scim()).unwrap();
+    let held: Vec<TcpStream> = (0..50)
+        .map(|_| {
+            let mut stream = connect(address(&world));
+            stream.write_all(b"GET /v1/contracts HTTP/1.1\r\nHost: ").unwrap();
+            stream
+        })
+        .collect();
+    assert!(world.host.take().unwrap().stop().unwrap(), "it never stopped");
+    drop(held);
+    world.serve().unwrap();
+    unharmed(&world);
+}
+
+/// The small listener has a small bound, and probes get through.
+fn operations_crowded() {
+    let world = World::start(scim()).unwrap();
+    let operations = world.host.as_ref().unwrap().operations.clone();
+    let to: SocketAddr = operations.strip_prefix("http://").unwrap().parse().unwrap();
+    let held: Vec<TcpStream> = (0..300).map(|_| connect(to)).collect();
+    for probe in ["/healthz", "/readyz", "/metrics"] {
+        assert_eq!(Client::new(&operations, "").get(probe).unwrap().status, 200, "{probe}");
+    }
+    assert!(open_files(&world) < 200);
+    drop(held);
+    unharmed(&world);
+}
+
+/// A world that waits long for its upstream.
+fn patient() -> World {
+    let longer =
+        |dir: &std::path::Path| edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"25s\"");
+    World::with(scim(), "scim", longer).unwrap()
+}
+
+/// One agent lets every connection wait for an action of its own. It gets a good part and no more.
+fn greedy() {
+    let world = patient();
+    world.proxy.set("GET", Fault::Delay { ms: 20_000 });
+    let body = World::proposal("idp.read_user", &user("slow", Some(true))).to_string();
+    let agent = world.client(HELPDESK);
+    let slow =
+        agent.send("POST", "/v1/actions", &[("prefer", "wait=0")], body.into_bytes()).unwrap();
+    assert_eq!(slow.status, 202);
+    let target = format!("/v1/actions/{}", slow.text("/id"));
+    let wait = request("GET", &target, &[&bearer(HELPDESK), "Prefer: wait=60"], b"");
+    let mut waiting: Vec<TcpStream> = (0..200).map(|_| connect(address(&world))).collect();
+    for stream in &mut waiting {
+        stream.write_all(&wait).unwrap();
+    }
+    let over = loop {
+        let said = call(&world, HELPDESK, "GET", "/v1/contracts", b"");
+        if said.status() != 200 {
+            break said;
+        }
+    };
+    over.refuses(429, "over what one may have in progress");
+    assert!(over.header("retry-after").is_some());
+    for token in [BOB, STRANGER] {
+        let other = call(&world, token, "GET", "/v1/contracts", b"");
+        assert_eq!(other.status(), 200, "another principal is harmed: {other:?}");
+    }
+    drop(waiting);
+    world.proxy.set("GET", Fault::None);
+    assert_eq!(world.settled(&slow.text("/id")).unwrap()["status"], "verified");
+    unharmed(&world);
+}

@@ -1,0 +1,111 @@
+//! Callers that are refused again and again: it costs them, and nobody else.
+
+use std::time::{Duration, Instant};
+
+use deed_tests::client::Answer;
+use deed_tests::world::{BOB, HELPDESK, STRANGER, World};
+use serde_json::{Value, json};
+
+use super::wire::{address, bearer, connect, request};
+use super::{counted, unharmed};
+use crate::case::{Case, cases};
+use crate::shared::{locked_out, scim};
+
+pub(super) fn cases() -> Vec<Case> {
+    cases![
+        "refused-again-and-again" => refused,
+        "denied-again-and-again" => denied,
+        "denied-again-and-again-without-waiting" => denied_unseen,
+        "wrong-tokens-again-and-again" => nobody,
+    ]
+}
+
+/// What one principal may be refused in a row, and how much is forgiven in a second.
+const BURST: usize = 120;
+const FORGIVEN_S: usize = 2;
+
+fn propose(world: &World, body: &Value, wait: &str) -> Answer {
+    let body = body.to_string().into_bytes();
+    world.client(HELPDESK).send("POST", "/v1/actions", &[("prefer", wait)], body).unwrap()
+}
+
+/// Asks until it is told to come back later, and no sooner or later than the budget says.
+fn exhaust(ask: impl Fn() -> u16) {
+    let start = Instant::now();
+    let served = (0..5_000).take_while(|_| ask() != 429).count();
+    let forgiven = (usize::try_from(start.elapsed().as_secs()).unwrap() + 2) * FORGIVEN_S;
+    assert!(served >= BURST, "a polite caller would have met it: after {served}");
+    // Those under way when the budget ran out may come on top.
+    assert!(served <= BURST + forgiven + 50, "after {served}");
+}
+
+/// The others are served as ever; after a while so is this one.
+fn forgiven(world: &World) {
+    for token in [BOB, STRANGER] {
+        assert_eq!(world.client(token).get("/v1/contracts").unwrap().status, 200, "{token}");
+    }
+    assert!(counted(world, "deed_throttled_total ") > 0);
+    let end = Instant::now() + Duration::from_mins(3);
+    while world.client(HELPDESK).get("/v1/contracts").unwrap().status == 429 {
+        assert!(Instant::now() < end, "never forgiven");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    unharmed(world);
+}
+
+fn refused() {
+    let world = World::start(scim()).unwrap();
+    let unknown = World::proposal("idp.no_such", &"0".repeat(32));
+    exhaust(|| propose(&world, &unknown, "wait=60").status);
+    // Nothing of it is served any more, not even what would be right.
+    let right = World::proposal("idp.read_user", &locked_out());
+    let answer = propose(&world, &right, "wait=60");
+    assert_eq!((answer.status, answer.content_type.as_str()), (429, "application/problem+json"));
+    let said = super::wire::call(&world, HELPDESK, "GET", "/v1/contracts", b"");
+    let seconds: u64 = said.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=60).contains(&seconds), "{seconds}");
+    assert!(world.proxy.requests().is_empty());
+    forgiven(&world);
+}
+
+/// Each denied action has a receipt, a signature and a leaf in the log: they are not for free.
+fn denied() {
+    let world = World::start(scim()).unwrap();
+    let mut body = World::proposal("idp.read_user", &locked_out());
+    body["environment"] = json!("test");
+    exhaust(|| {
+        let answer = propose(&world, &body, "wait=60");
+        assert!(answer.status == 429 || answer.text("/status") == "denied", "{}", answer.json());
+        answer.status
+    });
+    forgiven(&world);
+}
+
+/// The same from a caller that hangs up, so that it is never there when it is told.
+fn denied_unseen() {
+    let world = World::start(scim()).unwrap();
+    let mut body = World::proposal("idp.read_user", &locked_out());
+    body["environment"] = json!("test");
+    let body = body.to_string();
+    let (token, kind) = (bearer(HELPDESK), "Content-Type: application/json");
+    let bytes = request("POST", "/v1/actions", &[&token, kind, "Prefer: wait=0"], body.as_bytes());
+    exhaust(|| {
+        let mut stream = connect(address(&world));
+        std::io::Write::write_all(&mut stream, &bytes).ok();
+        drop(stream);
+        world.client(HELPDESK).get("/v1/contracts").unwrap().status
+    });
+    forgiven(&world);
+}
+
+/// Who has no valid token has no budget: each is refused at once, and counted.
+fn nobody() {
+    let world = World::start(scim()).unwrap();
+    for n in 0..500 {
+        let answer = world.client(&format!("wrong-{n}")).get("/v1/actions").unwrap();
+        assert_eq!(answer.status, 401);
+    }
+    assert_eq!(counted(&world, "deed_unauthorized_total "), 500);
+    assert_eq!(counted(&world, "deed_throttled_total "), 0);
+    unharmed(&world);
+}
