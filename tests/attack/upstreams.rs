@@ -1,7 +1,19 @@
-//! Attacks from the side of: upstreams.
+//! Attacks from the side of the systems of record: what an upstream, its name or its texts can do to
+//! the host, to what the host believes, and to the people who approve.
 
-use crate::case::{Case, cases};
+mod bombs;
+mod echo;
+mod framing;
+mod leak;
+mod names;
+mod redirects;
+mod stage;
+
+use crate::case::Case;
 
 pub(crate) fn cases() -> Vec<Case> {
-    cases![]
+    [echo::cases(), redirects::cases(), framing::cases(), bombs::cases(), names::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
 }

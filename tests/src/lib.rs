@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod host;
+pub mod hostile;
 pub mod proxy;
 pub mod services;
 pub mod tether;

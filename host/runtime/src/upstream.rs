@@ -12,6 +12,7 @@ use std::time::Duration;
 use deed_record::action::Slot;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 pub use self::address::{AddressClass, classify};
 use crate::vault::Secret;
@@ -28,10 +29,36 @@ pub struct Upstream {
     pub tls: Option<Arc<rustls::ClientConfig>>,
     /// From the start of an exchange to the end of its answer.
     pub timeout: Duration,
+    /// Look-ups of the host's name that may be under way at once.
+    pub lookups: Lookups,
     /// Injected while observing.
     pub read: Option<Credential>,
     /// Injected while performing.
     pub write: Option<Credential>,
+}
+
+/// Places for look-ups of one name. Cloning shares them.
+#[derive(Clone, Debug)]
+pub struct Lookups(Arc<Semaphore>);
+
+/// A place that is taken; dropping it frees it.
+#[derive(Debug)]
+pub struct Lookup(#[expect(dead_code, reason = "it is held, not read")] OwnedSemaphorePermit);
+
+/// More than a healthy resolver ever has open for one name, far fewer than the threads of a process.
+const LOOKUPS: usize = 8;
+
+impl Default for Lookups {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(LOOKUPS)))
+    }
+}
+
+impl Lookups {
+    /// Waits for a place.
+    pub async fn take(&self) -> Result<Lookup, AcquireError> {
+        Arc::clone(&self.0).acquire_owned().await.map(Lookup)
+    }
 }
 
 /// A secret and the place in a request where the host puts it.
