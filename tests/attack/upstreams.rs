@@ -6,14 +6,24 @@ mod echo;
 mod framing;
 mod leak;
 mod names;
+mod poison;
 mod redirects;
 mod stage;
+mod tls;
 
 use crate::case::Case;
 
 pub(crate) fn cases() -> Vec<Case> {
-    [echo::cases(), redirects::cases(), framing::cases(), bombs::cases(), names::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        echo::cases(),
+        redirects::cases(),
+        framing::cases(),
+        bombs::cases(),
+        names::cases(),
+        tls::cases(),
+        poison::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

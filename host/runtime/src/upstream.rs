@@ -132,7 +132,8 @@ pub struct BaseError {
 
 /// TLS for one upstream: exactly the roots of a PEM file, or Mozilla's when there is none.
 ///
-/// TLS 1.2 and 1.3 with ring's default suites; no client certificate, no early data.
+/// TLS 1.2 and 1.3 with ring's default suites; no client certificate, no early data. No session is
+/// resumed: an upstream shows its certificate for every exchange, and it is checked at that time.
 pub fn tls_config(roots_pem: Option<&[u8]>) -> Result<Arc<rustls::ClientConfig>, TlsError> {
     let mut roots = rustls::RootCertStore::empty();
     match roots_pem {
@@ -147,10 +148,11 @@ pub fn tls_config(roots_pem: Option<&[u8]>) -> Result<Arc<rustls::ClientConfig>,
         return Err(TlsError::Empty);
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_no_client_auth();
+    config.resumption = rustls::client::Resumption::disabled();
     Ok(Arc::new(config))
 }
 

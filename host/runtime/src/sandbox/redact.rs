@@ -1,4 +1,4 @@
-//! Takes what came from outside, gives it without this run's secrets and without control characters.
+//! Takes what came from outside, gives it without this run's secrets and without characters that deceive.
 //!
 //! Never cuts a secret out of a text: a text that holds one is replaced whole, and its place is noted.
 
@@ -128,11 +128,11 @@ impl Redactor {
     }
 }
 
-/// Cuts a text to `limit` bytes at a character boundary and escapes control and bidi characters.
+/// Cuts a text to `limit` bytes at a character boundary and escapes what deceives its reader.
 pub(super) fn plain(text: &str, limit: usize) -> String {
     let mut out = String::new();
     for letter in text.chars() {
-        let shown = if letter.is_control() || is_bidi(letter) {
+        let shown = if deceives(letter) {
             letter.escape_default().to_string()
         } else {
             letter.to_string()
@@ -145,9 +145,15 @@ pub(super) fn plain(text: &str, limit: usize) -> String {
     out
 }
 
-/// Characters that make a line read otherwise than it is (Unicode UAX #9).
-fn is_bidi(letter: char) -> bool {
-    matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Characters that a reader cannot see, or that change the order or place of what a reader sees
+/// (Unicode UAX #9, UTR #36).
+pub(crate) fn deceives(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// As written, in hex, and in base64 at every alignment.
