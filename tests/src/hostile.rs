@@ -31,7 +31,10 @@ pub enum Step {
     Send(Vec<u8>),
     Pause(Duration),
     /// Sends these bytes again and again, until the other side is gone.
-    Forever { bytes: Vec<u8>, every: Duration },
+    Forever {
+        bytes: Vec<u8>,
+        every: Duration,
+    },
     /// Says nothing more, and waits until the other side is gone.
     Hold,
     /// Ends the TCP connection without a goodbye of TLS.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
-use deed_tests::hostile::{Script, Step, answer, json, says};
+use deed_tests::hostile::{Hostile, Script, Step, answer, json, says};
 use deed_tests::proxy::Recorded;
+use deed_tests::world::edit;
 use serde_json::{Value, json};
 
 use super::stage::{READ_SECRET, RESTORE, Stage, WRITE_SECRET, fates, fresh};
@@ -22,6 +23,7 @@ pub(super) fn cases() -> Vec<Case> {
         "echoes the credential in a text that is cut for an error" => cut_texts,
         "echoes the credential in error bodies and answers to a write" => answers_to_a_write,
         "echoes the credential compressed, though asked for identity" => compressed,
+        "echoes a basic credential as it was sent" => basic,
         "shows a credential in the state that a judgement needs" => judged,
     ]
 }
@@ -75,7 +77,9 @@ const ENCODINGS: [Encoding; 27] = [
     ("quoted-printable", |s| {
         s.as_bytes()
             .chunks(5)
-            .map(|line| reserved(std::str::from_utf8(line).unwrap(), |b| format!("={b:02X}")) + "=\r\n")
+            .map(|line| {
+                reserved(std::str::from_utf8(line).unwrap(), |b| format!("={b:02X}")) + "=\r\n"
+            })
             .collect()
     }),
 ];
@@ -110,7 +114,10 @@ fn encodings() {
         }));
         assert_eq!(view["status"], "failed", "{name}: {view:#}");
         ended(&stage.world, &view, "failed", "held a secret");
-        assert_eq!(look(&stage.world, &view, "pre")["exchanges"][0]["redacted"], json!(["/displayName"]));
+        assert_eq!(
+            look(&stage.world, &view, "pre")["exchanges"][0]["redacted"],
+            json!(["/displayName"])
+        );
         views.push(view);
     }
     assert_eq!(token(&stage.hostile.requests()[0]), READ_SECRET);
@@ -161,7 +168,9 @@ fn headers() {
     let kind = "content-type: application/json";
     let mut views = vec![
         // The host tells nobody of these headers; the state is as good as ever.
-        stage.read(telling(move |t| answer(&format!("200 {t}\r\n{kind}\r\netag: {t}\r\nx-echo: {t}"), body))),
+        stage.read(telling(move |t| {
+            answer(&format!("200 {t}\r\n{kind}\r\netag: {t}\r\nx-echo: {t}"), body)
+        })),
         stage.read_fails(telling(move |t| answer(&format!("401 {t}\r\n{kind}"), "{}")), "401"),
         stage.read_fails(
             telling(move |t| answer(&format!("200 OK\r\ncontent-type: {t}"), body)),
@@ -169,7 +178,8 @@ fn headers() {
         ),
     ];
     assert_eq!(views[0]["status"], "verified");
-    let head = move |t: &str| format!("HTTP/1.1 200 OK\r\n{kind}\r\n\r\nx: {t}\r\n\r\n{t}").into_bytes();
+    let head =
+        move |t: &str| format!("HTTP/1.1 200 OK\r\n{kind}\r\n\r\nx: {t}\r\n\r\n{t}").into_bytes();
     views.push(stage.read_fails(telling(head), "no usable body"));
     stage.tight(&views);
     unharmed(&stage.world);
@@ -240,13 +250,38 @@ fn compressed() {
         ),
         stage.read_fails(telling(move |t| answer(kind, pack(t))), "held a secret"),
         stage.read_fails(
-            telling(move |t| answer(&format!("{kind}\r\ntransfer-encoding: gzip, chunked"), pack(t))),
+            telling(move |t| {
+                answer(&format!("{kind}\r\ntransfer-encoding: gzip, chunked"), pack(t))
+            }),
             "",
         ),
     ];
     stage.tight(&views);
     let kind = format!("{kind}\r\ncontent-encoding: gzip");
     stage.read_fails(says(answer(&kind, [0x1f, 0x8b, 8, 0])), "compressed");
+    unharmed(&stage.world);
+}
+
+/// The header that the host made out of user name and credential, as it came, and what it decodes to.
+fn basic() {
+    let stage = Stage::with(Hostile::start().unwrap(), |dir| {
+        let slot = "slot = { basic = { user = \"deed\" } }";
+        edit(dir, "deed.toml", "slot = \"bearer\"", slot)
+    });
+    let user = fresh();
+    let mut views = vec![stage.propose(RESTORE, &user)];
+    ended(&stage.world, &views[0], "verified", "every expectation holds");
+    for request in stage.hostile.requests() {
+        let secret = if request.method == "PATCH" { WRITE_SECRET } else { READ_SECRET };
+        let sent = format!("Basic {}", STANDARD.encode(format!("deed:{secret}")));
+        assert_eq!(request.header("authorization"), Some(sent.as_str()));
+    }
+    let echo: Script = Arc::new(|request| {
+        let sent = request.header("authorization").unwrap_or_default();
+        vec![Step::Send(json(&json!({"id": "1", "userName": format!("you sent {sent}")})))]
+    });
+    views.push(stage.read_fails(echo, "held a secret"));
+    stage.tight(&views);
     unharmed(&stage.world);
 }
 

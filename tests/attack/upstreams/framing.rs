@@ -165,7 +165,8 @@ fn early() {
 fn second_answer() {
     let stage = Stage::new();
     let poison = json(&json!({"id": "1", "userName": "poison@example.com", "active": true}));
-    let keep = |phrase: &str| answer(&format!("{phrase}\r\n{KIND}\r\nconnection: keep-alive"), USER);
+    let keep =
+        |phrase: &str| answer(&format!("{phrase}\r\n{KIND}\r\nconnection: keep-alive"), USER);
     for first in [keep("200 OK"), keep("200 OK\r\nkeep-alive: timeout=600")] {
         let steps = vec![Step::Send([first, poison.clone()].concat()), Step::Hold];
         let view = stage.read(does(steps));

@@ -48,10 +48,16 @@ pub(crate) fn none(world: &World, views: &[Value]) {
 /// Pieces of each credential, in lower case.
 fn needles() -> Vec<(String, String)> {
     let mut all = Vec::new();
-    for (name, secret) in [("the read credential", READ_SECRET), ("the write credential", WRITE_SECRET)] {
+    for (name, secret) in
+        [("the read credential", READ_SECRET), ("the write credential", WRITE_SECRET)]
+    {
         let mut forms = vec![
             ("raw", secret.to_owned(), WINDOW),
-            ("as JSON", serde_json::to_string(secret).unwrap().trim_matches('"').to_owned(), WINDOW),
+            (
+                "as JSON",
+                serde_json::to_string(secret).unwrap().trim_matches('"').to_owned(),
+                WINDOW,
+            ),
             ("hex", hex(secret, ""), 2 * WINDOW),
             ("percent", hex(secret, "%"), 3 * WINDOW),
             ("escaped", hex(secret, "\\u00"), 6 * WINDOW),

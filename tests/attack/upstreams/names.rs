@@ -39,13 +39,21 @@ impl Named {
     fn new(classes: &str) -> Self {
         let hostile = Hostile::start().unwrap();
         let url = hostile.base_url_as(HOST);
-        let script = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("names-{}-{}", std::process::id(), hostile.address().port()));
+        let script = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!(
+            "names-{}-{}",
+            std::process::id(),
+            hostile.address().port()
+        ));
         fs::write(&script, "").unwrap();
         let library = library().to_str().unwrap();
         let variables = [("LD_PRELOAD", library), ("DEED_TEST_NAMES", script.to_str().unwrap())];
         let stage = Stage::served(hostile, &url, &variables, |dir| {
-            edit(dir, "deed.toml", "addresses = [\"loopback\"]", &format!("addresses = [{classes}]"))
+            edit(
+                dir,
+                "deed.toml",
+                "addresses = [\"loopback\"]",
+                &format!("addresses = [{classes}]"),
+            )
         });
         Self { stage, script }
     }

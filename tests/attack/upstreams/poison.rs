@@ -2,8 +2,8 @@
 //! that hide or reorder, prompts that were never asked, floods. The page shows what is there and obeys
 //! none of it; who asks for JSON gets the true value.
 
-use deed_tests::hostile::{Hostile, json};
 use deed_tests::host;
+use deed_tests::hostile::{Hostile, json};
 use deed_tests::world::{BOB, World, edit};
 use serde_json::{Value, json};
 
@@ -39,7 +39,12 @@ fn asking() -> Stage {
     Stage::with(Hostile::start().unwrap(), |dir| {
         edit(dir, "deed.toml", "environment = \"staging\"", "environment = \"production\"")?;
         let places = "may_change = [\"/user/active\"";
-        edit(dir, "contracts/restore_access.toml", places, &format!("{places}, \"/user/displayName\""))
+        edit(
+            dir,
+            "contracts/restore_access.toml",
+            places,
+            &format!("{places}, \"/user/displayName\""),
+        )
     })
 }
 
@@ -117,8 +122,14 @@ fn errors() {
         let text = serde_json::to_string(poison).unwrap();
         let shown = poison.to_owned();
         let scripts: [Vec<u8>; 3] = [
-            format!("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 2\r\n\r\n{{}}{text}").into(),
-            deed_tests::hostile::answer("200 OK\r\ncontent-type: application/json", format!("{{{text}:1,{text}:2}}")),
+            format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 2\r\n\r\n{{}}{text}"
+            )
+            .into(),
+            deed_tests::hostile::answer(
+                "200 OK\r\ncontent-type: application/json",
+                format!("{{{text}:1,{text}:2}}"),
+            ),
             json(&json!({"id": [shown], "userName": shown})),
         ];
         for script in scripts {

@@ -16,12 +16,22 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-const STATUSES: [&str; 7] =
-    ["300 Choices", "301 Moved", "302 Found", "303 Other", "305 Proxy", "307 Temporary", "308 Permanent"];
+const STATUSES: [&str; 7] = [
+    "300 Choices",
+    "301 Moved",
+    "302 Found",
+    "303 Other",
+    "305 Proxy",
+    "307 Temporary",
+    "308 Permanent",
+];
 
 fn redirect(status: &str, location: &str) -> Script {
     let kind = "content-type: application/json";
-    says(answer(&format!("{status}\r\nlocation: {location}\r\n{kind}"), r#"{"id":"1","userName":"u"}"#))
+    says(answer(
+        &format!("{status}\r\nlocation: {location}\r\n{kind}"),
+        r#"{"id":"1","userName":"u"}"#,
+    ))
 }
 
 /// Places that a client which follows would reach, the first one a listener of ours.

@@ -78,7 +78,12 @@ impl Stage {
     }
 
     /// As many actions at once as there are scripts; each meets one of them. Gives their views.
-    pub(crate) fn all(&self, contract: &str, method: &str, scripts: &[(&str, Script)]) -> Vec<Value> {
+    pub(crate) fn all(
+        &self,
+        contract: &str,
+        method: &str,
+        scripts: &[(&str, Script)],
+    ) -> Vec<Value> {
         for (_, script) in scripts {
             self.hostile.lie(method, 0, 1, Arc::clone(script));
         }

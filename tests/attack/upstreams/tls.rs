@@ -66,13 +66,19 @@ fn certificates() {
     let no_authority = root.below(false, 0);
     let bad = [
         ("another address", root.leaf(|p| p.subject_alt_names = authority::names(&["127.0.0.2"]))),
-        ("a name, not the address", root.leaf(|p| p.subject_alt_names = authority::names(&["localhost"]))),
+        (
+            "a name, not the address",
+            root.leaf(|p| p.subject_alt_names = authority::names(&["localhost"])),
+        ),
         ("no name at all", root.leaf(|p| p.subject_alt_names.clear())),
         ("an unknown authority", other.leaf(|_| ())),
         ("self-signed", authority::self_signed()),
         ("expired", root.leaf(|p| p.not_after = date_time_ymd(2020, 1, 1))),
         ("not yet valid", root.leaf(|p| p.not_before = date_time_ymd(3000, 1, 1))),
-        ("for clients", root.leaf(|p| p.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth])),
+        (
+            "for clients",
+            root.leaf(|p| p.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth]),
+        ),
         ("signed by no authority", no_authority.leaf(|_| ())),
         ("a long chain", root.below(true, 12).leaf(|_| ())),
         ("an expired authority between", root.expired_below().leaf(|_| ())),
@@ -106,7 +112,10 @@ fn turned() {
     );
     let view = stage.propose(RESTORE, &user);
     ended(&stage.world, &view, "failed", "no write left the host");
-    assert_eq!((fates(&view, "perform"), stage.hostile.count("PATCH")), (vec![json!("not_sent")], 0));
+    assert_eq!(
+        (fates(&view, "perform"), stage.hostile.count("PATCH")),
+        (vec![json!("not_sent")], 0)
+    );
     shown.show(root.leaf(|_| ()));
     unharmed(&stage.world);
 }
@@ -129,7 +138,8 @@ fn no_tls() {
         stage.hostile.greet(bytes);
         let view = stage.propose(READ, &fresh());
         assert_eq!(view["status"], "failed", "{name}: {view:#}");
-        let words = if name == "silence" { "no connection to `idp` within" } else { "TLS handshake" };
+        let words =
+            if name == "silence" { "no connection to `idp` within" } else { "TLS handshake" };
         ended(&stage.world, &view, "failed", words);
         assert_eq!(fates(&view, "observe"), ["not_sent"], "{name}");
     }

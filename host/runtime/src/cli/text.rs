@@ -95,10 +95,7 @@ mod tests {
     fn json_stays_the_same_value() {
         let value = json!({"name": "Grüße\u{9b}\u{202e}\u{e0041}\n\u{7f}"});
         let text = plain_json(&serde_json::to_string_pretty(&value).unwrap());
-        assert_eq!(
-            text,
-            "{\n  \"name\": \"Grüße\\u009b\\u202e\\udb40\\udc41\\n\\u007f\"\n}"
-        );
+        assert_eq!(text, "{\n  \"name\": \"Grüße\\u009b\\u202e\\udb40\\udc41\\n\\u007f\"\n}");
         assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
     }
 
@@ -106,7 +103,10 @@ mod tests {
     fn a_long_value_shows_its_beginning() {
         assert_eq!(compact(&"ä".repeat(498).into()).chars().count(), 500);
         let long = compact(&"ä".repeat(1000).into());
-        assert!(long.starts_with("\"ää") && long.ends_with("ä … and 502 more characters"), "{long}");
+        assert!(
+            long.starts_with("\"ää") && long.ends_with("ä … and 502 more characters"),
+            "{long}"
+        );
     }
 
     #[test]

@@ -117,10 +117,7 @@ fn check(upstream: &Upstream, address: SocketAddr) -> Result<(), ConnectError> {
     }
 }
 
-async fn secure(
-    upstream: &Upstream,
-    tcp: TcpStream,
-) -> Result<impl Stream + use<>, ConnectError> {
+async fn secure(upstream: &Upstream, tcp: TcpStream) -> Result<impl Stream + use<>, ConnectError> {
     let no_tls = || ConnectError::NoTls(upstream.name.clone());
     let config = upstream.tls.as_ref().ok_or_else(no_tls)?;
     let host = ServerName::try_from(upstream.base.host.clone()).map_err(|_no_name| no_tls())?;

@@ -132,11 +132,8 @@ impl Redactor {
 pub(super) fn plain(text: &str, limit: usize) -> String {
     let mut out = String::new();
     for letter in text.chars() {
-        let shown = if deceives(letter) {
-            letter.escape_default().to_string()
-        } else {
-            letter.to_string()
-        };
+        let shown =
+            if deceives(letter) { letter.escape_default().to_string() } else { letter.to_string() };
         if out.len() + shown.len() > limit {
             break;
         }

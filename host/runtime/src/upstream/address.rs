@@ -32,7 +32,7 @@ const METADATA_V4: [Ipv4Addr; 2] = [
     Ipv4Addr::new(100, 100, 100, 200), // Alibaba Cloud, in the CGNAT block
     Ipv4Addr::new(168, 63, 129, 16),   // Azure's wire server, a public address
 ];
-/// The same in fc00::/7, as its first segments: AWS (all of its local services), Oracle, Scaleway, Google.
+/// The same among unique local addresses: AWS (all of its local services), Oracle, Scaleway, Google.
 fn is_metadata_v6(segments: [u16; 8]) -> bool {
     matches!(
         segments,

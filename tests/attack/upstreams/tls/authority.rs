@@ -72,8 +72,7 @@ impl Authority {
 fn authority(ca: bool) -> CertificateParams {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::default();
-    params.is_ca =
-        if ca { IsCa::Ca(BasicConstraints::Unconstrained) } else { IsCa::ExplicitNoCa };
+    params.is_ca = if ca { IsCa::Ca(BasicConstraints::Unconstrained) } else { IsCa::ExplicitNoCa };
     params.distinguished_name = DistinguishedName::new();
     let name = STANDARD.encode(&key.public_key_raw()[1..20]);
     params.distinguished_name.push(DnType::CommonName, name);

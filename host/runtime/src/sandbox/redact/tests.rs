@@ -90,7 +90,14 @@ fn a_secret_without_letters_is_compared_as_it_is() {
 #[test]
 fn escapes_that_are_none_are_left() {
     let redactor = redactor();
-    for text in ["100 % of %zz and %", "a\\", "\\u12", "&amp;&nosuch;&#;&#x110000;&", "= =zz =", "%+1\\u+123"] {
+    for text in [
+        "100 % of %zz and %",
+        "a\\",
+        "\\u12",
+        "&amp;&nosuch;&#;&#x110000;&",
+        "= =zz =",
+        "%+1\\u+123",
+    ] {
         assert!(!redactor.finds(&format!("{text} and so many letters more {text}")), "{text}");
     }
 }
