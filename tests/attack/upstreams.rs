@@ -1,7 +1,29 @@
-//! Attacks from the side of: upstreams.
+//! Attacks from the side of the systems of record: what an upstream, its name or its texts can do to
+//! the host, to what the host believes, and to the people who approve.
 
-use crate::case::{Case, cases};
+mod bombs;
+mod echo;
+mod framing;
+mod leak;
+mod names;
+mod poison;
+mod redirects;
+mod stage;
+mod tls;
+
+use crate::case::Case;
 
 pub(crate) fn cases() -> Vec<Case> {
-    cases![]
+    [
+        echo::cases(),
+        redirects::cases(),
+        framing::cases(),
+        bombs::cases(),
+        names::cases(),
+        tls::cases(),
+        poison::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }

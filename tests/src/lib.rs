@@ -3,6 +3,7 @@
 pub mod client;
 pub mod guests;
 pub mod host;
+pub mod hostile;
 pub mod proxy;
 pub mod services;
 pub mod tether;

@@ -38,6 +38,7 @@ use self::host::Guest;
 use self::ledger::Ledger;
 use self::limits::Meter;
 use self::redact::Redactor;
+pub(crate) use self::redact::deceives;
 use crate::clock::Clock;
 use crate::grant::{LiveGrant, ReadGrant, Scope};
 use crate::upstream::Upstream;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use deed_record::action::Slot;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 
 pub use self::address::{AddressClass, classify};
 use crate::vault::Secret;
@@ -28,10 +29,36 @@ pub struct Upstream {
     pub tls: Option<Arc<rustls::ClientConfig>>,
     /// From the start of an exchange to the end of its answer.
     pub timeout: Duration,
+    /// Look-ups of the host's name that may be under way at once.
+    pub lookups: Lookups,
     /// Injected while observing.
     pub read: Option<Credential>,
     /// Injected while performing.
     pub write: Option<Credential>,
+}
+
+/// Places for look-ups of one name. Cloning shares them.
+#[derive(Clone, Debug)]
+pub struct Lookups(Arc<Semaphore>);
+
+/// A place that is taken; dropping it frees it.
+#[derive(Debug)]
+pub struct Lookup(#[expect(dead_code, reason = "it is held, not read")] OwnedSemaphorePermit);
+
+/// More than a healthy resolver ever has open for one name, far fewer than the threads of a process.
+const LOOKUPS: usize = 8;
+
+impl Default for Lookups {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(LOOKUPS)))
+    }
+}
+
+impl Lookups {
+    /// Waits for a place.
+    pub async fn take(&self) -> Result<Lookup, AcquireError> {
+        Arc::clone(&self.0).acquire_owned().await.map(Lookup)
+    }
 }
 
 /// A secret and the place in a request where the host puts it.
@@ -105,7 +132,8 @@ pub struct BaseError {
 
 /// TLS for one upstream: exactly the roots of a PEM file, or Mozilla's when there is none.
 ///
-/// TLS 1.2 and 1.3 with ring's default suites; no client certificate, no early data.
+/// TLS 1.2 and 1.3 with ring's default suites; no client certificate, no early data. No session is
+/// resumed: an upstream shows its certificate for every exchange, and it is checked at that time.
 pub fn tls_config(roots_pem: Option<&[u8]>) -> Result<Arc<rustls::ClientConfig>, TlsError> {
     let mut roots = rustls::RootCertStore::empty();
     match roots_pem {
@@ -120,10 +148,11 @@ pub fn tls_config(roots_pem: Option<&[u8]>) -> Result<Arc<rustls::ClientConfig>,
         return Err(TlsError::Empty);
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_no_client_auth();
+    config.resumption = rustls::client::Resumption::disabled();
     Ok(Arc::new(config))
 }
 

@@ -8,6 +8,8 @@ use std::process::ExitCode;
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
+use super::text::plain_json;
+
 /// Why a command did not do what it was asked for: one or two plain lines with the remedy.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
@@ -52,7 +54,8 @@ impl Format {
         text: impl FnOnce(&T) -> String,
     ) -> Result<(), Failure> {
         if self.json {
-            print(&serde_json::to_string_pretty(data).map_err(Failure::failed)?)
+            let text = serde_json::to_string_pretty(data).map_err(Failure::failed)?;
+            print(&plain_json(&text))
         } else {
             print(&text(data))
         }

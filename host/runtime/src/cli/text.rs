@@ -6,6 +6,11 @@ use std::fmt::{Arguments, Write as _};
 
 use serde_json::Value;
 
+use crate::sandbox::deceives;
+
+/// Characters of one value that a page shows.
+const SHOWN: usize = 500;
+
 /// One line of text: control, bidi and invisible characters as `\u{…}`, everything else as it is.
 pub(super) fn safe(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -35,25 +40,36 @@ pub(super) fn join(lines: impl IntoIterator<Item = String>) -> String {
     lines.into_iter().flat_map(|line| [line, "\n".to_owned()]).collect()
 }
 
-/// A value on one line.
+/// A value on one line, its beginning when it is long: the rest of a page is to be seen too.
 pub(super) fn compact(value: &Value) -> String {
-    safe(&value.to_string())
+    let text = value.to_string();
+    let shown: String = text.chars().take(SHOWN).collect();
+    match text.chars().count().saturating_sub(SHOWN) {
+        0 => safe(&shown),
+        more => format!("{} … and {more} more characters", safe(&shown)),
+    }
+}
+
+/// JSON for a terminal: the same value, with everything that deceives as `\uXXXX` (RFC 8259 section 7).
+pub(super) fn plain_json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        // Line breaks are the layout's own; inside of texts they are escaped already.
+        if c != '\n' && deceives(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}").unwrap_or_default();
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 /// A value on indented lines. JSON escapes line breaks inside of texts, so those that are left are its own.
 pub(super) fn pretty(value: &Value, indent: &str) -> String {
     let text = serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string());
     safe_lines(&text, indent)
-}
-
-/// Characters that a reader cannot see, or that change the order or place of what a reader sees.
-fn deceives(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
-            | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -73,6 +89,24 @@ mod tests {
         ] {
             assert_eq!(safe(text), shown);
         }
+    }
+
+    #[test]
+    fn json_stays_the_same_value() {
+        let value = json!({"name": "Grüße\u{9b}\u{202e}\u{e0041}\n\u{7f}"});
+        let text = plain_json(&serde_json::to_string_pretty(&value).unwrap());
+        assert_eq!(text, "{\n  \"name\": \"Grüße\\u009b\\u202e\\udb40\\udc41\\n\\u007f\"\n}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
+    }
+
+    #[test]
+    fn a_long_value_shows_its_beginning() {
+        assert_eq!(compact(&"ä".repeat(498).into()).chars().count(), 500);
+        let long = compact(&"ä".repeat(1000).into());
+        assert!(
+            long.starts_with("\"ää") && long.ends_with("ä … and 502 more characters"),
+            "{long}"
+        );
     }
 
     #[test]

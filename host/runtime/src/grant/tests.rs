@@ -36,6 +36,7 @@ fn scope(rendered: Vec<Rendered>, attempt: u32) -> Scope {
         addresses: std::collections::BTreeSet::default(),
         tls: None,
         timeout: Duration::from_secs(1),
+        lookups: crate::upstream::Lookups::default(),
         read: None,
         write: None,
     };

@@ -2,8 +2,10 @@
 //!
 //! Never uses a proxy, a pooled connection or a second resolution: what was checked is what is dialled.
 
+mod bounded;
+
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
@@ -11,21 +13,36 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use self::bounded::Bounded;
 use super::limits;
 use crate::upstream::{Upstream, classify};
 
 /// Resolves the upstream once; every address must be allowed, the first one is the one to dial.
 pub(super) async fn resolve(upstream: &Upstream) -> Result<SocketAddr, ConnectError> {
-    let base = &upstream.base;
     let name = upstream.name.as_str();
-    let found = tokio::net::lookup_host((base.host.as_str(), base.port))
+    let found = look_up(upstream)
         .await
         .map_err(|source| ConnectError::Resolve { upstream: name.into(), source })?;
-    let found: Vec<SocketAddr> = found.collect();
     for address in &found {
         check(upstream, *address)?;
     }
     found.first().copied().ok_or_else(|| ConnectError::NoAddress(name.into()))
+}
+
+/// The system's resolver blocks a thread, and nothing can call it back: a name server that does not
+/// answer keeps the few threads that its own upstream may take, and no others.
+async fn look_up(upstream: &Upstream) -> io::Result<Vec<SocketAddr>> {
+    let (host, port) = (upstream.base.host.clone(), upstream.base.port);
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let place = upstream.lookups.take().await.map_err(io::Error::other)?;
+    let found = tokio::task::spawn_blocking(move || {
+        let found = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
+        drop(place);
+        found
+    });
+    found.await.map_err(io::Error::other)?
 }
 
 /// Connects to the pinned address and, where the base URL is `https`, finishes the TLS handshake.
@@ -39,10 +56,11 @@ pub(super) async fn connect(
             .map_err(|source| ConnectError::Connect { upstream: upstream.name.clone(), source })?;
         // A request is one small write; waiting to fill a segment only delays it.
         drop(tcp.set_nodelay(true));
+        // What TLS adds is not counted, so that both kinds have the same bound.
         if upstream.base.tls {
-            secure(upstream, tcp).await
+            Ok(Box::new(Bounded::new(secure(upstream, tcp).await?)) as Box<dyn Stream>)
         } else {
-            Ok(Box::new(tcp) as Box<dyn Stream>)
+            Ok(Box::new(Bounded::new(tcp)) as Box<dyn Stream>)
         }
     };
     match tokio::time::timeout(limits::CONNECT, dial).await {
@@ -99,15 +117,14 @@ fn check(upstream: &Upstream, address: SocketAddr) -> Result<(), ConnectError> {
     }
 }
 
-async fn secure(upstream: &Upstream, tcp: TcpStream) -> Result<Box<dyn Stream>, ConnectError> {
+async fn secure(upstream: &Upstream, tcp: TcpStream) -> Result<impl Stream + use<>, ConnectError> {
     let no_tls = || ConnectError::NoTls(upstream.name.clone());
     let config = upstream.tls.as_ref().ok_or_else(no_tls)?;
     let host = ServerName::try_from(upstream.base.host.clone()).map_err(|_no_name| no_tls())?;
-    let stream = TlsConnector::from(Arc::clone(config))
+    TlsConnector::from(Arc::clone(config))
         .connect(host, tcp)
         .await
-        .map_err(|source| ConnectError::Handshake { upstream: upstream.name.clone(), source })?;
-    Ok(Box::new(stream))
+        .map_err(|source| ConnectError::Handshake { upstream: upstream.name.clone(), source })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! writes → connect → inject → send our rendering → cap → decode → redact → record → answer.
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::sync::Arc;
 
 use deed_record::exchange::{Exchange, Fate, Rendered};
@@ -13,6 +14,7 @@ use hyper::body::Bytes;
 use hyper::client::conn::http1;
 use hyper::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MATCH};
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -183,14 +185,15 @@ impl Job {
 
     /// Decodes, redacts, records, answers.
     fn conclude(&self, status: u16, headers: &HeaderMap, bytes: &[u8]) -> Response {
-        let (mut body, problem) = match codec::decode(&self.request.codec, headers, bytes) {
-            Ok(body) => (body, None),
-            Err(problem) => (None, Some(problem)),
-        };
+        let (mut body, problem) =
+            match codec::decode(&self.request.codec, headers, bytes).and_then(of_bounded_size) {
+                // A record cannot tell a `null` from nothing, and nobody can read state out of either.
+                Ok(body) => (body.filter(|value| !value.is_null()), None),
+                Err(problem) => (None, Some(self.told(&problem, headers, bytes))),
+            };
         let redacted = body.as_mut().map(|value| self.redactor.value(value)).unwrap_or_default();
         let text = body.as_ref().and_then(|value| json::canonical(value).ok());
         let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
-        let problem = problem.map(|problem| self.redactor.text(&problem, limits::TEXT));
         let etag = self.etag(headers);
         self.entry.answered(Answer { status, body, etag, redacted, problem });
         Response {
@@ -207,6 +210,17 @@ impl Job {
         let (Some(tag), None) = (tags.next(), tags.next()) else { return None };
         let tag = tag.to_str().ok().filter(|tag| is_tag(tag))?;
         (!self.redactor.finds(tag)).then(|| tag.to_owned())
+    }
+
+    /// Why an answer was not understood. An excerpt in it may have been cut out of a secret, so the
+    /// whole that it comes from is looked through.
+    fn told(&self, problem: &str, headers: &HeaderMap, bytes: &[u8]) -> String {
+        let mut kinds = headers.get_all(CONTENT_TYPE).iter().map(HeaderValue::as_bytes);
+        let holds = |bytes: &[u8]| self.redactor.finds(&String::from_utf8_lossy(bytes));
+        if kinds.any(holds) || holds(bytes) {
+            return "the answer is not understood, and it held a secret".into();
+        }
+        self.redactor.text(problem, limits::TEXT)
     }
 
     /// What a guest sees of the headers: the content type and the entity tag.
@@ -273,8 +287,25 @@ fn refused(error: &ConnectError) -> Halt {
     }
 }
 
+/// Refuses a body with more values than a record is to carry.
+fn of_bounded_size(body: Option<Value>) -> Result<Option<Value>, String> {
+    if body.as_ref().is_some_and(|value| count(value) > limits::VALUES) {
+        return Err(format!("the answer has more than {} values", limits::VALUES));
+    }
+    Ok(body)
+}
+
+fn count(value: &Value) -> usize {
+    1 + match value {
+        Value::Array(items) => items.iter().map(count).sum(),
+        Value::Object(members) => members.values().map(count).sum::<usize>(),
+        _ => 0,
+    }
+}
+
 fn unanswered(error: &hyper::Error) -> Halt {
-    Halt::NoAnswer(format!("the connection ended before the answer was complete: {error}"))
+    let cause = error.source().map(|cause| format!(" ({cause})")).unwrap_or_default();
+    Halt::NoAnswer(format!("the connection ended before the answer was complete: {error}{cause}"))
 }
 
 /// Drives the connection until the answer is there. When the connection ends first, what it had read is still delivered.

@@ -30,6 +30,10 @@ pub const HOSTCALL: usize = 4 << 20;
 /// Bytes of one response body; what is judged is one resource, not an export.
 pub const RESPONSE: usize = 1 << 20;
 
+/// Values in one response body. Each takes many times its bytes once it is read, and an answer lives
+/// on in a record until its action has ended.
+pub const VALUES: usize = 20_000;
+
 /// Bytes of all answers of one run: with their events they must fit into one record of the journal.
 pub const RESPONSES: usize = 6 << 20;
 
@@ -42,6 +46,9 @@ pub const RESPONSE_HEADERS: usize = 100;
 
 /// Bytes of an entity tag that is kept for a guard.
 pub const ETAG: usize = 256;
+
+/// Bytes of one answer as it travels: heads, chunk sizes and interim answers included.
+pub const WIRE: usize = 4 << 20;
 
 /// Exchanges of one run, whatever the single rules say.
 pub const EXCHANGES: usize = 64;

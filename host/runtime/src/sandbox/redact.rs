@@ -1,12 +1,14 @@
-//! Takes what came from outside, gives it without this run's secrets and without control characters.
+//! Takes what came from outside, gives it without this run's secrets and without characters that deceive.
 //!
 //! Never cuts a secret out of a text: a text that holds one is replaced whole, and its place is noted.
+
+mod escape;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use deed_record::json::child;
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -16,26 +18,36 @@ use crate::vault::{SECRET_MIN, Secret};
 /// What stands where a secret was.
 pub(super) const REDACTED: &str = "redacted";
 
+/// Escapes inside of escapes are undone so often: JSON in a form in a log line.
+const NESTING: usize = 3;
+
 /// Finds a run's secrets in any of the forms in which servers echo them.
 pub(super) struct Redactor {
-    /// As written, and in base64 of both alphabets at every alignment; no two equal ones.
+    /// Letters and digits of each form: line breaks, separators, case and alphabet do not matter then.
+    forms: Vec<Zeroizing<String>>,
+    /// Forms with too few letters and digits to be told by them, as they are.
     exact: Vec<Zeroizing<String>>,
-    /// In hex; compared in lower case.
-    hex: Vec<Zeroizing<String>>,
 }
 
 impl std::fmt::Debug for Redactor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Redactor").field("forms", &(self.exact.len() + self.hex.len())).finish()
+        f.debug_struct("Redactor").field("forms", &(self.exact.len() + self.forms.len())).finish()
     }
 }
 
 impl Redactor {
     pub(super) fn new<'a>(secrets: impl Iterator<Item = &'a Arc<Secret>>) -> Self {
         let values: BTreeSet<&str> = secrets.map(|secret| secret.reveal()).collect();
-        let exact = values.iter().flat_map(|value| exact_forms(value));
-        let hex = values.iter().map(|value| data_encoding::HEXLOWER.encode(value.as_bytes()));
-        Self { exact: exact.collect(), hex: hex.map(Zeroizing::new).collect() }
+        let mut redactor = Self { forms: Vec::new(), exact: Vec::new() };
+        for form in values.iter().flat_map(|value| forms(value)) {
+            let letters = letters(&form);
+            if letters.len() >= SECRET_MIN {
+                redactor.forms.push(letters);
+            } else {
+                redactor.exact.push(form);
+            }
+        }
+        redactor
     }
 
     /// Replaces every leaf that holds a secret, and an object one of whose keys does.
@@ -43,7 +55,7 @@ impl Redactor {
     /// Returns the JSON pointers of what was replaced, sorted.
     pub(super) fn value(&self, value: &mut Value) -> Vec<String> {
         let mut hits = Vec::new();
-        if !self.exact.is_empty() {
+        if !self.is_empty() {
             self.walk(value, "", &mut hits);
         }
         hits.sort();
@@ -55,22 +67,36 @@ impl Redactor {
         if self.finds(text) { REDACTED.into() } else { plain(text, limit) }
     }
 
-    /// Whether a secret is in the text, also under percent-encoding or JSON escapes.
+    /// Whether a secret is in the text, also under one kind of escapes or several of them.
     pub(super) fn finds(&self, text: &str) -> bool {
-        if text.len() < SECRET_MIN || self.exact.is_empty() {
+        if text.len() < SECRET_MIN || self.is_empty() {
             return false;
         }
-        self.holds(text)
-            || (text.contains('%') && self.holds(&percent_decoded(text, false)))
-            || (text.contains('+') && self.holds(&percent_decoded(text, true)))
-            || (text.contains('\\') && self.holds(&unescaped(text)))
+        if self.holds(text) {
+            return true;
+        }
+        let kinds: Vec<escape::Kind> =
+            escape::KINDS.into_iter().filter(|(sign, _)| text.contains(*sign)).collect();
+        kinds.iter().any(|kind| self.holds(&escape::undo(text, &[*kind])))
+            || (!kinds.is_empty() && self.finds_nested(text))
+    }
+
+    fn finds_nested(&self, text: &str) -> bool {
+        let mut inner = Zeroizing::new(text.to_owned());
+        (0..NESTING).any(|_| {
+            inner = escape::undo(&inner, &escape::NESTED);
+            self.holds(&inner)
+        })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.forms.is_empty() && self.exact.is_empty()
     }
 
     fn holds(&self, text: &str) -> bool {
-        self.exact.iter().any(|form| text.contains(form.as_str())) || {
-            let lower = Zeroizing::new(text.to_ascii_lowercase());
-            self.hex.iter().any(|form| lower.contains(form.as_str()))
-        }
+        let letters = letters(text);
+        self.forms.iter().any(|form| letters.contains(form.as_str()))
+            || self.exact.iter().any(|form| text.contains(form.as_str()))
     }
 
     fn walk(&self, value: &mut Value, at: &str, hits: &mut Vec<String>) {
@@ -102,15 +128,12 @@ impl Redactor {
     }
 }
 
-/// Cuts a text to `limit` bytes at a character boundary and escapes control and bidi characters.
+/// Cuts a text to `limit` bytes at a character boundary and escapes what deceives its reader.
 pub(super) fn plain(text: &str, limit: usize) -> String {
     let mut out = String::new();
     for letter in text.chars() {
-        let shown = if letter.is_control() || is_bidi(letter) {
-            letter.escape_default().to_string()
-        } else {
-            letter.to_string()
-        };
+        let shown =
+            if deceives(letter) { letter.escape_default().to_string() } else { letter.to_string() };
         if out.len() + shown.len() > limit {
             break;
         }
@@ -119,20 +142,28 @@ pub(super) fn plain(text: &str, limit: usize) -> String {
     out
 }
 
-/// Characters that make a line read otherwise than it is (Unicode UAX #9).
-fn is_bidi(letter: char) -> bool {
-    matches!(letter, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Characters that a reader cannot see, or that change the order or place of what a reader sees
+/// (Unicode UAX #9, UTR #36).
+pub(crate) fn deceives(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-fn exact_forms(value: &str) -> Vec<Zeroizing<String>> {
-    let mut forms = BTreeSet::from([value.to_owned()]);
+/// As written, in hex, and in base64 at every alignment.
+fn forms(value: &str) -> Vec<Zeroizing<String>> {
+    let hex = data_encoding::HEXLOWER.encode(value.as_bytes());
+    let mut forms = vec![Zeroizing::new(value.to_owned()), Zeroizing::new(hex)];
     for shift in 0..3 {
         let bytes = Zeroizing::new([vec![0; shift].as_slice(), value.as_bytes()].concat());
-        for encoded in [STANDARD_NO_PAD.encode(&*bytes), URL_SAFE_NO_PAD.encode(&*bytes)] {
-            forms.extend(whole_digits(&encoded, shift, bytes.len()).map(str::to_owned));
-        }
+        let encoded = Zeroizing::new(STANDARD_NO_PAD.encode(&*bytes));
+        let whole = whole_digits(&encoded, shift, bytes.len()).map(str::to_owned);
+        forms.extend(whole.map(Zeroizing::new));
     }
-    forms.into_iter().map(Zeroizing::new).collect()
+    forms
 }
 
 /// The base64 digits that depend on the secret alone: not on what stands `shift` bytes before it, nor after.
@@ -140,51 +171,10 @@ fn whole_digits(encoded: &str, shift: usize, bytes: usize) -> Option<&str> {
     encoded.get((shift * 8).div_ceil(6)..bytes * 8 / 6)
 }
 
-/// Percent-decoding (RFC 3986 section 2.1); in a form `+` is a space. Bytes that are not UTF-8 cannot be a secret.
-fn percent_decoded(text: &str, form: bool) -> Zeroizing<String> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        match (first, tail) {
-            (b'%', [high, low, after @ ..])
-                if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() =>
-            {
-                out.push(digit(*high) << 4 | digit(*low));
-                rest = after;
-            }
-            (b'+', _) if form => out.push(b' '),
-            (byte, _) => out.push(*byte),
-        }
-    }
-    Zeroizing::new(String::from_utf8_lossy(&out).into_owned())
-}
-
-/// JSON escapes (RFC 8259 section 7), for JSON inside a JSON string.
-fn unescaped(text: &str) -> Zeroizing<String> {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('\\') {
-        out.push_str(before);
-        let unit = after.strip_prefix('u').and_then(|hex| hex.get(..4));
-        let letter =
-            unit.and_then(|hex| u32::from_str_radix(hex, 16).ok()).and_then(char::from_u32);
-        if let Some(letter) = letter {
-            out.push(letter);
-            rest = after.get(5..).unwrap_or_default();
-        } else {
-            // `\"`, `\\`, `\/` stand for what follows; take it, so that `\\` is read once.
-            let mut letters = after.chars();
-            out.extend(letters.next());
-            rest = letters.as_str();
-        }
-    }
-    out.push_str(rest);
-    Zeroizing::new(out)
-}
-
-fn digit(letter: u8) -> u8 {
-    char::from(letter).to_digit(16).and_then(|value| u8::try_from(value).ok()).unwrap_or_default()
+/// The letters and digits of a text, in lower case. The alphabets of base64 differ in nothing else.
+fn letters(text: &str) -> Zeroizing<String> {
+    let kept = text.bytes().filter(u8::is_ascii_alphanumeric);
+    Zeroizing::new(kept.map(|byte| char::from(byte.to_ascii_lowercase())).collect())
 }
 
 #[cfg(test)]

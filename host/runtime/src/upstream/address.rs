@@ -32,7 +32,16 @@ const METADATA_V4: [Ipv4Addr; 2] = [
     Ipv4Addr::new(100, 100, 100, 200), // Alibaba Cloud, in the CGNAT block
     Ipv4Addr::new(168, 63, 129, 16),   // Azure's wire server, a public address
 ];
-const METADATA_V6: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254); // AWS, in fc00::/7
+/// The same among unique local addresses: AWS (all of its local services), Oracle, Scaleway, Google.
+fn is_metadata_v6(segments: [u16; 8]) -> bool {
+    matches!(
+        segments,
+        [0xfd00, 0xec2, ..]
+            | [0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe]
+            | [0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42]
+            | [0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254]
+    )
+}
 
 /// The class of an address; none for link-local, metadata, multicast, unspecified, documentation
 /// and reserved ones (IANA special-purpose address registries, RFC 6890).
@@ -85,10 +94,8 @@ fn is_special_v4(address: Ipv4Addr) -> bool {
 }
 
 fn classify_v6(address: Ipv6Addr) -> Option<AddressClass> {
-    if address == METADATA_V6 {
-        return None;
-    }
     match address.segments() {
+        segments if is_metadata_v6(segments) => None,
         [0, 0, 0, 0, 0, 0, 0, 1] => Some(AddressClass::Loopback),
         [0xfc00..=0xfdff, ..] => Some(AddressClass::Private),
         // Protocol assignments with Teredo (2001::/23), documentation (RFC 3849, RFC 9637).
@@ -154,6 +161,11 @@ mod tests {
             "fec0::1",
             "ff02::1",
             "fd00:ec2::254",
+            "fd00:ec2::23",
+            "fd00:c1::a9fe:a9fe",
+            "fd00:42::42",
+            "fd20:ce::254",
+            "::ffff:0:7f00:1",
             "2001:db8::1",
             "2001::1",
             "3fff::1",

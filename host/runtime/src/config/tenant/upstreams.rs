@@ -8,7 +8,7 @@ use deed_record::digest::Digest;
 
 use super::Builder;
 use crate::config::{self, raw};
-use crate::upstream::{self, AddressClass, Base, Credential, Upstream};
+use crate::upstream::{self, AddressClass, Base, Credential, Lookups, Upstream};
 use crate::vault::Secret;
 
 /// The longest that an upstream is waited for when its table does not say.
@@ -90,6 +90,7 @@ impl Builder<'_> {
             addresses,
             tls,
             timeout: Duration::from_millis(timeout),
+            lookups: Lookups::default(),
             read: credential(raw.read.as_ref(), "read", secrets)?,
             write: credential(raw.write.as_ref(), "write", secrets)?,
         })

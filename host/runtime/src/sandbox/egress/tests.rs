@@ -196,6 +196,33 @@ async fn echoed_secrets_reach_neither_guest_nor_record() {
 }
 
 #[tokio::test]
+async fn an_excerpt_of_an_echo_and_headers_with_one_are_not_shown() {
+    let long = format!("text/{}{}", "x".repeat(65), support::READ);
+    let key = format!("{}{}", "x".repeat(65), support::READ);
+    let twice = format!("{{\"{key}\":1,\"{key}\":2}}");
+    let tagged = format!("application/json\r\netag: \"{}\"", support::READ);
+    for (kind, body) in [(long.as_str(), "{}"), ("application/json", &twice), (&tagged, "{}")] {
+        let server = Server::start(vec![support::answer("200 OK", kind, body)]).await;
+        let (answer, exchange) = observe(&support::upstream(server.port)).await;
+        let told = format!("{:?} {exchange:?}", answer.unwrap());
+        assert!(!told.contains(&support::READ[..10]), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_is_bounded_in_values_and_null_is_nothing() {
+    let many = format!("[{}0]", "0,".repeat(limits::VALUES));
+    for (body, problem) in [(many.as_str(), Some("more than 20000 values")), ("null", None)] {
+        let server = Server::start(vec![support::answer("200 OK", "application/json", body)]).await;
+        let (answer, exchange) = observe(&support::upstream(server.port)).await;
+        assert_eq!((answer.unwrap().body.as_str(), exchange.response), ("null", None));
+        let said = exchange.problem.unwrap_or_default();
+        assert!(said.contains(problem.unwrap_or_default()), "{said}");
+        assert_eq!(said.is_empty(), problem.is_none());
+    }
+}
+
+#[tokio::test]
 async fn a_guest_that_is_gone_does_not_stop_its_write() {
     let late =
         Reply::Late(Duration::from_millis(200), support::text("200 OK", "application/json", "{}"));

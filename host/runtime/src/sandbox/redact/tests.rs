@@ -29,11 +29,24 @@ fn every_encoding_is_found() {
         serde_json::to_string(VALUE).unwrap(),
         serde_json::to_string(VALUE).unwrap().replace('/', "\\/"),
     ];
+    echoes.extend([
+        VALUE.to_ascii_uppercase(),
+        each_byte(|byte| format!("{byte:02X}:")),
+        each_byte(|byte| format!("\\x{byte:02x}")),
+        each_byte(|byte| format!("&#{byte};")),
+        each_byte(|byte| format!("&#x{byte:X};")),
+        each_byte(|byte| format!("={byte:02X}=\r\n")),
+        each_byte(|byte| format!("%25{byte:02x}")),
+        each_byte(|byte| format!("\\u0025{byte:02x}")),
+        VALUE.replace('>', "&gt;").replace('"', "&quot;"),
+        serde_json::to_string(&serde_json::to_string(VALUE).unwrap()).unwrap(),
+    ]);
     for around in ["", "u:", "us:", "user:"] {
         let text = format!("{around}{VALUE}{around}");
         echoes.push(STANDARD.encode(&text));
         echoes.push(URL_SAFE.encode(&text));
         echoes.push(deed_record::template::percent_encode(&STANDARD.encode(&text)));
+        echoes.push(STANDARD.encode(&text).replace('A', "A\\r\\n"));
     }
     for echo in echoes {
         assert!(redactor.finds(&format!("before {echo} after")), "{echo}");
@@ -62,6 +75,31 @@ fn a_secret_of_digits_is_found_among_numbers() {
     let secret = Arc::new(Secret::new("pin", b"1234567890123456").unwrap());
     let mut value = json!({"n": 1_234_567_890_123_456_i64, "m": 1});
     assert_eq!(Redactor::new([&secret].into_iter()).value(&mut value), ["/n"]);
+}
+
+#[test]
+fn a_secret_without_letters_is_compared_as_it_is() {
+    let secret = Arc::new(Secret::new("odd", b"-=-=-=-=-=-=-=-=").unwrap());
+    let redactor = Redactor::new([&secret].into_iter());
+    assert!(redactor.finds("x -=-=-=-=-=-=-=-= y"));
+    assert!(redactor.finds(&STANDARD.encode("-=-=-=-=-=-=-=-=")));
+    assert!(!redactor.finds("-------------------=="));
+    assert!(!redactor.finds("sixteen letters and more of them"));
+}
+
+#[test]
+fn escapes_that_are_none_are_left() {
+    let redactor = redactor();
+    for text in [
+        "100 % of %zz and %",
+        "a\\",
+        "\\u12",
+        "&amp;&nosuch;&#;&#x110000;&",
+        "= =zz =",
+        "%+1\\u+123",
+    ] {
+        assert!(!redactor.finds(&format!("{text} and so many letters more {text}")), "{text}");
+    }
 }
 
 #[test]

@@ -124,6 +124,7 @@ pub(in crate::sandbox) fn upstream(port: u16) -> Upstream {
         addresses: BTreeSet::from([AddressClass::Loopback]),
         tls: None,
         timeout: Duration::from_secs(5),
+        lookups: crate::upstream::Lookups::default(),
         read: Some(credential("idp-read", READ)),
         write: Some(credential("idp-write", WRITE)),
     }

@@ -1,0 +1,209 @@
+//! An upstream that answers too much, too deep or too slowly. Each answer ends at a limit of the host
+//! or at its deadline; what it holds in memory meanwhile stays within bounds.
+
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use deed_tests::hostile::{Script, Step, answer, does, says};
+use serde_json::Value;
+
+use super::stage::{READ, RESTORE, Stage, fates, fresh};
+use crate::case::{Case, cases, unharmed};
+use crate::shared::ended;
+
+pub(super) fn cases() -> Vec<Case> {
+    cases![
+        "header bombs: too many, too long, without end" => heads,
+        "body bombs: a length, chunks, chunk extensions, trailers without end" => endless_bodies,
+        "depth bombs and other shapes that cost more than they weigh" => shapes,
+        "floods interim answers without end" => interim,
+        "drips the head, drips the body, says nothing" => drips,
+        "drips the answer to a write" => dripped_write,
+    ]
+}
+
+const KIND: &str = "content-type: application/json";
+/// The host's timeout for the upstream is 2 s; a busy machine takes its own time on top.
+const GENEROUS: Duration = Duration::from_mins(1);
+/// More than one host may hold for a handful of answers of 1 MiB; what a bomb would take is far more.
+const GROWTH: usize = 192 << 20;
+/// What leaves before it is noticed that nobody listens: the host's bound of 4 MiB and both sockets' buffers.
+const TAKEN: usize = 16 << 20;
+
+/// All at once; each ends as failed, soon, and memory stays where it was.
+fn each_fails(scripts: &[(&str, Script)]) -> Stage {
+    let stage = Stage::new();
+    // The first run warms what stays: compiled code, the pool.
+    stage.propose(READ, &fresh());
+    stage.hostile.forget();
+    let (before, start) = (resident(&stage, "VmRSS"), Instant::now());
+    let views = stage.all(READ, "GET", scripts);
+    assert!(start.elapsed() < GENEROUS, "the host took {:?}", start.elapsed());
+    let peak = resident(&stage, "VmHWM");
+    assert!(peak < before + GROWTH, "the host grew from {before} to {peak} bytes");
+    for view in views {
+        ended(&stage.world, &view, "failed", "the state could not be read");
+    }
+    assert_eq!(stage.hostile.count("GET"), scripts.len());
+    let taken = stage.hostile.sent() / scripts.len();
+    assert!(taken < TAKEN, "the host took {taken} bytes of an answer");
+    stage
+}
+
+/// A figure of the host's memory in bytes (`/proc/PID/status`).
+fn resident(stage: &Stage, figure: &str) -> usize {
+    let pid = stage.world.host.as_ref().unwrap().pid();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with(figure)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<usize>().unwrap() << 10
+}
+
+/// `start`, then `again` without end.
+fn endless(start: &str, again: impl Into<Vec<u8>>) -> Script {
+    let bytes = again.into();
+    does(vec![Step::Send(start.into()), Step::Forever { bytes, every: Duration::ZERO }])
+}
+
+fn heads() {
+    let mut many = String::new();
+    for count in 0..200 {
+        write!(many, "\r\nx-{count}: y").unwrap();
+    }
+    let long = "x".repeat(256 << 10);
+    let user = r#"{"id":"1","userName":"u"}"#;
+    let stage = each_fails(&[
+        ("200 headers", says(answer(&format!("200 OK\r\n{KIND}{many}"), user))),
+        ("a long header", says(answer(&format!("200 OK\r\n{KIND}\r\nx: {long}"), user))),
+        ("a long name", says(answer(&format!("200 OK\r\n{KIND}\r\n{long}: x"), user))),
+        ("a long reason", says(answer(&format!("200 {long}\r\n{KIND}"), user))),
+        ("headers without end", endless("HTTP/1.1 200 OK\r\n", "a: b\r\n".repeat(1000))),
+        ("a header without end", endless("HTTP/1.1 200 OK\r\na: ", vec![b'x'; 8192])),
+        ("a status line without end", endless("HTTP/1.1 200 ", vec![b'x'; 8192])),
+        ("line breaks without end", endless("", b"\r\n".repeat(4096))),
+    ]);
+    unharmed(&stage.world);
+}
+
+fn endless_bodies() {
+    let head = format!("HTTP/1.1 200 OK\r\n{KIND}\r\n");
+    let chunks = format!("{head}transfer-encoding: chunked\r\n\r\n");
+    let big = format!("8000\r\n{}\r\n", " ".repeat(0x8000));
+    let stage = each_fails(&[
+        (
+            "a length of 8 EiB",
+            endless(
+                &format!("{head}content-length: 9223372036854775807\r\n\r\n"),
+                vec![b' '; 8192],
+            ),
+        ),
+        (
+            "a byte over 1 MiB",
+            says(answer(&format!("200 OK\r\n{KIND}"), vec![b' '; (1 << 20) + 1])),
+        ),
+        ("no length at all", endless(&format!("{head}\r\n"), vec![b' '; 8192])),
+        ("chunks", endless(&chunks, big)),
+        ("chunks of a byte", endless(&chunks, "1\r\n \r\n".repeat(1000))),
+        ("a chunk size", endless(&chunks, "0".repeat(8192))),
+        ("a chunk extension", endless(&format!("{chunks}1;a="), "x".repeat(8192))),
+        (
+            "chunk extensions",
+            endless(&chunks, format!("1;a={}\r\n \r\n", "x".repeat(100)).repeat(100)),
+        ),
+        ("trailers", endless(&format!("{chunks}2\r\n{{}}\r\n0\r\n"), "a: b\r\n".repeat(1000))),
+        ("a trailer", endless(&format!("{chunks}2\r\n{{}}\r\n0\r\na: "), "x".repeat(8192))),
+    ]);
+    unharmed(&stage.world);
+}
+
+fn shapes() {
+    let full = (1 << 20) - 100;
+    let user = |more: &str| {
+        says(answer(
+            &format!("200 OK\r\n{KIND}"),
+            format!(r#"{{"id":"1","userName":7,"x":{more}}}"#),
+        ))
+    };
+    let list =
+        |item: &str| format!("[{}{item}]", format!("{item},").repeat(full / (item.len() + 1) - 4));
+    let mut keys = String::from("{");
+    while keys.len() < full {
+        write!(keys, "\"{:x}\":0,", keys.len()).unwrap();
+    }
+    keys.push_str("\"\":0}");
+    let stage = each_fails(&[
+        ("arrays in arrays", says(answer(&format!("200 OK\r\n{KIND}"), "[".repeat(full)))),
+        (
+            "objects in objects",
+            says(answer(&format!("200 OK\r\n{KIND}"), "{\"a\":".repeat(full / 5))),
+        ),
+        ("65 deep, closed", user(&format!("{}{}", "[".repeat(65), "]".repeat(65)))),
+        ("empty arrays", user(&list("[]"))),
+        ("empty texts", user(&list("\"\""))),
+        ("numbers that become texts", user(&list("1e1"))),
+        (
+            "keys",
+            user(&keys[..full - full % 2].rsplit_once(',').map(|(k, _)| format!("{k}}}")).unwrap()),
+        ),
+        ("a number of a million digits", user(&"1".repeat(full - 10))),
+        ("escapes to undo", user(&format!("\"{}\"", "%25\\\\u0026amp;=3D".repeat(full / 20)))),
+        ("half escapes", user(&format!("\"{}\"", "%2&#\\\\u00=".repeat(full / 13)))),
+    ]);
+    unharmed(&stage.world);
+}
+
+fn interim() {
+    let stage = each_fails(&[
+        ("100 without end", endless("", "HTTP/1.1 100 Continue\r\n\r\n".repeat(300))),
+        (
+            "103 without end",
+            endless("", "HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n".repeat(200)),
+        ),
+    ]);
+    unharmed(&stage.world);
+}
+
+fn drips() {
+    let drip = |start: &str, byte: &str| {
+        let every = Duration::from_millis(50);
+        does(vec![Step::Send(start.into()), Step::Forever { bytes: byte.into(), every }])
+    };
+    let head = format!("HTTP/1.1 200 OK\r\n{KIND}\r\n");
+    let stage = each_fails(&[
+        ("the head", drip("HTTP/1.1 200 OK\r\nx: ", "y")),
+        ("headers", drip("HTTP/1.1 200 OK\r\n", "x: y\r\n")),
+        ("the body", drip(&format!("{head}content-length: 1000000\r\n\r\n"), " ")),
+        ("chunks", drip(&format!("{head}transfer-encoding: chunked\r\n\r\n"), "1\r\n \r\n")),
+        (
+            "trailers",
+            drip(
+                &format!("{head}transfer-encoding: chunked\r\n\r\n2\r\n{{}}\r\n0\r\n"),
+                "x: y\r\n",
+            ),
+        ),
+        ("interim answers", drip("", "HTTP/1.1 100 Continue\r\n\r\n")),
+        ("silence", does(vec![Step::Hold])),
+        (
+            "silence after the head",
+            does(vec![Step::Send(format!("{head}\r\n").into_bytes()), Step::Hold]),
+        ),
+    ]);
+    unharmed(&stage.world);
+}
+
+fn dripped_write() {
+    let stage = Stage::new();
+    let every = Duration::from_millis(50);
+    let body = b" ".to_vec();
+    let script = does(vec![
+        Step::Send(
+            format!("HTTP/1.1 200 OK\r\n{KIND}\r\ncontent-length: 9999\r\n\r\n").into_bytes(),
+        ),
+        Step::Forever { bytes: body, every },
+    ]);
+    stage.hostile.lie("PATCH", 0, 1, script);
+    let view: Value = stage.propose(RESTORE, &fresh());
+    ended(&stage.world, &view, "failed", "no definite answer came");
+    assert_eq!(fates(&view, "perform"), ["no_answer"]);
+    assert_eq!(stage.hostile.count("PATCH"), 1);
+    unharmed(&stage.world);
+}

@@ -1,0 +1,305 @@
+//! An upstream that sends back the credential that it was shown, in every encoding that servers use.
+//! Nobody may be told any of it, and nothing may be concluded from what it stood in.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
+use deed_tests::hostile::{Hostile, Script, Step, answer, json, says};
+use deed_tests::proxy::Recorded;
+use deed_tests::world::edit;
+use serde_json::{Value, json};
+
+use super::stage::{READ_SECRET, RESTORE, Stage, WRITE_SECRET, fates, fresh};
+use crate::case::{Case, cases, unharmed};
+use crate::shared::{ended, look};
+
+pub(super) fn cases() -> Vec<Case> {
+    cases![
+        "echoes the credential raw, base64, base64url, hex, percent, escaped" => encodings,
+        "echoes the credential in keys, numbers' places and around the state" => places,
+        "echoes the credential split over chunks" => chunks,
+        "echoes the credential in headers and the reason phrase" => headers,
+        "echoes the credential in a text that is cut for an error" => cut_texts,
+        "echoes the credential in error bodies and answers to a write" => answers_to_a_write,
+        "echoes the credential compressed, though asked for identity" => compressed,
+        "echoes a basic credential as it was sent" => basic,
+        "shows a credential in the state that a judgement needs" => judged,
+    ]
+}
+
+/// How a text is disguised.
+type Encoding = (&'static str, fn(&str) -> String);
+
+fn each(text: &str, escape: impl Fn(u8) -> String) -> String {
+    text.bytes().map(escape).collect()
+}
+
+/// Escapes what is no letter and no digit.
+fn reserved(text: &str, escape: impl Fn(u8) -> String) -> String {
+    each(text, |b| if b.is_ascii_alphanumeric() { char::from(b).into() } else { escape(b) })
+}
+
+fn wrapped(text: &str, width: usize, end: &str) -> String {
+    let letters: Vec<char> = text.chars().collect();
+    letters.chunks(width).map(|line| line.iter().collect::<String>() + end).collect()
+}
+
+const ENCODINGS: [Encoding; 27] = [
+    ("raw", |s| s.into()),
+    ("after its scheme", |s| format!("authorization: Bearer {s}")),
+    ("upper case", str::to_ascii_uppercase),
+    ("base64 at 0", |s| STANDARD.encode(s)),
+    ("base64 at 1", |s| STANDARD.encode(format!("u{s}:p"))),
+    ("base64 at 2", |s| STANDARD.encode(format!("u:{s}"))),
+    ("base64 in lines", |s| wrapped(&STANDARD.encode(format!("user:{s}")), 16, "\r\n")),
+    ("base64url", |s| URL_SAFE.encode(s)),
+    ("base64url at 1", |s| URL_SAFE_NO_PAD.encode(format!("u{s}"))),
+    ("base64url at 2", |s| URL_SAFE_NO_PAD.encode(format!("u:{s}"))),
+    ("hex", |s| each(s, |b| format!("{b:02x}"))),
+    ("hex in capitals", |s| each(s, |b| format!("{b:02X}"))),
+    ("hex with colons", |s| each(s, |b| format!("{b:02x}:"))),
+    ("hex as C writes it", |s| each(s, |b| format!("\\x{b:02x}"))),
+    ("percent", |s| each(s, |b| format!("%{b:02X}"))),
+    ("percent in small letters", |s| each(s, |b| format!("%{b:02x}"))),
+    ("percent where reserved", |s| reserved(s, |b| format!("%{b:02X}"))),
+    ("percent twice", |s| reserved(s, |b| format!("%25{b:02X}"))),
+    ("percent of its base64", |s| reserved(&STANDARD.encode(s), |b| format!("%{b:02X}"))),
+    ("JSON", |s| serde_json::to_string(s).unwrap()),
+    ("JSON in JSON", |s| serde_json::to_string(&serde_json::to_string(s).unwrap()).unwrap()),
+    ("JSON escapes", |s| each(s, |b| format!("\\u{b:04X}"))),
+    ("percent in JSON escapes", |s| reserved(s, |b| format!("\\u0025{b:02x}"))),
+    ("HTML entities", |s| reserved(s, |b| format!("&#{b};"))),
+    ("HTML entities in hex", |s| each(s, |b| format!("&#x{b:x};"))),
+    ("named HTML entities", |s| {
+        s.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    }),
+    ("quoted-printable", |s| {
+        s.as_bytes()
+            .chunks(5)
+            .map(|line| {
+                reserved(std::str::from_utf8(line).unwrap(), |b| format!("={b:02X}")) + "=\r\n"
+            })
+            .collect()
+    }),
+];
+
+/// The token of the credential that came with a request.
+fn token(request: &Recorded) -> String {
+    let sent = request.header("authorization").unwrap_or_default();
+    sent.strip_prefix("Bearer ").unwrap_or_default().to_owned()
+}
+
+/// An answer with the user that the directory would show, changed by what came along.
+fn lying(change: impl Fn(&mut Value, &str) + Send + Sync + 'static) -> Script {
+    Arc::new(move |request| {
+        let id = request.path.rsplit('/').next().unwrap_or_default();
+        let mut user = json!({"id": id, "userName": "honest@example.com", "active": false});
+        change(&mut user, &token(request));
+        vec![Step::Send(json(&user))]
+    })
+}
+
+/// The bytes that a script makes out of the credential.
+fn telling(tell: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Script {
+    Arc::new(move |request| vec![Step::Send(tell(&token(request)))])
+}
+
+fn encodings() {
+    let stage = Stage::new();
+    let mut views = Vec::new();
+    for (name, encode) in ENCODINGS {
+        let view = stage.read(lying(move |user, token| {
+            user["displayName"] = format!("debug: {} (end)", encode(token)).into();
+        }));
+        assert_eq!(view["status"], "failed", "{name}: {view:#}");
+        ended(&stage.world, &view, "failed", "held a secret");
+        assert_eq!(
+            look(&stage.world, &view, "pre")["exchanges"][0]["redacted"],
+            json!(["/displayName"])
+        );
+        views.push(view);
+    }
+    assert_eq!(token(&stage.hostile.requests()[0]), READ_SECRET);
+    stage.tight(&views);
+    unharmed(&stage.world);
+}
+
+fn places() {
+    let stage = Stage::new();
+    let around: [fn(&mut Value, &str); 4] = [
+        |user, token| user[token] = true.into(),
+        |user, token| user["nickName"] = json!({"deep": [[{token: 1}]]}),
+        |user, token| user["userName"] = token.into(),
+        |user, token| user["meta"] = json!({"version": token}),
+    ];
+    let mut views = Vec::new();
+    for change in around {
+        let view = stage.read(lying(change));
+        ended(&stage.world, &view, "failed", "the state could not be read");
+        let redacted = &look(&stage.world, &view, "pre")["exchanges"][0]["redacted"];
+        assert_eq!(redacted.as_array().unwrap().len(), 1, "{redacted}");
+        views.push(view);
+    }
+    stage.tight(&views);
+    unharmed(&stage.world);
+}
+
+fn chunks() {
+    let stage = Stage::new();
+    let script: Script = Arc::new(|request| {
+        let user = json!({"id": "1", "userName": token(request), "active": false}).to_string();
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+        let chunks: String = user
+            .as_bytes()
+            .chunks(3)
+            .map(|part| format!("{:x}\r\n{}\r\n", part.len(), String::from_utf8_lossy(part)))
+            .collect();
+        vec![Step::Send(head.into()), Step::Send((chunks + "0\r\n\r\n").into_bytes())]
+    });
+    let view = stage.read_fails(script, "held a secret");
+    stage.tight(&[view]);
+    unharmed(&stage.world);
+}
+
+fn headers() {
+    let stage = Stage::new();
+    let body = r#"{"id":"1","userName":"honest@example.com"}"#;
+    let kind = "content-type: application/json";
+    let mut views = vec![
+        // The host tells nobody of these headers; the state is as good as ever.
+        stage.read(telling(move |t| {
+            answer(&format!("200 {t}\r\n{kind}\r\netag: {t}\r\nx-echo: {t}"), body)
+        })),
+        stage.read_fails(telling(move |t| answer(&format!("401 {t}\r\n{kind}"), "{}")), "401"),
+        stage.read_fails(
+            telling(move |t| answer(&format!("200 OK\r\ncontent-type: {t}"), body)),
+            "no usable body",
+        ),
+    ];
+    assert_eq!(views[0]["status"], "verified");
+    let head =
+        move |t: &str| format!("HTTP/1.1 200 OK\r\n{kind}\r\n\r\nx: {t}\r\n\r\n{t}").into_bytes();
+    views.push(stage.read_fails(telling(head), "no usable body"));
+    stage.tight(&views);
+    unharmed(&stage.world);
+}
+
+/// What is cut before it is looked through would show the greater part of a credential.
+fn cut_texts() {
+    let stage = Stage::new();
+    let views: Vec<Value> = (40..80)
+        .step_by(8)
+        .flat_map(|before| {
+            let kind = move |t: &str| {
+                answer(&format!("200 OK\r\ncontent-type: text/{}{t}", "x".repeat(before)), "{}")
+            };
+            let twice = move |t: &str| {
+                let key = serde_json::to_string(&format!("{}{t}", "x".repeat(before))).unwrap();
+                let body = format!("{{{key}:1,{key}:2}}");
+                answer("200 OK\r\ncontent-type: application/json", body)
+            };
+            [stage.read(telling(kind)), stage.read(telling(twice))]
+        })
+        .collect();
+    for view in &views {
+        ended(&stage.world, view, "failed", "");
+    }
+    stage.tight(&views);
+    unharmed(&stage.world);
+}
+
+fn answers_to_a_write() {
+    let stage = Stage::new();
+    let mut views = Vec::new();
+    for (name, encode) in ENCODINGS {
+        for (status, outcome) in [("200 OK", "mismatch"), ("403 Forbidden", "failed")] {
+            let view = stage.write(telling(move |t| {
+                let body = json!({"detail": format!("not with {}", encode(t))}).to_string();
+                answer(&format!("{status}\r\ncontent-type: application/json"), body)
+            }));
+            ended(&stage.world, &view, outcome, "");
+            assert_eq!(fates(&view, "perform").len(), 1, "{name}: {view:#}");
+            views.push(view);
+        }
+    }
+    let write = stage.hostile.requests().into_iter().find(|r| r.method == "PATCH").unwrap();
+    assert_eq!(token(&write), WRITE_SECRET);
+    stage.tight(&views);
+    unharmed(&stage.world);
+}
+
+fn compressed() {
+    let stage = Stage::new();
+    let pack = |t: &str| {
+        let user = json!({"id": "1", "userName": t}).to_string();
+        let size = u16::try_from(user.len()).unwrap();
+        // One stored block (RFC 1951 section 3.2.4): the text stands in it as it is.
+        let mut gzip = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1];
+        gzip.extend(size.to_le_bytes());
+        gzip.extend((!size).to_le_bytes());
+        gzip.extend(user.as_bytes());
+        gzip.extend([0; 8]);
+        gzip
+    };
+    let kind = "200 OK\r\ncontent-type: application/json";
+    let views = vec![
+        stage.read_fails(
+            telling(move |t| answer(&format!("{kind}\r\ncontent-encoding: gzip"), pack(t))),
+            "held a secret",
+        ),
+        stage.read_fails(telling(move |t| answer(kind, pack(t))), "held a secret"),
+        stage.read_fails(
+            telling(move |t| {
+                answer(&format!("{kind}\r\ntransfer-encoding: gzip, chunked"), pack(t))
+            }),
+            "",
+        ),
+    ];
+    stage.tight(&views);
+    let kind = format!("{kind}\r\ncontent-encoding: gzip");
+    stage.read_fails(says(answer(&kind, [0x1f, 0x8b, 8, 0])), "compressed");
+    unharmed(&stage.world);
+}
+
+/// The header that the host made out of user name and credential, as it came, and what it decodes to.
+fn basic() {
+    let stage = Stage::with(Hostile::start().unwrap(), |dir| {
+        let slot = "slot = { basic = { user = \"deed\" } }";
+        edit(dir, "deed.toml", "slot = \"bearer\"", slot)
+    });
+    let user = fresh();
+    let mut views = vec![stage.propose(RESTORE, &user)];
+    ended(&stage.world, &views[0], "verified", "every expectation holds");
+    for request in stage.hostile.requests() {
+        let secret = if request.method == "PATCH" { WRITE_SECRET } else { READ_SECRET };
+        let sent = format!("Basic {}", STANDARD.encode(format!("deed:{secret}")));
+        assert_eq!(request.header("authorization"), Some(sent.as_str()));
+    }
+    let echo: Script = Arc::new(|request| {
+        let sent = request.header("authorization").unwrap_or_default();
+        vec![Step::Send(json(&json!({"id": "1", "userName": format!("you sent {sent}")})))]
+    });
+    views.push(stage.read_fails(echo, "held a secret"));
+    stage.tight(&views);
+    unharmed(&stage.world);
+}
+
+/// A server that keeps what it is shown: after the write, the state that is judged holds a credential.
+fn judged() {
+    let stage = Stage::new();
+    let mut views = Vec::new();
+    for secret in [READ_SECRET, WRITE_SECRET] {
+        let user = fresh();
+        // The looks before the write are honest, whatever comes after it is not.
+        stage.hostile.lie("PATCH", 0, 1, Arc::new(|_| vec![Step::Send(answer("200 OK", ""))]));
+        let shown = json!({"id": user, "userName": secret, "active": true});
+        stage.hostile.lie("GET", 1, 100, Arc::new(move |_| vec![Step::Send(json(&shown))]));
+        let view = stage.propose(RESTORE, &user);
+        stage.hostile.be_honest();
+        ended(&stage.world, &view, "indeterminate", "held a secret");
+        views.push(view);
+    }
+    stage.tight(&views);
+    unharmed(&stage.world);
+}

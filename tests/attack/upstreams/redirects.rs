@@ -1,0 +1,91 @@
+//! An upstream that sends the host elsewhere. The host goes nowhere: it has one address per exchange,
+//! checked before it is dialled, and a 3xx is an answer like any other.
+
+use deed_tests::hostile::{Hostile, Script, answer, says};
+use serde_json::json;
+
+use super::stage::{RESTORE, Stage, fates};
+use crate::case::{Case, cases, unharmed};
+use crate::shared::ended;
+
+pub(super) fn cases() -> Vec<Case> {
+    cases![
+        "redirects a read to metadata addresses and elsewhere" => reads,
+        "redirects a write" => writes,
+        "points elsewhere in headers of a good answer" => hints,
+    ]
+}
+
+const STATUSES: [&str; 7] = [
+    "300 Choices",
+    "301 Moved",
+    "302 Found",
+    "303 Other",
+    "305 Proxy",
+    "307 Temporary",
+    "308 Permanent",
+];
+
+fn redirect(status: &str, location: &str) -> Script {
+    let kind = "content-type: application/json";
+    says(answer(
+        &format!("{status}\r\nlocation: {location}\r\n{kind}"),
+        r#"{"id":"1","userName":"u"}"#,
+    ))
+}
+
+/// Places that a client which follows would reach, the first one a listener of ours.
+fn places(elsewhere: &Hostile) -> [String; 6] {
+    [
+        elsewhere.base_url(),
+        "http://169.254.169.254/latest/meta-data/iam/security-credentials/".into(),
+        "http://[fd00:ec2::254]/latest/meta-data/".into(),
+        format!("//{}/", elsewhere.address()),
+        "/v2/Users/00000000000000000000000000000000".into(),
+        "file:///etc/passwd".into(),
+    ]
+}
+
+fn reads() {
+    let (stage, elsewhere) = (Stage::new(), Hostile::start().unwrap());
+    let mut sent = 0;
+    for status in STATUSES {
+        for place in places(&elsewhere) {
+            let view = stage.read(redirect(status, &place));
+            ended(&stage.world, &view, "failed", status.split(' ').next().unwrap());
+            sent += 1;
+            assert_eq!(stage.hostile.connections(), sent, "one connection per look: {place}");
+        }
+    }
+    assert_eq!(elsewhere.connections(), 0, "the host went elsewhere");
+    unharmed(&stage.world);
+}
+
+/// Whoever answers 3xx to a write may have carried it out: the host waits until that is over, and looks.
+fn writes() {
+    let (stage, elsewhere) = (Stage::new(), Hostile::start().unwrap());
+    let scripts = ["302 Found", "307 Temporary", "308 Permanent"]
+        .map(|status| (status, redirect(status, &elsewhere.base_url())));
+    for view in stage.all(RESTORE, "PATCH", &scripts) {
+        ended(&stage.world, &view, "failed", "no definite answer came");
+        let fate = &fates(&view, "perform")[0];
+        assert!(fate["answered"]["status"].as_u64().is_some_and(|s| s / 100 == 3), "{fate}");
+    }
+    assert_eq!((stage.hostile.count("PATCH"), elsewhere.connections()), (3, 0));
+    unharmed(&stage.world);
+}
+
+fn hints() {
+    let (stage, elsewhere) = (Stage::new(), Hostile::start().unwrap());
+    let place = elsewhere.address();
+    let head = format!(
+        "200 OK\r\ncontent-type: application/json\r\nalt-svc: h2=\"{place}\"\r\nrefresh: 0; url=http://{place}/\r\n\
+         content-location: http://{place}/\r\nlink: <http://{place}/>; rel=preload"
+    );
+    let view = stage.read(says(answer(&head, r#"{"id":"1","userName":"honest@example.com"}"#)));
+    ended(&stage.world, &view, "verified", "");
+    assert_eq!(fates(&view, "observe"), [json!({"answered": {"status": 200}})]);
+    assert_eq!(elsewhere.connections(), 0);
+    unharmed(&stage.world);
+    assert_eq!(elsewhere.connections(), 0);
+}

@@ -1,0 +1,128 @@
+//! A served world whose upstream is the hostile one. Writes need no approval here: the attack comes
+//! from the other side, and a case runs through dozens of actions.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use deed_tests::host;
+use deed_tests::hostile::{Hostile, Script};
+use deed_tests::services::Result;
+use deed_tests::world::{World, edit};
+use serde_json::Value;
+
+use super::leak;
+use crate::shared::{ended, scim};
+
+pub(crate) const READ: &str = "idp.read_user";
+pub(crate) const RESTORE: &str = "idp.restore_access";
+
+/// Credentials with everything in them that an encoding treats in its own way.
+pub(crate) const READ_SECRET: &str = r#"rd/9+Kq"w\z~<7>&t=%2Bs.Xy:Vb4'Lm"#;
+pub(crate) const WRITE_SECRET: &str = r#"Wr?8/Hn"e\u~<3>&p=%7Ek+Tj:Qc1'Gd"#;
+
+/// The hostile upstream and the host that trusts it.
+pub(crate) struct Stage {
+    pub(crate) world: World,
+    pub(crate) hostile: Hostile,
+}
+
+impl Stage {
+    pub(crate) fn new() -> Self {
+        Self::with(Hostile::start().unwrap(), |_| Ok(()))
+    }
+
+    /// With more changes to the files of the world.
+    pub(crate) fn with(hostile: Hostile, change: impl FnOnce(&Path) -> Result<()>) -> Self {
+        let base_url = hostile.base_url();
+        Self::served(hostile, &base_url, &[], change)
+    }
+
+    /// With another base URL too, and with environment variables for the host.
+    pub(crate) fn served(
+        hostile: Hostile,
+        base_url: &str,
+        variables: &[(&str, &str)],
+        change: impl FnOnce(&Path) -> Result<()>,
+    ) -> Self {
+        let mut world = World::lay_out(scim(), "scim").unwrap();
+        lay_out(&world.dir, base_url).and_then(|()| change(&world.dir)).unwrap();
+        host::expect(&["pin", world.path()]).unwrap();
+        world.serve_with(variables).unwrap();
+        Self { world, hostile }
+    }
+
+    /// One read while the next GET meets this script; gives its view.
+    pub(crate) fn read(&self, script: Script) -> Value {
+        self.hostile.lie("GET", 0, 1, script);
+        let view = self.propose(READ, &fresh());
+        self.hostile.be_honest();
+        view
+    }
+
+    /// A read that ends as failed with this reason.
+    pub(crate) fn read_fails(&self, script: Script, reason: &str) -> Value {
+        let view = self.read(script);
+        ended(&self.world, &view, "failed", reason);
+        view
+    }
+
+    /// One write while the PATCH meets this script; gives its view.
+    pub(crate) fn write(&self, script: Script) -> Value {
+        self.hostile.lie("PATCH", 0, 1, script);
+        let view = self.propose(RESTORE, &fresh());
+        self.hostile.be_honest();
+        view
+    }
+
+    /// As many actions at once as there are scripts; each meets one of them. Gives their views.
+    pub(crate) fn all(
+        &self,
+        contract: &str,
+        method: &str,
+        scripts: &[(&str, Script)],
+    ) -> Vec<Value> {
+        for (_, script) in scripts {
+            self.hostile.lie(method, 0, 1, Arc::clone(script));
+        }
+        thread::scope(|scope| {
+            let runs: Vec<_> =
+                scripts.iter().map(|_| scope.spawn(|| self.propose(contract, &fresh()))).collect();
+            runs.into_iter().map(|run| run.join().unwrap()).collect()
+        })
+    }
+
+    /// Proposes for a user and waits for the end.
+    pub(crate) fn propose(&self, contract: &str, user: &str) -> Value {
+        self.world.propose(&World::proposal(contract, user)).unwrap().json()
+    }
+
+    /// Nothing that anybody was told or that was written holds a credential.
+    pub(crate) fn tight(&self, views: &[Value]) {
+        leak::none(&self.world, views);
+    }
+}
+
+/// The id of a user that no other action is about.
+pub(crate) fn fresh() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(1);
+    format!("{:032x}", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Points the world at this upstream, with credentials of ours and no approvals.
+pub(crate) fn lay_out(dir: &Path, base_url: &str) -> Result<()> {
+    let toml = fs::read_to_string(dir.join("deed.toml"))?;
+    let old = toml.split("base_url = \"").nth(1).and_then(|rest| rest.split('"').next());
+    edit(dir, "deed.toml", old.unwrap_or_default(), base_url)?;
+    edit(dir, "deed.toml", "environment = \"production\"", "environment = \"staging\"")?;
+    fs::write(dir.join("secrets/idp_read"), READ_SECRET)?;
+    Ok(fs::write(dir.join("secrets/idp_write"), WRITE_SECRET)?)
+}
+
+/// What became of the calls of a phase: `not_sent`, `no_answer` or a status.
+pub(crate) fn fates(view: &Value, phase: &str) -> Vec<Value> {
+    let calls = view["calls"].as_array().unwrap();
+    calls.iter().filter(|call| call["phase"] == phase).map(|call| call["fate"].clone()).collect()
+}

@@ -1,0 +1,136 @@
+//! A certificate authority that signs whatever a case wants, and a TLS server that shows it.
+
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, Issuer,
+    KeyPair, SanType, date_time_ymd,
+};
+use rustls::crypto::ring::{default_provider, sign::any_supported_type};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::{ServerConfig, ServerConnection};
+
+/// Whoever signs, with the certificates that lead up to the root, the root left out.
+pub(super) struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    chain: Vec<CertificateDer<'static>>,
+}
+
+impl Authority {
+    pub(super) fn root() -> Self {
+        let issuer = CertifiedIssuer::self_signed(authority(true), KeyPair::generate().unwrap());
+        Self { issuer: issuer.unwrap(), chain: vec![] }
+    }
+
+    /// An authority that this one signed, `more` others in between; only with `ca` it may sign.
+    pub(super) fn below(&self, ca: bool, more: usize) -> Self {
+        let mut last = self.sign(authority(ca));
+        for _ in 0..more {
+            last = last.sign(authority(ca));
+        }
+        last
+    }
+
+    pub(super) fn expired_below(&self) -> Self {
+        let mut params = authority(true);
+        params.not_after = date_time_ymd(2020, 1, 1);
+        self.sign(params)
+    }
+
+    fn sign(&self, params: CertificateParams) -> Self {
+        let key = KeyPair::generate().unwrap();
+        let issuer = CertifiedIssuer::signed_by(params, key, &self.issuer).unwrap();
+        let chain = [vec![issuer.der().clone()], self.chain.clone()].concat();
+        Self { issuer, chain }
+    }
+
+    /// A server's certificate for 127.0.0.1, unless it is changed.
+    pub(super) fn leaf(&self, change: impl FnOnce(&mut CertificateParams)) -> Arc<CertifiedKey> {
+        let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+        change(&mut params);
+        let key = KeyPair::generate().unwrap();
+        let issuer: &Issuer<'_, KeyPair> = &self.issuer;
+        let leaf = params.signed_by(&key, issuer).unwrap();
+        certified([vec![leaf.der().clone()], self.chain.clone()].concat(), &key)
+    }
+
+    pub(super) fn pem(&self) -> String {
+        let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
+        for line in STANDARD.encode(self.issuer.der()).as_bytes().chunks(64) {
+            writeln!(text, "{}", std::str::from_utf8(line).unwrap()).unwrap();
+        }
+        text + "-----END CERTIFICATE-----\n"
+    }
+}
+
+/// Parameters of an authority with a name of its own.
+fn authority(ca: bool) -> CertificateParams {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::default();
+    params.is_ca = if ca { IsCa::Ca(BasicConstraints::Unconstrained) } else { IsCa::ExplicitNoCa };
+    params.distinguished_name = DistinguishedName::new();
+    let name = STANDARD.encode(&key.public_key_raw()[1..20]);
+    params.distinguished_name.push(DnType::CommonName, name);
+    params
+}
+
+pub(super) fn names(names: &[&str]) -> Vec<SanType> {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    CertificateParams::new(names).unwrap().subject_alt_names
+}
+
+pub(super) fn self_signed() -> Arc<CertifiedKey> {
+    let key = KeyPair::generate().unwrap();
+    let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    certified(vec![params.self_signed(&key).unwrap().der().clone()], &key)
+}
+
+/// A certificate that is good, shown by somebody who has another key.
+pub(super) fn stolen(honest: &CertifiedKey) -> Arc<CertifiedKey> {
+    certified(honest.cert.clone(), &KeyPair::generate().unwrap())
+}
+
+fn certified(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Arc<CertifiedKey> {
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    Arc::new(CertifiedKey::new(chain, any_supported_type(&key).unwrap()))
+}
+
+/// What the server shows, which may change from one connection to the next.
+#[derive(Debug)]
+pub(super) struct Shown(Mutex<Arc<CertifiedKey>>);
+
+impl Shown {
+    pub(super) fn new(first: Arc<CertifiedKey>) -> Self {
+        Self(Mutex::new(first))
+    }
+
+    pub(super) fn show(&self, next: Arc<CertifiedKey>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = next;
+    }
+
+    pub(super) fn now(&self) -> Arc<CertifiedKey> {
+        Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.now())
+    }
+}
+
+pub(super) fn server(shown: &Arc<Shown>) -> Arc<ServerConfig> {
+    let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::clone(shown) as Arc<dyn ResolvesServerCert>);
+    // A configuration that no connection can be made of would make every case pass.
+    ServerConnection::new(Arc::new(config.clone())).unwrap();
+    Arc::new(config)
+}
