@@ -18,7 +18,7 @@ impl Adapter for AsksElsewhere {
         let body = || Some(restored().to_string());
         for upstream in ["", "crm", "IDP", "idp ", "127.0.0.1", "http://169.254.169.254", "idp\0"] {
             let mut elsewhere = request("PATCH", &user, body());
-            elsewhere.upstream = upstream.to_owned();
+            upstream.clone_into(&mut elsewhere.upstream);
             denied(upstream, &elsewhere);
         }
         for path in ["", "/", "/Users", OTHER, "/Groups", "/ServiceProviderConfig", "*"] {

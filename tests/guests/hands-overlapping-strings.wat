@@ -1,4 +1,4 @@
-;; Attack: hands the host a thousand pairs that are all the same 1 MiB of its memory: 2 GiB.
+;; Attack: hands the host 32 pairs that are all the same 1 MiB of its memory: 64 MiB.
 (module
   (import "deed:adapter/http@0.1.0" "send"
     (func $send (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
@@ -12,9 +12,9 @@
       (i32.store (local.get $at) (i32.const 65536))
       (i32.store offset=4 (local.get $at) (i32.const 1048576))
       (local.set $at (i32.add (local.get $at) (i32.const 8)))
-      (br_if $more (i32.lt_u (local.get $at) (i32.const 32384))))
+      (br_if $more (i32.lt_u (local.get $at) (i32.const 16896))))
     (call $send
       (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
-      (i32.const 16384) (i32.const 1000) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 1024))
+      (i32.const 16384) (i32.const 32) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 1024))
     unreachable)
   (func (export "perform") (param i32 i32 i32 i32 i32) (result i32) (i32.const 256)))

@@ -1,4 +1,4 @@
-;; Attack: makes resources of its own without end; the host keeps a handle for each.
+;; Attack: makes two thousand resources of its own; the host keeps a handle for each.
 (component
   (import "deed:adapter/types@0.1.0" (instance $types
     (type $action (record (field "contract" string) (field "params" string) (field "attempt" u32)))
@@ -13,10 +13,17 @@
   (core module $guest
     (import "own" "new" (func $new (param i32) (result i32)))
     (memory (export "memory") 1)
+    (data (i32.const 64) "got through: 2000 handles")
+    ;; err(refused(text))
+    (data (i32.const 512) "\01\00\00\00\00\00\00\00\40\00\00\00\19\00\00\00")
     (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 4096))
     (func (export "observe") (param i32 i32 i32 i32 i32) (result i32)
-      (loop $more (drop (call $new (i32.const 1))) (br $more))
-      unreachable))
+      (local $made i32)
+      (loop $more
+        (drop (call $new (i32.const 1)))
+        (local.set $made (i32.add (local.get $made) (i32.const 1)))
+        (br_if $more (i32.lt_u (local.get $made) (i32.const 2000))))
+      (i32.const 512)))
   (core instance $run (instantiate $guest
     (with "own" (instance (export "new" (func $new))))))
   (func $observe (param "action" $action) (result (result (error $failure)))

@@ -1,7 +1,7 @@
 //! Attack: makes state out of the answers of its own attempt, where it chose what was sent.
 
-use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, state};
-use deed_guests::{look, restore, through};
+use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, state};
+use deed_guests::{look, restore, through, user};
 use serde_json::json;
 
 struct ReadsWhilePerforming;
@@ -12,14 +12,14 @@ impl Adapter for ReadsWhilePerforming {
     }
 
     fn perform(action: &Action) -> Result<(), Failure> {
-        let exchange = restore(action)?.accepted()?.exchange;
+        let exchange = http::get("idp", &user(action)?)?.accepted()?.exchange;
         if state::read("user", exchange, "").is_ok() {
             through("state.read while performing");
         }
         if state::derive("user", &json!({ "active": true }), &[exchange]).is_ok() {
             through("state.derive while performing");
         }
-        Ok(())
+        restore(action)?.accepted().map(drop)
     }
 }
 

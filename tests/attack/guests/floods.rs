@@ -1,11 +1,9 @@
 //! Guests that ask for much, within what they may ask for: each kind has its bound, and what the
 //! host keeps of a run still fits into its journal.
 
-use std::path::Path;
 use std::thread;
 
 use deed_tests::guests::Guest;
-use deed_tests::services::Result;
 use deed_tests::world::{World, edit};
 use serde_json::{Value, json};
 
@@ -15,24 +13,12 @@ use crate::shared::{is_active, locked_out, scim};
 /// Runs at a time; what the host's pool holds.
 const RUNS: usize = 64;
 
-/// Both requests of `perform` as often as a contract may say: together twice what a run may send.
-pub(super) fn generous(dir: &Path) -> Result<()> {
-    let rule = "[[perform.http]]                   # RFC 7644 section 3.5.2.3\n";
-    let both = "[[perform.http]]\nupstream = \"idp\"\nrequest  = \"GET /Users/{user_id}\"\ncalls    = 64\n\n\
-                [[perform.http]]\ncalls    = 64\n";
-    edit(dir, CONTRACT, rule, both)
-}
-
-fn flooded() -> Siege {
-    Siege { gets_in_perform: true, ..Siege::with(Guest::FloodsExchanges, generous) }
-}
-
 fn exchanges_of(receipt: &Value) -> Vec<Value> {
     receipt["attempts"][0]["exchanges"].as_array().unwrap().clone()
 }
 
 pub(super) fn exchanges() {
-    let siege = flooded();
+    let siege = Siege::generous(Guest::FloodsExchanges);
     let receipt = siege.ended(&siege.run(), "verified", "every expectation holds");
     assert_eq!(exchanges_of(&receipt).len(), 64);
     let refused = receipt["attempts"][0]["refused"].to_string();
@@ -43,7 +29,7 @@ pub(super) fn exchanges() {
 
 /// Answers of 900 KB each: the run gets no more than it may keep, and its end fits into the journal.
 pub(super) fn answers() {
-    let siege = flooded();
+    let siege = Siege::generous(Guest::FloodsExchanges);
     let large = json!([{"op": "replace", "path": "nickName", "value": "x".repeat(900_000)}]);
     scim().patch(&siege.user, &large).unwrap();
     let receipt = siege.ended(&siege.run(), "verified", "every expectation holds");

@@ -124,7 +124,7 @@ fn component(module: &str, instances: usize) -> Vec<u8> {
 pub(super) fn too_many_parts() {
     refused(&[
         ("its exports", component("", 1), "does not fit `deed:adapter`"),
-        ("instances", component("", 17), "core instances"),
+        ("instances", component("", 17), "core module instances"),
         ("memories", component("(memory 1)", 5), "memories"),
         ("tables", component("(table 1 funcref)", 9), "tables"),
         ("memories of one module", component(&"(memory 1)".repeat(5), 1), "memories count"),

@@ -59,7 +59,7 @@ pub(super) fn panics() {
 }
 
 pub(super) fn reads_while_performing() {
-    let siege = Siege::of(Guest::ReadsWhilePerforming);
+    let siege = Siege::generous(Guest::ReadsWhilePerforming);
     siege.ended(&siege.run(), "verified", "every expectation holds");
 }
 
@@ -89,8 +89,7 @@ pub(super) fn remembers() {
 
 /// The directory shows both credentials in fields of the user, as a server that echoes would.
 pub(super) fn leaks() {
-    let siege =
-        Siege { gets_in_perform: true, ..Siege::with(Guest::Leaks, super::floods::generous) };
+    let siege = Siege::of(Guest::Leaks);
     let [read, write] = [ScimServer::READ_TOKEN, ScimServer::WRITE_TOKEN];
     let encoded = [BASE64.encode(write.as_bytes()), HEXLOWER.encode(read.as_bytes())];
     let [base64, hex] = &encoded;
@@ -102,9 +101,7 @@ pub(super) fn leaks() {
         ("locale", hex),
     ];
     scim().patch(&siege.user, &echoes.map(echo).to_vec().into()).unwrap();
-    let receipt = siege.ended(&siege.run(), "failed", "no write left the host");
-    assert!(receipt["attempts"][0]["claim"]["unknown"].as_str().unwrap().contains("redacted"));
-    assert_eq!(receipt["attempts"][0]["refused"].as_array().unwrap().len(), 3);
+    siege.stopped_while_observing("the adapter reached beyond its grant");
     assert!(siege.log().contains(r#""nickName":"redacted""#), "the guest told: {}", siege.log());
     for path in files(&siege.world.dir) {
         let text = fs::read(&path).unwrap();
