@@ -85,6 +85,10 @@ fn foreign_ids() {
 
 fn foreign_contracts() {
     let world = World::with(scim(), "scim", |dir| {
+        let permit = "@id(\"reads\")\npermit (principal, action, resource);\n";
+        fs::write(dir.join("policies/globex.cedar"), permit)?;
+        let own = |name: &str| format!("[tenant.globex]\npolicies = [\"policies/{name}.cedar\"]");
+        edit(dir, "deed.toml", &own("starter"), &own("globex"))?;
         // The last grant of the file is the one that goes.
         let text = fs::read_to_string(dir.join("deed.toml"))?;
         let at = text.find("[tenant.globex.grant.\"idp.suspend_user\"]").ok_or("no such grant")?;
