@@ -14,46 +14,17 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 
 mod directory;
+mod script;
 mod wire;
 
 use self::directory::Directory;
 use crate::proxy::Recorded;
 use crate::services::Result;
+pub use script::{Script, Step, does, says};
 pub use wire::{answer, json};
 
 /// No peer is waited for longer than this; the host's own deadlines are far shorter.
 const PATIENCE: Duration = Duration::from_mins(1);
-
-/// One thing that is done to whoever asked.
-#[derive(Debug, Clone)]
-pub enum Step {
-    /// Sends these bytes.
-    Send(Vec<u8>),
-    Pause(Duration),
-    /// Sends these bytes again and again, until the other side is gone.
-    Forever {
-        bytes: Vec<u8>,
-        every: Duration,
-    },
-    /// Says nothing more, and waits until the other side is gone.
-    Hold,
-    /// Ends the TCP connection without a goodbye of TLS.
-    Cut,
-}
-
-/// What to do about a request.
-pub type Script = Arc<dyn Fn(&Recorded) -> Vec<Step> + Send + Sync>;
-
-/// A script that says the same whatever was asked.
-pub fn says(bytes: impl Into<Vec<u8>>) -> Script {
-    let bytes = bytes.into();
-    Arc::new(move |_| vec![Step::Send(bytes.clone())])
-}
-
-/// A script of these steps.
-pub fn does(steps: Vec<Step>) -> Script {
-    Arc::new(move |_| steps.clone())
-}
 
 /// An upstream on a loopback port; it stops accepting when dropped.
 pub struct Hostile {

@@ -1,15 +1,18 @@
 //! An upstream that sends back the credential that it was shown, in every encoding that servers use.
 //! Nobody may be told any of it, and nothing may be concluded from what it stood in.
 
+mod encodings;
+
 use std::sync::Arc;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::STANDARD;
 use deed_tests::hostile::{Hostile, Script, Step, answer, json, says};
 use deed_tests::proxy::Recorded;
 use deed_tests::world::edit;
 use serde_json::{Value, json};
 
+use self::encodings::ENCODINGS;
 use super::stage::{READ_SECRET, RESTORE, Stage, WRITE_SECRET, fates, fresh};
 use crate::case::{Case, cases, unharmed};
 use crate::shared::{ended, look};
@@ -27,62 +30,6 @@ pub(super) fn cases() -> Vec<Case> {
         "shows a credential in the state that a judgement needs" => judged,
     ]
 }
-
-/// How a text is disguised.
-type Encoding = (&'static str, fn(&str) -> String);
-
-fn each(text: &str, escape: impl Fn(u8) -> String) -> String {
-    text.bytes().map(escape).collect()
-}
-
-/// Escapes what is no letter and no digit.
-fn reserved(text: &str, escape: impl Fn(u8) -> String) -> String {
-    each(text, |b| if b.is_ascii_alphanumeric() { char::from(b).into() } else { escape(b) })
-}
-
-fn wrapped(text: &str, width: usize, end: &str) -> String {
-    let letters: Vec<char> = text.chars().collect();
-    letters.chunks(width).map(|line| line.iter().collect::<String>() + end).collect()
-}
-
-const ENCODINGS: [Encoding; 27] = [
-    ("raw", |s| s.into()),
-    ("after its scheme", |s| format!("authorization: Bearer {s}")),
-    ("upper case", str::to_ascii_uppercase),
-    ("base64 at 0", |s| STANDARD.encode(s)),
-    ("base64 at 1", |s| STANDARD.encode(format!("u{s}:p"))),
-    ("base64 at 2", |s| STANDARD.encode(format!("u:{s}"))),
-    ("base64 in lines", |s| wrapped(&STANDARD.encode(format!("user:{s}")), 16, "\r\n")),
-    ("base64url", |s| URL_SAFE.encode(s)),
-    ("base64url at 1", |s| URL_SAFE_NO_PAD.encode(format!("u{s}"))),
-    ("base64url at 2", |s| URL_SAFE_NO_PAD.encode(format!("u:{s}"))),
-    ("hex", |s| each(s, |b| format!("{b:02x}"))),
-    ("hex in capitals", |s| each(s, |b| format!("{b:02X}"))),
-    ("hex with colons", |s| each(s, |b| format!("{b:02x}:"))),
-    ("hex as C writes it", |s| each(s, |b| format!("\\x{b:02x}"))),
-    ("percent", |s| each(s, |b| format!("%{b:02X}"))),
-    ("percent in small letters", |s| each(s, |b| format!("%{b:02x}"))),
-    ("percent where reserved", |s| reserved(s, |b| format!("%{b:02X}"))),
-    ("percent twice", |s| reserved(s, |b| format!("%25{b:02X}"))),
-    ("percent of its base64", |s| reserved(&STANDARD.encode(s), |b| format!("%{b:02X}"))),
-    ("JSON", |s| serde_json::to_string(s).unwrap()),
-    ("JSON in JSON", |s| serde_json::to_string(&serde_json::to_string(s).unwrap()).unwrap()),
-    ("JSON escapes", |s| each(s, |b| format!("\\u{b:04X}"))),
-    ("percent in JSON escapes", |s| reserved(s, |b| format!("\\u0025{b:02x}"))),
-    ("HTML entities", |s| reserved(s, |b| format!("&#{b};"))),
-    ("HTML entities in hex", |s| each(s, |b| format!("&#x{b:x};"))),
-    ("named HTML entities", |s| {
-        s.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-    }),
-    ("quoted-printable", |s| {
-        s.as_bytes()
-            .chunks(5)
-            .map(|line| {
-                reserved(std::str::from_utf8(line).unwrap(), |b| format!("={b:02X}")) + "=\r\n"
-            })
-            .collect()
-    }),
-];
 
 /// The token of the credential that came with a request.
 fn token(request: &Recorded) -> String {
@@ -150,12 +97,12 @@ fn chunks() {
     let script: Script = Arc::new(|request| {
         let user = json!({"id": "1", "userName": token(request), "active": false}).to_string();
         let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
-        let chunks: String = user
+        let chunks: Vec<String> = user
             .as_bytes()
             .chunks(3)
             .map(|part| format!("{:x}\r\n{}\r\n", part.len(), String::from_utf8_lossy(part)))
             .collect();
-        vec![Step::Send(head.into()), Step::Send((chunks + "0\r\n\r\n").into_bytes())]
+        vec![Step::Send(head.into()), Step::Send((chunks.concat() + "0\r\n\r\n").into_bytes())]
     });
     let view = stage.read_fails(script, "held a secret");
     stage.tight(&[view]);

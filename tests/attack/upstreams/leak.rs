@@ -79,7 +79,8 @@ fn needles() -> Vec<(String, String)> {
 }
 
 fn hex(secret: &str, before: &str) -> String {
-    secret.bytes().map(|byte| format!("{before}{byte:02x}")).collect()
+    let digits: Vec<String> = secret.bytes().map(|byte| format!("{before}{byte:02x}")).collect();
+    digits.concat()
 }
 
 fn files(dir: &Path) -> Vec<PathBuf> {

@@ -130,7 +130,7 @@ fn no_tls() {
         ("TLS 1.1", &old_hello),
         ("SSL 2", &[0x80, 0x2e, 4, 0, 1, 0, 2]),
         ("an alert", &[21, 3, 3, 0, 2, 2, 40]),
-        ("a record that is too long", &[[22, 3, 3, 255, 255].as_slice(), &[0; 70_000]].concat()),
+        ("a record that is too long", &[&[22, 3, 3, 255, 255][..], &vec![0; 70_000]].concat()),
         ("zeros", &[0; 5000]),
         ("silence", b""),
     ];
