@@ -3,6 +3,7 @@
 //! Takes TOML (or the canonical JSON of a bundle), gives a checked [`Contract`] with its digest.
 //! A contract that parses is enforced in every field; unknown fields are errors.
 
+mod ambiguous;
 mod check;
 mod duration;
 

@@ -194,7 +194,7 @@ fn is_safe(method: &str) -> bool {
 }
 
 /// The name inside a piece that is exactly `{name}`.
-fn placeholder(piece: &str) -> Option<&str> {
+pub(crate) fn placeholder(piece: &str) -> Option<&str> {
     let name = piece.strip_prefix('{')?.strip_suffix('}')?;
     (!name.is_empty() && !name.contains(['{', '}'])).then_some(name)
 }

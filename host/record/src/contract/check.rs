@@ -1,6 +1,6 @@
 //! What must hold for a parsed contract before anything uses it: one pass, first fault wins.
 
-use super::Contract;
+use super::{Contract, ambiguous};
 use crate::codec::Outgoing;
 use crate::id;
 use crate::schema::{Kind, Schema};
@@ -35,7 +35,7 @@ pub(super) struct Fault {
 }
 
 impl Fault {
-    fn at(needle: &str, what: impl std::fmt::Display) -> Self {
+    pub(super) fn at(needle: &str, what: impl std::fmt::Display) -> Self {
         Self { needle: needle.to_owned(), what: what.to_string() }
     }
 
@@ -51,6 +51,7 @@ pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
     head(contract)?;
     schemas(contract)?;
     rules(contract)?;
+    ambiguous::check(contract)?;
     phases(contract)?;
     expressions(contract)?;
     pointers(contract)?;

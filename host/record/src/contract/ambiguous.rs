@@ -1,0 +1,241 @@
+//! Whether two rules of a contract could be the same request, for whatever parameters.
+//!
+//! A request that is two rules has two meanings: under one of them it is journaled as a write, under
+//! the other it is not. Where a schema does not say for certain that two values differ, they may be equal.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::Contract;
+use super::check::Fault;
+use crate::codec::Outgoing;
+use crate::schema::Schema;
+use crate::template::{Rule, placeholder};
+
+pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
+    for (phase, rules) in [("observe", &contract.observe), ("perform", &contract.perform)] {
+        for (n, one) in rules.http.iter().enumerate() {
+            for other in rules.http.iter().skip(n + 1) {
+                apart(contract, phase, one, other)?;
+            }
+        }
+    }
+    for look in &contract.observe.http {
+        for write in contract.perform.http.iter().filter(|rule| rule.writes) {
+            looks_only(contract, look, write)?;
+        }
+    }
+    Ok(())
+}
+
+fn apart(contract: &Contract, phase: &str, one: &Rule, other: &Rule) -> Result<(), Fault> {
+    let same = |a: &Rule| (a.request.clone(), a.body.clone());
+    if one.upstream == other.upstream && same(one) == same(other) {
+        let calls = one.calls.unwrap_or(1).saturating_add(other.calls.unwrap_or(1));
+        let what = format!(
+            "`{}` stands twice in [[{phase}.http]]; keep one and write `calls = {calls}`",
+            one.request
+        );
+        return Err(Fault::at(&one.request, what));
+    }
+    if !Pair::new(contract).meet(one, other, method(one) == method(other)) {
+        return Ok(());
+    }
+    let what = format!(
+        "`{}` and `{}` in [[{phase}.http]] could be the same request; keep one, or narrow what they \
+         fill in by `pattern`, `enum` or `type`",
+        one.request, other.request
+    );
+    Err(Fault::at(&other.request, what))
+}
+
+/// An observation is repeated at will, so it must not be what a write is. What acts on GET acts on HEAD.
+fn looks_only(contract: &Contract, look: &Rule, write: &Rule) -> Result<(), Fault> {
+    let safe = |rule: &Rule| matches!(method(rule), "GET" | "HEAD");
+    if !Pair::new(contract).meet(look, write, safe(look) && safe(write)) {
+        return Ok(());
+    }
+    let what = format!(
+        "`{}` in [[observe.http]] could be `{}` in [[perform.http]], which `writes`: to look would be to act; \
+         look by another request",
+        look.request, write.request
+    );
+    Err(Fault::at(&look.request, what))
+}
+
+/// Two rules filled by the same parameters, and what these must be for the rules to be equal.
+struct Pair<'a> {
+    contract: &'a Contract,
+    /// A form has texts only: 5 and "5" leave alike.
+    form: bool,
+    /// Parameters that must have this text.
+    bound: BTreeMap<String, String>,
+}
+
+impl<'a> Pair<'a> {
+    fn new(contract: &'a Contract) -> Self {
+        Self { contract, form: false, bound: BTreeMap::new() }
+    }
+
+    fn meet(&mut self, one: &Rule, other: &Rule, same_method: bool) -> bool {
+        if !same_method || one.upstream != other.upstream {
+            return false;
+        }
+        self.form = [one, other].iter().any(|rule| rule.codec.request == Outgoing::Form);
+        let ((path, query), (its_path, its_query)) = (target(one), target(other));
+        let (path, its_path) =
+            (path.split('/').collect::<Vec<_>>(), its_path.split('/').collect::<Vec<_>>());
+        self.texts(&path, &its_path)
+            && self.queries(query, its_query)
+            && self.bodies(one.body.as_ref(), other.body.as_ref())
+    }
+
+    fn texts(&mut self, one: &[&str], other: &[&str]) -> bool {
+        one.len() == other.len() && one.iter().zip(other).all(|(a, b)| self.text(a, b))
+    }
+
+    /// In whatever order: upstreams take no notice of it.
+    fn queries(&mut self, one: &str, other: &str) -> bool {
+        let (one, other) = (pairs(one), pairs(other));
+        let keys =
+            |pairs: &[(&str, &str)]| pairs.iter().map(|(k, _)| (*k).to_owned()).collect::<Vec<_>>();
+        keys(&one) == keys(&other) && one.iter().zip(&other).all(|((_, a), (_, b))| self.text(a, b))
+    }
+
+    /// One piece of a path, or one value of a query.
+    fn text(&mut self, one: &str, other: &str) -> bool {
+        match (placeholder(one), placeholder(other)) {
+            (None, None) => one == other,
+            (Some(a), Some(b)) => a == b || self.overlap(a, b),
+            (Some(name), None) => self.takes_text(name, other),
+            (None, Some(name)) => self.takes_text(name, one),
+        }
+    }
+
+    /// Whether a parameter may be rendered as this text, and is so wherever else it stands.
+    fn takes_text(&mut self, name: &str, text: &str) -> bool {
+        let Some(schema) = self.contract.params.properties.get(name) else { return false };
+        let as_text = Value::String(text.to_owned());
+        let as_number = text.parse::<i64>().map(Value::from);
+        let as_flag = text.parse::<bool>().map(Value::from);
+        let values = [Some(as_text), as_number.ok(), as_flag.ok()];
+        if !values.iter().flatten().any(|value| schema.violations(value).is_empty()) {
+            return false;
+        }
+        *self.bound.entry(name.to_owned()).or_insert_with(|| text.to_owned()) == text
+    }
+
+    /// Whether two parameters may have one value: they cannot only where one lists its values.
+    fn overlap(&self, one: &str, other: &str) -> bool {
+        let schema = |name: &str| self.contract.params.properties.get(name);
+        let (Some(one), Some(other)) = (schema(one), schema(other)) else { return false };
+        match (listed(one), listed(other)) {
+            (Some(values), _) => values.iter().any(|value| takes(other, value)),
+            (_, Some(values)) => values.iter().any(|value| takes(one, value)),
+            (None, None) => true,
+        }
+    }
+
+    fn bodies(&self, one: Option<&Value>, other: Option<&Value>) -> bool {
+        match (one, other) {
+            (None, None) => true,
+            (Some(one), Some(other)) => self.values(one, other),
+            (Some(body), None) | (None, Some(body)) => self.may_be_absent(body),
+        }
+    }
+
+    fn values(&self, one: &Value, other: &Value) -> bool {
+        match (parameter(one), parameter(other)) {
+            (Some(a), Some(b)) => a == b || self.overlap(a, b),
+            (Some(name), None) => self.takes_value(name, other),
+            (None, Some(name)) => self.takes_value(name, one),
+            (None, None) => match (one, other) {
+                (Value::Array(a), Value::Array(b)) => self.lists(a, b),
+                (Value::Object(a), Value::Object(b)) => {
+                    let held =
+                        |(key, value): (&String, &Value),
+                         other: &serde_json::Map<String, Value>| {
+                            other.get(key).map_or_else(
+                                || self.may_be_absent(value),
+                                |its| self.values(value, its),
+                            )
+                        };
+                    a.iter().all(|member| held(member, b)) && b.iter().all(|member| held(member, a))
+                }
+                _ => one == other || self.form && text(one) == text(other),
+            },
+        }
+    }
+
+    /// An element whose parameter is absent is left out, so lists of different lengths may be equal.
+    fn lists(&self, one: &[Value], other: &[Value]) -> bool {
+        if one.iter().chain(other).any(|item| self.may_be_absent(item)) {
+            return true;
+        }
+        one.len() == other.len() && one.iter().zip(other).all(|(a, b)| self.values(a, b))
+    }
+
+    fn takes_value(&self, name: &str, value: &Value) -> bool {
+        let Some(schema) = self.contract.params.properties.get(name) else { return false };
+        has_parameter(value)
+            || schema.violations(value).is_empty()
+            || self.form && takes(schema, value)
+    }
+
+    fn may_be_absent(&self, value: &Value) -> bool {
+        parameter(value)
+            .is_some_and(|name| !self.contract.params.required.iter().any(|r| r == name))
+    }
+}
+
+/// The only values that a schema allows, where it lists them.
+fn listed(schema: &Schema) -> Option<Vec<&Value>> {
+    match (&schema.constant, &schema.choices) {
+        (Some(value), _) => Some(vec![value]),
+        (None, Some(values)) => Some(values.iter().collect()),
+        (None, None) => None,
+    }
+}
+
+/// Whether a schema allows a value, or one that is rendered alike: 5 and "5" are one segment.
+fn takes(schema: &Schema, value: &Value) -> bool {
+    let text = text(value);
+    let number = text.parse::<i64>().map(Value::from).ok();
+    let alike = [Some(value.clone()), number, Some(Value::String(text))];
+    alike.iter().flatten().any(|value| schema.violations(value).is_empty())
+}
+
+/// As it stands in a path, a query or a form.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn method(rule: &Rule) -> &str {
+    rule.request.split_once(' ').map_or("", |(method, _)| method)
+}
+
+/// Path and query.
+fn target(rule: &Rule) -> (&str, &str) {
+    let target = rule.request.split_once(' ').map_or("", |(_, target)| target);
+    target.split_once('?').unwrap_or((target, ""))
+}
+
+/// The pairs of a query in the order of their keys.
+fn pairs(query: &str) -> Vec<(&str, &str)> {
+    let mut pairs: Vec<_> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
+    pairs.sort_by_key(|(key, _)| *key);
+    pairs
+}
+
+fn parameter(value: &Value) -> Option<&str> {
+    value.as_str().and_then(placeholder)
+}
+
+fn has_parameter(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().any(has_parameter),
+        Value::Object(members) => members.values().any(has_parameter),
+        value => parameter(value).is_some(),
+    }
+}
