@@ -5,7 +5,7 @@ use std::path::Path;
 
 use deed_tests::services::workspace;
 
-const PORTS: [&str; 6] = ["clock", "config", "journal", "keys", "upstream", "vault"];
+const PORTS: [&str; 7] = ["clock", "config", "files", "journal", "keys", "upstream", "vault"];
 const STAGES: [&str; 9] = [
     "contract",
     "policy",
@@ -22,9 +22,11 @@ const STAGES: [&str; 9] = [
 fn allowed(module: &str) -> Vec<&'static str> {
     match module {
         // Configuration makes runtime upstreams and secrets out of tables.
-        "config" => vec!["upstream", "vault"],
+        "config" => vec!["files", "upstream", "vault"],
+        // What is private is read in one place.
+        "keys" | "vault" => vec!["files"],
         "upstream" => vec!["vault"],
-        "clock" | "keys" | "vault" | "journal" => vec![],
+        "clock" | "files" | "journal" => vec![],
         // `observe` and `grant` are two halves of one door: the grant is the sandbox's ticket.
         "observe" => [&PORTS[..], &["grant", "sandbox"]].concat(),
         "sandbox" => [&PORTS[..], &["grant"]].concat(),

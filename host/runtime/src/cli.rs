@@ -14,6 +14,7 @@ mod openapi;
 mod out;
 mod page;
 mod policy;
+mod process;
 mod proposal;
 mod secret;
 pub mod serve;

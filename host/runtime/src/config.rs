@@ -4,9 +4,11 @@
 //! list of faults with file, line and remedy. It is the only module that reads environment variables.
 
 mod fault;
+mod notify;
 mod pin;
 pub mod raw;
 mod tenant;
+mod warnings;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,11 +16,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use deed_record::contract::Duration;
+use deed_record::digest::Digest;
 use deed_record::id;
+use ed25519_dalek::VerifyingKey;
 
 pub use self::fault::{Fault, Faults};
 pub use self::pin::{PinError, Pinned, pin};
 pub use self::tenant::{Agent, Granted, Person, Tenant};
+use crate::files::{CONFIG_MAX, Files};
 use crate::vault::{self, Secret, SecretSource};
 
 /// A checked configuration. Nothing in it changes while the host runs.
@@ -34,6 +39,8 @@ pub struct Config {
     pub approval_expires: Duration,
     pub notify: Option<Notify>,
     pub tenants: BTreeMap<String, Arc<Tenant>>,
+    /// What is allowed and hardly meant.
+    pub warnings: Vec<Fault>,
 }
 
 /// Where to tell people that something waits.
@@ -45,32 +52,60 @@ pub struct Notify {
 
 /// Reads and checks a served directory.
 pub fn load(dir: &Path) -> Result<Config, Faults> {
-    let file = dir.join("deed.toml");
-    let text = fault::read(&file).map_err(Faults::one)?;
-    let raw: raw::Host =
-        toml::from_str(&text).map_err(|e| Faults::one(Fault::toml("deed.toml", &text, &e)))?;
+    let (files, text, raw) = read(dir)?;
     let mut faults = Faults::default();
     let here = fault::Source { name: "deed.toml".to_owned(), text };
     check_host(&raw, &here, &mut faults);
-    let contracts = tenant::contracts(dir, &mut faults);
+    let contracts = tenant::contracts(&files, &mut faults);
     let mut tenants = BTreeMap::new();
     for (name, tenant) in &raw.tenant {
-        if let Some(tenant) = tenant::build(dir, name, tenant, &contracts, &here, &mut faults) {
+        if let Some(tenant) = tenant::build(&files, name, tenant, &contracts, &here, &mut faults) {
             tenants.insert(name.clone(), Arc::new(tenant));
         }
     }
     check_tokens(&tenants, &here, &mut faults);
-    let notify = notify(dir, &raw, &here, &mut faults);
-    faults.into_result(Config {
+    let notify = notify::build(&files, &raw, &here, &mut faults);
+    check_credentials(&tenants, &here, &mut faults);
+    let mut config = Config {
         dir: dir.to_owned(),
-        environment: raw.environment,
+        environment: raw.environment.clone(),
         listen: raw.http.listen,
         operations: raw.http.operations,
-        log_origin: raw.log.origin,
+        log_origin: raw.log.origin.clone(),
         approval_expires: raw.approval.expires,
         notify,
         tenants,
-    })
+        warnings: Vec::new(),
+    };
+    config.warnings = warnings::find(&config, &raw, &files, &here);
+    faults.into_result(config)
+}
+
+/// The directory, the text of its `deed.toml`, and what that says.
+fn read(dir: &Path) -> Result<(Files, String, raw::Host), Faults> {
+    let unreadable =
+        |e| Fault::new("deed.toml", 0, format!("{e}; `deed init` makes a directory to start from"));
+    let files = Files::open(dir).map_err(unreadable)?;
+    let text = files.text("deed.toml", CONFIG_MAX).map_err(unreadable)?;
+    let raw = toml::from_str(&text).map_err(|e| Fault::private_toml("deed.toml", &text, &e))?;
+    Ok((files, text, raw))
+}
+
+impl Config {
+    /// People answer with keys of their own: the host's would answer in anybody's name.
+    pub fn check_keys(&self, of_host: &[VerifyingKey]) -> Result<(), Fault> {
+        let people = self.tenants.values().flat_map(|tenant| &tenant.persons);
+        for (name, person) in people {
+            if person.keys.iter().any(|key| of_host.contains(key)) {
+                let what = format!(
+                    "`{name}` has a key with which the host signs receipts or checkpoints; \
+                     `deed key new` makes one for a person"
+                );
+                return Err(Fault::new("deed.toml", 0, what));
+            }
+        }
+        Ok(())
+    }
 }
 
 fn check_host(raw: &raw::Host, here: &fault::Source, faults: &mut Faults) {
@@ -113,9 +148,13 @@ fn check_tokens(
 ) {
     let mut seen = BTreeMap::new();
     for tenant in tenants.values() {
-        let agents = tenant.agents.iter().map(|(name, a)| (name, Some(a.token)));
-        for (name, token) in agents.chain(tenant.persons.iter().map(|(name, p)| (name, p.token))) {
-            let Some(token) = token else { continue };
+        for (name, token) in tenant.tokens() {
+            if token == Digest::of(b"") {
+                let what = format!(
+                    "`token` of `{name}` is the hash of an empty token; run `deed token new`"
+                );
+                faults.push(here.fault(&token.hex(), &what));
+            }
             if let Some(other) = seen.insert(token, name.clone()) {
                 let what = format!(
                     "`{name}` and `{other}` have the same token; run `deed token new` for one of them"
@@ -126,46 +165,32 @@ fn check_tokens(
     }
 }
 
-fn notify(
-    dir: &Path,
-    raw: &raw::Host,
+/// Who has a credential needs no host; an agent or person must never be one of those.
+fn check_credentials(
+    tenants: &BTreeMap<String, Arc<Tenant>>,
     here: &fault::Source,
     faults: &mut Faults,
-) -> Option<Notify> {
-    let notify = raw.notify.as_ref()?;
-    if !notify.url.starts_with("https://") && !notify.url.starts_with("http://127.0.0.1:") {
-        faults.push(here.fault(
-            &notify.url,
-            "`url` under [notify] starts with https:// (or http://127.0.0.1:)",
-        ));
-    }
-    match secret("notify", dir, &notify.secret) {
-        Ok(secret) => Some(Notify { url: notify.url.clone(), secret: Arc::new(secret) }),
-        Err(what) => {
-            faults.push(here.fault("[notify]", &what));
-            None
+) {
+    let upstreams = || tenants.values().flat_map(|tenant| tenant.upstreams.values());
+    let credentials = || upstreams().flat_map(|u| u.read.iter().chain(&u.write));
+    for tenant in tenants.values() {
+        for (name, token) in tenant.tokens() {
+            if credentials().any(|c| Digest::of(c.secret.reveal().as_bytes()) == token) {
+                let what = format!(
+                    "the token of `{name}` is also a credential of an upstream; run `deed token new`"
+                );
+                faults.push(here.fault(&token.hex(), &what));
+            }
         }
     }
 }
 
 /// Loads one secret; the error's text carries the remedy and never the value.
-fn secret(name: &str, dir: &Path, raw: &raw::SecretFrom) -> Result<Secret, String> {
+fn secret(name: &str, files: &Files, raw: &raw::SecretFrom) -> Result<Secret, String> {
     let source = match (&raw.file, &raw.env) {
-        (Some(file), None) => SecretSource::File(inside(dir, file)?),
+        (Some(file), None) => SecretSource::File(file.clone()),
         (None, Some(variable)) => SecretSource::Env(variable.clone()),
         _ => return Err(format!("secret `{name}` has either `file` or `env`")),
     };
-    vault::load(name, &source).map_err(|e| e.to_string())
-}
-
-/// A path below the served directory: relative, without `..`.
-fn inside(dir: &Path, path: &str) -> Result<PathBuf, String> {
-    let relative = Path::new(path);
-    let plain = |c: std::path::Component<'_>| matches!(c, std::path::Component::Normal(_));
-    if path.is_empty() || !relative.components().all(plain) {
-        return Err(format!(
-            "`{path}` leaves the served directory; use a relative path without `..`"
-        ));
-    }
-    Ok(dir.join(relative))
+    vault::load(name, files, &source).map_err(|e| e.to_string())
 }

@@ -1,14 +1,20 @@
 //! The host's signing keys: one for receipts, one for checkpoints, in files that only their owner can read.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{Read as _, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use deed_record::envelope;
-use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use zeroize::Zeroizing;
+
+use crate::files::{FileError, Files};
+
+/// An Ed25519 key in PEM has some 200 bytes, with whatever somebody wrote around it.
+const KEY_MAX: u64 = 16 << 10;
 
 /// The two keys of a host. A key is good for one purpose.
 #[derive(Debug)]
@@ -17,12 +23,21 @@ pub struct Keys {
     pub log: SigningKey,
 }
 
+impl Keys {
+    /// What others know of them.
+    pub fn public(&self) -> [VerifyingKey; 2] {
+        [self.receipt.verifying_key(), self.log.verifying_key()]
+    }
+}
+
 /// Loads both keys of a served directory.
 pub fn load(dir: &Path) -> Result<Keys, KeyError> {
-    let keys = Keys {
-        receipt: read(&dir.join("keys/receipt.key"))?,
-        log: read(&dir.join("keys/log.key"))?,
+    let files = Files::open(dir).map_err(KeyError::File)?;
+    let key = |path: &str| {
+        let pem = files.private(path, KEY_MAX).map_err(|e| KeyError::of(path, e))?;
+        parse(Path::new(path), &pem)
     };
+    let keys = Keys { receipt: key("keys/receipt.key")?, log: key("keys/log.key")? };
     if keys.receipt == keys.log {
         return Err(KeyError::Shared);
     }
@@ -36,8 +51,15 @@ pub fn read(path: &Path) -> Result<SigningKey, KeyError> {
     if !meta.is_file() || meta.permissions().mode() & 0o077 != 0 {
         return Err(KeyError::Readable(file));
     }
-    let text = fs::read_to_string(path).map_err(|e| KeyError::Read(file.clone(), e))?;
-    SigningKey::from_pkcs8_pem(&text).map_err(|_| KeyError::Form(file))
+    let opened = fs::File::open(path).map_err(|e| KeyError::Read(file.clone(), e))?;
+    let mut pem = Zeroizing::new(Vec::with_capacity(1 << 10));
+    opened.take(KEY_MAX).read_to_end(&mut pem).map_err(|e| KeyError::Read(file, e))?;
+    parse(path, &pem)
+}
+
+fn parse(path: &Path, pem: &[u8]) -> Result<SigningKey, KeyError> {
+    let text = std::str::from_utf8(pem).map_err(|_| KeyError::Form(path.to_owned()))?;
+    SigningKey::from_pkcs8_pem(text).map_err(|_| KeyError::Form(path.to_owned()))
 }
 
 /// Makes a new key from the system's randomness: PATH with mode 0600, and PATH with `.pub` for everyone.
@@ -78,6 +100,8 @@ pub fn random<const N: usize>() -> Result<[u8; N], KeyError> {
 pub enum KeyError {
     #[error("key `{0}` cannot be read: {1}; `deed key new {0}` makes one")]
     Read(PathBuf, std::io::Error),
+    #[error("key: {0}")]
+    File(FileError),
     #[error("key `{0}` is no plain file that only its owner can read; run `chmod 600 {0}`")]
     Readable(PathBuf),
     #[error("`{0}` holds no Ed25519 private key in PKCS#8 PEM form; `deed key new` makes one")]
@@ -88,4 +112,15 @@ pub enum KeyError {
     Shared,
     #[error("the system gave no random bytes: {0}")]
     Random(String),
+}
+
+impl KeyError {
+    fn of(path: &str, error: FileError) -> Self {
+        let path = PathBuf::from(path);
+        match error {
+            FileError::Read(_, e) => Self::Read(path, e),
+            FileError::Open(..) | FileError::Irregular(_) => Self::Readable(path),
+            other => Self::File(other),
+        }
+    }
 }

@@ -3,10 +3,10 @@
 //! Never hands a value to a guest, a log line or an error: only the egress asks for it.
 
 use std::fmt;
-use std::io::Read as _;
-use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
+
+use crate::files::{FileError, Files};
 
 /// Shorter secrets cannot be told from ordinary text when answers are redacted, and can be guessed.
 pub const SECRET_MIN: usize = 16;
@@ -17,9 +17,9 @@ pub const SECRET_MAX: usize = 16 * 1024;
 /// Reads a secret and checks it: text of 16 bytes to 16 KiB without control characters.
 ///
 /// A newline at the end is not part of it. A file must be a regular one that only its owner reads.
-pub fn load(name: &str, source: &SecretSource) -> Result<Secret, VaultError> {
+pub fn load(name: &str, files: &Files, source: &SecretSource) -> Result<Secret, VaultError> {
     let bytes = match source {
-        SecretSource::File(path) => read_file(name, path)?,
+        SecretSource::File(path) => read_file(name, files, path)?,
         SecretSource::Env(variable) => read_env(name, variable)?,
     };
     Secret::new(name, &bytes)
@@ -28,7 +28,8 @@ pub fn load(name: &str, source: &SecretSource) -> Result<Secret, VaultError> {
 /// Where the operator keeps a secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SecretSource {
-    File(PathBuf),
+    /// Path below the served directory.
+    File(String),
     /// Name of an environment variable.
     Env(String),
 }
@@ -78,13 +79,18 @@ impl fmt::Debug for Secret {
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
     #[error("secret `{name}`: cannot read `{path}`; put the secret there or correct `file`")]
-    Read { name: String, path: PathBuf, source: std::io::Error },
-    #[error("secret `{name}`: `{path}` is no regular file; name the file itself")]
-    Irregular { name: String, path: PathBuf },
-    #[error("secret `{name}`: others can read `{path}` (mode {mode:04o}); run `chmod 600 {path}`")]
-    Open { name: String, path: PathBuf, mode: u32 },
+    Read { name: String, path: String, source: std::io::Error },
+    #[error("secret `{name}`: {source}")]
+    File { name: String, source: FileError },
     #[error("secret `{name}`: environment variable `{variable}` is not set, or not text; set it")]
     Env { name: String, variable: String },
+    #[error(
+        "secret `{name}`: environment variable `{variable}` holds no secret; name one of its own"
+    )]
+    NoSecret { name: String, variable: String },
+    /// Told without the text: it may be the secret itself.
+    #[error("secret `{0}`: `env` is no name of an environment variable; set one, and name it here")]
+    NoVariable(String),
     #[error("secret `{0}` is shorter than 16 bytes; use a longer one, answers are searched for it")]
     Short(String),
     #[error("secret `{0}` is longer than 16 KiB; is this the right file?")]
@@ -93,46 +99,29 @@ pub enum VaultError {
     NotText(String),
 }
 
-/// Checks the opened file, not the path: nobody can swap it in between.
-fn read_file(name: &str, path: &Path) -> Result<Zeroizing<Vec<u8>>, VaultError> {
-    let unreadable = |source| VaultError::Read { name: name.into(), path: path.into(), source };
-    // A named pipe would block in open; look before, and again at what was opened.
-    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(VaultError::Irregular { name: name.into(), path: path.into() });
-    }
-    let file = std::fs::File::open(path).map_err(unreadable)?;
-    let meta = file.metadata().map_err(unreadable)?;
-    if !meta.is_file() {
-        return Err(VaultError::Irregular { name: name.into(), path: path.into() });
-    }
-    check_mode(name, path, &meta)?;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(SECRET_MAX + 3));
-    let limit = u64::try_from(SECRET_MAX + 3).unwrap_or(u64::MAX);
-    file.take(limit).read_to_end(&mut bytes).map_err(unreadable)?;
-    Ok(bytes)
+/// Room for a value that is too long and is told so, and for its newline.
+const FILE_MAX: u64 = 64 << 10;
+
+fn read_file(name: &str, files: &Files, path: &str) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    files.private(path, FILE_MAX).map_err(|error| match error {
+        FileError::Read(path, source) => VaultError::Read { name: name.into(), path, source },
+        FileError::Long(..) => VaultError::Long(name.into()),
+        source => VaultError::File { name: name.into(), source },
+    })
 }
 
-/// Permission bits of the group and of everybody.
-#[cfg(unix)]
-const OTHERS: u32 = 0o077;
-
-#[cfg(unix)]
-fn check_mode(name: &str, path: &Path, meta: &std::fs::Metadata) -> Result<(), VaultError> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let mode = meta.permissions().mode() & 0o7777;
-    if mode & OTHERS == 0 {
-        return Ok(());
-    }
-    Err(VaultError::Open { name: name.into(), path: path.into(), mode })
-}
-
-/// Elsewhere the operator's access lists say who reads; there is no mode to check.
-#[cfg(not(unix))]
-fn check_mode(_: &str, _: &Path, _: &std::fs::Metadata) -> Result<(), VaultError> {
-    Ok(())
-}
+/// Variables that every process has, or that the host takes for something else: no secret is in them.
+const NO_SECRETS: [&str; 9] =
+    ["PATH", "HOME", "PWD", "OLDPWD", "SHELL", "USER", "LANG", "DEED_LOG", "DEED_TOKEN"];
 
 fn read_env(name: &str, variable: &str) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+    if variable.is_empty() || !variable.bytes().all(fits) {
+        return Err(VaultError::NoVariable(name.into()));
+    }
+    if NO_SECRETS.contains(&variable) || variable.starts_with("LD_") {
+        return Err(VaultError::NoSecret { name: name.into(), variable: variable.into() });
+    }
     #[expect(
         clippy::disallowed_methods,
         reason = "the configuration names this variable as a secret"
@@ -147,25 +136,31 @@ fn read_env(name: &str, variable: &str) -> Result<Zeroizing<Vec<u8>>, VaultError
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
+    use std::path::PathBuf;
 
     use super::*;
 
     const VALUE: &str = "0123456789abcdef";
 
-    fn file(name: &str, mode: u32, bytes: &[u8]) -> PathBuf {
+    fn dir() -> PathBuf {
         let dir = std::env::temp_dir().join(format!("deed-vault-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
+        dir
+    }
+
+    fn file(name: &str, mode: u32, bytes: &[u8]) -> (Files, SecretSource) {
+        let dir = dir();
         let path = dir.join(name);
         std::fs::write(&path, bytes).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-        path
+        (Files::open(&dir).unwrap(), SecretSource::File(name.to_owned()))
     }
 
     #[test]
     fn a_private_file_is_read_without_its_newline() {
         for (name, mode, end) in [("a", 0o600, "\n"), ("b", 0o400, "\r\n"), ("c", 0o600, "")] {
-            let path = file(name, mode, format!("{VALUE}{end}").as_bytes());
-            let secret = load("idp-read", &SecretSource::File(path)).unwrap();
+            let (files, source) = file(name, mode, format!("{VALUE}{end}").as_bytes());
+            let secret = load("idp-read", &files, &source).unwrap();
             assert_eq!(secret.reveal(), VALUE);
             assert!(!format!("{secret:?}").contains(VALUE));
         }
@@ -174,18 +169,19 @@ mod tests {
     #[test]
     fn a_file_that_others_read_is_refused_with_the_remedy() {
         for mode in [0o640, 0o604, 0o660, 0o644] {
-            let path = file(&format!("open-{mode:o}"), mode, VALUE.as_bytes());
-            let error = load("x", &SecretSource::File(path)).unwrap_err().to_string();
+            let (files, source) = file(&format!("open-{mode:o}"), mode, VALUE.as_bytes());
+            let error = load("x", &files, &source).unwrap_err().to_string();
             assert!(error.contains("chmod 600"), "{error}");
         }
     }
 
     #[test]
     fn what_is_no_secret_is_refused() {
-        let dir = std::env::temp_dir();
-        assert!(matches!(load("x", &SecretSource::File(dir)), Err(VaultError::Irregular { .. })));
+        let files = Files::open(&dir()).unwrap();
         let missing = SecretSource::Env("DEED_TEST_NO_SUCH_VARIABLE".into());
-        assert!(matches!(load("x", &missing), Err(VaultError::Env { .. })));
+        assert!(matches!(load("x", &files, &missing), Err(VaultError::Env { .. })));
+        let path = SecretSource::Env("PATH".into());
+        assert!(matches!(load("x", &files, &path), Err(VaultError::NoSecret { .. })));
         assert!(matches!(Secret::new("x", b"short"), Err(VaultError::Short(_))));
         assert!(matches!(Secret::new("x", b"0123456789abc\ndef\n"), Err(VaultError::NotText(_))));
         assert!(matches!(Secret::new("x", &[0xff; 20]), Err(VaultError::NotText(_))));

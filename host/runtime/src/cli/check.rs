@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::out::{self, Failure, Format};
-use super::text::{join, line};
+use super::text::{join, line, safe};
 use crate::clock::Clock;
 use crate::config::{self, Config, Fault, PinError, Tenant};
-use crate::keys;
 use crate::sandbox::Sandbox;
+use crate::{files, keys};
 
 /// Check a served directory and name every fault with its file and line
 ///
@@ -37,6 +37,8 @@ struct Report {
     environment: String,
     tenants: Vec<TenantReport>,
     faults: Vec<FaultReport>,
+    /// What is allowed and hardly meant.
+    warnings: Vec<FaultReport>,
 }
 
 #[derive(Debug, Serialize)]
@@ -69,8 +71,10 @@ pub(super) fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
         Ok(config) => (Some(config), vec![]),
         Err(faults) => (None, faults.list().to_vec()),
     };
-    if let Err(error) = keys::load(&args.dir) {
-        faults.push(Fault::new("keys", 0, error.to_string()));
+    match (keys::load(&args.dir), &config) {
+        (Err(error), _) => faults.push(Fault::new("keys", 0, error.to_string())),
+        (Ok(keys), Some(config)) => faults.extend(config.check_keys(&keys.public()).err()),
+        (Ok(_), None) => {}
     }
     if let Some(config) = &config {
         faults.extend(adapters(config)?);
@@ -100,7 +104,7 @@ pub(super) fn pin(args: &PinArgs) -> Result<ExitCode, Failure> {
 
 pub(super) fn pin_failure(error: &PinError) -> Failure {
     match error {
-        PinError::File(name, _) if name.starts_with("adapters/") => {
+        PinError::Adapter(..) => {
             Failure::Failed(format!("{error}; copy the adapter there, then run `deed pin` again"))
         }
         error => Failure::failed(error),
@@ -110,8 +114,9 @@ pub(super) fn pin_failure(error: &PinError) -> Failure {
 /// Compiles every granted adapter, each once; a compiled one stays in the cache for `deed serve`.
 fn adapters(config: &Config) -> Result<Vec<Fault>, Failure> {
     let cache = config.dir.join("state/cache");
-    super::dir::private_dir(&config.dir.join("state"))
-        .map_err(|e| Failure::Failed(format!("state/: {e}")))?;
+    if let Err(error) = files::make_state(&config.dir) {
+        return Ok(vec![Fault::new("state", 0, error.to_string())]);
+    }
     let sandbox = Sandbox::new(&cache, Clock::new()).map_err(Failure::failed)?;
     let mut seen = std::collections::BTreeSet::new();
     let mut faults = Vec::new();
@@ -141,12 +146,13 @@ fn report(config: Option<&Config>, faults: &[Fault]) -> Report {
         environment: config.map(|c| c.environment.clone()).unwrap_or_default(),
         tenants: config.map(|c| c.tenants.values().map(tenant).collect()).unwrap_or_default(),
         faults: faults.iter().map(fault).collect(),
+        warnings: config.map(|c| c.warnings.iter().map(fault).collect()).unwrap_or_default(),
     }
 }
 
 fn summary(report: &Report) -> String {
     if !report.faults.is_empty() {
-        return join(report.faults.iter().map(|f| format!("{}:{}: {}", f.file, f.line, f.what)));
+        return join(report.faults.iter().map(fault_text));
     }
     let mut text = format!("no faults; environment {}\n", report.environment);
     for tenant in &report.tenants {
@@ -163,7 +169,11 @@ fn summary(report: &Report) -> String {
         }
         line(&mut text, format_args!("  {:<10} {}", "policies", tenant.policy_set));
     }
-    text
+    text + &join(report.warnings.iter().map(|warning| format!("warning: {}", fault_text(warning))))
+}
+
+fn fault_text(fault: &FaultReport) -> String {
+    safe(&format!("{}:{}: {}", fault.file, fault.line, fault.what))
 }
 
 fn pin_text(pin: &PinReport) -> String {

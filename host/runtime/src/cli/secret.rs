@@ -134,6 +134,11 @@ pub(super) fn secret(command: &SecretCommand) -> Result<ExitCode, Failure> {
         .map_err(|e| Failure::Failed(format!("stdin: {e}")))?;
     Secret::new(name, &bytes).map_err(Failure::failed)?;
     let folder = dir.join("secrets");
+    // Whoever could make a link there could have the secret written where they read it.
+    if std::fs::symlink_metadata(&folder).is_ok_and(|meta| meta.is_symlink()) {
+        let what = format!("`{}` is a link; put a folder there", folder.display());
+        return Err(Failure::Failed(what));
+    }
     let written = super::dir::private_dir(&folder).and_then(|()| replace(&folder, name, &bytes));
     written.map_err(|e| Failure::Failed(format!("`{}`: {e}", folder.join(name).display())))?;
     out::progress(&format!(

@@ -51,6 +51,7 @@ pub fn run(args: &ServeArgs) -> ExitCode {
 
 async fn serve(args: &ServeArgs) -> Result<(), String> {
     let config = config::load(&args.dir).map_err(|faults| faults.to_string())?;
+    super::process::prepare(&config);
     let (listen, operations) = (config.listen, config.operations);
     let clock = Clock::default();
     let pipeline = Pipeline::open(config, clock).map_err(|e| e.to_string())?;

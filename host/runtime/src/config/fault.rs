@@ -1,7 +1,6 @@
 //! Faults of a served directory: file, line, what is wrong, what would be right.
 
 use std::fmt;
-use std::path::Path;
 
 use deed_record::contract::ContractError;
 use deed_record::policy::CompileError;
@@ -57,13 +56,19 @@ impl fmt::Display for Faults {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", self.file, self.line, self.what)
+        write!(f, "{}:{}: {}", visible(&self.file), self.line, visible(&self.what))
     }
 }
 
 impl Fault {
     pub fn new(file: &str, line: usize, what: impl Into<String>) -> Self {
         Self { file: file.to_owned(), line, what: what.into() }
+    }
+
+    /// The same for a file in which somebody may have written a secret where none belongs.
+    pub(super) fn private_toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
+        let fault = Self::toml(file, text, error);
+        Self { what: without_text(&fault.what), ..fault }
     }
 
     pub(super) fn toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
@@ -114,14 +119,47 @@ impl Source {
     }
 }
 
-/// Reads a text file of the served directory.
-pub(super) fn read(path: &Path) -> Result<String, Fault> {
-    let name = path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-    std::fs::read_to_string(path).map_err(|e| {
-        Fault::new(
-            &name,
-            0,
-            format!("cannot be read: {e}; `deed init` makes a directory to start from"),
-        )
-    })
+/// What serde says of a text in the wrong place, without the text.
+fn without_text(what: &str) -> String {
+    match (what.find("string \""), what.rfind("\", expected")) {
+        (Some(start), Some(end)) if start < end => {
+            let (head, tail) = (what.get(..start), what.get(end + 1..));
+            format!("{}a text{}", head.unwrap_or_default(), tail.unwrap_or_default())
+        }
+        _ => what.to_owned(),
+    }
+}
+
+/// Names and texts of hostile files reach terminals and logs: what controls or reorders is spelled out.
+fn visible(text: &str) -> String {
+    let hides = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}')
+    };
+    let spell = |c: char| if hides(c) { c.escape_unicode().to_string() } else { c.to_string() };
+    text.chars().map(spell).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_shows_no_misplaced_text_and_no_control_character() {
+        for (said, left) in [
+            (
+                "invalid type: string \"se\"cret\", expected struct X",
+                "invalid type: a text, expected struct X",
+            ),
+            (
+                "invalid type: integer `2`, expected a string",
+                "invalid type: integer `2`, expected a string",
+            ),
+        ] {
+            assert_eq!(without_text(said), left);
+        }
+        let fault = Fault::new("contracts/a\u{1b}b", 3, "x\ny \u{202e}z");
+        assert_eq!(fault.to_string(), "contracts/a\\u{1b}b:3: x\\u{a}y \\u{202e}z");
+    }
 }

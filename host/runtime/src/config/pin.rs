@@ -5,8 +5,9 @@ use std::path::Path;
 use deed_record::contract::Contract;
 use deed_record::digest::Digest;
 
-use super::fault::{self, Faults};
-use super::{raw, tenant};
+use super::fault::Faults;
+use super::tenant;
+use crate::files::{ADAPTER_MAX, FileError, Files};
 
 /// One digest that was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,23 +28,22 @@ pub enum PinError {
     )]
     Header(String, String),
     #[error("`{0}`: {1}")]
-    File(String, std::io::Error),
+    Adapter(String, FileError),
+    #[error(transparent)]
+    Write(FileError),
 }
 
 /// Pins every grant of the served directory to the files that are there now.
 pub fn pin(dir: &Path) -> Result<Vec<Pinned>, PinError> {
-    let file = dir.join("deed.toml");
-    let mut text = fault::read(&file).map_err(Faults::one)?;
-    let raw: raw::Host = toml::from_str(&text)
-        .map_err(|e| Faults::one(fault::Fault::toml("deed.toml", &text, &e)))?;
+    let (files, mut text, raw) = super::read(dir)?;
     let mut faults = Faults::default();
-    let contracts = tenant::contracts(dir, &mut faults);
+    let contracts = tenant::contracts(&files, &mut faults);
     faults.into_result(())?;
     let mut pinned = Vec::new();
     for (tenant, tables) in &raw.tenant {
         for grant in tables.grant.keys() {
             let Some((_, contract, digest)) = contracts.get(grant) else { continue };
-            let adapter = adapter_digest(dir, contract)?;
+            let adapter = adapter_digest(&files, contract)?;
             text = rewrite(&text, tenant, grant, *digest, adapter)
                 .ok_or_else(|| PinError::Header(grant.clone(), tenant.clone()))?;
             pinned.push(Pinned {
@@ -54,13 +54,13 @@ pub fn pin(dir: &Path) -> Result<Vec<Pinned>, PinError> {
             });
         }
     }
-    std::fs::write(&file, text).map_err(|e| PinError::File("deed.toml".to_owned(), e))?;
+    files.write("deed.toml", text.as_bytes()).map_err(PinError::Write)?;
     Ok(pinned)
 }
 
-fn adapter_digest(dir: &Path, contract: &Contract) -> Result<Digest, PinError> {
+fn adapter_digest(files: &Files, contract: &Contract) -> Result<Digest, PinError> {
     let name = format!("adapters/{}.wasm", contract.action.adapter);
-    let bytes = std::fs::read(dir.join(&name)).map_err(|e| PinError::File(name, e))?;
+    let bytes = files.bytes(&name, ADAPTER_MAX).map_err(|e| PinError::Adapter(name, e))?;
     Ok(Digest::of(&bytes))
 }
 

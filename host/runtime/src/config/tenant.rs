@@ -6,7 +6,6 @@ mod policies;
 mod upstreams;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 
 use deed_record::contract::Contract;
@@ -16,8 +15,9 @@ use deed_record::policy::Policies;
 use ed25519_dalek::VerifyingKey;
 use serde_json::Value;
 
-use super::fault::{self, Fault, Faults, Source};
+use super::fault::{Fault, Faults, Source};
 use super::raw;
+use crate::files::{Files, TEXT_MAX};
 use crate::upstream::Upstream;
 
 /// One tenant: nothing in it is visible to another.
@@ -32,6 +32,14 @@ pub struct Tenant {
     pub grants: BTreeMap<String, Granted>,
     pub resources: BTreeMap<String, BTreeMap<String, Value>>,
     pub policies: Policies,
+}
+
+impl Tenant {
+    /// Who has a token, and its hash.
+    pub(super) fn tokens(&self) -> impl Iterator<Item = (&String, Digest)> {
+        let agents = self.agents.iter().map(|(name, agent)| (name, agent.token));
+        agents.chain(self.persons.iter().filter_map(|(name, p)| Some((name, p.token?))))
+    }
 }
 
 /// An agent and the person who answers for it.
@@ -65,18 +73,16 @@ pub struct Granted {
 pub(super) type Contracts = BTreeMap<String, (String, Arc<Contract>, Digest)>;
 
 /// Reads `contracts/*.toml`.
-pub(super) fn contracts(dir: &Path, faults: &mut Faults) -> Contracts {
+pub(super) fn contracts(files: &Files, faults: &mut Faults) -> Contracts {
     let mut found = Contracts::new();
-    let mut files: Vec<_> = std::fs::read_dir(dir.join("contracts"))
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok().map(|e| e.path()))
-        .filter(|path| path.extension().is_some_and(|e| e == "toml"))
-        .collect();
-    files.sort();
-    for path in files {
-        let name = format!("contracts/{}", path.file_name().unwrap_or_default().to_string_lossy());
-        match contract(&path, &name) {
+    let names = files.names("contracts").unwrap_or_else(|e| {
+        faults.push(Fault::new("contracts/", 0, e.to_string()));
+        Vec::new()
+    });
+    let is_contract = |name: &&String| name.rsplit_once('.').is_some_and(|(_, end)| end == "toml");
+    for name in names.iter().filter(is_contract) {
+        let name = format!("contracts/{name}");
+        match contract(files, &name) {
             Err(fault) => faults.push(fault),
             Ok((contract, digest)) => {
                 let action = contract.action.name.clone();
@@ -95,22 +101,34 @@ pub(super) fn contracts(dir: &Path, faults: &mut Faults) -> Contracts {
     found
 }
 
-fn contract(path: &Path, name: &str) -> Result<(Contract, Digest), Fault> {
-    let text = fault::read(path).map_err(|f| Fault::new(name, 0, f.what))?;
+fn contract(files: &Files, name: &str) -> Result<(Contract, Digest), Fault> {
+    if !is_plain(name) {
+        let what = "a contract's file name is letters, digits, `_`, `-` and `.`, and begins with \
+            a letter or digit; rename it";
+        return Err(Fault::new(name, 0, what));
+    }
+    let text = files.text(name, TEXT_MAX).map_err(|e| Fault::new(name, 0, e.to_string()))?;
     let contract = Contract::from_toml(name, &text)?;
     let digest = contract.digest().map_err(|e| Fault::new(name, 0, e.to_string()))?;
     Ok((contract, digest))
 }
 
+/// Whether people who list the folder see this file, and see what it is called.
+fn is_plain(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+}
+
 pub(super) fn build(
-    dir: &Path,
+    files: &Files,
     name: &str,
     raw: &raw::Tenant,
     contracts: &Contracts,
     here: &Source,
     faults: &mut Faults,
 ) -> Option<Tenant> {
-    let mut builder = Builder { dir, name, raw, contracts, here, faults };
+    let mut builder = Builder { files, name, raw, contracts, here, faults };
     builder.names();
     let secrets = builder.secrets();
     let (upstreams, tls_roots) = builder.upstreams(&secrets);
@@ -131,7 +149,7 @@ pub(super) fn build(
 }
 
 struct Builder<'a> {
-    dir: &'a Path,
+    files: &'a Files,
     name: &'a str,
     raw: &'a raw::Tenant,
     contracts: &'a Contracts,

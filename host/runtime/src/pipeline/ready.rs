@@ -16,6 +16,7 @@ use super::flight::Flights;
 use super::ledger::{LedgerError, StoredPolicies};
 use crate::clock::Clock;
 use crate::config::{Config, Fault};
+use crate::files;
 use crate::journal::{self, Journal};
 use crate::keys::{self, Keys};
 use crate::log::{Log, Publisher};
@@ -61,9 +62,8 @@ pub(crate) fn adapters(
 
 /// Makes the sandbox of a served directory.
 pub(crate) fn sandbox(dir: &Path, clock: &Clock) -> Result<Sandbox, StartError> {
-    let cache = dir.join("state/cache");
-    make_private(&cache).map_err(|e| state("state/cache cannot be made")(e.to_string()))?;
-    Sandbox::new(&cache, clock.clone())
+    files::make_state(dir).map_err(|e| state("state/ is not usable")(e.to_string()))?;
+    Sandbox::new(&dir.join("state/cache"), clock.clone())
         .map_err(|e| state("the sandbox cannot be made")(e.to_string()))
 }
 
@@ -72,10 +72,9 @@ impl Pipeline {
     pub fn open(config: Config, clock: Clock) -> Result<Arc<Self>, StartError> {
         let dir = config.dir.clone();
         let keys = keys::load(&dir)?;
+        config.check_keys(&keys.public()).map_err(StartError::Config)?;
         let sandbox = sandbox(&dir, &clock)?;
         let adapters = adapters(&config, &sandbox)?;
-        make_private(&dir.join("state"))
-            .map_err(|e| state("state/ cannot be made")(e.to_string()))?;
         let journal = open_journal(&dir)?;
         check_clock(&config, &journal, &clock)?;
         let publishers = publishers(&config, &keys)?;
@@ -200,10 +199,4 @@ fn publishers(config: &Config, keys: &Keys) -> Result<BTreeMap<String, Publisher
         publishers.insert(name.clone(), Publisher::start(log));
     }
     Ok(publishers)
-}
-
-/// Makes a directory that only its owner can enter.
-fn make_private(dir: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }

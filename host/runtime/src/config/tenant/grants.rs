@@ -7,6 +7,7 @@ use deed_record::digest::Digest;
 
 use super::{Builder, Granted};
 use crate::config::raw;
+use crate::files::ADAPTER_MAX;
 
 impl Builder<'_> {
     pub(super) fn grants(&mut self) -> BTreeMap<String, Granted> {
@@ -36,12 +37,19 @@ impl Builder<'_> {
         };
         pinned("contract", raw.contract.as_deref(), *digest, file)?;
         let wasm_name = format!("adapters/{}.wasm", contract.action.adapter);
-        let wasm = std::fs::read(self.dir.join(&wasm_name)).map_err(|e| {
-            ("", format!("`{wasm_name}` cannot be read: {e}; copy the adapter there"))
-        })?;
+        let wasm = self
+            .files
+            .bytes(&wasm_name, ADAPTER_MAX)
+            .map_err(|e| ("", format!("{e}; copy the adapter there")))?;
         let adapter = Digest::of(&wasm);
         pinned("adapter", raw.adapter.as_deref(), adapter, &wasm_name)?;
-        let upstreams: BTreeSet<String> = raw.upstreams.iter().cloned().collect();
+        let mut upstreams = BTreeSet::new();
+        for upstream in &raw.upstreams {
+            if !upstreams.insert(upstream.clone()) {
+                let what = format!("`{upstream}` stands twice in `upstreams`; keep it once");
+                return Err(("upstreams", what));
+            }
+        }
         for wanted in
             contract.observe.http.iter().chain(&contract.perform.http).map(|r| &r.upstream)
         {

@@ -5,11 +5,8 @@ use std::collections::BTreeMap;
 use deed_record::envelope;
 
 use super::{Agent, Builder, Person};
-use crate::config::{self, raw};
-
-/// Never quotes what stands there: it may be the token itself.
-const NO_DIGEST: &str = "`token` is no digest of a token; write `sha256:` and 64 lower-case hex digits, \
-    which `deed token new` prints beside the token";
+use crate::config::raw;
+use crate::files::PEM_MAX;
 
 impl Builder<'_> {
     pub(super) fn agents(&mut self) -> BTreeMap<String, Agent> {
@@ -27,7 +24,7 @@ impl Builder<'_> {
                     let roles = raw.roles.iter().cloned().collect();
                     agents.insert(name.clone(), Agent { person: raw.person.clone(), roles, token });
                 }
-                Err(_) => self.fault("agent", name, "token", NO_DIGEST),
+                Err(_) => self.fault("agent", name, "token", no_hash(&raw.token)),
             }
         }
         agents
@@ -38,6 +35,7 @@ impl Builder<'_> {
         for (name, raw) in &self.raw.person {
             match self.person(raw) {
                 Ok(person) => {
+                    self.own_keys(name, &person, &persons);
                     persons.insert(name.clone(), person);
                 }
                 Err((needle, what)) => self.fault("person", name, needle, &what),
@@ -46,20 +44,39 @@ impl Builder<'_> {
         persons
     }
 
+    /// Two people with one key would be one human who counts as two.
+    fn own_keys(&mut self, name: &str, person: &Person, others: &BTreeMap<String, Person>) {
+        let same = |other: &Person| other.keys.iter().any(|key| person.keys.contains(key));
+        if let Some((other, _)) = others.iter().find(|(_, other)| same(other)) {
+            let what = format!(
+                "`{other}` and `{name}` have the same key; `deed key new` makes one for each"
+            );
+            self.fault("person", name, "keys", &what);
+        }
+    }
+
     fn person(&self, raw: &raw::Person) -> Result<Person, (&'static str, String)> {
         let key = |path: &String| {
-            let file = config::inside(self.dir, path).map_err(|e| ("keys", e))?;
-            let text = std::fs::read_to_string(file)
-                .map_err(|e| ("keys", format!("`{path}` cannot be read: {e}")))?;
+            let text = self.files.text(path, PEM_MAX).map_err(|e| ("keys", e.to_string()))?;
             envelope::from_pem(&text)
                 .map_err(|e| ("keys", format!("`{path}`: {e}; `deed key new` makes one")))
         };
-        let token =
-            raw.token.as_ref().map(|t| t.parse().map_err(|_| ("token", NO_DIGEST.to_owned())));
+        let hash = |text: &String| text.parse().map_err(|_| ("token", no_hash(text).to_owned()));
+        let token = raw.token.as_ref().map(hash);
         Ok(Person {
             roles: raw.roles.iter().cloned().collect(),
             keys: raw.keys.iter().map(key).collect::<Result<_, _>>()?,
             token: token.transpose()?,
         })
     }
+}
+
+/// Never quotes what stands there: it may be the token itself.
+fn no_hash(text: &str) -> &'static str {
+    if text.is_empty() || text.to_ascii_lowercase().starts_with("sha") {
+        return "`token` is no digest of a token; write `sha256:` and 64 lower-case hex digits, the hash \
+            that `deed token new` prints beside the token";
+    }
+    "`token` is no digest of a token: this is a token, not its hash, and known now; \
+     `deed token new` prints both"
 }

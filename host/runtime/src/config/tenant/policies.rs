@@ -7,7 +7,7 @@ use deed_record::policy::{self, ActionShape, AttributeType, Policies, Vocabulary
 use serde_json::Value;
 
 use super::{Agent, Builder, Granted, Person};
-use crate::config;
+use crate::files::TEXT_MAX;
 
 impl Builder<'_> {
     pub(super) fn resources(
@@ -17,6 +17,13 @@ impl Builder<'_> {
         for (name, attributes) in &self.raw.resource {
             let mut values = BTreeMap::new();
             for (key, value) in attributes {
+                // `__entity` and `__extn` mean something in Cedar's JSON.
+                if key.starts_with("__") {
+                    let what =
+                        format!("attribute name `{key}` is reserved; names do not start with `__`");
+                    self.fault("resource", name, key, &what);
+                    continue;
+                }
                 let Some((value, kind)) = attribute(value) else {
                     self.fault(
                         "resource",
@@ -52,13 +59,10 @@ impl Builder<'_> {
     ) -> Option<Policies> {
         let mut sources = Vec::new();
         for name in &self.raw.policies {
-            let read = config::inside(self.dir, name)
-                .and_then(|p| std::fs::read_to_string(p).map_err(|e| e.to_string()));
-            match read {
+            match self.files.text(name, TEXT_MAX) {
                 Ok(text) => sources.push((name.clone(), text)),
                 Err(e) => {
-                    let fault =
-                        self.here.fault(name, &format!("policy file `{name}` cannot be read: {e}"));
+                    let fault = self.here.fault(name, &format!("policy file: {e}"));
                     self.faults.push(fault);
                 }
             }

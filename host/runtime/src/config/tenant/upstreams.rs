@@ -8,8 +8,9 @@ use deed_record::digest::Digest;
 
 use super::Builder;
 use crate::config::{self, raw};
+use crate::files::PEM_MAX;
 use crate::upstream::{self, AddressClass, Base, Credential, Upstream};
-use crate::vault::Secret;
+use crate::vault::{SECRET_MIN, Secret};
 
 /// The longest that an upstream is waited for when its table does not say.
 const UPSTREAM_TIMEOUT_MS: u64 = 10_000;
@@ -22,7 +23,7 @@ impl Builder<'_> {
     pub(super) fn secrets(&mut self) -> Secrets {
         let mut secrets = BTreeMap::new();
         for (name, raw) in &self.raw.secret {
-            match config::secret(name, self.dir, raw) {
+            match config::secret(name, self.files, raw) {
                 Ok(secret) => {
                     secrets.insert(name.clone(), Arc::new(secret));
                 }
@@ -55,16 +56,18 @@ impl Builder<'_> {
         secrets: &Secrets,
         roots: &mut BTreeMap<String, Digest>,
     ) -> Result<Upstream, Wrong> {
+        // Told without the URL: what stands before the `@` may be a password.
+        if raw.base_url.contains('@') {
+            let what = "`base_url` has an `@`; user names and passwords belong in a secret";
+            return Err(("base_url", what.to_owned()));
+        }
         let base = Base::parse(&raw.base_url).map_err(|e| ("base_url", e.to_string()))?;
         let addresses = addresses(&raw.addresses)?;
         let pem = match &raw.tls_roots {
             None => None,
             Some(path) => {
-                let path = config::inside(self.dir, path).map_err(|e| ("tls_roots", e))?;
-                Some(
-                    std::fs::read(path)
-                        .map_err(|e| ("tls_roots", format!("cannot be read: {e}")))?,
-                )
+                let read = self.files.bytes(path, PEM_MAX);
+                Some(read.map_err(|e| ("tls_roots", e.to_string()))?)
             }
         };
         if let Some(pem) = &pem {
@@ -122,7 +125,9 @@ fn credential(
 ) -> Result<Option<Credential>, Wrong> {
     let Some(raw) = raw else { return Ok(None) };
     let Some(secret) = secrets.get(&raw.secret) else {
-        return Err((key, format!("secret `{}` is not there; add its [secret] table", raw.secret)));
+        // As long as a secret, it may be one that was written where its name belongs.
+        let named = if raw.secret.len() < SECRET_MIN { raw.secret.as_str() } else { "…" };
+        return Err((key, format!("secret `{named}` is not there; add its [secret] table")));
     };
     Ok(Some(Credential { secret: Arc::clone(secret), slot: raw.slot.clone() }))
 }

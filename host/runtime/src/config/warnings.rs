@@ -1,0 +1,133 @@
+//! What a configuration may say and hardly means: a checked one in, warnings out.
+//!
+//! Never stops the host; what must not be is a fault.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::fault::{Fault, Source};
+use super::{Config, Tenant, raw};
+use crate::files::Files;
+
+/// Where the operator's files are; who may write there says what the host does.
+const FOLDERS: [&str; 5] = [".", "contracts", "policies", "adapters", "approvers"];
+
+pub(super) fn find(config: &Config, raw: &raw::Host, files: &Files, here: &Source) -> Vec<Fault> {
+    let mut found = Vec::new();
+    shared_credentials(config, here, &mut found);
+    for tenant in config.tenants.values() {
+        if let Some(raw) = raw.tenant.get(&tenant.name) {
+            unused(tenant, raw, here, &mut found);
+        }
+    }
+    folders(files, &mut found);
+    private_keys(files, &mut found);
+    found
+}
+
+/// A place of `deed.toml` that has a credential.
+struct Place<'a> {
+    tenant: &'a str,
+    upstream: &'a str,
+    key: &'static str,
+}
+
+impl Place<'_> {
+    fn table(&self) -> String {
+        if self.tenant.is_empty() {
+            return "[notify]".to_owned();
+        }
+        format!("[tenant.{}.upstream.{}]", self.tenant, self.upstream)
+    }
+
+    fn name(&self) -> String {
+        match self.tenant {
+            "" => "[notify]".to_owned(),
+            tenant => format!("upstream `{}` of `{tenant}`", self.upstream),
+        }
+    }
+}
+
+/// By value: whoever copied a secret into two files has one secret.
+fn shared_credentials(config: &Config, here: &Source, found: &mut Vec<Fault>) {
+    let mut by_value: BTreeMap<&str, Vec<Place<'_>>> = BTreeMap::new();
+    for tenant in config.tenants.values() {
+        for upstream in tenant.upstreams.values() {
+            for (key, credential) in [("read", &upstream.read), ("write", &upstream.write)] {
+                let Some(credential) = credential else { continue };
+                let place = Place { tenant: &tenant.name, upstream: &upstream.name, key };
+                by_value.entry(credential.secret.reveal()).or_default().push(place);
+            }
+        }
+    }
+    if let Some(notify) = &config.notify {
+        let place = Place { tenant: "", upstream: "", key: "secret" };
+        by_value.entry(notify.secret.reveal()).or_default().push(place);
+    }
+    for places in by_value.values() {
+        for (one, other) in places.iter().zip(places.iter().skip(1)) {
+            found.push(here.fault_in(&other.table(), other.key, &shared(one, other)));
+        }
+    }
+}
+
+fn shared(one: &Place<'_>, other: &Place<'_>) -> String {
+    if one.tenant != other.tenant && !other.tenant.is_empty() {
+        return format!(
+            "tenants `{}` and `{}` have the same credential, so each can do what the other can; \
+             give each one of its own",
+            one.tenant, other.tenant
+        );
+    }
+    if one.tenant == other.tenant && one.upstream == other.upstream {
+        return format!(
+            "upstream `{}` looks and writes with one credential; give `read` one that cannot write",
+            one.upstream
+        );
+    }
+    format!(
+        "{} and {} have the same credential, so each learns what opens the other; give each one of its own",
+        one.name(),
+        other.name()
+    )
+}
+
+/// What the host holds and nothing that is granted needs.
+fn unused(tenant: &Tenant, raw: &raw::Tenant, here: &Source, found: &mut Vec<Fault>) {
+    let table = |kind: &str, name: &str| format!("[tenant.{}.{kind}.{name}]", tenant.name);
+    for name in raw.secret.keys() {
+        let credentials = raw.upstream.values().flat_map(|u| u.read.iter().chain(&u.write));
+        if !credentials.into_iter().any(|credential| credential.secret == *name) {
+            let what = format!("no upstream uses it: the host need not know secret `{name}`");
+            found.push(here.fault_in(&table("secret", name), "", &what));
+        }
+    }
+    for (name, upstream) in &tenant.upstreams {
+        let mut rules = tenant.grants.values().flat_map(|granted| &granted.contract.perform.http);
+        if upstream.write.is_some() && !rules.any(|rule| rule.upstream == *name) {
+            let what = format!(
+                "no granted contract writes to `{name}`; take the credential in `write` away"
+            );
+            found.push(here.fault_in(&table("upstream", name), "write", &what));
+        }
+    }
+}
+
+fn folders(files: &Files, found: &mut Vec<Fault>) {
+    for folder in FOLDERS.into_iter().filter(|folder| files.is_a_groups(folder)) {
+        let what = format!(
+            "a group can write here, and so change what the host does; run `chmod g-w {folder}`"
+        );
+        found.push(Fault::new(folder, 0, what));
+    }
+}
+
+fn private_keys(files: &Files, found: &mut Vec<Fault>) {
+    let names = files.names("approvers").unwrap_or_default();
+    let is_private = |name: &&String| Path::new(name).extension().is_some_and(|e| e == "key");
+    for name in names.iter().filter(is_private) {
+        let what = "a private key, with which whoever serves this directory can approve; \
+            keep it where its owner works";
+        found.push(Fault::new(&format!("approvers/{name}"), 0, what));
+    }
+}

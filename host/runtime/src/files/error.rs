@@ -1,0 +1,52 @@
+//! Why a file of a served directory is not used: which, why, and what to do.
+
+use std::io;
+
+/// Never carries what is in the file.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    #[error("`{0}` leaves the served directory; use a relative path without `..`")]
+    Outside(String),
+    #[error("`{0}` is a link that leads out of the served directory; put the file itself there")]
+    Escapes(String),
+    #[error("`{0}` cannot be read: {1}")]
+    Read(String, io::Error),
+    #[error("`{0}` is no regular file; name the file itself")]
+    Irregular(String),
+    #[error("`{0}` is longer than {1} bytes; is this the right file?")]
+    Long(String, u64),
+    #[error("`{0}` has more than {max} files; take those away that are not needed", max = super::NAMES_MAX)]
+    Many(String),
+    #[error("`{0}` is not UTF-8; is this the right file?")]
+    NotText(String),
+    #[error("everybody can write `{0}` (mode {1:04o}); run `chmod o-w {0}`")]
+    Writable(String, u32),
+    #[error(
+        "others can write `{0}` (mode {1:04o}), where something private is; run `chmod go-w {0}`"
+    )]
+    Folder(String, u32),
+    #[error("others can read `{0}` (mode {1:04o}); run `chmod 600 {0}`")]
+    Open(String, u32),
+    #[error("`{0}` belongs to user {1}, who can read and change it; make it the host's own user's")]
+    Owner(String, u32),
+    #[error("`{0}` is a link; what the host writes stays in the served directory: remove it")]
+    Link(String),
+    #[error("`{0}` is no folder; remove it")]
+    NoFolder(String),
+    #[error("others can enter `{0}` (mode {1:04o}); run `chmod 700 {0}`")]
+    Entered(String, u32),
+    #[error("others could have written `{0}` (mode {1:04o}); remove it")]
+    Planted(String, u32),
+    #[error("`{0}` cannot be made: {1}")]
+    Make(String, io::Error),
+}
+
+impl FileError {
+    /// cap-std has no kind of its own for a path that leads out; it comes without a code of the system.
+    pub(super) fn of(path: &str, error: io::Error) -> Self {
+        if error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none() {
+            return Self::Escapes(path.to_owned());
+        }
+        Self::Read(path.to_owned(), error)
+    }
+}

@@ -1,0 +1,98 @@
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::PathBuf;
+
+use super::*;
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let dir = std::env::temp_dir().join(format!("deed-files-{name}-{}", std::process::id()));
+        fs::remove_dir_all(&dir).unwrap_or_default();
+        fs::create_dir_all(dir.join("in/sub")).unwrap();
+        fs::write(dir.join("outside"), "outside").unwrap();
+        fs::write(dir.join("in/plain"), "plain").unwrap();
+        Self(dir)
+    }
+
+    fn files(&self) -> Files {
+        Files::open(&self.0.join("in")).unwrap()
+    }
+
+    fn link(&self, to: &str, at: &str) {
+        symlink(to, self.0.join("in").join(at)).unwrap();
+    }
+
+    fn mode(&self, path: &str, mode: u32) {
+        let path = self.0.join("in").join(path);
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).unwrap_or_default();
+    }
+}
+
+#[test]
+fn links_lead_around_inside_and_never_out() {
+    let folder = Folder::new("links");
+    folder.link("plain", "inner");
+    folder.link("../plain", "sub/up");
+    folder.link("../outside", "out");
+    folder.link(folder.0.join("outside").to_str().unwrap(), "absolute");
+    folder.link("..", "above");
+    let files = folder.files();
+    for good in ["plain", "inner", "sub/up"] {
+        assert_eq!(files.text(good, 10).unwrap(), "plain", "{good}");
+    }
+    for bad in ["out", "absolute", "above/outside"] {
+        assert!(matches!(files.bytes(bad, 10), Err(FileError::Escapes(_))), "{bad}");
+    }
+    for bad in ["../outside", "/etc/passwd", "", ".", "sub/../../outside"] {
+        assert!(matches!(files.bytes(bad, 10), Err(FileError::Outside(_))), "{bad}");
+    }
+}
+
+#[test]
+fn what_everybody_may_write_is_not_read() {
+    let folder = Folder::new("modes");
+    let files = folder.files();
+    folder.mode("plain", 0o602);
+    assert!(matches!(files.bytes("plain", 10), Err(FileError::Writable(..))));
+    folder.mode("plain", 0o600);
+    folder.mode(".", 0o777);
+    assert!(matches!(files.bytes("plain", 10), Err(FileError::Writable(..))));
+    folder.mode(".", 0o770);
+    assert!(files.is_a_groups(".") && !files.is_a_groups("sub"));
+    assert_eq!(*files.private("plain", 10).unwrap(), b"plain");
+    folder.mode("plain", 0o640);
+    assert!(matches!(files.private("plain", 10), Err(FileError::Open(..))));
+    assert!(files.bytes("plain", 10).is_ok());
+}
+
+#[test]
+fn a_limit_is_a_limit() {
+    let folder = Folder::new("limits");
+    let files = folder.files();
+    assert_eq!(files.bytes("plain", 5).unwrap(), b"plain");
+    assert!(matches!(files.bytes("plain", 4), Err(FileError::Long(_, 4))));
+    assert!(matches!(files.bytes("sub", 4), Err(FileError::Irregular(_))));
+    assert_eq!(files.names("sub").unwrap(), Vec::<String>::new());
+    assert_eq!(files.names("none").unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn state_is_made_and_kept_private() {
+    let folder = Folder::new("state");
+    let root = folder.0.join("in");
+    make_state(&root).unwrap();
+    make_state(&root).unwrap();
+    folder.mode("state", 0o750);
+    assert!(matches!(make_state(&root), Err(FileError::Entered(..))));
+    folder.mode("state", 0o700);
+    folder.link("../../outside", "state/cache/x");
+    assert!(matches!(make_state(&root), Err(FileError::Link(_))));
+}
