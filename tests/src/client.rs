@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::services::Result;
 
 const CALL_PATIENCE: Duration = Duration::from_secs(90);
+const HASTY_PATIENCE: Duration = Duration::from_secs(5);
 
 /// One caller.
 #[derive(Debug, Clone)]
@@ -38,10 +39,19 @@ impl Answer {
 
 impl Client {
     pub fn new(url: &str, token: &str) -> Self {
+        Self::patient(url, token, CALL_PATIENCE)
+    }
+
+    /// One that gives up early, for what is nice to have.
+    pub fn hasty(url: &str, token: &str) -> Self {
+        Self::patient(url, token, HASTY_PATIENCE)
+    }
+
+    fn patient(url: &str, token: &str, patience: Duration) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)
-            .timeout_global(Some(CALL_PATIENCE));
+            .timeout_global(Some(patience));
         Self { url: url.to_owned(), token: token.to_owned(), agent: config.build().into() }
     }
 

@@ -40,6 +40,26 @@ pub fn run(args: &[&str], input: &str) -> Result<Output> {
     Ok(child.wait_with_output()?)
 }
 
+/// Runs a command that may never end: after this time it is ended, and there is no output.
+pub fn run_within(args: &[&str], patience: Duration) -> Result<Option<Output>> {
+    let child = Command::new(binary()?)
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let pid = child.id().to_string();
+    let (send, receive) = mpsc::channel();
+    // Reads while it waits: a child that says much would wait for its reader.
+    let waiting = thread::spawn(move || send.send(child.wait_with_output()).is_ok());
+    let Ok(output) = receive.recv_timeout(patience) else {
+        Command::new("kill").args(["-KILL", &pid]).status()?;
+        waiting.join().ok();
+        return Ok(None);
+    };
+    Ok(Some(output?))
+}
+
 /// Runs a command that must succeed, and gives what it printed.
 pub fn expect(args: &[&str]) -> Result<String> {
     let output = run(args, "")?;

@@ -1,5 +1,6 @@
 //! What the end-to-end tests and the demo share: real servers, faults in front of them, the real host.
 
+pub mod canary;
 pub mod client;
 pub mod guests;
 pub mod host;

@@ -1,13 +1,17 @@
 //! A served directory of its own for each test: two tenants, agents, approvers, grants, a faulty road
 //! to a real SCIM server. Everything is made with the real binary's commands.
 
+mod leaks;
+
 use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use deed_record::digest::Digest;
 use serde_json::{Value, json};
 
+use crate::canary::Canary;
 use crate::client::{Answer, Client};
 use crate::host::{self, Host};
 use crate::proxy::Proxy;
@@ -25,6 +29,8 @@ pub struct World {
     pub dir: PathBuf,
     pub proxy: Proxy,
     pub host: Option<Host>,
+    /// Values that must stand nowhere, besides those that every world has.
+    pub canaries: Vec<Canary>,
 }
 
 /// Which adapter stands where the contracts name `scim`.
@@ -57,7 +63,7 @@ impl World {
         let dir = std::env::temp_dir().join(format!("deed-world-{}-{count}", std::process::id()));
         let proxy = Proxy::start(&scim.base_url())?;
         lay_out(&dir, proxy.base_url(), adapter)?;
-        Ok(Self { dir, proxy, host: None })
+        Ok(Self { dir, proxy, host: None, canaries: Vec::new() })
     }
 
     pub fn serve(&mut self) -> Result<()> {
@@ -180,15 +186,6 @@ impl World {
     }
 }
 
-impl Drop for World {
-    fn drop(&mut self) {
-        self.host = None;
-        if std::env::var_os("DEED_KEEP").is_none() {
-            fs::remove_dir_all(&self.dir).ok();
-        }
-    }
-}
-
 /// Replaces text in a file of the world; what is not there is an error, so that no test changes nothing.
 pub fn edit(dir: &Path, file: &str, from: &str, to: &str) -> Result<()> {
     let path = dir.join(file);
@@ -202,7 +199,7 @@ pub fn edit(dir: &Path, file: &str, from: &str, to: &str) -> Result<()> {
 /// Makes a served directory for this upstream at `dir`, pinned to the adapter.
 pub fn lay_out(dir: &Path, upstream: &str, adapter: &str) -> Result<()> {
     for sub in ["contracts", "policies", "adapters", "secrets", "keys", "approvers"] {
-        fs::create_dir_all(dir.join(sub))?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir.join(sub))?;
     }
     for name in ["read_user", "restore_access", "suspend_user"] {
         let file = format!("contracts/{name}.toml");

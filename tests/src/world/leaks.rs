@@ -1,0 +1,77 @@
+//! The end of every world: its host is stopped, and everything that was written is searched for
+//! secrets, tokens and private keys outside of their homes.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{BOB, CAROL, HELPDESK, STRANGER, World};
+use crate::canary::{self, Canary, Hit, Search};
+use crate::client::Client;
+use crate::services::ScimServer;
+
+/// Newest actions that are asked for; what the host wrote of all of them is searched in any case.
+const ACTIONS: usize = 4;
+
+/// What an endpoint answered, by its path.
+type Said = Vec<(String, Vec<u8>)>;
+
+impl World {
+    /// The places where a secret, token or private key of this world stands and must not.
+    pub fn leaks(&self) -> Vec<Hit> {
+        self.search(&self.said())
+    }
+
+    fn search(&self, said: &Said) -> Vec<Hit> {
+        let search = Search::new(&self.hidden());
+        let mut hits = search.tree(&self.dir);
+        hits.extend(said.iter().flat_map(|(path, bytes)| search.bytes(Path::new(path), bytes)));
+        hits
+    }
+
+    fn hidden(&self) -> Vec<Canary> {
+        let tokens = [HELPDESK, BOB, CAROL, STRANGER].map(|token| ("a caller's token", token));
+        let upstream = [ScimServer::READ_TOKEN, ScimServer::WRITE_TOKEN];
+        let upstream = upstream.map(|token| ("a credential of the directory", token));
+        let known = tokens.into_iter().chain(upstream);
+        let mut hidden: Vec<Canary> =
+            known.map(|(name, value)| Canary::new(name, value.as_bytes())).collect();
+        hidden.extend(canary::of_directory(&self.dir));
+        hidden.extend(self.canaries.iter().cloned());
+        hidden
+    }
+
+    /// What the host says of itself and of its newest actions; nothing when it does not answer.
+    fn said(&self) -> Said {
+        let Some(host) = &self.host else { return Vec::new() };
+        let Ok(metrics) = Client::hasty(&host.operations, "").get("/metrics") else {
+            return Vec::new();
+        };
+        let mut said = vec![("/metrics".to_owned(), metrics.bytes)];
+        let people = Client::hasty(&host.url, BOB);
+        let listed = people.get("/v1/actions").map(|answer| answer.json()).unwrap_or_default();
+        let actions = listed.get("actions").and_then(Value::as_array).into_iter().flatten();
+        let ids = actions.filter_map(|action| action.get("id")?.as_str()).take(ACTIONS);
+        for path in ids.flat_map(|id| ["", "/bundle"].map(|end| format!("/v1/actions/{id}{end}"))) {
+            said.extend(people.get(&path).map(|answer| (path, answer.bytes)));
+        }
+        said
+    }
+}
+
+impl Drop for World {
+    /// A secret outside of its home fails the test that put it there.
+    fn drop(&mut self) {
+        let failing = std::thread::panicking();
+        let said = if failing { Vec::new() } else { self.said() };
+        self.host = None;
+        let found = if failing { Vec::new() } else { self.search(&said) };
+        let cores = if failing { Vec::new() } else { canary::cores(&self.dir) };
+        if std::env::var_os("DEED_KEEP").is_none() {
+            fs::remove_dir_all(&self.dir).ok();
+        }
+        assert!(found.is_empty(), "secrets stand where they must not: {found:#?}");
+        assert!(cores.is_empty(), "memory images: {cores:?}");
+    }
+}
