@@ -8,6 +8,7 @@ use deed_tests::world::World;
 use crate::shared::user;
 
 /// An attack by name. It panics when the attack got through.
+#[derive(Clone)]
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) attack: fn(),

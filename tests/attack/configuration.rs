@@ -1,7 +1,28 @@
-//! Attacks from the side of: configuration.
+//! Attacks from the side of the configuration: files, links, contracts and tables that somebody hostile
+//! or careless left in the served directory.
 
-use crate::case::{Case, cases};
+mod bench;
+mod canary;
+mod contracts;
+mod credentials;
+mod files;
+mod links;
+mod people;
+mod sizes;
+mod state;
+
+use crate::case::Case;
 
 pub(crate) fn cases() -> Vec<Case> {
-    cases![]
+    [
+        files::cases(),
+        links::cases(),
+        sizes::cases(),
+        contracts::cases(),
+        people::cases(),
+        credentials::cases(),
+        state::cases(),
+        canary::cases(),
+    ]
+    .concat()
 }
