@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::Contract;
 use super::check::Fault;
+use crate::codec::Outgoing;
 use crate::schema::Schema;
 use crate::template::{Rule, placeholder};
 
@@ -66,19 +67,22 @@ fn looks_only(contract: &Contract, look: &Rule, write: &Rule) -> Result<(), Faul
 /// Two rules filled by the same parameters, and what these must be for the rules to be equal.
 struct Pair<'a> {
     contract: &'a Contract,
+    /// A form has texts only: 5 and "5" leave alike.
+    form: bool,
     /// Parameters that must have this text.
     bound: BTreeMap<String, String>,
 }
 
 impl<'a> Pair<'a> {
     fn new(contract: &'a Contract) -> Self {
-        Self { contract, bound: BTreeMap::new() }
+        Self { contract, form: false, bound: BTreeMap::new() }
     }
 
     fn meet(&mut self, one: &Rule, other: &Rule, same_method: bool) -> bool {
         if !same_method || one.upstream != other.upstream {
             return false;
         }
+        self.form = [one, other].iter().any(|rule| rule.codec.request == Outgoing::Form);
         let ((path, query), (its_path, its_query)) = (target(one), target(other));
         let (path, its_path) =
             (path.split('/').collect::<Vec<_>>(), its_path.split('/').collect::<Vec<_>>());
@@ -159,7 +163,7 @@ impl<'a> Pair<'a> {
                         };
                     a.iter().all(|member| held(member, b)) && b.iter().all(|member| held(member, a))
                 }
-                _ => one == other,
+                _ => one == other || self.form && text(one) == text(other),
             },
         }
     }
@@ -174,7 +178,9 @@ impl<'a> Pair<'a> {
 
     fn takes_value(&self, name: &str, value: &Value) -> bool {
         let Some(schema) = self.contract.params.properties.get(name) else { return false };
-        has_parameter(value) || schema.violations(value).is_empty()
+        has_parameter(value)
+            || schema.violations(value).is_empty()
+            || self.form && takes(schema, value)
     }
 
     fn may_be_absent(&self, value: &Value) -> bool {
@@ -194,10 +200,15 @@ fn listed(schema: &Schema) -> Option<Vec<&Value>> {
 
 /// Whether a schema allows a value, or one that is rendered alike: 5 and "5" are one segment.
 fn takes(schema: &Schema, value: &Value) -> bool {
-    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let text = text(value);
     let number = text.parse::<i64>().map(Value::from).ok();
     let alike = [Some(value.clone()), number, Some(Value::String(text))];
     alike.iter().flatten().any(|value| schema.violations(value).is_empty())
+}
+
+/// As it stands in a path, a query or a form.
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn method(rule: &Rule) -> &str {

@@ -24,7 +24,7 @@ impl Builder<'_> {
                     let roles = raw.roles.iter().cloned().collect();
                     agents.insert(name.clone(), Agent { person: raw.person.clone(), roles, token });
                 }
-                Err(_) => self.fault("agent", name, "token", &no_hash(&raw.token)),
+                Err(_) => self.fault("agent", name, "token", no_hash(&raw.token)),
             }
         }
         agents
@@ -61,7 +61,7 @@ impl Builder<'_> {
             envelope::from_pem(&text)
                 .map_err(|e| ("keys", format!("`{path}`: {e}; `deed key new` makes one")))
         };
-        let hash = |text: &String| text.parse().map_err(|_| ("token", no_hash(text)));
+        let hash = |text: &String| text.parse().map_err(|_| ("token", no_hash(text).to_owned()));
         let token = raw.token.as_ref().map(hash);
         Ok(Person {
             roles: raw.roles.iter().cloned().collect(),
@@ -71,12 +71,12 @@ impl Builder<'_> {
     }
 }
 
-/// What stands there may be the token itself: it must not stand in a message too.
-fn no_hash(text: &str) -> String {
-    if !text.is_empty() && !text.to_ascii_lowercase().starts_with("sha") {
-        return "this is a token, not its hash; `deed token new` prints both, and this one is known now"
-            .to_owned();
+/// Never quotes what stands there: it may be the token itself.
+fn no_hash(text: &str) -> &'static str {
+    if text.is_empty() || text.to_ascii_lowercase().starts_with("sha") {
+        return "`token` is no digest of a token; write `sha256:` and 64 lower-case hex digits, the hash \
+            that `deed token new` prints beside the token";
     }
-    "`token` is no digest of a token; write `sha256:` and 64 lower-case hex digits, which `deed token new` prints"
-        .to_owned()
+    "`token` is no digest of a token: this is a token, not its hash, and known now; \
+     `deed token new` prints both"
 }
