@@ -1,13 +1,13 @@
 //! Requests of callers, as far as the routes: everything but a guest.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use deed_host::clock::Clock;
 use deed_host::config;
-use deed_host::http::{self, App, Metrics};
+use deed_host::http::{self, App};
 use deed_host::pipeline::Pipeline;
 use http_body_util::BodyExt as _;
 use tokio::runtime::{Builder, Runtime};
@@ -96,7 +96,7 @@ fn host() -> &'static Host {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let _entered = runtime.enter();
         let pipeline = Pipeline::open(config::load(&dir).unwrap(), Clock::new()).unwrap();
-        let app = App { pipeline, metrics: Arc::new(Metrics::default()) };
+        let app = App::new(pipeline);
         let (router, operations) = (http::router(app.clone()), http::operations(app));
         drop(_entered);
         Host { runtime, router, operations }

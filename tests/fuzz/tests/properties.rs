@@ -58,6 +58,7 @@ fn rule(request: &str, form: bool) -> Rule {
         codec: Codec { request: request_codec, ..Codec::default() },
         calls: None,
         writes: false,
+        guard: None,
     }
 }
 

@@ -45,6 +45,7 @@ fn rule(form: bool) -> Rule {
         },
         calls: None,
         writes: false,
+        guard: None,
     }
 }
 
