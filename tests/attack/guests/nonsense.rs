@@ -9,7 +9,7 @@ const STOPPED: &str = "the adapter was stopped: ";
 const TOO_MUCH: &str = "too much data is being copied between the host and the guest";
 
 fn stopped(guest: Guest, why: &str) {
-    Siege::short(guest).stopped_while_observing(&format!("{STOPPED}{why}"));
+    Siege::of(guest).stopped_while_observing(&format!("{STOPPED}{why}"));
 }
 
 pub(super) fn hands_out_of_bounds() {

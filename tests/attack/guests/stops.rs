@@ -52,7 +52,7 @@ pub(super) fn floods_host_calls() {
 }
 
 pub(super) fn recurses() {
-    Siege::short(Guest::Recurses).stopped_while_observing("call stack exhausted");
+    Siege::of(Guest::Recurses).stopped_while_observing("call stack exhausted");
 }
 
 pub(super) fn grows_memory() {
@@ -60,23 +60,24 @@ pub(super) fn grows_memory() {
 }
 
 pub(super) fn grows_memories() {
-    Siege::short(Guest::GrowsMemories).stopped_while_observing("`unreachable`");
+    Siege::of(Guest::GrowsMemories).stopped_while_observing("`unreachable`");
 }
 
 pub(super) fn grows_tables() {
-    Siege::short(Guest::GrowsTables).stopped_while_observing("`unreachable`");
+    Siege::of(Guest::GrowsTables).stopped_while_observing("`unreachable`");
 }
 
 pub(super) fn makes_handles() {
-    Siege::short(Guest::MakesHandles).stopped_while_observing("handle");
+    Siege::of(Guest::MakesHandles).stopped_while_observing("handle");
 }
 
 /// The write is under way when the run's time is over: the host waits for its end, not for the guest.
 pub(super) fn hangs() {
     let siege = Siege::with(Guest::Hangs, |dir| {
-        edit(dir, CONTRACT, "timeout = \"30s\"", "timeout = \"500ms\"")
+        edit(dir, CONTRACT, "timeout = \"30s\"", "timeout = \"3s\"")?;
+        edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"20s\"")
     });
-    siege.world.proxy.set("PATCH", Fault::Delay { ms: 1_200 });
+    siege.world.proxy.set("PATCH", Fault::Delay { ms: 4_500 });
     let receipt = siege.ended(&siege.run(), "verified", "every expectation holds");
     let attempt = &receipt["attempts"][0];
     assert_eq!(attempt["claim"], "timed_out");
