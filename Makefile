@@ -49,7 +49,7 @@ binaries: tools
 	cargo build --locked --workspace --all-targets
 
 adapters: binaries
-	$(TARGET)/debug/deed-adapter-build target/adapters scim deed-guests
+	$(TARGET)/debug/deed-adapter-build target/adapters scim speaks-forms deed-guests
 
 venv: target/venv/.stamp
 

@@ -94,11 +94,11 @@ fn host() -> &'static Host {
     HOST.get_or_init(|| {
         let dir = served::make("front", &served::toml("empty", &[]));
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        let _entered = runtime.enter();
+        let entered = runtime.enter();
         let pipeline = Pipeline::open(config::load(&dir).unwrap(), Clock::new()).unwrap();
         let app = App::new(pipeline);
         let (router, operations) = (http::router(app.clone()), http::operations(app));
-        drop(_entered);
+        drop(entered);
         Host { runtime, router, operations }
     })
 }

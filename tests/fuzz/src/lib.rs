@@ -5,6 +5,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::missing_panics_doc,
     reason = "a target fails by panicking"
 )]
 
@@ -65,9 +66,9 @@ targets! {
 pub fn chosen() -> &'static Target {
     static CHOSEN: OnceLock<&Target> = OnceLock::new();
     CHOSEN.get_or_init(|| {
-        let name = std::env::var("FUZZ_TARGET").unwrap_or_default();
-        let found = TARGETS.iter().find(|target| target.name == name);
-        found.unwrap_or_else(|| panic!("no fuzz target `{name}`"))
+        let name = std::env::var_os("FUZZ_TARGET").unwrap_or_default();
+        let found = TARGETS.iter().find(|target| name == target.name);
+        found.unwrap_or_else(|| panic!("no fuzz target `{}`", name.display()))
     })
 }
 

@@ -11,16 +11,16 @@ fn codec(request: Outgoing, response: Incoming) -> Codec {
 
 #[test]
 fn a_codec_takes_its_own_content_types_only() {
-    let cases: [(Incoming, &[u8], &[&str], &[&str]); 3] = [
+    let cases: [(Incoming, &str, &[&str], &[&str]); 3] = [
         (
             Incoming::Json,
-            b"{}",
+            "{}",
             &["application/json", "application/scim+json; charset=UTF-8", "Application/X+JSON"],
             &["text/json", "application/json; charset=latin-1", "+json", "a/+json", "text/xml"],
         ),
         (
             Incoming::Form,
-            b"a=b",
+            "a=b",
             &[
                 "application/x-www-form-urlencoded",
                 "application/x-www-form-urlencoded;charset=utf-8",
@@ -29,7 +29,7 @@ fn a_codec_takes_its_own_content_types_only() {
         ),
         (
             Incoming::Xml,
-            b"<a/>",
+            "<a/>",
             &["application/xml", "text/xml; charset=\"utf-8\"", "application/atom+xml"],
             &["text/html", "application/json", "text/xml; charset=utf-16", "+xml", "xml"],
         ),
@@ -37,10 +37,10 @@ fn a_codec_takes_its_own_content_types_only() {
     for (response, body, own, foreign) in cases {
         let codec = codec(Outgoing::Json, response);
         for kind in own {
-            assert!(codec.decode(kind, body).is_ok(), "{response:?} {kind}");
+            assert!(codec.decode(kind, body.as_bytes()).is_ok(), "{response:?} {kind}");
         }
         for kind in foreign {
-            let refused = codec.decode(kind, body);
+            let refused = codec.decode(kind, body.as_bytes());
             assert!(
                 matches!(refused, Err(DecodeError::Kind(_))),
                 "{response:?} {kind}: {refused:?}"
@@ -91,4 +91,12 @@ fn what_is_not_said_is_not_recorded() {
     for bad in [json!({"request": "xml"}), json!({"answer": "xml"}), json!("form")] {
         assert!(serde_json::from_value::<Codec>(bad.clone()).is_err(), "{bad}");
     }
+}
+
+#[test]
+fn an_answer_is_no_deeper_than_a_record_can_carry() {
+    let nested = |levels: usize| "[".repeat(levels) + &"]".repeat(levels);
+    let read = |levels| Codec::default().decode("application/json", nested(levels).as_bytes());
+    assert!(read(48).is_ok());
+    assert_eq!(read(49), Err(DecodeError::Deep));
 }

@@ -90,7 +90,6 @@ fn program() -> Result<std::path::PathBuf, CompileError> {
 }
 
 /// Runs the child: no environment, no directory, the component on its stdin, the code on its stdout.
-#[cfg_attr(test, expect(dead_code, reason = "unit tests have no binary to run"))]
 fn in_child(program: &Path, bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
     let failed = |error: std::io::Error| CompileError::Process(error.to_string());
     let mut child = Command::new(program)

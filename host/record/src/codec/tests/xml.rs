@@ -122,19 +122,18 @@ fn element() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Writes a value as the document that means it.
-fn write(name: &str, value: &Value, out: &mut String) {
+/// The document that means this value.
+fn written(name: &str, value: &Value) -> String {
     let members = value.as_object().cloned().unwrap_or_default();
-    *out += &format!("<{name}");
-    for (key, value) in members.iter().filter(|(key, _)| key.starts_with('@')) {
-        *out += &format!(" {}='{}'", key.trim_start_matches('@'), escape(value.as_str().unwrap()));
-    }
-    *out += ">";
-    *out += &escape(value.as_str().unwrap_or_default());
-    for (key, value) in members.iter().filter(|(key, _)| !key.starts_with('@')) {
-        write(key, value, out);
-    }
-    *out += &format!("</{name}>");
+    let (attributes, elements): (Vec<_>, Vec<_>) =
+        members.iter().partition(|(key, _)| key.starts_with('@'));
+    let attribute = |(key, value): &(&String, &Value)| {
+        format!(" {}='{}'", key.trim_start_matches('@'), escape(value.as_str().unwrap()))
+    };
+    let attributes: String = attributes.iter().map(attribute).collect();
+    let elements: String = elements.iter().map(|(key, value)| written(key, value)).collect();
+    let text = escape(value.as_str().unwrap_or_default());
+    format!("<{name}{attributes}>{text}{elements}</{name}>")
 }
 
 fn escape(text: &str) -> String {
@@ -144,8 +143,7 @@ fn escape(text: &str) -> String {
 proptest! {
     #[test]
     fn what_is_written_is_read(value in element()) {
-        let mut text = String::new();
-        write("r", &value, &mut text);
+        let text = written("r", &value);
         prop_assert_eq!(decode(text.as_bytes(), &[]), Ok(json!({"r": value})), "{}", text);
     }
 

@@ -68,9 +68,15 @@ proptest! {
         let mut parsed = httparse::Request::new(&mut headers);
         let head = parsed.parse(&bytes).unwrap().unwrap();
         prop_assert_eq!((parsed.method, parsed.version), (Some("POST"), Some(1)));
-        let encoded = deed_record::template::percent_encode(&value);
-        let path = format!("/scim/v2/Users/{encoded}/x?b={encoded}&c=1");
-        prop_assert_eq!(parsed.path, Some(path.as_str()));
+        let pieces: Vec<&str> = parsed.path.unwrap().split(['/', '?', '&']).collect();
+        let ["", "scim", "v2", "Users", segment, "x", query, "c=1"] = pieces[..] else {
+            return Err(TestCaseError::fail(format!("{pieces:?}")));
+        };
+        // A form's reader takes percent-encoding too, and shares no code with what wrote it here.
+        for piece in [segment, query.strip_prefix("b=").unwrap()] {
+            let read = deed_record::codec::form::decode(format!("v={piece}").as_bytes());
+            prop_assert_eq!(read, Ok(json!({"v": value})));
+        }
         let names: Vec<&str> = parsed.headers.iter().map(|header| header.name).collect();
         prop_assert_eq!(names, ["host", "accept", "accept-encoding", "connection", "content-type", "x-key", "content-length"]);
         let length = parsed.headers.iter().find(|header| header.name == "content-length").unwrap().value;

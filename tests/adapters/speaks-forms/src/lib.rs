@@ -1,0 +1,25 @@
+//! Moves a user of an API that takes forms and answers XML. To the adapter both are JSON.
+
+use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, state};
+use serde_json::json;
+
+struct SpeaksForms;
+
+impl Adapter for SpeaksForms {
+    fn observe(_: &Action) -> Result<(), Failure> {
+        let listed = http::get("iam", "/?Action=ListUsers&Version=2010-05-08")?.accepted()?;
+        state::read("users", listed.exchange, "/ListUsersResponse/ListUsersResult/Users").map(drop)
+    }
+
+    fn perform(action: &Action) -> Result<(), Failure> {
+        let body = json!({
+            "Action": "UpdateUser",
+            "Version": "2010-05-08",
+            "UserName": action.text("user")?,
+            "NewPath": action.text("path")?,
+        });
+        http::send("iam", "POST", "/", Some(body))?.accepted().map(drop)
+    }
+}
+
+export_adapter!(SpeaksForms);
