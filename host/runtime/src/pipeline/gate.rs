@@ -133,15 +133,15 @@ impl Drive<'_> {
 
     /// In another world the action can never run; what it wrote in the old one stays open.
     pub(super) async fn judge_other_world(&mut self, what: &str) -> Result<Step, LedgerError> {
-        let judgement = if !self.story.may_have_changed_something() {
-            let reason =
-                format!("stale: the {what} changed after it was proposed; propose it again");
-            Judgement::plain(Outcome::Denied, reason)
-        } else {
+        let judgement = if self.story.may_have_changed_something() {
             let reason = format!(
                 "the {what} changed after a write may have left: the host cannot look as before"
             );
             Judgement::plain(Outcome::Indeterminate, reason)
+        } else {
+            let reason =
+                format!("stale: the {what} changed after it was proposed; propose it again");
+            Judgement::plain(Outcome::Denied, reason)
         };
         self.judge(judgement).await
     }
