@@ -9,6 +9,7 @@ mod names;
 mod poison;
 mod redirects;
 mod stage;
+mod tags;
 mod tls;
 
 use crate::case::Case;
@@ -21,6 +22,7 @@ pub(crate) fn cases() -> Vec<Case> {
         bombs::cases(),
         names::cases(),
         tls::cases(),
+        tags::cases(),
         poison::cases(),
     ]
     .into_iter()

@@ -13,12 +13,12 @@ use crate::shared::ended;
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
-        "header bombs: too many, too long, without end" => heads,
-        "body bombs: a length, chunks, chunk extensions, trailers without end" => endless_bodies,
-        "depth bombs and other shapes that cost more than they weigh" => shapes,
-        "floods interim answers without end" => interim,
-        "drips the head, drips the body, says nothing" => drips,
-        "drips the answer to a write" => dripped_write,
+        "header-bombs" => heads,
+        "body-bombs" => endless_bodies,
+        "depth-bombs-and-costly-shapes" => shapes,
+        "floods-interim-answers" => interim,
+        "drips" => drips,
+        "drips-to-a-write" => dripped_write,
     ]
 }
 

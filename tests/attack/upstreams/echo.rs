@@ -19,15 +19,15 @@ use crate::shared::{ended, look};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
-        "echoes the credential raw, base64, base64url, hex, percent, escaped" => encodings,
-        "echoes the credential in keys, numbers' places and around the state" => places,
-        "echoes the credential split over chunks" => chunks,
-        "echoes the credential in headers and the reason phrase" => headers,
-        "echoes the credential in a text that is cut for an error" => cut_texts,
-        "echoes the credential in error bodies and answers to a write" => answers_to_a_write,
-        "echoes the credential compressed, though asked for identity" => compressed,
-        "echoes a basic credential as it was sent" => basic,
-        "shows a credential in the state that a judgement needs" => judged,
+        "echoes-the-credential" => encodings,
+        "echoes-in-keys-and-places" => places,
+        "echoes-over-chunks" => chunks,
+        "echoes-in-headers" => headers,
+        "echoes-where-a-text-is-cut" => cut_texts,
+        "echoes-in-errors-and-to-writes" => answers_to_a_write,
+        "echoes-compressed" => compressed,
+        "echoes-a-basic-credential" => basic,
+        "echoes-in-the-state-to-judge" => judged,
     ]
 }
 

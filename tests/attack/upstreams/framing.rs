@@ -10,14 +10,14 @@ use crate::shared::ended;
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
-        "closes early, lies about lengths and chunks" => lengths,
-        "speaks HTTP/0.9, HTTP/2, TLS, SSH, garbage" => no_http,
-        "answers with bodies that are no strict JSON" => bodies,
-        "sends statuses that are none, upgrades and empty answers" => statuses,
-        "answers before it is asked" => early,
-        "sends a second answer and keeps the connection for the next action" => second_answer,
-        "leaves a write without a definite answer" => open_writes,
-        "reports success for a write that it did not carry out" => false_success,
+        "lies-about-lengths" => lengths,
+        "speaks-something-else" => no_http,
+        "bodies-that-are-no-strict-json" => bodies,
+        "statuses-that-are-none" => statuses,
+        "answers-before-it-is-asked" => early,
+        "poisons-the-next-answer" => second_answer,
+        "no-definite-answer-to-a-write" => open_writes,
+        "false-success" => false_success,
     ]
 }
 

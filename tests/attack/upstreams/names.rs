@@ -17,12 +17,12 @@ use crate::shared::ended;
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
-        "a name that resolves to loopback, private, link-local, metadata, reserved" => refused_classes,
-        "a name that resolves to IPv4-mapped, NAT64, 6to4 forms of these" => embedded,
-        "a name with one good and one bad address" => mixed,
-        "a name that changes between two look-ups" => rebound,
-        "a name that leads elsewhere when it is time to write" => rebound_for_the_write,
-        "a name server that never answers" => hung,
+        "name-to-a-forbidden-class" => refused_classes,
+        "name-to-an-embedded-address" => embedded,
+        "name-to-good-and-bad" => mixed,
+        "name-that-changes" => rebound,
+        "name-that-changes-for-the-write" => rebound_for_the_write,
+        "name-server-that-hangs" => hung,
     ]
 }
 

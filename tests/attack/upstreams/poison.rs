@@ -13,9 +13,9 @@ use crate::shared::ended;
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
-        "ANSI, OSC 52, bidi, invisible letters and fake prompts in what an approver sees" => shown,
-        "a text so long that it pushes the rest off the page" => flood,
-        "poison in the error of an upstream" => errors,
+        "poison-for-the-approver" => shown,
+        "poison-by-length" => flood,
+        "poison-in-an-error" => errors,
     ]
 }
 

@@ -10,9 +10,9 @@ use crate::shared::ended;
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
-        "redirects a read to metadata addresses and elsewhere" => reads,
-        "redirects a write" => writes,
-        "points elsewhere in headers of a good answer" => hints,
+        "redirects-a-read" => reads,
+        "redirects-a-write" => writes,
+        "points-elsewhere-in-headers" => hints,
     ]
 }
 

@@ -18,11 +18,11 @@ use crate::shared::ended;
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
-        "https with the operator's own roots, so that what follows means something" => good,
-        "wrong name, unknown authority, expired, not yet valid, and other bad certificates" => certificates,
-        "a bad certificate when it is time to write" => turned,
-        "no TLS, old TLS or silence on the TLS port" => no_tls,
-        "ends an answer without the goodbye of TLS" => cut,
+        "tls-with-own-roots" => good,
+        "tls-bad-certificates" => certificates,
+        "tls-bad-certificate-for-the-write" => turned,
+        "tls-none-or-old" => no_tls,
+        "tls-cut-short" => cut,
     ]
 }
 

@@ -18,6 +18,10 @@ use crate::vault::{SECRET_MIN, Secret};
 /// What stands where a secret was.
 pub(super) const REDACTED: &str = "redacted";
 
+/// Places that are noted in one answer, and bytes of all their pointers: one with more is of no use.
+const PLACES: usize = 64;
+const PLACES_TEXT: usize = 64 << 10;
+
 /// Escapes inside of escapes are undone so often: JSON in a form in a log line.
 const NESTING: usize = 3;
 
@@ -50,13 +54,18 @@ impl Redactor {
         redactor
     }
 
-    /// Replaces every leaf that holds a secret, and an object one of whose keys does.
+    /// Replaces every leaf that holds a secret, and an object one of whose keys does; where there are
+    /// more than [`PLACES`], the whole value.
     ///
     /// Returns the JSON pointers of what was replaced, sorted.
     pub(super) fn value(&self, value: &mut Value) -> Vec<String> {
         let mut hits = Vec::new();
         if !self.is_empty() {
-            self.walk(value, "", &mut hits);
+            self.walk(value, &mut Vec::new(), &mut hits);
+        }
+        if hits.len() > PLACES || hits.iter().map(String::len).sum::<usize>() > PLACES_TEXT {
+            *value = Value::String(REDACTED.into());
+            hits = vec![String::new()];
         }
         hits.sort();
         hits
@@ -99,7 +108,9 @@ impl Redactor {
             || self.exact.iter().any(|form| text.contains(form.as_str()))
     }
 
-    fn walk(&self, value: &mut Value, at: &str, hits: &mut Vec<String>) {
+    /// `path` leads to the value. It is written out only where there is a hit: a name of half a
+    /// megabyte over thousands of members must not be copied for each.
+    fn walk<'a>(&self, value: &'a mut Value, path: &mut Vec<Step<'a>>, hits: &mut Vec<String>) {
         let hit = match value {
             Value::String(text) => self.finds(text),
             // A secret of digits alone may have been read as a number.
@@ -109,23 +120,43 @@ impl Redactor {
         };
         if hit {
             *value = Value::String(REDACTED.into());
-            hits.push(at.into());
+            if hits.len() <= PLACES {
+                hits.push(pointer(path));
+            }
             return;
         }
         match value {
             Value::Array(items) => {
                 for (index, item) in items.iter_mut().enumerate() {
-                    self.walk(item, &child(at, &index.to_string()), hits);
+                    path.push(Step::Item(index));
+                    self.walk(item, path, hits);
+                    path.pop();
                 }
             }
             Value::Object(members) => {
                 for (key, member) in members.iter_mut() {
-                    self.walk(member, &child(at, key), hits);
+                    path.push(Step::Member(key));
+                    self.walk(member, path, hits);
+                    path.pop();
                 }
             }
             _ => {}
         }
     }
+}
+
+/// One step into a JSON value.
+enum Step<'a> {
+    Item(usize),
+    Member(&'a str),
+}
+
+/// RFC 6901.
+fn pointer(path: &[Step<'_>]) -> String {
+    path.iter().fold(String::new(), |at, step| match step {
+        Step::Item(index) => child(&at, &index.to_string()),
+        Step::Member(key) => child(&at, key),
+    })
 }
 
 /// Cuts a text to `limit` bytes at a character boundary and escapes what deceives its reader.

@@ -78,6 +78,19 @@ fn a_secret_of_digits_is_found_among_numbers() {
 }
 
 #[test]
+fn an_answer_full_of_secrets_is_replaced_whole() {
+    let some = |n: usize| json!({"list": vec![VALUE; n], "other": 1});
+    let mut few = some(64);
+    assert_eq!(redactor().value(&mut few).len(), 64);
+    assert_eq!(few["other"], 1);
+    let mut many = some(65);
+    assert_eq!(redactor().value(&mut many), [""]);
+    assert_eq!(many, REDACTED);
+    let mut long = json!({"n".repeat(70_000): [VALUE]});
+    assert_eq!(redactor().value(&mut long), [""]);
+}
+
+#[test]
 fn a_secret_without_letters_is_compared_as_it_is() {
     let secret = Arc::new(Secret::new("odd", b"-=-=-=-=-=-=-=-=").unwrap());
     let redactor = Redactor::new([&secret].into_iter());
