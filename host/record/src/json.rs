@@ -9,7 +9,7 @@ mod shape;
 
 pub use canonical::{NotCanonical, canonical, to_canonical};
 pub use diff::{Change, diff};
-pub use parse::{ParseError, parse};
+pub use parse::{ParseError, parse, parse_exact};
 pub use shape::{ShapeError, from_value};
 
 use serde_json::Value;

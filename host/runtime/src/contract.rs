@@ -68,7 +68,7 @@ pub fn bind(
 
 /// Parses a proposal's bytes: strict JSON, known fields only.
 pub fn parse(bytes: &[u8]) -> Result<Proposal, BindFault> {
-    Ok(json::from_value(json::parse(bytes)?)?)
+    Ok(json::from_value(json::parse_exact(bytes)?)?)
 }
 
 /// The binding of every upstream that the action may reach, as the configuration is now.

@@ -79,6 +79,9 @@ fn ambiguous() {
         good.replacen('{', "{\"contract\":\"idp.suspend_user\",", 1).into_bytes(),
         with(&format!("{id},\"user_id\\u0000\":\"x\"")),
         with("\"user_id\":9007199254740993"),
+        // Its digits would fit the pattern, were they a text.
+        with("\"user_id\":11111111111111111111111111111111"),
+        with("\"user_id\":111111111111111111111111111111e1"),
         with("\"user_id\":1e400"),
         with("\"user_id\":0.1"),
         with("\"user_id\":-0"),

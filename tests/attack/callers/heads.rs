@@ -27,6 +27,11 @@ fn body() {
     over.refuses(413, "one byte over");
     call(&world, HELPDESK, "POST", "/v1/actions", &vec![b' '; 4 * 1024 * 1024])
         .refuses(413, "4 MiB");
+    // An ordinary client that sends all of it first is told too, and does not only see a reset.
+    for _ in 0..20 {
+        let said = world.client(HELPDESK).send("POST", "/v1/actions", &[], vec![b' '; 900 * 1024]);
+        assert_eq!(said.unwrap().status, 413);
+    }
     // Said to be huge, and never sent: nothing waits for it.
     for length in ["1099511627776", "18446744073709551615"] {
         let lines = [

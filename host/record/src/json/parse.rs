@@ -14,12 +14,22 @@ const MAX_DEPTH: usize = 64;
 ///
 /// Integers within ±(2^53 − 1) become numbers; every other number becomes the string of its digits as written.
 pub fn parse(bytes: &[u8]) -> Result<Value, ParseError> {
+    read(bytes, false)
+}
+
+/// The same for what a caller asks for: a number that is no safe integer is refused. As a text it would
+/// fit where its sender, and whoever stands between, see a number.
+pub fn parse_exact(bytes: &[u8]) -> Result<Value, ParseError> {
+    read(bytes, true)
+}
+
+fn read(bytes: &[u8], exact: bool) -> Result<Value, ParseError> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
         let (line, column) = position(&String::from_utf8_lossy(valid));
         ParseError { line, column, reason: "bytes are not UTF-8; JSON text is UTF-8".into() }
     })?;
-    let mut parser = Parser { text, at: 0, depth: 0 };
+    let mut parser = Parser { text, at: 0, depth: 0, exact };
     parser.document().map_err(|reason| {
         let (line, column) = position(text.get(..parser.at).unwrap_or(text));
         ParseError { line, column, reason }
@@ -42,6 +52,8 @@ struct Parser<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
+    /// Whether a number that is no safe integer is an error.
+    exact: bool,
 }
 
 impl Parser<'_> {
@@ -220,10 +232,14 @@ impl Parser<'_> {
         let written = self.text.get(start..self.at).unwrap_or_default();
         let safe =
             written.parse::<i64>().ok().filter(|value| integer && value.abs() <= MAX_INTEGER);
-        Ok(safe.map_or_else(
-            || Value::String(written.into()),
-            |value| Value::Number(Number::from(value)),
-        ))
+        match safe {
+            Some(value) => Ok(Value::Number(Number::from(value))),
+            None if self.exact => {
+                self.at = start;
+                Err("a number is an integer within ±(2^53 − 1); write others as text".into())
+            }
+            None => Ok(Value::String(written.into())),
+        }
     }
 
     fn digits(&mut self) -> Parsed<usize> {

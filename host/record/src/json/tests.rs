@@ -168,3 +168,15 @@ fn shape_errors_point_at_the_place() {
             .contains("surprise")
     );
 }
+
+#[test]
+fn what_a_caller_asks_for_has_no_number_that_turns_into_text() {
+    for number in ["9007199254740992", "-9007199254740992", "1.0", "1e3", "0.5", "1e400"] {
+        assert!(parse(number.as_bytes()).unwrap().is_string(), "{number}");
+        let error = parse_exact(number.as_bytes()).unwrap_err();
+        assert_eq!((error.line, error.column), (1, 1), "{number}: {error}");
+    }
+    for number in ["9007199254740991", "-9007199254740991", "0"] {
+        assert_eq!(parse_exact(number.as_bytes()), parse(number.as_bytes()));
+    }
+}

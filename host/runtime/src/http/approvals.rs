@@ -44,7 +44,7 @@ pub(super) async fn answer(
 ) -> Result<Response, Problem> {
     only_persons(&caller)?;
     let id = parse_id(&id)?;
-    let value = json::parse(&body)
+    let value = json::parse_exact(&body)
         .map_err(|e| Problem::bad_request(format!("the body is no strict JSON: {e}")))?;
     let envelope: Envelope = json::from_value(value)
         .map_err(|e| Problem::bad_request(format!("the body is no DSSE envelope: {e}")))?;
