@@ -153,13 +153,11 @@ fn nested(depth: usize) -> Vec<u8> {
 }
 
 pub(super) fn too_large_or_too_deep() {
-    let mut large = scim_wasm();
-    large.resize((64 << 20) + 1, 0);
+    over_the_limit();
     let blocks = format!("(func {}{})", "block ".repeat(40_000), "end ".repeat(40_000));
     let locals = format!("(func {})", "(local i64)".repeat(60_000));
     let name = format!("(func (export \"{}\"))", "x".repeat(200_000));
     refused(&[
-        ("64 MiB and a byte", large, "larger than 64 MiB"),
         ("components in components", nested(20_000), "does not "),
         ("blocks in blocks", component(&blocks, 1), "does not fit"),
         ("locals", component(&locals, 1), "does not compile"),
@@ -194,6 +192,28 @@ pub(super) fn the_table_of_guests() {
     let table = readme.split("## Limits").next().unwrap();
     let named: Vec<String> = table.lines().filter_map(first).collect();
     assert_eq!(named, Guest::ALL.map(|guest| guest.name().to_owned()));
+}
+
+/// A byte more than an adapter may have: nothing even reads it whole, and `pin` pins nothing.
+fn over_the_limit() {
+    let mut world = World::lay_out(scim(), "scim").unwrap();
+    let path = world.dir.join("adapters/scim.wasm");
+    let mut large = scim_wasm();
+    large.resize((64 << 20) + 1, 0);
+    fs::write(&path, large).unwrap();
+    let served = world.serve().unwrap_err().to_string();
+    told("serve", &served, "is longer than 67108864 bytes");
+    let commands = [
+        (&["adapter", "check", path.to_str().unwrap()][..], "larger than 64 MiB"),
+        (&["check", world.path()], "is longer than 67108864 bytes"),
+        (&["pin", world.path()], "is longer than 67108864 bytes"),
+    ];
+    for (command, why) in commands {
+        let output = host::run(command, "").unwrap();
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{command:?} accepts it: {said}");
+        told("64 MiB and a byte", &said, why);
+    }
 }
 
 /// README.md has a row for every limit of a run, and each names cases that there are.
