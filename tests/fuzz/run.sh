@@ -20,13 +20,23 @@ work=$(mktemp -d -p "$([[ -w /dev/shm ]] && echo /dev/shm || echo "${TMPDIR:-/tm
 trap 'rm -rf "$work"' EXIT
 mkdir -p artifacts
 
+# A corpus is a file with one input a line, in base64.
+unpack() {
+    local line n=0
+    while read -r line; do
+        base64 -d <<<"$line" >"$2/$((n += 1))"
+    done <"$1"
+}
+
 one() {
     local name=$1 work=$2/$1 binary=$3 seconds=$4
-    mkdir -p "$work"/{seeds,new,merged,tmp} "corpus/$name"
+    mkdir -p "$work"/{seeds,old,new,merged,tmp}
+    touch "corpus/$name"
+    unpack "corpus/$name" "$work/old"
     export FUZZ_TARGET=$name FUZZ_SEEDS=$work/seeds TMPDIR=$work/tmp
     local limits=(-max_len=4096 -timeout=20 -rss_limit_mb=2048 -artifact_prefix="artifacts/$name-")
     if ! "$binary" "${limits[@]}" -max_total_time="$seconds" -print_final_stats=1 \
-        "$work/new" "corpus/$name" "$work/seeds" >"$work/log" 2>&1; then
+        "$work/new" "$work/old" "$work/seeds" >"$work/log" 2>&1; then
         echo "fuzz: $name FAILED"
         tail -40 "$work/log"
         return 1
@@ -34,19 +44,20 @@ one() {
     local runs
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log")
     # The smallest set that reaches the same code, and of it at most 100 of all lengths and 64 KiB.
-    "$binary" "${limits[@]}" -merge=1 "$work/merged" "corpus/$name" "$work/new" "$work/seeds" >"$work/merge" 2>&1 \
+    "$binary" "${limits[@]}" -merge=1 "$work/merged" "$work/old" "$work/new" "$work/seeds" >"$work/merge" 2>&1 \
         || { echo "fuzz: $name cannot be merged"; tail -40 "$work/merge"; return 1; }
-    rm -f "corpus/$name"/*
     local bytes=0 size file kept
     kept=$(find "$work/merged" -type f | wc -l)
     while read -r size file; do
         ((bytes += size)) || true
         ((bytes <= 65536)) || break
-        cp "$file" "corpus/$name/"
-    done < <(find "$work/merged" -type f -printf '%s %p\n' | sort -n | awk -v step="$(((kept + 99) / 100))" 'NR % step == 0')
-    echo "fuzz: $name held, $runs runs in $seconds s, $(find "corpus/$name" -type f | wc -l) inputs kept"
+        base64 -w 0 "$file"
+        echo
+    done >"$work/packed" < <(find "$work/merged" -type f -printf '%s %p\n' | sort -n | awk -v step="$(((kept + 99) / 100))" 'NR % step == 0')
+    sort -o "corpus/$name" "$work/packed"
+    echo "fuzz: $name held, $runs runs in $seconds s, $(wc -l <"corpus/$name") inputs kept"
 }
-export -f one
+export -f one unpack
 
 printf '%s\n' "${targets[@]}" \
     | xargs -P 2 -I NAME bash -euo pipefail -c 'one "$@"' one NAME "$work" "$binary" "$seconds"

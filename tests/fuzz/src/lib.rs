@@ -27,7 +27,7 @@ pub use self::served::clean;
 /// One place where bytes from outside come in.
 #[derive(Clone, Copy)]
 pub struct Target {
-    /// Its corpus is in `corpus/NAME`.
+    /// Its corpus is `corpus/NAME`: one input a line, in base64.
     pub name: &'static str,
     pub run: fn(&[u8]),
     /// Inputs that get through: where a search starts.
