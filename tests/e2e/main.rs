@@ -12,5 +12,6 @@ mod policies;
 mod resource;
 mod shared;
 mod statuses;
+mod stops;
 mod story;
 mod surface;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::clock::Clock;
 use crate::config;
@@ -59,6 +59,8 @@ async fn serve(args: &ServeArgs) -> Result<(), String> {
     let side = bind(operations).await?;
     let resumed = pipeline.resume().map_err(|e| e.to_string())?;
     let app = App::new(Arc::clone(&pipeline));
+    // Before anybody is told that it serves: a signal must never meet a host that does not listen for it.
+    let signals = Signals::listen()?;
     announce(&main, &side, resumed)?;
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let metrics = &app.metrics;
@@ -70,7 +72,7 @@ async fn serve(args: &ServeArgs) -> Result<(), String> {
         door(main, http::router(app.clone()), connections_max()),
         door(side, http::operations(app.clone()), OPERATIONS_CONNECTIONS_MAX),
     ];
-    wait_for_end(&pipeline).await?;
+    wait_for_end(signals, &pipeline).await?;
     tracing::info!("stopping: no new work is taken, what runs comes to rest");
     stop.send_replace(true);
     pipeline.stop(STOP_PATIENCE).await;
@@ -108,15 +110,29 @@ fn connections_max() -> usize {
     usize::try_from(files / 2).unwrap_or(usize::MAX).min(CONNECTIONS_MAX)
 }
 
+/// What an operator ends a host with.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, String> {
+        let listen = |kind| signal(kind).map_err(|e| e.to_string());
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+}
+
 /// SIGINT and SIGTERM end the host; so does a journal that takes no more.
-async fn wait_for_end(pipeline: &Pipeline) -> Result<(), String> {
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| e.to_string())?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
+async fn wait_for_end(mut signals: Signals, pipeline: &Pipeline) -> Result<(), String> {
     let mut look = tokio::time::interval(Duration::from_millis(250));
     loop {
         tokio::select! {
-            _ = interrupt.recv() => return Ok(()),
-            _ = terminate.recv() => return Ok(()),
+            _ = signals.interrupt.recv() => return Ok(()),
+            _ = signals.terminate.recv() => return Ok(()),
             _ = look.tick() => {
                 if let Some(why) = pipeline.failed() {
                     return Err(format!("nothing may run any more: {why}"));
