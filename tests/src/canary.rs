@@ -11,7 +11,7 @@ use base64::alphabet::{Alphabet, STANDARD, URL_SAFE};
 use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 use data_encoding::{HEXLOWER, HEXUPPER};
 
-/// Shorter values stand in ordinary text by chance.
+/// Shorter values stand in ordinary text by chance; nothing as short is a secret here.
 const VALUE_MIN: usize = 12;
 
 /// A value that must stand nowhere, by a name that may be shown.
@@ -65,7 +65,8 @@ impl std::fmt::Debug for Search {
 pub fn of_directory(dir: &Path) -> Vec<Canary> {
     let secrets = files(&dir.join("secrets")).into_iter().filter_map(|path| {
         let value = fs::read(&path).ok()?;
-        Some(Canary::new(&name(dir, &path), value.trim_ascii_end()))
+        let value = value.trim_ascii_end();
+        (value.len() >= VALUE_MIN).then(|| Canary::new(&name(dir, &path), value))
     });
     let keys = ["keys", "approvers"].into_iter().flat_map(|folder| files(&dir.join(folder)));
     let seeds = keys
@@ -126,9 +127,12 @@ fn each(value: &[u8], escape: impl Fn(u8) -> String) -> Vec<u8> {
 }
 
 impl Search {
+    /// # Panics
+    /// With a value that is too short: it would be looked for nowhere.
     pub fn new(canaries: &[Canary]) -> Self {
         let mut search = Self { needles: Vec::new(), starts: vec![Vec::new(); 1 << 16] };
-        for canary in canaries.iter().filter(|canary| canary.value.len() >= VALUE_MIN) {
+        for canary in canaries {
+            assert!(canary.value.len() >= VALUE_MIN, "{canary:?} is too short to be looked for");
             for (form, bytes) in forms(&canary.value) {
                 search.starts[start(bytes[0], bytes[1])].push(search.needles.len());
                 search.needles.push(Needle { canary: canary.name.clone(), form, bytes });
@@ -158,8 +162,12 @@ impl Search {
         for path in files(dir) {
             let relative = path.strip_prefix(dir).unwrap_or(&path);
             hits.extend(self.bytes(relative, relative.as_os_str().as_encoded_bytes()));
-            if !is_home(relative) {
-                hits.extend(self.bytes(relative, &fs::read(&path).unwrap_or_default()));
+            match fs::read(&path) {
+                _ if is_home(relative) => {}
+                Ok(bytes) => hits.extend(self.bytes(relative, &bytes)),
+                // A host that runs replaced it.
+                Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+                Err(e) => hits.push(unsearched(relative, &e.to_string())),
             }
         }
         hits
@@ -173,6 +181,11 @@ pub fn cores(dir: &Path) -> Vec<PathBuf> {
     };
     let elf = |path: &PathBuf| fs::read(path).is_ok_and(|bytes| bytes.starts_with(b"\x7fELF"));
     files(dir).into_iter().filter(named).filter(elf).collect()
+}
+
+/// What cannot be read may hold anything.
+fn unsearched(file: &Path, why: &str) -> Hit {
+    Hit { file: file.to_owned(), offset: 0, canary: "any".to_owned(), form: why.to_owned() }
 }
 
 fn start(first: u8, second: u8) -> usize {

@@ -5,6 +5,7 @@
 
 mod error;
 mod state;
+mod way;
 
 use std::io::{self, Read as _};
 use std::path::{Component, Path};
@@ -56,10 +57,10 @@ impl Files {
     /// A secret or private key: only its owner, who is us or root, may read or write it.
     pub fn private(&self, path: &str, max: u64) -> Result<Zeroizing<Vec<u8>>, FileError> {
         inside(path)?;
-        for folder in folders(path).filter(|folder| *folder != ".") {
-            let mode = self.mode(folder)?;
+        for folder in way::folders(&self.dir, path)?.into_iter().filter(|folder| folder != ".") {
+            let mode = self.mode(&folder)?;
             if mode & OTHERS_WRITE != 0 {
-                return Err(FileError::Folder(folder.to_owned(), mode));
+                return Err(FileError::Folder(folder, mode));
             }
         }
         self.read(path, max, check_private)
@@ -102,10 +103,10 @@ impl Files {
     ) -> Result<Zeroizing<Vec<u8>>, FileError> {
         let failed = |e| FileError::of(path, e);
         let relative = inside(path)?;
-        for folder in folders(path) {
-            let mode = self.mode(folder)?;
+        for folder in way::folders(&self.dir, path)? {
+            let mode = self.mode(&folder)?;
             if mode & WORLD_WRITES != 0 {
-                return Err(FileError::Writable(folder.to_owned(), mode));
+                return Err(FileError::Writable(folder, mode));
             }
         }
         // A named pipe would block in open; look before, and again at what was opened.
@@ -142,12 +143,6 @@ fn inside(path: &str) -> Result<&Path, FileError> {
         return Err(FileError::Outside(path.to_owned()));
     }
     Ok(Path::new(path))
-}
-
-/// The folders that lead to a file, from the innermost to the served directory, which is `.`.
-fn folders(path: &str) -> impl Iterator<Item = &str> {
-    let above = Path::new(path).ancestors().skip(1).filter_map(Path::to_str);
-    above.map(|folder| if folder.is_empty() { "." } else { folder })
 }
 
 fn check_kind(path: &str, meta: &Metadata) -> Result<(), FileError> {

@@ -205,7 +205,7 @@ fn operations_crowded() {
 }
 
 /// A world that waits long for its upstream.
-fn patient() -> World {
+pub(super) fn patient() -> World {
     let longer =
         |dir: &std::path::Path| edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"25s\"");
     World::with(scim(), "scim", longer).unwrap()

@@ -3,13 +3,15 @@
 use std::time::{Duration, Instant};
 
 use deed_tests::client::Answer;
+use deed_tests::proxy::Fault;
 use deed_tests::world::{BOB, HELPDESK, STRANGER, World};
 use serde_json::{Value, json};
 
+use super::crowd::patient;
 use super::wire::{address, bearer, connect, request};
 use super::{counted, unharmed};
 use crate::case::{Case, cases};
-use crate::shared::{locked_out, scim};
+use crate::shared::{locked_out, scim, user};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
@@ -17,6 +19,7 @@ pub(super) fn cases() -> Vec<Case> {
         "denied-again-and-again" => denied,
         "denied-again-and-again-without-waiting" => denied_unseen,
         "wrong-tokens-again-and-again" => nobody,
+        "actions-without-end" => endless,
     ]
 }
 
@@ -118,3 +121,38 @@ fn nobody() {
     assert_eq!(counted(&world, "deed_throttled_total "), 0);
     unharmed(&world);
 }
+
+/// One agent proposes what takes long, does not wait for any of it, and goes on.
+fn endless() {
+    let world = patient();
+    world.proxy.set("GET", Fault::Delay { ms: 20_000 });
+    let body = World::proposal("idp.read_user", &user("slow", Some(true))).to_string();
+    let agent = world.client(HELPDESK);
+    let ask =
+        || agent.send("POST", "/v1/actions", &[("prefer", "wait=0")], body.clone().into_bytes());
+    let mut taken = Vec::new();
+    let over = loop {
+        let said = ask().unwrap();
+        if said.status != 202 {
+            break said;
+        }
+        taken.push(said.text("/id"));
+        assert!(taken.len() <= UNDER_WAY_MAX, "all of them are taken");
+    };
+    assert_eq!((over.status, over.content_type.as_str()), (429, "application/problem+json"));
+    assert!(taken.len() > 50, "a polite caller would have met it: after {}", taken.len());
+    // It may still look, and is not made to pay for having been told to wait.
+    for _ in 0..150 {
+        assert_eq!(ask().unwrap().status, 429);
+    }
+    assert_eq!(agent.get("/v1/contracts").unwrap().status, 200);
+    assert_eq!(world.client(STRANGER).get("/v1/contracts").unwrap().status, 200);
+    world.proxy.set("GET", Fault::None);
+    for id in taken {
+        assert_eq!(world.settled(&id).unwrap()["status"], "verified");
+    }
+    unharmed(&world);
+}
+
+/// Those that end meanwhile make room for a few more.
+const UNDER_WAY_MAX: usize = 200;

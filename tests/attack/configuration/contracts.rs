@@ -23,11 +23,13 @@ fn rule(phase: &str, request: &str, more: &str) -> String {
     format!("[[{phase}.http]]\nupstream = \"idp\"\nrequest = \"{request}\"\n{more}\n\n")
 }
 
-/// The contract with four more parameters and these rules, pinned.
+/// The contract with more parameters and these rules, pinned.
 fn with(rules: &[String]) -> impl FnOnce(&Path) + use<> {
     let rules = rules.concat();
     move |dir| {
-        let more = "required = [\"user_id\", \"name\", \"other\", \"kind\", \"count\"]\n\
+        let more = "required = [\"user_id\", \"name\", \"other\", \"kind\", \"count\", \"flag\", \"word\"]\n\
+            properties.flag = { type = \"boolean\" }\n\
+            properties.word = { type = \"string\", enum = [\"true\", \"maybe\"] }\n\
             properties.name = { type = \"string\" }\n\
             properties.other = { type = \"string\" }\n\
             properties.kind = { type = \"string\", enum = [\"one\", \"two\"] }\n\
@@ -39,6 +41,9 @@ fn with(rules: &[String]) -> impl FnOnce(&Path) + use<> {
     }
 }
 
+const FORM_FLAG: &str = "body = { v = \"{flag}\" }\ncodec.request = \"form\"";
+const FORM_TRUE: &str = "body = { v = \"true\" }\ncodec.request = \"form\"";
+
 fn rules_that_could_meet() {
     let mut bench = Bench::new();
     let pairs = [
@@ -48,6 +53,10 @@ fn rules_that_could_meet() {
         ("GET /a/{name}", "", "GET /a/a@b", ""),
         ("GET /a/{kind}", "", "GET /a/two", ""),
         ("GET /a/{count}", "", "GET /a/17", ""),
+        // true and "true" leave alike in a path and in a form.
+        ("GET /a/{flag}", "", "GET /a/true", ""),
+        ("GET /a/{word}", "", "GET /a/{flag}", ""),
+        ("POST /a", FORM_FLAG, "POST /a", FORM_TRUE),
         ("GET /a/{name}/x", "", "GET /a/b/{other}", ""),
         ("GET /a?q={name}", "", "GET /a?q=all", ""),
         ("GET /a?q=1&r=2", "", "GET /a?r=2&q=1", "writes = true"),
@@ -85,6 +94,8 @@ fn rules_that_cannot_meet() {
         ("POST /a", "body = { v = 1 }", "POST /a", "body = { v = 2 }"),
         ("POST /a", "body = { v = 1 }", "POST /a", "body = { w = 1 }"),
         ("POST /a", "body = { v = 1 }", "POST /a", ""),
+        ("GET /a/{flag}", "", "GET /a/yes", ""),
+        ("GET /a/{word}", "", "GET /a/{kind}", ""),
     ];
     for (one, more, other, also) in pairs {
         let change = with(&[rule("perform", one, more), rule("perform", other, also)]);

@@ -133,12 +133,20 @@ fn a_secret_in_clear() {
         let said = bench.refused(name, attack, &["deed.toml:"]);
         assert!(!said.contains(value), "{name}: the fault shows the value: {said}");
     }
-    let slot = |dir: &Path| {
+    for (name, text) in [
+        ("for the credential", format!("read = \"{value}\"")),
+        ("for the slot", format!("read = {{ secret = \"idp_read\", slot = \"{value}\" }}")),
+        (
+            "for the slot's user",
+            format!("read = {{ secret = \"idp_read\", slot = {{ {value} = 1 }} }}"),
+        ),
+        ("for a key", format!("read = {{ secret = \"idp_read\", {value} = \"bearer\" }}")),
+    ] {
         let good = "read = { secret = \"idp_read\", slot = \"bearer\" }";
-        replace(dir, "deed.toml", good, &format!("read = \"{value}\""));
-    };
-    let said = bench.refused("in the slot", slot, &["deed.toml:"]);
-    assert!(!said.contains(value), "the fault shows the value: {said}");
+        let attack = |dir: &Path| replace(dir, "deed.toml", good, &text);
+        let said = bench.refused(name, attack, &["deed.toml:"]);
+        assert!(!said.contains(value), "{name}: the fault shows the value: {said}");
+    }
     let name = |dir: &Path| {
         replace(dir, "deed.toml", "{ secret = \"idp_read\"", &format!("{{ secret = \"{value}\""));
     };

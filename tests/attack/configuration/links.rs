@@ -6,7 +6,7 @@ use std::path::Path;
 
 use deed_tests::host;
 
-use super::bench::{Bench, replace};
+use super::bench::{Bench, mode, replace};
 use crate::case::{Case, cases};
 
 /// Everything that the host reads, files and folders.
@@ -29,6 +29,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases![
         "links-out-of-the-directory" => links_out_of_the_directory,
         "links-inside-the-directory" => links_inside_the_directory,
+        "links-through-an-open-folder" => links_through_an_open_folder,
         "tls-roots-by-a-link" => tls_roots_by_a_link,
         "paths-out-of-the-directory" => paths_out_of_the_directory,
         "pin-through-a-link" => pin_through_a_link,
@@ -75,6 +76,32 @@ fn links_inside_the_directory() {
         };
         bench.taken(path, change, "");
     }
+}
+
+/// Whoever may write the folder that a link leads through has the link lead elsewhere.
+fn links_through_an_open_folder() {
+    let mut bench = Bench::new();
+    for path in READ.into_iter().filter(|path| path.contains('/')) {
+        let attack = |dir: &Path| {
+            fs::create_dir(dir.join("open")).unwrap();
+            fs::rename(dir.join(path), dir.join("open/there")).unwrap();
+            symlink("../open/there", dir.join(path)).unwrap();
+            mode(&dir.join("open"), 0o703);
+        };
+        bench.refused(path, attack, &["open", "chmod", "-w open"]);
+        // The same by a link in that folder to a link out of it again.
+        let by_way = |dir: &Path| {
+            fs::create_dir(dir.join("open")).unwrap();
+            let hidden = dir.join(path).with_file_name("..data");
+            fs::rename(dir.join(path), &hidden).unwrap();
+            symlink(Path::new("..").join(hidden.strip_prefix(dir).unwrap()), dir.join("open/on"))
+                .unwrap();
+            symlink("../open/on", dir.join(path)).unwrap();
+            mode(&dir.join("open"), 0o703);
+        };
+        bench.refused(&format!("{path} by way of it"), by_way, &["open", "chmod", "-w open"]);
+    }
+    bench.well();
 }
 
 fn tls_roots_by_a_link() {

@@ -43,8 +43,8 @@ fn apart(contract: &Contract, phase: &str, one: &Rule, other: &Rule) -> Result<(
         return Ok(());
     }
     let what = format!(
-        "`{}` and `{}` in [[{phase}.http]] could be the same request; keep one, or narrow what they \
-         fill in by `pattern`, `enum` or `type`",
+        "`{}` and `{}` in [[{phase}.http]] could be the same request; keep one, or narrow a parameter: by \
+         `pattern` or `type` against fixed text, by `enum` against another parameter",
         one.request, other.request
     );
     Err(Fault::at(&other.request, what))
@@ -198,11 +198,13 @@ fn listed(schema: &Schema) -> Option<Vec<&Value>> {
     }
 }
 
-/// Whether a schema allows a value, or one that is rendered alike: 5 and "5" are one segment.
+/// Whether a schema allows a value, or one that is rendered alike: 5 and "5" are one segment, as are true
+/// and "true".
 fn takes(schema: &Schema, value: &Value) -> bool {
     let text = text(value);
     let number = text.parse::<i64>().map(Value::from).ok();
-    let alike = [Some(value.clone()), number, Some(Value::String(text))];
+    let flag = text.parse::<bool>().map(Value::from).ok();
+    let alike = [Some(value.clone()), number, flag, Some(Value::String(text))];
     alike.iter().flatten().any(|value| schema.violations(value).is_empty())
 }
 

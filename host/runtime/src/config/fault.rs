@@ -5,6 +5,8 @@ use std::fmt;
 use deed_record::contract::ContractError;
 use deed_record::policy::CompileError;
 
+use crate::vault::SECRET_MIN;
+
 /// One fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -119,15 +121,22 @@ impl Source {
     }
 }
 
-/// What serde says of a text in the wrong place, without the text.
+/// What serde says of a text in the wrong place, without the text. A name that is unknown is told where
+/// it is too short for a secret.
 fn without_text(what: &str) -> String {
-    match (what.find("string \""), what.rfind("\", expected")) {
-        (Some(start), Some(end)) if start < end => {
-            let (head, tail) = (what.get(..start), what.get(end + 1..));
-            format!("{}a text{}", head.unwrap_or_default(), tail.unwrap_or_default())
-        }
-        _ => what.to_owned(),
+    let places = [
+        ("string \"", "\", expected", "a text", 0),
+        ("unknown variant `", "`, expected", "an unknown name", SECRET_MIN),
+        ("unknown field `", "`, expected", "an unknown name", SECRET_MIN),
+    ];
+    for (before, after, said, shortest) in places {
+        let Some((head, rest)) = what.split_once(before) else { continue };
+        let Some((_, tail)) = rest.rsplit_once(after).filter(|(t, _)| t.len() >= shortest) else {
+            continue;
+        };
+        return format!("{head}{said}, expected{tail}");
     }
+    what.to_owned()
 }
 
 /// Names and texts of hostile files reach terminals and logs: what controls or reorders is spelled out.
@@ -151,6 +160,14 @@ mod tests {
             (
                 "invalid type: string \"se\"cret\", expected struct X",
                 "invalid type: a text, expected struct X",
+            ),
+            (
+                "unknown variant `a-secret-as-a-slot`, expected one of `bearer`, `basic`",
+                "an unknown name, expected one of `bearer`, `basic`",
+            ),
+            (
+                "unknown field `methods`, expected `upstreams`",
+                "unknown field `methods`, expected `upstreams`",
             ),
             (
                 "invalid type: integer `2`, expected a string",

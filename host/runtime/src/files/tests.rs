@@ -74,6 +74,30 @@ fn what_everybody_may_write_is_not_read() {
 }
 
 #[test]
+fn links_do_not_lead_through_what_others_write() {
+    let folder = Folder::new("ways");
+    fs::create_dir(folder.0.join("in/open")).unwrap();
+    fs::write(folder.0.join("in/open/far"), "far").unwrap();
+    folder.link("open/far", "there");
+    folder.link("../plain", "open/back");
+    folder.link("open/back", "round");
+    folder.link("loop", "loop");
+    folder.mode("plain", 0o600);
+    folder.mode("open/far", 0o600);
+    let files = folder.files();
+    for (path, mode) in [("there", 0o702), ("round", 0o702), ("there", 0o720), ("round", 0o720)] {
+        folder.mode("open", mode);
+        assert!(matches!(files.private(path, 10), Err(FileError::Folder(..))), "{path}");
+        let read = files.bytes(path, 10);
+        let refused = matches!(read, Err(FileError::Writable(..)));
+        assert_eq!(refused, mode == 0o702, "{path}: {read:?}");
+    }
+    folder.mode("open", 0o700);
+    assert!(files.private("there", 10).is_ok() && files.private("round", 10).is_ok());
+    assert!(matches!(files.bytes("loop", 10), Err(FileError::Irregular(_))));
+}
+
+#[test]
 fn a_limit_is_a_limit() {
     let folder = Folder::new("limits");
     let files = folder.files();

@@ -19,6 +19,7 @@ use tokio::time::Instant;
 
 use super::App;
 use super::auth::Caller;
+use super::budget::Course;
 use super::extract::{Path, Query};
 use super::headers::{idempotency_key, traceparent, wait};
 use super::payload::Payload;
@@ -44,7 +45,8 @@ pub(super) async fn propose(
     let wait = wait(&headers)?;
     let proposal = contract::parse(&body).inspect_err(|_| app.metrics.refused())?;
     let trace = traceparent(&headers)?;
-    let taking = take(app.clone(), caller.clone(), proposal, claimed, trace);
+    let course = caller.budget.embark()?;
+    let taking = take(app.clone(), caller.clone(), course, proposal, claimed, trace);
     let (id, rest) = carried(taking).await.inspect_err(|_| app.metrics.refused())?;
     // The task is ours and ends with the driver.
     answer(&app, &caller, &id, async { rest.await.unwrap_or_default() }, wait).await
@@ -54,6 +56,7 @@ pub(super) async fn propose(
 async fn take(
     app: App,
     caller: Caller,
+    course: Course,
     proposal: Proposal,
     claimed: Option<Claimed>,
     trace: Option<String>,
@@ -63,6 +66,7 @@ async fn take(
     let (of, budget) = (id.clone(), Arc::clone(&caller.budget));
     let follow = async move {
         waiting.to_rest().await;
+        drop(course);
         if app.pipeline.story(&of).is_ok_and(|story| denied_unasked(&story)) {
             budget.charge(Instant::now());
         }
@@ -159,15 +163,18 @@ pub(super) async fn list(
     let query = filters(pairs)?;
     let limit = query.get("limit").map_or(Ok(50), |text| text.parse::<usize>());
     let limit = limit.map_err(|_| Problem::bad_request("`limit` is a whole number"))?.min(LIST_MAX);
-    let fits = |key: &str, value: &str| query.get(key).is_none_or(|wanted| wanted == value);
-    let keep = |row: &crate::journal::Row| {
+    let fits = move |key: &str, value: &str| query.get(key).is_none_or(|wanted| wanted == value);
+    let tenant = caller.tenant.name.clone();
+    let keep = move |row: &crate::journal::Row| {
         let own = caller.is_person() || row.summary.agent == caller.name();
         own && fits("status", &row.summary.status)
             && fits("resource", &row.summary.resource)
             && fits("trace", row.summary.trace.as_deref().unwrap_or_default())
     };
-    let rows =
-        app.pipeline.journal.list(&caller.tenant.name, keep, limit).map_err(LedgerError::from)?;
+    // A filter that nothing passes reads through all that the tenant ever did.
+    let journal = app.pipeline.journal.clone();
+    let listing = tokio::task::spawn_blocking(move || journal.list(&tenant, keep, limit));
+    let rows = listing.await.map_err(|_| Problem::unavailable())?.map_err(LedgerError::from)?;
     let one = |(id, row): &(String, crate::journal::Row)| {
         let s = &row.summary;
         json!({"id": id, "status": s.status, "contract": s.contract, "resource": s.resource,

@@ -47,7 +47,7 @@ what is not for the caller and what does not exist answer alike. A path that tak
 another method answers 405.\n\n\
 A principal whose requests are refused again and again (4xx, or actions denied without asking anybody) gets \
 429 with `Retry-After` until that is forgiven: two refusals in a second, 120 at most are owed. The same \
-goes for more than 128 requests in progress. Before any route, HTTP/1.1 itself has limits: a body without \
+goes for more than 128 requests in progress, and for proposals beyond 128 actions under way. Before any route, HTTP/1.1 itself has limits: a body without \
 `Content-Length` answers 411, a path beyond 2 KiB 414, a head beyond 16 KiB or 64 headers 431; a request \
 that does not come within 15 seconds is not waited for.";
 

@@ -1,0 +1,55 @@
+//! The way to a file of a served directory: takes its path, gives every folder in which a name is looked up.
+//!
+//! Whoever may write one of these decides what is read at the end, however private that is.
+
+use std::ffi::OsString;
+use std::path::{Component, Path, PathBuf};
+
+use cap_std::fs::Dir;
+
+use super::FileError;
+
+/// Links on one way; as many as Linux follows. More go round in circles.
+const LINKS_MAX: usize = 40;
+
+/// The folders, from the served directory on, which is `.`.
+pub(super) fn folders(dir: &Dir, path: &str) -> Result<Vec<String>, FileError> {
+    let failed = |e| FileError::of(path, e);
+    let (mut here, mut seen, mut links) = (PathBuf::new(), Vec::new(), 0);
+    let mut ahead = steps(Path::new(path));
+    while let Some(step) = ahead.pop() {
+        if step == ".." {
+            if !here.pop() {
+                return Err(FileError::Escapes(path.to_owned()));
+            }
+            continue;
+        }
+        seen.push(name(&here));
+        let next = here.join(step);
+        if !dir.symlink_metadata(&next).map_err(failed)?.is_symlink() {
+            here = next;
+            continue;
+        }
+        links += 1;
+        if links > LINKS_MAX {
+            return Err(FileError::Irregular(path.to_owned()));
+        }
+        // An absolute target is refused here.
+        ahead.extend(steps(&dir.read_link(&next).map_err(failed)?));
+    }
+    Ok(seen)
+}
+
+/// The steps of a path, the last one first.
+fn steps(path: &Path) -> Vec<OsString> {
+    let step = |component: Component<'_>| match component {
+        Component::Normal(_) | Component::ParentDir => Some(component.as_os_str().to_owned()),
+        _ => None,
+    };
+    path.components().rev().filter_map(step).collect()
+}
+
+fn name(folder: &Path) -> String {
+    let name = folder.to_string_lossy();
+    if name.is_empty() { ".".to_owned() } else { name.into_owned() }
+}
