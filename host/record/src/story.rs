@@ -163,6 +163,7 @@ impl Story {
 
     fn forget_answers(&mut self, reason: String) {
         self.stale.push(reason);
+        self.post = None;
         self.ask = None;
         self.answers.clear();
     }

@@ -12,6 +12,7 @@ use deed_record::story::Story;
 
 use super::Pipeline;
 use super::flight::Lease;
+use super::gate::TURNED_AWAY;
 use super::ledger::LedgerError;
 use crate::config::{Granted, Tenant};
 use crate::log::PublishError;
@@ -93,8 +94,7 @@ impl Drive<'_> {
             }
             Status::Gated(Verdict::Allow) => self.clear().await,
             Status::Waiting => self.waiting().await,
-            // What was seen before the attempt is not what is: look again before anybody is asked.
-            Status::Stale if self.story.pre_is_spent => self.observe(Phase::Pre).await,
+            Status::Stale if self.story.pre_is_spent => self.after_turned_away().await,
             Status::Stale => self.ask().await,
             Status::CancelRequested => {
                 let by = self.story.cancelled_by.clone().unwrap_or_default();
@@ -102,7 +102,6 @@ impl Drive<'_> {
             }
             Status::Cleared => self.attempt().await,
             Status::Attempting => self.recover_attempt().await,
-            Status::Attempted if self.story.was_turned_away() => self.turned_away().await,
             Status::Attempted => self.observe(Phase::Post).await,
             Status::Judged(_) => self.seal().await,
             Status::Sealed(_) => self.publish().await,
@@ -159,6 +158,11 @@ impl Drive<'_> {
 
     async fn after_post(&mut self) -> Result<Step, LedgerError> {
         let Some(granted) = self.granted() else { return self.gone().await };
+        if self.story.was_turned_away()
+            && !reconcile::may_have_landed(&granted.contract, &self.story)
+        {
+            return self.stale(TURNED_AWAY).await;
+        }
         let now = self.pipeline.clock.now_ms();
         match reconcile::reconcile(&granted.contract, &self.story, now) {
             Look::Judged(judgement) => self.judge(judgement).await,
@@ -178,8 +182,9 @@ impl Drive<'_> {
             return Some(judgement).filter(|j| j.outcome != Outcome::Verified);
         }
         if let Some(problem) = pre.unusable(&granted.contract) {
+            let sent = if self.story.attempts.is_empty() { "nothing" } else { "nothing more" };
             let reason =
-                format!("the state before could not be observed, nothing was sent: {problem}");
+                format!("the state before could not be observed, {sent} was sent: {problem}");
             return Some(Judgement::plain(Outcome::Failed, reason));
         }
         if let Some(write) = self.story.untagged() {
