@@ -158,13 +158,9 @@ impl Drive<'_> {
 
     async fn after_post(&mut self) -> Result<Step, LedgerError> {
         let Some(granted) = self.granted() else { return self.gone().await };
-        if self.story.was_turned_away()
-            && !reconcile::may_have_landed(&granted.contract, &self.story)
-        {
-            return self.stale(TURNED_AWAY).await;
-        }
         let now = self.pipeline.clock.now_ms();
         match reconcile::reconcile(&granted.contract, &self.story, now) {
+            Look::Judged(_) if self.was_turned_away(&granted) => self.stale(TURNED_AWAY).await,
             Look::Judged(judgement) => self.judge(judgement).await,
             Look::NotYet(at_ms) => {
                 let pause = u64::try_from(at_ms.saturating_sub(now)).unwrap_or(0);

@@ -8,7 +8,7 @@ use super::drive::{Drive, Step};
 use super::ledger::LedgerError;
 use crate::config::Granted;
 use crate::keys;
-use crate::{approval, contract, policy};
+use crate::{approval, contract, policy, reconcile};
 
 /// How often an action may be turned away by the guard of its write before it is given up.
 const ATTEMPTS: usize = 3;
@@ -97,6 +97,11 @@ impl Drive<'_> {
         Ok(approval::still_counts(&self.tenant, &self.story)
             .err()
             .map(|e| format!("an approval counts no more: {e}")))
+    }
+
+    /// Whether the latest write was turned away, and nothing that was seen since says otherwise.
+    pub(super) fn was_turned_away(&self, granted: &Granted) -> bool {
+        self.story.was_turned_away() && !reconcile::may_have_landed(&granted.contract, &self.story)
     }
 
     /// The guard held. What was seen before the attempt is not what is: look again before anybody is asked.
