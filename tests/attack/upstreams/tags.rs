@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use deed_tests::hostile::{Script, Step, answer, says};
+use deed_tests::hostile::{Hostile, Script, Step, answer, says};
 use deed_tests::proxy::Fault;
-use deed_tests::world::{HELPDESK, World};
+use deed_tests::world::{HELPDESK, World, edit};
 use serde_json::{Value, json};
 
 use super::stage::{Stage, fates, fresh};
@@ -73,9 +73,21 @@ fn refuses(writes: &Arc<AtomicU32>) -> Script {
     })
 }
 
-/// A gateway sends the write on, loses the answer, sends it again and gives the second answer: 412.
+/// A gateway sends the write on, loses the answer, sends it again and gives the second answer: 412. What
+/// it did is seen at once, or only after a while.
 fn carried_out() {
-    let (stage, writes) = (Stage::new(), Arc::default());
+    for late in [0, 2] {
+        carried_out_and_seen(late);
+    }
+}
+
+/// The first `late` looks after the write do not show it yet.
+fn carried_out_and_seen(late: usize) {
+    let writes = Arc::default();
+    let stage = Stage::with(Hostile::start().unwrap(), |dir| {
+        edit(dir, "contracts/suspend_user.toml", "settle     = \"0s\"", "settle     = \"10s\"")
+    });
+    stage.hostile.lie("GET", 0, 1 + late, tagged(&writes, u32::MAX));
     stage.hostile.lie("GET", 0, 99, tagged(&writes, 1));
     stage.hostile.lie("PATCH", 0, 99, refuses(&writes));
     let view = stage.propose(SUSPEND, &fresh());
