@@ -60,6 +60,7 @@ fn attack(guest: Guest) -> fn() {
         Guest::Leaks => tells::leaks,
         Guest::Lies => tells::lies,
         Guest::MakesHandles => stops::makes_handles,
+        Guest::MixesLooks => tells::mixes_looks,
         Guest::Panics => tells::panics,
         Guest::PointsAstray => tells::points_astray,
         Guest::ReadsRefusals => tells::reads_refusals,

@@ -8,7 +8,7 @@ mod leak;
 mod names;
 mod poison;
 mod redirects;
-mod stage;
+pub(crate) mod stage;
 mod tags;
 mod tls;
 

@@ -1,6 +1,9 @@
 //! `guard = "etag"`: a write leaves only for the state that the host saw, and one that the upstream
 //! turns away changes nothing and asks people anew.
 
+use std::thread;
+use std::time::Duration;
+
 use deed_tests::proxy::Fault;
 use deed_tests::world::{BOB, HELPDESK, World, edit};
 use serde_json::{Value, json};
@@ -101,6 +104,27 @@ fn a_state_that_never_rests_is_given_up() {
     assert_eq!(receipt["attempts"].as_array().unwrap().len(), 3);
     assert_eq!(world.proxy.count("PATCH"), 3);
     assert!(is_active(&user));
+}
+
+#[test]
+fn a_crash_under_a_guarded_write_is_looked_at_and_told() {
+    let (mut world, user) = (World::start(scim()).unwrap(), user("crashed", Some(true)));
+    let id = world.propose(&World::proposal(SUSPEND, &user)).unwrap().text("/id");
+    world.proxy.set("PATCH", Fault::Delay { ms: 1_500 });
+    thread::scope(|scope| {
+        scope.spawn(|| world.approve(&id, "bob", BOB).ok());
+        while world.proxy.count("PATCH") == 0 {
+            thread::sleep(Duration::from_millis(5));
+        }
+        let pid = world.host.as_ref().unwrap().pid().to_string();
+        std::process::Command::new("kill").args(["-KILL", &pid]).status().unwrap();
+    });
+    world.host = None;
+    world.serve().unwrap();
+    let view = world.settled(&id).unwrap();
+    let receipt = ended(&world, &view, "verified", "every expectation holds");
+    assert_eq!(receipt["attempts"][0]["claim"], "lost", "{receipt:#}");
+    assert_eq!(world.proxy.count("PATCH"), 1, "it looked, it did not send again");
 }
 
 #[test]

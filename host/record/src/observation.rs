@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::contract::Contract;
 use crate::digest::Digest;
-use crate::exchange::{Exchange, Rendered};
+use crate::exchange::{Exchange, Fate, Rendered};
 use crate::json;
 
 /// One look at the system of record.
@@ -41,14 +41,17 @@ impl Observation {
         self.exchanges.iter().map(|e| e.started_ms).min().unwrap_or(self.at_ms)
     }
 
-    /// The entity tag of what a write is about: of the latest answer to a GET of the same path.
+    /// The entity tag of what a write is about: of the first answer of success to a GET of the same path.
+    ///
+    /// Never of a later one: state may have been read out of the first, and must not be older than its tag.
     pub fn tag(&self, write: &Rendered) -> Option<&str> {
         let same = |look: &&Exchange| {
             look.request.upstream == write.upstream
                 && look.request.method == "GET"
                 && look.request.path == write.path
+                && matches!(look.fate, Fate::Answered { status: 200..=299 })
         };
-        self.exchanges.iter().rev().find(same).and_then(|look| look.etag.as_deref())
+        self.exchanges.iter().find(same).and_then(|look| look.etag.as_deref())
     }
 
     /// The digest that approvals are bound to: the state without its volatile places.
@@ -86,5 +89,32 @@ fn remove(value: &mut Value, pointer: &str) {
     let Some((parent, last)) = pointer.rsplit_once('/') else { return };
     if let Some(Value::Object(members)) = value.pointer_mut(parent) {
         members.remove(&last.replace("~1", "/").replace("~0", "~"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn look(ordinal: u32, status: u16, etag: &str) -> Value {
+        json!({
+            "ordinal": ordinal, "fate": {"answered": {"status": status}}, "etag": etag,
+            "request": {"upstream": "idp", "method": "GET", "path": "/u", "calls": 3, "writes": false},
+            "started_ms": 0, "ended_ms": 0, "deadline_ms": 0
+        })
+    }
+
+    #[test]
+    fn a_tag_is_never_younger_than_what_was_read() {
+        let exchanges = [look(0, 503, "gone"), look(1, 200, "first"), look(2, 200, "later")];
+        let seen = json!({ "state": {}, "exchanges": exchanges, "at_ms": 1 });
+        let seen: Observation = serde_json::from_value(seen).unwrap();
+        let mut write = seen.exchanges[0].request.clone();
+        write.method = "PUT".into();
+        assert_eq!(seen.tag(&write), Some("first"));
+        write.path = "/v".into();
+        assert_eq!(seen.tag(&write), None);
     }
 }

@@ -13,7 +13,7 @@ use crate::approval::Answer as Said;
 use crate::digest::Digest;
 use crate::envelope::EnvelopeError;
 use crate::event::{Attempt, Claim, GrantRecord};
-use crate::exchange::ExchangeSummary;
+use crate::exchange::{ExchangeSummary, Rendered};
 use crate::json::{self, Change};
 use crate::observation::Observation;
 use crate::outcome::{Check, Judgement, Outcome};
@@ -155,7 +155,7 @@ impl Receipt {
             changes: judgement.changes.clone(),
             unexpected: judgement.unexpected.clone(),
             checks: judgement.checks.clone(),
-            guard: guard(story),
+            guard: Guard::of(&story.bound.perform),
             cancelled_by: story.cancelled_by.clone(),
             trace: story.trace.clone(),
             proposed_ms: story.proposed_ms,
@@ -172,11 +172,13 @@ impl Receipt {
     }
 }
 
-/// An action is guarded when every write of its contract is.
-fn guard(story: &Story) -> Guard {
-    let mut writes = story.bound.perform.iter().filter(|write| write.writes).peekable();
-    let guarded = writes.peek().is_some() && writes.all(|write| write.guard.is_some());
-    if guarded { Guard::Etag } else { Guard::Unguarded }
+impl Guard {
+    /// An action is guarded when every write of its contract is.
+    pub(crate) fn of(perform: &[Rendered]) -> Self {
+        let mut writes = perform.iter().filter(|write| write.writes).peekable();
+        let guarded = writes.peek().is_some() && writes.all(|write| write.guard.is_some());
+        if guarded { Self::Etag } else { Self::Unguarded }
+    }
 }
 
 fn approvals(story: &Story) -> Result<Vec<ApprovalRef>, EnvelopeError> {

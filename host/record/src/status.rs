@@ -66,9 +66,9 @@ impl Status {
             (S::Observing(now), Event::Observed { phase, .. }) if now == *phase => S::Observed(now),
             (S::Observed(Phase::Pre) | S::Stale, Event::Asked { .. })
             | (S::Waiting, Event::Answered { .. }) => S::Waiting,
-            // From `Attempted` only when the upstream turned every write away: nothing was carried out.
+            // After an attempt only when the upstream turned every write away, and the look shows no effect.
             (
-                S::Observed(Phase::Gate) | S::Gated(_) | S::Waiting | S::Attempted,
+                S::Observed(Phase::Gate | Phase::Post) | S::Gated(_) | S::Waiting,
                 Event::Stale { .. },
             ) => S::Stale,
             (S::Gated(Verdict::Allow), Event::Cleared { .. }) => S::Cleared,

@@ -163,6 +163,7 @@ impl Story {
 
     fn forget_answers(&mut self, reason: String) {
         self.stale.push(reason);
+        self.post = None;
         self.ask = None;
         self.answers.clear();
     }
@@ -222,18 +223,24 @@ impl Story {
     /// What an attempt comes to when the host stopped under it: its intended writes may have landed.
     pub fn lost_attempt(&self, now_ms: i64) -> Option<Attempt> {
         let running = self.running.as_ref()?;
-        let lost = |(ordinal, digest, deadline_ms): &(u32, Digest, i64)| Exchange {
-            ordinal: *ordinal,
-            request: self.intended(*digest),
-            fate: Fate::NoAnswer,
-            response: None,
-            etag: None,
-            if_match: None,
-            redacted: vec![],
-            problem: Some("the host stopped while this was under way".to_owned()),
-            started_ms: running.started_ms,
-            ended_ms: now_ms,
-            deadline_ms: *deadline_ms,
+        let lost = |(ordinal, digest, deadline_ms): &(u32, Digest, i64)| {
+            let request = self.intended(*digest);
+            // A guarded write leaves with the tag of the look, or not at all.
+            let tag = self.pre.as_ref().filter(|_| request.guard.is_some());
+            let if_match = tag.and_then(|pre| pre.tag(&request)).map(str::to_owned);
+            Exchange {
+                ordinal: *ordinal,
+                request,
+                fate: Fate::NoAnswer,
+                response: None,
+                etag: None,
+                if_match,
+                redacted: vec![],
+                problem: Some("the host stopped while this was under way".to_owned()),
+                started_ms: running.started_ms,
+                ended_ms: now_ms,
+                deadline_ms: *deadline_ms,
+            }
         };
         Some(Attempt {
             n: running.n,

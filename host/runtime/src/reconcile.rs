@@ -2,6 +2,8 @@
 //!
 //! This module alone gathers the judge's input. It reads the story and never the outside.
 
+use std::collections::BTreeMap;
+
 use deed_record::contract::Contract;
 use deed_record::exchange::Exchange;
 use deed_record::outcome::{self, Judgement, Outcome, Seen};
@@ -43,6 +45,24 @@ pub fn reconcile(contract: &Contract, story: &Story, now_ms: i64) -> Verdict {
         return Verdict::NotYet(next_look(post.at_ms, ended, until));
     }
     Verdict::Judged(outcome::judge(&seen))
+}
+
+/// Whether a write that was turned away may have been carried out all the same: the look after it shows
+/// what it was to bring about, or nothing. Whoever sends it on may send it twice, and report on the second.
+pub fn may_have_landed(contract: &Contract, story: &Story) -> bool {
+    let (Some(pre), Some(post)) = (&story.pre, &story.post) else { return true };
+    let brought_about = |post| {
+        outcome::holds(&Seen {
+            contract,
+            params: &story.bound.action.params,
+            expect: &BTreeMap::new(),
+            pre,
+            post,
+            exchanges: &[],
+            may_still_land: false,
+        })
+    };
+    post.unusable(contract).is_some() || (brought_about(post) && !brought_about(pre))
 }
 
 /// Looks come at growing distances: a tenth of the time since the attempt, from 50 ms to 5 s.

@@ -141,7 +141,7 @@ impl Siege {
 const RENDERED: &str = r#"{"Operations":[{"op":"replace","path":"active","value":true}],"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"]}"#;
 
 /// Puts the guest beside the real adapter and lets the contract name it.
-fn install(dir: &Path, guest: Guest) -> Result<()> {
+pub(super) fn install(dir: &Path, guest: Guest) -> Result<()> {
     let name = guest.name();
     let wasm = workspace().join(format!("target/adapters/{name}.wasm"));
     fs::copy(&wasm, dir.join(format!("adapters/{name}.wasm")))

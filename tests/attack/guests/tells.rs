@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 
 use data_encoding::{BASE64, HEXLOWER};
 use deed_tests::guests::Guest;
+use deed_tests::hostile::{Hostile, answer, says};
 use deed_tests::proxy::Fault;
 use deed_tests::services::ScimServer;
+use deed_tests::world::edit;
 use serde_json::json;
 
-use super::siege::Siege;
-use crate::shared::{is_active, look, scim};
+use super::siege::{self, Siege};
+use crate::case::unharmed;
+use crate::shared::{ended, is_active, look, scim};
+use crate::upstreams::stage::{Stage, fresh};
 
 pub(super) fn lies() {
     let siege = Siege::of(Guest::Lies);
@@ -110,6 +114,30 @@ pub(super) fn leaks() {
             assert!(!text.contains(secret), "{} holds a credential", path.display());
         }
     }
+}
+
+/// The user changes between two looks of one run. What is shown is the first; the guard must be of it too.
+pub(super) fn mixes_looks() {
+    let stage = Stage::with(Hostile::start().unwrap(), |dir| {
+        siege::install(dir, Guest::MixesLooks)?;
+        let (look, write) = ("\"GET /Users/{user_id}\"", "\"PATCH /Users/{user_id}\"");
+        edit(dir, siege::CONTRACT, look, &format!("{look}\ncalls    = 2"))?;
+        edit(dir, siege::CONTRACT, write, &format!("{write}\nguard    = \"etag\""))
+    });
+    for (tag, name) in [("1", "Anna"), ("2", "Bert")] {
+        let head = format!("200 OK\r\ncontent-type: application/json\r\netag: \"{tag}\"");
+        let seen = json!({"id": "1", "userName": "u", "displayName": name, "active": false});
+        stage.hostile.lie("GET", 0, 1, says(answer(&head, seen.to_string())));
+    }
+    stage.hostile.lie("PATCH", 0, 1, says(answer("412 Precondition Failed", "")));
+    let view = stage.propose(siege::RESTORE, &fresh());
+    let sent = stage.hostile.requests();
+    let write = sent.iter().find(|request| request.method == "PATCH").unwrap();
+    assert_eq!(write.header("if-match"), Some("\"1\""), "the tag of what was shown");
+    // The directory has no tags of its own, so the next look ends it.
+    ended(&stage.world, &view, "denied", "the look saw no entity tag");
+    assert_eq!(stage.hostile.count("PATCH"), 1);
+    unharmed(&stage.world);
 }
 
 /// What the world's directory holds, but for the secrets where the operator keeps them.

@@ -1,14 +1,25 @@
 //! Entity tags that move between look and write, or are none that a guard can use.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use deed_tests::hostile::{Hostile, Script, Step, answer, says};
 use deed_tests::proxy::Fault;
-use deed_tests::world::{HELPDESK, World};
+use deed_tests::world::{HELPDESK, World, edit};
 use serde_json::{Value, json};
 
+use super::stage::{Stage, fates, fresh};
 use crate::case::{Case, cases, unharmed};
 use crate::shared::{ended, is_active, scim, user};
 
+const SUSPEND: &str = "idp.suspend_user";
+
 pub(super) fn cases() -> Vec<Case> {
-    cases!["entity-tag-that-changes" => that_changes]
+    cases![
+        "entity-tag-that-changes" => that_changes,
+        "turns-away-what-it-carried-out" => carried_out,
+        "turns-away-and-hides" => hides,
+    ]
 }
 
 /// Every time that people have approved, the user is another one when the write arrives.
@@ -20,7 +31,7 @@ fn that_changes() {
         "PATCH",
         Fault::PatchBefore { body: json!({ "schemas": schemas, "Operations": operations }) },
     );
-    let mut view = world.run(&World::proposal("idp.suspend_user", &user)).unwrap();
+    let mut view = world.run(&World::proposal(SUSPEND, &user)).unwrap();
     let id = view["id"].as_str().unwrap().to_owned();
     for turned_away in 1..3 {
         assert_eq!(view["status"], "waiting", "asked anew: {view:#}");
@@ -37,4 +48,74 @@ fn that_changes() {
     assert_eq!(late.unwrap().status, 409);
     world.proxy.set("PATCH", Fault::None);
     unharmed(&world);
+}
+
+/// Users with an entity tag that moves with every write that arrived, suspended after this many of them.
+fn tagged(writes: &Arc<AtomicU32>, suspended_after: u32) -> Script {
+    let writes = Arc::clone(writes);
+    Arc::new(move |request| {
+        let id = request.path.rsplit('/').next().unwrap_or_default();
+        let written = writes.load(Ordering::SeqCst);
+        let user = json!({
+            "id": id, "userName": "honest@example.com", "active": written < suspended_after,
+        });
+        let head = format!("200 OK\r\ncontent-type: application/json\r\netag: \"{written}\"");
+        vec![Step::Send(answer(&head, user.to_string()))]
+    })
+}
+
+/// What a write meets that the guard turns away, whether it was carried out or not.
+fn refuses(writes: &Arc<AtomicU32>) -> Script {
+    let writes = Arc::clone(writes);
+    Arc::new(move |_| {
+        writes.fetch_add(1, Ordering::SeqCst);
+        vec![Step::Send(answer("412 Precondition Failed", ""))]
+    })
+}
+
+/// A gateway sends the write on, loses the answer, sends it again and gives the second answer: 412. What
+/// it did is seen at once, or only after a while.
+fn carried_out() {
+    for late in [0, 2] {
+        carried_out_and_seen(late);
+    }
+}
+
+/// The first `late` looks after the write do not show it yet.
+fn carried_out_and_seen(late: usize) {
+    let writes = Arc::default();
+    let stage = Stage::with(Hostile::start().unwrap(), |dir| {
+        edit(dir, "contracts/suspend_user.toml", "settle     = \"0s\"", "settle     = \"10s\"")
+    });
+    stage.hostile.lie("GET", 0, 1 + late, tagged(&writes, u32::MAX));
+    stage.hostile.lie("GET", 0, 99, tagged(&writes, 1));
+    stage.hostile.lie("PATCH", 0, 99, refuses(&writes));
+    let view = stage.propose(SUSPEND, &fresh());
+    let receipt = ended(&stage.world, &view, "verified", "every expectation holds");
+    assert_eq!(receipt["changes"][0]["pointer"], "/user/active", "{receipt:#}");
+    assert_eq!(fates(&view, "perform"), [json!({"answered": {"status": 412}})]);
+    assert_eq!(stage.hostile.count("PATCH"), 1, "it is not sent again");
+    stage.hostile.be_honest();
+    unharmed(&stage.world);
+}
+
+/// Turns the write away, and lets nobody see what is: at once, or when the host looks before it asks again.
+fn hides() {
+    let stage = Stage::new();
+    let ends = [
+        (2, "indeterminate", "the result could not be observed"),
+        (3, "failed", "the state before could not be observed, nothing more was sent"),
+    ];
+    for (looks, outcome, reason) in ends {
+        let writes = Arc::default();
+        stage.hostile.forget();
+        stage.hostile.lie("GET", 0, looks - 1, tagged(&writes, u32::MAX));
+        stage.hostile.lie("GET", 0, 1, says(answer("500 Internal Server Error", "")));
+        stage.hostile.lie("PATCH", 0, 1, refuses(&writes));
+        let view = stage.propose(SUSPEND, &fresh());
+        ended(&stage.world, &view, outcome, reason);
+        assert_eq!(stage.hostile.count("PATCH"), 1);
+        stage.hostile.be_honest();
+    }
+    unharmed(&stage.world);
 }

@@ -14,6 +14,7 @@ use crate::contract::Contract;
 use crate::digest::Digest;
 use crate::exchange::{ExchangeSummary, Rendered};
 use crate::json;
+use crate::receipt::Guard;
 
 /// Makes the checks that read contract, policies and evidence.
 pub(super) fn check(opened: &Opened, proven: &Proven, book: &mut Book) {
@@ -52,18 +53,32 @@ fn requests(proven: &Proven, contract: &Contract) -> Found {
     if rendering.resource != action.resource {
         return Err(format!("the contract names the resource `{}`", rendering.resource));
     }
-    let looks = receipt.pre.iter().chain(&receipt.post).flat_map(|look| &look.exchanges);
-    let looks: Vec<&ExchangeSummary> = looks.collect();
-    let runs = receipt.attempts.iter().flat_map(|attempt| &attempt.exchanges);
-    let runs: Vec<&ExchangeSummary> = runs.collect();
-    for (sent, rendered) in [(&looks, &rendering.observe), (&runs, &rendering.perform)] {
-        let stranger = sent.iter().find(|one| !rendered.iter().any(|rule| is_of(one, rule)));
-        if let Some(one) = stranger {
-            return Err(format!("`{} {}` is no request of the contract", one.method, one.path));
-        }
+    if receipt.guard != Guard::of(&rendering.perform) {
+        return Err("the receipt says another guard than the contract has".to_owned());
     }
-    let (looked, sent) = (looks.len(), runs.len());
+    let looks = receipt.pre.iter().chain(&receipt.post).map(|look| &look.exchanges);
+    let runs = receipt.attempts.iter().map(|attempt| &attempt.exchanges);
+    let looked: Result<usize, String> = looks.map(|run| of_rules(run, &rendering.observe)).sum();
+    let sent: Result<usize, String> = runs.map(|run| of_rules(run, &rendering.perform)).sum();
+    let (looked, sent) = (looked?, sent?);
     pass(format!("all {looked} of the looks and {sent} of the attempts are the contract's"))
+}
+
+/// How many exchanges one run has, each of a rule, and none more often than its rule allows.
+fn of_rules(run: &[ExchangeSummary], rules: &[Rendered]) -> Result<usize, String> {
+    if let Some(one) = run.iter().find(|one| !rules.iter().any(|rule| is_of(one, rule))) {
+        return Err(format!("`{} {}` is no request of the contract", one.method, one.path));
+    }
+    let often = |rule: &&Rendered| {
+        let sent = run.iter().filter(|one| is_of(one, rule)).count();
+        u32::try_from(sent).map_or(true, |sent| sent > rule.calls)
+    };
+    match rules.iter().find(often) {
+        Some(rule) => {
+            Err(format!("`{} {}` was sent oftener than its rule allows", rule.method, rule.path))
+        }
+        None => Ok(run.len()),
+    }
 }
 
 fn proposal(proven: &Proven) -> Proposal {
@@ -86,5 +101,6 @@ fn is_of(sent: &ExchangeSummary, rule: &Rendered) -> bool {
         && sent.method == rule.method
         && sent.path == rule.path
         && sent.writes == rule.writes
+        && sent.guard == rule.guard
         && sent.request_sha256 == body.map(|bytes| Digest::of(&bytes))
 }

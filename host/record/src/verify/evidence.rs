@@ -79,7 +79,7 @@ pub(super) fn outcome(proven: &Proven, contract: &Contract, evidence: Option<&Ev
     }
 }
 
-/// Nobody looks after what was not carried out; it must not be told as more than that.
+/// The look after a write that was turned away is no part of the receipt once the host has gone on from it.
 fn turned_away(outcome: Outcome) -> Found {
     match outcome {
         Outcome::Denied | Outcome::Expired | Outcome::Cancelled | Outcome::Failed => {

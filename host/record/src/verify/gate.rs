@@ -39,6 +39,12 @@ pub(super) fn check(proven: &Proven, contract: &Contract, seen: Option<&Evidence
     if verdict != Some(Verdict::Allow) {
         return Err("it ran and was not allowed".to_owned());
     }
+    // An attempt follows another one only when that one was turned away: what people were asked about is void then.
+    let earlier = receipt.attempts.split_last().map_or(&[][..], |(_, earlier)| earlier);
+    let mut before = earlier.iter().flat_map(|attempt| &attempt.exchanges);
+    if before.any(|exchange| !exchange.is_without_effect()) {
+        return Err("an attempt before the last one may have changed something".to_owned());
+    }
     if receipt.grant.is_none() {
         return Err("it ran without a grant".to_owned());
     }

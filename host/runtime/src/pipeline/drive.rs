@@ -12,6 +12,7 @@ use deed_record::story::Story;
 
 use super::Pipeline;
 use super::flight::Lease;
+use super::gate::TURNED_AWAY;
 use super::ledger::LedgerError;
 use crate::config::{Granted, Tenant};
 use crate::log::PublishError;
@@ -93,8 +94,7 @@ impl Drive<'_> {
             }
             Status::Gated(Verdict::Allow) => self.clear().await,
             Status::Waiting => self.waiting().await,
-            // What was seen before the attempt is not what is: look again before anybody is asked.
-            Status::Stale if self.story.pre_is_spent => self.observe(Phase::Pre).await,
+            Status::Stale if self.story.pre_is_spent => self.after_turned_away().await,
             Status::Stale => self.ask().await,
             Status::CancelRequested => {
                 let by = self.story.cancelled_by.clone().unwrap_or_default();
@@ -102,7 +102,6 @@ impl Drive<'_> {
             }
             Status::Cleared => self.attempt().await,
             Status::Attempting => self.recover_attempt().await,
-            Status::Attempted if self.story.was_turned_away() => self.turned_away().await,
             Status::Attempted => self.observe(Phase::Post).await,
             Status::Judged(_) => self.seal().await,
             Status::Sealed(_) => self.publish().await,
@@ -161,6 +160,7 @@ impl Drive<'_> {
         let Some(granted) = self.granted() else { return self.gone().await };
         let now = self.pipeline.clock.now_ms();
         match reconcile::reconcile(&granted.contract, &self.story, now) {
+            Look::Judged(_) if self.was_turned_away(&granted) => self.stale(TURNED_AWAY).await,
             Look::Judged(judgement) => self.judge(judgement).await,
             Look::NotYet(at_ms) => {
                 let pause = u64::try_from(at_ms.saturating_sub(now)).unwrap_or(0);
@@ -178,8 +178,9 @@ impl Drive<'_> {
             return Some(judgement).filter(|j| j.outcome != Outcome::Verified);
         }
         if let Some(problem) = pre.unusable(&granted.contract) {
+            let sent = if self.story.attempts.is_empty() { "nothing" } else { "nothing more" };
             let reason =
-                format!("the state before could not be observed, nothing was sent: {problem}");
+                format!("the state before could not be observed, {sent} was sent: {problem}");
             return Some(Judgement::plain(Outcome::Failed, reason));
         }
         if let Some(write) = self.story.untagged() {

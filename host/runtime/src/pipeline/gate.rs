@@ -8,10 +8,14 @@ use super::drive::{Drive, Step};
 use super::ledger::LedgerError;
 use crate::config::Granted;
 use crate::keys;
-use crate::{approval, contract, policy};
+use crate::{approval, contract, policy, reconcile};
 
 /// How often an action may be turned away by the guard of its write before it is given up.
 const ATTEMPTS: usize = 3;
+
+/// Why approvals are void when the guard of a write held.
+pub(super) const TURNED_AWAY: &str =
+    "the upstream turned the write away (412): the state changed after the look";
 
 impl Drive<'_> {
     /// Asks people for approval of exactly what would happen, in the world as it was last seen.
@@ -95,13 +99,17 @@ impl Drive<'_> {
             .map(|e| format!("an approval counts no more: {e}")))
     }
 
-    /// The guard held: the state is another than the host saw, and nothing was carried out.
-    pub(super) async fn turned_away(&mut self) -> Result<Step, LedgerError> {
-        let reason = "the upstream turned the write away (412): the state changed after the look";
+    /// Whether the latest write was turned away, and nothing that was seen since says otherwise.
+    pub(super) fn was_turned_away(&self, granted: &Granted) -> bool {
+        self.story.was_turned_away() && !reconcile::may_have_landed(&granted.contract, &self.story)
+    }
+
+    /// The guard held. What was seen before the attempt is not what is: look again before anybody is asked.
+    pub(super) async fn after_turned_away(&mut self) -> Result<Step, LedgerError> {
         if self.story.attempts.len() < ATTEMPTS {
-            return self.stale(reason).await;
+            return self.observe(Phase::Pre).await;
         }
-        let reason = format!("{reason}, {ATTEMPTS} times; nothing was carried out");
+        let reason = format!("{TURNED_AWAY}, {ATTEMPTS} times; nothing was carried out");
         self.judge(Judgement::plain(Outcome::Failed, reason)).await
     }
 

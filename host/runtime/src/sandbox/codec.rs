@@ -125,7 +125,7 @@ fn inject(headers: &mut HeaderMap, credential: &Credential) -> Result<(), Encode
             (name, Zeroizing::new(secret.to_owned()))
         }
     };
-    // A slot must not displace what frames the request.
+    // A slot must not displace what frames or guards the request.
     if headers.contains_key(&name) || is_framing(&name) {
         return Err(unfit());
     }
@@ -138,7 +138,13 @@ fn inject(headers: &mut HeaderMap, credential: &Credential) -> Result<(), Encode
 fn is_framing(name: &HeaderName) -> bool {
     matches!(
         name.as_str(),
-        "content-length" | "transfer-encoding" | "te" | "trailer" | "upgrade" | "expect"
+        "content-length"
+            | "transfer-encoding"
+            | "te"
+            | "trailer"
+            | "upgrade"
+            | "expect"
+            | "if-match"
     )
 }
 

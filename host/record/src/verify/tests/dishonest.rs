@@ -8,7 +8,7 @@ use crate::event::{Claim, Event, Phase};
 use crate::exchange::Fate;
 use crate::outcome::Outcome;
 use crate::policy::Verdict as Says;
-use crate::receipt::Receipt;
+use crate::receipt::{Guard, Receipt};
 use crate::verify::{
     APPROVALS, DECISION, EVIDENCE, GATE, GRANT, OUTCOME, QUESTION, REQUESTS, SUMMARY, Status,
     Verdict, verify,
@@ -88,6 +88,29 @@ fn a_host_that_signs_what_did_not_happen_is_found_out() {
     assert_eq!(signed(|r| r.post.as_mut().unwrap().at_ms += 1), SUMMARY);
     assert_eq!(signed(|r| r.attempts[0].claim = Claim::Lost), SUMMARY);
     assert_eq!(signed(|r| r.attempts[0].started_ms = 1_000_001), SUMMARY);
+}
+
+#[test]
+fn a_host_that_signs_other_guards_is_found_out() {
+    let world = approved();
+    let signed = |change: fn(&mut Receipt)| failing(&world, &world.bundle_of(change, false));
+    assert_eq!(signed(|r| r.guard = Guard::Unguarded), REQUESTS);
+    assert_eq!(signed(|r| r.attempts[0].exchanges[0].guard = None), REQUESTS);
+    let repeat = |r: &mut Receipt| {
+        let write = r.attempts[0].exchanges[0].clone();
+        r.attempts[0].exchanges.push(write);
+    };
+    assert_eq!(signed(repeat), REQUESTS, "a rule's `calls` bound a run");
+    // What was carried out before the last attempt was carried out before people were asked about it.
+    assert_eq!(signed(|r| r.attempts.insert(0, r.attempts[0].clone())), GATE);
+    let mut world = approved();
+    for event in &mut world.entries {
+        if let Event::AttemptEnded { attempt } = event {
+            let write = &mut attempt.exchanges[0];
+            (write.request.guard, write.if_match) = (None, None);
+        }
+    }
+    assert_eq!(failing(&world, &world.bundle()), REQUESTS, "a write that left without its guard");
 }
 
 #[test]

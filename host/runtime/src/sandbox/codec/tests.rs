@@ -67,7 +67,7 @@ fn credentials_go_into_their_slot() {
 
 #[test]
 fn a_slot_cannot_displace_what_frames_a_request() {
-    for name in ["host", "Content-Length", "transfer-encoding", "accept", "bad name"] {
+    for name in ["If-Match", "host", "Content-Length", "transfer-encoding", "accept", "bad name"] {
         let slot = credential(Slot::Header { name: name.into() });
         let refused = encode(&rendered("GET", None), &base(), Some(&slot));
         assert_eq!(refused.unwrap_err(), EncodeError::Slot("idp-read".into()), "{name}");
