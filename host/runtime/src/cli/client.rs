@@ -21,6 +21,13 @@ pub(super) struct Connection {
     /// Address of the host
     #[arg(long, env = "DEED_URL", default_value = "http://127.0.0.1:7117")]
     url: String,
+    #[command(flatten)]
+    credentials: Credentials,
+}
+
+/// The token of whoever asks.
+#[derive(Debug, clap::Args)]
+pub(super) struct Credentials {
     /// Your bearer token; better in the environment than in the list of processes
     #[arg(long, env = "DEED_TOKEN", hide_env_values = true)]
     token: Option<String>,
@@ -49,26 +56,21 @@ impl Connection {
     pub(super) fn open(&self) -> Result<Client, Failure> {
         let url = self.url.trim_end_matches('/').to_owned();
         check_url(&url)?;
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .proxy(None)
-            .timeout_connect(Some(CONNECT))
-            .timeout_global(Some(ANSWER + Duration::from_secs(WAIT_MAX_S)))
-            .user_agent(concat!("deed/", env!("CARGO_PKG_VERSION")))
-            .build();
-        Ok(Client { agent: config.into(), url, authorization: format!("Bearer {}", self.token()?) })
+        let token = self.credentials.token()?;
+        let token = token
+            .ok_or_else(|| Failure::usage("no token; set DEED_TOKEN, or use --token-file FILE"))?;
+        Ok(Client { agent: agent(), url, authorization: format!("Bearer {token}") })
     }
+}
 
+impl Credentials {
     /// A file that was named outright goes before a variable that happens to be set.
-    fn token(&self) -> Result<String, Failure> {
+    pub(super) fn token(&self) -> Result<Option<String>, Failure> {
         let token = match (&self.token_file, &self.token) {
             (Some(file), _) => std::fs::read_to_string(file)
                 .map_err(|e| Failure::Failed(format!("token file `{}`: {e}", file.display())))?,
             (None, Some(token)) => token.clone(),
-            (None, None) => {
-                return Err(Failure::usage("no token; set DEED_TOKEN, or use --token-file FILE"));
-            }
+            (None, None) => return Ok(None),
         };
         let token = token.trim();
         if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
@@ -76,7 +78,7 @@ impl Connection {
                 "the token is empty or no single word; `deed token new` makes one",
             ));
         }
-        Ok(token.to_owned())
+        Ok(Some(token.to_owned()))
     }
 }
 
@@ -130,6 +132,19 @@ impl Client {
     }
 }
 
+/// What speaks HTTP: no redirects, no proxy, and an end to every wait.
+pub(super) fn agent() -> Agent {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .proxy(None)
+        .timeout_connect(Some(CONNECT))
+        .timeout_global(Some(ANSWER + Duration::from_secs(WAIT_MAX_S)))
+        .user_agent(concat!("deed/", env!("CARGO_PKG_VERSION")))
+        .build();
+    config.into()
+}
+
 /// The path of one action. An id that is none never reaches the host.
 pub(super) fn action_path(id: &str, rest: &str) -> Result<String, Failure> {
     let id: ActionId = id.parse().map_err(|e| Failure::usage(format!("`{}`: {e}", safe(id))))?;
@@ -151,7 +166,7 @@ fn record<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
 }
 
 /// Problem details (RFC 9457) as one line, and one more for each place.
-fn refusal(status: u16, body: &[u8]) -> Failure {
+pub(super) fn refusal(status: u16, body: &[u8]) -> Failure {
     let problem = json::parse(body).unwrap_or_default();
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(safe);
     let Some(title) = text(&problem, "title") else {
@@ -174,7 +189,7 @@ fn refusal(status: u16, body: &[u8]) -> Failure {
 }
 
 /// A token is a credential: beyond this machine it travels inside TLS only.
-fn check_url(url: &str) -> Result<(), Failure> {
+pub(super) fn check_url(url: &str) -> Result<(), Failure> {
     let plain = url
         .strip_prefix("http://")
         .map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
