@@ -1,5 +1,7 @@
 //! `deed log audit` on the log of a real host, from its directory and over HTTP, good and bad.
 
+mod hostile;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
