@@ -84,6 +84,30 @@ fn a_full_tile_stands_in_for_a_partial_one_that_is_gone() {
 }
 
 #[test]
+fn a_log_of_three_levels_of_tiles_holds_and_each_level_counts() {
+    let mut files = log(66_000);
+    let mut edge = Edge::default();
+    let mut older = Vec::new();
+    for n in 0..66_000 {
+        edge.push(&entry(n), &mut Vec::new());
+        if [300, 65_535, 65_536, 65_999].contains(&edge.size()) {
+            let note = sign(&edge.checkpoint(ORIGIN), &key(5, ORIGIN)).unwrap();
+            older.push(Since { name: edge.size().to_string(), note });
+        }
+    }
+    let found = audited(&files, &older, None);
+    assert_eq!((found.verdict, &found.fault), (Verdict::Verified, &None));
+    assert_eq!((found.consistent.len(), found.tiles), (4, 258 + 2 + 1));
+    for (path, hash) in [("tile/2/000.p/1", 0), ("tile/1/001.p/1", 0), ("tile/1/000", 255)] {
+        let bytes = files.get_mut(path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        let fault = audited(&files, &[], None).fault.unwrap();
+        assert_eq!(fault.file, path);
+        assert!(fault.reason.starts_with(&format!("hash {hash} ")), "{fault:?}");
+    }
+}
+
+#[test]
 fn a_log_of_nothing_holds() {
     let found = audited(&log(0), &[since(&log(0))], None);
     assert_eq!((found.verdict, found.fault), (Verdict::Verified, None));
