@@ -26,4 +26,5 @@ pub mod schema;
 pub mod status;
 pub mod story;
 pub mod template;
+pub mod tlog;
 pub mod verify;

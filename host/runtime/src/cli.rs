@@ -10,6 +10,7 @@ mod check;
 mod client;
 mod dir;
 mod init;
+mod log;
 mod openapi;
 mod out;
 mod page;
@@ -73,6 +74,9 @@ enum Command {
     Approve(approve::ApproveArgs),
     Deny(approve::DenyArgs),
     Verify(verify::VerifyArgs),
+    /// Look at a tenant's log with public keys only
+    #[command(subcommand)]
+    Log(log::LogCommand),
     /// Make signing keys and name them
     #[command(subcommand)]
     Key(secret::KeyCommand),
@@ -115,6 +119,7 @@ impl Command {
             Self::Approve(args) => approve::approve(args),
             Self::Deny(args) => approve::deny(args),
             Self::Verify(args) => Ok(verify::run(args)),
+            Self::Log(command) => Ok(log::run(command)),
             Self::Key(command) => secret::key(command),
             Self::Token(command) => secret::token(command),
             Self::Secret(command) => secret::secret(command),

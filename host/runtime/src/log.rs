@@ -9,15 +9,13 @@ use std::path::{Path, PathBuf};
 
 use deed_record::merkle::{self, Hash, OutOfRange, leaf_hash};
 use deed_record::note::{LogKey, NoteError, sign};
+use deed_record::tlog::{CHECKPOINT, Edge, HEAD, Resource, tile};
 
-use edge::Edge;
-use store::{Resource, Store};
+use store::Store;
 
-mod edge;
 mod open;
 mod publisher;
 mod store;
-mod tile;
 
 #[cfg(test)]
 mod tests;
@@ -158,12 +156,6 @@ impl Log {
 
 /// Tiles that one proof has read already, by level and index.
 type Tiles = HashMap<(u8, u64), Vec<Hash>>;
-
-/// The published tree head, as C2SP tlog-tiles names it.
-const CHECKPOINT: &str = "checkpoint";
-
-/// The greatest tree that was ever published from here: the unsigned text of its checkpoint.
-const HEAD: &str = "HEAD";
 
 /// Why the log could not do what was asked.
 #[derive(Debug, thiserror::Error)]

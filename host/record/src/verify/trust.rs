@@ -53,6 +53,9 @@ struct Record {
 }
 
 impl Trust {
+    /// The file with the keys of the log.
+    pub const LOG_KEYS: &'static str = LOG_KEYS;
+
     /// The files of a trust directory.
     pub const FILES: [&'static str; 3] = [RECEIPT_KEYS, LOG_KEYS, APPROVERS];
 

@@ -2,7 +2,6 @@
 //!
 //! Never follows a redirect, never asks a proxy, never sends a token in the clear beyond this machine.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use deed_record::id::ActionId;
@@ -15,18 +14,18 @@ use ureq::{Agent, Body};
 use super::out::Failure;
 use super::text::{line, safe};
 
+pub(super) use self::credentials::{Credentials, check_url};
+
+mod credentials;
+
 /// Where the host is and who asks it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Connection {
     /// Address of the host
     #[arg(long, env = "DEED_URL", default_value = "http://127.0.0.1:7117")]
     url: String,
-    /// Your bearer token; better in the environment than in the list of processes
-    #[arg(long, env = "DEED_TOKEN", hide_env_values = true)]
-    token: Option<String>,
-    /// File that holds your bearer token
-    #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
+    #[command(flatten)]
+    credentials: Credentials,
 }
 
 /// A host that can be asked.
@@ -49,34 +48,10 @@ impl Connection {
     pub(super) fn open(&self) -> Result<Client, Failure> {
         let url = self.url.trim_end_matches('/').to_owned();
         check_url(&url)?;
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .proxy(None)
-            .timeout_connect(Some(CONNECT))
-            .timeout_global(Some(ANSWER + Duration::from_secs(WAIT_MAX_S)))
-            .user_agent(concat!("deed/", env!("CARGO_PKG_VERSION")))
-            .build();
-        Ok(Client { agent: config.into(), url, authorization: format!("Bearer {}", self.token()?) })
-    }
-
-    /// A file that was named outright goes before a variable that happens to be set.
-    fn token(&self) -> Result<String, Failure> {
-        let token = match (&self.token_file, &self.token) {
-            (Some(file), _) => std::fs::read_to_string(file)
-                .map_err(|e| Failure::Failed(format!("token file `{}`: {e}", file.display())))?,
-            (None, Some(token)) => token.clone(),
-            (None, None) => {
-                return Err(Failure::usage("no token; set DEED_TOKEN, or use --token-file FILE"));
-            }
-        };
-        let token = token.trim();
-        if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
-            return Err(Failure::usage(
-                "the token is empty or no single word; `deed token new` makes one",
-            ));
-        }
-        Ok(token.to_owned())
+        let token = self.credentials.token()?;
+        let token = token
+            .ok_or_else(|| Failure::usage("no token; set DEED_TOKEN, or use --token-file FILE"))?;
+        Ok(Client { agent: agent(), url, authorization: format!("Bearer {token}") })
     }
 }
 
@@ -130,6 +105,19 @@ impl Client {
     }
 }
 
+/// What speaks HTTP: no redirects, no proxy, and an end to every wait.
+pub(super) fn agent() -> Agent {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .proxy(None)
+        .timeout_connect(Some(CONNECT))
+        .timeout_global(Some(ANSWER + Duration::from_secs(WAIT_MAX_S)))
+        .user_agent(concat!("deed/", env!("CARGO_PKG_VERSION")))
+        .build();
+    config.into()
+}
+
 /// The path of one action. An id that is none never reaches the host.
 pub(super) fn action_path(id: &str, rest: &str) -> Result<String, Failure> {
     let id: ActionId = id.parse().map_err(|e| Failure::usage(format!("`{}`: {e}", safe(id))))?;
@@ -151,7 +139,7 @@ fn record<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
 }
 
 /// Problem details (RFC 9457) as one line, and one more for each place.
-fn refusal(status: u16, body: &[u8]) -> Failure {
+pub(super) fn refusal(status: u16, body: &[u8]) -> Failure {
     let problem = json::parse(body).unwrap_or_default();
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(safe);
     let Some(title) = text(&problem, "title") else {
@@ -173,57 +161,9 @@ fn refusal(status: u16, body: &[u8]) -> Failure {
     Failure::failed(lines.trim_end())
 }
 
-/// A token is a credential: beyond this machine it travels inside TLS only.
-fn check_url(url: &str) -> Result<(), Failure> {
-    let plain = url
-        .strip_prefix("http://")
-        .map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
-    match plain {
-        None if url.starts_with("https://") => Ok(()),
-        None => Err(Failure::usage(format!(
-            "`{}` is no address; write http://127.0.0.1:7117 or https://…",
-            safe(url)
-        ))),
-        Some(authority) if is_loopback(authority) => Ok(()),
-        Some(_) => Err(Failure::usage(format!(
-            "`{}` would send your token in the clear; use https://",
-            safe(url)
-        ))),
-    }
-}
-
-fn is_loopback(authority: &str) -> bool {
-    if let Ok(address) = authority.parse::<std::net::SocketAddr>() {
-        return address.ip().is_loopback();
-    }
-    let host = authority.split_once(':').map_or(authority, |(host, _)| host);
-    host == "localhost" || host.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn tokens_stay_on_this_machine_or_inside_tls() {
-        for good in [
-            "http://127.0.0.1:7117",
-            "http://localhost",
-            "http://[::1]:80/x",
-            "https://deed.example.org",
-        ] {
-            assert!(check_url(good).is_ok(), "{good}");
-        }
-        for bad in [
-            "http://10.0.0.1",
-            "http://127.0.0.1@evil.example",
-            "http://localhost.evil.example:1",
-            "ftp://x",
-            "",
-        ] {
-            assert!(check_url(bad).is_err(), "{bad}");
-        }
-    }
 
     #[test]
     fn refusals_name_the_place_and_are_escaped() {

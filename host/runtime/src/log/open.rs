@@ -7,10 +7,10 @@ use std::path::Path;
 
 use deed_record::merkle::{Hash, leaf_hash};
 use deed_record::note::{Checkpoint, LogKey, verify};
+use deed_record::tlog::tile::{self, WIDTH};
+use deed_record::tlog::{Edge, Resource};
 
-use super::edge::Edge;
-use super::store::{Resource, Store, at, sync};
-use super::tile::{self, WIDTH};
+use super::store::{Store, at, sync};
 use super::{CHECKPOINT, HEAD, Log, LogError};
 
 pub(super) fn open(dir: &Path, origin: &str, key: LogKey) -> Result<Log, LogError> {

@@ -6,20 +6,9 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::{LogError, tile};
+use deed_record::tlog::{Resource, tile};
 
-/// One file: its path below the log's directory, with `/`, and its bytes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Resource {
-    pub(super) path: String,
-    pub(super) bytes: Vec<u8>,
-}
-
-impl Resource {
-    pub(super) fn text(path: &str, text: &str) -> Self {
-        Self { path: path.to_owned(), bytes: text.as_bytes().to_vec() }
-    }
-}
+use super::LogError;
 
 /// The log's directory.
 #[derive(Debug)]

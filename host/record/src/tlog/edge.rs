@@ -1,15 +1,15 @@
 //! The right edge of the tree: takes entries one by one, gives the tiles and bundles they make and
 //! the root. It holds the unfinished tile of every level and never more, whatever the log's size.
 
-use deed_record::merkle::{self, Hash, leaf_hash};
-use deed_record::note::Checkpoint;
+use crate::merkle::{self, Hash, leaf_hash};
+use crate::note::Checkpoint;
 
-use super::store::Resource;
+use super::Resource;
 use super::tile::{self, HEIGHT, WIDTH};
 
 /// The unfinished bundle and the unfinished tile of each level, from the leaves upwards.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Edge {
+pub struct Edge {
     size: u64,
     bundle: Vec<u8>,
     levels: Vec<Vec<Hash>>,
@@ -19,12 +19,12 @@ pub(super) struct Edge {
 
 impl Edge {
     /// Entries in the tree.
-    pub(super) fn size(&self) -> u64 {
+    pub fn size(&self) -> u64 {
         self.size
     }
 
     /// Takes one entry; puts the bundle and the tiles that it fills into `full`.
-    pub(super) fn push(&mut self, entry: &[u8], full: &mut Vec<Resource>) {
+    pub fn push(&mut self, entry: &[u8], full: &mut Vec<Resource>) {
         let bundle_index = self.size / WIDTH;
         tile::push_entry(&mut self.bundle, entry);
         self.size += 1;
@@ -36,7 +36,7 @@ impl Edge {
     }
 
     /// Puts the partial bundle and the partial tiles that changed into `partial`.
-    pub(super) fn finish(&mut self, partial: &mut Vec<Resource>) {
+    pub fn finish(&mut self, partial: &mut Vec<Resource>) {
         let width = usize::try_from(self.size % WIDTH).unwrap_or_default();
         if self.touched > 0 && width > 0 {
             let path = tile::entries_path(self.size / WIDTH, Some(width));
@@ -52,13 +52,13 @@ impl Edge {
     }
 
     /// The tile at this place when it is the unfinished one of its level.
-    pub(super) fn partial(&self, level: u8, index: u64) -> Option<&[Hash]> {
+    pub fn partial(&self, level: u8, index: u64) -> Option<&[Hash]> {
         let hashes = self.levels.get(usize::from(level))?;
         (index == self.last_tile(level)).then_some(hashes.as_slice())
     }
 
     /// The root of the tree (RFC 6962 §2.1).
-    pub(super) fn root(&self) -> Hash {
+    pub fn root(&self) -> Hash {
         // A level's hashes span equal, complete subtrees and what lies below is one smaller last
         // one, so the RFC's split falls between the same nodes as that of a list.
         let below = self.levels.iter().fold(None, |below: Option<Hash>, hashes| {
@@ -69,7 +69,7 @@ impl Edge {
     }
 
     /// The tree head of the log with this name.
-    pub(super) fn checkpoint(&self, origin: &str) -> Checkpoint {
+    pub fn checkpoint(&self, origin: &str) -> Checkpoint {
         Checkpoint { origin: origin.to_owned(), size: self.size, root: self.root() }
     }
 

@@ -1,52 +1,52 @@
 //! Names and bytes of the files of a tiled log (C2SP tlog-tiles): takes levels, indices and entries,
 //! gives relative paths and contents, and reads contents back. It never touches a file.
 
-use deed_record::merkle::Hash;
+use crate::merkle::Hash;
 
 /// Levels of the tree that one tile spans.
-pub(super) const HEIGHT: u8 = 8;
+pub const HEIGHT: u8 = 8;
 
 /// Hashes of a full tile, entries of a full bundle.
-pub(super) const WIDTH: u64 = 1 << HEIGHT;
+pub const WIDTH: u64 = 1 << HEIGHT;
 
 /// Longest entry, in bytes: its length must fit the two bytes before it.
-pub(super) const MAX_ENTRY: usize = u16::MAX as usize;
+pub const MAX_ENTRY: usize = u16::MAX as usize;
 
 /// `tile/<level>/<index>`, with `.p/<width>` where the tile is partial.
-pub(super) fn path(level: u8, index: u64, partial: Option<usize>) -> String {
+pub fn path(level: u8, index: u64, partial: Option<usize>) -> String {
     named(&level.to_string(), index, partial)
 }
 
 /// `tile/entries/<index>`, with `.p/<width>` where the bundle is partial.
-pub(super) fn entries_path(index: u64, partial: Option<usize>) -> String {
+pub fn entries_path(index: u64, partial: Option<usize>) -> String {
     named("entries", index, partial)
 }
 
 /// The directory that held the partial forms of a full tile or bundle.
-pub(super) fn partials(path: &str) -> String {
+pub fn partials(path: &str) -> String {
     format!("{path}.p")
 }
 
 /// Whether this is the path of a partial tile or bundle.
-pub(super) fn is_partial(path: &str) -> bool {
+pub fn is_partial(path: &str) -> bool {
     path.contains(".p/")
 }
 
 /// The hashes of a tile; `None` when the bytes are no whole number of them.
-pub(super) fn hashes(bytes: &[u8]) -> Option<Vec<Hash>> {
+pub fn hashes(bytes: &[u8]) -> Option<Vec<Hash>> {
     let (hashes, rest) = bytes.as_chunks::<32>();
     rest.is_empty().then(|| hashes.to_vec())
 }
 
 /// Appends an entry to a bundle: its length in two bytes, big-endian, and its bytes.
-pub(super) fn push_entry(bundle: &mut Vec<u8>, entry: &[u8]) {
+pub fn push_entry(bundle: &mut Vec<u8>, entry: &[u8]) {
     let length = u16::try_from(entry.len()).unwrap_or(u16::MAX);
     bundle.extend_from_slice(&length.to_be_bytes());
     bundle.extend_from_slice(entry);
 }
 
 /// The entries of a bundle; `None` when the lengths do not fit the bytes.
-pub(super) fn split_entries(mut bundle: &[u8]) -> Option<Vec<&[u8]>> {
+pub fn split_entries(mut bundle: &[u8]) -> Option<Vec<&[u8]>> {
     let mut entries = Vec::new();
     while !bundle.is_empty() {
         let (length, rest) = bundle.split_first_chunk::<2>()?;

@@ -1,0 +1,32 @@
+//! A tiled log as files (C2SP tlog-tiles): what a writer makes of entries, and what an auditor makes of
+//! the files. Takes and gives paths and bytes; it never reads or writes a file itself.
+
+pub use audit::{Asked, Audit, Consistent, Fault, Fetched, Said, Since, Tree, audit};
+pub use edge::Edge;
+
+mod audit;
+mod edge;
+pub mod tile;
+
+#[cfg(test)]
+mod tests;
+
+/// The published tree head, as C2SP tlog-tiles names it.
+pub const CHECKPOINT: &str = "checkpoint";
+
+/// The greatest tree that a host ever published: the unsigned text of its checkpoint. The host keeps it
+/// beside the log; it is no part of what C2SP publishes.
+pub const HEAD: &str = "HEAD";
+
+/// One file: its path below the log's directory, with `/`, and its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resource {
+    pub path: String,
+    pub bytes: Vec<u8>,
+}
+
+impl Resource {
+    pub fn text(path: &str, text: &str) -> Self {
+        Self { path: path.to_owned(), bytes: text.as_bytes().to_vec() }
+    }
+}

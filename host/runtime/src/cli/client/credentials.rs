@@ -1,0 +1,91 @@
+//! The caller's token: takes a file, an argument or a variable, gives one word.
+//!
+//! Never lets it travel in the clear beyond this machine.
+
+use std::path::PathBuf;
+
+use crate::cli::out::Failure;
+use crate::cli::text::safe;
+
+/// The token of whoever asks.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Credentials {
+    /// Your bearer token; better in the environment than in the list of processes
+    #[arg(long, env = "DEED_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// File that holds your bearer token
+    #[arg(long, value_name = "FILE")]
+    token_file: Option<PathBuf>,
+}
+
+impl Credentials {
+    /// A file that was named outright goes before a variable that happens to be set.
+    pub(in crate::cli) fn token(&self) -> Result<Option<String>, Failure> {
+        let token = match (&self.token_file, &self.token) {
+            (Some(file), _) => std::fs::read_to_string(file)
+                .map_err(|e| Failure::Failed(format!("token file `{}`: {e}", file.display())))?,
+            (None, Some(token)) => token.clone(),
+            (None, None) => return Ok(None),
+        };
+        let token = token.trim();
+        if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
+            return Err(Failure::usage(
+                "the token is empty or no single word; `deed token new` makes one",
+            ));
+        }
+        Ok(Some(token.to_owned()))
+    }
+}
+
+/// A token is a credential: beyond this machine it travels inside TLS only.
+pub(in crate::cli) fn check_url(url: &str) -> Result<(), Failure> {
+    let plain = url
+        .strip_prefix("http://")
+        .map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default());
+    match plain {
+        None if url.starts_with("https://") => Ok(()),
+        None => Err(Failure::usage(format!(
+            "`{}` is no address; write http://127.0.0.1:7117 or https://…",
+            safe(url)
+        ))),
+        Some(authority) if is_loopback(authority) => Ok(()),
+        Some(_) => Err(Failure::usage(format!(
+            "`{}` would send your token in the clear; use https://",
+            safe(url)
+        ))),
+    }
+}
+
+fn is_loopback(authority: &str) -> bool {
+    if let Ok(address) = authority.parse::<std::net::SocketAddr>() {
+        return address.ip().is_loopback();
+    }
+    let host = authority.split_once(':').map_or(authority, |(host, _)| host);
+    host == "localhost" || host.parse::<std::net::Ipv4Addr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_stay_on_this_machine_or_inside_tls() {
+        for good in [
+            "http://127.0.0.1:7117",
+            "http://localhost",
+            "http://[::1]:80/x",
+            "https://deed.example.org",
+        ] {
+            assert!(check_url(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://10.0.0.1",
+            "http://127.0.0.1@evil.example",
+            "http://localhost.evil.example:1",
+            "ftp://x",
+            "",
+        ] {
+            assert!(check_url(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! `deed log audit`: reads a whole log, of a directory or over HTTP, and makes every hash of it again.
+//!
+//! Takes public keys and older checkpoints from elsewhere. Never writes, and never believes the log's own word.
+
+mod source;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use deed_record::bundle::Files;
+use deed_record::note::VerifierKey;
+use deed_record::tlog::{Asked, Audit, Since, audit};
+use deed_record::verify::{Trust, Verdict};
+
+use self::source::Source;
+use super::client::Credentials;
+use super::out::{self, Failure, Format};
+use super::text::safe;
+use super::verify;
+
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum LogCommand {
+    Audit(AuditArgs),
+}
+
+/// Check a log's signature, entries, tiles and root, and that it only grew since an older checkpoint
+///
+/// Exits with 0 when all of it holds, 1 at the first fault, 2 when there is no answer: no key is
+/// trusted, or the log cannot be reached. Keep the checkpoint of each audit for the next: without an
+/// older one, nobody can tell a log that was rolled back or forked from one that was not.
+#[derive(Debug, clap::Args)]
+pub(super) struct AuditArgs {
+    /// The log's directory (`state/log/TENANT`), or its address (`https://…/log/TENANT`)
+    #[arg(value_name = "DIR|URL")]
+    log: String,
+    /// An older checkpoint of this log, in a file; may be given several times
+    #[arg(long, value_name = "FILE")]
+    since: Vec<PathBuf>,
+    /// File with the log's verifier key, one key per line
+    #[arg(long, value_name = "FILE", conflicts_with = "trust")]
+    vkey: Option<PathBuf>,
+    /// Directory with log.vkey, from another source than the log
+    #[arg(long, value_name = "DIR")]
+    trust: Option<PathBuf>,
+    #[command(flatten)]
+    credentials: Credentials,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// Prints the report; its verdict is the exit code.
+pub(super) fn run(command: &LogCommand) -> ExitCode {
+    let LogCommand::Audit(args) = command;
+    match report(args).and_then(|found| print(args, &found)) {
+        Ok(verdict) => verify::code(verdict),
+        Err(failure) => {
+            out::note(&failure.to_string());
+            // Nothing was checked, so nothing failed.
+            verify::code(Verdict::Unverifiable)
+        }
+    }
+}
+
+fn report(args: &AuditArgs) -> Result<Audit, Failure> {
+    let keys = keys(args)?;
+    let since = args.since.iter().map(|path| {
+        let text = |_| Failure::Failed(format!("`{}` is no text", path.display()));
+        let note = String::from_utf8(verify::read(path)?).map_err(text)?;
+        Ok(Since { name: path.display().to_string(), note })
+    });
+    let since = since.collect::<Result<Vec<_>, Failure>>()?;
+    let source = Source::open(&args.log, &args.credentials)?;
+    let head = source.head()?;
+    let asked = Asked { keys: &keys, since: &since, head: head.as_deref() };
+    Ok(audit(asked, |path, max| source.fetch(path, max)))
+}
+
+fn keys(args: &AuditArgs) -> Result<Vec<VerifierKey>, Failure> {
+    if let Some(dir) = &args.trust {
+        return Ok(verify::trust(dir)?.log);
+    }
+    let Some(file) = &args.vkey else {
+        return Ok(Vec::new());
+    };
+    let files = Files::from([(Trust::LOG_KEYS.to_owned(), verify::read(file)?)]);
+    let named = |e| Failure::Failed(format!("`{}`: {e}", file.display()));
+    Ok(Trust::parse(&files).map_err(named)?.log)
+}
+
+fn print(args: &AuditArgs, found: &Audit) -> Result<Verdict, Failure> {
+    args.format.print(found, |found| lines(found, &args.log))?;
+    Ok(found.verdict)
+}
+
+fn lines(found: &Audit, log: &str) -> String {
+    let mut lines = Vec::new();
+    let mut line = |name: &str, text: &str| lines.push(format!("{name:<11} {}", safe(text)));
+    if let Some(tree) = &found.tree {
+        line("origin", &tree.origin);
+        line("size", &tree.size.to_string());
+        line("root", &tree.root);
+    }
+    let kinds: Vec<String> = found.entries.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+    if !kinds.is_empty() {
+        line("entries", &kinds.join(", "));
+        line("tiles", &format!("{} agree with the entries", found.tiles));
+    }
+    for older in &found.consistent {
+        line("consistent", &format!("with {} ({})", older.size, older.name));
+    }
+    if let Some(fault) = &found.fault {
+        let mark = if found.verdict == Verdict::Failed { "FAULT" } else { "no answer" };
+        line(mark, &format!("{}: {}", fault.file, fault.reason));
+    }
+    let origin = found.tree.as_ref().map_or(log, |tree| tree.origin.as_str());
+    lines.push(format!("{} {}", found.verdict.as_str().to_uppercase(), safe(origin)));
+    lines.join("\n")
+}

@@ -1,0 +1,100 @@
+//! Where a log's files come from: takes a directory or an address, gives files by their path.
+//!
+//! Never leaves the directory, never reads more than was asked for, never follows a redirect, never
+//! sends a token in the clear beyond this machine.
+
+use std::io::ErrorKind;
+use std::path::Path;
+
+use deed_record::tlog::{CHECKPOINT, Fetched, HEAD};
+use ureq::Agent;
+
+use crate::cli::client::{self, Credentials};
+use crate::cli::out::Failure;
+use crate::files::{FileError, Files};
+
+/// A log that can be read.
+#[derive(Debug)]
+pub(super) enum Source {
+    Directory(Files),
+    Address { agent: Agent, url: String, token: Option<String> },
+}
+
+/// Three short lines.
+const HEAD_MAX: u64 = 4 << 10;
+/// The host's own words for a refusal.
+const REFUSAL_MAX: u64 = 64 << 10;
+
+impl Source {
+    pub(super) fn open(log: &str, credentials: &Credentials) -> Result<Self, Failure> {
+        if !log.starts_with("http://") && !log.starts_with("https://") {
+            return Files::open(Path::new(log)).map(Self::Directory).map_err(Failure::failed);
+        }
+        let token = credentials.token()?;
+        if token.is_some() {
+            client::check_url(log)?;
+        }
+        let url = log.trim_end_matches('/').to_owned();
+        Ok(Self::Address { agent: client::agent(), url, token })
+    }
+
+    /// The host's guard, where it can be seen: it is not published.
+    pub(super) fn head(&self) -> Result<Option<String>, Failure> {
+        let Self::Directory(files) = self else {
+            return Ok(None);
+        };
+        match files.text(HEAD, HEAD_MAX) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(Failure::failed(error)),
+        }
+    }
+
+    /// One file of at most `max` bytes, or why nobody can tell whether it is there.
+    pub(super) fn fetch(&self, path: &str, max: u64) -> Result<Fetched, String> {
+        match self {
+            Self::Directory(files) => match files.bytes(path, max) {
+                Ok(bytes) => Ok(Fetched::Bytes(bytes)),
+                Err(FileError::Long(..)) => Ok(Fetched::TooLong),
+                Err(error) if is_absent(&error) => Ok(Fetched::Absent),
+                Err(error) => Err(error.to_string()),
+            },
+            Self::Address { agent, url, token } => {
+                get(agent, &format!("{url}/{path}"), token.as_deref(), max)
+                    .and_then(|found| known(found, path))
+            }
+        }
+    }
+}
+
+fn is_absent(error: &FileError) -> bool {
+    matches!(error, FileError::Read(_, e) if e.kind() == ErrorKind::NotFound)
+}
+
+/// A host answers alike for a log that is not there and one that is not the caller's.
+fn known(found: Fetched, path: &str) -> Result<Fetched, String> {
+    if found == Fetched::Absent && path == CHECKPOINT {
+        let why = "status 404; is this the address of a log, and the token one of its tenant?";
+        return Err(why.to_owned());
+    }
+    Ok(found)
+}
+
+fn get(agent: &Agent, url: &str, token: Option<&str>, max: u64) -> Result<Fetched, String> {
+    let mut request = agent.get(url);
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    let mut response = request.call().map_err(|e| e.to_string())?;
+    let status = response.status().as_u16();
+    let limit = if status == 200 { max } else { REFUSAL_MAX };
+    // The limit refuses what reaches it.
+    let body = response.body_mut().with_config().limit(limit.saturating_add(1)).read_to_vec();
+    match (status, body) {
+        (404 | 410, _) => Ok(Fetched::Absent),
+        (200, Ok(bytes)) => Ok(Fetched::Bytes(bytes)),
+        (200, Err(ureq::Error::BodyExceedsLimit(_))) => Ok(Fetched::TooLong),
+        (200, Err(error)) => Err(error.to_string()),
+        (_, body) => Err(client::refusal(status, &body.unwrap_or_default()).to_string()),
+    }
+}

@@ -1,0 +1,204 @@
+//! `deed log audit` on the log of a real host, from its directory and over HTTP, good and bad.
+
+mod hostile;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use deed_record::note::{self, Checkpoint, LogKey, VerifierKey};
+use deed_tests::host;
+use deed_tests::proxy::Proxy;
+use deed_tests::world::{BOB, STRANGER, World};
+use ed25519_dalek::SigningKey;
+
+use super::proof;
+use crate::shared::{locked_out, scim};
+
+const LOG: &str = "state/log/acme";
+
+/// Exit code and everything that was said.
+fn audit(log: &str, more: &[&str]) -> (i32, String) {
+    let output = host::run(&[&["log", "audit", log], more].concat(), "").unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code().unwrap(), String::from_utf8_lossy(&said).into_owned())
+}
+
+/// The audit fails, and says so of this file.
+#[track_caller]
+fn faulty(log: &Path, more: &[&str], file: &str, reason: &str) {
+    let (code, said) = audit(log.to_str().unwrap(), more);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains(&format!("{file}: ")) && said.contains(reason), "{said}");
+}
+
+/// A copy of a directory as it is now, inside of the world.
+fn copy(world: &World, from: &str, to: &str) -> PathBuf {
+    let (from, to) = (world.dir.join(from), world.dir.join(to));
+    let done = Command::new("cp").arg("-a").args([&from, &to]).status().unwrap();
+    assert!(done.success());
+    to
+}
+
+fn act(world: &World) {
+    let view = world.run(&World::proposal("idp.restore_access", &locked_out())).unwrap();
+    assert_eq!(view["status"], "verified", "{view}");
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+fn flip(path: &Path, at: usize) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes[at] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_log_is_audited_from_its_directory_and_over_http() {
+    let proof = proof("audit@example.com");
+    let world = &proof.world;
+    let (log, trust) = (world.dir.join(LOG), world.dir.join("trust"));
+    let url = format!("{}/log/acme/", world.url());
+    let (from_disk, over_http) =
+        (["--trust", text(&trust)], ["--trust", text(&trust), "--token", BOB]);
+    let both: [(&str, &[&str]); 2] = [(text(&log), &from_disk), (&url, &over_http)];
+    for (source, keys) in both {
+        let (code, said) = audit(source, keys);
+        assert_eq!(code, 0, "{said}");
+        assert!(said.contains("1 approval, 1 receipt"), "{said}");
+        assert!(said.trim_end().ends_with("VERIFIED deed.example/logs/acme"), "{said}");
+    }
+    let kept = copy(world, &format!("{LOG}/checkpoint"), "kept");
+    act(world);
+    for (source, keys) in both {
+        let (code, said) = audit(source, &[keys, &["--since", text(&kept), "--json"]].concat());
+        assert_eq!(code, 0, "{said}");
+        let found: serde_json::Value = serde_json::from_str(&said).unwrap();
+        assert_eq!((&found["verdict"], &found["size"]), (&"verified".into(), &4.into()));
+        assert_eq!(found["consistent"][0]["size"], 2, "{said}");
+    }
+    let vkey = trust.join("log.vkey");
+    assert_eq!(audit(text(&log), &["--vkey", text(&vkey)]).0, 0);
+}
+
+#[test]
+fn what_cannot_be_checked_is_neither_good_nor_bad() {
+    let proof = proof("unreachable@example.com");
+    let world = &proof.world;
+    let (log, trust) = (world.dir.join(LOG), world.dir.join("trust"));
+    let url = format!("{}/log/acme", world.url());
+    let keys = ["--trust", text(&trust)];
+    let nobody = text(&world.dir);
+    for (source, more, reason) in [
+        (text(&log), vec![], "no key of a log is trusted"),
+        (text(&log), vec!["--trust", nobody], "no key of a log is trusted"),
+        (text(&log), vec!["--vkey", "nowhere"], "nowhere"),
+        (nobody, keys.to_vec(), "there is no checkpoint"),
+        ("nowhere", keys.to_vec(), "nowhere"),
+        ("http://127.0.0.1:1/log/acme", keys.to_vec(), "checkpoint"),
+        (&url, keys.to_vec(), "token"),
+        (&url, [&keys[..], &["--token", STRANGER]].concat(), "404"),
+        ("http://192.0.2.1/log", [&keys[..], &["--token", BOB]].concat(), "in the clear"),
+    ] {
+        let (code, said) = audit(source, &more);
+        assert_eq!(code, 2, "{source} {more:?}: {said}");
+        assert!(said.contains(reason) && !said.contains("VERIFIED d"), "{said}");
+    }
+}
+
+#[test]
+fn a_log_that_was_tampered_with_is_found_out() {
+    let proof = proof("tampered@example.com");
+    let world = &proof.world;
+    let trust = world.dir.join("trust");
+    let keys = ["--trust", text(&trust)];
+    let early = copy(world, LOG, "early");
+    act(world);
+    let kept = copy(world, &format!("{LOG}/checkpoint"), "kept");
+    let since = [&keys[..], &["--since", text(&kept)]].concat();
+    let damaged = |name: &str, file: &str, damage: fn(&Path)| {
+        let log = copy(world, LOG, name);
+        damage(&log.join(file));
+        log
+    };
+    for (name, file) in [("tile", "tile/0/000.p/4"), ("bundle", "tile/entries/000.p/4")] {
+        let flipped = damaged(name, file, |path| flip(path, 40));
+        faulty(&flipped, &keys, "tile/0/000.p/4", "hash");
+        let gone = damaged(&format!("{name}-gone"), file, |path| fs::remove_file(path).unwrap());
+        faulty(&gone, &keys, file, "missing");
+    }
+    let head = damaged("no-checkpoint", "checkpoint", |path| fs::remove_file(path).unwrap());
+    faulty(&head, &keys, "checkpoint", "gone");
+    let signature = damaged("signature", "checkpoint", |path| {
+        let note = fs::read_to_string(path).unwrap();
+        fs::write(path, note.replacen("\n4\n", "\n3\n", 1)).unwrap();
+    });
+    faulty(
+        &signature,
+        &keys,
+        "checkpoint",
+        "the signature of `deed.example/logs/acme` is not good",
+    );
+    let cut = copy(world, LOG, "cut");
+    let bundle = "tile/entries/000.p";
+    fs::copy(early.join(bundle).join("2"), cut.join(bundle).join("4")).unwrap();
+    faulty(&cut, &keys, "tile/entries/000.p/4", "has 2 entries, not 4");
+    // Rolled back as a whole it agrees with itself: only who kept something newer can tell.
+    faulty(&early, &since, "checkpoint", "the log was rolled back");
+    assert_eq!(audit(text(&early), &keys).0, 0);
+    fs::copy(world.dir.join(LOG).join("HEAD"), early.join("HEAD")).unwrap();
+    faulty(&early, &keys, "checkpoint", "`HEAD` has 4 entries and the log now has 2");
+}
+
+#[test]
+fn another_key_and_another_origin_are_found_out() {
+    let proof = proof("other-keys@example.com");
+    let world = &proof.world;
+    let (log, globex) = (world.dir.join(LOG), world.dir.join("globex"));
+    let trust = world.dir.join("trust");
+    host::expect(&["trust", world.path(), text(&globex), "--tenant", "globex"]).unwrap();
+    faulty(&log, &["--trust", text(&globex)], "checkpoint", "not of `deed.example/logs/globex`");
+    let stranger = SigningKey::from_bytes(&[9; 32]);
+    let key = VerifierKey::new("deed.example/logs/acme", stranger.verifying_key()).unwrap();
+    let vkey = world.dir.join("stranger.vkey");
+    fs::write(&vkey, key.to_string()).unwrap();
+    faulty(&log, &["--vkey", text(&vkey)], "checkpoint", "no signature of");
+    // A stranger's older checkpoint, and one of another log.
+    for name in ["deed.example/logs/acme", "deed.example/logs/globex"] {
+        let tree = Checkpoint { origin: name.to_owned(), size: 1, root: [7; 32] };
+        let signer = LogKey::new(name, SigningKey::from_bytes(&[9; 32])).unwrap();
+        let kept = world.dir.join("kept");
+        fs::write(&kept, note::sign(&tree, &signer).unwrap()).unwrap();
+        faulty(&log, &["--trust", text(&trust), "--since", text(&kept)], text(&kept), "of");
+    }
+}
+
+#[test]
+fn two_hosts_with_the_same_keys_fork_the_log() {
+    let mut proof = proof("forked@example.com");
+    assert!(proof.world.host.take().unwrap().stop().unwrap());
+    let twin = std::env::temp_dir().join(format!("deed-twin-{}", std::process::id()));
+    let done = Command::new("cp").arg("-a").args([&proof.world.dir, &twin]).status().unwrap();
+    assert!(done.success());
+    // It talks to the directory through the first world's proxy; its own is there to make a world.
+    let idle = Proxy::start(&scim().base_url()).unwrap();
+    let mut twin = World { dir: twin, proxy: idle, host: None, canaries: Vec::new() };
+    for world in [&mut proof.world, &mut twin] {
+        world.serve().unwrap();
+        act(world);
+    }
+    let kept = proof.world.dir.join(LOG).join("checkpoint");
+    let trust = proof.world.dir.join("trust");
+    let since = ["--trust", text(&trust), "--since", text(&kept)];
+    let forked = twin.dir.join(LOG);
+    faulty(&forked, &since, "checkpoint", "the log was forked");
+    act(&twin);
+    faulty(&forked, &since, "checkpoint", "the log was forked");
+    let url = format!("{}/log/acme", twin.url());
+    let (code, said) = audit(&url, &[&since[..], &["--token", BOB]].concat());
+    assert_eq!(code, 1, "{said}");
+    let alone = &since[..2];
+    assert_eq!(audit(text(&forked), alone).0, 0, "alone, each of the two looks honest");
+}
