@@ -16,6 +16,7 @@ mod page;
 mod policy;
 mod process;
 mod proposal;
+mod replay;
 mod secret;
 pub mod serve;
 mod shown;
@@ -73,6 +74,7 @@ enum Command {
     Approve(approve::ApproveArgs),
     Deny(approve::DenyArgs),
     Verify(verify::VerifyArgs),
+    Replay(replay::ReplayArgs),
     /// Make signing keys and name them
     #[command(subcommand)]
     Key(secret::KeyCommand),
@@ -115,6 +117,7 @@ impl Command {
             Self::Approve(args) => approve::approve(args),
             Self::Deny(args) => approve::deny(args),
             Self::Verify(args) => Ok(verify::run(args)),
+            Self::Replay(args) => Ok(replay::run(args)),
             Self::Key(command) => secret::key(command),
             Self::Token(command) => secret::token(command),
             Self::Secret(command) => secret::secret(command),

@@ -48,7 +48,7 @@ fn report(args: &VerifyArgs) -> Result<Report, Failure> {
     Ok(verify(&bundle, trust.as_ref()))
 }
 
-fn trust(dir: &Path) -> Result<Trust, Failure> {
+pub(super) fn trust(dir: &Path) -> Result<Trust, Failure> {
     if !fs::metadata(dir).is_ok_and(|meta| meta.is_dir()) {
         return Err(Failure::Usage(format!("`{}` is no directory of keys", dir.display())));
     }
@@ -62,7 +62,7 @@ fn trust(dir: &Path) -> Result<Trust, Failure> {
     Trust::parse(&files).map_err(Failure::failed)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let failed = |e: std::io::Error| Failure::Failed(format!("`{}`: {e}", path.display()));
     let mut bytes = Vec::new();
     File::open(path).map_err(failed)?.take(READ_MAX).read_to_end(&mut bytes).map_err(failed)?;
@@ -77,7 +77,7 @@ fn print(args: &VerifyArgs, report: &Report) -> Result<Verdict, Failure> {
     Ok(report.verdict)
 }
 
-fn lines(report: &Report, id: &str) -> String {
+pub(super) fn lines(report: &Report, id: &str) -> String {
     let mut lines = Vec::new();
     for line in &report.checks {
         let mark = match line.status {
@@ -95,7 +95,7 @@ fn lines(report: &Report, id: &str) -> String {
     lines.join("\n")
 }
 
-fn code(verdict: Verdict) -> ExitCode {
+pub(super) fn code(verdict: Verdict) -> ExitCode {
     match verdict {
         Verdict::Verified => ExitCode::SUCCESS,
         Verdict::Failed => ExitCode::FAILURE,
