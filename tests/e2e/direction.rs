@@ -30,11 +30,13 @@ fn allowed(module: &str) -> Vec<&'static str> {
         // `observe` and `grant` are two halves of one door: the grant is the sandbox's ticket.
         "observe" => [&PORTS[..], &["grant", "sandbox"]].concat(),
         "sandbox" => [&PORTS[..], &["grant"]].concat(),
+        // Runs a look again and makes of it what `observe` would; nothing that serves may import it.
+        "replay" => vec!["grant", "observe", "sandbox"],
         stage if STAGES.contains(&stage) => PORTS.to_vec(),
         "notify" => vec!["config", "vault"],
         "pipeline" => [&PORTS[..], &STAGES[..], &["notify"]].concat(),
         "http" => [&PORTS[..], &["pipeline", "contract", "approval", "log"]].concat(),
-        "cli" => [&PORTS[..], &["http", "pipeline", "sandbox"]].concat(),
+        "cli" => [&PORTS[..], &["http", "pipeline", "replay", "sandbox"]].concat(),
         _ => vec![],
     }
 }
@@ -87,6 +89,31 @@ fn visit(dir: &Path, each: &mut impl FnMut(&Path, &str)) {
             each(&path, &fs::read_to_string(&path).unwrap());
         }
     }
+}
+
+/// What answers out of a record is made by the replay of a bundle and nothing else: no host that serves
+/// an action can come to it.
+#[test]
+fn only_a_replay_takes_the_recorded_road() {
+    let src = workspace().join("host/runtime/src");
+    let mut seen = Vec::new();
+    visit(&src, &mut |path, text| {
+        let name = path.strip_prefix(&src).unwrap().to_string_lossy().into_owned();
+        for word in ["ReplayGrant", "grant::replay", "Road::record", "Road::Record"] {
+            if text.contains(word) && !name.ends_with("tests.rs") {
+                seen.push(format!("{name} {word}"));
+            }
+        }
+    });
+    seen.sort();
+    let known = [
+        "grant.rs ReplayGrant",
+        "replay.rs grant::replay",
+        "sandbox.rs ReplayGrant",
+        "sandbox.rs Road::record",
+        "sandbox/egress.rs Road::Record",
+    ];
+    assert_eq!(seen, known);
 }
 
 #[test]

@@ -50,7 +50,23 @@ pub(crate) fn ended(world: &World, view: &Value, outcome: &str, reason: &str) ->
     assert_eq!(receipt["predicate"]["reason"], said, "{receipt:#}");
     let report = report(world, view["id"].as_str().unwrap());
     assert_eq!(report.verdict, deed_record::verify::Verdict::Verified, "{report:#?}");
+    replays(world, view["id"].as_str().unwrap());
     receipt["predicate"].clone()
+}
+
+/// The adapter does the same again on what the bundle has, as far as the bundle says what it did: not
+/// of a run that a clock or the host's end cut off.
+fn replays(world: &World, id: &str) {
+    let file = world.dir.join(format!("{id}.deed"));
+    fs::write(&file, world.bundle(id).unwrap()).unwrap();
+    let adapter = world.dir.join("adapters/scim.wasm");
+    let args = ["replay", file.to_str().unwrap(), adapter.to_str().unwrap(), "--json"];
+    let output = deed_tests::host::run(&args, "").unwrap();
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    let cut = ["the host stopped under it", "it was cut off", "stopped by the clock"];
+    let code = output.status.code();
+    let fine = code == Some(0) || code == Some(2) && cut.iter().any(|why| said.contains(why));
+    assert!(fine, "{code:?}: {said}");
 }
 
 /// The envelopes of an ended action, answers first, the receipt last.

@@ -110,6 +110,11 @@ impl Envelope {
         self.signatures.first().map(|s| s.keyid.as_str())
     }
 
+    /// The statement as it stands there, whoever signed it: for what needs no proof of origin.
+    pub fn unverified(&self, kind: Kind) -> Result<Statement, EnvelopeError> {
+        parse(&self.payload_bytes()?, kind)
+    }
+
     /// Checks signature, payload type, statement and kind, in that order, and gives the statement.
     pub fn verify(&self, key: &VerifyingKey, kind: Kind) -> Result<Statement, EnvelopeError> {
         if self.payload_type != PAYLOAD_TYPE {

@@ -1,5 +1,7 @@
 //! Requests as the host renders them and exchanges as the host saw them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -76,11 +78,31 @@ pub struct Exchange {
     /// Why there is no answer, or none that could be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// The headers of the answer that the adapter was shown, as it was shown them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// What the adapter was told instead of an answer; the words are those of `problem`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
     /// Unix milliseconds.
     pub started_ms: i64,
     pub ended_ms: i64,
     /// Unix milliseconds after which the host would not have kept the connection open.
     pub deadline_ms: i64,
+}
+
+/// The case of a failure that the adapter was told; `fate` is what the host makes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Failure {
+    /// The host does not send it there.
+    Denied,
+    NotSent,
+    NoAnswer,
+    /// An answer came, and it was larger than this many bytes.
+    TooLarge {
+        limit: u64,
+    },
 }
 
 /// An exchange as the receipt carries it: no bodies, their digests.
@@ -119,6 +141,11 @@ impl Exchange {
             started_ms: self.started_ms,
             ended_ms: self.ended_ms,
         }
+    }
+
+    /// Whether it is known what the adapter was told: not when its run was cut off under it.
+    pub fn is_concluded(&self) -> bool {
+        self.failure.is_some() || matches!(self.fate, Fate::Answered { .. })
     }
 
     /// A write that got no definite answer: it may land until its deadline. A gateway's 5xx is not one.

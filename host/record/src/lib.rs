@@ -22,6 +22,7 @@ pub mod observation;
 pub mod outcome;
 pub mod policy;
 pub mod receipt;
+pub mod replay;
 pub mod schema;
 pub mod status;
 pub mod story;

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::contract::Contract;
 use crate::digest::Digest;
+use crate::event::Claim;
 use crate::exchange::{Exchange, Fate, Rendered};
 use crate::json;
 
@@ -20,6 +21,12 @@ pub struct Observation {
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub derived: BTreeSet<String>,
     pub exchanges: Vec<Exchange>,
+    /// What the adapter said of its run; none when it was not started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Claim>,
+    /// What the adapter asked for outside of its grant; nothing of it left.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<String>,
     /// Unix milliseconds at which the run ended.
     pub at_ms: i64,
     /// Why the look does not count: the adapter failed, or its answers did not fit the contract.

@@ -237,6 +237,8 @@ impl Story {
                 if_match,
                 redacted: vec![],
                 problem: Some("the host stopped while this was under way".to_owned()),
+                headers: BTreeMap::new(),
+                failure: None,
                 started_ms: running.started_ms,
                 ended_ms: now_ms,
                 deadline_ms: *deadline_ms,

@@ -15,6 +15,8 @@ mod trust;
 
 use serde::Serialize;
 
+pub(crate) use self::content::rendering;
+pub(crate) use self::opened::{Opened, open};
 pub use self::trust::{Approver, Trust, TrustError};
 use crate::outcome::Outcome;
 

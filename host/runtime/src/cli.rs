@@ -17,6 +17,7 @@ mod page;
 mod policy;
 mod process;
 mod proposal;
+mod replay;
 mod secret;
 pub mod serve;
 mod shown;
@@ -77,6 +78,7 @@ enum Command {
     /// Look at a tenant's log with public keys only
     #[command(subcommand)]
     Log(log::LogCommand),
+    Replay(replay::ReplayArgs),
     /// Make signing keys and name them
     #[command(subcommand)]
     Key(secret::KeyCommand),
@@ -120,6 +122,7 @@ impl Command {
             Self::Deny(args) => approve::deny(args),
             Self::Verify(args) => Ok(verify::run(args)),
             Self::Log(command) => Ok(log::run(command)),
+            Self::Replay(args) => Ok(replay::run(args)),
             Self::Key(command) => secret::key(command),
             Self::Token(command) => secret::token(command),
             Self::Secret(command) => secret::secret(command),

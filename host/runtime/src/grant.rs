@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use deed_record::contract::StateShape;
 use deed_record::digest::Digest;
-use deed_record::exchange::Rendered;
+use deed_record::exchange::{Exchange, Rendered};
 use deed_record::id::ActionId;
 use deed_record::policy::{Decision, Verdict};
 use serde_json::Value;
@@ -49,6 +49,13 @@ pub async fn spend<E>(
     Ok(LiveGrant(cleared.0))
 }
 
+/// Grants one run on a record: there is no upstream and no entity tag in it, so nothing can come of it,
+/// and it needs no decision.
+pub fn replay(scope: Scope, record: Vec<Exchange>) -> ReplayGrant {
+    let scope = Scope { upstreams: BTreeMap::new(), tags: BTreeMap::new(), ..scope };
+    ReplayGrant { scope, record }
+}
+
 /// Everything that one run of an adapter may know and do.
 #[derive(Debug)]
 pub struct Scope {
@@ -84,6 +91,20 @@ pub struct Cleared(Scope);
 /// The right to perform once. Made by [`spend`] only.
 #[derive(Debug)]
 pub struct LiveGrant(Scope);
+
+/// The right to run once more on what was recorded. Made by [`replay`] only.
+#[derive(Debug)]
+pub struct ReplayGrant {
+    scope: Scope,
+    record: Vec<Exchange>,
+}
+
+impl ReplayGrant {
+    /// For the sandbox: what the run may ask for, and the exchanges that answer it.
+    pub(crate) fn into_parts(self) -> (Scope, Vec<Exchange>) {
+        (self.scope, self.record)
+    }
+}
 
 impl ReadGrant {
     /// For the sandbox: what the run may do.

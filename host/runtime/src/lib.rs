@@ -20,6 +20,7 @@ pub mod observe;
 pub mod policy;
 pub mod receipt;
 pub mod reconcile;
+pub mod replay;
 pub mod sandbox;
 
 // The driver, and what calls it.

@@ -19,7 +19,8 @@ pub async fn look(
     observation(run, at_ms)
 }
 
-fn observation(run: Run, at_ms: i64) -> Observation {
+/// What a look comes to.
+pub(crate) fn observation(run: Run, at_ms: i64) -> Observation {
     // An adapter that reaches beyond its grant is not one whose look counts.
     let reached =
         run.refused.first().map(|why| format!("the adapter reached beyond its grant: {why}"));
@@ -30,6 +31,8 @@ fn observation(run: Run, at_ms: i64) -> Observation {
         state,
         derived,
         exchanges: run.exchanges,
+        claim: Some(run.claim),
+        refused: run.refused,
         at_ms,
         problem: reached.or(run.problem),
     }

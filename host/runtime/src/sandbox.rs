@@ -14,6 +14,7 @@ mod host;
 mod ledger;
 pub mod limits;
 mod redact;
+mod road;
 mod run;
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use deed_record::event::Claim;
 use deed_record::exchange::{Exchange, Rendered};
 use deed_record::id::ActionId;
+use deed_record::json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -37,10 +39,10 @@ pub use self::engine::{Adapter, EngineError, LoadError};
 use self::host::Guest;
 use self::ledger::Ledger;
 use self::limits::Meter;
-use self::redact::Redactor;
 pub(crate) use self::redact::deceives;
+use self::road::Road;
 use crate::clock::Clock;
-use crate::grant::{LiveGrant, ReadGrant, Scope};
+use crate::grant::{LiveGrant, ReadGrant, ReplayGrant, Scope};
 use crate::upstream::Upstream;
 
 /// The engine, its pool and its compile cache. Cheap to clone; one per process.
@@ -69,17 +71,28 @@ impl Sandbox {
 
     /// One look at the system of record, with the read credentials.
     pub async fn observe(&self, adapter: &Adapter, grant: ReadGrant) -> Run {
-        self.run(adapter, grant.into_scope(), None).await
+        let mut scope = grant.into_scope();
+        let road = Road::network(&mut scope, None);
+        self.run(adapter, scope, road, true).await
     }
 
     /// One attempt. `intend` is awaited before the first byte of every write.
     ///
     /// Does not return before every write has ended or reached its deadline, so the exchanges are complete.
     pub async fn perform(&self, adapter: &Adapter, grant: LiveGrant, intend: Intend) -> Run {
-        self.run(adapter, grant.into_scope(), Some(intend)).await
+        let mut scope = grant.into_scope();
+        let road = Road::network(&mut scope, Some(intend));
+        self.run(adapter, scope, road, false).await
     }
 
-    async fn run(&self, adapter: &Adapter, scope: Scope, intend: Option<Intend>) -> Run {
+    /// A run again, on what was recorded: a look where the grant's attempt is 0, else that attempt.
+    pub async fn replay(&self, adapter: &Adapter, grant: ReplayGrant) -> Run {
+        let (scope, record) = grant.into_parts();
+        let observing = scope.attempt == 0;
+        self.run(adapter, scope, Road::record(record), observing).await
+    }
+
+    async fn run(&self, adapter: &Adapter, scope: Scope, road: Road, observing: bool) -> Run {
         if adapter.digest() != scope.adapter {
             return Run::refused(format!(
                 "the grant is for adapter {}, and {} was given",
@@ -91,7 +104,7 @@ impl Sandbox {
             return Run::refused("the sandbox is shut down".into());
         };
         let (timeout, id) = (scope.timeout, scope.action.clone());
-        let run = match self.guest(scope, intend) {
+        let run = match self.guest(scope, road, observing) {
             Ok((guest, action)) => run::run(&self.engine, adapter, guest, &action, timeout).await,
             Err(problem) => Run::refused(problem),
         };
@@ -100,24 +113,21 @@ impl Sandbox {
     }
 
     /// The run as its guest sees it, and what it is asked for.
-    fn guest(&self, scope: Scope, intend: Option<Intend>) -> Result<(Guest, Action), String> {
-        let observing = intend.is_none();
+    fn guest(&self, scope: Scope, road: Road, observing: bool) -> Result<(Guest, Action), String> {
+        // Canonical, so that it is the same text when `action.json` is all that is left of it.
+        let params = json::canonical(&scope.params).map_err(|error| error.to_string())?;
         let action = Action {
             contract: scope.contract.clone(),
-            params: serde_json::to_string(&scope.params).map_err(|error| error.to_string())?,
+            params: String::from_utf8(params).map_err(|error| error.to_string())?,
             // Before and after look the same from inside.
             attempt: if observing { 0 } else { scope.attempt },
         };
-        let redactor = Arc::new(Redactor::new(secrets(&scope.upstreams)));
+        let redactor = road.redactor();
         let phase = if observing { "observe" } else { "perform" };
         let egress = Egress {
             allowance: Allowance::new(&scope.contract, phase, scope.rendered),
-            upstreams: scope.upstreams,
-            tags: scope.tags,
-            intend,
-            redactor: Arc::clone(&redactor),
+            road,
             ledger: Ledger::new(self.clock.clone()),
-            writes: Vec::new(),
         };
         let guest = Guest {
             egress,

@@ -28,6 +28,8 @@ fn exchange(method: &str, fate: Fate) -> Exchange {
         if_match: None,
         redacted: vec![],
         problem: None,
+        headers: BTreeMap::new(),
+        failure: None,
         started_ms: 0,
         ended_ms: 0,
         deadline_ms: 0,
@@ -43,6 +45,8 @@ fn look(problem: Option<&str>) -> Event {
         state: BTreeMap::from([("user".to_owned(), json!({"displayName": SECRET}))]),
         derived: std::collections::BTreeSet::new(),
         exchanges: vec![exchange("GET", Fate::Answered { status: 200 })],
+        claim: None,
+        refused: vec![],
         at_ms: 0,
         problem: problem.map(str::to_owned),
     };

@@ -46,6 +46,8 @@ fn look(user: Value) -> Observation {
         state: [("user".to_owned(), user)].into(),
         derived: [].into(),
         exchanges: vec![],
+        claim: None,
+        refused: vec![],
         at_ms: 0,
         problem: None,
     }
@@ -71,6 +73,8 @@ fn write(fate: Fate) -> Exchange {
         if_match: None,
         redacted: vec![],
         problem: None,
+        headers: BTreeMap::new(),
+        failure: None,
         started_ms: 0,
         ended_ms: 0,
         deadline_ms: 10,

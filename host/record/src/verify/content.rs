@@ -8,13 +8,13 @@ use super::{
     Book, CONTENTS, DECISION, Found, GATE, OUTCOME, REQUESTS, SUMMARY, decision, evidence, gate,
     pass,
 };
-use crate::action::{Proposal, render};
+use crate::action::{Action, Proposal, Rendering, render};
 use crate::bundle;
 use crate::contract::Contract;
 use crate::digest::Digest;
 use crate::exchange::{ExchangeSummary, Rendered};
 use crate::json;
-use crate::receipt::Guard;
+use crate::receipt::{Guard, Receipt};
 
 /// Makes the checks that read contract, policies and evidence.
 pub(super) fn check(opened: &Opened, proven: &Proven, book: &mut Book) {
@@ -49,7 +49,7 @@ fn requests(proven: &Proven, contract: &Contract) -> Found {
     if head.name != action.contract.name || head.version != action.contract.version {
         return Err(format!("the contract is `{} {}`, not the action's", head.name, head.version));
     }
-    let rendering = render(contract, &proposal(proven)).map_err(|e| e.to_string())?;
+    let rendering = rendering(action, receipt, contract)?;
     if rendering.resource != action.resource {
         return Err(format!("the contract names the resource `{}`", rendering.resource));
     }
@@ -81,8 +81,16 @@ fn of_rules(run: &[ExchangeSummary], rules: &[Rendered]) -> Result<usize, String
     }
 }
 
-fn proposal(proven: &Proven) -> Proposal {
-    let Proven { action, receipt, .. } = proven;
+/// What the contract makes of the action's parameters.
+pub(crate) fn rendering(
+    action: &Action,
+    receipt: &Receipt,
+    contract: &Contract,
+) -> Result<Rendering, String> {
+    render(contract, &proposal(action, receipt)).map_err(|e| e.to_string())
+}
+
+fn proposal(action: &Action, receipt: &Receipt) -> Proposal {
     Proposal {
         contract: action.contract.name.clone(),
         params: action.params.clone(),

@@ -10,17 +10,17 @@ use crate::json;
 use crate::note::LogProof;
 
 /// A bundle whose container is in order.
-pub(super) struct Opened {
-    pub(super) files: Files,
+pub(crate) struct Opened {
+    pub(crate) files: Files,
     /// Answers of approvers, in the order of the chain.
-    pub(super) approvals: Vec<Envelope>,
-    pub(super) receipt: Envelope,
+    pub(crate) approvals: Vec<Envelope>,
+    pub(crate) receipt: Envelope,
     /// One per envelope: those of `approvals`, then that of `receipt`.
-    pub(super) proofs: Vec<LogProof>,
+    pub(crate) proofs: Vec<LogProof>,
 }
 
 /// Opens the container; the error says in words what is wrong with it.
-pub(super) fn open(bytes: &[u8]) -> Result<Opened, String> {
+pub(crate) fn open(bytes: &[u8]) -> Result<Opened, String> {
     let files = bundle::read(bytes).map_err(|e| e.to_string())?;
     let mut approvals = envelopes(part(&files, CHAIN)?)?;
     let receipt = approvals.pop().ok_or_else(|| format!("`{CHAIN}` is empty"))?;
@@ -39,30 +39,30 @@ pub(super) fn open(bytes: &[u8]) -> Result<Opened, String> {
 
 impl Opened {
     /// A part that must be there.
-    pub(super) fn part(&self, name: &str) -> Result<&[u8], String> {
+    pub(crate) fn part(&self, name: &str) -> Result<&[u8], String> {
         part(&self.files, name)
     }
 
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.files.contains_key(name)
     }
 
     /// Whether this is a copy without evidence. Every other copy has the exchanges, be they none.
-    pub(super) fn is_agents_copy(&self) -> bool {
+    pub(crate) fn is_agents_copy(&self) -> bool {
         !self.has(bundle::EXCHANGES)
     }
 
     /// A part as JSON; it must be written canonically.
-    pub(super) fn json(&self, name: &str) -> Result<Value, String> {
+    pub(crate) fn json(&self, name: &str) -> Result<Value, String> {
         canonical(self.part(name)?).map_err(|why| format!("`{name}`: {why}"))
     }
 
     /// A part as a record with a closed shape.
-    pub(super) fn record<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, String> {
+    pub(crate) fn record<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, String> {
         json::from_value(self.json(name)?).map_err(|e| format!("`{name}` {e}"))
     }
 
-    pub(super) fn text(&self, name: &str) -> Result<&str, String> {
+    pub(crate) fn text(&self, name: &str) -> Result<&str, String> {
         std::str::from_utf8(self.part(name)?).map_err(|e| format!("`{name}` is no text: {e}"))
     }
 }

@@ -88,14 +88,14 @@ fn summary(report: &Report) -> String {
 
 /// A compile cache for this one command: code for a file that nobody granted stays nowhere.
 #[derive(Debug)]
-struct Scratch(PathBuf);
+pub(super) struct Scratch(pub(super) PathBuf);
 
 /// How often and how far apart removing it is tried: the cache's own thread may still be writing.
 const REMOVALS: u32 = 20;
 const REMOVAL_PAUSE: Duration = Duration::from_millis(10);
 
 impl Scratch {
-    fn new() -> Result<Self, Failure> {
+    pub(super) fn new() -> Result<Self, Failure> {
         let random = keys::random_hex::<16>().map_err(Failure::failed)?;
         let dir = std::env::temp_dir().join(format!("deed-adapter-check-{random}"));
         let made = DirBuilder::new().mode(0o700).create(&dir);

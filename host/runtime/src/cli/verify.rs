@@ -77,7 +77,7 @@ fn print(args: &VerifyArgs, report: &Report) -> Result<Verdict, Failure> {
     Ok(report.verdict)
 }
 
-fn lines(report: &Report, id: &str) -> String {
+pub(super) fn lines(report: &Report, id: &str) -> String {
     let mut lines = Vec::new();
     for line in &report.checks {
         let mark = match line.status {

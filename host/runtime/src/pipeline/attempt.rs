@@ -172,6 +172,8 @@ fn unseen(problem: String, at_ms: i64) -> Observation {
         state: BTreeMap::new(),
         derived: [].into(),
         exchanges: vec![],
+        claim: None,
+        refused: vec![],
         at_ms,
         problem: Some(problem),
     }

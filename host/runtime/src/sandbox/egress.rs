@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::sync::Arc;
 
-use deed_record::exchange::{Exchange, Fate, Rendered};
+use deed_record::exchange::{Exchange, Failure, Fate, Rendered};
 use deed_record::json;
 use http_body_util::Full;
 use hyper::body::Bytes;
@@ -25,19 +25,25 @@ use super::connect::{self, ConnectError, Stream};
 use super::ledger::{Answer, Entry, Ledger};
 use super::limits;
 use super::redact::{REDACTED, Redactor};
+use super::road::Road;
 use super::{Intend, Intent};
 use crate::upstream::{Credential, Upstream};
 
 /// Everything that one run may send, and what became of it.
 pub(super) struct Egress {
     pub(super) allowance: Allowance,
+    pub(super) road: Road,
+    pub(super) ledger: Ledger,
+}
+
+/// The upstreams, and everything that reaching them takes.
+pub(super) struct Network {
     pub(super) upstreams: BTreeMap<String, Arc<Upstream>>,
     /// Entity tags that guarded writes carry, by upstream and path.
     pub(super) tags: BTreeMap<(String, String), String>,
     /// Makes intents durable; there is one exactly while performing.
     pub(super) intend: Option<Intend>,
     pub(super) redactor: Arc<Redactor>,
-    pub(super) ledger: Ledger,
     /// Writes under way or ended; they outlive the guest that asked for them.
     pub(super) writes: Vec<JoinHandle<()>>,
 }
@@ -46,6 +52,23 @@ impl Egress {
     /// One exchange, from the match to the answer.
     pub(super) async fn send(&mut self, request: &Request) -> Result<Response, Error> {
         let rendered = self.allowance.take(request).map_err(Error::Denied)?;
+        match &mut self.road {
+            Road::Network(network) => network.send(rendered, &self.ledger).await,
+            Road::Record(recorded) => recorded.answer(&rendered, &self.ledger),
+        }
+    }
+
+    /// Waits for writes under way, then gives the run's exchanges.
+    pub(super) async fn close(self) -> Vec<Exchange> {
+        if let Road::Network(network) = self.road {
+            network.settle().await;
+        }
+        self.ledger.close()
+    }
+}
+
+impl Network {
+    async fn send(&mut self, rendered: Rendered, ledger: &Ledger) -> Result<Response, Error> {
         let unknown = || {
             Error::Denied(format!(
                 "denied by the grant: upstream `{}` is not in it",
@@ -55,7 +78,7 @@ impl Egress {
         let upstream = self.upstreams.get(&rendered.upstream).ok_or_else(unknown)?;
         let if_match = self.tag(&rendered)?;
         let job = Job {
-            entry: self.ledger.open(rendered.clone(), if_match.clone(), upstream.timeout),
+            entry: ledger.open(rendered.clone(), if_match.clone(), upstream.timeout),
             if_match,
             upstream: Arc::clone(upstream),
             intend: self.intend.clone(),
@@ -87,14 +110,13 @@ impl Egress {
         self.tags.get(&place).cloned().map(Some).ok_or_else(untagged)
     }
 
-    /// Waits for writes under way, each to its own deadline, then gives the run's exchanges.
-    pub(super) async fn close(self) -> Vec<Exchange> {
+    /// Waits for writes under way, each to its own deadline.
+    async fn settle(self) {
         for write in self.writes {
             if let Err(error) = write.await {
                 tracing::error!(%error, "a write's task ended early; its exchange counts as unanswered");
             }
         }
-        self.ledger.close()
     }
 }
 
@@ -192,16 +214,18 @@ impl Job {
                 Err(problem) => (None, Some(self.told(&problem, headers, bytes))),
             };
         let redacted = body.as_mut().map(|value| self.redactor.value(value)).unwrap_or_default();
-        let text = body.as_ref().and_then(|value| json::canonical(value).ok());
-        let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
-        let etag = self.etag(headers);
-        self.entry.answered(Answer { status, body, etag, redacted, problem });
-        Response {
-            exchange: self.entry.ordinal,
+        let (etag, headers) = (self.etag(headers), self.shown(headers));
+        let response = response(self.entry.ordinal, status, &headers, body.as_ref());
+        self.entry.answered(Answer {
             status,
-            headers: self.shown(headers),
-            body: text.unwrap_or_else(|| "null".into()),
-        }
+            body,
+            etag,
+            redacted,
+            problem,
+            headers,
+            failure: None,
+        });
+        response
     }
 
     /// The one entity tag of an answer (RFC 9110 section 8.8.3); none that is odd or holds a secret.
@@ -224,9 +248,10 @@ impl Job {
     }
 
     /// What a guest sees of the headers: the content type and the entity tag.
-    fn shown(&self, headers: &HeaderMap) -> Vec<(String, String)> {
+    fn shown(&self, headers: &HeaderMap) -> BTreeMap<String, String> {
         let one = |name: hyper::header::HeaderName| {
             let value = headers.get(&name)?.to_str().ok()?;
+            let value = Some(value).filter(|value| value.len() <= limits::HEADER)?;
             let value = if self.redactor.finds(value) { REDACTED } else { value };
             Some((name.as_str().to_owned(), value.to_owned()))
         };
@@ -257,18 +282,36 @@ impl Job {
         let error = match halt {
             Halt::TooLarge(status) => {
                 let problem = Some(CollectError::TooLarge.to_string());
-                self.entry.answered(Answer { status, problem, ..Answer::default() });
-                return Error::TooLarge(u64::try_from(limits::RESPONSE).unwrap_or(u64::MAX));
+                let limit = u64::try_from(limits::RESPONSE).unwrap_or(u64::MAX);
+                let failure = Some(Failure::TooLarge { limit });
+                self.entry.answered(Answer { status, problem, failure, ..Answer::default() });
+                return Error::TooLarge(limit);
             }
             Halt::Refused(text) => Error::Denied(bounded(text)),
             Halt::NotSent(text) => Error::NotSent(bounded(text)),
             Halt::NoAnswer(text) => Error::NoAnswer(bounded(text)),
         };
-        if let Error::Denied(text) | Error::NotSent(text) | Error::NoAnswer(text) = &error {
-            self.entry.failed(text);
+        match &error {
+            Error::Denied(text) => self.entry.failed(Failure::Denied, text),
+            Error::NotSent(text) => self.entry.failed(Failure::NotSent, text),
+            Error::NoAnswer(text) => self.entry.failed(Failure::NoAnswer, text),
+            Error::TooLarge(_) => {}
         }
         error
     }
+}
+
+/// An answer as a guest sees it, on both roads.
+pub(super) fn response(
+    exchange: u32,
+    status: u16,
+    headers: &BTreeMap<String, String>,
+    body: Option<&Value>,
+) -> Response {
+    let text = body.and_then(|value| json::canonical(value).ok());
+    let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
+    let headers = headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    Response { exchange, status, headers, body: text.unwrap_or_else(|| "null".into()) }
 }
 
 /// `"…"` or `W/"…"`, of visible characters without quotes inside.

@@ -3,11 +3,12 @@
 //! Never loses one: a request has its entry before it is resolved, so a run that is cut off still
 //! knows which requests never left and which may have landed.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use deed_record::exchange::{Exchange, Fate, Rendered};
+use deed_record::exchange::{Exchange, Failure, Fate, Rendered};
 use serde_json::Value;
 
 use super::limits;
@@ -38,6 +39,10 @@ pub(super) struct Answer {
     pub(super) etag: Option<String>,
     pub(super) redacted: Vec<String>,
     pub(super) problem: Option<String>,
+    /// What the guest is shown of the headers.
+    pub(super) headers: BTreeMap<String, String>,
+    /// What it is told instead of the answer.
+    pub(super) failure: Option<Failure>,
 }
 
 const CUT_OFF: &str = "the run ended before an answer came";
@@ -68,6 +73,8 @@ impl Ledger {
             if_match,
             redacted: Vec::new(),
             problem: Some(CUT_OFF.into()),
+            headers: BTreeMap::new(),
+            failure: None,
             started_ms,
             ended_ms: deadline_ms,
             deadline_ms,
@@ -113,10 +120,11 @@ impl Entry {
     }
 
     /// It ended without an answer; whether a byte left is known already.
-    pub(super) fn failed(&self, problem: &str) {
+    pub(super) fn failed(&self, failure: Failure, problem: &str) {
         let now = self.ledger.clock.now_ms();
         self.update(|entry| {
             entry.problem = Some(problem.into());
+            entry.failure = Some(failure);
             entry.ended_ms = now;
         });
     }
@@ -129,8 +137,15 @@ impl Entry {
             entry.etag = answer.etag;
             entry.redacted = answer.redacted;
             entry.problem = answer.problem;
+            entry.headers = answer.headers;
+            entry.failure = answer.failure;
             entry.ended_ms = now;
         });
+    }
+
+    /// What was recorded of it in an earlier run.
+    pub(super) fn repeat(&self, recorded: Exchange) {
+        self.update(|entry| *entry = Exchange { ordinal: entry.ordinal, ..recorded });
     }
 
     pub(super) fn fate(&self) -> Fate {

@@ -47,6 +47,9 @@ pub const RESPONSE_HEADERS: usize = 100;
 /// Bytes of an entity tag that is kept for a guard.
 pub const ETAG: usize = 256;
 
+/// Bytes of a header that a guest is shown, and the record with it: content types and entity tags are short.
+pub const HEADER: usize = 256;
+
 /// Bytes of one answer as it travels: heads, chunk sizes and interim answers included.
 pub const WIRE: usize = 4 << 20;
 

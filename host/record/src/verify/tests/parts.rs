@@ -144,6 +144,8 @@ pub(super) fn look(active: bool, meta: &str, at_ms: i64) -> Observation {
         state: [("user".to_owned(), user.clone())].into(),
         derived: [].into(),
         exchanges: vec![exchange(&request, 200, Some(user))],
+        claim: None,
+        refused: vec![],
         at_ms,
         problem: None,
     }
@@ -162,6 +164,8 @@ pub(super) fn exchange(request: &Rendered, status: u16, response: Option<Value>)
         if_match: request.guard.map(|_| TAG.to_owned()),
         redacted: vec![],
         problem: None,
+        headers: [].into(),
+        failure: None,
         started_ms: 1,
         ended_ms: 2,
         deadline_ms: 3,

@@ -22,7 +22,9 @@ async fn observe(upstream: &Upstream) -> (Result<Response, Error>, Exchange) {
     let request = support::get("/Users/42");
     let mut egress = support::egress(upstream, vec![request.clone()], None);
     let answer = egress.send(&ask(&request)).await;
-    (answer, egress.close().await.remove(0))
+    let exchange = egress.close().await.remove(0);
+    replays(&request, &answer, &exchange).await;
+    (answer, exchange)
 }
 
 /// One PATCH with a journal that says yes, or no with a reason.
@@ -36,7 +38,45 @@ async fn perform(
         support::egress(upstream, vec![request.clone()], Some(support::intend(&kept, refusal)));
     let answer = egress.send(&ask(&request)).await;
     let count = kept.lock().unwrap().len();
-    (answer, egress.close().await.remove(0), count)
+    let exchange = egress.close().await.remove(0);
+    replays(&request, &answer, &exchange).await;
+    (answer, exchange, count)
+}
+
+/// The same request on the record of the exchange, as a bundle has it: the same answer, and the same record.
+async fn replays(request: &Rendered, answer: &Result<Response, Error>, exchange: &Exchange) {
+    let bytes = json::to_canonical(exchange).unwrap();
+    let recorded: Exchange = serde_json::from_slice(&bytes).unwrap();
+    let mut egress = support::egress(&support::upstream(1), vec![request.clone()], None);
+    egress.road = Road::record(vec![recorded]);
+    let again = egress.send(&ask(request)).await;
+    assert_eq!(format!("{again:?}"), format!("{answer:?}"));
+    let beyond = egress.send(&ask(request)).await;
+    assert!(
+        matches!(beyond, Err(Error::NotSent(text)) if text.contains("the record has no answer"))
+    );
+    let exchanges = egress.close().await;
+    assert_eq!((&exchanges[0], exchanges.len()), (exchange, 2));
+}
+
+#[tokio::test]
+async fn a_record_answers_its_own_requests_in_their_order() {
+    let server = Server::start(vec![support::ok(&json!({})), support::ok(&json!({}))]).await;
+    let (first, second) = (support::get("/a"), support::get("/b"));
+    let both = || vec![first.clone(), second.clone()];
+    let mut egress = support::egress(&support::upstream(server.port), both(), None);
+    for request in both() {
+        egress.send(&ask(&request)).await.unwrap();
+    }
+    let mut replay = support::egress(&support::upstream(server.port), both(), None);
+    replay.road = Road::record(egress.close().await);
+    for request in [&second, &first] {
+        let off = replay.send(&ask(request)).await;
+        assert!(matches!(off, Err(Error::NotSent(_))), "nothing behind the first that is another");
+    }
+    let other = replay.send(&ask(&support::get("/c"))).await;
+    assert!(matches!(other, Err(Error::Denied(_))), "the allowance is the same");
+    assert_eq!(server.requests().len(), 2, "nothing was sent");
 }
 
 #[tokio::test]

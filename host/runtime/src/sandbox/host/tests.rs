@@ -18,12 +18,11 @@ fn guest(observing: bool, answers: Vec<(u16, Value, &[&str])>) -> Guest {
         entry.answered(super::super::ledger::Answer {
             status,
             body: Some(body),
-            etag: None,
             redacted,
-            problem: None,
+            ..Default::default()
         });
     }
-    let redactor = Arc::clone(&egress.redactor);
+    let redactor = egress.road.redactor();
     let states = BTreeMap::from([("user".to_owned(), shape), ("count".to_owned(), derived)]);
     Guest {
         egress,

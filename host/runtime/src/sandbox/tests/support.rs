@@ -15,9 +15,10 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::super::allow::Allowance;
-use super::super::egress::Egress;
+use super::super::egress::{Egress, Network};
 use super::super::ledger::Ledger;
 use super::super::redact::Redactor;
+use super::super::road::Road;
 use super::super::{Intend, Intent};
 use crate::clock::Clock;
 use crate::upstream::{AddressClass, Base, Credential, Upstream};
@@ -162,12 +163,14 @@ pub(in crate::sandbox) fn egress(
     let redactor = Redactor::new(secrets.map(|credential| &credential.secret));
     Egress {
         allowance: Allowance::new("idp.restore_access", "perform", requests),
-        upstreams: BTreeMap::from([("idp".to_owned(), Arc::new(upstream.clone()))]),
-        tags: BTreeMap::new(),
-        intend,
-        redactor: Arc::new(redactor),
+        road: Road::Network(Network {
+            upstreams: BTreeMap::from([("idp".to_owned(), Arc::new(upstream.clone()))]),
+            tags: BTreeMap::new(),
+            intend,
+            redactor: Arc::new(redactor),
+            writes: Vec::new(),
+        }),
         ledger: Ledger::new(Clock::new()),
-        writes: Vec::new(),
     }
 }
 

@@ -1,0 +1,133 @@
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::codec::Codec;
+use crate::event::Claim;
+use crate::exchange::{Exchange, Failure, Fate, Rendered};
+
+fn exchange(ordinal: u32, path: &str) -> Exchange {
+    Exchange {
+        ordinal,
+        request: Rendered {
+            upstream: "idp".into(),
+            method: "GET".into(),
+            path: path.into(),
+            body: None,
+            codec: Codec::default(),
+            calls: 2,
+            writes: false,
+            guard: None,
+        },
+        fate: Fate::Answered { status: 200 },
+        response: Some(json!({})),
+        etag: None,
+        if_match: None,
+        redacted: vec![],
+        problem: None,
+        headers: BTreeMap::new(),
+        failure: None,
+        started_ms: 0,
+        ended_ms: 0,
+        deadline_ms: 0,
+    }
+}
+
+fn run(claim: Claim) -> Recorded {
+    let seen = Seen {
+        exchanges: vec![exchange(0, "/a"), exchange(1, "/b")],
+        refused: vec!["no".into()],
+        state: json!({"user": {"active": true}}),
+        derived: [].into(),
+        problem: None,
+        claim: Some(claim),
+    };
+    Recorded { name: "attempt 1".into(), attempt: 1, requests: vec![], at_ms: 0, seen }
+}
+
+/// Where it differs when the run is made again with this change; nothing where it does not.
+fn place(recorded: &Recorded, change: impl FnOnce(&mut Seen)) -> Option<String> {
+    let mut again = recorded.seen.clone();
+    change(&mut again);
+    compare(recorded, &again).difference.map(|found| found.place)
+}
+
+fn status(recorded: &Recorded, change: impl FnOnce(&mut Seen)) -> Status {
+    let mut again = recorded.seen.clone();
+    change(&mut again);
+    compare(recorded, &again).status
+}
+
+#[test]
+fn the_first_difference_is_the_one_that_is_told() {
+    let recorded = run(Claim::Done);
+    let at = |change: fn(&mut Seen)| place(&recorded, change).unwrap_or_default();
+    assert_eq!(place(&recorded, |_| {}), None);
+    let first = at(|seen| {
+        seen.exchanges[1].request.path = "/c".into();
+        seen.refused.clear();
+        seen.claim = None;
+    });
+    assert_eq!(first, "exchange 1: request at `/path`");
+    assert_eq!(at(|seen| seen.exchanges.truncate(1)), "exchange 1: request");
+    assert_eq!(at(|seen| seen.exchanges.push(exchange(2, "/c"))), "exchange 2: request");
+    assert_eq!(at(|seen| seen.exchanges.swap(0, 1)), "exchange 0: request at `/path`");
+    assert_eq!(at(|seen| seen.exchanges[0].ordinal = 7), "exchange 0: number");
+    assert_eq!(at(|seen| seen.refused.push("never".into())), "refused request 1");
+    assert_eq!(at(|seen| seen.state["user"]["active"] = json!(false)), "state at `/user/active`");
+    assert_eq!(at(|seen| seen.derived = ["user".to_owned()].into()), "derived states");
+    assert_eq!(at(|seen| seen.claim = Some(Claim::Lost)), "claim");
+    assert_eq!(at(|seen| seen.problem = Some("down".into())), "problem");
+}
+
+#[test]
+fn what_the_adapter_could_not_see_is_not_compared() {
+    let recorded = run(Claim::Done);
+    let later = |seen: &mut Seen| seen.exchanges[0].ended_ms = 9;
+    assert_eq!(status(&recorded, later), Status::Same);
+}
+
+#[test]
+fn behind_a_clock_or_a_cut_nothing_is_claimed() {
+    let stopped = run(Claim::TimedOut);
+    assert_eq!(status(&stopped, |_| {}), Status::Same);
+    let further = |seen: &mut Seen| {
+        seen.exchanges.push(exchange(2, "/c"));
+        seen.claim = Some(Claim::Done);
+    };
+    assert_eq!(status(&stopped, further), Status::NotReplayed);
+    let otherwise = |seen: &mut Seen| seen.exchanges[0].request.path = "/c".into();
+    assert_eq!(status(&stopped, otherwise), Status::Different);
+    let slow = |seen: &mut Seen| {
+        seen.exchanges.truncate(1);
+        seen.claim = Some(Claim::TimedOut);
+    };
+    assert_eq!(status(&run(Claim::Done), slow), Status::NotReplayed);
+    let mut cut = run(Claim::Done);
+    cut.seen.exchanges[1].fate = Fate::NoAnswer;
+    assert_eq!(status(&cut, |_| {}), Status::NotReplayed);
+    cut.seen.exchanges[1].failure = Some(Failure::NoAnswer);
+    assert_eq!(status(&cut, |_| {}), Status::Same);
+}
+
+#[test]
+fn a_run_of_which_nobody_knows_the_end_is_not_made_again() {
+    assert_eq!(run(Claim::Done).no_run(), None);
+    let lost = run(Claim::Lost).no_run().map(|line| line.status);
+    assert_eq!(lost, Some(Status::NotReplayed));
+}
+
+#[test]
+fn a_difference_outweighs_what_is_not_known() {
+    let line =
+        |status| Line { run: String::new(), status, detail: String::new(), difference: None };
+    let (same, open) = (line(Status::Same), line(Status::NotReplayed));
+    let of = |runs: &[Line]| Verdict::of(&[], runs);
+    assert_eq!(of(&[]), Verdict::Identical);
+    assert_eq!(of(std::slice::from_ref(&same)), Verdict::Identical);
+    assert_eq!(of(&[same.clone(), open.clone()]), Verdict::NotReplayed);
+    assert_eq!(of(&[open, line(Status::Different)]), Verdict::Different);
+    assert_eq!(Verdict::of(&["other".to_owned()], &[same]), Verdict::Different);
+    assert_eq!(Value::from(Verdict::NotReplayed.as_str()), "not replayed");
+}

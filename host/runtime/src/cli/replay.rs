@@ -1,0 +1,143 @@
+//! `deed replay`: runs an adapter again on the exchanges of a bundle, offline.
+//!
+//! Takes a bundle and a component, gives a line per run and the first difference. Never asks anybody:
+//! its runtime cannot open a connection.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use deed_record::digest::Digest;
+use deed_record::replay::{Case, Line, Report, Status, Verdict};
+use deed_record::verify::{self as proof, verify};
+use serde::Serialize;
+
+use super::adapter::Scratch;
+use super::out::{self, Failure, Format};
+use super::text::{compact, line, safe};
+use super::verify::{lines, read, trust};
+use crate::clock::Clock;
+use crate::replay::replay;
+use crate::sandbox::Sandbox;
+
+/// Run an adapter again on what a bundle recorded, and show the first difference
+///
+/// Shows that the adapter does the same on the same answers: every request, state, refusal and claim.
+/// That the record is authentic is another question, which `deed verify` or --trust answers. Exits
+/// with 0 for identical, 1 for different, 2 for what cannot be replayed.
+#[derive(Debug, clap::Args)]
+pub(super) struct ReplayArgs {
+    /// The `.deed` file, with evidence: not an agent's copy
+    bundle: PathBuf,
+    /// The adapter that ran
+    #[arg(value_name = "ADAPTER.wasm")]
+    adapter: PathBuf,
+    /// Run the adapter although it is not the one that the receipt names
+    #[arg(long)]
+    other_build: bool,
+    /// Verify the bundle too, against this directory of keys
+    #[arg(long, value_name = "DIR")]
+    trust: Option<PathBuf>,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// What is printed.
+#[derive(Debug, Serialize)]
+struct Findings {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verify: Option<proof::Report>,
+    replay: Report,
+}
+
+/// Prints the report; its verdict is the exit code.
+pub(super) fn run(args: &ReplayArgs) -> ExitCode {
+    match findings(args).and_then(|found| args.format.print(&found, page).map(|()| code(&found))) {
+        Ok(code) => code,
+        Err(failure) => {
+            out::note(&failure.to_string());
+            // Nothing was compared, so nothing differs.
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn findings(args: &ReplayArgs) -> Result<Findings, Failure> {
+    let trust = args.trust.as_deref().map(trust).transpose()?;
+    let bundle = read(&args.bundle)?;
+    let case = Case::open(&bundle).map_err(Failure::failed)?;
+    let wasm = read(&args.adapter)?;
+    if !args.other_build {
+        case.check_adapter(Digest::of(&wasm)).map_err(|other| {
+            Failure::Failed(format!("{other}, or run it all the same with --other-build"))
+        })?;
+    }
+    let verify = trust.map(|trust| verify(&bundle, Some(&trust)));
+    Ok(Findings { verify, replay: report(&case, &wasm)? })
+}
+
+fn report(case: &Case, wasm: &[u8]) -> Result<Report, Failure> {
+    let cache = Scratch::new()?;
+    let sandbox = Sandbox::new(&cache.0, Clock::new()).map_err(Failure::failed)?;
+    let adapter = sandbox.load(wasm).map_err(Failure::failed)?;
+    // Time, for limits, and no I/O: there is nothing in this runtime that could open a socket.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    Ok(runtime.map_err(Failure::failed)?.block_on(replay(&sandbox, &adapter, case)))
+}
+
+fn page(found: &Findings) -> String {
+    let mut text = String::new();
+    let report = &found.replay;
+    if let Some(proof) = &found.verify {
+        line(&mut text, format_args!("{}", lines(proof, &report.action)));
+    }
+    for fault in &report.faults {
+        line(&mut text, format_args!("DIFF  evidence       {}", safe(fault)));
+    }
+    for run in &report.runs {
+        show(&mut text, run);
+    }
+    if report.runs.is_empty() {
+        line(
+            &mut text,
+            format_args!("note  no run is recorded: nothing was looked at or attempted"),
+        );
+    }
+    if let Some(named) = &report.recorded_adapter {
+        let ran = &report.adapter;
+        line(&mut text, format_args!("note  this was {ran}; the receipt names {named}"));
+    }
+    if found.verify.is_none() {
+        line(
+            &mut text,
+            format_args!(
+                "note  whether the record is authentic was not looked at; --trust DIR does"
+            ),
+        );
+    }
+    let verdict = report.verdict.as_str().to_uppercase();
+    line(&mut text, format_args!("{verdict} {}", safe(&report.action)));
+    text
+}
+
+fn show(text: &mut String, run: &Line) {
+    let mark = match run.status {
+        Status::Same => "same",
+        Status::Different => "DIFF",
+        Status::NotReplayed => "open",
+    };
+    line(text, format_args!("{mark}  {:<13}  {}", safe(&run.run), safe(&run.detail)));
+    if let Some(found) = &run.difference {
+        line(text, format_args!("        expected  {}", compact(&found.expected)));
+        line(text, format_args!("        got       {}", compact(&found.got)));
+    }
+}
+
+/// The worse of both answers.
+fn code(found: &Findings) -> ExitCode {
+    let verified = found.verify.as_ref().map(|report| report.verdict);
+    match (verified, found.replay.verdict) {
+        (Some(proof::Verdict::Failed), _) | (_, Verdict::Different) => ExitCode::FAILURE,
+        (Some(proof::Verdict::Unverifiable), _) | (_, Verdict::NotReplayed) => ExitCode::from(2),
+        (_, Verdict::Identical) => ExitCode::SUCCESS,
+    }
+}

@@ -1,0 +1,65 @@
+//! Takes a bundle's runs and an adapter, gives what the adapter does on the recorded exchanges.
+//!
+//! Never reaches a network: its grants have no upstream. It shows that the adapter does the same on
+//! the same answers, not that anybody gave them; that is what `deed verify` is for.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use deed_record::replay::{Case, Line, Recorded, Report, Seen, compare};
+use serde_json::json;
+
+use crate::grant::{self, Scope};
+use crate::observe;
+use crate::sandbox::{Adapter, Run, Sandbox};
+
+/// Makes every recorded run again, one after the other, and compares each.
+pub async fn replay(sandbox: &Sandbox, adapter: &Adapter, case: &Case) -> Report {
+    let mut lines = Vec::new();
+    for recorded in case.runs() {
+        lines.push(match recorded.no_run() {
+            Some(line) => line,
+            None => again(sandbox, adapter, case, &recorded).await,
+        });
+    }
+    case.report(adapter.digest(), lines)
+}
+
+async fn again(sandbox: &Sandbox, adapter: &Adapter, case: &Case, recorded: &Recorded) -> Line {
+    let grant = grant::replay(scope(adapter, case, recorded), recorded.seen.exchanges.clone());
+    let run = sandbox.replay(adapter, grant).await;
+    compare(recorded, &seen(run, recorded))
+}
+
+/// What the run was given then, but for upstreams.
+fn scope(adapter: &Adapter, case: &Case, recorded: &Recorded) -> Scope {
+    let Case { action, contract, .. } = case;
+    Scope {
+        tenant: action.tenant.clone(),
+        action: action.id.clone(),
+        contract: action.contract.name.clone(),
+        params: action.params.clone(),
+        attempt: recorded.attempt,
+        rendered: recorded.requests.clone(),
+        tags: BTreeMap::new(),
+        upstreams: BTreeMap::new(),
+        states: contract.state.clone(),
+        adapter: adapter.digest(),
+        timeout: Duration::from_millis(contract.limits.timeout.as_millis()),
+    }
+}
+
+/// A look as the host makes an observation of it, an attempt as it is.
+fn seen(run: Run, recorded: &Recorded) -> Seen {
+    if recorded.attempt == 0 {
+        return Seen::from(&observe::observation(run, recorded.at_ms));
+    }
+    Seen {
+        exchanges: run.exchanges,
+        refused: run.refused,
+        state: json!({}),
+        derived: [].into(),
+        problem: None,
+        claim: Some(run.claim),
+    }
+}
