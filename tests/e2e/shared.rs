@@ -1,6 +1,7 @@
 //! What the modules share: one SCIM server for the whole test binary, with a user of its own for each test.
 
 use std::fs;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -58,8 +59,16 @@ pub(crate) fn ended(world: &World, view: &Value, outcome: &str, reason: &str) ->
 /// of a run that a clock or the host's end cut off.
 fn replays(world: &World, id: &str) {
     let file = world.dir.join(format!("{id}.deed"));
-    fs::write(&file, world.bundle(id).unwrap()).unwrap();
-    let adapter = world.dir.join("adapters/scim.wasm");
+    let bundle = world.bundle(id).unwrap();
+    fs::write(&file, &bundle).unwrap();
+    let action = &deed_record::bundle::read(&bundle).unwrap()[deed_record::bundle::ACTION];
+    let action: Value = serde_json::from_slice(action).unwrap();
+    let adapters = fs::read_dir(world.dir.join("adapters")).unwrap();
+    let is_it = |path: &PathBuf| {
+        let digest = deed_record::digest::Digest::of(&fs::read(path).unwrap());
+        action["adapter"] == digest.to_string()
+    };
+    let adapter = adapters.map(|entry| entry.unwrap().path()).find(is_it).unwrap();
     let args = ["replay", file.to_str().unwrap(), adapter.to_str().unwrap(), "--json"];
     let output = deed_tests::host::run(&args, "").unwrap();
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();

@@ -250,6 +250,18 @@ async fn an_excerpt_of_an_echo_and_headers_with_one_are_not_shown() {
 }
 
 #[tokio::test]
+async fn a_long_header_is_neither_shown_nor_recorded() {
+    for (length, shown) in [(limits::HEADER, 2), (limits::HEADER + 1, 1)] {
+        let kind = format!("{:x<length$}", "application/json;a=");
+        let server = Server::start(vec![support::answer("200 OK", &kind, "{}")]).await;
+        let (answer, exchange) = observe(&support::upstream(server.port)).await;
+        assert_eq!(answer.unwrap().headers.len(), shown, "{exchange:?}");
+        assert_eq!(exchange.headers.len(), shown);
+        assert_eq!(exchange.response, Some(json!({})), "it was understood all the same");
+    }
+}
+
+#[tokio::test]
 async fn a_body_is_bounded_in_values_and_null_is_nothing() {
     let many = format!("[{}0]", "0,".repeat(limits::VALUES));
     for (body, problem) in [(many.as_str(), Some("more than 20000 values")), ("null", None)] {
