@@ -3,6 +3,8 @@
 //! Never skips or reorders a step: match → budget → resolve, check, pin → durable intent, if it
 //! writes → connect → inject → send our rendering → cap → decode → redact → record → answer.
 
+mod answer;
+
 use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::sync::Arc;
@@ -12,7 +14,7 @@ use deed_record::json;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MATCH};
+use hyper::header::{HeaderMap, HeaderValue, IF_MATCH};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -24,7 +26,7 @@ use super::codec::{self, CollectError, EncodeError};
 use super::connect::{self, ConnectError, Stream};
 use super::ledger::{Answer, Entry, Ledger};
 use super::limits;
-use super::redact::{REDACTED, Redactor};
+use super::redact::Redactor;
 use super::road::Road;
 use super::{Intend, Intent};
 use crate::upstream::{Credential, Upstream};
@@ -207,55 +209,10 @@ impl Job {
 
     /// Decodes, redacts, records, answers.
     fn conclude(&self, status: u16, headers: &HeaderMap, bytes: &[u8]) -> Response {
-        let (mut body, problem) =
-            match codec::decode(&self.request.codec, headers, bytes).and_then(of_bounded_size) {
-                // A record cannot tell a `null` from nothing, and nobody can read state out of either.
-                Ok(body) => (body.filter(|value| !value.is_null()), None),
-                Err(problem) => (None, Some(self.told(&problem, headers, bytes))),
-            };
-        let redacted = body.as_mut().map(|value| self.redactor.value(value)).unwrap_or_default();
-        let (etag, headers) = (self.etag(headers), self.shown(headers));
-        let response = response(self.entry.ordinal, status, &headers, body.as_ref());
-        self.entry.answered(Answer {
-            status,
-            body,
-            etag,
-            redacted,
-            problem,
-            headers,
-            failure: None,
-        });
+        let answer = answer::read(&self.redactor, &self.request.codec, status, headers, bytes);
+        let response = response(self.entry.ordinal, status, &answer.headers, answer.body.as_ref());
+        self.entry.answered(answer);
         response
-    }
-
-    /// The one entity tag of an answer (RFC 9110 section 8.8.3); none that is odd or holds a secret.
-    fn etag(&self, headers: &HeaderMap) -> Option<String> {
-        let mut tags = headers.get_all(ETAG).iter();
-        let (Some(tag), None) = (tags.next(), tags.next()) else { return None };
-        let tag = tag.to_str().ok().filter(|tag| is_tag(tag))?;
-        (!self.redactor.finds(tag)).then(|| tag.to_owned())
-    }
-
-    /// Why an answer was not understood. An excerpt in it may have been cut out of a secret, so the
-    /// whole that it comes from is looked through.
-    fn told(&self, problem: &str, headers: &HeaderMap, bytes: &[u8]) -> String {
-        let mut kinds = headers.get_all(CONTENT_TYPE).iter().map(HeaderValue::as_bytes);
-        let holds = |bytes: &[u8]| self.redactor.finds(&String::from_utf8_lossy(bytes));
-        if kinds.any(holds) || holds(bytes) {
-            return "the answer is not understood, and it held a secret".into();
-        }
-        self.redactor.text(problem, limits::TEXT)
-    }
-
-    /// What a guest sees of the headers: the content type and the entity tag.
-    fn shown(&self, headers: &HeaderMap) -> BTreeMap<String, String> {
-        let one = |name: hyper::header::HeaderName| {
-            let value = headers.get(&name)?.to_str().ok()?;
-            let value = Some(value).filter(|value| value.len() <= limits::HEADER)?;
-            let value = if self.redactor.finds(value) { REDACTED } else { value };
-            Some((name.as_str().to_owned(), value.to_owned()))
-        };
-        [CONTENT_TYPE, ETAG].into_iter().filter_map(one).collect()
     }
 
     /// The read credential while observing, the write one for everything that performs.
@@ -314,35 +271,11 @@ pub(super) fn response(
     Response { exchange, status, headers, body: text.unwrap_or_else(|| "null".into()) }
 }
 
-/// `"…"` or `W/"…"`, of visible characters without quotes inside.
-fn is_tag(tag: &str) -> bool {
-    let quoted = tag.strip_prefix("W/").unwrap_or(tag);
-    let opaque = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    tag.len() <= limits::ETAG
-        && opaque.is_some_and(|opaque| opaque.bytes().all(|b| b.is_ascii_graphic() && b != b'"'))
-}
-
 fn refused(error: &ConnectError) -> Halt {
     if error.is_refusal() {
         Halt::Refused(error.to_string())
     } else {
         Halt::NotSent(error.to_string())
-    }
-}
-
-/// Refuses a body with more values than a record is to carry.
-fn of_bounded_size(body: Option<Value>) -> Result<Option<Value>, String> {
-    if body.as_ref().is_some_and(|value| count(value) > limits::VALUES) {
-        return Err(format!("the answer has more than {} values", limits::VALUES));
-    }
-    Ok(body)
-}
-
-fn count(value: &Value) -> usize {
-    1 + match value {
-        Value::Array(items) => items.iter().map(count).sum(),
-        Value::Object(members) => members.values().map(count).sum::<usize>(),
-        _ => 0,
     }
 }
 

@@ -1,0 +1,86 @@
+//! Takes an upstream's answer, gives what is recorded of it and shown: decoded, bounded, without secrets.
+//!
+//! Never lets an excerpt out of an answer that holds a secret: what was cut may be the half of one.
+
+use std::collections::BTreeMap;
+
+use deed_record::codec::Codec;
+use hyper::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
+
+use super::super::codec;
+use super::super::ledger::Answer;
+use super::super::limits;
+use super::super::redact::{REDACTED, Redactor};
+
+/// What an answer comes to.
+pub(super) fn read(
+    redactor: &Redactor,
+    codec: &Codec,
+    status: u16,
+    headers: &HeaderMap,
+    bytes: &[u8],
+) -> Answer {
+    let (mut body, problem) = match codec::decode(codec, headers, bytes).and_then(of_bounded_size) {
+        // A record cannot tell a `null` from nothing, and nobody can read state out of either.
+        Ok(body) => (body.filter(|value| !value.is_null()), None),
+        Err(problem) => (None, Some(told(redactor, &problem, headers, bytes))),
+    };
+    let redacted = body.as_mut().map(|value| redactor.value(value)).unwrap_or_default();
+    let (etag, headers) = (etag(redactor, headers), shown(redactor, headers));
+    Answer { status, body, etag, redacted, problem, headers, failure: None }
+}
+
+/// The one entity tag of an answer (RFC 9110 section 8.8.3); none that is odd or holds a secret.
+fn etag(redactor: &Redactor, headers: &HeaderMap) -> Option<String> {
+    let mut tags = headers.get_all(ETAG).iter();
+    let (Some(tag), None) = (tags.next(), tags.next()) else { return None };
+    let tag = tag.to_str().ok().filter(|tag| is_tag(tag))?;
+    (!redactor.finds(tag)).then(|| tag.to_owned())
+}
+
+/// `"…"` or `W/"…"`, of visible characters without quotes inside.
+fn is_tag(tag: &str) -> bool {
+    let quoted = tag.strip_prefix("W/").unwrap_or(tag);
+    let opaque = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    tag.len() <= limits::ETAG
+        && opaque.is_some_and(|opaque| opaque.bytes().all(|b| b.is_ascii_graphic() && b != b'"'))
+}
+
+/// Why an answer was not understood. An excerpt in it may have been cut out of a secret, so the
+/// whole that it comes from is looked through.
+fn told(redactor: &Redactor, problem: &str, headers: &HeaderMap, bytes: &[u8]) -> String {
+    let mut kinds = headers.get_all(CONTENT_TYPE).iter().map(HeaderValue::as_bytes);
+    let holds = |bytes: &[u8]| redactor.finds(&String::from_utf8_lossy(bytes));
+    if kinds.any(holds) || holds(bytes) {
+        return "the answer is not understood, and it held a secret".into();
+    }
+    redactor.text(problem, limits::TEXT)
+}
+
+/// What a guest sees of the headers: the content type and the entity tag.
+fn shown(redactor: &Redactor, headers: &HeaderMap) -> BTreeMap<String, String> {
+    let one = |name: HeaderName| {
+        let value = headers.get(&name)?.to_str().ok()?;
+        let value = Some(value).filter(|value| value.len() <= limits::HEADER)?;
+        let value = if redactor.finds(value) { REDACTED } else { value };
+        Some((name.as_str().to_owned(), value.to_owned()))
+    };
+    [CONTENT_TYPE, ETAG].into_iter().filter_map(one).collect()
+}
+
+/// Refuses a body with more values than a record is to carry.
+fn of_bounded_size(body: Option<Value>) -> Result<Option<Value>, String> {
+    if body.as_ref().is_some_and(|value| count(value) > limits::VALUES) {
+        return Err(format!("the answer has more than {} values", limits::VALUES));
+    }
+    Ok(body)
+}
+
+fn count(value: &Value) -> usize {
+    1 + match value {
+        Value::Array(items) => items.iter().map(count).sum(),
+        Value::Object(members) => members.values().map(count).sum::<usize>(),
+        _ => 0,
+    }
+}
