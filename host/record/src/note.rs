@@ -136,7 +136,7 @@ fn split(note: &str) -> Result<(&str, &str), NoteError> {
 fn signature_line(line: &str) -> Result<(&str, [u8; 4], Vec<u8>), NoteError> {
     let parts = || {
         let (name, encoded) = line.strip_prefix("— ")?.split_once(' ')?;
-        let bytes = BASE64.decode(encoded.as_bytes()).ok()?;
+        let bytes = base64(encoded)?;
         let (id, signature) = bytes.split_first_chunk::<4>()?;
         let good = key::is_name(name) && !signature.is_empty();
         good.then(|| (name, *id, signature.to_vec()))
@@ -162,5 +162,10 @@ fn decimal(text: &str) -> Option<u64> {
 
 /// 32 bytes in canonical, padded standard base64.
 fn hash(text: &str) -> Option<Hash> {
-    BASE64.decode(text.as_bytes()).ok()?.try_into().ok()
+    base64(text)?.try_into().ok()
+}
+
+/// Bytes from the one base64 text that they have: the decoder alone also takes padded pieces in a row.
+fn base64(text: &str) -> Option<Vec<u8>> {
+    BASE64.decode(text.as_bytes()).ok().filter(|bytes| BASE64.encode(bytes) == text)
 }

@@ -125,7 +125,7 @@ fn key_id(name: &str, key: &VerifyingKey) -> [u8; 4] {
 }
 
 fn public_key(data: &str) -> Result<VerifyingKey, KeyError> {
-    let bytes = BASE64.decode(data.as_bytes()).ok().ok_or(KeyError::Key)?;
+    let bytes = super::base64(data).ok_or(KeyError::Key)?;
     let Some((&ED25519, key)) = bytes.split_first() else {
         return Err(KeyError::Key);
     };

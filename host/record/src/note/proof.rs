@@ -5,7 +5,7 @@ use std::fmt;
 
 use data_encoding::BASE64;
 
-use super::{Checkpoint, NoteError, VerifierKey, decimal, hash, verify};
+use super::{Checkpoint, NoteError, VerifierKey, base64, decimal, hash, verify};
 use crate::merkle::{Hash, verify_inclusion};
 
 /// The first line of the format.
@@ -94,7 +94,7 @@ pub enum ProofError {
 
 fn extra(line: &str) -> Result<Vec<u8>, ProofError> {
     let encoded = line.strip_prefix("extra ").ok_or(ProofError::Extra)?;
-    BASE64.decode(encoded.as_bytes()).ok().ok_or(ProofError::Extra)
+    base64(encoded).ok_or(ProofError::Extra)
 }
 
 fn index(line: &str) -> Option<u64> {

@@ -162,3 +162,14 @@ fn proofs_that_do_not_read_exactly_are_refused() {
     let short = LogProof::parse(&format!("{head}index 1\nAAAA\n\nnote"));
     assert_eq!(short, Err(ProofError::Hash { line: "AAAA".to_owned() }));
 }
+
+#[test]
+fn base64_has_one_text() {
+    let hash = "A".repeat(43) + "=";
+    assert_eq!(super::hash(&hash), Some([0; 32]));
+    // Pieces that are padded each on their own decode to the same bytes.
+    for other in [format!("{}=AAAA", "A".repeat(39)), "A".repeat(42) + "B=", "A".repeat(43)] {
+        assert_eq!(super::hash(&other), None, "{other}");
+    }
+    assert_eq!(super::base64("AA==AA=="), None);
+}
