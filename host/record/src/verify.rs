@@ -12,12 +12,14 @@ mod gate;
 mod opened;
 mod proof;
 mod trust;
+mod witnesses;
 
 use serde::Serialize;
 
 pub(crate) use self::content::rendering;
 pub(crate) use self::opened::{Opened, open};
 pub use self::trust::{Approver, Trust, TrustError};
+pub(crate) use self::witnesses::shortfall;
 use crate::outcome::Outcome;
 
 /// Checks a `.deed` file against keys that came from elsewhere.
@@ -88,6 +90,7 @@ const SIGNATURE: &str = "receipt signature";
 const SUBJECT: &str = "subject";
 const CHECKPOINT: &str = "checkpoint";
 const INCLUSION: &str = "inclusion";
+const WITNESSES: &str = "witnesses";
 const APPROVALS: &str = "approvals";
 const CONTRACT: &str = "contract";
 const GRANT: &str = "grant";
@@ -99,9 +102,9 @@ const REQUESTS: &str = "requests";
 const DECISION: &str = "decision";
 const GATE: &str = "gate";
 const OUTCOME: &str = "outcome";
-const PROOFS: [&str; 10] = [
-    SIGNATURE, SUBJECT, CHECKPOINT, INCLUSION, APPROVALS, CONTRACT, GRANT, POLICY_SET, QUESTION,
-    EVIDENCE,
+const PROOFS: [&str; 11] = [
+    SIGNATURE, SUBJECT, CHECKPOINT, INCLUSION, WITNESSES, APPROVALS, CONTRACT, GRANT, POLICY_SET,
+    QUESTION, EVIDENCE,
 ];
 const CONTENTS: [&str; 5] = [SUMMARY, REQUESTS, DECISION, GATE, OUTCOME];
 

@@ -7,7 +7,8 @@ use super::approvals::{self, Given};
 use super::opened::Opened;
 use super::trust::Trust;
 use super::{
-    APPROVALS, Book, CHECKPOINT, Finding, Found, INCLUSION, SIGNATURE, SUBJECT, digests, pass,
+    APPROVALS, Book, CHECKPOINT, Finding, Found, INCLUSION, SIGNATURE, SUBJECT, WITNESSES, digests,
+    pass, witnesses,
 };
 use crate::action::Action;
 use crate::bundle;
@@ -97,11 +98,15 @@ fn log(opened: &Opened, action: &Action, trust: &Trust, book: &mut Book) -> bool
         }
         Err(found) => {
             book.note(CHECKPOINT, found);
-            book.pass_over(&[INCLUSION], "not looked at: there is no trusted checkpoint");
+            let names = [INCLUSION, WITNESSES];
+            book.pass_over(&names, "not looked at: there is no trusted checkpoint");
             return false;
         }
     };
-    book.note(INCLUSION, inclusion(opened, key))
+    let included = book.note(INCLUSION, inclusion(opened, key));
+    let note = opened.proofs.first().map(|proof| proof.checkpoint.as_str()).unwrap_or_default();
+    book.note(WITNESSES, witnesses::check(note, trust.witnesses.as_ref()));
+    included
 }
 
 fn checkpoint<'a>(
