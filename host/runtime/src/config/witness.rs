@@ -9,7 +9,7 @@ use deed_record::note::WitnessKey;
 use ed25519_dalek::VerifyingKey;
 
 use super::fault::{Fault, Faults, Source};
-use super::{Tenant, notify, raw};
+use super::{Person, Tenant, notify, raw};
 
 /// Everybody who is asked to vouch for this host's logs; nobody by default.
 #[derive(Debug, Default)]
@@ -102,9 +102,9 @@ fn witness<'a>(
             without a user, password, query or fragment";
         return Err((url, what.to_owned()));
     }
-    let is_of = |person: &VerifyingKey| key.wraps(person);
-    let people = tenants.values().flat_map(|tenant| &tenant.persons);
-    for (person, _) in people.filter(|(_, person)| person.keys.iter().any(is_of)) {
+    let mut people = tenants.values().flat_map(|tenant| &tenant.persons);
+    let has_it = |(_, person): &(&String, &Person)| person.keys.iter().any(|k| key.wraps(k));
+    if let Some((person, _)) = people.find(has_it) {
         let what = format!(
             "witness `{name}` and person `{person}` have the same key; a key is good for one purpose"
         );

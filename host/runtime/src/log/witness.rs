@@ -215,21 +215,17 @@ impl Panel {
     fn report(&self, seat: usize, before: Option<&board::Seat>, refusal: Option<&Refusal>) {
         let witness = self.witnesses.all.get(seat).map_or("", |witness| witness.name.as_str());
         let log = &self.origin;
+        let was_well = before.is_none_or(board::Seat::is_well);
+        let known = |why| before.is_some_and(|seat| seat.alarm.as_deref() == Some(why));
         match refusal {
-            Some(Refusal::Alarm(why)) => {
-                if before.is_none_or(|seat| seat.alarm.as_ref() != Some(why)) {
-                    tracing::error!(%log, witness, why, "a witness contradicts this log");
-                }
+            Some(Refusal::Alarm(why)) if !known(why.as_str()) => {
+                tracing::error!(%log, witness, why, "a witness contradicts this log");
             }
-            Some(Refusal::Failed(why)) => {
-                if before.is_none_or(board::Seat::is_well) {
-                    tracing::warn!(%log, witness, why, "a witness does not vouch; it is tried again");
-                }
+            Some(Refusal::Failed(why)) if was_well => {
+                tracing::warn!(%log, witness, why, "a witness does not vouch; it is tried again");
             }
-            None if before.is_some_and(|seat| !seat.is_well()) => {
-                tracing::info!(%log, witness, "the witness vouches again");
-            }
-            None => {}
+            None if !was_well => tracing::info!(%log, witness, "the witness vouches again"),
+            _ => {}
         }
     }
 
