@@ -59,6 +59,7 @@ targets! {
     "form": codecs::form, codecs::form_seeds;
     "xml": codecs::xml, codecs::xml_seeds;
     "note": proofs::note, proofs::note_seeds;
+    "policy": proofs::policy, proofs::policy_seeds;
     "bundle": proofs::bundle, proofs::bundle_seeds;
 }
 
