@@ -22,6 +22,7 @@ fn check_says_who_vouches_and_what_it_means_when_nobody_does() {
     assert_eq!(code, 0, "{told}");
     assert!(told.contains("1 of 2 make a quorum, waited for at most 2000 ms"), "{told}");
     assert!(told.contains(&format!("one ({})", one.hostile.base_url())), "{told}");
+    assert!(told.contains("witness `one` is on this machine"), "{told}");
     let (code, told) = checked("");
     assert_eq!(code, 0, "{told}");
     assert!(told.contains("only a witness can catch a host that forks its log"), "{told}");
