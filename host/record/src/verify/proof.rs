@@ -16,7 +16,7 @@ use crate::envelope::{Envelope, Kind, Statement};
 use crate::event::entry;
 use crate::json;
 use crate::merkle::leaf_hash;
-use crate::note::{self, VerifierKey};
+use crate::note::{self, Checkpoint};
 use crate::receipt::Receipt;
 
 /// What signatures and digests vouch for.
@@ -90,10 +90,10 @@ fn subject(opened: &Opened, statement: &Statement) -> Result<Action, String> {
 
 /// One checkpoint for all proofs, signed by a trusted key of this tenant's log, and every envelope in it.
 fn log(opened: &Opened, action: &Action, trust: &Trust, book: &mut Book) -> bool {
-    let key = match checkpoint(opened, &action.tenant, trust) {
-        Ok((key, size)) => {
-            book.note(CHECKPOINT, pass(format!("{} signed {size} entries", key.name())));
-            key
+    let tree = match checkpoint(opened, &action.tenant, trust) {
+        Ok(tree) => {
+            book.note(CHECKPOINT, pass(format!("{} signed {} entries", tree.origin, tree.size)));
+            tree
         }
         Err(found) => {
             book.note(CHECKPOINT, found);
@@ -101,14 +101,10 @@ fn log(opened: &Opened, action: &Action, trust: &Trust, book: &mut Book) -> bool
             return false;
         }
     };
-    book.note(INCLUSION, inclusion(opened, key))
+    book.note(INCLUSION, inclusion(opened, &tree))
 }
 
-fn checkpoint<'a>(
-    opened: &Opened,
-    tenant: &str,
-    trust: &'a Trust,
-) -> Result<(&'a VerifierKey, u64), Found> {
+fn checkpoint(opened: &Opened, tenant: &str, trust: &Trust) -> Result<Checkpoint, Found> {
     if trust.log.is_empty() {
         return Err(Ok(Finding::Untrusted("no log key is trusted".to_owned())));
     }
@@ -124,20 +120,22 @@ fn checkpoint<'a>(
     let mut fault = format!("no trusted key is one of the log `{origin}`");
     for key in trust.log.iter().filter(|key| key.name() == origin) {
         match note::verify(note, key) {
-            Ok(checkpoint) => return Ok((key, checkpoint.size)),
+            Ok(checkpoint) => return Ok(checkpoint),
             Err(error) => fault = error.to_string(),
         }
     }
     Err(Err(fault))
 }
 
-fn inclusion(opened: &Opened, key: &VerifierKey) -> Found {
+fn inclusion(opened: &Opened, tree: &Checkpoint) -> Found {
     let approvals = opened.approvals.iter().map(|envelope| (Kind::Approval, envelope));
     let envelopes = approvals.chain([(Kind::Receipt, &opened.receipt)]);
     let mut places = Vec::new();
     for ((kind, envelope), proof) in envelopes.zip(&opened.proofs) {
         let leaf = leaf(kind, envelope)?;
-        proof.verify(&leaf, key).map_err(|e| format!("{} {}: {e}", kind.as_str(), proof.index))?;
+        proof
+            .leads_to(&leaf, tree)
+            .map_err(|e| format!("{} {}: {e}", kind.as_str(), proof.index))?;
         places.push(proof.index.to_string());
     }
     pass(format!("every envelope is in the log, at {}", places.join(", ")))
