@@ -12,10 +12,12 @@ use deed_record::note::{LogKey, NoteError, sign};
 use deed_record::tlog::{CHECKPOINT, Edge, HEAD, Resource, tile};
 
 use store::Store;
+use tail::Tail;
 
 mod open;
 mod publisher;
 mod store;
+mod tail;
 
 #[cfg(test)]
 mod tests;
@@ -26,6 +28,7 @@ pub use self::publisher::{PublishError, PublishedLeaves, Publisher};
 #[derive(Debug)]
 pub struct Log {
     store: Store,
+    tail: Tail,
     key: LogKey,
     edge: Edge,
     checkpoint: Option<String>,
@@ -55,11 +58,18 @@ impl Log {
         open::open(dir, origin, key)
     }
 
-    /// Appends these entries in their order and publishes the tree that has them.
+    /// Appends these entries in their order and publishes the tree that has them, settled to the last tile.
     ///
     /// When it returns, all of it is on disk. An error of a write leaves the log refusing: open it
     /// again to find out what was published, and look with [`Log::index_of`] before trying again.
     pub fn append(&mut self, entries: &[Vec<u8>]) -> Result<Published, LogError> {
+        let published = self.enter(entries)?;
+        self.settle()?;
+        Ok(published)
+    }
+
+    /// Appends like [`Log::append`], and has it on disk in one write; readers see it with [`Log::spread`].
+    pub fn enter(&mut self, entries: &[Vec<u8>]) -> Result<Published, LogError> {
         self.check(entries)?;
         let first = self.edge.size();
         let mut edge = self.edge.clone();
@@ -68,15 +78,41 @@ impl Log {
             edge.push(entry, &mut tiles);
         }
         edge.finish(&mut tiles);
-        let checkpoint = self.publish(&edge, &tiles).inspect_err(|error| {
-            self.failed = Some(error.to_string());
-        })?;
+        let checkpoint = sign(&edge.checkpoint(self.key.name()), &self.key)?;
+        let written = self.tail.add(entries, &checkpoint);
+        self.held(written)?;
+        self.store.stage(tiles);
         for (entry, position) in entries.iter().zip(first..) {
             self.positions.entry(leaf_hash(entry)).or_insert(position);
         }
         self.edge = edge;
         self.checkpoint = Some(checkpoint.clone());
         Ok(Published { first, size: self.edge.size(), checkpoint })
+    }
+
+    /// Writes tiles, and then the checkpoint that needs them, where readers look for them.
+    pub fn spread(&mut self) -> Result<(), LogError> {
+        let Some(note) = &self.checkpoint else { return Ok(()) };
+        let written = self.store.spread(Resource::text(CHECKPOINT, note));
+        self.held(written)
+    }
+
+    /// Syncs tiles and checkpoint, then the guard that needs both, and empties the tail that held them.
+    pub fn settle(&mut self) -> Result<(), LogError> {
+        if self.tail.held() == 0 {
+            return Ok(());
+        }
+        self.spread()?;
+        let head = Resource::text(HEAD, &self.edge.checkpoint(self.key.name()).to_string());
+        let settled = self.store.settle().and_then(|()| self.store.put(&[head]));
+        self.held(settled)?;
+        let cleared = self.tail.clear();
+        self.held(cleared)
+    }
+
+    /// Entries that are on disk and have not settled.
+    pub fn unsettled(&self) -> usize {
+        self.tail.held()
     }
 
     /// The first position of exactly this entry.
@@ -116,15 +152,9 @@ impl Log {
         }
     }
 
-    /// Tiles and entries first, then the checkpoint that needs them, then the guard that needs both.
-    fn publish(&mut self, edge: &Edge, tiles: &[Resource]) -> Result<String, LogError> {
-        self.store.put(tiles)?;
-        let tree = edge.checkpoint(self.key.name());
-        let note = sign(&tree, &self.key)?;
-        self.store.put(&[Resource::text(CHECKPOINT, &note)])?;
-        self.store.put(&[Resource::text(HEAD, &tree.to_string())])?;
-        self.store.drop_partials(tiles);
-        Ok(note)
+    /// After an error of a write, nothing is known of what is on disk.
+    fn held(&mut self, written: Result<(), LogError>) -> Result<(), LogError> {
+        written.inspect_err(|error| self.failed = Some(error.to_string()))
     }
 
     /// The hash of the complete subtree of 2^`level` leaves at `at`, folded out of one tile.
