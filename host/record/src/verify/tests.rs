@@ -1,4 +1,5 @@
 mod dishonest;
+mod hostile;
 mod parts;
 mod sealed;
 mod story;
