@@ -12,6 +12,7 @@ mod policies;
 mod replay;
 mod resource;
 mod shared;
+mod stable;
 mod statuses;
 mod stops;
 mod story;
