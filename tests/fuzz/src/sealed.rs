@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::{answers, proofs, served};
 
-const KINDS: [Kind; 2] = [Kind::Approval, Kind::Receipt];
+const KINDS: [Kind; 4] = [Kind::Approval, Kind::Decision, Kind::Receipt, Kind::Reconciliation];
 
 /// An envelope of our key is the one that signing its statement makes: there is no second text of it.
 pub(crate) fn envelope(data: &[u8]) {
