@@ -13,13 +13,14 @@ struct Races;
 
 impl Adapter for Races {
     fn observe(action: &Action) -> Result<(), Failure> {
-        let mut told = Digest::default();
+        // First of all: where the heap ends later depends on what the run was told.
+        let (chance, mut told) = (chance(action), Digest::default());
         let user = user(action)?;
         let mut paths = vec![user.as_str()];
         if action.contract == "idp.restore_access" {
             paths.push("/ServiceProviderConfig");
         }
-        if chance(action).is_multiple_of(2) {
+        if chance.is_multiple_of(2) {
             paths.reverse();
         }
         let mut answers = Vec::new();
@@ -33,13 +34,13 @@ impl Adapter for Races {
         told.fold(&format!("{:?}", state::read("user", seen.exchange, "")));
         told.fold(&format!("{:?}", state::read("user", seen.exchange, "")));
         if action.contract == "idp.read_user" {
-            return Err(failed(&report(action, &told, &seen.body)));
+            return Err(failed(&report(chance, &told, &seen.body)));
         }
         Ok(())
     }
 
     fn perform(action: &Action) -> Result<(), Failure> {
-        let mut told = Digest::default();
+        let (chance, mut told) = (chance(action), Digest::default());
         let elsewhere = request("GET", "/Groups", None);
         told.fold(&format!(
             "{:?}",
@@ -48,7 +49,7 @@ impl Adapter for Races {
         let answer = restore(action);
         told.fold(&format!("{answer:?} {:?}", state::read("user", 0, "")));
         let body = answer.map_or(Value::Null, |answer| answer.body);
-        Err(failed(&report(action, &told, &body)))
+        Err(failed(&report(chance, &told, &body)))
     }
 }
 
@@ -58,11 +59,11 @@ fn failed(text: &str) -> Failure {
     Failure::Unknown(text.to_owned())
 }
 
-fn report(action: &Action, told: &Digest, body: &Value) -> String {
+fn report(chance: u64, told: &Digest, body: &Value) -> String {
     let members = body.as_object().into_iter().flatten();
     let redacted: Vec<&str> =
         members.filter(|(_, value)| *value == "redacted").map(|(name, _)| name.as_str()).collect();
-    format!("chance {:016x}, told {:016x}, redacted {redacted:?}", chance(action), told.0)
+    format!("chance {chance:016x}, told {:016x}, redacted {redacted:?}", told.0)
 }
 
 /// Everything that might differ between two runs of the same action.

@@ -74,16 +74,17 @@ impl Log {
         let first = self.edge.size();
         let mut edge = self.edge.clone();
         let mut tiles = Vec::new();
-        for entry in entries {
-            edge.push(entry, &mut tiles);
+        let hashes: Vec<Hash> = entries.iter().map(|entry| leaf_hash(entry)).collect();
+        for (entry, hash) in entries.iter().zip(&hashes) {
+            edge.push_hashed(entry, *hash, &mut tiles);
         }
         edge.finish(&mut tiles);
         let checkpoint = sign(&edge.checkpoint(self.key.name()), &self.key)?;
         let written = self.tail.add(entries, &checkpoint);
         self.held(written)?;
         self.store.stage(tiles);
-        for (entry, position) in entries.iter().zip(first..) {
-            self.positions.entry(leaf_hash(entry)).or_insert(position);
+        for (hash, position) in hashes.into_iter().zip(first..) {
+            self.positions.entry(hash).or_insert(position);
         }
         self.edge = edge;
         self.checkpoint = Some(checkpoint.clone());

@@ -23,9 +23,10 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 const WRITERS: u64 = 64;
-const EACH: u64 = 100;
-const ROUNDS: usize = 15;
-const WORK: u32 = 6_400;
+/// Enough that a log settles many times within a round.
+const EACH: u64 = 400;
+const ROUNDS: usize = 11;
+const WORK: u32 = 25_600;
 
 fn main() -> Result<()> {
     // On the disk that the build is on, never in memory: what is measured is mostly the disk.

@@ -20,6 +20,9 @@ pub struct Paired {
     pub share: f64,
 }
 
+/// Between two measurements, so that what one side leaves to be done is not done in the other's time.
+const REST: Duration = Duration::from_millis(100);
+
 /// Runs both sides `rounds` times, `work` pieces each, and who comes first changes every round.
 pub fn paired(
     rounds: usize,
@@ -49,6 +52,7 @@ pub fn paired(
 }
 
 fn rate(work: u32, side: &mut impl FnMut() -> Result<()>) -> Result<f64> {
+    std::thread::sleep(REST);
     let start = Instant::now();
     side()?;
     Ok(f64::from(work) / start.elapsed().max(Duration::from_nanos(1)).as_secs_f64())

@@ -136,7 +136,7 @@ fn compressed_parts_and_other_features_of_zip_are_refused() {
     let stored = zip::write::SimpleFileOptions::default();
     let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     writer.start_file(ACTION, stored.compression_method(zip::CompressionMethod::Stored)).unwrap();
-    std::io::Write::write_all(&mut writer, &[0; 1 << 20]).unwrap();
+    std::io::Write::write_all(&mut writer, &vec![0; 1 << 20]).unwrap();
     let foreign = writer.finish().unwrap().into_inner();
     assert_eq!(read(&foreign), Err(BundleError::NotCanonical));
 }

@@ -1,7 +1,6 @@
 //! The one writer of a tenant's log: at once when idle, in batches when busy.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry::Vacant;
 use std::sync::mpsc::{RecvTimeoutError, TrySendError};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::{Duration, Instant};
@@ -131,7 +130,7 @@ fn serve(log: &Mutex<Log>, shared: &Shared, requests: &mpsc::Receiver<Request>) 
                 seen = Instant::now();
             }
             drop(log);
-            answer(shared, batch, &result);
+            answer(shared, batch, result);
             batch = waiting;
         }
     }
@@ -154,10 +153,14 @@ fn next(requests: &mpsc::Receiver<Request>, settle: impl Fn()) -> Option<Request
 
 fn settle(log: &Mutex<Log>, shared: &Shared) {
     let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-    if shared.failed.get().is_none()
-        && let Err(error) = log.settle()
-    {
-        shared.failed.get_or_init(|| error.to_string());
+    if shared.failed.get().is_some() {
+        return;
+    }
+    match log.settle() {
+        Ok(()) => shared.show(log.checkpoint()),
+        Err(error) => {
+            shared.failed.get_or_init(|| error.to_string());
+        }
     }
 }
 
@@ -167,60 +170,55 @@ fn show(log: &mut Log, shared: &Shared) -> Result<(), PublishError> {
     Ok(())
 }
 
-fn answer(shared: &Shared, batch: Vec<Request>, result: &Result<(String, Places), PublishError>) {
-    if let Err(error) = result {
+/// Each request gets its own places, in the order in which its leaves were looked up.
+fn answer(shared: &Shared, batch: Vec<Request>, result: Result<Entered, PublishError>) {
+    if let Err(error) = &result {
         // Only the first error is kept: what follows comes of it.
         shared.failed.get_or_init(|| error.to_string());
     }
+    let (mut places, checkpoint) = match result {
+        Ok(entered) => (entered.places.into_iter(), Ok(entered.checkpoint)),
+        Err(error) => (Vec::new().into_iter(), Err(error)),
+    };
     for request in batch {
-        let answer = match result {
-            Ok((checkpoint, places)) => place(request.leaves, checkpoint, places),
-            Err(error) => Err(error.clone()),
-        };
+        let answer = checkpoint.clone().map(|checkpoint| {
+            let placed = request.leaves.into_iter().zip(&mut places);
+            let leaves = placed.map(|(leaf, index)| Leaf { index, ..leaf }).collect();
+            PublishedLeaves { leaves, checkpoint }
+        });
         if request.answer.send(answer).is_err() {
             tracing::debug!("nobody waits for this checkpoint any more");
         }
     }
 }
 
-/// Where each entry of a batch stands.
-type Places = HashMap<Vec<u8>, u64>;
+/// What became of a batch.
+struct Entered {
+    checkpoint: String,
+    /// One for each leaf, request by request.
+    places: Vec<u64>,
+}
 
-fn append(log: &mut Log, batch: &[Request]) -> Result<(String, Places), PublishError> {
+fn append(log: &mut Log, batch: &[Request]) -> Result<Entered, PublishError> {
     let refused = |e: LogError| PublishError::Log(e.to_string());
-    let (mut places, mut fresh) = (Places::new(), Vec::new());
+    let (mut places, mut fresh) = (Vec::new(), Vec::new());
+    let mut next: HashMap<Vec<u8>, u64> = HashMap::new();
     for entry in batch.iter().flat_map(|request| &request.leaves).map(Leaf::entry) {
-        if let Vacant(place) = places.entry(entry) {
-            let known = log.index_of(place.key());
-            let next = log.size() + fresh.len() as u64;
-            if known.is_none() {
-                fresh.push(place.key().clone());
-            }
-            place.insert(known.unwrap_or(next));
-        }
+        let known = log.index_of(&entry).or_else(|| next.get(&entry).copied());
+        places.push(known.unwrap_or_else(|| {
+            let index = log.size() + fresh.len() as u64;
+            next.insert(entry.clone(), index);
+            fresh.push(entry);
+            index
+        }));
     }
     if fresh.is_empty() {
         let checkpoint = log.checkpoint().map(str::to_owned).ok_or(PublishError::Stopped)?;
-        return Ok((checkpoint, places));
+        return Ok(Entered { checkpoint, places });
     }
     let checkpoint = log.enter(&fresh).map_err(refused)?.checkpoint;
     if log.unsettled() >= SETTLE_AT {
         log.settle().map_err(refused)?;
     }
-    Ok((checkpoint, places))
-}
-
-fn place(
-    leaves: Vec<Leaf>,
-    checkpoint: &str,
-    places: &Places,
-) -> Result<PublishedLeaves, PublishError> {
-    let at = |leaf: Leaf| {
-        let index = places.get(&leaf.entry()).copied().ok_or(PublishError::Stopped)?;
-        Ok(Leaf { index, ..leaf })
-    };
-    Ok(PublishedLeaves {
-        leaves: leaves.into_iter().map(at).collect::<Result<_, PublishError>>()?,
-        checkpoint: checkpoint.to_owned(),
-    })
+    Ok(Entered { checkpoint, places })
 }

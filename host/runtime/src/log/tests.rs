@@ -9,6 +9,7 @@ use super::tail::TAIL;
 use super::*;
 
 mod crashes;
+mod publishing;
 
 const ORIGIN: &str = "log.example.com/acme";
 

@@ -60,18 +60,21 @@ fn paths_are_those_of_the_reference_tests() {
 #[test]
 fn paths_have_the_shape_of_the_rfcs_example() {
     let leaves = many(7);
-    let pair = |a: usize| node_hash(&leaves[a], &leaves[a + 1]);
-    let (g, h, i, j) = (pair(0), pair(2), pair(4), leaves[6]);
-    let (k, l) = (node_hash(&g, &h), node_hash(&i, &j));
+    // In the RFC's drawing: g, h, i, then j, then k and l.
+    let pair = |first: usize| node_hash(&leaves[first], &leaves[first + 1]);
+    let (d01, d23, d45, d6) = (pair(0), pair(2), pair(4), leaves[6]);
+    let (left, right) = (node_hash(&d01, &d23), node_hash(&d45, &d6));
     for (index, path) in [
-        (0, vec![leaves[1], h, l]),
-        (3, vec![leaves[2], g, l]),
-        (4, vec![leaves[5], j, k]),
-        (6, vec![i, k]),
+        (0, vec![leaves[1], d23, right]),
+        (3, vec![leaves[2], d01, right]),
+        (4, vec![leaves[5], d6, left]),
+        (6, vec![d45, left]),
     ] {
         assert_eq!(inclusion_proof(index, &leaves).unwrap(), path, "PATH({index}, D[7])");
     }
-    for (old, path) in [(3, vec![leaves[2], leaves[3], g, l]), (4, vec![l]), (6, vec![i, j, k])] {
+    for (old, path) in
+        [(3, vec![leaves[2], leaves[3], d01, right]), (4, vec![right]), (6, vec![d45, d6, left])]
+    {
         let found = consistency_proof(old, 7, |level, at| stored(&leaves, level, at)).unwrap();
         assert_eq!(found, path, "PROOF({old}, D[7])");
     }

@@ -39,7 +39,7 @@ fn signatures_of_the_specifications_hold() {
         let missing = Err(NoteError::NotSigned { name: key.name().to_owned() });
         let renamed = line.replace(key.name(), "example.com/other");
         assert_eq!(verify(&format!("{text}\n{renamed}"), &key), missing);
-        let reid = line.replacen(&blob[..4], "AAAA", 1);
+        let reid = line.replacen(blob.get(..4).unwrap(), "AAAA", 1);
         assert_eq!(verify(&format!("{text}\n{reid}"), &key), missing);
     }
 }

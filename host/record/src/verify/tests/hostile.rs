@@ -128,7 +128,8 @@ fn base64_that_is_not_canonical_is_refused() {
 #[test]
 fn a_line_of_the_chain_has_one_text() {
     let world = approved();
-    let changes: [(&str, fn(&str) -> String); 8] = [
+    type Change = fn(&str) -> String;
+    let changes: [(&str, Change); 8] = [
         ("a key twice", |line| line.replacen('{', "{\"payload\":\"e30=\",", 1)),
         ("the same key twice", |line| {
             line.replacen(
