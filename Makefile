@@ -41,9 +41,10 @@ fuzz: tools
 	@RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/tests/fuzz/coverage.sh tests/fuzz/run.sh $(MINUTES)
 
 # The verifier is built for release, without the host. For the log the WebAssembly engine would have to be
-# built once more, which the log never calls: its dependencies stay as they are for tests (level 1, also under
-# the floor), and our own crates are optimised beside the ordinary ones, in the same target directory.
-OPTIMISED := $(foreach crate,deed-record deed-host deed-benches,--config profile.dev.package.$(crate).opt-level=3)
+# built once more, which the log never calls: our own crates and the cryptography are optimised beside the
+# ordinary ones, in the same target directory, and everything else stays as it is for tests, also under the floor.
+OPTIMISED := $(foreach crate,deed-record deed-host deed-benches sha2 curve25519-dalek ed25519-dalek,\
+    --config profile.dev.package.$(crate).opt-level=3)
 bench-evidence: wasm-std venv binaries adapters
 	@cargo bench --quiet --locked --package deed-benches --no-default-features --bench verify
 	@cargo bench --quiet --locked --workspace --profile dev $(OPTIMISED) --bench log

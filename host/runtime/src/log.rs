@@ -1,6 +1,9 @@
 //! The transparency log of one tenant: takes entries, gives their positions, signed checkpoints and
-//! proofs, and keeps C2SP tlog-tiles files that any static server can publish. It never signs a tree
-//! that is not on disk, and never a second tree where it has signed one already.
+//! proofs, and keeps C2SP tlog-tiles files that any static server can publish. It never gives out a
+//! signature over a tree that is not on disk, and never a second tree where it has given one already.
+//!
+//! Entries and checkpoint are on disk together, in `TAIL`, before anybody sees them. The tiles follow, and
+//! when they have settled, `HEAD` says so and `TAIL` is emptied. A start makes again what a crash left undone.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -53,7 +56,8 @@ impl Log {
     /// Opens the log in `dir`, or begins one there. `key` must be named after `origin`.
     ///
     /// Reads every entry and checks every tile; refuses a tree that is smaller than the one in
-    /// `HEAD`, or another one. What was written after the last checkpoint is ignored.
+    /// `HEAD`, or another one. What was written after the last checkpoint is ignored, and what stands
+    /// in `TAIL` settles.
     pub fn open(dir: &Path, origin: &str, key: LogKey) -> Result<Self, LogError> {
         open::open(dir, origin, key)
     }
@@ -78,7 +82,6 @@ impl Log {
         for (entry, hash) in entries.iter().zip(&hashes) {
             edge.push_hashed(entry, *hash, &mut tiles);
         }
-        edge.finish(&mut tiles);
         let checkpoint = sign(&edge.checkpoint(self.key.name()), &self.key)?;
         let written = self.tail.add(entries, &checkpoint);
         self.held(written)?;
@@ -94,6 +97,9 @@ impl Log {
     /// Writes tiles, and then the checkpoint that needs them, where readers look for them.
     pub fn spread(&mut self) -> Result<(), LogError> {
         let Some(note) = &self.checkpoint else { return Ok(()) };
+        let mut partial = Vec::new();
+        self.edge.finish(&mut partial);
+        self.store.stage(partial);
         let written = self.store.spread(Resource::text(CHECKPOINT, note));
         self.held(written)
     }

@@ -84,7 +84,7 @@ fn a_guest_is_told_the_same_to_the_last_byte() {
     let bends: [fn(&mut Value); 4] = [
         |one| one["fate"]["answered"]["status"] = json!(203),
         |one| one["response"]["displayName"] = json!("a field that nobody reads"),
-        |one| one["headers"]["content-type"] = json!("application/json"),
+        |one| one["headers"]["content-type"] = json!("application/x-other"),
         |one| one["response"] = json!(null),
     ];
     for bend in bends {

@@ -85,7 +85,6 @@ fn follow(
         }
         note = Some(batch.note);
     }
-    edge.finish(&mut tiles);
     // A crash may have torn the published one. A good one is never newer: the tail comes before it.
     if let Ok((_, Some(public))) = published(store, key)
         && public.size > edge.size()

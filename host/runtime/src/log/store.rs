@@ -10,6 +10,9 @@ use deed_record::tlog::{Resource, tile};
 
 use super::LogError;
 
+/// How many files are synced at a time.
+const SYNCS: usize = 8;
+
 /// The log's directory.
 #[derive(Debug)]
 pub(super) struct Store {
@@ -77,11 +80,9 @@ impl Store {
 
     /// Waits until everything that was spread is on disk, and removes the partial forms of what is full.
     pub(super) fn settle(&mut self) -> Result<(), LogError> {
-        let mut directories = BTreeSet::new();
-        for path in self.spread.values().map(|path| self.root.join(path)) {
-            File::open(&path).and_then(|file| file.sync_all()).map_err(at(&path))?;
-            directories.extend(path.parent().map(Path::to_owned));
-        }
+        let paths: Vec<PathBuf> = self.spread.values().map(|path| self.root.join(path)).collect();
+        sync_together(&paths)?;
+        let directories: BTreeSet<&Path> = paths.iter().filter_map(|path| path.parent()).collect();
         directories.iter().try_for_each(|directory| sync(directory))?;
         self.drop_partials();
         self.spread.clear();
@@ -122,9 +123,22 @@ impl Store {
     }
 }
 
-/// Waits until the entries of a directory are on disk.
-pub(super) fn sync(directory: &Path) -> Result<(), LogError> {
-    File::open(directory).and_then(|opened| opened.sync_all()).map_err(at(directory))
+/// Waits until these files are on disk. A disk waits for several in the time that it takes for one.
+fn sync_together(paths: &[PathBuf]) -> Result<(), LogError> {
+    let some = |paths: &[PathBuf]| paths.iter().try_for_each(|path| sync(path));
+    std::thread::scope(|scope| {
+        let parts = paths.chunks(paths.len().div_ceil(SYNCS).max(1));
+        let threads: Vec<_> = parts.map(|part| scope.spawn(move || some(part))).collect();
+        let ended = threads.into_iter().map(|thread| thread.join());
+        // A thread that panicked synced nothing that could be relied on.
+        let lost = || LogError::Failed { why: "a thread that syncs its files panicked".to_owned() };
+        ended.map(|ended| ended.map_err(|_| lost())?).collect()
+    })
+}
+
+/// Waits until the entries of a directory, or the bytes of a file, are on disk.
+pub(super) fn sync(path: &Path) -> Result<(), LogError> {
+    File::open(path).and_then(|opened| opened.sync_all()).map_err(at(path))
 }
 
 /// Names the file in an error of the system.
