@@ -124,11 +124,12 @@ fn base64_that_is_not_canonical_is_refused() {
     }
 }
 
+type Change = fn(&str) -> String;
+
 /// Lines of the chain that another reader may take for something else.
 #[test]
 fn a_line_of_the_chain_has_one_text() {
     let world = approved();
-    type Change = fn(&str) -> String;
     let changes: [(&str, Change); 8] = [
         ("a key twice", |line| line.replacen('{', "{\"payload\":\"e30=\",", 1)),
         ("the same key twice", |line| {
