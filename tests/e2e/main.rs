@@ -13,6 +13,7 @@ mod replay;
 mod resource;
 mod settle;
 mod shared;
+mod stable;
 mod statuses;
 mod stops;
 mod story;

@@ -14,8 +14,9 @@ mod tests;
 /// The published tree head, as C2SP tlog-tiles names it.
 pub const CHECKPOINT: &str = "checkpoint";
 
-/// The greatest tree that a host ever published: the unsigned text of its checkpoint. The host keeps it
-/// beside the log; it is no part of what C2SP publishes.
+/// The greatest tree of a host whose tiles are all on disk: the unsigned text of its checkpoint. The host
+/// keeps it beside the log; it is no part of what C2SP publishes. It follows the newest checkpoint within
+/// moments, so a log that is behind it was rolled back.
 pub const HEAD: &str = "HEAD";
 
 /// The latest checkpoint that a witness vouches for, which may be older than [`CHECKPOINT`].

@@ -95,7 +95,7 @@ pub(crate) fn bundle_seeds() -> Vec<Vec<u8>> {
     [one, two].iter().filter_map(|files| bundle::write(files).ok()).collect()
 }
 
-fn log() -> &'static LogKey {
+pub(crate) fn log() -> &'static LogKey {
     static KEY: OnceLock<LogKey> = OnceLock::new();
     KEY.get_or_init(|| LogKey::new("deed.example/logs/acme", served::bob()).unwrap())
 }

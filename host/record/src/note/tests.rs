@@ -3,6 +3,8 @@ use ed25519_dalek::SigningKey;
 use super::*;
 use crate::merkle::{inclusion_proof, leaf_hash, root};
 
+mod vectors;
+
 const ORIGIN: &str = "log.example.com/acme";
 
 fn key(seed: u8, name: &str) -> LogKey {

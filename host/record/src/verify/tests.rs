@@ -1,5 +1,6 @@
 mod chained;
 mod dishonest;
+mod hostile;
 mod parts;
 mod sealed;
 mod story;

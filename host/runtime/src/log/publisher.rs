@@ -1,7 +1,9 @@
 //! The one writer of a tenant's log: at once when idle, in batches when busy.
 
-use std::sync::mpsc::TrySendError;
+use std::collections::HashMap;
+use std::sync::mpsc::{RecvTimeoutError, TrySendError};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::time::{Duration, Instant};
 
 use deed_record::event::Leaf;
 use deed_record::merkle::Hash;
@@ -57,6 +59,14 @@ pub enum PublishError {
 const QUEUE_MAX: usize = 1_024;
 /// How many actions one checkpoint covers at most.
 const BATCH_MAX: usize = 256;
+/// As many at once are a busy log, even if nobody else waits at that moment.
+const CROWD: usize = 8;
+/// How long a busy log may keep from its readers what is on disk already.
+const SPREAD_WITHIN: Duration = Duration::from_millis(100);
+/// How long nobody asks before the log settles.
+const IDLE: Duration = Duration::from_millis(20);
+/// How many entries a busy log holds back from its tiles at most; a start makes them again.
+const SETTLE_AT: usize = 4_096;
 
 impl Publisher {
     /// Witnesses are asked for every checkpoint from now on, the one that is there included.
@@ -123,62 +133,115 @@ fn serve(
     watch: Option<&Watch>,
     requests: &mpsc::Receiver<Request>,
 ) {
-    while let Ok(first) = requests.recv() {
+    let mut seen = Instant::now();
+    while let Some(first) = next(requests, || settle(log, shared)) {
         let mut batch = vec![first];
-        batch.extend(requests.try_iter().take(BATCH_MAX - 1));
-        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = append(&mut log, &batch);
-        shared.show(log.checkpoint());
-        drop(log);
-        if let Err(error) = &result {
-            // Only the first error is kept: what follows comes of it.
+        while !batch.is_empty() {
+            batch.extend(requests.try_iter().take(BATCH_MAX.saturating_sub(batch.len())));
+            let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut result = append(&mut log, &batch);
+            // Whoever came meanwhile is the next batch. Readers see this one now, or with a later one.
+            let waiting: Vec<Request> = requests.try_iter().take(BATCH_MAX).collect();
+            let busy = !waiting.is_empty() || batch.len() >= CROWD;
+            if result.is_ok() && (!busy || seen.elapsed() >= SPREAD_WITHIN) {
+                if let Err(error) = show(&mut log, shared) {
+                    result = Err(error);
+                }
+                seen = Instant::now();
+            }
+            drop(log);
+            if let (Ok((checkpoint, _)), Some(watch)) = (&result, watch) {
+                watch.offer(checkpoint);
+            }
+            answer(shared, batch, result);
+            batch = waiting;
+        }
+    }
+}
+
+/// The next request; where none comes for a moment, the log settles before anybody waits.
+fn next(requests: &mpsc::Receiver<Request>, settle: impl Fn()) -> Option<Request> {
+    match requests.recv_timeout(IDLE) {
+        Ok(request) => Some(request),
+        Err(RecvTimeoutError::Timeout) => {
+            settle();
+            requests.recv().ok()
+        }
+        Err(RecvTimeoutError::Disconnected) => {
+            settle();
+            None
+        }
+    }
+}
+
+fn settle(log: &Mutex<Log>, shared: &Shared) {
+    let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+    if shared.failed.get().is_some() {
+        return;
+    }
+    match log.settle() {
+        Ok(()) => shared.show(log.checkpoint()),
+        Err(error) => {
             shared.failed.get_or_init(|| error.to_string());
         }
-        if let (Ok((checkpoint, _)), Some(watch)) = (&result, watch) {
-            watch.offer(checkpoint);
-        }
-        for request in batch {
-            let answer = result
-                .clone()
-                .and_then(|(checkpoint, find)| place(request.leaves, checkpoint, &find));
-            if request.answer.send(answer).is_err() {
-                tracing::debug!("nobody waits for this checkpoint any more");
-            }
-        }
     }
 }
 
-type Places = std::collections::BTreeMap<Vec<u8>, u64>;
+fn show(log: &mut Log, shared: &Shared) -> Result<(), PublishError> {
+    log.spread().map_err(|e| PublishError::Log(e.to_string()))?;
+    shared.show(log.checkpoint());
+    Ok(())
+}
 
-fn append(log: &mut Log, batch: &[Request]) -> Result<(String, Places), PublishError> {
-    let entries = || batch.iter().flat_map(|r| &r.leaves).map(Leaf::entry);
-    let mut fresh: Vec<Vec<u8>> = Vec::new();
-    for entry in entries() {
-        if log.index_of(&entry).is_none() && !fresh.contains(&entry) {
-            fresh.push(entry);
-        }
+/// Each request gets its own places, in the order in which its leaves were looked up.
+fn answer(shared: &Shared, batch: Vec<Request>, result: Result<Entered, PublishError>) {
+    if let Err(error) = &result {
+        // Only the first error is kept: what follows comes of it.
+        shared.failed.get_or_init(|| error.to_string());
     }
-    let checkpoint = if fresh.is_empty() {
-        log.checkpoint().map(str::to_owned).ok_or(PublishError::Stopped)?
-    } else {
-        log.append(&fresh).map_err(|e| PublishError::Log(e.to_string()))?.checkpoint
+    let (mut places, checkpoint) = match result {
+        Ok(entered) => (entered.places.into_iter(), Ok(entered.checkpoint)),
+        Err(error) => (Vec::new().into_iter(), Err(error)),
     };
-    let places =
-        entries().filter_map(|entry| log.index_of(&entry).map(|index| (entry, index))).collect();
-    Ok((checkpoint, places))
+    for request in batch {
+        let answer = checkpoint.clone().map(|checkpoint| {
+            let placed = request.leaves.into_iter().zip(&mut places);
+            let leaves = placed.map(|(leaf, index)| Leaf { index, ..leaf }).collect();
+            PublishedLeaves { leaves, checkpoint }
+        });
+        if request.answer.send(answer).is_err() {
+            tracing::debug!("nobody waits for this checkpoint any more");
+        }
+    }
 }
 
-fn place(
-    leaves: Vec<Leaf>,
+/// What became of a batch.
+struct Entered {
     checkpoint: String,
-    places: &Places,
-) -> Result<PublishedLeaves, PublishError> {
-    let at = |leaf: Leaf| {
-        let index = places.get(&leaf.entry()).copied().ok_or(PublishError::Stopped)?;
-        Ok(Leaf { index, ..leaf })
-    };
-    Ok(PublishedLeaves {
-        leaves: leaves.into_iter().map(at).collect::<Result<_, PublishError>>()?,
-        checkpoint,
-    })
+    /// One for each leaf, request by request.
+    places: Vec<u64>,
+}
+
+fn append(log: &mut Log, batch: &[Request]) -> Result<Entered, PublishError> {
+    let refused = |e: LogError| PublishError::Log(e.to_string());
+    let (mut places, mut fresh) = (Vec::new(), Vec::new());
+    let mut next: HashMap<Vec<u8>, u64> = HashMap::new();
+    for entry in batch.iter().flat_map(|request| &request.leaves).map(Leaf::entry) {
+        let known = log.index_of(&entry).or_else(|| next.get(&entry).copied());
+        places.push(known.unwrap_or_else(|| {
+            let index = log.size() + fresh.len() as u64;
+            next.insert(entry.clone(), index);
+            fresh.push(entry);
+            index
+        }));
+    }
+    if fresh.is_empty() {
+        let checkpoint = log.checkpoint().map(str::to_owned).ok_or(PublishError::Stopped)?;
+        return Ok(Entered { checkpoint, places });
+    }
+    let checkpoint = log.enter(&fresh).map_err(refused)?.checkpoint;
+    if log.unsettled() >= SETTLE_AT {
+        log.settle().map_err(refused)?;
+    }
+    Ok(Entered { checkpoint, places })
 }
