@@ -129,10 +129,10 @@ fn sync_together(paths: &[PathBuf]) -> Result<(), LogError> {
     std::thread::scope(|scope| {
         let parts = paths.chunks(paths.len().div_ceil(SYNCS).max(1));
         let threads: Vec<_> = parts.map(|part| scope.spawn(move || some(part))).collect();
-        let ended = threads.into_iter().map(|thread| thread.join());
         // A thread that panicked synced nothing that could be relied on.
-        let lost = || LogError::Failed { why: "a thread that syncs its files panicked".to_owned() };
-        ended.map(|ended| ended.map_err(|_| lost())?).collect()
+        let lost =
+            |_| LogError::Failed { why: "a thread that syncs its files panicked".to_owned() };
+        threads.into_iter().try_for_each(|thread| thread.join().map_err(lost)?)
     })
 }
 
