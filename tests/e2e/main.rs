@@ -18,3 +18,4 @@ mod statuses;
 mod stops;
 mod story;
 mod surface;
+mod witness;

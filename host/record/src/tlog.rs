@@ -1,7 +1,7 @@
 //! A tiled log as files (C2SP tlog-tiles): what a writer makes of entries, and what an auditor makes of
 //! the files. Takes and gives paths and bytes; it never reads or writes a file itself.
 
-pub use audit::{Asked, Audit, Consistent, Fault, Fetched, Said, Since, Tree, audit};
+pub use audit::{Asked, Audit, Consistent, Cosigned, Fault, Fetched, Said, Since, Tree, audit};
 pub use edge::Edge;
 
 mod audit;
@@ -18,6 +18,9 @@ pub const CHECKPOINT: &str = "checkpoint";
 /// keeps it beside the log; it is no part of what C2SP publishes. It follows the newest checkpoint within
 /// moments, so a log that is behind it was rolled back.
 pub const HEAD: &str = "HEAD";
+
+/// The latest checkpoint that a witness vouches for, which may be older than [`CHECKPOINT`].
+pub const COSIGNED: &str = "cosigned";
 
 /// One file: its path below the log's directory, with `/`, and its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,8 +11,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use deed_record::merkle::{self, Hash, OutOfRange, leaf_hash};
-use deed_record::note::{LogKey, NoteError, sign};
-use deed_record::tlog::{CHECKPOINT, Edge, HEAD, Resource, tile};
+use deed_record::note::{LogKey, NoteError, only, sign};
+use deed_record::tlog::{CHECKPOINT, COSIGNED, Edge, HEAD, Resource, tile};
 
 use store::Store;
 use tail::Tail;
@@ -21,11 +21,14 @@ mod open;
 mod publisher;
 mod store;
 mod tail;
+mod witness;
 
 #[cfg(test)]
 mod tests;
 
 pub use self::publisher::{PublishError, PublishedLeaves, Publisher};
+pub use self::witness::Standing;
+use publisher::Shared;
 
 /// An open log. One process at a time has it; dropping it lets go.
 #[derive(Debug)]
@@ -134,6 +137,48 @@ impl Log {
         }
         let mut tiles = HashMap::new();
         merkle::proof(index, size, |level, at| self.node(level, at, &mut tiles))
+    }
+
+    /// The consistency path (RFC 6962 §2.1.2) from the first `old` entries to the first `size`; empty
+    /// from none.
+    pub fn consistency(&self, old: u64, size: u64) -> Result<Vec<Hash>, LogError> {
+        if size > self.edge.size() {
+            return Err(OutOfRange { index: size, size: self.edge.size() }.into());
+        }
+        if old == 0 {
+            return Ok(Vec::new());
+        }
+        let mut tiles = HashMap::new();
+        merkle::consistency_proof(old, size, |level, at| self.node(level, at, &mut tiles))
+    }
+
+    /// Keeps a checkpoint of this log with the lines of its witnesses, and publishes it so while it is
+    /// the newest one. The lines must have been checked.
+    pub fn cosign(&mut self, note: &str) -> Result<(), LogError> {
+        if let Some(why) = &self.failed {
+            return Err(LogError::Failed { why: why.clone() });
+        }
+        let published = self.checkpoint.as_deref().map(|own| only(own, self.key.name()));
+        let newest = published.transpose()?.is_some_and(|own| note.starts_with(&own));
+        self.store.put(&[Resource::text(COSIGNED, note)])?;
+        if newest {
+            self.checkpoint = Some(note.to_owned());
+            return self.show_cosigned(note);
+        }
+        Ok(())
+    }
+
+    /// Without a tail that has it as well, a published checkpoint must be on disk.
+    fn show_cosigned(&mut self, note: &str) -> Result<(), LogError> {
+        if self.tail.held() > 0 {
+            return self.spread();
+        }
+        self.store.put(&[Resource::text(CHECKPOINT, note)])
+    }
+
+    /// The log's name.
+    pub fn origin(&self) -> &str {
+        self.key.name()
     }
 
     /// The signed note over the whole log; none before the first append.

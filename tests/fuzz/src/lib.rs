@@ -60,6 +60,7 @@ targets! {
     "form": codecs::form, codecs::form_seeds;
     "xml": codecs::xml, codecs::xml_seeds;
     "note": proofs::note, proofs::note_seeds;
+    "policy": proofs::policy, proofs::policy_seeds;
     "checkpoint": sealed::checkpoint, sealed::checkpoint_seeds;
     "proof": sealed::proof, sealed::proof_seeds;
     "tile": sealed::tile, sealed::tile_seeds;

@@ -9,7 +9,7 @@ use super::opened::Opened;
 use super::trust::Trust;
 use super::{
     APPROVALS, Book, CHAIN, CHECKPOINT, CLEARANCES, Finding, Found, INCLUSION, RECONCILIATION,
-    SIGNATURE, SUBJECT, clearances, digests, pass, reconciliation,
+    SIGNATURE, SUBJECT, WITNESSES, clearances, digests, pass, reconciliation, witnesses,
 };
 use crate::action::Action;
 use crate::bundle;
@@ -128,11 +128,15 @@ fn log(opened: &Opened, links: &Links, action: &Action, trust: &Trust, book: &mu
         }
         Err(found) => {
             book.note(CHECKPOINT, found);
-            book.pass_over(&[INCLUSION], "not looked at: there is no trusted checkpoint");
+            let names = [INCLUSION, WITNESSES];
+            book.pass_over(&names, "not looked at: there is no trusted checkpoint");
             return false;
         }
     };
-    book.note(INCLUSION, inclusion(opened, links, &tree))
+    let included = book.note(INCLUSION, inclusion(opened, links, &tree));
+    let note = opened.proofs.first().map(|proof| proof.checkpoint.as_str()).unwrap_or_default();
+    book.note(WITNESSES, witnesses::check(note, trust.witnesses.as_ref()));
+    included
 }
 
 fn checkpoint(opened: &Opened, tenant: &str, trust: &Trust) -> Result<Checkpoint, Found> {

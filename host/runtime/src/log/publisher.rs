@@ -9,7 +9,10 @@ use deed_record::event::Leaf;
 use deed_record::merkle::Hash;
 use tokio::sync::oneshot;
 
+use super::witness::{self, Standing, Watch};
 use super::{Log, LogError};
+use crate::clock::Clock;
+use crate::config::Witnesses;
 
 /// A handle to the publisher; its thread ends when the last handle is dropped.
 #[derive(Debug, Clone)]
@@ -17,11 +20,12 @@ pub struct Publisher {
     queue: mpsc::SyncSender<Request>,
     log: Arc<Mutex<Log>>,
     shared: Arc<Shared>,
+    watch: Option<Arc<Watch>>,
 }
 
 /// What readers need without waiting for the disk.
 #[derive(Debug, Default)]
-struct Shared {
+pub(super) struct Shared {
     checkpoint: Mutex<Option<String>>,
     /// The first error of the log: after it, nothing is published until a restart.
     failed: OnceLock<String>,
@@ -65,24 +69,35 @@ const IDLE: Duration = Duration::from_millis(20);
 const SETTLE_AT: usize = 4_096;
 
 impl Publisher {
-    pub fn start(log: Log) -> Self {
+    /// Witnesses are asked for every checkpoint from now on, the one that is there included.
+    pub fn start(log: Log, witnesses: &Arc<Witnesses>, clock: &Clock) -> Self {
         let (queue, requests) = mpsc::sync_channel(QUEUE_MAX);
         let shared = Arc::new(Shared::default());
         shared.show(log.checkpoint());
         let log = Arc::new(Mutex::new(log));
-        let (owned, seen) = (Arc::clone(&log), Arc::clone(&shared));
-        std::thread::spawn(move || serve(&owned, &seen, &requests));
-        Self { queue, log, shared }
+        let watch = witness::start(witnesses, &log, &shared, clock).map(Arc::new);
+        let (owned, seen, told) = (Arc::clone(&log), Arc::clone(&shared), watch.clone());
+        std::thread::spawn(move || serve(&owned, &seen, told.as_deref(), &requests));
+        Self { queue, log, shared, watch }
     }
 
-    /// Puts leaves into the log and waits for the signed checkpoint. Leaves that are there already keep their index.
+    /// Puts leaves into the log and waits for the signed checkpoint, and a little for its witnesses.
+    /// Leaves that are there already keep their index.
     pub async fn publish(&self, leaves: Vec<Leaf>) -> Result<PublishedLeaves, PublishError> {
         let (answer, published) = oneshot::channel();
         self.queue.try_send(Request { leaves, answer }).map_err(|e| match e {
             TrySendError::Full(_) => PublishError::Busy,
             TrySendError::Disconnected(_) => PublishError::Stopped,
         })?;
-        published.await.map_err(|_| PublishError::Stopped)?
+        let published = published.await.map_err(|_| PublishError::Stopped)??;
+        let Some(watch) = &self.watch else { return Ok(published) };
+        let checkpoint = watch.cosigned(published.checkpoint).await;
+        Ok(PublishedLeaves { checkpoint, ..published })
+    }
+
+    /// How each witness stands to this log.
+    pub fn witnesses(&self) -> Vec<Standing> {
+        self.watch.as_ref().map(|watch| watch.standings()).unwrap_or_default()
     }
 
     /// The inclusion proof of a leaf in the tree of this size.
@@ -106,13 +121,18 @@ impl Publisher {
 }
 
 impl Shared {
-    fn show(&self, checkpoint: Option<&str>) {
+    pub(super) fn show(&self, checkpoint: Option<&str>) {
         *self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner) =
             checkpoint.map(str::to_owned);
     }
 }
 
-fn serve(log: &Mutex<Log>, shared: &Shared, requests: &mpsc::Receiver<Request>) {
+fn serve(
+    log: &Mutex<Log>,
+    shared: &Shared,
+    watch: Option<&Watch>,
+    requests: &mpsc::Receiver<Request>,
+) {
     let mut seen = Instant::now();
     while let Some(first) = next(requests, || settle(log, shared)) {
         let mut batch = vec![first];
@@ -130,6 +150,9 @@ fn serve(log: &Mutex<Log>, shared: &Shared, requests: &mpsc::Receiver<Request>) 
                 seen = Instant::now();
             }
             drop(log);
+            if let (Ok((checkpoint, _)), Some(watch)) = (&result, watch) {
+                watch.offer(checkpoint);
+            }
             answer(shared, batch, result);
             batch = waiting;
         }

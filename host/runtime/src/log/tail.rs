@@ -74,10 +74,11 @@ impl Tail {
         written.map_err(at(&self.path))
     }
 
-    /// Forgets everything: it has settled. A crash may bring it back, and it is passed over then.
+    /// Forgets everything: it has settled. A crash may bring it back, and it is passed over then; but the
+    /// next record must never stand before what is left of an older one.
     pub(super) fn clear(&mut self) -> Result<(), LogError> {
         self.held = 0;
-        self.file.set_len(0).map_err(at(&self.path))
+        self.file.set_len(0).and_then(|()| self.file.sync_all()).map_err(at(&self.path))
     }
 
     pub(super) fn held(&self) -> usize {
