@@ -85,11 +85,13 @@ fn follow(
         }
         note = Some(batch.note);
     }
-    // A crash may have torn the published one. A good one is never newer: the tail comes before it.
-    if let Ok((_, Some(public))) = published(store, key)
-        && public.size > edge.size()
-    {
-        return Err(LogError::Rollback { size: edge.size(), head: public.size });
+    // A crash may have torn the published one. A good one is never newer: the tail comes before it; and
+    // of the same tree, it may have the lines of witnesses.
+    if let Ok((text, Some(public))) = published(store, key) {
+        if public.size > edge.size() {
+            return Err(LogError::Rollback { size: edge.size(), head: public.size });
+        }
+        note = text.filter(|_| public == edge.checkpoint(key.name())).or(note);
     }
     store.stage(tiles);
     Ok(Found { edge, positions, note })
