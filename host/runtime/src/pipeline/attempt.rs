@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use deed_record::action::Bound;
 use deed_record::digest::Digest;
 use deed_record::event::{Attempt, Event, Phase};
 use deed_record::exchange::Rendered;
 use deed_record::json;
 use deed_record::observation::Observation;
 use deed_record::outcome::{Judgement, Outcome};
+use deed_record::private::{OpeningError, Prepared};
 use deed_record::story::Story;
 use tokio::sync::Mutex;
 
@@ -32,7 +34,7 @@ impl Drive<'_> {
             return self.judge_other_world(what).await;
         }
         self.append(vec![Event::ObserveStarted { phase }], false).await?;
-        let scope = self.scope(&granted, self.story.bound.observe.clone(), 0);
+        let scope = self.scope(&granted, 0)?;
         let decision = self.story.decision.as_ref().map(|(d, _)| d);
         let clock = self.pipeline.clock.clone();
         let observation = match decision.map(|d| grant::read(d, scope)) {
@@ -57,10 +59,7 @@ impl Drive<'_> {
             return self.gone().await;
         };
         let n = u32::try_from(self.story.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
-        let scope = Scope {
-            tags: self.tags(),
-            ..self.scope(&granted, self.story.bound.perform.clone(), n)
-        };
+        let scope = Scope { tags: self.tags(), ..self.scope(&granted, n)? };
         let decision = self.story.decision.as_ref().map(|(d, _)| d);
         let cleared = match decision.map(|d| grant::clear(d, scope)) {
             Some(Ok(cleared)) => cleared,
@@ -103,15 +102,26 @@ impl Drive<'_> {
         self.story.bound.perform.iter().filter_map(tag).collect()
     }
 
-    fn scope(&self, granted: &Granted, rendered: Vec<Rendered>, attempt: u32) -> Scope {
-        let action = &self.story.bound.action;
+    /// What a run may know and do: a look where `attempt` is 0. Here private values come into it.
+    fn scope(&self, granted: &Granted, attempt: u32) -> Result<Scope, LedgerError> {
+        let Bound { action, proposal, observe, perform, private } = &self.story.bound;
+        let opened = |e: OpeningError| LedgerError::Failed(e.to_string());
+        let recorded = if attempt == 0 { observe } else { perform };
+        let rendered = if private.is_empty() {
+            recorded.iter().cloned().map(Prepared::plain).collect()
+        } else {
+            let requests = private.requests(&granted.contract, proposal).map_err(opened)?;
+            if attempt == 0 { requests.observe } else { requests.perform }
+        };
+        let params = private.params(&granted.contract, &action.params);
         let reachable =
             self.tenant.upstreams.iter().filter(|(name, _)| granted.upstreams.contains(*name));
-        Scope {
+        Ok(Scope {
             tenant: action.tenant.clone(),
             action: action.id.clone(),
             contract: action.contract.name.clone(),
-            params: action.params.clone(),
+            params: params.map_err(|e| opened(e.into()))?,
+            private: private.hidden(),
             attempt,
             rendered,
             tags: BTreeMap::new(),
@@ -121,7 +131,7 @@ impl Drive<'_> {
             states: granted.contract.state.clone(),
             adapter: action.adapter,
             timeout: Duration::from_millis(granted.contract.limits.timeout.as_millis()),
-        }
+        })
     }
 }
 

@@ -2,6 +2,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use deed_record::codec::{Codec, Incoming, Outgoing};
+use deed_record::private::Live;
 use serde_json::json;
 
 use super::super::tests::support::{self, Reply, Server};
@@ -48,7 +49,7 @@ async fn replays(request: &Rendered, answer: &Result<Response, Error>, exchange:
     let bytes = json::to_canonical(exchange).unwrap();
     let recorded: Exchange = serde_json::from_slice(&bytes).unwrap();
     let mut egress = support::egress(&support::upstream(1), vec![request.clone()], None);
-    egress.road = Road::record(vec![recorded]);
+    egress.road = Road::record(&Live::new(vec![]), vec![recorded]);
     let again = egress.send(&ask(request)).await;
     assert_eq!(format!("{again:?}"), format!("{answer:?}"));
     let beyond = egress.send(&ask(request)).await;
@@ -69,7 +70,7 @@ async fn a_record_answers_its_own_requests_in_their_order() {
         egress.send(&ask(&request)).await.unwrap();
     }
     let mut replay = support::egress(&support::upstream(server.port), both(), None);
-    replay.road = Road::record(egress.close().await);
+    replay.road = Road::record(&Live::new(vec![]), egress.close().await);
     for request in [&second, &first] {
         let off = replay.send(&ask(request)).await;
         assert!(matches!(off, Err(Error::NotSent(_))), "nothing behind the first that is another");
