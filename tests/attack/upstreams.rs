@@ -7,6 +7,7 @@ mod framing;
 mod leak;
 mod names;
 mod poison;
+mod private;
 mod redirects;
 pub(crate) mod stage;
 mod tags;
@@ -24,6 +25,7 @@ pub(crate) fn cases() -> Vec<Case> {
         tls::cases(),
         tags::cases(),
         poison::cases(),
+        private::cases(),
     ]
     .into_iter()
     .flatten()

@@ -34,7 +34,7 @@ when { context.params.note like "never *" };
 
 @id("note-breaks")
 forbid (principal, action == Deed::Action::"idp.note", resource)
-when { context.params.note like "breaks *" && ip(context.params.note).isLoopback() };
+when { context.params.note like "breaks *" && context.time * 9223372036854775807 < 0 };
 "#;
 
 /// A served world with the guest `tells-private`, which is honest where it is not asked otherwise. The
