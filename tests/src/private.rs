@@ -8,8 +8,8 @@ use deed_record::digest::Digest;
 use serde_json::{Value, json};
 
 use crate::canary::Canary;
-use crate::services::{Result, ScimServer};
-use crate::world::{self, World};
+use crate::services::{Result, ScimServer, workspace};
+use crate::world::{self, SCIM, World};
 
 pub const CONTRACT: &str = include_str!("private/note.toml");
 
@@ -44,7 +44,7 @@ pub fn world(
     values: &[&str],
     change: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<World> {
-    let mut world = World::with(scim, "tells-private", |dir| {
+    let mut world = World::with(scim, SCIM, |dir| {
         lay_out(dir)?;
         change(dir)
     })?;
@@ -54,6 +54,9 @@ pub fn world(
 }
 
 fn lay_out(dir: &Path) -> Result<()> {
+    let wasm = workspace().join("target/adapters/tells-private.wasm");
+    fs::copy(&wasm, dir.join("adapters/notes.wasm"))
+        .map_err(|e| format!("`{}` is not there ({e}); run `make adapters`", wasm.display()))?;
     fs::write(dir.join("contracts/note.toml"), CONTRACT)?;
     fs::write(dir.join("policies/note.cedar"), POLICY)?;
     let own = "[tenant.acme]\npolicies = [\"policies/starter.cedar\"";
@@ -72,7 +75,10 @@ fn lay_out(dir: &Path) -> Result<()> {
 
 /// A proposal of `idp.note`; `how` is the guest's attack.
 pub fn proposal(user: &str, note: &str, how: &str) -> Value {
-    let mut proposal = World::proposal("idp.note", user);
-    proposal["params"] = json!({"user_id": user, "note": note, "how": how});
-    proposal
+    json!({
+        "contract": "idp.note",
+        "params": {"user_id": user, "note": note, "how": how},
+        "intent": "the user is locked out and has shown who they are",
+        "sources": [{"uri": "ticket:4711"}],
+    })
 }
