@@ -102,6 +102,9 @@ fn policy_has_the_value_and_says_that_it_rests_on_it() {
         let view = world.run(&proposal(&user, note, "honestly")).unwrap();
         let receipt = ended(&world, &view, outcome, reason);
         assert_eq!(receipt["decision"]["rests_on_private"] == true, rests, "{receipt:#}");
+        let quoted = receipt["decision"]["errors"].to_string();
+        let wanted = "a policy could not be evaluated with the private parameters";
+        assert_eq!(quoted.contains(wanted), note == breaks, "{quoted}");
         let report = report(&world, view["id"].as_str().unwrap());
         let line = report.checks.iter().find(|line| line.name == "decision").unwrap();
         let status = if rests { Status::Skip } else { Status::Pass };

@@ -38,7 +38,7 @@ impl Adapter for TellsPrivate {
 }
 
 fn everywhere(action: &Action, note: &str) -> Result<(), Failure> {
-    let hex: String = note.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let hex = note.bytes().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     for form in [note.to_owned(), hex, note.replace(' ', "%20"), note.to_uppercase()] {
         log::info(&format!("private: {form}."));
         denied("in a query", &request("GET", &format!("{}?x={form}", user(action)?), None));

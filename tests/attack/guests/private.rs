@@ -11,7 +11,9 @@ use crate::shared::{ended, scim, user};
 const NOTE: &str = "allowed to know, not to tell";
 
 pub(super) fn tells() {
-    let world = world(scim(), &[NOTE], |_| Ok(())).unwrap();
+    let mut world = world(scim(), &[NOTE], |_| Ok(())).unwrap();
+    world.host.take().unwrap().stop().unwrap();
+    world.serve_with(&[("DEED_LOG", "trace")]).unwrap();
     let telling = user("private", Some(false));
     let view = world.run(&proposal(&telling, NOTE, "telling")).unwrap();
     let receipt = ended(&world, &view, "verified", "every expectation holds");

@@ -49,10 +49,6 @@ fn scripts() -> Vec<(&'static str, Script)> {
             telling(|note| answer(&format!("500 {note}\r\n{KIND}"), format!("{note}, and more"))),
         ),
         (
-            "half of it",
-            telling(|note| answer(&format!("500 no\r\n{KIND}"), format!("\"{}", &note[..20]))),
-        ),
-        (
             "headers",
             telling(|note| {
                 let tag = note.replace(' ', "%20");

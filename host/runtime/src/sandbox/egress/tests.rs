@@ -334,3 +334,55 @@ async fn a_form_leaves_as_rendered_and_xml_comes_back_as_json() {
     assert!(sent.contains("\r\ncontent-type: application/x-www-form-urlencoded\r\n"), "{sent}");
     assert!(sent.ends_with("\r\n\r\nAction=ListUsers&Prefix=a%26b%3Dc+d"), "{sent}");
 }
+
+#[tokio::test]
+async fn of_an_answer_that_is_not_understood_nothing_unexposed_is_told() {
+    let reply = || support::answer("200 OK", "application/json", "{\"id\": nobody-exposed-this}");
+    let server = Server::start(vec![reply(), reply()]).await;
+    let upstream = support::upstream(server.port);
+    for (expose, told) in [(None, true), (Some(vec!["/id".to_owned()]), false)] {
+        let request = Rendered { expose, ..support::get("/a") };
+        let mut egress = support::egress(&upstream, vec![request.clone()], None);
+        egress.send(&ask(&request)).await.unwrap();
+        let exchange = egress.close().await.remove(0);
+        let problem = exchange.problem.unwrap();
+        assert_eq!(problem.contains("`expose` lets nothing of it be told"), !told, "{problem}");
+    }
+}
+
+/// A contract whose path and body have a private parameter.
+const PRIVATE: &str = r#"
+format = 0
+action = { name = "idp.note", version = "1.0.0", title = "t", verb = "update", mode = "write", effect = "observable", resource = "idp", adapter = "scim" }
+params = { required = ["note"], properties = { note = { type = "string", private = true } } }
+state = { user = { properties = { id = { type = "string" } } } }
+observe = { http = [{ upstream = "idp", request = "GET /Users" }] }
+perform = { http = [{ upstream = "idp", request = "PATCH /Users/{note}", body = { note = "{note}" } }] }
+verify = { after = ["has(post.user.id)"] }
+"#;
+
+#[tokio::test]
+async fn the_value_leaves_and_ledger_intent_and_refusals_have_the_word() {
+    const VALUE: &str = "a value/of its own";
+    let contract = deed_record::contract::Contract::from_toml("note.toml", PRIVATE).unwrap();
+    let proposal = json!({"contract": "idp.note", "params": {"note": VALUE}, "intent": "i"});
+    let proposal = serde_json::from_value(proposal).unwrap();
+    let sealed = deed_record::private::seal(&contract, proposal, || Some([7; 32])).unwrap();
+    let prepared = sealed.openings.requests(&contract, &sealed.proposal).unwrap().perform;
+    let server = Server::start(vec![support::ok(&json!({"echo": VALUE}))]).await;
+    let kept = Arc::default();
+    let upstream = support::upstream(server.port);
+    let mut egress = support::egress(&upstream, vec![], Some(support::intend(&kept, None)));
+    egress.allowance = Allowance::new("idp.note", "perform", prepared.clone());
+    let asked = ask(prepared[0].live());
+    assert!(egress.send(&ask(&prepared[0].public)).await.is_err(), "the word is no value");
+    egress.send(&asked).await.unwrap();
+    let refused = format!("{:?}", egress.send(&Request { body: None, ..asked }).await);
+    assert!(refused.contains("private%3Ahmac") && !refused.contains("of%20its"), "{refused}");
+    let sent = server.requests().remove(0);
+    assert!(sent.starts_with("PATCH /v2/Users/a%20value%2Fof%20its%20own "), "{sent}");
+    assert!(sent.contains(VALUE), "{sent}");
+    let exchange = egress.close().await.remove(0);
+    assert_eq!(exchange.request, sealed.rendering.perform[0]);
+    assert_eq!(kept.lock().unwrap()[0].request, sealed.rendering.perform[0]);
+}
