@@ -153,8 +153,8 @@ impl Log {
     }
 
     /// Keeps a checkpoint of this log with the lines of its witnesses, and publishes it so while it is
-    /// the newest one. The lines must have been checked.
-    pub fn cosign(&mut self, note: &str) -> Result<(), LogError> {
+    /// the newest one; gives whether it was. The lines must have been checked.
+    pub fn cosign(&mut self, note: &str) -> Result<bool, LogError> {
         if let Some(why) = &self.failed {
             return Err(LogError::Failed { why: why.clone() });
         }
@@ -163,9 +163,9 @@ impl Log {
         self.store.put(&[Resource::text(COSIGNED, note)])?;
         if newest {
             self.checkpoint = Some(note.to_owned());
-            return self.show_cosigned(note);
+            self.show_cosigned(note)?;
         }
-        Ok(())
+        Ok(newest)
     }
 
     /// Without a tail that has it as well, a published checkpoint must be on disk.

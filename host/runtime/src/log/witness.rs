@@ -235,9 +235,13 @@ impl Panel {
         let _one = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(note) = self.board().cosigned().map(str::to_owned) else { return };
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Err(error) = log.cosign(&note) {
-            tracing::warn!(log = %self.origin, %error, "cosignatures could not be kept");
+        match log.cosign(&note) {
+            // A newer one may be on its way: readers see it when its tiles are there.
+            Ok(false) => {}
+            Ok(true) => self.shared.show(log.checkpoint()),
+            Err(error) => {
+                tracing::warn!(log = %self.origin, %error, "cosignatures could not be kept");
+            }
         }
-        self.shared.show(log.checkpoint());
     }
 }
