@@ -6,6 +6,7 @@ mod asks;
 mod floods;
 mod malformed;
 mod nonsense;
+mod private;
 mod siege;
 mod stops;
 mod tells;
@@ -78,6 +79,7 @@ fn attack(guest: Guest) -> fn() {
         Guest::SpinsInRealloc => stops::spins_in_realloc,
         Guest::SpinsInStart => stops::spins_in_start,
         Guest::SpinsWhileObserving => stops::spins_while_observing,
+        Guest::TellsPrivate => private::tells,
         Guest::WritesWhileObserving => asks::writes_while_observing,
     }
 }

@@ -7,6 +7,7 @@ mod framing;
 mod leak;
 mod names;
 mod poison;
+mod private;
 mod redirects;
 pub(crate) mod stage;
 mod tags;
@@ -26,6 +27,7 @@ pub(crate) fn cases() -> Vec<Case> {
         tags::cases(),
         poison::cases(),
         witnesses::cases(),
+        private::cases(),
     ]
     .into_iter()
     .flatten()

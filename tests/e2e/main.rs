@@ -9,6 +9,7 @@ mod guard;
 mod mistakes;
 mod outcomes;
 mod policies;
+mod private;
 mod replay;
 mod resource;
 mod settle;

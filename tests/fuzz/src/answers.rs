@@ -81,7 +81,7 @@ fn story(config: &Config) -> Story {
     let proposal = br#"{"contract":"idp.restore_access","params":{"user_id":"0123456789abcdef0123456789abcdef"},"intent":"i"}"#;
     let proposal = contract::parse(proposal).unwrap();
     let id = ActionId::new(1, [0; 10]);
-    let fresh = contract::bind(caller, proposal, id, "0".repeat(32)).unwrap();
+    let fresh = contract::bind(caller, proposal, id, "0".repeat(32), || None).unwrap();
     let (bound, bindings) = (Box::new(fresh.bound), fresh.bindings);
     let event = Event::Proposed { bound, bindings, trace: None };
     let mut story = Story::fold(&[Entry { at_ms: 1, event }]).unwrap();

@@ -41,6 +41,9 @@ pub(super) fn check(
     if policies.snapshot(&facts) != asked {
         return Err("policy was asked about something else than this action".to_owned());
     }
+    if decision.rests_on_private {
+        return on_private(proven, contract, decision);
+    }
     // The files ask what these facts ask, to the last field, so the answer to the facts is theirs.
     let again = policies.evaluate(&facts);
     if again == *decision {
@@ -51,6 +54,17 @@ pub(super) fn check(
         ));
     }
     refused_by_host(decision, again)
+}
+
+/// A decision that only who has the private values can make again.
+fn on_private(proven: &Proven, contract: &Contract, decision: &Decision) -> Found {
+    if !contract.private().any(|name| proven.action.params.get(name).is_some()) {
+        return Err("the decision rests on private parameters, and the action has none".to_owned());
+    }
+    Ok(Finding::Skip(format!(
+        "the host says `{}`; that rests on private parameters, whose values no bundle has",
+        word(decision.verdict)
+    )))
 }
 
 /// The host may turn any answer of policy into a denial, and says why; never the other way.
