@@ -17,7 +17,7 @@ use serde::Serialize;
 
 pub(crate) use self::content::rendering;
 pub(crate) use self::opened::{Opened, open};
-pub use self::trust::{Approver, Trust, TrustError};
+pub use self::trust::{Approver, ReceiptKey, Trust, TrustError};
 use crate::outcome::Outcome;
 
 /// Checks a `.deed` file against keys that came from elsewhere.

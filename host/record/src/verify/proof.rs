@@ -69,8 +69,9 @@ fn signature(opened: &Opened, trust: &Trust) -> Result<Statement, Found> {
         return Err(Ok(Finding::Untrusted("no receipt key is trusted".to_owned())));
     }
     let hint = opened.receipt.key_hint().unwrap_or_default();
-    let key = trust.receipt_key(hint);
-    let key = key.ok_or_else(|| Err(format!("signed by `{hint}`, which is no trusted key")))?;
+    // That the receipt stands there is for the log to say.
+    let index = opened.proofs.last().map_or(0, |proof| proof.index);
+    let key = trust.receipt_key(hint, index).map_err(Err)?;
     opened.receipt.verify(key, Kind::Receipt).map_err(|e| Err(e.to_string()))
 }
 

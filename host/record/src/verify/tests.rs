@@ -5,6 +5,7 @@ mod story;
 mod trusted;
 
 use self::parts::{key, log_of};
+use self::sealed::always;
 use self::story::{World, approved, denied};
 use super::*;
 use crate::approval;
@@ -114,7 +115,9 @@ fn keys_that_nobody_trusts_fail() {
         let report = verify(&bundle, Some(&trust));
         assert_eq!(report.verdict, Verdict::Failed, "{report:#?}");
     };
-    with(|trust| trust.receipt_keys = vec![key(9).verifying_key()]);
+    with(|trust| trust.receipt_keys = vec![always(&key(9))]);
+    with(|trust| trust.receipt_keys[0].from_index = Some(7));
+    with(|trust| trust.receipt_keys[0].until_index = Some(5));
     with(|trust| trust.log = vec![log_of("log.example/acme", 9)]);
     with(|trust| trust.log = vec![log_of("log.example/other", 2)]);
     with(|trust| trust.approvers = Some(vec![]));
@@ -123,6 +126,37 @@ fn keys_that_nobody_trusts_fail() {
     with(|trust| trust.approvers.as_mut().unwrap()[0].roles = vec!["support".into()]);
     with(|trust| trust.approvers.as_mut().unwrap()[0].from_index = Some(6));
     with(|trust| trust.approvers.as_mut().unwrap()[0].until_index = Some(4));
+}
+
+#[test]
+fn a_receipt_outside_of_the_window_of_its_key_fails_and_names_the_window() {
+    let world = approved();
+    let bundle = world.bundle();
+    let window = |windows: &[(Option<u64>, Option<u64>)]| {
+        let of = |(from_index, until_index): &(Option<u64>, Option<u64>)| ReceiptKey {
+            from_index: *from_index,
+            until_index: *until_index,
+            ..always(&world.receipt_key)
+        };
+        let trust = Trust { receipt_keys: windows.iter().map(of).collect(), ..world.trust() };
+        verify(&bundle, Some(&trust))
+    };
+    // The receipt stands at 6.
+    for windows in [[(Some(0), Some(6))].as_slice(), &[(Some(6), None)], &[(None, None)]] {
+        assert_eq!(window(windows).verdict, Verdict::Verified, "{windows:?}");
+    }
+    let twice = window(&[(Some(0), Some(2)), (Some(4), None)]);
+    assert_eq!(twice.verdict, Verdict::Verified, "{twice:#?}");
+    for (windows, words) in [
+        ([(Some(0), Some(5))].as_slice(), "until index 5"),
+        (&[(Some(7), None)], "from index 7"),
+        (&[(None, Some(5)), (Some(7), Some(9))], "until index 5 and from index 7 until 9"),
+    ] {
+        let report = window(windows);
+        assert_eq!(report.verdict, Verdict::Failed, "{windows:?}");
+        let detail = &line(&report, SIGNATURE).detail;
+        assert!(detail.contains(words) && detail.contains("at 6"), "{detail}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use deed_record::note::VerifierKey;
-use deed_record::verify::{Approver, Trust};
+use deed_record::verify::{Approver, ReceiptKey, Trust};
 
 use super::out::{self, Failure};
 use crate::config::{self, Config, Tenant};
@@ -64,7 +64,11 @@ fn trust(config: &Config, keys: &Keys, tenant: &Tenant) -> Result<Trust, Failure
     let origin = format!("{}/{}", config.log_origin, tenant.name);
     let log = VerifierKey::new(&origin, keys.log.verifying_key()).map_err(Failure::failed)?;
     Ok(Trust {
-        receipt_keys: vec![keys.receipt.verifying_key()],
+        receipt_keys: vec![ReceiptKey {
+            key: keys.receipt.verifying_key(),
+            from_index: Some(0),
+            until_index: None,
+        }],
         log: vec![log],
         approvers: Some(approvers(tenant)),
     })

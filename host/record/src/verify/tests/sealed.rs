@@ -1,5 +1,7 @@
 //! Seals a story, puts it into a log among other entries, bundles it, and says whom to trust.
 
+use ed25519_dalek::SigningKey;
+
 use super::story::World;
 use crate::bundle::{self, Files};
 use crate::digest::Digest;
@@ -11,7 +13,7 @@ use crate::note::{self, Checkpoint};
 use crate::policy::Snapshot;
 use crate::receipt::Receipt;
 use crate::story::Story;
-use crate::verify::{Approver, Trust};
+use crate::verify::{Approver, ReceiptKey, Trust};
 
 impl World {
     /// Seals the story with a receipt that the test may change first, and puts it into a log.
@@ -97,7 +99,7 @@ impl World {
 
     pub(super) fn trust(&self) -> Trust {
         Trust {
-            receipt_keys: vec![self.receipt_key.verifying_key()],
+            receipt_keys: vec![always(&self.receipt_key)],
             log: vec![self.log_key.verifier().clone()],
             approvers: Some(vec![Approver {
                 person: "lead".into(),
@@ -108,6 +110,11 @@ impl World {
             }]),
         }
     }
+}
+
+/// A key that counts everywhere in the log.
+pub(super) fn always(key: &SigningKey) -> ReceiptKey {
+    ReceiptKey { key: key.verifying_key(), from_index: None, until_index: None }
 }
 
 /// Where the receipt names this part.
