@@ -1,6 +1,7 @@
 //! One binary for everything end to end: the real host, real servers, real sockets.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod activation;
 mod codecs;
 mod commands;
 mod direction;
@@ -11,6 +12,7 @@ mod outcomes;
 mod policies;
 mod replay;
 mod resource;
+mod rotation;
 mod shared;
 mod statuses;
 mod stops;

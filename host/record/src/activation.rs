@@ -40,11 +40,13 @@ pub struct Granted {
     pub adapter: Digest,
 }
 
-/// A key that may approve, and as what.
+/// A key that may approve, whose, and as what.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Approver {
     pub keyid: String,
+    /// SHA-256 of the person's name.
+    pub person: Digest,
     pub roles: BTreeSet<String>,
 }
 
@@ -103,9 +105,11 @@ impl Activation {
         }
     }
 
-    /// Whether a key could approve in this role.
-    pub fn has_approver(&self, keyid: &str, role: &str) -> bool {
-        self.approvers.iter().any(|one| one.keyid == keyid && one.roles.contains(role))
+    /// Whether a key could approve for this person in this role.
+    pub fn has_approver(&self, keyid: &str, person: &str, role: &str) -> bool {
+        let person = name_digest(person);
+        let is_it = |one: &Approver| one.keyid == keyid && one.person == person;
+        self.approvers.iter().any(|one| is_it(one) && one.roles.contains(role))
     }
 }
 

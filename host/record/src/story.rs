@@ -31,6 +31,8 @@ pub struct Story {
     pub at_ms: i64,
     /// The latest decision of policy and the facts it had.
     pub decision: Option<(Decision, Facts)>,
+    /// Payload digest of the `activated` statement that was in force then.
+    pub activated: Option<Digest>,
     /// The look that a decision or approval rests on.
     pub pre: Option<Observation>,
     /// Whether an attempt was made on what `pre` saw: the next one needs a look of its own.
@@ -96,6 +98,7 @@ impl Story {
             proposed_ms: entry.at_ms,
             at_ms: entry.at_ms,
             decision: None,
+            activated: None,
             pre: None,
             pre_is_spent: false,
             post: None,
@@ -121,7 +124,10 @@ impl Story {
         self.at_ms = entry.at_ms;
         match entry.event.clone() {
             Event::Proposed { .. } | Event::ObserveStarted { .. } => {}
-            Event::Decided { decision, facts, .. } => self.decision = Some((*decision, *facts)),
+            Event::Decided { decision, facts, activated, .. } => {
+                self.decision = Some((*decision, *facts));
+                self.activated = Some(activated);
+            }
             Event::Observed { phase: Phase::Post, observation } => self.post = Some(*observation),
             Event::Observed { observation, .. } => {
                 self.pre = Some(*observation);

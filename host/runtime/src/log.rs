@@ -7,12 +7,15 @@ use std::collections::hash_map::Entry;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use deed_record::digest::Digest;
+use deed_record::event::Leaf;
 use deed_record::merkle::{self, Hash, OutOfRange, leaf_hash};
-use deed_record::note::{LogKey, NoteError, sign};
+use deed_record::note::{LogKey, NoteError, VerifierKey, sign};
 use deed_record::tlog::{CHECKPOINT, Edge, HEAD, Resource, tile};
 
 use store::Store;
 
+mod history;
 mod open;
 mod publisher;
 mod store;
@@ -20,6 +23,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use self::history::{History, history};
 pub use self::publisher::{PublishError, PublishedLeaves, Publisher};
 
 /// An open log. One process at a time has it; dropping it lets go.
@@ -30,9 +34,18 @@ pub struct Log {
     edge: Edge,
     checkpoint: Option<String>,
     positions: HashMap<Hash, u64>,
+    history: Vec<Leaf>,
     /// Set by the first error of a write: what is on disk is not known any more.
     failed: Option<String>,
     _lock: File,
+}
+
+/// A key that signed this log's checkpoints before its present one.
+#[derive(Debug, Clone)]
+pub struct Retired {
+    pub key: VerifierKey,
+    /// Payload digest of the `key-retired` statement about it: the last entry under that key.
+    pub statement: Digest,
 }
 
 /// What an append made public.
@@ -52,7 +65,18 @@ impl Log {
     /// Reads every entry and checks every tile; refuses a tree that is smaller than the one in
     /// `HEAD`, or another one. What was written after the last checkpoint is ignored.
     pub fn open(dir: &Path, origin: &str, key: LogKey) -> Result<Self, LogError> {
-        open::open(dir, origin, key)
+        open::open(dir, origin, key, &[])
+    }
+
+    /// The same for a log whose last checkpoint may be by one of these keys, over the tree that ends
+    /// with the statement that retired it and over no other.
+    pub fn open_rotated(
+        dir: &Path,
+        origin: &str,
+        key: LogKey,
+        retired: &[Retired],
+    ) -> Result<Self, LogError> {
+        open::open(dir, origin, key, retired)
     }
 
     /// Appends these entries in their order and publishes the tree that has them.
@@ -73,6 +97,7 @@ impl Log {
         })?;
         for (entry, position) in entries.iter().zip(first..) {
             self.positions.entry(leaf_hash(entry)).or_insert(position);
+            self.history.extend(history::told(entry, position));
         }
         self.edge = edge;
         self.checkpoint = Some(checkpoint.clone());
@@ -96,6 +121,11 @@ impl Log {
     /// The signed note over the whole log; none before the first append.
     pub fn checkpoint(&self) -> Option<&str> {
         self.checkpoint.as_deref()
+    }
+
+    /// The entries that tell of the host's configuration and keys, oldest first.
+    pub fn history(&self) -> &[Leaf] {
+        &self.history
     }
 
     /// Entries in the log.
@@ -185,6 +215,11 @@ pub enum LogError {
     Damaged { path: String, why: &'static str },
     #[error("`{path}` of the log cannot be trusted: {source}")]
     Untrusted { path: &'static str, source: NoteError },
+    #[error(
+        "the last checkpoint is by a retired key, and the log does not end where that key was retired; \
+         restore the original files"
+    )]
+    AfterRetirement,
     #[error("`{}`: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
     #[error("there is nothing to append; give at least one entry")]

@@ -13,7 +13,12 @@ fn activation() -> Activation {
         environment: "production".into(),
         policy_set: Digest::of(b"policies"),
         granted: [Granted { contract: Digest::of(b"c"), adapter: Digest::of(b"a") }].into(),
-        approvers: [Approver { keyid: "ab".into(), roles: roles(&["lead"]) }].into(),
+        approvers: [Approver {
+            keyid: "ab".into(),
+            person: name_digest("bob"),
+            roles: roles(&["lead"]),
+        }]
+        .into(),
         agents: [(name_digest("desk"), agent_digest("alice", &roles(&["support"])).unwrap())]
             .into(),
         resources: [(name_digest("user:1"), attributes_digest(&attributes).unwrap())].into(),
@@ -82,7 +87,8 @@ fn says_what_belonged_to_a_name_and_that_nothing_did() {
     assert!(!had("user:1", &[]));
     assert!(had("user:2", &[]));
     assert!(!had("user:2", &[("tier", json!("gold"))]));
-    assert!(now.has_approver("ab", "lead"));
-    assert!(!now.has_approver("ab", "owner"));
-    assert!(!now.has_approver("cd", "lead"));
+    assert!(now.has_approver("ab", "bob", "lead"));
+    assert!(!now.has_approver("ab", "bob", "owner"));
+    assert!(!now.has_approver("ab", "carol", "lead"));
+    assert!(!now.has_approver("cd", "bob", "lead"));
 }

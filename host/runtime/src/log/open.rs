@@ -5,15 +5,22 @@ use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::Path;
 
+use deed_record::envelope::Kind;
+use deed_record::event::{Leaf, entry};
 use deed_record::merkle::{Hash, leaf_hash};
-use deed_record::note::{Checkpoint, LogKey, verify};
+use deed_record::note::{Checkpoint, LogKey, VerifierKey, verify};
 use deed_record::tlog::tile::{self, WIDTH};
 use deed_record::tlog::{Edge, Resource};
 
 use super::store::{Store, at, sync};
-use super::{CHECKPOINT, HEAD, Log, LogError};
+use super::{CHECKPOINT, HEAD, Log, LogError, Retired, history};
 
-pub(super) fn open(dir: &Path, origin: &str, key: LogKey) -> Result<Log, LogError> {
+pub(super) fn open(
+    dir: &Path,
+    origin: &str,
+    key: LogKey,
+    retired: &[Retired],
+) -> Result<Log, LogError> {
     if key.name() != origin {
         return Err(LogError::OtherKey { origin: origin.to_owned(), name: key.name().to_owned() });
     }
@@ -24,22 +31,48 @@ pub(super) fn open(dir: &Path, origin: &str, key: LogKey) -> Result<Log, LogErro
     let lock = lock(dir)?;
     let mut store = Store::new(dir);
     let head = head(&mut store, dir, origin)?;
-    let (note, published) = published(&store, &key)?;
-    let size = published.as_ref().map_or(0, |tree| tree.size);
+    let Read { edge, positions, history, note, tree } =
+        read(&store, &head, key.verifier(), retired)?;
+    if let Some(published) = tree.filter(|tree| *tree != head) {
+        // The process died between the checkpoint and its guard.
+        store.put(&[Resource::text(HEAD, &published.to_string())])?;
+    }
+    Ok(Log { store, key, edge, checkpoint: note, positions, history, failed: None, _lock: lock })
+}
+
+/// What the files of a log come to.
+pub(super) struct Read {
+    pub(super) edge: Edge,
+    positions: HashMap<Hash, u64>,
+    pub(super) history: Vec<Leaf>,
+    note: Option<String>,
+    tree: Option<Checkpoint>,
+}
+
+/// Reads every published entry and holds it against tiles, checkpoint and guard. Writes nothing.
+pub(super) fn read(
+    store: &Store,
+    head: &Checkpoint,
+    key: &VerifierKey,
+    retired: &[Retired],
+) -> Result<Read, LogError> {
+    let Published { note, tree, last } = published(store, key, retired)?;
+    let size = tree.as_ref().map_or(0, |tree| tree.size);
     if size < head.size {
         return Err(LogError::Rollback { size, head: head.size });
     }
-    let (edge, positions) = replay(&store, size, &head)?;
-    if let Some(published) = published {
-        if edge.root() != published.root {
-            return Err(LogError::Fork { size });
-        }
-        if published != head {
-            // The process died between the checkpoint and its guard.
-            store.put(&[Resource::text(HEAD, &published.to_string())])?;
-        }
+    let mut read =
+        Read { edge: Edge::default(), positions: HashMap::new(), history: vec![], note, tree };
+    replay(store, size, head, &mut read)?;
+    if read.tree.as_ref().is_some_and(|tree| tree.root != read.edge.root()) {
+        return Err(LogError::Fork { size });
     }
-    Ok(Log { store, key, edge, checkpoint: note, positions, failed: None, _lock: lock })
+    match last {
+        Some(entry) if read.positions.get(&leaf_hash(&entry)) != size.checked_sub(1).as_ref() => {
+            Err(LogError::AfterRetirement)
+        }
+        _ => Ok(read),
+    }
 }
 
 fn lock(dir: &Path) -> Result<File, LogError> {
@@ -55,12 +88,7 @@ fn lock(dir: &Path) -> Result<File, LogError> {
 
 /// The guard: the greatest tree that was published. A new log begins with that of the empty tree.
 fn head(store: &mut Store, dir: &Path, origin: &str) -> Result<Checkpoint, LogError> {
-    if let Some(bytes) = store.get(HEAD)? {
-        let head = Checkpoint::parse(&text(HEAD, bytes)?)
-            .map_err(|source| LogError::Untrusted { path: HEAD, source })?;
-        if head.origin != origin {
-            return Err(LogError::OtherKey { origin: head.origin, name: origin.to_owned() });
-        }
+    if let Some(head) = stored_head(store, origin)? {
         return Ok(head);
     }
     if dir.join(CHECKPOINT).exists() || dir.join("tile").exists() {
@@ -71,28 +99,42 @@ fn head(store: &mut Store, dir: &Path, origin: &str) -> Result<Checkpoint, LogEr
     Ok(empty)
 }
 
+/// The guard as it stands on disk.
+pub(super) fn stored_head(store: &Store, origin: &str) -> Result<Option<Checkpoint>, LogError> {
+    let Some(bytes) = store.get(HEAD)? else { return Ok(None) };
+    let head = Checkpoint::parse(&text(HEAD, bytes)?)
+        .map_err(|source| LogError::Untrusted { path: HEAD, source })?;
+    if head.origin != origin {
+        return Err(LogError::OtherKey { origin: head.origin, name: origin.to_owned() });
+    }
+    Ok(Some(head))
+}
+
 /// The signed checkpoint on disk, as text and checked; none before the first append.
-fn published(
-    store: &Store,
-    key: &LogKey,
-) -> Result<(Option<String>, Option<Checkpoint>), LogError> {
-    let Some(bytes) = store.get(CHECKPOINT)? else {
-        return Ok((None, None));
-    };
+#[derive(Default)]
+struct Published {
+    note: Option<String>,
+    tree: Option<Checkpoint>,
+    /// Under a retired key, the entry with which that tree must end.
+    last: Option<Vec<u8>>,
+}
+
+fn published(store: &Store, key: &VerifierKey, retired: &[Retired]) -> Result<Published, LogError> {
+    let Some(bytes) = store.get(CHECKPOINT)? else { return Ok(Published::default()) };
     let note = text(CHECKPOINT, bytes)?;
-    let tree = verify(&note, key.verifier())
-        .map_err(|source| LogError::Untrusted { path: CHECKPOINT, source })?;
-    Ok((Some(note), Some(tree)))
+    let refused = match verify(&note, key) {
+        Ok(tree) => return Ok(Published { note: Some(note), tree: Some(tree), last: None }),
+        Err(source) => LogError::Untrusted { path: CHECKPOINT, source },
+    };
+    let by = |one: &Retired| Some((verify(&note, &one.key).ok()?, one.statement));
+    let (tree, statement) = retired.iter().find_map(by).ok_or(refused)?;
+    let last = Some(entry(Kind::KeyRetired.as_str(), &statement));
+    Ok(Published { note: Some(note), tree: Some(tree), last })
 }
 
 /// Reads the first `size` entries and checks each tile that they make, and the guarded tree.
-fn replay(
-    store: &Store,
-    size: u64,
-    head: &Checkpoint,
-) -> Result<(Edge, HashMap<Hash, u64>), LogError> {
-    let mut edge = Edge::default();
-    let mut positions = HashMap::new();
+fn replay(store: &Store, size: u64, head: &Checkpoint, into: &mut Read) -> Result<(), LogError> {
+    let Read { edge, positions, history: told, .. } = into;
     let mut tiles = Vec::new();
     for index in 0..size.div_ceil(WIDTH) {
         let wanted = usize::try_from((size - index * WIDTH).min(WIDTH)).unwrap_or(usize::MAX);
@@ -104,17 +146,17 @@ fn replay(
             return Err(LogError::Damaged { path, why: "has too few entries" });
         }
         for entry in entries.into_iter().take(wanted) {
-            guard(&edge, head)?;
+            guard(edge, head)?;
+            told.extend(history::told(entry, edge.size()));
             positions.entry(leaf_hash(entry)).or_insert(edge.size());
             edge.push(entry, &mut tiles);
         }
         check(store, &tiles)?;
         tiles.clear();
     }
-    guard(&edge, head)?;
+    guard(edge, head)?;
     edge.finish(&mut tiles);
-    check(store, &tiles)?;
-    Ok((edge, positions))
+    check(store, &tiles)
 }
 
 /// Where the tree is as large as the guarded one, it must be that one.

@@ -136,7 +136,10 @@ impl Drive<'_> {
             .map(deed_record::observation::Observation::value);
         let (decision, facts) =
             policy::decide(&self.tenant, &self.story, self.pipeline.clock.now_ms(), pre);
-        let event = Event::Decided { gate, decision: Box::new(decision), facts: Box::new(facts) };
+        let lost = || LedgerError::Failed("nothing is activated for the tenant".to_owned());
+        let activated = *self.pipeline.activated.get(&self.tenant.name).ok_or_else(lost)?;
+        let (decision, facts) = (Box::new(decision), Box::new(facts));
+        let event = Event::Decided { gate, decision, facts, activated };
         self.append(vec![event], false).await
     }
 
@@ -215,10 +218,7 @@ impl Drive<'_> {
         let Some(publisher) = self.pipeline.publisher(&self.tenant.name) else {
             return Err(LedgerError::Failed("the tenant has no log".to_owned()));
         };
-        let mut leaves = Vec::new();
-        for (kind, payload) in envelopes(&self.story)? {
-            leaves.push(deed_record::event::Leaf { kind: kind.to_owned(), payload, index: 0 });
-        }
+        let leaves = super::activate::leaves(&self.story)?;
         let logged = loop {
             match publisher.publish(leaves.clone()).await {
                 // The receipt is on disk; its place in the log can wait.
@@ -234,7 +234,7 @@ impl Drive<'_> {
 }
 
 /// Every envelope of a story with its kind, in the order of the log: answers, then the receipt.
-fn envelopes(
+pub(super) fn envelopes(
     story: &Story,
 ) -> Result<Vec<(&'static str, deed_record::digest::Digest)>, LedgerError> {
     let bad = |e: deed_record::envelope::EnvelopeError| LedgerError::Failed(e.to_string());

@@ -88,7 +88,8 @@ impl World {
     pub(super) fn decided(&self, gate: bool) -> Event {
         let facts = self.facts();
         let decision = Box::new(self.policies.evaluate(&facts));
-        Event::Decided { gate, decision, facts: Box::new(facts) }
+        let activated = crate::digest::Digest::of(b"activated");
+        Event::Decided { gate, decision, facts: Box::new(facts), activated }
     }
 
     fn asked(&self, pre: &Observation) -> Event {
