@@ -194,14 +194,15 @@ fn an_older_copy_of_the_keys_signs_nothing() {
     for key in ["receipt", "log"] {
         copy(&world, "keys", "keys.before");
         rotate(&world, key);
-        copy(&world, &format!("keys/{key}.key"), "present.key");
+        copy(&world, &format!("keys/{key}.key"), "keys/present.key");
         copy(&world, &format!("keys.before/{key}.key"), &format!("keys/{key}.key"));
         let refused = world.serve().unwrap_err().to_string();
         assert!(refused.contains(&format!("keys/{key}.key is not the key")), "{refused}");
         let output = host::run(&["key", "rotate", world.path(), key], "").unwrap();
         assert!(!output.status.success(), "and retires nothing");
         assert!(!world.dir.join(format!("keys/next-{key}.key")).exists());
-        copy(&world, "present.key", &format!("keys/{key}.key"));
+        copy(&world, "keys/present.key", &format!("keys/{key}.key"));
+        fs::remove_file(world.dir.join("keys/present.key")).unwrap();
         world.serve().unwrap();
         stop(&mut world);
         fs::remove_dir_all(world.dir.join("keys.before")).unwrap();

@@ -17,11 +17,16 @@ use crate::json as canonical;
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 
-/// The kinds of statement; a key is good for one of them.
+/// The kinds of statement. An approver's key signs approvals, the host's receipt key all the others: the
+/// kind stands inside of the signed bytes, so none of them passes for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Approval,
+    /// Signed before the first byte of an attempt can leave.
+    Decision,
     Receipt,
+    /// What a later look settled that the receipt had to leave open.
+    Reconciliation,
     Activated,
     KeyAdded,
     KeyRetired,
@@ -31,7 +36,9 @@ impl Kind {
     pub fn predicate_type(self) -> &'static str {
         match self {
             Self::Approval => "urn:deed:approval:v0",
+            Self::Decision => "urn:deed:decision:v0",
             Self::Receipt => "urn:deed:receipt:v0",
+            Self::Reconciliation => "urn:deed:reconciliation:v0",
             Self::Activated => "urn:deed:activated:v0",
             Self::KeyAdded => "urn:deed:key-added:v0",
             Self::KeyRetired => "urn:deed:key-retired:v0",
@@ -41,7 +48,9 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Approval => "approval",
+            Self::Decision => "decision",
             Self::Receipt => "receipt",
+            Self::Reconciliation => "reconciliation",
             Self::Activated => "activated",
             Self::KeyAdded => "key-added",
             Self::KeyRetired => "key-retired",
@@ -51,7 +60,7 @@ impl Kind {
     /// The name of what the statement is about: an action, a predicate of its own, or a key by its SPKI DER.
     fn subject(self) -> &'static str {
         match self {
-            Self::Approval | Self::Receipt => "action.json",
+            Self::Approval | Self::Decision | Self::Receipt | Self::Reconciliation => "action.json",
             Self::Activated => "activation.json",
             Self::KeyAdded | Self::KeyRetired => "key.der",
         }

@@ -67,12 +67,11 @@ pub(super) fn read(
     if read.tree.as_ref().is_some_and(|tree| tree.root != read.edge.root()) {
         return Err(LogError::Fork { size });
     }
-    match last {
-        Some(entry) if read.positions.get(&leaf_hash(&entry)) != size.checked_sub(1).as_ref() => {
-            Err(LogError::AfterRetirement)
-        }
-        _ => Ok(read),
+    let ends_with = |entry: &Vec<u8>| read.positions.get(&leaf_hash(entry)) == Some(&(size - 1));
+    if last.as_ref().is_some_and(|entries| size == 0 || !entries.iter().any(ends_with)) {
+        return Err(LogError::AfterRetirement);
     }
+    Ok(read)
 }
 
 fn lock(dir: &Path) -> Result<File, LogError> {
@@ -115,8 +114,9 @@ pub(super) fn stored_head(store: &Store, origin: &str) -> Result<Option<Checkpoi
 struct Published {
     note: Option<String>,
     tree: Option<Checkpoint>,
-    /// Under a retired key, the entry with which that tree must end.
-    last: Option<Vec<u8>>,
+    /// Under a retired key, the entries of which one must be the last of that tree: a statement that was
+    /// signed by a process that died is kept, and not logged.
+    last: Option<Vec<Vec<u8>>>,
 }
 
 fn published(store: &Store, key: &VerifierKey, retired: &[Retired]) -> Result<Published, LogError> {
@@ -126,10 +126,12 @@ fn published(store: &Store, key: &VerifierKey, retired: &[Retired]) -> Result<Pu
         Ok(tree) => return Ok(Published { note: Some(note), tree: Some(tree), last: None }),
         Err(source) => LogError::Untrusted { path: CHECKPOINT, source },
     };
-    let by = |one: &Retired| Some((verify(&note, &one.key).ok()?, one.statement));
-    let (tree, statement) = retired.iter().find_map(by).ok_or(refused)?;
-    let last = Some(entry(Kind::KeyRetired.as_str(), &statement));
-    Ok(Published { note: Some(note), tree: Some(tree), last })
+    let by = |one: &&Retired| verify(&note, &one.key).is_ok();
+    let signer = retired.iter().find(by).ok_or(refused)?;
+    let tree = Some(verify(&note, &signer.key)?);
+    let about = retired.iter().filter(|one| one.key == signer.key);
+    let last = about.map(|one| entry(Kind::KeyRetired.as_str(), &one.statement)).collect();
+    Ok(Published { note: Some(note), tree, last: Some(last) })
 }
 
 /// Reads the first `size` entries and checks each tile that they make, and the guarded tree.
