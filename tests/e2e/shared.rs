@@ -78,7 +78,7 @@ fn replays(world: &World, id: &str) {
     assert!(fine, "{code:?}: {said}");
 }
 
-/// The envelopes of an ended action, answers first, the receipt last.
+/// The envelopes of an ended action in the order of the log, what was in force first, the receipt last.
 pub(crate) fn envelopes(world: &World, view: &Value) -> Vec<Value> {
     let bundle = world.bundle(view["id"].as_str().unwrap()).unwrap();
     let files = deed_record::bundle::read(&bundle).unwrap();

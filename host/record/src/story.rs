@@ -33,6 +33,8 @@ pub struct Story {
     pub decision: Option<(Decision, Facts)>,
     /// Payload digest of the `activated` statement that was in force then.
     pub activated: Option<Digest>,
+    /// Those under which attempts were decided, each once.
+    attempted_under: Vec<Digest>,
     /// The look that a decision or approval rests on.
     pub pre: Option<Observation>,
     /// Whether an attempt was made on what `pre` saw: the next one needs a look of its own.
@@ -59,7 +61,7 @@ pub struct Story {
     pub later: Option<(Observation, Judgement)>,
     /// Every envelope in the order in which it was made.
     pub chain: Vec<(Kind, Envelope)>,
-    /// Where the chain stands in the log, in the chain's order.
+    /// Where chain and activations stand in the log, in their order, the chain first.
     pub leaves: Vec<Leaf>,
     pub checkpoint: Option<String>,
 }
@@ -107,6 +109,7 @@ impl Story {
             at_ms: entry.at_ms,
             decision: None,
             activated: None,
+            attempted_under: vec![],
             pre: None,
             pre_is_spent: false,
             post: None,
@@ -150,6 +153,7 @@ impl Story {
             Event::Cleared { grant } => self.grant = Some(grant),
             Event::AttemptStarted { n, deadline_ms, decision, .. } => {
                 self.chain.push((Kind::Decision, *decision));
+                self.attempted_under = self.activations();
                 self.running =
                     Some(Running { n, started_ms: entry.at_ms, deadline_ms, writes: vec![] });
             }
@@ -197,6 +201,13 @@ impl Story {
         self.post = None;
         self.ask = None;
         self.answers.clear();
+    }
+
+    /// Payload digests of the activations that its decisions rest on, each once, the latest last.
+    pub fn activations(&self) -> Vec<Digest> {
+        let mut all = self.attempted_under.clone();
+        all.extend(self.activated.filter(|latest| !all.contains(latest)));
+        all
     }
 
     /// The number of the attempt that would be next, from 1.

@@ -1,3 +1,4 @@
+mod activated;
 mod chained;
 mod dishonest;
 mod parts;
@@ -117,8 +118,8 @@ fn keys_that_nobody_trusts_fail() {
         assert_eq!(report.verdict, Verdict::Failed, "{report:#?}");
     };
     with(|trust| trust.receipt_keys = vec![always(&key(9))]);
-    with(|trust| trust.receipt_keys[0].from_index = Some(7));
-    with(|trust| trust.receipt_keys[0].until_index = Some(5));
+    with(|trust| trust.receipt_keys[0].from_index = Some(8));
+    with(|trust| trust.receipt_keys[0].until_index = Some(6));
     with(|trust| trust.log = vec![log_of("log.example/acme", 9)]);
     with(|trust| trust.log = vec![log_of("log.example/other", 2)]);
     with(|trust| trust.approvers = Some(vec![]));
@@ -142,21 +143,27 @@ fn a_receipt_outside_of_the_window_of_its_key_fails_and_names_the_window() {
         let trust = Trust { receipt_keys: windows.iter().map(of).collect(), ..world.trust() };
         verify(&bundle, Some(&trust))
     };
-    // The receipt stands at 6.
-    for windows in [[(Some(0), Some(6))].as_slice(), &[(Some(6), None)], &[(None, None)]] {
+    // What was in force stands at 4, the decision at 6, the receipt at 7.
+    for windows in [[(Some(0), Some(7))].as_slice(), &[(Some(4), None)], &[(None, None)]] {
         assert_eq!(window(windows).verdict, Verdict::Verified, "{windows:?}");
     }
-    let twice = window(&[(Some(0), Some(2)), (Some(4), None)]);
+    let twice = window(&[(Some(0), Some(4)), (Some(6), None)]);
     assert_eq!(twice.verdict, Verdict::Verified, "{twice:#?}");
-    for (windows, words) in [
-        ([(Some(0), Some(5))].as_slice(), "until index 5"),
-        (&[(Some(7), None)], "from index 7"),
-        (&[(None, Some(5)), (Some(7), Some(9))], "until index 5 and from index 7 until 9"),
+    for (windows, check, words) in [
+        ([(Some(0), Some(6))].as_slice(), SIGNATURE, "until index 6 of the log; it stands at 7"),
+        (&[(Some(8), None)], SIGNATURE, "from index 8 of"),
+        (
+            &[(None, Some(5)), (Some(8), Some(9))],
+            SIGNATURE,
+            "until index 5 and from index 8 until 9",
+        ),
+        (&[(Some(7), None)], CLEARANCES, "it stands at 6"),
+        (&[(Some(5), None)], ACTIVATION, "it stands at 4"),
     ] {
         let report = window(windows);
         assert_eq!(report.verdict, Verdict::Failed, "{windows:?}");
-        let detail = &line(&report, SIGNATURE).detail;
-        assert!(detail.contains(words) && detail.contains("at 6"), "{detail}");
+        let detail = &line(&report, check).detail;
+        assert!(detail.contains(words), "{detail}");
     }
 }
 
@@ -184,7 +191,7 @@ fn every_part_that_is_changed_missing_or_foreign_fails() {
         failing(&world, &missing);
     }
     let foreign = world.forged(|files| {
-        files.insert("3.tlog-proof".into(), files["1.tlog-proof"].clone());
+        files.insert("4.tlog-proof".into(), files["1.tlog-proof"].clone());
     });
     assert_eq!(failing(&world, &foreign), CONTAINER);
 }
@@ -211,7 +218,7 @@ fn edits_that_stay_well_formed_are_found_where_they_belong() {
         (bundle::PRE, "\"active\":false", "\"active\":true", EVIDENCE),
         (bundle::POST, "\"meta\":\"b\"", "\"meta\":\"c\"", EVIDENCE),
         (bundle::EXCHANGES, "204", "500", EVIDENCE),
-        ("0.tlog-proof", "index 5", "index 6", INCLUSION),
+        ("1.tlog-proof", "index 5", "index 6", INCLUSION),
         ("1.tlog-proof", "log.example/acme", "log.example/acne", CHECKPOINT),
     ] {
         assert_eq!(failing(&world, &edited(&world, name, from, to)), check, "{from} in {name}");

@@ -8,7 +8,6 @@ use deed_record::envelope::{EnvelopeError, Kind};
 use deed_record::event::{Leaf, entry};
 use deed_record::story::Story;
 
-use super::drive::envelopes;
 use super::ledger::{self, LedgerError};
 use super::past::{Past, PastError};
 use crate::activation;
@@ -79,8 +78,15 @@ pub(super) fn publish_open(
     Ok(entries.len())
 }
 
-/// The leaves of every envelope that a story has, without their places.
+/// The leaves of every envelope that a story has or rests on, without their places: its chain, then what
+/// was in force, which is in the log already.
 pub(super) fn leaves(story: &Story) -> Result<Vec<Leaf>, LedgerError> {
-    let leaf = |(kind, payload): (&str, Digest)| Leaf { kind: kind.to_owned(), payload, index: 0 };
-    Ok(envelopes(story)?.into_iter().map(leaf).collect())
+    let bad = |e: EnvelopeError| LedgerError::Failed(e.to_string());
+    let leaf = |kind: Kind, payload| Leaf { kind: kind.as_str().to_owned(), payload, index: 0 };
+    let mut leaves = Vec::new();
+    for (kind, envelope) in &story.chain {
+        leaves.push(leaf(*kind, envelope.payload_digest().map_err(bad)?));
+    }
+    leaves.extend(story.activations().into_iter().map(|digest| leaf(Kind::Activated, digest)));
+    Ok(leaves)
 }

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deed_record::envelope::EnvelopeError;
-use deed_record::event::{Event, Leaf, Phase};
+use deed_record::event::{Event, Phase};
 use deed_record::id::ActionId;
 use deed_record::outcome::{self, Judgement, Outcome};
 use deed_record::policy::Verdict;

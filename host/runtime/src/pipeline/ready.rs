@@ -8,6 +8,7 @@ use std::time::Duration;
 use deed_record::digest::Digest;
 use deed_record::json;
 use deed_record::note::LogKey;
+use deed_record::rotation::Purpose;
 use deed_record::status::Status;
 use deed_record::story::Story;
 
@@ -75,7 +76,11 @@ impl Pipeline {
         let dir = config.dir.clone();
         keys::Next::must_be_none(&dir)?;
         let keys = keys::load(&dir)?;
-        config.check_keys(&keys.public()).map_err(StartError::Config)?;
+        let mut of_host = keys.public().to_vec();
+        for purpose in [Purpose::Receipt, Purpose::Log] {
+            of_host.extend(keys::retired(&dir, purpose)?);
+        }
+        config.check_keys(&of_host).map_err(StartError::Config)?;
         let sandbox = sandbox(&dir, &clock)?;
         let adapters = adapters(&config, &sandbox)?;
         let journal = open_journal(&dir)?;

@@ -88,9 +88,17 @@ impl World {
             payload: envelope.payload_digest().unwrap(),
             index: (self.before + n) as u64,
         };
-        let leaves: Vec<Leaf> = story.chain.iter().enumerate().map(place).collect();
+        let mut leaves: Vec<Leaf> = story.chain.iter().enumerate().map(place).collect();
         let others = (0..self.before).map(|n| leaf_hash(&n.to_le_bytes()));
-        let hashes: Vec<_> = others.chain(leaves.iter().map(|l| leaf_hash(&l.entry()))).collect();
+        let ours = leaves.iter().map(|l| leaf_hash(&l.entry()));
+        let mut hashes: Vec<_> = others.chain(ours).collect();
+        // It was activated before anything of ours.
+        for (payload, n) in story.activations().into_iter().zip((0..self.before).rev()) {
+            let (kind, index) = (Kind::Activated.as_str().to_owned(), n as u64);
+            let leaf = Leaf { kind, payload, index };
+            hashes[n] = leaf_hash(&leaf.entry());
+            leaves.push(leaf);
+        }
         let checkpoint = Checkpoint {
             origin: self.log_key.name().into(),
             size: hashes.len() as u64,
@@ -120,7 +128,9 @@ impl World {
         let policies = Some((self.policies.text(), self.policies.schema()));
         let asked = self.question(story);
         let (asked, proofs) = (asked.as_ref(), proofs.clone());
-        bundle::assemble(story, &contract, policies, asked, proofs, with_evidence).unwrap()
+        let (under, with) = ([self.activated()], with_evidence);
+        let under = &under[..story.activations().len()];
+        bundle::assemble(story, &contract, policies, asked, under, proofs, with).unwrap()
     }
 
     fn question(&self, story: &Story) -> Option<Snapshot> {
