@@ -13,6 +13,7 @@ mod policies;
 mod replay;
 mod resource;
 mod rotation;
+mod settle;
 mod shared;
 mod statuses;
 mod stops;
