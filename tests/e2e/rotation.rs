@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use deed_record::verify::{Report, Trust, Verdict, verify};
@@ -184,6 +184,31 @@ fn a_rotation_that_was_killed_is_finished_by_the_next_one() {
             stop(&mut world);
         }
     }
+}
+
+#[test]
+fn a_rotation_that_is_killed_at_any_moment_ends_well_when_it_is_run_again() {
+    let mut world = World::start(scim()).unwrap();
+    let before = act(&world);
+    stop(&mut world);
+    for round in 0..16 {
+        let key = ["receipt", "log"][round % 2];
+        let mut command = Command::new(host::binary().unwrap());
+        let command = command.args(["key", "rotate", world.path(), key]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(10 * round as u64));
+        // It may have ended by then: that is a moment too.
+        child.kill().and_then(|()| child.wait()).unwrap();
+        rotate(&world, key);
+    }
+    world.serve().unwrap();
+    let after = act(&world);
+    let new = trust(&world, "new");
+    verified(&before, &new);
+    verified(&after, &new);
+    let kinds = entries(&world, "new");
+    assert_eq!(kinds["key-added"], kinds["key-retired"], "{kinds}");
+    assert!(kinds["key-added"].as_u64().unwrap() >= 16, "{kinds}");
 }
 
 #[test]
