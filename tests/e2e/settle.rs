@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::shared::{ended, is_active, locked_out, report, scim, statements};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A write that landed, and no look afterwards: its action is open.
 fn open(world: &World, user: &str) -> Value {

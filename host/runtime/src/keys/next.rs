@@ -82,7 +82,9 @@ pub fn retired(dir: &Path, purpose: Purpose) -> Result<Vec<VerifyingKey>, KeyErr
     let files = Files::open(dir).map_err(KeyError::File)?;
     let names = files.names("keys/retired").map_err(KeyError::File)?;
     let begin = format!("{}-", purpose.as_str());
-    let is_one = |name: &&String| name.starts_with(&begin) && name.ends_with(".pub");
+    let is_one = |name: &&String| {
+        name.strip_prefix(&begin).is_some_and(|rest| rest.strip_suffix(".pub").is_some())
+    };
     let read = |name: &String| {
         let path = format!("keys/retired/{name}");
         let text = files.text(&path, PEM_MAX).map_err(KeyError::File)?;
