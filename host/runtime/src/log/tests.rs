@@ -324,7 +324,7 @@ fn the_history_is_read_beside_the_host_and_is_what_the_log_keeps() {
     let mut log = scratch.open().unwrap();
     let leaf = |kind: &str, index| Leaf {
         kind: kind.to_owned(),
-        payload: Digest::of(&[index as u8]),
+        payload: Digest::of(&index.to_le_bytes()),
         index,
     };
     let leaves = [leaf("activated", 1), leaf("key-added", 3), leaf("key-retired", 4)];

@@ -52,6 +52,8 @@ pub enum PastError {
     Form(String),
 }
 
+const NO_KEY: &str = "it is by no key of this host; restore keys/retired/ from a copy";
+
 impl Past {
     pub(super) fn open(dir: &Path, keys: &Keys) -> Result<Self, PastError> {
         let mut signers = vec![keys.receipt.verifying_key()];
@@ -89,7 +91,7 @@ impl Past {
             let kept = self.statements.get(kind, leaf.payload)?;
             let kept = kept.ok_or_else(|| PastError::Lost(leaf.kind.clone(), leaf.index))?;
             let change = self.change(&kept, kind);
-            let change = change.ok_or_else(|| at("it is by no key of this host"))?;
+            let change = change.ok_or_else(|| at(NO_KEY))?;
             // Both stand side by side: the key that goes counts up to its own retirement.
             let index = leaf.index + if kind == Kind::KeyAdded { 2 } else { 0 };
             if change.tenant != tenant || change.index != index {
@@ -121,8 +123,7 @@ impl Past {
         let at = |why: &str| PastError::Other(leaf.kind.clone(), leaf.index, why.to_owned());
         let kept = self.statements.get(Kind::Activated, leaf.payload)?;
         let kept = kept.ok_or_else(|| PastError::Lost(leaf.kind.clone(), leaf.index))?;
-        let activation =
-            self.activation(&kept).ok_or_else(|| at("it is by no key of this host"))?;
+        let activation = self.activation(&kept).ok_or_else(|| at(NO_KEY))?;
         // The names are kept beside it and signed by nobody.
         match stage::names(&activation, &kept.people) {
             Ok(true) => Ok(kept.people),
