@@ -17,7 +17,7 @@ use crate::contract::Contract;
 use crate::json;
 use crate::observation::Observation;
 use crate::outcome::Outcome;
-use crate::policy::{self, Decision, Facts, Snapshot, Verdict};
+use crate::policy::{Decision, Facts, Policies, Snapshot, Verdict};
 
 /// Decides again from the files of the bundle; a copy without the request cannot.
 pub(super) fn check(
@@ -35,14 +35,14 @@ pub(super) fn check(
         entities: opened.json(bundle::ENTITIES)?,
         request: opened.json(bundle::REQUEST)?,
     };
-    let schema = opened.text(bundle::SCHEMA)?;
+    let policies = Policies::read(opened.text(bundle::POLICIES)?, opened.text(bundle::SCHEMA)?)?;
     let pre = seen.and_then(|seen| seen.pre.as_ref()).map(Observation::value);
     let facts = facts(proven, contract, &asked, pre)?;
-    if policy::snapshot(schema, &facts)? != asked {
+    if policies.snapshot(&facts) != asked {
         return Err("policy was asked about something else than this action".to_owned());
     }
-    let text = opened.text(bundle::POLICIES)?;
-    let again = policy::reevaluate(text, schema, &asked.entities, &asked.request)?;
+    // The files ask what these facts ask, to the last field, so the answer to the facts is theirs.
+    let again = policies.evaluate(&facts);
     if again == *decision {
         let by = decision.determining.join("`, `");
         let word = word(decision.verdict);

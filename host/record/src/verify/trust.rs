@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::bundle::Files;
 use crate::envelope::{self, EnvelopeError, key_id};
 use crate::json;
-use crate::note::{KeyError, VerifierKey};
+use crate::note::{KeyError, LogPolicy, PolicyError, VerifierKey};
 
 /// What a reader trusts; it comes from elsewhere than the bundle.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Trust {
     pub log: Vec<VerifierKey>,
     /// People who may approve; none when nobody said who may.
     pub approvers: Option<Vec<Approver>>,
+    /// Whose word a checkpoint needs besides its log's; none when nobody said.
+    pub witnesses: Option<LogPolicy>,
 }
 
 /// A key of the host, and since and until when it counts.
@@ -48,6 +50,7 @@ const RECEIPT_KEYS: &str = "receipt.pub";
 const LOG_KEYS: &str = "log.vkey";
 const APPROVERS: &str = "approvers.json";
 const RECEIPT_WINDOWS: &str = "receipt_keys.json";
+const LOG_POLICY: &str = "log.policy";
 
 /// An entry of `approvers.json`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -80,23 +83,29 @@ impl Trust {
     pub const LOG_KEYS: &'static str = LOG_KEYS;
 
     /// The files of a trust directory.
-    pub const FILES: [&'static str; 4] = [RECEIPT_KEYS, RECEIPT_WINDOWS, LOG_KEYS, APPROVERS];
+    pub const FILES: [&'static str; 5] =
+        [RECEIPT_KEYS, RECEIPT_WINDOWS, LOG_KEYS, APPROVERS, LOG_POLICY];
 
     /// From `receipt.pub` (PEM SPKI, one key or several), `log.vkey` (C2SP signed-note, one key per
-    /// line) and `approvers.json` (a list of {person, roles, key, `from_index`, `until_index`}).
-    /// `receipt_keys.json`, when it is there, says when each key of `receipt.pub` counts.
+    /// line), `approvers.json` (a list of {person, roles, key, `from_index`, `until_index`}) and
+    /// `log.policy` (C2SP tlog-policy). `receipt_keys.json`, when it is there, says when each key of
+    /// `receipt.pub` counts.
     ///
-    /// A file that is absent is trust that is absent; other files are not looked at.
+    /// A file that is absent is trust that is absent; other files are not looked at. The logs of
+    /// `log.policy` are trusted; where `log.vkey` is there too, both name the same.
     pub fn parse(files: &Files) -> Result<Self, TrustError> {
         let file = |name: &'static str| {
             let text = files.get(name).map(|bytes| std::str::from_utf8(bytes));
             text.transpose().map_err(|e| TrustError::Text(name, e))
         };
+        let witnesses = file(LOG_POLICY)?.map(LogPolicy::parse).transpose()?;
+        let of_policy = || witnesses.iter().flat_map(LogPolicy::logs).cloned().collect();
         let receipts = pem_keys(file(RECEIPT_KEYS)?.unwrap_or_default())?;
         let trust = Self {
             receipt_keys: windows(receipts, file(RECEIPT_WINDOWS)?)?,
-            log: log_keys(file(LOG_KEYS)?.unwrap_or_default())?,
+            log: file(LOG_KEYS)?.map_or_else(|| Ok(of_policy()), log_keys)?,
             approvers: file(APPROVERS)?.map(approvers).transpose()?,
+            witnesses,
         };
         trust.check()?;
         Ok(trust)
@@ -121,6 +130,9 @@ impl Trust {
             let bytes = json::to_canonical(&records);
             let bytes = bytes.map_err(|e| TrustError::Canonical(RECEIPT_WINDOWS, e));
             files.insert(RECEIPT_WINDOWS.to_owned(), bytes?);
+        }
+        if let Some(policy) = &self.witnesses {
+            files.insert(LOG_POLICY.to_owned(), policy.text().as_bytes().to_vec());
         }
         Ok(files)
     }
@@ -157,12 +169,17 @@ impl Trust {
 
     /// One key for two purposes would let the one be taken for the other.
     fn check(&self) -> Result<(), TrustError> {
+        self.check_logs()?;
         let people = || self.approvers.iter().flatten().map(|one| &one.key);
         let receipts = || self.receipt_keys.iter().map(|one| &one.key);
         let signs_receipts = |key: &&VerifyingKey| receipts().any(|receipt| receipt == *key);
         let signs_a_log = |key: &&VerifyingKey| self.is_of_a_log(key);
+        let witnesses = |key: &&VerifyingKey| self.witnesses_wrap(key);
         let shared = [
             (receipts().find(signs_a_log), RECEIPT_KEYS, LOG_KEYS),
+            (receipts().find(witnesses), RECEIPT_KEYS, LOG_POLICY),
+            (people().find(witnesses), APPROVERS, LOG_POLICY),
+            (self.log.iter().map(VerifierKey::public).find(witnesses), LOG_KEYS, LOG_POLICY),
             (people().find(signs_receipts), APPROVERS, RECEIPT_KEYS),
             (people().find(signs_a_log), APPROVERS, LOG_KEYS),
         ];
@@ -175,9 +192,25 @@ impl Trust {
         }
     }
 
+    /// Two files that disagree on whose log it is would leave open which of them a reader goes by.
+    fn check_logs(&self) -> Result<(), TrustError> {
+        let named = self.witnesses.as_ref().map(LogPolicy::logs).unwrap_or_default();
+        let differ = |one: &[VerifierKey], other: &[VerifierKey]| {
+            one.iter().find(|key| !other.contains(key)).map(ToString::to_string)
+        };
+        let odd = differ(named, &self.log).or_else(|| differ(&self.log, named));
+        match odd.filter(|_| !named.is_empty()) {
+            Some(key) => Err(TrustError::Logs(key)),
+            None => Ok(()),
+        }
+    }
+
     fn is_of_a_log(&self, key: &VerifyingKey) -> bool {
-        let same = |log: &VerifierKey| VerifierKey::new(log.name(), *key).as_ref() == Ok(log);
-        self.log.iter().any(same)
+        self.log.iter().any(|log| log.wraps(key))
+    }
+
+    fn witnesses_wrap(&self, key: &VerifyingKey) -> bool {
+        self.witnesses.iter().flat_map(LogPolicy::witnesses).any(|witness| witness.wraps(key))
     }
 }
 
@@ -231,6 +264,12 @@ pub enum TrustError {
     NoWindow(String),
     #[error("`{RECEIPT_WINDOWS}` has key {0}, which is not in `{RECEIPT_KEYS}`")]
     Stray(String),
+    #[error("`{LOG_POLICY}`, {0}")]
+    Policy(#[from] PolicyError),
+    #[error(
+        "`{LOG_KEYS}` and the `log` lines of `{LOG_POLICY}` name different logs: `{0}` is in one of them"
+    )]
+    Logs(String),
     #[error("key {0} of `{1}` is also in `{2}`; a key is good for one purpose")]
     Shared(String, &'static str, &'static str),
 }

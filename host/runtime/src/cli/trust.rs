@@ -10,7 +10,7 @@ use crate::config::{self, Config, Tenant};
 use crate::keys;
 use crate::pipeline;
 
-/// Write the public keys that `deed verify` needs: of receipts, one tenant's log and its approvers
+/// Write the public keys that `deed verify` needs: of receipts, one tenant's log, its approvers and witnesses
 ///
 /// Keys that were retired and approvers that were removed stay in it, with the place in the log until
 /// which they count: older bundles go on verifying, and nothing newer by these keys does. So write it

@@ -26,8 +26,8 @@ pub fn history(dir: &Path, key: &VerifierKey, retired: &[Retired]) -> Result<His
     let store = Store::new(dir);
     // The guard first: a log that grows meanwhile is then never behind it.
     let Some(head) = open::stored_head(&store, key.name())? else { return Ok(History::default()) };
-    let read = open::read(&store, &head, key, retired)?;
-    Ok(History { size: read.edge.size(), leaves: read.history })
+    let found = open::shown(&store, &head, open::Signers { key, retired })?;
+    Ok(History { size: found.edge.size(), leaves: found.history })
 }
 
 /// The leaf of an entry that tells of configuration or keys.

@@ -13,6 +13,7 @@ use deed_record::tlog::tile::{self, WIDTH};
 use deed_record::tlog::{Edge, Resource};
 
 use super::store::{Store, at, sync};
+use super::tail::{Batch, TAIL, Tail, damaged};
 use super::{CHECKPOINT, HEAD, Log, LogError, Retired, history};
 
 pub(super) fn open(
@@ -31,47 +32,152 @@ pub(super) fn open(
     let lock = lock(dir)?;
     let mut store = Store::new(dir);
     let head = head(&mut store, dir, origin)?;
-    let Read { edge, positions, history, note, tree } =
-        read(&store, &head, key.verifier(), retired)?;
-    if let Some(published) = tree.filter(|tree| *tree != head) {
-        // The process died between the checkpoint and its guard.
-        store.put(&[Resource::text(HEAD, &published.to_string())])?;
-    }
-    Ok(Log { store, key, edge, checkpoint: note, positions, history, failed: None, _lock: lock })
+    let (tail, batches) = Tail::open(dir)?;
+    let signers = Signers { key: key.verifier(), retired };
+    let batches = unsettled(batches, &head, signers)?;
+    let Found { edge, positions, history, note } = if batches.is_empty() {
+        settled(&mut store, &head, signers)?
+    } else {
+        follow(&mut store, &head, signers, batches)?
+    };
+    let checkpoint = note;
+    let mut log =
+        Log { store, tail, key, edge, checkpoint, positions, history, failed: None, _lock: lock };
+    log.settle()?;
+    Ok(log)
 }
 
-/// What the files of a log come to.
-pub(super) struct Read {
+/// Who may have signed what the files hold: the log's key, and those that were retired before it.
+#[derive(Clone, Copy)]
+pub(super) struct Signers<'a> {
+    pub(super) key: &'a VerifierKey,
+    pub(super) retired: &'a [Retired],
+}
+
+impl Signers<'_> {
+    fn tree(self, path: &'static str, note: &str) -> Result<Checkpoint, LogError> {
+        let untrusted = match verify(note, self.key) {
+            Ok(tree) => return Ok(tree),
+            Err(source) => LogError::Untrusted { path, source },
+        };
+        let by = |one: &Retired| verify(note, &one.key).ok();
+        self.retired.iter().find_map(by).ok_or(untrusted)
+    }
+
+    /// What a retired key signed last ends with a statement that retired it. There may be more than one:
+    /// a rotation that died keeps what it signed, and the next one signs anew.
+    fn check_end(self, found: &Found) -> Result<(), LogError> {
+        let Some(note) = found.note.as_ref().filter(|note| verify(note, self.key).is_err()) else {
+            return Ok(());
+        };
+        let last = found.edge.size().checked_sub(1);
+        let retires = |one: &Retired| {
+            let statement = leaf_hash(&entry(Kind::KeyRetired.as_str(), &one.statement));
+            verify(note, &one.key).is_ok() && found.positions.get(&statement).copied() == last
+        };
+        if last.is_some() && self.retired.iter().any(retires) {
+            return Ok(());
+        }
+        Err(LogError::AfterRetirement)
+    }
+}
+
+/// What the files say.
+#[derive(Default)]
+pub(super) struct Found {
     pub(super) edge: Edge,
     positions: HashMap<Hash, u64>,
+    /// What tells of the host itself.
     pub(super) history: Vec<Leaf>,
     note: Option<String>,
-    tree: Option<Checkpoint>,
 }
 
-/// Reads every published entry and holds it against tiles, checkpoint and guard. Writes nothing.
-pub(super) fn read(
+impl Found {
+    fn take(&mut self, entry: &[u8], tiles: &mut Vec<Resource>) {
+        self.history.extend(history::told(entry, self.edge.size()));
+        self.positions.entry(leaf_hash(entry)).or_insert(self.edge.size());
+        self.edge.push(entry, tiles);
+    }
+}
+
+/// A log that was left at rest: everything is in its tiles.
+fn settled(store: &mut Store, head: &Checkpoint, signers: Signers<'_>) -> Result<Found, LogError> {
+    let found = shown(store, head, signers)?;
+    let tree = found.edge.checkpoint(&head.origin);
+    if tree != *head {
+        // The process died between the checkpoint and its guard.
+        store.put(&[Resource::text(HEAD, &tree.to_string())])?;
+    }
+    Ok(found)
+}
+
+/// What every reader sees, held against the guard. Writes nothing.
+pub(super) fn shown(
     store: &Store,
     head: &Checkpoint,
-    key: &VerifierKey,
-    retired: &[Retired],
-) -> Result<Read, LogError> {
-    let Published { note, tree, last } = published(store, key, retired)?;
-    let size = tree.as_ref().map_or(0, |tree| tree.size);
+    signers: Signers<'_>,
+) -> Result<Found, LogError> {
+    let (note, published) = published(store, signers)?;
+    let size = published.as_ref().map_or(0, |tree| tree.size);
     if size < head.size {
         return Err(LogError::Rollback { size, head: head.size });
     }
-    let mut read =
-        Read { edge: Edge::default(), positions: HashMap::new(), history: vec![], note, tree };
-    replay(store, size, head, &mut read)?;
-    if read.tree.as_ref().is_some_and(|tree| tree.root != read.edge.root()) {
+    let found = Found { note, ..replay(store, size, head)? };
+    if published.is_some_and(|tree| tree.root != found.edge.root()) {
         return Err(LogError::Fork { size });
     }
-    let ends_with = |entry: &Vec<u8>| read.positions.get(&leaf_hash(entry)) == Some(&(size - 1));
-    if last.as_ref().is_some_and(|entries| size == 0 || !entries.iter().any(ends_with)) {
-        return Err(LogError::AfterRetirement);
+    signers.check_end(&found)?;
+    Ok(found)
+}
+
+/// A log that was left in the midst of it: its tiles are good up to the guard, and the rest of them is
+/// made again from the tail, whatever a crash left of it.
+fn follow(
+    store: &mut Store,
+    head: &Checkpoint,
+    signers: Signers<'_>,
+    batches: Vec<Batch>,
+) -> Result<Found, LogError> {
+    let mut found = replay(store, head.size, head)?;
+    let mut tiles = Vec::new();
+    for batch in batches {
+        batch.entries.iter().for_each(|entry| found.take(entry, &mut tiles));
+        if found.edge.checkpoint(&head.origin) != signers.tree(TAIL, &batch.note)? {
+            return Err(damaged("does not agree with its own checkpoints"));
+        }
+        found.note = Some(batch.note);
     }
-    Ok(read)
+    // A crash may have torn the published one. A good one is never newer: the tail comes before it.
+    if let Ok((_, Some(public))) = published(store, signers)
+        && public.size > found.edge.size()
+    {
+        return Err(LogError::Rollback { size: found.edge.size(), head: public.size });
+    }
+    signers.check_end(&found)?;
+    store.stage(tiles);
+    Ok(found)
+}
+
+/// The batches behind the guarded tree; those before it had settled when the process died.
+fn unsettled(
+    batches: Vec<Batch>,
+    head: &Checkpoint,
+    signers: Signers<'_>,
+) -> Result<Vec<Batch>, LogError> {
+    let mut size = head.size;
+    let mut newer = Vec::new();
+    for batch in batches {
+        let end = signers.tree(TAIL, &batch.note)?.size;
+        if end <= head.size {
+            continue;
+        }
+        if size.checked_add(batch.entries.len() as u64) != Some(end) {
+            return Err(damaged("does not begin where HEAD ends"));
+        }
+        size = end;
+        newer.push(batch);
+    }
+    Ok(newer)
 }
 
 fn lock(dir: &Path) -> Result<File, LogError> {
@@ -93,6 +199,7 @@ fn head(store: &mut Store, dir: &Path, origin: &str) -> Result<Checkpoint, LogEr
     if dir.join(CHECKPOINT).exists() || dir.join("tile").exists() {
         return Err(LogError::NoHead { dir: dir.to_owned() });
     }
+    Tail::create(dir)?;
     let empty = Edge::default().checkpoint(origin);
     store.put(&[Resource::text(HEAD, &empty.to_string())])?;
     Ok(empty)
@@ -110,33 +217,21 @@ pub(super) fn stored_head(store: &Store, origin: &str) -> Result<Option<Checkpoi
 }
 
 /// The signed checkpoint on disk, as text and checked; none before the first append.
-#[derive(Default)]
-struct Published {
-    note: Option<String>,
-    tree: Option<Checkpoint>,
-    /// Under a retired key, the entries of which one must be the last of that tree: a statement that was
-    /// signed by a process that died is kept, and not logged.
-    last: Option<Vec<Vec<u8>>>,
-}
-
-fn published(store: &Store, key: &VerifierKey, retired: &[Retired]) -> Result<Published, LogError> {
-    let Some(bytes) = store.get(CHECKPOINT)? else { return Ok(Published::default()) };
-    let note = text(CHECKPOINT, bytes)?;
-    let refused = match verify(&note, key) {
-        Ok(tree) => return Ok(Published { note: Some(note), tree: Some(tree), last: None }),
-        Err(source) => LogError::Untrusted { path: CHECKPOINT, source },
+fn published(
+    store: &Store,
+    signers: Signers<'_>,
+) -> Result<(Option<String>, Option<Checkpoint>), LogError> {
+    let Some(bytes) = store.get(CHECKPOINT)? else {
+        return Ok((None, None));
     };
-    let by = |one: &&Retired| verify(&note, &one.key).is_ok();
-    let signer = retired.iter().find(by).ok_or(refused)?;
-    let tree = Some(verify(&note, &signer.key)?);
-    let about = retired.iter().filter(|one| one.key == signer.key);
-    let last = about.map(|one| entry(Kind::KeyRetired.as_str(), &one.statement)).collect();
-    Ok(Published { note: Some(note), tree, last: Some(last) })
+    let note = text(CHECKPOINT, bytes)?;
+    let tree = signers.tree(CHECKPOINT, &note)?;
+    Ok((Some(note), Some(tree)))
 }
 
 /// Reads the first `size` entries and checks each tile that they make, and the guarded tree.
-fn replay(store: &Store, size: u64, head: &Checkpoint, into: &mut Read) -> Result<(), LogError> {
-    let Read { edge, positions, history: told, .. } = into;
+fn replay(store: &Store, size: u64, head: &Checkpoint) -> Result<Found, LogError> {
+    let mut found = Found::default();
     let mut tiles = Vec::new();
     for index in 0..size.div_ceil(WIDTH) {
         let wanted = usize::try_from((size - index * WIDTH).min(WIDTH)).unwrap_or(usize::MAX);
@@ -148,17 +243,16 @@ fn replay(store: &Store, size: u64, head: &Checkpoint, into: &mut Read) -> Resul
             return Err(LogError::Damaged { path, why: "has too few entries" });
         }
         for entry in entries.into_iter().take(wanted) {
-            guard(edge, head)?;
-            told.extend(history::told(entry, edge.size()));
-            positions.entry(leaf_hash(entry)).or_insert(edge.size());
-            edge.push(entry, &mut tiles);
+            guard(&found.edge, head)?;
+            found.take(entry, &mut tiles);
         }
         check(store, &tiles)?;
         tiles.clear();
     }
-    guard(edge, head)?;
-    edge.finish(&mut tiles);
-    check(store, &tiles)
+    guard(&found.edge, head)?;
+    found.edge.finish(&mut tiles);
+    check(store, &tiles)?;
+    Ok(found)
 }
 
 /// Where the tree is as large as the guarded one, it must be that one.

@@ -89,7 +89,7 @@ impl Pipeline {
         let now_ms = clock.now_ms();
         let starting =
             Starting { config: &config, keys: &keys, journal: &journal, past: &past, now_ms };
-        let (publishers, activated) = publishers(&starting)?;
+        let (publishers, activated) = publishers(&starting, &clock)?;
         let notifier = Notifier::new(config.notify.as_ref());
         let flights = Flights::default();
         let pipeline = Self {
@@ -220,7 +220,10 @@ type Activated = BTreeMap<String, Digest>;
 
 /// Opens every tenant's log, and puts into it what is in force now. All are opened before the first
 /// is written to.
-fn publishers(starting: &Starting<'_>) -> Result<(Publishers, Activated), StartError> {
+fn publishers(
+    starting: &Starting<'_>,
+    clock: &Clock,
+) -> Result<(Publishers, Activated), StartError> {
     let tenants = || starting.config.tenants.values();
     let mut logs = Vec::new();
     for tenant in tenants() {
@@ -232,7 +235,8 @@ fn publishers(starting: &Starting<'_>) -> Result<(Publishers, Activated), StartE
         let digest =
             digest.map_err(|e| state("the configuration cannot be activated")(e.to_string()))?;
         activated.insert(tenant.name.clone(), digest);
-        publishers.insert(tenant.name.clone(), Publisher::start(log));
+        publishers
+            .insert(tenant.name.clone(), Publisher::start(log, &starting.config.witnesses, clock));
     }
     Ok((publishers, activated))
 }

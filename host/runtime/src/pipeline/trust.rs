@@ -5,14 +5,14 @@
 
 use deed_record::envelope::{self, Kind};
 use deed_record::event::Leaf;
-use deed_record::note::VerifierKey;
+use deed_record::note::{LogPolicy, VerifierKey};
 use deed_record::rotation::Purpose;
 use deed_record::verify::{Approver, ReceiptKey, Trust};
 use ed25519_dalek::VerifyingKey;
 
 use super::past::{Changed, Past, PastError};
 use crate::activation;
-use crate::config::{Config, Tenant};
+use crate::config::{Config, Tenant, Witnesses};
 use crate::keys::Keys;
 use crate::log::{History, LogError, history};
 use crate::statements::Enrolled;
@@ -52,9 +52,20 @@ pub fn trust(config: &Config, keys: &Keys, tenant: &Tenant) -> Result<Trust, Tru
     }
     Ok(Trust {
         receipt_keys: receipt_keys(keys.receipt.verifying_key(), &changes),
+        witnesses: policy(&config.witnesses, &log)?,
         log,
         approvers: Some(approvers(tenant, &told, stays)?),
     })
+}
+
+/// The witnesses that the host asks and how many of them must vouch; none where there are none.
+fn policy(witnesses: &Witnesses, logs: &[VerifierKey]) -> Result<Option<LogPolicy>, TrustFault> {
+    if witnesses.all.is_empty() {
+        return Ok(None);
+    }
+    let all = witnesses.all.iter().map(|one| (one.name.as_str(), &one.key, one.url.as_str()));
+    let all: Vec<_> = all.collect();
+    LogPolicy::of(logs, &all, witnesses.quorum).map(Some).map_err(bad)
 }
 
 fn is_of(change: &Changed, purpose: Purpose, kind: Kind) -> bool {
