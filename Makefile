@@ -41,10 +41,9 @@ fuzz: tools
 	@RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/tests/fuzz/coverage.sh tests/fuzz/run.sh $(MINUTES)
 
 # The verifier is built for release, without the host. For the log the WebAssembly engine would have to be
-# built once more, which the log never calls: our own crates and the cryptography are optimised beside the
-# ordinary ones, in the same target directory, and everything else stays as it is for tests, also under the floor.
-OPTIMISED := $(foreach crate,deed-record deed-host deed-benches sha2 curve25519-dalek ed25519-dalek,\
-    --config profile.dev.package.$(crate).opt-level=3)
+# built once more, which the log never calls: our own crates are optimised beside the ordinary ones, in the
+# same target directory, and what they depend on stays at level 1, as for tests, also under the floor.
+OPTIMISED := $(foreach crate,deed-record deed-host deed-benches,--config profile.dev.package.$(crate).opt-level=3)
 bench-evidence: wasm-std venv binaries adapters
 	@cargo bench --quiet --locked --package deed-benches --no-default-features --bench verify
 	@cargo bench --quiet --locked --workspace --profile dev $(OPTIMISED) --bench log

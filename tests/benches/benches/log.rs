@@ -8,9 +8,10 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use deed_benches::{paired, report, rounded};
+use deed_host::clock::Clock;
 use deed_host::log::{Log, Publisher};
 use deed_record::digest::Digest;
 use deed_record::event::Leaf;
@@ -47,7 +48,8 @@ fn measure(dir: &Path) -> Result<deed_benches::Paired> {
     let runtime = tokio::runtime::Runtime::new()?;
     let origin = "deed.example/logs/bench";
     let key = LogKey::new(origin, SigningKey::from_bytes(&[7; 32]))?;
-    let log = Publisher::start(Log::open(&dir.join("log"), origin, key)?);
+    let log = Log::open(&dir.join("log"), origin, key)?;
+    let log = Publisher::start(log, &Arc::default(), &Clock::new());
     let plain = Plain::start(File::create(dir.join("plain"))?);
     let ours = || {
         let log = log.clone();

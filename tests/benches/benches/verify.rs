@@ -9,7 +9,7 @@ use std::hint::black_box;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use cedar_policy::{Authorizer, Context, Entities, PolicySet, Request, Schema};
+use cedar_policy::{Authorizer, Context, Entities, EntityUid, PolicySet, Request, Schema};
 use deed_benches::{paired, report, rounded};
 use deed_record::bundle::{self, Files};
 use deed_record::envelope::Envelope;
@@ -53,7 +53,7 @@ fn real() -> Result<(Vec<u8>, Files)> {
     let world = World::start(&scim)?;
     let user = scim.create_user("bench@example.com", Some(true))?;
     let view = world.run(&World::proposal("idp.suspend_user", &user))?;
-    let id = view["id"].as_str().unwrap_or_default();
+    let id = view.pointer("/id").and_then(Value::as_str).unwrap_or_default();
     let bytes = world.bundle(id)?;
     let dir = world.trust()?;
     let mut trust = Files::new();
@@ -106,9 +106,12 @@ impl Floor {
         let policies: PolicySet = self.policies.parse()?;
         let (schema, _warnings) = Schema::from_cedarschema_str(&self.schema)?;
         let entities = Entities::from_json_value(self.entities.clone(), Some(&schema))?;
-        let name = |field: &str| self.request[field].as_str().unwrap_or_default().parse();
+        let part = |field: &str| self.request.get(field).cloned().unwrap_or_default();
+        let name = |field: &str| -> Result<EntityUid> {
+            Ok(part(field).as_str().unwrap_or_default().parse()?)
+        };
         let action = name("action")?;
-        let context = self.request["context"].clone();
+        let context = part("context");
         let context = Context::from_json_value(context, Some((&schema, &action)))?;
         let request =
             Request::new(name("principal")?, action, name("resource")?, context, Some(&schema))?;

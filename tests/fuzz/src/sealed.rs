@@ -151,7 +151,7 @@ pub(crate) fn tile(data: &[u8]) {
             None => Fetched::Absent,
         })
     };
-    let found = audit(Asked { keys: &keys, since: &[], head: None }, fetch);
+    let found = audit(Asked { keys: &keys, since: &[], head: None, witnesses: None }, fetch);
     // Signatures of others may stand in the checkpoint; what it says may not be another thing.
     let own = content == original || changed == CHECKPOINT && found.tree.is_some();
     assert_eq!(found.verdict == Verdict::Verified, own, "`{changed}`");

@@ -147,11 +147,14 @@ fn follow(
         }
         found.note = Some(batch.note);
     }
-    // A crash may have torn the published one. A good one is never newer: the tail comes before it.
-    if let Ok((_, Some(public))) = published(store, signers)
-        && public.size > found.edge.size()
-    {
-        return Err(LogError::Rollback { size: found.edge.size(), head: public.size });
+    // A crash may have torn the published one. A good one is never newer: the tail comes before it; and
+    // of the same tree, it may have the lines of witnesses.
+    if let Ok((text, Some(public))) = published(store, signers) {
+        if public.size > found.edge.size() {
+            return Err(LogError::Rollback { size: found.edge.size(), head: public.size });
+        }
+        let is_it = public == found.edge.checkpoint(&head.origin);
+        found.note = text.filter(|_| is_it).or(found.note);
     }
     signers.check_end(&found)?;
     store.stage(tiles);

@@ -159,8 +159,8 @@ fn serve(
                 seen = Instant::now();
             }
             drop(log);
-            if let (Ok((checkpoint, _)), Some(watch)) = (&result, watch) {
-                watch.offer(checkpoint);
+            if let (Ok(entered), Some(watch)) = (&result, watch) {
+                watch.offer(&entered.checkpoint);
             }
             answer(shared, batch, result);
             batch = waiting;

@@ -22,13 +22,13 @@ pub(super) struct Store {
     /// Tiles and bundles that are newer than those on disk, each under the path of its full form: of a
     /// tile that grew twice, only the last form is ever written.
     staged: BTreeMap<String, Resource>,
-    /// Paths of what was written and not synced, under the same names.
-    spread: BTreeMap<String, String>,
+    /// Paths of what was written and not synced.
+    spread: BTreeSet<String>,
 }
 
 impl Store {
     pub(super) fn new(root: &Path) -> Self {
-        let (staged, spread) = (BTreeMap::new(), BTreeMap::new());
+        let (staged, spread) = (BTreeMap::new(), BTreeSet::new());
         Self { root: root.to_owned(), synced: HashSet::new(), staged, spread }
     }
 
@@ -73,14 +73,14 @@ impl Store {
             let path = self.root.join(&file.path);
             path.parent().map_or(Ok(()), |directory| self.make(directory))?;
             replace(&path, &file.bytes, |_| Ok(())).map_err(at(&path))?;
-            self.spread.insert(full(&file.path).to_owned(), file.path);
+            self.spread.insert(file.path);
         }
         Ok(())
     }
 
     /// Waits until everything that was spread is on disk, and removes the partial forms of what is full.
     pub(super) fn settle(&mut self) -> Result<(), LogError> {
-        let paths: Vec<PathBuf> = self.spread.values().map(|path| self.root.join(path)).collect();
+        let paths: Vec<PathBuf> = self.spread.iter().map(|path| self.root.join(path)).collect();
         sync_together(&paths)?;
         let directories: BTreeSet<&Path> = paths.iter().filter_map(|path| path.parent()).collect();
         directories.iter().try_for_each(|directory| sync(directory))?;
@@ -93,7 +93,7 @@ impl Store {
     ///
     /// They are only copies: what cannot be removed stays, and the operator is told.
     fn drop_partials(&self) {
-        for file in self.spread.values().filter(|path| path.starts_with("tile/")) {
+        for file in self.spread.iter().filter(|path| path.starts_with("tile/")) {
             if tile::is_partial(file) {
                 continue;
             }
@@ -129,10 +129,10 @@ fn sync_together(paths: &[PathBuf]) -> Result<(), LogError> {
     std::thread::scope(|scope| {
         let parts = paths.chunks(paths.len().div_ceil(SYNCS).max(1));
         let threads: Vec<_> = parts.map(|part| scope.spawn(move || some(part))).collect();
-        let ended = threads.into_iter().map(|thread| thread.join());
         // A thread that panicked synced nothing that could be relied on.
-        let lost = || LogError::Failed { why: "a thread that syncs its files panicked".to_owned() };
-        ended.map(|ended| ended.map_err(|_| lost())?).collect()
+        let lost =
+            |_| LogError::Failed { why: "a thread that syncs its files panicked".to_owned() };
+        threads.into_iter().try_for_each(|thread| thread.join().map_err(lost)?)
     })
 }
 

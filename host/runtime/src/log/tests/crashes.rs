@@ -56,6 +56,30 @@ fn what_was_entered_is_there_whatever_became_of_its_tiles() {
     }
 }
 
+/// What witnesses added to the published checkpoint is kept, as long as it is of the same tree.
+#[test]
+fn a_published_checkpoint_with_more_signatures_stays() {
+    let scratch = Scratch::new();
+    let mut log = scratch.open().unwrap();
+    log.enter(&entries(0..2)).unwrap();
+    log.spread().unwrap();
+    let witness = LogKey::new("witness.example", SigningKey::from_bytes(&[6; 32])).unwrap();
+    let tree = deed_record::note::Checkpoint {
+        origin: "witness.example".into(),
+        ..verify(log.checkpoint().unwrap(), key().verifier()).unwrap()
+    };
+    let line = sign(&tree, &witness).unwrap().lines().last().unwrap().to_owned();
+    let cosigned = format!("{}{line}\n", log.checkpoint().unwrap());
+    drop(log);
+    fs::write(scratch.path(CHECKPOINT), &cosigned).unwrap();
+    let mut log = scratch.open().unwrap();
+    assert_eq!(log.checkpoint(), Some(cosigned.as_str()));
+    log.enter(&entries(2..3)).unwrap();
+    let newer = log.checkpoint().unwrap().to_owned();
+    drop(log);
+    assert_eq!(scratch.open().unwrap().checkpoint(), Some(newer.as_str()));
+}
+
 #[test]
 fn the_guard_follows_when_the_log_settles() {
     let scratch = Scratch::new();

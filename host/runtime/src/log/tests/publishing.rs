@@ -1,11 +1,13 @@
 //! Many writers at once: everybody gets a place and a checkpoint that covers it, and readers see it soon.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deed_record::digest::Digest;
 use deed_record::event::Leaf;
 
 use super::*;
+use crate::clock::Clock;
 
 const WRITERS: u64 = 32;
 const EACH: u64 = 20;
@@ -13,6 +15,10 @@ const EACH: u64 = 20;
 fn leaf(number: u64) -> Leaf {
     let payload = Digest::of(&number.to_be_bytes());
     Leaf { kind: "receipt".to_owned(), payload, index: 0 }
+}
+
+fn unwitnessed(scratch: &Scratch) -> Publisher {
+    Publisher::start(scratch.open().unwrap(), &Arc::default(), &Clock::new())
 }
 
 fn shown(publisher: &Publisher) -> u64 {
@@ -30,7 +36,7 @@ async fn soon(holds: impl Fn() -> bool) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crowd_is_logged_once_each_and_shown_when_it_has_gone() {
     let scratch = Scratch::new();
-    let publisher = Publisher::start(scratch.open().unwrap());
+    let publisher = unwitnessed(&scratch);
     let mut writers = Vec::new();
     for writer in 0..WRITERS {
         let publisher = publisher.clone();
@@ -80,7 +86,7 @@ async fn a_crowd_is_logged_once_each_and_shown_when_it_has_gone() {
 #[tokio::test]
 async fn one_at_a_time_is_shown_before_it_is_answered() {
     let scratch = Scratch::new();
-    let publisher = Publisher::start(scratch.open().unwrap());
+    let publisher = unwitnessed(&scratch);
     for size in 1..=5 {
         let published = publisher.publish(vec![leaf(size)]).await.unwrap();
         assert_eq!(shown(&publisher), size);
