@@ -361,7 +361,7 @@ fn the_history_is_read_beside_the_host_and_is_what_the_log_keeps() {
     let of = || history(&scratch.0, key().verifier(), &[]);
     assert_eq!(of().unwrap(), History::default());
     let mut log = scratch.open().unwrap();
-    let leaf = |kind: &str, index| Leaf {
+    let leaf = |kind: &str, index: u64| Leaf {
         kind: kind.to_owned(),
         payload: Digest::of(&index.to_le_bytes()),
         index,
