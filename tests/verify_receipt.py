@@ -26,6 +26,7 @@ from securesystemslib.signer import SSlibKey
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 APPROVAL = "urn:deed:approval:v0"
 DECISION = "urn:deed:decision:v0"
+ACTIVATED = "urn:deed:activated:v0"
 RECEIPT = "urn:deed:receipt:v0"
 RECONCILIATION = "urn:deed:reconciliation:v0"
 SPKI_ED25519 = bytes.fromhex("302a300506032b6570032100")  # RFC 8410, before the 32 bytes of the key
@@ -49,7 +50,9 @@ def main(bundle: Path, trust: Path) -> int:
     decisions = {attempt["decision_sha256"] for attempt in signed["attempts"]}
     for envelope in chain[:at]:
         digest = "sha256:" + hashlib.sha256(base64.b64decode(envelope["payload"])).hexdigest()
-        if digest in decisions:
+        if digest in signed["activated"]:
+            check(envelope, receipt_keys(trust), ACTIVATED, None)
+        elif digest in decisions:
             check(envelope, receipt_keys(trust), DECISION, action)
         else:
             check(envelope, approver_keys(trust), APPROVAL, action)
@@ -74,8 +77,8 @@ def check_digests(receipt: dict, parts: dict[str, bytes]) -> None:
         require(found == named[name], f"{name} is not what the receipt names")
 
 
-def check(data: dict, keys: list[SSlibKey], kind: str, action: bytes) -> dict:
-    """The statement of one envelope, once everything about it holds."""
+def check(data: dict, keys: list[SSlibKey], kind: str, action: bytes | None) -> dict:
+    """The statement of one envelope, once everything about it holds; without an action, about itself."""
     require(len(data["signatures"]) == 1, "an envelope has exactly one signature")
     require(data["payloadType"] == PAYLOAD_TYPE, "the payload type is another one")
     require(bool(keys), f"no key is trusted for {kind}")
@@ -88,10 +91,12 @@ def check(data: dict, keys: list[SSlibKey], kind: str, action: bytes) -> dict:
     statement.validate()
     require(statement.pb.predicate_type == kind, f"a statement is no {kind}")
     (subject,) = statement.pb.subject
-    digest = hashlib.sha256(action).hexdigest()
+    said = json.loads(payload)
+    name = "action.json" if action else "activation.json"
+    digest = hashlib.sha256(action or rfc8785.dumps(said["predicate"])).hexdigest()
     named = (subject.name, dict(subject.digest))
-    require(named == ("action.json", {"sha256": digest}), "a statement is about another action")
-    return json.loads(payload)
+    require(named == (name, {"sha256": digest}), "a statement is about something else")
+    return said
 
 
 def canonical(text: bytes) -> bool:

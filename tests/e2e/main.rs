@@ -1,6 +1,7 @@
 //! One binary for everything end to end: the real host, real servers, real sockets.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod activation;
 mod codecs;
 mod commands;
 mod direction;
@@ -12,6 +13,7 @@ mod policies;
 mod private;
 mod replay;
 mod resource;
+mod rotation;
 mod settle;
 mod shared;
 mod stable;

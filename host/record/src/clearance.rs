@@ -21,6 +21,8 @@ pub struct Clearance {
     /// Policy's answer at the gate.
     pub decision: Decision,
     pub question: Question,
+    /// Payload digest of the `activated` statement that was in force.
+    pub activated: Digest,
     /// The approvals that count, by the SHA-256 of their payloads.
     pub approvals: Vec<Digest>,
     pub grant: GrantRecord,
@@ -45,6 +47,7 @@ impl Clearance {
             attempt: story.next_attempt(),
             decision: decision.clone(),
             question: Question::of(asked)?,
+            activated: story.activated.ok_or(ClearanceError::Lacks("activation"))?,
             approvals: counted.map(|a| a.envelope.payload_digest()).collect::<Result<_, _>>()?,
             grant: story.grant.clone().ok_or(ClearanceError::Lacks("grant"))?,
             pre: Look::of(story.pre.as_ref().ok_or(ClearanceError::Lacks("look"))?)?,

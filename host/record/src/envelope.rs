@@ -27,6 +27,9 @@ pub enum Kind {
     Receipt,
     /// What a later look settled that the receipt had to leave open.
     Reconciliation,
+    Activated,
+    KeyAdded,
+    KeyRetired,
 }
 
 impl Kind {
@@ -36,6 +39,9 @@ impl Kind {
             Self::Decision => "urn:deed:decision:v0",
             Self::Receipt => "urn:deed:receipt:v0",
             Self::Reconciliation => "urn:deed:reconciliation:v0",
+            Self::Activated => "urn:deed:activated:v0",
+            Self::KeyAdded => "urn:deed:key-added:v0",
+            Self::KeyRetired => "urn:deed:key-retired:v0",
         }
     }
 
@@ -45,6 +51,18 @@ impl Kind {
             Self::Decision => "decision",
             Self::Receipt => "receipt",
             Self::Reconciliation => "reconciliation",
+            Self::Activated => "activated",
+            Self::KeyAdded => "key-added",
+            Self::KeyRetired => "key-retired",
+        }
+    }
+
+    /// The name of what the statement is about: an action, a predicate of its own, or a key by its SPKI DER.
+    fn subject(self) -> &'static str {
+        match self {
+            Self::Approval | Self::Decision | Self::Receipt | Self::Reconciliation => "action.json",
+            Self::Activated => "activation.json",
+            Self::KeyAdded | Self::KeyRetired => "key.der",
         }
     }
 }
@@ -67,11 +85,11 @@ pub struct EnvelopeSignature {
     pub sig: String,
 }
 
-/// An in-toto Statement v1 about `action.json`.
+/// An in-toto Statement v1 about one thing, most often `action.json`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Statement {
     pub kind: Kind,
-    /// SHA-256 of the canonical bytes of `action.json`.
+    /// SHA-256 of the subject: of the canonical bytes of `action.json`, where it is about an action.
     pub action: Digest,
     pub predicate: Value,
 }
@@ -80,7 +98,7 @@ impl Statement {
     pub fn value(&self) -> Value {
         json!({
             "_type": STATEMENT_TYPE,
-            "subject": [{"name": "action.json", "digest": {"sha256": self.action.hex()}}],
+            "subject": [{"name": self.kind.subject(), "digest": {"sha256": self.action.hex()}}],
             "predicateType": self.kind.predicate_type(),
             "predicate": self.predicate,
         })
@@ -151,7 +169,7 @@ fn parse(payload: &[u8], kind: Kind) -> Result<Statement, EnvelopeError> {
     let statement = Statement {
         kind,
         action: subject(&value)
-            .ok_or(EnvelopeError::Malformed("the statement's subject is not one action.json"))?,
+            .ok_or(EnvelopeError::Malformed("the statement's subject has no SHA-256"))?,
         predicate: value.get("predicate").cloned().unwrap_or(Value::Null),
     };
     let found = value.get("predicateType").and_then(Value::as_str).unwrap_or_default();

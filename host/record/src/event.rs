@@ -37,6 +37,8 @@ pub enum Event {
         gate: bool,
         decision: Box<Decision>,
         facts: Box<Facts>,
+        /// Payload digest of the `activated` statement that was in force.
+        activated: Digest,
     },
     /// A read-only run starts.
     ObserveStarted {
@@ -188,6 +190,14 @@ impl Leaf {
     /// The entry's bytes in the log: `urn:deed:entry:v0\n<kind> <hex>\n`.
     pub fn entry(&self) -> Vec<u8> {
         entry(&self.kind, &self.payload)
+    }
+
+    /// The leaf of an entry at this index; none of one that is not written so.
+    pub fn of(bytes: &[u8], index: u64) -> Option<Self> {
+        let line = std::str::from_utf8(bytes).ok()?.strip_prefix("urn:deed:entry:v0\n")?;
+        let (kind, hex) = line.strip_suffix('\n')?.split_once(' ')?;
+        let payload = Digest::from_hex(hex).ok()?;
+        Some(Self { kind: kind.to_owned(), payload, index })
     }
 }
 

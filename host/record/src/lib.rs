@@ -4,6 +4,7 @@
 //! and no async in this crate, and it compiles for `wasm32-unknown-unknown`.
 
 pub mod action;
+pub mod activation;
 pub mod approval;
 pub mod bundle;
 pub mod clearance;
@@ -27,6 +28,7 @@ pub mod private;
 pub mod receipt;
 pub mod reconciliation;
 pub mod replay;
+pub mod rotation;
 pub mod schema;
 pub mod status;
 pub mod story;

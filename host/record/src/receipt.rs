@@ -38,6 +38,9 @@ pub struct Receipt {
     /// Policy's last word, with the policies that decided and those that did not apply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
+    /// Payload digests of the `activated` statements that this decision and those of the attempts rest
+    /// on, each once, that of this decision last.
+    pub activated: Vec<Digest>,
     /// What policy was asked; there with every decision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<Question>,
@@ -146,6 +149,7 @@ impl Receipt {
             believed_environment: proposal.environment.clone(),
             expect: proposal.expect.clone(),
             decision: story.decision.as_ref().map(|(decision, _)| decision.clone()),
+            activated: story.activations(),
             question: asked.map(Question::of).transpose()?,
             approvals: approvals(story)?,
             stale: story.stale.clone(),

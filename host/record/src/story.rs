@@ -31,6 +31,10 @@ pub struct Story {
     pub at_ms: i64,
     /// The latest decision of policy and the facts it had.
     pub decision: Option<(Decision, Facts)>,
+    /// Payload digest of the `activated` statement that was in force then.
+    pub activated: Option<Digest>,
+    /// Those under which attempts were decided, each once.
+    attempted_under: Vec<Digest>,
     /// The look that a decision or approval rests on.
     pub pre: Option<Observation>,
     /// Whether an attempt was made on what `pre` saw: the next one needs a look of its own.
@@ -57,7 +61,7 @@ pub struct Story {
     pub later: Option<(Observation, Judgement)>,
     /// Every envelope in the order in which it was made.
     pub chain: Vec<(Kind, Envelope)>,
-    /// Where the chain stands in the log, in the chain's order.
+    /// Where chain and activations stand in the log, in their order, the chain first.
     pub leaves: Vec<Leaf>,
     pub checkpoint: Option<String>,
 }
@@ -104,6 +108,8 @@ impl Story {
             proposed_ms: entry.at_ms,
             at_ms: entry.at_ms,
             decision: None,
+            activated: None,
+            attempted_under: vec![],
             pre: None,
             pre_is_spent: false,
             post: None,
@@ -132,7 +138,10 @@ impl Story {
         self.at_ms = entry.at_ms;
         match entry.event.clone() {
             Event::Proposed { .. } | Event::ObserveStarted { .. } => {}
-            Event::Decided { decision, facts, .. } => self.decision = Some((*decision, *facts)),
+            Event::Decided { decision, facts, activated, .. } => {
+                self.decision = Some((*decision, *facts));
+                self.activated = Some(activated);
+            }
             Event::Observed { phase: Phase::Post, observation } => self.post = Some(*observation),
             Event::Observed { observation, .. } => {
                 self.pre = Some(*observation);
@@ -144,6 +153,7 @@ impl Story {
             Event::Cleared { grant } => self.grant = Some(grant),
             Event::AttemptStarted { n, deadline_ms, decision, .. } => {
                 self.chain.push((Kind::Decision, *decision));
+                self.attempted_under = self.activations();
                 self.running =
                     Some(Running { n, started_ms: entry.at_ms, deadline_ms, writes: vec![] });
             }
@@ -191,6 +201,13 @@ impl Story {
         self.post = None;
         self.ask = None;
         self.answers.clear();
+    }
+
+    /// Payload digests of the activations that its decisions rest on, each once, the latest last.
+    pub fn activations(&self) -> Vec<Digest> {
+        let mut all = self.attempted_under.clone();
+        all.extend(self.activated.filter(|latest| !all.contains(latest)));
+        all
     }
 
     /// The number of the attempt that would be next, from 1.

@@ -3,6 +3,7 @@
 //! Never reads a record before the signature or digest that covers it holds, and never trusts a key
 //! or a rule that comes with the bundle.
 
+mod activation;
 mod approvals;
 mod clearances;
 mod content;
@@ -21,7 +22,7 @@ use serde::Serialize;
 
 pub(crate) use self::content::rendering;
 pub(crate) use self::opened::{Opened, open};
-pub use self::trust::{Approver, Trust, TrustError};
+pub use self::trust::{Approver, ReceiptKey, Trust, TrustError};
 pub(crate) use self::witnesses::shortfall;
 use crate::outcome::Outcome;
 
@@ -105,13 +106,14 @@ const GRANT: &str = "grant";
 const POLICY_SET: &str = "policy set";
 const QUESTION: &str = "question";
 const EVIDENCE: &str = "evidence";
+const ACTIVATION: &str = "activation";
 const SUMMARY: &str = "summary";
 const REQUESTS: &str = "requests";
 const DECISION: &str = "decision";
 const GATE: &str = "gate";
 const OUTCOME: &str = "outcome";
 const SETTLED: &str = "settled";
-const PROOFS: [&str; 14] = [
+const PROOFS: [&str; 15] = [
     SIGNATURE,
     SUBJECT,
     CHAIN,
@@ -126,6 +128,7 @@ const PROOFS: [&str; 14] = [
     POLICY_SET,
     QUESTION,
     EVIDENCE,
+    ACTIVATION,
 ];
 const CONTENTS: [&str; 6] = [SUMMARY, REQUESTS, DECISION, GATE, OUTCOME, SETTLED];
 

@@ -18,6 +18,7 @@ mod policy;
 mod process;
 mod proposal;
 mod replay;
+mod rotate;
 mod secret;
 pub mod serve;
 mod shown;

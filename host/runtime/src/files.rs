@@ -163,8 +163,13 @@ fn check_private(path: &str, meta: &Metadata) -> Result<(), FileError> {
 }
 
 /// Root reads and changes everything anyway.
+/// The user of the operating system as whom this process acts.
+pub fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
 fn is_ours(user: u32) -> bool {
-    user == 0 || user == rustix::process::geteuid().as_raw()
+    user == 0 || user == self::user()
 }
 
 #[cfg(test)]

@@ -6,12 +6,17 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use deed_record::envelope;
+use deed_record::rotation::Purpose;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use zeroize::Zeroizing;
 
 use crate::files::{FileError, Files};
+
+mod next;
+
+pub use self::next::{Next, retired};
 
 /// An Ed25519 key in PEM has some 200 bytes, with whatever somebody wrote around it.
 const KEY_MAX: u64 = 16 << 10;
@@ -24,6 +29,13 @@ pub struct Keys {
 }
 
 impl Keys {
+    pub fn of(&self, purpose: Purpose) -> &SigningKey {
+        match purpose {
+            Purpose::Receipt => &self.receipt,
+            Purpose::Log => &self.log,
+        }
+    }
+
     /// What others know of them.
     pub fn public(&self) -> [VerifyingKey; 2] {
         [self.receipt.verifying_key(), self.log.verifying_key()]
@@ -112,6 +124,11 @@ pub enum KeyError {
     Shared,
     #[error("the system gave no random bytes: {0}")]
     Random(String),
+    #[error(
+        "a rotation of the {} key was begun and not finished; `deed key rotate DIR {}` finishes it",
+        .0.as_str(), .0.as_str()
+    )]
+    Rotating(Purpose),
 }
 
 impl KeyError {

@@ -8,10 +8,12 @@ pub mod config;
 pub mod files;
 pub mod journal;
 pub mod keys;
+pub mod statements;
 pub mod upstream;
 pub mod vault;
 
 // Stages: each takes the previous record and gives the next; no stage calls a stage.
+pub mod activation;
 pub mod approval;
 pub mod contract;
 pub mod grant;

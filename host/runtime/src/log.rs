@@ -10,13 +10,16 @@ use std::collections::hash_map::Entry;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use deed_record::digest::Digest;
+use deed_record::event::Leaf;
 use deed_record::merkle::{self, Hash, OutOfRange, leaf_hash};
-use deed_record::note::{LogKey, NoteError, only, sign};
+use deed_record::note::{LogKey, NoteError, VerifierKey, only, sign};
 use deed_record::tlog::{CHECKPOINT, COSIGNED, Edge, HEAD, Resource, tile};
 
 use store::Store;
 use tail::Tail;
 
+mod history;
 mod open;
 mod publisher;
 mod store;
@@ -26,6 +29,7 @@ mod witness;
 #[cfg(test)]
 mod tests;
 
+pub use self::history::{History, history};
 pub use self::publisher::{PublishError, PublishedLeaves, Publisher};
 pub use self::witness::Standing;
 use publisher::Shared;
@@ -39,9 +43,18 @@ pub struct Log {
     edge: Edge,
     checkpoint: Option<String>,
     positions: HashMap<Hash, u64>,
+    history: Vec<Leaf>,
     /// Set by the first error of a write: what is on disk is not known any more.
     failed: Option<String>,
     _lock: File,
+}
+
+/// A key that signed this log's checkpoints before its present one.
+#[derive(Debug, Clone)]
+pub struct Retired {
+    pub key: VerifierKey,
+    /// Payload digest of the `key-retired` statement about it: the last entry under that key.
+    pub statement: Digest,
 }
 
 /// What an append made public.
@@ -62,7 +75,18 @@ impl Log {
     /// `HEAD`, or another one. What was written after the last checkpoint is ignored, and what stands
     /// in `TAIL` settles.
     pub fn open(dir: &Path, origin: &str, key: LogKey) -> Result<Self, LogError> {
-        open::open(dir, origin, key)
+        open::open(dir, origin, key, &[])
+    }
+
+    /// The same for a log whose last checkpoint may be by one of these keys, over the tree that ends
+    /// with the statement that retired it and over no other.
+    pub fn open_rotated(
+        dir: &Path,
+        origin: &str,
+        key: LogKey,
+        retired: &[Retired],
+    ) -> Result<Self, LogError> {
+        open::open(dir, origin, key, retired)
     }
 
     /// Appends these entries in their order and publishes the tree that has them, settled to the last tile.
@@ -91,6 +115,9 @@ impl Log {
         self.store.stage(tiles);
         for (hash, position) in hashes.into_iter().zip(first..) {
             self.positions.entry(hash).or_insert(position);
+        }
+        for (entry, position) in entries.iter().zip(first..) {
+            self.history.extend(history::told(entry, position));
         }
         self.edge = edge;
         self.checkpoint = Some(checkpoint.clone());
@@ -186,6 +213,11 @@ impl Log {
         self.checkpoint.as_deref()
     }
 
+    /// The entries that tell of the host's configuration and keys, oldest first.
+    pub fn history(&self) -> &[Leaf] {
+        &self.history
+    }
+
     /// Entries in the log.
     pub fn size(&self) -> u64 {
         self.edge.size()
@@ -267,6 +299,11 @@ pub enum LogError {
     Damaged { path: String, why: &'static str },
     #[error("`{path}` of the log cannot be trusted: {source}")]
     Untrusted { path: &'static str, source: NoteError },
+    #[error(
+        "the last checkpoint is by a retired key, and the log does not end where that key was retired; \
+         restore the original files"
+    )]
+    AfterRetirement,
     #[error("`{}`: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
     #[error("there is nothing to append; give at least one entry")]

@@ -4,6 +4,7 @@
 //! [`Pipeline::advance`]. It reads the status, matches exhaustively, runs one stage, appends the
 //! event, and repeats until the action waits for somebody or has ended. Recovery is the same loop.
 
+mod activate;
 mod attempt;
 mod bundle;
 mod drive;
@@ -12,10 +13,13 @@ mod flight;
 mod gate;
 mod intake;
 mod ledger;
+mod past;
 pub(crate) mod ready;
 mod resource;
+mod rotate;
 mod settle;
 mod trial;
+mod trust;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,8 +31,11 @@ pub use self::explain::Explained;
 pub use self::flight::Waiting;
 pub use self::intake::{Accepted, Claimed, IntakeError};
 pub use self::ledger::{LedgerError, StoredPolicies};
+pub use self::past::PastError;
 pub use self::ready::StartError;
+pub use self::rotate::{RotateError, Rotation, rotate};
 pub use self::trial::{Trial, TrialError};
+pub use self::trust::{TrustFault, trust};
 use crate::clock::Clock;
 use crate::config::{Config, Tenant};
 use crate::journal::Journal;
@@ -49,6 +56,9 @@ pub struct Pipeline {
     adapters: BTreeMap<Digest, Adapter>,
     /// One publisher per tenant; it alone writes that tenant's log.
     publishers: BTreeMap<String, Publisher>,
+    /// Per tenant, the payload digest of the `activated` statement that is in force.
+    activated: BTreeMap<String, Digest>,
+    past: past::Past,
     notifier: Notifier,
     flights: flight::Flights,
 }

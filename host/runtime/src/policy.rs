@@ -52,6 +52,10 @@ fn refusal(tenant: &Tenant, story: &Story) -> Option<String> {
             action.environment
         ));
     }
+    if tenant.agents.get(&action.principal).is_none_or(|agent| agent.person != action.person) {
+        let (agent, person) = (&action.principal, &action.person);
+        return Some(format!("`{agent}` does not act for `{person}` any more"));
+    }
     let Some(granted) = tenant.grants.get(&action.contract.name) else {
         return Some(format!("there is no grant for `{}` any more", action.contract.name));
     };
@@ -67,11 +71,12 @@ fn refusal(tenant: &Tenant, story: &Story) -> Option<String> {
 
 fn facts(tenant: &Tenant, story: &Story, now_ms: i64, pre: Option<Value>) -> Facts {
     let action = &story.bound.action;
+    let agent = tenant.agents.get(&action.principal).filter(|a| a.person == action.person);
     let head = tenant.grants.get(&action.contract.name).map(|granted| &granted.contract.action);
     Facts {
         agent: action.principal.clone(),
         person: action.person.clone(),
-        roles: tenant.agents.get(&action.principal).map(|a| a.roles.clone()).unwrap_or_default(),
+        roles: agent.map(|a| a.roles.clone()).unwrap_or_default(),
         tenant: action.tenant.clone(),
         contract: action.contract.name.clone(),
         verb: head.map_or_else(String::new, |h| h.verb.as_str().to_owned()),

@@ -131,7 +131,7 @@ fn envelope(envelope: &Envelope, trust: &Trust) -> Result<(VerifyingKey, Vec<u8>
     let signature = envelope.signatures.first().ok_or("no signature")?;
     let signature = Signature::from_slice(&STANDARD.decode(&signature.sig)?)?;
     let people = trust.approvers.iter().flatten().map(|one| one.key);
-    let keys = trust.receipt_keys.iter().copied().chain(people);
+    let keys = trust.receipt_keys.iter().map(|one| one.key).chain(people);
     let mut keys = keys.filter(|key| key.verify_strict(&message, &signature).is_ok());
     Ok((keys.next().ok_or("nobody trusted signed it")?, message, signature))
 }

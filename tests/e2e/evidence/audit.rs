@@ -18,11 +18,11 @@ use crate::shared::{locked_out, scim};
 
 const LOG: &str = "state/log/acme";
 
-/// Entries after one approved action, and after two.
-const AFTER_ONE: u64 = 3;
-const AFTER_TWO: u64 = 6;
-const TILE: &str = "tile/0/000.p/6";
-const ENTRIES: &str = "tile/entries/000.p/6";
+/// Entries after one approved action, and after two: what is in force, and three for each.
+const AFTER_ONE: u64 = 4;
+const AFTER_TWO: u64 = 7;
+const TILE: &str = "tile/0/000.p/7";
+const ENTRIES: &str = "tile/entries/000.p/7";
 
 /// Exit code and everything that was said.
 fn audit(log: &str, more: &[&str]) -> (i32, String) {

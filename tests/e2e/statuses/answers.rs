@@ -80,7 +80,7 @@ fn an_approval_in_a_wrong_role_or_with_a_wrong_key_does_not_count() {
 fn an_approval_for_one_action_is_none_for_another() {
     let (world, user) = (World::start(scim()).unwrap(), locked_out());
     let approved = world.run(&World::proposal(RESTORE, &user)).unwrap();
-    let approval = envelopes(&world, &approved).remove(0);
+    let approval = envelopes(&world, &approved).remove(1);
     scim().patch(&user, &json!([{ "op": "replace", "path": "active", "value": false }])).unwrap();
     // For another user, and for the very same parameters proposed again.
     for other in [locked_out(), user] {

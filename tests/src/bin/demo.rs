@@ -193,7 +193,8 @@ impl Stage {
             Client::new(&self.host.url, BOB).get(&format!("/v1/actions/{approved}/bundle"))?;
         let files = deed_record::bundle::read(&bundle.bytes)?;
         let chain = files.get("chain.intoto.jsonl").ok_or("the bundle has no chain")?;
-        let envelope = chain.split(|b| *b == b'\n').next().unwrap_or_default().to_vec();
+        // The first line says what was in force.
+        let envelope = chain.split(|b| *b == b'\n').nth(1).unwrap_or_default().to_vec();
         let path = format!("/v1/actions/{waiting}/approvals");
         let answer = Client::new(&self.host.url, BOB).send("POST", &path, &[], envelope)?;
         want(&answer.status.to_string(), "409", &answer)?;

@@ -21,6 +21,7 @@ use crate::story::Story;
 /// Puts a bundle together; the same ended story always gives the same bytes.
 ///
 /// `policies` are text and schema of the set that decided, `snapshot` the question it was asked,
+/// `activations` what was in force, as the story names them in its order,
 /// `proofs` the audit paths of the story's leaves, in their order, in the tree of its checkpoint.
 /// Without evidence it is an agent's copy: what the host read stays with the operator, and so does
 /// the question to policy when that was a fact of it.
@@ -29,6 +30,7 @@ pub fn assemble(
     contract_json: &[u8],
     policies: Option<(&str, &str)>,
     snapshot: Option<&Snapshot>,
+    activations: &[Envelope],
     proofs: Vec<Vec<Hash>>,
     with_evidence: bool,
 ) -> Result<Vec<u8>, AssembleError> {
@@ -42,7 +44,7 @@ pub fn assemble(
     if let Some(grant) = &story.grant {
         put(&mut files, GRANT, grant)?;
     }
-    let logged = logged(story, proofs)?;
+    let logged = logged(story, activations, proofs)?;
     put_chain(&mut files, story, &logged)?;
     put_proofs(&mut files, logged);
     put_policy(&mut files, story, policies, snapshot)?;
@@ -87,16 +89,25 @@ fn put_chain(files: &mut Files, story: &Story, logged: &[Logged<'_>]) -> Result<
 type Logged<'a> = (&'a Envelope, LogProof);
 
 /// Every envelope of the story with its proof, in the order of the log.
-fn logged(story: &Story, proofs: Vec<Vec<Hash>>) -> Result<Vec<Logged<'_>>, AssembleError> {
+fn logged<'a>(
+    story: &'a Story,
+    activations: &'a [Envelope],
+    proofs: Vec<Vec<Hash>>,
+) -> Result<Vec<Logged<'a>>, AssembleError> {
     let ended = matches!(story.status, Status::Ended(_));
     let checkpoint = story.checkpoint.as_ref().filter(|_| ended).ok_or(AssembleError::NotEnded)?;
-    if story.leaves.len() != story.chain.len() || proofs.len() != story.leaves.len() {
+    if activations.len() != story.activations().len() {
+        return Err(AssembleError::Lacks("activation of some decision"));
+    }
+    if story.leaves.len() != story.chain.len() + activations.len()
+        || proofs.len() != story.leaves.len()
+    {
         return Err(AssembleError::Lacks("log proof of some envelope"));
     }
     let proof =
         |index, hashes| LogProof { extra: None, index, hashes, checkpoint: checkpoint.clone() };
     let placed = story.leaves.iter().zip(proofs).map(|(leaf, hashes)| proof(leaf.index, hashes));
-    let envelopes = story.chain.iter().map(|(_, envelope)| envelope);
+    let envelopes = story.chain.iter().map(|(_, envelope)| envelope).chain(activations);
     let mut logged: Vec<Logged<'_>> = envelopes.zip(placed).collect();
     logged.sort_by_key(|(_, proof)| proof.index);
     Ok(logged)

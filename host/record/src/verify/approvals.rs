@@ -18,6 +18,8 @@ use crate::receipt::{ApprovalRef, Receipt};
 pub(super) struct Given {
     pub(super) terms: Terms,
     pub(super) counted: bool,
+    /// The key that signed it.
+    pub(super) keyid: String,
 }
 
 /// Checks every answer, and that the receipt lists exactly these.
@@ -47,7 +49,10 @@ pub(super) fn check(
             Ok(terms)
         });
         match terms {
-            Ok(terms) => given.push(Given { terms, counted: reference.counted }),
+            Ok(terms) => {
+                let keyid = envelope.key_hint().unwrap_or_default().to_owned();
+                given.push(Given { terms, counted: reference.counted, keyid });
+            }
             Err(fault) => return (vec![], Err(format!("answer {n}: {fault}"))),
         }
     }

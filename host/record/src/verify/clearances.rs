@@ -10,7 +10,7 @@ use crate::action::Action;
 use crate::approval::Answer;
 use crate::clearance::Clearance;
 use crate::digest::Digest;
-use crate::envelope::{Envelope, Kind};
+use crate::envelope::Kind;
 use crate::json;
 use crate::policy::Verdict;
 use crate::receipt::{ApprovalRef, AttemptSummary, Receipt};
@@ -29,8 +29,7 @@ pub(super) fn check(
     }
     let mut last = None;
     for (attempt, line) in receipt.attempts.iter().zip(&links.decisions) {
-        let envelope = opened.chain.get(*line).ok_or("a decision is missing")?;
-        let clearance = open(envelope, digest, trust)
+        let clearance = open(opened, *line, digest, trust)
             .and_then(|clearance| fits(&clearance, attempt, action, receipt).map(|()| clearance));
         last = Some(clearance.map_err(|why| format!("decision {}: {why}", attempt.n))?);
     }
@@ -41,8 +40,15 @@ pub(super) fn check(
     pass(format!("{} attempt(s), each allowed by a signed decision", receipt.attempts.len()))
 }
 
-fn open(envelope: &Envelope, digest: &Digest, trust: &Trust) -> Result<Clearance, String> {
-    let statement = super::proof::statement(envelope, Kind::Decision, trust)?;
+/// A decision whose signature was checked before, by its line.
+pub(super) fn read(opened: &Opened, line: usize) -> Result<Clearance, String> {
+    let envelope = opened.chain.get(line).ok_or("it is missing")?;
+    let statement = envelope.unverified(Kind::Decision).map_err(|e| e.to_string())?;
+    json::from_value(statement.predicate).map_err(|e| e.to_string())
+}
+
+fn open(opened: &Opened, line: usize, digest: &Digest, trust: &Trust) -> Result<Clearance, String> {
+    let statement = super::proof::statement(opened, line, Kind::Decision, trust)?;
     if statement.action != *digest {
         return Err(format!("it is about another action, {}", statement.action));
     }
@@ -79,6 +85,7 @@ fn rests_on(receipt: &Receipt, last: &Clearance) -> Result<(), String> {
     let differs = [
         (receipt.decision.as_ref() != Some(&last.decision), "decision"),
         (receipt.question.as_ref() != Some(&last.question), "question"),
+        (receipt.activated.last() != Some(&last.activated), "activation"),
         (receipt.grant.as_ref() != Some(&last.grant), "grant"),
         (receipt.pre.as_ref() != Some(&last.pre), "look before"),
         (!counted.eq(last.approvals.iter().copied()), "approvals"),

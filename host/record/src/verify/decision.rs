@@ -50,7 +50,7 @@ pub(super) fn check(
         let by = decision.determining.join("`, `");
         let word = word(decision.verdict);
         return pass(format!(
-            "`{word}` again, by `{by}`; agent's roles and resource's attributes are the host's word"
+            "`{word}` again, by `{by}`, with agent's roles and resource's attributes as activated"
         ));
     }
     refused_by_host(decision, again)
@@ -89,7 +89,7 @@ fn refused_by_host(decision: &Decision, again: Decision) -> Found {
 }
 
 /// The facts as they must have been. What only the host knew is taken from the files: roles of the
-/// agent, attributes of the resource, the second, and where nothing ran, what it had seen by then.
+/// agent and attributes of the resource, which were held against the activation, the second, and where nothing ran, what it had seen by then.
 fn facts(
     proven: &Proven,
     contract: &Contract,

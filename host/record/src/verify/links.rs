@@ -12,6 +12,8 @@ use crate::receipt::Receipt;
 pub(super) struct Links {
     pub(super) approvals: Vec<usize>,
     pub(super) decisions: Vec<usize>,
+    /// What was in force when it was decided.
+    pub(super) activated: Vec<usize>,
     receipt: usize,
     /// What stands behind the receipt settles it; none or one.
     pub(super) reconciliation: Option<usize>,
@@ -30,7 +32,9 @@ pub(super) fn find(opened: &Opened, receipt: &Receipt) -> Result<Links, String> 
     let approvals: Vec<usize> = named.collect::<Result<_, _>>()?;
     let named = receipt.attempts.iter().map(|one| line(&one.decision_sha256, "decision"));
     let decisions: Vec<usize> = named.collect::<Result<_, _>>()?;
-    let mut lines: Vec<usize> = approvals.iter().chain(&decisions).copied().collect();
+    let named = receipt.activated.iter().map(|one| line(one, "activation"));
+    let activated: Vec<usize> = named.collect::<Result<_, _>>()?;
+    let mut lines: Vec<usize> = [approvals.as_slice(), &decisions, &activated].concat();
     lines.sort_unstable();
     if !lines.iter().copied().eq(0..before.len()) {
         return Err("an envelope stands twice, or the receipt does not name it".to_owned());
@@ -40,7 +44,7 @@ pub(super) fn find(opened: &Opened, receipt: &Receipt) -> Result<Links, String> 
         2 => Some(opened.receipt_at + 1),
         _ => return Err("more than one envelope stands behind the receipt".to_owned()),
     };
-    Ok(Links { approvals, decisions, receipt: opened.receipt_at, reconciliation })
+    Ok(Links { approvals, decisions, activated, receipt: opened.receipt_at, reconciliation })
 }
 
 impl Links {
@@ -49,6 +53,7 @@ impl Links {
         let of = |kind| move |line: &usize| (*line, kind);
         let mut kinds: Vec<(usize, Kind)> = self.approvals.iter().map(of(Kind::Approval)).collect();
         kinds.extend(self.decisions.iter().map(of(Kind::Decision)));
+        kinds.extend(self.activated.iter().map(of(Kind::Activated)));
         kinds.push((self.receipt, Kind::Receipt));
         kinds.extend(self.reconciliation.iter().map(of(Kind::Reconciliation)));
         kinds.sort_unstable_by_key(|(line, _)| *line);

@@ -8,8 +8,9 @@ use super::links::{self, Links};
 use super::opened::Opened;
 use super::trust::Trust;
 use super::{
-    APPROVALS, Book, CHAIN, CHECKPOINT, CLEARANCES, Finding, Found, INCLUSION, RECONCILIATION,
-    SIGNATURE, SUBJECT, WITNESSES, clearances, digests, pass, reconciliation, witnesses,
+    ACTIVATION, APPROVALS, Book, CHAIN, CHECKPOINT, CLEARANCES, Finding, Found, INCLUSION,
+    RECONCILIATION, SIGNATURE, SUBJECT, WITNESSES, activation, clearances, digests, pass,
+    reconciliation, witnesses,
 };
 use crate::action::Action;
 use crate::bundle;
@@ -81,19 +82,25 @@ pub(super) fn prove(opened: &Opened, trust: &Trust, book: &mut Book) -> Option<P
     let Ok(settled) = settled else { return None };
     let whole = digests::check(opened, &action, &receipt, settled.as_ref(), book);
     book.settled = settled.as_ref().map(|one| one.outcome);
-    let holds = logged && approved && cleared && whole;
-    holds.then_some(Proven { action, receipt, given, settled })
+    if !(logged && approved && cleared && whole) {
+        return None;
+    }
+    let found = activation::check(opened, &links, &action, &receipt, &given, trust);
+    book.note(ACTIVATION, found).then_some(Proven { action, receipt, given, settled })
 }
 
-/// What a host's key signed, under the trusted key that the envelope names.
+/// What a host's key signed, under the trusted key that the envelope in this line of the chain names, and
+/// that counts at its place in the log. That it stands there is for its proof to say.
 pub(super) fn statement(
-    envelope: &Envelope,
+    opened: &Opened,
+    line: usize,
     kind: Kind,
     trust: &Trust,
 ) -> Result<Statement, String> {
-    let hint = envelope.key_hint().unwrap_or_default();
-    let key = trust.receipt_key(hint);
-    let key = key.ok_or_else(|| format!("signed by `{hint}`, which is no trusted key"))?;
+    let (Some(envelope), Some(proof)) = (opened.chain.get(line), opened.proofs.get(line)) else {
+        return Err(format!("the {} is missing", kind.as_str()));
+    };
+    let key = trust.receipt_key(envelope.key_hint().unwrap_or_default(), proof.index)?;
     envelope.verify(key, kind).map_err(|e| e.to_string())
 }
 
@@ -102,7 +109,7 @@ fn signature(opened: &Opened, trust: &Trust) -> Result<Statement, Found> {
     if trust.receipt_keys.is_empty() {
         return Err(Ok(Finding::Untrusted("no receipt key is trusted".to_owned())));
     }
-    self::statement(&opened.receipt, Kind::Receipt, trust).map_err(Err)
+    self::statement(opened, opened.receipt_at, Kind::Receipt, trust).map_err(Err)
 }
 
 fn subject(opened: &Opened, statement: &Statement) -> Result<Action, String> {

@@ -25,8 +25,7 @@ pub(super) fn open(
     trust: &Trust,
 ) -> Result<Option<Reconciliation>, String> {
     let Some(line) = links.reconciliation else { return Ok(None) };
-    let envelope = opened.chain.get(line).ok_or("the reconciliation is missing")?;
-    let statement = proof::statement(envelope, Kind::Reconciliation, trust)?;
+    let statement = proof::statement(opened, line, Kind::Reconciliation, trust)?;
     if statement.action != *digest {
         return Err(format!("it is about another action, {}", statement.action));
     }

@@ -1,3 +1,4 @@
+mod activated;
 mod chained;
 mod dishonest;
 mod hostile;
@@ -8,6 +9,7 @@ mod trusted;
 mod witnessed;
 
 use self::parts::{key, log_of};
+use self::sealed::always;
 use self::story::{World, approved, denied};
 use super::*;
 use crate::approval;
@@ -122,7 +124,9 @@ fn keys_that_nobody_trusts_fail() {
         let report = verify(&bundle, Some(&trust));
         assert_eq!(report.verdict, Verdict::Failed, "{report:#?}");
     };
-    with(|trust| trust.receipt_keys = vec![key(9).verifying_key()]);
+    with(|trust| trust.receipt_keys = vec![always(&key(9))]);
+    with(|trust| trust.receipt_keys[0].from_index = Some(8));
+    with(|trust| trust.receipt_keys[0].until_index = Some(6));
     with(|trust| trust.log = vec![log_of("log.example/acme", 9)]);
     with(|trust| trust.log = vec![log_of("log.example/other", 2)]);
     with(|trust| trust.approvers = Some(vec![]));
@@ -131,6 +135,43 @@ fn keys_that_nobody_trusts_fail() {
     with(|trust| trust.approvers.as_mut().unwrap()[0].roles = vec!["support".into()]);
     with(|trust| trust.approvers.as_mut().unwrap()[0].from_index = Some(6));
     with(|trust| trust.approvers.as_mut().unwrap()[0].until_index = Some(4));
+}
+
+#[test]
+fn a_receipt_outside_of_the_window_of_its_key_fails_and_names_the_window() {
+    let world = approved();
+    let bundle = world.bundle();
+    let window = |windows: &[(Option<u64>, Option<u64>)]| {
+        let of = |(from_index, until_index): &(Option<u64>, Option<u64>)| ReceiptKey {
+            from_index: *from_index,
+            until_index: *until_index,
+            ..always(&world.receipt_key)
+        };
+        let trust = Trust { receipt_keys: windows.iter().map(of).collect(), ..world.trust() };
+        verify(&bundle, Some(&trust))
+    };
+    // What was in force stands at 4, the decision at 6, the receipt at 7.
+    for windows in [[(Some(0), Some(7))].as_slice(), &[(Some(4), None)], &[(None, None)]] {
+        assert_eq!(window(windows).verdict, Verdict::Verified, "{windows:?}");
+    }
+    let twice = window(&[(Some(0), Some(4)), (Some(6), None)]);
+    assert_eq!(twice.verdict, Verdict::Verified, "{twice:#?}");
+    for (windows, check, words) in [
+        ([(Some(0), Some(6))].as_slice(), SIGNATURE, "until index 6 of the log; it stands at 7"),
+        (&[(Some(8), None)], SIGNATURE, "from index 8 of"),
+        (
+            &[(None, Some(5)), (Some(8), Some(9))],
+            SIGNATURE,
+            "until index 5 and from index 8 until 9",
+        ),
+        (&[(Some(7), None)], CLEARANCES, "it stands at 6"),
+        (&[(Some(5), None)], ACTIVATION, "it stands at 4"),
+    ] {
+        let report = window(windows);
+        assert_eq!(report.verdict, Verdict::Failed, "{windows:?}");
+        let detail = &line(&report, check).detail;
+        assert!(detail.contains(words), "{detail}");
+    }
 }
 
 #[test]
@@ -157,7 +198,7 @@ fn every_part_that_is_changed_missing_or_foreign_fails() {
         failing(&world, &missing);
     }
     let foreign = world.forged(|files| {
-        files.insert("3.tlog-proof".into(), files["1.tlog-proof"].clone());
+        files.insert("4.tlog-proof".into(), files["1.tlog-proof"].clone());
     });
     assert_eq!(failing(&world, &foreign), CONTAINER);
 }
@@ -184,7 +225,7 @@ fn edits_that_stay_well_formed_are_found_where_they_belong() {
         (bundle::PRE, "\"active\":false", "\"active\":true", EVIDENCE),
         (bundle::POST, "\"meta\":\"b\"", "\"meta\":\"c\"", EVIDENCE),
         (bundle::EXCHANGES, "204", "500", EVIDENCE),
-        ("0.tlog-proof", "index 5", "index 6", INCLUSION),
+        ("1.tlog-proof", "index 5", "index 6", INCLUSION),
         ("1.tlog-proof", "log.example/acme", "log.example/acne", CHECKPOINT),
     ] {
         assert_eq!(failing(&world, &edited(&world, name, from, to)), check, "{from} in {name}");

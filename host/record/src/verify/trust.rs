@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use ed25519_dalek::VerifyingKey;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::Files;
@@ -15,14 +16,23 @@ use crate::note::{KeyError, LogPolicy, PolicyError, VerifierKey};
 /// What a reader trusts; it comes from elsewhere than the bundle.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trust {
-    /// Keys that may sign receipts.
-    pub receipt_keys: Vec<VerifyingKey>,
+    /// Keys of the host that may sign receipts and what else it says of its actions.
+    pub receipt_keys: Vec<ReceiptKey>,
     /// Keys that may sign checkpoints, each under its log's origin.
     pub log: Vec<VerifierKey>,
     /// People who may approve; none when nobody said who may.
     pub approvers: Option<Vec<Approver>>,
     /// Whose word a checkpoint needs besides its log's; none when nobody said.
     pub witnesses: Option<LogPolicy>,
+}
+
+/// A key of the host, and since and until when it counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiptKey {
+    pub key: VerifyingKey,
+    /// First and last index of the log at which a statement by this key counts.
+    pub from_index: Option<u64>,
+    pub until_index: Option<u64>,
 }
 
 /// A person's key, the roles in which it counts, and since and until when.
@@ -39,6 +49,7 @@ pub struct Approver {
 const RECEIPT_KEYS: &str = "receipt.pub";
 const LOG_KEYS: &str = "log.vkey";
 const APPROVERS: &str = "approvers.json";
+const RECEIPT_WINDOWS: &str = "receipt_keys.json";
 const LOG_POLICY: &str = "log.policy";
 
 /// An entry of `approvers.json`.
@@ -55,16 +66,30 @@ struct Record {
     until_index: Option<u64>,
 }
 
+/// An entry of `receipt_keys.json`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Window {
+    /// PEM SPKI.
+    key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from_index: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until_index: Option<u64>,
+}
+
 impl Trust {
     /// The file with the keys of the log.
     pub const LOG_KEYS: &'static str = LOG_KEYS;
 
     /// The files of a trust directory.
-    pub const FILES: [&'static str; 4] = [RECEIPT_KEYS, LOG_KEYS, APPROVERS, LOG_POLICY];
+    pub const FILES: [&'static str; 5] =
+        [RECEIPT_KEYS, RECEIPT_WINDOWS, LOG_KEYS, APPROVERS, LOG_POLICY];
 
     /// From `receipt.pub` (PEM SPKI, one key or several), `log.vkey` (C2SP signed-note, one key per
     /// line), `approvers.json` (a list of {person, roles, key, `from_index`, `until_index`}) and
-    /// `log.policy` (C2SP tlog-policy).
+    /// `log.policy` (C2SP tlog-policy). `receipt_keys.json`, when it is there, says when each key of
+    /// `receipt.pub` counts.
     ///
     /// A file that is absent is trust that is absent; other files are not looked at. The logs of
     /// `log.policy` are trusted; where `log.vkey` is there too, both name the same.
@@ -75,8 +100,9 @@ impl Trust {
         };
         let witnesses = file(LOG_POLICY)?.map(LogPolicy::parse).transpose()?;
         let of_policy = || witnesses.iter().flat_map(LogPolicy::logs).cloned().collect();
+        let receipts = pem_keys(file(RECEIPT_KEYS)?.unwrap_or_default())?;
         let trust = Self {
-            receipt_keys: pem_keys(file(RECEIPT_KEYS)?.unwrap_or_default())?,
+            receipt_keys: windows(receipts, file(RECEIPT_WINDOWS)?)?,
             log: file(LOG_KEYS)?.map_or_else(|| Ok(of_policy()), log_keys)?,
             approvers: file(APPROVERS)?.map(approvers).transpose()?,
             witnesses,
@@ -88,16 +114,22 @@ impl Trust {
     /// The files that [`Trust::parse`] reads this from; none of what it would refuse.
     pub fn files(&self) -> Result<Files, TrustError> {
         self.check()?;
-        let pems = self.receipt_keys.iter().map(envelope::to_pem).collect::<Result<String, _>>();
-        let pems = pems.map_err(|e| TrustError::Key(RECEIPT_KEYS, e))?;
         let log: Vec<String> = self.log.iter().map(ToString::to_string).collect();
         let mut files = BTreeMap::from([
-            (RECEIPT_KEYS.to_owned(), pems.into_bytes()),
+            (RECEIPT_KEYS.to_owned(), self.pems()?.into_bytes()),
             (LOG_KEYS.to_owned(), log.join("\n").into_bytes()),
         ]);
         if let Some(approvers) = &self.approvers {
             let records = approvers.iter().map(record).collect::<Result<Vec<_>, _>>()?;
-            files.insert(APPROVERS.to_owned(), json::to_canonical(&records)?);
+            let bytes =
+                json::to_canonical(&records).map_err(|e| TrustError::Canonical(APPROVERS, e));
+            files.insert(APPROVERS.to_owned(), bytes?);
+        }
+        if self.receipt_keys.iter().any(|one| one.from_index.or(one.until_index).is_some()) {
+            let records = self.receipt_keys.iter().map(window).collect::<Result<Vec<_>, _>>()?;
+            let bytes = json::to_canonical(&records);
+            let bytes = bytes.map_err(|e| TrustError::Canonical(RECEIPT_WINDOWS, e));
+            files.insert(RECEIPT_WINDOWS.to_owned(), bytes?);
         }
         if let Some(policy) = &self.witnesses {
             files.insert(LOG_POLICY.to_owned(), policy.text().as_bytes().to_vec());
@@ -105,21 +137,47 @@ impl Trust {
         Ok(files)
     }
 
-    /// The key that a receipt says signed it.
-    pub(super) fn receipt_key(&self, hint: &str) -> Option<&VerifyingKey> {
-        self.receipt_keys.iter().find(|key| is(key, hint))
+    /// Each receipt key once: one that counts at two times stands in two windows.
+    fn pems(&self) -> Result<String, TrustError> {
+        let mut pems = Vec::new();
+        for one in &self.receipt_keys {
+            let pem = envelope::to_pem(&one.key).map_err(|e| TrustError::Key(RECEIPT_KEYS, e))?;
+            if !pems.contains(&pem) {
+                pems.push(pem);
+            }
+        }
+        Ok(pems.concat())
+    }
+
+    /// The key that a statement of the host at this index of the log says signed it; the error says
+    /// that it is none, or none there.
+    pub(super) fn receipt_key(&self, hint: &str, index: u64) -> Result<&VerifyingKey, String> {
+        let mut named = self.receipt_keys.iter().filter(|one| is(&one.key, hint)).peekable();
+        if named.peek().is_none() {
+            return Err(format!("signed by `{hint}`, which is no trusted key"));
+        }
+        let mut windows = Vec::new();
+        for one in named {
+            if one.counts_at(index) {
+                return Ok(&one.key);
+            }
+            windows.push(between(one.from_index, one.until_index));
+        }
+        let windows = windows.join(" and ");
+        Err(format!("signed by `{hint}`, which counts {windows} of the log; it stands at {index}"))
     }
 
     /// One key for two purposes would let the one be taken for the other.
     fn check(&self) -> Result<(), TrustError> {
         self.check_logs()?;
         let people = || self.approvers.iter().flatten().map(|one| &one.key);
-        let signs_receipts = |key: &&VerifyingKey| self.receipt_keys.contains(key);
+        let receipts = || self.receipt_keys.iter().map(|one| &one.key);
+        let signs_receipts = |key: &&VerifyingKey| receipts().any(|receipt| receipt == *key);
         let signs_a_log = |key: &&VerifyingKey| self.is_of_a_log(key);
         let witnesses = |key: &&VerifyingKey| self.witnesses_wrap(key);
         let shared = [
-            (self.receipt_keys.iter().find(signs_a_log), RECEIPT_KEYS, LOG_KEYS),
-            (self.receipt_keys.iter().find(witnesses), RECEIPT_KEYS, LOG_POLICY),
+            (receipts().find(signs_a_log), RECEIPT_KEYS, LOG_KEYS),
+            (receipts().find(witnesses), RECEIPT_KEYS, LOG_POLICY),
             (people().find(witnesses), APPROVERS, LOG_POLICY),
             (self.log.iter().map(VerifierKey::public).find(witnesses), LOG_KEYS, LOG_POLICY),
             (people().find(signs_receipts), APPROVERS, RECEIPT_KEYS),
@@ -156,6 +214,12 @@ impl Trust {
     }
 }
 
+impl ReceiptKey {
+    fn counts_at(&self, index: u64) -> bool {
+        is_within(index, self.from_index, self.until_index)
+    }
+}
+
 impl Approver {
     pub(super) fn owns(&self, hint: &str) -> bool {
         is(&self.key, hint)
@@ -163,8 +227,21 @@ impl Approver {
 
     /// Whether an approval at this index of the log counts.
     pub(super) fn is_enrolled_at(&self, index: u64) -> bool {
-        self.from_index.is_none_or(|from| from <= index)
-            && self.until_index.is_none_or(|until| index <= until)
+        is_within(index, self.from_index, self.until_index)
+    }
+}
+
+fn is_within(index: u64, from: Option<u64>, until: Option<u64>) -> bool {
+    from.is_none_or(|from| from <= index) && until.is_none_or(|until| index <= until)
+}
+
+/// A window in words.
+fn between(from: Option<u64>, until: Option<u64>) -> String {
+    match (from.filter(|from| *from > 0), until) {
+        (None, None) => "everywhere".to_owned(),
+        (None, Some(until)) => format!("until index {until}"),
+        (Some(from), None) => format!("from index {from}"),
+        (Some(from), Some(until)) => format!("from index {from} until {until}"),
     }
 }
 
@@ -177,12 +254,16 @@ pub enum TrustError {
     Key(&'static str, EnvelopeError),
     #[error("`{LOG_KEYS}`: {0}; write one key per line")]
     LogKey(#[from] KeyError),
-    #[error("`{APPROVERS}`: {0}")]
-    Json(#[from] json::ParseError),
-    #[error("`{APPROVERS}` {0}")]
-    Shape(#[from] json::ShapeError),
-    #[error("`{APPROVERS}`: {0}")]
-    Canonical(#[from] json::NotCanonical),
+    #[error("`{0}`: {1}")]
+    Json(&'static str, json::ParseError),
+    #[error("`{0}` {1}")]
+    Shape(&'static str, json::ShapeError),
+    #[error("`{0}`: {1}")]
+    Canonical(&'static str, json::NotCanonical),
+    #[error("`{RECEIPT_KEYS}` has key {0}, and `{RECEIPT_WINDOWS}` does not say when it counts")]
+    NoWindow(String),
+    #[error("`{RECEIPT_WINDOWS}` has key {0}, which is not in `{RECEIPT_KEYS}`")]
+    Stray(String),
     #[error("`{LOG_POLICY}`, {0}")]
     Policy(#[from] PolicyError),
     #[error(
@@ -208,8 +289,40 @@ fn log_keys(text: &str) -> Result<Vec<VerifierKey>, TrustError> {
     text.lines().filter(|line| !line.is_empty()).map(|line| Ok(line.parse()?)).collect()
 }
 
+/// The list that a file of the directory holds.
+fn list<T: DeserializeOwned>(file: &'static str, text: &str) -> Result<Vec<T>, TrustError> {
+    let value = json::parse(text.as_bytes()).map_err(|e| TrustError::Json(file, e))?;
+    json::from_value(value).map_err(|e| TrustError::Shape(file, e))
+}
+
+/// When the keys of `receipt.pub` count: each as often as `receipt_keys.json` says, or always without it.
+fn windows(keys: Vec<VerifyingKey>, text: Option<&str>) -> Result<Vec<ReceiptKey>, TrustError> {
+    let Some(text) = text else {
+        let always = |key| ReceiptKey { key, from_index: None, until_index: None };
+        return Ok(keys.into_iter().map(always).collect());
+    };
+    let mut windows = Vec::new();
+    for Window { key, from_index, until_index } in list::<Window>(RECEIPT_WINDOWS, text)? {
+        let key = pem_key(RECEIPT_WINDOWS, key.trim())?;
+        windows.push(ReceiptKey { key, from_index, until_index });
+    }
+    let id = |key| key_id(key).map_err(|e| TrustError::Key(RECEIPT_KEYS, e));
+    if let Some(one) = windows.iter().find(|one| !keys.contains(&one.key)) {
+        return Err(TrustError::Stray(id(&one.key)?));
+    }
+    match keys.iter().find(|key| !windows.iter().any(|one| one.key == **key)) {
+        Some(key) => Err(TrustError::NoWindow(id(key)?)),
+        None => Ok(windows),
+    }
+}
+
+fn window(one: &ReceiptKey) -> Result<Window, TrustError> {
+    let key = envelope::to_pem(&one.key).map_err(|e| TrustError::Key(RECEIPT_WINDOWS, e))?;
+    Ok(Window { key, from_index: one.from_index, until_index: one.until_index })
+}
+
 fn approvers(text: &str) -> Result<Vec<Approver>, TrustError> {
-    let records: Vec<Record> = json::from_value(json::parse(text.as_bytes())?)?;
+    let records: Vec<Record> = list(APPROVERS, text)?;
     let approver = |record: Record| {
         Ok(Approver {
             key: pem_key(APPROVERS, record.key.trim())?,

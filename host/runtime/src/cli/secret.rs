@@ -29,6 +29,7 @@ pub(super) enum KeyCommand {
         #[command(flatten)]
         format: Format,
     },
+    Rotate(super::rotate::RotateArgs),
     /// Print the id by which envelopes name a key
     Id {
         /// The public key's file, such as bob.pub
@@ -69,6 +70,7 @@ pub(super) struct Token {
 
 pub(super) fn key(command: &KeyCommand) -> Result<ExitCode, Failure> {
     let (public, path, format) = match command {
+        KeyCommand::Rotate(args) => return super::rotate::run(args),
         KeyCommand::New { path, format } => {
             if path.extension().is_some_and(|e| e == "pub") {
                 return Err(Failure::usage(

@@ -5,14 +5,16 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use deed_record::note::{LogPolicy, VerifierKey};
-use deed_record::verify::{Approver, Trust};
-
 use super::out::{self, Failure};
-use crate::config::{self, Config, Tenant, Witnesses};
-use crate::keys::{self, Keys};
+use crate::config::{self, Config, Tenant};
+use crate::keys;
+use crate::pipeline;
 
 /// Write the public keys that `deed verify` needs: of receipts, one tenant's log, its approvers and witnesses
+///
+/// Keys that were retired and approvers that were removed stay in it, with the place in the log until
+/// which they count: older bundles go on verifying, and nothing newer by these keys does. So write it
+/// anew after a rotation, or when approvers change.
 ///
 /// Hand the directory to auditors on another way than the bundles: it is all that they trust. A
 /// tenant's approvers count for that tenant alone, so each tenant has a directory of its own.
@@ -20,8 +22,7 @@ use crate::keys::{self, Keys};
 pub(super) struct TrustArgs {
     /// The served directory
     dir: PathBuf,
-    /// Where to write receipt.pub, log.vkey, approvers.json and, with witnesses, log.policy; made when
-    /// it is not there
+    /// Where to write the files of `deed verify --trust`; made when it is not there
     out: PathBuf,
     /// Whose log and approvers; needed when there are several tenants
     #[arg(long, value_name = "NAME")]
@@ -32,7 +33,8 @@ pub(super) fn run(args: &TrustArgs) -> Result<ExitCode, Failure> {
     let config = config::load(&args.dir).map_err(Failure::failed)?;
     let keys = keys::load(&args.dir).map_err(Failure::failed)?;
     let tenant = chosen(&config, args.tenant.as_deref())?;
-    let files = trust(&config, &keys, tenant)?.files().map_err(Failure::failed)?;
+    let trust = pipeline::trust(&config, &keys, tenant).map_err(Failure::failed)?;
+    let files = trust.files().map_err(Failure::failed)?;
     super::dir::must_be_empty(&args.out)?;
     std::fs::create_dir_all(&args.out)
         .map_err(|e| Failure::Failed(format!("`{}`: {e}", args.out.display())))?;
@@ -58,42 +60,4 @@ fn chosen<'a>(config: &'a Config, name: Option<&str>) -> Result<&'a Tenant, Fail
             Err(Failure::Usage(format!("name one of the tenants `{names}` with --tenant")))
         }
     }
-}
-
-fn trust(config: &Config, keys: &Keys, tenant: &Tenant) -> Result<Trust, Failure> {
-    // One key signs the logs of all tenants, each under the log's own name.
-    let origin = format!("{}/{}", config.log_origin, tenant.name);
-    let log = VerifierKey::new(&origin, keys.log.verifying_key()).map_err(Failure::failed)?;
-    let log = vec![log];
-    let witnesses = policy(&config.witnesses, &log)?;
-    Ok(Trust {
-        receipt_keys: vec![keys.receipt.verifying_key()],
-        log,
-        approvers: Some(approvers(tenant)),
-        witnesses,
-    })
-}
-
-/// The witnesses that the host asks and how many of them must vouch; none where there are none.
-fn policy(witnesses: &Witnesses, logs: &[VerifierKey]) -> Result<Option<LogPolicy>, Failure> {
-    if witnesses.all.is_empty() {
-        return Ok(None);
-    }
-    let all = witnesses.all.iter().map(|one| (one.name.as_str(), &one.key, one.url.as_str()));
-    let all: Vec<_> = all.collect();
-    LogPolicy::of(logs, &all, witnesses.quorum).map(Some).map_err(Failure::failed)
-}
-
-/// Every key of every person, with the roles that the person has.
-fn approvers(tenant: &Tenant) -> Vec<Approver> {
-    let keys = tenant.persons.iter().flat_map(|(name, person)| {
-        person.keys.iter().map(move |key| Approver {
-            person: name.clone(),
-            roles: person.roles.iter().cloned().collect(),
-            key: *key,
-            from_index: Some(0),
-            until_index: None,
-        })
-    });
-    keys.collect()
 }

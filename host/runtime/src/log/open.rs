@@ -5,16 +5,23 @@ use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::Path;
 
+use deed_record::envelope::Kind;
+use deed_record::event::{Leaf, entry};
 use deed_record::merkle::{Hash, leaf_hash};
-use deed_record::note::{Checkpoint, LogKey, verify};
+use deed_record::note::{Checkpoint, LogKey, VerifierKey, verify};
 use deed_record::tlog::tile::{self, WIDTH};
 use deed_record::tlog::{Edge, Resource};
 
 use super::store::{Store, at, sync};
 use super::tail::{Batch, TAIL, Tail, damaged};
-use super::{CHECKPOINT, HEAD, Log, LogError};
+use super::{CHECKPOINT, HEAD, Log, LogError, Retired, history};
 
-pub(super) fn open(dir: &Path, origin: &str, key: LogKey) -> Result<Log, LogError> {
+pub(super) fn open(
+    dir: &Path,
+    origin: &str,
+    key: LogKey,
+    retired: &[Retired],
+) -> Result<Log, LogError> {
     if key.name() != origin {
         return Err(LogError::OtherKey { origin: origin.to_owned(), name: key.name().to_owned() });
     }
@@ -26,43 +33,101 @@ pub(super) fn open(dir: &Path, origin: &str, key: LogKey) -> Result<Log, LogErro
     let mut store = Store::new(dir);
     let head = head(&mut store, dir, origin)?;
     let (tail, batches) = Tail::open(dir)?;
-    let batches = unsettled(batches, &head, &key)?;
-    let Found { edge, positions, note } = if batches.is_empty() {
-        settled(&mut store, &head, &key)?
+    let signers = Signers { key: key.verifier(), retired };
+    let batches = unsettled(batches, &head, signers)?;
+    let Found { edge, positions, history, note } = if batches.is_empty() {
+        settled(&mut store, &head, signers)?
     } else {
-        follow(&mut store, &head, &key, batches)?
+        follow(&mut store, &head, signers, batches)?
     };
+    let checkpoint = note;
     let mut log =
-        Log { store, tail, key, edge, checkpoint: note, positions, failed: None, _lock: lock };
+        Log { store, tail, key, edge, checkpoint, positions, history, failed: None, _lock: lock };
     log.settle()?;
     Ok(log)
 }
 
+/// Who may have signed what the files hold: the log's key, and those that were retired before it.
+#[derive(Clone, Copy)]
+pub(super) struct Signers<'a> {
+    pub(super) key: &'a VerifierKey,
+    pub(super) retired: &'a [Retired],
+}
+
+impl Signers<'_> {
+    fn tree(self, path: &'static str, note: &str) -> Result<Checkpoint, LogError> {
+        let untrusted = match verify(note, self.key) {
+            Ok(tree) => return Ok(tree),
+            Err(source) => LogError::Untrusted { path, source },
+        };
+        let by = |one: &Retired| verify(note, &one.key).ok();
+        self.retired.iter().find_map(by).ok_or(untrusted)
+    }
+
+    /// What a retired key signed last ends with a statement that retired it. There may be more than one:
+    /// a rotation that died keeps what it signed, and the next one signs anew.
+    fn check_end(self, found: &Found) -> Result<(), LogError> {
+        let Some(note) = found.note.as_ref().filter(|note| verify(note, self.key).is_err()) else {
+            return Ok(());
+        };
+        let last = found.edge.size().checked_sub(1);
+        let retires = |one: &Retired| {
+            let statement = leaf_hash(&entry(Kind::KeyRetired.as_str(), &one.statement));
+            verify(note, &one.key).is_ok() && found.positions.get(&statement).copied() == last
+        };
+        if last.is_some() && self.retired.iter().any(retires) {
+            return Ok(());
+        }
+        Err(LogError::AfterRetirement)
+    }
+}
+
 /// What the files say.
-struct Found {
-    edge: Edge,
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) edge: Edge,
     positions: HashMap<Hash, u64>,
+    /// What tells of the host itself.
+    pub(super) history: Vec<Leaf>,
     note: Option<String>,
 }
 
+impl Found {
+    fn take(&mut self, entry: &[u8], tiles: &mut Vec<Resource>) {
+        self.history.extend(history::told(entry, self.edge.size()));
+        self.positions.entry(leaf_hash(entry)).or_insert(self.edge.size());
+        self.edge.push(entry, tiles);
+    }
+}
+
 /// A log that was left at rest: everything is in its tiles.
-fn settled(store: &mut Store, head: &Checkpoint, key: &LogKey) -> Result<Found, LogError> {
-    let (note, published) = published(store, key)?;
+fn settled(store: &mut Store, head: &Checkpoint, signers: Signers<'_>) -> Result<Found, LogError> {
+    let found = shown(store, head, signers)?;
+    let tree = found.edge.checkpoint(&head.origin);
+    if tree != *head {
+        // The process died between the checkpoint and its guard.
+        store.put(&[Resource::text(HEAD, &tree.to_string())])?;
+    }
+    Ok(found)
+}
+
+/// What every reader sees, held against the guard. Writes nothing.
+pub(super) fn shown(
+    store: &Store,
+    head: &Checkpoint,
+    signers: Signers<'_>,
+) -> Result<Found, LogError> {
+    let (note, published) = published(store, signers)?;
     let size = published.as_ref().map_or(0, |tree| tree.size);
     if size < head.size {
         return Err(LogError::Rollback { size, head: head.size });
     }
-    let (edge, positions) = replay(store, size, head)?;
-    if let Some(published) = published {
-        if edge.root() != published.root {
-            return Err(LogError::Fork { size });
-        }
-        if published != *head {
-            // The process died between the checkpoint and its guard.
-            store.put(&[Resource::text(HEAD, &published.to_string())])?;
-        }
+    let found = Found { note, ..replay(store, size, head)? };
+    if published.is_some_and(|tree| tree.root != found.edge.root()) {
+        return Err(LogError::Fork { size });
     }
-    Ok(Found { edge, positions, note })
+    signers.check_end(&found)?;
+    Ok(found)
 }
 
 /// A log that was left in the midst of it: its tiles are good up to the guard, and the rest of them is
@@ -70,39 +135,42 @@ fn settled(store: &mut Store, head: &Checkpoint, key: &LogKey) -> Result<Found, 
 fn follow(
     store: &mut Store,
     head: &Checkpoint,
-    key: &LogKey,
+    signers: Signers<'_>,
     batches: Vec<Batch>,
 ) -> Result<Found, LogError> {
-    let (mut edge, mut positions) = replay(store, head.size, head)?;
-    let (mut tiles, mut note) = (Vec::new(), None);
+    let mut found = replay(store, head.size, head)?;
+    let mut tiles = Vec::new();
     for batch in batches {
-        for entry in &batch.entries {
-            positions.entry(leaf_hash(entry)).or_insert(edge.size());
-            edge.push(entry, &mut tiles);
-        }
-        if edge.checkpoint(key.name()) != tree(&batch.note, key)? {
+        batch.entries.iter().for_each(|entry| found.take(entry, &mut tiles));
+        if found.edge.checkpoint(&head.origin) != signers.tree(TAIL, &batch.note)? {
             return Err(damaged("does not agree with its own checkpoints"));
         }
-        note = Some(batch.note);
+        found.note = Some(batch.note);
     }
     // A crash may have torn the published one. A good one is never newer: the tail comes before it; and
     // of the same tree, it may have the lines of witnesses.
-    if let Ok((text, Some(public))) = published(store, key) {
-        if public.size > edge.size() {
-            return Err(LogError::Rollback { size: edge.size(), head: public.size });
+    if let Ok((text, Some(public))) = published(store, signers) {
+        if public.size > found.edge.size() {
+            return Err(LogError::Rollback { size: found.edge.size(), head: public.size });
         }
-        note = text.filter(|_| public == edge.checkpoint(key.name())).or(note);
+        let is_it = public == found.edge.checkpoint(&head.origin);
+        found.note = text.filter(|_| is_it).or(found.note);
     }
+    signers.check_end(&found)?;
     store.stage(tiles);
-    Ok(Found { edge, positions, note })
+    Ok(found)
 }
 
 /// The batches behind the guarded tree; those before it had settled when the process died.
-fn unsettled(batches: Vec<Batch>, head: &Checkpoint, key: &LogKey) -> Result<Vec<Batch>, LogError> {
+fn unsettled(
+    batches: Vec<Batch>,
+    head: &Checkpoint,
+    signers: Signers<'_>,
+) -> Result<Vec<Batch>, LogError> {
     let mut size = head.size;
     let mut newer = Vec::new();
     for batch in batches {
-        let end = tree(&batch.note, key)?.size;
+        let end = signers.tree(TAIL, &batch.note)?.size;
         if end <= head.size {
             continue;
         }
@@ -113,10 +181,6 @@ fn unsettled(batches: Vec<Batch>, head: &Checkpoint, key: &LogKey) -> Result<Vec
         newer.push(batch);
     }
     Ok(newer)
-}
-
-fn tree(note: &str, key: &LogKey) -> Result<Checkpoint, LogError> {
-    verify(note, key.verifier()).map_err(|source| LogError::Untrusted { path: TAIL, source })
 }
 
 fn lock(dir: &Path) -> Result<File, LogError> {
@@ -132,12 +196,7 @@ fn lock(dir: &Path) -> Result<File, LogError> {
 
 /// The guard: the greatest tree that was published. A new log begins with that of the empty tree.
 fn head(store: &mut Store, dir: &Path, origin: &str) -> Result<Checkpoint, LogError> {
-    if let Some(bytes) = store.get(HEAD)? {
-        let head = Checkpoint::parse(&text(HEAD, bytes)?)
-            .map_err(|source| LogError::Untrusted { path: HEAD, source })?;
-        if head.origin != origin {
-            return Err(LogError::OtherKey { origin: head.origin, name: origin.to_owned() });
-        }
+    if let Some(head) = stored_head(store, origin)? {
         return Ok(head);
     }
     if dir.join(CHECKPOINT).exists() || dir.join("tile").exists() {
@@ -149,28 +208,33 @@ fn head(store: &mut Store, dir: &Path, origin: &str) -> Result<Checkpoint, LogEr
     Ok(empty)
 }
 
+/// The guard as it stands on disk.
+pub(super) fn stored_head(store: &Store, origin: &str) -> Result<Option<Checkpoint>, LogError> {
+    let Some(bytes) = store.get(HEAD)? else { return Ok(None) };
+    let head = Checkpoint::parse(&text(HEAD, bytes)?)
+        .map_err(|source| LogError::Untrusted { path: HEAD, source })?;
+    if head.origin != origin {
+        return Err(LogError::OtherKey { origin: head.origin, name: origin.to_owned() });
+    }
+    Ok(Some(head))
+}
+
 /// The signed checkpoint on disk, as text and checked; none before the first append.
 fn published(
     store: &Store,
-    key: &LogKey,
+    signers: Signers<'_>,
 ) -> Result<(Option<String>, Option<Checkpoint>), LogError> {
     let Some(bytes) = store.get(CHECKPOINT)? else {
         return Ok((None, None));
     };
     let note = text(CHECKPOINT, bytes)?;
-    let tree = verify(&note, key.verifier())
-        .map_err(|source| LogError::Untrusted { path: CHECKPOINT, source })?;
+    let tree = signers.tree(CHECKPOINT, &note)?;
     Ok((Some(note), Some(tree)))
 }
 
 /// Reads the first `size` entries and checks each tile that they make, and the guarded tree.
-fn replay(
-    store: &Store,
-    size: u64,
-    head: &Checkpoint,
-) -> Result<(Edge, HashMap<Hash, u64>), LogError> {
-    let mut edge = Edge::default();
-    let mut positions = HashMap::new();
+fn replay(store: &Store, size: u64, head: &Checkpoint) -> Result<Found, LogError> {
+    let mut found = Found::default();
     let mut tiles = Vec::new();
     for index in 0..size.div_ceil(WIDTH) {
         let wanted = usize::try_from((size - index * WIDTH).min(WIDTH)).unwrap_or(usize::MAX);
@@ -182,17 +246,16 @@ fn replay(
             return Err(LogError::Damaged { path, why: "has too few entries" });
         }
         for entry in entries.into_iter().take(wanted) {
-            guard(&edge, head)?;
-            positions.entry(leaf_hash(entry)).or_insert(edge.size());
-            edge.push(entry, &mut tiles);
+            guard(&found.edge, head)?;
+            found.take(entry, &mut tiles);
         }
         check(store, &tiles)?;
         tiles.clear();
     }
-    guard(&edge, head)?;
-    edge.finish(&mut tiles);
+    guard(&found.edge, head)?;
+    found.edge.finish(&mut tiles);
     check(store, &tiles)?;
-    Ok((edge, positions))
+    Ok(found)
 }
 
 /// Where the tree is as large as the guarded one, it must be that one.

@@ -307,3 +307,72 @@ fn bad_calls_are_refused_and_change_nothing() {
     let elsewhere = Log::open(&scratch.0, "log.example.com/other", key());
     assert!(matches!(elsewhere, Err(LogError::OtherKey { .. })));
 }
+
+fn other_key() -> LogKey {
+    LogKey::new(ORIGIN, SigningKey::from_bytes(&[6; 32])).unwrap()
+}
+
+/// A log that ends with the statement that retired its key.
+fn retired(scratch: &Scratch) -> Retired {
+    let statement = Digest::of(b"statement");
+    let mut log = scratch.open().unwrap();
+    log.append(&entries(0..3)).unwrap();
+    log.append(&[deed_record::event::entry("key-retired", &statement)]).unwrap();
+    Retired { key: key().verifier().clone(), statement }
+}
+
+#[test]
+fn a_checkpoint_by_a_retired_key_counts_where_that_key_was_retired_and_nowhere_else() {
+    let scratch = Scratch::new();
+    let gone = retired(&scratch);
+    let open = |retired: &[Retired]| Log::open_rotated(&scratch.0, ORIGIN, other_key(), retired);
+    assert!(matches!(open(&[]), Err(LogError::Untrusted { path: CHECKPOINT, .. })));
+    let other = Retired { statement: Digest::of(b"other"), ..gone.clone() };
+    assert!(matches!(open(std::slice::from_ref(&other)), Err(LogError::AfterRetirement)));
+    // A statement of a rotation that died before its leaf is kept too.
+    let mut log = open(&[other, gone.clone()]).unwrap();
+    assert_eq!(log.size(), 4);
+    let (under_old, key) = (log.checkpoint().unwrap().to_owned(), other_key());
+    assert!(verify(&under_old, key.verifier()).is_err());
+    let under_new = log.append(&[entry(9)]).unwrap().checkpoint;
+    assert_eq!(verify(&under_new, key.verifier()).unwrap().size, 5);
+    drop(log);
+    // The old key goes on: nobody takes it, with the guard of the longer log or of the shorter one.
+    fs::write(scratch.path(CHECKPOINT), under_old).unwrap();
+    let behind = open(std::slice::from_ref(&gone));
+    assert!(matches!(behind, Err(LogError::Rollback { size: 4, head: 5 })), "{behind:?}");
+    fs::write(scratch.path(CHECKPOINT), under_new).unwrap();
+    assert!(scratch.open().is_err(), "the old key does not open what the new one signed");
+    open(&[]).unwrap();
+}
+
+#[test]
+fn a_retired_key_that_goes_on_signing_does_not_open_the_log() {
+    let scratch = Scratch::new();
+    let gone = retired(&scratch);
+    scratch.open().unwrap().append(&[entry(9)]).unwrap();
+    let opened = Log::open_rotated(&scratch.0, ORIGIN, other_key(), &[gone]);
+    assert!(matches!(opened, Err(LogError::AfterRetirement)), "{opened:?}");
+}
+
+#[test]
+fn the_history_is_read_beside_the_host_and_is_what_the_log_keeps() {
+    let scratch = Scratch::new();
+    let of = || history(&scratch.0, key().verifier(), &[]);
+    assert_eq!(of().unwrap(), History::default());
+    let mut log = scratch.open().unwrap();
+    let leaf = |kind: &str, index: u64| Leaf {
+        kind: kind.to_owned(),
+        payload: Digest::of(&index.to_le_bytes()),
+        index,
+    };
+    let leaves = [leaf("activated", 1), leaf("key-added", 3), leaf("key-retired", 4)];
+    let others = [leaf("receipt", 2), leaf("activatedx", 5)];
+    let all = [entry(0), leaves[0].entry(), others[0].entry(), leaves[1].entry()];
+    log.append(&all).unwrap();
+    log.append(&[leaves[2].entry(), others[1].entry()]).unwrap();
+    assert_eq!(log.history(), leaves);
+    assert_eq!(of().unwrap(), History { size: 6, leaves: leaves.to_vec() });
+    drop(log);
+    assert_eq!(scratch.open().unwrap().history(), leaves);
+}

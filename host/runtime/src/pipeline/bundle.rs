@@ -1,6 +1,8 @@
 //! The evidence of an ended action: a function of its story and of the first checkpoint that covers it.
 
 use deed_record::bundle;
+use deed_record::digest::Digest;
+use deed_record::envelope::{Envelope, Kind};
 use deed_record::merkle::Hash;
 use deed_record::note::Checkpoint;
 use deed_record::policy::{self, Snapshot};
@@ -18,9 +20,22 @@ impl Pipeline {
         let stored = self.policies_of(story)?;
         let texts = stored.as_ref().map(|s| (s.policies.as_str(), s.schema.as_str()));
         let asked = self.question(story)?;
-        let proofs = self.proofs(story)?;
-        bundle::assemble(story, &contract, texts, asked.as_ref(), proofs, with_evidence)
+        let (activations, proofs) = (self.activations(story)?, self.proofs(story)?);
+        let asked = asked.as_ref();
+        bundle::assemble(story, &contract, texts, asked, &activations, proofs, with_evidence)
             .map_err(|e| failed(e.to_string()))
+    }
+
+    /// What was in force when it was decided, as the story names it.
+    fn activations(&self, story: &Story) -> Result<Vec<Envelope>, LedgerError> {
+        let failed = |e: String| LedgerError::Failed(e);
+        let kept = |digest: Digest| {
+            let kept = self.past.statements.get(Kind::Activated, digest);
+            let kept = kept.map_err(|e| failed(e.to_string()))?;
+            let lost = || failed(format!("the activation {digest} was not kept"));
+            Ok(kept.ok_or_else(lost)?.envelope)
+        };
+        story.activations().into_iter().map(kept).collect()
     }
 
     /// The question of the latest decision, as the set that decided was asked.

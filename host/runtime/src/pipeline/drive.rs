@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deed_record::envelope::EnvelopeError;
-use deed_record::event::{Event, Leaf, Phase};
+use deed_record::event::{Event, Phase};
 use deed_record::id::ActionId;
 use deed_record::outcome::{self, Judgement, Outcome};
 use deed_record::policy::Verdict;
@@ -145,7 +144,10 @@ impl Drive<'_> {
             .map(deed_record::observation::Observation::value);
         let (decision, facts) =
             policy::decide(&self.tenant, &self.story, self.pipeline.clock.now_ms(), pre);
-        let event = Event::Decided { gate, decision: Box::new(decision), facts: Box::new(facts) };
+        let lost = || LedgerError::Failed("nothing is activated for the tenant".to_owned());
+        let activated = *self.pipeline.activated.get(&self.tenant.name).ok_or_else(lost)?;
+        let (decision, facts) = (Box::new(decision), Box::new(facts));
+        let event = Event::Decided { gate, decision, facts, activated };
         self.append(vec![event], false).await
     }
 
@@ -224,12 +226,7 @@ impl Drive<'_> {
         let Some(publisher) = self.pipeline.publisher(&self.tenant.name) else {
             return Err(LedgerError::Failed("the tenant has no log".to_owned()));
         };
-        let mut leaves = Vec::new();
-        let bad = |e: EnvelopeError| LedgerError::Failed(e.to_string());
-        for (kind, envelope) in &self.story.chain {
-            let payload = envelope.payload_digest().map_err(bad)?;
-            leaves.push(Leaf { kind: kind.as_str().to_owned(), payload, index: 0 });
-        }
+        let leaves = super::activate::leaves(&self.story)?;
         let logged = loop {
             match publisher.publish(leaves.clone()).await {
                 // The receipt is on disk; its place in the log can wait.

@@ -10,6 +10,7 @@ use deed_record::id::ActionId;
 use deed_record::json;
 use deed_record::story::Story;
 
+use super::activate::leaves;
 use super::ledger::LedgerError;
 use super::{Pipeline, Waiting};
 use crate::approval::{self, AnswerError};
@@ -143,6 +144,10 @@ impl Pipeline {
         let nonce = format!("{nonce}/{}", if answer.approves { "approve" } else { "deny" });
         let event = Event::Answered { answer: Box::new(answer) };
         self.append_with(&mut story, vec![event], vec![nonce], true).await?;
+        // Its place in the log says when it was given: a key that is retired before the end still counted.
+        if let Some(publisher) = self.publisher(tenant) {
+            publisher.offer(leaves(&story)?);
+        }
         Ok(self.advance(id))
     }
 

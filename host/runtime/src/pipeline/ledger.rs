@@ -9,7 +9,7 @@ use deed_record::story::{Story, StoryError};
 use serde::{Deserialize, Serialize};
 
 use super::Pipeline;
-use crate::journal::{Append, AppendError, Claim, ReadError, Summary};
+use crate::journal::{Append, AppendError, Claim, Journal, ReadError, Summary};
 
 /// The compiled policy set of a decision, kept by its digest for the bundle.
 #[derive(Debug, Serialize, Deserialize)]
@@ -49,11 +49,21 @@ pub enum LedgerError {
     Canonical(#[from] json::NotCanonical),
 }
 
+/// The stories of every action that has not ended.
+pub(super) fn open_stories(journal: &Journal) -> Result<Vec<Story>, LedgerError> {
+    let open = journal.open_actions()?;
+    open.iter().map(|id| Ok(Story::fold(&entries(journal, id)?)?)).collect()
+}
+
+fn entries(journal: &Journal, id: &str) -> Result<Vec<Entry>, LedgerError> {
+    let (_, events) = journal.events(id)?.ok_or(LedgerError::Unknown)?;
+    Ok(events.iter().map(|bytes| serde_json::from_slice(bytes)).collect::<Result<_, _>>()?)
+}
+
 impl Pipeline {
     /// The entries of an action, oldest first.
     pub fn entries(&self, id: &ActionId) -> Result<Vec<Entry>, LedgerError> {
-        let (_, events) = self.journal.events(id.as_str())?.ok_or(LedgerError::Unknown)?;
-        Ok(events.iter().map(|bytes| serde_json::from_slice(bytes)).collect::<Result<_, _>>()?)
+        entries(&self.journal, id.as_str())
     }
 
     pub fn story(&self, id: &ActionId) -> Result<Story, LedgerError> {

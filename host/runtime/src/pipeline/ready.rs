@@ -8,17 +8,20 @@ use std::time::Duration;
 use deed_record::digest::Digest;
 use deed_record::json;
 use deed_record::note::LogKey;
+use deed_record::rotation::Purpose;
 use deed_record::status::Status;
 use deed_record::story::Story;
 
 use super::Pipeline;
+use super::activate::Starting;
 use super::flight::Flights;
 use super::ledger::{LedgerError, StoredPolicies};
+use super::past::{Past, PastError};
 use crate::clock::Clock;
 use crate::config::{Config, Fault};
 use crate::files;
 use crate::journal::{self, Journal};
-use crate::keys::{self, Keys};
+use crate::keys;
 use crate::log::{Log, Publisher};
 use crate::notify::Notifier;
 use crate::sandbox::{Adapter, Sandbox};
@@ -71,17 +74,37 @@ impl Pipeline {
     /// Opens everything. Nothing runs yet; [`Pipeline::resume`] takes up what was left open.
     pub fn open(config: Config, clock: Clock) -> Result<Arc<Self>, StartError> {
         let dir = config.dir.clone();
+        keys::Next::must_be_none(&dir)?;
         let keys = keys::load(&dir)?;
-        config.check_keys(&keys.public()).map_err(StartError::Config)?;
+        let mut of_host = keys.public().to_vec();
+        for purpose in [Purpose::Receipt, Purpose::Log] {
+            of_host.extend(keys::retired(&dir, purpose)?);
+        }
+        config.check_keys(&of_host).map_err(StartError::Config)?;
         let sandbox = sandbox(&dir, &clock)?;
         let adapters = adapters(&config, &sandbox)?;
         let journal = open_journal(&dir)?;
         check_clock(&config, &journal, &clock)?;
-        let publishers = publishers(&config, &keys, &clock)?;
+        let past = Past::open(&dir, &keys).map_err(|e| past_failed(e.to_string()))?;
+        let now_ms = clock.now_ms();
+        let starting =
+            Starting { config: &config, keys: &keys, journal: &journal, past: &past, now_ms };
+        let (publishers, activated) = publishers(&starting, &clock)?;
         let notifier = Notifier::new(config.notify.as_ref());
         let flights = Flights::default();
-        let pipeline =
-            Self { config, clock, journal, keys, sandbox, adapters, publishers, notifier, flights };
+        let pipeline = Self {
+            config,
+            clock,
+            journal,
+            keys,
+            sandbox,
+            adapters,
+            publishers,
+            activated,
+            past,
+            notifier,
+            flights,
+        };
         pipeline
             .keep_documents()
             .map_err(|e| state("contracts and policies cannot be kept")(e.to_string()))?;
@@ -188,20 +211,46 @@ fn check_clock(config: &Config, journal: &Journal, clock: &Clock) -> Result<(), 
     Ok(())
 }
 
+fn past_failed(why: String) -> StartError {
+    state("what this host signed before cannot be told")(why)
+}
+
+type Publishers = BTreeMap<String, Publisher>;
+type Activated = BTreeMap<String, Digest>;
+
+/// Opens every tenant's log, and puts into it what is in force now. All are opened before the first
+/// is written to.
 fn publishers(
-    config: &Config,
-    keys: &Keys,
+    starting: &Starting<'_>,
     clock: &Clock,
-) -> Result<BTreeMap<String, Publisher>, StartError> {
-    let mut publishers = BTreeMap::new();
-    for name in config.tenants.keys() {
-        let origin = format!("{}/{name}", config.log_origin);
-        let key = LogKey::new(&origin, keys.log.clone())
-            .map_err(|e| state("the log has no valid origin")(e.to_string()))?;
-        let dir = config.dir.join("state/log").join(name);
-        let log = Log::open(&dir, &origin, key)
-            .map_err(|e| state("the log cannot be opened")(e.to_string()))?;
-        publishers.insert(name.clone(), Publisher::start(log, &config.witnesses, clock));
+) -> Result<(Publishers, Activated), StartError> {
+    let tenants = || starting.config.tenants.values();
+    let mut logs = Vec::new();
+    for tenant in tenants() {
+        logs.push(log(starting, &tenant.name)?);
     }
-    Ok(publishers)
+    let (mut publishers, mut activated) = (BTreeMap::new(), BTreeMap::new());
+    for (tenant, mut log) in tenants().zip(logs) {
+        let digest = starting.activate(tenant, &mut log);
+        let digest =
+            digest.map_err(|e| state("the configuration cannot be activated")(e.to_string()))?;
+        activated.insert(tenant.name.clone(), digest);
+        publishers
+            .insert(tenant.name.clone(), Publisher::start(log, &starting.config.witnesses, clock));
+    }
+    Ok((publishers, activated))
+}
+
+fn log(starting: &Starting<'_>, tenant: &str) -> Result<Log, StartError> {
+    let Starting { config, keys, past, .. } = starting;
+    let origin = format!("{}/{tenant}", config.log_origin);
+    let key = LogKey::new(&origin, keys.log.clone())
+        .map_err(|e| state("the log has no valid origin")(e.to_string()))?;
+    let dir = config.dir.join("state/log").join(tenant);
+    let told = |e: PastError| past_failed(e.to_string());
+    let retired = past.retired(tenant, &origin).map_err(told)?;
+    let log = Log::open_rotated(&dir, &origin, key, &retired)
+        .map_err(|e| state("the log cannot be opened")(e.to_string()))?;
+    past.check_present(tenant, log.history(), keys).map_err(told)?;
+    Ok(log)
 }

@@ -149,7 +149,7 @@ fn a_run_that_policy_did_not_allow_has_no_decision() {
     let ask = world.entries.iter().find(|e| matches!(e, Event::Decided { gate: false, .. }));
     let Some(Event::Decided { decision, facts, .. }) = ask.cloned() else { panic!() };
     for event in &mut world.entries {
-        if let Event::Decided { gate: true, decision: now, facts: then } = event {
+        if let Event::Decided { gate: true, decision: now, facts: then, .. } = event {
             (*now, *then) = (decision.clone(), facts.clone());
             now.verdict = Says::Allow;
         }

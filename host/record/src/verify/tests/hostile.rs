@@ -55,7 +55,7 @@ fn pae(envelope: &Envelope) -> Vec<u8> {
 fn a_scalar_that_was_not_reduced_is_no_signature() {
     let world = approved();
     let good = receipt(&world);
-    let key = world.trust().receipt_keys[0];
+    let key = world.trust().receipt_keys[0].key;
     let mut other = signature(&good);
     let mut carry = 0;
     for (byte, add) in other[32..].iter_mut().zip(L) {
@@ -81,7 +81,7 @@ fn a_key_of_small_order_signs_nothing() {
     assert!(key.verify(&pae(&forged), &Signature::from_bytes(&anything)).is_ok());
     assert_eq!(forged.verify(&key, Kind::Receipt), Err(EnvelopeError::Signature));
     let mut trust = world.trust();
-    trust.receipt_keys.push(key);
+    trust.receipt_keys.push(ReceiptKey { key, from_index: None, until_index: None });
     let report = verify(&with_receipt(&world, &forged), Some(&trust));
     assert_eq!(report.verdict, Verdict::Failed, "{report:#?}");
     assert_eq!(line(&report, SIGNATURE).status, Status::Fail);

@@ -1,5 +1,7 @@
 //! Seals a story, puts it into a log among other entries, bundles it, and says whom to trust.
 
+use ed25519_dalek::SigningKey;
+
 use super::story::World;
 use crate::bundle::{self, Files};
 use crate::clearance::Clearance;
@@ -12,7 +14,7 @@ use crate::note::{self, Checkpoint};
 use crate::policy::Snapshot;
 use crate::receipt::Receipt;
 use crate::story::Story;
-use crate::verify::{Approver, Trust};
+use crate::verify::{Approver, ReceiptKey, Trust};
 
 impl World {
     /// Seals the story with a receipt that the test may change first, and puts it into a log. A host that
@@ -86,9 +88,17 @@ impl World {
             payload: envelope.payload_digest().unwrap(),
             index: (self.before + n) as u64,
         };
-        let leaves: Vec<Leaf> = story.chain.iter().enumerate().map(place).collect();
+        let mut leaves: Vec<Leaf> = story.chain.iter().enumerate().map(place).collect();
         let others = (0..self.before).map(|n| leaf_hash(&n.to_le_bytes()));
-        let hashes: Vec<_> = others.chain(leaves.iter().map(|l| leaf_hash(&l.entry()))).collect();
+        let ours = leaves.iter().map(|l| leaf_hash(&l.entry()));
+        let mut hashes: Vec<_> = others.chain(ours).collect();
+        // It was activated before anything of ours.
+        for (payload, n) in story.activations().into_iter().zip((0..self.before).rev()) {
+            let (kind, index) = (Kind::Activated.as_str().to_owned(), n as u64);
+            let leaf = Leaf { kind, payload, index };
+            hashes[n] = leaf_hash(&leaf.entry());
+            leaves.push(leaf);
+        }
         let checkpoint = Checkpoint {
             origin: self.log_key.name().into(),
             size: hashes.len() as u64,
@@ -118,7 +128,9 @@ impl World {
         let policies = Some((self.policies.text(), self.policies.schema()));
         let asked = self.question(story);
         let (asked, proofs) = (asked.as_ref(), proofs.clone());
-        bundle::assemble(story, &contract, policies, asked, proofs, with_evidence).unwrap()
+        let (under, with) = ([self.activated()], with_evidence);
+        let under = &under[..story.activations().len()];
+        bundle::assemble(story, &contract, policies, asked, under, proofs, with).unwrap()
     }
 
     fn question(&self, story: &Story) -> Option<Snapshot> {
@@ -146,7 +158,7 @@ impl World {
 
     pub(super) fn trust(&self) -> Trust {
         Trust {
-            receipt_keys: vec![self.receipt_key.verifying_key()],
+            receipt_keys: vec![always(&self.receipt_key)],
             log: vec![self.log_key.verifier().clone()],
             approvers: Some(vec![Approver {
                 person: "lead".into(),
@@ -158,6 +170,11 @@ impl World {
             witnesses: None,
         }
     }
+}
+
+/// A key that counts everywhere in the log.
+pub(super) fn always(key: &SigningKey) -> ReceiptKey {
+    ReceiptKey { key: key.verifying_key(), from_index: None, until_index: None }
 }
 
 /// Where the receipt names this part.

@@ -4,10 +4,11 @@ use ed25519_dalek::SigningKey;
 use serde::Serialize;
 
 use super::parts::{bound, compiled, contract, exchange, key, look, observed, started};
+use crate::activation::{self, Activation, Granted, agent_digest, name_digest};
 use crate::approval::{self, Ask, Terms};
 use crate::clearance::Clearance;
 use crate::contract::Contract;
-use crate::envelope::{Envelope, Kind, Statement};
+use crate::envelope::{Envelope, Kind, Statement, key_id};
 use crate::event::{Answer, Attempt, Claim, Entry, Event, GrantRecord, Phase};
 use crate::json;
 use crate::note::LogKey;
@@ -23,6 +24,8 @@ pub(super) struct World {
     pub(super) receipt_key: SigningKey,
     pub(super) log_key: LogKey,
     pub(super) approver: SigningKey,
+    /// What was in force.
+    pub(super) activation: Activation,
     pub(super) entries: Vec<Event>,
     /// Other people's entries in the log, before ours.
     pub(super) before: usize,
@@ -46,6 +49,25 @@ fn proposed() -> World {
     let contract = contract();
     let policies = compiled(&contract);
     let (bound, bindings) = bound(&contract);
+    let action = &bound.action;
+    let roles = |name: &str| [name.to_owned()].into();
+    let lead = activation::Approver {
+        keyid: key_id(&key(3).verifying_key()).unwrap(),
+        person: name_digest("lead"),
+        roles: roles("support-lead"),
+    };
+    let agent = agent_digest(&action.person, &roles("support")).unwrap();
+    let activation = Activation {
+        tenant: action.tenant.clone(),
+        environment: action.environment.clone(),
+        policy_set: policies.digest(),
+        granted: [Granted { contract: action.contract.digest, adapter: action.adapter }].into(),
+        approvers: [lead].into(),
+        agents: [(name_digest(&action.principal), agent)].into(),
+        resources: [].into(),
+        by_uid: 1000,
+        at_ms: 500,
+    };
     let proposed = Event::Proposed { bound: Box::new(bound), bindings, trace: None };
     World {
         contract,
@@ -53,6 +75,7 @@ fn proposed() -> World {
         receipt_key: key(1),
         log_key: LogKey::new("log.example/acme", key(2)).unwrap(),
         approver: key(3),
+        activation,
         entries: vec![proposed],
         before: 5,
     }
@@ -64,6 +87,10 @@ impl World {
         let entry = |(n, event): (i64, &Event)| Entry { at_ms: n * 1000, event: event.clone() };
         let entries: Vec<Entry> = (1..).zip(&self.entries).map(entry).collect();
         Story::fold(&entries).unwrap()
+    }
+
+    pub(super) fn activated(&self) -> Envelope {
+        self.activation.statement().unwrap().sign(&self.receipt_key).unwrap()
     }
 
     fn facts(&self) -> Facts {
@@ -92,7 +119,8 @@ impl World {
     pub(super) fn decided(&self, gate: bool) -> Event {
         let facts = self.facts();
         let decision = Box::new(self.policies.evaluate(&facts));
-        Event::Decided { gate, decision, facts: Box::new(facts) }
+        let activated = self.activated().payload_digest().unwrap();
+        Event::Decided { gate, decision, facts: Box::new(facts), activated }
     }
 
     fn asked(&self, pre: &Observation) -> Event {

@@ -1,10 +1,11 @@
 //! Trust directories: what they hold, and what they may not.
 
 use super::parts::key;
+use super::sealed::always;
 use super::story::approved;
 use crate::bundle;
 use crate::note;
-use crate::verify::{Approver, Trust, TrustError};
+use crate::verify::{Approver, ReceiptKey, Trust, TrustError};
 
 #[test]
 fn trust_survives_its_files_and_refuses_what_it_cannot_use() {
@@ -12,13 +13,14 @@ fn trust_survives_its_files_and_refuses_what_it_cannot_use() {
     let files = trust.files().unwrap();
     assert!(files.keys().all(|name| Trust::FILES.contains(&name.as_str())));
     assert_eq!(Trust::parse(&files).unwrap(), trust);
-    let two = Trust { receipt_keys: vec![key(1).verifying_key(), key(5).verifying_key()], ..trust };
+    let two = Trust { receipt_keys: vec![always(&key(1)), always(&key(5))], ..trust };
     assert_eq!(Trust::parse(&two.files().unwrap()).unwrap(), two);
     assert_eq!(Trust::parse(&bundle::Files::new()).unwrap(), Trust::default());
     for (name, text) in [
         ("receipt.pub", "no key"),
         ("log.vkey", "no+key"),
         ("approvers.json", "{}"),
+        ("receipt_keys.json", "{}"),
         ("approvers.json", r#"[{"person":"a","roles":[],"key":"x","rank":1}]"#),
     ] {
         let files = [(name.to_owned(), text.as_bytes().to_vec())].into();
@@ -29,7 +31,7 @@ fn trust_survives_its_files_and_refuses_what_it_cannot_use() {
 #[test]
 fn one_key_for_two_purposes_is_no_trust() {
     let whole = approved().trust();
-    let receipt = whole.receipt_keys[0];
+    let receipt = whole.receipt_keys[0].key;
     let approver = whole.approvers.as_ref().unwrap()[0].clone();
     let log = |key| vec![note::VerifierKey::new("log.example/acme", key).unwrap()];
     let approver_as = |key| Some(vec![Approver { key, ..approver.clone() }]);
@@ -61,4 +63,25 @@ fn read_back(trust: &Trust) -> Result<Trust, TrustError> {
     files.insert("log.vkey".into(), logs["log.vkey"].clone());
     files.insert("approvers.json".into(), people["approvers.json"].clone());
     Trust::parse(&files)
+}
+
+#[test]
+fn windows_of_receipt_keys_are_of_exactly_the_keys_in_receipt_pub() {
+    let window =
+        |from_index, until_index, key| ReceiptKey { from_index, until_index, ..always(&key) };
+    let old = window(Some(0), Some(9), key(1));
+    let new = window(Some(10), None, key(5));
+    let again = window(Some(20), Some(30), key(1));
+    let trust = Trust { receipt_keys: vec![old.clone(), new.clone(), again], ..Trust::default() };
+    let files = trust.files().unwrap();
+    assert_eq!(String::from_utf8_lossy(&files["receipt.pub"]).matches("BEGIN").count(), 2);
+    assert_eq!(Trust::parse(&files), Ok(trust));
+    let of =
+        |keys: Vec<ReceiptKey>| Trust { receipt_keys: keys, ..Trust::default() }.files().unwrap();
+    let mut fewer = of(vec![old.clone(), new.clone()]);
+    fewer.insert("receipt_keys.json".into(), of(vec![new])["receipt_keys.json"].clone());
+    assert!(matches!(Trust::parse(&fewer), Err(TrustError::NoWindow(_))));
+    let mut more = fewer;
+    more.insert("receipt.pub".into(), of(vec![old])["receipt.pub"].clone());
+    assert!(matches!(Trust::parse(&more), Err(TrustError::Stray(_))));
 }

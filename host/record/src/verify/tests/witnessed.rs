@@ -103,7 +103,7 @@ fn a_policy_is_a_file_of_the_trust_directory() {
 fn a_witness_has_a_key_of_its_own() {
     let world = approved();
     let trust = world.trust();
-    let receipt = trust.receipt_keys[0];
+    let receipt = trust.receipt_keys[0].key;
     let person = trust.approvers.as_ref().unwrap()[0].key;
     let log = world.log_key.verifier();
     let of_log = *log.public();

@@ -1,0 +1,91 @@
+//! Stage 0: the configuration of a tenant becomes a signed statement of what is in force.
+//!
+//! Takes a checked configuration, gives what was activated and for whom. Never decides whether it is
+//! new: that is for who has the log.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use deed_record::activation::{
+    Activation, Approver, Granted, agent_digest, attributes_digest, name_digest,
+};
+use deed_record::envelope::{self, EnvelopeError, key_id};
+use deed_record::json;
+use ed25519_dalek::SigningKey;
+use serde_json::Value;
+
+use crate::config::{Config, Tenant};
+use crate::files;
+use crate::statements::{Enrolled, Kept};
+
+/// What is in force for a tenant as it is configured.
+pub fn of(config: &Config, tenant: &Tenant, at_ms: i64) -> Result<Activation, EnvelopeError> {
+    let granted = tenant.grants.values();
+    let granted = granted.map(|one| Granted { contract: one.digest, adapter: one.adapter });
+    let agent = |(name, agent): (&String, &crate::config::Agent)| {
+        Ok((name_digest(name), agent_digest(&agent.person, &agent.roles)?))
+    };
+    let resource = |(name, attributes): (&String, &BTreeMap<String, Value>)| {
+        Ok((name_digest(name), attributes_digest(attributes)?))
+    };
+    Ok(Activation {
+        tenant: tenant.name.clone(),
+        environment: config.environment.clone(),
+        policy_set: tenant.policies.digest(),
+        granted: granted.collect(),
+        approvers: approvers(tenant)?,
+        agents: tenant.agents.iter().map(agent).collect::<Result<_, json::NotCanonical>>()?,
+        resources: tenant
+            .resources
+            .iter()
+            .map(resource)
+            .collect::<Result<_, json::NotCanonical>>()?,
+        by_uid: files::user(),
+        at_ms,
+    })
+}
+
+fn approvers(tenant: &Tenant) -> Result<BTreeSet<Approver>, EnvelopeError> {
+    let mut approvers = BTreeSet::new();
+    for (name, person) in &tenant.persons {
+        for key in &person.keys {
+            let (keyid, roles) = (key_id(key)?, person.roles.clone());
+            approvers.insert(Approver { keyid, person: name_digest(name), roles });
+        }
+    }
+    Ok(approvers)
+}
+
+/// Whether these people are the approvers of this activation, which names them by digest.
+pub fn names(activation: &Activation, people: &[Enrolled]) -> Result<bool, EnvelopeError> {
+    let mut named = BTreeSet::new();
+    for one in people {
+        let keyid = key_id(&envelope::from_pem(&one.key)?)?;
+        let roles = one.roles.iter().cloned().collect();
+        named.insert(Approver { keyid, person: name_digest(&one.person), roles });
+    }
+    Ok(named == activation.approvers)
+}
+
+/// Signs it; beside it is kept whose keys they are, which it does not say itself.
+pub fn sign(
+    activation: &Activation,
+    tenant: &Tenant,
+    key: &SigningKey,
+) -> Result<Kept, EnvelopeError> {
+    Ok(Kept { envelope: activation.statement()?.sign(key)?, people: people(tenant)? })
+}
+
+/// Every key of every person, with the roles that the person has.
+pub fn people(tenant: &Tenant) -> Result<Vec<Enrolled>, EnvelopeError> {
+    let mut people = Vec::new();
+    for (name, person) in &tenant.persons {
+        for key in &person.keys {
+            people.push(Enrolled {
+                person: name.clone(),
+                roles: person.roles.iter().cloned().collect(),
+                key: envelope::to_pem(key)?,
+            });
+        }
+    }
+    Ok(people)
+}

@@ -1,0 +1,129 @@
+//! The next key of a host, made before the present one is retired, and the keys that were.
+//!
+//! Takes a served directory. A rotation is under way as long as `keys/next-PURPOSE.key` is there: what
+//! takes its place is one rename, so that a crash leaves the old key or the new one.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use deed_record::envelope::{self, key_id};
+use deed_record::rotation::Purpose;
+use ed25519_dalek::pkcs8::EncodePrivateKey as _;
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+use ed25519_dalek::{SigningKey, VerifyingKey};
+
+use super::{KEY_MAX, KeyError, parse, random};
+use crate::files::{Files, PEM_MAX};
+
+/// The key that is to take the place of the present one.
+#[derive(Debug)]
+pub struct Next {
+    dir: PathBuf,
+    purpose: Purpose,
+    key: SigningKey,
+}
+
+impl Next {
+    /// Fails while a rotation of some key is under way: nothing may be signed until it is finished.
+    pub fn must_be_none(dir: &Path) -> Result<(), KeyError> {
+        let found = [Purpose::Receipt, Purpose::Log].into_iter().find(|one| is_there(dir, *one));
+        found.map_or(Ok(()), |purpose| Err(KeyError::Rotating(purpose)))
+    }
+
+    /// The next key as an earlier run left it, or a new one; when this returns it is on disk.
+    pub fn make(dir: &Path, purpose: Purpose) -> Result<Self, KeyError> {
+        let other = match purpose {
+            Purpose::Receipt => Purpose::Log,
+            Purpose::Log => Purpose::Receipt,
+        };
+        if is_there(dir, other) {
+            return Err(KeyError::Rotating(other));
+        }
+        let path = path(dir, purpose);
+        if !is_there(dir, purpose) {
+            let key = SigningKey::from_bytes(&random::<32>()?);
+            let pem = key.to_pkcs8_pem(LineEnding::LF);
+            let pem = pem.map_err(|_| KeyError::Form(path.clone()))?;
+            replace(&path, pem.as_bytes(), 0o600)?;
+        }
+        let files = Files::open(dir).map_err(KeyError::File)?;
+        let name = format!("keys/{}", name(purpose));
+        let pem = files.private(&name, KEY_MAX).map_err(|e| KeyError::of(&name, e))?;
+        Ok(Self { dir: dir.to_owned(), purpose, key: parse(&path, &pem)? })
+    }
+
+    pub fn public(&self) -> VerifyingKey {
+        self.key.verifying_key()
+    }
+
+    /// Puts it into the place of the old key, of which the public half is kept.
+    pub fn take_over(self, old: &VerifyingKey) -> Result<(), KeyError> {
+        let keys = self.dir.join("keys");
+        let form = |path: &Path| KeyError::Form(path.to_owned());
+        let folder = keys.join("retired");
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+        made.and_then(|()| sync(&keys)).map_err(|e| KeyError::Write(folder.clone(), e))?;
+        let id = key_id(old).map_err(|_| form(&folder))?;
+        let kept = folder.join(format!("{}-{id}.pub", self.purpose.as_str()));
+        replace(&kept, envelope::to_pem(old).map_err(|_| form(&kept))?.as_bytes(), 0o644)?;
+        let present = keys.join(format!("{}.key", self.purpose.as_str()));
+        let public = present.with_extension("pub");
+        let pem = envelope::to_pem(&self.public()).map_err(|_| form(&public))?;
+        replace(&public, pem.as_bytes(), 0o644)?;
+        let moved = fs::rename(path(&self.dir, self.purpose), &present);
+        moved.and_then(|()| sync(&keys)).map_err(|e| KeyError::Write(present, e))
+    }
+}
+
+/// Public keys that this host used for this purpose before, in no order.
+pub fn retired(dir: &Path, purpose: Purpose) -> Result<Vec<VerifyingKey>, KeyError> {
+    let files = Files::open(dir).map_err(KeyError::File)?;
+    let names = files.names("keys/retired").map_err(KeyError::File)?;
+    let begin = format!("{}-", purpose.as_str());
+    let is_one = |name: &&String| {
+        name.strip_prefix(&begin).is_some_and(|rest| rest.strip_suffix(".pub").is_some())
+    };
+    let read = |name: &String| {
+        let path = format!("keys/retired/{name}");
+        let text = files.text(&path, PEM_MAX).map_err(KeyError::File)?;
+        envelope::from_pem(&text).map_err(|_| KeyError::Form(path.into()))
+    };
+    names.iter().filter(is_one).map(read).collect()
+}
+
+fn name(purpose: Purpose) -> String {
+    format!("next-{}.key", purpose.as_str())
+}
+
+fn path(dir: &Path, purpose: Purpose) -> PathBuf {
+    dir.join("keys").join(name(purpose))
+}
+
+fn is_there(dir: &Path, purpose: Purpose) -> bool {
+    fs::symlink_metadata(path(dir, purpose)).is_ok()
+}
+
+/// Writes a file whole or not at all: temporary file, fsync, rename, fsync of the folder.
+fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyError> {
+    let draft = path.with_extension("tmp");
+    let written = || -> io::Result<()> {
+        // What an earlier run left there may have been half a key.
+        match fs::remove_file(&draft) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+        let mut options = OpenOptions::new();
+        let mut file = options.write(true).create_new(true).mode(mode).open(&draft)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&draft, path)?;
+        path.parent().map_or(Ok(()), sync)
+    };
+    written().map_err(|e| KeyError::Write(path.to_owned(), e))
+}
+
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}

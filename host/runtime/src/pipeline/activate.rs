@@ -1,0 +1,92 @@
+//! At every start: what is configured is what the log says was activated last, or it is activated now.
+//!
+//! Its leaf is in the log before anything runs under it. Leaves of envelopes that open actions already
+//! have come before it: what was signed under the old configuration stands before the new one.
+
+use deed_record::digest::Digest;
+use deed_record::envelope::{EnvelopeError, Kind};
+use deed_record::event::{Leaf, entry};
+use deed_record::story::Story;
+
+use super::ledger::{self, LedgerError};
+use super::past::{Past, PastError};
+use crate::activation;
+use crate::config::{Config, Tenant};
+use crate::journal::Journal;
+use crate::keys::Keys;
+use crate::log::{Log, LogError};
+
+/// Why a configuration cannot be activated, or keys not rotated.
+#[derive(Debug, thiserror::Error)]
+pub enum ActivateError {
+    #[error(transparent)]
+    Past(#[from] PastError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+}
+
+/// What a host that starts has at hand.
+pub(super) struct Starting<'a> {
+    pub(super) config: &'a Config,
+    pub(super) keys: &'a Keys,
+    pub(super) journal: &'a Journal,
+    pub(super) past: &'a Past,
+    pub(super) now_ms: i64,
+}
+
+impl Starting<'_> {
+    /// The payload digest of what is in force for this tenant, in its log when this returns.
+    pub(super) fn activate(&self, tenant: &Tenant, log: &mut Log) -> Result<Digest, ActivateError> {
+        let now = activation::of(self.config, tenant, self.now_ms)?;
+        if let Some((digest, last)) = self.past.activated(log.history())?
+            && last.is_same(&now)
+        {
+            return Ok(digest);
+        }
+        publish_open(self.journal, &tenant.name, log)?;
+        let kept = activation::sign(&now, tenant, &self.keys.receipt)?;
+        let digest = self.past.statements.put(Kind::Activated, &kept).map_err(PastError::from)?;
+        log.append(&[entry(Kind::Activated.as_str(), &digest)])?;
+        Ok(digest)
+    }
+}
+
+/// Puts the envelopes that open actions of a tenant already have into its log, where they are not yet.
+pub(super) fn publish_open(
+    journal: &Journal,
+    tenant: &str,
+    log: &mut Log,
+) -> Result<usize, ActivateError> {
+    let mut entries: Vec<Vec<u8>> = Vec::new();
+    for story in ledger::open_stories(journal)? {
+        if story.bound.action.tenant != tenant {
+            continue;
+        }
+        for entry in leaves(&story)?.iter().map(Leaf::entry) {
+            if log.index_of(&entry).is_none() && !entries.contains(&entry) {
+                entries.push(entry);
+            }
+        }
+    }
+    if !entries.is_empty() {
+        log.append(&entries)?;
+    }
+    Ok(entries.len())
+}
+
+/// The leaves of every envelope that a story has or rests on, without their places: its chain, then what
+/// was in force, which is in the log already.
+pub(super) fn leaves(story: &Story) -> Result<Vec<Leaf>, LedgerError> {
+    let bad = |e: EnvelopeError| LedgerError::Failed(e.to_string());
+    let leaf = |kind: Kind, payload| Leaf { kind: kind.as_str().to_owned(), payload, index: 0 };
+    let mut leaves = Vec::new();
+    for (kind, envelope) in &story.chain {
+        leaves.push(leaf(*kind, envelope.payload_digest().map_err(bad)?));
+    }
+    leaves.extend(story.activations().into_iter().map(|digest| leaf(Kind::Activated, digest)));
+    Ok(leaves)
+}

@@ -1,0 +1,171 @@
+//! Statements of the host that no action's story holds: activations and changes of keys, each in a file
+//! of its own that is named by its kind and its payload's digest.
+//!
+//! Takes envelopes, gives them back checked against their name. A file is never changed, and is whole
+//! or absent after a crash. Nothing here signs, and nothing here vouches for a signature.
+
+use std::io::{self, Read as _, Write as _};
+use std::path::Path;
+
+use cap_std::ambient_authority;
+use cap_std::fs::Dir;
+use deed_record::digest::Digest;
+use deed_record::envelope::{Envelope, EnvelopeError, Kind};
+use serde::{Deserialize, Serialize};
+
+/// An activation of a tenant with a hundred thousand resources stays below.
+const STATEMENT_MAX: u64 = 32 << 20;
+
+/// The folder `state/statements` of a served directory.
+#[derive(Debug)]
+pub struct Statements {
+    dir: Dir,
+}
+
+/// A statement, and what belongs to it and stays here.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kept {
+    pub envelope: Envelope,
+    /// Of an activation, whose keys it names by id.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<Enrolled>,
+}
+
+/// A person's key and the roles in which it counts.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Enrolled {
+    pub person: String,
+    pub roles: Vec<String>,
+    /// PEM SPKI.
+    pub key: String,
+}
+
+impl Statements {
+    /// Opens the folder below `state`, and makes it when it is not there.
+    pub fn open(state: &Path) -> Result<Self, StatementError> {
+        let failed = |source| StatementError::Io { name: "state/statements".to_owned(), source };
+        let state = Dir::open_ambient_dir(state, ambient_authority()).map_err(failed)?;
+        state.create_dir_all("statements").map_err(failed)?;
+        sync(&state).map_err(failed)?;
+        Ok(Self { dir: state.open_dir("statements").map_err(failed)? })
+    }
+
+    /// Keeps a statement; when this returns, it is on disk.
+    pub fn put(&self, kind: Kind, kept: &Kept) -> Result<Digest, StatementError> {
+        let digest = kept.envelope.payload_digest()?;
+        let name = name(kind, digest);
+        let failed = |source| StatementError::Io { name: name.clone(), source };
+        let bytes = serde_json::to_vec(kept).map_err(|e| failed(e.into()))?;
+        // It may be there from a run that was ended before its name was on disk.
+        if !self.dir.try_exists(&name).map_err(failed)? {
+            self.write(&name, &bytes).map_err(failed)?;
+        }
+        sync(&self.dir).map_err(failed)?;
+        Ok(digest)
+    }
+
+    /// The statement of this kind and digest, if it is kept, and still the same.
+    pub fn get(&self, kind: Kind, digest: Digest) -> Result<Option<Kept>, StatementError> {
+        let name = name(kind, digest);
+        let file = match self.dir.open(&name) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file,
+        };
+        let mut bytes = Vec::new();
+        let read = file.and_then(|file| file.take(STATEMENT_MAX).read_to_end(&mut bytes));
+        read.map_err(|source| StatementError::Io { name: name.clone(), source })?;
+        let kept = serde_json::from_slice::<Kept>(&bytes).ok();
+        let kept = kept.filter(|kept| kept.envelope.payload_digest() == Ok(digest));
+        kept.map(Some).ok_or(StatementError::Damaged { name })
+    }
+
+    /// Every statement of this kind, in no order.
+    pub fn all(&self, kind: Kind) -> Result<Vec<Kept>, StatementError> {
+        let failed = |source| StatementError::Io { name: "state/statements".to_owned(), source };
+        let mut found = Vec::new();
+        for entry in self.dir.entries().map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
+            if let Some(digest) = digest(kind, &name) {
+                found.extend(self.get(kind, digest)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Temporary file, fsync, rename.
+    fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        // The host and the commands that write here have locked the journal.
+        let temporary = format!("{name}.tmp");
+        let mut file = self.dir.create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        self.dir.rename(&temporary, &self.dir, name)
+    }
+}
+
+/// Why a statement cannot be kept or found.
+#[derive(Debug, thiserror::Error)]
+pub enum StatementError {
+    #[error("`{name}`: {source}")]
+    Io { name: String, source: io::Error },
+    #[error("`state/statements/{name}` is not what its name says; restore it from a copy")]
+    Damaged { name: String },
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+}
+
+fn name(kind: Kind, digest: Digest) -> String {
+    format!("{}-{}.json", kind.as_str(), digest.hex())
+}
+
+/// The digest in the name of a statement of this kind.
+fn digest(kind: Kind, name: &str) -> Option<Digest> {
+    let hex = name.strip_prefix(kind.as_str())?.strip_prefix('-')?.strip_suffix(".json")?;
+    Digest::from_hex(hex).ok()
+}
+
+fn sync(dir: &Dir) -> io::Result<()> {
+    dir.open(".")?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use deed_record::envelope::Statement;
+    use ed25519_dalek::SigningKey;
+    use serde_json::json;
+
+    use super::*;
+
+    fn kept() -> Kept {
+        let action = Digest::of(b"a");
+        let statement = Statement { kind: Kind::Activated, action, predicate: json!({"a": 1}) };
+        let envelope = statement.sign(&SigningKey::from_bytes(&[1; 32])).unwrap();
+        let people =
+            vec![Enrolled { person: "bob".into(), roles: vec!["lead".into()], key: "k".into() }];
+        Kept { envelope, people }
+    }
+
+    #[test]
+    fn is_given_back_by_kind_and_digest_and_refused_when_it_is_another() {
+        let dir = std::env::temp_dir().join(format!("deed-statements-{}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let statements = Statements::open(&dir).unwrap();
+        let digest = statements.put(Kind::Activated, &kept()).unwrap();
+        assert_eq!(statements.put(Kind::Activated, &kept()).unwrap(), digest);
+        assert_eq!(statements.get(Kind::Activated, digest).unwrap(), Some(kept()));
+        assert_eq!(statements.get(Kind::KeyAdded, digest).unwrap(), None);
+        assert_eq!(statements.all(Kind::Activated).unwrap(), [kept()]);
+        assert_eq!(statements.all(Kind::KeyAdded).unwrap(), []);
+        let file = dir.join("statements").join(name(Kind::Activated, digest));
+        let mut other = kept();
+        other.envelope.payload.replace_range(0..1, "f");
+        std::fs::write(&file, serde_json::to_vec(&other).unwrap()).unwrap();
+        let refused = statements.get(Kind::Activated, digest);
+        assert!(matches!(refused, Err(StatementError::Damaged { .. })));
+        std::fs::write(&file, b"{").unwrap();
+        assert!(statements.all(Kind::Activated).is_err());
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+}
