@@ -64,6 +64,7 @@ fn attack(guest: Guest) -> fn() {
         Guest::MixesLooks => tells::mixes_looks,
         Guest::Panics => tells::panics,
         Guest::PointsAstray => tells::points_astray,
+        Guest::Races => tells::races,
         Guest::ReadsRefusals => tells::reads_refusals,
         Guest::ReadsWhilePerforming => tells::reads_while_performing,
         Guest::Recurses => stops::recurses,

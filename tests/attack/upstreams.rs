@@ -1,5 +1,5 @@
 //! Attacks from the side of the systems of record: what an upstream, its name or its texts can do to
-//! the host, to what the host believes, and to the people who approve.
+//! the host, to what the host believes, and to the people who approve; and what its witnesses can.
 
 mod bombs;
 mod echo;
@@ -12,6 +12,7 @@ mod redirects;
 pub(crate) mod stage;
 mod tags;
 mod tls;
+mod witnesses;
 
 use crate::case::Case;
 
@@ -26,6 +27,7 @@ pub(crate) fn cases() -> Vec<Case> {
         tags::cases(),
         poison::cases(),
         private::cases(),
+        witnesses::cases(),
     ]
     .into_iter()
     .flatten()

@@ -72,6 +72,13 @@ struct Rule {
 }
 
 impl Policies {
+    /// From a bundle's `policies.cedar` and `schema.cedarschema`, with the roles that the schema counts
+    /// approvals for.
+    pub fn read(text: &str, schema_text: &str) -> Result<Self, String> {
+        compile::read(text, schema_text)
+            .map_err(|flaw| format!("policy `{}`: {}", flaw.policy, flaw.what))
+    }
+
     /// The compiled Cedar text of all sources, obligations spelled out as `unless`.
     pub fn text(&self) -> &str {
         &self.text

@@ -14,6 +14,7 @@ mod intake;
 mod ledger;
 pub(crate) mod ready;
 mod resource;
+mod settle;
 mod trial;
 
 use std::collections::BTreeMap;
@@ -32,7 +33,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Tenant};
 use crate::journal::Journal;
 use crate::keys::Keys;
-use crate::log::Publisher;
+use crate::log::{Publisher, Standing};
 use crate::notify::Notifier;
 use crate::sandbox::{Adapter, Sandbox};
 
@@ -61,11 +62,24 @@ impl Pipeline {
         self.publishers.get(tenant)
     }
 
+    /// Tenant by tenant, how each witness stands to its log.
+    pub fn witnesses(&self) -> Vec<(&str, Standing)> {
+        let of = |(tenant, publisher)| -> Vec<(&str, Standing)> {
+            let (tenant, publisher): (&String, &Publisher) = (tenant, publisher);
+            publisher.witnesses().into_iter().map(|one| (tenant.as_str(), one)).collect()
+        };
+        self.publishers.iter().flat_map(of).collect()
+    }
+
     /// Starts carrying an action as far as it can go; the task outlives a caller that goes away.
     pub fn advance(self: &Arc<Self>, id: &ActionId) -> Waiting {
+        self.launch(id, false)
+    }
+
+    fn launch(self: &Arc<Self>, id: &ActionId, settling: bool) -> Waiting {
         let (pipeline, id) = (Arc::clone(self), id.clone());
         self.flights.launch(async move {
-            if let Err(error) = drive::drive(&pipeline, &id).await {
+            if let Err(error) = drive::drive(&pipeline, &id, settling).await {
                 tracing::error!(action = %id, %error, "the action cannot go on; it is as the journal has it");
             }
         })

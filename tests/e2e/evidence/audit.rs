@@ -5,6 +5,7 @@ mod hostile;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use deed_record::note::{self, Checkpoint, LogKey, VerifierKey};
 use deed_tests::host;
@@ -16,6 +17,12 @@ use super::proof;
 use crate::shared::{locked_out, scim};
 
 const LOG: &str = "state/log/acme";
+
+/// Entries after one approved action, and after two.
+const AFTER_ONE: u64 = 3;
+const AFTER_TWO: u64 = 6;
+const TILE: &str = "tile/0/000.p/6";
+const ENTRIES: &str = "tile/entries/000.p/6";
 
 /// Exit code and everything that was said.
 fn audit(log: &str, more: &[&str]) -> (i32, String) {
@@ -32,8 +39,18 @@ fn faulty(log: &Path, more: &[&str], file: &str, reason: &str) {
     assert!(said.contains(&format!("{file}: ")) && said.contains(reason), "{said}");
 }
 
-/// A copy of a directory as it is now, inside of the world.
+/// Waits until the host has nothing left to do for its log: then all of it is in its tiles.
+fn settled(world: &World) {
+    let start = Instant::now();
+    while fs::metadata(world.dir.join(LOG).join("TAIL")).unwrap().len() > 0 {
+        assert!(start.elapsed() < Duration::from_mins(1), "the log does not settle");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A copy of a log's directory or of a file in it as it is now, inside of the world.
 fn copy(world: &World, from: &str, to: &str) -> PathBuf {
+    settled(world);
     let (from, to) = (world.dir.join(from), world.dir.join(to));
     let done = Command::new("cp").arg("-a").args([&from, &to]).status().unwrap();
     assert!(done.success());
@@ -49,9 +66,10 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
+/// Another byte, and where it is a digit of a digest, another digit.
 fn flip(path: &Path, at: usize) {
     let mut bytes = fs::read(path).unwrap();
-    bytes[at] ^= 1;
+    bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
     fs::write(path, bytes).unwrap();
 }
 
@@ -67,7 +85,7 @@ fn a_log_is_audited_from_its_directory_and_over_http() {
     for (source, keys) in both {
         let (code, said) = audit(source, keys);
         assert_eq!(code, 0, "{said}");
-        assert!(said.contains("1 approval, 1 receipt"), "{said}");
+        assert!(said.contains("1 approval, 1 decision, 1 receipt"), "{said}");
         assert!(said.trim_end().ends_with("VERIFIED deed.example/logs/acme"), "{said}");
     }
     let kept = copy(world, &format!("{LOG}/checkpoint"), "kept");
@@ -76,8 +94,8 @@ fn a_log_is_audited_from_its_directory_and_over_http() {
         let (code, said) = audit(source, &[keys, &["--since", text(&kept), "--json"]].concat());
         assert_eq!(code, 0, "{said}");
         let found: serde_json::Value = serde_json::from_str(&said).unwrap();
-        assert_eq!((&found["verdict"], &found["size"]), (&"verified".into(), &4.into()));
-        assert_eq!(found["consistent"][0]["size"], 2, "{said}");
+        assert_eq!((&found["verdict"], &found["size"]), (&"verified".into(), &AFTER_TWO.into()));
+        assert_eq!(found["consistent"][0]["size"], AFTER_ONE, "{said}");
     }
     let vkey = trust.join("log.vkey");
     assert_eq!(audit(text(&log), &["--vkey", text(&vkey)]).0, 0);
@@ -123,9 +141,9 @@ fn a_log_that_was_tampered_with_is_found_out() {
         damage(&log.join(file));
         log
     };
-    for (name, file) in [("tile", "tile/0/000.p/4"), ("bundle", "tile/entries/000.p/4")] {
+    for (name, file) in [("tile", TILE), ("bundle", ENTRIES)] {
         let flipped = damaged(name, file, |path| flip(path, 40));
-        faulty(&flipped, &keys, "tile/0/000.p/4", "hash");
+        faulty(&flipped, &keys, TILE, "hash");
         let gone = damaged(&format!("{name}-gone"), file, |path| fs::remove_file(path).unwrap());
         faulty(&gone, &keys, file, "missing");
     }
@@ -133,7 +151,7 @@ fn a_log_that_was_tampered_with_is_found_out() {
     faulty(&head, &keys, "checkpoint", "gone");
     let signature = damaged("signature", "checkpoint", |path| {
         let note = fs::read_to_string(path).unwrap();
-        fs::write(path, note.replacen("\n4\n", "\n3\n", 1)).unwrap();
+        fs::write(path, note.replacen(&format!("\n{AFTER_TWO}\n"), "\n1\n", 1)).unwrap();
     });
     faulty(
         &signature,
@@ -143,13 +161,16 @@ fn a_log_that_was_tampered_with_is_found_out() {
     );
     let cut = copy(world, LOG, "cut");
     let bundle = "tile/entries/000.p";
-    fs::copy(early.join(bundle).join("2"), cut.join(bundle).join("4")).unwrap();
-    faulty(&cut, &keys, "tile/entries/000.p/4", "has 2 entries, not 4");
+    let (short, long) = (AFTER_ONE.to_string(), AFTER_TWO.to_string());
+    fs::copy(early.join(bundle).join(short), cut.join(bundle).join(long)).unwrap();
+    let why = format!("has {AFTER_ONE} entries, not {AFTER_TWO}");
+    faulty(&cut, &keys, ENTRIES, &why);
     // Rolled back as a whole it agrees with itself: only who kept something newer can tell.
     faulty(&early, &since, "checkpoint", "the log was rolled back");
     assert_eq!(audit(text(&early), &keys).0, 0);
     fs::copy(world.dir.join(LOG).join("HEAD"), early.join("HEAD")).unwrap();
-    faulty(&early, &keys, "checkpoint", "`HEAD` has 4 entries and the log now has 2");
+    let why = format!("`HEAD` has {AFTER_TWO} entries and the log now has {AFTER_ONE}");
+    faulty(&early, &keys, "checkpoint", &why);
 }
 
 #[test]

@@ -114,7 +114,7 @@ fn terms(story: &Story, decision: Answer, reason: Option<String>) -> Terms {
 }
 
 /// Bob's signature over any payload (DSSE v1.0.2 pre-authentication encoding).
-fn signed(payload: &[u8]) -> Envelope {
+pub(crate) fn signed(payload: &[u8]) -> Envelope {
     let (key, head) =
         (served::bob(), format!("DSSEv1 {} {PAYLOAD_TYPE} {} ", PAYLOAD_TYPE.len(), payload.len()));
     let signature = key.sign(&[head.as_bytes(), payload].concat());

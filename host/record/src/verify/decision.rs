@@ -17,8 +17,7 @@ use crate::contract::Contract;
 use crate::json;
 use crate::observation::Observation;
 use crate::outcome::Outcome;
-use crate::policy::{self, Decision, Facts, Snapshot, Verdict};
-use crate::receipt::Receipt;
+use crate::policy::{Decision, Facts, Policies, Snapshot, Verdict};
 
 /// Decides again from the files of the bundle; a copy without the request cannot.
 pub(super) fn check(
@@ -36,17 +35,17 @@ pub(super) fn check(
         entities: opened.json(bundle::ENTITIES)?,
         request: opened.json(bundle::REQUEST)?,
     };
-    let schema = opened.text(bundle::SCHEMA)?;
+    let policies = Policies::read(opened.text(bundle::POLICIES)?, opened.text(bundle::SCHEMA)?)?;
     let pre = seen.and_then(|seen| seen.pre.as_ref()).map(Observation::value);
     let facts = facts(proven, contract, &asked, pre)?;
-    if policy::snapshot(schema, &facts)? != asked {
+    if policies.snapshot(&facts) != asked {
         return Err("policy was asked about something else than this action".to_owned());
     }
     if decision.rests_on_private {
         return on_private(proven, contract, decision);
     }
-    let text = opened.text(bundle::POLICIES)?;
-    let again = policy::reevaluate(text, schema, &asked.entities, &asked.request)?;
+    // The files ask what these facts ask, to the last field, so the answer to the facts is theirs.
+    let again = policies.evaluate(&facts);
     if again == *decision {
         let by = decision.determining.join("`, `");
         let word = word(decision.verdict);
@@ -99,7 +98,7 @@ fn facts(
 ) -> Result<Facts, String> {
     let Proven { action, receipt, .. } = proven;
     let context = |pointer: &str| asked.request.pointer(&format!("/context{pointer}"));
-    let ran = !receipt.attempts.is_empty() && !is_given_up(receipt);
+    let ran = !receipt.attempts.is_empty() && !receipt.is_given_up();
     let counted = ran || receipt.outcome == Outcome::Verified;
     let head = &contract.action;
     // Without a grant the host had no contract to take these from, and denied.
@@ -126,16 +125,6 @@ fn facts(
         approvals: if counted { approvals::counts(receipt) } else { read(context("/approvals"))? },
         pre: pre.filter(|_| ran).or_else(|| context("/pre").cloned()),
     })
-}
-
-/// What the guard of its writes turned away did not run, and the host looked again since: people said no,
-/// or what it saw then was of no use.
-fn is_given_up(receipt: &Receipt) -> bool {
-    match receipt.outcome {
-        Outcome::Denied | Outcome::Expired | Outcome::Cancelled => true,
-        Outcome::Failed => receipt.post.is_none() && !receipt.may_have_changed_something(),
-        Outcome::Verified | Outcome::Mismatch | Outcome::Indeterminate => false,
-    }
 }
 
 /// The second at which policy was asked: between proposal and judgement.

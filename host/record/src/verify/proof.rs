@@ -4,10 +4,12 @@
 //! Never reads contract, policies or evidence; it hashes them.
 
 use super::approvals::{self, Given};
+use super::links::{self, Links};
 use super::opened::Opened;
 use super::trust::Trust;
 use super::{
-    APPROVALS, Book, CHECKPOINT, Finding, Found, INCLUSION, SIGNATURE, SUBJECT, digests, pass,
+    APPROVALS, Book, CHAIN, CHECKPOINT, CLEARANCES, Finding, Found, INCLUSION, RECONCILIATION,
+    SIGNATURE, SUBJECT, WITNESSES, clearances, digests, pass, reconciliation, witnesses,
 };
 use crate::action::Action;
 use crate::bundle;
@@ -16,15 +18,18 @@ use crate::envelope::{Envelope, Kind, Statement};
 use crate::event::entry;
 use crate::json;
 use crate::merkle::leaf_hash;
-use crate::note::{self, VerifierKey};
+use crate::note::{self, Checkpoint};
 use crate::receipt::Receipt;
+use crate::reconciliation::Reconciliation;
 
 /// What signatures and digests vouch for.
 pub(super) struct Proven {
     pub(super) action: Action,
     pub(super) receipt: Receipt,
-    /// The answers of approvers, in the order of the chain.
+    /// The answers of approvers, in the order in which they were given.
     pub(super) given: Vec<Given>,
+    /// What settled it later.
+    pub(super) settled: Option<Reconciliation>,
 }
 
 /// Makes every check that needs nothing but hashing and signatures; none unless all of them pass.
@@ -56,11 +61,40 @@ pub(super) fn prove(opened: &Opened, trust: &Trust, book: &mut Book) -> Option<P
     };
     book.note(SUBJECT, pass(format!("action.json is what was signed, {}", statement.action)));
     book.action = Some(action.id.to_string());
-    let logged = log(opened, &action, trust, book);
-    let (given, found) = approvals::check(opened, &statement.action, &action, &receipt, trust);
+    let links = match links::find(opened, &receipt) {
+        Ok(links) => links,
+        Err(fault) => {
+            book.note(CHAIN, Err(fault));
+            return None;
+        }
+    };
+    book.note(CHAIN, links.found());
+    let logged = log(opened, &links, &action, trust, book);
+    let subject = &statement.action;
+    let (given, found) = approvals::check(opened, &links, subject, &action, &receipt, trust);
     let approved = book.note(APPROVALS, found);
-    let whole = digests::check(opened, &action, &receipt, book);
-    (logged && approved && whole).then_some(Proven { action, receipt, given })
+    let found = clearances::check(opened, &links, subject, &action, &receipt, trust);
+    let cleared = book.note(CLEARANCES, found);
+    let settled = reconciliation::open(opened, &links, subject, &receipt, trust);
+    let found = settled.clone().and_then(|one| reconciliation::found(one.as_ref(), &receipt));
+    book.note(RECONCILIATION, found);
+    let Ok(settled) = settled else { return None };
+    let whole = digests::check(opened, &action, &receipt, settled.as_ref(), book);
+    book.settled = settled.as_ref().map(|one| one.outcome);
+    let holds = logged && approved && cleared && whole;
+    holds.then_some(Proven { action, receipt, given, settled })
+}
+
+/// What a host's key signed, under the trusted key that the envelope names.
+pub(super) fn statement(
+    envelope: &Envelope,
+    kind: Kind,
+    trust: &Trust,
+) -> Result<Statement, String> {
+    let hint = envelope.key_hint().unwrap_or_default();
+    let key = trust.receipt_key(hint);
+    let key = key.ok_or_else(|| format!("signed by `{hint}`, which is no trusted key"))?;
+    envelope.verify(key, kind).map_err(|e| e.to_string())
 }
 
 /// The receipt's statement under a trusted key, or what is to be noted instead.
@@ -68,10 +102,7 @@ fn signature(opened: &Opened, trust: &Trust) -> Result<Statement, Found> {
     if trust.receipt_keys.is_empty() {
         return Err(Ok(Finding::Untrusted("no receipt key is trusted".to_owned())));
     }
-    let hint = opened.receipt.key_hint().unwrap_or_default();
-    let key = trust.receipt_key(hint);
-    let key = key.ok_or_else(|| Err(format!("signed by `{hint}`, which is no trusted key")))?;
-    opened.receipt.verify(key, Kind::Receipt).map_err(|e| Err(e.to_string()))
+    self::statement(&opened.receipt, Kind::Receipt, trust).map_err(Err)
 }
 
 fn subject(opened: &Opened, statement: &Statement) -> Result<Action, String> {
@@ -89,26 +120,26 @@ fn subject(opened: &Opened, statement: &Statement) -> Result<Action, String> {
 }
 
 /// One checkpoint for all proofs, signed by a trusted key of this tenant's log, and every envelope in it.
-fn log(opened: &Opened, action: &Action, trust: &Trust, book: &mut Book) -> bool {
-    let key = match checkpoint(opened, &action.tenant, trust) {
-        Ok((key, size)) => {
-            book.note(CHECKPOINT, pass(format!("{} signed {size} entries", key.name())));
-            key
+fn log(opened: &Opened, links: &Links, action: &Action, trust: &Trust, book: &mut Book) -> bool {
+    let tree = match checkpoint(opened, &action.tenant, trust) {
+        Ok(tree) => {
+            book.note(CHECKPOINT, pass(format!("{} signed {} entries", tree.origin, tree.size)));
+            tree
         }
         Err(found) => {
             book.note(CHECKPOINT, found);
-            book.pass_over(&[INCLUSION], "not looked at: there is no trusted checkpoint");
+            let names = [INCLUSION, WITNESSES];
+            book.pass_over(&names, "not looked at: there is no trusted checkpoint");
             return false;
         }
     };
-    book.note(INCLUSION, inclusion(opened, key))
+    let included = book.note(INCLUSION, inclusion(opened, links, &tree));
+    let note = opened.proofs.first().map(|proof| proof.checkpoint.as_str()).unwrap_or_default();
+    book.note(WITNESSES, witnesses::check(note, trust.witnesses.as_ref()));
+    included
 }
 
-fn checkpoint<'a>(
-    opened: &Opened,
-    tenant: &str,
-    trust: &'a Trust,
-) -> Result<(&'a VerifierKey, u64), Found> {
+fn checkpoint(opened: &Opened, tenant: &str, trust: &Trust) -> Result<Checkpoint, Found> {
     if trust.log.is_empty() {
         return Err(Ok(Finding::Untrusted("no log key is trusted".to_owned())));
     }
@@ -124,20 +155,25 @@ fn checkpoint<'a>(
     let mut fault = format!("no trusted key is one of the log `{origin}`");
     for key in trust.log.iter().filter(|key| key.name() == origin) {
         match note::verify(note, key) {
-            Ok(checkpoint) => return Ok((key, checkpoint.size)),
+            Ok(checkpoint) => return Ok(checkpoint),
             Err(error) => fault = error.to_string(),
         }
     }
     Err(Err(fault))
 }
 
-fn inclusion(opened: &Opened, key: &VerifierKey) -> Found {
-    let approvals = opened.approvals.iter().map(|envelope| (Kind::Approval, envelope));
-    let envelopes = approvals.chain([(Kind::Receipt, &opened.receipt)]);
+/// In the order of the log: what was signed before something stands before it.
+fn inclusion(opened: &Opened, links: &Links, tree: &Checkpoint) -> Found {
     let mut places = Vec::new();
+    if !opened.proofs.is_sorted_by(|one, next| one.index < next.index) {
+        return Err("the chain is not in the order of the log".to_owned());
+    }
+    let envelopes = links.kinds().into_iter().zip(&opened.chain);
     for ((kind, envelope), proof) in envelopes.zip(&opened.proofs) {
         let leaf = leaf(kind, envelope)?;
-        proof.verify(&leaf, key).map_err(|e| format!("{} {}: {e}", kind.as_str(), proof.index))?;
+        proof
+            .leads_to(&leaf, tree)
+            .map_err(|e| format!("{} {}: {e}", kind.as_str(), proof.index))?;
         places.push(proof.index.to_string());
     }
     pass(format!("every envelope is in the log, at {}", places.join(", ")))

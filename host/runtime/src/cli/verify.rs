@@ -20,7 +20,8 @@ use super::text;
 pub struct VerifyArgs {
     /// The `.deed` file
     bundle: PathBuf,
-    /// Directory with receipt.pub, log.vkey and approvers.json, from another source than the bundle
+    /// Directory with receipt.pub, log.vkey, approvers.json and perhaps log.policy, from another source
+    /// than the bundle
     #[arg(long, value_name = "DIR")]
     trust: Option<PathBuf>,
     #[command(flatten)]
@@ -89,6 +90,9 @@ pub(super) fn lines(report: &Report, id: &str) -> String {
     }
     if let Some(outcome) = report.outcome {
         lines.push(format!("the receipt says: {}", outcome.as_str()));
+    }
+    if let Some(settled) = report.settled {
+        lines.push(format!("a later look settled it: {}", settled.as_str()));
     }
     let verdict = report.verdict.as_str().to_uppercase();
     lines.push(format!("{verdict} {}", text::safe(id)));

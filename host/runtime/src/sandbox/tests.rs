@@ -15,6 +15,7 @@ use self::support::{Dir, Reply, Server};
 use super::*;
 use crate::grant;
 
+mod chance;
 pub(super) mod support;
 
 const OK: &str = "(i32.const 256)";
