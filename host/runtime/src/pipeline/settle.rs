@@ -37,6 +37,7 @@ impl Drive<'_> {
         self.take_resource().await?;
         let look = self.look(&granted, adapter).await?;
         self.lease = None;
+        let look = look?;
         let judgement = reconcile::settle(&granted.contract, &self.story, &look);
         if judgement.outcome == Outcome::Indeterminate {
             let (id, reason) = (&self.story.bound.action.id, &judgement.reason);
