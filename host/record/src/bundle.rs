@@ -61,7 +61,8 @@ pub const POST: &str = "evidence/post.json";
 /// The attempts with every exchange in full; there in every bundle that has evidence at all.
 pub const EXCHANGES: &str = "evidence/exchanges.json";
 
-const NAMES: [&str; 12] = [
+/// Every part that is no log proof.
+pub const NAMES: [&str; 12] = [
     ACTION, CONTRACT, GRANT, RECEIPT, CHAIN, POLICIES, SCHEMA, ENTITIES, REQUEST, PRE, POST,
     EXCHANGES,
 ];
