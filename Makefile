@@ -1,6 +1,7 @@
 # make demo    build everything and watch one action go through
 # make test    every test, against real servers
 # make attack  the host under attack, from all sides; part of make test
+# make tamper  every bundle changed in every byte and field; a sample of it is part of make test
 # make fuzz    every input from outside, MINUTES=10 in all, guided by coverage
 # make check   format, lints, dependencies, deed-record for WebAssembly
 #
@@ -10,7 +11,7 @@
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: demo test attack fuzz check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
+.PHONY: demo test attack tamper fuzz check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
 
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 TOOLS  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deed/tools
@@ -31,6 +32,9 @@ test: wasm-std venv binaries adapters
 
 attack: wasm-std venv binaries adapters
 	@cargo test --quiet --locked --workspace --test attack
+
+tamper: wasm-std venv binaries adapters
+	@FULL=1 cargo test --quiet --locked --workspace --test tamper
 
 # Instruments our own crates only, in the same target directory; what is new and short joins the corpus.
 MINUTES ?= 10

@@ -71,7 +71,7 @@ const MAKERS: [(&str, Maker); 11] = [
 
 /// Made before all others, and waited for when it is bundled.
 const EXPIRED: &str = "expired";
-const COPY: &str = "an agent's copy";
+pub(crate) const COPY: &str = "an agent's copy";
 
 /// Every kind of bundle.
 pub(crate) const KINDS: [&str; 13] = [

@@ -1,8 +1,16 @@
-//! What stays the host's word: fields that it could have signed otherwise and that nothing in a bundle
-//! contradicts. The list stands here, in docs/tamper.md, and is compared with what really gets through.
+//! What stays the host's word: fields that it could have signed otherwise and that nothing in the bundle
+//! contradicts. They stand in `word.txt`, and a full run compares that list with what really got through.
 
-/// A pointer without its indices.
-pub(crate) fn pattern(what: &str) -> String {
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use deed_tests::services::workspace;
+
+const LIST: &str = include_str!("word.txt");
+
+/// What was changed: what kind of bundle, which part, and a pointer without its indices.
+pub(crate) fn pattern(kind: &str, what: &str) -> String {
     let words = what.split('/').map(|step| {
         let digits = step.split(' ').next().unwrap_or_default();
         if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -11,35 +19,38 @@ pub(crate) fn pattern(what: &str) -> String {
             step.to_owned()
         }
     });
-    words.collect::<Vec<_>>().join("/")
+    format!("{}: {}", group(kind), words.collect::<Vec<_>>().join("/"))
 }
 
-/// A claim that is the host's to make.
-pub(crate) fn is_the_hosts(_kind: &str, _what: &str) -> bool {
-    false
+/// How much there is to hold a claim against.
+fn group(kind: &str) -> &'static str {
+    match kind {
+        "read" => "read",
+        crate::samples::COPY => "copy",
+        "cancelled" | "expired" => "unrun",
+        kind if kind.starts_with("denied") => "unrun",
+        _ => "run",
+    }
 }
 
-/// Fields, as `part /pointer` without indices.
-const WORD: &[&str] = &[];
+fn list() -> BTreeSet<&'static str> {
+    LIST.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect()
+}
 
 pub(crate) fn is_listed(pattern: &str) -> bool {
-    WORD.contains(&pattern)
+    list().contains(pattern)
 }
 
-/// What is listed and was caught all the same, or the other way round; only a full run can tell.
-pub(crate) fn differences(through: &std::collections::BTreeSet<String>) -> Vec<String> {
-    let listed = WORD.iter().filter(|word| !through.contains(**word));
-    listed
-        .map(|word| format!("word.rs: `{word}` was caught every time; take it off the list"))
-        .collect()
+/// What is listed and was caught every time.
+pub(crate) fn stale(through: &BTreeSet<String>) -> Vec<String> {
+    let listed = list().into_iter().filter(|word| !through.contains(*word));
+    listed.map(|word| format!("word.txt: `{word}` was caught; take it off the list")).collect()
 }
 
-/// What the page does not say, or says and is not so.
-pub(crate) fn page(text: &str) -> Vec<String> {
-    let listed: std::collections::BTreeSet<&str> =
-        text.lines().filter_map(|line| line.strip_prefix("- `")?.split('`').next()).collect();
-    let words: std::collections::BTreeSet<&str> = WORD.iter().copied().collect();
-    let lacks = words.difference(&listed).map(|word| format!("lacks the host's word `{word}`"));
-    let stale = listed.difference(&words).map(|word| format!("names `{word}`, which is caught"));
-    lacks.chain(stale).collect()
+/// Writes the list of a full run.
+pub(crate) fn bless(through: &BTreeSet<String>) {
+    let path: PathBuf = workspace().join("tests/tamper/word.txt");
+    let head = LIST.lines().filter(|line| line.starts_with('#')).map(str::to_owned);
+    let lines: Vec<String> = head.chain(through.iter().cloned()).collect();
+    fs::write(path, lines.join("\n") + "\n").unwrap();
 }

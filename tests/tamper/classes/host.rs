@@ -87,9 +87,7 @@ pub(super) fn claims(sink: &mut Sink<'_>, sample: &Sample) {
         })
         .collect();
     for (what, files) in forged {
-        if !word::is_the_hosts(sample.kind, &what) {
-            sink.files(&what, &files);
-        }
+        sink.files(&what, &files);
     }
 }
 
@@ -122,7 +120,7 @@ pub(super) fn fields(sink: &mut Sink<'_>, sample: &Sample) {
     let count = made.len();
     for (what, forge) in made {
         if sink.picks(60, count) {
-            sink.files(&word::pattern(&what), &forge());
+            sink.files(&word::pattern(sample.kind, &what), &forge());
         }
     }
 }
