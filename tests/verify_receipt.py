@@ -25,7 +25,9 @@ from securesystemslib.signer import SSlibKey
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 APPROVAL = "urn:deed:approval:v0"
+DECISION = "urn:deed:decision:v0"
 RECEIPT = "urn:deed:receipt:v0"
+RECONCILIATION = "urn:deed:reconciliation:v0"
 SPKI_ED25519 = bytes.fromhex("302a300506032b6570032100")  # RFC 8410, before the 32 bytes of the key
 PEM_END = "-----END PUBLIC KEY-----"
 
@@ -39,14 +41,22 @@ def main(bundle: Path, trust: Path) -> int:
         parts = {name: archive.read(name) for name in archive.namelist()}
     action = parts["action.json"]
     require(canonical(action), "action.json is not canonical")
-    *answers, receipt = map(json.loads, parts["chain.intoto.jsonl"].splitlines())
-    wrapped = json.loads(parts["receipt.sigstore.json"])["dsseEnvelope"]
-    require(wrapped == receipt, "receipt.sigstore.json is not the last envelope of the chain")
-    for answer in answers:
-        check(answer, approver_keys(trust), APPROVAL, action)
-    signed = check(receipt, receipt_keys(trust), RECEIPT, action)
-    check_digests(signed["predicate"], parts)
-    return len(answers) + 1
+    chain = [json.loads(line) for line in parts["chain.intoto.jsonl"].splitlines()]
+    receipt = json.loads(parts["receipt.sigstore.json"])["dsseEnvelope"]
+    require(chain.count(receipt) == 1, "receipt.sigstore.json is not one envelope of the chain")
+    at = chain.index(receipt)
+    signed = check(receipt, receipt_keys(trust), RECEIPT, action)["predicate"]
+    decisions = {attempt["decision_sha256"] for attempt in signed["attempts"]}
+    for envelope in chain[:at]:
+        digest = "sha256:" + hashlib.sha256(base64.b64decode(envelope["payload"])).hexdigest()
+        if digest in decisions:
+            check(envelope, receipt_keys(trust), DECISION, action)
+        else:
+            check(envelope, approver_keys(trust), APPROVAL, action)
+    for envelope in chain[at + 1 :]:
+        check(envelope, receipt_keys(trust), RECONCILIATION, action)
+    check_digests(signed, parts)
+    return len(chain)
 
 
 def check_digests(receipt: dict, parts: dict[str, bytes]) -> None:

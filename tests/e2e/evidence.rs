@@ -126,7 +126,7 @@ fn leaf_proof_and_checkpoint_pass_with_foreign_crates() {
     let vkey = vkey.trim_end();
     assert!(vkey.starts_with("deed.example/logs/acme+"), "{vkey}");
     let chain = String::from_utf8(files["chain.intoto.jsonl"].clone()).unwrap();
-    let kinds = ["approval", "receipt"];
+    let kinds = ["approval", "decision", "receipt"];
     for (n, (line, kind)) in chain.trim_end().lines().zip(kinds).enumerate() {
         let envelope: serde_json::Value = serde_json::from_str(line).unwrap();
         let payload = STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap();

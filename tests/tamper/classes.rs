@@ -67,6 +67,12 @@ pub(crate) fn all() -> Vec<Class> {
             End::Idle,
         ),
         more(
+            "chain/unsettled",
+            "a reconciliation left out in all its parts, so that the receipt stands alone as it did before",
+            chain::unsettled,
+            End::Witness,
+        ),
+        more(
             "host/another-log",
             "the same envelopes in another log under the same key: a history for this reader alone",
             host::another_log,

@@ -63,7 +63,7 @@ const MAKERS: [(&str, Maker); 11] = [
     ("denied by `before`", denied_by_before),
     ("failed", failed),
     ("cancelled", cancelled),
-    ("indeterminate", indeterminate),
+    (SETTLED, indeterminate),
     ("read", read),
     ("turned away once", turned_away_once),
     ("two answers", two_answers),
@@ -71,10 +71,15 @@ const MAKERS: [(&str, Maker); 11] = [
 
 /// Made before all others, and waited for when it is bundled.
 const EXPIRED: &str = "expired";
+/// Indeterminate: as long as it was, and once a later look had settled it.
+const OPEN: &str = "indeterminate";
+const SETTLED: &str = "settled later";
+/// The people's and the agent's copy that are kept of what is still open.
+const COPIES: [(&str, &str); 2] = [(BOB, "open"), (HELPDESK, "open-copy")];
 pub(crate) const COPY: &str = "an agent's copy";
 
 /// Every kind of bundle.
-pub(crate) const KINDS: [&str; 13] = [
+pub(crate) const KINDS: [&str; 14] = [
     "verified",
     "mismatch",
     "denied by policy",
@@ -82,7 +87,8 @@ pub(crate) const KINDS: [&str; 13] = [
     "denied by `before`",
     "failed",
     "cancelled",
-    "indeterminate",
+    OPEN,
+    SETTLED,
     "read",
     "turned away once",
     "two answers",
@@ -113,6 +119,7 @@ impl Bench {
         let mut samples: Vec<Sample> =
             ids.iter().map(|(kind, ids)| sample(&world, kind, ids)).collect();
         samples.push(copies(&world, &ids["verified"]));
+        samples.push(of(OPEN, ids[SETTLED].iter().map(|id| kept(&world, id, "open")).collect()));
         Self::of(&world, samples, checkpoints, &ids)
     }
 
@@ -124,13 +131,15 @@ impl Bench {
     ) -> Self {
         let all = ids.values().flatten();
         let honest = all.flat_map(|id| [HELPDESK, BOB].map(|token| fetch(world, id, token)));
+        let open = ids[SETTLED].iter();
+        let open = open.flat_map(|id| COPIES.map(|(_, copy)| kept(world, id, copy)));
         let trust_files: Files = fs::read_dir(world.dir.join("trust"))
             .unwrap()
             .map(|entry| entry.unwrap())
             .map(|e| (e.file_name().into_string().unwrap(), fs::read(e.path()).unwrap()))
             .collect();
         Self {
-            honest: honest.collect(),
+            honest: honest.chain(open).collect(),
             samples,
             trust: Trust::parse(&trust_files).unwrap(),
             keys: Keys::of(&world.dir),
@@ -176,7 +185,7 @@ impl Keys {
 /// Both bundles of a kind, each of which a stranger finds in order.
 fn sample(world: &World, kind: &'static str, ids: &[String]) -> Sample {
     let bundles = ids.iter().map(|id| {
-        over(world, id);
+        over(world, id, kind == SETTLED);
         let report = report(world, id);
         let whole = report.verdict == deed_record::verify::Verdict::Verified;
         assert!(whole, "{kind}: {report:#?}");
@@ -186,11 +195,21 @@ fn sample(world: &World, kind: &'static str, ids: &[String]) -> Sample {
 }
 
 /// Waits for the end, which for what nobody answers comes by itself.
-fn over(world: &World, id: &str) {
+fn over(world: &World, id: &str, settled: bool) {
     let end = Instant::now() + Duration::from_mins(2);
-    while world.settled(id).unwrap()["status"] == "waiting" && Instant::now() < end {
+    let rests = || {
+        let waits = world.settled(id).unwrap()["status"] == "waiting";
+        let parts = || bundle::read(&fetch(world, id, BOB)).unwrap();
+        !waits && (!settled || parts().contains_key(bundle::LATER))
+    };
+    while !rests() && Instant::now() < end {
         thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// A bundle that was kept when it was made.
+fn kept(world: &World, id: &str, copy: &str) -> Vec<u8> {
+    fs::read(world.dir.join(format!("{id}.{copy}"))).unwrap()
 }
 
 /// The copies that an agent gets of these actions.
@@ -302,7 +321,7 @@ fn read(world: &World) -> String {
     ends(world, &World::proposal("idp.read_user", &user("seen", Some(true))), "verified")
 }
 
-/// The write lands, and from then on nobody can look.
+/// The write lands, and for a while nobody can look; the bundles of that time are kept.
 fn indeterminate(world: &World) -> String {
     let id = asked(world, RESTORE, &locked_out());
     let before = world.proxy.count("PATCH");
@@ -318,6 +337,9 @@ fn indeterminate(world: &World) -> String {
     });
     let view = world.settled(&id).unwrap();
     assert_eq!(view["status"], "indeterminate", "{view:#}");
+    for (token, copy) in COPIES {
+        fs::write(world.dir.join(format!("{id}.{copy}")), fetch(world, &id, token)).unwrap();
+    }
     ["GET", "PATCH"].iter().for_each(|method| world.proxy.set(method, Fault::None));
     id
 }

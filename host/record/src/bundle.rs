@@ -47,7 +47,8 @@ pub const CONTRACT: &str = "contract.json";
 pub const GRANT: &str = "grant.json";
 /// The receipt as a Sigstore bundle v0.3, which `cosign verify-blob-attestation` reads.
 pub const RECEIPT: &str = "receipt.sigstore.json";
-/// All envelopes, one per line: answers in the order in which they were given, then the receipt.
+/// All envelopes, one per line, in the order of the log: answers and decisions, the receipt, and what
+/// settled it later.
 pub const CHAIN: &str = "chain.intoto.jsonl";
 pub const POLICIES: &str = "policy/policies.cedar";
 pub const SCHEMA: &str = "policy/schema.cedarschema";
@@ -58,12 +59,14 @@ pub const REQUEST: &str = "policy/request.json";
 pub const PRE: &str = "evidence/pre.json";
 /// The look after.
 pub const POST: &str = "evidence/post.json";
+/// The look that settled an indeterminate outcome.
+pub const LATER: &str = "evidence/later.json";
 /// The attempts with every exchange in full; there in every bundle that has evidence at all.
 pub const EXCHANGES: &str = "evidence/exchanges.json";
 
 /// Every part that is no log proof.
-pub const NAMES: [&str; 12] = [
-    ACTION, CONTRACT, GRANT, RECEIPT, CHAIN, POLICIES, SCHEMA, ENTITIES, REQUEST, PRE, POST,
+pub const NAMES: [&str; 13] = [
+    ACTION, CONTRACT, GRANT, RECEIPT, CHAIN, POLICIES, SCHEMA, ENTITIES, REQUEST, PRE, POST, LATER,
     EXCHANGES,
 ];
 

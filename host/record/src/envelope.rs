@@ -17,25 +17,34 @@ use crate::json as canonical;
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 
-/// The kinds of statement; a key is good for one of them.
+/// The kinds of statement. An approver's key signs approvals, the host's receipt key all the others: the
+/// kind stands inside of the signed bytes, so none of them passes for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Approval,
+    /// Signed before the first byte of an attempt can leave.
+    Decision,
     Receipt,
+    /// What a later look settled that the receipt had to leave open.
+    Reconciliation,
 }
 
 impl Kind {
     pub fn predicate_type(self) -> &'static str {
         match self {
             Self::Approval => "urn:deed:approval:v0",
+            Self::Decision => "urn:deed:decision:v0",
             Self::Receipt => "urn:deed:receipt:v0",
+            Self::Reconciliation => "urn:deed:reconciliation:v0",
         }
     }
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Approval => "approval",
+            Self::Decision => "decision",
             Self::Receipt => "receipt",
+            Self::Reconciliation => "reconciliation",
         }
     }
 }

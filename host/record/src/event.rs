@@ -62,10 +62,12 @@ pub enum Event {
     Cleared {
         grant: GrantRecord,
     },
+    /// Durable, with the signed decision, before anything can leave.
     AttemptStarted {
         n: u32,
         epoch: u64,
         deadline_ms: i64,
+        decision: Box<Envelope>,
     },
     /// The intent to send a write; durable before its first byte.
     WriteIntended {
@@ -86,6 +88,15 @@ pub enum Event {
     },
     /// The receipt was signed.
     Sealed {
+        envelope: Box<Envelope>,
+    },
+    /// A later look found out what the receipt had to leave open.
+    Settled {
+        observation: Box<Observation>,
+        judgement: Box<Judgement>,
+    },
+    /// The reconciliation was signed.
+    Reconciled {
         envelope: Box<Envelope>,
     },
     /// Every envelope is a leaf of the log, under this checkpoint.
@@ -166,7 +177,7 @@ pub enum Claim {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Leaf {
-    /// `approval` or `receipt`.
+    /// The word of the envelope's [`crate::envelope::Kind`].
     pub kind: String,
     /// SHA-256 of the envelope's payload.
     pub payload: Digest,
@@ -203,6 +214,8 @@ impl Event {
             Self::CancelRequested { .. } => "cancel_requested",
             Self::Judged { .. } => "judged",
             Self::Sealed { .. } => "sealed",
+            Self::Settled { .. } => "settled",
+            Self::Reconciled { .. } => "reconciled",
             Self::Logged { .. } => "logged",
         }
     }

@@ -78,6 +78,12 @@ impl Teller<'_> {
                 Ok(digest) => format!("the receipt was signed ({digest})"),
                 Err(_) => "the receipt was signed".to_owned(),
             },
+            Event::Settled { judgement, .. } => format!(
+                "a later look settled it: {}: {}",
+                judgement.outcome.as_str(),
+                judgement.reason
+            ),
+            Event::Reconciled { .. } => "the reconciliation was signed".to_owned(),
             Event::Logged { leaves, .. } => logged(leaves),
         }
     }
@@ -223,8 +229,10 @@ fn cleared(grant: &GrantRecord) -> String {
 }
 
 fn logged(leaves: &[Leaf]) -> String {
-    match leaves.iter().find(|leaf| leaf.kind == "receipt") {
-        Some(leaf) => format!("the receipt is entry {} of the log", leaf.index),
+    let latest =
+        leaves.iter().rfind(|leaf| ["receipt", "reconciliation"].contains(&leaf.kind.as_str()));
+    match latest {
+        Some(leaf) => format!("the {} is entry {} of the log", leaf.kind, leaf.index),
         None => "its envelopes are in the log".to_owned(),
     }
 }

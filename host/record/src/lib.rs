@@ -6,6 +6,7 @@
 pub mod action;
 pub mod approval;
 pub mod bundle;
+pub mod clearance;
 pub mod codec;
 pub mod contract;
 pub mod digest;
@@ -22,6 +23,7 @@ pub mod observation;
 pub mod outcome;
 pub mod policy;
 pub mod receipt;
+pub mod reconciliation;
 pub mod replay;
 pub mod schema;
 pub mod status;

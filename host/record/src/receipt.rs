@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::action::Source;
 use crate::approval::Answer as Said;
 use crate::digest::Digest;
-use crate::envelope::EnvelopeError;
+use crate::envelope::{EnvelopeError, Kind};
 use crate::event::{Attempt, Claim, GrantRecord};
 use crate::exchange::{ExchangeSummary, Rendered};
 use crate::json::{self, Change};
@@ -118,6 +118,8 @@ pub struct Look {
 #[serde(deny_unknown_fields)]
 pub struct AttemptSummary {
     pub n: u32,
+    /// SHA-256 of the payload of the decision that was signed before it could send anything.
+    pub decision_sha256: Digest,
     pub claim: Claim,
     pub exchanges: Vec<ExchangeSummary>,
     /// What the adapter asked for outside of its grant; nothing of it left.
@@ -144,14 +146,14 @@ impl Receipt {
             believed_environment: proposal.environment.clone(),
             expect: proposal.expect.clone(),
             decision: story.decision.as_ref().map(|(decision, _)| decision.clone()),
-            question: asked.map(question).transpose()?,
+            question: asked.map(Question::of).transpose()?,
             approvals: approvals(story)?,
             stale: story.stale.clone(),
             grant: story.grant.clone(),
-            pre: story.pre.as_ref().map(look).transpose()?,
-            attempts: story.attempts.iter().map(attempt).collect(),
+            pre: story.pre.as_ref().map(Look::of).transpose()?,
+            attempts: attempts(story)?,
             exchanges_sha256: digest(&story.attempts)?,
-            post: story.post.as_ref().map(look).transpose()?,
+            post: story.post.as_ref().map(Look::of).transpose()?,
             changes: judgement.changes.clone(),
             unexpected: judgement.unexpected.clone(),
             checks: judgement.checks.clone(),
@@ -159,7 +161,7 @@ impl Receipt {
             cancelled_by: story.cancelled_by.clone(),
             trace: story.trace.clone(),
             proposed_ms: story.proposed_ms,
-            judged_ms: story.at_ms,
+            judged_ms: story.judged_ms,
         })
     }
 }
@@ -169,6 +171,16 @@ impl Receipt {
     pub fn may_have_changed_something(&self) -> bool {
         let exchanges = self.attempts.iter().flat_map(|attempt| &attempt.exchanges);
         exchanges.into_iter().any(|exchange| !exchange.is_without_effect())
+    }
+
+    /// What the guard of its writes turned away did not run, and the host looked again since: people said no,
+    /// or what it saw then was of no use.
+    pub fn is_given_up(&self) -> bool {
+        match self.outcome {
+            Outcome::Denied | Outcome::Expired | Outcome::Cancelled => true,
+            Outcome::Failed => self.post.is_none() && !self.may_have_changed_something(),
+            Outcome::Verified | Outcome::Mismatch | Outcome::Indeterminate => false,
+        }
     }
 }
 
@@ -194,26 +206,44 @@ fn approvals(story: &Story) -> Result<Vec<ApprovalRef>, EnvelopeError> {
     story.all_answers.iter().map(reference).collect()
 }
 
-fn question(asked: &Snapshot) -> Result<Question, EnvelopeError> {
-    Ok(Question {
-        entities_sha256: digest(&asked.entities)?,
-        request_sha256: digest(&asked.request)?,
-    })
+impl Question {
+    pub(crate) fn of(asked: &Snapshot) -> Result<Self, EnvelopeError> {
+        Ok(Self {
+            entities_sha256: digest(&asked.entities)?,
+            request_sha256: digest(&asked.request)?,
+        })
+    }
 }
 
-fn look(observation: &Observation) -> Result<Look, EnvelopeError> {
-    Ok(Look {
-        evidence_sha256: digest(observation)?,
-        derived: observation.derived.iter().cloned().collect(),
-        exchanges: observation.exchanges.iter().map(crate::exchange::Exchange::summary).collect(),
-        at_ms: observation.at_ms,
-        problem: observation.problem.clone(),
-    })
+impl Look {
+    /// Unix milliseconds of its first request; a look without one began when it ended.
+    pub(crate) fn began_ms(&self) -> i64 {
+        self.exchanges.iter().map(|one| one.started_ms).min().unwrap_or(self.at_ms)
+    }
+
+    pub(crate) fn of(observation: &Observation) -> Result<Self, EnvelopeError> {
+        let exchanges = observation.exchanges.iter();
+        Ok(Self {
+            evidence_sha256: digest(observation)?,
+            derived: observation.derived.iter().cloned().collect(),
+            exchanges: exchanges.map(crate::exchange::Exchange::summary).collect(),
+            at_ms: observation.at_ms,
+            problem: observation.problem.clone(),
+        })
+    }
 }
 
-fn attempt(attempt: &Attempt) -> AttemptSummary {
+/// Every attempt with its decision: both come in pairs, in the same order.
+fn attempts(story: &Story) -> Result<Vec<AttemptSummary>, EnvelopeError> {
+    let decisions = story.chain.iter().filter(|(kind, _)| *kind == Kind::Decision);
+    let pairs = story.attempts.iter().zip(decisions);
+    pairs.map(|(run, (_, decision))| Ok(attempt(run, decision.payload_digest()?))).collect()
+}
+
+fn attempt(attempt: &Attempt, decision_sha256: Digest) -> AttemptSummary {
     AttemptSummary {
         n: attempt.n,
+        decision_sha256,
         claim: attempt.claim.clone(),
         exchanges: attempt.exchanges.iter().map(crate::exchange::Exchange::summary).collect(),
         refused: attempt.refused.clone(),

@@ -27,6 +27,9 @@ pub enum Status {
     Judged(Outcome),
     Sealed(Outcome),
     Ended(Outcome),
+    /// It ended without an answer to what happened, and a later look has found one.
+    Settled(Outcome),
+    Reconciled(Outcome),
 }
 
 /// An event that cannot follow the status.
@@ -78,7 +81,15 @@ impl Status {
             (from, Event::CancelRequested { .. }) if from.may_cancel() => S::CancelRequested,
             (from, Event::Judged { judgement }) if from.may_judge() => S::Judged(judgement.outcome),
             (S::Judged(outcome), Event::Sealed { .. }) => S::Sealed(outcome),
-            (S::Sealed(outcome), Event::Logged { .. }) => S::Ended(outcome),
+            (S::Ended(Outcome::Indeterminate), Event::Settled { judgement, .. })
+                if judgement.outcome != Outcome::Indeterminate =>
+            {
+                S::Settled(judgement.outcome)
+            }
+            (S::Settled(outcome), Event::Reconciled { .. }) => S::Reconciled(outcome),
+            (S::Sealed(outcome) | S::Reconciled(outcome), Event::Logged { .. }) => {
+                S::Ended(outcome)
+            }
             _ => return None,
         })
     }
@@ -120,27 +131,40 @@ impl Status {
             | Self::Attempted
             | Self::Judged(_)
             | Self::Sealed(_)
-            | Self::Ended(_) => false,
+            | Self::Ended(_)
+            | Self::Settled(_)
+            | Self::Reconciled(_) => false,
         }
     }
 
     /// Anything but a run under way can come to an end: also an attempt whose world has changed since.
     fn may_judge(self) -> bool {
-        !matches!(self, Self::Attempting | Self::Judged(_) | Self::Sealed(_) | Self::Ended(_))
+        self != Self::Attempting && self.outcome().is_none()
     }
 
     /// The outcome, once it is known.
     pub fn outcome(self) -> Option<Outcome> {
         match self {
-            Self::Judged(outcome) | Self::Sealed(outcome) | Self::Ended(outcome) => Some(outcome),
+            Self::Judged(outcome)
+            | Self::Sealed(outcome)
+            | Self::Ended(outcome)
+            | Self::Settled(outcome)
+            | Self::Reconciled(outcome) => Some(outcome),
             _ => None,
         }
+    }
+
+    /// Whether nothing can follow: an open outcome can still be settled.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Ended(outcome) if outcome != Outcome::Indeterminate)
     }
 
     /// The word that people and programs see: an outcome once it has a receipt, else what is awaited.
     pub fn word(self) -> &'static str {
         match self {
             Self::Ended(outcome) => outcome.as_str(),
+            // What settles it counts once it is in the log.
+            Self::Settled(_) | Self::Reconciled(_) => Outcome::Indeterminate.as_str(),
             Self::Waiting | Self::Stale => "waiting",
             Self::Cleared | Self::Attempting | Self::Attempted | Self::Observing(Phase::Post) => {
                 "running"
@@ -153,10 +177,16 @@ impl Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::envelope::Envelope;
 
     #[test]
     fn nothing_follows_an_end_and_nothing_runs_without_a_gate() {
-        let started = Event::AttemptStarted { n: 1, epoch: 1, deadline_ms: 0 };
+        let decision = Box::new(Envelope {
+            payload: String::new(),
+            payload_type: String::new(),
+            signatures: vec![],
+        });
+        let started = Event::AttemptStarted { n: 1, epoch: 1, deadline_ms: 0, decision };
         for status in [
             Status::Proposed,
             Status::Decided(Verdict::Allow),

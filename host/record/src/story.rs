@@ -8,7 +8,7 @@ use crate::action::{Binding, Bound};
 use crate::approval::Ask;
 use crate::codec::Codec;
 use crate::digest::Digest;
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, Kind};
 use crate::event::{Answer, Attempt, Claim, Entry, Event, GrantRecord, Leaf, Phase};
 use crate::exchange::{Exchange, Fate, Rendered};
 use crate::observation::Observation;
@@ -49,7 +49,15 @@ pub struct Story {
     pub running: Option<Running>,
     pub cancelled_by: Option<String>,
     pub judgement: Option<Judgement>,
+    /// Unix milliseconds of the judgement; 0 before.
+    pub judged_ms: i64,
+    /// The receipt.
     pub envelope: Option<Envelope>,
+    /// The look that settled what the receipt left open, and what it comes to.
+    pub later: Option<(Observation, Judgement)>,
+    /// Every envelope in the order in which it was made.
+    pub chain: Vec<(Kind, Envelope)>,
+    /// Where the chain stands in the log, in the chain's order.
     pub leaves: Vec<Leaf>,
     pub checkpoint: Option<String>,
 }
@@ -108,7 +116,10 @@ impl Story {
             running: None,
             cancelled_by: None,
             judgement: None,
+            judged_ms: 0,
             envelope: None,
+            later: None,
+            chain: vec![],
             leaves: vec![],
             checkpoint: None,
         })
@@ -131,7 +142,8 @@ impl Story {
             Event::Answered { answer } => self.answer(*answer),
             Event::Stale { reason } => self.forget_answers(reason),
             Event::Cleared { grant } => self.grant = Some(grant),
-            Event::AttemptStarted { n, deadline_ms, .. } => {
+            Event::AttemptStarted { n, deadline_ms, decision, .. } => {
+                self.chain.push((Kind::Decision, *decision));
                 self.running =
                     Some(Running { n, started_ms: entry.at_ms, deadline_ms, writes: vec![] });
             }
@@ -146,8 +158,20 @@ impl Story {
                 self.attempts.push(*attempt);
             }
             Event::CancelRequested { by } => self.cancelled_by = Some(by),
-            Event::Judged { judgement } => self.judgement = Some(*judgement),
-            Event::Sealed { envelope } => self.envelope = Some(*envelope),
+            Event::Judged { judgement } => {
+                self.judged_ms = entry.at_ms;
+                self.judgement = Some(*judgement);
+            }
+            Event::Sealed { envelope } => {
+                self.chain.push((Kind::Receipt, (*envelope).clone()));
+                self.envelope = Some(*envelope);
+            }
+            Event::Settled { observation, judgement } => {
+                self.later = Some((*observation, *judgement));
+            }
+            Event::Reconciled { envelope } => {
+                self.chain.push((Kind::Reconciliation, *envelope));
+            }
             Event::Logged { leaves, checkpoint } => {
                 self.leaves = leaves;
                 self.checkpoint = Some(checkpoint);
@@ -157,6 +181,7 @@ impl Story {
     }
 
     fn answer(&mut self, answer: Answer) {
+        self.chain.push((Kind::Approval, answer.envelope.clone()));
         self.all_answers.push(answer.clone());
         self.answers.push(answer);
     }
@@ -166,6 +191,11 @@ impl Story {
         self.post = None;
         self.ask = None;
         self.answers.clear();
+    }
+
+    /// The number of the attempt that would be next, from 1.
+    pub fn next_attempt(&self) -> u32 {
+        u32::try_from(self.attempts.len()).unwrap_or(u32::MAX).saturating_add(1)
     }
 
     /// The exchanges of every attempt, in order.

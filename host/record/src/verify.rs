@@ -4,13 +4,16 @@
 //! or a rule that comes with the bundle.
 
 mod approvals;
+mod clearances;
 mod content;
 mod decision;
 mod digests;
 mod evidence;
 mod gate;
+mod links;
 mod opened;
 mod proof;
+mod reconciliation;
 mod trust;
 
 use serde::Serialize;
@@ -38,6 +41,8 @@ pub struct Report {
     pub action: Option<String>,
     /// What the receipt says, once its signature holds.
     pub outcome: Option<Outcome>,
+    /// What a later look made of a receipt that left it open.
+    pub settled: Option<Outcome>,
     /// Every check in its order, those that were not made too.
     pub checks: Vec<Line>,
 }
@@ -86,9 +91,12 @@ pub enum Status {
 const CONTAINER: &str = "container";
 const SIGNATURE: &str = "receipt signature";
 const SUBJECT: &str = "subject";
+const CHAIN: &str = "chain";
 const CHECKPOINT: &str = "checkpoint";
 const INCLUSION: &str = "inclusion";
 const APPROVALS: &str = "approvals";
+const CLEARANCES: &str = "decisions";
+const RECONCILIATION: &str = "reconciliation";
 const CONTRACT: &str = "contract";
 const GRANT: &str = "grant";
 const POLICY_SET: &str = "policy set";
@@ -99,11 +107,23 @@ const REQUESTS: &str = "requests";
 const DECISION: &str = "decision";
 const GATE: &str = "gate";
 const OUTCOME: &str = "outcome";
-const PROOFS: [&str; 10] = [
-    SIGNATURE, SUBJECT, CHECKPOINT, INCLUSION, APPROVALS, CONTRACT, GRANT, POLICY_SET, QUESTION,
+const SETTLED: &str = "settled";
+const PROOFS: [&str; 13] = [
+    SIGNATURE,
+    SUBJECT,
+    CHAIN,
+    CHECKPOINT,
+    INCLUSION,
+    APPROVALS,
+    CLEARANCES,
+    RECONCILIATION,
+    CONTRACT,
+    GRANT,
+    POLICY_SET,
+    QUESTION,
     EVIDENCE,
 ];
-const CONTENTS: [&str; 5] = [SUMMARY, REQUESTS, DECISION, GATE, OUTCOME];
+const CONTENTS: [&str; 6] = [SUMMARY, REQUESTS, DECISION, GATE, OUTCOME, SETTLED];
 
 /// What a check found.
 enum Finding {
@@ -131,6 +151,7 @@ struct Book {
     untrusted: bool,
     action: Option<String>,
     outcome: Option<Outcome>,
+    settled: Option<Outcome>,
 }
 
 impl Book {
@@ -165,7 +186,13 @@ impl Book {
             (false, true) => Verdict::Unverifiable,
             (false, false) => Verdict::Verified,
         };
-        Report { verdict, action: self.action, outcome: self.outcome, checks: self.lines }
+        Report {
+            verdict,
+            action: self.action,
+            outcome: self.outcome,
+            settled: self.settled,
+            checks: self.lines,
+        }
     }
 }
 
@@ -178,7 +205,7 @@ fn check(bundle: &[u8], trust: Option<&Trust>, book: &mut Book) {
                 .pass_over(&[PROOFS.as_slice(), &CONTENTS].concat(), "the container is damaged");
         }
     };
-    let envelopes = opened.approvals.len() + 1;
+    let envelopes = opened.chain.len();
     book.note(CONTAINER, pass(format!("{} parts, {envelopes} envelope(s)", opened.files.len())));
     let Some(trust) = trust else {
         book.note(SIGNATURE, Ok(Finding::Untrusted("no trust was given".to_owned())));

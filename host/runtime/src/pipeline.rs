@@ -14,6 +14,7 @@ mod intake;
 mod ledger;
 pub(crate) mod ready;
 mod resource;
+mod settle;
 mod trial;
 
 use std::collections::BTreeMap;
@@ -63,9 +64,13 @@ impl Pipeline {
 
     /// Starts carrying an action as far as it can go; the task outlives a caller that goes away.
     pub fn advance(self: &Arc<Self>, id: &ActionId) -> Waiting {
+        self.launch(id, false)
+    }
+
+    fn launch(self: &Arc<Self>, id: &ActionId, settling: bool) -> Waiting {
         let (pipeline, id) = (Arc::clone(self), id.clone());
         self.flights.launch(async move {
-            if let Err(error) = drive::drive(&pipeline, &id).await {
+            if let Err(error) = drive::drive(&pipeline, &id, settling).await {
                 tracing::error!(action = %id, %error, "the action cannot go on; it is as the journal has it");
             }
         })

@@ -1,12 +1,17 @@
-//! Stage 8: a judged story becomes a signed receipt. This module alone uses the receipt key.
+//! Stage 8: what was decided, what came of it and what settled it later become signed statements.
+//!
+//! This module alone uses the receipt key.
 
+use deed_record::clearance::{Clearance, ClearanceError};
 use deed_record::envelope::{Envelope, EnvelopeError, Kind, Statement};
 use deed_record::json;
 use deed_record::outcome::Judgement;
 use deed_record::policy::Snapshot;
 use deed_record::receipt::Receipt;
+use deed_record::reconciliation::Reconciliation;
 use deed_record::story::Story;
 use ed25519_dalek::SigningKey;
+use serde::Serialize;
 
 /// Signs the receipt; `asked` is the question of the story's decision. The same story gives the same
 /// bytes: Ed25519 is deterministic.
@@ -16,15 +21,45 @@ pub fn seal(
     asked: Option<&Snapshot>,
     key: &SigningKey,
 ) -> Result<Envelope, SealError> {
-    let receipt = Receipt::of(story, judgement, asked)?;
-    let predicate = json::parse(&json::to_canonical(&receipt)?)?;
-    let action = story.bound.action.digest()?;
-    Ok(Statement { kind: Kind::Receipt, action, predicate }.sign(key)?)
+    sign(story, Kind::Receipt, &Receipt::of(story, judgement, asked)?, key)
 }
 
-/// Why a receipt cannot be made: something in the story has no canonical form.
+/// Signs the decision over the next attempt of a cleared story.
+pub fn decide(
+    story: &Story,
+    asked: &Snapshot,
+    cleared_ms: i64,
+    deadline_ms: i64,
+    key: &SigningKey,
+) -> Result<Envelope, SealError> {
+    let clearance = Clearance::of(story, asked, cleared_ms, deadline_ms)?;
+    sign(story, Kind::Decision, &clearance, key)
+}
+
+/// Signs what a later look settled.
+pub fn reconcile(story: &Story, key: &SigningKey) -> Result<Envelope, SealError> {
+    let settled = Reconciliation::of(story)?.ok_or(SealError::Unsettled)?;
+    sign(story, Kind::Reconciliation, &settled, key)
+}
+
+fn sign<T: Serialize>(
+    story: &Story,
+    kind: Kind,
+    predicate: &T,
+    key: &SigningKey,
+) -> Result<Envelope, SealError> {
+    let predicate = json::parse(&json::to_canonical(predicate)?)?;
+    let action = story.bound.action.digest()?;
+    Ok(Statement { kind, action, predicate }.sign(key)?)
+}
+
+/// Why a statement cannot be made: the story lacks something, or something in it has no canonical form.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
+    #[error("nothing settled the action")]
+    Unsettled,
+    #[error(transparent)]
+    Clearance(#[from] ClearanceError),
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
     #[error(transparent)]

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use deed_record::contract::Contract;
 use deed_record::exchange::Exchange;
+use deed_record::observation::Observation;
 use deed_record::outcome::{self, Judgement, Outcome, Seen};
 use deed_record::story::Story;
 
@@ -45,6 +46,27 @@ pub fn reconcile(contract: &Contract, story: &Story, now_ms: i64) -> Verdict {
         return Verdict::NotYet(next_look(post.at_ms, ended, until));
     }
     Verdict::Judged(outcome::judge(&seen))
+}
+
+/// Judges an open outcome again, with a look that began after everything that was sent could have landed.
+pub fn settle(contract: &Contract, story: &Story, later: &Observation) -> Judgement {
+    let Some(pre) = &story.pre else {
+        return Judgement::plain(Outcome::Indeterminate, "the host has no look from before");
+    };
+    let settle_ms = contract.verify.settle.as_signed();
+    let until = story.lands_until_ms(settle_ms).unwrap_or(0).max(story.judged_ms);
+    if later.began_ms() < until {
+        return Judgement::plain(Outcome::Indeterminate, "what was sent may still land");
+    }
+    outcome::judge(&Seen {
+        contract,
+        params: &story.bound.action.params,
+        expect: &story.bound.proposal.expect,
+        pre,
+        post: later,
+        exchanges: &story.exchanges(),
+        may_still_land: false,
+    })
 }
 
 /// Whether a write that was turned away may have been carried out all the same: the look after it shows

@@ -17,6 +17,12 @@ use crate::shared::{locked_out, scim};
 
 const LOG: &str = "state/log/acme";
 
+/// Entries after one approved action, and after two.
+const AFTER_ONE: u64 = 3;
+const AFTER_TWO: u64 = 6;
+const TILE: &str = "tile/0/000.p/6";
+const ENTRIES: &str = "tile/entries/000.p/6";
+
 /// Exit code and everything that was said.
 fn audit(log: &str, more: &[&str]) -> (i32, String) {
     let output = host::run(&[&["log", "audit", log], more].concat(), "").unwrap();
@@ -67,7 +73,7 @@ fn a_log_is_audited_from_its_directory_and_over_http() {
     for (source, keys) in both {
         let (code, said) = audit(source, keys);
         assert_eq!(code, 0, "{said}");
-        assert!(said.contains("1 approval, 1 receipt"), "{said}");
+        assert!(said.contains("1 approval, 1 decision, 1 receipt"), "{said}");
         assert!(said.trim_end().ends_with("VERIFIED deed.example/logs/acme"), "{said}");
     }
     let kept = copy(world, &format!("{LOG}/checkpoint"), "kept");
@@ -76,8 +82,8 @@ fn a_log_is_audited_from_its_directory_and_over_http() {
         let (code, said) = audit(source, &[keys, &["--since", text(&kept), "--json"]].concat());
         assert_eq!(code, 0, "{said}");
         let found: serde_json::Value = serde_json::from_str(&said).unwrap();
-        assert_eq!((&found["verdict"], &found["size"]), (&"verified".into(), &4.into()));
-        assert_eq!(found["consistent"][0]["size"], 2, "{said}");
+        assert_eq!((&found["verdict"], &found["size"]), (&"verified".into(), &AFTER_TWO.into()));
+        assert_eq!(found["consistent"][0]["size"], AFTER_ONE, "{said}");
     }
     let vkey = trust.join("log.vkey");
     assert_eq!(audit(text(&log), &["--vkey", text(&vkey)]).0, 0);
@@ -123,9 +129,9 @@ fn a_log_that_was_tampered_with_is_found_out() {
         damage(&log.join(file));
         log
     };
-    for (name, file) in [("tile", "tile/0/000.p/4"), ("bundle", "tile/entries/000.p/4")] {
+    for (name, file) in [("tile", TILE), ("bundle", ENTRIES)] {
         let flipped = damaged(name, file, |path| flip(path, 40));
-        faulty(&flipped, &keys, "tile/0/000.p/4", "hash");
+        faulty(&flipped, &keys, TILE, "hash");
         let gone = damaged(&format!("{name}-gone"), file, |path| fs::remove_file(path).unwrap());
         faulty(&gone, &keys, file, "missing");
     }
@@ -133,7 +139,7 @@ fn a_log_that_was_tampered_with_is_found_out() {
     faulty(&head, &keys, "checkpoint", "gone");
     let signature = damaged("signature", "checkpoint", |path| {
         let note = fs::read_to_string(path).unwrap();
-        fs::write(path, note.replacen("\n4\n", "\n3\n", 1)).unwrap();
+        fs::write(path, note.replacen(&format!("\n{AFTER_TWO}\n"), "\n1\n", 1)).unwrap();
     });
     faulty(
         &signature,
@@ -143,13 +149,16 @@ fn a_log_that_was_tampered_with_is_found_out() {
     );
     let cut = copy(world, LOG, "cut");
     let bundle = "tile/entries/000.p";
-    fs::copy(early.join(bundle).join("2"), cut.join(bundle).join("4")).unwrap();
-    faulty(&cut, &keys, "tile/entries/000.p/4", "has 2 entries, not 4");
+    let (short, long) = (AFTER_ONE.to_string(), AFTER_TWO.to_string());
+    fs::copy(early.join(bundle).join(short), cut.join(bundle).join(long)).unwrap();
+    let why = format!("has {AFTER_ONE} entries, not {AFTER_TWO}");
+    faulty(&cut, &keys, ENTRIES, &why);
     // Rolled back as a whole it agrees with itself: only who kept something newer can tell.
     faulty(&early, &since, "checkpoint", "the log was rolled back");
     assert_eq!(audit(text(&early), &keys).0, 0);
     fs::copy(world.dir.join(LOG).join("HEAD"), early.join("HEAD")).unwrap();
-    faulty(&early, &keys, "checkpoint", "`HEAD` has 4 entries and the log now has 2");
+    let why = format!("`HEAD` has {AFTER_TWO} entries and the log now has {AFTER_ONE}");
+    faulty(&early, &keys, "checkpoint", &why);
 }
 
 #[test]

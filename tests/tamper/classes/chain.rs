@@ -1,10 +1,10 @@
 //! Lines of the chain.
 
-use deed_record::bundle::{CHAIN, Files, RECEIPT, proof_name};
+use deed_record::bundle::{CHAIN, Files, LATER, RECEIPT, proof_name};
 use serde_json::Value;
 
 use crate::class::Sink;
-use crate::forge::{chain, put_lines, receipt_line};
+use crate::forge::{chain, kind, put_lines, receipt_line};
 use crate::samples::Sample;
 
 /// A line and, where it moves along, its proof.
@@ -93,11 +93,24 @@ pub(super) fn lines_with_proofs(sink: &mut Sink<'_>, sample: &Sample) {
 fn moved(files: &Files, links: &[Link]) -> Files {
     let mut files = files.clone();
     files.retain(|name, _| !name.ends_with(".tlog-proof"));
-    put(&mut files, links, links.len().checked_sub(1));
+    let receipt =
+        |(line, _): &Link| kind(&serde_json::from_value(line.clone()).unwrap()) == "receipt";
+    put(&mut files, links, links.iter().position(receipt).or(links.len().checked_sub(1)));
     for (n, (_, proof)) in links.iter().enumerate() {
         files.insert(proof_name(n), proof.clone());
     }
     files
+}
+
+/// What settled it later, left out in all its parts: the receipt's `indeterminate` is what remains.
+pub(super) fn unsettled(sink: &mut Sink<'_>, sample: &Sample) {
+    if sample.files.contains_key(LATER) {
+        let mut links = links(&sample.files);
+        links.pop();
+        let mut files = moved(&sample.files, &links);
+        files.remove(LATER);
+        sink.files(&format!("{}: without what settled it", sample.kind), &files);
+    }
 }
 
 pub(super) fn foreign(sink: &mut Sink<'_>, sample: &Sample) {

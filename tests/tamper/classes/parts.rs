@@ -1,6 +1,6 @@
 //! Parts dropped, renamed, exchanged, emptied.
 
-use deed_record::bundle::{ENTITIES, EXCHANGES, Files, POST, PRE, REQUEST};
+use deed_record::bundle::{ENTITIES, EXCHANGES, Files, LATER, POST, PRE, REQUEST};
 
 use crate::class::Sink;
 use crate::samples::Sample;
@@ -12,7 +12,7 @@ pub(super) fn dropped(sink: &mut Sink<'_>, sample: &Sample) {
         sink.files(&format!("{}: without {name}", sample.kind), &files);
     }
     // What may be absent from a copy, in every combination.
-    const OPTIONAL: [&str; 5] = [PRE, POST, EXCHANGES, REQUEST, ENTITIES];
+    const OPTIONAL: [&str; 6] = [PRE, POST, LATER, EXCHANGES, REQUEST, ENTITIES];
     for set in 1_u32..(1 << OPTIONAL.len()) {
         let mut files = sample.files.clone();
         let out = OPTIONAL.iter().enumerate().filter(|(n, _)| set & (1 << n) != 0);

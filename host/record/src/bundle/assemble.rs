@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{
-    ACTION, BundleError, CHAIN, CONTRACT, ENTITIES, EXCHANGES, Files, GRANT, POLICIES, POST, PRE,
-    RECEIPT, REQUEST, SCHEMA, proof_name, write,
+    ACTION, BundleError, CHAIN, CONTRACT, ENTITIES, EXCHANGES, Files, GRANT, LATER, POLICIES, POST,
+    PRE, RECEIPT, REQUEST, SCHEMA, proof_name, write,
 };
 use crate::digest::Digest;
 use crate::envelope::{Envelope, EnvelopeError};
@@ -42,8 +42,9 @@ pub fn assemble(
     if let Some(grant) = &story.grant {
         put(&mut files, GRANT, grant)?;
     }
-    put_chain(&mut files, story)?;
-    put_proofs(&mut files, story, proofs)?;
+    let logged = logged(story, proofs)?;
+    put_chain(&mut files, story, &logged)?;
+    put_proofs(&mut files, logged);
     put_policy(&mut files, story, policies, snapshot)?;
     if with_evidence {
         put_evidence(&mut files, story)?;
@@ -70,10 +71,10 @@ pub enum AssembleError {
     Bundle(#[from] BundleError),
 }
 
-fn put_chain(files: &mut Files, story: &Story) -> Result<(), AssembleError> {
+fn put_chain(files: &mut Files, story: &Story, logged: &[Logged<'_>]) -> Result<(), AssembleError> {
     let receipt = story.envelope.as_ref().ok_or(AssembleError::NotEnded)?;
     let mut lines = Vec::new();
-    for envelope in story.all_answers.iter().map(|answer| &answer.envelope).chain([receipt]) {
+    for (envelope, _) in logged {
         lines.extend(json::to_canonical(envelope)?);
         lines.push(b'\n');
     }
@@ -82,22 +83,29 @@ fn put_chain(files: &mut Files, story: &Story) -> Result<(), AssembleError> {
     Ok(())
 }
 
-fn put_proofs(
-    files: &mut Files,
-    story: &Story,
-    proofs: Vec<Vec<Hash>>,
-) -> Result<(), AssembleError> {
+/// An envelope and its proof.
+type Logged<'a> = (&'a Envelope, LogProof);
+
+/// Every envelope of the story with its proof, in the order of the log.
+fn logged(story: &Story, proofs: Vec<Vec<Hash>>) -> Result<Vec<Logged<'_>>, AssembleError> {
     let ended = matches!(story.status, Status::Ended(_));
     let checkpoint = story.checkpoint.as_ref().filter(|_| ended).ok_or(AssembleError::NotEnded)?;
-    if story.leaves.len() != story.all_answers.len() + 1 || proofs.len() != story.leaves.len() {
+    if story.leaves.len() != story.chain.len() || proofs.len() != story.leaves.len() {
         return Err(AssembleError::Lacks("log proof of some envelope"));
     }
-    for (n, (leaf, hashes)) in story.leaves.iter().zip(proofs).enumerate() {
-        let checkpoint = checkpoint.clone();
-        let proof = LogProof { extra: None, index: leaf.index, hashes, checkpoint };
+    let proof =
+        |index, hashes| LogProof { extra: None, index, hashes, checkpoint: checkpoint.clone() };
+    let placed = story.leaves.iter().zip(proofs).map(|(leaf, hashes)| proof(leaf.index, hashes));
+    let envelopes = story.chain.iter().map(|(_, envelope)| envelope);
+    let mut logged: Vec<Logged<'_>> = envelopes.zip(placed).collect();
+    logged.sort_by_key(|(_, proof)| proof.index);
+    Ok(logged)
+}
+
+fn put_proofs(files: &mut Files, logged: Vec<Logged<'_>>) {
+    for (n, (_, proof)) in logged.into_iter().enumerate() {
         files.insert(proof_name(n), proof.to_string().into_bytes());
     }
-    Ok(())
 }
 
 fn put_policy(
@@ -119,7 +127,8 @@ fn put_policy(
 }
 
 fn put_evidence(files: &mut Files, story: &Story) -> Result<(), AssembleError> {
-    for (name, look) in [(PRE, &story.pre), (POST, &story.post)] {
+    let later = story.later.as_ref().map(|(look, _)| look);
+    for (name, look) in [(PRE, story.pre.as_ref()), (POST, story.post.as_ref()), (LATER, later)] {
         if let Some(look) = look {
             put(files, name, look)?;
         }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use super::links::Links;
 use super::opened::Opened;
 use super::trust::{Approver, Trust};
 use super::{Finding, Found, pass};
@@ -22,25 +23,24 @@ pub(super) struct Given {
 /// Checks every answer, and that the receipt lists exactly these.
 pub(super) fn check(
     opened: &Opened,
+    links: &Links,
     digest: &Digest,
     action: &Action,
     receipt: &Receipt,
     trust: &Trust,
 ) -> (Vec<Given>, Found) {
-    let listed = receipt.approvals.len();
-    if opened.approvals.len() != listed {
-        let found = opened.approvals.len();
-        return (vec![], Err(format!("the receipt lists {listed} answers, there are {found}")));
-    }
-    if listed == 0 {
+    if receipt.approvals.is_empty() {
         return (vec![], pass("nobody was asked, or nobody answered"));
     }
     let Some(approvers) = &trust.approvers else {
         return (vec![], Ok(Finding::Untrusted("nobody said who may approve".to_owned())));
     };
     let mut given = Vec::new();
-    for (n, (envelope, reference)) in opened.approvals.iter().zip(&receipt.approvals).enumerate() {
-        let index = opened.proofs.get(n).map(|proof| proof.index);
+    for (n, (line, reference)) in links.approvals.iter().zip(&receipt.approvals).enumerate() {
+        let (Some(envelope), index) = (opened.chain.get(*line), opened.proofs.get(*line)) else {
+            return (vec![], Err(format!("answer {n} is missing")));
+        };
+        let index = index.map(|proof| proof.index);
         let terms = terms(envelope, digest, approvers, index).and_then(|terms| {
             fits(&terms, action)?;
             agrees(&terms, envelope, reference)?;

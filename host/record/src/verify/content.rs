@@ -5,8 +5,8 @@
 use super::opened::Opened;
 use super::proof::Proven;
 use super::{
-    Book, CONTENTS, DECISION, Found, GATE, OUTCOME, REQUESTS, SUMMARY, decision, evidence, gate,
-    pass,
+    Book, CONTENTS, DECISION, Found, GATE, OUTCOME, REQUESTS, SETTLED, SUMMARY, decision, evidence,
+    gate, pass, reconciliation,
 };
 use crate::action::{Action, Proposal, Rendering, render};
 use crate::bundle;
@@ -27,7 +27,7 @@ pub(super) fn check(opened: &Opened, proven: &Proven, book: &mut Book) {
             return book.pass_over(&CONTENTS, "not looked at: the contract cannot be read");
         }
     };
-    let seen = match evidence::read(opened, &proven.receipt) {
+    let seen = match evidence::read(opened, proven) {
         Ok(seen) => seen,
         Err(fault) => {
             book.note(SUMMARY, Err(fault));
@@ -40,6 +40,7 @@ pub(super) fn check(opened: &Opened, proven: &Proven, book: &mut Book) {
     book.note(DECISION, decision::check(opened, proven, &contract, seen));
     book.note(GATE, gate::check(proven, &contract, seen));
     book.note(OUTCOME, evidence::outcome(proven, &contract, seen));
+    book.note(SETTLED, reconciliation::judged(proven, &contract, seen));
 }
 
 /// The action is what the contract makes of the parameters, and nothing else was ever sent.
@@ -56,7 +57,8 @@ fn requests(proven: &Proven, contract: &Contract) -> Found {
     if receipt.guard != Guard::of(&rendering.perform) {
         return Err("the receipt says another guard than the contract has".to_owned());
     }
-    let looks = receipt.pre.iter().chain(&receipt.post).map(|look| &look.exchanges);
+    let later = proven.settled.iter().map(|settled| &settled.look);
+    let looks = receipt.pre.iter().chain(&receipt.post).chain(later).map(|look| &look.exchanges);
     let runs = receipt.attempts.iter().map(|attempt| &attempt.exchanges);
     let looked: Result<usize, String> = looks.map(|run| of_rules(run, &rendering.observe)).sum();
     let sent: Result<usize, String> = runs.map(|run| of_rules(run, &rendering.perform)).sum();

@@ -18,7 +18,6 @@ use crate::json;
 use crate::observation::Observation;
 use crate::outcome::Outcome;
 use crate::policy::{self, Decision, Facts, Snapshot, Verdict};
-use crate::receipt::Receipt;
 
 /// Decides again from the files of the bundle; a copy without the request cannot.
 pub(super) fn check(
@@ -88,7 +87,7 @@ fn facts(
 ) -> Result<Facts, String> {
     let Proven { action, receipt, .. } = proven;
     let context = |pointer: &str| asked.request.pointer(&format!("/context{pointer}"));
-    let ran = !receipt.attempts.is_empty() && !is_given_up(receipt);
+    let ran = !receipt.attempts.is_empty() && !receipt.is_given_up();
     let counted = ran || receipt.outcome == Outcome::Verified;
     let head = &contract.action;
     // Without a grant the host had no contract to take these from, and denied.
@@ -115,16 +114,6 @@ fn facts(
         approvals: if counted { approvals::counts(receipt) } else { read(context("/approvals"))? },
         pre: pre.filter(|_| ran).or_else(|| context("/pre").cloned()),
     })
-}
-
-/// What the guard of its writes turned away did not run, and the host looked again since: people said no,
-/// or what it saw then was of no use.
-fn is_given_up(receipt: &Receipt) -> bool {
-    match receipt.outcome {
-        Outcome::Denied | Outcome::Expired | Outcome::Cancelled => true,
-        Outcome::Failed => receipt.post.is_none() && !receipt.may_have_changed_something(),
-        Outcome::Verified | Outcome::Mismatch | Outcome::Indeterminate => false,
-    }
 }
 
 /// The second at which policy was asked: between proposal and judgement.

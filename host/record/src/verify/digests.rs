@@ -12,15 +12,22 @@ use crate::event::GrantRecord;
 use crate::json;
 use crate::policy::set_digest;
 use crate::receipt::{Look, Receipt};
+use crate::reconciliation::Reconciliation;
 
 /// Whether contract, grant, policies, question and evidence are the ones that were signed.
-pub(super) fn check(opened: &Opened, action: &Action, receipt: &Receipt, book: &mut Book) -> bool {
+pub(super) fn check(
+    opened: &Opened,
+    action: &Action,
+    receipt: &Receipt,
+    settled: Option<&Reconciliation>,
+    book: &mut Book,
+) -> bool {
     let hold = [
         book.note(CONTRACT, contract(opened, action)),
         book.note(GRANT, grant(opened, action, receipt)),
         book.note(POLICY_SET, policy_set(opened, receipt)),
         book.note(QUESTION, question(opened, receipt)),
-        book.note(EVIDENCE, evidence(opened, receipt)),
+        book.note(EVIDENCE, evidence(opened, receipt, settled)),
     ];
     hold.iter().all(|holds| *holds)
 }
@@ -42,16 +49,22 @@ fn grant(opened: &Opened, action: &Action, receipt: &Receipt) -> Found {
     if json::to_canonical(granted).ok().as_deref() != Some(opened.part(bundle::GRANT)?) {
         return Err("grant.json is not the grant of the receipt".to_owned());
     }
+    let upstreams = self::granted(granted, action)?;
+    pass(format!("contract, adapter and {upstreams} upstream(s) of the action"))
+}
+
+/// Whether a grant gives what the action names, and how many upstreams.
+pub(super) fn granted(granted: &GrantRecord, action: &Action) -> Result<usize, String> {
     let GrantRecord { contract, adapter, upstreams, .. } = granted;
     if *contract != action.contract.digest || *adapter != action.adapter {
-        return Err("it grants another contract or adapter than the action names".to_owned());
+        return Err("the grant is for another contract or adapter than the action".to_owned());
     }
     let binding = upstreams.iter().map(|(name, binding)| Ok((name.clone(), binding.digest()?)));
     let binding = binding.collect::<Result<_, json::NotCanonical>>().map_err(|e| e.to_string())?;
     if action.binding == binding {
-        return pass(format!("contract, adapter and {} upstream(s) of the action", binding.len()));
+        return Ok(binding.len());
     }
-    Err("it grants other upstreams than the action names".to_owned())
+    Err("the grant is for other upstreams than the action".to_owned())
 }
 
 fn policy_set(opened: &Opened, receipt: &Receipt) -> Found {
@@ -86,9 +99,10 @@ fn question(opened: &Opened, receipt: &Receipt) -> Found {
 }
 
 /// All of it or none.
-fn evidence(opened: &Opened, receipt: &Receipt) -> Found {
+fn evidence(opened: &Opened, receipt: &Receipt, settled: Option<&Reconciliation>) -> Found {
     if opened.is_agents_copy() {
-        let stray_look = [bundle::PRE, bundle::POST].into_iter().find(|name| opened.has(name));
+        let looks = [bundle::PRE, bundle::POST, bundle::LATER];
+        let stray_look = looks.into_iter().find(|name| opened.has(name));
         return stray_look.map_or_else(
             || Ok(Finding::Skip("this copy has no evidence".to_owned())),
             |name| Err(format!("`{name}` is there without `{}`", bundle::EXCHANGES)),
@@ -97,6 +111,7 @@ fn evidence(opened: &Opened, receipt: &Receipt) -> Found {
     has_digest(opened, bundle::EXCHANGES, &receipt.exchanges_sha256)?;
     look(opened, bundle::PRE, receipt.pre.as_ref())?;
     look(opened, bundle::POST, receipt.post.as_ref())?;
+    look(opened, bundle::LATER, settled.map(|one| &one.look))?;
     pass("looks and exchanges are those that were signed")
 }
 

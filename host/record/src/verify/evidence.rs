@@ -17,11 +17,13 @@ use crate::receipt::{AttemptSummary, Look, Receipt};
 pub(super) struct Evidence {
     pub(super) pre: Option<Observation>,
     post: Option<Observation>,
+    later: Option<Observation>,
     attempts: Vec<Attempt>,
 }
 
 /// Reads the evidence and holds it against the receipt; none in an agent's copy.
-pub(super) fn read(opened: &Opened, receipt: &Receipt) -> Result<Option<Evidence>, String> {
+pub(super) fn read(opened: &Opened, proven: &Proven) -> Result<Option<Evidence>, String> {
+    let receipt = &proven.receipt;
     if opened.is_agents_copy() {
         return Ok(None);
     }
@@ -34,6 +36,7 @@ pub(super) fn read(opened: &Opened, receipt: &Receipt) -> Result<Option<Evidence
     Ok(Some(Evidence {
         pre: look(opened, bundle::PRE, receipt.pre.as_ref())?,
         post: look(opened, bundle::POST, receipt.post.as_ref())?,
+        later: look(opened, bundle::LATER, proven.settled.as_ref().map(|one| &one.look))?,
         attempts,
     }))
 }
@@ -158,10 +161,23 @@ fn judge(
     })
 }
 
+/// Judges what was settled later, from the look that settled it.
+pub(super) fn later(
+    proven: &Proven,
+    contract: &Contract,
+    evidence: &Evidence,
+) -> Result<Judgement, String> {
+    let look = |look: &Option<Observation>| look.clone().ok_or("it was settled without a look");
+    let (pre, later) = (look(&evidence.pre)?, look(&evidence.later)?);
+    Ok(judge(proven, contract, &pre, &later, evidence))
+}
+
+/// Checks without the words that explain them.
+pub(super) fn answers(checks: &[Check]) -> Vec<(String, bool)> {
+    checks.iter().map(|check| (check.expression.clone(), check.holds)).collect()
+}
+
 fn compare(receipt: &Receipt, judged: &Judgement) -> Found {
-    let answers = |checks: &[Check]| -> Vec<(String, bool)> {
-        checks.iter().map(|check| (check.expression.clone(), check.holds)).collect()
-    };
     let same = judged.outcome == receipt.outcome
         && judged.changes == receipt.changes
         && judged.unexpected == receipt.unexpected

@@ -12,29 +12,27 @@ use crate::note::LogProof;
 /// A bundle whose container is in order.
 pub(crate) struct Opened {
     pub(crate) files: Files,
-    /// Answers of approvers, in the order of the chain.
-    pub(crate) approvals: Vec<Envelope>,
+    /// Every envelope, in the order of the chain.
+    pub(crate) chain: Vec<Envelope>,
+    /// Where in the chain the receipt stands.
+    pub(crate) receipt_at: usize,
     pub(crate) receipt: Envelope,
-    /// One per envelope: those of `approvals`, then that of `receipt`.
+    /// One per envelope of the chain.
     pub(crate) proofs: Vec<LogProof>,
 }
 
 /// Opens the container; the error says in words what is wrong with it.
 pub(crate) fn open(bytes: &[u8]) -> Result<Opened, String> {
     let files = bundle::read(bytes).map_err(|e| e.to_string())?;
-    let mut approvals = envelopes(part(&files, CHAIN)?)?;
-    let receipt = approvals.pop().ok_or_else(|| format!("`{CHAIN}` is empty"))?;
-    let wrapped = sigstore(&receipt).map_err(|e| e.to_string())?;
-    if part(&files, RECEIPT)? != wrapped {
-        return Err(format!("`{RECEIPT}` is not the last envelope of `{CHAIN}`"));
-    }
-    let wanted = approvals.len() + 1;
+    let chain = envelopes(part(&files, CHAIN)?)?;
+    let (receipt_at, receipt) = receipt(&chain, part(&files, RECEIPT)?)?;
+    let wanted = chain.len();
     let found = files.keys().filter(|name| name.ends_with(".tlog-proof")).count();
     if found != wanted {
         return Err(format!("there are {wanted} envelopes and {found} log proofs"));
     }
     let proofs = (0..wanted).map(|n| proof(&files, n)).collect::<Result<_, _>>()?;
-    Ok(Opened { files, approvals, receipt, proofs })
+    Ok(Opened { files, chain, receipt_at, receipt, proofs })
 }
 
 impl Opened {
@@ -64,6 +62,17 @@ impl Opened {
 
     pub(crate) fn text(&self, name: &str) -> Result<&str, String> {
         std::str::from_utf8(self.part(name)?).map_err(|e| format!("`{name}` is no text: {e}"))
+    }
+}
+
+/// The one envelope of the chain that `receipt.sigstore.json` wraps.
+fn receipt(chain: &[Envelope], wrapped: &[u8]) -> Result<(usize, Envelope), String> {
+    let is_it = |envelope: &Envelope| sigstore(envelope).is_ok_and(|bytes| bytes == wrapped);
+    let mut found = chain.iter().enumerate().filter(|(_, envelope)| is_it(envelope));
+    match (found.next(), found.next()) {
+        (Some((at, envelope)), None) => Ok((at, envelope.clone())),
+        (None, _) => Err(format!("`{RECEIPT}` is no envelope of `{CHAIN}`")),
+        (Some(_), Some(_)) => Err(format!("`{CHAIN}` has the receipt twice")),
     }
 }
 

@@ -4,10 +4,12 @@
 //! Never reads contract, policies or evidence; it hashes them.
 
 use super::approvals::{self, Given};
+use super::links::{self, Links};
 use super::opened::Opened;
 use super::trust::Trust;
 use super::{
-    APPROVALS, Book, CHECKPOINT, Finding, Found, INCLUSION, SIGNATURE, SUBJECT, digests, pass,
+    APPROVALS, Book, CHAIN, CHECKPOINT, CLEARANCES, Finding, Found, INCLUSION, RECONCILIATION,
+    SIGNATURE, SUBJECT, clearances, digests, pass, reconciliation,
 };
 use crate::action::Action;
 use crate::bundle;
@@ -18,13 +20,16 @@ use crate::json;
 use crate::merkle::leaf_hash;
 use crate::note::{self, VerifierKey};
 use crate::receipt::Receipt;
+use crate::reconciliation::Reconciliation;
 
 /// What signatures and digests vouch for.
 pub(super) struct Proven {
     pub(super) action: Action,
     pub(super) receipt: Receipt,
-    /// The answers of approvers, in the order of the chain.
+    /// The answers of approvers, in the order in which they were given.
     pub(super) given: Vec<Given>,
+    /// What settled it later.
+    pub(super) settled: Option<Reconciliation>,
 }
 
 /// Makes every check that needs nothing but hashing and signatures; none unless all of them pass.
@@ -56,11 +61,40 @@ pub(super) fn prove(opened: &Opened, trust: &Trust, book: &mut Book) -> Option<P
     };
     book.note(SUBJECT, pass(format!("action.json is what was signed, {}", statement.action)));
     book.action = Some(action.id.to_string());
-    let logged = log(opened, &action, trust, book);
-    let (given, found) = approvals::check(opened, &statement.action, &action, &receipt, trust);
+    let links = match links::find(opened, &receipt) {
+        Ok(links) => links,
+        Err(fault) => {
+            book.note(CHAIN, Err(fault));
+            return None;
+        }
+    };
+    book.note(CHAIN, links.found());
+    let logged = log(opened, &links, &action, trust, book);
+    let subject = &statement.action;
+    let (given, found) = approvals::check(opened, &links, subject, &action, &receipt, trust);
     let approved = book.note(APPROVALS, found);
-    let whole = digests::check(opened, &action, &receipt, book);
-    (logged && approved && whole).then_some(Proven { action, receipt, given })
+    let found = clearances::check(opened, &links, subject, &action, &receipt, trust);
+    let cleared = book.note(CLEARANCES, found);
+    let settled = reconciliation::open(opened, &links, subject, &receipt, trust);
+    let found = settled.clone().and_then(|one| reconciliation::found(one.as_ref(), &receipt));
+    book.note(RECONCILIATION, found);
+    let Ok(settled) = settled else { return None };
+    let whole = digests::check(opened, &action, &receipt, settled.as_ref(), book);
+    book.settled = settled.as_ref().map(|one| one.outcome);
+    let holds = logged && approved && cleared && whole;
+    holds.then_some(Proven { action, receipt, given, settled })
+}
+
+/// What a host's key signed, under the trusted key that the envelope names.
+pub(super) fn statement(
+    envelope: &Envelope,
+    kind: Kind,
+    trust: &Trust,
+) -> Result<Statement, String> {
+    let hint = envelope.key_hint().unwrap_or_default();
+    let key = trust.receipt_key(hint);
+    let key = key.ok_or_else(|| format!("signed by `{hint}`, which is no trusted key"))?;
+    envelope.verify(key, kind).map_err(|e| e.to_string())
 }
 
 /// The receipt's statement under a trusted key, or what is to be noted instead.
@@ -68,10 +102,7 @@ fn signature(opened: &Opened, trust: &Trust) -> Result<Statement, Found> {
     if trust.receipt_keys.is_empty() {
         return Err(Ok(Finding::Untrusted("no receipt key is trusted".to_owned())));
     }
-    let hint = opened.receipt.key_hint().unwrap_or_default();
-    let key = trust.receipt_key(hint);
-    let key = key.ok_or_else(|| Err(format!("signed by `{hint}`, which is no trusted key")))?;
-    opened.receipt.verify(key, Kind::Receipt).map_err(|e| Err(e.to_string()))
+    self::statement(&opened.receipt, Kind::Receipt, trust).map_err(Err)
 }
 
 fn subject(opened: &Opened, statement: &Statement) -> Result<Action, String> {
@@ -89,7 +120,7 @@ fn subject(opened: &Opened, statement: &Statement) -> Result<Action, String> {
 }
 
 /// One checkpoint for all proofs, signed by a trusted key of this tenant's log, and every envelope in it.
-fn log(opened: &Opened, action: &Action, trust: &Trust, book: &mut Book) -> bool {
+fn log(opened: &Opened, links: &Links, action: &Action, trust: &Trust, book: &mut Book) -> bool {
     let key = match checkpoint(opened, &action.tenant, trust) {
         Ok((key, size)) => {
             book.note(CHECKPOINT, pass(format!("{} signed {size} entries", key.name())));
@@ -101,7 +132,7 @@ fn log(opened: &Opened, action: &Action, trust: &Trust, book: &mut Book) -> bool
             return false;
         }
     };
-    book.note(INCLUSION, inclusion(opened, key))
+    book.note(INCLUSION, inclusion(opened, links, key))
 }
 
 fn checkpoint<'a>(
@@ -135,10 +166,13 @@ fn checkpoint<'a>(
     Err(Err(fault))
 }
 
-fn inclusion(opened: &Opened, key: &VerifierKey) -> Found {
-    let approvals = opened.approvals.iter().map(|envelope| (Kind::Approval, envelope));
-    let envelopes = approvals.chain([(Kind::Receipt, &opened.receipt)]);
+/// In the order of the log: what was signed before something stands before it.
+fn inclusion(opened: &Opened, links: &Links, key: &VerifierKey) -> Found {
     let mut places = Vec::new();
+    if !opened.proofs.is_sorted_by(|one, next| one.index < next.index) {
+        return Err("the chain is not in the order of the log".to_owned());
+    }
+    let envelopes = links.kinds().into_iter().zip(&opened.chain);
     for ((kind, envelope), proof) in envelopes.zip(&opened.proofs) {
         let leaf = leaf(kind, envelope)?;
         proof.verify(&leaf, key).map_err(|e| format!("{} {}: {e}", kind.as_str(), proof.index))?;

@@ -1,3 +1,4 @@
+mod chained;
 mod dishonest;
 mod parts;
 mod sealed;
@@ -149,7 +150,7 @@ fn every_part_that_is_changed_missing_or_foreign_fails() {
         failing(&world, &missing);
     }
     let foreign = world.forged(|files| {
-        files.insert("2.tlog-proof".into(), files["1.tlog-proof"].clone());
+        files.insert("3.tlog-proof".into(), files["1.tlog-proof"].clone());
     });
     assert_eq!(failing(&world, &foreign), CONTAINER);
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deed_record::digest::Digest;
+use deed_record::envelope::Envelope;
 use deed_record::event::{Attempt, Event, Phase};
 use deed_record::exchange::Rendered;
 use deed_record::json;
@@ -19,7 +20,8 @@ use super::ledger::LedgerError;
 use crate::config::Granted;
 use crate::grant::{self, Scope};
 use crate::observe;
-use crate::sandbox::{Intend, Intent, Run};
+use crate::receipt::{self, SealError};
+use crate::sandbox::{Adapter, Intend, Intent, Run};
 
 impl Drive<'_> {
     /// One look at the system of record, in a fresh instance under a read grant.
@@ -32,18 +34,22 @@ impl Drive<'_> {
             return self.judge_other_world(what).await;
         }
         self.append(vec![Event::ObserveStarted { phase }], false).await?;
-        let scope = self.scope(&granted, self.story.bound.observe.clone(), 0);
+        let observation = self.look(&granted, adapter).await;
+        self.append(vec![Event::Observed { phase, observation: Box::new(observation) }], false)
+            .await
+    }
+
+    pub(super) async fn look(&self, granted: &Granted, adapter: &Adapter) -> Observation {
+        let scope = self.scope(granted, self.story.bound.observe.clone(), 0);
         let decision = self.story.decision.as_ref().map(|(d, _)| d);
         let clock = self.pipeline.clock.clone();
-        let observation = match decision.map(|d| grant::read(d, scope)) {
+        match decision.map(|d| grant::read(d, scope)) {
             Some(Ok(grant)) => {
                 observe::look(&self.pipeline.sandbox, adapter, grant, || clock.now_ms()).await
             }
             Some(Err(error)) => unseen(error.to_string(), clock.now_ms()),
             None => unseen("policy has not decided".to_owned(), clock.now_ms()),
-        };
-        self.append(vec![Event::Observed { phase, observation: Box::new(observation) }], false)
-            .await
+        }
     }
 
     /// One attempt: the start is durable before the grant is live, each write before its first byte.
@@ -56,7 +62,7 @@ impl Drive<'_> {
         let Some(adapter) = self.pipeline.adapters.get(&granted.adapter).cloned() else {
             return self.gone().await;
         };
-        let n = u32::try_from(self.story.attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let n = self.story.next_attempt();
         let scope = Scope {
             tags: self.tags(),
             ..self.scope(&granted, self.story.bound.perform.clone(), n)
@@ -70,7 +76,8 @@ impl Drive<'_> {
             None => return self.gone().await,
         };
         let deadline_ms = started_ms + granted.contract.limits.timeout.as_signed();
-        let started = Event::AttemptStarted { n, epoch: u64::from(n), deadline_ms };
+        let decision = self.signed_decision(started_ms, deadline_ms)?;
+        let started = Event::AttemptStarted { n, epoch: u64::from(n), deadline_ms, decision };
         let pipeline = Arc::clone(self.pipeline);
         let story = &mut self.story;
         let spent =
@@ -84,6 +91,20 @@ impl Drive<'_> {
         self.story = book.lock().await.clone();
         let ended = attempt_of(n, run, started_ms, pipeline.clock.now_ms());
         self.append(vec![Event::AttemptEnded { attempt: Box::new(ended) }], true).await
+    }
+
+    /// Why this attempt may run, under the host's key: it is on disk before anything can leave.
+    fn signed_decision(
+        &self,
+        cleared_ms: i64,
+        deadline_ms: i64,
+    ) -> Result<Box<Envelope>, LedgerError> {
+        let failed = |e: SealError| LedgerError::Failed(e.to_string());
+        let nothing = || LedgerError::Failed("nothing was asked of policy".to_owned());
+        let asked = self.pipeline.question(&self.story)?.ok_or_else(nothing)?;
+        let key = &self.pipeline.keys.receipt;
+        let signed = receipt::decide(&self.story, &asked, cleared_ms, deadline_ms, key);
+        Ok(Box::new(signed.map_err(failed)?))
     }
 
     /// An attempt without an end: the host stopped under it. It looks; it never sends again blindly.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deed_record::event::{Event, Phase};
+use deed_record::envelope::EnvelopeError;
+use deed_record::event::{Event, Leaf, Phase};
 use deed_record::id::ActionId;
 use deed_record::outcome::{self, Judgement, Outcome};
 use deed_record::policy::Verdict;
@@ -36,10 +37,16 @@ pub(super) struct Drive<'a> {
     pub(super) story: Story,
     /// The lease of (tenant, resource), from the gate to the outcome.
     pub(super) lease: Option<Lease>,
+    /// Whether to look once more at what ended without an answer. Timers ask for it, callers cannot.
+    pub(super) settling: bool,
 }
 
 /// Carries an action as far as it can go.
-pub(super) async fn drive(pipeline: &Arc<Pipeline>, id: &ActionId) -> Result<(), LedgerError> {
+pub(super) async fn drive(
+    pipeline: &Arc<Pipeline>,
+    id: &ActionId,
+    settling: bool,
+) -> Result<(), LedgerError> {
     let _single = pipeline.flights.actions.acquire(id.as_str()).await;
     let story = pipeline.story(id)?;
     let Some(tenant) = pipeline.tenant(&story.bound.action.tenant).cloned() else {
@@ -48,7 +55,7 @@ pub(super) async fn drive(pipeline: &Arc<Pipeline>, id: &ActionId) -> Result<(),
             story.bound.action.tenant
         )));
     };
-    let mut drive = Drive { pipeline, tenant, story, lease: None };
+    let mut drive = Drive { pipeline, tenant, story, lease: None, settling };
     loop {
         match drive.step().await {
             Ok(Step::Go) => {}
@@ -104,7 +111,9 @@ impl Drive<'_> {
             Status::Attempting => self.recover_attempt().await,
             Status::Attempted => self.observe(Phase::Post).await,
             Status::Judged(_) => self.seal().await,
-            Status::Sealed(_) => self.publish().await,
+            Status::Settled(_) => self.seal_settled().await,
+            Status::Sealed(_) | Status::Reconciled(_) => self.publish().await,
+            Status::Ended(Outcome::Indeterminate) if self.settling => self.settle().await,
             Status::Ended(_) => Ok(Step::Rest),
         }
     }
@@ -216,8 +225,10 @@ impl Drive<'_> {
             return Err(LedgerError::Failed("the tenant has no log".to_owned()));
         };
         let mut leaves = Vec::new();
-        for (kind, payload) in envelopes(&self.story)? {
-            leaves.push(deed_record::event::Leaf { kind: kind.to_owned(), payload, index: 0 });
+        let bad = |e: EnvelopeError| LedgerError::Failed(e.to_string());
+        for (kind, envelope) in &self.story.chain {
+            let payload = envelope.payload_digest().map_err(bad)?;
+            leaves.push(Leaf { kind: kind.as_str().to_owned(), payload, index: 0 });
         }
         let logged = loop {
             match publisher.publish(leaves.clone()).await {
@@ -229,23 +240,9 @@ impl Drive<'_> {
         let event = Event::Logged { leaves: logged.leaves, checkpoint: logged.checkpoint };
         self.append(vec![event], true).await?;
         self.pipeline.tell_if_open(&self.story);
+        self.pipeline.settle_later(&self.story);
         Ok(Step::Go)
     }
-}
-
-/// Every envelope of a story with its kind, in the order of the log: answers, then the receipt.
-fn envelopes(
-    story: &Story,
-) -> Result<Vec<(&'static str, deed_record::digest::Digest)>, LedgerError> {
-    let bad = |e: deed_record::envelope::EnvelopeError| LedgerError::Failed(e.to_string());
-    let mut all = Vec::new();
-    for answer in &story.all_answers {
-        all.push(("approval", answer.envelope.payload_digest().map_err(bad)?));
-    }
-    if let Some(envelope) = &story.envelope {
-        all.push(("receipt", envelope.payload_digest().map_err(bad)?));
-    }
-    Ok(all)
 }
 
 /// A denial in one sentence: the host's reason, or the policies that decided.

@@ -145,7 +145,7 @@ fn summary(story: &Story) -> Summary {
         contract: action.contract.name.clone(),
         resource: action.resource.clone(),
         status: story.status.word().to_owned(),
-        ended: matches!(story.status, deed_record::status::Status::Ended(_)),
+        ended: story.status.is_final(),
         at_ms: story.at_ms,
         trace: story.trace.clone(),
     }

@@ -109,7 +109,7 @@ impl Pipeline {
         }
         for story in &stories {
             let action = &story.bound.action;
-            if self.tenant(&action.tenant).is_none() {
+            if self.tenant(&action.tenant).is_none() && story.status.outcome().is_none() {
                 let why = format!(
                     "{} of tenant `{}` has not ended; put the tenant back until it has",
                     action.id, action.tenant
@@ -120,6 +120,7 @@ impl Pipeline {
         }
         for story in &stories {
             self.expire_later(story);
+            self.settle_later(story);
             self.advance(&story.bound.action.id);
         }
         Ok(stories.len())

@@ -24,7 +24,7 @@ fn files_that_are_none_neither_hang_nor_pass() {
     let world = &proof.world;
     let trust = world.dir.join("trust");
     let keys = ["--trust", text(&trust)];
-    let tile = "tile/0/000.p/2";
+    let tile = "tile/0/000.p/3";
     let replaced = |name: &str, with: fn(&Path)| {
         let log = copy(world, LOG, name);
         fs::remove_file(log.join(tile)).unwrap();

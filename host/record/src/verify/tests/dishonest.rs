@@ -10,8 +10,8 @@ use crate::outcome::Outcome;
 use crate::policy::Verdict as Says;
 use crate::receipt::{Guard, Receipt};
 use crate::verify::{
-    APPROVALS, DECISION, EVIDENCE, GATE, GRANT, OUTCOME, QUESTION, REQUESTS, SUMMARY, Status,
-    Verdict, verify,
+    APPROVALS, CHAIN, CLEARANCES, DECISION, EVIDENCE, GATE, GRANT, OUTCOME, QUESTION, REQUESTS,
+    SUMMARY, Status, Verdict, verify,
 };
 
 #[test]
@@ -78,16 +78,29 @@ fn a_host_that_signs_what_did_not_happen_is_found_out() {
     let other = |r: &mut Receipt| r.attempts[0].exchanges[0].path += "0";
     assert_eq!(failing(&world, &world.bundle_of(other, false)), REQUESTS);
     assert_eq!(signed(|r| r.approvals[0].person = "boss".into()), APPROVALS);
-    assert_eq!(signed(|r| r.approvals.clear()), APPROVALS);
+    assert_eq!(signed(|r| r.approvals.clear()), CHAIN);
     assert_eq!(signed(|r| r.approvals[0].counted = false), DECISION);
     assert_eq!(signed(|r| r.decision.as_mut().unwrap().determining.clear()), DECISION);
     assert_eq!(signed(|r| r.sources.clear()), DECISION);
-    assert_eq!(signed(|r| r.grant = None), GRANT);
-    assert_eq!(signed(|r| r.question = None), QUESTION);
-    assert_eq!(signed(|r| r.pre = None), EVIDENCE);
     assert_eq!(signed(|r| r.post.as_mut().unwrap().at_ms += 1), SUMMARY);
     assert_eq!(signed(|r| r.attempts[0].claim = Claim::Lost), SUMMARY);
     assert_eq!(signed(|r| r.attempts[0].started_ms = 1_000_001), SUMMARY);
+}
+
+#[test]
+fn a_receipt_without_what_its_decision_rests_on_fails_in_both_places() {
+    let world = approved();
+    let cases: [(fn(&mut Receipt), &str); 3] = [
+        (|r| r.grant = None, GRANT),
+        (|r| r.question = None, QUESTION),
+        (|r| r.pre = None, EVIDENCE),
+    ];
+    for (change, check) in cases {
+        let report = verify(&world.bundle_of(change, true), Some(&world.trust()));
+        for name in [CLEARANCES, check] {
+            assert_eq!(line(&report, name).status, Status::Fail, "{report:#?}");
+        }
+    }
 }
 
 #[test]
@@ -129,7 +142,7 @@ fn a_denial_of_the_host_is_noted_as_its_own() {
 }
 
 #[test]
-fn a_run_that_policy_did_not_allow_fails_at_the_gate() {
+fn a_run_that_policy_did_not_allow_has_no_decision() {
     let mut world = approved();
     let ask = world.entries.iter().find(|e| matches!(e, Event::Decided { gate: false, .. }));
     let Some(Event::Decided { decision, facts, .. }) = ask.cloned() else { panic!() };
@@ -143,6 +156,5 @@ fn a_run_that_policy_did_not_allow_fails_at_the_gate() {
         r.decision.as_mut().unwrap().verdict = Says::Ask;
     };
     let report = verify(&world.bundle_of(world_with_ask, true), Some(&world.trust()));
-    assert_eq!(line(&report, GATE).status, Status::Fail, "{report:#?}");
-    assert_eq!(line(&report, DECISION).status, Status::Fail);
+    assert_eq!(line(&report, CLEARANCES).status, Status::Fail, "{report:#?}");
 }

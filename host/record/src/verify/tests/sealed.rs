@@ -2,10 +2,11 @@
 
 use super::story::World;
 use crate::bundle::{self, Files};
+use crate::clearance::Clearance;
 use crate::digest::Digest;
-use crate::envelope::{Envelope, Kind, Statement};
+use crate::envelope::{Envelope, Kind};
 use crate::event::{Entry, Event, Leaf};
-use crate::json::{parse, to_canonical};
+use crate::json::from_value;
 use crate::merkle::{self, leaf_hash};
 use crate::note::{self, Checkpoint};
 use crate::policy::Snapshot;
@@ -14,7 +15,8 @@ use crate::story::Story;
 use crate::verify::{Approver, Trust};
 
 impl World {
-    /// Seals the story with a receipt that the test may change first, and puts it into a log.
+    /// Seals the story with a receipt that the test may change first, and puts it into a log. A host that
+    /// lies in its receipt has said the same in its decisions.
     pub(super) fn ended(
         &self,
         change: impl FnOnce(&mut Receipt),
@@ -23,13 +25,55 @@ impl World {
         let judgement = story.judgement.as_ref().unwrap();
         let mut receipt = Receipt::of(&story, judgement, self.question(&story).as_ref()).unwrap();
         change(&mut receipt);
-        let predicate = parse(&to_canonical(&receipt).unwrap()).unwrap();
-        let action = story.bound.action.digest().unwrap();
-        let statement = Statement { kind: Kind::Receipt, action, predicate };
-        let envelope = statement.sign(&self.receipt_key).unwrap();
+        self.decide_as(&mut story, &mut receipt);
+        self.close(story, &receipt)
+    }
+
+    /// The same, with decisions as they are, whatever the receipt says.
+    pub(super) fn sealed_apart(&self, change: impl FnOnce(&mut Receipt)) -> Vec<u8> {
+        let story = self.story();
+        let judgement = story.judgement.as_ref().unwrap();
+        let mut receipt = Receipt::of(&story, judgement, self.question(&story).as_ref()).unwrap();
+        change(&mut receipt);
+        self.bundled(&self.close(story, &receipt), true)
+    }
+
+    fn close(&self, mut story: Story, receipt: &Receipt) -> (Story, Vec<Vec<merkle::Hash>>) {
+        let envelope = self.sign(Kind::Receipt, receipt);
         let at_ms = story.at_ms + 1;
         let sealed = Event::Sealed { envelope: Box::new(envelope) };
         story.apply(&Entry { at_ms, event: sealed }).unwrap();
+        self.publish(story, at_ms)
+    }
+
+    /// A decision for every attempt of the receipt, in the place of those of the story.
+    fn decide_as(&self, story: &mut Story, receipt: &mut Receipt) {
+        let Some((_, first)) = story.chain.iter().find(|(kind, _)| *kind == Kind::Decision) else {
+            return;
+        };
+        let first = first.unverified(Kind::Decision).unwrap();
+        let first: Clearance = from_value(first.predicate).unwrap();
+        story.chain.retain(|(kind, _)| *kind != Kind::Decision);
+        let counted = receipt.approvals.iter().filter(|one| one.counted);
+        let approvals: Vec<_> = counted.map(|one| one.payload_sha256).collect();
+        for (n, attempt) in (0..).zip(&mut receipt.attempts) {
+            let says = Clearance {
+                attempt: attempt.n,
+                decision: receipt.decision.clone().unwrap_or(first.decision.clone()),
+                question: receipt.question.clone().unwrap_or(first.question.clone()),
+                grant: receipt.grant.clone().unwrap_or(first.grant.clone()),
+                pre: receipt.pre.clone().unwrap_or(first.pre.clone()),
+                approvals: approvals.clone(),
+                deadline_ms: first.deadline_ms + n,
+                ..first
+            };
+            let envelope = self.sign(Kind::Decision, &says);
+            attempt.decision_sha256 = envelope.payload_digest().unwrap();
+            story.chain.push((Kind::Decision, envelope));
+        }
+    }
+
+    pub(super) fn publish(&self, mut story: Story, at_ms: i64) -> (Story, Vec<Vec<merkle::Hash>>) {
         let (leaves, hashes, checkpoint) = self.log(&story);
         let proofs = leaves.iter().map(|leaf| prove(&hashes, leaf.index)).collect();
         story.apply(&Entry { at_ms, event: Event::Logged { leaves, checkpoint } }).unwrap();
@@ -37,14 +81,12 @@ impl World {
     }
 
     fn log(&self, story: &Story) -> (Vec<Leaf>, Vec<merkle::Hash>, String) {
-        let answers = story.all_answers.iter().map(|answer| ("approval", &answer.envelope));
-        let envelopes = answers.chain(story.envelope.iter().map(|e| ("receipt", e)));
-        let place = |(n, (kind, envelope)): (usize, (&str, &Envelope))| Leaf {
-            kind: kind.into(),
+        let place = |(n, (kind, envelope)): (usize, &(Kind, Envelope))| Leaf {
+            kind: kind.as_str().into(),
             payload: envelope.payload_digest().unwrap(),
             index: (self.before + n) as u64,
         };
-        let leaves: Vec<Leaf> = envelopes.enumerate().map(place).collect();
+        let leaves: Vec<Leaf> = story.chain.iter().enumerate().map(place).collect();
         let others = (0..self.before).map(|n| leaf_hash(&n.to_le_bytes()));
         let hashes: Vec<_> = others.chain(leaves.iter().map(|l| leaf_hash(&l.entry()))).collect();
         let checkpoint = Checkpoint {
@@ -64,12 +106,19 @@ impl World {
         change: impl FnOnce(&mut Receipt),
         with_evidence: bool,
     ) -> Vec<u8> {
-        let (story, proofs) = self.ended(change);
+        self.bundled(&self.ended(change), with_evidence)
+    }
+
+    pub(super) fn bundled(
+        &self,
+        (story, proofs): &(Story, Vec<Vec<merkle::Hash>>),
+        with_evidence: bool,
+    ) -> Vec<u8> {
         let contract = self.contract.canonical().unwrap();
         let policies = Some((self.policies.text(), self.policies.schema()));
-        let asked = self.question(&story);
-        bundle::assemble(&story, &contract, policies, asked.as_ref(), proofs, with_evidence)
-            .unwrap()
+        let asked = self.question(story);
+        let (asked, proofs) = (asked.as_ref(), proofs.clone());
+        bundle::assemble(story, &contract, policies, asked, proofs, with_evidence).unwrap()
     }
 
     fn question(&self, story: &Story) -> Option<Snapshot> {

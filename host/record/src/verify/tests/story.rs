@@ -1,11 +1,15 @@
 //! A signed story made by hand: a restore that one lead approved, or denied.
 
 use ed25519_dalek::SigningKey;
+use serde::Serialize;
 
 use super::parts::{bound, compiled, contract, exchange, key, look, observed, started};
 use crate::approval::{self, Ask, Terms};
+use crate::clearance::Clearance;
 use crate::contract::Contract;
+use crate::envelope::{Envelope, Kind, Statement};
 use crate::event::{Answer, Attempt, Claim, Entry, Event, GrantRecord, Phase};
+use crate::json;
 use crate::note::LogKey;
 use crate::observation::Observation;
 use crate::outcome::{self, Judgement, Outcome, Seen};
@@ -168,15 +172,32 @@ impl World {
             started_ms: 9_000,
             ended_ms: 10_000,
         };
+        self.entries.push(Event::Cleared { grant });
+        let decision = Box::new(self.decision(|_| {}));
         self.entries.extend([
-            Event::Cleared { grant },
-            Event::AttemptStarted { n: 1, epoch: 1, deadline_ms: 60_000 },
+            Event::AttemptStarted { n: 1, epoch: 1, deadline_ms: 60_000, decision },
             Event::AttemptEnded { attempt: Box::new(attempt) },
             started(Phase::Post),
             observed(Phase::Post, &look(true, "b", 12_000)),
         ]);
         let judged = self.judged();
         self.entries.push(Event::Judged { judgement: Box::new(judged) });
+    }
+
+    /// The signed decision over the attempt, changed as the test wants it.
+    pub(super) fn decision(&self, change: impl FnOnce(&mut Clearance)) -> Envelope {
+        let story = self.story();
+        let (_, facts) = story.decision.as_ref().unwrap();
+        let asked = self.policies.snapshot(facts);
+        let mut clearance = Clearance::of(&story, &asked, 9_000, 60_000).unwrap();
+        change(&mut clearance);
+        self.sign(Kind::Decision, &clearance)
+    }
+
+    pub(super) fn sign<T: Serialize>(&self, kind: Kind, predicate: &T) -> Envelope {
+        let predicate = json::parse(&json::to_canonical(predicate).unwrap()).unwrap();
+        let action = self.story().bound.action.digest().unwrap();
+        Statement { kind, action, predicate }.sign(&self.receipt_key).unwrap()
     }
 
     pub(super) fn judged(&self) -> Judgement {

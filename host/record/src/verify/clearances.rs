@@ -1,0 +1,90 @@
+//! Takes the decisions of a bundle, gives what each of them says once a trusted key signed it.
+//!
+//! Never asks policy again: that is for the latest question, the only one that a bundle has.
+
+use super::links::Links;
+use super::opened::Opened;
+use super::trust::Trust;
+use super::{Found, pass};
+use crate::action::Action;
+use crate::approval::Answer;
+use crate::clearance::Clearance;
+use crate::digest::Digest;
+use crate::envelope::{Envelope, Kind};
+use crate::json;
+use crate::policy::Verdict;
+use crate::receipt::{ApprovalRef, AttemptSummary, Receipt};
+
+/// Each attempt has a decision of its own that was made before it, and the last one is what the receipt rests on.
+pub(super) fn check(
+    opened: &Opened,
+    links: &Links,
+    digest: &Digest,
+    action: &Action,
+    receipt: &Receipt,
+    trust: &Trust,
+) -> Found {
+    if receipt.attempts.is_empty() {
+        return pass("nothing was attempted; what was decided stands in the receipt");
+    }
+    let mut last = None;
+    for (attempt, line) in receipt.attempts.iter().zip(&links.decisions) {
+        let envelope = opened.chain.get(*line).ok_or("a decision is missing")?;
+        let clearance = open(envelope, digest, trust)
+            .and_then(|clearance| fits(&clearance, attempt, action, receipt).map(|()| clearance));
+        last = Some(clearance.map_err(|why| format!("decision {}: {why}", attempt.n))?);
+    }
+    match last {
+        Some(last) if !receipt.is_given_up() => rests_on(receipt, &last)?,
+        _ => {}
+    }
+    pass(format!("{} attempt(s), each allowed by a signed decision", receipt.attempts.len()))
+}
+
+fn open(envelope: &Envelope, digest: &Digest, trust: &Trust) -> Result<Clearance, String> {
+    let statement = super::proof::statement(envelope, Kind::Decision, trust)?;
+    if statement.action != *digest {
+        return Err(format!("it is about another action, {}", statement.action));
+    }
+    json::from_value(statement.predicate).map_err(|e| e.to_string())
+}
+
+/// It allows this attempt of this action, with answers that the receipt lists, before it ran.
+fn fits(
+    clearance: &Clearance,
+    attempt: &AttemptSummary,
+    action: &Action,
+    receipt: &Receipt,
+) -> Result<(), String> {
+    let approves = |digest: &Digest| {
+        let is_it = |one: &&ApprovalRef| one.payload_sha256 == *digest;
+        receipt.approvals.iter().find(is_it).is_some_and(|one| one.decision == Answer::Approve)
+    };
+    let faults = [
+        (clearance.attempt != attempt.n, "it is for another attempt"),
+        (clearance.decision.verdict != Verdict::Allow, "it does not allow anything"),
+        (clearance.cleared_ms > attempt.started_ms, "it was made after the attempt had started"),
+        (!clearance.approvals.iter().all(approves), "it rests on an approval that is not there"),
+        (clearance.pre.at_ms > clearance.cleared_ms, "it was made before its look"),
+    ];
+    if let Some((_, fault)) = faults.iter().find(|(wrong, _)| *wrong) {
+        return Err((*fault).to_owned());
+    }
+    super::digests::granted(&clearance.grant, action).map(|_| ())
+}
+
+/// The receipt of what ran says of decision, grant, look and approvals what was signed before it ran.
+fn rests_on(receipt: &Receipt, last: &Clearance) -> Result<(), String> {
+    let counted = receipt.approvals.iter().filter(|one| one.counted).map(|one| one.payload_sha256);
+    let differs = [
+        (receipt.decision.as_ref() != Some(&last.decision), "decision"),
+        (receipt.question.as_ref() != Some(&last.question), "question"),
+        (receipt.grant.as_ref() != Some(&last.grant), "grant"),
+        (receipt.pre.as_ref() != Some(&last.pre), "look before"),
+        (!counted.eq(last.approvals.iter().copied()), "approvals"),
+    ];
+    match differs.iter().find(|(differs, _)| *differs) {
+        Some((_, what)) => Err(format!("the receipt has another {what} than the last decision")),
+        None => Ok(()),
+    }
+}

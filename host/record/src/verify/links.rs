@@ -1,0 +1,66 @@
+//! Takes a chain of envelopes and the signed receipt, gives which line of the chain is what.
+//!
+//! Never reads a payload: a line is known by the digest that the receipt names it by.
+
+use super::opened::Opened;
+use super::{Found, pass};
+use crate::digest::Digest;
+use crate::envelope::{Envelope, Kind};
+use crate::receipt::Receipt;
+
+/// Line numbers of the chain, in the order in which the receipt names them.
+pub(super) struct Links {
+    pub(super) approvals: Vec<usize>,
+    pub(super) decisions: Vec<usize>,
+    receipt: usize,
+    /// What stands behind the receipt settles it; none or one.
+    pub(super) reconciliation: Option<usize>,
+}
+
+/// Every line before the receipt is named by it exactly once, and everything that it names is there.
+pub(super) fn find(opened: &Opened, receipt: &Receipt) -> Result<Links, String> {
+    let (before, after) = opened.chain.split_at(opened.receipt_at);
+    let digests: Result<Vec<Digest>, String> = before.iter().map(digest).collect();
+    let digests = digests?;
+    let line = |named: &Digest, what: &str| {
+        let at = digests.iter().position(|found| found == named);
+        at.ok_or_else(|| format!("the receipt names the {what} {named}, which is missing"))
+    };
+    let named = receipt.approvals.iter().map(|one| line(&one.payload_sha256, "approval"));
+    let approvals: Vec<usize> = named.collect::<Result<_, _>>()?;
+    let named = receipt.attempts.iter().map(|one| line(&one.decision_sha256, "decision"));
+    let decisions: Vec<usize> = named.collect::<Result<_, _>>()?;
+    let mut lines: Vec<usize> = approvals.iter().chain(&decisions).copied().collect();
+    lines.sort_unstable();
+    if !lines.iter().copied().eq(0..before.len()) {
+        return Err("an envelope stands twice, or the receipt does not name it".to_owned());
+    }
+    let reconciliation = match after.len() {
+        0 | 1 => None,
+        2 => Some(opened.receipt_at + 1),
+        _ => return Err("more than one envelope stands behind the receipt".to_owned()),
+    };
+    Ok(Links { approvals, decisions, receipt: opened.receipt_at, reconciliation })
+}
+
+impl Links {
+    /// The kind of every line, in the order of the chain.
+    pub(super) fn kinds(&self) -> Vec<Kind> {
+        let of = |kind| move |line: &usize| (*line, kind);
+        let mut kinds: Vec<(usize, Kind)> = self.approvals.iter().map(of(Kind::Approval)).collect();
+        kinds.extend(self.decisions.iter().map(of(Kind::Decision)));
+        kinds.push((self.receipt, Kind::Receipt));
+        kinds.extend(self.reconciliation.iter().map(of(Kind::Reconciliation)));
+        kinds.sort_unstable_by_key(|(line, _)| *line);
+        kinds.into_iter().map(|(_, kind)| kind).collect()
+    }
+
+    pub(super) fn found(&self) -> Found {
+        let words: Vec<&str> = self.kinds().into_iter().map(Kind::as_str).collect();
+        pass(words.join(", "))
+    }
+}
+
+fn digest(envelope: &Envelope) -> Result<Digest, String> {
+    envelope.payload_digest().map_err(|e| e.to_string())
+}
