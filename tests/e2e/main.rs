@@ -16,3 +16,4 @@ mod statuses;
 mod stops;
 mod story;
 mod surface;
+mod vectors;

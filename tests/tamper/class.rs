@@ -36,6 +36,8 @@ pub(crate) struct Sink<'a> {
     /// Every place, or a sample.
     pub(crate) full: bool,
     pub(crate) found: Found,
+    /// One mutated bundle for each check that caught one, for other implementations.
+    pub(crate) kept: BTreeMap<&'static str, (String, Vec<u8>, Verdict)>,
 }
 
 /// What became of the mutations of a class.
@@ -71,7 +73,12 @@ impl Sink<'_> {
     /// A mutated file. What the host itself would give is none.
     pub(crate) fn bytes(&mut self, what: &str, bytes: &[u8]) {
         if !self.bench.honest.contains(bytes) {
-            self.judge(what, &verify(bytes, Some(&self.bench.trust)));
+            let report = verify(bytes, Some(&self.bench.trust));
+            self.judge(what, &report);
+            if let Some(check) = first_failing(&report) {
+                let keep = || (what.to_owned(), bytes.to_vec(), report.verdict);
+                self.kept.entry(check).or_insert_with(keep);
+            }
         }
     }
 

@@ -50,14 +50,19 @@ pub(crate) fn all() -> Vec<Class> {
         "documents/approved", "a part of an approved action edited, every digest made to fit, signed and logged by the host" => documents::approved,
         "trust/approver", "the approver's key retired before or enrolled after, of another person or role, or nobody's" => trust::approvers,
         "trust/host", "another receipt key, another log key, another tenant, none at all" => trust::host,
-        "host/claims", "another outcome, no changes, no approvals, uncounted ones, another verdict, signed and logged by the host" => host::claims,
     ];
     let more = |name, what, make, end| Class { name, what, make, end };
     all.extend([
         more(
+            "host/claims",
+            "another outcome, no changes, no approvals, uncounted ones, another verdict, signed and logged by the host",
+            host::claims as fn(&mut crate::class::Sink<'_>, &crate::samples::Sample),
+            End::Word,
+        ),
+        more(
             "host/fields",
             "every field of every statement and part, one at a time, every digest made to fit, signed and logged by the host",
-            host::fields as fn(&mut crate::class::Sink<'_>, &crate::samples::Sample),
+            host::fields,
             End::Word,
         ),
         more(

@@ -19,6 +19,7 @@ mod samples;
 #[path = "../e2e/shared.rs"]
 mod shared;
 mod table;
+mod vectors;
 mod word;
 
 use std::collections::BTreeMap;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         return end.exit_code();
     }
     let book = book.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    vectors::write(bench());
     let whole = arguments.filter.is_none()
         && arguments.skip.is_empty()
         && (!end.has_failed() || std::env::var_os("BLESS").is_some());
@@ -84,8 +86,10 @@ fn run(class: Class, kind: &str, seed: u64, full: bool, book: &Book) -> Result<(
     // Each class and bundle has dice of its own, so that a filter changes nothing.
     let name = format!("{}{kind}", class.name);
     let own = name.bytes().fold(seed, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
-    let mut sink = Sink { bench, dice: Dice(own), full, found: Found::default() };
+    let mut sink =
+        Sink { bench, dice: Dice(own), full, found: Found::default(), kept: BTreeMap::new() };
     (class.make)(&mut sink, sample);
+    vectors::keep(class.name, kind, &sink.kept);
     let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);
     book.entry(class.name).or_default().add(&sink.found);
     let through: Vec<&String> = match class.end {

@@ -17,7 +17,7 @@ pub(super) fn claims(sink: &mut Sink<'_>, sample: &Sample) {
         let mut statement = right.clone();
         edit(&mut statement["predicate"]);
         if statement != right {
-            made.push((format!("{}: {what}", sample.kind), statement));
+            made.push((format!("receipt says {what}"), statement));
         }
     };
     for outcome in ["verified", "mismatch", "failed", "denied", "expired", "cancelled"] {
@@ -87,7 +87,7 @@ pub(super) fn claims(sink: &mut Sink<'_>, sample: &Sample) {
         })
         .collect();
     for (what, files) in forged {
-        sink.files(&what, &files);
+        sink.files(&word::pattern(sample.kind, &what), &files);
     }
 }
 
