@@ -11,6 +11,7 @@ mod outcomes;
 mod policies;
 mod replay;
 mod resource;
+mod settle;
 mod shared;
 mod statuses;
 mod stops;

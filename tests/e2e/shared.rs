@@ -45,8 +45,8 @@ pub(crate) fn ended(world: &World, view: &Value, outcome: &str, reason: &str) ->
     let said = view["reason"].as_str().unwrap();
     assert!(said.contains(reason), "`{said}` does not say `{reason}`");
     assert!(view["receipt"]["index"].is_u64(), "no receipt in the log: {view:#}");
-    let receipt = statements(world, view).pop().unwrap();
-    assert_eq!(receipt["predicateType"], "urn:deed:receipt:v0");
+    let is_receipt = |one: &Value| one["predicateType"] == "urn:deed:receipt:v0";
+    let receipt = statements(world, view).into_iter().find(is_receipt).unwrap();
     assert_eq!(receipt["predicate"]["outcome"], outcome, "{receipt:#}");
     assert_eq!(receipt["predicate"]["reason"], said, "{receipt:#}");
     let report = report(world, view["id"].as_str().unwrap());
@@ -78,7 +78,7 @@ fn replays(world: &World, id: &str) {
     assert!(fine, "{code:?}: {said}");
 }
 
-/// The envelopes of an ended action, answers first, the receipt last.
+/// The envelopes of an ended action, in the order of the chain.
 pub(crate) fn envelopes(world: &World, view: &Value) -> Vec<Value> {
     let bundle = world.bundle(view["id"].as_str().unwrap()).unwrap();
     let files = deed_record::bundle::read(&bundle).unwrap();
@@ -86,8 +86,8 @@ pub(crate) fn envelopes(world: &World, view: &Value) -> Vec<Value> {
     chain.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The signed statements of an ended action, answers first, the receipt last.
-fn statements(world: &World, view: &Value) -> Vec<Value> {
+/// The signed statements of an ended action, in the order of the chain.
+pub(crate) fn statements(world: &World, view: &Value) -> Vec<Value> {
     let payload =
         |envelope: &Value| STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap();
     let all = envelopes(world, view);

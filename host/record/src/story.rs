@@ -198,6 +198,16 @@ impl Story {
         u32::try_from(self.attempts.len()).unwrap_or(u32::MAX).saturating_add(1)
     }
 
+    /// What it comes to as far as the log says: of the receipt, or of what settled it later.
+    pub fn concluded(&self) -> Option<&Judgement> {
+        let settled = self.later.as_ref().map(|(_, judgement)| judgement);
+        match self.status {
+            Status::Ended(_) => settled.or(self.judgement.as_ref()),
+            Status::Settled(_) | Status::Reconciled(_) => self.judgement.as_ref(),
+            _ => None,
+        }
+    }
+
     /// The exchanges of every attempt, in order.
     pub fn exchanges(&self) -> Vec<&Exchange> {
         self.attempts.iter().flat_map(|attempt| &attempt.exchanges).collect()

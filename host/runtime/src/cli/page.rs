@@ -17,12 +17,13 @@ pub(super) fn of(view: &View) -> String {
     page += &decided(view);
     page += &sent(view);
     page += &changed(view);
-    if let Some(receipt) = &view.receipt {
+    let settled = view.reconciliation.as_ref().map(|settled| ("settled", settled));
+    for (title, receipt) in view.receipt.iter().map(|one| ("receipt", one)).chain(settled) {
         let place = receipt.index.map_or_else(
             || "not in the log yet".to_owned(),
             |index| format!("entry {index} of the log"),
         );
-        page += &row("receipt", &format!("{place}, {}", receipt.payload_sha256));
+        page += &row(title, &format!("{place}, {}", receipt.payload_sha256));
     }
     page += "\nledger (UTC)\n";
     for told in &view.ledger {

@@ -2,6 +2,7 @@
 
 use deed_record::action::Source;
 use deed_record::digest::Digest;
+use deed_record::envelope::Kind;
 use deed_record::event::Entry;
 use deed_record::exchange::{ExchangeSummary, Fate};
 use deed_record::json::Change;
@@ -53,6 +54,9 @@ pub struct View {
     pub result: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<ReceiptRef>,
+    /// What settled an outcome that the receipt left open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconciliation: Option<ReceiptRef>,
     pub proposed_ms: i64,
     pub at_ms: i64,
     pub ledger: Vec<Line>,
@@ -80,7 +84,7 @@ pub struct Call {
     pub at_ms: i64,
 }
 
-/// Where the receipt stands.
+/// Where a receipt or reconciliation stands.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ReceiptRef {
     pub payload_sha256: Digest,
@@ -91,9 +95,8 @@ pub struct ReceiptRef {
 
 pub(super) fn view(story: &Story, entries: &[Entry], person: bool) -> Result<View, LedgerError> {
     let (action, proposal) = (&story.bound.action, &story.bound.proposal);
-    let ended = matches!(story.status, Status::Ended(_));
-    let judged = story.judgement.as_ref().filter(|_| ended);
-    let open = ended || person;
+    let judged = story.concluded();
+    let open = judged.is_some() || person;
     let waiting = story.status == Status::Waiting;
     Ok(View {
         id: action.id.to_string(),
@@ -119,7 +122,8 @@ pub(super) fn view(story: &Story, entries: &[Entry], person: bool) -> Result<Vie
         unexpected: judged.map(|j| j.unexpected.clone()).unwrap_or_default(),
         checks: judged.map(|j| j.checks.clone()).unwrap_or_default(),
         result: result(story),
-        receipt: receipt(story)?,
+        receipt: signed(story, Kind::Receipt)?,
+        reconciliation: signed(story, Kind::Reconciliation)?,
         proposed_ms: story.proposed_ms,
         at_ms: story.at_ms,
         ledger: ledger::tell(entries),
@@ -142,7 +146,9 @@ fn calls(story: &Story) -> Vec<Call> {
             .collect::<Vec<_>>()
     };
     let sent = story.exchanges().into_iter().map(|e| call("perform", &e.summary()));
-    looks(&story.pre).into_iter().chain(sent).chain(looks(&story.post)).collect()
+    let later = story.later.as_ref().map(|(look, _)| look.clone());
+    let after = looks(&story.post).into_iter().chain(looks(&later));
+    looks(&story.pre).into_iter().chain(sent).chain(after).collect()
 }
 
 fn call(phase: &str, exchange: &ExchangeSummary) -> Call {
@@ -163,8 +169,10 @@ fn result(story: &Story) -> Option<Value> {
     story.pre.as_ref().filter(|_| read).map(deed_record::observation::Observation::value)
 }
 
-fn receipt(story: &Story) -> Result<Option<ReceiptRef>, LedgerError> {
-    let Some(envelope) = &story.envelope else { return Ok(None) };
+fn signed(story: &Story, kind: Kind) -> Result<Option<ReceiptRef>, LedgerError> {
+    let Some((_, envelope)) = story.chain.iter().rfind(|(is, _)| *is == kind) else {
+        return Ok(None);
+    };
     let payload = envelope.payload_digest().map_err(|e| LedgerError::Failed(e.to_string()))?;
     Ok(Some(ReceiptRef {
         payload_sha256: payload,

@@ -17,7 +17,7 @@ use crate::{receipt, reconcile};
 
 /// The first pause between two looks; each is twice as long as the one before, up to the last.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
-const LAST_PAUSE: Duration = Duration::from_secs(3_600);
+const LAST_PAUSE: Duration = Duration::from_hours(1);
 
 impl Drive<'_> {
     /// Looks once more. Only a look that answers what happened is written down.

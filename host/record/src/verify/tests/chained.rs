@@ -83,6 +83,8 @@ fn open() -> World {
     world
 }
 
+type Change = fn(&mut Reconciliation);
+
 fn settled(change: impl FnOnce(&mut Reconciliation), later_ms: i64) -> (World, Vec<u8>) {
     let mut world = open();
     let (mut story, _) = world.ended(|_| {});
@@ -123,7 +125,7 @@ fn an_open_outcome_is_verified_as_open_and_then_as_settled() {
 
 #[test]
 fn a_reconciliation_that_does_not_settle_this_receipt_is_found_out() {
-    let changes: [(fn(&mut Reconciliation), &str); 6] = [
+    let changes: [(Change, &str); 6] = [
         (|s| s.receipt_sha256 = Digest::of(b"other"), RECONCILIATION),
         (|s| s.outcome = Outcome::Indeterminate, RECONCILIATION),
         (|s| s.settled_ms = 1, RECONCILIATION),
@@ -142,7 +144,7 @@ fn a_reconciliation_that_does_not_settle_this_receipt_is_found_out() {
 #[test]
 fn a_receipt_with_an_answer_is_not_settled_again() {
     let (world, bundle) = settled(|_| {}, 50_000);
-    let (report, _) = (verify(&bundle, Some(&world.trust())), ());
+    let report = verify(&bundle, Some(&world.trust()));
     assert_eq!(line(&report, OUTCOME).status, Status::Pass);
     let whole = approved();
     let (mut story, _) = whole.ended(|_| {});

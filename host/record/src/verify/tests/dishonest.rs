@@ -87,10 +87,12 @@ fn a_host_that_signs_what_did_not_happen_is_found_out() {
     assert_eq!(signed(|r| r.attempts[0].started_ms = 1_000_001), SUMMARY);
 }
 
+type Change = fn(&mut Receipt);
+
 #[test]
 fn a_receipt_without_what_its_decision_rests_on_fails_in_both_places() {
     let world = approved();
-    let cases: [(fn(&mut Receipt), &str); 3] = [
+    let cases: [(Change, &str); 3] = [
         (|r| r.grant = None, GRANT),
         (|r| r.question = None, QUESTION),
         (|r| r.pre = None, EVIDENCE),

@@ -16,7 +16,7 @@ pub(super) fn view() -> Value {
             "approves": {"type": "boolean"},
             "counts": {"type": "boolean", "description": "False once it went stale."},
         })),
-        "ReceiptRef": object("Where the receipt stands.", &json!({
+        "ReceiptRef": object("Where a receipt or reconciliation stands.", &json!({
             "payload_sha256": reference("Digest"),
             "keyid": text("Hex SHA-256 of the key's SPKI DER."),
             "index": {"type": ["integer", "null"], "minimum": 0, "description": "Of the leaf in the tenant's log."},
@@ -64,6 +64,7 @@ fn view_fields() -> Value {
         "checks": list(&reference("Check")),
         "result?": {"type": "object", "additionalProperties": true, "description": "The observed state by name, where a read ended verified."},
         "receipt?": reference("ReceiptRef"),
+        "reconciliation?": reference("ReceiptRef"),
         "proposed_ms": reference("Milliseconds"),
         "at_ms": reference("Milliseconds"),
         "ledger": list(&reference("Line")),

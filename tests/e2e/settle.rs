@@ -1,0 +1,109 @@
+//! What ended without an answer: a later look settles it, is signed, and changes nothing that was signed.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use deed_record::outcome::Outcome;
+use deed_record::verify::Verdict;
+use deed_tests::proxy::Fault;
+use deed_tests::world::{BOB, World};
+use serde_json::Value;
+
+use crate::shared::{ended, is_active, locked_out, report, scim, statements};
+
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A write that landed, and no look afterwards: its action is open.
+fn open(world: &World, user: &str) -> Value {
+    let id = world.propose(&World::proposal("idp.restore_access", user)).unwrap().text("/id");
+    world.proxy.set("PATCH", Fault::Delay { ms: 1_000 });
+    thread::scope(|scope| {
+        let approving = scope.spawn(|| world.approve(&id, "bob", BOB).unwrap());
+        while world.proxy.count("PATCH") == 0 && !approving.is_finished() {
+            thread::sleep(Duration::from_millis(5));
+        }
+        world.proxy.set("GET", Fault::DropBefore);
+        assert!(approving.join().unwrap().0);
+    });
+    let view = world.settled(&id).unwrap();
+    ended(world, &view, "indeterminate", "the result could not be observed");
+    view
+}
+
+/// The action once a later look has settled it.
+fn settled(world: &World, id: &str) -> Value {
+    let start = Instant::now();
+    loop {
+        let view = world.show(id).unwrap();
+        if view["status"] != "indeterminate" {
+            return view;
+        }
+        assert!(start.elapsed() < PATIENCE, "{view:#}");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn kinds(world: &World, view: &Value) -> Vec<String> {
+    let kind = |one: Value| one["predicateType"].as_str().unwrap().to_owned();
+    statements(world, view).into_iter().map(kind).collect()
+}
+
+#[test]
+fn a_later_look_settles_what_the_receipt_left_open() {
+    let (world, user) = (World::start(scim()).unwrap(), locked_out());
+    let view = open(&world, &user);
+    let id = view["id"].as_str().unwrap();
+    let before = world.bundle(id).unwrap();
+    world.proxy.set("GET", Fault::None);
+    let view = settled(&world, id);
+    assert_eq!(
+        (view["status"].as_str(), view["outcome"].as_str()),
+        (Some("verified"), Some("verified"))
+    );
+    assert!(is_active(&user));
+    assert_eq!(world.proxy.count("PATCH"), 1, "nothing is sent again");
+    assert!(view["reconciliation"]["index"].as_u64() > view["receipt"]["index"].as_u64());
+    let told: Vec<&str> = view["ledger"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| line["event"].as_str().unwrap())
+        .collect();
+    assert!(told.ends_with(&["settled", "reconciled", "logged"]), "{told:?}");
+    let found = report(&world, id);
+    assert_eq!(found.verdict, Verdict::Verified, "{found:#?}");
+    assert_eq!(
+        (found.outcome, found.settled),
+        (Some(Outcome::Indeterminate), Some(Outcome::Verified))
+    );
+    // What was signed before stands there unchanged, and more is behind it.
+    let kinds = kinds(&world, &view);
+    let [rest @ .., receipt, reconciliation] = kinds.as_slice() else { panic!("{kinds:?}") };
+    assert_eq!(receipt, "urn:deed:receipt:v0");
+    assert_eq!(reconciliation, "urn:deed:reconciliation:v0");
+    assert_eq!(rest.last().map(String::as_str), Some("urn:deed:decision:v0"));
+    let chain =
+        |bundle: &[u8]| deed_record::bundle::read(bundle).unwrap()["chain.intoto.jsonl"].clone();
+    let after = world.bundle(id).unwrap();
+    assert!(chain(&after).starts_with(&chain(&before)));
+    assert_eq!(world.bundle(id).unwrap(), after, "and now it rests");
+}
+
+#[test]
+fn an_open_outcome_is_looked_at_again_after_a_restart() {
+    let (mut world, user) = (World::start(scim()).unwrap(), locked_out());
+    let view = open(&world, &user);
+    let id = view["id"].as_str().unwrap().to_owned();
+    world.host.take().unwrap().kill().unwrap();
+    world.proxy.set("GET", Fault::None);
+    world.serve().unwrap();
+    let view = settled(&world, &id);
+    assert_eq!(view["status"], "verified", "{view:#}");
+    assert_eq!(report(&world, &id).settled, Some(Outcome::Verified));
+    // It is final: a later start does not look again.
+    world.restart().unwrap();
+    let looks = world.proxy.count("GET");
+    thread::sleep(Duration::from_millis(1_500));
+    assert_eq!(world.proxy.count("GET"), looks);
+    assert_eq!(world.show(&id).unwrap()["at_ms"], view["at_ms"]);
+}
