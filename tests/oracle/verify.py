@@ -344,7 +344,28 @@ def decisions(opened: Bundle, kinds: list[str], receipt: dict, trusted: Trust, a
                 "a decision was made at another time")
         approved = {one["payload_sha256"] for one in receipt["approvals"] if one["decision"] == "approve"}
         require(set(decided["approvals"]) <= approved, "a decision rests on an approval that is not there")
+    if receipt["attempts"] and not given_up(receipt):
+        counted = [one["payload_sha256"] for one in receipt["approvals"] if one["counted"]]
+        require(decided["approvals"] == counted, "the receipt counts other approvals than the last decision")
+        for name in ("decision", "question", "grant", "pre"):
+            require(receipt.get(name) == decided[name], f"the receipt has another {name} than the last decision")
     return f"{len(receipt['attempts'])} attempt(s), each allowed by a signed decision"
+
+
+def given_up(receipt: dict) -> bool:
+    """What the guard of its writes turned away did not run, and the host looked again since."""
+    if receipt["outcome"] in ("denied", "expired", "cancelled"):
+        return True
+    sent = [one for attempt in receipt["attempts"] for one in attempt["exchanges"]]
+    landed = [one for one in sent if not idle(one)]
+    return receipt["outcome"] == "failed" and receipt.get("post") is None and not landed
+
+
+def idle(exchange: dict) -> bool:
+    """It never left, or its guard turned it away (412), or it writes nothing."""
+    if not exchange["writes"] or exchange["fate"] == "not_sent":
+        return True
+    return exchange.get("guard") is not None and exchange["fate"] == {"answered": {"status": 412}}
 
 
 def reconciliation(opened: Bundle, receipt: dict, trusted: Trust, action: bytes) -> dict | None:

@@ -76,7 +76,8 @@ pub(crate) fn differences(book: &Counts, full: bool) -> Vec<String> {
     let (head, rest) = page.split_once(BEGIN).unwrap();
     let (table, tail) = rest.split_once(FINISH).unwrap();
     let through = ["host/claims", "host/fields"].into_iter().filter_map(|name| book.get(name));
-    let through: BTreeSet<String> = through.flat_map(|found| found.verified.iter().cloned()).collect();
+    let through: BTreeSet<String> =
+        through.flat_map(|found| found.verified.iter().cloned()).collect();
     if full && std::env::var_os("BLESS").is_some() {
         fs::write(&path, [head, BEGIN, &rows(book), FINISH, tail].concat()).unwrap();
         word::bless(&through);

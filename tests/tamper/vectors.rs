@@ -16,6 +16,9 @@ type Kept = BTreeMap<(&'static str, &'static str), (String, Vec<u8>, Verdict)>;
 
 static KEPT: Mutex<Kept> = Mutex::new(Kept::new());
 
+/// Checks that read contract, policy and evidence.
+const JUDGED: [&str; 6] = ["summary", "requests", "decision", "gate", "outcome", "settled"];
+
 fn is_asked() -> bool {
     std::env::var_os("VECTORS").is_some()
 }
@@ -28,7 +31,9 @@ pub(crate) fn keep(
 ) {
     if is_asked() && ["settled later", "denied by a person"].contains(&kind) {
         let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-        for (check, one) in found {
+        // Of single fields only what needs policy or judge: else each vector would be about a shape of ours.
+        let told = |check: &str| class != "host/fields" || JUDGED.contains(&check);
+        for (check, one) in found.iter().filter(|(check, _)| told(check)) {
             kept.entry((class, *check)).or_insert_with(|| one.clone());
         }
     }
