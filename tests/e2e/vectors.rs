@@ -136,3 +136,36 @@ fn decides(oracle: &Path, bundles: &[PathBuf]) -> (bool, String) {
     let said = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8_lossy(&said).into_owned())
 }
+
+/// The commands that docs/verify.md says anybody can run, run as they stand there.
+#[test]
+fn the_commands_of_the_page_hold_and_can_fail() {
+    let page = fs::read_to_string(workspace().join("docs/verify.md")).unwrap();
+    let blocks = page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let script = blocks.collect::<Vec<_>>().join("\n");
+    let run = |bundle: &str| {
+        let dir = std::env::temp_dir().join(format!("deed-page-{}-{bundle}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let output = Command::new("bash")
+            .args(["-euo", "pipefail", "-c", &script])
+            .current_dir(&dir)
+            .env("BUNDLE", root().join(format!("{bundle}.deed").replacen("--", "/", 1)))
+            .env("TRUST", root().join("trust"))
+            .env("PYTHON", venv().join("bin/python"))
+            .env("VERIFIER", workspace().join("tests/oracle/verify.py"))
+            .output()
+            .unwrap();
+        fs::remove_dir_all(&dir).unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+    };
+    for good in ["good--verified", "good--settled-later", "good--an-agents-copy"] {
+        let (holds, said) = run(good);
+        assert!(holds, "{good}: {said}");
+    }
+    let bad = ["envelopes-another-key--receipt-signature", "log-another-checkpoint--checkpoint"];
+    for bad in bad {
+        let (holds, said) = run(&format!("bad--{bad}"));
+        assert!(!holds, "{bad}: {said}");
+    }
+}
