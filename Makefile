@@ -4,6 +4,7 @@
 # make tamper  every bundle changed in every byte and field; a sample of it is part of make test
 # make vectors tests/vectors/ anew, for other implementations
 # make fuzz    every input from outside, MINUTES=10 in all, guided by coverage
+# make bench-evidence  the log and the verifier beside the least that they could cost, into target/bench.json
 # make check   format, lints, dependencies, deed-record for WebAssembly
 #
 # Cargo builds into CARGO_TARGET_DIR where that is set. Adapters, the Python environment and the
@@ -12,7 +13,7 @@
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: demo test attack tamper vectors oracle fuzz check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
+.PHONY: demo test attack tamper vectors oracle fuzz bench-evidence check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
 
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 TOOLS  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deed/tools
@@ -50,6 +51,14 @@ fuzz: tools
 	@command -v c++ >/dev/null \
 	    || { echo "make: libFuzzer needs a C++ compiler; install g++ (Debian: apt-get install g++)" >&2; exit 1; }
 	@RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/tests/fuzz/coverage.sh tests/fuzz/run.sh $(MINUTES)
+
+# The verifier is built for release, without the host. For the log the WebAssembly engine would have to be
+# built once more, which the log never calls: our own crates are optimised beside the ordinary ones, in the
+# same target directory, and what they depend on stays at level 1, as for tests, also under the floor.
+OPTIMISED := $(foreach crate,deed-record deed-host deed-benches,--config profile.dev.package.$(crate).opt-level=3)
+bench-evidence: wasm-std venv binaries adapters
+	@cargo bench --quiet --locked --package deed-benches --no-default-features --bench verify
+	@cargo bench --quiet --locked --workspace --profile dev $(OPTIMISED) --bench log
 
 check: tools fmt clippy deny advisories wasm
 

@@ -6,6 +6,7 @@ mod asks;
 mod floods;
 mod malformed;
 mod nonsense;
+mod private;
 mod siege;
 mod stops;
 mod tells;
@@ -63,6 +64,7 @@ fn attack(guest: Guest) -> fn() {
         Guest::MixesLooks => tells::mixes_looks,
         Guest::Panics => tells::panics,
         Guest::PointsAstray => tells::points_astray,
+        Guest::Races => tells::races,
         Guest::ReadsRefusals => tells::reads_refusals,
         Guest::ReadsWhilePerforming => tells::reads_while_performing,
         Guest::Recurses => stops::recurses,
@@ -77,6 +79,7 @@ fn attack(guest: Guest) -> fn() {
         Guest::SpinsInRealloc => stops::spins_in_realloc,
         Guest::SpinsInStart => stops::spins_in_start,
         Guest::SpinsWhileObserving => stops::spins_while_observing,
+        Guest::TellsPrivate => private::tells,
         Guest::WritesWhileObserving => asks::writes_while_observing,
     }
 }

@@ -1,5 +1,5 @@
 //! Attacks from the side of the systems of record: what an upstream, its name or its texts can do to
-//! the host, to what the host believes, and to the people who approve.
+//! the host, to what the host believes, and to the people who approve; and what its witnesses can.
 
 mod bombs;
 mod echo;
@@ -7,10 +7,12 @@ mod framing;
 mod leak;
 mod names;
 mod poison;
+mod private;
 mod redirects;
 pub(crate) mod stage;
 mod tags;
 mod tls;
+mod witnesses;
 
 use crate::case::Case;
 
@@ -24,6 +26,8 @@ pub(crate) fn cases() -> Vec<Case> {
         tls::cases(),
         tags::cases(),
         poison::cases(),
+        witnesses::cases(),
+        private::cases(),
     ]
     .into_iter()
     .flatten()

@@ -1,5 +1,6 @@
 //! `deed replay`: the adapter runs again on what a bundle recorded, and does the same or is found out.
 
+mod chance;
 mod differences;
 
 use std::fs;

@@ -19,6 +19,8 @@ const VALUE_MIN: usize = 12;
 pub struct Canary {
     name: String,
     value: Vec<u8>,
+    /// Whether the journal may hold it.
+    journaled: bool,
 }
 
 /// Where one stands.
@@ -38,6 +40,7 @@ pub struct Search {
 }
 
 struct Needle {
+    journaled: bool,
     canary: String,
     form: String,
     bytes: Vec<u8>,
@@ -45,7 +48,12 @@ struct Needle {
 
 impl Canary {
     pub fn new(name: &str, value: &[u8]) -> Self {
-        Self { name: name.to_owned(), value: value.to_vec() }
+        Self { name: name.to_owned(), value: value.to_vec(), journaled: false }
+    }
+
+    /// One that the journal's segments keep, and nothing else.
+    pub fn private(name: &str, value: &[u8]) -> Self {
+        Self { journaled: true, ..Self::new(name, value) }
     }
 }
 
@@ -135,7 +143,8 @@ impl Search {
             assert!(canary.value.len() >= VALUE_MIN, "{canary:?} is too short to be looked for");
             for (form, bytes) in forms(&canary.value) {
                 search.starts[start(bytes[0], bytes[1])].push(search.needles.len());
-                search.needles.push(Needle { canary: canary.name.clone(), form, bytes });
+                let (canary, journaled) = (canary.name.clone(), canary.journaled);
+                search.needles.push(Needle { journaled, canary, form, bytes });
             }
         }
         search
@@ -143,11 +152,13 @@ impl Search {
 
     /// Looks through bytes in one pass.
     pub fn bytes(&self, file: &Path, bytes: &[u8]) -> Vec<Hit> {
+        let journal = file.starts_with("state/segments");
         let mut hits = Vec::new();
         for (offset, pair) in bytes.windows(2).enumerate() {
             for index in &self.starts[start(pair[0], pair[1])] {
                 let needle = &self.needles[*index];
-                if bytes[offset..].starts_with(&needle.bytes) {
+                let home = journal && needle.journaled;
+                if !home && bytes[offset..].starts_with(&needle.bytes) {
                     let (canary, form) = (needle.canary.clone(), needle.form.clone());
                     hits.push(Hit { file: file.to_owned(), offset, canary, form });
                 }

@@ -5,6 +5,7 @@ pub mod client;
 pub mod guests;
 pub mod host;
 pub mod hostile;
+pub mod private;
 pub mod proxy;
 pub mod services;
 pub mod tether;

@@ -10,7 +10,8 @@ use crate::digest::Digest;
 use crate::exchange::Rendered;
 use crate::id::ActionId;
 use crate::json;
-use crate::schema::Violation;
+use crate::private::Openings;
+use crate::schema::{Schema, Violation};
 use crate::template::{self, RenderError};
 
 /// What an agent asks for: the body of `POST /v1/actions`.
@@ -127,6 +128,9 @@ pub struct Bound {
     pub proposal: Proposal,
     pub observe: Vec<Rendered>,
     pub perform: Vec<Rendered>,
+    /// What the words in `params` stand for. The journal has it, and no other record.
+    #[serde(default, skip_serializing_if = "Openings::is_empty")]
+    pub private: Openings,
 }
 
 /// What contract and parameters alone determine: the same here, in the approver's client and offline.
@@ -144,11 +148,28 @@ const NAME_MAX: usize = 256;
 /// An attempt's exchanges go into one record of the journal, which takes 16 MiB with the answers.
 const REQUESTS_MAX: usize = 4 << 20;
 
-/// Checks a proposal against its contract and renders every request.
+/// Checks a proposal against its contract and renders every request, as the records have both: with
+/// words in the places of private parameters, and nothing else there.
 pub fn render(contract: &Contract, proposal: &Proposal) -> Result<Rendering, BindError> {
+    render_as(&contract.recorded_params_schema(), contract, proposal)
+}
+
+/// The same with the values of private parameters. What comes of it goes out, and into no record.
+pub(crate) fn render_live(
+    contract: &Contract,
+    proposal: &Proposal,
+) -> Result<Rendering, BindError> {
+    render_as(&contract.params_schema(), contract, proposal)
+}
+
+fn render_as(
+    params: &Schema,
+    contract: &Contract,
+    proposal: &Proposal,
+) -> Result<Rendering, BindError> {
     texts(proposal)?;
     nesting(proposal)?;
-    let violations = contract.params_schema().violations(&proposal.params);
+    let violations = params.violations(&proposal.params);
     if !violations.is_empty() {
         return Err(BindError::Params(violations));
     }
@@ -233,6 +254,14 @@ pub enum BindError {
     Expect(String),
     #[error("`{0}` {1}")]
     Text(&'static str, &'static str),
+    #[error("`{0}` looks like the word for a private value; send the value itself")]
+    Word(String),
+    #[error(
+        "`{0}` repeats the value of a private parameter, and would be shown and signed; leave it out there"
+    )]
+    Repeated(String),
+    #[error("there is no salt for a private parameter")]
+    Salt,
     #[error(transparent)]
     Render(#[from] RenderError),
 }

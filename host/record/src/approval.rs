@@ -17,6 +17,7 @@ use crate::exchange::Rendered;
 use crate::json;
 use crate::observation;
 use crate::policy::Obligation;
+use crate::private::{OpeningError, Openings, Prepared};
 
 /// What was asked of people, as the journal keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,9 +79,17 @@ pub struct ApprovalRequest {
     pub not_yet: Vec<String>,
     /// Why earlier approvals of this action count for nothing; nothing is signed from it.
     pub stale: Vec<String>,
+    /// Values and salts of the private parameters: checked against the action, shown, and not signed.
+    #[serde(default, skip_serializing_if = "Openings::is_empty")]
+    pub private: Openings,
 }
 
 impl ApprovalRequest {
+    /// The writes that would leave, with the values of private parameters: for the approver's eyes.
+    pub fn live_writes(&self, contract: &Contract) -> Result<Vec<Prepared>, OpeningError> {
+        Ok(self.private.requests(contract, &self.proposal)?.perform)
+    }
+
     /// Recomputes every digest from what this request shows and gives the terms to sign.
     pub fn terms(&self, decision: Answer, person: &str, role: &str) -> Result<Terms, ShownError> {
         let contract = Contract::from_json(self.contract.clone())?;
@@ -89,6 +98,7 @@ impl ApprovalRequest {
             return Err(ShownError::Differs("contract"));
         }
         self.check_rendering(&contract)?;
+        self.live_writes(&contract)?;
         let binding = self.check_bindings()?;
         let pre_state = observation::state_digest(&contract, &self.pre)?;
         if pre_state != self.ask.pre_state {
@@ -181,6 +191,8 @@ pub enum ShownError {
     Contract(#[from] ContractError),
     #[error(transparent)]
     Bind(#[from] BindError),
+    #[error("{0}; do not sign, and report it")]
+    Private(#[from] OpeningError),
     #[error(transparent)]
     Canonical(#[from] json::NotCanonical),
 }

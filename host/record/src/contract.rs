@@ -6,6 +6,7 @@
 mod ambiguous;
 mod check;
 mod duration;
+mod private;
 
 use std::collections::BTreeMap;
 
@@ -223,7 +224,7 @@ impl Contract {
         Ok(Digest::of(&self.canonical()?))
     }
 
-    /// The parameters as one closed object.
+    /// The parameters as one closed object, as callers give them.
     pub fn params_schema(&self) -> Schema {
         object(&self.params.required, &self.params.properties)
     }

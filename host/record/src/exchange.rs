@@ -30,6 +30,9 @@ pub struct Rendered {
     /// What the upstream is asked to check before it carries the write out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<Guard>,
+    /// JSON pointers into the answer: what the adapter sees of it and what is recorded; all where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expose: Option<Vec<String>>,
 }
 
 /// A precondition of a write against a change between look and write.

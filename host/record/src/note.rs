@@ -1,5 +1,5 @@
-//! Checkpoints of a log as signed notes (C2SP signed-note, tlog-checkpoint v1.0.0) and the proofs
-//! that carry them (tlog-proof@v1): takes keys and texts, gives texts and checked values. It never
+//! Checkpoints of a log as signed notes (C2SP signed-note, tlog-checkpoint v1.0.0), the words of
+//! witnesses on them (tlog-cosignature, tlog-policy) and the proofs that carry them (tlog-proof@v1): takes keys and texts, gives texts and checked values. It never
 //! corrects a text: what does not read exactly as the format says is refused.
 
 use std::fmt;
@@ -9,10 +9,14 @@ use ed25519_dalek::Signature;
 
 use crate::merkle::Hash;
 
+pub use cosignature::{Cosignature, WitnessKey, cosignature, only};
 pub use key::{KeyError, LogKey, VerifierKey};
+pub use policy::{Fault as PolicyFault, LogPolicy, PolicyError, Witnessed};
 pub use proof::{LogProof, ProofError};
 
+mod cosignature;
 mod key;
+mod policy;
 mod proof;
 
 #[cfg(test)]

@@ -12,10 +12,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::digest::Digest;
+use crate::private::Live;
 use crate::schema::Schema;
 
 pub use compile::{CompileError, compile, set_digest};
 pub use evaluate::{reevaluate, snapshot};
+
+/// What stands in a decision for an error that private values had a part in.
+const PRIVATE_ERROR: &str = "a policy could not be evaluated with the private parameters";
 
 /// Everything that the policies of one tenant may speak of; the Cedar schema is generated from it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -68,6 +72,13 @@ struct Rule {
 }
 
 impl Policies {
+    /// From a bundle's `policies.cedar` and `schema.cedarschema`, with the roles that the schema counts
+    /// approvals for.
+    pub fn read(text: &str, schema_text: &str) -> Result<Self, String> {
+        compile::read(text, schema_text)
+            .map_err(|flaw| format!("policy `{}`: {}", flaw.policy, flaw.what))
+    }
+
     /// The compiled Cedar text of all sources, obligations spelled out as `unless`.
     pub fn text(&self) -> &str {
         &self.text
@@ -86,6 +97,24 @@ impl Policies {
     /// Decides about one action.
     pub fn evaluate(&self, facts: &Facts) -> Decision {
         evaluate::decide(self, &evaluate::Question::of(facts, &self.roles))
+    }
+
+    /// Decides with the values of private parameters. `facts` are those of the record, with words; the
+    /// decision says when it rests on the values, and never quotes one.
+    pub fn evaluate_live(&self, facts: &Facts, params: &Live<Value>) -> Decision {
+        let recorded = self.evaluate(facts);
+        let facts = Facts { params: params.reveal().clone(), ..facts.clone() };
+        let mut live = self.evaluate(&facts);
+        if live == recorded {
+            return recorded;
+        }
+        // Cedar quotes what it could not evaluate.
+        for error in live.errors.iter_mut().filter(|error| !recorded.errors.contains(error)) {
+            PRIVATE_ERROR.clone_into(error);
+        }
+        live.errors.dedup();
+        live.rests_on_private = true;
+        live
     }
 
     /// The same question as [`Policies::evaluate`] asks, as files for the stock `cedar authorize` tool.
@@ -140,6 +169,10 @@ pub struct Decision {
     pub policy_set: Digest,
     /// In words, unless the verdict is `allow`.
     pub reason: Option<String>,
+    /// The recorded question, with words for private values, is answered otherwise: nobody without the
+    /// values can decide again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rests_on_private: bool,
 }
 
 /// The three answers of a policy set.

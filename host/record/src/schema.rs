@@ -67,6 +67,9 @@ pub struct Schema {
     pub min_items: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub max_items: Option<u64>,
+    /// A text that no record may hold. Only a parameter at the top level may be one; see [`crate::private`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub private: bool,
 }
 
 impl Schema {

@@ -308,6 +308,7 @@ impl Story {
             calls: 1,
             writes: true,
             guard: None,
+            expose: None,
         };
         self.bound.perform.iter().find(fits).cloned().unwrap_or_else(unknown)
     }

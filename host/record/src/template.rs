@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::codec::{Codec, CodecError, Outgoing, form};
 use crate::exchange::{Guard, Rendered};
+use crate::expose::{self, ExposeError};
 
 /// One `[[observe.http]]` or `[[perform.http]]` of a contract.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +31,9 @@ pub struct Rule {
     /// `etag`: the write carries the entity tag that the host saw on the same path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<Guard>,
+    /// JSON pointers into the answer: what the adapter sees of it and what is recorded; all where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expose: Option<Vec<String>>,
 }
 
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
@@ -58,6 +62,7 @@ impl Rule {
             calls: self.calls.unwrap_or(1),
             writes: self.writes || !is_safe(method),
             guard: self.guard,
+            expose: self.expose.clone(),
         })
     }
 
@@ -73,6 +78,9 @@ impl Rule {
         }
         if self.guard.is_some() && (observing || !self.may_write()?) {
             return Err(RenderError::GuardedRead(self.request.clone()));
+        }
+        if let Some(pointers) = &self.expose {
+            expose::check(pointers)?;
         }
         if self.calls.is_some_and(|n| n == 0 || n > CALLS_MAX) {
             return Err(RenderError::Calls);
@@ -178,6 +186,8 @@ pub enum RenderError {
     Unfit(String),
     #[error(transparent)]
     Codec(#[from] CodecError),
+    #[error(transparent)]
+    Expose(#[from] ExposeError),
     #[error(
         "a parameter of a form is a list or an object; a form takes text, integers and booleans"
     )]

@@ -1,7 +1,7 @@
 //! A tiled log as files (C2SP tlog-tiles): what a writer makes of entries, and what an auditor makes of
 //! the files. Takes and gives paths and bytes; it never reads or writes a file itself.
 
-pub use audit::{Asked, Audit, Consistent, Fault, Fetched, Said, Since, Tree, audit};
+pub use audit::{Asked, Audit, Consistent, Cosigned, Fault, Fetched, Said, Since, Tree, audit};
 pub use edge::Edge;
 
 mod audit;
@@ -14,9 +14,13 @@ mod tests;
 /// The published tree head, as C2SP tlog-tiles names it.
 pub const CHECKPOINT: &str = "checkpoint";
 
-/// The greatest tree that a host ever published: the unsigned text of its checkpoint. The host keeps it
-/// beside the log; it is no part of what C2SP publishes.
+/// The greatest tree of a host whose tiles are all on disk: the unsigned text of its checkpoint. The host
+/// keeps it beside the log; it is no part of what C2SP publishes. It follows the newest checkpoint within
+/// moments, so a log that is behind it was rolled back.
 pub const HEAD: &str = "HEAD";
+
+/// The latest checkpoint that a witness vouches for, which may be older than [`CHECKPOINT`].
+pub const COSIGNED: &str = "cosigned";
 
 /// One file: its path below the log's directory, with `/`, and its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]

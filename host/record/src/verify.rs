@@ -15,12 +15,14 @@ mod opened;
 mod proof;
 mod reconciliation;
 mod trust;
+mod witnesses;
 
 use serde::Serialize;
 
 pub(crate) use self::content::rendering;
 pub(crate) use self::opened::{Opened, open};
 pub use self::trust::{Approver, Trust, TrustError};
+pub(crate) use self::witnesses::shortfall;
 use crate::outcome::Outcome;
 
 /// Checks a `.deed` file against keys that came from elsewhere.
@@ -94,6 +96,7 @@ const SUBJECT: &str = "subject";
 const CHAIN: &str = "chain";
 const CHECKPOINT: &str = "checkpoint";
 const INCLUSION: &str = "inclusion";
+const WITNESSES: &str = "witnesses";
 const APPROVALS: &str = "approvals";
 const CLEARANCES: &str = "decisions";
 const RECONCILIATION: &str = "reconciliation";
@@ -108,12 +111,13 @@ const DECISION: &str = "decision";
 const GATE: &str = "gate";
 const OUTCOME: &str = "outcome";
 const SETTLED: &str = "settled";
-const PROOFS: [&str; 13] = [
+const PROOFS: [&str; 14] = [
     SIGNATURE,
     SUBJECT,
     CHAIN,
     CHECKPOINT,
     INCLUSION,
+    WITNESSES,
     APPROVALS,
     CLEARANCES,
     RECONCILIATION,

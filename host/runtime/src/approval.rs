@@ -10,6 +10,7 @@ use deed_record::event::Answer;
 use deed_record::json;
 use deed_record::observation::Observation;
 use deed_record::policy::Decision;
+use deed_record::private::Openings;
 use deed_record::story::Story;
 use ed25519_dalek::VerifyingKey;
 
@@ -32,13 +33,16 @@ pub fn ask(
     })
 }
 
-/// Everything that the approver's client shows and recomputes; none while nobody is asked.
+/// Everything that the approver's client shows and recomputes; none while nobody is asked. The values of
+/// private parameters are for those who may answer now; anybody else gets the words.
 pub fn request(
+    tenant: &Tenant,
+    person: &str,
     contract: &Contract,
     story: &Story,
 ) -> Result<Option<ApprovalRequest>, json::NotCanonical> {
     let (Some(ask), Some(pre)) = (&story.ask, &story.pre) else { return Ok(None) };
-    let Bound { action, proposal, perform, .. } = &story.bound;
+    let Bound { action, proposal, perform, private, .. } = &story.bound;
     let contract = json::parse(&contract.canonical()?).unwrap_or_default();
     Ok(Some(ApprovalRequest {
         action: action.clone(),
@@ -51,7 +55,19 @@ pub fn request(
         ask: ask.clone(),
         not_yet: story.open_obligations(),
         stale: story.stale.clone(),
+        private: if may_answer(tenant, person, story, ask) {
+            private.clone()
+        } else {
+            Openings::default()
+        },
     }))
+}
+
+/// Whether an answer of this person would count: a role that is asked for, a key, and not the agent's own person.
+fn may_answer(tenant: &Tenant, person: &str, story: &Story, ask: &Ask) -> bool {
+    let asked = |role: &String| ask.obligations.iter().any(|one| one.role == *role);
+    let able = |known: &Person| !known.keys.is_empty() && known.roles.iter().any(asked);
+    person != story.bound.action.person && tenant.persons.get(person).is_some_and(able)
 }
 
 /// Checks a signed answer against what is asked now.

@@ -9,6 +9,7 @@ mod pin;
 pub mod raw;
 mod tenant;
 mod warnings;
+mod witness;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -23,6 +24,7 @@ use ed25519_dalek::VerifyingKey;
 pub use self::fault::{Fault, Faults};
 pub use self::pin::{PinError, Pinned, pin};
 pub use self::tenant::{Agent, Granted, Person, Tenant};
+pub use self::witness::{Witness, Witnesses};
 use crate::files::{CONFIG_MAX, Files};
 use crate::vault::{self, Secret, SecretSource};
 
@@ -38,6 +40,8 @@ pub struct Config {
     /// How long people have to answer.
     pub approval_expires: Duration,
     pub notify: Option<Notify>,
+    /// Who vouches for the logs of all tenants.
+    pub witnesses: Arc<Witnesses>,
     pub tenants: BTreeMap<String, Arc<Tenant>>,
     /// What is allowed and hardly meant.
     pub warnings: Vec<Fault>,
@@ -65,6 +69,7 @@ pub fn load(dir: &Path) -> Result<Config, Faults> {
     }
     check_tokens(&tenants, &here, &mut faults);
     let notify = notify::build(&files, &raw, &here, &mut faults);
+    let witnesses = Arc::new(witness::build(&raw, &tenants, &here, &mut faults));
     check_credentials(&tenants, &here, &mut faults);
     let mut config = Config {
         dir: dir.to_owned(),
@@ -74,6 +79,7 @@ pub fn load(dir: &Path) -> Result<Config, Faults> {
         log_origin: raw.log.origin.clone(),
         approval_expires: raw.approval.expires,
         notify,
+        witnesses,
         tenants,
         warnings: Vec::new(),
     };
@@ -92,7 +98,7 @@ fn read(dir: &Path) -> Result<(Files, String, raw::Host), Faults> {
 }
 
 impl Config {
-    /// People answer with keys of their own: the host's would answer in anybody's name.
+    /// People answer with keys of their own: the host's would answer in anybody's name. So do witnesses.
     pub fn check_keys(&self, of_host: &[VerifyingKey]) -> Result<(), Fault> {
         let people = self.tenants.values().flat_map(|tenant| &tenant.persons);
         for (name, person) in people {
@@ -104,7 +110,7 @@ impl Config {
                 return Err(Fault::new("deed.toml", 0, what));
             }
         }
-        Ok(())
+        self.witnesses.check_keys(of_host)
     }
 }
 

@@ -5,12 +5,13 @@
 use std::collections::BTreeMap;
 
 use deed_record::action::{
-    self, Action, BindError, Binding, Bound, ContractRef, CredentialRef, Proposal, Rendering,
+    Action, BindError, Binding, Bound, ContractRef, CredentialRef, Proposal, Rendering,
 };
 use deed_record::digest::Digest;
 use deed_record::exchange::Rendered;
 use deed_record::id::ActionId;
 use deed_record::json::{self, NotCanonical, ParseError, ShapeError};
+use deed_record::private::{self, Salt, Sealed};
 
 use crate::config::{Granted, Tenant};
 use crate::upstream::{Credential, Upstream};
@@ -31,16 +32,19 @@ pub struct Fresh {
     pub bindings: BTreeMap<String, Binding>,
 }
 
-/// Binds a proposal. `id` and `nonce` come from the caller, so that nothing here is random.
+/// Binds a proposal. `id`, `nonce` and salts come from the caller, so that nothing here is random.
 pub fn bind(
     caller: Caller<'_>,
     proposal: Proposal,
     id: ActionId,
     nonce: String,
+    salt: impl FnMut() -> Option<Salt>,
 ) -> Result<Fresh, BindFault> {
     let unknown = || BindFault::Unknown(proposal.contract.clone());
     let granted = caller.tenant.grants.get(&proposal.contract).ok_or_else(unknown)?;
-    let rendering = action::render(&granted.contract, &proposal)?;
+    // From here on there are words in the places of private values.
+    let Sealed { proposal, rendering, openings } =
+        private::seal(&granted.contract, proposal, salt)?;
     let bindings = bindings(caller.tenant, granted, &rendering);
     let action = Action {
         v: 0,
@@ -56,13 +60,14 @@ pub fn bind(
             digest: granted.digest,
         },
         adapter: granted.adapter,
-        resource: rendering.resource,
+        resource: rendering.resource.clone(),
         params: proposal.params.clone(),
         binding: digests(&bindings)?,
         nonce,
     };
     action.canonical()?;
-    let bound = Bound { action, proposal, observe: rendering.observe, perform: rendering.perform };
+    let Rendering { observe, perform, .. } = rendering;
+    let bound = Bound { action, proposal, observe, perform, private: openings };
     Ok(Fresh { bound, bindings })
 }
 

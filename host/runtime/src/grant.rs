@@ -12,6 +12,7 @@ use deed_record::digest::Digest;
 use deed_record::exchange::{Exchange, Rendered};
 use deed_record::id::ActionId;
 use deed_record::policy::{Decision, Verdict};
+use deed_record::private::{Live, Prepared};
 use serde_json::Value;
 
 use crate::upstream::Upstream;
@@ -21,8 +22,8 @@ pub fn read(decision: &Decision, scope: Scope) -> Result<ReadGrant, GrantError> 
     if decision.verdict == Verdict::Deny {
         return Err(GrantError::Denied);
     }
-    if let Some(write) = scope.rendered.iter().find(|request| !is_read(request)) {
-        return Err(GrantError::Writes(line(write)));
+    if let Some(write) = scope.rendered.iter().find(|request| !is_read(&request.public)) {
+        return Err(GrantError::Writes(line(&write.public)));
     }
     Ok(ReadGrant(known_upstreams(scope)?))
 }
@@ -63,11 +64,14 @@ pub struct Scope {
     pub action: ActionId,
     /// Name of the contract, as in `idp.restore_access`.
     pub contract: String,
-    pub params: Value,
+    /// With the values of private parameters; on a record with the words for them.
+    pub params: Live<Value>,
+    /// What must not come out of the run: private values and their words.
+    pub private: Live<Vec<String>>,
     /// Counts the runs of `perform` from 1; 0 while observing.
     pub attempt: u32,
     /// The only requests that the run may send.
-    pub rendered: Vec<Rendered>,
+    pub rendered: Vec<Prepared>,
     /// Entity tags that guarded writes carry, by upstream and path; empty while observing.
     pub tags: BTreeMap<(String, String), String>,
     /// Upstreams by short name, at least those that the requests name.
@@ -144,9 +148,9 @@ fn line(request: &Rendered) -> String {
 }
 
 fn known_upstreams(scope: Scope) -> Result<Scope, GrantError> {
-    let unknown = |request: &&Rendered| !scope.upstreams.contains_key(&request.upstream);
+    let unknown = |request: &&Prepared| !scope.upstreams.contains_key(&request.public.upstream);
     match scope.rendered.iter().find(unknown) {
-        Some(request) => Err(GrantError::Upstream(request.upstream.clone())),
+        Some(request) => Err(GrantError::Upstream(request.public.upstream.clone())),
         None => Ok(scope),
     }
 }

@@ -1,6 +1,9 @@
 //! The transparency log of one tenant: takes entries, gives their positions, signed checkpoints and
-//! proofs, and keeps C2SP tlog-tiles files that any static server can publish. It never signs a tree
-//! that is not on disk, and never a second tree where it has signed one already.
+//! proofs, and keeps C2SP tlog-tiles files that any static server can publish. It never gives out a
+//! signature over a tree that is not on disk, and never a second tree where it has given one already.
+//!
+//! Entries and checkpoint are on disk together, in `TAIL`, before anybody sees them. The tiles follow, and
+//! when they have settled, `HEAD` says so and `TAIL` is emptied. A start makes again what a crash left undone.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -8,24 +11,30 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use deed_record::merkle::{self, Hash, OutOfRange, leaf_hash};
-use deed_record::note::{LogKey, NoteError, sign};
-use deed_record::tlog::{CHECKPOINT, Edge, HEAD, Resource, tile};
+use deed_record::note::{LogKey, NoteError, only, sign};
+use deed_record::tlog::{CHECKPOINT, COSIGNED, Edge, HEAD, Resource, tile};
 
 use store::Store;
+use tail::Tail;
 
 mod open;
 mod publisher;
 mod store;
+mod tail;
+mod witness;
 
 #[cfg(test)]
 mod tests;
 
 pub use self::publisher::{PublishError, PublishedLeaves, Publisher};
+pub use self::witness::Standing;
+use publisher::Shared;
 
 /// An open log. One process at a time has it; dropping it lets go.
 #[derive(Debug)]
 pub struct Log {
     store: Store,
+    tail: Tail,
     key: LogKey,
     edge: Edge,
     checkpoint: Option<String>,
@@ -50,33 +59,70 @@ impl Log {
     /// Opens the log in `dir`, or begins one there. `key` must be named after `origin`.
     ///
     /// Reads every entry and checks every tile; refuses a tree that is smaller than the one in
-    /// `HEAD`, or another one. What was written after the last checkpoint is ignored.
+    /// `HEAD`, or another one. What was written after the last checkpoint is ignored, and what stands
+    /// in `TAIL` settles.
     pub fn open(dir: &Path, origin: &str, key: LogKey) -> Result<Self, LogError> {
         open::open(dir, origin, key)
     }
 
-    /// Appends these entries in their order and publishes the tree that has them.
+    /// Appends these entries in their order and publishes the tree that has them, settled to the last tile.
     ///
     /// When it returns, all of it is on disk. An error of a write leaves the log refusing: open it
     /// again to find out what was published, and look with [`Log::index_of`] before trying again.
     pub fn append(&mut self, entries: &[Vec<u8>]) -> Result<Published, LogError> {
+        let published = self.enter(entries)?;
+        self.settle()?;
+        Ok(published)
+    }
+
+    /// Appends like [`Log::append`], and has it on disk in one write; readers see it with [`Log::spread`].
+    pub fn enter(&mut self, entries: &[Vec<u8>]) -> Result<Published, LogError> {
         self.check(entries)?;
         let first = self.edge.size();
         let mut edge = self.edge.clone();
         let mut tiles = Vec::new();
-        for entry in entries {
-            edge.push(entry, &mut tiles);
+        let hashes: Vec<Hash> = entries.iter().map(|entry| leaf_hash(entry)).collect();
+        for (entry, hash) in entries.iter().zip(&hashes) {
+            edge.push_hashed(entry, *hash, &mut tiles);
         }
-        edge.finish(&mut tiles);
-        let checkpoint = self.publish(&edge, &tiles).inspect_err(|error| {
-            self.failed = Some(error.to_string());
-        })?;
-        for (entry, position) in entries.iter().zip(first..) {
-            self.positions.entry(leaf_hash(entry)).or_insert(position);
+        let checkpoint = sign(&edge.checkpoint(self.key.name()), &self.key)?;
+        let written = self.tail.add(entries, &checkpoint);
+        self.held(written)?;
+        self.store.stage(tiles);
+        for (hash, position) in hashes.into_iter().zip(first..) {
+            self.positions.entry(hash).or_insert(position);
         }
         self.edge = edge;
         self.checkpoint = Some(checkpoint.clone());
         Ok(Published { first, size: self.edge.size(), checkpoint })
+    }
+
+    /// Writes tiles, and then the checkpoint that needs them, where readers look for them.
+    pub fn spread(&mut self) -> Result<(), LogError> {
+        let Some(note) = &self.checkpoint else { return Ok(()) };
+        let mut partial = Vec::new();
+        self.edge.finish(&mut partial);
+        self.store.stage(partial);
+        let written = self.store.spread(Resource::text(CHECKPOINT, note));
+        self.held(written)
+    }
+
+    /// Syncs tiles and checkpoint, then the guard that needs both, and empties the tail that held them.
+    pub fn settle(&mut self) -> Result<(), LogError> {
+        if self.tail.held() == 0 {
+            return Ok(());
+        }
+        self.spread()?;
+        let head = Resource::text(HEAD, &self.edge.checkpoint(self.key.name()).to_string());
+        let settled = self.store.settle().and_then(|()| self.store.put(&[head]));
+        self.held(settled)?;
+        let cleared = self.tail.clear();
+        self.held(cleared)
+    }
+
+    /// Entries that are on disk and have not settled.
+    pub fn unsettled(&self) -> usize {
+        self.tail.held()
     }
 
     /// The first position of exactly this entry.
@@ -91,6 +137,48 @@ impl Log {
         }
         let mut tiles = HashMap::new();
         merkle::proof(index, size, |level, at| self.node(level, at, &mut tiles))
+    }
+
+    /// The consistency path (RFC 6962 §2.1.2) from the first `old` entries to the first `size`; empty
+    /// from none.
+    pub fn consistency(&self, old: u64, size: u64) -> Result<Vec<Hash>, LogError> {
+        if size > self.edge.size() {
+            return Err(OutOfRange { index: size, size: self.edge.size() }.into());
+        }
+        if old == 0 {
+            return Ok(Vec::new());
+        }
+        let mut tiles = HashMap::new();
+        merkle::consistency_proof(old, size, |level, at| self.node(level, at, &mut tiles))
+    }
+
+    /// Keeps a checkpoint of this log with the lines of its witnesses, and publishes it so while it is
+    /// the newest one. The lines must have been checked.
+    pub fn cosign(&mut self, note: &str) -> Result<(), LogError> {
+        if let Some(why) = &self.failed {
+            return Err(LogError::Failed { why: why.clone() });
+        }
+        let published = self.checkpoint.as_deref().map(|own| only(own, self.key.name()));
+        let newest = published.transpose()?.is_some_and(|own| note.starts_with(&own));
+        self.store.put(&[Resource::text(COSIGNED, note)])?;
+        if newest {
+            self.checkpoint = Some(note.to_owned());
+            return self.show_cosigned(note);
+        }
+        Ok(())
+    }
+
+    /// Without a tail that has it as well, a published checkpoint must be on disk.
+    fn show_cosigned(&mut self, note: &str) -> Result<(), LogError> {
+        if self.tail.held() > 0 {
+            return self.spread();
+        }
+        self.store.put(&[Resource::text(CHECKPOINT, note)])
+    }
+
+    /// The log's name.
+    pub fn origin(&self) -> &str {
+        self.key.name()
     }
 
     /// The signed note over the whole log; none before the first append.
@@ -116,15 +204,9 @@ impl Log {
         }
     }
 
-    /// Tiles and entries first, then the checkpoint that needs them, then the guard that needs both.
-    fn publish(&mut self, edge: &Edge, tiles: &[Resource]) -> Result<String, LogError> {
-        self.store.put(tiles)?;
-        let tree = edge.checkpoint(self.key.name());
-        let note = sign(&tree, &self.key)?;
-        self.store.put(&[Resource::text(CHECKPOINT, &note)])?;
-        self.store.put(&[Resource::text(HEAD, &tree.to_string())])?;
-        self.store.drop_partials(tiles);
-        Ok(note)
+    /// After an error of a write, nothing is known of what is on disk.
+    fn held(&mut self, written: Result<(), LogError>) -> Result<(), LogError> {
+        written.inspect_err(|error| self.failed = Some(error.to_string()))
     }
 
     /// The hash of the complete subtree of 2^`level` leaves at `at`, folded out of one tile.

@@ -33,7 +33,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Tenant};
 use crate::journal::Journal;
 use crate::keys::Keys;
-use crate::log::Publisher;
+use crate::log::{Publisher, Standing};
 use crate::notify::Notifier;
 use crate::sandbox::{Adapter, Sandbox};
 
@@ -60,6 +60,15 @@ impl Pipeline {
 
     pub fn publisher(&self, tenant: &str) -> Option<&Publisher> {
         self.publishers.get(tenant)
+    }
+
+    /// Tenant by tenant, how each witness stands to its log.
+    pub fn witnesses(&self) -> Vec<(&str, Standing)> {
+        let of = |(tenant, publisher)| -> Vec<(&str, Standing)> {
+            let (tenant, publisher): (&String, &Publisher) = (tenant, publisher);
+            publisher.witnesses().into_iter().map(|one| (tenant.as_str(), one)).collect()
+        };
+        self.publishers.iter().flat_map(of).collect()
     }
 
     /// Starts carrying an action as far as it can go; the task outlives a caller that goes away.

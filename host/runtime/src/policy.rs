@@ -3,6 +3,7 @@
 //! This module alone gathers facts for Cedar. It never reads the outside, and never allows by itself:
 //! the host's own checks can only turn an answer into a denial.
 
+use deed_record::action::Bound;
 use deed_record::policy::{Decision, Facts, Verdict};
 use deed_record::story::Story;
 use serde_json::Value;
@@ -17,8 +18,10 @@ pub fn decide(
     pre: Option<Value>,
 ) -> (Decision, Facts) {
     let facts = facts(tenant, story, now_ms, pre);
-    let mut decision = tenant.policies.evaluate(&facts);
+    let mut decision = evaluate(tenant, story, &facts);
     if let Some(reason) = refusal(tenant, story) {
+        // Whatever the values are: the recorded question has the same end.
+        decision = tenant.policies.evaluate(&facts);
         decision.verdict = Verdict::Deny;
         decision.reason = Some(reason);
         // The host refused, no policy did: naming policies here would mislead.
@@ -26,6 +29,18 @@ pub fn decide(
         decision.determining.clear();
     }
     (decision, facts)
+}
+
+/// What the policies say to the recorded facts, with the values of private parameters in their places.
+pub fn evaluate(tenant: &Tenant, story: &Story, facts: &Facts) -> Decision {
+    let Bound { action, private, .. } = &story.bound;
+    let granted = tenant.grants.get(&action.contract.name).filter(|_| !private.is_empty());
+    // A contract that is another by now ends the action before anything runs: nothing rests on this.
+    let live = granted.and_then(|granted| private.params(&granted.contract, &action.params).ok());
+    match live {
+        Some(params) => tenant.policies.evaluate_live(facts, &params),
+        None => tenant.policies.evaluate(facts),
+    }
 }
 
 /// What the host refuses whatever policy says.

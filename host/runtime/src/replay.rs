@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use deed_record::private::{self, Live, Prepared};
 use deed_record::replay::{Case, Line, Recorded, Report, Seen, compare};
 use serde_json::json;
 
@@ -38,9 +39,11 @@ fn scope(adapter: &Adapter, case: &Case, recorded: &Recorded) -> Scope {
         tenant: action.tenant.clone(),
         action: action.id.clone(),
         contract: action.contract.name.clone(),
-        params: action.params.clone(),
+        // A bundle has words for private values; whoever passes them on does the same with those.
+        params: Live::new(action.params.clone()),
+        private: private::words(contract, &action.params),
         attempt: recorded.attempt,
-        rendered: recorded.requests.clone(),
+        rendered: recorded.requests.iter().cloned().map(Prepared::plain).collect(),
         tags: BTreeMap::new(),
         upstreams: BTreeMap::new(),
         states: contract.state.clone(),

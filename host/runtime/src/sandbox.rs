@@ -89,7 +89,8 @@ impl Sandbox {
     pub async fn replay(&self, adapter: &Adapter, grant: ReplayGrant) -> Run {
         let (scope, record) = grant.into_parts();
         let observing = scope.attempt == 0;
-        self.run(adapter, scope, Road::record(record), observing).await
+        let road = Road::record(&scope.private, record);
+        self.run(adapter, scope, road, observing).await
     }
 
     async fn run(&self, adapter: &Adapter, scope: Scope, road: Road, observing: bool) -> Run {
@@ -115,7 +116,7 @@ impl Sandbox {
     /// The run as its guest sees it, and what it is asked for.
     fn guest(&self, scope: Scope, road: Road, observing: bool) -> Result<(Guest, Action), String> {
         // Canonical, so that it is the same text when `action.json` is all that is left of it.
-        let params = json::canonical(&scope.params).map_err(|error| error.to_string())?;
+        let params = json::canonical(scope.params.reveal()).map_err(|error| error.to_string())?;
         let action = Action {
             contract: scope.contract.clone(),
             params: String::from_utf8(params).map_err(|error| error.to_string())?,
@@ -164,6 +165,7 @@ pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub struct Intent {
     /// Position of the exchange in the run, from 0.
     pub ordinal: u32,
+    /// As the records have it.
     pub request: Rendered,
     /// Unix milliseconds after which the host gives the connection up.
     pub deadline_ms: i64,

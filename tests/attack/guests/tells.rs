@@ -91,6 +91,26 @@ pub(super) fn remembers() {
     siege.ended(&siege.run(), "failed", "");
 }
 
+/// Three actions of the same user: what it orders its requests by is the same each time, and that all it
+/// was told comes again in a replay is asserted with every end.
+pub(super) fn races() {
+    let rule = "[[perform.http]]                   # RFC 7644 section 3.5.2.3\n";
+    let two = format!(
+        "[[observe.http]]\nupstream = \"idp\"\nrequest = \"GET /ServiceProviderConfig\"\n\n{rule}"
+    );
+    let siege = Siege::with(Guest::Races, |dir| edit(dir, siege::CONTRACT, rule, &two));
+    let mut claims = Vec::new();
+    for _ in 0..3 {
+        let locked = json!([{"op": "replace", "path": "active", "value": false}]);
+        scim().patch(&siege.user, &locked).unwrap();
+        let receipt = ended(&siege.world, &siege.run(), "verified", "every expectation holds");
+        let claim = receipt["attempts"][0]["claim"]["unknown"].as_str().unwrap().to_owned();
+        claims.push(claim.split_once(", told").unwrap().0.to_owned());
+    }
+    assert!(claims[0].starts_with("chance ") && claims.iter().all(|claim| *claim == claims[0]));
+    unharmed(&siege.world);
+}
+
 /// The directory shows both credentials in fields of the user, as a server that echoes would.
 pub(super) fn leaks() {
     let siege = Siege::of(Guest::Leaks);

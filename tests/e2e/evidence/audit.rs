@@ -5,6 +5,7 @@ mod hostile;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use deed_record::note::{self, Checkpoint, LogKey, VerifierKey};
 use deed_tests::host;
@@ -38,8 +39,18 @@ fn faulty(log: &Path, more: &[&str], file: &str, reason: &str) {
     assert!(said.contains(&format!("{file}: ")) && said.contains(reason), "{said}");
 }
 
-/// A copy of a directory as it is now, inside of the world.
+/// Waits until the host has nothing left to do for its log: then all of it is in its tiles.
+fn settled(world: &World) {
+    let start = Instant::now();
+    while fs::metadata(world.dir.join(LOG).join("TAIL")).unwrap().len() > 0 {
+        assert!(start.elapsed() < Duration::from_mins(1), "the log does not settle");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// A copy of a log's directory or of a file in it as it is now, inside of the world.
 fn copy(world: &World, from: &str, to: &str) -> PathBuf {
+    settled(world);
     let (from, to) = (world.dir.join(from), world.dir.join(to));
     let done = Command::new("cp").arg("-a").args([&from, &to]).status().unwrap();
     assert!(done.success());
@@ -55,9 +66,10 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
+/// Another byte, and where it is a digit of a digest, another digit.
 fn flip(path: &Path, at: usize) {
     let mut bytes = fs::read(path).unwrap();
-    bytes[at] ^= 1;
+    bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
     fs::write(path, bytes).unwrap();
 }
 

@@ -81,7 +81,7 @@ fn story(config: &Config) -> Story {
     let proposal = br#"{"contract":"idp.restore_access","params":{"user_id":"0123456789abcdef0123456789abcdef"},"intent":"i"}"#;
     let proposal = contract::parse(proposal).unwrap();
     let id = ActionId::new(1, [0; 10]);
-    let fresh = contract::bind(caller, proposal, id, "0".repeat(32)).unwrap();
+    let fresh = contract::bind(caller, proposal, id, "0".repeat(32), || None).unwrap();
     let (bound, bindings) = (Box::new(fresh.bound), fresh.bindings);
     let event = Event::Proposed { bound, bindings, trace: None };
     let mut story = Story::fold(&[Entry { at_ms: 1, event }]).unwrap();
@@ -114,7 +114,7 @@ fn terms(story: &Story, decision: Answer, reason: Option<String>) -> Terms {
 }
 
 /// Bob's signature over any payload (DSSE v1.0.2 pre-authentication encoding).
-fn signed(payload: &[u8]) -> Envelope {
+pub(crate) fn signed(payload: &[u8]) -> Envelope {
     let (key, head) =
         (served::bob(), format!("DSSEv1 {} {PAYLOAD_TYPE} {} ", PAYLOAD_TYPE.len(), payload.len()));
     let signature = key.sign(&[head.as_bytes(), payload].concat());

@@ -16,6 +16,7 @@ mod contracts;
 mod front;
 mod places;
 mod proofs;
+mod sealed;
 mod served;
 pub mod template;
 
@@ -59,6 +60,12 @@ targets! {
     "form": codecs::form, codecs::form_seeds;
     "xml": codecs::xml, codecs::xml_seeds;
     "note": proofs::note, proofs::note_seeds;
+    "policy": proofs::policy, proofs::policy_seeds;
+    "checkpoint": sealed::checkpoint, sealed::checkpoint_seeds;
+    "proof": sealed::proof, sealed::proof_seeds;
+    "tile": sealed::tile, sealed::tile_seeds;
+    "envelope": sealed::envelope, sealed::envelope_seeds;
+    "statement": sealed::statement, sealed::statement_seeds;
     "bundle": proofs::bundle, proofs::bundle_seeds;
 }
 

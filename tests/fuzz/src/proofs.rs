@@ -1,12 +1,22 @@
-//! What a reader of proofs is handed: checkpoints, inclusion proofs, bundles.
+//! What a reader of proofs is handed: checkpoints, policies of witnesses, inclusion proofs, bundles.
 
 use std::sync::OnceLock;
 
 use deed_record::bundle::{self, Files};
-use deed_record::note::{self, Checkpoint, LogKey, LogProof};
+use deed_record::note::{self, Checkpoint, LogKey, LogPolicy, LogProof, WitnessKey};
 use deed_record::verify::{Trust, Verdict, verify};
 
 use crate::served;
+
+/// A public witness and what it said of a public log: a good line that nobody here can make another of.
+const WITNESS: &str =
+    "witness.navigli.sunlight.geomys.org+a3e00fe2+BNy/co4C1Hn1p+INwJrfUlgz7W55dSZReusH/GhUhJ/G";
+const COSIGNED: &str = "coachandhorses2026h1.staging.certificate.transparency.goog
+185550722
+YXAM0VmnrfvLaBCOOYSJhCaE5F10oGBOo+hkbDa1kng=
+
+— witness.navigli.sunlight.geomys.org o+AP4gAAAABqb7DzNrGFRJnQ9vrJ8xpnwZytnr/ZYczDIsvwvouiSjwOjn7a72ccxBk+lKnZ7dKqkYKER1s/KxLTaVwQD7lJZTC/CQ==
+";
 
 /// A checkpoint has one text; nothing unsigned counts as signed.
 pub(crate) fn note(data: &[u8]) {
@@ -23,13 +33,47 @@ pub(crate) fn note(data: &[u8]) {
     if let Ok(proof) = LogProof::parse(text) {
         assert_eq!(proof.to_string(), text);
     }
+    vouched(text);
+}
+
+/// Nobody has the witness's private key here: one line of it is good, and over one text only.
+fn vouched(text: &str) {
+    let key: WitnessKey = WITNESS.parse().unwrap();
+    if let Ok(Some(found)) = note::cosignature(text, &key) {
+        assert!(text.starts_with(COSIGNED.split_inclusive("\n\n").next().unwrap()), "{text}");
+        assert!(COSIGNED.ends_with(found.line), "{text}");
+    }
+}
+
+/// A policy that reads keeps its word: it is the same when it is read again, and meets its own quorum
+/// only with lines that are there.
+pub(crate) fn policy(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(policy) = LogPolicy::parse(text) else { return };
+    assert_eq!(LogPolicy::parse(policy.text()).as_ref(), Ok(&policy));
+    for note in [COSIGNED.to_owned(), note::only(COSIGNED, "nobody").unwrap()] {
+        let Ok(found) = policy.check(&note) else { continue };
+        assert!(!found.met || !policy.asks() || !found.by.is_empty(), "met by nobody: {text}");
+        assert!(found.met || !found.missing.is_empty(), "nobody is missing: {text}");
+    }
+}
+
+pub(crate) fn policy_seeds() -> Vec<Vec<u8>> {
+    let log = log().verifier();
+    let group = format!("# one\nlog {log}\nwitness w {WITNESS}\ngroup g all w\nquorum g\n");
+    vec![b"quorum none\n".to_vec(), group.into_bytes()]
 }
 
 pub(crate) fn note_seeds() -> Vec<Vec<u8>> {
     let checkpoint = Checkpoint { origin: log().name().into(), size: 3, root: [1; 32] };
     let signed = note::sign(&checkpoint, log()).unwrap();
     let proof = format!("c2sp.org/tlog-proof@v1\nindex 1\n{}=\n\n{signed}", "A".repeat(43));
-    vec![checkpoint.to_string().into_bytes(), signed.into_bytes(), proof.into_bytes()]
+    vec![
+        checkpoint.to_string().into_bytes(),
+        signed.into_bytes(),
+        proof.into_bytes(),
+        COSIGNED.as_bytes().to_vec(),
+    ]
 }
 
 /// A container that is read is the one that its files make, and nobody's word makes it verified.
@@ -51,7 +95,7 @@ pub(crate) fn bundle_seeds() -> Vec<Vec<u8>> {
     [one, two].iter().filter_map(|files| bundle::write(files).ok()).collect()
 }
 
-fn log() -> &'static LogKey {
+pub(crate) fn log() -> &'static LogKey {
     static KEY: OnceLock<LogKey> = OnceLock::new();
     KEY.get_or_init(|| LogKey::new("deed.example/logs/acme", served::bob()).unwrap())
 }

@@ -18,7 +18,16 @@ pub(crate) fn run(data: &[u8]) {
     }
     let body = (!kind.is_empty()).then(|| json!({"fixed": "x", "p": "{p}", "n": 7}));
     let (upstream, request) = ("idp".to_owned(), request.to_owned());
-    let rule = Rule { upstream, request, body, codec, calls: None, writes: false, guard: None };
+    let rule = Rule {
+        upstream,
+        request,
+        body,
+        codec,
+        calls: None,
+        writes: false,
+        guard: None,
+        expose: None,
+    };
     for params in [json!({"p": value}), json!({"p": i64::from(u32::MAX)}), json!({"p": true})] {
         if rule.check(false).is_ok()
             && let Ok(rendered) = rule.render(&params)

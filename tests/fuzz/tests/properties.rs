@@ -58,6 +58,7 @@ fn rule(request: &str, form: bool) -> Rule {
         calls: None,
         writes: false,
         guard: None,
+        expose: None,
     }
 }
 

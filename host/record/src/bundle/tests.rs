@@ -70,3 +70,121 @@ fn bounds_and_names_hold_for_writer_and_reader() {
     assert_eq!(write(&many), Err(BundleError::TooMany));
     assert_eq!(read(&vec![0; FILE_MAX + 1]), Err(BundleError::TooLarge));
 }
+
+fn find(bytes: &[u8], what: &str) -> Vec<usize> {
+    (0..bytes.len()).filter(|at| bytes[*at..].starts_with(what.as_bytes())).collect()
+}
+
+/// Where the sizes of this part stand: twice in its local header, twice in the central one.
+fn sizes(bytes: &[u8], name: &str) -> Vec<usize> {
+    let is = |at: usize, before: usize, mark: &[u8]| {
+        at.checked_sub(before).is_some_and(|start| bytes[start..].starts_with(mark))
+    };
+    let fields = |at: usize| match at {
+        _ if is(at, 30, b"PK\x03\x04") => vec![at - 12, at - 8],
+        _ if is(at, 46, b"PK\x01\x02") => vec![at - 26, at - 22],
+        _ => vec![],
+    };
+    find(bytes, name).into_iter().flat_map(fields).collect()
+}
+
+/// Sizes that say something else than the bytes: more than there are, less, or nothing at all.
+#[test]
+fn sizes_that_lie_are_refused_and_cost_nothing() {
+    let bytes = write(&parts()).unwrap();
+    let fields = sizes(&bytes, CHAIN);
+    assert_eq!(fields.len(), 4);
+    for size in [u32::MAX, 1 << 31, 64 << 20, 1, 0] {
+        for fields in [&fields[..1], &fields[1..2], &fields[..2], &fields[2..], &fields[..]] {
+            let mut lies = bytes.clone();
+            for field in fields {
+                lies[*field..*field + 4].copy_from_slice(&size.to_le_bytes());
+            }
+            assert_eq!(read(&lies), Err(BundleError::NotCanonical), "{size}");
+        }
+    }
+    let end = bytes.len() - 22;
+    for field in 8..20 {
+        let mut lies = bytes.clone();
+        lies[end + field] ^= 0x80;
+        assert_eq!(read(&lies), Err(BundleError::NotCanonical), "end record, byte {field}");
+    }
+}
+
+/// A compressed part, whatever it would grow to, is refused before anybody inflates it.
+#[test]
+fn compressed_parts_and_other_features_of_zip_are_refused() {
+    let bytes = write(&parts()).unwrap();
+    let local = find(&bytes, ACTION)[0] - 30;
+    for (field, value) in [
+        (4, 45),
+        (6, 0x01),
+        (6, 0x08),
+        (7, 0x08),
+        (8, 8),
+        (8, 12),
+        (8, 93),
+        (10, 1),
+        (12, 1),
+        (28, 4),
+    ] {
+        let mut other = bytes.clone();
+        other[local + field] = value;
+        assert!(read(&other).is_err(), "byte {field} of a local header as {value}");
+    }
+    // The same part by another writer: made on another system, with other versions and attributes.
+    let stored = zip::write::SimpleFileOptions::default();
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    writer.start_file(ACTION, stored.compression_method(zip::CompressionMethod::Stored)).unwrap();
+    std::io::Write::write_all(&mut writer, &vec![0; 1 << 20]).unwrap();
+    let foreign = writer.finish().unwrap().into_inner();
+    assert_eq!(read(&foreign), Err(BundleError::NotCanonical));
+}
+
+/// Two parts of one name: each reader would take another one.
+#[test]
+fn a_name_that_stands_twice_is_refused_in_every_place() {
+    let one = write(&Files::from([(ACTION.to_owned(), b"{}".to_vec())])).unwrap();
+    let local = &one[..find(&one, "PK\x01\x02")[0]];
+    for content in [b"{}".as_slice(), b"[]"] {
+        let other = write(&Files::from([(ACTION.to_owned(), content.to_vec())])).unwrap();
+        let twice = [local, other.as_slice()].concat();
+        assert_eq!(read(&twice), Err(BundleError::NotCanonical));
+    }
+    // The same entry twice in the directory, once in the file.
+    let directory = &one[find(&one, "PK\x01\x02")[0]..one.len() - 22];
+    let twice = [local, directory, directory, &one[one.len() - 22..]].concat();
+    assert_eq!(read(&twice), Err(BundleError::NotCanonical));
+}
+
+#[test]
+fn names_that_lead_elsewhere_are_refused() {
+    let names = [
+        "/etc/passwd",
+        "../action.json",
+        "evidence/../action.json",
+        "./action.json",
+        "action.json/",
+        "C:\\action.json",
+        "evidence\\pre.json",
+        "ACTION.JSON",
+        "action.json\0",
+        "action.json ",
+        "evidence//pre.json",
+        "é.json",
+        "-1.tlog-proof",
+        "1e0.tlog-proof",
+        "+1.tlog-proof",
+        "٠.tlog-proof",
+    ];
+    for name in names {
+        let bytes = container::encode(&Files::from([(name.to_owned(), vec![1])]));
+        assert!(matches!(read(&bytes), Err(BundleError::UnknownName(_))), "{name}");
+    }
+    // A name that is no text.
+    let mut bytes = container::encode(&Files::from([("x".to_owned(), vec![])]));
+    for at in find(&bytes, "x") {
+        bytes[at] = 0xff;
+    }
+    assert_eq!(read(&bytes), Err(BundleError::NotCanonical));
+}

@@ -1,6 +1,6 @@
 //! What must hold for a parsed contract before anything uses it: one pass, first fault wins.
 
-use super::{Contract, ambiguous};
+use super::{Contract, ambiguous, private};
 use crate::codec::Outgoing;
 use crate::id;
 use crate::schema::{Kind, Schema};
@@ -50,6 +50,7 @@ impl Fault {
 pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
     head(contract)?;
     schemas(contract)?;
+    private::check(contract)?;
     rules(contract)?;
     ambiguous::check(contract)?;
     phases(contract)?;

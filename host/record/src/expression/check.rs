@@ -55,6 +55,10 @@ impl Scope<'_> {
 
 fn walk(node: &IdedExpr, scope: &Scope<'_>) -> Result<(), ExpressionError> {
     match &node.expr {
+        Expr::Ident(name) if name == "params" && has_private(scope) => Err(error(
+            "`params` as a whole has private values".into(),
+            "name the parameters that are not private",
+        )),
         Expr::Select(select) if select.test => member(select, scope).map(drop),
         Expr::Ident(_) | Expr::Select(_) => place(node, scope).map(drop),
         Expr::Call(call) => walk_call(node, call, scope),
@@ -173,6 +177,17 @@ fn property<'a>(
         Place::Unknown => None,
     }
     .ok_or_else(|| undeclared(operand, field, within))
+    .and_then(|(found, required)| match found {
+        Place::Value(Schema { private: true, .. }) => Err(error(
+            format!("`{}.{field}` is private, and nobody could judge it again", shown(operand)),
+            "leave it out",
+        )),
+        _ => Ok((found, required)),
+    })
+}
+
+fn has_private(scope: &Scope<'_>) -> bool {
+    scope.roots.params.properties.values().any(|schema| schema.private)
 }
 
 fn indexed<'a>(

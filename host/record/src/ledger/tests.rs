@@ -21,6 +21,7 @@ fn exchange(method: &str, fate: Fate) -> Exchange {
             calls: 1,
             writes: method != "GET",
             guard: None,
+            expose: None,
         },
         fate,
         response: Some(json!({"displayName": SECRET})),
@@ -78,6 +79,7 @@ fn decision(verdict: Verdict) -> Decision {
         errors: vec![],
         policy_set: Digest::of(b""),
         reason: None,
+        rests_on_private: false,
     }
 }
 

@@ -1,5 +1,7 @@
 use super::*;
 
+mod vectors;
+
 /// The leaves and roots of the Certificate Transparency reference tests.
 const LEAVES: [&str; 8] = [
     "",

@@ -56,9 +56,9 @@ impl VerifierKey {
             return Err(KeyError::Name { name: name.to_owned() });
         }
         if key.is_weak() {
-            return Err(KeyError::Key);
+            return Err(KeyError::Key(ED25519));
         }
-        Ok(Self { name: name.to_owned(), id: key_id(name, &key), key })
+        Ok(Self { name: name.to_owned(), id: key_id(name, ED25519, &key), key })
     }
 
     pub fn name(&self) -> &str {
@@ -68,6 +68,15 @@ impl VerifierKey {
     /// The first 4 bytes of `SHA-256(name || 0x0A || 0x01 || public key)`.
     pub fn id(&self) -> [u8; 4] {
         self.id
+    }
+
+    /// Whether it wraps this public key, under whatever name.
+    pub fn wraps(&self, key: &VerifyingKey) -> bool {
+        self.key == *key
+    }
+
+    pub(crate) fn public(&self) -> &VerifyingKey {
+        &self.key
     }
 
     pub(super) fn accepts(&self, text: &str, signature: &Signature) -> bool {
@@ -86,12 +95,8 @@ impl FromStr for VerifierKey {
     type Err = KeyError;
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
-        // Base64 has `+` in its alphabet, so only the first two are separators.
-        let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(id), Some(data)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(KeyError::Shape);
-        };
-        let key = Self::new(name, public_key(data)?)?;
+        let (name, id, key) = parts(text, ED25519)?;
+        let key = Self::new(name, key)?;
         if HEXLOWER.encode(&key.id) == id { Ok(key) } else { Err(KeyError::Id) }
     }
 }
@@ -103,8 +108,8 @@ pub enum KeyError {
     Shape,
     #[error("`{name}` is no key name; write one without spaces, control characters and `+`")]
     Name { name: String },
-    #[error("the key is not Ed25519: base64 of the byte 01 and 32 bytes of a public key")]
-    Key,
+    #[error("the key is not Ed25519: base64 of the byte {0:02x} and 32 bytes of a public key")]
+    Key(u8),
     #[error("the key id is not that of this name and key; was one of them edited?")]
     Id,
 }
@@ -114,21 +119,28 @@ pub(super) fn is_name(name: &str) -> bool {
     !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+')
 }
 
-fn key_id(name: &str, key: &VerifyingKey) -> [u8; 4] {
+/// The first 4 bytes of `SHA-256(name || 0x0A || kind || public key)`.
+pub(super) fn key_id(name: &str, kind: u8, key: &VerifyingKey) -> [u8; 4] {
     let digest = Sha256::new()
         .chain_update(name)
-        .chain_update([b'\n', ED25519])
+        .chain_update([b'\n', kind])
         .chain_update(key.as_bytes())
         .finalize();
     let [a, b, c, d, ..] = <[u8; 32]>::from(digest);
     [a, b, c, d]
 }
 
-fn public_key(data: &str) -> Result<VerifyingKey, KeyError> {
-    let bytes = super::base64(data).ok_or(KeyError::Key)?;
-    let Some((&ED25519, key)) = bytes.split_first() else {
-        return Err(KeyError::Key);
+/// Name, key id and key of a text `NAME+KEYID+KEY` whose key begins with this type.
+pub(super) fn parts(text: &str, kind: u8) -> Result<(&str, &str, VerifyingKey), KeyError> {
+    // Base64 has `+` in its alphabet, so only the first two are separators.
+    let mut parts = text.splitn(3, '+');
+    let (Some(name), Some(id), Some(data)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(KeyError::Shape);
     };
-    let key: [u8; 32] = key.try_into().ok().ok_or(KeyError::Key)?;
-    VerifyingKey::from_bytes(&key).ok().ok_or(KeyError::Key)
+    let key = || {
+        let bytes = super::base64(data)?;
+        let (_, key) = bytes.split_first().filter(|(first, _)| **first == kind)?;
+        VerifyingKey::from_bytes(key.try_into().ok()?).ok()
+    };
+    Ok((name, id, key().ok_or(KeyError::Key(kind))?))
 }

@@ -63,6 +63,7 @@ fn write(fate: Fate) -> Exchange {
         calls: 1,
         writes: true,
         guard: None,
+        expose: None,
     };
     Exchange {
         ordinal: 0,

@@ -7,7 +7,9 @@ mod inspect;
 use std::collections::{BTreeMap, BTreeSet};
 
 use cedar_policy::ffi::DetailedError;
-use cedar_policy::{Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
+use cedar_policy::{
+    Policy, PolicyId, PolicySet, Schema, SchemaFragment, ValidationMode, Validator,
+};
 
 use super::{Policies, Rule, Vocabulary, schema};
 use crate::digest::Digest;
@@ -55,13 +57,31 @@ pub(super) struct Flaw {
     pub(super) remedy: String,
 }
 
+/// Reads what a bundle keeps of a set. The schema text is parsed once, for its roles too: parsing is most
+/// of what it costs to check a decision.
+pub(super) fn read(text: &str, schema_text: &str) -> Result<Policies, Flaw> {
+    let (fragment, _warnings) =
+        SchemaFragment::from_cedarschema_str(schema_text).map_err(|error| unusable(&error))?;
+    let roles = schema::roles_of(fragment.clone()).map_err(|error| unusable(&error))?;
+    let schema = Schema::from_schema_fragments([fragment]).map_err(|error| unusable(&error))?;
+    assemble(text, schema_text, roles, schema)
+}
+
 /// Reads a compiled text: parses, validates strictly, sorts out which policies carry obligations.
 pub(super) fn load(
     text: &str,
     schema_text: &str,
     roles: BTreeSet<String>,
 ) -> Result<Policies, Flaw> {
-    let schema = read_schema(schema_text)?;
+    assemble(text, schema_text, roles, read_schema(schema_text)?)
+}
+
+fn assemble(
+    text: &str,
+    schema_text: &str,
+    roles: BTreeSet<String>,
+    schema: Schema,
+) -> Result<Policies, Flaw> {
     let (mut full, mut without_obligations, mut by_id) =
         (PolicySet::new(), PolicySet::new(), BTreeMap::new());
     for policy in &parse(text)? {
@@ -151,10 +171,13 @@ fn parse(text: &str) -> Result<Vec<Policy>, Flaw> {
 }
 
 fn read_schema(text: &str) -> Result<Schema, Flaw> {
-    let (schema, _warnings) = Schema::from_cedarschema_str(text).map_err(|error| {
-        whole(format!("the schema is not usable: {error}"), "correct the contracts it is made from")
-    })?;
+    let (schema, _warnings) =
+        Schema::from_cedarschema_str(text).map_err(|error| unusable(&error))?;
     Ok(schema)
+}
+
+fn unusable(error: &dyn std::fmt::Display) -> Flaw {
+    whole(format!("the schema is not usable: {error}"), "correct the contracts it is made from")
 }
 
 fn validate(schema: &Schema, set: &PolicySet) -> Result<(), Flaw> {

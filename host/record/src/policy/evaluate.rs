@@ -145,6 +145,7 @@ impl Answer<'_> {
             errors: Vec::new(),
             policy_set,
             reason,
+            rests_on_private: false,
         }
     }
 }

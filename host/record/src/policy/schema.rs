@@ -36,6 +36,11 @@ pub(super) fn text(vocabulary: &Vocabulary) -> String {
 pub(super) fn roles(schema_text: &str) -> Result<BTreeSet<String>, String> {
     let (schema, _warnings) =
         SchemaFragment::from_cedarschema_str(schema_text).map_err(|error| error.to_string())?;
+    roles_of(schema)
+}
+
+/// The same of one that was parsed already.
+pub(super) fn roles_of(schema: SchemaFragment) -> Result<BTreeSet<String>, String> {
     let value = schema.to_json_value().map_err(|error| error.to_string())?;
     let approvals = value.pointer("/Deed/commonTypes/Approvals/attributes");
     let roles = approvals

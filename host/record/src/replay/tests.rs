@@ -19,6 +19,7 @@ fn exchange(ordinal: u32, path: &str) -> Exchange {
             calls: 2,
             writes: false,
             guard: None,
+            expose: None,
         },
         fate: Fate::Answered { status: 200 },
         response: Some(json!({})),

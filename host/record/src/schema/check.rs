@@ -26,7 +26,10 @@ pub(super) fn violations(schema: &Schema, value: &Value) -> Vec<Violation> {
 pub(super) fn own(schema: &Schema, value: &Value, at: &str, found: &mut Vec<Violation>) {
     let Some(kind) = schema.kind().filter(|kind| fits(*kind, value)) else {
         let wanted = schema.kind().map_or("a value of a declared type", Kind::name);
-        return add(found, at, format!("`{}` is not {wanted}", shorten(value)));
+        // What stands in a private place is nobody's to read, whatever its type.
+        let shown =
+            if schema.private { "the value".into() } else { format!("`{}`", shorten(value)) };
+        return add(found, at, format!("{shown} is not {wanted}"));
     };
     if schema.constant.as_ref().is_some_and(|constant| constant != value) {
         add(found, at, "differs from the only value allowed".into());

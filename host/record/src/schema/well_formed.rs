@@ -64,6 +64,7 @@ fn foreign_keyword(schema: &Schema, kind: Kind, at: &str) -> Result<(), SchemaEr
         ("maxLength", Kind::String, schema.max_length.is_some()),
         ("minimum", Kind::Integer, schema.minimum.is_some()),
         ("maximum", Kind::Integer, schema.maximum.is_some()),
+        ("private", Kind::String, schema.private),
     ];
     match written.into_iter().find(|(_, owner, present)| *present && *owner != kind) {
         Some((keyword, owner, _)) => refuse(

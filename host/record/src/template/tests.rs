@@ -11,6 +11,7 @@ fn rule(request: &str, body: Option<Value>) -> Rule {
         calls: None,
         writes: false,
         guard: None,
+        expose: None,
     }
 }
 

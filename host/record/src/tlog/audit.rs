@@ -13,11 +13,11 @@ use super::{CHECKPOINT, Edge, HEAD, tile};
 use crate::digest::Digest;
 use crate::event;
 use crate::merkle::{self, Hash};
-use crate::note::{self, Checkpoint, VerifierKey};
-use crate::verify::Verdict;
+use crate::note::{self, Checkpoint, LogPolicy, VerifierKey, Witnessed};
+use crate::verify::{self, Verdict};
 
 pub use self::fault::Fault;
-pub use self::report::{Audit, Consistent, Said, Tree};
+pub use self::report::{Audit, Consistent, Cosigned, Said, Tree};
 
 mod fault;
 mod files;
@@ -34,6 +34,8 @@ pub struct Asked<'a> {
     /// a log that grows meanwhile is then never behind it. It is not signed, so it accuses and vouches
     /// for nothing.
     pub head: Option<&'a str>,
+    /// Whose word the newest checkpoint needs besides the log's; without it, nobody's.
+    pub witnesses: Option<&'a LogPolicy>,
 }
 
 /// An older signed checkpoint and the name that it goes by in the report.
@@ -61,6 +63,7 @@ pub fn audit(asked: Asked<'_>, fetch: impl FnMut(&str, u64) -> Result<Fetched, S
         entries: BTreeMap::new(),
         tiles: 0,
         consistent: Vec::new(),
+        cosigned: Vec::new(),
         fault: None,
     };
     if let Err(fault) = check(asked, &mut Files::new(fetch), &mut found) {
@@ -83,12 +86,15 @@ where
 {
     let mut earlier = earlier(asked)?;
     let expected = earlier.iter().any(|older| older.tree.size > 0);
-    let tree = signed(CHECKPOINT, &files.checkpoint(expected)?, asked.keys)?;
+    let note = files.checkpoint(expected)?;
+    let tree = signed(CHECKPOINT, &note, asked.keys)?;
     found.tree = Some(Tree {
         origin: tree.origin.clone(),
         size: tree.size,
         root: BASE64.encode(&tree.root),
     });
+    let witnessed = witnessed(&note, asked.witnesses)?;
+    found.cosigned.extend(witnessed.iter().flat_map(|w| w.by.iter().map(Cosigned::of)));
     for older in &earlier {
         follows(older, &tree)?;
     }
@@ -100,7 +106,15 @@ where
         extends(files, &older, &tree)?;
         found.consistent.push(Consistent { name: older.name, size: older.tree.size });
     }
-    Ok(())
+    // Last: whatever else is wrong is proof of a fault, this is the lack of a proof.
+    let why = witnessed.as_ref().and_then(verify::shortfall);
+    why.map_or(Ok(()), |why| Err(Fault::Unwitnessed { why }))
+}
+
+/// What the witnesses say of the newest checkpoint; none when nobody's word is asked for.
+fn witnessed(note: &str, policy: Option<&LogPolicy>) -> Result<Option<Witnessed>, Fault> {
+    let found = policy.map(|policy| policy.check(note)).transpose();
+    found.map_err(|source| Fault::Note { file: CHECKPOINT.to_owned(), source })
 }
 
 /// The older trees: those that were handed in must be signed, the host's guard is not.

@@ -25,6 +25,11 @@ impl Edge {
 
     /// Takes one entry; puts the bundle and the tiles that it fills into `full`.
     pub fn push(&mut self, entry: &[u8], full: &mut Vec<Resource>) {
+        self.push_hashed(entry, leaf_hash(entry), full);
+    }
+
+    /// The same for a caller who has the entry's leaf hash already.
+    pub fn push_hashed(&mut self, entry: &[u8], hash: Hash, full: &mut Vec<Resource>) {
         let bundle_index = self.size / WIDTH;
         tile::push_entry(&mut self.bundle, entry);
         self.size += 1;
@@ -32,7 +37,7 @@ impl Edge {
             let bytes = std::mem::take(&mut self.bundle);
             full.push(Resource { path: tile::entries_path(bundle_index, None), bytes });
         }
-        self.add(0, leaf_hash(entry), full);
+        self.add(0, hash, full);
     }
 
     /// Puts the partial bundle and the partial tiles that changed into `partial`.

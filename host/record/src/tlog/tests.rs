@@ -52,7 +52,9 @@ fn since(files: &Files) -> Since {
 }
 
 fn audited(files: &Files, since: &[Since], head: Option<&str>) -> Audit {
-    audit(Asked { keys: &keys(), since, head }, |path, max| Ok(fetch(files, path, max)))
+    audit(Asked { keys: &keys(), since, head, witnesses: None }, |path, max| {
+        Ok(fetch(files, path, max))
+    })
 }
 
 fn fetch(files: &Files, path: &str, max: u64) -> Fetched {

@@ -17,7 +17,7 @@ use crate::contract::Contract;
 use crate::json;
 use crate::observation::Observation;
 use crate::outcome::Outcome;
-use crate::policy::{self, Decision, Facts, Snapshot, Verdict};
+use crate::policy::{Decision, Facts, Policies, Snapshot, Verdict};
 
 /// Decides again from the files of the bundle; a copy without the request cannot.
 pub(super) fn check(
@@ -39,14 +39,17 @@ pub(super) fn check(
     if proven.receipt.question.as_ref().is_some_and(|one| one.about_state != about_state) {
         return Err("the receipt says otherwise whether policy was asked about state".to_owned());
     }
-    let schema = opened.text(bundle::SCHEMA)?;
+    let policies = Policies::read(opened.text(bundle::POLICIES)?, opened.text(bundle::SCHEMA)?)?;
     let pre = seen.and_then(|seen| seen.pre.as_ref()).map(Observation::value);
     let facts = facts(proven, contract, &asked, pre)?;
-    if policy::snapshot(schema, &facts)? != asked {
+    if policies.snapshot(&facts) != asked {
         return Err("policy was asked about something else than this action".to_owned());
     }
-    let text = opened.text(bundle::POLICIES)?;
-    let again = policy::reevaluate(text, schema, &asked.entities, &asked.request)?;
+    if decision.rests_on_private {
+        return on_private(proven, contract, decision);
+    }
+    // The files ask what these facts ask, to the last field, so the answer to the facts is theirs.
+    let again = policies.evaluate(&facts);
     if again == *decision {
         let by = decision.determining.join("`, `");
         let word = word(decision.verdict);
@@ -55,6 +58,17 @@ pub(super) fn check(
         ));
     }
     refused_by_host(decision, again)
+}
+
+/// A decision that only who has the private values can make again.
+fn on_private(proven: &Proven, contract: &Contract, decision: &Decision) -> Found {
+    if !contract.private().any(|name| proven.action.params.get(name).is_some()) {
+        return Err("the decision rests on private parameters, and the action has none".to_owned());
+    }
+    Ok(Finding::Skip(format!(
+        "the host says `{}`; that rests on private parameters, whose values no bundle has",
+        word(decision.verdict)
+    )))
 }
 
 /// The host may turn any answer of policy into a denial, and says why; never the other way.

@@ -9,7 +9,7 @@ use super::opened::Opened;
 use super::trust::Trust;
 use super::{
     APPROVALS, Book, CHAIN, CHECKPOINT, CLEARANCES, Finding, Found, INCLUSION, RECONCILIATION,
-    SIGNATURE, SUBJECT, clearances, digests, pass, reconciliation,
+    SIGNATURE, SUBJECT, WITNESSES, clearances, digests, pass, reconciliation, witnesses,
 };
 use crate::action::Action;
 use crate::bundle;
@@ -18,7 +18,7 @@ use crate::envelope::{Envelope, Kind, Statement};
 use crate::event::entry;
 use crate::json;
 use crate::merkle::leaf_hash;
-use crate::note::{self, VerifierKey};
+use crate::note::{self, Checkpoint};
 use crate::receipt::Receipt;
 use crate::reconciliation::Reconciliation;
 
@@ -121,25 +121,25 @@ fn subject(opened: &Opened, statement: &Statement) -> Result<Action, String> {
 
 /// One checkpoint for all proofs, signed by a trusted key of this tenant's log, and every envelope in it.
 fn log(opened: &Opened, links: &Links, action: &Action, trust: &Trust, book: &mut Book) -> bool {
-    let key = match checkpoint(opened, &action.tenant, trust) {
-        Ok((key, size)) => {
-            book.note(CHECKPOINT, pass(format!("{} signed {size} entries", key.name())));
-            key
+    let tree = match checkpoint(opened, &action.tenant, trust) {
+        Ok(tree) => {
+            book.note(CHECKPOINT, pass(format!("{} signed {} entries", tree.origin, tree.size)));
+            tree
         }
         Err(found) => {
             book.note(CHECKPOINT, found);
-            book.pass_over(&[INCLUSION], "not looked at: there is no trusted checkpoint");
+            let names = [INCLUSION, WITNESSES];
+            book.pass_over(&names, "not looked at: there is no trusted checkpoint");
             return false;
         }
     };
-    book.note(INCLUSION, inclusion(opened, links, key))
+    let included = book.note(INCLUSION, inclusion(opened, links, &tree));
+    let note = opened.proofs.first().map(|proof| proof.checkpoint.as_str()).unwrap_or_default();
+    book.note(WITNESSES, witnesses::check(note, trust.witnesses.as_ref()));
+    included
 }
 
-fn checkpoint<'a>(
-    opened: &Opened,
-    tenant: &str,
-    trust: &'a Trust,
-) -> Result<(&'a VerifierKey, u64), Found> {
+fn checkpoint(opened: &Opened, tenant: &str, trust: &Trust) -> Result<Checkpoint, Found> {
     if trust.log.is_empty() {
         return Err(Ok(Finding::Untrusted("no log key is trusted".to_owned())));
     }
@@ -159,7 +159,7 @@ fn checkpoint<'a>(
     let mut fault = format!("no trusted key is one of the log `{origin}`");
     for key in trust.log.iter().filter(|key| key.name() == origin) {
         match note::verify(note, key) {
-            Ok(checkpoint) => return Ok((key, checkpoint.size)),
+            Ok(checkpoint) => return Ok(checkpoint),
             Err(error) => fault = error.to_string(),
         }
     }
@@ -167,7 +167,7 @@ fn checkpoint<'a>(
 }
 
 /// In the order of the log: what was signed before something stands before it.
-fn inclusion(opened: &Opened, links: &Links, key: &VerifierKey) -> Found {
+fn inclusion(opened: &Opened, links: &Links, tree: &Checkpoint) -> Found {
     let mut places = Vec::new();
     if !opened.proofs.is_sorted_by(|one, next| one.index < next.index) {
         return Err("the chain is not in the order of the log".to_owned());
@@ -175,7 +175,9 @@ fn inclusion(opened: &Opened, links: &Links, key: &VerifierKey) -> Found {
     let envelopes = links.kinds().into_iter().zip(&opened.chain);
     for ((kind, envelope), proof) in envelopes.zip(&opened.proofs) {
         let leaf = leaf(kind, envelope)?;
-        proof.verify(&leaf, key).map_err(|e| format!("{} {}: {e}", kind.as_str(), proof.index))?;
+        proof
+            .leads_to(&leaf, tree)
+            .map_err(|e| format!("{} {}: {e}", kind.as_str(), proof.index))?;
         places.push(proof.index.to_string());
     }
     pass(format!("every envelope is in the log, at {}", places.join(", ")))

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::bundle::Files;
 use crate::envelope::{self, EnvelopeError, key_id};
 use crate::json;
-use crate::note::{KeyError, VerifierKey};
+use crate::note::{KeyError, LogPolicy, PolicyError, VerifierKey};
 
 /// What a reader trusts; it comes from elsewhere than the bundle.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub struct Trust {
     pub log: Vec<VerifierKey>,
     /// People who may approve; none when nobody said who may.
     pub approvers: Option<Vec<Approver>>,
+    /// Whose word a checkpoint needs besides its log's; none when nobody said.
+    pub witnesses: Option<LogPolicy>,
 }
 
 /// A person's key, the roles in which it counts, and since and until when.
@@ -37,6 +39,7 @@ pub struct Approver {
 const RECEIPT_KEYS: &str = "receipt.pub";
 const LOG_KEYS: &str = "log.vkey";
 const APPROVERS: &str = "approvers.json";
+const LOG_POLICY: &str = "log.policy";
 
 /// An entry of `approvers.json`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -57,21 +60,26 @@ impl Trust {
     pub const LOG_KEYS: &'static str = LOG_KEYS;
 
     /// The files of a trust directory.
-    pub const FILES: [&'static str; 3] = [RECEIPT_KEYS, LOG_KEYS, APPROVERS];
+    pub const FILES: [&'static str; 4] = [RECEIPT_KEYS, LOG_KEYS, APPROVERS, LOG_POLICY];
 
     /// From `receipt.pub` (PEM SPKI, one key or several), `log.vkey` (C2SP signed-note, one key per
-    /// line) and `approvers.json` (a list of {person, roles, key, `from_index`, `until_index`}).
+    /// line), `approvers.json` (a list of {person, roles, key, `from_index`, `until_index`}) and
+    /// `log.policy` (C2SP tlog-policy).
     ///
-    /// A file that is absent is trust that is absent; other files are not looked at.
+    /// A file that is absent is trust that is absent; other files are not looked at. The logs of
+    /// `log.policy` are trusted; where `log.vkey` is there too, both name the same.
     pub fn parse(files: &Files) -> Result<Self, TrustError> {
         let file = |name: &'static str| {
             let text = files.get(name).map(|bytes| std::str::from_utf8(bytes));
             text.transpose().map_err(|e| TrustError::Text(name, e))
         };
+        let witnesses = file(LOG_POLICY)?.map(LogPolicy::parse).transpose()?;
+        let of_policy = || witnesses.iter().flat_map(LogPolicy::logs).cloned().collect();
         let trust = Self {
             receipt_keys: pem_keys(file(RECEIPT_KEYS)?.unwrap_or_default())?,
-            log: log_keys(file(LOG_KEYS)?.unwrap_or_default())?,
+            log: file(LOG_KEYS)?.map_or_else(|| Ok(of_policy()), log_keys)?,
             approvers: file(APPROVERS)?.map(approvers).transpose()?,
+            witnesses,
         };
         trust.check()?;
         Ok(trust)
@@ -91,6 +99,9 @@ impl Trust {
             let records = approvers.iter().map(record).collect::<Result<Vec<_>, _>>()?;
             files.insert(APPROVERS.to_owned(), json::to_canonical(&records)?);
         }
+        if let Some(policy) = &self.witnesses {
+            files.insert(LOG_POLICY.to_owned(), policy.text().as_bytes().to_vec());
+        }
         Ok(files)
     }
 
@@ -101,11 +112,16 @@ impl Trust {
 
     /// One key for two purposes would let the one be taken for the other.
     fn check(&self) -> Result<(), TrustError> {
+        self.check_logs()?;
         let people = || self.approvers.iter().flatten().map(|one| &one.key);
         let signs_receipts = |key: &&VerifyingKey| self.receipt_keys.contains(key);
         let signs_a_log = |key: &&VerifyingKey| self.is_of_a_log(key);
+        let witnesses = |key: &&VerifyingKey| self.witnesses_wrap(key);
         let shared = [
             (self.receipt_keys.iter().find(signs_a_log), RECEIPT_KEYS, LOG_KEYS),
+            (self.receipt_keys.iter().find(witnesses), RECEIPT_KEYS, LOG_POLICY),
+            (people().find(witnesses), APPROVERS, LOG_POLICY),
+            (self.log.iter().map(VerifierKey::public).find(witnesses), LOG_KEYS, LOG_POLICY),
             (people().find(signs_receipts), APPROVERS, RECEIPT_KEYS),
             (people().find(signs_a_log), APPROVERS, LOG_KEYS),
         ];
@@ -118,9 +134,25 @@ impl Trust {
         }
     }
 
+    /// Two files that disagree on whose log it is would leave open which of them a reader goes by.
+    fn check_logs(&self) -> Result<(), TrustError> {
+        let named = self.witnesses.as_ref().map(LogPolicy::logs).unwrap_or_default();
+        let differ = |one: &[VerifierKey], other: &[VerifierKey]| {
+            one.iter().find(|key| !other.contains(key)).map(ToString::to_string)
+        };
+        let odd = differ(named, &self.log).or_else(|| differ(&self.log, named));
+        match odd.filter(|_| !named.is_empty()) {
+            Some(key) => Err(TrustError::Logs(key)),
+            None => Ok(()),
+        }
+    }
+
     fn is_of_a_log(&self, key: &VerifyingKey) -> bool {
-        let same = |log: &VerifierKey| VerifierKey::new(log.name(), *key).as_ref() == Ok(log);
-        self.log.iter().any(same)
+        self.log.iter().any(|log| log.wraps(key))
+    }
+
+    fn witnesses_wrap(&self, key: &VerifyingKey) -> bool {
+        self.witnesses.iter().flat_map(LogPolicy::witnesses).any(|witness| witness.wraps(key))
     }
 }
 
@@ -151,6 +183,12 @@ pub enum TrustError {
     Shape(#[from] json::ShapeError),
     #[error("`{APPROVERS}`: {0}")]
     Canonical(#[from] json::NotCanonical),
+    #[error("`{LOG_POLICY}`, {0}")]
+    Policy(#[from] PolicyError),
+    #[error(
+        "`{LOG_KEYS}` and the `log` lines of `{LOG_POLICY}` name different logs: `{0}` is in one of them"
+    )]
+    Logs(String),
     #[error("key {0} of `{1}` is also in `{2}`; a key is good for one purpose")]
     Shared(String, &'static str, &'static str),
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::out::{self, Failure, Format};
 use super::text::{join, line, safe};
 use crate::clock::Clock;
-use crate::config::{self, Config, Fault, PinError, Tenant};
+use crate::config::{self, Config, Fault, PinError, Tenant, Witnesses};
 use crate::sandbox::Sandbox;
 use crate::{files, keys};
 
@@ -36,6 +36,7 @@ pub(super) struct PinArgs {
 struct Report {
     environment: String,
     tenants: Vec<TenantReport>,
+    witnesses: WitnessReport,
     faults: Vec<FaultReport>,
     /// What is allowed and hardly meant.
     warnings: Vec<FaultReport>,
@@ -49,6 +50,13 @@ struct TenantReport {
     upstreams: Vec<String>,
     grants: Vec<String>,
     policy_set: String,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct WitnessReport {
+    names: Vec<String>,
+    quorum: usize,
+    wait_ms: u128,
 }
 
 #[derive(Debug, Serialize)]
@@ -145,8 +153,31 @@ fn report(config: Option<&Config>, faults: &[Fault]) -> Report {
     Report {
         environment: config.map(|c| c.environment.clone()).unwrap_or_default(),
         tenants: config.map(|c| c.tenants.values().map(tenant).collect()).unwrap_or_default(),
+        witnesses: config.map(|c| witnesses(&c.witnesses)).unwrap_or_default(),
         faults: faults.iter().map(fault).collect(),
         warnings: config.map(|c| c.warnings.iter().map(fault).collect()).unwrap_or_default(),
+    }
+}
+
+fn witnesses(witnesses: &Witnesses) -> WitnessReport {
+    let name = |one: &config::Witness| format!("{} ({})", one.name, one.url);
+    WitnessReport {
+        names: witnesses.all.iter().map(name).collect(),
+        quorum: witnesses.quorum,
+        wait_ms: witnesses.wait.as_millis(),
+    }
+}
+
+/// Who vouches for the logs, in one line.
+fn witness_text(report: &WitnessReport) -> String {
+    let WitnessReport { names, quorum, wait_ms } = report;
+    match names.as_slice() {
+        [] => "witnesses  none: only a witness can catch a host that forks its log".to_owned(),
+        names => format!(
+            "witnesses  {}; {quorum} of {} make a quorum, waited for at most {wait_ms} ms",
+            names.join(", "),
+            names.len()
+        ),
     }
 }
 
@@ -155,6 +186,7 @@ fn summary(report: &Report) -> String {
         return join(report.faults.iter().map(fault_text));
     }
     let mut text = format!("no faults; environment {}\n", report.environment);
+    line(&mut text, format_args!("{}", witness_text(&report.witnesses)));
     for tenant in &report.tenants {
         line(&mut text, format_args!("tenant {}", tenant.name));
         let lists = [

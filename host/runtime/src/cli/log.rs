@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use deed_record::bundle::Files;
-use deed_record::note::VerifierKey;
+use deed_record::note::{LogPolicy, VerifierKey};
 use deed_record::tlog::{Asked, Audit, Since, audit};
 use deed_record::verify::{Trust, Verdict};
 
@@ -39,7 +39,7 @@ pub(super) struct AuditArgs {
     /// File with the log's verifier key, one key per line
     #[arg(long, value_name = "FILE", conflicts_with = "trust")]
     vkey: Option<PathBuf>,
-    /// Directory with log.vkey, from another source than the log
+    /// Directory with log.vkey and log.policy, from another source than the log
     #[arg(long, value_name = "DIR")]
     trust: Option<PathBuf>,
     #[command(flatten)]
@@ -62,7 +62,7 @@ pub(super) fn run(command: &LogCommand) -> ExitCode {
 }
 
 fn report(args: &AuditArgs) -> Result<Audit, Failure> {
-    let keys = keys(args)?;
+    let (keys, policy) = trusted(args)?;
     let since = args.since.iter().map(|path| {
         let text = |_| Failure::Failed(format!("`{}` is no text", path.display()));
         let note = String::from_utf8(verify::read(path)?).map_err(text)?;
@@ -71,20 +71,23 @@ fn report(args: &AuditArgs) -> Result<Audit, Failure> {
     let since = since.collect::<Result<Vec<_>, Failure>>()?;
     let source = Source::open(&args.log, &args.credentials)?;
     let head = source.head()?;
-    let asked = Asked { keys: &keys, since: &since, head: head.as_deref() };
+    let asked =
+        Asked { keys: &keys, since: &since, head: head.as_deref(), witnesses: policy.as_ref() };
     Ok(audit(asked, |path, max| source.fetch(path, max)))
 }
 
-fn keys(args: &AuditArgs) -> Result<Vec<VerifierKey>, Failure> {
+/// Whose log it may be, and whose word its checkpoint needs.
+fn trusted(args: &AuditArgs) -> Result<(Vec<VerifierKey>, Option<LogPolicy>), Failure> {
     if let Some(dir) = &args.trust {
-        return Ok(verify::trust(dir)?.log);
+        let trust = verify::trust(dir)?;
+        return Ok((trust.log, trust.witnesses));
     }
     let Some(file) = &args.vkey else {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), None));
     };
     let files = Files::from([(Trust::LOG_KEYS.to_owned(), verify::read(file)?)]);
     let named = |e| Failure::Failed(format!("`{}`: {e}", file.display()));
-    Ok(Trust::parse(&files).map_err(named)?.log)
+    Ok((Trust::parse(&files).map_err(named)?.log, None))
 }
 
 fn print(args: &AuditArgs, found: &Audit) -> Result<Verdict, Failure> {
@@ -107,6 +110,9 @@ fn lines(found: &Audit, log: &str) -> String {
     }
     for older in &found.consistent {
         line("consistent", &format!("with {} ({})", older.size, older.name));
+    }
+    for one in &found.cosigned {
+        line("cosigned", &format!("by {} at Unix time {}", one.witness, one.time));
     }
     if let Some(fault) = &found.fault {
         let mark = if found.verdict == Verdict::Failed { "FAULT" } else { "no answer" };

@@ -6,6 +6,7 @@ use deed_record::contract::Contract;
 use deed_record::digest::Digest;
 use deed_record::exchange::Rendered;
 use deed_record::ledger::utc;
+use deed_record::private::Prepared;
 
 use super::out::Failure;
 use super::page::from_agent;
@@ -19,7 +20,8 @@ pub(super) fn approval(
 ) -> Result<String, Failure> {
     let contract = Contract::from_json(request.contract.clone()).map_err(Failure::failed)?;
     let mut text = head(request, &contract);
-    text += &writes(request);
+    text += &private(request);
+    text += &writes(request, &contract)?;
     text += &state(request, &contract);
     text += &afterwards(request, &contract);
     text.push('\n');
@@ -67,10 +69,24 @@ fn head(request: &ApprovalRequest, contract: &Contract) -> String {
     format!("{}\n{rows}", safe(&head.title))
 }
 
+/// The private parameters by name: nobody else is shown them, and what is signed has their digests.
+fn private(request: &ApprovalRequest) -> String {
+    if request.private.is_empty() {
+        return String::new();
+    }
+    let mut text =
+        "\nprivate, for your eyes only; the record has a digest in each place\n".to_owned();
+    for (name, opening) in request.private.iter() {
+        line(&mut text, format_args!("  {}: \"{}\"", safe(name), safe(&opening.value)));
+    }
+    text
+}
+
 /// Each write as it would leave: method, full URL, body.
-fn writes(request: &ApprovalRequest) -> String {
+fn writes(request: &ApprovalRequest, contract: &Contract) -> Result<String, Failure> {
     let mut text = "\nwould send\n".to_owned();
-    for write in &request.perform {
+    let writes = request.live_writes(contract).map_err(Failure::failed)?;
+    for write in writes.iter().map(Prepared::live) {
         let base =
             request.bindings.get(&write.upstream).map(|b| b.base_url.as_str()).unwrap_or_default();
         let times =
@@ -93,7 +109,7 @@ fn writes(request: &ApprovalRequest) -> String {
         }
         text += &write.body.as_ref().map(|body| pretty(body, "    ")).unwrap_or_default();
     }
-    text
+    Ok(text)
 }
 
 fn state(request: &ApprovalRequest, contract: &Contract) -> String {

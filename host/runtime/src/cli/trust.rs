@@ -5,14 +5,14 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use deed_record::note::VerifierKey;
+use deed_record::note::{LogPolicy, VerifierKey};
 use deed_record::verify::{Approver, Trust};
 
 use super::out::{self, Failure};
-use crate::config::{self, Config, Tenant};
+use crate::config::{self, Config, Tenant, Witnesses};
 use crate::keys::{self, Keys};
 
-/// Write the public keys that `deed verify` needs: of receipts, one tenant's log and its approvers
+/// Write the public keys that `deed verify` needs: of receipts, one tenant's log, its approvers and witnesses
 ///
 /// Hand the directory to auditors on another way than the bundles: it is all that they trust. A
 /// tenant's approvers count for that tenant alone, so each tenant has a directory of its own.
@@ -20,7 +20,8 @@ use crate::keys::{self, Keys};
 pub(super) struct TrustArgs {
     /// The served directory
     dir: PathBuf,
-    /// Where to write receipt.pub, log.vkey and approvers.json; made when it is not there
+    /// Where to write receipt.pub, log.vkey, approvers.json and, with witnesses, log.policy; made when
+    /// it is not there
     out: PathBuf,
     /// Whose log and approvers; needed when there are several tenants
     #[arg(long, value_name = "NAME")]
@@ -63,11 +64,24 @@ fn trust(config: &Config, keys: &Keys, tenant: &Tenant) -> Result<Trust, Failure
     // One key signs the logs of all tenants, each under the log's own name.
     let origin = format!("{}/{}", config.log_origin, tenant.name);
     let log = VerifierKey::new(&origin, keys.log.verifying_key()).map_err(Failure::failed)?;
+    let log = vec![log];
+    let witnesses = policy(&config.witnesses, &log)?;
     Ok(Trust {
         receipt_keys: vec![keys.receipt.verifying_key()],
-        log: vec![log],
+        log,
         approvers: Some(approvers(tenant)),
+        witnesses,
     })
+}
+
+/// The witnesses that the host asks and how many of them must vouch; none where there are none.
+fn policy(witnesses: &Witnesses, logs: &[VerifierKey]) -> Result<Option<LogPolicy>, Failure> {
+    if witnesses.all.is_empty() {
+        return Ok(None);
+    }
+    let all = witnesses.all.iter().map(|one| (one.name.as_str(), &one.key, one.url.as_str()));
+    let all: Vec<_> = all.collect();
+    LogPolicy::of(logs, &all, witnesses.quorum).map(Some).map_err(Failure::failed)
 }
 
 /// Every key of every person, with the roles that the person has.

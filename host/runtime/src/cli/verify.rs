@@ -20,7 +20,8 @@ use super::text;
 pub struct VerifyArgs {
     /// The `.deed` file
     bundle: PathBuf,
-    /// Directory with receipt.pub, log.vkey and approvers.json, from another source than the bundle
+    /// Directory with receipt.pub, log.vkey, approvers.json and perhaps log.policy, from another source
+    /// than the bundle
     #[arg(long, value_name = "DIR")]
     trust: Option<PathBuf>,
     #[command(flatten)]

@@ -30,7 +30,7 @@ pub(super) fn build(
 }
 
 /// Taken apart, not looked at: `http://127.0.0.1:80@elsewhere.example` begins like loopback.
-fn is_fit(url: &str) -> bool {
+pub(super) fn is_fit(url: &str) -> bool {
     let Ok(uri) = url.parse::<Uri>() else { return false };
     let Some(authority) = uri.authority() else { return false };
     if authority.as_str().contains('@') || url.contains('#') || authority.host().is_empty() {

@@ -18,6 +18,8 @@ pub struct Host {
     #[serde(default)]
     pub notify: Option<Notify>,
     #[serde(default)]
+    pub witness: Vec<Witness>,
+    #[serde(default)]
     pub tenant: BTreeMap<String, Tenant>,
 }
 
@@ -35,6 +37,21 @@ pub struct Http {
 #[serde(deny_unknown_fields)]
 pub struct Log {
     pub origin: String,
+    /// How many of the witnesses vouch for a checkpoint that is waited for; all of them by default.
+    pub witness_quorum: Option<usize>,
+    /// How long an action's last step waits for them.
+    pub witness_wait: Option<Duration>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Witness {
+    /// What reports and policies call it.
+    pub name: String,
+    /// C2SP tlog-cosignature, Ed25519: `NAME+KEYID+KEY`.
+    pub vkey: String,
+    /// Its submission prefix (C2SP tlog-witness).
+    pub url: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -20,6 +20,7 @@ pub(super) fn find(config: &Config, raw: &raw::Host, files: &Files, here: &Sourc
             unused(tenant, raw, here, &mut found);
         }
     }
+    near_witnesses(config, here, &mut found);
     folders(files, &mut found);
     private_keys(files, &mut found);
     found
@@ -110,6 +111,18 @@ fn unused(tenant: &Tenant, raw: &raw::Tenant, here: &Source, found: &mut Vec<Fau
             );
             found.push(here.fault_in(&table("upstream", name), "write", &what));
         }
+    }
+}
+
+/// Who keeps the witness's state can put it back together with the log's.
+fn near_witnesses(config: &Config, here: &Source, found: &mut Vec<Fault>) {
+    for witness in config.witnesses.all.iter().filter(|one| one.url.starts_with("http://")) {
+        let what = format!(
+            "witness `{}` is on this machine: who can change the log can change it too; \
+             ask one that somebody else runs",
+            witness.name
+        );
+        found.push(here.fault(&witness.url, &what));
     }
 }
 

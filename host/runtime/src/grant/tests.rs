@@ -11,6 +11,7 @@ fn decision(verdict: Verdict) -> Decision {
         errors: Vec::new(),
         policy_set: Digest::of(b"policies"),
         reason: None,
+        rests_on_private: false,
     }
 }
 
@@ -26,6 +27,7 @@ fn request(method: &str) -> Rendered {
         calls: 1,
         writes,
         guard: None,
+        expose: None,
     }
 }
 
@@ -44,9 +46,10 @@ fn scope(rendered: Vec<Rendered>, attempt: u32) -> Scope {
         tenant: "acme".into(),
         action: ActionId::new(1, [0; 10]),
         contract: "idp.restore_access".into(),
-        params: Value::Null,
+        params: Live::new(Value::Null),
+        private: Live::new(Vec::new()),
         attempt,
-        rendered,
+        rendered: rendered.into_iter().map(Prepared::plain).collect(),
         tags: BTreeMap::new(),
         upstreams: BTreeMap::from([("idp".into(), Arc::new(upstream))]),
         states: BTreeMap::new(),

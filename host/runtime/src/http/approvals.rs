@@ -32,7 +32,8 @@ pub(super) async fn request(
     let (Status::Waiting, Some(granted)) = (story.status, granted) else {
         return Err(not_waiting());
     };
-    let request = approval::request(&granted.contract, &story).map_err(LedgerError::from)?;
+    let request = approval::request(&caller.tenant, caller.name(), &granted.contract, &story);
+    let request = request.map_err(LedgerError::from)?;
     request.map(Json).ok_or_else(not_waiting)
 }
 

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::App;
+use crate::log::Standing;
 
 /// Counters since the start of the host.
 #[derive(Debug, Default)]
@@ -69,11 +70,33 @@ pub(super) async fn metrics(State(app): State<App>) -> String {
         ("deed_connections_cut_total", "connections without a request in time", &m.cut),
         ("deed_connections_refused_total", "connections when all were busy", &m.turned_away),
     ];
-    counters.iter().fold(String::new(), |mut out, (name, help, count)| {
+    let counted = counters.iter().fold(String::new(), |mut out, (name, help, count)| {
         let value = count.load(Ordering::Relaxed);
         // Writing to a String cannot fail.
         write!(out, "# HELP {name} {help}\n# TYPE {name} counter\n{name} {value}\n")
             .unwrap_or_default();
         out
-    })
+    });
+    counted + &witnesses(&app.pipeline.witnesses())
+}
+
+/// Per log and witness, whether it vouches and whether it contradicts; nothing where none is configured.
+fn witnesses(standings: &[(&str, Standing)]) -> String {
+    type Gauge = (&'static str, &'static str, fn(&Standing) -> bool);
+    let gauges: [Gauge; 2] = [
+        ("deed_witness_prompt", "1 while the witness vouches in time", |one| one.prompt),
+        ("deed_witness_alarm", "1 while the witness contradicts the log", |one| {
+            one.alarm.is_some()
+        }),
+    ];
+    let mut out = String::new();
+    for (name, help, holds) in gauges.into_iter().filter(|_| !standings.is_empty()) {
+        write!(out, "# HELP {name} {help}\n# TYPE {name} gauge\n").unwrap_or_default();
+        for (tenant, one) in standings {
+            let (witness, value) = (&one.witness, u8::from(holds(one)));
+            writeln!(out, "{name}{{tenant=\"{tenant}\",witness=\"{witness}\"}} {value}")
+                .unwrap_or_default();
+        }
+    }
+    out
 }

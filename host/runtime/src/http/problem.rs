@@ -158,6 +158,7 @@ impl From<BindFault> for Problem {
             BindFault::Bind(error) => {
                 let pointer = match &error {
                     BindError::Text(pointer, _) => (*pointer).to_owned(),
+                    BindError::Word(pointer) | BindError::Repeated(pointer) => pointer.clone(),
                     BindError::Expect(pointer) => deed_record::json::child("/expect", pointer),
                     _ => "/params".to_owned(),
                 };

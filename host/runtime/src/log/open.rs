@@ -11,6 +11,7 @@ use deed_record::tlog::tile::{self, WIDTH};
 use deed_record::tlog::{Edge, Resource};
 
 use super::store::{Store, at, sync};
+use super::tail::{Batch, TAIL, Tail, damaged};
 use super::{CHECKPOINT, HEAD, Log, LogError};
 
 pub(super) fn open(dir: &Path, origin: &str, key: LogKey) -> Result<Log, LogError> {
@@ -24,22 +25,98 @@ pub(super) fn open(dir: &Path, origin: &str, key: LogKey) -> Result<Log, LogErro
     let lock = lock(dir)?;
     let mut store = Store::new(dir);
     let head = head(&mut store, dir, origin)?;
-    let (note, published) = published(&store, &key)?;
+    let (tail, batches) = Tail::open(dir)?;
+    let batches = unsettled(batches, &head, &key)?;
+    let Found { edge, positions, note } = if batches.is_empty() {
+        settled(&mut store, &head, &key)?
+    } else {
+        follow(&mut store, &head, &key, batches)?
+    };
+    let mut log =
+        Log { store, tail, key, edge, checkpoint: note, positions, failed: None, _lock: lock };
+    log.settle()?;
+    Ok(log)
+}
+
+/// What the files say.
+struct Found {
+    edge: Edge,
+    positions: HashMap<Hash, u64>,
+    note: Option<String>,
+}
+
+/// A log that was left at rest: everything is in its tiles.
+fn settled(store: &mut Store, head: &Checkpoint, key: &LogKey) -> Result<Found, LogError> {
+    let (note, published) = published(store, key)?;
     let size = published.as_ref().map_or(0, |tree| tree.size);
     if size < head.size {
         return Err(LogError::Rollback { size, head: head.size });
     }
-    let (edge, positions) = replay(&store, size, &head)?;
+    let (edge, positions) = replay(store, size, head)?;
     if let Some(published) = published {
         if edge.root() != published.root {
             return Err(LogError::Fork { size });
         }
-        if published != head {
+        if published != *head {
             // The process died between the checkpoint and its guard.
             store.put(&[Resource::text(HEAD, &published.to_string())])?;
         }
     }
-    Ok(Log { store, key, edge, checkpoint: note, positions, failed: None, _lock: lock })
+    Ok(Found { edge, positions, note })
+}
+
+/// A log that was left in the midst of it: its tiles are good up to the guard, and the rest of them is
+/// made again from the tail, whatever a crash left of it.
+fn follow(
+    store: &mut Store,
+    head: &Checkpoint,
+    key: &LogKey,
+    batches: Vec<Batch>,
+) -> Result<Found, LogError> {
+    let (mut edge, mut positions) = replay(store, head.size, head)?;
+    let (mut tiles, mut note) = (Vec::new(), None);
+    for batch in batches {
+        for entry in &batch.entries {
+            positions.entry(leaf_hash(entry)).or_insert(edge.size());
+            edge.push(entry, &mut tiles);
+        }
+        if edge.checkpoint(key.name()) != tree(&batch.note, key)? {
+            return Err(damaged("does not agree with its own checkpoints"));
+        }
+        note = Some(batch.note);
+    }
+    // A crash may have torn the published one. A good one is never newer: the tail comes before it; and
+    // of the same tree, it may have the lines of witnesses.
+    if let Ok((text, Some(public))) = published(store, key) {
+        if public.size > edge.size() {
+            return Err(LogError::Rollback { size: edge.size(), head: public.size });
+        }
+        note = text.filter(|_| public == edge.checkpoint(key.name())).or(note);
+    }
+    store.stage(tiles);
+    Ok(Found { edge, positions, note })
+}
+
+/// The batches behind the guarded tree; those before it had settled when the process died.
+fn unsettled(batches: Vec<Batch>, head: &Checkpoint, key: &LogKey) -> Result<Vec<Batch>, LogError> {
+    let mut size = head.size;
+    let mut newer = Vec::new();
+    for batch in batches {
+        let end = tree(&batch.note, key)?.size;
+        if end <= head.size {
+            continue;
+        }
+        if size.checked_add(batch.entries.len() as u64) != Some(end) {
+            return Err(damaged("does not begin where HEAD ends"));
+        }
+        size = end;
+        newer.push(batch);
+    }
+    Ok(newer)
+}
+
+fn tree(note: &str, key: &LogKey) -> Result<Checkpoint, LogError> {
+    verify(note, key.verifier()).map_err(|source| LogError::Untrusted { path: TAIL, source })
 }
 
 fn lock(dir: &Path) -> Result<File, LogError> {
@@ -66,6 +143,7 @@ fn head(store: &mut Store, dir: &Path, origin: &str) -> Result<Checkpoint, LogEr
     if dir.join(CHECKPOINT).exists() || dir.join("tile").exists() {
         return Err(LogError::NoHead { dir: dir.to_owned() });
     }
+    Tail::create(dir)?;
     let empty = Edge::default().checkpoint(origin);
     store.put(&[Resource::text(HEAD, &empty.to_string())])?;
     Ok(empty)

@@ -1,13 +1,18 @@
 //! The one writer of a tenant's log: at once when idle, in batches when busy.
 
-use std::sync::mpsc::TrySendError;
+use std::collections::HashMap;
+use std::sync::mpsc::{RecvTimeoutError, TrySendError};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::time::{Duration, Instant};
 
 use deed_record::event::Leaf;
 use deed_record::merkle::Hash;
 use tokio::sync::oneshot;
 
+use super::witness::{self, Standing, Watch};
 use super::{Log, LogError};
+use crate::clock::Clock;
+use crate::config::Witnesses;
 
 /// A handle to the publisher; its thread ends when the last handle is dropped.
 #[derive(Debug, Clone)]
@@ -15,11 +20,12 @@ pub struct Publisher {
     queue: mpsc::SyncSender<Request>,
     log: Arc<Mutex<Log>>,
     shared: Arc<Shared>,
+    watch: Option<Arc<Watch>>,
 }
 
 /// What readers need without waiting for the disk.
 #[derive(Debug, Default)]
-struct Shared {
+pub(super) struct Shared {
     checkpoint: Mutex<Option<String>>,
     /// The first error of the log: after it, nothing is published until a restart.
     failed: OnceLock<String>,
@@ -53,26 +59,45 @@ pub enum PublishError {
 const QUEUE_MAX: usize = 1_024;
 /// How many actions one checkpoint covers at most.
 const BATCH_MAX: usize = 256;
+/// As many at once are a busy log, even if nobody else waits at that moment.
+const CROWD: usize = 8;
+/// How long a busy log may keep from its readers what is on disk already.
+const SPREAD_WITHIN: Duration = Duration::from_millis(100);
+/// How long nobody asks before the log settles.
+const IDLE: Duration = Duration::from_millis(20);
+/// How many entries a busy log holds back from its tiles at most; a start makes them again.
+const SETTLE_AT: usize = 4_096;
 
 impl Publisher {
-    pub fn start(log: Log) -> Self {
+    /// Witnesses are asked for every checkpoint from now on, the one that is there included.
+    pub fn start(log: Log, witnesses: &Arc<Witnesses>, clock: &Clock) -> Self {
         let (queue, requests) = mpsc::sync_channel(QUEUE_MAX);
         let shared = Arc::new(Shared::default());
         shared.show(log.checkpoint());
         let log = Arc::new(Mutex::new(log));
-        let (owned, seen) = (Arc::clone(&log), Arc::clone(&shared));
-        std::thread::spawn(move || serve(&owned, &seen, &requests));
-        Self { queue, log, shared }
+        let watch = witness::start(witnesses, &log, &shared, clock).map(Arc::new);
+        let (owned, seen, told) = (Arc::clone(&log), Arc::clone(&shared), watch.clone());
+        std::thread::spawn(move || serve(&owned, &seen, told.as_deref(), &requests));
+        Self { queue, log, shared, watch }
     }
 
-    /// Puts leaves into the log and waits for the signed checkpoint. Leaves that are there already keep their index.
+    /// Puts leaves into the log and waits for the signed checkpoint, and a little for its witnesses.
+    /// Leaves that are there already keep their index.
     pub async fn publish(&self, leaves: Vec<Leaf>) -> Result<PublishedLeaves, PublishError> {
         let (answer, published) = oneshot::channel();
         self.queue.try_send(Request { leaves, answer }).map_err(|e| match e {
             TrySendError::Full(_) => PublishError::Busy,
             TrySendError::Disconnected(_) => PublishError::Stopped,
         })?;
-        published.await.map_err(|_| PublishError::Stopped)?
+        let published = published.await.map_err(|_| PublishError::Stopped)??;
+        let Some(watch) = &self.watch else { return Ok(published) };
+        let checkpoint = watch.cosigned(published.checkpoint).await;
+        Ok(PublishedLeaves { checkpoint, ..published })
+    }
+
+    /// How each witness stands to this log.
+    pub fn witnesses(&self) -> Vec<Standing> {
+        self.watch.as_ref().map(|watch| watch.standings()).unwrap_or_default()
     }
 
     /// The inclusion proof of a leaf in the tree of this size.
@@ -96,66 +121,127 @@ impl Publisher {
 }
 
 impl Shared {
-    fn show(&self, checkpoint: Option<&str>) {
+    pub(super) fn show(&self, checkpoint: Option<&str>) {
         *self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner) =
             checkpoint.map(str::to_owned);
     }
 }
 
-fn serve(log: &Mutex<Log>, shared: &Shared, requests: &mpsc::Receiver<Request>) {
-    while let Ok(first) = requests.recv() {
+fn serve(
+    log: &Mutex<Log>,
+    shared: &Shared,
+    watch: Option<&Watch>,
+    requests: &mpsc::Receiver<Request>,
+) {
+    let mut seen = Instant::now();
+    while let Some(first) = next(requests, || settle(log, shared)) {
         let mut batch = vec![first];
-        batch.extend(requests.try_iter().take(BATCH_MAX - 1));
-        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-        let result = append(&mut log, &batch);
-        shared.show(log.checkpoint());
-        drop(log);
-        if let Err(error) = &result {
-            // Only the first error is kept: what follows comes of it.
+        while !batch.is_empty() {
+            batch.extend(requests.try_iter().take(BATCH_MAX.saturating_sub(batch.len())));
+            let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut result = append(&mut log, &batch);
+            // Whoever came meanwhile is the next batch. Readers see this one now, or with a later one.
+            let waiting: Vec<Request> = requests.try_iter().take(BATCH_MAX).collect();
+            let busy = !waiting.is_empty() || batch.len() >= CROWD;
+            if result.is_ok() && (!busy || seen.elapsed() >= SPREAD_WITHIN) {
+                if let Err(error) = show(&mut log, shared) {
+                    result = Err(error);
+                }
+                seen = Instant::now();
+            }
+            drop(log);
+            if let (Ok(entered), Some(watch)) = (&result, watch) {
+                watch.offer(&entered.checkpoint);
+            }
+            answer(shared, batch, result);
+            batch = waiting;
+        }
+    }
+}
+
+/// The next request; where none comes for a moment, the log settles before anybody waits.
+fn next(requests: &mpsc::Receiver<Request>, settle: impl Fn()) -> Option<Request> {
+    match requests.recv_timeout(IDLE) {
+        Ok(request) => Some(request),
+        Err(RecvTimeoutError::Timeout) => {
+            settle();
+            requests.recv().ok()
+        }
+        Err(RecvTimeoutError::Disconnected) => {
+            settle();
+            None
+        }
+    }
+}
+
+fn settle(log: &Mutex<Log>, shared: &Shared) {
+    let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+    if shared.failed.get().is_some() {
+        return;
+    }
+    match log.settle() {
+        Ok(()) => shared.show(log.checkpoint()),
+        Err(error) => {
             shared.failed.get_or_init(|| error.to_string());
         }
-        for request in batch {
-            let answer = result
-                .clone()
-                .and_then(|(checkpoint, find)| place(request.leaves, checkpoint, &find));
-            if request.answer.send(answer).is_err() {
-                tracing::debug!("nobody waits for this checkpoint any more");
-            }
-        }
     }
 }
 
-type Places = std::collections::BTreeMap<Vec<u8>, u64>;
+fn show(log: &mut Log, shared: &Shared) -> Result<(), PublishError> {
+    log.spread().map_err(|e| PublishError::Log(e.to_string()))?;
+    shared.show(log.checkpoint());
+    Ok(())
+}
 
-fn append(log: &mut Log, batch: &[Request]) -> Result<(String, Places), PublishError> {
-    let entries = || batch.iter().flat_map(|r| &r.leaves).map(Leaf::entry);
-    let mut fresh: Vec<Vec<u8>> = Vec::new();
-    for entry in entries() {
-        if log.index_of(&entry).is_none() && !fresh.contains(&entry) {
-            fresh.push(entry);
-        }
+/// Each request gets its own places, in the order in which its leaves were looked up.
+fn answer(shared: &Shared, batch: Vec<Request>, result: Result<Entered, PublishError>) {
+    if let Err(error) = &result {
+        // Only the first error is kept: what follows comes of it.
+        shared.failed.get_or_init(|| error.to_string());
     }
-    let checkpoint = if fresh.is_empty() {
-        log.checkpoint().map(str::to_owned).ok_or(PublishError::Stopped)?
-    } else {
-        log.append(&fresh).map_err(|e| PublishError::Log(e.to_string()))?.checkpoint
+    let (mut places, checkpoint) = match result {
+        Ok(entered) => (entered.places.into_iter(), Ok(entered.checkpoint)),
+        Err(error) => (Vec::new().into_iter(), Err(error)),
     };
-    let places =
-        entries().filter_map(|entry| log.index_of(&entry).map(|index| (entry, index))).collect();
-    Ok((checkpoint, places))
+    for request in batch {
+        let answer = checkpoint.clone().map(|checkpoint| {
+            let placed = request.leaves.into_iter().zip(&mut places);
+            let leaves = placed.map(|(leaf, index)| Leaf { index, ..leaf }).collect();
+            PublishedLeaves { leaves, checkpoint }
+        });
+        if request.answer.send(answer).is_err() {
+            tracing::debug!("nobody waits for this checkpoint any more");
+        }
+    }
 }
 
-fn place(
-    leaves: Vec<Leaf>,
+/// What became of a batch.
+struct Entered {
     checkpoint: String,
-    places: &Places,
-) -> Result<PublishedLeaves, PublishError> {
-    let at = |leaf: Leaf| {
-        let index = places.get(&leaf.entry()).copied().ok_or(PublishError::Stopped)?;
-        Ok(Leaf { index, ..leaf })
-    };
-    Ok(PublishedLeaves {
-        leaves: leaves.into_iter().map(at).collect::<Result<_, PublishError>>()?,
-        checkpoint,
-    })
+    /// One for each leaf, request by request.
+    places: Vec<u64>,
+}
+
+fn append(log: &mut Log, batch: &[Request]) -> Result<Entered, PublishError> {
+    let refused = |e: LogError| PublishError::Log(e.to_string());
+    let (mut places, mut fresh) = (Vec::new(), Vec::new());
+    let mut next: HashMap<Vec<u8>, u64> = HashMap::new();
+    for entry in batch.iter().flat_map(|request| &request.leaves).map(Leaf::entry) {
+        let known = log.index_of(&entry).or_else(|| next.get(&entry).copied());
+        places.push(known.unwrap_or_else(|| {
+            let index = log.size() + fresh.len() as u64;
+            next.insert(entry.clone(), index);
+            fresh.push(entry);
+            index
+        }));
+    }
+    if fresh.is_empty() {
+        let checkpoint = log.checkpoint().map(str::to_owned).ok_or(PublishError::Stopped)?;
+        return Ok(Entered { checkpoint, places });
+    }
+    let checkpoint = log.enter(&fresh).map_err(refused)?.checkpoint;
+    if log.unsettled() >= SETTLE_AT {
+        log.settle().map_err(refused)?;
+    }
+    Ok(Entered { checkpoint, places })
 }

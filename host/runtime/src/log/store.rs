@@ -1,7 +1,7 @@
-//! The files of the log: takes relative paths and bytes, gives them back. A file is whole or absent
-//! after a crash, and when `put` returns it stays; nothing is ever changed in place.
+//! The files of the log: takes relative paths and bytes, gives them back. When `put` or `settle`
+//! returns, a file is whole and stays; what is only spread may be lost in a crash, and is made again.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -10,21 +10,33 @@ use deed_record::tlog::{Resource, tile};
 
 use super::LogError;
 
+/// How many files are synced at a time.
+const SYNCS: usize = 8;
+
 /// The log's directory.
 #[derive(Debug)]
 pub(super) struct Store {
     root: PathBuf,
     /// Directories whose own entries, up to the root, this process has synced.
     synced: HashSet<PathBuf>,
+    /// Tiles and bundles that are newer than those on disk, each under the path of its full form: of a
+    /// tile that grew twice, only the last form is ever written.
+    staged: BTreeMap<String, Resource>,
+    /// Paths of what was written and not synced.
+    spread: BTreeSet<String>,
 }
 
 impl Store {
     pub(super) fn new(root: &Path) -> Self {
-        Self { root: root.to_owned(), synced: HashSet::new() }
+        let (staged, spread) = (BTreeMap::new(), BTreeSet::new());
+        Self { root: root.to_owned(), synced: HashSet::new(), staged, spread }
     }
 
-    /// The bytes of a file; `None` when there is none.
+    /// The bytes of a file, also of one that is only staged; `None` when there is none.
     pub(super) fn get(&self, path: &str) -> Result<Option<Vec<u8>>, LogError> {
+        if let Some(staged) = self.staged.get(full(path)).filter(|staged| staged.path == path) {
+            return Ok(Some(staged.bytes.clone()));
+        }
         let path = self.root.join(path);
         match fs::read(&path) {
             Ok(bytes) => Ok(Some(bytes)),
@@ -42,20 +54,50 @@ impl Store {
                 self.make(directory)?;
                 directories.insert(directory.to_owned());
             }
-            replace(&path, &file.bytes).map_err(at(&path))?;
+            replace(&path, &file.bytes, File::sync_all).map_err(at(&path))?;
         }
         directories.iter().try_for_each(|directory| sync(directory))
+    }
+
+    /// Takes files that are to be written by the next `spread`.
+    pub(super) fn stage(&mut self, files: Vec<Resource>) {
+        for file in files {
+            self.staged.insert(full(&file.path).to_owned(), file);
+        }
+    }
+
+    /// Writes what is staged where readers look for it, this file last. It may not outlive a crash.
+    pub(super) fn spread(&mut self, last: Resource) -> Result<(), LogError> {
+        let staged = std::mem::take(&mut self.staged).into_values();
+        for file in staged.chain([last]) {
+            let path = self.root.join(&file.path);
+            path.parent().map_or(Ok(()), |directory| self.make(directory))?;
+            replace(&path, &file.bytes, |_| Ok(())).map_err(at(&path))?;
+            self.spread.insert(file.path);
+        }
+        Ok(())
+    }
+
+    /// Waits until everything that was spread is on disk, and removes the partial forms of what is full.
+    pub(super) fn settle(&mut self) -> Result<(), LogError> {
+        let paths: Vec<PathBuf> = self.spread.iter().map(|path| self.root.join(path)).collect();
+        sync_together(&paths)?;
+        let directories: BTreeSet<&Path> = paths.iter().filter_map(|path| path.parent()).collect();
+        directories.iter().try_for_each(|directory| sync(directory))?;
+        self.drop_partials();
+        self.spread.clear();
+        Ok(())
     }
 
     /// Removes the partial forms of the tiles that are full now (tlog-tiles allows it).
     ///
     /// They are only copies: what cannot be removed stays, and the operator is told.
-    pub(super) fn drop_partials(&self, files: &[Resource]) {
-        for file in files.iter().filter(|file| file.path.starts_with("tile/")) {
-            if tile::is_partial(&file.path) {
+    fn drop_partials(&self) {
+        for file in self.spread.iter().filter(|path| path.starts_with("tile/")) {
+            if tile::is_partial(file) {
                 continue;
             }
-            let path = self.root.join(tile::partials(&file.path));
+            let path = self.root.join(tile::partials(file));
             match fs::remove_dir_all(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
                     tracing::warn!(path = %path.display(), %error, "partial tiles stay behind");
@@ -81,9 +123,22 @@ impl Store {
     }
 }
 
-/// Waits until the entries of a directory are on disk.
-pub(super) fn sync(directory: &Path) -> Result<(), LogError> {
-    File::open(directory).and_then(|opened| opened.sync_all()).map_err(at(directory))
+/// Waits until these files are on disk. A disk waits for several in the time that it takes for one.
+fn sync_together(paths: &[PathBuf]) -> Result<(), LogError> {
+    let some = |paths: &[PathBuf]| paths.iter().try_for_each(|path| sync(path));
+    std::thread::scope(|scope| {
+        let parts = paths.chunks(paths.len().div_ceil(SYNCS).max(1));
+        let threads: Vec<_> = parts.map(|part| scope.spawn(move || some(part))).collect();
+        // A thread that panicked synced nothing that could be relied on.
+        let lost =
+            |_| LogError::Failed { why: "a thread that syncs its files panicked".to_owned() };
+        threads.into_iter().try_for_each(|thread| thread.join().map_err(lost)?)
+    })
+}
+
+/// Waits until the entries of a directory, or the bytes of a file, are on disk.
+pub(super) fn sync(path: &Path) -> Result<(), LogError> {
+    File::open(path).and_then(|opened| opened.sync_all()).map_err(at(path))
 }
 
 /// Names the file in an error of the system.
@@ -92,11 +147,20 @@ pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> LogError {
     move |source| LogError::Io { path, source }
 }
 
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// The path of a tile's full form; any other path is its own.
+fn full(path: &str) -> &str {
+    path.split_once(".p/").map_or(path, |(full, _)| full)
+}
+
+fn replace(
+    path: &Path,
+    bytes: &[u8],
+    hold: impl FnOnce(&File) -> io::Result<()>,
+) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(".tmp");
     let mut file = File::create(&name)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
+    hold(&file)?;
     fs::rename(&name, path)
 }

@@ -1,11 +1,15 @@
 use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use deed_record::merkle::verify_inclusion;
+use deed_record::merkle::{verify_consistency, verify_inclusion};
 use deed_record::note::verify;
 use ed25519_dalek::SigningKey;
 
+use super::tail::TAIL;
 use super::*;
+
+mod crashes;
+mod publishing;
 
 const ORIGIN: &str = "log.example.com/acme";
 
@@ -98,6 +102,18 @@ fn one_by_one_and_at_once_make_the_same_tree_with_proofs_of_every_size() {
             assert!(verify_inclusion(n, size, &leaf_hash(&entry(n)), &path, root));
         }
     }
+    for (new, size) in roots.iter().zip(1..) {
+        for old in [1, 2, size / 3, size / 2, size - 1, size].into_iter().filter(|old| *old > 0) {
+            let Some(root) = roots.get(usize::try_from(old).unwrap() - 1) else { continue };
+            if let Ok(path) = bulk.consistency(old, size) {
+                assert!(verify_consistency(old, size, root, new, &path), "{old} to {size}");
+            } else {
+                assert!(old > size, "{old} to {size}");
+            }
+        }
+    }
+    assert_eq!(bulk.consistency(0, 270).unwrap(), Vec::<Hash>::new());
+    assert!(matches!(bulk.consistency(1, 271), Err(LogError::Range(_))));
     assert!(matches!(bulk.prove(0, 271), Err(LogError::Range(_))));
     assert!(matches!(bulk.prove(5, 5), Err(LogError::Range(_))));
 }
@@ -127,6 +143,25 @@ fn seventy_thousand_entries_make_the_tiles_of_the_specification() {
     );
     let leaves: Vec<Hash> = (0..70_000).map(|n| leaf_hash(&entry(n))).collect();
     assert_eq!(edge.root(), merkle::root(&leaves));
+}
+
+#[test]
+fn cosignatures_stay_with_the_checkpoint_that_they_are_on() {
+    let scratch = Scratch::new();
+    let mut log = scratch.open().unwrap();
+    let read = |path: &str| fs::read_to_string(scratch.path(path)).unwrap();
+    let line = "— witness.example AAAAAAAAAAA=\n";
+    let old = log.append(&entries(0..2)).unwrap().checkpoint + line;
+    log.cosign(&old).unwrap();
+    assert_eq!((log.checkpoint(), read("checkpoint")), (Some(old.as_str()), old.clone()));
+    drop(log);
+    let mut log = scratch.open().unwrap();
+    assert_eq!(log.checkpoint(), Some(old.as_str()), "it is read again with its witnesses");
+    let new = log.append(&entries(2..3)).unwrap().checkpoint;
+    // Somebody was slow: what they said is kept, and the newer checkpoint stays as it is.
+    log.cosign(&(old.clone() + line)).unwrap();
+    assert_eq!((log.checkpoint(), read("checkpoint")), (Some(new.as_str()), new.clone()));
+    assert_eq!(read("cosigned"), old + line);
 }
 
 #[test]
@@ -215,6 +250,10 @@ fn missing_and_damaged_files_are_refused_by_name() {
         "checkpoint",
         "HEAD",
     ];
+    let tail = scratch.path(TAIL);
+    fs::remove_file(&tail).unwrap();
+    assert!(scratch.open().is_err(), "TAIL is missing");
+    fs::write(&tail, b"").unwrap();
     for path in files {
         let file = scratch.path(path);
         let bytes = fs::read(&file).unwrap();
@@ -245,8 +284,8 @@ fn a_failed_write_stops_the_log() {
     fs::remove_dir(scratch.path("checkpoint.tmp")).unwrap();
     assert!(matches!(log.append(&[entry(2)]), Err(LogError::Failed { .. })));
     drop(log);
-    let mut log = scratch.open().unwrap();
-    log.append(&[entry(2)]).unwrap();
+    // It was on disk when the checkpoint could not be written, so it is in the log.
+    let log = scratch.open().unwrap();
     check_all(&log, 3);
 }
 

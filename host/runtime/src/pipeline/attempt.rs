@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use deed_record::action::Bound;
 use deed_record::digest::Digest;
 use deed_record::envelope::Envelope;
 use deed_record::event::{Attempt, Event, Phase};
@@ -11,6 +12,7 @@ use deed_record::exchange::Rendered;
 use deed_record::json;
 use deed_record::observation::Observation;
 use deed_record::outcome::{Judgement, Outcome};
+use deed_record::private::{OpeningError, Prepared};
 use deed_record::story::Story;
 use tokio::sync::Mutex;
 
@@ -34,22 +36,26 @@ impl Drive<'_> {
             return self.judge_other_world(what).await;
         }
         self.append(vec![Event::ObserveStarted { phase }], false).await?;
-        let observation = self.look(&granted, adapter).await;
+        let observation = self.look(&granted, adapter).await?;
         self.append(vec![Event::Observed { phase, observation: Box::new(observation) }], false)
             .await
     }
 
-    pub(super) async fn look(&self, granted: &Granted, adapter: &Adapter) -> Observation {
-        let scope = self.scope(granted, self.story.bound.observe.clone(), 0);
+    pub(super) async fn look(
+        &self,
+        granted: &Granted,
+        adapter: &Adapter,
+    ) -> Result<Observation, LedgerError> {
+        let scope = self.scope(granted, 0)?;
         let decision = self.story.decision.as_ref().map(|(d, _)| d);
         let clock = self.pipeline.clock.clone();
-        match decision.map(|d| grant::read(d, scope)) {
+        Ok(match decision.map(|d| grant::read(d, scope)) {
             Some(Ok(grant)) => {
                 observe::look(&self.pipeline.sandbox, adapter, grant, || clock.now_ms()).await
             }
             Some(Err(error)) => unseen(error.to_string(), clock.now_ms()),
             None => unseen("policy has not decided".to_owned(), clock.now_ms()),
-        }
+        })
     }
 
     /// One attempt: the start is durable before the grant is live, each write before its first byte.
@@ -63,10 +69,7 @@ impl Drive<'_> {
             return self.gone().await;
         };
         let n = self.story.next_attempt();
-        let scope = Scope {
-            tags: self.tags(),
-            ..self.scope(&granted, self.story.bound.perform.clone(), n)
-        };
+        let scope = Scope { tags: self.tags(), ..self.scope(&granted, n)? };
         let decision = self.story.decision.as_ref().map(|(d, _)| d);
         let cleared = match decision.map(|d| grant::clear(d, scope)) {
             Some(Ok(cleared)) => cleared,
@@ -124,15 +127,26 @@ impl Drive<'_> {
         self.story.bound.perform.iter().filter_map(tag).collect()
     }
 
-    fn scope(&self, granted: &Granted, rendered: Vec<Rendered>, attempt: u32) -> Scope {
-        let action = &self.story.bound.action;
+    /// What a run may know and do: a look where `attempt` is 0. Here private values come into it.
+    fn scope(&self, granted: &Granted, attempt: u32) -> Result<Scope, LedgerError> {
+        let Bound { action, proposal, observe, perform, private } = &self.story.bound;
+        let opened = |e: OpeningError| LedgerError::Failed(e.to_string());
+        let recorded = if attempt == 0 { observe } else { perform };
+        let rendered = if private.is_empty() {
+            recorded.iter().cloned().map(Prepared::plain).collect()
+        } else {
+            let requests = private.requests(&granted.contract, proposal).map_err(opened)?;
+            if attempt == 0 { requests.observe } else { requests.perform }
+        };
+        let params = private.params(&granted.contract, &action.params);
         let reachable =
             self.tenant.upstreams.iter().filter(|(name, _)| granted.upstreams.contains(*name));
-        Scope {
+        Ok(Scope {
             tenant: action.tenant.clone(),
             action: action.id.clone(),
             contract: action.contract.name.clone(),
-            params: action.params.clone(),
+            params: params.map_err(|e| opened(e.into()))?,
+            private: private.hidden(),
             attempt,
             rendered,
             tags: BTreeMap::new(),
@@ -142,7 +156,7 @@ impl Drive<'_> {
             states: granted.contract.state.clone(),
             adapter: action.adapter,
             timeout: Duration::from_millis(granted.contract.limits.timeout.as_millis()),
-        }
+        })
     }
 }
 

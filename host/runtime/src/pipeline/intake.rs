@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use deed_record::action::Proposal;
+use deed_record::action::{BindError, Proposal};
 use deed_record::digest::Digest;
 use deed_record::envelope::Envelope;
 use deed_record::event::Event;
@@ -66,6 +66,11 @@ impl Pipeline {
             return Ok(earlier);
         }
         let Fresh { bound, bindings } = self.bind(caller, proposal)?;
+        // The index has keys as they are sent.
+        if claimed.as_ref().is_some_and(|claimed| bound.private.tells(&claimed.key).is_some()) {
+            let header = BindError::Repeated("the header Idempotency-Key".to_owned());
+            return Err(BindFault::from(header).into());
+        }
         let claim = claimed.map(|claimed| Claim {
             tenant: caller.tenant.name.clone(),
             agent: caller.agent.to_owned(),
@@ -113,7 +118,8 @@ impl Pipeline {
     ) -> Result<Fresh, IntakeError> {
         let at_ms = u64::try_from(self.clock.now_ms()).unwrap_or(0);
         let id = ActionId::new(at_ms, keys::random()?);
-        Ok(contract::bind(caller, proposal, id, keys::random_hex::<16>()?)?)
+        let salt = || keys::random().ok();
+        Ok(contract::bind(caller, proposal, id, keys::random_hex::<16>()?, salt)?)
     }
 
     /// Takes a signed approval or denial.

@@ -77,7 +77,7 @@ impl Pipeline {
         let adapters = adapters(&config, &sandbox)?;
         let journal = open_journal(&dir)?;
         check_clock(&config, &journal, &clock)?;
-        let publishers = publishers(&config, &keys)?;
+        let publishers = publishers(&config, &keys, &clock)?;
         let notifier = Notifier::new(config.notify.as_ref());
         let flights = Flights::default();
         let pipeline =
@@ -188,7 +188,11 @@ fn check_clock(config: &Config, journal: &Journal, clock: &Clock) -> Result<(), 
     Ok(())
 }
 
-fn publishers(config: &Config, keys: &Keys) -> Result<BTreeMap<String, Publisher>, StartError> {
+fn publishers(
+    config: &Config,
+    keys: &Keys,
+    clock: &Clock,
+) -> Result<BTreeMap<String, Publisher>, StartError> {
     let mut publishers = BTreeMap::new();
     for name in config.tenants.keys() {
         let origin = format!("{}/{name}", config.log_origin);
@@ -197,7 +201,7 @@ fn publishers(config: &Config, keys: &Keys) -> Result<BTreeMap<String, Publisher
         let dir = config.dir.join("state/log").join(name);
         let log = Log::open(&dir, &origin, key)
             .map_err(|e| state("the log cannot be opened")(e.to_string()))?;
-        publishers.insert(name.clone(), Publisher::start(log));
+        publishers.insert(name.clone(), Publisher::start(log, &config.witnesses, clock));
     }
     Ok(publishers)
 }

@@ -57,15 +57,14 @@ impl Trial<'_> {
         self.check_roles()?;
         let story = self.story()?;
         self.check_state()?;
-        let policies = &self.tenant.policies;
         let (decision, mut facts) =
             policy::decide(self.tenant, &story, self.now_ms, self.pre.cloned());
         // Only the host's own refusal differs from what the policies say; no approval changes it.
-        if decision != policies.evaluate(&facts) {
+        if decision != policy::evaluate(self.tenant, &story, &facts) {
             return Ok(decision);
         }
         facts.approvals.clone_from(self.approvals);
-        Ok(policies.evaluate(&facts))
+        Ok(policy::evaluate(self.tenant, &story, &facts))
     }
 
     /// The case as an action that was just proposed.
@@ -82,7 +81,8 @@ impl Trial<'_> {
             person: &agent.person,
         };
         let (id, nonce) = (ActionId::new(0, [0; 10]), "0".repeat(32));
-        let fresh = contract::bind(caller, self.proposal.clone(), id, nonce)?;
+        let salt = || Some([0; 32]);
+        let fresh = contract::bind(caller, self.proposal.clone(), id, nonce, salt)?;
         let event =
             Event::Proposed { bound: Box::new(fresh.bound), bindings: fresh.bindings, trace: None };
         let entry = Entry { at_ms: self.now_ms, event };

@@ -4,6 +4,7 @@
 
 use deed_record::exchange::Rendered;
 use deed_record::json;
+use deed_record::private::Prepared;
 use serde_json::Value;
 
 use super::bindings::deed::adapter::http::Request;
@@ -21,31 +22,32 @@ const PLACES: usize = 8;
 pub(super) struct Allowance {
     contract: String,
     phase: &'static str,
-    requests: Vec<(Rendered, u32)>,
+    requests: Vec<(Prepared, u32)>,
     left: usize,
 }
 
 impl Allowance {
     /// `phase` is the contract's table that the requests come from: `observe` or `perform`.
-    pub(super) fn new(contract: &str, phase: &'static str, requests: Vec<Rendered>) -> Self {
-        let requests = requests.into_iter().map(|request| (request.calls, request));
+    pub(super) fn new(contract: &str, phase: &'static str, requests: Vec<Prepared>) -> Self {
+        let requests = requests.into_iter().map(|request| (request.public.calls, request));
         let requests = requests.map(|(calls, request)| (request, calls)).collect();
         Self { contract: contract.into(), phase, requests, left: limits::EXCHANGES }
     }
 
     /// Spends one call of the rendering that the request equals.
-    pub(super) fn take(&mut self, request: &Request) -> Result<Rendered, String> {
+    pub(super) fn take(&mut self, request: &Request) -> Result<Prepared, String> {
         self.find(request).map_err(|reason| plain(&reason, REFUSAL))
     }
 
-    fn find(&mut self, request: &Request) -> Result<Rendered, String> {
+    fn find(&mut self, request: &Request) -> Result<Prepared, String> {
         check_headers(request)?;
         let body = body_of(request)?;
-        let same = |(rendered, _): &&(Rendered, u32)| names(rendered, request);
+        let same = |(rendered, _): &&(Prepared, u32)| names(rendered.live(), request);
         let Some((first, _)) = self.requests.iter().find(same) else {
             return Err(self.unknown(request));
         };
-        if !self.requests.iter().filter(same).any(|(rendered, _)| rendered.body == body) {
+        if !self.requests.iter().filter(same).any(|(rendered, _)| rendered.live().body == body) {
+            // In the words of the records; its places are the same.
             return Err(other_body(first, body.as_ref()));
         }
         if self.left == 0 {
@@ -54,8 +56,8 @@ impl Allowance {
                 limits::EXCHANGES
             ));
         }
-        let fits = |(rendered, calls): &&mut (Rendered, u32)| {
-            names(rendered, request) && rendered.body == body && *calls > 0
+        let fits = |(rendered, calls): &&mut (Prepared, u32)| {
+            names(rendered.live(), request) && rendered.live().body == body && *calls > 0
         };
         let Some((rendered, calls)) = self.requests.iter_mut().find(fits) else {
             return Err(self.spent(request));
@@ -70,7 +72,7 @@ impl Allowance {
         let known: Vec<String> = self
             .requests
             .iter()
-            .map(|(rendered, _)| {
+            .map(|(Prepared { public: rendered, .. }, _)| {
                 format!("`{} {}` to `{}`", rendered.method, rendered.path, rendered.upstream)
             })
             .collect();
@@ -126,9 +128,9 @@ fn body_of(request: &Request) -> Result<Option<Value>, String> {
     body.map_err(|error| format!("denied by the host: the body is no strict JSON: {error}"))
 }
 
-fn other_body(rendered: &Rendered, body: Option<&Value>) -> String {
-    let request = format!("`{} {}`", rendered.method, rendered.path);
-    match (&rendered.body, body) {
+fn other_body(rendered: &Prepared, body: Option<&Value>) -> String {
+    let request = format!("`{} {}`", rendered.public.method, rendered.public.path);
+    match (&rendered.live().body, body) {
         (Some(own), Some(other)) => {
             let mut places = Vec::new();
             differing(own, other, "", &mut places);

@@ -1,7 +1,8 @@
 //! Takes a guest's request, gives the upstream's answer. The only code that opens a connection for a guest.
 //!
 //! Never skips or reorders a step: match → budget → resolve, check, pin → durable intent, if it
-//! writes → connect → inject → send our rendering → cap → decode → redact → record → answer.
+//! writes → connect → inject → send our rendering → cap → decode → expose → redact → record → answer.
+//! What leaves is the live rendering; the ledger, the intent and everything told have the public one.
 
 mod answer;
 
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use deed_record::exchange::{Exchange, Failure, Fate, Rendered};
 use deed_record::json;
+use deed_record::private::Prepared;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
@@ -53,10 +55,10 @@ pub(super) struct Network {
 impl Egress {
     /// One exchange, from the match to the answer.
     pub(super) async fn send(&mut self, request: &Request) -> Result<Response, Error> {
-        let rendered = self.allowance.take(request).map_err(Error::Denied)?;
+        let prepared = self.allowance.take(request).map_err(Error::Denied)?;
         match &mut self.road {
-            Road::Network(network) => network.send(rendered, &self.ledger).await,
-            Road::Record(recorded) => recorded.answer(&rendered, &self.ledger),
+            Road::Network(network) => network.send(prepared, &self.ledger).await,
+            Road::Record(recorded) => recorded.answer(&prepared.public, &self.ledger),
         }
     }
 
@@ -70,7 +72,8 @@ impl Egress {
 }
 
 impl Network {
-    async fn send(&mut self, rendered: Rendered, ledger: &Ledger) -> Result<Response, Error> {
+    async fn send(&mut self, prepared: Prepared, ledger: &Ledger) -> Result<Response, Error> {
+        let rendered = &prepared.public;
         let unknown = || {
             Error::Denied(format!(
                 "denied by the grant: upstream `{}` is not in it",
@@ -78,16 +81,16 @@ impl Network {
             ))
         };
         let upstream = self.upstreams.get(&rendered.upstream).ok_or_else(unknown)?;
-        let if_match = self.tag(&rendered)?;
+        let if_match = self.tag(rendered)?;
         let job = Job {
             entry: ledger.open(rendered.clone(), if_match.clone(), upstream.timeout),
             if_match,
             upstream: Arc::clone(upstream),
             intend: self.intend.clone(),
             redactor: Arc::clone(&self.redactor),
-            request: rendered,
+            request: prepared,
         };
-        if !job.request.writes {
+        if !job.request.public.writes {
             return job.run().await;
         }
         let (answer, answered) = oneshot::channel();
@@ -125,7 +128,7 @@ impl Network {
 /// One exchange under way.
 struct Job {
     entry: Entry,
-    request: Rendered,
+    request: Prepared,
     if_match: Option<String>,
     upstream: Arc<Upstream>,
     intend: Option<Intend>,
@@ -151,7 +154,7 @@ impl Job {
 
     async fn exchange(&self) -> Result<Response, Halt> {
         let pinned = connect::resolve(&self.upstream).await.map_err(|error| refused(&error))?;
-        if self.request.writes {
+        if self.request.public.writes {
             self.declare().await?;
         }
         let stream =
@@ -164,7 +167,8 @@ impl Job {
         let no_journal = || Halt::NotSent("this run has no journal, so it cannot write".into());
         let intend = self.intend.as_ref().ok_or_else(no_journal)?;
         let Entry { ordinal, deadline_ms, .. } = self.entry;
-        let stored = intend(Intent { ordinal, request: self.request.clone(), deadline_ms }).await;
+        let stored =
+            intend(Intent { ordinal, request: self.request.public.clone(), deadline_ms }).await;
         stored
             .map_err(|reason| Halt::NotSent(format!("the intent to send is not durable: {reason}")))
     }
@@ -199,7 +203,8 @@ impl Job {
     }
 
     fn encode(&self) -> Result<hyper::Request<Full<Bytes>>, EncodeError> {
-        let mut request = codec::encode(&self.request, &self.upstream.base, self.credential())?;
+        let mut request =
+            codec::encode(self.request.live(), &self.upstream.base, self.credential())?;
         if let Some(tag) = &self.if_match {
             let value = HeaderValue::from_str(tag).map_err(|_unfit| EncodeError::Target)?;
             request.headers_mut().insert(IF_MATCH, value);
@@ -209,7 +214,7 @@ impl Job {
 
     /// Decodes, redacts, records, answers.
     fn conclude(&self, status: u16, headers: &HeaderMap, bytes: &[u8]) -> Response {
-        let answer = answer::read(&self.redactor, &self.request.codec, status, headers, bytes);
+        let answer = answer::read(&self.redactor, &self.request.public, status, headers, bytes);
         let response = response(self.entry.ordinal, status, &answer.headers, answer.body.as_ref());
         self.entry.answered(answer);
         response

@@ -108,6 +108,10 @@ impl Guest {
         let value = json::parse(value.as_bytes())
             .map_err(|error| format!("the value is no strict JSON: {error}"))?;
         let value = project(shape, &value)?;
+        // It is recorded, and a guest knows the private parameters.
+        if !self.redactor.value(&mut value.clone()).is_empty() {
+            return Err("the value holds what no record may: a private parameter".into());
+        }
         let text = json::canonical(&value).map_err(|error| error.to_string())?;
         self.take_room(text.len())?;
         self.reads.insert(name, StateRead { value, derived: true });

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use deed_record::json::child;
+use deed_record::private::Live;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -31,27 +32,40 @@ pub(super) struct Redactor {
     forms: Vec<Zeroizing<String>>,
     /// Forms with too few letters and digits to be told by them, as they are.
     exact: Vec<Zeroizing<String>>,
+    /// Bytes of the shortest text that can hold one.
+    shortest: usize,
 }
 
 impl std::fmt::Debug for Redactor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Redactor").field("forms", &(self.exact.len() + self.forms.len())).finish()
+        let forms = self.exact.len() + self.forms.len();
+        f.debug_struct("Redactor").field("forms", &forms).finish_non_exhaustive()
     }
 }
 
 impl Redactor {
     pub(super) fn new<'a>(secrets: impl Iterator<Item = &'a Arc<Secret>>) -> Self {
         let values: BTreeSet<&str> = secrets.map(|secret| secret.reveal()).collect();
-        let mut redactor = Self { forms: Vec::new(), exact: Vec::new() };
-        for form in values.iter().flat_map(|value| forms(value)) {
+        let redactor = Self { forms: Vec::new(), exact: Vec::new(), shortest: usize::MAX };
+        values.into_iter().fold(redactor, Self::with)
+    }
+
+    /// Private parameters too: the guest has them, and nothing that is written down may.
+    pub(super) fn and(self, private: &Live<Vec<String>>) -> Self {
+        private.reveal().iter().map(String::as_str).fold(self, Self::with)
+    }
+
+    fn with(mut self, value: &str) -> Self {
+        self.shortest = self.shortest.min(value.len());
+        for form in forms(value) {
             let letters = letters(&form);
             if letters.len() >= SECRET_MIN {
-                redactor.forms.push(letters);
+                self.forms.push(letters);
             } else {
-                redactor.exact.push(form);
+                self.exact.push(form);
             }
         }
-        redactor
+        self
     }
 
     /// Replaces every leaf that holds a secret, and an object one of whose keys does; where there are
@@ -78,7 +92,7 @@ impl Redactor {
 
     /// Whether a secret is in the text, also under one kind of escapes or several of them.
     pub(super) fn finds(&self, text: &str) -> bool {
-        if text.len() < SECRET_MIN || self.is_empty() {
+        if text.len() < self.shortest || self.is_empty() {
             return false;
         }
         if self.holds(text) {

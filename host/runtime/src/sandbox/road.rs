@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use deed_record::exchange::{Exchange, Failure, Fate, Rendered};
+use deed_record::private::Live;
 
 use super::Intend;
 use super::bindings::deed::adapter::http::{Error, Response};
@@ -23,6 +24,7 @@ pub(super) enum Road {
 /// The exchanges of an earlier run, in their order.
 pub(super) struct Recorded {
     rest: std::vec::IntoIter<Exchange>,
+    redactor: Arc<Redactor>,
 }
 
 /// What a guest is told where the record ends or has another request. The comparison ends there too.
@@ -32,7 +34,7 @@ impl Road {
     /// Takes upstreams and tags out of the scope; there is an intent exactly while performing.
     pub(super) fn network(scope: &mut Scope, intend: Option<Intend>) -> Self {
         Self::Network(Network {
-            redactor: Arc::new(Redactor::new(super::secrets(&scope.upstreams))),
+            redactor: Arc::new(Redactor::new(super::secrets(&scope.upstreams)).and(&scope.private)),
             upstreams: std::mem::take(&mut scope.upstreams),
             tags: std::mem::take(&mut scope.tags),
             intend,
@@ -40,15 +42,16 @@ impl Road {
         })
     }
 
-    pub(super) fn record(exchanges: Vec<Exchange>) -> Self {
-        Self::Record(Recorded { rest: exchanges.into_iter() })
+    pub(super) fn record(private: &Live<Vec<String>>, exchanges: Vec<Exchange>) -> Self {
+        let redactor = Arc::new(Redactor::new([].into_iter()).and(private));
+        Self::Record(Recorded { rest: exchanges.into_iter(), redactor })
     }
 
-    /// Without secrets on a record: they never got into it.
+    /// On a record for the words of private parameters alone: no secret ever got into it.
     pub(super) fn redactor(&self) -> Arc<Redactor> {
         match self {
             Self::Network(network) => Arc::clone(&network.redactor),
-            Self::Record(_) => Arc::new(Redactor::new([].into_iter())),
+            Self::Record(recorded) => Arc::clone(&recorded.redactor),
         }
     }
 }

@@ -8,12 +8,14 @@ use deed_record::digest::Digest;
 use deed_record::exchange::Fate;
 use deed_record::id::ActionId;
 use deed_record::policy::{Decision, Verdict};
+use deed_record::private::{Live, Prepared};
 use serde_json::json;
 
 use self::support::{Dir, Reply, Server};
 use super::*;
 use crate::grant;
 
+mod chance;
 pub(super) mod support;
 
 const OK: &str = "(i32.const 256)";
@@ -47,9 +49,10 @@ impl Bench {
             tenant: "acme".into(),
             action: ActionId::new(1, [0; 10]),
             contract: "idp.restore_access".into(),
-            params: json!({"user_id": "42"}),
+            params: Live::new(json!({"user_id": "42"})),
+            private: Live::new(Vec::new()),
             attempt: 1,
-            rendered,
+            rendered: rendered.into_iter().map(Prepared::plain).collect(),
             tags: BTreeMap::new(),
             upstreams: BTreeMap::from([(
                 "idp".into(),
@@ -82,6 +85,7 @@ fn allow() -> Decision {
         errors: Vec::new(),
         policy_set: Digest::of(b""),
         reason: None,
+        rests_on_private: false,
     }
 }
 

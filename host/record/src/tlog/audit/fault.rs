@@ -42,6 +42,8 @@ pub enum Fault {
     Tile { file: String, hash: usize },
     #[error("the {size} entries and their tiles have another root than the one that was signed")]
     Root { size: u64 },
+    #[error("{why}; only a witness can tell this tree from another one of the same log")]
+    Unwitnessed { why: String },
     #[error(transparent)]
     Range(#[from] OutOfRange),
 }
@@ -50,7 +52,10 @@ impl Fault {
     /// Nothing is proved against a log that could not be looked at.
     pub fn verdict(&self) -> Verdict {
         match self {
-            Self::NoKey { .. } | Self::Fetch { .. } | Self::NoCheckpoint => Verdict::Unverifiable,
+            Self::NoKey { .. }
+            | Self::Fetch { .. }
+            | Self::NoCheckpoint
+            | Self::Unwitnessed { .. } => Verdict::Unverifiable,
             _ => Verdict::Failed,
         }
     }
@@ -72,6 +77,7 @@ impl Fault {
             | Self::Forked { .. }
             | Self::Proof { .. }
             | Self::Root { .. }
+            | Self::Unwitnessed { .. }
             | Self::Range(_) => CHECKPOINT,
         }
     }

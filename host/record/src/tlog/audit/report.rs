@@ -19,6 +19,8 @@ pub struct Audit {
     pub tiles: u64,
     /// Older trees that this one only appends to.
     pub consistent: Vec<Consistent>,
+    /// Witnesses of the reader's policy that vouch for this tree.
+    pub cosigned: Vec<Cosigned>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<Said>,
 }
@@ -37,6 +39,20 @@ pub struct Tree {
 pub struct Consistent {
     pub name: String,
     pub size: u64,
+}
+
+/// A witness's word for the tree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Cosigned {
+    pub witness: String,
+    /// When, in seconds of Unix time, by the witness's clock.
+    pub time: u64,
+}
+
+impl Cosigned {
+    pub(super) fn of((witness, time): &(String, u64)) -> Self {
+        Self { witness: witness.clone(), time: *time }
+    }
 }
 
 /// The first fault, or why there is no answer.

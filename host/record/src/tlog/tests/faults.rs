@@ -96,7 +96,7 @@ fn keys_and_origins_are_those_that_are_trusted() {
     failed(&log(3), std::slice::from_ref(&kept), "kept", "not of `log.example.com/acme`");
     // Both keys are trusted, and still one log says nothing of the other.
     let both = [keys(), vec![key(5, "log.example.com/globex").verifier().clone()]].concat();
-    let asked = Asked { keys: &both, since: &[kept], head: None };
+    let asked = Asked { keys: &both, since: &[kept], head: None, witnesses: None };
     let found = audit(asked, |path, max| Ok(fetch(&log(3), path, max))).fault.unwrap();
     assert_eq!(found.file, "kept");
     assert!(found.reason.contains("not of `log.example.com/acme`"), "{found:?}");
@@ -107,14 +107,15 @@ fn keys_and_origins_are_those_that_are_trusted() {
 
 #[test]
 fn what_cannot_be_looked_at_is_no_fault() {
-    let nobody =
-        audit(Asked { keys: &[], since: &[], head: None }, |p, m| Ok(fetch(&log(3), p, m)));
+    let nobody = audit(Asked { keys: &[], since: &[], head: None, witnesses: None }, |p, m| {
+        Ok(fetch(&log(3), p, m))
+    });
     assert_eq!(nobody.verdict, Verdict::Unverifiable);
     let away = |path: &str, max| match path {
         "tile/0/000.p/3" => Err("connection refused".to_owned()),
         _ => Ok(fetch(&log(3), path, max)),
     };
-    let away = audit(Asked { keys: &keys(), since: &[], head: None }, away);
+    let away = audit(Asked { keys: &keys(), since: &[], head: None, witnesses: None }, away);
     assert_eq!(away.verdict, Verdict::Unverifiable);
     assert!(away.fault.unwrap().reason.contains("connection refused"));
     let none = fault(&Files::new(), &[], Some(&Edge::default().checkpoint(ORIGIN).to_string()));
@@ -135,7 +136,7 @@ fn a_proof_is_made_of_the_tiles_and_not_of_the_entries() {
         })
     };
     let kept = [since(&log(200))];
-    let found = audit(Asked { keys: &keys(), since: &kept, head: None }, lying);
+    let found = audit(Asked { keys: &keys(), since: &kept, head: None, witnesses: None }, lying);
     assert_eq!(found.verdict, Verdict::Failed);
     assert!(found.fault.unwrap().reason.contains("do not prove"));
 }

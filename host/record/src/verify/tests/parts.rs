@@ -15,6 +15,7 @@ use crate::id::ActionId;
 use crate::note;
 use crate::observation::Observation;
 use crate::policy::{self, ActionShape, Policies, Vocabulary};
+use crate::private::Openings;
 
 const CONTRACT: &str = r#"
 format = 0
@@ -115,7 +116,13 @@ pub(super) fn bound(contract: &Contract) -> (Bound, Bindings) {
         binding: [("idp".to_owned(), binding.digest().unwrap())].into(),
         nonce: "00".repeat(16),
     };
-    let bound = Bound { action, proposal, observe: rendering.observe, perform: rendering.perform };
+    let bound = Bound {
+        action,
+        proposal,
+        observe: rendering.observe,
+        perform: rendering.perform,
+        private: Openings::default(),
+    };
     (bound, [("idp".to_owned(), binding)].into())
 }
 
@@ -139,6 +146,7 @@ pub(super) fn look(active: bool, meta: &str, at_ms: i64) -> Observation {
         calls: 1,
         writes: false,
         guard: None,
+        expose: None,
     };
     Observation {
         state: [("user".to_owned(), user.clone())].into(),

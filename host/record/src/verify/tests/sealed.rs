@@ -155,6 +155,7 @@ impl World {
                 from_index: None,
                 until_index: None,
             }]),
+            witnesses: None,
         }
     }
 }

@@ -89,6 +89,7 @@ fn seen() -> Value {
             "calls": {"type": "integer", "minimum": 1, "description": "How often one run may send it."},
             "writes": {"type": "boolean", "description": "Whether it may change something."},
             "guard?": {"enum": ["etag"], "description": "Its precondition: the entity tag that the host saw must still be the one."},
+            "expose?": list(&text("A JSON pointer into the answer: what is seen and recorded of it; all where it is absent.")),
         })),
         "Codec": object("How the body leaves and what the answer must be; JSON where it is absent.", &json!({
             "request?": {"enum": ["json", "form"]},

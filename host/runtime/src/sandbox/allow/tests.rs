@@ -14,6 +14,7 @@ fn rendered(method: &str, path: &str, body: Option<Value>, calls: u32) -> Render
         calls,
         writes: false,
         guard: None,
+        expose: None,
     }
 }
 
@@ -28,6 +29,7 @@ fn request(method: &str, path: &str, body: Option<&str>) -> Request {
 }
 
 fn allowance(requests: Vec<Rendered>) -> Allowance {
+    let requests = requests.into_iter().map(Prepared::plain).collect();
     Allowance::new("idp.restore_access", "perform", requests)
 }
 
@@ -59,7 +61,7 @@ fn bodies_are_compared_as_values_and_ours_is_what_leaves() {
     let mut allowance = allowance(vec![rendered("PATCH", "/Users/42", Some(own.clone()), 9)]);
     let spaced = " {\"n\": 1, \"Operations\":[ {\"value\":true,\"op\":\"replace\"}]}";
     assert_eq!(
-        allowance.take(&request("PATCH", "/Users/42", Some(spaced))).unwrap().body,
+        allowance.take(&request("PATCH", "/Users/42", Some(spaced))).unwrap().public.body,
         Some(own)
     );
     let other = allowance

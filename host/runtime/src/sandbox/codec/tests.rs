@@ -19,6 +19,7 @@ fn rendered(method: &str, body: Option<Value>) -> Rendered {
         calls: 1,
         writes: false,
         guard: None,
+        expose: None,
     }
 }
 

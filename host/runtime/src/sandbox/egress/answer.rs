@@ -4,7 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use deed_record::codec::Codec;
+use deed_record::exchange::Rendered;
+use deed_record::expose;
 use hyper::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
@@ -13,17 +14,28 @@ use super::super::ledger::Answer;
 use super::super::limits;
 use super::super::redact::{REDACTED, Redactor};
 
+/// All that is told of such an answer where a rule says what of it may be seen.
+const NOT_UNDERSTOOD: &str =
+    "the answer is not understood, and `expose` lets nothing of it be told";
+
 /// What an answer comes to.
 pub(super) fn read(
     redactor: &Redactor,
-    codec: &Codec,
+    rule: &Rendered,
     status: u16,
     headers: &HeaderMap,
     bytes: &[u8],
 ) -> Answer {
-    let (mut body, problem) = match codec::decode(codec, headers, bytes).and_then(of_bounded_size) {
+    let decoded = codec::decode(&rule.codec, headers, bytes).and_then(of_bounded_size);
+    let exposed = |value| match &rule.expose {
+        Some(pointers) => expose::only(value, pointers),
+        None => value,
+    };
+    let (mut body, problem) = match decoded {
         // A record cannot tell a `null` from nothing, and nobody can read state out of either.
-        Ok(body) => (body.filter(|value| !value.is_null()), None),
+        Ok(body) => (body.map(exposed).filter(|value| !value.is_null()), None),
+        // An excerpt would show what nobody exposed.
+        Err(_) if rule.expose.is_some() => (None, Some(NOT_UNDERSTOOD.into())),
         Err(problem) => (None, Some(told(redactor, &problem, headers, bytes))),
     };
     let redacted = body.as_mut().map(|value| redactor.value(value)).unwrap_or_default();

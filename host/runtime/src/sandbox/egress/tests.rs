@@ -2,6 +2,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use deed_record::codec::{Codec, Incoming, Outgoing};
+use deed_record::private::Live;
 use serde_json::json;
 
 use super::super::tests::support::{self, Reply, Server};
@@ -48,7 +49,7 @@ async fn replays(request: &Rendered, answer: &Result<Response, Error>, exchange:
     let bytes = json::to_canonical(exchange).unwrap();
     let recorded: Exchange = serde_json::from_slice(&bytes).unwrap();
     let mut egress = support::egress(&support::upstream(1), vec![request.clone()], None);
-    egress.road = Road::record(vec![recorded]);
+    egress.road = Road::record(&Live::new(vec![]), vec![recorded]);
     let again = egress.send(&ask(request)).await;
     assert_eq!(format!("{again:?}"), format!("{answer:?}"));
     let beyond = egress.send(&ask(request)).await;
@@ -69,7 +70,7 @@ async fn a_record_answers_its_own_requests_in_their_order() {
         egress.send(&ask(&request)).await.unwrap();
     }
     let mut replay = support::egress(&support::upstream(server.port), both(), None);
-    replay.road = Road::record(egress.close().await);
+    replay.road = Road::record(&Live::new(vec![]), egress.close().await);
     for request in [&second, &first] {
         let off = replay.send(&ask(request)).await;
         assert!(matches!(off, Err(Error::NotSent(_))), "nothing behind the first that is another");
@@ -332,4 +333,56 @@ async fn a_form_leaves_as_rendered_and_xml_comes_back_as_json() {
     let sent = server.requests().remove(0);
     assert!(sent.contains("\r\ncontent-type: application/x-www-form-urlencoded\r\n"), "{sent}");
     assert!(sent.ends_with("\r\n\r\nAction=ListUsers&Prefix=a%26b%3Dc+d"), "{sent}");
+}
+
+#[tokio::test]
+async fn of_an_answer_that_is_not_understood_nothing_unexposed_is_told() {
+    let reply = || support::answer("200 OK", "application/json", "{\"id\": nobody-exposed-this}");
+    let server = Server::start(vec![reply(), reply()]).await;
+    let upstream = support::upstream(server.port);
+    for (expose, told) in [(None, true), (Some(vec!["/id".to_owned()]), false)] {
+        let request = Rendered { expose, ..support::get("/a") };
+        let mut egress = support::egress(&upstream, vec![request.clone()], None);
+        egress.send(&ask(&request)).await.unwrap();
+        let exchange = egress.close().await.remove(0);
+        let problem = exchange.problem.unwrap();
+        assert_eq!(problem.contains("`expose` lets nothing of it be told"), !told, "{problem}");
+    }
+}
+
+/// A contract whose path and body have a private parameter.
+const PRIVATE: &str = r#"
+format = 0
+action = { name = "idp.note", version = "1.0.0", title = "t", verb = "update", mode = "write", effect = "observable", resource = "idp", adapter = "scim" }
+params = { required = ["note"], properties = { note = { type = "string", private = true } } }
+state = { user = { properties = { id = { type = "string" } } } }
+observe = { http = [{ upstream = "idp", request = "GET /Users" }] }
+perform = { http = [{ upstream = "idp", request = "PATCH /Users/{note}", body = { note = "{note}" } }] }
+verify = { after = ["has(post.user.id)"] }
+"#;
+
+#[tokio::test]
+async fn the_value_leaves_and_ledger_intent_and_refusals_have_the_word() {
+    const VALUE: &str = "a value/of its own";
+    let contract = deed_record::contract::Contract::from_toml("note.toml", PRIVATE).unwrap();
+    let proposal = json!({"contract": "idp.note", "params": {"note": VALUE}, "intent": "i"});
+    let proposal = serde_json::from_value(proposal).unwrap();
+    let sealed = deed_record::private::seal(&contract, proposal, || Some([7; 32])).unwrap();
+    let prepared = sealed.openings.requests(&contract, &sealed.proposal).unwrap().perform;
+    let server = Server::start(vec![support::ok(&json!({"echo": VALUE}))]).await;
+    let kept = Arc::default();
+    let upstream = support::upstream(server.port);
+    let mut egress = support::egress(&upstream, vec![], Some(support::intend(&kept, None)));
+    egress.allowance = Allowance::new("idp.note", "perform", prepared.clone());
+    let asked = ask(prepared[0].live());
+    assert!(egress.send(&ask(&prepared[0].public)).await.is_err(), "the word is no value");
+    egress.send(&asked).await.unwrap();
+    let refused = format!("{:?}", egress.send(&Request { body: None, ..asked }).await);
+    assert!(refused.contains("private%3Ahmac") && !refused.contains("of%20its"), "{refused}");
+    let sent = server.requests().remove(0);
+    assert!(sent.starts_with("PATCH /v2/Users/a%20value%2Fof%20its%20own "), "{sent}");
+    assert!(sent.contains(VALUE), "{sent}");
+    let exchange = egress.close().await.remove(0);
+    assert_eq!(exchange.request, sealed.rendering.perform[0]);
+    assert_eq!(kept.lock().unwrap()[0].request, sealed.rendering.perform[0]);
 }

@@ -123,3 +123,25 @@ fn ordinary_text_stays_and_is_made_safe_to_print() {
     assert_eq!(redactor.text("äöü", 4), "äö");
     assert!(!format!("{redactor:?}").contains(VALUE));
 }
+
+#[test]
+fn private_values_are_found_from_eight_bytes_on_beside_credentials() {
+    let secret = Arc::new(Secret::new("idp", VALUE.as_bytes()).unwrap());
+    let private = Live::new(vec!["no/12 ab".to_owned(), "private:hmac-sha256:00ff".to_owned()]);
+    let redactor = Redactor::new([&secret].into_iter()).and(&private);
+    let hex = data_encoding::HEXUPPER.encode(b"no/12 ab");
+    for echo in [
+        "no/12 ab",
+        "xno/12 abx",
+        "no%2F12%20ab",
+        "no\\/12 ab",
+        &hex,
+        VALUE,
+        "private%3Ahmac-sha256%3A00ff",
+    ] {
+        assert!(redactor.finds(echo), "{echo}");
+    }
+    assert!(!redactor.finds("no/12 a") && !redactor.finds("no 12 abc"));
+    let around = STANDARD.encode("x: no/12 ab.");
+    assert_eq!(redactor.text(&around, 99), REDACTED);
+}

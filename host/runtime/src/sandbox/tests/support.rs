@@ -10,6 +10,7 @@ use std::time::Duration;
 use deed_record::action::Slot;
 use deed_record::codec::Codec;
 use deed_record::exchange::Rendered;
+use deed_record::private::Prepared;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -142,6 +143,7 @@ pub(in crate::sandbox) fn get(path: &str) -> Rendered {
         calls: 5,
         writes: false,
         guard: None,
+        expose: None,
     }
 }
 
@@ -162,7 +164,11 @@ pub(in crate::sandbox) fn egress(
     let secrets = [upstream.read.as_ref(), upstream.write.as_ref()].into_iter().flatten();
     let redactor = Redactor::new(secrets.map(|credential| &credential.secret));
     Egress {
-        allowance: Allowance::new("idp.restore_access", "perform", requests),
+        allowance: Allowance::new(
+            "idp.restore_access",
+            "perform",
+            requests.into_iter().map(Prepared::plain).collect(),
+        ),
         road: Road::Network(Network {
             upstreams: BTreeMap::from([("idp".to_owned(), Arc::new(upstream.clone()))]),
             tags: BTreeMap::new(),

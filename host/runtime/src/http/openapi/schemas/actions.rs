@@ -82,6 +82,7 @@ pub(super) fn judged() -> Value {
             "errors": list(&text("Any of them denies.")),
             "policy_set": reference("Digest"),
             "reason": {"type": ["string", "null"]},
+            "rests_on_private?": {"const": true, "description": "It rests on private parameters, so nobody without their values can make it again."},
         })),
         "Obligation": object("So many distinct persons must approve in this role.", &json!({
             "count": {"type": "integer", "minimum": 1},

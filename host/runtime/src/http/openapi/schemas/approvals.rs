@@ -21,6 +21,10 @@ pub(super) fn asked() -> Value {
             "rules": list(&reference("Rendered")),
         })),
         "CredentialRef": object("A credential by name, never its value.", &json!({"secret": text(""), "slot": slot()})),
+        "Opening": object("A private value; its commitment is HMAC-SHA-256 under the salt, of the value's canonical JSON.", &json!({
+            "salt": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+            "value": text(""),
+        })),
         "Ask": object("One asking; an answer to another one does not fit.", &json!({
             "nonce": text(""),
             "expires_ms": reference("Milliseconds"),
@@ -52,6 +56,7 @@ fn request_fields() -> Value {
         "ask": reference("Ask"),
         "not_yet": list(&text("Obligations that are open; nothing is signed from these.")),
         "stale": list(&text("Why earlier approvals count for nothing; nothing is signed from these.")),
+        "private?": {"type": "object", "additionalProperties": reference("Opening"), "description": "Private parameters by name, for those who may answer; `action` has their commitments."},
     })
 }
 

@@ -46,6 +46,7 @@ fn rule(form: bool) -> Rule {
         calls: None,
         writes: false,
         guard: None,
+        expose: None,
     }
 }
 

@@ -1,0 +1,87 @@
+//! What a contract keeps private: which parameters, what stands for them in records, and where none may be.
+
+use super::check::Fault;
+use super::{Contract, object};
+use crate::private::PATTERN;
+use crate::schema::{Kind, Pattern, Schema};
+use crate::template;
+
+impl Contract {
+    /// Names of the parameters that no record may hold.
+    pub fn private(&self) -> impl Iterator<Item = &str> {
+        let private = self.params.properties.iter().filter(|(_, schema)| schema.private);
+        private.map(|(name, _)| name.as_str())
+    }
+
+    /// The parameters as every record has them: where one is private a word and nothing else.
+    pub fn recorded_params_schema(&self) -> Schema {
+        let mut properties = self.params.properties.clone();
+        for schema in properties.values_mut().filter(|schema| schema.private) {
+            let pattern = Pattern::new(PATTERN).ok();
+            *schema = Schema { declared: Some(Kind::String), pattern, ..Schema::default() };
+        }
+        object(&self.params.required, &properties)
+    }
+}
+
+pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
+    for (name, schema) in &contract.params.properties {
+        parameter(contract, name, schema)?;
+        nowhere_in(schema, &format!("/params/properties/{name}"))?;
+    }
+    for (name, shape) in &contract.state {
+        for (property, schema) in &shape.properties {
+            let at = format!("/state/{name}/properties/{property}");
+            if schema.private {
+                return Err(misplaced(&at));
+            }
+            nowhere_in(schema, &at)?;
+        }
+    }
+    Ok(())
+}
+
+fn parameter(contract: &Contract, name: &str, schema: &Schema) -> Result<(), Fault> {
+    if !schema.private {
+        return Ok(());
+    }
+    let needle = format!("properties.{name}");
+    if schema.kind() != Some(Kind::String) {
+        let what = format!("`/params/properties/{name}/private`: only a string can be private");
+        return Err(Fault::at(&needle, what));
+    }
+    if schema.choices.is_some() || schema.constant.is_some() {
+        let what = format!(
+            "`/params/properties/{name}/private`: a value out of `enum` or `const` is no secret, anybody can guess \
+             it; remove one or the other"
+        );
+        return Err(Fault::at(&needle, what));
+    }
+    let resource = &contract.action.resource;
+    if template::resource_placeholders(resource).iter().any(|taken| taken == name) {
+        let what = format!(
+            "`/action/resource`: `{{{name}}}` is private, and the resource stands in every record; name it otherwise"
+        );
+        return Err(Fault::at(resource, what));
+    }
+    Ok(())
+}
+
+/// Below a parameter or state there is nothing private.
+fn nowhere_in(schema: &Schema, at: &str) -> Result<(), Fault> {
+    let inner =
+        schema.properties.iter().map(|(name, inner)| (format!("{at}/properties/{name}"), inner));
+    let items = schema.items.iter().map(|items| (format!("{at}/items"), items.as_ref()));
+    for (at, inner) in inner.chain(items) {
+        if inner.private {
+            return Err(misplaced(&at));
+        }
+        nowhere_in(inner, &at)?;
+    }
+    Ok(())
+}
+
+fn misplaced(at: &str) -> Fault {
+    let what = format!("`{at}/private`: only a parameter right below [params] can be private");
+    Fault::at("private = true", what)
+}

@@ -1,0 +1,138 @@
+//! `expose` of a rule: takes an answer and JSON pointers (RFC 6901), gives what they lead to and nothing else.
+//!
+//! What is kept stays where it was: an item of an array that is not exposed is null where a later one is.
+
+use serde_json::{Map, Value};
+
+/// Pointers of one rule, and bytes of one.
+const POINTERS: usize = 64;
+const POINTER: usize = 256;
+
+/// Why a list of pointers cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ExposeError {
+    #[error(
+        "`{0}` in `expose` is no JSON pointer; write `/name/0`, with `~1` for `/` and `~0` for `~`"
+    )]
+    Pointer(String),
+    #[error("`{0}` in `expose` lies inside of another one, or stands there twice; keep one")]
+    Covered(String),
+    #[error("`expose` has 64 pointers of 256 bytes at most")]
+    Many,
+}
+
+/// Checks the pointers themselves; what an answer has is known when it is there.
+pub(crate) fn check(pointers: &[String]) -> Result<(), ExposeError> {
+    if pointers.len() > POINTERS || pointers.iter().any(|one| one.len() > POINTER) {
+        return Err(ExposeError::Many);
+    }
+    for (n, one) in pointers.iter().enumerate() {
+        if !is_pointer(one) {
+            return Err(ExposeError::Pointer(one.clone()));
+        }
+        let mut others = pointers.iter().enumerate().filter(|(other, _)| *other != n);
+        if others.any(|(_, other)| covers(other, one)) {
+            return Err(ExposeError::Covered(one.clone()));
+        }
+    }
+    Ok(())
+}
+
+/// The exposed part of an answer; an empty one of the same kind where there is none.
+pub fn only(value: Value, pointers: &[String]) -> Value {
+    let paths: Vec<Vec<String>> = pointers.iter().map(|one| tokens(one)).collect();
+    let paths: Vec<&[String]> = paths.iter().map(Vec::as_slice).collect();
+    let empty = match &value {
+        Value::Object(_) => Value::Object(Map::new()),
+        Value::Array(_) => Value::Array(Vec::new()),
+        _ => Value::Null,
+    };
+    keep(value, &paths).unwrap_or(empty)
+}
+
+/// Every one has a first token that is not empty: the whole answer is what a rule without `expose` gives.
+fn is_pointer(text: &str) -> bool {
+    let escaped = |token: &str| token.replace("~0", "").replace("~1", "").contains('~');
+    text.starts_with('/') && !text.split('/').any(escaped) && !text.contains(char::is_control)
+}
+
+fn covers(outer: &str, inner: &str) -> bool {
+    inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn tokens(pointer: &str) -> Vec<String> {
+    pointer.split('/').skip(1).map(|token| token.replace("~1", "/").replace("~0", "~")).collect()
+}
+
+fn keep(value: Value, paths: &[&[String]]) -> Option<Value> {
+    if paths.iter().any(|path| path.is_empty()) {
+        return Some(value);
+    }
+    match value {
+        Value::Object(members) => {
+            let kept = members.into_iter().filter_map(|(key, member)| {
+                let member = keep(member, &below(paths, &key))?;
+                Some((key, member))
+            });
+            let kept: Map<String, Value> = kept.collect();
+            (!kept.is_empty()).then_some(Value::Object(kept))
+        }
+        Value::Array(items) => {
+            let items = items.into_iter().enumerate();
+            let kept = items.map(|(n, item)| keep(item, &below(paths, &n.to_string())));
+            let kept: Vec<Option<Value>> = kept.collect();
+            let last = kept.iter().rposition(Option::is_some)?;
+            let kept = kept.into_iter().take(last + 1).map(Option::unwrap_or_default);
+            Some(Value::Array(kept.collect()))
+        }
+        _ => None,
+    }
+}
+
+/// What is left of the paths that go through this member or item.
+fn below<'a>(paths: &[&'a [String]], token: &str) -> Vec<&'a [String]> {
+    let through = |path: &&'a [String]| {
+        let (first, rest) = path.split_first()?;
+        (first == token).then_some(rest)
+    };
+    paths.iter().filter_map(through).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn list(pointers: &[&str]) -> Vec<String> {
+        pointers.iter().map(|one| (*one).to_owned()).collect()
+    }
+
+    #[test]
+    fn what_no_pointer_leads_to_is_not_there() {
+        let answer = json!({
+            "id": "1", "a/b": {"~": 2, "no": 3}, "list": [{"x": 1, "y": 2}, {"x": 3}, {"x": 4, "y": 5}, 6],
+            "secret": {"deep": "s"}
+        });
+        let seen = only(answer.clone(), &list(&["/id", "/a~1b/~0", "/list/2/x", "/secret/other"]));
+        let wanted = json!({"id": "1", "a/b": {"~": 2}, "list": [null, null, {"x": 4}]});
+        assert_eq!(seen, wanted);
+        assert_eq!(only(answer.clone(), &list(&["/list"]))["list"], answer["list"]);
+        assert_eq!(only(answer, &[]), json!({}));
+        assert_eq!(only(json!(["s"]), &list(&["/7"])), json!([]));
+        assert_eq!(only(json!("s"), &list(&["/id"])), json!(null));
+        assert_eq!(only(json!({"list": ["s"]}), &list(&["/list/00"])), json!({}));
+    }
+
+    #[test]
+    fn pointers_are_strict_and_none_is_said_twice() {
+        assert_eq!(check(&list(&["/id", "/ids", "/a~01", "/"])), Ok(()));
+        for wrong in ["", "id", "/a~", "/a~2", "/a\n"] {
+            assert_eq!(check(&list(&[wrong])), Err(ExposeError::Pointer(wrong.into())));
+        }
+        let twice = check(&list(&["/a", "/b", "/b/c"]));
+        assert_eq!(twice, Err(ExposeError::Covered("/b/c".into())));
+        assert_eq!(check(&list(&["/a", "/a"])), Err(ExposeError::Covered("/a".into())));
+        assert_eq!(check(&vec!["/a".into(); 65]), Err(ExposeError::Many));
+    }
+}

@@ -1,0 +1,193 @@
+//! The text of a policy, line by line: takes it, gives the policy or the first line that is wrong.
+
+use super::{LogPolicy, Member, Rule};
+use crate::note::{KeyError, VerifierKey, WitnessKey, decimal};
+
+/// C2SP asks for 32 of each at least; a note has room for 64 signatures.
+const MEMBERS_MAX: usize = 32;
+const TEXT_MAX: usize = 64 << 10;
+/// What a quorum may name instead of a witness or group.
+const NONE: &str = "none";
+
+/// The line that is wrong, from 1, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {why}")]
+pub struct PolicyError {
+    pub line: usize,
+    pub why: Fault,
+}
+
+/// What can be wrong in a line.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    #[error("the text has more than {TEXT_MAX} bytes")]
+    Long,
+    #[error("it has a control character; only tabs are allowed")]
+    Control,
+    #[error("the last line has no newline at its end")]
+    End,
+    #[error(
+        "it is none of `log VKEY [URL]`, `witness NAME VKEY [URL]`, `group NAME any|all|K NAME…`, `quorum NAME`"
+    )]
+    Line,
+    #[error("{0}")]
+    Key(#[from] KeyError),
+    #[error("this key is in an earlier line; every log and witness has its own")]
+    KeyTwice,
+    #[error("`{0}` is in an earlier line; every witness and group has a name of its own")]
+    NameTwice(String),
+    #[error("`{NONE}` says that no witness is asked for; it is the name of nobody")]
+    None,
+    #[error("there is no witness or group `{0}` in the lines above")]
+    Unknown(String),
+    #[error("`{0}` is in a group already; a member counts in one place only")]
+    MemberTwice(String),
+    #[error("`{0}` is neither `any`, `all` nor a number from 1 to {1}, the group's members")]
+    Threshold(String, usize),
+    #[error("a group has at least one member")]
+    Empty,
+    #[error("there are more than {MEMBERS_MAX} of its kind")]
+    Many,
+    #[error("there is a quorum in an earlier line; one line says it all")]
+    QuorumTwice,
+    #[error("there is no quorum; end with `quorum NAME`, or `quorum none` to ask for no witness")]
+    NoQuorum,
+}
+
+pub(super) fn parse(text: &str) -> Result<LogPolicy, PolicyError> {
+    let at = |line| move |why| PolicyError { line, why };
+    if text.len() > TEXT_MAX {
+        return Err(at(1)(Fault::Long));
+    }
+    let mut reader = Reader::default();
+    let mut last = 0;
+    for (line, text) in (1..).zip(text.split_inclusive('\n')) {
+        reader.line(text).map_err(at(line))?;
+        last = line;
+    }
+    let quorum = reader.quorum.ok_or(at(last)(Fault::NoQuorum))?;
+    let Reader { logs, members, .. } = reader;
+    let quorum = match quorum {
+        Quorum::Nobody => None,
+        Quorum::Member(place) => Some(place),
+    };
+    Ok(LogPolicy { text: text.to_owned(), logs, members, quorum })
+}
+
+/// The policy in the making.
+#[derive(Default)]
+struct Reader {
+    logs: Vec<VerifierKey>,
+    members: Vec<Member>,
+    /// Members that are in a group.
+    placed: Vec<usize>,
+    quorum: Option<Quorum>,
+}
+
+/// What the line `quorum` says.
+enum Quorum {
+    Nobody,
+    Member(usize),
+}
+
+impl Reader {
+    fn line(&mut self, line: &str) -> Result<(), Fault> {
+        let line = line.strip_suffix('\n').ok_or(Fault::End)?;
+        if line.bytes().any(|byte| (byte < 0x20 && byte != b'\t') || byte == 0x7f) {
+            return Err(Fault::Control);
+        }
+        let words: Vec<&str> = line.split([' ', '\t']).filter(|word| !word.is_empty()).collect();
+        match words.as_slice() {
+            [] => Ok(()),
+            [first, ..] if first.starts_with('#') => Ok(()),
+            ["log", key] | ["log", key, _] => self.log(key),
+            ["witness", name, key] | ["witness", name, key, _] => self.witness(name, key),
+            ["group", name, least, of @ ..] => self.group(name, least, of),
+            ["quorum", name] => self.quorum(name),
+            _ => Err(Fault::Line),
+        }
+    }
+
+    fn log(&mut self, key: &str) -> Result<(), Fault> {
+        let key: VerifierKey = key.parse()?;
+        if self.logs.iter().any(|log| log.wraps(key.public())) {
+            return Err(Fault::KeyTwice);
+        }
+        room(self.logs.len())?;
+        self.logs.push(key);
+        Ok(())
+    }
+
+    fn witness(&mut self, name: &str, key: &str) -> Result<(), Fault> {
+        let key: WitnessKey = key.parse()?;
+        let witnesses = || {
+            self.members.iter().filter_map(|member| match &member.rule {
+                Rule::Witness(key) => Some(key),
+                Rule::Group(..) => None,
+            })
+        };
+        if witnesses().any(|witness| witness.wraps(key.public())) {
+            return Err(Fault::KeyTwice);
+        }
+        room(witnesses().count())?;
+        self.add(name, Rule::Witness(key))
+    }
+
+    fn group(&mut self, name: &str, least: &str, of: &[&str]) -> Result<(), Fault> {
+        let mut members = Vec::with_capacity(of.len());
+        for member in of {
+            let place = self.find(member)?;
+            if self.placed.contains(&place) {
+                return Err(Fault::MemberTwice((*member).to_owned()));
+            }
+            self.placed.push(place);
+            members.push(place);
+        }
+        let least = threshold(least, members.len())?;
+        room(self.members.iter().filter(|m| matches!(m.rule, Rule::Group(..))).count())?;
+        self.add(name, Rule::Group(least, members))
+    }
+
+    fn quorum(&mut self, name: &str) -> Result<(), Fault> {
+        if self.quorum.is_some() {
+            return Err(Fault::QuorumTwice);
+        }
+        self.quorum =
+            Some(if name == NONE { Quorum::Nobody } else { Quorum::Member(self.find(name)?) });
+        Ok(())
+    }
+
+    fn add(&mut self, name: &str, rule: Rule) -> Result<(), Fault> {
+        if name == NONE {
+            return Err(Fault::None);
+        }
+        if self.members.iter().any(|member| member.name == name) {
+            return Err(Fault::NameTwice(name.to_owned()));
+        }
+        self.members.push(Member { name: name.to_owned(), rule });
+        Ok(())
+    }
+
+    fn find(&self, name: &str) -> Result<usize, Fault> {
+        if name == NONE {
+            return Err(Fault::None);
+        }
+        let place = self.members.iter().position(|member| member.name == name);
+        place.ok_or_else(|| Fault::Unknown(name.to_owned()))
+    }
+}
+
+fn room(taken: usize) -> Result<(), Fault> {
+    if taken < MEMBERS_MAX { Ok(()) } else { Err(Fault::Many) }
+}
+
+fn threshold(word: &str, members: usize) -> Result<usize, Fault> {
+    let least = match word {
+        _ if members == 0 => return Err(Fault::Empty),
+        "any" => Some(1),
+        "all" => Some(members),
+        number => decimal(number).and_then(|number| usize::try_from(number).ok()),
+    };
+    let fits = least.filter(|least| (1..=members).contains(least));
+    fits.ok_or_else(|| Fault::Threshold(word.chars().take(40).collect(), members))
+}

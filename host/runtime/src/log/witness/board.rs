@@ -1,0 +1,206 @@
+//! Which checkpoint the witnesses are asked for, and what they have said: takes what happened, gives
+//! what is to be done. Never waits, never reads a clock, never asks anybody.
+//!
+//! All of them are asked for the same checkpoint, the target, so that a quorum comes together on one
+//! while the log grows; the next target is the newest one.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// A checkpoint with the log's own signature alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Tree {
+    pub(super) size: u64,
+    pub(super) note: String,
+}
+
+#[derive(Debug)]
+pub(super) struct Board {
+    quorum: usize,
+    wait: Duration,
+    seats: Vec<Seat>,
+    newest: Option<Tree>,
+    target: Option<Target>,
+    /// The latest tree that a quorum has vouched for, with their lines.
+    best: Option<Tree>,
+    /// The latest tree that anybody has vouched for, with the lines so far.
+    cosigned: Option<Tree>,
+    pub(super) stopped: bool,
+}
+
+/// One witness as this log knows it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Seat {
+    /// It failed or was slow the last time: nobody waits for it.
+    late: bool,
+    failures: u32,
+    retry_at: Option<Instant>,
+    /// It says what only a forked or rolled back log, or a lying witness, can bring about.
+    pub(super) alarm: Option<String>,
+}
+
+#[derive(Debug)]
+struct Target {
+    tree: Tree,
+    since: Instant,
+    /// Signature lines by seat.
+    lines: BTreeMap<usize, String>,
+}
+
+/// What a seat has to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Task {
+    Submit(Tree),
+    Sleep(Option<Duration>),
+}
+
+/// Pauses after failures: this, doubled each time, up to the longest.
+const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_mins(1);
+
+impl Board {
+    pub(super) fn new(seats: usize, quorum: usize, wait: Duration) -> Self {
+        let seats = vec![Seat::default(); seats];
+        Self {
+            quorum,
+            wait,
+            seats,
+            newest: None,
+            target: None,
+            best: None,
+            cosigned: None,
+            stopped: false,
+        }
+    }
+
+    pub(super) fn seats(&self) -> &[Seat] {
+        &self.seats
+    }
+
+    /// The log has grown to this tree.
+    pub(super) fn offer(&mut self, tree: Tree, now: Instant) {
+        self.newest = Some(tree);
+        self.advance(now);
+    }
+
+    pub(super) fn task(&self, seat: usize, now: Instant) -> Task {
+        let Some(target) = self.target.as_ref().filter(|t| !t.lines.contains_key(&seat)) else {
+            return Task::Sleep(None);
+        };
+        let retry_at = self.seats.get(seat).and_then(|seat| seat.retry_at);
+        match retry_at.and_then(|at| at.checked_duration_since(now)).filter(|d| !d.is_zero()) {
+            Some(pause) => Task::Sleep(Some(pause)),
+            None => Task::Submit(target.tree.clone()),
+        }
+    }
+
+    /// The seat has this line for this tree; whether the line counts for the target.
+    pub(super) fn signed(
+        &mut self,
+        seat: usize,
+        tree: &Tree,
+        line: String,
+        started: Instant,
+        now: Instant,
+    ) -> bool {
+        if let Some(seat) = self.seats.get_mut(seat) {
+            let late = now.saturating_duration_since(started) > self.wait;
+            *seat = Seat { late, ..Seat::default() };
+        }
+        let target = self.target.as_mut().filter(|target| target.tree == *tree);
+        let counts = target.is_some();
+        if let Some(target) = target {
+            target.lines.insert(seat, line);
+            let cosigned = Tree { size: tree.size, note: target.note() };
+            if target.lines.len() >= self.quorum {
+                self.best = Some(cosigned.clone());
+            }
+            self.cosigned = Some(cosigned);
+        }
+        self.advance(now);
+        counts
+    }
+
+    /// The seat has no line; it is tried again after a pause.
+    pub(super) fn failed(&mut self, seat: usize, alarm: Option<String>, now: Instant) {
+        if let Some(seat) = self.seats.get_mut(seat) {
+            let pause = PAUSE.saturating_mul(1 << seat.failures.min(6)).min(PAUSE_MAX);
+            let failures = seat.failures.saturating_add(1);
+            *seat = Seat { late: true, failures, retry_at: now.checked_add(pause), alarm };
+        }
+        self.advance(now);
+    }
+
+    /// The note for whoever waits for this tree, or none while it is worth waiting.
+    pub(super) fn answer(&self, tree: &Tree) -> Option<String> {
+        if let Some(best) = self.best.as_ref().filter(|best| best.size >= tree.size) {
+            return Some(best.note.clone());
+        }
+        let covers = self.target.as_ref().filter(|target| target.tree.size >= tree.size);
+        let hopeful = covers.map_or_else(|| self.prompt(None), |target| self.prompt(Some(target)));
+        (hopeful < self.quorum).then(|| self.shown(tree))
+    }
+
+    /// Nobody waits any longer: who has not answered yet is late.
+    pub(super) fn give_up(&mut self, tree: &Tree, now: Instant) -> String {
+        let answered = |target: &Target, seat: &usize| target.lines.contains_key(seat);
+        for (place, seat) in self.seats.iter_mut().enumerate() {
+            seat.late |= !self.target.as_ref().is_some_and(|target| answered(target, &place));
+        }
+        self.advance(now);
+        self.shown(tree)
+    }
+
+    /// The latest checkpoint that has any line, with all that it has.
+    pub(super) fn cosigned(&self) -> Option<&str> {
+        self.cosigned.as_ref().map(|tree| tree.note.as_str())
+    }
+
+    /// This tree's note with the lines that it has.
+    fn shown(&self, tree: &Tree) -> String {
+        let target = self.target.as_ref().filter(|target| target.tree == *tree);
+        target.map_or_else(|| tree.note.clone(), Target::note)
+    }
+
+    /// How many witnesses have vouched for the target or may soon.
+    fn prompt(&self, target: Option<&Target>) -> usize {
+        let signed = |seat: &usize| target.is_some_and(|target| target.lines.contains_key(seat));
+        let seats = self.seats.iter().enumerate();
+        seats.filter(|(place, seat)| signed(place) || !seat.late).count()
+    }
+
+    /// Goes on to the newest tree when the target has its quorum, or will not have it in time.
+    fn advance(&mut self, now: Instant) {
+        let Some(newest) = self.newest.as_ref() else { return };
+        let stays = self.target.as_ref().is_some_and(|target| {
+            let waiting = target.lines.len() < self.quorum
+                && self.prompt(Some(target)) >= self.quorum
+                && now.saturating_duration_since(target.since) < self.wait;
+            target.tree == *newest || waiting
+        });
+        if !stays {
+            self.target = Some(Target { tree: newest.clone(), since: now, lines: BTreeMap::new() });
+        }
+    }
+}
+
+impl Target {
+    fn note(&self) -> String {
+        self.lines.values().fold(self.tree.note.clone(), |note, line| note + line)
+    }
+}
+
+impl Seat {
+    /// Whether it answered in time, the last time that it was asked.
+    pub(super) fn is_prompt(&self) -> bool {
+        !self.late
+    }
+
+    /// Whether it vouched, the last time that it was asked, in time or not.
+    pub(super) fn is_well(&self) -> bool {
+        self.failures == 0 && self.alarm.is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests;

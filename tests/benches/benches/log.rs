@@ -1,0 +1,138 @@
+//! Leaves per second that 64 writers get into a log with durable, signed checkpoints, beside a plain file.
+//!
+//! The floor: the same 64 tasks hand their leaf to one thread through the same kind of channel; it takes all
+//! that wait, hashes each, appends them to one file, calls `fdatasync` once for all of them and answers
+//! each. No tree, no signature, nothing that can be proved.
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+
+use deed_benches::{paired, report, rounded};
+use deed_host::clock::Clock;
+use deed_host::log::{Log, Publisher};
+use deed_record::digest::Digest;
+use deed_record::event::Leaf;
+use deed_record::merkle::leaf_hash;
+use deed_record::note::LogKey;
+use deed_tests::services::Result;
+use ed25519_dalek::SigningKey;
+use serde_json::json;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+
+const WRITERS: u64 = 64;
+/// Enough that a log settles many times within a round.
+const EACH: u64 = 400;
+const ROUNDS: usize = 11;
+const WORK: u32 = 25_600;
+
+fn main() -> Result<()> {
+    // On the disk that the build is on, never in memory: what is measured is mostly the disk.
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("log-{}", std::process::id()));
+    fs::create_dir_all(&dir)?;
+    let measured = measure(&dir);
+    fs::remove_dir_all(&dir)?;
+    let found = measured?;
+    let figures = json!({
+        "leaves_per_s": rounded(found.ours, 0),
+        "floor_per_s": rounded(found.floor, 0),
+        "ratio": rounded(found.share, 2),
+    });
+    report("log", &figures, "at least half of the floor", found.share >= 0.5)
+}
+
+fn measure(dir: &Path) -> Result<deed_benches::Paired> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    let origin = "deed.example/logs/bench";
+    let key = LogKey::new(origin, SigningKey::from_bytes(&[7; 32]))?;
+    let log = Log::open(&dir.join("log"), origin, key)?;
+    let log = Publisher::start(log, &Arc::default(), &Clock::new());
+    let plain = Plain::start(File::create(dir.join("plain"))?);
+    let ours = || {
+        let log = log.clone();
+        runtime.block_on(writers(move |leaf| {
+            let log = log.clone();
+            async move { Ok(log.publish(vec![leaf]).await.map(|_| ())?) }
+        }))
+    };
+    let floor = || {
+        let plain = plain.clone();
+        runtime.block_on(writers(move |leaf| {
+            let plain = plain.clone();
+            async move { plain.append(leaf).await }
+        }))
+    };
+    paired(ROUNDS, WORK, ours, floor)
+}
+
+/// Every writer has one leaf under way and waits for it, as an action's driver does.
+async fn writers<F, W>(write: W) -> Result<()>
+where
+    F: Future<Output = Result<()>> + Send + 'static,
+    W: Fn(Leaf) -> F + Clone + Send + 'static,
+{
+    let mut tasks = JoinSet::new();
+    for _ in 0..WRITERS {
+        let write = write.clone();
+        tasks.spawn(async move {
+            for _ in 0..EACH {
+                write(leaf()).await?;
+            }
+            Ok(())
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        let done: Result<()> = done?;
+        done?;
+    }
+    Ok(())
+}
+
+/// Never the same twice: the log keeps each entry once.
+fn leaf() -> Leaf {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    Leaf { kind: "receipt".to_owned(), payload: Digest::of(&number.to_be_bytes()), index: 0 }
+}
+
+/// The floor: one file and group commit.
+#[derive(Clone)]
+struct Plain(mpsc::SyncSender<(Leaf, oneshot::Sender<Result<()>>)>);
+
+impl Plain {
+    fn start(mut file: File) -> Self {
+        let (queue, requests) = mpsc::sync_channel::<(Leaf, oneshot::Sender<Result<()>>)>(1_024);
+        std::thread::spawn(move || {
+            while let Ok(first) = requests.recv() {
+                let mut batch = vec![first];
+                batch.extend(requests.try_iter().take(255));
+                let written = commit(&mut file, &batch).map_err(|error| error.to_string());
+                for (_, answer) in batch {
+                    // A writer that is gone needs no answer.
+                    drop(answer.send(written.clone().map_err(Into::into)));
+                }
+            }
+        });
+        Self(queue)
+    }
+
+    async fn append(&self, leaf: Leaf) -> Result<()> {
+        let (answer, written) = oneshot::channel();
+        self.0.try_send((leaf, answer))?;
+        written.await?
+    }
+}
+
+fn commit(file: &mut File, batch: &[(Leaf, oneshot::Sender<Result<()>>)]) -> std::io::Result<()> {
+    let mut bytes = Vec::new();
+    for (leaf, _) in batch {
+        let entry = leaf.entry();
+        bytes.extend_from_slice(&leaf_hash(&entry));
+        bytes.extend_from_slice(&entry);
+    }
+    file.write_all(&bytes)?;
+    file.sync_data()
+}

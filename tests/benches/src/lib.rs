@@ -1,0 +1,91 @@
+//! Two sides of a comparison take turns; gives medians, and adds them to `target/bench.json`.
+//!
+//! Never compares figures of different runs: the floor is measured beside what stands on it.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::time::{Duration, Instant};
+use std::{env, fs, io};
+
+use deed_tests::services::{Result, workspace};
+use serde_json::{Map, Value, json};
+
+/// What both sides did in the same time.
+#[derive(Debug, Clone, Copy)]
+pub struct Paired {
+    /// Pieces of work per second: the medians over all rounds.
+    pub ours: f64,
+    pub floor: f64,
+    /// Median over the rounds of ours / floor, so that what slows both down counts for nothing.
+    pub share: f64,
+}
+
+/// Between two measurements, so that what one side leaves to be done is not done in the other's time.
+const REST: Duration = Duration::from_millis(100);
+
+/// Runs both sides `rounds` times, `work` pieces each, and who comes first changes every round.
+pub fn paired(
+    rounds: usize,
+    work: u32,
+    mut ours: impl FnMut() -> Result<()>,
+    mut floor: impl FnMut() -> Result<()>,
+) -> Result<Paired> {
+    // Once each without the clock: caches, lazy tables, the first pages of a file.
+    ours()?;
+    floor()?;
+    let mut rates = Vec::new();
+    for round in 0..rounds {
+        let (one, other) = if round % 2 == 0 {
+            let one = rate(work, &mut ours)?;
+            (one, rate(work, &mut floor)?)
+        } else {
+            let other = rate(work, &mut floor)?;
+            (rate(work, &mut ours)?, other)
+        };
+        rates.push((one, other));
+    }
+    Ok(Paired {
+        ours: median(rates.iter().map(|(ours, _)| *ours)),
+        floor: median(rates.iter().map(|(_, floor)| *floor)),
+        share: median(rates.iter().map(|(ours, floor)| ours / floor)),
+    })
+}
+
+fn rate(work: u32, side: &mut impl FnMut() -> Result<()>) -> Result<f64> {
+    std::thread::sleep(REST);
+    let start = Instant::now();
+    side()?;
+    Ok(f64::from(work) / start.elapsed().max(Duration::from_nanos(1)).as_secs_f64())
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// One figure as it stands in the file.
+pub fn rounded(value: f64, digits: u32) -> Value {
+    let scale = f64::from(10_u32.pow(digits));
+    json!((value * scale).round() / scale)
+}
+
+/// Writes these figures under this name into `target/bench.json` and leaves the others there; says them.
+pub fn report(name: &str, figures: &Value, must: &str, holds: bool) -> Result<()> {
+    let path = workspace().join("target/bench.json");
+    let mut all = read(&path)?;
+    all.insert(name.to_owned(), figures.clone());
+    fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+    fs::write(&path, serde_json::to_string_pretty(&all)? + "\n")?;
+    let verdict = if holds { "holds" } else { "MISSED" };
+    writeln!(io::stdout(), "bench: {name} {figures}; {must}: {verdict}")?;
+    if holds || env::var_os("BENCH_LENIENT").is_some() { Ok(()) } else { Err(must.into()) }
+}
+
+fn read(path: &Path) -> Result<Map<String, Value>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes)?),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Map::new()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,180 @@
+//! What is signed and what is logged: envelopes, statements, checkpoints, proofs, tiles.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use deed_record::approval;
+use deed_record::digest::Digest;
+use deed_record::envelope::{Envelope, Kind, Statement};
+use deed_record::event::entry;
+use deed_record::json;
+use deed_record::merkle::{Hash, inclusion_proof, leaf_hash, root};
+use deed_record::note::{self, Checkpoint, LogProof};
+use deed_record::receipt::Receipt;
+use deed_record::tlog::{Asked, CHECKPOINT, Edge, Fetched, audit, tile};
+use deed_record::verify::Verdict;
+use serde_json::json;
+
+use crate::{answers, proofs, served};
+
+const KINDS: [Kind; 4] = [Kind::Approval, Kind::Decision, Kind::Receipt, Kind::Reconciliation];
+
+/// An envelope of our key is the one that signing its statement makes: there is no second text of it.
+pub(crate) fn envelope(data: &[u8]) {
+    let Some(envelope) = json::parse(data).ok().and_then(|value| json::from_value(value).ok())
+    else {
+        return;
+    };
+    let envelope: Envelope = envelope;
+    let key = served::bob();
+    for kind in KINDS {
+        if let Ok(statement) = envelope.verify(&key.verifying_key(), kind) {
+            assert_eq!(statement.sign(&key).unwrap(), envelope);
+        }
+        if let Ok(statement) = envelope.unverified(kind) {
+            let payload = envelope.payload_bytes().unwrap();
+            assert_eq!(json::canonical(&statement.value()).unwrap(), payload);
+        }
+    }
+}
+
+pub(crate) fn envelope_seeds() -> Vec<Vec<u8>> {
+    let signed = statements().map(|statement| statement.sign(&served::bob()).unwrap());
+    signed.map(|envelope| json::to_canonical(&envelope).unwrap()).collect()
+}
+
+/// A payload that our key did sign is one kind of statement or none, and has one text.
+pub(crate) fn statement(data: &[u8]) {
+    let envelope = answers::signed(data);
+    let key = served::bob().verifying_key();
+    let read: Vec<Statement> =
+        KINDS.iter().filter_map(|kind| envelope.verify(&key, *kind).ok()).collect();
+    assert!(read.len() < 2, "one payload is two kinds of statement");
+    let Some(statement) = read.first() else { return };
+    assert_eq!(json::canonical(&statement.value()).unwrap(), data);
+    if statement.kind == Kind::Receipt {
+        let receipt: Result<Receipt, _> = json::from_value(statement.predicate.clone());
+        receipt.ok().map(|receipt| json::to_canonical(&receipt).unwrap());
+    }
+    if let Ok((action, terms)) = approval::open(&envelope, &key) {
+        assert_eq!(approval::sign(action, &terms, &served::bob()).unwrap(), envelope);
+    }
+}
+
+pub(crate) fn statement_seeds() -> Vec<Vec<u8>> {
+    let mut seeds: Vec<Vec<u8>> =
+        statements().map(|statement| json::canonical(&statement.value()).unwrap()).collect();
+    // Whole answers of an approver, as their target has them.
+    let answers = answers::seeds().into_iter();
+    seeds.extend(answers.filter_map(|seed| seed.strip_prefix(b"+").map(<[u8]>::to_vec)));
+    seeds
+}
+
+fn statements() -> impl Iterator<Item = Statement> {
+    let about = |kind| Statement {
+        kind,
+        action: Digest::of(b"action"),
+        predicate: json!({"outcome": "verified", "list": [1, {"a": null}], "text": "é\u{1}\""}),
+    };
+    KINDS.into_iter().map(about)
+}
+
+/// A tree head has one text, and what is signed over it is read back.
+pub(crate) fn checkpoint(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(tree) = Checkpoint::parse(text) else { return };
+    assert_eq!(tree.to_string(), text);
+    let own = Checkpoint { origin: proofs::log().name().to_owned(), ..tree };
+    let signed = note::sign(&own, proofs::log()).unwrap();
+    assert_eq!(note::verify(&signed, proofs::log().verifier()), Ok(own));
+}
+
+pub(crate) fn checkpoint_seeds() -> Vec<Vec<u8>> {
+    let tree = |size, root| Checkpoint { origin: "log.example/acme".into(), size, root };
+    let trees = [tree(0, deed_record::merkle::empty_root()), tree(u64::MAX, [255; 32])];
+    trees.iter().map(|tree| tree.to_string().into_bytes()).collect()
+}
+
+/// The lines before a good checkpoint: the one proof of a leaf, or none at all.
+pub(crate) fn proof(data: &[u8]) {
+    const SIZE: u64 = 5;
+    let Ok(lines) = std::str::from_utf8(data) else { return };
+    let leaves: Vec<Hash> = (0..SIZE).map(|n| leaf_hash(&n.to_be_bytes())).collect();
+    let tree = Checkpoint { origin: proofs::log().name().into(), size: SIZE, root: root(&leaves) };
+    let text = format!("{lines}\n{}", note::sign(&tree, proofs::log()).unwrap());
+    let Ok(proof) = LogProof::parse(&text) else { return };
+    assert_eq!(proof.to_string(), text);
+    for (index, leaf) in (0..).zip(&leaves) {
+        if proof.verify(leaf, proofs::log().verifier()).is_ok() {
+            assert_eq!(proof.index, index);
+            assert_eq!(proof.hashes, inclusion_proof(index, &leaves).unwrap());
+        }
+    }
+}
+
+pub(crate) fn proof_seeds() -> Vec<Vec<u8>> {
+    let leaves: Vec<Hash> = (0..5_u64).map(|n| leaf_hash(&n.to_be_bytes())).collect();
+    let seed = |index: u64, extra: Option<&[u8]>| {
+        let hashes = inclusion_proof(index, &leaves).unwrap();
+        let extra = extra.map(<[u8]>::to_vec);
+        let proof = LogProof { extra, index, hashes, checkpoint: String::new() };
+        proof.to_string().trim_end_matches('\n').to_owned().into_bytes()
+    };
+    [seed(0, None), seed(4, Some(b"more")), seed(2, None)]
+        .map(|s| [s, b"\n".to_vec()].concat())
+        .into()
+}
+
+/// A bundle of entries has one text; a log with one other file is not the log that was signed.
+pub(crate) fn tile(data: &[u8]) {
+    if let Some(entries) = tile::split_entries(data) {
+        let mut again = Vec::new();
+        for entry in entries {
+            tile::push_entry(&mut again, entry);
+        }
+        assert_eq!(again, data);
+    }
+    if let Some(hashes) = tile::hashes(data) {
+        assert_eq!(hashes.concat(), data);
+    }
+    let Some((which, content)) = data.split_first() else { return };
+    let (files, keys) = (logged(), [proofs::log().verifier().clone()]);
+    let Some((changed, original)) = files.iter().nth(usize::from(*which) % files.len()) else {
+        return;
+    };
+    let fetch = |path: &str, max: u64| {
+        let bytes =
+            if path == changed { Some(content) } else { files.get(path).map(Vec::as_slice) };
+        Ok(match bytes {
+            Some(bytes) if bytes.len() as u64 > max => Fetched::TooLong,
+            Some(bytes) => Fetched::Bytes(bytes.to_vec()),
+            None => Fetched::Absent,
+        })
+    };
+    let found = audit(Asked { keys: &keys, since: &[], head: None, witnesses: None }, fetch);
+    // Signatures of others may stand in the checkpoint; what it says may not be another thing.
+    let own = content == original || changed == CHECKPOINT && found.tree.is_some();
+    assert_eq!(found.verdict == Verdict::Verified, own, "`{changed}`");
+}
+
+pub(crate) fn tile_seeds() -> Vec<Vec<u8>> {
+    let files = (0..).zip(logged().values());
+    files.map(|(which, bytes)| [&[which], bytes.as_slice()].concat()).collect()
+}
+
+/// A log of 260 entries: two bundles, two tiles of leaves, one above, and the checkpoint.
+fn logged() -> &'static BTreeMap<String, Vec<u8>> {
+    static FILES: OnceLock<BTreeMap<String, Vec<u8>>> = OnceLock::new();
+    FILES.get_or_init(|| {
+        let (mut edge, mut made) = (Edge::default(), Vec::new());
+        for n in 0..260_u32 {
+            edge.push(&entry("receipt", &Digest::of(&n.to_be_bytes())), &mut made);
+        }
+        edge.finish(&mut made);
+        let note = note::sign(&edge.checkpoint(proofs::log().name()), proofs::log()).unwrap();
+        let mut files: BTreeMap<_, _> =
+            made.into_iter().map(|file| (file.path, file.bytes)).collect();
+        files.insert(CHECKPOINT.to_owned(), note.into_bytes());
+        files
+    })
+}
