@@ -170,7 +170,7 @@ fn audited(sink: &Sink<'_>, log: &Log) -> Verdict {
     let kept = Since { name: "kept".to_owned(), note: text(&sink.bench.log[CHECKPOINT]) };
     let head = sink.bench.log.get(HEAD).map(|bytes| text(bytes));
     let keys = [sink.bench.keys.log.verifier().clone()];
-    let asked = Asked { keys: &keys, since: &[kept], head: head.as_deref() };
+    let asked = Asked { keys: &keys, since: &[kept], head: head.as_deref(), witnesses: None };
     let fetch = |path: &str, max: u64| {
         Ok(match log.get(path) {
             None => Fetched::Absent,
