@@ -1,6 +1,8 @@
 # make demo    build everything and watch one action go through
 # make test    every test, against real servers
 # make attack  the host under attack, from all sides; part of make test
+# make tamper  every bundle changed in every byte and field; a sample of it is part of make test
+# make vectors tests/vectors/ anew, for other implementations
 # make fuzz    every input from outside, MINUTES=10 in all, guided by coverage
 # make bench-evidence  the log and the verifier beside the least that they could cost, into target/bench.json
 # make check   format, lints, dependencies, deed-record for WebAssembly
@@ -11,7 +13,7 @@
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: demo test attack fuzz bench-evidence check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
+.PHONY: demo test attack tamper vectors oracle fuzz bench-evidence check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
 
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 TOOLS  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deed/tools
@@ -27,11 +29,21 @@ export DEED_VENV     := $(CURDIR)/target/venv
 demo: wasm-std venv binaries adapters
 	@$(TARGET)/debug/demo
 
-test: wasm-std venv binaries adapters
+test: wasm-std venv oracle binaries adapters
 	cargo test --locked --workspace
 
 attack: wasm-std venv binaries adapters
 	@cargo test --quiet --locked --workspace --test attack
+
+# A million bundles: our own crate too has to be optimised for that.
+FAST := --config profile.dev.package.deed-record.opt-level=2
+tamper: wasm-std venv binaries adapters
+	@FULL=1 cargo test --quiet --locked --workspace --test tamper $(FAST)
+
+# Bundles good and bad for other implementations, new ones each time: their keys, ids and times are those of
+# the run. Only for a change of the formats; look at the difference of index.json before you commit it.
+vectors: wasm-std venv binaries adapters
+	@VECTORS=1 SEED=1 cargo test --quiet --locked --workspace --test tamper
 
 # Instruments our own crates only, in the same target directory; what is new and short joins the corpus.
 MINUTES ?= 10
@@ -69,6 +81,17 @@ target/venv/.stamp: tests/services/requirements.txt | tools
 	@target/venv/bin/pip install --quiet --disable-pip-version-check -r $< || { \
 	    echo "make: pip cannot install $<; the tests need a Python package index or PIP_FIND_LINKS" >&2; exit 1; }
 	@touch $@
+
+# Another Cedar than ours, from npm; without node the tests say that they did not ask it.
+oracle: target/node/.stamp
+
+target/node/.stamp: tests/oracle/package.json tests/oracle/package-lock.json | tools
+	@mkdir -p target/node
+	@cp tests/oracle/package.json tests/oracle/package-lock.json target/node/
+	@if ! command -v node >/dev/null || ! command -v npm >/dev/null; then \
+	    echo "NOT CHECKED by npm's Cedar: node and npm are missing (Debian: apt-get install nodejs npm)"; \
+	elif out=$$(cd target/node && npm ci --ignore-scripts --no-audit --no-fund 2>&1); then touch $@; \
+	else echo "NOT CHECKED by npm's Cedar: npm ci fails in target/node: $$out"; fi
 
 # -- what is checked ---------------------------------------------------------------------------------
 

@@ -54,7 +54,7 @@ fn files(bundle: &[u8]) -> std::collections::BTreeMap<String, Vec<u8>> {
 fn pypi_tools_verify_every_envelope() {
     let proof = proof("pypi@example.com");
     let dir = &proof.world.dir;
-    let script = workspace().join("tests/verify_receipt.py");
+    let script = workspace().join("tests/oracle/verify.py");
     let run = |bundle: &Path| {
         Command::new(venv().join("bin/python"))
             .arg(&script)

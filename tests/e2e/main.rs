@@ -21,4 +21,5 @@ mod statuses;
 mod stops;
 mod story;
 mod surface;
+mod vectors;
 mod witness;

@@ -64,7 +64,8 @@ pub const LATER: &str = "evidence/later.json";
 /// The attempts with every exchange in full; there in every bundle that has evidence at all.
 pub const EXCHANGES: &str = "evidence/exchanges.json";
 
-const NAMES: [&str; 13] = [
+/// Every part that is no log proof.
+pub const NAMES: [&str; 13] = [
     ACTION, CONTRACT, GRANT, RECEIPT, CHAIN, POLICIES, SCHEMA, ENTITIES, REQUEST, PRE, POST, LATER,
     EXCHANGES,
 ];

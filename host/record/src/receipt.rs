@@ -88,6 +88,8 @@ pub struct Question {
     pub entities_sha256: Digest,
     /// Of `policy/request.json`.
     pub request_sha256: Digest,
+    /// Whether that asks about the state before: an agent's copy has it when it does not.
+    pub about_state: bool,
 }
 
 /// An approval by the digest of its payload.
@@ -215,6 +217,7 @@ impl Question {
         Ok(Self {
             entities_sha256: digest(&asked.entities)?,
             request_sha256: digest(&asked.request)?,
+            about_state: asked.request.pointer("/context/pre").is_some(),
         })
     }
 }

@@ -35,6 +35,10 @@ pub(super) fn check(
         entities: opened.json(bundle::ENTITIES)?,
         request: opened.json(bundle::REQUEST)?,
     };
+    let about_state = asked.request.pointer("/context/pre").is_some();
+    if proven.receipt.question.as_ref().is_some_and(|one| one.about_state != about_state) {
+        return Err("the receipt says otherwise whether policy was asked about state".to_owned());
+    }
     let policies = Policies::read(opened.text(bundle::POLICIES)?, opened.text(bundle::SCHEMA)?)?;
     let pre = seen.and_then(|seen| seen.pre.as_ref()).map(Observation::value);
     let facts = facts(proven, contract, &asked, pre)?;

@@ -89,7 +89,10 @@ fn question(opened: &Opened, receipt: &Receipt) -> Found {
         _ => return Err("the receipt has a decision or a question, and not both".to_owned()),
     };
     has_digest(opened, bundle::ENTITIES, &signed.entities_sha256)?;
-    if !opened.has(bundle::REQUEST) && opened.is_agents_copy() {
+    if opened.is_agents_copy() && signed.about_state {
+        if opened.has(bundle::REQUEST) {
+            return Err("request.json is about state, which this copy leaves out".to_owned());
+        }
         let why =
             "this copy has no request.json: policy was asked about state, which it leaves out";
         return Ok(Finding::Skip(why.to_owned()));

@@ -9,6 +9,7 @@ use crate::bundle;
 use crate::contract::Contract;
 use crate::event::Attempt;
 use crate::exchange::{Exchange, ExchangeSummary, Fate, Rendered};
+use crate::json::Change;
 use crate::observation::Observation;
 use crate::outcome::{self, Check, Judgement, Outcome, Seen};
 use crate::receipt::{AttemptSummary, Look, Receipt};
@@ -50,6 +51,11 @@ pub(super) fn found(evidence: Option<&Evidence>) -> Found {
 
 /// Judges again from the evidence.
 pub(super) fn outcome(proven: &Proven, contract: &Contract, evidence: Option<&Evidence>) -> Found {
+    let Receipt { attempts, post, changes, unexpected, .. } = &proven.receipt;
+    let compared = !attempts.is_empty() && post.is_some();
+    if !compared && !(changes.is_empty() && unexpected.is_empty()) {
+        return Err("the receipt has changes, and nobody looked after a run".to_owned());
+    }
     let Some(evidence) = evidence else {
         let why = "without evidence, which this copy lacks, nothing can be judged again";
         return Ok(Finding::Skip(why.to_owned()));
@@ -186,8 +192,12 @@ fn compare(receipt: &Receipt, judged: &Judgement) -> Found {
     if same {
         return pass(format!("`{word}` again, from the evidence"));
     }
-    // Claiming less than it could have known takes nothing away from anybody.
-    if receipt.outcome == Outcome::Indeterminate {
+    // Claiming less than it could have known takes nothing away from anybody; claiming more does.
+    let less = |said: &[Change], seen: &[Change]| said.is_empty() || said == seen;
+    if receipt.outcome == Outcome::Indeterminate
+        && less(&receipt.changes, &judged.changes)
+        && less(&receipt.unexpected, &judged.unexpected)
+    {
         let reason = &receipt.reason;
         return Ok(Finding::Skip(format!(
             "the evidence gives `{word}`; the host left it open: {reason}"

@@ -159,6 +159,10 @@ fn checkpoint(opened: &Opened, tenant: &str, trust: &Trust) -> Result<Checkpoint
     if origin.rsplit('/').next() != Some(tenant) {
         return Err(Err(format!("the log `{origin}` is not that of tenant `{tenant}`")));
     }
+    let by_log = format!("— {origin} ");
+    if note.lines().filter(|line| line.starts_with(&by_log)).count() > 1 {
+        return Err(failed("the checkpoint has two signatures of its log"));
+    }
     let mut fault = format!("no trusted key is one of the log `{origin}`");
     for key in trust.log.iter().filter(|key| key.name() == origin) {
         match note::verify(note, key) {

@@ -87,7 +87,19 @@ fn a_copy_lacks_evidence_and_question_together_or_fails() {
         })
     };
     assert_eq!(failing(&world, &lacks(bundle::REQUEST)), QUESTION);
-    assert_eq!(failing(&world, &lacks(bundle::EXCHANGES)), EVIDENCE);
+    // The looks and the question about state are there without the exchanges: both are said.
+    let report = verify(&lacks(bundle::EXCHANGES), Some(&world.trust()));
+    for name in [QUESTION, EVIDENCE] {
+        assert_eq!(line(&report, name).status, Status::Fail, "{report:#?}");
+    }
+    let copy = world.forged(|files| {
+        files.retain(|name, _| !name.starts_with("evidence/"));
+    });
+    assert_eq!(failing(&world, &copy), QUESTION, "a question about state without the state");
+    let denied = denied();
+    let mut copy = bundle::read(&denied.bundle_of(|_| {}, false)).unwrap();
+    copy.remove(bundle::REQUEST);
+    assert_eq!(failing(&denied, &bundle::write(&copy).unwrap()), QUESTION, "it is about no state");
     assert_eq!(failing(&world, &lacks(bundle::PRE)), EVIDENCE);
 }
 
@@ -195,7 +207,8 @@ fn every_part_that_is_changed_missing_or_foreign_fails() {
         let missing = world.forged(|files| {
             files.remove(&name);
         });
-        failing(&world, &missing);
+        let report = verify(&missing, Some(&world.trust()));
+        assert_eq!(report.verdict, Verdict::Failed, "{name}: {report:#?}");
     }
     let foreign = world.forged(|files| {
         files.insert("4.tlog-proof".into(), files["1.tlog-proof"].clone());

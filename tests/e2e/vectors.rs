@@ -1,0 +1,171 @@
+//! `tests/vectors/`: what every implementation must say of these bundles, said by ours, by the verifier of
+//! other people's parts, and of the decision by npm's Cedar.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use deed_record::bundle::{self, Files};
+use deed_record::verify::{Report, Status, Trust, Verdict, verify};
+use deed_tests::services::{venv, workspace};
+use serde_json::Value;
+
+/// An entry of `index.json`.
+struct Vector {
+    file: String,
+    what: String,
+    verdict: String,
+    check: Option<String>,
+}
+
+fn root() -> PathBuf {
+    workspace().join("tests/vectors")
+}
+
+fn vectors() -> Vec<Vector> {
+    let text = fs::read_to_string(root().join("index.json")).unwrap();
+    let all: Vec<Value> = serde_json::from_str(&text).unwrap();
+    let word = |one: &Value, name: &str| one[name].as_str().map(str::to_owned);
+    let vector = |one: &Value| Vector {
+        file: word(one, "file").unwrap(),
+        what: word(one, "what").unwrap(),
+        verdict: word(one, "verdict").unwrap(),
+        check: word(one, "check"),
+    };
+    all.iter().map(vector).collect()
+}
+
+fn trust() -> Trust {
+    let entries = fs::read_dir(root().join("trust")).unwrap().map(Result::unwrap);
+    let file =
+        |e: fs::DirEntry| (e.file_name().into_string().unwrap(), fs::read(e.path()).unwrap());
+    let files: Files = entries.map(file).collect();
+    Trust::parse(&files).unwrap()
+}
+
+/// The first line that a verdict other than `verified` rests on.
+fn first(report: &Report) -> Option<&'static str> {
+    let wanted = match report.verdict {
+        Verdict::Verified => return None,
+        Verdict::Failed => Status::Fail,
+        Verdict::Unverifiable => Status::Skip,
+    };
+    report.checks.iter().find(|line| line.status == wanted).map(|line| line.name)
+}
+
+#[test]
+fn every_vector_comes_to_its_verdict_at_its_check() {
+    let trust = trust();
+    for Vector { file, what, verdict, check } in vectors() {
+        let report = verify(&fs::read(root().join(&file)).unwrap(), Some(&trust));
+        let found = (report.verdict.as_str(), first(&report));
+        assert_eq!(found, (verdict.as_str(), check.as_deref()), "{file} ({what}): {report:#?}");
+    }
+}
+
+/// Checks that need Cedar, CEL or the contract's templates, which the verifier of others' parts has not.
+const OURS: [&str; 6] = ["summary", "requests", "decision", "gate", "outcome", "settled"];
+
+#[test]
+fn a_verifier_of_other_peoples_parts_agrees() {
+    let all = vectors();
+    let output = Command::new(venv().join("bin/python"))
+        .arg(workspace().join("tests/oracle/verify.py"))
+        .args(all.iter().map(|vector| root().join(&vector.file)))
+        .arg(root().join("trust"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let verdicts: BTreeMap<&str, &str> = said
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .filter(|(_, name)| name.ends_with(".deed"))
+        .map(|(verdict, name)| (name, verdict))
+        .collect();
+    for Vector { file, what, verdict, check } in &all {
+        let name = Path::new(file).file_name().unwrap().to_str().unwrap();
+        let beyond = check.as_deref().is_some_and(|check| OURS.contains(&check));
+        let wanted = if beyond { "VERIFIED".to_owned() } else { verdict.to_uppercase() };
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(verdicts.get(name), Some(&wanted.as_str()), "{file} ({what}): {said}{stderr}");
+    }
+}
+
+#[test]
+fn npms_cedar_decides_the_same() {
+    let oracle = workspace().join("target/node");
+    if !oracle.join("node_modules/@cedar-policy/cedar-wasm").exists() {
+        // Seen in the output of a run that shows it, and said by `make` too.
+        std::io::Write::write_all(
+            &mut std::io::stderr(),
+            b"NOT CHECKED by npm's Cedar: target/node is missing; it takes node and npm, then `make oracle`\n",
+        )
+        .unwrap();
+        return;
+    }
+    let all = vectors();
+    let good = all.iter().filter(|vector| vector.verdict == "verified");
+    let good: Vec<PathBuf> = good.map(|vector| root().join(&vector.file)).collect();
+    let (same, said) = decides(&oracle, &good);
+    assert!(same, "{said}");
+    for verdict in ["same    allow", "same    ask", "same    deny"] {
+        assert!(said.contains(verdict), "no bundle shows `{verdict}`: {said}");
+    }
+    // It can differ.
+    let mut files = bundle::read(&fs::read(&good[0]).unwrap()).unwrap();
+    let text = String::from_utf8(files[bundle::POLICIES].clone()).unwrap();
+    let changed = text.replace("helpdesk", "nobody");
+    assert_ne!(text, changed);
+    files.insert(bundle::POLICIES.to_owned(), changed.into_bytes());
+    let path = std::env::temp_dir().join(format!("deed-oracle-{}.deed", std::process::id()));
+    fs::write(&path, bundle::write(&files).unwrap()).unwrap();
+    let (same, said) = decides(&oracle, std::slice::from_ref(&path));
+    fs::remove_file(&path).unwrap();
+    assert!(!same, "{said}");
+}
+
+/// Whether npm's Cedar decides these as their receipts say, and what it said.
+fn decides(oracle: &Path, bundles: &[PathBuf]) -> (bool, String) {
+    let output = Command::new("node")
+        .current_dir(oracle)
+        .arg(workspace().join("tests/oracle/cedar.mjs"))
+        .args(bundles)
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+}
+
+/// The commands that docs/verify.md says anybody can run, run as they stand there.
+#[test]
+fn the_commands_of_the_page_hold_and_can_fail() {
+    let page = fs::read_to_string(workspace().join("docs/verify.md")).unwrap();
+    let blocks = page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let script = blocks.collect::<Vec<_>>().join("\n");
+    let run = |bundle: &str| {
+        let dir = std::env::temp_dir().join(format!("deed-page-{}-{bundle}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let output = Command::new("bash")
+            .args(["-euo", "pipefail", "-c", &script])
+            .current_dir(&dir)
+            .env("BUNDLE", root().join(format!("{bundle}.deed").replacen("--", "/", 1)))
+            .env("TRUST", root().join("trust"))
+            .env("PYTHON", venv().join("bin/python"))
+            .env("VERIFIER", workspace().join("tests/oracle/verify.py"))
+            .output()
+            .unwrap();
+        fs::remove_dir_all(&dir).unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+    };
+    for good in ["good--verified", "good--settled-later", "good--an-agents-copy"] {
+        let (holds, said) = run(good);
+        assert!(holds, "{good}: {said}");
+    }
+    let bad = ["envelopes-another-key--receipt-signature", "log-another-checkpoint--checkpoint"];
+    for bad in bad {
+        let (holds, said) = run(&format!("bad--{bad}"));
+        assert!(!holds, "{bad}: {said}");
+    }
+}

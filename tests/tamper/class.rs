@@ -1,0 +1,135 @@
+//! A class of mutations, and what became of each: which check caught it, or that none did.
+
+use std::collections::BTreeMap;
+
+use deed_record::bundle::{self, Files};
+use deed_record::verify::{Report, Status, Trust, Verdict, verify};
+
+use crate::samples::{Bench, Sample};
+
+/// One class: a name, what is done in words, and the mutations of one sample.
+#[derive(Clone, Copy)]
+pub(crate) struct Class {
+    pub(crate) name: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) make: fn(&mut Sink<'_>, &Sample),
+    pub(crate) end: End,
+}
+
+/// What must become of every mutation of a class.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Not one is verified.
+    Caught,
+    /// Of what a host signs about itself some is its own word; `word.rs` lists all of it.
+    Word,
+    /// Nothing in one bundle shows it.
+    Witness,
+    /// It says nothing that anybody relies on, and the format tells readers to pass over it.
+    Idle,
+}
+
+/// Where mutations go: each is verified at once and counted.
+pub(crate) struct Sink<'a> {
+    pub(crate) bench: &'a Bench,
+    pub(crate) dice: Dice,
+    /// Every place, or a sample.
+    pub(crate) full: bool,
+    pub(crate) found: Found,
+    /// One mutated bundle for each check that caught one, for other implementations.
+    pub(crate) kept: BTreeMap<&'static str, (String, Vec<u8>, Verdict)>,
+}
+
+/// What became of the mutations of a class.
+#[derive(Default, Clone)]
+pub(crate) struct Found {
+    pub(crate) mutations: usize,
+    pub(crate) caught: BTreeMap<String, usize>,
+    /// Those that were verified, by name.
+    pub(crate) verified: Vec<String>,
+}
+
+impl Found {
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.mutations += other.mutations;
+        for (name, count) in &other.caught {
+            *self.caught.entry(name.clone()).or_default() += count;
+        }
+        self.verified.extend(other.verified.iter().cloned());
+    }
+
+    pub(crate) fn caught_by(&mut self, check: &str) {
+        self.mutations += 1;
+        *self.caught.entry(check.to_owned()).or_default() += 1;
+    }
+
+    pub(crate) fn through(&mut self, what: &str) {
+        self.mutations += 1;
+        self.verified.push(what.to_owned());
+    }
+}
+
+impl Sink<'_> {
+    /// A mutated file. What the host itself would give is none.
+    pub(crate) fn bytes(&mut self, what: &str, bytes: &[u8]) {
+        if !self.bench.honest.contains(bytes) {
+            let report = verify(bytes, Some(&self.bench.trust));
+            self.judge(what, &report);
+            if let Some(check) = first_failing(&report) {
+                let keep = || (what.to_owned(), bytes.to_vec(), report.verdict);
+                self.kept.entry(check).or_insert_with(keep);
+            }
+        }
+    }
+
+    /// Mutated parts in a container as it should be.
+    pub(crate) fn files(&mut self, what: &str, files: &Files) {
+        match bundle::write(files) {
+            Ok(bytes) => self.bytes(what, &bytes),
+            // A verifier would find what the writer does: the name or size that no bundle has.
+            Err(_) => self.bytes(what, &crate::classes::container::zip(files)),
+        }
+    }
+
+    /// The bundle as it is, under other trust.
+    pub(crate) fn trust(&mut self, what: &str, bytes: &[u8], trust: &Trust) {
+        self.judge(what, &verify(bytes, Some(trust)));
+    }
+
+    fn judge(&mut self, what: &str, report: &Report) {
+        match first_failing(report) {
+            Some(check) => self.found.caught_by(check),
+            None => self.found.through(what),
+        }
+    }
+
+    /// Whether to try this one of many.
+    pub(crate) fn picks(&mut self, many: usize, of: usize) -> bool {
+        self.full || of <= many || self.dice.below(of) < many
+    }
+}
+
+/// The first check that fails, or that cannot be made where the verdict rests on it.
+pub(crate) fn first_failing(report: &Report) -> Option<&'static str> {
+    let with = |status: Status| report.checks.iter().find(|line| line.status == status);
+    match report.verdict {
+        Verdict::Verified => None,
+        Verdict::Failed => with(Status::Fail).map(|line| line.name),
+        Verdict::Unverifiable => with(Status::Skip).map(|line| line.name),
+    }
+}
+
+/// Numbers that look random and repeat with their seed (SplitMix64).
+#[derive(Clone)]
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        let bound = u64::try_from(bound.max(1)).unwrap();
+        usize::try_from((z ^ (z >> 31)) % bound).unwrap()
+    }
+}

@@ -1,0 +1,76 @@
+//! Documents exchanged for other valid ones, with every digest made to fit.
+
+use deed_record::bundle::{ACTION, CHAIN, RECEIPT};
+use deed_record::json::canonical;
+use deed_record::note::LogKey;
+use serde_json::Value;
+
+use super::host::leaves;
+use crate::class::Sink;
+use crate::forge::{chain, kind, put_chain, receipt_line, rehashed};
+use crate::samples::Sample;
+
+/// A part that is a document: no envelope, no proof.
+fn is_document(name: &str) -> bool {
+    ![CHAIN, RECEIPT].contains(&name) && !name.ends_with(".tlog-proof")
+}
+
+/// By somebody who has no key of the host, under the names of its keys, in a log of their own.
+pub(super) fn foreign(sink: &mut Sink<'_>, sample: &Sample) {
+    let keys = &sink.bench.keys;
+    let own_log = LogKey::new(keys.log.name(), keys.stranger.clone()).unwrap();
+    let mut made = Vec::new();
+    let others = sink.bench.samples.iter();
+    for (kind_of, other) in others.map(|other| (other.kind, &other.twin)) {
+        for (name, content) in other.iter().filter(|(name, _)| is_document(name)) {
+            if sample.files.get(name).is_none_or(|own| own == content) {
+                continue;
+            }
+            let named = format!("{}: {name} of {kind_of}", sample.kind);
+            let forged = rehashed(&sample.files, name, content, &keys.stranger, &own_log);
+            made.push((named.clone(), forged.clone()));
+            let mut lines = chain(&forged);
+            for (line, old) in lines.iter_mut().zip(chain(&sample.files)) {
+                line.signatures[0].keyid.clone_from(&old.signatures[0].keyid);
+            }
+            let mut claimed = forged.clone();
+            put_chain(&mut claimed, &lines, receipt_line(&chain(&sample.files)));
+            made.push((format!("{named}, under the host's name"), claimed));
+        }
+    }
+    made.iter().for_each(|(what, files)| sink.files(what, files));
+}
+
+/// By the host itself, after people approved: whatever they signed must hold it.
+pub(super) fn approved(sink: &mut Sink<'_>, sample: &Sample) {
+    if !chain(&sample.files).iter().any(|line| kind(line) == "approval") {
+        return;
+    }
+    let keys = &sink.bench.keys;
+    let mut made = Vec::new();
+    for name in [ACTION, "contract.json", "grant.json"] {
+        let Some(content) = sample.files.get(name) else { continue };
+        let value: Value = serde_json::from_slice(content).unwrap();
+        for (pointer, changed) in leaves(&value) {
+            // Not the day on which the grant ended: that is the host's to say.
+            if name == "grant.json" && !pointer.starts_with("/upstreams") {
+                continue;
+            }
+            let bytes = canonical(&changed).unwrap();
+            let forged = rehashed(&sample.files, name, &bytes, &keys.receipt, &keys.log);
+            made.push((format!("{}: {name}{pointer}", sample.kind), forged));
+        }
+        for other in &sink.bench.samples {
+            if let Some(other) = other.twin.get(name).filter(|other| *other != content) {
+                let forged = rehashed(&sample.files, name, other, &keys.receipt, &keys.log);
+                made.push((format!("{}: {name} of another", sample.kind), forged));
+            }
+        }
+    }
+    let count = made.len();
+    for (what, files) in made {
+        if sink.picks(40, count) {
+            sink.files(&what, &files);
+        }
+    }
+}

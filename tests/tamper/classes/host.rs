@@ -1,0 +1,199 @@
+//! The host lies: it has the receipt key and the log's key, and signs and logs what did not happen.
+
+use deed_record::bundle::{ACTION, CHAIN, RECEIPT};
+use deed_record::json::canonical;
+use serde_json::{Value, json};
+
+use crate::class::Sink;
+use crate::forge::{chain, kind, payload, receipt_line, rehashed, relog, restated};
+use crate::samples::Sample;
+use crate::word;
+
+pub(super) fn claims(sink: &mut Sink<'_>, sample: &Sample) {
+    let n = receipt_line(&chain(&sample.files));
+    let right = payload(&chain(&sample.files)[n]);
+    let mut made: Vec<(String, Value)> = Vec::new();
+    let mut claim = |what: &str, edit: &dyn Fn(&mut Value)| {
+        let mut statement = right.clone();
+        edit(&mut statement["predicate"]);
+        if statement != right {
+            made.push((format!("receipt says {what}"), statement));
+        }
+    };
+    for outcome in ["verified", "mismatch", "failed", "denied", "expired", "cancelled"] {
+        claim(&format!("outcome {outcome}"), &|p| p["outcome"] = outcome.into());
+    }
+    claim("no changes", &|p| p["changes"] = json!([]));
+    claim("another change", &|p| {
+        let change = json!({"pointer": "/user/title", "new": "Boss"});
+        p["changes"].as_array_mut().unwrap().push(change);
+    });
+    claim("nothing unexpected", &|p| p["unexpected"] = json!([]));
+    claim("every check holds", &|p| {
+        p["checks"]
+            .as_array_mut()
+            .unwrap()
+            .iter_mut()
+            .for_each(|check| check["holds"] = true.into());
+    });
+    claim("no checks", &|p| p["checks"] = json!([]));
+    claim("no approvals", &|p| p["approvals"] = json!([]));
+    claim("approvals that do not count", &|p| {
+        p["approvals"]
+            .as_array_mut()
+            .unwrap()
+            .iter_mut()
+            .for_each(|one| one["counted"] = false.into());
+    });
+    claim("stale approvals that count", &|p| {
+        p["approvals"]
+            .as_array_mut()
+            .unwrap()
+            .iter_mut()
+            .for_each(|one| one["counted"] = true.into());
+    });
+    claim("denials that approve", &|p| {
+        p["approvals"]
+            .as_array_mut()
+            .unwrap()
+            .iter_mut()
+            .for_each(|one| one["decision"] = "approve".into());
+    });
+    for field in ["decision", "question", "grant", "pre", "post"] {
+        claim(&format!("no {field}"), &|p| drop(p.as_object_mut().unwrap().remove(field)));
+    }
+    claim("no attempts", &|p| p["attempts"] = json!([]));
+    claim("an attempt more", &|p| {
+        let attempts = p["attempts"].as_array_mut().unwrap();
+        attempts.extend(attempts.last().cloned());
+    });
+    claim("another guard", &|p| {
+        let other = if p["guard"] == "etag" { "unguarded" } else { "etag" };
+        p["guard"] = other.into();
+    });
+    if right["predicate"].get("decision").is_some() {
+        for verdict in ["allow", "ask", "deny"] {
+            claim(&format!("policy says {verdict}"), &|p| {
+                p["decision"]["verdict"] = verdict.into()
+            });
+        }
+        claim("other policies", &|p| p["decision"]["determining"] = json!(["nothing"]));
+    }
+    let keys = &sink.bench.keys;
+    let forged: Vec<_> = made
+        .into_iter()
+        .map(|(what, statement)| {
+            (what, restated(&sample.files, n, &statement, &keys.receipt, &keys.log))
+        })
+        .collect();
+    for (what, files) in forged {
+        sink.files(&word::pattern(sample.kind, &what), &files);
+    }
+}
+
+pub(super) fn fields(sink: &mut Sink<'_>, sample: &Sample) {
+    let keys = &sink.bench.keys;
+    let lines = chain(&sample.files);
+    let mut made: Vec<(String, Box<dyn Fn() -> deed_record::bundle::Files + '_>)> = Vec::new();
+    for (n, line) in lines.iter().enumerate().filter(|(_, line)| kind(line) != "approval") {
+        for (pointer, changed) in leaves(&payload(line)) {
+            let what = format!("{} {pointer}", kind(line));
+            let forge = move || restated(&sample.files, n, &changed, &keys.receipt, &keys.log);
+            made.push((what, Box::new(forge)));
+        }
+    }
+    for (name, content) in &sample.files {
+        let is_json = name.ends_with(".json") && name != RECEIPT && name != CHAIN;
+        let Some(value) = is_json.then(|| serde_json::from_slice::<Value>(content).unwrap()) else {
+            continue;
+        };
+        // What people approved names every byte of it: `documents/approved`.
+        if name == ACTION && lines.iter().any(|line| kind(line) == "approval") {
+            continue;
+        }
+        for (pointer, changed) in leaves(&value) {
+            let bytes = canonical(&changed).unwrap();
+            let forge = move || rehashed(&sample.files, name, &bytes, &keys.receipt, &keys.log);
+            made.push((format!("{name} {pointer}"), Box::new(forge)));
+        }
+    }
+    let count = made.len();
+    for (what, forge) in made {
+        if sink.picks(60, count) {
+            sink.files(&word::pattern(sample.kind, &what), &forge());
+        }
+    }
+}
+
+pub(super) fn another_log(sink: &mut Sink<'_>, sample: &Sample) {
+    let mut files = sample.files.clone();
+    relog(&mut files, &sink.bench.keys.log);
+    sink.files(&format!("{}: relogged", sample.kind), &files);
+}
+
+/// The value with one leaf changed, one member gone, one element gone or doubled: where, and what it is then.
+pub(super) fn leaves(value: &Value) -> Vec<(String, Value)> {
+    let mut out = Vec::new();
+    for pointer in places(value, "") {
+        let one = value.pointer(&pointer).unwrap();
+        let mut changed = value.clone();
+        *changed.pointer_mut(&pointer).unwrap() = other(one);
+        if changed != *value {
+            out.push((pointer.clone(), changed));
+        }
+        let Some((parent, key)) = pointer.rsplit_once('/') else { continue };
+        let key = key.replace("~1", "/").replace("~0", "~");
+        let mut gone = value.clone();
+        match gone.pointer_mut(parent).unwrap() {
+            Value::Object(map) => drop(map.remove(&key)),
+            Value::Array(items) => {
+                let at: usize = key.parse().unwrap();
+                items.remove(at);
+                let mut doubled = value.clone();
+                let items = doubled.pointer_mut(parent).unwrap().as_array_mut().unwrap();
+                items.insert(at, one.clone());
+                out.push((format!("{pointer} doubled"), doubled));
+            }
+            _ => continue,
+        }
+        out.push((format!("{pointer} gone"), gone));
+    }
+    out
+}
+
+/// Pointers of everything below a value.
+fn places(value: &Value, at: &str) -> Vec<String> {
+    let mut out = if at.is_empty() { vec![] } else { vec![at.to_owned()] };
+    match value {
+        Value::Object(map) => {
+            for (key, below) in map {
+                let key = key.replace('~', "~0").replace('/', "~1");
+                out.extend(places(below, &format!("{at}/{key}")));
+            }
+        }
+        Value::Array(items) => {
+            let below = items.iter().enumerate();
+            out.extend(below.flat_map(|(n, below)| places(below, &format!("{at}/{n}"))));
+        }
+        _ => {}
+    }
+    out
+}
+
+/// A value of the same type that is not this one; containers stay.
+fn other(value: &Value) -> Value {
+    match value {
+        Value::Bool(truth) => (!truth).into(),
+        Value::Number(number) => (number.as_i64().unwrap() + 1).into(),
+        Value::String(text) => {
+            let hex =
+                text.len() >= 64 && text.bytes().rev().take(64).all(|b| b.is_ascii_hexdigit());
+            match (hex, text.strip_suffix('0')) {
+                (false, _) => format!("{text}x").into(),
+                (true, Some(head)) => format!("{head}1").into(),
+                (true, None) => format!("{}0", &text[..text.len() - 1]).into(),
+            }
+        }
+        _ => value.clone(),
+    }
+}

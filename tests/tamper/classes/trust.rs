@@ -1,0 +1,90 @@
+//! The same bundles under other trust.
+
+use std::collections::BTreeSet;
+
+use deed_record::note::VerifierKey;
+use deed_record::verify::{Approver, Trust};
+
+use crate::class::Sink;
+use crate::forge::{chain, kind, payload, proof};
+use crate::samples::Sample;
+
+/// The persons who answered in this bundle, and where.
+fn answers(sample: &Sample) -> Vec<(String, u64)> {
+    let lines = chain(&sample.files);
+    let answers = lines.iter().enumerate().filter(|(_, line)| kind(line) == "approval");
+    let person = |line| payload(line)["predicate"]["person"].as_str().unwrap().to_owned();
+    answers.map(|(n, line)| (person(line), proof(&sample.files, n).index)).collect()
+}
+
+pub(super) fn approvers(sink: &mut Sink<'_>, sample: &Sample) {
+    let bench = sink.bench;
+    for (person, index) in answers(sample) {
+        let mut with = |what: &str, edit: &dyn Fn(&mut Approver)| {
+            let mut trust = bench.trust.clone();
+            let people = trust.approvers.as_mut().unwrap();
+            people.iter_mut().filter(|one| one.person == person).for_each(edit);
+            sink.trust(&format!("{}: {person} {what}", sample.kind), &sample.bundle, &trust);
+        };
+        with("retired before", &|one| one.until_index = Some(index - 1));
+        with("retired long before", &|one| one.until_index = Some(0));
+        with("enrolled after", &|one| one.from_index = Some(index + 1));
+        with("enrolled much later", &|one| one.from_index = Some(u64::MAX));
+        with("never enrolled", &|one| (one.from_index, one.until_index) = (Some(9), Some(8)));
+        with("in another role", &|one| one.roles = vec!["helpdesk".to_owned()]);
+        with("in no role", &|one| one.roles.clear());
+        with("with another key", &|one| one.key = bench.keys.stranger.verifying_key());
+        with("under another name", &|one| one.person = "mallory".to_owned());
+        let mut trust = bench.trust.clone();
+        trust.approvers.as_mut().unwrap().retain(|one| one.person != person);
+        sink.trust(&format!("{}: without {person}", sample.kind), &sample.bundle, &trust);
+        let exchanged = exchanged(&bench.trust);
+        sink.trust(&format!("{}: keys exchanged", sample.kind), &sample.bundle, &exchanged);
+    }
+    if !answers(sample).is_empty() {
+        let nobody = Trust { approvers: Some(vec![]), ..bench.trust.clone() };
+        sink.trust(&format!("{}: nobody may approve", sample.kind), &sample.bundle, &nobody);
+        let unsaid = Trust { approvers: None, ..bench.trust.clone() };
+        sink.trust(&format!("{}: nobody said who may", sample.kind), &sample.bundle, &unsaid);
+    }
+}
+
+/// Every key under the next person's name.
+fn exchanged(trust: &Trust) -> Trust {
+    let mut trust = trust.clone();
+    let people = trust.approvers.as_mut().unwrap();
+    let names: BTreeSet<String> = people.iter().map(|one| one.person.clone()).collect();
+    let names: Vec<String> = names.into_iter().collect();
+    for one in people {
+        let at = names.iter().position(|name| *name == one.person).unwrap();
+        one.person.clone_from(&names[(at + 1) % names.len()]);
+    }
+    trust
+}
+
+pub(super) fn host(sink: &mut Sink<'_>, sample: &Sample) {
+    let bench = sink.bench;
+    let right = &bench.trust;
+    let stranger = bench.keys.stranger.verifying_key();
+    let log = |name: &str, key| vec![VerifierKey::new(name, key).unwrap()];
+    let log_key = bench.keys.log_signing.verifying_key();
+    let ways = [
+        ("another receipt key", Trust { receipt_keys: vec![stranger], ..right.clone() }),
+        ("the log key for receipts", Trust { receipt_keys: vec![log_key], ..right.clone() }),
+        ("no receipt key", Trust { receipt_keys: vec![], ..right.clone() }),
+        ("no log key", Trust { log: vec![], ..right.clone() }),
+        (
+            "another log key",
+            Trust { log: log("deed.example/logs/acme", stranger), ..right.clone() },
+        ),
+        (
+            "another tenant's log",
+            Trust { log: log("deed.example/logs/globex", log_key), ..right.clone() },
+        ),
+        ("another origin", Trust { log: log("elsewhere.example/acme", log_key), ..right.clone() }),
+        ("nothing", Trust::default()),
+    ];
+    for (what, trust) in ways {
+        sink.trust(&format!("{}: {what}", sample.kind), &sample.bundle, &trust);
+    }
+}

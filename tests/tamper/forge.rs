@@ -1,0 +1,230 @@
+//! What a forger can do with a bundle: take it apart, change it, make every digest fit again, sign with
+//! the keys at hand, and put it into a log of their own.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use deed_record::bundle::{ACTION, CHAIN, Files, GRANT, POLICIES, RECEIPT, SCHEMA, proof_name};
+use deed_record::digest::Digest;
+use deed_record::envelope::{Envelope, EnvelopeSignature, PAYLOAD_TYPE, key_id};
+use deed_record::event::entry;
+use deed_record::json::canonical;
+use deed_record::merkle::{inclusion_proof, leaf_hash, root};
+use deed_record::note::{self, Checkpoint, LogKey, LogProof};
+use deed_record::policy::set_digest;
+use ed25519_dalek::{Signer as _, SigningKey};
+use serde_json::{Value, json};
+
+/// The envelopes of a bundle, in their order.
+pub(crate) fn chain(files: &Files) -> Vec<Envelope> {
+    let text = std::str::from_utf8(&files[CHAIN]).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+pub(crate) fn payload(envelope: &Envelope) -> Value {
+    serde_json::from_slice(&STANDARD.decode(&envelope.payload).unwrap()).unwrap()
+}
+
+/// `receipt`, `approval`, … as the payload says.
+pub(crate) fn kind(envelope: &Envelope) -> String {
+    let statement = payload(envelope);
+    let kind = statement["predicateType"].as_str().and_then(|name| name.split(':').nth(2));
+    kind.unwrap_or_default().to_owned()
+}
+
+/// The place of the receipt in the chain.
+pub(crate) fn receipt_line(lines: &[Envelope]) -> usize {
+    lines.iter().position(|line| kind(line) == "receipt").unwrap()
+}
+
+/// DSSE over these bytes, whatever they are.
+pub(crate) fn sign(payload: &[u8], key: &SigningKey) -> Envelope {
+    let mut signed =
+        format!("DSSEv1 {} {PAYLOAD_TYPE} {} ", PAYLOAD_TYPE.len(), payload.len()).into_bytes();
+    signed.extend_from_slice(payload);
+    Envelope {
+        payload: STANDARD.encode(payload),
+        payload_type: PAYLOAD_TYPE.to_owned(),
+        signatures: vec![EnvelopeSignature {
+            keyid: key_id(&key.verifying_key()).unwrap(),
+            sig: STANDARD.encode(key.sign(&signed).to_bytes()),
+        }],
+    }
+}
+
+pub(crate) fn sign_value(statement: &Value, key: &SigningKey) -> Envelope {
+    sign(&canonical(statement).unwrap(), key)
+}
+
+/// Writes the chain, and the receipt's second text with it.
+pub(crate) fn put_chain(files: &mut Files, lines: &[Envelope], receipt: usize) {
+    let values: Vec<Value> = lines.iter().map(|line| serde_json::to_value(line).unwrap()).collect();
+    put_lines(files, &values, receipt);
+}
+
+/// The same for lines that need not be envelopes.
+pub(crate) fn put_lines(files: &mut Files, lines: &[Value], receipt: usize) {
+    let mut text = Vec::new();
+    for line in lines {
+        text.extend(canonical(line).unwrap());
+        text.push(b'\n');
+    }
+    files.insert(CHAIN.to_owned(), text);
+    if let Some(receipt) = lines.get(receipt) {
+        files.insert(RECEIPT.to_owned(), wrapped(receipt));
+    }
+}
+
+/// `receipt.sigstore.json` around this envelope.
+pub(crate) fn wrapped(receipt: &Value) -> Vec<u8> {
+    let hint = receipt["signatures"][0]["keyid"].as_str().unwrap_or_default();
+    canonical(&json!({
+        "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+        "verificationMaterial": {"publicKey": {"hint": hint}},
+        "dsseEnvelope": receipt,
+    }))
+    .unwrap()
+}
+
+/// Puts all envelopes into a log that has nothing else, signed with this key.
+pub(crate) fn relog(files: &mut Files, key: &LogKey) {
+    let digest = |line: &Envelope| Digest::of(&STANDARD.decode(&line.payload).unwrap_or_default());
+    let lines: Vec<(String, Digest)> =
+        chain(files).iter().map(|line| (kind(line), digest(line))).collect();
+    relog_as(files, &lines, key);
+}
+
+pub(crate) fn relog_as(files: &mut Files, lines: &[(String, Digest)], key: &LogKey) {
+    // Earlier entries, so that indices stay far from zero and windows of keys have room.
+    let before: u64 = first_index(files).unwrap_or_default();
+    let mut hashes: Vec<_> = (0..before).map(|n| leaf_hash(&n.to_le_bytes())).collect();
+    hashes.extend(lines.iter().map(|(kind, digest)| leaf_hash(&entry(kind, digest))));
+    let origin = key.name().to_owned();
+    let checkpoint = Checkpoint { origin, size: hashes.len() as u64, root: root(&hashes) };
+    let checkpoint = note::sign(&checkpoint, key).unwrap();
+    for n in 0..lines.len() {
+        let index = before + n as u64;
+        let hashes = inclusion_proof(index, &hashes).unwrap();
+        let proof = LogProof { extra: None, index, hashes, checkpoint: checkpoint.clone() };
+        files.insert(proof_name(n), proof.to_string().into_bytes());
+    }
+}
+
+pub(crate) fn proof(files: &Files, n: usize) -> LogProof {
+    LogProof::parse(std::str::from_utf8(&files[&proof_name(n)]).unwrap()).unwrap()
+}
+
+fn first_index(files: &Files) -> Option<u64> {
+    files.contains_key(&proof_name(0)).then(|| proof(files, 0).index)
+}
+
+/// Digests that changed, old to new, in hex.
+pub(crate) type Renamed = BTreeMap<String, String>;
+
+/// Changes one part and makes everything that names its digest fit again, as far as this key signs:
+/// `action.json`, `grant.json`, and every statement by the receipt key. What others signed stays.
+pub(crate) fn rehashed(
+    files: &Files,
+    part: &str,
+    bytes: &[u8],
+    key: &SigningKey,
+    log: &LogKey,
+) -> Files {
+    let mut out = files.clone();
+    out.insert(part.to_owned(), bytes.to_vec());
+    let mut renamed = Renamed::new();
+    rename(&mut renamed, &files[part], bytes);
+    if part == POLICIES || part == SCHEMA {
+        let text = |files: &Files, name: &str| String::from_utf8_lossy(&files[name]).into_owned();
+        let set = |files: &Files| set_digest(&text(files, POLICIES), &text(files, SCHEMA)).unwrap();
+        renamed.insert(set(files).hex(), set(&out).hex());
+    }
+    if part == GRANT {
+        bindings(&mut renamed, &files[GRANT], bytes);
+    }
+    for name in [GRANT, ACTION] {
+        if let Some(old) = out.get(name).cloned() {
+            let new = replaced(&old, &renamed);
+            rename(&mut renamed, &old, &new);
+            out.insert(name.to_owned(), new);
+        }
+    }
+    let grant: Option<Value> = out.get(GRANT).and_then(|text| serde_json::from_slice(text).ok());
+    let lines = resigned(&chain(files), renamed, key, |statement| {
+        if let (Some(grant), Some(_)) = (&grant, statement["predicate"].get("grant")) {
+            statement["predicate"]["grant"] = grant.clone();
+        }
+    });
+    put_chain(&mut out, &lines, receipt_line(&chain(files)));
+    relog(&mut out, log);
+    out
+}
+
+/// Changes the statement of one line, and every later one that names it by digest.
+pub(crate) fn restated(
+    files: &Files,
+    n: usize,
+    statement: &Value,
+    key: &SigningKey,
+    log: &LogKey,
+) -> Files {
+    let mut lines = chain(files);
+    let old = Digest::of(&STANDARD.decode(&lines[n].payload).unwrap()).hex();
+    lines[n] = sign_value(statement, key);
+    let new = Digest::of(&STANDARD.decode(&lines[n].payload).unwrap()).hex();
+    let later = lines.split_off(n + 1);
+    lines.extend(resigned(&later, [(old, new)].into(), key, |_| ()));
+    let mut out = files.clone();
+    put_chain(&mut out, &lines, receipt_line(&chain(files)));
+    relog(&mut out, log);
+    out
+}
+
+/// Every line that names a changed digest, signed again; approvals cannot be, whoever the host is.
+fn resigned(
+    lines: &[Envelope],
+    mut renamed: Renamed,
+    key: &SigningKey,
+    edit: impl Fn(&mut Value),
+) -> Vec<Envelope> {
+    let mut out = Vec::new();
+    for line in lines {
+        let old = STANDARD.decode(&line.payload).unwrap();
+        let mut statement: Value = serde_json::from_slice(&replaced(&old, &renamed)).unwrap();
+        edit(&mut statement);
+        let new = canonical(&statement).unwrap();
+        if new == old || kind(line) == "approval" {
+            out.push(line.clone());
+            continue;
+        }
+        rename(&mut renamed, &old, &new);
+        out.push(sign(&new, key));
+    }
+    out
+}
+
+fn rename(renamed: &mut Renamed, old: &[u8], new: &[u8]) {
+    if old != new {
+        renamed.insert(Digest::of(old).hex(), Digest::of(new).hex());
+    }
+}
+
+/// The digests of the upstream bindings in a grant.
+fn bindings(renamed: &mut Renamed, old: &[u8], new: &[u8]) {
+    let read = |text: &[u8]| -> Value { serde_json::from_slice(text).unwrap_or_default() };
+    let (old, new) = (read(old), read(new));
+    for (name, old) in old["upstreams"].as_object().into_iter().flatten() {
+        if let Some(new) = new["upstreams"].get(name) {
+            rename(renamed, &canonical(old).unwrap(), &canonical(new).unwrap());
+        }
+    }
+}
+
+fn replaced(text: &[u8], renamed: &Renamed) -> Vec<u8> {
+    let mut text = String::from_utf8_lossy(text).into_owned();
+    for (old, new) in renamed {
+        text = text.replace(old, new);
+    }
+    text.into_bytes()
+}

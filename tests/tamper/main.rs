@@ -1,0 +1,120 @@
+//! The tamper matrix: real bundles of every kind of outcome, changed in every way that we could think of,
+//! and not one of them may be verified.
+//!
+//! `SEED=N` repeats a sample; `FULL=1` takes every byte and every field (`make tamper`). The classes
+//! stand in docs/tamper.md, and the run fails when that page and the classes differ.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::panic,
+    reason = "a check fails by panicking"
+)]
+
+mod class;
+mod classes;
+mod forge;
+mod samples;
+#[expect(dead_code, reason = "the end-to-end tests use more of it")]
+#[path = "../e2e/shared.rs"]
+mod shared;
+mod table;
+mod vectors;
+mod word;
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::SystemTime;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+use self::class::{Class, Dice, End, Found, Sink};
+use self::samples::{Bench, KINDS};
+
+/// What became of every class so far, by name.
+type Book = Arc<Mutex<BTreeMap<&'static str, Found>>>;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let (seed, full) = (seed(), std::env::var_os("FULL").is_some());
+    let book = Book::default();
+    let mut trials = Vec::new();
+    for class in classes::all() {
+        for kind in KINDS {
+            let book = Arc::clone(&book);
+            let name = format!("{} {kind}", class.name);
+            trials.push(Trial::test(name, move || run(class, kind, seed, full, &book)));
+        }
+    }
+    if !arguments.list {
+        say(&format!(
+            "tamper: seed {seed}{}",
+            if full { ", every byte and field" } else { ", a sample" }
+        ));
+    }
+    if !arguments.list {
+        // A world that cannot be made is one failure, and not one for each class.
+        bench();
+    }
+    let end = libtest_mimic::run(&arguments, trials);
+    if arguments.list {
+        return end.exit_code();
+    }
+    let book = book.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    vectors::write(bench());
+    let blessed = full && std::env::var_os("BLESS").is_some();
+    if blessed && book.contains_key("host/fields") {
+        word::bless(&table::words(&book));
+    }
+    let whole =
+        arguments.filter.is_none() && arguments.skip.is_empty() && (!end.has_failed() || blessed);
+    let differences = if whole { table::differences(&book, full) } else { vec![] };
+    table::lines(&book).iter().chain(&differences).for_each(|line| say(line));
+    say(&table::end(&book));
+    if differences.is_empty() { end.exit_code() } else { ExitCode::FAILURE }
+}
+
+/// Made once, by whoever comes first.
+fn bench() -> &'static Bench {
+    static BENCH: OnceLock<Bench> = OnceLock::new();
+    BENCH.get_or_init(Bench::make)
+}
+
+/// One class on one bundle. What was verified fails it, unless the class says who else must catch it.
+fn run(class: Class, kind: &str, seed: u64, full: bool, book: &Book) -> Result<(), Failed> {
+    let bench = bench();
+    let sample = bench.sample(kind);
+    // Each class and bundle has dice of its own, so that a filter changes nothing.
+    let name = format!("{}{kind}", class.name);
+    let own = name.bytes().fold(seed, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    let mut sink =
+        Sink { bench, dice: Dice(own), full, found: Found::default(), kept: BTreeMap::new() };
+    (class.make)(&mut sink, sample);
+    vectors::keep(class.name, kind, &sink.kept);
+    let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);
+    book.entry(class.name).or_default().add(&sink.found);
+    let through: Vec<&String> = match class.end {
+        End::Caught => sink.found.verified.iter().collect(),
+        End::Word => sink.found.verified.iter().filter(|what| !word::is_listed(what)).collect(),
+        End::Witness | End::Idle => vec![],
+    };
+    if through.is_empty() {
+        return Ok(());
+    }
+    let shown: Vec<String> = through.iter().take(40).map(|what| format!("  {what}")).collect();
+    let count = through.len();
+    Err(format!("{count} VERIFIED (repeat with SEED={seed}):\n{}", shown.join("\n")).into())
+}
+
+fn seed() -> u64 {
+    let given = std::env::var("SEED").ok().map(|text| text.parse().unwrap());
+    let now = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().subsec_nanos();
+    given.unwrap_or_else(|| now().into())
+}
+
+fn say(line: &str) {
+    // A closed stdout leaves nobody to tell.
+    drop(writeln!(std::io::stdout(), "{line}"));
+}

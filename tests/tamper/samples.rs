@@ -1,0 +1,377 @@
+//! Real bundles of every kind of outcome, two of each, by one real host against a real server.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use deed_record::bundle::{self, Files};
+use deed_record::note::LogKey;
+use deed_record::verify::Trust;
+use deed_tests::proxy::Fault;
+use deed_tests::services::Result;
+use deed_tests::world::{BOB, CAROL, HELPDESK, STRANGER, World, edit};
+use ed25519_dalek::SigningKey;
+use ed25519_dalek::pkcs8::DecodePrivateKey as _;
+use serde_json::{Value, json};
+
+use crate::shared::{locked_out, report, scim, user};
+
+const RESTORE: &str = "idp.restore_access";
+const SUSPEND: &str = "idp.suspend_user";
+
+/// What a forger has in hand: bundles, and in the worst case every key of the host.
+pub(crate) struct Bench {
+    pub(crate) samples: Vec<Sample>,
+    pub(crate) trust: Trust,
+    pub(crate) keys: Keys,
+    /// The files of the log of `acme`, by path; its checkpoints, oldest first; one of another tenant.
+    pub(crate) log: BTreeMap<String, Vec<u8>>,
+    pub(crate) checkpoints: Vec<String>,
+    pub(crate) foreign: String,
+    /// Bundles that the host itself gives: none of them is a forgery.
+    pub(crate) honest: BTreeSet<Vec<u8>>,
+}
+
+pub(crate) struct Keys {
+    pub(crate) receipt: SigningKey,
+    pub(crate) log: LogKey,
+    /// The same key without its name.
+    pub(crate) log_signing: SigningKey,
+    pub(crate) bob: SigningKey,
+    /// A key that nobody trusts.
+    pub(crate) stranger: SigningKey,
+}
+
+/// Two bundles of one kind of outcome.
+pub(crate) struct Sample {
+    pub(crate) kind: &'static str,
+    pub(crate) bundle: Vec<u8>,
+    pub(crate) files: Files,
+    pub(crate) twin: Files,
+}
+
+/// A kind of outcome and how to bring it about; gives the action's id.
+type Maker = fn(&World) -> String;
+
+const MAKERS: [(&str, Maker); 11] = [
+    ("verified", verified),
+    ("mismatch", mismatch),
+    ("denied by policy", denied_by_policy),
+    ("denied by a person", denied_by_a_person),
+    ("denied by `before`", denied_by_before),
+    ("failed", failed),
+    ("cancelled", cancelled),
+    (SETTLED, indeterminate),
+    ("read", read),
+    ("turned away once", turned_away_once),
+    ("two answers", two_answers),
+];
+
+/// Made before all others, and waited for when it is bundled.
+const EXPIRED: &str = "expired";
+/// Indeterminate: as long as it was, and once a later look had settled it.
+const OPEN: &str = "indeterminate";
+const SETTLED: &str = "settled later";
+/// The people's and the agent's copy that are kept of what is still open.
+const COPIES: [(&str, &str); 2] = [(BOB, "open"), (HELPDESK, "open-copy")];
+pub(crate) const COPY: &str = "an agent's copy";
+
+/// Every kind of bundle.
+pub(crate) const KINDS: [&str; 14] = [
+    "verified",
+    "mismatch",
+    "denied by policy",
+    "denied by a person",
+    "denied by `before`",
+    "failed",
+    "cancelled",
+    OPEN,
+    SETTLED,
+    "read",
+    "turned away once",
+    "two answers",
+    EXPIRED,
+    COPY,
+];
+
+/// Every name that a part may have in these bundles.
+pub(crate) fn part_names() -> Vec<String> {
+    let proofs = (0..6).map(bundle::proof_name);
+    bundle::NAMES.iter().map(|name| (*name).to_owned()).chain(proofs).collect()
+}
+
+impl Bench {
+    pub(crate) fn make() -> Self {
+        let world = World::with(scim(), "scim", configure).unwrap();
+        let mut checkpoints = Vec::new();
+        let mut ids: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        // What expires is asked first and looked at last, so that nobody waits for it.
+        let asked: Vec<String> = (0..2).map(|_| asked(&world, RESTORE, &locked_out())).collect();
+        for (kind, make) in MAKERS {
+            for _ in 0..2 {
+                ids.entry(kind).or_default().push(make(&world));
+            }
+            checkpoints.push(fs::read_to_string(world.dir.join(ACME).join("checkpoint")).unwrap());
+        }
+        ids.insert(EXPIRED, asked);
+        let mut samples: Vec<Sample> =
+            ids.iter().map(|(kind, ids)| sample(&world, kind, ids)).collect();
+        samples.push(copies(&world, &ids["verified"]));
+        samples.push(of(OPEN, ids[SETTLED].iter().map(|id| kept(&world, id, "open")).collect()));
+        Self::of(&world, samples, checkpoints, &ids)
+    }
+
+    fn of(
+        world: &World,
+        samples: Vec<Sample>,
+        checkpoints: Vec<String>,
+        ids: &BTreeMap<&str, Vec<String>>,
+    ) -> Self {
+        let all = ids.values().flatten();
+        let honest = all.flat_map(|id| [HELPDESK, BOB].map(|token| fetch(world, id, token)));
+        let open = ids[SETTLED].iter();
+        let open = open.flat_map(|id| COPIES.map(|(_, copy)| kept(world, id, copy)));
+        let trust_files: Files = fs::read_dir(world.dir.join("trust"))
+            .unwrap()
+            .map(|entry| entry.unwrap())
+            .map(|e| (e.file_name().into_string().unwrap(), fs::read(e.path()).unwrap()))
+            .collect();
+        Self {
+            honest: honest.chain(open).collect(),
+            samples,
+            trust: Trust::parse(&trust_files).unwrap(),
+            keys: Keys::of(&world.dir),
+            log: tree(&world.dir.join(ACME)),
+            checkpoints,
+            foreign: foreign(world),
+        }
+    }
+
+    pub(crate) fn sample(&self, kind: &str) -> &Sample {
+        self.samples.iter().find(|sample| sample.kind == kind).unwrap()
+    }
+}
+
+const ACME: &str = "state/log/acme";
+
+/// Asks expire while the rest is made, and one policy forbids without remedy.
+fn configure(dir: &Path) -> Result<()> {
+    edit(dir, "deed.toml", "expires = \"1h\"", "expires = \"25s\"")?;
+    let file = dir.join("policies/starter.cedar");
+    let forbid = "\n@id(\"not-for-mallory\")\nforbid (principal, action, resource)\n\
+                  when { context has on_behalf_of && context.on_behalf_of == \"mallory@example.com\" };\n";
+    Ok(fs::write(&file, fs::read_to_string(&file)? + forbid)?)
+}
+
+impl Keys {
+    fn of(dir: &Path) -> Self {
+        let key = |name: &str| {
+            let pem = fs::read_to_string(dir.join(name)).unwrap();
+            SigningKey::from_pkcs8_pem(&pem).unwrap()
+        };
+        let log_signing = key("keys/log.key");
+        Self {
+            receipt: key("keys/receipt.key"),
+            log: LogKey::new("deed.example/logs/acme", log_signing.clone()).unwrap(),
+            log_signing,
+            bob: key("approvers/bob.key"),
+            stranger: SigningKey::from_bytes(&[9; 32]),
+        }
+    }
+}
+
+/// Both bundles of a kind, each of which a stranger finds in order.
+fn sample(world: &World, kind: &'static str, ids: &[String]) -> Sample {
+    let bundles = ids.iter().map(|id| {
+        over(world, id, kind == SETTLED);
+        let report = report(world, id);
+        let whole = report.verdict == deed_record::verify::Verdict::Verified;
+        assert!(whole, "{kind}: {report:#?}");
+        world.bundle(id).unwrap()
+    });
+    of(kind, bundles.collect())
+}
+
+/// Waits for the end, which for what nobody answers comes by itself.
+fn over(world: &World, id: &str, settled: bool) {
+    let end = Instant::now() + Duration::from_mins(2);
+    let rests = || {
+        let waits = world.settled(id).unwrap()["status"] == "waiting";
+        let parts = || bundle::read(&fetch(world, id, BOB)).unwrap();
+        !waits && (!settled || parts().contains_key(bundle::LATER))
+    };
+    while !rests() && Instant::now() < end {
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// A bundle that was kept when it was made.
+fn kept(world: &World, id: &str, copy: &str) -> Vec<u8> {
+    fs::read(world.dir.join(format!("{id}.{copy}"))).unwrap()
+}
+
+/// The copies that an agent gets of these actions.
+fn copies(world: &World, ids: &[String]) -> Sample {
+    of(COPY, ids.iter().map(|id| fetch(world, id, HELPDESK)).collect())
+}
+
+fn of(kind: &'static str, bundles: Vec<Vec<u8>>) -> Sample {
+    let files = |n: usize| bundle::read(&bundles[n]).unwrap();
+    Sample { kind, files: files(0), twin: files(1), bundle: bundles[0].clone() }
+}
+
+fn fetch(world: &World, id: &str, token: &str) -> Vec<u8> {
+    let answer = world.client(token).get(&format!("/v1/actions/{id}/bundle")).unwrap();
+    assert_eq!(answer.status, 200);
+    answer.bytes
+}
+
+/// The checkpoint of another tenant's log, by the same key.
+fn foreign(world: &World) -> String {
+    let proposal = World::proposal("idp.read_user", &user("foreign", Some(true)));
+    let wait = [("prefer", "wait=60")];
+    let body = proposal.to_string().into_bytes();
+    let done = world.client(STRANGER).send("POST", "/v1/actions", &wait, body).unwrap();
+    assert!(done.json()["receipt"]["index"].is_u64(), "{}", done.json());
+    fs::read_to_string(world.dir.join("state/log/globex/checkpoint")).unwrap()
+}
+
+fn tree(root: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut files = BTreeMap::new();
+    let mut open = vec![root.to_owned()];
+    while let Some(dir) = open.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                let name = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                files.insert(name, fs::read(&path).unwrap());
+            }
+        }
+    }
+    files
+}
+
+// -- how each kind comes about -----------------------------------------------------------------------
+
+fn id(view: &Value) -> String {
+    view["id"].as_str().unwrap().to_owned()
+}
+
+/// Runs the ordinary story, which must end so.
+fn ends(world: &World, proposal: &Value, outcome: &str) -> String {
+    let view = world.run(proposal).unwrap();
+    assert_eq!(view["status"], outcome, "{view:#}");
+    id(&view)
+}
+
+fn asked(world: &World, contract: &str, user: &str) -> String {
+    let view = world.propose(&World::proposal(contract, user)).unwrap().json();
+    assert_eq!(view["status"], "waiting", "{view:#}");
+    id(&view)
+}
+
+fn faulty(world: &World, write: Fault, outcome: &str) -> String {
+    world.proxy.set("PATCH", write);
+    let id = ends(world, &World::proposal(RESTORE, &locked_out()), outcome);
+    world.proxy.set("PATCH", Fault::None);
+    id
+}
+
+fn verified(world: &World) -> String {
+    ends(world, &World::proposal(RESTORE, &locked_out()), "verified")
+}
+
+fn mismatch(world: &World) -> String {
+    faulty(world, Fault::Lie2xx, "mismatch")
+}
+
+fn failed(world: &World) -> String {
+    faulty(world, Fault::Refuse { status: 403 }, "failed")
+}
+
+fn denied_by_policy(world: &World) -> String {
+    let mut proposal = World::proposal(RESTORE, &locked_out());
+    proposal["on_behalf_of"] = json!("mallory@example.com");
+    ends(world, &proposal, "denied")
+}
+
+fn denied_by_a_person(world: &World) -> String {
+    let id = asked(world, RESTORE, &locked_out());
+    let (done, said) = world.answer("deny", &id, "carol", CAROL).unwrap();
+    assert!(done, "{said}");
+    id
+}
+
+fn denied_by_before(world: &World) -> String {
+    ends(world, &World::proposal(RESTORE, &user("active", Some(true))), "denied")
+}
+
+fn cancelled(world: &World) -> String {
+    let id = asked(world, RESTORE, &locked_out());
+    let path = format!("/v1/actions/{id}/cancel");
+    assert_eq!(world.client(HELPDESK).post(&path, &json!({})).unwrap().status, 200);
+    id
+}
+
+fn read(world: &World) -> String {
+    ends(world, &World::proposal("idp.read_user", &user("seen", Some(true))), "verified")
+}
+
+/// The write lands, and for a while nobody can look; the bundles of that time are kept.
+fn indeterminate(world: &World) -> String {
+    let id = asked(world, RESTORE, &locked_out());
+    let before = world.proxy.count("PATCH");
+    world.proxy.set("PATCH", Fault::Delay { ms: 800 });
+    thread::scope(|scope| {
+        let approving = scope.spawn(|| world.approve(&id, "bob", BOB).unwrap());
+        while world.proxy.count("PATCH") == before && !approving.is_finished() {
+            thread::sleep(Duration::from_millis(5));
+        }
+        world.proxy.set("GET", Fault::DropBefore);
+        let (done, said) = approving.join().unwrap();
+        assert!(done, "{said}");
+    });
+    let view = world.settled(&id).unwrap();
+    assert_eq!(view["status"], "indeterminate", "{view:#}");
+    for (token, copy) in COPIES {
+        fs::write(world.dir.join(format!("{id}.{copy}")), fetch(world, &id, token)).unwrap();
+    }
+    ["GET", "PATCH"].iter().for_each(|method| world.proxy.set(method, Fault::None));
+    id
+}
+
+/// The upstream turned the first write away because somebody else was faster; people approved anew.
+fn turned_away_once(world: &World) -> String {
+    let operations = json!([{ "op": "replace", "path": "displayName", "value": "Else {n}" }]);
+    let schemas = ["urn:ietf:params:scim:api:messages:2.0:PatchOp"];
+    let body = json!({ "schemas": schemas, "Operations": operations });
+    world.proxy.set("PATCH", Fault::PatchBefore { body });
+    let id = ends(world, &World::proposal(SUSPEND, &user("raced", Some(true))), "waiting");
+    world.proxy.set("PATCH", Fault::None);
+    approved(world, &id)
+}
+
+/// The first approval went stale because the state changed; the second one counts.
+fn two_answers(world: &World) -> String {
+    let user = locked_out();
+    let id = asked(world, RESTORE, &user);
+    scim()
+        .patch(&user, &json!([{ "op": "replace", "path": "displayName", "value": "New" }]))
+        .unwrap();
+    let (done, said) = world.approve(&id, "bob", BOB).unwrap();
+    assert!(done, "{said}");
+    assert_eq!(world.settled(&id).unwrap()["status"], "waiting");
+    approved(world, &id)
+}
+
+fn approved(world: &World, id: &str) -> String {
+    let (done, said) = world.approve(id, "carol", CAROL).unwrap();
+    assert!(done, "{said}");
+    let view = world.settled(id).unwrap();
+    assert_eq!(view["status"], "verified", "{view:#}");
+    id.to_owned()
+}

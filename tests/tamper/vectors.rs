@@ -1,0 +1,76 @@
+//! Vectors for other implementations, out of the same run: `VECTORS=1` writes `tests/vectors/`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use deed_record::verify::Verdict;
+use deed_tests::services::workspace;
+use serde_json::{Value, json};
+
+use crate::samples::Bench;
+
+/// By class and check: what was done, the bundle, what it must come to.
+type Kept = BTreeMap<(&'static str, &'static str), (String, Vec<u8>, Verdict)>;
+
+static KEPT: Mutex<Kept> = Mutex::new(Kept::new());
+
+/// Checks that read contract, policy and evidence.
+const JUDGED: [&str; 6] = ["summary", "requests", "decision", "gate", "outcome", "settled"];
+
+fn is_asked() -> bool {
+    std::env::var_os("VECTORS").is_some()
+}
+
+/// Keeps the first bundle of each class and check, of the kinds that have every part between them.
+pub(crate) fn keep(
+    class: &'static str,
+    kind: &str,
+    found: &BTreeMap<&'static str, (String, Vec<u8>, Verdict)>,
+) {
+    if is_asked() && ["settled later", "denied by a person"].contains(&kind) {
+        let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+        // Of single fields only what needs policy or judge: else each vector would be about a shape of ours.
+        let told = |check: &str| class != "host/fields" || JUDGED.contains(&check);
+        for (check, one) in found.iter().filter(|(check, _)| told(check)) {
+            kept.entry((class, *check)).or_insert_with(|| one.clone());
+        }
+    }
+}
+
+/// `good/`, `bad/`, `trust/` and `index.json`.
+pub(crate) fn write(bench: &Bench) {
+    if !is_asked() {
+        return;
+    }
+    let root = workspace().join("tests/vectors");
+    for sub in ["good", "bad", "trust"] {
+        fs::remove_dir_all(root.join(sub)).ok();
+        fs::create_dir_all(root.join(sub)).unwrap();
+    }
+    for (name, bytes) in bench.trust.files().unwrap() {
+        fs::write(root.join("trust").join(name), bytes).unwrap();
+    }
+    let mut index: Vec<Value> = Vec::new();
+    for sample in &bench.samples {
+        let file = put(&root, "good", &[sample.kind], &sample.bundle);
+        index.push(json!({"file": file, "what": sample.kind, "verdict": "verified"}));
+    }
+    let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
+    for ((class, check), (what, bytes, verdict)) in kept.iter() {
+        let file = put(&root, "bad", &[class, check], bytes);
+        let verdict = verdict.as_str();
+        index.push(json!({"file": file, "what": what, "verdict": verdict, "check": check}));
+    }
+    let text = serde_json::to_string_pretty(&index).unwrap() + "\n";
+    fs::write(root.join("index.json"), text).unwrap();
+}
+
+fn put(root: &std::path::Path, sub: &str, words: &[&str], bytes: &[u8]) -> String {
+    let slug = |word: &&str| word.replace(['/', ' '], "-").replace(['`', '\''], "");
+    let name = words.iter().map(slug).collect::<Vec<_>>().join("--");
+    let file = PathBuf::from(sub).join(format!("{name}.deed"));
+    fs::write(root.join(&file), bytes).unwrap();
+    file.to_string_lossy().into_owned()
+}

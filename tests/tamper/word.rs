@@ -1,0 +1,56 @@
+//! What stays the host's word: fields that it could have signed otherwise and that nothing in the bundle
+//! contradicts. They stand in `word.txt`, and a full run compares that list with what really got through.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+
+use deed_tests::services::workspace;
+
+const LIST: &str = include_str!("word.txt");
+
+/// What was changed: what kind of bundle, which part, and a pointer without its indices.
+pub(crate) fn pattern(kind: &str, what: &str) -> String {
+    let words = what.split('/').map(|step| {
+        let digits = step.split(' ').next().unwrap_or_default();
+        if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            step.replacen(digits, "*", 1)
+        } else {
+            step.to_owned()
+        }
+    });
+    format!("{}: {}", group(kind), words.collect::<Vec<_>>().join("/"))
+}
+
+/// How much there is to hold a claim against.
+fn group(kind: &str) -> &'static str {
+    match kind {
+        "read" => "read",
+        crate::samples::COPY => "copy",
+        "cancelled" | "expired" => "unrun",
+        kind if kind.starts_with("denied") => "unrun",
+        _ => "run",
+    }
+}
+
+fn list() -> BTreeSet<&'static str> {
+    LIST.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect()
+}
+
+pub(crate) fn is_listed(pattern: &str) -> bool {
+    list().contains(pattern)
+}
+
+/// What is listed and was caught every time.
+pub(crate) fn stale(through: &BTreeSet<String>) -> Vec<String> {
+    let listed = list().into_iter().filter(|word| !through.contains(*word));
+    listed.map(|word| format!("word.txt: `{word}` was caught; take it off the list")).collect()
+}
+
+/// Writes the list of a full run.
+pub(crate) fn bless(through: &BTreeSet<String>) {
+    let path: PathBuf = workspace().join("tests/tamper/word.txt");
+    let head = LIST.lines().filter(|line| line.starts_with('#')).map(str::to_owned);
+    let lines: Vec<String> = head.chain(through.iter().cloned()).collect();
+    fs::write(path, lines.join("\n") + "\n").unwrap();
+}
