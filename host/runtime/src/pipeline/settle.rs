@@ -35,7 +35,7 @@ impl Drive<'_> {
         }
         // Nobody else may be in the middle of changing what this looks at.
         self.take_resource().await?;
-        let look = self.look(&granted, adapter).await?;
+        let look = self.look(&granted, adapter).await;
         self.lease = None;
         let look = look?;
         let judgement = reconcile::settle(&granted.contract, &self.story, &look);
