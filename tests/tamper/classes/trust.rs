@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use deed_record::note::VerifierKey;
-use deed_record::verify::{Approver, Trust};
+use deed_record::verify::{Approver, ReceiptKey, Trust};
 
 use crate::class::Sink;
 use crate::forge::{chain, kind, payload, proof};
@@ -66,11 +66,24 @@ pub(super) fn host(sink: &mut Sink<'_>, sample: &Sample) {
     let bench = sink.bench;
     let right = &bench.trust;
     let stranger = bench.keys.stranger.verifying_key();
+    let always = |key| ReceiptKey { key, from_index: None, until_index: None };
+    let last = chain(&sample.files).len() - 1;
+    let (first, last) = (proof(&sample.files, 0).index, proof(&sample.files, last).index);
+    let window = |from_index, until_index| {
+        let key = bench.keys.receipt.verifying_key();
+        Trust { receipt_keys: vec![ReceiptKey { key, from_index, until_index }], ..right.clone() }
+    };
     let log = |name: &str, key| vec![VerifierKey::new(name, key).unwrap()];
     let log_key = bench.keys.log_signing.verifying_key();
     let ways = [
-        ("another receipt key", Trust { receipt_keys: vec![stranger], ..right.clone() }),
-        ("the log key for receipts", Trust { receipt_keys: vec![log_key], ..right.clone() }),
+        ("another receipt key", Trust { receipt_keys: vec![always(stranger)], ..right.clone() }),
+        (
+            "the log key for receipts",
+            Trust { receipt_keys: vec![always(log_key)], ..right.clone() },
+        ),
+        ("the receipt key retired before", window(None, Some(last - 1))),
+        ("the receipt key retired long before", window(None, Some(first.saturating_sub(1)))),
+        ("the receipt key enrolled after", window(Some(last + 1), None)),
         ("no receipt key", Trust { receipt_keys: vec![], ..right.clone() }),
         ("no log key", Trust { log: vec![], ..right.clone() }),
         (
