@@ -5,7 +5,7 @@ use deed_record::json::canonical;
 use serde_json::{Value, json};
 
 use crate::class::Sink;
-use crate::forge::{chain, kind, payload, receipt_line, rehashed, relog, restated};
+use crate::forge::{about_itself, chain, kind, payload, receipt_line, rehashed, relog, restated};
 use crate::samples::Sample;
 use crate::word;
 
@@ -96,7 +96,10 @@ pub(super) fn fields(sink: &mut Sink<'_>, sample: &Sample) {
     let lines = chain(&sample.files);
     let mut made: Vec<(String, Box<dyn Fn() -> deed_record::bundle::Files + '_>)> = Vec::new();
     for (n, line) in lines.iter().enumerate().filter(|(_, line)| kind(line) != "approval") {
-        for (pointer, changed) in leaves(&payload(line)) {
+        for (pointer, mut changed) in leaves(&payload(line)) {
+            if pointer.starts_with("/predicate") {
+                about_itself(&mut changed);
+            }
             let what = format!("{} {pointer}", kind(line));
             let forge = move || restated(&sample.files, n, &changed, &keys.receipt, &keys.log);
             made.push((what, Box::new(forge)));
