@@ -122,7 +122,7 @@ pub(crate) fn first_failing(report: &Report) -> Option<&'static str> {
     }
 }
 
-/// Numbers that look random and repeat with their seed (SplitMix64).
+/// Numbers that look random and repeat with their seed (`SplitMix64`).
 #[derive(Clone)]
 pub(crate) struct Dice(pub(crate) u64);
 

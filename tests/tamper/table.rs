@@ -116,10 +116,11 @@ fn rows(book: &Counts) -> String {
             End::Idle => "passed over, as C2SP signed-note says; nothing rests on it".to_owned(),
         };
         let caught = caught(&found);
-        out += &format!(
+        let row = format!(
             "| `{}` | {} | {} | {caught} | {verified} |\n",
             class.name, class.what, found.mutations
         );
+        out.push_str(&row);
     }
     out
 }
