@@ -78,7 +78,7 @@ fn a_bundle_has_what_was_in_force_and_an_agents_copy_too() {
     let payload = STANDARD.decode(first["payload"].as_str().unwrap()).unwrap();
     assert_eq!(receipt["activated"], json!([Digest::of(&payload).to_string()]));
     let statement: Value = serde_json::from_slice(&payload).unwrap();
-    assert_eq!(statement["predicateType"], "urn:deed:activated:v0");
+    assert_eq!(statement["predicateType"], "urn:deed:activated:v1");
     assert_eq!(statement["subject"][0]["name"], "activation.json");
     // Names of agents, resources and persons are of no concern to who reads the bundle.
     let text = String::from_utf8(payload).unwrap();

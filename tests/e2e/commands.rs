@@ -80,7 +80,7 @@ fn a_case_that_could_not_be_is_a_mistake_and_no_answer() {
     let world = World::lay_out(scim(), "scim").unwrap();
     let good = "name = \"x\"\nagent = \"helpdesk\"\ncontract = \"idp.read_user\"\n\
                 params = { user_id = \"00000000000000000000000000000042\" }\nwant = \"allow\"\n";
-    let with = |from: &str, to: &str| format!("format = 0\n\n[[case]]\n{}", good.replace(from, to));
+    let with = |from: &str, to: &str| format!("format = 1\n\n[[case]]\n{}", good.replace(from, to));
     assert_eq!(policy_test(&world, &with("", ""), &[]).0, 0);
     let cases = [
         (with("want", "colour = \"red\"\nwant"), 8, "unknown field `colour`"),
@@ -92,8 +92,8 @@ fn a_case_that_could_not_be_is_a_mistake_and_no_answer() {
         (with("want", "approvals = { janitor = 1 }\nwant"), 3, "has the role `janitor`"),
         (with("want", "pre = { user = { active = 1 } }\nwant"), 3, "`pre/user/active`"),
         (with("want", "pre = { group = {} }\nwant"), 3, "`pre/group`"),
-        (with("", "").replace("format = 0", "format = 7"), 1, "use `format = 0`"),
-        ("format = 0\n".to_owned(), 0, "add one"),
+        (with("", "").replace("format = 1", "format = 7"), 1, "use `format = 1`"),
+        ("format = 1\n".to_owned(), 0, "add one"),
     ];
     for (cases, line, fragment) in cases {
         let (code, said, errors) = policy_test(&world, &cases, &[]);

@@ -131,7 +131,7 @@ fn leaf_proof_and_checkpoint_pass_with_foreign_crates() {
         let envelope: serde_json::Value = serde_json::from_str(line).unwrap();
         let payload = STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap();
         let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(&payload));
-        let entry = format!("urn:deed:entry:v0\n{kind} {digest}\n");
+        let entry = format!("urn:deed:entry:v1\n{kind} {digest}\n");
         let text = String::from_utf8(files[&format!("{n}.tlog-proof")].clone()).unwrap();
         check_proof(&text, entry.as_bytes(), vkey);
     }

@@ -242,7 +242,7 @@ fn contracts_that_cannot_keep_a_secret_are_refused() {
     };
     let private = "maxLength = 100, private = true";
     let table = [
-        ("format = 0", "format = 0", ""),
+        ("format = 1", "format = 1", ""),
         ("idp/users/{user_id}", "idp/users/{note}", "note.toml:10: `/action/resource`"),
         (
             private,

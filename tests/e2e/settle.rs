@@ -79,9 +79,9 @@ fn a_later_look_settles_what_the_receipt_left_open() {
     // What was signed before stands there unchanged, and more is behind it.
     let kinds = kinds(&world, &view);
     let [rest @ .., receipt, reconciliation] = kinds.as_slice() else { panic!("{kinds:?}") };
-    assert_eq!(receipt, "urn:deed:receipt:v0");
-    assert_eq!(reconciliation, "urn:deed:reconciliation:v0");
-    assert_eq!(rest.last().map(String::as_str), Some("urn:deed:decision:v0"));
+    assert_eq!(receipt, "urn:deed:receipt:v1");
+    assert_eq!(reconciliation, "urn:deed:reconciliation:v1");
+    assert_eq!(rest.last().map(String::as_str), Some("urn:deed:decision:v1"));
     let chain =
         |bundle: &[u8]| deed_record::bundle::read(bundle).unwrap()["chain.intoto.jsonl"].clone();
     let after = world.bundle(id).unwrap();

@@ -45,7 +45,7 @@ pub(crate) fn ended(world: &World, view: &Value, outcome: &str, reason: &str) ->
     let said = view["reason"].as_str().unwrap();
     assert!(said.contains(reason), "`{said}` does not say `{reason}`");
     assert!(view["receipt"]["index"].is_u64(), "no receipt in the log: {view:#}");
-    let is_receipt = |one: &Value| one["predicateType"] == "urn:deed:receipt:v0";
+    let is_receipt = |one: &Value| one["predicateType"] == "urn:deed:receipt:v1";
     let receipt = statements(world, view).into_iter().find(is_receipt).unwrap();
     assert_eq!(receipt["predicate"]["outcome"], outcome, "{receipt:#}");
     assert_eq!(receipt["predicate"]["reason"], said, "{receipt:#}");

@@ -26,7 +26,7 @@ from in_toto_attestation.v1.statement import Statement
 from securesystemslib.dsse import Envelope
 from securesystemslib.signer import SSlibKey
 
-VERSION = "v0"
+VERSION = "v1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 SIGSTORE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 HOST_KINDS = ("activated", "decision", "receipt", "reconciliation")

@@ -47,10 +47,14 @@ pub struct Source {
     pub sha256: Option<String>,
 }
 
+/// The version of every format that a bundle holds; frozen, and held by `tests/vectors`.
+pub const VERSION: u32 = 1;
+
 /// `action.json`: the subject of every statement about this action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Action {
+    /// [`VERSION`].
     pub v: u32,
     pub id: ActionId,
     pub tenant: String,

@@ -35,13 +35,13 @@ pub enum Kind {
 impl Kind {
     pub fn predicate_type(self) -> &'static str {
         match self {
-            Self::Approval => "urn:deed:approval:v0",
-            Self::Decision => "urn:deed:decision:v0",
-            Self::Receipt => "urn:deed:receipt:v0",
-            Self::Reconciliation => "urn:deed:reconciliation:v0",
-            Self::Activated => "urn:deed:activated:v0",
-            Self::KeyAdded => "urn:deed:key-added:v0",
-            Self::KeyRetired => "urn:deed:key-retired:v0",
+            Self::Approval => "urn:deed:approval:v1",
+            Self::Decision => "urn:deed:decision:v1",
+            Self::Receipt => "urn:deed:receipt:v1",
+            Self::Reconciliation => "urn:deed:reconciliation:v1",
+            Self::Activated => "urn:deed:activated:v1",
+            Self::KeyAdded => "urn:deed:key-added:v1",
+            Self::KeyRetired => "urn:deed:key-retired:v1",
         }
     }
 

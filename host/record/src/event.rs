@@ -187,14 +187,14 @@ pub struct Leaf {
 }
 
 impl Leaf {
-    /// The entry's bytes in the log: `urn:deed:entry:v0\n<kind> <hex>\n`.
+    /// The entry's bytes in the log: `urn:deed:entry:v1\n<kind> <hex>\n`.
     pub fn entry(&self) -> Vec<u8> {
         entry(&self.kind, &self.payload)
     }
 
     /// The leaf of an entry at this index; none of one that is not written so.
     pub fn of(bytes: &[u8], index: u64) -> Option<Self> {
-        let line = std::str::from_utf8(bytes).ok()?.strip_prefix("urn:deed:entry:v0\n")?;
+        let line = std::str::from_utf8(bytes).ok()?.strip_prefix("urn:deed:entry:v1\n")?;
         let (kind, hex) = line.strip_suffix('\n')?.split_once(' ')?;
         let payload = Digest::from_hex(hex).ok()?;
         Some(Self { kind: kind.to_owned(), payload, index })
@@ -203,7 +203,7 @@ impl Leaf {
 
 /// The bytes that stand in the log for an envelope.
 pub fn entry(kind: &str, payload: &Digest) -> Vec<u8> {
-    format!("urn:deed:entry:v0\n{kind} {}\n", payload.hex()).into_bytes()
+    format!("urn:deed:entry:v1\n{kind} {}\n", payload.hex()).into_bytes()
 }
 
 impl Event {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use deed_record::action::{
-    Action, BindError, Binding, Bound, ContractRef, CredentialRef, Proposal, Rendering,
+    Action, BindError, Binding, Bound, ContractRef, CredentialRef, Proposal, Rendering, VERSION,
 };
 use deed_record::digest::Digest;
 use deed_record::exchange::Rendered;
@@ -47,7 +47,7 @@ pub fn bind(
         private::seal(&granted.contract, proposal, salt)?;
     let bindings = bindings(caller.tenant, granted, &rendering);
     let action = Action {
-        v: 0,
+        v: VERSION,
         id,
         tenant: caller.tenant.name.clone(),
         environment: caller.environment.to_owned(),

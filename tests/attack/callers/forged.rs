@@ -135,7 +135,7 @@ pub(super) fn unsound(world: &World, asked: &Asked) -> Vec<(&'static str, Envelo
         (
             "another predicate type, signed",
             seal(&canonical(&receipt).unwrap(), PAYLOAD_TYPE, &bob),
-            "only a `urn:deed:approval:v0` counts",
+            "only a `urn:deed:approval:v1` counts",
         ),
         ("bytes that are no statement", seal(b"approve", PAYLOAD_TYPE, &bob), "it is no approval"),
     ]

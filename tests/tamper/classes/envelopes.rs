@@ -70,11 +70,11 @@ pub(super) fn kinds(sink: &mut Sink<'_>, sample: &Sample) {
     let keys = &sink.bench.keys;
     let (receipt, bob, log) = (keys.receipt.clone(), keys.bob.clone(), &sink.bench.keys.log);
     let edits: [Edit; 14] = [
-        ("as a receipt", |s| s["predicateType"] = "urn:deed:receipt:v0".into()),
-        ("as an approval", |s| s["predicateType"] = "urn:deed:approval:v0".into()),
-        ("as a decision", |s| s["predicateType"] = "urn:deed:decision:v0".into()),
-        ("as a reconciliation", |s| s["predicateType"] = "urn:deed:reconciliation:v0".into()),
-        ("as an activation", |s| s["predicateType"] = "urn:deed:activated:v0".into()),
+        ("as a receipt", |s| s["predicateType"] = "urn:deed:receipt:v1".into()),
+        ("as an approval", |s| s["predicateType"] = "urn:deed:approval:v1".into()),
+        ("as a decision", |s| s["predicateType"] = "urn:deed:decision:v1".into()),
+        ("as a reconciliation", |s| s["predicateType"] = "urn:deed:reconciliation:v1".into()),
+        ("as an activation", |s| s["predicateType"] = "urn:deed:activated:v1".into()),
         ("of another version", |s| s["predicateType"] = "urn:deed:receipt:v9".into()),
         ("of no kind", |s| drop(s.as_object_mut().unwrap().remove("predicateType"))),
         ("of another statement type", |s| s["_type"] = "https://in-toto.io/Statement/v0.1".into()),

@@ -207,7 +207,7 @@ fn entries(log: &Log) -> Vec<Vec<u8>> {
 fn forked(sink: &Sink<'_>, log: &Log, at: usize) -> Log {
     let (mut edge, mut files) = (Edge::default(), Vec::new());
     for (n, entry) in entries(log).iter().enumerate() {
-        edge.push(if n == at { b"urn:deed:entry:v0\nreceipt 00\n" } else { entry }, &mut files);
+        edge.push(if n == at { b"urn:deed:entry:v1\nreceipt 00\n" } else { entry }, &mut files);
     }
     edge.finish(&mut files);
     let mut out: Log = files.into_iter().map(|file| (file.path, file.bytes)).collect();

@@ -62,8 +62,8 @@ pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
 
 fn head(contract: &Contract) -> Result<(), Fault> {
     let head = &contract.action;
-    if contract.format != 0 {
-        return Err(Fault::at("format", "`format` is 0 in this release"));
+    if contract.format != 1 {
+        return Err(Fault::at("format", "`format` is 1 in this release"));
     }
     if !id::is_contract_name(&head.name) {
         return Err(Fault::at(

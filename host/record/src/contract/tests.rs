@@ -2,7 +2,7 @@ use super::*;
 use crate::codec::Outgoing;
 
 const GOOD: &str = r#"
-format = 0
+format = 1
 [action]
 name = "idp.restore_access"
 version = "1.0.0"

@@ -7,7 +7,7 @@ use crate::codec::Codec;
 use crate::exchange::Rendered;
 
 const CONTRACT: &str = r#"
-format = 0
+format = 1
 [action]
 name = "idp.restore_access"
 version = "1.0.0"

@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 
 const CONTRACT: &str = r#"
-format = 0
+format = 1
 [action]
 name = "idp.note"
 version = "1.0.0"

@@ -12,7 +12,7 @@ use super::{
     RECONCILIATION, SIGNATURE, SUBJECT, WITNESSES, activation, clearances, digests, pass,
     reconciliation, witnesses,
 };
-use crate::action::Action;
+use crate::action::{Action, VERSION};
 use crate::bundle;
 use crate::digest::Digest;
 use crate::envelope::{Envelope, Kind, Statement};
@@ -118,6 +118,9 @@ fn subject(opened: &Opened, statement: &Statement) -> Result<Action, String> {
         return Err(format!("the receipt is about {}, action.json is {found}", statement.action));
     }
     let action: Action = opened.record(bundle::ACTION)?;
+    if action.v != VERSION {
+        return Err(format!("action.json has version {}, this reader knows {VERSION}", action.v));
+    }
     // A field that this version reads otherwise than it was written would go unnoticed.
     if action.digest().ok() == Some(found) {
         Ok(action)

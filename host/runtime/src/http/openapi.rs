@@ -172,7 +172,7 @@ fn approval_request() -> Value {
 fn answer() -> Value {
     let head = ["answerApproval", "approvals", "Approve or deny, signed"];
     let particulars = json!({
-        "description": "The envelope's statement has predicate type `urn:deed:approval:v0`. A denial is final.",
+        "description": "The envelope's statement has predicate type `urn:deed:approval:v1`. A denial is final.",
         "parameters": [parameter("ActionId")],
         "requestBody": body("Envelope"),
         "responses": shown(),

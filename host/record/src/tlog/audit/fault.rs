@@ -35,7 +35,7 @@ pub enum Fault {
     #[error("it {why}")]
     Damaged { file: String, why: String },
     #[error(
-        "entry {index} of the log is no entry of deed: `urn:deed:entry:v0`, a kind and a digest"
+        "entry {index} of the log is no entry of deed: `urn:deed:entry:v1`, a kind and a digest"
     )]
     Entry { file: String, index: u64 },
     #[error("hash {hash} of the tile is not the one that the entries make")]

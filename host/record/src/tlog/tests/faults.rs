@@ -72,10 +72,10 @@ fn what_is_no_entry_of_deed_is_found() {
     let zeros = "0".repeat(64);
     for bad in [
         "hello".to_owned(),
-        format!("urn:deed:entry:v0\nreceipt {}\n", "0".repeat(63)),
-        format!("urn:deed:entry:v0\nRECEIPT {zeros}\n"),
-        format!("urn:deed:entry:v0\nreceipt {zeros}\n\n"),
-        format!("urn:deed:entry:v0\n {zeros}\n"),
+        format!("urn:deed:entry:v1\nreceipt {}\n", "0".repeat(63)),
+        format!("urn:deed:entry:v1\nRECEIPT {zeros}\n"),
+        format!("urn:deed:entry:v1\nreceipt {zeros}\n\n"),
+        format!("urn:deed:entry:v1\n {zeros}\n"),
     ] {
         let files = log_of([entry(0), bad.into_bytes()].into_iter());
         failed(&files, &[], "tile/entries/000.p/2", "entry 1 of the log is no entry of deed");

@@ -18,7 +18,7 @@ use crate::policy::{self, ActionShape, Policies, Vocabulary};
 use crate::private::Openings;
 
 const CONTRACT: &str = r#"
-format = 0
+format = 1
 [action]
 name = "idp.restore_access"
 version = "1.0.0"
@@ -98,7 +98,7 @@ pub(super) fn bound(contract: &Contract) -> (Bound, Bindings) {
         rules,
     };
     let action = Action {
-        v: 0,
+        v: 1,
         id: ActionId::new(1, [0; 10]),
         tenant: "acme".into(),
         environment: "production".into(),

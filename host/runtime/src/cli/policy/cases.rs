@@ -68,9 +68,9 @@ pub(super) fn read(path: &Path) -> Result<Cases, Fault> {
         let start = e.span().map_or(0, |span| span.start);
         Fault::new(&file, line_of(&text, start), e.message().replace('\n', "; "))
     })?;
-    if *parsed.format.get_ref() != 0 {
+    if *parsed.format.get_ref() != 1 {
         let line = line_of(&text, parsed.format.span().start);
-        return Err(Fault::new(&file, line, "this format is not known; use `format = 0`"));
+        return Err(Fault::new(&file, line, "this format is not known; use `format = 1`"));
     }
     if parsed.case.is_empty() {
         return Err(Fault::new(&file, 0, "there is no [[case]]; add one"));

@@ -352,7 +352,7 @@ async fn of_an_answer_that_is_not_understood_nothing_unexposed_is_told() {
 
 /// A contract whose path and body have a private parameter.
 const PRIVATE: &str = r#"
-format = 0
+format = 1
 action = { name = "idp.note", version = "1.0.0", title = "t", verb = "update", mode = "write", effect = "observable", resource = "idp", adapter = "scim" }
 params = { required = ["note"], properties = { note = { type = "string", private = true } } }
 state = { user = { properties = { id = { type = "string" } } } }
