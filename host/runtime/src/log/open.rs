@@ -32,9 +32,13 @@ pub(super) fn open(
     let lock = lock(dir)?;
     let mut store = Store::new(dir);
     let head = head(&mut store, dir, origin)?;
-    let (tail, batches) = Tail::open(dir)?;
+    let (mut tail, batches) = Tail::open(dir)?;
     let signers = Signers { key: key.verifier(), retired };
     let batches = unsettled(batches, &head, signers)?;
+    if batches.is_empty() {
+        // All of it had settled: no tile is written anew that nothing could make again.
+        tail.clear()?;
+    }
     let Found { edge, positions, history, note } = if batches.is_empty() {
         settled(&mut store, &head, signers)?
     } else {
