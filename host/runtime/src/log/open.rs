@@ -203,7 +203,8 @@ fn head(store: &mut Store, dir: &Path, origin: &str) -> Result<Checkpoint, LogEr
     if let Some(head) = stored_head(store, origin)? {
         return Ok(head);
     }
-    if dir.join(CHECKPOINT).exists() || dir.join("tile").exists() {
+    let tail = fs::metadata(dir.join(TAIL)).is_ok_and(|tail| tail.len() > 0);
+    if tail || dir.join(CHECKPOINT).exists() || dir.join("tile").exists() {
         return Err(LogError::NoHead { dir: dir.to_owned() });
     }
     Tail::create(dir)?;

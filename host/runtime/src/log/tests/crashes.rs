@@ -185,3 +185,14 @@ fn what_has_settled_is_never_written_again() {
     assert_eq!(inodes(), settled, "opened again");
     assert_eq!(fs::read(scratch.path(TAIL)).unwrap(), b"");
 }
+
+/// What was acknowledged may stand in the tail alone: a new log there would be a fork.
+#[test]
+fn a_tail_without_its_guard_begins_no_new_log() {
+    let scratch = Scratch::new();
+    let mut log = scratch.open().unwrap();
+    log.enter(&entries(0..2)).unwrap();
+    drop(log);
+    fs::remove_file(scratch.path(HEAD)).unwrap();
+    assert!(matches!(scratch.open(), Err(LogError::NoHead { .. })));
+}
