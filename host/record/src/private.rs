@@ -258,9 +258,11 @@ fn find(value: &Value, at: &str, fits: &dyn Fn(&str) -> bool) -> Option<String> 
         }
         Value::Object(members) => {
             let mut members = members.iter();
-            members.find_map(|(key, member)| match fits(key) {
-                true => Some(at.to_owned()),
-                false => find(member, &canonical::child(at, key), fits),
+            members.find_map(|(key, member)| {
+                if fits(key) {
+                    return Some(at.to_owned());
+                }
+                find(member, &canonical::child(at, key), fits)
             })
         }
         Value::Null | Value::Bool(_) => None,
