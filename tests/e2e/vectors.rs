@@ -51,7 +51,11 @@ fn first(report: &Report) -> Option<&'static str> {
         Verdict::Failed => Status::Fail,
         Verdict::Unverifiable => Status::Skip,
     };
-    report.checks.iter().find(|line| line.status == wanted).map(|line| line.name)
+    report
+        .checks
+        .iter()
+        .find(|line| line.status == wanted && line.name != "witnesses")
+        .map(|line| line.name)
 }
 
 #[test]
@@ -80,7 +84,7 @@ fn a_verifier_of_other_peoples_parts_agrees() {
     let verdicts: BTreeMap<&str, &str> = said
         .lines()
         .filter_map(|line| line.split_once(' '))
-        .filter(|(_, name)| name.ends_with(".deed"))
+        .filter(|(_, name)| name.contains(".deed"))
         .map(|(verdict, name)| (name, verdict))
         .collect();
     for Vector { file, what, verdict, check } in &all {

@@ -296,12 +296,10 @@ def links(opened: Bundle, receipt: dict) -> list[str]:
     by = {one["payload_sha256"]: "approval" for one in receipt["approvals"]}
     by |= {one["decision_sha256"]: "decision" for one in receipt["attempts"]}
     before = [named(line) for line in opened.chain[: opened.at]]
-    wanted = len(receipt["approvals"]) + len(receipt["attempts"])
-    kinds = [by.get(digest, "activated") for digest in before]
-    rest = [kind for kind in kinds if kind != "activated"]
+    by |= {digest: "activated" for digest in receipt["activated"]}
     require(len(set(before)) == len(before), "an envelope stands twice")
-    require(len(rest) == wanted, "the receipt names envelopes that are missing")
-    require(kinds == ["activated"] * (len(kinds) - len(rest)) + rest, "an activation stands elsewhere than first")
+    require(set(before) == set(by), "the receipt names other envelopes than there are")
+    kinds = [by[digest] for digest in before]
     after = len(opened.chain) - opened.at - 1
     require(after <= 1, "more than one envelope stands behind the receipt")
     return [*kinds, "receipt", *["reconciliation"] * after]
@@ -334,7 +332,11 @@ def approvals(opened: Bundle, receipt: dict, trusted: Trust, action: bytes) -> s
 def decisions(opened: Bundle, kinds: list[str], receipt: dict, trusted: Trust, action: bytes) -> str:
     for n, kind in enumerate(kinds):
         if kind == "activated":
-            statement(opened.chain[n], trusted.receipt, kind, action)
+            last = statement(opened.chain[n], trusted.receipt, kind, action)["predicate"]
+            require(last["tenant"] == json.loads(action)["tenant"], "an activation is of another tenant")
+    if receipt.get("decision"):
+        require(receipt["activated"], "the receipt names no activation")
+        require(last["policy_set"] == receipt["decision"]["policy_set"], "other policies were activated")
     for attempt in receipt["attempts"]:
         line = next(line for line in opened.chain if named(line) == attempt["decision_sha256"])
         decided = statement(line, trusted.receipt, "decision", action)["predicate"]

@@ -53,14 +53,16 @@ pub(crate) fn sign(payload: &[u8], key: &SigningKey) -> Envelope {
     }
 }
 
-/// An activation is about itself, so its subject follows its predicate.
 pub(crate) fn sign_value(statement: &Value, key: &SigningKey) -> Envelope {
-    let mut statement = statement.clone();
+    sign(&canonical(statement).unwrap(), key)
+}
+
+/// An activation is about itself, so its subject follows its predicate.
+pub(crate) fn about_itself(statement: &mut Value) {
     if statement["subject"][0]["name"] == "activation.json" {
         let digest = Digest::of(&canonical(&statement["predicate"]).unwrap());
         statement["subject"][0]["digest"]["sha256"] = digest.hex().into();
     }
-    sign(&canonical(&statement).unwrap(), key)
 }
 
 /// Writes the chain, and the receipt's second text with it.

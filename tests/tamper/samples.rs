@@ -119,7 +119,10 @@ impl Bench {
         let mut samples: Vec<Sample> =
             ids.iter().map(|(kind, ids)| sample(&world, kind, ids)).collect();
         samples.push(copies(&world, &ids["verified"]));
-        samples.push(of(OPEN, ids[SETTLED].iter().map(|id| kept(&world, id, "open")).collect()));
+        samples.push(of(
+            OPEN,
+            &ids[SETTLED].iter().map(|id| kept(&world, id, "open")).collect::<Vec<_>>(),
+        ));
         Self::of(&world, samples, checkpoints, &ids)
     }
 
@@ -191,7 +194,7 @@ fn sample(world: &World, kind: &'static str, ids: &[String]) -> Sample {
         assert!(whole, "{kind}: {report:#?}");
         world.bundle(id).unwrap()
     });
-    of(kind, bundles.collect())
+    of(kind, &bundles.collect::<Vec<_>>())
 }
 
 /// Waits for the end, which for what nobody answers comes by itself.
@@ -214,10 +217,10 @@ fn kept(world: &World, id: &str, copy: &str) -> Vec<u8> {
 
 /// The copies that an agent gets of these actions.
 fn copies(world: &World, ids: &[String]) -> Sample {
-    of(COPY, ids.iter().map(|id| fetch(world, id, HELPDESK)).collect())
+    of(COPY, &ids.iter().map(|id| fetch(world, id, HELPDESK)).collect::<Vec<_>>())
 }
 
-fn of(kind: &'static str, bundles: Vec<Vec<u8>>) -> Sample {
+fn of(kind: &'static str, bundles: &[Vec<u8>]) -> Sample {
     let files = |n: usize| bundle::read(&bundles[n]).unwrap();
     Sample { kind, files: files(0), twin: files(1), bundle: bundles[0].clone() }
 }
@@ -340,7 +343,9 @@ fn indeterminate(world: &World) -> String {
     for (token, copy) in COPIES {
         fs::write(world.dir.join(format!("{id}.{copy}")), fetch(world, &id, token)).unwrap();
     }
-    ["GET", "PATCH"].iter().for_each(|method| world.proxy.set(method, Fault::None));
+    for method in ["GET", "PATCH"] {
+        world.proxy.set(method, Fault::None);
+    }
     id
 }
 

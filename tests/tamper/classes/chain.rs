@@ -69,7 +69,7 @@ pub(super) fn lines(sink: &mut Sink<'_>, sample: &Sample) {
         ("an empty line more", format!("{text}\n")),
         ("an empty line first", format!("\n{text}")),
         ("CRLF", text.replace('\n', "\r\n")),
-        ("a space after a comma", text.replacen(",", ", ", 1)),
+        ("a space after a comma", text.replacen(',', ", ", 1)),
         ("a list", format!("[{}]\n", text.trim_end().replace('\n', ","))),
         ("one line", text.replacen("}\n{", "}{", 1)),
         ("null", format!("{text}null\n")),

@@ -117,6 +117,9 @@ fn deflated(content: &[u8]) -> Vec<u8> {
     [head, content[..usize::from(size)].to_vec()].concat()
 }
 
+/// A way to write a name.
+type Form = (&'static str, fn(&str) -> String);
+
 type Edit = (&'static str, fn(&mut Entry));
 
 const EDITS: [Edit; 16] = [
@@ -183,7 +186,7 @@ pub(super) fn tricks(sink: &mut Sink<'_>, sample: &Sample) {
 
 pub(super) fn names(sink: &mut Sink<'_>, sample: &Sample) {
     let whole = entries(&sample.files);
-    let forms: [(&str, fn(&str) -> String); 9] = [
+    let forms: [Form; 9] = [
         ("absolute", |name| format!("/{name}")),
         ("dots", |name| format!("../{name}")),
         ("dot", |name| format!("./{name}")),

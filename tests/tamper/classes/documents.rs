@@ -38,7 +38,9 @@ pub(super) fn foreign(sink: &mut Sink<'_>, sample: &Sample) {
             made.push((format!("{named}, under the host's name"), claimed));
         }
     }
-    made.iter().for_each(|(what, files)| sink.files(what, files));
+    for (what, files) in &made {
+        sink.files(what, files);
+    }
 }
 
 /// By the host itself, after people approved: whatever they signed must hold it.

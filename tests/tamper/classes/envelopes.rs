@@ -17,6 +17,10 @@ use crate::forge::{
 };
 use crate::samples::Sample;
 
+/// What is done to a statement, and to a text, under its name.
+type Edit = (&'static str, fn(&mut Value));
+type Way = (&'static str, fn(&str) -> String);
+
 /// One changed envelope in its place; everything else as it was, or in a log of the forger's.
 fn with(sample: &Sample, n: usize, envelope: &Envelope) -> Files {
     let mut lines = chain(&sample.files);
@@ -38,7 +42,7 @@ pub(super) fn another_key(sink: &mut Sink<'_>, sample: &Sample) {
         renamed.signatures[0].keyid = key_id(&stranger.verifying_key()).unwrap();
         sink.files(&format!("{}: {n} under another name", sample.kind), &with(sample, n, &renamed));
         for keyid in ["", "x", &line.signatures[0].keyid.to_uppercase()] {
-            renamed.signatures[0].keyid = keyid.to_owned();
+            keyid.clone_into(&mut renamed.signatures[0].keyid);
             sink.files(
                 &format!("{}: {n} named `{keyid}`", sample.kind),
                 &with(sample, n, &renamed),
@@ -65,7 +69,7 @@ pub(super) fn another_purpose(sink: &mut Sink<'_>, sample: &Sample) {
 pub(super) fn kinds(sink: &mut Sink<'_>, sample: &Sample) {
     let keys = &sink.bench.keys;
     let (receipt, bob, log) = (keys.receipt.clone(), keys.bob.clone(), &sink.bench.keys.log);
-    let edits: [(&str, fn(&mut Value)); 14] = [
+    let edits: [Edit; 14] = [
         ("as a receipt", |s| s["predicateType"] = "urn:deed:receipt:v1".into()),
         ("as an approval", |s| s["predicateType"] = "urn:deed:approval:v1".into()),
         ("as a decision", |s| s["predicateType"] = "urn:deed:decision:v1".into()),
@@ -107,17 +111,19 @@ pub(super) fn kinds(sink: &mut Sink<'_>, sample: &Sample) {
             }
         }
         let mut other = line.clone();
-        other.payload_type = "application/json".to_owned();
+        "application/json".clone_into(&mut other.payload_type);
         made.push((
             format!("{}: {n} of another payload type", sample.kind),
             with(sample, n, &other),
         ));
     }
-    made.iter().for_each(|(what, files)| sink.files(what, files));
+    for (what, files) in &made {
+        sink.files(what, files);
+    }
 }
 
 pub(super) fn base64(sink: &mut Sink<'_>, sample: &Sample) {
-    let ways: [(&str, fn(&str) -> String); 6] = [
+    let ways: [Way; 6] = [
         ("url-safe", |text| URL_SAFE.encode(STANDARD.decode(text).unwrap())),
         ("unpadded", |text| STANDARD_NO_PAD.encode(STANDARD.decode(text).unwrap())),
         ("spaced", |text| format!("{text} ")),
@@ -235,7 +241,7 @@ pub(super) fn json(sink: &mut Sink<'_>, sample: &Sample) {
     // The receipt's second text, which other tools read.
     let receipt = receipt_line(&lines);
     let right: Value = serde_json::from_slice(&sample.files[RECEIPT]).unwrap();
-    let edits: [(&str, fn(&mut Value)); 4] = [
+    let edits: [Edit; 4] = [
         ("of another media type", |v| v["mediaType"] = "application/json".into()),
         ("with another hint", |v| v["verificationMaterial"]["publicKey"]["hint"] = "0".into()),
         ("with a field more", |v| v["a"] = 1.into()),
@@ -304,7 +310,9 @@ pub(super) fn payloads(sink: &mut Sink<'_>, sample: &Sample) {
             made.push((format!("{}: {n} {what}", sample.kind), files));
         }
     }
-    made.iter().for_each(|(what, files)| sink.files(what, files));
+    for (what, files) in &made {
+        sink.files(what, files);
+    }
 }
 
 /// Like `with`, for payloads that are no statements.

@@ -5,7 +5,7 @@ use deed_record::json::canonical;
 use serde_json::{Value, json};
 
 use crate::class::Sink;
-use crate::forge::{chain, kind, payload, receipt_line, rehashed, relog, restated};
+use crate::forge::{about_itself, chain, kind, payload, receipt_line, rehashed, relog, restated};
 use crate::samples::Sample;
 use crate::word;
 
@@ -20,6 +20,25 @@ pub(super) fn claims(sink: &mut Sink<'_>, sample: &Sample) {
             made.push((format!("receipt says {what}"), statement));
         }
     };
+    judged(&mut claim);
+    decided(&mut claim, right["predicate"].get("decision").is_some());
+    let keys = &sink.bench.keys;
+    let forged: Vec<_> = made
+        .into_iter()
+        .map(|(what, statement)| {
+            (what, restated(&sample.files, n, &statement, &keys.receipt, &keys.log))
+        })
+        .collect();
+    for (what, files) in forged {
+        sink.files(&word::pattern(sample.kind, &what), &files);
+    }
+}
+
+/// Takes a claim by name: what it makes of a receipt's predicate.
+type Claim<'a> = dyn FnMut(&str, &dyn Fn(&mut Value)) + 'a;
+
+/// What came of it, and who approved.
+fn judged(claim: &mut Claim<'_>) {
     for outcome in ["verified", "mismatch", "failed", "denied", "expired", "cancelled"] {
         claim(&format!("outcome {outcome}"), &|p| p["outcome"] = outcome.into());
     }
@@ -59,6 +78,10 @@ pub(super) fn claims(sink: &mut Sink<'_>, sample: &Sample) {
             .iter_mut()
             .for_each(|one| one["decision"] = "approve".into());
     });
+}
+
+/// What was decided, granted, seen and run.
+fn decided(claim: &mut Claim<'_>, was_decided: bool) {
     for field in ["decision", "question", "grant", "pre", "post"] {
         claim(&format!("no {field}"), &|p| drop(p.as_object_mut().unwrap().remove(field)));
     }
@@ -71,23 +94,13 @@ pub(super) fn claims(sink: &mut Sink<'_>, sample: &Sample) {
         let other = if p["guard"] == "etag" { "unguarded" } else { "etag" };
         p["guard"] = other.into();
     });
-    if right["predicate"].get("decision").is_some() {
+    if was_decided {
         for verdict in ["allow", "ask", "deny"] {
             claim(&format!("policy says {verdict}"), &|p| {
-                p["decision"]["verdict"] = verdict.into()
+                p["decision"]["verdict"] = verdict.into();
             });
         }
         claim("other policies", &|p| p["decision"]["determining"] = json!(["nothing"]));
-    }
-    let keys = &sink.bench.keys;
-    let forged: Vec<_> = made
-        .into_iter()
-        .map(|(what, statement)| {
-            (what, restated(&sample.files, n, &statement, &keys.receipt, &keys.log))
-        })
-        .collect();
-    for (what, files) in forged {
-        sink.files(&word::pattern(sample.kind, &what), &files);
     }
 }
 
@@ -96,14 +109,17 @@ pub(super) fn fields(sink: &mut Sink<'_>, sample: &Sample) {
     let lines = chain(&sample.files);
     let mut made: Vec<(String, Box<dyn Fn() -> deed_record::bundle::Files + '_>)> = Vec::new();
     for (n, line) in lines.iter().enumerate().filter(|(_, line)| kind(line) != "approval") {
-        for (pointer, changed) in leaves(&payload(line)) {
+        for (pointer, mut changed) in leaves(&payload(line)) {
+            if pointer.starts_with("/predicate") {
+                about_itself(&mut changed);
+            }
             let what = format!("{} {pointer}", kind(line));
             let forge = move || restated(&sample.files, n, &changed, &keys.receipt, &keys.log);
             made.push((what, Box::new(forge)));
         }
     }
     for (name, content) in &sample.files {
-        let is_json = name.ends_with(".json") && name != RECEIPT && name != CHAIN;
+        let is_json = name.contains(".json") && name != RECEIPT && name != CHAIN;
         let Some(value) = is_json.then(|| serde_json::from_slice::<Value>(content).unwrap()) else {
             continue;
         };

@@ -93,7 +93,7 @@ pub(super) fn leaves(sink: &mut Sink<'_>, sample: &Sample) {
         {
             if other != right[n].0 {
                 let mut leaves = right.clone();
-                leaves[n].0 = other.to_owned();
+                other.clone_into(&mut leaves[n].0);
                 made.push((format!("{n} as `{other}`"), leaves));
             }
         }

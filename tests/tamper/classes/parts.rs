@@ -5,14 +5,15 @@ use deed_record::bundle::{ENTITIES, EXCHANGES, Files, LATER, POST, PRE, REQUEST}
 use crate::class::Sink;
 use crate::samples::Sample;
 
+/// What may be absent from a copy.
+const OPTIONAL: [&str; 6] = [PRE, POST, LATER, EXCHANGES, REQUEST, ENTITIES];
+
 pub(super) fn dropped(sink: &mut Sink<'_>, sample: &Sample) {
     for name in sample.files.keys() {
         let mut files = sample.files.clone();
         files.remove(name);
         sink.files(&format!("{}: without {name}", sample.kind), &files);
     }
-    // What may be absent from a copy, in every combination.
-    const OPTIONAL: [&str; 6] = [PRE, POST, LATER, EXCHANGES, REQUEST, ENTITIES];
     for set in 1_u32..(1 << OPTIONAL.len()) {
         let mut files = sample.files.clone();
         let out = OPTIONAL.iter().enumerate().filter(|(n, _)| set & (1 << n) != 0);

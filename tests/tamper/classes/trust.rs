@@ -34,7 +34,7 @@ pub(super) fn approvers(sink: &mut Sink<'_>, sample: &Sample) {
         with("in another role", &|one| one.roles = vec!["helpdesk".to_owned()]);
         with("in no role", &|one| one.roles.clear());
         with("with another key", &|one| one.key = bench.keys.stranger.verifying_key());
-        with("under another name", &|one| one.person = "mallory".to_owned());
+        with("under another name", &|one| "mallory".clone_into(&mut one.person));
         let mut trust = bench.trust.clone();
         trust.approvers.as_mut().unwrap().retain(|one| one.person != person);
         sink.trust(&format!("{}: without {person}", sample.kind), &sample.bundle, &trust);

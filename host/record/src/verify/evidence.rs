@@ -53,7 +53,8 @@ pub(super) fn found(evidence: Option<&Evidence>) -> Found {
 pub(super) fn outcome(proven: &Proven, contract: &Contract, evidence: Option<&Evidence>) -> Found {
     let Receipt { attempts, post, changes, unexpected, .. } = &proven.receipt;
     let compared = !attempts.is_empty() && post.is_some();
-    if !compared && !(changes.is_empty() && unexpected.is_empty()) {
+    let unchanged = changes.is_empty() && unexpected.is_empty();
+    if !(compared || unchanged) {
         return Err("the receipt has changes, and nobody looked after a run".to_owned());
     }
     let Some(evidence) = evidence else {

@@ -62,7 +62,7 @@ fn request_fields() -> Value {
 
 fn action_fields() -> Value {
     json!({
-        "v": {"const": 0},
+        "v": {"const": 1},
         "id": reference("ActionId"),
         "tenant": text(""),
         "environment": text(""),
