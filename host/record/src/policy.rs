@@ -94,6 +94,11 @@ impl Policies {
         self.digest
     }
 
+    /// Whether what they say about this action can rest on the value of this text parameter.
+    pub fn reads(&self, action: &str, param: &str) -> bool {
+        compile::reads(self, action, param)
+    }
+
     /// Decides about one action.
     pub fn evaluate(&self, facts: &Facts) -> Decision {
         evaluate::decide(self, &evaluate::Question::of(facts, &self.roles))

@@ -67,6 +67,14 @@ pub(super) fn read(text: &str, schema_text: &str) -> Result<Policies, Flaw> {
     assemble(text, schema_text, roles, schema)
 }
 
+/// Whether a policy reads this text parameter of this action: with another type for it, the set does not
+/// hold together.
+pub(super) fn reads(policies: &Policies, action: &str, param: &str) -> bool {
+    let fragment = schema::retyped(&policies.schema_text, action, param);
+    let schema = fragment.and_then(|one| Schema::from_schema_fragments([one]).ok());
+    schema.is_none_or(|schema| validate(&schema, &policies.full).is_err())
+}
+
 /// Reads a compiled text: parses, validates strictly, sorts out which policies carry obligations.
 pub(super) fn load(
     text: &str,

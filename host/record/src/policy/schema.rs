@@ -49,6 +49,20 @@ pub(super) fn roles_of(schema: SchemaFragment) -> Result<BTreeSet<String>, Strin
     Ok(roles.keys().cloned().collect())
 }
 
+/// The schema with another type for one text parameter of one action; none where it declares no such one.
+pub(super) fn retyped(schema_text: &str, action: &str, param: &str) -> Option<SchemaFragment> {
+    let (schema, _warnings) = SchemaFragment::from_cedarschema_str(schema_text).ok()?;
+    let mut value = schema.to_json_value().ok()?;
+    let context = value.pointer_mut("/Deed/actions")?.get_mut(action)?;
+    let params = context.pointer_mut("/appliesTo/context/attributes/params/attributes")?;
+    let kind = params.get_mut(param)?.as_object_mut()?;
+    // What is typed otherwise fits nothing that a text fits; whether it may be absent stays.
+    kind.retain(|member, _| member == "required");
+    kind.insert("type".to_owned(), Value::from("Record"));
+    kind.insert("attributes".to_owned(), Value::Object(serde_json::Map::new()));
+    SchemaFragment::from_json_value(value).ok()
+}
+
 /// A Cedar string literal; Rust's escapes are a subset of Cedar's.
 pub(super) fn quoted(text: &str) -> String {
     format!("\"{}\"", text.escape_debug())

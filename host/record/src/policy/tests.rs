@@ -238,3 +238,37 @@ fn obligations_keep_other_conditions_and_comments() {
         Verdict::Allow
     );
 }
+
+/// Only a decision by such a set can rest on a private parameter.
+#[test]
+fn a_policy_reads_a_parameter_when_its_answer_can_rest_on_the_value() {
+    let reads = |when: &str, param: &str| {
+        let policy = format!(
+            "@id(\"one\")\npermit (principal, action == Deed::Action::\"idp.restore_access\", \
+             resource) when {{ {when} }};"
+        );
+        try_compile(&[BASE, LEAD, &policy]).unwrap().reads("idp.restore_access", param)
+    };
+    for (when, param) in [
+        ("context.params.user_id like \"a*\"", "user_id"),
+        ("[\"a\", \"b\"].contains(context.params[\"user_id\"])", "user_id"),
+        ("context.params has \"x-note\" && context.params[\"x-note\"] == \"n\"", "x-note"),
+        ("principal.person == context.params.user_id", "user_id"),
+    ] {
+        assert!(reads(when, param), "{when}");
+    }
+    for (when, param) in [
+        ("context.params has cents && context.params.cents > 3", "user_id"),
+        ("context.params.user_id like \"a*\"", "x-note"),
+        ("context.params has \"x-note\"", "x-note"),
+        ("true", "user_id"),
+    ] {
+        assert!(!reads(when, param), "{when}");
+    }
+    let other = try_compile(&[
+        BASE,
+        "@id(\"one\")\npermit (principal, action, resource) \
+         when { context.params.user_id == \"a\" };",
+    ]);
+    assert!(other.unwrap().reads("idp.read_user", "user_id"), "of every action");
+}

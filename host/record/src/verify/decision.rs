@@ -46,7 +46,7 @@ pub(super) fn check(
         return Err("policy was asked about something else than this action".to_owned());
     }
     if decision.rests_on_private {
-        return on_private(proven, contract, decision);
+        return on_private(proven, contract, &policies, decision);
     }
     // The files ask what these facts ask, to the last field, so the answer to the facts is theirs.
     let again = policies.evaluate(&facts);
@@ -68,9 +68,17 @@ pub(super) fn is_same(again: &Decision, said: &Decision) -> bool {
 }
 
 /// A decision that only who has the private values can make again.
-fn on_private(proven: &Proven, contract: &Contract, decision: &Decision) -> Found {
+fn on_private(
+    proven: &Proven,
+    contract: &Contract,
+    policies: &Policies,
+    decision: &Decision,
+) -> Found {
     if !contract.private().any(|name| proven.action.params.get(name).is_some()) {
         return Err("the decision rests on private parameters, and the action has none".to_owned());
+    }
+    if !contract.private().any(|name| policies.reads(&proven.action.contract.name, name)) {
+        return Err("the decision rests on private parameters, and no policy reads one".to_owned());
     }
     Ok(Finding::Skip(format!(
         "the host says `{}`; that rests on private parameters, whose values no bundle has",

@@ -85,6 +85,8 @@ fn a_host_that_signs_what_did_not_happen_is_found_out() {
     assert_eq!(signed(|r| r.approvals.clear()), CHAIN);
     assert_eq!(signed(|r| r.approvals[0].counted = false), DECISION);
     assert_eq!(signed(|r| r.decision.as_mut().unwrap().determining.clear()), DECISION);
+    let hides = |r: &mut Receipt| r.decision.as_mut().unwrap().rests_on_private = true;
+    assert_eq!(signed(hides), DECISION, "no policy reads what is private");
     assert_eq!(signed(|r| r.sources.clear()), DECISION);
     assert_eq!(signed(|r| r.post.as_mut().unwrap().at_ms += 1), SUMMARY);
     assert_eq!(signed(|r| r.attempts[0].claim = Claim::Lost), SUMMARY);

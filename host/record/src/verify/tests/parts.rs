@@ -15,7 +15,7 @@ use crate::id::ActionId;
 use crate::note;
 use crate::observation::Observation;
 use crate::policy::{self, ActionShape, Policies, Vocabulary};
-use crate::private::Openings;
+use crate::private::{Openings, PREFIX};
 
 const CONTRACT: &str = r#"
 format = 1
@@ -31,6 +31,7 @@ adapter = "scim"
 [params]
 required = ["user_id"]
 properties.user_id = { type = "string" }
+properties.note = { type = "string", private = true }
 [state.user]
 required = ["id"]
 volatile = ["/meta"]
@@ -78,7 +79,7 @@ pub(super) type Bindings = BTreeMap<String, Binding>;
 pub(super) fn bound(contract: &Contract) -> (Bound, Bindings) {
     let proposal = Proposal {
         contract: "idp.restore_access".into(),
-        params: json!({"user_id": "42"}),
+        params: json!({"user_id": "42", "note": format!("{}{}", PREFIX, "5e".repeat(32))}),
         intent: "let them work again".into(),
         reasoning: None,
         on_behalf_of: None,
