@@ -337,6 +337,11 @@ def decisions(opened: Bundle, kinds: list[str], receipt: dict, trusted: Trust, a
     if receipt.get("decision"):
         require(receipt["activated"], "the receipt names no activation")
         require(last["policy_set"] == receipt["decision"]["policy_set"], "other policies were activated")
+    places = {named(line): n for n, line in enumerate(opened.chain)}
+    order = [places[attempt["decision_sha256"]] for attempt in receipt["attempts"]]
+    numbers = [attempt["n"] for attempt in receipt["attempts"]]
+    require(numbers == list(range(1, len(numbers) + 1)) and order == sorted(order), "the attempts are not all in order")
+    require(not numbers or "decision" in receipt, "it was attempted, and there is no decision")
     for attempt in receipt["attempts"]:
         line = next(line for line in opened.chain if named(line) == attempt["decision_sha256"])
         decided = statement(line, trusted.receipt, "decision", action)["predicate"]
@@ -346,6 +351,8 @@ def decisions(opened: Bundle, kinds: list[str], receipt: dict, trusted: Trust, a
                 "a decision was made at another time")
         approved = {one["payload_sha256"] for one in receipt["approvals"] if one["decision"] == "approve"}
         require(set(decided["approvals"]) <= approved, "a decision rests on an approval that is not there")
+        behind = [one for one in decided["approvals"] if places[one] > places[attempt["decision_sha256"]]]
+        require(not behind, "a decision was logged before an approval that it rests on")
     if receipt["attempts"] and not given_up(receipt):
         counted = [one["payload_sha256"] for one in receipt["approvals"] if one["counted"]]
         require(decided["approvals"] == counted, "the receipt counts other approvals than the last decision")
