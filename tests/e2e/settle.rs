@@ -7,7 +7,7 @@ use deed_record::outcome::Outcome;
 use deed_record::verify::Verdict;
 use deed_tests::proxy::Fault;
 use deed_tests::world::{BOB, World};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::shared::{ended, is_active, locked_out, report, scim, statements};
 
@@ -106,4 +106,31 @@ fn an_open_outcome_is_looked_at_again_after_a_restart() {
     thread::sleep(Duration::from_millis(1_500));
     assert_eq!(world.proxy.count("GET"), looks);
     assert_eq!(world.show(&id).unwrap()["at_ms"], view["at_ms"]);
+}
+
+/// What a look sees after another action has written is of that one, or of both: it settles nothing.
+#[test]
+fn a_look_after_another_action_on_the_same_resource_settles_nothing() {
+    let (mut world, user) = (World::start(scim()).unwrap(), locked_out());
+    let view = open(&world, &user);
+    let id = view["id"].as_str().unwrap().to_owned();
+    let lock = json!([{"op": "replace", "path": "active", "value": false}]);
+    scim().patch(&user, &lock).unwrap();
+    // Right after a look that failed: the next one is seconds away, and the other action is through by then.
+    let (looks, start) = (world.proxy.count("GET"), Instant::now());
+    while world.proxy.count("GET") < looks + 3 {
+        assert!(start.elapsed() < PATIENCE, "it is looked at again and again");
+        thread::sleep(Duration::from_millis(10));
+    }
+    world.proxy.set("PATCH", Fault::None);
+    world.proxy.set("GET", Fault::None);
+    let other = world.run(&World::proposal("idp.restore_access", &user)).unwrap();
+    assert_eq!(other["outcome"], "verified", "{other:#}");
+    assert_eq!(world.show(&id).unwrap()["status"], "indeterminate", "no look came in between");
+    // A start looks at what is open within a second.
+    world.restart().unwrap();
+    thread::sleep(Duration::from_secs(3));
+    let view = world.show(&id).unwrap();
+    assert_eq!(view["status"], "indeterminate", "{view:#}");
+    assert_eq!(report(&world, &id).settled, None);
 }

@@ -75,6 +75,9 @@ const FILE_MAX: usize = 64 << 20;
 const ENTRY_MAX: usize = 16 << 20;
 const ENTRIES_MAX: usize = 64;
 
+/// Envelopes that the chain of one bundle can have: each has a proof among its parts.
+pub const CHAIN_MAX: usize = ENTRIES_MAX - NAMES.len();
+
 /// The name of the log proof of the `n`th envelope of the chain, from 0.
 pub fn proof_name(n: usize) -> String {
     format!("{n}.tlog-proof")

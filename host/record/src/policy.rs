@@ -112,6 +112,7 @@ impl Policies {
         for error in live.errors.iter_mut().filter(|error| !recorded.errors.contains(error)) {
             PRIVATE_ERROR.clone_into(error);
         }
+        live.errors.sort_unstable();
         live.errors.dedup();
         live.rests_on_private = true;
         live

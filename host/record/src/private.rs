@@ -5,13 +5,13 @@
 //! its salt. Values and salts stand in the journal and in what an approver is shown, and nowhere else;
 //! nothing here prints one, and what was made of them ([`Live`]) cannot be written into a record.
 
-mod hmac;
-
 use std::collections::BTreeMap;
 use std::fmt;
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sha2::Sha256;
 
 use crate::action::{self, BindError, Proposal, Rendering};
 use crate::contract::Contract;
@@ -101,7 +101,9 @@ impl Opening {
         let salt = data_encoding::HEXLOWER.decode(self.salt.as_bytes()).ok()?;
         let value = canonical::canonical(&Value::from(self.value.as_str())).ok()?;
         let salt = Salt::try_from(salt).ok()?;
-        Some(format!("{PREFIX}{}", data_encoding::HEXLOWER.encode(&hmac::sha256(&salt, &value))))
+        let mut mac = Hmac::<Sha256>::new_from_slice(&salt).ok()?;
+        mac.update(&value);
+        Some(format!("{PREFIX}{}", data_encoding::HEXLOWER.encode(&mac.finalize().into_bytes())))
     }
 }
 
@@ -219,6 +221,7 @@ impl Openings {
             ("/intent", json!(public.intent)),
             ("/reasoning", json!(public.reasoning)),
             ("/on_behalf_of", json!(public.on_behalf_of)),
+            ("/environment", json!(public.environment)),
             ("/sources", json!(public.sources)),
             ("/expect", json!(public.expect)),
         ];
@@ -244,7 +247,7 @@ pub fn words(contract: &Contract, public: &Value) -> Live<Vec<String>> {
     Live(words.map(str::to_owned).collect())
 }
 
-/// Where a text or number that fits stands. Names are the contract's, or nothing binds.
+/// Where a text, number or name that fits stands; a name is not repeated in the answer.
 fn find(value: &Value, at: &str, fits: &dyn Fn(&str) -> bool) -> Option<String> {
     match value {
         Value::String(text) => fits(text).then(|| at.to_owned()),
@@ -255,7 +258,12 @@ fn find(value: &Value, at: &str, fits: &dyn Fn(&str) -> bool) -> Option<String> 
         }
         Value::Object(members) => {
             let mut members = members.iter();
-            members.find_map(|(key, member)| find(member, &canonical::child(at, key), fits))
+            members.find_map(|(key, member)| {
+                if fits(key) {
+                    return Some(at.to_owned());
+                }
+                find(member, &canonical::child(at, key), fits)
+            })
         }
         Value::Null | Value::Bool(_) => None,
     }

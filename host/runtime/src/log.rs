@@ -125,8 +125,12 @@ impl Log {
     }
 
     /// Writes tiles, and then the checkpoint that needs them, where readers look for them.
+    ///
+    /// What has settled is there, and is not touched: without a tail, nothing would make it again.
     pub fn spread(&mut self) -> Result<(), LogError> {
-        let Some(note) = &self.checkpoint else { return Ok(()) };
+        let Some(note) = self.checkpoint.as_ref().filter(|_| self.tail.held() > 0) else {
+            return Ok(());
+        };
         let mut partial = Vec::new();
         self.edge.finish(&mut partial);
         self.store.stage(partial);

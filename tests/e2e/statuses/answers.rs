@@ -114,3 +114,25 @@ fn two_approvals_are_two_persons() {
     assert_eq!(world.proxy.count("PATCH"), 1);
     assert!(is_active(&user));
 }
+
+/// Every answer is an envelope with a proof of its own, and a bundle has 64 parts.
+#[test]
+fn more_answers_than_a_bundle_can_hold_are_not_asked_for() {
+    let roles = ["support-lead", "one", "two", "three", "four"];
+    let change = |dir: &Path| -> Result<()> {
+        let all = format!("roles = {}", json!(roles));
+        edit(dir, "deed.toml", "roles = [\"support-lead\"]", &all)?;
+        for role in &roles[1..] {
+            let policy = format!(
+                "@id(\"needs-{role}\")\n@obligation(\"approve:9:{role}\")\nforbid (principal, \
+                 action == Deed::Action::\"idp.restore_access\", resource);\n\n// What acts"
+            );
+            edit(dir, STARTER, "// What acts", &policy)?;
+        }
+        edit(dir, STARTER, "approve:1:support-lead", "approve:9:support-lead")
+    };
+    let (world, user) = (World::with(scim(), "scim", change).unwrap(), locked_out());
+    let view = world.run(&World::proposal(RESTORE, &user)).unwrap();
+    ended(&world, &view, "denied", "more than the 41 answers that one action may have");
+    untouched(&world, &user);
+}

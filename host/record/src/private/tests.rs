@@ -117,6 +117,20 @@ fn a_word_is_no_value_and_a_value_is_said_once() {
     told.intent = format!("set it to {VALUE}");
     let fault = seal(&contract(), told, || Some([7; 32])).err();
     assert_eq!(fault, Some(BindError::Repeated("/intent".to_owned())));
+    let repeats = |members: Value| {
+        let mut body = json!({"contract": "idp.note", "intent": "i",
+            "params": {"user_id": "42", "note": VALUE}});
+        body.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        let told = serde_json::from_value(body).unwrap();
+        seal(&contract(), told, || Some([7; 32])).err()
+    };
+    for (member, at) in [
+        (json!({"environment": VALUE}), "/environment"),
+        (json!({"expect": {"/user/id": {VALUE: 1}}}), "/expect/~1user~1id"),
+        (json!({"sources": [{"uri": VALUE}]}), "/sources/0/uri"),
+    ] {
+        assert_eq!(repeats(member), Some(BindError::Repeated(at.to_owned())));
+    }
     // What is short stands in texts by chance.
     assert!(sealed(&json!({"user_id": "42", "note": "short"})).is_ok());
     assert!(sealed(&json!({"user_id": "short", "note": "short"})).is_ok());

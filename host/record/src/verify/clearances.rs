@@ -27,10 +27,23 @@ pub(super) fn check(
     if receipt.attempts.is_empty() {
         return pass("nothing was attempted; what was decided stands in the receipt");
     }
+    if receipt.decision.is_none() {
+        return Err("it was attempted, and the receipt has no decision".to_owned());
+    }
+    // Whoever leaves an attempt out leaves out what it sent.
+    if !receipt.attempts.iter().map(|attempt| attempt.n).eq(1..=count(receipt)) {
+        return Err("the attempts are not numbered from 1".to_owned());
+    }
+    if !links.decisions.is_sorted() {
+        return Err("the decisions are not in the order of their attempts".to_owned());
+    }
     let mut last = None;
     for (attempt, line) in receipt.attempts.iter().zip(&links.decisions) {
-        let clearance = open(opened, *line, digest, trust)
-            .and_then(|clearance| fits(&clearance, attempt, action, receipt).map(|()| clearance));
+        let clearance = open(opened, *line, digest, trust).and_then(|clearance| {
+            fits(&clearance, attempt, action, receipt)?;
+            follows(&clearance, *line, links, receipt)?;
+            Ok(clearance)
+        });
         last = Some(clearance.map_err(|why| format!("decision {}: {why}", attempt.n))?);
     }
     match last {
@@ -77,6 +90,25 @@ fn fits(
         return Err((*fault).to_owned());
     }
     super::digests::granted(&clearance.grant, action).map(|_| ())
+}
+
+/// It stands behind the approvals that it rests on: what is logged before them cannot rest on them.
+fn follows(
+    clearance: &Clearance,
+    line: usize,
+    links: &Links,
+    receipt: &Receipt,
+) -> Result<(), String> {
+    let given = receipt.approvals.iter().zip(&links.approvals);
+    let mut behind = given.filter(|(_, place)| **place > line);
+    match behind.find(|(one, _)| clearance.approvals.contains(&one.payload_sha256)) {
+        Some((one, _)) => Err(format!("it was logged before the approval of `{}`", one.person)),
+        None => Ok(()),
+    }
+}
+
+fn count(receipt: &Receipt) -> u32 {
+    u32::try_from(receipt.attempts.len()).unwrap_or(u32::MAX)
 }
 
 /// The receipt of what ran says of decision, grant, look and approvals what was signed before it ran.

@@ -170,6 +170,7 @@ impl Trust {
     /// One key for two purposes would let the one be taken for the other.
     fn check(&self) -> Result<(), TrustError> {
         self.check_logs()?;
+        self.check_indices()?;
         let people = || self.approvers.iter().flatten().map(|one| &one.key);
         let receipts = || self.receipt_keys.iter().map(|one| &one.key);
         let signs_receipts = |key: &&VerifyingKey| receipts().any(|receipt| receipt == *key);
@@ -201,6 +202,19 @@ impl Trust {
         let odd = differ(named, &self.log).or_else(|| differ(&self.log, named));
         match odd.filter(|_| !named.is_empty()) {
             Some(key) => Err(TrustError::Logs(key)),
+            None => Ok(()),
+        }
+    }
+
+    /// An index is one of one log: with several, a key that was retired in one would count in another.
+    fn check_indices(&self) -> Result<(), TrustError> {
+        let windows = self.receipt_keys.iter().map(|one| (one.from_index, one.until_index));
+        let people = self.approvers.iter().flatten().map(|one| (one.from_index, one.until_index));
+        let mut bounds = windows.chain(people);
+        let origin = self.log.first().map(VerifierKey::name);
+        let other = self.log.iter().find(|key| Some(key.name()) != origin);
+        match other.filter(|_| bounds.any(|(from, until)| from.or(until).is_some())) {
+            Some(other) => Err(TrustError::Indices(other.name().to_owned())),
             None => Ok(()),
         }
     }
@@ -270,6 +284,10 @@ pub enum TrustError {
         "`{LOG_KEYS}` and the `log` lines of `{LOG_POLICY}` name different logs: `{0}` is in one of them"
     )]
     Logs(String),
+    #[error(
+        "there are indices of a log, and keys of several logs, `{0}` for one; trust one log in one directory"
+    )]
+    Indices(String),
     #[error("key {0} of `{1}` is also in `{2}`; a key is good for one purpose")]
     Shared(String, &'static str, &'static str),
 }

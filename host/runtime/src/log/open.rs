@@ -32,9 +32,13 @@ pub(super) fn open(
     let lock = lock(dir)?;
     let mut store = Store::new(dir);
     let head = head(&mut store, dir, origin)?;
-    let (tail, batches) = Tail::open(dir)?;
+    let (mut tail, batches) = Tail::open(dir)?;
     let signers = Signers { key: key.verifier(), retired };
     let batches = unsettled(batches, &head, signers)?;
+    if batches.is_empty() {
+        // All of it had settled: no tile is written anew that nothing could make again.
+        tail.clear()?;
+    }
     let Found { edge, positions, history, note } = if batches.is_empty() {
         settled(&mut store, &head, signers)?
     } else {
@@ -199,7 +203,8 @@ fn head(store: &mut Store, dir: &Path, origin: &str) -> Result<Checkpoint, LogEr
     if let Some(head) = stored_head(store, origin)? {
         return Ok(head);
     }
-    if dir.join(CHECKPOINT).exists() || dir.join("tile").exists() {
+    let tail = fs::metadata(dir.join(TAIL)).is_ok_and(|tail| tail.len() > 0);
+    if tail || dir.join(CHECKPOINT).exists() || dir.join("tile").exists() {
         return Err(LogError::NoHead { dir: dir.to_owned() });
     }
     Tail::create(dir)?;

@@ -1,8 +1,12 @@
 //! From the first look to the gate: asking people, staleness, the resource lease, the last decision.
 
+use std::collections::BTreeMap;
+
+use deed_record::bundle;
 use deed_record::event::{Event, GrantRecord, Phase};
+use deed_record::json;
 use deed_record::outcome::{self, Judgement, Outcome};
-use deed_record::policy::Verdict;
+use deed_record::policy::{Decision, Verdict};
 
 use super::drive::{Drive, Step};
 use super::ledger::LedgerError;
@@ -12,6 +16,17 @@ use crate::{approval, contract, policy, reconcile};
 
 /// How often an action may be turned away by the guard of its write before it is given up.
 const ATTEMPTS: usize = 3;
+
+/// What a chain has besides answers: for each attempt a decision and what was activated then, what was
+/// activated last, receipt and reconciliation, and one denial.
+const RESERVED: usize = 2 * ATTEMPTS + 4;
+
+/// Answers that an action may have in all: with more, no bundle could hold them.
+pub(super) const ANSWERS_MAX: usize = bundle::CHAIN_MAX - RESERVED;
+
+/// Bytes of the attempts so far that leave room for another one in the part of a bundle that has them all:
+/// requests of 4 MiB, answers of 6 MiB and what is said of them.
+const ATTEMPTS_MAX: usize = 5 << 20;
 
 /// Why approvals are void when the guard of a write held.
 pub(super) const TURNED_AWAY: &str =
@@ -28,6 +43,12 @@ impl Drive<'_> {
         // Nobody is needed after all, or nobody could help: that is for the gate to say.
         if decision.verdict != Verdict::Ask {
             return self.decide(true).await;
+        }
+        if self.story.all_answers.len().saturating_add(wanted(&decision)) > ANSWERS_MAX {
+            let reason = format!(
+                "asking again would take more than the {ANSWERS_MAX} answers that one action may have"
+            );
+            return self.judge(Judgement::plain(Outcome::Denied, reason)).await;
         }
         let nonce = keys::random_hex::<16>().map_err(|e| LedgerError::Failed(e.to_string()))?;
         let expires_ms = now_ms + self.pipeline.config.approval_expires.as_signed();
@@ -106,10 +127,12 @@ impl Drive<'_> {
 
     /// The guard held. What was seen before the attempt is not what is: look again before anybody is asked.
     pub(super) async fn after_turned_away(&mut self) -> Result<Step, LedgerError> {
-        if self.story.attempts.len() < ATTEMPTS {
+        let tried = self.story.attempts.len();
+        let kept = json::to_canonical(&self.story.attempts)?.len();
+        if tried < ATTEMPTS && kept <= ATTEMPTS_MAX {
             return self.observe(Phase::Pre).await;
         }
-        let reason = format!("{TURNED_AWAY}, {ATTEMPTS} times; nothing was carried out");
+        let reason = format!("{TURNED_AWAY}, {tried} times; nothing was carried out");
         self.judge(Judgement::plain(Outcome::Failed, reason)).await
     }
 
@@ -182,4 +205,14 @@ impl Drive<'_> {
         };
         self.append(vec![Event::Cleared { grant }], false).await
     }
+}
+
+/// Answers that meet every obligation: those of one role count for all that ask for it.
+fn wanted(decision: &Decision) -> usize {
+    let mut most: BTreeMap<&str, u32> = BTreeMap::new();
+    for one in &decision.obligations {
+        let count = most.entry(&one.role).or_default();
+        *count = one.count.max(*count);
+    }
+    most.values().map(|count| usize::try_from(*count).unwrap_or(usize::MAX)).sum()
 }

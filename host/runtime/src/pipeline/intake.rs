@@ -11,6 +11,7 @@ use deed_record::json;
 use deed_record::story::Story;
 
 use super::activate::leaves;
+use super::gate::ANSWERS_MAX;
 use super::ledger::LedgerError;
 use super::{Pipeline, Waiting};
 use crate::approval::{self, AnswerError};
@@ -139,6 +140,10 @@ impl Pipeline {
             return Err(AnswerError::NotAsked.into());
         }
         let answer = approval::receive(configured, &story, envelope, self.clock.now_ms())?;
+        // A denial ends it, so there is always room for one.
+        if answer.approves && story.all_answers.len() >= ANSWERS_MAX {
+            return Err(AnswerError::NotAsked.into());
+        }
         let nonce =
             format!("{}/{}/{}", id, story.ask.as_ref().map_or("", |a| &a.nonce), answer.person);
         let nonce = format!("{nonce}/{}", if answer.approves { "approve" } else { "deny" });

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deed_record::event::Event;
+use deed_record::id::{ActionId, IdError};
 use deed_record::outcome::Outcome;
 use deed_record::status::Status;
 use deed_record::story::Story;
@@ -13,6 +14,7 @@ use deed_record::story::Story;
 use super::Pipeline;
 use super::drive::{Drive, Step};
 use super::ledger::LedgerError;
+use crate::journal::Row;
 use crate::{receipt, reconcile};
 
 /// The first pause between two looks; each is twice as long as the one before, up to the last.
@@ -35,6 +37,12 @@ impl Drive<'_> {
         }
         // Nobody else may be in the middle of changing what this looks at.
         self.take_resource().await?;
+        if let Some(other) = self.written_since()? {
+            self.lease = None;
+            let id = &self.story.bound.action.id;
+            tracing::warn!(action = %id, %other, "it stays open: another action has changed what a look would see");
+            return Ok(Step::Rest);
+        }
         let look = self.look(&granted, adapter).await;
         self.lease = None;
         let look = look?;
@@ -46,6 +54,30 @@ impl Drive<'_> {
         }
         let (observation, judgement) = (Box::new(look), Box::new(judgement));
         self.append(vec![Event::Settled { observation, judgement }], false).await
+    }
+
+    /// Another action that may have changed the same resource since this one was attempted. What a look
+    /// sees after it may be of either, and so it settles neither.
+    fn written_since(&self) -> Result<Option<ActionId>, LedgerError> {
+        let action = &self.story.bound.action;
+        let Some(began_ms) = self.story.attempts.first().map(|first| first.started_ms) else {
+            return Ok(None);
+        };
+        let near = |row: &Row| {
+            row.summary.resource == action.resource && row.summary.at_ms >= began_ms
+        };
+        for (id, _) in self.pipeline.journal.list(&action.tenant, near, usize::MAX)? {
+            let id = id.parse().map_err(|e: IdError| LedgerError::Failed(e.to_string()))?;
+            if id == action.id {
+                continue;
+            }
+            let other = self.pipeline.story(&id)?;
+            let since = other.attempts.iter().any(|one| one.started_ms >= began_ms);
+            if other.running.is_some() || (since && other.may_have_changed_something()) {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
     }
 
     pub(super) async fn seal_settled(&mut self) -> Result<Step, LedgerError> {

@@ -67,6 +67,18 @@ fn a_decision_by_another_key_or_none_at_all_is_found_out() {
     assert_eq!(failing(&world, &other), CHAIN);
 }
 
+/// A decision that was logged first cannot rest on an approval that was logged behind it.
+#[test]
+fn a_decision_that_was_logged_before_its_approval_is_found_out() {
+    let world = approved();
+    let (mut story, _) = world.ended(|_| {});
+    assert_eq!((story.chain[0].0, story.chain[1].0), (Kind::Approval, Kind::Decision));
+    story.chain.swap(0, 1);
+    story.status = crate::status::Status::Sealed(Outcome::Verified);
+    let bundle = world.bundled(&world.publish(story, 50_000), true);
+    assert_eq!(failing(&world, &bundle), CLEARANCES);
+}
+
 /// An action whose look afterwards came to nothing, and a look that settled it.
 fn open() -> World {
     let mut world = approved();

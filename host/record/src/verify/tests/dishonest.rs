@@ -7,8 +7,9 @@ use crate::bundle;
 use crate::event::{Claim, Event, Phase};
 use crate::exchange::Fate;
 use crate::outcome::Outcome;
-use crate::policy::Verdict as Says;
+use crate::policy::{Decision, Verdict as Says};
 use crate::receipt::{Guard, Receipt};
+use crate::verify::decision::is_same;
 use crate::verify::{
     APPROVALS, CHAIN, CLEARANCES, DECISION, EVIDENCE, GATE, GRANT, OUTCOME, QUESTION, REQUESTS,
     SUMMARY, Status, Verdict, verify,
@@ -22,6 +23,9 @@ fn a_host_that_signs_other_questions_or_evidence_is_found_out() {
         (bundle::REQUEST, "\"active\":false", "\"active\":true", DECISION),
         (bundle::REQUEST, "production", "elsewhere!", DECISION),
         (bundle::REQUEST, "\"time\":8", "\"time\":80", DECISION),
+        // Before the look that it is about, and after the start that it is to allow.
+        (bundle::REQUEST, "\"time\":8", "\"time\":1", DECISION),
+        (bundle::REQUEST, "\"time\":8", "\"time\":10", DECISION),
         (bundle::ENTITIES, "owner", "other", DECISION),
         (bundle::PRE, "\"meta\":\"a\"", "\"meta\":\"c\"", SUMMARY),
         (bundle::PRE, "[{", "[{\"a\":1,", SUMMARY),
@@ -117,7 +121,14 @@ fn a_host_that_signs_other_guards_is_found_out() {
     };
     assert_eq!(signed(repeat), REQUESTS, "a rule's `calls` bound a run");
     // What was carried out before the last attempt was carried out before people were asked about it.
-    assert_eq!(signed(|r| r.attempts.insert(0, r.attempts[0].clone())), GATE);
+    let twice = |r: &mut Receipt| {
+        r.attempts.push(r.attempts[0].clone());
+        r.attempts[1].n = 2;
+    };
+    assert_eq!(signed(twice), GATE);
+    // An attempt that is left out.
+    assert_eq!(signed(|r| r.attempts[0].n = 2), CLEARANCES);
+    assert_eq!(signed(|r| r.attempts.insert(0, r.attempts[0].clone())), CLEARANCES);
     let mut world = approved();
     for event in &mut world.entries {
         if let Event::AttemptEnded { attempt } = event {
@@ -159,4 +170,43 @@ fn a_run_that_policy_did_not_allow_has_no_decision() {
     };
     let report = verify(&world.bundle_of(world_with_ask, true), Some(&world.trust()));
     assert_eq!(line(&report, CLEARANCES).status, Status::Fail, "{report:#?}");
+}
+
+/// What errors say differs between releases of Cedar; that there are some does not.
+#[test]
+fn a_decision_is_the_same_whatever_words_cedar_has_for_an_error() {
+    let world = approved();
+    let (story, _) = world.ended(|_| {});
+    let decision = story.decision.unwrap().0;
+    let failed = |errors: &[&str]| Decision {
+        errors: errors.iter().map(|one| (*one).to_owned()).collect(),
+        ..decision.clone()
+    };
+    assert!(is_same(&failed(&["integer overflow"]), &failed(&["overflow", "and more"])));
+    assert!(!is_same(&failed(&["overflow"]), &failed(&[])));
+    assert!(!is_same(&failed(&[]), &failed(&["overflow"])));
+}
+
+/// Policies, question and activation left out of what was turned away: nobody could say that it was allowed.
+#[test]
+fn an_attempt_without_a_decision_in_the_receipt_is_found_out() {
+    let world = approved();
+    let change = |receipt: &mut Receipt| {
+        receipt.attempts[0].exchanges[0].fate = Fate::Answered { status: 412 };
+        receipt.outcome = Outcome::Denied;
+        (receipt.decision, receipt.question, receipt.post) = (None, None, None);
+        receipt.activated.clear();
+        receipt.changes.clear();
+        receipt.checks.clear();
+    };
+    let mut files = bundle::read(&world.bundle_of(change, false)).unwrap();
+    files.retain(|name, _| !name.starts_with("policy/"));
+    let chain = String::from_utf8(files.remove(bundle::CHAIN).unwrap()).unwrap();
+    let (_, rest) = chain.split_once('\n').unwrap();
+    files.insert(bundle::CHAIN.into(), rest.into());
+    for n in 1..=rest.lines().count() {
+        let proof = files.remove(&bundle::proof_name(n)).unwrap();
+        files.insert(bundle::proof_name(n - 1), proof);
+    }
+    assert_eq!(failing(&world, &bundle::write(&files).unwrap()), CLEARANCES);
 }

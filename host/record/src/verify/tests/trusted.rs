@@ -54,6 +54,22 @@ fn one_key_for_two_purposes_is_no_trust() {
     assert_eq!(read_back(&whole), Ok(whole));
 }
 
+/// The index at which a key was retired in one log says nothing of another log.
+#[test]
+fn indices_count_in_one_log_alone() {
+    let whole = approved().trust();
+    let other = note::VerifierKey::new("log.example/globex", key(6).verifying_key()).unwrap();
+    let two = Trust { log: vec![whole.log[0].clone(), other], ..whole };
+    assert_eq!(read_back(&two), Ok(two.clone()));
+    let key = ReceiptKey { until_index: Some(7), ..two.receipt_keys[0].clone() };
+    let retired = Trust { receipt_keys: vec![key], ..two.clone() };
+    let mut removed = two;
+    removed.approvers.as_mut().unwrap()[0].from_index = Some(3);
+    for trust in [retired, removed] {
+        assert_eq!(trust.files(), Err(TrustError::Indices("log.example/globex".into())));
+    }
+}
+
 /// What a reader makes of these keys in the files of three honest directories.
 fn read_back(trust: &Trust) -> Result<Trust, TrustError> {
     let alone = |part: Trust| part.files().unwrap();

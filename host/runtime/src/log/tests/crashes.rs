@@ -160,3 +160,39 @@ fn a_checkpoint_that_is_newer_than_the_tail_is_a_rollback() {
     fs::write(scratch.path(TAIL), tail).unwrap();
     assert!(matches!(scratch.open(), Err(LogError::Rollback { size: 3, head: 6 })));
 }
+
+/// A second way to lose what is on disk: writing it again without waiting for the disk.
+#[test]
+fn what_has_settled_is_never_written_again() {
+    use std::os::unix::fs::MetadataExt;
+    let scratch = Scratch::new();
+    let mut log = scratch.open().unwrap();
+    log.enter(&entries(0..3)).unwrap();
+    let tail = fs::read(scratch.path(TAIL)).unwrap();
+    log.settle().unwrap();
+    let inodes = || -> Vec<_> {
+        let all = contents(&scratch).into_iter().map(|(path, _)| path);
+        all.map(|path| (fs::metadata(&path).unwrap().ino(), path)).collect()
+    };
+    let settled = inodes();
+    // Somebody asks for the places of entries that are there already.
+    log.spread().unwrap();
+    assert_eq!(inodes(), settled, "shown again");
+    drop(log);
+    // The cut of the tail was lost.
+    fs::write(scratch.path(TAIL), tail).unwrap();
+    check_all(&scratch.open().unwrap(), 3);
+    assert_eq!(inodes(), settled, "opened again");
+    assert_eq!(fs::read(scratch.path(TAIL)).unwrap(), b"");
+}
+
+/// What was acknowledged may stand in the tail alone: a new log there would be a fork.
+#[test]
+fn a_tail_without_its_guard_begins_no_new_log() {
+    let scratch = Scratch::new();
+    let mut log = scratch.open().unwrap();
+    log.enter(&entries(0..2)).unwrap();
+    drop(log);
+    fs::remove_file(scratch.path(HEAD)).unwrap();
+    assert!(matches!(scratch.open(), Err(LogError::NoHead { .. })));
+}
