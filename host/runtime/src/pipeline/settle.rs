@@ -63,9 +63,8 @@ impl Drive<'_> {
         let Some(began_ms) = self.story.attempts.first().map(|first| first.started_ms) else {
             return Ok(None);
         };
-        let near = |row: &Row| {
-            row.summary.resource == action.resource && row.summary.at_ms >= began_ms
-        };
+        let near =
+            |row: &Row| row.summary.resource == action.resource && row.summary.at_ms >= began_ms;
         for (id, _) in self.pipeline.journal.list(&action.tenant, near, usize::MAX)? {
             let id = id.parse().map_err(|e: IdError| LedgerError::Failed(e.to_string()))?;
             if id == action.id {
