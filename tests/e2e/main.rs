@@ -8,6 +8,7 @@ mod direction;
 mod evidence;
 mod guard;
 mod mistakes;
+mod older;
 mod outcomes;
 mod policies;
 mod private;
