@@ -10,6 +10,7 @@ mod check;
 mod client;
 mod dir;
 mod init;
+mod journal;
 mod log;
 mod openapi;
 mod out;
@@ -79,6 +80,9 @@ enum Command {
     /// Look at a tenant's log with public keys only
     #[command(subcommand)]
     Log(log::LogCommand),
+    /// Look at what a stopped host wrote
+    #[command(subcommand)]
+    Journal(journal::JournalCommand),
     Replay(replay::ReplayArgs),
     /// Make signing keys and name them
     #[command(subcommand)]
@@ -123,6 +127,7 @@ impl Command {
             Self::Deny(args) => approve::deny(args),
             Self::Verify(args) => Ok(verify::run(args)),
             Self::Log(command) => Ok(log::run(command)),
+            Self::Journal(command) => Ok(journal::run(command)),
             Self::Replay(args) => Ok(replay::run(args)),
             Self::Key(command) => secret::key(command),
             Self::Token(command) => secret::token(command),

@@ -7,6 +7,7 @@
 mod activate;
 mod attempt;
 mod bundle;
+mod check;
 mod drive;
 mod explain;
 mod flight;
@@ -27,6 +28,7 @@ use std::sync::Arc;
 use deed_record::digest::Digest;
 use deed_record::id::ActionId;
 
+pub use self::check::{CheckError, Checked, Finding, check};
 pub use self::explain::Explained;
 pub use self::flight::Waiting;
 pub use self::intake::{Accepted, Claimed, IntakeError};
