@@ -6,6 +6,7 @@
 mod act;
 mod adapter;
 mod approve;
+mod backup;
 mod check;
 mod client;
 mod dir;
@@ -19,6 +20,7 @@ mod policy;
 mod process;
 mod proposal;
 mod replay;
+mod restore;
 mod rotate;
 mod secret;
 pub mod serve;
@@ -83,6 +85,8 @@ enum Command {
     /// Look at what a stopped host wrote
     #[command(subcommand)]
     Journal(journal::JournalCommand),
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
     Replay(replay::ReplayArgs),
     /// Make signing keys and name them
     #[command(subcommand)]
@@ -128,6 +132,8 @@ impl Command {
             Self::Verify(args) => Ok(verify::run(args)),
             Self::Log(command) => Ok(log::run(command)),
             Self::Journal(command) => Ok(journal::run(command)),
+            Self::Backup(args) => backup::run(args),
+            Self::Restore(args) => restore::run(args),
             Self::Replay(args) => Ok(replay::run(args)),
             Self::Key(command) => secret::key(command),
             Self::Token(command) => secret::token(command),

@@ -32,7 +32,7 @@ mod tests;
 
 pub use self::history::{History, history};
 pub use self::publisher::{PublishError, PublishedLeaves, Publisher};
-pub use self::snapshot::{Snapshot, said_size, snapshot};
+pub use self::snapshot::{Glance, Snapshot, glance, snapshot};
 pub use self::witness::Standing;
 use publisher::Shared;
 

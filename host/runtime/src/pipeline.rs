@@ -6,6 +6,7 @@
 
 mod activate;
 mod attempt;
+mod backup;
 mod bundle;
 mod check;
 mod drive;
@@ -17,6 +18,7 @@ mod ledger;
 mod past;
 pub(crate) mod ready;
 mod resource;
+mod restore;
 mod rotate;
 mod settle;
 mod trial;
@@ -28,6 +30,7 @@ use std::sync::Arc;
 use deed_record::digest::Digest;
 use deed_record::id::ActionId;
 
+pub use self::backup::{BackupError, Manifest, ManifestError, backup};
 pub use self::check::{CheckError, Checked, Finding, check};
 pub use self::explain::Explained;
 pub use self::flight::Waiting;
@@ -35,6 +38,7 @@ pub use self::intake::{Accepted, Claimed, IntakeError};
 pub use self::ledger::{LedgerError, StoredPolicies};
 pub use self::past::PastError;
 pub use self::ready::StartError;
+pub use self::restore::{LogLoss, Loss, Restore, RestoreError, Restored};
 pub use self::rotate::{RotateError, Rotation, rotate};
 pub use self::trial::{Trial, TrialError};
 pub use self::trust::{TrustFault, trust};

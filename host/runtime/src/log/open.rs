@@ -215,7 +215,15 @@ fn head(store: &mut Store, dir: &Path, origin: &str) -> Result<Checkpoint, LogEr
 
 /// The guard as it stands on disk.
 pub(super) fn stored_head(store: &Store, origin: &str) -> Result<Option<Checkpoint>, LogError> {
-    let Some(bytes) = store.get(HEAD)? else { return Ok(None) };
+    read_head(store.get(HEAD)?, origin)
+}
+
+/// The guard of the log with this name.
+pub(super) fn read_head(
+    bytes: Option<Vec<u8>>,
+    origin: &str,
+) -> Result<Option<Checkpoint>, LogError> {
+    let Some(bytes) = bytes else { return Ok(None) };
     let head = Checkpoint::parse(&text(HEAD, bytes)?)
         .map_err(|source| LogError::Untrusted { path: HEAD, source })?;
     if head.origin != origin {
@@ -229,16 +237,16 @@ fn published(
     store: &Store,
     signers: Signers<'_>,
 ) -> Result<(Option<String>, Option<Checkpoint>), LogError> {
-    Ok(read_note(store, CHECKPOINT, signers)?.unzip())
+    Ok(read_note(CHECKPOINT, store.get(CHECKPOINT)?, signers)?.unzip())
 }
 
-/// A signed note on disk, as text and checked.
+/// A signed note, as text and checked.
 pub(super) fn read_note(
-    store: &Store,
     path: &'static str,
+    bytes: Option<Vec<u8>>,
     signers: Signers<'_>,
 ) -> Result<Option<(String, Checkpoint)>, LogError> {
-    let Some(bytes) = store.get(path)? else { return Ok(None) };
+    let Some(bytes) = bytes else { return Ok(None) };
     let note = text(path, bytes)?;
     let tree = signers.tree(path, &note)?;
     Ok(Some((note, tree)))

@@ -5,7 +5,7 @@
 //! moment is caught by reading three small files, and everything else can be read at leisure.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use deed_record::merkle::Hash;
@@ -35,6 +35,16 @@ pub struct Snapshot {
     cosigned: Option<String>,
 }
 
+/// The three files that tell where a log ends, and what a witness vouches for, as they were read.
+#[derive(Debug, Clone)]
+pub struct Glance {
+    dir: PathBuf,
+    cosigned: Option<Vec<u8>>,
+    head: Option<Vec<u8>>,
+    tail: Option<Vec<u8>>,
+    checkpoint: Option<Vec<u8>>,
+}
+
 /// Catches a log as it is now; one that was never begun is none.
 pub fn snapshot(
     dir: &Path,
@@ -43,7 +53,7 @@ pub fn snapshot(
 ) -> Result<Option<Snapshot>, LogError> {
     let mut looks = 0;
     loop {
-        match look(dir, key, retired) {
+        match glance(dir).and_then(|glance| glance.snapshot(key, retired)) {
             Err(_) if looks < LOOKS => std::thread::sleep(PAUSE),
             found => return found,
         }
@@ -51,38 +61,63 @@ pub fn snapshot(
     }
 }
 
-fn look(
-    dir: &Path,
-    key: &VerifierKey,
-    retired: &[Retired],
-) -> Result<Option<Snapshot>, LogError> {
+/// Reads where a log ends, and checks nothing.
+pub fn glance(dir: &Path) -> Result<Glance, LogError> {
     let store = Store::new(dir);
-    let signers = Signers { key, retired };
     // In this order: what a witness vouches for and what has settled are never behind what is read later.
-    let cosigned = open::read_note(&store, COSIGNED, signers)?;
-    let Some(head) = open::stored_head(&store, key.name())? else { return Ok(None) };
-    let bytes = store.get(TAIL)?.ok_or_else(|| LogError::Missing { path: TAIL.to_owned() })?;
-    let batches = open::unsettled(tail::read(&bytes)?.0, &head, signers)?;
-    let public = open::read_note(&store, CHECKPOINT, signers)?;
-    // Whoever reads a batch before it is on disk would keep what a power cut takes back.
-    let path = dir.join(TAIL);
-    File::open(&path).and_then(|file| file.sync_data()).map_err(at(&path))?;
-    let last = batches.last().map(|batch| &batch.note);
-    let last = last.map(|note| signers.tree(TAIL, note).map(|tree| (note.clone(), tree)));
-    let last = last.transpose()?;
-    let empty = || Edge::default().checkpoint(key.name());
-    let (note, tree) = match (last, public) {
-        // The published one may have the lines of witnesses.
-        (Some((_, tree)), Some((note, public))) if public == tree => (Some(note), tree),
-        (Some((note, tree)), _) | (None, Some((note, tree))) => (Some(note), tree),
-        (None, None) => (None, empty()),
-    };
-    if tree.size < head.size {
-        return Err(LogError::Rollback { size: tree.size, head: head.size });
+    Ok(Glance {
+        cosigned: store.get(COSIGNED)?,
+        head: store.get(HEAD)?,
+        tail: store.get(TAIL)?,
+        checkpoint: store.get(CHECKPOINT)?,
+        dir: dir.to_owned(),
+    })
+}
+
+impl Glance {
+    /// How many entries the log says it has, by its own unsigned word: for telling people and for comparing.
+    pub fn said_size(&self) -> u64 {
+        let size = |text: &str| {
+            let body = text.split("\n\n").next().map(|body| format!("{}\n", body.trim_end()));
+            body.and_then(|body| Checkpoint::parse(&body).ok()).map_or(0, |tree| tree.size)
+        };
+        let batches = tail::read(self.tail.as_deref().unwrap_or_default());
+        let last = batches.ok().and_then(|(batches, _)| Some(size(&batches.last()?.note)));
+        let text = |bytes: &Option<Vec<u8>>| String::from_utf8(bytes.clone()?).ok();
+        let settled = [&self.head, &self.checkpoint].into_iter().filter_map(text);
+        settled.map(|text| size(&text)).chain(last).max().unwrap_or_default()
     }
-    let cosigned = cosigned.filter(|(_, old)| old.size <= tree.size).map(|(note, _)| note);
-    let (key, retired) = (key.clone(), retired.to_vec());
-    Ok(Some(Snapshot { store, key, retired, head, batches, note, tree, cosigned }))
+
+    /// The log as it was then. An error may come of a host that settled its log in between.
+    pub fn snapshot(
+        &self,
+        key: &VerifierKey,
+        retired: &[Retired],
+    ) -> Result<Option<Snapshot>, LogError> {
+        let signers = Signers { key, retired };
+        let note = |path, bytes: &Option<Vec<u8>>| open::read_note(path, bytes.clone(), signers);
+        let Some(head) = open::read_head(self.head.clone(), key.name())? else { return Ok(None) };
+        let bytes = self.tail.as_deref().ok_or_else(|| LogError::Missing { path: TAIL.to_owned() })?;
+        let batches = open::unsettled(tail::read(bytes)?.0, &head, signers)?;
+        // Whoever keeps a batch before it is on disk keeps what a power cut takes back.
+        let path = self.dir.join(TAIL);
+        File::open(&path).and_then(|file| file.sync_data()).map_err(at(&path))?;
+        let last = batches.last().map(|batch| &batch.note);
+        let last = last.map(|note| signers.tree(TAIL, note).map(|tree| (note.clone(), tree)));
+        let (note, tree) = match (last.transpose()?, note(CHECKPOINT, &self.checkpoint)?) {
+            // The published one may have the lines of witnesses.
+            (Some((_, tree)), Some((note, public))) if public == tree => (Some(note), tree),
+            (Some((note, tree)), _) | (None, Some((note, tree))) => (Some(note), tree),
+            (None, None) => (None, Edge::default().checkpoint(key.name())),
+        };
+        if tree.size < head.size {
+            return Err(LogError::Rollback { size: tree.size, head: head.size });
+        }
+        let cosigned = open::read_note(COSIGNED, self.cosigned.clone(), signers)?;
+        let cosigned = cosigned.filter(|(_, old)| old.size <= tree.size).map(|(note, _)| note);
+        let (store, key, retired) = (Store::new(&self.dir), key.clone(), retired.to_vec());
+        Ok(Some(Snapshot { store, key, retired, head, batches, note, tree, cosigned }))
+    }
 }
 
 impl Snapshot {
@@ -167,18 +202,4 @@ fn full(size: u64) -> Vec<String> {
         (level, tiles) = (level + 1, tiles / WIDTH);
     }
     paths
-}
-
-/// How many entries a log says it has, by its own unsigned word: for telling people, not for trusting.
-pub fn said_size(dir: &Path) -> Result<u64, LogError> {
-    let store = Store::new(dir);
-    let size = |bytes: Option<Vec<u8>>| {
-        let text = String::from_utf8(bytes.unwrap_or_default()).unwrap_or_default();
-        let body = text.split("\n\n").next().map(|body| format!("{}\n", body.trim_end()));
-        body.and_then(|body| Checkpoint::parse(&body).ok()).map_or(0, |tree| tree.size)
-    };
-    let batches = tail::read(&store.get(TAIL)?.unwrap_or_default()).map(|(found, _)| found);
-    let notes = batches.unwrap_or_default().into_iter().map(|batch| Some(batch.note.into_bytes()));
-    let settled = [store.get(HEAD)?, store.get(CHECKPOINT)?];
-    Ok(settled.into_iter().chain(notes).map(size).max().unwrap_or_default())
 }
