@@ -58,9 +58,7 @@ impl Statements {
         match Dir::open_ambient_dir(&folder, ambient_authority()) {
             Ok(dir) => Ok(Some(Self { dir })),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(source) => {
-                Err(StatementError::Io { name: "state/statements".to_owned(), source })
-            }
+            Err(source) => Err(StatementError::Io { name: "state/statements".to_owned(), source }),
         }
     }
 

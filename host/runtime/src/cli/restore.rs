@@ -79,7 +79,8 @@ fn confirm() -> Result<bool, Failure> {
     let stdin = io::stdin();
     if !stdin.is_terminal() {
         return Err(Failure::Failed(
-            "nobody is there to ask, so nothing was restored; scripts say --accept-older".to_owned(),
+            "nobody is there to ask, so nothing was restored; scripts say --accept-older"
+                .to_owned(),
         ));
     }
     let mut err = io::stderr().lock();
@@ -103,9 +104,15 @@ fn lines(args: &RestoreArgs, records: u64, logs: &[(String, u64)], done: &Restor
         line(&mut text, format_args!("kept     {} is not as it was in the backup", safe(path)));
     }
     if !done.has_keys {
-        line(&mut text, format_args!("keys     put keys/*.key and secrets/ back before you serve it"));
+        line(
+            &mut text,
+            format_args!("keys     put keys/*.key and secrets/ back before you serve it"),
+        );
     }
     let dir = safe(&args.dir.display().to_string());
-    line(&mut text, format_args!("restored {dir}; `deed journal check` says whether all of it agrees"));
+    line(
+        &mut text,
+        format_args!("restored {dir}; `deed journal check` says whether all of it agrees"),
+    );
     text
 }

@@ -26,9 +26,12 @@ pub fn compare_index(state: &Path) -> Result<(Vec<Wrong>, Option<String>), OpenE
     copied(&there, &copy).map_err(|source| OpenError::Io { path: there, source })?;
     let (found, applied) = match Index::open(&copy) {
         Ok((found, Some(applied))) => (found, applied),
-        Ok((_, None)) => return Ok((vec![], Some("the index is empty; the next start makes it".into()))),
+        Ok((_, None)) => {
+            return Ok((vec![], Some("the index is empty; the next start makes it".into())));
+        }
         Err(error) => {
-            let why = format!("the index does not open, and the next start makes it again: {error}");
+            let why =
+                format!("the index does not open, and the next start makes it again: {error}");
             return Ok((vec![], Some(why)));
         }
     };
@@ -38,7 +41,8 @@ pub fn compare_index(state: &Path) -> Result<(Vec<Wrong>, Option<String>), OpenE
                     power failed and the next start makes the index again";
         return Ok((vec![wrong(None, what.to_owned())], None));
     };
-    let note = (behind > 0).then(|| format!("the index is {behind} record(s) behind; a start catches up"));
+    let note =
+        (behind > 0).then(|| format!("the index is {behind} record(s) behind; a start catches up"));
     Ok((differences(&found, &made)?, note))
 }
 
@@ -78,7 +82,9 @@ fn differences(found: &Index, made: &Index) -> Result<Vec<Wrong>, IndexError> {
         let what = match order {
             std::cmp::Ordering::Less => Some("a row that the journal does not make"),
             std::cmp::Ordering::Greater => Some("a row is missing that the journal makes"),
-            std::cmp::Ordering::Equal => (one != other).then_some("a row is not as the journal makes it"),
+            std::cmp::Ordering::Equal => {
+                (one != other).then_some("a row is not as the journal makes it")
+            }
         };
         all.extend(what.map(|what| wrong(action_of(&key), what.to_owned())));
         if order.is_le() {

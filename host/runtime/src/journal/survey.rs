@@ -76,10 +76,7 @@ pub fn read_at(state: &Path, place: Place) -> Result<Vec<Vec<u8>>, ReadError> {
 
 /// Where records end, and their hash, before the first one at which `stop` says so. A bad record with
 /// good ones behind it is an error: what is damaged is not to be copied as if it were whole.
-pub fn extent(
-    state: &Path,
-    stop: &mut dyn FnMut(&Seen<'_>) -> bool,
-) -> Result<Extent, OpenError> {
+pub fn extent(state: &Path, stop: &mut dyn FnMut(&Seen<'_>) -> bool) -> Result<Extent, OpenError> {
     let segments = state.join("segments");
     let mut cut = None;
     let mut before = Tail { segment: first(), length: 0, hash: [0; 32], seq: 0 };
@@ -122,13 +119,11 @@ fn seen(place: Place, record: &Record) -> Seen<'_> {
 }
 
 /// Reads every record, and goes on behind a bad one. A version that is not known here is an error.
-pub fn survey(
-    state: &Path,
-    each: &mut dyn FnMut(Seen<'_>),
-) -> Result<Survey, OpenError> {
+pub fn survey(state: &Path, each: &mut dyn FnMut(Seen<'_>)) -> Result<Survey, OpenError> {
     let segments = state.join("segments");
     let since_2 = version(state)? >= 2;
-    let mut walk = Walk { found: Survey::default(), tail: None, versions: HashMap::new(), head: None };
+    let mut walk =
+        Walk { found: Survey::default(), tail: None, versions: HashMap::new(), head: None };
     match head::read(&segments, since_2) {
         Ok(head) => walk.head = head,
         Err(error) => walk.wrong("segments/HEAD", None, None, error.to_string()),
@@ -202,7 +197,12 @@ impl Walk {
             self.wrong(&name, offset, None, what.to_owned());
         }
         let Some(record) = record::decode(found.body) else {
-            self.wrong(&name, offset, None, "it is whole, but no record of this version".to_owned());
+            self.wrong(
+                &name,
+                offset,
+                None,
+                "it is whole, but no record of this version".to_owned(),
+            );
             self.tail = None;
             return;
         };

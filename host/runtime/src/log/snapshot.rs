@@ -97,7 +97,8 @@ impl Glance {
         let signers = Signers { key, retired };
         let note = |path, bytes: &Option<Vec<u8>>| open::read_note(path, bytes.clone(), signers);
         let Some(head) = open::read_head(self.head.clone(), key.name())? else { return Ok(None) };
-        let bytes = self.tail.as_deref().ok_or_else(|| LogError::Missing { path: TAIL.to_owned() })?;
+        let bytes =
+            self.tail.as_deref().ok_or_else(|| LogError::Missing { path: TAIL.to_owned() })?;
         let batches = open::unsettled(tail::read(bytes)?.0, &head, signers)?;
         // Whoever keeps a batch before it is on disk keeps what a power cut takes back.
         let path = self.dir.join(TAIL);
@@ -140,7 +141,7 @@ impl Snapshot {
         &self,
         put: &mut dyn FnMut(&Resource) -> Result<(), E>,
     ) -> Result<(), E> {
-        let (mut found, made) = self.replay(&mut |_, _| {})?;
+        let (found, made) = self.replay(&mut |_, _| {})?;
         for path in full(self.tree.size) {
             let fresh = made.iter().find(|tile| tile.path == path);
             let tile = match fresh {
@@ -149,8 +150,7 @@ impl Snapshot {
             };
             put(&tile)?;
         }
-        let mut last = Vec::new();
-        found.edge.finish(&mut last);
+        let mut last = found.edge.unfinished();
         last.push(Resource::text(HEAD, &self.tree.to_string()));
         last.push(Resource::text(TAIL, ""));
         last.extend(self.cosigned.iter().map(|note| Resource::text(COSIGNED, note)));
@@ -195,7 +195,8 @@ impl Snapshot {
 /// The paths of all full tiles and bundles of a tree.
 fn full(size: u64) -> Vec<String> {
     let bundles = size / WIDTH;
-    let mut paths: Vec<String> = (0..bundles).map(|index| tile::entries_path(index, None)).collect();
+    let mut paths: Vec<String> =
+        (0..bundles).map(|index| tile::entries_path(index, None)).collect();
     let (mut level, mut tiles) = (0, bundles);
     while tiles > 0 {
         paths.extend((0..tiles).map(|index| tile::path(level, index, None)));

@@ -24,8 +24,8 @@ use data_encoding::BASE64;
 use deed_record::event::{Entry, Event};
 
 pub(super) use self::draft::{Draft, DraftError, at, sync_above};
-pub use self::manifest::{Manifest, ManifestError};
 use self::manifest::{MANIFEST, OfJournal, OfLog};
+pub use self::manifest::{Manifest, ManifestError};
 use self::moment::{Snapshots, moment};
 use super::past::PastError;
 use crate::clock::Clock;

@@ -192,7 +192,8 @@ impl Check {
         self.found.segments = survey.segments;
         if let Some((place, bytes)) = survey.torn {
             let (file, offset) = (place.file(), place.offset);
-            let note = format!("state/{file} has a torn end at {offset}; a start cuts {bytes} bytes");
+            let note =
+                format!("state/{file} has a torn end at {offset}; a start cuts {bytes} bytes");
             self.found.notes.push(note);
         }
         self.wrong(survey.wrong);

@@ -198,10 +198,8 @@ async fn segments_roll_and_their_loss_is_noticed() {
 async fn the_loss_of_a_last_segment_is_noticed_also_after_a_crash() {
     let scratch = Scratch::new();
     let journal = scratch.open();
-    let large = |n: u32| Append {
-        events: vec![vec![b'x'; 15 << 20]],
-        ..append(&format!("a{n}"), 0, "")
-    };
+    let large =
+        |n: u32| Append { events: vec![vec![b'x'; 15 << 20]], ..append(&format!("a{n}"), 0, "") };
     for n in 0..5 {
         journal.append(large(n)).await.unwrap();
     }
@@ -284,7 +282,10 @@ async fn an_older_state_is_marked_and_a_newer_one_is_not_touched() {
         let error = open(&scratch.0).unwrap_err();
         let is_newer = matches!(&error, OpenError::Version(VersionError::Newer { .. }));
         assert_eq!(is_newer, newer, "{text:?}: {error}");
-        assert!(newer || matches!(&error, OpenError::Version(VersionError::Form { .. })), "{error}");
+        assert!(
+            newer || matches!(&error, OpenError::Version(VersionError::Form { .. })),
+            "{error}"
+        );
         assert_eq!(fs::metadata(scratch.path(SEGMENT)).unwrap().len(), 10, "nothing is cut");
         assert!(!scratch.path("index").exists(), "nothing is made");
     }

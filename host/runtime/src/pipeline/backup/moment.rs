@@ -76,7 +76,8 @@ impl Signed {
         let mut all = Snapshots::new();
         for (tenant, glance) in glances {
             let name = format!("{}/{tenant}", self.origin);
-            let bad = |e: &dyn std::fmt::Display| BackupError::Origin(tenant.clone(), e.to_string());
+            let bad =
+                |e: &dyn std::fmt::Display| BackupError::Origin(tenant.clone(), e.to_string());
             let key = VerifierKey::new(&name, self.key).map_err(|e| bad(&e))?;
             let retired = self.past.as_ref().map(|past| past.retired(tenant, &name)).transpose()?;
             let found = glance.snapshot(&key, &retired.unwrap_or_default());

@@ -39,7 +39,9 @@ fn record(
         let entry: Entry = serde_json::from_slice(&bytes)
             .map_err(|e| format!("it holds an event of another form: {e}"))?;
         let now = match story.as_mut() {
-            None => story.insert(Story::fold(std::slice::from_ref(&entry)).map_err(|e| e.to_string())?),
+            None => {
+                story.insert(Story::fold(std::slice::from_ref(&entry)).map_err(|e| e.to_string())?)
+            }
             Some(story) => {
                 story.apply(&entry).map_err(|e| e.to_string())?;
                 story
@@ -65,12 +67,11 @@ fn wrong(check: &mut Check, story: &Story, event: &Event, place: Place) -> Vec<S
         Event::Proposed { bound, .. } => document(check, bound.action.contract.digest, "contract"),
         Event::Decided { decision, activated, .. } => {
             let lost = !check.activations.contains(activated);
-            let lost = lost.then(|| format!("the activation {activated} that it names is not kept"));
+            let lost =
+                lost.then(|| format!("the activation {activated} that it names is not kept"));
             document(check, decision.policy_set, "policy set").or(lost)
         }
-        Event::Answered { answer } => {
-            envelope(check, story, &answer.envelope, Kind::Approval)
-        }
+        Event::Answered { answer } => envelope(check, story, &answer.envelope, Kind::Approval),
         Event::AttemptStarted { decision, .. } => envelope(check, story, decision, Kind::Decision),
         Event::Sealed { envelope: sealed } => {
             envelope(check, story, sealed, Kind::Receipt).or_else(|| contents(story, sealed))
@@ -78,9 +79,7 @@ fn wrong(check: &mut Check, story: &Story, event: &Event, place: Place) -> Vec<S
         Event::Reconciled { envelope: settled } => {
             envelope(check, story, settled, Kind::Reconciliation)
         }
-        Event::Logged { leaves, checkpoint } => {
-            claim(check, story, leaves, checkpoint, place)
-        }
+        Event::Logged { leaves, checkpoint } => claim(check, story, leaves, checkpoint, place),
         _ => None,
     };
     found.into_iter().collect()
@@ -102,7 +101,8 @@ fn envelope(check: &mut Check, story: &Story, envelope: &Envelope, kind: Kind) -
         if kind == Kind::Approval { &check.approvers } else { &check.receipt_keys };
     let opened = keys.iter().find_map(|key| envelope.verify(key, kind).ok());
     let Some(statement) = opened else {
-        let whose = if kind == Kind::Approval { "nobody who could approve" } else { "no key of this host" };
+        let whose =
+            if kind == Kind::Approval { "nobody who could approve" } else { "no key of this host" };
         return Some(format!("its {} is signed by {whose}", kind.as_str()));
     };
     let same = action.digest().is_ok_and(|digest| digest == statement.action);
