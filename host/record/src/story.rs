@@ -406,7 +406,8 @@ impl Story {
             failure: None,
             started_ms: write.at_ms,
             ended_ms: now_ms,
-            deadline_ms: write.deadline_ms,
+            // Waited for in full once more: the clock may have been set while nobody was there to see it.
+            deadline_ms: now_ms.saturating_add(write.deadline_ms.saturating_sub(write.at_ms)),
         }
     }
 
