@@ -28,6 +28,7 @@ pub mod private;
 pub mod receipt;
 pub mod reconciliation;
 pub mod replay;
+pub mod resolution;
 pub mod rotation;
 pub mod schema;
 pub mod status;

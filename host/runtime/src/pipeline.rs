@@ -15,6 +15,7 @@ mod intake;
 mod ledger;
 mod past;
 pub(crate) mod ready;
+mod resolve;
 mod resource;
 mod rotate;
 mod settle;
@@ -61,6 +62,7 @@ pub struct Pipeline {
     past: past::Past,
     notifier: Notifier,
     flights: flight::Flights,
+    seen: resolve::LastSeen,
 }
 
 impl Pipeline {

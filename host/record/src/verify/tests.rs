@@ -3,6 +3,7 @@ mod chained;
 mod dishonest;
 mod hostile;
 mod parts;
+mod resolved;
 mod sealed;
 mod story;
 mod trusted;

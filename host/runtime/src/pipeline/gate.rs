@@ -18,8 +18,8 @@ use crate::{approval, contract, policy, reconcile};
 const ATTEMPTS: usize = 3;
 
 /// What a chain has besides answers: for each attempt a decision and what was activated then, what was
-/// activated last, receipt and reconciliation, and one denial.
-const RESERVED: usize = 2 * ATTEMPTS + 4;
+/// activated last, receipt, a person's word and the reconciliation, and one denial.
+const RESERVED: usize = 2 * ATTEMPTS + 5;
 
 /// Answers that an action may have in all: with more, no bundle could hold them.
 pub(super) const ANSWERS_MAX: usize = bundle::CHAIN_MAX - RESERVED;

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use deed_record::event::Phase;
+use deed_record::id::ActionId;
+use deed_record::outcome::Outcome;
 use deed_record::policy::Verdict;
 use deed_record::status::Status;
 use deed_record::story::Story;
@@ -11,7 +13,7 @@ use super::Pipeline;
 use super::drive::Drive;
 use super::ledger::LedgerError;
 
-/// How often an action in the queue looks whether it was cancelled or has expired.
+/// How often an action in the queue looks whether it was cancelled, has expired, or the host stops.
 const QUEUE_LOOK: Duration = Duration::from_millis(200);
 
 impl Drive<'_> {
@@ -38,23 +40,38 @@ impl Drive<'_> {
     /// A cancellation or an expiry in the queue counts at once: it ends the wait as a conflict.
     pub(super) async fn take_resource(&mut self) -> Result<(), LedgerError> {
         let flights = &self.pipeline.flights;
-        if let Some(lease) = flights.reserved(&self.story.bound.action.id) {
+        let (id, name) = (&self.story.bound.action.id, resource_of(&self.story));
+        if let Some(lease) = flights.reserved(id) {
             self.lease = Some(lease);
             return Ok(());
         }
-        let name = resource_of(&self.story);
         let mut acquire = std::pin::pin!(flights.resources.acquire(&name));
         loop {
             tokio::select! {
-                lease = &mut acquire => {
-                    self.lease = Some(lease);
+                guard = &mut acquire => {
+                    self.lease = Some(flights.hold(guard, &name, id));
                     return Ok(());
                 }
-                () = tokio::time::sleep(QUEUE_LOOK) => if self.is_overtaken()? {
-                    return Err(LedgerError::Conflict);
-                },
+                () = tokio::time::sleep(QUEUE_LOOK) => {
+                    if self.pipeline.is_stopping() {
+                        return Err(LedgerError::Stopping);
+                    }
+                    if self.is_overtaken()? {
+                        return Err(LedgerError::Conflict);
+                    }
+                }
             }
         }
+    }
+
+    /// The resource that an open outcome keeps, or one that nobody has; false when another action has it.
+    pub(super) fn hold_resource(&mut self) -> bool {
+        let flights = &self.pipeline.flights;
+        if self.lease.is_none() {
+            let (id, name) = (&self.story.bound.action.id, resource_of(&self.story));
+            self.lease = flights.reserved(id).or_else(|| flights.try_hold(&name, id));
+        }
+        self.lease.is_some()
     }
 
     /// Whether something happened to the action while it stood in the queue.
@@ -65,9 +82,9 @@ impl Drive<'_> {
         Ok(changed || (waited && self.expired(self.pipeline.clock.now_ms()).is_some()))
     }
 
-    /// A driver that cannot go on leaves the resource of a write that may be under way to its action.
+    /// A driver that cannot go on leaves the resource to its action, where nobody knows what becomes of it.
     pub(super) fn keep_resource(&mut self) {
-        if let Some(lease) = self.lease.take().filter(|_| under_way(self.story.status)) {
+        if let Some(lease) = self.lease.take().filter(|_| is_kept(self.story.status)) {
             self.pipeline.flights.reserve(&self.story.bound.action.id, lease);
         }
     }
@@ -83,13 +100,27 @@ impl Drive<'_> {
 }
 
 impl Pipeline {
-    /// At the start, before any driver runs: resources of writes that may be under way are not free.
-    pub(super) fn reserve_resource(&self, story: &Story) {
-        if under_way(story.status)
-            && let Some(lease) = self.flights.resources.try_acquire(&resource_of(story))
-        {
-            self.flights.reserve(&story.bound.action.id, lease);
+    /// At the start, before any driver runs: what nobody knows the state of is not free. A write that may
+    /// be under way comes before what is only open: in older directories both may be there.
+    pub(super) fn reserve_resources(&self, stories: &[Story]) {
+        let open = stories.iter().filter(|story| !under_way(story.status));
+        for story in stories.iter().filter(|story| under_way(story.status)).chain(open) {
+            let id = &story.bound.action.id;
+            if is_kept(story.status)
+                && let Some(lease) = self.flights.try_hold(&resource_of(story), id)
+            {
+                self.flights.reserve(id, lease);
+            }
         }
+    }
+
+    /// The other action that holds the resource of one that has not ended.
+    pub fn held_by(&self, story: &Story) -> Option<ActionId> {
+        if story.status.outcome().is_some() {
+            return None;
+        }
+        let holder = self.flights.holder(&resource_of(story))?;
+        Some(holder).filter(|holder| *holder != story.bound.action.id)
     }
 }
 
@@ -102,6 +133,18 @@ fn under_way(status: Status) -> bool {
             | Status::Observing(Phase::Post)
             | Status::Observed(Phase::Post)
     )
+}
+
+/// Also when the attempt is over, as long as nobody knows what became of it.
+fn is_kept(status: Status) -> bool {
+    let open = matches!(
+        status,
+        Status::Judged(Outcome::Indeterminate)
+            | Status::Sealed(Outcome::Indeterminate)
+            | Status::Ended(Outcome::Indeterminate)
+            | Status::Resolved
+    );
+    open || under_way(status)
 }
 
 /// One tenant's resource, by name.
