@@ -12,6 +12,7 @@ mod outcomes;
 mod policies;
 mod private;
 mod replay;
+mod resolve;
 mod resource;
 mod rotation;
 mod settle;

@@ -180,7 +180,9 @@ impl Status {
         match self {
             Self::Ended(outcome) => outcome.as_str(),
             // What settles it counts once it is in the log.
-            Self::Resolved | Self::Settled(_) | Self::Reconciled(_) => Outcome::Indeterminate.as_str(),
+            Self::Resolved | Self::Settled(_) | Self::Reconciled(_) => {
+                Outcome::Indeterminate.as_str()
+            }
             Self::Waiting | Self::Stale => "waiting",
             Self::Cleared | Self::Attempting | Self::Attempted | Self::Observing(Phase::Post) => {
                 "running"
@@ -248,9 +250,7 @@ mod tests {
             Ok(Status::Settled(Outcome::Failed))
         );
         assert!(Status::next(Some(open), &failed).is_err(), "nobody looked and nobody said so");
-        assert!(
-            Status::next(Some(Status::Resolved), &settled(Outcome::Indeterminate)).is_err()
-        );
+        assert!(Status::next(Some(Status::Resolved), &settled(Outcome::Indeterminate)).is_err());
         assert_eq!(Status::Resolved.word(), "indeterminate");
         for status in [
             Status::Resolved,

@@ -40,7 +40,8 @@ fn a_look_that_answers_counts_and_else_the_word_does() {
 
 #[test]
 fn a_reason_is_there_and_bounded() {
-    let with = |reason: &str| Resolution { reason: reason.into(), ..says(Verdict::Applied) }.check();
+    let with =
+        |reason: &str| Resolution { reason: reason.into(), ..says(Verdict::Applied) }.check();
     assert_eq!(with(&"ä".repeat(REASON_MAX / 2)), Ok(()));
     assert_eq!(with(&"ä".repeat(REASON_MAX / 2 + 1)), Err(FormError::Long(REASON_MAX + 2)));
     for empty in ["", " ", "\n\t"] {

@@ -87,8 +87,7 @@ pub(super) fn prove(opened: &Opened, trust: &Trust, book: &mut Book) -> Option<P
         }
     };
     book.note(RESOLUTION, resolution::found(word.as_ref()));
-    let settled =
-        reconciliation::open(opened, &links, subject, &receipt, word.as_ref(), trust);
+    let settled = reconciliation::open(opened, &links, subject, &receipt, word.as_ref(), trust);
     let found = settled.clone().and_then(|one| reconciliation::found(one.as_ref(), &receipt));
     book.note(RECONCILIATION, found);
     let Ok(settled) = settled else { return None };

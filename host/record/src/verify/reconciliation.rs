@@ -63,11 +63,7 @@ fn look(settled: &Reconciliation, receipt: &Receipt, word: Option<&Word>) -> Res
 }
 
 /// Whether it says what this comes to.
-fn agrees(
-    settled: &Reconciliation,
-    wanted: Option<&Judgement>,
-    from: &str,
-) -> Result<(), String> {
+fn agrees(settled: &Reconciliation, wanted: Option<&Judgement>, from: &str) -> Result<(), String> {
     let wanted = wanted.ok_or_else(|| format!("{from} settles nothing"))?;
     if wanted.outcome == settled.outcome
         && wanted.changes == settled.changes

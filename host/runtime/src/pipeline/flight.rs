@@ -110,10 +110,7 @@ impl Flights {
     pub(super) fn hold(&self, guard: Guard, name: &str, id: &ActionId) -> Lease {
         let holders = Arc::clone(&self.holders);
         let name = name.to_owned();
-        holders
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(name.clone(), id.clone());
+        holders.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), id.clone());
         Lease { _guard: guard, name, holders }
     }
 

@@ -90,7 +90,7 @@ impl Pipeline {
     }
 
     /// The contract under which it was proposed, whatever is configured now.
-    fn contract_of(&self, story: &Story) -> Result<Contract, LedgerError> {
+    pub(super) fn contract_of(&self, story: &Story) -> Result<Contract, LedgerError> {
         let failed = |why: String| LedgerError::Failed(format!("the action's contract: {why}"));
         let kept = self.kept(story.bound.action.contract.digest)?;
         let kept = kept.ok_or_else(|| failed("it was not kept".to_owned()))?;

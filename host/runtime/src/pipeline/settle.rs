@@ -57,6 +57,11 @@ impl Drive<'_> {
 
     /// One look under the action's own reservation, when everything that was sent could have landed.
     pub(super) async fn look_again(&mut self) -> Result<Later, LedgerError> {
+        // What was sent must not land after the look.
+        let settle_ms = self.pipeline.contract_of(&self.story)?.verify.settle.as_signed();
+        if self.pipeline.clock.now_ms() < self.story.lands_until_ms(settle_ms).unwrap_or(0) {
+            return Ok(Later::NotNow("what was sent may still land"));
+        }
         let name = &self.story.bound.action.contract.name;
         let Some(granted) = self.granted() else {
             return Ok(Later::InVain(format!("there is no grant for `{name}` any more")));
@@ -65,12 +70,9 @@ impl Drive<'_> {
             return Ok(Later::InVain(format!("the adapter of `{name}` is not there any more")));
         };
         if let Some(what) = self.other_world(&granted)? {
-            return Ok(Later::InVain(format!("the {what} changed: the host cannot look as before")));
-        }
-        // What was sent must not land after the look.
-        let settle_ms = granted.contract.verify.settle.as_signed();
-        if self.pipeline.clock.now_ms() < self.story.lands_until_ms(settle_ms).unwrap_or(0) {
-            return Ok(Later::NotNow("what was sent may still land"));
+            return Ok(Later::InVain(format!(
+                "the {what} changed: the host cannot look as before"
+            )));
         }
         // Nobody else may be in the middle of changing what this looks at.
         if !self.hold_resource() {
@@ -83,7 +85,9 @@ impl Drive<'_> {
         let look = self.look(&granted, adapter).await?;
         Ok(match reconcile::settle(&granted.contract, &self.story, &look) {
             Some(judgement) => Later::Seen(Box::new(look), Box::new(judgement)),
-            None => Later::NotNow("the look began before everything that was sent could have landed"),
+            None => {
+                Later::NotNow("the look began before everything that was sent could have landed")
+            }
         })
     }
 
@@ -115,7 +119,8 @@ impl Drive<'_> {
         if self.pipeline.observed_for(&self.story) < OBSERVE {
             return Ok(Step::Rest);
         }
-        self.escalate(&format!("it has been looked at for {} minutes: {why}", minutes(OBSERVE))).await
+        self.escalate(&format!("it has been looked at for {} minutes: {why}", minutes(OBSERVE)))
+            .await
     }
 
     /// Calls an operator, once.

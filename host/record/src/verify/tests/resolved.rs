@@ -189,11 +189,13 @@ fn a_host_cannot_make_another_conclusion_of_a_word() {
         |says| says.resolved_by = Some(Digest::of(b"other")),
         |says| says.outcome = Outcome::Verified,
         |says| says.outcome = Outcome::Failed,
-        |says| says.checks.push(crate::outcome::Check {
-            expression: "true".into(),
-            holds: true,
-            problem: None,
-        }),
+        |says| {
+            says.checks.push(crate::outcome::Check {
+                expression: "true".into(),
+                holds: true,
+                problem: None,
+            })
+        },
     ];
     for (n, host) in of_word.into_iter().enumerate() {
         let report = found(Case { host, ..honest() });

@@ -8,7 +8,8 @@ use super::parts::shown;
 use super::{body, json_answer, operation, parameter};
 
 pub(super) fn request() -> Value {
-    let head = ["showResolutionRequest", "resolutions", "What an operator is asked to say and sign"];
+    let head =
+        ["showResolutionRequest", "resolutions", "What an operator is asked to say and sign"];
     let particulars = json!({
         "description": "There is one while the action is `indeterminate`. The person's client recomputes the \
                         digests of action and receipt from what this shows.",

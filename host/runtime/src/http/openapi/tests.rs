@@ -2,7 +2,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use deed_record::{action, approval, codec, envelope, exchange, json, ledger, outcome, policy, resolution};
+use deed_record::{
+    action, approval, codec, envelope, exchange, json, ledger, outcome, policy, resolution,
+};
 use serde::de::value::Error;
 use serde::de::{Deserializer, Error as _, Visitor};
 use serde::{Deserialize, forward_to_deserialize_any};
