@@ -113,7 +113,7 @@ impl Drive<'_> {
         let (observation, judgement) = (look, Box::new(judgement));
         self.append(vec![Event::Settled { observation, judgement }], false).await?;
         self.pipeline.seen.forget(&id);
-        self.lease = None;
+        self.release_resource();
         Ok(Step::Go)
     }
 }

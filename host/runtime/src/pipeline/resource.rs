@@ -74,6 +74,12 @@ impl Drive<'_> {
         self.lease.is_some()
     }
 
+    /// Hands on what an open outcome kept, whether this driver took it up or not.
+    pub(super) fn release_resource(&mut self) {
+        self.lease = None;
+        drop(self.pipeline.flights.reserved(&self.story.bound.action.id));
+    }
+
     /// Whether something happened to the action while it stood in the queue.
     fn is_overtaken(&self) -> Result<bool, LedgerError> {
         let row = self.pipeline.journal.row(self.story.bound.action.id.as_str())?;
