@@ -13,6 +13,7 @@ mod policies;
 mod private;
 mod recovery;
 mod replay;
+mod resolve;
 mod resource;
 mod rotation;
 mod settle;

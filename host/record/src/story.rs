@@ -14,6 +14,7 @@ use crate::exchange::{Exchange, Fate, Rendered};
 use crate::observation::Observation;
 use crate::outcome::Judgement;
 use crate::policy::{Decision, Facts};
+use crate::resolution::Resolution;
 use crate::status::{Illegal, Status};
 
 /// One action, from its first event to its last.
@@ -61,8 +62,12 @@ pub struct Story {
     pub judged_ms: i64,
     /// The receipt.
     pub envelope: Option<Envelope>,
-    /// The look that settled what the receipt left open, and what it comes to.
-    pub later: Option<(Observation, Judgement)>,
+    /// Why looks do not settle what the receipt left open.
+    pub escalated: Option<String>,
+    /// What a person says of it, signed.
+    pub resolution: Option<(Resolution, Envelope)>,
+    /// What the receipt left open comes to, and the look that it rests on, if any.
+    pub later: Option<(Option<Observation>, Judgement)>,
     /// Every envelope in the order in which it was made.
     pub chain: Vec<(Kind, Envelope)>,
     /// Where chain and activations stand in the log, in their order, the chain first.
@@ -149,6 +154,8 @@ impl Story {
             judgement: None,
             judged_ms: 0,
             envelope: None,
+            escalated: None,
+            resolution: None,
             later: None,
             chain: vec![],
             leaves: vec![],
@@ -192,8 +199,13 @@ impl Story {
                 self.chain.push((Kind::Receipt, (*envelope).clone()));
                 self.envelope = Some(*envelope);
             }
+            Event::Escalated { reason } => self.escalated = Some(reason),
+            Event::Resolved { resolution, envelope } => {
+                self.chain.push((Kind::Reconciliation, (*envelope).clone()));
+                self.resolution = Some((*resolution, *envelope));
+            }
             Event::Settled { observation, judgement } => {
-                self.later = Some((*observation, *judgement));
+                self.later = Some((observation.map(|look| *look), *judgement));
             }
             Event::Reconciled { envelope } => {
                 self.chain.push((Kind::Reconciliation, *envelope));
@@ -311,7 +323,9 @@ impl Story {
         let settled = self.later.as_ref().map(|(_, judgement)| judgement);
         match self.status {
             Status::Ended(_) => settled.or(self.judgement.as_ref()),
-            Status::Settled(_) | Status::Reconciled(_) => self.judgement.as_ref(),
+            Status::Resolved | Status::Settled(_) | Status::Reconciled(_) => {
+                self.judgement.as_ref()
+            }
             _ => None,
         }
     }

@@ -61,6 +61,8 @@ pub(super) async fn drive(
             Ok(Step::Rest) => return Ok(()),
             // An outside fact came in between: it counts, and the step is taken anew.
             Err(LedgerError::Conflict) => drive.story = pipeline.story(id)?,
+            // The next start takes it up where it stands.
+            Err(LedgerError::Stopping) => return Ok(()),
             Err(error) => return Err(error),
         }
     }
@@ -120,6 +122,7 @@ impl Drive<'_> {
             Status::Retrying => self.retry().await,
             Status::Attempted => self.observe(Phase::Post).await,
             Status::Judged(_) => self.seal().await,
+            Status::Resolved => self.conclude().await,
             Status::Settled(_) => self.seal_settled().await,
             Status::Sealed(_) | Status::Reconciled(_) => self.publish().await,
             Status::Ended(Outcome::Indeterminate) if self.settling => self.settle().await,
@@ -182,7 +185,7 @@ impl Drive<'_> {
         let now = self.pipeline.clock.now_ms();
         match reconcile::reconcile(&granted.contract, &self.story, now) {
             Look::Judged(_) if self.was_turned_away(&granted) => self.stale(TURNED_AWAY).await,
-            Look::Judged(judgement) => self.conclude(&granted, judgement).await,
+            Look::Judged(judgement) => self.follow(&granted, judgement).await,
             Look::NotYet(at_ms) => {
                 let pause = u64::try_from(at_ms.saturating_sub(now)).unwrap_or(0);
                 tokio::time::sleep(Duration::from_millis(pause)).await;
@@ -223,7 +226,10 @@ impl Drive<'_> {
 
     async fn seal(&mut self) -> Result<Step, LedgerError> {
         let Some(judgement) = self.story.judgement.clone() else { return Ok(Step::Rest) };
-        self.lease = None;
+        // What is open keeps its resource until it is settled.
+        if judgement.outcome != Outcome::Indeterminate {
+            self.lease = None;
+        }
         let asked = self.pipeline.question(&self.story)?;
         let key = &self.pipeline.keys.receipt;
         let envelope = receipt::seal(&self.story, &judgement, asked.as_ref(), key)

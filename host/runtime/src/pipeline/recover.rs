@@ -30,7 +30,7 @@ impl Drive<'_> {
     }
 
     /// After a look that counts: plans another attempt where one may follow, else judges.
-    pub(super) async fn conclude(
+    pub(super) async fn follow(
         &mut self,
         granted: &Granted,
         judgement: Judgement,
