@@ -2,6 +2,7 @@
 //! nobody else writes to that resource.
 
 mod held;
+mod told;
 
 use std::path::Path;
 use std::thread;
