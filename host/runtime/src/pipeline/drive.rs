@@ -59,6 +59,8 @@ pub(super) async fn drive(
         match drive.step().await {
             Ok(Step::Go) => {}
             Ok(Step::Rest) => return Ok(()),
+            // It only waited: the journal has it, and the next start goes on.
+            Err(LedgerError::Stopping(_)) => return Ok(()),
             // An outside fact came in between: it counts, and the step is taken anew.
             Err(LedgerError::Conflict) => drive.story = pipeline.story(id)?,
             Err(error) => return Err(error),
@@ -174,8 +176,7 @@ impl Drive<'_> {
             Look::Judged(_) if self.was_turned_away(&granted) => self.stale(TURNED_AWAY).await,
             Look::Judged(judgement) => self.judge(judgement).await,
             Look::NotYet(at_ms) => {
-                let pause = u64::try_from(at_ms.saturating_sub(now)).unwrap_or(0);
-                tokio::time::sleep(Duration::from_millis(pause)).await;
+                self.pipeline.until(at_ms).await?;
                 self.observe(Phase::Post).await
             }
         }

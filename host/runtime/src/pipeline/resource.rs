@@ -45,14 +45,13 @@ impl Drive<'_> {
         let name = resource_of(&self.story);
         let mut acquire = std::pin::pin!(flights.resources.acquire(&name));
         loop {
-            tokio::select! {
-                lease = &mut acquire => {
-                    self.lease = Some(lease);
-                    return Ok(());
-                }
-                () = tokio::time::sleep(QUEUE_LOOK) => if self.is_overtaken()? {
-                    return Err(LedgerError::Conflict);
-                },
+            let turn = tokio::time::timeout(QUEUE_LOOK, &mut acquire);
+            if let Ok(lease) = flights.pause(turn).await? {
+                self.lease = Some(lease);
+                return Ok(());
+            }
+            if self.is_overtaken()? {
+                return Err(LedgerError::Conflict);
             }
         }
     }
