@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::BODY_MAX;
 use crate::contract::BindFault;
-use crate::pipeline::{IntakeError, LedgerError};
+use crate::pipeline::{IntakeError, LedgerError, Unready};
 
 const MEDIA_TYPE: &str = "application/problem+json";
 
@@ -20,7 +20,7 @@ pub(super) struct Problem {
     title: &'static str,
     detail: String,
     errors: Vec<Value>,
-    /// Seconds, for who asks too often.
+    /// Seconds, for who asks too often or while nothing new is taken.
     retry_after: Option<u64>,
 }
 
@@ -70,6 +70,13 @@ impl Problem {
             errors,
             retry_after: None,
         }
+    }
+
+    /// Nothing new is taken, and nothing was done; it says when to come back.
+    fn not_ready(why: &Unready) -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let problem = Self::new(status, "nothing new is taken now", why.told());
+        Self { retry_after: Some(why.retry_after_s()), ..problem }
     }
 
     /// Why is for the operator alone.
@@ -204,9 +211,7 @@ impl From<IntakeError> for Problem {
                 Self::new(StatusCode::CONFLICT, "the answer does not count", answer.to_string())
             }
             IntakeError::TooLate => Self::new(StatusCode::CONFLICT, "too late", error.to_string()),
-            IntakeError::Stopping => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", error.to_string())
-            }
+            IntakeError::Unready(why) => Self::not_ready(&why),
             IntakeError::Ledger(error) => error.into(),
             IntakeError::Key(error) => {
                 tracing::error!(%error, "a request could not be served");

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use deed_record::digest::Digest;
 use deed_record::json;
@@ -17,6 +16,7 @@ use super::activate::Starting;
 use super::flight::Flights;
 use super::ledger::{LedgerError, StoredPolicies};
 use super::past::{Past, PastError};
+use super::readiness::{Space, Told};
 use crate::clock::Clock;
 use crate::config::{Config, Fault};
 use crate::files;
@@ -92,6 +92,7 @@ impl Pipeline {
         let (publishers, activated) = publishers(&starting, &clock)?;
         let notifier = Notifier::new(config.notify.as_ref());
         let flights = Flights::default();
+        let space = Space::new(&dir, config.disk_reserve);
         let pipeline = Self {
             config,
             clock,
@@ -104,6 +105,8 @@ impl Pipeline {
             past,
             notifier,
             flights,
+            space,
+            told: Told::default(),
         };
         pipeline
             .keep_documents()
@@ -167,18 +170,11 @@ impl Pipeline {
             return;
         };
         let (pipeline, expires_ms) = (Arc::downgrade(self), ask.expires_ms);
-        let id = story.bound.action.id.clone();
+        let (id, clock) = (story.bound.action.id.clone(), self.clock.clone());
         tokio::spawn(async move {
-            // The wall clock may be set while this sleeps: it looks again until the time has come.
-            while let Some(pipeline) = pipeline.upgrade().filter(|p| !p.is_stopping()) {
-                let left = expires_ms.saturating_sub(pipeline.clock.now_ms());
-                if left <= 0 {
-                    pipeline.advance(&id);
-                    return;
-                }
-                drop(pipeline);
-                let left = u64::try_from(left).unwrap_or(0).saturating_add(1);
-                tokio::time::sleep(Duration::from_millis(left)).await;
+            clock.until(expires_ms).await;
+            if let Some(pipeline) = pipeline.upgrade().filter(|p| !p.is_stopping()) {
+                pipeline.advance(&id);
             }
         });
     }
