@@ -2,18 +2,22 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod activation;
+mod clock;
 mod codecs;
 mod commands;
 mod direction;
+mod disk;
 mod evidence;
 mod guard;
 mod mistakes;
 mod outcomes;
 mod policies;
 mod private;
+mod ready;
 mod replay;
 mod resource;
 mod rotation;
+mod second;
 mod settle;
 mod shared;
 mod stable;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use deed_record::digest::Digest;
 use deed_record::json;
+use deed_record::ledger::utc;
 use deed_record::note::LogKey;
 use deed_record::rotation::Purpose;
 use deed_record::status::Status;
@@ -17,7 +18,7 @@ use super::flight::Flights;
 use super::ledger::{LedgerError, StoredPolicies};
 use super::past::{Past, PastError};
 use super::readiness::{Space, Told};
-use crate::clock::Clock;
+use crate::clock::{Clock, SLACK_MS};
 use crate::config::{Config, Fault};
 use crate::files;
 use crate::journal::{self, Journal};
@@ -25,9 +26,6 @@ use crate::keys;
 use crate::log::{Log, Publisher};
 use crate::notify::Notifier;
 use crate::sandbox::{Adapter, Sandbox};
-
-/// How far the clock may be behind the journal: what setting it by network time may do.
-const CLOCK_SLACK_MS: i64 = 2_000;
 
 /// Why the host does not start. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -63,9 +61,13 @@ pub(crate) fn adapters(
     Ok(adapters)
 }
 
+fn make_state(dir: &Path) -> Result<(), StartError> {
+    files::make_state(dir).map_err(|e| state("state/ is not usable")(e.to_string()))
+}
+
 /// Makes the sandbox of a served directory.
 pub(crate) fn sandbox(dir: &Path, clock: &Clock) -> Result<Sandbox, StartError> {
-    files::make_state(dir).map_err(|e| state("state/ is not usable")(e.to_string()))?;
+    make_state(dir)?;
     Sandbox::new(&dir.join("state/cache"), clock.clone())
         .map_err(|e| state("the sandbox cannot be made")(e.to_string()))
 }
@@ -74,6 +76,8 @@ impl Pipeline {
     /// Opens everything. Nothing runs yet; [`Pipeline::resume`] takes up what was left open.
     pub fn open(config: Config, clock: Clock) -> Result<Arc<Self>, StartError> {
         let dir = config.dir.clone();
+        make_state(&dir)?;
+        let hold = journal::take(&dir.join("state")).map_err(|e| unopened(&e))?;
         keys::Next::must_be_none(&dir)?;
         let keys = keys::load(&dir)?;
         let mut of_host = keys.public().to_vec();
@@ -83,7 +87,7 @@ impl Pipeline {
         config.check_keys(&of_host).map_err(StartError::Config)?;
         let sandbox = sandbox(&dir, &clock)?;
         let adapters = adapters(&config, &sandbox)?;
-        let journal = open_journal(&dir)?;
+        let journal = hold.open().map_err(|e| unopened(&e))?;
         check_clock(&config, &journal, &clock)?;
         let past = Past::open(&dir, &keys).map_err(|e| past_failed(e.to_string()))?;
         let now_ms = clock.now_ms();
@@ -180,9 +184,8 @@ impl Pipeline {
     }
 }
 
-fn open_journal(dir: &Path) -> Result<Journal, StartError> {
-    journal::open(&dir.join("state"))
-        .map_err(|e| state("the journal cannot be opened")(e.to_string()))
+fn unopened(error: &journal::OpenError) -> StartError {
+    state("the journal cannot be opened")(error.to_string())
 }
 
 /// A clock behind the journal would let approvals and idempotency keys live longer than they say.
@@ -197,10 +200,13 @@ fn check_clock(config: &Config, journal: &Journal, clock: &Clock) -> Result<(), 
         let read = journal.list(tenant, look, 1);
         read.map_err(|e| state("the journal cannot be read")(e.to_string()))?;
         let latest_ms: i64 = latest.get();
-        let behind_ms = latest_ms.saturating_sub(clock.now_ms());
-        if behind_ms > CLOCK_SLACK_MS {
-            let why =
-                format!("it is {behind_ms} ms before the journal's newest event; set it right");
+        let now_ms = clock.now_ms();
+        if latest_ms.saturating_sub(now_ms) > SLACK_MS {
+            let (now, latest) = (utc(now_ms), utc(latest_ms));
+            let why = format!(
+                "the system says {now}, and the journal has an event of {latest}; set the clock right, \
+                 or start the host when it has passed that time"
+            );
             return Err(state("the clock has gone back")(why));
         }
     }
