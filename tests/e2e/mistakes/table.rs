@@ -40,7 +40,7 @@ pub(super) const MISTAKES: &[Mistake] = &[
     here(
         CONFIG,
         "environment = \"production\"\n",
-        "environment = \"production\"\ndisk_reserve = \"64MB\"\n",
+        "disk_reserve = \"64MB\"\nenvironment = \"production\"\n",
         &["`64MB` is no size", "KiB, MiB, GiB or TiB"],
     ),
     here(
