@@ -30,11 +30,12 @@ fn free(dir: &std::path::Path) -> Result<()> {
     edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"100s\"")
 }
 
-/// Proposes and is ready to wait longer than any test does.
-fn propose(world: &World, contract: &str, user: &str) -> Answer {
+/// Proposes in a thread of its own, ready to wait longer than the test does.
+fn propose(world: &World, contract: &str, user: &str) -> thread::JoinHandle<Answer> {
     let body = World::proposal(contract, user).to_string().into_bytes();
+    let agent = world.client(HELPDESK);
     let wait = [("prefer", "wait=60")];
-    world.client(HELPDESK).send("POST", "/v1/actions", &wait, body).unwrap()
+    thread::spawn(move || agent.send("POST", "/v1/actions", &wait, body).unwrap())
 }
 
 fn operations(world: &World, path: &str) -> Answer {
@@ -93,19 +94,18 @@ fn what_only_waits_rests_at_a_stop_and_goes_on_with_the_next_start() {
     let (mut world, user) = (World::with(scim(), "scim", free).unwrap(), locked_out());
     // It never arrives, and for the host it may do so until its deadline.
     world.proxy.set("PATCH", Fault::DropBefore);
-    let (open, queued) = thread::scope(|scope| {
-        let open = scope.spawn(|| propose(&world, "idp.restore_access", &user));
-        until("it looks after the write", || {
-            world.proxy.count("PATCH") == 1 && world.proxy.count("GET") >= 3
-        });
-        let queued = scope.spawn(|| propose(&world, "idp.suspend_user", &user));
-        until("the second one is taken", || listed(&world) == 2);
-        world.host.as_ref().unwrap().signal("TERM").unwrap();
-        (open.join().unwrap(), queued.join().unwrap())
+    let open = propose(&world, "idp.restore_access", &user);
+    until("it looks after the write", || {
+        world.proxy.count("PATCH") == 1 && world.proxy.count("GET") >= 3
     });
+    let queued = propose(&world, "idp.suspend_user", &user);
+    until("the second one is taken", || listed(&world) == 2);
+    let host = world.host.take().unwrap();
+    host.signal("TERM").unwrap();
+    assert_eq!(host.end(PATIENCE).unwrap(), Some(0), "it waited with them");
+    let (open, queued) = (open.join().unwrap(), queued.join().unwrap());
     // Both callers wanted to wait for longer.
     assert_eq!((open.status, queued.status), (202, 202), "{open:?} {queued:?}");
-    assert_eq!(world.host.take().unwrap().end(PATIENCE).unwrap(), Some(0));
     world.proxy.set("PATCH", Fault::None);
     world.serve().unwrap();
     let still = world.show(&open.text("/id")).unwrap();

@@ -11,6 +11,8 @@ use super::BODY_MAX;
 use crate::contract::BindFault;
 use crate::pipeline::{IntakeError, LedgerError, Unready};
 
+/// A store that does not answer wants a person or a restart.
+const UNAVAILABLE_RETRY_S: u64 = 30;
 const MEDIA_TYPE: &str = "application/problem+json";
 
 /// An answer that refuses: status, title, detail and, where there are places, JSON pointers.
@@ -81,11 +83,9 @@ impl Problem {
 
     /// Why is for the operator alone.
     pub(super) fn unavailable() -> Self {
-        Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the host cannot do this now",
-            "see the operator's log",
-        )
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let problem = Self::new(status, "the host cannot do this now", "see the operator's log");
+        Self { retry_after: Some(UNAVAILABLE_RETRY_S), ..problem }
     }
 }
 
