@@ -14,6 +14,7 @@ mod outcomes;
 mod policies;
 mod private;
 mod ready;
+mod recovery;
 mod replay;
 mod resource;
 mod rotation;

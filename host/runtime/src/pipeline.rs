@@ -16,6 +16,7 @@ mod ledger;
 mod past;
 mod readiness;
 pub(crate) mod ready;
+mod recover;
 mod resource;
 mod rotate;
 mod settle;
