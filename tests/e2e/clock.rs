@@ -139,6 +139,25 @@ fn a_jump_ahead_under_an_open_write_shortens_no_wait() {
 }
 
 #[test]
+fn a_jump_ahead_while_nobody_serves_shortens_no_wait_either() {
+    let mut it = Skewed::start(&[("timeout = \"2s\"", "timeout = \"6s\"")]);
+    let open = it.waiting(&locked_out());
+    it.world.proxy.set("PATCH", Fault::DropBefore);
+    thread::scope(|scope| {
+        scope.spawn(|| it.world.approve(&open, "bob", BOB).unwrap());
+        until("it has looked after the write", || it.world.proxy.count("GET") >= 4);
+        it.world.host.as_ref().unwrap().signal("TERM").unwrap();
+    });
+    assert!(it.world.host.take().unwrap().stop().unwrap());
+    it.set(5 * HOUR);
+    let start = Instant::now();
+    it.serve().unwrap();
+    let view = it.world.settled(&open).unwrap();
+    assert!(start.elapsed() >= Duration::from_secs(5), "{:?}", start.elapsed());
+    ended(&it.world, &view, "failed", "");
+}
+
+#[test]
 fn a_clock_that_was_set_back_is_refused_until_it_counts_again() {
     let mut it = Skewed::start(&[]);
     let (user, other) = (locked_out(), locked_out());

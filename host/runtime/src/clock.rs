@@ -26,6 +26,7 @@ pub struct Clock(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     began: Instant,
+    began_ms: i64,
     /// The system's time when this clock began, and what was taken over since.
     base_ms: watch::Sender<i64>,
 }
@@ -41,7 +42,9 @@ pub enum Drift {
 
 impl Default for Clock {
     fn default() -> Self {
-        Self(Arc::new(Inner { began: Instant::now(), base_ms: watch::Sender::new(system_ms()) }))
+        let (began, began_ms) = (Instant::now(), system_ms());
+        let base_ms = watch::Sender::new(began_ms);
+        Self(Arc::new(Inner { began, began_ms, base_ms }))
     }
 }
 
@@ -54,6 +57,11 @@ impl Clock {
     pub fn now_ms(&self) -> i64 {
         let base_ms = *self.0.base_ms.borrow();
         self.after(base_ms)
+    }
+
+    /// When this clock began: times from before are another process's.
+    pub fn began_ms(&self) -> i64 {
+        self.0.began_ms
     }
 
     fn after(&self, base_ms: i64) -> i64 {

@@ -182,7 +182,12 @@ impl Drive<'_> {
     async fn after_post(&mut self) -> Result<Step, LedgerError> {
         let Some(granted) = self.granted() else { return self.gone().await };
         let now = self.pipeline.clock.now_ms();
-        match reconcile::reconcile(&granted.contract, &self.story, now) {
+        match reconcile::reconcile(
+            &granted.contract,
+            &self.story,
+            now,
+            self.pipeline.clock.began_ms(),
+        ) {
             Look::Judged(_) if self.was_turned_away(&granted) => self.stale(TURNED_AWAY).await,
             Look::Judged(judgement) => self.conclude(&granted, judgement).await,
             Look::NotYet(at_ms) => {

@@ -31,8 +31,9 @@ impl Drive<'_> {
         };
         // In another world the look would be another one; and what was sent must not land after it.
         let settle_ms = granted.contract.verify.settle.as_signed();
-        let lands_until_ms = self.story.lands_until_ms(settle_ms).unwrap_or(0);
-        if self.other_world(&granted)?.is_some() || self.pipeline.clock.now_ms() < lands_until_ms {
+        let clock = &self.pipeline.clock;
+        let lands_until_ms = self.story.lands_until_ms(settle_ms, clock.began_ms()).unwrap_or(0);
+        if self.other_world(&granted)?.is_some() || clock.now_ms() < lands_until_ms {
             return Ok(Step::Rest);
         }
         // Nobody else may be in the middle of changing what this looks at.
@@ -48,7 +49,7 @@ impl Drive<'_> {
         let look = self.look(&granted, adapter).await;
         self.lease = None;
         let look = look?;
-        let judgement = reconcile::settle(&granted.contract, &self.story, &look);
+        let judgement = reconcile::settle(&granted.contract, &self.story, &look, clock.began_ms());
         if judgement.outcome == Outcome::Indeterminate {
             let (id, reason) = (&self.story.bound.action.id, &judgement.reason);
             tracing::warn!(action = %id, reason, "looked again, and it is still open");
