@@ -3,9 +3,11 @@
 
 mod activation;
 mod backup;
+mod clock;
 mod codecs;
 mod commands;
 mod direction;
+mod disk;
 mod evidence;
 mod guard;
 mod mistakes;
@@ -13,9 +15,13 @@ mod older;
 mod outcomes;
 mod policies;
 mod private;
+mod ready;
+mod recovery;
 mod replay;
+mod resolve;
 mod resource;
 mod rotation;
+mod second;
 mod settle;
 mod shared;
 mod stable;

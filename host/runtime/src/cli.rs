@@ -20,6 +20,7 @@ mod policy;
 mod process;
 mod proposal;
 mod replay;
+mod resolve;
 mod restore;
 mod rotate;
 mod secret;
@@ -78,6 +79,7 @@ enum Command {
     Bundle(view::BundleArgs),
     Approve(approve::ApproveArgs),
     Deny(approve::DenyArgs),
+    Resolve(resolve::ResolveArgs),
     Verify(verify::VerifyArgs),
     /// Look at a tenant's log with public keys only
     #[command(subcommand)]
@@ -129,6 +131,7 @@ impl Command {
             Self::Bundle(args) => view::bundle(args),
             Self::Approve(args) => approve::approve(args),
             Self::Deny(args) => approve::deny(args),
+            Self::Resolve(args) => resolve::run(args),
             Self::Verify(args) => Ok(verify::run(args)),
             Self::Log(command) => Ok(log::run(command)),
             Self::Journal(command) => Ok(journal::run(command)),

@@ -114,8 +114,8 @@ struct Check {
     log_key: VerifyingKey,
     /// Receipt keys, the present one first.
     receipt_keys: Vec<VerifyingKey>,
-    /// Keys of everybody who could ever approve.
-    approvers: Vec<VerifyingKey>,
+    /// Keys of everybody who could ever approve, or say what happened.
+    people: Vec<VerifyingKey>,
     past: Option<Past>,
     payloads: BTreeSet<String>,
     activations: BTreeSet<Digest>,
@@ -156,7 +156,7 @@ impl Check {
             origin: outline.log_origin,
             log_key,
             receipt_keys,
-            approvers: vec![],
+            people: vec![],
             past: Past::look(dir, receipt)?,
             payloads: BTreeSet::new(),
             activations: BTreeSet::new(),
