@@ -46,6 +46,21 @@ fn lost(world: &World, user: &str) -> String {
     view["id"].as_str().unwrap().to_owned()
 }
 
+/// A write that lands, and from then on no look that can be used.
+fn unseen(world: &World, user: &str) -> String {
+    world.proxy.set("PATCH", Fault::Delay { ms: 500 });
+    let view = thread::scope(|scope| {
+        let running = scope.spawn(|| world.run(&World::proposal("idp.restore_access", user)));
+        while world.proxy.count("PATCH") == 0 && !running.is_finished() {
+            thread::sleep(Duration::from_millis(5));
+        }
+        world.proxy.set("GET", Fault::DropBefore);
+        running.join().unwrap().unwrap()
+    });
+    ended(world, &view, "indeterminate", "the result could not be observed");
+    view["id"].as_str().unwrap().to_owned()
+}
+
 /// The view as soon as it is so.
 fn until(world: &World, id: &str, so: impl Fn(&Value) -> bool) -> Value {
     let start = Instant::now();
@@ -158,17 +173,7 @@ fn an_operator_settles_what_no_look_can() {
 fn a_look_after_the_word_counts_and_a_word_after_that_look_does_not() {
     let world = World::with(scim(), "scim", |dir| with_effect(dir, "observable")).unwrap();
     let user = locked_out();
-    world.proxy.set("PATCH", Fault::Delay { ms: 500 });
-    let view = thread::scope(|scope| {
-        let running = scope.spawn(|| world.run(&World::proposal("idp.restore_access", &user)));
-        while world.proxy.count("PATCH") == 0 && !running.is_finished() {
-            thread::sleep(Duration::from_millis(5));
-        }
-        world.proxy.set("GET", Fault::DropBefore);
-        running.join().unwrap().unwrap()
-    });
-    ended(&world, &view, "indeterminate", "the result could not be observed");
-    let id = view["id"].as_str().unwrap();
+    let id = &unseen(&world, &user);
     // Right after a look that failed: the next one by itself is seconds away.
     let (looks, start) = (world.proxy.count("GET"), Instant::now());
     while world.proxy.count("GET") < looks + 3 {

@@ -15,6 +15,7 @@ mod intake;
 mod ledger;
 mod past;
 pub(crate) mod ready;
+mod recover;
 mod resolve;
 mod resource;
 mod rotate;

@@ -101,11 +101,12 @@ impl Pipeline {
 
 impl Drive<'_> {
     /// Looks once more, if it can, and writes down what look and word come to.
-    pub(super) async fn conclude(&mut self) -> Result<Step, LedgerError> {
+    pub(super) async fn conclude_resolved(&mut self) -> Result<Step, LedgerError> {
         let Some((said, _)) = self.story.resolution.clone() else { return Ok(Step::Rest) };
         let id = self.story.bound.action.id.clone();
         let (look, seen) = match self.look_again().await? {
             Later::Seen(look, judgement) => (Some(look), Some(*judgement)),
+            Later::TooEarly => unseen(&id, "what was sent may still land"),
             Later::NotNow(why) => unseen(&id, why),
             Later::InVain(why) => unseen(&id, &why),
         };
