@@ -170,6 +170,17 @@ impl Image {
         }
     }
 
+    /// Takes everything away but one topmost folder; what is left is durable.
+    pub fn keep_only(&mut self, name: &str) {
+        let names = self.folder(ROOT).map(|entries| entries.now().clone()).unwrap_or_default();
+        let order = self.tick();
+        if let Ok(entries) = self.entries(ROOT) {
+            let others = names.keys().filter(|known| known.as_os_str() != name);
+            others.for_each(|other| entries.remove(order, other));
+        }
+        self.settle("");
+    }
+
     /// Bytes that the files take.
     pub(super) fn used(&self) -> u64 {
         let bytes = |node: &Node| match &node.body {
