@@ -145,13 +145,8 @@ impl<'a> Life<'a> {
 
     fn check(&self, served: &Served, full: bool) -> Worked {
         let mut dice = self.dice.clone();
-        let mut check = Check {
-            site: self.site,
-            book: &self.book,
-            url: &served.url,
-            full,
-            dice: &mut dice,
-        };
+        let mut check =
+            Check { site: self.site, book: &self.book, url: &served.url, full, dice: &mut dice };
         check.run()
     }
 
@@ -162,7 +157,9 @@ impl<'a> Life<'a> {
             |path| format!("the disk before and after the cut is in {}", path.display()),
         );
         let (seed, manner) = (self.seed, self.manner);
-        format!("LOST after {cuts} cuts from seed {seed} on, the last one {manner:?}: {why}\n{kept}")
+        format!(
+            "LOST after {cuts} cuts from seed {seed} on, the last one {manner:?}: {why}\n{kept}"
+        )
     }
 
     fn keep(&self) -> Result<PathBuf> {

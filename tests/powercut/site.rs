@@ -55,7 +55,8 @@ impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> From<E> for NoSite {
 
 impl Site {
     pub(crate) fn make(worker: usize, seed: u64) -> std::result::Result<Self, NoSite> {
-        let dir = std::env::temp_dir().join(format!("deed-powercut-{}-{worker}", std::process::id()));
+        let dir =
+            std::env::temp_dir().join(format!("deed-powercut-{}-{worker}", std::process::id()));
         let upstream = Upstream::start(seed)?;
         fs::create_dir_all(dir.join("state"))?;
         let home = Home(dir.clone());

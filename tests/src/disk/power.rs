@@ -53,10 +53,7 @@ impl Power {
         self.powered(state)
     }
 
-    fn powered<'a>(
-        &'a self,
-        state: MutexGuard<'a, State>,
-    ) -> Result<MutexGuard<'a, State>, Errno> {
+    fn powered<'a>(&'a self, state: MutexGuard<'a, State>) -> Result<MutexGuard<'a, State>, Errno> {
         let waited = self.turned.wait_while(state, |state| state.phase == Phase::Cut);
         let state = waited.unwrap_or_else(PoisonError::into_inner);
         if state.phase == Phase::On { Ok(state) } else { Err(Errno::EIO) }

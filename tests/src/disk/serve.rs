@@ -209,13 +209,9 @@ impl Filesystem for Served {
         reply: ReplyCreate,
     ) {
         match self.make(parent, name, mode, Body::File(Contents::default())) {
-            Ok(attributes) => reply.created(
-                &NOW,
-                &attributes,
-                Generation(0),
-                FileHandle(0),
-                FopenFlags::empty(),
-            ),
+            Ok(attributes) => {
+                reply.created(&NOW, &attributes, Generation(0), FileHandle(0), FopenFlags::empty())
+            }
             Err(errno) => reply.error(errno),
         }
     }
@@ -324,9 +320,10 @@ impl Filesystem for Served {
 
     fn statfs(&self, _: &Request, _: INodeNo, reply: ReplyStatfs) {
         let free = self.power.look().map_or(0, |state| {
-            state.faults.room.map_or(BLOCKS, |room| {
-                room.saturating_sub(state.image.used()) / u64::from(BLOCK)
-            })
+            state
+                .faults
+                .room
+                .map_or(BLOCKS, |room| room.saturating_sub(state.image.used()) / u64::from(BLOCK))
         });
         reply.statfs(BLOCKS, free, free, BLOCKS, BLOCKS, BLOCK, 255, BLOCK);
     }
