@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use deed_tests::dice::Dice;
-use deed_tests::disk::{Image, Manner};
+use deed_tests::disk::{Image, Lie, Manner};
 use deed_tests::services::{Result, workspace};
 
 use crate::book::Book;
@@ -36,6 +36,7 @@ pub(crate) struct Life<'a> {
     before: Image,
     after: Image,
     manner: Manner,
+    lie: Option<Lie>,
 }
 
 /// What a life has shown.
@@ -49,12 +50,13 @@ pub(crate) struct Shown {
 }
 
 impl<'a> Life<'a> {
-    pub(crate) fn new(site: &'a Site, seed: u64) -> Self {
+    /// On an honest disk, or on one that lies about an fsync.
+    pub(crate) fn new(site: &'a Site, seed: u64, lie: Option<Lie>) -> Self {
         let mut dice = Dice::new(seed);
         // A host that finds nothing compiled takes longer, so it is rare.
         let first = if dice.percent(10) { Image::default() } else { site.fresh.clone() };
         let (before, after) = (first.clone(), first);
-        Self { site, seed, dice, book: Book::default(), before, after, manner: Manner::Bare }
+        Self { site, seed, dice, book: Book::default(), before, after, manner: Manner::Bare, lie }
     }
 
     /// Gives what was lost as text.
@@ -79,7 +81,7 @@ impl<'a> Life<'a> {
     /// From power to power cut; gives whether the cut fell into the start.
     fn once(&mut self) -> std::result::Result<bool, String> {
         let disk = &self.site.disk;
-        disk.load(self.after.clone());
+        self.load();
         if self.dice.percent(25) {
             disk.cut_after(self.dice.below(UNDER_START));
             match served::start(&self.site.dir, disk).map_err(|e| e.to_string())? {
@@ -130,8 +132,13 @@ impl<'a> Life<'a> {
         self.after = self.site.disk.after(self.manner, &mut self.dice);
     }
 
-    fn up(&self) -> std::result::Result<Served, String> {
+    fn load(&self) {
         self.site.disk.load(self.after.clone());
+        self.site.disk.lie(self.lie);
+    }
+
+    fn up(&self) -> std::result::Result<Served, String> {
+        self.load();
         self.start()
     }
 
@@ -152,6 +159,9 @@ impl<'a> Life<'a> {
 
     /// The loss as text; both sides of the last cut are kept for whoever looks into it.
     fn lost(&self, cuts: u64, why: &str) -> String {
+        if self.lie.is_some() {
+            return format!("after {} cuts: {}", cuts + 1, why.lines().next().unwrap_or_default());
+        }
         let kept = self.keep().map_or_else(
             |error| format!("(the disk could not be kept: {error})"),
             |path| format!("the disk before and after the cut is in {}", path.display()),

@@ -9,6 +9,7 @@
 mod book;
 mod callers;
 mod check;
+mod lies;
 mod life;
 mod served;
 mod site;
@@ -26,6 +27,8 @@ use self::site::{NoSite, Site};
 
 /// Cuts of a sample.
 const SAMPLE: u64 = 15;
+/// Lies of a sample.
+const SAMPLE_LIES: usize = 2;
 /// Served directories at once; each has contracts of other effects.
 const WORKERS: usize = 2;
 
@@ -66,7 +69,19 @@ fn main() -> ExitCode {
             scope.spawn(move || run.work(worker, site, seed, cuts));
         }
     });
-    run.end()
+    // A check that notices nothing says nothing.
+    let sample = (cuts <= SAMPLE).then_some(SAMPLE_LIES);
+    let unnoticed = match sites.first() {
+        Some(site) if !run.failed.load(Ordering::Relaxed) => lies::run(site, seed, sample, say),
+        _ => 0,
+    };
+    if unnoticed > 0 {
+        say(&format!(
+            "powercut: {unnoticed} fsyncs could be left out and nothing would be noticed"
+        ));
+    }
+    let end = run.end();
+    if unnoticed > 0 { ExitCode::FAILURE } else { end }
 }
 
 impl Run {
@@ -79,7 +94,7 @@ impl Run {
                 return;
             }
             let own = seed.wrapping_add(number * WORKERS as u64);
-            match Life::new(site, own).run(CUTS.min(cuts - begun)) {
+            match Life::new(site, own, None).run(CUTS.min(cuts - begun)) {
                 Ok(shown) => self.add(shown, cuts),
                 Err(why) => {
                     self.failed.store(true, Ordering::Relaxed);

@@ -15,6 +15,7 @@ use std::time::Duration;
 use fuser::{BackgroundSession, Config, MountOption, SessionACL};
 
 pub use self::cut::Manner;
+pub use self::faults::Lie;
 pub use self::image::Image;
 use self::power::Power;
 use self::serve::Served;
@@ -117,6 +118,11 @@ impl Disk {
     /// The next write to a file whose path has this in it fails.
     pub fn fail_write(&self, part: &str) {
         self.power.lock().faults.write = Some(part.to_owned());
+    }
+
+    /// From now on such an fsync does nothing: what a host does that forgets it.
+    pub fn lie(&self, lie: Option<Lie>) {
+        self.power.lock().faults.lie = lie;
     }
 
     /// Whether a fault that was set is still to be met.

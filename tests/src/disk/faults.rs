@@ -13,6 +13,17 @@ pub(super) struct Faults {
     pub(super) sync: Option<String>,
     /// The same for a write, of which nothing is done.
     pub(super) write: Option<String>,
+    /// Says that it is done, and does nothing.
+    pub(super) lie: Option<Lie>,
+}
+
+/// Which fsync a disk only pretends to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lie {
+    /// Of every file whose path has this in it.
+    File(&'static str),
+    /// Of the folder with this path, or of every one below where it ends with `/`.
+    Folder(&'static str),
 }
 
 impl Faults {
@@ -27,6 +38,19 @@ impl Faults {
     /// Whether a new name fits.
     pub(super) fn name(&self, image: &Image) -> Result<(), Errno> {
         self.fitting(image, 1).map(drop)
+    }
+
+    /// Whether this file or folder only seems to be synced.
+    pub(super) fn lies_of(&self, image: &Image, number: u64) -> bool {
+        let path = || image.path(number).unwrap_or_default();
+        match (self.lie, image.file(number).is_ok()) {
+            (Some(Lie::File(part)), true) => path().contains(part),
+            (Some(Lie::Folder(known)), false) => {
+                let path = path();
+                path == known || known.ends_with('/') && path.starts_with(known)
+            }
+            _ => false,
+        }
     }
 
     pub(super) fn fails_write(&mut self, image: &Image, number: u64) -> bool {
