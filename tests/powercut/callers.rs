@@ -1,6 +1,8 @@
 //! Agents, approvers and readers, all at once: they take the host's answers into the book, until it
 //! answers no more.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use deed_record::approval::{self, Answer as Said, ApprovalRequest};
 use deed_tests::client::{Answer, Client};
 use deed_tests::dice::Dice;
@@ -136,10 +138,12 @@ impl<'a> Caller<'a> {
         Some(Ok(()))
     }
 
-    /// Nobody was touched before: what becomes of a user is one action's doing.
+    /// Nobody was touched before, nor will be: what becomes of a user is one action's doing.
     fn user(&mut self, active: bool) -> String {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
         loop {
-            let id = format!("{:016x}{:016x}", self.dice.next(), self.dice.next());
+            let id =
+                format!("{:016x}{:016x}", self.dice.next(), NEXT.fetch_add(1, Ordering::Relaxed));
             if active_at_first(&id) == active {
                 return id;
             }

@@ -10,7 +10,7 @@ use crate::site::Site;
 const LIVES: u64 = 25;
 
 /// Every fsync of the host, by what it is about. Those of a sample come first.
-const LIES: [(&str, Lie); 14] = [
+const LIES: [(&str, Lie); 15] = [
     ("the journal's records", Lie::File("segments/")),
     ("the log's TAIL", Lie::File("/TAIL")),
     ("the names of segments", Lie::Folder("segments")),
@@ -25,6 +25,7 @@ const LIES: [(&str, Lie); 14] = [
     ("the names in the log's folder", Lie::Folder("log/acme")),
     ("the names of logs", Lie::Folder("log")),
     ("statements", Lie::File("statements/")),
+    ("the names of statements", Lie::Folder("statements")),
 ];
 
 /// Gives a line for each lie, and how many lies nobody noticed.

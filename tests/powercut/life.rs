@@ -81,7 +81,7 @@ impl<'a> Life<'a> {
     /// From power to power cut; gives whether the cut fell into the start.
     fn once(&mut self) -> std::result::Result<bool, String> {
         let disk = &self.site.disk;
-        self.load();
+        self.load().map_err(|e| e.to_string())?;
         if self.dice.percent(25) {
             disk.cut_after(self.dice.below(UNDER_START));
             match served::start(&self.site.dir, disk).map_err(|e| e.to_string())? {
@@ -132,13 +132,18 @@ impl<'a> Life<'a> {
         self.after = self.site.disk.after(self.manner, &mut self.dice);
     }
 
-    fn load(&self) {
+    /// The disk as the cut left it, and now and then other policies.
+    fn load(&mut self) -> Result<()> {
+        if self.dice.percent(50) {
+            self.site.vary(self.dice.next())?;
+        }
         self.site.disk.load(self.after.clone());
         self.site.disk.lie(self.lie);
+        Ok(())
     }
 
-    fn up(&self) -> std::result::Result<Served, String> {
-        self.load();
+    fn up(&mut self) -> std::result::Result<Served, String> {
+        self.load().map_err(|e| e.to_string())?;
         self.start()
     }
 

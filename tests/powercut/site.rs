@@ -20,6 +20,7 @@ pub(crate) const RESTORE: &str = "idp.restore_access";
 /// Asks nobody.
 pub(crate) const SUSPEND: &str = "idp.suspend_user";
 
+const POLICIES: &str = "policies/starter.cedar";
 /// Effects of the two contracts, in the order above.
 const EFFECTS: [(&str, &str); 2] = [("observable", "idempotent"), ("opaque", "observable")];
 
@@ -33,6 +34,8 @@ pub(crate) struct Site {
     pub(crate) trust: Trust,
     /// A disk on which a host has compiled its adapters, and done nothing else.
     pub(crate) fresh: Image,
+    /// The policies that all others begin with.
+    policies: String,
     /// Last: the directory goes when nothing is mounted in it any more.
     _home: Home,
 }
@@ -67,11 +70,21 @@ impl Site {
         effect(&dir, "suspend_user", suspend)?;
         let both = "action in [Deed::Action::\"idp.restore_access\", Deed::Action::\"idp.suspend_user\"],\n    resource\n)\nwhen { context.environment";
         let one = "action == Deed::Action::\"idp.restore_access\",\n    resource\n)\nwhen { context.environment";
-        edit(&dir, "policies/starter.cedar", both, one)?;
+        edit(&dir, POLICIES, both, one)?;
+        let policies = fs::read_to_string(dir.join(POLICIES))?;
         host::expect(&["pin", &dir.to_string_lossy()])?;
         let bob = SigningKey::from_pkcs8_pem(&fs::read_to_string(dir.join("approvers/bob.key"))?)?;
         let (fresh, trust) = first_start(&dir, &disk)?;
-        Ok(Self { dir, disk, upstream, bob, trust, fresh, _home: home })
+        Ok(Self { dir, disk, upstream, bob, trust, fresh, policies, _home: home })
+    }
+
+    /// Puts other policies in force from the next start on: those before live on in the host's payloads alone.
+    pub(crate) fn vary(&self, number: u64) -> Result<()> {
+        let more = format!(
+            "\n@id(\"reads-{number}\")\npermit (principal, action == Deed::Action::\"idp.read_user\", \
+             resource);\n"
+        );
+        Ok(fs::write(self.dir.join(POLICIES), format!("{}{more}", self.policies))?)
     }
 
     /// The log of the tenant.
