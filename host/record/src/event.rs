@@ -12,6 +12,7 @@ use crate::exchange::Exchange;
 use crate::observation::Observation;
 use crate::outcome::Judgement;
 use crate::policy::{Decision, Facts};
+use crate::resolution::Resolution;
 
 /// One event and when the host wrote it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,12 +75,28 @@ pub enum Event {
     /// The intent to send a write; durable before its first byte.
     WriteIntended {
         n: u32,
+        /// That of the attempt; none in journals from before there was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        epoch: Option<u64>,
         ordinal: u32,
         request_sha256: Digest,
         deadline_ms: i64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        idempotency_key: Option<String>,
+    },
+    /// What became of an intended write; durable before the adapter is told.
+    WriteEnded {
+        n: u32,
+        epoch: u64,
+        exchange: Box<Exchange>,
     },
     AttemptEnded {
         attempt: Box<Attempt>,
+    },
+    /// What the attempt left undone is tried again, not before this time (Unix milliseconds).
+    RetryPlanned {
+        reason: String,
+        not_before_ms: i64,
     },
     CancelRequested {
         by: String,
@@ -92,9 +109,20 @@ pub enum Event {
     Sealed {
         envelope: Box<Envelope>,
     },
-    /// A later look found out what the receipt had to leave open.
+    /// Looks do not settle it: an operator has to say what happened. The looks go on.
+    Escalated {
+        reason: String,
+    },
+    /// A signed word of an operator came in; its signature was checked.
+    Resolved {
+        resolution: Box<Resolution>,
+        envelope: Box<Envelope>,
+    },
+    /// What the receipt had to leave open was found out by a later look, or concluded from a person's word.
     Settled {
-        observation: Box<Observation>,
+        /// Absent when the host could not look after a person's word.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        observation: Option<Box<Observation>>,
         judgement: Box<Judgement>,
     },
     /// The reconciliation was signed.
@@ -220,10 +248,14 @@ impl Event {
             Self::Cleared { .. } => "cleared",
             Self::AttemptStarted { .. } => "attempt_started",
             Self::WriteIntended { .. } => "write_intended",
+            Self::WriteEnded { .. } => "write_ended",
             Self::AttemptEnded { .. } => "attempt_ended",
+            Self::RetryPlanned { .. } => "retry_planned",
             Self::CancelRequested { .. } => "cancel_requested",
             Self::Judged { .. } => "judged",
             Self::Sealed { .. } => "sealed",
+            Self::Escalated { .. } => "escalated",
+            Self::Resolved { .. } => "resolved",
             Self::Settled { .. } => "settled",
             Self::Reconciled { .. } => "reconciled",
             Self::Logged { .. } => "logged",

@@ -17,6 +17,11 @@ use crate::policy::{Decision, Obligation, Verdict};
 pub fn tell(entries: &[Entry]) -> Vec<Line> {
     let teller = Teller {
         ended: entries.iter().any(|entry| matches!(entry.event, Event::Logged { .. })),
+        settled_by: if entries.iter().any(|e| matches!(e.event, Event::Resolved { .. })) {
+            "settled after that word"
+        } else {
+            "a later look settled it"
+        },
         perform: entries.iter().find_map(|entry| writes(&entry.event)).unwrap_or_default(),
     };
     let line = |entry: &Entry| Line {
@@ -50,6 +55,7 @@ pub fn utc(at_ms: i64) -> String {
 /// What sentences need to know of the rest of the story.
 struct Teller<'a> {
     ended: bool,
+    settled_by: &'static str,
     perform: &'a [Rendered],
 }
 
@@ -71,18 +77,31 @@ impl Teller<'_> {
                 format!("attempt {n} started, to end by {}", utc(*deadline_ms))
             }
             Event::WriteIntended { request_sha256, .. } => self.intended(*request_sha256),
+            Event::WriteEnded { exchange, .. } => {
+                let (r, fate) = (&exchange.request, fate(exchange.fate));
+                format!("{} {} to {}: {fate}", r.method, r.path, r.upstream)
+            }
             Event::AttemptEnded { attempt } => self.attempted(attempt),
+            Event::RetryPlanned { reason, not_before_ms } => {
+                format!("it is tried again, not before {}: {reason}", utc(*not_before_ms))
+            }
             Event::CancelRequested { by } => format!("{by} asked to cancel it"),
             Event::Judged { judgement } => self.judged(judgement),
             Event::Sealed { envelope } => match envelope.payload_digest() {
                 Ok(digest) => format!("the receipt was signed ({digest})"),
                 Err(_) => "the receipt was signed".to_owned(),
             },
-            Event::Settled { judgement, .. } => format!(
-                "a later look settled it: {}: {}",
-                judgement.outcome.as_str(),
-                judgement.reason
+            Event::Escalated { reason } => format!(
+                "looks do not settle it: {reason}; an operator has to say what happened: \
+                 `deed resolve ACTION applied|not-applied|retry`"
             ),
+            Event::Resolved { resolution, .. } => {
+                format!("{}, with a signature: {}", resolution.words(), resolution.reason)
+            }
+            Event::Settled { judgement, .. } => {
+                let (outcome, reason) = (judgement.outcome.as_str(), &judgement.reason);
+                format!("{}: {outcome}: {reason}", self.settled_by)
+            }
             Event::Reconciled { .. } => "the reconciliation was signed".to_owned(),
             Event::Logged { leaves, .. } => logged(leaves),
         }
@@ -241,6 +260,9 @@ fn logged(leaves: &[Leaf]) -> String {
 fn exchanges(all: &[Exchange], verb: Option<&str>) -> String {
     let one = |e: &Exchange| {
         let (r, fate) = (&e.request, fate(e.fate));
+        if let Some(n) = e.carried_from {
+            return format!("{} {} to {} was done by attempt {n}", r.method, r.path, r.upstream);
+        }
         match verb {
             None => format!("{}: {} {} {fate}", r.upstream, r.method, r.path),
             Some(_) if e.fate == Fate::NotSent => {

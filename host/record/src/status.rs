@@ -24,10 +24,14 @@ pub enum Status {
     Cleared,
     Attempting,
     Attempted,
+    /// Another attempt is planned; it goes on from what the first look saw and from what was done since.
+    Retrying,
     Judged(Outcome),
     Sealed(Outcome),
     Ended(Outcome),
-    /// It ended without an answer to what happened, and a later look has found one.
+    /// It ended without an answer to what happened, and a person has said what did.
+    Resolved,
+    /// It ended without an answer to what happened, and a later look or a person has given one.
     Settled(Outcome),
     Reconciled(Outcome),
 }
@@ -76,12 +80,28 @@ impl Status {
             ) => S::Stale,
             (S::Gated(Verdict::Allow), Event::Cleared { .. }) => S::Cleared,
             (S::Cleared, Event::AttemptStarted { .. })
-            | (S::Attempting, Event::WriteIntended { .. }) => S::Attempting,
+            | (S::Attempting, Event::WriteIntended { .. } | Event::WriteEnded { .. }) => {
+                S::Attempting
+            }
             (S::Attempting, Event::AttemptEnded { .. }) => S::Attempted,
+            (S::Observed(Phase::Post), Event::RetryPlanned { .. }) => S::Retrying,
+            // It has its grant, and holds its resource: what is asked again is only whether policy still allows it.
+            (S::Retrying, Event::Decided { gate: true, decision, .. })
+                if decision.verdict == Verdict::Allow =>
+            {
+                S::Cleared
+            }
             (from, Event::CancelRequested { .. }) if from.may_cancel() => S::CancelRequested,
             (from, Event::Judged { judgement }) if from.may_judge() => S::Judged(judgement.outcome),
             (S::Judged(outcome), Event::Sealed { .. }) => S::Sealed(outcome),
-            (S::Ended(Outcome::Indeterminate), Event::Settled { judgement, .. })
+            (S::Ended(Outcome::Indeterminate), Event::Escalated { .. }) => self,
+            (S::Ended(Outcome::Indeterminate), Event::Resolved { .. }) => S::Resolved,
+            // Without a look, only by a person's word.
+            (
+                S::Ended(Outcome::Indeterminate),
+                Event::Settled { observation: Some(_), judgement },
+            )
+            | (S::Resolved, Event::Settled { judgement, .. })
                 if judgement.outcome != Outcome::Indeterminate =>
             {
                 S::Settled(judgement.outcome)
@@ -118,12 +138,16 @@ impl Status {
         }
     }
 
-    /// Cancelling is legal until the attempt starts: after that a write may be under way.
+    /// Cancelling is legal while no write can be under way: until the attempt starts, and between two.
     pub fn may_cancel(self) -> bool {
         match self {
-            Self::Proposed | Self::Decided(_) | Self::Gated(_) | Self::Waiting | Self::Stale => {
-                true
-            }
+            // Between two attempts nothing is under way; what was done is judged all the same.
+            Self::Proposed
+            | Self::Decided(_)
+            | Self::Gated(_)
+            | Self::Waiting
+            | Self::Stale
+            | Self::Retrying => true,
             Self::Observing(phase) | Self::Observed(phase) => phase != Phase::Post,
             Self::Cleared
             | Self::CancelRequested
@@ -132,6 +156,7 @@ impl Status {
             | Self::Judged(_)
             | Self::Sealed(_)
             | Self::Ended(_)
+            | Self::Resolved
             | Self::Settled(_)
             | Self::Reconciled(_) => false,
         }
@@ -150,6 +175,7 @@ impl Status {
             | Self::Ended(outcome)
             | Self::Settled(outcome)
             | Self::Reconciled(outcome) => Some(outcome),
+            Self::Resolved => Some(Outcome::Indeterminate),
             _ => None,
         }
     }
@@ -164,11 +190,15 @@ impl Status {
         match self {
             Self::Ended(outcome) => outcome.as_str(),
             // What settles it counts once it is in the log.
-            Self::Settled(_) | Self::Reconciled(_) => Outcome::Indeterminate.as_str(),
-            Self::Waiting | Self::Stale => "waiting",
-            Self::Cleared | Self::Attempting | Self::Attempted | Self::Observing(Phase::Post) => {
-                "running"
+            Self::Resolved | Self::Settled(_) | Self::Reconciled(_) => {
+                Outcome::Indeterminate.as_str()
             }
+            Self::Waiting | Self::Stale => "waiting",
+            Self::Cleared
+            | Self::Attempting
+            | Self::Attempted
+            | Self::Retrying
+            | Self::Observing(Phase::Post) => "running",
             _ => "pending",
         }
     }
@@ -178,6 +208,7 @@ impl Status {
 mod tests {
     use super::*;
     use crate::envelope::Envelope;
+    use crate::resolution;
 
     #[test]
     fn nothing_follows_an_end_and_nothing_runs_without_a_gate() {
@@ -199,6 +230,51 @@ mod tests {
             assert!(Status::next(Some(status), &started).is_err(), "{status:?}");
         }
         assert_eq!(Status::next(Some(Status::Cleared), &started), Ok(Status::Attempting));
+    }
+
+    #[test]
+    fn only_what_is_open_is_escalated_resolved_and_settled() {
+        let open = Status::Ended(Outcome::Indeterminate);
+        let envelope =
+            Envelope { payload: String::new(), payload_type: String::new(), signatures: vec![] };
+        let resolved = |verdict| Event::Resolved {
+            resolution: Box::new(resolution::Resolution {
+                person: "bob".into(),
+                role: "operator".into(),
+                verdict,
+                reason: "seen".into(),
+                nonce: String::new(),
+                signed_ms: 0,
+            }),
+            envelope: Box::new(envelope.clone()),
+        };
+        let settled = |outcome| Event::Settled {
+            observation: None,
+            judgement: Box::new(crate::outcome::Judgement::plain(outcome, "r")),
+        };
+        let escalated = Event::Escalated { reason: "r".into() };
+        let applied = resolved(resolution::Verdict::Applied);
+        assert_eq!(Status::next(Some(open), &escalated), Ok(open));
+        assert_eq!(Status::next(Some(open), &applied), Ok(Status::Resolved));
+        let retry = resolved(resolution::Verdict::Retry);
+        assert_eq!(Status::next(Some(open), &retry), Ok(Status::Resolved));
+        let failed = settled(Outcome::Failed);
+        assert_eq!(
+            Status::next(Some(Status::Resolved), &failed),
+            Ok(Status::Settled(Outcome::Failed))
+        );
+        assert!(Status::next(Some(open), &failed).is_err(), "nobody looked and nobody said so");
+        assert!(Status::next(Some(Status::Resolved), &settled(Outcome::Indeterminate)).is_err());
+        assert_eq!(Status::Resolved.word(), "indeterminate");
+        for status in [
+            Status::Resolved,
+            Status::Settled(Outcome::Failed),
+            Status::Ended(Outcome::Failed),
+            Status::Judged(Outcome::Indeterminate),
+        ] {
+            assert!(Status::next(Some(status), &applied).is_err(), "{status:?}");
+            assert!(Status::next(Some(status), &escalated).is_err(), "{status:?}");
+        }
     }
 
     #[test]

@@ -15,6 +15,8 @@ mod intake;
 mod ledger;
 mod past;
 pub(crate) mod ready;
+mod recover;
+mod resolve;
 mod resource;
 mod rotate;
 mod settle;
@@ -61,6 +63,7 @@ pub struct Pipeline {
     past: past::Past,
     notifier: Notifier,
     flights: flight::Flights,
+    seen: resolve::LastSeen,
 }
 
 impl Pipeline {

@@ -48,17 +48,16 @@ pub fn reconcile(contract: &Contract, story: &Story, now_ms: i64) -> Verdict {
     Verdict::Judged(outcome::judge(&seen))
 }
 
-/// Judges an open outcome again, with a look that began after everything that was sent could have landed.
-pub fn settle(contract: &Contract, story: &Story, later: &Observation) -> Judgement {
-    let Some(pre) = &story.pre else {
-        return Judgement::plain(Outcome::Indeterminate, "the host has no look from before");
-    };
+/// Judges an open outcome again. None of a look that began before everything that was sent could have landed,
+/// and of what has no look from before: that says nothing.
+pub fn settle(contract: &Contract, story: &Story, later: &Observation) -> Option<Judgement> {
+    let pre = story.pre.as_ref()?;
     let settle_ms = contract.verify.settle.as_signed();
     let until = story.lands_until_ms(settle_ms).unwrap_or(0).max(story.judged_ms);
     if later.began_ms() < until {
-        return Judgement::plain(Outcome::Indeterminate, "what was sent may still land");
+        return None;
     }
-    outcome::judge(&Seen {
+    Some(outcome::judge(&Seen {
         contract,
         params: &story.bound.action.params,
         expect: &story.bound.proposal.expect,
@@ -66,7 +65,7 @@ pub fn settle(contract: &Contract, story: &Story, later: &Observation) -> Judgem
         post: later,
         exchanges: &story.exchanges(),
         may_still_land: false,
-    })
+    }))
 }
 
 /// Whether a write that was turned away may have been carried out all the same: the look after it shows

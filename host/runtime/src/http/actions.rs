@@ -202,7 +202,10 @@ fn shown(app: &App, caller: &Caller, id: &ActionId) -> Result<Response, Problem>
     let entries = app.pipeline.entries(id)?;
     let story = caller.may_see(Story::fold(&entries).map_err(LedgerError::from)?)?;
     let ended = matches!(story.status, Status::Ended(_));
-    let view = view::view(&story, &entries, caller.is_person())?;
+    let mut view = view::view(&story, &entries, caller.is_person())?;
+    // An agent sees its own actions only.
+    let holder = app.pipeline.held_by(&story).filter(|_| caller.is_person());
+    view.held_by = holder.map(|id| id.to_string());
     let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };
     let place = [(header::LOCATION, format!("/v1/actions/{id}"))];
     Ok((status, place, Json(view)).into_response())

@@ -4,6 +4,7 @@
 //! types behind them and to real answers.
 
 mod parts;
+mod resolutions;
 mod schemas;
 
 use serde_json::{Map, Value, json};
@@ -30,6 +31,7 @@ pub fn document() -> Value {
         "tags": [
             {"name": "actions", "description": "Ask for actions and see what became of them."},
             {"name": "approvals", "description": "For people: what they are asked, and their signed answers."},
+            {"name": "resolutions", "description": "For operators: what nobody could find out, and their signed word."},
             {"name": "contracts", "description": "What the caller may ask for."},
             {"name": "log", "description": "The tenant's log as C2SP tlog-tiles."},
             {"name": "operations", "description": "Health and counters, on a listener of their own."},
@@ -60,6 +62,8 @@ fn paths() -> Value {
         "/v1/actions/{id}/bundle": {"get": bundle()},
         "/v1/actions/{id}/approval_request": {"get": approval_request()},
         "/v1/actions/{id}/approvals": {"post": answer()},
+        "/v1/actions/{id}/resolution_request": {"get": resolutions::request()},
+        "/v1/actions/{id}/resolution": {"post": resolutions::resolve()},
         "/v1/contracts": {"get": contracts()},
         "/v1/contracts/{name}": {"get": contract()},
         "/log/{tenant}/checkpoint": {"get": checkpoint()},

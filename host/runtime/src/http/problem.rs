@@ -203,6 +203,9 @@ impl From<IntakeError> for Problem {
             IntakeError::Answer(answer) => {
                 Self::new(StatusCode::CONFLICT, "the answer does not count", answer.to_string())
             }
+            IntakeError::Resolve(error) => {
+                Self::new(StatusCode::CONFLICT, "the resolution does not count", error.to_string())
+            }
             IntakeError::TooLate => Self::new(StatusCode::CONFLICT, "too late", error.to_string()),
             IntakeError::Stopping => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", error.to_string())

@@ -61,6 +61,8 @@ pub(super) async fn drive(
             Ok(Step::Rest) => return Ok(()),
             // An outside fact came in between: it counts, and the step is taken anew.
             Err(LedgerError::Conflict) => drive.story = pipeline.story(id)?,
+            // The next start takes it up where it stands.
+            Err(LedgerError::Stopping) => return Ok(()),
             Err(error) => return Err(error),
         }
     }
@@ -76,14 +78,19 @@ impl Drop for Drive<'_> {
 impl Drive<'_> {
     async fn step(&mut self) -> Result<Step, LedgerError> {
         if self.lease.is_none() && self.needs_resource() {
-            self.take_resource().await?;
+            if let Some(judgement) = self.take_resource().await? {
+                return self.judge(judgement).await;
+            }
             // The lease was lost with an earlier process, and its look may be from before another's write.
-            if matches!(
-                self.story.status,
-                Status::Observed(Phase::Pre | Phase::Gate)
-                    | Status::Gated(Verdict::Allow)
-                    | Status::Cleared
-            ) {
+            // Between two attempts it was reserved, and what was seen before the first is what counts.
+            if !self.is_between_attempts()
+                && matches!(
+                    self.story.status,
+                    Status::Observed(Phase::Pre | Phase::Gate)
+                        | Status::Gated(Verdict::Allow)
+                        | Status::Cleared
+                )
+            {
                 return self.observe(Phase::Gate).await;
             }
         }
@@ -102,14 +109,20 @@ impl Drive<'_> {
             Status::Waiting => self.waiting().await,
             Status::Stale if self.story.pre_is_spent => self.after_turned_away().await,
             Status::Stale => self.ask().await,
+            Status::CancelRequested if self.is_between_attempts() => {
+                let by = self.story.cancelled_by.clone().unwrap_or_default();
+                self.give_up(&format!("cancelled by {by}")).await
+            }
             Status::CancelRequested => {
                 let by = self.story.cancelled_by.clone().unwrap_or_default();
                 self.judge(Judgement::plain(Outcome::Cancelled, format!("cancelled by {by}"))).await
             }
             Status::Cleared => self.attempt().await,
             Status::Attempting => self.recover_attempt().await,
+            Status::Retrying => self.retry().await,
             Status::Attempted => self.observe(Phase::Post).await,
             Status::Judged(_) => self.seal().await,
+            Status::Resolved => self.conclude().await,
             Status::Settled(_) => self.seal_settled().await,
             Status::Sealed(_) | Status::Reconciled(_) => self.publish().await,
             Status::Ended(Outcome::Indeterminate) if self.settling => self.settle().await,
@@ -172,7 +185,7 @@ impl Drive<'_> {
         let now = self.pipeline.clock.now_ms();
         match reconcile::reconcile(&granted.contract, &self.story, now) {
             Look::Judged(_) if self.was_turned_away(&granted) => self.stale(TURNED_AWAY).await,
-            Look::Judged(judgement) => self.judge(judgement).await,
+            Look::Judged(judgement) => self.follow(&granted, judgement).await,
             Look::NotYet(at_ms) => {
                 let pause = u64::try_from(at_ms.saturating_sub(now)).unwrap_or(0);
                 tokio::time::sleep(Duration::from_millis(pause)).await;
@@ -213,7 +226,10 @@ impl Drive<'_> {
 
     async fn seal(&mut self) -> Result<Step, LedgerError> {
         let Some(judgement) = self.story.judgement.clone() else { return Ok(Step::Rest) };
-        self.lease = None;
+        // What is open keeps its resource until it is settled.
+        if judgement.outcome != Outcome::Indeterminate {
+            self.lease = None;
+        }
         let asked = self.pipeline.question(&self.story)?;
         let key = &self.pipeline.keys.receipt;
         let envelope = receipt::seal(&self.story, &judgement, asked.as_ref(), key)

@@ -14,17 +14,35 @@ use tokio::task::JoinHandle;
 #[derive(Debug, Default)]
 pub(super) struct Leases(Mutex<HashMap<String, Weak<AsyncMutex<()>>>>);
 
-/// A held lease; dropping it hands it on.
-pub(super) type Lease = OwnedMutexGuard<()>;
+/// A held name; dropping it hands it on.
+pub(super) type Guard = OwnedMutexGuard<()>;
+
+/// Who has which resource.
+type Holders = Arc<Mutex<HashMap<String, ActionId>>>;
+
+/// A held resource; dropping it hands it on.
+#[derive(Debug)]
+pub(super) struct Lease {
+    _guard: Guard,
+    name: String,
+    holders: Holders,
+}
+
+/// The name goes before the guard does: whoever is next writes down its own.
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.holders.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
+    }
+}
 
 impl Leases {
     /// Waits for the lease.
-    pub(super) async fn acquire(&self, name: &str) -> Lease {
+    pub(super) async fn acquire(&self, name: &str) -> Guard {
         self.mutex(name).lock_owned().await
     }
 
     /// The lease if nobody has it.
-    pub(super) fn try_acquire(&self, name: &str) -> Option<Lease> {
+    fn try_acquire(&self, name: &str) -> Option<Guard> {
         self.mutex(name).try_lock_owned().ok()
     }
 
@@ -46,8 +64,9 @@ impl Leases {
 pub(super) struct Flights {
     pub(super) actions: Leases,
     pub(super) resources: Leases,
-    /// Leases of actions whose write may be under way while no driver runs for them.
+    /// Leases of actions of which nobody knows what became of them, while no driver runs for them.
     reserved: Mutex<HashMap<ActionId, Lease>>,
+    holders: Holders,
     stopping: AtomicBool,
     /// How many drivers run; the stop waits for zero.
     running: watch::Sender<usize>,
@@ -59,6 +78,7 @@ impl Default for Flights {
             actions: Leases::default(),
             resources: Leases::default(),
             reserved: Mutex::default(),
+            holders: Holders::default(),
             stopping: AtomicBool::new(false),
             running: watch::Sender::new(0),
         }
@@ -84,6 +104,24 @@ impl Flights {
 
     pub(super) fn reserved(&self, id: &ActionId) -> Option<Lease> {
         self.reserved.lock().unwrap_or_else(PoisonError::into_inner).remove(id)
+    }
+
+    /// The lease of a resource that this action was given.
+    pub(super) fn hold(&self, guard: Guard, name: &str, id: &ActionId) -> Lease {
+        let holders = Arc::clone(&self.holders);
+        let name = name.to_owned();
+        holders.lock().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), id.clone());
+        Lease { _guard: guard, name, holders }
+    }
+
+    /// The lease of a resource if nobody has it.
+    pub(super) fn try_hold(&self, name: &str, id: &ActionId) -> Option<Lease> {
+        self.resources.try_acquire(name).map(|guard| self.hold(guard, name, id))
+    }
+
+    /// The action that has this resource now.
+    pub(super) fn holder(&self, name: &str) -> Option<ActionId> {
+        self.holders.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
     pub(super) fn launch(&self, work: impl Future<Output = ()> + Send + 'static) -> Waiting {

@@ -18,6 +18,7 @@ use crate::approval::{self, AnswerError};
 use crate::contract::{self, BindFault, Caller, Fresh};
 use crate::journal::Claim;
 use crate::keys;
+use crate::resolution::ResolveError;
 
 /// A proposal that was taken, and the driver that carries it.
 #[derive(Debug)]
@@ -41,6 +42,8 @@ pub enum IntakeError {
     KeyReused,
     #[error(transparent)]
     Answer(#[from] AnswerError),
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
     #[error("it is too late to cancel: a write may be under way or the action has ended")]
     TooLate,
     #[error("the host is stopping; ask again soon")]

@@ -37,6 +37,8 @@ pub enum LedgerError {
     KeyTaken { action: String, body_sha256: String },
     #[error("the nonce was used before")]
     NonceUsed,
+    #[error("the host is stopping")]
+    Stopping,
     #[error("the journal cannot be read: {0}")]
     Read(#[from] ReadError),
     #[error("the journal takes no more: {0}")]

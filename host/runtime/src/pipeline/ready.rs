@@ -17,6 +17,7 @@ use super::activate::Starting;
 use super::flight::Flights;
 use super::ledger::{LedgerError, StoredPolicies};
 use super::past::{Past, PastError};
+use super::resolve::LastSeen;
 use crate::clock::Clock;
 use crate::config::{Config, Fault};
 use crate::files;
@@ -104,6 +105,7 @@ impl Pipeline {
             past,
             notifier,
             flights,
+            seen: LastSeen::default(),
         };
         pipeline
             .keep_documents()
@@ -139,8 +141,8 @@ impl Pipeline {
                 );
                 return Err(state("deed.toml lacks a tenant that is still needed")(why));
             }
-            self.reserve_resource(story);
         }
+        self.reserve_resources(&stories);
         for story in &stories {
             self.expire_later(story);
             self.settle_later(story);
@@ -159,6 +161,11 @@ impl Pipeline {
         if story.status.outcome() == Some(deed_record::outcome::Outcome::Indeterminate) {
             self.notifier.indeterminate(story);
         }
+    }
+
+    /// Tells people that looks do not settle what happened.
+    pub(super) fn tell_escalated(&self, story: &Story) {
+        self.notifier.escalated(story);
     }
 
     /// Wakes the driver when an asking expires.

@@ -1,8 +1,10 @@
 //! Who holds a resource, and when: one action at a time, from its first deciding look to its outcome.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deed_record::event::Phase;
+use deed_record::id::ActionId;
+use deed_record::outcome::{Judgement, Outcome};
 use deed_record::policy::Verdict;
 use deed_record::status::Status;
 use deed_record::story::Story;
@@ -11,8 +13,8 @@ use super::Pipeline;
 use super::drive::Drive;
 use super::ledger::LedgerError;
 
-/// How often an action in the queue looks whether it was cancelled or has expired.
-const QUEUE_LOOK: Duration = Duration::from_millis(200);
+/// How often an action in the queue looks whether it was cancelled, has expired, or the host stops.
+pub(super) const QUEUE_LOOK: Duration = Duration::from_millis(200);
 
 impl Drive<'_> {
     /// Whether the action must hold its resource where it stands. A read holds nothing.
@@ -29,45 +31,82 @@ impl Drive<'_> {
             Status::Observing(Phase::Gate) | Status::Observed(Phase::Gate) | Status::Cleared => {
                 true
             }
-            status => under_way(status),
+            _ => under_way(&self.story),
         }
     }
 
     /// Waits for the resource, in the order of asking; takes the one that was reserved for it, if any.
     ///
-    /// A cancellation or an expiry in the queue counts at once: it ends the wait as a conflict.
-    pub(super) async fn take_resource(&mut self) -> Result<(), LedgerError> {
+    /// A cancellation or an expiry in the queue counts at once: it ends the wait as a conflict. Whoever has
+    /// waited as long as its contract lets it gets the judgement that ends it.
+    pub(super) async fn take_resource(&mut self) -> Result<Option<Judgement>, LedgerError> {
         let flights = &self.pipeline.flights;
-        if let Some(lease) = flights.reserved(&self.story.bound.action.id) {
+        let (id, name) = (&self.story.bound.action.id, resource_of(&self.story));
+        if let Some(lease) = flights.reserved(id) {
             self.lease = Some(lease);
-            return Ok(());
+            return Ok(None);
         }
-        let name = resource_of(&self.story);
+        let limit_ms =
+            self.granted().map_or(0, |granted| granted.contract.limits.queue.as_millis());
+        let limit = Instant::now().checked_add(Duration::from_millis(limit_ms));
         let mut acquire = std::pin::pin!(flights.resources.acquire(&name));
         loop {
             tokio::select! {
-                lease = &mut acquire => {
-                    self.lease = Some(lease);
-                    return Ok(());
+                guard = &mut acquire => {
+                    self.lease = Some(flights.hold(guard, &name, id));
+                    return Ok(None);
                 }
-                () = tokio::time::sleep(QUEUE_LOOK) => if self.is_overtaken()? {
-                    return Err(LedgerError::Conflict);
-                },
+                () = tokio::time::sleep(QUEUE_LOOK) => {
+                    if self.pipeline.is_stopping() {
+                        return Err(LedgerError::Stopping);
+                    }
+                    if self.is_overtaken()? {
+                        return Err(LedgerError::Conflict);
+                    }
+                    if limit.is_some_and(|limit| Instant::now() >= limit) {
+                        return Ok(Some(self.waited(limit_ms)));
+                    }
+                }
             }
         }
     }
 
+    /// The end of who waited as long as its contract lets it: nothing was sent, and who holds it is named.
+    fn waited(&self, limit_ms: u64) -> Judgement {
+        let resource = &self.story.bound.action.resource;
+        let holder = self.pipeline.held_by(&self.story);
+        let holder = holder.map_or_else(String::new, |holder| format!("; {holder} holds it"));
+        let reason = format!("`{resource}` was not free within {limit_ms} ms{holder}");
+        Judgement::plain(Outcome::Expired, reason)
+    }
+
+    /// The resource that an open outcome keeps, or one that nobody has; false when another action has it.
+    pub(super) fn hold_resource(&mut self) -> bool {
+        let flights = &self.pipeline.flights;
+        if self.lease.is_none() {
+            let (id, name) = (&self.story.bound.action.id, resource_of(&self.story));
+            self.lease = flights.reserved(id).or_else(|| flights.try_hold(&name, id));
+        }
+        self.lease.is_some()
+    }
+
+    /// Hands on what an open outcome kept, whether this driver took it up or not.
+    pub(super) fn release_resource(&mut self) {
+        self.lease = None;
+        drop(self.pipeline.flights.reserved(&self.story.bound.action.id));
+    }
+
     /// Whether something happened to the action while it stood in the queue.
-    fn is_overtaken(&self) -> Result<bool, LedgerError> {
+    pub(super) fn is_overtaken(&self) -> Result<bool, LedgerError> {
         let row = self.pipeline.journal.row(self.story.bound.action.id.as_str())?;
         let changed = row.is_some_and(|row| row.version != self.story.version);
         let waited = self.story.status == Status::Waiting;
         Ok(changed || (waited && self.expired(self.pipeline.clock.now_ms()).is_some()))
     }
 
-    /// A driver that cannot go on leaves the resource of a write that may be under way to its action.
+    /// A driver that cannot go on leaves the resource to its action, where nobody knows what becomes of it.
     pub(super) fn keep_resource(&mut self) {
-        if let Some(lease) = self.lease.take().filter(|_| under_way(self.story.status)) {
+        if let Some(lease) = self.lease.take().filter(|_| is_kept(&self.story)) {
             self.pipeline.flights.reserve(&self.story.bound.action.id, lease);
         }
     }
@@ -83,25 +122,54 @@ impl Drive<'_> {
 }
 
 impl Pipeline {
-    /// At the start, before any driver runs: resources of writes that may be under way are not free.
-    pub(super) fn reserve_resource(&self, story: &Story) {
-        if under_way(story.status)
-            && let Some(lease) = self.flights.resources.try_acquire(&resource_of(story))
-        {
-            self.flights.reserve(&story.bound.action.id, lease);
+    /// At the start, before any driver runs: what nobody knows the state of is not free. A write that may
+    /// be under way comes before what is only open: in older directories both may be there.
+    pub(super) fn reserve_resources(&self, stories: &[Story]) {
+        let open = stories.iter().filter(|story| !under_way(story));
+        for story in stories.iter().filter(|story| under_way(story)).chain(open) {
+            let id = &story.bound.action.id;
+            if is_kept(story)
+                && let Some(lease) = self.flights.try_hold(&resource_of(story), id)
+            {
+                self.flights.reserve(id, lease);
+            }
         }
+    }
+
+    /// The other action that holds the resource of one that has not ended.
+    pub fn held_by(&self, story: &Story) -> Option<ActionId> {
+        if story.status.outcome().is_some() {
+            return None;
+        }
+        let holder = self.flights.holder(&resource_of(story))?;
+        Some(holder).filter(|holder| *holder != story.bound.action.id)
     }
 }
 
-/// From the start of the attempt until the look after it was judged.
-fn under_way(status: Status) -> bool {
-    matches!(
-        status,
+/// From the start of the first attempt until the look after the last one was judged.
+fn under_way(story: &Story) -> bool {
+    match story.status {
         Status::Attempting
-            | Status::Attempted
-            | Status::Observing(Phase::Post)
-            | Status::Observed(Phase::Post)
-    )
+        | Status::Attempted
+        | Status::Retrying
+        | Status::Observing(Phase::Post)
+        | Status::Observed(Phase::Post) => true,
+        // A planned attempt that has passed the gate once more.
+        Status::Cleared => story.pre_is_spent,
+        _ => false,
+    }
+}
+
+/// Also when the attempt is over, as long as nobody knows what became of it.
+fn is_kept(story: &Story) -> bool {
+    let open = matches!(
+        story.status,
+        Status::Judged(Outcome::Indeterminate)
+            | Status::Sealed(Outcome::Indeterminate)
+            | Status::Ended(Outcome::Indeterminate)
+            | Status::Resolved
+    );
+    open || under_way(story)
 }
 
 /// One tenant's resource, by name.
