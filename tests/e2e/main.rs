@@ -9,6 +9,7 @@ mod direction;
 mod evidence;
 mod guard;
 mod mistakes;
+mod older;
 mod outcomes;
 mod policies;
 mod private;

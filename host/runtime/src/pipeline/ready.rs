@@ -66,6 +66,9 @@ pub(crate) fn adapters(
 
 /// Makes the sandbox of a served directory.
 pub(crate) fn sandbox(dir: &Path, clock: &Clock) -> Result<Sandbox, StartError> {
+    // Before anything is made there: a newer version may keep other things in these places.
+    journal::version(&dir.join("state"))
+        .map_err(|e| state("state/ is not for this version")(e.to_string()))?;
     files::make_state(dir).map_err(|e| state("state/ is not usable")(e.to_string()))?;
     Sandbox::new(&dir.join("state/cache"), clock.clone())
         .map_err(|e| state("the sandbox cannot be made")(e.to_string()))

@@ -25,7 +25,8 @@ pub(in super::super) fn first() -> u64 {
     1
 }
 
-/// Gives every record from the beginning of segment `from` on to `each`, with place and hash.
+/// Gives every record from the beginning of segment `from` on to `each`, with its place, and where the
+/// journal would end with it.
 ///
 /// A bad record that nothing after it says was durable is where the journal ends: it was being written when
 /// the power went, and a disk need not keep the order of what it was not told to keep. One that was durable,
@@ -33,7 +34,7 @@ pub(in super::super) fn first() -> u64 {
 pub(in super::super) fn scan(
     dir: &Path,
     from: u64,
-    mut each: impl FnMut(Place, Hash, &Record) -> Result<(), OpenError>,
+    mut each: impl FnMut(Place, &Tail, &Record) -> Result<(), OpenError>,
 ) -> Result<Tail, OpenError> {
     let last = last_segment(dir)?;
     let mut tail = Tail { segment: from, length: 0, hash: [0; 32], seq: 0 };
@@ -66,14 +67,14 @@ pub(in super::super) fn scan(
             tail.seq = record.envelope.seq;
             at += found.bytes();
             tail.length = at as u64;
-            each(Place { segment, offset }, tail.hash, &record)?;
+            each(Place { segment, offset }, &tail, &record)?;
         }
     }
     Ok(tail)
 }
 
 /// The greatest number that was durable as the good records behind the bad one at `bad` have it; 0 without any.
-fn durable_after(bytes: &[u8], bad: usize) -> u64 {
+pub(in super::super) fn durable_after(bytes: &[u8], bad: usize) -> u64 {
     let bodies = bytes.windows(BEGINNING.len()).enumerate().skip(bad + HEADER + 1);
     let records = bodies
         .filter(|(_, window)| *window == BEGINNING)
@@ -83,8 +84,16 @@ fn durable_after(bytes: &[u8], bad: usize) -> u64 {
     records.map(|record| durable(record.envelope)).max().unwrap_or_default()
 }
 
+/// Where the first good record behind the bad one at `bad` begins.
+pub(in super::super) fn next_good(bytes: &[u8], bad: usize) -> Option<usize> {
+    let bodies = bytes.windows(BEGINNING.len()).enumerate().skip(bad + HEADER + 1);
+    let mut starts =
+        bodies.filter(|(_, window)| *window == BEGINNING).map(|(body, _)| body - HEADER);
+    starts.find(|start| frame(bytes, *start).is_some())
+}
+
 /// The number of the last segment; the first one's when there is none yet.
-fn last_segment(dir: &Path) -> Result<u64, OpenError> {
+pub(in super::super) fn last_segment(dir: &Path) -> Result<u64, OpenError> {
     let at = |source| OpenError::Io { path: dir.to_owned(), source };
     let mut last = None;
     for entry in fs::read_dir(dir).map_err(at)? {
