@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::book::{Book, text};
 use crate::site::{RESTORE, SUSPEND, Site};
-use crate::upstream::active_at_first;
+use crate::upstream::{active_at_first, id};
 
 /// An answer that no power cut explains.
 pub(crate) type Worked = Result<(), String>;
@@ -140,15 +140,21 @@ impl<'a> Caller<'a> {
 
     /// Nobody was touched before, nor will be: what becomes of a user is one action's doing.
     fn user(&mut self, active: bool) -> String {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         loop {
-            let id =
-                format!("{:016x}{:016x}", self.dice.next(), NEXT.fetch_add(1, Ordering::Relaxed));
+            let id = id(self.dice.next(), NEXT.fetch_add(1, Ordering::Relaxed));
             if active_at_first(&id) == active {
                 return id;
             }
         }
     }
+}
+
+/// Number of the next user of all.
+static NEXT: AtomicU64 = AtomicU64::new(0);
+
+/// Everybody from this number on is still untouched.
+pub(crate) fn next_user() -> u64 {
+    NEXT.load(Ordering::Relaxed)
 }
 
 /// Proposes under a key; none when the host was too busy to take it.

@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use deed_tests::dice::Dice;
 use deed_tests::disk::{Image, Lie, Manner};
+use deed_tests::host;
 use deed_tests::services::{Result, workspace};
 
 use crate::book::Book;
-use crate::callers::{Caller, Worked};
+use crate::callers::{Caller, Worked, next_user};
 use crate::check::Check;
 use crate::served::{self, Served, Start};
 use crate::site::Site;
@@ -32,6 +33,8 @@ pub(crate) struct Life<'a> {
     seed: u64,
     dice: Dice,
     book: Book,
+    /// The first user whom it touches.
+    first: u64,
     /// What the disk held before the last cut, and after it.
     before: Image,
     after: Image,
@@ -56,7 +59,17 @@ impl<'a> Life<'a> {
         // A host that finds nothing compiled takes longer, so it is rare.
         let first = if dice.percent(10) { Image::default() } else { site.fresh.clone() };
         let (before, after) = (first.clone(), first);
-        Self { site, seed, dice, book: Book::default(), before, after, manner: Manner::Bare, lie }
+        Self {
+            site,
+            seed,
+            dice,
+            book: Book::default(),
+            first: next_user(),
+            before,
+            after,
+            manner: Manner::Bare,
+            lie,
+        }
     }
 
     /// Gives what was lost as text.
@@ -69,7 +82,9 @@ impl<'a> Life<'a> {
         }
         let ended = self.up().and_then(|served| {
             self.check(&served, true)?;
-            Ok(served.kill(&self.site.disk).map_err(|e| e.to_string())?)
+            served.kill(&self.site.disk).map_err(|e| e.to_string())?;
+            self.site.disk.load(self.site.disk.image());
+            self.journal()
         });
         ended.map_err(|why| self.lost(shown.cuts, &why))?;
         let pages = self.book.pages();
@@ -102,6 +117,18 @@ impl<'a> Life<'a> {
         disk.cut_after(self.dice.below(UNDER_WORK));
         self.work(served)?;
         Ok(false)
+    }
+
+    /// The host's own check of everything that it wrote: of what the power cut left, and of what the start
+    /// after it made of that.
+    fn journal(&self) -> Worked {
+        let dir = self.site.dir.to_string_lossy();
+        let found = host::run(&["journal", "check", &dir], "").map_err(|e| e.to_string())?;
+        if found.status.success() {
+            return Ok(());
+        }
+        let said = [found.stdout, found.stderr].concat();
+        Err(format!("`deed journal check`: {}", String::from_utf8_lossy(&said)))
     }
 
     /// Calls until the power goes.
@@ -157,8 +184,14 @@ impl<'a> Life<'a> {
 
     fn check(&self, served: &Served, full: bool) -> Worked {
         let mut dice = self.dice.clone();
-        let mut check =
-            Check { site: self.site, book: &self.book, url: &served.url, full, dice: &mut dice };
+        let mut check = Check {
+            site: self.site,
+            book: &self.book,
+            url: &served.url,
+            full,
+            first: self.first,
+            dice: &mut dice,
+        };
         check.run()
     }
 

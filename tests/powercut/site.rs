@@ -21,14 +21,18 @@ pub(crate) const RESTORE: &str = "idp.restore_access";
 pub(crate) const SUSPEND: &str = "idp.suspend_user";
 
 const POLICIES: &str = "policies/starter.cedar";
-/// Effects of the two contracts, in the order above.
-const EFFECTS: [(&str, &str); 2] = [("observable", "idempotent"), ("opaque", "observable")];
+/// Effects of the two contracts, in the order above, one pair for each worker.
+const EFFECTS: [(&str, &str); 2] = [("observable", "idempotent"), ("opaque", "keyed")];
+/// What a host does about a write of which it does not know.
+const LIMITS: &str = "timeout = \"30s\"\nattempts = 3\nbackoff = \"10ms\"";
 
 /// Everything that outlives a cut.
 pub(crate) struct Site {
     pub(crate) dir: PathBuf,
     pub(crate) disk: Disk,
     pub(crate) upstream: Upstream,
+    /// Effects of what restores and of what suspends.
+    pub(crate) effects: (&'static str, &'static str),
     /// The approver's key.
     pub(crate) bob: SigningKey,
     pub(crate) trust: Trust,
@@ -65,9 +69,16 @@ impl Site {
         let home = Home(dir.clone());
         let disk = Disk::mount(&dir.join("state")).map_err(NoSite::Unmountable)?;
         lay_out(&dir, &upstream.base_url(), SCIM)?;
-        let (restore, suspend) = EFFECTS.get(worker % EFFECTS.len()).copied().unwrap_or_default();
+        let effects = EFFECTS.get(worker % EFFECTS.len()).copied().unwrap_or_default();
+        let (restore, suspend) = effects;
         effect(&dir, "restore_access", restore)?;
         effect(&dir, "suspend_user", suspend)?;
+        if suspend == "keyed" {
+            let keys =
+                "timeout = \"2s\"\nidempotency = { header = \"Idempotency-Key\", window = \"1h\" }";
+            edit(&dir, "deed.toml", "timeout = \"2s\"", keys)?;
+            edit(&dir, "contracts/suspend_user.toml", "guard    = \"etag\"", "")?;
+        }
         let both = "action in [Deed::Action::\"idp.restore_access\", Deed::Action::\"idp.suspend_user\"],\n    resource\n)\nwhen { context.environment";
         let one = "action == Deed::Action::\"idp.restore_access\",\n    resource\n)\nwhen { context.environment";
         edit(&dir, POLICIES, both, one)?;
@@ -75,7 +86,7 @@ impl Site {
         host::expect(&["pin", &dir.to_string_lossy()])?;
         let bob = SigningKey::from_pkcs8_pem(&fs::read_to_string(dir.join("approvers/bob.key"))?)?;
         let (fresh, trust) = first_start(&dir, &disk)?;
-        Ok(Self { dir, disk, upstream, bob, trust, fresh, policies, _home: home })
+        Ok(Self { dir, disk, upstream, effects, bob, trust, fresh, policies, _home: home })
     }
 
     /// Puts other policies in force from the next start on: those before live on in the host's payloads alone.
@@ -101,7 +112,8 @@ impl Drop for Home {
 
 fn effect(dir: &Path, contract: &str, effect: &str) -> Result<()> {
     let file = format!("contracts/{contract}.toml");
-    edit(dir, &file, "= \"observable\"", &format!("= \"{effect}\""))
+    edit(dir, &file, "= \"observable\"", &format!("= \"{effect}\""))?;
+    edit(dir, &file, "timeout = \"30s\"", LIMITS)
 }
 
 /// Compiles the adapters once, and asks the host for its public keys.

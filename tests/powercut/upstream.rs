@@ -3,7 +3,7 @@
 //!
 //! It has no part in the cut: what it applied, it applied.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,7 +36,9 @@ struct Shared {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct User {
     active: Option<bool>,
-    /// Writes that were applied, whatever came of their answers.
+    /// Writes that got here and were not turned away, whatever came of their answers.
+    pub(crate) came: u64,
+    /// Of them, those that were applied.
     pub(crate) applied: u64,
     /// Idempotency keys that were seen: such a write is applied once.
     keys: Vec<String>,
@@ -80,9 +82,17 @@ impl Upstream {
         lock(&self.shared.users).get(id).cloned().unwrap_or_default()
     }
 
-    /// Everybody to whom something was done.
-    pub(crate) fn users(&self) -> BTreeMap<String, User> {
-        lock(&self.shared.users).clone()
+    /// Everybody to whom something was done, from this number on.
+    pub(crate) fn touched(&self, first: u64) -> BTreeSet<String> {
+        let users = lock(&self.shared.users);
+        let is_new = |id: &&String| number(id) >= first;
+        users
+            .iter()
+            .filter(|(_, user)| user.applied > 0)
+            .map(|(id, _)| id)
+            .filter(is_new)
+            .cloned()
+            .collect()
     }
 }
 
@@ -122,6 +132,7 @@ impl Shared {
         if request.headers.get("if-match").is_some_and(|tag| *tag != user.tag()) {
             return answer("412 Precondition Failed", &[], "");
         }
+        user.came += 1;
         if let Some(key) = request.headers.get("idempotency-key") {
             if user.keys.contains(key) {
                 return answer("204 No Content", &[("etag", &user.tag())], "");
@@ -155,6 +166,15 @@ impl User {
 /// Who can be suspended, and who restored: half of all ids each.
 pub(crate) fn active_at_first(id: &str) -> bool {
     id.starts_with(|digit: char| digit >= '8')
+}
+
+/// An id that looks like any other, with this number in it.
+pub(crate) fn id(looks: u64, number: u64) -> String {
+    format!("{looks:016x}{number:016x}")
+}
+
+fn number(id: &str) -> u64 {
+    id.get(16..).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or_default()
 }
 
 fn read(stream: &TcpStream) -> Result<Request> {
