@@ -241,7 +241,7 @@ fn what_cannot_be_checked_is_no_finding_and_not_clean() {
     act(&world);
     let (code, said) = check(&world.dir);
     assert_eq!(code, 2, "{said}");
-    assert!(said.to_string().contains("another process has the journal"), "{said}");
+    assert!(said.to_string().contains("is in use by another process"), "{said}");
     stop(&mut world);
     clean(&world.dir);
     for (change, words) in [
