@@ -58,11 +58,10 @@ pub(super) async fn drive(
     loop {
         match drive.step().await {
             Ok(Step::Go) => {}
-            Ok(Step::Rest) => return Ok(()),
+            // The next start takes up what the stop leaves.
+            Ok(Step::Rest) | Err(LedgerError::Stopping) => return Ok(()),
             // An outside fact came in between: it counts, and the step is taken anew.
             Err(LedgerError::Conflict) => drive.story = pipeline.story(id)?,
-            // The next start takes it up where it stands.
-            Err(LedgerError::Stopping) => return Ok(()),
             Err(error) => return Err(error),
         }
     }
