@@ -205,7 +205,7 @@ fn rewritten(bench: &mut Bench) {
     for (event, what) in [
         ("\"sealed\":", "its receipt is signed by no key of this host"),
         ("\"attempt_started\":", "its decision is signed by no key of this host"),
-        ("\"event\":{\"answered\":", "its approval is signed by nobody who could approve"),
+        ("\"event\":{\"answered\":", "its approval is signed by nobody who ever could"),
     ] {
         let forged = |dir: &Path| {
             rewrite(dir, |bodies| {
@@ -241,7 +241,7 @@ fn what_cannot_be_checked_is_no_finding_and_not_clean() {
     act(&world);
     let (code, said) = check(&world.dir);
     assert_eq!(code, 2, "{said}");
-    assert!(said.to_string().contains("is in use by another process"), "{said}");
+    assert!(said.to_string().contains("in use by another process"), "{said}");
     stop(&mut world);
     clean(&world.dir);
     for (change, words) in [
@@ -251,7 +251,10 @@ fn what_cannot_be_checked_is_no_finding_and_not_clean() {
             "says version 9",
         ),
         (Box::new(|dir: &Path| fs::remove_dir_all(dir.join("keys")).unwrap()), "receipt.pub"),
-        (Box::new(|dir: &Path| fs::remove_dir_all(dir.join("state")).unwrap()), "no state/"),
+        (
+            Box::new(|dir: &Path| fs::remove_dir_all(dir.join("state")).unwrap()),
+            "no journal in state/",
+        ),
         (Box::new(|dir: &Path| fs::remove_file(dir.join("deed.toml")).unwrap()), "deed.toml"),
     ] {
         let scratch = Scratch::new();

@@ -45,8 +45,8 @@ fn one(check: &mut Check, kind: Kind, kept: &Kept) -> Result<(), String> {
     }
     for person in &kept.people {
         let key = envelope::from_pem(&person.key).map_err(|e| e.to_string())?;
-        if !check.approvers.contains(&key) {
-            check.approvers.push(key);
+        if !check.people.contains(&key) {
+            check.people.push(key);
         }
     }
     Ok(())

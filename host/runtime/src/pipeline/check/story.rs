@@ -61,6 +61,13 @@ fn record(
     Ok(())
 }
 
+/// Whose signature an envelope needs.
+#[derive(Clone, Copy)]
+enum By {
+    Host,
+    Person,
+}
+
 /// What is wrong with an event in the story that ends with it.
 fn wrong(check: &mut Check, story: &Story, event: &Event, place: Place) -> Vec<String> {
     let found = match event {
@@ -71,13 +78,21 @@ fn wrong(check: &mut Check, story: &Story, event: &Event, place: Place) -> Vec<S
                 lost.then(|| format!("the activation {activated} that it names is not kept"));
             document(check, decision.policy_set, "policy set").or(lost)
         }
-        Event::Answered { answer } => envelope(check, story, &answer.envelope, Kind::Approval),
-        Event::AttemptStarted { decision, .. } => envelope(check, story, decision, Kind::Decision),
+        Event::Answered { answer } => {
+            envelope(check, story, &answer.envelope, Kind::Approval, By::Person)
+        }
+        Event::AttemptStarted { decision, .. } => {
+            envelope(check, story, decision, Kind::Decision, By::Host)
+        }
         Event::Sealed { envelope: sealed } => {
-            envelope(check, story, sealed, Kind::Receipt).or_else(|| contents(story, sealed))
+            let signed = envelope(check, story, sealed, Kind::Receipt, By::Host);
+            signed.or_else(|| contents(story, sealed))
+        }
+        Event::Resolved { envelope: word, .. } => {
+            envelope(check, story, word, Kind::Reconciliation, By::Person)
         }
         Event::Reconciled { envelope: settled } => {
-            envelope(check, story, settled, Kind::Reconciliation)
+            envelope(check, story, settled, Kind::Reconciliation, By::Host)
         }
         Event::Logged { leaves, checkpoint } => claim(check, story, leaves, checkpoint, place),
         _ => None,
@@ -91,19 +106,25 @@ fn document(check: &Check, digest: Digest, what: &str) -> Option<String> {
 }
 
 /// Whether the envelope is signed by a key that may, over this action; its entry is accounted for then.
-fn envelope(check: &mut Check, story: &Story, envelope: &Envelope, kind: Kind) -> Option<String> {
+fn envelope(
+    check: &mut Check,
+    story: &Story,
+    envelope: &Envelope,
+    kind: Kind,
+    by: By,
+) -> Option<String> {
     let action = &story.bound.action;
     if let Ok(digest) = envelope.payload_digest() {
         let claims = check.tenants.entry(action.tenant.clone()).or_default();
         claims.entries.insert(deed_record::event::entry(kind.as_str(), &digest));
     }
-    let keys: &[VerifyingKey] =
-        if kind == Kind::Approval { &check.approvers } else { &check.receipt_keys };
+    let (keys, nobody): (&[VerifyingKey], _) = match by {
+        By::Host => (&check.receipt_keys, "no key of this host"),
+        By::Person => (&check.people, "nobody who ever could"),
+    };
     let opened = keys.iter().find_map(|key| envelope.verify(key, kind).ok());
     let Some(statement) = opened else {
-        let whose =
-            if kind == Kind::Approval { "nobody who could approve" } else { "no key of this host" };
-        return Some(format!("its {} is signed by {whose}", kind.as_str()));
+        return Some(format!("its {} is signed by {nobody}", kind.as_str()));
     };
     let same = action.digest().is_ok_and(|digest| digest == statement.action);
     (!same).then(|| format!("its {} is over another action", kind.as_str()))
