@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod activation;
+mod backup;
 mod clock;
 mod codecs;
 mod commands;
@@ -10,6 +11,7 @@ mod disk;
 mod evidence;
 mod guard;
 mod mistakes;
+mod older;
 mod outcomes;
 mod policies;
 mod private;
