@@ -97,6 +97,11 @@ impl<'a> Life<'a> {
     fn once(&mut self) -> std::result::Result<bool, String> {
         let disk = &self.site.disk;
         self.load().map_err(|e| e.to_string())?;
+        // Nobody needs to start it first.
+        let has_journal = self.after.files().keys().any(|path| path.starts_with("segments/"));
+        if has_journal && self.dice.percent(30) {
+            self.journal()?;
+        }
         if self.dice.percent(25) {
             disk.cut_after(self.dice.below(UNDER_START));
             match served::start(&self.site.dir, disk).map_err(|e| e.to_string())? {
