@@ -12,6 +12,7 @@ use std::thread;
 
 use serde_json::Value;
 
+pub mod desk;
 mod fault;
 mod order;
 mod stop;
