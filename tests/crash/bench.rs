@@ -30,10 +30,18 @@ impl Bench {
         Ok(bench)
     }
 
-    /// A directory of its own for a cell.
-    pub(crate) fn fresh(&self, name: &str) -> Result<PathBuf> {
+    /// A directory of its own for a cell: served before, or with nothing but compiled adapters.
+    pub(crate) fn fresh(&self, name: &str, served: bool) -> Result<PathBuf> {
         let dir = self.root.join(name);
         copy(&self.root.join("template"), &dir)?;
+        for entry in fs::read_dir(dir.join("state"))?.filter(|_| !served) {
+            let entry = entry?;
+            if entry.file_type()?.is_file() {
+                fs::remove_file(entry.path())?;
+            } else if entry.file_name() != "cache" {
+                fs::remove_dir_all(entry.path())?;
+            }
+        }
         Ok(dir)
     }
 }

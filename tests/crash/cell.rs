@@ -11,6 +11,8 @@ use deed_tests::record::desk::Deed;
 #[derive(Debug, Clone)]
 pub(crate) struct Cell {
     pub(crate) deed: Deed,
+    /// Whether this directory was served before; else the host dies at its very first start.
+    pub(crate) served: bool,
     pub(crate) death: Death,
     /// The host dies there while it recovers.
     pub(crate) again: Option<Hit>,
@@ -112,17 +114,24 @@ impl fmt::Display for Hit {
 
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at {}", self.deed.contract(), self.death)?;
+        let first = if self.served { "" } else { "first start: " };
+        write!(f, "{} at {first}{}", self.deed.contract(), self.death)?;
         self.again.as_ref().map_or(Ok(()), |again| write!(f, ", then at {again}"))
     }
 }
 
 /// Every cell of one death for this action, out of the trace of a run without any.
 pub(crate) fn cells(deed: Deed, trace: &[String]) -> Vec<Cell> {
-    let cell = |death| Cell { deed, death, again: None };
+    let cell = |death| Cell { deed, served: true, death, again: None };
     let exchange = |write| Place::ALL.map(|place| Death::Exchange { write, place });
     let hits = hits(trace).into_iter().map(Death::Hit);
     hits.chain((0..deed.writes).flat_map(exchange)).map(cell).collect()
+}
+
+/// Every cell of a death at the first start of all, out of what such a host passes before an action is there.
+pub(crate) fn first_starts(deed: Deed, trace: &[String]) -> Vec<Cell> {
+    let before = hits(trace).into_iter().take_while(|hit| !hit.name.starts_with("journal.write"));
+    before.map(|hit| Cell { deed, served: false, death: Death::Hit(hit), again: None }).collect()
 }
 
 /// The lines of a trace, each with how often its name has come by then.

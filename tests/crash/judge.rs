@@ -7,7 +7,7 @@ use deed_tests::record::desk::{Deed, Kind, VALUE};
 use serde_json::Value;
 
 use crate::cell::Cell;
-use crate::life::Seen;
+use crate::life::{Seen, Stood};
 
 /// What one cell came to.
 #[derive(Debug, Clone, Default)]
@@ -53,6 +53,41 @@ pub(crate) fn judge(cell: &Cell, seen: &Seen) -> Found {
     found
 }
 
+impl Found {
+    /// What the oracle would not have seen in this very cell makes it wrong, too.
+    pub(crate) fn overlooked(&mut self, what: Vec<&'static str>) {
+        for what in what {
+            self.wrong = true;
+            self.faults.push(format!("wrong: the oracle does not see {what}"));
+        }
+    }
+}
+
+/// The oracle itself: the same cell with one thing falsified must not pass. Gives what would.
+pub(crate) fn overlooks(cell: &Cell, seen: &Seen) -> Vec<&'static str> {
+    let falsified = |change: &dyn Fn(&mut Seen)| {
+        let mut seen = seen.clone();
+        change(&mut seen);
+        judge(cell, &seen)
+    };
+    let again = falsified(&|seen| {
+        seen.applied.iter_mut().for_each(|one| one.changed = true);
+        seen.applied.extend(seen.applied.clone());
+    });
+    let unapplied = falsified(&|seen| seen.applied.clear());
+    let gone = falsified(&|seen| seen.actions.clear());
+    let renamed = falsified(&|seen| seen.acknowledged = Some("another".to_owned()));
+    let unsigned = falsified(&|seen| seen.bundle.clear());
+    let all = [
+        ("a second effect", again.twice || seen.applied.is_empty()),
+        ("a lost effect", unapplied.wrong || seen.applied.is_empty()),
+        ("a lost action", gone.lost),
+        ("another action than the acknowledged one", renamed.lost),
+        ("a chain that is not there", unsigned.wrong),
+    ];
+    all.into_iter().filter(|(_, seen)| !seen).map(|(what, _)| what).collect()
+}
+
 /// One action, the one that was asked for, however often that was.
 fn is_there(seen: &Seen) -> bool {
     matches!(seen.actions.as_slice(), [one] if one["id"] == seen.view["id"])
@@ -81,7 +116,7 @@ fn wrongs(cell: &Cell, seen: &Seen, found: &Found) -> Vec<String> {
     }
     let must = must(cell.deed, seen);
     let is = (found.outcome.as_str(), &found.applied);
-    if cell.again.is_none() && is != (must.outcome, &must.applied) {
+    if is != (must.outcome, &must.applied) {
         wrongs.push(format!("{is:?} instead of {must:?} ({})", seen.view["reason"]));
     }
     wrongs.extend(chain(seen));
@@ -89,16 +124,16 @@ fn wrongs(cell: &Cell, seen: &Seen, found: &Found) -> Vec<String> {
     wrongs
 }
 
-/// The one end that is right where the host died once.
+/// The one end that is right.
 fn must(deed: Deed, seen: &Seen) -> Must {
-    let come = seen.come;
     let all = || vec![1; deed.writes];
     let normal = if deed.kind == Kind::Opaque { "mismatch" } else { "verified" };
     // Nothing of the attempt, or all of it, was there: the host goes on as if it had not died.
-    if !come.started || come.ended {
+    let lost = |stood: &&Stood| stood.come.started && !stood.come.ended;
+    let Some(Stood { come, landed }) = seen.deaths.iter().find(lost) else {
         return Must { outcome: normal, applied: all() };
-    }
-    let applied: Vec<usize> = seen.landed.iter().map(|landed| usize::from(*landed)).collect();
+    };
+    let applied: Vec<usize> = landed.iter().map(|landed| usize::from(*landed)).collect();
     let none = applied.iter().all(|count| *count == 0);
     let outcome = match deed.kind {
         _ if come.intended == 0 => "failed",

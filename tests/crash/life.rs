@@ -27,15 +27,12 @@ const LINGER: Duration = Duration::from_secs(3);
 const IN_FLIGHT: Duration = Duration::from_millis(50);
 
 /// What became of an action.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Seen {
-    /// How often its host died.
-    pub(crate) deaths: usize,
+    /// Where it stood each time that its host died.
+    pub(crate) deaths: Vec<Stood>,
     /// As what the host acknowledged it before the first death.
     pub(crate) acknowledged: Option<String>,
-    /// How far it had come at the first death, and which writes had taken effect or were about to.
-    pub(crate) come: Come,
-    pub(crate) landed: Vec<bool>,
     /// The places that the second host passed.
     pub(crate) second: Vec<String>,
     pub(crate) view: Value,
@@ -45,6 +42,13 @@ pub(crate) struct Seen {
     pub(crate) bundle: Vec<u8>,
     /// What `deed verify` said, where that was not VERIFIED.
     pub(crate) unverified: Option<String>,
+}
+
+/// How far an action had come when its host died, and which writes had taken effect or were about to.
+#[derive(Debug, Clone)]
+pub(crate) struct Stood {
+    pub(crate) come: Come,
+    pub(crate) landed: Vec<bool>,
 }
 
 /// One action, from whoever asks for it.
@@ -64,15 +68,15 @@ enum End {
 
 /// Carries a cell out, in a directory of its own that is gone afterwards.
 pub(crate) fn run(bench: &Bench, cell: &Cell) -> Result<Seen> {
-    let mut subject = Subject::new(bench, cell.deed)?;
+    let mut subject = Subject::new(bench, cell.deed, cell.served)?;
     let seen = subject.lives(cell);
     fs::remove_dir_all(&subject.dir)?;
     seen.map_err(|e| format!("{cell}: {e}").into())
 }
 
 /// The places that a host passes under this action when nothing kills it.
-pub(crate) fn trace(bench: &Bench, deed: Deed) -> Result<Vec<String>> {
-    let mut subject = Subject::new(bench, deed)?;
+pub(crate) fn trace(bench: &Bench, deed: Deed, served: bool) -> Result<Vec<String>> {
+    let mut subject = Subject::new(bench, deed, served)?;
     let passed = subject.dir.join("trace-0");
     match subject.live(None, &passed, None)? {
         End::Rested(mut host, _) => drop(host.ends_within(LINGER / 6)?),
@@ -87,11 +91,11 @@ pub(crate) fn trace(bench: &Bench, deed: Deed) -> Result<Vec<String>> {
 }
 
 impl<'a> Subject<'a> {
-    fn new(bench: &'a Bench, deed: Deed) -> Result<Self> {
+    fn new(bench: &'a Bench, deed: Deed, served: bool) -> Result<Self> {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let item = format!("item-{number}-{}", deed.contract().replace(['.', '_'], "-"));
-        let dir = bench.fresh(&item)?;
+        let dir = bench.fresh(&item, served)?;
         let mut subject = Self { bench, dir, deed, item, id: None };
         subject.dir = subject.dir.canonicalize()?;
         Ok(subject)
@@ -105,17 +109,13 @@ impl<'a> Subject<'a> {
         };
         let first = self.live(hit, &traces[0], place)?;
         let acknowledged = self.id.clone();
-        let (mut deaths, mut end) = (0, first);
-        let (mut come, mut landed) = (Come::default(), vec![]);
+        let (mut deaths, mut end) = (vec![], first);
         if let End::Died = end {
-            thread::sleep(IN_FLIGHT);
-            come = Come::of(&lines(&traces[0]));
-            landed = self.landed(place);
-            deaths = 1;
+            deaths.push(self.stood(&traces[..1], place));
             end = self.live(cell.again.as_ref(), &traces[1], None)?;
         }
         if let End::Died = end {
-            deaths = 2;
+            deaths.push(self.stood(&traces, place));
             end = self.live(None, &self.dir.join("trace-3"), None)?;
         }
         let End::Rested(host, view) = end else {
@@ -127,8 +127,6 @@ impl<'a> Subject<'a> {
         Ok(Seen {
             deaths,
             acknowledged,
-            come,
-            landed,
             second: lines(&traces[1]),
             view,
             actions,
@@ -138,13 +136,15 @@ impl<'a> Subject<'a> {
         })
     }
 
-    /// Which writes have taken effect, or will although their host is dead.
-    fn landed(&self, place: Option<(usize, Place)>) -> Vec<bool> {
+    /// What the host passed in all its lives, and which writes have taken effect, or will although it is dead.
+    fn stood(&self, traces: &[PathBuf], place: Option<(usize, Place)>) -> Stood {
+        thread::sleep(IN_FLIGHT);
+        let passed: Vec<String> = traces.iter().flat_map(|trace| lines(trace)).collect();
         let late = place.filter(|(_, place)| place.late().is_some()).map(|(write, _)| write);
         let slots = self.deed.slots().iter().enumerate();
-        slots
-            .map(|(n, slot)| late == Some(n) || self.bench.record.times(&self.item, slot) > 0)
-            .collect()
+        let landed =
+            slots.map(|(n, slot)| late == Some(n) || self.bench.record.times(&self.item, slot) > 0);
+        Stood { come: Come::of(&passed), landed: landed.collect() }
     }
 
     /// One host, until it dies or the action rests.

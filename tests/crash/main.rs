@@ -16,7 +16,7 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use deed_tests::record::desk::Deed;
+use deed_tests::record::desk::{Deed, Kind};
 use deed_tests::services::Result;
 use libtest_mimic::Arguments;
 
@@ -29,6 +29,8 @@ use self::pool::Pool;
 const WORKERS: usize = 4;
 /// Of an action's places, so many are in a sample: of the host's own, of an exchange, of a second death.
 const SAMPLE: [usize; 3] = [3, 1, 1];
+/// What is asked for after a death at the very first start.
+const FIRST: Deed = Deed { kind: Kind::Add, writes: 1, asked: true };
 /// Second deaths for each kind of action in the whole matrix.
 const SECONDS: usize = 20;
 /// A place that a host passes only at some of its runs is tried as often as that.
@@ -72,10 +74,14 @@ fn matrix(arguments: &Arguments) -> Result<bool> {
 
 /// The cells of one death: all, or a sample that is spread over the actions.
 fn single(pool: &Pool, full: bool, dice: &mut Dice, filter: Option<&str>) -> Result<Vec<Cell>> {
-    let traces = pool.each(Deed::all(), |bench, deed| (deed, life::trace(bench, deed)));
+    let runs = Deed::all().into_iter().map(|deed| (deed, true)).chain([(FIRST, false)]);
+    let traces = pool.each(runs.collect(), |bench, (deed, served)| {
+        (deed, served, life::trace(bench, deed, served))
+    });
     let mut cells = Vec::new();
-    for (deed, trace) in traces {
-        let all = cell::cells(deed, &trace?);
+    for (deed, served, trace) in traces {
+        let make = if served { cell::cells } else { cell::first_starts };
+        let all = make(deed, &trace?);
         let named = |cell: &Cell| filter.is_none_or(|word| cell.to_string().contains(word));
         let all: Vec<Cell> = all.into_iter().filter(named).collect();
         if full || filter.is_some() {
@@ -109,9 +115,10 @@ fn carry_out(bench: &Bench, cell: Cell) -> (Cell, Found, Vec<String>) {
     for turn in 1..=TRIES {
         match life::run(bench, &cell) {
             Err(error) => return (cell, judge::nothing(&error.to_string()), vec![]),
-            Ok(seen) if seen.deaths == 0 && turn < TRIES => {}
+            Ok(seen) if seen.deaths.is_empty() && turn < TRIES => {}
             Ok(seen) => {
-                let found = judge::judge(&cell, &seen);
+                let mut found = judge::judge(&cell, &seen);
+                found.overlooked(judge::overlooks(&cell, &seen));
                 return (cell, found, seen.second);
             }
         }

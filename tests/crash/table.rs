@@ -16,6 +16,7 @@ pub(crate) fn lines(results: &[(Cell, Found)]) -> Vec<String> {
     let mut rows: BTreeMap<String, BTreeMap<Deed, Vec<String>>> = BTreeMap::new();
     for (cell, found) in results {
         let row = match &cell.again {
+            None if !cell.served => format!("first start: {}", cell.death),
             None => cell.death.to_string(),
             Some(_) => "killed twice, anywhere".to_owned(),
         };

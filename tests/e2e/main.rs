@@ -6,6 +6,7 @@ mod codecs;
 mod commands;
 mod direction;
 mod evidence;
+mod failpoints;
 mod guard;
 mod mistakes;
 mod outcomes;
