@@ -84,15 +84,22 @@ impl Place {
 const LATE: Duration = Duration::from_millis(550);
 
 /// How far an action has come, as the host's own journal will tell it after the death.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Come {
-    /// The start of the attempt is in the journal.
-    pub(crate) started: bool,
-    /// How many writes were intended, and the end of how many is written down.
-    pub(crate) intended: usize,
-    pub(crate) written: usize,
-    /// The end of the attempt is in the journal.
-    pub(crate) ended: bool,
+    /// How many attempts have begun.
+    pub(crate) attempts: usize,
+    /// What is known of each write.
+    pub(crate) words: Vec<Word>,
+}
+
+/// What the journal says of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Word {
+    NotSent,
+    /// Intended, and nobody wrote down how it ended.
+    Open,
+    /// Answered.
+    Done,
 }
 
 impl fmt::Display for Death {
@@ -146,15 +153,20 @@ pub(crate) fn hits(trace: &[String]) -> Vec<Hit> {
 
 impl Come {
     /// Out of what a host passed until it died: what is written survives its process, synced or not.
-    pub(crate) fn of(trace: &[String]) -> Self {
-        let mut come = Self::default();
+    pub(crate) fn of(trace: &[String], writes: usize) -> Self {
+        let mut come = Self { attempts: 0, words: vec![Word::NotSent; writes] };
+        let mut at = 0;
         let written = trace.iter().filter_map(|name| name.strip_prefix("journal.write.after/"));
         for event in written.flat_map(|events| events.split('+')) {
             match event {
-                "attempt_started" => come = Self { started: true, ..Self::default() },
-                "write_intended" => come.intended += 1,
-                "write_ended" => come.written += 1,
-                "attempt_ended" => come.ended = true,
+                "attempt_started" => (come.attempts, at) = (come.attempts + 1, 0),
+                "write_intended" => {
+                    // What was answered is carried, and not sent again.
+                    at += come.words[at..].iter().take_while(|word| **word == Word::Done).count();
+                    come.words[at] = Word::Open;
+                    at += 1;
+                }
+                "write_ended" => come.words[at - 1] = Word::Done,
                 _ => {}
             }
         }

@@ -144,7 +144,7 @@ impl<'a> Subject<'a> {
         let slots = self.deed.slots().iter().enumerate();
         let landed =
             slots.map(|(n, slot)| late == Some(n) || self.bench.record.times(&self.item, slot) > 0);
-        Stood { come: Come::of(&passed), landed: landed.collect() }
+        Stood { come: Come::of(&passed, self.deed.writes), landed: landed.collect() }
     }
 
     /// One host, until it dies or the action rests.

@@ -12,6 +12,7 @@ mod mistakes;
 mod outcomes;
 mod policies;
 mod private;
+mod recovery;
 mod replay;
 mod resource;
 mod rotation;

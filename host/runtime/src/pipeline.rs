@@ -15,6 +15,7 @@ mod intake;
 mod ledger;
 mod past;
 pub(crate) mod ready;
+mod recover;
 mod resource;
 mod rotate;
 mod settle;

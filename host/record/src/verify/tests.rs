@@ -2,7 +2,7 @@ mod activated;
 mod chained;
 mod dishonest;
 mod hostile;
-mod parts;
+pub(super) mod parts;
 mod sealed;
 mod story;
 mod trusted;
