@@ -400,6 +400,7 @@ impl Story {
             if_match,
             idempotency_key: write.idempotency_key.clone(),
             carried_from: None,
+            retry_after_s: None,
             redacted: vec![],
             problem: Some("the host stopped while this was under way".to_owned()),
             headers: BTreeMap::new(),

@@ -172,6 +172,7 @@ pub(in crate::verify) fn exchange(
     Exchange {
         idempotency_key: None,
         carried_from: None,
+        retry_after_s: None,
         ordinal: 0,
         request: request.clone(),
         fate: Fate::Answered { status },
