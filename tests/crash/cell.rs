@@ -141,6 +141,25 @@ pub(crate) fn first_starts(deed: Deed, trace: &[String]) -> Vec<Cell> {
     before.map(|hit| Cell { deed, served: false, death: Death::Hit(hit), again: None }).collect()
 }
 
+/// What is out of order in a run without a death: an intent that is not on disk when its write is about to
+/// leave, an end that is not on disk when the adapter goes on.
+pub(crate) fn disorder(trace: &[String], writes: usize) -> Vec<String> {
+    let step = [
+        "journal.sync.after/write_intended",
+        "exchange.write.connect.before",
+        "journal.sync.after/write_ended",
+    ];
+    let wanted: Vec<&str> =
+        (0..writes).flat_map(|_| step).chain(["journal.write.after/attempt_ended"]).collect();
+    let found: Vec<&str> =
+        trace.iter().map(String::as_str).filter(|name| wanted.contains(name)).collect();
+    if found == wanted {
+        vec![]
+    } else {
+        vec![format!("the host goes through {found:?}, not through {wanted:?}")]
+    }
+}
+
 /// The lines of a trace, each with how often its name has come by then.
 pub(crate) fn hits(trace: &[String]) -> Vec<Hit> {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();

@@ -84,6 +84,10 @@ pub(crate) fn overlooks(cell: &Cell, seen: &Seen) -> Vec<&'static str> {
         ("a lost action", gone.lost),
         ("another action than the acknowledged one", renamed.lost),
         ("a chain that is not there", unsigned.wrong),
+        (
+            "a complaint of the verifier",
+            falsified(&|seen| seen.complaints.push("no".to_owned())).wrong,
+        ),
     ];
     all.into_iter().filter(|(_, seen)| !seen).map(|(what, _)| what).collect()
 }
@@ -120,7 +124,7 @@ fn wrongs(cell: &Cell, seen: &Seen, found: &Found) -> Vec<String> {
         wrongs.push(format!("{is:?} instead of {must:?} ({})", seen.view["reason"]));
     }
     wrongs.extend(chain(seen));
-    wrongs.extend(seen.unverified.iter().map(|said| format!("`deed verify` says: {said}")));
+    wrongs.extend(seen.complaints.clone());
     wrongs
 }
 

@@ -26,6 +26,9 @@ const LINGER: Duration = Duration::from_secs(3);
 /// A request that left just before a death arrives in this time or never.
 const IN_FLIGHT: Duration = Duration::from_millis(50);
 
+/// Where a served directory has the log of its tenant.
+const LOG: &str = "state/log/acme";
+
 /// What became of an action.
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
@@ -40,8 +43,8 @@ pub(crate) struct Seen {
     pub(crate) actions: Vec<Value>,
     pub(crate) applied: Vec<Applied>,
     pub(crate) bundle: Vec<u8>,
-    /// What `deed verify` said, where that was not VERIFIED.
-    pub(crate) unverified: Option<String>,
+    /// What `deed verify` said of the bundle and `deed log audit` of the log, where it was not that all holds.
+    pub(crate) complaints: Vec<String>,
 }
 
 /// How far an action had come when its host died, and which writes had taken effect or were about to.
@@ -131,7 +134,7 @@ impl<'a> Subject<'a> {
             view,
             actions,
             applied: self.bench.record.applied(&self.item),
-            unverified: self.unverified(&bundle)?,
+            complaints: self.complaints(&bundle)?,
             bundle,
         })
     }
@@ -139,6 +142,9 @@ impl<'a> Subject<'a> {
     /// What the host passed in all its lives, and which writes have taken effect, or will although it is dead.
     fn stood(&self, traces: &[PathBuf], place: Option<(usize, Place)>) -> Stood {
         thread::sleep(IN_FLIGHT);
+        // What anybody could have fetched by now is what the log must hold for ever. At a first start there is none.
+        let since = self.dir.join(format!("since-{}", traces.len()));
+        fs::copy(self.dir.join(LOG).join("checkpoint"), since).ok();
         let passed: Vec<String> = traces.iter().flat_map(|trace| lines(trace)).collect();
         let late = place.filter(|(_, place)| place.late().is_some()).map(|(write, _)| write);
         let slots = self.deed.slots().iter().enumerate();
@@ -243,14 +249,29 @@ impl<'a> Subject<'a> {
         if answer.status == 200 { Ok(answer.bytes) } else { Err(answer.text("/detail").into()) }
     }
 
-    fn unverified(&self, bundle: &[u8]) -> Result<Option<String>> {
-        let (file, trust) = (self.dir.join("action.deed"), self.dir.join("trust"));
+    /// The bundle must be verified, and the log must have grown out of all that was public at a death.
+    fn complaints(&self, bundle: &[u8]) -> Result<Vec<String>> {
+        let file = self.dir.join("action.deed");
         fs::write(&file, bundle)?;
-        let args = ["verify", &file.to_string_lossy(), "--trust", &trust.to_string_lossy()];
-        let output = host::run(&args, "")?;
-        let said =
-            || String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        Ok((!output.status.success()).then(said))
+        let path = |name: &str| self.dir.join(name).to_string_lossy().into_owned();
+        let mut audit: Vec<String> =
+            vec!["log".into(), "audit".into(), path(LOG), "--trust".into(), path("trust")];
+        for since in ["since-1", "since-2"].map(path) {
+            if Path::new(&since).exists() {
+                audit.extend(["--since".to_owned(), since]);
+            }
+        }
+        let verify = ["verify".to_owned(), path("action.deed"), "--trust".into(), path("trust")];
+        let mut complaints = Vec::new();
+        for args in [verify.to_vec(), audit] {
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            let output = host::run(&args, "")?;
+            if !output.status.success() {
+                let said = [output.stdout, output.stderr].concat();
+                complaints.push(format!("`deed {}`: {}", args[0], String::from_utf8_lossy(&said)));
+            }
+        }
+        Ok(complaints)
     }
 }
 

@@ -80,8 +80,11 @@ fn single(pool: &Pool, full: bool, dice: &mut Dice, filter: Option<&str>) -> Res
     });
     let mut cells = Vec::new();
     for (deed, served, trace) in traces {
-        let make = if served { cell::cells } else { cell::first_starts };
-        let all = make(deed, &trace?);
+        let (trace, make) = (trace?, if served { cell::cells } else { cell::first_starts });
+        if let Some(what) = cell::disorder(&trace, deed.writes).first() {
+            return Err(format!("{}: {what}", deed.contract()).into());
+        }
+        let all = make(deed, &trace);
         let named = |cell: &Cell| filter.is_none_or(|word| cell.to_string().contains(word));
         let all: Vec<Cell> = all.into_iter().filter(named).collect();
         if full || filter.is_some() {
