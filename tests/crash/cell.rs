@@ -174,18 +174,22 @@ impl Come {
     /// Out of what a host passed until it died: what is written survives its process, synced or not.
     pub(crate) fn of(trace: &[String], writes: usize) -> Self {
         let mut come = Self { attempts: 0, words: vec![Word::NotSent; writes] };
-        let mut at = 0;
+        // The write that was intended last, and the first one that may be intended next.
+        let (mut latest, mut next) = (0, 0);
         let written = trace.iter().filter_map(|name| name.strip_prefix("journal.write.after/"));
         for event in written.flat_map(|events| events.split('+')) {
             match event {
-                "attempt_started" => (come.attempts, at) = (come.attempts + 1, 0),
+                "attempt_started" => (come.attempts, next) = (come.attempts + 1, 0),
                 "write_intended" => {
                     // What was answered is carried, and not sent again.
-                    at += come.words[at..].iter().take_while(|word| **word == Word::Done).count();
-                    come.words[at] = Word::Open;
-                    at += 1;
+                    let rest = come.words.iter().enumerate().skip(next);
+                    let missing =
+                        rest.filter(|(_, word)| **word != Word::Done).map(|(at, _)| at).next();
+                    latest = missing.unwrap_or(latest);
+                    come.words[latest] = Word::Open;
+                    next = latest + 1;
                 }
-                "write_ended" => come.words[at - 1] = Word::Done,
+                "write_ended" => come.words[latest] = Word::Done,
                 _ => {}
             }
         }
