@@ -10,6 +10,7 @@ mod commands;
 mod direction;
 mod disk;
 mod evidence;
+mod failpoints;
 mod guard;
 mod mistakes;
 mod older;

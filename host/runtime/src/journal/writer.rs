@@ -12,6 +12,7 @@ use super::file::{MAX_BODY, Segments};
 use super::index::{Applied, Index, Staged};
 use super::record::{self, Envelope};
 use super::{Append, AppendError};
+use crate::failpoint;
 
 /// Appends in one group at most.
 const GROUP: usize = 256;
@@ -96,10 +97,13 @@ impl Writer {
         if group.bodies.is_empty() {
             return Ok(group.answers);
         }
+        failpoint::hit_at("journal.write.before", || record::told(&group.bodies));
         let written = self.segments.write(&group.bodies).map_err(|error| error.to_string())?;
+        failpoint::hit_at("journal.write.after", || record::told(&group.bodies));
         if group.durable {
             self.segments.sync().map_err(|error| error.to_string())?;
             self.durable = self.seq;
+            failpoint::hit_at("journal.sync.after", || record::told(&group.bodies));
         }
         let Some(last) = written.places.last() else {
             return Ok(group.answers);
@@ -109,6 +113,7 @@ impl Writer {
             group.staged.place(action, *version, *place);
         }
         group.staged.apply(&applied).map_err(|error| error.to_string())?;
+        failpoint::hit_at("journal.index.after", || record::told(&group.bodies));
         Ok(group.answers)
     }
 
