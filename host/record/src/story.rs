@@ -83,6 +83,8 @@ pub enum StoryError {
     Empty,
     #[error(transparent)]
     Illegal(#[from] Illegal),
+    #[error("event `{event}` is of attempt {given}, and attempt {due} is due")]
+    Attempt { event: &'static str, given: u32, due: u32 },
 }
 
 impl Story {
@@ -133,7 +135,9 @@ impl Story {
 
     /// Takes one more event, or refuses it and stays as it was.
     pub fn apply(&mut self, entry: &Entry) -> Result<(), StoryError> {
-        self.status = Status::next(Some(self.status), &entry.event)?;
+        let status = Status::next(Some(self.status), &entry.event)?;
+        self.check_attempt(&entry.event)?;
+        self.status = status;
         self.version += 1;
         self.at_ms = entry.at_ms;
         match entry.event.clone() {
@@ -188,6 +192,21 @@ impl Story {
             }
         }
         Ok(())
+    }
+
+    /// An attempt has the next number; what belongs to one, the number of the one that runs.
+    fn check_attempt(&self, event: &Event) -> Result<(), StoryError> {
+        let running = self.running.as_ref().map_or(0, |running| running.n);
+        let (given, due) = match event {
+            Event::AttemptStarted { n, .. } => (*n, self.next_attempt()),
+            Event::WriteIntended { n, .. } => (*n, running),
+            Event::AttemptEnded { attempt } => (attempt.n, running),
+            _ => return Ok(()),
+        };
+        if given == due {
+            return Ok(());
+        }
+        Err(StoryError::Attempt { event: event.name(), given, due })
     }
 
     fn answer(&mut self, answer: Answer) {
@@ -330,3 +349,6 @@ impl Story {
         self.bound.perform.iter().find(fits).cloned().unwrap_or_else(unknown)
     }
 }
+
+#[cfg(test)]
+mod tests;
