@@ -70,7 +70,7 @@ binaries: tools
 	cargo build --locked --workspace --all-targets
 
 adapters: binaries
-	$(TARGET)/debug/deed-adapter-build target/adapters scim speaks-forms deed-guests
+	$(TARGET)/debug/deed-adapter-build target/adapters scim speaks-forms writes-in-order deed-guests
 
 venv: target/venv/.stamp
 

@@ -7,6 +7,7 @@ pub mod host;
 pub mod hostile;
 pub mod private;
 pub mod proxy;
+pub mod record;
 pub mod services;
 pub mod tether;
 pub mod world;

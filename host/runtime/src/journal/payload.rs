@@ -10,6 +10,7 @@ use cap_std::fs::Dir;
 use deed_record::digest::Digest;
 
 use super::PayloadError;
+use crate::failpoint;
 
 /// The directory of payloads: one directory for each pair of first digits.
 #[derive(Debug)]
@@ -59,7 +60,9 @@ impl Payloads {
             let mut file = self.dir.create(&temporary)?;
             file.write_all(bytes)?;
             file.sync_all()?;
+            failpoint::hit("payload.rename.before");
             self.dir.rename(&temporary, &self.dir, &place)?;
+            failpoint::hit("payload.rename.after");
         }
         sync(&self.dir, &directory)?;
         sync(&self.dir, ".")

@@ -12,6 +12,7 @@ use super::file::{MAX_BODY, Segments};
 use super::index::{Applied, Index, Staged};
 use super::record::{self, Envelope};
 use super::{Append, AppendError};
+use crate::failpoint;
 
 /// Appends in one group at most.
 const GROUP: usize = 256;
@@ -92,9 +93,12 @@ impl Writer {
         if group.bodies.is_empty() {
             return Ok(group.answers);
         }
+        failpoint::hit("journal.write.before");
         let written = self.segments.write(&group.bodies).map_err(|error| error.to_string())?;
+        failpoint::hit("journal.write.after");
         if group.durable {
             self.segments.sync().map_err(|error| error.to_string())?;
+            failpoint::hit("journal.sync.after");
         }
         let Some(last) = written.places.last() else {
             return Ok(group.answers);
@@ -104,6 +108,7 @@ impl Writer {
             group.staged.place(action, *version, *place);
         }
         group.staged.apply(&applied).map_err(|error| error.to_string())?;
+        failpoint::hit("journal.index.after");
         Ok(group.answers)
     }
 

@@ -31,6 +31,7 @@ use super::limits;
 use super::redact::Redactor;
 use super::road::Road;
 use super::{Intend, Intent};
+use crate::failpoint;
 use crate::upstream::{Credential, Upstream};
 
 /// Everything that one run may send, and what became of it.
@@ -157,9 +158,19 @@ impl Job {
         if self.request.public.writes {
             self.declare().await?;
         }
+        self.passes("connect.before");
         let stream =
             connect::connect(&self.upstream, pinned).await.map_err(|error| refused(&error))?;
-        self.over(stream).await
+        self.passes("connect.after");
+        let answer = self.over(stream).await;
+        self.passes("answer.after");
+        answer
+    }
+
+    /// Places around an exchange, told apart by what it does.
+    fn passes(&self, place: &str) {
+        let kind = if self.request.public.writes { "write" } else { "read" };
+        failpoint::hit(&format!("exchange.{kind}.{place}"));
     }
 
     /// Makes the intent durable; without that the first byte of a write does not leave.
