@@ -2,6 +2,7 @@
 
 pub mod canary;
 pub mod client;
+pub mod dice;
 pub mod guests;
 pub mod host;
 pub mod hostile;
