@@ -46,6 +46,25 @@ pub(crate) enum Is {
     Wrong,
 }
 
+impl Found {
+    /// What an action came to, by the host's word, the record's and the bundle's.
+    pub(crate) fn of(
+        view: &Result<Value>,
+        person: &Client,
+        trust: &Trust,
+        counted: Counted,
+        writes: usize,
+        right: &BTreeSet<End>,
+    ) -> Self {
+        let word = |view: &Value, name: &str| view[name].as_str().unwrap_or("-").to_owned();
+        let proof = view.as_ref().map_or(Ok(()), |view| proven(person, &word(view, "id"), trust));
+        let (verdict, note) = is(view, &proof, counted, writes, right);
+        let status = view.as_ref().map_or("-".to_owned(), |view| word(view, "status"));
+        let (row, column) = (String::new(), String::new());
+        Self { row, column, status, counted, verdict, note }
+    }
+}
+
 /// Proposes and waits for the end. Gives the view; an error where there is no end.
 pub(crate) fn carry(
     agent: &Client,
@@ -81,14 +100,14 @@ pub(crate) fn carry(
 }
 
 /// Whether a stranger with the public keys finds the action as the host says.
-pub(crate) fn proven(person: &Client, id: &str, trust: &Trust) -> Result<()> {
+fn proven(person: &Client, id: &str, trust: &Trust) -> Result<()> {
     let bundle = person.get(&format!("/v1/actions/{id}/bundle"))?;
     let report = verify(&bundle.bytes, Some(trust));
     if report.verdict == Verdict::Verified { Ok(()) } else { Err(format!("{report:#?}").into()) }
 }
 
 /// What an end is worth.
-pub(crate) fn is(
+fn is(
     view: &Result<Value>,
     proof: &Result<()>,
     counted: Counted,

@@ -12,6 +12,7 @@
 mod cell;
 mod record;
 mod rules;
+mod scim;
 mod table;
 
 use std::io::Write as _;
@@ -19,12 +20,11 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use deed_tests::dice::{self, Dice};
-use deed_tests::record::desk::Deed;
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Trial};
 
 use self::cell::{Found, Is};
 use self::record::Bench;
-use self::rules::Meets;
+use self::rules::Site;
 
 /// What every trial found.
 type Book = Arc<Mutex<Vec<Found>>>;
@@ -37,16 +37,25 @@ fn main() -> ExitCode {
         return libtest_mimic::run(&arguments, vec![]).exit_code();
     }
     say(&format!("faults: seed {seed}{}", if full { ", every cell" } else { ", a sample" }));
+    let hows = |number: u64| {
+        record::hows(&mut Dice(seed.wrapping_add(number)), if full { usize::MAX } else { 2 })
+    };
     let bench = Arc::new(Bench::make().unwrap());
     let mut trials = Vec::new();
     for (number, deed) in (0..).zip(record::deeds()) {
-        let mut dice = Dice(seed.wrapping_add(number));
-        let hows = record::hows(&mut dice, if full { usize::MAX } else { 2 });
-        let cells = record::single_faults(deed, &hows);
-        trials.push(trial(&deed.contract(), cells, &bench, &singles));
+        let cells = record::single_faults(deed, &hows(number));
+        let bench = Arc::clone(&bench);
+        trials.push(trial(&deed.contract(), &singles, move || bench.run(&cells)));
     }
     let drawn = record::pairs(&mut Dice(seed), if full { 160 } else { 16 });
-    trials.push(trial("pairs", drawn, &bench, &pairs));
+    trials.push(trial("pairs", &pairs, move || bench.run(&drawn)));
+    let directory = Arc::new(scim::Bench::make().unwrap());
+    for (number, (contract, sets)) in (100..).zip(scim::CONTRACTS) {
+        let (directory, hows) = (Arc::clone(&directory), hows(number));
+        trials.push(trial(contract, &singles, move || directory.run(contract, sets, &hows)));
+    }
+    drop(directory);
+    trials.push(trial("refused", &singles, move || refused(&mut Dice(seed), full)));
     let end = libtest_mimic::run(&arguments, trials);
     let (singles, pairs) = (taken(&singles), taken(&pairs));
     table::lines(&singles).iter().chain(&table::list(&pairs)).for_each(|line| say(line));
@@ -56,19 +65,31 @@ fn main() -> ExitCode {
     end.exit_code()
 }
 
-fn trial(name: &str, cells: Vec<(Deed, Vec<Meets>)>, bench: &Arc<Bench>, book: &Book) -> Trial {
-    let (bench, book) = (Arc::clone(bench), Arc::clone(book));
+fn trial(name: &str, book: &Book, run: impl FnOnce() -> Vec<Found> + Send + 'static) -> Trial {
+    let book = Arc::clone(book);
     Trial::test(name, move || {
-        let found = bench.run(&cells);
+        let found = run();
         let bad = found.iter().filter(|one| one.verdict != Is::Right).count();
         let all = found.len();
         book.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
-        if bad == 0 {
-            Ok(())
-        } else {
-            Err(Failed::from(format!("{bad} of {all} cells are not right")))
-        }
+        if bad == 0 { Ok(()) } else { Err(format!("{bad} of {all} cells are not right").into()) }
     })
+}
+
+/// Nobody listens at a call and after it; one action at a time, behind a proxy of its own.
+fn refused(dice: &mut Dice, full: bool) -> Vec<Found> {
+    let bench = Bench::make().unwrap();
+    let sites = |writes| {
+        let writing = (0..writes).map(Site::Write);
+        [Site::Read(0)].into_iter().chain(writing).chain([Site::Read(1)])
+    };
+    let mut cells: Vec<_> = record::deeds()
+        .into_iter()
+        .flat_map(|deed| sites(deed.writes).map(move |site| (deed, site)))
+        .collect();
+    dice.shuffle(&mut cells);
+    cells.truncate(if full { usize::MAX } else { 5 });
+    cells.into_iter().map(|(deed, site)| bench.refuse(deed, site).unwrap()).collect()
 }
 
 fn taken(book: &Book) -> Vec<Found> {

@@ -1,28 +1,34 @@
 //! Faults of the counting system of record: every effect, one write and two, every call, every way to fail;
 //! and pairs of faults in one action, drawn by seed. One host serves them all, each action on an item of its own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 use std::{fs, thread};
 
 use deed_record::verify::Trust;
 use deed_tests::dice::Dice;
 use deed_tests::host::Host;
+use deed_tests::proxy::Proxy;
 use deed_tests::record::desk::{self, Deed};
-use deed_tests::record::{How, On, Record};
+use deed_tests::record::{Fault, How, Lands, On, Record};
 use deed_tests::services::Result;
 
-use crate::cell::{Counted, Found, Is, callers, carry, is, place, proven, singles, word};
-use crate::rules::{Meets, Site, Subject, ends};
+use crate::cell::{Counted, Found, Is, callers, carry, place, singles, word};
+use crate::rules::{End, Meets, Site, Subject, ends, refused};
 
 /// Actions at a time.
 const AT_ONCE: usize = 12;
 
-/// A host in front of the counting record.
+/// How long nobody is let in where connections are refused: longer than a look, shorter than two retries.
+const REFUSED: Duration = Duration::from_millis(1_500);
+
+/// A host in front of the counting record, with a proxy between them.
 pub(crate) struct Bench {
-    pub(crate) record: Record,
+    record: Record,
+    proxy: Proxy,
     dir: PathBuf,
     host: Host,
     trust: Trust,
@@ -31,11 +37,14 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) fn make() -> Result<Self> {
         let record = Record::start()?;
-        let dir = std::env::temp_dir().join(format!("deed-faults-{}", std::process::id()));
-        desk::lay_out(&dir, &record.base_url())?;
+        let proxy = Proxy::start(&record.base_url())?;
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let dir = std::env::temp_dir().join(format!("deed-faults-{name}"));
+        desk::lay_out(&dir, proxy.base_url())?;
         let trust = trust(&desk::trust(&dir)?)?;
         let host = Host::serve(&dir)?;
-        Ok(Self { record, dir, host, trust })
+        Ok(Self { record, proxy, dir, host, trust })
     }
 
     /// How often the contract of this deed lets an action try, as the served directory has it.
@@ -57,31 +66,43 @@ impl Bench {
     }
 
     /// One action on an item of its own, which meets these faults.
-    fn meet(&self, deed: Deed, subject: Subject, faults: &[Meets]) -> Result<(Found, String)> {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let item = format!("item-{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    fn meet(&self, deed: Deed, faults: &[Meets]) -> Result<(Found, String)> {
+        let subject = self.subject(deed)?;
+        let item = fresh();
         for (site, fault) in faults {
-            let (on, skip) = match site {
-                Site::Read(n) => (On::reads(&item), *n),
-                Site::Write(n) => (On::writes(&item), *n),
-            };
+            let (on, skip) = site.on(&item);
             self.record.fail(&on, skip, 1, *fault);
         }
-        let right = ends(subject, faults);
-        let (agent, person) = callers(&self.host.url);
-        let view = carry(&agent, &person, &deed.proposal(&item), &right);
-        let proof = view.as_ref().map_or(Ok(()), |view| {
-            proven(&person, view["id"].as_str().unwrap_or_default(), &self.trust)
-        });
-        let counted = self.counted(&item);
-        let (verdict, note) = is(&view, &proof, counted, subject.writes, &right);
-        let status =
-            view.map_or("-".to_owned(), |v| v["status"].as_str().unwrap_or("-").to_owned());
-        let name = deed.contract().replace("crash.", "");
         let places: Vec<String> = faults.iter().map(place).collect();
+        let row = format!("{}: {}", name(deed), places.join(" + "));
         let column = faults.iter().map(|(_, fault)| word(fault.how)).collect::<Vec<_>>().join("+");
-        let row = format!("{name}: {}", places.join(" + "));
-        Ok((Found { row, column, status, counted, verdict, note }, item))
+        let found = self.carry(deed, &item, subject, &ends(subject, faults));
+        Ok((Found { row, column, ..found }, item))
+    }
+
+    /// One action; from this call on, connections are refused for a while. Not for two at a time.
+    pub(crate) fn refuse(&self, deed: Deed, site: Site) -> Result<Found> {
+        let subject = self.subject(deed)?;
+        let item = fresh();
+        match site {
+            Site::Read(0) => self.proxy.refuse(REFUSED),
+            Site::Write(0) => self.proxy.refuse_after(&On::reads(&item), 0, REFUSED),
+            Site::Write(n) => self.proxy.refuse_after(&On::writes(&item), n - 1, REFUSED),
+            Site::Read(_) => {
+                self.proxy.refuse_after(&On::writes(&item), subject.writes - 1, REFUSED);
+            }
+        }
+        let found = self.carry(deed, &item, subject, &refused(subject, site));
+        self.proxy.admit();
+        let fault = Fault { lands: Lands::Never, how: How::Close };
+        let row = format!("{}: {}", name(deed), place(&(site, fault)));
+        Ok(Found { row, column: "refused".to_owned(), ..found })
+    }
+
+    fn carry(&self, deed: Deed, item: &str, subject: Subject, right: &BTreeSet<End>) -> Found {
+        let (agent, person) = callers(&self.host.url);
+        let view = carry(&agent, &person, &deed.proposal(item), right);
+        Found::of(&view, &person, &self.trust, self.counted(item), subject.writes, right)
     }
 
     /// All of these, several at a time. What was counted must be the same once all have ended.
@@ -94,7 +115,7 @@ impl Bench {
                         let at = next.fetch_add(1, Ordering::Relaxed);
                         cells.get(at).map(|cell| (at, cell))
                     } {
-                        let one = self.subject(*deed).and_then(|s| self.meet(*deed, s, faults));
+                        let one = self.meet(*deed, faults);
                         found.lock().unwrap().insert(at, one.unwrap_or_else(|e| lost(*deed, &e)));
                     }
                 });
@@ -170,6 +191,16 @@ pub(crate) fn pairs(dice: &mut Dice, count: usize) -> Vec<(Deed, Vec<Meets>)> {
         }
     }
     pairs
+}
+
+fn name(deed: Deed) -> String {
+    deed.contract().replace("crash.", "")
+}
+
+/// An item that nobody else has.
+fn fresh() -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    format!("item-{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// The deeds that nobody is asked about.

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use deed_tests::record::desk::Kind;
-use deed_tests::record::{Fault, Lands};
+use deed_tests::record::{Fault, Lands, On};
 
 /// What an action does.
 #[derive(Debug, Clone, Copy)]
@@ -23,6 +23,16 @@ pub(crate) enum Site {
     /// The look before is 0, the first look after is 1.
     Read(usize),
     Write(usize),
+}
+
+impl Site {
+    /// The requests for an item that are of this sort, and how many come before it.
+    pub(crate) fn on(self, item: &str) -> (On, usize) {
+        match self {
+            Self::Read(n) => (On::reads(item), n),
+            Self::Write(n) => (On::writes(item), n),
+        }
+    }
 }
 
 /// Which call meets which fault.
@@ -44,6 +54,22 @@ pub(crate) fn ends(subject: Subject, faults: &[Meets]) -> BTreeSet<End> {
         Way { subject, faults, ..Way::default() }.attempt(1, &mut found);
     }
     found
+}
+
+/// Every right end where connections are refused from a call on: nothing of it has left. Whether the upstream
+/// is back for the next attempt is a matter of time.
+pub(crate) fn refused(subject: Subject, site: Site) -> BTreeSet<End> {
+    let all = if subject.writes == 2 { [1, 1] } else { [1, 0] };
+    let seen = if subject.kind == Kind::Opaque { "mismatch" } else { "verified" };
+    let whole = End { outcome: seen, effects: all };
+    let never = match site {
+        Site::Read(0) => return [End { outcome: "failed", effects: [0; 2] }].into(),
+        Site::Read(_) => return [whole].into(),
+        Site::Write(0) => End { outcome: "failed", effects: [0; 2] },
+        Site::Write(_) => End { outcome: "mismatch", effects: [1, 0] },
+    };
+    let again = (subject.attempts > 1).then_some(whole);
+    again.into_iter().chain([never]).collect()
 }
 
 fn fault(faults: &[Meets], site: Site) -> Option<Fault> {

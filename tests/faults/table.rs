@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cell::{Found, Is};
 
+const LEGEND: &str = "v verified, f failed, m mismatch, i indeterminate; how often each of two writes was applied; ! not right";
+
 /// One line for each place of a fault, one column for each way to fail: the end and how often each write
 /// was applied.
 pub(crate) fn lines(found: &[Found]) -> Vec<String> {
@@ -14,7 +16,7 @@ pub(crate) fn lines(found: &[Found]) -> Vec<String> {
     }
     let wide = rows.keys().map(|row| row.len()).max().unwrap_or(0);
     let head: String = columns.iter().map(|column| format!(" {column:>9}")).collect();
-    let mut lines = vec![format!("{:wide$}{head}", "")];
+    let mut lines = vec![LEGEND.to_owned(), format!("{:wide$}{head}", "")];
     for (row, cells) in rows {
         let cells = columns.iter().map(|column| cells.get(column).map_or("", String::as_str));
         let cells: String = cells.map(|cell| format!(" {cell:>9}")).collect();
@@ -45,6 +47,6 @@ pub(crate) fn end(found: &[Found]) -> String {
 fn mark(one: &Found) -> String {
     let loud = if one.verdict == Is::Right { "" } else { "!" };
     let [first, second] = one.counted.applied;
-    let short: String = one.status.chars().take(5).collect();
+    let short: String = one.status.chars().take(1).collect();
     format!("{loud}{short} {first}{second}")
 }
