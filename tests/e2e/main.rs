@@ -11,6 +11,7 @@ mod mistakes;
 mod outcomes;
 mod policies;
 mod private;
+mod recovery;
 mod replay;
 mod resource;
 mod rotation;

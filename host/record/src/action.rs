@@ -100,8 +100,21 @@ pub struct Binding {
     pub read: Option<CredentialRef>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub write: Option<CredentialRef>,
+    /// How it tells a repeated write from a new one, where it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency: Option<Idempotency>,
     /// The rendered requests of both phases that go to this upstream.
     pub rules: Vec<Rendered>,
+}
+
+/// An upstream's promise: of the writes that carry the same key, it carries out the first one only.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Idempotency {
+    /// The header that holds the key, in lower case.
+    pub header: String,
+    /// How long it remembers a key, from the first write that carried it.
+    pub window_ms: u64,
 }
 
 /// A credential by name, and where the host puts it.

@@ -6,6 +6,7 @@
 mod ambiguous;
 mod check;
 mod duration;
+mod limits;
 mod private;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use serde_json::Value;
 
 pub use self::check::{ContractError, in_state as check_pointer};
 pub use self::duration::Duration;
+pub use self::limits::{ATTEMPTS_MAX, Limits};
 use crate::digest::Digest;
 use crate::expression::Expression;
 use crate::json;
@@ -181,20 +183,6 @@ pub struct Evidence {
 impl Evidence {
     fn is_empty(&self) -> bool {
         self.sources == 0
-    }
-}
-
-/// `[limits]`: bounds of one run of the adapter.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Limits {
-    /// Wall clock of one run.
-    pub timeout: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { timeout: Duration::from_millis(30_000) }
     }
 }
 

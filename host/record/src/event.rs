@@ -74,12 +74,28 @@ pub enum Event {
     /// The intent to send a write; durable before its first byte.
     WriteIntended {
         n: u32,
+        /// That of the attempt; none in journals from before there was one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        epoch: Option<u64>,
         ordinal: u32,
         request_sha256: Digest,
         deadline_ms: i64,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        idempotency_key: Option<String>,
+    },
+    /// What became of an intended write; durable before the adapter is told.
+    WriteEnded {
+        n: u32,
+        epoch: u64,
+        exchange: Box<Exchange>,
     },
     AttemptEnded {
         attempt: Box<Attempt>,
+    },
+    /// What the attempt left undone is tried again, not before this time (Unix milliseconds).
+    RetryPlanned {
+        reason: String,
+        not_before_ms: i64,
     },
     CancelRequested {
         by: String,
@@ -220,7 +236,9 @@ impl Event {
             Self::Cleared { .. } => "cleared",
             Self::AttemptStarted { .. } => "attempt_started",
             Self::WriteIntended { .. } => "write_intended",
+            Self::WriteEnded { .. } => "write_ended",
             Self::AttemptEnded { .. } => "attempt_ended",
+            Self::RetryPlanned { .. } => "retry_planned",
             Self::CancelRequested { .. } => "cancel_requested",
             Self::Judged { .. } => "judged",
             Self::Sealed { .. } => "sealed",

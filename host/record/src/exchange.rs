@@ -75,6 +75,12 @@ pub struct Exchange {
     /// The entity tag that a guarded write carried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_match: Option<String>,
+    /// What the upstream knows a repetition of this write by: the same in every attempt of the action.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+    /// The attempt whose success this is: it was answered from the record, and nothing was sent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carried_from: Option<u32>,
     /// JSON pointers of leaves that were replaced because they held a secret.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub redacted: Vec<String>,
@@ -124,6 +130,10 @@ pub struct ExchangeSummary {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response_sha256: Option<Digest>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carried_from: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
     pub started_ms: i64,
     pub ended_ms: i64,
@@ -140,6 +150,8 @@ impl Exchange {
             fate: self.fate,
             request_sha256: self.request.body.as_ref().and_then(digest),
             response_sha256: self.response.as_ref().and_then(digest),
+            idempotency_key: self.idempotency_key.clone(),
+            carried_from: self.carried_from,
             problem: self.problem.clone(),
             started_ms: self.started_ms,
             ended_ms: self.ended_ms,
@@ -161,6 +173,11 @@ impl Exchange {
                     !(200..300).contains(&status) && !is_definite_refusal(status)
                 }
             }
+    }
+
+    /// A write that the upstream says it carried out.
+    pub fn is_done(&self) -> bool {
+        self.request.writes && matches!(self.fate, Fate::Answered { status: 200..=299 })
     }
 
     /// A write whose precondition did not hold.

@@ -71,7 +71,14 @@ impl Teller<'_> {
                 format!("attempt {n} started, to end by {}", utc(*deadline_ms))
             }
             Event::WriteIntended { request_sha256, .. } => self.intended(*request_sha256),
+            Event::WriteEnded { exchange, .. } => {
+                let (r, fate) = (&exchange.request, fate(exchange.fate));
+                format!("{} {} to {}: {fate}", r.method, r.path, r.upstream)
+            }
             Event::AttemptEnded { attempt } => self.attempted(attempt),
+            Event::RetryPlanned { reason, not_before_ms } => {
+                format!("it is tried again, not before {}: {reason}", utc(*not_before_ms))
+            }
             Event::CancelRequested { by } => format!("{by} asked to cancel it"),
             Event::Judged { judgement } => self.judged(judgement),
             Event::Sealed { envelope } => match envelope.payload_digest() {
@@ -241,6 +248,9 @@ fn logged(leaves: &[Leaf]) -> String {
 fn exchanges(all: &[Exchange], verb: Option<&str>) -> String {
     let one = |e: &Exchange| {
         let (r, fate) = (&e.request, fate(e.fate));
+        if let Some(n) = e.carried_from {
+            return format!("{} {} to {} was done by attempt {n}", r.method, r.path, r.upstream);
+        }
         match verb {
             None => format!("{}: {} {} {fate}", r.upstream, r.method, r.path),
             Some(_) if e.fate == Fate::NotSent => {

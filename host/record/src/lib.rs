@@ -27,6 +27,7 @@ pub mod policy;
 pub mod private;
 pub mod receipt;
 pub mod reconciliation;
+pub mod recovery;
 pub mod replay;
 pub mod rotation;
 pub mod schema;

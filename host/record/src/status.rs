@@ -24,6 +24,8 @@ pub enum Status {
     Cleared,
     Attempting,
     Attempted,
+    /// Another attempt is planned; it goes on from what the first look saw and from what was done since.
+    Retrying,
     Judged(Outcome),
     Sealed(Outcome),
     Ended(Outcome),
@@ -76,8 +78,17 @@ impl Status {
             ) => S::Stale,
             (S::Gated(Verdict::Allow), Event::Cleared { .. }) => S::Cleared,
             (S::Cleared, Event::AttemptStarted { .. })
-            | (S::Attempting, Event::WriteIntended { .. }) => S::Attempting,
+            | (S::Attempting, Event::WriteIntended { .. } | Event::WriteEnded { .. }) => {
+                S::Attempting
+            }
             (S::Attempting, Event::AttemptEnded { .. }) => S::Attempted,
+            (S::Observed(Phase::Post), Event::RetryPlanned { .. }) => S::Retrying,
+            // It has its grant, and holds its resource: what is asked again is only whether policy still allows it.
+            (S::Retrying, Event::Decided { gate: true, decision, .. })
+                if decision.verdict == Verdict::Allow =>
+            {
+                S::Cleared
+            }
             (from, Event::CancelRequested { .. }) if from.may_cancel() => S::CancelRequested,
             (from, Event::Judged { judgement }) if from.may_judge() => S::Judged(judgement.outcome),
             (S::Judged(outcome), Event::Sealed { .. }) => S::Sealed(outcome),
@@ -118,12 +129,16 @@ impl Status {
         }
     }
 
-    /// Cancelling is legal until the attempt starts: after that a write may be under way.
+    /// Cancelling is legal while no write can be under way: until the attempt starts, and between two.
     pub fn may_cancel(self) -> bool {
         match self {
-            Self::Proposed | Self::Decided(_) | Self::Gated(_) | Self::Waiting | Self::Stale => {
-                true
-            }
+            // Between two attempts nothing is under way; what was done is judged all the same.
+            Self::Proposed
+            | Self::Decided(_)
+            | Self::Gated(_)
+            | Self::Waiting
+            | Self::Stale
+            | Self::Retrying => true,
             Self::Observing(phase) | Self::Observed(phase) => phase != Phase::Post,
             Self::Cleared
             | Self::CancelRequested
@@ -166,9 +181,11 @@ impl Status {
             // What settles it counts once it is in the log.
             Self::Settled(_) | Self::Reconciled(_) => Outcome::Indeterminate.as_str(),
             Self::Waiting | Self::Stale => "waiting",
-            Self::Cleared | Self::Attempting | Self::Attempted | Self::Observing(Phase::Post) => {
-                "running"
-            }
+            Self::Cleared
+            | Self::Attempting
+            | Self::Attempted
+            | Self::Retrying
+            | Self::Observing(Phase::Post) => "running",
             _ => "pending",
         }
     }

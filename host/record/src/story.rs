@@ -49,6 +49,10 @@ pub struct Story {
     pub stale: Vec<String>,
     pub grant: Option<GrantRecord>,
     pub attempts: Vec<Attempt>,
+    /// That of the latest attempt; what comes with an earlier one is refused.
+    pub epoch: u64,
+    /// When the next attempt may start (Unix milliseconds), while one is planned.
+    pub not_before_ms: i64,
     /// The attempt that is under way: its number, start, deadline and the writes that may have left.
     pub running: Option<Running>,
     pub cancelled_by: Option<String>,
@@ -70,10 +74,24 @@ pub struct Story {
 #[derive(Clone, Debug)]
 pub struct Running {
     pub n: u32,
+    pub epoch: u64,
     pub started_ms: i64,
     pub deadline_ms: i64,
-    /// Ordinal, request digest and deadline of each intended write.
-    pub writes: Vec<(u32, Digest, i64)>,
+    /// Each intended write.
+    pub writes: Vec<Intended>,
+    /// What became of those that have ended.
+    pub ended: Vec<Exchange>,
+}
+
+/// A write that may have left.
+#[derive(Clone, Debug)]
+pub struct Intended {
+    pub ordinal: u32,
+    pub request_sha256: Digest,
+    pub deadline_ms: i64,
+    pub idempotency_key: Option<String>,
+    /// Unix milliseconds of the intent.
+    pub at_ms: i64,
 }
 
 /// Why events do not make a story: the journal holds something that this code never writes.
@@ -83,8 +101,11 @@ pub enum StoryError {
     Empty,
     #[error(transparent)]
     Illegal(#[from] Illegal),
-    #[error("event `{event}` is of attempt {given}, and attempt {due} is due")]
-    Attempt { event: &'static str, given: u32, due: u32 },
+    /// Whoever wrote it was overtaken: another epoch has begun since.
+    #[error("`{event}` is of attempt {n}, epoch {epoch}; the action is at epoch {now}")]
+    StaleEpoch { event: &'static str, n: u32, epoch: u64, now: u64 },
+    #[error("`write_ended` is about exchange {0}, for which there is no intent without an end")]
+    NotIntended(u32),
 }
 
 impl Story {
@@ -121,6 +142,8 @@ impl Story {
             stale: vec![],
             grant: None,
             attempts: vec![],
+            epoch: 0,
+            not_before_ms: 0,
             running: None,
             cancelled_by: None,
             judgement: None,
@@ -136,7 +159,7 @@ impl Story {
     /// Takes one more event, or refuses it and stays as it was.
     pub fn apply(&mut self, entry: &Entry) -> Result<(), StoryError> {
         let status = Status::next(Some(self.status), &entry.event)?;
-        self.check_attempt(&entry.event)?;
+        self.check_epoch(&entry.event)?;
         self.status = status;
         self.version += 1;
         self.at_ms = entry.at_ms;
@@ -155,22 +178,11 @@ impl Story {
             Event::Answered { answer } => self.answer(*answer),
             Event::Stale { reason } => self.forget_answers(reason),
             Event::Cleared { grant } => self.grant = Some(grant),
-            Event::AttemptStarted { n, deadline_ms, decision, .. } => {
-                self.chain.push((Kind::Decision, *decision));
-                self.attempted_under = self.activations();
-                self.running =
-                    Some(Running { n, started_ms: entry.at_ms, deadline_ms, writes: vec![] });
-            }
-            Event::WriteIntended { ordinal, request_sha256, deadline_ms, .. } => {
-                if let Some(running) = &mut self.running {
-                    running.writes.push((ordinal, request_sha256, deadline_ms));
-                }
-            }
-            Event::AttemptEnded { attempt } => {
-                self.running = None;
-                self.pre_is_spent = true;
-                self.attempts.push(*attempt);
-            }
+            event @ (Event::AttemptStarted { .. }
+            | Event::WriteIntended { .. }
+            | Event::WriteEnded { .. }
+            | Event::AttemptEnded { .. }) => self.run(event, entry.at_ms),
+            Event::RetryPlanned { not_before_ms, .. } => self.not_before_ms = not_before_ms,
             Event::CancelRequested { by } => self.cancelled_by = Some(by),
             Event::Judged { judgement } => {
                 self.judged_ms = entry.at_ms;
@@ -194,19 +206,79 @@ impl Story {
         Ok(())
     }
 
-    /// An attempt has the next number; what belongs to one, the number of the one that runs.
-    fn check_attempt(&self, event: &Event) -> Result<(), StoryError> {
-        let running = self.running.as_ref().map_or(0, |running| running.n);
-        let (given, due) = match event {
-            Event::AttemptStarted { n, .. } => (*n, self.next_attempt()),
-            Event::WriteIntended { n, .. } => (*n, running),
-            Event::AttemptEnded { attempt } => (attempt.n, running),
-            _ => return Ok(()),
-        };
-        if given == due {
-            return Ok(());
+    /// What happens between the start of an attempt and its end.
+    fn run(&mut self, event: Event, at_ms: i64) {
+        match event {
+            Event::AttemptStarted { n, epoch, deadline_ms, decision } => {
+                self.chain.push((Kind::Decision, *decision));
+                self.attempted_under = self.activations();
+                self.epoch = epoch;
+                self.running = Some(Running {
+                    n,
+                    epoch,
+                    started_ms: at_ms,
+                    deadline_ms,
+                    writes: vec![],
+                    ended: vec![],
+                });
+            }
+            Event::WriteIntended {
+                ordinal, request_sha256, deadline_ms, idempotency_key, ..
+            } => {
+                let intended =
+                    Intended { ordinal, request_sha256, deadline_ms, idempotency_key, at_ms };
+                self.running.iter_mut().for_each(|run| run.writes.push(intended.clone()));
+            }
+            Event::WriteEnded { exchange, .. } => {
+                self.running.iter_mut().for_each(|run| run.ended.push((*exchange).clone()));
+            }
+            Event::AttemptEnded { attempt } => {
+                self.running = None;
+                self.pre_is_spent = true;
+                self.attempts.push(*attempt);
+            }
+            _ => {}
         }
-        Err(StoryError::Attempt { event: event.name(), given, due })
+    }
+
+    /// A stale epoch writes nothing: what belongs to an attempt names the one that is under way.
+    fn check_epoch(&self, event: &Event) -> Result<(), StoryError> {
+        let stale = |n: u32, epoch: u64| StoryError::StaleEpoch {
+            event: event.name(),
+            n,
+            epoch,
+            now: self.epoch,
+        };
+        let is_now = |n: u32, epoch: Option<u64>| {
+            self.running
+                .as_ref()
+                .is_some_and(|run| run.n == n && epoch.is_none_or(|epoch| run.epoch == epoch))
+        };
+        match event {
+            Event::AttemptStarted { n, epoch, .. }
+                if *epoch <= self.epoch || *n != self.next_attempt() =>
+            {
+                Err(stale(*n, *epoch))
+            }
+            Event::WriteIntended { n, epoch, .. } if !is_now(*n, *epoch) => {
+                Err(stale(*n, epoch.unwrap_or_default()))
+            }
+            Event::WriteEnded { n, epoch, .. } if !is_now(*n, Some(*epoch)) => {
+                Err(stale(*n, *epoch))
+            }
+            Event::WriteEnded { exchange, .. } => {
+                let ordinal = exchange.ordinal;
+                let open = self.running.as_ref().is_some_and(|run| {
+                    run.writes.iter().any(|write| write.ordinal == ordinal)
+                        && run.ended.iter().all(|ended| ended.ordinal != ordinal)
+                });
+                if open { Ok(()) } else { Err(StoryError::NotIntended(ordinal)) }
+            }
+            Event::AttemptEnded { attempt } if !is_now(attempt.n, None) => {
+                Err(stale(attempt.n, self.epoch))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn answer(&mut self, answer: Answer) {
@@ -296,38 +368,46 @@ impl Story {
         deadlines.max().map(|deadline| deadline.saturating_add(settle_ms))
     }
 
-    /// What an attempt comes to when the host stopped under it: its intended writes may have landed.
+    /// What an attempt comes to when the host stopped under it: what is known of its writes, and where
+    /// nothing is known, that they may have landed.
     pub fn lost_attempt(&self, now_ms: i64) -> Option<Attempt> {
         let running = self.running.as_ref()?;
-        let lost = |(ordinal, digest, deadline_ms): &(u32, Digest, i64)| {
-            let request = self.intended(*digest);
-            // A guarded write leaves with the tag of the look, or not at all.
-            let tag = self.pre.as_ref().filter(|_| request.guard.is_some());
-            let if_match = tag.and_then(|pre| pre.tag(&request)).map(str::to_owned);
-            Exchange {
-                ordinal: *ordinal,
-                request,
-                fate: Fate::NoAnswer,
-                response: None,
-                etag: None,
-                if_match,
-                redacted: vec![],
-                problem: Some("the host stopped while this was under way".to_owned()),
-                headers: BTreeMap::new(),
-                failure: None,
-                started_ms: running.started_ms,
-                ended_ms: now_ms,
-                deadline_ms: *deadline_ms,
-            }
+        let known = |write: &Intended| {
+            let ended = running.ended.iter().find(|ended| ended.ordinal == write.ordinal);
+            ended.cloned().unwrap_or_else(|| self.lost(write, now_ms))
         };
         Some(Attempt {
             n: running.n,
             claim: Claim::Lost,
-            exchanges: running.writes.iter().map(lost).collect(),
+            exchanges: running.writes.iter().map(known).collect(),
             refused: vec![],
             started_ms: running.started_ms,
             ended_ms: now_ms,
         })
+    }
+
+    fn lost(&self, write: &Intended, now_ms: i64) -> Exchange {
+        let request = self.intended(write.request_sha256);
+        // A guarded write leaves with the tag of the look, or not at all.
+        let tag = self.pre.as_ref().filter(|_| request.guard.is_some());
+        let if_match = tag.and_then(|pre| pre.tag(&request)).map(str::to_owned);
+        Exchange {
+            ordinal: write.ordinal,
+            request,
+            fate: Fate::NoAnswer,
+            response: None,
+            etag: None,
+            if_match,
+            idempotency_key: write.idempotency_key.clone(),
+            carried_from: None,
+            redacted: vec![],
+            problem: Some("the host stopped while this was under way".to_owned()),
+            headers: BTreeMap::new(),
+            failure: None,
+            started_ms: write.at_ms,
+            ended_ms: now_ms,
+            deadline_ms: write.deadline_ms,
+        }
     }
 
     /// The write of an intent. One that the contract does not render may have landed all the same.

@@ -113,6 +113,7 @@ fn binding(upstream: &Upstream, tls_roots: Option<Digest>, rules: Vec<Rendered>)
         tls_roots,
         read: upstream.read.as_ref().map(reference),
         write: upstream.write.as_ref().map(reference),
+        idempotency: upstream.idempotency.clone(),
         rules,
     }
 }

@@ -53,7 +53,8 @@ pub async fn spend<E>(
 /// Grants one run on a record: there is no upstream and no entity tag in it, so nothing can come of it,
 /// and it needs no decision.
 pub fn replay(scope: Scope, record: Vec<Exchange>) -> ReplayGrant {
-    let scope = Scope { upstreams: BTreeMap::new(), tags: BTreeMap::new(), ..scope };
+    let (upstreams, tags, once) = (BTreeMap::new(), BTreeMap::new(), vec![]);
+    let scope = Scope { tags, once, upstreams, ..scope };
     ReplayGrant { scope, record }
 }
 
@@ -74,6 +75,8 @@ pub struct Scope {
     pub rendered: Vec<Prepared>,
     /// Entity tags that guarded writes carry, by upstream and path; empty while observing.
     pub tags: BTreeMap<(String, String), String>,
+    /// What is known of the writes beforehand; empty while observing.
+    pub once: Vec<Once>,
     /// Upstreams by short name, at least those that the requests name.
     pub upstreams: BTreeMap<String, Arc<Upstream>>,
     /// What may be read, by name, while observing.
@@ -82,6 +85,17 @@ pub struct Scope {
     pub adapter: Digest,
     /// Wall clock of the whole run.
     pub timeout: Duration,
+}
+
+/// One write of an attempt, and what is known of it beforehand.
+#[derive(Clone, Debug)]
+pub struct Once {
+    /// As the records have it.
+    pub request: Rendered,
+    /// What a repetition of it is known by, where the upstream knows repetitions.
+    pub key: Option<String>,
+    /// Its success in an earlier attempt: it is not sent again.
+    pub done: Option<Exchange>,
 }
 
 /// The right to observe once. Made by [`read`] only.

@@ -5,11 +5,19 @@ use std::io::{Read as _, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use data_encoding::BASE32_NOPAD;
+use deed_record::digest::Digest;
 use deed_record::envelope;
+use deed_record::exchange::Rendered;
+use deed_record::id::ActionId;
+use deed_record::json;
 use deed_record::rotation::Purpose;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
 use ed25519_dalek::{SigningKey, VerifyingKey};
+use hmac::digest::InvalidLength;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::files::{FileError, Files};
@@ -36,10 +44,33 @@ impl Keys {
         }
     }
 
+    /// What an upstream knows a write by, the same in every attempt and for nobody else: base32 (RFC 4648, lower
+    /// case, no padding) of HMAC-SHA-256 (RFC 2104) over action, request and how many equal ones stand before it.
+    /// The HMAC's key comes from the receipt key, under a label of its own.
+    pub fn idempotency_key(
+        &self,
+        action: &ActionId,
+        request: &Rendered,
+        nth: usize,
+    ) -> Result<String, KeyError> {
+        let failed = |_unfit| KeyError::Unkeyed;
+        let request = json::to_canonical(request).map_err(|_unfit| KeyError::Unkeyed)?;
+        let key = mac(self.receipt.as_bytes(), "deed idempotency key v1").map_err(failed)?;
+        let text = format!("{action}\n{}\n{nth}", Digest::of(&request).hex());
+        let key = mac(&key, &text).map_err(failed)?;
+        Ok(BASE32_NOPAD.encode(&*key).to_ascii_lowercase())
+    }
+
     /// What others know of them.
     pub fn public(&self) -> [VerifyingKey; 2] {
         [self.receipt.verifying_key(), self.log.verifying_key()]
     }
+}
+
+fn mac(key: &[u8; 32], text: &str) -> Result<Zeroizing<[u8; 32]>, InvalidLength> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key)?;
+    mac.update(text.as_bytes());
+    Ok(Zeroizing::new(mac.finalize().into_bytes().into()))
 }
 
 /// Loads both keys of a served directory.
@@ -122,6 +153,8 @@ pub enum KeyError {
     Write(PathBuf, std::io::Error),
     #[error("receipt.key and log.key are the same key; a key is good for one purpose")]
     Shared,
+    #[error("a write has no canonical form, and so no idempotency key")]
+    Unkeyed,
     #[error("the system gave no random bytes: {0}")]
     Random(String),
     #[error(

@@ -14,7 +14,10 @@ mod gate;
 mod intake;
 mod ledger;
 mod past;
+#[cfg(test)]
+mod race;
 pub(crate) mod ready;
+mod recover;
 mod resource;
 mod rotate;
 mod settle;

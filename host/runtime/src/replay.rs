@@ -45,6 +45,7 @@ fn scope(adapter: &Adapter, case: &Case, recorded: &Recorded) -> Scope {
         attempt: recorded.attempt,
         rendered: recorded.requests.iter().cloned().map(Prepared::plain).collect(),
         tags: BTreeMap::new(),
+        once: vec![],
         upstreams: BTreeMap::new(),
         states: contract.state.clone(),
         adapter: adapter.digest(),

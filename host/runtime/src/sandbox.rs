@@ -13,6 +13,7 @@ mod engine;
 mod host;
 mod ledger;
 pub mod limits;
+mod once;
 mod redact;
 mod road;
 mod run;
@@ -76,12 +77,13 @@ impl Sandbox {
         self.run(adapter, scope, road, true).await
     }
 
-    /// One attempt. `intend` is awaited before the first byte of every write.
+    /// One attempt. `keep` is awaited before the first byte of every write, and before the guest is told
+    /// what became of it.
     ///
     /// Does not return before every write has ended or reached its deadline, so the exchanges are complete.
-    pub async fn perform(&self, adapter: &Adapter, grant: LiveGrant, intend: Intend) -> Run {
+    pub async fn perform(&self, adapter: &Adapter, grant: LiveGrant, keep: Keep) -> Run {
         let mut scope = grant.into_scope();
-        let road = Road::network(&mut scope, Some(intend));
+        let road = Road::network(&mut scope, Some(keep));
         self.run(adapter, scope, road, false).await
     }
 
@@ -154,11 +156,19 @@ impl std::fmt::Debug for Sandbox {
     }
 }
 
-/// Makes an intent durable, or says why it is not; then nothing is sent.
-pub type Intend = Arc<dyn Fn(Intent) -> BoxFuture<Result<(), String>> + Send + Sync>;
+/// Makes a step of a write durable, or says why it is not: then nothing is sent, or nothing told.
+pub type Keep = Arc<dyn Fn(WriteStep) -> BoxFuture<Result<(), String>> + Send + Sync>;
 
 /// A future that may move between threads.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What happens to a write, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WriteStep {
+    Intended(Box<Intent>),
+    /// Sent or not, and what came of it.
+    Ended(Box<Exchange>),
+}
 
 /// A write that is about to leave.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,6 +179,7 @@ pub struct Intent {
     pub request: Rendered,
     /// Unix milliseconds after which the host gives the connection up.
     pub deadline_ms: i64,
+    pub idempotency_key: Option<String>,
 }
 
 /// What came of one run.

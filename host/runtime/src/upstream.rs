@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deed_record::action::Slot;
+use deed_record::action::{Idempotency, Slot};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
@@ -31,6 +31,8 @@ pub struct Upstream {
     pub timeout: Duration,
     /// Look-ups of the host's name that may be under way at once.
     pub lookups: Lookups,
+    /// How it tells a repeated write from a new one, where it does.
+    pub idempotency: Option<Idempotency>,
     /// Injected while observing.
     pub read: Option<Credential>,
     /// Injected while performing.

@@ -133,6 +133,6 @@ fn more_answers_than_a_bundle_can_hold_are_not_asked_for() {
     };
     let (world, user) = (World::with(scim(), "scim", change).unwrap(), locked_out());
     let view = world.run(&World::proposal(RESTORE, &user)).unwrap();
-    ended(&world, &view, "denied", "more than the 41 answers that one action may have");
+    ended(&world, &view, "denied", "more than the 36 answers that one action may have");
     untouched(&world, &user);
 }

@@ -1,6 +1,6 @@
 //! What must hold for a parsed contract before anything uses it: one pass, first fault wins.
 
-use super::{Contract, ambiguous, private};
+use super::{Contract, ambiguous, limits, private};
 use crate::codec::Outgoing;
 use crate::id;
 use crate::schema::{Kind, Schema};
@@ -79,10 +79,7 @@ fn head(contract: &Contract) -> Result<(), Fault> {
     {
         return Err(Fault::at(&head.version, "`version` is three numbers, such as `1.0.0`"));
     }
-    let timeout = contract.limits.timeout.as_millis();
-    if !(100..=300_000).contains(&timeout) {
-        return Err(Fault::at("timeout", "`timeout` is from 100ms to 5m"));
-    }
+    limits::check(&contract.limits)?;
     template::resource_placeholders(&head.resource)
         .iter()
         .try_for_each(|name| bound(contract, name, true, &head.resource))

@@ -27,6 +27,8 @@ fn exchange(method: &str, fate: Fate) -> Exchange {
         response: Some(json!({"displayName": SECRET})),
         etag: None,
         if_match: None,
+        idempotency_key: None,
+        carried_from: None,
         redacted: vec![],
         problem: None,
         headers: BTreeMap::new(),

@@ -72,6 +72,8 @@ fn write(fate: Fate) -> Exchange {
         response: None,
         etag: None,
         if_match: None,
+        idempotency_key: None,
+        carried_from: None,
         redacted: vec![],
         problem: None,
         headers: BTreeMap::new(),

@@ -25,6 +25,8 @@ fn exchange(ordinal: u32, path: &str) -> Exchange {
         response: Some(json!({})),
         etag: None,
         if_match: None,
+        idempotency_key: None,
+        carried_from: None,
         redacted: vec![],
         problem: None,
         headers: BTreeMap::new(),

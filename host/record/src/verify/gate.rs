@@ -3,16 +3,21 @@
 //!
 //! Never takes the host's word for an approval: what people signed must fit.
 
+use std::collections::BTreeMap;
+
 use super::evidence::Evidence;
 use super::proof::Proven;
 use super::{Finding, Found, pass};
+use crate::action::Binding;
 use crate::approval::{Answer, Terms};
 use crate::contract::Contract;
 use crate::digest::Digest;
+use crate::exchange::ExchangeSummary;
 use crate::observation;
 use crate::outcome::Outcome;
 use crate::policy::Verdict;
 use crate::receipt::Receipt;
+use crate::recovery;
 
 /// Nothing ran, or it was allowed, granted and approved; a read runs by being answered.
 pub(super) fn check(proven: &Proven, contract: &Contract, seen: Option<&Evidence>) -> Found {
@@ -39,16 +44,40 @@ pub(super) fn check(proven: &Proven, contract: &Contract, seen: Option<&Evidence
     if verdict != Some(Verdict::Allow) {
         return Err("it ran and was not allowed".to_owned());
     }
-    // An attempt follows another one only when that one was turned away: what people were asked about is void then.
-    let earlier = receipt.attempts.split_last().map_or(&[][..], |(_, earlier)| earlier);
-    let mut before = earlier.iter().flat_map(|attempt| &attempt.exchanges);
-    if before.any(|exchange| !exchange.is_without_effect()) {
-        return Err("an attempt before the last one may have changed something".to_owned());
-    }
-    if receipt.grant.is_none() {
+    let Some(grant) = &receipt.grant else {
         return Err("it ran without a grant".to_owned());
-    }
+    };
+    repetitions(receipt, contract, &grant.upstreams)?;
     approvals(proven, contract, seen)
+}
+
+/// An attempt that may have changed something is followed by another one only where the contract allows that,
+/// and nothing that was done is sent again.
+fn repetitions(
+    receipt: &Receipt,
+    contract: &Contract,
+    bindings: &BTreeMap<String, Binding>,
+) -> Result<(), String> {
+    let runs: Vec<_> = receipt.attempts.iter().map(|one| one.exchanges.clone()).collect();
+    for (n, next) in receipt.attempts.iter().enumerate().skip(1) {
+        let before = runs.get(..n).unwrap_or_default();
+        if before.iter().flatten().all(ExchangeSummary::is_without_effect) {
+            continue;
+        }
+        let allowed = usize::try_from(contract.limits.attempts).unwrap_or(usize::MAX);
+        if n >= allowed {
+            return Err(format!("attempt {} is more than the contract allows", next.n));
+        }
+        let may = recovery::may_follow(contract.action.effect, before, bindings, next.started_ms);
+        may.map_err(|why| format!("attempt {} could not follow: {why}", next.n))?;
+    }
+    match recovery::sent_twice(&runs) {
+        Some(again) => Err(format!(
+            "`{} {}` was done, and was sent once more or carried from nowhere",
+            again.method, again.path
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Every answer that counts approves, in one asking and in time, the pre-state and policies of the run.

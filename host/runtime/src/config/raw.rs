@@ -107,6 +107,16 @@ pub struct Upstream {
     pub tls_roots: Option<String>,
     pub read: Option<Credential>,
     pub write: Option<Credential>,
+    pub idempotency: Option<Idempotency>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Idempotency {
+    /// The request header that the upstream reads the key from.
+    pub header: String,
+    /// How long it remembers a key.
+    pub window: Duration,
 }
 
 #[derive(Debug, Deserialize)]

@@ -5,7 +5,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use deed_record::contract::Effect;
+
 use super::fault::{Fault, Source};
+use super::tenant::Granted;
 use super::{Config, Tenant, raw};
 use crate::files::Files;
 
@@ -19,6 +22,7 @@ pub(super) fn find(config: &Config, raw: &raw::Host, files: &Files, here: &Sourc
         if let Some(raw) = raw.tenant.get(&tenant.name) {
             unused(tenant, raw, here, &mut found);
         }
+        keyless(tenant, here, &mut found);
     }
     near_witnesses(config, here, &mut found);
     folders(files, &mut found);
@@ -110,6 +114,28 @@ fn unused(tenant: &Tenant, raw: &raw::Tenant, here: &Source, found: &mut Vec<Fau
                 "no granted contract writes to `{name}`; take the credential in `write` away"
             );
             found.push(here.fault_in(&table("upstream", name), "write", &what));
+        }
+    }
+}
+
+/// A contract that counts on keys, and an upstream of which nobody says that it knows them.
+fn keyless(tenant: &Tenant, here: &Source, found: &mut Vec<Fault>) {
+    let keyed = |granted: &&Granted| granted.contract.action.effect == Effect::Keyed;
+    for granted in tenant.grants.values().filter(keyed) {
+        let name = &granted.contract.action.name;
+        for rule in &granted.contract.perform.http {
+            let known = tenant.upstreams.get(&rule.upstream);
+            if known.is_none_or(|upstream| upstream.idempotency.is_some()) {
+                continue;
+            }
+            let what = format!(
+                "the effect of `{name}` is keyed, and `{}` has no `idempotency = {{ header, window }}`: \
+                 a write without an answer is never sent again",
+                rule.upstream
+            );
+            let table = format!("[tenant.{}.upstream.{}]", tenant.name, rule.upstream);
+            found.push(here.fault_in(&table, "", &what));
+            break;
         }
     }
 }

@@ -39,6 +39,7 @@ fn scope(rendered: Vec<Rendered>, attempt: u32) -> Scope {
         tls: None,
         timeout: Duration::from_secs(1),
         lookups: crate::upstream::Lookups::default(),
+        idempotency: None,
         read: None,
         write: None,
     };
@@ -51,6 +52,7 @@ fn scope(rendered: Vec<Rendered>, attempt: u32) -> Scope {
         attempt,
         rendered: rendered.into_iter().map(Prepared::plain).collect(),
         tags: BTreeMap::new(),
+        once: vec![],
         upstreams: BTreeMap::from([("idp".into(), Arc::new(upstream))]),
         states: BTreeMap::new(),
         adapter: Digest::of(b"adapter"),

@@ -13,6 +13,7 @@ use deed_record::json;
 use deed_record::observation::Observation;
 use deed_record::outcome::{Judgement, Outcome};
 use deed_record::private::{OpeningError, Prepared};
+use deed_record::recovery;
 use deed_record::story::Story;
 use tokio::sync::Mutex;
 
@@ -20,10 +21,10 @@ use super::Pipeline;
 use super::drive::{Drive, Step};
 use super::ledger::LedgerError;
 use crate::config::Granted;
-use crate::grant::{self, Scope};
+use crate::grant::{self, Once, Scope};
 use crate::observe;
 use crate::receipt::{self, SealError};
-use crate::sandbox::{Adapter, Intend, Intent, Run};
+use crate::sandbox::{Adapter, Intent, Keep, Run, WriteStep};
 
 impl Drive<'_> {
     /// One look at the system of record, in a fresh instance under a read grant.
@@ -62,6 +63,9 @@ impl Drive<'_> {
     pub(super) async fn attempt(&mut self) -> Result<Step, LedgerError> {
         let started_ms = self.pipeline.clock.now_ms();
         if let Some(judgement) = self.expired(started_ms) {
+            if self.is_between_attempts() {
+                return self.give_up("the approval has expired").await;
+            }
             return self.judge(judgement).await;
         }
         let Some(granted) = self.granted() else { return self.gone().await };
@@ -69,7 +73,7 @@ impl Drive<'_> {
             return self.gone().await;
         };
         let n = self.story.next_attempt();
-        let scope = Scope { tags: self.tags(), ..self.scope(&granted, n)? };
+        let scope = Scope { tags: self.tags(), once: self.once()?, ..self.scope(&granted, n)? };
         let decision = self.story.decision.as_ref().map(|(d, _)| d);
         let cleared = match decision.map(|d| grant::clear(d, scope)) {
             Some(Ok(cleared)) => cleared,
@@ -80,7 +84,8 @@ impl Drive<'_> {
         };
         let deadline_ms = started_ms + granted.contract.limits.timeout.as_signed();
         let decision = self.signed_decision(started_ms, deadline_ms)?;
-        let started = Event::AttemptStarted { n, epoch: u64::from(n), deadline_ms, decision };
+        let epoch = self.story.epoch.saturating_add(1);
+        let started = Event::AttemptStarted { n, epoch, deadline_ms, decision };
         let pipeline = Arc::clone(self.pipeline);
         let story = &mut self.story;
         let spent =
@@ -89,11 +94,12 @@ impl Drive<'_> {
         let book = Arc::new(Mutex::new(self.story.clone()));
         let run = pipeline
             .sandbox
-            .perform(&adapter, live, intents(&pipeline, Arc::clone(&book), n))
+            .perform(&adapter, live, steps(&pipeline, Arc::clone(&book), n, epoch))
             .await;
         self.story = book.lock().await.clone();
         let ended = attempt_of(n, run, started_ms, pipeline.clock.now_ms());
-        self.append(vec![Event::AttemptEnded { attempt: Box::new(ended) }], true).await
+        // What became of its writes is on disk already.
+        self.append(vec![Event::AttemptEnded { attempt: Box::new(ended) }], false).await
     }
 
     /// Why this attempt may run, under the host's key: it is on disk before anything can leave.
@@ -110,13 +116,6 @@ impl Drive<'_> {
         Ok(Box::new(signed.map_err(failed)?))
     }
 
-    /// An attempt without an end: the host stopped under it. It looks; it never sends again blindly.
-    pub(super) async fn recover_attempt(&mut self) -> Result<Step, LedgerError> {
-        let now = self.pipeline.clock.now_ms();
-        let Some(attempt) = self.story.lost_attempt(now) else { return Ok(Step::Rest) };
-        self.append(vec![Event::AttemptEnded { attempt: Box::new(attempt) }], true).await
-    }
-
     /// The entity tags of the look, for the writes that they guard.
     fn tags(&self) -> BTreeMap<(String, String), String> {
         let Some(pre) = &self.story.pre else { return BTreeMap::new() };
@@ -125,6 +124,30 @@ impl Drive<'_> {
             pre.tag(write).map(|tag| (place, tag.to_owned()))
         };
         self.story.bound.perform.iter().filter_map(tag).collect()
+    }
+
+    /// The writes of the next attempt: by which key the upstream knows each, and which are done already.
+    fn once(&self) -> Result<Vec<Once>, LedgerError> {
+        let Self { story, pipeline, tenant, .. } = self;
+        let mut known = recovery::known(&story.attempts);
+        let mut once = Vec::new();
+        let writes = story.bound.perform.iter().filter(|request| request.writes);
+        let calls = writes.flat_map(|request| (0..request.calls).map(move |_| request));
+        for request in calls {
+            let nth = once.iter().filter(|other: &&Once| other.request == *request).count();
+            let keyed = tenant.upstreams.get(&request.upstream);
+            let keyed = keyed.is_some_and(|upstream| upstream.idempotency.is_some());
+            let before = known.iter().position(|one| one.request == *request);
+            let before = before.map(|at| known.remove(at));
+            let (key, done) = before.map_or((None, None), |one| (one.key, one.done));
+            let made = || pipeline.keys.idempotency_key(&story.bound.action.id, request, nth);
+            let key = match key {
+                None if keyed => Some(made().map_err(|e| LedgerError::Failed(e.to_string()))?),
+                key => key,
+            };
+            once.push(Once { request: request.clone(), key, done });
+        }
+        Ok(once)
     }
 
     /// What a run may know and do: a look where `attempt` is 0. Here private values come into it.
@@ -150,6 +173,7 @@ impl Drive<'_> {
             attempt,
             rendered,
             tags: BTreeMap::new(),
+            once: vec![],
             upstreams: reachable
                 .map(|(n, u)| (n.clone(), Arc::clone(u)))
                 .collect::<BTreeMap<_, _>>(),
@@ -160,34 +184,41 @@ impl Drive<'_> {
     }
 }
 
-/// The function through which egress makes the intent of a write durable. The story is shared with it
-/// while the run lasts, so that each append goes on from the version before. It runs in a task of its
-/// own: a caller that stops waiting must not part the story from the journal.
-fn intents(pipeline: &Arc<Pipeline>, story: Arc<Mutex<Story>>, n: u32) -> Intend {
+/// The function through which egress makes steps of writes durable. The story is shared with it while the
+/// run lasts, so that each append goes on from the version before. It runs in a task of its own: a caller
+/// that stops waiting must not part the story from the journal.
+fn steps(pipeline: &Arc<Pipeline>, story: Arc<Mutex<Story>>, n: u32, epoch: u64) -> Keep {
     let pipeline = Arc::clone(pipeline);
-    Arc::new(move |intent: Intent| {
+    Arc::new(move |step: WriteStep| {
         let (pipeline, story) = (Arc::clone(&pipeline), Arc::clone(&story));
         let append = tokio::spawn(async move {
             let mut story = story.lock_owned().await;
-            // The run may have waited for its turn: an approval that is over covers no write.
-            let expires_ms = story.ask.as_ref().map_or(i64::MAX, |ask| ask.expires_ms);
-            if pipeline.clock.now_ms() >= expires_ms {
-                return Err("the approval has expired".to_owned());
-            }
-            let event = intended(n, &intent)?;
+            let event = match step {
+                WriteStep::Ended(exchange) => Event::WriteEnded { n, epoch, exchange },
+                WriteStep::Intended(intent) => {
+                    // The run may have waited for its turn: an approval that is over covers no write.
+                    let expires_ms = story.ask.as_ref().map_or(i64::MAX, |ask| ask.expires_ms);
+                    if pipeline.clock.now_ms() >= expires_ms {
+                        return Err("the approval has expired".to_owned());
+                    }
+                    intended(n, epoch, *intent)?
+                }
+            };
             pipeline.append(&mut story, vec![event], true).await.map_err(|e| e.to_string())
         });
         Box::pin(async move { append.await.map_err(|e| e.to_string())? })
     })
 }
 
-fn intended(n: u32, intent: &Intent) -> Result<Event, String> {
+fn intended(n: u32, epoch: u64, intent: Intent) -> Result<Event, String> {
     let bytes = json::to_canonical(&intent.request).map_err(|e| e.to_string())?;
     Ok(Event::WriteIntended {
         n,
+        epoch: Some(epoch),
         ordinal: intent.ordinal,
         request_sha256: Digest::of(&bytes),
         deadline_ms: intent.deadline_ms,
+        idempotency_key: intent.idempotency_key,
     })
 }
 

@@ -76,14 +76,19 @@ impl Drop for Drive<'_> {
 impl Drive<'_> {
     async fn step(&mut self) -> Result<Step, LedgerError> {
         if self.lease.is_none() && self.needs_resource() {
-            self.take_resource().await?;
+            if let Some(judgement) = self.take_resource().await? {
+                return self.judge(judgement).await;
+            }
             // The lease was lost with an earlier process, and its look may be from before another's write.
-            if matches!(
-                self.story.status,
-                Status::Observed(Phase::Pre | Phase::Gate)
-                    | Status::Gated(Verdict::Allow)
-                    | Status::Cleared
-            ) {
+            // Between two attempts it was reserved, and what was seen before the first is what counts.
+            if !self.is_between_attempts()
+                && matches!(
+                    self.story.status,
+                    Status::Observed(Phase::Pre | Phase::Gate)
+                        | Status::Gated(Verdict::Allow)
+                        | Status::Cleared
+                )
+            {
                 return self.observe(Phase::Gate).await;
             }
         }
@@ -102,12 +107,17 @@ impl Drive<'_> {
             Status::Waiting => self.waiting().await,
             Status::Stale if self.story.pre_is_spent => self.after_turned_away().await,
             Status::Stale => self.ask().await,
+            Status::CancelRequested if self.is_between_attempts() => {
+                let by = self.story.cancelled_by.clone().unwrap_or_default();
+                self.give_up(&format!("cancelled by {by}")).await
+            }
             Status::CancelRequested => {
                 let by = self.story.cancelled_by.clone().unwrap_or_default();
                 self.judge(Judgement::plain(Outcome::Cancelled, format!("cancelled by {by}"))).await
             }
             Status::Cleared => self.attempt().await,
             Status::Attempting => self.recover_attempt().await,
+            Status::Retrying => self.retry().await,
             Status::Attempted => self.observe(Phase::Post).await,
             Status::Judged(_) => self.seal().await,
             Status::Settled(_) => self.seal_settled().await,
@@ -172,7 +182,7 @@ impl Drive<'_> {
         let now = self.pipeline.clock.now_ms();
         match reconcile::reconcile(&granted.contract, &self.story, now) {
             Look::Judged(_) if self.was_turned_away(&granted) => self.stale(TURNED_AWAY).await,
-            Look::Judged(judgement) => self.judge(judgement).await,
+            Look::Judged(judgement) => self.conclude(&granted, judgement).await,
             Look::NotYet(at_ms) => {
                 let pause = u64::try_from(at_ms.saturating_sub(now)).unwrap_or(0);
                 tokio::time::sleep(Duration::from_millis(pause)).await;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use deed_record::bundle;
+use deed_record::contract::ATTEMPTS_MAX;
 use deed_record::event::{Event, GrantRecord, Phase};
 use deed_record::json;
 use deed_record::outcome::{self, Judgement, Outcome};
@@ -15,18 +16,21 @@ use crate::keys;
 use crate::{approval, contract, policy, reconcile};
 
 /// How often an action may be turned away by the guard of its write before it is given up.
-const ATTEMPTS: usize = 3;
+const TURNS: usize = 3;
+
+/// Attempts that an action has at most, whatever they came to.
+const ATTEMPTS: usize = ATTEMPTS_MAX as usize;
 
 /// What a chain has besides answers: for each attempt a decision and what was activated then, what was
-/// activated last, receipt and reconciliation, and one denial.
-const RESERVED: usize = 2 * ATTEMPTS + 4;
+/// activated last, receipt, reconciliations of a person and of the host, and one denial.
+const RESERVED: usize = 2 * ATTEMPTS + 5;
 
 /// Answers that an action may have in all: with more, no bundle could hold them.
 pub(super) const ANSWERS_MAX: usize = bundle::CHAIN_MAX - RESERVED;
 
 /// Bytes of the attempts so far that leave room for another one in the part of a bundle that has them all:
 /// requests of 4 MiB, answers of 6 MiB and what is said of them.
-const ATTEMPTS_MAX: usize = 5 << 20;
+pub(super) const ATTEMPTS_BYTES: usize = 5 << 20;
 
 /// Why approvals are void when the guard of a write held.
 pub(super) const TURNED_AWAY: &str =
@@ -87,8 +91,11 @@ impl Drive<'_> {
 
     /// Takes the resource, unless it is a read, and looks again under the lease.
     async fn enter_gate(&mut self) -> Result<Step, LedgerError> {
-        if self.lease.is_none() && !self.is_read() {
-            self.take_resource().await?;
+        if self.lease.is_none()
+            && !self.is_read()
+            && let Some(judgement) = self.take_resource().await?
+        {
+            return self.judge(judgement).await;
         }
         self.observe(Phase::Gate).await
     }
@@ -129,7 +136,7 @@ impl Drive<'_> {
     pub(super) async fn after_turned_away(&mut self) -> Result<Step, LedgerError> {
         let tried = self.story.attempts.len();
         let kept = json::to_canonical(&self.story.attempts)?.len();
-        if tried < ATTEMPTS && kept <= ATTEMPTS_MAX {
+        if tried < TURNS && kept <= ATTEMPTS_BYTES {
             return self.observe(Phase::Pre).await;
         }
         let reason = format!("{TURNED_AWAY}, {tried} times; nothing was carried out");

@@ -36,7 +36,9 @@ impl Drive<'_> {
             return Ok(Step::Rest);
         }
         // Nobody else may be in the middle of changing what this looks at.
-        self.take_resource().await?;
+        if self.take_resource().await?.is_some() {
+            return Ok(Step::Rest);
+        }
         if let Some(other) = self.written_since()? {
             self.lease = None;
             let id = &self.story.bound.action.id;

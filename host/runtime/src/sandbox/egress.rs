@@ -1,7 +1,8 @@
 //! Takes a guest's request, gives the upstream's answer. The only code that opens a connection for a guest.
 //!
-//! Never skips or reorders a step: match → budget → resolve, check, pin → durable intent, if it
-//! writes → connect → inject → send our rendering → cap → decode → expose → redact → record → answer.
+//! Never skips or reorders a step: match → budget → resolve, check, pin → durable intent, if it writes →
+//! connect → inject → send our rendering → cap → decode → expose → redact → record → durable result, if it
+//! writes → answer. A write that an earlier attempt has done is answered from its record.
 //! What leaves is the live rendering; the ledger, the intent and everything told have the public one.
 
 mod answer;
@@ -9,6 +10,7 @@ mod answer;
 use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use deed_record::exchange::{Exchange, Failure, Fate, Rendered};
 use deed_record::json;
@@ -16,7 +18,7 @@ use deed_record::private::Prepared;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::header::{HeaderMap, HeaderValue, IF_MATCH};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::sync::oneshot;
@@ -26,12 +28,14 @@ use super::allow::Allowance;
 use super::bindings::deed::adapter::http::{Error, Request, Response};
 use super::codec::{self, CollectError, EncodeError};
 use super::connect::{self, ConnectError, Stream};
-use super::ledger::{Answer, Entry, Ledger};
+use super::ledger::{Answer, Entry, Known, Ledger};
 use super::limits;
+use super::once::Writes;
 use super::redact::Redactor;
-use super::road::Road;
-use super::{Intend, Intent};
+use super::road::{self, Road};
+use super::{Intent, Keep, WriteStep};
 use crate::failpoint;
+use crate::grant::Once;
 use crate::upstream::{Credential, Upstream};
 
 /// Everything that one run may send, and what became of it.
@@ -46,8 +50,10 @@ pub(super) struct Network {
     pub(super) upstreams: BTreeMap<String, Arc<Upstream>>,
     /// Entity tags that guarded writes carry, by upstream and path.
     pub(super) tags: BTreeMap<(String, String), String>,
-    /// Makes intents durable; there is one exactly while performing.
-    pub(super) intend: Option<Intend>,
+    /// What is known of the writes beforehand.
+    pub(super) once: Writes,
+    /// Makes steps of writes durable; there is one exactly while performing.
+    pub(super) keep: Option<Keep>,
     pub(super) redactor: Arc<Redactor>,
     /// Writes under way or ended; they outlive the guest that asked for them.
     pub(super) writes: Vec<JoinHandle<()>>,
@@ -82,12 +88,20 @@ impl Network {
             ))
         };
         let upstream = self.upstreams.get(&rendered.upstream).ok_or_else(unknown)?;
-        let if_match = self.tag(rendered)?;
+        let once = self.once.take(rendered);
+        if let Once { done: Some(done), .. } = once {
+            let entry = ledger.open(rendered.clone(), Known::default(), upstream.timeout);
+            let told = road::told(entry.ordinal, &done);
+            entry.repeat(done);
+            return told;
+        }
+        let known = Known { if_match: self.tag(rendered)?, idempotency_key: once.key };
         let job = Job {
-            entry: ledger.open(rendered.clone(), if_match.clone(), upstream.timeout),
-            if_match,
+            entry: ledger.open(rendered.clone(), known.clone(), upstream.timeout),
+            known,
+            declared: AtomicBool::new(false),
             upstream: Arc::clone(upstream),
-            intend: self.intend.clone(),
+            keep: self.keep.clone(),
             redactor: Arc::clone(&self.redactor),
             request: prepared,
         };
@@ -130,9 +144,11 @@ impl Network {
 struct Job {
     entry: Entry,
     request: Prepared,
-    if_match: Option<String>,
+    known: Known,
+    /// Whether the intent to send it is durable.
+    declared: AtomicBool,
     upstream: Arc<Upstream>,
-    intend: Option<Intend>,
+    keep: Option<Keep>,
     redactor: Arc<Redactor>,
 }
 
@@ -150,7 +166,22 @@ impl Job {
             Ok(ended) => ended,
             Err(_) => Err(self.late()),
         };
-        ended.map_err(|halt| self.fail(halt))
+        let told = ended.map_err(|halt| self.fail(halt));
+        self.settle().await?;
+        told
+    }
+
+    /// Makes the result of a declared write durable; without that nobody is told.
+    async fn settle(&self) -> Result<(), Error> {
+        let declared = self.declared.load(Ordering::SeqCst);
+        let (Some(keep), Some(exchange)) = (&self.keep, self.entry.exchange()) else {
+            return Ok(());
+        };
+        if !declared {
+            return Ok(());
+        }
+        let kept = keep(WriteStep::Ended(Box::new(exchange))).await;
+        kept.map_err(|why| Error::NoAnswer(format!("the result is not durable: {why}")))
     }
 
     async fn exchange(&self) -> Result<Response, Halt> {
@@ -176,12 +207,17 @@ impl Job {
     /// Makes the intent durable; without that the first byte of a write does not leave.
     async fn declare(&self) -> Result<(), Halt> {
         let no_journal = || Halt::NotSent("this run has no journal, so it cannot write".into());
-        let intend = self.intend.as_ref().ok_or_else(no_journal)?;
+        let keep = self.keep.as_ref().ok_or_else(no_journal)?;
         let Entry { ordinal, deadline_ms, .. } = self.entry;
-        let stored =
-            intend(Intent { ordinal, request: self.request.public.clone(), deadline_ms }).await;
-        stored
-            .map_err(|reason| Halt::NotSent(format!("the intent to send is not durable: {reason}")))
+        let request = self.request.public.clone();
+        let idempotency_key = self.known.idempotency_key.clone();
+        let intent = Intent { ordinal, request, deadline_ms, idempotency_key };
+        // Before it is handed over: a caller that is cut off must not leave an intent without its end.
+        self.declared.store(true, Ordering::SeqCst);
+        keep(WriteStep::Intended(Box::new(intent))).await.map_err(|reason| {
+            self.declared.store(false, Ordering::SeqCst);
+            Halt::NotSent(format!("the intent to send is not durable: {reason}"))
+        })
     }
 
     /// Sends our rendering on a fresh connection and reads the whole answer.
@@ -216,9 +252,15 @@ impl Job {
     fn encode(&self) -> Result<hyper::Request<Full<Bytes>>, EncodeError> {
         let mut request =
             codec::encode(self.request.live(), &self.upstream.base, self.credential())?;
-        if let Some(tag) = &self.if_match {
-            let value = HeaderValue::from_str(tag).map_err(|_unfit| EncodeError::Target)?;
-            request.headers_mut().insert(IF_MATCH, value);
+        let value = |text: &str| HeaderValue::from_str(text).map_err(|_unfit| EncodeError::Target);
+        if let Some(tag) = &self.known.if_match {
+            request.headers_mut().insert(IF_MATCH, value(tag)?);
+        }
+        let promise = self.upstream.idempotency.as_ref().filter(|_| self.request.public.writes);
+        if let (Some(promise), Some(key)) = (promise, &self.known.idempotency_key) {
+            let name = HeaderName::from_bytes(promise.header.as_bytes());
+            let name = name.map_err(|_unfit| EncodeError::Target)?;
+            request.headers_mut().insert(name, value(key)?);
         }
         Ok(request)
     }
@@ -233,7 +275,7 @@ impl Job {
 
     /// The read credential while observing, the write one for everything that performs.
     fn credential(&self) -> Option<&Credential> {
-        let performing = self.intend.is_some();
+        let performing = self.keep.is_some();
         if performing { self.upstream.write.as_ref() } else { self.upstream.read.as_ref() }
     }
 

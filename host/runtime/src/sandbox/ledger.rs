@@ -31,6 +31,13 @@ pub(super) struct Entry {
     pub(super) deadline_ms: i64,
 }
 
+/// What a write carries besides what was rendered.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Known {
+    pub(super) if_match: Option<String>,
+    pub(super) idempotency_key: Option<String>,
+}
+
 /// What an answer gave.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
@@ -53,12 +60,7 @@ impl Ledger {
     }
 
     /// Opens an entry: nothing has left yet, and the connection is given up after `timeout`.
-    pub(super) fn open(
-        &self,
-        request: Rendered,
-        if_match: Option<String>,
-        timeout: Duration,
-    ) -> Entry {
+    pub(super) fn open(&self, request: Rendered, known: Known, timeout: Duration) -> Entry {
         let started_ms = self.clock.now_ms();
         let timeout_ms = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
         let deadline_ms = started_ms.saturating_add(timeout_ms);
@@ -70,7 +72,9 @@ impl Ledger {
             fate: Fate::NotSent,
             response: None,
             etag: None,
-            if_match,
+            if_match: known.if_match,
+            idempotency_key: known.idempotency_key,
+            carried_from: None,
             redacted: Vec::new(),
             problem: Some(CUT_OFF.into()),
             headers: BTreeMap::new(),
@@ -146,6 +150,11 @@ impl Entry {
     /// What was recorded of it in an earlier run.
     pub(super) fn repeat(&self, recorded: Exchange) {
         self.update(|entry| *entry = Exchange { ordinal: entry.ordinal, ..recorded });
+    }
+
+    /// The exchange as it is known now.
+    pub(super) fn exchange(&self) -> Option<Exchange> {
+        self.ledger.with(self.ordinal, Exchange::clone)
     }
 
     pub(super) fn fate(&self) -> Fate {

@@ -8,10 +8,11 @@ use std::sync::Arc;
 use deed_record::exchange::{Exchange, Failure, Fate, Rendered};
 use deed_record::private::Live;
 
-use super::Intend;
+use super::Keep;
 use super::bindings::deed::adapter::http::{Error, Response};
 use super::egress::{Network, response};
-use super::ledger::Ledger;
+use super::ledger::{Known, Ledger};
+use super::once::Writes;
 use super::redact::Redactor;
 use crate::grant::Scope;
 
@@ -31,13 +32,14 @@ pub(super) struct Recorded {
 const OFF_THE_RECORD: &str = "the record has no answer to this request at this place";
 
 impl Road {
-    /// Takes upstreams and tags out of the scope; there is an intent exactly while performing.
-    pub(super) fn network(scope: &mut Scope, intend: Option<Intend>) -> Self {
+    /// Takes upstreams, tags and writes out of the scope; steps are kept exactly while performing.
+    pub(super) fn network(scope: &mut Scope, keep: Option<Keep>) -> Self {
         Self::Network(Network {
             redactor: Arc::new(Redactor::new(super::secrets(&scope.upstreams)).and(&scope.private)),
             upstreams: std::mem::take(&mut scope.upstreams),
             tags: std::mem::take(&mut scope.tags),
-            intend,
+            once: Writes::new(std::mem::take(&mut scope.once)),
+            keep,
             writes: Vec::new(),
         })
     }
@@ -63,7 +65,7 @@ impl Recorded {
         rendered: &Rendered,
         ledger: &Ledger,
     ) -> Result<Response, Error> {
-        let entry = ledger.open(rendered.clone(), None, std::time::Duration::ZERO);
+        let entry = ledger.open(rendered.clone(), Known::default(), std::time::Duration::ZERO);
         match self.rest.next() {
             Some(known) if known.request == *rendered && known.is_concluded() => {
                 let told = told(entry.ordinal, &known);
@@ -80,7 +82,7 @@ impl Recorded {
 }
 
 /// What the guest was told then.
-fn told(ordinal: u32, known: &Exchange) -> Result<Response, Error> {
+pub(super) fn told(ordinal: u32, known: &Exchange) -> Result<Response, Error> {
     let words = || known.problem.clone().unwrap_or_default();
     match (known.failure, known.fate) {
         (Some(Failure::Denied), _) => Err(Error::Denied(words())),

@@ -54,6 +54,7 @@ impl Bench {
             attempt: 1,
             rendered: rendered.into_iter().map(Prepared::plain).collect(),
             tags: BTreeMap::new(),
+            once: vec![],
             upstreams: BTreeMap::from([(
                 "idp".into(),
                 Arc::new(support::upstream(self.server.port)),

@@ -7,9 +7,11 @@ use serde_json::json;
 
 use crate::action::{Action, Bound, ContractRef, Proposal};
 use crate::approval::Ask;
+use crate::codec::Codec;
 use crate::digest::Digest;
 use crate::envelope::Envelope;
 use crate::event::{Answer, Attempt, Claim, Entry, Event, GrantRecord, Phase};
+use crate::exchange::{Exchange, Fate, Rendered};
 use crate::id::ActionId;
 use crate::observation::Observation;
 use crate::outcome::{Judgement, Outcome};
@@ -56,6 +58,7 @@ pub(super) fn statuses() -> Vec<Status> {
         Status::Cleared,
         Status::Attempting,
         Status::Attempted,
+        Status::Retrying,
     ];
     all.extend(VERDICTS.iter().flat_map(|v| [Status::Decided(*v), Status::Gated(*v)]));
     all.extend(PHASES.iter().flat_map(|p| [Status::Observing(*p), Status::Observed(*p)]));
@@ -73,6 +76,7 @@ pub(super) fn candidates() -> &'static [Event] {
         let mut all = vec![proposed().event, asked(), cleared(), sealed(), reconciled(), logged()];
         all.extend([true, false].map(answered));
         all.push(Event::Stale { reason: "the state changed".into() });
+        all.push(Event::RetryPlanned { reason: "again".into(), not_before_ms: 5 });
         all.push(Event::CancelRequested { by: "helpdesk".into() });
         for verdict in VERDICTS {
             all.extend([true, false].map(|gate| decided(gate, verdict)));
@@ -91,7 +95,7 @@ pub(super) fn candidates() -> &'static [Event] {
     })
 }
 
-/// The events of an attempt of this number.
+/// The events of an attempt of this number, under its own epoch and under others.
 fn attempt(n: u32) -> Vec<Event> {
     let ended = Attempt {
         n,
@@ -101,12 +105,61 @@ fn attempt(n: u32) -> Vec<Event> {
         started_ms: 1,
         ended_ms: 2,
     };
-    let (epoch, decision) = (u64::from(n), Box::new(envelope()));
-    vec![
-        Event::AttemptStarted { n, epoch, deadline_ms: 10, decision },
-        Event::WriteIntended { n, ordinal: 0, request_sha256: digest(), deadline_ms: 9 },
-        Event::AttemptEnded { attempt: Box::new(ended) },
-    ]
+    let mut all = vec![Event::AttemptEnded { attempt: Box::new(ended) }, intended(n, None, 0)];
+    for epoch in [u64::from(n), u64::from(n) + 1] {
+        let decision = Box::new(envelope());
+        all.push(Event::AttemptStarted { n, epoch, deadline_ms: 10, decision });
+        for ordinal in [0, 1] {
+            let exchange = Box::new(exchange(ordinal));
+            all.extend([
+                intended(n, Some(epoch), ordinal),
+                Event::WriteEnded { n, epoch, exchange },
+            ]);
+        }
+    }
+    all
+}
+
+fn intended(n: u32, epoch: Option<u64>, ordinal: u32) -> Event {
+    Event::WriteIntended {
+        n,
+        epoch,
+        ordinal,
+        request_sha256: digest(),
+        deadline_ms: 9,
+        idempotency_key: None,
+    }
+}
+
+fn exchange(ordinal: u32) -> Exchange {
+    let request = Rendered {
+        upstream: "idp".into(),
+        method: "POST".into(),
+        path: "/Users".into(),
+        body: None,
+        codec: Codec::default(),
+        calls: 2,
+        writes: true,
+        guard: None,
+        expose: None,
+    };
+    Exchange {
+        ordinal,
+        request,
+        fate: Fate::NoAnswer,
+        response: None,
+        etag: None,
+        if_match: None,
+        idempotency_key: None,
+        carried_from: None,
+        redacted: vec![],
+        problem: None,
+        headers: [].into(),
+        failure: None,
+        started_ms: 1,
+        ended_ms: 2,
+        deadline_ms: 9,
+    }
 }
 
 pub(super) fn proposed() -> Entry {

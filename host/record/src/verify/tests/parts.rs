@@ -91,6 +91,7 @@ pub(super) fn bound(contract: &Contract) -> (Bound, Bindings) {
     let rules: Vec<Rendered> =
         rendering.observe.iter().chain(&rendering.perform).cloned().collect();
     let binding = Binding {
+        idempotency: None,
         base_url: "https://idp.example/v2".into(),
         addresses: vec!["public".into()],
         tls_roots: None,
@@ -165,6 +166,8 @@ const TAG: &str = "\"1\"";
 
 pub(super) fn exchange(request: &Rendered, status: u16, response: Option<Value>) -> Exchange {
     Exchange {
+        idempotency_key: None,
+        carried_from: None,
         ordinal: 0,
         request: request.clone(),
         fate: Fate::Answered { status },

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use deed_record::action::{Idempotency, Slot};
 use deed_record::digest::Digest;
 
 use super::Builder;
@@ -94,6 +95,7 @@ impl Builder<'_> {
             tls,
             timeout: Duration::from_millis(timeout),
             lookups: Lookups::default(),
+            idempotency: raw.idempotency.as_ref().map(|one| idempotency(one, raw)).transpose()?,
             read: credential(raw.read.as_ref(), "read", secrets)?,
             write: credential(raw.write.as_ref(), "write", secrets)?,
         })
@@ -117,6 +119,48 @@ fn addresses(names: &[String]) -> Result<BTreeSet<AddressClass>, Wrong> {
         ));
     }
     names.iter().map(class).collect()
+}
+
+/// Headers that the host itself sets, or that belong to the connection (RFC 9110, RFC 9112).
+const TAKEN: [&str; 14] = [
+    "accept",
+    "accept-encoding",
+    "authorization",
+    "connection",
+    "content-length",
+    "content-type",
+    "cookie",
+    "expect",
+    "host",
+    "if-match",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+fn idempotency(promise: &raw::Idempotency, upstream: &raw::Upstream) -> Result<Idempotency, Wrong> {
+    let header = promise.header.to_ascii_lowercase();
+    let plain = |c: u8| c.is_ascii_alphanumeric() || c == b'-';
+    if header.is_empty() || header.len() > 64 || !header.bytes().all(plain) {
+        let what =
+            "`header` of `idempotency` is letters, digits and `-`, such as `Idempotency-Key`";
+        return Err(("idempotency", what.to_owned()));
+    }
+    let credentials = upstream.read.iter().chain(&upstream.write);
+    let holds = |one: &raw::Credential| match &one.slot {
+        Slot::Header { name } => name.eq_ignore_ascii_case(&header),
+        Slot::Bearer | Slot::Basic { .. } => false,
+    };
+    if TAKEN.contains(&header.as_str()) || credentials.into_iter().any(holds) {
+        let what = format!("`{header}` is set for something else; name another header");
+        return Err(("idempotency", what));
+    }
+    let window_ms = promise.window.as_millis();
+    if window_ms < 60_000 {
+        return Err(("idempotency", "`window` of `idempotency` is from 1m to 720h".to_owned()));
+    }
+    Ok(Idempotency { header, window_ms })
 }
 
 fn credential(

@@ -3,6 +3,7 @@ use serde_json::json;
 use super::log::Host as _;
 use super::state::Host as _;
 use super::*;
+use crate::sandbox::ledger::Known;
 use crate::sandbox::tests::support;
 
 const SHAPE: &str = r#"{"properties": {"id": {"type": "string"}, "active": {"type": "boolean"}}}"#;
@@ -14,7 +15,11 @@ fn guest(observing: bool, answers: Vec<(u16, Value, &[&str])>) -> Guest {
     let egress = support::egress(&support::upstream(1), Vec::new(), None);
     for (status, body, redacted) in answers {
         let redacted = redacted.iter().map(|place| (*place).to_owned()).collect();
-        let entry = egress.ledger.open(support::get("/x"), None, std::time::Duration::from_secs(1));
+        let entry = egress.ledger.open(
+            support::get("/x"),
+            Known::default(),
+            std::time::Duration::from_secs(1),
+        );
         entry.answered(super::super::ledger::Answer {
             status,
             body: Some(body),

@@ -18,9 +18,10 @@ use tokio::net::{TcpListener, TcpStream};
 use super::super::allow::Allowance;
 use super::super::egress::{Egress, Network};
 use super::super::ledger::Ledger;
+use super::super::once::Writes;
 use super::super::redact::Redactor;
 use super::super::road::Road;
-use super::super::{Intend, Intent};
+use super::super::{Intent, Keep, WriteStep};
 use crate::clock::Clock;
 use crate::upstream::{AddressClass, Base, Credential, Upstream};
 use crate::vault::Secret;
@@ -127,6 +128,7 @@ pub(in crate::sandbox) fn upstream(port: u16) -> Upstream {
         tls: None,
         timeout: Duration::from_secs(5),
         lookups: crate::upstream::Lookups::default(),
+        idempotency: None,
         read: Some(credential("idp-read", READ)),
         write: Some(credential("idp-write", WRITE)),
     }
@@ -159,7 +161,7 @@ pub(in crate::sandbox) fn patch(path: &str) -> Rendered {
 pub(in crate::sandbox) fn egress(
     upstream: &Upstream,
     requests: Vec<Rendered>,
-    intend: Option<Intend>,
+    keep: Option<Keep>,
 ) -> Egress {
     let secrets = [upstream.read.as_ref(), upstream.write.as_ref()].into_iter().flatten();
     let redactor = Redactor::new(secrets.map(|credential| &credential.secret));
@@ -172,7 +174,8 @@ pub(in crate::sandbox) fn egress(
         road: Road::Network(Network {
             upstreams: BTreeMap::from([("idp".to_owned(), Arc::new(upstream.clone()))]),
             tags: BTreeMap::new(),
-            intend,
+            once: Writes::default(),
+            keep,
             redactor: Arc::new(redactor),
             writes: Vec::new(),
         }),
@@ -180,14 +183,16 @@ pub(in crate::sandbox) fn egress(
     }
 }
 
-/// Keeps every intent, or refuses all of them.
+/// Keeps every intent, or refuses all of them; results are not looked at.
 pub(in crate::sandbox) fn intend(
     kept: &Arc<Mutex<Vec<Intent>>>,
     refusal: Option<&'static str>,
-) -> Intend {
+) -> Keep {
     let kept = Arc::clone(kept);
-    Arc::new(move |intent| {
-        kept.lock().unwrap().push(intent);
+    Arc::new(move |step| {
+        if let WriteStep::Intended(intent) = step {
+            kept.lock().unwrap().push(*intent);
+        }
         Box::pin(async move { refusal.map_or(Ok(()), |reason| Err(reason.to_owned())) })
     })
 }

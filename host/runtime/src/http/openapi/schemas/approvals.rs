@@ -18,7 +18,12 @@ pub(super) fn asked() -> Value {
             "tls_roots?": reference("Digest"),
             "read?": reference("CredentialRef"),
             "write?": reference("CredentialRef"),
+            "idempotency?": reference("Idempotency"),
             "rules": list(&reference("Rendered")),
+        })),
+        "Idempotency": object("Of the writes that carry the same key, the upstream carries out the first one only.", &json!({
+            "header": text(""),
+            "window_ms": {"type": "integer", "minimum": 0, "description": "How long it remembers a key."},
         })),
         "CredentialRef": object("A credential by name, never its value.", &json!({"secret": text(""), "slot": slot()})),
         "Opening": object("A private value; its commitment is HMAC-SHA-256 under the salt, of the value's canonical JSON.", &json!({

@@ -1,0 +1,110 @@
+//! `[limits]`: how long each step of an action may take, and how often it is tried.
+//!
+//! What a contract does not say has a default, and is no part of its canonical form: a contract from
+//! before a limit was known keeps its digest.
+
+#![expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+
+use serde::{Deserialize, Serialize};
+
+use super::Duration;
+use super::check::Fault;
+
+/// Attempts that one action may have; with more, no bundle could hold their envelopes.
+pub const ATTEMPTS_MAX: u32 = 5;
+
+/// `[limits]`: bounds of one action.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Wall clock of one run.
+    pub timeout: Duration,
+    /// How often the write may be tried, where recovery allows it at all; 1 means once.
+    #[serde(default = "attempts", skip_serializing_if = "is_attempts")]
+    pub attempts: u32,
+    /// The pause before the second attempt; each further one is twice as long, and jittered.
+    #[serde(default = "backoff", skip_serializing_if = "is_backoff")]
+    pub backoff: Duration,
+    /// From the start of the first attempt; no other one starts later.
+    #[serde(default = "total", skip_serializing_if = "is_total")]
+    pub total: Duration,
+    /// How long it may wait for its resource.
+    #[serde(default = "queue", skip_serializing_if = "is_queue")]
+    pub queue: Duration,
+    /// How long the host looks for an answer before it asks a person.
+    #[serde(default = "observe", skip_serializing_if = "is_observe")]
+    pub observe: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_millis(30_000),
+            attempts: attempts(),
+            backoff: backoff(),
+            total: total(),
+            queue: queue(),
+            observe: observe(),
+        }
+    }
+}
+
+const HOUR_MS: u64 = 3_600_000;
+
+const fn attempts() -> u32 {
+    1
+}
+
+const fn backoff() -> Duration {
+    Duration::from_millis(1_000)
+}
+
+const fn total() -> Duration {
+    Duration::from_millis(HOUR_MS)
+}
+
+const fn queue() -> Duration {
+    Duration::from_millis(HOUR_MS / 6)
+}
+
+const fn observe() -> Duration {
+    Duration::from_millis(HOUR_MS)
+}
+
+fn is_attempts(value: &u32) -> bool {
+    *value == attempts()
+}
+
+fn is_backoff(value: &Duration) -> bool {
+    *value == backoff()
+}
+
+fn is_total(value: &Duration) -> bool {
+    *value == total()
+}
+
+fn is_queue(value: &Duration) -> bool {
+    *value == queue()
+}
+
+fn is_observe(value: &Duration) -> bool {
+    *value == observe()
+}
+
+pub(super) fn check(limits: &Limits) -> Result<(), Fault> {
+    if !(100..=300_000).contains(&limits.timeout.as_millis()) {
+        return Err(Fault::at("timeout", "`timeout` is from 100ms to 5m"));
+    }
+    if !(1..=ATTEMPTS_MAX).contains(&limits.attempts) {
+        let what = format!("`attempts` is from 1 to {ATTEMPTS_MAX}");
+        return Err(Fault::at("attempts", what));
+    }
+    if !(10..=600_000).contains(&limits.backoff.as_millis()) {
+        return Err(Fault::at("backoff", "`backoff` is from 10ms to 10m"));
+    }
+    let spans = [("total", limits.total), ("queue", limits.queue), ("observe", limits.observe)];
+    match spans.iter().find(|(_, span)| !(100..=24 * HOUR_MS).contains(&span.as_millis())) {
+        Some((name, _)) => Err(Fault::at(name, format!("`{name}` is from 100ms to 24h"))),
+        None => Ok(()),
+    }
+}

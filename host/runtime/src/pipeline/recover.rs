@@ -1,0 +1,138 @@
+//! What comes after an attempt that left something undone: another one, or the end.
+//!
+//! Never sends anything itself, and never decides what may be sent again: `record::recovery` does. An
+//! attempt that follows goes through the same gate of policy, approvals and world as the first.
+
+use std::time::Duration;
+
+use deed_record::event::{Attempt, Event};
+use deed_record::json;
+use deed_record::outcome::{Judgement, Outcome};
+use deed_record::policy::Verdict;
+use deed_record::{observation::Observation, recovery};
+
+use super::drive::{Drive, Step};
+use super::gate::ATTEMPTS_BYTES;
+use super::ledger::LedgerError;
+use crate::config::Granted;
+use crate::reconcile::{self, Verdict as Look};
+use crate::{approval, keys, policy};
+
+/// The longest pause between two attempts, before jitter.
+const PAUSE_MAX: Duration = Duration::from_mins(1);
+
+impl Drive<'_> {
+    /// An attempt without an end: the host stopped under it. It looks; it never sends again blindly.
+    pub(super) async fn recover_attempt(&mut self) -> Result<Step, LedgerError> {
+        let now = self.pipeline.clock.now_ms();
+        let Some(attempt) = self.story.lost_attempt(now) else { return Ok(Step::Rest) };
+        self.append(vec![Event::AttemptEnded { attempt: Box::new(attempt) }], true).await
+    }
+
+    /// After a look that counts: plans another attempt where one may follow, else judges.
+    pub(super) async fn conclude(
+        &mut self,
+        granted: &Granted,
+        judgement: Judgement,
+    ) -> Result<Step, LedgerError> {
+        let now_ms = self.pipeline.clock.now_ms();
+        let Self { story, .. } = &*self;
+        let next = recovery::another(
+            &granted.contract,
+            &story.attempts,
+            &story.bindings,
+            &judgement,
+            now_ms,
+        );
+        match next {
+            Ok(reason) if has_room(&story.attempts)? => {
+                let pause_ms = i64::try_from(self.pause(granted)?.as_millis()).unwrap_or(i64::MAX);
+                let not_before_ms = now_ms.saturating_add(pause_ms);
+                let reason = format!("{}; {reason}", judgement.reason);
+                self.append(vec![Event::RetryPlanned { reason, not_before_ms }], false).await
+            }
+            _ => self.judge(judgement).await,
+        }
+    }
+
+    /// Waits for its time, then asks once more whether it may run at all: configuration, policy and
+    /// approvals may be others than before.
+    pub(super) async fn retry(&mut self) -> Result<Step, LedgerError> {
+        self.wait_for_retry().await?;
+        let Some(granted) = self.granted() else { return self.gone().await };
+        if let Some(what) = self.other_world(&granted)? {
+            return self.judge_other_world(what).await;
+        }
+        let now_ms = self.pipeline.clock.now_ms();
+        if self.expired(now_ms).is_some() {
+            return self.give_up("the approval has expired").await;
+        }
+        let pre = self.story.pre.as_ref().map(Observation::value);
+        let (decision, _) = policy::decide(&self.tenant, &self.story, now_ms, pre);
+        if decision.verdict != Verdict::Allow {
+            return self.give_up("policy does not allow it any more").await;
+        }
+        let asked = self.story.ask.as_ref();
+        if asked.is_some_and(|ask| ask.policy_set != self.tenant.policies.digest())
+            || (asked.is_some() && approval::still_counts(&self.tenant, &self.story).is_err())
+        {
+            return self.give_up("its approvals count no more").await;
+        }
+        match self.decide(true).await {
+            // Between the two questions policy changed its mind, by the clock.
+            Err(LedgerError::Story(_)) => self.give_up("policy does not allow it any more").await,
+            other => other,
+        }
+    }
+
+    /// Judges by what was seen last, and says why nothing more is tried.
+    pub(super) async fn give_up(&mut self, why: &str) -> Result<Step, LedgerError> {
+        let Some(granted) = self.granted() else { return self.gone().await };
+        let now_ms = self.pipeline.clock.now_ms();
+        let judged = match reconcile::reconcile(&granted.contract, &self.story, now_ms) {
+            Look::Judged(judged) => judged,
+            Look::NotYet(_) => {
+                Judgement::plain(Outcome::Indeterminate, "what was sent may still land")
+            }
+        };
+        let reason = format!("{}; it was not tried again: {why}", judged.reason);
+        self.judge(Judgement { reason, ..judged }).await
+    }
+
+    /// Whether it stands between two attempts: what the first one saw before still counts.
+    pub(super) fn is_between_attempts(&self) -> bool {
+        self.story.pre_is_spent && self.story.post.is_some()
+    }
+
+    /// An outside fact that comes while it waits counts at once: it ends the wait as a conflict.
+    async fn wait_for_retry(&self) -> Result<(), LedgerError> {
+        loop {
+            let left = self.story.not_before_ms.saturating_sub(self.pipeline.clock.now_ms());
+            if left <= 0 {
+                return Ok(());
+            }
+            let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+            tokio::time::sleep(left.min(super::resource::QUEUE_LOOK)).await;
+            if self.is_overtaken()? {
+                return Err(LedgerError::Conflict);
+            }
+        }
+    }
+
+    /// The contract's backoff, doubled for each attempt after the first, at most a minute, and between a half
+    /// and all of that: callers that failed together do not come back together.
+    fn pause(&self, granted: &Granted) -> Result<Duration, LedgerError> {
+        let first = Duration::from_millis(granted.contract.limits.backoff.as_millis());
+        let doubled =
+            u32::try_from(self.story.attempts.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        let factor = 2_u32.saturating_pow(doubled);
+        let full = first.saturating_mul(factor).min(PAUSE_MAX.max(first));
+        let [chance] = keys::random::<1>().map_err(|e| LedgerError::Failed(e.to_string()))?;
+        Ok(full / 2 + (full / 2).saturating_mul(u32::from(chance)) / 255)
+    }
+}
+
+/// Whether the part of a bundle that has all attempts takes another one.
+fn has_room(attempts: &[Attempt]) -> Result<bool, LedgerError> {
+    Ok(json::to_canonical(attempts)?.len() <= ATTEMPTS_BYTES)
+}
