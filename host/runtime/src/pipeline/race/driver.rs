@@ -2,15 +2,13 @@
 //! what can come of its next step. A look is announced and written down in one append here: of two drivers
 //! that announce looks in turn neither would ever end, and no write hangs on it.
 
-use std::rc::Rc;
-
 use deed_record::event::Phase;
 use deed_record::policy::Verdict as Policy;
 use deed_record::recovery;
 use deed_record::status::Status;
 use deed_record::story::Story;
 
-use super::lines::{Book, Lines, OUTCOMES, Sent, What, Write, writes_of};
+use super::lines::{Lines, OUTCOMES, Sent, What, Write, writes_of};
 use super::world::{Flight, Rules, World};
 use crate::reconcile::{self, Verdict};
 
@@ -23,7 +21,7 @@ pub(super) struct Driver {
 
 impl Default for Driver {
     fn default() -> Self {
-        Self { pc: Pc::Read, view: [].into() }
+        Self { pc: Pc::Read, view: Lines::default() }
     }
 }
 
@@ -46,7 +44,6 @@ pub(super) enum Pc {
 pub(super) struct Run {
     n: u32,
     epoch: u64,
-    started: i64,
     writes: Vec<Write>,
     at: At,
 }
@@ -82,7 +79,7 @@ impl Driver {
 type Steps = Vec<(&'static str, World)>;
 
 /// What can come of this driver's next step.
-pub(super) fn steps(world: &World, at: usize, rules: &Rules, book: &Book) -> Steps {
+pub(super) fn steps(world: &World, at: usize, rules: &Rules) -> Steps {
     let driver = &world.drivers[at];
     let to = |pc: Pc| {
         let mut next = world.clone();
@@ -93,11 +90,11 @@ pub(super) fn steps(world: &World, at: usize, rules: &Rules, book: &Book) -> Ste
         Pc::Rest => vec![],
         Pc::Read => {
             let mut next = to(Pc::Act);
-            next.drivers[at].view = Rc::clone(&world.journal);
+            next.drivers[at].view = world.journal;
             vec![("reads", next)]
         }
-        Pc::Act => match book.story(&driver.view) {
-            Some(story) => act(world, at, rules, book, &story),
+        Pc::Act => match rules.book.story(driver.view) {
+            Some(story) => act(world, at, rules, &story),
             None => vec![("cannot read", to(Pc::Rest))],
         },
         Pc::Looked { began, shown } => {
@@ -107,7 +104,7 @@ pub(super) fn steps(world: &World, at: usize, rules: &Rules, book: &Book) -> Ste
                 appended(world, at, rules, vec![What::Looking, looked], false, Pc::Act),
             )]
         }
-        Pc::Run(run) => go(world, at, rules, book, run),
+        Pc::Run(run) => go(world, at, rules, run),
     }
 }
 
@@ -127,7 +124,7 @@ fn appended(
 }
 
 /// The match of `drive`, as far as a race can come.
-fn act(world: &World, at: usize, rules: &Rules, book: &Book, story: &Story) -> Steps {
+fn act(world: &World, at: usize, rules: &Rules, story: &Story) -> Steps {
     let append = |step, what, durable| {
         vec![(step, appended(world, at, rules, vec![what], durable, Pc::Act))]
     };
@@ -136,22 +133,18 @@ fn act(world: &World, at: usize, rules: &Rules, book: &Book, story: &Story) -> S
         Status::Cleared => vec![("starts", start(world, at, rules, story))],
         Status::Attempting => {
             let lost = story.lost_attempt(world.now).unwrap();
-            let (n, started, writes) = (lost.n, lost.started_ms, writes_of(&lost));
-            append(
-                "ends what it finds running",
-                What::Ended { n, lost: true, started, writes },
-                true,
-            )
+            let (n, writes) = (lost.n, writes_of(&lost));
+            append("ends what it finds running", What::Ended { n, lost: true, writes }, true)
         }
         Status::Attempted => vec![("looks", look(world, at, rules))],
         Status::Observed(Phase::Post) => {
-            match reconcile::reconcile(&book.contract, story, world.now) {
+            match reconcile::reconcile(&rules.book.contract, story, world.now) {
                 _ if !rules.waits && story.attempts.len() < 2 => append("plans", What::Retry, true),
                 Verdict::NotYet(until) if world.now < until => vec![],
                 Verdict::NotYet(_) => vec![("looks again", look(world, at, rules))],
                 Verdict::Judged(judged) => {
                     let another = recovery::another(
-                        &book.contract,
+                        &rules.book.contract,
                         &story.attempts,
                         &story.bindings,
                         &judged,
@@ -185,7 +178,7 @@ fn look(world: &World, at: usize, rules: &Rules) -> World {
 /// The start is durable before anything runs; whoever loses the append runs nothing.
 fn start(world: &World, at: usize, rules: &Rules, story: &Story) -> World {
     let (n, epoch) = (story.next_attempt(), story.epoch + 1);
-    let run = Run { n, epoch, started: world.now, writes: vec![], at: At::Next };
+    let run = Run { n, epoch, writes: vec![], at: At::Next };
     let mut next = appended(world, at, rules, vec![What::Started { n, epoch }], true, Pc::Run(run));
     if matches!(next.drivers[at].pc, Pc::Run(_)) {
         next.runs[n as usize] += 1;
@@ -194,7 +187,7 @@ fn start(world: &World, at: usize, rules: &Rules, story: &Story) -> World {
 }
 
 /// One step of a run.
-fn go(world: &World, at: usize, rules: &Rules, book: &Book, run: &Run) -> Steps {
+fn go(world: &World, at: usize, rules: &Rules, run: &Run) -> Steps {
     let to = |run: Run| {
         let mut next = world.clone();
         next.drivers[at].pc = Pc::Run(run);
@@ -206,11 +199,11 @@ fn go(world: &World, at: usize, rules: &Rules, book: &Book, run: &Run) -> Steps 
         to(Run { at: At::Known, ..run })
     };
     match run.at {
-        At::Next => vec![("asks for its next write", ask(world, at, rules, book, run))],
+        At::Next => vec![("asks for its next write", ask(world, at, rules, run))],
         At::Sending { deadline } => {
             let mut steps = vec![("finds no connection", ends(Sent::NotSent))];
             if world.now < deadline {
-                steps.push(("sends", send(world, at, run, deadline)));
+                steps.push(("sends", send(world, at, rules, run, deadline)));
             }
             steps
         }
@@ -225,27 +218,26 @@ fn go(world: &World, at: usize, rules: &Rules, book: &Book, run: &Run) -> Steps 
         }
         At::Known => vec![("keeps the result", keep(world, at, rules, run))],
         At::Ending => {
-            let Run { n, started, writes, .. } = run.clone();
-            let ended = What::Ended { n, lost: false, started, writes };
+            let Run { n, writes, .. } = run.clone();
+            let ended = What::Ended { n, lost: false, writes };
             vec![("ends its run", appended(world, at, rules, vec![ended], true, Pc::Act))]
         }
     }
 }
 
 /// What an earlier attempt has done is answered from the record; anything else is intended first.
-fn ask(world: &World, at: usize, rules: &Rules, book: &Book, run: &Run) -> World {
+fn ask(world: &World, at: usize, rules: &Rules, run: &Run) -> World {
     let mut run = run.clone();
     let mut next = world.clone();
     let ordinal = u8::try_from(run.writes.len()).unwrap();
-    let story = book.story(&world.drivers[at].view);
+    let story = rules.book.story(world.drivers[at].view);
     let Some(story) = story.filter(|_| usize::from(ordinal) < rules.writes) else {
         run.at = At::Ending;
         next.drivers[at].pc = Pc::Run(run);
         return next;
     };
     let deadline = world.now + 1;
-    let mut write =
-        Write { ordinal, sent: Sent::NotSent, carried_from: None, started: world.now, deadline };
+    let mut write = Write { ordinal, sent: Sent::NotSent, carried_from: None, deadline };
     let request = &story.bound.perform[usize::from(ordinal)];
     let known = recovery::known(&story.attempts).into_iter().find(|one| one.request == *request);
     if let Some(done) = known.and_then(|known| known.done) {
@@ -261,11 +253,11 @@ fn ask(world: &World, at: usize, rules: &Rules, book: &Book, run: &Run) -> World
     next
 }
 
-fn send(world: &World, at: usize, run: &Run, deadline: i64) -> World {
+fn send(world: &World, at: usize, rules: &Rules, run: &Run, deadline: i64) -> World {
     let (epoch, ordinal) = (run.epoch, run.writes.last().unwrap().ordinal);
     let mut next = world.clone();
     let intended = |what: &What| matches!(what, What::Intended { epoch: e, ordinal: o, .. } if *e == epoch && *o == ordinal);
-    if !world.journal[..world.durable].iter().any(|line| intended(&line.what)) {
+    if !rules.book.any(rules.book.first(world.journal, world.durable), intended) {
         next.wrong =
             Some(format!("write {ordinal} of epoch {epoch} leaves with no durable intent"));
     }

@@ -25,7 +25,6 @@ pub(super) struct Write {
     pub(super) ordinal: u8,
     pub(super) sent: Sent,
     pub(super) carried_from: Option<u32>,
-    pub(super) started: i64,
     pub(super) deadline: i64,
 }
 
@@ -36,14 +35,15 @@ pub(super) enum Sent {
     Done,
 }
 
-/// What is in the journal, and when it was written.
+/// What is in the journal. When it was written says nothing here: only deadlines and the begin of a look
+/// are compared.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum What {
     Cleared,
     Started { n: u32, epoch: u64 },
     Intended { n: u32, epoch: u64, ordinal: u8, deadline: i64 },
     WriteEnded { n: u32, epoch: u64, write: Write },
-    Ended { n: u32, lost: bool, started: i64, writes: Vec<Write> },
+    Ended { n: u32, lost: bool, writes: Vec<Write> },
     Looking,
     Looked { began: i64, shown: [u8; 2] },
     Retry,
@@ -51,20 +51,26 @@ pub(super) enum What {
     Judged { outcome: u8 },
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Line {
-    pub(super) at: i64,
-    pub(super) what: What,
-}
+/// What was written so far, by its number in the book: worlds are compared and kept by the hundred thousand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Lines(u32);
 
-pub(super) type Lines = Rc<[Line]>;
-
-/// One contract, one action of it, and the stories of what was written so far.
+/// One contract, one action of it, and every history that was written in some world.
 #[derive(Debug)]
 pub(super) struct Book {
     pub(super) contract: Contract,
-    gated: Vec<Entry>,
-    stories: RefCell<HashMap<Lines, Option<Rc<Story>>>>,
+    pages: RefCell<Vec<Page>>,
+    known: RefCell<HashMap<(Lines, What), Lines>>,
+}
+
+/// A history: the one before it and one more line.
+#[derive(Clone, Debug)]
+struct Page {
+    before: Lines,
+    line: Option<What>,
+    length: usize,
+    /// None where the lines make no story.
+    story: Option<Rc<Story>>,
 }
 
 impl Book {
@@ -80,28 +86,65 @@ impl Book {
             Event::Observed { phase: Phase::Pre, observation: look },
             decided(true),
         ];
-        let gated = events.map(|event| Entry { at_ms: 0, event }).to_vec();
-        Self { contract, gated, stories: RefCell::default() }
+        let gated = events.map(|event| Entry { at_ms: 0, event });
+        let story = Some(Rc::new(Story::fold(&gated).unwrap()));
+        let first = Page { before: Lines(0), line: None, length: 0, story };
+        Self { contract, pages: RefCell::new(vec![first]), known: RefCell::default() }
+    }
+
+    fn page(&self, lines: Lines) -> Page {
+        self.pages.borrow()[lines.0 as usize].clone()
+    }
+
+    pub(super) fn length(&self, lines: Lines) -> usize {
+        self.pages.borrow()[lines.0 as usize].length
     }
 
     /// The story after these lines; none when they make no story.
-    pub(super) fn story(&self, lines: &[Line]) -> Option<Rc<Story>> {
-        if let Some(known) = self.stories.borrow().get(lines) {
-            return known.clone();
-        }
-        let story = match lines.split_last() {
-            None => Story::fold(&self.gated).ok(),
-            Some((last, before)) => self.story(before).and_then(|story| {
-                let mut next = (*story).clone();
-                let entry = Entry { at_ms: last.at, event: self.event(&last.what, &story) };
-                next.apply(&entry).is_ok().then_some(next)
-            }),
-        };
-        let story = story.map(Rc::new);
-        self.stories.borrow_mut().insert(lines.into(), story.clone());
-        story
+    pub(super) fn story(&self, lines: Lines) -> Option<Rc<Story>> {
+        self.pages.borrow()[lines.0 as usize].story.clone()
     }
 
+    /// The history with one more line.
+    pub(super) fn with(&self, before: Lines, line: What) -> Lines {
+        let key = (before, line);
+        if let Some(known) = self.known.borrow().get(&key) {
+            return *known;
+        }
+        let line = key.1.clone();
+        let Page { story, length, .. } = self.page(before);
+        let story = story.and_then(|story| {
+            let mut next = (*story).clone();
+            let entry = Entry { at_ms: 0, event: self.event(&line, &story) };
+            next.apply(&entry).is_ok().then(|| Rc::new(next))
+        });
+        let mut pages = self.pages.borrow_mut();
+        let lines = Lines(u32::try_from(pages.len()).unwrap());
+        pages.push(Page { before, line: Some(line), length: length + 1, story });
+        self.known.borrow_mut().insert(key, lines);
+        lines
+    }
+
+    /// The first so many lines of a history.
+    pub(super) fn first(&self, mut lines: Lines, length: usize) -> Lines {
+        while self.length(lines) > length {
+            lines = self.page(lines).before;
+        }
+        lines
+    }
+
+    /// Whether one of the lines is so.
+    pub(super) fn any(&self, mut lines: Lines, so: impl Fn(&What) -> bool) -> bool {
+        while let Page { before, line: Some(line), .. } = self.page(lines) {
+            if so(&line) {
+                return true;
+            }
+            lines = before;
+        }
+        false
+    }
+
+    #[expect(clippy::unused_self, reason = "it is the book that knows how a line reads")]
     fn event(&self, what: &What, story: &Story) -> Event {
         match what {
             What::Cleared => cleared(story),
@@ -124,14 +167,14 @@ impl Book {
                 let exchange = Box::new(exchange(story, write));
                 Event::WriteEnded { n: *n, epoch: *epoch, exchange }
             }
-            What::Ended { n, lost, started, writes } => {
+            What::Ended { n, lost, writes } => {
                 let attempt = Attempt {
                     n: *n,
                     claim: if *lost { Claim::Lost } else { Claim::Done },
                     exchanges: writes.iter().map(|write| exchange(story, write)).collect(),
                     refused: vec![],
-                    started_ms: *started,
-                    ended_ms: *started,
+                    started_ms: 0,
+                    ended_ms: 0,
                 };
                 Event::AttemptEnded { attempt: Box::new(attempt) }
             }
@@ -164,7 +207,6 @@ pub(super) fn writes_of(attempt: &Attempt) -> Vec<Write> {
             Fate::Answered { .. } => Sent::Done,
         },
         carried_from: one.carried_from,
-        started: one.started_ms,
         deadline: one.deadline_ms,
     };
     attempt.exchanges.iter().map(write).collect()
@@ -188,8 +230,8 @@ fn exchange(story: &Story, write: &Write) -> Exchange {
         problem: None,
         headers: [].into(),
         failure: None,
-        started_ms: write.started,
-        ended_ms: write.started,
+        started_ms: 0,
+        ended_ms: 0,
         deadline_ms: write.deadline,
     }
 }

@@ -7,13 +7,13 @@ use std::rc::Rc;
 use deed_record::contract::Effect;
 
 use super::driver::{Driver, Pc};
-use super::lines::{Book, Line, Lines, What};
+use super::lines::{Book, Lines, What};
 
 /// Events of the action before the race begins: policy has allowed it at the gate.
 const BEFORE: u64 = 5;
 
 /// What an exploration assumes. The last four are rules of the host; a test takes them away.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Rules {
     pub(super) effect: Effect,
     pub(super) drivers: usize,
@@ -32,14 +32,16 @@ pub(super) struct Rules {
     pub(super) waits: bool,
     /// Whether recovery asks what the contract's effect promises.
     pub(super) forgets_effect: bool,
+    pub(super) book: Rc<Book>,
 }
 
 impl Rules {
-    pub(super) fn real(effect: Effect, answers: &Rc<HashSet<(u64, u64)>>) -> Self {
+    pub(super) fn real(effect: Effect, writes: usize, answers: &Rc<HashSet<(u64, u64)>>) -> Self {
         Self {
             effect,
             drivers: 2,
-            writes: 1,
+            writes,
+            book: Rc::new(Book::of(effect, writes)),
             crashes: 0,
             cuts: 0,
             ticks: 3,
@@ -83,7 +85,7 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(rules: &Rules) -> Self {
         Self {
-            journal: [].into(),
+            journal: Lines::default(),
             durable: 0,
             drivers: vec![Driver::default(); rules.drivers],
             now: 1,
@@ -97,14 +99,14 @@ impl World {
     }
 
     /// Every step that can be next, with what it leads to.
-    pub(super) fn steps(&self, rules: &Rules, book: &Book) -> Vec<(String, Self)> {
+    pub(super) fn steps(&self, rules: &Rules) -> Vec<(String, Self)> {
         let mut next = Vec::new();
         for at in 0..self.drivers.len() {
             // Of equal drivers one is enough.
             if at > 0 && self.drivers[at] == self.drivers[at - 1] {
                 continue;
             }
-            for (step, world) in super::driver::steps(self, at, rules, book) {
+            for (step, world) in super::driver::steps(self, at, rules) {
                 next.push((format!("driver {at} {step}"), world));
             }
             if self.crashes > 0 && self.drivers[at].pc != Pc::Read {
@@ -138,10 +140,10 @@ impl World {
             next.push((format!("write {} of epoch {} lands", flight.ordinal, flight.epoch), world));
         }
         if self.cuts > 0 {
-            for kept in self.durable..=self.journal.len() {
+            for kept in self.durable..=rules.book.length(self.journal) {
                 let mut world = self.clone();
                 world.cuts -= 1;
-                world.journal = self.journal[..kept].into();
+                world.journal = rules.book.first(self.journal, kept);
                 world.drivers.fill(Driver::default());
                 next.push((format!("the power is cut, {kept} lines are left"), world));
             }
@@ -174,16 +176,17 @@ impl World {
         durable: bool,
         rules: &Rules,
     ) -> bool {
-        let view = &self.drivers[at].view;
-        let versions = (BEFORE + self.journal.len() as u64, BEFORE + view.len() as u64);
-        if rules.swaps && !rules.answers.contains(&versions) {
+        let view = self.drivers[at].view;
+        let version = |lines| BEFORE + rules.book.length(lines) as u64;
+        if rules.swaps && !rules.answers.contains(&(version(self.journal), version(view))) {
             return false;
         }
-        let lines: Vec<Line> = what.into_iter().map(|what| Line { at: self.now, what }).collect();
-        self.drivers[at].view = view.iter().chain(&lines).cloned().collect();
-        self.journal = self.journal.iter().cloned().chain(lines).collect();
+        for what in what {
+            self.drivers[at].view = rules.book.with(self.drivers[at].view, what.clone());
+            self.journal = rules.book.with(self.journal, what);
+        }
         if durable {
-            self.durable = self.journal.len();
+            self.durable = rules.book.length(self.journal);
         }
         true
     }
@@ -206,9 +209,9 @@ impl World {
         if rules.effect != Effect::Idempotent && most > 1 {
             return Some(format!("a write was applied {most} times"));
         }
-        let verified = |line: &Line| line.what == What::Judged { outcome: 0 };
         let all = self.applied.iter().take(rules.writes).all(|count| *count > 0);
-        (self.journal.iter().any(verified) && !all).then(|| "verified, and was not".to_owned())
+        let verified = |what: &What| *what == What::Judged { outcome: 0 };
+        (!all && rules.book.any(self.journal, verified)).then(|| "verified, and was not".to_owned())
     }
 
     pub(super) fn attempts(&self) -> u32 {
