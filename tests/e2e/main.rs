@@ -2,19 +2,24 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod activation;
+mod clock;
 mod codecs;
 mod commands;
 mod direction;
+mod disk;
 mod evidence;
 mod guard;
 mod mistakes;
 mod outcomes;
 mod policies;
 mod private;
+mod ready;
 mod recovery;
 mod replay;
+mod resolve;
 mod resource;
 mod rotation;
+mod second;
 mod settle;
 mod shared;
 mod stable;

@@ -81,6 +81,9 @@ pub struct Exchange {
     /// The attempt whose success this is: it was answered from the record, and nothing was sent again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carried_from: Option<u32>,
+    /// How many seconds the upstream asked to be left alone (RFC 9110 section 10.2.3).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_s: Option<u32>,
     /// JSON pointers of leaves that were replaced because they held a secret.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub redacted: Vec<String>,

@@ -18,6 +18,7 @@ mod policy;
 mod process;
 mod proposal;
 mod replay;
+mod resolve;
 mod rotate;
 mod secret;
 pub mod serve;
@@ -75,6 +76,7 @@ enum Command {
     Bundle(view::BundleArgs),
     Approve(approve::ApproveArgs),
     Deny(approve::DenyArgs),
+    Resolve(resolve::ResolveArgs),
     Verify(verify::VerifyArgs),
     /// Look at a tenant's log with public keys only
     #[command(subcommand)]
@@ -121,6 +123,7 @@ impl Command {
             Self::Bundle(args) => view::bundle(args),
             Self::Approve(args) => approve::approve(args),
             Self::Deny(args) => approve::deny(args),
+            Self::Resolve(args) => resolve::run(args),
             Self::Verify(args) => Ok(verify::run(args)),
             Self::Log(command) => Ok(log::run(command)),
             Self::Replay(args) => Ok(replay::run(args)),

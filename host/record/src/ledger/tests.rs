@@ -29,6 +29,7 @@ fn exchange(method: &str, fate: Fate) -> Exchange {
         if_match: None,
         idempotency_key: None,
         carried_from: None,
+        retry_after_s: None,
         redacted: vec![],
         problem: None,
         headers: BTreeMap::new(),

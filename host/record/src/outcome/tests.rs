@@ -74,6 +74,7 @@ fn write(fate: Fate) -> Exchange {
         if_match: None,
         idempotency_key: None,
         carried_from: None,
+        retry_after_s: None,
         redacted: vec![],
         problem: None,
         headers: BTreeMap::new(),

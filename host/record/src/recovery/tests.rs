@@ -63,6 +63,7 @@ fn write(path: &str, fate: Fate) -> Exchange {
         if_match: None,
         idempotency_key: Some(format!("key of {path}")),
         carried_from: None,
+        retry_after_s: None,
         redacted: vec![],
         problem: None,
         headers: BTreeMap::new(),

@@ -27,6 +27,7 @@ fn exchange(ordinal: u32, path: &str) -> Exchange {
         if_match: None,
         idempotency_key: None,
         carried_from: None,
+        retry_after_s: None,
         redacted: vec![],
         problem: None,
         headers: BTreeMap::new(),

@@ -34,10 +34,18 @@ pub(super) fn read(opened: &Opened, proven: &Proven) -> Result<Option<Evidence>,
     {
         return Err("the exchanges are not those of the receipt".to_owned());
     }
+    if let Some(n) = attempts.iter().find(|one| !carries_what_was(one, &attempts)).map(|one| one.n)
+    {
+        return Err(format!("attempt {n} carries an answer that no earlier attempt had"));
+    }
     Ok(Some(Evidence {
         pre: look(opened, bundle::PRE, receipt.pre.as_ref())?,
         post: look(opened, bundle::POST, receipt.post.as_ref())?,
-        later: look(opened, bundle::LATER, proven.settled.as_ref().map(|one| &one.look))?,
+        later: look(
+            opened,
+            bundle::LATER,
+            proven.settled.as_ref().and_then(|one| one.look.as_ref()),
+        )?,
         attempts,
     }))
 }
@@ -126,6 +134,19 @@ fn is_attempt(full: &Attempt, short: &AttemptSummary) -> bool {
         && is_same(&full.exchanges, &short.exchanges)
 }
 
+/// What an attempt was answered from the record is what an earlier one was answered by the upstream.
+fn carries_what_was(one: &Attempt, attempts: &[Attempt]) -> bool {
+    let plain = |e: &Exchange| Exchange { ordinal: 0, carried_from: None, ..e.clone() };
+    one.exchanges.iter().all(|carried| {
+        let Some(n) = carried.carried_from else { return true };
+        let mut earlier = attempts.iter().filter(|before| before.n == n && n < one.n);
+        earlier.any(|before| {
+            let first = before.exchanges.iter().filter(|e| e.carried_from.is_none());
+            first.into_iter().any(|first| plain(first) == plain(carried))
+        })
+    })
+}
+
 fn is_same(full: &[Exchange], short: &[ExchangeSummary]) -> bool {
     full.iter().map(Exchange::summary).eq(short.iter().cloned())
 }
@@ -205,4 +226,41 @@ fn compare(receipt: &Receipt, judged: &Judgement) -> Found {
         )));
     }
     Err(format!("the evidence gives `{word}` or other changes than the receipt has"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Claim;
+    use crate::verify::tests::parts::exchange;
+
+    #[test]
+    fn what_is_carried_is_what_an_earlier_attempt_had() {
+        let write = Rendered {
+            upstream: "idp".into(),
+            method: "PATCH".into(),
+            path: "/Users/1".into(),
+            body: None,
+            codec: crate::codec::Codec::default(),
+            calls: 1,
+            writes: true,
+            guard: None,
+            expose: None,
+        };
+        let done = exchange(&write, 204, None);
+        let attempt = |n, exchange| {
+            let (claim, exchanges) = (Claim::Done, vec![exchange]);
+            Attempt { n, claim, exchanges, refused: vec![], started_ms: 0, ended_ms: 0 }
+        };
+        let carried = |n| Exchange { carried_from: Some(n), ordinal: 7, ..done.clone() };
+        let fits = |second: Exchange| {
+            let attempts = [attempt(1, done.clone()), attempt(2, second)];
+            attempts.iter().all(|one| carries_what_was(one, &attempts))
+        };
+        assert!(fits(done.clone()) && fits(carried(1)));
+        assert!(!fits(carried(2)) && !fits(carried(3)));
+        assert!(!fits(Exchange { fate: Fate::Answered { status: 200 }, ..carried(1) }));
+        let twice = [attempt(1, done.clone()), attempt(2, carried(1)), attempt(3, carried(2))];
+        assert!(!twice.iter().all(|one| carries_what_was(one, &twice)), "the first is named");
+    }
 }

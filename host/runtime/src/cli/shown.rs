@@ -109,6 +109,11 @@ fn writes(request: &ApprovalRequest, contract: &Contract) -> Result<String, Fail
         }
         text += &write.body.as_ref().map(|body| pretty(body, "    ")).unwrap_or_default();
     }
+    if contract.limits.attempts > 1 && !writes.is_empty() {
+        let (attempts, effect) = (contract.limits.attempts, contract.action.effect.as_str());
+        let what = "  what did not happen is tried up to";
+        line(&mut text, format_args!("{what} {attempts} times in all; the effect is {effect}"));
+    }
     Ok(text)
 }
 

@@ -1,7 +1,7 @@
 //! Opening the journal: takes its directory, brings the index up to the records or rebuilds it, cuts
 //! a torn end, starts the writer. It never drops a good record and never guesses at a bad one.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, OpenOptions, TryLockError};
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::thread;
@@ -13,12 +13,14 @@ use super::index::{Applied, Index, IndexError, Staged};
 use super::payload::Payloads;
 use super::record::Record;
 use super::writer::Writer;
-use super::{Journal, OpenError, ROOM, Shared};
+use super::{Hold, Journal, OpenError, ROOM, Shared};
 
 /// Changes of the index that are applied at once while records are replayed.
 const BATCH: usize = 4096;
 
-pub(super) fn open(dir: &Path) -> Result<Journal, OpenError> {
+pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
+    let Hold { dir, lock } = hold;
+    let dir = dir.as_path();
     let segments_dir = dir.join("segments");
     let payloads_dir = dir.join("payloads");
     for made in [&segments_dir, &payloads_dir] {
@@ -27,7 +29,7 @@ pub(super) fn open(dir: &Path) -> Result<Journal, OpenError> {
     for synced in dir.ancestors().take(2).filter(|dir| !dir.as_os_str().is_empty()) {
         sync_dir(synced).map_err(at(synced))?;
     }
-    let lock = Arc::new(lock(dir)?);
+    let lock = Arc::new(lock);
     let (index, tail) = recover(&dir.join("index"), &segments_dir)?;
     let segments = Segments::open(&segments_dir, tail).map_err(at(&segments_dir))?;
     let payloads = Payloads::open(&payloads_dir).map_err(at(&payloads_dir))?;
@@ -58,12 +60,14 @@ pub(super) fn open(dir: &Path) -> Result<Journal, OpenError> {
     Ok(Journal { shared: Arc::new(shared) })
 }
 
-fn lock(dir: &Path) -> Result<File, OpenError> {
+/// Makes the directory where it is missing, and changes nothing else.
+pub(super) fn take(dir: &Path) -> Result<Hold, OpenError> {
+    fs::create_dir_all(dir).map_err(at(dir))?;
     let path = dir.join("LOCK");
     let mut options = OpenOptions::new();
     let file = options.create(true).truncate(false).write(true).open(&path).map_err(at(&path))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Hold { dir: dir.to_owned(), lock: file }),
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked { dir: dir.to_owned() }),
         Err(TryLockError::Error(source)) => Err(OpenError::Io { path, source }),
     }

@@ -30,7 +30,7 @@ impl Drive<'_> {
     }
 
     /// After a look that counts: plans another attempt where one may follow, else judges.
-    pub(super) async fn conclude(
+    pub(super) async fn follow(
         &mut self,
         granted: &Granted,
         judgement: Judgement,
@@ -89,7 +89,8 @@ impl Drive<'_> {
     pub(super) async fn give_up(&mut self, why: &str) -> Result<Step, LedgerError> {
         let Some(granted) = self.granted() else { return self.gone().await };
         let now_ms = self.pipeline.clock.now_ms();
-        let judged = match reconcile::reconcile(&granted.contract, &self.story, now_ms) {
+        // Whoever planned another attempt had waited for this look, in whichever process: it counts.
+        let judged = match reconcile::reconcile(&granted.contract, &self.story, now_ms, i64::MIN) {
             Look::Judged(judged) => judged,
             Look::NotYet(_) => {
                 Judgement::plain(Outcome::Indeterminate, "what was sent may still land")
@@ -112,7 +113,8 @@ impl Drive<'_> {
                 return Ok(());
             }
             let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
-            tokio::time::sleep(left.min(super::resource::QUEUE_LOOK)).await;
+            let pause = tokio::time::sleep(left.min(super::resource::QUEUE_LOOK));
+            self.pipeline.flights.pause(pause).await?;
             if self.is_overtaken()? {
                 return Err(LedgerError::Conflict);
             }
@@ -128,11 +130,54 @@ impl Drive<'_> {
         let factor = 2_u32.saturating_pow(doubled);
         let full = first.saturating_mul(factor).min(PAUSE_MAX.max(first));
         let [chance] = keys::random::<1>().map_err(|e| LedgerError::Failed(e.to_string()))?;
-        Ok(full / 2 + (full / 2).saturating_mul(u32::from(chance)) / 255)
+        let jittered = full / 2 + (full / 2).saturating_mul(u32::from(chance)) / 255;
+        Ok(jittered.max(asked_for(self.story.attempts.last())))
     }
+}
+
+/// How long the upstream asked to be left alone, at most an hour.
+fn asked_for(last: Option<&Attempt>) -> Duration {
+    let exchanges = last.iter().flat_map(|attempt| &attempt.exchanges);
+    let seconds = exchanges.filter_map(|one| one.retry_after_s).max().unwrap_or(0);
+    Duration::from_secs(u64::from(seconds)).min(Duration::from_hours(1))
 }
 
 /// Whether the part of a bundle that has all attempts takes another one.
 fn has_room(attempts: &[Attempt]) -> Result<bool, LedgerError> {
     Ok(json::to_canonical(attempts)?.len() <= ATTEMPTS_BYTES)
+}
+
+#[cfg(test)]
+mod tests {
+    use deed_record::event::Claim;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_the_upstream_asks_for_is_kept_within_an_hour() {
+        let exchange = |seconds: Option<u32>| {
+            let request = json!({"upstream": "idp", "method": "PATCH", "path": "/", "calls": 1, "writes": true});
+            let mut value = json!({
+                "ordinal": 0, "request": request, "fate": {"answered": {"status": 503}},
+                "started_ms": 0, "ended_ms": 0, "deadline_ms": 0,
+            });
+            if let Some(seconds) = seconds {
+                value["retry_after_s"] = json!(seconds);
+            }
+            serde_json::from_value(value).unwrap()
+        };
+        let attempt = |all: &[Option<u32>]| Attempt {
+            n: 1,
+            claim: Claim::Done,
+            exchanges: all.iter().copied().map(exchange).collect(),
+            refused: vec![],
+            started_ms: 0,
+            ended_ms: 0,
+        };
+        assert_eq!(asked_for(None), Duration::ZERO);
+        assert_eq!(asked_for(Some(&attempt(&[None]))), Duration::ZERO);
+        assert_eq!(asked_for(Some(&attempt(&[Some(2), None, Some(7)]))), Duration::from_secs(7));
+        assert_eq!(asked_for(Some(&attempt(&[Some(u32::MAX)]))), Duration::from_hours(1));
+    }
 }

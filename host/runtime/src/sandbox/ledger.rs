@@ -50,6 +50,8 @@ pub(super) struct Answer {
     pub(super) headers: BTreeMap<String, String>,
     /// What it is told instead of the answer.
     pub(super) failure: Option<Failure>,
+    /// How many seconds the upstream asks to be left alone.
+    pub(super) retry_after_s: Option<u32>,
 }
 
 const CUT_OFF: &str = "the run ended before an answer came";
@@ -75,6 +77,7 @@ impl Ledger {
             if_match: known.if_match,
             idempotency_key: known.idempotency_key,
             carried_from: None,
+            retry_after_s: None,
             redacted: Vec::new(),
             problem: Some(CUT_OFF.into()),
             headers: BTreeMap::new(),
@@ -143,6 +146,7 @@ impl Entry {
             entry.problem = answer.problem;
             entry.headers = answer.headers;
             entry.failure = answer.failure;
+            entry.retry_after_s = answer.retry_after_s;
             entry.ended_ms = now;
         });
     }

@@ -164,10 +164,15 @@ pub(super) fn look(active: bool, meta: &str, at_ms: i64) -> Observation {
 /// The entity tag of every answer.
 const TAG: &str = "\"1\"";
 
-pub(super) fn exchange(request: &Rendered, status: u16, response: Option<Value>) -> Exchange {
+pub(in crate::verify) fn exchange(
+    request: &Rendered,
+    status: u16,
+    response: Option<Value>,
+) -> Exchange {
     Exchange {
         idempotency_key: None,
         carried_from: None,
+        retry_after_s: None,
         ordinal: 0,
         request: request.clone(),
         fate: Fate::Answered { status },

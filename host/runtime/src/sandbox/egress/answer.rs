@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use deed_record::exchange::Rendered;
 use deed_record::expose;
-use hyper::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use serde_json::Value;
 
 use super::super::codec;
@@ -39,8 +39,9 @@ pub(super) fn read(
         Err(problem) => (None, Some(told(redactor, &problem, headers, bytes))),
     };
     let redacted = body.as_mut().map(|value| redactor.value(value)).unwrap_or_default();
+    let retry_after_s = retry_after_s(headers);
     let (etag, headers) = (etag(redactor, headers), shown(redactor, headers));
-    Answer { status, body, etag, redacted, problem, headers, failure: None }
+    Answer { status, body, etag, redacted, problem, headers, failure: None, retry_after_s }
 }
 
 /// The one entity tag of an answer (RFC 9110 section 8.8.3); none that is odd or holds a secret.
@@ -49,6 +50,11 @@ fn etag(redactor: &Redactor, headers: &HeaderMap) -> Option<String> {
     let (Some(tag), None) = (tags.next(), tags.next()) else { return None };
     let tag = tag.to_str().ok().filter(|tag| is_tag(tag))?;
     (!redactor.finds(tag)).then(|| tag.to_owned())
+}
+
+/// `Retry-After` in seconds (RFC 9110 section 10.2.3). Its other form is a date of the upstream's clock, which says nothing here.
+fn retry_after_s(headers: &HeaderMap) -> Option<u32> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()
 }
 
 /// `"…"` or `W/"…"`, of visible characters without quotes inside.

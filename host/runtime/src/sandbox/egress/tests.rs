@@ -124,6 +124,17 @@ async fn a_write_leaves_after_its_intent_with_the_write_credential() {
 }
 
 #[tokio::test]
+async fn an_upstream_that_asks_to_be_left_alone_is_heard() {
+    for (value, heard) in [("7", Some(7)), ("-1", None), ("soon", None), ("99999999999", None)] {
+        let head =
+            format!("HTTP/1.1 503 Busy\r\nretry-after: {value}\r\ncontent-length: 0\r\n\r\n");
+        let server = Server::start(vec![Reply::Bytes(head.into_bytes())]).await;
+        let (_, exchange, _) = perform(&support::upstream(server.port), None).await;
+        assert_eq!(exchange.retry_after_s, heard, "{value}");
+    }
+}
+
+#[tokio::test]
 async fn no_byte_of_a_write_leaves_without_a_durable_intent() {
     let server = Server::start(vec![Reply::Hang]).await;
     let (answer, exchange, intents) =
