@@ -8,6 +8,7 @@ mod commands;
 mod direction;
 mod disk;
 mod evidence;
+mod failpoints;
 mod guard;
 mod mistakes;
 mod outcomes;

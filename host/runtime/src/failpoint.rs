@@ -5,13 +5,19 @@
 //! name for each hit, so that a run without a death lists every place where one could be.
 
 #[cfg(all(feature = "failpoints", debug_assertions))]
-pub(crate) use armed::hit;
+pub(crate) use armed::{hit, hit_at};
 
 /// No test build: nothing happens here, ever.
 #[cfg(not(all(feature = "failpoints", debug_assertions)))]
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "what is not there must cost nothing")]
 pub(crate) fn hit(_name: &str) {}
+
+/// The same; what is done at the place is not even asked for.
+#[cfg(not(all(feature = "failpoints", debug_assertions)))]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "what is not there must cost nothing")]
+pub(crate) fn hit_at(_name: &str, _what: impl FnOnce() -> String) {}
 
 #[cfg(all(feature = "failpoints", debug_assertions))]
 mod armed {
@@ -45,6 +51,11 @@ mod armed {
             // No destructor runs and nothing is flushed: what a crash is.
             kill_process(getpid(), Signal::KILL).ok();
         }
+    }
+
+    /// A place at which different things are done: the name ends with what it is this time.
+    pub(crate) fn hit_at(name: &str, what: impl FnOnce() -> String) {
+        hit(&format!("{name}/{}", what()));
     }
 
     /// Read here and not in `config`: no host that anybody serves has this module.

@@ -140,6 +140,8 @@ may_change = [{places}]
 
 [limits]
 timeout = "20s"
+attempts = 3
+backoff = "100ms"
 "#,
             effect = self.kind.effect(),
             after = after.join(", "),
@@ -218,6 +220,7 @@ policies = ["policies/crash.cedar"]
 base_url = "{record}"
 addresses = ["loopback"]
 timeout = "{TIMEOUT}"
+idempotency = {{ header = "Idempotency-Key", window = "24h" }}
 
 [tenant.acme.agent.helpdesk]
 person = "alice"

@@ -93,12 +93,12 @@ impl Writer {
         if group.bodies.is_empty() {
             return Ok(group.answers);
         }
-        failpoint::hit("journal.write.before");
+        failpoint::hit_at("journal.write.before", || record::told(&group.bodies));
         let written = self.segments.write(&group.bodies).map_err(|error| error.to_string())?;
-        failpoint::hit("journal.write.after");
+        failpoint::hit_at("journal.write.after", || record::told(&group.bodies));
         if group.durable {
             self.segments.sync().map_err(|error| error.to_string())?;
-            failpoint::hit("journal.sync.after");
+            failpoint::hit_at("journal.sync.after", || record::told(&group.bodies));
         }
         let Some(last) = written.places.last() else {
             return Ok(group.answers);
@@ -108,7 +108,7 @@ impl Writer {
             group.staged.place(action, *version, *place);
         }
         group.staged.apply(&applied).map_err(|error| error.to_string())?;
-        failpoint::hit("journal.index.after");
+        failpoint::hit_at("journal.index.after", || record::told(&group.bodies));
         Ok(group.answers)
     }
 

@@ -17,6 +17,7 @@ use crate::observation::Observation;
 use crate::outcome::{Judgement, Outcome};
 use crate::policy::{Decision, Facts, Verdict};
 use crate::private::Openings;
+use crate::resolution::{self, Resolution};
 use crate::status::Status;
 
 /// Which event comes next: the candidate at the index, or, where it is helped, the next legal one after it.
@@ -59,6 +60,7 @@ pub(super) fn statuses() -> Vec<Status> {
         Status::Attempting,
         Status::Attempted,
         Status::Retrying,
+        Status::Resolved,
     ];
     all.extend(VERDICTS.iter().flat_map(|v| [Status::Decided(*v), Status::Gated(*v)]));
     all.extend(PHASES.iter().flat_map(|p| [Status::Observing(*p), Status::Observed(*p)]));
@@ -77,6 +79,8 @@ pub(super) fn candidates() -> &'static [Event] {
         all.extend([true, false].map(answered));
         all.push(Event::Stale { reason: "the state changed".into() });
         all.push(Event::RetryPlanned { reason: "again".into(), not_before_ms: 5 });
+        all.push(Event::Escalated { reason: "nobody knows".into() });
+        all.push(resolved());
         all.push(Event::CancelRequested { by: "helpdesk".into() });
         for verdict in VERDICTS {
             all.extend([true, false].map(|gate| decided(gate, verdict)));
@@ -88,7 +92,9 @@ pub(super) fn candidates() -> &'static [Event] {
         for outcome in OUTCOMES {
             let judgement = Box::new(Judgement::plain(outcome, "so it is"));
             all.push(Event::Judged { judgement: judgement.clone() });
-            all.push(Event::Settled { observation: Box::new(look()), judgement });
+            for observation in [Some(Box::new(look())), None] {
+                all.push(Event::Settled { observation, judgement: judgement.clone() });
+            }
         }
         all.extend(NUMBERS.iter().flat_map(|n| attempt(*n)));
         all
@@ -262,6 +268,18 @@ fn sealed() -> Event {
 
 fn reconciled() -> Event {
     Event::Reconciled { envelope: Box::new(envelope()) }
+}
+
+fn resolved() -> Event {
+    let resolution = Resolution {
+        person: "oscar".into(),
+        role: "operator".into(),
+        verdict: resolution::Verdict::Applied,
+        reason: "seen".into(),
+        nonce: "22".repeat(16),
+        signed_ms: 1,
+    };
+    Event::Resolved { resolution: Box::new(resolution), envelope: Box::new(envelope()) }
 }
 
 fn logged() -> Event {
