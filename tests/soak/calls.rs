@@ -124,8 +124,19 @@ fn people(site: &impl Where, dir: &str, plan: &Plan, id: &str, over: &AtomicBool
 fn answer_as_bob(url: &str, dir: &str, verb: &str, id: &str) -> Result<()> {
     let key = format!("{dir}/approvers/bob.key");
     let args = [
-        verb, id, "--url", url, "--token", BOB, "--key", &key, "--person", "bob", "--role",
-        "support-lead", "--yes",
+        verb,
+        id,
+        "--url",
+        url,
+        "--token",
+        BOB,
+        "--key",
+        &key,
+        "--person",
+        "bob",
+        "--role",
+        "support-lead",
+        "--yes",
     ];
     if !url.is_empty() {
         host::run(&args, "")?;

@@ -62,8 +62,9 @@ pub(crate) fn judge(site: &RwLock<Site>, known: &[Known], seed: u64) -> Result<J
         site.record.applied("").len()
     ));
     let (actions, kills) = (known.len(), site.kills);
-    let last =
-        format!("soak: {actions} actions, {kills} kills, {twice} twice, {lost} lost, {wrong} wrong");
+    let last = format!(
+        "soak: {actions} actions, {kills} kills, {twice} twice, {lost} lost, {wrong} wrong"
+    );
     Ok(Judged { lines, last, is_right: twice + lost + wrong == 0 })
 }
 

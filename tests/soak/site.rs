@@ -130,18 +130,26 @@ impl Site {
     /// of all that was public.
     pub(crate) fn check(&mut self) -> Result<()> {
         let path = |name: &str| self.dir.join(name).to_string_lossy().into_owned();
-        let mut audit = ["log", "audit", &path(LOG), "--trust", &path("trust")].map(str::to_owned).to_vec();
+        let mut audit =
+            ["log", "audit", &path(LOG), "--trust", &path("trust")].map(str::to_owned).to_vec();
         for seen in self.seen.iter().rev().take(3) {
             audit.extend(["--since".to_owned(), seen.to_string_lossy().into_owned()]);
         }
         let check = ["journal", "check", &path("")].map(str::to_owned).to_vec();
         for args in [check, audit] {
+            if args[0] == "journal" && !host::run(&["journal", "--help"], "")?.status.success() {
+                continue;
+            }
             let args: Vec<&str> = args.iter().map(String::as_str).collect();
             let output = host::run(&args, "")?;
             if !output.status.success() {
                 let said = [output.stdout, output.stderr].concat();
                 let said = String::from_utf8_lossy(&said).into_owned();
-                self.findings.push(format!("after death {}: `deed {}`: {said}", self.deaths(), args[0]));
+                self.findings.push(format!(
+                    "after death {}: `deed {}`: {said}",
+                    self.deaths(),
+                    args[0]
+                ));
             }
         }
         let since = self.dir.join(format!("since-{}", self.deaths()));
@@ -176,10 +184,9 @@ impl Drop for Site {
 fn add_agents_and_a_read(dir: &Path) -> Result<()> {
     let set = fs::read_to_string(dir.join("contracts/crash.set.toml"))?;
     let (head, _) = set.split_once("[[perform.http]]").ok_or("the contract performs nothing")?;
-    let read = head.replace("\"crash.set\"", "\"crash.set_read\"").replace(
-        "verb = \"update\"\nmode = \"write\"",
-        "verb = \"read\"\nmode = \"read\"",
-    );
+    let read = head
+        .replace("\"crash.set\"", "\"crash.set_read\"")
+        .replace("verb = \"update\"\nmode = \"write\"", "verb = \"read\"\nmode = \"read\"");
     let read = read.replace("required = [\"item\", \"value\"]", "required = [\"item\"]");
     fs::write(dir.join("contracts/crash.set_read.toml"), read + "[limits]\ntimeout = \"20s\"\n")?;
     let mut toml = fs::read_to_string(dir.join("deed.toml"))?;

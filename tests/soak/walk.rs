@@ -96,16 +96,10 @@ fn plan(dice: &mut Dice, number: usize) -> Plan {
     let deeds = Deed::all();
     let deed = deeds[dice.below(deeds.len())];
     let shared = matches!(deed.kind, Kind::Set | Kind::Add) && dice.one_in(3);
-    let item = if shared {
-        format!("shared-{}", dice.below(SHARED))
-    } else {
-        format!("own-{number}")
-    };
-    let faults = if dice.one_in(3) {
-        (0..=dice.below(2)).map(|_| trouble(dice)).collect()
-    } else {
-        vec![]
-    };
+    let item =
+        if shared { format!("shared-{}", dice.below(SHARED)) } else { format!("own-{number}") };
+    let faults =
+        if dice.one_in(3) { (0..=dice.below(2)).map(|_| trouble(dice)).collect() } else { vec![] };
     let then = match dice.below(12) {
         0 => Then::Cancel(Duration::from_millis(dice.below(400) as u64)),
         1 => Then::Deny,

@@ -162,6 +162,7 @@ fn exchange(ordinal: u32) -> Exchange {
         problem: None,
         headers: [].into(),
         failure: None,
+        retry_after_s: None,
         started_ms: 1,
         ended_ms: 2,
         deadline_ms: 9,

@@ -230,6 +230,7 @@ fn exchange(story: &Story, write: &Write) -> Exchange {
         problem: None,
         headers: [].into(),
         failure: None,
+        retry_after_s: None,
         started_ms: 0,
         ended_ms: 0,
         deadline_ms: write.deadline,
