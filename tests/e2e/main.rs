@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod activation;
+mod backup;
 mod clock;
 mod codecs;
 mod commands;
@@ -11,6 +12,7 @@ mod evidence;
 mod failpoints;
 mod guard;
 mod mistakes;
+mod older;
 mod outcomes;
 mod policies;
 mod private;

@@ -96,8 +96,19 @@ pub fn load(dir: &Path) -> Result<Config, Faults> {
     faults.into_result(config)
 }
 
+/// The logs' name and everything that `deed.toml` names by path, whether it is there or not: for those who
+/// look at a directory, or copy it, without serving it.
+pub fn outline(dir: &Path) -> Result<raw::Outline, Fault> {
+    let (_, _, raw) = read_one(dir)?;
+    Ok(raw::Outline::of(&raw))
+}
+
 /// The directory, the text of its `deed.toml`, and what that says.
 fn read(dir: &Path) -> Result<(Files, String, raw::Host), Faults> {
+    read_one(dir).map_err(Faults::from)
+}
+
+fn read_one(dir: &Path) -> Result<(Files, String, raw::Host), Fault> {
     let unreadable =
         |e| Fault::new("deed.toml", 0, format!("{e}; `deed init` makes a directory to start from"));
     let files = Files::open(dir).map_err(unreadable)?;

@@ -6,7 +6,9 @@
 
 mod activate;
 mod attempt;
+mod backup;
 mod bundle;
+mod check;
 mod drive;
 mod explain;
 mod flight;
@@ -21,6 +23,7 @@ pub(crate) mod ready;
 mod recover;
 mod resolve;
 mod resource;
+mod restore;
 mod rotate;
 mod settle;
 mod trial;
@@ -32,6 +35,8 @@ use std::sync::Arc;
 use deed_record::digest::Digest;
 use deed_record::id::ActionId;
 
+pub use self::backup::{BackupError, Manifest, ManifestError, backup};
+pub use self::check::{CheckError, Checked, Finding, check};
 pub use self::explain::Explained;
 pub use self::flight::{Stopping, Waiting};
 pub use self::intake::{Accepted, Claimed, IntakeError};
@@ -39,6 +44,7 @@ pub use self::ledger::{LedgerError, StoredPolicies};
 pub use self::past::PastError;
 pub use self::readiness::Unready;
 pub use self::ready::StartError;
+pub use self::restore::{LogLoss, Loss, Restore, RestoreError, Restored};
 pub use self::rotate::{RotateError, Rotation, rotate};
 pub use self::trial::{Trial, TrialError};
 pub use self::trust::{TrustFault, trust};

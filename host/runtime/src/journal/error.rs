@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use super::index::IndexError;
+use super::version::VersionError;
 
 /// Why the journal does not open.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +31,26 @@ pub enum OpenError {
     Format { path: PathBuf, offset: u64 },
     #[error("`{}` is missing; restore the whole directory from one copy", path.display())]
     Missing { path: PathBuf },
+    #[error(
+        "`{}` is good up to offset {good}, and HEAD says that {wanted} bytes of it were on disk, up to record \
+         {record}; the disk changed what was written: restore the whole directory from one copy, or accept \
+         the loss by emptying HEAD", path.display()
+    )]
+    Shorter { path: PathBuf, good: u64, wanted: u64, record: u64 },
+    #[error(
+        "`{}` had {length} bytes at least, its HEAD says, and has fewer; it was cut: restore the whole \
+         directory from one copy, or accept the loss by emptying HEAD", path.display()
+    )]
+    Cut { path: PathBuf, length: u64 },
+    #[error(
+        "`{}` is missing; restore the whole directory from one copy, or put an empty file there to accept \
+         whatever was lost with it", path.display()
+    )]
+    NoHead { path: PathBuf },
+    #[error("`{}` is not what was written; restore the whole directory from one copy", path.display())]
+    Head { path: PathBuf },
+    #[error(transparent)]
+    Version(VersionError),
     #[error("`{}`: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
     #[error("the journal's index cannot be made: {0}")]

@@ -122,7 +122,7 @@ impl Writer {
     /// Nothing waits any more: what was not asked to be durable becomes so, too.
     fn finish(self) {
         if self.failed.get().is_none() {
-            if let Err(error) = self.segments.sync() {
+            if let Err(error) = self.segments.close() {
                 self.fail(&error.to_string());
             } else if let Err(error) = self.index.flush() {
                 tracing::warn!(%error, "the index is behind; the next start replays more");

@@ -151,7 +151,7 @@ impl Pipeline {
     }
 }
 
-fn summary(story: &Story) -> Summary {
+pub(super) fn summary(story: &Story) -> Summary {
     let action = &story.bound.action;
     Summary {
         tenant: action.tenant.clone(),

@@ -63,6 +63,9 @@ pub(crate) fn adapters(
 }
 
 fn make_state(dir: &Path) -> Result<(), StartError> {
+    // Before anything is made there: a newer version may keep other things in these places.
+    journal::version(&dir.join("state"))
+        .map_err(|e| state("state/ is not for this version")(e.to_string()))?;
     files::make_state(dir).map_err(|e| state("state/ is not usable")(e.to_string()))
 }
 

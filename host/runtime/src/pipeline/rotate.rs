@@ -67,6 +67,7 @@ pub enum RotateError {
 
 /// Rotates the host's key for this purpose. The host must be stopped: this takes its locks.
 pub fn rotate(config: &Config, clock: &Clock, purpose: Purpose) -> Result<Rotation, RotateError> {
+    journal::version(&config.dir.join("state")).map_err(OpenError::from)?;
     files::make_state(&config.dir)?;
     let hold = journal::take(&config.dir.join("state"))?;
     let keys = keys::load(&config.dir)?;
@@ -93,7 +94,7 @@ pub fn rotate(config: &Config, clock: &Clock, purpose: Purpose) -> Result<Rotati
 }
 
 /// Everybody who has a log here, configured now or not.
-fn tenants(dir: &Path) -> Result<Vec<String>, std::io::Error> {
+pub(super) fn tenants(dir: &Path) -> Result<Vec<String>, std::io::Error> {
     let logs = dir.join("state/log");
     if !logs.is_dir() {
         return Ok(Vec::new());
