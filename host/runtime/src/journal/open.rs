@@ -31,7 +31,7 @@ pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
         sync_dir(synced).map_err(at(synced))?;
     }
     let lock = Arc::new(lock);
-    // Once more: another process may have marked it in between.
+    // Under the lock: an older one may have been marked by another process in between.
     let head = head::read(&segments_dir, version(dir)? >= 2)?;
     let (index, tail) = recover(&dir.join("index"), &segments_dir, head.as_ref())?;
     let segments = Segments::open(&segments_dir, tail).map_err(at(&segments_dir))?;
@@ -66,6 +66,7 @@ pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
 
 /// Makes the directory where it is missing, and changes nothing else; nothing at all in one of a newer version.
 pub(super) fn take(dir: &Path) -> Result<Hold, OpenError> {
+    // Before anything is made there: a newer version may keep other things in these places.
     version(dir)?;
     fs::create_dir_all(dir).map_err(at(dir))?;
     let path = dir.join("LOCK");

@@ -10,10 +10,9 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use deed_record::digest::Digest;
 
-use super::PayloadError;
-use crate::failpoint;
 use super::survey::Wrong;
 use super::{OpenError, PayloadError};
+use crate::failpoint;
 
 /// The directory of payloads: one directory for each pair of first digits.
 #[derive(Debug)]

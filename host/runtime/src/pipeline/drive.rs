@@ -122,7 +122,7 @@ impl Drive<'_> {
             Status::Retrying => self.retry().await,
             Status::Attempted => self.observe(Phase::Post).await,
             Status::Judged(_) => self.seal().await,
-            Status::Resolved => self.conclude().await,
+            Status::Resolved => self.conclude_resolved().await,
             Status::Settled(_) => self.seal_settled().await,
             Status::Sealed(_) | Status::Reconciled(_) => self.publish().await,
             Status::Ended(Outcome::Indeterminate) if self.settling => self.settle().await,
@@ -232,7 +232,7 @@ impl Drive<'_> {
         let Some(judgement) = self.story.judgement.clone() else { return Ok(Step::Rest) };
         // What is open keeps its resource until it is settled.
         if judgement.outcome != Outcome::Indeterminate {
-            self.lease = None;
+            self.release_resource();
         }
         let asked = self.pipeline.question(&self.story)?;
         let key = &self.pipeline.keys.receipt;

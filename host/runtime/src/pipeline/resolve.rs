@@ -104,11 +104,16 @@ impl Pipeline {
 
 impl Drive<'_> {
     /// Looks once more, if it can, and writes down what look and word come to.
-    pub(super) async fn conclude(&mut self) -> Result<Step, LedgerError> {
+    pub(super) async fn conclude_resolved(&mut self) -> Result<Step, LedgerError> {
         let Some((said, _)) = self.story.resolution.clone() else { return Ok(Step::Rest) };
         let id = self.story.bound.action.id.clone();
+        // Only after a restart, which waits once more for what an earlier process waited for.
+        let settle_ms = self.pipeline.contract_of(&self.story)?.verify.settle.as_signed();
+        let began_ms = self.pipeline.clock.began_ms();
+        self.pipeline.until(self.story.lands_until_ms(settle_ms, began_ms).unwrap_or(0)).await?;
         let (look, seen) = match self.look_again().await? {
             Later::Seen(look, judgement) => (Some(look), Some(*judgement)),
+            Later::TooEarly => unseen(&id, "what was sent may still land"),
             Later::NotNow(why) => unseen(&id, why),
             Later::InVain(why) => unseen(&id, &why),
         };

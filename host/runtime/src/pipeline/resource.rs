@@ -163,7 +163,9 @@ fn is_kept(story: &Story) -> bool {
             | Status::Ended(Outcome::Indeterminate)
             | Status::Resolved
     );
-    open || under_way(story)
+    // Cancelled between two attempts, and not judged yet.
+    let cancelled = story.status == Status::CancelRequested && story.may_have_changed_something();
+    open || cancelled || under_way(story)
 }
 
 /// One tenant's resource, by name.
