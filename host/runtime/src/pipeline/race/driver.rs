@@ -138,7 +138,7 @@ fn act(world: &World, at: usize, rules: &Rules, story: &Story) -> Steps {
         }
         Status::Attempted => vec![("looks", look(world, at, rules))],
         Status::Observed(Phase::Post) => {
-            match reconcile::reconcile(&rules.book.contract, story, world.now) {
+            match reconcile::reconcile(&rules.book.contract, story, world.now, 0) {
                 _ if !rules.waits && story.attempts.len() < 2 => append("plans", What::Retry, true),
                 Verdict::NotYet(until) if world.now < until => vec![],
                 Verdict::NotYet(_) => vec![("looks again", look(world, at, rules))],
