@@ -7,6 +7,7 @@ mod forged;
 mod heads;
 mod races;
 mod refusals;
+mod resolutions;
 mod tenants;
 mod tokens;
 mod wire;
@@ -24,6 +25,7 @@ pub(crate) fn cases() -> Vec<Case> {
         refusals::cases(),
         bodies::cases(),
         approvals::cases(),
+        resolutions::cases(),
         races::cases(),
         tenants::cases(),
     ]

@@ -7,7 +7,7 @@ use deed_tests::services::workspace;
 
 const PORTS: [&str; 9] =
     ["clock", "config", "failpoint", "files", "journal", "keys", "statements", "upstream", "vault"];
-const STAGES: [&str; 10] = [
+const STAGES: [&str; 11] = [
     "activation",
     "contract",
     "policy",
@@ -17,6 +17,7 @@ const STAGES: [&str; 10] = [
     "sandbox",
     "reconcile",
     "receipt",
+    "resolution",
     "log",
 ];
 

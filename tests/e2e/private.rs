@@ -8,7 +8,7 @@ use deed_record::bundle;
 use deed_record::verify::Status;
 use deed_tests::private::{ERIN, OTHER, proposal, world};
 use deed_tests::proxy::Fault;
-use deed_tests::world::{BOB, HELPDESK, World, edit};
+use deed_tests::world::{BOB, HELPDESK, World, edit, with_operator};
 use serde_json::{Value, json};
 
 use crate::shared::{ended, look, report, scim, user};
@@ -65,6 +65,7 @@ fn a_guest_sees_what_is_exposed_and_the_record_has_no_more() {
     }
     // Without it the title comes back, and a look that holds a private value does not count.
     let everything = |dir: &Path| {
+        with_operator(dir)?;
         edit(
             dir,
             "contracts/note.toml",
@@ -77,6 +78,14 @@ fn a_guest_sees_what_is_exposed_and_the_record_has_no_more() {
     let view = world.run(&proposal(&user, ALLOWED, "honestly")).unwrap();
     ended(&world, &view, "indeterminate", "`/title` held a secret and was redacted");
     assert_eq!(title(&user), ALLOWED);
+    // What a person says of it is for the record too.
+    let id = view["id"].as_str().unwrap();
+    let (done, said) = world.resolve(id, "applied", &format!("the title is {ALLOWED}")).unwrap();
+    assert!(!done && said.contains("has the value of the private parameter `note`"), "{said}");
+    let (done, said) = world.resolve(id, "applied", "the title is what was asked for").unwrap();
+    assert!(done, "{said}");
+    assert_eq!(world.show(id).unwrap()["status"], "mismatch");
+    assert_eq!(report(&world, id).verdict, deed_record::verify::Verdict::Verified);
 }
 
 #[test]

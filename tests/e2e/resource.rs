@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use deed_tests::proxy::Fault;
 use deed_tests::services::Result;
-use deed_tests::world::{BOB, HELPDESK, World, edit};
+use deed_tests::world::{BOB, HELPDESK, World, edit, with_operator};
 use serde_json::{Value, json};
 
 use crate::shared::{is_active, locked_out, scim};
@@ -173,8 +173,12 @@ fn an_agent_sees_and_cancels_its_own_actions_only() {
 }
 
 #[test]
-fn a_write_whose_contract_changed_before_it_was_judged_stays_open_and_frees_the_resource() {
-    let mut world = World::with(scim(), "scim", free).unwrap();
+fn a_write_whose_contract_changed_before_it_was_judged_stays_open_and_keeps_the_resource() {
+    let world = World::with(scim(), "scim", |dir| {
+        with_operator(dir)?;
+        free(dir)
+    });
+    let mut world = world.unwrap();
     let user = locked_out();
     world.proxy.set("PATCH", Fault::Delay { ms: 300 });
     let id = thread::scope(|scope| {
@@ -194,6 +198,16 @@ fn a_write_whose_contract_changed_before_it_was_judged_stays_open_and_frees_the_
     world.serve().unwrap();
     let view = world.settled(&id).unwrap();
     crate::shared::ended(&world, &view, "indeterminate", "the contract changed after a write");
-    let next = world.run(&World::proposal("idp.suspend_user", &user)).unwrap();
+    let body = World::proposal("idp.suspend_user", &user).to_string().into_bytes();
+    let agent = world.client(HELPDESK);
+    let next = agent.send("POST", "/v1/actions", &[("prefer", "wait=1")], body).unwrap();
+    assert_eq!(next.text("/status"), "pending", "{}", next.json());
+    // An operator is called once it can land no more, and not before.
+    while world.show(&id).unwrap()["escalated"].is_null() {
+        pause();
+    }
+    let (done, said) = world.resolve(&id, "applied", "the directory has it").unwrap();
+    assert!(done && said.contains("the host could not look again"), "{said}");
+    let next = world.settled(&next.text("/id")).unwrap();
     assert_eq!(next["status"], "verified", "{next:#}");
 }

@@ -293,7 +293,7 @@ fn people_are_told_by_a_signed_webhook() {
 }
 
 /// One request's head and body, answered with this status.
-fn receive(listener: &TcpListener, status: &str) -> (String, String) {
+pub(crate) fn receive(listener: &TcpListener, status: &str) -> (String, String) {
     let (mut stream, _) = listener.accept().unwrap();
     let mut text = String::new();
     let mut buffer = [0; 4096];

@@ -132,7 +132,11 @@ def main(bundle: Path, trust: Path) -> None:
     passed("log", f"every envelope is among the {size} entries that a trusted key signed")
     passed("approvals", approvals(opened, receipt, trusted, action))
     passed("decisions", decisions(opened, kinds, receipt, trusted, action))
-    settled = reconciliation(opened, receipt, trusted, action)
+    word = resolution(opened, receipt, trusted, action)
+    if word is not None:
+        who, said = word["person"], f"{word['verdict']}: {word['reason']}"
+        passed("resolution", f"{who} (operator) says {said}")
+    settled = reconciliation(opened, receipt, trusted, action, word)
     passed("digests", digests(opened, receipt, settled, json.loads(action)))
     for line in NOT_CHECKED:
         print(f"skip  {line}")
@@ -292,7 +296,7 @@ def strong(signature: bytes) -> bool:
 
 
 def links(opened: Bundle, receipt: dict) -> list[str]:
-    """What each line is: the receipt names everything before it, and one line may settle it."""
+    """What each line is: the receipt names everything before it; a person's word and a conclusion may follow."""
     by = {one["payload_sha256"]: "approval" for one in receipt["approvals"]}
     by |= {one["decision_sha256"]: "decision" for one in receipt["attempts"]}
     before = [named(line) for line in opened.chain[: opened.at]]
@@ -301,7 +305,7 @@ def links(opened: Bundle, receipt: dict) -> list[str]:
     require(set(before) == set(by), "the receipt names other envelopes than there are")
     kinds = [by[digest] for digest in before]
     after = len(opened.chain) - opened.at - 1
-    require(after <= 1, "more than one envelope stands behind the receipt")
+    require(after <= 2, "more than two envelopes stand behind the receipt")
     return [*kinds, "receipt", *["reconciliation"] * after]
 
 
@@ -377,12 +381,52 @@ def idle(exchange: dict) -> bool:
     return exchange.get("guard") is not None and exchange["fate"] == {"answered": {"status": 412}}
 
 
-def reconciliation(opened: Bundle, receipt: dict, trusted: Trust, action: bytes) -> dict | None:
+def word_at(opened: Bundle) -> dict | None:
+    """The envelope between the receipt and the host's conclusion: an operator's."""
+    return opened.chain[-2] if opened.at + 3 == len(opened.chain) else None
+
+
+def resolution(opened: Bundle, receipt: dict, trusted: Trust, action: bytes) -> dict | None:
+    """What an operator says of what the receipt left open: the line between it and the host's conclusion."""
+    line = word_at(opened)
+    if line is None:
+        return None
+    if trusted.approvers is None:
+        raise Untrusted("nobody said who may resolve")
+    index = opened.proofs[-2].index
+    keyid = line["signatures"][0]["keyid"]
+    owners = [who for who in trusted.approvers if key(who["key"]).keyid == keyid]
+    require(bool(owners), f"{keyid} is the key of nobody who may resolve")
+    said = statement(line, [key(owners[0]["key"])], "reconciliation", action)["predicate"]
+    require(set(said) == {"receipt_sha256", "resolution"}, "a resolution has other members")
+    word = said["resolution"]
+    members = {"person", "role", "verdict", "reason", "nonce", "signed_ms"}
+    require(set(word) == members, "a person's word has other members")
+    may = [who for who in owners if who["person"] == word["person"] and word["role"] in who["roles"]]
+    require(bool(may) and word["role"] == "operator", f"the key is not that of an operator {word['person']}")
+    require(any(within(who, index) for who in may), f"{word['person']} was not enrolled then")
+    require(word["person"] != json.loads(action)["person"], f"{word['person']} answers for the agent that asked")
+    require(said["receipt_sha256"] == named(opened.chain[opened.at]), "a resolution is of another receipt")
+    require(receipt["outcome"] == "indeterminate", "there is nothing to resolve")
+    require(0 < len(word["reason"].encode()) <= 1000, "a reason is empty or too long")
+    return word
+
+
+def reconciliation(
+    opened: Bundle, receipt: dict, trusted: Trust, action: bytes, word: dict | None
+) -> dict | None:
     if opened.at + 1 == len(opened.chain):
         return None
     settled = statement(opened.chain[-1], trusted.receipt, "reconciliation", action)["predicate"]
     require(settled["receipt_sha256"] == named(opened.chain[opened.at]), "it settles another receipt")
     require(receipt["outcome"] == "indeterminate" != settled["outcome"], "there is nothing to settle")
+    by = None if word is None else named(opened.chain[-2])
+    require(settled.get("resolved_by") == by, "it rests on another word than the one before it")
+    if "look" not in settled:
+        require(word is not None, "nobody looked, and nobody said anything")
+        comes_to = {"applied": "mismatch", "not_applied": "failed", "retry": "failed"}[word["verdict"]]
+        require(settled["outcome"] == comes_to, "a word alone comes to another outcome")
+        require(not settled["changes"] + settled["unexpected"] + settled["checks"], "nobody looked, and something was seen")
     return settled
 
 
@@ -402,7 +446,8 @@ def log(opened: Bundle, kinds: list[str], trusted: Trust, tenant: str) -> int:
         hex_digest = hashlib.sha256(payload(line)).hexdigest()
         leaf = sha(b"\0" + f"urn:deed:entry:{VERSION}\n{kind} {hex_digest}\n".encode())
         require(climb(proof.index, size, leaf, proof.hashes) == root, f"the {kind} is not in the log")
-        if kind in HOST_KINDS:
+        by_a_person = word_at(opened) is line
+        if kind in HOST_KINDS and not by_a_person:
             keyid = line["signatures"][0]["keyid"]
             require(trusted.counts(keyid, proof.index), f"the key of the {kind} did not count then")
     return size
@@ -468,7 +513,7 @@ def digests(opened: Bundle, receipt: dict, settled: dict | None, action: dict) -
         "policy/request.json": question.get("request_sha256"),
         "evidence/pre.json": (receipt.get("pre") or {}).get("evidence_sha256"),
         "evidence/post.json": (receipt.get("post") or {}).get("evidence_sha256"),
-        "evidence/later.json": settled and settled["look"]["evidence_sha256"],
+        "evidence/later.json": ((settled or {}).get("look") or {}).get("evidence_sha256"),
         "evidence/exchanges.json": receipt["exchanges_sha256"],
     }
     is_copy = "evidence/exchanges.json" not in parts

@@ -158,6 +158,35 @@ impl World {
         Ok((output.status.success(), String::from_utf8_lossy(&text).into_owned()))
     }
 
+    /// Says with the real client what happened, as carol; gives its exit status and everything it printed.
+    pub fn resolve(&self, id: &str, verdict: &str, reason: &str) -> Result<(bool, String)> {
+        self.resolve_as(id, verdict, reason, "carol", CAROL)
+    }
+
+    pub fn resolve_as(
+        &self,
+        id: &str,
+        verdict: &str,
+        reason: &str,
+        person: &str,
+        token: &str,
+    ) -> Result<(bool, String)> {
+        let key = self.dir.join(format!("approvers/{person}.key"));
+        let key = key.to_str().unwrap_or_default();
+        let to = ["--url", self.url(), "--token", token, "--key", key, "--yes"];
+        loop {
+            let said = ["resolve", id, verdict, "--reason", reason];
+            let output = host::run(&[&said, &to[..]].concat(), "")?;
+            let text = [output.stdout, output.stderr].concat();
+            let text = String::from_utf8_lossy(&text).into_owned();
+            // A host that has just started waits once more.
+            if output.status.success() || !text.contains("may still land") {
+                return Ok((output.status.success(), text));
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+    }
+
     /// Proposes and, when it waits, approves as bob: the ordinary story. Gives the settled view.
     pub fn run(&self, proposal: &Value) -> Result<Value> {
         let proposed = self.propose(proposal)?;
@@ -194,6 +223,13 @@ pub fn edit(dir: &Path, file: &str, from: &str, to: &str) -> Result<()> {
         return Err(format!("`{file}` has no `{from}`").into());
     }
     Ok(fs::write(path, text.replace(from, to))?)
+}
+
+/// Makes carol an operator, who resolves what no look can settle.
+pub fn with_operator(dir: &Path) -> Result<()> {
+    let keys = "keys = [\"approvers/carol.pub\"]";
+    let roles = |more: &str| format!("roles = [\"support-lead\"{more}]\n{keys}");
+    edit(dir, "deed.toml", &roles(""), &roles(", \"operator\""))
 }
 
 /// Makes a served directory for this upstream at `dir`, pinned to the adapter.

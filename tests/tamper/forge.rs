@@ -33,6 +33,11 @@ pub(crate) fn kind(envelope: &Envelope) -> String {
     kind.unwrap_or_default().to_owned()
 }
 
+/// Whether a person signed it: an approval, or a word about what was left open.
+pub(crate) fn is_a_persons(envelope: &Envelope) -> bool {
+    kind(envelope) == "approval" || payload(envelope)["predicate"].get("resolution").is_some()
+}
+
 /// The place of the receipt in the chain.
 pub(crate) fn receipt_line(lines: &[Envelope]) -> usize {
     lines.iter().position(|line| kind(line) == "receipt").unwrap()
@@ -189,7 +194,7 @@ pub(crate) fn restated(
     out
 }
 
-/// Every line that names a changed digest, signed again; approvals cannot be, whoever the host is.
+/// Every line that names a changed digest, signed again; what people said cannot be, whoever the host is.
 fn resigned(
     lines: &[Envelope],
     mut renamed: Renamed,
@@ -202,7 +207,7 @@ fn resigned(
         let mut statement: Value = serde_json::from_slice(&replaced(&old, &renamed)).unwrap();
         edit(&mut statement);
         let new = canonical(&statement).unwrap();
-        if new == old || kind(line) == "approval" {
+        if new == old || is_a_persons(line) {
             out.push(line.clone());
             continue;
         }

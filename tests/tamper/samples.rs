@@ -55,7 +55,7 @@ pub(crate) struct Sample {
 /// A kind of outcome and how to bring it about; gives the action's id.
 type Maker = fn(&World) -> String;
 
-const MAKERS: [(&str, Maker); 11] = [
+const MAKERS: [(&str, Maker); 12] = [
     ("verified", verified),
     ("mismatch", mismatch),
     ("denied by policy", denied_by_policy),
@@ -64,6 +64,7 @@ const MAKERS: [(&str, Maker); 11] = [
     ("failed", failed),
     ("cancelled", cancelled),
     (SETTLED, indeterminate),
+    (RESOLVED, resolved),
     ("read", read),
     ("turned away once", turned_away_once),
     ("two answers", two_answers),
@@ -74,12 +75,14 @@ const EXPIRED: &str = "expired";
 /// Indeterminate: as long as it was, and once a later look had settled it.
 const OPEN: &str = "indeterminate";
 const SETTLED: &str = "settled later";
+/// Indeterminate, and settled by an operator's word.
+const RESOLVED: &str = "resolved by a person";
 /// The people's and the agent's copy that are kept of what is still open.
 const COPIES: [(&str, &str); 2] = [(BOB, "open"), (HELPDESK, "open-copy")];
 pub(crate) const COPY: &str = "an agent's copy";
 
 /// Every kind of bundle.
-pub(crate) const KINDS: [&str; 14] = [
+pub(crate) const KINDS: [&str; 15] = [
     "verified",
     "mismatch",
     "denied by policy",
@@ -89,6 +92,7 @@ pub(crate) const KINDS: [&str; 14] = [
     "cancelled",
     OPEN,
     SETTLED,
+    RESOLVED,
     "read",
     "turned away once",
     "two answers",
@@ -98,7 +102,7 @@ pub(crate) const KINDS: [&str; 14] = [
 
 /// Every name that a part may have in these bundles.
 pub(crate) fn part_names() -> Vec<String> {
-    let proofs = (0..6).map(bundle::proof_name);
+    let proofs = (0..7).map(bundle::proof_name);
     bundle::NAMES.iter().map(|name| (*name).to_owned()).chain(proofs).collect()
 }
 
@@ -134,7 +138,7 @@ impl Bench {
     ) -> Self {
         let all = ids.values().flatten();
         let honest = all.flat_map(|id| [HELPDESK, BOB].map(|token| fetch(world, id, token)));
-        let open = ids[SETTLED].iter();
+        let open = ids[SETTLED].iter().chain(&ids[RESOLVED]);
         let open = open.flat_map(|id| COPIES.map(|(_, copy)| kept(world, id, copy)));
         let trust_files: Files = fs::read_dir(world.dir.join("trust"))
             .unwrap()
@@ -162,6 +166,9 @@ const ACME: &str = "state/log/acme";
 /// Asks expire while the rest is made, and one policy forbids without remedy.
 fn configure(dir: &Path) -> Result<()> {
     edit(dir, "deed.toml", "expires = \"1h\"", "expires = \"25s\"")?;
+    let bob =
+        |more: &str| format!("roles = [\"support-lead\"{more}]\nkeys = [\"approvers/bob.pub\"]");
+    edit(dir, "deed.toml", &bob(""), &bob(", \"operator\""))?;
     let file = dir.join("policies/starter.cedar");
     let forbid = "\n@id(\"not-for-mallory\")\nforbid (principal, action, resource)\n\
                   when { context has on_behalf_of && context.on_behalf_of == \"mallory@example.com\" };\n";
@@ -326,6 +333,27 @@ fn read(world: &World) -> String {
 
 /// The write lands, and for a while nobody can look; the bundles of that time are kept.
 fn indeterminate(world: &World) -> String {
+    let id = lost(world);
+    for method in ["GET", "PATCH"] {
+        world.proxy.set(method, Fault::None);
+    }
+    id
+}
+
+/// The same, and bob says what he knows while still nobody can look.
+fn resolved(world: &World) -> String {
+    let id = lost(world);
+    let (done, said) =
+        world.resolve_as(&id, "applied", "the directory says so", "bob", BOB).unwrap();
+    assert!(done, "{said}");
+    for method in ["GET", "PATCH"] {
+        world.proxy.set(method, Fault::None);
+    }
+    id
+}
+
+/// A write that lands unseen; the bundles of what is open are kept.
+fn lost(world: &World) -> String {
     let id = asked(world, RESTORE, &locked_out());
     let before = world.proxy.count("PATCH");
     world.proxy.set("PATCH", Fault::Delay { ms: 800 });
@@ -342,9 +370,6 @@ fn indeterminate(world: &World) -> String {
     assert_eq!(view["status"], "indeterminate", "{view:#}");
     for (token, copy) in COPIES {
         fs::write(world.dir.join(format!("{id}.{copy}")), fetch(world, &id, token)).unwrap();
-    }
-    for method in ["GET", "PATCH"] {
-        world.proxy.set(method, Fault::None);
     }
     id
 }

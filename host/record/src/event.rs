@@ -12,6 +12,7 @@ use crate::exchange::Exchange;
 use crate::observation::Observation;
 use crate::outcome::Judgement;
 use crate::policy::{Decision, Facts};
+use crate::resolution::Resolution;
 
 /// One event and when the host wrote it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -108,9 +109,20 @@ pub enum Event {
     Sealed {
         envelope: Box<Envelope>,
     },
-    /// A later look found out what the receipt had to leave open.
+    /// Looks do not settle it: an operator has to say what happened. The looks go on.
+    Escalated {
+        reason: String,
+    },
+    /// A signed word of an operator came in; its signature was checked.
+    Resolved {
+        resolution: Box<Resolution>,
+        envelope: Box<Envelope>,
+    },
+    /// What the receipt had to leave open was found out by a later look, or concluded from a person's word.
     Settled {
-        observation: Box<Observation>,
+        /// Absent when the host could not look after a person's word.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        observation: Option<Box<Observation>>,
         judgement: Box<Judgement>,
     },
     /// The reconciliation was signed.
@@ -242,6 +254,8 @@ impl Event {
             Self::CancelRequested { .. } => "cancel_requested",
             Self::Judged { .. } => "judged",
             Self::Sealed { .. } => "sealed",
+            Self::Escalated { .. } => "escalated",
+            Self::Resolved { .. } => "resolved",
             Self::Settled { .. } => "settled",
             Self::Reconciled { .. } => "reconciled",
             Self::Logged { .. } => "logged",

@@ -17,6 +17,11 @@ use crate::policy::{Decision, Obligation, Verdict};
 pub fn tell(entries: &[Entry]) -> Vec<Line> {
     let teller = Teller {
         ended: entries.iter().any(|entry| matches!(entry.event, Event::Logged { .. })),
+        settled_by: if entries.iter().any(|e| matches!(e.event, Event::Resolved { .. })) {
+            "settled after that word"
+        } else {
+            "a later look settled it"
+        },
         perform: entries.iter().find_map(|entry| writes(&entry.event)).unwrap_or_default(),
     };
     let line = |entry: &Entry| Line {
@@ -50,6 +55,7 @@ pub fn utc(at_ms: i64) -> String {
 /// What sentences need to know of the rest of the story.
 struct Teller<'a> {
     ended: bool,
+    settled_by: &'static str,
     perform: &'a [Rendered],
 }
 
@@ -85,11 +91,17 @@ impl Teller<'_> {
                 Ok(digest) => format!("the receipt was signed ({digest})"),
                 Err(_) => "the receipt was signed".to_owned(),
             },
-            Event::Settled { judgement, .. } => format!(
-                "a later look settled it: {}: {}",
-                judgement.outcome.as_str(),
-                judgement.reason
+            Event::Escalated { reason } => format!(
+                "looks do not settle it: {reason}; an operator has to say what happened: \
+                 `deed resolve ACTION applied|not-applied|retry`"
             ),
+            Event::Resolved { resolution, .. } => {
+                format!("{}, with a signature: {}", resolution.words(), resolution.reason)
+            }
+            Event::Settled { judgement, .. } => {
+                let (outcome, reason) = (judgement.outcome.as_str(), &judgement.reason);
+                format!("{}: {outcome}: {reason}", self.settled_by)
+            }
             Event::Reconciled { .. } => "the reconciliation was signed".to_owned(),
             Event::Logged { leaves, .. } => logged(leaves),
         }

@@ -29,6 +29,7 @@ pub mod receipt;
 pub mod reconciliation;
 pub mod recovery;
 pub mod replay;
+pub mod resolution;
 pub mod rotation;
 pub mod schema;
 pub mod status;

@@ -1,6 +1,8 @@
-//! The predicate of a `reconciliation`: what a later look found out that the receipt had to leave open.
+//! The predicate of the host's `reconciliation`: what the host concludes of what the receipt had to leave
+//! open, from a later look or from a person's word.
 //!
-//! Takes a settled story. Never changes the receipt: it names it.
+//! Takes a settled story. Never changes the receipt: it names it. The person's own statement, of the same
+//! kind under another key, is [`crate::resolution::Resolved`].
 
 use serde::{Deserialize, Serialize};
 
@@ -17,8 +19,13 @@ use crate::story::Story;
 pub struct Reconciliation {
     /// SHA-256 of the payload of the receipt that left it open.
     pub receipt_sha256: Digest,
-    /// The later look; its evidence is `evidence/later.json`.
-    pub look: Look,
+    /// SHA-256 of the payload of the person's word that it takes in; absent when a look alone settled it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved_by: Option<Digest>,
+    /// The later look; its evidence is `evidence/later.json`. Absent when the host could not look again
+    /// after a person's word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look: Option<Look>,
     pub outcome: Outcome,
     /// One sentence for people.
     pub reason: String,
@@ -38,7 +45,11 @@ impl Reconciliation {
         };
         Ok(Some(Self {
             receipt_sha256: receipt.payload_digest()?,
-            look: Look::of(look)?,
+            resolved_by: match &story.resolution {
+                Some((_, envelope)) => Some(envelope.payload_digest()?),
+                None => None,
+            },
+            look: look.as_ref().map(Look::of).transpose()?,
             outcome: judgement.outcome,
             reason: judgement.reason.clone(),
             changes: judgement.changes.clone(),

@@ -29,7 +29,9 @@ pub enum Status {
     Judged(Outcome),
     Sealed(Outcome),
     Ended(Outcome),
-    /// It ended without an answer to what happened, and a later look has found one.
+    /// It ended without an answer to what happened, and a person has said what did.
+    Resolved,
+    /// It ended without an answer to what happened, and a later look or a person has given one.
     Settled(Outcome),
     Reconciled(Outcome),
 }
@@ -92,7 +94,14 @@ impl Status {
             (from, Event::CancelRequested { .. }) if from.may_cancel() => S::CancelRequested,
             (from, Event::Judged { judgement }) if from.may_judge() => S::Judged(judgement.outcome),
             (S::Judged(outcome), Event::Sealed { .. }) => S::Sealed(outcome),
-            (S::Ended(Outcome::Indeterminate), Event::Settled { judgement, .. })
+            (S::Ended(Outcome::Indeterminate), Event::Escalated { .. }) => self,
+            (S::Ended(Outcome::Indeterminate), Event::Resolved { .. }) => S::Resolved,
+            // Without a look, only by a person's word.
+            (
+                S::Ended(Outcome::Indeterminate),
+                Event::Settled { observation: Some(_), judgement },
+            )
+            | (S::Resolved, Event::Settled { judgement, .. })
                 if judgement.outcome != Outcome::Indeterminate =>
             {
                 S::Settled(judgement.outcome)
@@ -147,6 +156,7 @@ impl Status {
             | Self::Judged(_)
             | Self::Sealed(_)
             | Self::Ended(_)
+            | Self::Resolved
             | Self::Settled(_)
             | Self::Reconciled(_) => false,
         }
@@ -165,6 +175,7 @@ impl Status {
             | Self::Ended(outcome)
             | Self::Settled(outcome)
             | Self::Reconciled(outcome) => Some(outcome),
+            Self::Resolved => Some(Outcome::Indeterminate),
             _ => None,
         }
     }
@@ -179,7 +190,9 @@ impl Status {
         match self {
             Self::Ended(outcome) => outcome.as_str(),
             // What settles it counts once it is in the log.
-            Self::Settled(_) | Self::Reconciled(_) => Outcome::Indeterminate.as_str(),
+            Self::Resolved | Self::Settled(_) | Self::Reconciled(_) => {
+                Outcome::Indeterminate.as_str()
+            }
             Self::Waiting | Self::Stale => "waiting",
             Self::Cleared
             | Self::Attempting
@@ -195,6 +208,7 @@ impl Status {
 mod tests {
     use super::*;
     use crate::envelope::Envelope;
+    use crate::resolution;
 
     #[test]
     fn nothing_follows_an_end_and_nothing_runs_without_a_gate() {
@@ -216,6 +230,51 @@ mod tests {
             assert!(Status::next(Some(status), &started).is_err(), "{status:?}");
         }
         assert_eq!(Status::next(Some(Status::Cleared), &started), Ok(Status::Attempting));
+    }
+
+    #[test]
+    fn only_what_is_open_is_escalated_resolved_and_settled() {
+        let open = Status::Ended(Outcome::Indeterminate);
+        let envelope =
+            Envelope { payload: String::new(), payload_type: String::new(), signatures: vec![] };
+        let resolved = |verdict| Event::Resolved {
+            resolution: Box::new(resolution::Resolution {
+                person: "bob".into(),
+                role: "operator".into(),
+                verdict,
+                reason: "seen".into(),
+                nonce: String::new(),
+                signed_ms: 0,
+            }),
+            envelope: Box::new(envelope.clone()),
+        };
+        let settled = |outcome| Event::Settled {
+            observation: None,
+            judgement: Box::new(crate::outcome::Judgement::plain(outcome, "r")),
+        };
+        let escalated = Event::Escalated { reason: "r".into() };
+        let applied = resolved(resolution::Verdict::Applied);
+        assert_eq!(Status::next(Some(open), &escalated), Ok(open));
+        assert_eq!(Status::next(Some(open), &applied), Ok(Status::Resolved));
+        let retry = resolved(resolution::Verdict::Retry);
+        assert_eq!(Status::next(Some(open), &retry), Ok(Status::Resolved));
+        let failed = settled(Outcome::Failed);
+        assert_eq!(
+            Status::next(Some(Status::Resolved), &failed),
+            Ok(Status::Settled(Outcome::Failed))
+        );
+        assert!(Status::next(Some(open), &failed).is_err(), "nobody looked and nobody said so");
+        assert!(Status::next(Some(Status::Resolved), &settled(Outcome::Indeterminate)).is_err());
+        assert_eq!(Status::Resolved.word(), "indeterminate");
+        for status in [
+            Status::Resolved,
+            Status::Settled(Outcome::Failed),
+            Status::Ended(Outcome::Failed),
+            Status::Judged(Outcome::Indeterminate),
+        ] {
+            assert!(Status::next(Some(status), &applied).is_err(), "{status:?}");
+            assert!(Status::next(Some(status), &escalated).is_err(), "{status:?}");
+        }
     }
 
     #[test]

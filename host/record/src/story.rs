@@ -14,6 +14,7 @@ use crate::exchange::{Exchange, Fate, Rendered};
 use crate::observation::Observation;
 use crate::outcome::Judgement;
 use crate::policy::{Decision, Facts};
+use crate::resolution::Resolution;
 use crate::status::{Illegal, Status};
 
 /// One action, from its first event to its last.
@@ -61,8 +62,12 @@ pub struct Story {
     pub judged_ms: i64,
     /// The receipt.
     pub envelope: Option<Envelope>,
-    /// The look that settled what the receipt left open, and what it comes to.
-    pub later: Option<(Observation, Judgement)>,
+    /// Why looks do not settle what the receipt left open.
+    pub escalated: Option<String>,
+    /// What a person says of it, signed.
+    pub resolution: Option<(Resolution, Envelope)>,
+    /// What the receipt left open comes to, and the look that it rests on, if any.
+    pub later: Option<(Option<Observation>, Judgement)>,
     /// Every envelope in the order in which it was made.
     pub chain: Vec<(Kind, Envelope)>,
     /// Where chain and activations stand in the log, in their order, the chain first.
@@ -149,6 +154,8 @@ impl Story {
             judgement: None,
             judged_ms: 0,
             envelope: None,
+            escalated: None,
+            resolution: None,
             later: None,
             chain: vec![],
             leaves: vec![],
@@ -192,8 +199,13 @@ impl Story {
                 self.chain.push((Kind::Receipt, (*envelope).clone()));
                 self.envelope = Some(*envelope);
             }
+            Event::Escalated { reason } => self.escalated = Some(reason),
+            Event::Resolved { resolution, envelope } => {
+                self.chain.push((Kind::Reconciliation, (*envelope).clone()));
+                self.resolution = Some((*resolution, *envelope));
+            }
             Event::Settled { observation, judgement } => {
-                self.later = Some((*observation, *judgement));
+                self.later = Some((observation.map(|look| *look), *judgement));
             }
             Event::Reconciled { envelope } => {
                 self.chain.push((Kind::Reconciliation, *envelope));
@@ -311,7 +323,9 @@ impl Story {
         let settled = self.later.as_ref().map(|(_, judgement)| judgement);
         match self.status {
             Status::Ended(_) => settled.or(self.judgement.as_ref()),
-            Status::Settled(_) | Status::Reconciled(_) => self.judgement.as_ref(),
+            Status::Resolved | Status::Settled(_) | Status::Reconciled(_) => {
+                self.judgement.as_ref()
+            }
             _ => None,
         }
     }
@@ -362,10 +376,21 @@ impl Story {
     }
 
     /// When the last write without a definite answer can no longer land: its deadline, plus the contract's settle time.
-    pub fn lands_until_ms(&self, settle_ms: i64) -> Option<i64> {
-        let open = self.exchanges().into_iter().filter(|e| e.is_open());
-        let deadlines = open.map(|e| e.deadline_ms);
-        deadlines.max().map(|deadline| deadline.saturating_add(settle_ms))
+    ///
+    /// What was left of that when an attempt ended is waited for in full again by a clock that began later:
+    /// nobody saw what became of the system's clock in between.
+    pub fn lands_until_ms(&self, settle_ms: i64, clock_began_ms: i64) -> Option<i64> {
+        let landing = |attempt: &Attempt, deadline_ms: i64| {
+            let left_ms = deadline_ms.saturating_sub(attempt.ended_ms).max(0);
+            let again_ms = clock_began_ms.saturating_add(left_ms);
+            let is_ours = attempt.ended_ms >= clock_began_ms;
+            if is_ours { deadline_ms } else { deadline_ms.max(again_ms) }
+        };
+        let until = self.attempts.iter().flat_map(|attempt| {
+            let open = attempt.exchanges.iter().filter(|e| e.is_open());
+            open.map(move |e| landing(attempt, e.deadline_ms))
+        });
+        until.max().map(|until| until.saturating_add(settle_ms))
     }
 
     /// What an attempt comes to when the host stopped under it: what is known of its writes, and where

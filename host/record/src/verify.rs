@@ -15,6 +15,7 @@ mod links;
 mod opened;
 mod proof;
 mod reconciliation;
+mod resolution;
 mod trust;
 mod witnesses;
 
@@ -100,6 +101,7 @@ const INCLUSION: &str = "inclusion";
 const WITNESSES: &str = "witnesses";
 const APPROVALS: &str = "approvals";
 const CLEARANCES: &str = "decisions";
+const RESOLUTION: &str = "resolution";
 const RECONCILIATION: &str = "reconciliation";
 const CONTRACT: &str = "contract";
 const GRANT: &str = "grant";
@@ -113,7 +115,7 @@ const DECISION: &str = "decision";
 const GATE: &str = "gate";
 const OUTCOME: &str = "outcome";
 const SETTLED: &str = "settled";
-const PROOFS: [&str; 15] = [
+const PROOFS: [&str; 16] = [
     SIGNATURE,
     SUBJECT,
     CHAIN,
@@ -122,6 +124,7 @@ const PROOFS: [&str; 15] = [
     WITNESSES,
     APPROVALS,
     CLEARANCES,
+    RESOLUTION,
     RECONCILIATION,
     CONTRACT,
     GRANT,

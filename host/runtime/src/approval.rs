@@ -5,14 +5,13 @@
 use deed_record::action::Bound;
 use deed_record::approval::{self, Answer as Said, ApprovalRequest, Ask, Terms};
 use deed_record::contract::Contract;
-use deed_record::envelope::{Envelope, key_id};
+use deed_record::envelope::Envelope;
 use deed_record::event::Answer;
 use deed_record::json;
 use deed_record::observation::Observation;
 use deed_record::policy::Decision;
 use deed_record::private::Openings;
 use deed_record::story::Story;
-use ed25519_dalek::VerifyingKey;
 
 use crate::config::{Person, Tenant};
 
@@ -78,7 +77,7 @@ pub fn receive(
     now_ms: i64,
 ) -> Result<Answer, AnswerError> {
     let ask = story.ask.as_ref().ok_or(AnswerError::NotAsked)?;
-    let (person, known, key) = signer(tenant, &envelope)?;
+    let (person, known, key) = tenant.signer(&envelope).ok_or(AnswerError::UnknownKey)?;
     let (action, terms) =
         approval::open(&envelope, key).map_err(|e| AnswerError::Open(e.to_string()))?;
     if story.bound.action.digest().ok() != Some(action) {
@@ -102,25 +101,13 @@ pub fn receive(
 pub fn still_counts(tenant: &Tenant, story: &Story) -> Result<(), AnswerError> {
     let ask = story.ask.as_ref().ok_or(AnswerError::NotAsked)?;
     for answer in &story.answers {
-        let (person, known, key) = signer(tenant, &answer.envelope)?;
+        let signer = tenant.signer(&answer.envelope);
+        let (person, known, key) = signer.ok_or(AnswerError::UnknownKey)?;
         let (_, terms) =
             approval::open(&answer.envelope, key).map_err(|e| AnswerError::Open(e.to_string()))?;
         fits(story, ask, person, known, &terms)?;
     }
     Ok(())
-}
-
-/// Who signed, by the key hint; the signature itself is checked with the key that was found.
-fn signer<'a>(
-    tenant: &'a Tenant,
-    envelope: &Envelope,
-) -> Result<(&'a str, &'a Person, &'a VerifyingKey), AnswerError> {
-    let hint = envelope.key_hint().unwrap_or_default();
-    let owns = |key: &&VerifyingKey| key_id(key).is_ok_and(|id| id == hint);
-    let found = tenant.persons.iter().find_map(|(name, person)| {
-        person.keys.iter().find(owns).map(|key| (name.as_str(), person, key))
-    });
-    found.ok_or(AnswerError::UnknownKey)
 }
 
 fn fits(

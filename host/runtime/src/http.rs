@@ -13,6 +13,7 @@ pub mod openapi;
 mod operations;
 mod payload;
 mod problem;
+mod resolutions;
 mod view;
 
 use std::sync::Arc;
@@ -56,6 +57,8 @@ pub fn router(app: App) -> Router {
         .route("/v1/actions/{id}/bundle", get(actions::bundle))
         .route("/v1/actions/{id}/approval_request", get(approvals::request))
         .route("/v1/actions/{id}/approvals", post(approvals::answer))
+        .route("/v1/actions/{id}/resolution_request", get(resolutions::request))
+        .route("/v1/actions/{id}/resolution", post(resolutions::resolve))
         .route("/v1/contracts", get(contracts::list))
         .route("/v1/contracts/{name}", get(contracts::show))
         .route("/log/{tenant}/checkpoint", get(log::checkpoint))

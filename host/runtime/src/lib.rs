@@ -24,6 +24,7 @@ pub mod policy;
 pub mod receipt;
 pub mod reconcile;
 pub mod replay;
+pub mod resolution;
 pub mod sandbox;
 
 // The driver, and what calls it.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::time::Duration;
 
+use deed_record::resolution::ROLE;
 use deed_record::story::Story;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
@@ -46,6 +47,11 @@ impl Notifier {
         self.send("indeterminate", story);
     }
 
+    /// Looks do not settle what happened: an operator has to.
+    pub fn escalated(&self, story: &Story) {
+        self.send("escalated", story);
+    }
+
     fn send(&self, event: &str, story: &Story) {
         let Some(queue) = &self.0 else { return };
         let action = &story.bound.action;
@@ -55,7 +61,7 @@ impl Notifier {
             "tenant": action.tenant,
             "contract": action.contract.name,
             "resource": action.resource,
-            "obligations": story.open_obligations(),
+            "obligations": obligations(story),
             "expires_ms": story.ask.as_ref().map(|ask| ask.expires_ms),
             "at_ms": story.at_ms,
         });
@@ -63,6 +69,14 @@ impl Notifier {
             tracing::warn!(action = %action.id, event, "too many notifications wait; this one is dropped");
         }
     }
+}
+
+/// What people still have to do, each as `VERB:COUNT:ROLE`.
+fn obligations(story: &Story) -> Vec<String> {
+    if story.needs_resolution() {
+        return vec![format!("resolve:1:{ROLE}")];
+    }
+    story.open_obligations()
 }
 
 fn serve(url: &str, secret: &Secret, messages: &Receiver<Value>) {

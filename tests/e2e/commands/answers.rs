@@ -1,12 +1,16 @@
 //! Every operation of the running host answers as the document says, good answers and problems.
 
 use std::fs;
+use std::thread;
+use std::time::Duration;
 
 use deed_record::approval::{self, Answer, ApprovalRequest};
+use deed_record::resolution::{self, ResolutionRequest, Verdict};
 use deed_tests::client::Client;
 use deed_tests::host;
+use deed_tests::proxy::Fault;
 use deed_tests::services::workspace;
-use deed_tests::world::{BOB, HELPDESK, STRANGER, World};
+use deed_tests::world::{BOB, CAROL, HELPDESK, STRANGER, World, edit, with_operator};
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::DecodePrivateKey as _;
 use serde_json::{Value, json};
@@ -21,6 +25,8 @@ const CANCEL: &str = "post /v1/actions/{id}/cancel";
 const BUNDLE: &str = "get /v1/actions/{id}/bundle";
 const REQUEST: &str = "get /v1/actions/{id}/approval_request";
 const ANSWER: &str = "post /v1/actions/{id}/approvals";
+const OPEN: &str = "get /v1/actions/{id}/resolution_request";
+const RESOLVE: &str = "post /v1/actions/{id}/resolution";
 const CHECKPOINT: &str = "get /log/{tenant}/checkpoint";
 const TILE: &str = "get /log/{tenant}/tile/{path}";
 
@@ -35,7 +41,11 @@ impl Trial {
         let text = fs::read_to_string(workspace().join("docs/openapi.json")).unwrap();
         let printed = host::expect(&["openapi"]).unwrap();
         assert!(printed == text, "docs/openapi.json is not what `deed openapi` prints");
-        Self { world: World::start(scim()).unwrap(), document: Document::new(&text) }
+        let world = World::with(scim(), "scim", |dir| {
+            edit(dir, "contracts/suspend_user.toml", "\"observable\"", "\"opaque\"")?;
+            with_operator(dir)
+        });
+        Self { world: world.unwrap(), document: Document::new(&text) }
     }
 
     /// Sends one of the document's calls, `fill` for its parameter, and checks whatever the answer is.
@@ -81,6 +91,7 @@ fn every_operation_answers_as_the_document_says() {
     let mut trial = Trial::start();
     reading(&mut trial);
     writing(&mut trial);
+    resolving(&mut trial);
     looking_around(&mut trial);
     assert_eq!(trial.document.unanswered(), Vec::<String>::new());
 }
@@ -134,6 +145,34 @@ fn approve(trial: &mut Trial, id: &str) {
     assert!(trial.post(BOB, ANSWER, id, &signed).0 < 300);
     assert_eq!(trial.world.settled(id).unwrap()["status"], "verified");
     assert_eq!(trial.post(BOB, ANSWER, id, &signed).0, 409, "it has ended");
+}
+
+/// Lost on its way, and resolved by hand, so that the host's own answers are seen.
+fn resolving(trial: &mut Trial) {
+    let id = trial.waiting(&World::proposal("idp.suspend_user", &user("lost", Some(true))));
+    assert_eq!(trial.get(CAROL, OPEN, &id).0, 409, "nothing is open");
+    trial.world.proxy.set("PATCH", Fault::DropBefore);
+    assert!(trial.world.approve(&id, "bob", BOB).unwrap().0);
+    trial.world.proxy.set("PATCH", Fault::None);
+    assert_eq!(trial.world.settled(&id).unwrap()["status"], "indeterminate");
+    while trial.get(CAROL, SHOW, &id).1["escalated"].is_null() {
+        thread::sleep(Duration::from_millis(50));
+    }
+    let (status, shown) = trial.get(CAROL, OPEN, &id);
+    assert_eq!((status, shown["look"].is_object()), (200, true), "{shown:#}");
+    let request: ResolutionRequest = serde_json::from_value(shown).unwrap();
+    let pem = fs::read_to_string(trial.world.dir.join("approvers/carol.key")).unwrap();
+    let key = SigningKey::from_pkcs8_pem(&pem).unwrap();
+    let now_ms = request.look.as_ref().unwrap().at_ms;
+    let word = request.resolved(Verdict::NotApplied, "asked", now_ms).unwrap();
+    let (action, _) = request.open().unwrap();
+    let signed = serde_json::to_value(resolution::sign(action, &word, &key).unwrap()).unwrap();
+    assert_eq!(trial.post(HELPDESK, RESOLVE, &id, &signed).0, 403);
+    assert_eq!(trial.post(CAROL, RESOLVE, &id, &json!({})).0, 400);
+    assert_eq!(trial.post(CAROL, RESOLVE, &id, &signed).0, 200);
+    let (_, view) = trial.get(CAROL, SHOW, &id);
+    assert_eq!(view["resolution"]["verdict"], "not_applied", "{view:#}");
+    assert_eq!(trial.post(CAROL, RESOLVE, &id, &signed).0, 409, "it is settled");
 }
 
 fn looking_around(trial: &mut Trial) {

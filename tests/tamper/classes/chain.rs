@@ -106,7 +106,7 @@ fn moved(files: &Files, links: &[Link]) -> Files {
 pub(super) fn unsettled(sink: &mut Sink<'_>, sample: &Sample) {
     if sample.files.contains_key(LATER) {
         let mut links = links(&sample.files);
-        links.pop();
+        links.truncate(receipt_line(&chain(&sample.files)) + 1);
         let mut files = moved(&sample.files, &links);
         files.remove(LATER);
         sink.files(&format!("{}: without what settled it", sample.kind), &files);

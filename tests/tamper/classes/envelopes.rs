@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use crate::class::Sink;
 use crate::forge::{
-    chain, kind, payload, put_chain, put_lines, receipt_line, relog, restated, sign, sign_value,
-    wrapped,
+    chain, is_a_persons, kind, payload, put_chain, put_lines, receipt_line, relog, restated, sign,
+    sign_value, wrapped,
 };
 use crate::samples::Sample;
 
@@ -94,7 +94,7 @@ pub(super) fn kinds(sink: &mut Sink<'_>, sample: &Sample) {
     let mut made = Vec::new();
     for (n, line) in chain(&sample.files).iter().enumerate() {
         // Whoever owns the key may sign all of this; nothing of it may pass for another kind.
-        let key = if kind(line) == "approval" { &bob } else { &receipt };
+        let key = if is_a_persons(line) { &bob } else { &receipt };
         for (what, edit) in edits {
             let mut statement = payload(line);
             let before = statement.clone();
@@ -105,7 +105,7 @@ pub(super) fn kinds(sink: &mut Sink<'_>, sample: &Sample) {
             let mut files = with(sample, n, &sign_value(&statement, key));
             relog(&mut files, log);
             made.push((format!("{}: {n} {what}", sample.kind), files));
-            if kind(line) != "approval" {
+            if !is_a_persons(line) {
                 let files = restated(&sample.files, n, &statement, &receipt, log);
                 made.push((format!("{}: {n} {what}, linked", sample.kind), files));
             }
@@ -266,7 +266,7 @@ pub(super) fn payloads(sink: &mut Sink<'_>, sample: &Sample) {
     let (receipt, bob, log) = (keys.receipt.clone(), keys.bob.clone(), &sink.bench.keys.log);
     let mut made = Vec::new();
     for (n, line) in chain(&sample.files).iter().enumerate() {
-        let key = if kind(line) == "approval" { &bob } else { &receipt };
+        let key = if is_a_persons(line) { &bob } else { &receipt };
         let text = String::from_utf8(STANDARD.decode(&line.payload).unwrap()).unwrap();
         let mut pretty = serde_json::to_string_pretty(&payload(line)).unwrap();
         pretty.push('\n');

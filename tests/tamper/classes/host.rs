@@ -5,7 +5,9 @@ use deed_record::json::canonical;
 use serde_json::{Value, json};
 
 use crate::class::Sink;
-use crate::forge::{about_itself, chain, kind, payload, receipt_line, rehashed, relog, restated};
+use crate::forge::{
+    about_itself, chain, is_a_persons, kind, payload, receipt_line, rehashed, relog, restated,
+};
 use crate::samples::Sample;
 use crate::word;
 
@@ -108,7 +110,7 @@ pub(super) fn fields(sink: &mut Sink<'_>, sample: &Sample) {
     let keys = &sink.bench.keys;
     let lines = chain(&sample.files);
     let mut made: Vec<(String, Box<dyn Fn() -> deed_record::bundle::Files + '_>)> = Vec::new();
-    for (n, line) in lines.iter().enumerate().filter(|(_, line)| kind(line) != "approval") {
+    for (n, line) in lines.iter().enumerate().filter(|(_, line)| !is_a_persons(line)) {
         for (pointer, mut changed) in leaves(&payload(line)) {
             if pointer.starts_with("/predicate") {
                 about_itself(&mut changed);

@@ -6,14 +6,17 @@ use deed_record::note::VerifierKey;
 use deed_record::verify::{Approver, ReceiptKey, Trust};
 
 use crate::class::Sink;
-use crate::forge::{chain, kind, payload, proof};
+use crate::forge::{chain, is_a_persons, payload, proof};
 use crate::samples::Sample;
 
 /// The persons who answered in this bundle, and where.
 fn answers(sample: &Sample) -> Vec<(String, u64)> {
     let lines = chain(&sample.files);
-    let answers = lines.iter().enumerate().filter(|(_, line)| kind(line) == "approval");
-    let person = |line| payload(line)["predicate"]["person"].as_str().unwrap().to_owned();
+    let answers = lines.iter().enumerate().filter(|(_, line)| is_a_persons(line));
+    let person = |line| {
+        let said = payload(line)["predicate"].clone();
+        said.get("resolution").unwrap_or(&said)["person"].as_str().unwrap().to_owned()
+    };
     answers.map(|(n, line)| (person(line), proof(&sample.files, n).index)).collect()
 }
 

@@ -138,7 +138,7 @@ fn put_policy(
 }
 
 fn put_evidence(files: &mut Files, story: &Story) -> Result<(), AssembleError> {
-    let later = story.later.as_ref().map(|(look, _)| look);
+    let later = story.later.as_ref().and_then(|(look, _)| look.as_ref());
     for (name, look) in [(PRE, story.pre.as_ref()), (POST, story.post.as_ref()), (LATER, later)] {
         if let Some(look) = look {
             put(files, name, look)?;

@@ -81,23 +81,42 @@ fn terms(
     approvers: &[Approver],
     index: Option<u64>,
 ) -> Result<Terms, String> {
-    let hint = envelope.key_hint().unwrap_or_default();
-    let owners: Vec<&Approver> = approvers.iter().filter(|one| one.owns(hint)).collect();
-    let owner = owners.first().ok_or_else(|| format!("`{hint}` is the key of no approver"))?;
+    let owners = owners(envelope, approvers)?;
+    let owner = owners.first().ok_or("its key is that of nobody")?;
     let (subject, terms) = approval::open(envelope, &owner.key).map_err(|e| e.to_string())?;
     if subject != *digest {
         return Err(format!("it is about another action, {subject}"));
     }
-    let may = |one: &&&Approver| one.person == terms.person && one.roles.contains(&terms.role);
-    let enrolled = |one: &Approver| index.is_some_and(|index| one.is_enrolled_at(index));
-    let Terms { person, role, .. } = &terms;
-    if !owners.iter().any(|one| may(&one)) {
+    enrolled(&owners, &terms.person, &terms.role, index)?;
+    Ok(terms)
+}
+
+/// The records of whoever has the key that signed this; at least one.
+pub(super) fn owners<'a>(
+    envelope: &Envelope,
+    approvers: impl IntoIterator<Item = &'a Approver>,
+) -> Result<Vec<&'a Approver>, String> {
+    let hint = envelope.key_hint().unwrap_or_default();
+    let owners: Vec<&Approver> = approvers.into_iter().filter(|one| one.owns(hint)).collect();
+    if owners.is_empty() { Err(format!("`{hint}` is the key of no approver")) } else { Ok(owners) }
+}
+
+/// Whether one of these records is of this person in this role, and counts at this index of the log.
+pub(super) fn enrolled(
+    owners: &[&Approver],
+    person: &str,
+    role: &str,
+    index: Option<u64>,
+) -> Result<(), String> {
+    let is = |one: &Approver| one.person == person && one.roles.iter().any(|has| has == role);
+    let may: Vec<&&Approver> = owners.iter().filter(|one| is(one)).collect();
+    if may.is_empty() {
         return Err(format!("its key is not that of `{person}` in the role `{role}`"));
     }
-    if !owners.iter().filter(may).any(|one| enrolled(one)) {
+    if !may.iter().any(|one| index.is_some_and(|index| one.is_enrolled_at(index))) {
         return Err(format!("the key of `{person}` was not enrolled at that place of the log"));
     }
-    Ok(terms)
+    Ok(())
 }
 
 /// An answer is to exactly this action, and not by the person who asks through the agent.

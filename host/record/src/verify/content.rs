@@ -57,7 +57,7 @@ fn requests(proven: &Proven, contract: &Contract) -> Found {
     if receipt.guard != Guard::of(&rendering.perform) {
         return Err("the receipt says another guard than the contract has".to_owned());
     }
-    let later = proven.settled.iter().map(|settled| &settled.look);
+    let later = proven.settled.iter().filter_map(|settled| settled.look.as_ref());
     let looks = receipt.pre.iter().chain(&receipt.post).chain(later).map(|look| &look.exchanges);
     let runs = receipt.attempts.iter().map(|attempt| &attempt.exchanges);
     let looked: Result<usize, String> = looks.map(|run| of_rules(run, &rendering.observe)).sum();

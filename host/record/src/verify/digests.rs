@@ -114,7 +114,7 @@ fn evidence(opened: &Opened, receipt: &Receipt, settled: Option<&Reconciliation>
     has_digest(opened, bundle::EXCHANGES, &receipt.exchanges_sha256)?;
     look(opened, bundle::PRE, receipt.pre.as_ref())?;
     look(opened, bundle::POST, receipt.post.as_ref())?;
-    look(opened, bundle::LATER, settled.map(|one| &one.look))?;
+    look(opened, bundle::LATER, settled.and_then(|one| one.look.as_ref()))?;
     pass("looks and exchanges are those that were signed")
 }
 

@@ -41,7 +41,11 @@ pub(super) fn read(opened: &Opened, proven: &Proven) -> Result<Option<Evidence>,
     Ok(Some(Evidence {
         pre: look(opened, bundle::PRE, receipt.pre.as_ref())?,
         post: look(opened, bundle::POST, receipt.post.as_ref())?,
-        later: look(opened, bundle::LATER, proven.settled.as_ref().map(|one| &one.look))?,
+        later: look(
+            opened,
+            bundle::LATER,
+            proven.settled.as_ref().and_then(|one| one.look.as_ref()),
+        )?,
         attempts,
     }))
 }

@@ -15,7 +15,9 @@ pub(super) struct Links {
     /// What was in force when it was decided.
     pub(super) activated: Vec<usize>,
     receipt: usize,
-    /// What stands behind the receipt settles it; none or one.
+    /// What a person says of a receipt that left it open; never without what the host concludes of that.
+    pub(super) resolution: Option<usize>,
+    /// What the host says at last, behind the receipt and a person's word.
     pub(super) reconciliation: Option<usize>,
 }
 
@@ -39,12 +41,14 @@ pub(super) fn find(opened: &Opened, receipt: &Receipt) -> Result<Links, String> 
     if !lines.iter().copied().eq(0..before.len()) {
         return Err("an envelope stands twice, or the receipt does not name it".to_owned());
     }
-    let reconciliation = match after.len() {
-        0 | 1 => None,
-        2 => Some(opened.receipt_at + 1),
-        _ => return Err("more than one envelope stands behind the receipt".to_owned()),
+    let receipt = opened.receipt_at;
+    let (resolution, reconciliation) = match after.len() {
+        0 | 1 => (None, None),
+        2 => (None, Some(receipt + 1)),
+        3 => (Some(receipt + 1), Some(receipt + 2)),
+        _ => return Err("more than two envelopes stand behind the receipt".to_owned()),
     };
-    Ok(Links { approvals, decisions, activated, receipt: opened.receipt_at, reconciliation })
+    Ok(Links { approvals, decisions, activated, receipt, resolution, reconciliation })
 }
 
 impl Links {
@@ -55,7 +59,8 @@ impl Links {
         kinds.extend(self.decisions.iter().map(of(Kind::Decision)));
         kinds.extend(self.activated.iter().map(of(Kind::Activated)));
         kinds.push((self.receipt, Kind::Receipt));
-        kinds.extend(self.reconciliation.iter().map(of(Kind::Reconciliation)));
+        let settles = self.resolution.iter().chain(&self.reconciliation);
+        kinds.extend(settles.map(of(Kind::Reconciliation)));
         kinds.sort_unstable_by_key(|(line, _)| *line);
         kinds.into_iter().map(|(_, kind)| kind).collect()
     }

@@ -6,11 +6,12 @@
 use super::approvals::{self, Given};
 use super::links::{self, Links};
 use super::opened::Opened;
+use super::resolution::Word;
 use super::trust::Trust;
 use super::{
     ACTIVATION, APPROVALS, Book, CHAIN, CHECKPOINT, CLEARANCES, Finding, Found, INCLUSION,
-    RECONCILIATION, SIGNATURE, SUBJECT, WITNESSES, activation, clearances, digests, pass,
-    reconciliation, witnesses,
+    RECONCILIATION, RESOLUTION, SIGNATURE, SUBJECT, WITNESSES, activation, clearances, digests,
+    pass, reconciliation, resolution, witnesses,
 };
 use crate::action::{Action, VERSION};
 use crate::bundle;
@@ -29,6 +30,8 @@ pub(super) struct Proven {
     pub(super) receipt: Receipt,
     /// The answers of approvers, in the order in which they were given.
     pub(super) given: Vec<Given>,
+    /// What a person said of it, when it had been left open.
+    pub(super) word: Option<Word>,
     /// What settled it later.
     pub(super) settled: Option<Reconciliation>,
 }
@@ -76,7 +79,15 @@ pub(super) fn prove(opened: &Opened, trust: &Trust, book: &mut Book) -> Option<P
     let approved = book.note(APPROVALS, found);
     let found = clearances::check(opened, &links, subject, &action, &receipt, trust);
     let cleared = book.note(CLEARANCES, found);
-    let settled = reconciliation::open(opened, &links, subject, &receipt, trust);
+    let word = match resolution::open(opened, &links, subject, &action, &receipt, trust) {
+        Ok(word) => word,
+        Err(found) => {
+            book.note(RESOLUTION, found);
+            return None;
+        }
+    };
+    book.note(RESOLUTION, resolution::found(word.as_ref()));
+    let settled = reconciliation::open(opened, &links, subject, &receipt, word.as_ref(), trust);
     let found = settled.clone().and_then(|one| reconciliation::found(one.as_ref(), &receipt));
     book.note(RECONCILIATION, found);
     let Ok(settled) = settled else { return None };
@@ -86,7 +97,7 @@ pub(super) fn prove(opened: &Opened, trust: &Trust, book: &mut Book) -> Option<P
         return None;
     }
     let found = activation::check(opened, &links, &action, &receipt, &given, trust);
-    book.note(ACTIVATION, found).then_some(Proven { action, receipt, given, settled })
+    book.note(ACTIVATION, found).then_some(Proven { action, receipt, given, word, settled })
 }
 
 /// What a host's key signed, under the trusted key that the envelope in this line of the chain names, and

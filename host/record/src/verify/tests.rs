@@ -3,6 +3,7 @@ mod chained;
 mod dishonest;
 mod hostile;
 pub(super) mod parts;
+mod resolved;
 mod sealed;
 mod story;
 mod trusted;

@@ -69,7 +69,7 @@ fn answer(args: &AnswerArgs, decision: Answer) -> Result<ExitCode, Failure> {
     terms.reason.clone_from(&args.reason);
     let action = request.action.digest().map_err(Failure::failed)?;
     out::note(&shown::approval(&request, action, &terms)?);
-    if !args.yes && !confirm()? {
+    if !args.yes && !confirmed()? {
         return Err(Failure::Failed("nothing was signed".to_owned()));
     }
     let envelope = approval::sign(action, &terms, &key).map_err(Failure::failed)?;
@@ -92,7 +92,8 @@ fn fetch(client: &Client, id: &str) -> Result<ApprovalRequest, Failure> {
     }
 }
 
-fn confirm() -> Result<bool, Failure> {
+/// Asks whoever is at the terminal.
+pub(super) fn confirmed() -> Result<bool, Failure> {
     let stdin = io::stdin();
     if !stdin.is_terminal() {
         return Err(Failure::Failed(

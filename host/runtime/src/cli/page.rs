@@ -17,6 +17,10 @@ pub(super) fn of(view: &View) -> String {
     page += &decided(view);
     page += &sent(view);
     page += &changed(view);
+    if let Some(said) = &view.resolution {
+        page += &row("resolved", &safe(&said.words()));
+        page += &safe_lines(&said.reason, "  | ");
+    }
     let settled = view.reconciliation.as_ref().map(|settled| ("settled", settled));
     for (title, receipt) in view.receipt.iter().map(|one| ("receipt", one)).chain(settled) {
         let place = receipt.index.map_or_else(
@@ -59,6 +63,17 @@ fn head(view: &View) -> String {
     }
     for obligation in &view.obligations {
         text += &row("waits for", &safe(obligation));
+    }
+    if let Some(why) = &view.escalated {
+        text += &row("open", &safe(why));
+        let id = safe(&view.id);
+        text += &row(
+            "to settle it",
+            &format!("deed resolve {id} applied|not-applied|retry --reason TEXT --key FILE"),
+        );
+    }
+    if let Some(holder) = &view.held_by {
+        text += &row("queues", &format!("behind {}, which holds the resource", safe(holder)));
     }
     if let Some(expires_ms) = view.expires_ms {
         text += &row("expires", &utc(expires_ms));
@@ -142,7 +157,8 @@ fn changed(view: &View) -> String {
     text
 }
 
-fn change_text(change: &Change) -> String {
+/// Where something changed, from what to what.
+pub(super) fn change_text(change: &Change) -> String {
     let value = |value: &Option<serde_json::Value>| {
         value.as_ref().map_or_else(|| "nothing".to_owned(), compact)
     };
@@ -162,6 +178,9 @@ mod tests {
             "contract": "idp.restore_access", "resource": "idp/users/1", "agent": "helpdesk", "person": "alice",
             "environment": "production", "intent": "let \u{202e}them in", "sources": [{"uri": "https://tickets.example/1"}],
             "obligations": [], "approvals": [{"person": "bob", "role": "support-lead", "approves": true, "counts": true}],
+            "held_by": "act_y\u{1b}", "escalated": "no look\u{202e}",
+            "resolution": {"person": "bob", "role": "operator", "verdict": "not_applied",
+            "reason": "asked\u{1b}[2K the owner\nPATCH /other", "nonce": "0", "signed_ms": 0},
             "stale": [], "calls": [{"phase": "perform", "upstream": "idp", "method": "PATCH", "path": "/Users/1",
             "fate": {"answered": {"status": 204}}, "at_ms": 0}],
             "changes": [{"pointer": "/user/title", "old": "a\u{1b}", "new": null}, {"pointer": "/user/active", "new": true}],
@@ -176,6 +195,9 @@ mod tests {
             "perform      idp PATCH /Users/1: answered 204\n",
             "changed      /user/title: \"a\\u001b\" -> null  and may not\n",
             "changed      /user/active: nothing -> true\n",
+            "open         no look\\u{202e}\nto settle it deed resolve act_x applied|not-applied|retry --reason",
+            "queues       behind act_y\\u{1b}, which holds the resource\n",
+            "resolved     bob (operator) says that it was not applied\n  | asked\\u{1b}[2K the owner\n  | PATCH /other\n",
             "  1970-01-01 00:00:00Z  asked\n",
         ] {
             assert!(page.contains(wanted), "{wanted:?} is missing in\n{page}");

@@ -92,7 +92,7 @@ pub(super) fn lines(report: &Report, id: &str) -> String {
         lines.push(format!("the receipt says: {}", outcome.as_str()));
     }
     if let Some(settled) = report.settled {
-        lines.push(format!("a later look settled it: {}", settled.as_str()));
+        lines.push(format!("settled later: {}", settled.as_str()));
     }
     let verdict = report.verdict.as_str().to_uppercase();
     lines.push(format!("{verdict} {}", text::safe(id)));

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use deed_record::contract::Contract;
 use deed_record::digest::Digest;
+use deed_record::envelope::{Envelope, key_id};
 use deed_record::id;
 use deed_record::policy::Policies;
 use ed25519_dalek::VerifyingKey;
@@ -35,6 +36,15 @@ pub struct Tenant {
 }
 
 impl Tenant {
+    /// Who signed, by the key that the envelope names; the signature is to be checked with that key.
+    pub fn signer(&self, envelope: &Envelope) -> Option<(&str, &Person, &VerifyingKey)> {
+        let hint = envelope.key_hint().unwrap_or_default();
+        let owns = |key: &&VerifyingKey| key_id(key).is_ok_and(|id| id == hint);
+        self.persons.iter().find_map(|(name, person)| {
+            person.keys.iter().find(owns).map(|key| (name.as_str(), person, key))
+        })
+    }
+
     /// Who has a token, and its hash.
     pub(super) fn tokens(&self) -> impl Iterator<Item = (&String, Digest)> {
         let agents = self.agents.iter().map(|(name, agent)| (name, agent.token));

@@ -106,7 +106,9 @@ pub(super) async fn show(
     if let Some(wait) = wait(&headers)?.filter(|_| !rests(story.status)) {
         let end = tokio::time::Instant::now() + wait;
         // The driver is under way already; this only watches, so that waiting callers cost no drivers.
-        while tokio::time::Instant::now() < end && !rests(app.pipeline.story(&id)?.status) {
+        // A stop does not wait for it: what rests there may go on only with the next start.
+        let waits = || tokio::time::Instant::now() < end && !app.pipeline.is_stopping();
+        while waits() && !rests(app.pipeline.story(&id)?.status) {
             tokio::time::sleep(WATCH_PAUSE).await;
         }
     }
@@ -202,7 +204,10 @@ fn shown(app: &App, caller: &Caller, id: &ActionId) -> Result<Response, Problem>
     let entries = app.pipeline.entries(id)?;
     let story = caller.may_see(Story::fold(&entries).map_err(LedgerError::from)?)?;
     let ended = matches!(story.status, Status::Ended(_));
-    let view = view::view(&story, &entries, caller.is_person())?;
+    let mut view = view::view(&story, &entries, caller.is_person())?;
+    // An agent sees its own actions only.
+    let holder = app.pipeline.held_by(&story).filter(|_| caller.is_person());
+    view.held_by = holder.map(|id| id.to_string());
     let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };
     let place = [(header::LOCATION, format!("/v1/actions/{id}"))];
     Ok((status, place, Json(view)).into_response())

@@ -45,14 +45,19 @@ pub(super) async fn answer(
 ) -> Result<Response, Problem> {
     only_persons(&caller)?;
     let id = parse_id(&id)?;
-    let value = json::parse_exact(&body)
-        .map_err(|e| Problem::bad_request(format!("the body is no strict JSON: {e}")))?;
-    let envelope: Envelope = json::from_value(value)
-        .map_err(|e| Problem::bad_request(format!("the body is no DSSE envelope: {e}")))?;
+    let envelope = envelope(&body)?;
     let (pipeline, by, of) = (Arc::clone(&app.pipeline), caller.clone(), id.clone());
     let answering = async move { Ok(pipeline.answer(&by.tenant.name, &of, envelope).await?) };
     let waiting = carried(answering).await?;
     answered(&app, &caller, &id, waiting.to_rest(), None).await
+}
+
+/// The envelope that a body is.
+pub(super) fn envelope(body: &[u8]) -> Result<Envelope, Problem> {
+    let value = json::parse_exact(body)
+        .map_err(|e| Problem::bad_request(format!("the body is no strict JSON: {e}")))?;
+    json::from_value(value)
+        .map_err(|e| Problem::bad_request(format!("the body is no DSSE envelope: {e}")))
 }
 
 fn only_persons(caller: &Caller) -> Result<(), Problem> {

@@ -4,6 +4,7 @@
 //! types behind them and to real answers.
 
 mod parts;
+mod resolutions;
 mod schemas;
 
 use serde_json::{Map, Value, json};
@@ -30,6 +31,7 @@ pub fn document() -> Value {
         "tags": [
             {"name": "actions", "description": "Ask for actions and see what became of them."},
             {"name": "approvals", "description": "For people: what they are asked, and their signed answers."},
+            {"name": "resolutions", "description": "For operators: what nobody could find out, and their signed word."},
             {"name": "contracts", "description": "What the caller may ask for."},
             {"name": "log", "description": "The tenant's log as C2SP tlog-tiles."},
             {"name": "operations", "description": "Health and counters, on a listener of their own."},
@@ -60,6 +62,8 @@ fn paths() -> Value {
         "/v1/actions/{id}/bundle": {"get": bundle()},
         "/v1/actions/{id}/approval_request": {"get": approval_request()},
         "/v1/actions/{id}/approvals": {"post": answer()},
+        "/v1/actions/{id}/resolution_request": {"get": resolutions::request()},
+        "/v1/actions/{id}/resolution": {"post": resolutions::resolve()},
         "/v1/contracts": {"get": contracts()},
         "/v1/contracts/{name}": {"get": contract()},
         "/log/{tenant}/checkpoint": {"get": checkpoint()},
@@ -220,17 +224,23 @@ fn tile() -> Value {
 }
 
 fn health() -> Value {
-    let answers = json!({"200": text_answer("`ok`: the process answers.")});
+    let answers = json!({
+        "200": text_answer("`ok`: the process answers, and its store takes what it must."),
+        "503": text_answer("Journal or log take no more, and why. The host ends soon; a restart recovers."),
+    });
     let head = ["health", "operations", "Whether the process lives"];
     operation(head, &json!({"responses": answers}), &[])
 }
 
 fn ready() -> Value {
     let answers = json!({
-        "200": text_answer("`ready`: the journal takes events."),
-        "503": text_answer("Why it takes none: it failed, or the host is stopping."),
+        "200": text_answer("`ready`: new work is taken."),
+        "503": text_answer(
+            "Why it is not, one reason on each line: the host is stopping, its store failed, the system's \
+             clock jumped, or the disk has too little room.",
+        ),
     });
-    let head = ["ready", "operations", "Whether it takes actions"];
+    let head = ["ready", "operations", "Whether it takes new actions, and why not"];
     operation(head, &json!({"responses": answers}), &[])
 }
 

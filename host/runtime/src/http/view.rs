@@ -9,6 +9,7 @@ use deed_record::json::Change;
 use deed_record::ledger::{self, Line};
 use deed_record::outcome::{Check, Outcome};
 use deed_record::policy::Decision;
+use deed_record::resolution::{ROLE, Resolution};
 use deed_record::status::Status;
 use deed_record::story::Story;
 use serde::{Deserialize, Serialize};
@@ -37,8 +38,14 @@ pub struct View {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<String>,
     pub sources: Vec<Source>,
-    /// What people still have to do, such as `approve:1:support-lead`.
+    /// What people still have to do, such as `approve:1:support-lead` or `resolve:1:operator`.
     pub obligations: Vec<String>,
+    /// The other action that holds the resource that this one needs; for people only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<String>,
+    /// Why looks do not settle an open outcome, so that an operator has to: `deed resolve`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalated: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_ms: Option<i64>,
     pub approvals: Vec<Said>,
@@ -54,6 +61,9 @@ pub struct View {
     pub result: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<ReceiptRef>,
+    /// What a person says of an outcome that the receipt left open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<Resolution>,
     /// What settled an outcome that the receipt left open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reconciliation: Option<ReceiptRef>,
@@ -112,7 +122,9 @@ pub(super) fn view(story: &Story, entries: &[Entry], person: bool) -> Result<Vie
         intent: proposal.intent.clone(),
         reasoning: proposal.reasoning.clone(),
         sources: proposal.sources.clone(),
-        obligations: if waiting { story.open_obligations() } else { vec![] },
+        obligations: obligations(story),
+        held_by: None,
+        escalated: story.escalated.clone().filter(|_| story.needs_resolution()),
         expires_ms: story.ask.as_ref().filter(|_| waiting).map(|ask| ask.expires_ms),
         approvals: story.all_answers.iter().map(|answer| said(story, answer)).collect(),
         stale: story.stale.clone(),
@@ -123,11 +135,20 @@ pub(super) fn view(story: &Story, entries: &[Entry], person: bool) -> Result<Vie
         checks: judged.map(|j| j.checks.clone()).unwrap_or_default(),
         result: result(story),
         receipt: signed(story, Kind::Receipt)?,
+        resolution: story.resolution.as_ref().map(|(said, _)| said.clone()),
         reconciliation: signed(story, Kind::Reconciliation)?,
         proposed_ms: story.proposed_ms,
         at_ms: story.at_ms,
         ledger: ledger::tell(entries),
     })
+}
+
+fn obligations(story: &Story) -> Vec<String> {
+    match story.status {
+        Status::Waiting => story.open_obligations(),
+        _ if story.needs_resolution() => vec![format!("resolve:1:{ROLE}")],
+        _ => vec![],
+    }
 }
 
 fn said(story: &Story, answer: &deed_record::event::Answer) -> Said {
@@ -146,7 +167,7 @@ fn calls(story: &Story) -> Vec<Call> {
             .collect::<Vec<_>>()
     };
     let sent = story.exchanges().into_iter().map(|e| call("perform", &e.summary()));
-    let later = story.later.as_ref().map(|(look, _)| look.clone());
+    let later = story.later.as_ref().and_then(|(look, _)| look.clone());
     let after = looks(&story.post).into_iter().chain(looks(&later));
     looks(&story.pre).into_iter().chain(sent).chain(after).collect()
 }
@@ -170,7 +191,10 @@ fn result(story: &Story) -> Option<Value> {
 }
 
 fn signed(story: &Story, kind: Kind) -> Result<Option<ReceiptRef>, LedgerError> {
-    let Some((_, envelope)) = story.chain.iter().rfind(|(is, _)| *is == kind) else {
+    // A person's word is of the same kind as what the host concludes.
+    let word = story.resolution.as_ref().map(|(_, envelope)| envelope);
+    let mut chain = story.chain.iter().rev().filter(|(_, envelope)| Some(envelope) != word);
+    let Some((_, envelope)) = chain.find(|(is, _)| *is == kind) else {
         return Ok(None);
     };
     let payload = envelope.payload_digest().map_err(|e| LedgerError::Failed(e.to_string()))?;

@@ -96,7 +96,7 @@ impl Tail {
 }
 
 /// The batches, and how many bytes they take.
-fn read(bytes: &[u8]) -> Result<(Vec<Batch>, usize), LogError> {
+pub(super) fn read(bytes: &[u8]) -> Result<(Vec<Batch>, usize), LogError> {
     let (mut batches, mut rest) = (Vec::new(), bytes);
     while let Some((batch, after)) = record(rest) {
         batches.push(batch);

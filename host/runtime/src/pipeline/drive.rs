@@ -58,7 +58,8 @@ pub(super) async fn drive(
     loop {
         match drive.step().await {
             Ok(Step::Go) => {}
-            Ok(Step::Rest) => return Ok(()),
+            // It only waited where it stopped: the journal has it, and the next start goes on.
+            Ok(Step::Rest) | Err(LedgerError::Stopping(_)) => return Ok(()),
             // An outside fact came in between: it counts, and the step is taken anew.
             Err(LedgerError::Conflict) => drive.story = pipeline.story(id)?,
             Err(error) => return Err(error),
@@ -120,6 +121,7 @@ impl Drive<'_> {
             Status::Retrying => self.retry().await,
             Status::Attempted => self.observe(Phase::Post).await,
             Status::Judged(_) => self.seal().await,
+            Status::Resolved => self.conclude_resolved().await,
             Status::Settled(_) => self.seal_settled().await,
             Status::Sealed(_) | Status::Reconciled(_) => self.publish().await,
             Status::Ended(Outcome::Indeterminate) if self.settling => self.settle().await,
@@ -180,12 +182,16 @@ impl Drive<'_> {
     async fn after_post(&mut self) -> Result<Step, LedgerError> {
         let Some(granted) = self.granted() else { return self.gone().await };
         let now = self.pipeline.clock.now_ms();
-        match reconcile::reconcile(&granted.contract, &self.story, now) {
+        match reconcile::reconcile(
+            &granted.contract,
+            &self.story,
+            now,
+            self.pipeline.clock.began_ms(),
+        ) {
             Look::Judged(_) if self.was_turned_away(&granted) => self.stale(TURNED_AWAY).await,
-            Look::Judged(judgement) => self.conclude(&granted, judgement).await,
+            Look::Judged(judgement) => self.follow(&granted, judgement).await,
             Look::NotYet(at_ms) => {
-                let pause = u64::try_from(at_ms.saturating_sub(now)).unwrap_or(0);
-                tokio::time::sleep(Duration::from_millis(pause)).await;
+                self.pipeline.until(at_ms).await?;
                 self.observe(Phase::Post).await
             }
         }
@@ -223,7 +229,10 @@ impl Drive<'_> {
 
     async fn seal(&mut self) -> Result<Step, LedgerError> {
         let Some(judgement) = self.story.judgement.clone() else { return Ok(Step::Rest) };
-        self.lease = None;
+        // What is open keeps its resource until it is settled.
+        if judgement.outcome != Outcome::Indeterminate {
+            self.release_resource();
+        }
         let asked = self.pipeline.question(&self.story)?;
         let key = &self.pipeline.keys.receipt;
         let envelope = receipt::seal(&self.story, &judgement, asked.as_ref(), key)

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use deed_record::event::Phase;
+use deed_record::id::ActionId;
 use deed_record::outcome::{Judgement, Outcome};
 use deed_record::policy::Verdict;
 use deed_record::status::Status;
@@ -12,7 +13,7 @@ use super::Pipeline;
 use super::drive::Drive;
 use super::ledger::LedgerError;
 
-/// How often an action in the queue looks whether it was cancelled or has expired.
+/// How often an action in the queue looks whether it was cancelled, has expired, or the host stops.
 pub(super) const QUEUE_LOOK: Duration = Duration::from_millis(200);
 
 impl Drive<'_> {
@@ -40,30 +41,53 @@ impl Drive<'_> {
     /// waited as long as its contract lets it gets the judgement that ends it.
     pub(super) async fn take_resource(&mut self) -> Result<Option<Judgement>, LedgerError> {
         let flights = &self.pipeline.flights;
-        if let Some(lease) = flights.reserved(&self.story.bound.action.id) {
+        let (id, name) = (&self.story.bound.action.id, resource_of(&self.story));
+        if let Some(lease) = flights.reserved(id) {
             self.lease = Some(lease);
             return Ok(None);
         }
-        let name = resource_of(&self.story);
         let limit_ms =
             self.granted().map_or(0, |granted| granted.contract.limits.queue.as_millis());
         let limit = Instant::now().checked_add(Duration::from_millis(limit_ms));
         let mut acquire = std::pin::pin!(flights.resources.acquire(&name));
         loop {
-            tokio::select! {
-                lease = &mut acquire => {
-                    self.lease = Some(lease);
-                    return Ok(None);
-                }
-                () = tokio::time::sleep(QUEUE_LOOK) => if self.is_overtaken()? {
-                    return Err(LedgerError::Conflict);
-                } else if limit.is_some_and(|limit| Instant::now() >= limit) && !self.settling {
-                    let resource = &self.story.bound.action.resource;
-                    let reason = format!("`{resource}` was not free within {limit_ms} ms");
-                    return Ok(Some(Judgement::plain(Outcome::Expired, reason)));
-                },
+            let turn = tokio::time::timeout(QUEUE_LOOK, &mut acquire);
+            if let Ok(guard) = flights.pause(turn).await? {
+                self.lease = Some(flights.hold(guard, &name, id));
+                return Ok(None);
+            }
+            if self.is_overtaken()? {
+                return Err(LedgerError::Conflict);
+            }
+            if limit.is_some_and(|limit| Instant::now() >= limit) {
+                return Ok(Some(self.waited(limit_ms)));
             }
         }
+    }
+
+    /// The end of who waited as long as its contract lets it: nothing was sent, and who holds it is named.
+    fn waited(&self, limit_ms: u64) -> Judgement {
+        let resource = &self.story.bound.action.resource;
+        let holder = self.pipeline.held_by(&self.story);
+        let holder = holder.map_or_else(String::new, |holder| format!("; {holder} holds it"));
+        let reason = format!("`{resource}` was not free within {limit_ms} ms{holder}");
+        Judgement::plain(Outcome::Expired, reason)
+    }
+
+    /// The resource that an open outcome keeps, or one that nobody has; false when another action has it.
+    pub(super) fn hold_resource(&mut self) -> bool {
+        let flights = &self.pipeline.flights;
+        if self.lease.is_none() {
+            let (id, name) = (&self.story.bound.action.id, resource_of(&self.story));
+            self.lease = flights.reserved(id).or_else(|| flights.try_hold(&name, id));
+        }
+        self.lease.is_some()
+    }
+
+    /// Hands on what an open outcome kept, whether this driver took it up or not.
+    pub(super) fn release_resource(&mut self) {
+        self.lease = None;
+        drop(self.pipeline.flights.reserved(&self.story.bound.action.id));
     }
 
     /// Whether something happened to the action while it stood in the queue.
@@ -74,9 +98,9 @@ impl Drive<'_> {
         Ok(changed || (waited && self.expired(self.pipeline.clock.now_ms()).is_some()))
     }
 
-    /// A driver that cannot go on leaves the resource of a write that may be under way to its action.
+    /// A driver that cannot go on leaves the resource to its action, where nobody knows what becomes of it.
     pub(super) fn keep_resource(&mut self) {
-        if let Some(lease) = self.lease.take().filter(|_| under_way(&self.story)) {
+        if let Some(lease) = self.lease.take().filter(|_| is_kept(&self.story)) {
             self.pipeline.flights.reserve(&self.story.bound.action.id, lease);
         }
     }
@@ -92,13 +116,27 @@ impl Drive<'_> {
 }
 
 impl Pipeline {
-    /// At the start, before any driver runs: resources of writes that may be under way are not free.
-    pub(super) fn reserve_resource(&self, story: &Story) {
-        if under_way(story)
-            && let Some(lease) = self.flights.resources.try_acquire(&resource_of(story))
-        {
-            self.flights.reserve(&story.bound.action.id, lease);
+    /// At the start, before any driver runs: what nobody knows the state of is not free. A write that may
+    /// be under way comes before what is only open: in older directories both may be there.
+    pub(super) fn reserve_resources(&self, stories: &[Story]) {
+        let open = stories.iter().filter(|story| !under_way(story));
+        for story in stories.iter().filter(|story| under_way(story)).chain(open) {
+            let id = &story.bound.action.id;
+            if is_kept(story)
+                && let Some(lease) = self.flights.try_hold(&resource_of(story), id)
+            {
+                self.flights.reserve(id, lease);
+            }
         }
+    }
+
+    /// The other action that holds the resource of one that has not ended.
+    pub fn held_by(&self, story: &Story) -> Option<ActionId> {
+        if story.status.outcome().is_some() {
+            return None;
+        }
+        let holder = self.flights.holder(&resource_of(story))?;
+        Some(holder).filter(|holder| *holder != story.bound.action.id)
     }
 }
 
@@ -114,6 +152,20 @@ fn under_way(story: &Story) -> bool {
         Status::Cleared => story.pre_is_spent,
         _ => false,
     }
+}
+
+/// Also when the attempt is over, as long as nobody knows what became of it.
+fn is_kept(story: &Story) -> bool {
+    let open = matches!(
+        story.status,
+        Status::Judged(Outcome::Indeterminate)
+            | Status::Sealed(Outcome::Indeterminate)
+            | Status::Ended(Outcome::Indeterminate)
+            | Status::Resolved
+    );
+    // Cancelled between two attempts, and not judged yet.
+    let cancelled = story.status == Status::CancelRequested && story.may_have_changed_something();
+    open || cancelled || under_way(story)
 }
 
 /// One tenant's resource, by name.

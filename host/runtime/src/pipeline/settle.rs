@@ -1,13 +1,16 @@
 //! What ended without an answer: looked at again, at growing distances, until a look settles it.
 //!
-//! Never sends anything, and never changes the receipt: what settles it is signed beside it.
+//! Never sends anything, and never changes the receipt: what settles it is signed beside it. Meanwhile the
+//! action keeps its resource. When looks do not settle it, an operator is called; the looks go on.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use deed_record::event::Event;
 use deed_record::id::{ActionId, IdError};
-use deed_record::outcome::Outcome;
+use deed_record::observation::Observation;
+use deed_record::outcome::{Judgement, Outcome};
+use deed_record::resolution::LastLook;
 use deed_record::status::Status;
 use deed_record::story::Story;
 
@@ -21,45 +24,120 @@ use crate::{receipt, reconcile};
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LAST_PAUSE: Duration = Duration::from_hours(1);
 
+/// What one more look comes to.
+pub(super) enum Later {
+    Seen(Box<Observation>, Box<Judgement>),
+    /// What was sent may still land: nobody can know yet.
+    TooEarly,
+    /// None was made now; a later one may be.
+    NotNow(&'static str),
+    /// None can be made as things are.
+    InVain(String),
+}
+
 impl Drive<'_> {
     /// Looks once more. Only a look that answers what happened is written down.
     pub(super) async fn settle(&mut self) -> Result<Step, LedgerError> {
         self.settling = false;
-        let Some(granted) = self.granted() else { return Ok(Step::Rest) };
-        let Some(adapter) = self.pipeline.adapters.get(&granted.adapter) else {
-            return Ok(Step::Rest);
+        let (look, judgement) = match self.look_again().await? {
+            Later::Seen(look, judgement) => (look, judgement),
+            Later::TooEarly => return Ok(Step::Rest),
+            Later::NotNow(why) => return self.escalate_if_long(why).await,
+            Later::InVain(why) => return self.escalate(&why).await,
         };
-        // In another world the look would be another one; and what was sent must not land after it.
-        let settle_ms = granted.contract.verify.settle.as_signed();
-        let lands_until_ms = self.story.lands_until_ms(settle_ms).unwrap_or(0);
-        if self.other_world(&granted)?.is_some() || self.pipeline.clock.now_ms() < lands_until_ms {
-            return Ok(Step::Rest);
-        }
-        // Nobody else may be in the middle of changing what this looks at.
-        if self.take_resource().await?.is_some() {
-            return Ok(Step::Rest);
-        }
-        if let Some(other) = self.written_since()? {
-            self.lease = None;
-            let id = &self.story.bound.action.id;
-            tracing::warn!(action = %id, %other, "it stays open: another action has changed what a look would see");
-            return Ok(Step::Rest);
-        }
-        let look = self.look(&granted, adapter).await;
-        self.lease = None;
-        let look = look?;
-        let judgement = reconcile::settle(&granted.contract, &self.story, &look);
         if judgement.outcome == Outcome::Indeterminate {
-            let (id, reason) = (&self.story.bound.action.id, &judgement.reason);
-            tracing::warn!(action = %id, reason, "looked again, and it is still open");
-            return Ok(Step::Rest);
+            return self.still_open(&look, &judgement).await;
         }
-        let (observation, judgement) = (Box::new(look), Box::new(judgement));
-        self.append(vec![Event::Settled { observation, judgement }], false).await
+        let observation = Some(look);
+        self.append(vec![Event::Settled { observation, judgement }], false).await?;
+        self.pipeline.seen.forget(&self.story.bound.action.id);
+        self.release_resource();
+        Ok(Step::Go)
     }
 
-    /// Another action that may have changed the same resource since this one was attempted. What a look
-    /// sees after it may be of either, and so it settles neither.
+    /// One look under the action's own reservation, when everything that was sent could have landed.
+    pub(super) async fn look_again(&mut self) -> Result<Later, LedgerError> {
+        // What was sent must not land after the look.
+        let settle_ms = self.pipeline.contract_of(&self.story)?.verify.settle.as_signed();
+        let clock = &self.pipeline.clock;
+        let began_ms = clock.began_ms();
+        if clock.now_ms() < self.story.lands_until_ms(settle_ms, began_ms).unwrap_or(0) {
+            return Ok(Later::TooEarly);
+        }
+        let name = &self.story.bound.action.contract.name;
+        let Some(granted) = self.granted() else {
+            return Ok(Later::InVain(format!("there is no grant for `{name}` any more")));
+        };
+        let Some(adapter) = self.pipeline.adapters.get(&granted.adapter) else {
+            return Ok(Later::InVain(format!("the adapter of `{name}` is not there any more")));
+        };
+        if let Some(what) = self.other_world(&granted)? {
+            return Ok(Later::InVain(format!(
+                "the {what} changed: the host cannot look as before"
+            )));
+        }
+        // Nobody else may be in the middle of changing what this looks at.
+        if !self.hold_resource() {
+            return Ok(Later::NotNow("another action holds the resource"));
+        }
+        if let Some(other) = self.written_since()? {
+            let why = format!("{other} has changed what a look would see");
+            return Ok(Later::InVain(why));
+        }
+        let look = self.look(&granted, adapter).await?;
+        Ok(match reconcile::settle(&granted.contract, &self.story, &look, began_ms) {
+            Some(judgement) => Later::Seen(Box::new(look), Box::new(judgement)),
+            None => {
+                Later::NotNow("the look began before everything that was sent could have landed")
+            }
+        })
+    }
+
+    /// The look says nothing: for good, where it could be made and shows no effect.
+    async fn still_open(
+        &mut self,
+        look: &Observation,
+        judgement: &Judgement,
+    ) -> Result<Step, LedgerError> {
+        let (action, reason) = (&self.story.bound.action, &judgement.reason);
+        tracing::warn!(action = %action.id, reason, "looked again, and it is still open");
+        let last = LastLook {
+            at_ms: look.at_ms,
+            state: look.value(),
+            changes: judgement.changes.clone(),
+            reason: reason.clone(),
+        };
+        self.pipeline.seen.remember(&action.id, last);
+        let usable = |granted: &crate::config::Granted| look.unusable(&granted.contract).is_none();
+        if self.granted().as_ref().is_some_and(usable) {
+            let why = "a look shows no effect, and with this contract that does not say that there was none";
+            return self.escalate(why).await;
+        }
+        self.escalate_if_long("no look could be used").await
+    }
+
+    /// Calls an operator once it has been open for as long as its contract lets the host look.
+    async fn escalate_if_long(&mut self, why: &str) -> Result<Step, LedgerError> {
+        if self.pipeline.looks_for(&self.story)? > Duration::ZERO {
+            return Ok(Step::Rest);
+        }
+        self.escalate(&format!("it was looked at in vain for `limits.observe`: {why}")).await
+    }
+
+    /// Calls an operator, once.
+    async fn escalate(&mut self, why: &str) -> Result<Step, LedgerError> {
+        if self.story.escalated.is_some() {
+            return Ok(Step::Rest);
+        }
+        let id = &self.story.bound.action.id;
+        tracing::warn!(action = %id, why, "looks do not settle it; an operator has to");
+        self.append(vec![Event::Escalated { reason: why.to_owned() }], true).await?;
+        self.pipeline.tell_escalated(&self.story);
+        Ok(Step::Go)
+    }
+
+    /// Another action that may have changed the same resource since this one was attempted: in directories
+    /// from before actions kept their resource. What a look sees then may be of either, and settles neither.
     fn written_since(&self) -> Result<Option<ActionId>, LedgerError> {
         let action = &self.story.bound.action;
         let Some(began_ms) = self.story.attempts.first().map(|first| first.started_ms) else {
@@ -104,14 +182,35 @@ impl Pipeline {
                 };
                 match pipeline.story(&id) {
                     Ok(story) if story.status.is_final() => return,
-                    Ok(_) => drop(pipeline.launch(&id, true)),
+                    Ok(story) => {
+                        drop(pipeline.launch(&id, true));
+                        pause = pipeline.next_pause(&story, pause);
+                    }
                     Err(error) => {
                         tracing::error!(action = %id, %error, "an open outcome cannot be read");
                         return;
                     }
                 }
-                pause = (pause * 2).min(LAST_PAUSE);
             }
         });
+    }
+
+    /// Twice as long as the last one, but not beyond the time at which an operator is to be called.
+    fn next_pause(&self, story: &Story, last: Duration) -> Duration {
+        let twice = (last * 2).min(LAST_PAUSE);
+        match self.looks_for(story) {
+            Ok(left) if story.escalated.is_none() && left > Duration::ZERO => {
+                twice.min(left.max(FIRST_PAUSE))
+            }
+            _ => twice,
+        }
+    }
+
+    /// How long looks are still tried before an operator is called, where nothing says earlier that they
+    /// are in vain.
+    fn looks_for(&self, story: &Story) -> Result<Duration, LedgerError> {
+        let limit_ms = self.contract_of(story)?.limits.observe.as_signed();
+        let left_ms = story.judged_ms.saturating_add(limit_ms).saturating_sub(self.clock.now_ms());
+        Ok(Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)))
     }
 }

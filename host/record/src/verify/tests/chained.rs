@@ -80,7 +80,7 @@ fn a_decision_that_was_logged_before_its_approval_is_found_out() {
 }
 
 /// An action whose look afterwards came to nothing, and a look that settled it.
-fn open() -> World {
+pub(super) fn open() -> World {
     let mut world = approved();
     for event in &mut world.entries {
         if let Event::Observed { phase: Phase::Post, observation } = event {
@@ -113,7 +113,7 @@ fn settled(change: impl FnOnce(&mut Reconciliation), later_ms: i64) -> (World, V
     world.entries = as_post;
     let mut apply = |at_ms, event| story.apply(&Entry { at_ms, event }).unwrap();
     let judgement: Box<Judgement> = Box::new(judgement);
-    apply(later_ms + 1, Event::Settled { observation: Box::new(later), judgement });
+    apply(later_ms + 1, Event::Settled { observation: Some(Box::new(later)), judgement });
     let mut says = Reconciliation::of(&story).unwrap().unwrap();
     change(&mut says);
     let envelope = Box::new(world.sign(Kind::Reconciliation, &says));
@@ -143,7 +143,7 @@ fn a_reconciliation_that_does_not_settle_this_receipt_is_found_out() {
         (|s| s.settled_ms = 1, RECONCILIATION),
         (|s| s.outcome = Outcome::Mismatch, SETTLED),
         (|s| s.changes.clear(), SETTLED),
-        (|s| s.look.derived.push("user".into()), SUMMARY),
+        (|s| s.look.as_mut().unwrap().derived.push("user".into()), SUMMARY),
     ];
     for (change, check) in changes {
         let (world, bundle) = settled(change, 50_000);
@@ -164,7 +164,7 @@ fn a_receipt_with_an_answer_is_not_settled_again() {
     let mut later = look(true, "c", 50_000);
     later.exchanges[0].started_ms = 50_000;
     let judged = Judgement::plain(Outcome::Mismatch, "again");
-    story.later = Some((later, judged));
+    story.later = Some((Some(later), judged));
     story.at_ms = 50_001;
     let says =
         Reconciliation { receipt_sha256: receipt, ..Reconciliation::of(&story).unwrap().unwrap() };

@@ -5,6 +5,7 @@
 
 mod actions;
 mod approvals;
+mod resolutions;
 
 use serde_json::{Map, Value, json};
 
@@ -17,6 +18,7 @@ pub(super) fn all() -> Map<String, Value> {
         actions::view(),
         actions::judged(),
         approvals::asked(),
+        resolutions::asked(),
         granted(),
         problem(),
     ];

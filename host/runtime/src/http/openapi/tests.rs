@@ -2,7 +2,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use deed_record::{action, approval, codec, envelope, exchange, json, ledger, outcome, policy};
+use deed_record::{
+    action, approval, codec, envelope, exchange, json, ledger, outcome, policy, resolution,
+};
 use serde::de::value::Error;
 use serde::de::{Deserializer, Error as _, Visitor};
 use serde::{Deserialize, forward_to_deserialize_any};
@@ -91,6 +93,9 @@ fn schemas_have_the_fields_of_the_types() {
         ("Call", fields::<view::Call>()),
         ("ReceiptRef", fields::<view::ReceiptRef>()),
         ("Line", fields::<ledger::Line>()),
+        ("ResolutionRequest", fields::<resolution::ResolutionRequest>()),
+        ("LastLook", fields::<resolution::LastLook>()),
+        ("Resolution", fields::<resolution::Resolution>()),
         ("Proposal", fields::<action::Proposal>()),
         ("Source", fields::<action::Source>()),
         ("Action", fields::<action::Action>()),

@@ -1,0 +1,99 @@
+//! `deed resolve`: shows what is open and what was seen, asks, signs what the person says happened.
+//!
+//! Never signs a digest that it did not recompute from what it shows.
+
+mod shown;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+use deed_record::resolution::{self, ResolutionRequest, Verdict};
+
+use super::approve::confirmed;
+use super::client::{Client, Connection, action_path};
+use super::out::{self, Failure, Format};
+use super::page;
+use crate::clock::Clock;
+use crate::http::View;
+use crate::keys;
+
+/// Say what happened where no look can: a signed word about an action that ended `indeterminate`
+///
+/// Only somebody with the role `operator` resolves, and not the person who answers for the agent. Find
+/// out at the system of record itself what became of what was sent. The host looks once more: what it
+/// sees counts, and else your word does. `applied` makes the outcome `mismatch`, because the host saw no
+/// effect; `not-applied` makes it `failed`. It never becomes `verified` by a word.
+#[derive(Debug, clap::Args)]
+pub(super) struct ResolveArgs {
+    /// The action's id
+    id: String,
+    /// What happened
+    #[arg(value_enum)]
+    verdict: Said,
+    /// How you know, in at most 1,000 bytes; signed along and shown to whoever reads the record
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// Your private key, as `deed key new` made it
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// Sign without asking, for scripts; what is signed is still shown
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    connection: Connection,
+    #[command(flatten)]
+    format: Format,
+}
+
+/// What a person can say.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Said {
+    /// What was sent took effect
+    Applied,
+    /// Nothing that was sent took effect
+    NotApplied,
+    /// Nothing took effect, and it is to be proposed again: a new action, with policy and approvals of its own
+    Retry,
+}
+
+impl From<Said> for Verdict {
+    fn from(said: Said) -> Self {
+        match said {
+            Said::Applied => Self::Applied,
+            Said::NotApplied => Self::NotApplied,
+            Said::Retry => Self::Retry,
+        }
+    }
+}
+
+pub(super) fn run(args: &ResolveArgs) -> Result<ExitCode, Failure> {
+    let key = keys::read(&args.key).map_err(Failure::failed)?;
+    let client = args.connection.open()?;
+    let request = fetch(&client, &args.id)?;
+    let (action, receipt) = request.open().map_err(Failure::failed)?;
+    let now_ms = Clock::default().now_ms();
+    let resolved = request.resolved(args.verdict.into(), &args.reason, now_ms);
+    let resolved = resolved.map_err(Failure::failed)?;
+    out::note(&shown::open(&request, &receipt, action, &resolved));
+    if !args.yes && !confirmed()? {
+        return Err(Failure::Failed("nothing was signed".to_owned()));
+    }
+    let envelope = resolution::sign(action, &resolved, &key).map_err(Failure::failed)?;
+    let body = serde_json::to_vec(&envelope).map_err(Failure::failed)?;
+    let view: View = client.post(&action_path(&args.id, "/resolution")?, &[], &body)?;
+    args.format.print(&view, page::of)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A host that shows another action than the one that was asked for is not to be signed for.
+fn fetch(client: &Client, id: &str) -> Result<ResolutionRequest, Failure> {
+    let request: ResolutionRequest = client.get(&action_path(id, "/resolution_request")?, &[])?;
+    if request.action.id.as_str() == id {
+        return Ok(request);
+    }
+    let other = &request.action.id;
+    Err(Failure::Failed(format!(
+        "asked for {id}, and the host shows {other}; do not sign, and report it"
+    )))
+}

@@ -1,0 +1,101 @@
+//! What an operator reads before signing: takes a resolution request whose digests were recomputed, gives text.
+//!
+//! Never shows what the host adds to the receipt as if that were signed.
+
+use deed_record::digest::Digest;
+use deed_record::exchange::{ExchangeSummary, Rendered};
+use deed_record::json;
+use deed_record::ledger::{fate, utc};
+use deed_record::receipt::Receipt;
+use deed_record::resolution::{ResolutionRequest, Resolved, Verdict};
+
+use super::super::page::{change_text, from_agent};
+use super::super::text::{line, pretty, safe, safe_lines};
+
+/// Everything that the word is about, and the word.
+pub(super) fn open(
+    request: &ResolutionRequest,
+    receipt: &Receipt,
+    action: Digest,
+    resolved: &Resolved,
+) -> String {
+    let mut text = head(request, receipt);
+    text += &sent(request, receipt);
+    text += &seen(request);
+    text.push('\n');
+    text += &from_agent(&receipt.intent, receipt.reasoning.as_deref());
+    text += "\ndigests, recomputed here from what is shown\n";
+    line(&mut text, format_args!("  {:<11} {action}", "action"));
+    line(&mut text, format_args!("  {:<11} {}", "receipt", resolved.receipt_sha256));
+    text += &word(resolved);
+    text
+}
+
+fn head(request: &ResolutionRequest, receipt: &Receipt) -> String {
+    let action = &request.action;
+    let mut text = String::new();
+    let contract = format!("{} {}", safe(&action.contract.name), safe(&action.contract.version));
+    let asked = format!("agent {}, for whom {}", safe(&action.principal), safe(&action.person));
+    let rows = [
+        ("id", action.id.to_string()),
+        ("action", contract),
+        ("environment", safe(&action.environment)),
+        ("resource", safe(&action.resource)),
+        ("asked by", format!("{asked} answers")),
+        ("receipt", format!("indeterminate, {}", utc(receipt.judged_ms))),
+        ("because", safe(&receipt.reason)),
+    ];
+    let looks = request.escalated.as_ref().map(|why| ("looks", safe(why)));
+    for (title, row) in rows.into_iter().chain(looks) {
+        line(&mut text, format_args!("{title:<12} {row}"));
+    }
+    text
+}
+
+/// Every write as the receipt has it, with the body that its digest is of.
+fn sent(request: &ResolutionRequest, receipt: &Receipt) -> String {
+    let mut text = "\nwas sent, and may have taken effect\n".to_owned();
+    let exchanges = receipt.attempts.iter().flat_map(|attempt| &attempt.exchanges);
+    for one in exchanges.filter(|one| !one.is_without_effect()) {
+        let (upstream, method, path) = (safe(&one.upstream), safe(&one.method), safe(&one.path));
+        let (fate, at) = (fate(one.fate), utc(one.started_ms));
+        line(&mut text, format_args!("  {at}  {upstream} {method} {path}: {fate}"));
+        text += &body(request, one);
+    }
+    text
+}
+
+fn body(request: &ResolutionRequest, sent: &ExchangeSummary) -> String {
+    let Some(digest) = &sent.request_sha256 else { return String::new() };
+    let is_it = |rule: &&Rendered| {
+        let bytes = rule.body.as_ref().and_then(|body| json::canonical(body).ok());
+        bytes.is_some_and(|bytes| Digest::of(&bytes) == *digest)
+    };
+    match request.perform.iter().find(is_it).and_then(|rule| rule.body.as_ref()) {
+        Some(body) => pretty(body, "    "),
+        None => format!("    a body with the digest {digest}\n"),
+    }
+}
+
+fn seen(request: &ResolutionRequest) -> String {
+    let Some(look) = &request.look else { return "\nthe host has seen nothing since\n".to_owned() };
+    let mut text = format!("\nthe host looked at {}: {}\n", utc(look.at_ms), safe(&look.reason));
+    for change in &look.changes {
+        line(&mut text, format_args!("  changed {}", change_text(change)));
+    }
+    text += &pretty(&look.state, "  ");
+    text
+}
+
+fn word(resolved: &Resolved) -> String {
+    let said = &resolved.resolution;
+    let verdict = match said.verdict {
+        Verdict::Applied => "it WAS APPLIED",
+        Verdict::NotApplied => "it was NOT APPLIED",
+        Verdict::Retry => "it was NOT APPLIED, and is to be PROPOSED AGAIN",
+    };
+    let (person, role) = (safe(&said.person), safe(&said.role));
+    let mut text = format!("\nyou sign: {verdict}, as {person} in the role {role}, because\n");
+    text += &safe_lines(&said.reason, "  | ");
+    text
+}

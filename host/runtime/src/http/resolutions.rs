@@ -1,0 +1,53 @@
+//! What an operator is shown of an open action, and the signed word about it.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use deed_record::resolution::ResolutionRequest;
+
+use super::App;
+use super::actions::{answer, carried, parse_id};
+use super::approvals::envelope;
+use super::auth::Caller;
+use super::extract::Path;
+use super::payload::Payload;
+use super::problem::Problem;
+
+pub(super) async fn request(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<ResolutionRequest>, Problem> {
+    only_persons(&caller)?;
+    let story = caller.story(&app, &parse_id(&id)?)?;
+    let request = app.pipeline.resolution_request(caller.name(), &story);
+    request.map(Json).ok_or_else(|| {
+        let detail = "this action does not wait for anybody to say what happened";
+        Problem::new(StatusCode::CONFLICT, "nothing is open", detail)
+    })
+}
+
+pub(super) async fn resolve(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    Payload(body): Payload,
+) -> Result<Response, Problem> {
+    only_persons(&caller)?;
+    let id = parse_id(&id)?;
+    let envelope = envelope(&body)?;
+    let (pipeline, by, of) = (Arc::clone(&app.pipeline), caller.clone(), id.clone());
+    let resolving = async move { Ok(pipeline.resolve(&by.tenant.name, &of, envelope).await?) };
+    let waiting = carried(resolving).await?;
+    answer(&app, &caller, &id, waiting.to_rest(), None).await
+}
+
+fn only_persons(caller: &Caller) -> Result<(), Problem> {
+    if caller.is_person() {
+        return Ok(());
+    }
+    Err(Problem::forbidden("only a person says what happened; use a person's token"))
+}

@@ -1,0 +1,116 @@
+//! Stage 4, after the end: what an operator is asked about an open action, and whether a signed word is an
+//! answer to exactly that.
+//!
+//! This module alone checks resolutions. It never settles anything: the driver does, with the word as a fact.
+
+use deed_record::envelope::Envelope;
+use deed_record::outcome::Outcome;
+use deed_record::resolution::{self, LastLook, ROLE, Resolution, ResolutionRequest};
+use deed_record::status::Status;
+use deed_record::story::Story;
+
+use crate::config::Tenant;
+
+/// How far a person's clock may be from the host's.
+const CLOCK_SLACK_MS: i64 = 300_000;
+
+/// Everything that the operator's client shows and recomputes; none while nothing is open. `seen` is the
+/// last look that settled nothing, where the host still knows it.
+pub fn request(person: &str, story: &Story, seen: Option<LastLook>) -> Option<ResolutionRequest> {
+    if story.status != Status::Ended(Outcome::Indeterminate) {
+        return None;
+    }
+    Some(ResolutionRequest {
+        action: story.bound.action.clone(),
+        receipt: story.envelope.clone()?,
+        perform: story.bound.perform.clone(),
+        look: seen.or_else(|| receipts(story)),
+        escalated: story.escalated.clone(),
+        nonce: story.resolution_nonce()?,
+        person: person.to_owned(),
+    })
+}
+
+/// The look that the receipt rests on.
+fn receipts(story: &Story) -> Option<LastLook> {
+    let (post, judged) = (story.post.as_ref()?, story.judgement.as_ref()?);
+    Some(LastLook {
+        at_ms: post.at_ms,
+        state: post.value(),
+        changes: judged.changes.clone(),
+        reason: judged.reason.clone(),
+    })
+}
+
+/// Checks a signed word against what is open now.
+pub fn receive(
+    tenant: &Tenant,
+    story: &Story,
+    envelope: &Envelope,
+    now_ms: i64,
+) -> Result<Resolution, ResolveError> {
+    if story.status != Status::Ended(Outcome::Indeterminate) {
+        return Err(ResolveError::NotOpen(story.status.word()));
+    }
+    let (person, known, key) = tenant.signer(envelope).ok_or(ResolveError::UnknownKey)?;
+    let opened = resolution::open(envelope, key);
+    let (action, said) = opened.map_err(|e| ResolveError::Open(e.to_string()))?;
+    let receipt = story.envelope.as_ref().and_then(|receipt| receipt.payload_digest().ok());
+    if story.bound.action.digest().ok() != Some(action) || receipt != Some(said.receipt_sha256) {
+        return Err(ResolveError::Other);
+    }
+    let said = said.resolution;
+    if said.person != person {
+        return Err(ResolveError::OtherPerson);
+    }
+    if said.role != ROLE || !known.roles.contains(ROLE) {
+        return Err(ResolveError::Role(person.to_owned()));
+    }
+    if person == story.bound.action.person {
+        return Err(ResolveError::OwnAction(person.to_owned()));
+    }
+    fits(story, &said, now_ms)?;
+    Ok(said)
+}
+
+/// Whether the word itself is one that can be taken now.
+fn fits(story: &Story, said: &Resolution, now_ms: i64) -> Result<(), ResolveError> {
+    if story.resolution_nonce().as_ref() != Some(&said.nonce) {
+        return Err(ResolveError::Differs);
+    }
+    let from_ms = story.judged_ms.saturating_sub(CLOCK_SLACK_MS);
+    if !(from_ms..=now_ms.saturating_add(CLOCK_SLACK_MS)).contains(&said.signed_ms) {
+        return Err(ResolveError::Clock);
+    }
+    if let Some(name) = story.bound.private.tells(&said.reason) {
+        return Err(ResolveError::Private(name.to_owned()));
+    }
+    Ok(())
+}
+
+/// Why a signed word does not count.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ResolveError {
+    #[error("nothing is open: the action is `{0}`, or somebody has resolved it already")]
+    NotOpen(&'static str),
+    #[error("what was sent may still land, until {0}; ask again then")]
+    TooEarly(String),
+    #[error("the key that it names is enrolled for no person of this tenant")]
+    UnknownKey,
+    #[error("it is no resolution: {0}")]
+    Open(String),
+    #[error("it is about another action or receipt")]
+    Other,
+    #[error("it names another person than its key belongs to")]
+    OtherPerson,
+    #[error("only somebody with the role `{ROLE}` resolves, in that role; `{0}` did not")]
+    Role(String),
+    #[error("`{0}` answers for the agent that asked, and cannot resolve it")]
+    OwnAction(String),
+    #[error("it was signed for another asking; look at the resolution request again")]
+    Differs,
+    #[error("it was signed at a time that is not now; set the clock of your machine right")]
+    Clock,
+    #[error("the reason has the value of the private parameter `{0}`; say it without")]
+    Private(String),
+}

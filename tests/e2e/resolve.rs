@@ -1,0 +1,303 @@
+//! What no look can settle: an operator is called, says what happened, and the host concludes; until then
+//! nobody else writes to that resource.
+
+mod held;
+mod told;
+
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use deed_record::outcome::Outcome;
+use deed_record::resolution::{self, ResolutionRequest, Verdict as Said};
+use deed_record::verify::Verdict;
+use deed_tests::host;
+use deed_tests::proxy::Fault;
+use deed_tests::services::Result;
+use deed_tests::world::{BOB, CAROL, HELPDESK, World, edit, with_operator};
+use ed25519_dalek::SigningKey;
+use ed25519_dalek::pkcs8::DecodePrivateKey as _;
+use serde_json::{Value, json};
+
+use crate::shared::{ended, is_active, locked_out, report, scim, statements};
+
+const PATIENCE: Duration = Duration::from_mins(1);
+const REASON: &str = "the directory's own audit trail says so";
+
+/// Nobody is asked, and a look that shows no effect says nothing.
+fn opaque(dir: &Path) -> Result<()> {
+    with_effect(dir, "opaque")
+}
+
+fn with_effect(dir: &Path, effect: &str) -> Result<()> {
+    let permit = "@id(\"all\")\npermit (principal, action, resource);\n";
+    std::fs::write(dir.join("policies/starter.cedar"), permit)?;
+    let file = "contracts/restore_access.toml";
+    edit(dir, file, "\"observable\"", &format!("\"{effect}\""))?;
+    with_operator(dir)
+}
+
+/// A write of which nobody knows whether it arrived, and looks that show no effect.
+fn lost(world: &World, user: &str) -> String {
+    world.proxy.set("PATCH", Fault::DropBefore);
+    let view = world.run(&World::proposal("idp.restore_access", user)).unwrap();
+    world.proxy.set("PATCH", Fault::None);
+    ended(world, &view, "indeterminate", "no definite answer came");
+    view["id"].as_str().unwrap().to_owned()
+}
+
+/// A write that lands, and from then on no look that can be used.
+fn unseen(world: &World, user: &str) -> String {
+    world.proxy.set("PATCH", Fault::Delay { ms: 500 });
+    let view = thread::scope(|scope| {
+        let running = scope.spawn(|| world.run(&World::proposal("idp.restore_access", user)));
+        while world.proxy.count("PATCH") == 0 && !running.is_finished() {
+            thread::sleep(Duration::from_millis(5));
+        }
+        world.proxy.set("GET", Fault::DropBefore);
+        running.join().unwrap().unwrap()
+    });
+    ended(world, &view, "indeterminate", "the result could not be observed");
+    view["id"].as_str().unwrap().to_owned()
+}
+
+/// The view as soon as it is so.
+fn until(world: &World, id: &str, so: impl Fn(&Value) -> bool) -> Value {
+    let start = Instant::now();
+    loop {
+        let view = world.show(id).unwrap();
+        if so(&view) {
+            return view;
+        }
+        assert!(start.elapsed() < PATIENCE, "{view:#}");
+        thread::sleep(Duration::from_millis(25));
+    }
+}
+
+fn escalated(world: &World, id: &str) -> Value {
+    until(world, id, |view| view["escalated"].is_string())
+}
+
+/// The request as carol gets it.
+fn request(world: &World, id: &str) -> ResolutionRequest {
+    let path = format!("/v1/actions/{id}/resolution_request");
+    let answer = world.client(CAROL).get(&path).unwrap();
+    deed_record::json::from_value(answer.json()).unwrap()
+}
+
+/// Carol's signed word about what she is shown now.
+fn signed(world: &World, id: &str, verdict: Said) -> Value {
+    let shown = request(world, id);
+    let now_ms = shown.look.as_ref().unwrap().at_ms;
+    let word = shown.resolved(verdict, REASON, now_ms).unwrap();
+    let pem = std::fs::read_to_string(world.dir.join("approvers/carol.key")).unwrap();
+    let key = SigningKey::from_pkcs8_pem(&pem).unwrap();
+    let (action, _) = shown.open().unwrap();
+    json!(resolution::sign(action, &word, &key).unwrap())
+}
+
+fn post(world: &World, id: &str, body: &Value) -> deed_tests::client::Answer {
+    let path = format!("/v1/actions/{id}/resolution");
+    loop {
+        let answer = world.client(CAROL).post(&path, body).unwrap();
+        // A host that has just started waits once more.
+        if answer.status != 409 || !answer.text("/detail").contains("may still land") {
+            return answer;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// What stands in the record of an action that a person resolved.
+fn settled(world: &World, id: &str, outcome: Outcome, reason: &str) -> Value {
+    let view = until(world, id, |view| view["status"] != "indeterminate");
+    assert_eq!(view["status"], outcome.as_str(), "{view:#}");
+    assert_eq!(view["outcome"], outcome.as_str(), "{view:#}");
+    assert!(view["reason"].as_str().unwrap().contains(reason), "{view:#}");
+    assert_eq!(view["resolution"]["person"], "carol");
+    assert!(view["reconciliation"]["index"].as_u64() > view["receipt"]["index"].as_u64());
+    let found = report(world, id);
+    assert_eq!(found.verdict, Verdict::Verified, "{found:#?}");
+    assert_eq!((found.outcome, found.settled), (Some(Outcome::Indeterminate), Some(outcome)));
+    let all = statements(world, &view);
+    let [receipt, word, conclusion] = all.last_chunk().unwrap();
+    assert_eq!(receipt["predicateType"], "urn:deed:receipt:v1");
+    for one in [word, conclusion] {
+        assert_eq!(one["predicateType"], "urn:deed:reconciliation:v1");
+    }
+    assert_eq!(word["predicate"]["resolution"]["reason"], REASON);
+    assert_eq!(conclusion["predicate"]["outcome"], outcome.as_str());
+    assert!(conclusion["predicate"]["resolved_by"].is_string());
+    other_verifier(world, id);
+    let bundle = world.bundle(id).unwrap();
+    assert_eq!(world.bundle(id).unwrap(), bundle, "and now it rests");
+    view
+}
+
+/// The one that is made of other people's libraries says the same.
+fn other_verifier(world: &World, id: &str) {
+    let file = world.dir.join(format!("{id}.deed"));
+    std::fs::write(&file, world.bundle(id).unwrap()).unwrap();
+    let script = deed_tests::services::workspace().join("tests/oracle/verify.py");
+    let mut python = std::process::Command::new(deed_tests::services::venv().join("bin/python"));
+    let output = python.arg(script).arg(&file).arg(world.dir.join("trust")).output().unwrap();
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success() && said.contains("carol"), "{said}");
+}
+
+#[test]
+fn an_operator_settles_what_no_look_can() {
+    let world = World::with(scim(), "scim", opaque).unwrap();
+    let cases = [("applied", Outcome::Mismatch), ("not-applied", Outcome::Failed)];
+    for (verdict, outcome) in cases {
+        let user = locked_out();
+        world.proxy.forget();
+        let id = lost(&world, &user);
+        let view = escalated(&world, &id);
+        assert_eq!(view["status"], "indeterminate");
+        assert_eq!(view["obligations"], json!(["resolve:1:operator"]));
+        let shown = host::expect(&["show", &id, "--url", world.url(), "--token", BOB]).unwrap();
+        let command = format!("deed resolve {id} applied|not-applied|retry");
+        assert!(shown.contains(&command), "{shown}");
+        let (done, said) = world.resolve(&id, verdict, REASON).unwrap();
+        assert!(done, "{said}");
+        for wanted in ["was sent, and may have taken effect", "got no answer", REASON, "you sign: "]
+        {
+            assert!(said.contains(wanted), "`{wanted}` is not in: {said}");
+        }
+        let reason = format!("carol (operator) says that it was {}", verdict.replace('-', " "));
+        settled(&world, &id, outcome, &reason);
+        assert_eq!(
+            (world.proxy.count("PATCH"), is_active(&user)),
+            (1, false),
+            "nothing is sent again"
+        );
+        let (done, said) = world.resolve(&id, verdict, REASON).unwrap();
+        assert!(!done && said.contains("does not wait for anybody"), "{said}");
+    }
+}
+
+#[test]
+fn a_look_after_the_word_counts_and_a_word_after_that_look_does_not() {
+    let world = World::with(scim(), "scim", |dir| with_effect(dir, "observable")).unwrap();
+    let user = locked_out();
+    let id = &unseen(&world, &user);
+    // Right after a look that failed: the next one by itself is seconds away.
+    let (looks, start) = (world.proxy.count("GET"), Instant::now());
+    while world.proxy.count("GET") < looks + 3 {
+        assert!(start.elapsed() < PATIENCE, "it is looked at again and again");
+        thread::sleep(Duration::from_millis(10));
+    }
+    world.proxy.set("GET", Fault::None);
+    let word = signed(&world, id, Said::NotApplied);
+    let answer = post(&world, id, &word);
+    assert_eq!(answer.status, 200, "{}", answer.json());
+    let view = settled(&world, id, Outcome::Verified, "every expectation holds");
+    assert!(is_active(&user));
+    assert_eq!(view["resolution"]["verdict"], "not_applied", "the word stands there all the same");
+    let answer = post(&world, id, &word);
+    assert_eq!(answer.status, 409);
+    assert!(answer.text("/detail").contains("nothing is open"), "{}", answer.json());
+}
+
+#[test]
+fn a_word_that_was_asked_for_before_a_restart_counts_and_one_under_way_is_concluded() {
+    let mut world = World::with(scim(), "scim", opaque).unwrap();
+    let id = lost(&world, &locked_out());
+    escalated(&world, &id);
+    let word = signed(&world, &id, Said::Applied);
+    world.restart().unwrap();
+    // The word is taken, and the host is ended in the middle of the look that follows.
+    world.proxy.set("GET", Fault::Delay { ms: 2_000 });
+    let looks = world.proxy.count("GET");
+    let took = |view: &Value| view["resolution"].is_object();
+    thread::scope(|scope| {
+        // The host dies under it, and so its answer does not come.
+        scope.spawn(|| {
+            let path = format!("/v1/actions/{id}/resolution");
+            while let Ok(answer) = world.client(CAROL).post(&path, &word) {
+                if answer.status != 409 {
+                    break;
+                }
+                thread::sleep(Duration::from_millis(100));
+            }
+        });
+        until(&world, &id, took);
+        let start = Instant::now();
+        while world.proxy.count("GET") == looks && start.elapsed() < PATIENCE {
+            thread::sleep(Duration::from_millis(5));
+        }
+        let pid = world.host.as_ref().unwrap().pid().to_string();
+        std::process::Command::new("kill").args(["-KILL", &pid]).status().unwrap();
+    });
+    world.host = None;
+    world.proxy.set("GET", Fault::None);
+    world.serve().unwrap();
+    settled(&world, &id, Outcome::Mismatch, "carol (operator) says that it was applied");
+    assert_eq!(world.proxy.count("PATCH"), 1);
+}
+
+#[test]
+fn of_two_words_that_race_one_counts() {
+    let world = World::with(scim(), "scim", opaque).unwrap();
+    for _ in 0..3 {
+        let id = lost(&world, &locked_out());
+        escalated(&world, &id);
+        let words = [Said::Applied, Said::NotApplied].map(|verdict| signed(&world, &id, verdict));
+        let answers = thread::scope(|scope| {
+            let sending = [&words[0], &words[1]].map(|word| {
+                let (world, id) = (&world, &id);
+                scope.spawn(move || post(world, id, word).status)
+            });
+            sending.map(|one| one.join().unwrap())
+        });
+        let outcome = match answers {
+            [409, _] => Outcome::Failed,
+            [_, 409] => Outcome::Mismatch,
+            other => panic!("{other:?}"),
+        };
+        settled(&world, &id, outcome, "carol (operator) says");
+    }
+}
+
+#[test]
+fn without_a_grant_nobody_can_look_and_the_word_alone_settles_it() {
+    let mut world = World::with(scim(), "scim", opaque).unwrap();
+    let id = lost(&world, &locked_out());
+    world.host = None;
+    let file = world.dir.join("deed.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let (before, grant) = text.split_once("[tenant.acme.grant.\"idp.restore_access\"]").unwrap();
+    let (_, after) = grant.split_once("\n[").unwrap();
+    std::fs::write(&file, format!("{before}[{after}")).unwrap();
+    world.serve().unwrap();
+    let view = escalated(&world, &id);
+    assert!(!view["escalated"].as_str().unwrap().is_empty());
+    let looks = world.proxy.count("GET");
+    let (done, said) = world.resolve(&id, "not-applied", REASON).unwrap();
+    assert!(done, "{said}");
+    settled(&world, &id, Outcome::Failed, "the host could not look again");
+    assert_eq!(world.proxy.count("GET"), looks);
+    // An agent's copy is checked as far as it goes.
+    let copy = world.client(HELPDESK).get(&format!("/v1/actions/{id}/bundle")).unwrap();
+    assert_eq!(copy.status, 200);
+}
+
+#[test]
+fn a_retry_is_a_new_action_with_gates_of_its_own() {
+    let world = World::with(scim(), "scim", opaque).unwrap();
+    let user = locked_out();
+    let id = lost(&world, &user);
+    escalated(&world, &id);
+    let (done, said) = world.resolve(&id, "retry", REASON).unwrap();
+    assert!(done && said.contains("is to be PROPOSED AGAIN"), "{said}");
+    let view = settled(&world, &id, Outcome::Failed, "proposed again as act_");
+    let reason = view["reason"].as_str().unwrap();
+    let (_, again) = reason.rsplit_once(' ').unwrap();
+    let view = world.settled(again).unwrap();
+    let receipt = ended(&world, &view, "verified", "every expectation holds");
+    let sources = receipt["sources"].as_array().unwrap();
+    assert_eq!(sources.last().unwrap()["uri"], format!("deed:{id}"), "it names what it repeats");
+    assert!(is_active(&user));
+    assert_eq!(world.proxy.count("PATCH"), 2);
+}
