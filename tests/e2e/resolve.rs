@@ -97,7 +97,15 @@ fn signed(world: &World, id: &str, verdict: Said) -> Value {
 }
 
 fn post(world: &World, id: &str, body: &Value) -> deed_tests::client::Answer {
-    world.client(CAROL).post(&format!("/v1/actions/{id}/resolution"), body).unwrap()
+    let path = format!("/v1/actions/{id}/resolution");
+    loop {
+        let answer = world.client(CAROL).post(&path, body).unwrap();
+        // A host that has just started waits once more.
+        if answer.status != 409 || !answer.text("/detail").contains("may still land") {
+            return answer;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
 }
 
 /// What stands in the record of an action that a person resolved.
@@ -204,8 +212,15 @@ fn a_word_that_was_asked_for_before_a_restart_counts_and_one_under_way_is_conclu
     let looks = world.proxy.count("GET");
     let took = |view: &Value| view["resolution"].is_object();
     thread::scope(|scope| {
+        // The host dies under it, and so its answer does not come.
         scope.spawn(|| {
-            world.client(CAROL).post(&format!("/v1/actions/{id}/resolution"), &word).ok()
+            let path = format!("/v1/actions/{id}/resolution");
+            while let Ok(answer) = world.client(CAROL).post(&path, &word) {
+                if answer.status != 409 {
+                    break;
+                }
+                thread::sleep(Duration::from_millis(100));
+            }
         });
         until(&world, &id, took);
         let start = Instant::now();
@@ -266,4 +281,23 @@ fn without_a_grant_nobody_can_look_and_the_word_alone_settles_it() {
     // An agent's copy is checked as far as it goes.
     let copy = world.client(HELPDESK).get(&format!("/v1/actions/{id}/bundle")).unwrap();
     assert_eq!(copy.status, 200);
+}
+
+#[test]
+fn a_retry_is_a_new_action_with_gates_of_its_own() {
+    let world = World::with(scim(), "scim", opaque).unwrap();
+    let user = locked_out();
+    let id = lost(&world, &user);
+    escalated(&world, &id);
+    let (done, said) = world.resolve(&id, "retry", REASON).unwrap();
+    assert!(done && said.contains("is to be PROPOSED AGAIN"), "{said}");
+    let view = settled(&world, &id, Outcome::Failed, "proposed again as act_");
+    let reason = view["reason"].as_str().unwrap();
+    let (_, again) = reason.rsplit_once(' ').unwrap();
+    let view = world.settled(again).unwrap();
+    let receipt = ended(&world, &view, "verified", "every expectation holds");
+    let sources = receipt["sources"].as_array().unwrap();
+    assert_eq!(sources.last().unwrap()["uri"], format!("deed:{id}"), "it names what it repeats");
+    assert!(is_active(&user));
+    assert_eq!(world.proxy.count("PATCH"), 2);
 }

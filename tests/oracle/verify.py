@@ -424,7 +424,7 @@ def reconciliation(
     require(settled.get("resolved_by") == by, "it rests on another word than the one before it")
     if "look" not in settled:
         require(word is not None, "nobody looked, and nobody said anything")
-        comes_to = {"applied": "mismatch", "not_applied": "failed"}[word["verdict"]]
+        comes_to = {"applied": "mismatch", "not_applied": "failed", "retry": "failed"}[word["verdict"]]
         require(settled["outcome"] == comes_to, "a word alone comes to another outcome")
         require(not settled["changes"] + settled["unexpected"] + settled["checks"], "nobody looked, and something was seen")
     return settled

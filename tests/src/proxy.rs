@@ -14,7 +14,7 @@ use std::{
 
 use serde_json::Value;
 
-mod wire;
+pub(crate) mod wire;
 
 use crate::services::Result;
 pub use wire::Recorded;

@@ -31,7 +31,7 @@ pub enum Verdict {
     Applied,
     /// Nothing that was sent took effect.
     NotApplied,
-    /// Nothing took effect, and it is to be tried again.
+    /// Nothing took effect, and it is to be asked for again, as a new action that goes through every gate.
     Retry,
 }
 
@@ -153,22 +153,20 @@ impl Resolution {
         let what = match self.verdict {
             Verdict::Applied => "it was applied",
             Verdict::NotApplied => "it was not applied",
-            Verdict::Retry => "it is to be tried again",
+            Verdict::Retry => "it was not applied, and is to be tried again",
         };
         format!("{} ({}) says that {what}", self.person, self.role)
     }
 
     /// What an open action comes to by this word, and by the look that was made after it, if any. A look
-    /// that answers by itself counts; else the word does, and makes nothing `verified`. None for a retry,
-    /// which settles nothing.
-    pub fn conclude(&self, seen: Option<Judgement>) -> Option<Judgement> {
+    /// that answers by itself counts; else the word does, and makes nothing `verified`.
+    pub fn conclude(&self, seen: Option<Judgement>) -> Judgement {
         if let Some(judged) = seen.as_ref().filter(|one| one.outcome != Outcome::Indeterminate) {
-            return Some(judged.clone());
+            return judged.clone();
         }
         let outcome = match self.verdict {
             Verdict::Applied => Outcome::Mismatch,
-            Verdict::NotApplied => Outcome::Failed,
-            Verdict::Retry => return None,
+            Verdict::NotApplied | Verdict::Retry => Outcome::Failed,
         };
         let looked = match seen {
             Some(_) => "the host's look does not show it",
@@ -176,7 +174,7 @@ impl Resolution {
         };
         let reason = format!("{}; {looked}", self.words());
         let seen = seen.unwrap_or_else(|| Judgement::plain(outcome, ""));
-        Some(Judgement { outcome, reason, ..seen })
+        Judgement { outcome, reason, ..seen }
     }
 }
 

@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use crate::event::{Event, Phase};
 use crate::outcome::Outcome;
 use crate::policy::Verdict;
-use crate::resolution;
 
 /// Where an action stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,11 +95,7 @@ impl Status {
             (from, Event::Judged { judgement }) if from.may_judge() => S::Judged(judgement.outcome),
             (S::Judged(outcome), Event::Sealed { .. }) => S::Sealed(outcome),
             (S::Ended(Outcome::Indeterminate), Event::Escalated { .. }) => self,
-            (S::Ended(Outcome::Indeterminate), Event::Resolved { resolution, .. })
-                if resolution.verdict != resolution::Verdict::Retry =>
-            {
-                S::Resolved
-            }
+            (S::Ended(Outcome::Indeterminate), Event::Resolved { .. }) => S::Resolved,
             // Without a look, only by a person's word.
             (
                 S::Ended(Outcome::Indeterminate),
@@ -213,6 +208,7 @@ impl Status {
 mod tests {
     use super::*;
     use crate::envelope::Envelope;
+    use crate::resolution;
 
     #[test]
     fn nothing_follows_an_end_and_nothing_runs_without_a_gate() {
@@ -260,7 +256,8 @@ mod tests {
         let applied = resolved(resolution::Verdict::Applied);
         assert_eq!(Status::next(Some(open), &escalated), Ok(open));
         assert_eq!(Status::next(Some(open), &applied), Ok(Status::Resolved));
-        assert!(Status::next(Some(open), &resolved(resolution::Verdict::Retry)).is_err());
+        let retry = resolved(resolution::Verdict::Retry);
+        assert_eq!(Status::next(Some(open), &retry), Ok(Status::Resolved));
         let failed = settled(Outcome::Failed);
         assert_eq!(
             Status::next(Some(Status::Resolved), &failed),

@@ -6,10 +6,12 @@
 mod act;
 mod adapter;
 mod approve;
+mod backup;
 mod check;
 mod client;
 mod dir;
 mod init;
+mod journal;
 mod log;
 mod openapi;
 mod out;
@@ -19,6 +21,7 @@ mod process;
 mod proposal;
 mod replay;
 mod resolve;
+mod restore;
 mod rotate;
 mod secret;
 pub mod serve;
@@ -81,6 +84,11 @@ enum Command {
     /// Look at a tenant's log with public keys only
     #[command(subcommand)]
     Log(log::LogCommand),
+    /// Look at what a stopped host wrote
+    #[command(subcommand)]
+    Journal(journal::JournalCommand),
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
     Replay(replay::ReplayArgs),
     /// Make signing keys and name them
     #[command(subcommand)]
@@ -126,6 +134,9 @@ impl Command {
             Self::Resolve(args) => resolve::run(args),
             Self::Verify(args) => Ok(verify::run(args)),
             Self::Log(command) => Ok(log::run(command)),
+            Self::Journal(command) => Ok(journal::run(command)),
+            Self::Backup(args) => backup::run(args),
+            Self::Restore(args) => restore::run(args),
             Self::Replay(args) => Ok(replay::run(args)),
             Self::Key(command) => secret::key(command),
             Self::Token(command) => secret::token(command),

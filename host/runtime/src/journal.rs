@@ -11,18 +11,26 @@ use std::thread::JoinHandle;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, oneshot};
 
+pub use compare::compare_index;
 pub use error::{AppendError, OpenError, PayloadError, ReadError};
+pub use file::Place;
+pub use payload::{check_payloads, payload_files};
+pub use survey::{Extent, Seen, Survey, Wrong, extent, read_at, reserve, survey};
+pub use version::{VersionError, version, version_line};
 
 use index::Index;
 use payload::Payloads;
 use writer::Command;
 
+mod compare;
 mod error;
 mod file;
 mod index;
 mod open;
 mod payload;
 mod record;
+mod survey;
+mod version;
 mod writer;
 
 #[cfg(test)]
@@ -34,9 +42,29 @@ const ROOM: usize = 1024;
 /// Opens the journal in `dir`, or begins one there.
 ///
 /// Cuts a torn record at the very end, and brings the index up to the journal or rebuilds it. A bad
-/// record with good ones after it is an error that names the file and the offset.
+/// record with good ones after it is an error that names the file and the offset, and so is a journal that
+/// ends before its HEAD says. A state of a newer version is refused before anything is touched.
 pub fn open(dir: &Path) -> Result<Journal, OpenError> {
-    open::open(dir)
+    take(dir)?.open()
+}
+
+/// Makes sure that no other process works in `dir`, before anything in it is read or changed.
+pub fn take(dir: &Path) -> Result<Hold, OpenError> {
+    open::take(dir)
+}
+
+/// A directory that is ours alone while this lives, or the journal that is opened with it.
+#[derive(Debug)]
+pub struct Hold {
+    dir: PathBuf,
+    lock: File,
+}
+
+impl Hold {
+    /// Opens the journal that is here, as [`open`] does.
+    pub fn open(self) -> Result<Journal, OpenError> {
+        open::open(self)
+    }
 }
 
 /// A handle on an open journal; clones share it. The last one to go waits for the writer.

@@ -20,7 +20,7 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use zeroize::Zeroizing;
 
-use crate::files::{FileError, Files};
+use crate::files::{FileError, Files, PEM_MAX};
 
 mod next;
 
@@ -87,6 +87,20 @@ pub fn load(dir: &Path) -> Result<Keys, KeyError> {
     Ok(keys)
 }
 
+/// The public halves of both keys: of the private keys where they are, else of the files beside them.
+/// A copy of a directory without its keys is looked at with these.
+pub fn public(dir: &Path) -> Result<[VerifyingKey; 2], KeyError> {
+    let files = Files::open(dir).map_err(KeyError::File)?;
+    if dir.join("keys/receipt.key").exists() && dir.join("keys/log.key").exists() {
+        return Ok(load(dir)?.public());
+    }
+    let key = |path: &str| {
+        let text = files.text(path, PEM_MAX).map_err(|e| KeyError::of(path, e))?;
+        envelope::from_pem(&text).map_err(|_| KeyError::Public(PathBuf::from(path)))
+    };
+    Ok([key("keys/receipt.pub")?, key("keys/log.pub")?])
+}
+
 /// Reads a PKCS#8 PEM private key (RFC 8410); group and others must not be able to read it.
 pub fn read(path: &Path) -> Result<SigningKey, KeyError> {
     let file = path.to_owned();
@@ -149,6 +163,8 @@ pub enum KeyError {
     Readable(PathBuf),
     #[error("`{0}` holds no Ed25519 private key in PKCS#8 PEM form; `deed key new` makes one")]
     Form(PathBuf),
+    #[error("`{0}` holds no Ed25519 public key in PEM form")]
+    Public(PathBuf),
     #[error("`{0}` cannot be written: {1}")]
     Write(PathBuf, std::io::Error),
     #[error("receipt.key and log.key are the same key; a key is good for one purpose")]

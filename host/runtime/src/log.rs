@@ -22,6 +22,7 @@ use tail::Tail;
 mod history;
 mod open;
 mod publisher;
+mod snapshot;
 mod store;
 mod tail;
 mod witness;
@@ -31,6 +32,7 @@ mod tests;
 
 pub use self::history::{History, history};
 pub use self::publisher::{PublishError, PublishedLeaves, Publisher};
+pub use self::snapshot::{Glance, Snapshot, glance, snapshot};
 pub use self::witness::Standing;
 use publisher::Shared;
 

@@ -6,7 +6,9 @@
 
 mod activate;
 mod attempt;
+mod backup;
 mod bundle;
+mod check;
 mod drive;
 mod explain;
 mod flight;
@@ -14,10 +16,12 @@ mod gate;
 mod intake;
 mod ledger;
 mod past;
+mod readiness;
 pub(crate) mod ready;
 mod recover;
 mod resolve;
 mod resource;
+mod restore;
 mod rotate;
 mod settle;
 mod trial;
@@ -29,12 +33,16 @@ use std::sync::Arc;
 use deed_record::digest::Digest;
 use deed_record::id::ActionId;
 
+pub use self::backup::{BackupError, Manifest, ManifestError, backup};
+pub use self::check::{CheckError, Checked, Finding, check};
 pub use self::explain::Explained;
-pub use self::flight::Waiting;
+pub use self::flight::{Stopping, Waiting};
 pub use self::intake::{Accepted, Claimed, IntakeError};
 pub use self::ledger::{LedgerError, StoredPolicies};
 pub use self::past::PastError;
+pub use self::readiness::Unready;
 pub use self::ready::StartError;
+pub use self::restore::{LogLoss, Loss, Restore, RestoreError, Restored};
 pub use self::rotate::{RotateError, Rotation, rotate};
 pub use self::trial::{Trial, TrialError};
 pub use self::trust::{TrustFault, trust};
@@ -64,6 +72,8 @@ pub struct Pipeline {
     notifier: Notifier,
     flights: flight::Flights,
     seen: resolve::LastSeen,
+    space: readiness::Space,
+    told: readiness::Told,
 }
 
 impl Pipeline {
@@ -98,9 +108,28 @@ impl Pipeline {
         })
     }
 
-    /// Takes no new work, waits for what runs to come to rest, then closes the journal.
-    pub async fn stop(&self, patience: std::time::Duration) {
-        self.flights.stop(patience).await;
+    /// Waits until our clock says so, but not through a stop of the host.
+    pub(super) async fn until(&self, at_ms: i64) -> Result<(), flight::Stopping> {
+        self.flights.pause(self.clock.until(at_ms)).await
+    }
+
+    /// Takes no new work from now on; drivers that only wait come to rest.
+    pub fn stop(&self) {
+        self.flights.stop();
+    }
+
+    /// After a stop: waits for drivers that are at work, and gives how many do not come to rest in time.
+    pub async fn land(&self, patience: std::time::Duration) -> usize {
+        self.flights.land(patience).await
+    }
+
+    /// How many drivers are under way.
+    pub fn under_way(&self) -> usize {
+        self.flights.count()
+    }
+
+    /// Syncs and closes the journal.
+    pub fn close(&self) {
         self.journal.close();
     }
 

@@ -5,7 +5,7 @@
 
 use deed_record::envelope::Envelope;
 use deed_record::outcome::Outcome;
-use deed_record::resolution::{self, LastLook, ROLE, Resolution, ResolutionRequest, Verdict};
+use deed_record::resolution::{self, LastLook, ROLE, Resolution, ResolutionRequest};
 use deed_record::status::Status;
 use deed_record::story::Story;
 
@@ -85,10 +85,7 @@ fn fits(story: &Story, said: &Resolution, now_ms: i64) -> Result<(), ResolveErro
     if let Some(name) = story.bound.private.tells(&said.reason) {
         return Err(ResolveError::Private(name.to_owned()));
     }
-    match said.verdict {
-        Verdict::Applied | Verdict::NotApplied => Ok(()),
-        Verdict::Retry => Err(ResolveError::Retry),
-    }
+    Ok(())
 }
 
 /// Why a signed word does not count.
@@ -116,8 +113,4 @@ pub enum ResolveError {
     Clock,
     #[error("the reason has the value of the private parameter `{0}`; say it without")]
     Private(String),
-    #[error(
-        "this host does not try again on a person's word; say `not-applied`, and let the agent propose it anew"
-    )]
-    Retry,
 }

@@ -13,6 +13,8 @@ use deed_record::digest::Digest;
 use deed_record::envelope::{Envelope, EnvelopeError, Kind};
 use serde::{Deserialize, Serialize};
 
+use crate::failpoint;
+
 /// An activation of a tenant with a hundred thousand resources stays below.
 const STATEMENT_MAX: u64 = 32 << 20;
 
@@ -50,6 +52,30 @@ impl Statements {
         state.create_dir_all("statements").map_err(failed)?;
         sync(&state).map_err(failed)?;
         Ok(Self { dir: state.open_dir("statements").map_err(failed)? })
+    }
+
+    /// The folder as it is, for those who only look; none where there is none.
+    pub fn look(state: &Path) -> Result<Option<Self>, StatementError> {
+        let folder = state.join("statements");
+        match Dir::open_ambient_dir(&folder, ambient_authority()) {
+            Ok(dir) => Ok(Some(Self { dir })),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(StatementError::Io { name: "state/statements".to_owned(), source }),
+        }
+    }
+
+    /// Kind and digest of every statement that is kept, and the name of its file; sorted by name.
+    pub fn names(&self) -> Result<Vec<(Kind, Digest, String)>, StatementError> {
+        const KINDS: [Kind; 3] = [Kind::Activated, Kind::KeyAdded, Kind::KeyRetired];
+        let failed = |source| StatementError::Io { name: "state/statements".to_owned(), source };
+        let mut names = Vec::new();
+        for entry in self.dir.entries().map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
+            let found = KINDS.into_iter().find_map(|kind| Some((kind, digest(kind, &name)?)));
+            names.extend(found.map(|(kind, digest)| (kind, digest, name)));
+        }
+        names.sort_by(|one, other| one.2.cmp(&other.2));
+        Ok(names)
     }
 
     /// Keeps a statement; when this returns, it is on disk.
@@ -101,7 +127,10 @@ impl Statements {
         let mut file = self.dir.create(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        self.dir.rename(&temporary, &self.dir, name)
+        failpoint::hit("statement.rename.before");
+        self.dir.rename(&temporary, &self.dir, name)?;
+        failpoint::hit("statement.rename.after");
+        Ok(())
     }
 }
 

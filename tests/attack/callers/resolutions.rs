@@ -162,8 +162,6 @@ fn something_else() {
     }
     let nonce = open.signed(&carol, |word| word.resolution.nonce = "0".repeat(32));
     open.refused(&nonce, "another asking");
-    let retry = open.signed(&carol, |word| word.resolution.verdict = Verdict::Retry);
-    open.refused(&retry, "say `not-applied`, and let the agent propose it anew");
     for away in [-86_400_000, 3_600_000] {
         let signed = open.signed(&carol, |word| word.resolution.signed_ms += away);
         open.refused(&signed, "at a time that is not now");

@@ -37,7 +37,7 @@ impl Recorded {
     }
 }
 
-pub(super) fn read_request(stream: &TcpStream) -> Result<Recorded> {
+pub(crate) fn read_request(stream: &TcpStream) -> Result<Recorded> {
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut reader = BufReader::new(stream);
     let first = line(&mut reader)?;

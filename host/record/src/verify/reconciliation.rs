@@ -51,7 +51,7 @@ pub(super) fn open(
 fn look(settled: &Reconciliation, receipt: &Receipt, word: Option<&Word>) -> Result<(), String> {
     let Some(look) = &settled.look else {
         let word = word.ok_or("it was settled without a look")?;
-        return agrees(settled, word.resolution.conclude(None).as_ref(), "the word alone");
+        return agrees(settled, &word.resolution.conclude(None), "the word alone");
     };
     if look.began_ms() < receipt.judged_ms {
         return Err("its look began before the receipt".to_owned());
@@ -63,8 +63,7 @@ fn look(settled: &Reconciliation, receipt: &Receipt, word: Option<&Word>) -> Res
 }
 
 /// Whether it says what this comes to.
-fn agrees(settled: &Reconciliation, wanted: Option<&Judgement>, from: &str) -> Result<(), String> {
-    let wanted = wanted.ok_or_else(|| format!("{from} settles nothing"))?;
+fn agrees(settled: &Reconciliation, wanted: &Judgement, from: &str) -> Result<(), String> {
     if wanted.outcome == settled.outcome
         && wanted.changes == settled.changes
         && wanted.unexpected == settled.unexpected
@@ -105,9 +104,9 @@ pub(super) fn judged(proven: &Proven, contract: &Contract, evidence: Option<&Evi
     let shows_it = seen.outcome != Outcome::Indeterminate;
     let judged = match &proven.word {
         Some(word) => word.resolution.conclude(Some(seen)),
-        None => Some(seen),
+        None => seen,
     };
-    agrees(settled, judged.as_ref(), "the later look")?;
+    agrees(settled, &judged, "the later look")?;
     let from = if shows_it { "the later look" } else { "the person's word" };
     pass(format!("`{}` again, from {from}", settled.outcome.as_str()))
 }

@@ -53,7 +53,7 @@ enum Said {
     Applied,
     /// Nothing that was sent took effect
     NotApplied,
-    /// Nothing took effect, and it is to be tried again
+    /// Nothing took effect, and it is to be proposed again: a new action, with policy and approvals of its own
     Retry,
 }
 

@@ -1,16 +1,20 @@
 //! The shape of `deed.toml`, field by field; unknown fields are errors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use deed_record::action::Slot;
 use deed_record::contract::Duration;
 use serde::Deserialize;
 
+use super::size::Size;
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Host {
     pub environment: String,
+    /// Below this much free room for `state/`, no new action is taken.
+    pub disk_reserve: Option<Size>,
     pub http: Http,
     pub log: Log,
     #[serde(default)]
@@ -152,4 +156,28 @@ pub struct Grant {
     pub contract: Option<String>,
     pub adapter: Option<String>,
     pub upstreams: Vec<String>,
+}
+
+/// What a configuration says of other files, and how its logs are named.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outline {
+    pub log_origin: String,
+    /// Policies, roots of TLS, public keys of people.
+    pub named: BTreeSet<String>,
+    /// Files with secrets in them.
+    pub secrets: BTreeSet<String>,
+}
+
+impl Outline {
+    pub(super) fn of(host: &Host) -> Self {
+        let (mut named, mut secrets) = (BTreeSet::new(), BTreeSet::new());
+        secrets.extend(host.notify.iter().filter_map(|notify| notify.secret.file.clone()));
+        for tenant in host.tenant.values() {
+            secrets.extend(tenant.secret.values().filter_map(|secret| secret.file.clone()));
+            named.extend(tenant.policies.iter().cloned());
+            named.extend(tenant.upstream.values().filter_map(|one| one.tls_roots.clone()));
+            named.extend(tenant.person.values().flat_map(|person| person.keys.iter().cloned()));
+        }
+        Self { log_origin: host.log.origin.clone(), named, secrets }
+    }
 }

@@ -4,11 +4,15 @@
 use std::path::PathBuf;
 
 use super::index::IndexError;
+use super::version::VersionError;
 
 /// Why the journal does not open.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    #[error("another process has the journal in `{}`; stop it first", dir.display())]
+    #[error(
+        "`{}` is in use by another process, such as `deed serve` or `deed key rotate`; stop that one \
+         first. Nothing was changed", dir.display()
+    )]
     Locked { dir: PathBuf },
     #[error(
         "`{}` has a bad record at offset {offset} and good ones after it; the disk changed what was \
@@ -27,6 +31,26 @@ pub enum OpenError {
     Format { path: PathBuf, offset: u64 },
     #[error("`{}` is missing; restore the whole directory from one copy", path.display())]
     Missing { path: PathBuf },
+    #[error(
+        "`{}` is good up to offset {good}, and HEAD says that {wanted} bytes of it were on disk, up to record \
+         {record}; the disk changed what was written: restore the whole directory from one copy, or accept \
+         the loss by emptying HEAD", path.display()
+    )]
+    Shorter { path: PathBuf, good: u64, wanted: u64, record: u64 },
+    #[error(
+        "`{}` had {length} bytes at least, its HEAD says, and has fewer; it was cut: restore the whole \
+         directory from one copy, or accept the loss by emptying HEAD", path.display()
+    )]
+    Cut { path: PathBuf, length: u64 },
+    #[error(
+        "`{}` is missing; restore the whole directory from one copy, or put an empty file there to accept \
+         whatever was lost with it", path.display()
+    )]
+    NoHead { path: PathBuf },
+    #[error("`{}` is not what was written; restore the whole directory from one copy", path.display())]
+    Head { path: PathBuf },
+    #[error(transparent)]
+    Version(VersionError),
     #[error("`{}`: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
     #[error("the journal's index cannot be made: {0}")]

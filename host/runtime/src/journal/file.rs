@@ -12,8 +12,9 @@ use sha2::{Digest as _, Sha256};
 use super::ReadError;
 use super::record::{self, Record};
 
-pub(super) use scan::{Tail, first, scan};
+pub(super) use scan::{Tail, durable_after, first, last_segment, next_good, scan};
 
+pub(super) mod head;
 mod scan;
 
 /// Where a segment ends and the next begins, in bytes.
@@ -30,9 +31,16 @@ pub(super) type Hash = [u8; 32];
 
 /// Where a record begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) segment: u64,
-    pub(super) offset: u64,
+pub struct Place {
+    pub segment: u64,
+    pub offset: u64,
+}
+
+impl Place {
+    /// The file, below the directory of the state.
+    pub fn file(&self) -> String {
+        name(self.segment)
+    }
 }
 
 /// The end of the journal, where records are added.
@@ -61,6 +69,7 @@ impl Segments {
             file.set_len(tail.length)?;
         }
         file.sync_all()?;
+        head::write(dir, &tail)?;
         Ok(Self { dir: dir.to_owned(), file, tail })
     }
 
@@ -76,6 +85,7 @@ impl Segments {
             let offset = self.tail.length + buffer.len() as u64;
             places.push(Place { segment: self.tail.segment, offset });
             self.tail.hash = push_record(&mut buffer, &self.tail.hash, body)?;
+            self.tail.seq += 1;
         }
         self.file.write_all(&buffer)?;
         self.tail.length += buffer.len() as u64;
@@ -87,13 +97,19 @@ impl Segments {
         self.file.sync_data()
     }
 
+    /// Syncs, and says that all of it must be there from now on.
+    pub(super) fn close(&self) -> io::Result<()> {
+        self.sync()?;
+        head::write(&self.dir, &self.tail)
+    }
+
     /// A torn record may stand only in the last segment, so this one is synced before the next.
     fn roll(&mut self) -> io::Result<()> {
         self.sync()?;
         self.file = segment_file(&self.dir, self.tail.segment + 1)?;
         self.tail.segment += 1;
         self.tail.length = 0;
-        Ok(())
+        head::write(&self.dir, &self.tail)
     }
 }
 
@@ -123,6 +139,11 @@ pub(super) fn path(dir: &Path, segment: u64) -> PathBuf {
     dir.join(format!("{segment:08}.journal"))
 }
 
+/// The path of a segment below the directory of the state.
+pub(super) fn name(segment: u64) -> String {
+    format!("segments/{segment:08}.journal")
+}
+
 /// Waits until the entries of a directory are on disk.
 pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
@@ -149,23 +170,23 @@ fn read_body(path: &Path, offset: u64) -> io::Result<Option<Record>> {
 }
 
 /// A record in memory whose checksum is good.
-struct Frame<'a> {
-    before: Hash,
-    body: &'a [u8],
+pub(super) struct Frame<'a> {
+    pub(super) before: Hash,
+    pub(super) body: &'a [u8],
 }
 
 impl Frame<'_> {
-    fn hash(&self) -> Hash {
+    pub(super) fn hash(&self) -> Hash {
         hash(&self.before, self.body)
     }
 
-    fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         HEADER + self.body.len()
     }
 }
 
 /// The record that begins at `at`; `None` when it is cut or its checksum is not good.
-fn frame(bytes: &[u8], at: usize) -> Option<Frame<'_>> {
+pub(super) fn frame(bytes: &[u8], at: usize) -> Option<Frame<'_>> {
     let bytes = bytes.get(at..)?;
     let length = length(bytes)?;
     let (size, rest) = bytes.split_first_chunk::<4>()?;

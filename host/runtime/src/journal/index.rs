@@ -16,6 +16,7 @@ use sled::IVec;
 use super::Row;
 use super::file::{Hash, Place};
 
+pub(super) use key::action_of;
 pub(super) use staged::Staged;
 
 mod key;
@@ -92,6 +93,11 @@ impl Index {
     pub(super) fn flush(&self) -> Result<(), IndexError> {
         self.db.flush()?;
         Ok(())
+    }
+
+    /// Every key and value, in the order of the keys.
+    pub(super) fn rows(&self) -> impl Iterator<Item = Result<(IVec, IVec), IndexError>> + use<> {
+        self.db.iter().map(|item| Ok(item?))
     }
 
     pub(super) fn row(&self, action: &str) -> Result<Option<Row>, IndexError> {

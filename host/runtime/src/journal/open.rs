@@ -1,24 +1,27 @@
 //! Opening the journal: takes its directory, brings the index up to the records or rebuilds it, cuts
 //! a torn end, starts the writer. It never drops a good record and never guesses at a bad one.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, OpenOptions, TryLockError};
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::thread;
 
 use tokio::sync::Semaphore;
 
-use super::file::{self, Segments, Tail, scan, sync_dir};
+use super::file::{self, Segments, Tail, head, scan, sync_dir};
 use super::index::{Applied, Index, IndexError, Staged};
 use super::payload::Payloads;
 use super::record::Record;
+use super::version::{mark, version};
 use super::writer::Writer;
-use super::{Journal, OpenError, ROOM, Shared};
+use super::{Hold, Journal, OpenError, ROOM, Shared};
 
 /// Changes of the index that are applied at once while records are replayed.
-const BATCH: usize = 4096;
+pub(super) const BATCH: usize = 4096;
 
-pub(super) fn open(dir: &Path) -> Result<Journal, OpenError> {
+pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
+    let Hold { dir, lock } = hold;
+    let dir = dir.as_path();
     let segments_dir = dir.join("segments");
     let payloads_dir = dir.join("payloads");
     for made in [&segments_dir, &payloads_dir] {
@@ -27,9 +30,12 @@ pub(super) fn open(dir: &Path) -> Result<Journal, OpenError> {
     for synced in dir.ancestors().take(2).filter(|dir| !dir.as_os_str().is_empty()) {
         sync_dir(synced).map_err(at(synced))?;
     }
-    let lock = Arc::new(lock(dir)?);
-    let (index, tail) = recover(&dir.join("index"), &segments_dir)?;
+    let lock = Arc::new(lock);
+    // Under the lock: an older one may have been marked by another process in between.
+    let head = head::read(&segments_dir, version(dir)? >= 2)?;
+    let (index, tail) = recover(&dir.join("index"), &segments_dir, head.as_ref())?;
     let segments = Segments::open(&segments_dir, tail).map_err(at(&segments_dir))?;
+    mark(dir)?;
     let payloads = Payloads::open(&payloads_dir).map_err(at(&payloads_dir))?;
     let index = Arc::new(index);
     let failed = Arc::new(OnceLock::new());
@@ -38,6 +44,7 @@ pub(super) fn open(dir: &Path) -> Result<Journal, OpenError> {
         index: Arc::clone(&index),
         failed: Arc::clone(&failed),
         seq: tail.seq,
+        durable: tail.seq,
         _lock: Arc::clone(&lock),
     };
     let (sender, queue) = mpsc::channel();
@@ -58,22 +65,32 @@ pub(super) fn open(dir: &Path) -> Result<Journal, OpenError> {
     Ok(Journal { shared: Arc::new(shared) })
 }
 
-fn lock(dir: &Path) -> Result<File, OpenError> {
+/// Makes the directory where it is missing, and changes nothing else.
+pub(super) fn take(dir: &Path) -> Result<Hold, OpenError> {
+    // Before anything is made there: a newer version may keep other things in these places.
+    version(dir)?;
+    fs::create_dir_all(dir).map_err(at(dir))?;
     let path = dir.join("LOCK");
     let mut options = OpenOptions::new();
     let file = options.create(true).truncate(false).write(true).open(&path).map_err(at(&path))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Hold { dir: dir.to_owned(), lock: file }),
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked { dir: dir.to_owned() }),
         Err(TryLockError::Error(source)) => Err(OpenError::Io { path, source }),
     }
 }
 
 /// The index, level with the journal, and where the journal ends.
-fn recover(index_dir: &Path, segments: &Path) -> Result<(Index, Tail), OpenError> {
+fn recover(
+    index_dir: &Path,
+    segments: &Path,
+    head: Option<&Tail>,
+) -> Result<(Index, Tail), OpenError> {
+    // Before the index is thrown away for not fitting what is left.
+    covered(segments, head)?;
     match Index::open(index_dir) {
         Ok((index, applied)) => {
-            if let Some(tail) = catch_up(&index, applied, segments)? {
+            if let Some(tail) = catch_up(&index, applied, segments, head)? {
                 return Ok((index, tail));
             }
             tracing::warn!("the journal's index does not fit the journal; it is made again");
@@ -84,8 +101,25 @@ fn recover(index_dir: &Path, segments: &Path) -> Result<(Index, Tail), OpenError
     }
     Index::wipe(index_dir)?;
     let (index, _) = Index::open(index_dir)?;
-    let tail = catch_up(&index, None, segments)?.ok_or(IndexError::Value)?;
+    let tail = catch_up(&index, None, segments, head)?.ok_or(IndexError::Value)?;
     Ok((index, tail))
+}
+
+/// Whether every segment that HEAD covers is there, and long enough.
+fn covered(segments: &Path, head: Option<&Tail>) -> Result<(), OpenError> {
+    let Some(head) = head else { return Ok(()) };
+    for segment in file::first()..=head.segment {
+        let path = file::path(segments, segment);
+        match fs::metadata(&path) {
+            Ok(meta) if segment < head.segment || meta.len() >= head.length => {}
+            Ok(_) => return Err(OpenError::Cut { path, length: head.length }),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                return Err(OpenError::Missing { path });
+            }
+            Err(source) => return Err(OpenError::Io { path, source }),
+        }
+    }
+    Ok(())
 }
 
 /// Replays what the index has not seen; `None` when what it has seen is not in the journal.
@@ -93,6 +127,7 @@ fn catch_up(
     index: &Index,
     applied: Option<Applied>,
     segments: &Path,
+    head: Option<&Tail>,
 ) -> Result<Option<Tail>, OpenError> {
     let from = applied.map_or_else(file::first, |applied| applied.place.segment);
     if applied.is_some() && !file::path(segments, from).exists() {
@@ -100,11 +135,16 @@ fn catch_up(
     }
     let mut replay = Replay { index, applied, met: applied.is_none(), staged: Staged::new(index) };
     let mut last = None;
-    let tail = scan(segments, from, |place, hash, record| {
-        let here = Applied { place, hash };
+    let tail = scan(segments, from, |place, tail, record| {
+        if head.is_some_and(|head| head.seq == tail.seq && head.hash != tail.hash) {
+            let path = file::path(segments, place.segment);
+            return Err(OpenError::Chain { path, offset: place.offset });
+        }
+        let here = Applied { place, hash: tail.hash };
         last = Some(here);
         replay.take(here, record)
     })?;
+    head.map_or(Ok(()), |head| head::check(segments, head, &tail))?;
     if !replay.met {
         return Ok(None);
     }

@@ -1,6 +1,7 @@
 //! Large payloads as files under their own SHA-256: takes bytes, gives their name, and gives them
 //! back checked. Names are hex digits in a directory that cap-std confines; a file is never changed.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,7 +10,9 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use deed_record::digest::Digest;
 
-use super::PayloadError;
+use super::survey::Wrong;
+use super::{OpenError, PayloadError};
+use crate::failpoint;
 
 /// The directory of payloads: one directory for each pair of first digits.
 #[derive(Debug)]
@@ -59,11 +62,65 @@ impl Payloads {
             let mut file = self.dir.create(&temporary)?;
             file.write_all(bytes)?;
             file.sync_all()?;
+            failpoint::hit("payload.rename.before");
             self.dir.rename(&temporary, &self.dir, &place)?;
+            failpoint::hit("payload.rename.after");
         }
         sync(&self.dir, &directory)?;
         sync(&self.dir, ".")
     }
+}
+
+/// The files of every payload that is kept, below the directory of the state, sorted.
+pub fn payload_files(state: &Path) -> Result<Vec<String>, OpenError> {
+    let root = state.join("payloads");
+    let at = |path: &Path| {
+        let path = path.to_owned();
+        move |source| OpenError::Io { path, source }
+    };
+    let mut files = Vec::new();
+    if !root.is_dir() {
+        return Ok(files);
+    }
+    for folder in std::fs::read_dir(&root).map_err(at(&root))? {
+        let folder = folder.map_err(at(&root))?.path();
+        if !folder.is_dir() {
+            continue;
+        }
+        for entry in std::fs::read_dir(&folder).map_err(at(&folder))? {
+            let name = entry.map_err(at(&folder))?.file_name().to_string_lossy().into_owned();
+            // What has no digest for its name is what a crash left of one that never came to be.
+            if Digest::from_hex(&name).is_ok() {
+                files.push(format!("payloads/{}", place(&name)));
+            }
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// The names of all payloads that are what their names say, and every one that is not.
+pub fn check_payloads(state: &Path) -> Result<(BTreeSet<String>, Vec<Wrong>), OpenError> {
+    let (mut good, mut wrong) = (BTreeSet::new(), Vec::new());
+    let files = payload_files(state)?;
+    if files.is_empty() {
+        return Ok((good, wrong));
+    }
+    let root = state.join("payloads");
+    let payloads = Payloads::open(&root).map_err(|source| OpenError::Io { path: root, source })?;
+    for file in files {
+        let name = file.rsplit('/').next().unwrap_or_default().to_owned();
+        match payloads.get(&name) {
+            Ok(Some(_)) => drop(good.insert(name)),
+            // It was there a moment ago.
+            Ok(None) => {}
+            Err(error) => {
+                let what = error.to_string();
+                wrong.push(Wrong { file, offset: None, action: None, what });
+            }
+        }
+    }
+    Ok((good, wrong))
 }
 
 fn sync(dir: &Dir, path: &str) -> io::Result<()> {

@@ -26,8 +26,9 @@ pub(super) fn open(
         return Err(LogError::OtherKey { origin: origin.to_owned(), name: key.name().to_owned() });
     }
     fs::create_dir_all(dir).map_err(at(dir))?;
-    if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        sync(parent)?;
+    // A tenant's first log also makes the folder of all logs: both names must outlive a power cut.
+    for above in dir.ancestors().skip(1).take(2).filter(|above| !above.as_os_str().is_empty()) {
+        sync(above)?;
     }
     let lock = lock(dir)?;
     let mut store = Store::new(dir);
@@ -59,7 +60,7 @@ pub(super) struct Signers<'a> {
 }
 
 impl Signers<'_> {
-    fn tree(self, path: &'static str, note: &str) -> Result<Checkpoint, LogError> {
+    pub(super) fn tree(self, path: &'static str, note: &str) -> Result<Checkpoint, LogError> {
         let untrusted = match verify(note, self.key) {
             Ok(tree) => return Ok(tree),
             Err(source) => LogError::Untrusted { path, source },
@@ -70,7 +71,7 @@ impl Signers<'_> {
 
     /// What a retired key signed last ends with a statement that retired it. There may be more than one:
     /// a rotation that died keeps what it signed, and the next one signs anew.
-    fn check_end(self, found: &Found) -> Result<(), LogError> {
+    pub(super) fn check_end(self, found: &Found) -> Result<(), LogError> {
         let Some(note) = found.note.as_ref().filter(|note| verify(note, self.key).is_err()) else {
             return Ok(());
         };
@@ -93,11 +94,11 @@ pub(super) struct Found {
     positions: HashMap<Hash, u64>,
     /// What tells of the host itself.
     pub(super) history: Vec<Leaf>,
-    note: Option<String>,
+    pub(super) note: Option<String>,
 }
 
 impl Found {
-    fn take(&mut self, entry: &[u8], tiles: &mut Vec<Resource>) {
+    pub(super) fn take(&mut self, entry: &[u8], tiles: &mut Vec<Resource>) {
         self.history.extend(history::told(entry, self.edge.size()));
         self.positions.entry(leaf_hash(entry)).or_insert(self.edge.size());
         self.edge.push(entry, tiles);
@@ -126,7 +127,7 @@ pub(super) fn shown(
     if size < head.size {
         return Err(LogError::Rollback { size, head: head.size });
     }
-    let found = Found { note, ..replay(store, size, head)? };
+    let found = Found { note, ..replay(store, size, head, &mut |_, _| {})? };
     if published.is_some_and(|tree| tree.root != found.edge.root()) {
         return Err(LogError::Fork { size });
     }
@@ -142,7 +143,7 @@ fn follow(
     signers: Signers<'_>,
     batches: Vec<Batch>,
 ) -> Result<Found, LogError> {
-    let mut found = replay(store, head.size, head)?;
+    let mut found = replay(store, head.size, head, &mut |_, _| {})?;
     let mut tiles = Vec::new();
     for batch in batches {
         batch.entries.iter().for_each(|entry| found.take(entry, &mut tiles));
@@ -166,7 +167,7 @@ fn follow(
 }
 
 /// The batches behind the guarded tree; those before it had settled when the process died.
-fn unsettled(
+pub(super) fn unsettled(
     batches: Vec<Batch>,
     head: &Checkpoint,
     signers: Signers<'_>,
@@ -215,7 +216,15 @@ fn head(store: &mut Store, dir: &Path, origin: &str) -> Result<Checkpoint, LogEr
 
 /// The guard as it stands on disk.
 pub(super) fn stored_head(store: &Store, origin: &str) -> Result<Option<Checkpoint>, LogError> {
-    let Some(bytes) = store.get(HEAD)? else { return Ok(None) };
+    read_head(store.get(HEAD)?, origin)
+}
+
+/// The guard of the log with this name.
+pub(super) fn read_head(
+    bytes: Option<Vec<u8>>,
+    origin: &str,
+) -> Result<Option<Checkpoint>, LogError> {
+    let Some(bytes) = bytes else { return Ok(None) };
     let head = Checkpoint::parse(&text(HEAD, bytes)?)
         .map_err(|source| LogError::Untrusted { path: HEAD, source })?;
     if head.origin != origin {
@@ -229,16 +238,29 @@ fn published(
     store: &Store,
     signers: Signers<'_>,
 ) -> Result<(Option<String>, Option<Checkpoint>), LogError> {
-    let Some(bytes) = store.get(CHECKPOINT)? else {
-        return Ok((None, None));
-    };
-    let note = text(CHECKPOINT, bytes)?;
-    let tree = signers.tree(CHECKPOINT, &note)?;
-    Ok((Some(note), Some(tree)))
+    Ok(read_note(CHECKPOINT, store.get(CHECKPOINT)?, signers)?.unzip())
 }
 
-/// Reads the first `size` entries and checks each tile that they make, and the guarded tree.
-fn replay(store: &Store, size: u64, head: &Checkpoint) -> Result<Found, LogError> {
+/// A signed note, as text and checked.
+pub(super) fn read_note(
+    path: &'static str,
+    bytes: Option<Vec<u8>>,
+    signers: Signers<'_>,
+) -> Result<Option<(String, Checkpoint)>, LogError> {
+    let Some(bytes) = bytes else { return Ok(None) };
+    let note = text(path, bytes)?;
+    let tree = signers.tree(path, &note)?;
+    Ok(Some((note, tree)))
+}
+
+/// Reads the first `size` entries and checks each tile that they make, and the guarded tree; gives every
+/// entry to `each`, with the tree that ends with it.
+pub(super) fn replay(
+    store: &Store,
+    size: u64,
+    head: &Checkpoint,
+    each: &mut dyn FnMut(&[u8], &Edge),
+) -> Result<Found, LogError> {
     let mut found = Found::default();
     let mut tiles = Vec::new();
     for index in 0..size.div_ceil(WIDTH) {
@@ -253,6 +275,7 @@ fn replay(store: &Store, size: u64, head: &Checkpoint) -> Result<Found, LogError
         for entry in entries.into_iter().take(wanted) {
             guard(&found.edge, head)?;
             found.take(entry, &mut tiles);
+            each(entry, &found.edge);
         }
         check(store, &tiles)?;
         tiles.clear();

@@ -58,8 +58,8 @@ pub(super) async fn drive(
     loop {
         match drive.step().await {
             Ok(Step::Go) => {}
-            // The next start takes up what the stop leaves.
-            Ok(Step::Rest) | Err(LedgerError::Stopping) => return Ok(()),
+            // It only waited where it stopped: the journal has it, and the next start goes on.
+            Ok(Step::Rest) | Err(LedgerError::Stopping(_)) => return Ok(()),
             // An outside fact came in between: it counts, and the step is taken anew.
             Err(LedgerError::Conflict) => drive.story = pipeline.story(id)?,
             Err(error) => return Err(error),
@@ -182,12 +182,16 @@ impl Drive<'_> {
     async fn after_post(&mut self) -> Result<Step, LedgerError> {
         let Some(granted) = self.granted() else { return self.gone().await };
         let now = self.pipeline.clock.now_ms();
-        match reconcile::reconcile(&granted.contract, &self.story, now) {
+        match reconcile::reconcile(
+            &granted.contract,
+            &self.story,
+            now,
+            self.pipeline.clock.began_ms(),
+        ) {
             Look::Judged(_) if self.was_turned_away(&granted) => self.stale(TURNED_AWAY).await,
-            Look::Judged(judgement) => self.conclude(&granted, judgement).await,
+            Look::Judged(judgement) => self.follow(&granted, judgement).await,
             Look::NotYet(at_ms) => {
-                let pause = u64::try_from(at_ms.saturating_sub(now)).unwrap_or(0);
-                tokio::time::sleep(Duration::from_millis(pause)).await;
+                self.pipeline.until(at_ms).await?;
                 self.observe(Phase::Post).await
             }
         }

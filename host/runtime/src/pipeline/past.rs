@@ -61,6 +61,14 @@ impl Past {
         Ok(Self { statements: Statements::open(&dir.join("state"))?, signers })
     }
 
+    /// The same for those who only look, with public keys; none where nothing was ever kept.
+    pub(super) fn look(dir: &Path, receipt: VerifyingKey) -> Result<Option<Self>, PastError> {
+        let mut signers = vec![receipt];
+        signers.extend(keys::retired(dir, Purpose::Receipt)?);
+        let statements = Statements::look(&dir.join("state"))?;
+        Ok(statements.map(|statements| Self { statements, signers }))
+    }
+
     /// Keys that signed this log's checkpoints before its present one.
     pub(super) fn retired(&self, tenant: &str, origin: &str) -> Result<Vec<Retired>, PastError> {
         let mut retired = Vec::new();

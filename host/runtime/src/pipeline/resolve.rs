@@ -5,21 +5,25 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use deed_record::action::{Bound, Proposal, Source};
 use deed_record::contract::Contract;
 use deed_record::envelope::Envelope;
 use deed_record::event::Event;
 use deed_record::id::ActionId;
 use deed_record::json;
 use deed_record::ledger::utc;
-use deed_record::resolution::{LastLook, ResolutionRequest};
+use deed_record::outcome::Outcome;
+use deed_record::resolution::{LastLook, ResolutionRequest, Verdict};
 use deed_record::story::Story;
 
 use super::activate::leaves;
 use super::drive::{Drive, Step};
-use super::intake::IntakeError;
+use super::flight::Stopping;
+use super::intake::{Claimed, IntakeError};
 use super::ledger::LedgerError;
 use super::settle::Later;
 use super::{Pipeline, Waiting};
+use crate::contract::Caller;
 use crate::resolution::{self, ResolveError};
 
 /// What was seen last of open actions, for people. A restart forgets it, and looks again.
@@ -53,9 +57,7 @@ impl Pipeline {
         id: &ActionId,
         envelope: Envelope,
     ) -> Result<Waiting, IntakeError> {
-        if self.is_stopping() {
-            return Err(IntakeError::Stopping);
-        }
+        self.takes_answers()?;
         let configured = self.tenant(tenant).ok_or(LedgerError::Unknown)?;
         loop {
             let mut story = self.story_of(tenant, id)?;
@@ -83,7 +85,8 @@ impl Pipeline {
     /// Nobody can know what comes of a write that is still under way.
     fn must_have_landed(&self, story: &Story, now_ms: i64) -> Result<(), IntakeError> {
         let settle_ms = self.contract_of(story)?.verify.settle.as_signed();
-        match story.lands_until_ms(settle_ms).filter(|until| now_ms < *until) {
+        match story.lands_until_ms(settle_ms, self.clock.began_ms()).filter(|until| now_ms < *until)
+        {
             Some(until) => Err(ResolveError::TooEarly(utc(until)).into()),
             None => Ok(()),
         }
@@ -104,18 +107,62 @@ impl Drive<'_> {
     pub(super) async fn conclude_resolved(&mut self) -> Result<Step, LedgerError> {
         let Some((said, _)) = self.story.resolution.clone() else { return Ok(Step::Rest) };
         let id = self.story.bound.action.id.clone();
+        // Only after a restart, which waits once more for what an earlier process waited for.
+        let settle_ms = self.pipeline.contract_of(&self.story)?.verify.settle.as_signed();
+        let began_ms = self.pipeline.clock.began_ms();
+        self.pipeline.until(self.story.lands_until_ms(settle_ms, began_ms).unwrap_or(0)).await?;
         let (look, seen) = match self.look_again().await? {
             Later::Seen(look, judgement) => (Some(look), Some(*judgement)),
             Later::TooEarly => unseen(&id, "what was sent may still land"),
             Later::NotNow(why) => unseen(&id, why),
             Later::InVain(why) => unseen(&id, &why),
         };
-        let Some(judgement) = said.conclude(seen) else { return Ok(Step::Rest) };
+        let mut judgement = said.conclude(seen);
+        if said.verdict == Verdict::Retry && judgement.outcome == Outcome::Failed {
+            judgement.reason += &self.propose_again().await?;
+        }
         let (observation, judgement) = (look, Box::new(judgement));
         self.append(vec![Event::Settled { observation, judgement }], false).await?;
         self.pipeline.seen.forget(&id);
         self.release_resource();
         Ok(Step::Go)
+    }
+}
+
+/// What stands between the parts of a claim: no header holds it, so no agent takes the claim of a retry.
+const NO_HEADER: char = '\n';
+
+impl Drive<'_> {
+    /// Proposes the same once more in the agent's name, as an action of its own that names this one. The claim
+    /// makes it one, however often this is done again after a crash. Gives what to say of it.
+    async fn propose_again(&self) -> Result<String, LedgerError> {
+        let action = &self.story.bound.action;
+        let Some(agent) = self.tenant.agents.get(&action.principal) else {
+            return Ok(
+                "; there is no such agent any more, so nothing was proposed again".to_owned()
+            );
+        };
+        let caller = Caller {
+            tenant: &self.tenant,
+            environment: &self.pipeline.config.environment,
+            agent: &action.principal,
+            person: &agent.person,
+        };
+        let Bound { proposal, private, .. } = &self.story.bound;
+        let params = private.params(&self.pipeline.contract_of(&self.story)?, &action.params);
+        let params = params.map_err(|e| LedgerError::Failed(e.to_string()))?.reveal().clone();
+        let mut proposal = Proposal { params, ..proposal.clone() };
+        proposal.sources.push(Source { uri: format!("deed:{}", action.id), sha256: None });
+        let claimed = Claimed { key: format!("retry{NO_HEADER}{}", action.id) };
+        let trace = self.story.trace.clone();
+        match self.pipeline.propose(caller, proposal, Some(claimed), trace).await {
+            Ok(accepted) => Ok(format!("; proposed again as {}", accepted.id)),
+            // Nothing new is taken now; whoever looks at what is open comes by again.
+            Err(IntakeError::Unready(_)) => Err(Stopping.into()),
+            Err(IntakeError::Ledger(error)) => Err(error),
+            Err(IntakeError::Key(error)) => Err(LedgerError::Failed(error.to_string())),
+            Err(refused) => Ok(format!("; it could not be proposed again: {refused}")),
+        }
     }
 }
 

@@ -51,26 +51,27 @@ impl Drive<'_> {
         let limit = Instant::now().checked_add(Duration::from_millis(limit_ms));
         let mut acquire = std::pin::pin!(flights.resources.acquire(&name));
         loop {
-            tokio::select! {
-                guard = &mut acquire => {
-                    self.lease = Some(flights.hold(guard, &name, id));
-                    return Ok(None);
-                }
-                () = tokio::time::sleep(QUEUE_LOOK) => {
-                    if self.pipeline.is_stopping() {
-                        return Err(LedgerError::Stopping);
-                    }
-                    if self.is_overtaken()? {
-                        return Err(LedgerError::Conflict);
-                    }
-                    if limit.is_some_and(|limit| Instant::now() >= limit) {
-                        let resource = &self.story.bound.action.resource;
-                        let reason = format!("`{resource}` was not free within {limit_ms} ms");
-                        return Ok(Some(Judgement::plain(Outcome::Expired, reason)));
-                    }
-                }
+            let turn = tokio::time::timeout(QUEUE_LOOK, &mut acquire);
+            if let Ok(guard) = flights.pause(turn).await? {
+                self.lease = Some(flights.hold(guard, &name, id));
+                return Ok(None);
+            }
+            if self.is_overtaken()? {
+                return Err(LedgerError::Conflict);
+            }
+            if limit.is_some_and(|limit| Instant::now() >= limit) {
+                return Ok(Some(self.waited(limit_ms)));
             }
         }
+    }
+
+    /// The end of who waited as long as its contract lets it: nothing was sent, and who holds it is named.
+    fn waited(&self, limit_ms: u64) -> Judgement {
+        let resource = &self.story.bound.action.resource;
+        let holder = self.pipeline.held_by(&self.story);
+        let holder = holder.map_or_else(String::new, |holder| format!("; {holder} holds it"));
+        let reason = format!("`{resource}` was not free within {limit_ms} ms{holder}");
+        Judgement::plain(Outcome::Expired, reason)
     }
 
     /// The resource that an open outcome keeps, or one that nobody has; false when another action has it.

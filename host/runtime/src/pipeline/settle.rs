@@ -59,7 +59,9 @@ impl Drive<'_> {
     pub(super) async fn look_again(&mut self) -> Result<Later, LedgerError> {
         // What was sent must not land after the look.
         let settle_ms = self.pipeline.contract_of(&self.story)?.verify.settle.as_signed();
-        if self.pipeline.clock.now_ms() < self.story.lands_until_ms(settle_ms).unwrap_or(0) {
+        let clock = &self.pipeline.clock;
+        let began_ms = clock.began_ms();
+        if clock.now_ms() < self.story.lands_until_ms(settle_ms, began_ms).unwrap_or(0) {
             return Ok(Later::TooEarly);
         }
         let name = &self.story.bound.action.contract.name;
@@ -83,7 +85,7 @@ impl Drive<'_> {
             return Ok(Later::InVain(why));
         }
         let look = self.look(&granted, adapter).await?;
-        Ok(match reconcile::settle(&granted.contract, &self.story, &look) {
+        Ok(match reconcile::settle(&granted.contract, &self.story, &look, began_ms) {
             Some(judgement) => Later::Seen(Box::new(look), Box::new(judgement)),
             None => {
                 Later::NotNow("the look began before everything that was sent could have landed")

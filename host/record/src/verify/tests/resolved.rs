@@ -85,7 +85,7 @@ fn found(case: Case) -> Report {
     let envelope = Box::new(resolution::sign(action, &resolved, &case.by).unwrap());
     let said = resolved.resolution;
     let seen = case.look.as_ref().map(|look| judged(&world, &story, look));
-    let judgement = Box::new(said.conclude(seen).unwrap());
+    let judgement = Box::new(said.conclude(seen));
     let mut apply = |event| story.apply(&Entry { at_ms: LATER_MS, event });
     apply(Event::Resolved { resolution: Box::new(said), envelope }).unwrap();
     let observation = case.look.map(Box::new);

@@ -92,7 +92,7 @@ fn word(resolved: &Resolved) -> String {
     let verdict = match said.verdict {
         Verdict::Applied => "it WAS APPLIED",
         Verdict::NotApplied => "it was NOT APPLIED",
-        Verdict::Retry => "it is to be TRIED AGAIN",
+        Verdict::Retry => "it was NOT APPLIED, and is to be PROPOSED AGAIN",
     };
     let (person, role) = (safe(&said.person), safe(&said.role));
     let mut text = format!("\nyou sign: {verdict}, as {person} in the role {role}, because\n");

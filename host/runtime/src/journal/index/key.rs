@@ -51,6 +51,22 @@ pub(super) fn nonce(nonce: &str) -> Vec<u8> {
     key(b'n', &[nonce])
 }
 
+/// The action that a key is about, where it is about one.
+pub(in super::super) fn action_of(key: &[u8]) -> Option<String> {
+    let (kind, rest) = key.split_first()?;
+    let part = match kind {
+        b'a' | b'e' | b'o' => 0,
+        b't' => 1,
+        _ => return None,
+    };
+    // No id of an action has a zero byte, so the first mark behind it is its end.
+    let mut parts = rest.split(|byte| *byte == 0);
+    let bytes = parts.nth(part)?;
+    // Behind a mark's zero comes its other byte.
+    let bytes = if part == 0 { bytes } else { bytes.strip_prefix(&[1])? };
+    String::from_utf8(bytes.to_vec()).ok()
+}
+
 /// Ends a part. Smaller than anything that can follow inside one, and no beginning of it.
 const END: [u8; 2] = [0, 1];
 

@@ -3,6 +3,14 @@
 use super::*;
 
 const SEGMENT: &str = "segments/00000001.journal";
+const HEAD: &str = "segments/HEAD";
+
+/// What a process that is killed leaves: these bytes, and a HEAD that is no younger than its start.
+fn leave(scratch: &Scratch, bytes: &[u8]) {
+    fs::write(scratch.path(SEGMENT), bytes).unwrap();
+    let head = format!("deed journal 1\n1 0 0 {}\n", "00".repeat(32));
+    fs::write(scratch.path(HEAD), head).unwrap();
+}
 
 /// A journal of three records, closed, and where its last record begins.
 async fn three(scratch: &Scratch) -> (Vec<u8>, usize) {
@@ -21,7 +29,7 @@ async fn a_torn_end_is_cut_at_every_byte() {
     let scratch = Scratch::new();
     let (bytes, start) = three(&scratch).await;
     for end in start..bytes.len() {
-        fs::write(scratch.path(SEGMENT), &bytes[..end]).unwrap();
+        leave(&scratch, &bytes[..end]);
         let journal = scratch.open();
         assert_eq!(texts(&journal, "a"), ["one", "two"], "cut at {end}");
         assert_eq!(fs::metadata(scratch.path(SEGMENT)).unwrap().len(), start as u64);
@@ -42,12 +50,12 @@ async fn a_bad_last_record_is_a_torn_one() {
     for at in (start..bytes.len()).step_by(13) {
         let mut bent = bytes.clone();
         bent[at] ^= 0x40;
-        fs::write(scratch.path(SEGMENT), bent).unwrap();
+        leave(&scratch, &bent);
         assert_eq!(texts(&scratch.open(), "a"), ["one", "two"], "changed at {at}");
     }
     // Pages that a file system gave out but never filled.
     let zeros = [bytes.as_slice(), &[0; 5000]].concat();
-    fs::write(scratch.path(SEGMENT), zeros).unwrap();
+    leave(&scratch, &zeros);
     assert_eq!(texts(&scratch.open(), "a"), ["one", "two", "three"]);
     assert_eq!(fs::read(scratch.path(SEGMENT)).unwrap(), bytes);
 }
@@ -71,11 +79,55 @@ async fn a_bad_record_before_good_ones_is_an_error_that_says_where() {
     }
     // A record taken out whole: each that is left is good, but they do not follow each other.
     let gap = [&bytes[..size], &bytes[2 * size..]].concat();
-    fs::write(scratch.path(SEGMENT), gap).unwrap();
+    leave(&scratch, &gap);
     let error = open(&scratch.0).unwrap_err();
     assert!(matches!(error, OpenError::Chain { offset, .. } if offset == size as u64), "{error}");
     fs::write(scratch.path(SEGMENT), bytes).unwrap();
     assert_eq!(texts(&scratch.open(), "a"), ["one", "two", "three"]);
+}
+
+/// What nobody asked to be durable may be on disk in any order, also with a hole before it.
+#[tokio::test]
+async fn a_hole_in_what_was_not_durable_yet_is_the_end() {
+    let scratch = Scratch::new();
+    let journal = scratch.open();
+    // An orderly end says what must be there; a power cut leaves what the start had said.
+    let head = fs::read(scratch.path("segments/HEAD")).unwrap();
+    journal.append(append("a", 0, "one")).await.unwrap();
+    let size = || usize::try_from(fs::metadata(scratch.path(SEGMENT)).unwrap().len()).unwrap();
+    let start = size();
+    let passing = |at, text| Append { durable: false, ..append("a", at, text) };
+    journal.append(passing(1, "two")).await.unwrap();
+    let hole = start..size();
+    journal.append(passing(2, "three")).await.unwrap();
+    let bytes = fs::read(scratch.path(SEGMENT)).unwrap();
+    journal.append(append("a", 3, "four")).await.unwrap();
+    let synced =
+        [bytes.as_slice(), &fs::read(scratch.path(SEGMENT)).unwrap()[bytes.len()..]].concat();
+    journal.append(append("a", 4, "five")).await.unwrap();
+    drop(journal);
+    let after = fs::read(scratch.path(SEGMENT)).unwrap();
+    for (written, ends) in [(&bytes, true), (&synced, true), (&after, false)] {
+        let mut holed = written.clone();
+        holed[hole.clone()].fill(0);
+        let spoil = || {
+            fs::write(scratch.path(SEGMENT), &holed).unwrap();
+            fs::write(scratch.path("segments/HEAD"), &head).unwrap();
+        };
+        // The index saw what is lost, or nothing at all.
+        for wiped in [false, true] {
+            if wiped {
+                fs::remove_dir_all(scratch.path("index")).unwrap();
+            }
+            spoil();
+            if ends {
+                assert_eq!(texts(&scratch.open(), "a"), ["one"]);
+            } else {
+                let error = open(&scratch.0).unwrap_err();
+                assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+            }
+        }
+    }
 }
 
 /// Everything that the index answers.
@@ -178,7 +230,107 @@ async fn segments_roll_and_their_loss_is_noticed() {
     assert!(matches!(open(&scratch.0), Err(OpenError::Damaged { .. })));
     fs::remove_file(scratch.path(SEGMENT)).unwrap();
     assert!(matches!(open(&scratch.0), Err(OpenError::Missing { .. })));
-    fs::write(scratch.path(SEGMENT), first).unwrap();
+    fs::write(scratch.path(SEGMENT), &first).unwrap();
     fs::remove_file(second).unwrap();
+    assert!(matches!(open(&scratch.0), Err(OpenError::Missing { .. })));
+    // Accepted by a person: what is left is good.
+    fs::write(scratch.path(HEAD), "").unwrap();
     assert_eq!(scratch.open().open_actions().unwrap().len(), 6);
+}
+
+#[tokio::test]
+async fn the_loss_of_a_last_segment_is_noticed_also_after_a_crash() {
+    let scratch = Scratch::new();
+    let journal = scratch.open();
+    let large =
+        |n: u32| Append { events: vec![vec![b'x'; 15 << 20]], ..append(&format!("a{n}"), 0, "") };
+    for n in 0..5 {
+        journal.append(large(n)).await.unwrap();
+    }
+    // Of a process that is killed now, HEAD says that the second segment was begun.
+    let head = fs::read_to_string(scratch.path(HEAD)).unwrap();
+    assert!(head.starts_with("deed journal 1\n2 0 4 "), "{head}");
+    drop(journal);
+    fs::write(scratch.path(HEAD), &head).unwrap();
+    let second = scratch.path("segments/00000002.journal");
+    let bytes = fs::read(&second).unwrap();
+    fs::remove_file(&second).unwrap();
+    let error = open(&scratch.0).unwrap_err();
+    assert!(matches!(&error, OpenError::Missing { path } if *path == second), "{error}");
+    // Its records are a torn end, as far as anybody can tell.
+    fs::write(&second, &bytes[..100]).unwrap();
+    assert_eq!(scratch.open().open_actions().unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn what_head_covers_is_no_torn_end() {
+    let scratch = Scratch::new();
+    let (bytes, start) = three(&scratch).await;
+    let head = fs::read_to_string(scratch.path(HEAD)).unwrap();
+    for end in [start, start + 1, bytes.len() - 1, 0] {
+        fs::write(scratch.path(SEGMENT), &bytes[..end]).unwrap();
+        let error = open(&scratch.0).unwrap_err();
+        assert!(matches!(error, OpenError::Cut { .. }), "cut at {end}: {error}");
+        assert_eq!(fs::metadata(scratch.path(SEGMENT)).unwrap().len(), end as u64);
+    }
+    let mut bent = bytes.clone();
+    *bent.last_mut().unwrap() ^= 1;
+    fs::write(scratch.path(SEGMENT), &bent).unwrap();
+    let error = open(&scratch.0).unwrap_err();
+    assert!(matches!(error, OpenError::Shorter { record: 3, .. }), "{error}");
+    assert_eq!(fs::read(scratch.path(SEGMENT)).unwrap(), bent, "nothing is cut");
+    // Another journal that is as long.
+    let other = Scratch::new();
+    let journal = other.open();
+    for (n, event) in ["one", "two", "THREE"].into_iter().enumerate() {
+        let nonces = if n == 2 { vec!["n".to_owned()] } else { vec![] };
+        journal.append(Append { nonces, ..append("a", n as u64, event) }).await.unwrap();
+    }
+    drop(journal);
+    fs::copy(other.path(SEGMENT), scratch.path(SEGMENT)).unwrap();
+    assert!(matches!(open(&scratch.0), Err(OpenError::Chain { .. })));
+    fs::write(scratch.path(SEGMENT), &bytes).unwrap();
+    fs::write(scratch.path(HEAD), head.replace("deed", "died")).unwrap();
+    assert!(matches!(open(&scratch.0), Err(OpenError::Head { .. })));
+    fs::remove_file(scratch.path(HEAD)).unwrap();
+    assert!(matches!(open(&scratch.0), Err(OpenError::NoHead { .. })));
+    fs::write(scratch.path(HEAD), head).unwrap();
+    assert_eq!(texts(&scratch.open(), "a"), ["one", "two", "three"]);
+}
+
+#[tokio::test]
+async fn an_older_state_is_marked_and_a_newer_one_is_not_touched() {
+    let scratch = Scratch::new();
+    let (bytes, _) = three(&scratch).await;
+    let mark = scratch.path("VERSION");
+    assert_eq!(fs::read_to_string(&mark).unwrap(), "deed state 2\n");
+    // As the version before left it.
+    fs::remove_file(&mark).unwrap();
+    fs::remove_file(scratch.path(HEAD)).unwrap();
+    assert_eq!(texts(&scratch.open(), "a"), ["one", "two", "three"]);
+    assert_eq!(fs::read_to_string(&mark).unwrap(), "deed state 2\n");
+    assert!(scratch.path(HEAD).exists());
+    for (text, newer) in [
+        ("deed state 3\n", true),
+        ("deed state 4294967295\n", true),
+        ("deed state 0\n", false),
+        ("deed state 2", false),
+        ("deed state +2\n", false),
+        ("deed state \n", false),
+        ("", false),
+        ("\u{ff}", false),
+    ] {
+        fs::write(&mark, text).unwrap();
+        fs::write(scratch.path(SEGMENT), &bytes[..10]).unwrap();
+        fs::remove_dir_all(scratch.path("index")).ok();
+        let error = open(&scratch.0).unwrap_err();
+        let is_newer = matches!(&error, OpenError::Version(VersionError::Newer { .. }));
+        assert_eq!(is_newer, newer, "{text:?}: {error}");
+        assert!(
+            newer || matches!(&error, OpenError::Version(VersionError::Form { .. })),
+            "{error}"
+        );
+        assert_eq!(fs::metadata(scratch.path(SEGMENT)).unwrap().len(), 10, "nothing is cut");
+        assert!(!scratch.path("index").exists(), "nothing is made");
+    }
 }

@@ -1,0 +1,64 @@
+//! `deed backup`: a copy of a served directory, while its host goes on.
+//!
+//! Takes the directory and a path where nothing is; says what the copy has, and what it has not.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use super::out::{Failure, Format};
+use super::text::{line, safe};
+use crate::clock::Clock;
+use crate::pipeline::{self, Manifest};
+
+/// Copy a served directory, as it is at one moment, also while a host serves it
+///
+/// The copy has the journal, the logs and all that they need, the configuration and public keys. It can be
+/// checked with `deed journal check` and `deed log audit`, and put back with `deed restore`. Private keys of
+/// the host and secrets are in it only when you say so; approvers' private keys never are.
+#[derive(Debug, clap::Args)]
+pub(super) struct BackupArgs {
+    /// The served directory
+    dir: PathBuf,
+    /// Where the copy is to be; nothing may be there
+    target: PathBuf,
+    /// Copy private keys and secrets too: who has the copy can then act and sign as this host
+    #[arg(long)]
+    with_keys: bool,
+    #[command(flatten)]
+    format: Format,
+}
+
+pub(super) fn run(args: &BackupArgs) -> Result<ExitCode, Failure> {
+    let made = pipeline::backup(&args.dir, &args.target, args.with_keys, &Clock::default());
+    let made = made.map_err(Failure::failed)?;
+    let logs: Vec<_> =
+        made.logs.iter().map(|(tenant, log)| json!({"tenant": tenant, "size": log.size})).collect();
+    let data = json!({
+        "target": args.target.display().to_string(),
+        "records": made.journal.records,
+        "logs": logs,
+        "files": made.files.len(),
+        "with_keys": made.with_keys,
+    });
+    args.format.print(&data, |_| lines(&made, &args.target))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn lines(made: &Manifest, target: &Path) -> String {
+    let mut text = String::new();
+    let (records, files) = (made.journal.records, made.files.len());
+    line(&mut text, format_args!("journal  {records} records"));
+    for (tenant, log) in &made.logs {
+        line(&mut text, format_args!("log      {}: {} entries", safe(tenant), log.size));
+    }
+    let keys = if made.with_keys {
+        "with private keys and secrets: who has it can act and sign as this host"
+    } else {
+        "without private keys and secrets (keys/*.key, secrets/): keep those elsewhere"
+    };
+    line(&mut text, format_args!("keys     {keys}"));
+    line(&mut text, format_args!("{files} files in {}", safe(&target.display().to_string())));
+    text
+}

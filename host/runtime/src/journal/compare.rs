@@ -1,0 +1,137 @@
+//! The index beside the journal that it is made of: takes the directory of a state that nobody serves, gives
+//! every row that a new index would not have, or would have otherwise. It works on copies and changes neither.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::file::{first, scan};
+use super::index::{Applied, Index, IndexError, Staged, action_of};
+use super::survey::Wrong;
+use super::{OpenError, open};
+
+/// Rows that are told one by one; an index of another journal differs in all.
+const TOLD_MAX: usize = 50;
+
+/// What is wrong with the index, and what is worth a note about it.
+pub fn compare_index(state: &Path) -> Result<(Vec<Wrong>, Option<String>), OpenError> {
+    let there = state.join("index");
+    if !there.is_dir() {
+        return Ok((vec![], Some("there is no index; the next start makes it".to_owned())));
+    }
+    let scratch = Scratch::new().map_err(|source| OpenError::Io { path: there.clone(), source })?;
+    let copy = scratch.0.join("there");
+    copied(&there, &copy).map_err(|source| OpenError::Io { path: there, source })?;
+    let (found, applied) = match Index::open(&copy) {
+        Ok((found, Some(applied))) => (found, applied),
+        Ok((_, None)) => {
+            return Ok((vec![], Some("the index is empty; the next start makes it".into())));
+        }
+        Err(error) => {
+            let why =
+                format!("the index does not open, and the next start makes it again: {error}");
+            return Ok((vec![], Some(why)));
+        }
+    };
+    let (made, _) = Index::open(&scratch.0.join("made"))?;
+    let Some(behind) = make(&made, &state.join("segments"), applied)? else {
+        let what = "it has seen a record that the journal does not have: the journal lost its end, or \
+                    power failed and the next start makes the index again";
+        return Ok((vec![wrong(None, what.to_owned())], None));
+    };
+    let note =
+        (behind > 0).then(|| format!("the index is {behind} record(s) behind; a start catches up"));
+    Ok((differences(&found, &made)?, note))
+}
+
+/// Makes an index of the records up to this one; gives how many stand behind it.
+fn make(made: &Index, segments: &Path, until: Applied) -> Result<Option<u64>, OpenError> {
+    let (mut staged, mut met, mut behind) = (Staged::new(made), false, 0);
+    scan(segments, first(), |place, tail, record| {
+        if met {
+            behind += 1;
+            return Ok(());
+        }
+        let here = Applied { place, hash: tail.hash };
+        staged.put(&record.envelope)?;
+        staged.place(&record.envelope.action, record.envelope.version, place);
+        met = here == until;
+        if met || staged.len() >= open::BATCH {
+            std::mem::replace(&mut staged, Staged::new(made)).apply(&here)?;
+        }
+        Ok(())
+    })?;
+    Ok(met.then_some(behind))
+}
+
+/// Both are sorted by key, so they are read side by side.
+fn differences(found: &Index, made: &Index) -> Result<Vec<Wrong>, IndexError> {
+    let (mut left, mut right) = (found.rows(), made.rows());
+    let (mut one, mut other) = (left.next().transpose()?, right.next().transpose()?);
+    let mut all = Vec::new();
+    while (one.is_some() || other.is_some()) && all.len() < TOLD_MAX {
+        let order = match (&one, &other) {
+            (Some((a, _)), Some((b, _))) => a.cmp(b),
+            (Some(_), None) => std::cmp::Ordering::Less,
+            _ => std::cmp::Ordering::Greater,
+        };
+        let row = if order.is_gt() { &other } else { &one };
+        let key = row.as_ref().map(|(key, _)| key.to_vec()).unwrap_or_default();
+        let what = match order {
+            std::cmp::Ordering::Less => Some("a row that the journal does not make"),
+            std::cmp::Ordering::Greater => Some("a row is missing that the journal makes"),
+            std::cmp::Ordering::Equal => {
+                (one != other).then_some("a row is not as the journal makes it")
+            }
+        };
+        all.extend(what.map(|what| wrong(action_of(&key), what.to_owned())));
+        if order.is_le() {
+            one = left.next().transpose()?;
+        }
+        if order.is_ge() {
+            other = right.next().transpose()?;
+        }
+    }
+    Ok(all)
+}
+
+fn wrong(action: Option<String>, what: String) -> Wrong {
+    Wrong { file: "index".to_owned(), offset: None, action, what }
+}
+
+fn copied(from: &Path, to: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o700).create(to)?;
+    for entry in fs::read_dir(from)? {
+        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
+        if path.is_dir() {
+            copied(&path, &to.join(name))?;
+        } else {
+            fs::copy(&path, to.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// A private directory of one comparison, removed at its end.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new() -> io::Result<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let next = NEXT.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("deed-index-{}-{next}", std::process::id()));
+        // One that is there is somebody else's.
+        DirBuilder::new().mode(0o700).create(&dir)?;
+        Ok(Self(dir))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_dir_all(&self.0) {
+            tracing::warn!(%error, path = %self.0.display(), "a scratch directory stays behind");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! `segments/HEAD`: the least that the journal must hold. It is written where everything before it was
+//! synced anyway (at a start, where a segment begins, at an orderly end), so no append pays for it.
+//!
+//! A torn end looks like a segment that was cut or lost; what HEAD covers was no torn end. An empty HEAD is
+//! a person's word that a loss is accepted: it covers nothing.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use data_encoding::HEXLOWER;
+
+use super::super::OpenError;
+use super::super::version::replace;
+use super::{Hash, Tail, path};
+
+const FILE: &str = "HEAD";
+const WORDS: &str = "deed journal 1";
+
+/// The HEAD of these segments; `None` where there is none, or an empty one.
+pub(in super::super) fn read(dir: &Path, required: bool) -> Result<Option<Tail>, OpenError> {
+    let file = dir.join(FILE);
+    let text = match fs::read_to_string(&file) {
+        Ok(text) if text.is_empty() => return Ok(None),
+        Ok(text) => text,
+        Err(e) if e.kind() == io::ErrorKind::NotFound && !required => return Ok(None),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            return Err(OpenError::NoHead { path: file });
+        }
+        Err(e) if e.kind() == io::ErrorKind::InvalidData => {
+            return Err(OpenError::Head { path: file });
+        }
+        Err(source) => return Err(OpenError::Io { path: file, source }),
+    };
+    parse(&text).map(Some).ok_or(OpenError::Head { path: file })
+}
+
+/// Says that everything up to here is on disk; when this returns, so is that word.
+pub(in super::super) fn write(dir: &Path, tail: &Tail) -> io::Result<()> {
+    let (file, text) = (dir.join(FILE), text(tail));
+    if fs::read(&file).is_ok_and(|there| there == text.as_bytes()) {
+        return Ok(());
+    }
+    replace(&file, text.as_bytes())
+}
+
+/// One line for people and programs: segment, its bytes, number of the last record, its hash.
+pub(in super::super) fn text(tail: &Tail) -> String {
+    let Tail { segment, length, seq, hash } = tail;
+    format!("{WORDS}\n{segment} {length} {seq} {}\n", HEXLOWER.encode(hash))
+}
+
+/// Whether segments that end at `tail` hold what HEAD covers.
+pub(in super::super) fn check(dir: &Path, head: &Tail, tail: &Tail) -> Result<(), OpenError> {
+    let covered = |tail: &Tail| (tail.segment, tail.length);
+    if covered(tail) < covered(head) {
+        let good = if tail.segment < head.segment { 0 } else { tail.length };
+        let (path, wanted, record) = (path(dir, head.segment), head.length, head.seq);
+        return Err(OpenError::Shorter { path, good, wanted, record });
+    }
+    Ok(())
+}
+
+fn parse(text: &str) -> Option<Tail> {
+    let line = text.strip_prefix(WORDS)?.strip_prefix('\n')?.strip_suffix('\n')?;
+    let mut parts = line.split(' ');
+    let mut number = || parts.next()?.parse::<u64>().ok();
+    let (segment, length, seq) = (number()?, number()?, number()?);
+    let hash: Hash = HEXLOWER.decode(parts.next()?.as_bytes()).ok()?.try_into().ok()?;
+    let tail = Tail { segment, length, hash, seq };
+    (segment > 0 && self::text(&tail) == text).then_some(tail)
+}

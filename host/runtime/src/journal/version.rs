@@ -1,0 +1,74 @@
+//! `VERSION`: which version of the state's layout a directory has. Takes the directory of the state, gives
+//! its version, and marks it with the present one. Never reads further in a directory of a newer version.
+//!
+//! A new number means that an older `deed` would lose something or misread it. 1 had no such file; 2 has
+//! `segments/HEAD`.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+/// What this version writes.
+const PRESENT: u32 = 2;
+const FILE: &str = "VERSION";
+const WORDS: &str = "deed state ";
+
+/// Why a directory of state is not for this version.
+#[derive(Debug, thiserror::Error)]
+pub enum VersionError {
+    #[error(
+        "`{}` says version {found}, and this `deed` knows versions up to {PRESENT}: start the one that \
+         wrote it, or a newer one", path.display()
+    )]
+    Newer { path: PathBuf, found: u32 },
+    #[error("`{}` is no version; it has one line, such as `deed state 2`: restore it", path.display())]
+    Form { path: PathBuf },
+    #[error("`{}`: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+}
+
+/// The version of this state, where it is one that is known here. One that does not say is of the first.
+pub fn version(state: &Path) -> Result<u32, VersionError> {
+    let path = state.join(FILE);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(1),
+        Err(e) if e.kind() == io::ErrorKind::InvalidData => {
+            return Err(VersionError::Form { path });
+        }
+        Err(source) => return Err(VersionError::Io { path, source }),
+    };
+    let number = text.strip_prefix(WORDS).and_then(|rest| rest.strip_suffix('\n'));
+    let digits = number.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+    match digits.and_then(|digits| digits.parse().ok()) {
+        Some(found) if found > PRESENT => Err(VersionError::Newer { path, found }),
+        Some(found) if found > 0 => Ok(found),
+        _ => Err(VersionError::Form { path }),
+    }
+}
+
+/// The line of the present version.
+pub fn version_line() -> String {
+    format!("{WORDS}{PRESENT}\n")
+}
+
+/// Marks a state as one of the present version; when this returns, that is on disk.
+pub(super) fn mark(state: &Path) -> Result<(), VersionError> {
+    let path = state.join(FILE);
+    let failed = |source| VersionError::Io { path: path.clone(), source };
+    // One that says 1 has what this version added by now, too.
+    if path.exists() && version(state)? == PRESENT {
+        return Ok(());
+    }
+    replace(&path, version_line().as_bytes()).map_err(failed)
+}
+
+/// Writes a file whole or not at all: temporary file, fsync, rename, fsync of the directory.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let draft = path.with_extension("tmp");
+    let mut file = File::create(&draft)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(&draft, path)?;
+    path.parent().map_or(Ok(()), |dir| File::open(dir)?.sync_all())
+}

@@ -1,0 +1,103 @@
+//! `manifest.json` of a backup: what it holds and how far it goes. Takes a backup's directory, gives its
+//! manifest; whether the files are what it says is found when they are copied. It is signed by nobody.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path};
+
+use deed_record::digest::Digest;
+use serde::{Deserialize, Serialize};
+
+use crate::files::{FileError, Files};
+
+pub(super) const MANIFEST: &str = "manifest.json";
+
+/// The form of backups that this version writes and reads.
+const FORMAT: &str = "deed backup 1";
+
+/// Some two million files.
+const MANIFEST_MAX: u64 = 512 << 20;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    pub format: String,
+    /// Unix milliseconds.
+    pub made_ms: i64,
+    /// Whether private keys and secrets are in it.
+    pub with_keys: bool,
+    pub journal: OfJournal,
+    /// By tenant.
+    pub logs: BTreeMap<String, OfLog>,
+    /// By path, all but this one.
+    pub files: BTreeMap<String, OfFile>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfJournal {
+    pub records: u64,
+    /// Of the last record, in hex.
+    pub hash: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfLog {
+    pub size: u64,
+    /// Base64, as in its checkpoint.
+    pub root: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfFile {
+    pub bytes: u64,
+    pub sha256: Digest,
+}
+
+/// Why a directory is no backup.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    #[error("it is no backup, or not a whole one: {0}")]
+    Read(#[from] FileError),
+    #[error("`{MANIFEST}` does not read: {0}")]
+    Form(#[from] serde_json::Error),
+    #[error("`{MANIFEST}` is of the form `{0}`; this `deed` reads `{FORMAT}`")]
+    Format(String),
+    #[error("`{MANIFEST}` names `{0}`, which is no path inside of a backup")]
+    Path(String),
+}
+
+impl Manifest {
+    pub(super) fn new(
+        made_ms: i64,
+        with_keys: bool,
+        journal: OfJournal,
+        logs: BTreeMap<String, OfLog>,
+        files: BTreeMap<String, OfFile>,
+    ) -> Self {
+        Self { format: FORMAT.to_owned(), made_ms, with_keys, journal, logs, files }
+    }
+
+    /// Reads the manifest of a backup.
+    pub fn read(backup: &Path) -> Result<Self, ManifestError> {
+        /// What is read before anything else may be refused.
+        #[derive(Deserialize)]
+        struct Form {
+            format: String,
+        }
+        let bytes = Files::open(backup)?.bytes(MANIFEST, MANIFEST_MAX)?;
+        let Form { format } = serde_json::from_slice(&bytes)?;
+        if format != FORMAT {
+            return Err(ManifestError::Format(format.chars().take(80).collect()));
+        }
+        let manifest: Self = serde_json::from_slice(&bytes)?;
+        let plain = |path: &&String| {
+            Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
+        };
+        match manifest.files.keys().find(|path| path.is_empty() || !plain(path)) {
+            Some(path) => Err(ManifestError::Path(path.chars().take(200).collect())),
+            None => Ok(manifest),
+        }
+    }
+}

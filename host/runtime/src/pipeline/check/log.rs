@@ -1,0 +1,143 @@
+//! One tenant's log beside the stories that ended in it: every leaf is where its story says, every
+//! checkpoint that a story has is one of this tree, and the log has nothing that no story accounts for.
+
+use std::collections::BTreeMap;
+
+use deed_record::merkle::Hash;
+use deed_record::note::{self, Checkpoint, VerifierKey};
+
+use super::{Check, CheckError, Claim, Claims, Logged};
+use crate::journal::Place;
+use crate::log;
+
+/// Findings of one kind that are told one by one.
+const TOLD_MAX: usize = 50;
+
+pub(super) fn check(check: &mut Check, tenant: &str) -> Result<(), CheckError> {
+    let file = format!("log/{tenant}");
+    let key = check.verifier(tenant, check.log_key)?;
+    let origin = check.origin_of(tenant);
+    let retired = check.past.as_ref().map(|past| past.retired(tenant, &origin)).transpose()?;
+    let retired = retired.unwrap_or_default();
+    let claims = check.tenants.remove(tenant).unwrap_or_default();
+    let keys: Vec<VerifierKey> =
+        std::iter::once(key.clone()).chain(retired.iter().map(|one| one.key.clone())).collect();
+    let trees = trees(check, &claims, &keys);
+    let snapshot = match log::snapshot(&check.dir.join("state").join(&file), &key, &retired) {
+        Ok(Some(snapshot)) => snapshot,
+        Ok(None) => {
+            if !claims.leaves.is_empty() {
+                let what = "the log is empty, and actions have ended in it".to_owned();
+                check.finding(&file, None, None, what);
+            }
+            return Ok(());
+        }
+        Err(error) => {
+            check.finding(&file, None, None, error.to_string());
+            return Ok(());
+        }
+    };
+    check.found.logs.push(Logged { tenant: tenant.to_owned(), size: snapshot.size() });
+    let mut seen = Seen::new(&claims, &trees);
+    let walked = snapshot.walk(&mut |entry, edge| {
+        let index = edge.size() - 1;
+        let known = claims.entries.contains(entry) || check.stated.contains(entry);
+        seen.entry(index, entry, known);
+        seen.tree(edge.size(), || edge.root());
+    });
+    if let Err(error) = walked {
+        check.finding(&file, None, None, error.to_string());
+        return Ok(());
+    }
+    seen.tell(check, &file, snapshot.size());
+    Ok(())
+}
+
+/// What the stories' checkpoints say, each once; one that does not verify is a finding.
+fn trees(check: &mut Check, claims: &Claims, keys: &[VerifierKey]) -> Trees {
+    let mut trees = Trees::new();
+    for (text, (place, action)) in &claims.notes {
+        match keys.iter().find_map(|key| note::verify(text, key).ok()) {
+            Some(Checkpoint { size, root, .. }) => {
+                trees.entry(size).or_default().push((root, *place, action.clone()));
+            }
+            None => {
+                let what = "its checkpoint is signed by no log key of this host".to_owned();
+                check.at(*place, action, what);
+            }
+        }
+    }
+    trees
+}
+
+/// Roots by size, and which record says so.
+type Trees = BTreeMap<u64, Vec<(Hash, Place, String)>>;
+
+/// The log as it is walked.
+struct Seen<'a> {
+    by_index: BTreeMap<u64, Vec<&'a Claim>>,
+    trees: &'a Trees,
+    wrong: Vec<(Place, String, String)>,
+    unknown: Vec<u64>,
+}
+
+impl<'a> Seen<'a> {
+    fn new(claims: &'a Claims, trees: &'a Trees) -> Self {
+        let mut by_index: BTreeMap<u64, Vec<&Claim>> = BTreeMap::new();
+        for claim in &claims.leaves {
+            by_index.entry(claim.index).or_default().push(claim);
+        }
+        Self { by_index, trees, wrong: vec![], unknown: vec![] }
+    }
+
+    fn entry(&mut self, index: u64, entry: &[u8], known: bool) {
+        if !known {
+            self.unknown.push(index);
+        }
+        for claim in self.by_index.remove(&index).unwrap_or_default() {
+            if claim.entry != entry {
+                let what = format!("the log has something else at {index} than its {}", claim.kind);
+                self.wrong.push((claim.place, claim.action.clone(), what));
+            }
+        }
+    }
+
+    fn tree(&mut self, size: u64, root: impl Fn() -> Hash) {
+        for (claimed, place, action) in self.trees.get(&size).into_iter().flatten() {
+            if *claimed != root() {
+                let what = format!("its checkpoint is of another tree of {size} entries");
+                self.wrong.push((*place, action.clone(), what));
+            }
+        }
+    }
+
+    fn tell(mut self, check: &mut Check, file: &str, size: u64) {
+        // What is left was not met.
+        for (index, claims) in &self.by_index {
+            for claim in claims {
+                let kind = &claim.kind;
+                let what = format!("its {kind} is at {index}, and the log has {size} entries");
+                self.wrong.push((claim.place, claim.action.clone(), what));
+            }
+        }
+        for (claimed, places) in self.trees.range(size + 1..) {
+            for (_, place, action) in places {
+                let what = format!("its checkpoint has {claimed} entries, and the log has {size}");
+                self.wrong.push((*place, action.clone(), what));
+            }
+        }
+        for (place, action, what) in self.wrong {
+            check.at(place, &action, what);
+        }
+        for index in self.unknown.iter().take(TOLD_MAX) {
+            let what = format!(
+                "entry {index} is of no action and no statement that is kept here: the journal or \
+                 the statements lost something"
+            );
+            check.finding(file, None, None, what);
+        }
+        if let Some(more) = self.unknown.len().checked_sub(TOLD_MAX).filter(|more| *more > 0) {
+            check.finding(file, None, None, format!("and {more} more such entries"));
+        }
+    }
+}

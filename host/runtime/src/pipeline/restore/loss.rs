@@ -1,0 +1,84 @@
+//! What a directory's state has that a backup has not: takes both, gives the difference in actions and
+//! entries of logs. It trusts neither, and says so where one cannot be read to its end.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use deed_record::digest::Digest;
+use serde::Serialize;
+
+use crate::journal;
+use crate::log;
+
+/// What would be lost.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
+pub struct Loss {
+    /// Actions that the backup does not know.
+    pub begun: u64,
+    /// Actions that went on since, or differently.
+    pub changed: u64,
+    /// Logs that would have fewer entries.
+    pub logs: Vec<LogLoss>,
+    /// Why there may be more to lose than this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unread: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogLoss {
+    pub tenant: String,
+    pub now: u64,
+    pub then: u64,
+}
+
+/// None where the backup goes as far as the state, or further.
+pub(super) fn of(state: &Path, backup: &Path) -> Option<Loss> {
+    let (present, unread) = actions(state);
+    let (old, _) = actions(backup);
+    let mut loss = Loss { unread, logs: logs(state, backup), ..Loss::default() };
+    for (action, events) in &present {
+        match old.get(action) {
+            None => loss.begun += 1,
+            Some(before) if !before.starts_with(events) => loss.changed += 1,
+            Some(_) => {}
+        }
+    }
+    (loss != Loss::default()).then_some(loss)
+}
+
+/// The digests of every action's events, and why there may be more of them.
+fn actions(state: &Path) -> (BTreeMap<String, Vec<Digest>>, Option<String>) {
+    let mut actions: BTreeMap<String, Vec<Digest>> = BTreeMap::new();
+    if !state.join("segments").is_dir() {
+        return (actions, None);
+    }
+    let survey = journal::survey(state, &mut |seen| {
+        let events = actions.entry(seen.action.to_owned()).or_default();
+        events.extend(seen.events.iter().map(|event| Digest::of(event)));
+    });
+    let unread = match survey {
+        Ok(survey) => survey.wrong.first().map(|wrong| {
+            let offset = wrong.offset.map(|offset| format!(" at {offset}")).unwrap_or_default();
+            format!("state/{}{offset}: {}", wrong.file, wrong.what)
+        }),
+        Err(error) => Some(error.to_string()),
+    };
+    (actions, unread)
+}
+
+fn logs(state: &Path, backup: &Path) -> Vec<LogLoss> {
+    let Ok(entries) = std::fs::read_dir(state.join("log")) else { return vec![] };
+    let size = |state: &Path, tenant: &str| {
+        log::glance(&state.join("log").join(tenant)).map_or(0, |glance| glance.said_size())
+    };
+    let mut logs = Vec::new();
+    for entry in entries.flatten() {
+        let tenant = entry.file_name().to_string_lossy().into_owned();
+        let (now, then) = (size(state, &tenant), size(backup, &tenant));
+        if now > then {
+            logs.push(LogLoss { tenant, now, then });
+        }
+    }
+    logs.sort_by(|one, other| one.tenant.cmp(&other.tenant));
+    logs
+}
