@@ -2,6 +2,8 @@
 # make test    every test, against real servers
 # make attack  the host under attack, from all sides; part of make test
 # make tamper  every bundle changed in every byte and field; a sample of it is part of make test
+# make powercut  the power cut under the host, CUTS=300 times, from SEED= on; a sample of it is part of make test
+# make crash   the host killed at every place; a sample of it is part of make test
 # make vectors tests/vectors/ anew, for other implementations
 # make fuzz    every input from outside, MINUTES=10 in all, guided by coverage
 # make bench-evidence  the log and the verifier beside the least that they could cost, into target/bench.json
@@ -13,7 +15,7 @@
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: demo test attack tamper vectors oracle fuzz bench-evidence check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
+.PHONY: demo test attack tamper powercut crash vectors oracle fuzz bench-evidence check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
 
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 TOOLS  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deed/tools
@@ -39,6 +41,13 @@ attack: wasm-std venv binaries adapters
 FAST := --config profile.dev.package.deed-record.opt-level=2
 tamper: wasm-std venv binaries adapters
 	@FULL=1 cargo test --quiet --locked --workspace --test tamper $(FAST)
+
+# Needs /dev/fuse and the right to mount; without them it says so and ends well.
+powercut: wasm-std venv binaries adapters
+	@CUTS=$(or $(CUTS),300) $(if $(SEED),SEED=$(SEED)) cargo test --quiet --locked --workspace --test powercut
+
+crash: wasm-std venv binaries adapters
+	@FULL=1 cargo test --quiet --locked --workspace --test crash
 
 # Bundles good and bad for other implementations, new ones each time: their keys, ids and times are those of
 # the run. Only for a change of the formats; look at the difference of index.json before you commit it.
@@ -70,7 +79,7 @@ binaries: tools
 	cargo build --locked --workspace --all-targets
 
 adapters: binaries
-	$(TARGET)/debug/deed-adapter-build target/adapters scim speaks-forms deed-guests
+	$(TARGET)/debug/deed-adapter-build target/adapters scim speaks-forms writes-in-order deed-guests
 
 venv: target/venv/.stamp
 

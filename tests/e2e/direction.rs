@@ -5,8 +5,8 @@ use std::path::Path;
 
 use deed_tests::services::workspace;
 
-const PORTS: [&str; 8] =
-    ["clock", "config", "files", "journal", "keys", "statements", "upstream", "vault"];
+const PORTS: [&str; 9] =
+    ["clock", "config", "failpoint", "files", "journal", "keys", "statements", "upstream", "vault"];
 const STAGES: [&str; 11] = [
     "activation",
     "contract",
@@ -29,7 +29,8 @@ fn allowed(module: &str) -> Vec<&'static str> {
         // What is private is read in one place.
         "keys" | "vault" => vec!["files"],
         "upstream" => vec!["vault"],
-        "clock" | "files" | "journal" | "statements" => vec![],
+        "journal" | "statements" => vec!["failpoint"],
+        "clock" | "failpoint" | "files" => vec![],
         // `observe` and `grant` are two halves of one door: the grant is the sandbox's ticket.
         "observe" => [&PORTS[..], &["grant", "sandbox"]].concat(),
         "sandbox" => [&PORTS[..], &["grant"]].concat(),

@@ -138,6 +138,18 @@ impl Host {
         Ok(())
     }
 
+    /// Whether the process ends within this time, by itself or because somebody ended it.
+    pub fn ends_within(&mut self, patience: Duration) -> Result<bool> {
+        let end = Instant::now() + patience;
+        while self.child.try_wait()?.is_none() {
+            if Instant::now() >= end {
+                return Ok(false);
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        Ok(true)
+    }
+
     pub fn pid(&self) -> u32 {
         self.child.id()
     }

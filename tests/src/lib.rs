@@ -2,11 +2,14 @@
 
 pub mod canary;
 pub mod client;
+pub mod dice;
+pub mod disk;
 pub mod guests;
 pub mod host;
 pub mod hostile;
 pub mod private;
 pub mod proxy;
+pub mod record;
 pub mod services;
 pub mod tether;
 pub mod world;

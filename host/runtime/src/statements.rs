@@ -13,6 +13,8 @@ use deed_record::digest::Digest;
 use deed_record::envelope::{Envelope, EnvelopeError, Kind};
 use serde::{Deserialize, Serialize};
 
+use crate::failpoint;
+
 /// An activation of a tenant with a hundred thousand resources stays below.
 const STATEMENT_MAX: u64 = 32 << 20;
 
@@ -125,7 +127,10 @@ impl Statements {
         let mut file = self.dir.create(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        self.dir.rename(&temporary, &self.dir, name)
+        failpoint::hit("statement.rename.before");
+        self.dir.rename(&temporary, &self.dir, name)?;
+        failpoint::hit("statement.rename.after");
+        Ok(())
     }
 }
 

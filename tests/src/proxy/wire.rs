@@ -37,7 +37,7 @@ impl Recorded {
     }
 }
 
-pub(super) fn read_request(stream: &TcpStream) -> Result<Recorded> {
+pub(crate) fn read_request(stream: &TcpStream) -> Result<Recorded> {
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut reader = BufReader::new(stream);
     let first = line(&mut reader)?;
@@ -64,6 +64,12 @@ pub(super) fn forward(upstream: &str, request: &Recorded) -> Result<Vec<u8>> {
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
     Ok(answer)
+}
+
+/// The status of an answer; 0 where it has none.
+pub(super) fn status_of(answer: &[u8]) -> u16 {
+    let line = String::from_utf8_lossy(answer.get(..64.min(answer.len())).unwrap_or_default());
+    line.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0)
 }
 
 /// An answer without one of its headers.

@@ -44,6 +44,7 @@ pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
         index: Arc::clone(&index),
         failed: Arc::clone(&failed),
         seq: tail.seq,
+        durable: tail.seq,
         _lock: Arc::clone(&lock),
     };
     let (sender, queue) = mpsc::channel();

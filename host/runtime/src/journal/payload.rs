@@ -12,6 +12,7 @@ use deed_record::digest::Digest;
 
 use super::survey::Wrong;
 use super::{OpenError, PayloadError};
+use crate::failpoint;
 
 /// The directory of payloads: one directory for each pair of first digits.
 #[derive(Debug)]
@@ -61,7 +62,9 @@ impl Payloads {
             let mut file = self.dir.create(&temporary)?;
             file.write_all(bytes)?;
             file.sync_all()?;
+            failpoint::hit("payload.rename.before");
             self.dir.rename(&temporary, &self.dir, &place)?;
+            failpoint::hit("payload.rename.after");
         }
         sync(&self.dir, &directory)?;
         sync(&self.dir, ".")

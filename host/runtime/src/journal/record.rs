@@ -24,6 +24,10 @@ pub(super) struct Envelope {
     pub(super) claim: Option<Claim>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) nonces: Vec<String>,
+    /// Number of the last record that was durable before this one was written: none of those can be torn.
+    /// Records of before this was kept do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) durable: Option<u64>,
 }
 
 /// A record as it was appended.
@@ -60,4 +64,16 @@ pub(super) fn decode(body: &[u8]) -> Option<Record> {
         rest = after;
     }
     rest.is_empty().then_some(Record { envelope, events })
+}
+
+/// The names of the events in these bodies, with their phase: `observed.post`. Failpoints tell places apart by it.
+pub(super) fn told(bodies: &[Vec<u8>]) -> String {
+    let events = bodies.iter().filter_map(|body| decode(body)).flat_map(|record| record.events);
+    let names = events.filter_map(|event| {
+        let entry: serde_json::Value = serde_json::from_slice(&event).ok()?;
+        let (name, fields) = entry.get("event")?.as_object()?.iter().next()?;
+        let phase = fields.get("phase").and_then(serde_json::Value::as_str);
+        Some(phase.map_or_else(|| name.clone(), |phase| format!("{name}.{phase}")))
+    });
+    names.collect::<Vec<_>>().join("+")
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use deed_record::tlog::{Resource, tile};
 
 use super::LogError;
+use crate::failpoint;
 
 /// How many files are synced at a time.
 const SYNCS: usize = 8;
@@ -81,9 +82,11 @@ impl Store {
     /// Waits until everything that was spread is on disk, and removes the partial forms of what is full.
     pub(super) fn settle(&mut self) -> Result<(), LogError> {
         let paths: Vec<PathBuf> = self.spread.iter().map(|path| self.root.join(path)).collect();
+        failpoint::hit("log.settle.before");
         sync_together(&paths)?;
         let directories: BTreeSet<&Path> = paths.iter().filter_map(|path| path.parent()).collect();
         directories.iter().try_for_each(|directory| sync(directory))?;
+        failpoint::hit("log.settle.after");
         self.drop_partials();
         self.spread.clear();
         Ok(())
@@ -162,5 +165,16 @@ fn replace(
     let mut file = File::create(&name)?;
     file.write_all(bytes)?;
     hold(&file)?;
-    fs::rename(&name, path)
+    failpoint::hit(&point(path, "before"));
+    fs::rename(&name, path)?;
+    failpoint::hit(&point(path, "after"));
+    Ok(())
+}
+
+/// A file that comes into its place: a tile, the checkpoint, HEAD.
+fn point(path: &Path, when: &str) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let kind =
+        if path.components().any(|part| part.as_os_str() == "tile") { "tile" } else { &name };
+    format!("log.{kind}.{when}")
 }

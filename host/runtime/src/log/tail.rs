@@ -11,6 +11,7 @@ use deed_record::tlog::tile;
 
 use super::LogError;
 use super::store::{at, sync};
+use crate::failpoint;
 
 /// The file's name; it is the host's own, like `HEAD`.
 pub(super) const TAIL: &str = "TAIL";
@@ -69,7 +70,12 @@ impl Tail {
         }
         let checksum = crc32c::crc32c(&body).to_le_bytes();
         let record = [length(body.len()).as_slice(), &checksum, &body].concat();
-        let written = self.file.write_all(&record).and_then(|()| self.file.sync_data());
+        failpoint::hit("log.tail.before");
+        let written = self.file.write_all(&record).and_then(|()| {
+            failpoint::hit("log.tail.written");
+            self.file.sync_data()
+        });
+        failpoint::hit("log.tail.synced");
         self.held += entries.len();
         written.map_err(at(&self.path))
     }
@@ -78,7 +84,10 @@ impl Tail {
     /// next record must never stand before what is left of an older one.
     pub(super) fn clear(&mut self) -> Result<(), LogError> {
         self.held = 0;
-        self.file.set_len(0).and_then(|()| self.file.sync_all()).map_err(at(&self.path))
+        failpoint::hit("log.tail.clear.before");
+        let cleared = self.file.set_len(0).and_then(|()| self.file.sync_all());
+        failpoint::hit("log.tail.clear.after");
+        cleared.map_err(at(&self.path))
     }
 
     pub(super) fn held(&self) -> usize {

@@ -34,6 +34,7 @@ use super::once::Writes;
 use super::redact::Redactor;
 use super::road::{self, Road};
 use super::{Intent, Keep, WriteStep};
+use crate::failpoint;
 use crate::grant::Once;
 use crate::upstream::{Credential, Upstream};
 
@@ -188,9 +189,19 @@ impl Job {
         if self.request.public.writes {
             self.declare().await?;
         }
+        self.passes("connect.before");
         let stream =
             connect::connect(&self.upstream, pinned).await.map_err(|error| refused(&error))?;
-        self.over(stream).await
+        self.passes("connect.after");
+        let answer = self.over(stream).await;
+        self.passes("answer.after");
+        answer
+    }
+
+    /// Places around an exchange, told apart by what it does.
+    fn passes(&self, place: &str) {
+        let kind = if self.request.public.writes { "write" } else { "read" };
+        failpoint::hit(&format!("exchange.{kind}.{place}"));
     }
 
     /// Makes the intent durable; without that the first byte of a write does not leave.

@@ -1,0 +1,44 @@
+//! Carries out the `crash` contracts: the writes of an action one after the other, until one fails.
+//!
+//! `crash.add_two` is two writes to an item of the kind `add`; the first word after the dot is the kind.
+
+use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, path, state};
+use serde_json::json;
+
+const UPSTREAM: &str = "record";
+
+struct WritesInOrder;
+
+impl Adapter for WritesInOrder {
+    fn observe(action: &Action) -> Result<(), Failure> {
+        let response = http::get(UPSTREAM, &item(action)?)?.accepted()?;
+        state::read("item", response.exchange, "").map(drop)
+    }
+
+    fn perform(action: &Action) -> Result<(), Failure> {
+        let item = item(action)?;
+        let method = if kind(action)? == "set" { "PUT" } else { "POST" };
+        let body = json!({ "value": action.text("value")? });
+        for slot in slots(action) {
+            http::send(UPSTREAM, method, &format!("{item}/{slot}"), Some(body.clone()))?
+                .accepted()?;
+        }
+        Ok(())
+    }
+}
+
+/// Path of the item: `/{kind}/{item}`, below the upstream's base URL.
+fn item(action: &Action) -> Result<String, Failure> {
+    Ok(format!("/{}/{}", kind(action)?, path::segment(action.text("item")?)))
+}
+
+fn kind(action: &Action) -> Result<&str, Failure> {
+    let name = action.contract.strip_prefix("crash.").ok_or_else(|| action.not_served())?;
+    Ok(name.split('_').next().unwrap_or(name))
+}
+
+fn slots(action: &Action) -> &'static [&'static str] {
+    if action.contract.ends_with("_two") { &["one", "two"] } else { &["one"] }
+}
+
+export_adapter!(WritesInOrder);

@@ -1,0 +1,187 @@
+//! The oracle: takes what is left of a cell, says what is wrong with it. What it believes is the record's
+//! own count and the signed chain; what the host says is what is judged.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use deed_tests::record::desk::{Deed, Kind, VALUE};
+use serde_json::Value;
+
+use crate::cell::{Cell, Word};
+use crate::life::{Seen, Stood};
+
+/// What one cell came to.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Found {
+    pub(crate) outcome: String,
+    /// How often each write took effect.
+    pub(crate) applied: Vec<usize>,
+    pub(crate) twice: bool,
+    pub(crate) lost: bool,
+    pub(crate) wrong: bool,
+    /// Everything that is wrong, in words.
+    pub(crate) faults: Vec<String>,
+}
+
+/// The end that a cell must come to.
+#[derive(Debug, PartialEq, Eq)]
+struct Must {
+    outcome: &'static str,
+    applied: Vec<usize>,
+}
+
+/// A cell that brought nothing to look at: the host did not come back, or the action does not rest.
+pub(crate) fn nothing(why: &str) -> Found {
+    let outcome = "none".to_owned();
+    Found { outcome, lost: true, faults: vec![format!("lost: {why}")], ..Found::default() }
+}
+
+pub(crate) fn judge(cell: &Cell, seen: &Seen) -> Found {
+    let outcome = seen.view["outcome"].as_str().unwrap_or("none").to_owned();
+    let mut found = Found { outcome, applied: applied(cell.deed, seen), ..Found::default() };
+    if found.applied.iter().any(|count| *count > 1) {
+        found.twice = true;
+        found.faults.push(format!("twice: {:?}", seen.applied));
+    }
+    if !is_there(seen) {
+        found.lost = true;
+        found.faults.push(format!("lost: the host has {:?}", seen.actions));
+    }
+    for fault in wrongs(cell, seen, &found) {
+        found.wrong = true;
+        found.faults.push(format!("wrong: {fault}"));
+    }
+    found
+}
+
+impl Found {
+    /// What the oracle would not have seen in this very cell makes it wrong, too.
+    pub(crate) fn overlooked(&mut self, what: Vec<&'static str>) {
+        for what in what {
+            self.wrong = true;
+            self.faults.push(format!("wrong: the oracle does not see {what}"));
+        }
+    }
+}
+
+/// The oracle itself: the same cell with one thing falsified must not pass. Gives what would.
+pub(crate) fn overlooks(cell: &Cell, seen: &Seen) -> Vec<&'static str> {
+    let falsified = |change: &dyn Fn(&mut Seen)| {
+        let mut seen = seen.clone();
+        change(&mut seen);
+        judge(cell, &seen)
+    };
+    let again = falsified(&|seen| {
+        seen.applied.iter_mut().for_each(|one| one.changed = true);
+        seen.applied.extend(seen.applied.clone());
+    });
+    let unapplied = falsified(&|seen| seen.applied.clear());
+    let gone = falsified(&|seen| seen.actions.clear());
+    let renamed = falsified(&|seen| seen.acknowledged = Some("another".to_owned()));
+    let unsigned = falsified(&|seen| seen.bundle.clear());
+    let all = [
+        ("a second effect", again.twice || seen.applied.is_empty()),
+        ("a lost effect", unapplied.wrong || seen.applied.is_empty()),
+        ("a lost action", gone.lost),
+        ("another action than the acknowledged one", renamed.lost),
+        ("a chain that is not there", unsigned.wrong),
+        (
+            "a complaint of the verifier",
+            falsified(&|seen| seen.complaints.push("no".to_owned())).wrong,
+        ),
+    ];
+    all.into_iter().filter(|(_, seen)| !seen).map(|(what, _)| what).collect()
+}
+
+/// One action, the one that was asked for, however often that was.
+fn is_there(seen: &Seen) -> bool {
+    matches!(seen.actions.as_slice(), [one] if one["id"] == seen.view["id"])
+        && seen.acknowledged.as_ref().is_none_or(|id| seen.view["id"] == *id)
+}
+
+/// How often each write took effect: the same value set again is none.
+fn applied(deed: Deed, seen: &Seen) -> Vec<usize> {
+    let effects =
+        |slot: &&str| seen.applied.iter().filter(|one| one.slot == **slot && one.changed).count();
+    deed.slots().iter().map(effects).collect()
+}
+
+fn wrongs(cell: &Cell, seen: &Seen, found: &Found) -> Vec<String> {
+    let mut wrongs = Vec::new();
+    if seen.applied.iter().any(|one| one.value != VALUE) {
+        wrongs.push(format!("another value was written: {:?}", seen.applied));
+    }
+    if found.outcome == "verified" && found.applied.contains(&0) {
+        wrongs.push("verified, and the record does not have it".to_owned());
+    }
+    if ["failed", "denied", "cancelled", "expired"].contains(&found.outcome.as_str())
+        && found.applied.iter().any(|count| *count > 0)
+    {
+        wrongs.push(format!("{}, and the record has it", found.outcome));
+    }
+    let must = must(cell.deed, seen);
+    let is = (found.outcome.as_str(), &found.applied);
+    if is != (must.outcome, &must.applied) {
+        wrongs.push(format!("{is:?} instead of {must:?} ({})", seen.view["reason"]));
+    }
+    wrongs.extend(chain(seen));
+    wrongs.extend(seen.complaints.clone());
+    wrongs
+}
+
+/// The one end that is right, by where the host died last (contracts/README.md, "When something fails on the way").
+fn must(deed: Deed, seen: &Seen) -> Must {
+    let all = || vec![1; deed.writes];
+    let normal = Must {
+        outcome: if deed.kind == Kind::Opaque { "mismatch" } else { "verified" },
+        applied: all(),
+    };
+    let Some(Stood { come, landed }) = seen.deaths.last() else { return normal };
+    let is = |word| come.words.contains(&word);
+    let applied: Vec<usize> = landed.iter().map(|landed| usize::from(*landed)).collect();
+    let untouched = !is(Word::Done) && !landed.contains(&true);
+    // Nothing is in doubt, or a repetition does no harm: what is missing is sent.
+    let repeats = match deed.kind {
+        _ if !is(Word::Open) => true,
+        Kind::Set | Kind::Keyed => true,
+        Kind::Add => untouched,
+        Kind::Opaque => false,
+    };
+    let outcome = match deed.kind {
+        _ if repeats => return normal,
+        // A success that shows nothing is told as such.
+        Kind::Opaque if is(Word::Done) => "mismatch",
+        Kind::Opaque => "indeterminate",
+        _ if applied == all() => "verified",
+        _ => "mismatch",
+    };
+    Must { outcome, applied }
+}
+
+/// One chain: a decision for each attempt, then one receipt.
+fn chain(seen: &Seen) -> Vec<String> {
+    let lines = seen.view["ledger"].as_array().cloned().unwrap_or_default();
+    let attempts = lines.iter().filter(|line| line["event"] == "attempt_started").count();
+    let kinds = kinds(&seen.bundle);
+    let count = |kind: &str| kinds.iter().filter(|one| one.contains(kind)).count();
+    let right = count(":decision:") == attempts
+        && count(":receipt:") == 1
+        && count(":reconciliation:") <= 1
+        && kinds.iter().take_while(|one| !one.contains(":receipt:")).count()
+            + 1
+            + count(":reconciliation:")
+            == kinds.len();
+    if right { vec![] } else { vec![format!("{attempts} attempts, and the chain is {kinds:?}")] }
+}
+
+/// The predicate types of the signed chain, in its order.
+fn kinds(bundle: &[u8]) -> Vec<String> {
+    let files = deed_record::bundle::read(bundle).unwrap_or_default();
+    let chain = files.get(deed_record::bundle::CHAIN).cloned().unwrap_or_default();
+    let kind = |line: &str| {
+        let envelope: Value = serde_json::from_str(line).ok()?;
+        let payload = STANDARD.decode(envelope["payload"].as_str()?).ok()?;
+        let statement: Value = serde_json::from_slice(&payload).ok()?;
+        statement["predicateType"].as_str().map(str::to_owned)
+    };
+    String::from_utf8_lossy(&chain).lines().filter_map(kind).collect()
+}

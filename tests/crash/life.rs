@@ -1,0 +1,306 @@
+//! Lives and deaths of a host under one action: takes a cell, gives everything that is left to look at
+//! once the action rests. Never judges what it sees.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use deed_tests::client::{Answer, Client};
+use deed_tests::host::{self, Host};
+use deed_tests::record::desk::Deed;
+use deed_tests::record::{Applied, On, Stop};
+use deed_tests::services::Result;
+use deed_tests::world::{BOB, HELPDESK};
+use serde_json::Value;
+
+use crate::bench::Bench;
+use crate::cell::{Cell, Come, Death, Hit, Place};
+
+/// An action rests long before that, also where many hosts start at once.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// After an action rests its log settles; a host that is to die there does it in this time.
+const LINGER: Duration = Duration::from_secs(3);
+/// A request that left just before a death arrives in this time or never.
+const IN_FLIGHT: Duration = Duration::from_millis(50);
+
+/// Where a served directory has the log of its tenant.
+const LOG: &str = "state/log/acme";
+
+/// What became of an action.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    /// Where it stood each time that its host died.
+    pub(crate) deaths: Vec<Stood>,
+    /// As what the host acknowledged it before the first death.
+    pub(crate) acknowledged: Option<String>,
+    /// The places that the second host passed.
+    pub(crate) second: Vec<String>,
+    pub(crate) view: Value,
+    /// The actions that the host has: one, however often it was proposed.
+    pub(crate) actions: Vec<Value>,
+    pub(crate) applied: Vec<Applied>,
+    pub(crate) bundle: Vec<u8>,
+    /// What `deed verify` said of the bundle and `deed log audit` of the log, where it was not that all holds.
+    pub(crate) complaints: Vec<String>,
+}
+
+/// How far an action had come when its host died, and which writes had taken effect or were about to.
+#[derive(Debug, Clone)]
+pub(crate) struct Stood {
+    pub(crate) come: Come,
+    pub(crate) landed: Vec<bool>,
+}
+
+/// One action, from whoever asks for it.
+pub(crate) struct Subject<'a> {
+    bench: &'a Bench,
+    dir: PathBuf,
+    deed: Deed,
+    item: String,
+    id: Option<String>,
+}
+
+/// How a life ended.
+enum End {
+    Rested(Host, Value),
+    Died,
+}
+
+/// Carries a cell out, in a directory of its own that is gone afterwards.
+pub(crate) fn run(bench: &Bench, cell: &Cell) -> Result<Seen> {
+    let mut subject = Subject::new(bench, cell.deed, cell.served)?;
+    let seen = subject.lives(cell);
+    fs::remove_dir_all(&subject.dir)?;
+    seen.map_err(|e| format!("{cell}: {e}").into())
+}
+
+/// The places that a host passes under this action when nothing kills it.
+pub(crate) fn trace(bench: &Bench, deed: Deed, served: bool) -> Result<Vec<String>> {
+    let mut subject = Subject::new(bench, deed, served)?;
+    let passed = subject.dir.join("trace-0");
+    match subject.live(None, &passed, None)? {
+        End::Rested(mut host, _) => drop(host.ends_within(LINGER / 6)?),
+        End::Died => return Err("the host died, and nothing was to kill it".into()),
+    }
+    let lines = lines(&passed);
+    fs::remove_dir_all(&subject.dir)?;
+    if lines.is_empty() {
+        return Err("the host has no failpoints; build the whole workspace with its tests".into());
+    }
+    Ok(lines)
+}
+
+impl<'a> Subject<'a> {
+    fn new(bench: &'a Bench, deed: Deed, served: bool) -> Result<Self> {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let item = format!("item-{number}-{}", deed.contract().replace(['.', '_'], "-"));
+        let dir = bench.fresh(&item, served)?;
+        let mut subject = Self { bench, dir, deed, item, id: None };
+        subject.dir = subject.dir.canonicalize()?;
+        Ok(subject)
+    }
+
+    fn lives(&mut self, cell: &Cell) -> Result<Seen> {
+        let traces = [self.dir.join("trace-1"), self.dir.join("trace-2")];
+        let (hit, place) = match &cell.death {
+            Death::Hit(hit) => (Some(hit), None),
+            Death::Exchange { write, place } => (None, Some((*write, *place))),
+        };
+        let first = self.live(hit, &traces[0], place)?;
+        let acknowledged = self.id.clone();
+        let (mut deaths, mut end) = (vec![], first);
+        if let End::Died = end {
+            deaths.push(self.stood(&traces[..1], place));
+            if hit.is_some_and(|hit| hit.name.starts_with("log.")) {
+                self.enrol()?;
+            }
+            end = self.live(cell.again.as_ref(), &traces[1], None)?;
+        }
+        if let End::Died = end {
+            deaths.push(self.stood(&traces, place));
+            end = self.live(None, &self.dir.join("trace-3"), None)?;
+        }
+        let End::Rested(host, view) = end else {
+            return Err("the host died, and nothing was to kill it".into());
+        };
+        let actions = self.actions(&host)?;
+        let bundle = self.bundle(&host)?;
+        host.kill()?;
+        Ok(Seen {
+            deaths,
+            acknowledged,
+            second: lines(&traces[1]),
+            view,
+            actions,
+            applied: self.bench.record.applied(&self.item),
+            complaints: self.complaints(&bundle)?,
+            bundle,
+        })
+    }
+
+    /// What the host passed in all its lives, and which writes have taken effect, or will although it is dead.
+    fn stood(&self, traces: &[PathBuf], place: Option<(usize, Place)>) -> Stood {
+        thread::sleep(IN_FLIGHT);
+        // What anybody could have fetched by now is what the log must hold for ever. At a first start there is none.
+        let since = self.dir.join(format!("since-{}", traces.len()));
+        fs::copy(self.dir.join(LOG).join("checkpoint"), since).ok();
+        let passed: Vec<String> = traces.iter().flat_map(|trace| lines(trace)).collect();
+        let late = place.filter(|(_, place)| place.late().is_some()).map(|(write, _)| write);
+        let slots = self.deed.slots().iter().enumerate();
+        let landed =
+            slots.map(|(n, slot)| late == Some(n) || self.bench.record.times(&self.item, slot) > 0);
+        Stood { come: Come::of(&passed, self.deed.writes), landed: landed.collect() }
+    }
+
+    /// One host, until it dies or the action rests.
+    fn live(
+        &mut self,
+        hit: Option<&Hit>,
+        trace: &Path,
+        place: Option<(usize, Place)>,
+    ) -> Result<End> {
+        let deadly = hit.map(|hit| format!("{}:{}", hit.name, hit.k)).unwrap_or_default();
+        let trace = trace.to_string_lossy();
+        let asked = [("DEED_FAILPOINT", deadly.as_str()), ("DEED_FAILPOINT_TRACE", &trace)];
+        let mut host = match Host::serve_with(&self.dir, &asked) {
+            Ok(host) => host,
+            Err(_) if hit.is_some() => return Ok(End::Died),
+            Err(error) => return Err(error),
+        };
+        if let Some((write, place)) = place {
+            let stop = self.bench.record.stop(&On::writes(&self.item), write, place.point());
+            kill_at(stop, place, host.pid());
+        }
+        match self.until_rest(&mut host)? {
+            Some(view) if hit.is_some() && host.ends_within(LINGER)? => drop(view),
+            Some(view) => return Ok(End::Rested(host, view)),
+            None => {}
+        }
+        Ok(End::Died)
+    }
+
+    /// Asks again and again, as an agent does; none where the host is dead.
+    fn until_rest(&mut self, host: &mut Host) -> Result<Option<Value>> {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            let Ok(answer) = self.ask(host) else {
+                if host.ends_within(LINGER)? {
+                    return Ok(None);
+                }
+                continue;
+            };
+            if !matches!(answer.status, 200 | 202) {
+                return Err(format!("answered {}: {}", answer.status, answer.json()).into());
+            }
+            let view = answer.json();
+            self.id = view["id"].as_str().map(str::to_owned);
+            match view["status"].as_str() {
+                Some("waiting") => self.approve(host)?,
+                _ if answer.status == 200 => return Ok(Some(view)),
+                _ => {}
+            }
+        }
+        Err(format!("it does not come to rest; the host says: {}", host.log()).into())
+    }
+
+    /// Proposes it, under one key, as long as nobody acknowledged it; then looks.
+    fn ask(&self, host: &Host) -> Result<Answer> {
+        let client = Client::new(&host.url, HELPDESK);
+        let Some(id) = &self.id else {
+            let headers = [("prefer", "wait=0"), ("idempotency-key", self.item.as_str())];
+            let body = self.deed.proposal(&self.item).to_string();
+            return client.send("POST", "/v1/actions", &headers, body.into_bytes());
+        };
+        client.send("GET", &format!("/v1/actions/{id}"), &[("prefer", "wait=5")], vec![])
+    }
+
+    /// As bob. A host that dies meanwhile is for the caller to see.
+    fn approve(&self, host: &Host) -> Result<()> {
+        let key = self.dir.join("approvers/bob.key");
+        let id = self.id.as_deref().unwrap_or_default();
+        let key = key.to_string_lossy();
+        let args = [
+            "approve",
+            id,
+            "--url",
+            &host.url,
+            "--token",
+            BOB,
+            "--key",
+            &key,
+            "--person",
+            "bob",
+            "--role",
+            "support-lead",
+            "--yes",
+        ];
+        host::run(&args, "").map(drop)
+    }
+
+    fn actions(&self, host: &Host) -> Result<Vec<Value>> {
+        let list = Client::new(&host.url, HELPDESK).get("/v1/actions")?.json();
+        Ok(list["actions"].as_array().cloned().unwrap_or_default())
+    }
+
+    fn bundle(&self, host: &Host) -> Result<Vec<u8>> {
+        let id = self.id.as_deref().unwrap_or_default();
+        let answer = Client::new(&host.url, BOB).get(&format!("/v1/actions/{id}/bundle"))?;
+        if answer.status == 200 { Ok(answer.bytes) } else { Err(answer.text("/detail").into()) }
+    }
+
+    /// Another person in the configuration: the next host puts that into the log before anything else. What was
+    /// public there already must stand all the same.
+    fn enrol(&self) -> Result<()> {
+        let mut file = fs::File::options().append(true).open(self.dir.join("deed.toml"))?;
+        Ok(file.write_all(b"\n[tenant.acme.person.dora]\nroles = [\"helpdesk\"]\n")?)
+    }
+
+    /// The bundle must be verified, and the log must have grown out of all that was public at a death.
+    fn complaints(&self, bundle: &[u8]) -> Result<Vec<String>> {
+        let file = self.dir.join("action.deed");
+        fs::write(&file, bundle)?;
+        let path = |name: &str| self.dir.join(name).to_string_lossy().into_owned();
+        let mut audit: Vec<String> =
+            vec!["log".into(), "audit".into(), path(LOG), "--trust".into(), path("trust")];
+        for since in ["since-1", "since-2"].map(path) {
+            if Path::new(&since).exists() {
+                audit.extend(["--since".to_owned(), since]);
+            }
+        }
+        let verify = ["verify".to_owned(), path("action.deed"), "--trust".into(), path("trust")];
+        let mut complaints = Vec::new();
+        for args in [verify.to_vec(), audit] {
+            let args: Vec<&str> = args.iter().map(String::as_str).collect();
+            let output = host::run(&args, "")?;
+            if !output.status.success() {
+                let said = [output.stdout, output.stderr].concat();
+                complaints.push(format!("`deed {}`: {}", args[0], String::from_utf8_lossy(&said)));
+            }
+        }
+        Ok(complaints)
+    }
+}
+
+/// Kills the host while a write's exchange is at the point, then lets the record go on.
+fn kill_at(stop: Stop, place: Place, pid: u32) {
+    thread::spawn(move || {
+        if !stop.reached(PATIENCE) {
+            return;
+        }
+        // Nobody is told of a kill that did not succeed: the host lives, and the cell says so.
+        drop(Command::new("kill").args(["-KILL", &pid.to_string()]).status());
+        thread::sleep(place.late().unwrap_or_default());
+        if place == Place::ReceivedAndLost { stop.cut() } else { stop.go() }
+    });
+}
+
+/// A host that died at its start has no trace.
+fn lines(path: &Path) -> Vec<String> {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}

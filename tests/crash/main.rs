@@ -1,0 +1,169 @@
+//! The crash matrix: the real host, killed at every place where it writes, publishes or speaks to the
+//! system of record, for every effect; started again; and the system of record counts what it applied.
+//!
+//! `SEED=N` repeats a sample; `FULL=1` takes every cell (`make crash`). A word as argument takes the cells
+//! that have it in their name.
+#![expect(clippy::indexing_slicing, reason = "a check fails by panicking")]
+
+mod bench;
+mod cell;
+mod judge;
+mod life;
+mod pool;
+mod table;
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use deed_tests::record::desk::{Deed, Kind};
+use deed_tests::services::Result;
+use libtest_mimic::Arguments;
+
+use self::bench::Bench;
+use self::cell::{Cell, Death};
+use self::judge::Found;
+use self::pool::Pool;
+
+/// Hosts at a time: they wait for clocks and disks more than they compute.
+const WORKERS: usize = 4;
+/// Of an action's places, so many are in a sample: of the host's own, of an exchange, of a second death.
+const SAMPLE: [usize; 3] = [3, 1, 1];
+/// What is asked for after a death at the very first start.
+const FIRST: Deed = Deed { kind: Kind::Add, writes: 1, asked: true };
+/// Second deaths for each kind of action in the whole matrix.
+const SECONDS: usize = 20;
+/// A place that a host passes only at some of its runs is tried as often as that.
+const TRIES: usize = 3;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    if arguments.list {
+        return ExitCode::SUCCESS;
+    }
+    match matrix(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            say(&format!("crash: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Gives whether every cell is as it must be.
+fn matrix(arguments: &Arguments) -> Result<bool> {
+    let full = std::env::var_os("FULL").is_some();
+    let mut dice = Dice(seed()?);
+    say(&format!("crash: seed {}{}", dice.0, if full { ", every cell" } else { ", a sample" }));
+    let pool = Pool::make(arguments.test_threads.unwrap_or(WORKERS))?;
+    let cells = single(&pool, full, &mut dice, arguments.filter.as_deref())?;
+    let mut results = pool.each(cells, carry_out);
+    let second = double(&results, full, &mut dice);
+    results.extend(pool.each(second, carry_out));
+    let results: Vec<(Cell, Found)> =
+        results.into_iter().map(|(cell, found, _)| (cell, found)).collect();
+    table::lines(&results).iter().for_each(|line| say(line));
+    say(table::LEGEND);
+    for (cell, found) in &results {
+        found.faults.iter().for_each(|fault| say(&format!("{cell}: {fault}")));
+    }
+    say(&table::end(&results));
+    Ok(!results.is_empty() && results.iter().all(|(_, found)| found.faults.is_empty()))
+}
+
+/// The cells of one death: all, or a sample that is spread over the actions.
+fn single(pool: &Pool, full: bool, dice: &mut Dice, filter: Option<&str>) -> Result<Vec<Cell>> {
+    let runs = Deed::all().into_iter().map(|deed| (deed, true)).chain([(FIRST, false)]);
+    let traces = pool.each(runs.collect(), |bench, (deed, served)| {
+        (deed, served, life::trace(bench, deed, served))
+    });
+    let mut cells = Vec::new();
+    for (deed, served, trace) in traces {
+        let (trace, make) = (trace?, if served { cell::cells } else { cell::first_starts });
+        if let Some(what) = cell::disorder(&trace, deed.writes).first() {
+            return Err(format!("{}: {what}", deed.contract()).into());
+        }
+        let all = make(deed, &trace);
+        let named = |cell: &Cell| filter.is_none_or(|word| cell.to_string().contains(word));
+        let all: Vec<Cell> = all.into_iter().filter(named).collect();
+        if full || filter.is_some() {
+            cells.extend(all);
+            continue;
+        }
+        let (hits, exchanges): (Vec<Cell>, Vec<Cell>) =
+            all.into_iter().partition(|cell| matches!(cell.death, Death::Hit(_)));
+        cells.extend(dice.spread(hits, SAMPLE[0]));
+        cells.extend(dice.spread(exchanges, SAMPLE[1]));
+    }
+    Ok(cells)
+}
+
+/// Cells of a second death, each at a place that the second host of some cell passed.
+fn double(results: &[(Cell, Found, Vec<String>)], full: bool, dice: &mut Dice) -> Vec<Cell> {
+    let mut cells = Vec::new();
+    for deed in Deed::all() {
+        let of_deed =
+            results.iter().filter(|(cell, _, second)| cell.deed == deed && !second.is_empty());
+        let all = of_deed.flat_map(|(cell, _, second)| {
+            cell::hits(second).into_iter().map(|hit| Cell { again: Some(hit), ..cell.clone() })
+        });
+        cells.extend(dice.spread(all.collect(), if full { SECONDS } else { SAMPLE[2] }));
+    }
+    cells
+}
+
+/// Gives the cell, what came of it, and the places that its second host passed.
+fn carry_out(bench: &Bench, cell: Cell) -> (Cell, Found, Vec<String>) {
+    for turn in 1..=TRIES {
+        match life::run(bench, &cell) {
+            Err(error) => return (cell, judge::nothing(&error.to_string()), vec![]),
+            Ok(seen) if seen.deaths.is_empty() && turn < TRIES => {}
+            Ok(seen) => {
+                let mut found = judge::judge(&cell, &seen);
+                found.overlooked(judge::overlooks(&cell, &seen));
+                return (cell, found, seen.second);
+            }
+        }
+    }
+    (cell, judge::nothing("it was never tried"), vec![])
+}
+
+/// Numbers out of a seed (SplitMix64).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let below = (z ^ (z >> 31)).checked_rem(end as u64).unwrap_or(0);
+        usize::try_from(below).unwrap_or(0)
+    }
+
+    /// So many of these, one out of each stretch of the list.
+    fn spread<T>(&mut self, all: Vec<T>, wanted: usize) -> Vec<T> {
+        let (length, wanted) = (all.len(), wanted.min(all.len()));
+        let places: Vec<usize> = (0..wanted)
+            .map(|n| {
+                let (from, to) = (n * length / wanted, (n + 1) * length / wanted);
+                from + self.below(to - from)
+            })
+            .collect();
+        let keep = |(place, one)| places.contains(&place).then_some(one);
+        all.into_iter().enumerate().filter_map(keep).collect()
+    }
+}
+
+fn seed() -> Result<u64> {
+    match std::env::var_os("SEED") {
+        Some(text) => Ok(text.to_string_lossy().parse()?),
+        None => Ok(RandomState::new().build_hasher().finish() >> 32),
+    }
+}
+
+fn say(line: &str) {
+    // A closed stdout leaves nobody to tell.
+    drop(writeln!(std::io::stdout(), "{line}"));
+}

@@ -1,0 +1,161 @@
+//! A system of record that counts: takes reads and writes over HTTP, gives a test what it *applied*, how
+//! often, and under which idempotency key. Never asks the host anything: it is the oracle beside it.
+//!
+//! An item has two slots, `one` and `two`, and there are four kinds of items, after what a write does:
+//! `set` (PUT: the same again changes nothing), `keyed` (POST: once per `Idempotency-Key`), `add` (POST:
+//! every one is an entry that a GET shows) and `opaque` (POST: counts here, and no GET shows it).
+
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use serde_json::Value;
+
+pub mod desk;
+pub(crate) mod fault;
+pub(crate) mod order;
+mod stop;
+mod store;
+
+use self::order::Orders;
+use self::store::Store;
+use crate::proxy::{Recorded, wire};
+use crate::services::Result;
+pub use fault::{Fault, How, Lands};
+pub use order::On;
+pub use stop::{Point, Stop};
+pub use store::Applied;
+
+/// A server on a free loopback port; it stops accepting when dropped.
+pub struct Record {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    store: Mutex<Store>,
+    orders: Mutex<Orders>,
+    arrived: Mutex<Vec<Recorded>>,
+    stopped: AtomicBool,
+}
+
+impl Record {
+    pub fn start() -> Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        let shared = Arc::<Shared>::default();
+        let accepting = Arc::clone(&shared);
+        thread::spawn(move || accept(&listener, &accepting));
+        Ok(Self { address, shared })
+    }
+
+    /// What an upstream's base URL is in `deed.toml`.
+    pub fn base_url(&self) -> String {
+        format!("http://{}/v1", self.address)
+    }
+
+    /// Every write that took effect on this item, in their order; on all of them where `item` is empty.
+    pub fn applied(&self, item: &str) -> Vec<Applied> {
+        lock(&self.shared.store).applied(item)
+    }
+
+    /// How often a write took effect on this slot of an item.
+    pub fn times(&self, item: &str, slot: &str) -> usize {
+        self.applied(item).iter().filter(|one| one.slot == slot).count()
+    }
+
+    /// What a GET of the item shows.
+    pub fn shown(&self, kind: &str, item: &str) -> Value {
+        lock(&self.shared.store).shown(kind, item)
+    }
+
+    /// What arrived since the last [`Record::forget`], in order, whatever became of it.
+    pub fn arrived(&self) -> Vec<Recorded> {
+        lock(&self.shared.arrived).clone()
+    }
+
+    /// Of the requests that `on` means, the first `skip` go through and the next `times` meet this fault.
+    pub fn fail(&self, on: &On, skip: usize, times: usize, fault: Fault) {
+        lock(&self.shared.orders).fail(on, skip, times, fault);
+    }
+
+    /// The first of these requests after `skip` others waits at this point until the test lets it go.
+    pub fn stop(&self, on: &On, skip: usize, point: Point) -> Stop {
+        lock(&self.shared.orders).stop(on, skip, point)
+    }
+
+    /// From now on there are neither faults nor stops; who waits at one goes on.
+    pub fn calm(&self) {
+        lock(&self.shared.orders).clear();
+    }
+
+    /// Forgets what arrived; what was applied stays.
+    pub fn forget(&self) {
+        lock(&self.shared.arrived).clear();
+    }
+}
+
+impl std::fmt::Debug for Record {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Record").field("base_url", &self.base_url()).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        self.shared.stopped.store(true, Ordering::SeqCst);
+        self.calm();
+        // Wakes the accepting thread, which then sees the flag and closes the port.
+        TcpStream::connect(self.address).ok();
+    }
+}
+
+fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
+    for stream in listener.incoming().flatten() {
+        if shared.stopped.load(Ordering::SeqCst) {
+            return;
+        }
+        let shared = Arc::clone(shared);
+        // A connection that breaks is no news here: what was applied is counted, whoever heard of it.
+        thread::spawn(move || serve(stream, &shared).ok());
+    }
+}
+
+/// One request per connection: every answer closes it.
+fn serve(mut stream: TcpStream, shared: &Arc<Shared>) -> Result<()> {
+    stream.set_nodelay(true)?;
+    let request = wire::read_request(&stream)?;
+    lock(&shared.arrived).push(request.clone());
+    let turn = lock(&shared.orders).turn(&request);
+    if !turn.goes_on(Point::Received) {
+        return Ok(());
+    }
+    if let Some(fault) = turn.fault {
+        return fault::play(stream, &fault, &request, shared);
+    }
+    let answer = lock(&shared.store).take(&request);
+    if !turn.goes_on(Point::Applied) {
+        return Ok(());
+    }
+    use std::io::Write as _;
+    let (begin, rest) = answer.split_at(answer.len() / 2);
+    stream.write_all(begin)?;
+    stream.flush()?;
+    if !turn.goes_on(Point::Answering) {
+        return Ok(());
+    }
+    stream.write_all(rest)?;
+    stream.shutdown(Shutdown::Write)?;
+    turn.goes_on(Point::Answered);
+    Ok(())
+}
+
+/// A test that panicked while it held the lock left nothing half done here.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

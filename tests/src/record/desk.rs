@@ -1,0 +1,242 @@
+//! A served directory of its own for the counting system of record: one contract for each kind of write,
+//! with one write and with two, and one that people are asked about. Made with the real binary's commands.
+
+use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use deed_record::digest::Digest;
+use serde_json::{Value, json};
+
+use crate::host;
+use crate::services::{Result, workspace};
+use crate::world::{BOB, HELPDESK};
+
+/// What an action does to the record, and so which contract it is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Deed {
+    pub kind: Kind,
+    /// Writes in one attempt, 1 or 2.
+    pub writes: usize,
+    /// Whether people are asked first.
+    pub asked: bool,
+}
+
+/// A kind of items of the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    Set,
+    Keyed,
+    Add,
+    Opaque,
+}
+
+impl Kind {
+    pub const ALL: [Self; 4] = [Self::Set, Self::Keyed, Self::Add, Self::Opaque];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Set => "set",
+            Self::Keyed => "keyed",
+            Self::Add => "add",
+            Self::Opaque => "opaque",
+        }
+    }
+
+    /// What the contract says of a write of this kind.
+    pub fn effect(self) -> &'static str {
+        match self {
+            Self::Set => "idempotent",
+            Self::Keyed => "keyed",
+            Self::Add => "observable",
+            Self::Opaque => "opaque",
+        }
+    }
+}
+
+impl Deed {
+    /// One and two writes of every kind, and one that people are asked about.
+    pub fn all() -> Vec<Self> {
+        let plain = |(kind, writes)| Self { kind, writes, asked: false };
+        let every = Kind::ALL.into_iter().flat_map(|kind| [(kind, 1), (kind, 2)]);
+        every.map(plain).chain([Self { kind: Kind::Add, writes: 1, asked: true }]).collect()
+    }
+
+    /// The name of its contract.
+    pub fn contract(self) -> String {
+        let more = match (self.writes, self.asked) {
+            (2, _) => "_two",
+            (_, true) => "_asked",
+            _ => "",
+        };
+        format!("crash.{}{more}", self.kind.as_str())
+    }
+
+    /// The slots that it writes to, in their order.
+    pub fn slots(self) -> &'static [&'static str] {
+        if self.writes == 2 { &["one", "two"] } else { &["one"] }
+    }
+
+    /// What the agent proposes for an item.
+    pub fn proposal(self, item: &str) -> Value {
+        json!({
+            "contract": self.contract(),
+            "params": {"item": item, "value": VALUE},
+            "intent": "the crash matrix carries it out",
+        })
+    }
+
+    /// The contract as TOML.
+    fn toml(self) -> String {
+        let (kind, name) = (self.kind.as_str(), self.contract());
+        let slots = self.slots();
+        let method = if self.kind == Kind::Set { "PUT" } else { "POST" };
+        let shown = if self.kind == Kind::Set { "string" } else { "integer" };
+        let writes: String = slots
+            .iter()
+            .map(|slot| {
+                format!(
+                    "[[perform.http]]\nupstream = \"record\"\nrequest = \"{method} /{kind}/{{item}}/{slot}\"\n\
+                     body = {{ value = \"{{value}}\" }}\n\n"
+                )
+            })
+            .collect();
+        let after = |slot: &&str| match self.kind {
+            Kind::Set => format!("\"post.item.{slot} == params.value\""),
+            _ => format!("\"post.item.{slot} == pre.item.{slot} + 1\""),
+        };
+        let after: Vec<String> = slots.iter().map(after).collect();
+        let places: Vec<String> = slots.iter().map(|slot| format!("\"/item/{slot}\"")).collect();
+        format!(
+            r#"format = 1
+[action]
+name = "{name}"
+version = "1.0.0"
+title = "Write to an item of the record"
+verb = "update"
+mode = "write"
+effect = "{effect}"
+resource = "record/{kind}/{{item}}"
+adapter = "writes-in-order"
+
+[params]
+required = ["item", "value"]
+properties.item = {{ type = "string", pattern = "^[a-z0-9-]{{1,60}}$" }}
+properties.value = {{ type = "string", pattern = "^[a-z]{{1,20}}$" }}
+
+[state.item]
+required = ["id", "one", "two"]
+properties.id = {{ type = "string" }}
+properties.one = {{ type = "{shown}" }}
+properties.two = {{ type = "{shown}" }}
+
+[[observe.http]]
+upstream = "record"
+request = "GET /{kind}/{{item}}"
+
+{writes}[verify]
+after = [{after}]
+may_change = [{places}]
+
+[limits]
+timeout = "20s"
+attempts = 3
+backoff = "100ms"
+"#,
+            effect = self.kind.effect(),
+            after = after.join(", "),
+            places = places.join(", "),
+        )
+    }
+}
+
+/// What every action writes.
+pub const VALUE: &str = "wanted";
+
+/// The least that the host may wait for one exchange, here: how long a write stays open.
+pub const TIMEOUT: &str = "800ms";
+
+/// Makes a served directory for the record at this base URL.
+pub fn lay_out(dir: &Path, record: &str) -> Result<()> {
+    for sub in ["contracts", "policies", "adapters", "secrets", "keys", "approvers"] {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir.join(sub))?;
+    }
+    for deed in Deed::all() {
+        fs::write(dir.join(format!("contracts/{}.toml", deed.contract())), deed.toml())?;
+    }
+    fs::write(dir.join("policies/crash.cedar"), POLICIES)?;
+    let wasm = workspace().join("target/adapters/writes-in-order.wasm");
+    fs::copy(&wasm, dir.join("adapters/writes-in-order.wasm"))
+        .map_err(|e| format!("`{}` is not there ({e}); run `make adapters`", wasm.display()))?;
+    for key in ["keys/receipt.key", "keys/log.key", "approvers/bob.key"] {
+        host::expect(&["key", "new", &dir.join(key).to_string_lossy()])?;
+    }
+    fs::write(dir.join("deed.toml"), configuration(record))?;
+    host::expect(&["pin", &dir.to_string_lossy()])?;
+    Ok(())
+}
+
+/// Writes the trust directory of such a directory and gives its path.
+pub fn trust(dir: &Path) -> Result<PathBuf> {
+    let out = dir.join("trust");
+    host::expect(&["trust", &dir.to_string_lossy(), &out.to_string_lossy(), "--tenant", "acme"])?;
+    Ok(out)
+}
+
+const POLICIES: &str = r#"
+@id("desk-writes")
+permit (principal, action, resource) when { principal.roles.contains("helpdesk") };
+
+@id("asked-needs-lead")
+@obligation("approve:1:support-lead")
+forbid (principal, action == Deed::Action::"crash.add_asked", resource);
+"#;
+
+fn configuration(record: &str) -> String {
+    let hash = |token: &str| Digest::of(token.as_bytes()).to_string();
+    let grants: String = Deed::all()
+        .iter()
+        .map(|deed| {
+            format!("[tenant.acme.grant.\"{}\"]\nupstreams = [\"record\"]\n\n", deed.contract())
+        })
+        .collect();
+    format!(
+        r#"environment = "production"
+
+[http]
+listen = "127.0.0.1:0"
+operations = "127.0.0.1:0"
+
+[log]
+origin = "deed.example/logs"
+
+[approval]
+expires = "1h"
+
+[tenant.acme]
+policies = ["policies/crash.cedar"]
+
+[tenant.acme.upstream.record]
+base_url = "{record}"
+addresses = ["loopback"]
+timeout = "{TIMEOUT}"
+idempotency = {{ header = "Idempotency-Key", window = "24h" }}
+
+[tenant.acme.agent.helpdesk]
+person = "alice"
+roles = ["helpdesk"]
+token = "{helpdesk}"
+
+[tenant.acme.person.alice]
+roles = ["helpdesk"]
+
+[tenant.acme.person.bob]
+roles = ["support-lead"]
+keys = ["approvers/bob.pub"]
+token = "{bob}"
+
+{grants}"#,
+        helpdesk = hash(HELPDESK),
+        bob = hash(BOB),
+    )
+}

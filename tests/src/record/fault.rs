@@ -1,0 +1,150 @@
+//! Takes a request that is to fail, and fails it: with the effect or without it, in one of the ways in
+//! which exchanges fail. Never decides which request: `order` does.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use super::{Shared, lock};
+use crate::hostile::answer;
+use crate::proxy::Recorded;
+use crate::services::Result;
+
+/// No peer is waited for longer than this; the host's own deadlines are far shorter.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// Between two bytes of an answer that drips: no answer of ours is whole within a deadline of the tests.
+const DRIP: Duration = Duration::from_millis(100);
+
+/// An exchange that fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fault {
+    pub lands: Lands,
+    pub how: How,
+}
+
+/// Whether the request takes effect all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lands {
+    Never,
+    /// Before the caller sees the fault.
+    Before,
+    /// This long after it arrived, whatever became of the caller.
+    After(Duration),
+}
+
+/// What the caller sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// RST instead of an answer.
+    Reset,
+    /// The connection ends without an answer.
+    Close,
+    /// Nothing, until the caller gives up.
+    Silence,
+    /// This status.
+    Status(u16),
+    /// 503 with `Retry-After` in seconds.
+    Busy(u32),
+    /// Half of the answer's body, and the end.
+    Truncated,
+    /// The whole answer under a length that is larger.
+    WrongLength,
+    /// The answer byte by byte.
+    Drip,
+    /// Bytes that are no HTTP.
+    Garbage,
+}
+
+impl How {
+    /// Every way, for tables over all of them.
+    pub const ALL: [Self; 9] = [
+        Self::Reset,
+        Self::Close,
+        Self::Silence,
+        Self::Status(500),
+        Self::Busy(1),
+        Self::Truncated,
+        Self::WrongLength,
+        Self::Drip,
+        Self::Garbage,
+    ];
+}
+
+pub(super) fn play(
+    stream: TcpStream,
+    fault: &Fault,
+    request: &Recorded,
+    shared: &Arc<Shared>,
+) -> Result<()> {
+    let answer = match fault.lands {
+        Lands::Before => lock(&shared.store).take(request),
+        Lands::Never => untaken(request, shared),
+        Lands::After(pause) => {
+            let (late, there) = (request.clone(), Arc::clone(shared));
+            thread::spawn(move || {
+                thread::sleep(pause);
+                lock(&there.store).take(&late);
+            });
+            untaken(request, shared)
+        }
+    };
+    show(stream, fault.how, &answer)
+}
+
+/// The answer that would have been given: a read's own, since it has no effect.
+fn untaken(request: &Recorded, shared: &Shared) -> Vec<u8> {
+    if request.method == "GET" {
+        return lock(&shared.store).take(request);
+    }
+    answer("201 Created\r\ncontent-type: application/json", r#"{"number":1}"#)
+}
+
+/// Shows the caller of this answer what the fault makes of it.
+pub(crate) fn show(mut stream: TcpStream, how: How, whole: &[u8]) -> Result<()> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    match how {
+        How::Reset => {
+            tokio::net::TcpSocket::from_std_stream(stream).set_zero_linger()?;
+            return Ok(());
+        }
+        How::Close => {}
+        How::Silence => {
+            hold(&mut stream);
+            return Ok(());
+        }
+        How::Status(status) => stream.write_all(&bare(&format!("{status} Fault")))?,
+        How::Busy(seconds) => {
+            stream.write_all(&bare(&format!("503 Busy\r\nretry-after: {seconds}")))?;
+        }
+        How::Truncated => stream.write_all(whole.get(..whole.len() - 5).unwrap_or_default())?,
+        How::WrongLength => {
+            let text =
+                String::from_utf8_lossy(whole).replace("content-length: ", "content-length: 9");
+            stream.write_all(text.as_bytes())?;
+        }
+        How::Drip => {
+            for byte in whole {
+                stream.write_all(&[*byte])?;
+                thread::sleep(DRIP);
+            }
+        }
+        How::Garbage => stream.write_all(b"\x16\x03\x01 this is no HTTP\r\n\r\n")?,
+    }
+    stream.shutdown(Shutdown::Write)?;
+    // Until the caller has read it: a close with bytes unread would be a reset.
+    hold(&mut stream);
+    Ok(())
+}
+
+/// Waits until the other side is gone.
+fn hold(stream: &mut TcpStream) {
+    let mut rest = [0; 64];
+    while stream.read(&mut rest).is_ok_and(|count| count > 0) {}
+}
+
+fn bare(head: &str) -> Vec<u8> {
+    answer(&format!("{head}\r\ncontent-type: application/json\r\nconnection: close"), "{}")
+}

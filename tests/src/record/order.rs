@@ -1,0 +1,106 @@
+//! What a test ordered: which requests meet a fault, which one waits at a point. Takes requests, gives
+//! each its turn. Never orders anything itself.
+
+use super::fault::Fault;
+use super::stop::{Gate, Point, Stop};
+use crate::proxy::Recorded;
+
+/// Which requests are meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum On {
+    /// Those that read this item; any item where it is empty.
+    Reads(String),
+    /// Those that write to it.
+    Writes(String),
+}
+
+impl On {
+    pub fn reads(item: &str) -> Self {
+        Self::Reads(item.to_owned())
+    }
+
+    pub fn writes(item: &str) -> Self {
+        Self::Writes(item.to_owned())
+    }
+
+    pub(crate) fn means(&self, request: &Recorded) -> bool {
+        let (Self::Reads(item) | Self::Writes(item)) = self;
+        let reads = request.method == "GET" || request.method == "HEAD";
+        let named = item.is_empty() || request.path.split('/').any(|part| part == item);
+        named && reads == matches!(self, Self::Reads(_))
+    }
+}
+
+/// One order: not for the first `skip` of the requests, then for `times` of them.
+struct Order {
+    on: On,
+    skip: usize,
+    times: usize,
+    what: What,
+}
+
+enum What {
+    Fail(Fault),
+    Wait(Point, Gate),
+}
+
+#[derive(Default)]
+pub(crate) struct Orders(Vec<Order>);
+
+/// What one request meets.
+#[derive(Default)]
+pub(crate) struct Turn {
+    pub(crate) fault: Option<Fault>,
+    gate: Option<(Point, Gate)>,
+}
+
+impl Orders {
+    pub(crate) fn fail(&mut self, on: &On, skip: usize, times: usize, fault: Fault) {
+        self.0.push(Order { on: on.clone(), skip, times, what: What::Fail(fault) });
+    }
+
+    pub(super) fn stop(&mut self, on: &On, skip: usize, point: Point) -> Stop {
+        let gate = Gate::default();
+        let what = What::Wait(point, gate.clone());
+        self.0.push(Order { on: on.clone(), skip, times: 1, what });
+        Stop::new(gate)
+    }
+
+    pub(super) fn clear(&mut self) {
+        for order in self.0.drain(..) {
+            if let What::Wait(_, gate) = order.what {
+                gate.open();
+            }
+        }
+    }
+
+    /// Every order for this request counts it; of each sort the first that is due is met.
+    pub(crate) fn turn(&mut self, request: &Recorded) -> Turn {
+        let mut turn = Turn::default();
+        for order in self.0.iter_mut().filter(|order| order.on.means(request)) {
+            if order.skip > 0 {
+                order.skip -= 1;
+            } else if order.times > 0 {
+                match &order.what {
+                    What::Fail(fault) if turn.fault.is_none() => turn.fault = Some(*fault),
+                    What::Wait(point, gate) if turn.gate.is_none() => {
+                        turn.gate = Some((*point, gate.clone()));
+                    }
+                    _ => continue,
+                }
+                order.times -= 1;
+            }
+        }
+        turn
+    }
+}
+
+impl Turn {
+    /// Waits where the test ordered it. Gives whether the exchange goes on.
+    pub(super) fn goes_on(&self, here: Point) -> bool {
+        match &self.gate {
+            Some((point, gate)) if *point == here => gate.pass(),
+            _ => true,
+        }
+    }
+}

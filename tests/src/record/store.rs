@@ -1,0 +1,123 @@
+//! Takes requests, keeps what they did and gives the answers. Never forgets an effect: every write that
+//! was applied is in the list, with its key, whether anybody was told or not.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::hostile::answer;
+use crate::proxy::Recorded;
+
+const SLOTS: [&str; 2] = ["one", "two"];
+
+/// A write that took effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    pub kind: String,
+    pub item: String,
+    pub slot: String,
+    pub value: Value,
+    pub key: Option<String>,
+    /// Whether anything is otherwise than before: the same value set again is no second effect.
+    pub changed: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Store {
+    applied: Vec<Applied>,
+    /// What a keyed write was and how it was answered, by its key.
+    keys: BTreeMap<String, (String, Vec<u8>)>,
+}
+
+impl Store {
+    pub(super) fn applied(&self, item: &str) -> Vec<Applied> {
+        let of_item = |one: &&Applied| item.is_empty() || one.item == item;
+        self.applied.iter().filter(of_item).cloned().collect()
+    }
+
+    /// Does what the request asks and gives the whole answer.
+    pub(super) fn take(&mut self, request: &Recorded) -> Vec<u8> {
+        let path = request.path.strip_prefix("/v1/").unwrap_or_default();
+        let parts: Vec<&str> = path.split('/').collect();
+        match (request.method.as_str(), parts.as_slice()) {
+            ("GET", [kind @ ("set" | "keyed" | "add" | "opaque"), item]) => {
+                ok("200 OK", &self.shown(kind, item))
+            }
+            ("PUT", [kind @ "set", item, slot])
+            | ("POST", [kind @ ("keyed" | "add" | "opaque"), item, slot])
+                if SLOTS.contains(slot) =>
+            {
+                self.write(request, kind, item, slot)
+            }
+            _ => problem("404 Not Found", "there is no such item, slot or operation"),
+        }
+    }
+
+    fn write(&mut self, request: &Recorded, kind: &str, item: &str, slot: &str) -> Vec<u8> {
+        let body: Value = serde_json::from_str(&request.body).unwrap_or_default();
+        let Some(value) = body.get("value") else {
+            return problem("400 Bad Request", "the body has no `value`");
+        };
+        let key = request.header("idempotency-key").map(str::to_owned);
+        if let Some(known) = key.as_ref().filter(|_| kind == "keyed").and_then(|k| self.keys.get(k))
+        {
+            let same = known.0 == asked(request);
+            return if same { known.1.clone() } else { reused() };
+        }
+        let changed = kind != "set" || self.value(item, slot) != *value;
+        let (kind, item, slot, value) =
+            (kind.to_owned(), item.to_owned(), slot.to_owned(), value.clone());
+        self.applied.push(Applied { kind, item, slot, value, key: key.clone(), changed });
+        let answer = ok("201 Created", &json!({"number": self.applied.len()}));
+        if let Some(key) = key {
+            self.keys.insert(key, (asked(request), answer.clone()));
+        }
+        answer
+    }
+
+    /// The slots of a `set` are values; of the others, how many entries there are. `opaque` shows nothing.
+    pub(super) fn shown(&self, kind: &str, item: &str) -> Value {
+        let slot = |slot: &str| match kind {
+            "set" => self.value(item, slot),
+            "opaque" => json!(0),
+            _ => json!(self.entries(kind, item, slot).len()),
+        };
+        let mut shown = json!({"id": item, "one": slot("one"), "two": slot("two")});
+        if kind == "add" || kind == "keyed" {
+            let entries = SLOTS.map(|slot| self.entries(kind, item, slot)).concat();
+            shown["entries"] = entries.into();
+        }
+        shown
+    }
+
+    fn entries(&self, kind: &str, item: &str, slot: &str) -> Vec<Value> {
+        let here = |one: &&Applied| one.kind == kind && one.item == item && one.slot == slot;
+        self.applied.iter().filter(here).map(|one| one.value.clone()).collect()
+    }
+
+    /// Nobody has set it: the empty text.
+    fn value(&self, item: &str, slot: &str) -> Value {
+        let here = |one: &&Applied| one.kind == "set" && one.item == item && one.slot == slot;
+        self.applied.iter().rev().find(here).map_or_else(|| json!(""), |one| one.value.clone())
+    }
+}
+
+/// What a request asks for: a key may not be used for anything else.
+fn asked(request: &Recorded) -> String {
+    format!("{} {} {}", request.method, request.path, request.body)
+}
+
+fn ok(status: &str, body: &Value) -> Vec<u8> {
+    answer(
+        &format!("{status}\r\ncontent-type: application/json\r\nconnection: close"),
+        body.to_string(),
+    )
+}
+
+fn reused() -> Vec<u8> {
+    problem("422 Unprocessable Content", "this idempotency key was used for another request")
+}
+
+fn problem(status: &str, detail: &str) -> Vec<u8> {
+    ok(status, &json!({"detail": detail}))
+}
