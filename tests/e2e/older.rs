@@ -5,6 +5,7 @@
 //! `state/VERSION`, at `MADE`. Its approval expires thirty days later, the most that a configuration
 //! allows, so the host that opens it here is given the clock of that day (`older/clock.c`).
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -104,6 +105,9 @@ fn an_older_directory_is_opened_told_and_carried_on() {
     let hostile = upstream();
     let mut world = unpacked("opened");
     assert!(!world.dir.join("state/VERSION").exists());
+    let found = host::expect(&["journal", "check", world.path()]).unwrap();
+    assert!(found.contains("CLEAN"), "{found}");
+    assert!(!world.dir.join("state/VERSION").exists(), "who looks changes nothing");
     // No later look settles anything for now.
     hostile.lie("GET", 0, 1000, says(*b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n"));
     serve(&mut world);
@@ -129,6 +133,50 @@ fn an_older_directory_is_opened_told_and_carried_on() {
     ended(&world, &view, "verified", "");
     assert_eq!(hostile.user(&user(WAITING))["active"], true);
     assert!(world.host.take().unwrap().stop().unwrap());
+}
+
+/// Every file and folder below, with its bytes.
+fn tree(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(tree(&path));
+            all.insert(path, vec![]);
+        } else {
+            all.insert(path.clone(), fs::read(&path).unwrap());
+        }
+    }
+    all
+}
+
+#[test]
+fn a_newer_directory_is_refused_by_every_command_and_not_touched() {
+    let world = unpacked("newer");
+    fs::write(world.dir.join("state/VERSION"), "deed state 3\n").unwrap();
+    let before = tree(&world.dir);
+    let target = world.dir.with_extension("copy");
+    let (dir, target) = (world.path(), target.to_str().unwrap());
+    let commands: [&[&str]; 5] = [
+        &["serve", dir],
+        &["key", "rotate", dir],
+        &["journal", "check", dir],
+        &["backup", dir, target],
+        &["restore", dir, target],
+    ];
+    for args in commands {
+        let output = host::run(args, "").unwrap();
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(!output.status.success(), "{args:?}: {said}");
+        // What is no backup is refused before its state is looked at.
+        let words = if args[0] == "restore" { "no backup" } else { "says version 3" };
+        assert!(said.contains(words), "{args:?}: {said}");
+        assert_eq!(tree(&world.dir), before, "{args:?}");
+        assert!(!Path::new(target).exists(), "{args:?}");
+    }
+    // The configuration is people's, of whatever version the state is.
+    host::expect(&["check", dir]).unwrap();
+    assert_eq!(tree(&world.dir), before);
 }
 
 /// Run by hand, with the binary of the version whose directories are to be kept.
