@@ -46,6 +46,21 @@ fn lost(world: &World, user: &str) -> String {
     view["id"].as_str().unwrap().to_owned()
 }
 
+/// A write that lands, and from then on no look that can be used.
+fn unseen(world: &World, user: &str) -> String {
+    world.proxy.set("PATCH", Fault::Delay { ms: 500 });
+    let view = thread::scope(|scope| {
+        let running = scope.spawn(|| world.run(&World::proposal("idp.restore_access", user)));
+        while world.proxy.count("PATCH") == 0 && !running.is_finished() {
+            thread::sleep(Duration::from_millis(5));
+        }
+        world.proxy.set("GET", Fault::DropBefore);
+        running.join().unwrap().unwrap()
+    });
+    ended(world, &view, "indeterminate", "the result could not be observed");
+    view["id"].as_str().unwrap().to_owned()
+}
+
 /// The view as soon as it is so.
 fn until(world: &World, id: &str, so: impl Fn(&Value) -> bool) -> Value {
     let start = Instant::now();
@@ -82,7 +97,15 @@ fn signed(world: &World, id: &str, verdict: Said) -> Value {
 }
 
 fn post(world: &World, id: &str, body: &Value) -> deed_tests::client::Answer {
-    world.client(CAROL).post(&format!("/v1/actions/{id}/resolution"), body).unwrap()
+    let path = format!("/v1/actions/{id}/resolution");
+    loop {
+        let answer = world.client(CAROL).post(&path, body).unwrap();
+        // A host that has just started waits once more.
+        if answer.status != 409 || !answer.text("/detail").contains("may still land") {
+            return answer;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
 }
 
 /// What stands in the record of an action that a person resolved.
@@ -158,17 +181,7 @@ fn an_operator_settles_what_no_look_can() {
 fn a_look_after_the_word_counts_and_a_word_after_that_look_does_not() {
     let world = World::with(scim(), "scim", |dir| with_effect(dir, "observable")).unwrap();
     let user = locked_out();
-    world.proxy.set("PATCH", Fault::Delay { ms: 500 });
-    let view = thread::scope(|scope| {
-        let running = scope.spawn(|| world.run(&World::proposal("idp.restore_access", &user)));
-        while world.proxy.count("PATCH") == 0 && !running.is_finished() {
-            thread::sleep(Duration::from_millis(5));
-        }
-        world.proxy.set("GET", Fault::DropBefore);
-        running.join().unwrap().unwrap()
-    });
-    ended(&world, &view, "indeterminate", "the result could not be observed");
-    let id = view["id"].as_str().unwrap();
+    let id = &unseen(&world, &user);
     // Right after a look that failed: the next one by itself is seconds away.
     let (looks, start) = (world.proxy.count("GET"), Instant::now());
     while world.proxy.count("GET") < looks + 3 {
@@ -199,8 +212,15 @@ fn a_word_that_was_asked_for_before_a_restart_counts_and_one_under_way_is_conclu
     let looks = world.proxy.count("GET");
     let took = |view: &Value| view["resolution"].is_object();
     thread::scope(|scope| {
+        // The host dies under it, and so its answer does not come.
         scope.spawn(|| {
-            world.client(CAROL).post(&format!("/v1/actions/{id}/resolution"), &word).ok()
+            let path = format!("/v1/actions/{id}/resolution");
+            while let Ok(answer) = world.client(CAROL).post(&path, &word) {
+                if answer.status != 409 {
+                    break;
+                }
+                thread::sleep(Duration::from_millis(100));
+            }
         });
         until(&world, &id, took);
         let start = Instant::now();

@@ -22,6 +22,8 @@ pub struct Client {
 pub struct Answer {
     pub status: u16,
     pub content_type: String,
+    /// Seconds; none where the answer does not say when to come back.
+    pub retry_after: Option<u64>,
     pub bytes: Vec<u8>,
 }
 
@@ -82,9 +84,10 @@ impl Client {
             request = request.header(*name, *value);
         }
         let mut response = self.agent.run(request.body(body)?)?;
-        let content_type = response.headers().get("content-type").and_then(|v| v.to_str().ok());
+        let header = |name: &str| response.headers().get(name).and_then(|v| v.to_str().ok());
         Ok(Answer {
-            content_type: content_type.unwrap_or_default().to_owned(),
+            content_type: header("content-type").unwrap_or_default().to_owned(),
+            retry_after: header("retry-after").and_then(|v| v.parse().ok()),
             status: response.status().as_u16(),
             bytes: response.body_mut().read_to_vec()?,
         })

@@ -107,17 +107,28 @@ impl Host {
     }
 
     /// SIGTERM: an orderly stop. Gives whether the host ended by itself with success.
-    pub fn stop(mut self) -> Result<bool> {
+    pub fn stop(self) -> Result<bool> {
+        self.signal("TERM")?;
+        Ok(self.end(STOP_PATIENCE)? == Some(0))
+    }
+
+    /// Sends a signal and waits for nothing.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status()?;
+        Ok(())
+    }
+
+    /// The exit code of a host that ends by itself in this time.
+    pub fn end(mut self, patience: Duration) -> Result<Option<i32>> {
         self.tether = None;
-        Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status()?;
-        let end = Instant::now() + STOP_PATIENCE;
+        let end = Instant::now() + patience;
         while Instant::now() < end {
             if let Some(status) = self.child.try_wait()? {
-                return Ok(status.success());
+                return Ok(status.code());
             }
             thread::sleep(Duration::from_millis(20));
         }
-        Ok(false)
+        Ok(None)
     }
 
     /// SIGKILL: what a crash leaves.

@@ -174,10 +174,17 @@ impl World {
         let key = self.dir.join(format!("approvers/{person}.key"));
         let key = key.to_str().unwrap_or_default();
         let to = ["--url", self.url(), "--token", token, "--key", key, "--yes"];
-        let output =
-            host::run(&[&["resolve", id, verdict, "--reason", reason], &to[..]].concat(), "")?;
-        let text = [output.stdout, output.stderr].concat();
-        Ok((output.status.success(), String::from_utf8_lossy(&text).into_owned()))
+        loop {
+            let said = ["resolve", id, verdict, "--reason", reason];
+            let output = host::run(&[&said, &to[..]].concat(), "")?;
+            let text = [output.stdout, output.stderr].concat();
+            let text = String::from_utf8_lossy(&text).into_owned();
+            // A host that has just started waits once more.
+            if output.status.success() || !text.contains("may still land") {
+                return Ok((output.status.success(), text));
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
     }
 
     /// Proposes and, when it waits, approves as bob: the ordinary story. Gives the settled view.

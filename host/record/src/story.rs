@@ -376,10 +376,21 @@ impl Story {
     }
 
     /// When the last write without a definite answer can no longer land: its deadline, plus the contract's settle time.
-    pub fn lands_until_ms(&self, settle_ms: i64) -> Option<i64> {
-        let open = self.exchanges().into_iter().filter(|e| e.is_open());
-        let deadlines = open.map(|e| e.deadline_ms);
-        deadlines.max().map(|deadline| deadline.saturating_add(settle_ms))
+    ///
+    /// What was left of that when an attempt ended is waited for in full again by a clock that began later:
+    /// nobody saw what became of the system's clock in between.
+    pub fn lands_until_ms(&self, settle_ms: i64, clock_began_ms: i64) -> Option<i64> {
+        let landing = |attempt: &Attempt, deadline_ms: i64| {
+            let left_ms = deadline_ms.saturating_sub(attempt.ended_ms).max(0);
+            let again_ms = clock_began_ms.saturating_add(left_ms);
+            let is_ours = attempt.ended_ms >= clock_began_ms;
+            if is_ours { deadline_ms } else { deadline_ms.max(again_ms) }
+        };
+        let until = self.attempts.iter().flat_map(|attempt| {
+            let open = attempt.exchanges.iter().filter(|e| e.is_open());
+            open.map(move |e| landing(attempt, e.deadline_ms))
+        });
+        until.max().map(|until| until.saturating_add(settle_ms))
     }
 
     /// What an attempt comes to when the host stopped under it: what is known of its writes, and where

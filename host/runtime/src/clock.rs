@@ -1,15 +1,51 @@
 //! Takes nothing, gives the time in Unix milliseconds. The only place that reads the wall clock.
 //!
-//! Never goes back within a process: when the system's clock does, time stands still until it catches up.
+//! It reads the wall clock once and goes on with the monotonic one, so that no jump of the system's clock
+//! shortens a wait or a deadline. It says how far the two have come apart, and never jumps by itself: it
+//! takes over the system's time when it is told to, forwards only.
+//!
+//! While a machine is suspended the monotonic clock stands still, and that is meant: nothing of ours was
+//! waited for in that time, and what stood in a socket leaves after it. To us it is a system's clock that
+//! jumped ahead.
+
+#[cfg(all(feature = "failpoints", debug_assertions))]
+mod skew;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The host's clock. Clones share what was read last, so no two parts of a process disagree on order.
-#[derive(Clone, Debug, Default)]
-pub struct Clock {
-    last: Arc<AtomicI64>,
+use tokio::sync::watch;
+
+/// How far the clocks may be apart unnoticed: what setting the system's by network time may do.
+pub const SLACK_MS: i64 = 2_000;
+
+/// The host's clock. Clones are the same clock, so no two parts of a process disagree on order.
+#[derive(Clone, Debug)]
+pub struct Clock(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    began: Instant,
+    began_ms: i64,
+    /// The system's time when this clock began, and what was taken over since.
+    base_ms: watch::Sender<i64>,
+}
+
+/// The system's clock was set, or the machine was suspended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drift {
+    /// The system's clock is ahead by so many milliseconds.
+    Ahead(i64),
+    /// It is behind by so many.
+    Behind(i64),
+}
+
+impl Default for Clock {
+    fn default() -> Self {
+        let (began, began_ms) = (Instant::now(), system_ms());
+        let base_ms = watch::Sender::new(began_ms);
+        Self(Arc::new(Inner { began, began_ms, base_ms }))
+    }
 }
 
 impl Clock {
@@ -19,8 +55,68 @@ impl Clock {
 
     /// Unix milliseconds, never less than any earlier answer of this clock or its clones.
     pub fn now_ms(&self) -> i64 {
-        let now = system_ms();
-        self.last.fetch_max(now, Ordering::AcqRel).max(now)
+        let base_ms = *self.0.base_ms.borrow();
+        self.after(base_ms)
+    }
+
+    /// When this clock began: times from before are another process's.
+    pub fn began_ms(&self) -> i64 {
+        self.0.began_ms
+    }
+
+    fn after(&self, base_ms: i64) -> i64 {
+        let passed = i64::try_from(self.0.began.elapsed().as_millis()).unwrap_or(i64::MAX);
+        base_ms.saturating_add(passed)
+    }
+
+    /// How far the system's clock is from this one, where that is more than the slack.
+    pub fn drift(&self) -> Option<Drift> {
+        self.drift_from(system_ms())
+    }
+
+    fn drift_from(&self, system_ms: i64) -> Option<Drift> {
+        let ahead_ms = system_ms.saturating_sub(self.now_ms());
+        if ahead_ms.saturating_abs() <= SLACK_MS {
+            return None;
+        }
+        Some(if ahead_ms > 0 {
+            Drift::Ahead(ahead_ms)
+        } else {
+            Drift::Behind(ahead_ms.saturating_neg())
+        })
+    }
+
+    /// Takes over the system's time where that is ahead. Only for a moment in which nobody measures anything.
+    pub fn adopt(&self) -> Option<Drift> {
+        self.adopt_from(system_ms())
+    }
+
+    fn adopt_from(&self, system_ms: i64) -> Option<Drift> {
+        let mut adopted = None;
+        self.0.base_ms.send_if_modified(|base_ms| {
+            let ahead_ms = system_ms.saturating_sub(self.after(*base_ms));
+            adopted = Some(Drift::Ahead(ahead_ms)).filter(|_| ahead_ms > SLACK_MS);
+            if adopted.is_some() {
+                *base_ms = base_ms.saturating_add(ahead_ms);
+            }
+            adopted.is_some()
+        });
+        adopted
+    }
+
+    /// Waits until this clock says so, however it gets there.
+    pub async fn until(&self, at_ms: i64) {
+        let mut base = self.0.base_ms.subscribe();
+        loop {
+            let base_ms = *base.borrow_and_update();
+            let left = u64::try_from(at_ms.saturating_sub(self.after(base_ms))).unwrap_or(0);
+            if left == 0 {
+                return;
+            }
+            // Whether the time passed or was taken over: look again.
+            let passed = tokio::time::timeout(Duration::from_millis(left), base.changed());
+            passed.await.map(|_| ()).unwrap_or_default();
+        }
     }
 }
 
@@ -29,19 +125,11 @@ fn system_ms() -> i64 {
     #[expect(clippy::disallowed_methods, reason = "this is the module that reads the wall clock")]
     let now = SystemTime::now();
     let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    let now_ms = i64::try_from(since.as_millis()).unwrap_or(i64::MAX);
+    #[cfg(all(feature = "failpoints", debug_assertions))]
+    let now_ms = now_ms.saturating_add(skew::ms());
+    now_ms
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn time_never_goes_back() {
-        let clock = Clock::new();
-        let first = clock.now_ms();
-        assert!(first > 1_700_000_000_000, "{first}");
-        clock.last.store(first + 60_000, Ordering::Release);
-        assert_eq!(clock.clone().now_ms(), first + 60_000);
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@ mod fault;
 mod notify;
 mod pin;
 pub mod raw;
+mod size;
 mod tenant;
 mod warnings;
 mod witness;
@@ -23,10 +24,15 @@ use ed25519_dalek::VerifyingKey;
 
 pub use self::fault::{Fault, Faults};
 pub use self::pin::{PinError, Pinned, pin};
+pub use self::size::Size;
 pub use self::tenant::{Agent, Granted, Person, Tenant};
 pub use self::witness::{Witness, Witnesses};
 use crate::files::{CONFIG_MAX, Files};
 use crate::vault::{self, Secret, SecretSource};
+
+/// An action writes some 100 KiB, and 16 MiB at the very most: this is room for hundreds to end, and for the
+/// segment that was begun. Small enough for any disk that a host is given.
+const DISK_RESERVE: Size = Size::mib(64);
 
 /// A checked configuration. Nothing in it changes while the host runs.
 #[derive(Debug)]
@@ -35,6 +41,8 @@ pub struct Config {
     pub environment: String,
     pub listen: SocketAddr,
     pub operations: SocketAddr,
+    /// Room on the file system of `state/` that new actions must leave to those under way.
+    pub disk_reserve: Size,
     /// Name of the logs: a tenant's origin is this, a slash and the tenant's name.
     pub log_origin: String,
     /// How long people have to answer.
@@ -76,6 +84,7 @@ pub fn load(dir: &Path) -> Result<Config, Faults> {
         environment: raw.environment.clone(),
         listen: raw.http.listen,
         operations: raw.http.operations,
+        disk_reserve: raw.disk_reserve.unwrap_or(DISK_RESERVE),
         log_origin: raw.log.origin.clone(),
         approval_expires: raw.approval.expires,
         notify,

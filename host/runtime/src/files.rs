@@ -4,6 +4,7 @@
 //! is longer than its limit, or what everybody may write. What is private must be the owner's alone.
 
 mod error;
+mod room;
 mod state;
 mod way;
 
@@ -15,6 +16,7 @@ use cap_std::fs::{Dir, Metadata, MetadataExt as _};
 use zeroize::Zeroizing;
 
 pub use self::error::FileError;
+pub use self::room::{Room, room};
 pub use self::state::make as make_state;
 
 /// `deed.toml` of a host with a thousand tenants stays below.

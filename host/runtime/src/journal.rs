@@ -45,7 +45,26 @@ const ROOM: usize = 1024;
 /// record with good ones after it is an error that names the file and the offset, and so is a journal that
 /// ends before its HEAD says. A state of a newer version is refused before anything is touched.
 pub fn open(dir: &Path) -> Result<Journal, OpenError> {
-    open::open(dir)
+    take(dir)?.open()
+}
+
+/// Makes sure that no other process works in `dir`, before anything in it is read or changed.
+pub fn take(dir: &Path) -> Result<Hold, OpenError> {
+    open::take(dir)
+}
+
+/// A directory that is ours alone while this lives, or the journal that is opened with it.
+#[derive(Debug)]
+pub struct Hold {
+    dir: PathBuf,
+    lock: File,
+}
+
+impl Hold {
+    /// Opens the journal that is here, as [`open`] does.
+    pub fn open(self) -> Result<Journal, OpenError> {
+        open::open(self)
+    }
 }
 
 /// A handle on an open journal; clones share it. The last one to go waits for the writer.

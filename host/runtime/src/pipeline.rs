@@ -16,6 +16,7 @@ mod gate;
 mod intake;
 mod ledger;
 mod past;
+mod readiness;
 pub(crate) mod ready;
 mod recover;
 mod resolve;
@@ -35,10 +36,11 @@ use deed_record::id::ActionId;
 pub use self::backup::{BackupError, Manifest, ManifestError, backup};
 pub use self::check::{CheckError, Checked, Finding, check};
 pub use self::explain::Explained;
-pub use self::flight::Waiting;
+pub use self::flight::{Stopping, Waiting};
 pub use self::intake::{Accepted, Claimed, IntakeError};
 pub use self::ledger::{LedgerError, StoredPolicies};
 pub use self::past::PastError;
+pub use self::readiness::Unready;
 pub use self::ready::StartError;
 pub use self::restore::{LogLoss, Loss, Restore, RestoreError, Restored};
 pub use self::rotate::{RotateError, Rotation, rotate};
@@ -70,6 +72,8 @@ pub struct Pipeline {
     notifier: Notifier,
     flights: flight::Flights,
     seen: resolve::LastSeen,
+    space: readiness::Space,
+    told: readiness::Told,
 }
 
 impl Pipeline {
@@ -104,9 +108,28 @@ impl Pipeline {
         })
     }
 
-    /// Takes no new work, waits for what runs to come to rest, then closes the journal.
-    pub async fn stop(&self, patience: std::time::Duration) {
-        self.flights.stop(patience).await;
+    /// Waits until our clock says so, but not through a stop of the host.
+    pub(super) async fn until(&self, at_ms: i64) -> Result<(), flight::Stopping> {
+        self.flights.pause(self.clock.until(at_ms)).await
+    }
+
+    /// Takes no new work from now on; drivers that only wait come to rest.
+    pub fn stop(&self) {
+        self.flights.stop();
+    }
+
+    /// After a stop: waits for drivers that are at work, and gives how many do not come to rest in time.
+    pub async fn land(&self, patience: std::time::Duration) -> usize {
+        self.flights.land(patience).await
+    }
+
+    /// How many drivers are under way.
+    pub fn under_way(&self) -> usize {
+        self.flights.count()
+    }
+
+    /// Syncs and closes the journal.
+    pub fn close(&self) {
         self.journal.close();
     }
 

@@ -18,15 +18,16 @@ pub enum Verdict {
     Judged(Judgement),
 }
 
-/// Judges after a post-observation, or says when to look again.
-pub fn reconcile(contract: &Contract, story: &Story, now_ms: i64) -> Verdict {
+/// Judges after a post-observation, or says when to look again. What an earlier process began to wait for
+/// is waited for again by this one's clock.
+pub fn reconcile(contract: &Contract, story: &Story, now_ms: i64, clock_began_ms: i64) -> Verdict {
     let (Some(pre), Some(post)) = (&story.pre, &story.post) else {
         let reason = "the host has no look from before or after the attempt";
         return Verdict::Judged(Judgement::plain(Outcome::Indeterminate, reason));
     };
     let exchanges: Vec<&Exchange> = story.exchanges();
     let settle_ms = contract.verify.settle.as_signed();
-    let lands_until = story.lands_until_ms(settle_ms);
+    let lands_until = story.lands_until_ms(settle_ms, clock_began_ms);
     let seen = Seen {
         contract,
         params: &story.bound.action.params,
@@ -41,7 +42,8 @@ pub fn reconcile(contract: &Contract, story: &Story, now_ms: i64) -> Verdict {
         return Verdict::Judged(outcome::judge(&seen));
     }
     let ended = story.attempts.last().map_or(now_ms, |attempt| attempt.ended_ms);
-    let until = lands_until.unwrap_or(0).max(ended.saturating_add(settle_ms));
+    let settled = ended.max(clock_began_ms).saturating_add(settle_ms);
+    let until = lands_until.unwrap_or(0).max(settled);
     if post.began_ms() < until {
         return Verdict::NotYet(next_look(post.at_ms, ended, until));
     }
@@ -50,10 +52,16 @@ pub fn reconcile(contract: &Contract, story: &Story, now_ms: i64) -> Verdict {
 
 /// Judges an open outcome again. None of a look that began before everything that was sent could have landed,
 /// and of what has no look from before: that says nothing.
-pub fn settle(contract: &Contract, story: &Story, later: &Observation) -> Option<Judgement> {
+pub fn settle(
+    contract: &Contract,
+    story: &Story,
+    later: &Observation,
+    clock_began_ms: i64,
+) -> Option<Judgement> {
     let pre = story.pre.as_ref()?;
     let settle_ms = contract.verify.settle.as_signed();
-    let until = story.lands_until_ms(settle_ms).unwrap_or(0).max(story.judged_ms);
+    let lands_until_ms = story.lands_until_ms(settle_ms, clock_began_ms);
+    let until = lands_until_ms.unwrap_or(0).max(story.judged_ms);
     if later.began_ms() < until {
         return None;
     }

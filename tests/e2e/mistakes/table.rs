@@ -39,6 +39,12 @@ pub(super) const MISTAKES: &[Mistake] = &[
     ),
     here(
         CONFIG,
+        "environment = \"production\"\n",
+        "disk_reserve = \"64MB\"\nenvironment = \"production\"\n",
+        &["`64MB` is no size", "KiB, MiB, GiB or TiB"],
+    ),
+    here(
+        CONFIG,
         "listen = \"127.0.0.1:0\"\nop",
         "listen = \"0.0.0.0:0\"\nop",
         &["beyond loopback", "`behind_proxy = true`"],

@@ -6,7 +6,7 @@ use deed_tests::world::{BOB, CAROL, HELPDESK, World, edit};
 use serde_json::{Value, json};
 
 use super::{REASON, escalated, lost, opaque, settled, until};
-use crate::shared::{is_active, locked_out, scim};
+use crate::shared::{ended, is_active, locked_out, scim};
 
 /// Proposes without waiting; gives the action's id.
 fn queue(world: &World, contract: &str, user: &str) -> String {
@@ -81,4 +81,23 @@ fn a_queued_action_can_be_cancelled_and_the_open_one_keeps_its_resource() {
     let third = world.settled(&third).unwrap();
     assert_eq!(third["outcome"], "verified", "{third:#}");
     assert_eq!(world.proxy.count("PATCH"), 2);
+}
+
+#[test]
+fn who_queues_longer_than_its_contract_lets_it_has_expired() {
+    let world = World::with(scim(), "scim", |dir| {
+        let limits = "timeout = \"30s\"\nqueue = \"1s\"";
+        edit(dir, "contracts/restore_access.toml", "timeout = \"30s\"", limits)?;
+        opaque(dir)
+    });
+    let (world, user) = (world.unwrap(), locked_out());
+    let first = lost(&world, &user);
+    let second = queue(&world, "idp.restore_access", &user);
+    let view = world.settled(&second).unwrap();
+    ended(&world, &view, "expired", "was not free within 1000 ms");
+    assert_eq!(world.proxy.count("PATCH"), 1);
+    // The open one is where it was.
+    assert_eq!(world.show(&first).unwrap()["status"], "indeterminate");
+    let third = queue(&world, "idp.restore_access", &user);
+    until(&world, &third, is_held(&first));
 }

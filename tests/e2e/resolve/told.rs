@@ -4,10 +4,11 @@ use std::fs;
 use std::net::TcpListener;
 use std::thread;
 
+use deed_tests::proxy::Fault;
 use deed_tests::world::{World, edit};
 use serde_json::{Value, json};
 
-use super::{lost, opaque};
+use super::{escalated, lost, opaque, unseen, until, with_effect};
 use crate::shared::{locked_out, scim};
 use crate::surface::receive;
 
@@ -32,4 +33,26 @@ fn the_webhook_says_that_it_is_open_and_then_that_looks_are_in_vain() {
     let said = |n: usize| (&told[n]["event"], &told[n]["action"], &told[n]["obligations"]);
     assert_eq!(said(0), (&json!("indeterminate"), &json!(id), &json!([])));
     assert_eq!(said(1), (&json!("escalated"), &json!(id), &json!(["resolve:1:operator"])));
+}
+
+/// Looks that nobody can use say nothing for ever: after the contract's time an operator is called.
+#[test]
+fn looks_that_cannot_be_used_are_in_vain_after_the_contracts_time() {
+    let world = World::with(scim(), "scim", |dir| {
+        let limits = "timeout = \"30s\"\nobserve = \"3s\"";
+        edit(dir, "contracts/restore_access.toml", "timeout = \"30s\"", limits)?;
+        with_effect(dir, "observable")
+    });
+    let (world, user) = (world.unwrap(), locked_out());
+    let id = unseen(&world, &user);
+    let view = escalated(&world, &id);
+    let why = view["escalated"].as_str().unwrap();
+    assert!(why.contains("in vain for `limits.observe`: no look could be used"), "{view:#}");
+    // It is said once, and a look that can be used settles it all the same.
+    world.proxy.set("GET", Fault::None);
+    let view = until(&world, &id, |view| view["status"] != "indeterminate");
+    assert_eq!((view["status"].as_str(), &view["escalated"]), (Some("verified"), &Value::Null));
+    let told = view["ledger"].as_array().unwrap().iter();
+    assert_eq!(told.filter(|line| line["event"] == "escalated").count(), 1, "{view:#}");
+    assert_eq!(view["obligations"], json!([]));
 }

@@ -56,6 +56,15 @@ impl Edge {
         self.touched = 0;
     }
 
+    /// The partial bundle and all partial tiles, changed or not: with the full ones, every file of the tree.
+    pub fn unfinished(&self) -> Vec<Resource> {
+        let mut all = self.clone();
+        all.touched = all.levels.len();
+        let mut partial = Vec::new();
+        all.finish(&mut partial);
+        partial
+    }
+
     /// The tile at this place when it is the unfinished one of its level.
     pub fn partial(&self, level: u8, index: u64) -> Option<&[Hash]> {
         let hashes = self.levels.get(usize::from(level))?;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
 use crate::config;
@@ -26,19 +27,26 @@ pub struct ServeArgs {
 const STOP_PATIENCE: Duration = Duration::from_mins(1);
 /// How long open connections are waited for after that.
 const CONNECTION_PATIENCE: Duration = Duration::from_secs(5);
+/// How long a host whose store failed lets people and probes read why.
+const FAILED_PATIENCE: Duration = Duration::from_secs(30);
+/// How often the store and the clock are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// Connections of callers at once. One costs some 100 KiB when it fills its buffers, so all of them
 /// together stay far below what the sandboxes take.
 const CONNECTIONS_MAX: usize = 1_024;
 /// A scraper, two probes, and somebody with a shell.
 const OPERATIONS_CONNECTIONS_MAX: usize = 32;
 
-/// Serves until a signal; exit code 1 when the host cannot start, with every reason on stderr.
+/// Serves until a signal. Exit code 1 when the host cannot start, when its store fails, and when a second
+/// signal ends it before it came to rest; every reason is on stderr.
 pub fn run(args: &ServeArgs) -> ExitCode {
-    let result = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|e| e.to_string())
-        .and_then(|runtime| runtime.block_on(serve(args)));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let result = runtime.map_err(|e| e.to_string()).and_then(|runtime| {
+        let result = runtime.block_on(serve(args));
+        // Whatever still runs, such as the look-up of a name, has nothing left to do.
+        runtime.shutdown_background();
+        result
+    });
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
@@ -60,28 +68,100 @@ async fn serve(args: &ServeArgs) -> Result<(), String> {
     let resumed = pipeline.resume().map_err(|e| e.to_string())?;
     let app = App::new(Arc::clone(&pipeline));
     // Before anybody is told that it serves: a signal must never meet a host that does not listen for it.
-    let signals = Signals::listen()?;
+    let mut signals = Signals::listen()?;
     announce(&main, &side, resumed)?;
-    let (stop, stopped) = tokio::sync::watch::channel(false);
-    let metrics = &app.metrics;
-    let door = |listener, router, connections_max| {
-        let door = Door { listener, router, connections_max, metrics: Arc::clone(metrics) };
-        tokio::spawn(door.serve(stopped.clone()))
-    };
-    let servers = [
-        door(main, http::router(app.clone()), connections_max()),
-        door(side, http::operations(app.clone()), OPERATIONS_CONNECTIONS_MAX),
-    ];
-    wait_for_end(signals, &pipeline).await?;
-    tracing::info!("stopping: no new work is taken, what runs comes to rest");
-    stop.send_replace(true);
-    pipeline.stop(STOP_PATIENCE).await;
-    for server in servers {
-        if tokio::time::timeout(CONNECTION_PATIENCE, server).await.is_err() {
-            tracing::warn!("a connection was still open at the stop");
+    let doors = Doors::open(&app, main, side);
+    let end = wait_for_end(&mut signals, &pipeline).await;
+    tokio::select! {
+        result = run_down(end, &pipeline, doors) => result,
+        () = signals.next() => Err(format!(
+            "stopped at once: {} action(s) were under way; the next start goes on with them",
+            pipeline.under_way()
+        )),
+    }
+}
+
+/// Why the serving ended.
+enum End {
+    Signal,
+    /// The journal or a log takes no more.
+    Failed(String),
+}
+
+/// SIGINT and SIGTERM end the host; so does a journal that takes no more.
+async fn wait_for_end(signals: &mut Signals, pipeline: &Pipeline) -> End {
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    loop {
+        tokio::select! {
+            () = signals.next() => return End::Signal,
+            _ = look.tick() => {
+                if let Some(why) = pipeline.failed() {
+                    return End::Failed(why);
+                }
+                pipeline.mind_clock();
+            }
         }
     }
-    Ok(())
+}
+
+/// From the end of the serving to the end of the process: nothing new is taken, everything can be read.
+async fn run_down(end: End, pipeline: &Pipeline, doors: Doors) -> Result<(), String> {
+    pipeline.stop();
+    match end {
+        End::Signal => {
+            tracing::info!("stopping: no new work is taken, what runs comes to rest");
+            let left = pipeline.land(STOP_PATIENCE).await;
+            if left > 0 {
+                tracing::warn!(
+                    left,
+                    "some actions still run; the next start looks at what they did"
+                );
+            }
+        }
+        End::Failed(why) => {
+            tracing::error!(
+                "nothing may run any more: {why}; it can be read for {FAILED_PATIENCE:?}"
+            );
+            tokio::time::sleep(FAILED_PATIENCE).await;
+        }
+    }
+    doors.close().await;
+    pipeline.close();
+    match pipeline.failed() {
+        Some(why) => Err(format!("nothing may run any more: {why}")),
+        None => Ok(()),
+    }
+}
+
+/// Both listeners at work.
+struct Doors {
+    stop: tokio::sync::watch::Sender<bool>,
+    servers: [JoinHandle<()>; 2],
+}
+
+impl Doors {
+    fn open(app: &App, main: TcpListener, side: TcpListener) -> Self {
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let door = |listener, router, connections_max| {
+            let metrics = Arc::clone(&app.metrics);
+            let door = Door { listener, router, connections_max, metrics };
+            tokio::spawn(door.serve(stopped.clone()))
+        };
+        let main = door(main, http::router(app.clone()), connections_max());
+        let side = door(side, http::operations(app.clone()), OPERATIONS_CONNECTIONS_MAX);
+        Self { stop, servers: [main, side] }
+    }
+
+    /// Takes nobody in any more; requests in progress are answered, within bounds.
+    async fn close(self) {
+        self.stop.send_replace(true);
+        let end = tokio::time::Instant::now() + CONNECTION_PATIENCE;
+        for server in self.servers {
+            if tokio::time::timeout_at(end, server).await.is_err() {
+                tracing::warn!("a connection was still open at the stop");
+            }
+        }
+    }
 }
 
 async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, String> {
@@ -124,20 +204,12 @@ impl Signals {
             terminate: listen(SignalKind::terminate())?,
         })
     }
-}
 
-/// SIGINT and SIGTERM end the host; so does a journal that takes no more.
-async fn wait_for_end(mut signals: Signals, pipeline: &Pipeline) -> Result<(), String> {
-    let mut look = tokio::time::interval(Duration::from_millis(250));
-    loop {
+    /// The next of either.
+    async fn next(&mut self) {
         tokio::select! {
-            _ = signals.interrupt.recv() => return Ok(()),
-            _ = signals.terminate.recv() => return Ok(()),
-            _ = look.tick() => {
-                if let Some(why) = pipeline.failed() {
-                    return Err(format!("nothing may run any more: {why}"));
-                }
-            }
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
     }
 }

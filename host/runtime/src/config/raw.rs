@@ -7,10 +7,14 @@ use deed_record::action::Slot;
 use deed_record::contract::Duration;
 use serde::Deserialize;
 
+use super::size::Size;
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Host {
     pub environment: String,
+    /// Below this much free room for `state/`, no new action is taken.
+    pub disk_reserve: Option<Size>,
     pub http: Http,
     pub log: Log,
     #[serde(default)]

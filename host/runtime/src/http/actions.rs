@@ -106,7 +106,9 @@ pub(super) async fn show(
     if let Some(wait) = wait(&headers)?.filter(|_| !rests(story.status)) {
         let end = tokio::time::Instant::now() + wait;
         // The driver is under way already; this only watches, so that waiting callers cost no drivers.
-        while tokio::time::Instant::now() < end && !rests(app.pipeline.story(&id)?.status) {
+        // A stop does not wait for it: what rests there may go on only with the next start.
+        let waits = || tokio::time::Instant::now() < end && !app.pipeline.is_stopping();
+        while waits() && !rests(app.pipeline.story(&id)?.status) {
             tokio::time::sleep(WATCH_PAUSE).await;
         }
     }

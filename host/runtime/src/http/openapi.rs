@@ -224,17 +224,23 @@ fn tile() -> Value {
 }
 
 fn health() -> Value {
-    let answers = json!({"200": text_answer("`ok`: the process answers.")});
+    let answers = json!({
+        "200": text_answer("`ok`: the process answers, and its store takes what it must."),
+        "503": text_answer("Journal or log take no more, and why. The host ends soon; a restart recovers."),
+    });
     let head = ["health", "operations", "Whether the process lives"];
     operation(head, &json!({"responses": answers}), &[])
 }
 
 fn ready() -> Value {
     let answers = json!({
-        "200": text_answer("`ready`: the journal takes events."),
-        "503": text_answer("Why it takes none: it failed, or the host is stopping."),
+        "200": text_answer("`ready`: new work is taken."),
+        "503": text_answer(
+            "Why it is not, one reason on each line: the host is stopping, its store failed, the system's \
+             clock jumped, or the disk has too little room.",
+        ),
     });
-    let head = ["ready", "operations", "Whether it takes actions"];
+    let head = ["ready", "operations", "Whether it takes new actions, and why not"];
     operation(head, &json!({"responses": answers}), &[])
 }
 

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 
 use super::App;
 use crate::log::Standing;
+use crate::pipeline::{Pipeline, Unready};
 
 /// Counters since the start of the host.
 #[derive(Debug, Default)]
@@ -45,19 +46,22 @@ impl Metrics {
     }
 }
 
-pub(super) async fn health() -> &'static str {
-    "ok\n"
+/// The process answers, and its store takes what it must take.
+pub(super) async fn health(State(app): State<App>) -> (StatusCode, String) {
+    match app.pipeline.failed() {
+        Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
+        None => (StatusCode::OK, "ok\n".to_owned()),
+    }
 }
 
-/// Ready means: journal and logs take more, and the host is not stopping.
+/// Ready means that new work is taken. Otherwise every reason has a line of its own.
 pub(super) async fn ready(State(app): State<App>) -> (StatusCode, String) {
-    if let Some(why) = app.pipeline.failed() {
-        return (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"));
+    let reasons = app.pipeline.unready();
+    if reasons.is_empty() {
+        return (StatusCode::OK, "ready\n".to_owned());
     }
-    if app.pipeline.is_stopping() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n".to_owned());
-    }
-    (StatusCode::OK, "ready\n".to_owned())
+    let line = |why: &Unready| why.to_string().replace('\n', " ") + "\n";
+    (StatusCode::SERVICE_UNAVAILABLE, reasons.iter().map(line).collect())
 }
 
 /// Prometheus text exposition format 0.0.4.
@@ -77,7 +81,34 @@ pub(super) async fn metrics(State(app): State<App>) -> String {
             .unwrap_or_default();
         out
     });
-    counted + &witnesses(&app.pipeline.witnesses())
+    counted + &readiness(&app.pipeline) + &witnesses(&app.pipeline.witnesses())
+}
+
+/// Whether new work is taken, why not, and what that rests on.
+fn readiness(pipeline: &Pipeline) -> String {
+    let reasons = pipeline.unready();
+    let (drift_ms, free) = pipeline.gauges();
+    let ready = u8::from(reasons.is_empty());
+    let gauge = |name: &str, help: &str, value: &str| {
+        format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n")
+    };
+    let mut out = gauge("deed_ready", "1 while new work is taken", &ready.to_string());
+    out +=
+        "# HELP deed_unready 1 while this is why no new work is taken\n# TYPE deed_unready gauge\n";
+    for word in Unready::WORDS {
+        let holds = u8::from(reasons.iter().any(|why| why.word() == word));
+        writeln!(out, "deed_unready{{reason=\"{word}\"}} {holds}").unwrap_or_default();
+    }
+    let (whole, rest) = (drift_ms.abs() / 1_000, drift_ms.abs() % 1_000);
+    let sign = if drift_ms < 0 { "-" } else { "" };
+    let drift = format!("{sign}{whole}.{rest:03}");
+    out +=
+        &gauge("deed_clock_drift_seconds", "how far the system's clock is ahead of ours", &drift);
+    if let Some(free) = free {
+        out += &gauge("deed_disk_free_bytes", "room for state/ that is left", &free.to_string());
+    }
+    let under_way = pipeline.under_way().to_string();
+    out + &gauge("deed_actions_under_way", "actions that are carried on right now", &under_way)
 }
 
 /// Per log and witness, whether it vouches and whether it contradicts; nothing where none is configured.

@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 
 use super::BODY_MAX;
 use crate::contract::BindFault;
-use crate::pipeline::{IntakeError, LedgerError};
+use crate::pipeline::{IntakeError, LedgerError, Unready};
 
+/// A store that does not answer wants a person or a restart.
+const UNAVAILABLE_RETRY_S: u64 = 30;
 const MEDIA_TYPE: &str = "application/problem+json";
 
 /// An answer that refuses: status, title, detail and, where there are places, JSON pointers.
@@ -20,7 +22,7 @@ pub(super) struct Problem {
     title: &'static str,
     detail: String,
     errors: Vec<Value>,
-    /// Seconds, for who asks too often.
+    /// Seconds, for who asks too often or while nothing new is taken.
     retry_after: Option<u64>,
 }
 
@@ -72,13 +74,18 @@ impl Problem {
         }
     }
 
+    /// Nothing new is taken, and nothing was done; it says when to come back.
+    fn not_ready(why: &Unready) -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let problem = Self::new(status, "nothing new is taken now", why.told());
+        Self { retry_after: Some(why.retry_after_s()), ..problem }
+    }
+
     /// Why is for the operator alone.
     pub(super) fn unavailable() -> Self {
-        Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the host cannot do this now",
-            "see the operator's log",
-        )
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let problem = Self::new(status, "the host cannot do this now", "see the operator's log");
+        Self { retry_after: Some(UNAVAILABLE_RETRY_S), ..problem }
     }
 }
 
@@ -207,9 +214,7 @@ impl From<IntakeError> for Problem {
                 Self::new(StatusCode::CONFLICT, "the resolution does not count", error.to_string())
             }
             IntakeError::TooLate => Self::new(StatusCode::CONFLICT, "too late", error.to_string()),
-            IntakeError::Stopping => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", error.to_string())
-            }
+            IntakeError::Unready(why) => Self::not_ready(&why),
             IntakeError::Ledger(error) => error.into(),
             IntakeError::Key(error) => {
                 tracing::error!(%error, "a request could not be served");

@@ -9,7 +9,10 @@ use super::version::VersionError;
 /// Why the journal does not open.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    #[error("another process has the journal in `{}`; stop it first", dir.display())]
+    #[error(
+        "`{}` is in use by another process, such as `deed serve` or `deed key rotate`; stop that one \
+         first. Nothing was changed", dir.display()
+    )]
     Locked { dir: PathBuf },
     #[error(
         "`{}` has a bad record at offset {offset} and good ones after it; the disk changed what was \

@@ -1,7 +1,7 @@
 //! Opening the journal: takes its directory, brings the index up to the records or rebuilds it, cuts
 //! a torn end, starts the writer. It never drops a good record and never guesses at a bad one.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, OpenOptions, TryLockError};
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::thread;
@@ -14,13 +14,14 @@ use super::payload::Payloads;
 use super::record::Record;
 use super::version::{mark, version};
 use super::writer::Writer;
-use super::{Journal, OpenError, ROOM, Shared};
+use super::{Hold, Journal, OpenError, ROOM, Shared};
 
 /// Changes of the index that are applied at once while records are replayed.
 pub(super) const BATCH: usize = 4096;
 
-pub(super) fn open(dir: &Path) -> Result<Journal, OpenError> {
-    version(dir)?;
+pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
+    let Hold { dir, lock } = hold;
+    let dir = dir.as_path();
     let segments_dir = dir.join("segments");
     let payloads_dir = dir.join("payloads");
     for made in [&segments_dir, &payloads_dir] {
@@ -29,8 +30,8 @@ pub(super) fn open(dir: &Path) -> Result<Journal, OpenError> {
     for synced in dir.ancestors().take(2).filter(|dir| !dir.as_os_str().is_empty()) {
         sync_dir(synced).map_err(at(synced))?;
     }
-    let lock = Arc::new(lock(dir)?);
-    // Once more: an older one may have been marked by another process in between.
+    let lock = Arc::new(lock);
+    // Under the lock: an older one may have been marked by another process in between.
     let head = head::read(&segments_dir, version(dir)? >= 2)?;
     let (index, tail) = recover(&dir.join("index"), &segments_dir, head.as_ref())?;
     let segments = Segments::open(&segments_dir, tail).map_err(at(&segments_dir))?;
@@ -64,12 +65,16 @@ pub(super) fn open(dir: &Path) -> Result<Journal, OpenError> {
     Ok(Journal { shared: Arc::new(shared) })
 }
 
-fn lock(dir: &Path) -> Result<File, OpenError> {
+/// Makes the directory where it is missing, and changes nothing else.
+pub(super) fn take(dir: &Path) -> Result<Hold, OpenError> {
+    // Before anything is made there: a newer version may keep other things in these places.
+    version(dir)?;
+    fs::create_dir_all(dir).map_err(at(dir))?;
     let path = dir.join("LOCK");
     let mut options = OpenOptions::new();
     let file = options.create(true).truncate(false).write(true).open(&path).map_err(at(&path))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Hold { dir: dir.to_owned(), lock: file }),
         Err(TryLockError::WouldBlock) => Err(OpenError::Locked { dir: dir.to_owned() }),
         Err(TryLockError::Error(source)) => Err(OpenError::Io { path, source }),
     }

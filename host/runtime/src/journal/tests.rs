@@ -7,6 +7,7 @@ use super::writer::Writer;
 use super::*;
 
 mod recovery;
+mod survey;
 
 /// A directory of this test's own, removed at the end.
 struct Scratch(PathBuf);

@@ -144,7 +144,7 @@ impl Snapshot {
         &self,
         put: &mut dyn FnMut(&Resource) -> Result<(), E>,
     ) -> Result<(), E> {
-        let (mut found, made) = self.replay(&mut |_, _| {})?;
+        let (found, made) = self.replay(&mut |_, _| {})?;
         for path in full(self.tree.size) {
             let fresh = made.iter().find(|tile| tile.path == path);
             let tile = match fresh {
@@ -153,8 +153,7 @@ impl Snapshot {
             };
             put(&tile)?;
         }
-        let mut last = Vec::new();
-        found.edge.finish(&mut last);
+        let mut last = found.edge.unfinished();
         last.push(Resource::text(HEAD, &self.tree.to_string()));
         last.push(Resource::text(TAIL, ""));
         last.extend(self.cosigned.iter().map(|note| Resource::text(COSIGNED, note)));

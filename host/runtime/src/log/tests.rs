@@ -10,6 +10,7 @@ use super::*;
 
 mod crashes;
 mod publishing;
+mod snapshots;
 
 const ORIGIN: &str = "log.example.com/acme";
 

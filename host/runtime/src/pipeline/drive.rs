@@ -59,10 +59,10 @@ pub(super) async fn drive(
         match drive.step().await {
             Ok(Step::Go) => {}
             Ok(Step::Rest) => return Ok(()),
+            // It only waited: the journal has it, and the next start goes on.
+            Err(LedgerError::Stopping(_)) => return Ok(()),
             // An outside fact came in between: it counts, and the step is taken anew.
             Err(LedgerError::Conflict) => drive.story = pipeline.story(id)?,
-            // The next start takes it up where it stands.
-            Err(LedgerError::Stopping) => return Ok(()),
             Err(error) => return Err(error),
         }
     }
@@ -122,7 +122,7 @@ impl Drive<'_> {
             Status::Retrying => self.retry().await,
             Status::Attempted => self.observe(Phase::Post).await,
             Status::Judged(_) => self.seal().await,
-            Status::Resolved => self.conclude().await,
+            Status::Resolved => self.conclude_resolved().await,
             Status::Settled(_) => self.seal_settled().await,
             Status::Sealed(_) | Status::Reconciled(_) => self.publish().await,
             Status::Ended(Outcome::Indeterminate) if self.settling => self.settle().await,
@@ -183,12 +183,16 @@ impl Drive<'_> {
     async fn after_post(&mut self) -> Result<Step, LedgerError> {
         let Some(granted) = self.granted() else { return self.gone().await };
         let now = self.pipeline.clock.now_ms();
-        match reconcile::reconcile(&granted.contract, &self.story, now) {
+        match reconcile::reconcile(
+            &granted.contract,
+            &self.story,
+            now,
+            self.pipeline.clock.began_ms(),
+        ) {
             Look::Judged(_) if self.was_turned_away(&granted) => self.stale(TURNED_AWAY).await,
             Look::Judged(judgement) => self.follow(&granted, judgement).await,
             Look::NotYet(at_ms) => {
-                let pause = u64::try_from(at_ms.saturating_sub(now)).unwrap_or(0);
-                tokio::time::sleep(Duration::from_millis(pause)).await;
+                self.pipeline.until(at_ms).await?;
                 self.observe(Phase::Post).await
             }
         }
@@ -228,7 +232,7 @@ impl Drive<'_> {
         let Some(judgement) = self.story.judgement.clone() else { return Ok(Step::Rest) };
         // What is open keeps its resource until it is settled.
         if judgement.outcome != Outcome::Indeterminate {
-            self.lease = None;
+            self.release_resource();
         }
         let asked = self.pipeline.question(&self.story)?;
         let key = &self.pipeline.keys.receipt;

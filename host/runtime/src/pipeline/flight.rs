@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use deed_record::id::ActionId;
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
+
+/// How often an operator is told what a stop still waits for.
+const SAY_EVERY: Duration = Duration::from_secs(5);
 
 /// Named leases, handed out in the order of asking (tokio's mutex is fair).
 #[derive(Debug, Default)]
@@ -67,7 +70,7 @@ pub(super) struct Flights {
     /// Leases of actions of which nobody knows what became of them, while no driver runs for them.
     reserved: Mutex<HashMap<ActionId, Lease>>,
     holders: Holders,
-    stopping: AtomicBool,
+    stopping: watch::Sender<bool>,
     /// How many drivers run; the stop waits for zero.
     running: watch::Sender<usize>,
 }
@@ -79,7 +82,7 @@ impl Default for Flights {
             resources: Leases::default(),
             reserved: Mutex::default(),
             holders: Holders::default(),
-            stopping: AtomicBool::new(false),
+            stopping: watch::Sender::new(false),
             running: watch::Sender::new(0),
         }
     }
@@ -134,18 +137,61 @@ impl Flights {
     }
 
     pub(super) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::SeqCst)
+        *self.stopping.borrow()
     }
 
-    pub(super) async fn stop(&self, patience: Duration) {
-        self.stopping.store(true, Ordering::SeqCst);
+    /// Waits for this, but not through a stop of the host: the journal has what a driver waits with, and
+    /// the next start goes on from there.
+    pub(super) async fn pause<T>(&self, over: impl Future<Output = T>) -> Result<T, Stopping> {
+        let mut stopping = self.stopping.subscribe();
+        tokio::select! {
+            biased;
+            _ = stopping.wait_for(|stop| *stop) => Err(Stopping),
+            done = over => Ok(done),
+        }
+    }
+
+    /// How many drivers are under way.
+    pub(super) fn count(&self) -> usize {
+        *self.running.borrow()
+    }
+
+    /// Does this while no driver is under way: none takes off in between.
+    pub(super) fn when_idle<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+        let mut done = None;
+        self.running.send_if_modified(|n| {
+            done = (*n == 0).then(work);
+            false
+        });
+        done
+    }
+
+    /// From now on, who only waits rests.
+    pub(super) fn stop(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// Waits until every driver rests; gives how many do not in that time.
+    pub(super) async fn land(&self, patience: Duration) -> usize {
         let mut running = self.running.subscribe();
-        let landed = tokio::time::timeout(patience, running.wait_for(|n| *n == 0)).await.is_ok();
-        if !landed {
-            tracing::warn!("some actions still run; the next start looks at what they did");
+        let end = Instant::now() + patience;
+        loop {
+            let actions = *running.borrow_and_update();
+            let now = Instant::now();
+            if actions == 0 || now >= end {
+                return actions;
+            }
+            tracing::info!(actions, "stopping: actions are under way and are waited for");
+            let landed = running.wait_for(|n| *n == 0);
+            timeout_at(end.min(now + SAY_EVERY), landed).await.map(|_| ()).unwrap_or_default();
         }
     }
 }
+
+/// The host stops: what only waits rests where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the host stops; the next start goes on with it")]
+pub struct Stopping;
 
 /// Counts a driver down even when it is dropped or panics.
 struct Landed(watch::Sender<usize>);

@@ -13,6 +13,7 @@ use deed_record::story::Story;
 use super::activate::leaves;
 use super::gate::ANSWERS_MAX;
 use super::ledger::LedgerError;
+use super::readiness::Unready;
 use super::{Pipeline, Waiting};
 use crate::approval::{self, AnswerError};
 use crate::contract::{self, BindFault, Caller, Fresh};
@@ -46,8 +47,8 @@ pub enum IntakeError {
     Resolve(#[from] ResolveError),
     #[error("it is too late to cancel: a write may be under way or the action has ended")]
     TooLate,
-    #[error("the host is stopping; ask again soon")]
-    Stopping,
+    #[error(transparent)]
+    Unready(#[from] Unready),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     #[error(transparent)]
@@ -63,9 +64,7 @@ impl Pipeline {
         claimed: Option<Claimed>,
         trace: Option<String>,
     ) -> Result<Accepted, IntakeError> {
-        if self.is_stopping() {
-            return Err(IntakeError::Stopping);
-        }
+        self.takes_proposals()?;
         let body = Digest::of(&json::to_canonical(&proposal).map_err(BindFault::from)?).hex();
         if let Some(earlier) = self.claimed(caller, claimed.as_ref(), &body)? {
             return Ok(earlier);
@@ -134,9 +133,7 @@ impl Pipeline {
         id: &ActionId,
         envelope: Envelope,
     ) -> Result<Waiting, IntakeError> {
-        if self.is_stopping() {
-            return Err(IntakeError::Stopping);
-        }
+        self.takes_answers()?;
         let configured = self.tenant(tenant).ok_or(LedgerError::Unknown)?;
         let mut story = self.story_of(tenant, id)?;
         if !matches!(story.status, deed_record::status::Status::Waiting) {

@@ -9,6 +9,7 @@ use deed_record::story::{Story, StoryError};
 use serde::{Deserialize, Serialize};
 
 use super::Pipeline;
+use super::flight::Stopping;
 use crate::journal::{Append, AppendError, Claim, Journal, ReadError, Summary};
 
 /// The compiled policy set of a decision, kept by its digest for the bundle.
@@ -37,12 +38,13 @@ pub enum LedgerError {
     KeyTaken { action: String, body_sha256: String },
     #[error("the nonce was used before")]
     NonceUsed,
-    #[error("the host is stopping")]
-    Stopping,
     #[error("the journal cannot be read: {0}")]
     Read(#[from] ReadError),
     #[error("the journal takes no more: {0}")]
     Failed(String),
+    /// A wait was given up; nothing was done.
+    #[error(transparent)]
+    Stopping(#[from] Stopping),
     #[error("the journal holds an event of another form: {0}")]
     Form(#[from] serde_json::Error),
     #[error("the journal's events make no story: {0}")]

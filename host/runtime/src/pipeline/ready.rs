@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use deed_record::digest::Digest;
 use deed_record::json;
+use deed_record::ledger::utc;
 use deed_record::note::LogKey;
 use deed_record::rotation::Purpose;
 use deed_record::status::Status;
@@ -17,8 +17,9 @@ use super::activate::Starting;
 use super::flight::Flights;
 use super::ledger::{LedgerError, StoredPolicies};
 use super::past::{Past, PastError};
+use super::readiness::{Space, Told};
 use super::resolve::LastSeen;
-use crate::clock::Clock;
+use crate::clock::{Clock, SLACK_MS};
 use crate::config::{Config, Fault};
 use crate::files;
 use crate::journal::{self, Journal};
@@ -26,9 +27,6 @@ use crate::keys;
 use crate::log::{Log, Publisher};
 use crate::notify::Notifier;
 use crate::sandbox::{Adapter, Sandbox};
-
-/// How far the clock may be behind the journal: what setting it by network time may do.
-const CLOCK_SLACK_MS: i64 = 2_000;
 
 /// Why the host does not start. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
@@ -64,12 +62,16 @@ pub(crate) fn adapters(
     Ok(adapters)
 }
 
-/// Makes the sandbox of a served directory.
-pub(crate) fn sandbox(dir: &Path, clock: &Clock) -> Result<Sandbox, StartError> {
+fn make_state(dir: &Path) -> Result<(), StartError> {
     // Before anything is made there: a newer version may keep other things in these places.
     journal::version(&dir.join("state"))
         .map_err(|e| state("state/ is not for this version")(e.to_string()))?;
-    files::make_state(dir).map_err(|e| state("state/ is not usable")(e.to_string()))?;
+    files::make_state(dir).map_err(|e| state("state/ is not usable")(e.to_string()))
+}
+
+/// Makes the sandbox of a served directory.
+pub(crate) fn sandbox(dir: &Path, clock: &Clock) -> Result<Sandbox, StartError> {
+    make_state(dir)?;
     Sandbox::new(&dir.join("state/cache"), clock.clone())
         .map_err(|e| state("the sandbox cannot be made")(e.to_string()))
 }
@@ -78,6 +80,8 @@ impl Pipeline {
     /// Opens everything. Nothing runs yet; [`Pipeline::resume`] takes up what was left open.
     pub fn open(config: Config, clock: Clock) -> Result<Arc<Self>, StartError> {
         let dir = config.dir.clone();
+        make_state(&dir)?;
+        let hold = journal::take(&dir.join("state")).map_err(|e| unopened(&e))?;
         keys::Next::must_be_none(&dir)?;
         let keys = keys::load(&dir)?;
         let mut of_host = keys.public().to_vec();
@@ -87,7 +91,7 @@ impl Pipeline {
         config.check_keys(&of_host).map_err(StartError::Config)?;
         let sandbox = sandbox(&dir, &clock)?;
         let adapters = adapters(&config, &sandbox)?;
-        let journal = open_journal(&dir)?;
+        let journal = hold.open().map_err(|e| unopened(&e))?;
         check_clock(&config, &journal, &clock)?;
         let past = Past::open(&dir, &keys).map_err(|e| past_failed(e.to_string()))?;
         let now_ms = clock.now_ms();
@@ -96,6 +100,7 @@ impl Pipeline {
         let (publishers, activated) = publishers(&starting, &clock)?;
         let notifier = Notifier::new(config.notify.as_ref());
         let flights = Flights::default();
+        let space = Space::new(&dir, config.disk_reserve);
         let pipeline = Self {
             config,
             clock,
@@ -109,6 +114,8 @@ impl Pipeline {
             notifier,
             flights,
             seen: LastSeen::default(),
+            space,
+            told: Told::default(),
         };
         pipeline
             .keep_documents()
@@ -177,26 +184,18 @@ impl Pipeline {
             return;
         };
         let (pipeline, expires_ms) = (Arc::downgrade(self), ask.expires_ms);
-        let id = story.bound.action.id.clone();
+        let (id, clock) = (story.bound.action.id.clone(), self.clock.clone());
         tokio::spawn(async move {
-            // The wall clock may be set while this sleeps: it looks again until the time has come.
-            while let Some(pipeline) = pipeline.upgrade().filter(|p| !p.is_stopping()) {
-                let left = expires_ms.saturating_sub(pipeline.clock.now_ms());
-                if left <= 0 {
-                    pipeline.advance(&id);
-                    return;
-                }
-                drop(pipeline);
-                let left = u64::try_from(left).unwrap_or(0).saturating_add(1);
-                tokio::time::sleep(Duration::from_millis(left)).await;
+            clock.until(expires_ms).await;
+            if let Some(pipeline) = pipeline.upgrade().filter(|p| !p.is_stopping()) {
+                pipeline.advance(&id);
             }
         });
     }
 }
 
-fn open_journal(dir: &Path) -> Result<Journal, StartError> {
-    journal::open(&dir.join("state"))
-        .map_err(|e| state("the journal cannot be opened")(e.to_string()))
+fn unopened(error: &journal::OpenError) -> StartError {
+    state("the journal cannot be opened")(error.to_string())
 }
 
 /// A clock behind the journal would let approvals and idempotency keys live longer than they say.
@@ -211,10 +210,13 @@ fn check_clock(config: &Config, journal: &Journal, clock: &Clock) -> Result<(), 
         let read = journal.list(tenant, look, 1);
         read.map_err(|e| state("the journal cannot be read")(e.to_string()))?;
         let latest_ms: i64 = latest.get();
-        let behind_ms = latest_ms.saturating_sub(clock.now_ms());
-        if behind_ms > CLOCK_SLACK_MS {
-            let why =
-                format!("it is {behind_ms} ms before the journal's newest event; set it right");
+        let now_ms = clock.now_ms();
+        if latest_ms.saturating_sub(now_ms) > SLACK_MS {
+            let (now, latest) = (utc(now_ms), utc(latest_ms));
+            let why = format!(
+                "the system says {now}, and the journal has an event of {latest}; set the clock right, \
+                 or start the host when it has passed that time"
+            );
             return Err(state("the clock has gone back")(why));
         }
     }

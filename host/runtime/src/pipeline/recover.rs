@@ -89,7 +89,8 @@ impl Drive<'_> {
     pub(super) async fn give_up(&mut self, why: &str) -> Result<Step, LedgerError> {
         let Some(granted) = self.granted() else { return self.gone().await };
         let now_ms = self.pipeline.clock.now_ms();
-        let judged = match reconcile::reconcile(&granted.contract, &self.story, now_ms) {
+        // Whoever planned another attempt had waited for this look, in whichever process: it counts.
+        let judged = match reconcile::reconcile(&granted.contract, &self.story, now_ms, i64::MIN) {
             Look::Judged(judged) => judged,
             Look::NotYet(_) => {
                 Judgement::plain(Outcome::Indeterminate, "what was sent may still land")
@@ -112,7 +113,8 @@ impl Drive<'_> {
                 return Ok(());
             }
             let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
-            tokio::time::sleep(left.min(super::resource::QUEUE_LOOK)).await;
+            let pause = tokio::time::sleep(left.min(super::resource::QUEUE_LOOK));
+            self.pipeline.flights.pause(pause).await?;
             if self.is_overtaken()? {
                 return Err(LedgerError::Conflict);
             }

@@ -18,6 +18,7 @@ use deed_record::story::Story;
 
 use super::activate::leaves;
 use super::drive::{Drive, Step};
+use super::flight::Stopping;
 use super::intake::{Claimed, IntakeError};
 use super::ledger::LedgerError;
 use super::settle::Later;
@@ -56,9 +57,7 @@ impl Pipeline {
         id: &ActionId,
         envelope: Envelope,
     ) -> Result<Waiting, IntakeError> {
-        if self.is_stopping() {
-            return Err(IntakeError::Stopping);
-        }
+        self.takes_answers()?;
         let configured = self.tenant(tenant).ok_or(LedgerError::Unknown)?;
         loop {
             let mut story = self.story_of(tenant, id)?;
@@ -86,7 +85,8 @@ impl Pipeline {
     /// Nobody can know what comes of a write that is still under way.
     fn must_have_landed(&self, story: &Story, now_ms: i64) -> Result<(), IntakeError> {
         let settle_ms = self.contract_of(story)?.verify.settle.as_signed();
-        match story.lands_until_ms(settle_ms).filter(|until| now_ms < *until) {
+        match story.lands_until_ms(settle_ms, self.clock.began_ms()).filter(|until| now_ms < *until)
+        {
             Some(until) => Err(ResolveError::TooEarly(utc(until)).into()),
             None => Ok(()),
         }
@@ -104,11 +104,16 @@ impl Pipeline {
 
 impl Drive<'_> {
     /// Looks once more, if it can, and writes down what look and word come to.
-    pub(super) async fn conclude(&mut self) -> Result<Step, LedgerError> {
+    pub(super) async fn conclude_resolved(&mut self) -> Result<Step, LedgerError> {
         let Some((said, _)) = self.story.resolution.clone() else { return Ok(Step::Rest) };
         let id = self.story.bound.action.id.clone();
+        // Only after a restart, which waits once more for what an earlier process waited for.
+        let settle_ms = self.pipeline.contract_of(&self.story)?.verify.settle.as_signed();
+        let began_ms = self.pipeline.clock.began_ms();
+        self.pipeline.until(self.story.lands_until_ms(settle_ms, began_ms).unwrap_or(0)).await?;
         let (look, seen) = match self.look_again().await? {
             Later::Seen(look, judgement) => (Some(look), Some(*judgement)),
+            Later::TooEarly => unseen(&id, "what was sent may still land"),
             Later::NotNow(why) => unseen(&id, why),
             Later::InVain(why) => unseen(&id, &why),
         };
@@ -152,7 +157,8 @@ impl Drive<'_> {
         let trace = self.story.trace.clone();
         match self.pipeline.propose(caller, proposal, Some(claimed), trace).await {
             Ok(accepted) => Ok(format!("; proposed again as {}", accepted.id)),
-            Err(IntakeError::Stopping) => Err(LedgerError::Stopping),
+            // Nothing new is taken now; whoever looks at what is open comes by again.
+            Err(IntakeError::Unready(_)) => Err(Stopping.into()),
             Err(IntakeError::Ledger(error)) => Err(error),
             Err(IntakeError::Key(error)) => Err(LedgerError::Failed(error.to_string())),
             Err(refused) => Ok(format!("; it could not be proposed again: {refused}")),

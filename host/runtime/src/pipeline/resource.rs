@@ -51,22 +51,16 @@ impl Drive<'_> {
         let limit = Instant::now().checked_add(Duration::from_millis(limit_ms));
         let mut acquire = std::pin::pin!(flights.resources.acquire(&name));
         loop {
-            tokio::select! {
-                guard = &mut acquire => {
-                    self.lease = Some(flights.hold(guard, &name, id));
-                    return Ok(None);
-                }
-                () = tokio::time::sleep(QUEUE_LOOK) => {
-                    if self.pipeline.is_stopping() {
-                        return Err(LedgerError::Stopping);
-                    }
-                    if self.is_overtaken()? {
-                        return Err(LedgerError::Conflict);
-                    }
-                    if limit.is_some_and(|limit| Instant::now() >= limit) {
-                        return Ok(Some(self.waited(limit_ms)));
-                    }
-                }
+            let turn = tokio::time::timeout(QUEUE_LOOK, &mut acquire);
+            if let Ok(guard) = flights.pause(turn).await? {
+                self.lease = Some(flights.hold(guard, &name, id));
+                return Ok(None);
+            }
+            if self.is_overtaken()? {
+                return Err(LedgerError::Conflict);
+            }
+            if limit.is_some_and(|limit| Instant::now() >= limit) {
+                return Ok(Some(self.waited(limit_ms)));
             }
         }
     }
@@ -169,7 +163,9 @@ fn is_kept(story: &Story) -> bool {
             | Status::Ended(Outcome::Indeterminate)
             | Status::Resolved
     );
-    open || under_way(story)
+    // Cancelled between two attempts, and not judged yet.
+    let cancelled = story.status == Status::CancelRequested && story.may_have_changed_something();
+    open || cancelled || under_way(story)
 }
 
 /// One tenant's resource, by name.

@@ -47,7 +47,7 @@ pub struct Told {
 /// Why a key was not rotated. What was done is kept, and running it again goes on from there.
 #[derive(Debug, thiserror::Error)]
 pub enum RotateError {
-    #[error("the host runs, or cannot be opened: {0}")]
+    #[error("the journal cannot be opened: {0}")]
     Journal(#[from] OpenError),
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -68,9 +68,10 @@ pub enum RotateError {
 /// Rotates the host's key for this purpose. The host must be stopped: this takes its locks.
 pub fn rotate(config: &Config, clock: &Clock, purpose: Purpose) -> Result<Rotation, RotateError> {
     journal::version(&config.dir.join("state")).map_err(OpenError::from)?;
-    let keys = keys::load(&config.dir)?;
     files::make_state(&config.dir)?;
-    let journal = journal::open(&config.dir.join("state"))?;
+    let hold = journal::take(&config.dir.join("state"))?;
+    let keys = keys::load(&config.dir)?;
+    let journal = hold.open()?;
     let past = Past::open(&config.dir, &keys)?;
     let (tenants, now_ms) = (tenants(&config.dir)?, clock.now_ms());
     let rotating =

@@ -27,6 +27,8 @@ const LAST_PAUSE: Duration = Duration::from_hours(1);
 /// What one more look comes to.
 pub(super) enum Later {
     Seen(Box<Observation>, Box<Judgement>),
+    /// What was sent may still land: nobody can know yet.
+    TooEarly,
     /// None was made now; a later one may be.
     NotNow(&'static str),
     /// None can be made as things are.
@@ -39,6 +41,7 @@ impl Drive<'_> {
         self.settling = false;
         let (look, judgement) = match self.look_again().await? {
             Later::Seen(look, judgement) => (look, judgement),
+            Later::TooEarly => return Ok(Step::Rest),
             Later::NotNow(why) => return self.escalate_if_long(why).await,
             Later::InVain(why) => return self.escalate(&why).await,
         };
@@ -56,8 +59,10 @@ impl Drive<'_> {
     pub(super) async fn look_again(&mut self) -> Result<Later, LedgerError> {
         // What was sent must not land after the look.
         let settle_ms = self.pipeline.contract_of(&self.story)?.verify.settle.as_signed();
-        if self.pipeline.clock.now_ms() < self.story.lands_until_ms(settle_ms).unwrap_or(0) {
-            return Ok(Later::NotNow("what was sent may still land"));
+        let clock = &self.pipeline.clock;
+        let began_ms = clock.began_ms();
+        if clock.now_ms() < self.story.lands_until_ms(settle_ms, began_ms).unwrap_or(0) {
+            return Ok(Later::TooEarly);
         }
         let name = &self.story.bound.action.contract.name;
         let Some(granted) = self.granted() else {
@@ -80,7 +85,7 @@ impl Drive<'_> {
             return Ok(Later::InVain(why));
         }
         let look = self.look(&granted, adapter).await?;
-        Ok(match reconcile::settle(&granted.contract, &self.story, &look) {
+        Ok(match reconcile::settle(&granted.contract, &self.story, &look, began_ms) {
             Some(judgement) => Later::Seen(Box::new(look), Box::new(judgement)),
             None => {
                 Later::NotNow("the look began before everything that was sent could have landed")
@@ -111,13 +116,12 @@ impl Drive<'_> {
         self.escalate_if_long("no look could be used").await
     }
 
-    /// Calls an operator once it has been open for long.
+    /// Calls an operator once it has been open for as long as its contract lets the host look.
     async fn escalate_if_long(&mut self, why: &str) -> Result<Step, LedgerError> {
-        let limit = self.pipeline.observe_limit(&self.story);
-        if self.pipeline.observed_for(&self.story) < limit {
+        if self.pipeline.looks_for(&self.story)? > Duration::ZERO {
             return Ok(Step::Rest);
         }
-        self.escalate(&format!("it has been looked at for {} s: {why}", limit.as_secs())).await
+        self.escalate(&format!("it was looked at in vain for `limits.observe`: {why}")).await
     }
 
     /// Calls an operator, once.
@@ -194,20 +198,19 @@ impl Pipeline {
     /// Twice as long as the last one, but not beyond the time at which an operator is to be called.
     fn next_pause(&self, story: &Story, last: Duration) -> Duration {
         let twice = (last * 2).min(LAST_PAUSE);
-        let left = self.observe_limit(story).saturating_sub(self.observed_for(story));
-        if story.escalated.is_none() && left > FIRST_PAUSE { twice.min(left) } else { twice }
+        match self.looks_for(story) {
+            Ok(left) if story.escalated.is_none() && left > Duration::ZERO => {
+                twice.min(left.max(FIRST_PAUSE))
+            }
+            _ => twice,
+        }
     }
 
-    /// How long looks are tried before an operator is called, where nothing says earlier that they are in
-    /// vain.
-    fn observe_limit(&self, story: &Story) -> Duration {
-        let contract = self.contract_of(story);
-        contract.map_or(Duration::ZERO, |one| Duration::from_millis(one.limits.observe.as_millis()))
-    }
-
-    /// How long it has been open by the host's clock.
-    fn observed_for(&self, story: &Story) -> Duration {
-        let ms = self.clock.now_ms().saturating_sub(story.judged_ms);
-        Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+    /// How long looks are still tried before an operator is called, where nothing says earlier that they
+    /// are in vain.
+    fn looks_for(&self, story: &Story) -> Result<Duration, LedgerError> {
+        let limit_ms = self.contract_of(story)?.limits.observe.as_signed();
+        let left_ms = story.judged_ms.saturating_add(limit_ms).saturating_sub(self.clock.now_ms());
+        Ok(Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)))
     }
 }

@@ -92,7 +92,10 @@ fn problems() -> Map<String, Value> {
         ("415", "The body does not say that it is JSON."),
         ("422", "The proposal does not fit its shape or contract; `errors` names the places."),
         ("429", "Too many of the caller's requests were refused or are in progress."),
-        ("503", "The host cannot do this now: it is stopping, or its store does not answer."),
+        (
+            "503",
+            "The host cannot do this now: `/readyz` of its operations says why. What is new is to come back.",
+        ),
     ];
     known.iter().map(|(status, what)| ((*status).to_owned(), problem(status, what))).collect()
 }
@@ -106,7 +109,7 @@ fn problem(status: &str, what: &str) -> Value {
         "401" => {
             json!({"WWW-Authenticate": {"schema": {"const": "Bearer"}, "description": "RFC 9110 section 11.6.1."}})
         }
-        "429" => {
+        "429" | "503" => {
             json!({"Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds (RFC 9110 section 10.2.3)."}})
         }
         _ => return problem,

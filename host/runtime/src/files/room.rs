@@ -1,0 +1,41 @@
+//! How much room the file system of a folder has left for us. Never writes.
+
+use std::io;
+use std::path::Path;
+
+/// What is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    pub bytes: u64,
+    /// How many more files; none where the file system does not count them.
+    pub files: Option<u64>,
+}
+
+/// Asks the file system that has this folder. What is kept for the superuser is not counted.
+pub fn room(dir: &Path) -> io::Result<Room> {
+    let found = rustix::fs::statvfs(dir)?;
+    let bytes = found.f_bavail.saturating_mul(found.f_frsize);
+    Ok(Room { bytes, files: Some(found.f_favail).filter(|_| found.f_files > 0) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_takes_room() {
+        // In memory: what others write to a disk meanwhile would be counted too.
+        let dir = Path::new("/dev/shm");
+        if !dir.is_dir() {
+            return;
+        }
+        let before = room(dir).unwrap();
+        let file = dir.join(format!("deed-room-{}", std::process::id()));
+        let size = 64 << 20;
+        std::fs::write(&file, vec![1; size]).unwrap();
+        let after = room(dir).unwrap();
+        std::fs::remove_file(&file).unwrap();
+        assert!(before.bytes > after.bytes, "{before:?} {after:?}");
+        assert!(room(Path::new("/nowhere/at/all")).is_err());
+    }
+}

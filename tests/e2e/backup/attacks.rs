@@ -1,0 +1,265 @@
+//! A stopped host's files, changed one way at a time: each change is found, and told with file and place.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::records::{find, last, rewrite, swap};
+use super::{Scratch, act, audit, check, clean, copy, finds, leave_some, stop, text, world};
+
+const SEGMENT: &str = "state/segments/00000001.journal";
+const LOG: &str = "state/log/acme";
+
+/// A directory with ended actions and an open one, and copies of it to be attacked.
+struct Bench {
+    scratch: Scratch,
+    good: PathBuf,
+    count: u32,
+}
+
+impl Bench {
+    fn attack(&mut self, change: impl FnOnce(&Path)) -> PathBuf {
+        self.count += 1;
+        let dir = self.scratch.join(&self.count.to_string());
+        copy(&self.good, &dir);
+        change(&dir);
+        dir
+    }
+
+    #[track_caller]
+    fn found(&mut self, file: &str, what: &str, change: impl FnOnce(&Path)) {
+        let dir = self.attack(change);
+        finds(&dir, file, what);
+        fs::remove_dir_all(dir).unwrap();
+    }
+}
+
+/// The files of a folder, not of those below it.
+fn files(dir: &Path, folder: &str) -> Vec<PathBuf> {
+    let mut all: Vec<PathBuf> =
+        fs::read_dir(dir.join(folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
+    all.retain(|path| path.is_file());
+    all.sort();
+    all
+}
+
+fn payloads(dir: &Path) -> Vec<PathBuf> {
+    let folders = fs::read_dir(dir.join("state/payloads")).unwrap();
+    let mut all: Vec<PathBuf> = folders
+        .flat_map(|folder| fs::read_dir(folder.unwrap().path()).unwrap())
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    all.sort();
+    all
+}
+
+fn flip(path: &Path, at: usize) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes[at] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+/// Waits until the log is in its tiles: what is in TAIL, a start would make again.
+fn settled(dir: &Path) {
+    let start = Instant::now();
+    while fs::metadata(dir.join(LOG).join("TAIL")).unwrap().len() > 0 {
+        assert!(start.elapsed() < Duration::from_mins(1), "the log does not settle");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn bench() -> Bench {
+    let (mut world, _hostile) = world();
+    act(&world);
+    settled(&world.dir);
+    let early = world.dir.join("early");
+    stop(&mut world);
+    fs::create_dir(&early).unwrap();
+    copy(&world.dir.join("state"), &early.join("state"));
+    world.serve().unwrap();
+    act(&world);
+    leave_some(&world);
+    settled(&world.dir);
+    stop(&mut world);
+    let (code, said) = audit(&world, &world.dir, "acme", &[]);
+    assert_eq!(code, 0, "{said}");
+    let scratch = Scratch::new();
+    let good = scratch.join("good");
+    copy(&world.dir, &good);
+    let found = clean(&good);
+    assert_eq!((&found["actions"], &found["open"]), (&4.into(), &1.into()), "{found:#}");
+    Bench { scratch, good, count: 0 }
+}
+
+#[test]
+fn every_change_of_what_a_host_wrote_is_found() {
+    let mut bench = bench();
+    journal(&mut bench);
+    documents(&mut bench);
+    logs(&mut bench);
+    rewritten(&mut bench);
+    // What was checked is as it was.
+    clean(&bench.good);
+}
+
+fn journal(bench: &mut Bench) {
+    let bytes = fs::read(bench.good.join(SEGMENT)).unwrap();
+    let size = bytes.len();
+    for at in [0, 4, 8, 41, size / 3, size / 2, size * 2 / 3, size - 1] {
+        let dir = bench.attack(|dir| flip(&dir.join(SEGMENT), at));
+        finds(&dir, SEGMENT, "");
+        fs::remove_dir_all(dir).unwrap();
+    }
+    let cut = |dir: &Path| fs::write(dir.join(SEGMENT), &bytes[..size - 1]).unwrap();
+    bench.found(SEGMENT, "HEAD says", cut);
+    bench.found("state/segments/HEAD", "is missing", |dir| {
+        fs::remove_file(dir.join("state/segments/HEAD")).unwrap();
+    });
+    bench.found(SEGMENT, "", |dir| fs::remove_file(dir.join(SEGMENT)).unwrap());
+    // Whoever cuts the journal and says nothing of HEAD is told by the log.
+    bench.found(LOG, "is of no action", |dir| {
+        fs::write(dir.join(SEGMENT), &bytes[..size / 3]).unwrap();
+        fs::write(dir.join("state/segments/HEAD"), "").unwrap();
+    });
+    bench.found("state/index", "does not have", |dir| {
+        copy_over(dir, "early/state/segments", "state/segments");
+    });
+}
+
+/// Puts what is at one place of a directory into the place of something else.
+fn copy_over(dir: &Path, from: &str, to: &str) {
+    fs::remove_dir_all(dir.join(to)).unwrap();
+    copy(&dir.join(from), &dir.join(to));
+}
+
+fn documents(bench: &mut Bench) {
+    let all = payloads(&bench.good);
+    assert!(all.len() >= 4);
+    let mut missed = 0;
+    for path in &all {
+        let name = path.strip_prefix(&bench.good).unwrap().to_owned();
+        let at = fs::metadata(path).unwrap().len() / 2;
+        let flipped = usize::try_from(at).unwrap();
+        bench.found(text(&name), "not what was kept", |dir| flip(&dir.join(&name), flipped));
+        let dir = bench.attack(|dir| fs::remove_file(dir.join(&name)).unwrap());
+        let (code, found) = check(&dir);
+        missed += u32::from(code == 0);
+        assert!(code == 0 || found.to_string().contains("is not kept"), "{found:#}");
+    }
+    // Contracts and policies that no action used are nobody's loss.
+    assert!(missed < u32::try_from(all.len()).unwrap());
+    let used = all.len() as u32 - missed;
+    assert_eq!(used, 2, "the contract and the policy set of these actions");
+    for path in files(&bench.good, "state/statements") {
+        let name = path.strip_prefix(&bench.good).unwrap().to_owned();
+        bench.found(text(&name), "", |dir| flip(&dir.join(&name), 60));
+        bench.found("state/log/", "is of no action and no statement", |dir| {
+            fs::remove_file(dir.join(&name)).unwrap();
+        });
+    }
+}
+
+fn logs(bench: &mut Bench) {
+    for name in ["checkpoint", "HEAD"] {
+        bench.found(LOG, "", |dir| flip(&dir.join(LOG).join(name), 30));
+        bench.found(LOG, "", |dir| fs::remove_file(dir.join(LOG).join(name)).unwrap());
+    }
+    let tile = |dir: &Path, below: &str| files(dir, &format!("{LOG}/{below}")).pop().unwrap();
+    for below in ["tile/0/000.p", "tile/entries/000.p"] {
+        bench.found(LOG, "", |dir| flip(&tile(dir, below), 40));
+        bench.found(LOG, "", |dir| fs::remove_file(tile(dir, below)).unwrap());
+        // A leaf dropped.
+        bench.found(LOG, "", |dir| {
+            let (path, bytes) = (tile(dir, below), fs::read(tile(dir, below)).unwrap());
+            fs::write(path, &bytes[..bytes.len() - 32]).unwrap();
+        });
+    }
+    // An older log, whole and signed: stories say where their leaves are.
+    bench.found(SEGMENT, "and the log has 4 entries", |dir| {
+        copy_over(dir, "early/state/log", "state/log");
+    });
+    bench.found("state/log/acme", "is gone", |dir| {
+        fs::remove_dir_all(dir.join(LOG)).unwrap();
+    });
+}
+
+/// Everything that a checksum could tell is made right again.
+fn rewritten(bench: &mut Bench) {
+    let same = bench.attack(|dir| rewrite(dir, |_| ()));
+    clean(&same);
+    let swapped = |words: &'static str, from: &'static str, to: &'static str| {
+        move |dir: &Path| {
+            rewrite(dir, |bodies| {
+                let at = last(bodies, words);
+                swap(&mut bodies[at], from, to);
+            });
+        }
+    };
+    let verified = "\"status\":\"verified\"";
+    let status = swapped(verified, verified, "\"status\":\"mismatch\"");
+    bench.found(SEGMENT, "what its events do not come to", status);
+    let outcome = "\"outcome\":\"verified\"";
+    let judged = "\"judged\":{\"judgement\":{\"outcome\":\"verified\"";
+    let judged = swapped(judged, outcome, "\"outcome\":\"mismatch\"");
+    bench.found(SEGMENT, "its receipt has another outcome", judged);
+    for (event, what) in [
+        ("\"sealed\":", "its receipt is signed by no key of this host"),
+        ("\"attempt_started\":", "its decision is signed by no key of this host"),
+        ("\"event\":{\"answered\":", "its approval is signed by nobody who could approve"),
+    ] {
+        let forged = |dir: &Path| {
+            rewrite(dir, |bodies| {
+                let at = last(bodies, event);
+                let sig = find(&bodies[at], "\"sig\":\"").unwrap() + 7;
+                bodies[at][sig] = if bodies[at][sig] == b'A' { b'B' } else { b'A' };
+            });
+        };
+        bench.found(SEGMENT, what, forged);
+    }
+    let moved = |dir: &Path| {
+        rewrite(dir, |bodies| {
+            let at = last(bodies, "\"logged\":");
+            let digit = find(&bodies[at], "\"index\":").unwrap() + 8;
+            bodies[at][digit] = if bodies[at][digit] == b'1' { b'2' } else { b'1' };
+        });
+    };
+    bench.found(SEGMENT, "the log has something else at", moved);
+    for event in ["\"sealed\":", "\"judged\":", "\"cleared\":"] {
+        let dropped = |dir: &Path| {
+            rewrite(dir, |bodies| {
+                let at = last(bodies, event);
+                bodies.remove(at);
+            });
+        };
+        bench.found(SEGMENT, "cannot follow status", dropped);
+    }
+}
+
+#[test]
+fn what_cannot_be_checked_is_no_finding_and_not_clean() {
+    let (mut world, _hostile) = world();
+    act(&world);
+    let (code, said) = check(&world.dir);
+    assert_eq!(code, 2, "{said}");
+    assert!(said.to_string().contains("another process has the journal"), "{said}");
+    stop(&mut world);
+    clean(&world.dir);
+    for (change, words) in [
+        (
+            Box::new(|dir: &Path| fs::write(dir.join("state/VERSION"), "deed state 9\n").unwrap())
+                as Box<dyn Fn(&Path)>,
+            "says version 9",
+        ),
+        (Box::new(|dir: &Path| fs::remove_dir_all(dir.join("keys")).unwrap()), "receipt.pub"),
+        (Box::new(|dir: &Path| fs::remove_dir_all(dir.join("state")).unwrap()), "no state/"),
+        (Box::new(|dir: &Path| fs::remove_file(dir.join("deed.toml")).unwrap()), "deed.toml"),
+    ] {
+        let scratch = Scratch::new();
+        let dir = scratch.join("dir");
+        copy(&world.dir, &dir);
+        change(&dir);
+        let (code, said) = check(&dir);
+        assert_eq!(code, 2, "{said}");
+        assert!(said.to_string().contains(words), "{said}");
+    }
+}

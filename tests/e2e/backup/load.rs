@@ -1,0 +1,102 @@
+//! Backups of a host that has its hands full: each one is whole, and a host goes on from it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use deed_record::verify::{Trust, Verdict, verify};
+use deed_tests::client::Client;
+use deed_tests::world::{BOB, HELPDESK, STRANGER, World};
+
+use super::{Scratch, act, audit, backup, clean, leave_some, proposal, restore, user, world};
+
+const CALLERS: usize = 4;
+const BACKUPS: usize = 6;
+const PATIENCE: Duration = Duration::from_mins(3);
+
+/// Proposes until it is told to stop: reads of both tenants, and changes that wait for people.
+fn propose(world: &World, caller: usize, done: &AtomicBool, ended: &Mutex<usize>) {
+    let wait = [("prefer", "wait=60")];
+    while !done.load(Ordering::Relaxed) {
+        let (token, proposal) = match caller % 3 {
+            0 => (STRANGER, World::proposal("idp.read_user", &user())),
+            1 => (HELPDESK, World::proposal("idp.read_user", &user())),
+            _ => (HELPDESK, proposal()),
+        };
+        let client = Client::new(world.url(), token);
+        let body = proposal.to_string().into_bytes();
+        // A refusal for too much at once is an answer like another.
+        let answer = client.send("POST", "/v1/actions", &wait, body).unwrap();
+        if answer.text("/status") == "verified" {
+            *ended.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        }
+        if answer.text("/status") == "waiting" {
+            let path = format!("/v1/actions/{}/cancel", answer.text("/id"));
+            client.send("POST", &path, &[], vec![]).unwrap();
+        }
+    }
+}
+
+#[test]
+fn backups_of_a_busy_host_are_whole_and_can_be_served() {
+    let (world, _hostile) = world();
+    let scratch = Scratch::new();
+    let verified = act(&world);
+    let waiting = leave_some(&world);
+    let (done, ended) = (AtomicBool::new(false), Mutex::new(0));
+    let count = || *ended.lock().unwrap_or_else(PoisonError::into_inner);
+    thread::scope(|scope| {
+        for caller in 0..CALLERS {
+            let (world, done, ended) = (&world, &done, &ended);
+            scope.spawn(move || propose(world, caller, done, ended));
+        }
+        for n in 0..BACKUPS {
+            // Something happens between one and the next, and while it is made.
+            let (before, start) = (count(), Instant::now());
+            while count() < before + 3 && start.elapsed() < PATIENCE {
+                thread::sleep(Duration::from_millis(10));
+            }
+            assert!(count() >= before + 3, "nothing happens");
+            let keys = if n + 1 == BACKUPS { &["--with-keys"][..] } else { &[] };
+            let (code, said) = backup(&world.dir, &scratch.join(&n.to_string()), keys);
+            done.store(code != 0, Ordering::Relaxed);
+            assert_eq!(code, 0, "{said}");
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    let mut actions = 0;
+    for n in 0..BACKUPS {
+        let copy = scratch.join(&n.to_string());
+        let found = clean(&copy);
+        assert!(found["actions"].as_u64().unwrap() > actions, "{found:#}");
+        actions = found["actions"].as_u64().unwrap();
+        for tenant in ["acme", "globex"] {
+            let (code, said) = audit(&world, &copy, tenant, &[]);
+            assert_eq!(code, 0, "{said}");
+        }
+    }
+    let dir = scratch.0.with_extension("served");
+    let (code, said) = restore(&scratch.join(&(BACKUPS - 1).to_string()), &dir, &[]);
+    assert_eq!(code, 0, "{said}");
+    // The people's keys are theirs, and in no backup.
+    std::fs::copy(world.dir.join("approvers/bob.key"), dir.join("approvers/bob.key")).unwrap();
+    let proxy = deed_tests::proxy::Proxy::start(&crate::shared::scim().base_url()).unwrap();
+    let mut second = World { dir, proxy, host: None, canaries: Vec::new() };
+    second.serve().unwrap();
+    let trust = trust(&second);
+    let report = verify(&second.bundle(&verified).unwrap(), Some(&trust));
+    assert_eq!(report.verdict, Verdict::Verified, "{report:#?}");
+    let (taken, said) = second.approve(&waiting, "bob", BOB).unwrap();
+    assert!(taken, "{said}");
+    assert_eq!(second.settled(&waiting).unwrap()["status"], "verified");
+    act(&second);
+    super::stop(&mut second);
+    clean(&second.dir);
+}
+
+fn trust(world: &World) -> Trust {
+    let dir = world.trust().unwrap();
+    let read = |name: &str| Some((name.to_owned(), std::fs::read(dir.join(name)).ok()?));
+    Trust::parse(&Trust::FILES.into_iter().filter_map(read).collect()).unwrap()
+}

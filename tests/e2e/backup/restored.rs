@@ -1,0 +1,157 @@
+//! What a restore refuses, what it asks, and what it leaves.
+
+use std::fs;
+use std::path::Path;
+
+use deed_tests::world::BOB;
+
+use super::{Scratch, act, audit, backup, clean, copy, leave_some, restore, stop, world};
+
+#[test]
+fn an_older_state_is_restored_only_when_that_is_said() {
+    let (mut world, _hostile) = world();
+    let scratch = Scratch::new();
+    let first = act(&world);
+    let waiting = leave_some(&world);
+    let old = scratch.join("old");
+    let (code, said) = backup(&world.dir, &old, &[]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("without private keys and secrets"), "{said}");
+    let found = clean(&old);
+    assert_eq!(found["actions"], 3, "{found:#}");
+    // What happens after it: one action more, and one that goes on.
+    let later = act(&world);
+    assert!(world.approve(&waiting, "bob", BOB).unwrap().0);
+    assert_eq!(world.settled(&waiting).unwrap()["status"], "verified");
+    let (code, said) = restore(&old, &world.dir, &["--accept-older"]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("another process has the journal"), "{said}");
+    stop(&mut world);
+    let kept = scratch.join("kept");
+    fs::copy(world.dir.join("state/log/acme/checkpoint"), &kept).unwrap();
+    let sizes = (size(&world.dir), size(&old));
+    let (code, said) = restore(&old, &world.dir, &[]);
+    assert_eq!(code, 1, "{said}");
+    for words in [
+        "1 action(s) that began since".to_owned(),
+        "1 action(s) that went on since".to_owned(),
+        format!("log of acme: {} entries now, {} in the backup", sizes.0, sizes.1),
+        "is a fork".to_owned(),
+        "--accept-older".to_owned(),
+    ] {
+        assert!(said.contains(&words), "no `{words}`: {said}");
+    }
+    assert_eq!(clean(&world.dir)["actions"], 4, "nothing was changed");
+    let (code, said) = restore(&old, &world.dir, &["--accept-older"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("state.before-restore-1"), "{said}");
+    assert_eq!(clean(&world.dir)["actions"], 3);
+    let (code, said) = audit(&world, &world.dir, "acme", &["--since", kept.to_str().unwrap()]);
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("rolled back"), "{said}");
+    world.serve().unwrap();
+    assert_eq!(world.show(&first).unwrap()["status"], "verified");
+    assert_eq!(world.show(&waiting).unwrap()["status"], "waiting");
+    assert_eq!(world.client(BOB).get(&format!("/v1/actions/{later}")).unwrap().status, 404);
+    stop(&mut world);
+    // The way back: what was there is whole, and is put back by one more move.
+    let aside = world.dir.join("state.before-restore-1");
+    let whole = scratch.join("whole");
+    copy(&world.dir, &whole);
+    fs::remove_dir_all(whole.join("state")).unwrap();
+    copy(&aside, &whole.join("state"));
+    assert_eq!(clean(&whole)["actions"], 4);
+}
+
+fn size(dir: &Path) -> u64 {
+    let checkpoint = fs::read_to_string(dir.join("state/log/acme/checkpoint")).unwrap();
+    checkpoint.lines().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_newer_backup_and_an_empty_place_need_no_word() {
+    let (mut world, _hostile) = world();
+    let scratch = Scratch::new();
+    act(&world);
+    let (older, newer) = (scratch.join("older"), scratch.join("newer"));
+    assert_eq!(backup(&world.dir, &older, &["--with-keys"]).0, 0);
+    act(&world);
+    assert_eq!(backup(&world.dir, &newer, &["--with-keys"]).0, 0);
+    let (code, said) = backup(&world.dir, &newer, &[]);
+    assert!(code == 1 && said.contains("name a path where nothing is"), "{said}");
+    let (code, said) = backup(&world.dir, &world.dir.join("state/copy"), &[]);
+    assert!(code == 1 && said.contains("inside of state/"), "{said}");
+    let dir = scratch.join("made/of/it");
+    let (code, said) = restore(&older, &dir, &[]);
+    assert_eq!(code, 0, "{said}");
+    clean(&dir);
+    fs::write(dir.join("deed.toml"), "edited = true").unwrap();
+    let (code, said) = restore(&newer, &dir, &[]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("deed.toml is not as it was"), "{said}");
+    assert_eq!(fs::read_to_string(dir.join("deed.toml")).unwrap(), "edited = true");
+    for name in fs::read_dir(&scratch.0).unwrap().chain(fs::read_dir(&dir).unwrap()) {
+        let name = name.unwrap().file_name().into_string().unwrap();
+        assert!(!name.contains("partial"), "{name} stays behind");
+    }
+    // Approvers' keys are people's own.
+    let approvers = fs::read_dir(newer.join("approvers")).unwrap();
+    assert!(approvers.count() > 0 && !newer.join("approvers/bob.key").exists());
+    stop(&mut world);
+}
+
+#[test]
+fn a_backup_that_was_changed_is_refused_and_nothing_happens() {
+    let (mut world, _hostile) = world();
+    let scratch = Scratch::new();
+    act(&world);
+    stop(&mut world);
+    let good = scratch.join("good");
+    assert_eq!(backup(&world.dir, &good, &[]).0, 0);
+    let files = |dir: &Path| {
+        let mut all: Vec<_> = fs::read_dir(dir).unwrap().map(|e| e.unwrap().file_name()).collect();
+        all.sort();
+        all
+    };
+    let before = files(&world.dir);
+    let changes: [(&str, &dyn Fn(&Path)); 7] = [
+        ("is not what its manifest says", &|dir| {
+            let path = dir.join("state/segments/00000001.journal");
+            let mut bytes = fs::read(&path).unwrap();
+            bytes[50] ^= 1;
+            fs::write(path, bytes).unwrap();
+        }),
+        ("is not what its manifest says", &|dir| {
+            fs::remove_file(dir.join("state/VERSION")).unwrap()
+        }),
+        ("is not what its manifest says", &|dir| {
+            fs::rename(dir.join("deed.toml"), dir.join("moved")).unwrap();
+            std::os::unix::fs::symlink(dir.join("moved"), dir.join("deed.toml")).unwrap();
+        }),
+        ("does not name", &|dir| fs::write(dir.join("state/log/acme/more"), "").unwrap()),
+        ("no backup, or not a whole one", &|dir| {
+            fs::remove_file(dir.join("manifest.json")).unwrap()
+        }),
+        ("is of the form `deed backup 2`", &|dir| edit(dir, "deed backup 1", "deed backup 2")),
+        ("no path inside of a backup", &|dir| edit(dir, "\"deed.toml\"", "\"../d.toml\"")),
+    ];
+    for (words, change) in changes {
+        let bad = scratch.join("bad");
+        copy(&good, &bad);
+        change(&bad);
+        let (code, said) = restore(&bad, &world.dir, &["--accept-older"]);
+        assert_eq!(code, 1, "{words}: {said}");
+        assert!(said.contains(words), "no `{words}`: {said}");
+        assert_eq!(files(&world.dir), before, "{words}");
+        fs::remove_dir_all(bad).unwrap();
+    }
+    clean(&world.dir);
+    assert_eq!(restore(&good, &world.dir, &[]).0, 0);
+}
+
+fn edit(dir: &Path, from: &str, to: &str) {
+    let path = dir.join("manifest.json");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from));
+    fs::write(path, text.replacen(from, to, 1)).unwrap();
+}

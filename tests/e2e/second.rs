@@ -1,0 +1,80 @@
+//! One process at a time works in a served directory: another one is refused before it changes anything.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use deed_record::digest::Digest;
+use deed_tests::host;
+use deed_tests::world::World;
+
+use crate::shared::{locked_out, scim};
+
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Every file below a directory: its contents, its inode and when it was last changed.
+type Files = BTreeMap<PathBuf, (Option<Digest>, u64, i64, i64)>;
+
+fn files(dir: &Path) -> Files {
+    let mut found = BTreeMap::new();
+    let mut open = vec![dir.to_owned()];
+    while let Some(path) = open.pop() {
+        let meta = fs::symlink_metadata(&path).unwrap();
+        let digest = meta.is_file().then(|| Digest::of(&fs::read(&path).unwrap()));
+        if meta.is_dir() {
+            open.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+        found.insert(path, (digest, meta.ino(), meta.mtime(), meta.mtime_nsec()));
+    }
+    found
+}
+
+/// A served world in which nothing happens any more, and whose adapters would have to be compiled again.
+fn quiet() -> World {
+    let world = World::start(scim()).unwrap();
+    world.run(&World::proposal("idp.restore_access", &locked_out())).unwrap();
+    for entry in fs::read_dir(world.dir.join("state/cache")).unwrap() {
+        fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    // The index writes behind by half a second.
+    let mut seen = files(&world.dir);
+    loop {
+        std::thread::sleep(Duration::from_secs(2));
+        let now = files(&world.dir);
+        if now == seen {
+            return world;
+        }
+        seen = now;
+    }
+}
+
+/// The command is refused in these words, and not a file is another one.
+fn refused(world: &World, command: &[&str]) {
+    let before = files(&world.dir);
+    let output = host::run_within(command, PATIENCE).unwrap().expect("it ends by itself");
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    let state = world.dir.join("state");
+    for words in [state.to_str().unwrap(), "in use by another process", "stop that one first"] {
+        assert!(said.contains(words), "no `{words}` in {said}");
+    }
+    let after = files(&world.dir);
+    let paths = before.keys().chain(after.keys());
+    let changed: Vec<_> = paths.filter(|path| before.get(*path) != after.get(*path)).collect();
+    assert!(changed.is_empty(), "it changed {changed:?}: {said}");
+}
+
+#[test]
+fn a_second_process_is_refused_before_it_changes_anything() {
+    let mut world = quiet();
+    refused(&world, &["serve", world.path()]);
+    refused(&world, &["key", "rotate", world.path(), "receipt"]);
+    refused(&world, &["key", "rotate", world.path(), "log"]);
+    // The first one did not notice, and leaves the directory to the next.
+    let view = world.run(&World::proposal("idp.restore_access", &locked_out())).unwrap();
+    assert_eq!(view["status"], "verified", "{view:#}");
+    assert!(world.host.take().unwrap().stop().unwrap());
+    world.serve().unwrap();
+}
