@@ -3,6 +3,7 @@
 
 mod acknowledged;
 mod activation;
+mod bad_disk;
 mod backup;
 mod clock;
 mod codecs;
@@ -10,7 +11,6 @@ mod commands;
 mod direction;
 mod disk;
 mod evidence;
-mod faults;
 mod guard;
 mod mistakes;
 mod older;

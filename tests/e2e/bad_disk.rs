@@ -135,25 +135,25 @@ fn survives(name: &str, fault: impl FnOnce(&Disk), says: &str) {
 
 #[test]
 fn an_fsync_of_the_journal_that_fails_stops_it() {
-    survives("faults-journal-fsync", |disk| disk.fail_sync("segments/"), "error 5");
+    survives("bad-disk-journal-fsync", |disk| disk.fail_sync("segments/"), "error 5");
 }
 
 #[test]
 fn a_write_to_the_journal_that_fails_stops_it() {
-    survives("faults-journal-write", |disk| disk.fail_write("segments/"), "error 5");
+    survives("bad-disk-journal-write", |disk| disk.fail_write("segments/"), "error 5");
 }
 
 #[test]
 fn an_fsync_of_the_log_that_fails_stops_it() {
-    survives("faults-log-fsync", |disk| disk.fail_sync("/TAIL"), "error 5");
+    survives("bad-disk-log-fsync", |disk| disk.fail_sync("/TAIL"), "error 5");
 }
 
 #[test]
 fn a_write_to_the_log_that_fails_stops_it() {
-    survives("faults-log-write", |disk| disk.fail_write("/TAIL"), "error 5");
+    survives("bad-disk-log-write", |disk| disk.fail_write("/TAIL"), "error 5");
 }
 
 #[test]
 fn a_disk_that_is_full_in_the_middle_of_a_record_stops_it() {
-    survives("faults-full", |disk| disk.leave_room(Some(40_000)), "No space left");
+    survives("bad-disk-full", |disk| disk.leave_room(Some(40_000)), "No space left");
 }
