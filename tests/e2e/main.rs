@@ -3,8 +3,8 @@
 
 mod acknowledged;
 mod activation;
-mod bad_disk;
 mod backup;
+mod bad_disk;
 mod clock;
 mod codecs;
 mod commands;
