@@ -44,7 +44,8 @@ pub(crate) struct Seen {
     pub(crate) actions: Vec<Value>,
     pub(crate) applied: Vec<Applied>,
     pub(crate) bundle: Vec<u8>,
-    /// What `deed verify` said of the bundle and `deed log audit` of the log, where it was not that all holds.
+    /// What `deed verify` said of the bundle, `deed log audit` of the log and `deed journal check` of everything,
+    /// where it was not that all holds.
     pub(crate) complaints: Vec<String>,
 }
 
@@ -260,7 +261,8 @@ impl<'a> Subject<'a> {
         Ok(file.write_all(b"\n[tenant.acme.person.dora]\nroles = [\"helpdesk\"]\n")?)
     }
 
-    /// The bundle must be verified, and the log must have grown out of all that was public at a death.
+    /// The bundle must be verified, the log must have grown out of all that was public at a death, and all that
+    /// the host wrote must agree.
     fn complaints(&self, bundle: &[u8]) -> Result<Vec<String>> {
         let file = self.dir.join("action.deed");
         fs::write(&file, bundle)?;
@@ -272,9 +274,10 @@ impl<'a> Subject<'a> {
                 audit.extend(["--since".to_owned(), since]);
             }
         }
-        let verify = ["verify".to_owned(), path("action.deed"), "--trust".into(), path("trust")];
+        let verify = vec!["verify".into(), path("action.deed"), "--trust".into(), path("trust")];
+        let check = vec!["journal".into(), "check".into(), path("")];
         let mut complaints = Vec::new();
-        for args in [verify.to_vec(), audit] {
+        for args in [verify, audit, check] {
             let args: Vec<&str> = args.iter().map(String::as_str).collect();
             let output = host::run(&args, "")?;
             if !output.status.success() {
