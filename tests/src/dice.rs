@@ -1,4 +1,9 @@
-//! Takes a seed, gives numbers that look random and are the same for the same seed (`SplitMix64`).
+//! Chance that can be repeated: takes a seed, gives numbers that look random and are the same for the same
+//! seed (`SplitMix64`; Steele, Lea, Flood 2014).
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+
+use crate::services::Result;
 
 /// A stream of numbers.
 #[derive(Debug, Clone)]
@@ -27,13 +32,38 @@ impl Dice {
         self.next() % bound.max(1)
     }
 
+    /// A place below `end`; 0 where there is nothing to choose from.
+    pub fn index(&mut self, end: usize) -> usize {
+        usize::try_from(self.below(end as u64)).unwrap_or_default()
+    }
+
     /// True so many times of a hundred.
     pub fn percent(&mut self, times: u64) -> bool {
         self.below(100) < times
     }
 
+    /// Once in `times`.
+    pub fn one_in(&mut self, times: usize) -> bool {
+        self.index(times) == 0
+    }
+
     /// One of these; none of nothing.
     pub fn one<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
-        of.get(usize::try_from(self.below(of.len() as u64)).unwrap_or_default())
+        of.get(self.index(of.len()))
+    }
+
+    /// In an order of its own.
+    pub fn shuffle<T>(&mut self, all: &mut [T]) {
+        for at in (1..all.len()).rev() {
+            all.swap(at, self.index(at + 1));
+        }
+    }
+}
+
+/// `SEED` of the environment, or a new one.
+pub fn seed() -> Result<u64> {
+    match std::env::var_os("SEED") {
+        Some(text) => Ok(text.to_string_lossy().parse()?),
+        None => Ok(RandomState::new().build_hasher().finish() >> 32),
     }
 }

@@ -14,8 +14,13 @@ use std::{
 
 use serde_json::Value;
 
+mod door;
 pub(crate) mod wire;
 
+use self::door::Door;
+use crate::hostile;
+use crate::record::order::Orders;
+use crate::record::{self, Lands, On, fault};
 use crate::services::Result;
 pub use wire::Recorded;
 
@@ -56,11 +61,17 @@ pub struct Proxy {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 struct Shared {
     upstream: String,
     faults: Mutex<BTreeMap<String, Fault>>,
+    /// Faults of single requests; they go before those of their method.
+    orders: Mutex<Orders>,
+    /// After which request nobody is let in for a while.
+    closing: Mutex<Vec<(On, usize, Duration)>>,
     requests: Mutex<Vec<Recorded>>,
+    /// Writes that were handed on, with the status of their answers.
+    carried: Mutex<Vec<(Recorded, u16)>>,
+    door: Door,
     stopped: AtomicBool,
 }
 
@@ -75,11 +86,15 @@ impl Proxy {
         let shared = Arc::new(Shared {
             upstream: authority.to_owned(),
             faults: Mutex::default(),
+            orders: Mutex::default(),
+            closing: Mutex::default(),
             requests: Mutex::default(),
+            carried: Mutex::default(),
+            door: Door::new(address),
             stopped: AtomicBool::new(false),
         });
         let accepting = Arc::clone(&shared);
-        thread::spawn(move || accept(&listener, &accepting));
+        thread::spawn(move || accept(listener, &accepting));
         Ok(Self { address, base_url, shared })
     }
 
@@ -91,6 +106,36 @@ impl Proxy {
     /// From now on requests of `method` meet this fault.
     pub fn set(&self, method: &str, fault: Fault) {
         lock(&self.shared.faults).insert(method.to_owned(), fault);
+    }
+
+    /// Of the requests that `on` means, one meets this fault: the first after `skip` others.
+    pub fn fail(&self, on: &On, skip: usize, fault: record::Fault) {
+        lock(&self.shared.orders).fail(on, skip, 1, fault);
+    }
+
+    /// From now on, for this long, every connection is refused.
+    pub fn refuse(&self, pause: Duration) {
+        self.shared.door.close(pause);
+    }
+
+    /// The same from the moment at which the first of these requests after `skip` others is done, before
+    /// anybody is told.
+    pub fn refuse_after(&self, on: &On, skip: usize, pause: Duration) {
+        lock(&self.shared.closing).push((on.clone(), skip, pause));
+    }
+
+    /// Lets everybody in again.
+    pub fn admit(&self) {
+        lock(&self.shared.closing).clear();
+        self.shared.door.open();
+    }
+
+    /// How many writes whose path has this part the upstream says it carried out, whoever heard of it.
+    pub fn carried_out(&self, part: &str) -> usize {
+        let on = On::writes(part);
+        let carried = lock(&self.shared.carried);
+        let done = |(one, status): &&(Recorded, u16)| on.means(one) && (200..300).contains(status);
+        carried.iter().filter(done).count()
     }
 
     /// What arrived since the last [`Proxy::forget`], in order; what the proxy added is not in it.
@@ -108,6 +153,12 @@ impl Proxy {
     }
 }
 
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("upstream", &self.upstream).finish_non_exhaustive()
+    }
+}
+
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.shared.stopped.store(true, Ordering::SeqCst);
@@ -116,10 +167,17 @@ impl Drop for Proxy {
     }
 }
 
-fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
-    for stream in listener.incoming().flatten() {
+fn accept(mut listener: TcpListener, shared: &Arc<Shared>) {
+    loop {
+        let Ok((stream, _)) = listener.accept() else { continue };
         if shared.stopped.load(Ordering::SeqCst) {
             return;
+        }
+        if shared.door.is_closing() {
+            drop((stream, listener));
+            let Some(again) = shared.door.opened(&shared.stopped) else { return };
+            listener = again;
+            continue;
         }
         let shared = Arc::clone(shared);
         // A broken connection is what this proxy is for: the client sees it, nobody else needs to.
@@ -131,14 +189,61 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
 fn serve(mut client: TcpStream, shared: &Arc<Shared>) -> Result<()> {
     let request = wire::read_request(&client)?;
     lock(&shared.requests).push(request.clone());
+    if let Some(fault) = lock(&shared.orders).turn(&request).fault {
+        let answer = spoiled(&request, fault.lands, shared)?;
+        return fault::show(client, fault.how, &answer);
+    }
     let fault = lock(&shared.faults).get(&request.method).cloned().unwrap_or_default();
     let answer = answer(&request, fault, shared)?;
+    if let Some(pause) = closes(&request, shared) {
+        shared.door.close(pause);
+    }
     wire::write(&mut client, &answer)
+}
+
+/// For how long nobody is let in once this request is done.
+fn closes(request: &Recorded, shared: &Shared) -> Option<Duration> {
+    let mut closing = lock(&shared.closing);
+    let mut due = None;
+    for (at, (on, skip, pause)) in closing.iter_mut().enumerate() {
+        if on.means(request) {
+            if *skip == 0 {
+                due = Some((at, *pause));
+            }
+            *skip = skip.saturating_sub(1);
+        }
+    }
+    let (at, pause) = due?;
+    closing.remove(at);
+    Some(pause)
+}
+
+/// The answer that a fault is about to spoil. A read has no effect and is always handed on.
+fn spoiled(request: &Recorded, lands: Lands, shared: &Arc<Shared>) -> Result<Vec<u8>> {
+    let reads = request.method == "GET";
+    let mut body = r#"{"number":1}"#.to_owned();
+    if let Lands::After(pause) = lands {
+        apply_later(request.clone(), Arc::clone(shared), pause);
+    } else if reads || lands == Lands::Before {
+        let answer = forward(request, shared)?;
+        let text = String::from_utf8_lossy(&answer);
+        body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned();
+    }
+    Ok(hostile::answer("200 OK\r\ncontent-type: application/scim+json", body))
+}
+
+/// Hands the request on; writes are counted.
+fn forward(request: &Recorded, shared: &Shared) -> Result<Vec<u8>> {
+    let answer = wire::forward(&shared.upstream, request)?;
+    if request.method != "GET" {
+        lock(&shared.carried).push((request.clone(), wire::status_of(&answer)));
+    }
+    Ok(answer)
 }
 
 /// The bytes to answer with; none closes the connection without a word.
 fn answer(request: &Recorded, fault: Fault, shared: &Arc<Shared>) -> Result<Vec<u8>> {
-    let forward = || wire::forward(&shared.upstream, request);
+    let forward = || forward(request, shared);
     match fault {
         Fault::None => forward(),
         Fault::Refuse { status } => Ok(wire::status(status)),
@@ -163,16 +268,16 @@ fn answer(request: &Recorded, fault: Fault, shared: &Arc<Shared>) -> Result<Vec<
         }
         Fault::WithoutTag => forward().map(|answer| wire::without_header(&answer, "etag")),
         Fault::ApplyLater { ms } => {
-            apply_later(request.clone(), shared.upstream.clone(), ms);
+            apply_later(request.clone(), Arc::clone(shared), Duration::from_millis(ms));
             Ok(wire::status(204))
         }
     }
 }
 
-fn apply_later(request: Recorded, upstream: String, ms: u64) {
+fn apply_later(request: Recorded, shared: Arc<Shared>, pause: Duration) {
     thread::spawn(move || {
-        thread::sleep(Duration::from_millis(ms));
-        wire::forward(&upstream, &request).ok()
+        thread::sleep(pause);
+        forward(&request, &shared).ok()
     });
 }
 

@@ -13,8 +13,8 @@ use std::thread;
 use serde_json::Value;
 
 pub mod desk;
-mod fault;
-mod order;
+pub(crate) mod fault;
+pub(crate) mod order;
 mod stop;
 mod store;
 

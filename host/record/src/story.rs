@@ -456,3 +456,6 @@ impl Story {
         self.bound.perform.iter().find(fits).cloned().unwrap_or_else(unknown)
     }
 }
+
+#[cfg(test)]
+mod tests;

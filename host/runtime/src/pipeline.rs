@@ -16,6 +16,8 @@ mod gate;
 mod intake;
 mod ledger;
 mod past;
+#[cfg(test)]
+mod race;
 mod readiness;
 pub(crate) mod ready;
 mod recover;

@@ -66,6 +66,12 @@ pub(super) fn forward(upstream: &str, request: &Recorded) -> Result<Vec<u8>> {
     Ok(answer)
 }
 
+/// The status of an answer; 0 where it has none.
+pub(super) fn status_of(answer: &[u8]) -> u16 {
+    let line = String::from_utf8_lossy(answer.get(..64.min(answer.len())).unwrap_or_default());
+    line.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0)
+}
+
 /// An answer without one of its headers.
 pub(super) fn without_header(answer: &[u8], name: &str) -> Vec<u8> {
     let end = answer.windows(4).position(|w| w == b"\r\n\r\n").unwrap_or(answer.len());

@@ -101,7 +101,8 @@ fn untaken(request: &Recorded, shared: &Shared) -> Vec<u8> {
     answer("201 Created\r\ncontent-type: application/json", r#"{"number":1}"#)
 }
 
-fn show(mut stream: TcpStream, how: How, whole: &[u8]) -> Result<()> {
+/// Shows the caller of this answer what the fault makes of it.
+pub(crate) fn show(mut stream: TcpStream, how: How, whole: &[u8]) -> Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     match how {

@@ -23,7 +23,7 @@ impl On {
         Self::Writes(item.to_owned())
     }
 
-    fn means(&self, request: &Recorded) -> bool {
+    pub(crate) fn means(&self, request: &Recorded) -> bool {
         let (Self::Reads(item) | Self::Writes(item)) = self;
         let reads = request.method == "GET" || request.method == "HEAD";
         let named = item.is_empty() || request.path.split('/').any(|part| part == item);
@@ -45,17 +45,17 @@ enum What {
 }
 
 #[derive(Default)]
-pub(super) struct Orders(Vec<Order>);
+pub(crate) struct Orders(Vec<Order>);
 
 /// What one request meets.
 #[derive(Default)]
-pub(super) struct Turn {
-    pub(super) fault: Option<Fault>,
+pub(crate) struct Turn {
+    pub(crate) fault: Option<Fault>,
     gate: Option<(Point, Gate)>,
 }
 
 impl Orders {
-    pub(super) fn fail(&mut self, on: &On, skip: usize, times: usize, fault: Fault) {
+    pub(crate) fn fail(&mut self, on: &On, skip: usize, times: usize, fault: Fault) {
         self.0.push(Order { on: on.clone(), skip, times, what: What::Fail(fault) });
     }
 
@@ -75,7 +75,7 @@ impl Orders {
     }
 
     /// Every order for this request counts it; of each sort the first that is due is met.
-    pub(super) fn turn(&mut self, request: &Recorded) -> Turn {
+    pub(crate) fn turn(&mut self, request: &Recorded) -> Turn {
         let mut turn = Turn::default();
         for order in self.0.iter_mut().filter(|order| order.on.means(request)) {
             if order.skip > 0 {

@@ -1,0 +1,189 @@
+//! The rule that what starts something is appended before it starts, and that whoever loses the append
+//! does nothing: every interleaving of two and three drivers, with crashes and power cuts at every step,
+//! over the real fold of stories, the real judge, the real rule of recovery and the real journal's answers.
+//!
+//! A driver is a step machine with the steps of `drive` and `attempt`: read, append, run, intend, send,
+//! keep the result, end, look. The lease and the lock of the directory, which keep a second driver away,
+//! are left out: they save work, and nothing may rest on them. Nothing here sleeps or sends; time is a
+//! number that may move at any step.
+
+mod driver;
+mod lines;
+mod world;
+
+use std::collections::HashSet;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use deed_record::contract::Effect;
+
+use self::world::{Rules, World};
+use crate::journal::{self, Append, AppendError, Summary};
+
+/// What an exploration came to.
+#[derive(Debug)]
+struct Explored {
+    states: usize,
+    /// Steps of the longest of the shortest ways.
+    depth: usize,
+    /// The most attempts of one way, and the most that a write was applied.
+    attempts: u32,
+    applied: u8,
+}
+
+/// Goes through every state that can be reached. The first violation ends it, with the way to it.
+fn explore(rules: &Rules) -> Result<Explored, String> {
+    let first = Rc::new(World::new(rules));
+    let mut seen = HashSet::from([Rc::clone(&first)]);
+    // Each state with the one that it was reached from and the step.
+    let mut states = vec![(first, 0, String::new())];
+    let mut depths = vec![0];
+    let mut found = Explored { states: 0, depth: 0, attempts: 0, applied: 0 };
+    let mut at = 0;
+    while let Some((world, _, _)) = states.get(at).cloned() {
+        for (step, next) in world.steps(rules) {
+            if let Some(violation) = next.violation(rules) {
+                return Err(format!("{violation}\n{}\n{step}", way(&states, at)));
+            }
+            let next = Rc::new(next);
+            if seen.insert(Rc::clone(&next)) {
+                found.attempts = found.attempts.max(next.attempts());
+                found.applied = found.applied.max(next.applied_most());
+                depths.push(depths[at] + 1);
+                states.push((next, at, step));
+            }
+        }
+        at += 1;
+    }
+    found.states = states.len();
+    found.depth = depths.into_iter().max().unwrap_or(0);
+    Ok(found)
+}
+
+/// The steps from the beginning to this state.
+fn way(states: &[(Rc<World>, usize, String)], mut at: usize) -> String {
+    let mut steps = Vec::new();
+    while at > 0 {
+        let (_, from, step) = &states[at];
+        steps.push(step.clone());
+        at = *from;
+    }
+    steps.reverse();
+    steps.join("\n")
+}
+
+/// Versions that a way may come to; more would be an error of the model.
+const VERSIONS: u64 = 48;
+
+/// What the real journal says to an append that expects `expect` of an action that has `actual` events.
+fn answers_of_the_journal() -> HashSet<(u64, u64)> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let dir = std::env::temp_dir().join(format!("deed-race-{}-{count}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let journal = journal::open(&dir).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut taken = HashSet::new();
+    for actual in 0..VERSIONS {
+        // The one that fits comes last: it is taken, and there is one event more.
+        let others = (0..VERSIONS).filter(|expect| *expect != actual).chain([actual]);
+        for expect in others {
+            match runtime.block_on(journal.append(append(expect))) {
+                Ok(_) => assert!(taken.insert((actual, expect))),
+                Err(AppendError::Conflict { actual: said }) => assert_eq!(said, actual),
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+    drop(journal);
+    std::fs::remove_dir_all(&dir).unwrap();
+    taken
+}
+
+fn append(expect: u64) -> Append {
+    let word = |text: &str| text.to_owned();
+    let summary = Summary {
+        tenant: word("acme"),
+        agent: word("helpdesk"),
+        contract: word("race"),
+        resource: word("items/1"),
+        status: word("running"),
+        ended: false,
+        at_ms: 1,
+        trace: None,
+    };
+    Append {
+        action: word("act"),
+        expect,
+        events: vec![b"{}".to_vec()],
+        summary,
+        claim: None,
+        nonces: vec![],
+        durable: false,
+    }
+}
+
+/// Drivers, writes, crashes, power cuts and ticks of one exploration.
+type Setting = (usize, usize, u8, u8, i64);
+const SETTINGS: [Setting; 3] = [(2, 1, 1, 0, 2), (2, 1, 0, 1, 2), (2, 2, 0, 0, 2)];
+/// Half a million states, and what a third driver can do wrong does not hang on the effect.
+const CROWD: Setting = (3, 1, 0, 0, 2);
+
+#[test]
+fn drivers_race_for_an_idempotent_action() {
+    race(Effect::Idempotent, &SETTINGS);
+}
+
+#[test]
+fn drivers_race_for_a_keyed_action() {
+    race(Effect::Keyed, &SETTINGS);
+}
+
+#[test]
+fn drivers_race_for_an_observable_action() {
+    race(Effect::Observable, &SETTINGS);
+    race(Effect::Observable, &[CROWD]);
+}
+
+#[test]
+fn drivers_race_for_an_opaque_action() {
+    race(Effect::Opaque, &SETTINGS);
+}
+
+/// One of the drivers runs each attempt, and no write lands twice where that would count.
+fn race(effect: Effect, settings: &[Setting]) {
+    let answers = Rc::new(answers_of_the_journal());
+    let mut total = 0;
+    for (drivers, writes, crashes, cuts, ticks) in settings.iter().copied() {
+        let real = Rules::real(effect, writes, &answers);
+        let rules = Rules { drivers, crashes, cuts, ticks, ..real };
+        let found = explore(&rules).unwrap_or_else(|way| panic!("{effect:?}: {way}"));
+        let Explored { states, depth, attempts, applied } = found;
+        println!(
+            "race: {effect:?}, {drivers} drivers, {writes} writes, {crashes} crashes, {cuts} power cuts: \
+             {states} states, {depth} steps deep, up to {attempts} attempts, a write applied {applied} times at most"
+        );
+        assert_eq!(attempts, 2, "a second attempt must be among the ways");
+        total += states;
+    }
+    println!("race: {effect:?}: {total} states, 0 violations");
+}
+
+/// The explorer is worth something only if it sees what the rules prevent.
+#[test]
+fn without_a_rule_the_explorer_finds_what_it_prevents() {
+    let answers = Rc::new(answers_of_the_journal());
+    let real = |effect| Rules { cuts: 1, crashes: 1, ticks: 2, ..Rules::real(effect, 1, &answers) };
+    let (add, opaque) = (Effect::Observable, Effect::Opaque);
+    let broken = [
+        ("swap", Rules { swaps: false, ..real(add) }, "ran twice"),
+        ("intents", Rules { durable: false, ..real(add) }, "no durable intent"),
+        ("deadline", Rules { waits: false, ..real(add) }, "two can write"),
+        ("effect", Rules { forgets_effect: true, ..real(opaque) }, "applied 2 times"),
+    ];
+    for (rule, rules, says) in broken {
+        let found = explore(&rules).expect_err(rule);
+        assert!(found.contains(says), "without `{rule}`: {found}");
+        println!("race: without `{rule}`: {}", found.lines().next().unwrap_or_default());
+    }
+}

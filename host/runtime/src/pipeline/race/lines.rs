@@ -1,0 +1,394 @@
+//! The lines of the journal as the explorer keeps them: small, comparable, each with its real event.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use deed_record::action::{self, Action, Binding, Bound, ContractRef, Idempotency, Proposal};
+use deed_record::contract::{Contract, Effect};
+use deed_record::digest::Digest;
+use deed_record::envelope::Envelope;
+use deed_record::event::{Attempt, Claim, Entry, Event, GrantRecord, Phase};
+use deed_record::exchange::{Exchange, Fate};
+use deed_record::id::ActionId;
+use deed_record::json;
+use deed_record::observation::Observation;
+use deed_record::outcome::{Judgement, Outcome};
+use deed_record::policy::{Decision, Facts, Verdict};
+use deed_record::private::Openings;
+use deed_record::story::Story;
+use serde_json::json;
+
+/// One write of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Write {
+    pub(super) ordinal: u8,
+    pub(super) sent: Sent,
+    pub(super) carried_from: Option<u32>,
+    pub(super) deadline: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Sent {
+    NotSent,
+    NoAnswer,
+    Done,
+}
+
+/// What is in the journal. When it was written says nothing here: only deadlines and the begin of a look
+/// are compared.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum What {
+    Cleared,
+    Started { n: u32, epoch: u64 },
+    Intended { n: u32, epoch: u64, ordinal: u8, deadline: i64 },
+    WriteEnded { n: u32, epoch: u64, write: Write },
+    Ended { n: u32, lost: bool, writes: Vec<Write> },
+    Looking,
+    Looked { began: i64, shown: [u8; 2] },
+    Retry,
+    Regated,
+    Judged { outcome: u8 },
+}
+
+/// What was written so far, by its number in the book: worlds are compared and kept by the hundred thousand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Lines(u32);
+
+/// One contract, one action of it, and every history that was written in some world.
+#[derive(Debug)]
+pub(super) struct Book {
+    pub(super) contract: Contract,
+    pages: RefCell<Vec<Page>>,
+    known: RefCell<HashMap<(Lines, What), Lines>>,
+}
+
+/// A history: the one before it and one more line.
+#[derive(Clone, Debug)]
+struct Page {
+    before: Lines,
+    line: Option<What>,
+    length: usize,
+    /// None where the lines make no story.
+    story: Option<Rc<Story>>,
+}
+
+impl Book {
+    pub(super) fn of(effect: Effect, writes: usize) -> Self {
+        let contract = contract(effect, writes);
+        let (bound, bindings) = bound(&contract);
+        let event = Event::Proposed { bound: Box::new(bound), bindings, trace: None };
+        let look = Box::new(look(0, [0; 2]));
+        let events = [
+            event,
+            decided(false),
+            Event::ObserveStarted { phase: Phase::Pre },
+            Event::Observed { phase: Phase::Pre, observation: look },
+            decided(true),
+        ];
+        let gated = events.map(|event| Entry { at_ms: 0, event });
+        let story = Some(Rc::new(Story::fold(&gated).unwrap()));
+        let first = Page { before: Lines(0), line: None, length: 0, story };
+        Self { contract, pages: RefCell::new(vec![first]), known: RefCell::default() }
+    }
+
+    fn page(&self, lines: Lines) -> Page {
+        self.pages.borrow()[lines.0 as usize].clone()
+    }
+
+    pub(super) fn length(&self, lines: Lines) -> usize {
+        self.pages.borrow()[lines.0 as usize].length
+    }
+
+    /// The story after these lines; none when they make no story.
+    pub(super) fn story(&self, lines: Lines) -> Option<Rc<Story>> {
+        self.pages.borrow()[lines.0 as usize].story.clone()
+    }
+
+    /// The history with one more line.
+    pub(super) fn with(&self, before: Lines, line: What) -> Lines {
+        let key = (before, line);
+        if let Some(known) = self.known.borrow().get(&key) {
+            return *known;
+        }
+        let line = key.1.clone();
+        let Page { story, length, .. } = self.page(before);
+        let story = story.and_then(|story| {
+            let mut next = (*story).clone();
+            let entry = Entry { at_ms: 0, event: self.event(&line, &story) };
+            next.apply(&entry).is_ok().then(|| Rc::new(next))
+        });
+        let mut pages = self.pages.borrow_mut();
+        let lines = Lines(u32::try_from(pages.len()).unwrap());
+        pages.push(Page { before, line: Some(line), length: length + 1, story });
+        self.known.borrow_mut().insert(key, lines);
+        lines
+    }
+
+    /// The first so many lines of a history.
+    pub(super) fn first(&self, mut lines: Lines, length: usize) -> Lines {
+        while self.length(lines) > length {
+            lines = self.page(lines).before;
+        }
+        lines
+    }
+
+    /// Whether one of the lines is so.
+    pub(super) fn any(&self, mut lines: Lines, so: impl Fn(&What) -> bool) -> bool {
+        while let Page { before, line: Some(line), .. } = self.page(lines) {
+            if so(&line) {
+                return true;
+            }
+            lines = before;
+        }
+        false
+    }
+
+    #[expect(clippy::unused_self, reason = "it is the book that knows how a line reads")]
+    fn event(&self, what: &What, story: &Story) -> Event {
+        match what {
+            What::Cleared => cleared(story),
+            What::Started { n, epoch } => {
+                let decision = Box::new(envelope());
+                Event::AttemptStarted { n: *n, epoch: *epoch, deadline_ms: i64::MAX, decision }
+            }
+            What::Intended { n, epoch, ordinal, deadline } => {
+                let request = &story.bound.perform[usize::from(*ordinal)];
+                Event::WriteIntended {
+                    n: *n,
+                    epoch: Some(*epoch),
+                    ordinal: (*ordinal).into(),
+                    request_sha256: Digest::of(&json::to_canonical(request).unwrap()),
+                    deadline_ms: *deadline,
+                    idempotency_key: key(*ordinal),
+                }
+            }
+            What::WriteEnded { n, epoch, write } => {
+                let exchange = Box::new(exchange(story, write));
+                Event::WriteEnded { n: *n, epoch: *epoch, exchange }
+            }
+            What::Ended { n, lost, writes } => {
+                let attempt = Attempt {
+                    n: *n,
+                    claim: if *lost { Claim::Lost } else { Claim::Done },
+                    exchanges: writes.iter().map(|write| exchange(story, write)).collect(),
+                    refused: vec![],
+                    started_ms: 0,
+                    ended_ms: 0,
+                };
+                Event::AttemptEnded { attempt: Box::new(attempt) }
+            }
+            What::Looking => Event::ObserveStarted { phase: Phase::Post },
+            What::Looked { began, shown } => {
+                let observation = Box::new(look(*began, *shown));
+                Event::Observed { phase: Phase::Post, observation }
+            }
+            What::Retry => Event::RetryPlanned { reason: "again".into(), not_before_ms: 0 },
+            What::Regated => decided(true),
+            What::Judged { outcome } => {
+                let judgement = Judgement::plain(OUTCOMES[usize::from(*outcome)], "so it is");
+                Event::Judged { judgement: Box::new(judgement) }
+            }
+        }
+    }
+}
+
+/// The outcomes that a judged attempt can have.
+pub(super) const OUTCOMES: [Outcome; 4] =
+    [Outcome::Verified, Outcome::Mismatch, Outcome::Failed, Outcome::Indeterminate];
+
+/// What the real story says of a run that was lost under its driver, in the explorer's form.
+pub(super) fn writes_of(attempt: &Attempt) -> Vec<Write> {
+    let write = |one: &Exchange| Write {
+        ordinal: u8::try_from(one.ordinal).unwrap(),
+        sent: match one.fate {
+            Fate::NotSent => Sent::NotSent,
+            Fate::NoAnswer => Sent::NoAnswer,
+            Fate::Answered { .. } => Sent::Done,
+        },
+        carried_from: one.carried_from,
+        deadline: one.deadline_ms,
+    };
+    attempt.exchanges.iter().map(write).collect()
+}
+
+fn exchange(story: &Story, write: &Write) -> Exchange {
+    Exchange {
+        ordinal: write.ordinal.into(),
+        request: story.bound.perform[usize::from(write.ordinal)].clone(),
+        fate: match write.sent {
+            Sent::NotSent => Fate::NotSent,
+            Sent::NoAnswer => Fate::NoAnswer,
+            Sent::Done => Fate::Answered { status: 201 },
+        },
+        response: None,
+        etag: None,
+        if_match: None,
+        idempotency_key: key(write.ordinal),
+        carried_from: write.carried_from,
+        redacted: vec![],
+        problem: None,
+        headers: [].into(),
+        failure: None,
+        retry_after_s: None,
+        started_ms: 0,
+        ended_ms: 0,
+        deadline_ms: write.deadline,
+    }
+}
+
+/// The same in every attempt.
+#[expect(clippy::unnecessary_wraps, reason = "the form of the records")]
+fn key(ordinal: u8) -> Option<String> {
+    Some(format!("key-{ordinal}"))
+}
+
+fn contract(effect: Effect, writes: usize) -> Contract {
+    let effect = format!("{effect:?}").to_lowercase();
+    let after = ["post.item.one == 1", "post.item.two == 1"].get(..writes).unwrap();
+    let perform: String = ["one", "two"][..writes]
+        .iter()
+        .map(|slot| {
+            format!(
+                "[[perform.http]]\nupstream = \"shop\"\nrequest = \"POST /items/{{id}}/{slot}\"\n"
+            )
+        })
+        .collect();
+    let text = format!(
+        r#"format = 1
+[action]
+name = "race.run"
+version = "1.0.0"
+title = "Race"
+verb = "update"
+mode = "write"
+effect = "{effect}"
+resource = "items/{{id}}"
+adapter = "race"
+[params]
+required = ["id"]
+properties.id = {{ type = "string" }}
+[state.item]
+required = ["one", "two"]
+properties = {{ one = {{ type = "integer" }}, two = {{ type = "integer" }} }}
+[[observe.http]]
+upstream = "shop"
+request = "GET /items/{{id}}"
+{perform}
+[verify]
+before = ["pre.item.one == 0"]
+after = {after:?}
+may_change = ["/item/one", "/item/two"]
+[limits]
+timeout = "1s"
+attempts = 2
+"#
+    );
+    Contract::from_toml("race.toml", &text).unwrap()
+}
+
+fn bound(contract: &Contract) -> (Bound, std::collections::BTreeMap<String, Binding>) {
+    let proposal = Proposal {
+        contract: "race.run".into(),
+        params: json!({"id": "1"}),
+        intent: "to race".into(),
+        reasoning: None,
+        on_behalf_of: None,
+        sources: vec![],
+        environment: None,
+        expect: [].into(),
+    };
+    let rendering = action::render(contract, &proposal).unwrap();
+    let binding = Binding {
+        base_url: "https://shop.example".into(),
+        addresses: vec![],
+        tls_roots: None,
+        read: None,
+        write: None,
+        idempotency: Some(Idempotency { header: "idempotency-key".into(), window_ms: 3_600_000 }),
+        rules: vec![],
+    };
+    let action = Action {
+        v: 1,
+        id: ActionId::new(1, [0; 10]),
+        tenant: "acme".into(),
+        environment: "test".into(),
+        principal: "helpdesk".into(),
+        person: "owner".into(),
+        on_behalf_of: None,
+        contract: ContractRef {
+            name: "race.run".into(),
+            version: "1.0.0".into(),
+            digest: contract.digest().unwrap(),
+        },
+        adapter: Digest::of(b"adapter"),
+        resource: rendering.resource,
+        params: proposal.params.clone(),
+        binding: [].into(),
+        nonce: "00".repeat(16),
+    };
+    let (observe, perform, private) = (rendering.observe, rendering.perform, Openings::default());
+    (Bound { action, proposal, observe, perform, private }, [("shop".to_owned(), binding)].into())
+}
+
+fn look(began: i64, shown: [u8; 2]) -> Observation {
+    let item = json!({"one": shown[0], "two": shown[1]});
+    Observation {
+        state: [("item".to_owned(), item)].into(),
+        derived: [].into(),
+        exchanges: vec![],
+        claim: None,
+        refused: vec![],
+        at_ms: began,
+        problem: None,
+    }
+}
+
+fn decided(gate: bool) -> Event {
+    let decision = Decision {
+        verdict: Verdict::Allow,
+        obligations: vec![],
+        determining: vec![],
+        not_applied: vec![],
+        errors: vec![],
+        policy_set: Digest::of(b"policies"),
+        reason: None,
+        rests_on_private: false,
+    };
+    let word = |text: &str| text.to_owned();
+    let facts = Facts {
+        agent: word("helpdesk"),
+        person: word("owner"),
+        roles: [].into(),
+        tenant: word("acme"),
+        contract: word("race.run"),
+        verb: word("update"),
+        mode: word("write"),
+        resource: word("items/1"),
+        attributes: [].into(),
+        params: json!({"id": "1"}),
+        environment: word("test"),
+        on_behalf_of: None,
+        sources: vec![],
+        time_s: 0,
+        approvals: [].into(),
+        pre: None,
+    };
+    let (decision, facts) = (Box::new(decision), Box::new(facts));
+    Event::Decided { gate, decision, facts, activated: Digest::of(b"activated") }
+}
+
+fn cleared(story: &Story) -> Event {
+    let grant = GrantRecord {
+        contract: story.bound.action.contract.digest,
+        adapter: story.bound.action.adapter,
+        upstreams: [].into(),
+        timeout_ms: 1,
+        exchange_timeout_ms: 1,
+    };
+    Event::Cleared { grant }
+}
+
+fn envelope() -> Envelope {
+    Envelope { payload: String::new(), payload_type: String::new(), signatures: vec![] }
+}

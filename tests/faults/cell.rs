@@ -1,0 +1,172 @@
+//! One action that meets faults: what came of it, and whether that is right.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use deed_record::verify::{Trust, Verdict, verify};
+use deed_tests::client::Client;
+use deed_tests::record::{Fault, How, Lands};
+use deed_tests::services::Result;
+use deed_tests::world::BOB;
+use serde_json::Value;
+
+use crate::rules::{End, Meets, Site};
+
+/// Far longer than any action takes; what has not ended by then is lost.
+const PATIENCE: Duration = Duration::from_secs(150);
+/// So long an open outcome is waited for where a later look must settle it.
+const SETTLES: Duration = Duration::from_secs(60);
+
+/// What the system of record says of an action's writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Counted {
+    /// How often each was applied.
+    pub(crate) applied: [usize; 2],
+    /// How often each had an effect.
+    pub(crate) effects: [usize; 2],
+}
+
+/// What came of one action.
+#[derive(Debug, Clone)]
+pub(crate) struct Found {
+    /// What met which fault, as the table has it.
+    pub(crate) row: String,
+    pub(crate) column: String,
+    pub(crate) status: String,
+    pub(crate) counted: Counted,
+    pub(crate) verdict: Is,
+    pub(crate) note: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Is {
+    Right,
+    Twice,
+    Lost,
+    Wrong,
+}
+
+impl Found {
+    /// What an action came to, by the host's word, the record's and the bundle's.
+    pub(crate) fn of(
+        view: &Result<Value>,
+        person: &Client,
+        trust: &Trust,
+        counted: Counted,
+        writes: usize,
+        right: &BTreeSet<End>,
+    ) -> Self {
+        let word = |view: &Value, name: &str| view[name].as_str().unwrap_or("-").to_owned();
+        let proof = view.as_ref().map_or(Ok(()), |view| proven(person, &word(view, "id"), trust));
+        let (verdict, note) = is(view, &proof, counted, writes, right);
+        let status = view.as_ref().map_or("-".to_owned(), |view| word(view, "status"));
+        let (row, column) = (String::new(), String::new());
+        Self { row, column, status, counted, verdict, note }
+    }
+}
+
+/// Proposes and waits for the end. Gives the view; an error where there is no end.
+pub(crate) fn carry(
+    agent: &Client,
+    person: &Client,
+    proposal: &Value,
+    right: &BTreeSet<End>,
+) -> Result<Value> {
+    let wait = [("prefer", "wait=30")];
+    let body = proposal.to_string().into_bytes();
+    let proposed = agent.send("POST", "/v1/actions", &wait, body)?;
+    let id = proposed.text("/id");
+    if id.is_empty() {
+        return Err(format!("{}: {}", proposed.status, proposed.json()).into());
+    }
+    let path = format!("/v1/actions/{id}");
+    let stays_open = right.iter().all(|end| end.outcome == "indeterminate");
+    let (start, mut open_since) = (Instant::now(), None);
+    while start.elapsed() < PATIENCE {
+        let view = person.send("GET", &path, &wait, vec![])?.json();
+        match view["status"].as_str().unwrap_or_default() {
+            "pending" | "running" | "waiting" => {}
+            "indeterminate" => {
+                let since = *open_since.get_or_insert_with(Instant::now);
+                if stays_open || since.elapsed() > SETTLES {
+                    return Ok(view);
+                }
+            }
+            _ => return Ok(view),
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Err(format!("{id} has not ended").into())
+}
+
+/// Whether a stranger with the public keys finds the action as the host says.
+fn proven(person: &Client, id: &str, trust: &Trust) -> Result<()> {
+    let bundle = person.get(&format!("/v1/actions/{id}/bundle"))?;
+    let report = verify(&bundle.bytes, Some(trust));
+    if report.verdict == Verdict::Verified { Ok(()) } else { Err(format!("{report:#?}").into()) }
+}
+
+/// What an end is worth.
+fn is(
+    view: &Result<Value>,
+    proof: &Result<()>,
+    counted: Counted,
+    writes: usize,
+    right: &BTreeSet<End>,
+) -> (Is, String) {
+    if counted.effects.iter().any(|count| *count > 1) {
+        return (Is::Twice, format!("{counted:?}"));
+    }
+    let view = match (view, proof) {
+        (Ok(view), Ok(())) => view,
+        (Err(error), _) => return (Is::Lost, error.to_string()),
+        (_, Err(error)) => return (Is::Lost, format!("its bundle is not verified: {error}")),
+    };
+    let status = view["status"].as_str().unwrap_or_default();
+    if status == "verified" && counted.effects.iter().take(writes).any(|count| *count != 1) {
+        return (Is::Wrong, format!("verified, and was not: {counted:?}"));
+    }
+    let fits = |end: &End| end.outcome == status && end.effects == counted.effects;
+    if right.iter().any(fits) {
+        return (Is::Right, String::new());
+    }
+    (Is::Wrong, format!("{status} {counted:?} instead of {right:?}: {}", view["reason"]))
+}
+
+/// The short word of a way to fail.
+pub(crate) fn word(how: How) -> String {
+    match how {
+        How::Status(status) => status.to_string(),
+        How::Busy(_) => "503".to_owned(),
+        How::WrongLength => "length".to_owned(),
+        other => format!("{other:?}").to_lowercase(),
+    }
+}
+
+/// Where a fault is met, and whether the call takes effect all the same.
+pub(crate) fn place((site, fault): &Meets) -> String {
+    match site {
+        Site::Read(0) => "look before".to_owned(),
+        Site::Read(_) => "look after".to_owned(),
+        Site::Write(n) if fault.lands == Lands::Before => format!("write {} landed", n + 1),
+        Site::Write(n) => format!("write {} never", n + 1),
+    }
+}
+
+/// Callers of a host: the agent and a person.
+pub(crate) fn callers(url: &str) -> (Client, Client) {
+    (Client::new(url, deed_tests::world::HELPDESK), Client::new(url, BOB))
+}
+
+/// A fault at every place of an action with so many writes, in every one of these ways.
+pub(crate) fn singles(writes: usize, hows: &[How]) -> Vec<Meets> {
+    let both = [Lands::Never, Lands::Before];
+    let mut sites = vec![(Site::Read(0), Lands::Never)];
+    sites.extend((0..writes).flat_map(|n| both.map(|lands| (Site::Write(n), lands))));
+    sites.push((Site::Read(1), Lands::Never));
+    let with = |(site, lands): &(Site, Lands)| {
+        let (site, lands) = (*site, *lands);
+        hows.iter().map(move |how| (site, Fault { lands, how: *how })).collect::<Vec<_>>()
+    };
+    sites.iter().flat_map(with).collect()
+}

@@ -1,0 +1,102 @@
+//! The fault matrix: every external call of an action fails in every way, before it took effect and after,
+//! alone and in pairs; the system of record itself says what was applied.
+//!
+//! `SEED=N` repeats a sample; `FULL=1` takes every cell (`make faults`).
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a check fails by panicking"
+)]
+
+mod cell;
+mod record;
+mod rules;
+mod scim;
+mod table;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use deed_tests::dice::{self, Dice};
+use libtest_mimic::{Arguments, Trial};
+
+use self::cell::{Found, Is};
+use self::record::Bench;
+use self::rules::Site;
+
+/// What every trial found.
+type Book = Arc<Mutex<Vec<Found>>>;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let (seed, full) = (dice::seed().unwrap(), std::env::var_os("FULL").is_some());
+    let (singles, pairs) = (Book::default(), Book::default());
+    if arguments.list {
+        return libtest_mimic::run(&arguments, vec![]).exit_code();
+    }
+    say(&format!("faults: seed {seed}{}", if full { ", every cell" } else { ", a sample" }));
+    let hows = |number: u64| {
+        record::hows(&mut Dice::new(seed.wrapping_add(number)), if full { usize::MAX } else { 2 })
+    };
+    let bench = Arc::new(Bench::make().unwrap());
+    let mut trials = Vec::new();
+    for (number, deed) in (0..).zip(record::deeds()) {
+        let cells = record::single_faults(deed, &hows(number));
+        let bench = Arc::clone(&bench);
+        trials.push(trial(&deed.contract(), &singles, move || bench.run(&cells)));
+    }
+    let drawn = record::pairs(&mut Dice::new(seed), if full { 160 } else { 16 });
+    trials.push(trial("pairs", &pairs, move || bench.run(&drawn)));
+    let directory = Arc::new(scim::Bench::make().unwrap());
+    for (number, (contract, sets)) in (100..).zip(scim::CONTRACTS) {
+        let (directory, hows) = (Arc::clone(&directory), hows(number));
+        trials.push(trial(contract, &singles, move || directory.run(contract, sets, &hows)));
+    }
+    drop(directory);
+    trials.push(trial("refused", &singles, move || refused(&mut Dice::new(seed), full)));
+    let end = libtest_mimic::run(&arguments, trials);
+    let (singles, pairs) = (taken(&singles), taken(&pairs));
+    table::lines(&singles).iter().chain(&table::list(&pairs)).for_each(|line| say(line));
+    let all = [singles, pairs].concat();
+    table::faults(&all).iter().for_each(|line| say(line));
+    say(&table::end(&all));
+    end.exit_code()
+}
+
+fn trial(name: &str, book: &Book, run: impl FnOnce() -> Vec<Found> + Send + 'static) -> Trial {
+    let book = Arc::clone(book);
+    Trial::test(name, move || {
+        let found = run();
+        let bad = found.iter().filter(|one| one.verdict != Is::Right).count();
+        let all = found.len();
+        book.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
+        if bad == 0 { Ok(()) } else { Err(format!("{bad} of {all} cells are not right").into()) }
+    })
+}
+
+/// Nobody listens at a call and after it; one action at a time, behind a proxy of its own.
+fn refused(dice: &mut Dice, full: bool) -> Vec<Found> {
+    let bench = Bench::make().unwrap();
+    let sites = |writes| {
+        let writing = (0..writes).map(Site::Write);
+        [Site::Read(0)].into_iter().chain(writing).chain([Site::Read(1)])
+    };
+    let mut cells: Vec<_> = record::deeds()
+        .into_iter()
+        .flat_map(|deed| sites(deed.writes).map(move |site| (deed, site)))
+        .collect();
+    dice.shuffle(&mut cells);
+    cells.truncate(if full { usize::MAX } else { 5 });
+    cells.into_iter().map(|(deed, site)| bench.refuse(deed, site).unwrap()).collect()
+}
+
+fn taken(book: &Book) -> Vec<Found> {
+    std::mem::take(&mut *book.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn say(line: &str) {
+    // A closed stdout leaves nobody to tell.
+    drop(writeln!(std::io::stdout(), "{line}"));
+}

@@ -1,0 +1,217 @@
+//! Faults of the counting system of record: every effect, one write and two, every call, every way to fail;
+//! and pairs of faults in one action, drawn by seed. One host serves them all, each action on an item of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use std::{fs, thread};
+
+use deed_record::verify::Trust;
+use deed_tests::dice::Dice;
+use deed_tests::host::Host;
+use deed_tests::proxy::Proxy;
+use deed_tests::record::desk::{self, Deed};
+use deed_tests::record::{Fault, How, Lands, On, Record};
+use deed_tests::services::Result;
+
+use crate::cell::{Counted, Found, Is, callers, carry, place, singles, word};
+use crate::rules::{End, Meets, Site, Subject, ends, refused};
+
+/// Actions at a time.
+const AT_ONCE: usize = 12;
+
+/// How long nobody is let in where connections are refused: longer than a look, shorter than two retries.
+const REFUSED: Duration = Duration::from_millis(1_500);
+
+/// A host in front of the counting record, with a proxy between them.
+pub(crate) struct Bench {
+    record: Record,
+    proxy: Proxy,
+    dir: PathBuf,
+    host: Host,
+    trust: Trust,
+}
+
+impl Bench {
+    pub(crate) fn make() -> Result<Self> {
+        let record = Record::start()?;
+        let proxy = Proxy::start(&record.base_url())?;
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
+        let dir = std::env::temp_dir().join(format!("deed-faults-{name}"));
+        desk::lay_out(&dir, proxy.base_url())?;
+        let trust = trust(&desk::trust(&dir)?)?;
+        let host = Host::serve(&dir)?;
+        Ok(Self { record, proxy, dir, host, trust })
+    }
+
+    /// How often the contract of this deed lets an action try, as the served directory has it.
+    pub(crate) fn subject(&self, deed: Deed) -> Result<Subject> {
+        let file = self.dir.join(format!("contracts/{}.toml", deed.contract()));
+        let attempts = attempts(&fs::read_to_string(file)?)?;
+        Ok(Subject { kind: deed.kind, writes: deed.writes, attempts })
+    }
+
+    /// What the record counted of an item.
+    fn counted(&self, item: &str) -> Counted {
+        let mut counted = Counted::default();
+        for one in self.record.applied(item) {
+            let slot = usize::from(one.slot == "two");
+            counted.applied[slot] += 1;
+            counted.effects[slot] += usize::from(one.changed);
+        }
+        counted
+    }
+
+    /// One action on an item of its own, which meets these faults.
+    fn meet(&self, deed: Deed, faults: &[Meets]) -> Result<(Found, String)> {
+        let subject = self.subject(deed)?;
+        let item = fresh();
+        for (site, fault) in faults {
+            let (on, skip) = site.on(&item);
+            self.record.fail(&on, skip, 1, *fault);
+        }
+        let places: Vec<String> = faults.iter().map(place).collect();
+        let row = format!("{}: {}", name(deed), places.join(" + "));
+        let column = faults.iter().map(|(_, fault)| word(fault.how)).collect::<Vec<_>>().join("+");
+        let found = self.carry(deed, &item, subject, &ends(subject, faults));
+        Ok((Found { row, column, ..found }, item))
+    }
+
+    /// One action; from this call on, connections are refused for a while. Not for two at a time.
+    pub(crate) fn refuse(&self, deed: Deed, site: Site) -> Result<Found> {
+        let subject = self.subject(deed)?;
+        let item = fresh();
+        match site {
+            Site::Read(0) => self.proxy.refuse(REFUSED),
+            Site::Write(0) => self.proxy.refuse_after(&On::reads(&item), 0, REFUSED),
+            Site::Write(n) => self.proxy.refuse_after(&On::writes(&item), n - 1, REFUSED),
+            Site::Read(_) => {
+                self.proxy.refuse_after(&On::writes(&item), subject.writes - 1, REFUSED);
+            }
+        }
+        let found = self.carry(deed, &item, subject, &refused(subject, site));
+        self.proxy.admit();
+        let fault = Fault { lands: Lands::Never, how: How::Close };
+        let row = format!("{}: {}", name(deed), place(&(site, fault)));
+        Ok(Found { row, column: "refused".to_owned(), ..found })
+    }
+
+    fn carry(&self, deed: Deed, item: &str, subject: Subject, right: &BTreeSet<End>) -> Found {
+        let (agent, person) = callers(&self.host.url);
+        let view = carry(&agent, &person, &deed.proposal(item), right);
+        Found::of(&view, &person, &self.trust, self.counted(item), subject.writes, right)
+    }
+
+    /// All of these, several at a time. What was counted must be the same once all have ended.
+    pub(crate) fn run(&self, cells: &[(Deed, Vec<Meets>)]) -> Vec<Found> {
+        let (next, found) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+        thread::scope(|scope| {
+            for _ in 0..AT_ONCE.min(cells.len()) {
+                scope.spawn(|| {
+                    while let Some((at, (deed, faults))) = {
+                        let at = next.fetch_add(1, Ordering::Relaxed);
+                        cells.get(at).map(|cell| (at, cell))
+                    } {
+                        let one = self.meet(*deed, faults);
+                        found.lock().unwrap().insert(at, one.unwrap_or_else(|e| lost(*deed, &e)));
+                    }
+                });
+            }
+        });
+        let found = found.into_inner().unwrap();
+        found.into_values().map(|(one, item)| self.still(one, &item)).collect()
+    }
+
+    /// Nobody may write any more to what has ended.
+    fn still(&self, found: Found, item: &str) -> Found {
+        let now = self.counted(item);
+        if item.is_empty() || now == found.counted {
+            return found;
+        }
+        let verdict = if now.effects.iter().any(|n| *n > 1) { Is::Twice } else { Is::Wrong };
+        Found { verdict, note: format!("written after its end: {now:?}"), ..found }
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        // The host that still runs in it ends with this value.
+        fs::remove_dir_all(&self.dir).ok();
+    }
+}
+
+fn lost(deed: Deed, error: &dyn std::fmt::Display) -> (Found, String) {
+    let (row, column, status) = (deed.contract(), String::new(), "-".to_owned());
+    let counted = Counted::default();
+    let found = Found { row, column, status, counted, verdict: Is::Lost, note: error.to_string() };
+    (found, String::new())
+}
+
+/// `attempts` of a contract's text; one where it says nothing.
+pub(crate) fn attempts(contract: &str) -> Result<usize> {
+    let line = contract.lines().find_map(|line| line.strip_prefix("attempts"));
+    match line.and_then(|rest| rest.split('=').nth(1)) {
+        Some(number) => Ok(number.trim().parse()?),
+        None => Ok(1),
+    }
+}
+
+/// The trust directory as the verifier takes it.
+pub(crate) fn trust(dir: &std::path::Path) -> Result<Trust> {
+    let read = |name: &str| Some((name.to_owned(), fs::read(dir.join(name)).ok()?));
+    let files = Trust::FILES.into_iter().filter_map(read).collect();
+    Ok(Trust::parse(&files).map_err(|error| format!("{error:?}"))?)
+}
+
+/// Every single fault of a deed in these ways.
+pub(crate) fn single_faults(deed: Deed, hows: &[How]) -> Vec<(Deed, Vec<Meets>)> {
+    singles(deed.writes, hows).into_iter().map(|one| (deed, vec![one])).collect()
+}
+
+/// So many actions that meet two faults each.
+pub(crate) fn pairs(dice: &mut Dice, count: usize) -> Vec<(Deed, Vec<Meets>)> {
+    let deeds: Vec<Deed> = Deed::all().into_iter().filter(|deed| !deed.asked).collect();
+    let mut pairs = Vec::new();
+    while pairs.len() < count {
+        let deed = deeds[dice.index(deeds.len())];
+        let mut all = singles(deed.writes, &How::ALL);
+        // A second attempt has writes of its own.
+        let again = |(site, fault): &Meets| match site {
+            Site::Write(n) => (Site::Write(n + 1), *fault),
+            read @ Site::Read(_) => (*read, *fault),
+        };
+        let further: Vec<Meets> = all.iter().map(again).collect();
+        all.extend(further);
+        let (one, two) = (all[dice.index(all.len())], all[dice.index(all.len())]);
+        if one.0 != two.0 && one.0 != Site::Read(0) && two.0 != Site::Read(0) {
+            pairs.push((deed, vec![one, two]));
+        }
+    }
+    pairs
+}
+
+fn name(deed: Deed) -> String {
+    deed.contract().replace("crash.", "")
+}
+
+/// An item that nobody else has.
+fn fresh() -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    format!("item-{}", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// The deeds that nobody is asked about.
+pub(crate) fn deeds() -> Vec<Deed> {
+    Deed::all().into_iter().filter(|deed| !deed.asked).collect()
+}
+
+/// Some of the ways, by seed, or all.
+pub(crate) fn hows(dice: &mut Dice, count: usize) -> Vec<How> {
+    let mut all = How::ALL.to_vec();
+    dice.shuffle(&mut all);
+    all.truncate(count);
+    all
+}

@@ -1,0 +1,191 @@
+//! What must come of an action that meets faults: takes what it does and which of its calls fail, gives
+//! every end that is right. Written from the design and not from the host: it knows of attempts, looks and
+//! effects, and nothing of journals.
+
+use std::collections::BTreeSet;
+
+use deed_tests::record::desk::Kind;
+use deed_tests::record::{Fault, Lands, On};
+
+/// What an action does.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject {
+    pub(crate) kind: Kind,
+    /// Writes in one attempt, 1 or 2.
+    pub(crate) writes: usize,
+    /// How often the contract lets it try.
+    pub(crate) attempts: usize,
+}
+
+/// One call of an action, counted from 0 among the calls of its sort.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Site {
+    /// The look before is 0, the first look after is 1.
+    Read(usize),
+    Write(usize),
+}
+
+impl Site {
+    /// The requests for an item that are of this sort, and how many come before it.
+    pub(crate) fn on(self, item: &str) -> (On, usize) {
+        match self {
+            Self::Read(n) => (On::reads(item), n),
+            Self::Write(n) => (On::writes(item), n),
+        }
+    }
+}
+
+/// Which call meets which fault.
+pub(crate) type Meets = (Site, Fault);
+
+/// How an action ends, and how often each of its writes has had an effect by then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct End {
+    pub(crate) outcome: &'static str,
+    pub(crate) effects: [usize; 2],
+}
+
+/// Every right end.
+pub(crate) fn ends(subject: Subject, faults: &[Meets]) -> BTreeSet<End> {
+    let mut found = BTreeSet::new();
+    if fault(faults, Site::Read(0)).is_some() {
+        found.insert(End { outcome: "failed", effects: [0; 2] });
+    } else {
+        Way { subject, faults, ..Way::default() }.attempt(1, &mut found);
+    }
+    found
+}
+
+/// Every right end where connections are refused from a call on: nothing of it has left. Whether the upstream
+/// is back for the next attempt is a matter of time.
+pub(crate) fn refused(subject: Subject, site: Site) -> BTreeSet<End> {
+    let all = if subject.writes == 2 { [1, 1] } else { [1, 0] };
+    let seen = if subject.kind == Kind::Opaque { "mismatch" } else { "verified" };
+    let whole = End { outcome: seen, effects: all };
+    let never = match site {
+        Site::Read(0) => return [End { outcome: "failed", effects: [0; 2] }].into(),
+        Site::Read(_) => return [whole].into(),
+        Site::Write(0) => End { outcome: "failed", effects: [0; 2] },
+        Site::Write(_) => End { outcome: "mismatch", effects: [1, 0] },
+    };
+    let again = (subject.attempts > 1).then_some(whole);
+    again.into_iter().chain([never]).collect()
+}
+
+fn fault(faults: &[Meets], site: Site) -> Option<Fault> {
+    faults.iter().find(|(at, _)| *at == site).map(|(_, fault)| *fault)
+}
+
+/// One way through the attempts.
+#[derive(Clone, Copy)]
+struct Way<'a> {
+    subject: Subject,
+    faults: &'a [Meets],
+    effects: [usize; 2],
+    /// Answered with success, in some attempt.
+    done: [bool; 2],
+    /// Left without an answer, in some attempt.
+    open: [bool; 2],
+    sent: usize,
+}
+
+impl Default for Way<'_> {
+    fn default() -> Self {
+        let subject = Subject { kind: Kind::Set, writes: 1, attempts: 1 };
+        Self { subject, faults: &[], effects: [0; 2], done: [false; 2], open: [false; 2], sent: 0 }
+    }
+}
+
+/// What a look shows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Nothing,
+    Unchanged,
+    Holds,
+    Partly,
+}
+
+impl Way<'_> {
+    /// The attempt sends what was not done, until one gets no answer; then the host looks.
+    fn attempt(mut self, n: usize, found: &mut BTreeSet<End>) {
+        let mut hindered = false;
+        for slot in 0..self.subject.writes {
+            if self.done[slot] {
+                continue;
+            }
+            let fault = fault(self.faults, Site::Write(self.sent));
+            self.sent += 1;
+            hindered = fault.is_some();
+            if fault.is_none_or(|fault| fault.lands == Lands::Before) {
+                self.land(slot);
+            }
+            if hindered {
+                self.open[slot] = true;
+                break;
+            }
+            self.done[slot] = true;
+        }
+        let fails = n == 1 && fault(self.faults, Site::Read(1)).is_some();
+        // While a write may still land the host looks again: which look is the last is a matter of time.
+        if fails {
+            self.judge(n, hindered, Look::Nothing, found);
+        }
+        if !fails || hindered {
+            self.judge(n, hindered, self.look(), found);
+        }
+    }
+
+    fn judge(self, n: usize, hindered: bool, look: Look, found: &mut BTreeSet<End>) {
+        let outcome = self.outcome(look);
+        let settled = ["verified", "denied"].contains(&outcome);
+        if !settled && hindered && n < self.subject.attempts && self.may_follow(look) {
+            return self.attempt(n + 1, found);
+        }
+        // What is open is looked at again, when nothing fails any more.
+        let last = if outcome == "indeterminate" { self.outcome(self.look()) } else { outcome };
+        found.insert(End { outcome: last, effects: self.effects });
+    }
+
+    /// An upstream that knows keys, and a value that is set, have one effect.
+    fn land(&mut self, slot: usize) {
+        let once = matches!(self.subject.kind, Kind::Set | Kind::Keyed);
+        if !once || self.effects[slot] == 0 {
+            self.effects[slot] += 1;
+        }
+    }
+
+    fn look(self) -> Look {
+        let shown = self.effects.iter().take(self.subject.writes).filter(|count| **count > 0);
+        match shown.count() {
+            _ if self.subject.kind == Kind::Opaque => Look::Unchanged,
+            0 => Look::Unchanged,
+            all if all == self.subject.writes => Look::Holds,
+            _ => Look::Partly,
+        }
+    }
+
+    /// The table of the design.
+    fn outcome(self, look: Look) -> &'static str {
+        match look {
+            Look::Nothing => "indeterminate",
+            Look::Holds => "verified",
+            Look::Partly => "mismatch",
+            Look::Unchanged if self.done.contains(&true) => "mismatch",
+            Look::Unchanged => match self.subject.kind {
+                Kind::Set | Kind::Add => "failed",
+                Kind::Keyed | Kind::Opaque => "indeterminate",
+            },
+        }
+    }
+
+    /// Whether what is open may be sent again.
+    fn may_follow(self, look: Look) -> bool {
+        let open = (0..2).any(|slot| self.open[slot] && !self.done[slot]);
+        !open
+            || match self.subject.kind {
+                Kind::Set | Kind::Keyed => true,
+                Kind::Add => look == Look::Unchanged && !self.done.contains(&true),
+                Kind::Opaque => false,
+            }
+    }
+}

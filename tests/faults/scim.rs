@@ -1,0 +1,113 @@
+//! Faults in front of a real SCIM server that nobody here wrote: the example contracts, one of them with a
+//! guarded write. What was carried out is counted where it is handed on, and the server itself is asked.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use deed_record::verify::Trust;
+use deed_tests::record::How;
+use deed_tests::record::desk::Kind;
+use deed_tests::services::{Result, ScimServer};
+use deed_tests::world::{SCIM, World, edit};
+use serde_json::{Value, json};
+
+use crate::cell::{Counted, Found, Is, callers, carry, place, singles, word};
+use crate::record::{attempts, trust};
+use crate::rules::{End, Meets, Subject, ends};
+
+/// The server takes one request at a time.
+const AT_ONCE: usize = 4;
+
+pub(crate) struct Bench {
+    server: ScimServer,
+    world: World,
+    trust: Trust,
+}
+
+/// The contracts, and what each makes of `active`.
+pub(crate) const CONTRACTS: [(&str, bool); 2] = [("restore_access", true), ("suspend_user", false)];
+
+impl Bench {
+    pub(crate) fn make() -> Result<Self> {
+        let server = ScimServer::start()?;
+        // Where nobody is asked.
+        let world = World::with(&server, SCIM, |dir| {
+            edit(dir, "deed.toml", "environment = \"production\"", "environment = \"staging\"")?;
+            // Python on a busy machine: what is no fault of ours must not look like one.
+            edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"5s\"")
+        })?;
+        let trust = trust(&world.trust()?)?;
+        Ok(Self { server, world, trust })
+    }
+
+    /// Every single fault of a contract in these ways.
+    pub(crate) fn run(&self, contract: &str, sets: bool, hows: &[How]) -> Vec<Found> {
+        let (cells, next) = (singles(1, hows), AtomicUsize::new(0));
+        let found = Mutex::new(Vec::new());
+        thread::scope(|scope| {
+            for _ in 0..AT_ONCE {
+                scope.spawn(|| {
+                    while let Some(cell) = cells.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let one = self.meet(contract, sets, cell);
+                        found.lock().unwrap().push(one.unwrap_or_else(|e| lost(contract, &e)));
+                    }
+                });
+            }
+        });
+        found.into_inner().unwrap()
+    }
+
+    fn meet(&self, contract: &str, sets: bool, cell: &Meets) -> Result<Found> {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let name = format!("faults-{}@example.com", COUNT.fetch_add(1, Ordering::Relaxed));
+        let user = self.server.create_user(&name, Some(!sets))?;
+        let (on, skip) = cell.0.on(&user);
+        self.world.proxy.fail(&on, skip, cell.1);
+        let text = fs::read_to_string(self.world.dir.join(format!("contracts/{contract}.toml")))?;
+        let subject = Subject { kind: Kind::Add, writes: 1, attempts: attempts(&text)? };
+        let right = ends(subject, std::slice::from_ref(cell));
+        let (agent, person) = callers(self.world.url());
+        let proposal = World::proposal(&format!("idp.{contract}"), &user);
+        let view = carry(&agent, &person, &proposal, &right);
+        let counted = self.counted(&user, sets)?;
+        let found = self.found(&view, &person, counted, &right);
+        let (row, column) = (format!("scim {contract}: {}", place(cell)), word(cell.1.how));
+        Ok(Found { row, column, ..found })
+    }
+
+    fn found(
+        &self,
+        view: &Result<Value>,
+        person: &deed_tests::client::Client,
+        counted: Counted,
+        right: &BTreeSet<End>,
+    ) -> Found {
+        Found::of(view, person, &self.trust, counted, 1, right)
+    }
+
+    /// How often the server changed the user, and whether it shows the change.
+    fn counted(&self, user: &str, sets: bool) -> Result<Counted> {
+        let applied = self.world.proxy.carried_out(user);
+        let shown = self.server.get_user(user)?["active"] == json!(sets);
+        if shown != (applied > 0) {
+            return Err(
+                format!("{applied} changes were carried out, and the user shows {shown}").into()
+            );
+        }
+        Ok(Counted { applied: [applied, 0], effects: [applied, 0] })
+    }
+}
+
+fn lost(contract: &str, error: &dyn std::fmt::Display) -> Found {
+    Found {
+        row: format!("scim {contract}"),
+        column: String::new(),
+        status: "-".to_owned(),
+        counted: Counted::default(),
+        verdict: Is::Lost,
+        note: error.to_string(),
+    }
+}

@@ -1,0 +1,145 @@
+//! The callers of one action: an agent that proposes until somebody acknowledges it, and people who
+//! approve, deny or cancel. They outlive every host: one that is gone is asked again when it is back.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use deed_tests::client::{Answer, Client};
+use deed_tests::host;
+use deed_tests::services::Result;
+use deed_tests::world::BOB;
+use serde_json::{Value, json};
+
+use crate::site::{Site, token};
+use crate::walk::{Plan, Then, value};
+
+/// Between two tries of a caller.
+const AGAIN: Duration = Duration::from_millis(60);
+/// So long a caller waits for a host that does not come back.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What its caller knows of an action.
+#[derive(Debug, Clone)]
+pub(crate) struct Known {
+    pub(crate) plan: Plan,
+    /// None when nobody ever acknowledged it.
+    pub(crate) id: Option<String>,
+    pub(crate) problem: Option<String>,
+}
+
+/// Where the host is, whoever starts and kills it.
+pub(crate) trait Where: Sync {
+    fn url(&self) -> String;
+}
+
+impl Where for std::sync::RwLock<Site> {
+    fn url(&self) -> String {
+        self.read().unwrap_or_else(std::sync::PoisonError::into_inner).url()
+    }
+}
+
+/// Carries one plan out.
+pub(crate) fn carry(site: &impl Where, dir: &str, plan: Plan, over: &AtomicBool) -> Known {
+    let id = match propose(site, &plan) {
+        Ok(id) => id,
+        Err(error) => return Known { plan, id: None, problem: Some(error.to_string()) },
+    };
+    let problem = people(site, dir, &plan, &id, over).err().map(|error| error.to_string());
+    Known { plan, id: Some(id), problem }
+}
+
+fn propose(site: &impl Where, plan: &Plan) -> Result<String> {
+    let mut proposal = plan.deed.proposal(&plan.item);
+    proposal["params"]["value"] = json!(value(plan.number));
+    if plan.reads {
+        proposal["contract"] = json!("crash.set_read");
+        proposal["params"] = json!({"item": plan.item});
+    }
+    let key = format!("soak-{}", plan.number);
+    let headers = [("prefer", "wait=0"), ("idempotency-key", key.as_str())];
+    let body = proposal.to_string().into_bytes();
+    let answer = until_answered(site, &token(plan.agent), |client| {
+        client.send("POST", "/v1/actions", &headers, body.clone())
+    })?;
+    if matches!(answer.status, 200 | 202) {
+        return Ok(answer.text("/id"));
+    }
+    Err(format!("the proposal was answered {}: {}", answer.status, answer.json()).into())
+}
+
+/// The first answer that is not "come again".
+fn until_answered(
+    site: &impl Where,
+    token: &str,
+    call: impl Fn(&Client) -> Result<Answer>,
+) -> Result<Answer> {
+    let start = Instant::now();
+    while start.elapsed() < PATIENCE {
+        let url = site.url();
+        if !url.is_empty()
+            && let Ok(answer) = call(&Client::new(&url, token))
+            && !matches!(answer.status, 429 | 503)
+        {
+            return Ok(answer);
+        }
+        thread::sleep(AGAIN);
+    }
+    Err("no host answered for two minutes".into())
+}
+
+fn people(site: &impl Where, dir: &str, plan: &Plan, id: &str, over: &AtomicBool) -> Result<()> {
+    if let Then::Cancel(pause) = plan.then {
+        thread::sleep(pause);
+        let path = format!("/v1/actions/{id}/cancel");
+        let token = token(plan.agent);
+        let answer = until_answered(site, &token, |client| client.post(&path, &Value::Null))?;
+        // It may be too late for that.
+        return match answer.status {
+            200 | 202 | 409 => Ok(()),
+            other => Err(format!("cancelling was answered {other}: {}", answer.json()).into()),
+        };
+    }
+    if !plan.deed.asked {
+        return Ok(());
+    }
+    let verb = if plan.then == Then::Deny { "deny" } else { "approve" };
+    let path = format!("/v1/actions/{id}");
+    // Until it waits no more: stale approvals are asked for anew.
+    while !over.load(Ordering::SeqCst) {
+        let answer = until_answered(site, BOB, |client| client.get(&path))?;
+        match answer.text("/status").as_str() {
+            "pending" | "running" => thread::sleep(AGAIN),
+            "waiting" => {
+                answer_as_bob(&site.url(), dir, verb, id)?;
+                thread::sleep(AGAIN);
+            }
+            _ => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
+/// The real client. Whether it was taken shows in the action: a host that dies meanwhile is asked again.
+fn answer_as_bob(url: &str, dir: &str, verb: &str, id: &str) -> Result<()> {
+    let key = format!("{dir}/approvers/bob.key");
+    let args = [
+        verb,
+        id,
+        "--url",
+        url,
+        "--token",
+        BOB,
+        "--key",
+        &key,
+        "--person",
+        "bob",
+        "--role",
+        "support-lead",
+        "--yes",
+    ];
+    if !url.is_empty() {
+        host::run(&args, "")?;
+    }
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! The end of a walk: takes what every caller knows, and holds host and record to it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::RwLock;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use deed_tests::client::Client;
+use deed_tests::dice::Dice;
+use deed_tests::host;
+use deed_tests::record::Applied;
+use deed_tests::services::Result;
+use deed_tests::world::BOB;
+use serde_json::Value;
+
+use crate::calls::Known;
+use crate::site::Site;
+use crate::walk::value;
+use crate::{read, write};
+
+/// So long the last actions have to come to their ends: looks come at growing distances.
+const PATIENCE: Duration = Duration::from_secs(180);
+/// Bundles that are verified as a stranger would.
+const BUNDLES: usize = 150;
+
+pub(crate) struct Judged {
+    pub(crate) lines: Vec<String>,
+    pub(crate) last: String,
+    pub(crate) is_right: bool,
+}
+
+#[derive(Default)]
+struct Count {
+    twice: usize,
+    lost: usize,
+    wrong: usize,
+    ends: BTreeMap<String, usize>,
+    lines: Vec<String>,
+}
+
+pub(crate) fn judge(site: &RwLock<Site>, known: &[Known], seed: u64) -> Result<Judged> {
+    let mut count = Count::default();
+    let ends = ends(&read(site), known)?;
+    for one in known {
+        count.take(one, &ends);
+    }
+    count.record(&read(site), known, &ends);
+    count.bundles(&read(site), known, seed)?;
+    // The host ends in order, and what it leaves is checked once more.
+    write(site).stop()?;
+    write(site).check()?;
+    let site = read(site);
+    count.wrong += site.findings.len();
+    count.lines.extend(site.findings.iter().map(|finding| format!("wrong: {finding}")));
+    let Count { twice, lost, wrong, ends, mut lines } = count;
+    let words: Vec<String> = ends.iter().map(|(end, count)| format!("{count} {end}")).collect();
+    lines.push(format!(
+        "soak: seed {seed}: {}; {} stops, {} clock jumps, {} writes applied",
+        words.join(", "),
+        site.stops,
+        site.jumps,
+        site.record.applied("").len()
+    ));
+    let (actions, kills) = (known.len(), site.kills);
+    let last = format!(
+        "soak: {actions} actions, {kills} kills, {twice} twice, {lost} lost, {wrong} wrong"
+    );
+    Ok(Judged { lines, last, is_right: twice + lost + wrong == 0 })
+}
+
+/// The view of every action that was acknowledged, once each has ended or is open.
+fn ends(site: &Site, known: &[Known]) -> Result<HashMap<String, Value>> {
+    let client = Client::new(&site.url(), BOB);
+    let (start, mut ends) = (Instant::now(), HashMap::new());
+    let mut left: Vec<&String> = known.iter().filter_map(|one| one.id.as_ref()).collect();
+    while !left.is_empty() && start.elapsed() < PATIENCE {
+        let mut still = Vec::new();
+        for id in left {
+            let answer = client.get(&format!("/v1/actions/{id}"))?;
+            let view = answer.json();
+            let open = matches!(view["status"].as_str(), Some("pending" | "running"));
+            if open {
+                still.push(id);
+            }
+            if answer.status == 200 {
+                ends.insert(id.clone(), view);
+            }
+        }
+        left = still;
+        if !left.is_empty() {
+            thread::sleep(Duration::from_millis(500));
+        }
+    }
+    Ok(ends)
+}
+
+impl Count {
+    /// What a caller was told must be so, and must have come to an end.
+    fn take(&mut self, one: &Known, ends: &HashMap<String, Value>) {
+        let number = one.plan.number;
+        if let Some(problem) = &one.problem {
+            self.wrong += 1;
+            self.lines.push(format!("wrong: action {number}: {problem}"));
+        }
+        let Some(id) = &one.id else {
+            self.lost += 1;
+            self.lines.push(format!("lost: action {number} was never acknowledged"));
+            return;
+        };
+        let Some(view) = ends.get(id) else {
+            self.lost += 1;
+            self.lines.push(format!("lost: {id} was acknowledged and is not there"));
+            return;
+        };
+        let status = view["status"].as_str().unwrap_or("-");
+        *self.ends.entry(status.to_owned()).or_default() += 1;
+        if matches!(status, "pending" | "running") {
+            self.lost += 1;
+            let last = view["ledger"].as_array().and_then(|lines| lines.last());
+            self.lines.push(format!("lost: {id} is still {status} ({:?}): {last:?}", one.plan));
+        }
+    }
+
+    /// What the record counted of each action: its value is its own.
+    fn record(&mut self, site: &Site, known: &[Known], ends: &HashMap<String, Value>) {
+        let mut applied: HashMap<String, Vec<Applied>> = HashMap::new();
+        for one in site.record.applied("") {
+            let value = one.value.as_str().unwrap_or_default().to_owned();
+            applied.entry(value).or_default().push(one);
+        }
+        for one in known {
+            let plan = &one.plan;
+            let of_it = applied.remove(&value(plan.number)).unwrap_or_default();
+            let times = |slot: &&str| {
+                of_it.iter().filter(|applied| applied.slot == **slot && applied.changed).count()
+            };
+            let times: Vec<usize> = plan.deed.slots().iter().map(|slot| times(slot)).collect();
+            let view = one.id.as_ref().and_then(|id| ends.get(id));
+            let status = view.and_then(|view| view["status"].as_str()).unwrap_or("-");
+            if times.iter().any(|count| *count > 1) {
+                self.twice += 1;
+                self.lines.push(format!("twice: {:?} {status} {times:?} {plan:?}", one.id));
+            }
+            if !plan.reads && !says(status, &times) {
+                self.wrong += 1;
+                self.lines.push(format!("wrong: {:?} {status} {times:?} {plan:?}", one.id));
+            }
+        }
+        for (value, of_nobody) in applied {
+            self.wrong += 1;
+            self.lines.push(format!("wrong: {value} was written for nobody: {of_nobody:?}"));
+        }
+    }
+
+    /// Some bundles, as a stranger with the public keys finds them.
+    fn bundles(&mut self, site: &Site, known: &[Known], seed: u64) -> Result<()> {
+        let client = Client::new(&site.url(), BOB);
+        let mut ids: Vec<&String> = known.iter().filter_map(|one| one.id.as_ref()).collect();
+        Dice::new(seed).shuffle(&mut ids);
+        let trust = site.dir.join("trust").to_string_lossy().into_owned();
+        let file = site.dir.join("one.deed");
+        for id in ids.into_iter().take(BUNDLES) {
+            let answer = client.get(&format!("/v1/actions/{id}/bundle"))?;
+            // One that waits for people has no receipt yet.
+            if answer.status == 409 {
+                continue;
+            }
+            std::fs::write(&file, &answer.bytes)?;
+            let output = host::run(&["verify", &file.to_string_lossy(), "--trust", &trust], "")?;
+            if !output.status.success() {
+                self.wrong += 1;
+                let said = String::from_utf8_lossy(&output.stdout).into_owned();
+                self.lines.push(format!("wrong: the bundle of {id} is not verified: {said}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether an end can be true, given how often each write had an effect.
+fn says(status: &str, times: &[usize]) -> bool {
+    match status {
+        "verified" => times.iter().all(|count| *count == 1),
+        "denied" | "cancelled" | "expired" | "failed" | "waiting" => {
+            times.iter().all(|count| *count == 0)
+        }
+        _ => true,
+    }
+}

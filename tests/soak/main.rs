@@ -1,0 +1,130 @@
+//! The random walk: thousands of actions of several agents, many at once, while the host is killed and
+//! stopped, the system of record fails and the clock jumps. What was applied is counted by the record.
+//!
+//! Every decision comes from `SEED`; `MINUTES=10` says how long it goes (`make soak`), a sample takes 20 s.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a check fails by panicking")]
+
+mod calls;
+mod judge;
+mod site;
+mod walk;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError, RwLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use deed_tests::dice;
+use deed_tests::record::On;
+use deed_tests::services::Result;
+use libtest_mimic::{Arguments, Trial};
+
+use self::calls::Known;
+use self::site::Site;
+use self::walk::{Plan, Step, Walk};
+
+const SAMPLE: Duration = Duration::from_secs(20);
+/// Actions whose callers are busy at once.
+const AT_ONCE: usize = 24;
+/// What a walk that nobody limits comes to at most: enough for any wish, and bundles can be looked at.
+const ACTIONS_MAX: usize = 200_000;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let walk = Trial::test("the walk", || Ok(whole().map_err(|error| error.to_string())?));
+    libtest_mimic::run(&arguments, vec![walk]).exit_code()
+}
+
+fn whole() -> Result<()> {
+    let (seed, time) = (dice::seed()?, time()?);
+    say(&format!("soak: seed {seed}, {} s", time.as_secs()));
+    let site = RwLock::new(Site::make()?);
+    let known = walk(&site, seed, time)?;
+    let end = judge::judge(&site, &known, seed)?;
+    end.lines.iter().for_each(|line| say(line));
+    say(&end.last);
+    if end.is_right { Ok(()) } else { Err(format!("not right; repeat with SEED={seed}").into()) }
+}
+
+fn time() -> Result<Duration> {
+    match std::env::var_os("MINUTES") {
+        Some(text) => Ok(Duration::from_secs_f64(text.to_string_lossy().parse::<f64>()? * 60.0)),
+        None => Ok(SAMPLE),
+    }
+}
+
+/// Takes one step after the other until the time is over. Gives what every caller knows in the end.
+fn walk(site: &RwLock<Site>, seed: u64, time: Duration) -> Result<Vec<Known>> {
+    let (known, busy, over) = (Mutex::new(Vec::new()), AtomicUsize::new(0), AtomicBool::new(false));
+    let dir = read(site).dir.to_string_lossy().into_owned();
+    let (mut walk, start) = (Walk::new(seed), Instant::now());
+    let mut told = start;
+    thread::scope(|scope| {
+        let mut actions = 0;
+        while start.elapsed() < time && actions < ACTIONS_MAX {
+            match walk.next() {
+                Step::Propose(plan) => {
+                    while busy.load(Ordering::SeqCst) >= AT_ONCE {
+                        thread::sleep(Duration::from_millis(5));
+                    }
+                    actions += 1;
+                    order(&read(site), &plan);
+                    busy.fetch_add(1, Ordering::SeqCst);
+                    let (known, busy, over, dir) = (&known, &busy, &over, &dir);
+                    scope.spawn(move || {
+                        let one = calls::carry(site, dir, *plan, over);
+                        known.lock().unwrap_or_else(PoisonError::into_inner).push(one);
+                        busy.fetch_sub(1, Ordering::SeqCst);
+                    });
+                }
+                Step::Pause(pause) => thread::sleep(pause),
+                Step::Kill => again(site, Site::kill)?,
+                Step::Stop => again(site, Site::stop)?,
+                Step::Jump(by_ms) => write(site).jump(by_ms)?,
+            }
+            if told.elapsed() > Duration::from_secs(15) {
+                told = Instant::now();
+                let site = read(site);
+                let (kills, found) = (site.kills, site.findings.len());
+                say(&format!("soak: {actions} actions, {kills} kills, {found} findings"));
+            }
+        }
+        write(site).right()?;
+        read(site).record.calm();
+        over.store(true, Ordering::SeqCst);
+        Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    })
+    .map_err(|error| error.to_string())?;
+    Ok(known.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// The calls of this action that are to fail.
+fn order(site: &Site, plan: &Plan) {
+    for trouble in &plan.faults {
+        let on = if trouble.reading { On::reads(&plan.item) } else { On::writes(&plan.item) };
+        site.record.fail(&on, trouble.skip, 1, trouble.fault);
+    }
+}
+
+/// Ends the host, has everything checked that it left, and starts it again. Callers find nobody meanwhile.
+fn again(site: &RwLock<Site>, end: fn(&mut Site) -> Result<()>) -> Result<()> {
+    let mut site = write(site);
+    end(&mut site)?;
+    site.check()?;
+    site.start()
+}
+
+fn read(site: &RwLock<Site>) -> std::sync::RwLockReadGuard<'_, Site> {
+    site.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write(site: &RwLock<Site>) -> std::sync::RwLockWriteGuard<'_, Site> {
+    site.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn say(line: &str) {
+    // A closed stdout leaves nobody to tell.
+    drop(writeln!(std::io::stdout(), "{line}"));
+}

@@ -1,0 +1,123 @@
+//! What happens next: takes the seed's dice, gives one step after the other. Nothing else decides.
+
+use std::time::Duration;
+
+use deed_tests::dice::Dice;
+use deed_tests::record::desk::{Deed, Kind};
+use deed_tests::record::{Fault, How, Lands};
+
+/// One step of the walk.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Propose(Box<Plan>),
+    Pause(Duration),
+    /// SIGKILL, while whatever is under way is under way.
+    Kill,
+    /// SIGTERM, and what ends then ends in order.
+    Stop,
+    /// The system's clock moves by so many milliseconds.
+    Jump(i64),
+}
+
+/// One action: what is asked for, which of its calls fails, and what people do about it.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) number: usize,
+    pub(crate) deed: Deed,
+    /// Only looks at the item.
+    pub(crate) reads: bool,
+    pub(crate) item: String,
+    pub(crate) agent: usize,
+    pub(crate) faults: Vec<Trouble>,
+    pub(crate) then: Then,
+}
+
+/// A call that fails: the first after `skip` of the item's reads or writes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Trouble {
+    pub(crate) reading: bool,
+    pub(crate) skip: usize,
+    pub(crate) fault: Fault,
+}
+
+/// What people do, once it is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Then {
+    Approve,
+    Deny,
+    /// After this long, whatever it does by then.
+    Cancel(Duration),
+}
+
+/// Agents that propose.
+pub(crate) const AGENTS: usize = 4;
+
+/// Items that several actions want; those whose end a look can tell.
+const SHARED: usize = 24;
+
+pub(crate) struct Walk {
+    dice: Dice,
+    number: usize,
+    /// Between two steps of this sort, about.
+    kill_every: usize,
+}
+
+impl Walk {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { dice: Dice::new(seed), number: 0, kill_every: 90 }
+    }
+
+    pub(crate) fn next(&mut self) -> Step {
+        let dice = &mut self.dice;
+        if dice.one_in(self.kill_every) {
+            return Step::Kill;
+        }
+        if dice.one_in(400) {
+            return Step::Stop;
+        }
+        if dice.one_in(150) {
+            return Step::Jump(jump(dice));
+        }
+        if dice.one_in(8) {
+            return Step::Pause(Duration::from_millis(dice.index(120) as u64));
+        }
+        self.number += 1;
+        Step::Propose(Box::new(plan(dice, self.number)))
+    }
+}
+
+/// Mostly forward: an hour at most, as a machine that slept. Sometimes back, by seconds.
+fn jump(dice: &mut Dice) -> i64 {
+    let forward = [1_000, 5_000, 60_000, 900_000, 3_600_000];
+    if dice.one_in(4) { -5_000 } else { dice.one(&forward).copied().unwrap_or(1_000) }
+}
+
+fn plan(dice: &mut Dice, number: usize) -> Plan {
+    let deeds = Deed::all();
+    let deed = deeds[dice.index(deeds.len())];
+    let shared = matches!(deed.kind, Kind::Set | Kind::Add) && dice.one_in(3);
+    let item =
+        if shared { format!("shared-{}", dice.index(SHARED)) } else { format!("own-{number}") };
+    let faults =
+        if dice.one_in(3) { (0..=dice.index(2)).map(|_| trouble(dice)).collect() } else { vec![] };
+    let then = match dice.index(12) {
+        0 => Then::Cancel(Duration::from_millis(dice.index(400) as u64)),
+        1 => Then::Deny,
+        _ => Then::Approve,
+    };
+    let (agent, reads) = (dice.index(AGENTS), deed.kind == Kind::Set && dice.one_in(4));
+    Plan { number, deed, reads, item, agent, faults, then }
+}
+
+fn trouble(dice: &mut Dice) -> Trouble {
+    let lands = if dice.one_in(2) { Lands::Before } else { Lands::Never };
+    let how = dice.one(&How::ALL).copied().unwrap_or(How::Reset);
+    Trouble { reading: dice.one_in(3), skip: dice.index(2), fault: Fault { lands, how } }
+}
+
+/// What an action writes: no other writes it, so that the record can say whose effect it was.
+pub(crate) fn value(number: usize) -> String {
+    let digits = number.to_string();
+    let letters = digits.bytes().map(|digit| char::from(b'a' + (digit - b'0')));
+    std::iter::once('v').chain(letters).collect()
+}

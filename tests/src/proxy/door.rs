@@ -1,0 +1,65 @@
+//! The port of a proxy, open or shut: while it is shut, nobody listens and every connection is refused.
+//! Never lets go of the address: it is bound again when the time is over.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Between two looks at whether something has happened.
+const PAUSE: Duration = Duration::from_millis(2);
+
+#[derive(Debug)]
+pub(super) struct Door {
+    address: SocketAddr,
+    /// Until when it is to be shut.
+    until: Mutex<Option<Instant>>,
+    shut: AtomicBool,
+}
+
+impl Door {
+    pub(super) fn new(address: SocketAddr) -> Self {
+        Self { address, until: Mutex::default(), shut: AtomicBool::new(false) }
+    }
+
+    /// Shuts it for this long; it is shut when this comes back.
+    pub(super) fn close(&self, pause: Duration) {
+        *self.until() = Some(Instant::now() + pause);
+        // Wakes the accepting thread, which then lets go of the port.
+        TcpStream::connect(self.address).ok();
+        while !self.shut.load(Ordering::SeqCst) && self.is_closing() {
+            thread::sleep(PAUSE);
+        }
+    }
+
+    /// Ends the time; it is open when this comes back.
+    pub(super) fn open(&self) {
+        *self.until() = None;
+        while self.shut.load(Ordering::SeqCst) {
+            thread::sleep(PAUSE);
+        }
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.until().is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Waits until the time is over and listens again; none when the proxy has stopped.
+    pub(super) fn opened(&self, stopped: &AtomicBool) -> Option<TcpListener> {
+        self.shut.store(true, Ordering::SeqCst);
+        while self.is_closing() {
+            if stopped.load(Ordering::SeqCst) {
+                return None;
+            }
+            thread::sleep(PAUSE);
+        }
+        let listener = TcpListener::bind(self.address).ok();
+        self.shut.store(false, Ordering::SeqCst);
+        listener
+    }
+
+    fn until(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.until.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
