@@ -7,7 +7,9 @@
 
 mod bench;
 mod cell;
+mod evidence;
 mod judge;
+mod killer;
 mod life;
 mod pool;
 mod table;
@@ -33,7 +35,7 @@ const SAMPLE: [usize; 3] = [3, 1, 1];
 const FIRST: Deed = Deed { kind: Kind::Add, writes: 1, asked: true };
 /// Second deaths for each kind of action in the whole matrix.
 const SECONDS: usize = 20;
-/// A place that a host passes only at some of its runs is tried as often as that.
+/// A place that a host passes only at some of its runs, or that this machine was too busy for, is tried again.
 const TRIES: usize = 3;
 
 fn main() -> ExitCode {
@@ -118,7 +120,7 @@ fn carry_out(bench: &Bench, cell: Cell) -> (Cell, Found, Vec<String>) {
     for turn in 1..=TRIES {
         match life::run(bench, &cell) {
             Err(error) => return (cell, judge::nothing(&error.to_string()), vec![]),
-            Ok(seen) if seen.deaths.is_empty() && turn < TRIES => {}
+            Ok(seen) if (seen.deaths.is_empty() || seen.overdue) && turn < TRIES => {}
             Ok(seen) => {
                 let mut found = judge::judge(&cell, &seen);
                 found.overlooked(judge::overlooks(&cell, &seen));
