@@ -79,12 +79,11 @@ fn ends(site: &Site, known: &[Known]) -> Result<HashMap<String, Value>> {
             let answer = client.get(&format!("/v1/actions/{id}"))?;
             let view = answer.json();
             let open = matches!(view["status"].as_str(), Some("pending" | "running"));
-            if open {
+            // 202 while it is carried on.
+            if open || !matches!(answer.status, 200 | 202) {
                 still.push(id);
             }
-            if answer.status == 200 {
-                ends.insert(id.clone(), view);
-            }
+            ends.insert(id.clone(), view);
         }
         left = still;
         if !left.is_empty() {
@@ -112,7 +111,11 @@ impl Count {
             self.lines.push(format!("lost: {id} was acknowledged and is not there"));
             return;
         };
-        let status = view["status"].as_str().unwrap_or("-");
+        let Some(status) = view["status"].as_str() else {
+            self.lost += 1;
+            self.lines.push(format!("lost: {id} was acknowledged, and now: {view}"));
+            return;
+        };
         *self.ends.entry(status.to_owned()).or_default() += 1;
         if matches!(status, "pending" | "running") {
             self.lost += 1;

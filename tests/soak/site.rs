@@ -165,11 +165,6 @@ impl Site {
     fn deaths(&self) -> usize {
         self.kills + self.stops
     }
-
-    /// The last lines that the host said, for whoever looks into a fault.
-    pub(crate) fn log(&self) -> String {
-        self.host.as_ref().map(Host::log).unwrap_or_default()
-    }
 }
 
 impl Drop for Site {
