@@ -2,6 +2,7 @@
 # make test    every test, against real servers
 # make attack  the host under attack, from all sides; part of make test
 # make tamper  every bundle changed in every byte and field; a sample of it is part of make test
+# make powercut  the power cut under the host, CUTS=300 times, from SEED= on; a sample of it is part of make test
 # make crash   the host killed at every place; a sample of it is part of make test
 # make vectors tests/vectors/ anew, for other implementations
 # make fuzz    every input from outside, MINUTES=10 in all, guided by coverage
@@ -14,7 +15,7 @@
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: demo test attack tamper crash vectors oracle fuzz bench-evidence check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
+.PHONY: demo test attack tamper powercut crash vectors oracle fuzz bench-evidence check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
 
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 TOOLS  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deed/tools
@@ -40,6 +41,10 @@ attack: wasm-std venv binaries adapters
 FAST := --config profile.dev.package.deed-record.opt-level=2
 tamper: wasm-std venv binaries adapters
 	@FULL=1 cargo test --quiet --locked --workspace --test tamper $(FAST)
+
+# Needs /dev/fuse and the right to mount; without them it says so and ends well.
+powercut: wasm-std venv binaries adapters
+	@CUTS=$(or $(CUTS),300) $(if $(SEED),SEED=$(SEED)) cargo test --quiet --locked --workspace --test powercut
 
 crash: wasm-std venv binaries adapters
 	@FULL=1 cargo test --quiet --locked --workspace --test crash

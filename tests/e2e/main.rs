@@ -1,6 +1,7 @@
 //! One binary for everything end to end: the real host, real servers, real sockets.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod acknowledged;
 mod activation;
 mod backup;
 mod clock;

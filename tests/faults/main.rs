@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     }
     say(&format!("faults: seed {seed}{}", if full { ", every cell" } else { ", a sample" }));
     let hows = |number: u64| {
-        record::hows(&mut Dice(seed.wrapping_add(number)), if full { usize::MAX } else { 2 })
+        record::hows(&mut Dice::new(seed.wrapping_add(number)), if full { usize::MAX } else { 2 })
     };
     let bench = Arc::new(Bench::make().unwrap());
     let mut trials = Vec::new();
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
         let bench = Arc::clone(&bench);
         trials.push(trial(&deed.contract(), &singles, move || bench.run(&cells)));
     }
-    let drawn = record::pairs(&mut Dice(seed), if full { 160 } else { 16 });
+    let drawn = record::pairs(&mut Dice::new(seed), if full { 160 } else { 16 });
     trials.push(trial("pairs", &pairs, move || bench.run(&drawn)));
     let directory = Arc::new(scim::Bench::make().unwrap());
     for (number, (contract, sets)) in (100..).zip(scim::CONTRACTS) {
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
         trials.push(trial(contract, &singles, move || directory.run(contract, sets, &hows)));
     }
     drop(directory);
-    trials.push(trial("refused", &singles, move || refused(&mut Dice(seed), full)));
+    trials.push(trial("refused", &singles, move || refused(&mut Dice::new(seed), full)));
     let end = libtest_mimic::run(&arguments, trials);
     let (singles, pairs) = (taken(&singles), taken(&pairs));
     table::lines(&singles).iter().chain(&table::list(&pairs)).for_each(|line| say(line));

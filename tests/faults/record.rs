@@ -176,7 +176,7 @@ pub(crate) fn pairs(dice: &mut Dice, count: usize) -> Vec<(Deed, Vec<Meets>)> {
     let deeds: Vec<Deed> = Deed::all().into_iter().filter(|deed| !deed.asked).collect();
     let mut pairs = Vec::new();
     while pairs.len() < count {
-        let deed = deeds[dice.below(deeds.len())];
+        let deed = deeds[dice.index(deeds.len())];
         let mut all = singles(deed.writes, &How::ALL);
         // A second attempt has writes of its own.
         let again = |(site, fault): &Meets| match site {
@@ -185,7 +185,7 @@ pub(crate) fn pairs(dice: &mut Dice, count: usize) -> Vec<(Deed, Vec<Meets>)> {
         };
         let further: Vec<Meets> = all.iter().map(again).collect();
         all.extend(further);
-        let (one, two) = (all[dice.below(all.len())], all[dice.below(all.len())]);
+        let (one, two) = (all[dice.index(all.len())], all[dice.index(all.len())]);
         if one.0 != two.0 && one.0 != Site::Read(0) && two.0 != Site::Read(0) {
             pairs.push((deed, vec![one, two]));
         }

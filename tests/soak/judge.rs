@@ -159,7 +159,7 @@ impl Count {
     fn bundles(&mut self, site: &Site, known: &[Known], seed: u64) -> Result<()> {
         let client = Client::new(&site.url(), BOB);
         let mut ids: Vec<&String> = known.iter().filter_map(|one| one.id.as_ref()).collect();
-        Dice(seed).shuffle(&mut ids);
+        Dice::new(seed).shuffle(&mut ids);
         let trust = site.dir.join("trust").to_string_lossy().into_owned();
         let file = site.dir.join("one.deed");
         for id in ids.into_iter().take(BUNDLES) {

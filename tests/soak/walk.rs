@@ -64,7 +64,7 @@ pub(crate) struct Walk {
 
 impl Walk {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { dice: Dice(seed), number: 0, kill_every: 90 }
+        Self { dice: Dice::new(seed), number: 0, kill_every: 90 }
     }
 
     pub(crate) fn next(&mut self) -> Step {
@@ -79,7 +79,7 @@ impl Walk {
             return Step::Jump(jump(dice));
         }
         if dice.one_in(8) {
-            return Step::Pause(Duration::from_millis(dice.below(120) as u64));
+            return Step::Pause(Duration::from_millis(dice.index(120) as u64));
         }
         self.number += 1;
         Step::Propose(Box::new(plan(dice, self.number)))
@@ -94,25 +94,25 @@ fn jump(dice: &mut Dice) -> i64 {
 
 fn plan(dice: &mut Dice, number: usize) -> Plan {
     let deeds = Deed::all();
-    let deed = deeds[dice.below(deeds.len())];
+    let deed = deeds[dice.index(deeds.len())];
     let shared = matches!(deed.kind, Kind::Set | Kind::Add) && dice.one_in(3);
     let item =
-        if shared { format!("shared-{}", dice.below(SHARED)) } else { format!("own-{number}") };
+        if shared { format!("shared-{}", dice.index(SHARED)) } else { format!("own-{number}") };
     let faults =
-        if dice.one_in(3) { (0..=dice.below(2)).map(|_| trouble(dice)).collect() } else { vec![] };
-    let then = match dice.below(12) {
-        0 => Then::Cancel(Duration::from_millis(dice.below(400) as u64)),
+        if dice.one_in(3) { (0..=dice.index(2)).map(|_| trouble(dice)).collect() } else { vec![] };
+    let then = match dice.index(12) {
+        0 => Then::Cancel(Duration::from_millis(dice.index(400) as u64)),
         1 => Then::Deny,
         _ => Then::Approve,
     };
-    let (agent, reads) = (dice.below(AGENTS), deed.kind == Kind::Set && dice.one_in(4));
+    let (agent, reads) = (dice.index(AGENTS), deed.kind == Kind::Set && dice.one_in(4));
     Plan { number, deed, reads, item, agent, faults, then }
 }
 
 fn trouble(dice: &mut Dice) -> Trouble {
     let lands = if dice.one_in(2) { Lands::Before } else { Lands::Never };
     let how = dice.one(&How::ALL).copied().unwrap_or(How::Reset);
-    Trouble { reading: dice.one_in(3), skip: dice.below(2), fault: Fault { lands, how } }
+    Trouble { reading: dice.one_in(3), skip: dice.index(2), fault: Fault { lands, how } }
 }
 
 /// What an action writes: no other writes it, so that the record can say whose effect it was.

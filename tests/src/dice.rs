@@ -1,41 +1,61 @@
-//! Chance that can be repeated: every choice comes from a seed and nothing else.
+//! Chance that can be repeated: takes a seed, gives numbers that look random and are the same for the same
+//! seed (`SplitMix64`; Steele, Lea, Flood 2014).
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 use crate::services::Result;
 
-/// SplitMix64 (Steele, Lea, Flood 2014).
+/// A stream of numbers.
 #[derive(Debug, Clone)]
-pub struct Dice(pub u64);
+pub struct Dice(u64);
 
 impl Dice {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// Another stream, of this one's next number: what one part draws changes nothing for the others.
+    pub fn split(&mut self) -> Self {
+        Self(self.next())
+    }
+
     pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^ (z >> 31)
     }
 
-    /// From 0 to below `end`; 0 where there is nothing to choose from.
-    pub fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % (end.max(1) as u64)).unwrap_or(0)
+    /// A number below `bound`; 0 where the bound is 0.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound.max(1)
+    }
+
+    /// A place below `end`; 0 where there is nothing to choose from.
+    pub fn index(&mut self, end: usize) -> usize {
+        usize::try_from(self.below(end as u64)).unwrap_or_default()
+    }
+
+    /// True so many times of a hundred.
+    pub fn percent(&mut self, times: u64) -> bool {
+        self.below(100) < times
     }
 
     /// Once in `times`.
     pub fn one_in(&mut self, times: usize) -> bool {
-        self.below(times) == 0
+        self.index(times) == 0
     }
 
-    /// One of these; none where there are none.
+    /// One of these; none of nothing.
     pub fn one<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
-        of.get(self.below(of.len()))
+        of.get(self.index(of.len()))
     }
 
     /// In an order of its own.
     pub fn shuffle<T>(&mut self, all: &mut [T]) {
         for at in (1..all.len()).rev() {
-            all.swap(at, self.below(at + 1));
+            all.swap(at, self.index(at + 1));
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod canary;
 pub mod client;
 pub mod dice;
+pub mod disk;
 pub mod guests;
 pub mod host;
 pub mod hostile;

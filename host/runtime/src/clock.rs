@@ -42,7 +42,10 @@ pub enum Drift {
 
 impl Default for Clock {
     fn default() -> Self {
-        let (began, began_ms) = (Instant::now(), system_ms());
+        // In this order: a thread that is held up in between begins late, which is put right by taking over
+        // the system's time, and never early.
+        let began_ms = system_ms();
+        let began = Instant::now();
         let base_ms = watch::Sender::new(began_ms);
         Self(Arc::new(Inner { began, began_ms, base_ms }))
     }
@@ -71,19 +74,22 @@ impl Clock {
 
     /// How far the system's clock is from this one, where that is more than the slack.
     pub fn drift(&self) -> Option<Drift> {
-        self.drift_from(system_ms())
+        self.drift_from(system_ms)
     }
 
-    fn drift_from(&self, system_ms: i64) -> Option<Drift> {
+    /// Ours is read before and after: a thread that is held up in between has seen no jump.
+    fn drift_from(&self, system_ms: impl Fn() -> i64) -> Option<Drift> {
+        let before_ms = self.now_ms();
+        let system_ms = system_ms();
         let ahead_ms = system_ms.saturating_sub(self.now_ms());
-        if ahead_ms.saturating_abs() <= SLACK_MS {
-            return None;
-        }
-        Some(if ahead_ms > 0 {
-            Drift::Ahead(ahead_ms)
+        let behind_ms = before_ms.saturating_sub(system_ms);
+        if ahead_ms > SLACK_MS {
+            Some(Drift::Ahead(ahead_ms))
+        } else if behind_ms > SLACK_MS {
+            Some(Drift::Behind(behind_ms))
         } else {
-            Drift::Behind(ahead_ms.saturating_neg())
-        })
+            None
+        }
     }
 
     /// Takes over the system's time where that is ahead. Only for a moment in which nobody measures anything.

@@ -251,7 +251,10 @@ fn what_cannot_be_checked_is_no_finding_and_not_clean() {
             "says version 9",
         ),
         (Box::new(|dir: &Path| fs::remove_dir_all(dir.join("keys")).unwrap()), "receipt.pub"),
-        (Box::new(|dir: &Path| fs::remove_dir_all(dir.join("state")).unwrap()), "no state/"),
+        (
+            Box::new(|dir: &Path| fs::remove_dir_all(dir.join("state")).unwrap()),
+            "no journal in state/",
+        ),
         (Box::new(|dir: &Path| fs::remove_file(dir.join("deed.toml")).unwrap()), "deed.toml"),
     ] {
         let scratch = Scratch::new();

@@ -2,9 +2,10 @@ use super::*;
 
 #[test]
 fn time_begins_with_the_system_s() {
-    let (clock, system) = (Clock::new(), system_ms());
+    let clock = Clock::new();
     assert!(clock.now_ms() > 1_700_000_000_000, "{clock:?}");
-    assert_eq!(clock.drift_from(system), None);
+    assert_eq!(clock.drift(), None);
+    assert!(clock.began_ms() <= clock.now_ms());
 }
 
 #[test]
@@ -13,7 +14,7 @@ fn a_jump_of_the_system_s_clock_is_noticed_and_changes_nothing() {
     let before = clock.now_ms();
     for hours in [-5, -1, 1, 5] {
         let jumped = before + hours * 3_600_000;
-        match clock.drift_from(jumped) {
+        match clock.drift_from(|| jumped) {
             Some(Drift::Ahead(ms)) => assert!(hours > 0 && ms > 3_500_000, "{ms}"),
             Some(Drift::Behind(ms)) => assert!(hours < 0 && ms >= 3_600_000, "{ms}"),
             None => panic!("{hours} hours were not noticed"),
@@ -26,9 +27,22 @@ fn a_jump_of_the_system_s_clock_is_noticed_and_changes_nothing() {
 #[test]
 fn what_network_time_does_is_not_noticed() {
     let clock = Clock::new();
-    assert_eq!(clock.drift_from(clock.now_ms() + SLACK_MS), None);
+    assert_eq!(clock.drift_from(|| clock.now_ms() + SLACK_MS), None);
+    assert_eq!(clock.drift_from(|| clock.now_ms() - SLACK_MS), None);
     assert_eq!(clock.adopt_from(clock.now_ms() + SLACK_MS), None);
-    assert!(clock.drift_from(clock.now_ms() + 2 * SLACK_MS).is_some());
+    assert!(clock.drift_from(|| clock.now_ms() + 2 * SLACK_MS).is_some());
+}
+
+#[test]
+fn a_thread_that_is_held_up_has_seen_no_jump() {
+    let clock = Clock::new();
+    let held_up = || {
+        let read = clock.now_ms();
+        // As if it took three seconds to come back with it.
+        clock.adopt_from(read + 3_000);
+        read
+    };
+    assert_eq!(clock.drift_from(held_up), None);
 }
 
 #[test]

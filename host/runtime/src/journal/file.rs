@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use super::ReadError;
 use super::record::{self, Record};
 
-pub(super) use scan::{Tail, first, last_segment, next_good, scan};
+pub(super) use scan::{Tail, durable_after, first, last_segment, next_good, scan};
 
 pub(super) mod head;
 mod scan;

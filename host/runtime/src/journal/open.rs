@@ -44,6 +44,7 @@ pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
         index: Arc::clone(&index),
         failed: Arc::clone(&failed),
         seq: tail.seq,
+        durable: tail.seq,
         _lock: Arc::clone(&lock),
     };
     let (sender, queue) = mpsc::channel();
@@ -64,7 +65,7 @@ pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
     Ok(Journal { shared: Arc::new(shared) })
 }
 
-/// Makes the directory where it is missing, and changes nothing else; nothing at all in one of a newer version.
+/// Makes the directory where it is missing, and changes nothing else.
 pub(super) fn take(dir: &Path) -> Result<Hold, OpenError> {
     // Before anything is made there: a newer version may keep other things in these places.
     version(dir)?;

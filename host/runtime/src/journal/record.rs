@@ -24,6 +24,10 @@ pub(super) struct Envelope {
     pub(super) claim: Option<Claim>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) nonces: Vec<String>,
+    /// Number of the last record that was durable before this one was written: none of those can be torn.
+    /// Records of before this was kept do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) durable: Option<u64>,
 }
 
 /// A record as it was appended.

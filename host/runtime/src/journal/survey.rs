@@ -6,7 +6,9 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
 
-use super::file::{self, Frame, Hash, Place, Tail, first, frame, head, next_good, scan};
+use super::file::{
+    self, Frame, Hash, Place, Tail, durable_after, first, frame, head, next_good, scan,
+};
 use super::record::{self, Record};
 use super::{OpenError, ReadError, Summary, VersionError, version};
 
@@ -175,17 +177,24 @@ impl Walk {
                 continue;
             }
             let next = next_good(bytes, at);
-            let lost = next.unwrap_or(bytes.len()) - at;
-            if is_last && next.is_none() {
-                self.found.torn = Some((place, lost as u64));
+            if is_last && (next.is_none() || self.was_torn(place, bytes, at)) {
+                self.found.torn = Some((place, (bytes.len() - at) as u64));
                 return;
             }
+            let lost = next.unwrap_or(bytes.len()) - at;
             let what = format!("{lost} bytes are not what was written");
             self.wrong(&file::name(segment), Some(place.offset), None, what);
             self.tail = None;
             let Some(next) = next else { return };
             at = next;
         }
+    }
+
+    /// Whether no good record behind the bad one at `at` says that it had been durable.
+    fn was_torn(&self, place: Place, bytes: &[u8], at: usize) -> bool {
+        let is_first = place == Place { segment: first(), offset: 0 };
+        let before = if is_first { Some(0) } else { self.tail.map(|tail| tail.seq) };
+        before.is_some_and(|before| durable_after(bytes, at) <= before)
     }
 
     fn record(&mut self, place: Place, found: &Frame<'_>, each: &mut dyn FnMut(Seen<'_>)) {

@@ -214,6 +214,7 @@ fn a_group_is_one_write_and_the_disk_failing_stops_everything() {
         index: Arc::new(index),
         failed: Arc::new(OnceLock::new()),
         seq: 0,
+        durable: 0,
         _lock: Arc::new(File::open(scratch.path("LOCK")).unwrap()),
     };
     let group = vec![append("a", 0, "1"), append("a", 1, "2"), append("a", 1, "3")];

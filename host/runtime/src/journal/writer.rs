@@ -36,6 +36,8 @@ pub(super) struct Writer {
     pub(super) failed: Arc<OnceLock<String>>,
     /// Number of the last record.
     pub(super) seq: u64,
+    /// Number of the last record that is on disk, with all before it.
+    pub(super) durable: u64,
     /// Last, so that nobody opens the journal before segments and index are let go.
     pub(super) _lock: Arc<File>,
 }
@@ -48,6 +50,8 @@ struct Group<'a> {
     versions: Vec<(String, u64)>,
     answers: Vec<Result<u64, AppendError>>,
     durable: bool,
+    /// Number of the last record that was durable before this group.
+    before: u64,
 }
 
 impl Writer {
@@ -84,7 +88,7 @@ impl Writer {
     /// Checks, writes, syncs, indexes. Any error here is the end of the journal's writing.
     fn commit(&mut self, appends: Vec<Append>) -> Result<Vec<Result<u64, AppendError>>, String> {
         let index = Arc::clone(&self.index);
-        let mut group = Group::new(&index);
+        let mut group = Group::new(&index, self.durable);
         for append in appends {
             let answer = group.add(append, self.seq + 1).map_err(|error| error.to_string())?;
             self.seq += u64::from(answer.is_ok());
@@ -98,6 +102,7 @@ impl Writer {
         failpoint::hit_at("journal.write.after", || record::told(&group.bodies));
         if group.durable {
             self.segments.sync().map_err(|error| error.to_string())?;
+            self.durable = self.seq;
             failpoint::hit_at("journal.sync.after", || record::told(&group.bodies));
         }
         let Some(last) = written.places.last() else {
@@ -132,13 +137,14 @@ impl Writer {
 }
 
 impl<'a> Group<'a> {
-    fn new(index: &'a Index) -> Self {
+    fn new(index: &'a Index, before: u64) -> Self {
         Self {
             staged: Staged::new(index),
             bodies: Vec::new(),
             versions: Vec::new(),
             answers: Vec::new(),
             durable: false,
+            before,
         }
     }
 
@@ -160,6 +166,7 @@ impl<'a> Group<'a> {
             summary: append.summary,
             claim: append.claim,
             nonces: append.nonces,
+            durable: Some(self.before),
         };
         let body = record::encode(&envelope, &append.events)?;
         if let Some(refusal) = unfit(&append.events, &body) {

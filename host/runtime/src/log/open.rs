@@ -26,8 +26,9 @@ pub(super) fn open(
         return Err(LogError::OtherKey { origin: origin.to_owned(), name: key.name().to_owned() });
     }
     fs::create_dir_all(dir).map_err(at(dir))?;
-    if let Some(parent) = dir.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        sync(parent)?;
+    // A tenant's first log also makes the folder of all logs: both names must outlive a power cut.
+    for above in dir.ancestors().skip(1).take(2).filter(|above| !above.as_os_str().is_empty()) {
+        sync(above)?;
     }
     let lock = lock(dir)?;
     let mut store = Store::new(dir);

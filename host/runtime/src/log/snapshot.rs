@@ -105,7 +105,10 @@ impl Glance {
         File::open(&path).and_then(|file| file.sync_data()).map_err(at(&path))?;
         let last = batches.last().map(|batch| &batch.note);
         let last = last.map(|note| signers.tree(TAIL, note).map(|tree| (note.clone(), tree)));
-        let (note, tree) = match (last.transpose()?, note(CHECKPOINT, &self.checkpoint)?) {
+        let (last, shown) = (last.transpose()?, note(CHECKPOINT, &self.checkpoint));
+        // A power cut may have torn the published one while the tail has all that it says.
+        let shown = if last.is_some() { shown.unwrap_or_default() } else { shown? };
+        let (note, tree) = match (last, shown) {
             // The published one may have the lines of witnesses.
             (Some((_, tree)), Some((note, public))) if public == tree => (Some(note), tree),
             (Some((note, tree)), _) | (None, Some((note, tree))) => (Some(note), tree),

@@ -61,7 +61,7 @@ pub struct Finding {
 /// Why nothing can be said.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
-    #[error("`{}` has no state/; it was never served", .0.display())]
+    #[error("`{}` has no journal in state/; it was never served", .0.display())]
     NoState(PathBuf),
     #[error(transparent)]
     Journal(#[from] OpenError),
@@ -82,7 +82,8 @@ pub enum CheckError {
 /// Checks a directory that no host is in: it takes the journal's lock for as long as it looks.
 pub fn check(dir: &Path) -> Result<Checked, CheckError> {
     let state = dir.join("state");
-    if !state.is_dir() {
+    // `deed check` makes no more than the compile cache.
+    if !state.join("segments").is_dir() && !state.join("log").is_dir() {
         return Err(CheckError::NoState(dir.to_owned()));
     }
     journal::version(&state).map_err(OpenError::from)?;

@@ -58,9 +58,8 @@ pub(super) async fn drive(
     loop {
         match drive.step().await {
             Ok(Step::Go) => {}
-            Ok(Step::Rest) => return Ok(()),
-            // It only waited: the journal has it, and the next start goes on.
-            Err(LedgerError::Stopping(_)) => return Ok(()),
+            // It only waited where it stopped: the journal has it, and the next start goes on.
+            Ok(Step::Rest) | Err(LedgerError::Stopping(_)) => return Ok(()),
             // An outside fact came in between: it counts, and the step is taken anew.
             Err(LedgerError::Conflict) => drive.story = pipeline.story(id)?,
             Err(error) => return Err(error),

@@ -20,6 +20,9 @@ use crate::verify::{
 
 const LATER_MS: i64 = 50_000;
 
+/// A change of what somebody signed or trusts, with what is said of it.
+type Changed<T> = (fn(&mut T), &'static str);
+
 /// What the test changes of an honest host and an honest operator.
 struct Case {
     by: SigningKey,
@@ -128,13 +131,13 @@ fn a_word_settles_what_no_look_can_and_never_makes_it_verified() {
 
 #[test]
 fn a_word_of_somebody_else_or_about_something_else_fails() {
-    let words: [(fn(&mut Resolved), &str); 4] = [
+    let words: [Changed<Resolved>; 4] = [
         (|word| word.receipt_sha256 = Digest::of(b"other"), "another receipt"),
         (|word| word.resolution.role = "support-lead".into(), "only an operator"),
         (|word| word.resolution.role = "admin".into(), "in the role `admin`"),
         (|word| word.resolution.person = "other".into(), "not that of `other`"),
     ];
-    let trusts: [(fn(&mut Trust), &str); 5] = [
+    let trusts: [Changed<Trust>; 5] = [
         (|trust| trust.approvers.as_mut().unwrap()[0].roles.truncate(1), "in the role `operator`"),
         (|trust| trust.approvers = Some(vec![]), "is the key of no approver"),
         (|trust| lead(trust).from_index = Some(9), "was not enrolled at that place"),
@@ -194,14 +197,14 @@ fn a_host_cannot_make_another_conclusion_of_a_word() {
                 expression: "true".into(),
                 holds: true,
                 problem: None,
-            })
+            });
         },
     ];
     for (n, host) in of_word.into_iter().enumerate() {
         let report = found(Case { host, ..honest() });
         assert_eq!(line(&report, RECONCILIATION).status, Status::Fail, "{n}: {report:#?}");
     }
-    let of_look: [(fn(&mut Reconciliation), &str); 4] = [
+    let of_look: [Changed<Reconciliation>; 4] = [
         (|says| says.outcome = Outcome::Verified, SETTLED),
         (|says| says.outcome = Outcome::Failed, SETTLED),
         (|says| says.look.as_mut().unwrap().at_ms += 1, RECONCILIATION),

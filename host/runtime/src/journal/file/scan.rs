@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::super::OpenError;
-use super::super::record::{self, BEGINNING, Record};
+use super::super::record::{self, BEGINNING, Envelope, Record};
 use super::{HEADER, Hash, Place, frame, path, read_segment};
 
 /// Where the journal ends: behind the last good record.
@@ -28,8 +28,9 @@ pub(in super::super) fn first() -> u64 {
 /// Gives every record from the beginning of segment `from` on to `each`, with its place, and where the
 /// journal would end with it.
 ///
-/// A bad record at the very end is where the journal ends; one with good records after it, a gap in
-/// the chain of hashes and a missing segment are errors.
+/// A bad record that nothing after it says was durable is where the journal ends: it was being written when
+/// the power went, and a disk need not keep the order of what it was not told to keep. One that was durable,
+/// a gap in the chain of hashes and a missing segment are errors.
 pub(in super::super) fn scan(
     dir: &Path,
     from: u64,
@@ -48,7 +49,9 @@ pub(in super::super) fn scan(
         while at < bytes.len() {
             let offset = at as u64;
             let Some(found) = frame(&bytes, at) else {
-                if segment == last && next_good(&bytes, at).is_none() {
+                // Without the number of the record before, nobody can tell: the caller begins at the beginning.
+                let unread = !known;
+                if segment == last && (unread || durable_after(&bytes, at) <= tail.seq) {
                     return Ok(tail);
                 }
                 return Err(OpenError::Damaged { path: file, offset });
@@ -68,6 +71,17 @@ pub(in super::super) fn scan(
         }
     }
     Ok(tail)
+}
+
+/// The greatest number that was durable as the good records behind the bad one at `bad` have it; 0 without any.
+pub(in super::super) fn durable_after(bytes: &[u8], bad: usize) -> u64 {
+    let bodies = bytes.windows(BEGINNING.len()).enumerate().skip(bad + HEADER + 1);
+    let records = bodies
+        .filter(|(_, window)| *window == BEGINNING)
+        .filter_map(|(body, _)| record::decode(frame(bytes, body - HEADER)?.body));
+    // One that does not say is from a time when the order of all writes was relied on.
+    let durable = |envelope: Envelope| envelope.durable.unwrap_or(envelope.seq.saturating_sub(1));
+    records.map(|record| durable(record.envelope)).max().unwrap_or_default()
 }
 
 /// Where the first good record behind the bad one at `bad` begins.

@@ -86,6 +86,50 @@ async fn a_bad_record_before_good_ones_is_an_error_that_says_where() {
     assert_eq!(texts(&scratch.open(), "a"), ["one", "two", "three"]);
 }
 
+/// What nobody asked to be durable may be on disk in any order, also with a hole before it.
+#[tokio::test]
+async fn a_hole_in_what_was_not_durable_yet_is_the_end() {
+    let scratch = Scratch::new();
+    let journal = scratch.open();
+    // An orderly end says what must be there; a power cut leaves what the start had said.
+    let head = fs::read(scratch.path("segments/HEAD")).unwrap();
+    journal.append(append("a", 0, "one")).await.unwrap();
+    let size = || usize::try_from(fs::metadata(scratch.path(SEGMENT)).unwrap().len()).unwrap();
+    let start = size();
+    let passing = |at, text| Append { durable: false, ..append("a", at, text) };
+    journal.append(passing(1, "two")).await.unwrap();
+    let hole = start..size();
+    journal.append(passing(2, "three")).await.unwrap();
+    let bytes = fs::read(scratch.path(SEGMENT)).unwrap();
+    journal.append(append("a", 3, "four")).await.unwrap();
+    let synced =
+        [bytes.as_slice(), &fs::read(scratch.path(SEGMENT)).unwrap()[bytes.len()..]].concat();
+    journal.append(append("a", 4, "five")).await.unwrap();
+    drop(journal);
+    let after = fs::read(scratch.path(SEGMENT)).unwrap();
+    for (written, ends) in [(&bytes, true), (&synced, true), (&after, false)] {
+        let mut holed = written.clone();
+        holed[hole.clone()].fill(0);
+        let spoil = || {
+            fs::write(scratch.path(SEGMENT), &holed).unwrap();
+            fs::write(scratch.path("segments/HEAD"), &head).unwrap();
+        };
+        // The index saw what is lost, or nothing at all.
+        for wiped in [false, true] {
+            if wiped {
+                fs::remove_dir_all(scratch.path("index")).unwrap();
+            }
+            spoil();
+            if ends {
+                assert_eq!(texts(&scratch.open(), "a"), ["one"]);
+            } else {
+                let error = open(&scratch.0).unwrap_err();
+                assert!(matches!(error, OpenError::Damaged { .. }), "{error}");
+            }
+        }
+    }
+}
+
 /// Everything that the index answers.
 fn answers(journal: &Journal) -> String {
     let key = journal.key("acme", "helpdesk", "k", 6).unwrap();

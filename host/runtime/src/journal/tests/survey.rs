@@ -81,6 +81,7 @@ fn spoil(scratch: &Scratch, change: impl FnOnce(&mut Staged<'_>, &Envelope)) {
         summary: summary("acme", "x", false),
         claim: None,
         nonces: vec![],
+        durable: None,
     };
     let mut staged = Staged::new(&index);
     change(&mut staged, &envelope);

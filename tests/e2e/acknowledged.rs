@@ -1,0 +1,205 @@
+//! An acknowledgement leaves the process after the disk has what it is about: the host's own system calls,
+//! as strace saw them, and not the host's word.
+
+use std::fs::{self, File};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use deed_record::approval::{self, Answer, ApprovalRequest};
+use deed_tests::client::Client;
+use deed_tests::host::{self, Host};
+use deed_tests::hostile::Hostile;
+use deed_tests::world::{BOB, HELPDESK, SCIM, World, edit, lay_out};
+use ed25519_dalek::SigningKey;
+use ed25519_dalek::pkcs8::DecodePrivateKey as _;
+use serde_json::Value;
+
+mod trace;
+
+use self::trace::{Ports, Trace};
+
+const RESTORE: &str = "idp.restore_access";
+const SUSPEND: &str = "idp.suspend_user";
+
+/// Everything that writes, and everything that waits for the disk.
+const CALLS: &str = "trace=write,writev,pwrite64,pwritev,pwritev2,sendto,sendmsg,sendmmsg,fsync,fdatasync,syncfs,sync";
+
+/// A host, its upstream, and its directory, which goes with it.
+struct Scene {
+    dir: PathBuf,
+    host: Option<Host>,
+    upstream: Hostile,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let dir = std::env::temp_dir().join(format!("deed-acknowledged-{}", std::process::id()));
+        let upstream = Hostile::start().unwrap();
+        lay_out(&dir, &upstream.base_url(), SCIM).unwrap();
+        let asks = "action in [Deed::Action::\"idp.restore_access\", Deed::Action::\"idp.suspend_user\"],\n    resource\n)\nwhen { context.environment";
+        let one = "action == Deed::Action::\"idp.restore_access\",\n    resource\n)\nwhen { context.environment";
+        edit(&dir, "policies/starter.cedar", asks, one).unwrap();
+        edit(&dir, "contracts/suspend_user.toml", "guard    = \"etag\"", "").unwrap();
+        host::expect(&["pin", dir.to_str().unwrap()]).unwrap();
+        let host = Some(Host::serve(&dir).unwrap());
+        Self { dir, host, upstream }
+    }
+
+    fn host(&self) -> &Host {
+        self.host.as_ref().unwrap()
+    }
+
+    fn client(&self, token: &str) -> Client {
+        Client::new(&self.host().url, token)
+    }
+
+    fn propose(&self, contract: &str, user: u32, wait: &str) -> Value {
+        let user = format!("{user:032x}");
+        self.upstream.set(&user, "active", (contract == SUSPEND).into());
+        let body = World::proposal(contract, &user).to_string().into_bytes();
+        let said = self.client(HELPDESK).send("POST", "/v1/actions", &[("prefer", wait)], body);
+        let said = said.unwrap();
+        assert!(said.status == 200 || said.status == 202, "{}", said.json());
+        said.json()
+    }
+
+    fn approve(&self, id: &str) -> Value {
+        let bob = self.client(BOB);
+        let asked = bob.get(&format!("/v1/actions/{id}/approval_request")).unwrap();
+        let shown: ApprovalRequest = serde_json::from_slice(&asked.bytes).unwrap();
+        let key = fs::read_to_string(self.dir.join("approvers/bob.key")).unwrap();
+        let key = SigningKey::from_pkcs8_pem(&key).unwrap();
+        let terms = shown.terms(Answer::Approve, "bob", "support-lead").unwrap();
+        let signed = approval::sign(shown.action.digest().unwrap(), &terms, &key).unwrap();
+        let signed = serde_json::to_value(signed).unwrap();
+        let said = bob.post(&format!("/v1/actions/{id}/approvals"), &signed).unwrap();
+        assert_eq!(said.status, 200, "{}", said.json());
+        said.json()
+    }
+
+    fn checkpoint(&self) -> String {
+        let read = self.client(BOB).get("/log/acme/checkpoint").unwrap();
+        String::from_utf8(read.bytes).unwrap()
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        self.host = None;
+        fs::remove_dir_all(&self.dir).ok();
+    }
+}
+
+/// strace at a running host; none where there is no strace, or none that may look.
+fn attach(pid: u32, out: &Path) -> Option<Child> {
+    let mut strace = Command::new("strace")
+        .args(["-f", "-yy", "-s", "1000000", "-e", CALLS, "-o"])
+        .arg(out)
+        .args(["-p", &pid.to_string()])
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .inspect_err(|why| skip(&format!("strace cannot be run: {why}")))
+        .ok()?;
+    let mut said = String::new();
+    let mut lines = BufReader::new(strace.stderr.take().unwrap());
+    lines.read_line(&mut said).unwrap();
+    if said.contains("attached") {
+        // It says more when it ends; somebody must read it.
+        thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()).is_ok());
+        return Some(strace);
+    }
+    skip(&format!("strace may not look at the host: {said}"));
+    strace.wait().unwrap();
+    None
+}
+
+fn skip(why: &str) {
+    // Not captured: whoever runs the tests must see it.
+    writeln!(std::io::stderr(), "acknowledged: SKIPPED: {}", why.trim()).unwrap();
+}
+
+/// Actions that end at once, that wait, that are approved and cancelled; several at a time. Gives the
+/// checkpoints that were published meanwhile.
+fn work(scene: &Scene) -> Vec<String> {
+    let before = scene.checkpoint();
+    let mut notes = thread::scope(|scope| {
+        let threads: Vec<_> = (0..4_u32)
+            .map(|of| {
+                scope.spawn(move || {
+                    let mut notes = Vec::new();
+                    for n in 0..3 {
+                        let user = of * 100 + n * 10;
+                        let ended = scene.propose(SUSPEND, user + 1, "wait=60");
+                        assert_eq!(ended["status"], "verified", "{ended:#}");
+                        notes.push(scene.checkpoint());
+                        scene.propose(SUSPEND, user + 2, "wait=0");
+                        let waits = scene.propose(RESTORE, user + 3, "wait=60");
+                        let id = waits["id"].as_str().unwrap();
+                        let ended = scene.approve(id);
+                        assert_eq!(ended["status"], "verified", "{ended:#}");
+                        let waits = scene.propose(RESTORE, user + 4, "wait=60");
+                        let cancel =
+                            format!("/v1/actions/{}/cancel", waits["id"].as_str().unwrap());
+                        let cancelled = scene.client(HELPDESK).post(&cancel, &Value::Null).unwrap();
+                        assert_eq!(cancelled.text("/status"), "cancelled");
+                        notes.push(scene.checkpoint());
+                    }
+                    notes
+                })
+            })
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
+    });
+    notes.retain(|note| *note != before);
+    notes
+}
+
+fn port(url: &str) -> u16 {
+    url.trim_end_matches("/v2").rsplit(':').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn no_acknowledgement_and_no_write_leaves_before_the_disk_has_what_it_is_about() {
+    let mut scene = Scene::new();
+    let out = scene.dir.join("trace");
+    let Some(mut strace) = attach(scene.host().pid(), &out) else { return };
+    let notes = work(&scene);
+    let ports = Ports { host: port(&scene.host().url), upstream: port(&scene.upstream.base_url()) };
+    assert!(scene.host.take().unwrap().stop().unwrap());
+    strace.wait().unwrap();
+    let lines: Vec<String> =
+        BufReader::new(File::open(&out).unwrap()).lines().map(Result::unwrap).collect();
+    let found = Trace::read(&lines, ports).check(&notes);
+    assert_eq!(found.faults, [""; 0]);
+    // 48 proposals, 12 approvals and 12 cancellations were answered, 36 of them wrote.
+    assert_eq!((found.answers, found.writes), (72, 36), "{found:?}");
+    assert!(found.checkpoints >= 12, "{found:?}");
+    check_the_check(&lines, ports, &notes);
+}
+
+/// The same trace without one kind of sync, or with all of them too late, is full of faults.
+fn check_the_check(lines: &[String], ports: Ports, notes: &[String]) {
+    let is_sync = |line: &String, of: &str| line.contains("fdatasync(") && line.contains(of);
+    for (file, says) in
+        [("/segments/", "answer"), ("/segments/", "write"), ("/TAIL>", "checkpoint")]
+    {
+        let without: Vec<String> = lines.iter().filter(|l| !is_sync(l, file)).cloned().collect();
+        assert!(without.len() < lines.len(), "no sync of {file}");
+        let late: Vec<String> =
+            without.iter().chain(lines.iter().filter(|l| is_sync(l, file))).cloned().collect();
+        for bad in [without, late] {
+            let faults = Trace::read(&bad, ports).check(notes).faults;
+            let about = faults.iter().filter(|fault| fault.starts_with(says)).count();
+            assert!(about >= 12, "without {file}: {faults:?}");
+        }
+    }
+    // One that failed is none.
+    let failed = |line: &String| {
+        if is_sync(line, "/segments/") { line.replace(" = 0", " = -1 EIO") } else { line.clone() }
+    };
+    let bad: Vec<String> = lines.iter().map(failed).collect();
+    assert!(!Trace::read(&bad, ports).check(notes).faults.is_empty());
+}

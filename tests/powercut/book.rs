@@ -1,0 +1,153 @@
+//! What the host has acknowledged: takes its answers, gives what must still be so after a cut.
+//! It never forgets before the disk does.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde_json::{Value, json};
+
+/// Everything that callers were told, shared by them.
+#[derive(Default)]
+pub(crate) struct Book {
+    pages: Mutex<Pages>,
+}
+
+#[derive(Default, Clone)]
+pub(crate) struct Pages {
+    /// By id.
+    pub(crate) actions: BTreeMap<String, Known>,
+    /// Proposals by their idempotency keys, answered or not.
+    pub(crate) posts: BTreeMap<String, Post>,
+    /// Signed checkpoints, in the order in which they were seen.
+    pub(crate) checkpoints: Vec<String>,
+}
+
+#[derive(Clone)]
+pub(crate) struct Post {
+    pub(crate) contract: &'static str,
+    pub(crate) user: String,
+    /// Once it was acknowledged.
+    pub(crate) id: Option<String>,
+}
+
+/// What was acknowledged of one action.
+#[derive(Default, Clone)]
+pub(crate) struct Known {
+    pub(crate) contract: String,
+    pub(crate) resource: String,
+    /// How it ended, as [`end`] puts it.
+    pub(crate) end: Option<Value>,
+    pub(crate) waits: bool,
+    pub(crate) approved: bool,
+    pub(crate) cancelled: bool,
+    /// The people's bundle, while nothing can be added to it.
+    pub(crate) bundle: Option<Vec<u8>>,
+    /// How often it was found as it has to be, in full.
+    pub(crate) checked: u32,
+}
+
+impl Book {
+    pub(crate) fn pages(&self) -> MutexGuard<'_, Pages> {
+        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Before it is sent: whether it arrives nobody knows.
+    pub(crate) fn posted(&self, key: &str, contract: &'static str, user: &str) {
+        let post = Post { contract, user: user.to_owned(), id: None };
+        self.pages().posts.insert(key.to_owned(), post);
+    }
+
+    /// An answer of 200 or 202 to a proposal.
+    pub(crate) fn acknowledged(&self, key: &str, view: &Value) {
+        let mut pages = self.pages();
+        if let Some(post) = pages.posts.get_mut(key) {
+            post.id = Some(text(view, "/id"));
+        }
+        pages.saw(view);
+    }
+
+    /// An answer of 200 or 202 to anything else.
+    pub(crate) fn saw(&self, view: &Value) {
+        self.pages().saw(view);
+    }
+
+    pub(crate) fn approved(&self, view: &Value) {
+        let mut pages = self.pages();
+        pages.saw(view).approved = true;
+    }
+
+    pub(crate) fn cancelled(&self, view: &Value) {
+        let mut pages = self.pages();
+        pages.saw(view).cancelled = true;
+    }
+
+    pub(crate) fn bundled(&self, id: &str, bytes: Vec<u8>) {
+        let mut pages = self.pages();
+        if let Some(known) = pages.actions.get_mut(id).filter(|known| known.is_final()) {
+            known.bundle = Some(bytes);
+        }
+    }
+
+    pub(crate) fn published(&self, note: String) {
+        let mut pages = self.pages();
+        if pages.checkpoints.last() != Some(&note) {
+            pages.checkpoints.push(note);
+        }
+    }
+
+    /// An action that waits for people.
+    pub(crate) fn waiting(&self) -> Vec<String> {
+        let pages = self.pages();
+        let waits = pages.actions.iter().filter(|(_, known)| known.waits && known.end.is_none());
+        waits.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Actions that have ended for good.
+    pub(crate) fn ended(&self) -> Vec<String> {
+        let pages = self.pages();
+        let ended = pages.actions.iter().filter(|(_, known)| known.is_final());
+        ended.map(|(id, _)| id.clone()).collect()
+    }
+}
+
+impl Pages {
+    pub(crate) fn saw(&mut self, view: &Value) -> &mut Known {
+        let known = self.actions.entry(text(view, "/id")).or_default();
+        known.contract = text(view, "/contract");
+        known.resource = text(view, "/resource");
+        known.waits = view["status"] == "waiting";
+        known.end = end(view).or(known.end.take());
+        known
+    }
+
+    /// Some of the checkpoints, the last one among them.
+    pub(crate) fn some_checkpoints(&self, many: usize) -> BTreeSet<String> {
+        let step = self.checkpoints.len().div_ceil(many).max(1);
+        self.checkpoints.iter().rev().step_by(step).cloned().collect()
+    }
+}
+
+impl Known {
+    /// Whether nothing can be added to it any more.
+    pub(crate) fn is_final(&self) -> bool {
+        self.end.as_ref().is_some_and(|end| end["outcome"] != "indeterminate")
+    }
+
+    /// The id of the user whom it is about.
+    pub(crate) fn user(&self) -> &str {
+        self.resource.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+/// What an ended action's view says for good; none while it goes on.
+pub(crate) fn end(view: &Value) -> Option<Value> {
+    view["receipt"]["index"].as_u64()?;
+    Some(json!({
+        "outcome": view["outcome"], "reason": view["reason"], "receipt": view["receipt"],
+        "reconciliation": view["reconciliation"], "changes": view["changes"],
+    }))
+}
+
+pub(crate) fn text(view: &Value, pointer: &str) -> String {
+    view.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+}

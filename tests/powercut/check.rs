@@ -1,0 +1,221 @@
+//! After a cut: takes the book and a host that serves again, finds what was acknowledged and is not
+//! there, or is not the same; and asks the system of record what was done twice.
+
+use std::fs;
+
+use deed_record::tlog::{Asked, Fetched, Since, audit};
+use deed_record::verify::{Verdict, verify};
+use deed_tests::client::Client;
+use deed_tests::dice::Dice;
+use deed_tests::world::{BOB, HELPDESK};
+use serde_json::Value;
+
+use crate::book::{Book, Known, end, text};
+use crate::callers::{Worked, post, said};
+use crate::site::{RESTORE, Site};
+
+/// Older checkpoints that one audit is asked to hold the log against.
+const CHECKPOINTS: usize = 12;
+/// How often an ended action is looked at in full before that is left to chance.
+const TIMES: u32 = 1;
+
+/// Looks at everything where `full`, else at all that is new and a part of the rest.
+pub(crate) struct Check<'a> {
+    pub(crate) site: &'a Site,
+    pub(crate) book: &'a Book,
+    pub(crate) url: &'a str,
+    pub(crate) full: bool,
+    /// Everybody below was touched before this life.
+    pub(crate) first: u64,
+    pub(crate) dice: &'a mut Dice,
+}
+
+impl Check<'_> {
+    pub(crate) fn run(&mut self) -> Worked {
+        self.repeat_posts()?;
+        self.listing()?;
+        let known: Vec<(String, Known)> = self.book.pages().actions.clone().into_iter().collect();
+        for (id, known) in known {
+            if self.full || known.checked < TIMES || self.dice.percent(5) {
+                self.action(&id, &known)?;
+            }
+        }
+        self.log()?;
+        self.untold()
+    }
+
+    /// Whoever got no answer asks again with the same key: one key is one action.
+    fn repeat_posts(&mut self) -> Worked {
+        let posts: Vec<_> = self.book.pages().posts.clone().into_iter().collect();
+        let agent = Client::new(self.url, HELPDESK);
+        for (key, asked) in posts {
+            if asked.id.is_some() && !self.dice.percent(5) {
+                continue;
+            }
+            let heard = post(&agent, asked.contract, &asked.user, &key, "wait=20");
+            let Some(view) = heard.ok_or("the host is gone under a repeated proposal")?? else {
+                continue;
+            };
+            let id = text(&view, "/id");
+            if asked.id.as_ref().is_some_and(|known| *known != id) {
+                return Err(format!("{key} was {:?} and is {id} now", asked.id));
+            }
+            if asked.id.is_none() {
+                self.book.acknowledged(&key, &view);
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything acknowledged is listed, and what is listed must stay from now on.
+    fn listing(&self) -> Worked {
+        let listed = self.get("/v1/actions?limit=500")?;
+        let listed = listed["actions"].as_array().cloned().unwrap_or_default();
+        let ids: Vec<String> = listed.iter().map(|one| text(one, "/id")).collect();
+        let missing: Vec<String> = {
+            let pages = self.book.pages();
+            pages.actions.keys().filter(|id| !ids.contains(id)).cloned().collect()
+        };
+        if !missing.is_empty() {
+            return Err(format!("acknowledged and not listed any more: {missing:?}"));
+        }
+        for id in ids {
+            let is_new = !self.book.pages().actions.contains_key(&id);
+            if is_new {
+                self.book.saw(&self.get(&format!("/v1/actions/{id}"))?);
+            }
+        }
+        Ok(())
+    }
+
+    fn action(&self, id: &str, known: &Known) -> Worked {
+        let view = self.rest(id)?;
+        let lost = |what: &str| format!("{what}\nnow: {view:#}\nin the book: {:#?}", known.end);
+        if text(&view, "/contract") != known.contract || text(&view, "/resource") != known.resource
+        {
+            return Err(lost("another action has the id"));
+        }
+        if let Some(then) = &known.end {
+            let now = end(&view).ok_or_else(|| lost("it had ended"))?;
+            if then["receipt"] != now["receipt"] || known.is_final() && *then != now {
+                return Err(lost("it had ended otherwise"));
+            }
+        }
+        let answered = view["approvals"].as_array().is_some_and(|all| !all.is_empty());
+        if known.approved && !answered {
+            return Err(lost("an answer of a person was acknowledged"));
+        }
+        if known.cancelled && view["status"] != "cancelled" {
+            return Err(lost("its cancellation was acknowledged"));
+        }
+        self.bundle(id, known, &view)?;
+        self.outcome(&view, known)?;
+        let mut pages = self.book.pages();
+        let seen = pages.saw(&view);
+        seen.checked += u32::from(seen.is_final());
+        Ok(())
+    }
+
+    /// It comes to rest: it has ended, or it waits for people.
+    fn rest(&self, id: &str) -> Result<Value, String> {
+        let client = Client::new(self.url, BOB);
+        for _ in 0..3 {
+            let wait = [("prefer", "wait=15")];
+            let answer = client.send("GET", &format!("/v1/actions/{id}"), &wait, vec![]);
+            let answer = answer.map_err(|e| format!("no answer about {id}: {e}"))?;
+            if answer.status != 200 && answer.status != 202 {
+                return Err(format!("{id} was acknowledged: {}", said(&answer)));
+            }
+            let view = answer.json();
+            if view["status"] == "waiting" || end(&view).is_some() {
+                return Ok(view);
+            }
+        }
+        Err(format!("{id} does not come to rest: {:#}", self.get(&format!("/v1/actions/{id}"))?))
+    }
+
+    /// The bundle that a caller has is the one that there is; and a stranger finds nothing wrong in it.
+    fn bundle(&self, id: &str, known: &Known, view: &Value) -> Worked {
+        if end(view).is_none() {
+            return Ok(());
+        }
+        let answer = Client::new(self.url, BOB).get(&format!("/v1/actions/{id}/bundle"));
+        let answer = answer.map_err(|e| format!("no bundle of {id}: {e}"))?;
+        if answer.status != 200 {
+            return Err(format!("no bundle of {id}: {}", said(&answer)));
+        }
+        if known.bundle.as_ref().is_some_and(|bytes| *bytes != answer.bytes) {
+            return Err(format!("the bundle of {id} is another than the one that was given"));
+        }
+        let report = verify(&answer.bytes, Some(&self.site.trust));
+        if report.verdict != Verdict::Verified {
+            return Err(format!("the bundle of {id}: {report:#?}"));
+        }
+        self.book.bundled(id, answer.bytes);
+        Ok(())
+    }
+
+    /// What the receipt says, the system of record says too.
+    fn outcome(&self, view: &Value, known: &Known) -> Worked {
+        let user = self.site.upstream.user(known.user());
+        let (restores, suspends) = self.site.effects;
+        let effect = if known.contract == RESTORE { restores } else { suspends };
+        let once = match effect {
+            // Again is as good as once; and the same key is applied once.
+            "idempotent" => true,
+            "keyed" => user.applied <= 1,
+            _ => user.came <= 1,
+        };
+        let fits = match view["outcome"].as_str() {
+            Some("verified") => user.applied > 0,
+            Some("failed" | "denied" | "cancelled" | "expired") => user.applied == 0,
+            _ => true,
+        };
+        if once && fits {
+            return Ok(());
+        }
+        Err(format!("{} ({effect}), and the upstream says {user:?}: {view:#}", view["status"]))
+    }
+
+    /// The log is whole, and has grown out of every checkpoint that anybody saw.
+    fn log(&self) -> Worked {
+        let pages = self.book.pages().clone();
+        let since = pages.some_checkpoints(if self.full { usize::MAX } else { CHECKPOINTS });
+        let since: Vec<Since> = since
+            .into_iter()
+            .map(|note| Since { name: "a checkpoint that was seen".to_owned(), note })
+            .collect();
+        let asked =
+            Asked { keys: &self.site.trust.log, since: &since, head: None, witnesses: None };
+        let log = self.site.log();
+        let found = audit(asked, |path, _| match fs::read(log.join(path)) {
+            Ok(bytes) => Ok(Fetched::Bytes(bytes)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Fetched::Absent),
+            Err(error) => Err(error.to_string()),
+        });
+        if found.verdict == Verdict::Verified {
+            return Ok(());
+        }
+        Err(format!("the log: {found:#?}\nheld against {since:#?}"))
+    }
+
+    /// Nobody was touched of whom nothing is known.
+    fn untold(&self) -> Worked {
+        let told = self.book.pages().actions.values().map(|k| k.user().to_owned()).collect();
+        let since = self.site.upstream.touched(self.first);
+        let untold: Vec<&String> = since.difference(&told).collect();
+        if untold.is_empty() {
+            return Ok(());
+        }
+        Err(format!("somebody was changed, and no action is there that did it: {untold:?}"))
+    }
+
+    fn get(&self, path: &str) -> Result<Value, String> {
+        let answer = Client::new(self.url, BOB).get(path);
+        let answer = answer.map_err(|e| format!("no answer to GET {path}: {e}"))?;
+        match answer.status {
+            200 | 202 => Ok(answer.json()),
+            _ => Err(format!("GET {path}: {}", said(&answer))),
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The check of the check: on a disk that only pretends to do one of the host's fsyncs, something must be
+//! lost. Takes a site, gives what was not missed; each of these stands for a line that the host could forget.
+
+use deed_tests::disk::Lie;
+
+use crate::life::{CUTS, Life};
+use crate::site::Site;
+
+/// Lives until a lie counts as unnoticed.
+const LIVES: u64 = 25;
+
+/// Every fsync of the host, by what it is about. Those of a sample come first.
+const LIES: [(&str, Lie); 15] = [
+    ("the journal's records", Lie::File("segments/")),
+    ("the log's TAIL", Lie::File("/TAIL")),
+    ("the names of segments", Lie::Folder("segments")),
+    ("the names in state/", Lie::Folder("")),
+    ("payloads", Lie::File("payloads/")),
+    ("the names of payloads", Lie::Folder("payloads/")),
+    ("the folders of payloads", Lie::Folder("payloads")),
+    ("the log's HEAD", Lie::File("/HEAD")),
+    ("the published checkpoint", Lie::File("/checkpoint")),
+    ("tiles and entries", Lie::File("/tile/")),
+    ("the names of tiles", Lie::Folder("log/acme/tile/")),
+    ("the names in the log's folder", Lie::Folder("log/acme")),
+    ("the names of logs", Lie::Folder("log")),
+    ("statements", Lie::File("statements/")),
+    ("the names of statements", Lie::Folder("statements")),
+];
+
+/// Gives a line for each lie, and how many lies nobody noticed.
+pub(crate) fn run(
+    site: &Site,
+    seed: u64,
+    sample: Option<usize>,
+    mut say: impl FnMut(&str),
+) -> usize {
+    let mut unnoticed = 0;
+    for (what, lie) in LIES.into_iter().take(sample.unwrap_or(LIES.len())) {
+        let lives = (0..LIVES).map(|life| {
+            let ended = Life::new(site, seed.wrapping_add(life), Some(lie)).run(CUTS);
+            ended.err().map(|why| format!("in life {}, {why}", life + 1))
+        });
+        let noticed = lives.into_iter().find_map(|lost| lost);
+        unnoticed += usize::from(noticed.is_none());
+        let end = noticed.unwrap_or_else(|| format!("NOT NOTICED in {} cuts", LIVES * CUTS));
+        say(&format!("powercut: without fsync of {what}: {end}"));
+    }
+    unnoticed
+}

@@ -1,0 +1,233 @@
+//! One chain of power cuts, from an empty disk on: takes a seed, gives how many cuts the host survived, or
+//! what it lost. Each cut falls on what the one before it left.
+
+use std::fs;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use deed_tests::dice::Dice;
+use deed_tests::disk::{Image, Lie, Manner};
+use deed_tests::host;
+use deed_tests::services::{Result, workspace};
+
+use crate::book::Book;
+use crate::callers::{Caller, Worked, next_user};
+use crate::check::Check;
+use crate::served::{self, Served, Start};
+use crate::site::Site;
+
+/// Cuts from one empty disk on.
+pub(crate) const CUTS: u64 = 8;
+/// Callers at once.
+const CALLERS: usize = 3;
+/// Changes of the disk until the power goes, at most: under a start, and under work.
+const UNDER_START: u64 = 90;
+const UNDER_WORK: u64 = 400;
+/// The power goes then at the latest.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A chain of cuts.
+pub(crate) struct Life<'a> {
+    site: &'a Site,
+    seed: u64,
+    dice: Dice,
+    book: Book,
+    /// The first user whom it touches.
+    first: u64,
+    /// What the disk held before the last cut, and after it.
+    before: Image,
+    after: Image,
+    manner: Manner,
+    lie: Option<Lie>,
+}
+
+/// What a life has shown.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Shown {
+    pub(crate) cuts: u64,
+    /// Of them, those that fell into a start.
+    pub(crate) starts: u64,
+    pub(crate) actions: usize,
+    pub(crate) checkpoints: usize,
+}
+
+impl<'a> Life<'a> {
+    /// On an honest disk, or on one that lies about an fsync.
+    pub(crate) fn new(site: &'a Site, seed: u64, lie: Option<Lie>) -> Self {
+        let mut dice = Dice::new(seed);
+        // A host that finds nothing compiled takes longer, so it is rare.
+        let first = if dice.percent(10) { Image::default() } else { site.fresh.clone() };
+        let (before, after) = (first.clone(), first);
+        Self {
+            site,
+            seed,
+            dice,
+            book: Book::default(),
+            first: next_user(),
+            before,
+            after,
+            manner: Manner::Bare,
+            lie,
+        }
+    }
+
+    /// Gives what was lost as text.
+    pub(crate) fn run(mut self, cuts: u64) -> std::result::Result<Shown, String> {
+        let mut shown = Shown::default();
+        for _ in 0..cuts {
+            let lived = self.once();
+            shown.starts += u64::from(lived.map_err(|why| self.lost(shown.cuts, &why))?);
+            shown.cuts += 1;
+        }
+        let ended = self.up().and_then(|served| {
+            self.check(&served, true)?;
+            served.kill(&self.site.disk).map_err(|e| e.to_string())?;
+            self.site.disk.load(self.site.disk.image());
+            self.journal()
+        });
+        ended.map_err(|why| self.lost(shown.cuts, &why))?;
+        let pages = self.book.pages();
+        shown.actions = pages.actions.len();
+        shown.checkpoints = pages.checkpoints.len();
+        Ok(shown)
+    }
+
+    /// From power to power cut; gives whether the cut fell into the start.
+    fn once(&mut self) -> std::result::Result<bool, String> {
+        let disk = &self.site.disk;
+        self.load().map_err(|e| e.to_string())?;
+        // Nobody needs to start it first.
+        let has_journal = self.after.files().keys().any(|path| path.starts_with("segments/"));
+        if has_journal && self.dice.percent(30) {
+            self.journal()?;
+        }
+        if self.dice.percent(25) {
+            disk.cut_after(self.dice.below(UNDER_START));
+            match served::start(&self.site.dir, disk).map_err(|e| e.to_string())? {
+                Start::Cut => {
+                    self.cut();
+                    return Ok(true);
+                }
+                Start::Failed(why) => return Err(format!("the host did not start:\n{why}")),
+                Start::Up(served) => self.work(served)?,
+            }
+            return Ok(false);
+        }
+        let served = self.start()?;
+        // Some cuts fall on what a host is still recovering.
+        if !self.dice.percent(35) {
+            self.check(&served, false)?;
+        }
+        disk.cut_after(self.dice.below(UNDER_WORK));
+        self.work(served)?;
+        Ok(false)
+    }
+
+    /// The host's own check of everything that it wrote: of what the power cut left, and of what the start
+    /// after it made of that.
+    fn journal(&self) -> Worked {
+        let dir = self.site.dir.to_string_lossy();
+        let found = host::run(&["journal", "check", &dir], "").map_err(|e| e.to_string())?;
+        if found.status.success() {
+            return Ok(());
+        }
+        let said = [found.stdout, found.stderr].concat();
+        Err(format!("`deed journal check`: {}", String::from_utf8_lossy(&said)))
+    }
+
+    /// Calls until the power goes.
+    fn work(&mut self, served: Served) -> Worked {
+        let (site, book, url) = (self.site, &self.book, served.url.as_str());
+        let callers: Vec<Caller<'_>> =
+            (0..CALLERS).map(|_| Caller::new(site, book, url, self.dice.split())).collect();
+        let url = served.url.clone();
+        let worked: Worked = thread::scope(|scope| {
+            let threads: Vec<_> =
+                callers.into_iter().map(|caller| scope.spawn(move || caller.work())).collect();
+            if !site.disk.wait(PATIENCE) {
+                site.disk.cut();
+            }
+            let killed = served.kill(&site.disk).map_err(|e| format!("{url}: {e}"));
+            let ends = threads.into_iter().map(|thread| {
+                thread.join().unwrap_or_else(|_| Err("a caller panicked".to_owned()))
+            });
+            ends.chain([killed]).collect()
+        });
+        self.cut();
+        worked
+    }
+
+    fn cut(&mut self) {
+        self.manner = Manner::any(&mut self.dice);
+        self.before = self.site.disk.image();
+        self.after = self.site.disk.after(self.manner, &mut self.dice);
+    }
+
+    /// The disk as the cut left it, and now and then other policies.
+    fn load(&mut self) -> Result<()> {
+        if self.dice.percent(50) {
+            self.site.vary(self.dice.next())?;
+        }
+        self.site.disk.load(self.after.clone());
+        self.site.disk.lie(self.lie);
+        Ok(())
+    }
+
+    fn up(&mut self) -> std::result::Result<Served, String> {
+        self.load().map_err(|e| e.to_string())?;
+        self.start()
+    }
+
+    fn start(&self) -> std::result::Result<Served, String> {
+        match served::start(&self.site.dir, &self.site.disk).map_err(|e| e.to_string())? {
+            Start::Up(served) => Ok(served),
+            Start::Cut => Err("the power went before anybody cut it".to_owned()),
+            Start::Failed(why) => Err(format!("the host did not start:\n{why}")),
+        }
+    }
+
+    fn check(&self, served: &Served, full: bool) -> Worked {
+        let mut dice = self.dice.clone();
+        let mut check = Check {
+            site: self.site,
+            book: &self.book,
+            url: &served.url,
+            full,
+            first: self.first,
+            dice: &mut dice,
+        };
+        check.run()
+    }
+
+    /// The loss as text; both sides of the last cut are kept for whoever looks into it.
+    fn lost(&self, cuts: u64, why: &str) -> String {
+        if self.lie.is_some() {
+            return format!("after {} cuts: {}", cuts + 1, why.lines().next().unwrap_or_default());
+        }
+        let kept = self.keep().map_or_else(
+            |error| format!("(the disk could not be kept: {error})"),
+            |path| format!("the disk before and after the cut is in {}", path.display()),
+        );
+        let (seed, manner) = (self.seed, self.manner);
+        format!(
+            "LOST after {cuts} cuts from seed {seed} on, the last one {manner:?}: {why}\n{kept}"
+        )
+    }
+
+    fn keep(&self) -> Result<PathBuf> {
+        let out = workspace().join(format!("target/powercut/{}", self.seed));
+        if out.exists() {
+            fs::remove_dir_all(&out)?;
+        }
+        for (side, image) in [("before", &self.before), ("after", &self.after)] {
+            for (path, bytes) in image.files() {
+                let path = out.join(side).join(path);
+                path.parent().map_or(Ok(()), fs::create_dir_all)?;
+                fs::write(path, bytes)?;
+            }
+        }
+        fs::copy(served::log(&self.site.dir), out.join("serve.log"))?;
+        Ok(out)
+    }
+}

@@ -1,0 +1,145 @@
+//! The power is cut under the real host, again and again, while callers are at it: whatever it had
+//! acknowledged is there afterwards, nothing is done twice, and it starts without anybody's help.
+//!
+//! `make powercut CUTS=… SEED=…`; a sample is part of `make test`. The seed decides what is asked for,
+//! where the power goes and what the disk keeps; the turns of threads are the machine's. Where no file
+//! system can be mounted, it says so and checks nothing.
+#![expect(clippy::panic, reason = "a check that cannot begin ends the run")]
+
+mod book;
+mod callers;
+mod check;
+mod lies;
+mod life;
+mod served;
+mod site;
+mod upstream;
+
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use self::life::{CUTS, Life, Shown};
+use self::site::{NoSite, Site};
+
+/// Cuts of a sample.
+const SAMPLE: u64 = 15;
+/// Lies of a sample.
+const SAMPLE_LIES: usize = 2;
+/// Served directories at once; each has contracts of other effects.
+const WORKERS: usize = 2;
+
+/// What the workers share.
+#[derive(Default)]
+struct Run {
+    next: AtomicU64,
+    failed: AtomicBool,
+    shown: Mutex<(Shown, u64)>,
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.iter().any(|argument| argument == "--list") {
+        return ExitCode::SUCCESS;
+    }
+    let seed = number("SEED").unwrap_or_else(|| RandomState::new().build_hasher().finish() >> 32);
+    let cuts = number("CUTS").unwrap_or(SAMPLE);
+    let mut sites = Vec::new();
+    for worker in 0..WORKERS {
+        match Site::make(worker, seed) {
+            Ok(site) => sites.push(site),
+            Err(NoSite::Unmountable(why)) => {
+                say(&format!("powercut: SKIPPED: no file system can be mounted here: {why}"));
+                return ExitCode::SUCCESS;
+            }
+            Err(NoSite::Broken(why)) => {
+                say(&format!("powercut: {why}"));
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    say(&format!("powercut: seed {seed}, {cuts} cuts"));
+    let run = Run::default();
+    thread::scope(|scope| {
+        for (worker, site) in sites.iter().enumerate() {
+            let run = &run;
+            scope.spawn(move || run.work(worker, site, seed, cuts));
+        }
+    });
+    // A check that notices nothing says nothing.
+    let sample = (cuts <= SAMPLE).then_some(SAMPLE_LIES);
+    let unnoticed = match sites.first() {
+        Some(site) if !run.failed.load(Ordering::Relaxed) => lies::run(site, seed, sample, say),
+        _ => 0,
+    };
+    if unnoticed > 0 {
+        say(&format!(
+            "powercut: {unnoticed} fsyncs could be left out and nothing would be noticed"
+        ));
+    }
+    let end = run.end();
+    if unnoticed > 0 { ExitCode::FAILURE } else { end }
+}
+
+impl Run {
+    /// One life after the other, until there were enough cuts. A life's seed depends on its number alone,
+    /// and on its worker's: the same seed again begins with the same life.
+    fn work(&self, worker: usize, site: &Site, seed: u64, cuts: u64) {
+        for number in 0.. {
+            let begun = self.next.fetch_add(CUTS, Ordering::Relaxed);
+            if begun >= cuts || self.failed.load(Ordering::Relaxed) {
+                return;
+            }
+            let own = seed.wrapping_add(number * WORKERS as u64);
+            match Life::new(site, own, None).run(CUTS.min(cuts - begun)) {
+                Ok(shown) => self.add(shown, cuts),
+                Err(why) => {
+                    self.failed.store(true, Ordering::Relaxed);
+                    self.lost();
+                    let again = format!("repeat with: make powercut SEED={own} CUTS={}", CUTS * 2);
+                    say(&format!("powercut: worker {worker}: {why}\n{again}"));
+                    return;
+                }
+            }
+        }
+    }
+
+    fn add(&self, shown: Shown, of: u64) {
+        let mut sum = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let sum = &mut sum.0;
+        sum.cuts += shown.cuts;
+        sum.starts += shown.starts;
+        sum.actions += shown.actions;
+        sum.checkpoints += shown.checkpoints;
+        let Shown { cuts, starts, actions, checkpoints } = sum;
+        say(&format!(
+            "powercut: {cuts} of {of} cuts, {starts} under a start; {actions} actions, \
+             {checkpoints} checkpoints"
+        ));
+    }
+
+    fn lost(&self) {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).1 += 1;
+    }
+
+    fn end(&self) -> ExitCode {
+        let (shown, lost) = *self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        say(&format!("powercut: {} cuts, {lost} lost", shown.cuts));
+        if lost == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    }
+}
+
+/// A number of the environment; what is no number ends the run.
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var_os(name)?;
+    let parsed = text.to_str().and_then(|text| text.parse().ok());
+    Some(parsed.unwrap_or_else(|| panic!("{name} is a whole number, not {text:?}")))
+}
+
+fn say(line: &str) {
+    // A closed stdout leaves nobody to tell.
+    drop(writeln!(std::io::stdout(), "{line}"));
+}

@@ -1,0 +1,109 @@
+//! A power cut: takes an image and dice, gives the image that a disk could have afterwards. What is
+//! durable stays; of the rest any part may be there, in any order, and a write may be torn anywhere.
+
+use std::collections::BTreeMap;
+
+use super::contents::{Change, Contents, Kept};
+use super::entries::Entries;
+use super::image::{Body, Image, Node, ROOT};
+use crate::dice::Dice;
+
+/// How much of what nobody asked to be durable is there afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// Nothing: a system that writes only when it must.
+    Bare,
+    /// All of it: what a killed process leaves.
+    Full,
+    /// All up to a point, and the next write torn: a disk that keeps the order.
+    Ordered,
+    /// Any of it, each change by itself, many writes torn: a disk that does as it likes.
+    Mixed,
+}
+
+impl Manner {
+    pub const ALL: [Self; 4] = [Self::Bare, Self::Full, Self::Ordered, Self::Mixed];
+
+    /// One of them; the cruel ones more often.
+    pub fn any(dice: &mut Dice) -> Self {
+        match dice.below(10) {
+            0..2 => Self::Bare,
+            2 => Self::Full,
+            3..6 => Self::Ordered,
+            _ => Self::Mixed,
+        }
+    }
+}
+
+impl Image {
+    /// What is left after the power is cut now.
+    pub fn cut(&self, manner: Manner, dice: &mut Dice) -> Self {
+        let mut fate = Fate::new(self, manner, dice);
+        let mut left = BTreeMap::new();
+        let mut open = vec![ROOT];
+        while let Some(number) = open.pop() {
+            let Ok(node) = self.node(number) else { continue };
+            let body = match &node.body {
+                Body::File(contents) => {
+                    Body::File(Contents::with(contents.after(|change| fate.of(change))))
+                }
+                Body::Folder(entries) => {
+                    let names = entries.after(|order| fate.keeps(order));
+                    open.extend(names.values().filter(|child| !left.contains_key(*child)));
+                    Body::Folder(Entries::with(names))
+                }
+            };
+            left.insert(number, Node { mode: node.mode, body });
+        }
+        Self::of(left)
+    }
+}
+
+/// What becomes of each open change.
+struct Fate<'a> {
+    manner: Manner,
+    /// Changes up to this one are kept where the order is.
+    last: u64,
+    /// How many of a hundred are kept where it is not.
+    share: u64,
+    dice: &'a mut Dice,
+}
+
+impl<'a> Fate<'a> {
+    fn new(image: &Image, manner: Manner, dice: &'a mut Dice) -> Self {
+        let last = dice.below(image.order() + 1);
+        let share = dice.one(&[5, 25, 50, 75, 95]).copied().unwrap_or(50);
+        Self { manner, last, share, dice }
+    }
+
+    fn keeps(&mut self, order: u64) -> bool {
+        match self.manner {
+            Manner::Bare => false,
+            Manner::Full => true,
+            Manner::Ordered => order <= self.last,
+            Manner::Mixed => self.dice.percent(self.share),
+        }
+    }
+
+    fn of(&mut self, change: &Change) -> Kept {
+        let torn = match self.manner {
+            Manner::Ordered => change.order == self.last + 1,
+            Manner::Mixed => self.dice.percent(25),
+            Manner::Bare | Manner::Full => false,
+        };
+        if torn && change.size() > 0 {
+            return self.torn(change.size());
+        }
+        if self.keeps(change.order) { Kept::Whole } else { Kept::Nothing }
+    }
+
+    /// Mostly the beginning of a write, up to any byte; a disk that does as it likes may also write its end.
+    fn torn(&mut self, size: usize) -> Kept {
+        let at = usize::try_from(self.dice.below(size as u64)).unwrap_or_default();
+        if self.manner == Manner::Mixed && self.dice.percent(30) {
+            Kept::Part(at, size)
+        } else {
+            Kept::Part(0, at)
+        }
+    }
+}
