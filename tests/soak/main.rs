@@ -36,7 +36,8 @@ const ACTIONS_MAX: usize = 200_000;
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let walk = Trial::test("the walk", || Ok(whole().map_err(|error| error.to_string())?));
-    libtest_mimic::run(&arguments, vec![walk]).exit_code()
+    let oracle = Trial::test("the oracle", || Ok(judge::sees().map_err(|e| e.to_string())?));
+    libtest_mimic::run(&arguments, vec![oracle, walk]).exit_code()
 }
 
 fn whole() -> Result<()> {
