@@ -2,6 +2,7 @@
 //! once the action rests. Never judges what it sees.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -115,6 +116,9 @@ impl<'a> Subject<'a> {
         let (mut deaths, mut end) = (vec![], first);
         if let End::Died = end {
             deaths.push(self.stood(&traces[..1], place));
+            if hit.is_some_and(|hit| hit.name.starts_with("log.")) {
+                self.enrol()?;
+            }
             end = self.live(cell.again.as_ref(), &traces[1], None)?;
         }
         if let End::Died = end {
@@ -247,6 +251,13 @@ impl<'a> Subject<'a> {
         let id = self.id.as_deref().unwrap_or_default();
         let answer = Client::new(&host.url, BOB).get(&format!("/v1/actions/{id}/bundle"))?;
         if answer.status == 200 { Ok(answer.bytes) } else { Err(answer.text("/detail").into()) }
+    }
+
+    /// Another person in the configuration: the next host puts that into the log before anything else. What was
+    /// public there already must stand all the same.
+    fn enrol(&self) -> Result<()> {
+        let mut file = fs::File::options().append(true).open(self.dir.join("deed.toml"))?;
+        Ok(file.write_all(b"\n[tenant.acme.person.dora]\nroles = [\"helpdesk\"]\n")?)
     }
 
     /// The bundle must be verified, and the log must have grown out of all that was public at a death.

@@ -65,7 +65,8 @@ impl Skewed {
         let answer = self.operations("/metrics");
         let text = String::from_utf8(answer.bytes).unwrap();
         let found = text.lines().find_map(|l| l.strip_prefix(line)?.trim().parse().ok());
-        found.unwrap_or_else(|| panic!("no `{line}` in {text}"))
+        assert!(found.is_some(), "no `{line}` in {text}");
+        found.unwrap()
     }
 
     fn propose(&self, contract: &str, user: &str) -> Answer {

@@ -53,7 +53,7 @@ fn quiet() -> World {
 /// The command is refused in these words, and not a file is another one.
 fn refused(world: &World, command: &[&str]) {
     let before = files(&world.dir);
-    let output = host::run_within(command, PATIENCE).unwrap().expect("it ends by itself");
+    let output = host::run_within(command, PATIENCE).unwrap().unwrap();
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     assert_eq!(output.status.code(), Some(1), "{said}");
     let state = world.dir.join("state");

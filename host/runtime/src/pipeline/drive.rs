@@ -58,7 +58,7 @@ pub(super) async fn drive(
     loop {
         match drive.step().await {
             Ok(Step::Go) => {}
-            // It only waited where it stopped: the journal has it, and the next start goes on.
+            // Whoever only waited at a stop rests too: the journal has it, and the next start goes on.
             Ok(Step::Rest) | Err(LedgerError::Stopping(_)) => return Ok(()),
             // An outside fact came in between: it counts, and the step is taken anew.
             Err(LedgerError::Conflict) => drive.story = pipeline.story(id)?,

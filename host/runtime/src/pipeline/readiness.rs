@@ -161,10 +161,9 @@ impl Pipeline {
     pub fn mind_clock(&self) {
         let drift = self.clock.drift();
         if self.told.0.swap(drift.is_some(), Ordering::Relaxed) != drift.is_some() {
-            match self.off() {
-                Some(why) => tracing::warn!("no new work is taken: {why}"),
-                None => tracing::info!("the host's clock and the system's agree again"),
-            }
+            let why = self.off().map(|why| format!("no new work is taken: {why}"));
+            let agree = || "the host's clock and the system's agree again".to_owned();
+            tracing::warn!("{}", why.unwrap_or_else(agree));
         }
         if let Some(Drift::Ahead(ms)) = self.flights.when_idle(|| self.clock.adopt()).flatten() {
             tracing::warn!(
