@@ -14,17 +14,20 @@ mod record;
 mod rules;
 mod scim;
 mod table;
+mod tls;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use deed_tests::dice::{self, Dice};
+use deed_tests::record::desk::Deed;
 use libtest_mimic::{Arguments, Trial};
 
 use self::cell::{Found, Is};
 use self::record::Bench;
 use self::rules::Site;
+use self::tls::Bad;
 
 /// What every trial found.
 type Book = Arc<Mutex<Vec<Found>>>;
@@ -80,17 +83,30 @@ fn trial(name: &str, book: &Book, run: impl FnOnce() -> Vec<Found> + Send + 'sta
 /// Nobody listens at a call and after it; one action at a time, behind a proxy of its own.
 fn refused(dice: &mut Dice, full: bool) -> Vec<Found> {
     let bench = Bench::make().unwrap();
+    let mut cells = places();
+    dice.shuffle(&mut cells);
+    cells.truncate(if full { usize::MAX } else { 5 });
+    cells.into_iter().map(|(deed, site)| bench.refuse(deed, site).unwrap()).collect()
+}
+
+/// One handshake fails; one action at a time, too.
+fn handshakes(dice: &mut Dice, full: bool) -> Vec<Found> {
+    let secure = tls::Secure::make().unwrap();
+    let every = |(deed, site)| Bad::ALL.map(|bad| (deed, site, bad));
+    let mut cells: Vec<_> = places().into_iter().flat_map(every).collect();
+    dice.shuffle(&mut cells);
+    cells.truncate(if full { usize::MAX } else { 6 });
+    cells.into_iter().map(|(deed, site, bad)| secure.meet(deed, site, bad).unwrap()).collect()
+}
+
+/// Every call of every deed.
+fn places() -> Vec<(Deed, Site)> {
     let sites = |writes| {
         let writing = (0..writes).map(Site::Write);
         [Site::Read(0)].into_iter().chain(writing).chain([Site::Read(1)])
     };
-    let mut cells: Vec<_> = record::deeds()
-        .into_iter()
-        .flat_map(|deed| sites(deed.writes).map(move |site| (deed, site)))
-        .collect();
-    dice.shuffle(&mut cells);
-    cells.truncate(if full { usize::MAX } else { 5 });
-    cells.into_iter().map(|(deed, site)| bench.refuse(deed, site).unwrap()).collect()
+    let every = |deed: Deed| sites(deed.writes).map(move |site| (deed, site));
+    record::deeds().into_iter().flat_map(every).collect()
 }
 
 fn taken(book: &Book) -> Vec<Found> {

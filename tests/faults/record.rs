@@ -18,6 +18,7 @@ use deed_tests::services::Result;
 
 use crate::cell::{Counted, Found, Is, callers, carry, place, singles, word};
 use crate::rules::{End, Meets, Site, Subject, ends, refused};
+use crate::tls;
 
 /// Actions at a time.
 const AT_ONCE: usize = 12;
@@ -36,12 +37,24 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) fn make() -> Result<Self> {
+        Self::behind(|proxy| Ok((proxy.to_owned(), None)))
+    }
+
+    /// With something more in front of the proxy: takes its base URL, gives the one for the host, and the
+    /// roots that it is to trust.
+    pub(crate) fn behind(
+        front: impl FnOnce(&str) -> Result<(String, Option<String>)>,
+    ) -> Result<Self> {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
         let record = Record::start()?;
         let proxy = Proxy::start(&record.base_url())?;
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let (url, roots) = front(proxy.base_url())?;
         let name = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let dir = std::env::temp_dir().join(format!("deed-faults-{name}"));
-        desk::lay_out(&dir, proxy.base_url())?;
+        desk::lay_out(&dir, &url)?;
+        if let Some(roots) = roots {
+            tls::trusts(&dir, &roots)?;
+        }
         let trust = trust(&desk::trust(&dir)?)?;
         let host = Host::serve(&dir)?;
         Ok(Self { record, proxy, dir, host, trust })
@@ -92,11 +105,20 @@ impl Bench {
                 self.proxy.refuse_after(&On::writes(&item), subject.writes - 1, REFUSED);
             }
         }
-        let found = self.carry(deed, &item, subject, &refused(subject, site));
+        let found = self.by_name(deed, site, &item, &refused(subject, site))?;
         self.proxy.admit();
+        Ok(Found { column: "refused".to_owned(), ..found })
+    }
+
+    /// One action on an item of its own, whatever happens to it at this call.
+    pub(crate) fn alone(&self, deed: Deed, site: Site, right: &BTreeSet<End>) -> Result<Found> {
+        self.by_name(deed, site, &fresh(), right)
+    }
+
+    fn by_name(&self, deed: Deed, site: Site, item: &str, right: &BTreeSet<End>) -> Result<Found> {
+        let found = self.carry(deed, item, self.subject(deed)?, right);
         let fault = Fault { lands: Lands::Never, how: How::Close };
-        let row = format!("{}: {}", name(deed), place(&(site, fault)));
-        Ok(Found { row, column: "refused".to_owned(), ..found })
+        Ok(Found { row: format!("{}: {}", name(deed), place(&(site, fault))), ..found })
     }
 
     fn carry(&self, deed: Deed, item: &str, subject: Subject, right: &BTreeSet<End>) -> Found {
