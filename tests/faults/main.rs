@@ -60,6 +60,7 @@ fn main() -> ExitCode {
     }
     drop(directory);
     trials.push(trial("refused", &singles, move || refused(&mut Dice::new(seed), full)));
+    trials.push(trial("tls", &singles, move || handshakes(&mut Dice::new(seed), full)));
     let end = libtest_mimic::run(&arguments, trials);
     let (singles, pairs) = (taken(&singles), taken(&pairs));
     table::lines(&singles).iter().chain(&table::list(&pairs)).for_each(|line| say(line));
