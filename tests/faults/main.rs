@@ -21,7 +21,9 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use deed_tests::dice::{self, Dice};
-use deed_tests::record::desk::Deed;
+use deed_tests::record::desk::{Deed, Kind};
+use deed_tests::record::{Fault, How, Lands};
+use deed_tests::services::Result;
 use libtest_mimic::{Arguments, Trial};
 
 use self::cell::{Found, Is};
@@ -44,8 +46,10 @@ fn main() -> ExitCode {
         record::hows(&mut Dice::new(seed.wrapping_add(number)), if full { usize::MAX } else { 2 })
     };
     let bench = Arc::new(Bench::make().unwrap());
-    let mut trials =
-        vec![Trial::test("the oracle", || Ok(cell::sees().map_err(|error| error.to_string())?))];
+    let mut trials = vec![
+        Trial::test("the oracle", || Ok(cell::sees().map_err(|error| error.to_string())?)),
+        Trial::test("a lie is found", || Ok(lie().map_err(|error| error.to_string())?)),
+    ];
     for (number, deed) in (0..).zip(record::deeds()) {
         let cells = record::single_faults(deed, &hows(number));
         let bench = Arc::clone(&bench);
@@ -79,6 +83,18 @@ fn trial(name: &str, book: &Book, run: impl FnOnce() -> Vec<Found> + Send + 'sta
         book.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
         if bad == 0 { Ok(()) } else { Err(format!("{bad} of {all} cells are not right").into()) }
     })
+}
+
+/// A contract that lies makes the host send again what has landed; that is what is counted as twice.
+fn lie() -> Result<()> {
+    let deed = Deed { kind: Kind::Add, writes: 1, asked: false };
+    let landed = Fault { lands: Lands::Before, how: How::Silence };
+    let blind = Fault { lands: Lands::Never, how: How::Status(500) };
+    let cell = (deed, vec![(Site::Write(0), landed), (Site::Read(1), blind)]);
+    match Bench::lying()?.run(&[cell]).as_slice() {
+        [found] if found.verdict == Is::Twice => Ok(()),
+        other => Err(format!("not found: {other:?}").into()),
+    }
 }
 
 /// Nobody listens at a call and after it; one action at a time, behind a proxy of its own.
