@@ -6,6 +6,7 @@ use std::fs;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use deed_record::verify::Trust;
 use deed_tests::record::How;
@@ -20,6 +21,11 @@ use crate::rules::{End, Meets, Subject, ends};
 
 /// The server takes one request at a time.
 const AT_ONCE: usize = 4;
+
+/// How long the host waits for an answer here, as `deed.toml` has it.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// How often a cell is tried on a machine that is too busy for its server.
+const TRIES: usize = 4;
 
 pub(crate) struct Bench {
     server: ScimServer,
@@ -51,7 +57,7 @@ impl Bench {
             for _ in 0..AT_ONCE {
                 scope.spawn(|| {
                     while let Some(cell) = cells.get(next.fetch_add(1, Ordering::Relaxed)) {
-                        let one = self.meet(contract, sets, cell);
+                        let one = self.undisturbed(contract, sets, cell);
                         found.lock().unwrap().push(one.unwrap_or_else(|e| lost(contract, &e)));
                     }
                 });
@@ -60,7 +66,19 @@ impl Bench {
         found.into_inner().unwrap()
     }
 
-    fn meet(&self, contract: &str, sets: bool, cell: &Meets) -> Result<Found> {
+    /// The cell with no other fault than its own: where the server itself took too long, it is done again.
+    fn undisturbed(&self, contract: &str, sets: bool, cell: &Meets) -> Result<Found> {
+        let mut tries = TRIES;
+        loop {
+            let (found, user) = self.meet(contract, sets, cell)?;
+            tries -= 1;
+            if tries == 0 || self.world.proxy.slowest(&user) < TIMEOUT {
+                return Ok(found);
+            }
+        }
+    }
+
+    fn meet(&self, contract: &str, sets: bool, cell: &Meets) -> Result<(Found, String)> {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("faults-{}@example.com", COUNT.fetch_add(1, Ordering::Relaxed));
         let user = self.server.create_user(&name, Some(!sets))?;
@@ -75,7 +93,7 @@ impl Bench {
         let counted = self.counted(&user, sets)?;
         let found = self.found(&view, &person, counted, &right);
         let (row, column) = (format!("scim {contract}: {}", place(cell)), word(cell.1.how));
-        Ok(Found { row, column, ..found })
+        Ok((Found { row, column, ..found }, user))
     }
 
     fn found(

@@ -9,7 +9,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::Value;
@@ -69,8 +69,8 @@ struct Shared {
     /// After which request nobody is let in for a while.
     closing: Mutex<Vec<(On, usize, Duration)>>,
     requests: Mutex<Vec<Recorded>>,
-    /// Writes that were handed on, with the status of their answers.
-    carried: Mutex<Vec<(Recorded, u16)>>,
+    /// What was handed on, with the status of its answer and how long that took.
+    carried: Mutex<Vec<(Recorded, u16, Duration)>>,
     door: Door,
     stopped: AtomicBool,
 }
@@ -134,8 +134,18 @@ impl Proxy {
     pub fn carried_out(&self, part: &str) -> usize {
         let on = On::writes(part);
         let carried = lock(&self.shared.carried);
-        let done = |(one, status): &&(Recorded, u16)| on.means(one) && (200..300).contains(status);
-        carried.iter().filter(done).count()
+        carried
+            .iter()
+            .filter(|(one, status, _)| on.means(one) && (200..300).contains(status))
+            .count()
+    }
+
+    /// The longest that the upstream itself took for a request whose path has this part.
+    pub fn slowest(&self, part: &str) -> Duration {
+        let named = |one: &Recorded| one.path.split('/').any(|name| name == part);
+        let carried = lock(&self.shared.carried);
+        let of_it = carried.iter().filter(|(one, ..)| named(one));
+        of_it.map(|(_, _, took)| *took).max().unwrap_or_default()
     }
 
     /// What arrived since the last [`Proxy::forget`], in order; what the proxy added is not in it.
@@ -232,12 +242,12 @@ fn spoiled(request: &Recorded, lands: Lands, shared: &Arc<Shared>) -> Result<Vec
     Ok(hostile::answer("200 OK\r\ncontent-type: application/scim+json", body))
 }
 
-/// Hands the request on; writes are counted.
+/// Hands the request on, and says that in the list.
 fn forward(request: &Recorded, shared: &Shared) -> Result<Vec<u8>> {
+    let start = Instant::now();
     let answer = wire::forward(&shared.upstream, request)?;
-    if request.method != "GET" {
-        lock(&shared.carried).push((request.clone(), wire::status_of(&answer)));
-    }
+    let status = wire::status_of(&answer);
+    lock(&shared.carried).push((request.clone(), status, start.elapsed()));
     Ok(answer)
 }
 
