@@ -45,7 +45,7 @@ fn attach(pid: u32, out: &Path) -> Option<Child> {
 
 fn skip(why: &str) {
     // Not captured: whoever runs the tests must see it.
-    writeln!(std::io::stderr(), "acknowledged: SKIPPED: {}", why.trim()).unwrap();
+    writeln!(std::io::stderr(), "acknowledged: SKIPPED: {}", why.trim()).unwrap_or_default();
 }
 
 /// Actions that end at once, that wait, that are approved and cancelled; several at a time. Gives the

@@ -81,8 +81,16 @@ fn unpacked(name: &str) -> World {
     world(&dir)
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how far the fixture is behind the machine's calendar"
+)]
+fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
 fn serve(world: &mut World) {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let now = now_s();
     let offset = i64::try_from(MADE + 3600).unwrap() - i64::try_from(now).unwrap();
     let (library, offset) = (clock().to_str().unwrap(), offset.to_string());
     let variables = [("LD_PRELOAD", library), ("DEED_TEST_CLOCK_OFFSET", offset.as_str())];
@@ -92,7 +100,7 @@ fn serve(world: &mut World) {
 /// Every action of the tenant by the user that it was about.
 fn actions(world: &World) -> Vec<(String, Value)> {
     let listed = world.client(BOB).get("/v1/actions?limit=100").unwrap().json();
-    let all = listed["actions"].as_array().unwrap_or_else(|| panic!("{listed:#}"));
+    let all = listed["actions"].as_array().unwrap();
     let by_user = |one: &Value| {
         let resource = one["resource"].as_str().unwrap();
         (resource.rsplit('/').next().unwrap().to_owned(), one.clone())
@@ -236,15 +244,15 @@ fn makes_the_directory_of_state_1() {
     for gone in ["state/cache", "state/LOCK", "serve.log"] {
         let path = dir.join(gone);
         if path.is_dir() {
-            fs::remove_dir_all(path).unwrap()
+            fs::remove_dir_all(path).unwrap();
         } else {
-            fs::remove_file(path).unwrap()
+            fs::remove_file(path).unwrap();
         }
     }
     let archive = workspace().join(DIRECTORY);
     let done = Command::new("tar").arg("-czf").arg(&archive).arg("-C").arg(&dir).arg(".").status();
     assert!(done.unwrap().success());
     fs::remove_dir_all(&dir).unwrap();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let now = now_s();
     panic!("made; set MADE to {now}");
 }

@@ -170,7 +170,7 @@ impl<'a> Life<'a> {
     /// The disk as the cut left it, and now and then other policies.
     fn load(&mut self) -> Result<()> {
         if self.dice.percent(50) {
-            self.site.vary(self.dice.next())?;
+            self.site.vary(self.dice.roll())?;
         }
         self.site.disk.load(self.after.clone());
         self.site.disk.lie(self.lie);

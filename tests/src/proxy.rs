@@ -237,7 +237,7 @@ fn spoiled(request: &Recorded, lands: Lands, shared: &Arc<Shared>) -> Result<Vec
     } else if reads || lands == Lands::Before {
         let answer = forward(request, shared)?;
         let text = String::from_utf8_lossy(&answer);
-        body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned();
+        text.split_once("\r\n\r\n").map_or("", |(_, body)| body).clone_into(&mut body);
     }
     Ok(hostile::answer("200 OK\r\ncontent-type: application/scim+json", body))
 }

@@ -7,6 +7,9 @@ use deed_tests::world::BOB;
 
 use super::{Scratch, act, audit, backup, clean, copy, leave_some, restore, stop, world};
 
+/// What is said of it, and how a backup is spoiled.
+type Spoiling<'a> = (&'a str, &'a dyn Fn(&Path));
+
 #[test]
 fn an_older_state_is_restored_only_when_that_is_said() {
     let (mut world, _hostile) = world();
@@ -114,7 +117,7 @@ fn a_backup_that_was_changed_is_refused_and_nothing_happens() {
         all
     };
     let before = files(&world.dir);
-    let changes: [(&str, &dyn Fn(&Path)); 7] = [
+    let changes: [Spoiling<'_>; 7] = [
         ("is not what its manifest says", &|dir| {
             let path = dir.join("state/segments/00000001.journal");
             let mut bytes = fs::read(&path).unwrap();
@@ -122,7 +125,7 @@ fn a_backup_that_was_changed_is_refused_and_nothing_happens() {
             fs::write(path, bytes).unwrap();
         }),
         ("is not what its manifest says", &|dir| {
-            fs::remove_file(dir.join("state/VERSION")).unwrap()
+            fs::remove_file(dir.join("state/VERSION")).unwrap();
         }),
         ("is not what its manifest says", &|dir| {
             fs::rename(dir.join("deed.toml"), dir.join("moved")).unwrap();
@@ -130,7 +133,7 @@ fn a_backup_that_was_changed_is_refused_and_nothing_happens() {
         }),
         ("does not name", &|dir| fs::write(dir.join("state/log/acme/more"), "").unwrap()),
         ("no backup, or not a whole one", &|dir| {
-            fs::remove_file(dir.join("manifest.json")).unwrap()
+            fs::remove_file(dir.join("manifest.json")).unwrap();
         }),
         ("is of the form `deed backup 2`", &|dir| edit(dir, "deed backup 1", "deed backup 2")),
         ("no path inside of a backup", &|dir| edit(dir, "\"deed.toml\"", "\"../d.toml\"")),

@@ -82,12 +82,11 @@ impl Store {
             "opaque" => json!(0),
             _ => json!(self.entries(kind, item, slot).len()),
         };
-        let mut shown = json!({"id": item, "one": slot("one"), "two": slot("two")});
         if kind == "add" || kind == "keyed" {
             let entries = SLOTS.map(|slot| self.entries(kind, item, slot)).concat();
-            shown["entries"] = entries.into();
+            return json!({"id": item, "one": slot("one"), "two": slot("two"), "entries": entries});
         }
-        shown
+        json!({"id": item, "one": slot("one"), "two": slot("two")})
     }
 
     fn entries(&self, kind: &str, item: &str, slot: &str) -> Vec<Value> {

@@ -214,12 +214,16 @@ fn configuration(dir: &Path, draft: &mut Draft, with_keys: bool) -> Result<(), B
     Ok(())
 }
 
+fn is_public(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "pub")
+}
+
 /// The public keys of the host, past and present, and those of approvers.
 fn public_keys(files: &Files) -> Result<Vec<String>, FileError> {
     let mut paths = Vec::new();
     for folder in ["keys", "keys/retired", "approvers"] {
         let names = files.names(folder)?.into_iter();
-        paths.extend(names.filter(|name| name.ends_with(".pub")).map(|n| format!("{folder}/{n}")));
+        paths.extend(names.filter(|name| is_public(name)).map(|n| format!("{folder}/{n}")));
     }
     Ok(paths)
 }

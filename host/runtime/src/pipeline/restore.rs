@@ -166,7 +166,7 @@ fn swap(draft: Draft, state: &Path) -> Result<Option<PathBuf>, RestoreError> {
         draft.finish(state)?;
         return Ok(None);
     }
-    let aside = (1..)
+    let aside = (1..u32::MAX)
         .map(|n| state.with_extension(format!("before-restore-{n}")))
         .find(|path| fs::symlink_metadata(path).is_err());
     let aside = aside.unwrap_or_else(|| state.with_extension("before-restore"));
