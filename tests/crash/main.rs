@@ -18,6 +18,7 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use deed_tests::dice::Dice;
 use deed_tests::record::desk::{Deed, Kind};
 use deed_tests::services::Result;
 use libtest_mimic::Arguments;
@@ -56,8 +57,9 @@ fn main() -> ExitCode {
 /// Gives whether every cell is as it must be.
 fn matrix(arguments: &Arguments) -> Result<bool> {
     let full = std::env::var_os("FULL").is_some();
-    let mut dice = Dice(seed()?);
-    say(&format!("crash: seed {}{}", dice.0, if full { ", every cell" } else { ", a sample" }));
+    let seed = seed()?;
+    let mut dice = Dice::new(seed);
+    say(&format!("crash: seed {seed}{}", if full { ", every cell" } else { ", a sample" }));
     let pool = Pool::make(arguments.test_threads.unwrap_or(WORKERS))?;
     let cells = single(&pool, full, &mut dice, arguments.filter.as_deref())?;
     let mut results = pool.each(cells, carry_out);
@@ -95,8 +97,8 @@ fn single(pool: &Pool, full: bool, dice: &mut Dice, filter: Option<&str>) -> Res
         }
         let (hits, exchanges): (Vec<Cell>, Vec<Cell>) =
             all.into_iter().partition(|cell| matches!(cell.death, Death::Hit(_)));
-        cells.extend(dice.spread(hits, SAMPLE[0]));
-        cells.extend(dice.spread(exchanges, SAMPLE[1]));
+        cells.extend(spread(dice, hits, SAMPLE[0]));
+        cells.extend(spread(dice, exchanges, SAMPLE[1]));
     }
     Ok(cells)
 }
@@ -110,7 +112,7 @@ fn double(results: &[(Cell, Found, Vec<String>)], full: bool, dice: &mut Dice) -
         let all = of_deed.flat_map(|(cell, _, second)| {
             cell::hits(second).into_iter().map(|hit| Cell { again: Some(hit), ..cell.clone() })
         });
-        cells.extend(dice.spread(all.collect(), if full { SECONDS } else { SAMPLE[2] }));
+        cells.extend(spread(dice, all.collect(), if full { SECONDS } else { SAMPLE[2] }));
     }
     cells
 }
@@ -131,31 +133,17 @@ fn carry_out(bench: &Bench, cell: Cell) -> (Cell, Found, Vec<String>) {
     (cell, judge::nothing("it was never tried"), vec![])
 }
 
-/// Numbers out of a seed (SplitMix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let below = (z ^ (z >> 31)).checked_rem(end as u64).unwrap_or(0);
-        usize::try_from(below).unwrap_or(0)
-    }
-
-    /// So many of these, one out of each stretch of the list.
-    fn spread<T>(&mut self, all: Vec<T>, wanted: usize) -> Vec<T> {
-        let (length, wanted) = (all.len(), wanted.min(all.len()));
-        let places: Vec<usize> = (0..wanted)
-            .map(|n| {
-                let (from, to) = (n * length / wanted, (n + 1) * length / wanted);
-                from + self.below(to - from)
-            })
-            .collect();
-        let keep = |(place, one)| places.contains(&place).then_some(one);
-        all.into_iter().enumerate().filter_map(keep).collect()
-    }
+/// So many of these, one out of each stretch of the list.
+fn spread<T>(dice: &mut Dice, all: Vec<T>, wanted: usize) -> Vec<T> {
+    let (length, wanted) = (all.len(), wanted.min(all.len()));
+    let places: Vec<usize> = (0..wanted)
+        .map(|n| {
+            let (from, to) = (n * length / wanted, (n + 1) * length / wanted);
+            from + dice.index(to - from)
+        })
+        .collect();
+    let keep = |(place, one)| places.contains(&place).then_some(one);
+    all.into_iter().enumerate().filter_map(keep).collect()
 }
 
 fn seed() -> Result<u64> {

@@ -199,10 +199,10 @@ forbid (principal, action == Deed::Action::"crash.add_asked", resource);
 
 fn configuration(record: &str) -> String {
     let hash = |token: &str| Digest::of(token.as_bytes()).to_string();
-    let grant = |deed: &Deed| {
+    let grant = |deed: Deed| {
         format!("[tenant.acme.grant.\"{}\"]\nupstreams = [\"record\"]\n\n", deed.contract())
     };
-    let grants = Deed::all().iter().map(grant).collect::<Vec<_>>().concat();
+    let grants = Deed::all().into_iter().map(grant).collect::<Vec<_>>().concat();
     format!(
         r#"environment = "production"
 

@@ -82,11 +82,12 @@ impl Store {
             "opaque" => json!(0),
             _ => json!(self.entries(kind, item, slot).len()),
         };
-        if kind == "add" || kind == "keyed" {
+        let mut shown = json!({"id": item, "one": slot("one"), "two": slot("two")});
+        if let Some(shown) = shown.as_object_mut().filter(|_| kind == "add" || kind == "keyed") {
             let entries = SLOTS.map(|slot| self.entries(kind, item, slot)).concat();
-            return json!({"id": item, "one": slot("one"), "two": slot("two"), "entries": entries});
+            shown.insert("entries".to_owned(), entries.into());
         }
-        json!({"id": item, "one": slot("one"), "two": slot("two")})
+        shown
     }
 
     fn entries(&self, kind: &str, item: &str, slot: &str) -> Vec<Value> {
