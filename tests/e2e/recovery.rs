@@ -1,6 +1,8 @@
 //! What follows an attempt that left something undone: another one where the contract's effect allows it,
 //! never a second effect, and one story that tells all of it.
 
+mod late;
+
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -18,15 +20,20 @@ const CONTRACT: &str = "contracts/restore_access.toml";
 /// A world in which nobody is asked, writes of this effect are tried three times, and answers are not
 /// waited for long.
 fn world(effect: &str, backoff: &str) -> World {
-    let change = |dir: &Path| -> Result<()> {
-        edit(dir, "deed.toml", "environment = \"production\"", "environment = \"staging\"")?;
-        let short = "timeout = \"500ms\"\nidempotency = { header = \"X-Once\", window = \"10m\" }";
-        edit(dir, "deed.toml", "timeout = \"2s\"", short)?;
-        edit(dir, CONTRACT, "effect   = \"observable\"", &format!("effect = \"{effect}\""))?;
-        let limits = format!("timeout = \"30s\"\nattempts = 3\nbackoff = \"{backoff}\"");
-        edit(dir, CONTRACT, "timeout = \"30s\"", &limits)
-    };
-    World::with(scim(), "scim", change).unwrap()
+    let limits = format!("backoff = \"{backoff}\"");
+    World::with(scim(), "scim", |dir| change(dir, effect, "10m", &limits)).unwrap()
+}
+
+/// The same with this window of its upstream, and these limits besides.
+fn change(dir: &Path, effect: &str, window: &str, limits: &str) -> Result<()> {
+    edit(dir, "deed.toml", "environment = \"production\"", "environment = \"staging\"")?;
+    let short = format!(
+        "timeout = \"500ms\"\nidempotency = {{ header = \"X-Once\", window = \"{window}\" }}"
+    );
+    edit(dir, "deed.toml", "timeout = \"2s\"", &short)?;
+    edit(dir, CONTRACT, "effect   = \"observable\"", &format!("effect = \"{effect}\""))?;
+    let limits = format!("timeout = \"30s\"\nattempts = 3\n{limits}");
+    edit(dir, CONTRACT, "timeout = \"30s\"", &limits)
 }
 
 /// Until the proxy has seen so many writes.

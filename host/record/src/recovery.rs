@@ -47,6 +47,27 @@ pub fn another(
     repeatable(contract.action.effect, &writes, bindings, untouched, now_ms)
 }
 
+/// Whether what another attempt was planned for still holds at this time: its budget, and the keys by which
+/// an upstream knows what may have reached it.
+pub fn in_time(
+    contract: &Contract,
+    attempts: &[Attempt],
+    bindings: &BTreeMap<String, Binding>,
+    now_ms: i64,
+) -> Result<(), Final> {
+    let first_ms = attempts.first().map_or(now_ms, |first| first.started_ms);
+    if now_ms > first_ms.saturating_add(contract.limits.total.as_signed()) {
+        return Err(Final::Budget);
+    }
+    let runs: Vec<Vec<ExchangeSummary>> = attempts.iter().map(summaries).collect();
+    let writes = standing(&runs);
+    let forgotten = |write: &Write<'_>| write.is(Word::Open) && !write.is_keyed(bindings, now_ms);
+    if contract.action.effect == Effect::Keyed && writes.iter().any(forgotten) {
+        return Err(Final::Keyless);
+    }
+    Ok(())
+}
+
 /// Whether the writes of these runs may be followed by another run, as far as their records tell: what a
 /// look between them saw is not among these.
 pub fn may_follow(
@@ -82,11 +103,14 @@ pub fn known(attempts: &[Attempt]) -> Vec<Known> {
             sent.push(&one.request);
             let at = all.iter().position(|(n, known)| *n == nth && known.request == one.request);
             let at = at.unwrap_or_else(|| {
-                all.push((nth, Known { request: one.request.clone(), key: None, done: None }));
+                let request = one.request.clone();
+                all.push((nth, Known { request, key: None, left_ms: None, done: None }));
                 all.len() - 1
             });
             let Some((_, known)) = all.get_mut(at) else { continue };
             known.key = known.key.take().or_else(|| one.idempotency_key.clone());
+            let left_ms = Some(one.started_ms).filter(|_| one.fate != Fate::NotSent);
+            known.left_ms = known.left_ms.or(left_ms);
             if known.done.is_none() && one.is_done() {
                 let carried_from = one.carried_from.or(Some(attempt.n));
                 known.done = Some(Exchange { carried_from, ..one.clone() });
@@ -103,6 +127,8 @@ pub struct Known {
     pub request: Rendered,
     /// The idempotency key that it carried.
     pub key: Option<String>,
+    /// Unix milliseconds of the first time that it may have left.
+    pub left_ms: Option<i64>,
     /// Its success: the next attempt is answered with it, and sends nothing.
     pub done: Option<Exchange>,
 }

@@ -36,6 +36,8 @@ pub struct Story {
     pub activated: Option<Digest>,
     /// Those under which attempts were decided, each once.
     attempted_under: Vec<Digest>,
+    /// Decision and activation of the latest attempt: what comes to nothing after them is no part of its end.
+    attempted_on: Option<((Decision, Facts), Digest)>,
     /// The look that a decision or approval rests on.
     pub pre: Option<Observation>,
     /// Whether an attempt was made on what `pre` saw: the next one needs a look of its own.
@@ -138,6 +140,7 @@ impl Story {
             decision: None,
             activated: None,
             attempted_under: vec![],
+            attempted_on: None,
             pre: None,
             pre_is_spent: false,
             post: None,
@@ -192,6 +195,7 @@ impl Story {
             Event::RetryPlanned { not_before_ms, .. } => self.not_before_ms = not_before_ms,
             Event::CancelRequested { by } => self.cancelled_by = Some(by),
             Event::Judged { judgement } => {
+                self.rest_on_attempt();
                 self.judged_ms = entry.at_ms;
                 self.judgement = Some(*judgement);
             }
@@ -224,6 +228,7 @@ impl Story {
             Event::AttemptStarted { n, epoch, deadline_ms, decision } => {
                 self.chain.push((Kind::Decision, *decision));
                 self.attempted_under = self.activations();
+                self.attempted_on = self.decision.clone().zip(self.activated);
                 self.epoch = epoch;
                 self.running = Some(Running {
                     n,
@@ -280,8 +285,9 @@ impl Story {
             }
             Event::WriteEnded { exchange, .. } => {
                 let ordinal = exchange.ordinal;
+                let unsent = exchange.carried_from.is_some() || exchange.fate == Fate::NotSent;
                 let open = self.running.as_ref().is_some_and(|run| {
-                    run.writes.iter().any(|write| write.ordinal == ordinal)
+                    (unsent || run.writes.iter().any(|write| write.ordinal == ordinal))
                         && run.ended.iter().all(|ended| ended.ordinal != ordinal)
                 });
                 if open { Ok(()) } else { Err(StoryError::NotIntended(ordinal)) }
@@ -290,6 +296,15 @@ impl Story {
                 Err(stale(attempt.n, self.epoch))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// A planned attempt that was allowed and did not start: the end rests on what the last one rested on.
+    fn rest_on_attempt(&mut self) {
+        if let Some((decision, activated)) = self.attempted_on.clone().filter(|_| self.pre_is_spent)
+        {
+            self.decision = Some(decision);
+            self.activated = Some(activated);
         }
     }
 
@@ -397,14 +412,18 @@ impl Story {
     /// nothing is known, that they may have landed.
     pub fn lost_attempt(&self, now_ms: i64) -> Option<Attempt> {
         let running = self.running.as_ref()?;
-        let known = |write: &Intended| {
-            let ended = running.ended.iter().find(|ended| ended.ordinal == write.ordinal);
-            ended.cloned().unwrap_or_else(|| self.lost(write, now_ms))
-        };
+        let unended = running
+            .writes
+            .iter()
+            .filter(|write| running.ended.iter().all(|ended| ended.ordinal != write.ordinal));
+        let unended = unended.map(|write| self.lost(write, now_ms));
+        let ended = running.ended.iter().map(|ended| again_from(ended, now_ms));
+        let mut exchanges: Vec<Exchange> = ended.chain(unended).collect();
+        exchanges.sort_by_key(|exchange| exchange.ordinal);
         Some(Attempt {
             n: running.n,
             claim: Claim::Lost,
-            exchanges: running.writes.iter().map(known).collect(),
+            exchanges,
             refused: vec![],
             started_ms: running.started_ms,
             ended_ms: now_ms,
@@ -455,6 +474,17 @@ impl Story {
         };
         self.bound.perform.iter().find(fits).cloned().unwrap_or_else(unknown)
     }
+}
+
+/// What was left of the deadline of a write without a definite answer is waited for in full once more: the
+/// clock may have been set while nobody was there to see it.
+fn again_from(ended: &Exchange, now_ms: i64) -> Exchange {
+    let mut ended = ended.clone();
+    if ended.is_open() {
+        let left_ms = ended.deadline_ms.saturating_sub(ended.ended_ms).max(0);
+        ended.deadline_ms = ended.deadline_ms.max(now_ms.saturating_add(left_ms));
+    }
+    ended
 }
 
 #[cfg(test)]

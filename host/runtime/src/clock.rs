@@ -62,6 +62,15 @@ impl Clock {
         self.after(base_ms)
     }
 
+    /// The later one of this clock and the system's: for what ends by the clocks of others, however ours fared.
+    pub fn latest_ms(&self) -> i64 {
+        let ahead_ms = match self.drift() {
+            Some(Drift::Ahead(ms)) => ms,
+            Some(Drift::Behind(_)) | None => 0,
+        };
+        self.now_ms().saturating_add(ahead_ms)
+    }
+
     /// When this clock began: times from before are another process's.
     pub fn began_ms(&self) -> i64 {
         self.0.began_ms

@@ -94,6 +94,8 @@ pub struct Once {
     pub request: Rendered,
     /// What a repetition of it is known by, where the upstream knows repetitions.
     pub key: Option<String>,
+    /// Unix milliseconds after which the upstream may not know the key any more; it must have arrived before.
+    pub until_ms: Option<i64>,
     /// Its success in an earlier attempt: it is not sent again.
     pub done: Option<Exchange>,
 }

@@ -226,6 +226,22 @@ fn a_key_counts_inside_of_its_window_and_only_if_it_is_the_same() {
 }
 
 #[test]
+fn what_was_planned_is_judged_anew_when_its_time_has_come() {
+    let held = |effect, exchange: Exchange, now_ms| {
+        let attempts = [attempt(1, vec![exchange])];
+        in_time(&contract(effect), &attempts, &bindings(Some(30_000)), now_ms)
+    };
+    let open = || write("/1", Fate::NoAnswer);
+    let done = || write("/1", Fate::Answered { status: 204 });
+    assert_eq!(held("idempotent", open(), 60_000), Ok(()));
+    assert_eq!(held("idempotent", open(), 60_001), Err(Final::Budget));
+    assert_eq!(held("keyed", open(), 26_999), Ok(()));
+    assert_eq!(held("keyed", open(), 27_000), Err(Final::Keyless));
+    assert_eq!(held("keyed", done(), 27_000), Ok(()), "it is carried");
+    assert_eq!(held("keyed", write("/1", Fate::NotSent), 27_000), Ok(()));
+}
+
+#[test]
 fn what_is_done_is_carried_with_its_first_attempt_and_keys_stay() {
     let done = write("/1", Fate::Answered { status: 204 });
     let first = attempt(1, vec![done.clone(), write("/2", Fate::NoAnswer), done.clone()]);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deed_record::action::Bound;
+use deed_record::contract::Effect;
 use deed_record::digest::Digest;
 use deed_record::envelope::Envelope;
 use deed_record::event::{Attempt, Event, Phase};
@@ -72,11 +73,18 @@ impl Drive<'_> {
         let Some(adapter) = self.pipeline.adapters.get(&granted.adapter).cloned() else {
             return self.gone().await;
         };
+        if let Some(step) = self.stopped_short(&granted).await? {
+            return Ok(step);
+        }
         let n = self.story.next_attempt();
-        let scope = Scope { tags: self.tags(), once: self.once()?, ..self.scope(&granted, n)? };
+        let once = self.once(&granted)?;
+        let scope = Scope { tags: self.tags(), once, ..self.scope(&granted, n)? };
         let decision = self.story.decision.as_ref().map(|(d, _)| d);
         let cleared = match decision.map(|d| grant::clear(d, scope)) {
             Some(Ok(cleared)) => cleared,
+            Some(Err(error)) if self.is_between_attempts() => {
+                return self.give_up(&error.to_string()).await;
+            }
             Some(Err(error)) => {
                 return self.judge(Judgement::plain(Outcome::Denied, error.to_string())).await;
             }
@@ -127,7 +135,7 @@ impl Drive<'_> {
     }
 
     /// The writes of the next attempt: by which key the upstream knows each, and which are done already.
-    fn once(&self) -> Result<Vec<Once>, LedgerError> {
+    fn once(&self, granted: &Granted) -> Result<Vec<Once>, LedgerError> {
         let Self { story, pipeline, tenant, .. } = self;
         let mut known = recovery::known(&story.attempts);
         let mut once = Vec::new();
@@ -135,17 +143,23 @@ impl Drive<'_> {
         let calls = writes.flat_map(|request| (0..request.calls).map(move |_| request));
         for request in calls {
             let nth = once.iter().filter(|other: &&Once| other.request == *request).count();
-            let keyed = tenant.upstreams.get(&request.upstream);
-            let keyed = keyed.is_some_and(|upstream| upstream.idempotency.is_some());
+            let promise = tenant.upstreams.get(&request.upstream);
+            let promise = promise.and_then(|upstream| upstream.idempotency.as_ref());
+            let counts = promise.filter(|_| granted.contract.action.effect == Effect::Keyed);
+            let window_ms = counts.map(|one| i64::try_from(one.window_ms).unwrap_or(i64::MAX));
             let before = known.iter().position(|one| one.request == *request);
             let before = before.map(|at| known.remove(at));
+            let left_ms = before.as_ref().and_then(|one| one.left_ms);
+            let until_ms = left_ms.zip(window_ms).map(|(left, window)| left.saturating_add(window));
             let (key, done) = before.map_or((None, None), |one| (one.key, one.done));
             let made = || pipeline.keys.idempotency_key(&story.bound.action.id, request, nth);
             let key = match key {
-                None if keyed => Some(made().map_err(|e| LedgerError::Failed(e.to_string()))?),
+                None if promise.is_some() => {
+                    Some(made().map_err(|e| LedgerError::Failed(e.to_string()))?)
+                }
                 key => key,
             };
-            once.push(Once { request: request.clone(), key, done });
+            once.push(Once { request: request.clone(), key, until_ms, done });
         }
         Ok(once)
     }

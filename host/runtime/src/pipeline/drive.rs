@@ -181,6 +181,10 @@ impl Drive<'_> {
 
     async fn after_post(&mut self) -> Result<Step, LedgerError> {
         let Some(granted) = self.granted() else { return self.gone().await };
+        // A stop lets this rest, and the next start may have another contract to judge by.
+        if let Some(what) = self.other_world(&granted)? {
+            return self.judge_other_world(what).await;
+        }
         let now = self.pipeline.clock.now_ms();
         match reconcile::reconcile(
             &granted.contract,

@@ -6,9 +6,11 @@
 use std::time::Duration;
 
 use deed_record::event::{Attempt, Event};
+use deed_record::exchange::Exchange;
 use deed_record::json;
 use deed_record::outcome::{Judgement, Outcome};
 use deed_record::policy::Verdict;
+use deed_record::story::Story;
 use deed_record::{observation::Observation, recovery};
 
 use super::drive::{Drive, Step};
@@ -44,10 +46,13 @@ impl Drive<'_> {
             &judgement,
             now_ms,
         );
+        let pause_ms = i64::try_from(self.pause(granted)?.as_millis()).unwrap_or(i64::MAX);
+        let not_before_ms = now_ms.saturating_add(pause_ms);
+        // A pause that outlasts the budget or a key would only put the end off.
+        let late_ms = self.pipeline.clock.latest_ms().saturating_add(pause_ms);
+        let in_time = self.in_time(granted, late_ms).is_ok();
         match next {
-            Ok(reason) if has_room(&story.attempts)? => {
-                let pause_ms = i64::try_from(self.pause(granted)?.as_millis()).unwrap_or(i64::MAX);
-                let not_before_ms = now_ms.saturating_add(pause_ms);
+            Ok(reason) if in_time && has_room(&story.attempts)? => {
                 let reason = format!("{}; {reason}", judgement.reason);
                 self.append(vec![Event::RetryPlanned { reason, not_before_ms }], false).await
             }
@@ -63,20 +68,8 @@ impl Drive<'_> {
         if let Some(what) = self.other_world(&granted)? {
             return self.judge_other_world(what).await;
         }
-        let now_ms = self.pipeline.clock.now_ms();
-        if self.expired(now_ms).is_some() {
-            return self.give_up("the approval has expired").await;
-        }
-        let pre = self.story.pre.as_ref().map(Observation::value);
-        let (decision, _) = policy::decide(&self.tenant, &self.story, now_ms, pre);
-        if decision.verdict != Verdict::Allow {
-            return self.give_up("policy does not allow it any more").await;
-        }
-        let asked = self.story.ask.as_ref();
-        if asked.is_some_and(|ask| ask.policy_set != self.tenant.policies.digest())
-            || (asked.is_some() && approval::still_counts(&self.tenant, &self.story).is_err())
-        {
-            return self.give_up("its approvals count no more").await;
+        if let Some(why) = self.hindrance(&granted) {
+            return self.give_up(&why).await;
         }
         match self.decide(true).await {
             // Between the two questions policy changed its mind, by the clock.
@@ -85,9 +78,60 @@ impl Drive<'_> {
         }
     }
 
+    /// What keeps a planned attempt from running now; none when nothing does. Our clock goes on as it was
+    /// while this action is under way: a machine that slept meanwhile says by the system's how long.
+    fn hindrance(&self, granted: &Granted) -> Option<String> {
+        let (now_ms, late_ms) = (self.pipeline.clock.now_ms(), self.pipeline.clock.latest_ms());
+        if self.expired(late_ms).is_some() {
+            return Some("the approval has expired".to_owned());
+        }
+        // The pause was as long as the upstream asked for, or as long as the host was away.
+        if let Err(over) = self.in_time(granted, late_ms) {
+            return Some(over.to_string());
+        }
+        let pre = self.story.pre.as_ref().map(Observation::value);
+        let (decision, _) = policy::decide(&self.tenant, &self.story, now_ms, pre);
+        if decision.verdict != Verdict::Allow {
+            return Some("policy does not allow it any more".to_owned());
+        }
+        let asked = self.story.ask.as_ref();
+        let void = asked.is_some_and(|ask| ask.policy_set != self.tenant.policies.digest())
+            || (asked.is_some() && approval::still_counts(&self.tenant, &self.story).is_err());
+        void.then(|| "its approvals count no more".to_owned())
+    }
+
+    fn in_time(&self, granted: &Granted, at_ms: i64) -> Result<(), recovery::Final> {
+        let Story { attempts, bindings, .. } = &self.story;
+        recovery::in_time(&granted.contract, attempts, bindings, at_ms)
+    }
+
+    /// Ends a planned attempt that policy had allowed and that may not start after all: the host may have
+    /// stopped in between, for any time, and may have come back with another configuration.
+    pub(super) async fn stopped_short(
+        &mut self,
+        granted: &Granted,
+    ) -> Result<Option<Step>, LedgerError> {
+        if !self.is_between_attempts() {
+            return Ok(None);
+        }
+        if let Some(what) = self.other_world(granted)? {
+            return self.judge_other_world(what).await.map(Some);
+        }
+        let in_force = self.pipeline.activated.get(&self.tenant.name);
+        let changed = self.story.activated.as_ref() != in_force;
+        let changed = changed.then(|| "the configuration changed after it was allowed".to_owned());
+        match self.hindrance(granted).or(changed) {
+            Some(why) => self.give_up(&why).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Judges by what was seen last, and says why nothing more is tried.
     pub(super) async fn give_up(&mut self, why: &str) -> Result<Step, LedgerError> {
         let Some(granted) = self.granted() else { return self.gone().await };
+        if let Some(what) = self.other_world(&granted)? {
+            return self.judge_other_world(what).await;
+        }
         let now_ms = self.pipeline.clock.now_ms();
         // Whoever planned another attempt had waited for this look, in whichever process: it counts.
         let judged = match reconcile::reconcile(&granted.contract, &self.story, now_ms, i64::MIN) {
@@ -138,13 +182,18 @@ impl Drive<'_> {
 /// How long the upstream asked to be left alone, at most an hour.
 fn asked_for(last: Option<&Attempt>) -> Duration {
     let exchanges = last.iter().flat_map(|attempt| &attempt.exchanges);
+    // What is carried was answered long ago.
+    let exchanges = exchanges.filter(|one| one.carried_from.is_none());
     let seconds = exchanges.filter_map(|one| one.retry_after_s).max().unwrap_or(0);
     Duration::from_secs(u64::from(seconds)).min(Duration::from_hours(1))
 }
 
-/// Whether the part of a bundle that has all attempts takes another one.
+/// Whether the part of a bundle that has all attempts takes another one, with what that carries of them.
 fn has_room(attempts: &[Attempt]) -> Result<bool, LedgerError> {
-    Ok(json::to_canonical(attempts)?.len() <= ATTEMPTS_BYTES)
+    let carried: Vec<Exchange> =
+        recovery::known(attempts).into_iter().filter_map(|write| write.done).collect();
+    let bytes = json::to_canonical(attempts)?.len() + json::to_canonical(&carried)?.len();
+    Ok(bytes <= ATTEMPTS_BYTES)
 }
 
 #[cfg(test)]
@@ -179,5 +228,29 @@ mod tests {
         assert_eq!(asked_for(Some(&attempt(&[None]))), Duration::ZERO);
         assert_eq!(asked_for(Some(&attempt(&[Some(2), None, Some(7)]))), Duration::from_secs(7));
         assert_eq!(asked_for(Some(&attempt(&[Some(u32::MAX)]))), Duration::from_hours(1));
+        let mut carried = attempt(&[Some(7)]);
+        carried.exchanges[0].carried_from = Some(1);
+        assert_eq!(asked_for(Some(&carried)), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_is_carried_takes_its_room_again() {
+        let exchange = json!({
+            "ordinal": 0, "fate": {"answered": {"status": 200}},
+            "request": {"upstream": "idp", "method": "PATCH", "path": "/", "calls": 1, "writes": true},
+            "response": "x".repeat(ATTEMPTS_BYTES / 3 * 2), "started_ms": 0, "ended_ms": 0, "deadline_ms": 0,
+        });
+        let mut exchange: Exchange = serde_json::from_value(exchange).unwrap();
+        let attempt = |one: Exchange| Attempt {
+            n: 1,
+            claim: Claim::Done,
+            exchanges: vec![one],
+            refused: vec![],
+            started_ms: 0,
+            ended_ms: 0,
+        };
+        assert!(!has_room(&[attempt(exchange.clone())]).unwrap());
+        exchange.fate = deed_record::exchange::Fate::Answered { status: 503 };
+        assert!(has_room(&[attempt(exchange)]).unwrap(), "nothing of it is carried");
     }
 }

@@ -48,7 +48,9 @@ impl Drive<'_> {
         }
         let limit_ms =
             self.granted().map_or(0, |granted| granted.contract.limits.queue.as_millis());
+        // What was attempted is not over because it waits: nobody would look what became of it.
         let limit = Instant::now().checked_add(Duration::from_millis(limit_ms));
+        let limit = limit.filter(|_| !under_way(&self.story));
         let mut acquire = std::pin::pin!(flights.resources.acquire(&name));
         loop {
             let turn = tokio::time::timeout(QUEUE_LOOK, &mut acquire);

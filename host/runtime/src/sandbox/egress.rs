@@ -93,12 +93,17 @@ impl Network {
             let entry = ledger.open(rendered.clone(), Known::default(), upstream.timeout);
             let told = road::told(entry.ordinal, &done);
             entry.repeat(done);
+            if let (true, Some(keep)) = (is_counted(rendered), &self.keep) {
+                record(keep, &entry).await?;
+            }
             return told;
         }
+        let until_ms = once.until_ms;
         let known = Known { if_match: self.tag(rendered)?, idempotency_key: once.key };
         let job = Job {
             entry: ledger.open(rendered.clone(), known.clone(), upstream.timeout),
             known,
+            until_ms,
             declared: AtomicBool::new(false),
             upstream: Arc::clone(upstream),
             keep: self.keep.clone(),
@@ -145,6 +150,8 @@ struct Job {
     entry: Entry,
     request: Prepared,
     known: Known,
+    /// When the upstream forgets what was sent to it before.
+    until_ms: Option<i64>,
     /// Whether the intent to send it is durable.
     declared: AtomicBool,
     upstream: Arc<Upstream>,
@@ -174,14 +181,15 @@ impl Job {
     /// Makes the result of a declared write durable; without that nobody is told.
     async fn settle(&self) -> Result<(), Error> {
         let declared = self.declared.load(Ordering::SeqCst);
-        let (Some(keep), Some(exchange)) = (&self.keep, self.entry.exchange()) else {
-            return Ok(());
-        };
-        if !declared {
-            return Ok(());
+        let rendered = &self.request.public;
+        match &self.keep {
+            Some(keep) if declared => record(keep, &self.entry).await,
+            // It never left, and whoever comes after it is known by that.
+            Some(keep) if rendered.writes && is_counted(rendered) => {
+                record(keep, &self.entry).await.or(Ok(()))
+            }
+            _ => Ok(()),
         }
-        let kept = keep(WriteStep::Ended(Box::new(exchange))).await;
-        kept.map_err(|why| Error::NoAnswer(format!("the result is not durable: {why}")))
     }
 
     async fn exchange(&self) -> Result<Response, Halt> {
@@ -209,6 +217,10 @@ impl Job {
         let no_journal = || Halt::NotSent("this run has no journal, so it cannot write".into());
         let keep = self.keep.as_ref().ok_or_else(no_journal)?;
         let Entry { ordinal, deadline_ms, .. } = self.entry;
+        if self.until_ms.is_some_and(|until_ms| self.entry.given_up_ms() >= until_ms) {
+            let why = "it may have been carried out, and the upstream may forget its idempotency key too soon";
+            return Err(Halt::NotSent(why.into()));
+        }
         let request = self.request.public.clone();
         let idempotency_key = self.known.idempotency_key.clone();
         let intent = Intent { ordinal, request, deadline_ms, idempotency_key };
@@ -314,6 +326,18 @@ impl Job {
         }
         error
     }
+}
+
+/// Whether equal requests are told apart by how many stand before them: then none may be missing from the journal.
+fn is_counted(rendered: &Rendered) -> bool {
+    rendered.calls > 1
+}
+
+/// Makes durable what became of a write; without that nobody is told.
+async fn record(keep: &Keep, entry: &Entry) -> Result<(), Error> {
+    let Some(exchange) = entry.exchange() else { return Ok(()) };
+    let kept = keep(WriteStep::Ended(Box::new(exchange))).await;
+    kept.map_err(|why| Error::NoAnswer(format!("the result is not durable: {why}")))
 }
 
 /// An answer as a guest sees it, on both roads.

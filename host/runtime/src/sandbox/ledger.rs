@@ -161,6 +161,13 @@ impl Entry {
         self.ledger.with(self.ordinal, Exchange::clone)
     }
 
+    /// When it is given up, as the system's clock has it where that is ahead of ours.
+    pub(super) fn given_up_ms(&self) -> i64 {
+        let clock = &self.ledger.clock;
+        let ahead_ms = clock.latest_ms().saturating_sub(clock.now_ms()).max(0);
+        self.deadline_ms.saturating_add(ahead_ms)
+    }
+
     pub(super) fn fate(&self) -> Fate {
         self.ledger.with(self.ordinal, |entry| entry.fate).unwrap_or(Fate::NoAnswer)
     }

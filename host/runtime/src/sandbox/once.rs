@@ -18,7 +18,7 @@ impl Writes {
     pub(super) fn take(&mut self, rendered: &Rendered) -> Once {
         match self.0.iter().position(|write| write.request == *rendered) {
             Some(at) => self.0.remove(at),
-            None => Once { request: rendered.clone(), key: None, done: None },
+            None => Once { request: rendered.clone(), key: None, until_ms: None, done: None },
         }
     }
 }

@@ -126,7 +126,7 @@ fn attempt(n: u32) -> Vec<Event> {
     all
 }
 
-fn intended(n: u32, epoch: Option<u64>, ordinal: u32) -> Event {
+pub(super) fn intended(n: u32, epoch: Option<u64>, ordinal: u32) -> Event {
     Event::WriteIntended {
         n,
         epoch,
@@ -137,7 +137,7 @@ fn intended(n: u32, epoch: Option<u64>, ordinal: u32) -> Event {
     }
 }
 
-fn exchange(ordinal: u32) -> Exchange {
+pub(super) fn exchange(ordinal: u32) -> Exchange {
     let request = Rendered {
         upstream: "idp".into(),
         method: "POST".into(),
@@ -203,7 +203,7 @@ pub(super) fn proposed() -> Entry {
     Entry { at_ms: 1, event }
 }
 
-fn decided(gate: bool, verdict: Verdict) -> Event {
+pub(super) fn decided(gate: bool, verdict: Verdict) -> Event {
     let decision = Decision {
         verdict,
         obligations: vec![],
@@ -252,7 +252,7 @@ fn answered(approves: bool) -> Event {
     Event::Answered { answer: Box::new(Answer { person, role, approves, envelope: envelope() }) }
 }
 
-fn cleared() -> Event {
+pub(super) fn cleared() -> Event {
     let grant = GrantRecord {
         contract: digest(),
         adapter: digest(),
@@ -287,7 +287,7 @@ fn logged() -> Event {
     Event::Logged { leaves: vec![], checkpoint: "a checkpoint".into() }
 }
 
-fn look() -> Observation {
+pub(super) fn look() -> Observation {
     Observation {
         state: [].into(),
         derived: [].into(),
@@ -299,7 +299,7 @@ fn look() -> Observation {
     }
 }
 
-fn envelope() -> Envelope {
+pub(super) fn envelope() -> Envelope {
     Envelope { payload: String::new(), payload_type: String::new(), signatures: vec![] }
 }
 

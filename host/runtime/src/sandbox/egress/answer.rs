@@ -54,7 +54,10 @@ fn etag(redactor: &Redactor, headers: &HeaderMap) -> Option<String> {
 
 /// `Retry-After` in seconds (RFC 9110 section 10.2.3). Its other form is a date of the upstream's clock, which says nothing here.
 fn retry_after_s(headers: &HeaderMap) -> Option<u32> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    // What is too large to be counted is no reason to come back at once.
+    is_number.then(|| text.parse().unwrap_or(u32::MAX))
 }
 
 /// `"…"` or `W/"…"`, of visible characters without quotes inside.

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::super::tests::support::{self, Reply, Server};
 use super::*;
+use crate::clock::Clock;
 
 fn ask(rendered: &Rendered) -> Request {
     Request {
@@ -125,13 +126,48 @@ async fn a_write_leaves_after_its_intent_with_the_write_credential() {
 
 #[tokio::test]
 async fn an_upstream_that_asks_to_be_left_alone_is_heard() {
-    for (value, heard) in [("7", Some(7)), ("-1", None), ("soon", None), ("99999999999", None)] {
+    for (value, heard) in [
+        ("7", Some(7)),
+        ("-1", None),
+        ("soon", None),
+        ("+7", None),
+        ("99999999999", Some(u32::MAX)),
+    ] {
         let head =
             format!("HTTP/1.1 503 Busy\r\nretry-after: {value}\r\ncontent-length: 0\r\n\r\n");
         let server = Server::start(vec![Reply::Bytes(head.into_bytes())]).await;
         let (_, exchange, _) = perform(&support::upstream(server.port), None).await;
         assert_eq!(exchange.retry_after_s, heard, "{value}");
     }
+}
+
+#[tokio::test]
+async fn of_equal_writes_what_is_carried_and_what_never_left_are_kept_too() {
+    let server = Server::start(vec![support::ok(&json!({}))]).await;
+    let upstream = support::upstream(server.port);
+    let (_, done, _) = perform(&upstream, None).await;
+    let request = support::patch("/Users/42");
+    let steps: Arc<Mutex<Vec<WriteStep>>> = Arc::default();
+    let kept = Arc::clone(&steps);
+    let keep: Keep = Arc::new(move |step| {
+        kept.lock().unwrap().push(step);
+        Box::pin(async { Ok(()) })
+    });
+    let mut egress = support::egress(&upstream, vec![request.clone()], Some(keep));
+    let Road::Network(network) = &mut egress.road else { unreachable!() };
+    let once = |until_ms, done| Once { request: request.clone(), key: None, until_ms, done };
+    let carried = Exchange { carried_from: Some(1), ..done };
+    // The upstream remembers a write for too short a time to send it once more.
+    let until_ms = Clock::new().now_ms() + 4_000;
+    network.once = Writes::new(vec![once(None, Some(carried)), once(Some(until_ms), None)]);
+    assert_eq!(egress.send(&ask(&request)).await.unwrap().status, 200);
+    let late = egress.send(&ask(&request)).await;
+    assert!(matches!(late, Err(Error::NotSent(text)) if text.contains("may forget")));
+    let ended: Vec<_> = egress.close().await;
+    assert_eq!((ended[0].carried_from, ended[1].fate), (Some(1), Fate::NotSent));
+    let told: Vec<_> = ended.into_iter().map(|one| WriteStep::Ended(Box::new(one))).collect();
+    assert_eq!(*steps.lock().unwrap(), told, "each is durable, and nothing was intended");
+    assert_eq!(server.requests().len(), 1);
 }
 
 #[tokio::test]
