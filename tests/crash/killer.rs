@@ -13,7 +13,7 @@ use crate::cell::Place;
 /// No exchange is waited for longer than this.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// What lands later than this after its arrival may land after the deadline of its exchange (`desk::TIMEOUT`).
-const LANDED: Duration = Duration::from_millis(1_000);
+const LANDED: Duration = Duration::from_secs(1);
 
 /// Kills the host while a write's exchange is at the point, then lets the record go on.
 pub(crate) fn kill_at(stop: Stop, place: Place, pid: u32, late: Late) {
@@ -26,9 +26,9 @@ pub(crate) fn kill_at(stop: Stop, place: Place, pid: u32, late: Late) {
         drop(Command::new("kill").args(["-KILL", &pid.to_string()]).status());
         thread::sleep(place.late().unwrap_or_default());
         if place == Place::ReceivedAndLost {
-            stop.cut()
+            stop.cut();
         } else {
-            stop.go()
+            stop.go();
         }
         if place.late().is_some() && reached.elapsed() > LANDED {
             late.0.store(true, Ordering::SeqCst);

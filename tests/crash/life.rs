@@ -103,7 +103,7 @@ impl<'a> Subject<'a> {
         let End::Rested(host, view) = end else {
             return Err("the host died, and nothing was to kill it".into());
         };
-        let actions = self.actions(&host)?;
+        let actions = actions(&host)?;
         let bundle = self.bundle(&host)?;
         host.kill()?;
         Ok(Seen {
@@ -218,11 +218,6 @@ impl<'a> Subject<'a> {
         host::run(&args, "").map(drop)
     }
 
-    fn actions(&self, host: &Host) -> Result<Vec<Value>> {
-        let list = Client::new(&host.url, HELPDESK).get("/v1/actions")?.json();
-        Ok(list["actions"].as_array().cloned().unwrap_or_default())
-    }
-
     fn bundle(&self, host: &Host) -> Result<Vec<u8>> {
         let id = self.id.as_deref().unwrap_or_default();
         let answer = Client::new(&host.url, BOB).get(&format!("/v1/actions/{id}/bundle"))?;
@@ -235,6 +230,11 @@ impl<'a> Subject<'a> {
         let mut file = fs::File::options().append(true).open(self.dir.join("deed.toml"))?;
         Ok(file.write_all(b"\n[tenant.acme.person.dora]\nroles = [\"helpdesk\"]\n")?)
     }
+}
+
+fn actions(host: &Host) -> Result<Vec<Value>> {
+    let list = Client::new(&host.url, HELPDESK).get("/v1/actions")?.json();
+    Ok(list["actions"].as_array().cloned().unwrap_or_default())
 }
 
 /// A host that died at its start has no trace.

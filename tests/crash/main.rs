@@ -67,7 +67,9 @@ fn matrix(arguments: &Arguments) -> Result<bool> {
     results.extend(pool.each(second, carry_out));
     let results: Vec<(Cell, Found)> =
         results.into_iter().map(|(cell, found, _)| (cell, found)).collect();
-    table::lines(&results).iter().for_each(|line| say(line));
+    for line in table::lines(&results) {
+        say(&line);
+    }
     say(table::LEGEND);
     for (cell, found) in &results {
         found.faults.iter().for_each(|fault| say(&format!("{cell}: {fault}")));
