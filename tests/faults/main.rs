@@ -57,12 +57,8 @@ fn main() -> ExitCode {
     }
     let drawn = record::pairs(&mut Dice::new(seed), if full { 160 } else { 16 });
     trials.push(trial("pairs", &pairs, move || bench.run(&drawn)));
-    let directory = Arc::new(scim::Bench::make().unwrap());
-    for (number, (contract, sets)) in (100..).zip(scim::CONTRACTS) {
-        let (directory, hows) = (Arc::clone(&directory), hows(number));
-        trials.push(trial(contract, &singles, move || directory.run(contract, sets, &hows)));
-    }
-    drop(directory);
+    let ways = hows(100);
+    trials.push(trial("scim", &singles, move || scim::Bench::make().unwrap().run(&ways)));
     trials.push(trial("refused", &singles, move || refused(&mut Dice::new(seed), full)));
     trials.push(trial("tls", &singles, move || handshakes(&mut Dice::new(seed), full)));
     let end = libtest_mimic::run(&arguments, trials);

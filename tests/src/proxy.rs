@@ -9,7 +9,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -69,8 +69,8 @@ struct Shared {
     /// After which request nobody is let in for a while.
     closing: Mutex<Vec<(On, usize, Duration)>>,
     requests: Mutex<Vec<Recorded>>,
-    /// What was handed on, with the status of its answer and how long that took.
-    carried: Mutex<Vec<(Recorded, u16, Duration)>>,
+    /// What was handed on, with the status of its answer.
+    carried: Mutex<Vec<(Recorded, u16)>>,
     door: Door,
     stopped: AtomicBool,
 }
@@ -134,18 +134,7 @@ impl Proxy {
     pub fn carried_out(&self, part: &str) -> usize {
         let on = On::writes(part);
         let carried = lock(&self.shared.carried);
-        carried
-            .iter()
-            .filter(|(one, status, _)| on.means(one) && (200..300).contains(status))
-            .count()
-    }
-
-    /// The longest that the upstream itself took for a request whose path has this part.
-    pub fn slowest(&self, part: &str) -> Duration {
-        let named = |one: &Recorded| one.path.split('/').any(|name| name == part);
-        let carried = lock(&self.shared.carried);
-        let of_it = carried.iter().filter(|(one, ..)| named(one));
-        of_it.map(|(_, _, took)| *took).max().unwrap_or_default()
+        carried.iter().filter(|(one, status)| on.means(one) && (200..300).contains(status)).count()
     }
 
     /// What arrived since the last [`Proxy::forget`], in order; what the proxy added is not in it.
@@ -244,10 +233,8 @@ fn spoiled(request: &Recorded, lands: Lands, shared: &Arc<Shared>) -> Result<Vec
 
 /// Hands the request on, and says that in the list.
 fn forward(request: &Recorded, shared: &Shared) -> Result<Vec<u8>> {
-    let start = Instant::now();
     let answer = wire::forward(&shared.upstream, request)?;
-    let status = wire::status_of(&answer);
-    lock(&shared.carried).push((request.clone(), status, start.elapsed()));
+    lock(&shared.carried).push((request.clone(), wire::status_of(&answer)));
     Ok(answer)
 }
 
