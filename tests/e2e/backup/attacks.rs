@@ -264,3 +264,28 @@ fn what_cannot_be_checked_is_no_finding_and_not_clean() {
         assert!(said.to_string().contains(words), "{said}");
     }
 }
+
+/// Names and files that no host makes: each is told at once, whatever it would take to read them.
+#[test]
+fn what_no_host_makes_is_told_and_not_read() {
+    let mut bench = bench();
+    let far = "state/segments/18446744073709551615.journal";
+    bench.found("state/segments/00000002.journal", "and so are the", |dir| {
+        fs::write(dir.join(far), "").unwrap();
+    });
+    bench.found("state/segments/00000002.journal", "no file of at most", |dir| {
+        let file = fs::File::create(dir.join("state/segments/00000002.journal")).unwrap();
+        file.set_len(1 << 36).unwrap();
+    });
+    for name in ["segments/00000002.journal", "index/more", "payloads/00", "log/acme/TAIL"] {
+        let dir = bench.attack(|dir| {
+            let path = dir.join("state").join(name);
+            fs::remove_file(&path).ok();
+            let made = std::process::Command::new("mkfifo").arg(path).status().unwrap();
+            assert!(made.success());
+        });
+        let (code, said) = check(&dir);
+        assert!(code == 2 && said.to_string().contains("no file and no folder"), "{name}: {said}");
+        fs::remove_dir_all(dir).unwrap();
+    }
+}
