@@ -15,7 +15,7 @@ use crate::rules::{End, Meets, Site};
 /// Far longer than any action takes; what has not ended by then is lost.
 const PATIENCE: Duration = Duration::from_secs(150);
 /// So long an open outcome is waited for where a later look must settle it.
-const SETTLES: Duration = Duration::from_secs(60);
+const SETTLES: Duration = Duration::from_mins(1);
 
 /// What the system of record says of an action's writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

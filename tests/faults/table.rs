@@ -15,11 +15,11 @@ pub(crate) fn lines(found: &[Found]) -> Vec<String> {
         rows.entry(&one.row).or_default().insert(&one.column, mark(one));
     }
     let wide = rows.keys().map(|row| row.len()).max().unwrap_or(0);
-    let head: String = columns.iter().map(|column| format!(" {column:>9}")).collect();
+    let head = columns.iter().map(|column| format!(" {column:>9}")).collect::<Vec<_>>().concat();
     let mut lines = vec![LEGEND.to_owned(), format!("{:wide$}{head}", "")];
     for (row, cells) in rows {
         let cells = columns.iter().map(|column| cells.get(column).map_or("", String::as_str));
-        let cells: String = cells.map(|cell| format!(" {cell:>9}")).collect();
+        let cells = cells.map(|cell| format!(" {cell:>9}")).collect::<Vec<_>>().concat();
         lines.push(format!("{row:wide$}{cells}"));
     }
     lines

@@ -87,7 +87,9 @@ impl<'a> Caller<'a> {
         if self.dice.percent(15) {
             let said = self.agent.post(&format!("/v1/actions/{id}/cancel"), &Value::Null).ok()?;
             return Some(taken(&said).map(|view| {
-                view.iter().for_each(|view| self.book.cancelled(view));
+                for view in &view {
+                    self.book.cancelled(view);
+                }
             }));
         }
         let path = format!("/v1/actions/{id}/approval_request");

@@ -17,7 +17,7 @@ use crate::walk::{Plan, Then, value};
 /// Between two tries of a caller.
 const AGAIN: Duration = Duration::from_millis(60);
 /// So long a caller waits for a host that does not come back.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What its caller knows of an action.
 #[derive(Debug, Clone)]

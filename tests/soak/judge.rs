@@ -20,7 +20,7 @@ use crate::walk::{Plan, Then, value};
 use crate::{read, write};
 
 /// So long the last actions have to come to their ends: looks come at growing distances.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 /// Bundles that are verified as a stranger would.
 const BUNDLES: usize = 150;
 
@@ -138,7 +138,7 @@ impl Count {
             let times = |slot: &&str| {
                 of_it.iter().filter(|applied| applied.slot == **slot && applied.changed).count()
             };
-            let times: Vec<usize> = plan.deed.slots().iter().map(|slot| times(slot)).collect();
+            let times: Vec<usize> = plan.deed.slots().iter().map(times).collect();
             let view = one.id.as_ref().and_then(|id| ends.get(id));
             let status = view.and_then(|view| view["status"].as_str()).unwrap_or("-");
             if times.iter().any(|count| *count > 1) {

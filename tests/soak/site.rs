@@ -185,9 +185,8 @@ fn add_agents_and_a_read(dir: &Path) -> Result<()> {
     toml += "\n[tenant.acme.grant.\"crash.set_read\"]\nupstreams = [\"record\"]\n";
     for agent in 0..AGENTS {
         let hash = Digest::of(token(agent).as_bytes());
-        toml += &format!(
-            "\n[tenant.acme.agent.walker-{agent}]\nperson = \"alice\"\nroles = [\"helpdesk\"]\ntoken = \"{hash}\"\n"
-        );
+        let agent = format!("\n[tenant.acme.agent.walker-{agent}]\nperson = \"alice\"\n");
+        toml.extend([agent, format!("roles = [\"helpdesk\"]\ntoken = \"{hash}\"\n")]);
     }
     fs::write(dir.join("deed.toml"), toml)?;
     host::expect(&["pin", &dir.to_string_lossy()])?;

@@ -201,7 +201,7 @@ fn go(world: &World, at: usize, rules: &Rules, run: &Run) -> Steps {
     match run.at {
         At::Next => vec![("asks for its next write", ask(world, at, rules, run))],
         At::Sending { deadline } => {
-            let mut steps = vec![("finds no connection", ends(Sent::NotSent))];
+            let mut steps = vec![("finds no connection", ends(Sent::Unsent))];
             if world.now < deadline {
                 steps.push(("sends", send(world, at, rules, run, deadline)));
             }
@@ -237,7 +237,7 @@ fn ask(world: &World, at: usize, rules: &Rules, run: &Run) -> World {
         return next;
     };
     let deadline = world.now + 1;
-    let mut write = Write { ordinal, sent: Sent::NotSent, carried_from: None, deadline };
+    let mut write = Write { ordinal, sent: Sent::Unsent, carried_from: None, deadline };
     let request = &story.bound.perform[usize::from(ordinal)];
     let known = recovery::known(&story.attempts).into_iter().find(|one| one.request == *request);
     if let Some(done) = known.and_then(|known| known.done) {

@@ -25,7 +25,7 @@ pub(super) struct Write {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Sent {
-    NotSent,
+    Unsent,
     NoAnswer,
     Done,
 }
@@ -197,7 +197,7 @@ pub(super) fn writes_of(attempt: &Attempt) -> Vec<Write> {
     let write = |one: &Exchange| Write {
         ordinal: u8::try_from(one.ordinal).unwrap(),
         sent: match one.fate {
-            Fate::NotSent => Sent::NotSent,
+            Fate::NotSent => Sent::Unsent,
             Fate::NoAnswer => Sent::NoAnswer,
             Fate::Answered { .. } => Sent::Done,
         },

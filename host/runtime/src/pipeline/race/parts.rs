@@ -22,7 +22,7 @@ pub(super) fn exchange(story: &Story, write: &Write) -> Exchange {
         ordinal: write.ordinal.into(),
         request: story.bound.perform[usize::from(write.ordinal)].clone(),
         fate: match write.sent {
-            Sent::NotSent => Fate::NotSent,
+            Sent::Unsent => Fate::NotSent,
             Sent::NoAnswer => Fate::NoAnswer,
             Sent::Done => Fate::Answered { status: 201 },
         },
@@ -51,14 +51,10 @@ pub(super) fn key(ordinal: u8) -> Option<String> {
 pub(super) fn contract(effect: Effect, writes: usize) -> Contract {
     let effect = format!("{effect:?}").to_lowercase();
     let after = ["post.item.one == 1", "post.item.two == 1"].get(..writes).unwrap();
-    let perform: String = ["one", "two"][..writes]
-        .iter()
-        .map(|slot| {
-            format!(
-                "[[perform.http]]\nupstream = \"shop\"\nrequest = \"POST /items/{{id}}/{slot}\"\n"
-            )
-        })
-        .collect();
+    let rule = |slot: &&str| {
+        format!("[[perform.http]]\nupstream = \"shop\"\nrequest = \"POST /items/{{id}}/{slot}\"\n")
+    };
+    let perform = ["one", "two"].iter().take(writes).map(rule).collect::<Vec<_>>().concat();
     let text = format!(
         r#"format = 1
 [action]

@@ -14,6 +14,7 @@ const BEFORE: u64 = 5;
 
 /// What an exploration assumes. The last four are rules of the host; a test takes them away.
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one rule that a test takes away")]
 pub(super) struct Rules {
     pub(super) effect: Effect,
     pub(super) drivers: usize,
