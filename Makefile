@@ -4,6 +4,8 @@
 # make tamper  every bundle changed in every byte and field; a sample of it is part of make test
 # make powercut  the power cut under the host, CUTS=300 times, from SEED= on; a sample of it is part of make test
 # make crash   the host killed at every place; a sample of it is part of make test
+# make faults  every external call failing in every way, alone and in pairs; a sample of it is part of make test
+# make soak    thousands of actions under kills, stops, faults and clock jumps, MINUTES=10, all by one SEED
 # make vectors tests/vectors/ anew, for other implementations
 # make fuzz    every input from outside, MINUTES=10 in all, guided by coverage
 # make bench-evidence  the log and the verifier beside the least that they could cost, into target/bench.json
@@ -15,7 +17,7 @@
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: demo test attack tamper powercut crash vectors oracle fuzz bench-evidence check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
+.PHONY: demo test attack tamper powercut crash faults soak vectors oracle fuzz bench-evidence check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
 
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 TOOLS  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deed/tools
@@ -49,13 +51,19 @@ powercut: wasm-std venv binaries adapters
 crash: wasm-std venv binaries adapters
 	@FULL=1 cargo test --quiet --locked --workspace --test crash
 
+faults: wasm-std venv binaries adapters
+	@FULL=1 $(if $(SEED),SEED=$(SEED)) cargo test --quiet --locked --workspace --test faults
+
+MINUTES ?= 10
+soak: wasm-std venv binaries adapters
+	@MINUTES=$(MINUTES) $(if $(SEED),SEED=$(SEED)) cargo test --quiet --locked --workspace --test soak
+
 # Bundles good and bad for other implementations, new ones each time: their keys, ids and times are those of
 # the run. Only for a change of the formats; look at the difference of index.json before you commit it.
 vectors: wasm-std venv binaries adapters
 	@VECTORS=1 SEED=1 cargo test --quiet --locked --workspace --test tamper
 
 # Instruments our own crates only, in the same target directory; what is new and short joins the corpus.
-MINUTES ?= 10
 fuzz: tools
 	@command -v c++ >/dev/null \
 	    || { echo "make: libFuzzer needs a C++ compiler; install g++ (Debian: apt-get install g++)" >&2; exit 1; }

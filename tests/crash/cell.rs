@@ -81,7 +81,7 @@ impl Place {
 }
 
 /// Well before the deadline of the exchange, and long after the host is back.
-const LATE: Duration = Duration::from_millis(550);
+const LATE: Duration = Duration::from_millis(600);
 
 /// How far an action has come, as the host's own journal will tell it after the death.
 #[derive(Debug, Clone, PartialEq, Eq)]

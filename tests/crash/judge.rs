@@ -3,11 +3,39 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use deed_tests::record::Applied;
 use deed_tests::record::desk::{Deed, Kind, VALUE};
 use serde_json::Value;
 
-use crate::cell::{Cell, Word};
-use crate::life::{Seen, Stood};
+use crate::cell::{Cell, Come, Word};
+
+/// What became of an action.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    /// Where it stood each time that its host died.
+    pub(crate) deaths: Vec<Stood>,
+    /// As what the host acknowledged it before the first death.
+    pub(crate) acknowledged: Option<String>,
+    /// The request took effect so late that its host may have taken it for lost: the cell shows nothing.
+    pub(crate) overdue: bool,
+    /// The places that the second host passed.
+    pub(crate) second: Vec<String>,
+    pub(crate) view: Value,
+    /// The actions that the host has: one, however often it was proposed.
+    pub(crate) actions: Vec<Value>,
+    pub(crate) applied: Vec<Applied>,
+    pub(crate) bundle: Vec<u8>,
+    /// What `deed verify` said of the bundle, `deed log audit` of the log and `deed journal check` of everything,
+    /// where it was not that all holds.
+    pub(crate) complaints: Vec<String>,
+}
+
+/// How far an action had come when its host died, and which writes had taken effect or were about to.
+#[derive(Debug, Clone)]
+pub(crate) struct Stood {
+    pub(crate) come: Come,
+    pub(crate) landed: Vec<bool>,
+}
 
 /// What one cell came to.
 #[derive(Debug, Clone, Default)]

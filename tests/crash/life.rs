@@ -4,21 +4,23 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use deed_tests::client::{Answer, Client};
 use deed_tests::host::{self, Host};
+use deed_tests::record::On;
 use deed_tests::record::desk::Deed;
-use deed_tests::record::{Applied, On, Stop};
 use deed_tests::services::Result;
 use deed_tests::world::{BOB, HELPDESK};
 use serde_json::Value;
 
 use crate::bench::Bench;
 use crate::cell::{Cell, Come, Death, Hit, Place};
+use crate::evidence;
+use crate::judge::{Seen, Stood};
+use crate::killer::{Late, kill_at};
 
 /// An action rests long before that, also where many hosts start at once.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -26,34 +28,6 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const LINGER: Duration = Duration::from_secs(3);
 /// A request that left just before a death arrives in this time or never.
 const IN_FLIGHT: Duration = Duration::from_millis(50);
-
-/// Where a served directory has the log of its tenant.
-const LOG: &str = "state/log/acme";
-
-/// What became of an action.
-#[derive(Debug, Clone)]
-pub(crate) struct Seen {
-    /// Where it stood each time that its host died.
-    pub(crate) deaths: Vec<Stood>,
-    /// As what the host acknowledged it before the first death.
-    pub(crate) acknowledged: Option<String>,
-    /// The places that the second host passed.
-    pub(crate) second: Vec<String>,
-    pub(crate) view: Value,
-    /// The actions that the host has: one, however often it was proposed.
-    pub(crate) actions: Vec<Value>,
-    pub(crate) applied: Vec<Applied>,
-    pub(crate) bundle: Vec<u8>,
-    /// What `deed verify` said of the bundle and `deed log audit` of the log, where it was not that all holds.
-    pub(crate) complaints: Vec<String>,
-}
-
-/// How far an action had come when its host died, and which writes had taken effect or were about to.
-#[derive(Debug, Clone)]
-pub(crate) struct Stood {
-    pub(crate) come: Come,
-    pub(crate) landed: Vec<bool>,
-}
 
 /// One action, from whoever asks for it.
 pub(crate) struct Subject<'a> {
@@ -111,7 +85,8 @@ impl<'a> Subject<'a> {
             Death::Hit(hit) => (Some(hit), None),
             Death::Exchange { write, place } => (None, Some((*write, *place))),
         };
-        let first = self.live(hit, &traces[0], place)?;
+        let late = Late::default();
+        let first = self.live(hit, &traces[0], place.map(|place| (place, &late)))?;
         let acknowledged = self.id.clone();
         let (mut deaths, mut end) = (vec![], first);
         if let End::Died = end {
@@ -128,17 +103,18 @@ impl<'a> Subject<'a> {
         let End::Rested(host, view) = end else {
             return Err("the host died, and nothing was to kill it".into());
         };
-        let actions = self.actions(&host)?;
+        let actions = actions(&host)?;
         let bundle = self.bundle(&host)?;
         host.kill()?;
         Ok(Seen {
             deaths,
             acknowledged,
+            overdue: late.is_over(),
             second: lines(&traces[1]),
             view,
             actions,
             applied: self.bench.record.applied(&self.item),
-            complaints: self.complaints(&bundle)?,
+            complaints: evidence::complaints(&self.dir, &bundle)?,
             bundle,
         })
     }
@@ -148,7 +124,7 @@ impl<'a> Subject<'a> {
         thread::sleep(IN_FLIGHT);
         // What anybody could have fetched by now is what the log must hold for ever. At a first start there is none.
         let since = self.dir.join(format!("since-{}", traces.len()));
-        fs::copy(self.dir.join(LOG).join("checkpoint"), since).ok();
+        fs::copy(self.dir.join(evidence::LOG).join("checkpoint"), since).ok();
         let passed: Vec<String> = traces.iter().flat_map(|trace| lines(trace)).collect();
         let late = place.filter(|(_, place)| place.late().is_some()).map(|(write, _)| write);
         let slots = self.deed.slots().iter().enumerate();
@@ -162,7 +138,7 @@ impl<'a> Subject<'a> {
         &mut self,
         hit: Option<&Hit>,
         trace: &Path,
-        place: Option<(usize, Place)>,
+        place: Option<((usize, Place), &Late)>,
     ) -> Result<End> {
         let deadly = hit.map(|hit| format!("{}:{}", hit.name, hit.k)).unwrap_or_default();
         let trace = trace.to_string_lossy();
@@ -172,9 +148,9 @@ impl<'a> Subject<'a> {
             Err(_) if hit.is_some() => return Ok(End::Died),
             Err(error) => return Err(error),
         };
-        if let Some((write, place)) = place {
+        if let Some(((write, place), late)) = place {
             let stop = self.bench.record.stop(&On::writes(&self.item), write, place.point());
-            kill_at(stop, place, host.pid());
+            kill_at(stop, place, host.pid(), late.clone());
         }
         match self.until_rest(&mut host)? {
             Some(view) if hit.is_some() && host.ends_within(LINGER)? => drop(view),
@@ -242,11 +218,6 @@ impl<'a> Subject<'a> {
         host::run(&args, "").map(drop)
     }
 
-    fn actions(&self, host: &Host) -> Result<Vec<Value>> {
-        let list = Client::new(&host.url, HELPDESK).get("/v1/actions")?.json();
-        Ok(list["actions"].as_array().cloned().unwrap_or_default())
-    }
-
     fn bundle(&self, host: &Host) -> Result<Vec<u8>> {
         let id = self.id.as_deref().unwrap_or_default();
         let answer = Client::new(&host.url, BOB).get(&format!("/v1/actions/{id}/bundle"))?;
@@ -259,44 +230,11 @@ impl<'a> Subject<'a> {
         let mut file = fs::File::options().append(true).open(self.dir.join("deed.toml"))?;
         Ok(file.write_all(b"\n[tenant.acme.person.dora]\nroles = [\"helpdesk\"]\n")?)
     }
-
-    /// The bundle must be verified, and the log must have grown out of all that was public at a death.
-    fn complaints(&self, bundle: &[u8]) -> Result<Vec<String>> {
-        let file = self.dir.join("action.deed");
-        fs::write(&file, bundle)?;
-        let path = |name: &str| self.dir.join(name).to_string_lossy().into_owned();
-        let mut audit: Vec<String> =
-            vec!["log".into(), "audit".into(), path(LOG), "--trust".into(), path("trust")];
-        for since in ["since-1", "since-2"].map(path) {
-            if Path::new(&since).exists() {
-                audit.extend(["--since".to_owned(), since]);
-            }
-        }
-        let verify = ["verify".to_owned(), path("action.deed"), "--trust".into(), path("trust")];
-        let mut complaints = Vec::new();
-        for args in [verify.to_vec(), audit] {
-            let args: Vec<&str> = args.iter().map(String::as_str).collect();
-            let output = host::run(&args, "")?;
-            if !output.status.success() {
-                let said = [output.stdout, output.stderr].concat();
-                complaints.push(format!("`deed {}`: {}", args[0], String::from_utf8_lossy(&said)));
-            }
-        }
-        Ok(complaints)
-    }
 }
 
-/// Kills the host while a write's exchange is at the point, then lets the record go on.
-fn kill_at(stop: Stop, place: Place, pid: u32) {
-    thread::spawn(move || {
-        if !stop.reached(PATIENCE) {
-            return;
-        }
-        // Nobody is told of a kill that did not succeed: the host lives, and the cell says so.
-        drop(Command::new("kill").args(["-KILL", &pid.to_string()]).status());
-        thread::sleep(place.late().unwrap_or_default());
-        if place == Place::ReceivedAndLost { stop.cut() } else { stop.go() }
-    });
+fn actions(host: &Host) -> Result<Vec<Value>> {
+    let list = Client::new(&host.url, HELPDESK).get("/v1/actions")?.json();
+    Ok(list["actions"].as_array().cloned().unwrap_or_default())
 }
 
 /// A host that died at its start has no trace.

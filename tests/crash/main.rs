@@ -7,7 +7,9 @@
 
 mod bench;
 mod cell;
+mod evidence;
 mod judge;
+mod killer;
 mod life;
 mod pool;
 mod table;
@@ -16,6 +18,7 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use deed_tests::dice::Dice;
 use deed_tests::record::desk::{Deed, Kind};
 use deed_tests::services::Result;
 use libtest_mimic::Arguments;
@@ -33,7 +36,7 @@ const SAMPLE: [usize; 3] = [3, 1, 1];
 const FIRST: Deed = Deed { kind: Kind::Add, writes: 1, asked: true };
 /// Second deaths for each kind of action in the whole matrix.
 const SECONDS: usize = 20;
-/// A place that a host passes only at some of its runs is tried as often as that.
+/// A place that a host passes only at some of its runs, or that this machine was too busy for, is tried again.
 const TRIES: usize = 3;
 
 fn main() -> ExitCode {
@@ -54,8 +57,9 @@ fn main() -> ExitCode {
 /// Gives whether every cell is as it must be.
 fn matrix(arguments: &Arguments) -> Result<bool> {
     let full = std::env::var_os("FULL").is_some();
-    let mut dice = Dice(seed()?);
-    say(&format!("crash: seed {}{}", dice.0, if full { ", every cell" } else { ", a sample" }));
+    let seed = seed()?;
+    let mut dice = Dice::new(seed);
+    say(&format!("crash: seed {seed}{}", if full { ", every cell" } else { ", a sample" }));
     let pool = Pool::make(arguments.test_threads.unwrap_or(WORKERS))?;
     let cells = single(&pool, full, &mut dice, arguments.filter.as_deref())?;
     let mut results = pool.each(cells, carry_out);
@@ -63,7 +67,9 @@ fn matrix(arguments: &Arguments) -> Result<bool> {
     results.extend(pool.each(second, carry_out));
     let results: Vec<(Cell, Found)> =
         results.into_iter().map(|(cell, found, _)| (cell, found)).collect();
-    table::lines(&results).iter().for_each(|line| say(line));
+    for line in table::lines(&results) {
+        say(&line);
+    }
     say(table::LEGEND);
     for (cell, found) in &results {
         found.faults.iter().for_each(|fault| say(&format!("{cell}: {fault}")));
@@ -93,8 +99,8 @@ fn single(pool: &Pool, full: bool, dice: &mut Dice, filter: Option<&str>) -> Res
         }
         let (hits, exchanges): (Vec<Cell>, Vec<Cell>) =
             all.into_iter().partition(|cell| matches!(cell.death, Death::Hit(_)));
-        cells.extend(dice.spread(hits, SAMPLE[0]));
-        cells.extend(dice.spread(exchanges, SAMPLE[1]));
+        cells.extend(spread(dice, hits, SAMPLE[0]));
+        cells.extend(spread(dice, exchanges, SAMPLE[1]));
     }
     Ok(cells)
 }
@@ -108,7 +114,7 @@ fn double(results: &[(Cell, Found, Vec<String>)], full: bool, dice: &mut Dice) -
         let all = of_deed.flat_map(|(cell, _, second)| {
             cell::hits(second).into_iter().map(|hit| Cell { again: Some(hit), ..cell.clone() })
         });
-        cells.extend(dice.spread(all.collect(), if full { SECONDS } else { SAMPLE[2] }));
+        cells.extend(spread(dice, all.collect(), if full { SECONDS } else { SAMPLE[2] }));
     }
     cells
 }
@@ -118,7 +124,7 @@ fn carry_out(bench: &Bench, cell: Cell) -> (Cell, Found, Vec<String>) {
     for turn in 1..=TRIES {
         match life::run(bench, &cell) {
             Err(error) => return (cell, judge::nothing(&error.to_string()), vec![]),
-            Ok(seen) if seen.deaths.is_empty() && turn < TRIES => {}
+            Ok(seen) if (seen.deaths.is_empty() || seen.overdue) && turn < TRIES => {}
             Ok(seen) => {
                 let mut found = judge::judge(&cell, &seen);
                 found.overlooked(judge::overlooks(&cell, &seen));
@@ -129,31 +135,17 @@ fn carry_out(bench: &Bench, cell: Cell) -> (Cell, Found, Vec<String>) {
     (cell, judge::nothing("it was never tried"), vec![])
 }
 
-/// Numbers out of a seed (SplitMix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        let below = (z ^ (z >> 31)).checked_rem(end as u64).unwrap_or(0);
-        usize::try_from(below).unwrap_or(0)
-    }
-
-    /// So many of these, one out of each stretch of the list.
-    fn spread<T>(&mut self, all: Vec<T>, wanted: usize) -> Vec<T> {
-        let (length, wanted) = (all.len(), wanted.min(all.len()));
-        let places: Vec<usize> = (0..wanted)
-            .map(|n| {
-                let (from, to) = (n * length / wanted, (n + 1) * length / wanted);
-                from + self.below(to - from)
-            })
-            .collect();
-        let keep = |(place, one)| places.contains(&place).then_some(one);
-        all.into_iter().enumerate().filter_map(keep).collect()
-    }
+/// So many of these, one out of each stretch of the list.
+fn spread<T>(dice: &mut Dice, all: Vec<T>, wanted: usize) -> Vec<T> {
+    let (length, wanted) = (all.len(), wanted.min(all.len()));
+    let places: Vec<usize> = (0..wanted)
+        .map(|n| {
+            let (from, to) = (n * length / wanted, (n + 1) * length / wanted);
+            from + dice.index(to - from)
+        })
+        .collect();
+    let keep = |(place, one)| places.contains(&place).then_some(one);
+    all.into_iter().enumerate().filter_map(keep).collect()
 }
 
 fn seed() -> Result<u64> {

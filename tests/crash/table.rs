@@ -27,10 +27,11 @@ pub(crate) fn lines(results: &[(Cell, Found)]) -> Vec<String> {
         }
     }
     let name = |deed: &Deed| deed.contract().trim_start_matches("crash.").to_owned();
-    let head = deeds.iter().map(|deed| format!("{:<12}", name(deed))).collect::<String>();
+    let head = deeds.iter().map(|deed| format!("{:<12}", name(deed))).collect::<Vec<_>>().concat();
     let line = |(row, cells): (&String, &BTreeMap<Deed, Vec<String>>)| {
         let one = |deed| cells.get(deed).map(|words| words.join(" ")).unwrap_or_default();
-        let columns = deeds.iter().map(|deed| format!("{:<12}", one(deed))).collect::<String>();
+        let columns = deeds.iter().map(|deed| format!("{:<12}", one(deed)));
+        let columns = columns.collect::<Vec<_>>().concat();
         format!("{row:<52} {columns}").trim_end().to_owned()
     };
     let head = format!("{:<52} {head}", "where it died").trim_end().to_owned();

@@ -10,7 +10,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use deed_tests::client::{Answer, Client};
-use deed_tests::world::{BOB, World, edit};
+use deed_tests::proxy::Fault;
+use deed_tests::world::{BOB, World, edit, with_operator};
 
 use crate::ready::{refused, until};
 use crate::shared::{locked_out, scim};
@@ -110,6 +111,36 @@ fn before_the_disk_is_full_nothing_new_is_taken() {
     fs::remove_file(it.ballast()).unwrap();
     until("it is ready again", || it.operations("/readyz").status == 200);
     assert_eq!(it.propose("idp.read_user", &second).text("/status"), "verified");
+}
+
+/// A person's word is taken on a full disk, and what it asks for is proposed when there is room: also by
+/// another process than the one that took the word.
+#[test]
+fn a_word_that_waits_for_room_is_concluded_when_there_is_some() {
+    let Some(mut it) = Small::start("96m", "48MiB") else { return };
+    assert!(it.world.host.take().unwrap().stop().unwrap());
+    let permit = "@id(\"all\")\npermit (principal, action, resource);\n";
+    fs::write(it.world.dir.join("policies/starter.cedar"), permit).unwrap();
+    edit(&it.world.dir, "contracts/restore_access.toml", "\"observable\"", "\"opaque\"").unwrap();
+    with_operator(&it.world.dir).unwrap();
+    deed_tests::host::expect(&["pin", it.world.path()]).unwrap();
+    it.world.serve().unwrap();
+    it.world.proxy.set("PATCH", Fault::DropBefore);
+    let answer = it.propose("idp.restore_access", &locked_out());
+    let id = answer.text("/id");
+    it.world.proxy.set("PATCH", Fault::None);
+    until("nobody is called", || it.world.show(&id).unwrap()["escalated"].is_string());
+    assert!(fill(&it.ballast(), 60 << 20), "there is room for that");
+    until("it is not ready", || it.operations("/readyz").status == 503);
+    let (done, said) = it.world.resolve(&id, "retry", "seen").unwrap();
+    assert!(done, "{said}");
+    it.world.restart().unwrap();
+    until("it is not ready", || it.operations("/readyz").status == 503);
+    assert_eq!(it.world.show(&id).unwrap()["status"], "indeterminate");
+    fs::remove_file(it.ballast()).unwrap();
+    until("it is not concluded", || it.world.show(&id).unwrap()["status"] == "failed");
+    let view = it.world.show(&id).unwrap();
+    assert!(view["reason"].as_str().unwrap().contains("; proposed again as act_"), "{view:#}");
 }
 
 #[test]

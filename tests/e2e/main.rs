@@ -4,6 +4,7 @@
 mod acknowledged;
 mod activation;
 mod backup;
+mod bad_disk;
 mod clock;
 mod codecs;
 mod commands;
@@ -23,6 +24,7 @@ mod replay;
 mod resolve;
 mod resource;
 mod rotation;
+mod scene;
 mod second;
 mod settle;
 mod shared;

@@ -5,6 +5,7 @@
 //! `state/VERSION`, at `MADE`. Its approval expires thirty days later, the most that a configuration
 //! allows, so the host that opens it here is given the clock of that day (`older/clock.c`).
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -80,8 +81,16 @@ fn unpacked(name: &str) -> World {
     world(&dir)
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how far the fixture is behind the machine's calendar"
+)]
+fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
 fn serve(world: &mut World) {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let now = now_s();
     let offset = i64::try_from(MADE + 3600).unwrap() - i64::try_from(now).unwrap();
     let (library, offset) = (clock().to_str().unwrap(), offset.to_string());
     let variables = [("LD_PRELOAD", library), ("DEED_TEST_CLOCK_OFFSET", offset.as_str())];
@@ -91,7 +100,7 @@ fn serve(world: &mut World) {
 /// Every action of the tenant by the user that it was about.
 fn actions(world: &World) -> Vec<(String, Value)> {
     let listed = world.client(BOB).get("/v1/actions?limit=100").unwrap().json();
-    let all = listed["actions"].as_array().unwrap_or_else(|| panic!("{listed:#}"));
+    let all = listed["actions"].as_array().unwrap();
     let by_user = |one: &Value| {
         let resource = one["resource"].as_str().unwrap();
         (resource.rsplit('/').next().unwrap().to_owned(), one.clone())
@@ -104,6 +113,9 @@ fn an_older_directory_is_opened_told_and_carried_on() {
     let hostile = upstream();
     let mut world = unpacked("opened");
     assert!(!world.dir.join("state/VERSION").exists());
+    let found = host::expect(&["journal", "check", world.path()]).unwrap();
+    assert!(found.contains("CLEAN"), "{found}");
+    assert!(!world.dir.join("state/VERSION").exists(), "who looks changes nothing");
     // No later look settles anything for now.
     hostile.lie("GET", 0, 1000, says(*b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n"));
     serve(&mut world);
@@ -129,6 +141,48 @@ fn an_older_directory_is_opened_told_and_carried_on() {
     ended(&world, &view, "verified", "");
     assert_eq!(hostile.user(&user(WAITING))["active"], true);
     assert!(world.host.take().unwrap().stop().unwrap());
+}
+
+/// Every file and folder below, with its bytes.
+fn tree(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(tree(&path));
+            all.insert(path, vec![]);
+        } else {
+            all.insert(path.clone(), fs::read(&path).unwrap());
+        }
+    }
+    all
+}
+
+#[test]
+fn a_newer_directory_is_refused_by_every_command_and_not_touched() {
+    let world = unpacked("newer");
+    fs::write(world.dir.join("state/VERSION"), "deed state 3\n").unwrap();
+    let before = tree(&world.dir);
+    let target = world.dir.with_extension("copy");
+    let (dir, target) = (world.path(), target.to_str().unwrap());
+    let commands: [&[&str]; 6] = [
+        &["serve", dir],
+        &["check", dir],
+        &["key", "rotate", dir],
+        &["journal", "check", dir],
+        &["backup", dir, target],
+        &["restore", dir, target],
+    ];
+    for args in commands {
+        let output = host::run(args, "").unwrap();
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(!output.status.success(), "{args:?}: {said}");
+        // What is no backup is refused before its state is looked at.
+        let words = if args[0] == "restore" { "no backup" } else { "says version 3" };
+        assert!(said.contains(words), "{args:?}: {said}");
+        assert_eq!(tree(&world.dir), before, "{args:?}");
+        assert!(!Path::new(target).exists(), "{args:?}");
+    }
 }
 
 /// Run by hand, with the binary of the version whose directories are to be kept.
@@ -188,15 +242,15 @@ fn makes_the_directory_of_state_1() {
     for gone in ["state/cache", "state/LOCK", "serve.log"] {
         let path = dir.join(gone);
         if path.is_dir() {
-            fs::remove_dir_all(path).unwrap()
+            fs::remove_dir_all(path).unwrap();
         } else {
-            fs::remove_file(path).unwrap()
+            fs::remove_file(path).unwrap();
         }
     }
     let archive = workspace().join(DIRECTORY);
     let done = Command::new("tar").arg("-czf").arg(&archive).arg("-C").arg(&dir).arg(".").status();
     assert!(done.unwrap().success());
     fs::remove_dir_all(&dir).unwrap();
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let now = now_s();
     panic!("made; set MADE to {now}");
 }

@@ -301,3 +301,33 @@ fn a_retry_is_a_new_action_with_gates_of_its_own() {
     assert!(is_active(&user));
     assert_eq!(world.proxy.count("PATCH"), 2);
 }
+
+/// The crash comes when the new action is on disk and the word is not settled yet.
+#[test]
+fn a_retry_that_was_proposed_before_a_crash_is_the_one_whatever_is_configured_then() {
+    let mut world = World::with(scim(), "scim", opaque).unwrap();
+    let id = lost(&world, &locked_out());
+    escalated(&world, &id);
+    assert!(world.host.take().unwrap().stop().unwrap());
+    world.serve_with(&[("DEED_FAILPOINT", "journal.index.after/proposed:1")]).unwrap();
+    world.resolve(&id, "retry", REASON).ok();
+    let start = Instant::now();
+    while world.client(BOB).get(&format!("/v1/actions/{id}")).is_ok() {
+        assert!(start.elapsed() < PATIENCE, "it does not die");
+        thread::sleep(Duration::from_millis(20));
+    }
+    drop(world.host.take());
+    edit(&world.dir, "deed.toml", "agent.helpdesk]", "agent.successor]").unwrap();
+    world.serve().unwrap();
+    let start = Instant::now();
+    let view = loop {
+        let view = world.show(&id).unwrap();
+        if view["status"] != "indeterminate" {
+            break view;
+        }
+        assert!(start.elapsed() < PATIENCE, "{view:#}");
+        thread::sleep(Duration::from_millis(20));
+    };
+    let reason = view["reason"].as_str().unwrap();
+    assert!(view["status"] == "failed" && reason.contains("; proposed again as act_"), "{view:#}");
+}

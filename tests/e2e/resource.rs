@@ -211,3 +211,18 @@ fn a_write_whose_contract_changed_before_it_was_judged_stays_open_and_keeps_the_
     let next = world.settled(&next.text("/id")).unwrap();
     assert_eq!(next["status"], "verified", "{next:#}");
 }
+
+/// A log begun anew beside a journal that has actions would be a fork that nobody is told of.
+#[test]
+fn a_log_that_is_gone_is_not_begun_anew() {
+    let mut world = World::start(scim()).unwrap();
+    world.run(&World::proposal("idp.restore_access", &locked_out())).unwrap();
+    world.host.take().unwrap().stop().unwrap();
+    let log = world.dir.join("state/log/acme");
+    let aside = world.dir.join("aside");
+    fs::rename(&log, &aside).unwrap();
+    let said = world.serve().unwrap_err().to_string();
+    assert!(said.contains("a log is missing") && said.contains("act_"), "{said}");
+    fs::rename(&aside, &log).unwrap();
+    world.serve().unwrap();
+}

@@ -170,3 +170,25 @@ pub(crate) fn singles(writes: usize, hows: &[How]) -> Vec<Meets> {
     };
     sites.iter().flat_map(with).collect()
 }
+
+/// The oracle itself: what is falsified in a cell that is right must not pass.
+pub(crate) fn sees() -> Result<()> {
+    let right = BTreeSet::from([End { outcome: "verified", effects: [1, 0] }]);
+    let view = |status: &str| Ok(serde_json::json!({"status": status}));
+    let counted = |times| Counted { applied: [times, 0], effects: [times, 0] };
+    let cases = [
+        ("nothing wrong", view("verified"), Ok(()), counted(1), Is::Right),
+        ("a second effect", view("verified"), Ok(()), counted(2), Is::Twice),
+        ("a lost effect", view("verified"), Ok(()), counted(0), Is::Wrong),
+        ("another end", view("failed"), Ok(()), counted(1), Is::Wrong),
+        ("no end", Err("it has not ended".into()), Ok(()), counted(1), Is::Lost),
+        ("a bundle that is none", view("verified"), Err("no".into()), counted(1), Is::Lost),
+    ];
+    for (what, view, proof, counted, must) in cases {
+        let (found, _) = is(&view, &proof, counted, 1, &right);
+        if found != must {
+            return Err(format!("{what} is {found:?}, and must be {must:?}").into());
+        }
+    }
+    Ok(())
+}

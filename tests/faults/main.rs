@@ -14,17 +14,22 @@ mod record;
 mod rules;
 mod scim;
 mod table;
+mod tls;
 
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use deed_tests::dice::{self, Dice};
+use deed_tests::record::desk::{Deed, Kind};
+use deed_tests::record::{Fault, How, Lands};
+use deed_tests::services::Result;
 use libtest_mimic::{Arguments, Trial};
 
 use self::cell::{Found, Is};
 use self::record::Bench;
 use self::rules::Site;
+use self::tls::Bad;
 
 /// What every trial found.
 type Book = Arc<Mutex<Vec<Found>>>;
@@ -41,7 +46,10 @@ fn main() -> ExitCode {
         record::hows(&mut Dice::new(seed.wrapping_add(number)), if full { usize::MAX } else { 2 })
     };
     let bench = Arc::new(Bench::make().unwrap());
-    let mut trials = Vec::new();
+    let mut trials = vec![
+        Trial::test("the oracle", || Ok(cell::sees().map_err(|error| error.to_string())?)),
+        Trial::test("a lie is found", || Ok(lie().map_err(|error| error.to_string())?)),
+    ];
     for (number, deed) in (0..).zip(record::deeds()) {
         let cells = record::single_faults(deed, &hows(number));
         let bench = Arc::clone(&bench);
@@ -49,13 +57,10 @@ fn main() -> ExitCode {
     }
     let drawn = record::pairs(&mut Dice::new(seed), if full { 160 } else { 16 });
     trials.push(trial("pairs", &pairs, move || bench.run(&drawn)));
-    let directory = Arc::new(scim::Bench::make().unwrap());
-    for (number, (contract, sets)) in (100..).zip(scim::CONTRACTS) {
-        let (directory, hows) = (Arc::clone(&directory), hows(number));
-        trials.push(trial(contract, &singles, move || directory.run(contract, sets, &hows)));
-    }
-    drop(directory);
+    let ways = hows(100);
+    trials.push(trial("scim", &singles, move || scim::Bench::make().unwrap().run(&ways)));
     trials.push(trial("refused", &singles, move || refused(&mut Dice::new(seed), full)));
+    trials.push(trial("tls", &singles, move || handshakes(&mut Dice::new(seed), full)));
     let end = libtest_mimic::run(&arguments, trials);
     let (singles, pairs) = (taken(&singles), taken(&pairs));
     table::lines(&singles).iter().chain(&table::list(&pairs)).for_each(|line| say(line));
@@ -76,20 +81,45 @@ fn trial(name: &str, book: &Book, run: impl FnOnce() -> Vec<Found> + Send + 'sta
     })
 }
 
+/// A contract that lies makes the host send again what has landed; that is what is counted as twice.
+fn lie() -> Result<()> {
+    let deed = Deed { kind: Kind::Add, writes: 1, asked: false };
+    let landed = Fault { lands: Lands::Before, how: How::Silence };
+    let blind = Fault { lands: Lands::Never, how: How::Status(500) };
+    let cell = (deed, vec![(Site::Write(0), landed), (Site::Read(1), blind)]);
+    match Bench::lying()?.run(&[cell]).as_slice() {
+        [found] if found.verdict == Is::Twice => Ok(()),
+        other => Err(format!("not found: {other:?}").into()),
+    }
+}
+
 /// Nobody listens at a call and after it; one action at a time, behind a proxy of its own.
 fn refused(dice: &mut Dice, full: bool) -> Vec<Found> {
     let bench = Bench::make().unwrap();
+    let mut cells = places();
+    dice.shuffle(&mut cells);
+    cells.truncate(if full { usize::MAX } else { 5 });
+    cells.into_iter().map(|(deed, site)| bench.refuse(deed, site).unwrap()).collect()
+}
+
+/// One handshake fails; one action at a time, too.
+fn handshakes(dice: &mut Dice, full: bool) -> Vec<Found> {
+    let secure = tls::Secure::make().unwrap();
+    let every = |(deed, site)| Bad::ALL.map(|bad| (deed, site, bad));
+    let mut cells: Vec<_> = places().into_iter().flat_map(every).collect();
+    dice.shuffle(&mut cells);
+    cells.truncate(if full { usize::MAX } else { 6 });
+    cells.into_iter().map(|(deed, site, bad)| secure.meet(deed, site, bad).unwrap()).collect()
+}
+
+/// Every call of every deed.
+fn places() -> Vec<(Deed, Site)> {
     let sites = |writes| {
         let writing = (0..writes).map(Site::Write);
         [Site::Read(0)].into_iter().chain(writing).chain([Site::Read(1)])
     };
-    let mut cells: Vec<_> = record::deeds()
-        .into_iter()
-        .flat_map(|deed| sites(deed.writes).map(move |site| (deed, site)))
-        .collect();
-    dice.shuffle(&mut cells);
-    cells.truncate(if full { usize::MAX } else { 5 });
-    cells.into_iter().map(|(deed, site)| bench.refuse(deed, site).unwrap()).collect()
+    let every = |deed: Deed| sites(deed.writes).map(move |site| (deed, site));
+    record::deeds().into_iter().flat_map(every).collect()
 }
 
 fn taken(book: &Book) -> Vec<Found> {

@@ -2,7 +2,7 @@
 //! and pairs of faults in one action, drawn by seed. One host serves them all, each action on an item of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -10,11 +10,12 @@ use std::{fs, thread};
 
 use deed_record::verify::Trust;
 use deed_tests::dice::Dice;
-use deed_tests::host::Host;
+use deed_tests::host::{self, Host};
 use deed_tests::proxy::Proxy;
 use deed_tests::record::desk::{self, Deed};
 use deed_tests::record::{Fault, How, Lands, On, Record};
 use deed_tests::services::Result;
+use deed_tests::world::edit;
 
 use crate::cell::{Counted, Found, Is, callers, carry, place, singles, word};
 use crate::rules::{End, Meets, Site, Subject, ends, refused};
@@ -34,14 +35,35 @@ pub(crate) struct Bench {
     trust: Trust,
 }
 
+/// What is done to the files of a served directory.
+pub(crate) type Change = Box<dyn FnOnce(&Path) -> Result<()>>;
+
 impl Bench {
     pub(crate) fn make() -> Result<Self> {
+        Self::with(|proxy| Ok((proxy.to_owned(), Box::new(|_: &Path| Ok(())))))
+    }
+
+    /// One whose contract promises of additions what is not so: that a second one has no second effect.
+    pub(crate) fn lying() -> Result<Self> {
+        let lie = |dir: &Path| {
+            let (truth, lie) = ("effect = \"observable\"", "effect = \"idempotent\"");
+            edit(dir, "contracts/crash.add.toml", truth, lie)
+        };
+        Self::with(|proxy| Ok((proxy.to_owned(), Box::new(lie))))
+    }
+
+    /// With something more in front of the proxy, and with other files: takes the proxy's base URL, gives the
+    /// one for the host and the change.
+    pub(crate) fn with(front: impl FnOnce(&str) -> Result<(String, Change)>) -> Result<Self> {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
         let record = Record::start()?;
         let proxy = Proxy::start(&record.base_url())?;
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let (url, change) = front(proxy.base_url())?;
         let name = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let dir = std::env::temp_dir().join(format!("deed-faults-{name}"));
-        desk::lay_out(&dir, proxy.base_url())?;
+        desk::lay_out(&dir, &url)?;
+        change(&dir)?;
+        host::expect(&["pin", &dir.to_string_lossy()])?;
         let trust = trust(&desk::trust(&dir)?)?;
         let host = Host::serve(&dir)?;
         Ok(Self { record, proxy, dir, host, trust })
@@ -92,11 +114,20 @@ impl Bench {
                 self.proxy.refuse_after(&On::writes(&item), subject.writes - 1, REFUSED);
             }
         }
-        let found = self.carry(deed, &item, subject, &refused(subject, site));
+        let found = self.by_name(deed, site, &item, &refused(subject, site))?;
         self.proxy.admit();
+        Ok(Found { column: "refused".to_owned(), ..found })
+    }
+
+    /// One action on an item of its own, whatever happens to it at this call.
+    pub(crate) fn alone(&self, deed: Deed, site: Site, right: &BTreeSet<End>) -> Result<Found> {
+        self.by_name(deed, site, &fresh(), right)
+    }
+
+    fn by_name(&self, deed: Deed, site: Site, item: &str, right: &BTreeSet<End>) -> Result<Found> {
+        let found = self.carry(deed, item, self.subject(deed)?, right);
         let fault = Fault { lands: Lands::Never, how: How::Close };
-        let row = format!("{}: {}", name(deed), place(&(site, fault)));
-        Ok(Found { row, column: "refused".to_owned(), ..found })
+        Ok(Found { row: format!("{}: {}", name(deed), place(&(site, fault))), ..found })
     }
 
     fn carry(&self, deed: Deed, item: &str, subject: Subject, right: &BTreeSet<End>) -> Found {
@@ -160,7 +191,7 @@ pub(crate) fn attempts(contract: &str) -> Result<usize> {
 }
 
 /// The trust directory as the verifier takes it.
-pub(crate) fn trust(dir: &std::path::Path) -> Result<Trust> {
+pub(crate) fn trust(dir: &Path) -> Result<Trust> {
     let read = |name: &str| Some((name.to_owned(), fs::read(dir.join(name)).ok()?));
     let files = Trust::FILES.into_iter().filter_map(read).collect();
     Ok(Trust::parse(&files).map_err(|error| format!("{error:?}"))?)

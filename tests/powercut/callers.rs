@@ -52,7 +52,7 @@ impl<'a> Caller<'a> {
     }
 
     fn propose(&mut self) -> Heard<()> {
-        let key = format!("key-{:016x}", self.dice.next());
+        let key = format!("key-{:016x}", self.dice.roll());
         let suspends = self.dice.percent(60);
         let user = self.user(suspends);
         let contract = if suspends { SUSPEND } else { RESTORE };
@@ -141,7 +141,7 @@ impl<'a> Caller<'a> {
     /// Nobody was touched before, nor will be: what becomes of a user is one action's doing.
     fn user(&mut self, active: bool) -> String {
         loop {
-            let id = id(self.dice.next(), NEXT.fetch_add(1, Ordering::Relaxed));
+            let id = id(self.dice.roll(), NEXT.fetch_add(1, Ordering::Relaxed));
             if active_at_first(&id) == active {
                 return id;
             }

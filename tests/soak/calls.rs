@@ -74,18 +74,19 @@ fn until_answered(
     token: &str,
     call: impl Fn(&Client) -> Result<Answer>,
 ) -> Result<Answer> {
-    let start = Instant::now();
+    let (start, mut last) = (Instant::now(), String::new());
     while start.elapsed() < PATIENCE {
         let url = site.url();
-        if !url.is_empty()
-            && let Ok(answer) = call(&Client::new(&url, token))
-            && !matches!(answer.status, 429 | 503)
-        {
-            return Ok(answer);
+        if !url.is_empty() {
+            match call(&Client::new(&url, token)) {
+                Ok(answer) if !matches!(answer.status, 429 | 503) => return Ok(answer),
+                Ok(answer) => last = answer.json().to_string(),
+                Err(error) => last = error.to_string(),
+            }
         }
         thread::sleep(AGAIN);
     }
-    Err("no host answered for two minutes".into())
+    Err(format!("no host took it for two minutes: {last}").into())
 }
 
 fn people(site: &impl Where, dir: &str, plan: &Plan, id: &str, over: &AtomicBool) -> Result<()> {

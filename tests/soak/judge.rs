@@ -9,13 +9,14 @@ use deed_tests::client::Client;
 use deed_tests::dice::Dice;
 use deed_tests::host;
 use deed_tests::record::Applied;
+use deed_tests::record::desk::{Deed, Kind};
 use deed_tests::services::Result;
 use deed_tests::world::BOB;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::calls::Known;
 use crate::site::Site;
-use crate::walk::value;
+use crate::walk::{Plan, Then, value};
 use crate::{read, write};
 
 /// So long the last actions have to come to their ends: looks come at growing distances.
@@ -44,7 +45,7 @@ pub(crate) fn judge(site: &RwLock<Site>, known: &[Known], seed: u64) -> Result<J
     for one in known {
         count.take(one, &ends);
     }
-    count.record(&read(site), known, &ends);
+    count.record(read(site).record.applied(""), known, &ends);
     count.bundles(&read(site), known, seed)?;
     // The host ends in order, and what it leaves is checked once more.
     write(site).stop()?;
@@ -79,12 +80,11 @@ fn ends(site: &Site, known: &[Known]) -> Result<HashMap<String, Value>> {
             let answer = client.get(&format!("/v1/actions/{id}"))?;
             let view = answer.json();
             let open = matches!(view["status"].as_str(), Some("pending" | "running"));
-            if open {
+            // 202 while it is carried on.
+            if open || !matches!(answer.status, 200 | 202) {
                 still.push(id);
             }
-            if answer.status == 200 {
-                ends.insert(id.clone(), view);
-            }
+            ends.insert(id.clone(), view);
         }
         left = still;
         if !left.is_empty() {
@@ -112,7 +112,11 @@ impl Count {
             self.lines.push(format!("lost: {id} was acknowledged and is not there"));
             return;
         };
-        let status = view["status"].as_str().unwrap_or("-");
+        let Some(status) = view["status"].as_str() else {
+            self.lost += 1;
+            self.lines.push(format!("lost: {id} was acknowledged, and now: {view}"));
+            return;
+        };
         *self.ends.entry(status.to_owned()).or_default() += 1;
         if matches!(status, "pending" | "running") {
             self.lost += 1;
@@ -122,9 +126,9 @@ impl Count {
     }
 
     /// What the record counted of each action: its value is its own.
-    fn record(&mut self, site: &Site, known: &[Known], ends: &HashMap<String, Value>) {
+    fn record(&mut self, all: Vec<Applied>, known: &[Known], ends: &HashMap<String, Value>) {
         let mut applied: HashMap<String, Vec<Applied>> = HashMap::new();
-        for one in site.record.applied("") {
+        for one in all {
             let value = one.value.as_str().unwrap_or_default().to_owned();
             applied.entry(value).or_default().push(one);
         }
@@ -186,4 +190,50 @@ fn says(status: &str, times: &[usize]) -> bool {
         }
         _ => true,
     }
+}
+
+/// The oracle itself: what is falsified in a walk of one action must not pass.
+pub(crate) fn sees() -> Result<()> {
+    let plan = Plan {
+        number: 7,
+        deed: Deed { kind: Kind::Add, writes: 1, asked: false },
+        reads: false,
+        item: "own-7".to_owned(),
+        agent: 0,
+        faults: vec![],
+        then: Then::Approve,
+    };
+    let applied = Applied {
+        kind: "add".to_owned(),
+        item: "own-7".to_owned(),
+        slot: "one".to_owned(),
+        value: value(7).into(),
+        key: None,
+        changed: true,
+    };
+    let known =
+        |id: Option<&str>| Known { plan: plan.clone(), id: id.map(str::to_owned), problem: None };
+    let of_nobody = Applied { value: value(8).into(), ..applied.clone() };
+    let (one, none) = (known(Some("a")), known(None));
+    let view = |status: &str| HashMap::from([("a".to_owned(), json!({"status": status}))]);
+    let cases = [
+        ("nothing wrong", &one, view("verified"), vec![applied.clone()], [0, 0, 0]),
+        ("a second effect", &one, view("mismatch"), vec![applied.clone(); 2], [1, 0, 0]),
+        ("a lost effect", &one, view("verified"), vec![], [0, 0, 1]),
+        ("an effect of what failed", &one, view("failed"), vec![applied.clone()], [0, 0, 1]),
+        ("an effect of nobody", &one, view("failed"), vec![of_nobody], [0, 0, 1]),
+        ("a lost action", &one, HashMap::new(), vec![], [0, 1, 0]),
+        ("one that does not end", &one, view("running"), vec![], [0, 1, 0]),
+        ("one that nobody took", &none, HashMap::new(), vec![], [0, 1, 0]),
+    ];
+    for (what, known, ends, applied, right) in cases {
+        let mut count = Count::default();
+        count.take(known, &ends);
+        count.record(applied, std::slice::from_ref(known), &ends);
+        let found = [count.twice, count.lost, count.wrong];
+        if found != right {
+            return Err(format!("{what}: twice, lost, wrong are {found:?}, not {right:?}").into());
+        }
+    }
+    Ok(())
 }

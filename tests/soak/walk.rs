@@ -64,7 +64,7 @@ pub(crate) struct Walk {
 
 impl Walk {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { dice: Dice::new(seed), number: 0, kill_every: 90 }
+        Self { dice: Dice::new(seed), number: 0, kill_every: 45 }
     }
 
     pub(crate) fn next(&mut self) -> Step {

@@ -15,11 +15,12 @@ impl Dice {
     }
 
     /// Another stream, of this one's next number: what one part draws changes nothing for the others.
+    #[must_use]
     pub fn split(&mut self) -> Self {
-        Self(self.next())
+        Self(self.roll())
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -29,7 +30,7 @@ impl Dice {
 
     /// A number below `bound`; 0 where the bound is 0.
     pub fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound.max(1)
+        self.roll() % bound.max(1)
     }
 
     /// A place below `end`; 0 where there is nothing to choose from.

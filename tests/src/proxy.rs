@@ -69,7 +69,7 @@ struct Shared {
     /// After which request nobody is let in for a while.
     closing: Mutex<Vec<(On, usize, Duration)>>,
     requests: Mutex<Vec<Recorded>>,
-    /// Writes that were handed on, with the status of their answers.
+    /// What was handed on, with the status of its answer.
     carried: Mutex<Vec<(Recorded, u16)>>,
     door: Door,
     stopped: AtomicBool,
@@ -134,8 +134,7 @@ impl Proxy {
     pub fn carried_out(&self, part: &str) -> usize {
         let on = On::writes(part);
         let carried = lock(&self.shared.carried);
-        let done = |(one, status): &&(Recorded, u16)| on.means(one) && (200..300).contains(status);
-        carried.iter().filter(done).count()
+        carried.iter().filter(|(one, status)| on.means(one) && (200..300).contains(status)).count()
     }
 
     /// What arrived since the last [`Proxy::forget`], in order; what the proxy added is not in it.
@@ -227,17 +226,15 @@ fn spoiled(request: &Recorded, lands: Lands, shared: &Arc<Shared>) -> Result<Vec
     } else if reads || lands == Lands::Before {
         let answer = forward(request, shared)?;
         let text = String::from_utf8_lossy(&answer);
-        body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body).to_owned();
+        text.split_once("\r\n\r\n").map_or("", |(_, body)| body).clone_into(&mut body);
     }
     Ok(hostile::answer("200 OK\r\ncontent-type: application/scim+json", body))
 }
 
-/// Hands the request on; writes are counted.
+/// Hands the request on, and says that in the list.
 fn forward(request: &Recorded, shared: &Shared) -> Result<Vec<u8>> {
     let answer = wire::forward(&shared.upstream, request)?;
-    if request.method != "GET" {
-        lock(&shared.carried).push((request.clone(), wire::status_of(&answer)));
-    }
+    lock(&shared.carried).push((request.clone(), wire::status_of(&answer)));
     Ok(answer)
 }
 

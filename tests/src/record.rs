@@ -5,6 +5,7 @@
 //! `set` (PUT: the same again changes nothing), `keyed` (POST: once per `Idempotency-Key`), `add` (POST:
 //! every one is an entry that a GET shows) and `opaque` (POST: counts here, and no GET shows it).
 
+use std::io::Write as _;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -139,7 +140,6 @@ fn serve(mut stream: TcpStream, shared: &Arc<Shared>) -> Result<()> {
     if !turn.goes_on(Point::Applied) {
         return Ok(());
     }
-    use std::io::Write as _;
     let (begin, rest) = answer.split_at(answer.len() / 2);
     stream.write_all(begin)?;
     stream.flush()?;

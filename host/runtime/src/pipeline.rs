@@ -104,7 +104,7 @@ impl Pipeline {
     fn launch(self: &Arc<Self>, id: &ActionId, settling: bool) -> Waiting {
         let (pipeline, id) = (Arc::clone(self), id.clone());
         self.flights.launch(async move {
-            if let Err(error) = drive::drive(&pipeline, &id, settling).await {
+            if let Err(error) = Box::pin(drive::drive(&pipeline, &id, settling)).await {
                 tracing::error!(action = %id, %error, "the action cannot go on; it is as the journal has it");
             }
         })

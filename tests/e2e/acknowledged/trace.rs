@@ -98,7 +98,7 @@ impl Trace {
         let mut found = Found::default();
         let mut disk = Disk::default();
         // What each socket was sent of its answer so far, and what was durable at the first byte.
-        let mut answers: BTreeMap<&str, (String, BTreeSet<(String, String)>)> = BTreeMap::new();
+        let mut answers: BTreeMap<&str, Begun> = BTreeMap::new();
         for step in &self.steps {
             match step {
                 Step::Answered { socket, bytes } => {
@@ -116,10 +116,15 @@ impl Trace {
                 other => disk.take(other),
             }
         }
-        answers.values().for_each(|answer| found.answer(answer));
+        for answer in answers.values() {
+            found.answer(answer);
+        }
         found
     }
 }
+
+/// An answer so far, and what was durable at its first byte.
+type Begun = (String, BTreeSet<(String, String)>);
 
 /// What is on disk, as far as the system calls tell.
 #[derive(Default)]
@@ -241,7 +246,7 @@ impl<'a> Call<'a> {
         } else {
             inside.find('>')
         };
-        &inside[..end.unwrap_or(inside.len())]
+        end.and_then(|end| inside.get(..end)).unwrap_or(inside)
     }
 }
 

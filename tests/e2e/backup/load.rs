@@ -40,7 +40,7 @@ fn propose(world: &World, caller: usize, done: &AtomicBool, ended: &Mutex<usize>
 
 #[test]
 fn backups_of_a_busy_host_are_whole_and_can_be_served() {
-    let (world, _hostile) = world();
+    let (mut world, _hostile) = world();
     let scratch = Scratch::new();
     let verified = act(&world);
     let waiting = leave_some(&world);
@@ -65,6 +65,12 @@ fn backups_of_a_busy_host_are_whole_and_can_be_served() {
         }
         done.store(true, Ordering::Relaxed);
     });
+    // Without a host too, and as a crash left it.
+    world.host.take().unwrap().kill().unwrap();
+    let crashed = scratch.join("crashed");
+    let (code, said) = backup(&world.dir, &crashed, &[]);
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(clean(&crashed)["records"], clean(&world.dir)["records"]);
     let mut actions = 0;
     for n in 0..BACKUPS {
         let copy = scratch.join(&n.to_string());

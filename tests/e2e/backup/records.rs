@@ -49,6 +49,6 @@ pub(super) fn find(body: &[u8], words: &str) -> Option<usize> {
 /// Other words of the same length, so that all lengths still fit.
 pub(super) fn swap(body: &mut [u8], from: &str, to: &str) {
     assert_eq!(from.len(), to.len());
-    let at = find(body, from).unwrap_or_else(|| panic!("no `{from}`"));
+    let at = find(body, from).unwrap();
     body[at..at + to.len()].copy_from_slice(to.as_bytes());
 }

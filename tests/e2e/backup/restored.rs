@@ -4,8 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use deed_tests::world::BOB;
+use serde_json::{Value, json};
 
 use super::{Scratch, act, audit, backup, clean, copy, leave_some, restore, stop, world};
+
+/// What is said of it, and how a backup is spoiled.
+type Spoiling<'a> = (&'a str, &'a dyn Fn(&Path));
 
 #[test]
 fn an_older_state_is_restored_only_when_that_is_said() {
@@ -114,7 +118,7 @@ fn a_backup_that_was_changed_is_refused_and_nothing_happens() {
         all
     };
     let before = files(&world.dir);
-    let changes: [(&str, &dyn Fn(&Path)); 7] = [
+    let changes: [Spoiling<'_>; 7] = [
         ("is not what its manifest says", &|dir| {
             let path = dir.join("state/segments/00000001.journal");
             let mut bytes = fs::read(&path).unwrap();
@@ -122,7 +126,7 @@ fn a_backup_that_was_changed_is_refused_and_nothing_happens() {
             fs::write(path, bytes).unwrap();
         }),
         ("is not what its manifest says", &|dir| {
-            fs::remove_file(dir.join("state/VERSION")).unwrap()
+            fs::remove_file(dir.join("state/VERSION")).unwrap();
         }),
         ("is not what its manifest says", &|dir| {
             fs::rename(dir.join("deed.toml"), dir.join("moved")).unwrap();
@@ -130,7 +134,7 @@ fn a_backup_that_was_changed_is_refused_and_nothing_happens() {
         }),
         ("does not name", &|dir| fs::write(dir.join("state/log/acme/more"), "").unwrap()),
         ("no backup, or not a whole one", &|dir| {
-            fs::remove_file(dir.join("manifest.json")).unwrap()
+            fs::remove_file(dir.join("manifest.json")).unwrap();
         }),
         ("is of the form `deed backup 2`", &|dir| edit(dir, "deed backup 1", "deed backup 2")),
         ("no path inside of a backup", &|dir| edit(dir, "\"deed.toml\"", "\"../d.toml\"")),
@@ -147,6 +151,75 @@ fn a_backup_that_was_changed_is_refused_and_nothing_happens() {
     }
     clean(&world.dir);
     assert_eq!(restore(&good, &world.dir, &[]).0, 0);
+}
+
+/// Whoever can change a backup can write a manifest that fits it: the names in it are all that stops them.
+#[test]
+fn a_backup_writes_nowhere_but_where_it_is_put_back() {
+    let (mut world, _hostile) = world();
+    let scratch = Scratch::new();
+    act(&world);
+    stop(&mut world);
+    let good = scratch.join("good");
+    assert_eq!(backup(&world.dir, &good, &[]).0, 0);
+    let planted = scratch.join("planted");
+    let inner = format!("state{}", planted.display());
+    let bad = scratch.join("bad");
+    copy(&good, &bad);
+    fs::create_dir_all(bad.join(&inner).parent().unwrap()).unwrap();
+    fs::write(bad.join(&inner), "planted").unwrap();
+    for name in [inner.clone(), inner.replacen("state/", "state//", 1)] {
+        name_also(&bad, &name, "planted");
+    }
+    let (code, said) = restore(&bad, &world.dir, &["--accept-older"]);
+    assert!(!planted.exists(), "{said}");
+    assert!(code == 1 && said.contains("no path inside of a backup"), "{said}");
+    // A pipe would be waited for without end.
+    for name in ["VERSION", "segments/00000002.journal", "log/acme/TAIL"] {
+        let (bad, name) = (scratch.join("piped"), format!("state/{name}"));
+        copy(&good, &bad);
+        fs::remove_file(bad.join(&name)).ok();
+        let made = std::process::Command::new("mkfifo").arg(bad.join(&name)).status().unwrap();
+        assert!(made.success());
+        name_also(&bad, &name, "");
+        let (code, said) = restore(&bad, &world.dir, &["--accept-older"]);
+        assert!(code == 1 && said.contains("is not what its manifest says"), "{name}: {said}");
+        fs::remove_dir_all(bad).unwrap();
+    }
+    clean(&world.dir);
+}
+
+/// Has the manifest name a file with this content.
+fn name_also(backup: &Path, name: &str, content: &str) {
+    let path = backup.join("manifest.json");
+    let mut manifest: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let sha256 = deed_record::digest::Digest::of(content.as_bytes());
+    manifest["files"][name] = json!({"bytes": content.len(), "sha256": sha256});
+    fs::write(path, serde_json::to_vec(&manifest).unwrap()).unwrap();
+}
+
+/// What is there and cannot be read may be more than the backup has, and is nobody's to replace.
+#[test]
+fn what_cannot_be_read_is_not_lost_in_silence() {
+    let (mut world, _hostile) = world();
+    let scratch = Scratch::new();
+    act(&world);
+    stop(&mut world);
+    let good = scratch.join("good");
+    assert_eq!(backup(&world.dir, &good, &[]).0, 0);
+    let head = world.dir.join("state/log/acme/HEAD");
+    fs::rename(&head, scratch.join("HEAD")).unwrap();
+    fs::create_dir(&head).unwrap();
+    let (code, said) = restore(&good, &world.dir, &[]);
+    assert!(code == 1 && said.contains("what cannot be counted: state/log/acme"), "{said}");
+    fs::remove_dir(&head).unwrap();
+    fs::rename(scratch.join("HEAD"), &head).unwrap();
+    let link = world.dir.join("contracts/restore_access.toml");
+    fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink("nowhere", &link).unwrap();
+    let (code, said) = restore(&good, &world.dir, &[]);
+    assert!(code == 0 && said.contains("restore_access.toml is not as it was"), "{said}");
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
 }
 
 fn edit(dir: &Path, from: &str, to: &str) {

@@ -37,6 +37,7 @@ impl Manner {
 
 impl Image {
     /// What is left after the power is cut now.
+    #[must_use]
     pub fn cut(&self, manner: Manner, dice: &mut Dice) -> Self {
         let mut fate = Fate::new(self, manner, dice);
         let mut left = BTreeMap::new();

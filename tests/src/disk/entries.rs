@@ -66,7 +66,9 @@ impl Entries {
 
     pub(in crate::disk) fn renumber(&mut self, renamed: impl Fn(u64) -> u64) {
         for names in [&mut self.now, &mut self.durable] {
-            names.values_mut().for_each(|number| *number = renamed(*number));
+            for number in names.values_mut() {
+                *number = renamed(*number);
+            }
         }
         for (_, change) in &mut self.open {
             if let Change::Set(_, number) | Change::Renamed { number, .. } = change {

@@ -213,7 +213,7 @@ impl Filesystem for Served {
     ) {
         match self.make(parent, name, mode, Body::File(Contents::default())) {
             Ok(attributes) => {
-                reply.created(&NOW, &attributes, Generation(0), FileHandle(0), FopenFlags::empty())
+                reply.created(&NOW, &attributes, Generation(0), FileHandle(0), FopenFlags::empty());
             }
             Err(errno) => reply.error(errno),
         }

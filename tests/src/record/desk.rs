@@ -88,25 +88,14 @@ impl Deed {
 
     /// The contract as TOML.
     fn toml(self) -> String {
-        let (kind, name) = (self.kind.as_str(), self.contract());
-        let slots = self.slots();
-        let method = if self.kind == Kind::Set { "PUT" } else { "POST" };
         let shown = if self.kind == Kind::Set { "string" } else { "integer" };
-        let writes: String = slots
-            .iter()
-            .map(|slot| {
-                format!(
-                    "[[perform.http]]\nupstream = \"record\"\nrequest = \"{method} /{kind}/{{item}}/{slot}\"\n\
-                     body = {{ value = \"{{value}}\" }}\n\n"
-                )
-            })
-            .collect();
         let after = |slot: &&str| match self.kind {
             Kind::Set => format!("\"post.item.{slot} == params.value\""),
             _ => format!("\"post.item.{slot} == pre.item.{slot} + 1\""),
         };
-        let after: Vec<String> = slots.iter().map(after).collect();
-        let places: Vec<String> = slots.iter().map(|slot| format!("\"/item/{slot}\"")).collect();
+        let after: Vec<String> = self.slots().iter().map(after).collect();
+        let places: Vec<String> =
+            self.slots().iter().map(|slot| format!("\"/item/{slot}\"")).collect();
         format!(
             r#"format = 1
 [action]
@@ -143,18 +132,34 @@ timeout = "20s"
 attempts = 3
 backoff = "100ms"
 "#,
+            name = self.contract(),
+            kind = self.kind.as_str(),
             effect = self.kind.effect(),
+            writes = self.rules(),
             after = after.join(", "),
             places = places.join(", "),
         )
+    }
+
+    /// One rule for each of its writes.
+    fn rules(self) -> String {
+        let kind = self.kind.as_str();
+        let method = if self.kind == Kind::Set { "PUT" } else { "POST" };
+        let rule = |slot: &&str| {
+            format!(
+                "[[perform.http]]\nupstream = \"record\"\nrequest = \"{method} /{kind}/{{item}}/{slot}\"\n\
+                 body = {{ value = \"{{value}}\" }}\n\n"
+            )
+        };
+        self.slots().iter().map(rule).collect()
     }
 }
 
 /// What every action writes.
 pub const VALUE: &str = "wanted";
 
-/// The least that the host may wait for one exchange, here: how long a write stays open.
-pub const TIMEOUT: &str = "800ms";
+/// How long the host waits for one exchange, and so how long a write stays open.
+pub const TIMEOUT: &str = "1200ms";
 
 /// Makes a served directory for the record at this base URL.
 pub fn lay_out(dir: &Path, record: &str) -> Result<()> {
@@ -194,12 +199,10 @@ forbid (principal, action == Deed::Action::"crash.add_asked", resource);
 
 fn configuration(record: &str) -> String {
     let hash = |token: &str| Digest::of(token.as_bytes()).to_string();
-    let grants: String = Deed::all()
-        .iter()
-        .map(|deed| {
-            format!("[tenant.acme.grant.\"{}\"]\nupstreams = [\"record\"]\n\n", deed.contract())
-        })
-        .collect();
+    let grant = |deed: Deed| {
+        format!("[tenant.acme.grant.\"{}\"]\nupstreams = [\"record\"]\n\n", deed.contract())
+    };
+    let grants = Deed::all().into_iter().map(grant).collect::<Vec<_>>().concat();
     format!(
         r#"environment = "production"
 

@@ -83,9 +83,9 @@ impl Store {
             _ => json!(self.entries(kind, item, slot).len()),
         };
         let mut shown = json!({"id": item, "one": slot("one"), "two": slot("two")});
-        if kind == "add" || kind == "keyed" {
+        if let Some(shown) = shown.as_object_mut().filter(|_| kind == "add" || kind == "keyed") {
             let entries = SLOTS.map(|slot| self.entries(kind, item, slot)).concat();
-            shown["entries"] = entries.into();
+            shown.insert("entries".to_owned(), entries.into());
         }
         shown
     }

@@ -78,9 +78,9 @@ fn an_exchange_waits_where_it_is_told() {
             assert!(stop.reached(PATIENCE));
             assert_eq!(record.times(&item, "one"), usize::from(point != Point::Received));
             if cut {
-                stop.cut()
+                stop.cut();
             } else {
-                stop.go()
+                stop.go();
             }
             assert_eq!(call.join().unwrap(), if cut { None } else { Some(201) });
         });

@@ -54,7 +54,7 @@ fn walks_reach_every_status() {
     for _ in 0..1_000 {
         let picks = strategy.new_tree(&mut runner).unwrap().current();
         let mut story = Story::fold(&[proposed()]).unwrap();
-        for (at_ms, pick) in (2..).zip(&picks) {
+        for (at_ms, pick) in (2..).zip(picks) {
             reached.insert(word(story.status));
             story = step(story, pick, at_ms).0;
         }
@@ -75,7 +75,7 @@ fn written(story: &Story) -> String {
 }
 
 /// One pick on a story: what it became, and the entry when it was taken.
-fn step(story: Story, pick: &Pick, at_ms: i64) -> (Story, Option<Entry>) {
+fn step(story: Story, pick: Pick, at_ms: i64) -> (Story, Option<Entry>) {
     let ends =
         |event: &Event| matches!(event, Event::Judged { .. } | Event::CancelRequested { .. });
     let fits = |event: &&Event| {
@@ -99,7 +99,7 @@ fn step(story: Story, pick: &Pick, at_ms: i64) -> (Story, Option<Entry>) {
 fn walk(picks: &[Pick]) -> Result<Vec<Entry>, TestCaseError> {
     let mut taken = vec![proposed()];
     let mut story = Story::fold(&taken).unwrap();
-    for (at_ms, pick) in (2..).zip(picks) {
+    for (at_ms, pick) in (2..).zip(picks.iter().copied()) {
         refuse_what_is_illegal(&story, pick, at_ms)?;
         let (next, entry) = step(story.clone(), pick, at_ms);
         if let Some(entry) = entry {
@@ -118,7 +118,7 @@ fn walk(picks: &[Pick]) -> Result<Vec<Entry>, TestCaseError> {
 }
 
 /// The event that was picked first, where it is illegal: a typed refusal, and the story is as it was.
-fn refuse_what_is_illegal(story: &Story, pick: &Pick, at_ms: i64) -> Result<(), TestCaseError> {
+fn refuse_what_is_illegal(story: &Story, pick: Pick, at_ms: i64) -> Result<(), TestCaseError> {
     let all = candidates();
     let event = all[usize::from(pick.index) % all.len()].clone();
     let (name, before) = (event.name(), written(story));

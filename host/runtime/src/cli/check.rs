@@ -10,7 +10,7 @@ use super::text::{join, line, safe};
 use crate::clock::Clock;
 use crate::config::{self, Config, Fault, PinError, Tenant, Witnesses};
 use crate::sandbox::Sandbox;
-use crate::{files, keys};
+use crate::{files, journal, keys};
 
 /// Check a served directory and name every fault with its file and line
 ///
@@ -122,6 +122,10 @@ pub(super) fn pin_failure(error: &PinError) -> Failure {
 /// Compiles every granted adapter, each once; a compiled one stays in the cache for `deed serve`.
 fn adapters(config: &Config) -> Result<Vec<Fault>, Failure> {
     let cache = config.dir.join("state/cache");
+    // Before anything is made there: a newer version may keep other things in these places.
+    if let Err(error) = journal::version(&config.dir.join("state")) {
+        return Ok(vec![Fault::new("state", 0, error.to_string())]);
+    }
     if let Err(error) = files::make_state(&config.dir) {
         return Ok(vec![Fault::new("state", 0, error.to_string())]);
     }

@@ -104,11 +104,12 @@ fn wrong(action: Option<String>, what: String) -> Wrong {
 fn copied(from: &Path, to: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).create(to)?;
     for entry in fs::read_dir(from)? {
-        let (path, name) = entry.map(|entry| (entry.path(), entry.file_name()))?;
-        if path.is_dir() {
-            copied(&path, &to.join(name))?;
-        } else {
-            fs::copy(&path, to.join(name))?;
+        let entry = entry?;
+        let (path, kind, to) = (entry.path(), entry.file_type()?, to.join(entry.file_name()));
+        if kind.is_dir() {
+            copied(&path, &to)?;
+        } else if kind.is_file() {
+            fs::copy(&path, to)?;
         }
     }
     Ok(())

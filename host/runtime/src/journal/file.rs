@@ -12,13 +12,16 @@ use sha2::{Digest as _, Sha256};
 use super::ReadError;
 use super::record::{self, Record};
 
-pub(super) use scan::{Tail, durable_after, first, last_segment, next_good, scan};
+pub(super) use scan::{Tail, durable_after, first, next_good, scan, segments};
 
 pub(super) mod head;
 mod scan;
 
 /// Where a segment ends and the next begins, in bytes.
 const SEGMENT: u64 = 64 << 20;
+
+/// No segment is longer, whatever is written to it at once.
+const SEGMENT_MAX: u64 = 2 * SEGMENT;
 
 /// Longest body of a record, in bytes.
 pub(super) const MAX_BODY: usize = 16 << 20;
@@ -221,7 +224,12 @@ fn hash(before: &Hash, body: &[u8]) -> Hash {
     Sha256::new().chain_update(before).chain_update(body).finalize().into()
 }
 
-/// Reads a whole segment.
-fn read_segment(path: &Path) -> io::Result<Vec<u8>> {
-    fs::read(path)
+/// Reads a whole segment. What cannot be one is not read: it might have no end, or not fit into memory.
+pub(super) fn read_segment(path: &Path) -> io::Result<Vec<u8>> {
+    let meta = fs::metadata(path)?;
+    if meta.is_file() && meta.len() <= SEGMENT_MAX {
+        return fs::read(path);
+    }
+    let why = format!("it is no file of at most {SEGMENT_MAX} bytes, as every segment is");
+    Err(io::Error::new(io::ErrorKind::InvalidData, why))
 }

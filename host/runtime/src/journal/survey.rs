@@ -130,14 +130,20 @@ pub fn survey(state: &Path, each: &mut dyn FnMut(Seen<'_>)) -> Result<Survey, Op
         Ok(head) => walk.head = head,
         Err(error) => walk.wrong("segments/HEAD", None, None, error.to_string()),
     }
-    let last = file::last_segment(&segments)?;
-    for segment in first()..=last {
+    let all = file::segments(&segments)?;
+    let (last, mut next) = (all.last().copied().unwrap_or_default(), first());
+    for segment in all {
+        if segment > next {
+            walk.missing(next, segment - next);
+        }
+        next = segment.saturating_add(1);
         let path = file::path(&segments, segment);
-        match fs::read(&path) {
+        match file::read_segment(&path) {
             Ok(bytes) => walk.segment(segment, &bytes, segment == last, each),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => walk.missing(segment, 1),
+            Err(e) if e.kind() == io::ErrorKind::InvalidData => {
                 walk.tail = None;
-                walk.wrong(&file::name(segment), None, None, "it is missing".to_owned());
+                walk.wrong(&file::name(segment), None, None, e.to_string());
             }
             Err(source) => return Err(OpenError::Io { path, source }),
         }
@@ -159,6 +165,16 @@ impl Walk {
     fn wrong(&mut self, file: &str, offset: Option<u64>, action: Option<&str>, what: String) {
         let (file, action) = (file.to_owned(), action.map(str::to_owned));
         self.found.wrong.push(Wrong { file, offset, action, what });
+    }
+
+    /// Told as one, however many there are: a name can say any number.
+    fn missing(&mut self, segment: u64, count: u64) {
+        self.tail = None;
+        let what = match count {
+            1 => "it is missing".to_owned(),
+            _ => format!("it is missing, and so are the {} segments after it", count - 1),
+        };
+        self.wrong(&file::name(segment), None, None, what);
     }
 
     fn segment(

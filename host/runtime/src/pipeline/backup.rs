@@ -32,7 +32,7 @@ use crate::clock::Clock;
 use crate::config::{self, Fault};
 use crate::files::{ADAPTER_MAX, CONFIG_MAX, FileError, Files, PEM_MAX, TEXT_MAX};
 use crate::journal::{self, OpenError, Seen};
-use crate::keys::{KeyError, Next};
+use crate::keys::{self, KeyError, Next};
 use crate::log::{LogError, Snapshot};
 use crate::statements::{StatementError, Statements};
 use crate::vault::SECRET_MAX;
@@ -50,6 +50,8 @@ pub enum BackupError {
     Inside(PathBuf),
     #[error("`{}` has no state/; it was never served", .0.display())]
     NoState(PathBuf),
+    #[error("a key was rotated meanwhile; try again")]
+    Rotated,
     #[error("the logs never stood still for a moment; try again when there is less to do")]
     Restless,
     #[error("{0}; `deed journal check` says more when the host is stopped")]
@@ -101,6 +103,7 @@ pub fn backup(
     journal::version(&state).map_err(OpenError::from)?;
     // A key that is half in its place would be lost with the other half.
     Next::must_be_none(dir)?;
+    let keys = keys::public(dir)?;
     let snapshots = moment(dir)?;
     let extent = journal::extent(&state, &mut |seen| is_beyond(seen, &snapshots))?;
     let mut draft = Draft::begin(target)?;
@@ -121,6 +124,11 @@ pub fn backup(
     }
     let logs = copy_logs(&mut draft, &snapshots)?;
     configuration(dir, &mut draft, with_keys)?;
+    // A rotation in between has put new keys beside logs that do not know them yet.
+    Next::must_be_none(dir)?;
+    if keys::public(dir)? != keys {
+        return Err(BackupError::Rotated);
+    }
     let journal = OfJournal { records: extent.records, hash: extent.hash };
     let manifest = Manifest::new(clock.now_ms(), with_keys, journal, logs, draft.files());
     draft.put(MANIFEST, &serde_json::to_vec_pretty(&manifest)?)?;
@@ -214,12 +222,16 @@ fn configuration(dir: &Path, draft: &mut Draft, with_keys: bool) -> Result<(), B
     Ok(())
 }
 
+fn is_public(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "pub")
+}
+
 /// The public keys of the host, past and present, and those of approvers.
 fn public_keys(files: &Files) -> Result<Vec<String>, FileError> {
     let mut paths = Vec::new();
     for folder in ["keys", "keys/retired", "approvers"] {
         let names = files.names(folder)?.into_iter();
-        paths.extend(names.filter(|name| name.ends_with(".pub")).map(|n| format!("{folder}/{n}")));
+        paths.extend(names.filter(|name| is_public(name)).map(|n| format!("{folder}/{n}")));
     }
     Ok(paths)
 }

@@ -63,6 +63,10 @@ pub struct Finding {
 pub enum CheckError {
     #[error("`{}` has no journal in state/; it was never served", .0.display())]
     NoState(PathBuf),
+    #[error("`{}` is no file and no folder, and no host makes such; nothing was read: take it away", .0.display())]
+    Irregular(PathBuf),
+    #[error("`{}` cannot be read: {source}", path.display())]
+    Walk { path: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Journal(#[from] OpenError),
     #[error("{0}")]
@@ -88,6 +92,7 @@ pub fn check(dir: &Path) -> Result<Checked, CheckError> {
     }
     journal::version(&state).map_err(OpenError::from)?;
     let _reserved = journal::reserve(&state)?;
+    only_files(&state)?;
     let mut check = Check::begin(dir, state)?;
     let stories = check.journal()?;
     check.payloads()?;
@@ -102,6 +107,27 @@ pub fn check(dir: &Path) -> Result<Checked, CheckError> {
     check.index();
     check.found.actions = stories.len() as u64;
     Ok(check.found)
+}
+
+/// What is below this folder has an end, and is here: a pipe has none, and a link leads elsewhere.
+fn only_files(state: &Path) -> Result<(), CheckError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| CheckError::Walk { path, source }
+    };
+    let mut folders = vec![state.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).map_err(failed(&folder))? {
+            let entry = entry.map_err(failed(&folder))?;
+            let kind = entry.file_type().map_err(failed(&folder))?;
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if !kind.is_file() {
+                return Err(CheckError::Irregular(entry.path()));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A record of an action: where it is, and what it says that the action comes to.

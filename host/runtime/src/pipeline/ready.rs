@@ -253,12 +253,30 @@ fn publishers(
     Ok((publishers, activated))
 }
 
+/// What is in force is logged before anything is proposed: a tenant with actions and no log has lost it, and
+/// a new one would be a fork.
+fn must_be_there(starting: &Starting<'_>, tenant: &str, dir: &Path) -> Result<(), StartError> {
+    if dir.join("HEAD").exists() || dir.join("TAIL").exists() {
+        return Ok(());
+    }
+    let acted = starting.journal.list(tenant, |_| true, 1);
+    let acted = acted.map_err(|e| state("the journal cannot be read")(e.to_string()))?;
+    match acted.first() {
+        None => Ok(()),
+        Some((id, _)) => Err(state("a log is missing")(format!(
+            "`{}` is not there, and the journal has {id} of `{tenant}`; restore the whole directory from one copy",
+            dir.display()
+        ))),
+    }
+}
+
 fn log(starting: &Starting<'_>, tenant: &str) -> Result<Log, StartError> {
     let Starting { config, keys, past, .. } = starting;
     let origin = format!("{}/{tenant}", config.log_origin);
     let key = LogKey::new(&origin, keys.log.clone())
         .map_err(|e| state("the log has no valid origin")(e.to_string()))?;
     let dir = config.dir.join("state/log").join(tenant);
+    must_be_there(starting, tenant, &dir)?;
     let told = |e: PastError| past_failed(e.to_string());
     let retired = past.retired(tenant, &origin).map_err(told)?;
     let log = Log::open_rotated(&dir, &origin, key, &retired)

@@ -137,6 +137,13 @@ impl Drive<'_> {
     /// makes it one, however often this is done again after a crash. Gives what to say of it.
     async fn propose_again(&self) -> Result<String, LedgerError> {
         let action = &self.story.bound.action;
+        let claimed = Claimed { key: format!("retry{NO_HEADER}{}", action.id) };
+        // However long ago, and whatever is configured now: an agent's claims expire, this one must not.
+        let (journal, any_time) = (&self.pipeline.journal, i64::MIN);
+        let earlier = journal.key(&action.tenant, &action.principal, &claimed.key, any_time)?;
+        if let Some((earlier, _)) = earlier {
+            return Ok(format!("; proposed again as {earlier}"));
+        }
         let Some(agent) = self.tenant.agents.get(&action.principal) else {
             return Ok(
                 "; there is no such agent any more, so nothing was proposed again".to_owned()
@@ -153,7 +160,6 @@ impl Drive<'_> {
         let params = params.map_err(|e| LedgerError::Failed(e.to_string()))?.reveal().clone();
         let mut proposal = Proposal { params, ..proposal.clone() };
         proposal.sources.push(Source { uri: format!("deed:{}", action.id), sha256: None });
-        let claimed = Claimed { key: format!("retry{NO_HEADER}{}", action.id) };
         let trace = self.story.trace.clone();
         match self.pipeline.propose(caller, proposal, Some(claimed), trace).await {
             Ok(accepted) => Ok(format!("; proposed again as {}", accepted.id)),

@@ -9,6 +9,7 @@ mod loss;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use deed_record::digest::Digest;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
@@ -60,8 +61,9 @@ impl Restore {
     pub fn plan(backup: &Path, dir: &Path) -> Result<Self, RestoreError> {
         let named = |source| RestoreError::Manifest { path: backup.to_owned(), source };
         let manifest = Manifest::read(backup).map_err(named)?;
-        journal::version(&backup.join("state")).map_err(OpenError::from)?;
+        // First: what is no file must not even be opened, a pipe least of all.
         no_more_than(backup, &manifest)?;
+        journal::version(&backup.join("state")).map_err(OpenError::from)?;
         let state = dir.join("state");
         let reserved = journal::reserve(&state)?;
         let loss = if state.exists() { loss::of(&state, &backup.join("state")) } else { None };
@@ -118,8 +120,8 @@ impl Restore {
         let mut kept = Vec::new();
         for (path, wanted) in others.files() {
             let (from, to) = (others.settle()?.join(&path), self.dir.join(&path));
-            if let Ok(there) = fs::read(&to) {
-                if deed_record::digest::Digest::of(&there) != wanted.sha256 {
+            if fs::symlink_metadata(&to).is_ok() {
+                if !is_same(&to, wanted.sha256) {
                     kept.push(path);
                 }
                 continue;
@@ -128,10 +130,18 @@ impl Restore {
                 private_dir(folder)?;
             }
             fs::rename(&from, &to).map_err(at(&to))?;
-            sync_above(&to)?;
+            // With the names of folders that were made for it.
+            let above = to.ancestors().take_while(|above| *above != self.dir.as_path());
+            above.into_iter().try_for_each(sync_above)?;
         }
         Ok(kept)
     }
+}
+
+/// Whether a file that people wrote is what the backup has; one that cannot be read is not.
+fn is_same(there: &Path, wanted: Digest) -> bool {
+    fs::metadata(there).is_ok_and(|meta| meta.is_file())
+        && fs::read(there).is_ok_and(|bytes| Digest::of(&bytes) == wanted)
 }
 
 /// Makes a folder, with those above it, that only its owner can enter.
@@ -149,10 +159,13 @@ fn no_more_than(backup: &Path, manifest: &Manifest) -> Result<(), RestoreError> 
             let entry = entry.map_err(at(&path))?;
             let below = folder.join(entry.file_name());
             let name = below.to_string_lossy().into_owned();
-            if entry.file_type().map_err(at(&path))?.is_dir() {
+            let kind = entry.file_type().map_err(at(&path))?;
+            if kind.is_dir() {
                 folders.push(below);
             } else if !manifest.files.contains_key(&name) {
                 return Err(RestoreError::Extra { path: name });
+            } else if !kind.is_file() {
+                return Err(RestoreError::Changed { path: name });
             }
         }
     }
@@ -166,7 +179,7 @@ fn swap(draft: Draft, state: &Path) -> Result<Option<PathBuf>, RestoreError> {
         draft.finish(state)?;
         return Ok(None);
     }
-    let aside = (1..)
+    let aside = (1..u32::MAX)
         .map(|n| state.with_extension(format!("before-restore-{n}")))
         .find(|path| fs::symlink_metadata(path).is_err());
     let aside = aside.unwrap_or_else(|| state.with_extension("before-restore"));

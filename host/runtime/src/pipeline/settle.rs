@@ -169,7 +169,8 @@ impl Drive<'_> {
 impl Pipeline {
     /// Wakes the driver of an open outcome again and again, until it is settled or the host stops.
     pub(super) fn settle_later(self: &Arc<Self>, story: &Story) {
-        if story.status != Status::Ended(Outcome::Indeterminate) {
+        // A word that is not concluded yet waits for what is not there now, such as room on the disk.
+        if !matches!(story.status, Status::Ended(Outcome::Indeterminate) | Status::Resolved) {
             return;
         }
         let (pipeline, id) = (Arc::downgrade(self), story.bound.action.id.clone());

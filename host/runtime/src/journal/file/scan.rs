@@ -1,6 +1,7 @@
 //! Walking through the journal: takes the segment to begin with, gives every record in order and
 //! where the journal ends. It cuts nothing itself and never passes over a bad record.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -94,13 +95,18 @@ pub(in super::super) fn next_good(bytes: &[u8], bad: usize) -> Option<usize> {
 
 /// The number of the last segment; the first one's when there is none yet.
 pub(in super::super) fn last_segment(dir: &Path) -> Result<u64, OpenError> {
-    let at = |source| OpenError::Io { path: dir.to_owned(), source };
-    let mut last = None;
-    for entry in fs::read_dir(dir).map_err(at)? {
-        last = last.max(number(&entry.map_err(at)?.file_name()));
-    }
     // No file at all is a new journal: an empty range of segments.
-    Ok(last.unwrap_or_default())
+    Ok(segments(dir)?.last().copied().unwrap_or_default())
+}
+
+/// The numbers of the segments that are there.
+pub(in super::super) fn segments(dir: &Path) -> Result<BTreeSet<u64>, OpenError> {
+    let at = |source| OpenError::Io { path: dir.to_owned(), source };
+    let mut all = BTreeSet::new();
+    for entry in fs::read_dir(dir).map_err(at)? {
+        all.extend(number(&entry.map_err(at)?.file_name()).filter(|number| *number >= first()));
+    }
+    Ok(all)
 }
 
 fn number(name: &std::ffi::OsStr) -> Option<u64> {

@@ -57,14 +57,12 @@ pub(super) fn check(check: &mut Check, tenant: &str) -> Result<(), CheckError> {
 fn trees(check: &mut Check, claims: &Claims, keys: &[VerifierKey]) -> Trees {
     let mut trees = Trees::new();
     for (text, (place, action)) in &claims.notes {
-        match keys.iter().find_map(|key| note::verify(text, key).ok()) {
-            Some(Checkpoint { size, root, .. }) => {
-                trees.entry(size).or_default().push((root, *place, action.clone()));
-            }
-            None => {
-                let what = "its checkpoint is signed by no log key of this host".to_owned();
-                check.at(*place, action, what);
-            }
+        let found = keys.iter().find_map(|key| note::verify(text, key).ok());
+        if let Some(Checkpoint { size, root, .. }) = found {
+            trees.entry(size).or_default().push((root, *place, action.clone()));
+        } else {
+            let what = "its checkpoint is signed by no log key of this host".to_owned();
+            check.at(*place, action, what);
         }
     }
     trees

@@ -2,6 +2,7 @@
 //! entries of logs. It trusts neither, and says so where one cannot be read to its end.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 
 use deed_record::digest::Digest;
@@ -35,7 +36,8 @@ pub struct LogLoss {
 pub(super) fn of(state: &Path, backup: &Path) -> Option<Loss> {
     let (present, unread) = actions(state);
     let (old, _) = actions(backup);
-    let mut loss = Loss { unread, logs: logs(state, backup), ..Loss::default() };
+    let (logs, unread_log) = logs(state, backup);
+    let mut loss = Loss { unread: unread.or(unread_log), logs, ..Loss::default() };
     for (action, events) in &present {
         match old.get(action) {
             None => loss.begun += 1,
@@ -66,19 +68,26 @@ fn actions(state: &Path) -> (BTreeMap<String, Vec<Digest>>, Option<String>) {
     (actions, unread)
 }
 
-fn logs(state: &Path, backup: &Path) -> Vec<LogLoss> {
-    let Ok(entries) = std::fs::read_dir(state.join("log")) else { return vec![] };
-    let size = |state: &Path, tenant: &str| {
-        log::glance(&state.join("log").join(tenant)).map_or(0, |glance| glance.said_size())
+/// Logs that go back, and why there may be more of them.
+fn logs(state: &Path, backup: &Path) -> (Vec<LogLoss>, Option<String>) {
+    let (mut logs, mut unread) = (Vec::new(), None);
+    let entries = match std::fs::read_dir(state.join("log")) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return (logs, unread),
+        Err(error) => return (logs, Some(format!("state/log: {error}"))),
+        Ok(entries) => entries,
     };
-    let mut logs = Vec::new();
+    let size = |state: &Path, tenant: &str| {
+        log::glance(&state.join("log").join(tenant)).map(|glance| glance.said_size())
+    };
     for entry in entries.flatten() {
         let tenant = entry.file_name().to_string_lossy().into_owned();
-        let (now, then) = (size(state, &tenant), size(backup, &tenant));
-        if now > then {
-            logs.push(LogLoss { tenant, now, then });
+        let then = size(backup, &tenant).unwrap_or_default();
+        match size(state, &tenant) {
+            Ok(now) if now > then => logs.push(LogLoss { tenant, now, then }),
+            Ok(_) => {}
+            Err(error) => unread = Some(format!("state/log/{tenant}: {error}")),
         }
     }
     logs.sort_by(|one, other| one.tenant.cmp(&other.tenant));
-    logs
+    (logs, unread)
 }

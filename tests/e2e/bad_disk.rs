@@ -1,0 +1,159 @@
+//! A disk that fails under the journal or the log, once: an fsync, a write, no room in the middle of a record.
+//! Nothing new is taken from then on; and when the power is cut as well, what was acknowledged is there.
+//!
+//! `state/` is a disk of the test crate. Where nobody may mount one, that is said, and nothing is shown.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write as _;
+
+use deed_tests::client::Client;
+use deed_tests::dice::Dice;
+use deed_tests::disk::{Disk, Manner};
+use deed_tests::host;
+use deed_tests::world::BOB;
+use serde_json::Value;
+
+use crate::ready::{refused, until};
+use crate::scene::{RESTORE, SUSPEND, Scene};
+
+/// Users of one run; none of them is touched by another.
+const MANY: u32 = 400;
+
+/// A scene whose state is on a disk; the disk goes after the host, and before the directory.
+struct Stage {
+    scene: Scene,
+    disk: Option<Disk>,
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.scene.host = None;
+        self.disk = None;
+    }
+}
+
+impl Stage {
+    fn set(name: &str) -> Option<Self> {
+        let scene = Scene::prepare(name);
+        let state = scene.dir.join("state");
+        fs::create_dir(&state).unwrap();
+        let mounted = Disk::mount(&state).inspect_err(|why| {
+            // Not captured: whoever runs the tests must see it.
+            let line = format!("{name}: SKIPPED: no file system can be mounted here: {why}");
+            writeln!(std::io::stderr(), "{line}").unwrap_or_default();
+        });
+        let mut stage = Self { scene, disk: Some(mounted.ok()?) };
+        stage.scene.serve();
+        Some(stage)
+    }
+
+    fn disk(&self) -> &Disk {
+        self.disk.as_ref().unwrap()
+    }
+
+    fn unready(&self) -> String {
+        let answer = Client::new(&self.scene.host().operations, "").get("/readyz").unwrap();
+        assert_eq!(answer.status, 503, "{answer:?}");
+        String::from_utf8(answer.bytes).unwrap()
+    }
+
+    /// Goes on as if the power had been cut, too: of what was never durable nothing is left.
+    fn cut_and_serve(&mut self) {
+        self.scene.host.take().unwrap().kill().unwrap();
+        let left = self.disk().after(Manner::Bare, &mut Dice::new(1));
+        self.disk().load(left);
+        self.scene.serve();
+    }
+
+    fn settled(&self, id: &str) -> Value {
+        let (path, wait) = (format!("/v1/actions/{id}"), [("prefer", "wait=60")]);
+        let answer = self.scene.client(BOB).send("GET", &path, &wait, vec![]).unwrap();
+        assert!(answer.status == 200 || answer.status == 202, "{id} is gone: {answer:?}");
+        answer.json()
+    }
+
+    /// The log has grown out of this checkpoint.
+    fn audit(&self, since: &str) {
+        let (trust, note) = (self.scene.dir.join("trust"), self.scene.dir.join("note"));
+        let (dir, log) = (&self.scene.dir, self.scene.dir.join("state/log/acme"));
+        fs::write(&note, since).unwrap();
+        let path = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+        let (dir, trust, note, log) = (path(dir), path(&trust), path(&note), path(&log));
+        host::expect(&["trust", &dir, &trust, "--tenant", "acme"]).unwrap();
+        host::expect(&["log", "audit", &log, "--trust", &trust, "--since", &note]).unwrap();
+    }
+}
+
+/// Work before the fault, work until the fault is felt, and what is there after the power came again.
+fn survives(name: &str, fault: impl FnOnce(&Disk), says: &str) {
+    let Some(mut it) = Stage::set(name) else { return };
+    let waits = it.scene.propose(RESTORE, MANY, "wait=60")["id"].as_str().unwrap().to_owned();
+    let mut told: BTreeMap<String, Value> = BTreeMap::new();
+    let mut tell = |view: Value| told.insert(view["id"].as_str().unwrap().to_owned(), view);
+    for user in 0..3 {
+        tell(it.scene.propose(SUSPEND, user, "wait=60"));
+    }
+    let note = it.scene.checkpoint();
+    fault(it.disk());
+    let mut last = None;
+    for user in 3..MANY {
+        let answer = it.scene.ask(SUSPEND, user, "wait=1");
+        if answer.status != 200 && answer.status != 202 {
+            last = Some(answer);
+            break;
+        }
+        tell(answer.json());
+    }
+    assert!(!it.disk().has_fault(), "the fault was never met");
+    let last = last.unwrap();
+    assert_eq!(last.status, 503, "{last:?}");
+    until("it says so", || {
+        Client::new(&it.scene.host().operations, "").get("/healthz").unwrap().status == 503
+    });
+    let why = it.unready();
+    assert!(why.contains("a restart recovers") && why.contains(says), "{why}");
+    refused(&it.scene.ask(SUSPEND, MANY + 1, "wait=1"), "cannot write any more");
+    assert_eq!(it.scene.approve(&waits).status, 503);
+    it.cut_and_serve();
+    for (id, view) in &told {
+        let now = it.settled(id);
+        assert_eq!(now["status"], "verified", "{now:#}");
+        let was = &view["receipt"];
+        assert!(was["index"].is_null() || *was == now["receipt"], "{was} {now:#}");
+    }
+    assert_eq!(it.settled(&waits)["status"], "waiting");
+    assert_eq!(it.scene.approve(&waits).text("/status"), "verified");
+    for user in 0..MANY {
+        let path = format!("/v2/Users/{user:032x}");
+        let requests = it.scene.upstream.requests();
+        let writes = requests.iter().filter(|one| one.method == "PATCH" && one.path == path);
+        assert!(writes.count() <= 1, "{path}");
+    }
+    it.audit(&note);
+}
+
+#[test]
+fn an_fsync_of_the_journal_that_fails_stops_it() {
+    survives("bad-disk-journal-fsync", |disk| disk.fail_sync("segments/"), "error 5");
+}
+
+#[test]
+fn a_write_to_the_journal_that_fails_stops_it() {
+    survives("bad-disk-journal-write", |disk| disk.fail_write("segments/"), "error 5");
+}
+
+#[test]
+fn an_fsync_of_the_log_that_fails_stops_it() {
+    survives("bad-disk-log-fsync", |disk| disk.fail_sync("/TAIL"), "error 5");
+}
+
+#[test]
+fn a_write_to_the_log_that_fails_stops_it() {
+    survives("bad-disk-log-write", |disk| disk.fail_write("/TAIL"), "error 5");
+}
+
+#[test]
+fn a_disk_that_is_full_in_the_middle_of_a_record_stops_it() {
+    survives("bad-disk-full", |disk| disk.leave_room(Some(40_000)), "No space left");
+}

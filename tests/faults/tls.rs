@@ -1,0 +1,192 @@
+//! Handshakes that fail at one call of an action: the wrong certificate, no TLS at all, an end in the middle.
+//! Nothing of a request has left then, so the next attempt sends it.
+
+#[expect(dead_code, reason = "the attacks show more certificates")]
+#[path = "../attack/upstreams/tls/authority.rs"]
+mod authority;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use std::{fs, thread};
+
+use deed_tests::record::desk::{Deed, Kind};
+use deed_tests::services::Result;
+use deed_tests::world::edit;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use self::authority::{Authority, Shown};
+use crate::cell::Found;
+use crate::record::Bench;
+use crate::rules::{End, Site, Subject};
+
+/// What one connection meets instead of a handshake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Bad {
+    Certificate,
+    Plain,
+    Cut,
+}
+
+impl Bad {
+    pub(crate) const ALL: [Self; 3] = [Self::Certificate, Self::Plain, Self::Cut];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Certificate => "tls cert",
+            Self::Plain => "tls plain",
+            Self::Cut => "tls cut",
+        }
+    }
+}
+
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// Speaks TLS on one side and hands requests on in the clear on the other.
+struct Front {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    upstream: String,
+    /// What the next connections meet; those after them are good.
+    next: Mutex<VecDeque<Option<Bad>>>,
+    good: Arc<ServerConfig>,
+    bad: Arc<ServerConfig>,
+    stopped: AtomicBool,
+}
+
+/// A host that trusts one authority, in front of a record that shows what it signed.
+pub(crate) struct Secure {
+    bench: Bench,
+    front: Front,
+}
+
+impl Secure {
+    pub(crate) fn make() -> Result<Self> {
+        let (root, other) = (Authority::root(), Authority::root());
+        let server = |root: &Authority| authority::server(&Arc::new(Shown::new(root.leaf(|_| ()))));
+        let (good, bad) = (server(&root), server(&other));
+        let mut front = None;
+        let bench = Bench::with(|proxy| {
+            let made = Front::start(proxy, good, bad)?;
+            let url = format!("https://{}/v1", made.address);
+            front = Some(made);
+            Ok((url, Box::new(move |dir: &Path| trusts(dir, &root.pem()))))
+        })?;
+        Ok(Self { bench, front: front.ok_or("the front was not made")? })
+    }
+
+    /// One action whose connection at this call is bad. Not for two at a time.
+    pub(crate) fn meet(&self, deed: Deed, site: Site, bad: Bad) -> Result<Found> {
+        let subject = self.bench.subject(deed)?;
+        let skip = match site {
+            Site::Read(0) => 0,
+            Site::Write(n) => 1 + n,
+            Site::Read(_) => 1 + subject.writes,
+        };
+        let plan = (0..skip).map(|_| None).chain([Some(bad)]).collect();
+        *self.front.shared.next.lock().unwrap_or_else(PoisonError::into_inner) = plan;
+        let found = self.bench.alone(deed, site, &right(subject, site))?;
+        Ok(Found { column: bad.word().to_owned(), ..found })
+    }
+}
+
+/// A handshake that failed is a request that never left.
+fn right(subject: Subject, site: Site) -> BTreeSet<End> {
+    if subject.attempts == 1 || site == Site::Read(0) {
+        return crate::rules::refused(subject, site);
+    }
+    let effects = if subject.writes == 2 { [1, 1] } else { [1, 0] };
+    let outcome = if subject.kind == Kind::Opaque { "mismatch" } else { "verified" };
+    [End { outcome, effects }].into()
+}
+
+/// Adds the roots that the host is to trust.
+fn trusts(dir: &Path, roots: &str) -> Result<()> {
+    fs::write(dir.join("roots.pem"), roots)?;
+    let classes = "addresses = [\"loopback\"]";
+    edit(dir, "deed.toml", classes, &format!("{classes}\ntls_roots = \"roots.pem\""))
+}
+
+impl Front {
+    fn start(upstream: &str, good: Arc<ServerConfig>, bad: Arc<ServerConfig>) -> Result<Self> {
+        let rest = upstream.strip_prefix("http://").ok_or("the upstream must be plain http")?;
+        let upstream = rest.split('/').next().unwrap_or(rest).to_owned();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let address = listener.local_addr()?;
+        let (next, stopped) = (Mutex::default(), AtomicBool::new(false));
+        let shared = Arc::new(Shared { upstream, next, good, bad, stopped });
+        let accepting = Arc::clone(&shared);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if accepting.stopped.load(Ordering::SeqCst) {
+                    return;
+                }
+                let shared = Arc::clone(&accepting);
+                // A handshake that fails is what this is for.
+                thread::spawn(move || shared.serve(stream).ok());
+            }
+        });
+        Ok(Self { address, shared })
+    }
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        self.shared.stopped.store(true, Ordering::SeqCst);
+        // Wakes the accepting thread, which then closes the port.
+        TcpStream::connect(self.address).ok();
+    }
+}
+
+impl Shared {
+    fn serve(&self, mut tcp: TcpStream) -> Result<()> {
+        tcp.set_read_timeout(Some(PATIENCE))?;
+        let next = self.next.lock().unwrap_or_else(PoisonError::into_inner).pop_front().flatten();
+        let config = match next {
+            None => &self.good,
+            Some(Bad::Certificate) => &self.bad,
+            Some(Bad::Plain) => return Ok(tcp.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?),
+            Some(Bad::Cut) => return Ok(tcp.read_exact(&mut [0; 16])?),
+        };
+        let mut stream = StreamOwned::new(ServerConnection::new(Arc::clone(config))?, tcp);
+        let request = request(&mut stream)?;
+        let mut upstream = TcpStream::connect(&self.upstream)?;
+        upstream.set_read_timeout(Some(PATIENCE))?;
+        upstream.write_all(&request)?;
+        let mut answer = Vec::new();
+        upstream.read_to_end(&mut answer)?;
+        stream.write_all(&answer)?;
+        stream.conn.send_close_notify();
+        stream.flush()?;
+        Ok(stream.sock.shutdown(Shutdown::Write)?)
+    }
+}
+
+/// The bytes of one request: its head, and a body of the length that it says.
+fn request(stream: &mut impl std::io::Read) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    loop {
+        let mut part = [0; 4096];
+        let count = stream.read(&mut part)?;
+        if count == 0 {
+            return Err("the connection ended in a request".into());
+        }
+        bytes.extend_from_slice(&part[..count]);
+        let text = String::from_utf8_lossy(&bytes);
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head.lines().find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
+        });
+        if body.len() >= length.unwrap_or(0) {
+            return Ok(bytes);
+        }
+    }
+}
