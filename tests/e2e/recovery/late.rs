@@ -2,13 +2,14 @@
 //! not run.
 
 use std::fs;
+use std::thread;
 use std::time::Duration;
 
 use deed_tests::host;
 use deed_tests::proxy::Fault;
-use deed_tests::world::World;
+use deed_tests::world::{HELPDESK, World, edit};
 
-use super::{RESTORE, attempts, change, planned};
+use super::{CONTRACT, RESTORE, attempts, change, planned};
 use crate::shared::{ended, is_active, locked_out, scim};
 
 #[test]
@@ -50,6 +51,38 @@ fn a_host_that_comes_back_too_late_does_not_send_again() {
         assert_eq!((attempts(&receipt), world.proxy.count("PATCH")), (1, 1), "{effect}");
         assert!(!is_active(&user), "{effect}");
     }
+}
+
+/// The host stops while it waits for what may still land; the contract that it comes back with is easier to meet.
+#[test]
+fn what_was_sent_under_one_contract_is_not_judged_by_another() {
+    let user = locked_out();
+    let mut world = World::with(scim(), "scim", |dir| {
+        change(dir, "observable", "10m", "")?;
+        edit(dir, CONTRACT, "settle     = \"0s\"", "settle = \"5m\"")
+    })
+    .unwrap();
+    world.proxy.set("PATCH", Fault::DropBefore);
+    let body = World::proposal(RESTORE, &user).to_string().into_bytes();
+    let at_once = [("prefer", "wait=0")];
+    let proposed = world.client(HELPDESK).send("POST", "/v1/actions", &at_once, body).unwrap();
+    let id = proposed.text("/id");
+    let looked = |world: &World| {
+        let ledger = world.show(&id).unwrap()["ledger"].clone();
+        let last = ledger.as_array().unwrap().last().unwrap()["event"].clone();
+        last == "observed" && ledger.to_string().contains("attempt_ended")
+    };
+    while !looked(&world) {
+        thread::sleep(Duration::from_millis(5));
+    }
+    assert!(world.host.take().unwrap().stop().unwrap());
+    let easy = "after = [\"has(post.user.active)\"]";
+    let hard = "after      = [\"has(post.user.active) && post.user.active\"]";
+    edit(&world.dir, CONTRACT, hard, easy).unwrap();
+    host::expect(&["pin", world.path()]).unwrap();
+    world.serve().unwrap();
+    let why = "the contract changed after a write may have left";
+    ended(&world, &world.settled(&id).unwrap(), "indeterminate", why);
 }
 
 /// The machine sleeps while the host waits: our clock stands still, and the upstream's does not.
