@@ -134,8 +134,12 @@ fn a_word_that_waits_for_room_is_concluded_when_there_is_some() {
     until("it is not ready", || it.operations("/readyz").status == 503);
     let (done, said) = it.world.resolve(&id, "retry", "seen").unwrap();
     assert!(done, "{said}");
-    it.world.restart().unwrap();
-    until("it is not ready", || it.operations("/readyz").status == 503);
+    assert!(it.world.host.take().unwrap().stop().unwrap());
+    let looks = it.world.proxy.count("GET");
+    it.world.serve().unwrap();
+    // The new process has looked once more, and asked in vain.
+    until("it does not look", || it.world.proxy.count("GET") > looks);
+    std::thread::sleep(Duration::from_secs(1));
     assert_eq!(it.world.show(&id).unwrap()["status"], "indeterminate");
     fs::remove_file(it.ballast()).unwrap();
     until("it is not concluded", || it.world.show(&id).unwrap()["status"] == "failed");
