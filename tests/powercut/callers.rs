@@ -87,7 +87,7 @@ impl<'a> Caller<'a> {
         if self.dice.percent(15) {
             let said = self.agent.post(&format!("/v1/actions/{id}/cancel"), &Value::Null).ok()?;
             return Some(taken(&said).map(|view| {
-                for view in &view {
+                if let Some(view) = &view {
                     self.book.cancelled(view);
                 }
             }));

@@ -59,7 +59,7 @@ pub(crate) fn start(dir: &Path, disk: &Disk) -> Result<Start> {
         match receive.recv_timeout(LOOK_PAUSE) {
             Ok(line) => {
                 let mut words = line.split(' ').filter(|word| word.starts_with("http://"));
-                served.url = words.next().unwrap_or_default().to_owned();
+                words.next().unwrap_or_default().clone_into(&mut served.url);
                 return Ok(Start::Up(served));
             }
             // It closes its stdout only when it ends; without power it ends by no fault of its own.

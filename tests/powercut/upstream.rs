@@ -201,8 +201,8 @@ fn read(stream: &TcpStream) -> Result<Request> {
 }
 
 fn answer(status: &str, headers: &[(&str, &str)], body: &str) -> String {
-    let lines: String =
-        headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let line = |(name, value): &(&str, &str)| format!("{name}: {value}\r\n");
+    let lines = headers.iter().map(line).collect::<Vec<_>>().concat();
     let length = if status.starts_with("204") {
         String::new()
     } else {
