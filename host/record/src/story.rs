@@ -2,15 +2,17 @@
 //!
 //! Receipt, bundle, ledger and every surface read this and nothing else.
 
+mod attempt;
+mod lost;
+
 use std::collections::BTreeMap;
 
 use crate::action::{Binding, Bound};
 use crate::approval::Ask;
-use crate::codec::Codec;
 use crate::digest::Digest;
 use crate::envelope::{Envelope, Kind};
-use crate::event::{Answer, Attempt, Claim, Entry, Event, GrantRecord, Leaf, Phase};
-use crate::exchange::{Exchange, Fate, Rendered};
+use crate::event::{Answer, Attempt, Entry, Event, GrantRecord, Leaf, Phase};
+use crate::exchange::{Exchange, Rendered};
 use crate::observation::Observation;
 use crate::outcome::Judgement;
 use crate::policy::{Decision, Facts};
@@ -222,83 +224,6 @@ impl Story {
         Ok(())
     }
 
-    /// What happens between the start of an attempt and its end.
-    fn run(&mut self, event: Event, at_ms: i64) {
-        match event {
-            Event::AttemptStarted { n, epoch, deadline_ms, decision } => {
-                self.chain.push((Kind::Decision, *decision));
-                self.attempted_under = self.activations();
-                self.attempted_on = self.decision.clone().zip(self.activated);
-                self.epoch = epoch;
-                self.running = Some(Running {
-                    n,
-                    epoch,
-                    started_ms: at_ms,
-                    deadline_ms,
-                    writes: vec![],
-                    ended: vec![],
-                });
-            }
-            Event::WriteIntended {
-                ordinal, request_sha256, deadline_ms, idempotency_key, ..
-            } => {
-                let intended =
-                    Intended { ordinal, request_sha256, deadline_ms, idempotency_key, at_ms };
-                self.running.iter_mut().for_each(|run| run.writes.push(intended.clone()));
-            }
-            Event::WriteEnded { exchange, .. } => {
-                self.running.iter_mut().for_each(|run| run.ended.push((*exchange).clone()));
-            }
-            Event::AttemptEnded { attempt } => {
-                self.running = None;
-                self.pre_is_spent = true;
-                self.attempts.push(*attempt);
-            }
-            _ => {}
-        }
-    }
-
-    /// A stale epoch writes nothing: what belongs to an attempt names the one that is under way.
-    fn check_epoch(&self, event: &Event) -> Result<(), StoryError> {
-        let stale = |n: u32, epoch: u64| StoryError::StaleEpoch {
-            event: event.name(),
-            n,
-            epoch,
-            now: self.epoch,
-        };
-        let is_now = |n: u32, epoch: Option<u64>| {
-            self.running
-                .as_ref()
-                .is_some_and(|run| run.n == n && epoch.is_none_or(|epoch| run.epoch == epoch))
-        };
-        match event {
-            Event::AttemptStarted { n, epoch, .. }
-                if *epoch <= self.epoch || *n != self.next_attempt() =>
-            {
-                Err(stale(*n, *epoch))
-            }
-            Event::WriteIntended { n, epoch, .. } if !is_now(*n, *epoch) => {
-                Err(stale(*n, epoch.unwrap_or_default()))
-            }
-            Event::WriteEnded { n, epoch, .. } if !is_now(*n, Some(*epoch)) => {
-                Err(stale(*n, *epoch))
-            }
-            Event::WriteEnded { exchange, .. } => {
-                let ordinal = exchange.ordinal;
-                let unsent = exchange.carried_from.is_some() || exchange.fate == Fate::NotSent;
-                let open = self.running.as_ref().is_some_and(|run| {
-                    (unsent || run.writes.iter().any(|write| write.ordinal == ordinal))
-                        && run.ended.iter().all(|ended| ended.ordinal != ordinal)
-                });
-                if open { Ok(()) } else { Err(StoryError::NotIntended(ordinal)) }
-            }
-            Event::AttemptEnded { attempt } if !is_now(attempt.n, None) => {
-                Err(stale(attempt.n, self.epoch))
-            }
-            _ => Ok(()),
-        }
-    }
-
     /// A planned attempt that was allowed and did not start: the end rests on what the last one rested on.
     fn rest_on_attempt(&mut self) {
         if let Some((decision, activated)) = self.attempted_on.clone().filter(|_| self.pre_is_spent)
@@ -407,84 +332,6 @@ impl Story {
         });
         until.max().map(|until| until.saturating_add(settle_ms))
     }
-
-    /// What an attempt comes to when the host stopped under it: what is known of its writes, and where
-    /// nothing is known, that they may have landed.
-    pub fn lost_attempt(&self, now_ms: i64) -> Option<Attempt> {
-        let running = self.running.as_ref()?;
-        let unended = running
-            .writes
-            .iter()
-            .filter(|write| running.ended.iter().all(|ended| ended.ordinal != write.ordinal));
-        let unended = unended.map(|write| self.lost(write, now_ms));
-        let ended = running.ended.iter().map(|ended| again_from(ended, now_ms));
-        let mut exchanges: Vec<Exchange> = ended.chain(unended).collect();
-        exchanges.sort_by_key(|exchange| exchange.ordinal);
-        Some(Attempt {
-            n: running.n,
-            claim: Claim::Lost,
-            exchanges,
-            refused: vec![],
-            started_ms: running.started_ms,
-            ended_ms: now_ms,
-        })
-    }
-
-    fn lost(&self, write: &Intended, now_ms: i64) -> Exchange {
-        let request = self.intended(write.request_sha256);
-        // A guarded write leaves with the tag of the look, or not at all.
-        let tag = self.pre.as_ref().filter(|_| request.guard.is_some());
-        let if_match = tag.and_then(|pre| pre.tag(&request)).map(str::to_owned);
-        Exchange {
-            ordinal: write.ordinal,
-            request,
-            fate: Fate::NoAnswer,
-            response: None,
-            etag: None,
-            if_match,
-            idempotency_key: write.idempotency_key.clone(),
-            carried_from: None,
-            retry_after_s: None,
-            redacted: vec![],
-            problem: Some("the host stopped while this was under way".to_owned()),
-            headers: BTreeMap::new(),
-            failure: None,
-            started_ms: write.at_ms,
-            ended_ms: now_ms,
-            // Waited for in full once more: the clock may have been set while nobody was there to see it.
-            deadline_ms: now_ms.saturating_add(write.deadline_ms.saturating_sub(write.at_ms)),
-        }
-    }
-
-    /// The write of an intent. One that the contract does not render may have landed all the same.
-    fn intended(&self, digest: Digest) -> Rendered {
-        let fits = |r: &&Rendered| {
-            crate::json::to_canonical(r).is_ok_and(|bytes| Digest::of(&bytes) == digest)
-        };
-        let unknown = || Rendered {
-            upstream: "unknown".to_owned(),
-            method: "UNKNOWN".to_owned(),
-            path: "/".to_owned(),
-            body: None,
-            codec: Codec::default(),
-            calls: 1,
-            writes: true,
-            guard: None,
-            expose: None,
-        };
-        self.bound.perform.iter().find(fits).cloned().unwrap_or_else(unknown)
-    }
-}
-
-/// What was left of the deadline of a write without a definite answer is waited for in full once more: the
-/// clock may have been set while nobody was there to see it.
-fn again_from(ended: &Exchange, now_ms: i64) -> Exchange {
-    let mut ended = ended.clone();
-    if ended.is_open() {
-        let left_ms = ended.deadline_ms.saturating_sub(ended.ended_ms).max(0);
-        ended.deadline_ms = ended.deadline_ms.max(now_ms.saturating_add(left_ms));
-    }
-    ended
 }
 
 #[cfg(test)]
