@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use self::sequence::{Pick, candidates, picks, proposed};
 use super::*;
 use crate::event::Entry;
+use crate::exchange::Fate;
 use crate::policy::Verdict;
 
 proptest! {

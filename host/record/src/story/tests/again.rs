@@ -2,7 +2,7 @@
 
 use super::sequence::{cleared, decided, envelope, exchange, intended, look, proposed};
 use super::*;
-use crate::event::Phase;
+use crate::event::{Claim, Phase};
 use crate::outcome::{Judgement, Outcome};
 use crate::recovery;
 
