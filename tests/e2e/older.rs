@@ -1,8 +1,9 @@
 //! Directories that an older `deed` left: the present one opens them, tells of all that happened there,
 //! and carries on what was left open.
 //!
-//! `older/state-1.tar.gz` was made by `makes_the_directory_of_state_1` with the last version that knew no
-//! `state/VERSION`, at `MADE`. Its approval expires thirty days later, the most that a configuration
+//! `older/state-1.tar.gz` is the served directory of the last version that knew no `state/VERSION`, as it was
+//! after a stop at `MADE`: its host drove an action to each end of `ENDED` and left one more waiting; caches,
+//! the lock and the log of the process were taken out. Its approval expires thirty days later, the most that a configuration
 //! allows, so the host that opens it here is given the clock of that day (`older/clock.c`).
 
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ use deed_tests::host;
 use deed_tests::hostile::{Hostile, says};
 use deed_tests::proxy::Proxy;
 use deed_tests::services::workspace;
-use deed_tests::world::{BOB, HELPDESK, World, edit, lay_out};
+use deed_tests::world::{BOB, World};
 use serde_json::Value;
 
 use crate::shared::{ended, report, scim};
@@ -183,74 +184,4 @@ fn a_newer_directory_is_refused_by_every_command_and_not_touched() {
         assert_eq!(tree(&world.dir), before, "{args:?}");
         assert!(!Path::new(target).exists(), "{args:?}");
     }
-}
-
-/// Run by hand, with the binary of the version whose directories are to be kept.
-#[test]
-#[ignore = "makes the older directory; the version that it is of is gone"]
-fn makes_the_directory_of_state_1() {
-    let hostile = upstream();
-    let dir = std::env::temp_dir().join(format!("deed-older-{}-made", std::process::id()));
-    lay_out(&dir, &hostile.base_url(), "scim").unwrap();
-    edit(&dir, "deed.toml", "expires = \"1h\"", "expires = \"720h\"").unwrap();
-    host::expect(&["pin", dir.to_str().unwrap()]).unwrap();
-    let mut world = world(&dir);
-    world.serve().unwrap();
-    let waiting = |n: usize| {
-        let proposal = World::proposal("idp.restore_access", &user(n));
-        let answer = world.propose(&proposal).unwrap();
-        assert_eq!(answer.text("/status"), "waiting", "{answer:?}");
-        answer.text("/id")
-    };
-    let approve = |id: &str| assert!(world.approve(id, "bob", BOB).unwrap().0);
-    for (n, outcome) in ENDED.into_iter().enumerate() {
-        let id = waiting(n);
-        match outcome {
-            "denied" => assert!(world.answer("deny", &id, "bob", BOB).unwrap().0),
-            "cancelled" => {
-                let path = format!("/v1/actions/{id}/cancel");
-                world.client(HELPDESK).send("POST", &path, &[], vec![]).unwrap();
-            }
-            "failed" => {
-                hostile.lie(
-                    "PATCH",
-                    0,
-                    1,
-                    says(*b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n"),
-                );
-                approve(&id);
-            }
-            "indeterminate" => {
-                // The write is answered with nothing, and no look ever succeeds again for now.
-                hostile.lie("PATCH", 0, 1, says(b""));
-                hostile.lie(
-                    "GET",
-                    1,
-                    1000,
-                    says(b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n"),
-                );
-                approve(&id);
-            }
-            _ => approve(&id),
-        }
-        let view = world.settled(&id).unwrap();
-        assert_eq!(view["outcome"], outcome, "{outcome}: {view:#}");
-        hostile.be_honest();
-    }
-    waiting(WAITING);
-    assert!(world.host.take().unwrap().stop().unwrap());
-    for gone in ["state/cache", "state/LOCK", "serve.log"] {
-        let path = dir.join(gone);
-        if path.is_dir() {
-            fs::remove_dir_all(path).unwrap();
-        } else {
-            fs::remove_file(path).unwrap();
-        }
-    }
-    let archive = workspace().join(DIRECTORY);
-    let done = Command::new("tar").arg("-czf").arg(&archive).arg("-C").arg(&dir).arg(".").status();
-    assert!(done.unwrap().success());
-    fs::remove_dir_all(&dir).unwrap();
-    let now = now_s();
-    panic!("made; set MADE to {now}");
 }

@@ -17,9 +17,12 @@ use serde_json::{Value, json};
 use crate::cell::{Counted, Found, Is, callers, carry, place, singles, word};
 use crate::record::{attempts, trust};
 use crate::rules::{End, Meets, Subject, ends};
+use crate::say;
 
 /// The server takes one request at a time, and has a queue for five: who comes then is not let in for seconds.
 const AT_ONCE: usize = 2;
+/// Actions for one cell at most.
+const TRIES: usize = 3;
 
 pub(crate) struct Bench {
     server: ScimServer,
@@ -64,7 +67,21 @@ impl Bench {
         found.into_inner().unwrap()
     }
 
+    /// One cell. Where its call never came, nothing was shown: a server that is Python on a busy machine may
+    /// leave another look unanswered, which ends the action before. Then another user meets it.
     fn meet(&self, contract: &str, sets: bool, cell: &Meets) -> Result<Found> {
+        for _ in 0..TRIES {
+            let (found, met) = self.try_once(contract, sets, cell)?;
+            if met || found.verdict == Is::Twice {
+                return Ok(found);
+            }
+            say(&format!("{} {}: not met, once more ({})", found.row, found.column, found.note));
+        }
+        Err(format!("{}: its fault was not met in {TRIES} actions", place(cell)).into())
+    }
+
+    /// What came of one action, and whether it met the fault.
+    fn try_once(&self, contract: &str, sets: bool, cell: &Meets) -> Result<(Found, bool)> {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("faults-{}@example.com", COUNT.fetch_add(1, Ordering::Relaxed));
         let user = self.server.create_user(&name, Some(!sets))?;
@@ -79,7 +96,7 @@ impl Bench {
         let counted = self.counted(&user, sets)?;
         let found = self.found(&view, &person, counted, &right);
         let (row, column) = (format!("scim {contract}: {}", place(cell)), word(cell.1.how));
-        Ok(Found { row, column, ..found })
+        Ok((Found { row, column, ..found }, self.world.proxy.met(&on)))
     }
 
     fn found(

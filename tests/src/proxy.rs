@@ -113,6 +113,11 @@ impl Proxy {
         lock(&self.shared.orders).fail(on, skip, 1, fault);
     }
 
+    /// Whether the faults that were ordered for these requests were met.
+    pub fn met(&self, on: &On) -> bool {
+        lock(&self.shared.orders).met(on)
+    }
+
     /// From now on, for this long, every connection is refused.
     pub fn refuse(&self, pause: Duration) {
         self.shared.door.close(pause);

@@ -59,6 +59,11 @@ impl Orders {
         self.0.push(Order { on: on.clone(), skip, times, what: What::Fail(fault) });
     }
 
+    /// Whether every order for these requests was met as often as it says.
+    pub(crate) fn met(&self, on: &On) -> bool {
+        self.0.iter().filter(|order| order.on == *on).all(|order| order.times == 0)
+    }
+
     pub(super) fn stop(&mut self, on: &On, skip: usize, point: Point) -> Stop {
         let gate = Gate::default();
         let what = What::Wait(point, gate.clone());

@@ -37,6 +37,20 @@ fn every_kind_counts_in_its_own_way() {
 }
 
 #[test]
+fn a_fault_that_nobody_met_is_told_from_one_that_was() {
+    let record = Record::start().unwrap();
+    let proxy = crate::proxy::Proxy::start(&record.base_url()).unwrap();
+    let (met, missed) = (On::writes("a"), On::writes("b"));
+    for on in [&met, &missed] {
+        proxy.fail(on, 0, Fault { lands: Lands::Never, how: How::Close });
+    }
+    let client = Client::hasty(proxy.base_url(), "");
+    client.send("PUT", "/set/a/one", &[], vec![]).unwrap_err();
+    assert!(proxy.met(&met));
+    assert!(!proxy.met(&missed));
+}
+
+#[test]
 fn a_fault_lands_or_not_as_ordered() {
     let record = Record::start().unwrap();
     std::thread::scope(|scope| {
