@@ -2,6 +2,10 @@
 //!
 //! Never compares figures of different runs: the floor is measured beside what stands on it.
 
+pub mod load;
+pub mod serving;
+pub mod usage;
+
 use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,6 +1,7 @@
 //! From the first look to the gate: asking people, staleness, the resource lease, the last decision.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use deed_record::bundle;
 use deed_record::contract::ATTEMPTS_MAX;
@@ -58,7 +59,7 @@ impl Drive<'_> {
         let expires_ms = now_ms + self.pipeline.config.approval_expires.as_signed();
         let ask = approval::ask(&granted.contract, pre, &decision, nonce, expires_ms)?;
         self.lease = None;
-        self.append(vec![Event::Asked { ask: Box::new(ask) }], true).await?;
+        self.append(vec![Event::Asked { ask: Arc::new(ask) }], true).await?;
         self.pipeline.tell_waiting(&self.story);
         self.pipeline.expire_later(&self.story);
         Ok(Step::Go)

@@ -26,7 +26,7 @@ const LAST_PAUSE: Duration = Duration::from_hours(1);
 
 /// What one more look comes to.
 pub(super) enum Later {
-    Seen(Box<Observation>, Box<Judgement>),
+    Seen(Arc<Observation>, Arc<Judgement>),
     /// What was sent may still land: nobody can know yet.
     TooEarly,
     /// None was made now; a later one may be.
@@ -86,7 +86,7 @@ impl Drive<'_> {
         }
         let look = self.look(&granted, adapter).await?;
         Ok(match reconcile::settle(&granted.contract, &self.story, &look, began_ms) {
-            Some(judgement) => Later::Seen(Box::new(look), Box::new(judgement)),
+            Some(judgement) => Later::Seen(Arc::new(look), Arc::new(judgement)),
             None => {
                 Later::NotNow("the look began before everything that was sent could have landed")
             }
@@ -162,7 +162,7 @@ impl Drive<'_> {
     pub(super) async fn seal_settled(&mut self) -> Result<Step, LedgerError> {
         let signed = receipt::reconcile(&self.story, &self.pipeline.keys.receipt);
         let envelope = signed.map_err(|e| LedgerError::Failed(e.to_string()))?;
-        self.append(vec![Event::Reconciled { envelope: Box::new(envelope) }], true).await
+        self.append(vec![Event::Reconciled { envelope: Arc::new(envelope) }], true).await
     }
 }
 
