@@ -261,6 +261,7 @@ impl Drive<'_> {
         self.append(vec![event], true).await?;
         self.pipeline.tell_if_open(&self.story);
         self.pipeline.settle_later(&self.story);
+        self.pipeline.expires_no_more(&self.story);
         Ok(Step::Go)
     }
 }

@@ -61,7 +61,6 @@ impl Drive<'_> {
         self.lease = None;
         self.append(vec![Event::Asked { ask: Arc::new(ask) }], true).await?;
         self.pipeline.tell_waiting(&self.story);
-        self.pipeline.expire_later(&self.story);
         Ok(Step::Go)
     }
 
@@ -74,6 +73,8 @@ impl Drive<'_> {
             return self.judge(judgement).await;
         }
         if !self.story.open_obligations().is_empty() {
+            // Where it was asked by an earlier process, nobody else knows when it is over.
+            self.pipeline.expire_later(&self.story);
             return Ok(Step::Rest);
         }
         self.enter_gate().await
