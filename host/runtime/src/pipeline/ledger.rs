@@ -104,6 +104,7 @@ impl Pipeline {
             durable,
         };
         self.journal.append(append).await.map_err(refused)?;
+        self.admission.moved(Some(story.status), &next);
         *story = next;
         Ok(())
     }

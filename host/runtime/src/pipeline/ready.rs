@@ -14,6 +14,7 @@ use deed_record::story::Story;
 
 use super::Pipeline;
 use super::activate::Starting;
+use super::admission::Admission;
 use super::flight::Flights;
 use super::ledger::{LedgerError, StoredPolicies};
 use super::past::{Past, PastError};
@@ -89,7 +90,7 @@ impl Pipeline {
             of_host.extend(keys::retired(&dir, purpose)?);
         }
         config.check_keys(&of_host).map_err(StartError::Config)?;
-        let sandbox = sandbox(&dir, &clock)?;
+        let sandbox = sandbox(&dir, &clock)?.with_runs(config.limits.runs);
         let adapters = adapters(&config, &sandbox)?;
         let journal = hold.open().map_err(|e| unopened(&e))?;
         check_clock(&config, &journal, &clock)?;
@@ -100,6 +101,7 @@ impl Pipeline {
         let (publishers, activated) = publishers(&starting, &clock)?;
         let notifier = Notifier::new(config.notify.as_ref());
         let flights = Flights::default();
+        let admission = Admission::new(config.limits, config.tenants.len());
         let space = Space::new(&dir, config.disk_reserve);
         let pipeline = Self {
             config,
@@ -113,6 +115,7 @@ impl Pipeline {
             past,
             notifier,
             flights,
+            admission,
             seen: LastSeen::default(),
             space,
             told: Told::default(),
@@ -153,10 +156,12 @@ impl Pipeline {
             }
         }
         self.reserve_resources(&stories);
+        // All of them count before the first one moves.
+        stories.iter().for_each(|story| self.admission.remember(story));
         for story in &stories {
             self.expire_later(story);
             self.settle_later(story);
-            self.advance(&story.bound.action.id);
+            self.carry_on(story, false);
         }
         Ok(stories.len())
     }
@@ -188,7 +193,7 @@ impl Pipeline {
         tokio::spawn(async move {
             clock.until(expires_ms).await;
             if let Some(pipeline) = pipeline.upgrade().filter(|p| !p.is_stopping()) {
-                pipeline.advance(&id);
+                pipeline.launch(&id, false, None);
             }
         });
     }
