@@ -5,6 +5,7 @@
 //! event, and repeats until the action waits for somebody or has ended. Recovery is the same loop.
 
 mod activate;
+mod admission;
 mod attempt;
 mod backup;
 mod bundle;
@@ -29,13 +30,18 @@ mod settle;
 mod timers;
 mod trial;
 mod trust;
+mod turn;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deed_record::digest::Digest;
 use deed_record::id::ActionId;
+use deed_record::status::Status;
+use deed_record::story::Story;
 
+use self::admission::Course;
+pub use self::admission::{Limit, Load, Overload};
 pub use self::backup::{BackupError, Manifest, ManifestError, backup};
 pub use self::check::{CheckError, Checked, Finding, check};
 pub use self::explain::Explained;
@@ -55,7 +61,7 @@ use crate::journal::Journal;
 use crate::keys::Keys;
 use crate::log::{Publisher, Standing};
 use crate::notify::Notifier;
-use crate::sandbox::{Adapter, Sandbox};
+use crate::sandbox::{Adapter, Sandbox, TurnStanding};
 
 /// Everything that an action needs on its way. One per host; shared by every caller.
 #[derive(Debug)]
@@ -75,6 +81,7 @@ pub struct Pipeline {
     notifier: Notifier,
     flights: flight::Flights,
     timers: timers::Timers,
+    admission: admission::Admission,
     seen: resolve::LastSeen,
     space: readiness::Space,
     told: readiness::Told,
@@ -99,16 +106,32 @@ impl Pipeline {
     }
 
     /// Starts carrying an action as far as it can go; the task outlives a caller that goes away.
-    pub fn advance(self: &Arc<Self>, id: &ActionId) -> Waiting {
-        self.launch(id, false)
+    fn advance(self: &Arc<Self>, id: &ActionId, course: Course) -> Waiting {
+        self.launch(id, false, Some(course))
     }
 
-    fn launch(self: &Arc<Self>, id: &ActionId, settling: bool) -> Waiting {
+    /// The same for what was accepted before, however much is under way.
+    fn carry_on(self: &Arc<Self>, story: &Story, settling: bool) -> Waiting {
+        let course = self.course_of(story, settling);
+        self.launch(&story.bound.action.id, settling, course)
+    }
+
+    /// The course of what was accepted before, however much is under way.
+    fn course_of(&self, story: &Story, settling: bool) -> Option<Course> {
+        let action = &story.bound.action;
+        // What waits or has ended is looked at and rests; that is no work to count.
+        let rests =
+            matches!(story.status, Status::Waiting) || (!settling && story.status.is_final());
+        (!rests).then(|| self.admission.enter(&action.tenant, &action.principal))
+    }
+
+    fn launch(self: &Arc<Self>, id: &ActionId, settling: bool, course: Option<Course>) -> Waiting {
         let (pipeline, id) = (Arc::clone(self), id.clone());
         self.flights.launch(async move {
             if let Err(error) = Box::pin(drive::drive(&pipeline, &id, settling)).await {
                 tracing::error!(action = %id, %error, "the action cannot go on; it is as the journal has it");
             }
+            drop(course);
         })
     }
 
@@ -130,6 +153,21 @@ impl Pipeline {
     /// How many drivers are under way.
     pub fn under_way(&self) -> usize {
         self.flights.count()
+    }
+
+    /// Tenant by tenant, what is under way and what waits for people.
+    pub fn loads(&self) -> Vec<Load> {
+        self.admission.loads()
+    }
+
+    /// How often each limit kept new work out.
+    pub fn refused(&self) -> [(Limit, u64); Limit::ALL.len()] {
+        self.admission.refused()
+    }
+
+    /// Who runs, and who waits for a turn.
+    pub fn turns(&self) -> TurnStanding {
+        self.sandbox.turns().standing()
     }
 
     /// Syncs and closes the journal.

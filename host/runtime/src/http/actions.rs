@@ -19,7 +19,6 @@ use tokio::time::Instant;
 
 use super::App;
 use super::auth::Caller;
-use super::budget::Course;
 use super::extract::{Path, Query};
 use super::headers::{idempotency_key, traceparent, wait};
 use super::payload::Payload;
@@ -46,9 +45,9 @@ pub(super) async fn propose(
     let wait = wait(&headers)?;
     let proposal = contract::parse(&body).inspect_err(|_| app.metrics.refused())?;
     let trace = traceparent(&headers)?;
-    let course = caller.budget.embark()?;
-    let taking = take(app.clone(), caller.clone(), course, proposal, claimed, trace);
-    let (id, rest) = carried(taking).await.inspect_err(|_| app.metrics.refused())?;
+    let taking = take(app.clone(), caller.clone(), proposal, claimed, trace);
+    let taken = carried(taking).await;
+    let (id, rest) = taken.inspect_err(|problem| app.metrics.refused_by(problem))?;
     // The task is ours and ends with the driver.
     answer(&app, &caller, &id, async { rest.await.unwrap_or_default() }, wait).await
 }
@@ -57,7 +56,6 @@ pub(super) async fn propose(
 async fn take(
     app: App,
     caller: Caller,
-    course: Course,
     proposal: Proposal,
     claimed: Option<Claimed>,
     trace: Option<String>,
@@ -67,7 +65,6 @@ async fn take(
     let (of, budget) = (id.clone(), Arc::clone(&caller.budget));
     let follow = async move {
         waiting.to_rest().await;
-        drop(course);
         if app.pipeline.story(&of).is_ok_and(|story| denied_unasked(&story)) {
             budget.charge(Instant::now());
         }

@@ -21,11 +21,12 @@ use tokio::sync::Mutex;
 use super::Pipeline;
 use super::drive::{Drive, Step};
 use super::ledger::LedgerError;
+use super::turn::Taken;
 use crate::config::Granted;
 use crate::grant::{self, Once, Scope};
 use crate::observe;
 use crate::receipt::{self, SealError};
-use crate::sandbox::{Adapter, Intent, Keep, Run, WriteStep};
+use crate::sandbox::{Adapter, Intent, Keep, Run, Turn, WriteStep};
 
 impl Drive<'_> {
     /// One look at the system of record, in a fresh instance under a read grant.
@@ -37,8 +38,13 @@ impl Drive<'_> {
         if let Some(what) = self.other_world(&granted)? {
             return self.judge_other_world(what).await;
         }
+        let turn = match self.take_turn(&granted).await? {
+            Taken::Turn(turn) => turn,
+            Taken::Ended(step) => return Ok(step),
+        };
         self.append(vec![Event::ObserveStarted { phase }], false).await?;
-        let observation = self.look(&granted, adapter).await?;
+        let observation = self.look(&granted, adapter, &turn).await?;
+        self.turn = Some(turn);
         self.append(vec![Event::Observed { phase, observation: Arc::new(observation) }], false)
             .await
     }
@@ -47,13 +53,14 @@ impl Drive<'_> {
         &self,
         granted: &Granted,
         adapter: &Adapter,
+        turn: &Turn,
     ) -> Result<Observation, LedgerError> {
         let scope = self.scope(granted, 0)?;
         let decision = self.story.decision.as_ref().map(|(d, _)| d);
         let clock = self.pipeline.clock.clone();
         Ok(match decision.map(|d| grant::read(d, scope)) {
             Some(Ok(grant)) => {
-                observe::look(&self.pipeline.sandbox, adapter, grant, || clock.now_ms()).await
+                observe::look(&self.pipeline.sandbox, adapter, grant, turn, || clock.now_ms()).await
             }
             Some(Err(error)) => unseen(error.to_string(), clock.now_ms()),
             None => unseen("policy has not decided".to_owned(), clock.now_ms()),
@@ -62,6 +69,11 @@ impl Drive<'_> {
 
     /// One attempt: the start is durable before the grant is live, each write before its first byte.
     pub(super) async fn attempt(&mut self) -> Result<Step, LedgerError> {
+        let Some(granted) = self.granted() else { return self.gone().await };
+        let turn = match self.take_turn(&granted).await? {
+            Taken::Turn(turn) => turn,
+            Taken::Ended(step) => return Ok(step),
+        };
         let started_ms = self.pipeline.clock.now_ms();
         if let Some(judgement) = self.expired(started_ms) {
             if self.is_between_attempts() {
@@ -69,7 +81,6 @@ impl Drive<'_> {
             }
             return self.judge(judgement).await;
         }
-        let Some(granted) = self.granted() else { return self.gone().await };
         let Some(adapter) = self.pipeline.adapters.get(&granted.adapter).cloned() else {
             return self.gone().await;
         };
@@ -102,8 +113,9 @@ impl Drive<'_> {
         let book = Arc::new(Mutex::new(self.story.clone()));
         let run = pipeline
             .sandbox
-            .perform(&adapter, live, steps(&pipeline, Arc::clone(&book), n, epoch))
+            .perform(&adapter, live, steps(&pipeline, Arc::clone(&book), n, epoch), &turn)
             .await;
+        self.turn = Some(turn);
         self.story = book.lock().await.clone();
         let ended = attempt_of(n, run, started_ms, pipeline.clock.now_ms());
         // What became of its writes is on disk already.

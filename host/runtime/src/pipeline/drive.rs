@@ -17,6 +17,7 @@ use super::ledger::LedgerError;
 use crate::config::{Granted, Tenant};
 use crate::log::PublishError;
 use crate::reconcile::{self, Verdict as Look};
+use crate::sandbox::Turn;
 use crate::{policy, receipt};
 
 /// Between two tries to hand leaves to a busy publisher.
@@ -36,6 +37,8 @@ pub(super) struct Drive<'a> {
     pub(super) story: Story,
     /// The lease of (tenant, resource), from the gate to the outcome.
     pub(super) lease: Option<Lease>,
+    /// The turn in the sandbox, while it goes from one run to the next.
+    pub(super) turn: Option<Turn>,
     /// Whether to look once more at what ended without an answer. Timers ask for it, callers cannot.
     pub(super) settling: bool,
 }
@@ -54,7 +57,7 @@ pub(super) async fn drive(
             story.bound.action.tenant
         )));
     };
-    let mut drive = Drive { pipeline, tenant, story, lease: None, settling };
+    let mut drive = Drive { pipeline, tenant, story, lease: None, turn: None, settling };
     loop {
         match drive.step().await {
             Ok(Step::Go) => {}
@@ -139,6 +142,7 @@ impl Drive<'_> {
     }
 
     pub(super) async fn judge(&mut self, judgement: Judgement) -> Result<Step, LedgerError> {
+        self.turn = None;
         self.append(vec![Event::Judged { judgement: Arc::new(judgement) }], false).await
     }
 
@@ -195,6 +199,7 @@ impl Drive<'_> {
             Look::Judged(_) if self.was_turned_away(&granted) => self.stale(TURNED_AWAY).await,
             Look::Judged(judgement) => self.follow(&granted, judgement).await,
             Look::NotYet(at_ms) => {
+                self.turn = None;
                 self.pipeline.until(at_ms).await?;
                 self.observe(Phase::Post).await
             }

@@ -103,6 +103,7 @@ impl Pipeline {
             durable,
         };
         self.journal.append(append).await.map_err(refused)?;
+        self.admission.moved(story.status, &next);
         *story = next;
         Ok(())
     }

@@ -64,6 +64,7 @@ impl Drive<'_> {
     /// Waits for its time, then asks once more whether it may run at all: configuration, policy and
     /// approvals may be others than before.
     pub(super) async fn retry(&mut self) -> Result<Step, LedgerError> {
+        self.turn = None;
         self.wait_for_retry().await?;
         let Some(granted) = self.granted() else { return self.gone().await };
         if let Some(what) = self.other_world(&granted)? {
@@ -101,7 +102,7 @@ impl Drive<'_> {
         void.then(|| "its approvals count no more".to_owned())
     }
 
-    fn in_time(&self, granted: &Granted, at_ms: i64) -> Result<(), recovery::Final> {
+    pub(super) fn in_time(&self, granted: &Granted, at_ms: i64) -> Result<(), recovery::Final> {
         let Story { attempts, bindings, .. } = &self.story;
         recovery::in_time(&granted.contract, attempts, bindings, at_ms)
     }

@@ -76,7 +76,7 @@ impl Pipeline {
                     if let Some(publisher) = self.publisher(tenant) {
                         publisher.offer(leaves(&story)?);
                     }
-                    return Ok(self.advance(id));
+                    return Ok(self.carry_on(&story, false));
                 }
             }
         }
@@ -161,7 +161,7 @@ impl Drive<'_> {
         let mut proposal = Proposal { params, ..proposal.clone() };
         proposal.sources.push(Source { uri: format!("deed:{}", action.id), sha256: None });
         let trace = self.story.trace.clone();
-        match self.pipeline.propose(caller, proposal, Some(claimed), trace).await {
+        match self.pipeline.propose_for_operator(caller, proposal, claimed, trace).await {
             Ok(accepted) => Ok(format!("; proposed again as {}", accepted.id)),
             // Nothing new is taken now; whoever looks at what is open comes by again.
             Err(IntakeError::Unready(_)) => Err(Stopping.into()),

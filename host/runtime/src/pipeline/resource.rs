@@ -46,6 +46,8 @@ impl Drive<'_> {
             self.lease = Some(lease);
             return Ok(None);
         }
+        // Turns are for those who can go on.
+        self.turn = None;
         let limit_ms =
             self.granted().map_or(0, |granted| granted.contract.limits.queue.as_millis());
         // What was attempted is not over because it waits: nobody would look what became of it.
@@ -158,7 +160,7 @@ impl LeftOpen {
 }
 
 /// From the start of the first attempt until the look after the last one was judged.
-fn under_way(story: &Story) -> bool {
+pub(super) fn under_way(story: &Story) -> bool {
     match story.status {
         Status::Attempting
         | Status::Attempted

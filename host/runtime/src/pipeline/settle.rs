@@ -17,6 +17,7 @@ use deed_record::story::Story;
 use super::Pipeline;
 use super::drive::{Drive, Step};
 use super::ledger::LedgerError;
+use super::turn::Taken;
 use crate::journal::Filter;
 use crate::{receipt, reconcile};
 
@@ -84,7 +85,12 @@ impl Drive<'_> {
             let why = format!("{other} has changed what a look would see");
             return Ok(Later::InVain(why));
         }
-        let look = self.look(&granted, adapter).await?;
+        let turn = match self.take_turn(&granted).await? {
+            Taken::Turn(turn) => turn,
+            Taken::Ended(_) => return Ok(Later::NotNow("the sandbox was full")),
+        };
+        let look = self.look(&granted, adapter, &turn).await?;
+        drop(turn);
         Ok(match reconcile::settle(&granted.contract, &self.story, &look, began_ms) {
             Some(judgement) => Later::Seen(Arc::new(look), Arc::new(judgement)),
             None => {
