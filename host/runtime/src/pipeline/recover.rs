@@ -65,6 +65,7 @@ impl Drive<'_> {
     /// approvals may be others than before.
     pub(super) async fn retry(&mut self) -> Result<Step, LedgerError> {
         self.turn = None;
+        self.hand_over(false).await?;
         self.wait_for_retry().await?;
         let Some(granted) = self.granted() else { return self.gone().await };
         if let Some(what) = self.other_world(&granted)? {

@@ -51,6 +51,7 @@ impl Drive<'_> {
         }
         let observation = Some(look);
         self.append(vec![Event::Settled { observation, judgement }], false).await?;
+        self.hand_over(false).await?;
         self.pipeline.seen.forget(&self.story.bound.action.id);
         self.release_resource();
         Ok(Step::Go)

@@ -74,9 +74,9 @@ impl Pipeline {
         course: Option<Course>,
     ) {
         let turn = Arc::clone(turns).acquire_owned().await;
-        let waiting = self.launch(id, settling, course);
+        let waiting = self.launch(id, None, settling, course);
         tokio::spawn(async move {
-            tokio::time::timeout(TURN, waiting.to_rest()).await.unwrap_or_default();
+            tokio::time::timeout(TURN, waiting.to_rest()).await.ok();
             drop(turn);
         });
     }
