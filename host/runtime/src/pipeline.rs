@@ -26,6 +26,7 @@ mod resource;
 mod restore;
 mod rotate;
 mod settle;
+mod timers;
 mod trial;
 mod trust;
 
@@ -73,6 +74,7 @@ pub struct Pipeline {
     past: past::Past,
     notifier: Notifier,
     flights: flight::Flights,
+    timers: timers::Timers,
     seen: resolve::LastSeen,
     space: readiness::Space,
     told: readiness::Told,

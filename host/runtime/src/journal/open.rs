@@ -8,7 +8,7 @@ use std::thread;
 
 use tokio::sync::Semaphore;
 
-use super::file::{self, Segments, Tail, head, scan, sync_dir};
+use super::file::{self, Reader, Segments, Tail, head, scan, sync_dir};
 use super::index::{Applied, Index, IndexError, Staged};
 use super::payload::Payloads;
 use super::record::Record;
@@ -57,7 +57,7 @@ pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
         thread: Mutex::new(Some(thread)),
         room: Arc::new(Semaphore::new(ROOM)),
         index,
-        segments: segments_dir,
+        reader: Reader::new(&segments_dir),
         payloads,
         failed,
         _lock: lock,
@@ -170,7 +170,7 @@ impl Replay<'_> {
         }
         let envelope = &record.envelope;
         self.staged.put(envelope)?;
-        self.staged.place(&envelope.action, envelope.version, here.place);
+        self.staged.place(&envelope.action, here.place);
         if self.staged.len() >= BATCH {
             let full = std::mem::replace(&mut self.staged, Staged::new(self.index));
             full.apply(&here)?;

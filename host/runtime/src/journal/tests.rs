@@ -6,6 +6,7 @@ use super::file::{MAX_BODY, Segments, Tail};
 use super::writer::Writer;
 use super::*;
 
+mod lists;
 mod recovery;
 mod survey;
 
@@ -80,6 +81,11 @@ fn texts(journal: &Journal, action: &str) -> Vec<String> {
     events.into_iter().map(|event| String::from_utf8(event).unwrap()).collect()
 }
 
+fn ids(journal: &Journal, filter: &Filter, limit: usize) -> Vec<String> {
+    let found = journal.list("acme", filter, limit).unwrap();
+    found.into_iter().map(|(id, _)| id).collect()
+}
+
 #[tokio::test]
 async fn what_is_appended_is_read_back_also_by_the_next_process() {
     let scratch = Scratch::new();
@@ -102,13 +108,11 @@ async fn what_is_appended_is_read_back_also_by_the_next_process() {
         let row = journal.row("a1").unwrap().unwrap();
         assert_eq!(row, Row { version: 3, summary: summary("acme", "verified", true) });
         assert_eq!(journal.open_actions().unwrap(), ["a2", "b1"]);
-        let ids = |limit, status: &str| {
-            let found = journal.list("acme", |row| row.summary.status.contains(status), limit);
-            found.unwrap().into_iter().map(|(id, _)| id).collect::<Vec<_>>()
-        };
-        assert_eq!(ids(10, ""), ["a2", "a1"]);
-        assert_eq!(ids(1, ""), ["a2"]);
-        assert_eq!(ids(1, "verified"), ["a1"]);
+        let every = || Filter::default();
+        assert_eq!(ids(&journal, &every(), 10), ["a2", "a1"]);
+        assert_eq!(ids(&journal, &every(), 1), ["a2"]);
+        let ended = Filter { status: Some("verified".to_owned()), ..every() };
+        assert_eq!(ids(&journal, &ended, 1), ["a1"]);
         let holder = journal.key("acme", "helpdesk", "k", 6).unwrap();
         assert_eq!(holder, Some(("a1".to_owned(), "00".repeat(32))));
         assert_eq!(journal.key("acme", "other", "k", 6).unwrap(), None);

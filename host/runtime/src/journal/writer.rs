@@ -46,8 +46,8 @@ pub(super) struct Writer {
 struct Group<'a> {
     staged: Staged<'a>,
     bodies: Vec<Vec<u8>>,
-    /// Action and version of each body.
-    versions: Vec<(String, u64)>,
+    /// The action of each body.
+    actions: Vec<String>,
     answers: Vec<Result<u64, AppendError>>,
     durable: bool,
     /// Number of the last record that was durable before this group.
@@ -109,8 +109,8 @@ impl Writer {
             return Ok(group.answers);
         };
         let applied = Applied { place: *last, hash: written.hash };
-        for ((action, version), place) in group.versions.iter().zip(&written.places) {
-            group.staged.place(action, *version, *place);
+        for (action, place) in group.actions.iter().zip(&written.places) {
+            group.staged.place(action, *place);
         }
         group.staged.apply(&applied).map_err(|error| error.to_string())?;
         failpoint::hit_at("journal.index.after", || record::told(&group.bodies));
@@ -141,7 +141,7 @@ impl<'a> Group<'a> {
         Self {
             staged: Staged::new(index),
             bodies: Vec::new(),
-            versions: Vec::new(),
+            actions: Vec::new(),
             answers: Vec::new(),
             durable: false,
             before,
@@ -174,7 +174,7 @@ impl<'a> Group<'a> {
         }
         self.staged.put(&envelope)?;
         self.bodies.push(body);
-        self.versions.push((envelope.action, version));
+        self.actions.push(envelope.action);
         self.durable |= append.durable;
         Ok(Ok(version))
     }

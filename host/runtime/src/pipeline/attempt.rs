@@ -39,7 +39,7 @@ impl Drive<'_> {
         }
         self.append(vec![Event::ObserveStarted { phase }], false).await?;
         let observation = self.look(&granted, adapter).await?;
-        self.append(vec![Event::Observed { phase, observation: Box::new(observation) }], false)
+        self.append(vec![Event::Observed { phase, observation: Arc::new(observation) }], false)
             .await
     }
 
@@ -107,7 +107,7 @@ impl Drive<'_> {
         self.story = book.lock().await.clone();
         let ended = attempt_of(n, run, started_ms, pipeline.clock.now_ms());
         // What became of its writes is on disk already.
-        self.append(vec![Event::AttemptEnded { attempt: Box::new(ended) }], false).await
+        self.append(vec![Event::AttemptEnded { attempt: Arc::new(ended) }], false).await
     }
 
     /// Why this attempt may run, under the host's key: it is on disk before anything can leave.
@@ -115,13 +115,13 @@ impl Drive<'_> {
         &self,
         cleared_ms: i64,
         deadline_ms: i64,
-    ) -> Result<Box<Envelope>, LedgerError> {
+    ) -> Result<Arc<Envelope>, LedgerError> {
         let failed = |e: SealError| LedgerError::Failed(e.to_string());
         let nothing = || LedgerError::Failed("nothing was asked of policy".to_owned());
         let asked = self.pipeline.question(&self.story)?.ok_or_else(nothing)?;
         let key = &self.pipeline.keys.receipt;
         let signed = receipt::decide(&self.story, &asked, cleared_ms, deadline_ms, key);
-        Ok(Box::new(signed.map_err(failed)?))
+        Ok(Arc::new(signed.map_err(failed)?))
     }
 
     /// The entity tags of the look, for the writes that they guard.
@@ -166,7 +166,7 @@ impl Drive<'_> {
 
     /// What a run may know and do: a look where `attempt` is 0. Here private values come into it.
     fn scope(&self, granted: &Granted, attempt: u32) -> Result<Scope, LedgerError> {
-        let Bound { action, proposal, observe, perform, private } = &self.story.bound;
+        let Bound { action, proposal, observe, perform, private } = &*self.story.bound;
         let opened = |e: OpeningError| LedgerError::Failed(e.to_string());
         let recorded = if attempt == 0 { observe } else { perform };
         let rendered = if private.is_empty() {
@@ -208,7 +208,9 @@ fn steps(pipeline: &Arc<Pipeline>, story: Arc<Mutex<Story>>, n: u32, epoch: u64)
         let append = tokio::spawn(async move {
             let mut story = story.lock_owned().await;
             let event = match step {
-                WriteStep::Ended(exchange) => Event::WriteEnded { n, epoch, exchange },
+                WriteStep::Ended(exchange) => {
+                    Event::WriteEnded { n, epoch, exchange: exchange.into() }
+                }
                 WriteStep::Intended(intent) => {
                     // The run may have waited for its turn: an approval that is over covers no write.
                     let expires_ms = story.ask.as_ref().map_or(i64::MAX, |ask| ask.expires_ms);

@@ -139,7 +139,7 @@ impl Drive<'_> {
     }
 
     pub(super) async fn judge(&mut self, judgement: Judgement) -> Result<Step, LedgerError> {
-        self.append(vec![Event::Judged { judgement: Box::new(judgement) }], false).await
+        self.append(vec![Event::Judged { judgement: Arc::new(judgement) }], false).await
     }
 
     /// The grant as it is configured now; gone means that nothing may run.
@@ -151,14 +151,14 @@ impl Drive<'_> {
         let pre = self
             .story
             .pre
-            .as_ref()
+            .as_deref()
             .filter(|_| gate)
             .map(deed_record::observation::Observation::value);
         let (decision, facts) =
             policy::decide(&self.tenant, &self.story, self.pipeline.clock.now_ms(), pre);
         let lost = || LedgerError::Failed("nothing is activated for the tenant".to_owned());
         let activated = *self.pipeline.activated.get(&self.tenant.name).ok_or_else(lost)?;
-        let (decision, facts) = (Box::new(decision), Box::new(facts));
+        let (decision, facts) = (Arc::new(decision), Arc::new(facts));
         let event = Event::Decided { gate, decision, facts, activated };
         self.append(vec![event], false).await
     }
@@ -241,7 +241,7 @@ impl Drive<'_> {
         let key = &self.pipeline.keys.receipt;
         let envelope = receipt::seal(&self.story, &judgement, asked.as_ref(), key)
             .map_err(|e| LedgerError::Failed(e.to_string()))?;
-        self.append(vec![Event::Sealed { envelope: Box::new(envelope) }], true).await
+        self.append(vec![Event::Sealed { envelope: Arc::new(envelope) }], true).await
     }
 
     async fn publish(&mut self) -> Result<Step, LedgerError> {
@@ -261,6 +261,7 @@ impl Drive<'_> {
         self.append(vec![event], true).await?;
         self.pipeline.tell_if_open(&self.story);
         self.pipeline.settle_later(&self.story);
+        self.pipeline.expires_no_more(&self.story);
         Ok(Step::Go)
     }
 }

@@ -83,7 +83,7 @@ impl Pipeline {
             at_ms: self.clock.now_ms(),
         });
         let id = bound.action.id.clone();
-        let event = Event::Proposed { bound: Box::new(bound), bindings, trace };
+        let event = Event::Proposed { bound: Arc::new(bound), bindings, trace };
         match self.begin(event, claim).await {
             Ok(_) => Ok(Accepted { waiting: self.advance(&id), id }),
             Err(LedgerError::KeyTaken { action, body_sha256 }) if body_sha256 == body => {
@@ -147,7 +147,7 @@ impl Pipeline {
         let nonce =
             format!("{}/{}/{}", id, story.ask.as_ref().map_or("", |a| &a.nonce), answer.person);
         let nonce = format!("{nonce}/{}", if answer.approves { "approve" } else { "deny" });
-        let event = Event::Answered { answer: Box::new(answer) };
+        let event = Event::Answered { answer: Arc::new(answer) };
         self.append_with(&mut story, vec![event], vec![nonce], true).await?;
         // Its place in the log says when it was given: a key that is retired before the end still counted.
         if let Some(publisher) = self.publisher(tenant) {

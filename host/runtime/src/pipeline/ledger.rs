@@ -53,10 +53,9 @@ pub enum LedgerError {
     Canonical(#[from] json::NotCanonical),
 }
 
-/// The stories of every action that has not ended.
-pub(super) fn open_stories(journal: &Journal) -> Result<Vec<Story>, LedgerError> {
-    let open = journal.open_actions()?;
-    open.iter().map(|id| Ok(Story::fold(&entries(journal, id)?)?)).collect()
+/// The story of an action.
+pub(super) fn story(journal: &Journal, id: &str) -> Result<Story, LedgerError> {
+    Ok(Story::fold(&entries(journal, id)?)?)
 }
 
 fn entries(journal: &Journal, id: &str) -> Result<Vec<Entry>, LedgerError> {
@@ -71,7 +70,7 @@ impl Pipeline {
     }
 
     pub fn story(&self, id: &ActionId) -> Result<Story, LedgerError> {
-        Ok(Story::fold(&self.entries(id)?)?)
+        story(&self.journal, id.as_str())
     }
 
     /// Appends events to a story and folds them in; `durable` waits for the disk.

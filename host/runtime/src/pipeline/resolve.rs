@@ -65,7 +65,7 @@ impl Pipeline {
             let said = resolution::receive(configured, &story, &envelope, now_ms)?;
             self.must_have_landed(&story, now_ms)?;
             let nonce = format!("{id}/{}/resolve", said.nonce);
-            let (resolution, envelope) = (Box::new(said), Box::new(envelope.clone()));
+            let (resolution, envelope) = (Arc::new(said), Arc::new(envelope.clone()));
             let event = Event::Resolved { resolution, envelope };
             match self.append_with(&mut story, vec![event], vec![nonce], true).await {
                 // Somebody else's word, a look or the call for an operator came first: ask again what is open.
@@ -112,7 +112,7 @@ impl Drive<'_> {
         let began_ms = self.pipeline.clock.began_ms();
         self.pipeline.until(self.story.lands_until_ms(settle_ms, began_ms).unwrap_or(0)).await?;
         let (look, seen) = match self.look_again().await? {
-            Later::Seen(look, judgement) => (Some(look), Some(*judgement)),
+            Later::Seen(look, judgement) => (Some(look), Some(Arc::unwrap_or_clone(judgement))),
             Later::TooEarly => unseen(&id, "what was sent may still land"),
             Later::NotNow(why) => unseen(&id, why),
             Later::InVain(why) => unseen(&id, &why),
@@ -121,7 +121,7 @@ impl Drive<'_> {
         if said.verdict == Verdict::Retry && judgement.outcome == Outcome::Failed {
             judgement.reason += &self.propose_again().await?;
         }
-        let (observation, judgement) = (look, Box::new(judgement));
+        let (observation, judgement) = (look, Arc::new(judgement));
         self.append(vec![Event::Settled { observation, judgement }], false).await?;
         self.pipeline.seen.forget(&id);
         self.release_resource();
@@ -155,7 +155,7 @@ impl Drive<'_> {
             agent: &action.principal,
             person: &agent.person,
         };
-        let Bound { proposal, private, .. } = &self.story.bound;
+        let Bound { proposal, private, .. } = &*self.story.bound;
         let params = private.params(&self.pipeline.contract_of(&self.story)?, &action.params);
         let params = params.map_err(|e| LedgerError::Failed(e.to_string()))?.reveal().clone();
         let mut proposal = Proposal { params, ..proposal.clone() };

@@ -120,14 +120,13 @@ impl Drive<'_> {
 impl Pipeline {
     /// At the start, before any driver runs: what nobody knows the state of is not free. A write that may
     /// be under way comes before what is only open: in older directories both may be there.
-    pub(super) fn reserve_resources(&self, stories: &[Story]) {
-        let open = stories.iter().filter(|story| !under_way(story));
-        for story in stories.iter().filter(|story| under_way(story)).chain(open) {
-            let id = &story.bound.action.id;
-            if is_kept(story)
-                && let Some(lease) = self.flights.try_hold(&resource_of(story), id)
+    pub(super) fn reserve_resources(&self, left: &[LeftOpen]) {
+        let open = left.iter().filter(|one| !one.under_way);
+        for one in left.iter().filter(|one| one.under_way).chain(open) {
+            if let Some(name) = &one.keeps
+                && let Some(lease) = self.flights.try_hold(name, &one.id)
             {
-                self.flights.reserve(id, lease);
+                self.flights.reserve(&one.id, lease);
             }
         }
     }
@@ -139,6 +138,22 @@ impl Pipeline {
         }
         let holder = self.flights.holder(&resource_of(story))?;
         Some(holder).filter(|holder| *holder != story.bound.action.id)
+    }
+}
+
+/// What an earlier process left open, as far as it holds anything.
+#[derive(Debug)]
+pub(super) struct LeftOpen {
+    pub(super) id: ActionId,
+    under_way: bool,
+    /// The resource that it keeps.
+    keeps: Option<String>,
+}
+
+impl LeftOpen {
+    pub(super) fn of(story: &Story) -> Self {
+        let keeps = is_kept(story).then(|| resource_of(story));
+        Self { id: story.bound.action.id.clone(), under_way: under_way(story), keeps }
     }
 }
 
