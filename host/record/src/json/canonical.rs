@@ -7,7 +7,8 @@ use std::cmp::Ordering;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{MAX_INTEGER, child};
+use super::parse::MAX_DEPTH;
+use super::{MAX_INTEGER, child, depth};
 
 /// RFC 8785 bytes: keys sorted by UTF-16 code units, no space, integers only.
 ///
@@ -22,6 +23,18 @@ pub fn canonical(value: &Value) -> Result<Vec<u8>, NotCanonical> {
 pub fn to_canonical<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, NotCanonical> {
     let value = serde_json::to_value(value).map_err(|error| refuse(error.to_string()))?;
     canonical(&value)
+}
+
+/// The value whose canonical bytes [`super::parse`] reads, without writing them: a record that is signed inside of
+/// another is written once. What nobody could read again is refused here, a number when it is written.
+pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, NotCanonical> {
+    let value = serde_json::to_value(value).map_err(|error| refuse(error.to_string()))?;
+    if depth(&value) < MAX_DEPTH {
+        return Ok(value);
+    }
+    Err(refuse(format!(
+        "it is nested {MAX_DEPTH} levels deep or more, and could not be read again"
+    )))
 }
 
 /// Why a value has no canonical form, and the RFC 6901 pointer of the place.

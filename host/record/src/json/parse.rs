@@ -9,7 +9,7 @@ use serde_json::{Map, Number, Value};
 use super::MAX_INTEGER;
 
 /// Deeper nesting than any record or upstream answer needs; bounds the recursion of every reader here.
-const MAX_DEPTH: usize = 64;
+pub(super) const MAX_DEPTH: usize = 64;
 
 /// Reads exactly one JSON text (RFC 8259, UTF-8, no byte order mark).
 ///

@@ -180,6 +180,17 @@ fn canonical_text_reads_back() {
 }
 
 #[test]
+fn a_value_to_be_signed_is_the_one_that_is_read_again() {
+    let change = Change { pointer: "/a".into(), old: None, new: Some(json!([7_u64, -7, "x"])) };
+    let read = parse(&to_canonical(&change).unwrap()).unwrap();
+    assert_eq!(to_value(&change).unwrap(), read);
+    let nested = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!([inner]));
+    // One level is left for the statement around it.
+    assert!(parse(&canonical(&json!({"a": to_value(&nested(63)).unwrap()})).unwrap()).is_ok());
+    assert!(to_value(&nested(64)).is_err());
+}
+
+#[test]
 fn diff_descends_objects_and_keeps_arrays_whole() {
     let old = json!({"user": {"active": false, "roles": ["a"], "meta": {"v": 1}, "a/b": 1}});
     let new = json!({"user": {"active": true, "roles": ["a", "b"], "name": {"given": "x"}, "a/b": 2, "e": {}}});
