@@ -2,12 +2,12 @@
 //!
 //! Never compares figures of different runs: the floor is measured beside what stands on it.
 
-pub mod load;
-pub mod serving;
-pub mod usage;
 #[cfg(feature = "host")]
 pub mod history;
+pub mod load;
 pub mod process;
+pub mod serving;
+pub mod usage;
 
 use std::io::Write as _;
 use std::path::Path;

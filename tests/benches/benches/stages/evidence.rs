@@ -1,6 +1,5 @@
 //! Stages that make evidence and show it: statements, log, view, bundle, its verification.
 
-use std::fs;
 use std::hint::black_box;
 
 use deed_host::http;
@@ -43,8 +42,7 @@ pub(crate) fn receipt(material: &Material) -> Result<Once<'_>> {
 
 /// The leaves of one action into the log: tree, signed checkpoint, tiles.
 pub(crate) fn publish(material: &Material) -> Result<Once<'_>> {
-    let dir = material.dir.join("bench/log");
-    fs::remove_dir_all(&dir).ok();
+    let dir = material.scratch("log")?;
     let origin = "deed.example/logs/bench";
     let mut log = Log::open(&dir, origin, LogKey::new(origin, material.key.clone())?)?;
     let chain = material.story()?.chain;

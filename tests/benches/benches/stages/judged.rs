@@ -5,7 +5,6 @@ use std::hint::black_box;
 use deed_host::{approval, policy, reconcile};
 use deed_record::event::Event;
 use deed_record::json;
-use deed_record::observation::Observation;
 use deed_tests::services::Result;
 
 use super::material::Material;
@@ -16,7 +15,7 @@ pub(crate) fn decide(material: &Material) -> Result<Once<'_>> {
     let (story, entry) = material.before("decided")?;
     let tenant = material.tenant()?;
     Ok(Box::new(move || {
-        let pre = story.pre.as_ref().map(Observation::value);
+        let pre = story.pre.as_ref().map(|look| look.value());
         black_box(policy::decide(tenant, black_box(&story), entry.at_ms, pre));
         Ok(())
     }))
@@ -36,9 +35,9 @@ pub(crate) fn question(material: &Material) -> Result<Once<'_>> {
 pub(crate) fn decode(material: &Material) -> Result<Once<'_>> {
     let story = material.story()?;
     let look = story.pre.ok_or("the story has no look")?;
-    let exchange = look.exchanges.into_iter().next().ok_or("the look has no exchange")?;
-    let bytes = json::canonical(&exchange.response.ok_or("the exchange has no answer")?)?;
-    let codec = exchange.request.codec;
+    let exchange = look.exchanges.first().ok_or("the look has no exchange")?;
+    let bytes = json::canonical(exchange.response.as_ref().ok_or("the exchange has no answer")?)?;
+    let codec = exchange.request.codec.clone();
     Ok(Box::new(move || {
         black_box(codec.decode("application/scim+json", black_box(&bytes))?);
         Ok(())

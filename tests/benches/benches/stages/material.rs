@@ -65,7 +65,7 @@ impl Made {
 
 /// All of it, read again by the process that is counted.
 pub(crate) struct Material {
-    pub(crate) dir: PathBuf,
+    dir: PathBuf,
     pub(crate) config: Config,
     /// Signs in the host's place; one signature costs what another does.
     pub(crate) key: SigningKey,
@@ -107,6 +107,13 @@ impl Material {
         Ok(self.tenant()?.grants.get(CONTRACT).ok_or("the grant is gone")?)
     }
 
+    /// A directory of this process alone: two count at the same time.
+    pub(crate) fn scratch(&self, name: &str) -> Result<PathBuf> {
+        let dir = self.dir.join(format!("bench/{name}-{}", std::process::id()));
+        fs::create_dir(&dir)?;
+        Ok(dir)
+    }
+
     /// The whole story.
     pub(crate) fn story(&self) -> Result<Story> {
         Ok(Story::fold(&self.entries)?)
@@ -124,6 +131,6 @@ impl Material {
     pub(crate) fn asked(&self, story: &Story) -> Result<(&Tenant, Facts, Snapshot)> {
         let tenant = self.tenant()?;
         let (_, facts) = story.decision.as_ref().ok_or("the story has no decision")?;
-        Ok((tenant, facts.clone(), tenant.policies.snapshot(facts)))
+        Ok((tenant, Facts::clone(facts), tenant.policies.snapshot(facts)))
     }
 }

@@ -1,6 +1,5 @@
 //! Stages that make records, write them and read them again.
 
-use std::fs;
 use std::hint::black_box;
 
 use deed_host::contract::{self, Caller};
@@ -36,7 +35,7 @@ pub(crate) fn bind(material: &Material) -> Result<Once<'_>> {
 
 /// The action's canonical bytes, hashed.
 pub(crate) fn digest(material: &Material) -> Result<Once<'_>> {
-    let action = material.story()?.bound.action;
+    let action = material.story()?.bound.action.clone();
     Ok(Box::new(move || {
         black_box(black_box(&action).digest()?);
         Ok(())
@@ -83,10 +82,7 @@ pub(crate) fn write(material: &Material) -> Result<Once<'_>> {
 
 /// One append for each event of an action: record, checksum, hash, index. Nobody waits for the disk.
 pub(crate) fn journal(material: &Material) -> Result<Once<'_>> {
-    let dir = material.dir.join("bench/journal");
-    fs::remove_dir_all(&dir).ok();
-    fs::create_dir_all(&dir)?;
-    let journal = journal::open(&dir)?;
+    let journal = journal::open(&material.scratch("journal")?)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;
     let mut count: u8 = 0;
     Ok(Box::new(move || {
