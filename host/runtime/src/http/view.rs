@@ -105,7 +105,8 @@ pub struct ReceiptRef {
     pub index: Option<u64>,
 }
 
-pub(super) fn view(story: &Story, entries: &[Entry], person: bool) -> Result<View, LedgerError> {
+/// What is to be seen of a story: all of it for a person of the tenant, for its agent once it has ended.
+pub fn view(story: &Story, entries: &[Entry], person: bool) -> Result<View, LedgerError> {
     let (action, proposal) = (&story.bound.action, &story.bound.proposal);
     let judged = story.concluded();
     let open = judged.is_some() || person;
