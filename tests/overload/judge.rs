@@ -9,6 +9,9 @@ use deed_tests::services::Result;
 use crate::load::{GREEDY, Told};
 use crate::site::Site;
 
+/// Whoever has least is next: it is passed by those who have their turns already, and by the other polite
+/// ones. In a queue in the order of asking there would be all that the greedy tenant may have under way.
+const PASSED_MAX: usize = 40;
 /// Lines of one kind that are shown.
 const SHOWN: usize = 10;
 
@@ -19,6 +22,7 @@ pub(crate) struct Judged {
     /// Offers whose answer is none of those that may be.
     other: usize,
     lost: usize,
+    passed: usize,
     /// By limit, how often it refused.
     limits: BTreeMap<String, usize>,
     /// What the refused ones would have sent.
@@ -51,10 +55,25 @@ pub(crate) fn judge(told: Vec<Told>) -> Judged {
             }
         }
     }
+    judged.passed = median(&judged.accepted);
+    if judged.passed > PASSED_MAX {
+        judged.findings.push(format!(
+            "half of the polite tenants' actions let {} looks and more go first; {PASSED_MAX} are fair",
+            judged.passed
+        ));
+    }
     if judged.refused == 0 {
         judged.findings.push("nobody was refused: there was no overload".to_owned());
     }
     judged
+}
+
+/// How many looks the upstream began to answer while a polite tenant's action was carried out.
+fn median(accepted: &[Told]) -> usize {
+    let polite = accepted.iter().filter(|one| one.tenant != GREEDY);
+    let mut all: Vec<usize> = polite.map(|one| one.passed).collect();
+    all.sort_unstable();
+    all.get(all.len() / 2).copied().unwrap_or(0)
 }
 
 impl Judged {
@@ -121,6 +140,8 @@ impl Judged {
         }
         let limits = self.limits.iter().map(|(limit, count)| format!("{count} {limit}"));
         lines.push(format!("overload: refused: {}", limits.collect::<Vec<_>>().join(", ")));
+        lines
+            .push(format!("overload: a polite tenant is passed by {} looks (median)", self.passed));
         let Self { accepted, refused, lost, other, .. } = self;
         lines.push(format!(
             "overload: {} accepted, {refused} refused, {lost} lost, {other} other",
@@ -142,6 +163,7 @@ pub(crate) fn sees() -> Result<()> {
         id: if status < 300 { format!("act_{n}") } else { String::new() },
         word: if status == 200 { "verified" } else { "" }.to_owned(),
         ms: 1.0,
+        passed: 1,
     };
     let good =
         || vec![told(GREEDY, 202, None, 0), told(1, 200, None, 1), told(GREEDY, 429, Some(1), 2)];

@@ -47,6 +47,8 @@ pub(crate) struct Told {
     pub(crate) word: String,
     /// From the time at which it was due.
     pub(crate) ms: f64,
+    /// Looks that the upstream began to answer meanwhile, whoever asked for them.
+    pub(crate) passed: usize,
 }
 
 impl Offers {
@@ -84,7 +86,10 @@ pub(crate) fn offer(site: &Site, offers: &Offers) -> Result<Vec<Told>> {
                             return;
                         }
                         let item = format!("i-{phase}-{tenant}-{n}");
-                        let one = make(&client, (tenant, agent), item, n, start + due);
+                        thread::sleep((start + due).saturating_duration_since(Instant::now()));
+                        let before = site.proxy.count("GET");
+                        let mut one = make(&client, (tenant, agent), item, n, start + due);
+                        one.passed = site.proxy.count("GET").saturating_sub(before);
                         told.lock().unwrap_or_else(PoisonError::into_inner).push(one);
                     }
                 });
@@ -106,7 +111,6 @@ fn make(
     n: u64,
     due: Instant,
 ) -> Told {
-    thread::sleep(due.saturating_duration_since(Instant::now()));
     let greedy = tenant == GREEDY;
     let writes = greedy && n % WRITES == 0;
     let mut proposal = json!({
@@ -131,6 +135,7 @@ fn make(
         retry_after: None,
         id: String::new(),
         word: String::new(),
+        passed: 0,
     };
     match answer {
         Err(error) => told.word = error.to_string(),
