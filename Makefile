@@ -6,6 +6,7 @@
 # make crash   the host killed at every place; a sample of it is part of make test
 # make faults  every external call failing in every way, alone and in pairs; a sample of it is part of make test
 # make soak    thousands of actions under kills, stops, faults and clock jumps, MINUTES=10, all by one SEED
+# make overload  four times what the host can carry, MINUTES=3; a sample of it is part of make test
 # make vectors tests/vectors/ anew, for other implementations
 # make fuzz    every input from outside, MINUTES=10 in all, guided by coverage
 # make bench-evidence  the log and the verifier beside the least that they could cost, into target/bench.json
@@ -18,7 +19,7 @@
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: demo test attack tamper powercut crash faults soak vectors oracle fuzz bench-evidence bench-stages check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
+.PHONY: demo test attack tamper powercut crash faults soak overload vectors oracle fuzz bench-evidence bench-stages bench check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
 
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 TOOLS  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deed/tools
@@ -58,6 +59,10 @@ faults: wasm-std venv binaries adapters
 MINUTES ?= 10
 soak: wasm-std venv binaries adapters
 	@MINUTES=$(MINUTES) $(if $(SEED),SEED=$(SEED)) cargo test --quiet --locked --workspace --test soak
+
+overload: wasm-std venv binaries adapters
+	@MINUTES=$(if $(filter command line environment,$(origin MINUTES)),$(MINUTES),3) \
+	    cargo test --quiet --locked --workspace --test overload
 
 # Bundles good and bad for other implementations, new ones each time: their keys, ids and times are those of
 # the run. Only for a change of the formats; look at the difference of index.json before you commit it.

@@ -33,5 +33,6 @@ mod statuses;
 mod stops;
 mod story;
 mod surface;
+mod turns;
 mod vectors;
 mod witness;
