@@ -6,14 +6,20 @@ use std::process::Command;
 use std::{env, io};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let said = Command::new(env::var("RUSTC")?).arg("--version").output()?.stdout;
+    let said = Command::new(variable("RUSTC")?).arg("--version").output()?.stdout;
     let rustc = String::from_utf8(said)?;
-    let (rustc, target) = (rustc.trim(), env::var("TARGET")?);
-    let level = env::var("OPT_LEVEL")?;
+    let (rustc, target) = (rustc.trim(), variable("TARGET")?);
+    let level = variable("OPT_LEVEL")?;
     let mut cargo = io::stdout();
     writeln!(cargo, "cargo::rustc-env=DEED_BENCH_RUSTC={rustc}")?;
     writeln!(cargo, "cargo::rustc-env=DEED_BENCH_TARGET={target}")?;
     writeln!(cargo, "cargo::rustc-env=DEED_BENCH_LEVEL={level}")?;
     writeln!(cargo, "cargo::rerun-if-changed=build.rs")?;
     Ok(())
+}
+
+/// Cargo sets it, and it is text.
+fn variable(name: &str) -> Result<String, String> {
+    let set = env::var_os(name).and_then(|value| value.into_string().ok());
+    set.ok_or_else(|| format!("cargo does not set {name}"))
 }

@@ -38,9 +38,10 @@ mod armed {
         trace: Option<Mutex<File>>,
     }
 
+    static ASKED: OnceLock<Asked> = OnceLock::new();
+
     /// A place that the process may die at.
     pub(crate) fn hit(name: &str) {
-        static ASKED: OnceLock<Asked> = OnceLock::new();
         let asked = ASKED.get_or_init(asked);
         if let Some(trace) = &asked.trace {
             let mut trace = trace.lock().unwrap_or_else(PoisonError::into_inner);
@@ -53,9 +54,13 @@ mod armed {
         }
     }
 
-    /// A place at which different things are done: the name ends with what it is this time.
+    /// A place at which different things are done: the name ends with what it is this time. Finding that out
+    /// costs as much as the rest of the journal, so nobody does who was not asked to.
     pub(crate) fn hit_at(name: &str, what: impl FnOnce() -> String) {
-        hit(&format!("{name}/{}", what()));
+        let asked = ASKED.get_or_init(asked);
+        if asked.trace.is_some() || !asked.name.is_empty() {
+            hit(&format!("{name}/{}", what()));
+        }
     }
 
     /// Read here and not in `config`: no host that anybody serves has this module.

@@ -69,7 +69,7 @@ fn compare() -> Result<ExitCode> {
         say("stages: NOT COUNTED: valgrind is missing (Debian: apt-get install valgrind)");
         return Ok(ExitCode::SUCCESS);
     };
-    let wanted = env::var("STAGES").ok();
+    let wanted = env::var_os("STAGES").and_then(|list| list.into_string().ok());
     let picked = |stage: &&Stage| {
         wanted.as_ref().is_none_or(|list| list.split(',').any(|name| name == stage.name))
     };
