@@ -9,6 +9,7 @@
 # make overload  four times what the host can carry, MINUTES=3; a sample of it is part of make test
 # make vectors tests/vectors/ anew, for other implementations
 # make fuzz    every input from outside, MINUTES=10 in all, guided by coverage
+# make bench   whole actions beside the least that they could cost, memory, a long past, instructions; into target/bench.json
 # make bench-evidence  the log and the verifier beside the least that they could cost, into target/bench.json
 # make bench-stages  instructions of every stage of an action beside tests/benches/baseline.json; BLESS=1 renews it
 # make check   format, lints, dependencies, deed-record for WebAssembly
@@ -74,6 +75,15 @@ fuzz: tools
 	@command -v c++ >/dev/null \
 	    || { echo "make: libFuzzer needs a C++ compiler; install g++ (Debian: apt-get install g++)" >&2; exit 1; }
 	@RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/tests/fuzz/coverage.sh tests/fuzz/run.sh $(MINUTES)
+
+# The host as people run it: built for release, which takes a while the first time. What misses its bound is said and
+# does not end the run; instructions above their baseline do.
+BENCHED := --package deed-host --package deed-benches
+bench: wasm-std venv binaries adapters
+	@cargo build --locked --release $(BENCHED) --bins
+	@BENCH_LENIENT=1 DEED_BIN=$(TARGET)/release/deed cargo bench --quiet --locked $(BENCHED) --bench action
+	@BENCH_LENIENT=1 DEED_BIN=$(TARGET)/release/deed cargo bench --quiet --locked $(BENCHED) --bench history
+	@$(MAKE) --no-print-directory bench-stages
 
 # The verifier is built for release, without the host. For the log the WebAssembly engine would have to be
 # built once more, which the log never calls: our own crates are optimised beside the ordinary ones, in the

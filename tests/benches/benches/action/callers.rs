@@ -17,7 +17,7 @@ pub(super) struct Floor(pub(super) &'static str);
 
 impl Work for Floor {
     async fn once(&self, to: &mut Caller, _n: u64) -> Result<()> {
-        let answer = to.send(&post(self.0, "", b"")).await?;
+        let answer = to.send(&post(&format!("/{}", self.0), "", b"")).await?;
         if answer.status == 200 {
             Ok(())
         } else {
@@ -27,18 +27,10 @@ impl Work for Floor {
 }
 
 /// An action from the proposal to its end, each about a user of its own.
-pub(super) struct Plain {
-    contract: &'static str,
-}
+pub(super) struct Plain(pub(super) &'static str);
 
 /// Users so far: no two actions are about the same one.
 static USERS: AtomicU64 = AtomicU64::new(0);
-
-impl Plain {
-    pub(super) fn new(contract: &'static str) -> Self {
-        Self { contract }
-    }
-}
 
 fn propose(contract: &str, n: u64) -> Vec<u8> {
     let user = format!("{:032x}", USERS.fetch_add(1, Ordering::Relaxed));
@@ -62,7 +54,7 @@ fn view(answer: &Answer, wanted: &str) -> Result<Value> {
 
 impl Work for Plain {
     async fn once(&self, to: &mut Caller, n: u64) -> Result<()> {
-        view(&to.send(&propose(self.contract, n)).await?, "verified").map(drop)
+        view(&to.send(&propose(self.0, n)).await?, "verified").map(drop)
     }
 }
 

@@ -1,77 +1,119 @@
-//! What a governed action costs, beside the least that it could: the real binary over real sockets, a bare upstream in
-//! a process of its own, and the floor (`bench-floor`) in another. All take turns in one run.
+//! What a governed action costs, beside the least that it could: the real binary (`DEED_BIN`) over real sockets, a
+//! bare upstream in a process of its own, and the floor (`bench-floor`) in another. All take turns in one run.
 //!
-//! `SPAN=2` seconds per measurement. Gives a table, and `action` and `rss_mib` in `target/bench.json`.
+//! `SPAN=1.5` seconds per measurement, `ROUNDS=3`; `ONLY=write@64` measures one kind of action at one crowd. Gives a
+//! table, `target/bench/action.svg`, and `action`, `start` and `rss_mib.at_256` in `target/bench.json`.
 
 mod callers;
+mod figures;
+mod plot;
 mod stage;
 
+use std::io::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
-use deed_benches::load::{Done, crowd};
-use deed_benches::usage;
+use deed_benches::load::{Work, crowd};
+use deed_benches::process::{cpu_s, rss_mib};
 use deed_tests::services::Result;
 use tokio::runtime::Runtime;
 
 use self::callers::{Approved, Floor, Plain};
+use self::figures::{Cost, Table};
 use self::stage::Stage;
 
 /// Callers at a time.
 const CROWDS: [u64; 4] = [1, 8, 64, 256];
+/// Parts of the floor, the whole last.
+const PARTS: [&str; 5] = ["nothing", "exchanges", "runs", "commits", "whole"];
+/// Actions: a look, a write, a write that a person approves.
+const KINDS: [&str; 3] = ["read", "write", "approved"];
 
 fn main() -> Result<()> {
-    let span = std::env::var("SPAN").map_or(Ok(2.0), |text| text.parse())?;
-    let span = Duration::from_secs_f64(span);
-    let runtime = Runtime::new()?;
-    let stage = Stage::set()?;
-    println!("idle: {} KiB", usage::rss_kib(stage.plain.pid())?);
+    let number = |name: &str, default: f64| {
+        std::env::var(name).map_or(Ok(default), |text| text.parse::<f64>())
+    };
+    let bench = Bench {
+        span: Duration::from_secs_f64(number("SPAN", 1.5)?),
+        runtime: Runtime::new()?,
+        only: std::env::var("ONLY").ok(),
+        stage: Stage::set()?,
+    };
+    let rounds = (0..).take_while(|n| f64::from(*n) < number("ROUNDS", 3.0).unwrap_or(1.0)).count();
+    let mut table = Table::default();
+    let mut at_256 = 0.0;
     for callers in CROWDS {
-        let turn = |part: &'static str| {
-            let floor = std::sync::Arc::new(Floor(part));
-            measured(&runtime, span, stage.floor.pid(), || {
-                crowd(&floor, stage.floor.address, callers, span)
-            })
-        };
-        for part in ["/nothing", "/exchanges", "/runs", "/commits", "/whole"] {
-            let (done, cpu) = turn(part)?;
-            say(part, callers, &done, cpu);
+        for _ in 0..rounds {
+            bench.round(callers, &mut table)?;
         }
-        let to = stage.plain_address()?;
-        for contract in ["idp.read_user", "idp.restore_access"] {
-            let work = std::sync::Arc::new(Plain::new(contract));
-            let (done, cpu) =
-                measured(&runtime, span, stage.plain.pid(), || crowd(&work, to, callers, span))?;
-            say(contract, callers, &done, cpu);
+        at_256 = rss_mib(bench.stage.plain.pid())?;
+        for line in table.lines(callers) {
+            writeln!(std::io::stdout(), "{line}")?;
         }
-        println!("rss {} KiB", usage::rss_kib(stage.plain.pid())?);
-        let work = std::sync::Arc::new(Approved::new(&stage.asking_dir)?);
-        let to = stage.asking_address()?;
-        let (done, cpu) =
-            measured(&runtime, span, stage.asking.pid(), || crowd(&work, to, callers, span))?;
-        say("approved", callers, &done, cpu);
     }
-    Ok(())
+    if bench.only.is_some() {
+        return Ok(());
+    }
+    plot::draw(&table)?;
+    table.report(&bench.stage.starts, at_256)
 }
 
-fn measured<F: Future<Output = Result<Done>>>(
-    runtime: &Runtime,
-    _span: Duration,
-    pid: u32,
-    work: impl FnOnce() -> F,
-) -> Result<(Done, Duration)> {
-    std::thread::sleep(Duration::from_millis(100));
-    let before = usage::cpu(pid)?;
-    let done = runtime.block_on(work())?;
-    Ok((done, usage::cpu(pid)? - before))
+struct Bench {
+    stage: Stage,
+    runtime: Runtime,
+    span: Duration,
+    only: Option<String>,
 }
 
-fn say(what: &str, callers: u64, done: &Done, cpu: Duration) {
-    let count = u32::try_from(done.times.len()).unwrap_or(u32::MAX).max(1);
-    println!(
-        "{what:>20} {callers:>4}: p50 {:>9.3?} p99 {:>9.3?} {:>8.0}/s cpu {:>8.1?}",
-        done.quantile(0.5),
-        done.quantile(0.99),
-        done.per_second(),
-        cpu / count
-    );
+impl Bench {
+    /// Everything once, one after the other.
+    fn round(&self, callers: u64, table: &mut Table) -> Result<()> {
+        let stage = &self.stage;
+        let (plain, asking) = (stage.plain_address()?, stage.asking_address()?);
+        for part in PARTS {
+            let cost = || self.cost(stage.floor.pid(), stage.floor.address, callers, Floor(part));
+            self.keep(part, callers, table, cost)?;
+        }
+        let read = || self.cost(stage.plain.pid(), plain, callers, Plain("idp.read_user"));
+        self.keep("read", callers, table, read)?;
+        let write = || self.cost(stage.plain.pid(), plain, callers, Plain("idp.restore_access"));
+        self.keep("write", callers, table, write)?;
+        let approved = Approved::new(&stage.asking_dir)?;
+        let approved = || self.cost(stage.asking.pid(), asking, callers, approved);
+        self.keep("approved", callers, table, approved)
+    }
+
+    fn keep(
+        &self,
+        what: &'static str,
+        callers: u64,
+        table: &mut Table,
+        cost: impl FnOnce() -> Result<Cost>,
+    ) -> Result<()> {
+        let name = format!("{what}@{callers}");
+        if self.only.as_ref().is_none_or(|only| *only == name) {
+            table.add(what, callers, cost().map_err(|error| format!("{name}: {error}"))?);
+        }
+        Ok(())
+    }
+
+    fn cost<W: Work>(
+        &self,
+        pid: u32,
+        to: std::net::SocketAddr,
+        callers: u64,
+        work: W,
+    ) -> Result<Cost> {
+        // What the one before left to be done is not done in this one's time.
+        std::thread::sleep(Duration::from_millis(150));
+        let before = cpu_s(pid)?;
+        let done = self.runtime.block_on(crowd(&Arc::new(work), to, callers, self.span))?;
+        let count = f64::from(u32::try_from(done.times.len().max(1)).unwrap_or(u32::MAX));
+        Ok(Cost {
+            p50_us: done.quantile(0.5).as_secs_f64() * 1e6,
+            p99_us: done.quantile(0.99).as_secs_f64() * 1e6,
+            per_s: done.per_second(),
+            cpu_us: (cpu_s(pid)? - before) * 1e6 / count,
+        })
+    }
 }

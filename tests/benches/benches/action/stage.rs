@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use deed_benches::serving::Peer;
 use deed_record::digest::Digest;
@@ -24,6 +25,8 @@ pub(super) struct Stage {
     pub(super) asking: Host,
     pub(super) floor: Peer,
     pub(super) asking_dir: PathBuf,
+    /// How long the host took to serve: when it compiled its adapter first, and when it had that already.
+    pub(super) starts: Vec<(&'static str, Duration)>,
     _upstream: Peer,
     dir: PathBuf,
 }
@@ -41,9 +44,18 @@ impl Stage {
         let floor =
             Peer::start(Path::new(env!("CARGO_BIN_EXE_bench-floor")), &[&args[0], &args[1]])?;
         let (plain_dir, asking_dir) = (dir.join("plain"), dir.join("asking"));
-        let plain = serve(&plain_dir, &url, "staging")?;
-        let asking = serve(&asking_dir, &url, "production")?;
-        Ok(Self { plain, asking, floor, asking_dir, _upstream: upstream, dir })
+        prepare(&plain_dir, &url, "staging")?;
+        prepare(&asking_dir, &url, "production")?;
+        let asking = Host::serve(&asking_dir)?;
+        let cache = plain_dir.join("state/cache");
+        if cache.exists() {
+            fs::remove_dir_all(cache)?;
+        }
+        let (first, compiled_s) = timed(&plain_dir)?;
+        first.stop()?;
+        let (plain, cached_s) = timed(&plain_dir)?;
+        let starts = vec![("compiling_s", compiled_s), ("cached_s", cached_s)];
+        Ok(Self { plain, asking, floor, asking_dir, starts, _upstream: upstream, dir })
     }
 
     pub(super) fn plain_address(&self) -> Result<SocketAddr> {
@@ -65,7 +77,12 @@ fn address(host: &Host) -> Result<SocketAddr> {
     Ok(host.url.trim_start_matches("http://").parse()?)
 }
 
-fn serve(dir: &Path, upstream: &str, environment: &str) -> Result<Host> {
+fn timed(dir: &Path) -> Result<(Host, Duration)> {
+    let start = Instant::now();
+    Ok((Host::serve(dir)?, start.elapsed()))
+}
+
+fn prepare(dir: &Path, upstream: &str, environment: &str) -> Result<()> {
     lay_out(dir, upstream, SCIM)?;
     edit(
         dir,
@@ -84,5 +101,5 @@ fn serve(dir: &Path, upstream: &str, environment: &str) -> Result<Host> {
     let before = "[tenant.acme.person.alice]";
     edit(dir, "deed.toml", before, &format!("{agents}{before}"))?;
     host::expect(&["pin", &dir.to_string_lossy()])?;
-    Host::serve(dir)
+    Ok(())
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use cedar_policy::{Authorizer, Context, Decision, Entities, EntityUid, PolicySet, Request};
 use deed_tests::services::Result;
+use tokio::sync::Semaphore;
 use wasmtime::component::{Component, Instance, InstancePre, Linker};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Store};
 
@@ -23,9 +24,14 @@ const GUEST: &str = r#"(component
     (func (export "asks") (result u32) (canon lift (core func $instance "asks")))
     (func (export "rests") (result u32) (canon lift (core func $instance "rests"))))"#;
 
+/// Runs at a time, as in the host.
+const SLOTS: usize = 64;
+
 pub(super) struct Sandbox {
     pub(super) upstream: SocketAddr,
     engine: Engine,
+    /// As many as the pool holds.
+    slots: Semaphore,
     pre: InstancePre<()>,
 }
 
@@ -54,11 +60,12 @@ impl Sandbox {
             })
         })?;
         let pre = linker.instantiate_pre(&component)?;
-        Ok(Self { upstream, engine, pre })
+        Ok(Self { upstream, engine, slots: Semaphore::new(SLOTS), pre })
     }
 
     /// A fresh instance, called once, with one exchange or none.
     pub(super) async fn run(&self, asks: bool) -> Result<u32> {
+        let _slot = self.slots.acquire().await?;
         let mut store = Store::new(&self.engine, ());
         store.set_epoch_deadline(1_000_000);
         let instance: Instance = self.pre.instantiate_async(&mut store).await?;

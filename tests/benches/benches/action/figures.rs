@@ -1,0 +1,91 @@
+//! What was measured: takes the cost of each thing at each crowd, several times, gives medians, ratios to the floor
+//! of the same run, lines for a terminal and the file.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use deed_benches::{median, report, rounded};
+use deed_tests::services::Result;
+use serde_json::json;
+
+use super::{KINDS, PARTS};
+
+/// The machine that the goal is of: a bare tool call's processor time there, and that of one fresh sandbox run.
+const GOAL_US: f64 = 190.0;
+const GOAL_RUN_US: f64 = 26.0;
+
+/// One measurement, per piece of work.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Cost {
+    pub(super) p50_us: f64,
+    pub(super) p99_us: f64,
+    pub(super) per_s: f64,
+    /// User and system time of the server.
+    pub(super) cpu_us: f64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Table(BTreeMap<(&'static str, u64), Vec<Cost>>);
+
+impl Table {
+    pub(super) fn add(&mut self, what: &'static str, callers: u64, cost: Cost) {
+        self.0.entry((what, callers)).or_default().push(cost);
+    }
+
+    /// Medians over the rounds; nothing where it was not measured.
+    pub(super) fn of(&self, what: &'static str, callers: u64) -> Cost {
+        let rounds = self.0.get(&(what, callers)).map_or(&[][..], Vec::as_slice);
+        let of = |field: fn(&Cost) -> f64| median(rounds.iter().map(field));
+        Cost {
+            p50_us: of(|c| c.p50_us),
+            p99_us: of(|c| c.p99_us),
+            per_s: of(|c| c.per_s),
+            cpu_us: of(|c| c.cpu_us),
+        }
+    }
+
+    pub(super) fn lines(&self, callers: u64) -> Vec<String> {
+        let floor = self.of("whole", callers);
+        let line = |what: &'static str| {
+            let Cost { p50_us, p99_us, per_s, cpu_us } = self.of(what, callers);
+            let (slower, dearer) = (p50_us / floor.p50_us, cpu_us / floor.cpu_us);
+            format!(
+                "{callers:>4} {what:<10} p50 {p50_us:>9.0} µs  p99 {p99_us:>9.0} µs  {per_s:>8.0}/s  \
+                 cpu {cpu_us:>7.1} µs   × floor: p50 {slower:>5.2}  rate {:>5.3}  cpu {dearer:>5.2}",
+                per_s / floor.per_s
+            )
+        };
+        PARTS.into_iter().chain(KINDS).filter(|what| self.0.contains_key(&(*what, callers))).map(line).collect()
+    }
+
+    /// Processor time of a part of the floor, without what any request takes.
+    fn share(&self, part: &'static str, callers: u64) -> f64 {
+        (self.of(part, callers).cpu_us - self.of("nothing", callers).cpu_us).max(0.0)
+    }
+
+    pub(super) fn report(&self, starts: &[(&'static str, Duration)], at_256: f64) -> Result<()> {
+        let starts: BTreeMap<&str, _> =
+            starts.iter().map(|(name, took)| (*name, rounded(took.as_secs_f64(), 2))).collect();
+        report("start", &json!(starts), "for the record", true)?;
+        report("rss_mib", &json!({"at_256": rounded(at_256, 1)}), "for the record", true)?;
+        let (one, many) = (self.of("write", 1), self.of("write", 64));
+        let slower = one.p50_us / self.of("whole", 1).p50_us;
+        let rate = self.of("whole", 64).per_s / many.per_s;
+        // The upstream's and the disk's share is that of the floor.
+        let own_us = many.cpu_us - self.share("exchanges", 64) - self.share("commits", 64);
+        let run_us = self.share("runs", 64) / 3.0;
+        let bound_us = GOAL_US * run_us / GOAL_RUN_US;
+        let figures = json!({
+            "ratio_p50_1": rounded(slower, 2),
+            "ratio_throughput_64": rounded(rate, 2),
+            "actions_per_s_64": rounded(many.per_s, 0),
+            "cpu_ms_64": rounded(own_us / 1e3, 3),
+            "cpu_ms_64_whole": rounded(many.cpu_us / 1e3, 3),
+            "cpu_ms_64_floor": rounded(self.of("whole", 64).cpu_us / 1e3, 3),
+            "sandbox_run_us": rounded(run_us, 1),
+            "cpu_ms_64_bound": rounded(bound_us / 1e3, 3),
+        });
+        let holds = slower <= 2.0 && rate <= 2.0 && own_us <= bound_us;
+        report("action", &figures, "p50 and rate within 2 of the floor, CPU within its bound", holds)
+    }
+}
