@@ -10,6 +10,7 @@
 # make vectors tests/vectors/ anew, for other implementations
 # make fuzz    every input from outside, MINUTES=10 in all, guided by coverage
 # make bench-evidence  the log and the verifier beside the least that they could cost, into target/bench.json
+# make bench-stages  instructions of every stage of an action beside tests/benches/baseline.json; BLESS=1 renews it
 # make check   format, lints, dependencies, deed-record for WebAssembly
 #
 # Cargo builds into CARGO_TARGET_DIR where that is set. Adapters, the Python environment and the
@@ -18,7 +19,7 @@
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: demo test attack tamper powercut crash faults soak overload vectors oracle fuzz bench-evidence check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
+.PHONY: demo test attack tamper powercut crash faults soak overload vectors oracle fuzz bench-evidence bench-stages bench check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
 
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 TOOLS  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deed/tools
@@ -81,6 +82,10 @@ OPTIMISED := $(foreach crate,deed-record deed-host deed-benches,--config profile
 bench-evidence: wasm-std venv binaries adapters
 	@cargo bench --quiet --locked --package deed-benches --no-default-features --bench verify
 	@cargo bench --quiet --locked --workspace --profile dev $(OPTIMISED) --bench log
+
+# Counts under Valgrind, no time: the same optimisation as the baseline's, so the levels here are part of it.
+bench-stages: wasm-std venv binaries adapters
+	@$(if $(BLESS),BLESS=1) $(if $(STAGES),STAGES=$(STAGES)) cargo bench --quiet --locked --workspace --profile dev $(OPTIMISED) --bench stages
 
 check: tools fmt clippy deny advisories wasm
 

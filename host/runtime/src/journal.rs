@@ -18,6 +18,7 @@ pub use payload::{check_payloads, payload_files};
 pub use survey::{Extent, Seen, Survey, Wrong, extent, read_at, reserve, survey};
 pub use version::{VersionError, version, version_line};
 
+use file::Reader;
 use index::Index;
 use payload::Payloads;
 use writer::Command;
@@ -119,6 +120,31 @@ pub struct Claim {
     pub at_ms: i64,
 }
 
+/// What actions must be to be listed; nothing at all takes every one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Filter {
+    pub agent: Option<String>,
+    pub status: Option<String>,
+    pub resource: Option<String>,
+    pub trace: Option<String>,
+    /// Unix milliseconds: whatever happened last to the action happened then or later.
+    pub since_ms: Option<i64>,
+}
+
+impl Filter {
+    fn takes(&self, row: &Row) -> bool {
+        let is = |wanted: &Option<String>, found: &str| {
+            wanted.as_ref().is_none_or(|wanted| wanted == found)
+        };
+        let Summary { agent, resource, status, at_ms, trace, .. } = &row.summary;
+        is(&self.agent, agent)
+            && is(&self.status, status)
+            && is(&self.resource, resource)
+            && (self.trace.is_none() || self.trace == *trace)
+            && self.since_ms.is_none_or(|since_ms| *at_ms >= since_ms)
+    }
+}
+
 /// An action as the index has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -136,9 +162,11 @@ struct Shared {
     thread: Mutex<Option<JoinHandle<()>>>,
     room: Arc<Semaphore>,
     index: Arc<Index>,
-    segments: PathBuf,
+    reader: Reader,
     payloads: Payloads,
     failed: Arc<OnceLock<String>>,
+    /// Where the last record is that is on disk.
+    synced: Arc<Mutex<Place>>,
     /// Last, so that nobody opens the journal before the index is let go.
     _lock: Arc<File>,
 }
@@ -149,6 +177,25 @@ impl Journal {
     /// Gives the new version. The checks are made by the one writer, so of two racing appends one
     /// loses. Dropping the future does not take back what was handed over already.
     pub async fn append(&self, append: Append) -> Result<u64, AppendError> {
+        self.hand(Some(append)).await
+    }
+
+    /// Waits until every append that was answered before is on disk.
+    pub async fn sync(&self) -> Result<(), AppendError> {
+        self.hand(None).await.map(drop)
+    }
+
+    /// Waits until all that is told of an action is on disk.
+    pub async fn sync_action(&self, action: &str) -> Result<(), AppendError> {
+        let places = self.shared.index.places(action);
+        let last = places.map_err(|error| AppendError::Refused(error.to_string()))?.pop();
+        if last.is_some_and(|last| last <= *hold(&self.shared.synced)) {
+            return Ok(());
+        }
+        self.sync().await
+    }
+
+    async fn hand(&self, append: Option<Append>) -> Result<u64, AppendError> {
         let closed = || AppendError::Failed("the journal is closed".to_owned());
         let room = Arc::clone(&self.shared.room).acquire_owned().await;
         let (reply, answer) = oneshot::channel();
@@ -167,7 +214,7 @@ impl Journal {
     pub fn events(&self, action: &str) -> Result<Option<Story>, ReadError> {
         let mut events = Vec::new();
         for place in self.shared.index.places(action)? {
-            let record = file::read(&self.shared.segments, place)?;
+            let record = self.shared.reader.read(place)?;
             if record.envelope.action != action {
                 return Err(ReadError::OtherAction { action: action.to_owned() });
             }
@@ -185,10 +232,15 @@ impl Journal {
     pub fn list(
         &self,
         tenant: &str,
-        filter: impl Fn(&Row) -> bool,
+        filter: &Filter,
         limit: usize,
     ) -> Result<Vec<(String, Row)>, ReadError> {
         Ok(self.shared.index.list(tenant, filter, limit)?)
+    }
+
+    /// The latest time of any record, Unix milliseconds; 0 without any.
+    pub fn latest_ms(&self) -> i64 {
+        self.shared.index.latest_ms()
     }
 
     /// The actions that have not ended, oldest id first.

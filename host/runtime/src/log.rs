@@ -16,11 +16,13 @@ use deed_record::merkle::{self, Hash, OutOfRange, leaf_hash};
 use deed_record::note::{LogKey, NoteError, VerifierKey, only, sign};
 use deed_record::tlog::{CHECKPOINT, COSIGNED, Edge, HEAD, Resource, tile};
 
+use places::{PLACES_MAX, Places};
 use store::Store;
 use tail::Tail;
 
 mod history;
 mod open;
+mod places;
 mod publisher;
 mod snapshot;
 mod store;
@@ -44,7 +46,7 @@ pub struct Log {
     key: LogKey,
     edge: Edge,
     checkpoint: Option<String>,
-    positions: HashMap<Hash, u64>,
+    places: Places,
     history: Vec<Leaf>,
     /// Set by the first error of a write: what is on disk is not known any more.
     failed: Option<String>,
@@ -116,7 +118,7 @@ impl Log {
         self.held(written)?;
         self.store.stage(tiles);
         for (hash, position) in hashes.into_iter().zip(first..) {
-            self.positions.entry(hash).or_insert(position);
+            self.places.add(&hash, position);
         }
         for (entry, position) in entries.iter().zip(first..) {
             self.history.extend(history::told(entry, position));
@@ -159,8 +161,20 @@ impl Log {
     }
 
     /// The first position of exactly this entry.
-    pub fn index_of(&self, entry: &[u8]) -> Option<u64> {
-        self.positions.get(&leaf_hash(entry)).copied()
+    pub fn index_of(&self, entry: &[u8]) -> Result<Option<u64>, LogError> {
+        // What tells of the host is asked for with every action.
+        if let Some(leaf) = history::told(entry, 0) {
+            let same = |one: &&Leaf| one.kind == leaf.kind && one.payload == leaf.payload;
+            return Ok(self.history.iter().find(same).map(|leaf| leaf.index));
+        }
+        let hash = leaf_hash(entry);
+        let (mut tiles, mut first) = (HashMap::new(), None);
+        for place in self.places.of(&hash) {
+            if self.node(0, place, &mut tiles)? == hash {
+                first = first.into_iter().chain([place]).min();
+            }
+        }
+        Ok(first)
     }
 
     /// The audit path (RFC 6962 §2.1.1) of the entry at `index` in the tree of `size` entries.
@@ -235,6 +249,9 @@ impl Log {
         }
         if entries.is_empty() {
             return Err(LogError::NoEntries);
+        }
+        if self.edge.size() + entries.len() as u64 > PLACES_MAX {
+            return Err(LogError::Full);
         }
         match entries.iter().find(|entry| entry.len() > tile::MAX_ENTRY) {
             Some(entry) => Err(LogError::TooLong { length: entry.len() }),
@@ -316,6 +333,8 @@ pub enum LogError {
     NoEntries,
     #[error("an entry has {length} bytes; at most {} fit (C2SP tlog-tiles)", tile::MAX_ENTRY)]
     TooLong { length: usize },
+    #[error("the log has as many entries as fit, {PLACES_MAX}; begin another tenant")]
+    Full,
     #[error("the log stopped at an earlier error ({why}); restart the host")]
     Failed { why: String },
     #[error(transparent)]

@@ -16,6 +16,7 @@ mod flight;
 mod gate;
 mod intake;
 mod ledger;
+mod pages;
 mod past;
 #[cfg(test)]
 mod race;
@@ -27,6 +28,7 @@ mod resource;
 mod restore;
 mod rotate;
 mod settle;
+mod timers;
 mod trial;
 mod trust;
 mod turn;
@@ -47,6 +49,7 @@ pub use self::explain::Explained;
 pub use self::flight::{Stopping, Waiting};
 pub use self::intake::{Accepted, Claimed, IntakeError};
 pub use self::ledger::{LedgerError, StoredPolicies};
+pub use self::pages::Told;
 pub use self::past::PastError;
 pub use self::readiness::Unready;
 pub use self::ready::StartError;
@@ -61,6 +64,9 @@ use crate::keys::Keys;
 use crate::log::{Publisher, Standing};
 use crate::notify::Notifier;
 use crate::sandbox::{Adapter, Sandbox, TurnStanding};
+
+/// Between two questions whether a driver is under way.
+const LOOK_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
 
 /// Everything that an action needs on its way. One per host; shared by every caller.
 #[derive(Debug)]
@@ -79,6 +85,7 @@ pub struct Pipeline {
     past: past::Past,
     notifier: Notifier,
     flights: flight::Flights,
+    timers: timers::Timers,
     admission: admission::Admission,
     seen: resolve::LastSeen,
     space: readiness::Space,
@@ -104,28 +111,51 @@ impl Pipeline {
     }
 
     /// Starts carrying an action as far as it can go; the task outlives a caller that goes away.
-    fn advance(self: &Arc<Self>, id: &ActionId, course: Course) -> Waiting {
-        self.launch(id, false, Some(course))
+    fn advance(self: &Arc<Self>, told: Told, course: Course) -> Waiting {
+        let id = told.story.bound.action.id.clone();
+        self.launch(&id, Some(told), false, Some(course))
     }
 
     /// The same for what was accepted before, however much is under way.
-    fn carry_on(self: &Arc<Self>, story: &Story, settling: bool) -> Waiting {
+    fn carry_on(self: &Arc<Self>, told: Told) -> Waiting {
+        let course = self.course_of(&told.story, false);
+        let id = told.story.bound.action.id.clone();
+        self.launch(&id, Some(told), false, course)
+    }
+
+    /// The course of what was accepted before, however much is under way.
+    fn course_of(&self, story: &Story, settling: bool) -> Option<Course> {
         let action = &story.bound.action;
         // What waits or has ended is looked at and rests; that is no work to count.
         let rests =
             matches!(story.status, Status::Waiting) || (!settling && story.status.is_final());
-        let course = (!rests).then(|| self.admission.enter(&action.tenant, &action.principal));
-        self.launch(&action.id, settling, course)
+        (!rests).then(|| self.admission.enter(&action.tenant, &action.principal))
     }
 
-    fn launch(self: &Arc<Self>, id: &ActionId, settling: bool, course: Option<Course>) -> Waiting {
+    fn launch(
+        self: &Arc<Self>,
+        id: &ActionId,
+        told: Option<Told>,
+        settling: bool,
+        course: Option<Course>,
+    ) -> Waiting {
         let (pipeline, id) = (Arc::clone(self), id.clone());
         self.flights.launch(async move {
-            if let Err(error) = Box::pin(drive::drive(&pipeline, &id, settling)).await {
-                tracing::error!(action = %id, %error, "the action cannot go on; it is as the journal has it");
-            }
+            let driven = Box::pin(drive::drive(&pipeline, &id, told, settling)).await;
             drop(course);
+            let failed = |error: &LedgerError| {
+                tracing::error!(action = %id, %error, "the action cannot go on; it is as the journal has it");
+            };
+            driven.inspect_err(failed).ok()
         })
+    }
+
+    /// Waits until no driver is under way for an action, as far as it is now.
+    pub async fn rests(&self, id: &ActionId) {
+        if self.flights.pause(self.flights.actions.passes(id.as_str())).await.is_ok() {
+            // Where none was, one may be about to begin, or a timer: nobody asks without end.
+            tokio::time::sleep(LOOK_PAUSE).await;
+        }
     }
 
     /// Waits until our clock says so, but not through a stop of the host.

@@ -2,6 +2,13 @@
 //!
 //! Never compares figures of different runs: the floor is measured beside what stands on it.
 
+#[cfg(feature = "host")]
+pub mod history;
+pub mod load;
+pub mod process;
+pub mod serving;
+pub mod usage;
+
 use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -58,7 +65,8 @@ fn rate(work: u32, side: &mut impl FnMut() -> Result<()>) -> Result<f64> {
     Ok(f64::from(work) / start.elapsed().max(Duration::from_nanos(1)).as_secs_f64())
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
+/// The value in the middle; 0 of none.
+pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
@@ -70,16 +78,29 @@ pub fn rounded(value: f64, digits: u32) -> Value {
     json!((value * scale).round() / scale)
 }
 
-/// Writes these figures under this name into `target/bench.json` and leaves the others there; says them.
+/// Writes these figures under this name into `target/bench.json` and leaves the others there, also others of
+/// this name; says them.
 pub fn report(name: &str, figures: &Value, must: &str, holds: bool) -> Result<()> {
-    let path = workspace().join("target/bench.json");
-    let mut all = read(&path)?;
-    all.insert(name.to_owned(), figures.clone());
-    fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-    fs::write(&path, serde_json::to_string_pretty(&all)? + "\n")?;
+    keep(name, figures)?;
     let verdict = if holds { "holds" } else { "MISSED" };
     writeln!(io::stdout(), "bench: {name} {figures}; {must}: {verdict}")?;
     if holds || env::var_os("BENCH_LENIENT").is_some() { Ok(()) } else { Err(must.into()) }
+}
+
+/// A line for whoever runs the bench.
+pub fn say(line: &str) -> Result<()> {
+    Ok(writeln!(io::stdout(), "bench: {line}")?)
+}
+
+fn keep(name: &str, figures: &Value) -> Result<()> {
+    let path = workspace().join("target/bench.json");
+    let mut all = read(&path)?;
+    match (all.get_mut(name), figures) {
+        (Some(Value::Object(known)), Value::Object(new)) => known.extend(new.clone()),
+        _ => drop(all.insert(name.to_owned(), figures.clone())),
+    }
+    fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+    Ok(fs::write(&path, serde_json::to_string_pretty(&all)? + "\n")?)
 }
 
 fn read(path: &Path) -> Result<Map<String, Value>> {

@@ -15,7 +15,7 @@ use deed_record::status::Status;
 use deed_record::story::Story;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::App;
 use super::auth::Caller;
@@ -25,12 +25,11 @@ use super::payload::Payload;
 use super::problem::Problem;
 use super::view;
 use crate::contract;
-use crate::pipeline::{Accepted, Claimed, Explained, LedgerError};
+use crate::journal::Filter;
+use crate::pipeline::{Accepted, Claimed, Explained, LedgerError, Told};
 
 /// How long a caller that says nothing is kept waiting for an answer.
 const WAIT_DEFAULT_S: u64 = 10;
-/// How often a waiting caller's action is looked at.
-const WATCH_PAUSE: Duration = Duration::from_millis(25);
 const LIST_MAX: usize = 500;
 
 pub(super) async fn propose(
@@ -58,15 +57,16 @@ async fn take(
     proposal: Proposal,
     claimed: Option<Claimed>,
     trace: Option<String>,
-) -> Result<(ActionId, JoinHandle<()>), Problem> {
+) -> Result<(ActionId, JoinHandle<Option<Told>>), Problem> {
     let who = bind_as(&app, &caller)?;
     let Accepted { id, waiting } = app.pipeline.propose(who, proposal, claimed, trace).await?;
-    let (of, budget) = (id.clone(), Arc::clone(&caller.budget));
+    let budget = Arc::clone(&caller.budget);
     let follow = async move {
-        waiting.to_rest().await;
-        if app.pipeline.story(&of).is_ok_and(|story| denied_unasked(&story)) {
+        let told = waiting.to_rest().await;
+        if told.as_ref().is_some_and(|told| denied_unasked(&told.story)) {
             budget.charge(Instant::now());
         }
+        told
     };
     Ok((id, tokio::spawn(follow)))
 }
@@ -99,17 +99,17 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
-    let story = caller.story(&app, &id)?;
-    if let Some(wait) = wait(&headers)?.filter(|_| !rests(story.status)) {
-        let end = tokio::time::Instant::now() + wait;
-        // The driver is under way already; this only watches, so that waiting callers cost no drivers.
+    let mut told = caller.told(&app, &id)?;
+    if let Some(wait) = wait(&headers)?.filter(|_| !rests(told.story.status)) {
+        let end = Instant::now() + wait;
+        // The driver is under way already; this only waits for it, so that waiting callers cost no drivers.
         // A stop does not wait for it: what rests there may go on only with the next start.
-        let waits = || tokio::time::Instant::now() < end && !app.pipeline.is_stopping();
-        while waits() && !rests(app.pipeline.story(&id)?.status) {
-            tokio::time::sleep(WATCH_PAUSE).await;
+        while Instant::now() < end && !app.pipeline.is_stopping() && !rests(told.story.status) {
+            timeout_at(end, app.pipeline.rests(&id)).await.ok();
+            told = app.pipeline.told(&id)?;
         }
     }
-    shown(&app, &caller, &id)
+    shown(&app, &caller, told)
 }
 
 /// Whether nothing happens to an action until somebody does something.
@@ -144,6 +144,8 @@ pub(super) async fn bundle(
             "the bundle is made when the action has ended",
         ));
     }
+    // Its checkpoint stays the one that is shown here.
+    app.pipeline.on_disk(&id).await?;
     // An agent's copy has no evidence: state is for the people of the tenant.
     let bytes = app.pipeline.bundle(&story, caller.is_person())?;
     let name = format!("attachment; filename=\"{id}.deed\"");
@@ -162,17 +164,17 @@ pub(super) async fn list(
     let query = filters(pairs)?;
     let limit = query.get("limit").map_or(Ok(50), |text| text.parse::<usize>());
     let limit = limit.map_err(|_| Problem::bad_request("`limit` is a whole number"))?.min(LIST_MAX);
-    let fits = move |key: &str, value: &str| query.get(key).is_none_or(|wanted| wanted == value);
-    let tenant = caller.tenant.name.clone();
-    let keep = move |row: &crate::journal::Row| {
-        let own = caller.is_person() || row.summary.agent == caller.name();
-        own && fits("status", &row.summary.status)
-            && fits("resource", &row.summary.resource)
-            && fits("trace", row.summary.trace.as_deref().unwrap_or_default())
+    let (tenant, wanted) = (caller.tenant.name.clone(), |key: &str| query.get(key).cloned());
+    let filter = Filter {
+        agent: (!caller.is_person()).then(|| caller.name().to_owned()),
+        status: wanted("status"),
+        resource: wanted("resource"),
+        trace: wanted("trace"),
+        since_ms: None,
     };
-    // A filter that nothing passes reads through all that the tenant ever did.
+    // It reads files, where the index is not in memory.
     let journal = app.pipeline.journal.clone();
-    let listing = tokio::task::spawn_blocking(move || journal.list(&tenant, keep, limit));
+    let listing = tokio::task::spawn_blocking(move || journal.list(&tenant, &filter, limit));
     let rows = listing.await.map_err(|_| Problem::unavailable())?.map_err(LedgerError::from)?;
     let one = |(id, row): &(String, crate::journal::Row)| {
         let s = &row.summary;
@@ -187,26 +189,31 @@ pub(super) async fn answer(
     app: &App,
     caller: &Caller,
     id: &ActionId,
-    rest: impl Future<Output = ()>,
+    rest: impl Future<Output = Option<Told>>,
     wait: Option<Duration>,
 ) -> Result<Response, Problem> {
     let patience = wait.unwrap_or(Duration::from_secs(WAIT_DEFAULT_S));
-    if tokio::time::timeout(patience, rest).await.is_err() {
+    let told = tokio::time::timeout(patience, rest).await;
+    if told.is_err() {
         tracing::debug!(action = %id, "the caller does not wait any longer; the action goes on");
     }
-    shown(app, caller, id)
+    let told = told.ok().flatten().map_or_else(|| app.pipeline.told(id), Ok)?;
+    if !rests(told.story.status) {
+        // What has ended or waits is on disk; of what goes on, at least that it was taken.
+        app.pipeline.on_disk(id).await?;
+    }
+    shown(app, caller, told)
 }
 
-fn shown(app: &App, caller: &Caller, id: &ActionId) -> Result<Response, Problem> {
-    let entries = app.pipeline.entries(id)?;
-    let story = caller.may_see(Story::fold(&entries).map_err(LedgerError::from)?)?;
+fn shown(app: &App, caller: &Caller, told: Told) -> Result<Response, Problem> {
+    let Told { story, entries } = caller.may_see(told)?;
     let ended = matches!(story.status, Status::Ended(_));
     let mut view = view::view(&story, &entries, caller.is_person())?;
     // An agent sees its own actions only.
     let holder = app.pipeline.held_by(&story).filter(|_| caller.is_person());
     view.held_by = holder.map(|id| id.to_string());
     let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };
-    let place = [(header::LOCATION, format!("/v1/actions/{id}"))];
+    let place = [(header::LOCATION, format!("/v1/actions/{}", story.bound.action.id))];
     Ok((status, place, Json(view)).into_response())
 }
 

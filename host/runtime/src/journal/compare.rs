@@ -56,7 +56,7 @@ fn make(made: &Index, segments: &Path, until: Applied) -> Result<Option<u64>, Op
         }
         let here = Applied { place, hash: tail.hash };
         staged.put(&record.envelope)?;
-        staged.place(&record.envelope.action, record.envelope.version, place);
+        staged.place(&record.envelope.action, place);
         met = here == until;
         if met || staged.len() >= open::BATCH {
             std::mem::replace(&mut staged, Staged::new(made)).apply(&here)?;

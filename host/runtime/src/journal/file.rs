@@ -4,17 +4,15 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use super::ReadError;
-use super::record::{self, Record};
-
+pub(super) use reader::{Reader, read};
 pub(super) use scan::{Tail, durable_after, first, next_good, scan, segments};
 
 pub(super) mod head;
+mod reader;
 mod scan;
 
 /// Where a segment ends and the next begins, in bytes.
@@ -33,7 +31,7 @@ const HEADER: usize = 40;
 pub(super) type Hash = [u8; 32];
 
 /// Where a record begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Place {
     pub segment: u64,
     pub offset: u64,
@@ -124,19 +122,6 @@ impl Segments {
     }
 }
 
-/// Reads the record at a place.
-pub(super) fn read(dir: &Path, place: Place) -> Result<Record, ReadError> {
-    let path = path(dir, place.segment);
-    match read_body(&path, place.offset) {
-        Ok(Some(record)) => Ok(record),
-        Ok(None) => Err(ReadError::Damaged { path, offset: place.offset }),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            Err(ReadError::Damaged { path, offset: place.offset })
-        }
-        Err(source) => Err(ReadError::Io { path, source }),
-    }
-}
-
 /// The path of a segment; they are numbered from 1 without gaps.
 pub(super) fn path(dir: &Path, segment: u64) -> PathBuf {
     dir.join(format!("{segment:08}.journal"))
@@ -157,19 +142,6 @@ fn segment_file(dir: &Path, segment: u64) -> io::Result<File> {
     let file = OpenOptions::new().create(true).append(true).open(path(dir, segment))?;
     sync_dir(dir)?;
     Ok(file)
-}
-
-fn read_body(path: &Path, offset: u64) -> io::Result<Option<Record>> {
-    let file = File::open(path)?;
-    let mut bytes = vec![0; HEADER];
-    file.read_exact_at(&mut bytes, offset)?;
-    let Some(length) = length(&bytes) else {
-        return Ok(None);
-    };
-    let mut body = vec![0; length];
-    file.read_exact_at(&mut body, offset + HEADER as u64)?;
-    bytes.append(&mut body);
-    Ok(frame(&bytes, 0).and_then(|frame| record::decode(frame.body)))
 }
 
 /// A record in memory whose checksum is good.

@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -18,9 +19,12 @@ use super::file::{Hash, Place};
 
 pub(super) use key::action_of;
 pub(super) use staged::Staged;
+use stored::Stored;
 
 mod key;
+mod list;
 mod staged;
+mod stored;
 
 /// How much of the index sled keeps in memory; its own default is a gigabyte.
 const CACHE_BYTES: u64 = 64 << 20;
@@ -29,6 +33,9 @@ const CACHE_BYTES: u64 = 64 << 20;
 const OPEN_RETRIES: u32 = 20;
 const OPEN_PAUSE: Duration = Duration::from_millis(25);
 
+/// The form of keys and values: an index of another is made again.
+const FORM: u8 = 2;
+
 /// How long an idempotency key is held, in milliseconds: seven days.
 const KEY_LIFE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
@@ -36,6 +43,8 @@ const KEY_LIFE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 #[derive(Debug)]
 pub(super) struct Index {
     db: sled::Db,
+    /// The latest time of any record, Unix milliseconds.
+    latest_ms: AtomicI64,
 }
 
 /// The last record that the index has seen.
@@ -68,17 +77,15 @@ impl Index {
         let opened = catch_unwind(AssertUnwindSafe(|| {
             let db = open_sled(dir)?;
             let applied = db.get(key::applied())?;
-            Ok::<_, IndexError>((Self { db }, applied))
+            Ok::<_, IndexError>((db, applied))
         }));
-        let (index, applied) = opened.unwrap_or(Err(IndexError::Panic))?;
-        match applied {
-            Some(bytes) => {
-                let applied = Applied::decode(&bytes).ok_or(IndexError::Value)?;
-                Ok((index, Some(applied)))
-            }
-            None if index.db.is_empty() => Ok((index, None)),
-            None => Err(IndexError::Value),
+        let (db, applied) = opened.unwrap_or(Err(IndexError::Panic))?;
+        let (applied, latest_ms) = match applied {
+            Some(bytes) => Applied::decode(&bytes).map(|(to, ms)| (Some(to), ms)),
+            None => db.is_empty().then_some((None, 0)),
         }
+        .ok_or(IndexError::Value)?;
+        Ok((Self { db, latest_ms: AtomicI64::new(latest_ms) }, applied))
     }
 
     /// Deletes the whole index.
@@ -100,8 +107,21 @@ impl Index {
         self.db.iter().map(|item| Ok(item?))
     }
 
+    /// The latest time of any record; 0 without any.
+    pub(super) fn latest_ms(&self) -> i64 {
+        self.latest_ms.load(Ordering::Relaxed)
+    }
+
+    fn passed(&self, at_ms: i64) {
+        self.latest_ms.fetch_max(at_ms, Ordering::Relaxed);
+    }
+
     pub(super) fn row(&self, action: &str) -> Result<Option<Row>, IndexError> {
-        self.db.get(key::row(action))?.map(|bytes| value(&bytes)).transpose()
+        Ok(self.stored(action)?.map(|stored| stored.row))
+    }
+
+    fn stored(&self, action: &str) -> Result<Option<Stored>, IndexError> {
+        self.db.get(key::row(action))?.map(|bytes| Stored::decode(&bytes)).transpose()
     }
 
     pub(super) fn holder(
@@ -115,58 +135,36 @@ impl Index {
 
     /// The places of an action's records, oldest first.
     pub(super) fn places(&self, action: &str) -> Result<Vec<Place>, IndexError> {
-        let place =
-            |item: sled::Result<(IVec, IVec)>| Place::decode(&item?.1).ok_or(IndexError::Value);
-        self.db.scan_prefix(key::places(action)).map(place).collect()
+        let Some(bytes) = self.db.get(key::row(action))? else { return Ok(Vec::new()) };
+        stored::places(&mut &*bytes).ok_or(IndexError::Value)
     }
 
     pub(super) fn open_actions(&self) -> Result<Vec<String>, IndexError> {
-        self.db.scan_prefix(key::all_open()).map(|item| text(&item?.1)).collect()
-    }
-
-    pub(super) fn list(
-        &self,
-        tenant: &str,
-        filter: impl Fn(&Row) -> bool,
-        limit: usize,
-    ) -> Result<Vec<(String, Row)>, IndexError> {
-        let mut found = Vec::new();
-        for item in self.db.scan_prefix(key::tenant(tenant)).rev() {
-            if found.len() >= limit {
-                break;
-            }
-            let action = text(&item?.1)?;
-            let row = self.row(&action)?.ok_or(IndexError::Value)?;
-            if filter(&row) {
-                found.push((action, row));
-            }
-        }
-        Ok(found)
+        let open = self.db.scan_prefix(key::all_open()).keys();
+        let action = |key: sled::Result<IVec>| key::last_part(&key?).ok_or(IndexError::Value);
+        let mut open = open.map(action).collect::<Result<Vec<_>, _>>()?;
+        open.sort();
+        Ok(open)
     }
 }
 
 impl Applied {
-    fn encode(&self) -> Vec<u8> {
-        [self.place.encode().as_slice(), &self.hash].concat()
+    /// With the latest time of any record up to there.
+    fn encode(&self, latest_ms: i64) -> Vec<u8> {
+        let Place { segment, offset } = self.place;
+        let numbers = [segment.to_be_bytes(), offset.to_be_bytes(), latest_ms.to_be_bytes()];
+        [&[FORM], numbers.as_flattened(), &self.hash].concat()
     }
 
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let (place, hash) = bytes.split_at_checked(16)?;
-        Some(Self { place: Place::decode(place)?, hash: hash.try_into().ok()? })
-    }
-}
-
-impl Place {
-    fn encode(self) -> Vec<u8> {
-        [self.segment.to_be_bytes(), self.offset.to_be_bytes()].concat()
-    }
-
-    fn decode(bytes: &[u8]) -> Option<Self> {
-        let (segment, offset) = bytes.split_first_chunk::<8>()?;
-        Some(Self {
-            segment: u64::from_be_bytes(*segment),
-            offset: u64::from_be_bytes(offset.try_into().ok()?),
-        })
+    fn decode(bytes: &[u8]) -> Option<(Self, i64)> {
+        let rest = bytes.strip_prefix(&[FORM])?;
+        let (segment, rest) = rest.split_first_chunk::<8>()?;
+        let (offset, rest) = rest.split_first_chunk::<8>()?;
+        let (latest_ms, hash) = rest.split_first_chunk::<8>()?;
+        let place =
+            Place { segment: u64::from_be_bytes(*segment), offset: u64::from_be_bytes(*offset) };
+        let applied = Self { place, hash: hash.try_into().ok()? };
+        Some((applied, i64::from_be_bytes(*latest_ms)))
     }
 }
 
@@ -187,10 +185,6 @@ pub enum IndexError {
 
 fn value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, IndexError> {
     Ok(serde_json::from_slice(bytes)?)
-}
-
-fn text(bytes: &[u8]) -> Result<String, IndexError> {
-    String::from_utf8(bytes.to_vec()).ok().ok_or(IndexError::Value)
 }
 
 /// Sled lets go of its file a moment after the last handle is dropped, so that is waited for.

@@ -8,7 +8,7 @@ use std::thread;
 
 use tokio::sync::Semaphore;
 
-use super::file::{self, Segments, Tail, head, scan, sync_dir};
+use super::file::{self, Place, Reader, Segments, Tail, head, scan, sync_dir};
 use super::index::{Applied, Index, IndexError, Staged};
 use super::payload::Payloads;
 use super::record::Record;
@@ -39,12 +39,16 @@ pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
     let payloads = Payloads::open(&payloads_dir).map_err(at(&payloads_dir))?;
     let index = Arc::new(index);
     let failed = Arc::new(OnceLock::new());
+    let end = Place { segment: tail.segment, offset: tail.length };
+    let synced = Arc::new(Mutex::new(end));
     let writer = Writer {
         segments,
         index: Arc::clone(&index),
         failed: Arc::clone(&failed),
         seq: tail.seq,
         durable: tail.seq,
+        synced: Arc::clone(&synced),
+        last: end,
         _lock: Arc::clone(&lock),
     };
     let (sender, queue) = mpsc::channel();
@@ -57,9 +61,10 @@ pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
         thread: Mutex::new(Some(thread)),
         room: Arc::new(Semaphore::new(ROOM)),
         index,
-        segments: segments_dir,
+        reader: Reader::new(&segments_dir),
         payloads,
         failed,
+        synced,
         _lock: lock,
     };
     Ok(Journal { shared: Arc::new(shared) })
@@ -170,7 +175,7 @@ impl Replay<'_> {
         }
         let envelope = &record.envelope;
         self.staged.put(envelope)?;
-        self.staged.place(&envelope.action, envelope.version, here.place);
+        self.staged.place(&envelope.action, here.place);
         if self.staged.len() >= BATCH {
             let full = std::mem::replace(&mut self.staged, Staged::new(self.index));
             full.apply(&here)?;

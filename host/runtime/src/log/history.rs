@@ -33,5 +33,10 @@ pub fn history(dir: &Path, key: &VerifierKey, retired: &[Retired]) -> Result<His
 /// The leaf of an entry that tells of configuration or keys.
 pub(super) fn told(entry: &[u8], index: u64) -> Option<Leaf> {
     const KINDS: [Kind; 3] = [Kind::Activated, Kind::KeyAdded, Kind::KeyRetired];
+    // Nearly all entries are of actions, and a log is read to its end at a start.
+    let line = entry.split(|byte| *byte == b'\n').nth(1)?;
+    if !KINDS.iter().any(|kind| line.starts_with(kind.as_str().as_bytes())) {
+        return None;
+    }
     Leaf::of(entry, index).filter(|leaf| KINDS.iter().any(|kind| kind.as_str() == leaf.kind))
 }

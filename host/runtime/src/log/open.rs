@@ -1,17 +1,17 @@
-//! Opening a log: takes its directory, gives the log with its edge and positions rebuilt from the
+//! Opening a log: takes its directory, gives the log with its edge and places rebuilt from the
 //! entries. It never repairs: what was published and is not there any more is an error for a person.
 
-use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::Path;
 
 use deed_record::envelope::Kind;
-use deed_record::event::{Leaf, entry};
-use deed_record::merkle::{Hash, leaf_hash};
+use deed_record::event::Leaf;
+use deed_record::merkle::leaf_hash;
 use deed_record::note::{Checkpoint, LogKey, VerifierKey, verify};
 use deed_record::tlog::tile::{self, WIDTH};
 use deed_record::tlog::{Edge, Resource};
 
+use super::places::Places;
 use super::store::{Store, at, sync};
 use super::tail::{Batch, TAIL, Tail, damaged};
 use super::{CHECKPOINT, HEAD, Log, LogError, Retired, history};
@@ -40,14 +40,14 @@ pub(super) fn open(
         // All of it had settled: no tile is written anew that nothing could make again.
         tail.clear()?;
     }
-    let Found { edge, positions, history, note } = if batches.is_empty() {
+    let Found { edge, places, history, note } = if batches.is_empty() {
         settled(&mut store, &head, signers)?
     } else {
         follow(&mut store, &head, signers, batches)?
     };
     let checkpoint = note;
     let mut log =
-        Log { store, tail, key, edge, checkpoint, positions, history, failed: None, _lock: lock };
+        Log { store, tail, key, edge, checkpoint, places, history, failed: None, _lock: lock };
     log.settle()?;
     Ok(log)
 }
@@ -77,8 +77,11 @@ impl Signers<'_> {
         };
         let last = found.edge.size().checked_sub(1);
         let retires = |one: &Retired| {
-            let statement = leaf_hash(&entry(Kind::KeyRetired.as_str(), &one.statement));
-            verify(note, &one.key).is_ok() && found.positions.get(&statement).copied() == last
+            let says = |leaf: &&Leaf| {
+                leaf.kind == Kind::KeyRetired.as_str() && leaf.payload == one.statement
+            };
+            let said = found.history.iter().find(says).map(|leaf| leaf.index);
+            verify(note, &one.key).is_ok() && said == last
         };
         if last.is_some() && self.retired.iter().any(retires) {
             return Ok(());
@@ -91,7 +94,7 @@ impl Signers<'_> {
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) edge: Edge,
-    positions: HashMap<Hash, u64>,
+    places: Places,
     /// What tells of the host itself.
     pub(super) history: Vec<Leaf>,
     pub(super) note: Option<String>,
@@ -99,9 +102,10 @@ pub(super) struct Found {
 
 impl Found {
     pub(super) fn take(&mut self, entry: &[u8], tiles: &mut Vec<Resource>) {
+        let hash = leaf_hash(entry);
         self.history.extend(history::told(entry, self.edge.size()));
-        self.positions.entry(leaf_hash(entry)).or_insert(self.edge.size());
-        self.edge.push(entry, tiles);
+        self.places.add(&hash, self.edge.size());
+        self.edge.push_hashed(entry, hash, tiles);
     }
 }
 
@@ -262,6 +266,7 @@ pub(super) fn replay(
     each: &mut dyn FnMut(&[u8], &Edge),
 ) -> Result<Found, LogError> {
     let mut found = Found::default();
+    found.places.expect(size);
     let mut tiles = Vec::new();
     for index in 0..size.div_ceil(WIDTH) {
         let wanted = usize::try_from((size - index * WIDTH).min(WIDTH)).unwrap_or(usize::MAX);

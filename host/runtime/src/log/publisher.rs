@@ -236,7 +236,8 @@ fn append(log: &mut Log, batch: &[Request]) -> Result<Entered, PublishError> {
     let (mut places, mut fresh) = (Vec::new(), Vec::new());
     let mut next: HashMap<Vec<u8>, u64> = HashMap::new();
     for entry in batch.iter().flat_map(|request| &request.leaves).map(Leaf::entry) {
-        let known = log.index_of(&entry).or_else(|| next.get(&entry).copied());
+        let known = log.index_of(&entry).map_err(refused)?;
+        let known = known.or_else(|| next.get(&entry).copied());
         places.push(known.unwrap_or_else(|| {
             let index = log.size() + fresh.len() as u64;
             next.insert(entry.clone(), index);

@@ -3,6 +3,8 @@
 //! Its leaf is in the log before anything runs under it. Leaves of envelopes that open actions already
 //! have come before it: what was signed under the old configuration stands before the new one.
 
+use std::collections::HashSet;
+
 use deed_record::digest::Digest;
 use deed_record::envelope::{EnvelopeError, Kind};
 use deed_record::event::{Leaf, entry};
@@ -61,13 +63,14 @@ pub(super) fn publish_open(
     tenant: &str,
     log: &mut Log,
 ) -> Result<usize, ActivateError> {
-    let mut entries: Vec<Vec<u8>> = Vec::new();
-    for story in ledger::open_stories(journal)? {
-        if story.bound.action.tenant != tenant {
+    let (mut entries, mut known) = (Vec::new(), HashSet::new());
+    for id in journal.open_actions().map_err(LedgerError::from)? {
+        let row = journal.row(&id).map_err(LedgerError::from)?;
+        if row.is_none_or(|row| row.summary.tenant != tenant) {
             continue;
         }
-        for entry in leaves(&story)?.iter().map(Leaf::entry) {
-            if log.index_of(&entry).is_none() && !entries.contains(&entry) {
+        for entry in leaves(&ledger::story(journal, &id)?)?.iter().map(Leaf::entry) {
+            if log.index_of(&entry)?.is_none() && known.insert(entry.clone()) {
                 entries.push(entry);
             }
         }

@@ -167,15 +167,15 @@ impl Admission {
         lock(&self.book).refuse(limit, PEOPLE_RETRY_S)
     }
 
-    /// Counts an action that was open when the host started.
-    pub(super) fn remember(&self, story: &Story) {
-        self.moved(None, story);
+    /// Counts an action that waited when the host started.
+    pub(super) fn remember(&self, tenant: &str, agent: &str) {
+        lock(&self.book).each(tenant, agent, |account| account.waiting += 1);
     }
 
     /// Counts a story that went from one status to another.
-    pub(super) fn moved(&self, from: Option<Status>, story: &Story) {
+    pub(super) fn moved(&self, from: Status, story: &Story) {
         let waits = |status: Status| isize::from(status == Status::Waiting);
-        let change = waits(story.status) - from.map_or(0, waits);
+        let change = waits(story.status) - waits(from);
         if change != 0 {
             let action = &story.bound.action;
             let mut book = lock(&self.book);

@@ -1,6 +1,7 @@
 //! From the first look to the gate: asking people, staleness, the resource lease, the last decision.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use deed_record::bundle;
 use deed_record::contract::ATTEMPTS_MAX;
@@ -58,9 +59,8 @@ impl Drive<'_> {
         let expires_ms = now_ms + self.pipeline.config.approval_expires.as_signed();
         let ask = approval::ask(&granted.contract, pre, &decision, nonce, expires_ms)?;
         (self.lease, self.turn) = (None, None);
-        self.append(vec![Event::Asked { ask: Box::new(ask) }], true).await?;
+        self.append(vec![Event::Asked { ask: Arc::new(ask) }], true).await?;
         self.pipeline.tell_waiting(&self.story);
-        self.pipeline.expire_later(&self.story);
         Ok(Step::Go)
     }
 
@@ -73,6 +73,8 @@ impl Drive<'_> {
             return self.judge(judgement).await;
         }
         if !self.story.open_obligations().is_empty() {
+            // Where it was asked by an earlier process, nobody else knows when it is over.
+            self.pipeline.expire_later(&self.story);
             return Ok(Step::Rest);
         }
         self.enter_gate().await

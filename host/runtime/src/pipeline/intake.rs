@@ -15,6 +15,7 @@ use super::activate::leaves;
 use super::admission::{Course, Limit, Overload};
 use super::gate::ANSWERS_MAX;
 use super::ledger::LedgerError;
+use super::pages::Told;
 use super::readiness::Unready;
 use super::{Pipeline, Waiting};
 use crate::approval::{self, AnswerError};
@@ -98,7 +99,7 @@ impl Pipeline {
     ) -> Result<Accepted, IntakeError> {
         let body = Digest::of(&json::to_canonical(&proposal).map_err(BindFault::from)?).hex();
         if let Some(id) = self.claimed(caller, claimed.as_ref(), &body)? {
-            return Ok(Accepted { waiting: self.advance(&id, course), id });
+            return Ok(Accepted { waiting: self.launch(&id, None, false, Some(course)), id });
         }
         let Fresh { bound, bindings } = self.bind(caller, proposal)?;
         // The index has keys as they are sent.
@@ -114,15 +115,15 @@ impl Pipeline {
             at_ms: self.clock.now_ms(),
         });
         let id = bound.action.id.clone();
-        let event = Event::Proposed { bound: Box::new(bound), bindings, trace };
+        let event = Event::Proposed { bound: Arc::new(bound), bindings, trace };
         if let Some(limit) = full {
             self.must_not_wait(caller, &event, limit)?;
         }
         match self.begin(event, claim).await {
-            Ok(_) => Ok(Accepted { waiting: self.advance(&id, course), id }),
+            Ok(told) => Ok(Accepted { waiting: self.advance(told, course), id }),
             Err(LedgerError::KeyTaken { action, body_sha256 }) if body_sha256 == body => {
                 let id: ActionId = action.parse().map_err(|_| LedgerError::Unknown)?;
-                Ok(Accepted { waiting: self.advance(&id, course), id })
+                Ok(Accepted { waiting: self.launch(&id, None, false, Some(course)), id })
             }
             Err(LedgerError::KeyTaken { .. }) => Err(IntakeError::KeyReused),
             Err(error) => Err(error.into()),
@@ -184,12 +185,13 @@ impl Pipeline {
     ) -> Result<Waiting, IntakeError> {
         self.takes_answers()?;
         let configured = self.tenant(tenant).ok_or(LedgerError::Unknown)?;
-        let mut story = self.story_of(tenant, id)?;
+        let told = self.told_of(tenant, id)?;
+        let story = &told.story;
         let course = self.admission.admit_answer(tenant, &story.bound.action.principal)?;
         if !matches!(story.status, deed_record::status::Status::Waiting) {
             return Err(AnswerError::NotAsked.into());
         }
-        let answer = approval::receive(configured, &story, envelope, self.clock.now_ms())?;
+        let answer = approval::receive(configured, story, envelope, self.clock.now_ms())?;
         // A denial ends it, so there is always room for one.
         if answer.approves && story.all_answers.len() >= ANSWERS_MAX {
             return Err(AnswerError::NotAsked.into());
@@ -197,13 +199,13 @@ impl Pipeline {
         let nonce =
             format!("{}/{}/{}", id, story.ask.as_ref().map_or("", |a| &a.nonce), answer.person);
         let nonce = format!("{nonce}/{}", if answer.approves { "approve" } else { "deny" });
-        let event = Event::Answered { answer: Box::new(answer) };
-        self.append_with(&mut story, vec![event], vec![nonce], true).await?;
+        let event = Event::Answered { answer: Arc::new(answer) };
+        let told = self.append_fact(told, event, vec![nonce]).await?;
         // Its place in the log says when it was given: a key that is retired before the end still counted.
         if let Some(publisher) = self.publisher(tenant) {
-            publisher.offer(leaves(&story)?);
+            publisher.offer(leaves(&told.story)?);
         }
-        Ok(self.advance(id, course))
+        Ok(self.advance(told, course))
     }
 
     /// Cancels an action that has not started its attempt.
@@ -214,22 +216,22 @@ impl Pipeline {
         by: &str,
     ) -> Result<Waiting, IntakeError> {
         loop {
-            let mut story = self.story_of(tenant, id)?;
-            if !story.status.may_cancel() {
+            let told = self.told_of(tenant, id)?;
+            if !told.story.status.may_cancel() {
                 return Err(IntakeError::TooLate);
             }
             let event = Event::CancelRequested { by: by.to_owned() };
-            match self.append(&mut story, vec![event], true).await {
+            match self.append_fact(told, event, vec![]).await {
                 Err(LedgerError::Conflict) => {}
                 Err(error) => return Err(error.into()),
-                Ok(()) => return Ok(self.carry_on(&story, false)),
+                Ok(told) => return Ok(self.carry_on(told)),
             }
         }
     }
 
-    /// The story of this tenant's action; another tenant's action is unknown.
-    pub fn story_of(&self, tenant: &str, id: &ActionId) -> Result<Story, LedgerError> {
-        let story = self.story(id)?;
-        if story.bound.action.tenant == tenant { Ok(story) } else { Err(LedgerError::Unknown) }
+    /// What is known of this tenant's action; another tenant's action is unknown.
+    pub(super) fn told_of(&self, tenant: &str, id: &ActionId) -> Result<Told, LedgerError> {
+        let told = self.told(id)?;
+        if told.story.bound.action.tenant == tenant { Ok(told) } else { Err(LedgerError::Unknown) }
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use deed_record::digest::Digest;
+use deed_record::id::{ActionId, IdError};
 use deed_record::json;
 use deed_record::ledger::utc;
 use deed_record::note::LogKey;
@@ -20,10 +21,12 @@ use super::ledger::{LedgerError, StoredPolicies};
 use super::past::{Past, PastError};
 use super::readiness::{Space, Told};
 use super::resolve::LastSeen;
+use super::resource::LeftOpen;
+use super::timers::{Timers, Why};
 use crate::clock::{Clock, SLACK_MS};
 use crate::config::{Config, Fault};
 use crate::files;
-use crate::journal::{self, Journal};
+use crate::journal::{self, Filter, Journal};
 use crate::keys;
 use crate::log::{Log, Publisher};
 use crate::notify::Notifier;
@@ -93,7 +96,7 @@ impl Pipeline {
         let sandbox = sandbox(&dir, &clock)?.with_runs(config.limits.runs);
         let adapters = adapters(&config, &sandbox)?;
         let journal = hold.open().map_err(|e| unopened(&e))?;
-        check_clock(&config, &journal, &clock)?;
+        check_clock(&journal, &clock)?;
         let past = Past::open(&dir, &keys).map_err(|e| past_failed(e.to_string()))?;
         let now_ms = clock.now_ms();
         let starting =
@@ -115,6 +118,7 @@ impl Pipeline {
             past,
             notifier,
             flights,
+            timers: Timers::default(),
             admission,
             seen: LastSeen::default(),
             space,
@@ -138,32 +142,37 @@ impl Pipeline {
     }
 
     /// Takes up every action that has not ended; those with a write under way keep their resources.
+    ///
+    /// Their drivers are started few at a time, and no two stories are in memory for it: thousands may wait.
     pub fn resume(self: &Arc<Self>) -> Result<usize, StartError> {
         let failed = |e: String| state("the journal cannot be read")(e);
-        let mut stories = Vec::new();
+        let (mut moving, mut courses, mut resting) = (Vec::new(), Vec::new(), Vec::new());
         for id in self.journal.open_actions().map_err(|e| failed(e.to_string()))? {
-            let id = id.parse().map_err(|e: deed_record::id::IdError| failed(e.to_string()))?;
-            stories.push(self.story(&id).map_err(|e| failed(e.to_string()))?);
-        }
-        for story in &stories {
-            let action = &story.bound.action;
-            if self.tenant(&action.tenant).is_none() && story.status.outcome().is_none() {
-                let why = format!(
-                    "{} of tenant `{}` has not ended; put the tenant back until it has",
-                    action.id, action.tenant
-                );
-                return Err(state("deed.toml lacks a tenant that is still needed")(why));
+            let row = self.journal.row(&id).map_err(|e| failed(e.to_string()))?;
+            let id: ActionId = id.parse().map_err(|e: IdError| failed(e.to_string()))?;
+            let summary = row.map(|row| row.summary).ok_or_else(|| failed(id.to_string()))?;
+            let known = self.tenant(&summary.tenant).is_some();
+            // Whoever waits for people holds nothing, and may be one of thousands.
+            if known && summary.status == Status::Waiting.word() {
+                self.admission.remember(&summary.tenant, &summary.agent);
+                resting.push((id, None));
+            } else {
+                let story = self.story(&id).map_err(|e| failed(e.to_string()))?;
+                if !known && story.status.outcome().is_none() {
+                    return Err(needed(&id, &summary.tenant));
+                }
+                courses.push(self.course_of(&story, false));
+                moving.push(LeftOpen::of(&story));
+                self.settle_later(&story);
             }
         }
-        self.reserve_resources(&stories);
+        self.reserve_resources(&moving);
         // All of them count before the first one moves.
-        stories.iter().for_each(|story| self.admission.remember(story));
-        for story in &stories {
-            self.expire_later(story);
-            self.settle_later(story);
-            self.carry_on(story, false);
-        }
-        Ok(stories.len())
+        let left: Vec<_> = moving.into_iter().map(|left| left.id).zip(courses).collect();
+        let left: Vec<_> = left.into_iter().chain(resting).collect();
+        let resumed = left.len();
+        tokio::spawn(Arc::clone(self).take_up(left));
+        Ok(resumed)
     }
 
     /// Tells people that an action waits for them.
@@ -185,18 +194,22 @@ impl Pipeline {
 
     /// Wakes the driver when an asking expires.
     pub(super) fn expire_later(self: &Arc<Self>, story: &Story) {
-        let Some(ask) = story.ask.as_ref().filter(|_| story.status == Status::Waiting) else {
-            return;
-        };
-        let (pipeline, expires_ms) = (Arc::downgrade(self), ask.expires_ms);
-        let (id, clock) = (story.bound.action.id.clone(), self.clock.clone());
-        tokio::spawn(async move {
-            clock.until(expires_ms).await;
-            if let Some(pipeline) = pipeline.upgrade().filter(|p| !p.is_stopping()) {
-                pipeline.launch(&id, false, None);
-            }
-        });
+        if let Some(ask) = story.ask.as_ref().filter(|_| story.status == Status::Waiting) {
+            self.wake_at(ask.expires_ms, &story.bound.action.id, Why::Expires);
+        }
     }
+
+    /// Forgets when the last asking of an action that has ended would have expired.
+    pub(super) fn expires_no_more(self: &Arc<Self>, story: &Story) {
+        if let Some(ask) = &story.ask {
+            self.wake_at(ask.expires_ms, &story.bound.action.id, Why::NoMore);
+        }
+    }
+}
+
+fn needed(id: &ActionId, tenant: &str) -> StartError {
+    let why = format!("{id} of tenant `{tenant}` has not ended; put the tenant back until it has");
+    state("deed.toml lacks a tenant that is still needed")(why)
 }
 
 fn unopened(error: &journal::OpenError) -> StartError {
@@ -204,28 +217,17 @@ fn unopened(error: &journal::OpenError) -> StartError {
 }
 
 /// A clock behind the journal would let approvals and idempotency keys live longer than they say.
-fn check_clock(config: &Config, journal: &Journal, clock: &Clock) -> Result<(), StartError> {
-    for tenant in config.tenants.keys() {
-        let latest = std::cell::Cell::new(0);
-        // Every row is looked at and none is kept.
-        let look = |row: &journal::Row| {
-            latest.set(latest.get().max(row.summary.at_ms));
-            false
-        };
-        let read = journal.list(tenant, look, 1);
-        read.map_err(|e| state("the journal cannot be read")(e.to_string()))?;
-        let latest_ms: i64 = latest.get();
-        let now_ms = clock.now_ms();
-        if latest_ms.saturating_sub(now_ms) > SLACK_MS {
-            let (now, latest) = (utc(now_ms), utc(latest_ms));
-            let why = format!(
-                "the system says {now}, and the journal has an event of {latest}; set the clock right, \
-                 or start the host when it has passed that time"
-            );
-            return Err(state("the clock has gone back")(why));
-        }
+fn check_clock(journal: &Journal, clock: &Clock) -> Result<(), StartError> {
+    let (latest_ms, now_ms) = (journal.latest_ms(), clock.now_ms());
+    if latest_ms.saturating_sub(now_ms) <= SLACK_MS {
+        return Ok(());
     }
-    Ok(())
+    let (now, latest) = (utc(now_ms), utc(latest_ms));
+    let why = format!(
+        "the system says {now}, and the journal has an event of {latest}; set the clock right, or start \
+         the host when it has passed that time"
+    );
+    Err(state("the clock has gone back")(why))
 }
 
 fn past_failed(why: String) -> StartError {
@@ -264,7 +266,7 @@ fn must_be_there(starting: &Starting<'_>, tenant: &str, dir: &Path) -> Result<()
     if dir.join("HEAD").exists() || dir.join("TAIL").exists() {
         return Ok(());
     }
-    let acted = starting.journal.list(tenant, |_| true, 1);
+    let acted = starting.journal.list(tenant, &Filter::default(), 1);
     let acted = acted.map_err(|e| state("the journal cannot be read")(e.to_string()))?;
     match acted.first() {
         None => Ok(()),

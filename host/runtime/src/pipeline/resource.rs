@@ -46,8 +46,16 @@ impl Drive<'_> {
             self.lease = Some(lease);
             return Ok(None);
         }
+        // In order: nobody who waits is passed over.
+        if let Some(lease) = flights.try_hold(&name, id) {
+            self.lease = Some(lease);
+            return Ok(None);
+        }
         // Turns are for those who can go on.
         self.turn = None;
+        self.hand_over(false).await?;
+        let flights = &self.pipeline.flights;
+        let id = &self.story.bound.action.id;
         let limit_ms =
             self.granted().map_or(0, |granted| granted.contract.limits.queue.as_millis());
         // What was attempted is not over because it waits: nobody would look what became of it.
@@ -97,7 +105,7 @@ impl Drive<'_> {
     /// Whether something happened to the action while it stood in the queue.
     pub(super) fn is_overtaken(&self) -> Result<bool, LedgerError> {
         let row = self.pipeline.journal.row(self.story.bound.action.id.as_str())?;
-        let changed = row.is_some_and(|row| row.version != self.story.version);
+        let changed = row.is_some_and(|row| row.version != self.pages.base(&self.story));
         let waited = self.story.status == Status::Waiting;
         Ok(changed || (waited && self.expired(self.pipeline.clock.now_ms()).is_some()))
     }
@@ -122,14 +130,13 @@ impl Drive<'_> {
 impl Pipeline {
     /// At the start, before any driver runs: what nobody knows the state of is not free. A write that may
     /// be under way comes before what is only open: in older directories both may be there.
-    pub(super) fn reserve_resources(&self, stories: &[Story]) {
-        let open = stories.iter().filter(|story| !under_way(story));
-        for story in stories.iter().filter(|story| under_way(story)).chain(open) {
-            let id = &story.bound.action.id;
-            if is_kept(story)
-                && let Some(lease) = self.flights.try_hold(&resource_of(story), id)
+    pub(super) fn reserve_resources(&self, left: &[LeftOpen]) {
+        let open = left.iter().filter(|one| !one.under_way);
+        for one in left.iter().filter(|one| one.under_way).chain(open) {
+            if let Some(name) = &one.keeps
+                && let Some(lease) = self.flights.try_hold(name, &one.id)
             {
-                self.flights.reserve(id, lease);
+                self.flights.reserve(&one.id, lease);
             }
         }
     }
@@ -141,6 +148,22 @@ impl Pipeline {
         }
         let holder = self.flights.holder(&resource_of(story))?;
         Some(holder).filter(|holder| *holder != story.bound.action.id)
+    }
+}
+
+/// What an earlier process left open, as far as it holds anything.
+#[derive(Debug)]
+pub(super) struct LeftOpen {
+    pub(super) id: ActionId,
+    under_way: bool,
+    /// The resource that it keeps.
+    keeps: Option<String>,
+}
+
+impl LeftOpen {
+    pub(super) fn of(story: &Story) -> Self {
+        let keeps = is_kept(story).then(|| resource_of(story));
+        Self { id: story.bound.action.id.clone(), under_way: under_way(story), keeps }
     }
 }
 

@@ -18,7 +18,7 @@ use super::Pipeline;
 use super::drive::{Drive, Step};
 use super::ledger::LedgerError;
 use super::turn::Taken;
-use crate::journal::Row;
+use crate::journal::Filter;
 use crate::{receipt, reconcile};
 
 /// The first pause between two looks; each is twice as long as the one before, up to the last.
@@ -27,7 +27,7 @@ const LAST_PAUSE: Duration = Duration::from_hours(1);
 
 /// What one more look comes to.
 pub(super) enum Later {
-    Seen(Box<Observation>, Box<Judgement>),
+    Seen(Arc<Observation>, Arc<Judgement>),
     /// What was sent may still land: nobody can know yet.
     TooEarly,
     /// None was made now; a later one may be.
@@ -51,6 +51,7 @@ impl Drive<'_> {
         }
         let observation = Some(look);
         self.append(vec![Event::Settled { observation, judgement }], false).await?;
+        self.hand_over(false).await?;
         self.pipeline.seen.forget(&self.story.bound.action.id);
         self.release_resource();
         Ok(Step::Go)
@@ -92,7 +93,7 @@ impl Drive<'_> {
         let look = self.look(&granted, adapter, &turn).await?;
         drop(turn);
         Ok(match reconcile::settle(&granted.contract, &self.story, &look, began_ms) {
-            Some(judgement) => Later::Seen(Box::new(look), Box::new(judgement)),
+            Some(judgement) => Later::Seen(Arc::new(look), Arc::new(judgement)),
             None => {
                 Later::NotNow("the look began before everything that was sent could have landed")
             }
@@ -149,9 +150,12 @@ impl Drive<'_> {
         let Some(began_ms) = self.story.attempts.first().map(|first| first.started_ms) else {
             return Ok(None);
         };
-        let near =
-            |row: &Row| row.summary.resource == action.resource && row.summary.at_ms >= began_ms;
-        for (id, _) in self.pipeline.journal.list(&action.tenant, near, usize::MAX)? {
+        let near = Filter {
+            resource: Some(action.resource.clone()),
+            since_ms: Some(began_ms),
+            ..Filter::default()
+        };
+        for (id, _) in self.pipeline.journal.list(&action.tenant, &near, usize::MAX)? {
             let id = id.parse().map_err(|e: IdError| LedgerError::Failed(e.to_string()))?;
             if id == action.id {
                 continue;
@@ -168,7 +172,7 @@ impl Drive<'_> {
     pub(super) async fn seal_settled(&mut self) -> Result<Step, LedgerError> {
         let signed = receipt::reconcile(&self.story, &self.pipeline.keys.receipt);
         let envelope = signed.map_err(|e| LedgerError::Failed(e.to_string()))?;
-        self.append(vec![Event::Reconciled { envelope: Box::new(envelope) }], true).await
+        self.append(vec![Event::Reconciled { envelope: Arc::new(envelope) }], true).await
     }
 }
 
@@ -179,31 +183,11 @@ impl Pipeline {
         if !matches!(story.status, Status::Ended(Outcome::Indeterminate) | Status::Resolved) {
             return;
         }
-        let (pipeline, id) = (Arc::downgrade(self), story.bound.action.id.clone());
-        tokio::spawn(async move {
-            let mut pause = FIRST_PAUSE;
-            loop {
-                tokio::time::sleep(pause).await;
-                let Some(pipeline) = pipeline.upgrade().filter(|p| !p.is_stopping()) else {
-                    return;
-                };
-                match pipeline.story(&id) {
-                    Ok(story) if story.status.is_final() => return,
-                    Ok(story) => {
-                        drop(pipeline.carry_on(&story, true));
-                        pause = pipeline.next_pause(&story, pause);
-                    }
-                    Err(error) => {
-                        tracing::error!(action = %id, %error, "an open outcome cannot be read");
-                        return;
-                    }
-                }
-            }
-        });
+        self.look_after(&story.bound.action.id, FIRST_PAUSE);
     }
 
     /// Twice as long as the last one, but not beyond the time at which an operator is to be called.
-    fn next_pause(&self, story: &Story, last: Duration) -> Duration {
+    pub(super) fn next_pause(&self, story: &Story, last: Duration) -> Duration {
         let twice = (last * 2).min(LAST_PAUSE);
         match self.looks_for(story) {
             Ok(left) if story.escalated.is_none() && left > Duration::ZERO => {

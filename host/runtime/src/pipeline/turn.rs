@@ -36,6 +36,7 @@ impl Drive<'_> {
         if let Some(turn) = self.turn.take().or_else(|| turns.try_take(&claim)) {
             return Ok(Taken::Turn(turn));
         }
+        self.hand_over(false).await?;
         let limit = Duration::from_millis(granted.contract.limits.queue.as_millis());
         let limit = Instant::now().checked_add(limit).filter(|_| self.may_end_in_queue());
         let mut taking = std::pin::pin!(turns.take(&claim));

@@ -1,5 +1,7 @@
 //! Keys of the index: takes names, gives bytes whose order is that of the names. Each part ends with
 //! a mark that cannot stand inside one, so no part can reach into the next.
+//!
+//! A list is a key that all keys in it begin with; behind it stands the action.
 
 /// How far the index has come.
 pub(super) fn applied() -> Vec<u8> {
@@ -11,34 +13,55 @@ pub(super) fn row(action: &str) -> Vec<u8> {
     key(b'a', &[action])
 }
 
-/// All places of an action's records.
-pub(super) fn places(action: &str) -> Vec<u8> {
-    key(b'e', &[action])
-}
-
-/// The place of the record that brought an action to this version.
-pub(super) fn place(action: &str, version: u64) -> Vec<u8> {
-    [places(action).as_slice(), &version.to_be_bytes()].concat()
-}
-
 /// All actions of a tenant.
 pub(super) fn tenant(tenant: &str) -> Vec<u8> {
     key(b't', &[tenant])
 }
 
-/// An action among those of its tenant.
-pub(super) fn of_tenant(tenant: &str, action: &str) -> Vec<u8> {
-    key(b't', &[tenant, action])
-}
-
-/// All actions that have not ended.
+/// Every action that has not ended, of whatever tenant.
 pub(super) fn all_open() -> Vec<u8> {
     key(b'o', &[])
 }
 
-/// An action among those that have not ended.
-pub(super) fn open(action: &str) -> Vec<u8> {
-    key(b'o', &[action])
+/// All actions of a tenant that have not ended.
+pub(super) fn open(tenant: &str) -> Vec<u8> {
+    key(b'o', &[tenant])
+}
+
+/// All actions that an agent proposed.
+pub(super) fn agent(tenant: &str, agent: &str) -> Vec<u8> {
+    key(b'g', &[tenant, agent])
+}
+
+/// All actions on a resource.
+pub(super) fn resource(tenant: &str, resource: &str) -> Vec<u8> {
+    key(b'r', &[tenant, resource])
+}
+
+/// All actions of a trace.
+pub(super) fn trace(tenant: &str, trace: &str) -> Vec<u8> {
+    key(b'x', &[tenant, trace])
+}
+
+/// All actions that have ended so.
+pub(super) fn ended(tenant: &str, status: &str) -> Vec<u8> {
+    key(b's', &[tenant, status])
+}
+
+/// One action in a list.
+pub(super) fn within(list: &[u8], action: &str) -> Vec<u8> {
+    let mut key = list.to_vec();
+    push(&mut key, action);
+    key
+}
+
+/// What is greater than every key in a list.
+pub(super) fn behind(list: &[u8]) -> Vec<u8> {
+    let mut key = list.to_vec();
+    if let Some(last) = key.last_mut() {
+        *last = last.saturating_add(1);
+    }
+    key
 }
 
 /// An idempotency key of an agent.
@@ -53,18 +76,19 @@ pub(super) fn nonce(nonce: &str) -> Vec<u8> {
 
 /// The action that a key is about, where it is about one.
 pub(in super::super) fn action_of(key: &[u8]) -> Option<String> {
-    let (kind, rest) = key.split_first()?;
-    let part = match kind {
-        b'a' | b'e' | b'o' => 0,
-        b't' => 1,
-        _ => return None,
-    };
-    // No id of an action has a zero byte, so the first mark behind it is its end.
-    let mut parts = rest.split(|byte| *byte == 0);
-    let bytes = parts.nth(part)?;
-    // Behind a mark's zero comes its other byte.
-    let bytes = if part == 0 { bytes } else { bytes.strip_prefix(&[1])? };
-    String::from_utf8(bytes.to_vec()).ok()
+    match key.first()? {
+        b'a' | b't' | b'o' | b'g' | b'r' | b'x' | b's' => last_part(key),
+        _ => None,
+    }
+}
+
+/// The last part of a key, which has no zero byte: an id of an action.
+pub(super) fn last_part(key: &[u8]) -> Option<String> {
+    let parts = key.strip_suffix(&END)?;
+    // Behind the kind, or behind the mark of the part before.
+    let mark = parts.windows(END.len()).rposition(|two| two == END);
+    let part = parts.get(mark.map_or(1, |mark| mark + END.len())..)?;
+    String::from_utf8(part.to_vec()).ok()
 }
 
 /// Ends a part. Smaller than anything that can follow inside one, and no beginning of it.
@@ -75,16 +99,18 @@ const ESCAPED: u8 = 0xff;
 
 fn key(kind: u8, parts: &[&str]) -> Vec<u8> {
     let mut key = vec![kind];
-    for part in parts {
-        for byte in part.bytes() {
-            key.push(byte);
-            if byte == 0 {
-                key.push(ESCAPED);
-            }
-        }
-        key.extend_from_slice(&END);
-    }
+    parts.iter().for_each(|part| push(&mut key, part));
     key
+}
+
+fn push(key: &mut Vec<u8>, part: &str) {
+    for byte in part.bytes() {
+        key.push(byte);
+        if byte == 0 {
+            key.push(ESCAPED);
+        }
+    }
+    key.extend_from_slice(&END);
 }
 
 #[cfg(test)]
@@ -93,11 +119,24 @@ mod tests {
 
     #[test]
     fn no_part_reaches_into_the_next() {
+        let of_tenant = |name: &str, action: &str| within(&tenant(name), action);
         assert_ne!(claim("a", "b\0c", "d"), claim("a\0b", "c", "d"));
         assert!(!of_tenant("ab", "x").starts_with(&tenant("a")));
         assert!(!of_tenant("a\0", "x").starts_with(&tenant("a")));
         assert!(!of_tenant("a\0\u{1}", "x").starts_with(&tenant("a")));
         assert!(of_tenant("a", "1") < of_tenant("a", "10"));
         assert!(of_tenant("a", "1") < of_tenant("a", "2"));
+        assert!(of_tenant("a", "\u{10ffff}") < behind(&tenant("a")));
+        assert!(behind(&tenant("a")) < of_tenant("a\0", "") && behind(&tenant("a")) < tenant("b"));
+    }
+
+    #[test]
+    fn a_key_tells_its_action() {
+        for list in [tenant("t"), open("t"), resource("t", "a\0b"), ended("t", "verified")] {
+            assert_eq!(action_of(&within(&list, "act_1")).as_deref(), Some("act_1"));
+        }
+        assert_eq!(action_of(&row("act_1")).as_deref(), Some("act_1"));
+        assert_eq!(action_of(&claim("t", "a", "k")), None);
+        assert_eq!(action_of(&applied()), None);
     }
 }

@@ -8,33 +8,44 @@ use serde::de::DeserializeOwned;
 
 use super::super::file::Place;
 use super::super::record::Envelope;
-use super::super::{Append, AppendError, Row};
+use super::super::{Append, AppendError, Row, Summary};
+use super::stored::Stored;
 use super::{Applied, Holder, Index, IndexError, key, value};
 
 /// The index as it will be when the group is written.
 #[derive(Debug)]
 pub(in super::super) struct Staged<'a> {
     index: &'a Index,
+    rows: BTreeMap<String, Slot>,
     writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    latest_ms: i64,
+}
+
+/// A row that was read, and whether it has to be written.
+#[derive(Debug)]
+struct Slot {
+    stored: Option<Stored>,
+    changed: bool,
 }
 
 impl<'a> Staged<'a> {
     pub(in super::super) fn new(index: &'a Index) -> Self {
-        Self { index, writes: BTreeMap::new() }
+        let latest_ms = index.latest_ms();
+        Self { index, rows: BTreeMap::new(), writes: BTreeMap::new(), latest_ms }
     }
 
     /// How many changes wait.
     pub(in super::super) fn len(&self) -> usize {
-        self.writes.len()
+        self.rows.len() + self.writes.len()
     }
 
     /// Whether this append may be made on what is there and what waits: `None` when it may.
     pub(in super::super) fn refusal(
-        &self,
+        &mut self,
         append: &Append,
     ) -> Result<Option<AppendError>, IndexError> {
-        let row: Option<Row> = self.get(&key::row(&append.action))?;
-        let actual = row.map_or(0, |row| row.version);
+        let stored = &self.slot(&append.action)?.stored;
+        let actual = stored.as_ref().map_or(0, |stored| stored.row.version);
         if actual != append.expect {
             return Ok(Some(AppendError::Conflict { actual }));
         }
@@ -47,14 +58,18 @@ impl<'a> Staged<'a> {
     /// Takes what an envelope says into the index.
     pub(in super::super) fn put(&mut self, envelope: &Envelope) -> Result<(), IndexError> {
         let Envelope { action, version, summary, .. } = envelope;
-        let before: Option<Row> = self.get(&key::row(action))?;
-        if let Some(other) = before.filter(|row| row.summary.tenant != summary.tenant) {
-            self.writes.insert(key::of_tenant(&other.summary.tenant, action), None);
-        }
-        self.set(key::of_tenant(&summary.tenant, action), action.as_bytes().to_vec());
-        let open = (!summary.ended).then(|| action.as_bytes().to_vec());
-        self.writes.insert(key::open(action), open);
-        self.set_json(key::row(action), &Row { version: *version, summary: summary.clone() })?;
+        let slot = self.slot(action)?;
+        slot.changed = true;
+        let row = Row { version: *version, summary: summary.clone() };
+        let before = match &mut slot.stored {
+            Some(stored) => Some(std::mem::replace(&mut stored.row, row)),
+            None => {
+                slot.stored = Some(Stored { row, places: Vec::new() });
+                None
+            }
+        };
+        self.enlist(action, before.map(|row| row.summary).as_ref(), summary);
+        self.latest_ms = self.latest_ms.max(summary.at_ms);
         if let Some(claim) = &envelope.claim {
             let holder = Holder {
                 action: action.clone(),
@@ -69,22 +84,54 @@ impl<'a> Staged<'a> {
         Ok(())
     }
 
-    /// Says where the record is that brought an action to this version.
-    pub(in super::super) fn place(&mut self, action: &str, version: u64, place: Place) {
-        self.set(key::place(action, version), place.encode());
+    /// Says where the newest record of an action is that was put.
+    pub(in super::super) fn place(&mut self, action: &str, place: Place) {
+        let slot = self.rows.get_mut(action).and_then(|slot| slot.stored.as_mut());
+        if let Some(stored) = slot {
+            stored.places.push(place);
+        }
     }
 
     /// Applies everything in one batch, together with how far the index has come then.
     pub(in super::super) fn apply(mut self, applied: &Applied) -> Result<(), IndexError> {
-        self.set(key::applied(), applied.encode());
+        self.set(key::applied(), applied.encode(self.latest_ms));
         let mut batch = sled::Batch::default();
+        for (action, slot) in self.rows {
+            if let Some(stored) = slot.stored.filter(|_| slot.changed) {
+                batch.insert(key::row(&action), stored.encode()?);
+            }
+        }
         for (key, value) in self.writes {
             match value {
                 Some(value) => batch.insert(key, value),
                 None => batch.remove(key),
             }
         }
-        Ok(self.index.db.apply_batch(batch)?)
+        self.index.db.apply_batch(batch)?;
+        self.index.passed(self.latest_ms);
+        Ok(())
+    }
+
+    /// Moves an action from the lists that it stood in to those that it stands in now; mostly they are the same.
+    fn enlist(&mut self, action: &str, before: Option<&Summary>, now: &Summary) {
+        if before.is_some_and(|before| stands(before) == stands(now)) {
+            return;
+        }
+        for list in before.map(lists).unwrap_or_default() {
+            self.writes.insert(key::within(&list, action), None);
+        }
+        for list in lists(now) {
+            self.writes.insert(key::within(&list, action), Some(Vec::new()));
+        }
+    }
+
+    /// The row as it is with all that waits.
+    fn slot(&mut self, action: &str) -> Result<&mut Slot, IndexError> {
+        if !self.rows.contains_key(action) {
+            let stored = self.index.stored(action)?;
+            self.rows.insert(action.to_owned(), Slot { stored, changed: false });
+        }
+        self.rows.get_mut(action).ok_or(IndexError::Value)
     }
 
     fn taken(&self, append: &Append) -> Result<Option<AppendError>, IndexError> {
@@ -130,4 +177,19 @@ impl<'a> Staged<'a> {
         self.set(key, serde_json::to_vec(value)?);
         Ok(())
     }
+}
+
+/// What says in which lists an action stands.
+fn stands(summary: &Summary) -> impl PartialEq + use<'_> {
+    let Summary { tenant, agent, contract: _, resource, status, ended, at_ms: _, trace } = summary;
+    (tenant, agent, resource, trace, ended.then_some(status))
+}
+
+fn lists(summary: &Summary) -> Vec<Vec<u8>> {
+    let Summary { tenant, agent, contract: _, resource, status, ended, at_ms: _, trace } = summary;
+    let mut lists =
+        vec![key::tenant(tenant), key::agent(tenant, agent), key::resource(tenant, resource)];
+    lists.push(if *ended { key::ended(tenant, status) } else { key::open(tenant) });
+    lists.extend(trace.as_ref().map(|trace| key::trace(tenant, trace)));
+    lists
 }

@@ -133,7 +133,7 @@ async fn a_hole_in_what_was_not_durable_yet_is_the_end() {
 /// Everything that the index answers.
 fn answers(journal: &Journal) -> String {
     let key = journal.key("acme", "helpdesk", "k", 6).unwrap();
-    let list = journal.list("acme", |_| true, 100).unwrap();
+    let list = journal.list("acme", &Filter::default(), 100).unwrap();
     format!("{key:?} {list:?} {:?} {:?}", journal.open_actions().unwrap(), texts(journal, "a7"))
 }
 

@@ -109,7 +109,10 @@ async fn a_row_of_the_index_that_was_swapped_is_found() {
             Some("a9"),
         ),
         (
-            Box::new(|staged, _| staged.place("a0", 2, Place { segment: 1, offset: 0 })),
+            Box::new(|staged, envelope| {
+                staged.put(envelope).unwrap();
+                staged.place("a0", Place { segment: 1, offset: 0 });
+            }),
             "not as the journal makes it",
             Some("a0"),
         ),

@@ -78,7 +78,7 @@ async fn a_crowd_is_logged_once_each_and_shown_when_it_has_gone() {
     let log = scratch.open().unwrap();
     for (payload, index) in places {
         let entry = Leaf { kind: "receipt".to_owned(), payload, index }.entry();
-        assert_eq!(log.index_of(&entry), Some(index));
+        assert_eq!(log.index_of(&entry).unwrap(), Some(index));
     }
 }
 

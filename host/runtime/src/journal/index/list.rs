@@ -1,0 +1,92 @@
+//! Finding actions: takes a tenant and what an action must be, gives those that are, the newest first. It
+//! walks through the lists that the filter names, never through everything that a tenant did.
+//!
+//! Every list is sorted by action. The least of the newest candidates is looked for in all lists, until one
+//! action stands in each: what stands in one list only is leapt over.
+
+use super::super::{Filter, Row};
+use super::{Index, IndexError, key};
+
+/// Lists of which an action must stand in at least one.
+type Either = Vec<Vec<u8>>;
+
+impl Index {
+    /// At most `limit` actions of a tenant that pass the filter, the greatest ids first.
+    pub(in super::super) fn list(
+        &self,
+        tenant: &str,
+        filter: &Filter,
+        limit: usize,
+    ) -> Result<Vec<(String, Row)>, IndexError> {
+        let lists = lists(tenant, filter);
+        let mut found = Vec::new();
+        let mut below: Option<String> = None;
+        while found.len() < limit {
+            let Some(action) = self.next(&lists, below.as_deref())? else { break };
+            let row = self.row(&action)?.ok_or(IndexError::Value)?;
+            below = Some(action.clone());
+            // The lists are a copy of the rows, and some hold more than is looked for.
+            if row.summary.tenant == tenant && filter.takes(&row) {
+                found.push((action, row));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The greatest action below this one that stands in all lists.
+    fn next(&self, lists: &[Either], below: Option<&str>) -> Result<Option<String>, IndexError> {
+        let Some((first, others)) = lists.split_first() else { return Ok(None) };
+        let mut candidate = self.greatest(first, below, false)?;
+        while let Some(action) = candidate {
+            let mut least = action.clone();
+            for list in others {
+                match self.greatest(list, Some(&least), true)? {
+                    Some(found) => least = found,
+                    None => return Ok(None),
+                }
+            }
+            if least == action {
+                return Ok(Some(action));
+            }
+            candidate = self.greatest(first, Some(&least), true)?;
+        }
+        Ok(None)
+    }
+
+    /// The greatest action in any of these lists that is not greater than `limit`, or below it.
+    fn greatest(
+        &self,
+        lists: &Either,
+        limit: Option<&str>,
+        inclusive: bool,
+    ) -> Result<Option<String>, IndexError> {
+        let mut greatest = None;
+        for list in lists {
+            let end = limit.map_or_else(|| key::behind(list), |action| key::within(list, action));
+            let last = if inclusive {
+                self.db.range(list.clone()..=end).next_back()
+            } else {
+                self.db.range(list.clone()..end).next_back()
+            };
+            let Some(item) = last else { continue };
+            let action = key::last_part(&item?.0).ok_or(IndexError::Value)?;
+            greatest = greatest.max(Some(action));
+        }
+        Ok(greatest)
+    }
+}
+
+/// The lists in all of which an action stands that passes the filter.
+fn lists(tenant: &str, filter: &Filter) -> Vec<Either> {
+    let Filter { agent, status, resource, trace, since_ms: _ } = filter;
+    let mut lists = Vec::new();
+    lists.extend(trace.as_ref().map(|trace| vec![key::trace(tenant, trace)]));
+    lists.extend(resource.as_ref().map(|name| vec![key::resource(tenant, name)]));
+    // Only what ended is listed by its status: it changes no more, and what is open is little.
+    lists.extend(status.as_ref().map(|status| vec![key::ended(tenant, status), key::open(tenant)]));
+    lists.extend(agent.as_ref().map(|agent| vec![key::agent(tenant, agent)]));
+    if lists.is_empty() {
+        lists.push(vec![key::tenant(tenant)]);
+    }
+    lists
+}

@@ -1,0 +1,95 @@
+//! Lists are found by the index's keys, and are what a look at every row would give.
+
+use super::*;
+
+/// Numbers that look like chance and are the same every time.
+fn dice(state: &mut u64, sides: u64) -> u64 {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (*state >> 33) % sides
+}
+
+fn some(word: &str, number: u64, of: u64) -> Option<String> {
+    (number < of).then(|| format!("{word}{number}"))
+}
+
+/// What the filter says, row by row.
+fn looked_at(rows: &[(String, Row)], filter: &Filter, limit: usize) -> Vec<String> {
+    let takes = |row: &Row| {
+        let s = &row.summary;
+        filter.agent.as_ref().is_none_or(|agent| *agent == s.agent)
+            && filter.status.as_ref().is_none_or(|status| *status == s.status)
+            && filter.resource.as_ref().is_none_or(|resource| *resource == s.resource)
+            && filter.trace.as_ref().is_none_or(|trace| Some(trace) == s.trace.as_ref())
+            && filter.since_ms.is_none_or(|since_ms| s.at_ms >= since_ms)
+    };
+    rows.iter().filter(|(_, row)| takes(row)).map(|(id, _)| id.clone()).take(limit).collect()
+}
+
+#[tokio::test]
+async fn every_filter_gives_what_a_look_at_every_row_gives() {
+    let (scratch, mut state) = (Scratch::new(), 7);
+    let mut journal = scratch.open();
+    for n in 0..400 {
+        let mut roll = |sides| dice(&mut state, sides);
+        let tenant = if roll(5) == 0 { "acme\0" } else { "acme" };
+        let mut first = append(&format!("a{:03}", roll(300)), 0, "x");
+        let before = journal.row(&first.action).unwrap();
+        first.expect = before.as_ref().map_or(0, |row| row.version);
+        let (status, ended) = [("waiting", false), ("verified", true), ("failed", true)]
+            [usize::try_from(roll(3)).unwrap()];
+        first.summary = Summary {
+            agent: format!("agent{}", roll(3)),
+            resource: format!("r/{}", roll(6)),
+            trace: some("trace", roll(8), 4),
+            at_ms: n,
+            ..summary(tenant, status, ended)
+        };
+        first.durable = n % 50 == 0;
+        journal.append(first).await.unwrap();
+    }
+    for _ in 0..2 {
+        let rows = journal.list("acme", &Filter::default(), usize::MAX).unwrap();
+        assert!(rows.len() > 100 && rows.is_sorted_by(|one, other| one.0 > other.0));
+        for _ in 0..300 {
+            let mut roll = |sides| dice(&mut state, sides);
+            let words = ["waiting", "verified", "failed", "never"];
+            let filter = Filter {
+                agent: some("agent", roll(8), 4),
+                status: words.get(usize::try_from(roll(8)).unwrap()).map(|w| (*w).to_owned()),
+                resource: some("r/", roll(14), 7),
+                trace: some("trace", roll(10), 5),
+                since_ms: i64::try_from(roll(800)).ok().filter(|ms| *ms < 400),
+            };
+            let limit = usize::try_from(1 + roll(20)).unwrap();
+            assert_eq!(
+                ids(&journal, &filter, limit),
+                looked_at(&rows, &filter, limit),
+                "{filter:?}"
+            );
+        }
+        assert_eq!(journal.latest_ms(), 399);
+        drop(journal);
+        // Made again from the records alone.
+        fs::remove_dir_all(scratch.path("index")).unwrap();
+        journal = scratch.open();
+    }
+}
+
+#[tokio::test]
+async fn an_index_of_an_older_form_is_made_again() {
+    let scratch = Scratch::new();
+    let journal = scratch.open();
+    journal.append(append("a1", 0, "one")).await.unwrap();
+    drop(journal);
+    let older = sled::Config::new().path(scratch.path("index")).open().unwrap();
+    let now = older.get("m").unwrap().unwrap();
+    older.clear().unwrap();
+    // As it was kept before: place and hash, and no word of a form.
+    older.insert("m", [&now[1..17], &now[25..]].concat()).unwrap();
+    older.insert("of before", "a1").unwrap();
+    older.flush().unwrap();
+    drop(older);
+    let journal = scratch.open();
+    assert_eq!(texts(&journal, "a1"), ["one"]);
+    assert_eq!(ids(&journal, &Filter::default(), 9), ["a1"]);
+}

@@ -1,0 +1,118 @@
+//! Where each entry of a log stands: takes leaf hashes with their places in order, gives the places that a hash
+//! may have. Eight bytes for an entry, and it keeps no hash: whoever asks holds the tile against it.
+//!
+//! A log has some entries for every action that its tenant ever took, and all of them are in memory here.
+
+use deed_record::merkle::Hash;
+
+/// Entries that fit: a place has 32 bits. They would take 64 GiB of tiles, and as much memory.
+pub(super) const PLACES_MAX: u64 = u32::MAX as u64 - 1;
+
+/// Of four slots, three may be taken: then a run of taken ones is short.
+const TAKEN: usize = 3;
+const OF: usize = 4;
+
+/// An open table. A slot is the first 32 bits of a hash and its place plus one; 0 is free.
+#[derive(Debug, Default)]
+pub(super) struct Places {
+    slots: Vec<u64>,
+    held: usize,
+}
+
+impl Places {
+    /// Makes room for so many in all, so that the table does not grow step by step.
+    pub(super) fn expect(&mut self, entries: u64) {
+        let wanted = usize::try_from(entries).unwrap_or(usize::MAX).min(1 << 32);
+        self.grow_to(wanted.saturating_mul(OF) / TAKEN + 1);
+    }
+
+    /// Adds the place of an entry. What is beyond [`PLACES_MAX`] is not kept.
+    pub(super) fn add(&mut self, hash: &Hash, place: u64) {
+        let Some(number) = u32::try_from(place).ok().and_then(|place| place.checked_add(1)) else {
+            return;
+        };
+        if (self.held + 1) * OF > self.slots.len() * TAKEN {
+            self.grow_to((self.slots.len() + self.slots.len() / 2).max(64));
+        }
+        self.held += 1;
+        put(&mut self.slots, (u64::from(tag(hash)) << 32) | u64::from(number));
+    }
+
+    /// Every place that an entry with this hash may have; nearly always one at most.
+    pub(super) fn of(&self, hash: &Hash) -> impl Iterator<Item = u64> + use<'_> {
+        let (tag, slots) = (tag(hash), self.slots.len());
+        let (before, from) = self.slots.split_at(first(tag, slots));
+        let run = from.iter().chain(before).take_while(|slot| **slot != 0);
+        run.filter(move |slot| **slot >> 32 == u64::from(tag)).map(|slot| (slot & 0xffff_ffff) - 1)
+    }
+
+    fn grow_to(&mut self, slots: usize) {
+        if slots <= self.slots.len() {
+            return;
+        }
+        let old = std::mem::replace(&mut self.slots, vec![0; slots]);
+        old.into_iter().filter(|slot| *slot != 0).for_each(|slot| put(&mut self.slots, slot));
+    }
+}
+
+fn tag(hash: &Hash) -> u32 {
+    hash.first_chunk::<4>().map_or(0, |first| u32::from_be_bytes(*first))
+}
+
+/// Where the search for a tag begins: its share of all slots, so that it does not depend on lower bits.
+fn first(tag: u32, slots: usize) -> usize {
+    let share = (u128::from(tag) * slots as u128) >> 32;
+    usize::try_from(share).unwrap_or_default()
+}
+
+/// Puts a taken slot into the first free one. There is always a free one.
+fn put(slots: &mut [u64], slot: u64) {
+    let tag = u32::try_from(slot >> 32).unwrap_or_default();
+    let first = first(tag, slots.len());
+    let (before, from) = slots.split_at_mut(first);
+    if let Some(free) = from.iter_mut().chain(before).find(|slot| **slot == 0) {
+        *free = slot;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use deed_record::merkle::leaf_hash;
+
+    use super::*;
+
+    #[test]
+    fn every_place_is_found_while_it_grows_and_nothing_else() {
+        let hash = |n: u64| leaf_hash(&n.to_be_bytes());
+        let mut places = Places::default();
+        assert_eq!(places.of(&hash(0)).count(), 0);
+        for n in 0..10_000 {
+            places.add(&hash(n), n);
+            if n % 997 == 0 {
+                (0..=n).for_each(|n| assert!(places.of(&hash(n)).any(|found| found == n)));
+            }
+        }
+        assert_eq!((10_000..20_000).flat_map(|n| places.of(&hash(n))).count(), 0);
+        assert!(places.slots.len() < 10_000 * 2);
+        let slots = places.slots.len();
+        places.expect(100);
+        assert_eq!(places.slots.len(), slots);
+        places.expect(20_000);
+        (0..10_000).for_each(|n| assert!(places.of(&hash(n)).eq([n])));
+    }
+
+    #[test]
+    fn equal_tags_at_the_very_end_go_on_at_the_beginning() {
+        let mut places = Places::default();
+        for place in [3, 1, 2] {
+            places.add(&[0xff; 32], place);
+        }
+        places.add(&[0; 32], 9);
+        let mut found: Vec<u64> = places.of(&[0xff; 32]).collect();
+        found.sort_unstable();
+        assert_eq!(found, [1, 2, 3]);
+        assert!(places.of(&[0; 32]).eq([9]));
+        places.add(&[7; 32], PLACES_MAX + 1);
+        assert_eq!(places.of(&[7; 32]).count(), 0);
+    }
+}

@@ -1,0 +1,49 @@
+//! A thousand contracts and a hundred adapters: a served directory made of the one contract and the one adapter
+//! of another, under other names. No two adapters have the same bytes: each has a custom section of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use deed_tests::host;
+use deed_tests::record::Record;
+use deed_tests::record::desk;
+use deed_tests::services::Result;
+
+const CONTRACTS: usize = 1_000;
+const ADAPTERS: usize = 100;
+const MODEL: &str = "crash.set";
+const ADAPTER: &str = "writes-in-order";
+
+pub(crate) fn full(dir: &Path, record: &Record) -> Result<PathBuf> {
+    desk::lay_out(dir, &record.base_url())?;
+    let contract = fs::read_to_string(dir.join(format!("contracts/{MODEL}.toml")))?;
+    let wasm = fs::read(dir.join(format!("adapters/{ADAPTER}.wasm")))?;
+    for number in 0..ADAPTERS {
+        let name = format!("adapters/{}.wasm", adapter(number));
+        fs::write(dir.join(name), [&wasm, section(number).as_slice()].concat())?;
+    }
+    let mut grants = String::new();
+    for number in 0..CONTRACTS {
+        let name = format!("{MODEL}_{number}");
+        let text = contract
+            .replace(&format!("\"{MODEL}\""), &format!("\"{name}\""))
+            .replace(&format!("\"{ADAPTER}\""), &format!("\"{}\"", adapter(number % ADAPTERS)));
+        fs::write(dir.join(format!("contracts/{name}.toml")), text)?;
+        grants += &format!("[tenant.acme.grant.\"{name}\"]\nupstreams = [\"record\"]\n\n");
+    }
+    let deed = dir.join("deed.toml");
+    fs::write(&deed, fs::read_to_string(&deed)? + "\n" + &grants)?;
+    host::expect(&["pin", &dir.to_string_lossy()])?;
+    Ok(dir.to_owned())
+}
+
+fn adapter(number: usize) -> String {
+    format!("{ADAPTER}-{number}")
+}
+
+/// A custom section: its kind, its length, the length of its name, its name.
+fn section(number: usize) -> Vec<u8> {
+    let name = format!("copy-{number:03}");
+    let length = u8::try_from(name.len()).unwrap_or_default();
+    [&[0, length + 1, length], name.as_bytes()].concat()
+}

@@ -1,0 +1,185 @@
+//! A past for a served directory that no host is in: takes the actions that ended there, gives it as many more
+//! as are asked for, each with the records and leaves of one of those.
+//!
+//! Written by the journal's and the log's own code. New are ids, items, times, keys and leaves; what stands
+//! inside signed envelopes, and the places that records tell of leaves, stay those of the model. A host does
+//! not read them while it serves, and `deed journal check` finds every one of them.
+
+mod model;
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use deed_host::config;
+use deed_host::journal::{self, Journal};
+use deed_host::keys;
+use deed_host::log::Log;
+use deed_record::digest::Digest;
+use deed_record::event::entry;
+use deed_record::note::LogKey;
+use deed_tests::services::Result;
+use tokio::task::JoinSet;
+
+pub use self::model::{ITEM_LENGTH, item};
+use self::model::{Model, New};
+
+/// Actions that are written side by side, so that their records mix as those of a busy host.
+const ABREAST: usize = 256;
+/// Leaves that are appended at once.
+const LEAVES: usize = 16_384;
+/// How long ago the oldest action was, and the newest, in milliseconds.
+const OLDEST_MS: i64 = 30 * 24 * 60 * 60 * 1000;
+const NEWEST_MS: i64 = 60 * 60 * 1000;
+
+/// What was written.
+#[derive(Debug, Clone, Copy)]
+pub struct Written {
+    pub actions: u64,
+    pub records: u64,
+    pub leaves: u64,
+    pub seconds: f64,
+    /// Bytes below `state/segments`, `state/index` and `state/log`, with what was there before.
+    pub journal: u64,
+    pub index: u64,
+    pub log: u64,
+}
+
+impl Written {
+    /// Bytes that one action takes on the disk.
+    pub fn each(&self) -> u64 {
+        (self.journal + self.index + self.log).checked_div(self.actions).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Display for Written {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { actions, records, leaves, seconds, journal, index, log } = *self;
+        let each = |bytes: u64| bytes.checked_div(actions).unwrap_or_default();
+        write!(
+            f,
+            "{actions} actions with {records} records and {leaves} leaves in {seconds:.1} s; bytes per action: \
+             journal {}, index {}, log {}; in all {} MiB",
+            each(journal),
+            each(index),
+            each(log),
+            (journal + index + log) >> 20
+        )
+    }
+}
+
+/// Gives the directory this many actions more.
+pub fn write(dir: &Path, actions: u64) -> Result<Written> {
+    let state = dir.join("state");
+    let models = Arc::new(model::models(&state)?);
+    let (tenant, _) = models.first().ok_or("no action has ended here; let some")?.owner();
+    let leaves_before = leaves(dir, tenant)?.size();
+    let began = Instant::now();
+    let runtime = tokio::runtime::Runtime::new()?;
+    let journal = journal::open(&state)?;
+    let records = runtime.block_on(fill(&journal, &models, actions))?;
+    // Syncs once, and waits for it.
+    journal.close();
+    if let Some(why) = journal.failed() {
+        return Err(why.into());
+    }
+    drop(journal);
+    let mut log = leaves(dir, tenant)?;
+    append(&mut log, &models, actions)?;
+    let leaves = log.size() - leaves_before;
+    drop(log);
+    let size = |part: &str| size(&state.join(part));
+    Ok(Written {
+        actions,
+        records,
+        leaves,
+        seconds: began.elapsed().as_secs_f64(),
+        journal: size("segments")?,
+        index: size("index")?,
+        log: size("log")?,
+    })
+}
+
+/// Gives the number of records.
+async fn fill(journal: &Journal, models: &Arc<Vec<Model>>, actions: u64) -> Result<u64> {
+    let next = Arc::new(AtomicU64::new(0));
+    let now_ms = i64::try_from(now().as_millis())?;
+    let mut tasks: JoinSet<Result<u64>> = JoinSet::new();
+    for _ in 0..ABREAST {
+        let (journal, models, next) = (journal.clone(), Arc::clone(models), Arc::clone(&next));
+        tasks.spawn(async move {
+            let mut records = 0;
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= actions {
+                    return Ok(records);
+                }
+                let Some(model) = of(&models, number) else { return Ok(records) };
+                for append in model.appends(&New::of(number, at_ms(now_ms, number, actions))?) {
+                    journal.append(append).await?;
+                    records += 1;
+                }
+            }
+        });
+    }
+    let mut records = 0;
+    while let Some(done) = tasks.join_next().await {
+        records += done??;
+    }
+    Ok(records)
+}
+
+fn append(log: &mut Log, models: &[Model], actions: u64) -> Result<()> {
+    let mut entries = Vec::with_capacity(LEAVES);
+    for number in 0..actions {
+        let Some(model) = of(models, number) else { return Ok(()) };
+        for (at, kind) in model.leaves().iter().enumerate() {
+            entries.push(entry(kind, &Digest::of(format!("history {number} {at}").as_bytes())));
+        }
+        if entries.len() >= LEAVES {
+            log.append(&entries)?;
+            entries.clear();
+        }
+    }
+    if !entries.is_empty() {
+        log.append(&entries)?;
+    }
+    Ok(())
+}
+
+fn of(models: &[Model], number: u64) -> Option<&Model> {
+    let at = number.checked_rem(models.len() as u64)?;
+    models.get(usize::try_from(at).ok()?)
+}
+
+/// Even steps from the oldest to the newest.
+fn at_ms(now_ms: i64, number: u64, actions: u64) -> i64 {
+    let part = i128::from(OLDEST_MS - NEWEST_MS) * i128::from(number) / i128::from(actions.max(1));
+    now_ms - OLDEST_MS + i64::try_from(part).unwrap_or_default()
+}
+
+fn leaves(dir: &Path, tenant: &str) -> Result<Log> {
+    let config = config::load(dir).map_err(|faults| faults.to_string())?;
+    let origin = format!("{}/{tenant}", config.log_origin);
+    let key = LogKey::new(&origin, keys::load(dir)?.log)?;
+    Ok(Log::open(&dir.join("state/log").join(tenant), &origin, key)?)
+}
+
+/// Bytes of all files below.
+fn size(path: &Path) -> Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        let meta = entry.metadata()?;
+        bytes += if meta.is_dir() { size(&entry.path())? } else { meta.len() };
+    }
+    Ok(bytes)
+}
+
+fn now() -> std::time::Duration {
+    #[expect(clippy::disallowed_methods, reason = "no clock of a host is here to be asked")]
+    let now = SystemTime::now();
+    now.duration_since(UNIX_EPOCH).unwrap_or_default()
+}
