@@ -176,32 +176,20 @@ fn waiting() {
 
 /// Every agent of a tenant keeps as many requests in progress as it may: another tenant has its own.
 fn connections() {
-    let world = World::with(scim(), "scim", |dir| {
-        prepare(dir, "")?;
-        edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"25s\"")
-    })
-    .unwrap();
-    let slow = user("slow", Some(true));
-    silence(&world, &slow, 1);
-    let taken = ask(&world, HELPDESK, &read(&slow), "wait=0");
-    let target = format!("/v1/actions/{}", taken.text("/id"));
-    // Each sees its own actions only: the others wait for one of theirs.
-    let mut held = Vec::new();
-    for token in [HELPDESK, OTHERS[0], OTHERS[1]] {
-        let own = if token == HELPDESK {
-            target.clone()
-        } else {
-            silence(&world, &slow, 1);
-            format!("/v1/actions/{}", ask(&world, token, &read(&slow), "wait=0").text("/id"))
-        };
-        let wait = request("GET", &own, &[&bearer(token), "Prefer: wait=60"], b"");
-        // A few more than it may: one that is over may not be over for the host yet.
-        held.extend((0..140).map(|_| {
+    let world = World::with(scim(), "scim", |dir| prepare(dir, "")).unwrap();
+    // Their bodies do not come; they are cut off in the end, and until then they are in progress.
+    let begin = |token: &str| {
+        let lines = [&bearer(token), "Content-Type: application/json", "Content-Length: 1000"];
+        let head = request("POST", "/v1/actions", &lines, b"");
+        // A few more than one may have.
+        let more = (0..140).map(|_| {
             let mut stream = connect(address(&world));
-            stream.write_all(&wait).unwrap();
+            stream.write_all(&head).unwrap();
             stream
-        }));
-    }
+        });
+        more.collect::<Vec<_>>()
+    };
+    let held: Vec<_> = [HELPDESK, OTHERS[0], OTHERS[1]].into_iter().map(begin).collect();
     let over = |_| call(&world, OTHERS[2], "GET", "/v1/contracts", b"");
     let over = (0..500).map(over).find(|said| said.status() != 200).unwrap();
     over.refuses(429, "over what a tenant may have in progress");
@@ -209,7 +197,6 @@ fn connections() {
     let other = call(&world, STRANGER, "GET", "/v1/contracts", b"");
     assert_eq!(other.status(), 200, "another tenant is harmed: {other:?}");
     drop(held);
-    assert_eq!(world.settled(&taken.text("/id")).unwrap()["status"], "failed");
     unharmed(&world);
 }
 
