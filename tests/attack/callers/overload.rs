@@ -1,25 +1,29 @@
 //! Callers that want more than their share: agents, tenants, people's attention, turns, one slow upstream.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use deed_record::digest::Digest;
 use deed_tests::client::Answer;
+use deed_tests::hostile::Hostile;
 use deed_tests::proxy::Fault;
 use deed_tests::record::{self, How, Lands, On};
 use deed_tests::services::Result;
 use deed_tests::world::{BOB, HELPDESK, STRANGER, World, edit};
 use serde_json::Value;
 
-use super::{counted, unharmed};
+use super::wire::{address, bearer, call, connect, request};
+use super::{counted, metric, unharmed};
 use crate::case::{Case, cases};
 use crate::shared::{locked_out, scim, user};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
         "a-tenant-of-many-agents" => many_agents,
+        "one-tenant-takes-every-connection" => connections,
         "waiting-without-end" => waiting,
         "a-tenant-takes-every-turn" => every_turn,
         "a-slow-upstream-takes-every-turn" => slow_upstream,
@@ -51,6 +55,23 @@ fn prepare(dir: &Path, limits: &str) -> Result<()> {
     Ok(fs::write(dir.join("deed.toml"), toml)?)
 }
 
+/// An upstream of its own for `globex`, which is never slow; and a user there.
+fn elsewhere(dir: &Path, quick: &Hostile) -> Result<()> {
+    let toml = fs::read_to_string(dir.join("deed.toml"))?;
+    let table = "[tenant.globex.upstream.idp]\nbase_url = \"";
+    let (head, rest) = toml.split_once(table).ok_or("globex has no upstream")?;
+    let (_, rest) = rest.split_once('"').ok_or("its address has no end")?;
+    Ok(fs::write(dir.join("deed.toml"), format!("{head}{table}{}\"{rest}", quick.base_url()))?)
+}
+
+/// A read of `globex` is carried out at once.
+fn polite(world: &World, quick: &Hostile) {
+    let user = format!("{:032x}", 7);
+    quick.set(&user, "active", true.into());
+    let answer = ask(world, STRANGER, &read(&user), "wait=60");
+    assert_eq!(answer.text("/status"), "verified", "{}", answer.json());
+}
+
 fn ask(world: &World, token: &str, proposal: &Value, wait: &str) -> Answer {
     let body = proposal.to_string().into_bytes();
     world.client(token).send("POST", "/v1/actions", &[("prefer", wait)], body).unwrap()
@@ -78,8 +99,8 @@ fn fill(world: &World, token: &str, mut next: impl FnMut() -> Value) -> (Vec<Str
 /// A gauge or counter reaches what is expected of it.
 fn becomes(world: &World, name: &str, right: impl Fn(u64) -> bool) {
     let end = Instant::now() + PATIENCE;
-    while !right(counted(world, name)) {
-        assert!(Instant::now() < end, "`{name}` stays {}", counted(world, name));
+    while !metric(world, name).is_some_and(&right) {
+        assert!(Instant::now() < end, "`{name}` stays {:?}", metric(world, name));
         thread::sleep(Duration::from_millis(20));
     }
 }
@@ -153,6 +174,32 @@ fn waiting() {
     unharmed(&world);
 }
 
+/// Every agent of a tenant keeps as many requests in progress as it may: another tenant has its own.
+fn connections() {
+    let world = World::with(scim(), "scim", |dir| prepare(dir, "")).unwrap();
+    // Their bodies do not come; they are cut off in the end, and until then they are in progress.
+    let begin = |token: &str| {
+        let lines = [&bearer(token), "Content-Type: application/json", "Content-Length: 1000"];
+        let head = request("POST", "/v1/actions", &lines, b"");
+        // A few more than one may have.
+        let more = (0..140).map(|_| {
+            let mut stream = connect(address(&world));
+            stream.write_all(&head).unwrap();
+            stream
+        });
+        more.collect::<Vec<_>>()
+    };
+    let held: Vec<_> = [HELPDESK, OTHERS[0], OTHERS[1]].into_iter().map(begin).collect();
+    let over = |_| call(&world, OTHERS[2], "GET", "/v1/contracts", b"");
+    let over = (0..500).map(over).find(|said| said.status() != 200).unwrap();
+    over.refuses(429, "over what a tenant may have in progress");
+    assert!(over.header("retry-after").is_some());
+    let other = call(&world, STRANGER, "GET", "/v1/contracts", b"");
+    assert_eq!(other.status(), 200, "another tenant is harmed: {other:?}");
+    drop(held);
+    unharmed(&world);
+}
+
 /// So many reads of this user never get an answer.
 fn silence(world: &World, user: &str, times: usize) {
     let fault = record::Fault { lands: Lands::Never, how: How::Silence };
@@ -161,8 +208,10 @@ fn silence(world: &World, user: &str, times: usize) {
 
 /// As many slow runs as the sandbox has slots, from one tenant: another one need not wait for their end.
 fn every_turn() {
+    let quick = Hostile::start().unwrap();
     let world = World::with(scim(), "scim", |dir| {
         prepare(dir, "")?;
+        elsewhere(dir, &quick)?;
         edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"8s\"\nconcurrency = 64")
     })
     .unwrap();
@@ -171,8 +220,7 @@ fn every_turn() {
     let mut taken = fill(&world, HELPDESK, || read(&slow)).0;
     taken.extend(fill(&world, OTHERS[0], || read(&slow)).0);
     becomes(&world, "deed_runs_queued ", |n| n > 64);
-    let polite = ask(&world, STRANGER, &read(&user("polite", Some(true))), "wait=60");
-    assert_eq!(polite.text("/status"), "verified", "{}", polite.json());
+    polite(&world, &quick);
     let (runs, queued) = (counted(&world, "deed_runs "), counted(&world, "deed_runs_queued "));
     assert!(runs > 40 && queued > 0, "it waited for the end of them: {runs} run, {queued} wait");
     for id in taken {
@@ -185,8 +233,10 @@ fn every_turn() {
 /// One upstream does not answer. It gets as many runs as it may have, whoever waits longer than the
 /// contract says ends with the reason and sends nothing, and other upstreams notice nothing.
 fn slow_upstream() {
+    let quick = Hostile::start().unwrap();
     let world = World::with(scim(), "scim", |dir| {
         prepare(dir, "")?;
+        elsewhere(dir, &quick)?;
         edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"9s\"\nconcurrency = 2")?;
         edit(
             dir,
@@ -205,8 +255,7 @@ fn slow_upstream() {
         "deed_upstream_runs{tenant=\"acme\",upstream=\"idp\",state=\"queued\"} ",
         |n| n == 8,
     );
-    let other = ask(&world, STRANGER, &read(&user("polite", Some(true))), "wait=60");
-    assert_eq!(other.text("/status"), "verified", "{}", other.json());
+    polite(&world, &quick);
     let ends: Vec<Value> = taken.iter().map(|id| world.settled(id).unwrap()).collect();
     let expired = ends.iter().filter(|view| view["status"] == "expired");
     let why = "it had no turn to run within 3000 ms, because `idp` had as many runs as it may; nothing was sent";

@@ -13,7 +13,7 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use tokio::time::Instant;
 
 use super::App;
-use super::budget::{Budget, LIMITS, Tab};
+use super::budget::{Budget, Crowd, LIMITS, Tab};
 use super::problem::Problem;
 use crate::config::{Config, Tenant};
 use crate::pipeline::Told;
@@ -120,8 +120,9 @@ impl Callers {
 }
 
 fn callers(tenant: &Arc<Tenant>) -> Vec<(Caller, Digest)> {
+    let crowd = Arc::<Crowd>::default();
     let caller = |who| {
-        let budget = Arc::new(Budget::new(LIMITS));
+        let budget = Arc::new(Budget::new(LIMITS, Arc::clone(&crowd)));
         Caller { tenant: Arc::clone(tenant), who, budget }
     };
     let agents = tenant.agents.iter().map(|(name, agent)| {

@@ -3,6 +3,7 @@
 //! Takes what was answered, gives leave for the next request or the time to come back. It is kept in
 //! memory: a restart forgives, and forgets nothing that matters.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -24,12 +25,15 @@ pub(super) struct Limits {
     owed_max: Duration,
     /// Requests in progress at once. A good part of the connections stays for everybody else.
     at_once_max: usize,
+    /// The same for all principals of a tenant together: many agents are no way around it.
+    tenant_at_once_max: usize,
 }
 
 pub(super) const LIMITS: Limits = Limits {
     refusal: Duration::from_millis(500),
     owed_max: Duration::from_mins(1),
     at_once_max: 128,
+    tenant_at_once_max: 384,
 };
 /// With too many requests in progress nobody knows when one ends.
 const AT_ONCE_RETRY_S: u64 = 1;
@@ -38,8 +42,13 @@ const AT_ONCE_RETRY_S: u64 = 1;
 #[derive(Debug)]
 pub(super) struct Budget {
     limits: Limits,
+    crowd: Arc<Crowd>,
     account: Mutex<Account>,
 }
+
+/// Requests of one tenant in progress.
+#[derive(Debug, Default)]
+pub(super) struct Crowd(AtomicUsize);
 
 #[derive(Debug)]
 struct Account {
@@ -81,9 +90,9 @@ pub(super) async fn account(State(app): State<App>, mut request: Request, next: 
 }
 
 impl Budget {
-    pub(super) fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: Limits, crowd: Arc<Crowd>) -> Self {
         let account = Account { settled: Instant::now(), at_once: 0 };
-        Self { limits, account: Mutex::new(account) }
+        Self { limits, crowd, account: Mutex::new(account) }
     }
 
     /// Leave for one request, unless too much is owed or under way. What is refused here costs nothing
@@ -98,6 +107,10 @@ impl Budget {
         }
         if account.at_once >= self.limits.at_once_max {
             let what = "too many of your requests are in progress";
+            return Err(Problem::too_many(what, AT_ONCE_RETRY_S));
+        }
+        if !self.crowd.enter(self.limits.tenant_at_once_max) {
+            let what = "too many requests of your tenant are in progress";
             return Err(Problem::too_many(what, AT_ONCE_RETRY_S));
         }
         account.at_once += 1;
@@ -121,6 +134,15 @@ impl Drop for Leave {
     fn drop(&mut self) {
         let mut account = self.0.lock();
         account.at_once = account.at_once.saturating_sub(1);
+        self.0.crowd.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Crowd {
+    /// Whether there was room for one more.
+    fn enter(&self, most: usize) -> bool {
+        let one_more = |count: usize| (count < most).then_some(count + 1);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok()
     }
 }
 
@@ -132,11 +154,12 @@ mod tests {
         refusal: Duration::from_millis(500),
         owed_max: Duration::from_secs(2),
         at_once_max: 2,
+        tenant_at_once_max: 3,
     };
 
     #[test]
     fn refusals_are_forgiven_with_time_and_not_before() {
-        let (budget, now) = (Arc::new(Budget::new(FEW)), Instant::now());
+        let (budget, now) = (Arc::new(Budget::new(FEW, Arc::default())), Instant::now());
         for _ in 0..4 {
             assert!(budget.admit(now).is_ok());
             budget.charge(now);
@@ -152,7 +175,7 @@ mod tests {
 
     #[test]
     fn what_was_under_way_at_once_is_not_owed_for_ever() {
-        let (budget, now) = (Arc::new(Budget::new(FEW)), Instant::now());
+        let (budget, now) = (Arc::new(Budget::new(FEW, Arc::default())), Instant::now());
         (0..1_000).for_each(|_| budget.charge(now));
         assert!(budget.admit(now + Duration::from_secs(2)).is_err());
         assert!(budget.admit(now + Duration::from_secs(3)).is_ok());
@@ -160,11 +183,21 @@ mod tests {
 
     #[test]
     fn requests_at_once_are_counted_until_they_are_over() {
-        let (budget, now) = (Arc::new(Budget::new(FEW)), Instant::now());
+        let (budget, now) = (Arc::new(Budget::new(FEW, Arc::default())), Instant::now());
         let (first, second) = (budget.admit(now).unwrap(), budget.admit(now).unwrap());
         assert!(budget.admit(now).is_err());
         drop(first);
         assert!(budget.admit(now).is_ok());
         drop(second);
+    }
+    #[test]
+    fn many_principals_of_a_tenant_are_one_crowd() {
+        let (crowd, now) = (Arc::<Crowd>::default(), Instant::now());
+        let [one, other] = [(); 2].map(|()| Arc::new(Budget::new(FEW, Arc::clone(&crowd))));
+        let held = [one.admit(now).unwrap(), one.admit(now).unwrap(), other.admit(now).unwrap()];
+        assert!(other.admit(now).is_err(), "three of the tenant are in progress");
+        assert!(Arc::new(Budget::new(FEW, Arc::default())).admit(now).is_ok());
+        drop(held);
+        assert!(other.admit(now).is_ok());
     }
 }

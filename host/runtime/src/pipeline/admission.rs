@@ -174,7 +174,8 @@ impl Admission {
 
     /// Counts a story that went from one status to another.
     pub(super) fn moved(&self, from: Status, story: &Story) {
-        let waits = |status: Status| isize::from(status == Status::Waiting);
+        // As the word for them says: who is about to be asked anew waits too, and a start counts by words.
+        let waits = |status: Status| isize::from(status.word() == Status::Waiting.word());
         let change = waits(story.status) - waits(from);
         if change != 0 {
             let action = &story.bound.action;
