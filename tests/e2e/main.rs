@@ -34,4 +34,5 @@ mod stops;
 mod story;
 mod surface;
 mod vectors;
+mod waiting;
 mod witness;

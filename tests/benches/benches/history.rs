@@ -2,14 +2,14 @@
 //! contracts and a hundred adapters, and with as many past actions as `HISTORY` says.
 //!
 //! The binary is `DEED_BIN`. What the past does to an action is a ratio: a host with it and one without take
-//! turns, on the same machine and against the same system of record.
+//! turns, on the same machine and against the same system of record. `KEEP` leaves the directories there.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
 use deed_benches::process::{cpu_s, rss_mib};
-use deed_benches::{history, median, report, rounded};
+use deed_benches::{history, median, report, rounded, say};
 use deed_tests::client::Client;
 use deed_tests::host::Host;
 use deed_tests::record::Record;
@@ -44,6 +44,9 @@ fn main() -> Result<()> {
     let root = root.join(format!("history-{}", std::process::id()));
     fs::create_dir_all(&root)?;
     let measured = measure(&root, actions);
+    if env::var_os("KEEP").is_some() {
+        return say(&format!("kept in {}", root.display())).and(measured);
+    }
     fs::remove_dir_all(&root)?;
     measured
 }
@@ -95,7 +98,7 @@ fn past(root: &Path, record: &Record, actions: u64) -> Result<()> {
         host.stop()?;
     }
     let written = history::write(&old, actions)?;
-    deed_benches::say(&written.to_string())?;
+    say(&written.to_string())?;
     let start_s = median_start(&old)?;
     let none_s = median_start(&new)?;
     let (one, other) = (start(&new)?.0, start(&old)?.0);

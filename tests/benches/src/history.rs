@@ -8,13 +8,15 @@
 mod model;
 
 use std::fs;
+use std::future::poll_fn;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use deed_host::config;
-use deed_host::journal::{self, Journal};
+use deed_host::journal::{self, Append, Journal};
 use deed_host::keys;
 use deed_host::log::Log;
 use deed_record::digest::Digest;
@@ -26,8 +28,9 @@ use tokio::task::JoinSet;
 pub use self::model::{ITEM_LENGTH, item};
 use self::model::{Model, New};
 
-/// Actions that are written side by side, so that their records mix as those of a busy host.
-const ABREAST: usize = 256;
+/// Actions that are written side by side: their records mix as those of a busy host, but all of an action's wait
+/// together, so that the journal's groups are full.
+const ABREAST: usize = 64;
 /// Leaves that are appended at once.
 const LEAVES: usize = 16_384;
 /// How long ago the oldest action was, and the newest, in milliseconds.
@@ -117,10 +120,10 @@ async fn fill(journal: &Journal, models: &Arc<Vec<Model>>, actions: u64) -> Resu
                     return Ok(records);
                 }
                 let Some(model) = of(&models, number) else { return Ok(records) };
-                for append in model.appends(&New::of(number, at_ms(now_ms, number, actions))?) {
-                    journal.append(append).await?;
-                    records += 1;
-                }
+                let new = New::of(number, at_ms(now_ms, number, actions))?;
+                let appends: Vec<_> = model.appends(&new).collect();
+                records += appends.len() as u64;
+                together(&journal, appends).await?;
             }
         });
     }
@@ -129,6 +132,24 @@ async fn fill(journal: &Journal, models: &Arc<Vec<Model>>, actions: u64) -> Resu
         records += done??;
     }
     Ok(records)
+}
+
+/// Hands all over before it waits for the first. Each stands in the queue before the next one.
+async fn together(journal: &Journal, appends: Vec<Append>) -> Result<()> {
+    let mut waiting: Vec<_> =
+        appends.into_iter().map(|append| Box::pin(journal.append(append))).collect();
+    poll_fn(|context| {
+        let mut at = 0;
+        while let Some(one) = waiting.get_mut(at) {
+            match one.as_mut().poll(context) {
+                Poll::Pending => at += 1,
+                Poll::Ready(Ok(_)) => drop(waiting.remove(at)),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+            }
+        }
+        if waiting.is_empty() { Poll::Ready(Ok(())) } else { Poll::Pending }
+    })
+    .await
 }
 
 fn append(log: &mut Log, models: &[Model], actions: u64) -> Result<()> {

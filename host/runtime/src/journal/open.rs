@@ -11,13 +11,14 @@ use tokio::sync::Semaphore;
 use super::file::{self, Reader, Segments, Tail, head, scan, sync_dir};
 use super::index::{Applied, Index, IndexError, Staged};
 use super::payload::Payloads;
-use super::record::Record;
+use super::record::Envelope;
 use super::version::{mark, version};
 use super::writer::Writer;
 use super::{Hold, Journal, OpenError, ROOM, Shared};
 
-/// Changes of the index that are applied at once while records are replayed.
-pub(super) const BATCH: usize = 4096;
+/// Changes of the index that are applied at once while records are replayed: so many that the records of an
+/// action, which mix with those of hundreds of others, mostly make one change of its row.
+pub(super) const BATCH: usize = 32_768;
 
 pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
     let Hold { dir, lock } = hold;
@@ -142,7 +143,7 @@ fn catch_up(
         }
         let here = Applied { place, hash: tail.hash };
         last = Some(here);
-        replay.take(here, record)
+        replay.take(here, &record.envelope)
     })?;
     head.map_or(Ok(()), |head| head::check(segments, head, &tail))?;
     if !replay.met {
@@ -163,12 +164,11 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    fn take(&mut self, here: Applied, record: &Record) -> Result<(), OpenError> {
+    fn take(&mut self, here: Applied, envelope: &Envelope) -> Result<(), OpenError> {
         if !self.met {
             self.met = self.applied == Some(here);
             return Ok(());
         }
-        let envelope = &record.envelope;
         self.staged.put(envelope)?;
         self.staged.place(&envelope.action, here.place);
         if self.staged.len() >= BATCH {

@@ -46,19 +46,19 @@ fn state(what: &'static str) -> impl Fn(String) -> StartError {
     move |why| StartError::State { what, why }
 }
 
-/// Loads every granted adapter: each must be a component that imports `deed:adapter` only.
+/// Loads every granted adapter: each must be a component that imports `deed:adapter` only. Its bytes go
+/// when its code is there.
 pub(crate) fn adapters(
-    config: &Config,
+    config: &mut Config,
     sandbox: &Sandbox,
 ) -> Result<BTreeMap<Digest, Adapter>, StartError> {
+    let mut bytes = std::mem::take(&mut config.adapters);
     let mut adapters = BTreeMap::new();
     for granted in config.tenants.values().flat_map(|tenant| tenant.grants.values()) {
-        if adapters.contains_key(&granted.adapter) {
-            continue;
-        }
+        let Some(wasm) = bytes.remove(&granted.adapter) else { continue };
         let file = format!("adapters/{}.wasm", granted.contract.action.adapter);
         let adapter = sandbox
-            .load(&granted.wasm)
+            .load(&wasm)
             .map_err(|e| StartError::Config(Fault::new(&file, 0, e.to_string())))?;
         adapters.insert(granted.adapter, adapter);
     }
@@ -81,7 +81,7 @@ pub(crate) fn sandbox(dir: &Path, clock: &Clock) -> Result<Sandbox, StartError> 
 
 impl Pipeline {
     /// Opens everything. Nothing runs yet; [`Pipeline::resume`] takes up what was left open.
-    pub fn open(config: Config, clock: Clock) -> Result<Arc<Self>, StartError> {
+    pub fn open(mut config: Config, clock: Clock) -> Result<Arc<Self>, StartError> {
         let dir = config.dir.clone();
         make_state(&dir)?;
         let hold = journal::take(&dir.join("state")).map_err(|e| unopened(&e))?;
@@ -93,7 +93,7 @@ impl Pipeline {
         }
         config.check_keys(&of_host).map_err(StartError::Config)?;
         let sandbox = sandbox(&dir, &clock)?;
-        let adapters = adapters(&config, &sandbox)?;
+        let adapters = adapters(&mut config, &sandbox)?;
         let journal = hold.open().map_err(|e| unopened(&e))?;
         check_clock(&journal, &clock)?;
         let past = Past::open(&dir, &keys).map_err(|e| past_failed(e.to_string()))?;

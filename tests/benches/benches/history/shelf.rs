@@ -9,6 +9,7 @@ use deed_tests::record::Record;
 use deed_tests::record::desk;
 use deed_tests::services::Result;
 
+/// As many as a folder may have, with those that are there.
 const CONTRACTS: usize = 1_000;
 const ADAPTERS: usize = 100;
 const MODEL: &str = "crash.set";
@@ -23,7 +24,7 @@ pub(crate) fn full(dir: &Path, record: &Record) -> Result<PathBuf> {
         fs::write(dir.join(name), [&wasm, section(number).as_slice()].concat())?;
     }
     let mut grants = String::new();
-    for number in 0..CONTRACTS {
+    for number in fs::read_dir(dir.join("contracts"))?.count()..CONTRACTS {
         let name = format!("{MODEL}_{number}");
         let text = contract
             .replace(&format!("\"{MODEL}\""), &format!("\"{name}\""))
