@@ -82,7 +82,9 @@ pub fn write(dir: &Path, actions: u64) -> Result<Written> {
     let began = Instant::now();
     let runtime = tokio::runtime::Runtime::new()?;
     let journal = journal::open(&state)?;
-    let records = runtime.block_on(fill(&journal, &models, actions))?;
+    // Also what makes this past another one than any that was written before.
+    let now_ms = i64::try_from(now().as_millis())?;
+    let records = runtime.block_on(fill(&journal, &models, actions, now_ms))?;
     // Syncs once, and waits for it.
     journal.close();
     if let Some(why) = journal.failed() {
@@ -90,7 +92,7 @@ pub fn write(dir: &Path, actions: u64) -> Result<Written> {
     }
     drop(journal);
     let mut log = leaves(dir, tenant)?;
-    append(&mut log, &models, actions)?;
+    append(&mut log, &models, actions, now_ms)?;
     let leaves = log.size() - leaves_before;
     drop(log);
     let size = |part: &str| size(&state.join(part));
@@ -106,9 +108,13 @@ pub fn write(dir: &Path, actions: u64) -> Result<Written> {
 }
 
 /// Gives the number of records.
-async fn fill(journal: &Journal, models: &Arc<Vec<Model>>, actions: u64) -> Result<u64> {
+async fn fill(
+    journal: &Journal,
+    models: &Arc<Vec<Model>>,
+    actions: u64,
+    now_ms: i64,
+) -> Result<u64> {
     let next = Arc::new(AtomicU64::new(0));
-    let now_ms = i64::try_from(now().as_millis())?;
     let mut tasks: JoinSet<Result<u64>> = JoinSet::new();
     for _ in 0..ABREAST {
         let (journal, models, next) = (journal.clone(), Arc::clone(models), Arc::clone(&next));
@@ -120,7 +126,7 @@ async fn fill(journal: &Journal, models: &Arc<Vec<Model>>, actions: u64) -> Resu
                     return Ok(records);
                 }
                 let Some(model) = of(&models, number) else { return Ok(records) };
-                let new = New::of(number, at_ms(now_ms, number, actions))?;
+                let new = New::of(now_ms, number, at_ms(now_ms, number, actions))?;
                 let appends: Vec<_> = model.appends(&new).collect();
                 records += appends.len() as u64;
                 together(&journal, appends).await?;
@@ -152,12 +158,13 @@ async fn together(journal: &Journal, appends: Vec<Append>) -> Result<()> {
     .await
 }
 
-fn append(log: &mut Log, models: &[Model], actions: u64) -> Result<()> {
+fn append(log: &mut Log, models: &[Model], actions: u64, now_ms: i64) -> Result<()> {
     let mut entries = Vec::with_capacity(LEAVES);
     for number in 0..actions {
         let Some(model) = of(models, number) else { return Ok(()) };
         for (at, kind) in model.leaves().iter().enumerate() {
-            entries.push(entry(kind, &Digest::of(format!("history {number} {at}").as_bytes())));
+            let word = format!("history {now_ms} {number} {at}");
+            entries.push(entry(kind, &Digest::of(word.as_bytes())));
         }
         if entries.len() >= LEAVES {
             log.append(&entries)?;
