@@ -15,6 +15,7 @@ mod flight;
 mod gate;
 mod intake;
 mod ledger;
+mod logs;
 mod past;
 #[cfg(test)]
 mod race;

@@ -11,8 +11,11 @@ use crate::files::{ADAPTER_MAX, Files};
 /// Files that were read, each once.
 #[derive(Debug, Default)]
 pub(in crate::config) struct Adapters {
-    read: RefCell<BTreeMap<String, Result<(Digest, Vec<u8>), String>>>,
+    read: RefCell<BTreeMap<String, Read>>,
 }
+
+/// Digest and bytes, or why there are none.
+type Read = Result<(Digest, Vec<u8>), String>;
 
 impl Adapters {
     /// The digest of this file's bytes, or why there is none.

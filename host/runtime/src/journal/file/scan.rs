@@ -47,7 +47,7 @@ pub(in super::super) fn first() -> u64 {
 pub(in super::super) fn scan(
     dir: &Path,
     from: u64,
-    mut each: impl FnMut(Place, &Tail, &Found<'_>) -> Result<(), OpenError>,
+    mut each: impl FnMut(Place, &Tail, Found<'_>) -> Result<(), OpenError>,
 ) -> Result<Tail, OpenError> {
     let last = last_segment(dir)?;
     let mut tail = Tail { segment: from, length: 0, hash: [0; 32], seq: 0 };
@@ -80,7 +80,7 @@ pub(in super::super) fn scan(
             tail.seq = envelope.seq;
             at += found.bytes();
             tail.length = at as u64;
-            each(Place { segment, offset }, &tail, &Found { envelope, body: found.body })?;
+            each(Place { segment, offset }, &tail, Found { envelope, body: found.body })?;
         }
     }
     Ok(tail)
