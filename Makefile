@@ -6,9 +6,11 @@
 # make crash   the host killed at every place; a sample of it is part of make test
 # make faults  every external call failing in every way, alone and in pairs; a sample of it is part of make test
 # make soak    thousands of actions under kills, stops, faults and clock jumps, MINUTES=10, all by one SEED
+# make overload  four times what the host can carry, MINUTES=3; a sample of it is part of make test
 # make vectors tests/vectors/ anew, for other implementations
 # make fuzz    every input from outside, MINUTES=10 in all, guided by coverage
 # make bench-evidence  the log and the verifier beside the least that they could cost, into target/bench.json
+# make bench-stages  instructions of every stage of an action beside tests/benches/baseline.json; BLESS=1 renews it
 # make check   format, lints, dependencies, deed-record for WebAssembly
 #
 # Cargo builds into CARGO_TARGET_DIR where that is set. Adapters, the Python environment and the
@@ -17,7 +19,7 @@
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: demo test attack tamper powercut crash faults soak vectors oracle fuzz bench-evidence check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
+.PHONY: demo test attack tamper powercut crash faults soak overload vectors oracle fuzz bench-evidence bench-stages bench check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
 
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 TOOLS  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deed/tools
@@ -58,6 +60,10 @@ MINUTES ?= 10
 soak: wasm-std venv binaries adapters
 	@MINUTES=$(MINUTES) $(if $(SEED),SEED=$(SEED)) cargo test --quiet --locked --workspace --test soak
 
+overload: wasm-std venv binaries adapters
+	@MINUTES=$(if $(filter command line environment,$(origin MINUTES)),$(MINUTES),3) \
+	    cargo test --quiet --locked --workspace --test overload
+
 # Bundles good and bad for other implementations, new ones each time: their keys, ids and times are those of
 # the run. Only for a change of the formats; look at the difference of index.json before you commit it.
 vectors: wasm-std venv binaries adapters
@@ -76,6 +82,10 @@ OPTIMISED := $(foreach crate,deed-record deed-host deed-benches,--config profile
 bench-evidence: wasm-std venv binaries adapters
 	@cargo bench --quiet --locked --package deed-benches --no-default-features --bench verify
 	@cargo bench --quiet --locked --workspace --profile dev $(OPTIMISED) --bench log
+
+# Counts under Valgrind, no time: the same optimisation as the baseline's, so the levels here are part of it.
+bench-stages: wasm-std venv binaries adapters
+	@$(if $(BLESS),BLESS=1) $(if $(STAGES),STAGES=$(STAGES)) cargo bench --quiet --locked --workspace --profile dev $(OPTIMISED) --bench stages
 
 check: tools fmt clippy deny advisories wasm
 

@@ -5,6 +5,7 @@ mod bodies;
 mod crowd;
 mod forged;
 mod heads;
+mod overload;
 mod races;
 mod refusals;
 mod resolutions;
@@ -23,6 +24,7 @@ pub(crate) fn cases() -> Vec<Case> {
         heads::cases(),
         crowd::cases(),
         refusals::cases(),
+        overload::cases(),
         bodies::cases(),
         approvals::cases(),
         resolutions::cases(),

@@ -142,15 +142,17 @@ pub(crate) fn first_starts(deed: Deed, trace: &[String]) -> Vec<Cell> {
 }
 
 /// What is out of order in a run without a death: an intent that is not on disk when its write is about to
-/// leave, an end that is not on disk when the adapter goes on.
+/// leave, an end that is not written when the adapter goes on (the next intent, or the receipt, is synced behind it).
 pub(crate) fn disorder(trace: &[String], writes: usize) -> Vec<String> {
     let step = [
         "journal.sync.after/write_intended",
         "exchange.write.connect.before",
-        "journal.sync.after/write_ended",
+        "journal.write.after/write_ended",
     ];
-    let wanted: Vec<&str> =
-        (0..writes).flat_map(|_| step).chain(["journal.write.after/attempt_ended"]).collect();
+    let wanted: Vec<&str> = (0..writes)
+        .flat_map(|_| step)
+        .chain(["journal.write.after/attempt_ended+observe_started.post"])
+        .collect();
     let found: Vec<&str> =
         trace.iter().map(String::as_str).filter(|name| wanted.contains(name)).collect();
     if found == wanted {

@@ -33,6 +33,7 @@ mod statuses;
 mod stops;
 mod story;
 mod surface;
+mod turns;
 mod vectors;
 mod waiting;
 mod witness;

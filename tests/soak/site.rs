@@ -174,13 +174,7 @@ impl Drop for Site {
 }
 
 fn add_agents_and_a_read(dir: &Path) -> Result<()> {
-    let set = fs::read_to_string(dir.join("contracts/crash.set.toml"))?;
-    let (head, _) = set.split_once("[[perform.http]]").ok_or("the contract performs nothing")?;
-    let read = head
-        .replace("\"crash.set\"", "\"crash.set_read\"")
-        .replace("verb = \"update\"\nmode = \"write\"", "verb = \"read\"\nmode = \"read\"");
-    let read = read.replace("required = [\"item\", \"value\"]", "required = [\"item\"]");
-    fs::write(dir.join("contracts/crash.set_read.toml"), read + "[limits]\ntimeout = \"20s\"\n")?;
+    desk::add_a_read(dir)?;
     let mut toml = fs::read_to_string(dir.join("deed.toml"))?;
     toml += "\n[tenant.acme.grant.\"crash.set_read\"]\nupstreams = [\"record\"]\n";
     for agent in 0..AGENTS {

@@ -45,7 +45,7 @@ impl Clearance {
         let counted = story.answers.iter().filter(|answer| answer.approves);
         Ok(Self {
             attempt: story.next_attempt(),
-            decision: decision.clone(),
+            decision: (**decision).clone(),
             question: Question::of(asked)?,
             activated: story.activated.ok_or(ClearanceError::Lacks("activation"))?,
             approvals: counted.map(|a| a.envelope.payload_digest()).collect::<Result<_, _>>()?,

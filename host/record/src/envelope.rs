@@ -104,9 +104,21 @@ impl Statement {
         })
     }
 
+    /// The canonical bytes of [`Statement::value`], whose predicate may be large: nothing of it is copied first.
+    fn canonical(&self) -> Result<Vec<u8>, canonical::NotCanonical> {
+        let (kind, subject) = (self.kind.predicate_type(), self.kind.subject());
+        let mut out = format!("{{\"_type\":\"{STATEMENT_TYPE}\",\"predicate\":").into_bytes();
+        out.extend(canonical::canonical(&self.predicate)?);
+        let hex = self.action.hex();
+        let digest = format!("{{\"digest\":{{\"sha256\":\"{hex}\"}},\"name\":\"{subject}\"}}");
+        let rest = format!(",\"predicateType\":\"{kind}\",\"subject\":[{digest}]}}");
+        out.extend_from_slice(rest.as_bytes());
+        Ok(out)
+    }
+
     /// Signs the statement's canonical bytes.
     pub fn sign(&self, key: &SigningKey) -> Result<Envelope, EnvelopeError> {
-        let payload = canonical::canonical(&self.value())?;
+        let payload = self.canonical()?;
         let signature = key.sign(&pae(&payload));
         Ok(Envelope {
             payload: STANDARD.encode(&payload),
@@ -165,19 +177,19 @@ impl Envelope {
 }
 
 fn parse(payload: &[u8], kind: Kind) -> Result<Statement, EnvelopeError> {
-    let value = canonical::parse(payload)?;
+    let mut value = canonical::parse(payload)?;
     let statement = Statement {
         kind,
         action: subject(&value)
             .ok_or(EnvelopeError::Malformed("the statement's subject has no SHA-256"))?,
-        predicate: value.get("predicate").cloned().unwrap_or(Value::Null),
+        predicate: value.get_mut("predicate").map(Value::take).unwrap_or_default(),
     };
     let found = value.get("predicateType").and_then(Value::as_str).unwrap_or_default();
     if found != kind.predicate_type() {
         return Err(EnvelopeError::Kind { wanted: kind.predicate_type(), found: found.to_owned() });
     }
     // Rebuilding it byte for byte leaves no room for a field that nobody looked at.
-    if canonical::canonical(&statement.value())? != payload {
+    if statement.canonical()? != payload {
         return Err(EnvelopeError::Malformed(
             "the statement is not canonical or has unknown fields",
         ));
@@ -278,6 +290,19 @@ mod tests {
         let mut twice = envelope.clone();
         twice.signatures.push(envelope.signatures[0].clone());
         assert!(twice.verify(&key.verifying_key(), Kind::Receipt).is_err());
+    }
+
+    #[test]
+    fn the_signed_bytes_are_the_canonical_bytes_of_the_statement() {
+        use Kind::{Activated, Approval, Decision, KeyAdded, KeyRetired, Receipt, Reconciliation};
+        let kinds = [Approval, Decision, Receipt, Reconciliation, Activated, KeyAdded, KeyRetired];
+        for kind in kinds {
+            let predicate = json!({"z": [1, {"b": "\n", "a": null}], "_": "ü"});
+            let statement = Statement { kind, action: Digest::of(b"x"), predicate };
+            let wanted = canonical::canonical(&statement.value()).unwrap();
+            assert_eq!(statement.canonical().unwrap(), wanted);
+            assert_eq!(parse(&wanted, kind).unwrap(), statement);
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Events: what the journal keeps of an action, in order. Status and story are folds over them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -29,15 +30,15 @@ pub struct Entry {
 pub enum Event {
     /// A proposal was bound to its contract.
     Proposed {
-        bound: Box<Bound>,
+        bound: Arc<Bound>,
         bindings: BTreeMap<String, Binding>,
         trace: Option<String>,
     },
     /// Policy was asked; `gate` tells the two times apart.
     Decided {
         gate: bool,
-        decision: Box<Decision>,
-        facts: Box<Facts>,
+        decision: Arc<Decision>,
+        facts: Arc<Facts>,
         /// Payload digest of the `activated` statement that was in force.
         activated: Digest,
     },
@@ -47,15 +48,15 @@ pub enum Event {
     },
     Observed {
         phase: Phase,
-        observation: Box<Observation>,
+        observation: Arc<Observation>,
     },
     /// People are asked for approval of exactly this, in exactly this world.
     Asked {
-        ask: Box<Ask>,
+        ask: Arc<Ask>,
     },
     /// A signed approval or denial came in; its signature was checked.
     Answered {
-        answer: Box<Answer>,
+        answer: Arc<Answer>,
     },
     /// What was approved is not what would happen now; the approvals so far count for nothing.
     Stale {
@@ -70,7 +71,7 @@ pub enum Event {
         n: u32,
         epoch: u64,
         deadline_ms: i64,
-        decision: Box<Envelope>,
+        decision: Arc<Envelope>,
     },
     /// The intent to send a write; durable before its first byte.
     WriteIntended {
@@ -88,10 +89,10 @@ pub enum Event {
     WriteEnded {
         n: u32,
         epoch: u64,
-        exchange: Box<Exchange>,
+        exchange: Arc<Exchange>,
     },
     AttemptEnded {
-        attempt: Box<Attempt>,
+        attempt: Arc<Attempt>,
     },
     /// What the attempt left undone is tried again, not before this time (Unix milliseconds).
     RetryPlanned {
@@ -103,11 +104,11 @@ pub enum Event {
     },
     /// The outcome is known, or that it cannot be known.
     Judged {
-        judgement: Box<Judgement>,
+        judgement: Arc<Judgement>,
     },
     /// The receipt was signed.
     Sealed {
-        envelope: Box<Envelope>,
+        envelope: Arc<Envelope>,
     },
     /// Looks do not settle it: an operator has to say what happened. The looks go on.
     Escalated {
@@ -115,19 +116,19 @@ pub enum Event {
     },
     /// A signed word of an operator came in; its signature was checked.
     Resolved {
-        resolution: Box<Resolution>,
-        envelope: Box<Envelope>,
+        resolution: Arc<Resolution>,
+        envelope: Arc<Envelope>,
     },
     /// What the receipt had to leave open was found out by a later look, or concluded from a person's word.
     Settled {
         /// Absent when the host could not look after a person's word.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        observation: Option<Box<Observation>>,
-        judgement: Box<Judgement>,
+        observation: Option<Arc<Observation>>,
+        judgement: Arc<Judgement>,
     },
     /// The reconciliation was signed.
     Reconciled {
-        envelope: Box<Envelope>,
+        envelope: Arc<Envelope>,
     },
     /// Every envelope is a leaf of the log, under this checkpoint.
     Logged {

@@ -7,7 +7,7 @@ mod diff;
 mod parse;
 mod shape;
 
-pub use canonical::{NotCanonical, canonical, to_canonical};
+pub use canonical::{NotCanonical, canonical, to_canonical, to_value};
 pub use diff::{Change, diff};
 pub use parse::{ParseError, parse, parse_exact};
 pub use shape::{ShapeError, from_value};

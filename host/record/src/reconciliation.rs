@@ -49,7 +49,7 @@ impl Reconciliation {
                 Some((_, envelope)) => Some(envelope.payload_digest()?),
                 None => None,
             },
-            look: look.as_ref().map(Look::of).transpose()?,
+            look: look.as_deref().map(Look::of).transpose()?,
             outcome: judgement.outcome,
             reason: judgement.reason.clone(),
             changes: judgement.changes.clone(),

@@ -206,13 +206,15 @@ impl Status {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::envelope::Envelope;
     use crate::resolution;
 
     #[test]
     fn nothing_follows_an_end_and_nothing_runs_without_a_gate() {
-        let decision = Box::new(Envelope {
+        let decision = Arc::new(Envelope {
             payload: String::new(),
             payload_type: String::new(),
             signatures: vec![],
@@ -238,7 +240,7 @@ mod tests {
         let envelope =
             Envelope { payload: String::new(), payload_type: String::new(), signatures: vec![] };
         let resolved = |verdict| Event::Resolved {
-            resolution: Box::new(resolution::Resolution {
+            resolution: Arc::new(resolution::Resolution {
                 person: "bob".into(),
                 role: "operator".into(),
                 verdict,
@@ -246,11 +248,11 @@ mod tests {
                 nonce: String::new(),
                 signed_ms: 0,
             }),
-            envelope: Box::new(envelope.clone()),
+            envelope: Arc::new(envelope.clone()),
         };
         let settled = |outcome| Event::Settled {
             observation: None,
-            judgement: Box::new(crate::outcome::Judgement::plain(outcome, "r")),
+            judgement: Arc::new(crate::outcome::Judgement::plain(outcome, "r")),
         };
         let escalated = Event::Escalated { reason: "r".into() };
         let applied = resolved(resolution::Verdict::Applied);

@@ -6,6 +6,7 @@ mod attempt;
 mod lost;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::action::{Binding, Bound};
 use crate::approval::Ask;
@@ -19,13 +20,13 @@ use crate::policy::{Decision, Facts};
 use crate::resolution::Resolution;
 use crate::status::{Illegal, Status};
 
-/// One action, from its first event to its last.
+/// One action, from its first event to its last. What is large is shared with the events, so that a copy is cheap.
 #[derive(Clone, Debug)]
 pub struct Story {
     pub status: Status,
     /// How many events it has; the journal compares and swaps on this.
     pub version: u64,
-    pub bound: Bound,
+    pub bound: Arc<Bound>,
     pub bindings: BTreeMap<String, Binding>,
     pub trace: Option<String>,
     /// Unix milliseconds of the proposal.
@@ -33,20 +34,20 @@ pub struct Story {
     /// Unix milliseconds of the latest event.
     pub at_ms: i64,
     /// The latest decision of policy and the facts it had.
-    pub decision: Option<(Decision, Facts)>,
+    pub decision: Option<(Arc<Decision>, Arc<Facts>)>,
     /// Payload digest of the `activated` statement that was in force then.
     pub activated: Option<Digest>,
     /// Those under which attempts were decided, each once.
     attempted_under: Vec<Digest>,
     /// Decision and activation of the latest attempt: what comes to nothing after them is no part of its end.
-    attempted_on: Option<((Decision, Facts), Digest)>,
+    attempted_on: Option<((Arc<Decision>, Arc<Facts>), Digest)>,
     /// The look that a decision or approval rests on.
-    pub pre: Option<Observation>,
+    pub pre: Option<Arc<Observation>>,
     /// Whether an attempt was made on what `pre` saw: the next one needs a look of its own.
     pub pre_is_spent: bool,
-    pub post: Option<Observation>,
+    pub post: Option<Arc<Observation>>,
     /// What people are asked now.
-    pub ask: Option<Ask>,
+    pub ask: Option<Arc<Ask>>,
     /// Answers to the present asking.
     pub answers: Vec<Answer>,
     /// Every answer that was ever given, for the receipt.
@@ -61,19 +62,19 @@ pub struct Story {
     /// The attempt that is under way: its number, start, deadline and the writes that may have left.
     pub running: Option<Running>,
     pub cancelled_by: Option<String>,
-    pub judgement: Option<Judgement>,
+    pub judgement: Option<Arc<Judgement>>,
     /// Unix milliseconds of the judgement; 0 before.
     pub judged_ms: i64,
     /// The receipt.
-    pub envelope: Option<Envelope>,
+    pub envelope: Option<Arc<Envelope>>,
     /// Why looks do not settle what the receipt left open.
     pub escalated: Option<String>,
     /// What a person says of it, signed.
-    pub resolution: Option<(Resolution, Envelope)>,
+    pub resolution: Option<(Arc<Resolution>, Arc<Envelope>)>,
     /// What the receipt left open comes to, and the look that it rests on, if any.
-    pub later: Option<(Option<Observation>, Judgement)>,
+    pub later: Option<(Option<Arc<Observation>>, Arc<Judgement>)>,
     /// Every envelope in the order in which it was made.
-    pub chain: Vec<(Kind, Envelope)>,
+    pub chain: Vec<(Kind, Arc<Envelope>)>,
     /// Where chain and activations stand in the log, in their order, the chain first.
     pub leaves: Vec<Leaf>,
     pub checkpoint: Option<String>,
@@ -134,7 +135,7 @@ impl Story {
         Ok(Self {
             status,
             version: 1,
-            bound: (**bound).clone(),
+            bound: Arc::clone(bound),
             bindings: bindings.clone(),
             trace: trace.clone(),
             proposed_ms: entry.at_ms,
@@ -178,16 +179,16 @@ impl Story {
         match entry.event.clone() {
             Event::Proposed { .. } | Event::ObserveStarted { .. } => {}
             Event::Decided { decision, facts, activated, .. } => {
-                self.decision = Some((*decision, *facts));
+                self.decision = Some((decision, facts));
                 self.activated = Some(activated);
             }
-            Event::Observed { phase: Phase::Post, observation } => self.post = Some(*observation),
+            Event::Observed { phase: Phase::Post, observation } => self.post = Some(observation),
             Event::Observed { observation, .. } => {
-                self.pre = Some(*observation);
+                self.pre = Some(observation);
                 self.pre_is_spent = false;
             }
-            Event::Asked { ask } => self.ask = Some(*ask),
-            Event::Answered { answer } => self.answer(*answer),
+            Event::Asked { ask } => self.ask = Some(ask),
+            Event::Answered { answer } => self.answer(Arc::unwrap_or_clone(answer)),
             Event::Stale { reason } => self.forget_answers(reason),
             Event::Cleared { grant } => self.grant = Some(grant),
             event @ (Event::AttemptStarted { .. }
@@ -199,22 +200,22 @@ impl Story {
             Event::Judged { judgement } => {
                 self.rest_on_attempt();
                 self.judged_ms = entry.at_ms;
-                self.judgement = Some(*judgement);
+                self.judgement = Some(judgement);
             }
             Event::Sealed { envelope } => {
-                self.chain.push((Kind::Receipt, (*envelope).clone()));
-                self.envelope = Some(*envelope);
+                self.chain.push((Kind::Receipt, Arc::clone(&envelope)));
+                self.envelope = Some(envelope);
             }
             Event::Escalated { reason } => self.escalated = Some(reason),
             Event::Resolved { resolution, envelope } => {
-                self.chain.push((Kind::Reconciliation, (*envelope).clone()));
-                self.resolution = Some((*resolution, *envelope));
+                self.chain.push((Kind::Reconciliation, Arc::clone(&envelope)));
+                self.resolution = Some((resolution, envelope));
             }
             Event::Settled { observation, judgement } => {
-                self.later = Some((observation.map(|look| *look), *judgement));
+                self.later = Some((observation, judgement));
             }
             Event::Reconciled { envelope } => {
-                self.chain.push((Kind::Reconciliation, *envelope));
+                self.chain.push((Kind::Reconciliation, envelope));
             }
             Event::Logged { leaves, checkpoint } => {
                 self.leaves = leaves;
@@ -234,7 +235,7 @@ impl Story {
     }
 
     fn answer(&mut self, answer: Answer) {
-        self.chain.push((Kind::Approval, answer.envelope.clone()));
+        self.chain.push((Kind::Approval, Arc::new(answer.envelope.clone())));
         self.all_answers.push(answer.clone());
         self.answers.push(answer);
     }
@@ -260,11 +261,11 @@ impl Story {
 
     /// What it comes to as far as the log says: of the receipt, or of what settled it later.
     pub fn concluded(&self) -> Option<&Judgement> {
-        let settled = self.later.as_ref().map(|(_, judgement)| judgement);
+        let settled = self.later.as_ref().map(|(_, judgement)| &**judgement);
         match self.status {
-            Status::Ended(_) => settled.or(self.judgement.as_ref()),
+            Status::Ended(_) => settled.or(self.judgement.as_deref()),
             Status::Resolved | Status::Settled(_) | Status::Reconciled(_) => {
-                self.judgement.as_ref()
+                self.judgement.as_deref()
             }
             _ => None,
         }

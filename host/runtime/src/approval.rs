@@ -41,7 +41,7 @@ pub fn request(
     story: &Story,
 ) -> Result<Option<ApprovalRequest>, json::NotCanonical> {
     let (Some(ask), Some(pre)) = (&story.ask, &story.pre) else { return Ok(None) };
-    let Bound { action, proposal, perform, private, .. } = &story.bound;
+    let Bound { action, proposal, perform, private, .. } = &*story.bound;
     let contract = json::parse(&contract.canonical()?).unwrap_or_default();
     Ok(Some(ApprovalRequest {
         action: action.clone(),
@@ -51,7 +51,7 @@ pub fn request(
         perform: perform.clone(),
         pre: pre.value(),
         derived: pre.derived.iter().cloned().collect(),
-        ask: ask.clone(),
+        ask: (**ask).clone(),
         not_yet: story.open_obligations(),
         stale: story.stale.clone(),
         private: if may_answer(tenant, person, story, ask) {

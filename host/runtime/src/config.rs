@@ -4,6 +4,7 @@
 //! list of faults with file, line and remedy. It is the only module that reads environment variables.
 
 mod fault;
+mod limits;
 mod notify;
 mod pin;
 pub mod raw;
@@ -23,6 +24,7 @@ use deed_record::id;
 use ed25519_dalek::VerifyingKey;
 
 pub use self::fault::{Fault, Faults};
+pub use self::limits::{Bounds, Limits};
 pub use self::pin::{PinError, Pinned, pin};
 pub use self::size::Size;
 pub use self::tenant::{Agent, Granted, Person, Tenant};
@@ -43,6 +45,8 @@ pub struct Config {
     pub operations: SocketAddr,
     /// Room on the file system of `state/` that new actions must leave to those under way.
     pub disk_reserve: Size,
+    /// How much is carried at once.
+    pub limits: Limits,
     /// Name of the logs: a tenant's origin is this, a slash and the tenant's name.
     pub log_origin: String,
     /// How long people have to answer.
@@ -84,12 +88,14 @@ pub fn load(dir: &Path) -> Result<Config, Faults> {
     let notify = notify::build(&files, &raw, &here, &mut faults);
     let witnesses = Arc::new(witness::build(&raw, &tenants, &here, &mut faults));
     check_credentials(&tenants, &here, &mut faults);
+    let limits = limits::build(&raw.limits, &here, &mut faults);
     let mut config = Config {
         dir: dir.to_owned(),
         environment: raw.environment.clone(),
         listen: raw.http.listen,
         operations: raw.http.operations,
         disk_reserve: raw.disk_reserve.unwrap_or(DISK_RESERVE),
+        limits,
         log_origin: raw.log.origin.clone(),
         approval_expires: raw.approval.expires,
         notify,

@@ -26,7 +26,7 @@ use axum::routing::{get, post};
 use self::auth::Callers;
 pub use self::door::Door;
 pub use self::operations::Metrics;
-pub use self::view::View;
+pub use self::view::{View, view};
 use crate::pipeline::Pipeline;
 
 /// The largest request body in bytes; a proposal or an approval is far smaller.

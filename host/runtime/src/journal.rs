@@ -166,6 +166,8 @@ struct Shared {
     reader: Reader,
     payloads: Payloads,
     failed: Arc<OnceLock<String>>,
+    /// Where the last record is that is on disk.
+    synced: Arc<Mutex<Place>>,
     /// Last, so that nobody opens the journal before the index is let go.
     _lock: Arc<File>,
 }
@@ -176,6 +178,25 @@ impl Journal {
     /// Gives the new version. The checks are made by the one writer, so of two racing appends one
     /// loses. Dropping the future does not take back what was handed over already.
     pub async fn append(&self, append: Append) -> Result<u64, AppendError> {
+        self.hand(Some(append)).await
+    }
+
+    /// Waits until every append that was answered before is on disk.
+    pub async fn sync(&self) -> Result<(), AppendError> {
+        self.hand(None).await.map(drop)
+    }
+
+    /// Waits until all that is told of an action is on disk.
+    pub async fn sync_action(&self, action: &str) -> Result<(), AppendError> {
+        let places = self.shared.index.places(action);
+        let last = places.map_err(|error| AppendError::Refused(error.to_string()))?.pop();
+        if last.is_some_and(|last| last <= *hold(&self.shared.synced)) {
+            return Ok(());
+        }
+        self.sync().await
+    }
+
+    async fn hand(&self, append: Option<Append>) -> Result<u64, AppendError> {
         let closed = || AppendError::Failed("the journal is closed".to_owned());
         let room = Arc::clone(&self.shared.room).acquire_owned().await;
         let (reply, answer) = oneshot::channel();

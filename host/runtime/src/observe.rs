@@ -5,16 +5,17 @@
 use deed_record::observation::Observation;
 
 use crate::grant::ReadGrant;
-use crate::sandbox::{Adapter, Run, Sandbox};
+use crate::sandbox::{Adapter, Run, Sandbox, Turn};
 
 /// Runs `observe` in a fresh instance. The guest is not told whether it is before or after.
 pub async fn look(
     sandbox: &Sandbox,
     adapter: &Adapter,
     grant: ReadGrant,
+    turn: &Turn,
     now_ms: impl Fn() -> i64,
 ) -> Observation {
-    let run = sandbox.observe(adapter, grant).await;
+    let run = sandbox.observe(adapter, grant, turn).await;
     let at_ms = now_ms();
     observation(run, at_ms)
 }

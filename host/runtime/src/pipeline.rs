@@ -5,6 +5,7 @@
 //! event, and repeats until the action waits for somebody or has ended. Recovery is the same loop.
 
 mod activate;
+mod admission;
 mod attempt;
 mod backup;
 mod bundle;
@@ -16,6 +17,7 @@ mod gate;
 mod intake;
 mod ledger;
 mod logs;
+mod pages;
 mod past;
 #[cfg(test)]
 mod race;
@@ -30,19 +32,25 @@ mod settle;
 mod timers;
 mod trial;
 mod trust;
+mod turn;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deed_record::digest::Digest;
 use deed_record::id::ActionId;
+use deed_record::status::Status;
+use deed_record::story::Story;
 
+use self::admission::Course;
+pub use self::admission::{Limit, Load, Overload};
 pub use self::backup::{BackupError, Manifest, ManifestError, backup};
 pub use self::check::{CheckError, Checked, Finding, check};
 pub use self::explain::Explained;
 pub use self::flight::{Stopping, Waiting};
 pub use self::intake::{Accepted, Claimed, IntakeError};
 pub use self::ledger::{LedgerError, StoredPolicies};
+pub use self::pages::Told;
 pub use self::past::PastError;
 pub use self::readiness::Unready;
 pub use self::ready::StartError;
@@ -56,7 +64,10 @@ use crate::journal::Journal;
 use crate::keys::Keys;
 use crate::log::{Publisher, Standing};
 use crate::notify::Notifier;
-use crate::sandbox::{Adapter, Sandbox};
+use crate::sandbox::{Adapter, Sandbox, TurnStanding};
+
+/// Between two questions whether a driver is under way.
+const LOOK_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
 
 /// Everything that an action needs on its way. One per host; shared by every caller.
 #[derive(Debug)]
@@ -76,6 +87,7 @@ pub struct Pipeline {
     notifier: Notifier,
     flights: flight::Flights,
     timers: timers::Timers,
+    admission: admission::Admission,
     seen: resolve::LastSeen,
     space: readiness::Space,
     told: readiness::Told,
@@ -100,17 +112,51 @@ impl Pipeline {
     }
 
     /// Starts carrying an action as far as it can go; the task outlives a caller that goes away.
-    pub fn advance(self: &Arc<Self>, id: &ActionId) -> Waiting {
-        self.launch(id, false)
+    fn advance(self: &Arc<Self>, told: Told, course: Course) -> Waiting {
+        let id = told.story.bound.action.id.clone();
+        self.launch(&id, Some(told), false, Some(course))
     }
 
-    fn launch(self: &Arc<Self>, id: &ActionId, settling: bool) -> Waiting {
+    /// The same for what was accepted before, however much is under way.
+    fn carry_on(self: &Arc<Self>, told: Told) -> Waiting {
+        let course = self.course_of(&told.story, false);
+        let id = told.story.bound.action.id.clone();
+        self.launch(&id, Some(told), false, course)
+    }
+
+    /// The course of what was accepted before, however much is under way.
+    fn course_of(&self, story: &Story, settling: bool) -> Option<Course> {
+        let action = &story.bound.action;
+        // What waits or has ended is looked at and rests; that is no work to count.
+        let rests =
+            matches!(story.status, Status::Waiting) || (!settling && story.status.is_final());
+        (!rests).then(|| self.admission.enter(&action.tenant, &action.principal))
+    }
+
+    fn launch(
+        self: &Arc<Self>,
+        id: &ActionId,
+        told: Option<Told>,
+        settling: bool,
+        course: Option<Course>,
+    ) -> Waiting {
         let (pipeline, id) = (Arc::clone(self), id.clone());
         self.flights.launch(async move {
-            if let Err(error) = Box::pin(drive::drive(&pipeline, &id, settling)).await {
+            let driven = Box::pin(drive::drive(&pipeline, &id, told, settling)).await;
+            drop(course);
+            let failed = |error: &LedgerError| {
                 tracing::error!(action = %id, %error, "the action cannot go on; it is as the journal has it");
-            }
+            };
+            driven.inspect_err(failed).ok()
         })
+    }
+
+    /// Waits until no driver is under way for an action, as far as it is now.
+    pub async fn rests(&self, id: &ActionId) {
+        if self.flights.pause(self.flights.actions.passes(id.as_str())).await.is_ok() {
+            // Where none was, one may be about to begin, or a timer: nobody asks without end.
+            tokio::time::sleep(LOOK_PAUSE).await;
+        }
     }
 
     /// Waits until our clock says so, but not through a stop of the host.
@@ -131,6 +177,21 @@ impl Pipeline {
     /// How many drivers are under way.
     pub fn under_way(&self) -> usize {
         self.flights.count()
+    }
+
+    /// Tenant by tenant, what is under way and what waits for people.
+    pub fn loads(&self) -> Vec<Load> {
+        self.admission.loads()
+    }
+
+    /// How often each limit kept new work out.
+    pub fn refused(&self) -> [(Limit, u64); Limit::ALL.len()] {
+        self.admission.refused()
+    }
+
+    /// Who runs, and who waits for a turn.
+    pub fn turns(&self) -> TurnStanding {
+        self.sandbox.turns().standing()
     }
 
     /// Syncs and closes the journal.

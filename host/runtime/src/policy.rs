@@ -33,7 +33,7 @@ pub fn decide(
 
 /// What the policies say to the recorded facts, with the values of private parameters in their places.
 pub fn evaluate(tenant: &Tenant, story: &Story, facts: &Facts) -> Decision {
-    let Bound { action, private, .. } = &story.bound;
+    let Bound { action, private, .. } = &*story.bound;
     let granted = tenant.grants.get(&action.contract.name).filter(|_| !private.is_empty());
     // A contract that is another by now ends the action before anything runs: nothing rests on this.
     let live = granted.and_then(|granted| private.params(&granted.contract, &action.params).ok());

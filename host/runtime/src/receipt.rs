@@ -48,7 +48,7 @@ fn sign<T: Serialize>(
     predicate: &T,
     key: &SigningKey,
 ) -> Result<Envelope, SealError> {
-    let predicate = json::parse(&json::to_canonical(predicate)?)?;
+    let predicate = json::to_value(predicate)?;
     let action = story.bound.action.digest()?;
     Ok(Statement { kind, action, predicate }.sign(key)?)
 }
@@ -64,6 +64,4 @@ pub enum SealError {
     Envelope(#[from] EnvelopeError),
     #[error(transparent)]
     Canonical(#[from] json::NotCanonical),
-    #[error(transparent)]
-    Parse(#[from] json::ParseError),
 }

@@ -22,7 +22,7 @@ pub fn request(person: &str, story: &Story, seen: Option<LastLook>) -> Option<Re
     }
     Some(ResolutionRequest {
         action: story.bound.action.clone(),
-        receipt: story.envelope.clone()?,
+        receipt: story.envelope.as_deref()?.clone(),
         perform: story.bound.perform.clone(),
         look: seen.or_else(|| receipts(story)),
         escalated: story.escalated.clone(),

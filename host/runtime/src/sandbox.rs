@@ -17,6 +17,7 @@ mod once;
 mod redact;
 mod road;
 mod run;
+mod turns;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,7 +30,6 @@ use deed_record::id::ActionId;
 use deed_record::json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::Semaphore;
 
 use self::allow::Allowance;
 use self::bindings::deed::adapter::types::Action;
@@ -42,6 +42,7 @@ use self::ledger::Ledger;
 use self::limits::Meter;
 pub(crate) use self::redact::deceives;
 use self::road::Road;
+pub use self::turns::{Claim as TurnClaim, Crowd, Standing as TurnStanding, Turn, Turns};
 use crate::clock::Clock;
 use crate::grant::{LiveGrant, ReadGrant, ReplayGrant, Scope};
 use crate::upstream::Upstream;
@@ -52,17 +53,29 @@ pub struct Sandbox {
     engine: wasmtime::Engine,
     compiler: Compiler,
     clock: Clock,
-    /// As many as the pool holds; without it the next run would fail instead of waiting.
-    slots: Arc<Semaphore>,
+    /// As many as the pool holds at most; without them the next run would fail instead of waiting.
+    turns: Turns,
 }
 
 impl Sandbox {
     /// Starts the engine. The cache directory is made with mode 0700 when it is not there.
     pub fn new(cache_dir: &Path, clock: Clock) -> Result<Self, EngineError> {
-        let slots = Arc::new(Semaphore::new(usize::try_from(limits::RUNS).unwrap_or(1)));
+        let turns = Turns::new(usize::try_from(limits::RUNS).unwrap_or(1));
         let engine = engine::engine()?;
         let compiler = Compiler::new(cache_dir, &engine)?;
-        Ok(Self { engine, compiler, clock, slots })
+        Ok(Self { engine, compiler, clock, turns })
+    }
+
+    /// The same with fewer runs at a time than the pool holds.
+    #[must_use]
+    pub fn with_runs(self, runs: u32) -> Self {
+        let runs = usize::try_from(runs.clamp(1, limits::RUNS)).unwrap_or(1);
+        Self { turns: Turns::new(runs), ..self }
+    }
+
+    /// Who may run when.
+    pub fn turns(&self) -> &Turns {
+        &self.turns
     }
 
     /// Compiles and checks an adapter. Takes seconds for a large one: call it where blocking is allowed.
@@ -71,7 +84,7 @@ impl Sandbox {
     }
 
     /// One look at the system of record, with the read credentials.
-    pub async fn observe(&self, adapter: &Adapter, grant: ReadGrant) -> Run {
+    pub async fn observe(&self, adapter: &Adapter, grant: ReadGrant, _turn: &Turn) -> Run {
         let mut scope = grant.into_scope();
         let road = Road::network(&mut scope, None);
         self.run(adapter, scope, road, true).await
@@ -81,7 +94,13 @@ impl Sandbox {
     /// what became of it.
     ///
     /// Does not return before every write has ended or reached its deadline, so the exchanges are complete.
-    pub async fn perform(&self, adapter: &Adapter, grant: LiveGrant, keep: Keep) -> Run {
+    pub async fn perform(
+        &self,
+        adapter: &Adapter,
+        grant: LiveGrant,
+        keep: Keep,
+        _turn: &Turn,
+    ) -> Run {
         let mut scope = grant.into_scope();
         let road = Road::network(&mut scope, Some(keep));
         self.run(adapter, scope, road, false).await
@@ -92,6 +111,9 @@ impl Sandbox {
         let (scope, record) = grant.into_parts();
         let observing = scope.attempt == 0;
         let road = Road::record(&scope.private, record);
+        let (tenant, agent) = (scope.tenant.clone(), String::new());
+        let claim = Arc::new(TurnClaim { tenant, agent, upstreams: vec![] });
+        let _turn = self.turns.take(&claim).await;
         self.run(adapter, scope, road, observing).await
     }
 
@@ -103,9 +125,6 @@ impl Sandbox {
                 adapter.digest()
             ));
         }
-        let Ok(_slot) = self.slots.acquire().await else {
-            return Run::refused("the sandbox is shut down".into());
-        };
         let (timeout, id) = (scope.timeout, scope.action.clone());
         let run = match self.guest(scope, road, observing) {
             Ok((guest, action)) => run::run(&self.engine, adapter, guest, &action, timeout).await,
@@ -150,9 +169,7 @@ impl Sandbox {
 
 impl std::fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Sandbox")
-            .field("free_slots", &self.slots.available_permits())
-            .finish_non_exhaustive()
+        f.debug_struct("Sandbox").field("turns", &self.turns.standing()).finish_non_exhaustive()
     }
 }
 

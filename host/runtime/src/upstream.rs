@@ -29,6 +29,8 @@ pub struct Upstream {
     pub tls: Option<Arc<rustls::ClientConfig>>,
     /// From the start of an exchange to the end of its answer.
     pub timeout: Duration,
+    /// Runs that may reach it at once. A run has one exchange at a time, so it is the bound of those too.
+    pub concurrency: usize,
     /// Look-ups of the host's name that may be under way at once.
     pub lookups: Lookups,
     /// How it tells a repeated write from a new one, where it does.

@@ -4,7 +4,10 @@
 
 #[cfg(feature = "host")]
 pub mod history;
+pub mod load;
 pub mod process;
+pub mod serving;
+pub mod usage;
 
 use std::io::Write as _;
 use std::path::Path;

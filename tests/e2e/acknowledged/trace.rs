@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Events that an acknowledgement may rest on: when the answer tells of one, the disk has it.
-const WEIGHTY: [&str; 9] = [
+const WEIGHTY: [&str; 8] = [
     "proposed",
     "asked",
     "answered",
@@ -13,7 +13,6 @@ const WEIGHTY: [&str; 9] = [
     "write_intended",
     "attempt_ended",
     "sealed",
-    "logged",
 ];
 
 /// Which sockets are whose.
@@ -103,12 +102,13 @@ impl Trace {
             match step {
                 Step::Answered { socket, bytes } => {
                     if bytes.starts_with("HTTP/1.1 ") {
-                        let begun = (bytes.clone(), disk.events.clone());
+                        let tail = disk.tail.get(..disk.durable).unwrap_or_default();
+                        let begun = (bytes.clone(), disk.events.clone(), tail.to_owned());
                         if let Some(before) = answers.insert(socket, begun) {
                             found.answer(&before);
                         }
                         found.checkpoint(bytes, notes, &disk);
-                    } else if let Some((so_far, _)) = answers.get_mut(socket.as_str()) {
+                    } else if let Some((so_far, ..)) = answers.get_mut(socket.as_str()) {
                         so_far.push_str(bytes);
                     }
                 }
@@ -123,8 +123,8 @@ impl Trace {
     }
 }
 
-/// An answer so far, and what was durable at its first byte.
-type Begun = (String, BTreeSet<(String, String)>);
+/// An answer so far, and what was durable of journal and log at its first byte.
+type Begun = (String, BTreeSet<(String, String)>, String);
 
 /// What is on disk, as far as the system calls tell.
 #[derive(Default)]
@@ -181,7 +181,7 @@ impl Disk {
 
 impl Found {
     /// An answer about an action, and what was durable when its first byte left.
-    fn answer(&mut self, (bytes, durable): &(String, BTreeSet<(String, String)>)) {
+    fn answer(&mut self, (bytes, durable, tail): &Begun) {
         let Some((_, body)) = bytes.split_once("\r\n\r\n") else { return };
         let Some(id) = between(body, "{\"id\":\"", '"') else { return };
         if !bytes.starts_with("HTTP/1.1 2") {
@@ -192,6 +192,12 @@ impl Found {
         let told: Vec<&str> = told.iter().filter_map(|rest| rest.split('"').next()).collect();
         if !told.contains(&"proposed") {
             self.faults.push(format!("answer about {id} without its ledger: {body}"));
+        }
+        // Where it stands in the log is on disk there; the journal's word of that may follow.
+        let receipt = between(body, "\"payload_sha256\":\"", '"').unwrap_or_default();
+        let leaf = receipt.trim_start_matches("sha256:");
+        if told.contains(&"logged") && (leaf.is_empty() || !tail.contains(leaf)) {
+            self.faults.push(format!("answer tells of `logged` of {id} before the log has it"));
         }
         for event in told.into_iter().filter(|event| WEIGHTY.contains(event)) {
             if !durable.contains(&(id.clone(), event.to_owned())) {

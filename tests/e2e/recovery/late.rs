@@ -111,7 +111,7 @@ fn what_was_allowed_before_a_restart_is_asked_again() {
     let mut world = World::lay_out(scim(), "scim").unwrap();
     change(&world.dir, "idempotent", "10m", "backoff = \"2s\"").unwrap();
     host::expect(&["pin", world.path()]).unwrap();
-    let deadly = [("DEED_FAILPOINT", "journal.write.before/attempt_started:2")];
+    let deadly = [("DEED_FAILPOINT", "journal.write.before/decided+attempt_started:1")];
     world.serve_with(&deadly).unwrap();
     world.proxy.set("PATCH", Fault::DropBefore);
     let id = planned(&world, &user);

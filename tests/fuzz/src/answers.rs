@@ -1,5 +1,6 @@
 //! Signed answers of approvers, up to the point where they count.
 
+use std::sync::Arc;
 use std::sync::OnceLock;
 
 use base64::Engine as _;
@@ -82,17 +83,17 @@ fn story(config: &Config) -> Story {
     let proposal = contract::parse(proposal).unwrap();
     let id = ActionId::new(1, [0; 10]);
     let fresh = contract::bind(caller, proposal, id, "0".repeat(32), || None).unwrap();
-    let (bound, bindings) = (Box::new(fresh.bound), fresh.bindings);
+    let (bound, bindings) = (Arc::new(fresh.bound), fresh.bindings);
     let event = Event::Proposed { bound, bindings, trace: None };
     let mut story = Story::fold(&[Entry { at_ms: 1, event }]).unwrap();
     let (role, policy) = ("support-lead".to_owned(), "restore-needs-lead".to_owned());
-    story.ask = Some(Ask {
+    story.ask = Some(Arc::new(Ask {
         nonce: "1".repeat(32),
         expires_ms: 2 * NOW_MS,
         pre_state: Digest::of(b"pre"),
         policy_set: Digest::of(b"policies"),
         obligations: vec![Obligation { count: 1, role, policy }],
-    });
+    }));
     story
 }
 

@@ -181,6 +181,19 @@ pub fn lay_out(dir: &Path, record: &str) -> Result<()> {
     Ok(())
 }
 
+/// Adds `crash.set_read`, which looks at an item of the kind `set` and does nothing else. To be granted and
+/// pinned by whoever adds it.
+pub fn add_a_read(dir: &Path) -> Result<()> {
+    let set = fs::read_to_string(dir.join("contracts/crash.set.toml"))?;
+    let (head, _) = set.split_once("[[perform.http]]").ok_or("the contract performs nothing")?;
+    let read = head
+        .replace("\"crash.set\"", "\"crash.set_read\"")
+        .replace("verb = \"update\"\nmode = \"write\"", "verb = \"read\"\nmode = \"read\"");
+    let read = read.replace("required = [\"item\", \"value\"]", "required = [\"item\"]");
+    fs::write(dir.join("contracts/crash.set_read.toml"), read + "[limits]\ntimeout = \"20s\"\n")?;
+    Ok(())
+}
+
 /// Writes the trust directory of such a directory and gives its path.
 pub fn trust(dir: &Path) -> Result<PathBuf> {
     let out = dir.join("trust");

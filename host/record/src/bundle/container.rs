@@ -2,6 +2,8 @@
 //!
 //! Never checks what it reads beyond its bounds: the caller writes the parts again and compares.
 
+use std::sync::LazyLock;
+
 use super::Files;
 
 const LOCAL: [u8; 4] = *b"PK\x03\x04";
@@ -90,15 +92,27 @@ fn number<const N: usize>(bytes: &[u8]) -> Option<(usize, &[u8])> {
 
 /// CRC-32 of ISO 3309, as zip wants it; it guards against nothing, stock tools ask for it.
 fn crc32(bytes: &[u8]) -> u32 {
-    let bit = |crc: u32| (crc >> 1) ^ (0xEDB8_8320 & 0u32.wrapping_sub(crc & 1));
-    let byte = |crc: u32, byte: &u8| (0..8).fold(crc ^ u32::from(*byte), |crc, _| bit(crc));
-    !bytes.iter().fold(u32::MAX, byte)
+    let step = |crc: u32, byte: &u8| {
+        let [low, ..] = crc.to_le_bytes();
+        (crc >> 8) ^ BYTES.get(usize::from(low ^ byte)).copied().unwrap_or_default()
+    };
+    !bytes.iter().fold(u32::MAX, step)
 }
+
+/// What each byte makes of a sum of zeros.
+static BYTES: LazyLock<[u32; 256]> = LazyLock::new(|| {
+    let bit = |crc: u32| (crc >> 1) ^ (0xEDB8_8320 & 0_u32.wrapping_sub(crc & 1));
+    let byte = |crc: usize| (0..8).fold(u32::try_from(crc).unwrap_or_default(), |crc, _| bit(crc));
+    std::array::from_fn(byte)
+});
 
 #[cfg(test)]
 mod tests {
     #[test]
     fn crc_has_its_check_value() {
         assert_eq!(super::crc32(b"123456789"), 0xCBF4_3926);
+        assert_eq!(super::crc32(b""), 0);
+        let all: Vec<u8> = (0..=u8::MAX).collect();
+        assert_eq!(super::crc32(&all), 0x2905_8C73);
     }
 }

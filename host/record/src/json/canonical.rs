@@ -2,10 +2,13 @@
 //!
 //! Never relies on the order of a map: another crate of the build may turn on insertion order.
 
+use std::cmp::Ordering;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::{MAX_INTEGER, child};
+use super::parse::MAX_DEPTH;
+use super::{MAX_INTEGER, child, depth};
 
 /// RFC 8785 bytes: keys sorted by UTF-16 code units, no space, integers only.
 ///
@@ -20,6 +23,18 @@ pub fn canonical(value: &Value) -> Result<Vec<u8>, NotCanonical> {
 pub fn to_canonical<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, NotCanonical> {
     let value = serde_json::to_value(value).map_err(|error| refuse(error.to_string()))?;
     canonical(&value)
+}
+
+/// The value whose canonical bytes [`super::parse`] reads, without writing them: a record that is signed inside of
+/// another is written once. What nobody could read again is refused here, a number when it is written.
+pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, NotCanonical> {
+    let value = serde_json::to_value(value).map_err(|error| refuse(error.to_string()))?;
+    if depth(&value) < MAX_DEPTH {
+        return Ok(value);
+    }
+    Err(refuse(format!(
+        "it is nested {MAX_DEPTH} levels deep or more, and could not be read again"
+    )))
 }
 
 /// Why a value has no canonical form, and the RFC 6901 pointer of the place.
@@ -38,7 +53,7 @@ fn write_value(value: &Value, out: &mut Vec<u8>) -> Result<(), NotCanonical> {
         Value::Number(number) => {
             match number.as_i64().filter(|found| found.unsigned_abs() <= MAX_INTEGER.unsigned_abs())
             {
-                Some(integer) => out.extend_from_slice(integer.to_string().as_bytes()),
+                Some(integer) => write_integer(integer, out),
                 None => {
                     return Err(refuse(format!(
                         "`{number}` is no integer within ±(2^53 − 1); write it as a string"
@@ -67,7 +82,7 @@ fn write_array(items: &[Value], out: &mut Vec<u8>) -> Result<(), NotCanonical> {
 
 fn write_object(map: &Map<String, Value>, out: &mut Vec<u8>) -> Result<(), NotCanonical> {
     let mut entries: Vec<(&String, &Value)> = map.iter().collect();
-    entries.sort_by(|(left, _), (right, _)| left.encode_utf16().cmp(right.encode_utf16()));
+    entries.sort_unstable_by(|(left, _), (right, _)| by_code_units(left, right));
     out.push(b'{');
     for (index, (key, value)) in entries.into_iter().enumerate() {
         if index > 0 {
@@ -81,25 +96,58 @@ fn write_object(map: &Map<String, Value>, out: &mut Vec<u8>) -> Result<(), NotCa
     Ok(())
 }
 
+/// The order of UTF-16 code units. It is that of the bytes up to U+E000, so for nearly every key.
+fn by_code_units(left: &str, right: &str) -> Ordering {
+    if left.is_ascii() && right.is_ascii() {
+        return left.cmp(right);
+    }
+    left.encode_utf16().cmp(right.encode_utf16())
+}
+
+/// Its digits, the last one first: an integer needs no text of its own.
+fn write_integer(integer: i64, out: &mut Vec<u8>) {
+    if integer < 0 {
+        out.push(b'-');
+    }
+    let start = out.len();
+    let mut rest = integer.unsigned_abs();
+    loop {
+        out.extend(u8::try_from(rest % 10).map(|digit| b'0' + digit));
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.get_mut(start..).unwrap_or_default().reverse();
+}
+
 /// RFC 8785 section 3.2.2.2: two-letter escapes where JSON has them, `\u00xx` for other controls, the rest as it is.
 fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
-    for character in text.chars() {
-        match character {
-            '"' => out.extend_from_slice(b"\\\""),
-            '\\' => out.extend_from_slice(b"\\\\"),
-            '\u{8}' => out.extend_from_slice(b"\\b"),
-            '\t' => out.extend_from_slice(b"\\t"),
-            '\n' => out.extend_from_slice(b"\\n"),
-            '\u{c}' => out.extend_from_slice(b"\\f"),
-            '\r' => out.extend_from_slice(b"\\r"),
-            '\0'..='\u{1f}' => {
-                out.extend_from_slice(format!("\\u{:04x}", u32::from(character)).as_bytes());
-            }
-            _ => out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes()),
-        }
+    let mut rest = text.as_bytes();
+    // What is escaped is ASCII, and no byte of another character is.
+    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..0x20)) {
+        let (plain, special) = rest.split_at(at);
+        out.extend_from_slice(plain);
+        let Some((byte, after)) = special.split_first() else { break };
+        write_escape(*byte, out);
+        rest = after;
     }
+    out.extend_from_slice(rest);
     out.push(b'"');
+}
+
+fn write_escape(byte: u8, out: &mut Vec<u8>) {
+    match byte {
+        b'"' => out.extend_from_slice(b"\\\""),
+        b'\\' => out.extend_from_slice(b"\\\\"),
+        0x08 => out.extend_from_slice(b"\\b"),
+        b'\t' => out.extend_from_slice(b"\\t"),
+        b'\n' => out.extend_from_slice(b"\\n"),
+        0x0c => out.extend_from_slice(b"\\f"),
+        b'\r' => out.extend_from_slice(b"\\r"),
+        control => out.extend_from_slice(format!("\\u{control:04x}").as_bytes()),
+    }
 }
 
 /// The pointer is put together only when something is refused, from the inside out.

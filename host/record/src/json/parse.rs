@@ -3,12 +3,13 @@
 //! Never accepts what two readers may understand differently: duplicate keys, lone surrogates,
 //! bad UTF-8, trailing bytes, nesting beyond 64. Numbers that are not safe integers stay text.
 
+use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
 use super::MAX_INTEGER;
 
 /// Deeper nesting than any record or upstream answer needs; bounds the recursion of every reader here.
-const MAX_DEPTH: usize = 64;
+pub(super) const MAX_DEPTH: usize = 64;
 
 /// Reads exactly one JSON text (RFC 8259, UTF-8, no byte order mark).
 ///
@@ -102,16 +103,18 @@ impl Parser<'_> {
             if self.peek() != Some(b'"') {
                 return Err(self.unexpected("a key in double quotes"));
             }
-            let key = self.string()?;
-            if map.contains_key(&key) {
-                self.at = start;
-                return Err(format!("key `{}` occurs twice; write each key once", shorten(&key)));
-            }
+            let free = match map.entry(self.string()?) {
+                Entry::Vacant(free) => free,
+                Entry::Occupied(taken) => {
+                    self.at = start;
+                    let key = shorten(taken.key());
+                    return Err(format!("key `{key}` occurs twice; write each key once"));
+                }
+            };
             self.space();
             self.require(b':', "`:` after the key")?;
             self.space();
-            let value = self.value()?;
-            map.insert(key, value);
+            free.insert(self.value()?);
             self.space();
             if self.take(b'}') {
                 return Ok(Value::Object(map));
@@ -142,9 +145,9 @@ impl Parser<'_> {
         let mut out = String::new();
         loop {
             let run = self.at;
-            while self.peek().is_some_and(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
-                self.at += 1;
-            }
+            let rest = self.text.get(run..).unwrap_or_default();
+            let special = |byte: &u8| matches!(byte, b'"' | b'\\' | ..0x20);
+            self.at += rest.as_bytes().iter().position(special).unwrap_or(rest.len());
             out.push_str(self.text.get(run..self.at).unwrap_or_default());
             match self.peek() {
                 Some(b'"') => {

@@ -123,9 +123,71 @@ fn canonical_refuses_floats_and_large_integers() {
 }
 
 #[test]
+fn canonical_writes_every_character_and_integer_as_the_standard_says() {
+    for code in (0..=0x2ff).chain(0xd7f0..=0xd7ff).chain(0xe000..=0xe00f).chain(0x1_f600..=0x1_f60f)
+    {
+        let character = char::from_u32(code).unwrap();
+        let written = match character {
+            '"' => "\\\"".to_owned(),
+            '\\' => "\\\\".to_owned(),
+            '\u{8}' => "\\b".to_owned(),
+            '\t' => "\\t".to_owned(),
+            '\n' => "\\n".to_owned(),
+            '\u{c}' => "\\f".to_owned(),
+            '\r' => "\\r".to_owned(),
+            '\0'..='\u{1f}' => format!("\\u{code:04x}"),
+            _ => character.to_string(),
+        };
+        let text = json!(format!("a{character}{character}b"));
+        let wanted = format!("\"a{written}{written}b\"");
+        assert_eq!(String::from_utf8(canonical(&text).unwrap()).unwrap(), wanted);
+        assert_eq!(parse(wanted.as_bytes()).unwrap(), text);
+    }
+    for integer in [0, 9, 10, -1, -10, 1_234_567_890, MAX_INTEGER, -MAX_INTEGER] {
+        let text = integer.to_string().into_bytes();
+        assert_eq!(canonical(&json!(integer)).unwrap(), text);
+    }
+}
+
+#[test]
+fn keys_stand_in_the_order_of_their_code_units() {
+    let keys = [
+        "",
+        "a",
+        "a\u{0}",
+        "aa",
+        "b",
+        "\u{7f}",
+        "\u{80}",
+        "\u{d7ff}",
+        "\u{1f600}",
+        "\u{e000}",
+        "\u{ffff}",
+    ];
+    for (left, right) in keys.iter().flat_map(|left| keys.iter().map(move |right| (left, right))) {
+        if left.encode_utf16().lt(right.encode_utf16()) {
+            let wanted = format!("{{{}:0,{}:1}}", json!(left), json!(right));
+            let value = json!({*right: 1, *left: 0});
+            assert_eq!(String::from_utf8(canonical(&value).unwrap()).unwrap(), wanted);
+        }
+    }
+}
+
+#[test]
 fn canonical_text_reads_back() {
     let value = json!({"z": {"y": ["\u{1}", "ü"]}, "a": 3});
     assert_eq!(parse(&canonical(&value).unwrap()).unwrap(), value);
+}
+
+#[test]
+fn a_value_to_be_signed_is_the_one_that_is_read_again() {
+    let change = Change { pointer: "/a".into(), old: None, new: Some(json!([7_u64, -7, "x"])) };
+    let read = parse(&to_canonical(&change).unwrap()).unwrap();
+    assert_eq!(to_value(&change).unwrap(), read);
+    let nested = |levels: usize| (0..levels).fold(json!(1), |inner, _| json!([inner]));
+    // One level is left for the statement around it.
+    assert!(parse(&canonical(&json!({"a": to_value(&nested(63)).unwrap()})).unwrap()).is_ok());
+    assert!(to_value(&nested(64)).is_err());
 }
 
 #[test]

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -54,7 +55,7 @@ fn look(problem: Option<&str>) -> Event {
         at_ms: 0,
         problem: problem.map(str::to_owned),
     };
-    Event::Observed { phase: Phase::Pre, observation: Box::new(observation) }
+    Event::Observed { phase: Phase::Pre, observation: Arc::new(observation) }
 }
 
 fn attempt(claim: Claim, fate: Fate) -> Event {
@@ -67,7 +68,7 @@ fn attempt(claim: Claim, fate: Fate) -> Event {
         started_ms: 0,
         ended_ms: 0,
     };
-    Event::AttemptEnded { attempt: Box::new(attempt) }
+    Event::AttemptEnded { attempt: Arc::new(attempt) }
 }
 
 fn decision(verdict: Verdict) -> Decision {
@@ -136,7 +137,7 @@ fn what_adapters_say_waits_for_the_end_and_state_is_never_told() {
     let mut entries = vec![
         entry(look(Some(SECRET))),
         entry(attempt(Claim::Refused(SECRET.into()), Fate::NoAnswer)),
-        entry(Event::Judged { judgement: Box::new(judgement) }),
+        entry(Event::Judged { judgement: Arc::new(judgement) }),
     ];
     assert!(tell(&entries).iter().all(|line| !line.text.contains(SECRET)));
     entries.push(entry(logged_event()));

@@ -3,6 +3,7 @@
 //! Never backtracks: the `regex` crate is linear in the input, and the compiled size is bounded here.
 
 use std::fmt;
+use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -11,13 +12,17 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 const COMPILED_BYTES: usize = 1 << 20;
 
 /// A regular expression in the syntax of the `regex` crate, anchored only where it says so (`^`, `$`).
+/// Shared by its clones: what a search finds out about the expression stays with it, and a clone would begin anew.
 #[derive(Clone)]
-pub struct Pattern(Regex);
+pub struct Pattern(Arc<Regex>);
 
 impl Pattern {
     /// Compiles `text`; the error says what is wrong with it.
     pub fn new(text: &str) -> Result<Self, regex::Error> {
-        RegexBuilder::new(text).size_limit(COMPILED_BYTES).build().map(Self)
+        RegexBuilder::new(text)
+            .size_limit(COMPILED_BYTES)
+            .build()
+            .map(|regex| Self(Arc::new(regex)))
     }
 
     pub fn as_str(&self) -> &str {

@@ -2,6 +2,8 @@
 //!
 //! Never takes an event of another epoch than the one that is under way.
 
+use std::sync::Arc;
+
 use super::{Intended, Running, Story, StoryError};
 use crate::envelope::Kind;
 use crate::event::Event;
@@ -12,7 +14,7 @@ impl Story {
     pub(super) fn run(&mut self, event: Event, at_ms: i64) {
         match event {
             Event::AttemptStarted { n, epoch, deadline_ms, decision } => {
-                self.chain.push((Kind::Decision, *decision));
+                self.chain.push((Kind::Decision, decision));
                 self.attempted_under = self.activations();
                 self.attempted_on = self.decision.clone().zip(self.activated);
                 self.epoch = epoch;
@@ -38,7 +40,7 @@ impl Story {
             Event::AttemptEnded { attempt } => {
                 self.running = None;
                 self.pre_is_spent = true;
-                self.attempts.push(*attempt);
+                self.attempts.push(Arc::unwrap_or_clone(attempt));
             }
             _ => {}
         }

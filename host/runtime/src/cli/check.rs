@@ -1,5 +1,6 @@
 //! `deed check` and `deed pin`: whether a served directory is right, and the digests in its grants.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,7 +9,7 @@ use serde::Serialize;
 use super::out::{self, Failure, Format};
 use super::text::{join, line, safe};
 use crate::clock::Clock;
-use crate::config::{self, Config, Fault, PinError, Tenant, Witnesses};
+use crate::config::{self, Bounds, Config, Fault, Limits, PinError, Tenant, Witnesses};
 use crate::sandbox::Sandbox;
 use crate::{files, journal, keys};
 
@@ -35,6 +36,7 @@ pub(super) struct PinArgs {
 #[derive(Debug, Serialize)]
 struct Report {
     environment: String,
+    limits: LimitReport,
     tenants: Vec<TenantReport>,
     witnesses: WitnessReport,
     faults: Vec<FaultReport>,
@@ -48,8 +50,25 @@ struct TenantReport {
     agents: Vec<String>,
     people: Vec<String>,
     upstreams: Vec<String>,
+    /// By upstream, how many runs may reach it at once.
+    concurrency: BTreeMap<String, usize>,
     grants: Vec<String>,
     policy_set: String,
+}
+
+/// How much is carried at once.
+#[derive(Debug, Default, Serialize)]
+struct LimitReport {
+    runs: u32,
+    under_way: BoundReport,
+    waiting: BoundReport,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct BoundReport {
+    host: usize,
+    tenant: usize,
+    agent: usize,
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -151,16 +170,34 @@ fn report(config: Option<&Config>, faults: &[Fault]) -> Report {
         agents: tenant.agents.keys().cloned().collect(),
         people: tenant.persons.keys().cloned().collect(),
         upstreams: tenant.upstreams.keys().cloned().collect(),
+        concurrency: tenant.upstreams.iter().map(|(n, u)| (n.clone(), u.concurrency)).collect(),
         grants: tenant.grants.keys().cloned().collect(),
         policy_set: tenant.policies.digest().to_string(),
     };
     Report {
         environment: config.map(|c| c.environment.clone()).unwrap_or_default(),
+        limits: config.map(|c| limits(&c.limits)).unwrap_or_default(),
         tenants: config.map(|c| c.tenants.values().map(tenant).collect()).unwrap_or_default(),
         witnesses: config.map(|c| witnesses(&c.witnesses)).unwrap_or_default(),
         faults: faults.iter().map(fault).collect(),
         warnings: config.map(|c| c.warnings.iter().map(fault).collect()).unwrap_or_default(),
     }
+}
+
+fn limits(limits: &Limits) -> LimitReport {
+    let bounds = |Bounds { host, tenant, agent }: Bounds| BoundReport { host, tenant, agent };
+    let (under_way, waiting) = (bounds(limits.under_way), bounds(limits.waiting));
+    LimitReport { runs: limits.runs, under_way, waiting }
+}
+
+/// How much is carried at once, in one line.
+fn limit_text(report: &LimitReport) -> String {
+    let bounds = |BoundReport { host, tenant, agent }: &BoundReport| {
+        format!("{host} (tenant {tenant}, agent {agent})")
+    };
+    let LimitReport { runs, under_way, waiting } = report;
+    let (under_way, waiting) = (bounds(under_way), bounds(waiting));
+    format!("limits     {runs} runs; actions under way {under_way}, waiting for people {waiting}")
 }
 
 fn witnesses(witnesses: &Witnesses) -> WitnessReport {
@@ -191,11 +228,14 @@ fn summary(report: &Report) -> String {
     }
     let mut text = format!("no faults; environment {}\n", report.environment);
     line(&mut text, format_args!("{}", witness_text(&report.witnesses)));
+    line(&mut text, format_args!("{}", limit_text(&report.limits)));
     for tenant in &report.tenants {
         line(&mut text, format_args!("tenant {}", tenant.name));
+        let reached = |(name, most): (&String, &usize)| format!("{name} ({most} runs at once)");
+        let upstreams = tenant.concurrency.iter().map(reached).collect();
         let lists = [
             ("grants", &tenant.grants),
-            ("upstreams", &tenant.upstreams),
+            ("upstreams", &upstreams),
             ("agents", &tenant.agents),
             ("people", &tenant.people),
         ];

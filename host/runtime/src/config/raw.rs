@@ -15,6 +15,8 @@ pub struct Host {
     pub environment: String,
     /// Below this much free room for `state/`, no new action is taken.
     pub disk_reserve: Option<Size>,
+    #[serde(default)]
+    pub limits: Limits,
     pub http: Http,
     pub log: Log,
     #[serde(default)]
@@ -25,6 +27,25 @@ pub struct Host {
     pub witness: Vec<Witness>,
     #[serde(default)]
     pub tenant: BTreeMap<String, Tenant>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Runs of adapters at a time.
+    pub runs: Option<u32>,
+    /// Actions that are accepted and not at rest.
+    pub under_way: Option<Bounds>,
+    /// Actions that wait for people.
+    pub waiting: Option<Bounds>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bounds {
+    pub host: Option<usize>,
+    pub tenant: Option<usize>,
+    pub agent: Option<usize>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -108,6 +129,8 @@ pub struct Upstream {
     pub base_url: String,
     pub addresses: Vec<String>,
     pub timeout: Option<Duration>,
+    /// Runs that may reach it at once, each with one exchange at a time.
+    pub concurrency: Option<usize>,
     pub tls_roots: Option<String>,
     pub read: Option<Credential>,
     pub write: Option<Credential>,

@@ -38,6 +38,7 @@ fn scope(rendered: Vec<Rendered>, attempt: u32) -> Scope {
         addresses: std::collections::BTreeSet::default(),
         tls: None,
         timeout: Duration::from_secs(1),
+        concurrency: 32,
         lookups: crate::upstream::Lookups::default(),
         idempotency: None,
         read: None,

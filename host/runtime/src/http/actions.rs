@@ -15,11 +15,10 @@ use deed_record::status::Status;
 use deed_record::story::Story;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
 use super::App;
 use super::auth::Caller;
-use super::budget::Course;
 use super::extract::{Path, Query};
 use super::headers::{idempotency_key, traceparent, wait};
 use super::payload::Payload;
@@ -27,12 +26,10 @@ use super::problem::Problem;
 use super::view;
 use crate::contract;
 use crate::journal::Filter;
-use crate::pipeline::{Accepted, Claimed, Explained, LedgerError};
+use crate::pipeline::{Accepted, Claimed, Explained, LedgerError, Told};
 
 /// How long a caller that says nothing is kept waiting for an answer.
 const WAIT_DEFAULT_S: u64 = 10;
-/// How often a waiting caller's action is looked at.
-const WATCH_PAUSE: Duration = Duration::from_millis(25);
 const LIST_MAX: usize = 500;
 
 pub(super) async fn propose(
@@ -46,9 +43,9 @@ pub(super) async fn propose(
     let wait = wait(&headers)?;
     let proposal = contract::parse(&body).inspect_err(|_| app.metrics.refused())?;
     let trace = traceparent(&headers)?;
-    let course = caller.budget.embark()?;
-    let taking = take(app.clone(), caller.clone(), course, proposal, claimed, trace);
-    let (id, rest) = carried(taking).await.inspect_err(|_| app.metrics.refused())?;
+    let taking = take(app.clone(), caller.clone(), proposal, claimed, trace);
+    let taken = carried(taking).await;
+    let (id, rest) = taken.inspect_err(|problem| app.metrics.refused_by(problem))?;
     // The task is ours and ends with the driver.
     answer(&app, &caller, &id, async { rest.await.unwrap_or_default() }, wait).await
 }
@@ -57,20 +54,19 @@ pub(super) async fn propose(
 async fn take(
     app: App,
     caller: Caller,
-    course: Course,
     proposal: Proposal,
     claimed: Option<Claimed>,
     trace: Option<String>,
-) -> Result<(ActionId, JoinHandle<()>), Problem> {
+) -> Result<(ActionId, JoinHandle<Option<Told>>), Problem> {
     let who = bind_as(&app, &caller)?;
     let Accepted { id, waiting } = app.pipeline.propose(who, proposal, claimed, trace).await?;
-    let (of, budget) = (id.clone(), Arc::clone(&caller.budget));
+    let budget = Arc::clone(&caller.budget);
     let follow = async move {
-        waiting.to_rest().await;
-        drop(course);
-        if app.pipeline.story(&of).is_ok_and(|story| denied_unasked(&story)) {
+        let told = waiting.to_rest().await;
+        if told.as_ref().is_some_and(|told| denied_unasked(&told.story)) {
             budget.charge(Instant::now());
         }
+        told
     };
     Ok((id, tokio::spawn(follow)))
 }
@@ -103,17 +99,17 @@ pub(super) async fn show(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
-    let story = caller.story(&app, &id)?;
-    if let Some(wait) = wait(&headers)?.filter(|_| !rests(story.status)) {
-        let end = tokio::time::Instant::now() + wait;
-        // The driver is under way already; this only watches, so that waiting callers cost no drivers.
+    let mut told = caller.told(&app, &id)?;
+    if let Some(wait) = wait(&headers)?.filter(|_| !rests(told.story.status)) {
+        let end = Instant::now() + wait;
+        // The driver is under way already; this only waits for it, so that waiting callers cost no drivers.
         // A stop does not wait for it: what rests there may go on only with the next start.
-        let waits = || tokio::time::Instant::now() < end && !app.pipeline.is_stopping();
-        while waits() && !rests(app.pipeline.story(&id)?.status) {
-            tokio::time::sleep(WATCH_PAUSE).await;
+        while Instant::now() < end && !app.pipeline.is_stopping() && !rests(told.story.status) {
+            timeout_at(end, app.pipeline.rests(&id)).await.ok();
+            told = app.pipeline.told(&id)?;
         }
     }
-    shown(&app, &caller, &id)
+    shown(&app, &caller, told)
 }
 
 /// Whether nothing happens to an action until somebody does something.
@@ -148,6 +144,8 @@ pub(super) async fn bundle(
             "the bundle is made when the action has ended",
         ));
     }
+    // Its checkpoint stays the one that is shown here.
+    app.pipeline.on_disk(&id).await?;
     // An agent's copy has no evidence: state is for the people of the tenant.
     let bytes = app.pipeline.bundle(&story, caller.is_person())?;
     let name = format!("attachment; filename=\"{id}.deed\"");
@@ -191,26 +189,31 @@ pub(super) async fn answer(
     app: &App,
     caller: &Caller,
     id: &ActionId,
-    rest: impl Future<Output = ()>,
+    rest: impl Future<Output = Option<Told>>,
     wait: Option<Duration>,
 ) -> Result<Response, Problem> {
     let patience = wait.unwrap_or(Duration::from_secs(WAIT_DEFAULT_S));
-    if tokio::time::timeout(patience, rest).await.is_err() {
+    let told = tokio::time::timeout(patience, rest).await;
+    if told.is_err() {
         tracing::debug!(action = %id, "the caller does not wait any longer; the action goes on");
     }
-    shown(app, caller, id)
+    let told = told.ok().flatten().map_or_else(|| app.pipeline.told(id), Ok)?;
+    if !rests(told.story.status) {
+        // What has ended or waits is on disk; of what goes on, at least that it was taken.
+        app.pipeline.on_disk(id).await?;
+    }
+    shown(app, caller, told)
 }
 
-fn shown(app: &App, caller: &Caller, id: &ActionId) -> Result<Response, Problem> {
-    let entries = app.pipeline.entries(id)?;
-    let story = caller.may_see(Story::fold(&entries).map_err(LedgerError::from)?)?;
+fn shown(app: &App, caller: &Caller, told: Told) -> Result<Response, Problem> {
+    let Told { story, entries } = caller.may_see(told)?;
     let ended = matches!(story.status, Status::Ended(_));
     let mut view = view::view(&story, &entries, caller.is_person())?;
     // An agent sees its own actions only.
     let holder = app.pipeline.held_by(&story).filter(|_| caller.is_person());
     view.held_by = holder.map(|id| id.to_string());
     let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };
-    let place = [(header::LOCATION, format!("/v1/actions/{id}"))];
+    let place = [(header::LOCATION, format!("/v1/actions/{}", story.bound.action.id))];
     Ok((status, place, Json(view)).into_response())
 }
 

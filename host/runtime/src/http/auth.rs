@@ -16,6 +16,7 @@ use super::App;
 use super::budget::{Budget, LIMITS, Tab};
 use super::problem::Problem;
 use crate::config::{Config, Tenant};
+use crate::pipeline::Told;
 
 /// A caller who showed a valid token.
 #[derive(Clone, Debug)]
@@ -56,13 +57,18 @@ impl Caller {
     /// The story of an action that this caller may see: persons all of their tenant, an agent its own.
     /// Anything else is unknown, whether it exists or not.
     pub(super) fn story(&self, app: &App, id: &ActionId) -> Result<Story, Problem> {
-        self.may_see(app.pipeline.story(id)?)
+        self.told(app, id).map(|told| told.story)
     }
 
-    pub(super) fn may_see(&self, story: Story) -> Result<Story, Problem> {
-        let action = &story.bound.action;
+    /// The same with the entries that it was folded from.
+    pub(super) fn told(&self, app: &App, id: &ActionId) -> Result<Told, Problem> {
+        self.may_see(app.pipeline.told(id)?)
+    }
+
+    pub(super) fn may_see(&self, told: Told) -> Result<Told, Problem> {
+        let action = &told.story.bound.action;
         let own = self.is_person() || action.principal == self.name();
-        if own && action.tenant == self.tenant.name { Ok(story) } else { Err(Problem::not_found()) }
+        if own && action.tenant == self.tenant.name { Ok(told) } else { Err(Problem::not_found()) }
     }
 
     pub(super) fn is_person(&self) -> bool {

@@ -24,16 +24,12 @@ pub(super) struct Limits {
     owed_max: Duration,
     /// Requests in progress at once. A good part of the connections stays for everybody else.
     at_once_max: usize,
-    /// Actions that a driver carries at once, whether their caller waits or hung up. Each costs memory
-    /// while it queues for a sandbox. Those that wait for people are not under way.
-    under_way_max: usize,
 }
 
 pub(super) const LIMITS: Limits = Limits {
     refusal: Duration::from_millis(500),
     owed_max: Duration::from_mins(1),
     at_once_max: 128,
-    under_way_max: 128,
 };
 /// With too many requests in progress nobody knows when one ends.
 const AT_ONCE_RETRY_S: u64 = 1;
@@ -50,12 +46,7 @@ struct Account {
     /// When everything that is owed will have been forgiven.
     settled: Instant,
     at_once: usize,
-    under_way: usize,
 }
-
-/// An action that is under way; dropping it says that it rests or was not taken.
-#[derive(Debug)]
-pub(super) struct Course(Arc<Budget>);
 
 /// Leave for one request; dropping it says that the request is over.
 #[derive(Debug)]
@@ -91,7 +82,7 @@ pub(super) async fn account(State(app): State<App>, mut request: Request, next: 
 
 impl Budget {
     pub(super) fn new(limits: Limits) -> Self {
-        let account = Account { settled: Instant::now(), at_once: 0, under_way: 0 };
+        let account = Account { settled: Instant::now(), at_once: 0 };
         Self { limits, account: Mutex::new(account) }
     }
 
@@ -111,17 +102,6 @@ impl Budget {
         }
         account.at_once += 1;
         Ok(Leave(Arc::clone(self)))
-    }
-
-    /// Room for one action more that a driver carries.
-    pub(super) fn embark(self: &Arc<Self>) -> Result<Course, Problem> {
-        let mut account = self.lock();
-        if account.under_way >= self.limits.under_way_max {
-            let what = "too many of your actions are under way";
-            return Err(Problem::too_many(what, AT_ONCE_RETRY_S));
-        }
-        account.under_way += 1;
-        Ok(Course(Arc::clone(self)))
     }
 
     /// Puts one refusal on the account. Refusals of requests that were under way at once can add up to
@@ -144,13 +124,6 @@ impl Drop for Leave {
     }
 }
 
-impl Drop for Course {
-    fn drop(&mut self) {
-        let mut account = self.0.lock();
-        account.under_way = account.under_way.saturating_sub(1);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -159,7 +132,6 @@ mod tests {
         refusal: Duration::from_millis(500),
         owed_max: Duration::from_secs(2),
         at_once_max: 2,
-        under_way_max: 1,
     };
 
     #[test]
@@ -194,9 +166,5 @@ mod tests {
         drop(first);
         assert!(budget.admit(now).is_ok());
         drop(second);
-        let course = budget.embark().unwrap();
-        assert!(budget.embark().is_err() && budget.admit(now).is_ok());
-        drop(course);
-        assert!(budget.embark().is_ok());
     }
 }

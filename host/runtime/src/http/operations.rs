@@ -1,5 +1,7 @@
 //! Health, readiness and counters, for operations only.
 
+mod load;
+
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,6 +9,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use super::App;
+use super::problem::Problem;
 use crate::log::Standing;
 use crate::pipeline::{Pipeline, Unready};
 
@@ -28,6 +31,13 @@ impl Metrics {
     /// A proposal that did not bind: no receipt, so at least a count.
     pub(super) fn refused(&self) {
         self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The same, unless its caller was told to come again.
+    pub(super) fn refused_by(&self, problem: &Problem) {
+        if !problem.is_for_later() {
+            self.refused();
+        }
     }
 
     /// A request of a principal that was refused too often or asks too much at once.
@@ -81,7 +91,10 @@ pub(super) async fn metrics(State(app): State<App>) -> String {
             .unwrap_or_default();
         out
     });
-    counted + &readiness(&app.pipeline) + &witnesses(&app.pipeline.witnesses())
+    counted
+        + &readiness(&app.pipeline)
+        + &load::text(&app.pipeline)
+        + &witnesses(&app.pipeline.witnesses())
 }
 
 /// Whether new work is taken, why not, and what that rests on.

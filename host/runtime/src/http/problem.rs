@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::BODY_MAX;
 use crate::contract::BindFault;
-use crate::pipeline::{IntakeError, LedgerError, Unready};
+use crate::pipeline::{IntakeError, LedgerError, Overload, Unready};
 
 /// A store that does not answer wants a person or a restart.
 const UNAVAILABLE_RETRY_S: u64 = 30;
@@ -24,11 +24,20 @@ pub(super) struct Problem {
     errors: Vec<Value>,
     /// Seconds, for who asks too often or while nothing new is taken.
     retry_after: Option<u64>,
+    /// The limit that is reached, in a word for programs.
+    limit: Option<&'static str>,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, title: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, title, detail: detail.into(), errors: vec![], retry_after: None }
+        Self {
+            status,
+            title,
+            detail: detail.into(),
+            errors: vec![],
+            retry_after: None,
+            limit: None,
+        }
     }
 
     /// Foreign and unknown answer alike: nobody learns what another tenant has.
@@ -71,6 +80,7 @@ impl Problem {
             detail,
             errors,
             retry_after: None,
+            limit: None,
         }
     }
 
@@ -79,6 +89,22 @@ impl Problem {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         let problem = Self::new(status, "nothing new is taken now", why.told());
         Self { retry_after: Some(why.retry_after_s()), ..problem }
+    }
+
+    /// There is no room for it now: the caller's own limit, or the host's.
+    fn overload(over: Overload) -> Self {
+        let (status, title) = if over.limit.is_hosts() {
+            (StatusCode::SERVICE_UNAVAILABLE, "the host has no room for it now")
+        } else {
+            (StatusCode::TOO_MANY_REQUESTS, "too many actions")
+        };
+        let problem = Self::new(status, title, over.to_string());
+        Self { retry_after: Some(over.retry_after_s), limit: Some(over.limit.word()), ..problem }
+    }
+
+    /// Whether the caller is told to come again: what it asked for may be right.
+    pub(super) fn is_for_later(&self) -> bool {
+        self.retry_after.is_some()
     }
 
     /// Why is for the operator alone.
@@ -99,6 +125,9 @@ impl IntoResponse for Problem {
         });
         if let (false, Some(members)) = (self.errors.is_empty(), body.as_object_mut()) {
             members.insert("errors".to_owned(), Value::Array(self.errors));
+        }
+        if let (Some(limit), Some(members)) = (self.limit, body.as_object_mut()) {
+            members.insert("limit".to_owned(), limit.into());
         }
         let mut response = (self.status, Json(body)).into_response();
         let problem = header::HeaderValue::from_static(MEDIA_TYPE);
@@ -215,6 +244,7 @@ impl From<IntakeError> for Problem {
             }
             IntakeError::TooLate => Self::new(StatusCode::CONFLICT, "too late", error.to_string()),
             IntakeError::Unready(why) => Self::not_ready(&why),
+            IntakeError::Overload(over) => Self::overload(over),
             IntakeError::Ledger(error) => error.into(),
             IntakeError::Key(error) => {
                 tracing::error!(%error, "a request could not be served");

@@ -1,5 +1,7 @@
 //! An action as callers see it. Until it has ended, an agent sees status and obligations, not state.
 
+use std::sync::Arc;
+
 use deed_record::action::Source;
 use deed_record::digest::Digest;
 use deed_record::envelope::Kind;
@@ -103,7 +105,8 @@ pub struct ReceiptRef {
     pub index: Option<u64>,
 }
 
-pub(super) fn view(story: &Story, entries: &[Entry], person: bool) -> Result<View, LedgerError> {
+/// What is to be seen of a story: all of it for a person of the tenant, for its agent once it has ended.
+pub fn view(story: &Story, entries: &[Entry], person: bool) -> Result<View, LedgerError> {
     let (action, proposal) = (&story.bound.action, &story.bound.proposal);
     let judged = story.concluded();
     let open = judged.is_some() || person;
@@ -128,14 +131,14 @@ pub(super) fn view(story: &Story, entries: &[Entry], person: bool) -> Result<Vie
         expires_ms: story.ask.as_ref().filter(|_| waiting).map(|ask| ask.expires_ms),
         approvals: story.all_answers.iter().map(|answer| said(story, answer)).collect(),
         stale: story.stale.clone(),
-        decision: story.decision.as_ref().map(|(decision, _)| decision.clone()),
+        decision: story.decision.as_ref().map(|(decision, _)| (**decision).clone()),
         calls: if open { calls(story) } else { vec![] },
         changes: judged.map(|j| j.changes.clone()).unwrap_or_default(),
         unexpected: judged.map(|j| j.unexpected.clone()).unwrap_or_default(),
         checks: judged.map(|j| j.checks.clone()).unwrap_or_default(),
         result: result(story),
         receipt: signed(story, Kind::Receipt)?,
-        resolution: story.resolution.as_ref().map(|(said, _)| said.clone()),
+        resolution: story.resolution.as_ref().map(|(said, _)| (**said).clone()),
         reconciliation: signed(story, Kind::Reconciliation)?,
         proposed_ms: story.proposed_ms,
         at_ms: story.at_ms,
@@ -161,7 +164,7 @@ fn said(story: &Story, answer: &deed_record::event::Answer) -> Said {
 }
 
 fn calls(story: &Story) -> Vec<Call> {
-    let looks = |look: &Option<deed_record::observation::Observation>| {
+    let looks = |look: &Option<Arc<deed_record::observation::Observation>>| {
         look.iter()
             .flat_map(|o| o.exchanges.iter().map(|e| call("observe", &e.summary())))
             .collect::<Vec<_>>()
@@ -187,7 +190,7 @@ fn call(phase: &str, exchange: &ExchangeSummary) -> Call {
 fn result(story: &Story) -> Option<Value> {
     let verified = story.status == Status::Ended(Outcome::Verified);
     let read = verified && story.attempts.is_empty();
-    story.pre.as_ref().filter(|_| read).map(deed_record::observation::Observation::value)
+    story.pre.as_deref().filter(|_| read).map(deed_record::observation::Observation::value)
 }
 
 fn signed(story: &Story, kind: Kind) -> Result<Option<ReceiptRef>, LedgerError> {

@@ -31,7 +31,7 @@ const HEADER: usize = 40;
 pub(super) type Hash = [u8; 32];
 
 /// Where a record begins.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Place {
     pub segment: u64,
     pub offset: u64,

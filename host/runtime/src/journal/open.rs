@@ -8,7 +8,7 @@ use std::thread;
 
 use tokio::sync::Semaphore;
 
-use super::file::{self, Reader, Segments, Tail, head, sync_dir};
+use super::file::{self, Place, Reader, Segments, Tail, head, sync_dir};
 use super::index::{Index, IndexError};
 use super::payload::Payloads;
 use super::replay::catch_up;
@@ -36,12 +36,16 @@ pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
     let payloads = Payloads::open(&payloads_dir).map_err(at(&payloads_dir))?;
     let index = Arc::new(index);
     let failed = Arc::new(OnceLock::new());
+    let end = Place { segment: tail.segment, offset: tail.length };
+    let synced = Arc::new(Mutex::new(end));
     let writer = Writer {
         segments,
         index: Arc::clone(&index),
         failed: Arc::clone(&failed),
         seq: tail.seq,
         durable: tail.seq,
+        synced: Arc::clone(&synced),
+        last: end,
         _lock: Arc::clone(&lock),
     };
     let (sender, queue) = mpsc::channel();
@@ -57,6 +61,7 @@ pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
         reader: Reader::new(&segments_dir),
         payloads,
         failed,
+        synced,
         _lock: lock,
     };
     Ok(Journal { shared: Arc::new(shared) })

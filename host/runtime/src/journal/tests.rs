@@ -219,15 +219,17 @@ fn a_group_is_one_write_and_the_disk_failing_stops_everything() {
         failed: Arc::new(OnceLock::new()),
         seq: 0,
         durable: 0,
+        synced: Arc::default(),
+        last: Place::default(),
         _lock: Arc::new(File::open(scratch.path("LOCK")).unwrap()),
     };
-    let group = vec![append("a", 0, "1"), append("a", 1, "2"), append("a", 1, "3")];
+    let group = [append("a", 0, "1"), append("a", 1, "2"), append("a", 1, "3")];
     let conflict = Err(AppendError::Conflict { actual: 2 });
-    assert_eq!(writer.answer(group), [Ok(1), Ok(2), conflict]);
+    assert_eq!(writer.answer(group.map(Some).into()), [Ok(1), Ok(2), conflict]);
     assert_eq!(writer.seq, 2);
     writer.segments.break_disk();
     for _ in 0..2 {
-        let answers = writer.answer(vec![append("b", 0, "1"), append("a", 0, "x")]);
+        let answers = writer.answer(vec![Some(append("b", 0, "1")), Some(append("a", 0, "x"))]);
         assert!(answers.iter().all(|answer| matches!(answer, Err(AppendError::Failed(_)))));
         assert!(writer.failed.get().is_some());
     }
@@ -241,7 +243,7 @@ fn a_group_takes_what_waits_up_to_its_limit() {
     for n in 0..300 {
         let (reply, _) = oneshot::channel();
         let room = Arc::clone(&room).try_acquire_owned().unwrap();
-        sender.send(Command { append: append(&n.to_string(), 0, "x"), reply, room }).unwrap();
+        sender.send(Command { append: Some(append(&n.to_string(), 0, "x")), reply, room }).unwrap();
     }
     let first = queue.recv().unwrap();
     assert_eq!(writer::drain(first, &queue).len(), 256);

@@ -3,12 +3,13 @@
 //! is there is not known any more, and a second fsync can report success for pages that are lost.
 
 use std::fs::File;
-use std::sync::mpsc::Receiver;
-use std::sync::{Arc, OnceLock};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::file::{MAX_BODY, Segments};
+use super::file::{MAX_BODY, Place, Segments};
 use super::index::{Applied, Index, Staged};
 use super::record::{self, Envelope};
 use super::{Append, AppendError};
@@ -17,13 +18,17 @@ use crate::failpoint;
 /// Appends in one group at most.
 const GROUP: usize = 256;
 
+/// After this time without work, what nobody asked to be durable is made so.
+const LAZY: Duration = Duration::from_millis(50);
+
 /// Bytes of events after which a group takes no further append.
 const GROUP_BYTES: usize = 8 << 20;
 
 /// An append that waits, its place in the queue, and whom to answer.
 #[derive(Debug)]
 pub(super) struct Command {
-    pub(super) append: Append,
+    /// None where only the disk is waited for.
+    pub(super) append: Option<Append>,
     pub(super) reply: oneshot::Sender<Result<u64, AppendError>>,
     pub(super) room: OwnedSemaphorePermit,
 }
@@ -38,6 +43,10 @@ pub(super) struct Writer {
     pub(super) seq: u64,
     /// Number of the last record that is on disk, with all before it.
     pub(super) durable: u64,
+    /// Where that is, for readers.
+    pub(super) synced: Arc<Mutex<Place>>,
+    /// Where the last record is.
+    pub(super) last: Place,
     /// Last, so that nobody opens the journal before segments and index are let go.
     pub(super) _lock: Arc<File>,
 }
@@ -57,7 +66,7 @@ struct Group<'a> {
 impl Writer {
     /// Works until every sender is gone and the queue is empty.
     pub(super) fn run(mut self, queue: &Receiver<Command>) {
-        while let Ok(first) = queue.recv() {
+        while let Some(first) = self.next(queue) {
             let commands = drain(first, queue);
             let (appends, replies): (Vec<_>, Vec<_>) = commands
                 .into_iter()
@@ -74,8 +83,29 @@ impl Writer {
         self.finish();
     }
 
+    /// The next command. What nobody waits for on disk comes there while nothing else is to be done.
+    fn next(&mut self, queue: &Receiver<Command>) -> Option<Command> {
+        while self.durable < self.seq && self.failed.get().is_none() {
+            match queue.recv_timeout(LAZY) {
+                Ok(command) => return Some(command),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.sync().inspect_err(|why| self.fail(why)).unwrap_or_default();
+                }
+            }
+        }
+        queue.recv().ok()
+    }
+
+    fn sync(&mut self) -> Result<(), String> {
+        self.segments.sync().map_err(|error| error.to_string())?;
+        self.durable = self.seq;
+        *self.synced.lock().unwrap_or_else(PoisonError::into_inner) = self.last;
+        Ok(())
+    }
+
     /// One answer for each append, in their order.
-    pub(super) fn answer(&mut self, appends: Vec<Append>) -> Vec<Result<u64, AppendError>> {
+    pub(super) fn answer(&mut self, appends: Vec<Option<Append>>) -> Vec<Result<u64, AppendError>> {
         let count = appends.len();
         let failed = self.failed.get().cloned();
         let outcome = match failed {
@@ -86,23 +116,34 @@ impl Writer {
     }
 
     /// Checks, writes, syncs, indexes. Any error here is the end of the journal's writing.
-    fn commit(&mut self, appends: Vec<Append>) -> Result<Vec<Result<u64, AppendError>>, String> {
+    fn commit(
+        &mut self,
+        appends: Vec<Option<Append>>,
+    ) -> Result<Vec<Result<u64, AppendError>>, String> {
         let index = Arc::clone(&self.index);
         let mut group = Group::new(&index, self.durable);
         for append in appends {
+            let Some(append) = append else {
+                group.durable = true;
+                group.answers.push(Ok(self.seq));
+                continue;
+            };
             let answer = group.add(append, self.seq + 1).map_err(|error| error.to_string())?;
             self.seq += u64::from(answer.is_ok());
             group.answers.push(answer);
         }
         if group.bodies.is_empty() {
+            if group.durable && self.durable < self.seq {
+                self.sync()?;
+            }
             return Ok(group.answers);
         }
         failpoint::hit_at("journal.write.before", || record::told(&group.bodies));
         let written = self.segments.write(&group.bodies).map_err(|error| error.to_string())?;
         failpoint::hit_at("journal.write.after", || record::told(&group.bodies));
+        self.last = written.places.last().copied().unwrap_or(self.last);
         if group.durable {
-            self.segments.sync().map_err(|error| error.to_string())?;
-            self.durable = self.seq;
+            self.sync()?;
             failpoint::hit_at("journal.sync.after", || record::told(&group.bodies));
         }
         let Some(last) = written.places.last() else {
@@ -194,7 +235,9 @@ fn unfit(events: &[Vec<u8>], body: &[u8]) -> Option<AppendError> {
 
 /// The first append and those that wait behind it, as many as fit one group.
 pub(super) fn drain(first: Command, queue: &Receiver<Command>) -> Vec<Command> {
-    let size = |command: &Command| command.append.events.iter().map(Vec::len).sum::<usize>();
+    let size = |command: &Command| {
+        command.append.iter().flat_map(|append| &append.events).map(Vec::len).sum::<usize>()
+    };
     let mut bytes = size(&first);
     let mut commands = vec![first];
     while commands.len() < GROUP && bytes < GROUP_BYTES {

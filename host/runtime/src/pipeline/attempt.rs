@@ -21,11 +21,13 @@ use tokio::sync::Mutex;
 use super::Pipeline;
 use super::drive::{Drive, Step};
 use super::ledger::LedgerError;
+use super::pages::Pages;
+use super::turn::Taken;
 use crate::config::Granted;
 use crate::grant::{self, Once, Scope};
 use crate::observe;
 use crate::receipt::{self, SealError};
-use crate::sandbox::{Adapter, Intent, Keep, Run, WriteStep};
+use crate::sandbox::{Adapter, Intent, Keep, Run, Turn, WriteStep};
 
 impl Drive<'_> {
     /// One look at the system of record, in a fresh instance under a read grant.
@@ -37,9 +39,15 @@ impl Drive<'_> {
         if let Some(what) = self.other_world(&granted)? {
             return self.judge_other_world(what).await;
         }
+        let turn = match self.take_turn(&granted).await? {
+            Taken::Turn(turn) => turn,
+            Taken::Ended(step) => return Ok(step),
+        };
         self.append(vec![Event::ObserveStarted { phase }], false).await?;
-        let observation = self.look(&granted, adapter).await?;
-        self.append(vec![Event::Observed { phase, observation: Box::new(observation) }], false)
+        self.hand_over(false).await?;
+        let observation = self.look(&granted, adapter, &turn).await?;
+        self.turn = Some(turn);
+        self.append(vec![Event::Observed { phase, observation: Arc::new(observation) }], false)
             .await
     }
 
@@ -47,13 +55,14 @@ impl Drive<'_> {
         &self,
         granted: &Granted,
         adapter: &Adapter,
+        turn: &Turn,
     ) -> Result<Observation, LedgerError> {
         let scope = self.scope(granted, 0)?;
         let decision = self.story.decision.as_ref().map(|(d, _)| d);
         let clock = self.pipeline.clock.clone();
         Ok(match decision.map(|d| grant::read(d, scope)) {
             Some(Ok(grant)) => {
-                observe::look(&self.pipeline.sandbox, adapter, grant, || clock.now_ms()).await
+                observe::look(&self.pipeline.sandbox, adapter, grant, turn, || clock.now_ms()).await
             }
             Some(Err(error)) => unseen(error.to_string(), clock.now_ms()),
             None => unseen("policy has not decided".to_owned(), clock.now_ms()),
@@ -62,6 +71,11 @@ impl Drive<'_> {
 
     /// One attempt: the start is durable before the grant is live, each write before its first byte.
     pub(super) async fn attempt(&mut self) -> Result<Step, LedgerError> {
+        let Some(granted) = self.granted() else { return self.gone().await };
+        let turn = match self.take_turn(&granted).await? {
+            Taken::Turn(turn) => turn,
+            Taken::Ended(step) => return Ok(step),
+        };
         let started_ms = self.pipeline.clock.now_ms();
         if let Some(judgement) = self.expired(started_ms) {
             if self.is_between_attempts() {
@@ -69,7 +83,6 @@ impl Drive<'_> {
             }
             return self.judge(judgement).await;
         }
-        let Some(granted) = self.granted() else { return self.gone().await };
         let Some(adapter) = self.pipeline.adapters.get(&granted.adapter).cloned() else {
             return self.gone().await;
         };
@@ -95,19 +108,21 @@ impl Drive<'_> {
         let epoch = self.story.epoch.saturating_add(1);
         let started = Event::AttemptStarted { n, epoch, deadline_ms, decision };
         let pipeline = Arc::clone(self.pipeline);
-        let story = &mut self.story;
-        let spent =
-            async { pipeline.append(story, vec![started], true).await.map(|()| story.version) };
+        let spent = async {
+            self.append(vec![started], true).await?;
+            Ok::<_, LedgerError>(self.story.version)
+        };
         let live = grant::spend(cleared, spent).await?;
-        let book = Arc::new(Mutex::new(self.story.clone()));
+        let book = Arc::new(Mutex::new((self.story.clone(), self.pages.clone())));
         let run = pipeline
             .sandbox
-            .perform(&adapter, live, steps(&pipeline, Arc::clone(&book), n, epoch))
+            .perform(&adapter, live, steps(&pipeline, Arc::clone(&book), n, epoch), &turn)
             .await;
-        self.story = book.lock().await.clone();
+        self.turn = Some(turn);
+        (self.story, self.pages) = book.lock().await.clone();
         let ended = attempt_of(n, run, started_ms, pipeline.clock.now_ms());
         // What became of its writes is on disk already.
-        self.append(vec![Event::AttemptEnded { attempt: Box::new(ended) }], false).await
+        self.append(vec![Event::AttemptEnded { attempt: Arc::new(ended) }], false).await
     }
 
     /// Why this attempt may run, under the host's key: it is on disk before anything can leave.
@@ -115,13 +130,13 @@ impl Drive<'_> {
         &self,
         cleared_ms: i64,
         deadline_ms: i64,
-    ) -> Result<Box<Envelope>, LedgerError> {
+    ) -> Result<Arc<Envelope>, LedgerError> {
         let failed = |e: SealError| LedgerError::Failed(e.to_string());
         let nothing = || LedgerError::Failed("nothing was asked of policy".to_owned());
         let asked = self.pipeline.question(&self.story)?.ok_or_else(nothing)?;
         let key = &self.pipeline.keys.receipt;
         let signed = receipt::decide(&self.story, &asked, cleared_ms, deadline_ms, key);
-        Ok(Box::new(signed.map_err(failed)?))
+        Ok(Arc::new(signed.map_err(failed)?))
     }
 
     /// The entity tags of the look, for the writes that they guard.
@@ -166,7 +181,7 @@ impl Drive<'_> {
 
     /// What a run may know and do: a look where `attempt` is 0. Here private values come into it.
     fn scope(&self, granted: &Granted, attempt: u32) -> Result<Scope, LedgerError> {
-        let Bound { action, proposal, observe, perform, private } = &self.story.bound;
+        let Bound { action, proposal, observe, perform, private } = &*self.story.bound;
         let opened = |e: OpeningError| LedgerError::Failed(e.to_string());
         let recorded = if attempt == 0 { observe } else { perform };
         let rendered = if private.is_empty() {
@@ -201,14 +216,19 @@ impl Drive<'_> {
 /// The function through which egress makes steps of writes durable. The story is shared with it while the
 /// run lasts, so that each append goes on from the version before. It runs in a task of its own: a caller
 /// that stops waiting must not part the story from the journal.
-fn steps(pipeline: &Arc<Pipeline>, story: Arc<Mutex<Story>>, n: u32, epoch: u64) -> Keep {
+fn steps(pipeline: &Arc<Pipeline>, book: Arc<Mutex<(Story, Pages)>>, n: u32, epoch: u64) -> Keep {
     let pipeline = Arc::clone(pipeline);
     Arc::new(move |step: WriteStep| {
-        let (pipeline, story) = (Arc::clone(&pipeline), Arc::clone(&story));
+        let (pipeline, book) = (Arc::clone(&pipeline), Arc::clone(&book));
         let append = tokio::spawn(async move {
-            let mut story = story.lock_owned().await;
+            let mut book = book.lock_owned().await;
+            let (story, pages) = &mut *book;
+            // The journal is one sequence: an end is on disk with the next intent, or with the receipt.
+            let durable = matches!(step, WriteStep::Intended(_));
             let event = match step {
-                WriteStep::Ended(exchange) => Event::WriteEnded { n, epoch, exchange },
+                WriteStep::Ended(exchange) => {
+                    Event::WriteEnded { n, epoch, exchange: exchange.into() }
+                }
                 WriteStep::Intended(intent) => {
                     // The run may have waited for its turn: an approval that is over covers no write.
                     let expires_ms = story.ask.as_ref().map_or(i64::MAX, |ask| ask.expires_ms);
@@ -218,7 +238,16 @@ fn steps(pipeline: &Arc<Pipeline>, story: Arc<Mutex<Story>>, n: u32, epoch: u64)
                     intended(n, epoch, *intent)?
                 }
             };
-            pipeline.append(&mut story, vec![event], true).await.map_err(|e| e.to_string())
+            let (before, mark) = (story.clone(), pages.mark());
+            let kept = match pipeline.put(story, pages, vec![event]) {
+                Ok(()) => pipeline.hand_over(story, pages, vec![], durable).await,
+                Err(error) => Err(error),
+            };
+            kept.map_err(|error| {
+                *story = before;
+                pages.forget(mark);
+                error.to_string()
+            })
         });
         Box::pin(async move { append.await.map_err(|e| e.to_string())? })
     })

@@ -14,9 +14,11 @@ use super::Pipeline;
 use super::flight::Lease;
 use super::gate::TURNED_AWAY;
 use super::ledger::LedgerError;
+use super::pages::{Pages, Told};
 use crate::config::{Granted, Tenant};
 use crate::log::PublishError;
 use crate::reconcile::{self, Verdict as Look};
+use crate::sandbox::Turn;
 use crate::{policy, receipt};
 
 /// Between two tries to hand leaves to a busy publisher.
@@ -34,34 +36,47 @@ pub(super) struct Drive<'a> {
     pub(super) pipeline: &'a Arc<Pipeline>,
     pub(super) tenant: Arc<Tenant>,
     pub(super) story: Story,
+    pub(super) pages: Pages,
     /// The lease of (tenant, resource), from the gate to the outcome.
     pub(super) lease: Option<Lease>,
+    /// The turn in the sandbox, while it goes from one run to the next.
+    pub(super) turn: Option<Turn>,
     /// Whether to look once more at what ended without an answer. Timers ask for it, callers cannot.
     pub(super) settling: bool,
 }
 
-/// Carries an action as far as it can go.
+/// Carries an action as far as it can go, and gives what it came to. `told` is what the caller knows of it.
 pub(super) async fn drive(
     pipeline: &Arc<Pipeline>,
     id: &ActionId,
+    told: Option<Told>,
     settling: bool,
-) -> Result<(), LedgerError> {
+) -> Result<Told, LedgerError> {
     let _single = pipeline.flights.actions.acquire(id.as_str()).await;
-    let story = pipeline.story(id)?;
+    let row = pipeline.journal.row(id.as_str())?;
+    let is_now = |told: &Told| row.is_some_and(|row| row.version == told.story.version);
+    let told = told.filter(is_now).map_or_else(|| pipeline.told(id), Ok)?;
+    let (story, pages) = Pages::of(told);
     let Some(tenant) = pipeline.tenant(&story.bound.action.tenant).cloned() else {
         return Err(LedgerError::Failed(format!(
             "tenant `{}` is not configured",
             story.bound.action.tenant
         )));
     };
-    let mut drive = Drive { pipeline, tenant, story, lease: None, settling };
+    let mut drive = Drive { pipeline, tenant, story, pages, lease: None, turn: None, settling };
     loop {
-        match drive.step().await {
-            Ok(Step::Go) => {}
+        let step = match drive.step().await {
+            Ok(Step::Go) => continue,
             // Whoever only waited at a stop rests too: the journal has it, and the next start goes on.
-            Ok(Step::Rest) | Err(LedgerError::Stopping(_)) => return Ok(()),
+            Ok(Step::Rest) | Err(LedgerError::Stopping(_)) => drive.hand_over(false).await,
+            Err(error) => Err(error),
+        };
+        match step {
+            Ok(()) => return Ok(drive.told()),
             // An outside fact came in between: it counts, and the step is taken anew.
-            Err(LedgerError::Conflict) => drive.story = pipeline.story(id)?,
+            Err(LedgerError::Conflict) => {
+                (drive.story, drive.pages) = Pages::of(pipeline.told(id)?);
+            }
             Err(error) => return Err(error),
         }
     }
@@ -134,12 +149,27 @@ impl Drive<'_> {
         events: Vec<Event>,
         durable: bool,
     ) -> Result<Step, LedgerError> {
-        self.pipeline.append(&mut self.story, events, durable).await?;
+        self.pipeline.put(&mut self.story, &mut self.pages, events)?;
+        if durable {
+            self.hand_over(true).await?;
+        }
         Ok(Step::Go)
     }
 
+    /// Gives the journal what it does not have yet: before anything happens outside, and before any wait.
+    pub(super) async fn hand_over(&mut self, durable: bool) -> Result<(), LedgerError> {
+        self.pipeline.hand_over(&self.story, &mut self.pages, vec![], durable).await
+    }
+
+    fn told(mut self) -> Told {
+        let none = Pages::of(Told { story: self.story.clone(), entries: vec![] }).1;
+        let entries = std::mem::replace(&mut self.pages, none).into_entries();
+        Told { story: self.story.clone(), entries }
+    }
+
     pub(super) async fn judge(&mut self, judgement: Judgement) -> Result<Step, LedgerError> {
-        self.append(vec![Event::Judged { judgement: Box::new(judgement) }], false).await
+        self.turn = None;
+        self.append(vec![Event::Judged { judgement: Arc::new(judgement) }], false).await
     }
 
     /// The grant as it is configured now; gone means that nothing may run.
@@ -151,14 +181,14 @@ impl Drive<'_> {
         let pre = self
             .story
             .pre
-            .as_ref()
+            .as_deref()
             .filter(|_| gate)
             .map(deed_record::observation::Observation::value);
         let (decision, facts) =
             policy::decide(&self.tenant, &self.story, self.pipeline.clock.now_ms(), pre);
         let lost = || LedgerError::Failed("nothing is activated for the tenant".to_owned());
         let activated = *self.pipeline.activated.get(&self.tenant.name).ok_or_else(lost)?;
-        let (decision, facts) = (Box::new(decision), Box::new(facts));
+        let (decision, facts) = (Arc::new(decision), Arc::new(facts));
         let event = Event::Decided { gate, decision, facts, activated };
         self.append(vec![event], false).await
     }
@@ -195,6 +225,8 @@ impl Drive<'_> {
             Look::Judged(_) if self.was_turned_away(&granted) => self.stale(TURNED_AWAY).await,
             Look::Judged(judgement) => self.follow(&granted, judgement).await,
             Look::NotYet(at_ms) => {
+                self.turn = None;
+                self.hand_over(false).await?;
                 self.pipeline.until(at_ms).await?;
                 self.observe(Phase::Post).await
             }
@@ -233,15 +265,16 @@ impl Drive<'_> {
 
     async fn seal(&mut self) -> Result<Step, LedgerError> {
         let Some(judgement) = self.story.judgement.clone() else { return Ok(Step::Rest) };
-        // What is open keeps its resource until it is settled.
-        if judgement.outcome != Outcome::Indeterminate {
-            self.release_resource();
-        }
         let asked = self.pipeline.question(&self.story)?;
         let key = &self.pipeline.keys.receipt;
         let envelope = receipt::seal(&self.story, &judgement, asked.as_ref(), key)
             .map_err(|e| LedgerError::Failed(e.to_string()))?;
-        self.append(vec![Event::Sealed { envelope: Box::new(envelope) }], true).await
+        self.append(vec![Event::Sealed { envelope: Arc::new(envelope) }], true).await?;
+        // What is open keeps its resource until it is settled.
+        if judgement.outcome != Outcome::Indeterminate {
+            self.release_resource();
+        }
+        Ok(Step::Go)
     }
 
     async fn publish(&mut self) -> Result<Step, LedgerError> {
@@ -258,7 +291,9 @@ impl Drive<'_> {
             }
         };
         let event = Event::Logged { leaves: logged.leaves, checkpoint: logged.checkpoint };
-        self.append(vec![event], true).await?;
+        // The log has it on disk; whoever shows the checkpoint waits for this, too.
+        self.append(vec![event], false).await?;
+        self.hand_over(false).await?;
         self.pipeline.tell_if_open(&self.story);
         self.pipeline.settle_later(&self.story);
         self.pipeline.expires_no_more(&self.story);

@@ -40,7 +40,7 @@ impl Pipeline {
     ) -> Result<Explained, IntakeError> {
         let fresh = self.bind(caller, proposal)?;
         let event =
-            Event::Proposed { bound: Box::new(fresh.bound), bindings: fresh.bindings, trace: None };
+            Event::Proposed { bound: Arc::new(fresh.bound), bindings: fresh.bindings, trace: None };
         let entry = Entry { at_ms: self.clock.now_ms(), event };
         let story = Story::fold(&[entry]).map_err(LedgerError::from)?;
         let (decision, _) = policy::decide(caller.tenant, &story, self.clock.now_ms(), None);
@@ -54,10 +54,10 @@ impl Pipeline {
         Ok(Explained {
             missing: missing(&decision),
             contract: name,
-            resource: story.bound.action.resource,
+            resource: story.bound.action.resource.clone(),
             decision,
-            would_read: story.bound.observe,
-            would_send: story.bound.perform,
+            would_read: story.bound.observe.clone(),
+            would_send: story.bound.perform.clone(),
             before,
         })
     }

@@ -10,12 +10,24 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
+use super::pages::Told;
+
 /// How often an operator is told what a stop still waits for.
 const SAY_EVERY: Duration = Duration::from_secs(5);
 
+/// Names that may lie about before it is worth looking for those that nobody holds.
+const SWEEP: usize = 64;
+
 /// Named leases, handed out in the order of asking (tokio's mutex is fair).
 #[derive(Debug, Default)]
-pub(super) struct Leases(Mutex<HashMap<String, Weak<AsyncMutex<()>>>>);
+pub(super) struct Leases(Mutex<Names>);
+
+#[derive(Debug, Default)]
+struct Names {
+    all: HashMap<String, Weak<AsyncMutex<()>>>,
+    /// How many were held when the others were last swept out.
+    held: usize,
+}
 
 /// A held name; dropping it hands it on.
 pub(super) type Guard = OwnedMutexGuard<()>;
@@ -39,6 +51,11 @@ impl Drop for Lease {
 }
 
 impl Leases {
+    /// Waits until nobody has the lease who has it now.
+    pub(super) async fn passes(&self, name: &str) {
+        drop(self.acquire(name).await);
+    }
+
     /// Waits for the lease.
     pub(super) async fn acquire(&self, name: &str) -> Guard {
         self.mutex(name).lock_owned().await
@@ -50,12 +67,16 @@ impl Leases {
     }
 
     fn mutex(&self, name: &str) -> Arc<AsyncMutex<()>> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Names { all, held } = &mut *names;
         if let Some(mutex) = all.get(name).and_then(Weak::upgrade) {
             return mutex;
         }
-        // Leases that nobody holds or waits for are only names.
-        all.retain(|_, mutex| mutex.strong_count() > 0);
+        // Leases that nobody holds or waits for are only names; to look for them each time would cost more.
+        if all.len() > 2 * *held + SWEEP {
+            all.retain(|_, mutex| mutex.strong_count() > 0);
+            *held = all.len();
+        }
         let mutex = Arc::new(AsyncMutex::new(()));
         all.insert(name.to_owned(), Arc::downgrade(&mutex));
         mutex
@@ -90,13 +111,13 @@ impl Default for Flights {
 
 /// A driver that was started; waiting for it is up to the caller.
 #[derive(Debug)]
-pub struct Waiting(JoinHandle<()>);
+pub struct Waiting(JoinHandle<Option<Told>>);
 
 impl Waiting {
-    /// Waits until the action rests or ends; it goes on when nobody waits.
-    pub async fn to_rest(self) {
-        // A driver that panicked rests too: the action is as the journal has it.
-        self.0.await.unwrap_or_default();
+    /// Waits until the action rests or ends, and gives what it came to; it goes on when nobody waits. None
+    /// where the driver could not go on, or panicked: the action is as the journal has it.
+    pub async fn to_rest(self) -> Option<Told> {
+        self.0.await.unwrap_or_default()
     }
 }
 
@@ -127,12 +148,15 @@ impl Flights {
         self.holders.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
-    pub(super) fn launch(&self, work: impl Future<Output = ()> + Send + 'static) -> Waiting {
+    pub(super) fn launch(
+        &self,
+        work: impl Future<Output = Option<Told>> + Send + 'static,
+    ) -> Waiting {
         let running = self.running.clone();
         running.send_modify(|n| *n += 1);
         Waiting(tokio::spawn(async move {
             let _landed = Landed(running);
-            work.await;
+            work.await
         }))
     }
 

@@ -1,6 +1,7 @@
 //! From the first look to the gate: asking people, staleness, the resource lease, the last decision.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use deed_record::bundle;
 use deed_record::contract::ATTEMPTS_MAX;
@@ -57,8 +58,8 @@ impl Drive<'_> {
         let nonce = keys::random_hex::<16>().map_err(|e| LedgerError::Failed(e.to_string()))?;
         let expires_ms = now_ms + self.pipeline.config.approval_expires.as_signed();
         let ask = approval::ask(&granted.contract, pre, &decision, nonce, expires_ms)?;
-        self.lease = None;
-        self.append(vec![Event::Asked { ask: Box::new(ask) }], true).await?;
+        (self.lease, self.turn) = (None, None);
+        self.append(vec![Event::Asked { ask: Arc::new(ask) }], true).await?;
         self.pipeline.tell_waiting(&self.story);
         Ok(Step::Go)
     }

@@ -5,21 +5,24 @@ use std::sync::Arc;
 use deed_record::action::{BindError, Proposal};
 use deed_record::digest::Digest;
 use deed_record::envelope::Envelope;
-use deed_record::event::Event;
+use deed_record::event::{Entry, Event};
 use deed_record::id::ActionId;
 use deed_record::json;
+use deed_record::policy::Verdict;
 use deed_record::story::Story;
 
 use super::activate::leaves;
+use super::admission::{Course, Limit, Overload};
 use super::gate::ANSWERS_MAX;
 use super::ledger::LedgerError;
+use super::pages::Told;
 use super::readiness::Unready;
 use super::{Pipeline, Waiting};
 use crate::approval::{self, AnswerError};
 use crate::contract::{self, BindFault, Caller, Fresh};
 use crate::journal::Claim;
-use crate::keys;
 use crate::resolution::ResolveError;
+use crate::{keys, policy};
 
 /// A proposal that was taken, and the driver that carries it.
 #[derive(Debug)]
@@ -50,13 +53,15 @@ pub enum IntakeError {
     #[error(transparent)]
     Unready(#[from] Unready),
     #[error(transparent)]
+    Overload(#[from] Overload),
+    #[error(transparent)]
     Ledger(#[from] LedgerError),
     #[error(transparent)]
     Key(#[from] keys::KeyError),
 }
 
 impl Pipeline {
-    /// Takes a proposal: the same idempotency key and body give the same action.
+    /// Takes a proposal, if there is room for one more: the same idempotency key and body give the same action.
     pub async fn propose(
         self: &Arc<Self>,
         caller: Caller<'_>,
@@ -65,9 +70,36 @@ impl Pipeline {
         trace: Option<String>,
     ) -> Result<Accepted, IntakeError> {
         self.takes_proposals()?;
+        let course = self.admission.admit(&caller.tenant.name, caller.agent)?;
+        let full = self.admission.full_of_waiting(&caller.tenant.name, caller.agent);
+        self.take(caller, proposal, claimed, trace, (course, full)).await
+    }
+
+    /// The same in the agent's name, by the word of an operator: it is not kept out by what the agent has.
+    pub(super) async fn propose_for_operator(
+        self: &Arc<Self>,
+        caller: Caller<'_>,
+        proposal: Proposal,
+        claimed: Claimed,
+        trace: Option<String>,
+    ) -> Result<Accepted, IntakeError> {
+        self.takes_proposals()?;
+        let course = self.admission.enter(&caller.tenant.name, caller.agent);
+        self.take(caller, proposal, Some(claimed), trace, (course, None)).await
+    }
+
+    /// Takes a proposal that was let in, unless it would meet the limit of what waits for people.
+    async fn take(
+        self: &Arc<Self>,
+        caller: Caller<'_>,
+        proposal: Proposal,
+        claimed: Option<Claimed>,
+        trace: Option<String>,
+        (course, full): (Course, Option<Limit>),
+    ) -> Result<Accepted, IntakeError> {
         let body = Digest::of(&json::to_canonical(&proposal).map_err(BindFault::from)?).hex();
-        if let Some(earlier) = self.claimed(caller, claimed.as_ref(), &body)? {
-            return Ok(earlier);
+        if let Some(id) = self.claimed(caller, claimed.as_ref(), &body)? {
+            return Ok(Accepted { waiting: self.launch(&id, None, false, Some(course)), id });
         }
         let Fresh { bound, bindings } = self.bind(caller, proposal)?;
         // The index has keys as they are sent.
@@ -83,12 +115,15 @@ impl Pipeline {
             at_ms: self.clock.now_ms(),
         });
         let id = bound.action.id.clone();
-        let event = Event::Proposed { bound: Box::new(bound), bindings, trace };
+        let event = Event::Proposed { bound: Arc::new(bound), bindings, trace };
+        if let Some(limit) = full {
+            self.must_not_wait(caller, &event, limit)?;
+        }
         match self.begin(event, claim).await {
-            Ok(_) => Ok(Accepted { waiting: self.advance(&id), id }),
+            Ok(told) => Ok(Accepted { waiting: self.advance(told, course), id }),
             Err(LedgerError::KeyTaken { action, body_sha256 }) if body_sha256 == body => {
                 let id: ActionId = action.parse().map_err(|_| LedgerError::Unknown)?;
-                Ok(Accepted { waiting: self.advance(&id), id })
+                Ok(Accepted { waiting: self.launch(&id, None, false, Some(course)), id })
             }
             Err(LedgerError::KeyTaken { .. }) => Err(IntakeError::KeyReused),
             Err(error) => Err(error.into()),
@@ -97,22 +132,37 @@ impl Pipeline {
 
     /// The action that this key stands for already: looked up before binding, because contracts change.
     fn claimed(
-        self: &Arc<Self>,
+        &self,
         caller: Caller<'_>,
         claimed: Option<&Claimed>,
         body: &str,
-    ) -> Result<Option<Accepted>, IntakeError> {
+    ) -> Result<Option<ActionId>, IntakeError> {
         let Some(claimed) = claimed else { return Ok(None) };
         let now_ms = self.clock.now_ms();
         let found = self.journal.key(&caller.tenant.name, caller.agent, &claimed.key, now_ms);
         match found.map_err(LedgerError::from)? {
             None => Ok(None),
             Some((_, other)) if other != body => Err(IntakeError::KeyReused),
-            Some((action, _)) => {
-                let id: ActionId = action.parse().map_err(|_| LedgerError::Unknown)?;
-                Ok(Some(Accepted { waiting: self.advance(&id), id }))
-            }
+            Some((action, _)) => Ok(Some(action.parse().map_err(|_| LedgerError::Unknown)?)),
         }
+    }
+
+    /// Refuses what would come to wait for people while too many do. Policy is asked about it here only then:
+    /// what needs nobody is taken all the same.
+    fn must_not_wait(
+        &self,
+        caller: Caller<'_>,
+        proposed: &Event,
+        limit: Limit,
+    ) -> Result<(), IntakeError> {
+        let now_ms = self.clock.now_ms();
+        let entry = Entry { at_ms: now_ms, event: proposed.clone() };
+        let story = Story::fold(&[entry]).map_err(LedgerError::from)?;
+        let (decision, _) = policy::decide(caller.tenant, &story, now_ms, None);
+        if decision.verdict == Verdict::Ask {
+            return Err(self.admission.refuse_to_wait(limit).into());
+        }
+        Ok(())
     }
 
     pub(super) fn bind(
@@ -135,11 +185,13 @@ impl Pipeline {
     ) -> Result<Waiting, IntakeError> {
         self.takes_answers()?;
         let configured = self.tenant(tenant).ok_or(LedgerError::Unknown)?;
-        let mut story = self.story_of(tenant, id)?;
+        let told = self.told_of(tenant, id)?;
+        let story = &told.story;
+        let course = self.admission.admit_answer(tenant, &story.bound.action.principal)?;
         if !matches!(story.status, deed_record::status::Status::Waiting) {
             return Err(AnswerError::NotAsked.into());
         }
-        let answer = approval::receive(configured, &story, envelope, self.clock.now_ms())?;
+        let answer = approval::receive(configured, story, envelope, self.clock.now_ms())?;
         // A denial ends it, so there is always room for one.
         if answer.approves && story.all_answers.len() >= ANSWERS_MAX {
             return Err(AnswerError::NotAsked.into());
@@ -147,13 +199,13 @@ impl Pipeline {
         let nonce =
             format!("{}/{}/{}", id, story.ask.as_ref().map_or("", |a| &a.nonce), answer.person);
         let nonce = format!("{nonce}/{}", if answer.approves { "approve" } else { "deny" });
-        let event = Event::Answered { answer: Box::new(answer) };
-        self.append_with(&mut story, vec![event], vec![nonce], true).await?;
+        let event = Event::Answered { answer: Arc::new(answer) };
+        let told = self.append_fact(told, event, vec![nonce]).await?;
         // Its place in the log says when it was given: a key that is retired before the end still counted.
         if let Some(publisher) = self.publisher(tenant) {
-            publisher.offer(leaves(&story)?);
+            publisher.offer(leaves(&told.story)?);
         }
-        Ok(self.advance(id))
+        Ok(self.advance(told, course))
     }
 
     /// Cancels an action that has not started its attempt.
@@ -164,22 +216,22 @@ impl Pipeline {
         by: &str,
     ) -> Result<Waiting, IntakeError> {
         loop {
-            let mut story = self.story_of(tenant, id)?;
-            if !story.status.may_cancel() {
+            let told = self.told_of(tenant, id)?;
+            if !told.story.status.may_cancel() {
                 return Err(IntakeError::TooLate);
             }
             let event = Event::CancelRequested { by: by.to_owned() };
-            match self.append(&mut story, vec![event], true).await {
+            match self.append_fact(told, event, vec![]).await {
                 Err(LedgerError::Conflict) => {}
                 Err(error) => return Err(error.into()),
-                Ok(()) => return Ok(self.advance(id)),
+                Ok(told) => return Ok(self.carry_on(told)),
             }
         }
     }
 
-    /// The story of this tenant's action; another tenant's action is unknown.
-    pub fn story_of(&self, tenant: &str, id: &ActionId) -> Result<Story, LedgerError> {
-        let story = self.story(id)?;
-        if story.bound.action.tenant == tenant { Ok(story) } else { Err(LedgerError::Unknown) }
+    /// What is known of this tenant's action; another tenant's action is unknown.
+    pub(super) fn told_of(&self, tenant: &str, id: &ActionId) -> Result<Told, LedgerError> {
+        let told = self.told(id)?;
+        if told.story.bound.action.tenant == tenant { Ok(told) } else { Err(LedgerError::Unknown) }
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Pipeline;
 use super::flight::Stopping;
+use super::pages::Told;
 use crate::journal::{Append, AppendError, Claim, Journal, ReadError, Summary};
 
 /// The compiled policy set of a decision, kept by its digest for the bundle.
@@ -73,46 +74,13 @@ impl Pipeline {
         story(&self.journal, id.as_str())
     }
 
-    /// Appends events to a story and folds them in; `durable` waits for the disk.
-    pub(super) async fn append(
-        &self,
-        story: &mut Story,
-        events: Vec<Event>,
-        durable: bool,
-    ) -> Result<(), LedgerError> {
-        self.append_with(story, events, vec![], durable).await
-    }
-
-    /// The same, with nonces that must never have been used.
-    pub(super) async fn append_with(
-        &self,
-        story: &mut Story,
-        events: Vec<Event>,
-        nonces: Vec<String>,
-        durable: bool,
-    ) -> Result<(), LedgerError> {
-        let mut next = story.clone();
-        let entries = self.fold(&mut next, events)?;
-        let append = Append {
-            action: story.bound.action.id.to_string(),
-            expect: story.version,
-            events: entries,
-            summary: summary(&next),
-            claim: None,
-            nonces,
-            durable,
-        };
-        self.journal.append(append).await.map_err(refused)?;
-        *story = next;
-        Ok(())
-    }
-
-    /// Writes the first event of a new action, always durably: the caller is about to be told its id.
+    /// Writes the first event of a new action. It is on disk before anything leaves, and before the caller is
+    /// told of it: see [`Pipeline::on_disk`].
     pub(super) async fn begin(
         &self,
         event: Event,
         claim: Option<Claim>,
-    ) -> Result<Story, LedgerError> {
+    ) -> Result<Told, LedgerError> {
         let entry = Entry { at_ms: self.clock.now_ms(), event };
         let story = Story::fold(std::slice::from_ref(&entry))?;
         let append = Append {
@@ -122,20 +90,15 @@ impl Pipeline {
             summary: summary(&story),
             claim,
             nonces: vec![],
-            durable: true,
+            durable: false,
         };
         self.journal.append(append).await.map_err(refused)?;
-        Ok(story)
+        Ok(Told { story, entries: vec![entry] })
     }
 
-    fn fold(&self, story: &mut Story, events: Vec<Event>) -> Result<Vec<Vec<u8>>, LedgerError> {
-        let mut bytes = Vec::with_capacity(events.len());
-        for event in events {
-            let entry = Entry { at_ms: self.clock.now_ms(), event };
-            story.apply(&entry)?;
-            bytes.push(serde_json::to_vec(&entry)?);
-        }
-        Ok(bytes)
+    /// Waits until all that is told of an action is on disk.
+    pub async fn on_disk(&self, id: &ActionId) -> Result<(), LedgerError> {
+        self.journal.sync_action(id.as_str()).await.map_err(refused)
     }
 
     /// Keeps a payload under the digest of its bytes.
@@ -164,7 +127,7 @@ pub(super) fn summary(story: &Story) -> Summary {
     }
 }
 
-fn refused(error: AppendError) -> LedgerError {
+pub(super) fn refused(error: AppendError) -> LedgerError {
     match error {
         AppendError::Conflict { .. } => LedgerError::Conflict,
         AppendError::KeyTaken { action, body_sha256 } => {

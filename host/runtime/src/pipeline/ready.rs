@@ -13,6 +13,7 @@ use deed_record::status::Status;
 use deed_record::story::Story;
 
 use super::activate::Starting;
+use super::admission::Admission;
 use super::flight::Flights;
 use super::ledger::{LedgerError, StoredPolicies};
 use super::past::Past;
@@ -90,7 +91,7 @@ impl Pipeline {
             of_host.extend(keys::retired(&dir, purpose)?);
         }
         config.check_keys(&of_host).map_err(StartError::Config)?;
-        let sandbox = sandbox(&dir, &clock)?;
+        let sandbox = sandbox(&dir, &clock)?.with_runs(config.limits.runs);
         let adapters = adapters(&mut config, &sandbox)?;
         let past = Past::open(&dir, &keys).map_err(|e| logs::past_failed(&e))?;
         let (journal, logs) = logs::open(hold, &config, &keys, &past)?;
@@ -101,6 +102,7 @@ impl Pipeline {
         let (publishers, activated) = logs::publishers(&starting, logs, &clock)?;
         let notifier = Notifier::new(config.notify.as_ref());
         let flights = Flights::default();
+        let admission = Admission::new(config.limits, config.tenants.len());
         let space = Space::new(&dir, config.disk_reserve);
         let pipeline = Self {
             config,
@@ -115,6 +117,7 @@ impl Pipeline {
             notifier,
             flights,
             timers: Timers::default(),
+            admission,
             seen: LastSeen::default(),
             space,
             told: Told::default(),
@@ -141,7 +144,7 @@ impl Pipeline {
     /// Their drivers are started few at a time, and no two stories are in memory for it: thousands may wait.
     pub fn resume(self: &Arc<Self>) -> Result<usize, StartError> {
         let failed = |e: String| state("the journal cannot be read")(e);
-        let (mut moving, mut resting) = (Vec::new(), Vec::new());
+        let (mut moving, mut courses, mut resting) = (Vec::new(), Vec::new(), Vec::new());
         for id in self.journal.open_actions().map_err(|e| failed(e.to_string()))? {
             let row = self.journal.row(&id).map_err(|e| failed(e.to_string()))?;
             let id: ActionId = id.parse().map_err(|e: IdError| failed(e.to_string()))?;
@@ -149,20 +152,24 @@ impl Pipeline {
             let known = self.tenant(&summary.tenant).is_some();
             // Whoever waits for people holds nothing, and may be one of thousands.
             if known && summary.status == Status::Waiting.word() {
-                resting.push(id);
+                self.admission.remember(&summary.tenant, &summary.agent);
+                resting.push((id, None));
             } else {
                 let story = self.story(&id).map_err(|e| failed(e.to_string()))?;
                 if !known && story.status.outcome().is_none() {
                     return Err(needed(&id, &summary.tenant));
                 }
+                courses.push(self.course_of(&story, false));
                 moving.push(LeftOpen::of(&story));
                 self.settle_later(&story);
             }
         }
         self.reserve_resources(&moving);
-        let ids: Vec<_> = moving.into_iter().map(|left| left.id).chain(resting).collect();
-        let resumed = ids.len();
-        tokio::spawn(Arc::clone(self).take_up(ids));
+        // All of them count before the first one moves.
+        let left: Vec<_> = moving.into_iter().map(|left| left.id).zip(courses).collect();
+        let left: Vec<_> = left.into_iter().chain(resting).collect();
+        let resumed = left.len();
+        tokio::spawn(Arc::clone(self).take_up(left));
         Ok(resumed)
     }
 

@@ -3,6 +3,7 @@
 //! Never sends anything itself, and never decides what may be sent again: `record::recovery` does. An
 //! attempt that follows goes through the same gate of policy, approvals and world as the first.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use deed_record::event::{Attempt, Event};
@@ -28,7 +29,7 @@ impl Drive<'_> {
     pub(super) async fn recover_attempt(&mut self) -> Result<Step, LedgerError> {
         let now = self.pipeline.clock.now_ms();
         let Some(attempt) = self.story.lost_attempt(now) else { return Ok(Step::Rest) };
-        self.append(vec![Event::AttemptEnded { attempt: Box::new(attempt) }], true).await
+        self.append(vec![Event::AttemptEnded { attempt: Arc::new(attempt) }], true).await
     }
 
     /// After a look that counts: plans another attempt where one may follow, else judges.
@@ -63,6 +64,8 @@ impl Drive<'_> {
     /// Waits for its time, then asks once more whether it may run at all: configuration, policy and
     /// approvals may be others than before.
     pub(super) async fn retry(&mut self) -> Result<Step, LedgerError> {
+        self.turn = None;
+        self.hand_over(false).await?;
         self.wait_for_retry().await?;
         let Some(granted) = self.granted() else { return self.gone().await };
         if let Some(what) = self.other_world(&granted)? {
@@ -89,7 +92,7 @@ impl Drive<'_> {
         if let Err(over) = self.in_time(granted, late_ms) {
             return Some(over.to_string());
         }
-        let pre = self.story.pre.as_ref().map(Observation::value);
+        let pre = self.story.pre.as_deref().map(Observation::value);
         let (decision, _) = policy::decide(&self.tenant, &self.story, now_ms, pre);
         if decision.verdict != Verdict::Allow {
             return Some("policy does not allow it any more".to_owned());
@@ -100,7 +103,7 @@ impl Drive<'_> {
         void.then(|| "its approvals count no more".to_owned())
     }
 
-    fn in_time(&self, granted: &Granted, at_ms: i64) -> Result<(), recovery::Final> {
+    pub(super) fn in_time(&self, granted: &Granted, at_ms: i64) -> Result<(), recovery::Final> {
         let Story { attempts, bindings, .. } = &self.story;
         recovery::in_time(&granted.contract, attempts, bindings, at_ms)
     }

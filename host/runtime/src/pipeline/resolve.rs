@@ -60,23 +60,23 @@ impl Pipeline {
         self.takes_answers()?;
         let configured = self.tenant(tenant).ok_or(LedgerError::Unknown)?;
         loop {
-            let mut story = self.story_of(tenant, id)?;
+            let told = self.told_of(tenant, id)?;
             let now_ms = self.clock.now_ms();
-            let said = resolution::receive(configured, &story, &envelope, now_ms)?;
-            self.must_have_landed(&story, now_ms)?;
+            let said = resolution::receive(configured, &told.story, &envelope, now_ms)?;
+            self.must_have_landed(&told.story, now_ms)?;
             let nonce = format!("{id}/{}/resolve", said.nonce);
-            let (resolution, envelope) = (Box::new(said), Box::new(envelope.clone()));
+            let (resolution, envelope) = (Arc::new(said), Arc::new(envelope.clone()));
             let event = Event::Resolved { resolution, envelope };
-            match self.append_with(&mut story, vec![event], vec![nonce], true).await {
+            match self.append_fact(told, event, vec![nonce]).await {
                 // Somebody else's word, a look or the call for an operator came first: ask again what is open.
                 Err(LedgerError::Conflict) => {}
                 Err(error) => return Err(error.into()),
-                Ok(()) => {
+                Ok(told) => {
                     // Its place in the log says when it was given: a key that is retired later still counted.
                     if let Some(publisher) = self.publisher(tenant) {
-                        publisher.offer(leaves(&story)?);
+                        publisher.offer(leaves(&told.story)?);
                     }
-                    return Ok(self.advance(id));
+                    return Ok(self.carry_on(told));
                 }
             }
         }
@@ -110,9 +110,10 @@ impl Drive<'_> {
         // Only after a restart, which waits once more for what an earlier process waited for.
         let settle_ms = self.pipeline.contract_of(&self.story)?.verify.settle.as_signed();
         let began_ms = self.pipeline.clock.began_ms();
+        self.hand_over(false).await?;
         self.pipeline.until(self.story.lands_until_ms(settle_ms, began_ms).unwrap_or(0)).await?;
         let (look, seen) = match self.look_again().await? {
-            Later::Seen(look, judgement) => (Some(look), Some(*judgement)),
+            Later::Seen(look, judgement) => (Some(look), Some(Arc::unwrap_or_clone(judgement))),
             Later::TooEarly => unseen(&id, "what was sent may still land"),
             Later::NotNow(why) => unseen(&id, why),
             Later::InVain(why) => unseen(&id, &why),
@@ -121,8 +122,9 @@ impl Drive<'_> {
         if said.verdict == Verdict::Retry && judgement.outcome == Outcome::Failed {
             judgement.reason += &self.propose_again().await?;
         }
-        let (observation, judgement) = (look, Box::new(judgement));
+        let (observation, judgement) = (look, Arc::new(judgement));
         self.append(vec![Event::Settled { observation, judgement }], false).await?;
+        self.hand_over(false).await?;
         self.pipeline.seen.forget(&id);
         self.release_resource();
         Ok(Step::Go)
@@ -155,13 +157,13 @@ impl Drive<'_> {
             agent: &action.principal,
             person: &agent.person,
         };
-        let Bound { proposal, private, .. } = &self.story.bound;
+        let Bound { proposal, private, .. } = &*self.story.bound;
         let params = private.params(&self.pipeline.contract_of(&self.story)?, &action.params);
         let params = params.map_err(|e| LedgerError::Failed(e.to_string()))?.reveal().clone();
         let mut proposal = Proposal { params, ..proposal.clone() };
         proposal.sources.push(Source { uri: format!("deed:{}", action.id), sha256: None });
         let trace = self.story.trace.clone();
-        match self.pipeline.propose(caller, proposal, Some(claimed), trace).await {
+        match self.pipeline.propose_for_operator(caller, proposal, claimed, trace).await {
             Ok(accepted) => Ok(format!("; proposed again as {}", accepted.id)),
             // Nothing new is taken now; whoever looks at what is open comes by again.
             Err(IntakeError::Unready(_)) => Err(Stopping.into()),

@@ -46,6 +46,16 @@ impl Drive<'_> {
             self.lease = Some(lease);
             return Ok(None);
         }
+        // In order: nobody who waits is passed over.
+        if let Some(lease) = flights.try_hold(&name, id) {
+            self.lease = Some(lease);
+            return Ok(None);
+        }
+        // Turns are for those who can go on.
+        self.turn = None;
+        self.hand_over(false).await?;
+        let flights = &self.pipeline.flights;
+        let id = &self.story.bound.action.id;
         let limit_ms =
             self.granted().map_or(0, |granted| granted.contract.limits.queue.as_millis());
         // What was attempted is not over because it waits: nobody would look what became of it.
@@ -95,7 +105,7 @@ impl Drive<'_> {
     /// Whether something happened to the action while it stood in the queue.
     pub(super) fn is_overtaken(&self) -> Result<bool, LedgerError> {
         let row = self.pipeline.journal.row(self.story.bound.action.id.as_str())?;
-        let changed = row.is_some_and(|row| row.version != self.story.version);
+        let changed = row.is_some_and(|row| row.version != self.pages.base(&self.story));
         let waited = self.story.status == Status::Waiting;
         Ok(changed || (waited && self.expired(self.pipeline.clock.now_ms()).is_some()))
     }
@@ -158,7 +168,7 @@ impl LeftOpen {
 }
 
 /// From the start of the first attempt until the look after the last one was judged.
-fn under_way(story: &Story) -> bool {
+pub(super) fn under_way(story: &Story) -> bool {
     match story.status {
         Status::Attempting
         | Status::Attempted

@@ -17,6 +17,7 @@ use deed_record::story::Story;
 use super::Pipeline;
 use super::drive::{Drive, Step};
 use super::ledger::LedgerError;
+use super::turn::Taken;
 use crate::journal::Filter;
 use crate::{receipt, reconcile};
 
@@ -26,7 +27,7 @@ const LAST_PAUSE: Duration = Duration::from_hours(1);
 
 /// What one more look comes to.
 pub(super) enum Later {
-    Seen(Box<Observation>, Box<Judgement>),
+    Seen(Arc<Observation>, Arc<Judgement>),
     /// What was sent may still land: nobody can know yet.
     TooEarly,
     /// None was made now; a later one may be.
@@ -50,6 +51,7 @@ impl Drive<'_> {
         }
         let observation = Some(look);
         self.append(vec![Event::Settled { observation, judgement }], false).await?;
+        self.hand_over(false).await?;
         self.pipeline.seen.forget(&self.story.bound.action.id);
         self.release_resource();
         Ok(Step::Go)
@@ -84,9 +86,14 @@ impl Drive<'_> {
             let why = format!("{other} has changed what a look would see");
             return Ok(Later::InVain(why));
         }
-        let look = self.look(&granted, adapter).await?;
+        let turn = match self.take_turn(&granted).await? {
+            Taken::Turn(turn) => turn,
+            Taken::Ended(_) => return Ok(Later::NotNow("the sandbox was full")),
+        };
+        let look = self.look(&granted, adapter, &turn).await?;
+        drop(turn);
         Ok(match reconcile::settle(&granted.contract, &self.story, &look, began_ms) {
-            Some(judgement) => Later::Seen(Box::new(look), Box::new(judgement)),
+            Some(judgement) => Later::Seen(Arc::new(look), Arc::new(judgement)),
             None => {
                 Later::NotNow("the look began before everything that was sent could have landed")
             }
@@ -165,7 +172,7 @@ impl Drive<'_> {
     pub(super) async fn seal_settled(&mut self) -> Result<Step, LedgerError> {
         let signed = receipt::reconcile(&self.story, &self.pipeline.keys.receipt);
         let envelope = signed.map_err(|e| LedgerError::Failed(e.to_string()))?;
-        self.append(vec![Event::Reconciled { envelope: Box::new(envelope) }], true).await
+        self.append(vec![Event::Reconciled { envelope: Arc::new(envelope) }], true).await
     }
 }
 

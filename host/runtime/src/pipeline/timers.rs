@@ -12,6 +12,7 @@ use deed_record::id::ActionId;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::Pipeline;
+use super::admission::Course;
 use crate::clock::Clock;
 
 /// Drivers that are started at a time by nobody's request: as many as there are runs.
@@ -54,22 +55,28 @@ impl Pipeline {
     }
 
     /// Starts the drivers of these actions, few at a time. Gives back early when the host stops.
-    pub(super) async fn take_up(self: Arc<Self>, ids: Vec<ActionId>) {
+    pub(super) async fn take_up(self: Arc<Self>, left: Vec<(ActionId, Option<Course>)>) {
         let turns = Arc::new(Semaphore::new(ABREAST));
-        for id in ids {
+        for (id, course) in left {
             if self.is_stopping() {
                 return;
             }
-            self.take_turn(&turns, &id, false).await;
+            self.start(&turns, &id, false, course).await;
         }
     }
 
     /// Starts a driver as soon as it is its turn.
-    async fn take_turn(self: &Arc<Self>, turns: &Arc<Semaphore>, id: &ActionId, settling: bool) {
+    async fn start(
+        self: &Arc<Self>,
+        turns: &Arc<Semaphore>,
+        id: &ActionId,
+        settling: bool,
+        course: Option<Course>,
+    ) {
         let turn = Arc::clone(turns).acquire_owned().await;
-        let waiting = self.launch(id, settling);
+        let waiting = self.launch(id, None, settling, course);
         tokio::spawn(async move {
-            tokio::time::timeout(TURN, waiting.to_rest()).await.unwrap_or_default();
+            tokio::time::timeout(TURN, waiting.to_rest()).await.ok();
             drop(turn);
         });
     }
@@ -77,11 +84,11 @@ impl Pipeline {
     async fn wake(self: &Arc<Self>, turns: &Arc<Semaphore>, id: &ActionId, why: Why) {
         match why {
             Why::NoMore => {}
-            Why::Expires => self.take_turn(turns, id, false).await,
+            Why::Expires => self.start(turns, id, false, None).await,
             Why::Look(pause) => match self.story(id) {
                 Ok(story) if story.status.is_final() => {}
                 Ok(story) => {
-                    self.take_turn(turns, id, true).await;
+                    self.start(turns, id, true, self.course_of(&story, true)).await;
                     self.look_after(id, self.next_pause(&story, pause));
                 }
                 Err(error) => {

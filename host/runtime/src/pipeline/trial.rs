@@ -4,6 +4,7 @@
 //! that the host would not let through: such a case would prove nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use deed_record::action::{BindError, Proposal};
 use deed_record::event::{Entry, Event};
@@ -84,7 +85,7 @@ impl Trial<'_> {
         let salt = || Some([0; 32]);
         let fresh = contract::bind(caller, self.proposal.clone(), id, nonce, salt)?;
         let event =
-            Event::Proposed { bound: Box::new(fresh.bound), bindings: fresh.bindings, trace: None };
+            Event::Proposed { bound: Arc::new(fresh.bound), bindings: fresh.bindings, trace: None };
         let entry = Entry { at_ms: self.now_ms, event };
         Story::fold(&[entry]).map_err(|e| TrialError::Other(e.to_string()))
     }

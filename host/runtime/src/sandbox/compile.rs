@@ -1,7 +1,7 @@
 //! Takes the bytes of a component, gives its machine code, made by a child process and kept by digest.
 //!
 //! Never compiles in the host's own process: bytes made to stall or bloat a compiler meet the child's
-//! limits, and the host lives on.
+//! limits, and the host lives on. Only a bench prepares code itself, where its tool allows no such child.
 
 mod cache;
 mod child;
@@ -41,6 +41,13 @@ impl Compiler {
     /// Keeps machine code in this directory, made with mode 0700 when it is not there.
     pub(super) fn new(cache: &Path, engine: &Engine) -> Result<Self, CacheError> {
         Ok(Self { cache: Cache::open(cache, engine)? })
+    }
+
+    /// Compiles in this very process, without the child and its limits, and keeps the code for later.
+    pub(super) fn prepare(&self, bytes: &[u8]) -> Result<(), CompileError> {
+        let code = child::compile(bytes).map_err(CompileError::Refused)?;
+        let kept = self.cache.put(Digest::of(bytes), &code);
+        kept.map_err(|error| CompileError::Process(error.to_string()))
     }
 
     /// The machine code of exactly these bytes.

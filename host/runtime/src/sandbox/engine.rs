@@ -81,6 +81,13 @@ pub struct Names {
 }
 
 impl Sandbox {
+    /// Compiles bytes that are trusted in this very process, so that [`Sandbox::load`] needs no child for them.
+    /// For tools under which no child with its own limits can run; a host never calls it.
+    pub fn prepare(&self, bytes: &[u8]) -> Result<(), LoadError> {
+        check_kind(bytes)?;
+        Ok(self.compiler.prepare(bytes)?)
+    }
+
     /// The names of a component that compiles. It need not be an adapter: [`Sandbox::load`] says.
     pub fn names(&self, bytes: &[u8]) -> Result<Names, LoadError> {
         let component = component(&self.engine, &self.compiler, bytes)?;

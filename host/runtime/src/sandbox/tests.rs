@@ -67,13 +67,19 @@ impl Bench {
 
     async fn observe(&self) -> Run {
         let grant = grant::read(&allow(), self.scope(vec![support::get("/Users/42")])).unwrap();
-        self.sandbox.observe(&self.adapter, grant).await
+        self.sandbox.observe(&self.adapter, grant, &self.turn().await).await
     }
 
     async fn perform(&self, scope: Scope) -> Run {
         let cleared = grant::clear(&allow(), scope).unwrap();
         let grant = grant::spend(cleared, async { Ok::<_, ()>(1) }).await.unwrap();
-        self.sandbox.perform(&self.adapter, grant, support::intend(&self.intents, None)).await
+        let keep = support::intend(&self.intents, None);
+        self.sandbox.perform(&self.adapter, grant, keep, &self.turn().await).await
+    }
+
+    async fn turn(&self) -> Turn {
+        let (tenant, agent) = ("acme".into(), "helpdesk".into());
+        self.sandbox.turns().take(&Arc::new(TurnClaim { tenant, agent, upstreams: vec![] })).await
     }
 }
 
@@ -146,7 +152,7 @@ async fn a_spinning_guest_is_stopped_and_the_cpu_goes_quiet() {
     scope.timeout = Duration::from_millis(100);
     let start = Instant::now();
     let grant = grant::read(&allow(), scope).unwrap();
-    let run = bench.sandbox.observe(&bench.adapter, grant).await;
+    let run = bench.sandbox.observe(&bench.adapter, grant, &bench.turn().await).await;
     assert_eq!(run.claim, Claim::TimedOut);
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
     let before = cpu_ticks();

@@ -1,5 +1,7 @@
 //! A second attempt that is cut off, or that is allowed and never starts.
 
+use std::sync::Arc;
+
 use super::sequence::{cleared, decided, envelope, exchange, intended, look, proposed};
 use super::*;
 use crate::event::{Claim, Phase};
@@ -16,11 +18,11 @@ fn take(story: &mut Story, events: Vec<Event>) {
 }
 
 fn seen(phase: Phase) -> [Event; 2] {
-    [Event::ObserveStarted { phase }, Event::Observed { phase, observation: Box::new(look()) }]
+    [Event::ObserveStarted { phase }, Event::Observed { phase, observation: Arc::new(look()) }]
 }
 
 fn started(n: u32) -> Event {
-    let (epoch, decision) = (n.into(), Box::new(envelope()));
+    let (epoch, decision) = (n.into(), Arc::new(envelope()));
     Event::AttemptStarted { n, epoch, deadline_ms: 10, decision }
 }
 
@@ -39,7 +41,7 @@ fn between() -> Story {
     let mut events = vec![decided(false, Verdict::Allow)];
     events.extend(seen(Phase::Pre));
     events.extend([decided(true, Verdict::Allow), cleared(), started(1)]);
-    events.push(Event::AttemptEnded { attempt: Box::new(first) });
+    events.push(Event::AttemptEnded { attempt: Arc::new(first) });
     events.extend(seen(Phase::Post));
     events.push(Event::RetryPlanned { reason: "again".into(), not_before_ms: 5 });
     take(&mut story, events);
@@ -50,7 +52,7 @@ fn between() -> Story {
 fn of_equal_writes_a_lost_attempt_tells_which_was_done() {
     let mut story = between();
     let carried = Exchange { fate: DONE, carried_from: Some(1), ..exchange(0) };
-    let ended = |one: Exchange| Event::WriteEnded { n: 2, epoch: 2, exchange: Box::new(one) };
+    let ended = |one: Exchange| Event::WriteEnded { n: 2, epoch: 2, exchange: Arc::new(one) };
     let second = Exchange { fate: DONE, ..exchange(1) };
     take(&mut story, vec![decided(true, Verdict::Allow), started(2), ended(carried.clone())]);
     take(&mut story, vec![intended(2, Some(2), 1), ended(second)]);
@@ -70,7 +72,7 @@ fn of_equal_writes_a_lost_attempt_tells_which_was_done() {
 fn what_a_lost_attempt_left_open_is_waited_for_again() {
     let mut story = between();
     let busy = Exchange { fate: Fate::Answered { status: 503 }, deadline_ms: 9, ..exchange(0) };
-    let ended = Event::WriteEnded { n: 2, epoch: 2, exchange: Box::new(busy) };
+    let ended = Event::WriteEnded { n: 2, epoch: 2, exchange: Arc::new(busy) };
     let allowed = decided(true, Verdict::Allow);
     take(&mut story, vec![allowed, started(2), intended(2, Some(2), 0), ended]);
     // It ended at 2, and could have landed until 9.
@@ -84,11 +86,11 @@ fn what_was_allowed_and_never_started_is_not_what_the_end_rests_on() {
         unreachable!()
     };
     let activated = Digest::of(b"a later one");
-    decision.policy_set = activated;
+    Arc::make_mut(&mut decision).policy_set = activated;
     let before = (story.decision.clone(), story.activations());
     take(&mut story, vec![Event::Decided { gate, decision, facts, activated }]);
     assert_ne!((story.decision.clone(), story.activations()), before);
-    let judgement = Box::new(Judgement::plain(Outcome::Failed, "given up"));
+    let judgement = Arc::new(Judgement::plain(Outcome::Failed, "given up"));
     take(&mut story, vec![Event::Judged { judgement }]);
     assert_eq!((story.decision.clone(), story.activations()), before);
 }

@@ -1,5 +1,6 @@
 //! Events over small domains, legal and not, and the picks among them.
 
+use std::sync::Arc;
 use std::sync::OnceLock;
 
 use proptest::prelude::*;
@@ -86,13 +87,13 @@ pub(super) fn candidates() -> &'static [Event] {
             all.extend([true, false].map(|gate| decided(gate, verdict)));
         }
         for phase in PHASES {
-            let observation = Box::new(look());
+            let observation = Arc::new(look());
             all.extend([Event::ObserveStarted { phase }, Event::Observed { phase, observation }]);
         }
         for outcome in OUTCOMES {
-            let judgement = Box::new(Judgement::plain(outcome, "so it is"));
+            let judgement = Arc::new(Judgement::plain(outcome, "so it is"));
             all.push(Event::Judged { judgement: judgement.clone() });
-            for observation in [Some(Box::new(look())), None] {
+            for observation in [Some(Arc::new(look())), None] {
                 all.push(Event::Settled { observation, judgement: judgement.clone() });
             }
         }
@@ -111,12 +112,12 @@ fn attempt(n: u32) -> Vec<Event> {
         started_ms: 1,
         ended_ms: 2,
     };
-    let mut all = vec![Event::AttemptEnded { attempt: Box::new(ended) }, intended(n, None, 0)];
+    let mut all = vec![Event::AttemptEnded { attempt: Arc::new(ended) }, intended(n, None, 0)];
     for epoch in [u64::from(n), u64::from(n) + 1] {
-        let decision = Box::new(envelope());
+        let decision = Arc::new(envelope());
         all.push(Event::AttemptStarted { n, epoch, deadline_ms: 10, decision });
         for ordinal in [0, 1] {
-            let exchange = Box::new(exchange(ordinal));
+            let exchange = Arc::new(exchange(ordinal));
             all.extend([
                 intended(n, Some(epoch), ordinal),
                 Event::WriteEnded { n, epoch, exchange },
@@ -199,7 +200,7 @@ pub(super) fn proposed() -> Entry {
     };
     let (observe, perform) = (vec![], vec![]);
     let bound = Bound { action, proposal, observe, perform, private: Openings::default() };
-    let event = Event::Proposed { bound: Box::new(bound), bindings: [].into(), trace: None };
+    let event = Event::Proposed { bound: Arc::new(bound), bindings: [].into(), trace: None };
     Entry { at_ms: 1, event }
 }
 
@@ -232,7 +233,7 @@ pub(super) fn decided(gate: bool, verdict: Verdict) -> Event {
         approvals: [].into(),
         pre: None,
     };
-    let (decision, facts) = (Box::new(decision), Box::new(facts));
+    let (decision, facts) = (Arc::new(decision), Arc::new(facts));
     Event::Decided { gate, decision, facts, activated: digest() }
 }
 
@@ -244,12 +245,12 @@ fn asked() -> Event {
         policy_set: digest(),
         obligations: vec![],
     };
-    Event::Asked { ask: Box::new(ask) }
+    Event::Asked { ask: Arc::new(ask) }
 }
 
 fn answered(approves: bool) -> Event {
     let (person, role) = ("lead".to_owned(), "support-lead".to_owned());
-    Event::Answered { answer: Box::new(Answer { person, role, approves, envelope: envelope() }) }
+    Event::Answered { answer: Arc::new(Answer { person, role, approves, envelope: envelope() }) }
 }
 
 pub(super) fn cleared() -> Event {
@@ -264,11 +265,11 @@ pub(super) fn cleared() -> Event {
 }
 
 fn sealed() -> Event {
-    Event::Sealed { envelope: Box::new(envelope()) }
+    Event::Sealed { envelope: Arc::new(envelope()) }
 }
 
 fn reconciled() -> Event {
-    Event::Reconciled { envelope: Box::new(envelope()) }
+    Event::Reconciled { envelope: Arc::new(envelope()) }
 }
 
 fn resolved() -> Event {
@@ -280,7 +281,7 @@ fn resolved() -> Event {
         nonce: "22".repeat(16),
         signed_ms: 1,
     };
-    Event::Resolved { resolution: Box::new(resolution), envelope: Box::new(envelope()) }
+    Event::Resolved { resolution: Arc::new(resolution), envelope: Arc::new(envelope()) }
 }
 
 fn logged() -> Event {

@@ -1,6 +1,7 @@
 //! What was in force: a host that claims another configuration than it had logged before, and when.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::parts::key;
 use super::story::{World, approved, denied};
@@ -28,7 +29,7 @@ fn under(change: impl FnOnce(&mut Activation)) -> World {
     let envelope = world.decision(|_| {});
     world.entries.extend(rest);
     if let Event::AttemptStarted { decision, .. } = &mut world.entries[at] {
-        **decision = envelope;
+        *decision = Arc::new(envelope);
     }
     world
 }
@@ -90,7 +91,7 @@ fn a_host_that_claims_another_configuration_than_it_had_activated_is_found_out()
 }
 
 fn resource() -> String {
-    approved().story().bound.action.resource
+    approved().story().bound.action.resource.clone()
 }
 
 fn one(activation: &mut Activation, change: impl FnOnce(&mut crate::activation::Approver)) {

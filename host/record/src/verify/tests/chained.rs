@@ -1,5 +1,7 @@
 //! Decisions and reconciliations: what else a host signs, and what it cannot make of it.
 
+use std::sync::Arc;
+
 use super::parts::{key, look};
 use super::story::{World, approved};
 use super::{failing, line};
@@ -24,7 +26,7 @@ fn decided(change: impl FnOnce(&mut Clearance)) -> (World, Vec<u8>) {
     let envelope = world.decision(change);
     world.entries.extend(rest);
     if let Event::AttemptStarted { decision, .. } = &mut world.entries[at] {
-        **decision = envelope;
+        *decision = Arc::new(envelope);
     }
     let bundle = world.sealed_apart(|_| {});
     (world, bundle)
@@ -58,7 +60,7 @@ fn a_decision_by_another_key_or_none_at_all_is_found_out() {
         if let Event::AttemptStarted { decision, .. } = event {
             let Statement { action, predicate, .. } = decision.unverified(Kind::Decision).unwrap();
             let forged = Statement { kind: Kind::Decision, action, predicate };
-            **decision = forged.sign(&key(9)).unwrap();
+            *decision = Arc::new(forged.sign(&key(9)).unwrap());
         }
     }
     assert_eq!(failing(&world, &world.sealed_apart(|_| {})), CLEARANCES);
@@ -84,6 +86,7 @@ pub(super) fn open() -> World {
     let mut world = approved();
     for event in &mut world.entries {
         if let Event::Observed { phase: Phase::Post, observation } = event {
+            let observation = Arc::make_mut(observation);
             observation.problem = Some("no answer".into());
             observation.state.clear();
         }
@@ -91,7 +94,7 @@ pub(super) fn open() -> World {
     world.entries.pop();
     let judged = world.judged();
     assert_eq!(judged.outcome, Outcome::Indeterminate);
-    world.entries.push(Event::Judged { judgement: Box::new(judged) });
+    world.entries.push(Event::Judged { judgement: Arc::new(judged) });
     world
 }
 
@@ -104,7 +107,7 @@ fn settled(change: impl FnOnce(&mut Reconciliation), later_ms: i64) -> (World, V
     later.exchanges[0].started_ms = later_ms;
     later.exchanges[0].ended_ms = later_ms;
     let as_post = std::mem::take(&mut world.entries);
-    let post = Event::Observed { phase: Phase::Post, observation: Box::new(later.clone()) };
+    let post = Event::Observed { phase: Phase::Post, observation: Arc::new(later.clone()) };
     let is_post = |e: &Event| matches!(e, Event::Observed { phase: Phase::Post, .. });
     let put = |e: &Event| if is_post(e) { post.clone() } else { e.clone() };
     world.entries = as_post.iter().map(put).collect();
@@ -112,11 +115,11 @@ fn settled(change: impl FnOnce(&mut Reconciliation), later_ms: i64) -> (World, V
     let judgement = world.judged();
     world.entries = as_post;
     let mut apply = |at_ms, event| story.apply(&Entry { at_ms, event }).unwrap();
-    let judgement: Box<Judgement> = Box::new(judgement);
-    apply(later_ms + 1, Event::Settled { observation: Some(Box::new(later)), judgement });
+    let judgement: Arc<Judgement> = Arc::new(judgement);
+    apply(later_ms + 1, Event::Settled { observation: Some(Arc::new(later)), judgement });
     let mut says = Reconciliation::of(&story).unwrap().unwrap();
     change(&mut says);
-    let envelope = Box::new(world.sign(Kind::Reconciliation, &says));
+    let envelope = Arc::new(world.sign(Kind::Reconciliation, &says));
     story.apply(&Entry { at_ms: later_ms + 2, event: Event::Reconciled { envelope } }).unwrap();
     let bundle = world.bundled(&world.publish(story, later_ms + 3), true);
     (world, bundle)
@@ -164,11 +167,12 @@ fn a_receipt_with_an_answer_is_not_settled_again() {
     let mut later = look(true, "c", 50_000);
     later.exchanges[0].started_ms = 50_000;
     let judged = Judgement::plain(Outcome::Mismatch, "again");
-    story.later = Some((Some(later), judged));
+    story.later = Some((Some(Arc::new(later)), Arc::new(judged)));
     story.at_ms = 50_001;
     let says =
         Reconciliation { receipt_sha256: receipt, ..Reconciliation::of(&story).unwrap().unwrap() };
-    story.chain.push((Kind::Reconciliation, whole.sign(Kind::Reconciliation, &says)));
+    let signed = whole.sign(Kind::Reconciliation, &says);
+    story.chain.push((Kind::Reconciliation, Arc::new(signed)));
     story.status = crate::status::Status::Reconciled(Outcome::Mismatch);
     let bundle = whole.bundled(&whole.publish(story, 50_002), true);
     assert_eq!(failing(&whole, &bundle), RECONCILIATION);

@@ -1,5 +1,7 @@
 //! Hosts that sign what did not happen: the signature holds, and what it covers does not fit.
 
+use std::sync::Arc;
+
 use super::parts::look;
 use super::story::{approved, denied};
 use super::{failing, line};
@@ -57,10 +59,10 @@ fn a_write_that_may_still_land_is_no_failure() {
         match event {
             // A gateway's answer says nothing of what the server behind it does until the deadline.
             Event::AttemptEnded { attempt } => {
-                attempt.exchanges[0].fate = Fate::Answered { status: 502 };
+                Arc::make_mut(attempt).exchanges[0].fate = Fate::Answered { status: 502 };
             }
             Event::Observed { phase: Phase::Post, observation } => {
-                **observation = look(false, "a", 12_000);
+                *observation = Arc::new(look(false, "a", 12_000));
             }
             _ => {}
         }
@@ -68,7 +70,7 @@ fn a_write_that_may_still_land_is_no_failure() {
     world.entries.pop();
     let judged = world.judged();
     assert_eq!(judged.outcome, Outcome::Failed, "as if nothing could land any more");
-    world.entries.push(Event::Judged { judgement: Box::new(judged) });
+    world.entries.push(Event::Judged { judgement: Arc::new(judged) });
     assert_eq!(failing(&world, &world.bundle()), OUTCOME);
 }
 
@@ -134,7 +136,7 @@ fn a_host_that_signs_other_guards_is_found_out() {
     let mut world = approved();
     for event in &mut world.entries {
         if let Event::AttemptEnded { attempt } = event {
-            let write = &mut attempt.exchanges[0];
+            let write = &mut Arc::make_mut(attempt).exchanges[0];
             (write.request.guard, write.if_match) = (None, None);
         }
     }
@@ -164,7 +166,7 @@ fn a_run_that_policy_did_not_allow_has_no_decision() {
     for event in &mut world.entries {
         if let Event::Decided { gate: true, decision: now, facts: then, .. } = event {
             (*now, *then) = (decision.clone(), facts.clone());
-            now.verdict = Says::Allow;
+            Arc::make_mut(now).verdict = Says::Allow;
         }
     }
     let world_with_ask = |r: &mut Receipt| {
@@ -182,7 +184,7 @@ fn a_decision_is_the_same_whatever_words_cedar_has_for_an_error() {
     let decision = story.decision.unwrap().0;
     let failed = |errors: &[&str]| Decision {
         errors: errors.iter().map(|one| (*one).to_owned()).collect(),
-        ..decision.clone()
+        ..(*decision).clone()
     };
     assert!(is_same(&failed(&["integer overflow"]), &failed(&["overflow", "and more"])));
     assert!(!is_same(&failed(&["overflow"]), &failed(&[])));

@@ -1,6 +1,7 @@
 //! The parts of a story made by hand: contract, policies, proposal, looks and exchanges.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
@@ -133,7 +134,7 @@ pub(super) fn started(phase: Phase) -> Event {
 }
 
 pub(super) fn observed(phase: Phase, observation: &Observation) -> Event {
-    Event::Observed { phase, observation: Box::new(observation.clone()) }
+    Event::Observed { phase, observation: Arc::new(observation.clone()) }
 }
 
 /// A look at user 42; `meta` may differ at any time.

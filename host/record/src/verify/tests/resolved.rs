@@ -1,5 +1,7 @@
 //! What a person said of an open action: whose word counts, and what a host can and cannot make of it.
 
+use std::sync::Arc;
+
 use ed25519_dalek::SigningKey;
 
 use super::chained::open;
@@ -82,17 +84,17 @@ fn found(case: Case) -> Report {
     let mut resolved = word_of(&story);
     (case.word)(&mut resolved);
     let action = story.bound.action.digest().unwrap();
-    let envelope = Box::new(resolution::sign(action, &resolved, &case.by).unwrap());
+    let envelope = Arc::new(resolution::sign(action, &resolved, &case.by).unwrap());
     let said = resolved.resolution;
     let seen = case.look.as_ref().map(|look| judged(&world, &story, look));
-    let judgement = Box::new(said.conclude(seen));
+    let judgement = Arc::new(said.conclude(seen));
     let mut apply = |event| story.apply(&Entry { at_ms: LATER_MS, event });
-    apply(Event::Resolved { resolution: Box::new(said), envelope }).unwrap();
-    let observation = case.look.map(Box::new);
+    apply(Event::Resolved { resolution: Arc::new(said), envelope }).unwrap();
+    let observation = case.look.map(Arc::new);
     apply(Event::Settled { observation, judgement }).unwrap();
     let mut says = Reconciliation::of(&story).unwrap().unwrap();
     (case.host)(&mut says);
-    let envelope = Box::new(world.sign(Kind::Reconciliation, &says));
+    let envelope = Arc::new(world.sign(Kind::Reconciliation, &says));
     story.apply(&Entry { at_ms: LATER_MS, event: Event::Reconciled { envelope } }).unwrap();
     let bundle = world.bundled(&world.publish(story, LATER_MS), true);
     let mut trust = world.trust();

@@ -1,5 +1,7 @@
 //! Seals a story, puts it into a log among other entries, bundles it, and says whom to trust.
 
+use std::sync::Arc;
+
 use ed25519_dalek::SigningKey;
 
 use super::story::World;
@@ -43,7 +45,7 @@ impl World {
     fn close(&self, mut story: Story, receipt: &Receipt) -> (Story, Vec<Vec<merkle::Hash>>) {
         let envelope = self.sign(Kind::Receipt, receipt);
         let at_ms = story.at_ms + 1;
-        let sealed = Event::Sealed { envelope: Box::new(envelope) };
+        let sealed = Event::Sealed { envelope: Arc::new(envelope) };
         story.apply(&Entry { at_ms, event: sealed }).unwrap();
         self.publish(story, at_ms)
     }
@@ -71,7 +73,7 @@ impl World {
             };
             let envelope = self.sign(Kind::Decision, &says);
             attempt.decision_sha256 = envelope.payload_digest().unwrap();
-            story.chain.push((Kind::Decision, envelope));
+            story.chain.push((Kind::Decision, Arc::new(envelope)));
         }
     }
 
@@ -83,7 +85,7 @@ impl World {
     }
 
     fn log(&self, story: &Story) -> (Vec<Leaf>, Vec<merkle::Hash>, String) {
-        let place = |(n, (kind, envelope)): (usize, &(Kind, Envelope))| Leaf {
+        let place = |(n, (kind, envelope)): (usize, &(Kind, Arc<Envelope>))| Leaf {
             kind: kind.as_str().into(),
             payload: envelope.payload_digest().unwrap(),
             index: (self.before + n) as u64,

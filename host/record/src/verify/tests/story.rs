@@ -1,5 +1,7 @@
 //! A signed story made by hand: a restore that one lead approved, or denied.
 
+use std::sync::Arc;
+
 use ed25519_dalek::SigningKey;
 use serde::Serialize;
 
@@ -39,7 +41,7 @@ pub(super) fn approved() -> World {
     world.entries.extend([asked, started(Phase::Pre), observed(Phase::Pre, &pre)]);
     world.entries.push(world.asked(&pre));
     let answer = world.answer("lead", &world.approver, |_| {});
-    world.entries.push(Event::Answered { answer: Box::new(answer) });
+    world.entries.push(Event::Answered { answer: Arc::new(answer) });
     world.entries.extend([started(Phase::Gate), observed(Phase::Gate, &pre)]);
     world.run();
     world
@@ -68,7 +70,7 @@ fn proposed() -> World {
         by_uid: 1000,
         at_ms: 500,
     };
-    let proposed = Event::Proposed { bound: Box::new(bound), bindings, trace: None };
+    let proposed = Event::Proposed { bound: Arc::new(bound), bindings, trace: None };
     World {
         contract,
         policies,
@@ -112,15 +114,15 @@ impl World {
             sources: vec!["https://tickets.example/1".into()],
             time_s: story.at_ms.div_euclid(1000),
             approvals: story.approvals(),
-            pre: story.pre.as_ref().map(Observation::value),
+            pre: story.pre.as_deref().map(Observation::value),
         }
     }
 
     pub(super) fn decided(&self, gate: bool) -> Event {
         let facts = self.facts();
-        let decision = Box::new(self.policies.evaluate(&facts));
+        let decision = Arc::new(self.policies.evaluate(&facts));
         let activated = self.activated().payload_digest().unwrap();
-        Event::Decided { gate, decision, facts: Box::new(facts), activated }
+        Event::Decided { gate, decision, facts: Arc::new(facts), activated }
     }
 
     fn asked(&self, pre: &Observation) -> Event {
@@ -133,7 +135,7 @@ impl World {
             policy_set: decision.policy_set,
             obligations: decision.obligations,
         };
-        Event::Asked { ask: Box::new(ask) }
+        Event::Asked { ask: Arc::new(ask) }
     }
 
     /// A signed approval of what is asked, changed as the test wants it.
@@ -172,7 +174,7 @@ impl World {
     pub(super) fn answered(mut self, answer: Answer) -> Self {
         let at = self.entries.iter().position(|e| matches!(e, Event::Answered { .. })).unwrap();
         self.entries.truncate(at);
-        self.entries.push(Event::Answered { answer: Box::new(answer) });
+        self.entries.push(Event::Answered { answer: Arc::new(answer) });
         let pre = look(false, "a", 2_000);
         self.entries.extend([started(Phase::Gate), observed(Phase::Gate, &pre)]);
         self.run();
@@ -201,15 +203,15 @@ impl World {
             ended_ms: 10_000,
         };
         self.entries.push(Event::Cleared { grant });
-        let decision = Box::new(self.decision(|_| {}));
+        let decision = Arc::new(self.decision(|_| {}));
         self.entries.extend([
             Event::AttemptStarted { n: 1, epoch: 1, deadline_ms: 60_000, decision },
-            Event::AttemptEnded { attempt: Box::new(attempt) },
+            Event::AttemptEnded { attempt: Arc::new(attempt) },
             started(Phase::Post),
             observed(Phase::Post, &look(true, "b", 12_000)),
         ]);
         let judged = self.judged();
-        self.entries.push(Event::Judged { judgement: Box::new(judged) });
+        self.entries.push(Event::Judged { judgement: Arc::new(judged) });
     }
 
     /// The signed decision over the attempt, changed as the test wants it.
@@ -252,7 +254,7 @@ pub(super) fn denied() -> World {
     let mut entries = world.entries.clone();
     entries.truncate(at);
     let judgement = Judgement::plain(Outcome::Denied, "lead (support-lead) denied it");
-    entries.push(Event::Answered { answer: Box::new(answer) });
-    entries.push(Event::Judged { judgement: Box::new(judgement) });
+    entries.push(Event::Answered { answer: Arc::new(answer) });
+    entries.push(Event::Judged { judgement: Arc::new(judgement) });
     World { entries, ..world }
 }

@@ -16,6 +16,12 @@ use crate::vault::{SECRET_MIN, Secret};
 /// The longest that an upstream is waited for when its table does not say.
 const UPSTREAM_TIMEOUT_MS: u64 = 10_000;
 
+/// Runs that may reach an upstream at once when its table does not say: half of the sandbox, so that a
+/// slow one leaves the other half to the others.
+const CONCURRENCY: usize = 32;
+/// As many as the sandbox runs at once.
+const CONCURRENCY_MAX: usize = 64;
+
 type Secrets = BTreeMap<String, Arc<Secret>>;
 /// The line to point at, and what is wrong.
 type Wrong = (&'static str, String);
@@ -88,12 +94,18 @@ impl Builder<'_> {
         if !(10..=120_000).contains(&timeout) {
             return Err(("timeout", "`timeout` is from 10ms to 2m".to_owned()));
         }
+        let concurrency = raw.concurrency.unwrap_or(CONCURRENCY);
+        if !(1..=CONCURRENCY_MAX).contains(&concurrency) {
+            let what = format!("`concurrency` is from 1 to {CONCURRENCY_MAX}");
+            return Err(("concurrency", what));
+        }
         Ok(Upstream {
             name: name.to_owned(),
             base,
             addresses,
             tls,
             timeout: Duration::from_millis(timeout),
+            concurrency,
             lookups: Lookups::default(),
             idempotency: raw.idempotency.as_ref().map(|one| idempotency(one, raw)).transpose()?,
             read: credential(raw.read.as_ref(), "read", secrets)?,

@@ -91,10 +91,15 @@ fn problems() -> Map<String, Value> {
         ("413", "The body is larger than 256 KiB."),
         ("415", "The body does not say that it is JSON."),
         ("422", "The proposal does not fit its shape or contract; `errors` names the places."),
-        ("429", "Too many of the caller's requests were refused or are in progress."),
+        (
+            "429",
+            "Too many of the caller's requests were refused or are in progress, or too many actions of it or \
+             its tenant are under way or wait for people: then `limit` says which bound is reached.",
+        ),
         (
             "503",
-            "The host cannot do this now: `/readyz` of its operations says why. What is new is to come back.",
+            "The host cannot do this now: `/readyz` of its operations says why, or `limit` which bound is \
+             reached. What is new is to come back.",
         ),
     ];
     known.iter().map(|(status, what)| ((*status).to_owned(), problem(status, what))).collect()

@@ -151,6 +151,7 @@ fn problem() -> Value {
             "status": {"type": "integer", "minimum": 400, "maximum": 599},
             "detail": text("What is wrong, and what would be right."),
             "errors?": list(&reference("Place")),
+            "limit?": text("The limit that is reached, such as `agent_under_way`, where one is."),
         })),
         "Place": object("One place of the body that does not fit.", &place),
     })

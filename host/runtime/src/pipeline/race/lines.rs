@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use deed_record::contract::{Contract, Effect};
 use deed_record::digest::Digest;
@@ -72,8 +73,8 @@ impl Book {
     pub(super) fn of(effect: Effect, writes: usize) -> Self {
         let contract = contract(effect, writes);
         let (bound, bindings) = bound(&contract);
-        let event = Event::Proposed { bound: Box::new(bound), bindings, trace: None };
-        let look = Box::new(look(0, [0; 2]));
+        let event = Event::Proposed { bound: Arc::new(bound), bindings, trace: None };
+        let look = Arc::new(look(0, [0; 2]));
         let events = [
             event,
             decided(false),
@@ -144,7 +145,7 @@ impl Book {
         match what {
             What::Cleared => cleared(story),
             What::Started { n, epoch } => {
-                let decision = Box::new(envelope());
+                let decision = Arc::new(envelope());
                 Event::AttemptStarted { n: *n, epoch: *epoch, deadline_ms: i64::MAX, decision }
             }
             What::Intended { n, epoch, ordinal, deadline } => {
@@ -159,7 +160,7 @@ impl Book {
                 }
             }
             What::WriteEnded { n, epoch, write } => {
-                let exchange = Box::new(exchange(story, write));
+                let exchange = Arc::new(exchange(story, write));
                 Event::WriteEnded { n: *n, epoch: *epoch, exchange }
             }
             What::Ended { n, lost, writes } => {
@@ -171,18 +172,18 @@ impl Book {
                     started_ms: 0,
                     ended_ms: 0,
                 };
-                Event::AttemptEnded { attempt: Box::new(attempt) }
+                Event::AttemptEnded { attempt: Arc::new(attempt) }
             }
             What::Looking => Event::ObserveStarted { phase: Phase::Post },
             What::Looked { began, shown } => {
-                let observation = Box::new(look(*began, *shown));
+                let observation = Arc::new(look(*began, *shown));
                 Event::Observed { phase: Phase::Post, observation }
             }
             What::Retry => Event::RetryPlanned { reason: "again".into(), not_before_ms: 0 },
             What::Regated => decided(true),
             What::Judged { outcome } => {
                 let judgement = Judgement::plain(OUTCOMES[usize::from(*outcome)], "so it is");
-                Event::Judged { judgement: Box::new(judgement) }
+                Event::Judged { judgement: Arc::new(judgement) }
             }
         }
     }

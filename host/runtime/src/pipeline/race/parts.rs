@@ -1,6 +1,7 @@
 //! The parts of a race's events: a contract of each effect, one action of it, looks, decisions, exchanges.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use deed_record::action::{self, Action, Binding, Bound, ContractRef, Idempotency, Proposal};
 use deed_record::contract::{Contract, Effect};
@@ -175,7 +176,7 @@ pub(super) fn decided(gate: bool) -> Event {
         approvals: [].into(),
         pre: None,
     };
-    let (decision, facts) = (Box::new(decision), Box::new(facts));
+    let (decision, facts) = (Arc::new(decision), Arc::new(facts));
     Event::Decided { gate, decision, facts, activated: Digest::of(b"activated") }
 }
 

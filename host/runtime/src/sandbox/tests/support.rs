@@ -127,6 +127,7 @@ pub(in crate::sandbox) fn upstream(port: u16) -> Upstream {
         addresses: BTreeSet::from([AddressClass::Loopback]),
         tls: None,
         timeout: Duration::from_secs(5),
+        concurrency: 32,
         lookups: crate::upstream::Lookups::default(),
         idempotency: None,
         read: Some(credential("idp-read", READ)),

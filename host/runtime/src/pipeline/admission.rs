@@ -1,0 +1,295 @@
+//! Admission: whether new work is taken, by how much is carried already. Takes who asks, gives a course, or
+//! the limit that is reached and when to come back, before anything is written.
+//!
+//! Never sheds what was accepted, and never counts by looking through actions: its counters follow every
+//! course and every append.
+
+mod limit;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use deed_record::status::Status;
+use deed_record::story::Story;
+
+pub use self::limit::{Limit, Overload};
+use crate::config::{Bounds, Limits};
+
+/// People answer in minutes; to ask more often would be in vain.
+const PEOPLE_RETRY_S: u64 = 60;
+/// Nobody is sent away for longer than this because of what is under way.
+const RETRY_MAX_S: u64 = 60;
+/// People may bring so much more under way than agents: one fourth. An approval is not kept out by those
+/// who only ask for one.
+const FOR_PEOPLE: usize = 4;
+
+/// How much a tenant has, for operators.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Load {
+    pub tenant: String,
+    pub under_way: usize,
+    pub waiting: usize,
+}
+
+/// The counters. Cheap to clone; all clones are one.
+#[derive(Clone, Debug)]
+pub(super) struct Admission {
+    limits: Limits,
+    /// Places that each tenant has for sure: all of them together are half of the host's.
+    sure: usize,
+    /// The other half, and what is left over: for whoever comes.
+    shared: usize,
+    book: Arc<Mutex<Book>>,
+}
+
+#[derive(Debug, Default)]
+struct Book {
+    host: Account,
+    tenants: HashMap<String, Tenant>,
+    /// Actions under way beyond what their tenants have for sure.
+    beyond: usize,
+    refused: BTreeMap<Limit, u64>,
+}
+
+#[derive(Debug, Default)]
+struct Tenant {
+    account: Account,
+    agents: HashMap<String, Account>,
+}
+
+/// What the host, a tenant or an agent has.
+#[derive(Clone, Copy, Debug, Default)]
+struct Account {
+    under_way: usize,
+    /// Below zero for a moment: who ends a wait may be counted before who began it.
+    waiting: isize,
+    /// How long its actions were under way, of late.
+    stay: Duration,
+}
+
+/// The accounts that an action counts on.
+#[derive(Clone, Copy, Debug)]
+struct Accounts {
+    host: Account,
+    tenant: Account,
+    agent: Account,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    Host,
+    Tenant,
+    Agent,
+}
+
+/// An action under way. Dropping it says that the action rests or was not taken.
+#[derive(Debug)]
+pub(super) struct Course {
+    book: Arc<Mutex<Book>>,
+    tenant: String,
+    agent: String,
+    sure: usize,
+    since: Instant,
+}
+
+impl Drop for Course {
+    fn drop(&mut self) {
+        let stay = self.since.elapsed();
+        let mut book = lock(&self.book);
+        if book.of(&self.tenant, &self.agent).tenant.under_way > self.sure {
+            book.beyond = book.beyond.saturating_sub(1);
+        }
+        book.each(&self.tenant, &self.agent, |account| {
+            account.under_way = account.under_way.saturating_sub(1);
+            account.stay = (account.stay * 7 + stay) / 8;
+        });
+    }
+}
+
+impl Admission {
+    pub(super) fn new(limits: Limits, tenants: usize) -> Self {
+        let places = limits.under_way.host;
+        let sure = places / 2 / tenants.max(1);
+        Self { limits, sure, shared: places - sure * tenants, book: Arc::default() }
+    }
+
+    /// A course for a proposal, unless agent, tenant or host have too much under way.
+    pub(super) fn admit(&self, tenant: &str, agent: &str) -> Result<Course, Overload> {
+        let mut book = lock(&self.book);
+        let has = book.of(tenant, agent);
+        let under_way = has.map(|account| account.under_way);
+        let free = self.shared.saturating_sub(book.beyond);
+        match reached(self.limits.under_way, under_way, self.sure, free) {
+            None => Ok(self.begin(&mut book, tenant, agent)),
+            Some(Level::Agent) => Err(book.refuse(Limit::AgentUnderWay, seconds(has.agent.stay))),
+            Some(Level::Tenant) => {
+                Err(book.refuse(Limit::TenantUnderWay, seconds(has.tenant.stay)))
+            }
+            Some(Level::Host) => Err(book.refuse(Limit::HostUnderWay, seconds(has.host.stay))),
+        }
+    }
+
+    /// A course for what a person's answer carries on, unless the host has far too much under way.
+    pub(super) fn admit_answer(&self, tenant: &str, agent: &str) -> Result<Course, Overload> {
+        let mut book = lock(&self.book);
+        let most = self.limits.under_way.host;
+        if book.host.under_way >= most + most / FOR_PEOPLE {
+            let stay = book.host.stay;
+            return Err(book.refuse(Limit::HostUnderWay, seconds(stay)));
+        }
+        Ok(self.begin(&mut book, tenant, agent))
+    }
+
+    /// A course for what was accepted before: it is never refused.
+    pub(super) fn enter(&self, tenant: &str, agent: &str) -> Course {
+        self.begin(&mut lock(&self.book), tenant, agent)
+    }
+
+    /// The limit that keeps one more from coming to wait for people; none while there is no doubt of room,
+    /// also when everything that is under way comes to wait as well.
+    pub(super) fn full_of_waiting(&self, tenant: &str, agent: &str) -> Option<Limit> {
+        // What is asking now has a course already.
+        let may = |account: Account| {
+            account.waiting().saturating_add(account.under_way).saturating_sub(1)
+        };
+        let has @ [host, ..] = lock(&self.book).of(tenant, agent).map(may);
+        let free = self.limits.waiting.host.saturating_sub(host);
+        reached(self.limits.waiting, has, 0, free).map(|level| match level {
+            Level::Agent => Limit::AgentWaiting,
+            Level::Tenant => Limit::TenantWaiting,
+            Level::Host => Limit::HostWaiting,
+        })
+    }
+
+    /// The refusal of one that would wait for people.
+    pub(super) fn refuse_to_wait(&self, limit: Limit) -> Overload {
+        lock(&self.book).refuse(limit, PEOPLE_RETRY_S)
+    }
+
+    /// Counts an action that waited when the host started.
+    pub(super) fn remember(&self, tenant: &str, agent: &str) {
+        lock(&self.book).each(tenant, agent, |account| account.waiting += 1);
+    }
+
+    /// Counts a story that went from one status to another.
+    pub(super) fn moved(&self, from: Status, story: &Story) {
+        let waits = |status: Status| isize::from(status == Status::Waiting);
+        let change = waits(story.status) - waits(from);
+        if change != 0 {
+            let action = &story.bound.action;
+            let mut book = lock(&self.book);
+            book.each(&action.tenant, &action.principal, |account| account.waiting += change);
+        }
+    }
+
+    /// Tenant by tenant, what is under way and what waits.
+    pub(super) fn loads(&self) -> Vec<Load> {
+        let book = lock(&self.book);
+        let load = |(name, tenant): (&String, &Tenant)| Load {
+            tenant: name.clone(),
+            under_way: tenant.account.under_way,
+            waiting: tenant.account.waiting(),
+        };
+        let mut loads: Vec<Load> = book.tenants.iter().map(load).collect();
+        loads.sort();
+        loads
+    }
+
+    /// How often each limit kept somebody out.
+    pub(super) fn refused(&self) -> [(Limit, u64); Limit::ALL.len()] {
+        let book = lock(&self.book);
+        Limit::ALL.map(|limit| (limit, book.refused.get(&limit).copied().unwrap_or(0)))
+    }
+
+    fn begin(&self, book: &mut Book, tenant: &str, agent: &str) -> Course {
+        if book.of(tenant, agent).tenant.under_way >= self.sure {
+            book.beyond += 1;
+        }
+        book.each(tenant, agent, |account| account.under_way += 1);
+        let (tenant, agent) = (tenant.to_owned(), agent.to_owned());
+        let (book, sure) = (Arc::clone(&self.book), self.sure);
+        Course { book, tenant, agent, sure, since: Instant::now() }
+    }
+}
+
+impl Book {
+    fn of(&self, tenant: &str, agent: &str) -> Accounts {
+        let tenant = self.tenants.get(tenant);
+        let agent = tenant.and_then(|tenant| tenant.agents.get(agent)).copied();
+        Accounts {
+            host: self.host,
+            tenant: tenant.map(|tenant| tenant.account).unwrap_or_default(),
+            agent: agent.unwrap_or_default(),
+        }
+    }
+
+    /// Changes the accounts of the host, the tenant and the agent alike. There are as many as there are
+    /// agents in the configuration and in the journal's open actions.
+    fn each(&mut self, tenant: &str, agent: &str, change: impl Fn(&mut Account)) {
+        change(&mut self.host);
+        if !self.tenants.contains_key(tenant) {
+            self.tenants.insert(tenant.to_owned(), Tenant::default());
+        }
+        let Some(tenant) = self.tenants.get_mut(tenant) else { return };
+        change(&mut tenant.account);
+        match tenant.agents.get_mut(agent) {
+            Some(agent) => change(agent),
+            None => change(tenant.agents.entry(agent.to_owned()).or_default()),
+        }
+    }
+
+    fn refuse(&mut self, limit: Limit, retry_after_s: u64) -> Overload {
+        *self.refused.entry(limit).or_default() += 1;
+        Overload { limit, retry_after_s }
+    }
+}
+
+impl Accounts {
+    fn map(self, count: impl Fn(Account) -> usize) -> [usize; 3] {
+        [self.host, self.tenant, self.agent].map(count)
+    }
+}
+
+impl Account {
+    fn waiting(&self) -> usize {
+        usize::try_from(self.waiting).unwrap_or(0)
+    }
+}
+
+/// Whose bound keeps one more out, if any. Beyond what it has for sure a tenant has no more of what is
+/// `free` for all than it leaves, and an agent no more than it leaves to its tenant's others: there is
+/// always room for who has little, however many are greedy.
+fn reached(
+    bounds: Bounds,
+    [host, tenant, agent]: [usize; 3],
+    sure: usize,
+    free: usize,
+) -> Option<Level> {
+    let beyond = tenant.saturating_sub(sure);
+    // What the tenant could have in all if it took more and more.
+    let share = bounds.tenant.min(sure.saturating_add(beyond.saturating_add(free).div_ceil(2)));
+    let left = share.saturating_sub(tenant);
+    if host >= bounds.host {
+        Some(Level::Host)
+    } else if agent >= bounds.agent {
+        Some(Level::Agent)
+    } else if left == 0 {
+        Some(Level::Tenant)
+    } else {
+        (agent >= left).then_some(Level::Agent)
+    }
+}
+
+/// As long as what is under way will take to come to rest, by what it took of late.
+fn seconds(stay: Duration) -> u64 {
+    stay.as_secs().saturating_add(1).min(RETRY_MAX_S)
+}
+
+/// Whoever panicked left whole numbers behind.
+fn lock(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
+    book.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! Who is kept out, by whose bound, and that everything is given back.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const SMALL: Bounds = Bounds { host: 32, tenant: 16, agent: 8 };
+
+fn small(tenants: usize) -> Admission {
+    Admission::new(Limits { runs: 4, under_way: SMALL, waiting: SMALL }, tenants)
+}
+
+/// As many courses as it gets, and what it is told then.
+fn all(admission: &Admission, tenant: &str, agent: &str) -> (Vec<Course>, Limit) {
+    let mut courses = Vec::new();
+    loop {
+        match admission.admit(tenant, agent) {
+            Ok(course) => courses.push(course),
+            Err(over) => return (courses, over.limit),
+        }
+    }
+}
+
+#[test]
+fn each_bound_is_met_and_names_itself() {
+    let admission = small(2);
+    let (one, why) = all(&admission, "a", "x");
+    assert_eq!((one.len(), why), (8, Limit::AgentUnderWay));
+    let (two, why) = all(&admission, "a", "y");
+    assert_eq!((two.len(), why), (4, Limit::AgentUnderWay), "it leaves as much as it takes");
+    let others: Vec<_> = (0..9).map(|n| all(&admission, "a", &format!("z{n}"))).collect();
+    let taken: usize = others.iter().map(|(courses, _)| courses.len()).sum();
+    assert_eq!(taken, 4, "the tenant has its sixteen");
+    assert_eq!(admission.admit("a", "new").unwrap_err().limit, Limit::TenantUnderWay);
+    assert!(admission.admit("b", "polite").is_ok());
+    drop(one);
+    assert!(admission.admit("a", "new").is_ok());
+}
+
+#[test]
+fn however_many_are_greedy_there_is_room_for_who_has_little() {
+    let admission = small(11);
+    let mut held = Vec::new();
+    for tenant in 0..10 {
+        held.extend(
+            (0..4).flat_map(|n| all(&admission, &format!("t{tenant}"), &format!("x{n}")).0),
+        );
+    }
+    assert!(held.len() < SMALL.host, "{} of {}", held.len(), SMALL.host);
+    assert!(admission.admit("polite", "x").is_ok());
+    drop(held);
+    assert_eq!(admission.loads().iter().map(|load| load.under_way).sum::<usize>(), 0);
+}
+
+#[test]
+fn what_was_accepted_is_never_refused_and_people_have_room_of_their_own() {
+    let admission = small(2);
+    let mut held: Vec<_> = (0..SMALL.host).map(|_| admission.enter("a", "x")).collect();
+    assert_eq!(admission.admit("b", "y").unwrap_err().limit, Limit::HostUnderWay);
+    held.extend((0..SMALL.host / FOR_PEOPLE).map(|_| admission.admit_answer("a", "x").unwrap()));
+    assert_eq!(admission.admit_answer("b", "y").unwrap_err().limit, Limit::HostUnderWay);
+    held.push(admission.enter("b", "y"));
+    drop(held);
+    assert!(admission.admit("b", "y").is_ok());
+    let refused: Vec<u64> = admission.refused().iter().map(|(_, count)| *count).collect();
+    assert_eq!(refused, [0, 0, 2, 0, 0, 0]);
+}
+
+#[test]
+fn who_is_sent_away_is_told_what_it_took_of_late() {
+    let told = |stay_ms| seconds(Duration::from_millis(stay_ms));
+    assert_eq!((told(0), told(999), told(1_000), told(4_200)), (1, 1, 2, 5));
+    assert_eq!(told(3_600_000), RETRY_MAX_S);
+}
+
+proptest! {
+    /// Over any crowd: no bound is broken, and whoever has nothing gets in while anything is free.
+    #[test]
+    fn bounds_hold_and_the_last_place_is_for_a_newcomer(
+        asks in prop::collection::vec((0..6_u8, 0..4_u8, any::<bool>()), 1..300),
+    ) {
+        let admission = small(6);
+        let mut held: Vec<(u8, u8, Course)> = Vec::new();
+        for (tenant, agent, leaves) in asks {
+            if leaves && !held.is_empty() {
+                held.swap_remove(usize::from(agent) % held.len());
+                continue;
+            }
+            let of_tenant = held.iter().filter(|(t, _, _)| *t == tenant).count();
+            let of_agent = held.iter().filter(|(t, a, _)| (*t, *a) == (tenant, agent)).count();
+            match admission.admit(&format!("t{tenant}"), &format!("a{agent}")) {
+                Ok(course) => held.push((tenant, agent, course)),
+                Err(_) => prop_assert!(of_tenant > 0, "{} are under way", held.len()),
+            }
+            prop_assert!(held.len() <= SMALL.host && of_tenant <= SMALL.tenant && of_agent <= SMALL.agent);
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! One action's entries while a driver has them, and those that the journal does not have yet. Several that come
+//! without anything happening in between become one record.
+//!
+//! Never holds back what must be on disk before something else happens: whoever runs, waits or answers hands over first.
+
+use deed_record::event::{Entry, Event};
+use deed_record::id::ActionId;
+use deed_record::status::Status;
+use deed_record::story::Story;
+
+use super::Pipeline;
+use super::ledger::{LedgerError, refused, summary};
+use crate::journal::Append;
+
+/// A story and the entries that it was folded from, oldest first.
+#[derive(Debug)]
+pub struct Told {
+    pub story: Story,
+    pub entries: Vec<Entry>,
+}
+
+/// The entries of the action that a driver has.
+#[derive(Debug, Clone)]
+pub(super) struct Pages {
+    entries: Vec<Entry>,
+    /// The last ones, as the journal will have them.
+    unsent: Vec<Vec<u8>>,
+    /// The status that the journal knows of.
+    sent: Status,
+}
+
+impl Pages {
+    pub(super) fn of(told: Told) -> (Story, Self) {
+        let sent = told.story.status;
+        (told.story, Self { entries: told.entries, unsent: vec![], sent })
+    }
+
+    /// How many of the story's events the journal has.
+    pub(super) fn base(&self, story: &Story) -> u64 {
+        story.version - self.unsent.len() as u64
+    }
+
+    pub(super) fn into_entries(self) -> Vec<Entry> {
+        self.entries
+    }
+
+    /// Where it stands, to come back to it.
+    pub(super) fn mark(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Forgets what came after a mark at which everything had been handed over.
+    pub(super) fn forget(&mut self, mark: usize) {
+        self.entries.truncate(mark);
+        self.unsent.clear();
+    }
+}
+
+impl Pipeline {
+    /// What the journal has of an action.
+    pub fn told(&self, id: &ActionId) -> Result<Told, LedgerError> {
+        let entries = self.entries(id)?;
+        Ok(Told { story: Story::fold(&entries)?, entries })
+    }
+
+    /// Folds events in, and keeps them to be handed over.
+    pub(super) fn put(
+        &self,
+        story: &mut Story,
+        pages: &mut Pages,
+        events: Vec<Event>,
+    ) -> Result<(), LedgerError> {
+        for event in events {
+            let entry = Entry { at_ms: self.clock.now_ms(), event };
+            let bytes = serde_json::to_vec(&entry)?;
+            story.apply(&entry)?;
+            pages.unsent.push(bytes);
+            pages.entries.push(entry);
+        }
+        Ok(())
+    }
+
+    /// Hands over to the journal what it does not have; `durable` waits for the disk. After an error the
+    /// story is ahead of the journal: it is read again, or let go.
+    pub(super) async fn hand_over(
+        &self,
+        story: &Story,
+        pages: &mut Pages,
+        nonces: Vec<String>,
+        durable: bool,
+    ) -> Result<(), LedgerError> {
+        if pages.unsent.is_empty() {
+            return Ok(());
+        }
+        let append = Append {
+            action: story.bound.action.id.to_string(),
+            expect: pages.base(story),
+            events: std::mem::take(&mut pages.unsent),
+            summary: summary(story),
+            claim: None,
+            nonces,
+            durable,
+        };
+        self.journal.append(append).await.map_err(refused)?;
+        self.admission.moved(pages.sent, story);
+        pages.sent = story.status;
+        Ok(())
+    }
+
+    /// Takes one fact from outside, durably, with nonces that must never have been used.
+    pub(super) async fn append_fact(
+        &self,
+        told: Told,
+        event: Event,
+        nonces: Vec<String>,
+    ) -> Result<Told, LedgerError> {
+        let (mut story, mut pages) = Pages::of(told);
+        self.put(&mut story, &mut pages, vec![event])?;
+        self.hand_over(&story, &mut pages, nonces, true).await?;
+        Ok(Told { story, entries: pages.entries })
+    }
+}

@@ -1,0 +1,235 @@
+//! The board of turns: a pure table of who has slots and who waits, and the rule of who is next.
+//!
+//! Next is who has the fewest slots: first among tenants, then among the tenant's agents; of equals who was
+//! served longer ago. Never gives more slots than there are, nor more runs to an upstream than it takes.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::{Claim, Crowd, Standing};
+
+/// A tenant may have so many times as many slots as it leaves free, so that whoever comes next need not
+/// wait for the end of a slow run: 56 of 64.
+const TENANT_SHARE: usize = 8;
+/// The same for an agent: 51 of 64.
+const AGENT_SHARE: usize = 4;
+/// A run that needs several upstreams at once is passed over so often; then its upstreams are kept for it.
+const PATIENCE: u64 = 128;
+
+/// Slots, shares and the queue. `W` is how somebody who waits is told.
+#[derive(Debug)]
+pub(super) struct Board<W> {
+    slots: usize,
+    taken: usize,
+    /// Counts what happens; its value at a time is that time.
+    now: u64,
+    tenants: HashMap<String, Tenant>,
+    /// Those who wait, by what they ask for; none is empty.
+    lanes: Vec<Lane<W>>,
+}
+
+#[derive(Debug, Default)]
+struct Tenant {
+    share: Share,
+    agents: HashMap<String, Share>,
+    /// Runs that may reach an upstream now.
+    upstreams: HashMap<String, usize>,
+}
+
+/// What somebody has and waits for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Share {
+    taken: usize,
+    queued: usize,
+    served: u64,
+}
+
+/// Equal claims, in the order of asking.
+#[derive(Debug)]
+struct Lane<W> {
+    claim: Arc<Claim>,
+    queue: VecDeque<(u64, W)>,
+}
+
+impl<W> Lane<W> {
+    fn head(&self) -> u64 {
+        self.queue.front().map_or(u64::MAX, |(ticket, _)| *ticket)
+    }
+}
+
+impl<W> Board<W> {
+    pub(super) fn new(slots: usize) -> Self {
+        Self { slots, taken: 0, now: 0, tenants: HashMap::new(), lanes: Vec::new() }
+    }
+
+    /// Takes a slot at once, where nobody waits who would come first.
+    pub(super) fn take(&mut self, claim: &Claim) -> bool {
+        let free = self.lanes.is_empty() && self.fits(claim);
+        if free {
+            self.book(claim);
+        }
+        free
+    }
+
+    /// Queues up; gives the ticket with which to leave the queue.
+    pub(super) fn ask(&mut self, claim: &Arc<Claim>, who: W) -> u64 {
+        self.now += 1;
+        let ticket = self.now;
+        self.change(claim, |share| share.queued += 1);
+        match self.lanes.iter_mut().find(|lane| lane.claim == *claim) {
+            Some(lane) => lane.queue.push_back((ticket, who)),
+            None => {
+                self.lanes.push(Lane { claim: Arc::clone(claim), queue: [(ticket, who)].into() })
+            }
+        }
+        ticket
+    }
+
+    /// Leaves the queue; false when the ticket is not in it any more.
+    pub(super) fn leave(&mut self, ticket: u64) -> bool {
+        let place = |lane: &Lane<W>| lane.queue.iter().position(|(one, _)| *one == ticket);
+        let found = self.lanes.iter_mut().find_map(|lane| {
+            let at = place(lane)?;
+            lane.queue.remove(at)?;
+            Some(Arc::clone(&lane.claim))
+        });
+        let Some(claim) = found else { return false };
+        self.change(&claim, |share| share.queued -= 1);
+        self.tidy(&claim);
+        true
+    }
+
+    /// Gives the next slot to whose turn it is, if one is free for anybody.
+    pub(super) fn next(&mut self) -> Option<(Arc<Claim>, W)> {
+        let starving = self.starving();
+        let may = |lane: &&Lane<W>| self.fits(&lane.claim) && !in_the_way(lane, starving);
+        let next = self.lanes.iter().filter(may).min_by_key(|lane| self.rank(lane))?;
+        let claim = Arc::clone(&next.claim);
+        let lane = self.lanes.iter_mut().find(|lane| lane.claim == claim)?;
+        let (_, who) = lane.queue.pop_front()?;
+        self.change(&claim, |share| share.queued -= 1);
+        self.book(&claim);
+        self.lanes.retain(|lane| !lane.queue.is_empty());
+        Some((claim, who))
+    }
+
+    pub(super) fn give_back(&mut self, claim: &Claim) {
+        self.taken -= 1;
+        self.change(claim, |share| share.taken -= 1);
+        if let Some(tenant) = self.tenants.get_mut(&claim.tenant) {
+            for (name, _) in &claim.upstreams {
+                tenant.upstreams.entry(name.clone()).and_modify(|taken| *taken -= 1);
+            }
+        }
+        self.tidy(claim);
+    }
+
+    /// The upstream of this claim that takes no more.
+    pub(super) fn crowded<'a>(&self, claim: &'a Claim) -> Option<&'a str> {
+        let full = |(name, most): &&(String, usize)| self.reaching(&claim.tenant, name) >= *most;
+        claim.upstreams.iter().find(full).map(|(name, _)| name.as_str())
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        let queued = self.lanes.iter().map(|lane| lane.queue.len()).sum();
+        let mut upstreams = Vec::new();
+        for (tenant, one) in &self.tenants {
+            let waits = |name: &String| {
+                let lanes = self.lanes.iter().filter(|lane| lane.claim.tenant == *tenant);
+                let lanes =
+                    lanes.filter(|lane| lane.claim.upstreams.iter().any(|(n, _)| n == name));
+                lanes.map(|lane| lane.queue.len()).sum()
+            };
+            upstreams.extend(one.upstreams.iter().map(|(name, taken)| Crowd {
+                tenant: tenant.clone(),
+                upstream: name.clone(),
+                taken: *taken,
+                queued: waits(name),
+            }));
+        }
+        upstreams.sort();
+        Standing { taken: self.taken, queued, upstreams }
+    }
+
+    /// Whether a slot is free for this claim, whoever else waits.
+    fn fits(&self, claim: &Claim) -> bool {
+        let free = self.slots - self.taken;
+        let (tenant, agent) = self.shares(claim);
+        free > 0
+            && tenant.taken < free.saturating_mul(TENANT_SHARE)
+            && agent.taken < free.saturating_mul(AGENT_SHARE)
+            && self.crowded(claim).is_none()
+    }
+
+    /// Who has least comes first.
+    fn rank(&self, lane: &Lane<W>) -> (usize, u64, usize, u64, u64) {
+        let (tenant, agent) = self.shares(&lane.claim);
+        (tenant.taken, tenant.served, agent.taken, agent.served, lane.head())
+    }
+
+    /// Who needs several upstreams at once and was passed over for long: one that is always nearly full
+    /// would otherwise never have room at the same time as another.
+    fn starving(&self) -> Option<&Arc<Claim>> {
+        let old = |lane: &&Lane<W>| self.now.saturating_sub(lane.head()) > PATIENCE;
+        let several = |lane: &&Lane<W>| lane.claim.upstreams.len() > 1;
+        let lanes = self.lanes.iter().filter(several).filter(old);
+        lanes.min_by_key(|lane| lane.head()).map(|lane| &lane.claim)
+    }
+
+    fn shares(&self, claim: &Claim) -> (Share, Share) {
+        let Some(tenant) = self.tenants.get(&claim.tenant) else { return Default::default() };
+        (tenant.share, tenant.agents.get(&claim.agent).copied().unwrap_or_default())
+    }
+
+    fn reaching(&self, tenant: &str, upstream: &str) -> usize {
+        self.tenants.get(tenant).and_then(|one| one.upstreams.get(upstream)).copied().unwrap_or(0)
+    }
+
+    fn book(&mut self, claim: &Claim) {
+        self.now += 1;
+        let now = self.now;
+        self.taken += 1;
+        self.change(claim, |share| {
+            share.taken += 1;
+            share.served = now;
+        });
+        let tenant = self.tenants.entry(claim.tenant.clone()).or_default();
+        for (name, _) in &claim.upstreams {
+            *tenant.upstreams.entry(name.clone()).or_default() += 1;
+        }
+    }
+
+    fn change(&mut self, claim: &Claim, change: impl Fn(&mut Share)) {
+        if !self.tenants.contains_key(&claim.tenant) {
+            self.tenants.insert(claim.tenant.clone(), Tenant::default());
+        }
+        let Some(tenant) = self.tenants.get_mut(&claim.tenant) else { return };
+        change(&mut tenant.share);
+        match tenant.agents.get_mut(&claim.agent) {
+            Some(agent) => change(agent),
+            None => change(tenant.agents.entry(claim.agent.clone()).or_default()),
+        }
+    }
+
+    /// Forgets who neither has nor wants anything: what is remembered has the size of what is going on.
+    fn tidy(&mut self, claim: &Claim) {
+        self.lanes.retain(|lane| !lane.queue.is_empty());
+        let idle = |share: &Share| share.taken == 0 && share.queued == 0;
+        let Some(tenant) = self.tenants.get_mut(&claim.tenant) else { return };
+        if idle(&tenant.share) {
+            self.tenants.remove(&claim.tenant);
+        } else if tenant.agents.get(&claim.agent).is_some_and(idle) {
+            tenant.agents.remove(&claim.agent);
+        }
+    }
+}
+
+/// Whether this lane would take a place that is kept for the one that starves.
+fn in_the_way<W>(lane: &Lane<W>, starving: Option<&Arc<Claim>>) -> bool {
+    let Some(starving) = starving.filter(|one| **one != lane.claim) else { return false };
+    let shared = |(name, _): &(String, usize)| lane.claim.upstreams.iter().any(|(n, _)| n == name);
+    starving.tenant == lane.claim.tenant && starving.upstreams.iter().any(shared)
+}
+
+#[cfg(test)]
+mod tests;

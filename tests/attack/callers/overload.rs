@@ -1,0 +1,218 @@
+//! Callers that want more than their share: agents, tenants, people's attention, turns, one slow upstream.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use deed_record::digest::Digest;
+use deed_tests::client::Answer;
+use deed_tests::proxy::Fault;
+use deed_tests::record::{self, How, Lands, On};
+use deed_tests::services::Result;
+use deed_tests::world::{BOB, HELPDESK, STRANGER, World, edit};
+use serde_json::Value;
+
+use super::{counted, unharmed};
+use crate::case::{Case, cases};
+use crate::shared::{locked_out, scim, user};
+
+pub(super) fn cases() -> Vec<Case> {
+    cases![
+        "a-tenant-of-many-agents" => many_agents,
+        "waiting-without-end" => waiting,
+        "a-tenant-takes-every-turn" => every_turn,
+        "a-slow-upstream-takes-every-turn" => slow_upstream,
+    ]
+}
+
+const OTHERS: [&str; 3] = [
+    "deed_token-of-the-second-agent-of-acme",
+    "deed_token-of-the-third-agent-of-acme",
+    "deed_token-of-the-fourth-agent-of-acme",
+];
+const PATIENCE: Duration = Duration::from_mins(2);
+
+/// More agents for `acme`, eyes for `globex`, and these lines before the first table.
+fn prepare(dir: &Path, limits: &str) -> Result<()> {
+    let http = "[http]\nlisten";
+    edit(dir, "deed.toml", http, &format!("{limits}\n{http}"))?;
+    let desk = "addresses = [\"loopback\"]\n\n[tenant.globex.agent.desk]";
+    let reads = "addresses = [\"loopback\"]\nread = { secret = \"idp_read\", slot = \"bearer\" }\n\n\
+                 [tenant.globex.secret.idp_read]\nfile = \"secrets/idp_read\"\n\n[tenant.globex.agent.desk]";
+    edit(dir, "deed.toml", desk, reads)?;
+    let mut toml = fs::read_to_string(dir.join("deed.toml"))?;
+    for (n, token) in OTHERS.iter().enumerate() {
+        let hash = Digest::of(token.as_bytes());
+        toml += &format!(
+            "\n[tenant.acme.agent.desk-{n}]\nperson = \"alice\"\nroles = [\"helpdesk\"]\ntoken = \"{hash}\"\n"
+        );
+    }
+    Ok(fs::write(dir.join("deed.toml"), toml)?)
+}
+
+fn ask(world: &World, token: &str, proposal: &Value, wait: &str) -> Answer {
+    let body = proposal.to_string().into_bytes();
+    world.client(token).send("POST", "/v1/actions", &[("prefer", wait)], body).unwrap()
+}
+
+fn read(user: &str) -> Value {
+    World::proposal("idp.read_user", user)
+}
+
+/// Proposes until it is told to come back. Gives what was taken, and what it was told.
+fn fill(world: &World, token: &str, mut next: impl FnMut() -> Value) -> (Vec<String>, Answer) {
+    let mut taken = Vec::new();
+    loop {
+        let answer = ask(world, token, &next(), "wait=0");
+        if answer.status != 202 {
+            assert_eq!(answer.content_type, "application/problem+json", "{}", answer.json());
+            assert!(answer.retry_after.is_some_and(|s| (1..=60).contains(&s)), "{answer:?}");
+            return (taken, answer);
+        }
+        taken.push(answer.text("/id"));
+        assert!(taken.len() < 200, "all of them are taken");
+    }
+}
+
+/// A gauge or counter reaches what is expected of it.
+fn becomes(world: &World, name: &str, right: impl Fn(u64) -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !right(counted(world, name)) {
+        assert!(Instant::now() < end, "`{name}` stays {}", counted(world, name));
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn many_agents() {
+    let few = "[limits]\nunder_way = { host = 16, tenant = 8, agent = 4 }\n";
+    let world = World::with(scim(), "scim", |dir| prepare(dir, few)).unwrap();
+    world.proxy.set("GET", Fault::Delay { ms: 1_500 });
+    let slow = user("slow", Some(true));
+    let mut taken = Vec::new();
+    let mut told = Vec::new();
+    for token in [HELPDESK, OTHERS[0], OTHERS[1], OTHERS[2]] {
+        let (more, over) = fill(&world, token, || read(&slow));
+        taken.extend(more);
+        told.push((over.status, over.text("/limit")));
+    }
+    assert_eq!(told[0], (429, "agent_under_way".to_owned()));
+    assert!(told.contains(&(429, "tenant_under_way".to_owned())), "{told:?}");
+    assert!(told.iter().all(|(status, _)| *status == 429), "{told:?}");
+    // Another tenant has its own places.
+    let polite = ask(&world, STRANGER, &read(&user("polite", Some(true))), "wait=0");
+    assert_eq!(polite.status, 202, "{}", polite.json());
+    assert!(counted(&world, "deed_admission_refused_total{limit=\"agent_under_way\"} ") > 0);
+    world.proxy.set("GET", Fault::None);
+    for id in taken {
+        assert_eq!(world.settled(&id).unwrap()["status"], "verified");
+    }
+    becomes(&world, "deed_tenant_actions{tenant=\"acme\",state=\"under_way\"} ", |n| n == 0);
+    unharmed(&world);
+}
+
+/// Nobody reads what piles up before people; what needs nobody goes on, and a restart forgets nothing.
+fn waiting() {
+    let few = "[limits]\nwaiting = { host = 16, tenant = 8, agent = 4 }\n";
+    let mut world = World::with(scim(), "scim", |dir| prepare(dir, few)).unwrap();
+    let asked = || World::proposal("idp.restore_access", &locked_out());
+    let until_waiting = |world: &World, token: &str| {
+        let mut all = Vec::new();
+        loop {
+            let answer = ask(world, token, &asked(), "wait=60");
+            if answer.status != 202 {
+                return (all, answer);
+            }
+            assert_eq!(answer.text("/status"), "waiting", "{}", answer.json());
+            all.push(answer.text("/id"));
+            assert!(all.len() <= 4, "all of them may wait");
+        }
+    };
+    let (all, over) = until_waiting(&world, HELPDESK);
+    assert_eq!((all.len(), over.status), (4, 429));
+    assert_eq!((over.text("/limit").as_str(), over.retry_after), ("agent_waiting", Some(60)));
+    let reading = ask(&world, HELPDESK, &read(&user("r", Some(true))), "wait=60");
+    assert_eq!(
+        reading.text("/status"),
+        "verified",
+        "what needs nobody is taken: {}",
+        reading.json()
+    );
+    world.restart().unwrap();
+    assert_eq!(counted(&world, "deed_tenant_actions{tenant=\"acme\",state=\"waiting\"} "), 4);
+    assert_eq!(ask(&world, HELPDESK, &asked(), "wait=60").status, 429);
+    // Its tenant has room for others, and then has none.
+    let rest: usize = OTHERS.iter().map(|token| until_waiting(&world, token).0.len()).sum();
+    assert!((2..=4).contains(&rest), "{rest}");
+    // Whoever was asked makes room.
+    for id in &all[..3] {
+        assert!(world.answer("deny", id, "bob", BOB).unwrap().0);
+        assert_eq!(world.settled(id).unwrap()["status"], "denied");
+    }
+    assert_eq!(ask(&world, HELPDESK, &asked(), "wait=60").text("/status"), "waiting");
+    unharmed(&world);
+}
+
+/// So many reads of this user never get an answer.
+fn silence(world: &World, user: &str, times: usize) {
+    let fault = record::Fault { lands: Lands::Never, how: How::Silence };
+    (0..times).for_each(|_| world.proxy.fail(&On::reads(user), 0, fault));
+}
+
+/// As many slow runs as the sandbox has slots, from one tenant: another one need not wait for their end.
+fn every_turn() {
+    let world = World::with(scim(), "scim", |dir| {
+        prepare(dir, "")?;
+        edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"8s\"\nconcurrency = 64")
+    })
+    .unwrap();
+    let slow = user("slow", Some(true));
+    silence(&world, &slow, 200);
+    let mut taken = fill(&world, HELPDESK, || read(&slow)).0;
+    taken.extend(fill(&world, OTHERS[0], || read(&slow)).0);
+    becomes(&world, "deed_runs_queued ", |n| n > 64);
+    let polite = ask(&world, STRANGER, &read(&user("polite", Some(true))), "wait=60");
+    assert_eq!(polite.text("/status"), "verified", "{}", polite.json());
+    let (runs, queued) = (counted(&world, "deed_runs "), counted(&world, "deed_runs_queued "));
+    assert!(runs > 40 && queued > 0, "it waited for the end of them: {runs} run, {queued} wait");
+    for id in taken {
+        assert_eq!(world.settled(&id).unwrap()["status"], "failed");
+    }
+    becomes(&world, "deed_runs ", |n| n == 0);
+    unharmed(&world);
+}
+
+/// One upstream does not answer. It gets as many runs as it may have, whoever waits longer than the
+/// contract says ends with the reason and sends nothing, and other upstreams notice nothing.
+fn slow_upstream() {
+    let world = World::with(scim(), "scim", |dir| {
+        prepare(dir, "")?;
+        edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"9s\"\nconcurrency = 2")?;
+        edit(
+            dir,
+            "contracts/read_user.toml",
+            "timeout = \"30s\"",
+            "timeout = \"30s\"\nqueue = \"3s\"",
+        )
+    })
+    .unwrap();
+    let slow = user("slow", Some(true));
+    silence(&world, &slow, 10);
+    let asks = (0..10).map(|_| ask(&world, HELPDESK, &read(&slow), "wait=0"));
+    let taken: Vec<String> = asks.map(|answer| answer.text("/id")).collect();
+    becomes(
+        &world,
+        "deed_upstream_runs{tenant=\"acme\",upstream=\"idp\",state=\"queued\"} ",
+        |n| n == 8,
+    );
+    let other = ask(&world, STRANGER, &read(&user("polite", Some(true))), "wait=60");
+    assert_eq!(other.text("/status"), "verified", "{}", other.json());
+    let ends: Vec<Value> = taken.iter().map(|id| world.settled(id).unwrap()).collect();
+    let expired = ends.iter().filter(|view| view["status"] == "expired");
+    let why = "it had no turn to run within 3000 ms, because `idp` had as many runs as it may; nothing was sent";
+    let reasons = expired.map(|view| assert_eq!(view["reason"], why)).count();
+    assert_eq!(reasons, 8, "{ends:#?}");
+    let reads = world.proxy.requests().iter().filter(|one| one.path.contains(&slow)).count();
+    assert_eq!(reads, 2, "what waited was sent all the same");
+    unharmed(&world);
+}

@@ -1,0 +1,96 @@
+//! What callers ask for: one part of the floor, an action that nobody is asked about, one that a person approves.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use deed_benches::load::{Answer, Caller, Work, get, post};
+use deed_record::approval::{self, Answer as Word, ApprovalRequest};
+use deed_tests::services::Result;
+use deed_tests::world::{BOB, World};
+use ed25519_dalek::SigningKey;
+use serde_json::Value;
+
+use super::stage::{AGENTS, token};
+
+/// A part of the floor.
+pub(super) struct Floor(pub(super) &'static str);
+
+impl Work for Floor {
+    async fn once(&self, to: &mut Caller, _n: u64) -> Result<()> {
+        let answer = to.send(&post(self.0, "", b"")).await?;
+        if answer.status == 200 {
+            Ok(())
+        } else {
+            Err(format!("{}: {}", self.0, answer.status).into())
+        }
+    }
+}
+
+/// An action from the proposal to its end, each about a user of its own.
+pub(super) struct Plain {
+    contract: &'static str,
+}
+
+/// Users so far: no two actions are about the same one.
+static USERS: AtomicU64 = AtomicU64::new(0);
+
+impl Plain {
+    pub(super) fn new(contract: &'static str) -> Self {
+        Self { contract }
+    }
+}
+
+fn propose(contract: &str, n: u64) -> Vec<u8> {
+    let user = format!("{:032x}", USERS.fetch_add(1, Ordering::Relaxed));
+    let body = World::proposal(contract, &user).to_string();
+    let headers = format!("{}prefer: wait=60\r\n", authorization(&token(n % AGENTS)));
+    post("/v1/actions", &headers, body.as_bytes())
+}
+
+fn authorization(token: &str) -> String {
+    format!("authorization: Bearer {token}\r\ncontent-type: application/json\r\n")
+}
+
+/// The view in an answer, whose status must be this.
+fn view(answer: &Answer, wanted: &str) -> Result<Value> {
+    let view: Value = serde_json::from_slice(&answer.body)?;
+    if view["status"] == wanted {
+        return Ok(view);
+    }
+    Err(format!("{} instead of `{wanted}`: {view}", answer.status).into())
+}
+
+impl Work for Plain {
+    async fn once(&self, to: &mut Caller, n: u64) -> Result<()> {
+        view(&to.send(&propose(self.contract, n)).await?, "verified").map(drop)
+    }
+}
+
+/// The same with a person who is asked, and signs.
+pub(super) struct Approved {
+    key: SigningKey,
+}
+
+impl Approved {
+    pub(super) fn new(dir: &Path) -> Result<Self> {
+        Ok(Self { key: deed_host::keys::read(&dir.join("approvers/bob.key"))? })
+    }
+}
+
+impl Work for Approved {
+    async fn once(&self, to: &mut Caller, n: u64) -> Result<()> {
+        let waiting = view(&to.send(&propose("idp.restore_access", n)).await?, "waiting")?;
+        let id = waiting["id"].as_str().unwrap_or_default();
+        let asked = to
+            .send(&get(&format!("/v1/actions/{id}/approval_request"), &authorization(BOB)))
+            .await?;
+        let request: ApprovalRequest = serde_json::from_slice(&asked.body)?;
+        let terms = request.terms(Word::Approve, "bob", "support-lead")?;
+        let envelope = approval::sign(request.action.digest()?, &terms, &self.key)?;
+        let headers = format!("{}prefer: wait=60\r\n", authorization(BOB));
+        let body = serde_json::to_vec(&envelope)?;
+        let answer =
+            to.send(&post(&format!("/v1/actions/{id}/approvals"), &headers, &body)).await?;
+        view(&answer, "verified").map(drop)
+    }
+}

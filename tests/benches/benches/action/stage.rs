@@ -1,0 +1,88 @@
+//! The processes of the bench: the upstream, the floor, a host that asks nobody and one that asks people.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use deed_benches::serving::Peer;
+use deed_record::digest::Digest;
+use deed_tests::host::{self, Host};
+use deed_tests::services::Result;
+use deed_tests::world::{SCIM, edit, lay_out};
+
+/// Agents that propose in turn: one may have 128 actions under way.
+pub(super) const AGENTS: u64 = 8;
+
+pub(super) fn token(agent: u64) -> String {
+    format!("deed_token-of-agent-{agent}-of-the-bench")
+}
+
+pub(super) struct Stage {
+    /// Ended before their directories go.
+    pub(super) plain: Host,
+    pub(super) asking: Host,
+    pub(super) floor: Peer,
+    pub(super) asking_dir: PathBuf,
+    _upstream: Peer,
+    dir: PathBuf,
+}
+
+impl Stage {
+    pub(super) fn set() -> Result<Self> {
+        // On the disk that the build is on, never in memory: what is measured is also the disk.
+        let dir =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("action-{}", std::process::id()));
+        fs::create_dir_all(&dir)?;
+        let upstream = Peer::start(Path::new(env!("CARGO_BIN_EXE_bench-upstream")), &[])?;
+        let url = format!("http://{}/v2", upstream.address);
+        let file = dir.join("floor");
+        let args = [upstream.address.to_string(), file.to_string_lossy().into_owned()];
+        let floor =
+            Peer::start(Path::new(env!("CARGO_BIN_EXE_bench-floor")), &[&args[0], &args[1]])?;
+        let (plain_dir, asking_dir) = (dir.join("plain"), dir.join("asking"));
+        let plain = serve(&plain_dir, &url, "staging")?;
+        let asking = serve(&asking_dir, &url, "production")?;
+        Ok(Self { plain, asking, floor, asking_dir, _upstream: upstream, dir })
+    }
+
+    pub(super) fn plain_address(&self) -> Result<SocketAddr> {
+        address(&self.plain)
+    }
+
+    pub(super) fn asking_address(&self) -> Result<SocketAddr> {
+        address(&self.asking)
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.dir).ok();
+    }
+}
+
+fn address(host: &Host) -> Result<SocketAddr> {
+    Ok(host.url.trim_start_matches("http://").parse()?)
+}
+
+fn serve(dir: &Path, upstream: &str, environment: &str) -> Result<Host> {
+    lay_out(dir, upstream, SCIM)?;
+    edit(
+        dir,
+        "deed.toml",
+        "environment = \"production\"",
+        &format!("environment = \"{environment}\""),
+    )?;
+    let mut agents = String::new();
+    for n in 0..AGENTS {
+        let hash = Digest::of(token(n).as_bytes());
+        writeln!(
+            agents,
+            "[tenant.acme.agent.bench{n}]\nperson = \"alice\"\nroles = [\"helpdesk\"]\ntoken = \"{hash}\"\n"
+        )?;
+    }
+    let before = "[tenant.acme.person.alice]";
+    edit(dir, "deed.toml", before, &format!("{agents}{before}"))?;
+    host::expect(&["pin", &dir.to_string_lossy()])?;
+    Host::serve(dir)
+}

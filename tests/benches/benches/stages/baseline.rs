@@ -1,0 +1,151 @@
+//! `baseline.json`: what the stages cost when somebody last looked and agreed. Takes new counts, gives a table
+//! and whether all of them are within bounds.
+//!
+//! Never judges counts of another compiler, processor or build than the baseline's: it shows them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+use std::{fs, io};
+
+use deed_tests::services::Result;
+use serde_json::{Value, json};
+
+use super::stage::Stage;
+
+/// In thousandths of the baseline: above, a stage fails; below, the baseline is to be renewed.
+const SLACK: u64 = 50;
+
+/// Counts, and what they were made by and on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Baseline {
+    made_by: BTreeMap<String, String>,
+    stages: BTreeMap<String, u64>,
+}
+
+/// What a comparison comes to.
+pub(crate) struct Verdict {
+    pub(crate) table: String,
+    pub(crate) holds: bool,
+    pub(crate) counted: Baseline,
+}
+
+impl Baseline {
+    /// Empty where there is none yet.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let bytes = match fs::read(path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(error.into()),
+        };
+        let value: Value = serde_json::from_slice(&bytes)?;
+        let part = |name: &str| value.get(name).cloned().unwrap_or_default();
+        Ok(Self {
+            made_by: serde_json::from_value(part("made_by"))?,
+            stages: serde_json::from_value(part("stages"))?,
+        })
+    }
+
+    pub(crate) fn write(&self, path: &Path) -> Result<()> {
+        let value = json!({"made_by": self.made_by, "stages": self.stages});
+        Ok(fs::write(path, serde_json::to_string_pretty(&value)? + "\n")?)
+    }
+
+    /// `all` where no stage was left out on purpose.
+    pub(crate) fn compare(
+        &self,
+        counts: &[(&Stage, Result<u64>)],
+        valgrind: &str,
+        all: bool,
+    ) -> Verdict {
+        let mut counted = Self { made_by: made_by(valgrind), stages: self.stages.clone() };
+        let other = self.other(&counted.made_by);
+        let mut table =
+            format!("{:<12}{:>14}{:>14}{:>8}\n", "stage", "instructions", "baseline", "ratio");
+        let mut bad = Vec::new();
+        for (stage, count) in counts {
+            let (line, fault) = self.line(stage.name, count);
+            table.push_str(&line);
+            bad.extend(fault);
+            if let Ok(count) = count {
+                counted.stages.insert(stage.name.to_owned(), *count);
+            }
+        }
+        if all {
+            let known = |name: &String| counts.iter().any(|(stage, _)| stage.name == *name);
+            let gone: Vec<String> =
+                self.stages.keys().filter(|name| !known(name)).cloned().collect();
+            bad.extend(gone.iter().map(|name| format!("`{name}` is in the baseline and no stage")));
+            counted.stages.retain(|name, _| known(name));
+        }
+        let holds = conclude(&mut table, &bad, other.as_deref());
+        Verdict { table, holds, counted }
+    }
+
+    /// What the counts were made by that the baseline was not.
+    fn other(&self, made_by: &BTreeMap<String, String>) -> Option<String> {
+        let differs = |(what, now): (&String, &String)| {
+            let then = self.made_by.get(what).filter(|then| *then != now)?;
+            Some(format!("{what} is `{now}`, the baseline's `{then}`"))
+        };
+        let found: Vec<String> = made_by.iter().filter_map(differs).collect();
+        (!found.is_empty()).then(|| found.join("; "))
+    }
+
+    fn line(&self, name: &str, count: &Result<u64>) -> (String, Option<String>) {
+        let count = match count {
+            Ok(count) => *count,
+            Err(error) => {
+                let line = format!("{name:<12}{:>14}\n", "NOT COUNTED");
+                return (line, Some(format!("`{name}` cannot be counted: {error}")));
+            }
+        };
+        let Some(base) = self.stages.get(name).copied().filter(|base| *base > 0) else {
+            let line = format!("{name:<12}{count:>14}{:>14}\n", "-");
+            return (line, Some(format!("`{name}` has no baseline; BLESS=1 writes one")));
+        };
+        let ratio = count.saturating_mul(1_000) / base;
+        let line = format!(
+            "{name:<12}{count:>14}{base:>14}{:>6}.{:02}\n",
+            ratio / 1_000,
+            ratio % 1_000 / 10
+        );
+        let fault = if ratio > 1_000 + SLACK {
+            Some(format!(
+                "`{name}` costs {count} instructions, {base} are the baseline: find out why"
+            ))
+        } else if ratio < 1_000 - SLACK {
+            Some(format!(
+                "`{name}` costs {count} instructions, {base} are the baseline: BLESS=1, and commit it"
+            ))
+        } else {
+            None
+        };
+        (line, fault)
+    }
+}
+
+fn made_by(valgrind: &str) -> BTreeMap<String, String> {
+    let level = env!("DEED_BENCH_LEVEL");
+    let checks = if cfg!(debug_assertions) { ", with debug assertions" } else { "" };
+    let build = format!("opt-level {level}{checks}");
+    let facts = [
+        ("rustc", env!("DEED_BENCH_RUSTC")),
+        ("target", env!("DEED_BENCH_TARGET")),
+        ("build", &build),
+        ("valgrind", valgrind),
+    ];
+    facts.into_iter().map(|(what, is)| (what.to_owned(), is.to_owned())).collect()
+}
+
+/// Says what is out of bounds under the table, and gives whether that counts.
+fn conclude(table: &mut String, bad: &[String], other: Option<&str>) -> bool {
+    for line in bad {
+        writeln!(table, "stages: {line}").ok();
+    }
+    if let Some(why) = other {
+        writeln!(table, "stages: NOT JUDGED, the counts do not compare: {why}").ok();
+        return true;
+    }
+    bad.is_empty()
+}

@@ -1,0 +1,75 @@
+//! Runs this very program under Valgrind's callgrind, gives the instructions of one stage.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::{env, fs};
+
+use deed_tests::services::Result;
+
+use super::stage::Stage;
+
+/// The first argument of a process that is counted, and of one that makes it ready.
+pub(crate) const COUNT: &str = "count";
+pub(crate) const PREPARE: &str = "prepare";
+
+/// A process begins with seeds and addresses of its own: from its start alone, two runs of the same work
+/// differ by some hundred thousand instructions.
+const FORGET: &str = "--zero-before=*stages::counted*";
+
+/// Which Valgrind there is, if any.
+pub(crate) fn version() -> Option<String> {
+    let said = Command::new("valgrind").arg("--version").stderr(Stdio::null()).output().ok()?;
+    let text = String::from_utf8(said.stdout).ok()?;
+    said.status.success().then(|| text.trim().to_owned())
+}
+
+/// Instructions of one time: those of the longer run less those of the shorter one, shared out. The profile
+/// of the longer one stays, for `callgrind_annotate`.
+pub(crate) fn count(dir: &Path, stage: &Stage, out: &Path) -> Result<u64> {
+    let profile = |kind: &str| out.join(format!("{}.{kind}", stage.name));
+    // Instructions, not time: both may run at once.
+    let (short, long) = std::thread::scope(|scope| {
+        let short = scope.spawn(|| {
+            run(dir, stage, stage.times, &profile("short")).map_err(|error| error.to_string())
+        });
+        let long = run(dir, stage, stage.times * 2, &profile("callgrind"));
+        (short.join(), long)
+    });
+    let (short, long) = (short.map_err(|_panic| "the counting thread died")??, long?);
+    fs::remove_file(profile("short"))?;
+    let more = long.checked_sub(short).ok_or("twice the work took fewer instructions")?;
+    Ok(more / u64::from(stage.times))
+}
+
+/// Where a heap happens to end decides how often glibc joins free pieces: up to a third of a stage. With a cache
+/// that takes them all it does so never.
+const HEAP: (&str, &str) = ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=10000");
+
+/// Lets Valgrind's processor, which is not this machine's, have machine code of its own.
+pub(crate) fn prepare(dir: &Path) -> Result<()> {
+    under(&["--tool=none"], |command| command.args([PREPARE.as_ref(), dir.as_os_str()]))
+}
+
+fn run(dir: &Path, stage: &Stage, times: u32, profile: &Path) -> Result<u64> {
+    let out = format!("--callgrind-out-file={}", profile.display());
+    under(&["--tool=callgrind", FORGET, &out], |command| {
+        command.arg(COUNT).arg(dir).args([stage.name, &times.to_string()])
+    })?;
+    let text = fs::read_to_string(profile)?;
+    let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
+    Ok(total.ok_or("callgrind wrote no totals")?.trim().parse()?)
+}
+
+/// Runs this program under Valgrind; what it says is the error when it fails.
+fn under(how: &[&str], what: impl FnOnce(&mut Command) -> &mut Command) -> Result<()> {
+    let mut command = Command::new("valgrind");
+    command.arg("--quiet").args(how).arg(env::current_exe()?);
+    // Names and lengths of other variables would move everything.
+    command.env_clear().envs([HEAP]).envs(env::var_os("PATH").map(|path| ("PATH", path)));
+    let said = what(&mut command).output()?;
+    if said.status.success() {
+        return Ok(());
+    }
+    let text = String::from_utf8_lossy(&said.stdout) + String::from_utf8_lossy(&said.stderr);
+    Err(format!("{}: {}", said.status, text.trim()).into())
+}

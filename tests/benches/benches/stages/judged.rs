@@ -1,0 +1,98 @@
+//! Stages that decide: policy, what was read, what people say, what it comes to.
+
+use std::hint::black_box;
+
+use deed_host::{approval, policy, reconcile};
+use deed_record::event::Event;
+use deed_record::json;
+use deed_tests::services::Result;
+
+use super::material::Material;
+use super::stage::Once;
+
+/// Facts, and what the compiled policies say to them, at the gate.
+pub(crate) fn decide(material: &Material) -> Result<Once<'_>> {
+    let (story, entry) = material.before("decided")?;
+    let tenant = material.tenant()?;
+    Ok(Box::new(move || {
+        let pre = story.pre.as_ref().map(|look| look.value());
+        black_box(policy::decide(tenant, black_box(&story), entry.at_ms, pre));
+        Ok(())
+    }))
+}
+
+/// The question to policy, as a bundle has it.
+pub(crate) fn question(material: &Material) -> Result<Once<'_>> {
+    let (story, _) = material.before("sealed")?;
+    let (tenant, facts, _) = material.asked(&story)?;
+    Ok(Box::new(move || {
+        black_box(tenant.policies.snapshot(black_box(&facts)));
+        Ok(())
+    }))
+}
+
+/// An answer's bytes → the value that is kept.
+pub(crate) fn decode(material: &Material) -> Result<Once<'_>> {
+    let story = material.story()?;
+    let look = story.pre.ok_or("the story has no look")?;
+    let exchange = look.exchanges.first().ok_or("the look has no exchange")?;
+    let bytes = json::canonical(exchange.response.as_ref().ok_or("the exchange has no answer")?)?;
+    let codec = exchange.request.codec.clone();
+    Ok(Box::new(move || {
+        black_box(codec.decode("application/scim+json", black_box(&bytes))?);
+        Ok(())
+    }))
+}
+
+/// The state that was read → the digest that an approval covers.
+pub(crate) fn look(material: &Material) -> Result<Once<'_>> {
+    let look = material.story()?.pre.ok_or("the story has no look")?;
+    let contract = &material.granted()?.contract;
+    Ok(Box::new(move || {
+        black_box(black_box(&look).digest(contract)?);
+        Ok(())
+    }))
+}
+
+/// `before`, as the gate asks it.
+pub(crate) fn before(material: &Material) -> Result<Once<'_>> {
+    let (story, _) = material.before("cleared")?;
+    let contract = &material.granted()?.contract;
+    Ok(Box::new(move || {
+        black_box(reconcile::unmet_before(contract, black_box(&story)));
+        Ok(())
+    }))
+}
+
+/// What people are shown, as it is sent to them.
+pub(crate) fn request(material: &Material) -> Result<Once<'_>> {
+    let (story, _) = material.before("answered")?;
+    let (tenant, contract) = (material.tenant()?, &material.granted()?.contract);
+    Ok(Box::new(move || {
+        let request = approval::request(tenant, "bob", contract, black_box(&story))?;
+        black_box(serde_json::to_vec(&request)?);
+        Ok(())
+    }))
+}
+
+/// A signed answer, checked against what is asked.
+pub(crate) fn answer(material: &Material) -> Result<Once<'_>> {
+    let (story, entry) = material.before("answered")?;
+    let Event::Answered { answer } = &entry.event else { return Err("no answer".into()) };
+    let tenant = material.tenant()?;
+    Ok(Box::new(move || {
+        let envelope = black_box(answer.envelope.clone());
+        black_box(approval::receive(tenant, &story, envelope, entry.at_ms)?);
+        Ok(())
+    }))
+}
+
+/// Looks, attempt and `after` → the outcome.
+pub(crate) fn judge(material: &Material) -> Result<Once<'_>> {
+    let (story, entry) = material.before("judged")?;
+    let contract = &material.granted()?.contract;
+    Ok(Box::new(move || {
+        black_box(reconcile::reconcile(contract, black_box(&story), entry.at_ms, 0));
+        Ok(())
+    }))
+}

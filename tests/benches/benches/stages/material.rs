@@ -1,0 +1,136 @@
+//! The records of one action that the real host carried out with an approval, and its served directory.
+//!
+//! Made anew at each start, so that they are never of another format than the code; ids, keys and times
+//! differ from run to run, lengths do not.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use deed_host::config::{self, Config, Granted, Tenant};
+use deed_host::journal;
+use deed_record::bundle::Files;
+use deed_record::event::Entry;
+use deed_record::policy::{Facts, Snapshot};
+use deed_record::story::Story;
+use deed_record::verify::Trust;
+use deed_tests::services::{Result, ScimServer};
+use deed_tests::world::World;
+use ed25519_dalek::SigningKey;
+use serde_json::Value;
+
+/// Who proposes in a [`World`], and where.
+pub(crate) const TENANT: &str = "acme";
+pub(crate) const AGENT: &str = "helpdesk";
+pub(crate) const PERSON: &str = "alice";
+const CONTRACT: &str = "idp.restore_access";
+
+const BODY: &str = "bench/proposal.json";
+const EVENTS: &str = "bench/events.jsonl";
+const BUNDLE: &str = "bench/action.deed";
+
+/// The files, while this lives. The host that made them has stopped.
+pub(crate) struct Made(World);
+
+impl Made {
+    pub(crate) fn new() -> Result<Self> {
+        let scim = ScimServer::start()?;
+        let mut world = World::start(&scim)?;
+        let user = scim.create_user("bench@example.com", Some(false))?;
+        let proposal = World::proposal(CONTRACT, &user);
+        let view = world.run(&proposal)?;
+        let id = view.pointer("/id").and_then(Value::as_str).unwrap_or_default();
+        if view.pointer("/outcome").and_then(Value::as_str) != Some("verified") {
+            return Err(format!("the action did not end as verified: {view:#}").into());
+        }
+        let bundle = world.bundle(id)?;
+        world.trust()?;
+        if let Some(host) = world.host.take() {
+            host.stop()?;
+        }
+        fs::create_dir_all(world.dir.join("bench"))?;
+        fs::write(world.dir.join(BODY), proposal.to_string())?;
+        fs::write(world.dir.join(BUNDLE), bundle)?;
+        let journal = journal::open(&world.dir.join("state"))?;
+        let (_, events) = journal.events(id)?.ok_or("the journal does not have the action")?;
+        journal.close();
+        // Compact JSON has no newline.
+        fs::write(world.dir.join(EVENTS), events.join(&b'\n'))?;
+        Ok(Self(world))
+    }
+
+    pub(crate) fn dir(&self) -> &Path {
+        &self.0.dir
+    }
+}
+
+/// All of it, read again by the process that is counted.
+pub(crate) struct Material {
+    dir: PathBuf,
+    pub(crate) config: Config,
+    /// Signs in the host's place; one signature costs what another does.
+    pub(crate) key: SigningKey,
+    pub(crate) body: Vec<u8>,
+    /// The events as the journal has them, and as they read.
+    pub(crate) events: Vec<Vec<u8>>,
+    pub(crate) entries: Vec<Entry>,
+    pub(crate) bundle: Vec<u8>,
+    pub(crate) trust: Trust,
+}
+
+impl Material {
+    pub(crate) fn read(dir: &Path) -> Result<Self> {
+        let text = fs::read(dir.join(EVENTS))?;
+        let events: Vec<Vec<u8>> = text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+        let entries = events.iter().map(|event| serde_json::from_slice(event));
+        let mut trust = Files::new();
+        for file in fs::read_dir(dir.join("trust"))? {
+            let file = file?;
+            trust.insert(file.file_name().to_string_lossy().into_owned(), fs::read(file.path())?);
+        }
+        Ok(Self {
+            dir: dir.to_owned(),
+            config: config::load(dir).map_err(|faults| faults.to_string())?,
+            key: SigningKey::from_bytes(&[7; 32]),
+            body: fs::read(dir.join(BODY))?,
+            entries: entries.collect::<std::result::Result<_, _>>()?,
+            events,
+            bundle: fs::read(dir.join(BUNDLE))?,
+            trust: Trust::parse(&trust)?,
+        })
+    }
+
+    pub(crate) fn tenant(&self) -> Result<&Tenant> {
+        Ok(self.config.tenants.get(TENANT).ok_or("the tenant is gone")?)
+    }
+
+    pub(crate) fn granted(&self) -> Result<&Granted> {
+        Ok(self.tenant()?.grants.get(CONTRACT).ok_or("the grant is gone")?)
+    }
+
+    /// A directory of this process alone: two count at the same time.
+    pub(crate) fn scratch(&self, name: &str) -> Result<PathBuf> {
+        let dir = self.dir.join(format!("bench/{name}-{}", std::process::id()));
+        fs::create_dir(&dir)?;
+        Ok(dir)
+    }
+
+    /// The whole story.
+    pub(crate) fn story(&self) -> Result<Story> {
+        Ok(Story::fold(&self.entries)?)
+    }
+
+    /// The story as the last event of this name found it, and that event.
+    pub(crate) fn before(&self, name: &str) -> Result<(Story, &Entry)> {
+        let at = self.entries.iter().rposition(|entry| entry.event.name() == name);
+        let at = at.ok_or_else(|| format!("the story has no `{name}`"))?;
+        let (past, rest) = self.entries.split_at(at);
+        Ok((Story::fold(past)?, rest.first().ok_or("no event")?))
+    }
+
+    /// What policy was asked last.
+    pub(crate) fn asked(&self, story: &Story) -> Result<(&Tenant, Facts, Snapshot)> {
+        let tenant = self.tenant()?;
+        let (_, facts) = story.decision.as_ref().ok_or("the story has no decision")?;
+        Ok((tenant, Facts::clone(facts), tenant.policies.snapshot(facts)))
+    }
+}

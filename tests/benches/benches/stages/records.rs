@@ -1,0 +1,118 @@
+//! Stages that make records, write them and read them again.
+
+use std::hint::black_box;
+
+use deed_host::contract::{self, Caller};
+use deed_host::journal::{self, Append, Summary};
+use deed_record::event::Entry;
+use deed_record::id::ActionId;
+use deed_record::story::Story;
+use deed_tests::services::Result;
+
+use super::material::{AGENT, Material, PERSON};
+use super::stage::Once;
+
+/// Bytes of a body → a proposal.
+pub(crate) fn parse(material: &Material) -> Result<Once<'_>> {
+    Ok(Box::new(|| {
+        black_box(contract::parse(black_box(&material.body))?);
+        Ok(())
+    }))
+}
+
+/// A proposal → an action: schema, templates, bindings and their digests.
+pub(crate) fn bind(material: &Material) -> Result<Once<'_>> {
+    let proposal = contract::parse(&material.body)?;
+    let environment = &material.config.environment;
+    let caller = Caller { tenant: material.tenant()?, environment, agent: AGENT, person: PERSON };
+    Ok(Box::new(move || {
+        let id = ActionId::new(0, [0; 10]);
+        let nonce = "0".repeat(32);
+        black_box(contract::bind(caller, black_box(proposal.clone()), id, nonce, || None)?);
+        Ok(())
+    }))
+}
+
+/// The action's canonical bytes, hashed.
+pub(crate) fn digest(material: &Material) -> Result<Once<'_>> {
+    let action = material.story()?.bound.action.clone();
+    Ok(Box::new(move || {
+        black_box(black_box(&action).digest()?);
+        Ok(())
+    }))
+}
+
+/// All events as the journal has them → entries.
+pub(crate) fn read(material: &Material) -> Result<Once<'_>> {
+    Ok(Box::new(|| {
+        for event in black_box(&material.events) {
+            let entry: Entry = serde_json::from_slice(event)?;
+            black_box(entry);
+        }
+        Ok(())
+    }))
+}
+
+/// All entries → the story.
+pub(crate) fn fold(material: &Material) -> Result<Once<'_>> {
+    Ok(Box::new(|| {
+        black_box(Story::fold(black_box(&material.entries))?);
+        Ok(())
+    }))
+}
+
+/// The whole story once more.
+pub(crate) fn clone(material: &Material) -> Result<Once<'_>> {
+    let story = material.story()?;
+    Ok(Box::new(move || {
+        black_box(black_box(&story).clone());
+        Ok(())
+    }))
+}
+
+/// All entries → what the journal gets.
+pub(crate) fn write(material: &Material) -> Result<Once<'_>> {
+    Ok(Box::new(|| {
+        for entry in black_box(&material.entries) {
+            black_box(serde_json::to_vec(entry)?);
+        }
+        Ok(())
+    }))
+}
+
+/// One append for each event of an action: record, checksum, hash, index. Nobody waits for the disk.
+pub(crate) fn journal(material: &Material) -> Result<Once<'_>> {
+    let journal = journal::open(&material.scratch("journal")?)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+    let mut count: u8 = 0;
+    Ok(Box::new(move || {
+        count += 1;
+        let action = ActionId::new(0, [count; 10]).to_string();
+        for (version, event) in (0..).zip(&material.events) {
+            let append = Append {
+                action: action.clone(),
+                expect: version,
+                events: vec![event.clone()],
+                summary: summary(),
+                claim: None,
+                nonces: vec![],
+                durable: false,
+            };
+            runtime.block_on(journal.append(append))?;
+        }
+        Ok(())
+    }))
+}
+
+fn summary() -> Summary {
+    Summary {
+        tenant: "acme".to_owned(),
+        agent: AGENT.to_owned(),
+        contract: "idp.restore_access".to_owned(),
+        resource: format!("idp/users/{}", "0".repeat(32)),
+        status: "running".to_owned(),
+        ended: false,
+        at_ms: 1_700_000_000_000,
+        trace: None,
+    }
+}

@@ -1,0 +1,57 @@
+//! The stages that are counted, in the order in which an action meets them.
+
+use deed_tests::services::Result;
+
+use super::material::Material;
+use super::{evidence, judged, records, sandbox};
+
+/// Does the work of a stage once more.
+pub(crate) type Once<'a> = Box<dyn FnMut() -> Result<()> + 'a>;
+
+/// One stage: what is made ready before the first time, and what is repeated.
+pub(crate) struct Stage {
+    pub(crate) name: &'static str,
+    /// How often in the shorter of both runs: the more a stage costs, the fewer.
+    pub(crate) times: u32,
+    pub(crate) begin: for<'a> fn(&'a Material) -> Result<Once<'a>>,
+}
+
+const fn stage(
+    name: &'static str,
+    times: u32,
+    begin: for<'a> fn(&'a Material) -> Result<Once<'a>>,
+) -> Stage {
+    Stage { name, times, begin }
+}
+
+pub(crate) const ALL: [Stage; 23] = [
+    stage("parse", 100, records::parse),
+    stage("bind", 20, records::bind),
+    stage("decide", 10, judged::decide),
+    stage("question", 50, judged::question),
+    stage("decode", 100, judged::decode),
+    stage("look", 100, judged::look),
+    stage("before", 50, judged::before),
+    stage("ask", 20, judged::request),
+    stage("answer", 10, judged::answer),
+    stage("clearance", 10, evidence::clearance),
+    stage("judge", 20, judged::judge),
+    stage("receipt", 10, evidence::receipt),
+    stage("publish", 10, evidence::publish),
+    stage("read", 20, records::read),
+    stage("fold", 20, records::fold),
+    stage("clone", 50, records::clone),
+    stage("write", 20, records::write),
+    stage("digest", 100, records::digest),
+    stage("journal", 10, records::journal),
+    stage("view", 20, evidence::view),
+    stage("bundle", 10, evidence::bundle),
+    stage("verify", 5, evidence::verified),
+    stage(sandbox::STAGE, 5, sandbox::replay),
+];
+
+impl Stage {
+    pub(crate) fn named(name: &str) -> Option<&'static Self> {
+        ALL.iter().find(|stage| stage.name == name)
+    }
+}

@@ -1,0 +1,146 @@
+//! The least that an action can cost, as a server in a process of its own. A request names the parts it wants:
+//! `POST /whole`, `/exchanges`, `/runs`, `/commits`, `/nothing`.
+//!
+//! Whole = durable commit → fresh sandbox run with one exchange → policy decision → durable commit (two in all, each
+//! shared by all who wait) → run with an exchange → run with an exchange → policy decision, two signatures. Nothing is
+//! checked, recorded or kept that this does not need.
+
+use std::convert::Infallible;
+use std::fs::File;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::sync::{Arc, mpsc};
+
+use deed_benches::serving;
+use deed_tests::services::Result;
+use ed25519_dalek::{Signer as _, SigningKey};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+
+mod parts;
+
+use parts::{Policy, Sandbox};
+
+/// Bytes of a commit and of what is signed: about what a small record has.
+const RECORD: [u8; 1024] = [7; 1024];
+
+struct Floor {
+    sandbox: Sandbox,
+    policy: Policy,
+    key: SigningKey,
+    commits: mpsc::Sender<oneshot::Sender<()>>,
+}
+
+fn main() -> Result<()> {
+    let mut args = std::env::args().skip(1);
+    let mut next = || args.next().ok_or("usage: bench-floor UPSTREAM FILE");
+    let upstream: SocketAddr = next()?.parse()?;
+    let file = File::create(next()?)?;
+    let floor = Arc::new(Floor {
+        sandbox: Sandbox::new(upstream)?,
+        policy: Policy::new()?,
+        key: SigningKey::from_bytes(&[7; 32]),
+        commits: writer(file),
+    });
+    serving::run(move |request| answer(Arc::clone(&floor), request))
+}
+
+async fn answer(
+    floor: Arc<Floor>,
+    request: Request<Incoming>,
+) -> std::result::Result<Response<Full<Bytes>>, Infallible> {
+    let path = request.uri().path().to_owned();
+    let body = request.into_body().collect().await;
+    let done = if body.is_ok() { floor.part(&path).await } else { Err("no body".into()) };
+    Ok(serving::plain(if done.is_ok() {
+        StatusCode::OK
+    } else {
+        StatusCode::INTERNAL_SERVER_ERROR
+    }))
+}
+
+impl Floor {
+    async fn part(&self, path: &str) -> Result<()> {
+        match path {
+            "/nothing" => {}
+            "/exchanges" => {
+                for _ in 0..3 {
+                    exchange(self.sandbox.upstream).await?;
+                }
+            }
+            "/runs" => {
+                for _ in 0..3 {
+                    self.sandbox.run(false).await?;
+                }
+            }
+            "/commits" => {
+                self.commit().await?;
+                self.commit().await?;
+            }
+            _ => self.whole().await?,
+        }
+        Ok(())
+    }
+
+    async fn whole(&self) -> Result<()> {
+        self.commit().await?;
+        self.sandbox.run(true).await?;
+        self.policy.decide()?;
+        self.commit().await?;
+        self.sandbox.run(true).await?;
+        self.sandbox.run(true).await?;
+        self.policy.decide()?;
+        std::hint::black_box((self.key.sign(&RECORD), self.key.sign(&RECORD)));
+        Ok(())
+    }
+
+    /// Waits until what was handed over is on disk.
+    async fn commit(&self) -> Result<()> {
+        let (done, on_disk) = oneshot::channel();
+        self.commits.send(done)?;
+        Ok(on_disk.await?)
+    }
+}
+
+/// One thread writes for all: what waits is one group with one `fdatasync`.
+fn writer(mut file: File) -> mpsc::Sender<oneshot::Sender<()>> {
+    let (sender, queue) = mpsc::channel::<oneshot::Sender<()>>();
+    std::thread::spawn(move || {
+        while let Ok(first) = queue.recv() {
+            let group: Vec<_> = std::iter::once(first).chain(queue.try_iter()).collect();
+            if file.write_all(&RECORD.repeat(group.len())).and_then(|()| file.sync_data()).is_err()
+            {
+                return;
+            }
+            for waiting in group {
+                // Who went away has no use for it.
+                waiting.send(()).ok();
+            }
+        }
+    });
+    sender
+}
+
+/// One exchange on a connection of its own, as for a guest.
+async fn exchange(upstream: SocketAddr) -> Result<usize> {
+    let stream = TcpStream::connect(upstream).await?;
+    stream.set_nodelay(true)?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let request =
+        Request::get("/v2/Users/0").header("host", "bench").body(Full::<Bytes>::default())?;
+    let answer = async {
+        let body = sender.send_request(request).await?.into_body();
+        Ok::<_, hyper::Error>(body.collect().await?.to_bytes().len())
+    };
+    let mut answer = std::pin::pin!(answer);
+    tokio::select! {
+        done = &mut answer => return Ok(done?),
+        _ended = connection => {}
+    }
+    Ok(answer.await?)
+}

@@ -1,0 +1,209 @@
+//! Takes what the host said to every offer, holds it to that: by what its actions came to, and by what
+//! arrived at the upstream.
+
+use std::collections::{BTreeMap, HashMap};
+
+use deed_tests::client::Client;
+use deed_tests::services::Result;
+
+use crate::load::{GREEDY, Told};
+use crate::site::Site;
+
+/// Whoever has least is next: it is passed by those who have their turns already, and by the other polite
+/// ones. In a queue in the order of asking there would be all that the greedy tenant may have under way.
+const PASSED_MAX: usize = 40;
+/// Lines of one kind that are shown.
+const SHOWN: usize = 10;
+
+#[derive(Default)]
+pub(crate) struct Judged {
+    pub(crate) accepted: Vec<Told>,
+    pub(crate) refused: usize,
+    /// Offers whose answer is none of those that may be.
+    other: usize,
+    lost: usize,
+    passed: usize,
+    /// By limit, how often it refused.
+    limits: BTreeMap<String, usize>,
+    /// What the refused ones would have sent.
+    unsent: Vec<String>,
+    pub(crate) findings: Vec<String>,
+}
+
+/// Sorts the answers: what was taken, what was refused as it may be, and everything else.
+pub(crate) fn judge(told: Vec<Told>) -> Judged {
+    let mut judged = Judged::default();
+    for one in told {
+        match (one.status, one.retry_after) {
+            (200 | 202, _) if !one.id.is_empty() => {
+                if one.tenant != GREEDY && one.word != "verified" {
+                    judged.findings.push(format!("a polite tenant's action: {one:?}"));
+                }
+                judged.accepted.push(one);
+            }
+            (429 | 503, Some(1..)) => {
+                if one.tenant != GREEDY {
+                    judged.findings.push(format!("a polite tenant was refused: {one:?}"));
+                }
+                judged.refused += 1;
+                *judged.limits.entry(format!("{} {}", one.status, one.word)).or_default() += 1;
+                judged.unsent.push(one.item);
+            }
+            _ => {
+                judged.other += 1;
+                judged.findings.push(format!("another answer: {one:?}"));
+            }
+        }
+    }
+    judged.passed = median(&judged.accepted);
+    if judged.passed > PASSED_MAX {
+        judged.findings.push(format!(
+            "half of the polite tenants' actions let {} looks and more go first; {PASSED_MAX} are fair",
+            judged.passed
+        ));
+    }
+    if judged.refused == 0 {
+        judged.findings.push("nobody was refused: there was no overload".to_owned());
+    }
+    judged
+}
+
+/// How many looks the upstream began to answer while a polite tenant's action was carried out.
+fn median(accepted: &[Told]) -> usize {
+    let polite = accepted.iter().filter(|one| one.tenant != GREEDY);
+    let mut all: Vec<usize> = polite.map(|one| one.passed).collect();
+    all.sort_unstable();
+    all.get(all.len() / 2).copied().unwrap_or(0)
+}
+
+impl Judged {
+    /// What was taken has ended as it must.
+    pub(crate) fn ends(&mut self, site: &Site) -> Result<()> {
+        let mut clients: HashMap<(usize, usize), Client> = HashMap::new();
+        let mut ends = Vec::new();
+        for one in &self.accepted {
+            let who = (one.tenant, one.agent);
+            let client = clients.entry(who).or_insert_with(|| site.client(who.0, who.1));
+            let view = client.get(&format!("/v1/actions/{}", one.id))?;
+            ends.push(view.text("/status"));
+        }
+        self.ended(&ends);
+        Ok(())
+    }
+
+    fn ended(&mut self, ends: &[String]) {
+        for (one, end) in self.accepted.iter().zip(ends) {
+            if end != "verified" {
+                self.lost += 1;
+                self.findings.push(format!("{} was taken and is `{end}`", one.id));
+            }
+        }
+    }
+
+    /// What was taken was sent once, and what was refused never.
+    pub(crate) fn sent(&mut self, site: &Site) {
+        let mut arrived: HashMap<(String, bool), usize> = HashMap::new();
+        for request in site.proxy.requests() {
+            let item = request.path.split('/').find(|part| part.starts_with("i-"));
+            let key = (item.unwrap_or_default().to_owned(), request.method == "GET");
+            *arrived.entry(key).or_default() += 1;
+        }
+        self.arrived(&arrived);
+    }
+
+    fn arrived(&mut self, arrived: &HashMap<(String, bool), usize>) {
+        let times =
+            |item: &str, reads| arrived.get(&(item.to_owned(), reads)).copied().unwrap_or(0);
+        for one in &self.accepted {
+            let (looks, sent) = (times(&one.item, true), times(&one.item, false));
+            let right = if one.writes { looks >= 2 && sent == 1 } else { looks == 1 && sent == 0 };
+            if !right {
+                self.findings
+                    .push(format!("{} looked {looks} times and wrote {sent} times", one.id));
+            }
+        }
+        for item in &self.unsent {
+            if times(item, true) + times(item, false) > 0 {
+                self.findings.push(format!("`{item}` was refused and sent all the same"));
+            }
+        }
+    }
+
+    pub(crate) fn is_right(&self) -> bool {
+        self.findings.is_empty() && self.lost + self.other == 0
+    }
+
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self.findings.iter().take(SHOWN).cloned().collect();
+        if self.findings.len() > SHOWN {
+            lines.push(format!("… and {} more", self.findings.len() - SHOWN));
+        }
+        let limits = self.limits.iter().map(|(limit, count)| format!("{count} {limit}"));
+        lines.push(format!("overload: refused: {}", limits.collect::<Vec<_>>().join(", ")));
+        lines
+            .push(format!("overload: a polite tenant is passed by {} looks (median)", self.passed));
+        let Self { accepted, refused, lost, other, .. } = self;
+        lines.push(format!(
+            "overload: {} accepted, {refused} refused, {lost} lost, {other} other",
+            accepted.len()
+        ));
+        lines
+    }
+}
+
+/// The judge itself is held to what it must see.
+pub(crate) fn sees() -> Result<()> {
+    let told = |tenant, status, retry_after, n: usize| Told {
+        tenant,
+        agent: 0,
+        item: format!("i-{n}"),
+        writes: false,
+        status,
+        retry_after,
+        id: if status < 300 { format!("act_{n}") } else { String::new() },
+        word: if status == 200 { "verified" } else { "" }.to_owned(),
+        ms: 1.0,
+        passed: 1,
+    };
+    let good =
+        || vec![told(GREEDY, 202, None, 0), told(1, 200, None, 1), told(GREEDY, 429, Some(1), 2)];
+    let once = |n: usize| ((format!("i-{n}"), true), 1);
+    let whole = |all: Vec<Told>, ends: [&str; 2], arrived: Vec<((String, bool), usize)>| {
+        let mut judged = judge(all);
+        judged.ended(&ends.map(str::to_owned));
+        judged.arrived(&arrived.into_iter().collect());
+        judged.is_right()
+    };
+    let fine = ["verified", "verified"];
+    let with = |one: Told| [good(), vec![one]].concat();
+    let cases = [
+        ("nothing is wrong", true, whole(good(), fine, vec![once(0), once(1)])),
+        ("a lost one", false, whole(good(), ["verified", "pending"], vec![once(0), once(1)])),
+        ("one that was sent twice", false, whole(good(), fine, vec![once(0), (once(1).0, 2)])),
+        (
+            "a refused one that was sent",
+            false,
+            whole(good(), fine, vec![once(0), once(1), once(2)]),
+        ),
+        (
+            "no time to come back",
+            false,
+            whole(with(told(GREEDY, 429, None, 3)), fine, vec![once(0), once(1)]),
+        ),
+        (
+            "another answer",
+            false,
+            whole(with(told(GREEDY, 500, None, 3)), fine, vec![once(0), once(1)]),
+        ),
+        (
+            "a polite one refused",
+            false,
+            whole(with(told(2, 429, Some(1), 3)), fine, vec![once(0), once(1)]),
+        ),
+        ("no overload", false, whole(good()[..2].to_vec(), fine, vec![once(0), once(1)])),
+    ];
+    match cases.iter().find(|(_, must, is)| must != is) {
+        Some((what, ..)) => Err(format!("the judge does not see {what}").into()),
+        None => Ok(()),
+    }
+}

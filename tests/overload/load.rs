@@ -1,0 +1,172 @@
+//! Open-loop load: offers are due at their times, whether the earlier ones were answered or not. Takes a
+//! plan, gives what the host said to each offer.
+
+use std::fs;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use deed_tests::client::Client;
+use deed_tests::services::{Result, workspace};
+use serde_json::{Map, Value, json};
+
+use crate::site::{AGENTS, CAPACITY, Site, TENANTS};
+
+/// The greedy tenant, and the polite one whose waiting is compared.
+pub(crate) const GREEDY: usize = 0;
+pub(crate) const MEASURED: usize = 1;
+/// What is offered in all, by what can be carried.
+const OVERLOAD: u64 = 4;
+/// What the polite tenants offer in a second: together less than half of the capacity.
+const MEASURED_RATE: u64 = 4;
+const POLITE_RATE: u64 = 1;
+/// Connections of the greedy tenant; each is idle again long before its next offer is due.
+const GREEDY_THREADS: u64 = 64;
+/// Of the greedy tenant's offers, every so many is a write: two looks and a request.
+const WRITES: u64 = 8;
+
+/// Who offers how much, for how long.
+pub(crate) struct Offers {
+    /// By tenant, offers in a second.
+    rates: Vec<(usize, u64)>,
+    time: Duration,
+}
+
+/// One offer and the answer to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    pub(crate) tenant: usize,
+    pub(crate) agent: usize,
+    pub(crate) item: String,
+    pub(crate) writes: bool,
+    pub(crate) status: u16,
+    pub(crate) retry_after: Option<u64>,
+    /// Of the action, or empty.
+    pub(crate) id: String,
+    /// The action's status, the limit that refused it, or why there was no answer.
+    pub(crate) word: String,
+    /// From the time at which it was due.
+    pub(crate) ms: f64,
+    /// Looks that the upstream began to answer meanwhile, whoever asked for them.
+    pub(crate) passed: usize,
+}
+
+impl Offers {
+    pub(crate) fn one_alone(time: Duration) -> Self {
+        Self { rates: vec![(MEASURED, MEASURED_RATE)], time }
+    }
+
+    pub(crate) fn everybody(time: Duration) -> Self {
+        let mut rates = vec![(MEASURED, MEASURED_RATE)];
+        rates.extend((MEASURED + 1..TENANTS).map(|tenant| (tenant, POLITE_RATE)));
+        let polite: u64 = rates.iter().map(|(_, rate)| rate).sum();
+        rates.push((GREEDY, CAPACITY * OVERLOAD - polite));
+        Self { rates, time }
+    }
+}
+
+/// Makes every offer at its time. Gives all answers once the last one is there.
+pub(crate) fn offer(site: &Site, offers: &Offers) -> Result<Vec<Told>> {
+    let told = Mutex::new(Vec::new());
+    // A moment ahead, so that all threads are there; the names of two phases differ by it.
+    let start = Instant::now() + Duration::from_millis(300);
+    let phase = format!("{}", offers.rates.len());
+    thread::scope(|scope| {
+        for &(tenant, rate) in &offers.rates {
+            let lanes = if tenant == GREEDY { GREEDY_THREADS } else { rate * 4 };
+            for lane in 0..lanes {
+                let (told, phase) = (&told, &phase);
+                scope.spawn(move || {
+                    let agent = if tenant == GREEDY { at(lane) % AGENTS } else { 0 };
+                    let client = site.client(tenant, agent);
+                    // Lane by lane, so that each comes to its next offer after all others had one.
+                    for n in (lane..).step_by(at(lanes)) {
+                        let due = Duration::from_secs(n) / u32::try_from(rate).unwrap_or(1);
+                        if due >= offers.time {
+                            return;
+                        }
+                        let item = format!("i-{phase}-{tenant}-{n}");
+                        thread::sleep((start + due).saturating_duration_since(Instant::now()));
+                        let before = site.proxy.count("GET");
+                        let mut one = make(&client, (tenant, agent), item, n, start + due);
+                        one.passed = site.proxy.count("GET").saturating_sub(before);
+                        told.lock().unwrap_or_else(PoisonError::into_inner).push(one);
+                    }
+                });
+            }
+        }
+    });
+    Ok(told.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn at(n: u64) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
+}
+
+/// One offer. The greedy tenant waits for nothing; a polite one waits for the end.
+fn make(
+    client: &Client,
+    (tenant, agent): (usize, usize),
+    item: String,
+    n: u64,
+    due: Instant,
+) -> Told {
+    let greedy = tenant == GREEDY;
+    let writes = greedy && n % WRITES == 0;
+    let mut proposal = json!({
+        "contract": "crash.set_read", "params": {"item": item}, "intent": "a load is offered",
+    });
+    if writes {
+        proposal["contract"] = json!("crash.set");
+        proposal["params"]["value"] = json!("wanted");
+    }
+    let wait = if greedy { "wait=0" } else { "wait=60" };
+    let headers = [("prefer", wait), ("idempotency-key", item.as_str())];
+    let body = proposal.to_string().into_bytes();
+    let answer = client.send("POST", "/v1/actions", &headers, body);
+    let ms = due.elapsed().as_secs_f64() * 1_000.0;
+    let mut told = Told {
+        tenant,
+        agent,
+        item,
+        writes,
+        ms,
+        status: 0,
+        retry_after: None,
+        id: String::new(),
+        word: String::new(),
+        passed: 0,
+    };
+    match answer {
+        Err(error) => told.word = error.to_string(),
+        Ok(answer) => {
+            told.id = answer.text("/id");
+            told.word = answer.text(if answer.status < 300 { "/status" } else { "/limit" });
+            (told.status, told.retry_after) = (answer.status, answer.retry_after);
+        }
+    }
+    told
+}
+
+/// The 99th percentile of what this tenant waited for an end, in milliseconds.
+pub(crate) fn p99(told: &[Told], tenant: usize) -> f64 {
+    let mut all: Vec<f64> = told
+        .iter()
+        .filter(|one| one.tenant == tenant && one.status == 200)
+        .map(|one| one.ms)
+        .collect();
+    all.sort_by(f64::total_cmp);
+    all.get((all.len() * 99 / 100).min(all.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
+}
+
+/// Puts the figures into `target/bench.json` and leaves the others there.
+pub(crate) fn report(figures: &Value) -> Result<()> {
+    let path = workspace().join("target/bench.json");
+    let mut all: Map<String, Value> = match fs::read(&path) {
+        Ok(bytes) => serde_json::from_slice(&bytes)?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Map::new(),
+        Err(error) => return Err(error.into()),
+    };
+    all.insert("overload".to_owned(), figures.clone());
+    Ok(fs::write(path, serde_json::to_string_pretty(&all)? + "\n")?)
+}

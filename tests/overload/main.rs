@@ -1,0 +1,95 @@
+//! The host under four times the load that it can carry: ten tenants, one of them greedy, an upstream that
+//! answers slowly, so that the capacity is known: turns of the sandbox times answers per second.
+//!
+//! Whatever it says, it says 200, 202, 429 or 503 with the time to come back; what it took it carries out,
+//! once; its memory has a bound; and the polite tenants notice nothing. `MINUTES=3` (`make overload`) also
+//! compares what a polite tenant waits alone and beside the greedy one; a sample takes half a minute.
+
+mod judge;
+mod load;
+mod site;
+mod watch;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use deed_tests::services::Result;
+use libtest_mimic::{Arguments, Trial};
+use serde_json::json;
+
+use self::judge::Judged;
+use self::load::Offers;
+use self::site::Site;
+use self::watch::Watch;
+
+const SAMPLE: Duration = Duration::from_secs(15);
+/// A polite tenant's 99th percentile beside the greedy one, by its own when it is alone.
+const RATIO_MAX: f64 = 2.0;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let trial = |name: &str, run: fn() -> Result<()>| {
+        Trial::test(name, move || Ok(run().map_err(|error| error.to_string())?))
+    };
+    let trials = vec![trial("the judge", judge::sees), trial("the load", whole)];
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn whole() -> Result<()> {
+    let Some(minutes) = std::env::var_os("MINUTES") else { return sample() };
+    let time = Duration::from_secs_f64(minutes.to_string_lossy().parse::<f64>()? * 60.0);
+    compare(time)
+}
+
+/// Everybody at once, and no clock is asked.
+fn sample() -> Result<()> {
+    let site = Site::serve()?;
+    let watch = Watch::start(&site)?;
+    let offers = Offers::everybody(SAMPLE);
+    let told = load::offer(&site, &offers)?;
+    finish(site, watch, judge::judge(told))
+}
+
+/// First the polite tenant alone, then beside all others.
+fn compare(time: Duration) -> Result<()> {
+    let site = Site::serve()?;
+    let watch = Watch::start(&site)?;
+    let mut told = load::offer(&site, &Offers::one_alone(time / 3))?;
+    let alone = load::p99(&told, load::MEASURED);
+    let beside = load::offer(&site, &Offers::everybody(time * 2 / 3))?;
+    let crowded = load::p99(&beside, load::MEASURED);
+    told.extend(beside);
+    let ratio = crowded / alone;
+    say(&format!(
+        "overload: a polite tenant's p99 {alone:.0} ms alone, {crowded:.0} ms beside a greedy one"
+    ));
+    let judged = judge::judge(told);
+    let figures = json!({
+        "p99_ratio": (ratio * 100.0).round() / 100.0,
+        "p99_alone_ms": alone.round(), "p99_beside_ms": crowded.round(),
+        "accepted": judged.accepted.len(), "refused": judged.refused,
+        "rss_mib_over_idle": watch.rss_over_idle_kib() >> 10,
+    });
+    load::report(&figures)?;
+    finish(site, watch, judged)?;
+    if ratio <= RATIO_MAX || std::env::var_os("BENCH_LENIENT").is_some() {
+        return Ok(());
+    }
+    Err(format!("its p99 is {ratio:.2} times that when it is alone; at most {RATIO_MAX}").into())
+}
+
+/// Holds the host to everything that it said, and says what came of it.
+fn finish(site: Site, watch: Watch, mut judged: Judged) -> Result<()> {
+    judged.findings.extend(watch.at_rest(&site)?);
+    judged.ends(&site)?;
+    judged.sent(&site);
+    judged.findings.extend(site.stopped()?);
+    judged.lines().iter().for_each(|line| say(line));
+    if judged.is_right() { Ok(()) } else { Err("not right".into()) }
+}
+
+fn say(line: &str) {
+    // A closed stdout leaves nobody to tell.
+    drop(writeln!(std::io::stdout(), "{line}"));
+}

@@ -1,0 +1,100 @@
+//! Looks at the host from outside while it is loaded: its memory, and how much it says that it carries.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use deed_tests::client::Client;
+use deed_tests::services::Result;
+
+use crate::load::{GREEDY, MEASURED};
+use crate::site::{Site, UNDER_WAY};
+
+const EVERY: Duration = Duration::from_millis(100);
+/// What an action in flight may take. The idle host is what it is measured from.
+const ACTION_KIB: u64 = 512;
+/// So long the last actions have to come to rest, on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(4);
+
+pub(crate) struct Watch {
+    idle_kib: u64,
+    most_kib: Arc<AtomicU64>,
+    over: Arc<AtomicBool>,
+    looking: Option<JoinHandle<()>>,
+}
+
+impl Watch {
+    /// Carries one action of two tenants first: what is made once is there then.
+    pub(crate) fn start(site: &Site) -> Result<Self> {
+        for tenant in [GREEDY, MEASURED] {
+            one_action(&site.client(tenant, 0))?;
+        }
+        let pid = site.host.pid();
+        let (idle_kib, most_kib) = (rss_kib(pid)?, Arc::<AtomicU64>::default());
+        let over = Arc::<AtomicBool>::default();
+        let (most, end) = (Arc::clone(&most_kib), Arc::clone(&over));
+        let looking = Some(thread::spawn(move || {
+            while !end.load(Ordering::SeqCst) {
+                // The host may be gone; then others say so.
+                most.fetch_max(rss_kib(pid).unwrap_or(0), Ordering::SeqCst);
+                thread::sleep(EVERY);
+            }
+        }));
+        Ok(Self { idle_kib, most_kib, over, looking })
+    }
+
+    pub(crate) fn rss_over_idle_kib(&self) -> u64 {
+        self.most_kib.load(Ordering::SeqCst).saturating_sub(self.idle_kib)
+    }
+
+    /// Waits until nothing is under way. Gives what is not as it must be: memory beyond its bound, a turn or
+    /// a place that was not given back.
+    pub(crate) fn at_rest(&self, site: &Site) -> Result<Vec<String>> {
+        let mut findings = Vec::new();
+        let end = Instant::now() + PATIENCE;
+        while site.metric("deed_actions_under_way")? > 0 && Instant::now() < end {
+            thread::sleep(EVERY);
+        }
+        for gauge in
+            ["deed_actions_under_way", "deed_runs", "deed_runs_queued", "deed_tenant_actions"]
+        {
+            let left = site.metric(gauge)?;
+            if left > 0 {
+                findings.push(format!("`{gauge}` is {left} with nothing to do"));
+            }
+        }
+        let (over, most) = (self.rss_over_idle_kib(), ACTION_KIB * UNDER_WAY);
+        if over > most {
+            findings
+                .push(format!("{over} KiB over the idle host; {most} are for {UNDER_WAY} actions"));
+        }
+        Ok(findings)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::SeqCst);
+        self.looking.take().map(JoinHandle::join);
+    }
+}
+
+fn one_action(client: &Client) -> Result<()> {
+    let proposal = serde_json::json!({
+        "contract": "crash.set_read", "params": {"item": "first"}, "intent": "the host is warmed up",
+    });
+    let answer = client.post("/v1/actions", &proposal)?;
+    if answer.text("/status") == "verified" {
+        Ok(())
+    } else {
+        Err(answer.json().to_string().into())
+    }
+}
+
+fn rss_kib(pid: u32) -> Result<u64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
