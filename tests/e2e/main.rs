@@ -35,4 +35,5 @@ mod story;
 mod surface;
 mod turns;
 mod vectors;
+mod waiting;
 mod witness;

@@ -55,6 +55,9 @@ pub struct Config {
     /// Who vouches for the logs of all tenants.
     pub witnesses: Arc<Witnesses>,
     pub tenants: BTreeMap<String, Arc<Tenant>>,
+    /// The bytes of all adapters that are granted, by their digest. Whoever loads them takes them out: they
+    /// are megabytes each, and nobody needs them twice.
+    pub adapters: BTreeMap<Digest, Vec<u8>>,
     /// What is allowed and hardly meant.
     pub warnings: Vec<Fault>,
 }
@@ -72,10 +75,12 @@ pub fn load(dir: &Path) -> Result<Config, Faults> {
     let mut faults = Faults::default();
     let here = fault::Source { name: "deed.toml".to_owned(), text };
     check_host(&raw, &here, &mut faults);
-    let contracts = tenant::contracts(&files, &mut faults);
+    let (contracts, adapters) =
+        (tenant::contracts(&files, &mut faults), tenant::Adapters::default());
     let mut tenants = BTreeMap::new();
     for (name, tenant) in &raw.tenant {
-        if let Some(tenant) = tenant::build(&files, name, tenant, &contracts, &here, &mut faults) {
+        let named = (&contracts, &adapters);
+        if let Some(tenant) = tenant::build(&files, name, tenant, named, &here, &mut faults) {
             tenants.insert(name.clone(), Arc::new(tenant));
         }
     }
@@ -96,6 +101,7 @@ pub fn load(dir: &Path) -> Result<Config, Faults> {
         notify,
         witnesses,
         tenants,
+        adapters: adapters.into_bytes(),
         warnings: Vec::new(),
     };
     config.warnings = warnings::find(&config, &raw, &files, &here);

@@ -30,6 +30,7 @@ mod index;
 mod open;
 mod payload;
 mod record;
+mod replay;
 mod survey;
 mod version;
 mod writer;

@@ -16,6 +16,7 @@ mod flight;
 mod gate;
 mod intake;
 mod ledger;
+mod logs;
 mod pages;
 mod past;
 #[cfg(test)]

@@ -8,13 +8,15 @@
 mod model;
 
 use std::fs;
+use std::future::poll_fn;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use deed_host::config;
-use deed_host::journal::{self, Journal};
+use deed_host::journal::{self, Append, Journal};
 use deed_host::keys;
 use deed_host::log::Log;
 use deed_record::digest::Digest;
@@ -26,8 +28,9 @@ use tokio::task::JoinSet;
 pub use self::model::{ITEM_LENGTH, item};
 use self::model::{Model, New};
 
-/// Actions that are written side by side, so that their records mix as those of a busy host.
-const ABREAST: usize = 256;
+/// Actions that are written side by side: their records mix as those of a busy host, but all of an action's wait
+/// together, so that the journal's groups are full.
+const ABREAST: usize = 64;
 /// Leaves that are appended at once.
 const LEAVES: usize = 16_384;
 /// How long ago the oldest action was, and the newest, in milliseconds.
@@ -79,7 +82,9 @@ pub fn write(dir: &Path, actions: u64) -> Result<Written> {
     let began = Instant::now();
     let runtime = tokio::runtime::Runtime::new()?;
     let journal = journal::open(&state)?;
-    let records = runtime.block_on(fill(&journal, &models, actions))?;
+    // Also what makes this past another one than any that was written before.
+    let now_ms = i64::try_from(now().as_millis())?;
+    let records = runtime.block_on(fill(&journal, &models, actions, now_ms))?;
     // Syncs once, and waits for it.
     journal.close();
     if let Some(why) = journal.failed() {
@@ -87,7 +92,7 @@ pub fn write(dir: &Path, actions: u64) -> Result<Written> {
     }
     drop(journal);
     let mut log = leaves(dir, tenant)?;
-    append(&mut log, &models, actions)?;
+    append(&mut log, &models, actions, now_ms)?;
     let leaves = log.size() - leaves_before;
     drop(log);
     let size = |part: &str| size(&state.join(part));
@@ -103,9 +108,13 @@ pub fn write(dir: &Path, actions: u64) -> Result<Written> {
 }
 
 /// Gives the number of records.
-async fn fill(journal: &Journal, models: &Arc<Vec<Model>>, actions: u64) -> Result<u64> {
+async fn fill(
+    journal: &Journal,
+    models: &Arc<Vec<Model>>,
+    actions: u64,
+    now_ms: i64,
+) -> Result<u64> {
     let next = Arc::new(AtomicU64::new(0));
-    let now_ms = i64::try_from(now().as_millis())?;
     let mut tasks: JoinSet<Result<u64>> = JoinSet::new();
     for _ in 0..ABREAST {
         let (journal, models, next) = (journal.clone(), Arc::clone(models), Arc::clone(&next));
@@ -117,10 +126,10 @@ async fn fill(journal: &Journal, models: &Arc<Vec<Model>>, actions: u64) -> Resu
                     return Ok(records);
                 }
                 let Some(model) = of(&models, number) else { return Ok(records) };
-                for append in model.appends(&New::of(number, at_ms(now_ms, number, actions))?) {
-                    journal.append(append).await?;
-                    records += 1;
-                }
+                let new = New::of(now_ms, number, at_ms(now_ms, number, actions))?;
+                let appends: Vec<_> = model.appends(&new).collect();
+                records += appends.len() as u64;
+                together(&journal, appends).await?;
             }
         });
     }
@@ -131,12 +140,31 @@ async fn fill(journal: &Journal, models: &Arc<Vec<Model>>, actions: u64) -> Resu
     Ok(records)
 }
 
-fn append(log: &mut Log, models: &[Model], actions: u64) -> Result<()> {
+/// Hands all over before it waits for the first. Each stands in the queue before the next one.
+async fn together(journal: &Journal, appends: Vec<Append>) -> Result<()> {
+    let mut waiting: Vec<_> =
+        appends.into_iter().map(|append| Box::pin(journal.append(append))).collect();
+    poll_fn(|context| {
+        let mut at = 0;
+        while let Some(one) = waiting.get_mut(at) {
+            match one.as_mut().poll(context) {
+                Poll::Pending => at += 1,
+                Poll::Ready(Ok(_)) => drop(waiting.remove(at)),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+            }
+        }
+        if waiting.is_empty() { Poll::Ready(Ok(())) } else { Poll::Pending }
+    })
+    .await
+}
+
+fn append(log: &mut Log, models: &[Model], actions: u64, now_ms: i64) -> Result<()> {
     let mut entries = Vec::with_capacity(LEAVES);
     for number in 0..actions {
         let Some(model) = of(models, number) else { return Ok(()) };
         for (at, kind) in model.leaves().iter().enumerate() {
-            entries.push(entry(kind, &Digest::of(format!("history {number} {at}").as_bytes())));
+            let word = format!("history {now_ms} {number} {at}");
+            entries.push(entry(kind, &Digest::of(word.as_bytes())));
         }
         if entries.len() >= LEAVES {
             log.append(&entries)?;

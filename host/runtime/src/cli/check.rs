@@ -154,9 +154,9 @@ fn adapters(config: &Config) -> Result<Vec<Fault>, Failure> {
     for granted in config.tenants.values().flat_map(|tenant| tenant.grants.values()) {
         if seen.insert(granted.adapter) {
             let file = format!("adapters/{}.wasm", granted.contract.action.adapter);
-            faults.extend(
-                sandbox.load(&granted.wasm).err().map(|e| Fault::new(&file, 0, e.to_string())),
-            );
+            let loaded = config.adapters.get(&granted.adapter).map(|wasm| sandbox.load(wasm));
+            let failed = loaded.and_then(Result::err);
+            faults.extend(failed.map(|e| Fault::new(&file, 0, e.to_string())));
         }
     }
     Ok(faults)

@@ -1,5 +1,6 @@
 //! One tenant, from its tables in `deed.toml` to values in which every name resolves.
 
+mod adapters;
 mod grants;
 mod people;
 mod policies;
@@ -16,6 +17,7 @@ use deed_record::policy::Policies;
 use ed25519_dalek::VerifyingKey;
 use serde_json::Value;
 
+pub(super) use self::adapters::Adapters;
 use super::fault::{Fault, Faults, Source};
 use super::raw;
 use crate::files::{Files, TEXT_MAX};
@@ -75,7 +77,6 @@ pub struct Granted {
     pub contract: Arc<Contract>,
     pub digest: Digest,
     pub adapter: Digest,
-    pub wasm: Arc<Vec<u8>>,
     pub upstreams: BTreeSet<String>,
 }
 
@@ -134,11 +135,11 @@ pub(super) fn build(
     files: &Files,
     name: &str,
     raw: &raw::Tenant,
-    contracts: &Contracts,
+    (contracts, adapters): (&Contracts, &Adapters),
     here: &Source,
     faults: &mut Faults,
 ) -> Option<Tenant> {
-    let mut builder = Builder { files, name, raw, contracts, here, faults };
+    let mut builder = Builder { files, name, raw, contracts, adapters, here, faults };
     builder.names();
     let secrets = builder.secrets();
     let (upstreams, tls_roots) = builder.upstreams(&secrets);
@@ -163,6 +164,7 @@ struct Builder<'a> {
     name: &'a str,
     raw: &'a raw::Tenant,
     contracts: &'a Contracts,
+    adapters: &'a Adapters,
     here: &'a Source,
     faults: &'a mut Faults,
 }

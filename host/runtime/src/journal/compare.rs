@@ -7,10 +7,11 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::OpenError;
 use super::file::{first, scan};
 use super::index::{Applied, Index, IndexError, Staged, action_of};
+use super::replay::BATCH;
 use super::survey::Wrong;
-use super::{OpenError, open};
 
 /// Rows that are told one by one; an index of another journal differs in all.
 const TOLD_MAX: usize = 50;
@@ -58,7 +59,7 @@ fn make(made: &Index, segments: &Path, until: Applied) -> Result<Option<u64>, Op
         staged.put(&record.envelope)?;
         staged.place(&record.envelope.action, place);
         met = here == until;
-        if met || staged.len() >= open::BATCH {
+        if met || staged.len() >= BATCH {
             std::mem::replace(&mut staged, Staged::new(made)).apply(&here)?;
         }
         Ok(())

@@ -8,16 +8,13 @@ use std::thread;
 
 use tokio::sync::Semaphore;
 
-use super::file::{self, Place, Reader, Segments, Tail, head, scan, sync_dir};
-use super::index::{Applied, Index, IndexError, Staged};
+use super::file::{self, Place, Reader, Segments, Tail, head, sync_dir};
+use super::index::{Index, IndexError};
 use super::payload::Payloads;
-use super::record::Record;
+use super::replay::catch_up;
 use super::version::{mark, version};
 use super::writer::Writer;
 use super::{Hold, Journal, OpenError, ROOM, Shared};
-
-/// Changes of the index that are applied at once while records are replayed.
-pub(super) const BATCH: usize = 4096;
 
 pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
     let Hold { dir, lock } = hold;
@@ -125,63 +122,6 @@ fn covered(segments: &Path, head: Option<&Tail>) -> Result<(), OpenError> {
         }
     }
     Ok(())
-}
-
-/// Replays what the index has not seen; `None` when what it has seen is not in the journal.
-fn catch_up(
-    index: &Index,
-    applied: Option<Applied>,
-    segments: &Path,
-    head: Option<&Tail>,
-) -> Result<Option<Tail>, OpenError> {
-    let from = applied.map_or_else(file::first, |applied| applied.place.segment);
-    if applied.is_some() && !file::path(segments, from).exists() {
-        return Ok(None);
-    }
-    let mut replay = Replay { index, applied, met: applied.is_none(), staged: Staged::new(index) };
-    let mut last = None;
-    let tail = scan(segments, from, |place, tail, record| {
-        if head.is_some_and(|head| head.seq == tail.seq && head.hash != tail.hash) {
-            let path = file::path(segments, place.segment);
-            return Err(OpenError::Chain { path, offset: place.offset });
-        }
-        let here = Applied { place, hash: tail.hash };
-        last = Some(here);
-        replay.take(here, record)
-    })?;
-    head.map_or(Ok(()), |head| head::check(segments, head, &tail))?;
-    if !replay.met {
-        return Ok(None);
-    }
-    if let Some(last) = last.filter(|_| replay.staged.len() > 0) {
-        replay.staged.apply(&last)?;
-    }
-    Ok(Some(tail))
-}
-
-struct Replay<'a> {
-    index: &'a Index,
-    applied: Option<Applied>,
-    /// Whether the last record that the index has seen was met.
-    met: bool,
-    staged: Staged<'a>,
-}
-
-impl Replay<'_> {
-    fn take(&mut self, here: Applied, record: &Record) -> Result<(), OpenError> {
-        if !self.met {
-            self.met = self.applied == Some(here);
-            return Ok(());
-        }
-        let envelope = &record.envelope;
-        self.staged.put(envelope)?;
-        self.staged.place(&envelope.action, here.place);
-        if self.staged.len() >= BATCH {
-            let full = std::mem::replace(&mut self.staged, Staged::new(self.index));
-            full.apply(&here)?;
-        }
-        Ok(())
-    }
 }
 
 fn at(path: &Path) -> impl FnOnce(std::io::Error) -> OpenError {

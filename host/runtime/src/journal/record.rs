@@ -53,17 +53,29 @@ pub(super) fn encode(
 
 /// Reads a body; `None` when it is not exactly an envelope and its events.
 pub(super) fn decode(body: &[u8]) -> Option<Record> {
-    let end = body.iter().position(|byte| *byte == b'\n')?;
-    let (line, rest) = body.split_at_checked(end)?;
-    let envelope: Envelope = serde_json::from_slice(line).ok()?;
-    let mut rest = rest.get(1..)?;
+    let (envelope, mut rest) = split(body)?;
     let mut events = Vec::with_capacity(envelope.lengths.len());
     for length in &envelope.lengths {
         let (event, after) = rest.split_at_checked(*length)?;
         events.push(event.to_vec());
         rest = after;
     }
-    rest.is_empty().then_some(Record { envelope, events })
+    Some(Record { envelope, events })
+}
+
+/// The envelope alone, of a body that is exactly an envelope and its events.
+pub(super) fn envelope(body: &[u8]) -> Option<Envelope> {
+    split(body).map(|(envelope, _)| envelope)
+}
+
+/// The envelope, and its events as they follow each other.
+fn split(body: &[u8]) -> Option<(Envelope, &[u8])> {
+    let end = body.iter().position(|byte| *byte == b'\n')?;
+    let (line, rest) = body.split_at_checked(end)?;
+    let envelope: Envelope = serde_json::from_slice(line).ok()?;
+    let events = rest.get(1..)?;
+    let bytes = envelope.lengths.iter().try_fold(0_usize, |sum, next| sum.checked_add(*next))?;
+    (bytes == events.len()).then_some((envelope, events))
 }
 
 /// The names of the events in these bodies, with their phase: `observed.post`. Failpoints tell places apart by it.

@@ -83,7 +83,8 @@ pub fn extent(state: &Path, stop: &mut dyn FnMut(&Seen<'_>) -> bool) -> Result<E
     let mut cut = None;
     let mut before = Tail { segment: first(), length: 0, hash: [0; 32], seq: 0 };
     let end = scan(&segments, first(), |place, tail, record| {
-        if cut.is_none() && stop(&seen(place, record)) {
+        let record = record.record().filter(|_| cut.is_none());
+        if record.is_some_and(|record| stop(&seen(place, &record))) {
             cut = Some(before);
         }
         before = *tail;

@@ -1,6 +1,6 @@
 //! One action, step by step: the exhaustive match from status to stage.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use deed_record::event::{Event, Phase};
@@ -37,6 +37,8 @@ pub(super) struct Drive<'a> {
     pub(super) tenant: Arc<Tenant>,
     pub(super) story: Story,
     pub(super) pages: Pages,
+    /// What of the world that the action names is another now, once somebody has looked.
+    pub(super) world: OnceLock<Option<&'static str>>,
     /// The lease of (tenant, resource), from the gate to the outcome.
     pub(super) lease: Option<Lease>,
     /// The turn in the sandbox, while it goes from one run to the next.
@@ -63,7 +65,16 @@ pub(super) async fn drive(
             story.bound.action.tenant
         )));
     };
-    let mut drive = Drive { pipeline, tenant, story, pages, lease: None, turn: None, settling };
+    let mut drive = Drive {
+        pipeline,
+        tenant,
+        story,
+        pages,
+        world: OnceLock::new(),
+        lease: None,
+        turn: None,
+        settling,
+    };
     loop {
         let step = match drive.step().await {
             Ok(Step::Go) => continue,

@@ -155,6 +155,10 @@ impl Drive<'_> {
         &self,
         granted: &Granted,
     ) -> Result<Option<&'static str>, LedgerError> {
+        // Neither the configuration nor what the action names changes while this process serves.
+        if let Some(known) = self.world.get() {
+            return Ok(*known);
+        }
         let action = &self.story.bound.action;
         let rendering = deed_record::action::Rendering {
             resource: action.resource.clone(),
@@ -168,7 +172,8 @@ impl Drive<'_> {
             (action.binding != bindings, "upstream binding"),
             (action.environment != self.pipeline.config.environment, "environment"),
         ];
-        Ok(differs.into_iter().find_map(|(differs, what)| differs.then_some(what)))
+        let what = differs.into_iter().find_map(|(differs, what)| differs.then_some(what));
+        Ok(*self.world.get_or_init(|| what))
     }
 
     /// In another world the action can never run; what it wrote in the old one stays open.

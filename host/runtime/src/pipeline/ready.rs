@@ -8,27 +8,25 @@ use deed_record::digest::Digest;
 use deed_record::id::{ActionId, IdError};
 use deed_record::json;
 use deed_record::ledger::utc;
-use deed_record::note::LogKey;
 use deed_record::rotation::Purpose;
 use deed_record::status::Status;
 use deed_record::story::Story;
 
-use super::Pipeline;
 use super::activate::Starting;
 use super::admission::Admission;
 use super::flight::Flights;
 use super::ledger::{LedgerError, StoredPolicies};
-use super::past::{Past, PastError};
+use super::past::Past;
 use super::readiness::{Space, Told};
 use super::resolve::LastSeen;
 use super::resource::LeftOpen;
 use super::timers::{Timers, Why};
+use super::{Pipeline, logs};
 use crate::clock::{Clock, SLACK_MS};
 use crate::config::{Config, Fault};
 use crate::files;
-use crate::journal::{self, Filter, Journal};
+use crate::journal::{self, Journal};
 use crate::keys;
-use crate::log::{Log, Publisher};
 use crate::notify::Notifier;
 use crate::sandbox::{Adapter, Sandbox};
 
@@ -43,23 +41,23 @@ pub enum StartError {
     State { what: &'static str, why: String },
 }
 
-fn state(what: &'static str) -> impl Fn(String) -> StartError {
+pub(super) fn state(what: &'static str) -> impl Fn(String) -> StartError {
     move |why| StartError::State { what, why }
 }
 
-/// Loads every granted adapter: each must be a component that imports `deed:adapter` only.
+/// Loads every granted adapter: each must be a component that imports `deed:adapter` only. Its bytes go
+/// when its code is there.
 pub(crate) fn adapters(
-    config: &Config,
+    config: &mut Config,
     sandbox: &Sandbox,
 ) -> Result<BTreeMap<Digest, Adapter>, StartError> {
+    let mut bytes = std::mem::take(&mut config.adapters);
     let mut adapters = BTreeMap::new();
     for granted in config.tenants.values().flat_map(|tenant| tenant.grants.values()) {
-        if adapters.contains_key(&granted.adapter) {
-            continue;
-        }
+        let Some(wasm) = bytes.remove(&granted.adapter) else { continue };
         let file = format!("adapters/{}.wasm", granted.contract.action.adapter);
         let adapter = sandbox
-            .load(&granted.wasm)
+            .load(&wasm)
             .map_err(|e| StartError::Config(Fault::new(&file, 0, e.to_string())))?;
         adapters.insert(granted.adapter, adapter);
     }
@@ -82,10 +80,10 @@ pub(crate) fn sandbox(dir: &Path, clock: &Clock) -> Result<Sandbox, StartError> 
 
 impl Pipeline {
     /// Opens everything. Nothing runs yet; [`Pipeline::resume`] takes up what was left open.
-    pub fn open(config: Config, clock: Clock) -> Result<Arc<Self>, StartError> {
+    pub fn open(mut config: Config, clock: Clock) -> Result<Arc<Self>, StartError> {
         let dir = config.dir.clone();
         make_state(&dir)?;
-        let hold = journal::take(&dir.join("state")).map_err(|e| unopened(&e))?;
+        let hold = journal::take(&dir.join("state")).map_err(|e| logs::unopened(&e))?;
         keys::Next::must_be_none(&dir)?;
         let keys = keys::load(&dir)?;
         let mut of_host = keys.public().to_vec();
@@ -94,14 +92,14 @@ impl Pipeline {
         }
         config.check_keys(&of_host).map_err(StartError::Config)?;
         let sandbox = sandbox(&dir, &clock)?.with_runs(config.limits.runs);
-        let adapters = adapters(&config, &sandbox)?;
-        let journal = hold.open().map_err(|e| unopened(&e))?;
+        let adapters = adapters(&mut config, &sandbox)?;
+        let past = Past::open(&dir, &keys).map_err(|e| logs::past_failed(&e))?;
+        let (journal, logs) = logs::open(hold, &config, &keys, &past)?;
         check_clock(&journal, &clock)?;
-        let past = Past::open(&dir, &keys).map_err(|e| past_failed(e.to_string()))?;
         let now_ms = clock.now_ms();
         let starting =
             Starting { config: &config, keys: &keys, journal: &journal, past: &past, now_ms };
-        let (publishers, activated) = publishers(&starting, &clock)?;
+        let (publishers, activated) = logs::publishers(&starting, logs, &clock)?;
         let notifier = Notifier::new(config.notify.as_ref());
         let flights = Flights::default();
         let admission = Admission::new(config.limits, config.tenants.len());
@@ -212,10 +210,6 @@ fn needed(id: &ActionId, tenant: &str) -> StartError {
     state("deed.toml lacks a tenant that is still needed")(why)
 }
 
-fn unopened(error: &journal::OpenError) -> StartError {
-    state("the journal cannot be opened")(error.to_string())
-}
-
 /// A clock behind the journal would let approvals and idempotency keys live longer than they say.
 fn check_clock(journal: &Journal, clock: &Clock) -> Result<(), StartError> {
     let (latest_ms, now_ms) = (journal.latest_ms(), clock.now_ms());
@@ -228,66 +222,4 @@ fn check_clock(journal: &Journal, clock: &Clock) -> Result<(), StartError> {
          the host when it has passed that time"
     );
     Err(state("the clock has gone back")(why))
-}
-
-fn past_failed(why: String) -> StartError {
-    state("what this host signed before cannot be told")(why)
-}
-
-type Publishers = BTreeMap<String, Publisher>;
-type Activated = BTreeMap<String, Digest>;
-
-/// Opens every tenant's log, and puts into it what is in force now. All are opened before the first
-/// is written to.
-fn publishers(
-    starting: &Starting<'_>,
-    clock: &Clock,
-) -> Result<(Publishers, Activated), StartError> {
-    let tenants = || starting.config.tenants.values();
-    let mut logs = Vec::new();
-    for tenant in tenants() {
-        logs.push(log(starting, &tenant.name)?);
-    }
-    let (mut publishers, mut activated) = (BTreeMap::new(), BTreeMap::new());
-    for (tenant, mut log) in tenants().zip(logs) {
-        let digest = starting.activate(tenant, &mut log);
-        let digest =
-            digest.map_err(|e| state("the configuration cannot be activated")(e.to_string()))?;
-        activated.insert(tenant.name.clone(), digest);
-        publishers
-            .insert(tenant.name.clone(), Publisher::start(log, &starting.config.witnesses, clock));
-    }
-    Ok((publishers, activated))
-}
-
-/// What is in force is logged before anything is proposed: a tenant with actions and no log has lost it, and
-/// a new one would be a fork.
-fn must_be_there(starting: &Starting<'_>, tenant: &str, dir: &Path) -> Result<(), StartError> {
-    if dir.join("HEAD").exists() || dir.join("TAIL").exists() {
-        return Ok(());
-    }
-    let acted = starting.journal.list(tenant, &Filter::default(), 1);
-    let acted = acted.map_err(|e| state("the journal cannot be read")(e.to_string()))?;
-    match acted.first() {
-        None => Ok(()),
-        Some((id, _)) => Err(state("a log is missing")(format!(
-            "`{}` is not there, and the journal has {id} of `{tenant}`; restore the whole directory from one copy",
-            dir.display()
-        ))),
-    }
-}
-
-fn log(starting: &Starting<'_>, tenant: &str) -> Result<Log, StartError> {
-    let Starting { config, keys, past, .. } = starting;
-    let origin = format!("{}/{tenant}", config.log_origin);
-    let key = LogKey::new(&origin, keys.log.clone())
-        .map_err(|e| state("the log has no valid origin")(e.to_string()))?;
-    let dir = config.dir.join("state/log").join(tenant);
-    must_be_there(starting, tenant, &dir)?;
-    let told = |e: PastError| past_failed(e.to_string());
-    let retired = past.retired(tenant, &origin).map_err(told)?;
-    let log = Log::open_rotated(&dir, &origin, key, &retired)
-        .map_err(|e| state("the log cannot be opened")(e.to_string()))?;
-    past.check_present(tenant, log.history(), keys).map_err(told)?;
-    Ok(log)
 }

@@ -55,7 +55,12 @@ impl Table {
                 per_s / floor.per_s
             )
         };
-        PARTS.into_iter().chain(KINDS).filter(|what| self.0.contains_key(&(*what, callers))).map(line).collect()
+        PARTS
+            .into_iter()
+            .chain(KINDS)
+            .filter(|what| self.0.contains_key(&(*what, callers)))
+            .map(line)
+            .collect()
     }
 
     /// Processor time of a part of the floor, without what any request takes.
@@ -86,6 +91,11 @@ impl Table {
             "cpu_ms_64_bound": rounded(bound_us / 1e3, 3),
         });
         let holds = slower <= 2.0 && rate <= 2.0 && own_us <= bound_us;
-        report("action", &figures, "p50 and rate within 2 of the floor, CPU within its bound", holds)
+        report(
+            "action",
+            &figures,
+            "p50 and rate within 2 of the floor, CPU within its bound",
+            holds,
+        )
     }
 }

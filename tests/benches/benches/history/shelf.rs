@@ -9,6 +9,7 @@ use deed_tests::record::Record;
 use deed_tests::record::desk;
 use deed_tests::services::Result;
 
+/// As many as a folder may have, with those that are there.
 const CONTRACTS: usize = 1_000;
 const ADAPTERS: usize = 100;
 const MODEL: &str = "crash.set";
@@ -22,17 +23,17 @@ pub(crate) fn full(dir: &Path, record: &Record) -> Result<PathBuf> {
         let name = format!("adapters/{}.wasm", adapter(number));
         fs::write(dir.join(name), [&wasm, section(number).as_slice()].concat())?;
     }
-    let mut grants = String::new();
-    for number in 0..CONTRACTS {
+    let mut grants = Vec::new();
+    for number in fs::read_dir(dir.join("contracts"))?.count()..CONTRACTS {
         let name = format!("{MODEL}_{number}");
         let text = contract
             .replace(&format!("\"{MODEL}\""), &format!("\"{name}\""))
             .replace(&format!("\"{ADAPTER}\""), &format!("\"{}\"", adapter(number % ADAPTERS)));
         fs::write(dir.join(format!("contracts/{name}.toml")), text)?;
-        grants += &format!("[tenant.acme.grant.\"{name}\"]\nupstreams = [\"record\"]\n\n");
+        grants.push(format!("[tenant.acme.grant.\"{name}\"]\nupstreams = [\"record\"]\n\n"));
     }
     let deed = dir.join("deed.toml");
-    fs::write(&deed, fs::read_to_string(&deed)? + "\n" + &grants)?;
+    fs::write(&deed, fs::read_to_string(&deed)? + "\n" + &grants.concat())?;
     host::expect(&["pin", &dir.to_string_lossy()])?;
     Ok(dir.to_owned())
 }

@@ -107,6 +107,12 @@ impl Material {
         Ok(self.tenant()?.grants.get(CONTRACT).ok_or("the grant is gone")?)
     }
 
+    /// The bytes of its adapter.
+    pub(crate) fn wasm(&self) -> Result<&[u8]> {
+        let digest = self.granted()?.adapter;
+        Ok(self.config.adapters.get(&digest).ok_or("the adapter is gone")?)
+    }
+
     /// A directory of this process alone: two count at the same time.
     pub(crate) fn scratch(&self, name: &str) -> Result<PathBuf> {
         let dir = self.dir.join(format!("bench/{name}-{}", std::process::id()));

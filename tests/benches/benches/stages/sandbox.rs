@@ -28,14 +28,14 @@ fn open() -> Result<Sandbox> {
 /// memory than the child may.
 pub(crate) fn prepare(dir: &Path) -> Result<ExitCode> {
     let material = Material::read(dir)?;
-    open()?.prepare(&material.granted()?.wasm)?;
+    open()?.prepare(material.wasm()?)?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Every run of the bundle, in a fresh instance each, compared with what was recorded of it.
 pub(crate) fn replay(material: &Material) -> Result<Once<'_>> {
     let sandbox = open()?;
-    let adapter = sandbox.load(&material.granted()?.wasm)?;
+    let adapter = sandbox.load(material.wasm()?)?;
     let case = Case::open(&material.bundle)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     Ok(Box::new(move || {

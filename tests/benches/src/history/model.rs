@@ -15,6 +15,8 @@ pub const ITEM_LENGTH: usize = 24;
 const TIME_LENGTH: usize = 13;
 /// Times of the story lie this near to its beginning.
 const NEAR_MS: i64 = 24 * 60 * 60 * 1000;
+/// A directory with more actions has a past already, and cannot be a model of one.
+const MODELS_MAX: usize = 64;
 /// Actions on one item.
 const EACH_ITEM: u64 = 10;
 
@@ -33,8 +35,9 @@ pub(super) struct New {
 }
 
 impl New {
-    pub(super) fn of(number: u64, at_ms: i64) -> Result<Self> {
-        let chance = Digest::of(format!("history {number}").as_bytes()).hex();
+    /// The same numbers give the same actions.
+    pub(super) fn of(past: i64, number: u64, at_ms: i64) -> Result<Self> {
+        let chance = Digest::of(format!("history {past} {number}").as_bytes()).hex();
         let mut random = [0; 10];
         random.iter_mut().zip(chance.bytes()).for_each(|(one, digit)| *one = digit);
         let id = ActionId::new(u64::try_from(at_ms)?, random).to_string();
@@ -80,8 +83,16 @@ pub(super) fn models(state: &Path) -> Result<Vec<Model>> {
     let mut all: BTreeMap<String, Told> = BTreeMap::new();
     let found = survey(state, &mut |seen| {
         let record = (seen.version, seen.summary.clone(), seen.events.to_vec());
-        all.entry(seen.action.to_owned()).or_default().push(record);
+        if all.len() <= MODELS_MAX || all.contains_key(seen.action) {
+            all.entry(seen.action.to_owned()).or_default().push(record);
+        }
     })?;
+    if all.len() > MODELS_MAX {
+        let state = state.display();
+        return Err(
+            format!("{state} has more than {MODELS_MAX} actions; begin with a new one").into()
+        );
+    }
     if let Some(wrong) = found.wrong.first() {
         return Err(format!("{} is no whole journal: {}", state.display(), wrong.what).into());
     }

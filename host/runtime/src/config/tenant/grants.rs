@@ -7,7 +7,6 @@ use deed_record::digest::Digest;
 
 use super::{Builder, Granted};
 use crate::config::raw;
-use crate::files::ADAPTER_MAX;
 
 impl Builder<'_> {
     pub(super) fn grants(&mut self) -> BTreeMap<String, Granted> {
@@ -37,11 +36,8 @@ impl Builder<'_> {
         };
         pinned("contract", raw.contract.as_deref(), *digest, file)?;
         let wasm_name = format!("adapters/{}.wasm", contract.action.adapter);
-        let wasm = self
-            .files
-            .bytes(&wasm_name, ADAPTER_MAX)
-            .map_err(|e| ("", format!("{e}; copy the adapter there")))?;
-        let adapter = Digest::of(&wasm);
+        let adapter = self.adapters.digest(self.files, &wasm_name);
+        let adapter = adapter.map_err(|e| ("", format!("{e}; copy the adapter there")))?;
         pinned("adapter", raw.adapter.as_deref(), adapter, &wasm_name)?;
         let mut upstreams = BTreeSet::new();
         for upstream in &raw.upstreams {
@@ -83,13 +79,7 @@ impl Builder<'_> {
                 format!("`{wide}` is wider than {file}; remove it from `upstreams`"),
             ));
         }
-        Ok(Granted {
-            contract: Arc::clone(contract),
-            digest: *digest,
-            adapter,
-            wasm: Arc::new(wasm),
-            upstreams,
-        })
+        Ok(Granted { contract: Arc::clone(contract), digest: *digest, adapter, upstreams })
     }
 }
 

@@ -21,6 +21,18 @@ pub(in super::super) struct Tail {
     pub(in super::super) seq: u64,
 }
 
+/// A record that was met; its events are read by those who want them.
+pub(in super::super) struct Found<'a> {
+    pub(in super::super) envelope: Envelope,
+    body: &'a [u8],
+}
+
+impl Found<'_> {
+    pub(in super::super) fn record(&self) -> Option<Record> {
+        record::decode(self.body)
+    }
+}
+
 /// The number of the first segment.
 pub(in super::super) fn first() -> u64 {
     1
@@ -35,7 +47,7 @@ pub(in super::super) fn first() -> u64 {
 pub(in super::super) fn scan(
     dir: &Path,
     from: u64,
-    mut each: impl FnMut(Place, &Tail, &Record) -> Result<(), OpenError>,
+    mut each: impl FnMut(Place, &Tail, Found<'_>) -> Result<(), OpenError>,
 ) -> Result<Tail, OpenError> {
     let last = last_segment(dir)?;
     let mut tail = Tail { segment: from, length: 0, hash: [0; 32], seq: 0 };
@@ -60,15 +72,15 @@ pub(in super::super) fn scan(
             if known && found.before != tail.hash {
                 return Err(OpenError::Chain { path: file, offset });
             }
-            let Some(record) = record::decode(found.body) else {
+            let Some(envelope) = record::envelope(found.body) else {
                 return Err(OpenError::Format { path: file, offset });
             };
             known = true;
             tail.hash = found.hash();
-            tail.seq = record.envelope.seq;
+            tail.seq = envelope.seq;
             at += found.bytes();
             tail.length = at as u64;
-            each(Place { segment, offset }, &tail, &record)?;
+            each(Place { segment, offset }, &tail, Found { envelope, body: found.body })?;
         }
     }
     Ok(tail)
@@ -79,10 +91,10 @@ pub(in super::super) fn durable_after(bytes: &[u8], bad: usize) -> u64 {
     let bodies = bytes.windows(BEGINNING.len()).enumerate().skip(bad + HEADER + 1);
     let records = bodies
         .filter(|(_, window)| *window == BEGINNING)
-        .filter_map(|(body, _)| record::decode(frame(bytes, body - HEADER)?.body));
+        .filter_map(|(body, _)| record::envelope(frame(bytes, body - HEADER)?.body));
     // One that does not say is from a time when the order of all writes was relied on.
     let durable = |envelope: Envelope| envelope.durable.unwrap_or(envelope.seq.saturating_sub(1));
-    records.map(|record| durable(record.envelope)).max().unwrap_or_default()
+    records.map(durable).max().unwrap_or_default()
 }
 
 /// Where the first good record behind the bad one at `bad` begins.

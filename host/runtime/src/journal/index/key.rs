@@ -99,7 +99,9 @@ const ESCAPED: u8 = 0xff;
 
 fn key(kind: u8, parts: &[&str]) -> Vec<u8> {
     let mut key = vec![kind];
-    parts.iter().for_each(|part| push(&mut key, part));
+    for part in parts {
+        push(&mut key, part);
+    }
     key
 }
 

@@ -61,12 +61,11 @@ impl<'a> Staged<'a> {
         let slot = self.slot(action)?;
         slot.changed = true;
         let row = Row { version: *version, summary: summary.clone() };
-        let before = match &mut slot.stored {
-            Some(stored) => Some(std::mem::replace(&mut stored.row, row)),
-            None => {
-                slot.stored = Some(Stored { row, places: Vec::new() });
-                None
-            }
+        let before = if let Some(stored) = &mut slot.stored {
+            Some(std::mem::replace(&mut stored.row, row))
+        } else {
+            slot.stored = Some(Stored { row, places: Vec::new() });
+            None
         };
         self.enlist(action, before.map(|row| row.summary).as_ref(), summary);
         self.latest_ms = self.latest_ms.max(summary.at_ms);

@@ -1,0 +1,35 @@
+//! The adapters that grants name: takes file names, gives the digest of each, and keeps one copy of its bytes,
+//! however many contracts it serves. It neither compiles nor runs any.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use deed_record::digest::Digest;
+
+use crate::files::{ADAPTER_MAX, Files};
+
+/// Files that were read, each once.
+#[derive(Debug, Default)]
+pub(in crate::config) struct Adapters {
+    read: RefCell<BTreeMap<String, Read>>,
+}
+
+/// Digest and bytes, or why there are none.
+type Read = Result<(Digest, Vec<u8>), String>;
+
+impl Adapters {
+    /// The digest of this file's bytes, or why there is none.
+    pub(super) fn digest(&self, files: &Files, name: &str) -> Result<Digest, String> {
+        let mut read = self.read.borrow_mut();
+        let found = read.entry(name.to_owned()).or_insert_with(|| {
+            let bytes = files.bytes(name, ADAPTER_MAX).map_err(|e| e.to_string())?;
+            Ok((Digest::of(&bytes), bytes))
+        });
+        found.as_ref().map(|(digest, _)| *digest).map_err(Clone::clone)
+    }
+
+    /// What was read.
+    pub(in crate::config) fn into_bytes(self) -> BTreeMap<Digest, Vec<u8>> {
+        self.read.into_inner().into_values().flatten().collect()
+    }
+}

@@ -1,0 +1,109 @@
+//! Brings the index up to the journal: one thread reads the records and checks their chain, another puts into the
+//! index what they say. Most starts read one segment; an index that was lost asks for all of them.
+
+use std::path::Path;
+use std::sync::mpsc::{self, SyncSender};
+use std::thread;
+
+use super::OpenError;
+use super::file::{self, Tail, head, scan};
+use super::index::{Applied, Index, IndexError, Staged};
+use super::record::Envelope;
+
+/// Changes of the index that are applied at once while records are replayed: so many that the records of an
+/// action, which mix with those of hundreds of others, mostly make one change of its row.
+pub(super) const BATCH: usize = 32_768;
+
+/// Records that are handed over at a time, and how often that is done before the index has to catch up.
+const TOGETHER: usize = 1_024;
+const AHEAD: usize = 4;
+
+/// Where a record is, and what it says to the index.
+type Read = (Applied, Envelope);
+
+/// Replays what the index has not seen; `None` when what it has seen is not in the journal.
+pub(super) fn catch_up(
+    index: &Index,
+    applied: Option<Applied>,
+    segments: &Path,
+    head: Option<&Tail>,
+) -> Result<Option<Tail>, OpenError> {
+    let from = applied.map_or_else(file::first, |applied| applied.place.segment);
+    if applied.is_some() && !file::path(segments, from).exists() {
+        return Ok(None);
+    }
+    let staged = Staged::new(index);
+    let mut replay = Replay { index, applied, met: applied.is_none(), last: None, staged };
+    let tail = thread::scope(|scope| {
+        let (sender, records) = mpsc::sync_channel(AHEAD);
+        let reading = scope.spawn(move || read(segments, from, head, &sender));
+        let taken = records.iter().flatten().try_for_each(|(here, one)| replay.take(here, &one));
+        // Whoever still reads stops when nobody takes it.
+        drop(records);
+        let tail = reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        taken.and(tail)
+    })?;
+    head.map_or(Ok(()), |head| head::check(segments, head, &tail))?;
+    replay.finish().map(|met| met.then_some(tail))
+}
+
+/// Reads on from a segment and gives every record away, in order.
+fn read(
+    segments: &Path,
+    from: u64,
+    head: Option<&Tail>,
+    sender: &SyncSender<Vec<Read>>,
+) -> Result<Tail, OpenError> {
+    let mut ready = Vec::with_capacity(TOGETHER);
+    // Nobody is there to be told this: the index has failed.
+    let gone = |_| OpenError::Index(IndexError::Value);
+    let tail = scan(segments, from, |place, tail, record| {
+        if head.is_some_and(|head| head.seq == tail.seq && head.hash != tail.hash) {
+            let path = file::path(segments, place.segment);
+            return Err(OpenError::Chain { path, offset: place.offset });
+        }
+        ready.push((Applied { place, hash: tail.hash }, record.envelope));
+        if ready.len() >= TOGETHER {
+            let full = std::mem::replace(&mut ready, Vec::with_capacity(TOGETHER));
+            sender.send(full).map_err(gone)?;
+        }
+        Ok(())
+    })?;
+    sender.send(ready).map_err(gone)?;
+    Ok(tail)
+}
+
+struct Replay<'a> {
+    index: &'a Index,
+    applied: Option<Applied>,
+    /// Whether the last record that the index has seen was met.
+    met: bool,
+    /// The last record that was read.
+    last: Option<Applied>,
+    staged: Staged<'a>,
+}
+
+impl Replay<'_> {
+    fn take(&mut self, here: Applied, envelope: &Envelope) -> Result<(), OpenError> {
+        self.last = Some(here);
+        if !self.met {
+            self.met = self.applied == Some(here);
+            return Ok(());
+        }
+        self.staged.put(envelope)?;
+        self.staged.place(&envelope.action, here.place);
+        if self.staged.len() >= BATCH {
+            let full = std::mem::replace(&mut self.staged, Staged::new(self.index));
+            full.apply(&here)?;
+        }
+        Ok(())
+    }
+
+    /// Applies the rest, and says whether the index fits the journal.
+    fn finish(self) -> Result<bool, OpenError> {
+        if let Some(last) = self.last.filter(|_| self.met && self.staged.len() > 0) {
+            self.staged.apply(&last)?;
+        }
+        Ok(self.met)
+    }
+}

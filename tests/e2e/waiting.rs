@@ -1,0 +1,92 @@
+//! Many actions wait for people: more than there are drivers at a time. A restart takes all of them up, and what
+//! nobody answered expires by itself, whoever asked for it and whenever.
+
+use std::fs;
+use std::path::PathBuf;
+
+use deed_tests::client::{Answer, Client};
+use deed_tests::host::Host;
+use deed_tests::record::Record;
+use deed_tests::record::desk::{self, Deed, Kind};
+use deed_tests::world::{BOB, HELPDESK};
+
+use crate::ready::until;
+
+const MANY: usize = 150;
+const TWO_HOURS_MS: i64 = 7_200_000;
+
+/// A served directory of this test's own, removed at the end.
+struct Desk {
+    dir: PathBuf,
+    clock: PathBuf,
+    host: Option<Host>,
+}
+
+impl Desk {
+    fn new(record: &Record) -> Self {
+        let dir = std::env::temp_dir().join(format!("deed-waiting-{}", std::process::id()));
+        desk::lay_out(&dir, &record.base_url()).unwrap();
+        let mut desk = Self { clock: dir.join("clock"), dir, host: None };
+        desk.set_clock(0);
+        desk.serve();
+        desk
+    }
+
+    fn serve(&mut self) {
+        let clock = self.clock.to_str().unwrap();
+        self.host = Some(Host::serve_with(&self.dir, &[("DEED_TEST_CLOCK", clock)]).unwrap());
+    }
+
+    fn set_clock(&self, ms: i64) {
+        let draft = self.clock.with_extension("draft");
+        fs::write(&draft, ms.to_string()).unwrap();
+        fs::rename(draft, &self.clock).unwrap();
+    }
+
+    fn client(&self, token: &str) -> Client {
+        Client::new(&self.host.as_ref().unwrap().url, token)
+    }
+
+    fn propose(&self, number: usize) -> Answer {
+        let deed = Deed { kind: Kind::Add, writes: 1, asked: true };
+        let proposal = deed.proposal(&format!("item-{number}")).to_string().into_bytes();
+        let wait = [("prefer", "wait=60")];
+        self.client(HELPDESK).send("POST", "/v1/actions", &wait, proposal).unwrap()
+    }
+
+    /// How many actions have this status, as the list has it.
+    fn count(&self, status: &str) -> usize {
+        let found = self.client(BOB).get(&format!("/v1/actions?status={status}&limit=500"));
+        found.unwrap().json()["actions"].as_array().unwrap().len()
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        self.host = None;
+        fs::remove_dir_all(&self.dir).ok();
+    }
+}
+
+#[test]
+fn more_than_are_driven_at_a_time_are_taken_up_and_expire_by_themselves() {
+    let record = Record::start().unwrap();
+    let mut desk = Desk::new(&record);
+    for number in 0..MANY {
+        let answer = desk.propose(number);
+        assert_eq!(answer.text("/status"), "waiting", "{answer:?}");
+    }
+    assert!(desk.host.take().unwrap().stop().unwrap());
+    desk.serve();
+    assert_eq!(desk.propose(MANY).text("/status"), "waiting");
+    assert_eq!((desk.count("waiting"), desk.count("expired")), (MANY + 1, 0));
+    desk.set_clock(TWO_HOURS_MS);
+    until("all expire", || desk.count("expired") == MANY + 1);
+    assert_eq!(desk.count("waiting"), 0);
+    assert!(desk.host.take().unwrap().stop().unwrap());
+    // Nothing is left open, and nothing was sent.
+    desk.set_clock(TWO_HOURS_MS);
+    desk.serve();
+    assert_eq!(desk.count("expired"), MANY + 1);
+    assert_eq!(record.applied("").len(), 0);
+}
