@@ -20,6 +20,9 @@ use crate::policy::{Decision, Facts};
 use crate::resolution::Resolution;
 use crate::status::{Illegal, Status};
 
+/// A decision of policy and the facts it had.
+pub type Decided = (Arc<Decision>, Arc<Facts>);
+
 /// One action, from its first event to its last. What is large is shared with the events, so that a copy is cheap.
 #[derive(Clone, Debug)]
 pub struct Story {
@@ -34,13 +37,13 @@ pub struct Story {
     /// Unix milliseconds of the latest event.
     pub at_ms: i64,
     /// The latest decision of policy and the facts it had.
-    pub decision: Option<(Arc<Decision>, Arc<Facts>)>,
+    pub decision: Option<Decided>,
     /// Payload digest of the `activated` statement that was in force then.
     pub activated: Option<Digest>,
     /// Those under which attempts were decided, each once.
     attempted_under: Vec<Digest>,
     /// Decision and activation of the latest attempt: what comes to nothing after them is no part of its end.
-    attempted_on: Option<((Arc<Decision>, Arc<Facts>), Digest)>,
+    attempted_on: Option<(Decided, Digest)>,
     /// The look that a decision or approval rests on.
     pub pre: Option<Arc<Observation>>,
     /// Whether an attempt was made on what `pre` saw: the next one needs a look of its own.

@@ -46,7 +46,7 @@ fn authorization(token: &str) -> String {
 /// The view in an answer, whose status must be this.
 fn view(answer: &Answer, wanted: &str) -> Result<Value> {
     let view: Value = serde_json::from_slice(&answer.body)?;
-    if view["status"] == wanted {
+    if view.get("status").is_some_and(|status| status == wanted) {
         return Ok(view);
     }
     Err(format!("{} instead of `{wanted}`: {view}", answer.status).into())
@@ -72,7 +72,7 @@ impl Approved {
 impl Work for Approved {
     async fn once(&self, to: &mut Caller, n: u64) -> Result<()> {
         let waiting = view(&to.send(&propose("idp.restore_access", n)).await?, "waiting")?;
-        let id = waiting["id"].as_str().unwrap_or_default();
+        let id = waiting.get("id").and_then(Value::as_str).unwrap_or_default();
         let asked = to
             .send(&get(&format!("/v1/actions/{id}/approval_request"), &authorization(BOB)))
             .await?;

@@ -9,6 +9,7 @@ mod figures;
 mod plot;
 mod stage;
 
+use std::env;
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,21 +31,20 @@ const PARTS: [&str; 5] = ["nothing", "exchanges", "runs", "commits", "whole"];
 const KINDS: [&str; 3] = ["read", "write", "approved"];
 
 fn main() -> Result<()> {
-    let number = |name: &str, default: f64| {
-        std::env::var(name).map_or(Ok(default), |text| text.parse::<f64>())
-    };
     let bench = Bench {
         span: Duration::from_secs_f64(number("SPAN", 1.5)?),
         runtime: Runtime::new()?,
-        only: std::env::var("ONLY").ok(),
+        only: env::var_os("ONLY").map(|text| text.to_string_lossy().into_owned()),
         stage: Stage::set()?,
     };
-    let rounds = (0..).take_while(|n| f64::from(*n) < number("ROUNDS", 3.0).unwrap_or(1.0)).count();
+    let rounds = number("ROUNDS", 3.0)?;
     let mut table = Table::default();
     let mut at_256 = 0.0;
     for callers in CROWDS {
-        for _ in 0..rounds {
+        let mut round = 0.0;
+        while round < rounds {
             bench.round(callers, &mut table)?;
+            round += 1.0;
         }
         at_256 = rss_mib(bench.stage.plain.pid())?;
         for line in table.lines(callers) {
@@ -56,6 +56,11 @@ fn main() -> Result<()> {
     }
     plot::draw(&table)?;
     table.report(&bench.stage.starts, at_256)
+}
+
+fn number(name: &str, default: f64) -> Result<f64> {
+    let Some(text) = env::var_os(name) else { return Ok(default) };
+    Ok(text.to_string_lossy().parse().map_err(|_no_number| format!("{name} is a number"))?)
 }
 
 struct Bench {

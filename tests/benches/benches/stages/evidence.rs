@@ -1,4 +1,5 @@
 //! Stages that make evidence and show it: statements, log, view, bundle, its verification.
+#![expect(clippy::unnecessary_wraps, reason = "all stages have one form")]
 
 use std::hint::black_box;
 

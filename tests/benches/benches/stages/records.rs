@@ -1,4 +1,5 @@
 //! Stages that make records, write them and read them again.
+#![expect(clippy::unnecessary_wraps, reason = "all stages have one form")]
 
 use std::hint::black_box;
 

@@ -79,7 +79,7 @@ impl<W> Board<W> {
         match self.lanes.iter_mut().find(|lane| lane.claim == *claim) {
             Some(lane) => lane.queue.push_back((ticket, who)),
             None => {
-                self.lanes.push(Lane { claim: Arc::clone(claim), queue: [(ticket, who)].into() })
+                self.lanes.push(Lane { claim: Arc::clone(claim), queue: [(ticket, who)].into() });
             }
         }
         ticket
