@@ -155,7 +155,9 @@ fn who_has_no_time_left_is_not_started() {
 fn a_planned_attempt_that_waits_beyond_its_total_is_given_up() {
     let bench = Bench::serve("total", "total = \"8s\"\n");
     let items: Vec<String> = (0..6).map(|n| format!("slow-{n}")).collect();
-    items.iter().for_each(|item| bench.silence(item));
+    for item in &items {
+        bench.silence(item);
+    }
     let refused = Fault { lands: Lands::Never, how: How::Status(500) };
     bench.record.fail(&On::writes("once"), 0, 1, refused);
     let once = bench.propose("once");
