@@ -66,37 +66,48 @@ impl Offers {
 }
 
 /// Makes every offer at its time. Gives all answers once the last one is there.
-pub(crate) fn offer(site: &Site, offers: &Offers) -> Result<Vec<Told>> {
+pub(crate) fn offer(site: &Site, offers: &Offers) -> Vec<Told> {
     let told = Mutex::new(Vec::new());
-    // A moment ahead, so that all threads are there; the names of two phases differ by it.
+    // A moment ahead, so that all threads are there.
     let start = Instant::now() + Duration::from_millis(300);
-    let phase = format!("{}", offers.rates.len());
     thread::scope(|scope| {
         for &(tenant, rate) in &offers.rates {
             let lanes = if tenant == GREEDY { GREEDY_THREADS } else { rate * 4 };
             for lane in 0..lanes {
-                let (told, phase) = (&told, &phase);
+                let told = &told;
                 scope.spawn(move || {
-                    let agent = if tenant == GREEDY { at(lane) % AGENTS } else { 0 };
-                    let client = site.client(tenant, agent);
-                    // Lane by lane, so that each comes to its next offer after all others had one.
-                    for n in (lane..).step_by(at(lanes)) {
-                        let due = Duration::from_secs(n) / u32::try_from(rate).unwrap_or(1);
-                        if due >= offers.time {
-                            return;
-                        }
-                        let item = format!("i-{phase}-{tenant}-{n}");
-                        thread::sleep((start + due).saturating_duration_since(Instant::now()));
-                        let before = site.proxy.count("GET");
-                        let mut one = make(&client, (tenant, agent), item, n, start + due);
-                        one.passed = site.proxy.count("GET").saturating_sub(before);
+                    for one in carry((tenant, rate), (lane, lanes), site, offers, start) {
                         told.lock().unwrap_or_else(PoisonError::into_inner).push(one);
                     }
                 });
             }
         }
     });
-    Ok(told.into_inner().unwrap_or_else(PoisonError::into_inner))
+    told.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The offers of one connection: each comes to its next one after all others had one.
+fn carry(
+    (tenant, rate): (usize, u64),
+    (lane, lanes): (u64, u64),
+    site: &Site,
+    offers: &Offers,
+    start: Instant,
+) -> Vec<Told> {
+    let agent = if tenant == GREEDY { at(lane) % AGENTS } else { 0 };
+    let client = site.client(tenant, agent);
+    // The names of two phases differ.
+    let phase = offers.rates.len();
+    let due = |n| Duration::from_secs(n) / u32::try_from(rate).unwrap_or(1);
+    let numbers = (lane..).step_by(at(lanes)).take_while(|n| due(*n) < offers.time);
+    let one = |n| {
+        let due = start + due(n);
+        thread::sleep(due.saturating_duration_since(Instant::now()));
+        let before = site.proxy.count("GET");
+        let one = make(&client, (tenant, agent), format!("i-{phase}-{tenant}-{n}"), n, due);
+        Told { passed: site.proxy.count("GET").saturating_sub(before), ..one }
+    };
+    numbers.map(one).collect()
 }
 
 fn at(n: u64) -> usize {
@@ -112,7 +123,7 @@ fn make(
     due: Instant,
 ) -> Told {
     let greedy = tenant == GREEDY;
-    let writes = greedy && n % WRITES == 0;
+    let writes = greedy && n.is_multiple_of(WRITES);
     let mut proposal = json!({
         "contract": "crash.set_read", "params": {"item": item}, "intent": "a load is offered",
     });

@@ -4,6 +4,7 @@
 //! Whatever it says, it says 200, 202, 429 or 503 with the time to come back; what it took it carries out,
 //! once; its memory has a bound; and the polite tenants notice nothing. `MINUTES=3` (`make overload`) also
 //! compares what a polite tenant waits alone and beside the greedy one; a sample takes half a minute.
+#![expect(clippy::indexing_slicing, reason = "JSON is indexed, and a check fails by panicking")]
 
 mod judge;
 mod load;
@@ -47,17 +48,17 @@ fn sample() -> Result<()> {
     let site = Site::serve()?;
     let watch = Watch::start(&site)?;
     let offers = Offers::everybody(SAMPLE);
-    let told = load::offer(&site, &offers)?;
-    finish(site, watch, judge::judge(told))
+    let told = load::offer(&site, &offers);
+    finish(site, &watch, judge::judge(told))
 }
 
 /// First the polite tenant alone, then beside all others.
 fn compare(time: Duration) -> Result<()> {
     let site = Site::serve()?;
     let watch = Watch::start(&site)?;
-    let mut told = load::offer(&site, &Offers::one_alone(time / 3))?;
+    let mut told = load::offer(&site, &Offers::one_alone(time / 3));
     let alone = load::p99(&told, load::MEASURED);
-    let beside = load::offer(&site, &Offers::everybody(time * 2 / 3))?;
+    let beside = load::offer(&site, &Offers::everybody(time * 2 / 3));
     let crowded = load::p99(&beside, load::MEASURED);
     told.extend(beside);
     let ratio = crowded / alone;
@@ -72,7 +73,7 @@ fn compare(time: Duration) -> Result<()> {
         "rss_mib_over_idle": watch.rss_over_idle_kib() >> 10,
     });
     load::report(&figures)?;
-    finish(site, watch, judged)?;
+    finish(site, &watch, judged)?;
     if ratio <= RATIO_MAX || std::env::var_os("BENCH_LENIENT").is_some() {
         return Ok(());
     }
@@ -80,12 +81,14 @@ fn compare(time: Duration) -> Result<()> {
 }
 
 /// Holds the host to everything that it said, and says what came of it.
-fn finish(site: Site, watch: Watch, mut judged: Judged) -> Result<()> {
+fn finish(site: Site, watch: &Watch, mut judged: Judged) -> Result<()> {
     judged.findings.extend(watch.at_rest(&site)?);
     judged.ends(&site)?;
     judged.sent(&site);
     judged.findings.extend(site.stopped()?);
-    judged.lines().iter().for_each(|line| say(line));
+    for line in judged.lines() {
+        say(&line);
+    }
     if judged.is_right() { Ok(()) } else { Err("not right".into()) }
 }
 

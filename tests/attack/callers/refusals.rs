@@ -46,7 +46,7 @@ fn exhaust(ask: impl Fn() -> u16) -> (usize, usize) {
 }
 
 /// The others are served as ever; after a while so is this one.
-fn forgiven(world: &World) {
+pub(super) fn forgiven(world: &World) {
     for token in [BOB, STRANGER] {
         assert_eq!(world.client(token).get("/v1/contracts").unwrap().status, 200, "{token}");
     }

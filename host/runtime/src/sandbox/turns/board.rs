@@ -76,11 +76,10 @@ impl<W> Board<W> {
         self.now += 1;
         let ticket = self.now;
         self.change(claim, |share| share.queued += 1);
-        match self.lanes.iter_mut().find(|lane| lane.claim == *claim) {
-            Some(lane) => lane.queue.push_back((ticket, who)),
-            None => {
-                self.lanes.push(Lane { claim: Arc::clone(claim), queue: [(ticket, who)].into() });
-            }
+        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.claim == *claim) {
+            lane.queue.push_back((ticket, who));
+        } else {
+            self.lanes.push(Lane { claim: Arc::clone(claim), queue: [(ticket, who)].into() });
         }
         ticket
     }
