@@ -30,6 +30,8 @@ pub(crate) struct Offers {
     /// By tenant, offers in a second.
     rates: Vec<(usize, u64)>,
     time: Duration,
+    /// What tells its items from those of others.
+    phase: String,
 }
 
 /// One offer and the answer to it.
@@ -52,16 +54,16 @@ pub(crate) struct Told {
 }
 
 impl Offers {
-    pub(crate) fn one_alone(time: Duration) -> Self {
-        Self { rates: vec![(MEASURED, MEASURED_RATE)], time }
+    pub(crate) fn one_alone(time: Duration, round: u32) -> Self {
+        Self { rates: vec![(MEASURED, MEASURED_RATE)], time, phase: format!("alone-{round}") }
     }
 
-    pub(crate) fn everybody(time: Duration) -> Self {
+    pub(crate) fn everybody(time: Duration, round: u32) -> Self {
         let mut rates = vec![(MEASURED, MEASURED_RATE)];
         rates.extend((MEASURED + 1..TENANTS).map(|tenant| (tenant, POLITE_RATE)));
         let polite: u64 = rates.iter().map(|(_, rate)| rate).sum();
         rates.push((GREEDY, CAPACITY * OVERLOAD - polite));
-        Self { rates, time }
+        Self { rates, time, phase: format!("all-{round}") }
     }
 }
 
@@ -96,8 +98,7 @@ fn carry(
 ) -> Vec<Told> {
     let agent = if tenant == GREEDY { at(lane) % AGENTS } else { 0 };
     let client = site.client(tenant, agent);
-    // The names of two phases differ.
-    let phase = offers.rates.len();
+    let phase = &offers.phase;
     let due = |n| Duration::from_secs(n) / u32::try_from(rate).unwrap_or(1);
     let numbers = (lane..).step_by(at(lanes)).take_while(|n| due(*n) < offers.time);
     let one = |n| {

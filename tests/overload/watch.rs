@@ -49,14 +49,20 @@ impl Watch {
         self.most_kib.load(Ordering::SeqCst).saturating_sub(self.idle_kib)
     }
 
-    /// Waits until nothing is under way. Gives what is not as it must be: memory beyond its bound, a turn or
-    /// a place that was not given back.
-    pub(crate) fn at_rest(&self, site: &Site) -> Result<Vec<String>> {
-        let mut findings = Vec::new();
+    /// Waits until nothing is under way.
+    pub(crate) fn rest(site: &Site) -> Result<()> {
         let end = Instant::now() + PATIENCE;
         while site.metric("deed_actions_under_way")? > 0 && Instant::now() < end {
             thread::sleep(EVERY);
         }
+        Ok(())
+    }
+
+    /// Waits until nothing is under way. Gives what is not as it must be: memory beyond its bound, a turn or
+    /// a place that was not given back.
+    pub(crate) fn at_rest(&self, site: &Site) -> Result<Vec<String>> {
+        let mut findings = Vec::new();
+        Self::rest(site)?;
         for gauge in
             ["deed_actions_under_way", "deed_runs", "deed_runs_queued", "deed_tenant_actions"]
         {
