@@ -166,7 +166,7 @@ struct Shared {
     reader: Reader,
     payloads: Payloads,
     failed: Arc<OnceLock<String>>,
-    /// Where the last record is that is on disk.
+    /// Where what is on disk ends.
     synced: Arc<Mutex<Place>>,
     /// Last, so that nobody opens the journal before the index is let go.
     _lock: Arc<File>,
@@ -190,7 +190,7 @@ impl Journal {
     pub async fn sync_action(&self, action: &str) -> Result<(), AppendError> {
         let places = self.shared.index.places(action);
         let last = places.map_err(|error| AppendError::Refused(error.to_string()))?.pop();
-        if last.is_some_and(|last| last <= *hold(&self.shared.synced)) {
+        if last.is_some_and(|last| last < *hold(&self.shared.synced)) {
             return Ok(());
         }
         self.sync().await

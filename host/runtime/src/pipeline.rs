@@ -119,17 +119,16 @@ impl Pipeline {
 
     /// The same for what was accepted before, however much is under way.
     fn carry_on(self: &Arc<Self>, told: Told) -> Waiting {
-        let course = self.course_of(&told.story, false);
+        let course = self.course_of(&told.story);
         let id = told.story.bound.action.id.clone();
         self.launch(&id, Some(told), false, course)
     }
 
     /// The course of what was accepted before, however much is under way.
-    fn course_of(&self, story: &Story, settling: bool) -> Option<Course> {
+    fn course_of(&self, story: &Story) -> Option<Course> {
         let action = &story.bound.action;
         // What waits or has ended is looked at and rests; that is no work to count.
-        let rests =
-            matches!(story.status, Status::Waiting) || (!settling && story.status.is_final());
+        let rests = matches!(story.status, Status::Waiting | Status::Ended(_));
         (!rests).then(|| self.admission.enter(&action.tenant, &action.principal))
     }
 

@@ -16,7 +16,7 @@ use deed_tests::host::Host;
 use deed_tests::record::Record;
 use deed_tests::record::desk::{self, Deed, Kind};
 use deed_tests::services::Result;
-use deed_tests::world::{BOB, HELPDESK};
+use deed_tests::world::{BOB, HELPDESK, edit};
 use serde_json::{Value, json};
 
 #[path = "history/crowd.rs"]
@@ -149,6 +149,9 @@ fn word(actions: u64) -> String {
 
 fn laid_out(dir: &Path, record: &Record) -> Result<PathBuf> {
     desk::lay_out(dir, &record.base_url())?;
+    // One agent has them all here.
+    let room = "[limits]\nwaiting = { host = 40_000, tenant = 20_000, agent = 20_000 }\n\n[http]";
+    edit(dir, "deed.toml", "[http]", room)?;
     Ok(dir.to_owned())
 }
 

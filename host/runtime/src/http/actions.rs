@@ -15,7 +15,7 @@ use deed_record::status::Status;
 use deed_record::story::Story;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::App;
 use super::auth::Caller;
@@ -46,8 +46,14 @@ pub(super) async fn propose(
     let taking = take(app.clone(), caller.clone(), proposal, claimed, trace);
     let taken = carried(taking).await;
     let (id, rest) = taken.inspect_err(|problem| app.metrics.refused_by(problem))?;
-    // The task is ours and ends with the driver.
-    answer(&app, &caller, &id, async { rest.await.unwrap_or_default() }, wait).await
+    let rest = async {
+        match rest {
+            // The task is ours and ends with the driver.
+            Some(driven) => driven.await.unwrap_or_default(),
+            None => watched(&app, &id).await,
+        }
+    };
+    answer(&app, &caller, &id, rest, wait).await
 }
 
 /// Takes a proposal and follows it: what ends denied at once is a refusal, whether its caller waits or not.
@@ -57,9 +63,10 @@ async fn take(
     proposal: Proposal,
     claimed: Option<Claimed>,
     trace: Option<String>,
-) -> Result<(ActionId, JoinHandle<Option<Told>>), Problem> {
+) -> Result<(ActionId, Option<JoinHandle<Option<Told>>>), Problem> {
     let who = bind_as(&app, &caller)?;
     let Accepted { id, waiting } = app.pipeline.propose(who, proposal, claimed, trace).await?;
+    let Some(waiting) = waiting else { return Ok((id, None)) };
     let budget = Arc::clone(&caller.budget);
     let follow = async move {
         let told = waiting.to_rest().await;
@@ -68,7 +75,7 @@ async fn take(
         }
         told
     };
-    Ok((id, tokio::spawn(follow)))
+    Ok((id, Some(tokio::spawn(follow))))
 }
 
 /// Whether policy, precondition or contract refused, and no person was bothered.
@@ -101,15 +108,26 @@ pub(super) async fn show(
     let id = parse_id(&id)?;
     let mut told = caller.told(&app, &id)?;
     if let Some(wait) = wait(&headers)?.filter(|_| !rests(told.story.status)) {
-        let end = Instant::now() + wait;
-        // The driver is under way already; this only waits for it, so that waiting callers cost no drivers.
-        // A stop does not wait for it: what rests there may go on only with the next start.
-        while Instant::now() < end && !app.pipeline.is_stopping() && !rests(told.story.status) {
-            timeout_at(end, app.pipeline.rests(&id)).await.ok();
-            told = app.pipeline.told(&id)?;
-        }
+        let watched = tokio::time::timeout(wait, watched(&app, &id)).await;
+        told = watched.ok().flatten().map_or_else(|| app.pipeline.told(&id), Ok)?;
+    }
+    // A store that failed is read as it is, until the host ends.
+    if !rests(told.story.status) && app.pipeline.failed().is_none() {
+        app.pipeline.on_disk(&id).await?;
     }
     shown(&app, &caller, told)
+}
+
+/// Waits until an action rests. Its driver is under way already; this only waits for that, so that waiting callers
+/// cost no drivers. A stop does not wait for it: what rests there may go on only with the next start.
+async fn watched(app: &App, id: &ActionId) -> Option<Told> {
+    loop {
+        let told = app.pipeline.told(id).ok()?;
+        if rests(told.story.status) || app.pipeline.is_stopping() {
+            return Some(told);
+        }
+        app.pipeline.rests(id).await;
+    }
 }
 
 /// Whether nothing happens to an action until somebody does something.
@@ -176,6 +194,9 @@ pub(super) async fn list(
     let journal = app.pipeline.journal.clone();
     let listing = tokio::task::spawn_blocking(move || journal.list(&tenant, &filter, limit));
     let rows = listing.await.map_err(|_| Problem::unavailable())?.map_err(LedgerError::from)?;
+    if rows.iter().any(|(_, row)| !row.summary.ended) && app.pipeline.failed().is_none() {
+        app.pipeline.journal.sync().await.map_err(|e| LedgerError::Failed(e.to_string()))?;
+    }
     let one = |(id, row): &(String, crate::journal::Row)| {
         let s = &row.summary;
         json!({"id": id, "status": s.status, "contract": s.contract, "resource": s.resource,

@@ -94,6 +94,11 @@ impl Segments {
     }
 
     /// Waits until everything written is on disk (fdatasync, which also covers the length).
+    /// Where the next record would begin, in this segment.
+    pub(super) fn end(&self) -> Place {
+        Place { segment: self.tail.segment, offset: self.tail.length }
+    }
+
     pub(super) fn sync(&self) -> io::Result<()> {
         self.file.sync_data()
     }

@@ -45,7 +45,6 @@ pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
         seq: tail.seq,
         durable: tail.seq,
         synced: Arc::clone(&synced),
-        last: end,
         _lock: Arc::clone(&lock),
     };
     let (sender, queue) = mpsc::channel();

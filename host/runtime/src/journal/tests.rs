@@ -220,7 +220,6 @@ fn a_group_is_one_write_and_the_disk_failing_stops_everything() {
         seq: 0,
         durable: 0,
         synced: Arc::default(),
-        last: Place::default(),
         _lock: Arc::new(File::open(scratch.path("LOCK")).unwrap()),
     };
     let group = [append("a", 0, "1"), append("a", 1, "2"), append("a", 1, "3")];
@@ -234,6 +233,23 @@ fn a_group_is_one_write_and_the_disk_failing_stops_everything() {
         assert!(writer.failed.get().is_some());
     }
     assert_eq!(writer.index.row("b").unwrap(), None);
+}
+
+/// Who asks whether it is on disk is told the truth from the first record on.
+#[tokio::test]
+async fn what_is_not_synced_does_not_count_as_synced() {
+    let scratch = Scratch::new();
+    let journal = scratch.open();
+    let synced = |journal: &Journal, action: &str| {
+        let last = journal.shared.index.places(action).unwrap().pop().unwrap();
+        last < *hold(&journal.shared.synced)
+    };
+    for round in ["a", "b"] {
+        journal.append(Append { durable: false, ..append(round, 0, "1") }).await.unwrap();
+        assert!(!synced(&journal, round), "{round}");
+        journal.sync_action(round).await.unwrap();
+        assert!(synced(&journal, round), "{round}");
+    }
 }
 
 #[test]

@@ -43,10 +43,8 @@ pub(super) struct Writer {
     pub(super) seq: u64,
     /// Number of the last record that is on disk, with all before it.
     pub(super) durable: u64,
-    /// Where that is, for readers.
+    /// Where that ends, for readers.
     pub(super) synced: Arc<Mutex<Place>>,
-    /// Where the last record is.
-    pub(super) last: Place,
     /// Last, so that nobody opens the journal before segments and index are let go.
     pub(super) _lock: Arc<File>,
 }
@@ -100,7 +98,7 @@ impl Writer {
     fn sync(&mut self) -> Result<(), String> {
         self.segments.sync().map_err(|error| error.to_string())?;
         self.durable = self.seq;
-        *self.synced.lock().unwrap_or_else(PoisonError::into_inner) = self.last;
+        *self.synced.lock().unwrap_or_else(PoisonError::into_inner) = self.segments.end();
         Ok(())
     }
 
@@ -141,7 +139,6 @@ impl Writer {
         failpoint::hit_at("journal.write.before", || record::told(&group.bodies));
         let written = self.segments.write(&group.bodies).map_err(|error| error.to_string())?;
         failpoint::hit_at("journal.write.after", || record::told(&group.bodies));
-        self.last = written.places.last().copied().unwrap_or(self.last);
         if group.durable {
             self.sync()?;
             failpoint::hit_at("journal.sync.after", || record::told(&group.bodies));

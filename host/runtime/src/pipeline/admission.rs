@@ -134,7 +134,9 @@ impl Admission {
     pub(super) fn admit_answer(&self, tenant: &str, agent: &str) -> Result<Course, Overload> {
         let mut book = lock(&self.book);
         let most = self.limits.under_way.host;
-        if book.host.under_way >= most + most / FOR_PEOPLE {
+        let own = book.of(tenant, agent).tenant.under_way;
+        // Nobody else's approvals take the places that a tenant has for sure.
+        if own >= self.sure && book.host.under_way >= most + most / FOR_PEOPLE {
             let stay = book.host.stay;
             return Err(book.refuse(Limit::HostUnderWay, seconds(stay)));
         }
@@ -271,7 +273,7 @@ fn reached(
     // What the tenant could have in all if it took more and more.
     let share = bounds.tenant.min(sure.saturating_add(beyond.saturating_add(free).div_ceil(2)));
     let left = share.saturating_sub(tenant);
-    if host >= bounds.host {
+    if host >= bounds.host && beyond_sure(tenant, sure) {
         Some(Level::Host)
     } else if agent >= bounds.agent {
         Some(Level::Agent)
@@ -280,6 +282,11 @@ fn reached(
     } else {
         (agent >= left).then_some(Level::Agent)
     }
+}
+
+/// Whether one more would not be among the places that its tenant has for sure.
+fn beyond_sure(tenant: usize, sure: usize) -> bool {
+    tenant >= sure
 }
 
 /// As long as what is under way will take to come to rest, by what it took of late.

@@ -239,7 +239,7 @@ fn steps(pipeline: &Arc<Pipeline>, book: Arc<Mutex<(Story, Pages)>>, n: u32, epo
                 }
             };
             let (before, mark) = (story.clone(), pages.mark());
-            let kept = match pipeline.put(story, pages, vec![event]) {
+            let kept = match pipeline.put(story, pages, event).await {
                 Ok(()) => pipeline.hand_over(story, pages, vec![], durable).await,
                 Err(error) => Err(error),
             };

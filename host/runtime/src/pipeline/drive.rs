@@ -88,7 +88,13 @@ pub(super) async fn drive(
             Err(LedgerError::Conflict) => {
                 (drive.story, drive.pages) = Pages::of(pipeline.told(id)?);
             }
-            Err(error) => return Err(error),
+            Err(error) => {
+                // What this driver had only thought of says nothing of what it leaves behind.
+                if let Ok(told) = pipeline.told(id) {
+                    drive.story = told.story;
+                }
+                return Err(error);
+            }
         }
     }
 }
@@ -160,7 +166,9 @@ impl Drive<'_> {
         events: Vec<Event>,
         durable: bool,
     ) -> Result<Step, LedgerError> {
-        self.pipeline.put(&mut self.story, &mut self.pages, events)?;
+        for event in events {
+            self.pipeline.put(&mut self.story, &mut self.pages, event).await?;
+        }
         if durable {
             self.hand_over(true).await?;
         }

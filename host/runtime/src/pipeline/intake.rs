@@ -24,11 +24,11 @@ use crate::journal::Claim;
 use crate::resolution::ResolveError;
 use crate::{keys, policy};
 
-/// A proposal that was taken, and the driver that carries it.
+/// A proposal that was taken, and the driver that carries it; none where its key stands for an action already.
 #[derive(Debug)]
 pub struct Accepted {
     pub id: ActionId,
-    pub waiting: Waiting,
+    pub waiting: Option<Waiting>,
 }
 
 /// An idempotency key with what it was sent with.
@@ -70,9 +70,14 @@ impl Pipeline {
         trace: Option<String>,
     ) -> Result<Accepted, IntakeError> {
         self.takes_proposals()?;
+        let body = Digest::of(&json::to_canonical(&proposal).map_err(BindFault::from)?).hex();
+        // What was accepted before is told of however much is under way.
+        if let Some(id) = self.claimed(caller, claimed.as_ref(), &body).await? {
+            return Ok(Accepted { id, waiting: None });
+        }
         let course = self.admission.admit(&caller.tenant.name, caller.agent)?;
         let full = self.admission.full_of_waiting(&caller.tenant.name, caller.agent);
-        self.take(caller, proposal, claimed, trace, (course, full)).await
+        self.take(caller, proposal, (claimed, body), trace, (course, full)).await
     }
 
     /// The same in the agent's name, by the word of an operator: it is not kept out by what the agent has.
@@ -84,8 +89,12 @@ impl Pipeline {
         trace: Option<String>,
     ) -> Result<Accepted, IntakeError> {
         self.takes_proposals()?;
+        let body = Digest::of(&json::to_canonical(&proposal).map_err(BindFault::from)?).hex();
+        if let Some(id) = self.claimed(caller, Some(&claimed), &body).await? {
+            return Ok(Accepted { id, waiting: None });
+        }
         let course = self.admission.enter(&caller.tenant.name, caller.agent);
-        self.take(caller, proposal, Some(claimed), trace, (course, None)).await
+        self.take(caller, proposal, (Some(claimed), body), trace, (course, None)).await
     }
 
     /// Takes a proposal that was let in, unless it would meet the limit of what waits for people.
@@ -93,14 +102,10 @@ impl Pipeline {
         self: &Arc<Self>,
         caller: Caller<'_>,
         proposal: Proposal,
-        claimed: Option<Claimed>,
+        (claimed, body): (Option<Claimed>, String),
         trace: Option<String>,
         (course, full): (Course, Option<Limit>),
     ) -> Result<Accepted, IntakeError> {
-        let body = Digest::of(&json::to_canonical(&proposal).map_err(BindFault::from)?).hex();
-        if let Some(id) = self.claimed(caller, claimed.as_ref(), &body)? {
-            return Ok(Accepted { waiting: self.launch(&id, None, false, Some(course)), id });
-        }
         let Fresh { bound, bindings } = self.bind(caller, proposal)?;
         // The index has keys as they are sent.
         if claimed.as_ref().is_some_and(|claimed| bound.private.tells(&claimed.key).is_some()) {
@@ -120,18 +125,18 @@ impl Pipeline {
             self.must_not_wait(caller, &event, limit)?;
         }
         match self.begin(event, claim).await {
-            Ok(told) => Ok(Accepted { waiting: self.advance(told, course), id }),
+            Ok(told) => Ok(Accepted { waiting: Some(self.advance(told, course)), id }),
             Err(LedgerError::KeyTaken { action, body_sha256 }) if body_sha256 == body => {
                 let id: ActionId = action.parse().map_err(|_| LedgerError::Unknown)?;
-                Ok(Accepted { waiting: self.launch(&id, None, false, Some(course)), id })
+                Ok(Accepted { id, waiting: None })
             }
-            Err(LedgerError::KeyTaken { .. }) => Err(IntakeError::KeyReused),
+            Err(LedgerError::KeyTaken { action, .. }) => Err(self.reused(&action).await),
             Err(error) => Err(error.into()),
         }
     }
 
     /// The action that this key stands for already: looked up before binding, because contracts change.
-    fn claimed(
+    async fn claimed(
         &self,
         caller: Caller<'_>,
         claimed: Option<&Claimed>,
@@ -142,8 +147,16 @@ impl Pipeline {
         let found = self.journal.key(&caller.tenant.name, caller.agent, &claimed.key, now_ms);
         match found.map_err(LedgerError::from)? {
             None => Ok(None),
-            Some((_, other)) if other != body => Err(IntakeError::KeyReused),
+            Some((action, other)) if other != body => Err(self.reused(&action).await),
             Some((action, _)) => Ok(Some(action.parse().map_err(|_| LedgerError::Unknown)?)),
+        }
+    }
+
+    /// A key that stands for an action with another body; that action is on disk before anybody is told so.
+    async fn reused(&self, action: &str) -> IntakeError {
+        match self.journal.sync_action(action).await {
+            Ok(()) => IntakeError::KeyReused,
+            Err(error) => LedgerError::Failed(error.to_string()).into(),
         }
     }
 

@@ -12,6 +12,9 @@ use super::Pipeline;
 use super::ledger::{LedgerError, refused, summary};
 use crate::journal::Append;
 
+/// Bytes of events that become one record, where there are several; half of what a record may have.
+const TOGETHER: usize = 8 << 20;
+
 /// A story and the entries that it was folded from, oldest first.
 #[derive(Debug)]
 pub struct Told {
@@ -63,20 +66,23 @@ impl Pipeline {
         Ok(Told { story: Story::fold(&entries)?, entries })
     }
 
-    /// Folds events in, and keeps them to be handed over.
-    pub(super) fn put(
+    /// Folds an event in, and keeps it to be handed over. Where both no longer fit one record, what there was
+    /// is handed over first: a state may be megabytes, and so may the judgement and the receipt about it.
+    pub(super) async fn put(
         &self,
         story: &mut Story,
         pages: &mut Pages,
-        events: Vec<Event>,
+        event: Event,
     ) -> Result<(), LedgerError> {
-        for event in events {
-            let entry = Entry { at_ms: self.clock.now_ms(), event };
-            let bytes = serde_json::to_vec(&entry)?;
-            story.apply(&entry)?;
-            pages.unsent.push(bytes);
-            pages.entries.push(entry);
+        let entry = Entry { at_ms: self.clock.now_ms(), event };
+        let bytes = serde_json::to_vec(&entry)?;
+        let waits: usize = pages.unsent.iter().map(Vec::len).sum();
+        if waits > 0 && waits + bytes.len() > TOGETHER {
+            self.hand_over(story, pages, vec![], false).await?;
         }
+        story.apply(&entry)?;
+        pages.unsent.push(bytes);
+        pages.entries.push(entry);
         Ok(())
     }
 
@@ -115,7 +121,7 @@ impl Pipeline {
         nonces: Vec<String>,
     ) -> Result<Told, LedgerError> {
         let (mut story, mut pages) = Pages::of(told);
-        self.put(&mut story, &mut pages, vec![event])?;
+        self.put(&mut story, &mut pages, event).await?;
         self.hand_over(&story, &mut pages, nonces, true).await?;
         Ok(Told { story, entries: pages.entries })
     }

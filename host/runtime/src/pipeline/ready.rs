@@ -159,7 +159,7 @@ impl Pipeline {
                 if !known && story.status.outcome().is_none() {
                     return Err(needed(&id, &summary.tenant));
                 }
-                courses.push(self.course_of(&story, false));
+                courses.push(self.course_of(&story));
                 moving.push(LeftOpen::of(&story));
                 self.settle_later(&story);
             }

@@ -85,17 +85,34 @@ impl Pipeline {
         match why {
             Why::NoMore => {}
             Why::Expires => self.start(turns, id, false, None).await,
-            Why::Look(pause) => match self.story(id) {
-                Ok(story) if story.status.is_final() => {}
-                Ok(story) => {
-                    self.start(turns, id, true, self.course_of(&story, true)).await;
-                    self.look_after(id, self.next_pause(&story, pause));
-                }
-                Err(error) => {
-                    tracing::error!(action = %id, %error, "an open outcome cannot be read");
-                }
-            },
+            Why::Look(pause) => self.look(turns, id, pause).await,
         }
+    }
+
+    /// Has an open outcome looked at, and again after a pause that begins when this look has ended: an action
+    /// has one driver for that at most. It counts as no work: nobody is kept out by what an upstream hides.
+    async fn look(self: &Arc<Self>, turns: &Arc<Semaphore>, id: &ActionId, pause: Duration) {
+        let mut turn = Some(Arc::clone(turns).acquire_owned().await);
+        let mut rest = Box::pin(self.launch(id, None, true, None).to_rest());
+        let (pipeline, id) = (Arc::downgrade(self), id.clone());
+        tokio::spawn(async move {
+            let told = match tokio::time::timeout(TURN, &mut rest).await {
+                Ok(told) => told,
+                Err(_) => {
+                    turn = None;
+                    rest.await
+                }
+            };
+            drop(turn);
+            let Some(pipeline) = pipeline.upgrade().filter(|one| !one.is_stopping()) else {
+                return;
+            };
+            match told {
+                Some(told) if told.story.status.is_final() => {}
+                Some(told) => pipeline.look_after(&id, pipeline.next_pause(&told.story, pause)),
+                None => tracing::error!(action = %id, "an open outcome cannot be looked at"),
+            }
+        });
     }
 
     /// Has an open outcome looked at after this pause.

@@ -90,6 +90,10 @@ fn prepare(dir: &Path, upstream: &str, environment: &str) -> Result<()> {
         "environment = \"production\"",
         &format!("environment = \"{environment}\""),
     )?;
+    // What is measured is the work, not who is turned away.
+    let room = "[limits]\nunder_way = { host = 2_000, tenant = 1_000, agent = 500 }\n\n[http]";
+    edit(dir, "deed.toml", "[http]", room)?;
+    edit(dir, "deed.toml", "timeout = \"2s\"\n", "timeout = \"10s\"\nconcurrency = 64\n")?;
     let mut agents = String::new();
     for n in 0..AGENTS {
         let hash = Digest::of(token(n).as_bytes());

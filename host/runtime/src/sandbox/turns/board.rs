@@ -101,7 +101,7 @@ impl<W> Board<W> {
     /// Gives the next slot to whose turn it is, if one is free for anybody.
     pub(super) fn next(&mut self) -> Option<(Arc<Claim>, W)> {
         let starving = self.starving();
-        let may = |lane: &&Lane<W>| self.fits(&lane.claim) && !in_the_way(lane, starving);
+        let may = |lane: &&Lane<W>| self.fits(&lane.claim) && !self.in_the_way(lane, starving);
         let next = self.lanes.iter().filter(may).min_by_key(|lane| self.rank(lane))?;
         let claim = Arc::clone(&next.claim);
         let lane = self.lanes.iter_mut().find(|lane| lane.claim == claim)?;
@@ -175,6 +175,16 @@ impl<W> Board<W> {
         lanes.min_by_key(|lane| lane.head()).map(|lane| &lane.claim)
     }
 
+    /// Whether this lane would take the last place of an upstream, which is kept for the one that starves.
+    fn in_the_way(&self, lane: &Lane<W>, starving: Option<&Arc<Claim>>) -> bool {
+        let Some(starving) = starving.filter(|one| **one != lane.claim) else { return false };
+        let last = |(name, most): &(String, usize)| {
+            let shares = lane.claim.upstreams.iter().any(|(n, _)| n == name);
+            shares && self.reaching(&starving.tenant, name) + 1 >= *most
+        };
+        starving.tenant == lane.claim.tenant && starving.upstreams.iter().any(last)
+    }
+
     fn shares(&self, claim: &Claim) -> (Share, Share) {
         let Some(tenant) = self.tenants.get(&claim.tenant) else { return Default::default() };
         (tenant.share, tenant.agents.get(&claim.agent).copied().unwrap_or_default())
@@ -221,13 +231,6 @@ impl<W> Board<W> {
             tenant.agents.remove(&claim.agent);
         }
     }
-}
-
-/// Whether this lane would take a place that is kept for the one that starves.
-fn in_the_way<W>(lane: &Lane<W>, starving: Option<&Arc<Claim>>) -> bool {
-    let Some(starving) = starving.filter(|one| **one != lane.claim) else { return false };
-    let shared = |(name, _): &(String, usize)| lane.claim.upstreams.iter().any(|(n, _)| n == name);
-    starving.tenant == lane.claim.tenant && starving.upstreams.iter().any(shared)
 }
 
 #[cfg(test)]
