@@ -96,12 +96,11 @@ impl Pipeline {
         let mut rest = Box::pin(self.launch(id, None, true, None).to_rest());
         let (pipeline, id) = (Arc::downgrade(self), id.clone());
         tokio::spawn(async move {
-            let told = match tokio::time::timeout(TURN, &mut rest).await {
-                Ok(told) => told,
-                Err(_) => {
-                    turn = None;
-                    rest.await
-                }
+            let told = if let Ok(told) = tokio::time::timeout(TURN, &mut rest).await {
+                told
+            } else {
+                turn = None;
+                rest.await
             };
             drop(turn);
             let Some(pipeline) = pipeline.upgrade().filter(|one| !one.is_stopping()) else {

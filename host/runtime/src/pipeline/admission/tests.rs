@@ -56,14 +56,29 @@ fn however_many_are_greedy_there_is_room_for_who_has_little() {
 fn what_was_accepted_is_never_refused_and_people_have_room_of_their_own() {
     let admission = small(2);
     let mut held: Vec<_> = (0..SMALL.host).map(|_| admission.enter("a", "x")).collect();
-    assert_eq!(admission.admit("b", "y").unwrap_err().limit, Limit::HostUnderWay);
+    assert_eq!(admission.admit("a", "x").unwrap_err().limit, Limit::HostUnderWay);
     held.extend((0..SMALL.host / FOR_PEOPLE).map(|_| admission.admit_answer("a", "x").unwrap()));
-    assert_eq!(admission.admit_answer("b", "y").unwrap_err().limit, Limit::HostUnderWay);
-    held.push(admission.enter("b", "y"));
+    assert_eq!(admission.admit_answer("a", "x").unwrap_err().limit, Limit::HostUnderWay);
+    held.push(admission.enter("a", "x"));
     drop(held);
     assert!(admission.admit("b", "y").is_ok());
     let refused: Vec<u64> = admission.refused().iter().map(|(_, count)| *count).collect();
     assert_eq!(refused, [0, 0, 2, 0, 0, 0]);
+}
+
+#[test]
+fn nobody_takes_the_places_that_another_tenant_has_for_sure() {
+    let admission = small(2);
+    let mut held: Vec<_> = (0..2 * SMALL.host).map(|_| admission.enter("a", "x")).collect();
+    for n in 0..SMALL.host / 4 {
+        let agent = format!("y{n}");
+        let answer = n % 2 == 0;
+        let course =
+            if answer { admission.admit_answer("b", &agent) } else { admission.admit("b", &agent) };
+        held.push(course.unwrap());
+    }
+    assert_eq!(admission.admit("b", "z").unwrap_err().limit, Limit::HostUnderWay);
+    assert_eq!(admission.admit_answer("b", "z").unwrap_err().limit, Limit::HostUnderWay);
 }
 
 #[test]
