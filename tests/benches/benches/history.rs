@@ -150,7 +150,7 @@ fn word(actions: u64) -> String {
 fn laid_out(dir: &Path, record: &Record) -> Result<PathBuf> {
     desk::lay_out(dir, &record.base_url())?;
     // One agent has them all here.
-    let room = "[limits]\nwaiting = { host = 40_000, tenant = 20_000, agent = 20_000 }\n\n[http]";
+    let room = "[limits]\nwaiting = { host = 80_000, tenant = 40_000, agent = 20_000 }\n\n[http]";
     edit(dir, "deed.toml", "[http]", room)?;
     Ok(dir.to_owned())
 }
