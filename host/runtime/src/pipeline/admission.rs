@@ -176,14 +176,17 @@ impl Admission {
 
     /// Counts a story that went from one status to another.
     pub(super) fn moved(&self, from: Status, story: &Story) {
-        // As the word for them says: who is about to be asked anew waits too, and a start counts by words.
-        let waits = |status: Status| isize::from(status.word() == Status::Waiting.word());
         let change = waits(story.status) - waits(from);
         if change != 0 {
             let action = &story.bound.action;
             let mut book = lock(&self.book);
             book.each(&action.tenant, &action.principal, |account| account.waiting += change);
         }
+    }
+
+    /// Whether going from one status to another changes what is counted.
+    pub(super) fn counts(from: Status, to: Status) -> bool {
+        waits(from) != waits(to)
     }
 
     /// Tenant by tenant, what is under way and what waits.
@@ -287,6 +290,11 @@ fn reached(
 /// Whether one more would not be among the places that its tenant has for sure.
 fn beyond_sure(tenant: usize, sure: usize) -> bool {
     tenant >= sure
+}
+
+/// As the word for it says: who is about to be asked anew waits too, and a start counts by words.
+fn waits(status: Status) -> isize {
+    isize::from(status.word() == Status::Waiting.word())
 }
 
 /// As long as what is under way will take to come to rest, by what it took of late.
