@@ -15,6 +15,7 @@ use deed_record::story::Story;
 
 pub use self::limit::{Limit, Overload};
 use crate::config::{Bounds, Limits};
+use crate::crowd::Crowd;
 
 /// People answer in minutes; to ask more often would be in vain.
 const PEOPLE_RETRY_S: u64 = 60;
@@ -46,6 +47,7 @@ pub(super) struct Admission {
 #[derive(Debug, Default)]
 struct Book {
     host: Account,
+    crowd: Crowd,
     tenants: HashMap<String, Tenant>,
     /// Actions under way beyond what their tenants have for sure.
     beyond: usize,
@@ -108,10 +110,12 @@ impl Drop for Course {
 }
 
 impl Admission {
-    pub(super) fn new(limits: Limits, tenants: usize) -> Self {
+    /// `crowd` is told how much is under way.
+    pub(super) fn new(limits: Limits, tenants: usize, crowd: Crowd) -> Self {
         let places = limits.under_way.host;
         let sure = places / 2 / tenants.max(1);
-        Self { limits, sure, shared: places - sure * tenants, book: Arc::default() }
+        let book = Arc::new(Mutex::new(Book { crowd, ..Book::default() }));
+        Self { limits, sure, shared: places - sure * tenants, book }
     }
 
     /// A course for a proposal, unless agent, tenant or host have too much under way.
@@ -234,6 +238,7 @@ impl Book {
     /// agents in the configuration and in the journal's open actions.
     fn each(&mut self, tenant: &str, agent: &str, change: impl Fn(&mut Account)) {
         change(&mut self.host);
+        self.crowd.is(self.host.under_way);
         if !self.tenants.contains_key(tenant) {
             self.tenants.insert(tenant.to_owned(), Tenant::default());
         }
