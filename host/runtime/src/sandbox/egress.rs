@@ -178,7 +178,7 @@ impl Job {
         told
     }
 
-    /// Gives the journal the result of a declared write before anybody is told.
+    /// Has the result of a declared write in the journal before anybody is told.
     async fn settle(&self) -> Result<(), Error> {
         let declared = self.declared.load(Ordering::SeqCst);
         let rendered = &self.request.public;
@@ -333,7 +333,7 @@ fn is_counted(rendered: &Rendered) -> bool {
     rendered.calls > 1
 }
 
-/// Gives the journal what became of a write: it stands before anything that comes of it.
+/// Has in the journal what became of a write; without that nobody is told.
 async fn record(keep: &Keep, entry: &Entry) -> Result<(), Error> {
     let Some(exchange) = entry.exchange() else { return Ok(()) };
     let kept = keep(WriteStep::Ended(Box::new(exchange))).await;
