@@ -11,6 +11,7 @@ mod refusals;
 mod resolutions;
 mod tenants;
 mod tokens;
+mod waiting;
 mod wire;
 
 use deed_tests::services::ScimServer;
@@ -25,6 +26,7 @@ pub(crate) fn cases() -> Vec<Case> {
         crowd::cases(),
         refusals::cases(),
         overload::cases(),
+        waiting::cases(),
         bodies::cases(),
         approvals::cases(),
         resolutions::cases(),

@@ -1,4 +1,4 @@
-//! Callers that want more than their share: agents, tenants, people's attention, turns, one slow upstream.
+//! Callers that want more than their share: agents, tenants, turns, one slow upstream.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,26 +13,25 @@ use deed_tests::hostile::Hostile;
 use deed_tests::proxy::Fault;
 use deed_tests::record::{self, How, Lands, On};
 use deed_tests::services::Result;
-use deed_tests::world::{BOB, HELPDESK, STRANGER, World, edit};
+use deed_tests::world::{HELPDESK, STRANGER, World, edit};
 use serde_json::Value;
 
 use super::refusals::forgiven;
 use super::wire::{address, bearer, call, connect, request};
 use super::{counted, metric, unharmed};
 use crate::case::{Case, cases};
-use crate::shared::{locked_out, scim, user};
+use crate::shared::{scim, user};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
         "a-tenant-of-many-agents" => many_agents,
         "one-tenant-takes-every-connection" => connections,
-        "waiting-without-end" => waiting,
         "a-tenant-takes-every-turn" => every_turn,
         "a-slow-upstream-takes-every-turn" => slow_upstream,
     ]
 }
 
-const OTHERS: [&str; 3] = [
+pub(super) const OTHERS: [&str; 3] = [
     "deed_token-of-the-second-agent-of-acme",
     "deed_token-of-the-third-agent-of-acme",
     "deed_token-of-the-fourth-agent-of-acme",
@@ -40,7 +39,7 @@ const OTHERS: [&str; 3] = [
 const PATIENCE: Duration = Duration::from_mins(2);
 
 /// More agents for `acme`, eyes for `globex`, and these lines before the first table.
-fn prepare(dir: &Path, limits: &str) -> Result<()> {
+pub(super) fn prepare(dir: &Path, limits: &str) -> Result<()> {
     let http = "[http]\nlisten";
     edit(dir, "deed.toml", http, &format!("{limits}\n{http}"))?;
     let desk = "addresses = [\"loopback\"]\n\n[tenant.globex.agent.desk]";
@@ -75,12 +74,12 @@ fn polite(world: &World, quick: &Hostile) {
     assert_eq!(answer.text("/status"), "verified", "{}", answer.json());
 }
 
-fn ask(world: &World, token: &str, proposal: &Value, wait: &str) -> Answer {
+pub(super) fn ask(world: &World, token: &str, proposal: &Value, wait: &str) -> Answer {
     let body = proposal.to_string().into_bytes();
     world.client(token).send("POST", "/v1/actions", &[("prefer", wait)], body).unwrap()
 }
 
-fn read(user: &str) -> Value {
+pub(super) fn read(user: &str) -> Value {
     World::proposal("idp.read_user", user)
 }
 
@@ -132,48 +131,6 @@ fn many_agents() {
         assert_eq!(world.settled(&id).unwrap()["status"], "verified");
     }
     becomes(&world, "deed_tenant_actions{tenant=\"acme\",state=\"under_way\"} ", |n| n == 0);
-    unharmed(&world);
-}
-
-/// Nobody reads what piles up before people; what needs nobody goes on, and a restart forgets nothing.
-fn waiting() {
-    let few = "[limits]\nwaiting = { host = 16, tenant = 8, agent = 4 }\n";
-    let mut world = World::with(scim(), "scim", |dir| prepare(dir, few)).unwrap();
-    let asked = || World::proposal("idp.restore_access", &locked_out());
-    let until_waiting = |world: &World, token: &str| {
-        let mut all = Vec::new();
-        loop {
-            let answer = ask(world, token, &asked(), "wait=60");
-            if answer.status != 202 {
-                return (all, answer);
-            }
-            assert_eq!(answer.text("/status"), "waiting", "{}", answer.json());
-            all.push(answer.text("/id"));
-            assert!(all.len() <= 4, "all of them may wait");
-        }
-    };
-    let (all, over) = until_waiting(&world, HELPDESK);
-    assert_eq!((all.len(), over.status), (4, 429));
-    assert_eq!((over.text("/limit").as_str(), over.retry_after), ("agent_waiting", Some(60)));
-    let reading = ask(&world, HELPDESK, &read(&user("r", Some(true))), "wait=60");
-    assert_eq!(
-        reading.text("/status"),
-        "verified",
-        "what needs nobody is taken: {}",
-        reading.json()
-    );
-    world.restart().unwrap();
-    assert_eq!(counted(&world, "deed_tenant_actions{tenant=\"acme\",state=\"waiting\"} "), 4);
-    assert_eq!(ask(&world, HELPDESK, &asked(), "wait=60").status, 429);
-    // Its tenant has room for others, and then has none.
-    let rest: usize = OTHERS.iter().map(|token| until_waiting(&world, token).0.len()).sum();
-    assert!((2..=4).contains(&rest), "{rest}");
-    // Whoever was asked makes room.
-    for id in &all[..3] {
-        assert!(world.answer("deny", id, "bob", BOB).unwrap().0);
-        assert_eq!(world.settled(id).unwrap()["status"], "denied");
-    }
-    assert_eq!(ask(&world, HELPDESK, &asked(), "wait=60").text("/status"), "waiting");
     unharmed(&world);
 }
 

@@ -160,8 +160,8 @@ impl Pipeline {
         }
     }
 
-    /// Refuses what would come to wait for people while too many do. Policy is asked about it here only then:
-    /// what needs nobody is taken all the same.
+    /// Refuses what would come to wait for people while too many do, and what may come to it after the look: what
+    /// was taken is not given up for that. Policy is asked here only then; what needs nobody is taken all the same.
     fn must_not_wait(
         &self,
         caller: Caller<'_>,
@@ -172,10 +172,13 @@ impl Pipeline {
         let entry = Entry { at_ms: now_ms, event: proposed.clone() };
         let story = Story::fold(&[entry]).map_err(LedgerError::from)?;
         let (decision, _) = policy::decide(caller.tenant, &story, now_ms, None);
-        if decision.verdict == Verdict::Ask {
-            return Err(self.admission.refuse_to_wait(limit).into());
-        }
-        Ok(())
+        let later = || caller.tenant.policies.may_ask_later(&story.bound.action.contract.name);
+        let may_wait = match decision.verdict {
+            Verdict::Ask => true,
+            Verdict::Allow => later(),
+            Verdict::Deny => false,
+        };
+        if may_wait { Err(self.admission.refuse_to_wait(limit).into()) } else { Ok(()) }
     }
 
     pub(super) fn bind(
