@@ -29,6 +29,7 @@ mod resource;
 mod restore;
 mod rotate;
 mod settle;
+pub(crate) mod shares;
 mod timers;
 mod trial;
 mod trust;

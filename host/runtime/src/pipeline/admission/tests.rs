@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::Bounds;
 
 const SMALL: Bounds = Bounds { host: 32, tenant: 16, agent: 8 };
 
