@@ -6,6 +6,7 @@ mod crowd;
 mod forged;
 mod heads;
 mod overload;
+mod places;
 mod races;
 mod refusals;
 mod resolutions;
@@ -27,6 +28,7 @@ pub(crate) fn cases() -> Vec<Case> {
         refusals::cases(),
         overload::cases(),
         waiting::cases(),
+        places::cases(),
         bodies::cases(),
         approvals::cases(),
         resolutions::cases(),

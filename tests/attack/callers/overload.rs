@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,8 +15,6 @@ use deed_tests::services::Result;
 use deed_tests::world::{HELPDESK, STRANGER, World, edit};
 use serde_json::Value;
 
-use super::refusals::forgiven;
-use super::wire::{address, bearer, call, connect, request};
 use super::{counted, metric, unharmed};
 use crate::case::{Case, cases};
 use crate::shared::{scim, user};
@@ -25,7 +22,6 @@ use crate::shared::{scim, user};
 pub(super) fn cases() -> Vec<Case> {
     cases![
         "a-tenant-of-many-agents" => many_agents,
-        "one-tenant-takes-every-connection" => connections,
         "a-tenant-takes-every-turn" => every_turn,
         "a-slow-upstream-takes-every-turn" => slow_upstream,
     ]
@@ -36,7 +32,7 @@ pub(super) const OTHERS: [&str; 3] = [
     "deed_token-of-the-third-agent-of-acme",
     "deed_token-of-the-fourth-agent-of-acme",
 ];
-const PATIENCE: Duration = Duration::from_mins(2);
+pub(super) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// More agents for `acme`, eyes for `globex`, and these lines before the first table.
 pub(super) fn prepare(dir: &Path, limits: &str) -> Result<()> {
@@ -99,7 +95,7 @@ fn fill(world: &World, token: &str, mut next: impl FnMut() -> Value) -> (Vec<Str
 }
 
 /// A gauge or counter reaches what is expected of it.
-fn becomes(world: &World, name: &str, right: impl Fn(u64) -> bool) {
+pub(super) fn becomes(world: &World, name: &str, right: impl Fn(u64) -> bool) {
     let end = Instant::now() + PATIENCE;
     while !metric(world, name).is_some_and(&right) {
         assert!(Instant::now() < end, "`{name}` stays {:?}", metric(world, name));
@@ -132,38 +128,6 @@ fn many_agents() {
     }
     becomes(&world, "deed_tenant_actions{tenant=\"acme\",state=\"under_way\"} ", |n| n == 0);
     unharmed(&world);
-}
-
-/// Every agent of a tenant keeps as many requests in progress as it may: another tenant has its own.
-fn connections() {
-    let world = World::with(scim(), "scim", |dir| prepare(dir, "")).unwrap();
-    // Their bodies do not come; they are cut off in the end, and until then they are in progress.
-    let begin = |token: &str| {
-        let lines = [&bearer(token), "Content-Type: application/json", "Content-Length: 1000"];
-        let head = request("POST", "/v1/actions", &lines, b"");
-        // A few more than one may have.
-        let more = (0..140).map(|_| {
-            let mut stream = connect(address(&world));
-            stream.write_all(&head).unwrap();
-            stream
-        });
-        more.collect::<Vec<_>>()
-    };
-    let held: Vec<_> = [HELPDESK, OTHERS[0], OTHERS[1]].into_iter().map(begin).collect();
-    let over = |_| call(&world, OTHERS[2], "GET", "/v1/contracts", b"");
-    let over = (0..500).map(over).find(|said| said.status() != 200).unwrap();
-    over.refuses(429, "over what a tenant may have in progress");
-    assert!(over.header("retry-after").is_some());
-    let other = call(&world, STRANGER, "GET", "/v1/contracts", b"");
-    assert_eq!(other.status(), 200, "another tenant is harmed: {other:?}");
-    drop(held);
-    let end = Instant::now() + PATIENCE;
-    while call(&world, OTHERS[2], "GET", "/v1/contracts", b"").status() != 200 {
-        assert!(Instant::now() < end, "what hung up is in progress for ever");
-        thread::sleep(Duration::from_millis(20));
-    }
-    // Bodies that break off are refusals, and are paid for.
-    forgiven(&world);
 }
 
 /// So many reads of this user never get an answer.
