@@ -140,7 +140,7 @@ impl Pipeline {
         settling: bool,
         course: Option<Course>,
     ) -> Waiting {
-        let (pipeline, id) = (Arc::clone(self), id.clone());
+        let (pipeline, id, course) = (Arc::clone(self), id.clone(), course.map(Course::carrying));
         self.flights.launch(async move {
             let driven = Box::pin(drive::drive(&pipeline, &id, told, settling)).await;
             drop(course);

@@ -53,6 +53,16 @@ pub(super) struct Course {
     agent: String,
     sure: usize,
     since: Instant,
+    carries: bool,
+}
+
+impl Course {
+    /// From now on an action goes with it: its end says how long one takes.
+    pub(super) fn carrying(self) -> Self {
+        let mut course = self;
+        course.carries = true;
+        course
+    }
 }
 
 impl Drop for Course {
@@ -64,7 +74,10 @@ impl Drop for Course {
         }
         book.each(&self.tenant, &self.agent, |account| {
             account.under_way = account.under_way.saturating_sub(1);
-            account.stay = (account.stay * 7 + stay) / 8;
+            // What was refused, or was there already, took no time at all.
+            if self.carries {
+                account.learn(stay);
+            }
         });
     }
 }
@@ -174,7 +187,7 @@ impl Admission {
         book.each(tenant, agent, |account| account.under_way += 1);
         let (tenant, agent) = (tenant.to_owned(), agent.to_owned());
         let (book, sure) = (Arc::clone(&self.book), self.sure);
-        Course { book, tenant, agent, sure, since: Instant::now() }
+        Course { book, tenant, agent, sure, since: Instant::now(), carries: false }
     }
 }
 

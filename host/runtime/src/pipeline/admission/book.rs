@@ -80,6 +80,11 @@ impl Accounts {
 }
 
 impl Account {
+    /// One more of its actions came to rest: the first is all that is known, then each counts for an eighth.
+    pub(super) fn learn(&mut self, stay: Duration) {
+        self.stay = if self.stay.is_zero() { stay } else { (self.stay * 7 + stay) / 8 };
+    }
+
     pub(super) fn waiting(&self) -> usize {
         usize::try_from(self.waiting).unwrap_or(0)
     }

@@ -89,6 +89,23 @@ fn who_is_sent_away_is_told_what_it_took_of_late() {
     assert_eq!(told(3_600_000), RETRY_MAX_S);
 }
 
+#[test]
+fn only_what_carried_an_action_says_how_long_one_takes() {
+    let admission = small(1);
+    let mut slow = admission.enter("a", "x").carrying();
+    slow.since -= Duration::from_secs(40);
+    drop(slow);
+    let (held, _) = all(&admission, "a", "x");
+    let told = || admission.admit("a", "x").unwrap_err().retry_after_s;
+    assert_eq!(told(), 41);
+    // Refused after they were let in, or known already.
+    (0..100).for_each(|_| drop(admission.admit_answer("a", "x").unwrap()));
+    assert_eq!(told(), 41);
+    drop(admission.enter("a", "x").carrying());
+    assert_eq!(told(), 36);
+    drop(held);
+}
+
 proptest! {
     /// Over any crowd: no bound is broken, and whoever has nothing gets in while anything is free.
     #[test]
