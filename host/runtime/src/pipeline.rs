@@ -27,6 +27,7 @@ mod recover;
 mod resolve;
 mod resource;
 mod restore;
+mod room;
 mod rotate;
 mod settle;
 pub(crate) mod shares;
