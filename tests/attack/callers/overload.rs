@@ -22,6 +22,7 @@ use crate::shared::{scim, user};
 pub(super) fn cases() -> Vec<Case> {
     cases![
         "a-tenant-of-many-agents" => many_agents,
+        "a-key-again-and-again" => known_key,
         "a-tenant-takes-every-turn" => every_turn,
         "a-slow-upstream-takes-every-turn" => slow_upstream,
     ]
@@ -126,6 +127,47 @@ fn many_agents() {
     for id in taken {
         assert_eq!(world.settled(&id).unwrap()["status"], "verified");
     }
+    becomes(&world, "deed_tenant_actions{tenant=\"acme\",state=\"under_way\"} ", |n| n == 0);
+    unharmed(&world);
+}
+
+/// Under as much as it may have under way an agent sends what was taken before again and again: it is told of the
+/// same action, which takes no place a second time.
+fn known_key() {
+    let few = "[limits]\nunder_way = { host = 16, tenant = 8, agent = 4 }\n";
+    let world = World::with(scim(), "scim", |dir| {
+        prepare(dir, few)?;
+        edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"25s\"")
+    });
+    let world = world.unwrap();
+    world.proxy.set("GET", Fault::Delay { ms: 15_000 });
+    let slow = user("slow", Some(true));
+    let body = read(&slow).to_string().into_bytes();
+    let keyed = || {
+        let headers = [("prefer", "wait=0"), ("idempotency-key", "the-same")];
+        world.client(HELPDESK).send("POST", "/v1/actions", &headers, body.clone()).unwrap()
+    };
+    let first = keyed();
+    assert_eq!(first.status, 202, "{}", first.json());
+    let (rest, over) = fill(&world, HELPDESK, || read(&slow));
+    assert_eq!((rest.len(), over.text("/limit").as_str()), (3, "agent_under_way"));
+    let counts = || {
+        let all = "deed_tenant_actions{tenant=\"acme\",state=\"under_way\"} ";
+        let refused = "deed_admission_refused_total{limit=\"agent_under_way\"} ";
+        [all, refused, "deed_actions_under_way "].map(|name| counted(&world, name))
+    };
+    let before = counts();
+    assert_eq!(before, [4, 1, 4]);
+    for _ in 0..50 {
+        let again = keyed();
+        assert_eq!((again.status, again.text("/id")), (202, first.text("/id")), "{}", again.json());
+    }
+    assert_eq!(counts(), before);
+    world.proxy.set("GET", Fault::None);
+    for id in rest.into_iter().chain([first.text("/id")]) {
+        assert_eq!(world.settled(&id).unwrap()["status"], "verified");
+    }
+    assert_eq!(keyed().text("/status"), "verified");
     becomes(&world, "deed_tenant_actions{tenant=\"acme\",state=\"under_way\"} ", |n| n == 0);
     unharmed(&world);
 }
