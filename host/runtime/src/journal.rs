@@ -157,6 +157,9 @@ pub struct Row {
 /// The version of an action and its events, oldest first.
 pub type Story = (u64, Vec<Vec<u8>>);
 
+/// Where the answer to an append comes: the new version of its action.
+type Answer = oneshot::Receiver<Result<u64, AppendError>>;
+
 #[derive(Debug)]
 struct Shared {
     sender: Mutex<Option<Sender<Command>>>,
@@ -181,6 +184,12 @@ impl Journal {
         self.hand(Some(append)).await
     }
 
+    /// Appends as [`Journal::append`] does, without an answer: whatever it is, appends to the same action that are handed
+    /// over later stand on it, and are refused where it was.
+    pub async fn append_soon(&self, append: Append) -> Result<(), AppendError> {
+        self.send(Some(append)).await.map(drop)
+    }
+
     /// Waits until every append that was answered before is on disk.
     pub async fn sync(&self) -> Result<(), AppendError> {
         self.hand(None).await.map(drop)
@@ -197,7 +206,11 @@ impl Journal {
     }
 
     async fn hand(&self, append: Option<Append>) -> Result<u64, AppendError> {
-        let closed = || AppendError::Failed("the journal is closed".to_owned());
+        self.send(append).await?.await.unwrap_or_else(|_gone| Err(closed()))
+    }
+
+    /// Puts a command into the writer's queue, and gives where its answer comes.
+    async fn send(&self, append: Option<Append>) -> Result<Answer, AppendError> {
         let room = Arc::clone(&self.shared.room).acquire_owned().await;
         let (reply, answer) = oneshot::channel();
         let command = Command { append, reply, room: room.ok().ok_or_else(closed)? };
@@ -205,10 +218,7 @@ impl Journal {
             Some(sender) => sender.send(command).is_ok(),
             None => false,
         };
-        if !sent {
-            return Err(closed());
-        }
-        answer.await.unwrap_or_else(|_gone| Err(closed()))
+        if sent { Ok(answer) } else { Err(closed()) }
     }
 
     /// The version and the events of an action, oldest first; `None` when there is no such action.
@@ -298,6 +308,10 @@ impl Drop for Shared {
     fn drop(&mut self) {
         self.close();
     }
+}
+
+fn closed() -> AppendError {
+    AppendError::Failed("the journal is closed".to_owned())
 }
 
 /// The lock's value, also after a panic elsewhere: an `Option` is never half changed.

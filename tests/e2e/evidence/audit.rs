@@ -60,6 +60,8 @@ fn copy(world: &World, from: &str, to: &str) -> PathBuf {
 fn act(world: &World) {
     let view = world.run(&World::proposal("idp.restore_access", &locked_out())).unwrap();
     assert_eq!(view["status"], "verified", "{view}");
+    // Files follow within moments; whoever asks the host has them follow at once.
+    assert_eq!(world.client(BOB).get("/log/acme/checkpoint").unwrap().status, 200);
 }
 
 fn text(path: &Path) -> &str {

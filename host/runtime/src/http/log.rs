@@ -16,8 +16,10 @@ pub(super) async fn checkpoint(
     Path(tenant): Path<String>,
 ) -> Result<Response, Problem> {
     own(&caller, &tenant)?;
-    let note = app.pipeline.publisher(&tenant).and_then(crate::log::Publisher::checkpoint);
-    let note = note.ok_or_else(Problem::not_found)?;
+    let publisher = app.pipeline.publisher(&tenant).ok_or_else(Problem::not_found)?.clone();
+    // It may have to write tiles first.
+    let newest = tokio::task::spawn_blocking(move || publisher.checkpoint()).await;
+    let note = newest.ok().flatten().ok_or_else(Problem::not_found)?;
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], note).into_response())
 }
 

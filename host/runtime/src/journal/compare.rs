@@ -60,7 +60,8 @@ fn make(made: &Index, segments: &Path, until: Applied) -> Result<Option<u64>, Op
         staged.place(&record.envelope.action, place);
         met = here == until;
         if met || staged.len() >= BATCH {
-            std::mem::replace(&mut staged, Staged::new(made)).apply(&here)?;
+            std::mem::replace(&mut staged, Staged::new(made)).apply(&here);
+            made.settle()?;
         }
         Ok(())
     })?;

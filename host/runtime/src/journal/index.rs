@@ -7,6 +7,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
 use std::time::Duration;
 
@@ -18,11 +19,13 @@ use super::Row;
 use super::file::{Hash, Place};
 
 pub(super) use key::action_of;
+use recent::Recent;
 pub(super) use staged::Staged;
 use stored::Stored;
 
 mod key;
 mod list;
+mod recent;
 mod staged;
 mod stored;
 
@@ -43,6 +46,8 @@ const KEY_LIFE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 #[derive(Debug)]
 pub(super) struct Index {
     db: sled::Db,
+    /// What sled has not been told yet.
+    recent: RwLock<Recent>,
     /// The latest time of any record, Unix milliseconds.
     latest_ms: AtomicI64,
 }
@@ -85,7 +90,7 @@ impl Index {
             None => db.is_empty().then_some((None, 0)),
         }
         .ok_or(IndexError::Value)?;
-        Ok((Self { db, latest_ms: AtomicI64::new(latest_ms) }, applied))
+        Ok((Self { db, recent: RwLock::default(), latest_ms: AtomicI64::new(latest_ms) }, applied))
     }
 
     /// Deletes the whole index.
@@ -117,11 +122,33 @@ impl Index {
     }
 
     pub(super) fn row(&self, action: &str) -> Result<Option<Row>, IndexError> {
-        Ok(self.stored(action)?.map(|stored| stored.row))
+        let recent = self.recent();
+        if let Some(newest) = recent.rows.get(action) {
+            return Ok(Some(newest.row.clone()));
+        }
+        Ok(self.settled(action)?.map(|stored| stored.row))
     }
 
     fn stored(&self, action: &str) -> Result<Option<Stored>, IndexError> {
+        let recent = self.recent();
+        recent
+            .rows
+            .get(action)
+            .map_or_else(|| self.settled(action), |newest| Ok(Some(newest.clone())))
+    }
+
+    /// The row that sled has.
+    fn settled(&self, action: &str) -> Result<Option<Stored>, IndexError> {
         self.db.get(key::row(action))?.map(|bytes| Stored::decode(&bytes)).transpose()
+    }
+
+    /// Whoever panicked left whole changes behind.
+    fn recent(&self) -> RwLockReadGuard<'_, Recent> {
+        self.recent.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn recent_mut(&self) -> RwLockWriteGuard<'_, Recent> {
+        self.recent.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn holder(
@@ -130,19 +157,23 @@ impl Index {
         agent: &str,
         word: &str,
     ) -> Result<Option<Holder>, IndexError> {
-        self.db.get(key::claim(tenant, agent, word))?.map(|bytes| value(&bytes)).transpose()
+        self.bytes(&key::claim(tenant, agent, word))?.map(|bytes| value(&bytes)).transpose()
     }
 
     /// The places of an action's records, oldest first.
     pub(super) fn places(&self, action: &str) -> Result<Vec<Place>, IndexError> {
+        let recent = self.recent();
+        if let Some(newest) = recent.rows.get(action) {
+            return Ok(newest.places.clone());
+        }
         let Some(bytes) = self.db.get(key::row(action))? else { return Ok(Vec::new()) };
         stored::places(&mut &*bytes).ok_or(IndexError::Value)
     }
 
     pub(super) fn open_actions(&self) -> Result<Vec<String>, IndexError> {
-        let open = self.db.scan_prefix(key::all_open()).keys();
-        let action = |key: sled::Result<IVec>| key::last_part(&key?).ok_or(IndexError::Value);
-        let mut open = open.map(action).collect::<Result<Vec<_>, _>>()?;
+        let open = self.beginning(&key::all_open())?;
+        let action = |key: &Vec<u8>| key::last_part(key).ok_or(IndexError::Value);
+        let mut open = open.iter().map(action).collect::<Result<Vec<_>, _>>()?;
         open.sort();
         Ok(open)
     }

@@ -94,7 +94,8 @@ impl Replay<'_> {
         self.staged.place(&envelope.action, here.place);
         if self.staged.len() >= BATCH {
             let full = std::mem::replace(&mut self.staged, Staged::new(self.index));
-            full.apply(&here)?;
+            full.apply(&here);
+            self.index.settle()?;
         }
         Ok(())
     }
@@ -102,7 +103,8 @@ impl Replay<'_> {
     /// Applies the rest, and says whether the index fits the journal.
     fn finish(self) -> Result<bool, OpenError> {
         if let Some(last) = self.last.filter(|_| self.met && self.staged.len() > 0) {
-            self.staged.apply(&last)?;
+            self.staged.apply(&last);
+            self.index.settle()?;
         }
         Ok(self.met)
     }

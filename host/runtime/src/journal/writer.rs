@@ -81,18 +81,25 @@ impl Writer {
         self.finish();
     }
 
-    /// The next command. What nobody waits for on disk comes there while nothing else is to be done.
+    /// The next command. What nobody waits for comes to the disk, and into sled, while nothing else is to be done.
     fn next(&mut self, queue: &Receiver<Command>) -> Option<Command> {
-        while self.durable < self.seq && self.failed.get().is_none() {
+        if self.failed.get().is_none() {
             match queue.recv_timeout(LAZY) {
                 Ok(command) => return Some(command),
                 Err(RecvTimeoutError::Disconnected) => return None,
                 Err(RecvTimeoutError::Timeout) => {
-                    self.sync().inspect_err(|why| self.fail(why)).unwrap_or_default();
+                    self.rest().inspect_err(|why| self.fail(why)).unwrap_or_default();
                 }
             }
         }
         queue.recv().ok()
+    }
+
+    fn rest(&mut self) -> Result<(), String> {
+        if self.durable < self.seq {
+            self.sync()?;
+        }
+        self.index.settle().map_err(|error| error.to_string())
     }
 
     fn sync(&mut self) -> Result<(), String> {
@@ -150,8 +157,11 @@ impl Writer {
         for (action, place) in group.actions.iter().zip(&written.places) {
             group.staged.place(action, *place);
         }
-        group.staged.apply(&applied).map_err(|error| error.to_string())?;
+        group.staged.apply(&applied);
         failpoint::hit_at("journal.index.after", || record::told(&group.bodies));
+        if index.is_due(self.durable == self.seq) {
+            index.settle().map_err(|error| error.to_string())?;
+        }
         Ok(group.answers)
     }
 
@@ -167,7 +177,7 @@ impl Writer {
         if self.failed.get().is_none() {
             if let Err(error) = self.segments.close() {
                 self.fail(&error.to_string());
-            } else if let Err(error) = self.index.flush() {
+            } else if let Err(error) = self.index.settle().and_then(|()| self.index.flush()) {
                 tracing::warn!(%error, "the index is behind; the next start replays more");
             }
         }

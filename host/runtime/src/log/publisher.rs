@@ -1,6 +1,7 @@
 //! The one writer of a tenant's log: at once when idle, in batches when busy.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, TrySendError};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::{Duration, Instant};
@@ -27,6 +28,8 @@ pub struct Publisher {
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     checkpoint: Mutex<Option<String>>,
+    /// Whether the log has more than that.
+    behind: AtomicBool,
     /// The first error of the log: after it, nothing is published until a restart.
     failed: OnceLock<String>,
 }
@@ -59,8 +62,6 @@ pub enum PublishError {
 const QUEUE_MAX: usize = 1_024;
 /// How many actions one checkpoint covers at most.
 const BATCH_MAX: usize = 256;
-/// As many at once are a busy log, even if nobody else waits at that moment.
-const CROWD: usize = 8;
 /// How long a busy log may keep from its readers what is on disk already.
 const SPREAD_WITHIN: Duration = Duration::from_millis(100);
 /// How long nobody asks before the log settles.
@@ -114,9 +115,21 @@ impl Publisher {
         self.lock().prove(index, size)
     }
 
-    /// The latest signed checkpoint.
+    /// The latest signed checkpoint. Whoever asks sees all that was answered before, and so do readers of the files
+    /// then; it may wait for the disk.
     pub fn checkpoint(&self) -> Option<String> {
+        if self.is_behind() {
+            let mut log = self.lock();
+            if let Err(error) = show(&mut log, &self.shared) {
+                self.shared.failed.get_or_init(|| error.to_string());
+            }
+        }
         self.shared.checkpoint.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether something was answered that readers of the files do not see yet.
+    pub fn is_behind(&self) -> bool {
+        self.shared.behind.load(Ordering::Acquire)
     }
 
     /// Why nothing is published any more. The host ends then: no action may run that cannot be logged.
@@ -133,6 +146,7 @@ impl Shared {
     pub(super) fn show(&self, checkpoint: Option<&str>) {
         *self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner) =
             checkpoint.map(str::to_owned);
+        self.behind.store(false, Ordering::Release);
     }
 }
 
@@ -142,39 +156,34 @@ fn serve(
     watch: Option<&Watch>,
     requests: &mpsc::Receiver<Request>,
 ) {
-    let mut seen = Instant::now();
-    while let Some(first) = next(requests, || settle(log, shared)) {
+    let mut seen: Option<Instant> = None;
+    while let Some((first, rested)) = next(requests, || settle(log, shared)) {
         let mut batch = vec![first];
-        while !batch.is_empty() {
-            batch.extend(requests.try_iter().take(BATCH_MAX.saturating_sub(batch.len())));
-            let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut result = append(&mut log, &batch);
-            // Whoever came meanwhile is the next batch. Readers see this one now, or with a later one.
-            let waiting: Vec<Request> = requests.try_iter().take(BATCH_MAX).collect();
-            let busy = !waiting.is_empty() || batch.len() >= CROWD;
-            if result.is_ok() && (!busy || seen.elapsed() >= SPREAD_WITHIN) {
-                if let Err(error) = show(&mut log, shared) {
-                    result = Err(error);
-                }
-                seen = Instant::now();
-            }
-            drop(log);
-            if let (Ok(entered), Some(watch)) = (&result, watch) {
-                watch.offer(&entered.checkpoint);
-            }
-            answer(shared, batch, result);
-            batch = waiting;
+        batch.extend(requests.try_iter().take(BATCH_MAX - 1));
+        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut result = append(&mut log, &batch);
+        // Readers of files see what comes alone at once; of many, what is there now and then.
+        if result.is_ok() && (rested || seen.is_none_or(|seen| seen.elapsed() >= SPREAD_WITHIN)) {
+            result = result.and_then(|entered| show(&mut log, shared).map(|()| entered));
+            seen = Some(Instant::now());
+        } else {
+            shared.behind.store(true, Ordering::Release);
         }
+        drop(log);
+        if let (Ok(entered), Some(watch)) = (&result, watch) {
+            watch.offer(&entered.checkpoint);
+        }
+        answer(shared, batch, result);
     }
 }
 
-/// The next request; where none comes for a moment, the log settles before anybody waits.
-fn next(requests: &mpsc::Receiver<Request>, settle: impl Fn()) -> Option<Request> {
+/// The next request; where none comes for a moment, the log settles before anybody waits, and it is said.
+fn next(requests: &mpsc::Receiver<Request>, settle: impl Fn()) -> Option<(Request, bool)> {
     match requests.recv_timeout(IDLE) {
-        Ok(request) => Some(request),
+        Ok(request) => Some((request, false)),
         Err(RecvTimeoutError::Timeout) => {
             settle();
-            requests.recv().ok()
+            requests.recv().ok().map(|request| (request, true))
         }
         Err(RecvTimeoutError::Disconnected) => {
             settle();

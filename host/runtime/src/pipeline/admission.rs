@@ -151,14 +151,17 @@ impl Admission {
 
     /// Counts a story that went from one status to another.
     pub(super) fn moved(&self, from: Status, story: &Story) {
-        // As the word for them says: who is about to be asked anew waits too, and a start counts by words.
-        let waits = |status: Status| isize::from(status.word() == Status::Waiting.word());
         let change = waits(story.status) - waits(from);
         if change != 0 {
             let action = &story.bound.action;
             let mut book = lock(&self.book);
             book.each(&action.tenant, &action.principal, |account| account.waiting += change);
         }
+    }
+
+    /// Whether going from one status to another changes what is counted.
+    pub(super) fn counts(from: Status, to: Status) -> bool {
+        waits(from) != waits(to)
     }
 
     /// Tenant by tenant, what is under way and what waits.
@@ -189,6 +192,11 @@ impl Admission {
         let (book, sure) = (Arc::clone(&self.book), self.sure);
         Course { book, tenant, agent, sure, since: Instant::now(), carries: false }
     }
+}
+
+/// As the word for it says: who is about to be asked anew waits too, and a start counts by words.
+fn waits(status: Status) -> isize {
+    isize::from(status.word() == Status::Waiting.word())
 }
 
 /// As long as what is under way will take to come to rest, by what it took of late.

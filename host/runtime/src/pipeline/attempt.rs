@@ -44,7 +44,7 @@ impl Drive<'_> {
             Taken::Ended(step) => return Ok(step),
         };
         self.append(vec![Event::ObserveStarted { phase }], false).await?;
-        self.hand_over(false).await?;
+        self.pipeline.hand_over_soon(&self.story, &mut self.pages).await?;
         let observation = self.look(&granted, adapter, &turn).await?;
         self.turn = Some(turn);
         self.append(vec![Event::Observed { phase, observation: Arc::new(observation) }], false)
@@ -240,7 +240,9 @@ fn steps(pipeline: &Arc<Pipeline>, book: Arc<Mutex<(Story, Pages)>>, n: u32, epo
             };
             let (before, mark) = (story.clone(), pages.mark());
             let kept = match pipeline.put(story, pages, event).await {
-                Ok(()) => pipeline.hand_over(story, pages, vec![], durable).await,
+                Ok(()) if durable => pipeline.hand_over(story, pages, vec![], true).await,
+                // Nothing leaves before the next one, which waits.
+                Ok(()) => pipeline.hand_over_soon(story, pages).await,
                 Err(error) => Err(error),
             };
             kept.map_err(|error| {

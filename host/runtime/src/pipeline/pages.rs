@@ -9,6 +9,7 @@ use deed_record::status::Status;
 use deed_record::story::Story;
 
 use super::Pipeline;
+use super::admission::Admission;
 use super::ledger::{LedgerError, refused, summary};
 use crate::journal::Append;
 
@@ -28,7 +29,7 @@ pub(super) struct Pages {
     entries: Vec<Entry>,
     /// The last ones, as the journal will have them.
     unsent: Vec<Vec<u8>>,
-    /// The status that the journal knows of.
+    /// The status that the journal has said to know of.
     sent: Status,
 }
 
@@ -45,6 +46,21 @@ impl Pages {
 
     pub(super) fn into_entries(self) -> Vec<Entry> {
         self.entries
+    }
+
+    /// What the journal is to be given; nothing where it has all.
+    fn append(&mut self, story: &Story, nonces: Vec<String>, durable: bool) -> Option<Append> {
+        let expect = self.base(story);
+        let events = std::mem::take(&mut self.unsent);
+        (!events.is_empty()).then(|| Append {
+            action: story.bound.action.id.to_string(),
+            expect,
+            events,
+            summary: summary(story),
+            claim: None,
+            nonces,
+            durable,
+        })
     }
 
     /// Where it stands, to come back to it.
@@ -95,22 +111,26 @@ impl Pipeline {
         nonces: Vec<String>,
         durable: bool,
     ) -> Result<(), LedgerError> {
-        if pages.unsent.is_empty() {
-            return Ok(());
-        }
-        let append = Append {
-            action: story.bound.action.id.to_string(),
-            expect: pages.base(story),
-            events: std::mem::take(&mut pages.unsent),
-            summary: summary(story),
-            claim: None,
-            nonces,
-            durable,
-        };
+        let Some(append) = pages.append(story, nonces, durable) else { return Ok(()) };
         self.journal.append(append).await.map_err(refused)?;
         self.admission.moved(pages.sent, story);
         pages.sent = story.status;
         Ok(())
+    }
+
+    /// The same without waiting until it is written. If it is refused, so is all that comes behind it: whoever goes on
+    /// must do nothing outside but look before [`Pipeline::hand_over`] has told.
+    pub(super) async fn hand_over_soon(
+        &self,
+        story: &Story,
+        pages: &mut Pages,
+    ) -> Result<(), LedgerError> {
+        // Whoever is counted by it must know that it stands.
+        if Admission::counts(pages.sent, story.status) {
+            return self.hand_over(story, pages, vec![], false).await;
+        }
+        let Some(append) = pages.append(story, vec![], false) else { return Ok(()) };
+        self.journal.append_soon(append).await.map_err(refused)
     }
 
     /// Takes one fact from outside, durably, with nonces that must never have been used.

@@ -5,7 +5,9 @@
 use deed_record::digest::Digest;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, HasSelf, Linker};
-use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy};
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy,
+};
 
 use super::bindings::{self, AdapterPre};
 use super::compile::{CacheError, CompileError, Compiler};
@@ -181,8 +183,11 @@ fn pool() -> PoolingAllocationConfig {
         .max_tables_per_component(limits::TABLES)
         .max_memory_size(limits::MEMORY)
         .table_elements(limits::TABLE_ELEMENTS)
-        // Zeroing a little is cheaper than giving every page back to the system.
-        .linear_memory_keep_resident(128 << 10)
+        // Making what a run has touched clean again is cheaper than giving the pages back to the system and having
+        // them anew; what it touched beyond that goes back. Kernels before 6.7 cannot tell which pages those are:
+        // there the lowest addresses are taken for them.
+        .pagemap_scan(Enabled::Auto)
+        .linear_memory_keep_resident(limits::KEPT)
         .table_keep_resident(16 << 10);
     pool
 }

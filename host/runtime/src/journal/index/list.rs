@@ -64,12 +64,12 @@ impl Index {
         for list in lists {
             let end = limit.map_or_else(|| key::behind(list), |action| key::within(list, action));
             let last = if inclusive {
-                self.db.range(list.clone()..=end).next_back()
+                self.last(list.clone()..=end)?
             } else {
-                self.db.range(list.clone()..end).next_back()
+                self.last(list.clone()..end)?
             };
-            let Some(item) = last else { continue };
-            let action = key::last_part(&item?.0).ok_or(IndexError::Value)?;
+            let Some(last) = last else { continue };
+            let action = key::last_part(&last).ok_or(IndexError::Value)?;
             greatest = greatest.max(Some(action));
         }
         Ok(greatest)

@@ -1,5 +1,5 @@
 //! Changes of the index that belong to one group of records: takes appends and envelopes, refuses
-//! what conflicts with the index or with the group, and applies the rest in one batch or not at all.
+//! what conflicts with the index or with the group, and applies the rest together or not at all.
 
 use std::collections::BTreeMap;
 
@@ -91,24 +91,17 @@ impl<'a> Staged<'a> {
         }
     }
 
-    /// Applies everything in one batch, together with how far the index has come then.
-    pub(in super::super) fn apply(mut self, applied: &Applied) -> Result<(), IndexError> {
-        self.set(key::applied(), applied.encode(self.latest_ms));
-        let mut batch = sled::Batch::default();
+    /// Makes all of it what the index says, with the last record that it has then. Sled hears of it later.
+    pub(in super::super) fn apply(self, applied: &Applied) {
+        let mut recent = self.index.recent_mut();
         for (action, slot) in self.rows {
             if let Some(stored) = slot.stored.filter(|_| slot.changed) {
-                batch.insert(key::row(&action), stored.encode()?);
+                recent.rows.insert(action, stored);
             }
         }
-        for (key, value) in self.writes {
-            match value {
-                Some(value) => batch.insert(key, value),
-                None => batch.remove(key),
-            }
-        }
-        self.index.db.apply_batch(batch)?;
+        recent.writes.extend(self.writes);
+        recent.take(*applied, self.latest_ms);
         self.index.passed(self.latest_ms);
-        Ok(())
     }
 
     /// Moves an action from the lists that it stood in to those that it stands in now; mostly they are the same.
@@ -165,7 +158,7 @@ impl<'a> Staged<'a> {
         if let Some(waiting) = self.writes.get(key) {
             return Ok(waiting.clone());
         }
-        Ok(self.index.db.get(key)?.map(|bytes| bytes.to_vec()))
+        self.index.bytes(key)
     }
 
     fn set(&mut self, key: Vec<u8>, value: Vec<u8>) {

@@ -85,7 +85,8 @@ fn spoil(scratch: &Scratch, change: impl FnOnce(&mut Staged<'_>, &Envelope)) {
     };
     let mut staged = Staged::new(&index);
     change(&mut staged, &envelope);
-    staged.apply(&applied).unwrap();
+    staged.apply(&applied);
+    index.settle().unwrap();
     index.flush().unwrap();
 }
 
