@@ -79,7 +79,8 @@ impl Pipeline {
         claimed: Claimed,
         trace: Option<String>,
     ) -> Result<Accepted, IntakeError> {
-        self.take(caller, proposal, Some(claimed), trace, Self::room_for_operator).await
+        let room = |host: &Self, caller: Caller<'_>| Ok(host.room_for_operator(caller));
+        self.take(caller, proposal, Some(claimed), trace, room).await
     }
 
     /// Takes a proposal, unless its key stands for an action: what was accepted before is told of however much is

@@ -26,8 +26,8 @@ impl Pipeline {
     }
 
     /// For what an operator has proposed: whatever is under way.
-    pub(super) fn room_for_operator(&self, caller: Caller<'_>) -> Result<Room, Overload> {
-        Ok((self.admission.enter(&caller.tenant.name, caller.agent), None))
+    pub(super) fn room_for_operator(&self, caller: Caller<'_>) -> Room {
+        (self.admission.enter(&caller.tenant.name, caller.agent), None)
     }
 
     /// Refuses what would come to wait for people while too many do, and what may come to it after the look: what
