@@ -17,6 +17,7 @@ use self::book::{Account, Book, Tenant, lock};
 pub use self::limit::{Limit, Overload};
 use super::shares::{Level, reached};
 use crate::config::Limits;
+use crate::crowd::Crowd;
 
 /// People answer in minutes; to ask more often would be in vain.
 const PEOPLE_RETRY_S: u64 = 60;
@@ -83,10 +84,12 @@ impl Drop for Course {
 }
 
 impl Admission {
-    pub(super) fn new(limits: Limits, tenants: usize) -> Self {
+    /// `crowd` is told how much is under way.
+    pub(super) fn new(limits: Limits, tenants: usize, crowd: Crowd) -> Self {
         let places = limits.under_way.host;
         let sure = places / 2 / tenants.max(1);
-        Self { limits, sure, shared: places - sure * tenants, book: Arc::default() }
+        let book = Arc::new(Mutex::new(Book { crowd, ..Book::default() }));
+        Self { limits, sure, shared: places - sure * tenants, book }
     }
 
     /// A course for a proposal, unless agent, tenant or host have too much under way.

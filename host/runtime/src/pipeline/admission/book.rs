@@ -7,10 +7,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::limit::{Limit, Overload};
+use crate::crowd::Crowd;
 
 #[derive(Debug, Default)]
 pub(super) struct Book {
     pub(super) host: Account,
+    pub(super) crowd: Crowd,
     pub(super) tenants: HashMap<String, Tenant>,
     /// Actions under way beyond what their tenants have for sure.
     pub(super) beyond: usize,
@@ -56,6 +58,7 @@ impl Book {
     /// agents in the configuration and in the journal's open actions.
     pub(super) fn each(&mut self, tenant: &str, agent: &str, change: impl Fn(&mut Account)) {
         change(&mut self.host);
+        self.crowd.is(self.host.under_way);
         if !self.tenants.contains_key(tenant) {
             self.tenants.insert(tenant.to_owned(), Tenant::default());
         }
