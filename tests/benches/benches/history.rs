@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
 use deed_benches::process::{cpu_s, rss_mib};
-use deed_benches::{history, median, report, rounded, say};
+use deed_benches::{RSS_OF_ACTION, history, median, report, rounded, say};
 use deed_host::journal;
 use deed_tests::client::Client;
 use deed_tests::host::Host;
@@ -86,7 +86,13 @@ fn memory(root: &Path, record: &Record) -> Result<()> {
         "contracts_1000_adapters_100": rounded(full, 1),
     });
     let holds = idle < 60.0 && waiting - idle < 64.0 && resumed - idle < 64.0;
-    report("rss_mib", &figures, "idle below 60, 10,000 waiting below 64 on top", holds)
+    report(
+        "rss_mib",
+        &figures,
+        &RSS_OF_ACTION,
+        "idle below 60, 10,000 waiting below 64 on top",
+        holds,
+    )
 }
 
 /// How a start and an action fare with so many actions behind them.
@@ -128,7 +134,7 @@ fn past(root: &Path, record: &Record, actions: u64) -> Result<()> {
     .collect::<serde_json::Map<_, _>>()
     .into();
     let holds = turns.p50 <= 1.2 && start_s < 3.0;
-    report("history", &figures, "p50 at most 1.2 times that without, a start below 3 s", holds)
+    report("history", &figures, &[], "p50 at most 1.2 times that without, a start below 3 s", holds)
 }
 
 /// Seconds that it takes to read all of the journal when its index is lost, or has an older form.

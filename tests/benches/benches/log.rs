@@ -42,7 +42,7 @@ fn main() -> Result<()> {
         "floor_per_s": rounded(found.floor, 0),
         "ratio": rounded(found.share, 2),
     });
-    report("log", &figures, "at least half of the floor", found.share >= 0.5)
+    report("log", &figures, &[], "at least half of the floor", found.share >= 0.5)
 }
 
 fn measure(dir: &Path) -> Result<deed_benches::Paired> {
