@@ -101,7 +101,9 @@ pub(super) async fn account(State(app): State<App>, mut request: Request, next: 
     if let Some(Leave(budget)) = tab.0.get().filter(|_| refused) {
         budget.charge(Instant::now());
     }
-    if status == StatusCode::TOO_MANY_REQUESTS {
+    // Who has no leave and is told that there is no room was kept out here, by the requests of all.
+    let crowded = status == StatusCode::SERVICE_UNAVAILABLE && tab.0.get().is_none();
+    if status == StatusCode::TOO_MANY_REQUESTS || crowded {
         app.metrics.throttled();
     }
     problem::in_our_words(response)
