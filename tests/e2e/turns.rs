@@ -132,6 +132,23 @@ fn what_waits_for_a_turn_is_cancelled_without_one() {
     }
 }
 
+/// The driver looks at the journal once a second while it waits: here the turn comes first, right after the cancellation.
+#[test]
+fn a_turn_that_comes_after_a_cancellation_carries_nothing_out() {
+    let bench = Bench::serve("overtaken", "");
+    bench.silence("slow");
+    let ids = [bench.propose("slow"), bench.propose("late")];
+    bench.queued(1);
+    thread::sleep(Duration::from_millis(1_500));
+    let cancelled = bench.cancel(&ids[1]);
+    assert!(matches!(cancelled.status, 200 | 202), "{}", cancelled.json());
+    assert_eq!(bench.settled(&ids[1])["status"], "cancelled");
+    let named = |path: &str| path.split('/').any(|part| part == "late");
+    let arrived = bench.record.arrived();
+    let wrote = arrived.iter().filter(|one| named(&one.path) && one.method != "GET");
+    assert_eq!(wrote.count(), 0, "it was written after it had been cancelled");
+}
+
 #[test]
 fn who_has_no_time_left_is_not_started() {
     let bench = Bench::serve("late", "queue = \"1s\"\n");

@@ -158,9 +158,6 @@ pub struct Row {
 /// The version of an action and its events, oldest first.
 pub type Story = (u64, Vec<Vec<u8>>);
 
-/// Where the answer to an append comes: the new version of its action.
-type Answer = oneshot::Receiver<Result<u64, AppendError>>;
-
 #[derive(Debug)]
 struct Shared {
     sender: Mutex<Option<Sender<Command>>>,
@@ -186,12 +183,6 @@ impl Journal {
         self.hand(Some(append)).await
     }
 
-    /// Appends as [`Journal::append`] does, without an answer: whatever it is, appends to the same action that are handed
-    /// over later stand on it, and are refused where it was.
-    pub async fn append_soon(&self, append: Append) -> Result<(), AppendError> {
-        self.send(Some(append)).await.map(drop)
-    }
-
     /// Where to say how many actions are under way: the more, the more of their appends are committed together.
     pub fn crowd(&self) -> &Crowd {
         &self.shared.crowd
@@ -213,11 +204,6 @@ impl Journal {
     }
 
     async fn hand(&self, append: Option<Append>) -> Result<u64, AppendError> {
-        self.send(append).await?.await.unwrap_or_else(|_gone| Err(closed()))
-    }
-
-    /// Puts a command into the writer's queue, and gives where its answer comes.
-    async fn send(&self, append: Option<Append>) -> Result<Answer, AppendError> {
         let room = Arc::clone(&self.shared.room).acquire_owned().await;
         let (reply, answer) = oneshot::channel();
         let command = Command { append, reply, room: room.ok().ok_or_else(closed)? };
@@ -225,7 +211,10 @@ impl Journal {
             Some(sender) => sender.send(command).is_ok(),
             None => false,
         };
-        if sent { Ok(answer) } else { Err(closed()) }
+        if !sent {
+            return Err(closed());
+        }
+        answer.await.unwrap_or_else(|_gone| Err(closed()))
     }
 
     /// The version and the events of an action, oldest first; `None` when there is no such action.

@@ -162,11 +162,6 @@ impl Admission {
         }
     }
 
-    /// Whether going from one status to another changes what is counted.
-    pub(super) fn counts(from: Status, to: Status) -> bool {
-        waits(from) != waits(to)
-    }
-
     /// Tenant by tenant, what is under way and what waits.
     pub(super) fn loads(&self) -> Vec<Load> {
         let book = lock(&self.book);

@@ -44,8 +44,14 @@ impl Drive<'_> {
             Taken::Ended(step) => return Ok(step),
         };
         self.append(vec![Event::ObserveStarted { phase }], false).await?;
-        self.pipeline.hand_over_soon(&self.story, &mut self.pages).await?;
-        let observation = self.look(&granted, adapter, &turn).await?;
+        // A look changes nothing, so nobody waits for the journal before it; and nothing comes of one that the
+        // journal does not stand behind.
+        let mut pages = self.pages.take();
+        let handed = self.pipeline.hand_over(&self.story, &mut pages, vec![], false);
+        let (handed, seen) = tokio::join!(handed, self.look(&granted, adapter, &turn));
+        self.pages = pages;
+        handed?;
+        let observation = seen?;
         self.turn = Some(turn);
         self.append(vec![Event::Observed { phase, observation: Arc::new(observation) }], false)
             .await

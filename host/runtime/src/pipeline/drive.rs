@@ -181,9 +181,7 @@ impl Drive<'_> {
     }
 
     fn told(mut self) -> Told {
-        let none = Pages::of(Told { story: self.story.clone(), entries: vec![] }).1;
-        let entries = std::mem::replace(&mut self.pages, none).into_entries();
-        Told { story: self.story.clone(), entries }
+        Told { story: self.story.clone(), entries: self.pages.take().into_entries() }
     }
 
     pub(super) async fn judge(&mut self, judgement: Judgement) -> Result<Step, LedgerError> {

@@ -9,7 +9,6 @@ use deed_record::status::Status;
 use deed_record::story::Story;
 
 use super::Pipeline;
-use super::admission::Admission;
 use super::ledger::{LedgerError, refused, summary};
 use crate::journal::Append;
 
@@ -29,7 +28,7 @@ pub(super) struct Pages {
     entries: Vec<Entry>,
     /// The last ones, as the journal will have them.
     unsent: Vec<Vec<u8>>,
-    /// The status that the journal has said to know of.
+    /// The status that the journal knows of.
     sent: Status,
 }
 
@@ -42,6 +41,13 @@ impl Pages {
     /// How many of the story's events the journal has.
     pub(super) fn base(&self, story: &Story) -> u64 {
         story.version - self.unsent.len() as u64
+    }
+
+    /// All of it, for as long as somebody else has the story.
+    pub(super) fn take(&mut self) -> Self {
+        let (entries, unsent) =
+            (std::mem::take(&mut self.entries), std::mem::take(&mut self.unsent));
+        Self { entries, unsent, sent: self.sent }
     }
 
     pub(super) fn into_entries(self) -> Vec<Entry> {
@@ -116,21 +122,6 @@ impl Pipeline {
         self.admission.moved(pages.sent, story);
         pages.sent = story.status;
         Ok(())
-    }
-
-    /// The same without waiting until it is written. If it is refused, so is all that comes behind it: whoever goes on
-    /// must do nothing outside but look before [`Pipeline::hand_over`] has told.
-    pub(super) async fn hand_over_soon(
-        &self,
-        story: &Story,
-        pages: &mut Pages,
-    ) -> Result<(), LedgerError> {
-        // Whoever is counted by it must know that it stands.
-        if Admission::counts(pages.sent, story.status) {
-            return self.hand_over(story, pages, vec![], false).await;
-        }
-        let Some(append) = pages.append(story, vec![], false) else { return Ok(()) };
-        self.journal.append_soon(append).await.map_err(refused)
     }
 
     /// Takes one fact from outside, durably, with nonces that must never have been used.
