@@ -183,10 +183,9 @@ fn pool() -> PoolingAllocationConfig {
         .max_tables_per_component(limits::TABLES)
         .max_memory_size(limits::MEMORY)
         .table_elements(limits::TABLE_ELEMENTS)
-        // Making what a run has touched clean again is cheaper than giving the pages back to the system and having
-        // them anew; what it touched beyond that goes back. Kernels before 6.7 cannot tell which pages those are:
-        // there the lowest addresses are taken for them.
-        .pagemap_scan(Enabled::Auto)
+        // Zeroing a little is cheaper than giving every page back to the system. Not by `pagemap_scan`: it passes over a
+        // page that was swapped out, and the next run would find there what the last one left.
+        .pagemap_scan(Enabled::No)
         .linear_memory_keep_resident(limits::KEPT)
         .table_keep_resident(16 << 10);
     pool

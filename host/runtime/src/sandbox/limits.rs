@@ -76,9 +76,8 @@ pub const TEXT: usize = 1 << 10;
 /// Runs at a time; the pool holds exactly these, the next one waits.
 pub const RUNS: u32 = 64;
 
-/// Bytes of what a run touched in one memory that stay at hand, made clean, for the next one. A small guest touches a
-/// tenth of it; at most so much for each run of the pool stays with the process.
-pub const KEPT: usize = 512 << 10;
+/// The lowest bytes of a memory that stay at hand, zeroed, for the next run: what a small guest uses of it, mostly.
+pub const KEPT: usize = 128 << 10;
 
 /// Bytes of an adapter. Compiling takes memory and time in proportion.
 pub const ADAPTER: usize = 64 << 20;
