@@ -132,6 +132,7 @@ impl Log {
     ///
     /// What has settled is there, and is not touched: without a tail, nothing would make it again.
     pub fn spread(&mut self) -> Result<(), LogError> {
+        self.must_not_have_failed()?;
         let Some(note) = self.checkpoint.as_ref().filter(|_| self.tail.held() > 0) else {
             return Ok(());
         };
@@ -158,6 +159,16 @@ impl Log {
     /// Entries that are on disk and have not settled.
     pub fn unsettled(&self) -> usize {
         self.tail.held()
+    }
+
+    /// Files that readers see and that may not outlive a crash.
+    pub fn unsettled_files(&self) -> usize {
+        self.store.unsettled()
+    }
+
+    /// The first error of a write, after which nothing is written any more.
+    pub fn failed(&self) -> Option<&str> {
+        self.failed.as_deref()
     }
 
     /// The first position of exactly this entry.
@@ -202,9 +213,7 @@ impl Log {
     /// Keeps a checkpoint of this log with the lines of its witnesses, and publishes it so while it is
     /// the newest one; gives whether it was. The lines must have been checked.
     pub fn cosign(&mut self, note: &str) -> Result<bool, LogError> {
-        if let Some(why) = &self.failed {
-            return Err(LogError::Failed { why: why.clone() });
-        }
+        self.must_not_have_failed()?;
         let published = self.checkpoint.as_deref().map(|own| only(own, self.key.name()));
         let newest = published.transpose()?.is_some_and(|own| note.starts_with(&own));
         self.store.put(&[Resource::text(COSIGNED, note)])?;
@@ -244,9 +253,7 @@ impl Log {
     }
 
     fn check(&self, entries: &[Vec<u8>]) -> Result<(), LogError> {
-        if let Some(why) = &self.failed {
-            return Err(LogError::Failed { why: why.clone() });
-        }
+        self.must_not_have_failed()?;
         if entries.is_empty() {
             return Err(LogError::NoEntries);
         }
@@ -257,6 +264,11 @@ impl Log {
             Some(entry) => Err(LogError::TooLong { length: entry.len() }),
             None => Ok(()),
         }
+    }
+
+    /// What an error left unwritten is in no file, and only the tail has it: nothing is shown or settled any more.
+    fn must_not_have_failed(&self) -> Result<(), LogError> {
+        self.failed.as_ref().map_or(Ok(()), |why| Err(LogError::Failed { why: why.clone() }))
     }
 
     /// After an error of a write, nothing is known of what is on disk.

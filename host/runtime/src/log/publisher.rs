@@ -69,6 +69,8 @@ const SPREAD_WITHIN: Duration = Duration::from_millis(100);
 const IDLE: Duration = Duration::from_millis(20);
 /// How many entries a busy log holds back from its tiles at most; a start makes them again.
 const SETTLE_AT: usize = 4_096;
+/// How many files a busy log waits for at once when it settles: each look at its checkpoint may make some.
+const SETTLE_FILES_AT: usize = 512;
 
 impl Publisher {
     /// Witnesses are asked for every checkpoint from now on, the one that is there included.
@@ -123,7 +125,10 @@ impl Publisher {
     pub fn checkpoint(&self) -> Option<String> {
         if self.is_behind() {
             let mut log = self.lock();
-            if let Err(error) = show(&mut log, &self.shared) {
+            // Of many who wait for the lock, one does it.
+            if self.is_behind()
+                && let Err(error) = show(&mut log, &self.shared)
+            {
                 self.shared.failed.get_or_init(|| error.to_string());
             }
         }
@@ -146,6 +151,11 @@ impl Publisher {
 }
 
 impl Shared {
+    /// Keeps the first error; what follows comes of it.
+    pub(super) fn fail(&self, why: Option<&str>) {
+        why.map(|why| self.failed.get_or_init(|| why.to_owned()));
+    }
+
     pub(super) fn show(&self, checkpoint: Option<&str>) {
         *self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner) =
             checkpoint.map(str::to_owned);
@@ -264,7 +274,7 @@ fn append(log: &mut Log, batch: &[Request]) -> Result<Entered, PublishError> {
         return Ok(Entered { checkpoint, places });
     }
     let checkpoint = log.enter(&fresh).map_err(refused)?.checkpoint;
-    if log.unsettled() >= SETTLE_AT {
+    if log.unsettled() >= SETTLE_AT || log.unsettled_files() >= SETTLE_FILES_AT {
         log.settle().map_err(refused)?;
     }
     Ok(Entered { checkpoint, places })

@@ -69,14 +69,24 @@ impl Store {
 
     /// Writes what is staged where readers look for it, this file last. It may not outlive a crash.
     pub(super) fn spread(&mut self, last: Resource) -> Result<(), LogError> {
-        let staged = std::mem::take(&mut self.staged).into_values();
-        for file in staged.chain([last]) {
+        let staged = std::mem::take(&mut self.staged);
+        let written = staged.values().chain([&last]).try_for_each(|file| {
             let path = self.root.join(&file.path);
             path.parent().map_or(Ok(()), |directory| self.make(directory))?;
             replace(&path, &file.bytes, |_| Ok(())).map_err(at(&path))?;
-            self.spread.insert(file.path);
+            self.spread.insert(file.path.clone());
+            Ok(())
+        });
+        if written.is_err() {
+            // Nothing else has them.
+            self.staged = staged;
         }
-        Ok(())
+        written
+    }
+
+    /// How many files the next `settle` has to wait for.
+    pub(super) fn unsettled(&self) -> usize {
+        self.spread.len()
     }
 
     /// Waits until everything that was spread is on disk, and removes the partial forms of what is full.

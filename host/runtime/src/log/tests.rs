@@ -274,6 +274,27 @@ fn missing_and_damaged_files_are_refused_by_name() {
     assert!(error.contains("`tile/entries/000` of the log is missing"), "{error}");
 }
 
+/// Only the tail has what could not be written: it must not be emptied, and no checkpoint may stand before its tiles.
+#[test]
+fn a_log_that_could_not_spread_shows_and_settles_nothing() {
+    let scratch = Scratch::new();
+    let mut log = scratch.open().unwrap();
+    log.append(&[entry(0)]).unwrap();
+    let shown = fs::read(scratch.path(CHECKPOINT)).unwrap();
+    let in_the_way = scratch.path("tile/entries/000.p/2.tmp");
+    fs::create_dir_all(&in_the_way).unwrap();
+    log.enter(&[entry(1)]).unwrap();
+    assert!(matches!(log.spread(), Err(LogError::Io { .. })));
+    fs::remove_dir(&in_the_way).unwrap();
+    for again in [log.spread(), log.settle(), log.cosign("x").map(drop)] {
+        assert!(matches!(again, Err(LogError::Failed { .. })), "{again:?}");
+    }
+    assert_eq!(fs::read(scratch.path(CHECKPOINT)).unwrap(), shown);
+    assert!(log.failed().is_some());
+    drop(log);
+    check_all(&scratch.open().unwrap(), 2);
+}
+
 #[test]
 fn a_failed_write_stops_the_log() {
     let scratch = Scratch::new();

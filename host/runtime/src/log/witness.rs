@@ -241,6 +241,7 @@ impl Panel {
             Ok(true) => self.shared.show(log.checkpoint()),
             Err(error) => {
                 tracing::warn!(log = %self.origin, %error, "cosignatures could not be kept");
+                self.shared.fail(log.failed());
             }
         }
     }
