@@ -87,11 +87,12 @@ pub struct EnvelopeSignature {
 
 /// An in-toto Statement v1 about one thing, most often `action.json`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Statement {
+pub struct Statement<P = Value> {
     pub kind: Kind,
     /// SHA-256 of the subject: of the canonical bytes of `action.json`, where it is about an action.
     pub action: Digest,
-    pub predicate: Value,
+    /// A value where it was read, the record itself where it is signed.
+    pub predicate: P,
 }
 
 impl Statement {
@@ -103,12 +104,14 @@ impl Statement {
             "predicate": self.predicate,
         })
     }
+}
 
-    /// The canonical bytes of [`Statement::value`], whose predicate may be large: nothing of it is copied first.
+impl<P: Serialize> Statement<P> {
+    /// The canonical bytes of [`Statement::value`], whose predicate may be large: no value is made of it.
     fn canonical(&self) -> Result<Vec<u8>, canonical::NotCanonical> {
         let (kind, subject) = (self.kind.predicate_type(), self.kind.subject());
         let mut out = format!("{{\"_type\":\"{STATEMENT_TYPE}\",\"predicate\":").into_bytes();
-        out.extend(canonical::canonical(&self.predicate)?);
+        out.extend(canonical::to_readable(&self.predicate)?);
         let hex = self.action.hex();
         let digest = format!("{{\"digest\":{{\"sha256\":\"{hex}\"}},\"name\":\"{subject}\"}}");
         let rest = format!(",\"predicateType\":\"{kind}\",\"subject\":[{digest}]}}");

@@ -6,8 +6,9 @@ mod canonical;
 mod diff;
 mod parse;
 mod shape;
+mod write;
 
-pub use canonical::{NotCanonical, canonical, to_canonical, to_value};
+pub use canonical::{NotCanonical, canonical, to_canonical, to_readable};
 pub use diff::{Change, diff};
 pub use parse::{ParseError, parse, parse_exact};
 pub use shape::{ShapeError, from_value};

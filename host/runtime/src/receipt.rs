@@ -48,7 +48,6 @@ fn sign<T: Serialize>(
     predicate: &T,
     key: &SigningKey,
 ) -> Result<Envelope, SealError> {
-    let predicate = json::to_value(predicate)?;
     let action = story.bound.action.digest()?;
     Ok(Statement { kind, action, predicate }.sign(key)?)
 }

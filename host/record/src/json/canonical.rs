@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::parse::MAX_DEPTH;
+use super::write::write;
 use super::{MAX_INTEGER, child, depth};
 
 /// RFC 8785 bytes: keys sorted by UTF-16 code units, no space, integers only.
@@ -21,20 +22,32 @@ pub fn canonical(value: &Value) -> Result<Vec<u8>, NotCanonical> {
 
 /// `canonical` of anything that serialises to JSON.
 pub fn to_canonical<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, NotCanonical> {
-    let value = serde_json::to_value(value).map_err(|error| refuse(error.to_string()))?;
-    canonical(&value)
+    write(value).map_or_else(|| canonical(&to_value(value)?), |(bytes, _)| Ok(bytes))
 }
 
-/// The value whose canonical bytes [`super::parse`] reads, without writing them: a record that is signed inside of
-/// another is written once. What nobody could read again is refused here, a number when it is written.
-pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, NotCanonical> {
-    let value = serde_json::to_value(value).map_err(|error| refuse(error.to_string()))?;
-    if depth(&value) < MAX_DEPTH {
-        return Ok(value);
+/// The same of what is signed inside of another record, which [`super::parse`] has to read again: what is nested
+/// too deep for that is refused.
+pub fn to_readable<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, NotCanonical> {
+    let Some((bytes, levels)) = write(value) else {
+        let value = to_value(value)?;
+        readable(depth(&value))?;
+        return canonical(&value);
+    };
+    readable(levels)?;
+    Ok(bytes)
+}
+
+fn readable(levels: usize) -> Result<(), NotCanonical> {
+    if levels < MAX_DEPTH {
+        return Ok(());
     }
     Err(refuse(format!(
         "it is nested {MAX_DEPTH} levels deep or more, and could not be read again"
     )))
+}
+
+fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, NotCanonical> {
+    serde_json::to_value(value).map_err(|error| refuse(error.to_string()))
 }
 
 /// Why a value has no canonical form, and the RFC 6901 pointer of the place.
@@ -97,7 +110,7 @@ fn write_object(map: &Map<String, Value>, out: &mut Vec<u8>) -> Result<(), NotCa
 }
 
 /// The order of UTF-16 code units. It is that of the bytes up to U+E000, so for nearly every key.
-fn by_code_units(left: &str, right: &str) -> Ordering {
+pub(super) fn by_code_units(left: &str, right: &str) -> Ordering {
     if left.is_ascii() && right.is_ascii() {
         return left.cmp(right);
     }
@@ -105,7 +118,7 @@ fn by_code_units(left: &str, right: &str) -> Ordering {
 }
 
 /// Its digits, the last one first: an integer needs no text of its own.
-fn write_integer(integer: i64, out: &mut Vec<u8>) {
+pub(super) fn write_integer(integer: i64, out: &mut Vec<u8>) {
     if integer < 0 {
         out.push(b'-');
     }
@@ -122,7 +135,7 @@ fn write_integer(integer: i64, out: &mut Vec<u8>) {
 }
 
 /// RFC 8785 section 3.2.2.2: two-letter escapes where JSON has them, `\u00xx` for other controls, the rest as it is.
-fn write_string(text: &str, out: &mut Vec<u8>) {
+pub(super) fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let mut rest = text.as_bytes();
     // What is escaped is ASCII, and no byte of another character is.
