@@ -10,6 +10,7 @@ use crate::digest::Digest;
 use crate::exchange::Rendered;
 use crate::id::ActionId;
 use crate::json;
+use crate::kept::Kept;
 use crate::private::Openings;
 use crate::schema::{Schema, Violation};
 use crate::template::{self, RenderError};
@@ -141,7 +142,7 @@ pub enum Slot {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bound {
-    pub action: Action,
+    pub action: Kept<Action, Digest>,
     pub proposal: Proposal,
     pub observe: Vec<Rendered>,
     pub perform: Vec<Rendered>,
@@ -291,6 +292,13 @@ impl Action {
 
     pub fn digest(&self) -> Result<Digest, json::NotCanonical> {
         Ok(Digest::of(&self.canonical()?))
+    }
+}
+
+impl Kept<Action, Digest> {
+    /// As [`Action::digest`].
+    pub fn digest(&self) -> Result<Digest, json::NotCanonical> {
+        self.known(Action::digest)
     }
 }
 

@@ -49,8 +49,8 @@ impl Clearance {
             question: Question::of(asked)?,
             activated: story.activated.ok_or(ClearanceError::Lacks("activation"))?,
             approvals: counted.map(|a| a.envelope.payload_digest()).collect::<Result<_, _>>()?,
-            grant: story.grant.clone().ok_or(ClearanceError::Lacks("grant"))?,
-            pre: Look::of(story.pre.as_ref().ok_or(ClearanceError::Lacks("look"))?)?,
+            grant: story.grant.as_deref().cloned().ok_or(ClearanceError::Lacks("grant"))?,
+            pre: story.pre.as_ref().ok_or(ClearanceError::Lacks("look"))?.look()?,
             cleared_ms,
             deadline_ms,
         })

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::digest::Digest;
 use crate::json as canonical;
+use crate::kept::Kept;
 
 /// `payloadType` of every envelope (in-toto attestation v1).
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
@@ -76,6 +77,9 @@ pub struct Envelope {
     pub payload_type: String,
     pub signatures: Vec<EnvelopeSignature>,
 }
+
+/// An envelope with the digest of its payload, once somebody asked for it.
+pub type Signed = Kept<Envelope, Digest>;
 
 /// One signature; `keyid` is the hex SHA-256 of the key's SPKI DER.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -176,6 +180,13 @@ impl Envelope {
         // RFC 8032 with the strict rules: canonical S, no small-order key, cofactorless equation.
         key.verify_strict(&pae(&payload), &sig).map_err(|_| EnvelopeError::Signature)?;
         parse(&payload, kind)
+    }
+}
+
+impl Signed {
+    /// As [`Envelope::payload_digest`].
+    pub fn payload_digest(&self) -> Result<Digest, EnvelopeError> {
+        self.known(Envelope::payload_digest)
     }
 }
 

@@ -3,6 +3,7 @@
 //! Takes bytes, gives an action with its requests rendered. It never reads the outside.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use deed_record::action::{
     Action, BindError, Binding, Bound, ContractRef, CredentialRef, Proposal, Rendering, VERSION,
@@ -29,7 +30,7 @@ pub struct Caller<'a> {
 #[derive(Debug)]
 pub struct Fresh {
     pub bound: Bound,
-    pub bindings: BTreeMap<String, Binding>,
+    pub bindings: Arc<BTreeMap<String, Binding>>,
 }
 
 /// Binds a proposal. `id`, `nonce` and salts come from the caller, so that nothing here is random.
@@ -67,8 +68,8 @@ pub fn bind(
     };
     action.canonical()?;
     let Rendering { observe, perform, .. } = rendering;
-    let bound = Bound { action, proposal, observe, perform, private: openings };
-    Ok(Fresh { bound, bindings })
+    let bound = Bound { action: action.into(), proposal, observe, perform, private: openings };
+    Ok(Fresh { bound, bindings: Arc::new(bindings) })
 }
 
 /// Parses a proposal's bytes: strict JSON, known fields only.
@@ -83,7 +84,7 @@ pub fn bindings(
     rendering: &Rendering,
 ) -> BTreeMap<String, Binding> {
     let rules = || rendering.observe.iter().chain(&rendering.perform);
-    let bound = |(name, upstream): (&String, &std::sync::Arc<Upstream>)| {
+    let bound = |(name, upstream): (&String, &Arc<Upstream>)| {
         let rules: Vec<Rendered> = rules().filter(|r| r.upstream == *name).cloned().collect();
         (name.clone(), binding(upstream, tenant.tls_roots.get(name).copied(), rules))
     };

@@ -139,7 +139,7 @@ pub(super) fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let mut rest = text.as_bytes();
     // What is escaped is ASCII, and no byte of another character is.
-    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..0x20)) {
+    while let Some(at) = special(rest) {
         let (plain, special) = rest.split_at(at);
         out.extend_from_slice(plain);
         let Some((byte, after)) = special.split_first() else { break };
@@ -148,6 +148,31 @@ pub(super) fn write_string(text: &str, out: &mut Vec<u8>) {
     }
     out.extend_from_slice(rest);
     out.push(b'"');
+}
+
+/// Where the first byte stands that is escaped.
+fn special(text: &[u8]) -> Option<usize> {
+    let (words, _) = text.as_chunks::<8>();
+    let quiet = words.iter().take_while(|word| !may_be_special(u64::from_le_bytes(**word)));
+    let from = quiet.count() * 8;
+    let rest = text.get(from..).unwrap_or_default();
+    let at = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..0x20))?;
+    Some(from + at)
+}
+
+/// Whether a text is ASCII and nothing of it is escaped.
+pub(super) fn is_plain(text: &[u8]) -> bool {
+    text.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
+}
+
+/// Whether one of eight bytes is escaped. What it says of a byte beside such a one may be wrong, but never that
+/// there is none.
+fn may_be_special(word: u64) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = ONES << 7;
+    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word & HIGH;
+    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    below(word, 0x20) | is(b'"') | is(b'\\') != 0
 }
 
 fn write_escape(byte: u8, out: &mut Vec<u8>) {

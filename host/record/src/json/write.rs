@@ -11,7 +11,7 @@ use std::fmt;
 use serde::ser::{self, Serialize};
 
 use super::MAX_INTEGER;
-use super::canonical::{by_code_units, write_integer, write_string};
+use super::canonical::{by_code_units, is_plain, write_integer, write_string};
 
 /// The canonical bytes, and how many levels of arrays and objects they have; none where that needs another way.
 pub(super) fn write<T: Serialize + ?Sized>(value: &T) -> Option<(Vec<u8>, usize)> {
@@ -59,6 +59,8 @@ struct Member {
     start: usize,
     key_end: usize,
     end: usize,
+    /// The first bytes of a key in ASCII, the first one highest: most keys differ there. None of another key.
+    begins: Option<u64>,
 }
 
 impl Member {
@@ -68,11 +70,21 @@ impl Member {
 
     fn order(&self, other: &Self, out: &[u8]) -> Ordering {
         let (left, right) = (self.key(out), other.key(out));
+        if let (Some(begins), Some(other)) = (self.begins, other.begins) {
+            return begins.cmp(&other).then_with(|| left.cmp(right));
+        }
         match (std::str::from_utf8(left), std::str::from_utf8(right)) {
             (Ok(left), Ok(right)) => by_code_units(left, right),
             _ => left.cmp(right),
         }
     }
+}
+
+/// A shorter key is as if it went on with zeros, which no plain key has.
+fn begins(key: &[u8]) -> u64 {
+    let mut first = [0; 8];
+    first.iter_mut().zip(key).for_each(|(place, byte)| *place = *byte);
+    u64::from_be_bytes(first)
 }
 
 impl Writer {
@@ -102,7 +114,8 @@ impl Writer {
     fn object(&mut self, tagged: bool) -> Object<'_> {
         self.open(b'{');
         let (first, start) = (self.members.len(), self.out.len());
-        Object { writer: self, first, start, at: start, key_end: start, sorted: true, tagged }
+        let (at, key_end) = (start, start);
+        Object { writer: self, first, start, at, key_end, begins: None, sorted: true, tagged }
     }
 
     fn integer(&mut self, integer: Option<i64>) -> Written {
@@ -157,6 +170,7 @@ pub(super) struct Object<'a> {
     /// The member that is being written.
     at: usize,
     key_end: usize,
+    begins: Option<u64>,
     sorted: bool,
     tagged: bool,
 }
@@ -181,16 +195,19 @@ impl Object<'_> {
     fn named(&mut self) -> Written {
         let out = &mut self.writer.out;
         self.key_end = out.len().saturating_sub(1);
-        out.push(b':');
+        let key = out.get(self.at + 1..self.key_end).unwrap_or_default();
+        self.begins = is_plain(key).then(|| begins(key));
         // Its order is that of the text, not of the escapes.
-        let key = out.get(self.at..self.key_end).unwrap_or_default();
-        if key.contains(&b'\\') { Err(GiveUp) } else { Ok(()) }
+        let escaped = self.begins.is_none() && key.contains(&b'\\');
+        out.push(b':');
+        if escaped { Err(GiveUp) } else { Ok(()) }
     }
 
     fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Written {
         value.serialize(&mut *self.writer)?;
         let Writer { out, members, .. } = &mut *self.writer;
-        let member = Member { start: self.at, key_end: self.key_end, end: out.len() };
+        let member =
+            Member { start: self.at, key_end: self.key_end, end: out.len(), begins: self.begins };
         if let Some(last) = members.get(self.first..).and_then(<[_]>::last) {
             self.sorted &= last.order(&member, out).is_lt();
         }

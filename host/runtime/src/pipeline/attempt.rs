@@ -7,11 +7,11 @@ use std::time::Duration;
 use deed_record::action::Bound;
 use deed_record::contract::Effect;
 use deed_record::digest::Digest;
-use deed_record::envelope::Envelope;
+use deed_record::envelope::Signed;
 use deed_record::event::{Attempt, Event, Phase};
 use deed_record::exchange::Rendered;
 use deed_record::json;
-use deed_record::observation::Observation;
+use deed_record::observation::{Observation, Sight};
 use deed_record::outcome::{Judgement, Outcome};
 use deed_record::private::{OpeningError, Prepared};
 use deed_record::recovery;
@@ -47,7 +47,7 @@ impl Drive<'_> {
         self.pipeline.hand_over_soon(&self.story, &mut self.pages).await?;
         let observation = self.look(&granted, adapter, &turn).await?;
         self.turn = Some(turn);
-        self.append(vec![Event::Observed { phase, observation: Arc::new(observation) }], false)
+        self.append(vec![Event::Observed { phase, observation: Sight::shared(observation) }], false)
             .await
     }
 
@@ -130,13 +130,13 @@ impl Drive<'_> {
         &self,
         cleared_ms: i64,
         deadline_ms: i64,
-    ) -> Result<Arc<Envelope>, LedgerError> {
+    ) -> Result<Arc<Signed>, LedgerError> {
         let failed = |e: SealError| LedgerError::Failed(e.to_string());
         let nothing = || LedgerError::Failed("nothing was asked of policy".to_owned());
         let asked = self.pipeline.question(&self.story)?.ok_or_else(nothing)?;
         let key = &self.pipeline.keys.receipt;
         let signed = receipt::decide(&self.story, &asked, cleared_ms, deadline_ms, key);
-        Ok(Arc::new(signed.map_err(failed)?))
+        Ok(Signed::shared(signed.map_err(failed)?))
     }
 
     /// The entity tags of the look, for the writes that they guard.

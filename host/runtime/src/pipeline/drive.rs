@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use deed_record::envelope::Signed;
 use deed_record::event::{Event, Phase};
 use deed_record::id::ActionId;
 use deed_record::outcome::{self, Judgement, Outcome};
@@ -197,12 +198,7 @@ impl Drive<'_> {
     }
 
     pub(super) async fn decide(&mut self, gate: bool) -> Result<Step, LedgerError> {
-        let pre = self
-            .story
-            .pre
-            .as_deref()
-            .filter(|_| gate)
-            .map(deed_record::observation::Observation::value);
+        let pre = self.story.pre.as_ref().filter(|_| gate).map(|pre| pre.value());
         let (decision, facts) =
             policy::decide(&self.tenant, &self.story, self.pipeline.clock.now_ms(), pre);
         let lost = || LedgerError::Failed("nothing is activated for the tenant".to_owned());
@@ -288,7 +284,7 @@ impl Drive<'_> {
         let key = &self.pipeline.keys.receipt;
         let envelope = receipt::seal(&self.story, &judgement, asked.as_ref(), key)
             .map_err(|e| LedgerError::Failed(e.to_string()))?;
-        self.append(vec![Event::Sealed { envelope: Arc::new(envelope) }], true).await?;
+        self.append(vec![Event::Sealed { envelope: Signed::shared(envelope) }], true).await?;
         // What is open keeps its resource until it is settled.
         if judgement.outcome != Outcome::Indeterminate {
             self.release_resource();

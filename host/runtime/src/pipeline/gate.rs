@@ -213,11 +213,11 @@ impl Drive<'_> {
         let grant = GrantRecord {
             contract: granted.digest,
             adapter: granted.adapter,
-            upstreams: self.story.bindings.clone(),
+            upstreams: Arc::clone(&self.story.bindings),
             timeout_ms: granted.contract.limits.timeout.as_millis(),
             exchange_timeout_ms: u64::try_from(longest).unwrap_or(u64::MAX),
         };
-        self.append(vec![Event::Cleared { grant }], false).await
+        self.append(vec![Event::Cleared { grant: Arc::new(grant) }], false).await
     }
 }
 

@@ -6,9 +6,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use deed_record::envelope::Signed;
 use deed_record::event::Event;
 use deed_record::id::{ActionId, IdError};
-use deed_record::observation::Observation;
+use deed_record::observation::{Observation, Sight};
 use deed_record::outcome::{Judgement, Outcome};
 use deed_record::resolution::LastLook;
 use deed_record::status::Status;
@@ -27,7 +28,7 @@ const LAST_PAUSE: Duration = Duration::from_hours(1);
 
 /// What one more look comes to.
 pub(super) enum Later {
-    Seen(Arc<Observation>, Arc<Judgement>),
+    Seen(Arc<Sight>, Arc<Judgement>),
     /// What was sent may still land: nobody can know yet.
     TooEarly,
     /// None was made now; a later one may be.
@@ -93,7 +94,7 @@ impl Drive<'_> {
         let look = self.look(&granted, adapter, &turn).await?;
         drop(turn);
         Ok(match reconcile::settle(&granted.contract, &self.story, &look, began_ms) {
-            Some(judgement) => Later::Seen(Arc::new(look), Arc::new(judgement)),
+            Some(judgement) => Later::Seen(Sight::shared(look), Arc::new(judgement)),
             None => {
                 Later::NotNow("the look began before everything that was sent could have landed")
             }
@@ -172,7 +173,7 @@ impl Drive<'_> {
     pub(super) async fn seal_settled(&mut self) -> Result<Step, LedgerError> {
         let signed = receipt::reconcile(&self.story, &self.pipeline.keys.receipt);
         let envelope = signed.map_err(|e| LedgerError::Failed(e.to_string()))?;
-        self.append(vec![Event::Reconciled { envelope: Arc::new(envelope) }], true).await
+        self.append(vec![Event::Reconciled { envelope: Signed::shared(envelope) }], true).await
     }
 }
 

@@ -8,7 +8,7 @@ use super::story::World;
 use crate::bundle::{self, Files};
 use crate::clearance::Clearance;
 use crate::digest::Digest;
-use crate::envelope::{Envelope, Kind};
+use crate::envelope::{Kind, Signed};
 use crate::event::{Entry, Event, Leaf};
 use crate::json::from_value;
 use crate::merkle::{self, leaf_hash};
@@ -45,7 +45,7 @@ impl World {
     fn close(&self, mut story: Story, receipt: &Receipt) -> (Story, Vec<Vec<merkle::Hash>>) {
         let envelope = self.sign(Kind::Receipt, receipt);
         let at_ms = story.at_ms + 1;
-        let sealed = Event::Sealed { envelope: Arc::new(envelope) };
+        let sealed = Event::Sealed { envelope: Signed::shared(envelope) };
         story.apply(&Entry { at_ms, event: sealed }).unwrap();
         self.publish(story, at_ms)
     }
@@ -73,7 +73,7 @@ impl World {
             };
             let envelope = self.sign(Kind::Decision, &says);
             attempt.decision_sha256 = envelope.payload_digest().unwrap();
-            story.chain.push((Kind::Decision, Arc::new(envelope)));
+            story.chain.push((Kind::Decision, Signed::shared(envelope)));
         }
     }
 
@@ -85,7 +85,7 @@ impl World {
     }
 
     fn log(&self, story: &Story) -> (Vec<Leaf>, Vec<merkle::Hash>, String) {
-        let place = |(n, (kind, envelope)): (usize, &(Kind, Arc<Envelope>))| Leaf {
+        let place = |(n, (kind, envelope)): (usize, &(Kind, Arc<Signed>))| Leaf {
             kind: kind.as_str().into(),
             payload: envelope.payload_digest().unwrap(),
             index: (self.before + n) as u64,
