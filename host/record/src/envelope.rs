@@ -125,16 +125,22 @@ impl<P: Serialize> Statement<P> {
 
     /// Signs the statement's canonical bytes.
     pub fn sign(&self, key: &SigningKey) -> Result<Envelope, EnvelopeError> {
+        Ok(self.seal(key)?.into_record())
+    }
+
+    /// The same for what goes on with the envelope: the digest of its payload is known while the bytes are at hand.
+    pub fn seal(&self, key: &SigningKey) -> Result<Signed, EnvelopeError> {
         let payload = self.canonical()?;
         let signature = key.sign(&pae(&payload));
-        Ok(Envelope {
+        let envelope = Envelope {
             payload: STANDARD.encode(&payload),
             payload_type: PAYLOAD_TYPE.to_owned(),
             signatures: vec![EnvelopeSignature {
                 keyid: key_id(&key.verifying_key())?,
                 sig: STANDARD.encode(signature.to_bytes()),
             }],
-        })
+        };
+        Ok(Signed::with(envelope, Digest::of(&payload)))
     }
 }
 
@@ -315,6 +321,9 @@ mod tests {
             let statement = Statement { kind, action: Digest::of(b"x"), predicate };
             let wanted = canonical::canonical(&statement.value()).unwrap();
             assert_eq!(statement.canonical().unwrap(), wanted);
+            let sealed = statement.seal(&SigningKey::from_bytes(&[7; 32])).unwrap();
+            assert_eq!(sealed.payload_digest(), Envelope::payload_digest(&sealed));
+            assert_eq!(sealed.payload_digest(), Ok(Digest::of(&wanted)));
             assert_eq!(parse(&wanted, kind).unwrap(), statement);
         }
     }

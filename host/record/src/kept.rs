@@ -21,6 +21,11 @@ impl<T, K: Clone> Kept<T, K> {
         Self { record, known: OnceLock::new() }
     }
 
+    /// With what came out on the way to the record.
+    pub(crate) fn with(record: T, known: K) -> Self {
+        Self { record, known: OnceLock::from(known) }
+    }
+
     /// For what a story shares with its events.
     pub fn shared(record: T) -> Arc<Self> {
         Arc::new(Self::new(record))

@@ -140,7 +140,7 @@ impl Receipt {
     pub fn of(
         story: &Story,
         judgement: &Judgement,
-        asked: Option<&Snapshot>,
+        asked: Option<&Question>,
     ) -> Result<Self, EnvelopeError> {
         let proposal = &story.bound.proposal;
         Ok(Self {
@@ -153,7 +153,7 @@ impl Receipt {
             expect: proposal.expect.clone(),
             decision: story.decision.as_ref().map(|(decision, _)| (**decision).clone()),
             activated: story.activations(),
-            question: asked.map(Question::of).transpose()?,
+            question: asked.cloned(),
             approvals: approvals(story)?,
             stale: story.stale.clone(),
             grant: story.grant.as_deref().cloned(),
@@ -214,10 +214,11 @@ fn approvals(story: &Story) -> Result<Vec<ApprovalRef>, EnvelopeError> {
 }
 
 impl Question {
-    pub(crate) fn of(asked: &Snapshot) -> Result<Self, EnvelopeError> {
+    /// That of the files.
+    pub fn of(asked: &Snapshot) -> Result<Self, json::NotCanonical> {
         Ok(Self {
-            entities_sha256: digest(&asked.entities)?,
-            request_sha256: digest(&asked.request)?,
+            entities_sha256: Digest::of(&json::to_canonical(&asked.entities)?),
+            request_sha256: Digest::of(&json::to_canonical(&asked.request)?),
             about_state: asked.request.pointer("/context/pre").is_some(),
         })
     }

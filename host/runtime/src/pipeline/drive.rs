@@ -3,13 +3,13 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use deed_record::envelope::Signed;
 use deed_record::event::{Event, Phase};
 use deed_record::id::ActionId;
 use deed_record::outcome::{self, Judgement, Outcome};
 use deed_record::policy::Verdict;
+use deed_record::receipt::Question;
 use deed_record::status::Status;
-use deed_record::story::Story;
+use deed_record::story::{Decided, Story};
 
 use super::Pipeline;
 use super::flight::Lease;
@@ -40,6 +40,8 @@ pub(super) struct Drive<'a> {
     pub(super) pages: Pages,
     /// What of the world that the action names is another now, once somebody has looked.
     pub(super) world: OnceLock<Option<&'static str>>,
+    /// What policy was asked last, for the statements about it.
+    pub(super) asked: Option<(Decided, Question)>,
     /// The lease of (tenant, resource), from the gate to the outcome.
     pub(super) lease: Option<Lease>,
     /// The turn in the sandbox, while it goes from one run to the next.
@@ -72,6 +74,7 @@ pub(super) async fn drive(
         story,
         pages,
         world: OnceLock::new(),
+        asked: None,
         lease: None,
         turn: None,
         settling,
@@ -280,11 +283,11 @@ impl Drive<'_> {
 
     async fn seal(&mut self) -> Result<Step, LedgerError> {
         let Some(judgement) = self.story.judgement.clone() else { return Ok(Step::Rest) };
-        let asked = self.pipeline.question(&self.story)?;
+        let asked = self.asked()?;
         let key = &self.pipeline.keys.receipt;
         let envelope = receipt::seal(&self.story, &judgement, asked.as_ref(), key)
             .map_err(|e| LedgerError::Failed(e.to_string()))?;
-        self.append(vec![Event::Sealed { envelope: Signed::shared(envelope) }], true).await?;
+        self.append(vec![Event::Sealed { envelope: Arc::new(envelope) }], true).await?;
         // What is open keeps its resource until it is settled.
         if judgement.outcome != Outcome::Indeterminate {
             self.release_resource();

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deed_record::envelope::Signed;
 use deed_record::event::Event;
 use deed_record::id::{ActionId, IdError};
 use deed_record::observation::{Observation, Sight};
@@ -173,7 +172,7 @@ impl Drive<'_> {
     pub(super) async fn seal_settled(&mut self) -> Result<Step, LedgerError> {
         let signed = receipt::reconcile(&self.story, &self.pipeline.keys.receipt);
         let envelope = signed.map_err(|e| LedgerError::Failed(e.to_string()))?;
-        self.append(vec![Event::Reconciled { envelope: Signed::shared(envelope) }], true).await
+        self.append(vec![Event::Reconciled { envelope: Arc::new(envelope) }], true).await
     }
 }
 

@@ -22,12 +22,12 @@ pub(crate) fn decide(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// The question to policy, as a bundle has it.
+/// The question to policy, as statements name it.
 pub(crate) fn question(material: &Material) -> Result<Once<'_>> {
     let (story, _) = material.before("sealed")?;
     let (tenant, facts, _) = material.asked(&story)?;
     Ok(Box::new(move || {
-        black_box(tenant.policies.snapshot(black_box(&facts)));
+        black_box(tenant.policies.question(black_box(&facts))?);
         Ok(())
     }))
 }

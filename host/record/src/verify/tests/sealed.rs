@@ -14,7 +14,7 @@ use crate::json::from_value;
 use crate::merkle::{self, leaf_hash};
 use crate::note::{self, Checkpoint};
 use crate::policy::Snapshot;
-use crate::receipt::Receipt;
+use crate::receipt::{Question, Receipt};
 use crate::story::Story;
 use crate::verify::{Approver, ReceiptKey, Trust};
 
@@ -27,7 +27,7 @@ impl World {
     ) -> (Story, Vec<Vec<merkle::Hash>>) {
         let mut story = self.story();
         let judgement = story.judgement.as_ref().unwrap();
-        let mut receipt = Receipt::of(&story, judgement, self.question(&story).as_ref()).unwrap();
+        let mut receipt = Receipt::of(&story, judgement, self.named(&story).as_ref()).unwrap();
         change(&mut receipt);
         self.decide_as(&mut story, &mut receipt);
         self.close(story, &receipt)
@@ -37,7 +37,7 @@ impl World {
     pub(super) fn sealed_apart(&self, change: impl FnOnce(&mut Receipt)) -> Vec<u8> {
         let story = self.story();
         let judgement = story.judgement.as_ref().unwrap();
-        let mut receipt = Receipt::of(&story, judgement, self.question(&story).as_ref()).unwrap();
+        let mut receipt = Receipt::of(&story, judgement, self.named(&story).as_ref()).unwrap();
         change(&mut receipt);
         self.bundled(&self.close(story, &receipt), true)
     }
@@ -133,6 +133,10 @@ impl World {
         let (under, with) = ([self.activated()], with_evidence);
         let under = &under[..story.activations().len()];
         bundle::assemble(story, &contract, policies, asked, under, proofs, with).unwrap()
+    }
+
+    fn named(&self, story: &Story) -> Option<Question> {
+        self.question(story).map(|asked| Question::of(&asked).unwrap())
     }
 
     fn question(&self, story: &Story) -> Option<Snapshot> {

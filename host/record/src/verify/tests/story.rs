@@ -219,7 +219,7 @@ impl World {
     pub(super) fn decision(&self, change: impl FnOnce(&mut Clearance)) -> Envelope {
         let story = self.story();
         let (_, facts) = story.decision.as_ref().unwrap();
-        let asked = self.policies.snapshot(facts);
+        let asked = self.policies.question(facts).unwrap();
         let mut clearance = Clearance::of(&story, &asked, 9_000, 60_000).unwrap();
         change(&mut clearance);
         self.sign(Kind::Decision, &clearance)
