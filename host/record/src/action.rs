@@ -191,12 +191,7 @@ fn render_as(
     if !violations.is_empty() {
         return Err(BindError::Params(violations));
     }
-    let states = contract.state_schemas();
-    for pointer in proposal.expect.keys() {
-        if !check_pointer(&states, pointer) {
-            return Err(BindError::Expect(pointer.clone()));
-        }
-    }
+    expected(contract, proposal)?;
     let params = &proposal.params;
     let observe: Result<Vec<_>, _> =
         contract.observe.http.iter().map(|r| r.render(params)).collect();
@@ -211,6 +206,15 @@ fn render_as(
         observe,
         perform,
     })
+}
+
+fn expected(contract: &Contract, proposal: &Proposal) -> Result<(), BindError> {
+    if proposal.expect.is_empty() {
+        return Ok(());
+    }
+    let states = contract.state_schemas();
+    let outside = proposal.expect.keys().find(|pointer| !check_pointer(&states, pointer));
+    outside.map_or(Ok(()), |pointer| Err(BindError::Expect(pointer.clone())))
 }
 
 /// Bytes that a rendered request may come to, however often it is sent.

@@ -73,11 +73,11 @@ impl Observation {
         if let Some(problem) = &self.problem {
             return Some(problem.clone());
         }
-        for (name, shape) in &contract.state {
+        for (name, shape) in contract.state.iter() {
             let Some(value) = self.state.get(name) else {
                 return Some(format!("state `{name}` was not read"));
             };
-            if let Some(missing) = shape.schema().missing(value).first() {
+            if let Some(missing) = shape.missing(value).first() {
                 return Some(format!("required field `/{name}{missing}` is missing"));
             }
         }

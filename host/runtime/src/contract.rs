@@ -12,6 +12,7 @@ use deed_record::digest::Digest;
 use deed_record::exchange::Rendered;
 use deed_record::id::ActionId;
 use deed_record::json::{self, NotCanonical, ParseError, ShapeError};
+use deed_record::kept::Kept;
 use deed_record::private::{self, Salt, Sealed};
 
 use crate::config::{Granted, Tenant};
@@ -46,7 +47,8 @@ pub fn bind(
     // From here on there are words in the places of private values.
     let Sealed { proposal, rendering, openings } =
         private::seal(&granted.contract, proposal, salt)?;
-    let bindings = bindings(caller.tenant, granted, &rendering);
+    let Rendering { resource, observe, perform } = rendering;
+    let bindings = bindings(caller.tenant, granted, (&observe, &perform));
     let action = Action {
         v: VERSION,
         id,
@@ -61,14 +63,15 @@ pub fn bind(
             digest: granted.digest,
         },
         adapter: granted.adapter,
-        resource: rendering.resource.clone(),
+        resource,
         params: proposal.params.clone(),
         binding: digests(&bindings)?,
         nonce,
     };
-    action.canonical()?;
-    let Rendering { observe, perform, .. } = rendering;
-    let bound = Bound { action: action.into(), proposal, observe, perform, private: openings };
+    let action: Kept<Action, Digest> = action.into();
+    // What has no canonical form is refused, and who asks next knows the digest.
+    action.digest()?;
+    let bound = Bound { action, proposal, observe, perform, private: openings };
     Ok(Fresh { bound, bindings: Arc::new(bindings) })
 }
 
@@ -77,13 +80,14 @@ pub fn parse(bytes: &[u8]) -> Result<Proposal, BindFault> {
     Ok(json::from_value(json::parse_exact(bytes)?)?)
 }
 
-/// The binding of every upstream that the action may reach, as the configuration is now.
+/// The binding of every upstream that the action may reach, as the configuration is now: with the requests of
+/// both phases that go there.
 pub fn bindings(
     tenant: &Tenant,
     granted: &Granted,
-    rendering: &Rendering,
+    (observe, perform): (&[Rendered], &[Rendered]),
 ) -> BTreeMap<String, Binding> {
-    let rules = || rendering.observe.iter().chain(&rendering.perform);
+    let rules = || observe.iter().chain(perform);
     let bound = |(name, upstream): (&String, &Arc<Upstream>)| {
         let rules: Vec<Rendered> = rules().filter(|r| r.upstream == *name).cloned().collect();
         (name.clone(), binding(upstream, tenant.tls_roots.get(name).copied(), rules))

@@ -160,12 +160,8 @@ impl Drive<'_> {
             return Ok(*known);
         }
         let action = &self.story.bound.action;
-        let rendering = deed_record::action::Rendering {
-            resource: action.resource.clone(),
-            observe: self.story.bound.observe.clone(),
-            perform: self.story.bound.perform.clone(),
-        };
-        let bindings = contract::digests(&contract::bindings(&self.tenant, granted, &rendering))?;
+        let requests = (&self.story.bound.observe[..], &self.story.bound.perform[..]);
+        let bindings = contract::digests(&contract::bindings(&self.tenant, granted, requests))?;
         let differs = [
             (action.contract.digest != granted.digest, "contract"),
             (action.adapter != granted.adapter, "adapter"),
