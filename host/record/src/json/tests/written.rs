@@ -69,6 +69,7 @@ struct Record {
 struct Unit;
 
 #[derive(Clone, Debug, Serialize)]
+#[expect(clippy::option_option, reason = "serde has something to say of each")]
 struct Inner(Option<Option<i64>>);
 
 /// Members in this order, also the same one twice.
