@@ -97,6 +97,7 @@ fn wrong<S: Serializer>(_: &(), _: S) -> Result<S::Ok, S::Error> {
 fn key() -> impl Strategy<Value = String> {
     prop_oneof![
         4 => "[a-c_]{0,3}",
+        2 => "sources_[ab]{0,2}",
         1 => "[a\u{e000}\u{1f600}\u{80}\u{ffff}]{1,2}",
         1 => "[a\"\\\\\n\u{1}~/]{1,2}",
     ]
