@@ -186,6 +186,8 @@ proptest! {
 
 #[test]
 fn ordinary_records_take_the_short_way() {
+    let alike = json!({"sources_b": 1, "sources_aa": 2, "sources_": 3, "sources_a": 4});
+    assert!(same(&alike));
     let value =
         json!({"z": {"y": ["\u{1}", "ü"]}, "a": 3, "\u{1f600}": null, "\u{e000}": -MAX_INTEGER});
     let more = BTreeMap::from([("a".to_owned(), 1), ("zz".to_owned(), 2)]);
