@@ -6,11 +6,13 @@ mod crowd;
 mod forged;
 mod heads;
 mod overload;
+mod places;
 mod races;
 mod refusals;
 mod resolutions;
 mod tenants;
 mod tokens;
+mod waiting;
 mod wire;
 
 use deed_tests::services::ScimServer;
@@ -25,6 +27,8 @@ pub(crate) fn cases() -> Vec<Case> {
         crowd::cases(),
         refusals::cases(),
         overload::cases(),
+        waiting::cases(),
+        places::cases(),
         bodies::cases(),
         approvals::cases(),
         resolutions::cases(),

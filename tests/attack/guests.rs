@@ -57,6 +57,7 @@ fn attack(guest: Guest) -> fn() {
         Guest::HandsOutOfBounds => nonsense::hands_out_of_bounds,
         Guest::HandsOverlappingStrings => nonsense::hands_overlapping_strings,
         Guest::Hangs => stops::hangs,
+        Guest::HoardsLooks => floods::looks,
         Guest::HoardsState => floods::state,
         Guest::Leaks => tells::leaks,
         Guest::Lies => tells::lies,

@@ -5,10 +5,12 @@ use std::time::{Duration, Instant};
 
 use deed_record::outcome::Outcome;
 use deed_record::verify::Verdict;
+use deed_tests::client::Client;
 use deed_tests::proxy::Fault;
-use deed_tests::world::{BOB, World};
+use deed_tests::world::{BOB, World, edit};
 use serde_json::Value;
 
+use crate::ready::until;
 use crate::shared::{ended, is_active, locked_out, report, scim, statements};
 
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -106,6 +108,33 @@ fn an_open_outcome_is_looked_at_again_after_a_restart() {
     thread::sleep(Duration::from_millis(1_500));
     assert_eq!(world.proxy.count("GET"), looks);
     assert_eq!(world.show(&id).unwrap()["at_ms"], view["at_ms"]);
+}
+
+/// An upstream hides what happened, and answers a look later than the next one is due: an open action has one
+/// look under way and not one more, however long it is open.
+#[test]
+fn looks_at_what_is_open_do_not_pile_up() {
+    let longer =
+        |dir: &std::path::Path| edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"15s\"");
+    let world = World::with(scim(), "scim", longer).unwrap();
+    let view = open(&world, &locked_out());
+    let id = view["id"].as_str().unwrap();
+    let operations = Client::new(&world.host.as_ref().unwrap().operations, "");
+    let under_way = || {
+        let text = String::from_utf8(operations.get("/metrics").unwrap().bytes).unwrap();
+        let gauge = text.lines().find_map(|line| line.strip_prefix("deed_actions_under_way "));
+        gauge.unwrap().parse::<usize>().unwrap()
+    };
+    world.proxy.set("GET", Fault::Delay { ms: 10_000 });
+    until("it is looked at", || under_way() > 0);
+    // So early the pauses between looks are seconds.
+    let end = Instant::now() + Duration::from_secs(9);
+    while Instant::now() < end {
+        assert!(under_way() <= 1, "{} looks are under way", under_way());
+        thread::sleep(Duration::from_millis(50));
+    }
+    world.proxy.set("GET", Fault::None);
+    assert_eq!(settled(&world, id)["status"], "verified");
 }
 
 /// What a look sees after another action has written would be of that one, or of both.

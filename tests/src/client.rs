@@ -7,6 +7,8 @@ use serde_json::Value;
 use crate::services::Result;
 
 const CALL_PATIENCE: Duration = Duration::from_secs(90);
+/// The largest bundle there is.
+const ANSWER_MAX: u64 = 64 << 20;
 const HASTY_PATIENCE: Duration = Duration::from_secs(5);
 
 /// One caller.
@@ -89,7 +91,7 @@ impl Client {
             content_type: header("content-type").unwrap_or_default().to_owned(),
             retry_after: header("retry-after").and_then(|v| v.parse().ok()),
             status: response.status().as_u16(),
-            bytes: response.body_mut().read_to_vec()?,
+            bytes: response.body_mut().with_config().limit(ANSWER_MAX).read_to_vec()?,
         })
     }
 }

@@ -38,6 +38,30 @@ pub fn root(leaves: &[Hash]) -> Hash {
     }
 }
 
+/// The complete subtrees of a list of leaves, the largest first: what is needed of it for its root, and for that of
+/// the list with more leaves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Peaks(Vec<(u64, Hash)>);
+
+impl Peaks {
+    /// The same with one leaf more.
+    #[must_use]
+    pub fn with(mut self, leaf: Hash) -> Self {
+        let mut last = (1, leaf);
+        while let Some((width, left)) = self.0.pop_if(|(width, _)| *width == last.0) {
+            last = (width * 2, node_hash(&left, &last.1));
+        }
+        self.0.push(last);
+        self
+    }
+
+    /// The root over all leaves; none without any.
+    pub fn root(&self) -> Option<Hash> {
+        let hashes = self.0.iter().rev().map(|(_, hash)| *hash);
+        hashes.reduce(|right, left| node_hash(&left, &right))
+    }
+}
+
 /// The root of the empty tree: `SHA-256("")`.
 pub fn empty_root() -> Hash {
     Sha256::digest([]).into()

@@ -7,6 +7,7 @@ mod evaluate;
 mod schema;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -71,6 +72,14 @@ struct Rule {
     obligation: Option<Obligation>,
     /// Contract names in the action constraint, or nothing when it applies to every action.
     actions: Option<BTreeSet<String>>,
+    /// Whether it may say something else a moment later; worked out when somebody first asks.
+    turns: OnceLock<bool>,
+}
+
+impl Rule {
+    fn concerns(&self, action: &str) -> bool {
+        self.actions.as_ref().is_none_or(|actions| actions.contains(action))
+    }
 }
 
 impl Policies {
@@ -99,6 +108,17 @@ impl Policies {
     /// Whether what they say about this action can rest on the value of this text parameter.
     pub fn reads(&self, action: &str, param: &str) -> bool {
         compile::reads(self, action, param)
+    }
+
+    /// Whether one of them may want approval of this action later where none does now: after the look, or when
+    /// it is later.
+    pub fn may_ask_later(&self, action: &str) -> bool {
+        let turns = |(id, rule): (&String, &Rule)| {
+            rule.obligation.is_some()
+                && rule.concerns(action)
+                && *rule.turns.get_or_init(|| compile::turns(self, id))
+        };
+        self.rules.iter().any(turns)
     }
 
     /// Decides about one action.

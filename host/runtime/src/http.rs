@@ -41,8 +41,9 @@ pub struct App {
 }
 
 impl App {
-    pub fn new(pipeline: Arc<Pipeline>) -> Self {
-        let callers = Arc::new(Callers::of(&pipeline.config));
+    /// What the routes have at hand behind a door that holds so many connections.
+    pub fn new(pipeline: Arc<Pipeline>, connections_max: usize) -> Self {
+        let callers = Arc::new(Callers::of(&pipeline.config, connections_max));
         Self { pipeline, metrics: Arc::default(), callers }
     }
 }

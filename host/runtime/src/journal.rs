@@ -18,6 +18,7 @@ pub use payload::{check_payloads, payload_files};
 pub use survey::{Extent, Seen, Survey, Wrong, extent, read_at, reserve, survey};
 pub use version::{VersionError, version, version_line};
 
+use crate::crowd::Crowd;
 use file::Reader;
 use index::Index;
 use payload::Payloads;
@@ -171,6 +172,7 @@ struct Shared {
     failed: Arc<OnceLock<String>>,
     /// Where what is on disk ends.
     synced: Arc<Mutex<Place>>,
+    crowd: Crowd,
     /// Last, so that nobody opens the journal before the index is let go.
     _lock: Arc<File>,
 }
@@ -188,6 +190,11 @@ impl Journal {
     /// over later stand on it, and are refused where it was.
     pub async fn append_soon(&self, append: Append) -> Result<(), AppendError> {
         self.send(Some(append)).await.map(drop)
+    }
+
+    /// Where to say how many actions are under way: the more, the more of their appends are committed together.
+    pub fn crowd(&self) -> &Crowd {
+        &self.shared.crowd
     }
 
     /// Waits until every append that was answered before is on disk.

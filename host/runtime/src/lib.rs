@@ -5,6 +5,7 @@
 // Ports: the outside world, behind small types.
 pub mod clock;
 pub mod config;
+pub mod crowd;
 mod failpoint;
 pub mod files;
 pub mod journal;

@@ -27,8 +27,10 @@ mod recover;
 mod resolve;
 mod resource;
 mod restore;
+mod room;
 mod rotate;
 mod settle;
+pub(crate) mod shares;
 mod timers;
 mod trial;
 mod trust;
@@ -139,7 +141,7 @@ impl Pipeline {
         settling: bool,
         course: Option<Course>,
     ) -> Waiting {
-        let (pipeline, id) = (Arc::clone(self), id.clone());
+        let (pipeline, id, course) = (Arc::clone(self), id.clone(), course.map(Course::carrying));
         self.flights.launch(async move {
             let driven = Box::pin(drive::drive(&pipeline, &id, told, settling)).await;
             drop(course);

@@ -1,8 +1,7 @@
-//! Callers that want more than their share: agents, tenants, people's attention, turns, one slow upstream.
+//! Callers that want more than their share: agents, tenants, turns, one slow upstream.
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,34 +12,31 @@ use deed_tests::hostile::Hostile;
 use deed_tests::proxy::Fault;
 use deed_tests::record::{self, How, Lands, On};
 use deed_tests::services::Result;
-use deed_tests::world::{BOB, HELPDESK, STRANGER, World, edit};
+use deed_tests::world::{HELPDESK, STRANGER, World, edit};
 use serde_json::Value;
 
-use super::refusals::forgiven;
-use super::wire::{address, bearer, call, connect, request};
 use super::{counted, metric, unharmed};
 use crate::case::{Case, cases};
-use crate::shared::{locked_out, scim, user};
+use crate::shared::{scim, user};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
         "a-tenant-of-many-agents" => many_agents,
-        "one-tenant-takes-every-connection" => connections,
-        "waiting-without-end" => waiting,
+        "a-key-again-and-again" => known_key,
         "a-tenant-takes-every-turn" => every_turn,
         "a-slow-upstream-takes-every-turn" => slow_upstream,
     ]
 }
 
-const OTHERS: [&str; 3] = [
+pub(super) const OTHERS: [&str; 3] = [
     "deed_token-of-the-second-agent-of-acme",
     "deed_token-of-the-third-agent-of-acme",
     "deed_token-of-the-fourth-agent-of-acme",
 ];
-const PATIENCE: Duration = Duration::from_mins(2);
+pub(super) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// More agents for `acme`, eyes for `globex`, and these lines before the first table.
-fn prepare(dir: &Path, limits: &str) -> Result<()> {
+pub(super) fn prepare(dir: &Path, limits: &str) -> Result<()> {
     let http = "[http]\nlisten";
     edit(dir, "deed.toml", http, &format!("{limits}\n{http}"))?;
     let desk = "addresses = [\"loopback\"]\n\n[tenant.globex.agent.desk]";
@@ -75,12 +71,12 @@ fn polite(world: &World, quick: &Hostile) {
     assert_eq!(answer.text("/status"), "verified", "{}", answer.json());
 }
 
-fn ask(world: &World, token: &str, proposal: &Value, wait: &str) -> Answer {
+pub(super) fn ask(world: &World, token: &str, proposal: &Value, wait: &str) -> Answer {
     let body = proposal.to_string().into_bytes();
     world.client(token).send("POST", "/v1/actions", &[("prefer", wait)], body).unwrap()
 }
 
-fn read(user: &str) -> Value {
+pub(super) fn read(user: &str) -> Value {
     World::proposal("idp.read_user", user)
 }
 
@@ -100,7 +96,7 @@ fn fill(world: &World, token: &str, mut next: impl FnMut() -> Value) -> (Vec<Str
 }
 
 /// A gauge or counter reaches what is expected of it.
-fn becomes(world: &World, name: &str, right: impl Fn(u64) -> bool) {
+pub(super) fn becomes(world: &World, name: &str, right: impl Fn(u64) -> bool) {
     let end = Instant::now() + PATIENCE;
     while !metric(world, name).is_some_and(&right) {
         assert!(Instant::now() < end, "`{name}` stays {:?}", metric(world, name));
@@ -135,78 +131,45 @@ fn many_agents() {
     unharmed(&world);
 }
 
-/// Nobody reads what piles up before people; what needs nobody goes on, and a restart forgets nothing.
-fn waiting() {
-    let few = "[limits]\nwaiting = { host = 16, tenant = 8, agent = 4 }\n";
-    let mut world = World::with(scim(), "scim", |dir| prepare(dir, few)).unwrap();
-    let asked = || World::proposal("idp.restore_access", &locked_out());
-    let until_waiting = |world: &World, token: &str| {
-        let mut all = Vec::new();
-        loop {
-            let answer = ask(world, token, &asked(), "wait=60");
-            if answer.status != 202 {
-                return (all, answer);
-            }
-            assert_eq!(answer.text("/status"), "waiting", "{}", answer.json());
-            all.push(answer.text("/id"));
-            assert!(all.len() <= 4, "all of them may wait");
-        }
+/// Under as much as it may have under way an agent sends what was taken before again and again: it is told of the
+/// same action, which takes no place a second time.
+fn known_key() {
+    let few = "[limits]\nunder_way = { host = 16, tenant = 8, agent = 4 }\n";
+    let world = World::with(scim(), "scim", |dir| {
+        prepare(dir, few)?;
+        edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"25s\"")
+    });
+    let world = world.unwrap();
+    world.proxy.set("GET", Fault::Delay { ms: 15_000 });
+    let slow = user("slow", Some(true));
+    let body = read(&slow).to_string().into_bytes();
+    let keyed = || {
+        let headers = [("prefer", "wait=0"), ("idempotency-key", "the-same")];
+        world.client(HELPDESK).send("POST", "/v1/actions", &headers, body.clone()).unwrap()
     };
-    let (all, over) = until_waiting(&world, HELPDESK);
-    assert_eq!((all.len(), over.status), (4, 429));
-    assert_eq!((over.text("/limit").as_str(), over.retry_after), ("agent_waiting", Some(60)));
-    let reading = ask(&world, HELPDESK, &read(&user("r", Some(true))), "wait=60");
-    assert_eq!(
-        reading.text("/status"),
-        "verified",
-        "what needs nobody is taken: {}",
-        reading.json()
-    );
-    world.restart().unwrap();
-    assert_eq!(counted(&world, "deed_tenant_actions{tenant=\"acme\",state=\"waiting\"} "), 4);
-    assert_eq!(ask(&world, HELPDESK, &asked(), "wait=60").status, 429);
-    // Its tenant has room for others, and then has none.
-    let rest: usize = OTHERS.iter().map(|token| until_waiting(&world, token).0.len()).sum();
-    assert!((2..=4).contains(&rest), "{rest}");
-    // Whoever was asked makes room.
-    for id in &all[..3] {
-        assert!(world.answer("deny", id, "bob", BOB).unwrap().0);
-        assert_eq!(world.settled(id).unwrap()["status"], "denied");
+    let first = keyed();
+    assert_eq!(first.status, 202, "{}", first.json());
+    let (rest, over) = fill(&world, HELPDESK, || read(&slow));
+    assert_eq!((rest.len(), over.text("/limit").as_str()), (3, "agent_under_way"));
+    let counts = || {
+        let all = "deed_tenant_actions{tenant=\"acme\",state=\"under_way\"} ";
+        let refused = "deed_admission_refused_total{limit=\"agent_under_way\"} ";
+        [all, refused, "deed_actions_under_way "].map(|name| counted(&world, name))
+    };
+    let before = counts();
+    assert_eq!(before, [4, 1, 4]);
+    for _ in 0..50 {
+        let again = keyed();
+        assert_eq!((again.status, again.text("/id")), (202, first.text("/id")), "{}", again.json());
     }
-    assert_eq!(ask(&world, HELPDESK, &asked(), "wait=60").text("/status"), "waiting");
+    assert_eq!(counts(), before);
+    world.proxy.set("GET", Fault::None);
+    for id in rest.into_iter().chain([first.text("/id")]) {
+        assert_eq!(world.settled(&id).unwrap()["status"], "verified");
+    }
+    assert_eq!(keyed().text("/status"), "verified");
+    becomes(&world, "deed_tenant_actions{tenant=\"acme\",state=\"under_way\"} ", |n| n == 0);
     unharmed(&world);
-}
-
-/// Every agent of a tenant keeps as many requests in progress as it may: another tenant has its own.
-fn connections() {
-    let world = World::with(scim(), "scim", |dir| prepare(dir, "")).unwrap();
-    // Their bodies do not come; they are cut off in the end, and until then they are in progress.
-    let begin = |token: &str| {
-        let lines = [&bearer(token), "Content-Type: application/json", "Content-Length: 1000"];
-        let head = request("POST", "/v1/actions", &lines, b"");
-        // A few more than one may have.
-        let more = (0..140).map(|_| {
-            let mut stream = connect(address(&world));
-            stream.write_all(&head).unwrap();
-            stream
-        });
-        more.collect::<Vec<_>>()
-    };
-    let held: Vec<_> = [HELPDESK, OTHERS[0], OTHERS[1]].into_iter().map(begin).collect();
-    let over = |_| call(&world, OTHERS[2], "GET", "/v1/contracts", b"");
-    let over = (0..500).map(over).find(|said| said.status() != 200).unwrap();
-    over.refuses(429, "over what a tenant may have in progress");
-    assert!(over.header("retry-after").is_some());
-    let other = call(&world, STRANGER, "GET", "/v1/contracts", b"");
-    assert_eq!(other.status(), 200, "another tenant is harmed: {other:?}");
-    drop(held);
-    let end = Instant::now() + PATIENCE;
-    while call(&world, OTHERS[2], "GET", "/v1/contracts", b"").status() != 200 {
-        assert!(Instant::now() < end, "what hung up is in progress for ever");
-        thread::sleep(Duration::from_millis(20));
-    }
-    // Bodies that break off are refusals, and are paid for.
-    forgiven(&world);
 }
 
 /// So many reads of this user never get an answer.

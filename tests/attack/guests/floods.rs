@@ -1,17 +1,26 @@
 //! Guests that ask for much, within what they may ask for: each kind has its bound, and what the
 //! host keeps of a run still fits into its journal.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use deed_tests::guests::Guest;
+use deed_tests::hostile::{self, Hostile, Step, answer};
+use deed_tests::proxy::Recorded;
 use deed_tests::world::{World, edit};
 use serde_json::{Value, json};
 
-use super::siege::{CONTRACT, RESTORE, Siege};
-use crate::shared::{is_active, locked_out, scim};
+use super::siege::{self, CONTRACT, RESTORE, Siege};
+use crate::case::unharmed;
+use crate::shared::{ended, is_active, locked_out, scim};
+use crate::upstreams::stage::{Stage, fresh};
 
 /// Runs at a time; what the host's pool holds.
 const RUNS: usize = 64;
+
+/// A text in an answer of hardly less than 1 MiB, which is as large as an answer may be.
+const LARGE: usize = 1_048_400;
 
 fn exchanges_of(receipt: &Value) -> Vec<Value> {
     receipt["attempts"][0]["exchanges"].as_array().unwrap().clone()
@@ -55,6 +64,43 @@ pub(super) fn state() {
     });
     siege.stopped_while_observing("state `third` was not read");
     assert!(siege.log().contains("a run keeps at most 2097152 bytes of state"), "{}", siege.log());
+}
+
+/// Everything that is seen is another after the write. Look, judgement and receipt are megabytes each, and nothing
+/// happens outside between them: one record could not hold all of it.
+pub(super) fn looks() {
+    let again = "[state.again]\nproperties.displayName = { type = \"string\" }\n\n[[observe.http]]";
+    let stage = Stage::with(Hostile::start().unwrap(), |dir| {
+        siege::install(dir, Guest::HoardsLooks)?;
+        edit(dir, CONTRACT, "\"GET /Users/{user_id}\"", "\"GET /Users/{user_id}\"\ncalls    = 6")?;
+        edit(dir, CONTRACT, "[[observe.http]]", again)
+    });
+    let written = Arc::<AtomicBool>::default();
+    let (seen, set) = (Arc::clone(&written), written);
+    let shows = move |_: &Recorded| {
+        let is = seen.load(Ordering::SeqCst);
+        let name = if is { "y" } else { "x" }.repeat(LARGE);
+        vec![Step::Send(hostile::json(
+            &json!({"id": "1", "userName": "u", "displayName": name, "active": is}),
+        ))]
+    };
+    let takes = move |_: &Recorded| {
+        set.store(true, Ordering::SeqCst);
+        vec![Step::Send(answer("204 No Content", ""))]
+    };
+    stage.hostile.lie("GET", 0, 100, Arc::new(shows));
+    stage.hostile.lie("PATCH", 0, 1, Arc::new(takes));
+    let view = stage.propose(RESTORE, &fresh());
+    assert_eq!(stage.hostile.count("GET"), 12, "{}", view["reason"]);
+    let receipt = ended(&stage.world, &view, "mismatch", "changed");
+    let unexpected = receipt["unexpected"].to_string();
+    assert!(unexpected.len() > 4 * LARGE, "{} bytes", unexpected.len());
+    stage.hostile.be_honest();
+    let mut world = stage.world;
+    world.restart().unwrap();
+    let id = view["id"].as_str().unwrap();
+    assert_eq!(world.show(id).unwrap()["receipt"], view["receipt"], "all of it can be read again");
+    unharmed(&world);
 }
 
 /// More guests at a time than the sandbox has places, all of which never end.

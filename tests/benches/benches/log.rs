@@ -12,6 +12,7 @@ use std::sync::{Arc, mpsc};
 
 use deed_benches::{paired, report, rounded};
 use deed_host::clock::Clock;
+use deed_host::crowd::Crowd;
 use deed_host::log::{Log, Publisher};
 use deed_record::digest::Digest;
 use deed_record::event::Leaf;
@@ -41,7 +42,7 @@ fn main() -> Result<()> {
         "floor_per_s": rounded(found.floor, 0),
         "ratio": rounded(found.share, 2),
     });
-    report("log", &figures, "at least half of the floor", found.share >= 0.5)
+    report("log", &figures, &[], "at least half of the floor", found.share >= 0.5)
 }
 
 fn measure(dir: &Path) -> Result<deed_benches::Paired> {
@@ -49,7 +50,7 @@ fn measure(dir: &Path) -> Result<deed_benches::Paired> {
     let origin = "deed.example/logs/bench";
     let key = LogKey::new(origin, SigningKey::from_bytes(&[7; 32]))?;
     let log = Log::open(&dir.join("log"), origin, key)?;
-    let log = Publisher::start(log, &Arc::default(), &Clock::new());
+    let log = Publisher::start(log, &Arc::default(), &Clock::new(), &Crowd::default());
     let plain = Plain::start(File::create(dir.join("plain"))?);
     let ours = || {
         let log = log.clone();

@@ -44,7 +44,7 @@ fn main() -> Result<()> {
         "floor_per_s": rounded(found.floor, 0),
         "ratio": rounded(cost, 2),
     });
-    report("verify", &figures, "at most twice the floor's time", cost <= 2.0)
+    report("verify", &figures, &[], "at most twice the floor's time", cost <= 2.0)
 }
 
 /// The bundle of a write that a person approved, made by the real host, and who is trusted for it.

@@ -1,6 +1,8 @@
 //! What a process takes, as the kernel counts it: takes its id, gives memory and time.
 
-use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use std::{fs, thread};
 
 use deed_tests::services::Result;
 
@@ -16,6 +18,30 @@ pub fn rss_mib(pid: u32) -> Result<f64> {
     Ok(kib / 1024.0)
 }
 
+/// How often memory is looked at while something goes on.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Does this; gives with it the most resident memory that the process was seen to have meanwhile.
+pub fn peak_rss_mib<T>(pid: u32, work: impl FnOnce() -> T) -> Result<(T, f64)> {
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let watch = scope.spawn(|| {
+            let mut peak = 0.0_f64;
+            loop {
+                peak = peak.max(rss_mib(pid).map_err(|error| error.to_string())?);
+                thread::sleep(LOOK_EVERY);
+                if over.load(Ordering::Relaxed) {
+                    return Ok::<_, String>(peak);
+                }
+            }
+        });
+        let done = work();
+        over.store(true, Ordering::Relaxed);
+        let peak = watch.join().map_err(|_| "whoever looks at the memory panicked")??;
+        Ok((done, peak))
+    })
+}
+
 /// Seconds of CPU that it used so far, of all its threads, for itself and in the kernel.
 pub fn cpu_s(pid: u32) -> Result<f64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
@@ -24,4 +50,24 @@ pub fn cpu_s(pid: u32) -> Result<f64> {
     let mut times = fields.split_whitespace().skip(11);
     let mut next = || times.next().unwrap_or_default().parse::<f64>();
     Ok((next()? + next()?) / TICKS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_peak_is_that_of_the_work_and_not_of_its_end() {
+        let pid = std::process::id();
+        let hold = || {
+            let block = vec![1_u8; 256 << 20];
+            // Long enough to be seen on a busy machine.
+            thread::sleep(Duration::from_secs(1));
+            std::hint::black_box(block.len())
+        };
+        let (length, peak) = peak_rss_mib(pid, hold).unwrap();
+        assert_eq!(length, 256 << 20);
+        let after = rss_mib(pid).unwrap();
+        assert!(peak > after + 200.0, "{peak} MiB while it was held, {after} MiB after");
+    }
 }

@@ -96,7 +96,7 @@ fn host() -> &'static Host {
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let entered = runtime.enter();
         let pipeline = Pipeline::open(config::load(&dir).unwrap(), Clock::new()).unwrap();
-        let app = App::new(pipeline);
+        let app = App::new(pipeline, 64);
         let (router, operations) = (http::router(app.clone()), http::operations(app));
         drop(entered);
         Host { runtime, router, operations }

@@ -144,3 +144,13 @@ fn proofs_outside_the_tree_are_refused() {
     assert!(consistency_proof(0, 3, |_, at| stored(&many(3), 0, at)).is_err());
     assert!(consistency_proof(4, 3, |_, at| stored(&many(3), 0, at)).is_err());
 }
+
+#[test]
+fn peaks_have_the_root_of_their_leaves() {
+    let mut peaks = Peaks::default();
+    assert_eq!(peaks.root(), None);
+    for size in 1..=70 {
+        peaks = peaks.with(*many(size).last().unwrap());
+        assert_eq!(peaks.root(), Some(root(&many(size))), "{size}");
+    }
+}

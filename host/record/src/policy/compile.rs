@@ -2,9 +2,11 @@
 //!
 //! Never accepts a policy that could be skipped silently: strict validation, ids, known annotations only.
 
+mod context;
 mod inspect;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 
 use cedar_policy::ffi::DetailedError;
 use cedar_policy::{
@@ -75,6 +77,14 @@ pub(super) fn reads(policies: &Policies, action: &str, param: &str) -> bool {
     schema.is_none_or(|schema| validate(&schema, &policies.full).is_err())
 }
 
+/// Whether what this policy says may be another a moment later: it reads the time, or what nobody has looked
+/// at yet.
+pub(super) fn turns(policies: &Policies, id: &str) -> bool {
+    let fields = policies.full.policy(&PolicyId::new(id)).map(context::read_by);
+    let later = |fields: &BTreeSet<String>| ["pre", "time"].iter().any(|one| fields.contains(*one));
+    fields.is_none_or(|fields| fields.as_ref().map_or(true, later))
+}
+
 /// Reads a compiled text: parses, validates strictly, sorts out which policies carry obligations.
 pub(super) fn load(
     text: &str,
@@ -100,7 +110,8 @@ fn assemble(
             add(&mut without_obligations, named.clone())?;
         }
         add(&mut full, named)?;
-        by_id.insert(id, Rule { obligation, actions: inspect::actions(policy) });
+        let actions = inspect::actions(policy);
+        by_id.insert(id, Rule { obligation, actions, turns: OnceLock::new() });
     }
     validate(&schema, &full)?;
     let digest = set_digest(text, schema_text)

@@ -137,11 +137,11 @@ impl Answer<'_> {
         determining: Vec<String>,
         reason: Option<String>,
     ) -> Decision {
-        let about = self.policies.rules.iter().filter(|(id, rule)| {
-            let concerned =
-                rule.actions.as_ref().is_none_or(|actions| actions.contains(self.contract));
-            concerned && !determining.contains(id)
-        });
+        let about = self
+            .policies
+            .rules
+            .iter()
+            .filter(|(id, rule)| rule.concerns(self.contract) && !determining.contains(id));
         let not_applied = about.map(|(id, _)| id.clone()).collect();
         let policy_set = self.policies.digest;
         Decision {

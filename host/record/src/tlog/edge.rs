@@ -1,7 +1,7 @@
 //! The right edge of the tree: takes entries one by one, gives the tiles and bundles they make and
 //! the root. It holds the unfinished tile of every level and never more, whatever the log's size.
 
-use crate::merkle::{self, Hash, leaf_hash};
+use crate::merkle::{self, Hash, Peaks, leaf_hash};
 use crate::note::Checkpoint;
 
 use super::Resource;
@@ -12,9 +12,16 @@ use super::tile::{self, HEIGHT, WIDTH};
 pub struct Edge {
     size: u64,
     bundle: Vec<u8>,
-    levels: Vec<Vec<Hash>>,
+    levels: Vec<Level>,
     /// How many levels changed since the last `finish`.
     touched: usize,
+}
+
+/// The unfinished tile of a level, and the subtrees that are complete in it: nobody hashes them anew for each root.
+#[derive(Debug, Clone, Default)]
+struct Level {
+    hashes: Vec<Hash>,
+    peaks: Peaks,
 }
 
 impl Edge {
@@ -47,7 +54,8 @@ impl Edge {
             let path = tile::entries_path(self.size / WIDTH, Some(width));
             partial.push(Resource { path, bytes: self.bundle.clone() });
         }
-        for (level, hashes) in (0_u8..).zip(self.levels.iter().take(self.touched)) {
+        let touched = self.levels.iter().take(self.touched).map(|level| &level.hashes);
+        for (level, hashes) in (0_u8..).zip(touched) {
             if !hashes.is_empty() {
                 let path = tile::path(level, self.last_tile(level), Some(hashes.len()));
                 partial.push(Resource { path, bytes: hashes.concat() });
@@ -67,7 +75,7 @@ impl Edge {
 
     /// The tile at this place when it is the unfinished one of its level.
     pub fn partial(&self, level: u8, index: u64) -> Option<&[Hash]> {
-        let hashes = self.levels.get(usize::from(level))?;
+        let hashes = &self.levels.get(usize::from(level))?.hashes;
         (index == self.last_tile(level)).then_some(hashes.as_slice())
     }
 
@@ -75,9 +83,9 @@ impl Edge {
     pub fn root(&self) -> Hash {
         // A level's hashes span equal, complete subtrees and what lies below is one smaller last
         // one, so the RFC's split falls between the same nodes as that of a list.
-        let below = self.levels.iter().fold(None, |below: Option<Hash>, hashes| {
-            let row: Vec<Hash> = hashes.iter().copied().chain(below).collect();
-            (!row.is_empty()).then(|| merkle::root(&row))
+        let below = self.levels.iter().fold(None, |below: Option<Hash>, level| match below {
+            Some(below) => level.peaks.clone().with(below).root(),
+            None => level.peaks.root(),
         });
         below.unwrap_or_else(merkle::empty_root)
     }
@@ -91,17 +99,20 @@ impl Edge {
     fn add(&mut self, level: u8, hash: Hash, full: &mut Vec<Resource>) {
         let position = usize::from(level);
         if self.levels.len() <= position {
-            self.levels.push(Vec::new());
+            self.levels.push(Level::default());
         }
         self.touched = self.touched.max(position + 1);
-        let Some(hashes) = self.levels.get_mut(position) else { return };
-        hashes.push(hash);
-        if hashes.len() as u64 == WIDTH {
-            let hashes = std::mem::take(hashes);
+        let Some(unfinished) = self.levels.get_mut(position) else { return };
+        unfinished.hashes.push(hash);
+        unfinished.peaks = std::mem::take(&mut unfinished.peaks).with(hash);
+        if unfinished.hashes.len() as u64 == WIDTH {
+            let Level { hashes, peaks } = std::mem::take(unfinished);
             // The size counts the new entry already, so the tile before the next one is this one.
             let index = self.last_tile(level) - 1;
             full.push(Resource { path: tile::path(level, index, None), bytes: hashes.concat() });
-            self.add(level + 1, merkle::root(&hashes), full);
+            if let Some(root) = peaks.root() {
+                self.add(level + 1, root, full);
+            }
         }
     }
 

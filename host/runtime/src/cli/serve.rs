@@ -66,11 +66,12 @@ async fn serve(args: &ServeArgs) -> Result<(), String> {
     let main = bind(listen).await?;
     let side = bind(operations).await?;
     let resumed = pipeline.resume().map_err(|e| e.to_string())?;
-    let app = App::new(Arc::clone(&pipeline));
+    let connections_max = connections_max();
+    let app = App::new(Arc::clone(&pipeline), connections_max);
     // Before anybody is told that it serves: a signal must never meet a host that does not listen for it.
     let mut signals = Signals::listen()?;
     announce(&main, &side, resumed)?;
-    let doors = Doors::open(&app, main, side);
+    let doors = Doors::open(&app, (main, connections_max), side);
     let end = wait_for_end(&mut signals, &pipeline).await;
     tokio::select! {
         result = run_down(end, &pipeline, doors) => result,
@@ -140,14 +141,14 @@ struct Doors {
 }
 
 impl Doors {
-    fn open(app: &App, main: TcpListener, side: TcpListener) -> Self {
+    fn open(app: &App, (main, most): (TcpListener, usize), side: TcpListener) -> Self {
         let (stop, stopped) = tokio::sync::watch::channel(false);
         let door = |listener, router, connections_max| {
             let metrics = Arc::clone(&app.metrics);
             let door = Door { listener, router, connections_max, metrics };
             tokio::spawn(door.serve(stopped.clone()))
         };
-        let main = door(main, http::router(app.clone()), connections_max());
+        let main = door(main, http::router(app.clone()), most);
         let side = door(side, http::operations(app.clone()), OPERATIONS_CONNECTIONS_MAX);
         Self { stop, servers: [main, side] }
     }

@@ -13,7 +13,7 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use tokio::time::Instant;
 
 use super::App;
-use super::budget::{Budget, Crowd, LIMITS, Tab};
+use super::budget::{Budget, Halls, LIMITS, Tab};
 use super::problem::Problem;
 use crate::config::{Config, Tenant};
 use crate::pipeline::Told;
@@ -101,8 +101,10 @@ fn token(headers: &HeaderMap) -> Option<&str> {
 }
 
 impl Callers {
-    pub(super) fn of(config: &Config) -> Self {
-        Self(config.tenants.values().flat_map(callers).collect())
+    /// Everybody in the configuration, on so many connections.
+    pub(super) fn of(config: &Config, connections_max: usize) -> Self {
+        let halls = Halls::new(connections_max, config.tenants.len());
+        Self(config.tenants.values().flat_map(|tenant| callers(tenant, &halls)).collect())
     }
 
     /// Looks at every token whatever matches, so that the time says nothing about which one was close.
@@ -119,10 +121,13 @@ impl Callers {
     }
 }
 
-fn callers(tenant: &Arc<Tenant>) -> Vec<(Caller, Digest)> {
-    let crowd = Arc::<Crowd>::default();
+fn callers(tenant: &Arc<Tenant>, halls: &Halls) -> Vec<(Caller, Digest)> {
     let caller = |who| {
-        let budget = Arc::new(Budget::new(LIMITS, Arc::clone(&crowd)));
+        let hall = match &who {
+            Who::Agent { .. } => &halls.agents,
+            Who::Person { .. } => &halls.people,
+        };
+        let budget = Arc::new(Budget::new(LIMITS, Arc::clone(hall), &tenant.name));
         Caller { tenant: Arc::clone(tenant), who, budget }
     };
     let agents = tenant.agents.iter().map(|(name, agent)| {

@@ -3,7 +3,8 @@
 //! Takes what was answered, gives leave for the next request or the time to come back. It is kept in
 //! memory: a restart forgives, and forgets nothing that matters.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+mod hall;
+
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -13,8 +14,10 @@ use axum::middleware::Next;
 use axum::response::Response;
 use tokio::time::Instant;
 
+pub(super) use self::hall::Hall;
 use super::problem::Problem;
 use super::{App, problem};
+use crate::pipeline::shares::Level;
 
 /// What a principal may cost.
 #[derive(Clone, Copy, Debug)]
@@ -23,32 +26,47 @@ pub(super) struct Limits {
     refusal: Duration,
     /// How much may be owed: 120 refusals in a row. A person who mistypes never gets there.
     owed_max: Duration,
-    /// Requests in progress at once. A good part of the connections stays for everybody else.
+    /// Requests in progress at once, however few others have.
     at_once_max: usize,
-    /// The same for all principals of a tenant together: many agents are no way around it.
-    tenant_at_once_max: usize,
 }
 
 pub(super) const LIMITS: Limits = Limits {
     refusal: Duration::from_millis(500),
     owed_max: Duration::from_mins(1),
     at_once_max: 128,
-    tenant_at_once_max: 384,
 };
 /// With too many requests in progress nobody knows when one ends.
 const AT_ONCE_RETRY_S: u64 = 1;
+
+/// The parts of all connections that may carry requests of agents, and of people: neither keeps the other out.
+/// The rest, an eighth, is for who is not known yet, or not at all.
+const EIGHTHS_OF_AGENTS: usize = 5;
+const EIGHTHS_OF_PEOPLE: usize = 2;
+
+/// The halls of agents and of people.
+#[derive(Debug)]
+pub(super) struct Halls {
+    pub(super) agents: Arc<Hall>,
+    pub(super) people: Arc<Hall>,
+}
+
+impl Halls {
+    pub(super) fn new(connections_max: usize, tenants: usize) -> Self {
+        // A few at least, where the system lets the host have hardly any connections.
+        let hall =
+            |eighths: usize| Arc::new(Hall::new((connections_max * eighths / 8).max(1), tenants));
+        Self { agents: hall(EIGHTHS_OF_AGENTS), people: hall(EIGHTHS_OF_PEOPLE) }
+    }
+}
 
 /// The account of one agent or person of one tenant.
 #[derive(Debug)]
 pub(super) struct Budget {
     limits: Limits,
-    crowd: Arc<Crowd>,
+    hall: Arc<Hall>,
+    tenant: String,
     account: Mutex<Account>,
 }
-
-/// Requests of one tenant in progress.
-#[derive(Debug, Default)]
-pub(super) struct Crowd(AtomicUsize);
 
 #[derive(Debug)]
 struct Account {
@@ -83,16 +101,18 @@ pub(super) async fn account(State(app): State<App>, mut request: Request, next: 
     if let Some(Leave(budget)) = tab.0.get().filter(|_| refused) {
         budget.charge(Instant::now());
     }
-    if status == StatusCode::TOO_MANY_REQUESTS {
+    // Who has no leave and is told that there is no room was kept out here, by the requests of all.
+    let crowded = status == StatusCode::SERVICE_UNAVAILABLE && tab.0.get().is_none();
+    if status == StatusCode::TOO_MANY_REQUESTS || crowded {
         app.metrics.throttled();
     }
     problem::in_our_words(response)
 }
 
 impl Budget {
-    pub(super) fn new(limits: Limits, crowd: Arc<Crowd>) -> Self {
+    pub(super) fn new(limits: Limits, hall: Arc<Hall>, tenant: &str) -> Self {
         let account = Account { settled: Instant::now(), at_once: 0 };
-        Self { limits, crowd, account: Mutex::new(account) }
+        Self { limits, hall, tenant: tenant.to_owned(), account: Mutex::new(account) }
     }
 
     /// Leave for one request, unless too much is owed or under way. What is refused here costs nothing
@@ -105,14 +125,8 @@ impl Budget {
             let wait = owed.saturating_sub(most).as_secs().saturating_add(1);
             return Err(Problem::too_many("too many of your requests were refused", wait));
         }
-        if account.at_once >= self.limits.at_once_max {
-            let what = "too many of your requests are in progress";
-            return Err(Problem::too_many(what, AT_ONCE_RETRY_S));
-        }
-        if !self.crowd.enter(self.limits.tenant_at_once_max) {
-            let what = "too many requests of your tenant are in progress";
-            return Err(Problem::too_many(what, AT_ONCE_RETRY_S));
-        }
+        let entered = self.hall.enter(&self.tenant, account.at_once, self.limits.at_once_max);
+        entered.map_err(in_progress)?;
         account.at_once += 1;
         Ok(Leave(Arc::clone(self)))
     }
@@ -134,15 +148,21 @@ impl Drop for Leave {
     fn drop(&mut self) {
         let mut account = self.0.lock();
         account.at_once = account.at_once.saturating_sub(1);
-        self.0.crowd.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.hall.leave(&self.0.tenant);
     }
 }
 
-impl Crowd {
-    /// Whether there was room for one more.
-    fn enter(&self, most: usize) -> bool {
-        let one_more = |count: usize| (count < most).then_some(count + 1);
-        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok()
+/// Whose requests are too many.
+fn in_progress(level: Level) -> Problem {
+    match level {
+        Level::Agent => {
+            Problem::too_many("too many of your requests are in progress", AT_ONCE_RETRY_S)
+        }
+        Level::Tenant => {
+            let what = "too many requests of your tenant are in progress";
+            Problem::too_many(what, AT_ONCE_RETRY_S)
+        }
+        Level::Host => Problem::crowded(AT_ONCE_RETRY_S),
     }
 }
 
@@ -154,12 +174,16 @@ mod tests {
         refusal: Duration::from_millis(500),
         owed_max: Duration::from_secs(2),
         at_once_max: 2,
-        tenant_at_once_max: 3,
     };
+
+    /// The account of one of the tenant, in a hall with room for four of each of two tenants.
+    fn one() -> Arc<Budget> {
+        Arc::new(Budget::new(FEW, Arc::new(Hall::new(8, 2)), "acme"))
+    }
 
     #[test]
     fn refusals_are_forgiven_with_time_and_not_before() {
-        let (budget, now) = (Arc::new(Budget::new(FEW, Arc::default())), Instant::now());
+        let (budget, now) = (one(), Instant::now());
         for _ in 0..4 {
             assert!(budget.admit(now).is_ok());
             budget.charge(now);
@@ -175,7 +199,7 @@ mod tests {
 
     #[test]
     fn what_was_under_way_at_once_is_not_owed_for_ever() {
-        let (budget, now) = (Arc::new(Budget::new(FEW, Arc::default())), Instant::now());
+        let (budget, now) = (one(), Instant::now());
         (0..1_000).for_each(|_| budget.charge(now));
         assert!(budget.admit(now + Duration::from_secs(2)).is_err());
         assert!(budget.admit(now + Duration::from_secs(3)).is_ok());
@@ -183,21 +207,26 @@ mod tests {
 
     #[test]
     fn requests_at_once_are_counted_until_they_are_over() {
-        let (budget, now) = (Arc::new(Budget::new(FEW, Arc::default())), Instant::now());
+        let (budget, now) = (one(), Instant::now());
         let (first, second) = (budget.admit(now).unwrap(), budget.admit(now).unwrap());
         assert!(budget.admit(now).is_err());
         drop(first);
         assert!(budget.admit(now).is_ok());
         drop(second);
     }
+
     #[test]
-    fn many_principals_of_a_tenant_are_one_crowd() {
-        let (crowd, now) = (Arc::<Crowd>::default(), Instant::now());
-        let [one, other] = [(); 2].map(|()| Arc::new(Budget::new(FEW, Arc::clone(&crowd))));
-        let held = [one.admit(now).unwrap(), one.admit(now).unwrap(), other.admit(now).unwrap()];
-        assert!(other.admit(now).is_err(), "three of the tenant are in progress");
-        assert!(Arc::new(Budget::new(FEW, Arc::default())).admit(now).is_ok());
+    fn neither_agents_nor_people_keep_the_other_out() {
+        let (halls, now) = (Halls::new(16, 1), Instant::now());
+        let of = |hall: &Arc<Hall>| Arc::new(Budget::new(FEW, Arc::clone(hall), "acme"));
+        let mut held = Vec::new();
+        while let Ok(leave) = of(&halls.agents).admit(now) {
+            held.push(leave);
+        }
+        assert!(held.len() < 10, "its own half and a part of the rest: {}", held.len());
+        let person = of(&halls.people);
+        assert!(person.admit(now).is_ok());
         drop(held);
-        assert!(other.admit(now).is_ok());
+        assert!(of(&halls.agents).admit(now).is_ok());
     }
 }

@@ -49,7 +49,7 @@ what is not for the caller and what does not exist answer alike. A path that tak
 another method answers 405.\n\n\
 A principal whose requests are refused again and again (4xx, or actions denied without asking anybody) gets \
 429 with `Retry-After` until that is forgiven: two refusals in a second, 120 at most are owed. The same \
-goes for more than 128 requests in progress, and for proposals beyond 128 actions under way. Before any route, HTTP/1.1 itself has limits: a body without \
+goes for more than 128 requests in progress, for more than it leaves to others, and for proposals beyond 128 actions under way. Before any route, HTTP/1.1 itself has limits: a body without \
 `Content-Length` answers 411, a path beyond 2 KiB 414, a head beyond 16 KiB or 64 headers 431; a request \
 that does not come within 15 seconds is not waited for.";
 
@@ -187,7 +187,7 @@ fn answer() -> Value {
 fn contracts() -> Value {
     let head = ["listContracts", "contracts", "What the caller may ask for"];
     let answer = json_answer("The tenant's granted contracts.", "ContractList");
-    operation(head, &json!({"responses": {"200": answer}}), &[401, 429])
+    operation(head, &json!({"responses": {"200": answer}}), &[401, 429, 503])
 }
 
 fn contract() -> Value {
@@ -207,7 +207,7 @@ fn checkpoint() -> Value {
         "parameters": [path_parameter("tenant", TENANT)],
         "responses": {"200": text_answer("A signed note (C2SP tlog-checkpoint).")},
     });
-    operation(head, &particulars, &[401, 404, 429])
+    operation(head, &particulars, &[401, 404, 429, 503])
 }
 
 fn tile() -> Value {
@@ -220,7 +220,7 @@ fn tile() -> Value {
         "parameters": [path_parameter("tenant", TENANT), path_parameter("path", path)],
         "responses": {"200": bytes},
     });
-    operation(head, &particulars, &[401, 404, 429])
+    operation(head, &particulars, &[401, 404, 429, 503])
 }
 
 fn health() -> Value {

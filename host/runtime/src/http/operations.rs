@@ -40,7 +40,7 @@ impl Metrics {
         }
     }
 
-    /// A request of a principal that was refused too often or asks too much at once.
+    /// A request of a principal that was refused too often or asks too much at once, or of one too many of all.
     pub(super) fn throttled(&self) {
         self.throttled.fetch_add(1, Ordering::Relaxed);
     }
@@ -80,7 +80,11 @@ pub(super) async fn metrics(State(app): State<App>) -> String {
     let counters = [
         ("deed_unauthorized_total", "requests without a valid token", &m.unauthorized),
         ("deed_proposals_refused_total", "proposals that did not bind", &m.refused),
-        ("deed_throttled_total", "requests of principals over their budget", &m.throttled),
+        (
+            "deed_throttled_total",
+            "requests over what one principal, tenant or all may have",
+            &m.throttled,
+        ),
         ("deed_connections_cut_total", "connections without a request in time", &m.cut),
         ("deed_connections_refused_total", "connections when all were busy", &m.turned_away),
     ];

@@ -73,6 +73,14 @@ impl Problem {
         Self { retry_after: Some(retry_after_s), ..problem }
     }
 
+    /// The same where it is not the caller's own doing.
+    pub(super) fn crowded(retry_after_s: u64) -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let detail = format!("too many requests are in progress; come back in {retry_after_s} s");
+        let problem = Self::new(status, "the host has no room for it now", detail);
+        Self { retry_after: Some(retry_after_s), ..problem }
+    }
+
     fn unprocessable(detail: String, errors: Vec<Value>) -> Self {
         Self {
             status: StatusCode::UNPROCESSABLE_ENTITY,

@@ -15,6 +15,7 @@ use super::replay::catch_up;
 use super::version::{mark, version};
 use super::writer::Writer;
 use super::{Hold, Journal, OpenError, ROOM, Shared};
+use crate::crowd::Crowd;
 
 pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
     let Hold { dir, lock } = hold;
@@ -38,6 +39,7 @@ pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
     let failed = Arc::new(OnceLock::new());
     let end = Place { segment: tail.segment, offset: tail.length };
     let synced = Arc::new(Mutex::new(end));
+    let crowd = Crowd::default();
     let writer = Writer {
         segments,
         index: Arc::clone(&index),
@@ -45,6 +47,7 @@ pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
         seq: tail.seq,
         durable: tail.seq,
         synced: Arc::clone(&synced),
+        crowd: crowd.clone(),
         _lock: Arc::clone(&lock),
     };
     let (sender, queue) = mpsc::channel();
@@ -61,6 +64,7 @@ pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
         payloads,
         failed,
         synced,
+        crowd,
         _lock: lock,
     };
     Ok(Journal { shared: Arc::new(shared) })

@@ -5,7 +5,7 @@
 use std::fs::File;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -13,6 +13,7 @@ use super::file::{MAX_BODY, Place, Segments};
 use super::index::{Applied, Index, Staged};
 use super::record::{self, Envelope};
 use super::{Append, AppendError};
+use crate::crowd::Crowd;
 use crate::failpoint;
 
 /// Appends in one group at most.
@@ -45,6 +46,7 @@ pub(super) struct Writer {
     pub(super) durable: u64,
     /// Where that ends, for readers.
     pub(super) synced: Arc<Mutex<Place>>,
+    pub(super) crowd: Crowd,
     /// Last, so that nobody opens the journal before segments and index are let go.
     pub(super) _lock: Arc<File>,
 }
@@ -64,7 +66,9 @@ struct Group<'a> {
 impl Writer {
     /// Works until every sender is gone and the queue is empty.
     pub(super) fn run(mut self, queue: &Receiver<Command>) {
+        let mut last = Instant::now();
         while let Some(first) = self.next(queue) {
+            self.crowd.gather(&mut last);
             let commands = drain(first, queue);
             let (appends, replies): (Vec<_>, Vec<_>) = commands
                 .into_iter()

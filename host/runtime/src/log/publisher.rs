@@ -14,6 +14,7 @@ use super::witness::{self, Standing, Watch};
 use super::{Log, LogError};
 use crate::clock::Clock;
 use crate::config::Witnesses;
+use crate::crowd::Crowd;
 
 /// A handle to the publisher; its thread ends when the last handle is dropped.
 #[derive(Debug, Clone)]
@@ -71,14 +72,16 @@ const SETTLE_AT: usize = 4_096;
 
 impl Publisher {
     /// Witnesses are asked for every checkpoint from now on, the one that is there included.
-    pub fn start(log: Log, witnesses: &Arc<Witnesses>, clock: &Clock) -> Self {
+    /// The larger the crowd, the more of what it publishes comes under one checkpoint.
+    pub fn start(log: Log, witnesses: &Arc<Witnesses>, clock: &Clock, crowd: &Crowd) -> Self {
         let (queue, requests) = mpsc::sync_channel(QUEUE_MAX);
         let shared = Arc::new(Shared::default());
         shared.show(log.checkpoint());
         let log = Arc::new(Mutex::new(log));
         let watch = witness::start(witnesses, &log, &shared, clock).map(Arc::new);
         let (owned, seen, told) = (Arc::clone(&log), Arc::clone(&shared), watch.clone());
-        std::thread::spawn(move || serve(&owned, &seen, told.as_deref(), &requests));
+        let crowd = crowd.clone();
+        std::thread::spawn(move || serve(&owned, &seen, told.as_deref(), &crowd, &requests));
         Self { queue, log, shared, watch }
     }
 
@@ -154,10 +157,12 @@ fn serve(
     log: &Mutex<Log>,
     shared: &Shared,
     watch: Option<&Watch>,
+    crowd: &Crowd,
     requests: &mpsc::Receiver<Request>,
 ) {
-    let mut seen: Option<Instant> = None;
+    let (mut seen, mut last): (Option<Instant>, _) = (None, Instant::now());
     while let Some((first, rested)) = next(requests, || settle(log, shared)) {
+        crowd.gather(&mut last);
         let mut batch = vec![first];
         batch.extend(requests.try_iter().take(BATCH_MAX - 1));
         let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);

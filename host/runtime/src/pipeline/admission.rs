@@ -4,17 +4,20 @@
 //! Never sheds what was accepted, and never counts by looking through actions: its counters follow every
 //! course and every append.
 
+mod book;
 mod limit;
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use deed_record::status::Status;
 use deed_record::story::Story;
 
+use self::book::{Account, Book, Tenant, lock};
 pub use self::limit::{Limit, Overload};
-use crate::config::{Bounds, Limits};
+use super::shares::{Level, reached};
+use crate::config::Limits;
+use crate::crowd::Crowd;
 
 /// People answer in minutes; to ask more often would be in vain.
 const PEOPLE_RETRY_S: u64 = 60;
@@ -43,46 +46,6 @@ pub(super) struct Admission {
     book: Arc<Mutex<Book>>,
 }
 
-#[derive(Debug, Default)]
-struct Book {
-    host: Account,
-    tenants: HashMap<String, Tenant>,
-    /// Actions under way beyond what their tenants have for sure.
-    beyond: usize,
-    refused: BTreeMap<Limit, u64>,
-}
-
-#[derive(Debug, Default)]
-struct Tenant {
-    account: Account,
-    agents: HashMap<String, Account>,
-}
-
-/// What the host, a tenant or an agent has.
-#[derive(Clone, Copy, Debug, Default)]
-struct Account {
-    under_way: usize,
-    /// Below zero for a moment: who ends a wait may be counted before who began it.
-    waiting: isize,
-    /// How long its actions were under way, of late.
-    stay: Duration,
-}
-
-/// The accounts that an action counts on.
-#[derive(Clone, Copy, Debug)]
-struct Accounts {
-    host: Account,
-    tenant: Account,
-    agent: Account,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Level {
-    Host,
-    Tenant,
-    Agent,
-}
-
 /// An action under way. Dropping it says that the action rests or was not taken.
 #[derive(Debug)]
 pub(super) struct Course {
@@ -91,6 +54,16 @@ pub(super) struct Course {
     agent: String,
     sure: usize,
     since: Instant,
+    carries: bool,
+}
+
+impl Course {
+    /// From now on an action goes with it: its end says how long one takes.
+    pub(super) fn carrying(self) -> Self {
+        let mut course = self;
+        course.carries = true;
+        course
+    }
 }
 
 impl Drop for Course {
@@ -102,16 +75,21 @@ impl Drop for Course {
         }
         book.each(&self.tenant, &self.agent, |account| {
             account.under_way = account.under_way.saturating_sub(1);
-            account.stay = (account.stay * 7 + stay) / 8;
+            // What was refused, or was there already, took no time at all.
+            if self.carries {
+                account.learn(stay);
+            }
         });
     }
 }
 
 impl Admission {
-    pub(super) fn new(limits: Limits, tenants: usize) -> Self {
+    /// `crowd` is told how much is under way.
+    pub(super) fn new(limits: Limits, tenants: usize, crowd: Crowd) -> Self {
         let places = limits.under_way.host;
         let sure = places / 2 / tenants.max(1);
-        Self { limits, sure, shared: places - sure * tenants, book: Arc::default() }
+        let book = Arc::new(Mutex::new(Book { crowd, ..Book::default() }));
+        Self { limits, sure, shared: places - sure * tenants, book }
     }
 
     /// A course for a proposal, unless agent, tenant or host have too much under way.
@@ -215,81 +193,8 @@ impl Admission {
         book.each(tenant, agent, |account| account.under_way += 1);
         let (tenant, agent) = (tenant.to_owned(), agent.to_owned());
         let (book, sure) = (Arc::clone(&self.book), self.sure);
-        Course { book, tenant, agent, sure, since: Instant::now() }
+        Course { book, tenant, agent, sure, since: Instant::now(), carries: false }
     }
-}
-
-impl Book {
-    fn of(&self, tenant: &str, agent: &str) -> Accounts {
-        let tenant = self.tenants.get(tenant);
-        let agent = tenant.and_then(|tenant| tenant.agents.get(agent)).copied();
-        Accounts {
-            host: self.host,
-            tenant: tenant.map(|tenant| tenant.account).unwrap_or_default(),
-            agent: agent.unwrap_or_default(),
-        }
-    }
-
-    /// Changes the accounts of the host, the tenant and the agent alike. There are as many as there are
-    /// agents in the configuration and in the journal's open actions.
-    fn each(&mut self, tenant: &str, agent: &str, change: impl Fn(&mut Account)) {
-        change(&mut self.host);
-        if !self.tenants.contains_key(tenant) {
-            self.tenants.insert(tenant.to_owned(), Tenant::default());
-        }
-        let Some(tenant) = self.tenants.get_mut(tenant) else { return };
-        change(&mut tenant.account);
-        match tenant.agents.get_mut(agent) {
-            Some(agent) => change(agent),
-            None => change(tenant.agents.entry(agent.to_owned()).or_default()),
-        }
-    }
-
-    fn refuse(&mut self, limit: Limit, retry_after_s: u64) -> Overload {
-        *self.refused.entry(limit).or_default() += 1;
-        Overload { limit, retry_after_s }
-    }
-}
-
-impl Accounts {
-    fn map(self, count: impl Fn(Account) -> usize) -> [usize; 3] {
-        [self.host, self.tenant, self.agent].map(count)
-    }
-}
-
-impl Account {
-    fn waiting(&self) -> usize {
-        usize::try_from(self.waiting).unwrap_or(0)
-    }
-}
-
-/// Whose bound keeps one more out, if any. Beyond what it has for sure a tenant has no more of what is
-/// `free` for all than it leaves, and an agent no more than it leaves to its tenant's others: there is
-/// always room for who has little, however many are greedy.
-fn reached(
-    bounds: Bounds,
-    [host, tenant, agent]: [usize; 3],
-    sure: usize,
-    free: usize,
-) -> Option<Level> {
-    let beyond = tenant.saturating_sub(sure);
-    // What the tenant could have in all if it took more and more.
-    let share = bounds.tenant.min(sure.saturating_add(beyond.saturating_add(free).div_ceil(2)));
-    let left = share.saturating_sub(tenant);
-    if host >= bounds.host && beyond_sure(tenant, sure) {
-        Some(Level::Host)
-    } else if agent >= bounds.agent {
-        Some(Level::Agent)
-    } else if left == 0 {
-        Some(Level::Tenant)
-    } else {
-        (agent >= left).then_some(Level::Agent)
-    }
-}
-
-/// Whether one more would not be among the places that its tenant has for sure.
-fn beyond_sure(tenant: usize, sure: usize) -> bool {
-    tenant >= sure
 }
 
 /// As the word for it says: who is about to be asked anew waits too, and a start counts by words.
@@ -300,11 +205,6 @@ fn waits(status: Status) -> isize {
 /// As long as what is under way will take to come to rest, by what it took of late.
 fn seconds(stay: Duration) -> u64 {
     stay.as_secs().saturating_add(1).min(RETRY_MAX_S)
-}
-
-/// Whoever panicked left whole numbers behind.
-fn lock(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
-    book.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

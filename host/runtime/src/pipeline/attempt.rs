@@ -255,9 +255,7 @@ fn steps(pipeline: &Arc<Pipeline>, book: Arc<Mutex<(Story, Pages)>>, n: u32, epo
             };
             let (before, mark) = (story.clone(), pages.mark());
             let kept = match pipeline.put(story, pages, event).await {
-                Ok(()) if durable => pipeline.hand_over(story, pages, vec![], true).await,
-                // Nothing leaves before the next one, which waits.
-                Ok(()) => pipeline.hand_over_soon(story, pages).await,
+                Ok(()) => pipeline.hand_over(story, pages, vec![], durable).await,
                 Err(error) => Err(error),
             };
             kept.map_err(|error| {

@@ -309,9 +309,8 @@ impl Drive<'_> {
             }
         };
         let event = Event::Logged { leaves: logged.leaves, checkpoint: logged.checkpoint };
-        // The log has it on disk; whoever shows the checkpoint waits for this, too.
-        self.append(vec![event], false).await?;
-        self.hand_over(false).await?;
+        // The log has it on disk. Whoever shows the checkpoint needs this there, too, and mostly somebody waits for it.
+        self.append(vec![event], true).await?;
         self.pipeline.tell_if_open(&self.story);
         self.pipeline.settle_later(&self.story);
         self.pipeline.expires_no_more(&self.story);

@@ -5,24 +5,23 @@ use std::sync::Arc;
 use deed_record::action::{BindError, Proposal};
 use deed_record::digest::Digest;
 use deed_record::envelope::Envelope;
-use deed_record::event::{Entry, Event};
+use deed_record::event::Event;
 use deed_record::id::ActionId;
 use deed_record::json;
-use deed_record::policy::Verdict;
-use deed_record::story::Story;
 
 use super::activate::leaves;
-use super::admission::{Course, Limit, Overload};
+use super::admission::Overload;
 use super::gate::ANSWERS_MAX;
 use super::ledger::LedgerError;
 use super::pages::Told;
 use super::readiness::Unready;
+use super::room::Room;
 use super::{Pipeline, Waiting};
 use crate::approval::{self, AnswerError};
 use crate::contract::{self, BindFault, Caller, Fresh};
 use crate::journal::Claim;
+use crate::keys;
 use crate::resolution::ResolveError;
-use crate::{keys, policy};
 
 /// A proposal that was taken, and the driver that carries it; none where its key stands for an action already.
 #[derive(Debug)]
@@ -69,15 +68,7 @@ impl Pipeline {
         claimed: Option<Claimed>,
         trace: Option<String>,
     ) -> Result<Accepted, IntakeError> {
-        self.takes_proposals()?;
-        let body = Digest::of(&json::to_canonical(&proposal).map_err(BindFault::from)?).hex();
-        // What was accepted before is told of however much is under way.
-        if let Some(id) = self.claimed(caller, claimed.as_ref(), &body).await? {
-            return Ok(Accepted { id, waiting: None });
-        }
-        let course = self.admission.admit(&caller.tenant.name, caller.agent)?;
-        let full = self.admission.full_of_waiting(&caller.tenant.name, caller.agent);
-        self.take(caller, proposal, (claimed, body), trace, (course, full)).await
+        self.take(caller, proposal, claimed, trace, Self::room).await
     }
 
     /// The same in the agent's name, by the word of an operator: it is not kept out by what the agent has.
@@ -88,23 +79,37 @@ impl Pipeline {
         claimed: Claimed,
         trace: Option<String>,
     ) -> Result<Accepted, IntakeError> {
+        let room = |host: &Self, caller: Caller<'_>| Ok(host.room_for_operator(caller));
+        self.take(caller, proposal, Some(claimed), trace, room).await
+    }
+
+    /// Takes a proposal, unless its key stands for an action: what was accepted before is told of however much is
+    /// under way, and takes no room.
+    async fn take(
+        self: &Arc<Self>,
+        caller: Caller<'_>,
+        proposal: Proposal,
+        claimed: Option<Claimed>,
+        trace: Option<String>,
+        room: fn(&Self, Caller<'_>) -> Result<Room, Overload>,
+    ) -> Result<Accepted, IntakeError> {
         self.takes_proposals()?;
         let body = Digest::of(&json::to_canonical(&proposal).map_err(BindFault::from)?).hex();
-        if let Some(id) = self.claimed(caller, Some(&claimed), &body).await? {
+        if let Some(id) = self.claimed(caller, claimed.as_ref(), &body).await? {
             return Ok(Accepted { id, waiting: None });
         }
-        let course = self.admission.enter(&caller.tenant.name, caller.agent);
-        self.take(caller, proposal, (Some(claimed), body), trace, (course, None)).await
+        let room = room(self, caller)?;
+        self.take_in(caller, proposal, (claimed, body), trace, room).await
     }
 
     /// Takes a proposal that was let in, unless it would meet the limit of what waits for people.
-    async fn take(
+    async fn take_in(
         self: &Arc<Self>,
         caller: Caller<'_>,
         proposal: Proposal,
         (claimed, body): (Option<Claimed>, String),
         trace: Option<String>,
-        (course, full): (Course, Option<Limit>),
+        (course, full): Room,
     ) -> Result<Accepted, IntakeError> {
         let Fresh { bound, bindings } = self.bind(caller, proposal)?;
         // The index has keys as they are sent.
@@ -158,24 +163,6 @@ impl Pipeline {
             Ok(()) => IntakeError::KeyReused,
             Err(error) => LedgerError::Failed(error.to_string()).into(),
         }
-    }
-
-    /// Refuses what would come to wait for people while too many do. Policy is asked about it here only then:
-    /// what needs nobody is taken all the same.
-    fn must_not_wait(
-        &self,
-        caller: Caller<'_>,
-        proposed: &Event,
-        limit: Limit,
-    ) -> Result<(), IntakeError> {
-        let now_ms = self.clock.now_ms();
-        let entry = Entry { at_ms: now_ms, event: proposed.clone() };
-        let story = Story::fold(&[entry]).map_err(LedgerError::from)?;
-        let (decision, _) = policy::decide(caller.tenant, &story, now_ms, None);
-        if decision.verdict == Verdict::Ask {
-            return Err(self.admission.refuse_to_wait(limit).into());
-        }
-        Ok(())
     }
 
     pub(super) fn bind(

@@ -63,13 +63,14 @@ pub(super) fn publishers(
         logs.insert(tenant.clone(), log(config, keys, past, tenant)?);
     }
     let (mut publishers, mut activated) = (BTreeMap::new(), BTreeMap::new());
+    let crowd = starting.journal.crowd();
     for (name, mut log) in logs {
         let Some(tenant) = config.tenants.get(&name) else { continue };
         let digest = starting.activate(tenant, &mut log);
         let digest =
             digest.map_err(|e| state("the configuration cannot be activated")(e.to_string()))?;
         activated.insert(name.clone(), digest);
-        publishers.insert(name, Publisher::start(log, &config.witnesses, clock));
+        publishers.insert(name, Publisher::start(log, &config.witnesses, clock, crowd));
     }
     Ok((publishers, activated))
 }

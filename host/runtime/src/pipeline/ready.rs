@@ -102,7 +102,8 @@ impl Pipeline {
         let (publishers, activated) = logs::publishers(&starting, logs, &clock)?;
         let notifier = Notifier::new(config.notify.as_ref());
         let flights = Flights::default();
-        let admission = Admission::new(config.limits, config.tenants.len());
+        let admission =
+            Admission::new(config.limits, config.tenants.len(), journal.crowd().clone());
         let space = Space::new(&dir, config.disk_reserve);
         let pipeline = Self {
             config,

@@ -178,7 +178,7 @@ impl Job {
         told
     }
 
-    /// Makes the result of a declared write durable; without that nobody is told.
+    /// Has the result of a declared write in the journal before anybody is told.
     async fn settle(&self) -> Result<(), Error> {
         let declared = self.declared.load(Ordering::SeqCst);
         let rendered = &self.request.public;
@@ -333,11 +333,11 @@ fn is_counted(rendered: &Rendered) -> bool {
     rendered.calls > 1
 }
 
-/// Makes durable what became of a write; without that nobody is told.
+/// Has in the journal what became of a write; without that nobody is told.
 async fn record(keep: &Keep, entry: &Entry) -> Result<(), Error> {
     let Some(exchange) = entry.exchange() else { return Ok(()) };
     let kept = keep(WriteStep::Ended(Box::new(exchange))).await;
-    kept.map_err(|why| Error::NoAnswer(format!("the result is not durable: {why}")))
+    kept.map_err(|why| Error::NoAnswer(format!("the journal does not take the result: {why}")))
 }
 
 /// An answer as a guest sees it, on both roads.

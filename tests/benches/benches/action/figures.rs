@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use deed_benches::{median, report, rounded};
+use deed_benches::{RSS_OF_HISTORY, median, report, rounded};
 use deed_tests::services::Result;
 use serde_json::json;
 
@@ -22,6 +22,8 @@ pub(super) struct Cost {
     pub(super) per_s: f64,
     /// User and system time of the server.
     pub(super) cpu_us: f64,
+    /// The most memory that the server had while they were in flight.
+    pub(super) peak_mib: f64,
 }
 
 #[derive(Debug, Default)]
@@ -32,7 +34,7 @@ impl Table {
         self.0.entry((what, callers)).or_default().push(cost);
     }
 
-    /// Medians over the rounds; nothing where it was not measured.
+    /// Medians over the rounds, of memory the most; nothing where it was not measured.
     pub(super) fn of(&self, what: &'static str, callers: u64) -> Cost {
         let rounds = self.0.get(&(what, callers)).map_or(&[][..], Vec::as_slice);
         let of = |field: fn(&Cost) -> f64| median(rounds.iter().map(field));
@@ -41,17 +43,18 @@ impl Table {
             p99_us: of(|c| c.p99_us),
             per_s: of(|c| c.per_s),
             cpu_us: of(|c| c.cpu_us),
+            peak_mib: rounds.iter().map(|c| c.peak_mib).fold(0.0, f64::max),
         }
     }
 
     pub(super) fn lines(&self, callers: u64) -> Vec<String> {
         let floor = self.of("whole", callers);
         let line = |what: &'static str| {
-            let Cost { p50_us, p99_us, per_s, cpu_us } = self.of(what, callers);
+            let Cost { p50_us, p99_us, per_s, cpu_us, peak_mib } = self.of(what, callers);
             let (slower, dearer) = (p50_us / floor.p50_us, cpu_us / floor.cpu_us);
             format!(
                 "{callers:>4} {what:<10} p50 {p50_us:>9.0} µs  p99 {p99_us:>9.0} µs  {per_s:>8.0}/s  \
-                 cpu {cpu_us:>7.1} µs   × floor: p50 {slower:>5.2}  rate {:>5.3}  cpu {dearer:>5.2}",
+                 cpu {cpu_us:>7.1} µs  {peak_mib:>6.1} MiB   × floor: p50 {slower:>5.2}  rate {:>5.3}  cpu {dearer:>5.2}",
                 per_s / floor.per_s
             )
         };
@@ -68,11 +71,12 @@ impl Table {
         (self.of(part, callers).cpu_us - self.of("nothing", callers).cpu_us).max(0.0)
     }
 
-    pub(super) fn report(&self, starts: &[(&'static str, Duration)], at_256: f64) -> Result<()> {
+    pub(super) fn report(&self, starts: &[(&'static str, Duration)]) -> Result<()> {
         let starts: BTreeMap<&str, _> =
             starts.iter().map(|(name, took)| (*name, rounded(took.as_secs_f64(), 2))).collect();
-        report("start", &json!(starts), "for the record", true)?;
-        report("rss_mib", &json!({"at_256": rounded(at_256, 1)}), "for the record", true)?;
+        report("start", &json!(starts), &[], "for the record", true)?;
+        let peak = json!({"at_256": rounded(self.of("write", 256).peak_mib, 1)});
+        report("rss_mib", &peak, &RSS_OF_HISTORY, "for the record", true)?;
         let (one, many) = (self.of("write", 1), self.of("write", 64));
         let slower = one.p50_us / self.of("whole", 1).p50_us;
         let rate = self.of("whole", 64).per_s / many.per_s;
@@ -94,6 +98,7 @@ impl Table {
         report(
             "action",
             &figures,
+            &[],
             "p50 and rate within 2 of the floor, CPU within its bound",
             holds,
         )

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deed_benches::load::{Work, crowd};
-use deed_benches::process::{cpu_s, rss_mib};
+use deed_benches::process::{cpu_s, peak_rss_mib};
 use deed_tests::services::Result;
 use tokio::runtime::Runtime;
 
@@ -41,14 +41,12 @@ fn main() -> Result<()> {
     };
     let rounds = number("ROUNDS", 3.0)?;
     let mut table = Table::default();
-    let mut at_256 = 0.0;
     for callers in CROWDS {
         let mut round = 0.0;
         while round < rounds {
             bench.round(callers, &mut table)?;
             round += 1.0;
         }
-        at_256 = rss_mib(bench.stage.plain.pid())?;
         for line in table.lines(callers) {
             writeln!(std::io::stdout(), "{line}")?;
         }
@@ -57,7 +55,7 @@ fn main() -> Result<()> {
         return Ok(());
     }
     plot::draw(&table)?;
-    table.report(&bench.stage.starts, at_256)
+    table.report(&bench.stage.starts)
 }
 
 fn number(name: &str, default: f64) -> Result<f64> {
@@ -116,7 +114,10 @@ impl Bench {
         work: W,
     ) -> Result<Cost> {
         let before = cpu_s(pid)?;
-        let done = self.runtime.block_on(crowd(&Arc::new(work), to, callers, self.span))?;
+        let work = Arc::new(work);
+        let crowd = || self.runtime.block_on(crowd(&work, to, callers, self.span));
+        let (done, peak_mib) = peak_rss_mib(pid, crowd)?;
+        let done = done?;
         // What it put off is its own, too.
         std::thread::sleep(Duration::from_millis(150));
         let count = f64::from(u32::try_from(done.times.len().max(1)).unwrap_or(u32::MAX));
@@ -125,6 +126,7 @@ impl Bench {
             p99_us: done.quantile(0.99).as_secs_f64() * 1e6,
             per_s: done.per_second(),
             cpu_us: (cpu_s(pid)? - before) * 1e6 / count,
+            peak_mib,
         })
     }
 }

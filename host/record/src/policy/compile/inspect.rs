@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 
 use cedar_policy::{ActionConstraint, Effect, Policy};
-use serde_json::Value;
 
+use super::context::{self, Unclear};
 use super::{Flaw, Vocabulary};
 use crate::policy::Obligation;
 
@@ -108,55 +108,14 @@ fn read_obligation(text: &str) -> Option<(u32, String)> {
 ///
 /// To be sure of that, a permit may use `context` only as `context.NAME` or `context has NAME`.
 fn before_observation(policy: &Policy, id: &str) -> Result<(), Flaw> {
-    let tree = policy
-        .to_json()
-        .map_err(|error| flaw(policy, id, error.to_string(), "write it in plain Cedar"))?;
-    match tree.get("conditions").map_or(Ok(()), context_uses) {
-        Ok(()) => Ok(()),
-        Err(what) => Err(flaw(
-            policy,
-            id,
-            what.into(),
-            "judge `context.pre` in a `forbid`; a permit uses `context` field by field",
-        )),
-    }
-}
-
-fn context_uses(tree: &Value) -> Result<(), &'static str> {
-    match tree {
-        Value::Array(items) => items.iter().try_for_each(context_uses),
-        Value::Object(node) if is_context(tree) && node.len() == 1 => {
-            Err("a permit passes `context` on as a whole")
+    let what = match context::read_by(policy) {
+        Ok(fields) if !fields.contains("pre") => return Ok(()),
+        Ok(_) => "a permit reads `context.pre`",
+        Err(Unclear::Whole) => "a permit passes `context` on as a whole",
+        Err(Unclear::Unreadable(error)) => {
+            return Err(flaw(policy, id, error, "write it in plain Cedar"));
         }
-        Value::Object(node) => {
-            node.iter().try_for_each(|(operator, operand)| match operator.as_str() {
-                "." | "has" if operand.get("left").is_some_and(is_context) => {
-                    field_of_context(operand)
-                }
-                // Literal values are data, whatever their keys are called.
-                "Value" => Ok(()),
-                "Record" => operand
-                    .as_object()
-                    .into_iter()
-                    .flatten()
-                    .try_for_each(|(_, field)| context_uses(field)),
-                _ => context_uses(operand),
-            })
-        }
-        _ => Ok(()),
-    }
-}
-
-/// `attr` is a name, or a list of names for `context has pre.user`.
-fn field_of_context(operand: &Value) -> Result<(), &'static str> {
-    let attr = operand.get("attr");
-    let first = attr.and_then(|attr| attr.as_str().or_else(|| attr.get(0)?.as_str()));
-    match first {
-        Some("pre") | None => Err("a permit reads `context.pre`"),
-        Some(_) => Ok(()),
-    }
-}
-
-fn is_context(tree: &Value) -> bool {
-    tree.get("Var").and_then(Value::as_str) == Some("context")
+    };
+    let remedy = "judge `context.pre` in a `forbid`; a permit uses `context` field by field";
+    Err(flaw(policy, id, what.into(), remedy))
 }

@@ -101,3 +101,30 @@ fn house_rules_are_enforced_at_load() {
         assert!(!error.remedy.is_empty());
     }
 }
+
+/// By what an obligation rests on, whether it may come to ask about a restore, and about a read.
+#[test]
+fn obligations_that_rest_on_the_look_or_the_time_may_ask_later() {
+    let restore = r#"action == Deed::Action::"idp.restore_access""#;
+    for (action, condition, may) in [
+        (restore, "when { context has pre && context.pre has user }", [true, false]),
+        (restore, "unless { context has pre.user.active }", [true, false]),
+        ("action", "when { context.time > 1700000000 }", [true, true]),
+        ("action", "when { (if true then context else context).environment == \"x\" }", [true; 2]),
+        ("action", "when { context.params.user_id == \"pre\" }", [false, false]),
+        ("action", "when { {pre: 1} has pre && resource has protected }", [false, false]),
+        ("action", "", [false, false]),
+    ] {
+        let policy = |mark: &str| {
+            format!("@id(\"p\") {mark}\nforbid (principal, {action}, resource) {condition};")
+        };
+        let policies = set(&[BASE, &policy("@obligation(\"approve:1:support-lead\")")]);
+        let said = ["idp.restore_access", "idp.read_user"].map(|one| policies.may_ask_later(one));
+        assert_eq!(said, may, "{action} {condition}");
+        // The set of a bundle is the same set.
+        let again = Policies::read(policies.text(), policies.schema()).unwrap();
+        assert_eq!(again.may_ask_later("idp.restore_access"), may[0], "{action} {condition}");
+        // What no approval satisfies asks nobody.
+        assert!(!set(&[BASE, &policy("")]).may_ask_later("idp.restore_access"), "{condition}");
+    }
+}

@@ -99,7 +99,7 @@ fn problems() -> Map<String, Value> {
         (
             "503",
             "The host cannot do this now: `/readyz` of its operations says why, or `limit` which bound is \
-             reached. What is new is to come back.",
+             reached, or it has too many requests of all callers in progress. What is new is to come back.",
         ),
     ];
     known.iter().map(|(status, what)| ((*status).to_owned(), problem(status, what))).collect()

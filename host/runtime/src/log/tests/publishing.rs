@@ -8,6 +8,7 @@ use deed_record::event::Leaf;
 
 use super::*;
 use crate::clock::Clock;
+use crate::crowd::Crowd;
 
 const WRITERS: u64 = 32;
 const EACH: u64 = 20;
@@ -18,7 +19,7 @@ fn leaf(number: u64) -> Leaf {
 }
 
 fn unwitnessed(scratch: &Scratch) -> Publisher {
-    Publisher::start(scratch.open().unwrap(), &Arc::default(), &Clock::new())
+    Publisher::start(scratch.open().unwrap(), &Arc::default(), &Clock::new(), &Crowd::default())
 }
 
 fn shown(publisher: &Publisher) -> u64 {

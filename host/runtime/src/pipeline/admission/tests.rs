@@ -3,11 +3,12 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::config::Bounds;
 
 const SMALL: Bounds = Bounds { host: 32, tenant: 16, agent: 8 };
 
 fn small(tenants: usize) -> Admission {
-    Admission::new(Limits { runs: 4, under_way: SMALL, waiting: SMALL }, tenants)
+    Admission::new(Limits { runs: 4, under_way: SMALL, waiting: SMALL }, tenants, Crowd::default())
 }
 
 /// As many courses as it gets, and what it is told then.
@@ -86,6 +87,23 @@ fn who_is_sent_away_is_told_what_it_took_of_late() {
     let told = |stay_ms| seconds(Duration::from_millis(stay_ms));
     assert_eq!((told(0), told(999), told(1_000), told(4_200)), (1, 1, 2, 5));
     assert_eq!(told(3_600_000), RETRY_MAX_S);
+}
+
+#[test]
+fn only_what_carried_an_action_says_how_long_one_takes() {
+    let admission = small(1);
+    let mut slow = admission.enter("a", "x").carrying();
+    slow.since -= Duration::from_secs(40);
+    drop(slow);
+    let (held, _) = all(&admission, "a", "x");
+    let told = || admission.admit("a", "x").unwrap_err().retry_after_s;
+    assert_eq!(told(), 41);
+    // Refused after they were let in, or known already.
+    (0..100).for_each(|_| drop(admission.admit_answer("a", "x").unwrap()));
+    assert_eq!(told(), 41);
+    drop(admission.enter("a", "x").carrying());
+    assert_eq!(told(), 36);
+    drop(held);
 }
 
 proptest! {

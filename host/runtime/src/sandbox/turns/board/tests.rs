@@ -80,6 +80,45 @@ fn who_needs_two_upstreams_is_not_passed_over_for_ever() {
     panic!("it waits for ever: {board:?}");
 }
 
+/// A board on which 1,000 waits for `a` and `b` at once, for so long that a place at `a` is kept for it. Gives its
+/// ticket, and who else waits for `a`.
+fn starved() -> (Board<u64>, u64, u64) {
+    let mut board = Board::new(64);
+    let [a, b] = ["a", "b"].map(|one| claim("t", "x", &[(one, 1)]));
+    board.ask(&a, 0);
+    board.ask(&b, 1);
+    assert_eq!(served(&mut board), [0, 1]);
+    let starving = board.ask(&claim("t", "y", &[("a", 1), ("b", 1)]), 1_000);
+    // `b` is never free, and `a` is taken again at once.
+    let kept = (2..PATIENCE * 2).find(|n| {
+        board.ask(&a, *n);
+        board.give_back(&a);
+        served(&mut board).is_empty()
+    });
+    let kept = kept.unwrap_or_else(|| panic!("nothing is kept: {board:?}"));
+    assert!(kept > PATIENCE / 4, "it was kept at once: {kept}");
+    (board, starving, kept)
+}
+
+#[test]
+fn a_place_is_kept_for_who_starves_and_nobody_else_is_kept_from_anything() {
+    let (mut board, _, kept) = starved();
+    board.ask(&claim("t", "x", &[("c", 1)]), 2_000);
+    board.ask(&claim("u", "x", &[("a", 1)]), 2_001);
+    assert_eq!(served(&mut board), [2_001, 2_000]);
+    board.give_back(&claim("t", "x", &[("b", 1)]));
+    assert_eq!(served(&mut board), [1_000]);
+    board.give_back(&claim("t", "y", &[("a", 1), ("b", 1)]));
+    assert_eq!(served(&mut board), [kept]);
+}
+
+#[test]
+fn nothing_is_kept_for_who_went_away() {
+    let (mut board, starving, kept) = starved();
+    assert!(board.leave(starving));
+    assert_eq!(served(&mut board), [kept]);
+}
+
 #[test]
 fn who_left_is_not_served_and_nobody_is_remembered() {
     let mut board = Board::new(1);

@@ -1,0 +1,59 @@
+//! Takes one parsed policy, gives the fields of `context` that it reads.
+//!
+//! Never guesses: where `context` is passed on as a whole, or its text has no known form, that is said.
+
+use std::collections::BTreeSet;
+
+use cedar_policy::Policy;
+use serde_json::Value;
+
+/// Why nobody can say what a policy reads.
+#[derive(Debug)]
+pub(super) enum Unclear {
+    /// `context` is handed on as a whole.
+    Whole,
+    /// The policy has no form that can be looked through.
+    Unreadable(String),
+}
+
+/// What stands behind `context.` and `context has`.
+pub(super) fn read_by(policy: &Policy) -> Result<BTreeSet<String>, Unclear> {
+    let tree = policy.to_json().map_err(|error| Unclear::Unreadable(error.to_string()))?;
+    let mut fields = BTreeSet::new();
+    tree.get("conditions").map_or(Ok(()), |conditions| collect(conditions, &mut fields))?;
+    Ok(fields)
+}
+
+fn collect(tree: &Value, fields: &mut BTreeSet<String>) -> Result<(), Unclear> {
+    match tree {
+        Value::Array(items) => items.iter().try_for_each(|item| collect(item, fields)),
+        Value::Object(node) if is_context(tree) && node.len() == 1 => Err(Unclear::Whole),
+        Value::Object(node) => {
+            node.iter().try_for_each(|(operator, operand)| match operator.as_str() {
+                "." | "has" if operand.get("left").is_some_and(is_context) => {
+                    fields.insert(field(operand).ok_or(Unclear::Whole)?.to_owned());
+                    Ok(())
+                }
+                // Literal values are data, whatever their keys are called.
+                "Value" => Ok(()),
+                "Record" => operand
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .try_for_each(|(_, value)| collect(value, fields)),
+                _ => collect(operand, fields),
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `attr` is a name, or a list of names for `context has pre.user`.
+fn field(operand: &Value) -> Option<&str> {
+    let attr = operand.get("attr")?;
+    attr.as_str().or_else(|| attr.get(0)?.as_str())
+}
+
+fn is_context(tree: &Value) -> bool {
+    tree.get("Var").and_then(Value::as_str) == Some("context")
+}

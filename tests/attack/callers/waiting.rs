@@ -1,0 +1,91 @@
+//! Callers that pile up what people must answer.
+
+use std::path::Path;
+
+use deed_tests::client::Answer;
+use deed_tests::services::Result;
+use deed_tests::world::{BOB, HELPDESK, World, edit};
+use serde_json::Value;
+
+use super::overload::{OTHERS, ask, prepare, read};
+use super::{counted, unharmed};
+use crate::case::{Case, cases};
+use crate::shared::{locked_out, scim, user};
+
+pub(super) fn cases() -> Vec<Case> {
+    cases![
+        "waiting-without-end" => waiting,
+        "waiting-without-end-after-the-look" => after_the_look,
+    ]
+}
+
+const FEW: &str = "[limits]\nwaiting = { host = 16, tenant = 8, agent = 4 }\n";
+
+fn asked() -> Value {
+    World::proposal("idp.restore_access", &locked_out())
+}
+
+/// Proposes what waits for people until it is told to come back. Gives what waits, and what it was told.
+fn until_full(world: &World, token: &str) -> (Vec<String>, Answer) {
+    let mut all = Vec::new();
+    loop {
+        let answer = ask(world, token, &asked(), "wait=60");
+        if answer.status != 202 {
+            return (all, answer);
+        }
+        assert_eq!(answer.text("/status"), "waiting", "{}", answer.json());
+        all.push(answer.text("/id"));
+        assert!(all.len() <= 4, "all of them may wait");
+    }
+}
+
+/// Nobody reads what piles up before people; what needs nobody goes on, and a restart forgets nothing.
+fn waiting() {
+    let mut world = World::with(scim(), "scim", |dir| prepare(dir, FEW)).unwrap();
+    let (all, over) = until_full(&world, HELPDESK);
+    assert_eq!((all.len(), over.status), (4, 429));
+    assert_eq!((over.text("/limit").as_str(), over.retry_after), ("agent_waiting", Some(60)));
+    let reading = ask(&world, HELPDESK, &read(&user("r", Some(true))), "wait=60");
+    assert_eq!(
+        reading.text("/status"),
+        "verified",
+        "what needs nobody is taken: {}",
+        reading.json()
+    );
+    world.restart().unwrap();
+    assert_eq!(counted(&world, "deed_tenant_actions{tenant=\"acme\",state=\"waiting\"} "), 4);
+    assert_eq!(ask(&world, HELPDESK, &asked(), "wait=60").status, 429);
+    // Its tenant has room for others, and then has none.
+    let rest: usize = OTHERS.iter().map(|token| until_full(&world, token).0.len()).sum();
+    assert!((2..=4).contains(&rest), "{rest}");
+    // Whoever was asked makes room.
+    for id in &all[..3] {
+        assert!(world.answer("deny", id, "bob", BOB).unwrap().0);
+        assert_eq!(world.settled(id).unwrap()["status"], "denied");
+    }
+    assert_eq!(ask(&world, HELPDESK, &asked(), "wait=60").text("/status"), "waiting");
+    unharmed(&world);
+}
+
+/// People are asked only because of what the look shows: the policy says nothing yet when it is proposed.
+fn after_the_look() {
+    let seen = "context has pre && context.pre has user && context.pre.user has active && !context.pre.user.active";
+    let change = |dir: &Path| -> Result<()> {
+        prepare(dir, FEW)?;
+        edit(dir, "policies/starter.cedar", "context.environment == \"production\"", seen)
+    };
+    let mut world = World::with(scim(), "scim", change).unwrap();
+    let (all, over) = until_full(&world, HELPDESK);
+    assert_eq!((all.len(), over.status), (4, 429));
+    assert_eq!((over.text("/limit").as_str(), over.retry_after), ("agent_waiting", Some(60)));
+    // No policy can ask about a read, whatever it shows.
+    let reading = ask(&world, HELPDESK, &read(&user("r", Some(true))), "wait=60");
+    assert_eq!(reading.text("/status"), "verified", "{}", reading.json());
+    world.restart().unwrap();
+    assert_eq!(ask(&world, HELPDESK, &asked(), "wait=60").text("/limit"), "agent_waiting");
+    assert_eq!(counted(&world, "deed_tenant_actions{tenant=\"acme\",state=\"waiting\"} "), 4);
+    assert!(world.answer("deny", &all[0], "bob", BOB).unwrap().0);
+    assert_eq!(world.settled(&all[0]).unwrap()["status"], "denied");
+    assert_eq!(ask(&world, HELPDESK, &asked(), "wait=60").text("/status"), "waiting");
+    unharmed(&world);
+}

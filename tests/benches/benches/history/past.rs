@@ -1,0 +1,222 @@
+//! How a start and an action fare with many actions behind them: takes how many, gives ratios to a host with none.
+
+use std::path::Path;
+use std::time::Instant;
+use std::{env, fs, thread};
+
+use deed_benches::process::{cpu_s, rss_mib};
+use deed_benches::{history, median, report, rounded, say};
+use deed_host::files::room;
+use deed_host::journal;
+use deed_tests::client::Client;
+use deed_tests::host::Host;
+use deed_tests::record::Record;
+use deed_tests::record::desk::{Deed, Kind};
+use deed_tests::services::Result;
+use deed_tests::world::{BOB, HELPDESK};
+use serde_json::{Map, Value, json};
+
+use super::{REST, laid_out, start};
+
+/// Past actions where nobody says how many. The last of them take most of the time, some minutes.
+const ACTIONS: [u64; 3] = [10_000, 100_000, 1_000_000];
+/// What one takes on the disk, with some to spare, and what is left free.
+const EACH_BYTES: u64 = 25_000;
+const SPARE_BYTES: u64 = 4 << 30;
+/// With more, an index that is made again takes minutes.
+const MADE_AGAIN: u64 = 100_000;
+/// Turns that the two hosts take, and the actions of one.
+const TURNS: u64 = 20;
+const EACH: u64 = 25;
+/// Starts of which the middle one counts.
+const STARTS: usize = 3;
+
+/// How many past actions, and whether somebody asked for them by name: else they are left out where there is no room.
+pub(super) struct Step {
+    actions: u64,
+    asked: bool,
+}
+
+/// The numbers of `HISTORY`, with commas between; without it, those of the issue that set the goals.
+pub(super) fn steps(asked: Option<&str>) -> Result<Vec<Step>> {
+    let Some(text) = asked else {
+        return Ok(ACTIONS.map(|actions| Step { actions, asked: false }).into());
+    };
+    let step = |word: &str| {
+        let actions =
+            word.trim().parse().map_err(|_| "HISTORY is whole numbers with commas between")?;
+        Ok(Step { actions, asked: true })
+    };
+    text.split(',').map(step).collect()
+}
+
+/// One past after another, each in directories of its own.
+pub(super) fn all(root: &Path, record: &Record, steps: &[Step]) -> Result<()> {
+    let (mut figures, mut holds) = (Map::new(), true);
+    for Step { actions, asked } in steps {
+        let wanted = actions * EACH_BYTES + SPARE_BYTES;
+        let free = room(root)?.bytes;
+        if free < wanted && !asked {
+            let gib = |bytes: u64| bytes >> 30;
+            say(&format!(
+                "{actions} past actions are left out: they take {} GiB, {} are free",
+                gib(wanted),
+                gib(free)
+            ))?;
+            continue;
+        }
+        let dir = root.join(word(*actions));
+        let (found, held) = past(&dir, record, *actions)?;
+        figures.extend(found);
+        holds &= held;
+        if env::var_os("KEEP").is_none() {
+            fs::remove_dir_all(&dir)?;
+        }
+    }
+    let must = "p50 at most 1.2 times that without, a start below 3 s";
+    report("history", &figures.into(), &[], must, holds)
+}
+
+/// How a start and an action fare with so many actions behind them, and whether that is within the goals.
+fn past(root: &Path, record: &Record, actions: u64) -> Result<(Map<String, Value>, bool)> {
+    fs::create_dir_all(root)?;
+    let (new, old) = (laid_out(&root.join("new"), record)?, laid_out(&root.join("old"), record)?);
+    for dir in [&new, &old] {
+        // Also the models of the past.
+        let (host, _) = start(dir)?;
+        carry_out(&host, 0..6)?;
+        host.stop()?;
+    }
+    let written = history::write(&old, actions)?;
+    say(&written.to_string())?;
+    let start_s = median_start(&old)?;
+    let none_s = median_start(&new)?;
+    let (one, other) = (start(&new)?.0, start(&old)?.0);
+    thread::sleep(REST);
+    let rss = (rss_mib(one.pid())?, rss_mib(other.pid())?);
+    let turns = take_turns(&one, &other)?;
+    let listed_ms = listed(&other)?;
+    let rss_after = rss_mib(other.pid())?;
+    one.stop()?;
+    other.stop()?;
+    let rebuilt_s =
+        if actions <= MADE_AGAIN { Some(made_again(&old.join("state"))?) } else { None };
+    let of = |name: &str| format!("{name}_{}", word(actions));
+    let mut figures: Map<String, Value> = [
+        (of("p50_ratio"), rounded(turns.p50, 2)),
+        (of("cpu_ratio"), rounded(turns.cpu, 2)),
+        (of("start_s"), rounded(start_s, 2)),
+        ("start_s_none".to_owned(), rounded(none_s, 2)),
+        (of("rss_mib"), rounded(rss.1, 1)),
+        (of("rss_mib_after"), rounded(rss_after, 1)),
+        ("rss_mib_none".to_owned(), rounded(rss.0, 1)),
+        (of("list_ms"), rounded(listed_ms, 1)),
+        (of("bytes_per_action"), json!(written.each())),
+    ]
+    .into_iter()
+    .collect();
+    figures.extend(rebuilt_s.map(|seconds| (of("index_made_again_s"), rounded(seconds, 1))));
+    say(&Value::from(figures.clone()).to_string())?;
+    Ok((figures, turns.p50 <= 1.2 && start_s < 3.0))
+}
+
+/// Seconds that it takes to read all of the journal when its index is lost, or has an older form.
+fn made_again(state: &Path) -> Result<f64> {
+    fs::remove_dir_all(state.join("index"))?;
+    let began = Instant::now();
+    journal::open(state)?.close();
+    Ok(began.elapsed().as_secs_f64())
+}
+
+fn word(actions: u64) -> String {
+    match actions {
+        n if n >= 1_000_000 && n.is_multiple_of(1_000_000) => format!("{}m", n / 1_000_000),
+        n if n >= 1_000 && n.is_multiple_of(1_000) => format!("{}k", n / 1_000),
+        n => n.to_string(),
+    }
+}
+
+fn median_start(dir: &Path) -> Result<f64> {
+    let mut all = Vec::new();
+    for _ in 0..STARTS {
+        let (host, seconds) = start(dir)?;
+        host.stop()?;
+        all.push(seconds);
+    }
+    Ok(median(all.into_iter()))
+}
+
+/// Acts on these items, one after the other, and gives how many seconds each took.
+fn carry_out(host: &Host, items: std::ops::Range<u64>) -> Result<Vec<f64>> {
+    let client = Client::new(&host.url, HELPDESK);
+    let kinds = [Kind::Set, Kind::Keyed, Kind::Add];
+    let mut all = Vec::new();
+    for (number, kind) in items.zip(kinds.into_iter().cycle()) {
+        let deed = Deed { kind, writes: 1, asked: false };
+        let body = deed.proposal(&history::item(number)).to_string().into_bytes();
+        let began = Instant::now();
+        let answer = client.send("POST", "/v1/actions", &[("prefer", "wait=60")], body)?;
+        all.push(began.elapsed().as_secs_f64());
+        if answer.text("/status") != "verified" {
+            return Err(format!("an action came to {}", answer.json()).into());
+        }
+    }
+    Ok(all)
+}
+
+/// The second host's figures over the first one's.
+struct Turns {
+    p50: f64,
+    cpu: f64,
+}
+
+fn take_turns(one: &Host, other: &Host) -> Result<Turns> {
+    // Nobody counts what is done for the first time.
+    let mut items =
+        (1_000_000..).step_by(usize::try_from(EACH)?).map(|from: u64| from..from + EACH);
+    let mut turn = |host: &Host| -> Result<(f64, f64)> {
+        let cpu = cpu_s(host.pid())?;
+        let p50 = median(carry_out(host, items.next().unwrap_or_default())?.into_iter());
+        Ok((p50, cpu_s(host.pid())? - cpu))
+    };
+    turn(one)?;
+    turn(other)?;
+    let (mut ratios, mut cpu) = (Vec::new(), (0.0, 0.0));
+    for number in 0..TURNS {
+        let (first, second) = if number % 2 == 0 {
+            let first = turn(one)?;
+            (first, turn(other)?)
+        } else {
+            let second = turn(other)?;
+            (turn(one)?, second)
+        };
+        ratios.push(second.0 / first.0);
+        cpu = (cpu.0 + first.1, cpu.1 + second.1);
+    }
+    Ok(Turns { p50: median(ratios.into_iter()), cpu: cpu.1 / cpu.0 })
+}
+
+/// Milliseconds of the slowest of some lists that a person asks for.
+fn listed(host: &Host) -> Result<f64> {
+    let client = Client::new(&host.url, BOB);
+    let resource = format!("record/set/{}", history::item(0));
+    let queries = [
+        String::new(),
+        "status=waiting".to_owned(),
+        "status=indeterminate".to_owned(),
+        "status=verified".to_owned(),
+        format!("resource={resource}"),
+        format!("resource={resource}&status=failed"),
+        format!("trace={}", "ab".repeat(16)),
+    ];
+    let mut slowest = 0.0_f64;
+    for query in &queries {
+        let began = Instant::now();
+        let answer = client.get(&format!("/v1/actions?{query}"))?;
+        if answer.status != 200 {
+            return Err(format!("`{query}` answered {}", answer.json()).into());
+        }
+        slowest = slowest.max(began.elapsed().as_secs_f64() * 1000.0);
+    }
+    Ok(slowest)
+}
