@@ -10,6 +10,7 @@ use crate::digest::Digest;
 use crate::exchange::Rendered;
 use crate::id::ActionId;
 use crate::json;
+use crate::kept::Kept;
 use crate::private::Openings;
 use crate::schema::{Schema, Violation};
 use crate::template::{self, RenderError};
@@ -141,7 +142,7 @@ pub enum Slot {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bound {
-    pub action: Action,
+    pub action: Kept<Action, Digest>,
     pub proposal: Proposal,
     pub observe: Vec<Rendered>,
     pub perform: Vec<Rendered>,
@@ -190,12 +191,7 @@ fn render_as(
     if !violations.is_empty() {
         return Err(BindError::Params(violations));
     }
-    let states = contract.state_schemas();
-    for pointer in proposal.expect.keys() {
-        if !check_pointer(&states, pointer) {
-            return Err(BindError::Expect(pointer.clone()));
-        }
-    }
+    expected(contract, proposal)?;
     let params = &proposal.params;
     let observe: Result<Vec<_>, _> =
         contract.observe.http.iter().map(|r| r.render(params)).collect();
@@ -210,6 +206,15 @@ fn render_as(
         observe,
         perform,
     })
+}
+
+fn expected(contract: &Contract, proposal: &Proposal) -> Result<(), BindError> {
+    if proposal.expect.is_empty() {
+        return Ok(());
+    }
+    let states = contract.state_schemas();
+    let outside = proposal.expect.keys().find(|pointer| !check_pointer(&states, pointer));
+    outside.map_or(Ok(()), |pointer| Err(BindError::Expect(pointer.clone())))
 }
 
 /// Bytes that a rendered request may come to, however often it is sent.
@@ -291,6 +296,13 @@ impl Action {
 
     pub fn digest(&self) -> Result<Digest, json::NotCanonical> {
         Ok(Digest::of(&self.canonical()?))
+    }
+}
+
+impl Kept<Action, Digest> {
+    /// As [`Action::digest`].
+    pub fn digest(&self) -> Result<Digest, json::NotCanonical> {
+        self.known(Action::digest)
     }
 }
 

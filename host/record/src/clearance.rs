@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::envelope::EnvelopeError;
 use crate::event::GrantRecord;
-use crate::policy::{Decision, Snapshot};
+use crate::policy::Decision;
 use crate::receipt::{Look, Question};
 use crate::story::Story;
 
@@ -37,7 +37,7 @@ impl Clearance {
     /// The decision over the next attempt of a cleared story.
     pub fn of(
         story: &Story,
-        asked: &Snapshot,
+        asked: &Question,
         cleared_ms: i64,
         deadline_ms: i64,
     ) -> Result<Self, ClearanceError> {
@@ -46,11 +46,11 @@ impl Clearance {
         Ok(Self {
             attempt: story.next_attempt(),
             decision: (**decision).clone(),
-            question: Question::of(asked)?,
+            question: asked.clone(),
             activated: story.activated.ok_or(ClearanceError::Lacks("activation"))?,
             approvals: counted.map(|a| a.envelope.payload_digest()).collect::<Result<_, _>>()?,
-            grant: story.grant.clone().ok_or(ClearanceError::Lacks("grant"))?,
-            pre: Look::of(story.pre.as_ref().ok_or(ClearanceError::Lacks("look"))?)?,
+            grant: story.grant.as_deref().cloned().ok_or(ClearanceError::Lacks("grant"))?,
+            pre: story.pre.as_ref().ok_or(ClearanceError::Lacks("look"))?.look()?,
             cleared_ms,
             deadline_ms,
         })

@@ -10,6 +10,7 @@ mod limits;
 mod private;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -20,7 +21,7 @@ pub use self::limits::{ATTEMPTS_MAX, Limits};
 use crate::digest::Digest;
 use crate::expression::Expression;
 use crate::json;
-use crate::schema::Schema;
+use crate::schema::{Schema, Violation};
 use crate::template::Rule;
 
 /// A checked contract. Made by [`Contract::from_toml`] or [`Contract::from_json`] only.
@@ -32,7 +33,7 @@ pub struct Contract {
     pub action: Head,
     pub params: Params,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub state: BTreeMap<String, StateShape>,
+    pub state: Arc<BTreeMap<String, StateShape>>,
     pub observe: Rules,
     #[serde(default, skip_serializing_if = "Rules::is_empty")]
     pub perform: Rules,
@@ -239,6 +240,16 @@ impl Contract {
 impl StateShape {
     pub fn schema(&self) -> Schema {
         object(&self.required, &self.properties)
+    }
+
+    /// [`Schema::project`] by [`StateShape::schema`], of which nothing is copied.
+    pub fn project(&self, value: &Value) -> Result<Value, Violation> {
+        Schema::project_object(&self.properties, value)
+    }
+
+    /// [`Schema::missing`] of [`StateShape::schema`].
+    pub fn missing(&self, value: &Value) -> Vec<String> {
+        Schema::missing_object(&self.properties, &self.required, value)
     }
 }
 

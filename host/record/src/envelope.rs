@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::digest::Digest;
 use crate::json as canonical;
+use crate::kept::Kept;
 
 /// `payloadType` of every envelope (in-toto attestation v1).
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
@@ -77,6 +78,9 @@ pub struct Envelope {
     pub signatures: Vec<EnvelopeSignature>,
 }
 
+/// An envelope with the digest of its payload, once somebody asked for it.
+pub type Signed = Kept<Envelope, Digest>;
+
 /// One signature; `keyid` is the hex SHA-256 of the key's SPKI DER.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -87,11 +91,12 @@ pub struct EnvelopeSignature {
 
 /// An in-toto Statement v1 about one thing, most often `action.json`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Statement {
+pub struct Statement<P = Value> {
     pub kind: Kind,
     /// SHA-256 of the subject: of the canonical bytes of `action.json`, where it is about an action.
     pub action: Digest,
-    pub predicate: Value,
+    /// A value where it was read, the record itself where it is signed.
+    pub predicate: P,
 }
 
 impl Statement {
@@ -103,12 +108,14 @@ impl Statement {
             "predicate": self.predicate,
         })
     }
+}
 
-    /// The canonical bytes of [`Statement::value`], whose predicate may be large: nothing of it is copied first.
+impl<P: Serialize> Statement<P> {
+    /// The canonical bytes of [`Statement::value`], whose predicate may be large: no value is made of it.
     fn canonical(&self) -> Result<Vec<u8>, canonical::NotCanonical> {
         let (kind, subject) = (self.kind.predicate_type(), self.kind.subject());
         let mut out = format!("{{\"_type\":\"{STATEMENT_TYPE}\",\"predicate\":").into_bytes();
-        out.extend(canonical::canonical(&self.predicate)?);
+        out.extend(canonical::to_readable(&self.predicate)?);
         let hex = self.action.hex();
         let digest = format!("{{\"digest\":{{\"sha256\":\"{hex}\"}},\"name\":\"{subject}\"}}");
         let rest = format!(",\"predicateType\":\"{kind}\",\"subject\":[{digest}]}}");
@@ -118,16 +125,22 @@ impl Statement {
 
     /// Signs the statement's canonical bytes.
     pub fn sign(&self, key: &SigningKey) -> Result<Envelope, EnvelopeError> {
+        Ok(self.seal(key)?.into_record())
+    }
+
+    /// The same for what goes on with the envelope: the digest of its payload is known while the bytes are at hand.
+    pub fn seal(&self, key: &SigningKey) -> Result<Signed, EnvelopeError> {
         let payload = self.canonical()?;
         let signature = key.sign(&pae(&payload));
-        Ok(Envelope {
+        let envelope = Envelope {
             payload: STANDARD.encode(&payload),
             payload_type: PAYLOAD_TYPE.to_owned(),
             signatures: vec![EnvelopeSignature {
                 keyid: key_id(&key.verifying_key())?,
                 sig: STANDARD.encode(signature.to_bytes()),
             }],
-        })
+        };
+        Ok(Signed::with(envelope, Digest::of(&payload)))
     }
 }
 
@@ -173,6 +186,13 @@ impl Envelope {
         // RFC 8032 with the strict rules: canonical S, no small-order key, cofactorless equation.
         key.verify_strict(&pae(&payload), &sig).map_err(|_| EnvelopeError::Signature)?;
         parse(&payload, kind)
+    }
+}
+
+impl Signed {
+    /// As [`Envelope::payload_digest`].
+    pub fn payload_digest(&self) -> Result<Digest, EnvelopeError> {
+        self.known(Envelope::payload_digest)
     }
 }
 
@@ -301,6 +321,9 @@ mod tests {
             let statement = Statement { kind, action: Digest::of(b"x"), predicate };
             let wanted = canonical::canonical(&statement.value()).unwrap();
             assert_eq!(statement.canonical().unwrap(), wanted);
+            let sealed = statement.seal(&SigningKey::from_bytes(&[7; 32])).unwrap();
+            assert_eq!(sealed.payload_digest(), Envelope::payload_digest(&sealed));
+            assert_eq!(sealed.payload_digest(), Ok(Digest::of(&wanted)));
             assert_eq!(parse(&wanted, kind).unwrap(), statement);
         }
     }

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::action::{Binding, Bound};
 use crate::approval::Ask;
 use crate::digest::Digest;
-use crate::envelope::Envelope;
+use crate::envelope::Signed;
 use crate::exchange::Exchange;
-use crate::observation::Observation;
+use crate::observation::Sight;
 use crate::outcome::Judgement;
 use crate::policy::{Decision, Facts};
 use crate::resolution::Resolution;
@@ -31,7 +31,7 @@ pub enum Event {
     /// A proposal was bound to its contract.
     Proposed {
         bound: Arc<Bound>,
-        bindings: BTreeMap<String, Binding>,
+        bindings: Arc<BTreeMap<String, Binding>>,
         trace: Option<String>,
     },
     /// Policy was asked; `gate` tells the two times apart.
@@ -48,7 +48,7 @@ pub enum Event {
     },
     Observed {
         phase: Phase,
-        observation: Arc<Observation>,
+        observation: Arc<Sight>,
     },
     /// People are asked for approval of exactly this, in exactly this world.
     Asked {
@@ -64,14 +64,14 @@ pub enum Event {
     },
     /// The gate was passed: this may run once.
     Cleared {
-        grant: GrantRecord,
+        grant: Arc<GrantRecord>,
     },
     /// Durable, with the signed decision, before anything can leave.
     AttemptStarted {
         n: u32,
         epoch: u64,
         deadline_ms: i64,
-        decision: Arc<Envelope>,
+        decision: Arc<Signed>,
     },
     /// The intent to send a write; durable before its first byte.
     WriteIntended {
@@ -108,7 +108,7 @@ pub enum Event {
     },
     /// The receipt was signed.
     Sealed {
-        envelope: Arc<Envelope>,
+        envelope: Arc<Signed>,
     },
     /// Looks do not settle it: an operator has to say what happened. The looks go on.
     Escalated {
@@ -117,18 +117,18 @@ pub enum Event {
     /// A signed word of an operator came in; its signature was checked.
     Resolved {
         resolution: Arc<Resolution>,
-        envelope: Arc<Envelope>,
+        envelope: Arc<Signed>,
     },
     /// What the receipt had to leave open was found out by a later look, or concluded from a person's word.
     Settled {
         /// Absent when the host could not look after a person's word.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        observation: Option<Arc<Observation>>,
+        observation: Option<Arc<Sight>>,
         judgement: Arc<Judgement>,
     },
     /// The reconciliation was signed.
     Reconciled {
-        envelope: Arc<Envelope>,
+        envelope: Arc<Signed>,
     },
     /// Every envelope is a leaf of the log, under this checkpoint.
     Logged {
@@ -156,7 +156,7 @@ pub struct Answer {
     pub person: String,
     pub role: String,
     pub approves: bool,
-    pub envelope: Envelope,
+    pub envelope: Arc<Signed>,
 }
 
 /// What one run of the adapter was given: capabilities by name, never values.
@@ -166,7 +166,7 @@ pub struct GrantRecord {
     pub contract: Digest,
     pub adapter: Digest,
     /// Upstreams the run may name, with everything that binds them.
-    pub upstreams: BTreeMap<String, Binding>,
+    pub upstreams: Arc<BTreeMap<String, Binding>>,
     /// Wall clock of the run in milliseconds.
     pub timeout_ms: u64,
     /// The longest an upstream waits for one answer, in milliseconds.

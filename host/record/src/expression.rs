@@ -41,6 +41,30 @@ pub struct Env<'a> {
     pub post: Option<&'a Value>,
 }
 
+/// What expressions are evaluated over, as CEL has it: made once for all that are asked about it.
+pub struct Scope(Result<cel::Context<'static, 'static>, String>);
+
+impl Env<'_> {
+    /// In CEL's values. What has none there is the error of every expression.
+    pub fn scope(&self) -> Scope {
+        let mut context = cel::Context::with_env(Arc::clone(&LIBRARY));
+        let post = self.post.map(|post| ("post", post));
+        for (name, root) in [("params", self.params), ("pre", self.pre)].into_iter().chain(post) {
+            match value::of(root) {
+                Ok(value) => context.add_variable_from_value(name, value),
+                Err(problem) => return Scope(Err(problem)),
+            }
+        }
+        Scope(Ok(context))
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Scope(…)")
+    }
+}
+
 /// Why an expression is refused, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}; {remedy}")]
@@ -84,14 +108,10 @@ impl Expression {
     }
 
     /// Evaluates; the error says what went wrong or that the result is no boolean.
-    pub fn holds(&self, env: &Env<'_>) -> Result<bool, String> {
-        let mut context = cel::Context::with_env(Arc::clone(&LIBRARY));
-        let post = env.post.map(|post| ("post", post));
-        for (name, root) in [("params", env.params), ("pre", env.pre)].into_iter().chain(post) {
-            context.add_variable_from_value(name, value::of(root)?);
-        }
+    pub fn holds(&self, scope: &Scope) -> Result<bool, String> {
+        let context = scope.0.as_ref().map_err(Clone::clone)?;
         // The evaluator is foreign code over text from contracts: a panic in it is an error, not a crash.
-        let result = catch_unwind(AssertUnwindSafe(|| self.program.execute(&context)));
+        let result = catch_unwind(AssertUnwindSafe(|| self.program.execute(context)));
         match result {
             Ok(Ok(cel::Value::Bool(holds))) => Ok(holds),
             Ok(Ok(other)) => Err(format!("the result is {}, not true or false", other.type_of())),

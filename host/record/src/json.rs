@@ -6,8 +6,9 @@ mod canonical;
 mod diff;
 mod parse;
 mod shape;
+mod write;
 
-pub use canonical::{NotCanonical, canonical, to_canonical, to_value};
+pub use canonical::{NotCanonical, canonical, to_canonical, to_readable};
 pub use diff::{Change, diff};
 pub use parse::{ParseError, parse, parse_exact};
 pub use shape::{ShapeError, from_value};
@@ -36,7 +37,16 @@ pub fn pointer<'a>(value: &'a Value, at: &str) -> Option<&'a Value> {
 
 /// `base` extended by one RFC 6901 reference token, `~` and `/` escaped.
 pub fn child(base: &str, token: &str) -> String {
-    format!("{base}/{}", token.replace('~', "~0").replace('/', "~1"))
+    let mut pointer = String::with_capacity(base.len() + 1 + token.len());
+    pointer.push_str(base);
+    pointer.push('/');
+    // Whoever walks a value names every place in it, and hardly any name has something to escape.
+    if token.contains(['~', '/']) {
+        pointer.push_str(&token.replace('~', "~0").replace('/', "~1"));
+    } else {
+        pointer.push_str(token);
+    }
+    pointer
 }
 
 #[cfg(test)]

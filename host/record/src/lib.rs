@@ -18,6 +18,7 @@ pub mod expose;
 pub mod expression;
 pub mod id;
 pub mod json;
+pub mod kept;
 pub mod ledger;
 pub mod merkle;
 pub mod note;

@@ -10,6 +10,8 @@ use crate::digest::Digest;
 use crate::event::Claim;
 use crate::exchange::{Exchange, Fate, Rendered};
 use crate::json;
+use crate::kept::Kept;
+use crate::receipt::Look;
 
 /// One look at the system of record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,11 +73,11 @@ impl Observation {
         if let Some(problem) = &self.problem {
             return Some(problem.clone());
         }
-        for (name, shape) in &contract.state {
+        for (name, shape) in contract.state.iter() {
             let Some(value) = self.state.get(name) else {
                 return Some(format!("state `{name}` was not read"));
             };
-            if let Some(missing) = shape.schema().missing(value).first() {
+            if let Some(missing) = shape.missing(value).first() {
                 return Some(format!("required field `/{name}{missing}` is missing"));
             }
         }
@@ -83,6 +85,9 @@ impl Observation {
         redacted.map(|pointer| format!("`{pointer}` held a secret and was redacted"))
     }
 }
+
+/// A look with what statements say of it, once somebody asked.
+pub type Sight = Kept<Observation, Look>;
 
 /// The digest of a whole state without the contract's volatile places.
 pub fn state_digest(contract: &Contract, state: &Value) -> Result<Digest, json::NotCanonical> {

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::contract::{Contract, Effect};
 use crate::exchange::{Exchange, Fate, is_definite_refusal};
-use crate::expression::{Env, Expression};
+use crate::expression::{Env, Expression, Scope};
 use crate::json::{self, Change};
 use crate::observation::Observation;
 
@@ -93,26 +93,33 @@ impl Judgement {
 
 /// Judges an action that was attempted.
 pub fn judge(seen: &Seen<'_>) -> Judgement {
+    judge_now(seen).0
+}
+
+/// The same, and whether there is nothing to wait for: no write left, or every `after` and `expect` holds now.
+pub fn judge_now(seen: &Seen<'_>) -> (Judgement, bool) {
     let writes: Vec<&Exchange> =
         seen.exchanges.iter().copied().filter(|e| e.request.writes).collect();
     if !writes.iter().any(|e| e.may_have_written()) {
-        return Judgement::plain(Outcome::Failed, "no write left the host");
+        return (Judgement::plain(Outcome::Failed, "no write left the host"), true);
     }
     if let Some(problem) = seen.post.unusable(seen.contract) {
         let reason =
             format!("a write may have landed and the result could not be observed: {problem}");
-        return Judgement::plain(Outcome::Indeterminate, reason);
+        return (Judgement::plain(Outcome::Indeterminate, reason), false);
     }
-    let checks = after(seen);
-    let (changes, unexpected) = compare(seen);
-    let (outcome, reason) = if checks.iter().all(|c| c.holds) && unexpected.is_empty() {
+    let (pre, post) = (seen.pre.value(), seen.post.value());
+    let checks = after(seen, &pre, &post);
+    let (changes, unexpected) = compare(seen.contract, &pre, &post);
+    let holds = checks.iter().all(|c| c.holds);
+    let (outcome, reason) = if holds && unexpected.is_empty() {
         (Outcome::Verified, "every expectation holds and nothing else changed".to_owned())
     } else if changes.is_empty() {
         unchanged(seen, &writes)
     } else {
         (Outcome::Mismatch, differs(&checks, &unexpected))
     };
-    Judgement { outcome, reason, checks, changes, unexpected }
+    (Judgement { outcome, reason, checks, changes, unexpected }, holds)
 }
 
 /// Judges a read: one usable look is the result.
@@ -128,19 +135,19 @@ pub fn judge_read(contract: &Contract, seen: &Observation) -> Judgement {
 /// Evaluates `before`; the caller denies unless every check holds.
 pub fn before(contract: &Contract, params: &Value, pre: &Observation) -> Vec<Check> {
     let state = pre.value();
-    let env = Env { params, pre: &state, post: None };
-    contract.verify.before.iter().map(|expression| evaluate(expression, &env)).collect()
+    let scope = Env { params, pre: &state, post: None }.scope();
+    contract.verify.before.iter().map(|expression| evaluate(expression, &scope)).collect()
 }
 
-/// Whether every `after` and `expect` holds now: the sign to stop waiting for the state to settle.
+/// Whether every `after` and `expect` holds, whatever was sent.
 pub fn holds(seen: &Seen<'_>) -> bool {
-    seen.post.unusable(seen.contract).is_none() && after(seen).iter().all(|c| c.holds)
+    let all = || after(seen, &seen.pre.value(), &seen.post.value());
+    seen.post.unusable(seen.contract).is_none() && all().iter().all(|c| c.holds)
 }
 
-fn after(seen: &Seen<'_>) -> Vec<Check> {
-    let (pre, post) = (seen.pre.value(), seen.post.value());
-    let env = Env { params: seen.params, pre: &pre, post: Some(&post) };
-    let rules = seen.contract.verify.after.iter().map(|expression| evaluate(expression, &env));
+fn after(seen: &Seen<'_>, pre: &Value, post: &Value) -> Vec<Check> {
+    let scope = Env { params: seen.params, pre, post: Some(post) }.scope();
+    let rules = seen.contract.verify.after.iter().map(|expression| evaluate(expression, &scope));
     let expected = seen.expect.iter().map(|(pointer, value)| Check {
         expression: format!("{pointer} == {value}"),
         holds: post.pointer(pointer) == Some(value),
@@ -149,8 +156,8 @@ fn after(seen: &Seen<'_>) -> Vec<Check> {
     rules.chain(expected).collect()
 }
 
-fn evaluate(expression: &Expression, env: &Env<'_>) -> Check {
-    let (holds, problem) = match expression.holds(env) {
+fn evaluate(expression: &Expression, scope: &Scope) -> Check {
+    let (holds, problem) = match expression.holds(scope) {
         Ok(holds) => (holds, None),
         Err(problem) => (false, Some(problem)),
     };
@@ -158,14 +165,14 @@ fn evaluate(expression: &Expression, env: &Env<'_>) -> Check {
 }
 
 /// All changes outside volatile places, and those of them outside `may_change`.
-fn compare(seen: &Seen<'_>) -> (Vec<Change>, Vec<Change>) {
-    let volatile = seen.contract.volatile();
+fn compare(contract: &Contract, pre: &Value, post: &Value) -> (Vec<Change>, Vec<Change>) {
+    let volatile = contract.volatile();
     let within = |change: &Change, places: &[String]| {
         places.iter().any(|place| covers(place, &change.pointer))
     };
-    let mut changes = json::diff(&seen.pre.value(), &seen.post.value());
+    let mut changes = json::diff(pre, post);
     changes.retain(|change| !within(change, &volatile));
-    let allowed = &seen.contract.verify.may_change;
+    let allowed = &contract.verify.may_change;
     let unexpected = changes.iter().filter(|c| !within(c, allowed)).cloned().collect();
     (changes, unexpected)
 }

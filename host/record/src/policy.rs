@@ -13,11 +13,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::digest::Digest;
+use crate::json::NotCanonical;
 use crate::private::Live;
+use crate::receipt;
 use crate::schema::Schema;
 
 pub use compile::{CompileError, compile, set_digest};
-pub use evaluate::{reevaluate, snapshot};
+pub use evaluate::{question, reevaluate, snapshot};
 
 /// What stands in a decision for an error that private values had a part in.
 const PRIVATE_ERROR: &str = "a policy could not be evaluated with the private parameters";
@@ -146,6 +148,11 @@ impl Policies {
     /// The same question as [`Policies::evaluate`] asks, as files for the stock `cedar authorize` tool.
     pub fn snapshot(&self, facts: &Facts) -> Snapshot {
         evaluate::Question::of(facts, &self.roles).snapshot()
+    }
+
+    /// What statements say of that question.
+    pub fn question(&self, facts: &Facts) -> Result<receipt::Question, NotCanonical> {
+        evaluate::Question::of(facts, &self.roles).named()
     }
 }
 

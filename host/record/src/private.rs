@@ -129,6 +129,10 @@ pub fn seal(
     if let Some(at) = find(&proposal.params, "/params", &|text| text.starts_with(PREFIX)) {
         return Err(BindError::Word(at));
     }
+    if contract.private().next().is_none() {
+        let rendering = action::render(contract, &proposal)?;
+        return Ok(Sealed { proposal, rendering, openings: Openings::default() });
+    }
     // With the values, for what the contract says of them; without, for what the records will hold.
     action::render_live(contract, &proposal)?;
     let mut openings = Openings::default();

@@ -4,6 +4,7 @@
 //! because agents get it: that stands in the evidence, which is named here by digest.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,7 +16,7 @@ use crate::envelope::{EnvelopeError, Kind};
 use crate::event::{Attempt, Claim, GrantRecord};
 use crate::exchange::{ExchangeSummary, Rendered};
 use crate::json::{self, Change};
-use crate::observation::Observation;
+use crate::observation::{Observation, Sight};
 use crate::outcome::{Check, Judgement, Outcome};
 use crate::policy::{Decision, Snapshot};
 use crate::story::Story;
@@ -139,7 +140,7 @@ impl Receipt {
     pub fn of(
         story: &Story,
         judgement: &Judgement,
-        asked: Option<&Snapshot>,
+        asked: Option<&Question>,
     ) -> Result<Self, EnvelopeError> {
         let proposal = &story.bound.proposal;
         Ok(Self {
@@ -152,14 +153,14 @@ impl Receipt {
             expect: proposal.expect.clone(),
             decision: story.decision.as_ref().map(|(decision, _)| (**decision).clone()),
             activated: story.activations(),
-            question: asked.map(Question::of).transpose()?,
+            question: asked.cloned(),
             approvals: approvals(story)?,
             stale: story.stale.clone(),
-            grant: story.grant.clone(),
-            pre: story.pre.as_deref().map(Look::of).transpose()?,
+            grant: story.grant.as_deref().cloned(),
+            pre: story.pre.as_deref().map(Sight::look).transpose()?,
             attempts: attempts(story)?,
             exchanges_sha256: digest(&story.attempts)?,
-            post: story.post.as_deref().map(Look::of).transpose()?,
+            post: story.post.as_deref().map(Sight::look).transpose()?,
             changes: judgement.changes.clone(),
             unexpected: judgement.unexpected.clone(),
             checks: judgement.checks.clone(),
@@ -200,7 +201,7 @@ impl Guard {
 }
 
 fn approvals(story: &Story) -> Result<Vec<ApprovalRef>, EnvelopeError> {
-    let reference = |answer: &crate::event::Answer| {
+    let reference = |answer: &Arc<crate::event::Answer>| {
         Ok(ApprovalRef {
             payload_sha256: answer.envelope.payload_digest()?,
             person: answer.person.clone(),
@@ -213,10 +214,11 @@ fn approvals(story: &Story) -> Result<Vec<ApprovalRef>, EnvelopeError> {
 }
 
 impl Question {
-    pub(crate) fn of(asked: &Snapshot) -> Result<Self, EnvelopeError> {
+    /// That of the files.
+    pub fn of(asked: &Snapshot) -> Result<Self, json::NotCanonical> {
         Ok(Self {
-            entities_sha256: digest(&asked.entities)?,
-            request_sha256: digest(&asked.request)?,
+            entities_sha256: Digest::of(&json::to_canonical(&asked.entities)?),
+            request_sha256: Digest::of(&json::to_canonical(&asked.request)?),
             about_state: asked.request.pointer("/context/pre").is_some(),
         })
     }
@@ -237,6 +239,13 @@ impl Look {
             at_ms: observation.at_ms,
             problem: observation.problem.clone(),
         })
+    }
+}
+
+impl Sight {
+    /// As [`Look::of`].
+    pub(crate) fn look(&self) -> Result<Look, EnvelopeError> {
+        self.known(Look::of)
     }
 }
 

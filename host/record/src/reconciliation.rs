@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::envelope::EnvelopeError;
 use crate::json::Change;
+use crate::observation::Sight;
 use crate::outcome::{Check, Outcome};
 use crate::receipt::Look;
 use crate::story::Story;
@@ -49,7 +50,7 @@ impl Reconciliation {
                 Some((_, envelope)) => Some(envelope.payload_digest()?),
                 None => None,
             },
-            look: look.as_deref().map(Look::of).transpose()?,
+            look: look.as_deref().map(Sight::look).transpose()?,
             outcome: judgement.outcome,
             reason: judgement.reason.clone(),
             changes: judgement.changes.clone(),

@@ -114,6 +114,23 @@ impl Schema {
         project::missing(self, value)
     }
 
+    /// [`Schema::project`] by an object of these properties, which need not be a schema's.
+    pub(crate) fn project_object(
+        properties: &BTreeMap<String, Schema>,
+        value: &Value,
+    ) -> Result<Value, Violation> {
+        project::project_object(properties, value)
+    }
+
+    /// [`Schema::missing`] of an object of these properties.
+    pub(crate) fn missing_object(
+        properties: &BTreeMap<String, Schema>,
+        required: &[String],
+        value: &Value,
+    ) -> Vec<String> {
+        project::missing_object(properties, required, value)
+    }
+
     /// The schema of the property that `path` leads to, and whether every step of the path is required.
     pub fn at(&self, path: &[&str]) -> Option<(&Schema, bool)> {
         path.iter().try_fold((self, true), |(schema, required), step| {

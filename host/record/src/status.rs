@@ -209,12 +209,12 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::envelope::Envelope;
+    use crate::envelope::{Envelope, Signed};
     use crate::resolution;
 
     #[test]
     fn nothing_follows_an_end_and_nothing_runs_without_a_gate() {
-        let decision = Arc::new(Envelope {
+        let decision = Signed::shared(Envelope {
             payload: String::new(),
             payload_type: String::new(),
             signatures: vec![],
@@ -248,7 +248,7 @@ mod tests {
                 nonce: String::new(),
                 signed_ms: 0,
             }),
-            envelope: Arc::new(envelope.clone()),
+            envelope: Signed::shared(envelope.clone()),
         };
         let settled = |outcome| Event::Settled {
             observation: None,

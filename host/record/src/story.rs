@@ -11,10 +11,10 @@ use std::sync::Arc;
 use crate::action::{Binding, Bound};
 use crate::approval::Ask;
 use crate::digest::Digest;
-use crate::envelope::{Envelope, Kind};
+use crate::envelope::{Kind, Signed};
 use crate::event::{Answer, Attempt, Entry, Event, GrantRecord, Leaf, Phase};
 use crate::exchange::{Exchange, Rendered};
-use crate::observation::Observation;
+use crate::observation::Sight;
 use crate::outcome::Judgement;
 use crate::policy::{Decision, Facts};
 use crate::resolution::Resolution;
@@ -30,7 +30,7 @@ pub struct Story {
     /// How many events it has; the journal compares and swaps on this.
     pub version: u64,
     pub bound: Arc<Bound>,
-    pub bindings: BTreeMap<String, Binding>,
+    pub bindings: Arc<BTreeMap<String, Binding>>,
     pub trace: Option<String>,
     /// Unix milliseconds of the proposal.
     pub proposed_ms: i64,
@@ -45,19 +45,19 @@ pub struct Story {
     /// Decision and activation of the latest attempt: what comes to nothing after them is no part of its end.
     attempted_on: Option<(Decided, Digest)>,
     /// The look that a decision or approval rests on.
-    pub pre: Option<Arc<Observation>>,
+    pub pre: Option<Arc<Sight>>,
     /// Whether an attempt was made on what `pre` saw: the next one needs a look of its own.
     pub pre_is_spent: bool,
-    pub post: Option<Arc<Observation>>,
+    pub post: Option<Arc<Sight>>,
     /// What people are asked now.
     pub ask: Option<Arc<Ask>>,
     /// Answers to the present asking.
-    pub answers: Vec<Answer>,
+    pub answers: Vec<Arc<Answer>>,
     /// Every answer that was ever given, for the receipt.
-    pub all_answers: Vec<Answer>,
+    pub all_answers: Vec<Arc<Answer>>,
     pub stale: Vec<String>,
-    pub grant: Option<GrantRecord>,
-    pub attempts: Vec<Attempt>,
+    pub grant: Option<Arc<GrantRecord>>,
+    pub attempts: Arc<Vec<Attempt>>,
     /// That of the latest attempt; what comes with an earlier one is refused.
     pub epoch: u64,
     /// When the next attempt may start (Unix milliseconds), while one is planned.
@@ -69,15 +69,15 @@ pub struct Story {
     /// Unix milliseconds of the judgement; 0 before.
     pub judged_ms: i64,
     /// The receipt.
-    pub envelope: Option<Arc<Envelope>>,
+    pub envelope: Option<Arc<Signed>>,
     /// Why looks do not settle what the receipt left open.
     pub escalated: Option<String>,
     /// What a person says of it, signed.
-    pub resolution: Option<(Arc<Resolution>, Arc<Envelope>)>,
+    pub resolution: Option<(Arc<Resolution>, Arc<Signed>)>,
     /// What the receipt left open comes to, and the look that it rests on, if any.
-    pub later: Option<(Option<Arc<Observation>>, Arc<Judgement>)>,
+    pub later: Option<(Option<Arc<Sight>>, Arc<Judgement>)>,
     /// Every envelope in the order in which it was made.
-    pub chain: Vec<(Kind, Arc<Envelope>)>,
+    pub chain: Vec<(Kind, Arc<Signed>)>,
     /// Where chain and activations stand in the log, in their order, the chain first.
     pub leaves: Vec<Leaf>,
     pub checkpoint: Option<String>,
@@ -93,7 +93,7 @@ pub struct Running {
     /// Each intended write.
     pub writes: Vec<Intended>,
     /// What became of those that have ended.
-    pub ended: Vec<Exchange>,
+    pub ended: Vec<Arc<Exchange>>,
 }
 
 /// A write that may have left.
@@ -139,7 +139,7 @@ impl Story {
             status,
             version: 1,
             bound: Arc::clone(bound),
-            bindings: bindings.clone(),
+            bindings: Arc::clone(bindings),
             trace: trace.clone(),
             proposed_ms: entry.at_ms,
             at_ms: entry.at_ms,
@@ -155,7 +155,7 @@ impl Story {
             all_answers: vec![],
             stale: vec![],
             grant: None,
-            attempts: vec![],
+            attempts: Arc::default(),
             epoch: 0,
             not_before_ms: 0,
             running: None,
@@ -191,7 +191,7 @@ impl Story {
                 self.pre_is_spent = false;
             }
             Event::Asked { ask } => self.ask = Some(ask),
-            Event::Answered { answer } => self.answer(Arc::unwrap_or_clone(answer)),
+            Event::Answered { answer } => self.answer(answer),
             Event::Stale { reason } => self.forget_answers(reason),
             Event::Cleared { grant } => self.grant = Some(grant),
             event @ (Event::AttemptStarted { .. }
@@ -237,9 +237,9 @@ impl Story {
         }
     }
 
-    fn answer(&mut self, answer: Answer) {
-        self.chain.push((Kind::Approval, Arc::new(answer.envelope.clone())));
-        self.all_answers.push(answer.clone());
+    fn answer(&mut self, answer: Arc<Answer>) {
+        self.chain.push((Kind::Approval, Arc::clone(&answer.envelope)));
+        self.all_answers.push(Arc::clone(&answer));
         self.answers.push(answer);
     }
 

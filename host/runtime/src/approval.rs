@@ -2,10 +2,12 @@
 //!
 //! This module alone checks approvals. It never clears an action: policy does, with approvals as facts.
 
-use deed_record::action::Bound;
+use std::collections::BTreeMap;
+
+use deed_record::action::{Action, Bound};
 use deed_record::approval::{self, Answer as Said, ApprovalRequest, Ask, Terms};
 use deed_record::contract::Contract;
-use deed_record::envelope::Envelope;
+use deed_record::envelope::{Envelope, Signed};
 use deed_record::event::Answer;
 use deed_record::json;
 use deed_record::observation::Observation;
@@ -44,10 +46,10 @@ pub fn request(
     let Bound { action, proposal, perform, private, .. } = &*story.bound;
     let contract = json::parse(&contract.canonical()?).unwrap_or_default();
     Ok(Some(ApprovalRequest {
-        action: action.clone(),
+        action: Action::clone(action),
         proposal: proposal.clone(),
         contract,
-        bindings: story.bindings.clone(),
+        bindings: BTreeMap::clone(&story.bindings),
         perform: perform.clone(),
         pre: pre.value(),
         derived: pre.derived.iter().cloned().collect(),
@@ -94,7 +96,12 @@ pub fn receive(
     if approves && story.answers.iter().any(|a| a.person == person) {
         return Err(AnswerError::Twice(person.to_owned()));
     }
-    Ok(Answer { person: person.to_owned(), role: terms.role, approves, envelope })
+    Ok(Answer {
+        person: person.to_owned(),
+        role: terms.role,
+        approves,
+        envelope: Signed::shared(envelope),
+    })
 }
 
 /// Whether the answers that were given still count under the configuration as it is now.

@@ -3,6 +3,7 @@
 //! Takes bytes, gives an action with its requests rendered. It never reads the outside.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use deed_record::action::{
     Action, BindError, Binding, Bound, ContractRef, CredentialRef, Proposal, Rendering, VERSION,
@@ -11,6 +12,7 @@ use deed_record::digest::Digest;
 use deed_record::exchange::Rendered;
 use deed_record::id::ActionId;
 use deed_record::json::{self, NotCanonical, ParseError, ShapeError};
+use deed_record::kept::Kept;
 use deed_record::private::{self, Salt, Sealed};
 
 use crate::config::{Granted, Tenant};
@@ -29,7 +31,7 @@ pub struct Caller<'a> {
 #[derive(Debug)]
 pub struct Fresh {
     pub bound: Bound,
-    pub bindings: BTreeMap<String, Binding>,
+    pub bindings: Arc<BTreeMap<String, Binding>>,
 }
 
 /// Binds a proposal. `id`, `nonce` and salts come from the caller, so that nothing here is random.
@@ -45,7 +47,8 @@ pub fn bind(
     // From here on there are words in the places of private values.
     let Sealed { proposal, rendering, openings } =
         private::seal(&granted.contract, proposal, salt)?;
-    let bindings = bindings(caller.tenant, granted, &rendering);
+    let Rendering { resource, observe, perform } = rendering;
+    let bindings = bindings(caller.tenant, granted, (&observe, &perform));
     let action = Action {
         v: VERSION,
         id,
@@ -60,15 +63,16 @@ pub fn bind(
             digest: granted.digest,
         },
         adapter: granted.adapter,
-        resource: rendering.resource.clone(),
+        resource,
         params: proposal.params.clone(),
         binding: digests(&bindings)?,
         nonce,
     };
-    action.canonical()?;
-    let Rendering { observe, perform, .. } = rendering;
+    let action: Kept<Action, Digest> = action.into();
+    // What has no canonical form is refused, and who asks next knows the digest.
+    action.digest()?;
     let bound = Bound { action, proposal, observe, perform, private: openings };
-    Ok(Fresh { bound, bindings })
+    Ok(Fresh { bound, bindings: Arc::new(bindings) })
 }
 
 /// Parses a proposal's bytes: strict JSON, known fields only.
@@ -76,14 +80,15 @@ pub fn parse(bytes: &[u8]) -> Result<Proposal, BindFault> {
     Ok(json::from_value(json::parse_exact(bytes)?)?)
 }
 
-/// The binding of every upstream that the action may reach, as the configuration is now.
+/// The binding of every upstream that the action may reach, as the configuration is now: with the requests of
+/// both phases that go there.
 pub fn bindings(
     tenant: &Tenant,
     granted: &Granted,
-    rendering: &Rendering,
+    (observe, perform): (&[Rendered], &[Rendered]),
 ) -> BTreeMap<String, Binding> {
-    let rules = || rendering.observe.iter().chain(&rendering.perform);
-    let bound = |(name, upstream): (&String, &std::sync::Arc<Upstream>)| {
+    let rules = || observe.iter().chain(perform);
+    let bound = |(name, upstream): (&String, &Arc<Upstream>)| {
         let rules: Vec<Rendered> = rules().filter(|r| r.upstream == *name).cloned().collect();
         (name.clone(), binding(upstream, tenant.tls_roots.get(name).copied(), rules))
     };

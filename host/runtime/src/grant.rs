@@ -80,7 +80,7 @@ pub struct Scope {
     /// Upstreams by short name, at least those that the requests name.
     pub upstreams: BTreeMap<String, Arc<Upstream>>,
     /// What may be read, by name, while observing.
-    pub states: BTreeMap<String, StateShape>,
+    pub states: Arc<BTreeMap<String, StateShape>>,
     /// The only component that may run under this grant.
     pub adapter: Digest,
     /// Wall clock of the whole run.

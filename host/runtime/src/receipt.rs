@@ -3,11 +3,10 @@
 //! This module alone uses the receipt key.
 
 use deed_record::clearance::{Clearance, ClearanceError};
-use deed_record::envelope::{Envelope, EnvelopeError, Kind, Statement};
+use deed_record::envelope::{EnvelopeError, Kind, Signed, Statement};
 use deed_record::json;
 use deed_record::outcome::Judgement;
-use deed_record::policy::Snapshot;
-use deed_record::receipt::Receipt;
+use deed_record::receipt::{Question, Receipt};
 use deed_record::reconciliation::Reconciliation;
 use deed_record::story::Story;
 use ed25519_dalek::SigningKey;
@@ -18,26 +17,26 @@ use serde::Serialize;
 pub fn seal(
     story: &Story,
     judgement: &Judgement,
-    asked: Option<&Snapshot>,
+    asked: Option<&Question>,
     key: &SigningKey,
-) -> Result<Envelope, SealError> {
+) -> Result<Signed, SealError> {
     sign(story, Kind::Receipt, &Receipt::of(story, judgement, asked)?, key)
 }
 
 /// Signs the decision over the next attempt of a cleared story.
 pub fn decide(
     story: &Story,
-    asked: &Snapshot,
+    asked: &Question,
     cleared_ms: i64,
     deadline_ms: i64,
     key: &SigningKey,
-) -> Result<Envelope, SealError> {
+) -> Result<Signed, SealError> {
     let clearance = Clearance::of(story, asked, cleared_ms, deadline_ms)?;
     sign(story, Kind::Decision, &clearance, key)
 }
 
 /// Signs what a later look settled.
-pub fn reconcile(story: &Story, key: &SigningKey) -> Result<Envelope, SealError> {
+pub fn reconcile(story: &Story, key: &SigningKey) -> Result<Signed, SealError> {
     let settled = Reconciliation::of(story)?.ok_or(SealError::Unsettled)?;
     sign(story, Kind::Reconciliation, &settled, key)
 }
@@ -47,10 +46,9 @@ fn sign<T: Serialize>(
     kind: Kind,
     predicate: &T,
     key: &SigningKey,
-) -> Result<Envelope, SealError> {
-    let predicate = json::to_value(predicate)?;
+) -> Result<Signed, SealError> {
     let action = story.bound.action.digest()?;
-    Ok(Statement { kind, action, predicate }.sign(key)?)
+    Ok(Statement { kind, action, predicate }.seal(key)?)
 }
 
 /// Why a statement cannot be made: the story lacks something, or something in it has no canonical form.

@@ -37,9 +37,9 @@ pub fn reconcile(contract: &Contract, story: &Story, now_ms: i64, clock_began_ms
         exchanges: &exchanges,
         may_still_land: lands_until.is_some_and(|until| post.began_ms() < until),
     };
-    let nothing_left = !exchanges.iter().any(|e| e.may_have_written());
-    if nothing_left || outcome::holds(&seen) {
-        return Verdict::Judged(outcome::judge(&seen));
+    let (judgement, is_settled) = outcome::judge_now(&seen);
+    if is_settled {
+        return Verdict::Judged(judgement);
     }
     let ended = story.attempts.last().map_or(now_ms, |attempt| attempt.ended_ms);
     let settled = ended.max(clock_began_ms).saturating_add(settle_ms);
@@ -47,7 +47,7 @@ pub fn reconcile(contract: &Contract, story: &Story, now_ms: i64, clock_began_ms
     if post.began_ms() < until {
         return Verdict::NotYet(next_look(post.at_ms, ended, until));
     }
-    Verdict::Judged(outcome::judge(&seen))
+    Verdict::Judged(judgement)
 }
 
 /// Judges an open outcome again. None of a look that began before everything that was sent could have landed,

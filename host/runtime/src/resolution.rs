@@ -3,6 +3,7 @@
 //!
 //! This module alone checks resolutions. It never settles anything: the driver does, with the word as a fact.
 
+use deed_record::action::Action;
 use deed_record::envelope::Envelope;
 use deed_record::outcome::Outcome;
 use deed_record::resolution::{self, LastLook, ROLE, Resolution, ResolutionRequest};
@@ -21,8 +22,8 @@ pub fn request(person: &str, story: &Story, seen: Option<LastLook>) -> Option<Re
         return None;
     }
     Some(ResolutionRequest {
-        action: story.bound.action.clone(),
-        receipt: story.envelope.as_deref()?.clone(),
+        action: Action::clone(&story.bound.action),
+        receipt: Envelope::clone(story.envelope.as_ref()?),
         perform: story.bound.perform.clone(),
         look: seen.or_else(|| receipts(story)),
         escalated: story.escalated.clone(),

@@ -107,7 +107,8 @@ fn logged<'a>(
     let proof =
         |index, hashes| LogProof { extra: None, index, hashes, checkpoint: checkpoint.clone() };
     let placed = story.leaves.iter().zip(proofs).map(|(leaf, hashes)| proof(leaf.index, hashes));
-    let envelopes = story.chain.iter().map(|(_, envelope)| &**envelope).chain(activations);
+    let envelopes =
+        story.chain.iter().map(|(_, envelope)| -> &Envelope { envelope }).chain(activations);
     let mut logged: Vec<Logged<'_>> = envelopes.zip(placed).collect();
     logged.sort_by_key(|(_, proof)| proof.index);
     Ok(logged)

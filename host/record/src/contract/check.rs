@@ -87,7 +87,7 @@ fn head(contract: &Contract) -> Result<(), Fault> {
 
 fn schemas(contract: &Contract) -> Result<(), Fault> {
     contract.params_schema().well_formed().map_err(|e| Fault::at("[params]", e))?;
-    for (name, shape) in &contract.state {
+    for (name, shape) in contract.state.iter() {
         let table = format!("[state.{name}]");
         if !id::is_name(name) {
             return Err(Fault::at(

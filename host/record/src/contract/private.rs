@@ -29,7 +29,7 @@ pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
         parameter(contract, name, schema)?;
         nowhere_in(schema, &format!("/params/properties/{name}"))?;
     }
-    for (name, shape) in &contract.state {
+    for (name, shape) in contract.state.iter() {
         for (property, schema) in &shape.properties {
             let at = format!("/state/{name}/properties/{property}");
             if schema.private {

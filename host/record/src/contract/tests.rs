@@ -1,3 +1,5 @@
+use serde_json::json;
+
 use super::*;
 use crate::codec::Outgoing;
 
@@ -44,6 +46,28 @@ fn parses_and_survives_its_own_json() {
     let again = Contract::from_json(json).unwrap();
     assert_eq!(again.digest().unwrap(), contract.digest().unwrap());
     assert_eq!(contract.volatile(), ["/user/meta"]);
+}
+
+#[test]
+fn a_state_is_kept_and_missed_as_by_its_schema() {
+    let contract = Contract::from_toml("c.toml", GOOD).unwrap();
+    let shape = &contract.state["user"];
+    let schema = shape.schema();
+    for value in [
+        json!({"id": "1", "active": true, "other": 1, "meta": {"version": null, "x": []}}),
+        json!({"active": null, "meta": {}}),
+        json!({"active": "yes"}),
+        json!({"id": null}),
+        json!({}),
+        json!([{"id": "1"}]),
+        json!("id"),
+        json!(null),
+    ] {
+        assert_eq!(shape.project(&value), schema.project(&value), "{value}");
+        assert_eq!(shape.missing(&value), schema.missing(&value), "{value}");
+    }
+    assert_eq!(shape.missing(&json!({})), ["/id"]);
+    assert!(shape.project(&json!("id")).is_err());
 }
 
 #[test]

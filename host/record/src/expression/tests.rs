@@ -39,11 +39,9 @@ fn judge(source: &str) -> Result<bool, String> {
     let params = json!({"user_id": "u1", "cents": 7});
     let pre = json!({"user": {"id": "u1", "active": false, "emails": [{"value": "a@x", "primary": true}, {"value": "b@x"}]}});
     let post = json!({"user": {"id": "u1", "active": true, "emails": []}});
-    Expression::parse(source).map_err(|error| error.to_string())?.holds(&Env {
-        params: &params,
-        pre: &pre,
-        post: Some(&post),
-    })
+    Expression::parse(source)
+        .map_err(|error| error.to_string())?
+        .holds(&Env { params: &params, pre: &pre, post: Some(&post) }.scope())
 }
 
 #[test]
@@ -78,10 +76,12 @@ fn anything_but_a_boolean_is_an_error() {
     assert!(judge("-9223372036854775808 / -1 > 0").is_err());
     assert!(judge("pre.user.emails[7].value == ''").is_err());
     let before = Expression::parse("post.user.active").unwrap();
-    assert!(before.holds(&Env { params: &json!({}), pre: &json!({}), post: None }).is_err());
+    assert!(
+        before.holds(&Env { params: &json!({}), pre: &json!({}), post: None }.scope()).is_err()
+    );
     assert!(
         before
-            .holds(&Env { params: &json!(1.5), pre: &json!({}), post: None })
+            .holds(&Env { params: &json!(1.5), pre: &json!({}), post: None }.scope())
             .unwrap_err()
             .contains("1.5")
     );
@@ -210,7 +210,10 @@ fn hostile_shapes_neither_crash_nor_hang() {
             let parsed = Expression::parse(&source);
             assert!(parsed.is_err() || source.len() <= MAX_BYTES, "{open}{middle}{close} {size}");
             if let Ok(expression) = parsed {
-                drop(expression.holds(&Env { params: &json!({}), pre: &json!({}), post: None }));
+                drop(
+                    expression
+                        .holds(&Env { params: &json!({}), pre: &json!({}), post: None }.scope()),
+                );
                 drop(expression.check(&params(), &state(), true));
             }
         }

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::parse::MAX_DEPTH;
+use super::write::write;
 use super::{MAX_INTEGER, child, depth};
 
 /// RFC 8785 bytes: keys sorted by UTF-16 code units, no space, integers only.
@@ -21,20 +22,32 @@ pub fn canonical(value: &Value) -> Result<Vec<u8>, NotCanonical> {
 
 /// `canonical` of anything that serialises to JSON.
 pub fn to_canonical<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, NotCanonical> {
-    let value = serde_json::to_value(value).map_err(|error| refuse(error.to_string()))?;
-    canonical(&value)
+    write(value).map_or_else(|| canonical(&to_value(value)?), |(bytes, _)| Ok(bytes))
 }
 
-/// The value whose canonical bytes [`super::parse`] reads, without writing them: a record that is signed inside of
-/// another is written once. What nobody could read again is refused here, a number when it is written.
-pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, NotCanonical> {
-    let value = serde_json::to_value(value).map_err(|error| refuse(error.to_string()))?;
-    if depth(&value) < MAX_DEPTH {
-        return Ok(value);
+/// The same of what is signed inside of another record, which [`super::parse`] has to read again: what is nested
+/// too deep for that is refused.
+pub fn to_readable<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, NotCanonical> {
+    let Some((bytes, levels)) = write(value) else {
+        let value = to_value(value)?;
+        readable(depth(&value))?;
+        return canonical(&value);
+    };
+    readable(levels)?;
+    Ok(bytes)
+}
+
+fn readable(levels: usize) -> Result<(), NotCanonical> {
+    if levels < MAX_DEPTH {
+        return Ok(());
     }
     Err(refuse(format!(
         "it is nested {MAX_DEPTH} levels deep or more, and could not be read again"
     )))
+}
+
+fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, NotCanonical> {
+    serde_json::to_value(value).map_err(|error| refuse(error.to_string()))
 }
 
 /// Why a value has no canonical form, and the RFC 6901 pointer of the place.
@@ -97,7 +110,7 @@ fn write_object(map: &Map<String, Value>, out: &mut Vec<u8>) -> Result<(), NotCa
 }
 
 /// The order of UTF-16 code units. It is that of the bytes up to U+E000, so for nearly every key.
-fn by_code_units(left: &str, right: &str) -> Ordering {
+pub(super) fn by_code_units(left: &str, right: &str) -> Ordering {
     if left.is_ascii() && right.is_ascii() {
         return left.cmp(right);
     }
@@ -105,7 +118,7 @@ fn by_code_units(left: &str, right: &str) -> Ordering {
 }
 
 /// Its digits, the last one first: an integer needs no text of its own.
-fn write_integer(integer: i64, out: &mut Vec<u8>) {
+pub(super) fn write_integer(integer: i64, out: &mut Vec<u8>) {
     if integer < 0 {
         out.push(b'-');
     }
@@ -122,11 +135,11 @@ fn write_integer(integer: i64, out: &mut Vec<u8>) {
 }
 
 /// RFC 8785 section 3.2.2.2: two-letter escapes where JSON has them, `\u00xx` for other controls, the rest as it is.
-fn write_string(text: &str, out: &mut Vec<u8>) {
+pub(super) fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     let mut rest = text.as_bytes();
     // What is escaped is ASCII, and no byte of another character is.
-    while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..0x20)) {
+    while let Some(at) = special(rest) {
         let (plain, special) = rest.split_at(at);
         out.extend_from_slice(plain);
         let Some((byte, after)) = special.split_first() else { break };
@@ -135,6 +148,31 @@ fn write_string(text: &str, out: &mut Vec<u8>) {
     }
     out.extend_from_slice(rest);
     out.push(b'"');
+}
+
+/// Where the first byte stands that is escaped.
+fn special(text: &[u8]) -> Option<usize> {
+    let (words, _) = text.as_chunks::<8>();
+    let quiet = words.iter().take_while(|word| !may_be_special(u64::from_le_bytes(**word)));
+    let from = quiet.count() * 8;
+    let rest = text.get(from..).unwrap_or_default();
+    let at = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | ..0x20))?;
+    Some(from + at)
+}
+
+/// Whether a text is ASCII and nothing of it is escaped.
+pub(super) fn is_plain(text: &[u8]) -> bool {
+    text.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
+}
+
+/// Whether one of eight bytes is escaped. What it says of a byte beside such a one may be wrong, but never that
+/// there is none.
+fn may_be_special(word: u64) -> bool {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = ONES << 7;
+    let below = |word: u64, bound: u64| word.wrapping_sub(ONES * bound) & !word & HIGH;
+    let is = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    below(word, 0x20) | is(b'"') | is(b'\\') != 0
 }
 
 fn write_escape(byte: u8, out: &mut Vec<u8>) {

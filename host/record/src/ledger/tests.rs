@@ -5,7 +5,8 @@ use serde_json::json;
 
 use super::*;
 use crate::codec::Codec;
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, Signed};
+use crate::observation::Sight;
 use crate::outcome::Outcome;
 
 const SECRET: &str = "Zaphod";
@@ -55,7 +56,7 @@ fn look(problem: Option<&str>) -> Event {
         at_ms: 0,
         problem: problem.map(str::to_owned),
     };
-    Event::Observed { phase: Phase::Pre, observation: Arc::new(observation) }
+    Event::Observed { phase: Phase::Pre, observation: Sight::shared(observation) }
 }
 
 fn attempt(claim: Claim, fate: Fate) -> Event {
@@ -124,8 +125,8 @@ fn a_stranger_understands_each_line() {
         "helpdesk asked to cancel it"
     );
     assert_eq!(only(logged_event()), "the receipt is entry 12 of the log");
-    let envelope =
-        Envelope { payload: String::new(), payload_type: String::new(), signatures: vec![] };
+    let (payload, payload_type) = (String::new(), String::new());
+    let envelope = Signed::shared(Envelope { payload, payload_type, signatures: vec![] });
     let answer =
         Answer { person: "bob".into(), role: "support-lead".into(), approves: false, envelope };
     assert_eq!(answered(&answer), "bob denied it as support-lead, with a signature");

@@ -10,6 +10,7 @@ use cedar_policy::{Authorizer, Context, Entities, Entity, PolicySet, Request, Re
 use serde_json::Value;
 
 use super::{Decision, Facts, Obligation, Policies, Snapshot, Verdict, compile, schema};
+use crate::receipt;
 
 pub(super) use question::Question;
 
@@ -32,6 +33,12 @@ pub fn reevaluate(
 /// A bundle is made, and checked, long after the configuration may have become another one.
 pub fn snapshot(schema_text: &str, facts: &Facts) -> Result<Snapshot, String> {
     Ok(Question::of(facts, &schema::roles(schema_text)?).snapshot())
+}
+
+/// The question that [`Policies::question`] of the set with this schema names, without the set.
+pub fn question(schema_text: &str, facts: &Facts) -> Result<receipt::Question, String> {
+    let asked = Question::of(facts, &schema::roles(schema_text)?);
+    asked.named().map_err(|error| error.to_string())
 }
 
 /// Full set allows → allow. Without the forbids that want approval allows → ask. Else, and on any error, deny.

@@ -35,12 +35,13 @@ impl Story {
                 self.running.iter_mut().for_each(|run| run.writes.push(intended.clone()));
             }
             Event::WriteEnded { exchange, .. } => {
-                self.running.iter_mut().for_each(|run| run.ended.push((*exchange).clone()));
+                self.running.iter_mut().for_each(|run| run.ended.push(Arc::clone(&exchange)));
             }
             Event::AttemptEnded { attempt } => {
                 self.running = None;
                 self.pre_is_spent = true;
-                self.attempts.push(Arc::unwrap_or_clone(attempt));
+                let attempt = Arc::unwrap_or_clone(attempt);
+                Arc::make_mut(&mut self.attempts).push(attempt);
             }
             _ => {}
         }

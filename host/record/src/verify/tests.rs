@@ -15,6 +15,7 @@ use self::story::{World, approved, denied};
 use super::*;
 use crate::approval;
 use crate::bundle;
+use crate::json;
 
 fn line<'a>(report: &'a Report, name: &str) -> &'a Line {
     report.checks.iter().find(|line| line.name == name).unwrap()
@@ -40,6 +41,31 @@ fn a_whole_bundle_is_verified_in_every_check() {
     assert_eq!(names, [[CONTAINER].as_slice(), &PROOFS, &CONTENTS].concat());
     let open = report.checks.iter().filter(|line| line.status != Status::Pass);
     assert_eq!(open.map(|line| line.name).collect::<Vec<_>>(), [WITNESSES], "{:#?}", report.checks);
+}
+
+/// Written where it stands and by way of a value.
+fn written_alike<T: serde::Serialize>(record: &T) {
+    let value = serde_json::to_value(record).unwrap();
+    assert_eq!(json::to_canonical(record).unwrap(), json::canonical(&value).unwrap());
+}
+
+#[test]
+fn every_record_is_written_as_its_value_is() {
+    for world in [approved(), denied()] {
+        written_alike(&world.entries);
+        written_alike(&world.contract);
+        written_alike(&world.activation);
+        world.ended(|receipt| written_alike(receipt));
+        if !world.story().attempts.is_empty() {
+            world.decision(|clearance| written_alike(clearance));
+        }
+        let story = world.story();
+        let (decision, facts) = story.decision.as_ref().unwrap();
+        written_alike(&world.policies.snapshot(facts));
+        written_alike(&(decision, facts, &story.grant, &story.attempts, &story.bound));
+        let leaves = world.ended(|_| {}).0.leaves;
+        written_alike(&(&leaves, story.chain.iter().map(|(_, one)| one).collect::<Vec<_>>()));
+    }
 }
 
 #[test]

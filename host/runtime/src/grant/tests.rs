@@ -55,7 +55,7 @@ fn scope(rendered: Vec<Rendered>, attempt: u32) -> Scope {
         tags: BTreeMap::new(),
         once: vec![],
         upstreams: BTreeMap::from([("idp".into(), Arc::new(upstream))]),
-        states: BTreeMap::new(),
+        states: Arc::default(),
         adapter: Digest::of(b"adapter"),
         timeout: Duration::from_secs(1),
     }

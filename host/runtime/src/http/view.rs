@@ -6,9 +6,10 @@ use deed_record::action::Source;
 use deed_record::digest::Digest;
 use deed_record::envelope::Kind;
 use deed_record::event::Entry;
-use deed_record::exchange::{ExchangeSummary, Fate};
+use deed_record::exchange::{Exchange, Fate};
 use deed_record::json::Change;
 use deed_record::ledger::{self, Line};
+use deed_record::observation::Sight;
 use deed_record::outcome::{Check, Outcome};
 use deed_record::policy::Decision;
 use deed_record::resolution::{ROLE, Resolution};
@@ -154,7 +155,7 @@ fn obligations(story: &Story) -> Vec<String> {
     }
 }
 
-fn said(story: &Story, answer: &deed_record::event::Answer) -> Said {
+fn said(story: &Story, answer: &Arc<deed_record::event::Answer>) -> Said {
     Said {
         person: answer.person.clone(),
         role: answer.role.clone(),
@@ -164,23 +165,22 @@ fn said(story: &Story, answer: &deed_record::event::Answer) -> Said {
 }
 
 fn calls(story: &Story) -> Vec<Call> {
-    let looks = |look: &Option<Arc<deed_record::observation::Observation>>| {
-        look.iter()
-            .flat_map(|o| o.exchanges.iter().map(|e| call("observe", &e.summary())))
-            .collect::<Vec<_>>()
+    let seen = |look: Option<&Arc<Sight>>| {
+        let exchanges = look.map_or(&[][..], |look| &look.exchanges);
+        exchanges.iter().map(|exchange| call("observe", exchange)).collect::<Vec<_>>()
     };
-    let sent = story.exchanges().into_iter().map(|e| call("perform", &e.summary()));
-    let later = story.later.as_ref().and_then(|(look, _)| look.clone());
-    let after = looks(&story.post).into_iter().chain(looks(&later));
-    looks(&story.pre).into_iter().chain(sent).chain(after).collect()
+    let sent = story.exchanges().into_iter().map(|exchange| call("perform", exchange)).collect();
+    let later = story.later.as_ref().and_then(|(look, _)| look.as_ref());
+    [seen(story.pre.as_ref()), sent, seen(story.post.as_ref()), seen(later)].concat()
 }
 
-fn call(phase: &str, exchange: &ExchangeSummary) -> Call {
+fn call(phase: &str, exchange: &Exchange) -> Call {
+    let request = &exchange.request;
     Call {
         phase: phase.to_owned(),
-        upstream: exchange.upstream.clone(),
-        method: exchange.method.clone(),
-        path: exchange.path.clone(),
+        upstream: request.upstream.clone(),
+        method: request.method.clone(),
+        path: request.path.clone(),
         fate: exchange.fate,
         at_ms: exchange.started_ms,
     }
@@ -190,7 +190,7 @@ fn call(phase: &str, exchange: &ExchangeSummary) -> Call {
 fn result(story: &Story) -> Option<Value> {
     let verified = story.status == Status::Ended(Outcome::Verified);
     let read = verified && story.attempts.is_empty();
-    story.pre.as_deref().filter(|_| read).map(deed_record::observation::Observation::value)
+    story.pre.as_ref().filter(|_| read).map(|pre| pre.value())
 }
 
 fn signed(story: &Story, kind: Kind) -> Result<Option<ReceiptRef>, LedgerError> {

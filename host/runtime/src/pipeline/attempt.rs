@@ -7,15 +7,16 @@ use std::time::Duration;
 use deed_record::action::Bound;
 use deed_record::contract::Effect;
 use deed_record::digest::Digest;
-use deed_record::envelope::Envelope;
+use deed_record::envelope::Signed;
 use deed_record::event::{Attempt, Event, Phase};
 use deed_record::exchange::Rendered;
 use deed_record::json;
-use deed_record::observation::Observation;
+use deed_record::observation::{Observation, Sight};
 use deed_record::outcome::{Judgement, Outcome};
 use deed_record::private::{OpeningError, Prepared};
+use deed_record::receipt::Question;
 use deed_record::recovery;
-use deed_record::story::Story;
+use deed_record::story::{Decided, Story};
 use tokio::sync::Mutex;
 
 use super::Pipeline;
@@ -53,7 +54,7 @@ impl Drive<'_> {
         handed?;
         let observation = seen?;
         self.turn = Some(turn);
-        self.append(vec![Event::Observed { phase, observation: Arc::new(observation) }], false)
+        self.append(vec![Event::Observed { phase, observation: Sight::shared(observation) }], false)
             .await
     }
 
@@ -133,16 +134,30 @@ impl Drive<'_> {
 
     /// Why this attempt may run, under the host's key: it is on disk before anything can leave.
     fn signed_decision(
-        &self,
+        &mut self,
         cleared_ms: i64,
         deadline_ms: i64,
-    ) -> Result<Arc<Envelope>, LedgerError> {
+    ) -> Result<Arc<Signed>, LedgerError> {
         let failed = |e: SealError| LedgerError::Failed(e.to_string());
         let nothing = || LedgerError::Failed("nothing was asked of policy".to_owned());
-        let asked = self.pipeline.question(&self.story)?.ok_or_else(nothing)?;
+        let asked = self.asked()?.ok_or_else(nothing)?;
         let key = &self.pipeline.keys.receipt;
         let signed = receipt::decide(&self.story, &asked, cleared_ms, deadline_ms, key);
         Ok(Arc::new(signed.map_err(failed)?))
+    }
+
+    /// What statements say of the question of the latest decision. The receipt's is most often the attempt's.
+    pub(super) fn asked(&mut self) -> Result<Option<Question>, LedgerError> {
+        let Some(latest) = &self.story.decision else { return Ok(None) };
+        let is_latest = |(decision, facts): &Decided| {
+            Arc::ptr_eq(decision, &latest.0) && Arc::ptr_eq(facts, &latest.1)
+        };
+        if let Some((_, question)) = self.asked.as_ref().filter(|(of, _)| is_latest(of)) {
+            return Ok(Some(question.clone()));
+        }
+        let question = self.pipeline.asked(&self.story)?;
+        self.asked = self.story.decision.clone().zip(question.clone());
+        Ok(question)
     }
 
     /// The entity tags of the look, for the writes that they guard.

@@ -5,7 +5,8 @@ use deed_record::digest::Digest;
 use deed_record::envelope::{Envelope, Kind};
 use deed_record::merkle::Hash;
 use deed_record::note::Checkpoint;
-use deed_record::policy::{self, Snapshot};
+use deed_record::policy::{self, Facts, Policies, Snapshot};
+use deed_record::receipt::Question;
 use deed_record::story::Story;
 
 use super::Pipeline;
@@ -40,16 +41,33 @@ impl Pipeline {
 
     /// The question of the latest decision, as the set that decided was asked.
     pub(super) fn question(&self, story: &Story) -> Result<Option<Snapshot>, LedgerError> {
+        self.asking(story, |set, facts| Ok(set.snapshot(facts)), policy::snapshot)
+    }
+
+    /// What statements say of that question.
+    pub(super) fn asked(&self, story: &Story) -> Result<Option<Question>, LedgerError> {
+        let by_set = |set: &Policies, facts: &Facts| set.question(facts).map_err(|e| e.to_string());
+        self.asking(story, by_set, policy::question)
+    }
+
+    fn asking<T>(
+        &self,
+        story: &Story,
+        by_set: impl FnOnce(&Policies, &Facts) -> Result<T, String>,
+        by_schema: impl FnOnce(&str, &Facts) -> Result<T, String>,
+    ) -> Result<Option<T>, LedgerError> {
         let Some((decision, facts)) = &story.decision else { return Ok(None) };
         // Most often it is the set in force, which knows its roles without reading its schema again.
         let tenant = self.tenant(&story.bound.action.tenant);
         let same = tenant.filter(|tenant| tenant.policies.digest() == decision.policy_set);
-        if let Some(tenant) = same {
-            return Ok(Some(tenant.policies.snapshot(facts)));
-        }
-        let lost = || LedgerError::Failed("the policy set of the decision was not kept".to_owned());
-        let stored = self.policies_of(story)?.ok_or_else(lost)?;
-        policy::snapshot(&stored.schema, facts).map(Some).map_err(LedgerError::Failed)
+        let asked = if let Some(tenant) = same {
+            by_set(&tenant.policies, facts)
+        } else {
+            let lost =
+                || LedgerError::Failed("the policy set of the decision was not kept".to_owned());
+            by_schema(&self.policies_of(story)?.ok_or_else(lost)?.schema, facts)
+        };
+        asked.map(Some).map_err(LedgerError::Failed)
     }
 
     /// The policy set of the latest decision, as it was then.

@@ -7,8 +7,9 @@ use deed_record::event::{Event, Phase};
 use deed_record::id::ActionId;
 use deed_record::outcome::{self, Judgement, Outcome};
 use deed_record::policy::Verdict;
+use deed_record::receipt::Question;
 use deed_record::status::Status;
-use deed_record::story::Story;
+use deed_record::story::{Decided, Story};
 
 use super::Pipeline;
 use super::flight::Lease;
@@ -39,6 +40,8 @@ pub(super) struct Drive<'a> {
     pub(super) pages: Pages,
     /// What of the world that the action names is another now, once somebody has looked.
     pub(super) world: OnceLock<Option<&'static str>>,
+    /// What policy was asked last, for the statements about it.
+    pub(super) asked: Option<(Decided, Question)>,
     /// The lease of (tenant, resource), from the gate to the outcome.
     pub(super) lease: Option<Lease>,
     /// The turn in the sandbox, while it goes from one run to the next.
@@ -71,6 +74,7 @@ pub(super) async fn drive(
         story,
         pages,
         world: OnceLock::new(),
+        asked: None,
         lease: None,
         turn: None,
         settling,
@@ -195,12 +199,7 @@ impl Drive<'_> {
     }
 
     pub(super) async fn decide(&mut self, gate: bool) -> Result<Step, LedgerError> {
-        let pre = self
-            .story
-            .pre
-            .as_deref()
-            .filter(|_| gate)
-            .map(deed_record::observation::Observation::value);
+        let pre = self.story.pre.as_ref().filter(|_| gate).map(|pre| pre.value());
         let (decision, facts) =
             policy::decide(&self.tenant, &self.story, self.pipeline.clock.now_ms(), pre);
         let lost = || LedgerError::Failed("nothing is activated for the tenant".to_owned());
@@ -282,7 +281,7 @@ impl Drive<'_> {
 
     async fn seal(&mut self) -> Result<Step, LedgerError> {
         let Some(judgement) = self.story.judgement.clone() else { return Ok(Step::Rest) };
-        let asked = self.pipeline.question(&self.story)?;
+        let asked = self.asked()?;
         let key = &self.pipeline.keys.receipt;
         let envelope = receipt::seal(&self.story, &judgement, asked.as_ref(), key)
             .map_err(|e| LedgerError::Failed(e.to_string()))?;

@@ -160,12 +160,8 @@ impl Drive<'_> {
             return Ok(*known);
         }
         let action = &self.story.bound.action;
-        let rendering = deed_record::action::Rendering {
-            resource: action.resource.clone(),
-            observe: self.story.bound.observe.clone(),
-            perform: self.story.bound.perform.clone(),
-        };
-        let bindings = contract::digests(&contract::bindings(&self.tenant, granted, &rendering))?;
+        let requests = (&self.story.bound.observe[..], &self.story.bound.perform[..]);
+        let bindings = contract::digests(&contract::bindings(&self.tenant, granted, requests))?;
         let differs = [
             (action.contract.digest != granted.digest, "contract"),
             (action.adapter != granted.adapter, "adapter"),
@@ -213,11 +209,11 @@ impl Drive<'_> {
         let grant = GrantRecord {
             contract: granted.digest,
             adapter: granted.adapter,
-            upstreams: self.story.bindings.clone(),
+            upstreams: Arc::clone(&self.story.bindings),
             timeout_ms: granted.contract.limits.timeout.as_millis(),
             exchange_timeout_ms: u64::try_from(longest).unwrap_or(u64::MAX),
         };
-        self.append(vec![Event::Cleared { grant }], false).await
+        self.append(vec![Event::Cleared { grant: Arc::new(grant) }], false).await
     }
 }
 

@@ -11,8 +11,8 @@ use deed_record::exchange::Exchange;
 use deed_record::json;
 use deed_record::outcome::{Judgement, Outcome};
 use deed_record::policy::Verdict;
+use deed_record::recovery;
 use deed_record::story::Story;
-use deed_record::{observation::Observation, recovery};
 
 use super::drive::{Drive, Step};
 use super::gate::ATTEMPTS_BYTES;
@@ -92,7 +92,7 @@ impl Drive<'_> {
         if let Err(over) = self.in_time(granted, late_ms) {
             return Some(over.to_string());
         }
-        let pre = self.story.pre.as_deref().map(Observation::value);
+        let pre = self.story.pre.as_ref().map(|pre| pre.value());
         let (decision, _) = policy::decide(&self.tenant, &self.story, now_ms, pre);
         if decision.verdict != Verdict::Allow {
             return Some("policy does not allow it any more".to_owned());

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use deed_record::action::{Bound, Proposal, Source};
 use deed_record::contract::Contract;
-use deed_record::envelope::Envelope;
+use deed_record::envelope::{Envelope, Signed};
 use deed_record::event::Event;
 use deed_record::id::ActionId;
 use deed_record::json;
@@ -65,7 +65,7 @@ impl Pipeline {
             let said = resolution::receive(configured, &told.story, &envelope, now_ms)?;
             self.must_have_landed(&told.story, now_ms)?;
             let nonce = format!("{id}/{}/resolve", said.nonce);
-            let (resolution, envelope) = (Arc::new(said), Arc::new(envelope.clone()));
+            let (resolution, envelope) = (Arc::new(said), Signed::shared(envelope.clone()));
             let event = Event::Resolved { resolution, envelope };
             match self.append_fact(told, event, vec![nonce]).await {
                 // Somebody else's word, a look or the call for an operator came first: ask again what is open.

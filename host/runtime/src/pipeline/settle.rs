@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use deed_record::event::Event;
 use deed_record::id::{ActionId, IdError};
-use deed_record::observation::Observation;
+use deed_record::observation::{Observation, Sight};
 use deed_record::outcome::{Judgement, Outcome};
 use deed_record::resolution::LastLook;
 use deed_record::status::Status;
@@ -27,7 +27,7 @@ const LAST_PAUSE: Duration = Duration::from_hours(1);
 
 /// What one more look comes to.
 pub(super) enum Later {
-    Seen(Arc<Observation>, Arc<Judgement>),
+    Seen(Arc<Sight>, Arc<Judgement>),
     /// What was sent may still land: nobody can know yet.
     TooEarly,
     /// None was made now; a later one may be.
@@ -93,7 +93,7 @@ impl Drive<'_> {
         let look = self.look(&granted, adapter, &turn).await?;
         drop(turn);
         Ok(match reconcile::settle(&granted.contract, &self.story, &look, began_ms) {
-            Some(judgement) => Later::Seen(Arc::new(look), Arc::new(judgement)),
+            Some(judgement) => Later::Seen(Sight::shared(look), Arc::new(judgement)),
             None => {
                 Later::NotNow("the look began before everything that was sent could have landed")
             }

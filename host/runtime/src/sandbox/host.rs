@@ -23,7 +23,7 @@ const REFUSAL: usize = 1 << 10;
 pub(super) struct Guest {
     pub(super) egress: Egress,
     pub(super) observing: bool,
-    pub(super) states: BTreeMap<String, StateShape>,
+    pub(super) states: Arc<BTreeMap<String, StateShape>>,
     pub(super) reads: BTreeMap<String, StateRead>,
     /// Bytes of all of `reads`.
     pub(super) kept: usize,
@@ -186,7 +186,7 @@ fn answer(entry: &Exchange) -> Result<&Value, String> {
 }
 
 fn project(shape: &StateShape, value: &Value) -> Result<Value, String> {
-    let kept = shape.schema().project(value);
+    let kept = shape.project(value);
     kept.map_err(|violation| format!("the value does not fit the contract's state: {violation}"))
 }
 

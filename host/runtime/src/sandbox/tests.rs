@@ -59,7 +59,7 @@ impl Bench {
                 "idp".into(),
                 Arc::new(support::upstream(self.server.port)),
             )]),
-            states: BTreeMap::from([("user".into(), shape)]),
+            states: BTreeMap::from([("user".into(), shape)]).into(),
             adapter: self.adapter.digest(),
             timeout: Duration::from_secs(2),
         }

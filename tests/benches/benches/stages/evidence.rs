@@ -2,6 +2,7 @@
 #![expect(clippy::unnecessary_wraps, reason = "all stages have one form")]
 
 use std::hint::black_box;
+use std::mem::ManuallyDrop;
 
 use deed_host::http;
 use deed_host::log::Log;
@@ -12,6 +13,8 @@ use deed_record::envelope::Envelope;
 use deed_record::event::Leaf;
 use deed_record::merkle::Hash;
 use deed_record::note::{LogKey, LogProof};
+use deed_record::receipt::Question;
+use deed_record::story::Story;
 use deed_record::verify::{Verdict, verify};
 use deed_tests::services::Result;
 
@@ -21,10 +24,12 @@ use super::stage::Once;
 /// The signed decision over an attempt.
 pub(crate) fn clearance(material: &Material) -> Result<Once<'_>> {
     let (story, entry) = material.before("attempt_started")?;
-    let (_, _, asked) = material.asked(&story)?;
+    let asked = question(material, &story)?;
+    let mut fresh = material.fresh("attempt_started")?.into_iter();
     Ok(Box::new(move || {
-        let story = black_box(&story);
-        black_box(sealing::decide(story, &asked, entry.at_ms, entry.at_ms, &material.key)?);
+        let story = fresh.next().ok_or("no story is left")?;
+        let story = ManuallyDrop::new(black_box(story));
+        black_box(sealing::decide(&story, &asked, entry.at_ms, entry.at_ms, &material.key)?);
         Ok(())
     }))
 }
@@ -32,13 +37,26 @@ pub(crate) fn clearance(material: &Material) -> Result<Once<'_>> {
 /// The signed receipt.
 pub(crate) fn receipt(material: &Material) -> Result<Once<'_>> {
     let (story, _) = material.before("sealed")?;
-    let (_, _, asked) = material.asked(&story)?;
+    let asked = question(material, &story)?;
     let judgement = story.judgement.clone().ok_or("the story is not judged")?;
+    let fresh = material.fresh("sealed")?;
+    // The host has signed the decision over this look, and worked out the digests of the chain.
+    for story in &fresh {
+        sealing::decide(story, &asked, 0, 0, &material.key)?;
+        story.chain.iter().try_for_each(|(_, envelope)| envelope.payload_digest().map(drop))?;
+    }
+    let mut fresh = fresh.into_iter();
     Ok(Box::new(move || {
-        let story = black_box(&story);
-        black_box(sealing::seal(story, &judgement, Some(&asked), &material.key)?);
+        let story = fresh.next().ok_or("no story is left")?;
+        let story = ManuallyDrop::new(black_box(story));
+        black_box(sealing::seal(&story, &judgement, Some(&asked), &material.key)?);
         Ok(())
     }))
+}
+
+fn question(material: &Material, story: &Story) -> Result<Question> {
+    let (tenant, facts, _) = material.asked(story)?;
+    Ok(tenant.policies.question(&facts)?)
 }
 
 /// The leaves of one action into the log: tree, signed checkpoint, tiles.

@@ -3,6 +3,7 @@
 use std::hint::black_box;
 
 use deed_host::{approval, policy, reconcile};
+use deed_record::envelope::Envelope;
 use deed_record::event::Event;
 use deed_record::json;
 use deed_tests::services::Result;
@@ -21,12 +22,12 @@ pub(crate) fn decide(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// The question to policy, as a bundle has it.
+/// The question to policy, as statements name it.
 pub(crate) fn question(material: &Material) -> Result<Once<'_>> {
     let (story, _) = material.before("sealed")?;
     let (tenant, facts, _) = material.asked(&story)?;
     Ok(Box::new(move || {
-        black_box(tenant.policies.snapshot(black_box(&facts)));
+        black_box(tenant.policies.question(black_box(&facts))?);
         Ok(())
     }))
 }
@@ -81,7 +82,7 @@ pub(crate) fn answer(material: &Material) -> Result<Once<'_>> {
     let Event::Answered { answer } = &entry.event else { return Err("no answer".into()) };
     let tenant = material.tenant()?;
     Ok(Box::new(move || {
-        let envelope = black_box(answer.envelope.clone());
+        let envelope = black_box(Envelope::clone(&answer.envelope));
         black_box(approval::receive(tenant, &story, envelope, entry.at_ms)?);
         Ok(())
     }))

@@ -24,6 +24,9 @@ pub(crate) const AGENT: &str = "helpdesk";
 pub(crate) const PERSON: &str = "alice";
 const CONTRACT: &str = "idp.restore_access";
 
+/// Enough for the longer run of a stage that is repeated ten times in the shorter one, and for its first time.
+const FRESH: usize = 21;
+
 const BODY: &str = "bench/proposal.json";
 const EVENTS: &str = "bench/events.jsonl";
 const BUNDLE: &str = "bench/action.deed";
@@ -131,6 +134,18 @@ impl Material {
         let at = at.ok_or_else(|| format!("the story has no `{name}`"))?;
         let (past, rest) = self.entries.split_at(at);
         Ok((Story::fold(past)?, rest.first().ok_or("no event")?))
+    }
+
+    /// Stories as that event found them, each read anew for one time: what a story keeps of its records is worked
+    /// out once in the host, too.
+    pub(crate) fn fresh(&self, name: &str) -> Result<Vec<Story>> {
+        let at = self.entries.iter().rposition(|entry| entry.event.name() == name);
+        let past = self.events.get(..at.unwrap_or_default()).unwrap_or_default();
+        let read = || -> Result<Story> {
+            let entries = past.iter().map(|event| serde_json::from_slice(event));
+            Ok(Story::fold(&entries.collect::<std::result::Result<Vec<Entry>, _>>()?)?)
+        };
+        (0..FRESH).map(|_| read()).collect()
     }
 
     /// What policy was asked last.

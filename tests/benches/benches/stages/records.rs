@@ -5,6 +5,7 @@ use std::hint::black_box;
 
 use deed_host::contract::{self, Caller};
 use deed_host::journal::{self, Append, Summary};
+use deed_record::action::Action;
 use deed_record::event::Entry;
 use deed_record::id::ActionId;
 use deed_record::story::Story;
@@ -36,7 +37,7 @@ pub(crate) fn bind(material: &Material) -> Result<Once<'_>> {
 
 /// The action's canonical bytes, hashed.
 pub(crate) fn digest(material: &Material) -> Result<Once<'_>> {
-    let action = material.story()?.bound.action.clone();
+    let action = Action::clone(&material.story()?.bound.action);
     Ok(Box::new(move || {
         black_box(black_box(&action).digest()?);
         Ok(())

@@ -9,8 +9,10 @@ use cedar_policy::{EntityId, EntityTypeName, EntityUid, RestrictedExpression};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::json::from_value;
+use crate::digest::Digest;
+use crate::json::{NotCanonical, from_value, to_canonical};
 use crate::policy::{Facts, Snapshot};
+use crate::receipt;
 
 /// Who asks for what on which resource, and everything else that a policy can read.
 #[derive(Debug, PartialEq)]
@@ -48,6 +50,29 @@ struct RequestRecord {
     action: String,
     resource: String,
     context: Map<String, Value>,
+}
+
+/// An entity as it is written.
+#[derive(Serialize)]
+struct EntityFile<'a> {
+    uid: UidFile<'a>,
+    attrs: &'a Map<String, Value>,
+    parents: [(); 0],
+}
+
+#[derive(Serialize)]
+struct UidFile<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    id: &'a str,
+}
+
+#[derive(Serialize)]
+struct RequestFile<'a> {
+    principal: String,
+    action: String,
+    resource: String,
+    context: &'a Map<String, Value>,
 }
 
 /// Attributes and context as Cedar's constructors want them.
@@ -116,19 +141,33 @@ impl Question {
 
     /// As files for the stock `cedar authorize` tool.
     pub(in crate::policy) fn snapshot(&self) -> Snapshot {
-        let entity = |kind: &str, id: &str, attrs: &Map<String, Value>| json!({"uid": {"type": kind, "id": id}, "attrs": attrs, "parents": []});
+        Snapshot { entities: json!(self.entities()), request: json!(self.request()) }
+    }
+
+    /// The digests of those files, which are written and not kept.
+    pub(in crate::policy) fn named(&self) -> Result<receipt::Question, NotCanonical> {
+        Ok(receipt::Question {
+            entities_sha256: Digest::of(&to_canonical(&self.entities())?),
+            request_sha256: Digest::of(&to_canonical(&self.request())?),
+            about_state: self.context.contains_key("pre"),
+        })
+    }
+
+    fn entities(&self) -> [EntityFile<'_>; 2] {
+        let entity = |kind, id, attrs| EntityFile { uid: UidFile { kind, id }, attrs, parents: [] };
+        [
+            entity("Deed::Agent", &self.agent, &self.agent_attributes),
+            entity("Deed::Resource", &self.resource, &self.resource_attributes),
+        ]
+    }
+
+    fn request(&self) -> RequestFile<'_> {
         let name = |kind: &str, id: &str| format!("{kind}::\"{}\"", EntityId::new(id).escaped());
-        Snapshot {
-            entities: json!([
-                entity("Deed::Agent", &self.agent, &self.agent_attributes),
-                entity("Deed::Resource", &self.resource, &self.resource_attributes),
-            ]),
-            request: json!({
-                "principal": name("Deed::Agent", &self.agent),
-                "action": name("Deed::Action", &self.contract),
-                "resource": name("Deed::Resource", &self.resource),
-                "context": self.context,
-            }),
+        RequestFile {
+            principal: name("Deed::Agent", &self.agent),
+            action: name("Deed::Action", &self.contract),
+            resource: name("Deed::Resource", &self.resource),
+            context: &self.context,
         }
     }
 

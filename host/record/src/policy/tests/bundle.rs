@@ -37,7 +37,20 @@ fn a_snapshot_needs_the_schema_only() {
     let policies = set(&[BASE, LEAD]);
     assert_eq!(snapshot(policies.schema(), &facts()).unwrap(), policies.snapshot(&facts()));
     assert!(snapshot("namespace Deed { entity Agent; }", &facts()).is_err());
+    assert!(question("namespace Deed { entity Agent; }", &facts()).is_err());
     assert!(snapshot("entity", &facts()).is_err());
+}
+
+#[test]
+fn a_question_is_named_by_the_digests_of_its_files() {
+    let policies = set(&[BASE, LEAD]);
+    let before = Facts { pre: None, ..facts() };
+    let seen = Facts { pre: Some(json!({"user": {"active": false}})), ..facts() };
+    for facts in [before, seen] {
+        let named = policies.question(&facts).unwrap();
+        assert_eq!(named, receipt::Question::of(&policies.snapshot(&facts)).unwrap());
+        assert_eq!(question(policies.schema(), &facts), Ok(named));
+    }
 }
 
 #[test]

@@ -18,11 +18,11 @@ fn take(story: &mut Story, events: Vec<Event>) {
 }
 
 fn seen(phase: Phase) -> [Event; 2] {
-    [Event::ObserveStarted { phase }, Event::Observed { phase, observation: Arc::new(look()) }]
+    [Event::ObserveStarted { phase }, Event::Observed { phase, observation: Sight::shared(look()) }]
 }
 
 fn started(n: u32) -> Event {
-    let (epoch, decision) = (n.into(), Arc::new(envelope()));
+    let (epoch, decision) = (n.into(), envelope());
     Event::AttemptStarted { n, epoch, deadline_ms: 10, decision }
 }
 

@@ -10,11 +10,11 @@ use crate::action::{Action, Bound, ContractRef, Proposal};
 use crate::approval::Ask;
 use crate::codec::Codec;
 use crate::digest::Digest;
-use crate::envelope::Envelope;
+use crate::envelope::{Envelope, Signed};
 use crate::event::{Answer, Attempt, Claim, Entry, Event, GrantRecord, Phase};
 use crate::exchange::{Exchange, Fate, Rendered};
 use crate::id::ActionId;
-use crate::observation::Observation;
+use crate::observation::{Observation, Sight};
 use crate::outcome::{Judgement, Outcome};
 use crate::policy::{Decision, Facts, Verdict};
 use crate::private::Openings;
@@ -87,13 +87,13 @@ pub(super) fn candidates() -> &'static [Event] {
             all.extend([true, false].map(|gate| decided(gate, verdict)));
         }
         for phase in PHASES {
-            let observation = Arc::new(look());
+            let observation = Sight::shared(look());
             all.extend([Event::ObserveStarted { phase }, Event::Observed { phase, observation }]);
         }
         for outcome in OUTCOMES {
             let judgement = Arc::new(Judgement::plain(outcome, "so it is"));
             all.push(Event::Judged { judgement: judgement.clone() });
-            for observation in [Some(Arc::new(look())), None] {
+            for observation in [Some(Sight::shared(look())), None] {
                 all.push(Event::Settled { observation, judgement: judgement.clone() });
             }
         }
@@ -114,7 +114,7 @@ fn attempt(n: u32) -> Vec<Event> {
     };
     let mut all = vec![Event::AttemptEnded { attempt: Arc::new(ended) }, intended(n, None, 0)];
     for epoch in [u64::from(n), u64::from(n) + 1] {
-        let decision = Arc::new(envelope());
+        let decision = envelope();
         all.push(Event::AttemptStarted { n, epoch, deadline_ms: 10, decision });
         for ordinal in [0, 1] {
             let exchange = Arc::new(exchange(ordinal));
@@ -199,8 +199,9 @@ pub(super) fn proposed() -> Entry {
         expect: [].into(),
     };
     let (observe, perform) = (vec![], vec![]);
-    let bound = Bound { action, proposal, observe, perform, private: Openings::default() };
-    let event = Event::Proposed { bound: Arc::new(bound), bindings: [].into(), trace: None };
+    let bound =
+        Bound { action: action.into(), proposal, observe, perform, private: Openings::default() };
+    let event = Event::Proposed { bound: Arc::new(bound), bindings: Arc::default(), trace: None };
     Entry { at_ms: 1, event }
 }
 
@@ -257,19 +258,19 @@ pub(super) fn cleared() -> Event {
     let grant = GrantRecord {
         contract: digest(),
         adapter: digest(),
-        upstreams: [].into(),
+        upstreams: Arc::default(),
         timeout_ms: 30_000,
         exchange_timeout_ms: 10_000,
     };
-    Event::Cleared { grant }
+    Event::Cleared { grant: Arc::new(grant) }
 }
 
 fn sealed() -> Event {
-    Event::Sealed { envelope: Arc::new(envelope()) }
+    Event::Sealed { envelope: envelope() }
 }
 
 fn reconciled() -> Event {
-    Event::Reconciled { envelope: Arc::new(envelope()) }
+    Event::Reconciled { envelope: envelope() }
 }
 
 fn resolved() -> Event {
@@ -281,7 +282,7 @@ fn resolved() -> Event {
         nonce: "22".repeat(16),
         signed_ms: 1,
     };
-    Event::Resolved { resolution: Arc::new(resolution), envelope: Arc::new(envelope()) }
+    Event::Resolved { resolution: Arc::new(resolution), envelope: envelope() }
 }
 
 fn logged() -> Event {
@@ -300,8 +301,9 @@ pub(super) fn look() -> Observation {
     }
 }
 
-pub(super) fn envelope() -> Envelope {
-    Envelope { payload: String::new(), payload_type: String::new(), signatures: vec![] }
+pub(super) fn envelope() -> Arc<Signed> {
+    let (payload, payload_type) = (String::new(), String::new());
+    Signed::shared(Envelope { payload, payload_type, signatures: vec![] })
 }
 
 fn digest() -> Digest {

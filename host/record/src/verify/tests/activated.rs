@@ -1,14 +1,13 @@
 //! What was in force: a host that claims another configuration than it had logged before, and when.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::parts::key;
 use super::story::{World, approved, denied};
 use super::{failing, line};
 use crate::activation::{Activation, Granted, agent_digest, attributes_digest, name_digest};
 use crate::digest::Digest;
-use crate::envelope::{Envelope, Kind, Statement};
+use crate::envelope::{Envelope, Kind, Signed, Statement};
 use crate::event::{Event, Leaf};
 use crate::merkle::{self, leaf_hash};
 use crate::note::{self, Checkpoint};
@@ -29,7 +28,7 @@ fn under(change: impl FnOnce(&mut Activation)) -> World {
     let envelope = world.decision(|_| {});
     world.entries.extend(rest);
     if let Event::AttemptStarted { decision, .. } = &mut world.entries[at] {
-        *decision = Arc::new(envelope);
+        *decision = Signed::shared(envelope);
     }
     world
 }

@@ -7,9 +7,10 @@ use super::story::{World, approved};
 use super::{failing, line};
 use crate::clearance::Clearance;
 use crate::digest::Digest;
-use crate::envelope::{Kind, Statement};
+use crate::envelope::{Kind, Signed, Statement};
 use crate::event::{Entry, Event, Phase};
 use crate::json::{parse, to_canonical};
+use crate::observation::{Observation, Sight};
 use crate::outcome::{Judgement, Outcome};
 use crate::policy::Verdict as Says;
 use crate::reconciliation::Reconciliation;
@@ -26,7 +27,7 @@ fn decided(change: impl FnOnce(&mut Clearance)) -> (World, Vec<u8>) {
     let envelope = world.decision(change);
     world.entries.extend(rest);
     if let Event::AttemptStarted { decision, .. } = &mut world.entries[at] {
-        *decision = Arc::new(envelope);
+        *decision = Signed::shared(envelope);
     }
     let bundle = world.sealed_apart(|_| {});
     (world, bundle)
@@ -60,7 +61,7 @@ fn a_decision_by_another_key_or_none_at_all_is_found_out() {
         if let Event::AttemptStarted { decision, .. } = event {
             let Statement { action, predicate, .. } = decision.unverified(Kind::Decision).unwrap();
             let forged = Statement { kind: Kind::Decision, action, predicate };
-            *decision = Arc::new(forged.sign(&key(9)).unwrap());
+            *decision = Signed::shared(forged.sign(&key(9)).unwrap());
         }
     }
     assert_eq!(failing(&world, &world.sealed_apart(|_| {})), CLEARANCES);
@@ -86,9 +87,10 @@ pub(super) fn open() -> World {
     let mut world = approved();
     for event in &mut world.entries {
         if let Event::Observed { phase: Phase::Post, observation } = event {
-            let observation = Arc::make_mut(observation);
-            observation.problem = Some("no answer".into());
-            observation.state.clear();
+            let mut seen = Observation::clone(observation);
+            seen.problem = Some("no answer".into());
+            seen.state.clear();
+            *observation = Sight::shared(seen);
         }
     }
     world.entries.pop();
@@ -107,7 +109,7 @@ fn settled(change: impl FnOnce(&mut Reconciliation), later_ms: i64) -> (World, V
     later.exchanges[0].started_ms = later_ms;
     later.exchanges[0].ended_ms = later_ms;
     let as_post = std::mem::take(&mut world.entries);
-    let post = Event::Observed { phase: Phase::Post, observation: Arc::new(later.clone()) };
+    let post = Event::Observed { phase: Phase::Post, observation: Sight::shared(later.clone()) };
     let is_post = |e: &Event| matches!(e, Event::Observed { phase: Phase::Post, .. });
     let put = |e: &Event| if is_post(e) { post.clone() } else { e.clone() };
     world.entries = as_post.iter().map(put).collect();
@@ -116,10 +118,10 @@ fn settled(change: impl FnOnce(&mut Reconciliation), later_ms: i64) -> (World, V
     world.entries = as_post;
     let mut apply = |at_ms, event| story.apply(&Entry { at_ms, event }).unwrap();
     let judgement: Arc<Judgement> = Arc::new(judgement);
-    apply(later_ms + 1, Event::Settled { observation: Some(Arc::new(later)), judgement });
+    apply(later_ms + 1, Event::Settled { observation: Some(Sight::shared(later)), judgement });
     let mut says = Reconciliation::of(&story).unwrap().unwrap();
     change(&mut says);
-    let envelope = Arc::new(world.sign(Kind::Reconciliation, &says));
+    let envelope = Signed::shared(world.sign(Kind::Reconciliation, &says));
     story.apply(&Entry { at_ms: later_ms + 2, event: Event::Reconciled { envelope } }).unwrap();
     let bundle = world.bundled(&world.publish(story, later_ms + 3), true);
     (world, bundle)
@@ -167,12 +169,12 @@ fn a_receipt_with_an_answer_is_not_settled_again() {
     let mut later = look(true, "c", 50_000);
     later.exchanges[0].started_ms = 50_000;
     let judged = Judgement::plain(Outcome::Mismatch, "again");
-    story.later = Some((Some(Arc::new(later)), Arc::new(judged)));
+    story.later = Some((Some(Sight::shared(later)), Arc::new(judged)));
     story.at_ms = 50_001;
     let says =
         Reconciliation { receipt_sha256: receipt, ..Reconciliation::of(&story).unwrap().unwrap() };
     let signed = whole.sign(Kind::Reconciliation, &says);
-    story.chain.push((Kind::Reconciliation, Arc::new(signed)));
+    story.chain.push((Kind::Reconciliation, Signed::shared(signed)));
     story.status = crate::status::Status::Reconciled(Outcome::Mismatch);
     let bundle = whole.bundled(&whole.publish(story, 50_002), true);
     assert_eq!(failing(&whole, &bundle), RECONCILIATION);

@@ -8,6 +8,7 @@ use super::{failing, line};
 use crate::bundle;
 use crate::event::{Claim, Event, Phase};
 use crate::exchange::Fate;
+use crate::observation::Sight;
 use crate::outcome::Outcome;
 use crate::policy::{Decision, Verdict as Says};
 use crate::receipt::{Guard, Receipt};
@@ -62,7 +63,7 @@ fn a_write_that_may_still_land_is_no_failure() {
                 Arc::make_mut(attempt).exchanges[0].fate = Fate::Answered { status: 502 };
             }
             Event::Observed { phase: Phase::Post, observation } => {
-                *observation = Arc::new(look(false, "a", 12_000));
+                *observation = Sight::shared(look(false, "a", 12_000));
             }
             _ => {}
         }

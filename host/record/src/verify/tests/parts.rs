@@ -1,7 +1,6 @@
 //! The parts of a story made by hand: contract, policies, proposal, looks and exchanges.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
@@ -14,7 +13,7 @@ use crate::event::{Event, Phase};
 use crate::exchange::{Exchange, Fate, Rendered};
 use crate::id::ActionId;
 use crate::note;
-use crate::observation::Observation;
+use crate::observation::{Observation, Sight};
 use crate::policy::{self, ActionShape, Policies, Vocabulary};
 use crate::private::{Openings, PREFIX};
 
@@ -120,7 +119,7 @@ pub(super) fn bound(contract: &Contract) -> (Bound, Bindings) {
         nonce: "00".repeat(16),
     };
     let bound = Bound {
-        action,
+        action: action.into(),
         proposal,
         observe: rendering.observe,
         perform: rendering.perform,
@@ -134,7 +133,7 @@ pub(super) fn started(phase: Phase) -> Event {
 }
 
 pub(super) fn observed(phase: Phase, observation: &Observation) -> Event {
-    Event::Observed { phase, observation: Arc::new(observation.clone()) }
+    Event::Observed { phase, observation: Sight::shared(observation.clone()) }
 }
 
 /// A look at user 42; `meta` may differ at any time.

@@ -8,13 +8,13 @@ use super::story::World;
 use crate::bundle::{self, Files};
 use crate::clearance::Clearance;
 use crate::digest::Digest;
-use crate::envelope::{Envelope, Kind};
+use crate::envelope::{Kind, Signed};
 use crate::event::{Entry, Event, Leaf};
 use crate::json::from_value;
 use crate::merkle::{self, leaf_hash};
 use crate::note::{self, Checkpoint};
 use crate::policy::Snapshot;
-use crate::receipt::Receipt;
+use crate::receipt::{Question, Receipt};
 use crate::story::Story;
 use crate::verify::{Approver, ReceiptKey, Trust};
 
@@ -27,7 +27,7 @@ impl World {
     ) -> (Story, Vec<Vec<merkle::Hash>>) {
         let mut story = self.story();
         let judgement = story.judgement.as_ref().unwrap();
-        let mut receipt = Receipt::of(&story, judgement, self.question(&story).as_ref()).unwrap();
+        let mut receipt = Receipt::of(&story, judgement, self.named(&story).as_ref()).unwrap();
         change(&mut receipt);
         self.decide_as(&mut story, &mut receipt);
         self.close(story, &receipt)
@@ -37,7 +37,7 @@ impl World {
     pub(super) fn sealed_apart(&self, change: impl FnOnce(&mut Receipt)) -> Vec<u8> {
         let story = self.story();
         let judgement = story.judgement.as_ref().unwrap();
-        let mut receipt = Receipt::of(&story, judgement, self.question(&story).as_ref()).unwrap();
+        let mut receipt = Receipt::of(&story, judgement, self.named(&story).as_ref()).unwrap();
         change(&mut receipt);
         self.bundled(&self.close(story, &receipt), true)
     }
@@ -45,7 +45,7 @@ impl World {
     fn close(&self, mut story: Story, receipt: &Receipt) -> (Story, Vec<Vec<merkle::Hash>>) {
         let envelope = self.sign(Kind::Receipt, receipt);
         let at_ms = story.at_ms + 1;
-        let sealed = Event::Sealed { envelope: Arc::new(envelope) };
+        let sealed = Event::Sealed { envelope: Signed::shared(envelope) };
         story.apply(&Entry { at_ms, event: sealed }).unwrap();
         self.publish(story, at_ms)
     }
@@ -73,7 +73,7 @@ impl World {
             };
             let envelope = self.sign(Kind::Decision, &says);
             attempt.decision_sha256 = envelope.payload_digest().unwrap();
-            story.chain.push((Kind::Decision, Arc::new(envelope)));
+            story.chain.push((Kind::Decision, Signed::shared(envelope)));
         }
     }
 
@@ -85,7 +85,7 @@ impl World {
     }
 
     fn log(&self, story: &Story) -> (Vec<Leaf>, Vec<merkle::Hash>, String) {
-        let place = |(n, (kind, envelope)): (usize, &(Kind, Arc<Envelope>))| Leaf {
+        let place = |(n, (kind, envelope)): (usize, &(Kind, Arc<Signed>))| Leaf {
             kind: kind.as_str().into(),
             payload: envelope.payload_digest().unwrap(),
             index: (self.before + n) as u64,
@@ -133,6 +133,10 @@ impl World {
         let (under, with) = ([self.activated()], with_evidence);
         let under = &under[..story.activations().len()];
         bundle::assemble(story, &contract, policies, asked, under, proofs, with).unwrap()
+    }
+
+    fn named(&self, story: &Story) -> Option<Question> {
+        self.question(story).map(|asked| Question::of(&asked).unwrap())
     }
 
     fn question(&self, story: &Story) -> Option<Snapshot> {

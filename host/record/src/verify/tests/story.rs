@@ -10,7 +10,7 @@ use crate::activation::{self, Activation, Granted, agent_digest, name_digest};
 use crate::approval::{self, Ask, Terms};
 use crate::clearance::Clearance;
 use crate::contract::Contract;
-use crate::envelope::{Envelope, Kind, Statement, key_id};
+use crate::envelope::{Envelope, Kind, Signed, Statement, key_id};
 use crate::event::{Answer, Attempt, Claim, Entry, Event, GrantRecord, Phase};
 use crate::json;
 use crate::note::LogKey;
@@ -70,7 +70,8 @@ fn proposed() -> World {
         by_uid: 1000,
         at_ms: 500,
     };
-    let proposed = Event::Proposed { bound: Arc::new(bound), bindings, trace: None };
+    let proposed =
+        Event::Proposed { bound: Arc::new(bound), bindings: Arc::new(bindings), trace: None };
     World {
         contract,
         policies,
@@ -114,7 +115,7 @@ impl World {
             sources: vec!["https://tickets.example/1".into()],
             time_s: story.at_ms.div_euclid(1000),
             approvals: story.approvals(),
-            pre: story.pre.as_deref().map(Observation::value),
+            pre: story.pre.as_ref().map(|pre| pre.value()),
         }
     }
 
@@ -166,7 +167,7 @@ impl World {
             person: terms.person.clone(),
             role: terms.role.clone(),
             approves: terms.decision == approval::Answer::Approve,
-            envelope,
+            envelope: Signed::shared(envelope),
         }
     }
 
@@ -202,8 +203,8 @@ impl World {
             started_ms: 9_000,
             ended_ms: 10_000,
         };
-        self.entries.push(Event::Cleared { grant });
-        let decision = Arc::new(self.decision(|_| {}));
+        self.entries.push(Event::Cleared { grant: Arc::new(grant) });
+        let decision = Signed::shared(self.decision(|_| {}));
         self.entries.extend([
             Event::AttemptStarted { n: 1, epoch: 1, deadline_ms: 60_000, decision },
             Event::AttemptEnded { attempt: Arc::new(attempt) },
@@ -218,7 +219,7 @@ impl World {
     pub(super) fn decision(&self, change: impl FnOnce(&mut Clearance)) -> Envelope {
         let story = self.story();
         let (_, facts) = story.decision.as_ref().unwrap();
-        let asked = self.policies.snapshot(facts);
+        let asked = self.policies.question(facts).unwrap();
         let mut clearance = Clearance::of(&story, &asked, 9_000, 60_000).unwrap();
         change(&mut clearance);
         self.sign(Kind::Decision, &clearance)

@@ -10,6 +10,7 @@ use deed_record::digest::Digest;
 use deed_record::event::{Attempt, Claim, Entry, Event, Phase};
 use deed_record::exchange::{Exchange, Fate};
 use deed_record::json;
+use deed_record::observation::Sight;
 use deed_record::outcome::{Judgement, Outcome};
 use deed_record::story::Story;
 
@@ -73,8 +74,9 @@ impl Book {
     pub(super) fn of(effect: Effect, writes: usize) -> Self {
         let contract = contract(effect, writes);
         let (bound, bindings) = bound(&contract);
-        let event = Event::Proposed { bound: Arc::new(bound), bindings, trace: None };
-        let look = Arc::new(look(0, [0; 2]));
+        let event =
+            Event::Proposed { bound: Arc::new(bound), bindings: Arc::new(bindings), trace: None };
+        let look = Sight::shared(look(0, [0; 2]));
         let events = [
             event,
             decided(false),
@@ -145,7 +147,7 @@ impl Book {
         match what {
             What::Cleared => cleared(story),
             What::Started { n, epoch } => {
-                let decision = Arc::new(envelope());
+                let decision = envelope();
                 Event::AttemptStarted { n: *n, epoch: *epoch, deadline_ms: i64::MAX, decision }
             }
             What::Intended { n, epoch, ordinal, deadline } => {
@@ -176,7 +178,7 @@ impl Book {
             }
             What::Looking => Event::ObserveStarted { phase: Phase::Post },
             What::Looked { began, shown } => {
-                let observation = Arc::new(look(*began, *shown));
+                let observation = Sight::shared(look(*began, *shown));
                 Event::Observed { phase: Phase::Post, observation }
             }
             What::Retry => Event::RetryPlanned { reason: "again".into(), not_before_ms: 0 },

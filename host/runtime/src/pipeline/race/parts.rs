@@ -6,7 +6,7 @@ use std::sync::Arc;
 use deed_record::action::{self, Action, Binding, Bound, ContractRef, Idempotency, Proposal};
 use deed_record::contract::{Contract, Effect};
 use deed_record::digest::Digest;
-use deed_record::envelope::Envelope;
+use deed_record::envelope::{Envelope, Signed};
 use deed_record::event::{Event, GrantRecord};
 use deed_record::exchange::{Exchange, Fate};
 use deed_record::id::ActionId;
@@ -130,7 +130,10 @@ pub(super) fn bound(contract: &Contract) -> (Bound, BTreeMap<String, Binding>) {
         nonce: "00".repeat(16),
     };
     let (observe, perform, private) = (rendering.observe, rendering.perform, Openings::default());
-    (Bound { action, proposal, observe, perform, private }, [("shop".to_owned(), binding)].into())
+    (
+        Bound { action: action.into(), proposal, observe, perform, private },
+        [("shop".to_owned(), binding)].into(),
+    )
 }
 
 pub(super) fn look(began: i64, shown: [u8; 2]) -> Observation {
@@ -184,13 +187,14 @@ pub(super) fn cleared(story: &Story) -> Event {
     let grant = GrantRecord {
         contract: story.bound.action.contract.digest,
         adapter: story.bound.action.adapter,
-        upstreams: [].into(),
+        upstreams: Arc::default(),
         timeout_ms: 1,
         exchange_timeout_ms: 1,
     };
-    Event::Cleared { grant }
+    Event::Cleared { grant: Arc::new(grant) }
 }
 
-pub(super) fn envelope() -> Envelope {
-    Envelope { payload: String::new(), payload_type: String::new(), signatures: vec![] }
+pub(super) fn envelope() -> Arc<Signed> {
+    let (payload, payload_type) = (String::new(), String::new());
+    Signed::shared(Envelope { payload, payload_type, signatures: vec![] })
 }

@@ -32,7 +32,7 @@ fn guest(observing: bool, answers: Vec<(u16, Value, &[&str])>) -> Guest {
     Guest {
         egress,
         observing,
-        states,
+        states: states.into(),
         reads: BTreeMap::new(),
         kept: 0,
         log: Vec::new(),
