@@ -3,15 +3,16 @@
 //! Never says what has no canonical form. At a number that is none, an odd key or the same key twice it gives up,
 //! and the way over a value finds the words.
 
+mod member;
 mod serializer;
 
-use std::cmp::Ordering;
 use std::fmt;
 
 use serde::ser::{self, Serialize};
 
+use self::member::{Member, begins};
 use super::MAX_INTEGER;
-use super::canonical::{by_code_units, is_plain, write_integer, write_string};
+use super::canonical::{is_plain, write_integer, write_string};
 
 /// The canonical bytes, and how many levels of arrays and objects they have; none where that needs another way.
 pub(super) fn write<T: Serialize + ?Sized>(value: &T) -> Option<(Vec<u8>, usize)> {
@@ -51,40 +52,6 @@ pub(super) struct Writer {
     deepest: usize,
     /// Whether a key is written: a text, and nothing around it.
     key: bool,
-}
-
-/// Where a member stands in the bytes: its key without the quotes from `start` + 1 to `key_end`.
-#[derive(Clone, Copy)]
-struct Member {
-    start: usize,
-    key_end: usize,
-    end: usize,
-    /// The first bytes of a key in ASCII, the first one highest: most keys differ there. None of another key.
-    begins: Option<u64>,
-}
-
-impl Member {
-    fn key<'a>(&self, out: &'a [u8]) -> &'a [u8] {
-        out.get(self.start + 1..self.key_end).unwrap_or_default()
-    }
-
-    fn order(&self, other: &Self, out: &[u8]) -> Ordering {
-        let (left, right) = (self.key(out), other.key(out));
-        if let (Some(begins), Some(other)) = (self.begins, other.begins) {
-            return begins.cmp(&other).then_with(|| left.cmp(right));
-        }
-        match (std::str::from_utf8(left), std::str::from_utf8(right)) {
-            (Ok(left), Ok(right)) => by_code_units(left, right),
-            _ => left.cmp(right),
-        }
-    }
-}
-
-/// A shorter key is as if it went on with zeros, which no plain key has.
-fn begins(key: &[u8]) -> u64 {
-    let mut first = [0; 8];
-    first.iter_mut().zip(key).for_each(|(place, byte)| *place = *byte);
-    u64::from_be_bytes(first)
 }
 
 impl Writer {
