@@ -139,7 +139,7 @@ impl Log {
         let mut partial = Vec::new();
         self.edge.finish(&mut partial);
         self.store.stage(partial);
-        let written = self.store.spread(Resource::text(CHECKPOINT, note));
+        let written = self.store.spread(&Resource::text(CHECKPOINT, note));
         self.held(written)
     }
 

@@ -30,7 +30,7 @@ const WAITING: u64 = 10_000;
 const REST: Duration = Duration::from_secs(3);
 
 fn main() -> Result<()> {
-    let steps = past::steps(env::var("HISTORY").ok().as_deref())?;
+    let steps = past::steps(env::var_os("HISTORY").as_deref())?;
     // On the disk that the build is on, never in memory.
     let root = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let root = root.join(format!("history-{}", std::process::id()));

@@ -68,9 +68,9 @@ impl Store {
     }
 
     /// Writes what is staged where readers look for it, this file last. It may not outlive a crash.
-    pub(super) fn spread(&mut self, last: Resource) -> Result<(), LogError> {
+    pub(super) fn spread(&mut self, last: &Resource) -> Result<(), LogError> {
         let staged = std::mem::take(&mut self.staged);
-        let written = staged.values().chain([&last]).try_for_each(|file| {
+        let written = staged.values().chain([last]).try_for_each(|file| {
             let path = self.root.join(&file.path);
             path.parent().map_or(Ok(()), |directory| self.make(directory))?;
             replace(&path, &file.bytes, |_| Ok(())).map_err(at(&path))?;

@@ -1,5 +1,6 @@
 //! How a start and an action fare with many actions behind them: takes how many, gives ratios to a host with none.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::time::Instant;
 use std::{env, fs, thread};
@@ -38,7 +39,7 @@ pub(super) struct Step {
 }
 
 /// The numbers of `HISTORY`, with commas between; without it, those of the issue that set the goals.
-pub(super) fn steps(asked: Option<&str>) -> Result<Vec<Step>> {
+pub(super) fn steps(asked: Option<&OsStr>) -> Result<Vec<Step>> {
     let Some(text) = asked else {
         return Ok(ACTIONS.map(|actions| Step { actions, asked: false }).into());
     };
@@ -47,7 +48,7 @@ pub(super) fn steps(asked: Option<&str>) -> Result<Vec<Step>> {
             word.trim().parse().map_err(|_| "HISTORY is whole numbers with commas between")?;
         Ok(Step { actions, asked: true })
     };
-    text.split(',').map(step).collect()
+    text.to_string_lossy().split(',').map(step).collect()
 }
 
 /// One past after another, each in directories of its own.
