@@ -1,7 +1,6 @@
 //! One action, step by step: the exhaustive match from status to stage.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use deed_record::event::{Event, Phase};
 use deed_record::id::ActionId;
@@ -17,13 +16,9 @@ use super::gate::TURNED_AWAY;
 use super::ledger::LedgerError;
 use super::pages::{Pages, Told};
 use crate::config::{Granted, Tenant};
-use crate::log::PublishError;
+use crate::policy;
 use crate::reconcile::{self, Verdict as Look};
 use crate::sandbox::Turn;
-use crate::{policy, receipt};
-
-/// Between two tries to hand leaves to a busy publisher.
-const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 /// Whether there is more to do now.
 pub(super) enum Step {
@@ -277,42 +272,6 @@ impl Drive<'_> {
         let outcome = if open { Outcome::Indeterminate } else { Outcome::Denied };
         let reason = format!("there is no grant for `{name}` any more");
         self.judge(Judgement::plain(outcome, reason)).await
-    }
-
-    async fn seal(&mut self) -> Result<Step, LedgerError> {
-        let Some(judgement) = self.story.judgement.clone() else { return Ok(Step::Rest) };
-        let asked = self.asked()?;
-        let key = &self.pipeline.keys.receipt;
-        let envelope = receipt::seal(&self.story, &judgement, asked.as_ref(), key)
-            .map_err(|e| LedgerError::Failed(e.to_string()))?;
-        self.append(vec![Event::Sealed { envelope: Arc::new(envelope) }], true).await?;
-        // What is open keeps its resource until it is settled.
-        if judgement.outcome != Outcome::Indeterminate {
-            self.release_resource();
-        }
-        Ok(Step::Go)
-    }
-
-    async fn publish(&mut self) -> Result<Step, LedgerError> {
-        let failed = |e: PublishError| LedgerError::Failed(e.to_string());
-        let Some(publisher) = self.pipeline.publisher(&self.tenant.name) else {
-            return Err(LedgerError::Failed("the tenant has no log".to_owned()));
-        };
-        let leaves = super::activate::leaves(&self.story)?;
-        let logged = loop {
-            match publisher.publish(leaves.clone()).await {
-                // The receipt is on disk; its place in the log can wait.
-                Err(PublishError::Busy) => tokio::time::sleep(BUSY_PAUSE).await,
-                other => break other.map_err(failed)?,
-            }
-        };
-        let event = Event::Logged { leaves: logged.leaves, checkpoint: logged.checkpoint };
-        // The log has it on disk. Whoever shows the checkpoint needs this there, too, and mostly somebody waits for it.
-        self.append(vec![event], true).await?;
-        self.pipeline.tell_if_open(&self.story);
-        self.pipeline.settle_later(&self.story);
-        self.pipeline.expires_no_more(&self.story);
-        Ok(Step::Go)
     }
 }
 
