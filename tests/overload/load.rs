@@ -99,7 +99,7 @@ fn carry(
     let agent = if tenant == GREEDY { at(lane) % AGENTS } else { 0 };
     let client = site.client(tenant, agent);
     let phase = &offers.phase;
-    let due = |n| Duration::from_secs(n) / u32::try_from(rate).unwrap_or(1);
+    let due = |n| due(tenant, n, rate);
     let numbers = (lane..).step_by(at(lanes)).take_while(|n| due(*n) < offers.time);
     let one = |n| {
         let due = start + due(n);
@@ -109,6 +109,18 @@ fn carry(
         Told { passed: site.proxy.count("GET").saturating_sub(before), ..one }
     };
     numbers.map(one).collect()
+}
+
+/// When an offer is due: one in each period, somewhere in it, the same in each run. Tenants do not know of each other: were
+/// all due at the full second, they would wait for one another and not for the greedy one.
+fn due(tenant: usize, n: u64, rate: u64) -> Duration {
+    let period = Duration::from_secs(1) / u32::try_from(rate).unwrap_or(1);
+    let seed = (tenant as u64) << 32 | n;
+    // The end of a round of splitmix64: near numbers come to lie far apart.
+    let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    let part = u32::try_from(mixed >> 54).unwrap_or_default();
+    Duration::from_secs(n) / u32::try_from(rate).unwrap_or(1) + period * part / 1_024
 }
 
 fn at(n: u64) -> usize {
