@@ -24,15 +24,15 @@ pub(super) struct Recent {
     pub(super) rows: BTreeMap<String, Stored>,
     /// All other keys; none where the key was removed.
     pub(super) writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
-    /// The last record that is in here, the latest time of any, and when the first one came.
-    upto: Option<(Applied, i64, Instant)>,
+    /// The last record that is in here, and when the first one came.
+    upto: Option<(Applied, Instant)>,
 }
 
 impl Recent {
     /// Takes what a group of records changed.
-    pub(super) fn take(&mut self, applied: Applied, latest_ms: i64) {
-        let since = self.upto.map_or_else(Instant::now, |(_, _, since)| since);
-        self.upto = Some((applied, latest_ms, since));
+    pub(super) fn take(&mut self, applied: Applied) {
+        let since = self.upto.map_or_else(Instant::now, |(_, since)| since);
+        self.upto = Some((applied, since));
     }
 
     /// The greatest key in a range that is here and was not removed.
@@ -99,7 +99,7 @@ impl Index {
     /// that is ahead of a journal that lost its end is made again, which takes long.
     pub(in super::super) fn is_due(&self, safe: bool) -> bool {
         let recent = self.recent();
-        let late = recent.upto.is_some_and(|(_, _, since)| since.elapsed() >= TOGETHER);
+        let late = recent.upto.is_some_and(|(_, since)| since.elapsed() >= TOGETHER);
         (safe && late) || recent.len() >= MANY
     }
 
@@ -116,7 +116,7 @@ impl Index {
 
     fn batch(&self) -> Result<Option<sled::Batch>, IndexError> {
         let recent = self.recent();
-        let Some((applied, latest_ms, _)) = recent.upto else { return Ok(None) };
+        let Some((applied, _)) = recent.upto else { return Ok(None) };
         let mut batch = sled::Batch::default();
         for (action, stored) in &recent.rows {
             batch.insert(key::row(action), stored.encode()?);
@@ -127,7 +127,7 @@ impl Index {
                 None => batch.remove(key.as_slice()),
             }
         }
-        batch.insert(key::applied(), applied.encode(latest_ms));
+        batch.insert(key::applied(), applied.encode(self.latest_ms()));
         Ok(Some(batch))
     }
 }

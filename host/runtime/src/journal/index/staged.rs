@@ -100,7 +100,7 @@ impl<'a> Staged<'a> {
             }
         }
         recent.writes.extend(self.writes);
-        recent.take(*applied, self.latest_ms);
+        recent.take(*applied);
         self.index.passed(self.latest_ms);
     }
 
