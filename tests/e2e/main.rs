@@ -28,6 +28,7 @@ mod scene;
 mod second;
 mod settle;
 mod shared;
+mod snapshots;
 mod stable;
 mod statuses;
 mod stops;

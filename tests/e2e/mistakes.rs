@@ -12,7 +12,8 @@ use deed_record::digest::Digest;
 use deed_tests::host;
 use deed_tests::world::{World, edit};
 
-use self::table::{CONTRACT, MISTAKES};
+use self::table::CONTRACT;
+pub(crate) use self::table::MISTAKES;
 use crate::shared::scim;
 
 /// What `deed check` and `deed serve` say of a directory that neither may accept.

@@ -46,7 +46,7 @@ fn with_world(mut module: Vec<u8>, wit: &Path) -> Result<Vec<u8>, Box<dyn std::e
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(wit)?;
     let world = resolve.select_world(&[package], Some("adapter"))?;
-    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8, false)?;
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
     Ok(module)
 }
 
@@ -87,10 +87,8 @@ pub(crate) enum ComponentError {
 }
 
 fn encode(core: &[u8]) -> Result<Vec<u8>, String> {
-    let mut encoder = ComponentEncoder::default();
-    encoder.validate(true);
-    encoder.module(core).map_err(|error| format!("{error:#}"))?;
-    encoder.encode().map_err(|error| format!("{error:#}"))
+    let encoder = ComponentEncoder::default().validate(true).module(core);
+    encoder.and_then(|mut encoder| encoder.encode()).map_err(|error| format!("{error:#}"))
 }
 
 /// Names of the imports that are no interface of `deed:adapter`.

@@ -2,13 +2,13 @@
 
 /// A mistake that an edit makes: in this file, this text becomes that one. The fault is told at the
 /// line of `at` in the edited file `told`, in words that hold every one of `remedy`.
-pub(super) struct Mistake {
-    pub(super) file: &'static str,
-    pub(super) from: &'static str,
-    pub(super) to: &'static str,
-    pub(super) told: &'static str,
-    pub(super) at: &'static str,
-    pub(super) remedy: &'static [&'static str],
+pub(crate) struct Mistake {
+    pub(crate) file: &'static str,
+    pub(crate) from: &'static str,
+    pub(crate) to: &'static str,
+    pub(crate) told: &'static str,
+    pub(crate) at: &'static str,
+    pub(crate) remedy: &'static [&'static str],
 }
 
 const CONFIG: &str = "deed.toml";
@@ -23,7 +23,7 @@ const fn here(
     Mistake { file, from, to, told: file, at: to, remedy }
 }
 
-pub(super) const MISTAKES: &[Mistake] = &[
+pub(crate) const MISTAKES: &[Mistake] = &[
     here(
         CONFIG,
         "listen = \"127.0.0.1:0\"\nop",

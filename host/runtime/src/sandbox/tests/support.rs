@@ -232,7 +232,7 @@ pub(in crate::sandbox) fn component(mut module: Vec<u8>) -> Vec<u8> {
     let (package, _) = resolve.push_dir(wit).unwrap();
     let world = resolve.select_world(&[package], Some("adapter")).unwrap();
     let utf8 = wit_component::StringEncoding::UTF8;
-    wit_component::embed_component_metadata(&mut module, &resolve, world, utf8, false).unwrap();
-    let mut encoder = wit_component::ComponentEncoder::default();
-    encoder.validate(true).module(&module).unwrap().encode().unwrap()
+    wit_component::embed_component_metadata(&mut module, &resolve, world, utf8).unwrap();
+    let encoder = wit_component::ComponentEncoder::default().validate(true);
+    encoder.module(&module).unwrap().encode().unwrap()
 }

@@ -1,0 +1,11 @@
+//! Snapshots of everything that people read: help, errors, pages, problem documents, metrics.
+//!
+//! A change of any text shows as a difference in `tests/snapshots/`. After reading the difference, accept it
+//! with `make snapshots`. Ids, times, digests, ports and directories are replaced by names.
+
+mod actions;
+mod faults;
+mod help;
+mod operator;
+mod problems;
+mod transcript;
