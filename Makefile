@@ -1,4 +1,4 @@
-# make demo    build everything and watch one action go through
+# make demo    build the host and one adapter, and watch one action go through
 # make test    every test, against real servers
 # make attack  the host under attack, from all sides; part of make test
 # make tamper  every bundle changed in every byte and field; a sample of it is part of make test
@@ -12,7 +12,8 @@
 # make bench   whole actions beside the least that they could cost, memory, a long past, instructions; into target/bench.json
 # make bench-evidence  the log and the verifier beside the least that they could cost, into target/bench.json
 # make bench-stages  instructions of every stage of an action beside tests/benches/baseline.json; BLESS=1 renews it
-# make check   format, lints, dependencies, deed-record for WebAssembly
+# make snapshots  accept the texts that people read as they are now; look at the difference before you commit it
+# make check   format, lints, features, dependencies, deed-record for WebAssembly
 #
 # Cargo builds into CARGO_TARGET_DIR where that is set. Adapters, the Python environment and the
 # demo's files stay in target/ of this checkout.
@@ -20,7 +21,7 @@
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: demo test attack tamper powercut crash faults soak overload vectors oracle fuzz bench-evidence bench-stages bench check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
+.PHONY: demo demo-binaries test snapshots features attack tamper powercut crash faults soak overload vectors oracle fuzz bench-evidence bench-stages bench check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
 
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 TOOLS  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deed/tools
@@ -33,11 +34,22 @@ export DEED_BIN      := $(TARGET)/debug/deed
 export DEED_ADAPTERS := $(CURDIR)/target/adapters
 export DEED_VENV     := $(CURDIR)/target/venv
 
-demo: wasm-std venv binaries adapters
+# Prints the name of a goal and how long it took, where PHASES is set.
+phase = @start=$$SECONDS; $(2); if [[ -n "$${PHASES:-}" ]]; then echo "-- $(1): $$((SECONDS - start)) s"; fi
+
+# The host, the demo and one adapter, with the features that the whole workspace has: `make test` builds none of it
+# again. `make features` compares.
+DEMO := --package=deed-host --package=deed-tests --package=deed-adapter-build
+demo: wasm-std venv
+	@tests/build.sh $(DEMO) --features=deed-host/failpoints --bins
+	@CARGO_TERM_QUIET=true $(TARGET)/debug/deed-adapter-build target/adapters scim
 	@$(TARGET)/debug/demo
 
 test: wasm-std venv oracle binaries adapters
-	cargo test --locked --workspace
+	$(call phase,tests,cargo test --locked --workspace)
+
+snapshots: wasm-std venv binaries adapters
+	@INSTA_UPDATE=always cargo test --quiet --locked --workspace --test e2e snapshots::
 
 attack: wasm-std venv binaries adapters
 	@cargo test --quiet --locked --workspace --test attack
@@ -97,17 +109,18 @@ bench-evidence: wasm-std venv binaries adapters
 bench-stages: wasm-std venv binaries adapters
 	@$(if $(BLESS),BLESS=1) $(if $(STAGES),STAGES=$(STAGES)) cargo bench --quiet --locked --workspace --profile dev $(OPTIMISED) --bench stages
 
-check: tools fmt clippy deny advisories wasm
+check: tools fmt features clippy deny advisories wasm
 
 # -- what is built -----------------------------------------------------------------------------------
 # Always the whole workspace with its tests: another selection means other features, and a second
 # build of nearly everything.
 
 binaries: tools
-	cargo build --locked --workspace --all-targets
+	$(call phase,build,cargo build --locked --workspace --all-targets)
 
+ADAPTERS := scim speaks-forms writes-in-order deed-guests
 adapters: binaries
-	$(TARGET)/debug/deed-adapter-build target/adapters scim speaks-forms writes-in-order deed-guests
+	$(call phase,adapters,$(TARGET)/debug/deed-adapter-build target/adapters $(ADAPTERS))
 
 venv: target/venv/.stamp
 
@@ -136,7 +149,17 @@ fmt: tools
 	cargo fmt --all --check
 
 clippy: tools
-	cargo clippy --locked --workspace --all-targets -- -D warnings
+	$(call phase,clippy,cargo clippy --locked --workspace --all-targets -- -D warnings)
+
+# Every crate of the demo must have the features that it has in the workspace; else it is built twice.
+FEATURES := --locked --prefix none --format '{p} [{f}]'
+features: tools
+	@list() { cargo tree $(FEATURES) "$$@" | sed -e 's/ (\*)$$//' | sort -u; }; \
+	twice=$$(comm -23 <(list $(DEMO) --features deed-host/failpoints --edges normal,build) \
+	    <(list --workspace --edges normal,build,dev)); \
+	if [[ -n "$$twice" ]]; then \
+	    echo "make: the demo builds these crates with other features than the tests;" \
+	         "give tests/Cargo.toml the missing ones:" >&2; echo "$$twice" >&2; exit 1; fi
 
 deny: $(CARGO_DENY)
 	$(CARGO_DENY) --log-level error --locked check bans licenses sources
@@ -149,8 +172,8 @@ advisories: $(CARGO_DENY)
 	else echo "$$out" >&2; exit 1; fi
 
 wasm: tools
-	cargo build -q --locked --workspace --bin deed-adapter-build
-	$(TARGET)/debug/deed-adapter-build --check-wasm deed-record
+	$(call phase,wasm,cargo build -q --locked --workspace --bin deed-adapter-build && \
+	    $(TARGET)/debug/deed-adapter-build --check-wasm deed-record)
 
 # Its own target directory, so that nothing waits for the workspace's lock; removed when done.
 $(CARGO_DENY): | tools

@@ -16,6 +16,7 @@ mod guard;
 mod mistakes;
 mod older;
 mod outcomes;
+mod pages;
 mod policies;
 mod private;
 mod ready;

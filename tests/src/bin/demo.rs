@@ -154,7 +154,7 @@ impl Stage {
         Ok(id)
     }
 
-    /// Four things that do not work, each with what the caller sees.
+    /// Three things that do not work, each with what the caller sees.
     fn refusals(&self, user: &str) -> Result<()> {
         say("refused: the same approval used for another user");
         self.other_user()?;
@@ -164,8 +164,6 @@ impl Stage {
         let denied = self.propose(HELPDESK, &believing)?;
         want(&denied.text("/status"), "denied", &denied)?;
         told(&denied);
-        say("refused: an adapter that tries to write while it observes");
-        self.writing_observer()?;
         say("refused: an agent of another tenant, asking for this action");
         let stranger = Client::new(&self.host.url, STRANGER);
         let id = self.propose(HELPDESK, &World::proposal("idp.read_user", user))?.text("/id");
@@ -177,6 +175,23 @@ impl Stage {
             answer.text("/title"),
             answer.text("/detail")
         ));
+        Ok(())
+    }
+
+    /// Evidence in which one value of the observed state is another than the host signed.
+    fn changed_evidence(&self, bundle: &[u8], trust: &Path) -> Result<()> {
+        let mut files = deed_record::bundle::read(bundle)?;
+        let post = files.get_mut("evidence/post.json").ok_or("the bundle has no evidence")?;
+        *post = String::from_utf8_lossy(post)
+            .replace("\"active\":true", "\"active\":false")
+            .into_bytes();
+        let file = self.dir.join("changed.deed");
+        fs::write(&file, deed_record::bundle::write(&files)?)?;
+        let output = host::run(&["verify", &path_text(&file), "--trust", &path_text(trust)], "")?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let failed = said.lines().find(|line| line.starts_with("FAIL ")).unwrap_or_default();
+        want(&output.status.code().unwrap_or_default().to_string(), "1", &said)?;
+        say(&format!("    {}\n", failed.trim()));
         Ok(())
     }
 
@@ -208,19 +223,7 @@ impl Stage {
         want(&text(&untouched, "/active"), "false", &untouched)
     }
 
-    /// A host of its own, because here the adapter that the operator pinned is a hostile one.
-    fn writing_observer(&self) -> Result<()> {
-        let world = World::with(&self.scim, "writes-while-observing", |_| Ok(()))?;
-        let user = self.scim.create_user("sam@example.com", Some(false))?;
-        let answer = world.propose(&World::proposal("idp.restore_access", &user))?;
-        let view = world.settled(&answer.text("/id"))?;
-        want(&text(&view, "/status"), "failed", &view)?;
-        say(&format!("    {}: {}", text(&view, "/status"), text(&view, "/reason")));
-        say(&format!("    receipt {}", text(&view, "/receipt/payload_sha256")));
-        want(&text(&self.scim.get_user(&user)?, "/active"), "false", &view)
-    }
-
-    /// A stranger with the trust directory checks the bundle, with no host and no network.
+    /// An auditor with the trust directory checks the bundle, with no host and no network.
     fn verify(&self, id: &str) -> Result<String> {
         let trust = self.dir.join("trust");
         let (served, out) = (self.dir.to_string_lossy(), trust.to_string_lossy());
@@ -228,13 +231,10 @@ impl Stage {
         let bundle = Client::new(&self.host.url, BOB).get(&format!("/v1/actions/{id}/bundle"))?;
         let file = self.dir.join("restore_access.deed");
         fs::write(&file, &bundle.bytes)?;
+        say("refused: evidence in which the user is still locked out afterwards");
+        self.changed_evidence(&bundle.bytes, &trust)?;
         say(&format!("offline: deed verify {} --trust {}", shown(&file), shown(&trust)));
-        let said = host::expect(&[
-            "verify",
-            &file.to_string_lossy(),
-            "--trust",
-            &trust.to_string_lossy(),
-        ])?;
+        let said = host::expect(&["verify", &path_text(&file), "--trust", &path_text(&trust)])?;
         let mut lines: Vec<&str> = said.lines().collect();
         let last = lines.pop().unwrap_or_default();
         want(last, &format!("VERIFIED {id}"), &said)?;
@@ -246,6 +246,10 @@ impl Stage {
 fn told(answer: &Answer) {
     say(&format!("    {}: {}", answer.text("/status"), answer.text("/reason")));
     say(&format!("    receipt {}", answer.text("/receipt/payload_sha256")));
+}
+
+fn path_text(path: &Path) -> String {
+    path.to_string_lossy().into_owned()
 }
 
 /// The value at a JSON pointer, as people read it.

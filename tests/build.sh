@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Runs `cargo build` with these arguments and shows its progress: one line on a terminal, a line every 30 seconds
+# elsewhere. Warnings and errors of the compiler are shown as usual, and the exit code is cargo's.
+set -euo pipefail
+
+packages=()
+for argument in "$@"; do
+    [[ "$argument" == --package=* ]] && packages+=("$argument")
+done
+# The crates of these packages. The count is approximate: a crate may be needed in two forms.
+total=$(cargo tree --locked --prefix none --edges normal,build --format '{p}' "${packages[@]}" | sort -u | wc -l)
+
+show() {
+    local text="building the host: $1 of about $total crates, $SECONDS s"
+    if [[ -t 2 ]]; then printf '\r\033[K%s' "$text" >&2; else echo "$text" >&2; fi
+}
+
+# Reads cargo's messages, one JSON object on each line.
+count() {
+    local crates=0 next=5 line
+    while IFS= read -r line; do
+        if [[ "$line" == *'"reason":"compiler-artifact"'* && "$line" != *'"kind":["custom-build"]'* ]]; then
+            crates=$((crates + 1))
+        fi
+        if ((SECONDS >= next)); then
+            show "$crates"
+            if [[ -t 2 ]]; then next=$((SECONDS + 1)); else next=$((SECONDS + 30)); fi
+        fi
+    done
+    if [[ -t 2 ]] && ((next > 5)); then printf '\r\033[K' >&2; fi
+}
+
+cargo build --quiet --locked --message-format=json-render-diagnostics "$@" | count

@@ -1,0 +1,52 @@
+//! The commands of the pages in `docs/` that need a running host, run as they stand there.
+
+use std::fs;
+use std::process::Command;
+
+use deed_tests::services::workspace;
+use deed_tests::world::{HELPDESK, World};
+
+use crate::shared::{locked_out, scim};
+
+/// The shell blocks of a page, one after the other.
+fn script(page: &str) -> String {
+    let page = fs::read_to_string(workspace().join(page)).unwrap();
+    let blocks = page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    blocks.collect::<Vec<_>>().join("\n")
+}
+
+/// Runs a page as an agent; gives whether every command ended well, and what was printed.
+fn run(world: &World, page: &str, token: &str) -> (bool, String) {
+    let output = Command::new("bash")
+        .args(["-euo", "pipefail", "-c", &script(page)])
+        .current_dir(&world.dir)
+        .env("DEED_URL", world.url())
+        .env("DEED_TOKEN", token)
+        .env("USER_ID", locked_out())
+        .output()
+        .unwrap();
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&said).into_owned())
+}
+
+fn has_curl() -> bool {
+    Command::new("curl").arg("--version").output().is_ok()
+}
+
+#[test]
+fn the_page_for_agents_proposes_and_cancels() {
+    if !has_curl() {
+        #[expect(clippy::print_stderr, reason = "what was not tested must be seen")]
+        {
+            eprintln!("NOT CHECKED: docs/agents.md needs curl (Debian: apt-get install curl)");
+        }
+        return;
+    }
+    let world = World::start(scim()).unwrap();
+    let (done, said) = run(&world, "docs/agents.md", HELPDESK);
+    assert!(done, "{said}");
+    let ended = said.contains("\"status\":\"cancelled\"");
+    assert!(ended && said.contains("approve:1:support-lead"), "{said}");
+    let (done, said) = run(&world, "docs/agents.md", "deed_wrong");
+    assert!(!done && said.contains("no valid token"), "{said}");
+}
