@@ -193,6 +193,7 @@ impl Contract {
         let contract: Self =
             toml::from_str(text).map_err(|e| ContractError::toml(file, text, &e))?;
         check::check(&contract).map_err(|fault| fault.locate(file, text))?;
+        check::tests(&contract).map_err(|fault| fault.locate(file, text))?;
         Ok(contract)
     }
 

@@ -104,7 +104,20 @@ impl Expression {
         state: &BTreeMap<String, Schema>,
         post_allowed: bool,
     ) -> Result<(), ExpressionError> {
-        check::check(self.program.expression(), &check::Roots { params, state, post_allowed })
+        let roots = check::Roots { params, state, post_allowed, written: false };
+        check::check(self.program.expression(), &roots)
+    }
+
+    /// Whether no `has()` tests for what is always there, in an expression that passed [`Expression::check`].
+    ///
+    /// For contracts that are being written. Those of bundles and of running actions stay what they were.
+    pub fn check_tests(
+        &self,
+        params: &Schema,
+        state: &BTreeMap<String, Schema>,
+    ) -> Result<(), ExpressionError> {
+        let roots = check::Roots { params, state, post_allowed: true, written: true };
+        check::check(self.program.expression(), &roots)
     }
 
     /// Evaluates; the error says what went wrong or that the result is no boolean.

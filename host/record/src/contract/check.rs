@@ -213,6 +213,15 @@ fn expressions(contract: &Contract) -> Result<(), Fault> {
     Ok(())
 }
 
+/// No expression tests for what is always there. A contract that is read back is not held to it.
+pub(super) fn tests(contract: &Contract) -> Result<(), Fault> {
+    let (params, states) = (contract.params_schema(), contract.state_schemas());
+    contract.verify.before.iter().chain(&contract.verify.after).try_for_each(|expression| {
+        let checked = expression.check_tests(&params, &states);
+        checked.map_err(|e| Fault::at(expression.source(), e))
+    })
+}
+
 fn pointers(contract: &Contract) -> Result<(), Fault> {
     let states = contract.state_schemas();
     let volatile = contract.volatile();

@@ -3,6 +3,7 @@
 //! Never guesses a type: a property is read only from a path whose schema is known.
 
 mod path;
+mod present;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +12,8 @@ use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, SelectExpr, operators}
 
 use super::{ExpressionError, error};
 use crate::schema::{Kind, Schema};
-use path::{Path, facts, key, shown, spelled};
+use path::{Path, facts, key, shown};
+use present::guarded;
 
 /// What an expression may name.
 #[derive(Clone, Copy)]
@@ -19,6 +21,8 @@ pub(super) struct Roots<'a> {
     pub(super) params: &'a Schema,
     pub(super) state: &'a BTreeMap<String, Schema>,
     pub(super) post_allowed: bool,
+    /// Whether to refuse a test for what is always there.
+    pub(super) written: bool,
 }
 
 pub(super) fn check(expression: &IdedExpr, roots: &Roots<'_>) -> Result<(), ExpressionError> {
@@ -59,7 +63,10 @@ fn walk(node: &IdedExpr, scope: &Scope<'_>) -> Result<(), ExpressionError> {
             "`params` as a whole has private values".into(),
             "name the parameters that are not private",
         )),
-        Expr::Select(select) if select.test => member(select, scope).map(drop),
+        Expr::Select(select) if select.test => {
+            let (found, required) = member(select, scope)?;
+            present::refuse(&select.operand, &select.field, (found, required), scope)
+        }
         Expr::Ident(_) | Expr::Select(_) => place(node, scope).map(drop),
         Expr::Call(call) => walk_call(node, call, scope),
         Expr::Comprehension(comprehension) => walk_loop(comprehension, scope),
@@ -71,6 +78,11 @@ fn walk(node: &IdedExpr, scope: &Scope<'_>) -> Result<(), ExpressionError> {
 fn walk_call(node: &IdedExpr, call: &CallExpr, scope: &Scope<'_>) -> Result<(), ExpressionError> {
     match (call.func_name.as_str(), call.args.as_slice()) {
         (operators::INDEX, _) => place(node, scope).map(drop),
+        (operators::IN, [name, operand]) => {
+            walk(name, scope)?;
+            walk(operand, scope)?;
+            present::refuse_in(name, operand, scope)
+        }
         (operators::LOGICAL_AND, [left, right]) => {
             walk(left, scope)?;
             walk(right, &scope.given(left, true))
@@ -213,17 +225,6 @@ fn indexed<'a>(
         Some(Place::Unknown) => Ok(Place::Unknown),
         None => walk(operand, scope).map(|()| Place::Unknown),
     }
-}
-
-fn guarded(node: &IdedExpr, required: bool, scope: &Scope<'_>) -> Result<(), ExpressionError> {
-    if required || spelled(node).is_some_and(|path| scope.present.contains(&path)) {
-        return Ok(());
-    }
-    let path = shown(node);
-    Err(error(
-        format!("`{path}` may be absent"),
-        &format!("write `has({path}) && …`, or make it required in the contract"),
-    ))
 }
 
 fn undeclared(operand: &IdedExpr, field: &str, within: Place<'_>) -> ExpressionError {

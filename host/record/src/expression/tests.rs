@@ -155,6 +155,38 @@ fn undeclared_or_unguarded_paths_are_refused() {
 }
 
 #[test]
+fn a_test_for_what_is_always_there_is_refused_where_it_is_written() {
+    for (source, part) in [
+        ("has(pre.user.id)", "compare the value, such as `pre.user.id == …`"),
+        ("!has(post.user.id) || true", "`has(post.user.id)` is always true: `id` is required"),
+        ("has(params.user_id) && params.user_id != ''", "take `user_id` out of `required`"),
+        ("has(pre.user)", "`has(pre.user)` is always true"),
+        ("has(pre.user.emails)", "remove the test"),
+        ("has(pre.user.meta) && has(pre.user.meta.version)", "`has(pre.user.meta.version)`"),
+        ("pre.user.emails.all(e, has(e.value))", "`has(e.value)` is always true"),
+        ("'id' in pre.user", "`'id' in pre.user` is always true"),
+        ("'user_id' in params", "compare the value, such as `params['user_id'] == …`"),
+        ("'nope' in pre.user", "`pre.user.nope` is not declared"),
+    ] {
+        let parsed = Expression::parse(source).unwrap();
+        let error = parsed.check_tests(&params(), &state()).expect_err(source).to_string();
+        assert!(error.contains(part), "{source}: {error}");
+        // What was accepted once, such as the contract of a bundle, stays acceptable.
+        accept(source);
+    }
+    for source in [
+        "has(pre.user.active) && !pre.user.active",
+        "'x-y' in params && params['x-y'] == ''",
+        "pre.user.id in ['a', 'b']",
+        "has(pre.user.tags) && 'a' in pre.user.tags",
+        "pre.user.emails.exists(e, has(e.primary) && e.primary)",
+    ] {
+        let parsed = Expression::parse(source).unwrap();
+        assert_eq!(parsed.check_tests(&params(), &state()), Ok(()), "{source}");
+    }
+}
+
+#[test]
 fn what_contracts_may_not_use_is_refused_by_the_parser() {
     for source in [
         "",
