@@ -116,7 +116,7 @@ pub(crate) fn first_failing(report: &Report) -> Option<&'static str> {
     let is = |line: &&Line, status| line.status == status && asked(line.name);
     let with = |status: Status| report.checks.iter().find(|line| is(line, status));
     match report.verdict {
-        Verdict::Verified => None,
+        Verdict::Verified | Verdict::SignaturesOnly => None,
         Verdict::Failed => with(Status::Fail).map(|line| line.name),
         Verdict::Unverifiable => with(Status::Skip).map(|line| line.name),
     }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use deed_record::verify::Verdict;
+use deed_record::verify::{Verdict, verify};
 use deed_tests::services::workspace;
 use serde_json::{Value, json};
 
@@ -55,7 +55,8 @@ pub(crate) fn write(bench: &Bench) {
     let mut index: Vec<Value> = Vec::new();
     for sample in &bench.samples {
         let file = put(&root, "good", &[sample.kind], &sample.bundle);
-        index.push(json!({"file": file, "what": sample.kind, "verdict": "verified"}));
+        let verdict = verify(&sample.bundle, Some(&bench.trust)).verdict.as_str();
+        index.push(json!({"file": file, "what": sample.kind, "verdict": verdict}));
     }
     let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
     for ((class, check), (what, bytes, verdict)) in kept.iter() {

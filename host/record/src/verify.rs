@@ -31,6 +31,7 @@ use crate::outcome::Outcome;
 ///
 /// First container, signatures, log and digests; only when all of those hold, the evidence is read,
 /// and policy and outcome are found anew. Without trust nothing can be verified, and a damaged container fails all the same.
+/// A copy without evidence, as agents get it, comes to [`Verdict::SignaturesOnly`] at best.
 pub fn verify(bundle: &[u8], trust: Option<&Trust>) -> Report {
     let mut book = Book::default();
     check(bundle, trust, &mut book);
@@ -57,6 +58,8 @@ pub struct Report {
 pub enum Verdict {
     /// Everything that a proof needs holds; lines that were skipped say what else nobody checked.
     Verified,
+    /// Signatures, log and digests hold, and the copy has no evidence: what came of the action is the host's word.
+    SignaturesOnly,
     /// Something does not hold.
     Failed,
     /// Nothing speaks against it, but trust for a needed check is missing.
@@ -64,9 +67,15 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// Whether everything that could be checked holds, and no trust for it was missing.
+    pub fn holds(self) -> bool {
+        matches!(self, Self::Verified | Self::SignaturesOnly)
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Verified => "verified",
+            Self::SignaturesOnly => "signatures_only",
             Self::Failed => "failed",
             Self::Unverifiable => "unverifiable",
         }
@@ -159,6 +168,8 @@ struct Book {
     lines: Vec<Line>,
     failed: bool,
     untrusted: bool,
+    /// Whether there was no evidence to check the outcome with.
+    without_evidence: bool,
     action: Option<String>,
     outcome: Option<Outcome>,
     settled: Option<Outcome>,
@@ -194,6 +205,7 @@ impl Book {
         let verdict = match (self.failed, self.untrusted) {
             (true, _) => Verdict::Failed,
             (false, true) => Verdict::Unverifiable,
+            (false, false) if self.without_evidence => Verdict::SignaturesOnly,
             (false, false) => Verdict::Verified,
         };
         Report {
@@ -215,6 +227,7 @@ fn check(bundle: &[u8], trust: Option<&Trust>, book: &mut Book) {
                 .pass_over(&[PROOFS.as_slice(), &CONTENTS].concat(), "the container is damaged");
         }
     };
+    book.without_evidence = opened.is_agents_copy();
     let envelopes = opened.chain.len();
     book.note(CONTAINER, pass(format!("{} parts, {envelopes} envelope(s)", opened.files.len())));
     let Some(trust) = trust else {

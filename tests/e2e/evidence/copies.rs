@@ -18,14 +18,16 @@ fn copy(world: &World, id: &str) -> Vec<u8> {
 }
 
 #[test]
-fn an_agents_copy_has_no_evidence_and_still_verifies() {
+fn an_agents_copy_has_no_evidence_and_says_what_was_verified() {
     let proof = proof("copy@example.com");
     let copy = copy(&proof.world, &proof.id);
     assert!(files(&copy).keys().all(|name| !name.starts_with("evidence/")));
     assert!(files(&proof.bundle).contains_key("evidence/pre.json"));
     fs::write(proof.world.dir.join("proof.deed"), &copy).unwrap();
     let (code, said) = verify(&proof.world.dir, true);
-    assert_eq!(code, 0, "{said}");
+    assert_eq!(code, 3, "{said}");
+    let last = format!("VERIFIED (signatures and inclusion only) {}", proof.id);
+    assert_eq!(said.trim_end().lines().last(), Some(last.as_str()), "{said}");
     let skipped: Vec<&str> = said.lines().filter(|line| line.starts_with("skip")).collect();
     for name in ["question", "evidence", "decision", "gate", "outcome"] {
         let told = |line: &&str| line.contains(&format!("  {name} ")) && line.contains("copy");

@@ -74,10 +74,10 @@ fn the_same_story_gives_the_same_bytes() {
 }
 
 #[test]
-fn an_agents_copy_is_verified_and_says_what_was_not_checked() {
+fn an_agents_copy_holds_and_says_what_was_not_checked() {
     let world = approved();
     let report = verify(&world.bundle_of(|_| {}, false), Some(&world.trust()));
-    assert_eq!(report.verdict, Verdict::Verified, "{report:#?}");
+    assert_eq!(report.verdict, Verdict::SignaturesOnly, "{report:#?}");
     let skipped = report.checks.iter().filter(|line| line.status == Status::Skip);
     let skipped: Vec<_> = skipped.map(|line| line.name).collect();
     assert_eq!(
@@ -103,6 +103,9 @@ fn an_agents_copy_has_the_question_only_when_no_state_was_a_fact() {
     let world = denied();
     let report = verify(&world.bundle_of(|_| {}, false), Some(&world.trust()));
     assert_eq!(line(&report, DECISION).status, Status::Pass, "{report:#?}");
+    assert_eq!(report.verdict, Verdict::SignaturesOnly, "nobody can judge it again: {report:#?}");
+    let untrusted = verify(&world.bundle_of(|_| {}, false), None);
+    assert_eq!(untrusted.verdict, Verdict::Unverifiable, "{untrusted:#?}");
 }
 
 #[test]

@@ -137,7 +137,9 @@ fn code(found: &Findings) -> ExitCode {
     let verified = found.verify.as_ref().map(|report| report.verdict);
     match (verified, found.replay.verdict) {
         (Some(proof::Verdict::Failed), _) | (_, Verdict::Different) => ExitCode::FAILURE,
-        (Some(proof::Verdict::Unverifiable), _) | (_, Verdict::NotReplayed) => ExitCode::from(2),
+        // Of a copy without evidence no run can be replayed either.
+        (Some(proof::Verdict::Unverifiable | proof::Verdict::SignaturesOnly), _)
+        | (_, Verdict::NotReplayed) => ExitCode::from(2),
         (_, Verdict::Identical) => ExitCode::SUCCESS,
     }
 }

@@ -15,7 +15,9 @@ use super::text;
 
 /// Check a bundle's signatures, log, policy decision and outcome without asking the host
 ///
-/// Exits with 0 for verified, 1 for failed, 2 for unverifiable: trust for a needed check is missing.
+/// Exits with 0 for verified, 1 for failed, 2 for unverifiable: trust for a needed check is missing. A copy without
+/// evidence, as agents get it, is `VERIFIED (signatures and inclusion only)` with 3: what came of the action
+/// cannot be judged again from it. Check the bundle that a person of the tenant fetches.
 #[derive(Debug, clap::Args)]
 pub struct VerifyArgs {
     /// The `.deed` file
@@ -94,9 +96,18 @@ pub(super) fn lines(report: &Report, id: &str) -> String {
     if let Some(settled) = report.settled {
         lines.push(format!("settled later: {}", settled.as_str()));
     }
-    let verdict = report.verdict.as_str().to_uppercase();
-    lines.push(format!("{verdict} {}", text::safe(id)));
+    lines.push(format!("{} {}", said(report.verdict), text::safe(id)));
     lines.join("\n")
+}
+
+/// The verdict as the last line has it: a copy without evidence must not pass for a whole one.
+fn said(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::SignaturesOnly => "VERIFIED (signatures and inclusion only)".to_owned(),
+        Verdict::Verified | Verdict::Failed | Verdict::Unverifiable => {
+            verdict.as_str().to_uppercase()
+        }
+    }
 }
 
 pub(super) fn code(verdict: Verdict) -> ExitCode {
@@ -104,5 +115,6 @@ pub(super) fn code(verdict: Verdict) -> ExitCode {
         Verdict::Verified => ExitCode::SUCCESS,
         Verdict::Failed => ExitCode::FAILURE,
         Verdict::Unverifiable => ExitCode::from(2),
+        Verdict::SignaturesOnly => ExitCode::from(3),
     }
 }
