@@ -72,6 +72,9 @@ pub struct ApprovalRequest {
     pub perform: Vec<Rendered>,
     /// The state that the host read.
     pub pre: Value,
+    /// When the host read it, in Unix milliseconds; nothing is signed from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked_ms: Option<i64>,
     /// Names of states that the adapter computed.
     pub derived: Vec<String>,
     pub ask: Ask,

@@ -45,6 +45,20 @@ pub struct Illegal {
 }
 
 impl Status {
+    /// Every word that [`Status::word`] gives.
+    pub const WORDS: [&str; 10] = [
+        "pending",
+        "waiting",
+        "running",
+        "verified",
+        "mismatch",
+        "denied",
+        "failed",
+        "indeterminate",
+        "expired",
+        "cancelled",
+    ];
+
     /// The status after one more event. `from` is none for the first.
     pub fn next(from: Option<Self>, event: &Event) -> Result<Self, Illegal> {
         let illegal = || Illegal { status: from, event: event.name() };

@@ -52,6 +52,7 @@ pub fn request(
         bindings: BTreeMap::clone(&story.bindings),
         perform: perform.clone(),
         pre: pre.value(),
+        looked_ms: Some(pre.at_ms),
         derived: pre.derived.iter().cloned().collect(),
         ask: (**ask).clone(),
         not_yet: story.open_obligations(),

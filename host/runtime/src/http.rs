@@ -7,6 +7,7 @@ mod budget;
 mod contracts;
 mod door;
 mod extract;
+mod filters;
 mod headers;
 mod log;
 pub mod openapi;
@@ -25,8 +26,9 @@ use axum::routing::{get, post};
 
 use self::auth::Callers;
 pub use self::door::Door;
+pub(crate) use self::headers::WAIT_MAX_S;
 pub use self::operations::Metrics;
-pub use self::view::{View, view};
+pub use self::view::{Said, View, view};
 use crate::pipeline::Pipeline;
 
 /// The largest request body in bytes; a proposal or an approval is far smaller.

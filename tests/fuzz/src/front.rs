@@ -57,7 +57,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         format!(
             "POST /v1/explain\n{agent}traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\n\n{proposal}"
         ),
-        format!("GET /v1/actions?status=waiting&limit=5&trace=a&resource=b%2Fc\n{person}\n"),
+        format!("GET /v1/actions?status=waiting&limit=5&trace=0af7651916cd43dd8448eb211c80319c&resource=b%2Fc\n{person}\n"),
         format!("GET /v1/actions/{id}\n{person}prefer: wait=1\n\n"),
         format!("POST /v1/actions/{id}/cancel\n{agent}\n"),
         format!("GET /v1/actions/{id}/bundle\n{person}\n"),

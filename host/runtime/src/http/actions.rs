@@ -1,6 +1,5 @@
 //! Proposing, finding, showing and cancelling actions.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,6 +19,7 @@ use tokio::time::Instant;
 use super::App;
 use super::auth::Caller;
 use super::extract::{Path, Query};
+use super::filters::Wanted;
 use super::headers::{idempotency_key, traceparent, wait};
 use super::payload::Payload;
 use super::problem::Problem;
@@ -30,7 +30,6 @@ use crate::pipeline::{Accepted, Claimed, Explained, LedgerError, Told};
 
 /// How long a caller that says nothing is kept waiting for an answer.
 const WAIT_DEFAULT_S: u64 = 10;
-const LIST_MAX: usize = 500;
 
 pub(super) async fn propose(
     State(app): State<App>,
@@ -179,17 +178,10 @@ pub(super) async fn list(
     caller: Caller,
     Query(pairs): Query<Vec<(String, String)>>,
 ) -> Result<Json<Value>, Problem> {
-    let query = filters(pairs)?;
-    let limit = query.get("limit").map_or(Ok(50), |text| text.parse::<usize>());
-    let limit = limit.map_err(|_| Problem::bad_request("`limit` is a whole number"))?.min(LIST_MAX);
-    let (tenant, wanted) = (caller.tenant.name.clone(), |key: &str| query.get(key).cloned());
-    let filter = Filter {
-        agent: (!caller.is_person()).then(|| caller.name().to_owned()),
-        status: wanted("status"),
-        resource: wanted("resource"),
-        trace: wanted("trace"),
-        since_ms: None,
-    };
+    let Wanted { status, resource, trace, limit } = Wanted::of(pairs)?;
+    let (tenant, agent) = (caller.tenant.name.clone(), !caller.is_person());
+    let agent = agent.then(|| caller.name().to_owned());
+    let filter = Filter { agent, status, resource, trace, since_ms: None };
     // It reads files, where the index is not in memory.
     let journal = app.pipeline.journal.clone();
     let listing = tokio::task::spawn_blocking(move || journal.list(&tenant, &filter, limit));
@@ -250,19 +242,4 @@ fn bind_as<'a>(app: &'a App, caller: &'a Caller) -> Result<contract::Caller<'a>,
         agent,
         person,
     })
-}
-
-/// The known filters of a listing, each at most once.
-fn filters(pairs: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Problem> {
-    let mut query = BTreeMap::new();
-    for (key, value) in pairs {
-        if !["status", "resource", "trace", "limit"].contains(&key.as_str()) {
-            let what = format!("`{key}` is unknown; use status, resource, trace or limit");
-            return Err(Problem::bad_request(what));
-        }
-        if query.insert(key.clone(), value).is_some() {
-            return Err(Problem::bad_request(format!("`{key}` is there twice")));
-        }
-    }
-    Ok(query)
 }

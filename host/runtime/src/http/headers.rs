@@ -7,25 +7,31 @@ use axum::http::HeaderMap;
 use super::problem::Problem;
 use crate::pipeline::Claimed;
 
-const WAIT_MAX_S: u64 = 60;
+/// The longest wait within one request: proxies commonly end a request after 60 seconds without an answer.
+pub(crate) const WAIT_MAX_S: u64 = 50;
 const KEY_MAX: usize = 128;
 
 /// W3C Trace Context: `00-<32 hex>-<16 hex>-<2 hex>`; the trace id is what a receipt and a listing name.
 pub(super) fn traceparent(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = only(headers, "traceparent")? else { return Ok(None) };
     let parts: Vec<&str> = value.split('-').collect();
-    let hex = |text: &str, length: usize| {
-        text.len() == length
-            && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-    };
     match parts.as_slice() {
-        ["00", trace, parent, flags] if hex(trace, 32) && hex(parent, 16) && hex(flags, 2) => {
+        ["00", trace, parent, flags] if is_trace_id(trace) && hex(parent, 16) && hex(flags, 2) => {
             Ok(Some((*trace).to_owned()))
         }
         _ => Err(Problem::bad_request(
             "`traceparent` is `00-<32 hex>-<16 hex>-<2 hex>`, in lower case",
         )),
     }
+}
+
+/// What an action can have been proposed under.
+pub(super) fn is_trace_id(text: &str) -> bool {
+    hex(text, 32)
+}
+
+fn hex(text: &str, length: usize) -> bool {
+    text.len() == length && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<Claimed>, Problem> {
@@ -38,7 +44,7 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<Claimed>, Pr
     }
 }
 
-/// RFC 7240: `Prefer: wait=N` in seconds; other preferences are not for us.
+/// RFC 7240: `Prefer: wait=N` in seconds, and never longer than the host waits; other preferences are not for us.
 pub(super) fn wait(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
     let Some(value) = only(headers, "prefer")? else { return Ok(None) };
     let Some(wait) = value.split(',').find_map(|p| p.trim().strip_prefix("wait=")) else {
@@ -57,4 +63,32 @@ fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Probl
     };
     // What is no text has no meaning to us either.
     Ok(value.map(|value| value.to_str().unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waits(value: &str) -> Option<u64> {
+        let headers = HeaderMap::from_iter([(
+            axum::http::header::HeaderName::from_static("prefer"),
+            value.parse().unwrap(),
+        )]);
+        wait(&headers).unwrap().map(|wait| wait.as_secs())
+    }
+
+    #[test]
+    fn a_wait_is_capped_below_the_time_of_proxies() {
+        for (value, seconds) in [
+            ("wait=0", Some(0)),
+            ("wait=50", Some(50)),
+            ("wait=51", Some(50)),
+            ("wait=60", Some(50)),
+            ("respond-async, wait=86400", Some(50)),
+            ("wait=18446744073709551615", Some(50)),
+            ("respond-async", None),
+        ] {
+            assert_eq!(waits(value), seconds, "{value}");
+        }
+    }
 }

@@ -108,10 +108,10 @@ fn list() -> Value {
     let query = |name: &str, schema: &Value, what: &str| json!({"name": name, "in": "query", "schema": schema, "description": what});
     let particulars = json!({
         "parameters": [
-            query("status", &reference("Status"), "Only actions with this status."),
-            query("resource", &json!({"type": "string"}), "Only actions on exactly this resource."),
-            query("trace", &json!({"type": "string"}), "Only actions proposed under this W3C trace id."),
-            query("limit", &json!({"type": "integer", "minimum": 0, "maximum": 500, "default": 50}), "At most this many."),
+            query("status", &reference("Status"), "Only actions with this status; any other word answers 400."),
+            query("resource", &json!({"type": "string", "minLength": 1}), "Only actions on exactly this resource."),
+            query("trace", &json!({"type": "string", "pattern": "^[0-9a-f]{32}$"}), "Only actions proposed under this W3C trace id."),
+            query("limit", &json!({"type": "integer", "minimum": 1, "maximum": 500, "default": 50}), "At most this many."),
         ],
         "responses": {"200": json_answer("The actions that the caller may see.", "ActionList")},
     });
@@ -129,9 +129,14 @@ fn explain() -> Value {
 }
 
 fn show() -> Value {
-    let head = ["showAction", "actions", "One action: status, decision, calls, changes, ledger"];
+    let head = [
+        "showAction",
+        "actions",
+        "One action: parameters, writes, status, decision, calls, changes, ledger",
+    ];
     let particulars = json!({
-        "description": "Until the action has ended, an agent sees status and obligations, not state. \
+        "description": "Until the action has ended, an agent sees status and obligations, not state. Its parameters \
+                        and the writes that are rendered from them are not state. \
                         Without `Prefer` the answer comes at once.",
         "parameters": [parameter("ActionId"), parameter("Prefer")],
         "responses": shown(),

@@ -45,6 +45,12 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not found", "there is no such thing for you")
     }
 
+    /// The same of a contract. The name is the caller's own, and is not repeated.
+    pub(super) fn no_contract() -> Self {
+        let detail = "no contract of this name is granted to your tenant; GET /v1/contracts lists those that are";
+        Self::new(StatusCode::NOT_FOUND, "unknown contract", detail)
+    }
+
     pub(super) fn unauthorized() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
@@ -193,7 +199,7 @@ impl From<BindFault> for Problem {
             BindFault::Shape(error) => {
                 Self::unprocessable(error.to_string(), place(&error.pointer, error.reason.clone()))
             }
-            BindFault::Unknown(_) => Self::not_found(),
+            BindFault::Unknown(_) => Self::no_contract(),
             BindFault::Bind(BindError::Params(violations)) => {
                 let one = |v: &deed_record::schema::Violation| json!({"pointer": format!("/params{}", v.pointer), "reason": v.reason});
                 let errors = violations.iter().map(one).collect();

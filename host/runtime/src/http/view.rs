@@ -6,7 +6,7 @@ use deed_record::action::Source;
 use deed_record::digest::Digest;
 use deed_record::envelope::Kind;
 use deed_record::event::Entry;
-use deed_record::exchange::{Exchange, Fate};
+use deed_record::exchange::{Exchange, Fate, Rendered};
 use deed_record::json::Change;
 use deed_record::ledger::{self, Line};
 use deed_record::observation::Sight;
@@ -41,6 +41,12 @@ pub struct View {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<String>,
     pub sources: Vec<Source>,
+    /// What was asked for; the commitments of private parameters.
+    #[serde(default)]
+    pub params: Value,
+    /// The writes that may leave, as the host renders them; with the commitments too. Reads have none.
+    #[serde(default)]
+    pub writes: Vec<Rendered>,
     /// What people still have to do, such as `approve:1:support-lead` or `resolve:1:operator`.
     pub obligations: Vec<String>,
     /// The other action that holds the resource that this one needs; for people only.
@@ -126,6 +132,9 @@ pub fn view(story: &Story, entries: &[Entry], person: bool) -> Result<View, Ledg
         intent: proposal.intent.clone(),
         reasoning: proposal.reasoning.clone(),
         sources: proposal.sources.clone(),
+        // Both come from the proposal and the contract alone, so that its agent may see them at any time.
+        params: action.params.clone(),
+        writes: writes(story),
         obligations: obligations(story),
         held_by: None,
         escalated: story.escalated.clone().filter(|_| story.needs_resolution()),
@@ -153,6 +162,10 @@ fn obligations(story: &Story) -> Vec<String> {
         _ if story.needs_resolution() => vec![format!("resolve:1:{ROLE}")],
         _ => vec![],
     }
+}
+
+fn writes(story: &Story) -> Vec<Rendered> {
+    story.bound.perform.iter().filter(|request| request.writes).cloned().collect()
 }
 
 fn said(story: &Story, answer: &Arc<deed_record::event::Answer>) -> Said {

@@ -68,7 +68,7 @@ fn parameters() -> Value {
             "name": "Prefer",
             "in": "header",
             "schema": {"type": "string", "examples": ["wait=30"]},
-            "description": "`wait=N` waits up to N seconds, at most 60, for the end (RFC 7240). \
+            "description": "`wait=N` waits up to N seconds, at most 50, for the end (RFC 7240). \
                             A proposal that says nothing waits up to 10. Nobody waits for people.",
         },
         "Traceparent": {

@@ -7,6 +7,7 @@ mod actions;
 mod approvals;
 mod resolutions;
 
+use deed_record::status::Status;
 use serde_json::{Map, Value, json};
 
 /// Every schema by name.
@@ -33,8 +34,6 @@ pub(super) fn reference(name: &str) -> Value {
 
 /// Single values.
 fn words() -> Value {
-    let statuses: Vec<&str> =
-        ["pending", "waiting", "running"].into_iter().chain(OUTCOMES).collect();
     let status = json!({"type": "integer", "minimum": 100, "maximum": 999});
     let answered = closed("", &json!({"status": status}));
     json!({
@@ -43,7 +42,7 @@ fn words() -> Value {
         "Milliseconds": {"type": "integer", "format": "int64", "description": "Since 1970-01-01T00:00:00Z."},
         "Outcome": {"enum": OUTCOMES},
         "Status": {
-            "enum": statuses,
+            "enum": Status::WORDS,
             "description": "The outcome once there is a receipt; until then what is awaited.",
         },
         "Fate": {

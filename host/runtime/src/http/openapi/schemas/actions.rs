@@ -53,6 +53,8 @@ fn view_fields() -> Value {
         "intent": text(""),
         "reasoning?": text(""),
         "sources": list(&reference("Source")),
+        "params": {"type": "object", "additionalProperties": true, "description": "What was asked for. A private parameter is its commitment, `private:hmac-sha256:HEX`."},
+        "writes": {"type": "array", "items": reference("Rendered"), "description": "The writes that may leave, rendered by the host from contract and parameters, with the commitments of private ones. A read has none."},
         "obligations": list(&text("What people still have to do, such as `approve:1:support-lead` or `resolve:1:operator`.")),
         "held_by?": {"$ref": "#/components/schemas/ActionId", "description": "The other action that holds the resource that this one needs; for people only."},
         "escalated?": text("Why looks do not settle an open outcome, so that an operator has to."),

@@ -57,6 +57,7 @@ fn request_fields() -> Value {
         "bindings": {"type": "object", "additionalProperties": reference("Binding"), "description": "By upstream."},
         "perform": list(&reference("Rendered")),
         "pre": {"type": "object", "additionalProperties": true, "description": "The observed state by name."},
+        "looked_ms?": {"$ref": "#/components/schemas/Milliseconds", "description": "When the host read `pre`; nothing is signed from it."},
         "derived": list(&text("Names of states that the adapter computed.")),
         "ask": reference("Ask"),
         "not_yet": list(&text("Obligations that are open; nothing is signed from these.")),
