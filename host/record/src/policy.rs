@@ -35,6 +35,13 @@ pub struct Vocabulary {
     pub attributes: BTreeMap<String, AttributeType>,
 }
 
+impl Vocabulary {
+    /// The Cedar schema that policies are validated against, in Cedar's human-readable syntax.
+    pub fn schema(&self) -> String {
+        schema::text(self)
+    }
+}
+
 /// What a contract tells policies about its action.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ActionShape {

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use deed_record::contract::Duration;
 use deed_record::digest::Digest;
 use deed_record::id;
+use deed_record::policy::Vocabulary;
 use ed25519_dalek::VerifyingKey;
 
 pub use self::fault::{Fault, Faults};
@@ -106,6 +107,20 @@ pub fn load(dir: &Path) -> Result<Config, Faults> {
     };
     config.warnings = warnings::find(&config, &raw, &files, &here);
     faults.into_result(config)
+}
+
+/// What the policies of each tenant may speak of. Policies and upstreams are not read: their faults do not matter here.
+pub fn vocabularies(dir: &Path) -> Result<BTreeMap<String, Vocabulary>, Faults> {
+    let (files, text, raw) = read(dir)?;
+    let here = fault::Source { name: "deed.toml".to_owned(), text };
+    let mut faults = Faults::default();
+    let named = &(tenant::contracts(&files, &mut faults), tenant::Adapters::default());
+    let mut found = BTreeMap::new();
+    for (name, tenant) in &raw.tenant {
+        let vocabulary = tenant::vocabulary(&files, name, tenant, named, &here, &mut faults);
+        found.insert(name.clone(), vocabulary);
+    }
+    faults.into_result(found)
 }
 
 /// The logs' name and everything that `deed.toml` names by path, whether it is there or not: for those who

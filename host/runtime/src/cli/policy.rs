@@ -1,8 +1,10 @@
-//! `deed policy test`: asks the policies of a served directory about cases that say what is wanted.
+//! `deed policy test` and `deed policy schema`: asks the policies of a served directory about cases that say what is
+//! wanted, and prints what policies may speak of.
 //!
 //! Takes a directory and a file of cases, gives a line per case. It never runs or sends anything.
 
 mod cases;
+mod schema;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -22,6 +24,7 @@ use crate::config::{self, Config, Fault, Tenant};
 #[derive(Debug, Subcommand)]
 pub(super) enum PolicyCommand {
     Test(TestArgs),
+    Schema(schema::SchemaArgs),
 }
 
 /// Ask the policies about cases, and compare with what each case wants
@@ -67,7 +70,13 @@ struct CaseReport {
 }
 
 pub(super) fn run(command: &PolicyCommand) -> Result<ExitCode, Failure> {
-    let PolicyCommand::Test(args) = command;
+    match command {
+        PolicyCommand::Test(args) => test(args),
+        PolicyCommand::Schema(args) => schema::run(args),
+    }
+}
+
+fn test(args: &TestArgs) -> Result<ExitCode, Failure> {
     let cases = cases::read(&args.cases).map_err(Failure::failed)?;
     let config = config::load(&args.dir).map_err(Failure::failed)?;
     let report = report(&config, args.tenant.as_deref(), &cases)?;

@@ -5,6 +5,7 @@ mod grants;
 mod people;
 mod policies;
 mod upstreams;
+mod vocabulary;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use ed25519_dalek::VerifyingKey;
 use serde_json::Value;
 
 pub(super) use self::adapters::Adapters;
+pub(super) use self::vocabulary::vocabulary;
 use super::fault::{Fault, Faults, Source};
 use super::raw;
 use crate::files::{Files, TEXT_MAX};

@@ -71,18 +71,28 @@ impl Builder<'_> {
         if grants.len() < self.raw.grant.len() {
             return None;
         }
-        let shape = |granted: &Granted| ActionShape {
-            params: granted.contract.params_schema(),
-            state: granted.contract.state_schemas(),
-        };
-        let roles =
-            agents.values().flat_map(|a| &a.roles).chain(persons.values().flat_map(|p| &p.roles));
-        let vocabulary = Vocabulary {
-            actions: grants.iter().map(|(name, granted)| (name.clone(), shape(granted))).collect(),
-            roles: roles.cloned().collect(),
-            attributes,
-        };
+        let vocabulary = vocabulary(agents, persons, grants, attributes);
         policy::compile(&sources, &vocabulary).map_err(|e| self.faults.push(e.into())).ok()
+    }
+}
+
+/// What policies may speak of: it follows from everything but the policies.
+pub(super) fn vocabulary(
+    agents: &BTreeMap<String, Agent>,
+    persons: &BTreeMap<String, Person>,
+    grants: &BTreeMap<String, Granted>,
+    attributes: BTreeMap<String, AttributeType>,
+) -> Vocabulary {
+    let shape = |granted: &Granted| ActionShape {
+        params: granted.contract.params_schema(),
+        state: granted.contract.state_schemas(),
+    };
+    let roles =
+        agents.values().flat_map(|a| &a.roles).chain(persons.values().flat_map(|p| &p.roles));
+    Vocabulary {
+        actions: grants.iter().map(|(name, granted)| (name.clone(), shape(granted))).collect(),
+        roles: roles.cloned().collect(),
+        attributes,
     }
 }
 

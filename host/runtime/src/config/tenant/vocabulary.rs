@@ -1,0 +1,21 @@
+//! What the policies of a tenant may speak of, whether they compile or not: for those who write them.
+
+use deed_record::policy::Vocabulary;
+
+use super::{Adapters, Builder, Contracts, Faults, Files, Source, policies, raw};
+
+/// From agents, persons, grants and resources; what is wrong with these goes to `faults`.
+pub(in crate::config) fn vocabulary(
+    files: &Files,
+    name: &str,
+    raw: &raw::Tenant,
+    (contracts, adapters): &(Contracts, Adapters),
+    here: &Source,
+    faults: &mut Faults,
+) -> Vocabulary {
+    let mut builder = Builder { files, name, raw, contracts, adapters, here, faults };
+    let (agents, persons) = (builder.agents(), builder.persons());
+    let grants = builder.grants();
+    let (_, attributes) = builder.resources();
+    policies::vocabulary(&agents, &persons, &grants, attributes)
+}
