@@ -152,8 +152,13 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Whether a value is of this type.
+    pub fn is_of(self, value: &Value) -> bool {
+        check::fits(self, value)
+    }
+
     /// With its article, for messages.
-    fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Object => "an object",
             Self::Array => "an array",

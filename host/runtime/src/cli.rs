@@ -13,6 +13,7 @@ mod dir;
 mod init;
 mod journal;
 mod log;
+mod next;
 mod openapi;
 mod out;
 mod page;
@@ -100,7 +101,7 @@ enum Command {
     #[command(subcommand)]
     Secret(secret::SecretCommand),
     Trust(trust::TrustArgs),
-    /// Try policies on cases that say what is wanted
+    /// Try policies on cases that say what is wanted, and see what they may speak of
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
     /// Look at adapters before they are granted anything

@@ -1,16 +1,21 @@
 //! `deed act`: proposes an action to a running host and shows what became of it; or asks "what if".
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use deed_record::contract::Params;
 use deed_record::exchange::Rendered;
 use deed_record::outcome::Outcome;
 use deed_record::policy::Decision;
+use deed_record::schema::Schema;
+use deed_record::template::percent_encode;
 
-use super::client::{Client, Connection, WAIT_MAX_S, action_path};
+use super::client::{Client, Connection, prefer, watch};
+use super::next::Next;
 use super::out::{self, Failure, Format};
 use super::proposal::ProposalArgs;
 use super::text::{line, pretty, safe};
@@ -20,7 +25,8 @@ use crate::keys;
 
 /// Ask the host for an action, as an agent does
 ///
-/// Prints what became of it. The exit code is 0 when it is verified or waits for people, else 1.
+/// Prints what became of it, and on stderr the action's id before it waits and the next command at the end. The exit
+/// code is 0 when it is verified or waits for people, else 1.
 #[derive(Debug, clap::Args)]
 pub(super) struct ActArgs {
     #[command(flatten)]
@@ -52,14 +58,25 @@ struct Explained {
     missing: Vec<String>,
 }
 
+/// The answer of `GET /v1/contracts/{name}`, as far as parameters go.
+#[derive(Deserialize)]
+struct Granted {
+    contract: Shape,
+}
+
+#[derive(Deserialize)]
+struct Shape {
+    params: Params,
+}
+
 /// How long to wait for the end when nobody said.
 const WAIT_S: u64 = 10;
-/// How long to pause before looking again at an action that waits for people.
-const PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) fn run(args: &ActArgs) -> Result<ExitCode, Failure> {
-    let body = serde_json::to_vec(&args.proposal.proposal()?).map_err(Failure::failed)?;
+    let typed = args.proposal.check()?;
     let client = args.connection.open()?;
+    let proposal = typed.proposal(|contract| parameters_of(&client, contract))?;
+    let body = serde_json::to_vec(&proposal).map_err(Failure::failed)?;
     if args.explain {
         let explained: Explained = client.post("/v1/explain", &[], &body)?;
         args.format.print(&explained, explanation)?;
@@ -67,60 +84,30 @@ pub(super) fn run(args: &ActArgs) -> Result<ExitCode, Failure> {
     }
     let view = propose(args, &client, &body)?;
     args.format.print(&view, page::of)?;
-    tell_next(&view);
+    Next::new(&args.connection, args.format).after(&view);
     let fine = view.outcome == Some(Outcome::Verified) || view.status == "waiting";
     Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Proposes under a key, so that a lost answer can be asked for again without a second action.
+/// The declared parameters of a contract; of one that is not granted the host says so.
+fn parameters_of(client: &Client, contract: &str) -> Result<BTreeMap<String, Schema>, Failure> {
+    let path = format!("/v1/contracts/{}", percent_encode(contract));
+    let granted: Granted = client.get(&path, &[])?;
+    Ok(granted.contract.params.properties)
+}
+
+/// Proposes under a key, so that a lost answer can be asked for again without a second action. The id is printed
+/// before the wait: a caller that stops waiting can look at the action.
 fn propose(args: &ActArgs, client: &Client, body: &[u8]) -> Result<View, Failure> {
-    let seconds = args.wait.unwrap_or(WAIT_S);
-    let deadline = Instant::now() + Duration::from_secs(seconds);
+    let deadline = Instant::now() + Duration::from_secs(args.wait.unwrap_or(WAIT_S));
     let key = args.key.clone().map_or_else(keys::random_hex::<16>, Ok).map_err(Failure::failed)?;
-    let headers = [("prefer", prefer(seconds)), ("idempotency-key", key)];
+    let headers = [("prefer", prefer(0)), ("idempotency-key", key)];
     let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
     let view: View = client.post("/v1/actions", &headers, body)?;
-    wait(client, view, deadline, args.wait.is_some())
-}
-
-/// Looks again until the action has ended or the time is up; people are waited for only when asked to.
-fn wait(
-    client: &Client,
-    mut view: View,
-    deadline: Instant,
-    for_people: bool,
-) -> Result<View, Failure> {
-    let mut told = false;
-    while view.outcome.is_none() && (for_people || view.status != "waiting") {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            break;
-        }
-        if !told {
-            out::progress(&format!("{} is {} …", safe(&view.id), safe(&view.status)));
-            told = true;
-        }
-        std::thread::sleep(PAUSE.min(left));
-        let prefer = prefer(left.as_secs());
-        view = client.get(&action_path(&view.id, "")?, &[("prefer", &prefer)])?;
-    }
-    Ok(view)
-}
-
-/// RFC 7240 section 4.3.
-fn prefer(seconds: u64) -> String {
-    format!("wait={}", seconds.min(WAIT_MAX_S))
-}
-
-fn tell_next(view: &View) {
-    let id = safe(&view.id);
-    if view.status == "waiting" {
-        out::progress(&format!(
-            "it waits for people: deed approve {id} --key FILE --person NAME --role ROLE"
-        ));
-    } else if view.outcome.is_none() {
-        out::note(&format!("it has not ended yet: deed show {id}"));
-    }
+    out::note(&format!("action {} is {}", safe(&view.id), safe(&view.status)));
+    let for_people = args.wait.is_some();
+    let rests = |view: &View| view.outcome.is_some() || !for_people && view.status == "waiting";
+    watch(client, view, deadline, rests)
 }
 
 fn explanation(explained: &Explained) -> String {

@@ -1,20 +1,30 @@
-//! `deed approve` and `deed deny`: shows exactly what would happen, asks, signs exactly that.
+//! `deed approve` and `deed deny`: shows exactly what would happen, asks, signs exactly that, and says whether it counts.
 //!
 //! Never signs a digest that it did not recompute from what it shows.
+
+mod fate;
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
-use deed_record::approval::{self, Answer, ApprovalRequest};
+use deed_record::approval::{self, Answer, ApprovalRequest, Terms};
 
-use super::client::{Client, Connection, action_path};
+use self::fate::Fate;
+use super::client::{Client, Connection, action_path, watch};
+use super::next::Next;
 use super::out::{self, Failure, Format};
+use super::text::safe;
 use super::{page, shown};
+use crate::clock::Clock;
 use crate::http::View;
 use crate::keys;
 
 /// Approve an action: see what would happen, and sign exactly that
+///
+/// The host looks again before anything runs. If the state has changed, policy denies, or the approval has expired, the
+/// approval does not count: the exit code is 1, and stderr has the reason and the next command.
 #[derive(Debug, clap::Args)]
 pub(super) struct ApproveArgs {
     #[command(flatten)]
@@ -61,22 +71,67 @@ pub(super) fn deny(args: &DenyArgs) -> Result<ExitCode, Failure> {
     answer(&args.answer, Answer::Deny)
 }
 
+/// How long to wait until the host knows whether an answer counts: it looks again, and may queue for the resource.
+const WAIT: Duration = Duration::from_secs(30);
+
 fn answer(args: &AnswerArgs, decision: Answer) -> Result<ExitCode, Failure> {
     let key = keys::read(&args.key).map_err(Failure::failed)?;
     let client = args.connection.open()?;
-    let request = fetch(&client, &args.id)?;
+    let next = Next::new(&args.connection, args.format);
+    let request = fetch(&client, &args.id).map_err(|failure| next.explain(failure, &args.id))?;
     let mut terms = request.terms(decision, &args.person, &args.role).map_err(Failure::failed)?;
     terms.reason.clone_from(&args.reason);
     let action = request.action.digest().map_err(Failure::failed)?;
-    out::note(&shown::approval(&request, action, &terms)?);
+    out::note(&shown::approval(&request, action, &terms, Clock::default().now_ms())?);
     if !args.yes && !confirmed()? {
         return Err(Failure::Failed("nothing was signed".to_owned()));
     }
     let envelope = approval::sign(action, &terms, &key).map_err(Failure::failed)?;
     let body = serde_json::to_vec(&envelope).map_err(Failure::failed)?;
-    let view: View = client.post(&action_path(&args.id, "/approvals")?, &[], &body)?;
+    let view = send(&client, &args.id, &body, &terms);
+    let view = view.map_err(|failure| next.explain(failure, &args.id))?;
     args.format.print(&view, page::of)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(tell(args, &view, &terms))
+}
+
+/// Hands the answer in, and looks until it is known whether it counts or the time is up. A host that cannot be asked
+/// any more has taken the answer all the same.
+fn send(client: &Client, id: &str, body: &[u8], terms: &Terms) -> Result<View, Failure> {
+    let deadline = Instant::now() + WAIT;
+    let view: View = client.post(&action_path(id, "/approvals")?, &[], body)?;
+    Ok(watch(client, view.clone(), deadline, |view| is_settled(view, terms)).unwrap_or(view))
+}
+
+/// Whether it is known what the answer comes to and, where it comes to nothing, what is asked instead.
+fn is_settled(view: &View, terms: &Terms) -> bool {
+    match Fate::of(view, terms) {
+        Fate::Open => false,
+        Fate::Counts => true,
+        Fate::Void(_) => view.outcome.is_some() || !view.obligations.is_empty(),
+    }
+}
+
+/// Says on stderr what came of the answer; only one that counts, or may yet, is a success.
+fn tell(args: &AnswerArgs, view: &View, terms: &Terms) -> ExitCode {
+    let next = Next::new(&args.connection, args.format);
+    let word = if terms.decision == Answer::Approve { "approval" } else { "denial" };
+    match Fate::of(view, terms) {
+        Fate::Counts => next.show(&view.id),
+        Fate::Open => {
+            out::note(&format!("the host does not say yet whether the {word} counts"));
+            next.show(&view.id);
+        }
+        Fate::Void(why) => {
+            out::note(&format!("error: the {word} does not count: {}", safe(&why)));
+            if view.outcome.is_some() {
+                next.show(&view.id);
+            } else {
+                next.approve_again(view, &args.key.to_string_lossy(), &args.person);
+            }
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
 }
 
 /// A host that shows another action than the one that was asked for is not to be signed for.

@@ -13,16 +13,19 @@ use ureq::{Agent, Body};
 
 use super::out::Failure;
 use super::text::{line, safe};
+use crate::http::WAIT_MAX_S;
 
 pub(super) use self::credentials::{Credentials, check_url};
+pub(super) use self::watch::{prefer, watch};
 
 mod credentials;
+mod watch;
 
 /// Where the host is and who asks it.
 #[derive(Debug, clap::Args)]
 pub(super) struct Connection {
     /// Address of the host
-    #[arg(long, env = "DEED_URL", default_value = "http://127.0.0.1:7117")]
+    #[arg(long, env = "DEED_URL", default_value = URL)]
     url: String,
     #[command(flatten)]
     credentials: Credentials,
@@ -36,11 +39,11 @@ pub(super) struct Client {
     authorization: String,
 }
 
+/// Where `deed init` lets a host listen.
+const URL: &str = "http://127.0.0.1:7117";
 const CONNECT: Duration = Duration::from_secs(5);
 /// A host answers at once, or after as long as it was asked to wait.
 const ANSWER: Duration = Duration::from_secs(30);
-/// The longest that a host is asked to wait within one request; it does not wait longer.
-pub(super) const WAIT_MAX_S: u64 = 60;
 /// Bundles are the largest answers.
 const ANSWER_MAX: u64 = 64 * 1024 * 1024;
 
@@ -49,9 +52,15 @@ impl Connection {
         let url = self.url.trim_end_matches('/').to_owned();
         check_url(&url)?;
         let token = self.credentials.token()?;
-        let token = token
-            .ok_or_else(|| Failure::usage("no token; set DEED_TOKEN, or use --token-file FILE"))?;
+        let token = token.ok_or_else(|| {
+            Failure::usage("no token: set DEED_TOKEN, or use --token TOKEN or --token-file FILE")
+        })?;
         Ok(Client { agent: agent(), url, authorization: format!("Bearer {token}") })
+    }
+
+    /// The address, where a command that is typed next has to name it.
+    pub(super) fn other_url(&self) -> Option<&str> {
+        Some(self.url.trim_end_matches('/')).filter(|url| *url != URL)
     }
 }
 
@@ -92,7 +101,10 @@ impl Client {
             request = request.header(*name, *value);
         }
         let failed = |e: &dyn std::fmt::Display| {
-            Failure::Failed(format!("{}: {e}; is `deed serve` running there?", self.url))
+            Failure::Failed(format!(
+                "no answer from `{}`: {e}; `deed serve DIR` starts a host, and --url or DEED_URL names another",
+                self.url
+            ))
         };
         let request = request.body(body).map_err(|e| failed(&e))?;
         let mut response = self.agent.run(request).map_err(|e| failed(&e))?;
@@ -143,9 +155,8 @@ pub(super) fn refusal(status: u16, body: &[u8]) -> Failure {
     let problem = json::parse(body).unwrap_or_default();
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(safe);
     let Some(title) = text(&problem, "title") else {
-        return Failure::Failed(format!(
-            "status {status}, and no reason given; is this a `deed` host?"
-        ));
+        let text = format!("status {status}, and no reason given; is this a `deed` host?");
+        return Failure::Refused { status, text };
     };
     let mut lines = match text(&problem, "detail") {
         Some(detail) => format!("{title}: {detail}\n"),
@@ -158,7 +169,10 @@ pub(super) fn refusal(status: u16, body: &[u8]) -> Failure {
             format_args!("  {}: {}", pointer.unwrap_or_default(), reason.unwrap_or_default()),
         );
     }
-    Failure::failed(lines.trim_end())
+    if status == 401 {
+        lines += "set DEED_TOKEN, or use --token TOKEN or --token-file FILE, with a token of this host\n";
+    }
+    Failure::Refused { status, text: lines.trim_end().to_owned() }
 }
 
 #[cfg(test)]
@@ -175,5 +189,7 @@ mod tests {
             "error: the proposal does not fit: the parameters do not fit\n  /params/user_id: bad\\u{1b}"
         );
         assert!(refusal(502, b"<html>").to_string().contains("status 502"));
+        let unknown = refusal(401, br#"{"title":"no valid token"}"#).to_string();
+        assert!(unknown.contains("set DEED_TOKEN, or use --token"), "{unknown}");
     }
 }

@@ -19,6 +19,9 @@ pub(super) enum Failure {
     /// It was refused, or did not work.
     #[error("error: {0}")]
     Failed(String),
+    /// A host refused it, with this HTTP status.
+    #[error("error: {text}")]
+    Refused { status: u16, text: String },
 }
 
 impl Failure {
@@ -33,7 +36,7 @@ impl Failure {
     pub(super) fn code(&self) -> ExitCode {
         match self {
             Self::Usage(_) => ExitCode::from(2),
-            Self::Failed(_) => ExitCode::FAILURE,
+            Self::Failed(_) | Self::Refused { .. } => ExitCode::FAILURE,
         }
     }
 }

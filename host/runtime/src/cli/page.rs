@@ -7,6 +7,7 @@ use deed_record::ledger::{fate, utc};
 use deed_record::outcome::Check;
 use deed_record::policy::{Decision, Verdict};
 
+use super::shown;
 use super::text::{compact, line, pretty, safe, safe_lines};
 use crate::http::View;
 
@@ -14,6 +15,7 @@ use crate::http::View;
 pub(super) fn of(view: &View) -> String {
     let mut page = head(view);
     page += &asked(view);
+    page += &wanted(view);
     page += &decided(view);
     page += &sent(view);
     page += &changed(view);
@@ -114,6 +116,29 @@ pub(super) fn from_agent(intent: &str, reasoning: Option<&str>) -> String {
     text
 }
 
+/// Characters of one body that the page shows on lines of its own; `--json` shows all of it.
+const BODY_MAX: usize = 4_000;
+
+/// What was asked for, and the writes that come of it; commitments stand for private parameters.
+fn wanted(view: &View) -> String {
+    let mut text = String::new();
+    for (name, value) in view.params.as_object().into_iter().flatten() {
+        text += &row("parameter", &format!("{} = {}", safe(name), compact(value)));
+    }
+    for write in &view.writes {
+        text += &row("write", &shown::request(write));
+        if let Some(body) = &write.body {
+            let whole = pretty(body, "  ");
+            if whole.chars().count() > BODY_MAX {
+                line(&mut text, format_args!("  {}", compact(body)));
+            } else {
+                text += &whole;
+            }
+        }
+    }
+    text
+}
+
 fn decided(view: &View) -> String {
     let mut text = view.decision.as_ref().map(|d| row("policy", &verdict(d))).unwrap_or_default();
     for said in &view.approvals {
@@ -181,6 +206,8 @@ mod tests {
             "held_by": "act_y\u{1b}", "escalated": "no look\u{202e}",
             "resolution": {"person": "bob", "role": "operator", "verdict": "not_applied",
             "reason": "asked\u{1b}[2K the owner\nPATCH /other", "nonce": "0", "signed_ms": 0},
+            "params": {"user_id": "1", "note": "a\u{1b}"}, "writes": [{"upstream": "idp", "method": "PATCH",
+            "path": "/Users/1", "body": {"title": "\u{202e}x"}, "calls": 1, "writes": true}],
             "stale": [], "calls": [{"phase": "perform", "upstream": "idp", "method": "PATCH", "path": "/Users/1",
             "fate": {"answered": {"status": 204}}, "at_ms": 0}],
             "changes": [{"pointer": "/user/title", "old": "a\u{1b}", "new": null}, {"pointer": "/user/active", "new": true}],
@@ -191,6 +218,9 @@ mod tests {
         let page = of(&view);
         for wanted in [
             "from the agent, unchecked\n  | let \\u{202e}them in\n",
+            "parameter    note = \"a\\u001b\"\n",
+            "parameter    user_id = \"1\"\n",
+            "write        idp PATCH /Users/1\n  {\n    \"title\": \"\\u{202e}x\"\n  }\n",
             "approved     by bob as support-lead\n",
             "perform      idp PATCH /Users/1: answered 204\n",
             "changed      /user/title: \"a\\u001b\" -> null  and may not\n",

@@ -1,21 +1,23 @@
 //! What `deed act` proposes: takes arguments as people type them, gives the body of `POST /v1/actions`.
 //!
-//! Never guesses twice: a value is JSON when it reads as strict JSON, else it is text.
+//! Never guesses: what a value of `--param` is, the contract says.
 
 use std::collections::BTreeMap;
 
 use deed_record::action::{Proposal, Source};
 use deed_record::json;
+use deed_record::schema::{Kind, Schema};
 use serde_json::{Map, Value};
 
 use super::out::Failure;
+use super::text::safe;
 
 /// What is asked for, and why.
 #[derive(Debug, clap::Args)]
 pub(super) struct ProposalArgs {
     /// The contract's name, such as `idp.restore_access`
     contract: String,
-    /// One parameter; VALUE is JSON where it reads as JSON, else text
+    /// One parameter, typed as the contract declares it: a text is taken as it stands, anything else is JSON
     #[arg(long, value_name = "NAME=VALUE")]
     param: Vec<String>,
     /// All parameters as one JSON object
@@ -41,10 +43,20 @@ pub(super) struct ProposalArgs {
     expect: Vec<String>,
 }
 
+/// A proposal whose arguments are in order, and whose parameters have no types yet.
+#[derive(Debug)]
+pub(super) struct Untyped {
+    /// Without its parameters, where those were given one by one.
+    proposal: Proposal,
+    /// Names and texts of `--param`.
+    pairs: BTreeMap<String, String>,
+}
+
 impl ProposalArgs {
-    pub(super) fn proposal(&self) -> Result<Proposal, Failure> {
+    /// What can be said of the arguments before anybody is asked.
+    pub(super) fn check(&self) -> Result<Untyped, Failure> {
         let source = |uri: &String| Source { uri: uri.clone(), sha256: None };
-        Ok(Proposal {
+        let proposal = Proposal {
             contract: self.contract.clone(),
             params: self.parameters()?,
             intent: self.intent.clone(),
@@ -53,33 +65,81 @@ impl ProposalArgs {
             sources: self.source.iter().map(source).collect(),
             environment: self.environment.clone(),
             expect: expectations(&self.expect)?,
-        })
+        };
+        Ok(Untyped { proposal, pairs: pairs(&self.param)? })
     }
 
+    /// Those that are JSON already.
     fn parameters(&self) -> Result<Value, Failure> {
-        match &self.params {
-            None => parameters(&self.param),
-            Some(text) => match json::parse(text.as_bytes()) {
-                Ok(value @ Value::Object(_)) => Ok(value),
-                Ok(_) => Err(Failure::usage(
-                    "--params takes a JSON object, such as '{\"user_id\": \"…\"}'",
-                )),
-                Err(error) => Err(Failure::usage(format!("--params is no strict JSON: {error}"))),
-            },
+        let Some(text) = &self.params else { return Ok(Value::Object(Map::new())) };
+        match json::parse(text.as_bytes()) {
+            Ok(value @ Value::Object(_)) => Ok(value),
+            Ok(_) => {
+                Err(Failure::usage("--params takes a JSON object, such as '{\"user_id\": \"…\"}'"))
+            }
+            Err(error) => Err(Failure::usage(format!("--params is not strict JSON: {error}"))),
         }
     }
 }
 
-fn parameters(pairs: &[String]) -> Result<Value, Failure> {
-    let mut members = Map::new();
-    for pair in pairs {
+impl Untyped {
+    /// The proposal; `declared` gives the contract's parameters and is asked only where a type is needed.
+    pub(super) fn proposal(
+        self,
+        declared: impl FnOnce(&str) -> Result<BTreeMap<String, Schema>, Failure>,
+    ) -> Result<Proposal, Failure> {
+        let Self { mut proposal, pairs } = self;
+        if !pairs.is_empty() {
+            let schemas = declared(&proposal.contract)?;
+            let value = |(name, text): (&String, &String)| {
+                Ok((name.clone(), typed(&proposal.contract, name, text, schemas.get(name))?))
+            };
+            let members: Result<Map<String, Value>, Failure> = pairs.iter().map(value).collect();
+            proposal.params = Value::Object(members?);
+        }
+        Ok(proposal)
+    }
+}
+
+fn pairs(list: &[String]) -> Result<BTreeMap<String, String>, Failure> {
+    let mut pairs = BTreeMap::new();
+    for pair in list {
         let (name, text) = split("--param", pair, "NAME=VALUE")?;
-        let value = json::parse(text.as_bytes()).unwrap_or_else(|_| Value::from(text));
-        if members.insert(name.to_owned(), value).is_some() {
+        if pairs.insert(name.to_owned(), text.to_owned()).is_some() {
             return Err(Failure::usage(format!("--param names `{name}` twice; keep one")));
         }
     }
-    Ok(Value::Object(members))
+    Ok(pairs)
+}
+
+/// The value of a parameter of this type. One that the contract does not declare goes as text: the host refuses it,
+/// and names those that it has.
+fn typed(
+    contract: &str,
+    name: &str,
+    text: &str,
+    schema: Option<&Schema>,
+) -> Result<Value, Failure> {
+    let kind = match schema.and_then(Schema::kind) {
+        Some(Kind::String) | None => return Ok(Value::from(text)),
+        Some(kind) => kind,
+    };
+    let value = json::parse(text.as_bytes()).ok().filter(|value| kind.is_of(value));
+    value.ok_or_else(|| {
+        let example = match kind {
+            Kind::Boolean => "`true` or `false`",
+            Kind::Array => "`[\"a\", \"b\"]`",
+            Kind::Object => "`{\"name\": \"value\"}`",
+            Kind::Integer | Kind::String => "`7`",
+        };
+        Failure::usage(format!(
+            "invalid value `{}` for --param {}: `{}` declares {}; write it as JSON, such as {example}",
+            safe(text),
+            safe(name),
+            safe(contract),
+            kind.name(),
+        ))
+    })
 }
 
 /// Expectations are judged, so a slip of the pen must not become a text: the value is JSON.
@@ -89,7 +149,7 @@ fn expectations(pairs: &[String]) -> Result<BTreeMap<String, Value>, Failure> {
         let (pointer, text) = split("--expect", pair, "POINTER=JSON")?;
         let value = json::parse(text.as_bytes()).map_err(|error| {
             Failure::usage(format!(
-                "--expect {pointer}: `{text}` is no strict JSON: {error}; texts need quotes"
+                "--expect {pointer}: `{text}` is not strict JSON: {error}; texts need quotes"
             ))
         })?;
         if expect.insert(pointer.to_owned(), value).is_some() {
@@ -114,25 +174,57 @@ mod tests {
         list.iter().map(|text| (*text).to_owned()).collect()
     }
 
+    fn declared() -> BTreeMap<String, Schema> {
+        let of = |kind: &str| serde_json::from_value(json!({ "type": kind })).unwrap();
+        let kinds = ["string", "integer", "boolean", "array", "object"];
+        kinds.map(|kind| (kind.to_owned(), of(kind))).into()
+    }
+
+    fn value(pair: &str) -> Result<Value, Failure> {
+        let (name, text) = split("--param", pair, "NAME=VALUE")?;
+        typed("a.b", name, text, declared().get(name))
+    }
+
     #[test]
-    fn parameters_are_json_where_they_read_as_json() {
-        let pairs = texts(&[
-            "a=1",
-            "b=true",
-            "c=plain text",
-            "d=\"1\"",
-            "e={\"x\":[1]}",
-            "f=",
-            "g=a=b",
-            "h=1.5",
-        ]);
-        let wanted = json!({"a": 1, "b": true, "c": "plain text", "d": "1", "e": {"x": [1]}, "f": "", "g": "a=b", "h": "1.5"});
-        assert_eq!(parameters(&pairs).unwrap(), wanted);
-        // An id of 32 decimal digits is beyond any integer that JSON readers keep, and stays text.
-        let id = "12345678901234567890123456789012";
-        assert_eq!(parameters(&texts(&[&format!("id={id}")])).unwrap(), json!({"id": id}));
+    fn a_parameter_has_the_type_that_the_contract_declares() {
+        for (pair, wanted) in [
+            ("string=123", json!("123")),
+            ("string=true", json!("true")),
+            ("string=\"x\"", json!("\"x\"")),
+            ("string={}", json!("{}")),
+            ("string=", json!("")),
+            ("string=a=b", json!("a=b")),
+            ("integer=-7", json!(-7)),
+            ("boolean=false", json!(false)),
+            ("array=[1, \"a\"]", json!([1, "a"])),
+            ("object={\"x\": [1]}", json!({"x": [1]})),
+            ("undeclared=7", json!("7")),
+        ] {
+            assert_eq!(value(pair).unwrap(), wanted, "{pair}");
+        }
+    }
+
+    #[test]
+    fn a_value_of_another_type_is_named_with_the_type() {
+        for (pair, words) in [
+            ("integer=seven", "--param integer: `a.b` declares an integer"),
+            ("integer=\"7\"", "an integer"),
+            ("integer=1.5", "an integer"),
+            ("integer=12345678901234567890123456789012", "an integer"),
+            ("boolean=yes", "declares a boolean; write it as JSON, such as `true` or `false`"),
+            ("array=a,b", "an array"),
+            ("object=[]", "an object"),
+        ] {
+            let failure = value(pair).unwrap_err();
+            assert!(matches!(failure, Failure::Usage(_)), "{pair}");
+            assert!(failure.to_string().contains(words), "{pair}: {failure}");
+        }
+    }
+
+    #[test]
+    fn pairs_have_a_name_each_once() {
         for bad in [&["a"][..], &["=1"], &["a=1", "a=2"]] {
-            assert!(matches!(parameters(&texts(bad)), Err(Failure::Usage(_))), "{bad:?}");
+            assert!(matches!(pairs(&texts(bad)), Err(Failure::Usage(_))), "{bad:?}");
         }
     }
 

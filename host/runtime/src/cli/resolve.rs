@@ -12,6 +12,7 @@ use deed_record::resolution::{self, ResolutionRequest, Verdict};
 
 use super::approve::confirmed;
 use super::client::{Client, Connection, action_path};
+use super::next::Next;
 use super::out::{self, Failure, Format};
 use super::page;
 use crate::clock::Clock;
@@ -70,7 +71,8 @@ impl From<Said> for Verdict {
 pub(super) fn run(args: &ResolveArgs) -> Result<ExitCode, Failure> {
     let key = keys::read(&args.key).map_err(Failure::failed)?;
     let client = args.connection.open()?;
-    let request = fetch(&client, &args.id)?;
+    let next = Next::new(&args.connection, args.format);
+    let request = fetch(&client, &args.id).map_err(|failure| next.explain(failure, &args.id))?;
     let (action, receipt) = request.open().map_err(Failure::failed)?;
     let now_ms = Clock::default().now_ms();
     let resolved = request.resolved(args.verdict.into(), &args.reason, now_ms);
@@ -81,8 +83,10 @@ pub(super) fn run(args: &ResolveArgs) -> Result<ExitCode, Failure> {
     }
     let envelope = resolution::sign(action, &resolved, &key).map_err(Failure::failed)?;
     let body = serde_json::to_vec(&envelope).map_err(Failure::failed)?;
-    let view: View = client.post(&action_path(&args.id, "/resolution")?, &[], &body)?;
+    let view = client.post(&action_path(&args.id, "/resolution")?, &[], &body);
+    let view: View = view.map_err(|failure| next.explain(failure, &args.id))?;
     args.format.print(&view, page::of)?;
+    next.after(&view);
     Ok(ExitCode::SUCCESS)
 }
 

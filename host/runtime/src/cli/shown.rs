@@ -17,12 +17,13 @@ pub(super) fn approval(
     request: &ApprovalRequest,
     action: Digest,
     terms: &Terms,
+    now_ms: i64,
 ) -> Result<String, Failure> {
     let contract = Contract::from_json(request.contract.clone()).map_err(Failure::failed)?;
     let mut text = head(request, &contract);
     text += &private(request);
     text += &writes(request, &contract)?;
-    text += &state(request, &contract);
+    text += &state(request, &contract, now_ms);
     text += &afterwards(request, &contract);
     text.push('\n');
     text += &from_agent(&request.proposal.intent, request.proposal.reasoning.as_deref());
@@ -117,8 +118,10 @@ fn writes(request: &ApprovalRequest, contract: &Contract) -> Result<String, Fail
     Ok(text)
 }
 
-fn state(request: &ApprovalRequest, contract: &Contract) -> String {
-    let mut text = "\nmay change, and is now\n".to_owned();
+/// What may change, as the host saw it: that was then, and need not be so any more.
+fn state(request: &ApprovalRequest, contract: &Contract, now_ms: i64) -> String {
+    let looked = request.looked_ms.map_or_else(|| "then".to_owned(), |at_ms| when(at_ms, now_ms));
+    let mut text = format!("\nmay change; when the host looked, {looked}, it was\n");
     for pointer in &contract.verify.may_change {
         let now = request.pre.pointer(pointer).map_or_else(|| "nothing".to_owned(), compact);
         line(&mut text, format_args!("  {}: {now}", safe(pointer)));
@@ -130,6 +133,20 @@ fn state(request: &ApprovalRequest, contract: &Contract) -> String {
         );
     }
     text
+}
+
+/// A time of the host, and how long ago that is by the clock of this machine, unless that is behind.
+fn when(at_ms: i64, now_ms: i64) -> String {
+    let at = utc(at_ms);
+    let seconds = now_ms.saturating_sub(at_ms) / 1000;
+    let age = match seconds {
+        ..0 => return at,
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    };
+    format!("{at} ({age} ago by this machine's clock)")
 }
 
 fn afterwards(request: &ApprovalRequest, contract: &Contract) -> String {
@@ -164,4 +181,26 @@ fn digests(action: Digest, terms: &Terms) -> String {
         line(&mut text, format_args!("  {:<11} {digest}", safe(upstream)));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_has_its_time_and_its_age() {
+        for (at_ms, age) in [
+            (0, Some("0 s ago")),
+            (-119_999, Some("119 s ago")),
+            (-7_199_000, Some("119 min ago")),
+            (-172_799_000, Some("47 h ago")),
+            (-172_800_000, Some("2 days ago")),
+            (5_000, None),
+        ] {
+            let said = when(at_ms, 0);
+            assert!(said.starts_with(&utc(at_ms)), "{said}");
+            assert_eq!(age.is_some_and(|age| said.contains(age)), age.is_some(), "{said}");
+            assert_eq!(said.contains("ago"), age.is_some(), "{said}");
+        }
+    }
 }

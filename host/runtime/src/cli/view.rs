@@ -9,6 +9,7 @@ use deed_record::ledger::utc;
 use deed_record::template::percent_encode;
 
 use super::client::{Connection, action_path};
+use super::next::{Next, quoted};
 use super::out::{self, Failure, Format};
 use super::page;
 use super::text::{join, safe};
@@ -17,15 +18,16 @@ use crate::http::View;
 /// List actions, newest first
 #[derive(Debug, clap::Args)]
 pub(super) struct LsArgs {
-    /// Only those with this status: pending, waiting, running, verified, mismatch, denied, failed, …
+    /// Only those with this status: pending, waiting, running, verified, mismatch, denied, failed, indeterminate,
+    /// expired or cancelled
     #[arg(long)]
     status: Option<String>,
     /// Only those on this resource, such as idp/users/42
     #[arg(long)]
     resource: Option<String>,
-    /// At most so many
-    #[arg(long, default_value_t = 50)]
-    limit: usize,
+    /// At most so many, from 1 to 500
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
+    limit: u16,
     #[command(flatten)]
     connection: Connection,
     #[command(flatten)]
@@ -91,27 +93,36 @@ pub(super) fn list(args: &LsArgs) -> Result<ExitCode, Failure> {
     }
     let listing: Listing = args.connection.open()?.get(&path, &[])?;
     args.format.print(&listing, |listing| table(&listing.actions))?;
+    if let Some(first) = listing.actions.first() {
+        Next::new(&args.connection, args.format).show(&first.id);
+    }
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn show(args: &ShowArgs) -> Result<ExitCode, Failure> {
     let view: View = args.connection.open()?.get(&action_path(&args.id, "")?, &[])?;
     args.format.print(&view, page::of)?;
+    Next::new(&args.connection, args.format).after(&view);
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn cancel(args: &CancelArgs) -> Result<ExitCode, Failure> {
-    let view: View = args.connection.open()?.post(&action_path(&args.id, "/cancel")?, &[], &[])?;
+    let next = Next::new(&args.connection, args.format);
+    let cancelled = args.connection.open()?.post(&action_path(&args.id, "/cancel")?, &[], &[]);
+    let view: View = cancelled.map_err(|failure| next.explain(failure, &args.id))?;
     args.format.print(&view, page::of)?;
+    next.show(&view.id);
     Ok(ExitCode::SUCCESS)
 }
 
 pub(super) fn bundle(args: &BundleArgs) -> Result<ExitCode, Failure> {
-    let bytes =
-        args.connection.open()?.bytes("GET", &action_path(&args.id, "/bundle")?, &[], &[])?;
+    let client = args.connection.open()?;
+    let next = Next::new(&args.connection, Format { json: false });
+    let bytes = client.bytes("GET", &action_path(&args.id, "/bundle")?, &[], &[]);
+    let bytes = bytes.map_err(|failure| next.explain(failure, &args.id))?;
     std::fs::write(&args.output, bytes)
         .map_err(|e| Failure::Failed(format!("`{}`: {e}", args.output.display())))?;
-    out::progress(&format!("check it: deed verify {} --trust DIR", args.output.display()));
+    out::note(&format!("next: deed verify {} --trust DIR", quoted(&args.output.to_string_lossy())));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -30,7 +30,8 @@ impl Credentials {
         let token = token.trim();
         if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
             return Err(Failure::usage(
-                "the token is empty or no single word; `deed token new` makes one",
+                "the token is empty or not a single word: set DEED_TOKEN, or use --token TOKEN, with one that \
+                 `deed token new` printed",
             ));
         }
         Ok(Some(token.to_owned()))

@@ -1,0 +1,128 @@
+//! The next command to type: takes the host's view of an action, gives lines for the person at the terminal.
+//!
+//! Never suggests what the status rules out, and quotes whatever came from the host: the lines are there to be pasted.
+
+use deed_record::id::ActionId;
+
+use super::client::Connection;
+use super::out::{self, Failure, Format};
+use super::text::safe;
+use crate::http::View;
+
+/// Suggests commands to those who read text; programs that ask for JSON get none.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Next<'a> {
+    connection: &'a Connection,
+    silent: bool,
+}
+
+impl<'a> Next<'a> {
+    pub(super) fn new(connection: &'a Connection, format: Format) -> Self {
+        Self { connection, silent: format.json }
+    }
+
+    /// What follows from where the action stands.
+    pub(super) fn after(&self, view: &View) {
+        let Some(id) = id(&view.id) else { return };
+        let approvers = roles(view, "approve");
+        if !approvers.is_empty() {
+            for role in approvers {
+                let role = quoted(role);
+                self.tell(&format!("deed approve {id} --key FILE --person NAME --role {role}"));
+            }
+        } else if !roles(view, "resolve").is_empty() {
+            self.tell(&format!(
+                "deed resolve {id} applied|not-applied|retry --reason TEXT --key FILE"
+            ));
+        } else if view.outcome.is_some() {
+            self.tell(&format!("deed bundle {id} -o {id}.deed"));
+        } else {
+            self.show(&view.id);
+        }
+    }
+
+    /// To look at the action.
+    pub(super) fn show(&self, action: &str) {
+        if let Some(id) = id(action) {
+            self.tell(&format!("deed show {id}"));
+        }
+    }
+
+    /// To approve again what is asked anew, as the same person.
+    pub(super) fn approve_again(&self, view: &View, key: &str, person: &str) {
+        let Some(id) = id(&view.id) else { return };
+        for role in roles(view, "approve") {
+            let (key, person, role) = (quoted(key), quoted(person), quoted(role));
+            self.tell(&format!("deed approve {id} --key {key} --person {person} --role {role}"));
+        }
+    }
+
+    /// A failure with the way to find out more, where the host refused because of where the action stands.
+    pub(super) fn explain(&self, failure: Failure, action: &str) -> Failure {
+        match (failure, id(action)) {
+            (Failure::Refused { status: 409, text }, Some(id)) if !self.silent => {
+                let url = self.url();
+                Failure::Refused { status: 409, text: format!("{text}\nnext: deed show {id}{url}") }
+            }
+            (failure, _) => failure,
+        }
+    }
+
+    fn tell(&self, command: &str) {
+        if !self.silent {
+            out::note(&format!("next: {command}{}", self.url()));
+        }
+    }
+
+    fn url(&self) -> String {
+        self.connection
+            .other_url()
+            .map_or_else(String::new, |url| format!(" --url {}", quoted(url)))
+    }
+}
+
+/// An invalid id is not repeated in a command.
+fn id(text: &str) -> Option<ActionId> {
+    text.parse().ok()
+}
+
+/// The roles of obligations such as `approve:1:support-lead`, each once.
+fn roles<'a>(view: &'a View, verb: &str) -> Vec<&'a str> {
+    let role = |obligation: &'a String| {
+        let (word, rest) = obligation.split_once(':')?;
+        rest.split_once(':').filter(|_| word == verb).map(|(_, role)| role)
+    };
+    let mut roles: Vec<&str> = view.obligations.iter().filter_map(role).collect();
+    roles.dedup();
+    roles
+}
+
+/// A word for a POSIX shell: as it is where that is safe, else in single quotes.
+pub(super) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,".contains(c);
+    if !word.is_empty() && !word.starts_with('-') && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", safe(word).replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_pasted_is_one_word() {
+        for (word, shown) in [
+            ("support-lead", "support-lead"),
+            ("http://127.0.0.1:7117", "http://127.0.0.1:7117"),
+            ("my keys/bob.key", "'my keys/bob.key'"),
+            ("lead; rm -rf ~", "'lead; rm -rf ~'"),
+            ("it's", "'it'\\''s'"),
+            ("$(x)\u{1b}", "'$(x)\\u{1b}'"),
+            ("--yes", "'--yes'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(word), shown);
+        }
+    }
+}
