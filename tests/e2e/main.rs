@@ -5,6 +5,7 @@ mod acknowledged;
 mod activation;
 mod backup;
 mod bad_disk;
+mod caller;
 mod clock;
 mod codecs;
 mod commands;

@@ -159,7 +159,8 @@ fn a_forbid_over_the_observed_state_denies_at_the_gate() {
     assert_eq!(asked["status"], "waiting", "{asked:#}");
     rename(&user, "VIP meanwhile");
     let id = asked["id"].as_str().unwrap();
-    assert!(world.approve(id, "bob", BOB).unwrap().0);
+    let (done, said) = world.approve(id, "bob", BOB).unwrap();
+    assert!(!done && said.contains("the action ended as `denied`"), "{said}");
     let receipt = ended(&world, &world.settled(id).unwrap(), "denied", "forbidden by `no-vip`");
     assert_eq!(receipt["approvals"][0]["counted"], false);
     assert_eq!(world.proxy.count("PATCH"), 0);

@@ -158,7 +158,7 @@ fn stale_when_the_state_changed_between_proposal_and_approval() {
     let rename = json!([{ "op": "replace", "path": "displayName", "value": "Renamed meanwhile" }]);
     scim().patch(&user, &rename).unwrap();
     let (done, said) = world.approve(&id, "bob", BOB).unwrap();
-    assert!(done, "the approval was good when it was given: {said}");
+    assert!(!done && said.contains("does not count: the state changed"), "{said}");
     let view = world.settled(&id).unwrap();
     assert_eq!(
         (&view["status"], &view["obligations"]),
@@ -187,7 +187,8 @@ fn stale_when_the_state_changed_between_proposal_and_approval() {
 fn stale_denies_when_the_precondition_went_away_while_people_thought() {
     let (world, user, id) = waiting();
     scim().patch(&user, &json!([{ "op": "replace", "path": "active", "value": true }])).unwrap();
-    assert!(world.approve(&id, "bob", BOB).unwrap().0);
+    let (done, said) = world.approve(&id, "bob", BOB).unwrap();
+    assert!(!done && said.contains("does not count: the action ended as `denied`"), "{said}");
     let view = world.settled(&id).unwrap();
     ended(
         &world,

@@ -193,7 +193,8 @@ impl World {
         let id = proposed.text("/id");
         if proposed.text("/status") == "waiting" {
             let (done, said) = self.approve(&id, "bob", BOB)?;
-            if !done {
+            // One that was taken and went stale is part of the story.
+            if !done && !said.contains("the approval does not count") {
                 return Err(format!("the approval was not taken: {said}").into());
             }
         }

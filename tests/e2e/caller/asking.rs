@@ -1,0 +1,126 @@
+//! `deed act`: parameters by the contract's types, the id before the wait, the line to approve at the end.
+
+use std::path::Path;
+
+use deed_tests::proxy::Fault;
+use deed_tests::services::Result;
+use deed_tests::world::{BOB, HELPDESK, World, edit};
+use serde_json::json;
+
+use super::{RESTORE, Said, to};
+use crate::shared::{locked_out, scim, user};
+
+/// Parameters of every type, and an id that may be all digits.
+fn of_all_types(dir: &Path) -> Result<()> {
+    let contract = "contracts/restore_access.toml";
+    edit(dir, contract, ", pattern = \"^[0-9a-f]{32}$\"", "")?;
+    let more = "properties.level = { type = \"integer\" }\nproperties.urgent = { type = \"boolean\" }\n\
+        properties.tags = { type = \"array\", items = { type = \"string\" } }\n\n[state.user]";
+    edit(dir, contract, "[state.user]", more)?;
+    let body = "body     = { level = \"{level}\", urgent = \"{urgent}\", tags = \"{tags}\", ";
+    edit(dir, contract, "body     = { ", body)
+}
+
+fn act(world: &World, contract: &str, more: &[&str]) -> Said {
+    let args = ["act", contract, "--intent", "locked out", "--source", "ticket:1"];
+    to(world, HELPDESK, &[&args, more].concat())
+}
+
+#[test]
+fn a_parameter_has_the_type_of_the_contract() {
+    let world = World::with(scim(), "scim", of_all_types).unwrap();
+    let explain = |params: &[&str]| {
+        let params = params.iter().flat_map(|param| ["--param", param]);
+        let args: Vec<&str> = ["--explain", "--json"].into_iter().chain(params).collect();
+        act(&world, RESTORE, &args)
+    };
+    for (text, path) in [("123", "123"), ("true", "true"), ("\"1\"", "%221%22")] {
+        let said = explain(&[&format!("user_id={text}")]);
+        assert_eq!(said.code, 0, "{text}: {said:?}");
+        assert_eq!(said.json()["would_send"][0]["path"], format!("/Users/{path}"), "{text}");
+    }
+    let said = explain(&["user_id=1", "level=7", "urgent=false", "tags=[\"a\"]"]);
+    let body = &said.json()["would_send"][0]["body"];
+    let sent = (&body["level"], &body["urgent"], &body["tags"]);
+    assert_eq!(sent, (&json!(7), &json!(false), &json!(["a"])), "{said:?}");
+    for (param, words) in [
+        ("level=high", "`high` for --param level: `idp.restore_access` declares an integer"),
+        ("level=\"7\"", "declares an integer"),
+        ("urgent=yes", "--param urgent: `idp.restore_access` declares a boolean"),
+        ("tags=a", "declares an array"),
+    ] {
+        let said = explain(&["user_id=1", param]);
+        assert_eq!((said.code, said.out.as_str()), (2, ""), "{param}: {said:?}");
+        assert!(said.err.contains(words), "{param}: {}", said.err);
+    }
+    // What the contract does not declare, the host refuses.
+    let said = explain(&["user_id=1", "colour=red"]);
+    assert!(said.code == 1 && said.err.contains("/params/colour"), "{said:?}");
+    // JSON is taken as it is.
+    let said = act(&world, RESTORE, &["--explain", "--params", "{\"user_id\": 123}"]);
+    assert!(said.code == 1 && said.err.contains("/params/user_id"), "{said:?}");
+    assert!(world.proxy.requests().is_empty());
+}
+
+#[test]
+fn a_contract_that_is_not_granted_is_the_hosts_to_refuse() {
+    let world = World::start(scim()).unwrap();
+    for more in
+        [&["--param", "user_id=1"][..], &["--params", "{}"], &["--param", "n=x", "--explain"]]
+    {
+        let said = act(&world, "idp.no_such", more);
+        assert_eq!((said.code, said.out.as_str()), (1, ""), "{said:?}");
+        assert!(said.err.contains("no contract of this name is granted"), "{more:?}: {}", said.err);
+    }
+}
+
+#[test]
+fn the_id_is_told_before_the_wait_and_the_line_to_approve_at_the_end() {
+    let (world, user) = (World::start(scim()).unwrap(), locked_out());
+    let param = format!("user_id={user}");
+    let said = act(&world, RESTORE, &["--param", &param]);
+    assert_eq!(said.code, 0, "{said:?}");
+    let id = said.out.split(' ').next().unwrap();
+    let approve = format!(
+        "deed approve {id} --key FILE --person NAME --role support-lead --url {}",
+        world.url()
+    );
+    assert_eq!(said.next(), [approve.as_str()], "{said:?}");
+    let first = said.err.lines().next().unwrap();
+    assert!(first.starts_with(&format!("action {id} is ")), "{}", said.err);
+    // Programs read JSON, and get the id all the same.
+    let said = act(&world, RESTORE, &["--param", &param, "--json"]);
+    let id = said.json()["id"].as_str().unwrap().to_owned();
+    assert!(said.err.contains(&id) && said.next().is_empty(), "{said:?}");
+}
+
+#[test]
+fn who_gives_up_waiting_has_the_id() {
+    let (world, user) = (World::start(scim()).unwrap(), user("slow", Some(true)));
+    world.proxy.set("GET", Fault::Delay { ms: 1_500 });
+    let param = format!("user_id={user}");
+    let said = act(&world, "idp.read_user", &["--param", &param, "--wait", "0"]);
+    assert_eq!(said.code, 1, "{said:?}");
+    let id = said.out.split(' ').next().unwrap().to_owned();
+    assert!(said.err.starts_with(&format!("action {id} is ")), "{said:?}");
+    assert_eq!(said.next(), [format!("deed show {id} --url {}", world.url())], "{said:?}");
+    // Waited for to its end.
+    let said = act(&world, "idp.read_user", &["--param", &param, "--wait", "30"]);
+    assert!(said.code == 0 && said.out.contains("  verified\n"), "{said:?}");
+    let id = said.out.split(' ').next().unwrap();
+    assert_eq!(said.next(), [format!("deed bundle {id} -o {id}.deed --url {}", world.url())]);
+    assert_eq!(world.settled(id).unwrap()["status"], "verified");
+    assert_eq!(to(&world, BOB, &["ls", "--status", "verified"]).code, 0);
+}
+
+#[test]
+fn a_wait_is_a_preference_that_the_host_caps() {
+    let world = World::start(scim()).unwrap();
+    let proposal = World::proposal("idp.read_user", &user("capped", Some(true))).to_string();
+    for wait in ["wait=60", "wait=86400"] {
+        let client = world.client(HELPDESK);
+        let headers = [("prefer", wait)];
+        let answer = client.send("POST", "/v1/actions", &headers, proposal.clone().into_bytes());
+        assert_eq!(answer.unwrap().text("/status"), "verified");
+    }
+}
