@@ -6,7 +6,8 @@
 securesystemslib checks DSSE signatures, rfc8785 that JSON is canonical, in-toto-attestation that each
 payload is a statement, cryptography the log's Ed25519 notes; zipfile, hashlib and base64 do the rest.
 Prints a line per check and `VERIFIED`, `FAILED` or `UNVERIFIABLE`; exits with 0, 1 or 2, as `deed verify`.
-What needs Cedar, CEL or the contract's templates is not checked here, and a line says so.
+What needs Cedar, CEL or the contract's templates is not checked here, and a line says so. No outcome is judged, so
+a copy without evidence is `VERIFIED` too, where `deed verify` says that only signatures and inclusion are.
 """
 
 import base64
