@@ -48,7 +48,7 @@ fn allowed(module: &str) -> Vec<&'static str> {
         // Runs a look again and makes of it what `observe` would; nothing that serves may import it.
         "replay" => vec!["grant", "observe", "sandbox"],
         stage if STAGES.contains(&stage) => PORTS.to_vec(),
-        "notify" => vec!["config", "vault"],
+        "notify" => vec!["config", "upstream", "vault"],
         "pipeline" => [&PORTS[..], &STAGES[..], &["notify"]].concat(),
         "http" => [&PORTS[..], &["pipeline", "contract", "approval", "log"]].concat(),
         "cli" => [&PORTS[..], &["http", "pipeline", "replay", "sandbox"]].concat(),

@@ -5,7 +5,7 @@ use deed_adapter_sdk::bindings::deed::adapter::http as host;
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, log};
 use deed_guests::{denied, look, request, restored, user};
 
-const HEADERS: [(&str, &str); 20] = [
+const HEADERS: [(&str, &str); 22] = [
     ("authorization", "Bearer forged"),
     ("Authorization", "Basic Zm9yZ2Vk"),
     ("proxy-authorization", "Bearer forged"),
@@ -22,6 +22,8 @@ const HEADERS: [(&str, &str); 20] = [
     ("upgrade", "h2c"),
     ("expect", "100-continue"),
     ("if-match", "*"),
+    ("user-agent", "forged"),
+    ("User-Agent", "curl/8.0"),
     ("accept\r\nauthorization", "Bearer forged"),
     ("accept ", "*/*"),
     ("accept\0", "*/*"),

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::config::Notify;
+use crate::upstream::USER_AGENT;
 use crate::vault::Secret;
 
 /// A handle to the sender's thread; without configuration it does nothing.
@@ -80,8 +81,11 @@ fn obligations(story: &Story) -> Vec<String> {
 }
 
 fn serve(url: &str, secret: &Secret, messages: &Receiver<Value>) {
-    let config =
-        ureq::Agent::config_builder().timeout_global(Some(TIMEOUT)).max_redirects(0).proxy(None);
+    let config = ureq::Agent::config_builder()
+        .user_agent(USER_AGENT)
+        .timeout_global(Some(TIMEOUT))
+        .max_redirects(0)
+        .proxy(None);
     let agent: ureq::Agent = config.build().into();
     while let Ok(message) = messages.recv() {
         let body = message.to_string();

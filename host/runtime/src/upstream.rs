@@ -17,6 +17,9 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 pub use self::address::{AddressClass, classify};
 use crate::vault::Secret;
 
+/// The `User-Agent` of every request that the host makes (RFC 9110 section 10.1.5). Some servers refuse requests without one.
+pub const USER_AGENT: &str = concat!("deed/", env!("CARGO_PKG_VERSION"));
+
 /// One system of record, as the operator fixed it.
 #[derive(Clone, Debug)]
 pub struct Upstream {

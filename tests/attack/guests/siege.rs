@@ -122,6 +122,7 @@ impl Siege {
             ("authorization", format!("Bearer {token}")),
             ("connection", "close".to_owned()),
             ("host", host.to_owned()),
+            ("user-agent", format!("deed/{}", env!("CARGO_PKG_VERSION"))),
         ];
         if !body.is_empty() {
             headers.push(("content-length", body.len().to_string()));

@@ -10,15 +10,18 @@ use deed_record::exchange::Rendered;
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, HOST,
-    HeaderMap, HeaderName, HeaderValue,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH,
+    CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
 use hyper::{Method, Request};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::limits;
-use crate::upstream::{Base, Credential};
+use crate::upstream::{self, Base, Credential};
+
+/// U+FEFF in UTF-8 (RFC 8259 section 8.1).
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Our rendering as an HTTP/1.1 request, with the credential in its slot.
 pub(super) fn encode(
@@ -32,6 +35,8 @@ pub(super) fn encode(
     };
     let method =
         Method::from_bytes(request.method.as_bytes()).map_err(|_unfit| EncodeError::Target)?;
+    // hyper leaves the length of an empty body out, and some servers answer 411 then.
+    let empty = body.is_empty() && (request.body.is_some() || expects_content(&method));
     let mut built = Request::builder()
         .method(method)
         .uri(format!("{}{}", base.path, request.path))
@@ -43,13 +48,22 @@ pub(super) fn encode(
     headers.insert(ACCEPT, HeaderValue::from_static(request.codec.accept()));
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    headers.insert(USER_AGENT, HeaderValue::from_static(upstream::USER_AGENT));
     if request.body.is_some() {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(request.codec.content_type()));
+    }
+    if empty {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
     if let Some(credential) = credential {
         inject(headers, credential)?;
     }
     Ok(built)
+}
+
+/// Methods whose requests say how long they are also where they carry nothing (RFC 9110 section 8.6).
+fn expects_content(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
 /// Why a rendering cannot leave.
@@ -105,6 +119,9 @@ pub(super) fn decode(
         _ => return Err("the answer has a body and not exactly one content type".into()),
     };
     codec.decode(kind, bytes).map(Some).map_err(|error| match error {
+        DecodeError::Body(_) if bytes.starts_with(BYTE_ORDER_MARK) => {
+            "the answer begins with a byte order mark (U+FEFF), which the host does not accept".into()
+        }
         DecodeError::Kind(_) => format!("{error}: it says `{}`", super::redact::plain(kind, 80)),
         DecodeError::Deep => error.to_string(),
         DecodeError::Body(why) => super::redact::plain(&why, limits::TEXT),

@@ -272,6 +272,9 @@ impl Job {
         if let (Some(promise), Some(key)) = (promise, &self.known.idempotency_key) {
             let name = HeaderName::from_bytes(promise.header.as_bytes());
             let name = name.map_err(|_unfit| EncodeError::Target)?;
+            if request.headers().contains_key(&name) {
+                return Err(EncodeError::Target);
+            }
             request.headers_mut().insert(name, value(key)?);
         }
         Ok(request)

@@ -15,6 +15,7 @@ use super::board::Tree;
 use crate::clock::Clock;
 use crate::config::Witness;
 use crate::log::Log;
+use crate::upstream::USER_AGENT;
 
 /// One submission, from the look-up of the name to the last byte of the answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -57,6 +58,7 @@ enum Said {
 impl Courier {
     pub(super) fn new(witness: Witness, log: Arc<Mutex<Log>>, clock: Clock) -> Self {
         let config = Agent::config_builder()
+            .user_agent(USER_AGENT)
             .timeout_global(Some(TIMEOUT))
             .max_redirects(0)
             .proxy(None)

@@ -48,7 +48,10 @@ fn what_leaves_is_our_rendering() {
         encode(&rendered("PATCH", Some(json!({"b": 1, "a": true}))), &base(), None).unwrap();
     assert_eq!(request.uri(), "/scim/v2/Users/42?a=1");
     let names: Vec<&str> = request.headers().keys().map(HeaderName::as_str).collect();
-    assert_eq!(names, ["host", "accept", "accept-encoding", "connection", "content-type"]);
+    assert_eq!(
+        names,
+        ["host", "accept", "accept-encoding", "connection", "user-agent", "content-type"]
+    );
     assert_eq!(request.headers().get(HOST).unwrap(), "idp.example.com");
     assert!(
         !encode(&rendered("GET", None), &base(), None)
@@ -56,6 +59,30 @@ fn what_leaves_is_our_rendering() {
             .headers()
             .contains_key(CONTENT_TYPE)
     );
+}
+
+#[test]
+fn a_request_that_may_have_a_body_says_how_long_it_is() {
+    let empty = |method: &str| Rendered {
+        codec: Codec { request: Outgoing::Form, ..Codec::default() },
+        ..rendered(method, Some(json!({})))
+    };
+    for (request, length) in [
+        (rendered("POST", None), Some("0")),
+        (rendered("PUT", None), Some("0")),
+        (rendered("PATCH", None), Some("0")),
+        (empty("POST"), Some("0")),
+        (empty("DELETE"), Some("0")),
+        (rendered("DELETE", None), None),
+        (rendered("GET", None), None),
+        (rendered("HEAD", None), None),
+    ] {
+        let head = wire::head(&request);
+        let sent = head.lines().filter_map(|line| line.strip_prefix("content-length: "));
+        assert_eq!(sent.collect::<Vec<_>>(), Vec::from_iter(length), "{head}");
+        let agent = format!("user-agent: deed/{}", env!("CARGO_PKG_VERSION"));
+        assert_eq!(head.lines().filter(|line| *line == agent).count(), 1, "{head}");
+    }
 }
 
 #[test]
@@ -68,7 +95,15 @@ fn credentials_go_into_their_slot() {
 
 #[test]
 fn a_slot_cannot_displace_what_frames_a_request() {
-    for name in ["If-Match", "host", "Content-Length", "transfer-encoding", "accept", "bad name"] {
+    for name in [
+        "If-Match",
+        "host",
+        "Content-Length",
+        "transfer-encoding",
+        "accept",
+        "user-agent",
+        "bad name",
+    ] {
         let slot = credential(Slot::Header { name: name.into() });
         let refused = encode(&rendered("GET", None), &base(), Some(&slot));
         assert_eq!(refused.unwrap_err(), EncodeError::Slot("idp-read".into()), "{name}");
@@ -88,6 +123,8 @@ fn json_is_read_strictly() {
     assert_eq!(decoded("text/html", b""), Ok(None));
     assert!(decoded("application/json", b"{\"a\":1,\"a\":2}").is_err());
     assert!(decoded("application/json", b"\xff").is_err());
+    let marked = decoded("application/json", b"\xef\xbb\xbf{}").unwrap_err();
+    assert!(marked.contains("byte order mark"), "{marked}");
     assert!(decode(&Codec::default(), &HeaderMap::new(), b"{}").is_err());
 }
 

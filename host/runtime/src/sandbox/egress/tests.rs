@@ -102,8 +102,9 @@ async fn a_read_leaves_as_rendered_and_its_answer_is_kept() {
     let sent = server.requests().remove(0);
     let expected = format!(
         "GET /v2/Users/42 HTTP/1.1\r\nhost: 127.0.0.1:{}\r\naccept: application/json\r\naccept-encoding: identity\r\n\
-         connection: close\r\nauthorization: Bearer {}\r\n\r\n",
+         connection: close\r\nuser-agent: deed/{}\r\nauthorization: Bearer {}\r\n\r\n",
         server.port,
+        env!("CARGO_PKG_VERSION"),
         support::READ,
     );
     assert_eq!(sent, expected);

@@ -30,6 +30,12 @@ fn written(request: Request<Full<Bytes>>) -> Vec<u8> {
     })
 }
 
+/// Status line and headers of a request as they leave.
+pub(super) fn head(request: &Rendered) -> String {
+    let bytes = written(encode(request, &base(), None).unwrap());
+    String::from_utf8_lossy(&bytes).split("\r\n\r\n").next().unwrap_or_default().to_owned()
+}
+
 fn head_length(bytes: &[u8]) -> Option<usize> {
     bytes.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4)
 }
@@ -79,7 +85,7 @@ proptest! {
             prop_assert_eq!(read, Ok(json!({"v": value})));
         }
         let names: Vec<&str> = parsed.headers.iter().map(|header| header.name).collect();
-        prop_assert_eq!(names, ["host", "accept", "accept-encoding", "connection", "content-type", "x-key", "content-length"]);
+        prop_assert_eq!(names, ["host", "accept", "accept-encoding", "connection", "user-agent", "content-type", "x-key", "content-length"]);
         let length = parsed.headers.iter().find(|header| header.name == "content-length").unwrap().value;
         let body = &bytes[head..];
         prop_assert_eq!(std::str::from_utf8(length).unwrap(), body.len().to_string());
