@@ -3,9 +3,11 @@
 
 use serde_json::Value;
 
+mod detail;
+
 use crate::{Failure, bindings::deed::adapter::http as host};
 
-/// `GET path` at `upstream`. A transport error becomes the [`Failure`] that is true of it.
+/// `GET path` at `upstream`. A transport error becomes the [`Failure`] that describes it.
 pub fn get(upstream: &str, path: &str) -> Result<Response, Failure> {
     send(upstream, "GET", path, None)
 }
@@ -24,14 +26,15 @@ pub fn send(
         headers: Vec::new(),
         body: body.map(|value| value.to_string()),
     };
-    let response = host::send(&request).map_err(failure)?;
-    Response::from_host(response)
+    let response = host::send(&request).map_err(|error| failure(method, error))?;
+    Response::from_host(method, response)
 }
 
-/// One exchange: its number within the run, the status, the headers that the rule exposes (names in
-/// lower case) and the body as JSON, `Null` when there is none.
+/// One exchange: its number within the run, the method of the request, the status, the headers that
+/// the rule exposes (names in lower case) and the body as JSON, `Null` when there is none.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Response {
+    pub method: String,
     pub exchange: u32,
     pub status: u16,
     pub headers: Vec<(String, String)>,
@@ -39,38 +42,47 @@ pub struct Response {
 }
 
 impl Response {
-    /// The response itself when its status is 2xx. A definite refusal is [`Failure::Refused`]; 408,
-    /// 409, 425, 429, 5xx and anything else say nothing about what changed: [`Failure::Unknown`].
+    /// The response itself when its status is 2xx. A definite refusal is [`Failure::Refused`]. 408,
+    /// 409, 425, 429, 5xx and any other status do not say whether a write changed something:
+    /// [`Failure::Unknown`]; of a GET or HEAD they say that it failed: [`Failure::Unavailable`].
     pub fn accepted(self) -> Result<Self, Failure> {
         match self.status {
             200..=299 => Ok(self),
-            408 | 409 | 425 | 429 => Err(Failure::Unknown(self.summary())),
+            408 | 409 | 425 | 429 => Err(unclear(&self.method, self.summary())),
             400..=499 => Err(Failure::Refused(self.summary())),
-            _ => Err(Failure::Unknown(self.summary())),
+            _ => Err(unclear(&self.method, self.summary())),
         }
     }
 
     fn summary(&self) -> String {
-        let detail = self.body.get("detail").and_then(Value::as_str).unwrap_or("no detail");
-        format!("the upstream answered {}: {detail}", self.status)
+        let status = self.status;
+        detail::of(&self.body).map_or_else(
+            || format!("the upstream answered {status} without a detail"),
+            |detail| format!("the upstream answered {status}: {detail}"),
+        )
     }
 
-    fn from_host(response: host::Response) -> Result<Self, Failure> {
+    fn from_host(method: &str, response: host::Response) -> Result<Self, Failure> {
         let host::Response { exchange, status, headers, body } = response;
         let body = if body.is_empty() { Ok(Value::Null) } else { serde_json::from_str(&body) };
         let body =
-            body.map_err(|error| Failure::Unknown(format!("the answer is not JSON: {error}")))?;
-        Ok(Self { exchange, status, headers, body })
+            body.map_err(|error| unclear(method, format!("the answer is not JSON: {error}")))?;
+        Ok(Self { method: method.to_owned(), exchange, status, headers, body })
     }
 }
 
-fn failure(error: host::Error) -> Failure {
+/// What is true of a request without a definite answer: a read changed nothing, a write may have.
+fn unclear(method: &str, why: String) -> Failure {
+    if matches!(method, "GET" | "HEAD") { Failure::Unavailable(why) } else { Failure::Unknown(why) }
+}
+
+fn failure(method: &str, error: host::Error) -> Failure {
     match error {
         host::Error::Denied(why) => Failure::Refused(format!("the host denied the request: {why}")),
         host::Error::NotSent(why) => Failure::Unavailable(why),
-        host::Error::NoAnswer(why) => Failure::Unknown(why),
+        host::Error::NoAnswer(why) => unclear(method, why),
         host::Error::TooLarge(limit) => {
-            Failure::Unknown(format!("the answer is larger than {limit} bytes"))
+            unclear(method, format!("the answer is larger than {limit} bytes"))
         }
     }
 }

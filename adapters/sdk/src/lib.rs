@@ -31,6 +31,7 @@ use serde_json::Value;
 pub mod bindings;
 pub mod http;
 pub mod log;
+mod panic;
 pub mod path;
 pub mod state;
 
@@ -84,10 +85,12 @@ pub struct Exported<A>(PhantomData<A>);
 
 impl<A: Adapter> bindings::Guest for Exported<A> {
     fn observe(action: bindings::Action) -> Result<(), Failure> {
+        panic::told();
         A::observe(&parse(action)?)
     }
 
     fn perform(action: bindings::Action) -> Result<(), Failure> {
+        panic::told();
         A::perform(&parse(action)?)
     }
 }

@@ -148,7 +148,9 @@ impl Teller<'_> {
         let (plain, words) = match claim {
             Claim::Done => ("the adapter says that it is done", None),
             Claim::Refused(words) => ("the adapter says that it was refused", Some(words)),
-            Claim::Unavailable(words) => ("the adapter says that nothing was sent", Some(words)),
+            Claim::Unavailable(words) => {
+                ("the adapter says that the upstream was not available", Some(words))
+            }
             Claim::Unknown(words) => {
                 ("the adapter says that it does not know what happened", Some(words))
             }

@@ -3,7 +3,12 @@ use serde_json::json;
 use super::*;
 
 fn response(status: u16) -> Response {
-    Response { exchange: 0, status, headers: Vec::new(), body: json!({ "detail": "no such user" }) }
+    asked("PATCH", status)
+}
+
+fn asked(method: &str, status: u16) -> Response {
+    let (method, body) = (method.to_owned(), json!({ "detail": "no such user" }));
+    Response { method, exchange: 0, status, headers: Vec::new(), body }
 }
 
 #[test]
@@ -25,16 +30,38 @@ fn a_status_that_does_not_say_what_changed_is_unknown() {
 }
 
 #[test]
+fn a_read_that_failed_changed_nothing() {
+    for method in ["GET", "HEAD"] {
+        for status in [302, 408, 409, 425, 429, 500, 503] {
+            let failed = asked(method, status).accepted();
+            assert!(matches!(failed, Err(Failure::Unavailable(_))), "{method} {status}");
+        }
+        assert!(matches!(asked(method, 404).accepted(), Err(Failure::Refused(_))));
+        let cut = failure(method, host::Error::NoAnswer(String::new()));
+        assert!(matches!(cut, Failure::Unavailable(_)));
+        assert!(matches!(failure(method, host::Error::TooLarge(9)), Failure::Unavailable(_)));
+    }
+}
+
+#[test]
+fn an_error_without_a_body_is_told_by_its_status() {
+    let bare = Response { body: Value::Null, ..response(403) };
+    let why = "the upstream answered 403 without a detail".to_owned();
+    assert_eq!(bare.accepted(), Err(Failure::Refused(why)));
+}
+
+#[test]
 fn transport_errors_say_whether_bytes_left() {
-    assert!(matches!(failure(host::Error::NotSent(String::new())), Failure::Unavailable(_)));
-    assert!(matches!(failure(host::Error::NoAnswer(String::new())), Failure::Unknown(_)));
-    assert!(matches!(failure(host::Error::TooLarge(9)), Failure::Unknown(_)));
-    assert!(matches!(failure(host::Error::Denied(String::new())), Failure::Refused(_)));
+    let failed = |error| failure("PATCH", error);
+    assert!(matches!(failed(host::Error::NotSent(String::new())), Failure::Unavailable(_)));
+    assert!(matches!(failed(host::Error::NoAnswer(String::new())), Failure::Unknown(_)));
+    assert!(matches!(failed(host::Error::TooLarge(9)), Failure::Unknown(_)));
+    assert!(matches!(failed(host::Error::Denied(String::new())), Failure::Refused(_)));
 }
 
 #[test]
 fn an_empty_body_is_null() {
     let host =
         host::Response { exchange: 3, status: 204, headers: Vec::new(), body: String::new() };
-    assert_eq!(Response::from_host(host).map(|r| r.body), Ok(Value::Null));
+    assert_eq!(Response::from_host("PATCH", host).map(|r| r.body), Ok(Value::Null));
 }
