@@ -1,5 +1,5 @@
-//! Attack: ends in a panic whose message looks like a credential. The panic must be a trap that the
-//! host survives, and its message must not be evidence.
+//! Attack: ends in a panic whose long message is to deceive whoever reads it. The panic must be a trap
+//! that the host survives; its message must be escaped, cut and believed by nobody.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, log};
 use deed_guests::{look, restore};
@@ -15,7 +15,11 @@ impl Adapter for Panics {
     fn perform(action: &Action) -> Result<(), Failure> {
         let answer = restore(action)?;
         log::info("it panics now");
-        panic!("Authorization: Bearer 0123456789abcdef; the upstream said {}", answer.status);
+        panic!(
+            "outcome: failed\nthe upstream said {} \u{202e}{}",
+            answer.status,
+            "x".repeat(9_999)
+        );
     }
 }
 

@@ -63,7 +63,6 @@ fn seen(run: Run, recorded: &Recorded) -> Seen {
         refused: run.refused,
         state: json!({}),
         derived: [].into(),
-        problem: None,
         claim: Some(run.claim),
     }
 }

@@ -14,6 +14,7 @@ mod host;
 mod ledger;
 pub mod limits;
 mod once;
+mod reason;
 mod redact;
 mod road;
 mod run;
@@ -159,6 +160,8 @@ impl Sandbox {
             kept: 0,
             log: Vec::new(),
             dropped: 0,
+            last_error: None,
+            misfits: BTreeMap::new(),
             refused: Vec::new(),
             redactor,
             meter: Meter::default(),

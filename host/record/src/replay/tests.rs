@@ -44,7 +44,6 @@ fn run(claim: Claim) -> Recorded {
         refused: vec!["no".into()],
         state: json!({"user": {"active": true}}),
         derived: [].into(),
-        problem: None,
         claim: Some(claim),
     };
     Recorded { name: "attempt 1".into(), attempt: 1, requests: vec![], at_ms: 0, seen }
@@ -82,7 +81,6 @@ fn the_first_difference_is_the_one_that_is_told() {
     assert_eq!(at(|seen| seen.state["user"]["active"] = json!(false)), "state at `/user/active`");
     assert_eq!(at(|seen| seen.derived = ["user".to_owned()].into()), "derived states");
     assert_eq!(at(|seen| seen.claim = Some(Claim::Lost)), "claim");
-    assert_eq!(at(|seen| seen.problem = Some("down".into())), "problem");
 }
 
 #[test]
@@ -90,6 +88,20 @@ fn what_the_adapter_could_not_see_is_not_compared() {
     let recorded = run(Claim::Done);
     let later = |seen: &mut Seen| seen.exchanges[0].ended_ms = 9;
     assert_eq!(status(&recorded, later), Status::Same);
+}
+
+#[test]
+fn a_trap_of_an_earlier_release_lacks_the_last_words() {
+    let trapped = |text: &str| Claim::Trapped(text.into());
+    let now = |text: &str| {
+        let claim = trapped(text);
+        move |seen: &mut Seen| seen.claim = Some(claim)
+    };
+    let recorded = run(trapped("wasm trap: unreachable"));
+    assert_eq!(status(&recorded, now("wasm trap: unreachable; it said why")), Status::Same);
+    assert_eq!(status(&recorded, now("wasm trap: overflow")), Status::Different);
+    let recorded = run(trapped("wasm trap: unreachable; it said why"));
+    assert_eq!(status(&recorded, now("wasm trap: unreachable")), Status::Different);
 }
 
 #[test]

@@ -113,12 +113,27 @@ pub enum LoadError {
     CoreModule,
     #[error("the adapter does not compile: {0}")]
     Compile(#[from] CompileError),
-    #[error("the adapter imports `{0}`; adapters import `deed:adapter` 0.1.0 and nothing else")]
+    #[error(
+        "the adapter imports `{0}`; adapters import `deed:adapter` 0.1.0 and nothing else{remedy}",
+        remedy = remedy(.0)
+    )]
     ForeignImport(String),
     #[error("the adapter does not export `{0}`; it exports `observe` and `perform`")]
     MissingExport(&'static str),
     #[error("the adapter does not fit `deed:adapter` 0.1.0: {0}; build it against this version")]
     Shape(String),
+}
+
+/// How a component usually comes to do without an import.
+fn remedy(import: &str) -> &'static str {
+    if import.starts_with("wasi:") {
+        ". Build it without WASI: componentize-py with `--stub-wasi`, componentize-js with `--disable all`, \
+         Rust for the target `wasm32-unknown-unknown`"
+    } else if import.starts_with("deed:adapter/") {
+        ". Build it against the `wit/` of this release"
+    } else {
+        ""
+    }
 }
 
 /// The engine of this process, and the thread that ticks for it while it lives.

@@ -6,15 +6,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deed_record::contract::StateShape;
-use deed_record::exchange::{Exchange, Fate};
 use deed_record::json;
-use serde_json::Value;
 
+use self::extract::{UNFIT, Unread, answer, extract};
 use super::bindings::deed::adapter::{http, log, state, types};
 use super::egress::Egress;
 use super::limits::{self, Meter};
+use super::reason::Misfit;
 use super::redact::{Redactor, plain};
 use super::{LogLevel, LogLine, StateRead};
+
+pub(super) mod extract;
 
 /// Bytes of a refusal of the `state` interface.
 const REFUSAL: usize = 1 << 10;
@@ -29,6 +31,10 @@ pub(super) struct Guest {
     pub(super) kept: usize,
     pub(super) log: Vec<LogLine>,
     pub(super) dropped: usize,
+    /// The last line of level `error` as it came, also of those that were dropped.
+    pub(super) last_error: Option<String>,
+    /// Answers out of which a state could not be read, by its name.
+    pub(super) misfits: BTreeMap<String, Misfit>,
     /// Requests outside of the grant: a well-behaved adapter makes none.
     pub(super) refused: Vec<String>,
     pub(super) redactor: Arc<Redactor>,
@@ -51,18 +57,23 @@ impl http::Host for Guest {
 
 impl state::Host for Guest {
     fn read(&mut self, name: String, exchange: u32, pointer: String) -> Result<String, String> {
-        let kept = self.read_state(name, exchange, &pointer);
-        kept.map_err(|reason| plain(&reason, REFUSAL))
+        let kept = self.read_state(&name, exchange, &pointer);
+        kept.map_err(|unread| self.unread(name, unread))
     }
 
     fn derive(&mut self, name: String, value: String, from: Vec<u32>) -> Result<(), String> {
-        let kept = self.derive_state(name, &value, &from);
-        kept.map_err(|reason| plain(&reason, REFUSAL))
+        let kept = self.derive_state(&name, &value, &from);
+        kept.map_err(|unread| self.unread(name, unread))
     }
 }
 
 impl log::Host for Guest {
     fn write(&mut self, level: log::Level, message: String) {
+        let end = message.floor_char_boundary(limits::LOG_SEARCH);
+        let searched = message.get(..end).unwrap_or_default();
+        if matches!(level, log::Level::Error) {
+            self.last_error = Some(searched.to_owned());
+        }
         if self.log.len() == limits::LOG_LINES {
             self.dropped += 1;
             return;
@@ -73,33 +84,53 @@ impl log::Host for Guest {
             log::Level::Warn => LogLevel::Warn,
             log::Level::Error => LogLevel::Error,
         };
-        let end = message.floor_char_boundary(limits::LOG_SEARCH);
-        let searched = message.get(..end).unwrap_or_default();
         let text = self.redactor.text(searched, limits::LOG_LINE);
         self.log.push(LogLine { level, text });
     }
 }
 
 impl Guest {
-    fn read_state(&mut self, name: String, exchange: u32, pointer: &str) -> Result<String, String> {
-        let shape = self.free_state(&name)?;
-        let found = self.egress.ledger.with(exchange, |entry| extract(entry, pointer, shape));
+    /// What the guest said last of what went wrong, for a person to read.
+    pub(super) fn last_words(&self) -> Option<String> {
+        let line = self.last_error.as_ref()?;
+        Some(self.redactor.text(line, limits::LAST_ERROR))
+    }
+
+    /// What the guest is told; where the answer is at fault, the operator is told so too.
+    fn unread(&mut self, name: String, unread: Unread) -> String {
+        let told = plain(&unread.told, REFUSAL);
+        if let Some(why) = unread.why {
+            let why = self.redactor.text(&why, limits::TEXT);
+            self.misfits.insert(name, Misfit { told: told.clone(), why });
+        }
+        told
+    }
+
+    fn keep(&mut self, name: &str, read: StateRead) {
+        self.misfits.remove(name);
+        self.reads.insert(name.to_owned(), read);
+    }
+
+    fn read_state(&mut self, name: &str, exchange: u32, pointer: &str) -> Result<String, Unread> {
+        let shape = self.free_state(name)?;
+        let found = self.egress.ledger.with(exchange, |entry| extract(entry, name, pointer, shape));
         let value = found.ok_or_else(|| format!("this run has no exchange {exchange}"))??;
         let text = json::canonical(&value).map_err(|error| error.to_string())?;
         self.take_room(text.len())?;
-        self.reads.insert(name, StateRead { value, derived: false });
-        String::from_utf8(text).map_err(|error| error.to_string())
+        self.keep(name, StateRead { value, derived: false });
+        Ok(String::from_utf8(text).map_err(|error| error.to_string())?)
     }
 
-    fn derive_state(&mut self, name: String, value: &str, from: &[u32]) -> Result<(), String> {
-        let shape = self.free_state(&name)?;
+    fn derive_state(&mut self, name: &str, value: &str, from: &[u32]) -> Result<(), Unread> {
+        let shape = self.free_state(name)?;
         if !shape.derived {
             return Err(format!(
                 "the contract does not let the adapter compute `{name}`; `derived = true` in `[state.{name}]` would"
-            ));
+            )
+            .into());
         }
         if from.is_empty() {
-            return Err("a derived value names the exchanges that it comes from".into());
+            return Err("a derived value names the exchanges that it comes from".to_owned().into());
         }
         for exchange in from {
             let usable = self.egress.ledger.with(*exchange, |entry| answer(entry).map(drop));
@@ -107,14 +138,15 @@ impl Guest {
         }
         let value = json::parse(value.as_bytes())
             .map_err(|error| format!("the value is no strict JSON: {error}"))?;
-        let value = project(shape, &value)?;
+        let value = shape.project(&value).map_err(|violation| format!("{UNFIT}: {violation}"))?;
         // It is recorded, and a guest knows the private parameters.
         if !self.redactor.value(&mut value.clone()).is_empty() {
-            return Err("the value holds what no record may: a private parameter".into());
+            let why = "the value holds what no record may: a private parameter";
+            return Err(why.to_owned().into());
         }
         let text = json::canonical(&value).map_err(|error| error.to_string())?;
         self.take_room(text.len())?;
-        self.reads.insert(name, StateRead { value, derived: true });
+        self.keep(name, StateRead { value, derived: true });
         Ok(())
     }
 
@@ -140,54 +172,6 @@ impl Guest {
             format!("the contract declares no state `{name}`; `[state.{name}]` with its properties would")
         })
     }
-}
-
-/// The declared part of the value at the pointer, if it can count as seen.
-fn extract(entry: &Exchange, pointer: &str, shape: &StateShape) -> Result<Value, String> {
-    let body = answer(entry)?;
-    let found = json::pointer(body, pointer)
-        .ok_or_else(|| format!("exchange {} has nothing at `{pointer}`", entry.ordinal))?;
-    let kept = project(shape, found)?;
-    let hidden = |place: &&String| hides(place, pointer, &kept);
-    match entry.redacted.iter().find(hidden) {
-        Some(place) => Err(format!(
-            "exchange {} held a secret at `{place}`, so it is not known",
-            entry.ordinal
-        )),
-        None => Ok(kept),
-    }
-}
-
-/// Whether a redacted place lies around the value, or in the part of it that is kept.
-fn hides(redacted: &str, pointer: &str, kept: &Value) -> bool {
-    let below = |inner: &str, outer: &str| {
-        inner
-            .strip_prefix(outer)
-            .filter(|rest| rest.is_empty() || rest.starts_with('/'))
-            .map(str::to_owned)
-    };
-    below(pointer, redacted).is_some()
-        || below(redacted, pointer).is_some_and(|rest| json::pointer(kept, &rest).is_some())
-}
-
-/// The body of an exchange that was answered with success (RFC 9110 section 15.3).
-fn answer(entry: &Exchange) -> Result<&Value, String> {
-    let ordinal = entry.ordinal;
-    match entry.fate {
-        Fate::Answered { status: 200..=299 } => entry.response.as_ref().ok_or_else(|| {
-            let problem = entry.problem.as_deref().unwrap_or("the answer has no body");
-            format!("exchange {ordinal} has no usable body: {problem}")
-        }),
-        Fate::Answered { status } => {
-            Err(format!("exchange {ordinal} was answered {status}; state is read out of 2xx"))
-        }
-        Fate::NotSent | Fate::NoAnswer => Err(format!("exchange {ordinal} has no answer")),
-    }
-}
-
-fn project(shape: &StateShape, value: &Value) -> Result<Value, String> {
-    let kept = shape.project(value);
-    kept.map_err(|violation| format!("the value does not fit the contract's state: {violation}"))
 }
 
 #[cfg(test)]

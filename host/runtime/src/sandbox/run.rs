@@ -12,7 +12,7 @@ use super::engine::Adapter;
 use super::host::Guest;
 use super::limits;
 use super::redact::Redactor;
-use super::{LogLevel, LogLine, Run};
+use super::{LogLevel, LogLine, Run, reason};
 
 /// Runs `observe` or `perform` once.
 pub(super) async fn run(
@@ -29,7 +29,7 @@ pub(super) async fn run(
     let claim = match ended {
         Ok(Ok(Ok(()))) => Claim::Done,
         Ok(Ok(Err(failure))) => claimed(failure, &guest.redactor),
-        Ok(Err(error)) => Claim::Trapped(trapped(&error, &guest.redactor)),
+        Ok(Err(error)) => Claim::Trapped(trapped(&error, &guest)),
         Err(_) => Claim::TimedOut,
     };
     finish(guest, claim, timeout).await
@@ -72,36 +72,35 @@ fn claimed(failure: Failure, redactor: &Redactor) -> Claim {
     }
 }
 
-fn trapped(error: &wasmtime::Error, redactor: &Redactor) -> String {
+/// The trap's own message, and the guest's last line of level `error`: in most languages a panic is a trap
+/// that does not say why.
+fn trapped(error: &wasmtime::Error, guest: &Guest) -> String {
     let text = match error.downcast_ref::<Trap>() {
         Some(trap) => trap.to_string(),
         None => error.root_cause().to_string(),
     };
-    redactor.text(&text, limits::TEXT)
+    let trap = guest.redactor.text(&text, limits::TEXT - limits::LAST_ERROR - LAST_SAID.len());
+    match guest.last_words() {
+        Some(words) => format!("{trap}{LAST_SAID}{words}"),
+        None => trap,
+    }
 }
 
+const LAST_SAID: &str = "; its last line of level error: ";
+
 async fn finish(guest: Guest, claim: Claim, timeout: Duration) -> Run {
-    let Guest { egress, reads, mut log, dropped, refused, .. } = guest;
+    let Guest { egress, observing, reads, mut log, dropped, refused, misfits, .. } = guest;
     if dropped > 0 {
         log.push(LogLine {
             level: LogLevel::Warn,
             text: format!("{dropped} more lines were dropped"),
         });
     }
-    let problem = problem(&claim, timeout);
-    Run { problem, claim, exchanges: egress.close().await, reads, log, refused }
-}
-
-/// The claim in words, where it is none of success.
-fn problem(claim: &Claim, timeout: Duration) -> Option<String> {
-    Some(match claim {
-        Claim::Done => return None,
-        Claim::Refused(text) => format!("the adapter says that the upstream refused: {text}"),
-        Claim::Unavailable(text) => format!("the adapter says that nothing was sent: {text}"),
-        Claim::Unknown(text) => format!("the adapter says that a write may have landed: {text}"),
-        Claim::Invalid(text) => format!("the adapter cannot serve this action: {text}"),
-        Claim::Trapped(text) => format!("the adapter was stopped: {text}"),
-        Claim::TimedOut => format!("the adapter did not end within {} ms", timeout.as_millis()),
-        Claim::Lost => "the host stopped while the adapter ran".into(),
-    })
+    let exchanges = egress.close().await;
+    let problem = if observing {
+        reason::of_look(&claim, timeout, &misfits, &exchanges)
+    } else {
+        reason::of_attempt(&claim, timeout)
+    };
+    Run { claim, exchanges, reads, log, refused, problem }
 }

@@ -16,6 +16,7 @@ use super::*;
 use crate::grant;
 
 mod chance;
+mod reasons;
 pub(super) mod support;
 
 const OK: &str = "(i32.const 256)";
@@ -236,6 +237,10 @@ fn only_components_of_our_world_are_loaded() {
         refused(&text(foreign)),
         LoadError::ForeignImport("wasi:clocks/wall-clock@0.2.0".into())
     );
+    let told = refused(&text(foreign)).to_string();
+    for flag in ["--stub-wasi", "--disable all", "wasm32-unknown-unknown"] {
+        assert!(told.contains("`wasi:clocks/wall-clock@0.2.0`") && told.contains(flag), "{told}");
+    }
     let newer = "(component (import \"deed:adapter/http@0.2.0\" (instance)))";
     assert_eq!(refused(&text(newer)), LoadError::ForeignImport("deed:adapter/http@0.2.0".into()));
     let mut broken = support::guest(OK, OK);

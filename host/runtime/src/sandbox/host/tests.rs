@@ -1,4 +1,4 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::log::Host as _;
 use super::state::Host as _;
@@ -37,6 +37,8 @@ fn guest(observing: bool, answers: Vec<(u16, Value, &[&str])>) -> Guest {
         kept: 0,
         log: Vec::new(),
         dropped: 0,
+        last_error: None,
+        misfits: BTreeMap::new(),
         refused: Vec::new(),
         redactor,
         meter: Meter::default(),
@@ -97,6 +99,41 @@ fn only_what_may_be_derived_is() {
     assert!(guest.derive("count".into(), "{".into(), vec![0]).is_err());
     assert_eq!(guest.derive("count".into(), value.into(), vec![0]), Ok(()));
     assert!(guest.reads.get("count").unwrap().derived);
+}
+
+#[test]
+fn only_an_answer_at_fault_is_a_misfit() {
+    let mut guest = guest(true, vec![(200, json!({"id": 1, "ok": user()}), &[])]);
+    let misfit = |guest: &Guest| guest.misfits.get("user").map(|one| one.why.clone());
+    for (exchange, pointer) in [(7, ""), (u32::MAX, "/id")] {
+        assert!(guest.read("user".into(), exchange, pointer.into()).is_err());
+        assert_eq!(misfit(&guest), None);
+    }
+    guest.read("other".into(), 0, String::new()).unwrap_err();
+    assert!(guest.misfits.is_empty());
+    let places = ["/nowhere".to_owned(), "/x".repeat(4_000)];
+    for (pointer, said) in places.into_iter().zip(["nothing at `/nowhere`", "of 8000 bytes"]) {
+        assert!(guest.read("user".into(), 0, pointer).is_err());
+        let why = misfit(&guest).unwrap();
+        assert!(why.contains("upstream `idp` to `GET /x`") && why.contains(said), "{why}");
+    }
+    assert!(guest.read("user".into(), 0, "/ok".into()).is_ok());
+    assert_eq!(misfit(&guest), None, "it was read after all");
+}
+
+#[test]
+fn the_last_words_are_bounded_and_redacted() {
+    let mut guest = guest(true, Vec::new());
+    guest.write(log::Level::Info, "not this".into());
+    assert_eq!(guest.last_words(), None);
+    for (said, kept) in [
+        (format!("panicked: {}", support::READ), "redacted".to_owned()),
+        ("a\nb\u{202e}".to_owned(), "a\\nb\\u{202e}".to_owned()),
+        ("x".repeat(9_999), "x".repeat(limits::LAST_ERROR)),
+    ] {
+        guest.write(log::Level::Error, said);
+        assert_eq!(guest.last_words(), Some(kept));
+    }
 }
 
 #[test]
