@@ -14,6 +14,7 @@ mod drive;
 mod explain;
 mod flight;
 mod gate;
+mod guard;
 mod intake;
 mod ledger;
 mod logs;

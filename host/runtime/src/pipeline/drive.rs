@@ -12,7 +12,7 @@ use deed_record::story::{Decided, Story};
 
 use super::Pipeline;
 use super::flight::Lease;
-use super::gate::TURNED_AWAY;
+use super::guard::TURNED_AWAY;
 use super::ledger::LedgerError;
 use super::pages::{Pages, Told};
 use crate::config::{Granted, Tenant};
@@ -233,7 +233,12 @@ impl Drive<'_> {
             now,
             self.pipeline.clock.began_ms(),
         ) {
-            Look::Judged(_) if self.was_turned_away(&granted) => self.stale(TURNED_AWAY).await,
+            Look::Judged(judgement) if self.was_turned_away(&granted) => {
+                match self.useless_guard(&judgement) {
+                    Some(reason) => self.judge(Judgement { reason, ..judgement }).await,
+                    None => self.stale(TURNED_AWAY).await,
+                }
+            }
             Look::Judged(judgement) => self.follow(&granted, judgement).await,
             Look::NotYet(at_ms) => {
                 self.turn = None;

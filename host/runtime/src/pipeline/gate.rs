@@ -6,7 +6,6 @@ use std::sync::Arc;
 use deed_record::bundle;
 use deed_record::contract::ATTEMPTS_MAX;
 use deed_record::event::{Event, GrantRecord, Phase};
-use deed_record::json;
 use deed_record::outcome::{self, Judgement, Outcome};
 use deed_record::policy::{Decision, Verdict};
 
@@ -14,10 +13,7 @@ use super::drive::{Drive, Step};
 use super::ledger::LedgerError;
 use crate::config::Granted;
 use crate::keys;
-use crate::{approval, contract, policy, reconcile};
-
-/// How often an action may be turned away by the guard of its write before it is given up.
-const TURNS: usize = 3;
+use crate::{approval, contract, policy};
 
 /// Attempts that an action has at most, whatever they came to.
 const ATTEMPTS: usize = ATTEMPTS_MAX as usize;
@@ -32,10 +28,6 @@ pub(super) const ANSWERS_MAX: usize = bundle::CHAIN_MAX - RESERVED;
 /// Bytes of the attempts so far that leave room for another one in the part of a bundle that has them all:
 /// requests of 4 MiB, answers of 6 MiB and what is said of them.
 pub(super) const ATTEMPTS_BYTES: usize = 5 << 20;
-
-/// Why approvals are void when the guard of a write held.
-pub(super) const TURNED_AWAY: &str =
-    "the upstream turned the write away (412): the state changed after the look";
 
 impl Drive<'_> {
     /// Asks people for approval of exactly what would happen, in the world as it was last seen.
@@ -127,22 +119,6 @@ impl Drive<'_> {
         Ok(approval::still_counts(&self.tenant, &self.story)
             .err()
             .map(|e| format!("an approval counts no more: {e}")))
-    }
-
-    /// Whether the latest write was turned away, and nothing that was seen since says otherwise.
-    pub(super) fn was_turned_away(&self, granted: &Granted) -> bool {
-        self.story.was_turned_away() && !reconcile::may_have_landed(&granted.contract, &self.story)
-    }
-
-    /// The guard held. What was seen before the attempt is not what is: look again before anybody is asked.
-    pub(super) async fn after_turned_away(&mut self) -> Result<Step, LedgerError> {
-        let tried = self.story.attempts.len();
-        let kept = json::to_canonical(&self.story.attempts)?.len();
-        if tried < TURNS && kept <= ATTEMPTS_BYTES {
-            return self.observe(Phase::Pre).await;
-        }
-        let reason = format!("{TURNED_AWAY}, {tried} times; nothing was carried out");
-        self.judge(Judgement::plain(Outcome::Failed, reason)).await
     }
 
     pub(super) async fn stale(&mut self, reason: &str) -> Result<Step, LedgerError> {
