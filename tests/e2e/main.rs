@@ -3,6 +3,7 @@
 
 mod acknowledged;
 mod activation;
+mod adapter;
 mod backup;
 mod bad_disk;
 mod caller;

@@ -1,0 +1,105 @@
+//! What an integration author and an operator are told when an adapter meets a real upstream: what leaves,
+//! who is at fault, and where a guest stopped.
+
+use std::fs;
+use std::path::Path;
+
+use deed_tests::host;
+use deed_tests::hostile::{Hostile, Script};
+use deed_tests::proxy::Recorded;
+use deed_tests::world::{World, edit};
+use serde_json::Value;
+
+use crate::shared::{locked_out, scim};
+
+mod answers;
+mod configuration;
+mod guards;
+mod webhooks;
+
+const READ: &str = "idp.read_user";
+const RESTORE: &str = "idp.restore_access";
+const SUSPEND: &str = "idp.suspend_user";
+/// A user of the hostile directory, in which every id is one.
+const USER: &str = "00000000000000000000000000000042";
+
+/// A served world whose upstream does what a script says.
+struct Stage {
+    world: World,
+    upstream: Hostile,
+}
+
+impl Stage {
+    /// With this environment: in `production` a person is asked before a write.
+    fn new(environment: &str) -> Self {
+        Self::with(environment, |_| {})
+    }
+
+    /// The same, with changes to its files.
+    fn with(environment: &str, change: impl FnOnce(&Path)) -> Self {
+        let upstream = Hostile::start().unwrap();
+        let mut world = World::lay_out(scim(), "scim").unwrap();
+        let toml = fs::read_to_string(world.dir.join("deed.toml")).unwrap();
+        let old = toml.split("base_url = \"").nth(1).unwrap().split('"').next().unwrap();
+        edit(&world.dir, "deed.toml", old, &upstream.base_url()).unwrap();
+        let named = format!("environment = \"{environment}\"");
+        edit(&world.dir, "deed.toml", "environment = \"production\"", &named).unwrap();
+        change(&world.dir);
+        host::expect(&["pin", world.path()]).unwrap();
+        world.serve().unwrap();
+        Self { world, upstream }
+    }
+
+    /// One read while its GET meets this script; gives its view.
+    fn read(&self, script: Script) -> Value {
+        self.upstream.lie("GET", 0, 1, script);
+        let view = self.world.run(&World::proposal(READ, USER)).unwrap();
+        self.upstream.be_honest();
+        view
+    }
+}
+
+fn agent(request: &Recorded) -> Option<&str> {
+    request.header("user-agent")
+}
+
+#[test]
+fn every_request_says_who_sends_it() {
+    let (world, user) = (World::start(scim()).unwrap(), locked_out());
+    let view = world.run(&World::proposal(RESTORE, &user)).unwrap();
+    assert_eq!(view["status"], "verified", "{view:#}");
+    let requests = world.proxy.requests();
+    let ours = concat!("deed/", env!("CARGO_PKG_VERSION"));
+    for method in ["GET", "PATCH"] {
+        assert!(requests.iter().any(|one| one.method == method), "{requests:?}");
+    }
+    assert!(requests.iter().all(|one| agent(one) == Some(ours)), "{requests:?}");
+}
+
+#[test]
+fn a_panic_is_told_with_its_message_and_place() {
+    let (world, user) = (World::with(scim(), "panics", |_| Ok(())).unwrap(), locked_out());
+    let view = world.run(&World::proposal(RESTORE, &user)).unwrap();
+    let log = world.host.as_ref().unwrap().log();
+    for told in [view["ledger"].to_string(), log] {
+        assert!(told.contains("panicked at ") && told.contains("panics.rs:"), "{told}");
+        assert!(told.contains("the upstream said 204"), "{told}");
+    }
+    assert_eq!(view["status"], "verified", "judged by what was seen: {view:#}");
+}
+
+#[test]
+fn a_component_that_imports_wasi_is_refused_with_the_remedy() {
+    let world = World::lay_out(scim(), "scim").unwrap();
+    for import in ["wasi:clocks/wall-clock@0.2.0", "wasi:cli/stderr@0.2.3", "wasi:io/poll@0.2.0"] {
+        let text = format!("(component (import \"{import}\" (instance)))");
+        let file = world.dir.join("foreign.wasm");
+        fs::write(&file, wat::parse_str(text).unwrap()).unwrap();
+        let output = host::run(&["adapter", "check", file.to_str().unwrap()], "").unwrap();
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        for part in [import, "--stub-wasi", "--disable all", "wasm32-unknown-unknown"] {
+            assert!(said.contains(part), "`{part}`: {said}");
+        }
+    }
+}
