@@ -104,6 +104,9 @@ fn an_action_is_cosigned_and_verifies_under_the_policy() {
     // The host does not remember how far they are: they tell it, and it goes on from there.
     let later = act(&world);
     assert_eq!(verify(&world, &later).0, 0);
+    let ours = concat!("deed/", env!("CARGO_PKG_VERSION"));
+    let asked = one.hostile.requests();
+    assert!(asked.iter().all(|one| one.header("user-agent") == Some(ours)), "{asked:?}");
     assert!(one.mind.said().contains(&409), "{:?}", one.mind.said());
     assert_eq!(
         world.bundle(view["id"].as_str().unwrap()).unwrap(),
