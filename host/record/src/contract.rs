@@ -8,6 +8,7 @@ mod check;
 mod duration;
 mod limits;
 mod private;
+mod values;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -190,6 +191,7 @@ impl Evidence {
 impl Contract {
     /// Parses and checks a contract file; `file` is for the error's words.
     pub fn from_toml(file: &str, text: &str) -> Result<Self, ContractError> {
+        values::check(file, text)?;
         let contract: Self =
             toml::from_str(text).map_err(|e| ContractError::toml(file, text, &e))?;
         check::check(&contract).map_err(|fault| fault.locate(file, text))?;

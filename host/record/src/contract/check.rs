@@ -23,8 +23,13 @@ impl ContractError {
 
     pub(super) fn toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
         let start = error.span().map_or(0, |span| span.start);
+        Self::at(file, text, start, error.message().replace('\n', "; "))
+    }
+
+    /// An error at a byte of the text.
+    pub(super) fn at(file: &str, text: &str, start: usize, what: String) -> Self {
         let line = text.get(..start).map_or(0, |head| head.matches('\n').count() + 1);
-        Self::new(file, line, error.message().replace('\n', "; "))
+        Self::new(file, line, what)
     }
 }
 

@@ -1,7 +1,7 @@
 //! `[limits]`: how long each step of an action may take, and how often it is tried.
 //!
-//! What a contract does not say has a default, and is no part of its canonical form: a contract from
-//! before a limit was known keeps its digest.
+//! What a contract does not say has a default. Only `timeout` is always part of the canonical form; the
+//! other defaults are left out, so that a contract from before a limit was known keeps its digest.
 
 #![expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
 
@@ -18,6 +18,7 @@ pub const ATTEMPTS_MAX: u32 = 5;
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Wall clock of one run.
+    #[serde(default = "timeout")]
     pub timeout: Duration,
     /// How often the write may be tried, where recovery allows it at all; 1 means once.
     #[serde(default = "attempts", skip_serializing_if = "is_attempts")]
@@ -39,7 +40,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            timeout: Duration::from_millis(30_000),
+            timeout: timeout(),
             attempts: attempts(),
             backoff: backoff(),
             total: total(),
@@ -50,6 +51,10 @@ impl Default for Limits {
 }
 
 const HOUR_MS: u64 = 3_600_000;
+
+const fn timeout() -> Duration {
+    Duration::from_millis(30_000)
+}
 
 const fn attempts() -> u32 {
     1

@@ -124,3 +124,61 @@ fn a_form_takes_scalar_parameters_only() {
     let error = Contract::from_toml("c.toml", &list.replace("\"{user_id}\" }", "\"{ids}\" }"));
     assert!(error.unwrap_err().to_string().contains("a form takes nothing else"));
 }
+
+#[test]
+fn a_limit_that_is_not_given_has_its_default() {
+    let of = |table: &str| {
+        let text = format!("{GOOD}{table}\n");
+        Contract::from_toml("c.toml", &text).unwrap()
+    };
+    let whole = of("");
+    // The digest of a contract that gives only a timeout is that of before, with the same bytes.
+    let bytes = String::from_utf8(whole.canonical().unwrap()).unwrap();
+    assert!(bytes.contains(r#""limits":{"timeout":"30s"}"#), "{bytes}");
+    for table in ["[limits]", "[limits]\ntimeout = \"30s\"", "[limits]\nattempts = 1"] {
+        assert_eq!(of(table).digest().unwrap(), whole.digest().unwrap(), "{table}");
+    }
+    let default = Limits::default();
+    for (table, wanted) in [
+        ("attempts = 3", Limits { attempts: 3, ..default.clone() }),
+        ("backoff = \"2s\"", Limits { backoff: Duration::from_millis(2_000), ..default.clone() }),
+        ("observe = \"2m\"", Limits { observe: Duration::from_millis(120_000), ..default.clone() }),
+        ("total = \"2m\"", Limits { total: Duration::from_millis(120_000), ..default.clone() }),
+        ("queue = \"1s\"", Limits { queue: Duration::from_millis(1_000), ..default.clone() }),
+    ] {
+        assert_eq!(of(&format!("[limits]\n{table}")).limits, wanted, "{table}");
+    }
+}
+
+#[test]
+fn a_value_that_json_does_not_have_is_refused_at_its_line() {
+    let param = "pattern = \"^[0-9a-f]{32}$\" }";
+    let wider =
+        |schema: &str| format!("{param}\nproperties.due = {{ type = \"string\", {schema} }}");
+    let cases = [
+        (
+            "value = true }",
+            "due = 2025-01-31 }".to_owned(),
+            25,
+            "write it as text: `\"2025-01-31\"`",
+        ),
+        (
+            "value = true }",
+            "due = [{ at = 07:30:00 }] }".to_owned(),
+            25,
+            "`07:30:00` is a TOML date",
+        ),
+        ("value = true }", "due = -inf }".to_owned(), 25, "`-inf` is not a number"),
+        ("value = true }", "due = nan }".to_owned(), 25, "`nan` is not a number"),
+        (param, wider("const = 2025-01-31T07:30:00Z"), 15, "`2025-01-31T07:30:00Z`"),
+        (param, wider("enum = [\"a\", 2025-01-31]"), 15, "`2025-01-31`"),
+        ("version = \"1.0.0\"", "version = 2025-01-31".to_owned(), 5, "write it as text"),
+        // The first one in the file, whatever its key is called.
+        ("value = true }", "z = 2025-01-31, a = 2026-01-31 }".to_owned(), 25, "`2025-01-31`"),
+    ];
+    for (from, to, line, words) in cases {
+        let error = fault(from, &to);
+        assert_eq!(error.line, line, "{to}: {error}");
+        assert!(error.what.contains(words), "{to}: {error}");
+    }
+}

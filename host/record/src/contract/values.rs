@@ -1,0 +1,40 @@
+//! Values that TOML has and JSON does not: dates, times, infinities and NaN.
+//!
+//! Takes a contract's text, gives the first such value as an error. The parser would turn a date into a
+//! table with a key of its own library, and the others into `null`.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::ContractError;
+
+pub(super) fn check(file: &str, text: &str) -> Result<(), ContractError> {
+    // Text that is not TOML is refused by the parser that follows, with its line.
+    let Ok(table) = DeTable::parse(text) else { return Ok(()) };
+    let mut first: Option<(usize, String)> = None;
+    // A list and no recursion: dotted keys nest as deep as the file is long.
+    let mut rest: Vec<&Spanned<DeValue<'_>>> = table.get_ref().values().collect();
+    while let Some(value) = rest.pop() {
+        match value.get_ref() {
+            DeValue::Table(table) => rest.extend(table.values()),
+            DeValue::Array(items) => rest.extend(items.iter()),
+            value_of_toml => {
+                let found = refused(value_of_toml).map(|what| (value.span().start, what));
+                first = [first, found].into_iter().flatten().min();
+            }
+        }
+    }
+    first.map_or(Ok(()), |(start, what)| Err(ContractError::at(file, text, start, what)))
+}
+
+fn refused(value: &DeValue<'_>) -> Option<String> {
+    match value {
+        DeValue::Datetime(date) => Some(format!(
+            "`{date}` is a TOML date or time, and JSON has none; write it as text: `\"{date}\"`"
+        )),
+        DeValue::Float(number) if number.as_str().contains(['n', 'N']) => Some(format!(
+            "`{number}` is not a number in JSON; write a whole number, or write it as text"
+        )),
+        _ => None,
+    }
+}
