@@ -13,7 +13,7 @@ use deed_record::id::ActionId;
 use deed_record::json;
 use deed_record::rotation::Purpose;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
+use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use hmac::digest::InvalidLength;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -101,7 +101,7 @@ pub fn public(dir: &Path) -> Result<[VerifyingKey; 2], KeyError> {
     Ok([key("keys/receipt.pub")?, key("keys/log.pub")?])
 }
 
-/// Reads a PKCS#8 PEM private key (RFC 8410); group and others must not be able to read it.
+/// Reads a PKCS#8 PEM private key (RFC 8410), of version 1 or 2; group and others must not be able to read it.
 pub fn read(path: &Path) -> Result<SigningKey, KeyError> {
     let file = path.to_owned();
     let meta = fs::symlink_metadata(path).map_err(|e| KeyError::Read(file.clone(), e))?;
@@ -119,12 +119,19 @@ fn parse(path: &Path, pem: &[u8]) -> Result<SigningKey, KeyError> {
     SigningKey::from_pkcs8_pem(text).map_err(|_| KeyError::Form(path.to_owned()))
 }
 
+/// A private key as PKCS#8 version 1 (RFC 8410 section 7). Version 2, which also has the public key, is
+/// refused by OpenSSL 3.0 and by what is built on it.
+fn to_pem(key: &SigningKey) -> Option<Zeroizing<String>> {
+    let bare = KeypairBytes { secret_key: key.to_bytes(), public_key: None };
+    bare.to_pkcs8_pem(LineEnding::LF).ok()
+}
+
 /// Makes a new key from the system's randomness: PATH with mode 0600, and PATH with `.pub` for everyone.
 pub fn create(path: &Path) -> Result<SigningKey, KeyError> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|e| KeyError::Random(e.to_string()))?;
     let key = SigningKey::from_bytes(&seed);
-    let pem = key.to_pkcs8_pem(LineEnding::LF).map_err(|_| KeyError::Form(path.to_owned()))?;
+    let pem = to_pem(&key).ok_or_else(|| KeyError::Form(path.to_owned()))?;
     write_new(path, pem.as_bytes(), 0o600)?;
     let public =
         envelope::to_pem(&key.verifying_key()).map_err(|_| KeyError::Form(path.to_owned()))?;
@@ -190,3 +197,6 @@ impl KeyError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

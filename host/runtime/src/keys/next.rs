@@ -10,11 +10,9 @@ use std::path::{Path, PathBuf};
 
 use deed_record::envelope::{self, key_id};
 use deed_record::rotation::Purpose;
-use ed25519_dalek::pkcs8::EncodePrivateKey as _;
-use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::{SigningKey, VerifyingKey};
 
-use super::{KEY_MAX, KeyError, parse, random};
+use super::{KEY_MAX, KeyError, parse, random, to_pem};
 use crate::files::{Files, PEM_MAX};
 
 /// The key that is to take the place of the present one.
@@ -44,8 +42,7 @@ impl Next {
         let path = path(dir, purpose);
         if !is_there(dir, purpose) {
             let key = SigningKey::from_bytes(&random::<32>()?);
-            let pem = key.to_pkcs8_pem(LineEnding::LF);
-            let pem = pem.map_err(|_| KeyError::Form(path.clone()))?;
+            let pem = to_pem(&key).ok_or_else(|| KeyError::Form(path.clone()))?;
             replace(&path, pem.as_bytes(), 0o600)?;
         }
         let files = Files::open(dir).map_err(KeyError::File)?;
