@@ -17,6 +17,8 @@ use crate::http::{self, App, Door};
 use crate::pipeline::Pipeline;
 
 /// Serve a directory that `deed init` made: actions over HTTP until SIGINT or SIGTERM.
+///
+/// The configuration is read at the start. SIGHUP is ignored: restart the host to change it.
 #[derive(Debug, clap::Args)]
 pub struct ServeArgs {
     /// The served directory, with deed.toml in it.
@@ -58,6 +60,8 @@ pub fn run(args: &ServeArgs) -> ExitCode {
 }
 
 async fn serve(args: &ServeArgs) -> Result<(), String> {
+    // First of all: what ends other programs, a closed terminal too, must not end this one half started.
+    ignore_hangups()?;
     let config = config::load(&args.dir).map_err(|faults| faults.to_string())?;
     super::process::prepare(&config);
     let (listen, operations) = (config.listen, config.operations);
@@ -189,6 +193,19 @@ fn connections_max() -> usize {
     }
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     usize::try_from(files / 2).unwrap_or(usize::MAX).min(CONNECTIONS_MAX)
+}
+
+/// SIGHUP asks many servers for their configuration. This one reads it at its start alone, says so, and goes on.
+fn ignore_hangups() -> Result<(), String> {
+    let mut hangups = signal(SignalKind::hangup()).map_err(|e| e.to_string())?;
+    tokio::spawn(async move {
+        while hangups.recv().await.is_some() {
+            tracing::warn!(
+                "SIGHUP is ignored: the configuration is read at the start; restart the host to change it"
+            );
+        }
+    });
+    Ok(())
 }
 
 /// What an operator ends a host with.
