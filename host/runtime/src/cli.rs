@@ -9,6 +9,7 @@ mod approve;
 mod backup;
 mod check;
 mod client;
+mod completions;
 mod dir;
 mod init;
 mod journal;
@@ -54,6 +55,9 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// The release, and the commit that it was built from (`build.rs`).
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("DEED_BUILD"), ")");
+
 /// The boundary between an AI agent and the software it acts on.
 ///
 /// An agent asks for an action; the host decides, lets an adapter run with exactly what this one
@@ -61,7 +65,7 @@ pub fn main() -> ExitCode {
 ///
 /// Start with `deed init DIR`.
 #[derive(Debug, Parser)]
-#[command(name = "deed", version)]
+#[command(name = "deed", version = VERSION)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -107,6 +111,7 @@ enum Command {
     /// Look at adapters before they are granted anything
     #[command(subcommand)]
     Adapter(adapter::AdapterCommand),
+    Completions(completions::CompletionsArgs),
     /// Compile an adapter from stdin to stdout, for a host that started this as its child
     #[command(name = crate::sandbox::COMPILE_COMMAND, hide = true)]
     CompileAdapter,
@@ -145,6 +150,7 @@ impl Command {
             Self::Trust(args) => trust::run(args),
             Self::Policy(command) => policy::run(command),
             Self::Adapter(command) => adapter::run(command),
+            Self::Completions(args) => completions::run(args),
             Self::CompileAdapter => Ok(crate::sandbox::compile_as_child()),
             Self::Openapi => openapi::run(),
         }

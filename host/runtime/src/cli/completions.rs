@@ -1,0 +1,39 @@
+//! `deed completions`: the script by which a shell completes this command line.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, ValueEnum};
+use clap_complete::aot::{Shell, generate};
+
+use super::out::{self, Failure};
+
+/// Print a script that completes commands and options in a shell
+///
+/// For bash: `deed completions bash > ~/.local/share/bash-completion/completions/deed`.
+/// For zsh, in a directory of $fpath: `deed completions zsh > _deed`.
+/// For fish: `deed completions fish > ~/.config/fish/completions/deed.fish`.
+#[derive(Debug, clap::Args)]
+pub(super) struct CompletionsArgs {
+    /// The shell that reads the script
+    #[arg(value_enum)]
+    shell: Known,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Known {
+    Bash,
+    Zsh,
+    Fish,
+}
+
+pub(super) fn run(args: &CompletionsArgs) -> Result<ExitCode, Failure> {
+    let shell = match args.shell {
+        Known::Bash => Shell::Bash,
+        Known::Zsh => Shell::Zsh,
+        Known::Fish => Shell::Fish,
+    };
+    let mut script = Vec::new();
+    generate(shell, &mut super::Cli::command(), "deed", &mut script);
+    out::print(&String::from_utf8(script).map_err(Failure::failed)?)?;
+    Ok(ExitCode::SUCCESS)
+}
