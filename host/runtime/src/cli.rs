@@ -18,6 +18,7 @@ mod next;
 mod openapi;
 mod out;
 mod page;
+mod pin;
 mod policy;
 mod process;
 mod proposal;
@@ -75,7 +76,7 @@ struct Cli {
 enum Command {
     Init(init::InitArgs),
     Check(check::CheckArgs),
-    Pin(check::PinArgs),
+    Pin(pin::PinArgs),
     Serve(serve::ServeArgs),
     Act(act::ActArgs),
     Ls(view::LsArgs),
@@ -125,7 +126,7 @@ impl Command {
         match self {
             Self::Init(args) => init::run(args),
             Self::Check(args) => check::check(args),
-            Self::Pin(args) => check::pin(args),
+            Self::Pin(args) => pin::run(args),
             Self::Serve(args) => {
                 out::start_tracing();
                 Ok(serve::run(args))

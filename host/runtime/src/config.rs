@@ -3,11 +3,14 @@
 //! Takes a directory, gives a [`Config`] in which every name resolves and every digest fits, or the
 //! list of faults with file, line and remedy. It is the only module that reads environment variables.
 
+mod accepted;
 mod fault;
 mod limits;
 mod notify;
+mod origin;
 mod pin;
 pub mod raw;
+mod secret;
 mod size;
 mod tenant;
 mod warnings;
@@ -26,12 +29,13 @@ use ed25519_dalek::VerifyingKey;
 
 pub use self::fault::{Fault, Faults};
 pub use self::limits::{Bounds, Limits};
-pub use self::pin::{PinError, Pinned, pin};
+pub use self::pin::{Change, PinError, Pinned, Plan};
+pub use self::secret::{NamedSecret, secrets};
 pub use self::size::Size;
 pub use self::tenant::{Agent, Granted, Person, Tenant};
 pub use self::witness::{Witness, Witnesses};
 use crate::files::{CONFIG_MAX, Files};
-use crate::vault::{self, Secret, SecretSource};
+use crate::vault::Secret;
 
 /// An action writes some 100 KiB, and 16 MiB at the very most: this is room for hundreds to end, and for the
 /// segment that was begun. Small enough for any disk that a host is given.
@@ -76,6 +80,7 @@ pub fn load(dir: &Path) -> Result<Config, Faults> {
     let mut faults = Faults::default();
     let here = fault::Source { name: "deed.toml".to_owned(), text };
     check_host(&raw, &here, &mut faults);
+    origin::check(&raw, &files, &here, &mut faults);
     let (contracts, adapters) =
         (tenant::contracts(&files, &mut faults), tenant::Adapters::default());
     let mut tenants = BTreeMap::new();
@@ -175,15 +180,6 @@ fn check_host(raw: &raw::Host, here: &fault::Source, faults: &mut Faults) {
             faults.push(here.fault(key, &what));
         }
     }
-    let origin = &raw.log.origin;
-    if origin.is_empty() || origin.contains(['+', ' ', '\n', '"']) || origin.contains("://") {
-        faults.push(
-            here.fault(
-                "origin",
-                "`origin` is a URL without scheme, such as `deed.example.org/logs`",
-            ),
-        );
-    }
     let expires = raw.approval.expires.as_millis();
     if !(1_000..=30 * 24 * 3_600_000).contains(&expires) {
         faults.push(here.fault("expires", "`expires` is from 1s to 720h"));
@@ -236,14 +232,4 @@ fn check_credentials(
             }
         }
     }
-}
-
-/// Loads one secret; the error's text carries the remedy and never the value.
-fn secret(name: &str, files: &Files, raw: &raw::SecretFrom) -> Result<Secret, String> {
-    let source = match (&raw.file, &raw.env) {
-        (Some(file), None) => SecretSource::File(file.clone()),
-        (None, Some(variable)) => SecretSource::Env(variable.clone()),
-        _ => return Err(format!("secret `{name}` has either `file` or `env`")),
-    };
-    vault::load(name, files, &source).map_err(|e| e.to_string())
 }

@@ -1,15 +1,15 @@
-//! `deed check` and `deed pin`: whether a served directory is right, and the digests in its grants.
+//! `deed check`: whether a served directory is right.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::out::{self, Failure, Format};
+use super::out::{Failure, Format};
 use super::text::{join, line, safe};
 use crate::clock::Clock;
-use crate::config::{self, Bounds, Config, Fault, Limits, PinError, Tenant, Witnesses};
+use crate::config::{self, Bounds, Config, Fault, Limits, Tenant, Witnesses};
 use crate::sandbox::Sandbox;
 use crate::{files, journal, keys};
 
@@ -18,15 +18,6 @@ use crate::{files, journal, keys};
 /// Reads everything that the host reads at its start, and compiles every adapter.
 #[derive(Debug, clap::Args)]
 pub(super) struct CheckArgs {
-    /// The served directory, with deed.toml in it
-    dir: PathBuf,
-    #[command(flatten)]
-    format: Format,
-}
-
-/// Accept the contracts and adapters that are there now: write their digests into the grants
-#[derive(Debug, clap::Args)]
-pub(super) struct PinArgs {
     /// The served directory, with deed.toml in it
     dir: PathBuf,
     #[command(flatten)]
@@ -85,81 +76,60 @@ struct FaultReport {
     what: String,
 }
 
-#[derive(Debug, Serialize)]
-struct PinReport {
-    tenant: String,
-    grant: String,
-    contract: String,
-    adapter: String,
-}
-
 pub(super) fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
     let (config, mut faults) = match config::load(&args.dir) {
         Ok(config) => (Some(config), vec![]),
         Err(faults) => (None, faults.list().to_vec()),
     };
+    // A directory without deed.toml is not a served one: that it has no keys either is the same fault.
+    let is_served = args.dir.join("deed.toml").exists();
     match (keys::load(&args.dir), &config) {
-        (Err(error), _) => faults.push(Fault::new("keys", 0, error.to_string())),
+        (Err(error), _) if is_served => faults.push(Fault::new("keys", 0, error.to_string())),
         (Ok(keys), Some(config)) => faults.extend(config.check_keys(&keys.public()).err()),
-        (Ok(_), None) => {}
+        _ => {}
     }
     if let Some(config) = &config {
-        faults.extend(adapters(config)?);
+        faults.extend(adapters(config));
     }
     let report = report(config.as_ref(), &faults);
     args.format.print(&report, summary)?;
-    Ok(if report.faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-pub(super) fn pin(args: &PinArgs) -> Result<ExitCode, Failure> {
-    let pinned = config::pin(&args.dir).map_err(|error| pin_failure(&error))?;
-    let one = |pin: &config::Pinned| PinReport {
-        tenant: pin.tenant.clone(),
-        grant: pin.grant.clone(),
-        contract: pin.contract.to_string(),
-        adapter: pin.adapter.to_string(),
-    };
-    let reports: Vec<PinReport> = pinned.iter().map(one).collect();
-    args.format.print(&reports, |reports| join(reports.iter().map(pin_text)))?;
-    if reports.is_empty() {
-        out::note(
-            "no grant has a contract to pin; add [tenant.NAME.grant.\"CONTRACT\"] to deed.toml",
-        );
+    if !report.faults.is_empty() {
+        return Ok(ExitCode::FAILURE);
     }
+    args.format.next(&format!("deed serve {}", args.dir.display()));
     Ok(ExitCode::SUCCESS)
 }
 
-pub(super) fn pin_failure(error: &PinError) -> Failure {
-    match error {
-        PinError::Adapter(..) => {
-            Failure::Failed(format!("{error}; copy the adapter there, then run `deed pin` again"))
-        }
-        error => Failure::failed(error),
-    }
-}
-
 /// Compiles every granted adapter, each once; a compiled one stays in the cache for `deed serve`.
-fn adapters(config: &Config) -> Result<Vec<Fault>, Failure> {
-    let cache = config.dir.join("state/cache");
-    // Before anything is made there: a newer version may keep other things in these places.
-    if let Err(error) = journal::version(&config.dir.join("state")) {
-        return Ok(vec![Fault::new("state", 0, error.to_string())]);
-    }
-    if let Err(error) = files::make_state(&config.dir) {
-        return Ok(vec![Fault::new("state", 0, error.to_string())]);
-    }
-    let sandbox = Sandbox::new(&cache, Clock::new()).map_err(Failure::failed)?;
+fn adapters(config: &Config) -> Vec<Fault> {
+    let sandbox = match sandbox(&config.dir) {
+        Ok(sandbox) => sandbox,
+        Err(fault) => return vec![fault],
+    };
     let mut seen = std::collections::BTreeSet::new();
     let mut faults = Vec::new();
     for granted in config.tenants.values().flat_map(|tenant| tenant.grants.values()) {
         if seen.insert(granted.adapter) {
             let file = format!("adapters/{}.wasm", granted.contract.action.adapter);
-            let loaded = config.adapters.get(&granted.adapter).map(|wasm| sandbox.load(wasm));
-            let failed = loaded.and_then(Result::err);
-            faults.extend(failed.map(|e| Fault::new(&file, 0, e.to_string())));
+            let wasm = config.adapters.get(&granted.adapter);
+            faults.extend(wasm.and_then(|wasm| refused(&sandbox, &file, wasm)));
         }
     }
-    Ok(faults)
+    faults
+}
+
+/// A sandbox with the compile cache of a served directory.
+pub(super) fn sandbox(dir: &Path) -> Result<Sandbox, Fault> {
+    // Before anything is made there: a newer version may keep other things in these places.
+    journal::version(&dir.join("state")).map_err(|e| Fault::new("state", 0, e.to_string()))?;
+    files::make_state(dir).map_err(|e| Fault::new("state", 0, e.to_string()))?;
+    let sandbox = Sandbox::new(&dir.join("state/cache"), Clock::new());
+    sandbox.map_err(|e| Fault::new("state/cache", 0, e.to_string()))
+}
+
+/// Why a host would not take this adapter.
+pub(super) fn refused(sandbox: &Sandbox, file: &str, wasm: &[u8]) -> Option<Fault> {
+    sandbox.load(wasm).err().map(|error| Fault::new(file, 0, error.to_string()))
 }
 
 fn report(config: Option<&Config>, faults: &[Fault]) -> Report {
@@ -250,8 +220,4 @@ fn summary(report: &Report) -> String {
 
 fn fault_text(fault: &FaultReport) -> String {
     safe(&format!("{}:{}: {}", fault.file, fault.line, fault.what))
-}
-
-fn pin_text(pin: &PinReport) -> String {
-    format!("{}/{}\n  contract {}\n  adapter  {}", pin.tenant, pin.grant, pin.contract, pin.adapter)
 }

@@ -9,12 +9,15 @@ use std::process::ExitCode;
 
 use serde_json::json;
 
-use super::check::pin_failure;
+use super::adapter::Scratch;
 use super::dir::{must_be_empty, private_dir};
 use super::out::{Failure, Format};
+use super::pin;
 use super::secret::{Token, new_token};
 use super::text::line;
-use crate::{config, keys};
+use crate::clock::Clock;
+use crate::keys;
+use crate::sandbox::Sandbox;
 
 /// Make a directory that a host can serve: configuration, contracts, policy, keys and tokens
 ///
@@ -47,14 +50,14 @@ const FOLDERS: [&str; 6] = ["contracts", "policies", "keys", "approvers", "secre
 const KEYS: [&str; 3] = ["keys/receipt.key", "keys/log.key", "approvers/bob.key"];
 
 pub(super) fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
-    // Read first: a wrong path must not leave half a directory behind.
+    // Read and checked first: a wrong file must not leave half a directory behind.
     let adapter = args.adapter.as_deref().map(read).transpose()?;
     must_be_empty(&args.dir)?;
     let (helpdesk, bob) =
         (new_token().map_err(Failure::failed)?, new_token().map_err(Failure::failed)?);
     make(&args.dir, adapter.as_deref(), &configuration(&helpdesk, &bob))?;
     if adapter.is_some() {
-        config::pin(&args.dir).map_err(|error| pin_failure(&error))?;
+        pin::all(&args.dir)?;
     }
     let data = json!({
         "dir": args.dir.display().to_string(),
@@ -62,11 +65,19 @@ pub(super) fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
         "approver_key": args.dir.join("approvers/bob.key").display().to_string(),
     });
     args.format.print(&data, |_| next_steps(&args.dir, adapter.is_some(), &helpdesk, &bob))?;
+    args.format.next(&format!("deed secret set {} idp-read", args.dir.display()));
     Ok(ExitCode::SUCCESS)
 }
 
+/// The bytes of an adapter that a host takes.
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    fs::read(path).map_err(|e| Failure::Failed(format!("adapter `{}`: {e}", path.display())))
+    let failed =
+        |e: &dyn std::fmt::Display| Failure::Failed(format!("adapter `{}`: {e}", path.display()));
+    let bytes = fs::read(path).map_err(|e| failed(&e))?;
+    let cache = Scratch::new()?;
+    let sandbox = Sandbox::new(&cache.0, Clock::new()).map_err(Failure::failed)?;
+    sandbox.load(&bytes).map_err(|e| failed(&e))?;
+    Ok(bytes)
 }
 
 fn configuration(helpdesk: &Token, bob: &Token) -> String {
@@ -107,7 +118,8 @@ fn next_steps(dir: &Path, has_adapter: bool, helpdesk: &Token, bob: &Token) -> S
     );
     let mut steps = vec![
         format!(
-            "set base_url of [tenant.main.upstream.idp] in {dir}/deed.toml to your SCIM service"
+            "in {dir}/deed.toml, set base_url of [tenant.main.upstream.idp] to your SCIM service, and \
+             origin of [log] to a name that you own"
         ),
         format!("deed secret set {dir} idp-read    (its token for looking, on stdin)"),
         format!("deed secret set {dir} idp-write   (its token for acting, on stdin)"),
@@ -131,7 +143,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    use crate::config::Fault;
+    use crate::config::{self, Fault, Plan};
 
     fn fresh(name: &str) -> PathBuf {
         let dir = std::env::temp_dir().join(format!("deed-init-{name}-{}", std::process::id()));
@@ -151,7 +163,7 @@ mod tests {
         let (helpdesk, bob) = (new_token().unwrap(), new_token().unwrap());
         make(&dir, Some(b"not yet a component"), &configuration(&helpdesk, &bob)).unwrap();
         store_secrets(&dir);
-        config::pin(&dir).unwrap();
+        Plan::make(&dir).unwrap().carry_out().unwrap();
         let config = config::load(&dir).unwrap();
         let tenant = &config.tenants["main"];
         assert_eq!(tenant.grants.len(), 3);

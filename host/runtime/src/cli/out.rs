@@ -50,6 +50,13 @@ pub(super) struct Format {
 }
 
 impl Format {
+    /// [`next`], unless a program reads.
+    pub(super) fn next(self, command: &str) {
+        if !self.json {
+            next(command);
+        }
+    }
+
     /// Prints data as indented JSON, or as the text that `text` makes of it.
     pub(super) fn print<T: Serialize>(
         self,
@@ -78,6 +85,11 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
 /// Writes lines to stderr; when that is gone there is nobody to tell.
 pub(super) fn note(text: &str) {
     writeln!(io::stderr().lock(), "{}", text.trim_end()).unwrap_or_default();
+}
+
+/// The command to type next, on stderr; not beside JSON, which a program reads.
+pub(super) fn next(command: &str) {
+    note(&format!("next: {command}"));
 }
 
 /// Writes progress to stderr where a person looks at it.

@@ -2,9 +2,9 @@
 //!
 //! Never prints a private key or a stored secret, never overwrites a key.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, IsTerminal, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+mod place;
+mod store;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -12,13 +12,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Subcommand;
 use deed_record::digest::Digest;
-use deed_record::{envelope, id};
+use deed_record::envelope;
 use serde_json::json;
-use zeroize::Zeroizing;
 
-use super::out::{self, Failure, Format};
+pub(super) use self::store::secret;
+use super::out::{Failure, Format};
 use crate::keys::{self, KeyError};
-use crate::vault::{SECRET_MAX, Secret};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {
@@ -50,12 +49,15 @@ pub(super) enum TokenCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SecretCommand {
-    /// Store a credential, read from stdin, as secrets/NAME
+    /// Store a credential, read from stdin, in the file that deed.toml names for it
     Set {
-        /// The served directory
+        /// The served directory, with deed.toml in it
         dir: PathBuf,
-        /// The secret's name, such as idp-read
+        /// The secret's name in deed.toml, such as idp-read; `notify` for the webhook's
         name: String,
+        /// Whose secret; needed when several tenants have one of this name
+        #[arg(long, value_name = "NAME")]
+        tenant: Option<String>,
     },
 }
 
@@ -69,7 +71,7 @@ pub(super) struct Token {
 }
 
 pub(super) fn key(command: &KeyCommand) -> Result<ExitCode, Failure> {
-    let (public, path, format) = match command {
+    let (public, path, format, next) = match command {
         KeyCommand::Rotate(args) => return super::rotate::run(args),
         KeyCommand::New { path, format } => {
             if path.extension().is_some_and(|e| e == "pub") {
@@ -81,19 +83,48 @@ pub(super) fn key(command: &KeyCommand) -> Result<ExitCode, Failure> {
                 keys::create(path).map_err(Failure::failed)?.verifying_key(),
                 path.with_extension("pub"),
                 format,
+                Some(after_key(path)),
             )
         }
         KeyCommand::Id { path, format } => {
             let failed =
                 |e: &dyn std::fmt::Display| Failure::Failed(format!("`{}`: {e}", path.display()));
             let text = std::fs::read_to_string(path).map_err(|e| failed(&e))?;
-            (envelope::from_pem(&text).map_err(|e| failed(&e))?, path.clone(), format)
+            (envelope::from_pem(&text).map_err(|e| failed(&e))?, path.clone(), format, None)
         }
     };
     let id = envelope::key_id(&public).map_err(Failure::failed)?;
     let data = json!({"public": path.display().to_string(), "keyid": id});
     format.print(&data, |_| format!("{id}  {}", path.display()))?;
+    if let Some(next) = next {
+        format.next(&next);
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What follows on a new key: the host finds its own by their place, a person's is named in deed.toml.
+fn after_key(path: &Path) -> String {
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let served = folder.parent().filter(|dir| dir.join("deed.toml").is_file());
+    let dir = match served {
+        None => "DIR".to_owned(),
+        Some(dir) if dir.as_os_str().is_empty() => ".".to_owned(),
+        Some(dir) => dir.display().to_string(),
+    };
+    if served.is_some() && folder.ends_with("keys") {
+        return format!("deed check {dir}");
+    }
+    let public = path.with_extension("pub");
+    let copy = if folder.ends_with("approvers") {
+        String::new()
+    } else {
+        format!("cp {} {dir}/approvers/, ", public.display())
+    };
+    let name = public.file_name().unwrap_or_default().to_string_lossy();
+    format!(
+        "{copy}write `keys = [\"approvers/{name}\"]` into the person's table of {dir}/deed.toml, \
+         then `deed check {dir}`"
+    )
 }
 
 pub(super) fn token(command: &TokenCommand) -> Result<ExitCode, Failure> {
@@ -101,11 +132,10 @@ pub(super) fn token(command: &TokenCommand) -> Result<ExitCode, Failure> {
     let token = new_token().map_err(Failure::failed)?;
     let data = json!({"token": token.text, "line": token.line});
     format.print(&data, |_| format!("{}\n{}", token.text, token.line))?;
-    if !format.json {
-        out::progress(
-            "the first line is for its holder, the second for the agent's or person's table in deed.toml",
-        );
-    }
+    format.next(
+        "give the first line to its holder, write the second into the table of the agent or person in \
+         DIR/deed.toml, then `deed check DIR`",
+    );
     Ok(ExitCode::SUCCESS)
 }
 
@@ -114,55 +144,6 @@ pub(super) fn new_token() -> Result<Token, KeyError> {
     let text = format!("deed_{}", URL_SAFE_NO_PAD.encode(keys::random::<32>()?));
     let line = format!("token = \"{}\"", Digest::of(text.as_bytes()));
     Ok(Token { text, line })
-}
-
-pub(super) fn secret(command: &SecretCommand) -> Result<ExitCode, Failure> {
-    let SecretCommand::Set { dir, name } = command;
-    if !id::is_name(name) {
-        return Err(Failure::usage(format!(
-            "`{name}` is no name; use lower-case letters, digits, `_` and `-`"
-        )));
-    }
-    if io::stdin().is_terminal() {
-        out::note(
-            "type the secret (it will be seen), then Enter and Ctrl-D; a pipe keeps it off the screen",
-        );
-    }
-    let mut bytes = Zeroizing::new(Vec::with_capacity(SECRET_MAX + 3));
-    let limit = u64::try_from(SECRET_MAX + 3).unwrap_or(u64::MAX);
-    io::stdin()
-        .take(limit)
-        .read_to_end(&mut bytes)
-        .map_err(|e| Failure::Failed(format!("stdin: {e}")))?;
-    Secret::new(name, &bytes).map_err(Failure::failed)?;
-    let folder = dir.join("secrets");
-    // Whoever could make a link there could have the secret written where they read it.
-    if std::fs::symlink_metadata(&folder).is_ok_and(|meta| meta.is_symlink()) {
-        let what = format!("`{}` is a link; put a folder there", folder.display());
-        return Err(Failure::Failed(what));
-    }
-    let written = super::dir::private_dir(&folder).and_then(|()| replace(&folder, name, &bytes));
-    written.map_err(|e| Failure::Failed(format!("`{}`: {e}", folder.join(name).display())))?;
-    out::progress(&format!(
-        "stored as secrets/{name}; a running host takes it up at its next start"
-    ));
-    Ok(ExitCode::SUCCESS)
-}
-
-/// Writes beside the file, then moves it into place: a reader sees the old secret or the new one.
-fn replace(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    // A dot cannot start a secret's name, so this is no other secret.
-    let draft = folder.join(format!(".{name}.{}", std::process::id()));
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-    let moved = file
-        .write_all(bytes)
-        .and_then(|()| file.sync_all())
-        .and_then(|()| std::fs::rename(&draft, folder.join(name)));
-    if moved.is_err() {
-        std::fs::remove_file(&draft).unwrap_or_default();
-    }
-    moved?;
-    File::open(folder)?.sync_all()
 }
 
 #[cfg(test)]

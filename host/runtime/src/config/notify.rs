@@ -20,7 +20,7 @@ pub(super) fn build(
             without a user, password or fragment";
         faults.push(here.fault_in("[notify]", "url", what));
     }
-    match secret("notify", files, &notify.secret) {
+    match secret::load(secret::NOTIFY, files, &notify.secret) {
         Ok(secret) => Some(Notify { url: notify.url.clone(), secret: Arc::new(secret) }),
         Err(what) => {
             faults.push(here.fault("[notify]", &what));

@@ -1,21 +1,42 @@
-//! `deed pin`: writes the digests of contracts and adapters into the grants, and nothing else.
+//! `deed pin`: writes the digests of contracts and adapters into the grants, and keeps what was accepted.
+//!
+//! A [`Plan`] is made by reading alone, so that adapters can be checked before anything is written.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use deed_record::contract::Contract;
 use deed_record::digest::Digest;
+use deed_record::json;
+use serde_json::Value;
 
-use super::fault::Faults;
-use super::tenant;
+use super::fault::{Fault, Faults};
+use super::{accepted, raw, tenant};
 use crate::files::{ADAPTER_MAX, FileError, Files};
 
-/// One digest that was written.
+/// What a grant named before, and what it names now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// As it stands in `deed.toml`; nothing when the grant named none.
+    pub was: Option<String>,
+    pub now: Digest,
+}
+
+impl Change {
+    pub fn is_unchanged(&self) -> bool {
+        self.was.as_ref().is_some_and(|was| *was == self.now.to_string())
+    }
+}
+
+/// The digests of one grant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pinned {
     pub tenant: String,
     pub grant: String,
-    pub contract: Digest,
-    pub adapter: Digest,
+    pub contract: Change,
+    pub adapter: Change,
+    /// The members of a changed contract that differ; nothing when the earlier contract is not kept.
+    pub differs: Option<Vec<json::Change>>,
 }
 
 /// Why digests were not written; the file is as it was.
@@ -33,35 +54,128 @@ pub enum PinError {
     Write(FileError),
 }
 
-/// Pins every grant of the served directory to the files that are there now.
-pub fn pin(dir: &Path) -> Result<Vec<Pinned>, PinError> {
-    let (files, mut text, raw) = super::read(dir)?;
-    let mut faults = Faults::default();
-    let contracts = tenant::contracts(&files, &mut faults);
-    faults.into_result(())?;
-    let mut pinned = Vec::new();
-    for (tenant, tables) in &raw.tenant {
-        for grant in tables.grant.keys() {
-            let Some((_, contract, digest)) = contracts.get(grant) else { continue };
-            let adapter = adapter_digest(&files, contract)?;
-            text = rewrite(&text, tenant, grant, *digest, adapter)
-                .ok_or_else(|| PinError::Header(grant.clone(), tenant.clone()))?;
-            pinned.push(Pinned {
-                tenant: tenant.clone(),
-                grant: grant.clone(),
-                contract: *digest,
-                adapter,
-            });
-        }
-    }
-    files.write("deed.toml", text.as_bytes()).map_err(PinError::Write)?;
-    Ok(pinned)
+/// What a pin writes: every grant of the directory, with the files that are there now.
+#[derive(Debug)]
+pub struct Plan {
+    files: Files,
+    /// `deed.toml` with the new digests.
+    text: String,
+    pinned: Vec<Pinned>,
+    unknown: Vec<String>,
+    adapters: BTreeMap<String, (Digest, Vec<u8>)>,
+    /// Canonical JSON of the contracts.
+    contracts: BTreeMap<Digest, Vec<u8>>,
 }
 
-fn adapter_digest(files: &Files, contract: &Contract) -> Result<Digest, PinError> {
-    let name = format!("adapters/{}.wasm", contract.action.adapter);
-    let bytes = files.bytes(&name, ADAPTER_MAX).map_err(|e| PinError::Adapter(name, e))?;
-    Ok(Digest::of(&bytes))
+impl Plan {
+    /// Reads the directory and writes nothing.
+    pub fn make(dir: &Path) -> Result<Self, PinError> {
+        let (files, text, raw) = super::read(dir)?;
+        let mut faults = Faults::default();
+        let contracts = tenant::contracts(&files, &mut faults);
+        faults.into_result(())?;
+        let (adapters, kept) = (BTreeMap::new(), BTreeMap::new());
+        let (pinned, unknown) = (Vec::new(), Vec::new());
+        let mut plan = Self { files, text, pinned, unknown, adapters, contracts: kept };
+        for (tenant, tables) in &raw.tenant {
+            for (grant, table) in &tables.grant {
+                match contracts.get(grant) {
+                    None => plan.unknown.push(format!("{tenant}/{grant}")),
+                    Some((file, contract, _)) => {
+                        plan.add(
+                            (tenant.as_str(), grant.as_str()),
+                            table,
+                            (file.as_str(), contract),
+                        )?;
+                    }
+                }
+            }
+        }
+        Ok(plan)
+    }
+
+    fn add(
+        &mut self,
+        (tenant, grant): (&str, &str),
+        table: &raw::Grant,
+        (file, contract): (&str, &Contract),
+    ) -> Result<(), PinError> {
+        let canonical = contract.canonical();
+        let canonical = canonical.map_err(|e| Faults::from(Fault::new(file, 0, e.to_string())))?;
+        let contract_now = Change { was: table.contract.clone(), now: Digest::of(&canonical) };
+        let adapter_now =
+            Change { was: table.adapter.clone(), now: self.adapter(&contract.action.adapter)? };
+        self.text = rewrite(&self.text, tenant, grant, contract_now.now, adapter_now.now)
+            .ok_or_else(|| PinError::Header(grant.to_owned(), tenant.to_owned()))?;
+        self.pinned.push(Pinned {
+            tenant: tenant.to_owned(),
+            grant: grant.to_owned(),
+            differs: differs(&self.files, &contract_now, &canonical),
+            contract: contract_now,
+            adapter: adapter_now,
+        });
+        self.contracts.insert(Digest::of(&canonical), canonical);
+        Ok(())
+    }
+
+    /// The digest of an adapter's file, which is read once.
+    fn adapter(&mut self, name: &str) -> Result<Digest, PinError> {
+        let path = format!("adapters/{name}.wasm");
+        if let Some((digest, _)) = self.adapters.get(&path) {
+            return Ok(*digest);
+        }
+        let bytes = self.files.bytes(&path, ADAPTER_MAX);
+        let bytes = bytes.map_err(|e| PinError::Adapter(path.clone(), e))?;
+        let digest = Digest::of(&bytes);
+        self.adapters.insert(path, (digest, bytes));
+        Ok(digest)
+    }
+
+    /// The adapters that would be pinned: file and bytes.
+    pub fn adapters(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.adapters.iter().map(|(file, (_, bytes))| (file.as_str(), bytes.as_slice()))
+    }
+
+    /// Grants whose contract has no file: `TENANT/GRANT`. They stay as they are.
+    pub fn unknown(&self) -> &[String] {
+        &self.unknown
+    }
+
+    /// Keeps the contracts, then writes `deed.toml`.
+    pub fn carry_out(self) -> Result<Vec<Pinned>, PinError> {
+        for canonical in self.contracts.values() {
+            accepted::keep(&self.files, canonical).map_err(PinError::Write)?;
+        }
+        self.files.write("deed.toml", self.text.as_bytes()).map_err(PinError::Write)?;
+        Ok(self.pinned)
+    }
+}
+
+/// What differs from the contract that was accepted before; nothing when that is not kept.
+fn differs(files: &Files, change: &Change, canonical: &[u8]) -> Option<Vec<json::Change>> {
+    if change.is_unchanged() || change.was.is_none() {
+        return Some(Vec::new());
+    }
+    let old = accepted::read(files, change.was.as_ref()?.parse().ok()?)?;
+    let new = serde_json::from_slice(canonical).ok()?;
+    let mut found = Vec::new();
+    members("", json::diff(&old, &new), &mut found);
+    Some(found)
+}
+
+/// Lists of one length are compared item by item: rules and expressions are few, and people read them so.
+fn members(base: &str, changes: Vec<json::Change>, found: &mut Vec<json::Change>) {
+    for change in changes {
+        let pointer = format!("{base}{}", change.pointer);
+        match (change.old, change.new) {
+            (Some(Value::Array(old)), Some(Value::Array(new))) if old.len() == new.len() => {
+                for (n, (old, new)) in old.iter().zip(&new).enumerate() {
+                    members(&format!("{pointer}/{n}"), json::diff(old, new), found);
+                }
+            }
+            (old, new) => found.push(json::Change { pointer, old, new }),
+        }
+    }
 }
 
 /// Replaces the two lines of one grant's table; every other line stays as it is.

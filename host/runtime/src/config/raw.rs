@@ -7,6 +7,7 @@ use deed_record::action::Slot;
 use deed_record::contract::Duration;
 use serde::Deserialize;
 
+use super::accepted;
 use super::size::Size;
 
 #[derive(Debug, Deserialize)]
@@ -80,7 +81,7 @@ pub struct Witness {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Approval {
     pub expires: Duration,
 }
@@ -185,7 +186,7 @@ pub struct Grant {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outline {
     pub log_origin: String,
-    /// Policies, roots of TLS, public keys of people.
+    /// Policies, roots of TLS, public keys of people, and contracts as they were accepted.
     pub named: BTreeSet<String>,
     /// Files with secrets in them.
     pub secrets: BTreeSet<String>,
@@ -199,6 +200,8 @@ impl Outline {
             secrets.extend(tenant.secret.values().filter_map(|secret| secret.file.clone()));
             named.extend(tenant.policies.iter().cloned());
             named.extend(tenant.upstream.values().filter_map(|one| one.tls_roots.clone()));
+            let pinned = tenant.grant.values().filter_map(|grant| grant.contract.as_ref());
+            named.extend(pinned.filter_map(|text| Some(accepted::path(text.parse().ok()?))));
             named.extend(tenant.person.values().flat_map(|person| person.keys.iter().cloned()));
         }
         Self { log_origin: host.log.origin.clone(), named, secrets }

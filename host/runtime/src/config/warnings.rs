@@ -4,13 +4,15 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use deed_record::contract::Effect;
 
 use super::fault::{Fault, Source};
 use super::tenant::Granted;
-use super::{Config, Tenant, raw};
+use super::{Config, Tenant, origin, raw};
 use crate::files::Files;
+use crate::upstream::{AddressClass, Upstream, classify};
 
 /// Where the operator's files are; who may write there says what the host does.
 const FOLDERS: [&str; 5] = [".", "contracts", "policies", "adapters", "approvers"];
@@ -23,7 +25,9 @@ pub(super) fn find(config: &Config, raw: &raw::Host, files: &Files, here: &Sourc
             unused(tenant, raw, here, &mut found);
         }
         keyless(tenant, here, &mut found);
+        clear_text(tenant, here, &mut found);
     }
+    found.extend(origin::warn(raw, files, here));
     near_witnesses(config, here, &mut found);
     folders(files, &mut found);
     private_keys(files, &mut found);
@@ -137,6 +141,30 @@ fn keyless(tenant: &Tenant, here: &Source, found: &mut Vec<Fault>) {
             found.push(here.fault_in(&table, "", &what));
             break;
         }
+    }
+}
+
+/// A credential that anyone on the way could read.
+fn clear_text(tenant: &Tenant, here: &Source, found: &mut Vec<Fault>) {
+    let has_credential = |one: &&Arc<Upstream>| one.read.is_some() || one.write.is_some();
+    let exposed = |one: &&Arc<Upstream>| !one.base.tls && is_public(one);
+    for upstream in tenant.upstreams.values().filter(has_credential).filter(exposed) {
+        let what = format!(
+            "`{}` is a public host without TLS: the credential would travel in clear text; use https",
+            upstream.base
+        );
+        let table = format!("[tenant.{}.upstream.{}]", tenant.name, upstream.name);
+        found.push(here.fault_in(&table, "base_url", &what));
+    }
+}
+
+/// An address is what it is; a name may lead wherever `addresses` lets it.
+fn is_public(upstream: &Upstream) -> bool {
+    let host = &upstream.base.host;
+    match host.parse() {
+        Ok(address) => classify(address) == Some(AddressClass::Public),
+        Err(_) if host == "localhost" || host.ends_with(".localhost") => false,
+        Err(_) => upstream.addresses.contains(&AddressClass::Public),
     }
 }
 

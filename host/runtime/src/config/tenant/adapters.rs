@@ -2,7 +2,7 @@
 //! however many contracts it serves. It neither compiles nor runs any.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use deed_record::digest::Digest;
 
@@ -12,20 +12,23 @@ use crate::files::{ADAPTER_MAX, Files};
 #[derive(Debug, Default)]
 pub(in crate::config) struct Adapters {
     read: RefCell<BTreeMap<String, Read>>,
+    /// Files of which it was said why they cannot be read: one fault, however many grants name it.
+    told: RefCell<BTreeSet<String>>,
 }
 
 /// Digest and bytes, or why there are none.
 type Read = Result<(Digest, Vec<u8>), String>;
 
 impl Adapters {
-    /// The digest of this file's bytes, or why there is none.
-    pub(super) fn digest(&self, files: &Files, name: &str) -> Result<Digest, String> {
+    /// The digest of this file's bytes, or why there is none: nothing where that was told before.
+    pub(super) fn digest(&self, files: &Files, name: &str) -> Result<Digest, Option<String>> {
         let mut read = self.read.borrow_mut();
         let found = read.entry(name.to_owned()).or_insert_with(|| {
             let bytes = files.bytes(name, ADAPTER_MAX).map_err(|e| e.to_string())?;
             Ok((Digest::of(&bytes), bytes))
         });
-        found.as_ref().map(|(digest, _)| *digest).map_err(Clone::clone)
+        let is_new = || self.told.borrow_mut().insert(name.to_owned());
+        found.as_ref().map(|(digest, _)| *digest).map_err(|why| is_new().then(|| why.clone()))
     }
 
     /// What was read.

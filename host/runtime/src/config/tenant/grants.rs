@@ -3,10 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use deed_record::contract::Contract;
 use deed_record::digest::Digest;
 
 use super::{Builder, Granted};
 use crate::config::raw;
+
+/// The text to point at, and what is wrong.
+type Wrong = (&'static str, String);
 
 impl Builder<'_> {
     pub(super) fn grants(&mut self) -> BTreeMap<String, Granted> {
@@ -19,26 +23,38 @@ impl Builder<'_> {
                 Ok(granted) => {
                     grants.insert(name.clone(), granted);
                 }
-                Err((needle, what)) => self.fault("grant", name, needle, &what),
+                Err(Some((needle, what))) => self.fault("grant", name, needle, &what),
+                Err(None) => {}
             }
         }
         grants
     }
 
-    fn grant(&self, name: &str, raw: &raw::Grant) -> Result<Granted, (&'static str, String)> {
+    /// The grant with what it names, or what is wrong with it: nothing where that was told before.
+    fn grant(&self, name: &str, raw: &raw::Grant) -> Result<Granted, Option<Wrong>> {
         let Some((file, contract, digest)) = self.contracts.get(name) else {
-            return Err((
-                "",
-                format!(
-                    "no file under contracts/ has `name = \"{name}\"`; add it or remove the grant"
-                ),
-            ));
+            let what = format!(
+                "no file under contracts/ has `name = \"{name}\"`; add it or remove the grant"
+            );
+            return Err(Some(("", what)));
         };
         pinned("contract", raw.contract.as_deref(), *digest, file)?;
         let wasm_name = format!("adapters/{}.wasm", contract.action.adapter);
         let adapter = self.adapters.digest(self.files, &wasm_name);
-        let adapter = adapter.map_err(|e| ("", format!("{e}; copy the adapter there")))?;
+        let missing = |why: String| ("", format!("{why}; copy the adapter there"));
+        let adapter = adapter.map_err(|why| why.map(missing))?;
         pinned("adapter", raw.adapter.as_deref(), adapter, &wasm_name)?;
+        let upstreams = self.reached(file, contract, raw)?;
+        Ok(Granted { contract: Arc::clone(contract), digest: *digest, adapter, upstreams })
+    }
+
+    /// The upstreams of a grant: exactly those that its contract needs.
+    fn reached(
+        &self,
+        file: &str,
+        contract: &Contract,
+        raw: &raw::Grant,
+    ) -> Result<BTreeSet<String>, Wrong> {
         let mut upstreams = BTreeSet::new();
         for upstream in &raw.upstreams {
             if !upstreams.insert(upstream.clone()) {
@@ -46,40 +62,25 @@ impl Builder<'_> {
                 return Err(("upstreams", what));
             }
         }
-        for wanted in
-            contract.observe.http.iter().chain(&contract.perform.http).map(|r| &r.upstream)
-        {
+        let rules = || contract.observe.http.iter().chain(&contract.perform.http);
+        for wanted in rules().map(|rule| &rule.upstream) {
             if !self.raw.upstream.contains_key(wanted) {
-                return Err((
-                    "",
-                    format!(
-                        "{file} needs upstream `{wanted}`; add [tenant.{}.upstream.{wanted}]",
-                        self.name
-                    ),
-                ));
+                let table = format!("[tenant.{}.upstream.{wanted}]", self.name);
+                return Err(("", format!("{file} needs upstream `{wanted}`; add {table}")));
             }
             if !upstreams.contains(wanted) {
-                return Err((
-                    "upstreams",
-                    format!("{file} needs upstream `{wanted}`; add it to `upstreams`"),
-                ));
+                let what = format!("{file} needs upstream `{wanted}`; add it to `upstreams`");
+                return Err(("upstreams", what));
             }
         }
-        let needed = |name: &&String| {
-            !contract
-                .observe
-                .http
-                .iter()
-                .chain(&contract.perform.http)
-                .any(|r| r.upstream == **name)
-        };
-        if let Some(wide) = upstreams.iter().find(needed) {
-            return Err((
-                "upstreams",
-                format!("`{wide}` is wider than {file}; remove it from `upstreams`"),
-            ));
+        let needed = |name: &String| rules().any(|rule| rule.upstream == *name);
+        match upstreams.iter().find(|name| !needed(name)) {
+            Some(wide) => {
+                let what = format!("`{wide}` is wider than {file}; remove it from `upstreams`");
+                Err(("upstreams", what))
+            }
+            None => Ok(upstreams),
         }
-        Ok(Granted { contract: Arc::clone(contract), digest: *digest, adapter, upstreams })
     }
 }
 
@@ -88,7 +89,7 @@ fn pinned(
     granted: Option<&str>,
     actual: Digest,
     file: &str,
-) -> Result<(), (&'static str, String)> {
+) -> Result<(), Wrong> {
     if granted == Some(actual.to_string().as_str()) {
         return Ok(());
     }

@@ -8,7 +8,7 @@ use deed_record::action::{Idempotency, Slot};
 use deed_record::digest::Digest;
 
 use super::Builder;
-use crate::config::{self, raw};
+use crate::config::{raw, secret};
 use crate::files::PEM_MAX;
 use crate::upstream::{self, AddressClass, Base, Credential, Lookups, Upstream};
 use crate::vault::{SECRET_MIN, Secret};
@@ -30,7 +30,7 @@ impl Builder<'_> {
     pub(super) fn secrets(&mut self) -> Secrets {
         let mut secrets = BTreeMap::new();
         for (name, raw) in &self.raw.secret {
-            match config::secret(name, self.files, raw) {
+            match secret::load(name, self.files, raw) {
                 Ok(secret) => {
                     secrets.insert(name.clone(), Arc::new(secret));
                 }
@@ -108,9 +108,30 @@ impl Builder<'_> {
             concurrency,
             lookups: Lookups::default(),
             idempotency: raw.idempotency.as_ref().map(|one| idempotency(one, raw)).transpose()?,
-            read: credential(raw.read.as_ref(), "read", secrets)?,
-            write: credential(raw.write.as_ref(), "write", secrets)?,
+            read: self.credential(raw.read.as_ref(), "read", secrets)?,
+            write: self.credential(raw.write.as_ref(), "write", secrets)?,
         })
+    }
+
+    fn credential(
+        &self,
+        raw: Option<&raw::Credential>,
+        key: &'static str,
+        secrets: &Secrets,
+    ) -> Result<Option<Credential>, Wrong> {
+        let Some(raw) = raw else { return Ok(None) };
+        match secrets.get(&raw.secret) {
+            Some(secret) => {
+                Ok(Some(Credential { secret: Arc::clone(secret), slot: raw.slot.clone() }))
+            }
+            // Its own table has a fault already, which says why it cannot be loaded.
+            None if self.raw.secret.contains_key(&raw.secret) => Ok(None),
+            None => {
+                // As long as a secret, it may be one that was written where its name belongs.
+                let named = if raw.secret.len() < SECRET_MIN { raw.secret.as_str() } else { "…" };
+                Err((key, format!("secret `{named}` is not there; add its [secret] table")))
+            }
+        }
     }
 }
 
@@ -173,18 +194,4 @@ fn idempotency(promise: &raw::Idempotency, upstream: &raw::Upstream) -> Result<I
         return Err(("idempotency", "`window` of `idempotency` is from 1m to 720h".to_owned()));
     }
     Ok(Idempotency { header, window_ms })
-}
-
-fn credential(
-    raw: Option<&raw::Credential>,
-    key: &'static str,
-    secrets: &Secrets,
-) -> Result<Option<Credential>, Wrong> {
-    let Some(raw) = raw else { return Ok(None) };
-    let Some(secret) = secrets.get(&raw.secret) else {
-        // As long as a secret, it may be one that was written where its name belongs.
-        let named = if raw.secret.len() < SECRET_MIN { raw.secret.as_str() } else { "…" };
-        return Err((key, format!("secret `{named}` is not there; add its [secret] table")));
-    };
-    Ok(Some(Credential { secret: Arc::clone(secret), slot: raw.slot.clone() }))
 }

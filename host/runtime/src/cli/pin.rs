@@ -1,0 +1,148 @@
+//! `deed pin`: accepts the contracts and adapters that are there, and shows what changed.
+//!
+//! Takes a served directory, writes digests into its `deed.toml`. Writes nothing while an adapter is one that
+//! a host would refuse.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use deed_record::json;
+use serde::Serialize;
+
+use super::check::{refused, sandbox};
+use super::out::{self, Failure, Format};
+use super::text::{compact, join, line, safe};
+use crate::config::{Change, Fault, PinError, Pinned, Plan};
+
+/// Accept the contracts and adapters that are there now: write their digests into the grants
+///
+/// Prints for each grant what changed since the last pin. The accepted contracts are kept in `accepted/`
+/// of the served directory, so that the next pin can show which members differ.
+#[derive(Debug, clap::Args)]
+pub(super) struct PinArgs {
+    /// The served directory, with deed.toml in it
+    dir: PathBuf,
+    #[command(flatten)]
+    format: Format,
+}
+
+#[derive(Debug, Serialize)]
+struct Report<'a> {
+    tenant: &'a str,
+    grant: &'a str,
+    contract: String,
+    adapter: String,
+    contract_was: Option<&'a str>,
+    adapter_was: Option<&'a str>,
+    /// `new`, `changed` or `unchanged`.
+    contract_change: &'static str,
+    adapter_change: &'static str,
+    /// Members of the contract that differ, by JSON pointer; null when the earlier contract is not kept.
+    differs: Option<&'a [json::Change]>,
+}
+
+pub(super) fn run(args: &PinArgs) -> Result<ExitCode, Failure> {
+    let plan = Plan::make(&args.dir).map_err(|error| failure(&error))?;
+    let unknown = plan.unknown().to_vec();
+    let pinned = carry_out(&args.dir, plan)?;
+    let reports: Vec<Report<'_>> = pinned.iter().map(report).collect();
+    args.format
+        .print(&reports, |_| join(pinned.iter().map(|one| text(one).trim_end().to_owned())))?;
+    for grant in &unknown {
+        let grant = safe(grant);
+        out::note(&format!("{grant}: no file under contracts/ has this name; nothing was pinned"));
+    }
+    if reports.is_empty() {
+        out::note(
+            "no grant has a contract to pin; add [tenant.NAME.grant.\"CONTRACT\"] to deed.toml",
+        );
+    }
+    args.format.next(&format!("deed check {}", args.dir.display()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Pins everything that is in a served directory.
+pub(super) fn all(dir: &Path) -> Result<(), Failure> {
+    let plan = Plan::make(dir).map_err(|error| failure(&error))?;
+    carry_out(dir, plan).map(|_| ())
+}
+
+/// Writes the digests, once every adapter is one that a host takes.
+fn carry_out(dir: &Path, plan: Plan) -> Result<Vec<Pinned>, Failure> {
+    let sandbox = sandbox(dir).map_err(Failure::failed)?;
+    let faults: Vec<Fault> =
+        plan.adapters().filter_map(|(file, wasm)| refused(&sandbox, file, wasm)).collect();
+    if !faults.is_empty() {
+        let lines = join(faults.iter().map(Fault::to_string));
+        return Err(Failure::Failed(format!("nothing was pinned\n{lines}")));
+    }
+    plan.carry_out().map_err(|error| failure(&error))
+}
+
+fn failure(error: &PinError) -> Failure {
+    match error {
+        PinError::Adapter(..) => {
+            Failure::Failed(format!("{error}; copy the adapter there, then run `deed pin` again"))
+        }
+        error => Failure::failed(error),
+    }
+}
+
+fn report(pinned: &Pinned) -> Report<'_> {
+    Report {
+        tenant: &pinned.tenant,
+        grant: &pinned.grant,
+        contract: pinned.contract.now.to_string(),
+        adapter: pinned.adapter.now.to_string(),
+        contract_was: pinned.contract.was.as_deref(),
+        adapter_was: pinned.adapter.was.as_deref(),
+        contract_change: word(&pinned.contract),
+        adapter_change: word(&pinned.adapter),
+        differs: pinned.differs.as_deref(),
+    }
+}
+
+fn word(change: &Change) -> &'static str {
+    match &change.was {
+        None => "new",
+        Some(_) if change.is_unchanged() => "unchanged",
+        Some(_) => "changed",
+    }
+}
+
+fn text(pinned: &Pinned) -> String {
+    let mut text = format!("{}/{}\n", safe(&pinned.tenant), safe(&pinned.grant));
+    line(&mut text, format_args!("  contract  {}", digests(&pinned.contract)));
+    match &pinned.differs {
+        Some(changes) => {
+            for change in changes {
+                line(&mut text, format_args!("    {}", member(change)));
+            }
+        }
+        None => line(
+            &mut text,
+            format_args!(
+                "    accepted/ does not have the earlier contract: what differs is not known"
+            ),
+        ),
+    }
+    line(&mut text, format_args!("  adapter   {}", digests(&pinned.adapter)));
+    text
+}
+
+fn digests(change: &Change) -> String {
+    match &change.was {
+        Some(was) if !change.is_unchanged() => format!("{} → {}", safe(was), change.now),
+        _ => format!("{}  {}", change.now, word(change)),
+    }
+}
+
+fn member(change: &json::Change) -> String {
+    let value = |value: Option<&serde_json::Value>| value.map_or("(absent)".to_owned(), compact);
+    format!(
+        "{}: {} → {}",
+        safe(&change.pointer),
+        value(change.old.as_ref()),
+        value(change.new.as_ref())
+    )
+}

@@ -1,0 +1,101 @@
+//! Where a secret is stored: takes its name, gives the file that `deed.toml` names for it.
+//!
+//! Never a name that is not configured, nor a file outside of the served directory.
+
+use std::path::{Component, Path, PathBuf};
+
+use super::super::out::Failure;
+use super::super::text::safe;
+use crate::config::{self, NamedSecret};
+use crate::files::FileError;
+use crate::vault::SecretSource;
+
+/// The file of this secret, below the served directory, and of all others that have one.
+pub(super) struct Place {
+    pub(super) file: String,
+    pub(super) others: Vec<(String, String)>,
+}
+
+pub(super) fn of(dir: &Path, name: &str, tenant: Option<&str>) -> Result<Place, Failure> {
+    let all = config::secrets(dir).map_err(Failure::failed)?;
+    let is_it = |one: &&NamedSecret| {
+        one.name == name && tenant.is_none_or(|tenant| one.tenant.as_deref() == Some(tenant))
+    };
+    let found: Vec<&NamedSecret> = all.iter().filter(is_it).collect();
+    let mut files: Vec<&str> = Vec::new();
+    for one in &found {
+        let file = file(one)?;
+        if !files.contains(&file) {
+            files.push(file);
+        }
+    }
+    match files.as_slice() {
+        [] => Err(unknown(name, tenant, &all)),
+        [file] => {
+            inside(dir, file)?;
+            Ok(Place { file: (*file).to_owned(), others: others(&all, file) })
+        }
+        _ => Err(Failure::usage(format!(
+            "several tenants have a secret `{name}`: {}; choose one with --tenant",
+            list(found.iter().copied())
+        ))),
+    }
+}
+
+fn file(one: &NamedSecret) -> Result<&str, Failure> {
+    match &one.source {
+        Ok(SecretSource::File(file)) => Ok(file),
+        // Told without the variable: it may be the secret itself, in the wrong place.
+        Ok(SecretSource::Env(_)) => Err(Failure::Failed(format!(
+            "secret `{}` is read from the environment variable that its `env` names; \
+             set that where the host is started, or write `file` instead",
+            one.name
+        ))),
+        Err(why) => Err(Failure::Failed(format!("deed.toml: {why}"))),
+    }
+}
+
+fn others(all: &[NamedSecret], file: &str) -> Vec<(String, String)> {
+    let with_file = |one: &NamedSecret| match &one.source {
+        Ok(SecretSource::File(other)) if other != file => Some((one.name.clone(), other.clone())),
+        _ => None,
+    };
+    all.iter().filter_map(with_file).collect()
+}
+
+fn unknown(name: &str, tenant: Option<&str>, all: &[NamedSecret]) -> Failure {
+    let whose = tenant.map_or(String::new(), |tenant| format!(" of tenant `{}`", safe(tenant)));
+    let remedy = if all.is_empty() {
+        "it names none; add [tenant.NAME.secret.SECRET] with `file`".to_owned()
+    } else {
+        format!("it names {}", list(all.iter()))
+    };
+    let name = safe(name);
+    Failure::Failed(format!("deed.toml has no secret `{name}`{whose}; {remedy}"))
+}
+
+fn list<'a>(secrets: impl Iterator<Item = &'a NamedSecret>) -> String {
+    let name = |one: &NamedSecret| {
+        let whose = one.tenant.as_ref().map_or("[notify]".to_owned(), |tenant| safe(tenant));
+        format!("`{}` ({whose})", safe(&one.name))
+    };
+    secrets.map(name).collect::<Vec<_>>().join(", ")
+}
+
+/// Whoever could make a link on the way could have the secret written where they read it.
+fn inside(dir: &Path, file: &str) -> Result<(), Failure> {
+    let path = Path::new(file);
+    let plain = |step: Component<'_>| matches!(step, Component::Normal(_));
+    if file.is_empty() || !path.components().all(plain) {
+        return Err(Failure::failed(FileError::Outside(file.to_owned())));
+    }
+    let folders = path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
+    let is_link =
+        |path: &PathBuf| std::fs::symlink_metadata(path).is_ok_and(|meta| meta.is_symlink());
+    match folders.map(|folder| dir.join(folder)).find(is_link) {
+        Some(link) => {
+            Err(Failure::Failed(format!("`{}` is a link; put a folder there", link.display())))
+        }
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,79 @@
+//! `deed secret set`: stores what comes on stdin in the file of a secret.
+//!
+//! Everything that can be refused without the value is refused before it is read.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, IsTerminal, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process::ExitCode;
+
+use deed_record::id;
+use zeroize::Zeroizing;
+
+use super::super::dir::private_dir;
+use super::super::out::{self, Failure};
+use super::SecretCommand;
+use super::place::{self, Place};
+use crate::vault::{SECRET_MAX, Secret};
+
+pub(in super::super) fn secret(command: &SecretCommand) -> Result<ExitCode, Failure> {
+    let SecretCommand::Set { dir, name, tenant } = command;
+    if !id::is_name(name) {
+        return Err(Failure::usage(format!(
+            "invalid name `{name}`: use lower-case letters, digits, `_` and `-`"
+        )));
+    }
+    let place = place::of(dir, name, tenant.as_deref())?;
+    let bytes = read(name)?;
+    let path = dir.join(&place.file);
+    replace(&path, &bytes).map_err(|e| Failure::Failed(format!("`{}`: {e}", path.display())))?;
+    out::progress(&format!(
+        "stored as {}; a running host takes it up at its next start",
+        place.file
+    ));
+    out::next(&following(dir, &place));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read(name: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    if io::stdin().is_terminal() {
+        out::note(
+            "type the secret (it will be seen), then Enter and Ctrl-D; a pipe keeps it off the screen",
+        );
+    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(SECRET_MAX + 3));
+    let limit = u64::try_from(SECRET_MAX + 3).unwrap_or(u64::MAX);
+    let read = io::stdin().take(limit).read_to_end(&mut bytes);
+    read.map_err(|e| Failure::Failed(format!("stdin: {e}")))?;
+    Secret::new(name, &bytes).map_err(Failure::failed)?;
+    Ok(bytes)
+}
+
+/// The next secret that is not stored yet, or the check.
+fn following(dir: &Path, place: &Place) -> String {
+    let missing = place.others.iter().find(|(_, file)| !dir.join(file).exists());
+    match missing {
+        Some((name, _)) => format!("deed secret set {} {name}", dir.display()),
+        None => format!("deed check {}", dir.display()),
+    }
+}
+
+/// Writes beside the file, then moves it into place: a reader sees the old secret or the new one.
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    private_dir(folder)?;
+    // A dot cannot start a secret's name, so this is no other secret.
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let draft = folder.join(format!(".{name}.{}", std::process::id()));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    let moved = file
+        .write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| std::fs::rename(&draft, path));
+    if moved.is_err() {
+        std::fs::remove_file(&draft).unwrap_or_default();
+    }
+    moved?;
+    File::open(folder)?.sync_all()
+}

@@ -1,0 +1,31 @@
+//! `accepted/`: the contracts that `deed pin` wrote into grants, as canonical JSON by digest.
+//!
+//! They let the next pin show what changed. Nothing else reads them: a host without them serves the same.
+
+use deed_record::digest::Digest;
+use serde_json::Value;
+
+use crate::files::{FileError, Files, PEM_MAX};
+
+/// Where the contract with this digest is kept.
+pub(super) fn path(digest: Digest) -> String {
+    format!("accepted/{}.json", digest.hex())
+}
+
+/// The contract with this digest; nothing when it is not kept, or when the file holds something else.
+pub(super) fn read(files: &Files, digest: Digest) -> Option<Value> {
+    let bytes = files.bytes(&path(digest), PEM_MAX).ok()?;
+    if Digest::of(&bytes) != digest {
+        return None;
+    }
+    serde_json::from_slice(&bytes).ok()
+}
+
+/// Keeps a contract by its canonical bytes.
+pub(super) fn keep(files: &Files, canonical: &[u8]) -> Result<(), FileError> {
+    let digest = Digest::of(canonical);
+    if read(files, digest).is_some() {
+        return Ok(());
+    }
+    files.keep(&path(digest), canonical)
+}

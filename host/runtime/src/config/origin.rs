@@ -1,0 +1,91 @@
+//! `[log] origin`: the name of the logs, which stands in every checkpoint and never changes.
+//!
+//! Takes the configuration and the logs that were begun, gives a fault where the two differ, and a
+//! warning for a name that was only an example.
+
+use std::collections::BTreeSet;
+
+use deed_record::note::Checkpoint;
+use deed_record::tlog::HEAD;
+
+use super::fault::{Fault, Faults, Source};
+use super::raw;
+use crate::files::Files;
+
+/// Three short lines; the name in it has no limit of its own.
+const HEAD_MAX: u64 = 64 << 10;
+
+/// Names that RFC 2606 keeps for examples and tests: nobody owns them.
+const EXAMPLES: [&str; 7] =
+    ["example", "test", "invalid", "localhost", "example.com", "example.net", "example.org"];
+
+pub(super) fn check(raw: &raw::Host, files: &Files, here: &Source, faults: &mut Faults) {
+    let origin = &raw.log.origin;
+    if origin.is_empty() || origin.contains(['+', ' ', '\n', '"']) || origin.contains("://") {
+        let what = "`origin` is a URL without scheme, such as `logs.example.org/deed`";
+        return faults.push(fault(here, what));
+    }
+    let mut told = BTreeSet::new();
+    for tenant in raw.tenant.keys() {
+        let Some(begun) = begun(files, tenant) else { continue };
+        if begun == format!("{origin}/{tenant}") {
+            continue;
+        }
+        // All logs of a host have one name: a changed one is one fault, however many tenants there are.
+        let name = begun.strip_suffix(tenant.as_str()).and_then(|rest| rest.strip_suffix('/'));
+        if told.insert(name.unwrap_or(&begun).to_owned()) {
+            let what = differs(origin, tenant, name.ok_or(begun.as_str()));
+            faults.push(fault(here, &what));
+        }
+    }
+}
+
+fn differs(origin: &str, tenant: &str, begun: Result<&str, &str>) -> String {
+    let at = format!("`state/log/{tenant}`");
+    match begun {
+        Ok(name) => format!(
+            "`origin` is `{origin}`, and the log in {at} was begun as `{name}`: a log keeps its name; \
+             write `origin = \"{name}\"`"
+        ),
+        Err(whole) => format!(
+            "the log in {at} has the name `{whole}` and not `{origin}/{tenant}`; \
+             put the log of this tenant there"
+        ),
+    }
+}
+
+/// The name of a tenant's log, when there is one that can be read.
+fn begun(files: &Files, tenant: &str) -> Option<String> {
+    let head = files.text(&format!("state/log/{tenant}/{HEAD}"), HEAD_MAX).ok()?;
+    Some(Checkpoint::parse(&head).ok()?.origin)
+}
+
+/// A warning for a name that belongs to nobody, such as the one that `deed init` writes.
+pub(super) fn warn(raw: &raw::Host, files: &Files, here: &Source) -> Option<Fault> {
+    let origin = &raw.log.origin;
+    let host = origin.split(['/', ':']).next().unwrap_or_default();
+    let is_of = |name: &&str| {
+        host.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    };
+    EXAMPLES.into_iter().find(is_of)?;
+    let remedy = if raw.tenant.keys().any(|tenant| begun(files, tenant).is_some()) {
+        "the logs were begun with it, so only a new directory can have another one"
+    } else {
+        "set one that you own, such as `logs.YOUR-DOMAIN/deed`, before the first `deed serve`"
+    };
+    let what = format!(
+        "`origin` is `{origin}`, an example: it names this host's logs in every checkpoint, and \
+         auditors and witnesses tell hosts apart by it; {remedy}"
+    );
+    Some(fault(here, &what))
+}
+
+/// At the line that sets it, whether under `[log]` or as `log.origin`.
+fn fault(here: &Source, what: &str) -> Fault {
+    let sets = |line: &&str| {
+        let key = line.split('=').next().map(str::trim).unwrap_or_default();
+        line.contains('=') && matches!(key, "origin" | "log.origin")
+    };
+    let line = here.text.lines().find(sets).unwrap_or("origin");
+    here.fault(line, what)
+}
