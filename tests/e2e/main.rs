@@ -17,6 +17,7 @@ mod failpoints;
 mod guard;
 mod mistakes;
 mod older;
+mod operator;
 mod outcomes;
 mod pages;
 mod policies;

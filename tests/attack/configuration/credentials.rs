@@ -32,7 +32,7 @@ fn globex(dir: &Path, source: &str) {
 }
 
 fn store(dir: &Path, name: &str, value: &str) {
-    host::run(&["secret", "set", dir.to_str().unwrap(), name], value).unwrap();
+    deed_tests::world::store(dir, name, value).unwrap();
 }
 
 fn two_tenants_with_one_credential() {
@@ -40,13 +40,13 @@ fn two_tenants_with_one_credential() {
     let fragments = ["deed.toml:", "`acme`", "`globex`", "the same credential", "of its own"];
     bench.warned("one file", |dir| globex(dir, "file = \"secrets/idp_read\""), &fragments);
     let copied = |dir: &Path| {
-        store(dir, "theirs", ScimServer::READ_TOKEN);
         globex(dir, "file = \"secrets/theirs\"");
+        store(dir, "theirs", ScimServer::READ_TOKEN);
     };
     bench.warned("one value", copied, &fragments);
     let own = |dir: &Path| {
-        store(dir, "theirs", "scim-read-token-of-globex-alone");
         globex(dir, "file = \"secrets/theirs\"");
+        store(dir, "theirs", "scim-read-token-of-globex-alone");
     };
     bench.taken("its own", own, "the same credential");
 }

@@ -41,7 +41,7 @@ pub(crate) fn run(data: &[u8]) {
 pub(crate) fn seeds() -> Vec<Vec<u8>> {
     let dir = DIR.get_or_init(|| served::make("configuration", &whole()));
     fs::write(dir.join("deed.toml"), whole()).unwrap();
-    config::pin(dir).unwrap();
+    config::Plan::make(dir).and_then(config::Plan::carry_out).unwrap();
     config::load(dir).unwrap();
     vec![fs::read(dir.join("deed.toml")).unwrap(), whole().into_bytes()]
 }

@@ -58,7 +58,7 @@ pub(crate) fn make(name: &str, toml: &str) -> PathBuf {
         keys::create(&dir.join(name)).unwrap();
     }
     fs::write(dir.join("deed.toml"), toml).unwrap();
-    config::pin(&dir).unwrap();
+    config::Plan::make(&dir).and_then(config::Plan::carry_out).unwrap();
     dir
 }
 

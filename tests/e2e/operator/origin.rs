@@ -1,0 +1,71 @@
+//! The name of the logs: a changed one is found before the host starts, and an example is warned about.
+
+use std::fs;
+
+use deed_tests::world::{World, edit};
+
+use super::{deed, faults, warnings};
+use crate::shared::scim;
+
+/// A world that was served once, and not any more.
+fn served() -> World {
+    let mut world = World::start(scim()).unwrap();
+    assert!(world.host.take().unwrap().stop().unwrap());
+    world
+}
+
+#[test]
+fn a_changed_origin_is_found_by_check_and_serve_with_its_line() {
+    let mut world = served();
+    let good = "origin = \"deed.example/logs\"";
+    let text = fs::read_to_string(world.dir.join("deed.toml")).unwrap();
+    let line = text.lines().position(|line| line == good).unwrap() + 1;
+    for other in ["logs.acme.example/deed", "deed.example/log", "deed.example"] {
+        edit(&world.dir, "deed.toml", good, &format!("origin = \"{other}\"")).unwrap();
+        // One message for both tenants.
+        let found = faults(&world.dir);
+        let [fault] = &found[..] else { panic!("{found:#?}") };
+        assert!(fault.starts_with(&format!("deed.toml:{line}: `origin` is `{other}`")), "{fault}");
+        assert!(fault.contains("write `origin = \"deed.example/logs\"`"), "{fault}");
+        fs::write(world.dir.join("serve.log"), "").unwrap();
+        let refused = world.serve().unwrap_err().to_string();
+        assert!(refused.contains(fault), "{refused}");
+        fs::write(world.dir.join("deed.toml"), &text).unwrap();
+    }
+    world.serve().expect("under its own name it starts");
+}
+
+#[test]
+fn a_log_of_another_tenant_is_told_as_that() {
+    let world = served();
+    let log = |tenant: &str| world.dir.join("state/log").join(tenant);
+    fs::remove_dir_all(log("globex")).unwrap();
+    fs::rename(log("acme"), log("globex")).unwrap();
+    let found = faults(&world.dir);
+    let [fault] = &found[..] else { panic!("{found:#?}") };
+    assert!(fault.contains("`state/log/globex` has the name `deed.example/logs/acme`"), "{fault}");
+}
+
+#[test]
+fn an_example_of_an_origin_is_warned_about() {
+    let mut world = World::lay_out(scim(), "scim").unwrap();
+    let words = "an example: it names this host's logs in every checkpoint";
+    let mut was = "deed.example/logs".to_owned();
+    for (origin, warned) in [
+        ("deed.example.org/logs", 1),
+        ("localhost/logs", 1),
+        ("logs.acme-corporation.com/deed", 0),
+        ("my.example.org.acme.com/deed", 0),
+        ("deed.example/logs", 1),
+    ] {
+        edit(&world.dir, "deed.toml", &format!("\"{was}\""), &format!("\"{origin}\"")).unwrap();
+        origin.clone_into(&mut was);
+        let (_, said, _) = deed(&["check", world.path()]);
+        assert_eq!(said.contains("before the first `deed serve`"), warned == 1, "{said}");
+        assert_eq!(warnings(&mut world, words), [warned; 2], "{origin}");
+        // A log that was begun has a name already.
+        let (_, said, _) = deed(&["check", world.path()]);
+        assert_eq!(said.contains("only a new directory can have another one"), warned == 1);
+        fs::remove_dir_all(world.dir.join("state")).unwrap();
+    }
+}
