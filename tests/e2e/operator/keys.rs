@@ -24,6 +24,7 @@ for path in sys.argv[1:]:
 fn tool(program: &Path, args: &[&str]) -> Option<Output> {
     match Command::new(program).args(args).output() {
         Ok(output) => Some(output),
+        #[expect(clippy::print_stderr, reason = "what was not checked must be seen")]
         Err(e) => {
             eprintln!("NOT CHECKED by {}: {e}", program.display());
             None
