@@ -77,6 +77,9 @@ fn a_date_in_a_contract_is_refused_at_its_line() {
     }
 }
 
+/// What makes a served directory faulty.
+type Break = Box<dyn Fn(&Path)>;
+
 /// Whatever follows from a fault is not a second one.
 #[test]
 fn one_fault_is_one_message() {
@@ -86,7 +89,7 @@ fn one_fault_is_one_message() {
             fs::set_permissions(dir.join(name), fs::Permissions::from_mode(0o644)).unwrap();
         }
     };
-    let broken: [(&str, Box<dyn Fn(&Path)>, &str); 6] = [
+    let broken: [(&str, Break, &str); 6] = [
         ("no secret", Box::new(remove("secrets/idp_read")), "secret `idp_read`: cannot read"),
         ("an open secret", Box::new(mode("secrets/idp_write")), "chmod 600 secrets/idp_write"),
         ("a short secret", Box::new(short), "secret `idp_read` is shorter than 16 bytes"),

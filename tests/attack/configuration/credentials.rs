@@ -3,7 +3,6 @@
 use std::fs;
 use std::path::Path;
 
-use deed_tests::host;
 use deed_tests::services::ScimServer;
 use deed_tests::world::HELPDESK;
 

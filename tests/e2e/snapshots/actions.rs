@@ -14,7 +14,7 @@ use super::transcript::Transcript;
 use crate::shared::{locked_out, scim};
 
 const RESTORE: &str = "idp.restore_access";
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The view as soon as it is so.
 fn until(world: &World, id: &str, so: impl Fn(&Value) -> bool) -> Value {

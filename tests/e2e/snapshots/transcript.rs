@@ -2,6 +2,7 @@
 //!
 //! Values that differ between runs are replaced when the transcript is compared with its snapshot.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -48,7 +49,7 @@ impl Transcript {
     /// A transcript of a served world.
     pub(super) fn of(world: &World) -> Self {
         let mut transcript = Self::new();
-        transcript.url = world.url().to_owned();
+        world.url().clone_into(&mut transcript.url);
         transcript.name(world.url(), "HOST");
         transcript.name(world.path(), "DIR");
         transcript
@@ -62,7 +63,7 @@ impl Transcript {
     }
 
     pub(super) fn heading(&mut self, title: &str) {
-        self.text.push_str(&format!("\n## {title}\n\n"));
+        write!(self.text, "\n## {title}\n\n").unwrap();
     }
 
     /// Runs a command with nothing on its stdin.
@@ -74,12 +75,12 @@ impl Transcript {
     pub(super) fn run_as(&mut self, token: &str, args: &[&str], input: &str) -> Output {
         let output = deed(&self.url, token, args, input);
         let code = output.status.code().unwrap_or(-1);
-        self.text.push_str(&format!("$ deed {}\n", args.join(" ")));
+        writeln!(self.text, "$ deed {}", args.join(" ")).unwrap();
         self.text.push_str(&String::from_utf8_lossy(&output.stdout));
         for line in String::from_utf8_lossy(&output.stderr).lines() {
-            self.text.push_str(&format!("! {line}\n"));
+            writeln!(self.text, "! {line}").unwrap();
         }
-        self.text.push_str(&format!("[{code}]\n\n"));
+        write!(self.text, "[{code}]\n\n").unwrap();
         output
     }
 
@@ -94,11 +95,11 @@ impl Transcript {
             value => format!("{value:#}"),
         };
         let head = format!("> {what}\n{} {}{retry}\n", answer.status, answer.content_type);
-        self.text.push_str(&format!("{head}{body}\n\n"));
+        write!(self.text, "{head}{body}\n\n").unwrap();
     }
 
     pub(super) fn lines(&mut self, text: &str) {
-        self.text.push_str(&format!("{}\n\n", text.trim_end()));
+        write!(self.text, "{}\n\n", text.trim_end()).unwrap();
     }
 
     /// Compares with `tests/snapshots/NAME.snap`.
@@ -133,7 +134,7 @@ fn without_repeats(text: &str) -> String {
             kept.truncate(kept.len() - 2);
         }
     }
-    kept.iter().map(|line| format!("{line}\n")).collect()
+    kept.join("\n")
 }
 
 /// Whether two lines of a ledger are the same but for the time: `  YYYY-MM-DD HH:MM:SSZ  text`.

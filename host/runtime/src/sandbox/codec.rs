@@ -120,7 +120,8 @@ pub(super) fn decode(
     };
     codec.decode(kind, bytes).map(Some).map_err(|error| match error {
         DecodeError::Body(_) if bytes.starts_with(BYTE_ORDER_MARK) => {
-            "the answer begins with a byte order mark (U+FEFF), which the host does not accept".into()
+            "the answer begins with a byte order mark (U+FEFF), which the host does not accept"
+                .into()
         }
         DecodeError::Kind(_) => format!("{error}: it says `{}`", super::redact::plain(kind, 80)),
         DecodeError::Deep => error.to_string(),

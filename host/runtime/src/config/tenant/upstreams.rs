@@ -155,7 +155,7 @@ fn addresses(names: &[String]) -> Result<BTreeSet<AddressClass>, Wrong> {
 }
 
 /// Headers that the host itself sets, or that belong to the connection (RFC 9110, RFC 9112).
-const TAKEN: [&str; 14] = [
+const TAKEN: [&str; 15] = [
     "accept",
     "accept-encoding",
     "authorization",
@@ -170,6 +170,7 @@ const TAKEN: [&str; 14] = [
     "trailer",
     "transfer-encoding",
     "upgrade",
+    "user-agent",
 ];
 
 fn idempotency(promise: &raw::Idempotency, upstream: &raw::Upstream) -> Result<Idempotency, Wrong> {
