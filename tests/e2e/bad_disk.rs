@@ -37,7 +37,7 @@ impl Stage {
     fn set(name: &str) -> Option<Self> {
         let scene = Scene::prepare(name);
         let state = scene.dir.join("state");
-        fs::create_dir(&state).unwrap();
+        fs::create_dir_all(&state).unwrap();
         let mounted = Disk::mount(&state).inspect_err(|why| {
             // Not captured: whoever runs the tests must see it.
             let line = format!("{name}: SKIPPED: no file system can be mounted here: {why}");

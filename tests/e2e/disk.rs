@@ -34,7 +34,7 @@ impl Small {
         )
         .unwrap();
         let state = world.dir.join("state");
-        fs::create_dir(&state).unwrap();
+        fs::create_dir_all(&state).unwrap();
         let options = format!("size={size},mode=0700,nr_inodes=4096");
         let mounted = Command::new("mount")
             .args(["-t", "tmpfs", "-o", &options, "deed-test"])

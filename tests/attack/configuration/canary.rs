@@ -32,7 +32,7 @@ pub(super) fn cases() -> Vec<Case> {
 fn canary_is_found_in_every_form() {
     let world = World::lay_out(scim(), "scim").unwrap();
     assert_eq!(world.leaks(), [], "a fresh world");
-    fs::create_dir(world.dir.join("state")).unwrap();
+    fs::create_dir_all(world.dir.join("state")).unwrap();
     let plants = [
         ("a token", HELPDESK.as_bytes().to_vec()),
         ("a person's token", CAROL.as_bytes().to_vec()),
