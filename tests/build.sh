@@ -8,7 +8,7 @@ for argument in "$@"; do
     [[ "$argument" == --package=* ]] && packages+=("$argument")
 done
 # The crates of these packages. The count is approximate: a crate may be needed in two forms.
-total=$(cargo tree --locked --prefix none --edges normal,build --format '{p}' "${packages[@]}" | sort -u | wc -l)
+total=$(cargo tree --locked --prefix none --edges normal,build --format '{p}' "${packages[@]}" | sed 's, (.*,,' | sort -u | wc -l)
 
 show() {
     local text="building the host: $1 of about $total crates, $SECONDS s"
