@@ -21,7 +21,7 @@
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: demo demo-binaries test snapshots features attack tamper powercut crash faults soak overload vectors oracle fuzz bench-evidence bench-stages bench check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
+.PHONY: snapshots-accepted demo test snapshots features attack tamper powercut crash faults soak overload vectors oracle fuzz bench-evidence bench-stages bench check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
 
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 TOOLS  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deed/tools
@@ -35,7 +35,7 @@ export DEED_ADAPTERS := $(CURDIR)/target/adapters
 export DEED_VENV     := $(CURDIR)/target/venv
 
 # Prints the name of a goal and how long it took, where PHASES is set.
-phase = @start=$$SECONDS; $(2); if [[ -n "$${PHASES:-}" ]]; then echo "-- $(1): $$((SECONDS - start)) s"; fi
+phase = @start=$$SECONDS; { $(2); } || exit; if [[ -n "$${PHASES:-}" ]]; then echo "-- $(1): $$((SECONDS - start)) s"; fi
 
 # The host, the demo and one adapter, with the features that the whole workspace has: `make test` builds none of it
 # again. `make features` compares.
@@ -109,7 +109,7 @@ bench-evidence: wasm-std venv binaries adapters
 bench-stages: wasm-std venv binaries adapters
 	@$(if $(BLESS),BLESS=1) $(if $(STAGES),STAGES=$(STAGES)) cargo bench --quiet --locked --workspace --profile dev $(OPTIMISED) --bench stages
 
-check: tools fmt features clippy deny advisories wasm
+check: tools snapshots-accepted fmt features clippy deny advisories wasm
 
 # -- what is built -----------------------------------------------------------------------------------
 # Always the whole workspace with its tests: another selection means other features, and a second
@@ -145,6 +145,11 @@ target/node/.stamp: tests/oracle/package.json tests/oracle/package-lock.json | t
 
 # -- what is checked ---------------------------------------------------------------------------------
 
+# A text that differs from its snapshot is accepted or corrected; the file beside it is never committed.
+snapshots-accepted:
+	@new=$$(git ls-files 'tests/snapshots/*.snap.new'); \
+	if [[ -n "$$new" ]]; then echo "make: remove these, or accept them with make snapshots: $$new" >&2; exit 1; fi
+
 fmt: tools
 	cargo fmt --all --check
 
@@ -155,8 +160,9 @@ clippy: tools
 FEATURES := --locked --prefix none --format '{p} [{f}]'
 features: tools
 	@list() { cargo tree $(FEATURES) "$$@" | sed -e 's/ (\*)$$//' | sort -u; }; \
-	twice=$$(comm -23 <(list $(DEMO) --features deed-host/failpoints --edges normal,build) \
-	    <(list --workspace --edges normal,build,dev)); \
+	demo=$$(list $(DEMO) --features deed-host/failpoints --edges normal,build); \
+	all=$$(list --workspace --edges normal,build,dev); \
+	twice=$$(comm -23 <(echo "$$demo") <(echo "$$all")); \
 	if [[ -n "$$twice" ]]; then \
 	    echo "make: the demo builds these crates with other features than the tests;" \
 	         "give tests/Cargo.toml the missing ones:" >&2; echo "$$twice" >&2; exit 1; fi

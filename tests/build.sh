@@ -15,12 +15,20 @@ show() {
     if [[ -t 2 ]]; then printf '\r\033[K%s' "$text" >&2; else echo "$text" >&2; fi
 }
 
-# Reads cargo's messages, one JSON object on each line.
+# Reads cargo's messages, one JSON object on each line; shows progress also while one crate takes long.
 count() {
-    local crates=0 next=5 line
-    while IFS= read -r line; do
-        if [[ "$line" == *'"reason":"compiler-artifact"'* && "$line" != *'"kind":["custom-build"]'* ]]; then
-            crates=$((crates + 1))
+    local crates=0 next=5 line whole="" status
+    while true; do
+        status=0
+        IFS= read -r -t 1 line || status=$?
+        whole+=$line
+        if ((status == 0)); then
+            if [[ "$whole" == *'"reason":"compiler-artifact"'* && "$whole" != *'"kind":["custom-build"]'* ]]; then
+                crates=$((crates + 1))
+            fi
+            whole=""
+        elif ((status <= 128)); then
+            break # the end of cargo's output; above 128, the second is over
         fi
         if ((SECONDS >= next)); then
             show "$crates"

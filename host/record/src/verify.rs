@@ -237,7 +237,7 @@ fn check(bundle: &[u8], trust: Option<&Trust>, book: &mut Book) {
     if let Some(proven) = proof::prove(&opened, trust, book) {
         return content::check(&opened, &proven, book);
     }
-    let why = "not looked at: signatures and digests do not hold";
+    let why = "not looked at: signatures and digests are not proved";
     book.pass_over(&[PROOFS.as_slice(), &CONTENTS].concat(), why);
 }
 

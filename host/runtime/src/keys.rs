@@ -104,13 +104,19 @@ pub fn public(dir: &Path) -> Result<[VerifyingKey; 2], KeyError> {
 /// Reads a PKCS#8 PEM private key (RFC 8410), of version 1 or 2; group and others must not be able to read it.
 pub fn read(path: &Path) -> Result<SigningKey, KeyError> {
     let file = path.to_owned();
-    let meta = fs::symlink_metadata(path).map_err(|e| KeyError::Read(file.clone(), e))?;
-    if !meta.is_file() || meta.permissions().mode() & 0o077 != 0 {
+    let meta = fs::symlink_metadata(path).map_err(|e| KeyError::Named(file.clone(), e))?;
+    if !meta.is_file() {
         return Err(KeyError::Readable(file));
     }
-    let opened = fs::File::open(path).map_err(|e| KeyError::Read(file.clone(), e))?;
+    let opened = fs::File::open(path).map_err(|e| KeyError::Named(file.clone(), e))?;
     let mut pem = Zeroizing::new(Vec::with_capacity(1 << 10));
-    opened.take(KEY_MAX).read_to_end(&mut pem).map_err(|e| KeyError::Read(file, e))?;
+    opened.take(KEY_MAX).read_to_end(&mut pem).map_err(|e| KeyError::Named(file.clone(), e))?;
+    if pem.starts_with(b"-----BEGIN PUBLIC KEY-----") {
+        return Err(KeyError::NotPrivate(file));
+    }
+    if meta.permissions().mode() & 0o077 != 0 {
+        return Err(KeyError::Readable(file));
+    }
     parse(path, &pem)
 }
 
@@ -164,6 +170,10 @@ pub fn random<const N: usize>() -> Result<[u8; N], KeyError> {
 pub enum KeyError {
     #[error("key `{0}` cannot be read: {1}; `deed key new {0}` makes one")]
     Read(PathBuf, std::io::Error),
+    #[error("key `{0}` cannot be read: {1}; give the path of your private key")]
+    Named(PathBuf, std::io::Error),
+    #[error("`{0}` is a public key; give the private key that belongs to it, such as `{}`", .0.with_extension("key").display())]
+    NotPrivate(PathBuf),
     #[error("key: {0}")]
     File(FileError),
     #[error("key `{0}` is no plain file that only its owner can read; run `chmod 600 {0}`")]

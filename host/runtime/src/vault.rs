@@ -78,7 +78,9 @@ impl fmt::Debug for Secret {
 /// Why a secret is not usable. Never carries the value.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
-    #[error("secret `{name}`: cannot read `{path}`; put the secret there or correct `file`")]
+    #[error(
+        "secret `{name}`: cannot read `{path}`; run `deed secret set DIR {name}`, or correct `file`"
+    )]
     Read { name: String, path: String, source: std::io::Error },
     #[error("secret `{name}`: {source}")]
     File { name: String, source: FileError },

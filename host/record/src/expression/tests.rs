@@ -160,7 +160,7 @@ fn a_test_for_what_is_always_there_is_refused_where_it_is_written() {
         ("has(pre.user.id)", "compare the value, such as `pre.user.id == …`"),
         ("!has(post.user.id) || true", "`has(post.user.id)` is always true: `id` is required"),
         ("has(params.user_id) && params.user_id != ''", "take `user_id` out of `required`"),
-        ("has(pre.user)", "`has(pre.user)` is always true"),
+        ("has(pre.user)", "every state is there when it is judged; remove the test"),
         ("has(pre.user.emails)", "remove the test"),
         ("has(pre.user.meta) && has(pre.user.meta.version)", "`has(pre.user.meta.version)`"),
         ("pre.user.emails.all(e, has(e.value))", "`has(e.value)` is always true"),

@@ -84,7 +84,7 @@ pub(super) fn run(args: &ActArgs) -> Result<ExitCode, Failure> {
     }
     let view = propose(args, &client, &body)?;
     args.format.print(&view, page::of)?;
-    Next::new(&args.connection, args.format).after(&view);
+    Next::new(&args.connection, args.format).proposed(&view);
     let fine = view.outcome == Some(Outcome::Verified) || view.status == "waiting";
     Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

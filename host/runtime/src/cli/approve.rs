@@ -24,7 +24,8 @@ use crate::keys;
 /// Approve an action: see what would happen, and sign exactly that
 ///
 /// The host looks again before anything runs. If the state has changed, policy denies, or the approval has expired, the
-/// approval does not count: the exit code is 1, and stderr has the reason and the next command.
+/// approval does not count: the exit code is 1, and stderr has the reason and the next command. When the host cannot tell
+/// within 30 seconds, because another action holds the resource, the exit code is 3.
 #[derive(Debug, clap::Args)]
 pub(super) struct ApproveArgs {
     #[command(flatten)]
@@ -71,6 +72,9 @@ pub(super) fn deny(args: &DenyArgs) -> Result<ExitCode, Failure> {
     answer(&args.answer, Answer::Deny)
 }
 
+/// Exit code of an answer that was handed in while it is not known yet whether it counts.
+const NOT_YET: u8 = 3;
+
 /// How long to wait until the host knows whether an answer counts: it looks again, and may queue for the resource.
 const WAIT: Duration = Duration::from_secs(30);
 
@@ -99,7 +103,13 @@ fn answer(args: &AnswerArgs, decision: Answer) -> Result<ExitCode, Failure> {
 fn send(client: &Client, id: &str, body: &[u8], terms: &Terms) -> Result<View, Failure> {
     let deadline = Instant::now() + WAIT;
     let view: View = client.post(&action_path(id, "/approvals")?, &[], body)?;
-    Ok(watch(client, view.clone(), deadline, |view| is_settled(view, terms)).unwrap_or(view))
+    let watched = watch(client, view.clone(), deadline, |view| is_settled(view, terms));
+    Ok(watched.unwrap_or_else(|failure| {
+        out::note(&format!(
+            "the answer was handed in; the host cannot be asked what came of it: {failure}"
+        ));
+        view
+    }))
 }
 
 /// Whether it is known what the answer comes to and, where it comes to nothing, what is asked instead.
@@ -116,10 +126,11 @@ fn tell(args: &AnswerArgs, view: &View, terms: &Terms) -> ExitCode {
     let next = Next::new(&args.connection, args.format);
     let word = if terms.decision == Answer::Approve { "approval" } else { "denial" };
     match Fate::of(view, terms) {
-        Fate::Counts => next.show(&view.id),
+        Fate::Counts => next.answered(view),
         Fate::Open => {
-            out::note(&format!("the host does not say yet whether the {word} counts"));
+            out::note(&format!("the {word} was handed in; whether it counts is not known yet"));
             next.show(&view.id);
+            return ExitCode::from(NOT_YET);
         }
         Fate::Void(why) => {
             out::note(&format!("error: the {word} does not count: {}", safe(&why)));

@@ -65,7 +65,10 @@ pub(super) fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
         "approver_key": args.dir.join("approvers/bob.key").display().to_string(),
     });
     args.format.print(&data, |_| next_steps(&args.dir, adapter.is_some(), &helpdesk, &bob))?;
-    args.format.next(&format!("deed secret set {} idp-read", args.dir.display()));
+    args.format.next(&format!(
+        "edit {0}/deed.toml (base_url and origin), then `deed secret set {0} idp-read`",
+        args.dir.display()
+    ));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -128,14 +131,20 @@ fn next_steps(dir: &Path, has_adapter: bool, helpdesk: &Token, bob: &Token) -> S
         steps.push(format!("copy the adapter to {dir}/adapters/scim.wasm, then: deed pin {dir}"));
     }
     steps.push(format!("deed check {dir} && deed serve {dir}"));
-    steps.push("DEED_TOKEN=<helpdesk's> deed act idp.read_user --param user_id=<id> --intent \"try it out\"".to_owned());
+    steps.push(
+        "DEED_TOKEN=<helpdesk's> deed act idp.restore_access --param user_id=<id> --intent \"try it out\" \
+         --source ticket:1   (for a user with active = false)"
+            .to_owned(),
+    );
     steps.push(format!(
-        "DEED_TOKEN=<bob's> deed approve <action> --key {dir}/approvers/bob.key --person bob --role support-lead"
+        "DEED_TOKEN=<bob's> deed approve <the id it prints> --key {dir}/approvers/bob.key --person bob --role support-lead"
     ));
     for (n, step) in steps.iter().enumerate() {
         line(&mut text, format_args!("  {}. {step}", n + 1));
     }
-    text + &format!("\nKeep {dir}/approvers/bob.key where bob works: who has it approves as bob.\n")
+    text + &format!(
+        "\nMove {dir}/approvers/bob.key to where bob works: anyone who has it approves as bob.\n"
+    )
 }
 
 #[cfg(test)]

@@ -41,6 +41,24 @@ impl<'a> Next<'a> {
         }
     }
 
+    /// After an answer that counts: the evidence where the action has ended, else another look.
+    pub(super) fn answered(&self, view: &View) {
+        match id(&view.id) {
+            Some(id) if view.outcome.is_some() => {
+                self.tell(&format!("deed bundle {id} -o {id}.deed"))
+            }
+            _ => self.show(&view.id),
+        }
+    }
+
+    /// For the agent, who cannot approve: what an approver types.
+    pub(super) fn proposed(&self, view: &View) {
+        if !self.silent && !roles(view, "approve").is_empty() {
+            out::note("an approver signs next, with their own token:");
+        }
+        self.after(view);
+    }
+
     /// To look at the action.
     pub(super) fn show(&self, action: &str) {
         if let Some(id) = id(action) {

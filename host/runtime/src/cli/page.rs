@@ -127,6 +127,9 @@ fn wanted(view: &View) -> String {
     }
     for write in &view.writes {
         text += &row("write", &shown::request(write));
+        if write.guard.is_some() {
+            text += "  only if the entity tag is still the one that the host saw\n";
+        }
         if let Some(body) = &write.body {
             let whole = pretty(body, "  ");
             if whole.chars().count() > BODY_MAX {
@@ -145,6 +148,9 @@ fn decided(view: &View) -> String {
         let word = if said.approves { "approved" } else { "denied" };
         let void = if said.counts { "" } else { " (no longer counts)" };
         text += &row(word, &format!("by {} as {}{void}", safe(&said.person), safe(&said.role)));
+        if let Some(reason) = &said.reason {
+            text += &safe_lines(reason, "  | ");
+        }
     }
     for reason in &view.stale {
         text += &row("stale", &safe(reason));

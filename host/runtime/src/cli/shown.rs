@@ -10,7 +10,7 @@ use deed_record::private::Prepared;
 
 use super::out::Failure;
 use super::page::from_agent;
-use super::text::{compact, join, line, pretty, safe};
+use super::text::{compact, join, line, pretty, safe, safe_lines};
 
 /// Everything that `terms` sign, in words.
 pub(super) fn approval(
@@ -40,6 +40,10 @@ pub(super) fn approval(
             safe(&terms.role)
         ),
     );
+    match &terms.reason {
+        Some(reason) => text += &format!("with the reason\n{}", safe_lines(reason, "  | ")),
+        None => text += "without a reason; --reason TEXT adds one\n",
+    }
     Ok(text)
 }
 

@@ -122,7 +122,10 @@ pub(super) fn bundle(args: &BundleArgs) -> Result<ExitCode, Failure> {
     let bytes = bytes.map_err(|failure| next.explain(failure, &args.id))?;
     std::fs::write(&args.output, bytes)
         .map_err(|e| Failure::Failed(format!("`{}`: {e}", args.output.display())))?;
-    out::note(&format!("next: deed verify {} --trust DIR", quoted(&args.output.to_string_lossy())));
+    out::note(&format!(
+        "next: deed verify {} --trust DIR, with the directory that the operator made by `deed trust`",
+        quoted(&args.output.to_string_lossy())
+    ));
     Ok(ExitCode::SUCCESS)
 }
 

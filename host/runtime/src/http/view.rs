@@ -89,6 +89,9 @@ pub struct Said {
     pub approves: bool,
     /// False once it went stale.
     pub counts: bool,
+    /// Why, as it was signed; for people only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// One request as it went: where, what, and how it was answered.
@@ -139,7 +142,7 @@ pub fn view(story: &Story, entries: &[Entry], person: bool) -> Result<View, Ledg
         held_by: None,
         escalated: story.escalated.clone().filter(|_| story.needs_resolution()),
         expires_ms: story.ask.as_ref().filter(|_| waiting).map(|ask| ask.expires_ms),
-        approvals: story.all_answers.iter().map(|answer| said(story, answer)).collect(),
+        approvals: story.all_answers.iter().map(|answer| said(story, answer, person)).collect(),
         stale: story.stale.clone(),
         decision: story.decision.as_ref().map(|(decision, _)| (**decision).clone()),
         calls: if open { calls(story) } else { vec![] },
@@ -168,12 +171,16 @@ fn writes(story: &Story) -> Vec<Rendered> {
     story.bound.perform.iter().filter(|request| request.writes).cloned().collect()
 }
 
-fn said(story: &Story, answer: &Arc<deed_record::event::Answer>) -> Said {
+fn said(story: &Story, answer: &Arc<deed_record::event::Answer>, person: bool) -> Said {
+    let signed = answer.envelope.unverified(Kind::Approval).ok().filter(|_| person);
+    let reason =
+        signed.and_then(|statement| Some(statement.predicate.get("reason")?.as_str()?.to_owned()));
     Said {
         person: answer.person.clone(),
         role: answer.role.clone(),
         approves: answer.approves,
         counts: story.answers.contains(answer),
+        reason,
     }
 }
 

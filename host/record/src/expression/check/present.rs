@@ -36,8 +36,9 @@ pub(super) fn refuse(
     if !scope.roots.written || !required {
         return Ok(());
     }
-    let path = format!("{}.{field}", shown(operand));
-    always_true(&format!("has({path})"), &path, found, field)
+    let operand = shown(operand);
+    let path = format!("{operand}.{field}");
+    always_true(&format!("has({path})"), (&operand, &path), found, field)
 }
 
 /// `'field' in operand`, where the operand is an object: the form for a name that is no identifier.
@@ -55,7 +56,8 @@ pub(super) fn refuse_in(
         return Ok(());
     }
     let operand = shown(operand);
-    always_true(&format!("'{field}' in {operand}"), &format!("{operand}['{field}']"), found, field)
+    let path = format!("{operand}['{field}']");
+    always_true(&format!("'{field}' in {operand}"), (&operand, &path), found, field)
 }
 
 fn is_object(place: Place<'_>) -> bool {
@@ -68,10 +70,14 @@ fn is_object(place: Place<'_>) -> bool {
 
 fn always_true(
     test: &str,
-    path: &str,
+    (operand, path): (&str, &str),
     found: Place<'_>,
     field: &str,
 ) -> Result<(), ExpressionError> {
+    if ["pre", "post"].contains(&operand) {
+        let what = format!("`{test}` is always true: every state is there when it is judged");
+        return Err(error(what, "remove the test"));
+    }
     let kind = match found {
         Place::Value(schema) => Schema::kind(schema),
         Place::States(_) | Place::Unknown => None,

@@ -15,6 +15,7 @@ pub(super) fn view() -> Value {
             "role": text(""),
             "approves": {"type": "boolean"},
             "counts": {"type": "boolean", "description": "False once it went stale."},
+            "reason?": text("Why, as it was signed; for people only."),
         })),
         "ReceiptRef": object("Where a receipt or reconciliation stands.", &json!({
             "payload_sha256": reference("Digest"),
