@@ -40,8 +40,8 @@ phase = @start=$$SECONDS; { $(2); } || exit; if [[ -n "$${PHASES:-}" ]]; then ec
 # The host, the demo and one adapter, with the features that the whole workspace has: `make test` builds none of it
 # again. `make features` compares.
 DEMO := --package=deed-host --package=deed-tests --package=deed-adapter-build
-demo: wasm-std venv
-	@tests/build.sh $(DEMO) --features=deed-host/failpoints --bins
+demo: wasm-std tools
+	@$(MAKE) --no-print-directory venv & tests/build.sh $(DEMO) --features=deed-host/failpoints --bins && wait $$!
 	@CARGO_TERM_QUIET=true $(TARGET)/debug/deed-adapter-build target/adapters scim
 	@$(TARGET)/debug/demo
 

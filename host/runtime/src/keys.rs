@@ -172,7 +172,7 @@ pub enum KeyError {
     Read(PathBuf, std::io::Error),
     #[error("key `{0}` cannot be read: {1}; give the path of your private key")]
     Named(PathBuf, std::io::Error),
-    #[error("`{0}` is a public key; give the private key that belongs to it, such as `{}`", .0.with_extension("key").display())]
+    #[error("`{0}` is a public key; give the private key that belongs to it")]
     NotPrivate(PathBuf),
     #[error("key: {0}")]
     File(FileError),
