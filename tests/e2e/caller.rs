@@ -3,6 +3,7 @@
 mod answering;
 mod asking;
 mod checking;
+mod contracts;
 mod looking;
 
 use std::process::Command;

@@ -10,6 +10,7 @@ mod backup;
 mod check;
 mod client;
 mod completions;
+mod contracts;
 mod dir;
 mod init;
 mod journal;
@@ -78,6 +79,7 @@ enum Command {
     Check(check::CheckArgs),
     Pin(pin::PinArgs),
     Serve(serve::ServeArgs),
+    Contracts(contracts::ContractsArgs),
     Act(act::ActArgs),
     Ls(view::LsArgs),
     Show(view::ShowArgs),
@@ -131,6 +133,7 @@ impl Command {
                 out::start_tracing();
                 Ok(serve::run(args))
             }
+            Self::Contracts(args) => contracts::run(args),
             Self::Act(args) => act::run(args),
             Self::Ls(args) => view::list(args),
             Self::Show(args) => view::show(args),
