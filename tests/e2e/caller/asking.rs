@@ -124,3 +124,32 @@ fn a_wait_is_a_preference_that_the_host_caps() {
         assert_eq!(answer.unwrap().text("/status"), "verified");
     }
 }
+
+#[test]
+fn a_member_that_is_missing_is_pointed_at() {
+    let world = World::start(scim()).unwrap();
+    let whole = World::proposal(RESTORE, "1");
+    let without = |place: &str, name: &str| {
+        let mut body = whole.clone();
+        body.pointer_mut(place).unwrap().as_object_mut().unwrap().remove(name);
+        body
+    };
+    for (body, pointer, detail) in [
+        (without("", "intent"), "/intent", "at `/intent`: missing field `intent`"),
+        (without("", "contract"), "/contract", "at `/contract`: missing field `contract`"),
+        (
+            without("/sources/0", "uri"),
+            "/sources/0/uri",
+            "at `/sources/0/uri`: missing field `uri`",
+        ),
+        (json!("restore"), "", "the body: invalid type: string \"restore\", expected an object"),
+        (json!(7), "", "the body: invalid type: integer `7`, expected an object"),
+    ] {
+        for route in ["/v1/actions", "/v1/explain"] {
+            let answer = world.client(HELPDESK).post(route, &body).unwrap();
+            assert_eq!(answer.status, 422, "{body}");
+            let told = (answer.text("/errors/0/pointer"), answer.text("/detail"));
+            assert_eq!(told, (pointer.to_owned(), detail.to_owned()), "{route} {body}");
+        }
+    }
+}

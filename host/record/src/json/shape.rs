@@ -10,21 +10,40 @@ use super::child;
 
 /// Reads a record out of a value.
 pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, ShapeError> {
-    serde_path_to_error::deserialize(value).map_err(|error| ShapeError {
-        pointer: error
-            .path()
-            .iter()
-            .fold(String::new(), |pointer, segment| step(&pointer, segment)),
-        reason: error.inner().to_string(),
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let around =
+            error.path().iter().fold(String::new(), |pointer, segment| step(&pointer, segment));
+        let reason = plain(&error.inner().to_string());
+        // Of a member that is absent serde names the object around it.
+        let pointer = missing(&reason).map_or_else(|| around.clone(), |name| child(&around, name));
+        ShapeError { pointer, reason }
     })
 }
 
 /// Where (RFC 6901 pointer, `""` is the whole value) and why a value does not have the record's shape.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("at `{pointer}`: {reason}")]
+#[error("at {}: {reason}", place(.pointer))]
 pub struct ShapeError {
     pub pointer: String,
     pub reason: String,
+}
+
+/// For a sentence: an empty pointer reads like a mistake.
+fn place(pointer: &str) -> String {
+    if pointer.is_empty() { "the top level".to_owned() } else { format!("`{pointer}`") }
+}
+
+/// The member of which serde says that it is absent.
+fn missing(reason: &str) -> Option<&str> {
+    reason.strip_prefix("missing field `")?.strip_suffix('`')
+}
+
+/// Names of Rust types mean nothing to readers: a struct is an object.
+fn plain(reason: &str) -> String {
+    match reason.split_once(", expected struct ") {
+        Some((head, name)) if !name.contains(' ') => format!("{head}, expected an object"),
+        _ => reason.to_owned(),
+    }
 }
 
 fn step(pointer: &str, segment: &Segment) -> String {

@@ -223,6 +223,41 @@ fn shape_errors_point_at_the_place() {
 }
 
 #[test]
+fn a_missing_member_is_pointed_at_and_the_top_level_is_named() {
+    #[derive(Debug, serde::Deserialize)]
+    #[expect(dead_code, reason = "only its shape counts")]
+    struct Outer {
+        inner: Inner,
+        list: Vec<Inner>,
+    }
+    #[derive(Debug, serde::Deserialize)]
+    #[expect(dead_code, reason = "only its shape counts")]
+    struct Inner {
+        #[serde(rename = "a/b")]
+        name: String,
+    }
+    for (value, pointer, said) in [
+        (json!({}), "/inner", "at `/inner`: missing field `inner`"),
+        (json!({"inner": {}}), "/inner/a~1b", "at `/inner/a~1b`: missing field `a/b`"),
+        (
+            json!({"inner": {"a/b": "x"}, "list": [{"a/b": "x"}, {}]}),
+            "/list/1/a~1b",
+            "at `/list/1/a~1b`: missing field `a/b`",
+        ),
+        (json!("x"), "", "at the top level: invalid type: string \"x\", expected an object"),
+        (json!(7), "", "at the top level: invalid type: integer `7`, expected an object"),
+        (
+            json!({"inner": true}),
+            "/inner",
+            "at `/inner`: invalid type: boolean `true`, expected an object",
+        ),
+    ] {
+        let error = from_value::<Outer>(value).unwrap_err();
+        assert_eq!((error.pointer.as_str(), error.to_string().as_str()), (pointer, said));
+    }
+}
+
+#[test]
 fn what_a_caller_asks_for_has_no_number_that_turns_into_text() {
     for number in ["9007199254740992", "-9007199254740992", "1.0", "1e3", "0.5", "1e400"] {
         assert!(parse(number.as_bytes()).unwrap().is_string(), "{number}");

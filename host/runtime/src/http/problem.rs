@@ -197,7 +197,11 @@ impl From<BindFault> for Problem {
                 Self::bad_request(format!("the body is no strict JSON: {error}"))
             }
             BindFault::Shape(error) => {
-                Self::unprocessable(error.to_string(), place(&error.pointer, error.reason.clone()))
+                let detail = match error.pointer.as_str() {
+                    "" => format!("the body: {}", error.reason),
+                    _ => error.to_string(),
+                };
+                Self::unprocessable(detail, place(&error.pointer, error.reason))
             }
             BindFault::Unknown(_) => Self::no_contract(),
             BindFault::Bind(BindError::Params(violations)) => {
