@@ -6,6 +6,7 @@ mod keys;
 mod next;
 mod origin;
 mod pins;
+mod reach;
 mod secrets;
 
 use std::fs;
@@ -134,8 +135,8 @@ fn a_credential_that_would_travel_in_clear_text_is_warned_about() {
         ("https://crm.example.com/v1", "public", read, 0),
         ("http://crm.example.com/v1", "public", "", 0),
         ("http://crm.internal/v1", "private", read, 0),
-        ("http://10.1.2.3/v1", "public", read, 0),
-        ("http://localhost:8080", "public", read, 0),
+        ("http://10.1.2.3/v1", "private", read, 0),
+        ("http://localhost:8080", "loopback", read, 0),
     ] {
         let text = format!("{good}\n{}", crm(url, addresses, credential));
         fs::write(world.dir.join("deed.toml"), text).unwrap();

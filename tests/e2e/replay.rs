@@ -117,9 +117,18 @@ fn a_read_and_a_look_that_failed_replay() {
     }
 }
 
+/// A name that resolvers take for an address. Nothing in it says so, so `deed check` leaves it to the look-up.
+const LOOPBACK: &str = "0x7f000001";
+
 #[test]
 fn an_upstream_that_may_not_be_dialled_is_refused_again() {
     let world = World::with(scim(), "scim", |dir| {
+        edit(
+            dir,
+            "deed.toml",
+            "base_url = \"http://127.0.0.1:",
+            &format!("base_url = \"http://{LOOPBACK}:"),
+        )?;
         edit(
             dir,
             "deed.toml",
@@ -131,6 +140,17 @@ fn an_upstream_that_may_not_be_dialled_is_refused_again() {
     let view = run_with(&world, Fault::None);
     let seen = crate::shared::look(&world, &view, "pre");
     assert_eq!(seen["exchanges"][0]["failure"], "denied", "{seen:#}");
+    let reason = view["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("the configuration does not allow the connection: upstream `idp`"),
+        "{reason}"
+    );
+    assert!(!reason.contains("adapter"), "{reason}");
+    let log = world.host.as_ref().unwrap().log();
+    assert!(
+        log.contains("the configuration does not allow") && !log.contains("beyond its grant"),
+        "{log}"
+    );
     assert_eq!(runs(&identical(&world, &view)), ["look before"]);
 }
 

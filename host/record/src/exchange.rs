@@ -142,7 +142,22 @@ pub struct ExchangeSummary {
     pub ended_ms: i64,
 }
 
+/// What a run asked for beyond its grant. A request that stands among the exchanges was granted: the host did not
+/// send it because of the upstream's configuration.
+pub fn beyond_grant<'a>(
+    refused: &'a [String],
+    exchanges: &'a [Exchange],
+) -> impl Iterator<Item = &'a String> {
+    let forbids = |why: &String| exchanges.iter().any(|one| one.forbidden() == Some(why.as_str()));
+    refused.iter().filter(move |why| !forbids(why))
+}
+
 impl Exchange {
+    /// Why the configuration of its upstream does not let the host send it, where that is so.
+    pub fn forbidden(&self) -> Option<&str> {
+        self.problem.as_deref().filter(|_| self.failure == Some(Failure::Denied))
+    }
+
     pub fn summary(&self) -> ExchangeSummary {
         ExchangeSummary {
             upstream: self.request.upstream.clone(),

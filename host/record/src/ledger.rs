@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::event::{Answer, Attempt, Claim, Entry, Event, GrantRecord, Leaf, Phase};
-use crate::exchange::{Exchange, Fate, Rendered};
+use crate::exchange::{Exchange, Fate, Rendered, beyond_grant};
 use crate::json;
 use crate::observation::Observation;
 use crate::outcome::Judgement;
@@ -136,7 +136,7 @@ impl Teller<'_> {
             sent if sent.is_empty() => "nothing was sent".to_owned(),
             sent => sent,
         };
-        let reached = match attempt.refused.len() {
+        let reached = match beyond_grant(&attempt.refused, &attempt.exchanges).count() {
             0 => String::new(),
             n => format!("; {n} request(s) beyond its grant were refused"),
         };

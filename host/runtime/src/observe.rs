@@ -2,6 +2,7 @@
 //!
 //! State is what the host read; what the guest says of its run only decides whether the look counts.
 
+use deed_record::exchange::{Exchange, beyond_grant};
 use deed_record::observation::Observation;
 
 use crate::grant::ReadGrant;
@@ -23,8 +24,11 @@ pub async fn look(
 /// What a look comes to.
 pub(crate) fn observation(run: Run, at_ms: i64) -> Observation {
     // An adapter that reaches beyond its grant is not one whose look counts.
-    let reached =
-        run.refused.first().map(|why| format!("the adapter reached beyond its grant: {why}"));
+    let reached = beyond_grant(&run.refused, &run.exchanges).next();
+    let reached = reached.map(|why| format!("the adapter reached beyond its grant: {why}"));
+    let forbidden = run.exchanges.iter().find_map(Exchange::forbidden);
+    let forbidden =
+        forbidden.map(|why| format!("the configuration does not allow the connection: {why}"));
     let derived = run.reads.iter().filter(|(_, read)| read.derived).map(|(name, _)| name.clone());
     let derived = derived.collect();
     let state = run.reads.into_iter().map(|(name, read)| (name, read.value)).collect();
@@ -35,6 +39,6 @@ pub(crate) fn observation(run: Run, at_ms: i64) -> Observation {
         claim: Some(run.claim),
         refused: run.refused,
         at_ms,
-        problem: reached.or(run.problem),
+        problem: reached.or(forbidden).or(run.problem),
     }
 }

@@ -26,7 +26,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use deed_record::event::Claim;
-use deed_record::exchange::{Exchange, Rendered};
+use deed_record::exchange::{Exchange, Rendered, beyond_grant};
 use deed_record::id::ActionId;
 use deed_record::json;
 use serde::{Deserialize, Serialize};
@@ -229,8 +229,11 @@ impl Run {
                 LogLevel::Error => tracing::error!(%action, "adapter: {}", line.text),
             }
         }
-        for refused in &self.refused {
+        for refused in beyond_grant(&self.refused, &self.exchanges) {
             tracing::warn!(%action, "the adapter reached beyond its grant: {refused}");
+        }
+        for why in self.exchanges.iter().filter_map(Exchange::forbidden) {
+            tracing::warn!(%action, "the configuration does not allow the connection: {why}");
         }
     }
 

@@ -6,6 +6,7 @@ mod address;
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -111,6 +112,14 @@ impl Base {
             return Err(refuse("the path has empty or dot segments"));
         }
         Ok(Self { tls, host, port, path: path.into() })
+    }
+
+    /// The address that is written out, or that of `localhost` (RFC 6761 section 6.3); none for names that must be
+    /// looked up.
+    pub fn address(&self) -> Option<IpAddr> {
+        let is_local = self.host == "localhost" || self.host.ends_with(".localhost");
+        let local = is_local.then_some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        self.host.parse().ok().or(local)
     }
 
     /// The value of the `Host` header (RFC 9110 section 7.2).
@@ -226,6 +235,21 @@ mod tests {
         ];
         for text in bad {
             assert!(Base::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_out_is_an_address_and_other_names_are_none() {
+        for (url, address) in [
+            ("http://127.0.0.1:8080", Some("127.0.0.1")),
+            ("http://[::ffff:10.0.0.1]", Some("::ffff:10.0.0.1")),
+            ("https://LOCALHOST/x", Some("127.0.0.1")),
+            ("https://idp.localhost", Some("127.0.0.1")),
+            ("https://localhost.example.com", None),
+            ("https://idp.example.com", None),
+        ] {
+            let address = address.map(|text| text.parse().unwrap());
+            assert_eq!(Base::parse(url).unwrap().address(), address, "{url}");
         }
     }
 

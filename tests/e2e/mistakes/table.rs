@@ -102,6 +102,12 @@ pub(crate) const MISTAKES: &[Mistake] = &[
     ),
     here(
         CONFIG,
+        "addresses = [\"loopback\"]",
+        "addresses = [\"public\"]",
+        &["a loopback address, and `addresses` allows public only", "add `\"loopback\"`"],
+    ),
+    here(
+        CONFIG,
         "person = \"alice\"",
         "person = \"alyce\"",
         &["`alyce` is not there", "[tenant.acme.person.alyce]"],

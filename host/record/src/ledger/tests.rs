@@ -133,6 +133,18 @@ fn a_stranger_understands_each_line() {
 }
 
 #[test]
+fn what_the_configuration_forbids_is_not_the_adapters_doing() {
+    let Event::AttemptEnded { attempt } = attempt(Claim::TimedOut, Fate::NotSent) else { return };
+    let mut attempt = Attempt::clone(&attempt);
+    attempt.exchanges[0].failure = Some(crate::exchange::Failure::Denied);
+    for (problem, counted) in [(SECRET, false), ("another", true)] {
+        attempt.exchanges[0].problem = Some(problem.to_owned());
+        let told = only(Event::AttemptEnded { attempt: Arc::new(attempt.clone()) });
+        assert_eq!(told.contains("1 request(s) beyond its grant"), counted, "{told}");
+    }
+}
+
+#[test]
 fn what_adapters_say_waits_for_the_end_and_state_is_never_told() {
     let judgement = Judgement::plain(Outcome::Failed, format!("because {SECRET}"));
     let mut entries = vec![

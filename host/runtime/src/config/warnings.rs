@@ -160,11 +160,9 @@ fn clear_text(tenant: &Tenant, here: &Source, found: &mut Vec<Fault>) {
 
 /// An address is what it is; a name may lead wherever `addresses` lets it.
 fn is_public(upstream: &Upstream) -> bool {
-    let host = &upstream.base.host;
-    match host.parse() {
-        Ok(address) => classify(address) == Some(AddressClass::Public),
-        Err(_) if host == "localhost" || host.ends_with(".localhost") => false,
-        Err(_) => upstream.addresses.contains(&AddressClass::Public),
+    match upstream.base.address() {
+        Some(address) => classify(address) == Some(AddressClass::Public),
+        None => upstream.addresses.contains(&AddressClass::Public),
     }
 }
 

@@ -10,7 +10,7 @@ use deed_record::digest::Digest;
 use super::Builder;
 use crate::config::{raw, secret};
 use crate::files::PEM_MAX;
-use crate::upstream::{self, AddressClass, Base, Credential, Lookups, Upstream};
+use crate::upstream::{self, AddressClass, Base, Credential, Lookups, Upstream, classify};
 use crate::vault::{SECRET_MIN, Secret};
 
 /// The longest that an upstream is waited for when its table does not say.
@@ -70,6 +70,7 @@ impl Builder<'_> {
         }
         let base = Base::parse(&raw.base_url).map_err(|e| ("base_url", e.to_string()))?;
         let addresses = addresses(&raw.addresses)?;
+        reachable(&base, &addresses)?;
         let pem = match &raw.tls_roots {
             None => None,
             Some(path) => {
@@ -152,6 +153,28 @@ fn addresses(names: &[String]) -> Result<BTreeSet<AddressClass>, Wrong> {
         ));
     }
     names.iter().map(class).collect()
+}
+
+/// Whether the address in the base URL may be dialled. Any other name is looked up when it is.
+fn reachable(base: &Base, allowed: &BTreeSet<AddressClass>) -> Result<(), Wrong> {
+    let Some(address) = base.address() else { return Ok(()) };
+    let Some(class) = classify(address) else {
+        let what = format!(
+            "`base_url` is `{base}`, an address that is never dialled (link-local, metadata, multicast or \
+             reserved); name the upstream's own address"
+        );
+        return Err(("base_url", what));
+    };
+    if allowed.contains(&class) {
+        return Ok(());
+    }
+    let (class, names) = (class.as_str(), allowed.iter().map(|one| one.as_str()));
+    let what = format!(
+        "`base_url` is `{base}`, a {class} address, and `addresses` allows {} only; add `\"{class}\"` to `addresses`, \
+         or correct `base_url`",
+        names.collect::<Vec<_>>().join(" and ")
+    );
+    Err(("addresses", what))
 }
 
 /// Headers that the host itself sets, or that belong to the connection (RFC 9110, RFC 9112).
