@@ -144,5 +144,6 @@ fn an_adapter_that_is_no_component_or_imports_more_than_it_may_is_refused() {
 fn a_directory_that_is_none_is_refused_with_the_way_to_make_one() {
     let mut world = World::lay_out(scim(), "scim").unwrap();
     fs::remove_file(world.dir.join("deed.toml")).unwrap();
-    told(&mut world, "deed.toml:0: ", &["cannot be read", "`deed init`"]);
+    let start = format!("{}: ", world.path());
+    told(&mut world, &start, &["this directory has no `deed.toml`", "`deed init`"]);
 }

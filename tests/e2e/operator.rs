@@ -5,6 +5,7 @@ mod build;
 mod keys;
 mod next;
 mod origin;
+mod paths;
 mod pins;
 mod reach;
 mod secrets;
@@ -96,7 +97,7 @@ fn one_fault_is_one_message() {
         ("a short secret", Box::new(short), "secret `idp_read` is shorter than 16 bytes"),
         ("no adapter", Box::new(remove("adapters/scim.wasm")), "copy the adapter there"),
         ("no configuration", Box::new(no_configuration), "`deed init` makes a directory"),
-        ("no directory", Box::new(|dir| fs::remove_dir_all(dir).unwrap()), "`deed init` makes"),
+        ("no directory", Box::new(|dir| fs::remove_dir_all(dir).unwrap()), "does not exist"),
     ];
     for (name, breaks, words) in broken {
         let world = World::lay_out(scim(), "scim").unwrap();

@@ -27,7 +27,7 @@ use deed_record::id;
 use deed_record::policy::Vocabulary;
 use ed25519_dalek::VerifyingKey;
 
-pub use self::fault::{Fault, Faults};
+pub use self::fault::{Fault, Faults, place};
 pub use self::limits::{Bounds, Limits};
 pub use self::pin::{Change, PinError, Pinned, Plan};
 pub use self::secret::{NamedSecret, secrets};
@@ -141,10 +141,8 @@ fn read(dir: &Path) -> Result<(Files, String, raw::Host), Faults> {
 }
 
 fn read_one(dir: &Path) -> Result<(Files, String, raw::Host), Fault> {
-    let unreadable =
-        |e| Fault::new("deed.toml", 0, format!("{e}; `deed init` makes a directory to start from"));
-    let files = Files::open(dir).map_err(unreadable)?;
-    let text = files.text("deed.toml", CONFIG_MAX).map_err(unreadable)?;
+    let files = Files::open(dir).map_err(|e| Fault::no_directory(dir, &e))?;
+    let text = files.text("deed.toml", CONFIG_MAX).map_err(|e| Fault::no_file(dir, &e))?;
     let raw = toml::from_str(&text).map_err(|e| Fault::private_toml("deed.toml", &text, &e))?;
     Ok((files, text, raw))
 }

@@ -58,7 +58,7 @@ fn mistakes_about_witnesses_are_refused_with_their_line() {
         assert_eq!(code, 1, "{text}\n{told}");
         assert!(told.contains(remedy), "{text}\n{told}");
         let line = told.split(':').nth(1).unwrap();
-        assert_ne!(line, "0", "{told}");
+        assert!(line.parse::<usize>().is_ok_and(|line| line > 0), "{told}");
     }
 }
 

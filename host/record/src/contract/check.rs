@@ -8,12 +8,17 @@ use crate::template::{self, Rule};
 
 /// Why a contract is refused: where, what, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}:{line}: {what}")]
+#[error("{}: {what}", place(.file, *.line))]
 pub struct ContractError {
     pub file: String,
     /// From 1; 0 where the place is the whole file.
     pub line: usize,
     pub what: String,
+}
+
+/// `FILE:LINE`, or the file alone where it is at fault as a whole.
+fn place(file: &str, line: usize) -> String {
+    if line == 0 { file.to_owned() } else { format!("{file}:{line}") }
 }
 
 impl ContractError {

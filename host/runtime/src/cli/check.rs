@@ -219,5 +219,5 @@ fn summary(report: &Report) -> String {
 }
 
 fn fault_text(fault: &FaultReport) -> String {
-    safe(&format!("{}:{}: {}", fault.file, fault.line, fault.what))
+    safe(&format!("{}: {}", config::place(&fault.file, fault.line), fault.what))
 }

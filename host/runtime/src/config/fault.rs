@@ -1,11 +1,17 @@
 //! Faults of a served directory: file, line, what is wrong, what would be right.
 
 use std::fmt;
+use std::io::ErrorKind;
+use std::path::Path;
 
 use deed_record::contract::ContractError;
 use deed_record::policy::CompileError;
 
+use crate::files::FileError;
 use crate::vault::SECRET_MIN;
+
+/// What helps where a path leads to no served directory.
+const START: &str = "correct the path (`deed init` makes a directory to start from)";
 
 /// One fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +64,7 @@ impl fmt::Display for Faults {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}", visible(&self.file), self.line, visible(&self.what))
+        write!(f, "{}: {}", visible(&place(&self.file, self.line)), visible(&self.what))
     }
 }
 
@@ -67,7 +73,30 @@ impl Fault {
         Self { file: file.to_owned(), line, what: what.into() }
     }
 
-    /// The same for a file in which somebody may have written a secret where none belongs.
+    /// Told at the path as it was typed: there is no `deed.toml` to point at.
+    pub(super) fn no_directory(dir: &Path, error: &FileError) -> Self {
+        let what = match error.kind() {
+            Some(ErrorKind::NotFound) => format!("this directory does not exist; {START}"),
+            Some(ErrorKind::NotADirectory) => {
+                let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+                let parent = parent.unwrap_or_else(|| Path::new("."));
+                format!("this is a file; give the directory `{}`", parent.display())
+            }
+            _ => error.to_string(),
+        };
+        Self::new(&dir.display().to_string(), 0, what)
+    }
+
+    /// Why `deed.toml` is not read; one that is absent is the fault of the path.
+    pub(super) fn no_file(dir: &Path, error: &FileError) -> Self {
+        if error.kind() == Some(ErrorKind::NotFound) {
+            let what = format!("this directory has no `deed.toml`; {START}");
+            return Self::new(&dir.display().to_string(), 0, what);
+        }
+        Self::new("deed.toml", 0, error.to_string())
+    }
+
+    /// [`Fault::toml`] of a file in which somebody may have written a secret where none belongs.
     pub(super) fn private_toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
         let fault = Self::toml(file, text, error);
         Self { what: without_text(&fault.what), ..fault }
@@ -78,6 +107,11 @@ impl Fault {
         let line = text.get(..start).map_or(0, |head| head.matches('\n').count() + 1);
         Self::new(file, line, error.message().replace('\n', "; "))
     }
+}
+
+/// `FILE:LINE`, or the file alone where it is at fault as a whole.
+pub fn place(file: &str, line: usize) -> String {
+    if line == 0 { file.to_owned() } else { format!("{file}:{line}") }
 }
 
 impl From<ContractError> for Fault {
@@ -178,5 +212,6 @@ mod tests {
         }
         let fault = Fault::new("contracts/a\u{1b}b", 3, "x\ny \u{202e}z");
         assert_eq!(fault.to_string(), "contracts/a\\u{1b}b:3: x\\u{a}y \\u{202e}z");
+        assert_eq!(Fault::new("adapters/a.wasm", 0, "why").to_string(), "adapters/a.wasm: why");
     }
 }

@@ -42,6 +42,14 @@ pub enum FileError {
 }
 
 impl FileError {
+    /// What the system said, where it did.
+    pub fn kind(&self) -> Option<io::ErrorKind> {
+        match self {
+            Self::Read(_, error) | Self::Make(_, error) => Some(error.kind()),
+            _ => None,
+        }
+    }
+
     /// cap-std has no kind of its own for a path that leads out; it comes without a code of the system.
     pub(super) fn of(path: &str, error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none() {

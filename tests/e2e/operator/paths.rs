@@ -1,0 +1,63 @@
+//! A path that is not a served directory: said as it was typed, without a line of a file that is not there.
+
+use std::fs;
+use std::process::Command;
+
+use deed_tests::host;
+use deed_tests::world::World;
+use serde_json::Value;
+
+use super::{deed, faults};
+use crate::shared::scim;
+
+#[test]
+fn a_file_or_a_wrong_path_is_told_as_that() {
+    let world = World::lay_out(scim(), "scim").unwrap();
+    let at = |name: &str| format!("{}/{name}", world.path());
+    fs::create_dir(at("empty")).unwrap();
+    let directory = format!("this is a file; give the directory `{}`", world.path());
+    let missing = "this directory does not exist; correct the path (`deed init` makes";
+    for (path, words) in [
+        (at("deed.toml"), directory.as_str()),
+        (at("policies/starter.cedar"), "this is a file; give the directory"),
+        (at("opps"), missing),
+        (at("opps/deeper"), missing),
+        (at("empty"), "this directory has no `deed.toml`; correct the path (`deed init` makes"),
+    ] {
+        let found = faults(path.as_ref());
+        let [fault] = &found[..] else { panic!("{path}: {found:#?}") };
+        assert!(fault.starts_with(&format!("{path}: {words}")), "{fault}");
+        let trust = at("trust");
+        for args in [vec!["serve", &path], vec!["pin", &path], vec!["trust", &path, &trust]] {
+            let (code, said, errors) = deed(&args);
+            assert_eq!((code, said.as_str()), (1, ""), "{args:?}: {errors}");
+            assert!(errors.contains(fault), "{args:?}: {errors}");
+        }
+        let (_, said, _) = deed(&["check", &path, "--json"]);
+        let report: Value = serde_json::from_str(&said).unwrap();
+        assert_eq!(report["faults"][0]["line"], 0, "{report:#}");
+    }
+}
+
+#[test]
+fn a_file_without_a_directory_in_its_path_is_in_this_one() {
+    let world = World::lay_out(scim(), "scim").unwrap();
+    let mut command = Command::new(host::binary().unwrap());
+    let output = command.args(["check", "deed.toml"]).current_dir(&world.dir).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(said, "deed.toml: this is a file; give the directory `.`\n");
+}
+
+#[test]
+fn a_fault_of_a_whole_file_has_no_line() {
+    let world = World::lay_out(scim(), "scim").unwrap();
+    let (code, said, _) = deed(&["check", world.path()]);
+    assert!(code == 0 && said.contains("warning: approvers/bob.key: a private key"), "{said}");
+    fs::write(world.dir.join("contracts/read user.toml"), "").unwrap();
+    let found = faults(&world.dir);
+    assert!(found.iter().any(|one| one.starts_with("contracts/read user.toml: ")), "{found:#?}");
+    fs::remove_file(world.dir.join("keys/log.key")).unwrap();
+    let found = faults(&world.dir);
+    assert!(found.iter().any(|one| one.starts_with("keys: ")), "{found:#?}");
+    assert!(!found.iter().any(|one| one.contains(":0:")), "{found:#?}");
+}
