@@ -116,7 +116,10 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         CONFIG,
         "policies = [\"policies/starter.cedar\"]",
         "policies = [\"policies/none.cedar\"]",
-        &["`policies/none.cedar` cannot be read"],
+        &[
+            "`policies` of tenant `acme`: `policies/none.cedar` cannot be read",
+            "put the file there or correct `policies`",
+        ],
     ),
     here(
         CONFIG,

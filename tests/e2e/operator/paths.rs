@@ -61,3 +61,47 @@ fn a_fault_of_a_whole_file_has_no_line() {
     assert!(found.iter().any(|one| one.starts_with("keys: ")), "{found:#?}");
     assert!(!found.iter().any(|one| one.contains(":0:")), "{found:#?}");
 }
+
+#[test]
+fn a_policy_file_that_is_missing_is_told_where_each_tenant_names_it() {
+    let world = World::lay_out(scim(), "scim").unwrap();
+    let file = world.dir.join("deed.toml");
+    let good = fs::read_to_string(&file).unwrap();
+    let starter = "policies/starter.cedar";
+    for (name, words) in [
+        ("policies/x.cedar", "put the file there or correct `policies`"),
+        ("nowhere/x.cedar", "put the file there or correct `policies`"),
+        ("policies", "is no regular file; name the file itself"),
+    ] {
+        fs::write(&file, good.replace(starter, name)).unwrap();
+        let found = faults(&world.dir);
+        assert_eq!(found.len(), 2, "{found:#?}");
+        for (tenant, fault) in ["acme", "globex"].into_iter().zip(&found) {
+            let line =
+                good.lines().position(|line| line == format!("[tenant.{tenant}]")).unwrap() + 2;
+            let start = format!("deed.toml:{line}: `policies` of tenant `{tenant}`: `{name}` ");
+            assert!(fault.starts_with(&start) && fault.contains(words), "{fault}");
+        }
+    }
+}
+
+#[test]
+fn an_address_that_cannot_be_listened_on_is_told_with_its_field() {
+    let mut world = World::lay_out(scim(), "scim").unwrap();
+    let file = world.dir.join("deed.toml");
+    let good = fs::read_to_string(&file).unwrap();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap();
+    for (field, address, words) in [
+        ("listen", taken.to_string(), "stop the process that listens there, or set another port"),
+        ("operations", taken.to_string(), "stop the process that listens there"),
+        ("listen", "192.0.2.1:7117".to_owned(), "set an address that this machine has"),
+    ] {
+        let line = format!("{field} = \"127.0.0.1:0\"");
+        let text = good.replace(&line, &format!("{field} = \"{address}\""));
+        fs::write(&file, text.replace("[http]\n", "[http]\nbehind_proxy = true\n")).unwrap();
+        let refused = world.serve().unwrap_err().to_string();
+        let start = format!("cannot listen on {address} (`{field}` under [http] in deed.toml): ");
+        assert!(refused.contains(&start) && refused.contains(words), "{refused}");
+    }
+}

@@ -1,6 +1,7 @@
 //! `deed serve DIR`: opens everything, serves two listeners, stops without losing anything.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -67,8 +68,8 @@ async fn serve(args: &ServeArgs) -> Result<(), String> {
     let (listen, operations) = (config.listen, config.operations);
     let clock = Clock::default();
     let pipeline = Pipeline::open(config, clock).map_err(|e| e.to_string())?;
-    let main = bind(listen).await?;
-    let side = bind(operations).await?;
+    let main = bind("listen", listen).await?;
+    let side = bind("operations", operations).await?;
     let resumed = pipeline.resume().map_err(|e| e.to_string())?;
     let connections_max = connections_max();
     let app = App::new(Arc::clone(&pipeline), connections_max);
@@ -169,8 +170,19 @@ impl Doors {
     }
 }
 
-async fn bind(address: std::net::SocketAddr) -> Result<TcpListener, String> {
-    TcpListener::bind(address).await.map_err(|e| format!("cannot listen on {address}: {e}"))
+/// `field` is what `[http]` calls the address.
+async fn bind(field: &str, address: SocketAddr) -> Result<TcpListener, String> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let remedy = match error.kind() {
+            ErrorKind::AddrInUse => "stop the process that listens there, or set another port",
+            ErrorKind::AddrNotAvailable => "set an address that this machine has",
+            ErrorKind::PermissionDenied => "set a port from 1024 on",
+            _ => "set another address",
+        };
+        format!(
+            "cannot listen on {address} (`{field}` under [http] in deed.toml): {error}; {remedy}"
+        )
+    })
 }
 
 /// One line on stdout that scripts can wait for.

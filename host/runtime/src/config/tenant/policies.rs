@@ -1,13 +1,14 @@
 //! Resource attributes and policies of a tenant, compiled against everything that it grants.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 
 use deed_record::json;
 use deed_record::policy::{self, ActionShape, AttributeType, Policies, Vocabulary};
 use serde_json::Value;
 
 use super::{Agent, Builder, Granted, Person};
-use crate::files::TEXT_MAX;
+use crate::files::{FileError, TEXT_MAX};
 
 impl Builder<'_> {
     pub(super) fn resources(
@@ -61,10 +62,7 @@ impl Builder<'_> {
         for name in &self.raw.policies {
             match self.files.text(name, TEXT_MAX) {
                 Ok(text) => sources.push((name.clone(), text)),
-                Err(e) => {
-                    let fault = self.here.fault(name, &format!("policy file: {e}"));
-                    self.faults.push(fault);
-                }
+                Err(e) => self.unread_policy(name, &e),
             }
         }
         // A grant with a fault is reported as that; policies that name it would only repeat it.
@@ -73,6 +71,26 @@ impl Builder<'_> {
         }
         let vocabulary = vocabulary(agents, persons, grants, attributes);
         policy::compile(&sources, &vocabulary).map_err(|e| self.faults.push(e.into())).ok()
+    }
+
+    /// At the place that names the file, which may be one of several tenants.
+    fn unread_policy(&mut self, file: &str, error: &FileError) {
+        let remedy = match error.kind() {
+            Some(ErrorKind::NotFound) => "; put the file there or correct `policies`",
+            Some(ErrorKind::PermissionDenied) => "; let the host's user read it",
+            Some(_) => "; put a readable file there or correct `policies`",
+            // It says itself what helps.
+            None => "",
+        };
+        let what = format!("`policies` of tenant `{}`: {error}{remedy}", self.name);
+        let table = format!("[tenant.{}]", self.name);
+        let has_table = self.here.text.lines().any(|line| line.trim() == table);
+        let fault = if has_table {
+            self.here.fault_in(&table, file, &what)
+        } else {
+            self.here.fault(file, &what)
+        };
+        self.faults.push(fault);
     }
 }
 
