@@ -47,22 +47,30 @@ fn a_log_of_another_tenant_is_told_as_that() {
 }
 
 #[test]
-fn an_example_of_an_origin_is_warned_about() {
+fn a_reserved_origin_is_warned_about() {
     let mut world = World::lay_out(scim(), "scim").unwrap();
-    let words = "an example: it names this host's logs in every checkpoint";
     let mut was = "deed.example/logs".to_owned();
-    for (origin, warned) in [
-        ("deed.example.org/logs", 1),
-        ("localhost/logs", 1),
-        ("logs.acme-corporation.com/deed", 0),
-        ("my.example.org.acme.com/deed", 0),
-        ("deed.example/logs", 1),
+    for (origin, reserved) in [
+        ("deed.example.org/logs", "example.org"),
+        ("localhost/logs", "localhost"),
+        ("logs.acme-corporation.com/deed", ""),
+        ("my.example.org.acme.com/deed", ""),
+        ("logs.acme.test", "test"),
+        ("logs.invalid:8443/deed", "invalid"),
+        ("deed.example/logs", "example"),
     ] {
         edit(&world.dir, "deed.toml", &format!("\"{was}\""), &format!("\"{origin}\"")).unwrap();
         origin.clone_into(&mut was);
+        let warned = usize::from(!reserved.is_empty());
+        let words = format!(
+            "`origin` is `{origin}`, and `{reserved}` is a reserved name (RFC 2606), \
+             so it cannot be one that you own"
+        );
         let (_, said, _) = deed(&["check", world.path()]);
-        assert_eq!(said.contains("before the first `deed serve`"), warned == 1, "{said}");
-        assert_eq!(warnings(&mut world, words), [warned; 2], "{origin}");
+        assert_eq!(said.matches("before the first `deed serve`").count(), warned, "{said}");
+        let named = format!("`ORIGIN/TENANT`, here `{origin}/acme`");
+        assert_eq!(said.contains(&named), warned == 1, "{said}");
+        assert_eq!(warnings(&mut world, &words), [warned; 2], "{origin}");
         // A log that was begun has a name already.
         let (_, said, _) = deed(&["check", world.path()]);
         assert_eq!(said.contains("only a new directory can have another one"), warned == 1);

@@ -1,7 +1,7 @@
 //! `[log] origin`: the name of the logs, which stands in every checkpoint and never changes.
 //!
 //! Takes the configuration and the logs that were begun, gives a fault where the two differ, and a
-//! warning for a name that was only an example.
+//! warning for a name that is reserved.
 
 use std::collections::BTreeSet;
 
@@ -15,8 +15,8 @@ use crate::files::Files;
 /// Three short lines; the name in it has no limit of its own.
 const HEAD_MAX: u64 = 64 << 10;
 
-/// Names that RFC 2606 keeps for examples and tests: nobody owns them.
-const EXAMPLES: [&str; 7] =
+/// Names that RFC 2606 keeps for examples and tests: nobody can own them.
+const RESERVED: [&str; 7] =
     ["example", "test", "invalid", "localhost", "example.com", "example.net", "example.org"];
 
 pub(super) fn check(raw: &raw::Host, files: &Files, here: &Source, faults: &mut Faults) {
@@ -60,24 +60,34 @@ fn begun(files: &Files, tenant: &str) -> Option<String> {
     Some(Checkpoint::parse(&head).ok()?.origin)
 }
 
-/// A warning for a name that belongs to nobody, such as the one that `deed init` writes.
+/// A warning for a reserved name, such as the one that `deed init` writes.
 pub(super) fn warn(raw: &raw::Host, files: &Files, here: &Source) -> Option<Fault> {
     let origin = &raw.log.origin;
     let host = origin.split(['/', ':']).next().unwrap_or_default();
-    let is_of = |name: &&str| {
-        host.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-    };
-    EXAMPLES.into_iter().find(is_of)?;
+    let reserved = reserved(host)?;
     let remedy = if raw.tenant.keys().any(|tenant| begun(files, tenant).is_some()) {
         "the logs were begun with it, so only a new directory can have another one"
     } else {
-        "set one that you own, such as `logs.YOUR-DOMAIN/deed`, before the first `deed serve`"
+        "set a name below a domain that you own, such as `logs.YOUR-DOMAIN/deed`, before the first `deed serve`"
     };
+    let tenant = raw.tenant.keys().next().map_or("TENANT", String::as_str);
     let what = format!(
-        "`origin` is `{origin}`, an example: it names this host's logs in every checkpoint, and \
-         auditors and witnesses tell hosts apart by it; {remedy}"
+        "`origin` is `{origin}`, and `{reserved}` is a reserved name (RFC 2606), so it cannot be \
+         one that you own. The log of each tenant is named `ORIGIN/TENANT`, here `{origin}/{tenant}`, in every \
+         checkpoint, and auditors and witnesses tell hosts apart by it; {remedy}"
     );
     Some(fault(here, &what))
+}
+
+/// The reserved name that `host` is, or is below.
+fn reserved(host: &str) -> Option<&'static str> {
+    let is_of = |name: &&str| {
+        let head = host.get(..host.len().checked_sub(name.len())?)?;
+        let tail = host.get(head.len()..)?;
+        let is_below = head.is_empty() || head.ends_with('.');
+        (is_below && tail.eq_ignore_ascii_case(name)).then_some(())
+    };
+    RESERVED.into_iter().find(|name| is_of(name).is_some())
 }
 
 /// At the line that sets it, whether under `[log]` or as `log.origin`.
@@ -88,4 +98,28 @@ fn fault(here: &Source, what: &str) -> Fault {
     };
     let line = here.text.lines().find(sets).unwrap_or("origin");
     here.fault(line, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reserved;
+
+    #[test]
+    fn a_reserved_name_is_known_also_above_others() {
+        for (host, name) in [
+            ("deed.example.org", Some("example.org")),
+            ("Example.NET", Some("example.net")),
+            ("logs.acme.test", Some("test")),
+            ("x.invalid", Some("invalid")),
+            ("localhost", Some("localhost")),
+            ("deed.example", Some("example")),
+            ("contest", None),
+            ("myexample.org", None),
+            ("example.org.acme.com", None),
+            ("größe.test", Some("test")),
+            ("", None),
+        ] {
+            assert_eq!(reserved(host), name, "{host}");
+        }
+    }
 }
