@@ -2,6 +2,7 @@
 //! with its remedy, and each command ends with the next one.
 
 mod build;
+mod help;
 mod keys;
 mod next;
 mod origin;

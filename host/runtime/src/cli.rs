@@ -65,7 +65,9 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("DEED_BUILD"
 /// An agent asks for an action; the host decides, lets an adapter run with exactly what this one
 /// action was granted, looks at the system before and after, and signs a receipt that anyone can check.
 ///
-/// Start with `deed init DIR`.
+/// An operator starts with `deed init DIR`, the developer of an agent with `deed contracts`, and an approver with
+/// `deed ls --status waiting`. The last two need an address (DEED_URL) and a token (DEED_TOKEN), which the operator gives
+/// them.
 #[derive(Debug, Parser)]
 #[command(name = "deed", version = VERSION)]
 struct Cli {

@@ -111,11 +111,16 @@ fn what_cannot_be_checked_is_neither_good_nor_bad() {
     let url = format!("{}/log/acme", world.url());
     let keys = ["--trust", text(&trust)];
     let nobody = text(&world.dir);
+    let (state, logs) = (world.dir.join("state"), world.dir.join("state/log"));
     for (source, more, reason) in [
         (text(&log), vec![], "no key of a log is trusted"),
         (text(&log), vec!["--trust", nobody], "no key of a log is trusted"),
         (text(&log), vec!["--vkey", "nowhere"], "nowhere"),
-        (nobody, keys.to_vec(), "there is no checkpoint"),
+        (text(&trust), keys.to_vec(), "there is no checkpoint"),
+        // Directories with logs in them, the served one first.
+        (nobody, keys.to_vec(), text(&log)),
+        (text(&state), keys.to_vec(), text(&log)),
+        (text(&logs), keys.to_vec(), text(&log)),
         ("nowhere", keys.to_vec(), "nowhere"),
         ("http://127.0.0.1:1/log/acme", keys.to_vec(), "checkpoint"),
         (&url, keys.to_vec(), "token"),

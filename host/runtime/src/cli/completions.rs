@@ -9,9 +9,10 @@ use super::out::{self, Failure};
 
 /// Print a script that completes commands and options in a shell
 ///
-/// For bash: `deed completions bash > ~/.local/share/bash-completion/completions/deed`.
-/// For zsh, in a directory of $fpath: `deed completions zsh > _deed`.
-/// For fish: `deed completions fish > ~/.config/fish/completions/deed.fish`.
+/// For bash: `mkdir -p ~/.local/share/bash-completion/completions && deed completions bash >
+/// ~/.local/share/bash-completion/completions/deed`.
+/// For zsh: `mkdir -p ~/.zfunc && deed completions zsh > ~/.zfunc/_deed`, and in ~/.zshrc `fpath+=~/.zfunc` before `compinit`.
+/// For fish: `mkdir -p ~/.config/fish/completions && deed completions fish > ~/.config/fish/completions/deed.fish`.
 #[derive(Debug, clap::Args)]
 pub(super) struct CompletionsArgs {
     /// The shell that reads the script

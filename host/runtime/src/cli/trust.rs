@@ -13,8 +13,8 @@ use crate::pipeline;
 /// Write the public keys that `deed verify` needs: of receipts, one tenant's log, its approvers and witnesses
 ///
 /// Keys that were retired and approvers that were removed stay in it, with the place in the log until
-/// which they count: older bundles go on verifying, and nothing newer by these keys does. So write it
-/// anew after a rotation, or when approvers change.
+/// which they count: older bundles go on verifying, and nothing newer by these keys does. So write a new
+/// one after a rotation, or when approvers change.
 ///
 /// Hand the directory to auditors on another way than the bundles: it is all that they trust. A
 /// tenant's approvers count for that tenant alone, so each tenant has a directory of its own.
@@ -22,7 +22,7 @@ use crate::pipeline;
 pub(super) struct TrustArgs {
     /// The served directory
     dir: PathBuf,
-    /// Where to write the files of `deed verify --trust`; made when it is not there
+    /// A new or empty directory for the files of `deed verify --trust`; it is made where it does not exist
     out: PathBuf,
     /// Whose log and approvers; needed when there are several tenants
     #[arg(long, value_name = "NAME")]

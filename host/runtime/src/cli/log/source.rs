@@ -28,7 +28,9 @@ const REFUSAL_MAX: u64 = 64 << 10;
 impl Source {
     pub(super) fn open(log: &str, credentials: &Credentials) -> Result<Self, Failure> {
         if !log.starts_with("http://") && !log.starts_with("https://") {
-            return Files::open(Path::new(log)).map(Self::Directory).map_err(Failure::failed);
+            let dir = Path::new(log);
+            around_logs(dir)?;
+            return Files::open(dir).map(Self::Directory).map_err(Failure::failed);
         }
         let token = credentials.token()?;
         if token.is_some() {
@@ -65,6 +67,30 @@ impl Source {
             }
         }
     }
+}
+
+/// Refuses a directory that has logs in it and is none, a served one above all.
+fn around_logs(dir: &Path) -> Result<(), Failure> {
+    if dir.join(CHECKPOINT).is_file() {
+        return Ok(());
+    }
+    let places = ["state/log", "log", ""].map(|below| dir.join(below));
+    let mut logs: Vec<String> = places.iter().flat_map(|place| logs_in(place)).collect();
+    if logs.is_empty() && dir.join("deed.toml").is_file() {
+        logs.push(dir.join("state/log/TENANT").display().to_string());
+    }
+    if logs.is_empty() {
+        return Ok(());
+    }
+    logs.sort();
+    let (dir, logs) = (dir.display(), logs.join("` or `"));
+    Err(Failure::Usage(format!("`{dir}` is not a log; each tenant has its own: give `{logs}`")))
+}
+
+fn logs_in(place: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(place).into_iter().flatten().flatten();
+    let logs = entries.map(|entry| entry.path()).filter(|path| path.join(CHECKPOINT).is_file());
+    logs.map(|path| path.display().to_string()).collect()
 }
 
 fn is_absent(error: &FileError) -> bool {
