@@ -135,4 +135,19 @@ fn a_host_or_a_token_that_is_missing_is_told_with_the_remedy() {
     let unknown = to(&world, "deed_nobody-has-this-token", &["ls"]);
     assert_eq!(unknown.code, 1);
     assert!(unknown.err.contains("set DEED_TOKEN, or use --token"), "{}", unknown.err);
+    assert!(
+        unknown.err.contains("the host does not know the token that was sent"),
+        "{}",
+        unknown.err
+    );
+    assert!(!unknown.err.contains("Authorization"), "{}", unknown.err);
+    // Of another tenant it is as unknown as one that never was.
+    let own = waiting(&world, &user("foreign", Some(false)));
+    for (token, id) in [(BOB, id), (STRANGER, &own)] {
+        for args in [vec!["show", id], vec!["cancel", id], vec!["bundle", id, "-o", "never.deed"]] {
+            let said = to(&world, token, &args);
+            assert_eq!((said.code, said.out.as_str()), (1, ""), "{args:?}: {said:?}");
+            assert!(said.err.contains("`deed ls` lists the actions"), "{args:?}: {}", said.err);
+        }
+    }
 }

@@ -112,7 +112,8 @@ impl Client {
         if response.status().is_success() {
             Ok(bytes)
         } else {
-            Err(refusal(response.status().as_u16(), &bytes))
+            let refused = refusal(response.status().as_u16(), &bytes, true);
+            Err(with_list(refused, path))
         }
     }
 }
@@ -150,15 +151,31 @@ fn record<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
         .map_err(|e| odd(e.to_string()))
 }
 
-/// Problem details (RFC 9457) as one line, and one more for each place.
-pub(super) fn refusal(status: u16, body: &[u8]) -> Failure {
+/// What is not known by its id or name is in a list, and each list has a command.
+fn with_list(failure: Failure, path: &str) -> Failure {
+    let Failure::Refused { status: 404, text } = failure else { return failure };
+    let remedy = if path.starts_with("/v1/actions/") {
+        "`deed ls` lists the actions that you may see"
+    } else if path.starts_with("/v1/contracts/") || matches!(path, "/v1/actions" | "/v1/explain") {
+        "`deed contracts` lists those that are granted"
+    } else {
+        return Failure::Refused { status: 404, text };
+    };
+    Failure::Refused { status: 404, text: format!("{text}\n{remedy}") }
+}
+
+/// Problem details (RFC 9457) as one line, and one more for each place. A host that refuses a caller cannot say
+/// whether a token was sent: `with_token` says so.
+pub(super) fn refusal(status: u16, body: &[u8], with_token: bool) -> Failure {
     let problem = json::parse(body).unwrap_or_default();
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(safe);
     let Some(title) = text(&problem, "title") else {
         let text = format!("status {status}, and no reason given; is this a `deed` host?");
         return Failure::Refused { status, text };
     };
+    let is_unknown = status == 401 && with_token;
     let mut lines = match text(&problem, "detail") {
+        _ if is_unknown => format!("{title}: the host does not know the token that was sent\n"),
         Some(detail) => format!("{title}: {detail}\n"),
         None => format!("{title}\n"),
     };
@@ -172,6 +189,9 @@ pub(super) fn refusal(status: u16, body: &[u8]) -> Failure {
     if status == 401 {
         lines += "set DEED_TOKEN, or use --token TOKEN or --token-file FILE, with a token of this host\n";
     }
+    if is_unknown {
+        lines += "a token that was added to deed.toml counts from the next start of the host\n";
+    }
     Failure::Refused { status, text: lines.trim_end().to_owned() }
 }
 
@@ -183,13 +203,44 @@ mod tests {
     fn refusals_name_the_place_and_are_escaped() {
         let body = br#"{"type":"about:blank","title":"the proposal does not fit","status":422,
             "detail":"the parameters do not fit","errors":[{"pointer":"/params/user_id","reason":"bad\u001b"}]}"#;
-        let text = refusal(422, body).to_string();
+        let text = refusal(422, body, true).to_string();
         assert_eq!(
             text,
             "error: the proposal does not fit: the parameters do not fit\n  /params/user_id: bad\\u{1b}"
         );
-        assert!(refusal(502, b"<html>").to_string().contains("status 502"));
-        let unknown = refusal(401, br#"{"title":"no valid token"}"#).to_string();
-        assert!(unknown.contains("set DEED_TOKEN, or use --token"), "{unknown}");
+        assert!(refusal(502, b"<html>", true).to_string().contains("status 502"));
+    }
+
+    #[test]
+    fn a_token_that_is_not_known_is_told_from_none() {
+        let body = br#"{"title":"no valid token","detail":"send `Authorization: Bearer <token>`"}"#;
+        for (with_token, words, others) in [
+            (true, "does not know the token that was sent", "send `Authorization"),
+            (false, "send `Authorization", "that was sent"),
+        ] {
+            let said = refusal(401, body, with_token).to_string();
+            assert!(said.contains(words) && !said.contains(others), "{said}");
+            assert!(said.contains("set DEED_TOKEN, or use --token"), "{said}");
+        }
+        // Nothing else is about the token.
+        let body = br#"{"title":"not yours to do","detail":"only an agent proposes"}"#;
+        assert!(!refusal(403, body, true).to_string().contains("token that was sent"));
+    }
+
+    #[test]
+    fn what_is_not_known_comes_with_the_command_that_lists_it() {
+        for (status, path, words) in [
+            (404, "/v1/actions/act_1", "`deed ls` lists"),
+            (404, "/v1/actions/act_1/bundle", "`deed ls` lists"),
+            (404, "/v1/contracts/a.b", "`deed contracts` lists"),
+            (404, "/v1/actions", "`deed contracts` lists"),
+            (404, "/v1/unknown", ""),
+            (409, "/v1/actions/act_1", ""),
+        ] {
+            let refused = refusal(status, br#"{"title":"not found"}"#, true);
+            let said = with_list(refused, path).to_string();
+            assert_eq!(said.contains(" lists "), !words.is_empty(), "{path}: {said}");
+            assert!(said.contains(words), "{path}: {said}");
+        }
     }
 }

@@ -121,6 +121,9 @@ fn get(agent: &Agent, url: &str, token: Option<&str>, max: u64) -> Result<Fetche
         (200, Ok(bytes)) => Ok(Fetched::Bytes(bytes)),
         (200, Err(ureq::Error::BodyExceedsLimit(_))) => Ok(Fetched::TooLong),
         (200, Err(error)) => Err(error.to_string()),
-        (_, body) => Err(client::refusal(status, &body.unwrap_or_default()).to_string()),
+        (_, body) => {
+            let refused = client::refusal(status, &body.unwrap_or_default(), token.is_some());
+            Err(refused.to_string())
+        }
     }
 }
