@@ -10,6 +10,7 @@ mod paths;
 mod pins;
 mod reach;
 mod secrets;
+mod terminal;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,6 +1,7 @@
 //! Where commands write: data to stdout, notes to stderr, logs of the host to stderr.
 //!
-//! Takes text that is safe to show, gives nothing back but failures. A reader that went away is none.
+//! Takes text for stdout that is safe to show; failures and notes are made safe here. Gives nothing back but
+//! failures. A reader that went away is none.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::process::ExitCode;
@@ -8,19 +9,20 @@ use std::process::ExitCode;
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
-use super::text::plain_json;
+use super::text::{plain_json, safe_text};
 
-/// Why a command did not do what it was asked for: one or two plain lines with the remedy.
+/// Why a command did not do what it was asked for: one or two plain lines with the remedy. It may name what
+/// came from outside, so control characters are escaped when it is shown.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     /// The arguments do not fit together.
-    #[error("error: {0}")]
+    #[error("error: {}", safe_text(.0))]
     Usage(String),
     /// It was refused, or did not work.
-    #[error("error: {0}")]
+    #[error("error: {}", safe_text(.0))]
     Failed(String),
     /// A host refused it, with this HTTP status.
-    #[error("error: {text}")]
+    #[error("error: {}", safe_text(text))]
     Refused { status: u16, text: String },
 }
 
@@ -82,9 +84,9 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Writes lines to stderr; when that is gone there is nobody to tell.
+/// Writes lines to stderr, with control characters escaped. When stderr is closed, the text is lost.
 pub(super) fn note(text: &str) {
-    writeln!(io::stderr().lock(), "{}", text.trim_end()).unwrap_or_default();
+    writeln!(io::stderr().lock(), "{}", safe_text(text.trim_end())).unwrap_or_default();
 }
 
 /// The command to type next, on stderr; not beside JSON, which a program reads.
@@ -106,5 +108,23 @@ pub(super) fn start_tracing() {
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).try_init();
     if let Err(error) = started {
         note(&format!("no log: {error}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_controls_no_terminal() {
+        let hostile = "`a\u{1b}[2Kb` \u{202e}\r\nsecond line";
+        let shown = "error: `a\\u{1b}[2Kb` \\u{202e}\\u{d}\nsecond line";
+        for failure in [
+            Failure::failed(hostile),
+            Failure::usage(hostile),
+            Failure::Refused { status: 409, text: hostile.to_owned() },
+        ] {
+            assert_eq!(failure.to_string(), shown);
+        }
     }
 }

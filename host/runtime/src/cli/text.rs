@@ -29,6 +29,11 @@ pub(super) fn safe_lines(text: &str, indent: &str) -> String {
     join(text.lines().map(|line| format!("{indent}{}", safe(line))))
 }
 
+/// Text whose line breaks are its own: they stay, everything else is as in [`safe`].
+pub(super) fn safe_text(text: &str) -> String {
+    text.split('\n').map(safe).collect::<Vec<_>>().join("\n")
+}
+
 /// Appends one line; the caller makes its parts safe.
 pub(super) fn line(out: &mut String, text: Arguments<'_>) {
     // Writing to a string cannot fail.
@@ -88,6 +93,7 @@ mod tests {
             ("x\u{200b}\u{feff}\u{e0041}", "x\\u{200b}\\u{feff}\\u{e0041}"),
         ] {
             assert_eq!(safe(text), shown);
+            assert_eq!(safe_text(text), shown.replace("\\u{a}", "\n"));
         }
     }
 

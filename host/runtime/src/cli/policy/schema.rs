@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use deed_record::policy::Vocabulary;
 
 use crate::cli::out::{Failure, print};
+use crate::cli::text::safe;
 use crate::config;
 
 /// Print the Cedar schema that policies are checked against
@@ -37,7 +38,7 @@ fn chosen<'a>(
     tenants: &'a BTreeMap<String, Vocabulary>,
     name: Option<&str>,
 ) -> Result<&'a Vocabulary, Failure> {
-    let names = || tenants.keys().cloned().collect::<Vec<_>>().join("`, `");
+    let names = || tenants.keys().map(|name| safe(name)).collect::<Vec<_>>().join("`, `");
     match (name, tenants.values().next()) {
         (Some(name), _) => tenants.get(name).ok_or_else(|| {
             Failure::Failed(format!("deed.toml has no [tenant.{name}]; it has `{}`", names()))
