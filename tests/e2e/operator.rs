@@ -7,6 +7,7 @@ mod keys;
 mod next;
 mod origin;
 mod paths;
+mod pinned;
 mod pins;
 mod reach;
 mod secrets;

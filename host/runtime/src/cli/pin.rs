@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::check::{refused, sandbox};
 use super::out::{self, Failure, Format};
-use super::text::{compact, join, line, safe};
+use super::text::{join, line, safe};
 use crate::config::{Change, Fault, PinError, Pinned, Plan};
 
 /// Accept the contracts and adapters that are there now: write their digests into the grants
@@ -137,8 +137,11 @@ fn digests(change: &Change) -> String {
     }
 }
 
+/// A value is shown whole, however long it is: what is cut would be accepted unseen.
 fn member(change: &json::Change) -> String {
-    let value = |value: Option<&serde_json::Value>| value.map_or("(absent)".to_owned(), compact);
+    let value = |value: Option<&serde_json::Value>| {
+        value.map_or("(absent)".to_owned(), |value| safe(&value.to_string()))
+    };
     format!(
         "{}: {} → {}",
         safe(&change.pointer),

@@ -2,13 +2,14 @@
 //!
 //! A [`Plan`] is made by reading alone, so that adapters can be checked before anything is written.
 
+mod members;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use deed_record::contract::Contract;
 use deed_record::digest::Digest;
 use deed_record::json;
-use serde_json::Value;
 
 use super::fault::{Fault, Faults};
 use super::{accepted, raw, tenant};
@@ -158,24 +159,7 @@ fn differs(files: &Files, change: &Change, canonical: &[u8]) -> Option<Vec<json:
     }
     let old = accepted::read(files, change.was.as_ref()?.parse().ok()?)?;
     let new = serde_json::from_slice(canonical).ok()?;
-    let mut found = Vec::new();
-    members("", json::diff(&old, &new), &mut found);
-    Some(found)
-}
-
-/// Lists of one length are compared item by item: rules and expressions are few, and people read them so.
-fn members(base: &str, changes: Vec<json::Change>, found: &mut Vec<json::Change>) {
-    for change in changes {
-        let pointer = format!("{base}{}", change.pointer);
-        match (change.old, change.new) {
-            (Some(Value::Array(old)), Some(Value::Array(new))) if old.len() == new.len() => {
-                for (n, (old, new)) in old.iter().zip(&new).enumerate() {
-                    members(&format!("{pointer}/{n}"), json::diff(old, new), found);
-                }
-            }
-            (old, new) => found.push(json::Change { pointer, old, new }),
-        }
-    }
+    Some(members::differ(&old, &new))
 }
 
 /// Replaces the two lines of one grant's table; every other line stays as it is.
