@@ -2,13 +2,14 @@
 //! the value is read.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use deed_tests::host;
 use deed_tests::world::{World, edit};
 
+use super::faults;
 use crate::shared::scim;
 
 const VALUE: &str = "a-credential-of-the-operator";
@@ -94,4 +95,72 @@ fn a_secret_goes_into_the_file_that_the_configuration_names() {
     edit(&world.dir, "deed.toml", "secrets/globex/idp", "../outside").unwrap();
     let (code, said) = set_without_a_value(&[dir, "idp_read", "--tenant", "globex"]);
     assert!(code == Some(1) && said.contains("leaves the served directory"), "{said}");
+}
+
+/// Neither `secret set`, nor `check`, nor `serve` takes the place of something else for a secret's.
+#[test]
+fn a_secret_does_not_replace_what_the_host_is_made_of() {
+    let mut world = World::lay_out(scim(), "scim").unwrap();
+    let good = fs::read_to_string(world.dir.join("deed.toml")).unwrap();
+    for file in [
+        "keys/receipt.key",
+        "./keys/log.key",
+        "keys//receipt.key",
+        "secrets/../keys/receipt.key",
+        "deed.toml",
+        "policies/idp",
+        "contracts/read_user.toml",
+        "adapters/scim.wasm",
+        "approvers/bob.pub",
+        "accepted/idp",
+        "state/VERSION",
+    ] {
+        let text = good.replace("\"secrets/idp_read\"", &format!("\"{file}\""));
+        fs::write(world.dir.join("deed.toml"), &text).unwrap();
+        let before = fs::read(world.dir.join(file)).ok();
+        let (code, said) = set_without_a_value(&[world.path(), "idp_read"]);
+        let words = format!("`{file}` is a place for something else");
+        assert!(code == Some(1) && said.contains(&words), "{file}: {said}");
+        assert_eq!(fs::read(world.dir.join(file)).ok(), before, "{file}");
+        let [fault] = &faults(&world.dir)[..] else { panic!("{file}: one fault") };
+        assert!(fault.starts_with("deed.toml:") && fault.contains(&words), "{fault}");
+        fs::write(world.dir.join("serve.log"), "").unwrap();
+        let refused = world.serve().unwrap_err().to_string();
+        assert!(refused.contains(&words), "{file}: {refused}");
+    }
+}
+
+/// A directory from an older version may have secrets among its policies.
+#[test]
+fn a_backup_without_keys_has_no_secret_wherever_it_is() {
+    let mut world = World::start(scim()).unwrap();
+    assert!(world.host.take().unwrap().stop().unwrap());
+    let good = fs::read_to_string(world.dir.join("deed.toml")).unwrap();
+    fs::write(world.dir.join("policies/plain"), "no secret").unwrap();
+    for (n, (file, place)) in [
+        ("policies/idp", "policies/idp"),
+        ("./policies//idp.pem", "policies/idp.pem"),
+        ("contracts/idp.txt", "contracts/idp.txt"),
+        ("approvers/idp.pub", "approvers/idp.pub"),
+        ("secrets/link", "adapters/idp"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        fs::rename(world.dir.join("secrets/idp_read"), world.dir.join(place)).unwrap();
+        if file == "secrets/link" {
+            symlink(format!("../{place}"), world.dir.join(file)).unwrap();
+        }
+        let text = good.replace("\"secrets/idp_read\"", &format!("\"{file}\""));
+        fs::write(world.dir.join("deed.toml"), text).unwrap();
+        let copy = world.dir.join(format!("copy-{n}"));
+        host::expect(&["backup", world.path(), copy.to_str().unwrap()]).unwrap();
+        assert!(!copy.join(place).exists(), "{file}");
+        assert!(copy.join("policies/plain").exists() && copy.join("approvers/bob.pub").exists());
+        let whole = world.dir.join(format!("whole-{n}"));
+        host::expect(&["backup", world.path(), whole.to_str().unwrap(), "--with-keys"]).unwrap();
+        assert!(whole.join(place).exists(), "{file}");
+        fs::remove_dir_all(whole).unwrap();
+        fs::rename(world.dir.join(place), world.dir.join("secrets/idp_read")).unwrap();
+    }
 }

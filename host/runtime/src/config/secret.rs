@@ -2,7 +2,7 @@
 //!
 //! An error's text carries the remedy and never the value.
 
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 
 use super::fault::Fault;
 use super::raw;
@@ -21,6 +21,11 @@ pub struct NamedSecret {
 
 /// The webhook's secret has no name of its own in `deed.toml`.
 pub(super) const NOTIFY: &str = "notify";
+
+/// Folders of the served directory that hold other things. A secret in one of these would replace one of them,
+/// or be copied with it.
+const TAKEN: [&str; 7] =
+    ["keys", "state", "contracts", "policies", "adapters", "approvers", "accepted"];
 
 /// Every secret that the directory's `deed.toml` names, whether it is stored yet or not.
 pub fn secrets(dir: &Path) -> Result<Vec<NamedSecret>, Fault> {
@@ -45,8 +50,67 @@ pub(super) fn load(name: &str, files: &Files, raw: &raw::SecretFrom) -> Result<S
 
 fn source(name: &str, raw: &raw::SecretFrom) -> Result<SecretSource, String> {
     match (&raw.file, &raw.env) {
+        (Some(file), None) if is_taken(file) => Err(format!(
+            "secret `{name}`: `{file}` is a place for something else; name a file below `secrets/`"
+        )),
         (Some(file), None) => Ok(SecretSource::File(file.clone())),
         (None, Some(variable)) => Ok(SecretSource::Env(variable.clone())),
         _ => Err(format!("secret `{name}` has either `file` or `env`")),
+    }
+}
+
+fn is_taken(file: &str) -> bool {
+    let path = normal(file);
+    let first = path.components().next().map(|step| step.as_os_str().to_ascii_lowercase());
+    // Some file systems do not tell upper case from lower case.
+    first.is_some_and(|first| first == "deed.toml" || TAKEN.iter().any(|taken| first == **taken))
+}
+
+/// A path without `.`, `..` and doubled slashes, as it would be without links.
+fn normal(path: &str) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for step in Path::new(path).components() {
+        match step {
+            Component::Normal(name) => normal.push(name),
+            Component::ParentDir => {
+                normal.pop();
+            }
+            _ => {}
+        }
+    }
+    normal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_has_a_place_of_its_own() {
+        let from = |file: &str| raw::SecretFrom { file: Some(file.to_owned()), env: None };
+        for file in [
+            "deed.toml",
+            "./deed.toml",
+            "secrets/../deed.toml",
+            "keys/receipt.key",
+            "./keys/x",
+            "keys//x",
+            "secrets/../keys/x",
+            "Keys/receipt.key",
+            "../keys/x",
+            "state/VERSION",
+            "contracts/x.toml",
+            "policies/x",
+            "adapters/x",
+            "approvers/bob.pub",
+            "accepted/x",
+            "keys",
+        ] {
+            let why = source("idp", &from(file)).unwrap_err();
+            assert!(why.contains(&format!("`{file}` is a place for something else")), "{why}");
+        }
+        for file in ["secrets/idp", "idp", "secrets/keys/idp", "keys.d/idp", "private/deed.toml"] {
+            assert_eq!(source("idp", &from(file)), Ok(SecretSource::File(file.to_owned())));
+        }
     }
 }

@@ -17,7 +17,7 @@ mod draft;
 mod manifest;
 mod moment;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use data_encoding::BASE64;
@@ -192,19 +192,22 @@ fn configuration(dir: &Path, draft: &mut Draft, with_keys: bool) -> Result<(), B
     let files = Files::open(dir)?;
     let outline = config::outline(dir).map_err(BackupError::Config)?;
     draft.put("deed.toml", &files.bytes("deed.toml", CONFIG_MAX)?)?;
-    let mut copied = Vec::new();
+    let secrets = places(dir, &outline.secrets);
+    let is_wanted = |path: &str| {
+        let place = dir.join(path);
+        let is_secret = || place.canonicalize().is_ok_and(|place| secrets.contains(&place));
+        place.is_file() && (with_keys || !is_secret())
+    };
     for (folder, max) in FOLDERS {
         for name in files.names(folder)? {
             let path = format!("{folder}/{name}");
-            if dir.join(&path).is_file() {
+            if is_wanted(&path) {
                 draft.put(&path, &files.bytes(&path, max)?)?;
-                copied.push(path);
             }
         }
     }
-    let public = outline.named.into_iter().filter(|path| !copied.contains(path));
-    for path in public.chain(public_keys(&files)?) {
-        if !draft.has(&path) && dir.join(&path).is_file() {
+    for path in outline.named.into_iter().chain(public_keys(&files)?) {
+        if !draft.has(&path) && is_wanted(&path) {
             draft.put(&path, &files.bytes(&path, PEM_MAX)?)?;
         }
     }
@@ -220,6 +223,12 @@ fn configuration(dir: &Path, draft: &mut Draft, with_keys: bool) -> Result<(), B
         }
     }
     Ok(())
+}
+
+/// Where files really are, whatever links and detours their names have. A directory from an older version may
+/// have a secret among the files that every backup has.
+fn places(dir: &Path, names: &BTreeSet<String>) -> BTreeSet<PathBuf> {
+    names.iter().filter_map(|name| dir.join(name).canonicalize().ok()).collect()
 }
 
 fn is_public(name: &str) -> bool {
