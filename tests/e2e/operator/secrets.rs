@@ -97,6 +97,23 @@ fn a_secret_goes_into_the_file_that_the_configuration_names() {
     assert!(code == Some(1) && said.contains("leaves the served directory"), "{said}");
 }
 
+#[test]
+fn an_empty_stdin_is_told_as_that() {
+    let world = World::lay_out(scim(), "scim").unwrap();
+    let stored = fs::read(world.dir.join("secrets/idp_read")).unwrap();
+    for (input, words) in [
+        ("", "nothing was read from stdin"),
+        ("\n", "nothing was read from stdin"),
+        ("\r\n", "nothing was read from stdin"),
+        ("short\n", "shorter than 16 bytes"),
+    ] {
+        let output = host::run(&["secret", "set", world.path(), "idp_read"], input).unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.code() == Some(1) && said.contains(words), "{input:?}: {said}");
+        assert_eq!(fs::read(world.dir.join("secrets/idp_read")).unwrap(), stored, "{input:?}");
+    }
+}
+
 /// Neither `secret set`, nor `check`, nor `serve` takes the place of something else for a secret's.
 #[test]
 fn a_secret_does_not_replace_what_the_host_is_made_of() {

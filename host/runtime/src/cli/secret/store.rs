@@ -46,6 +46,11 @@ fn read(name: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let limit = u64::try_from(SECRET_MAX + 3).unwrap_or(u64::MAX);
     let read = io::stdin().take(limit).read_to_end(&mut bytes);
     read.map_err(|e| Failure::Failed(format!("stdin: {e}")))?;
+    if bytes.trim_ascii().is_empty() {
+        return Err(Failure::Failed(format!(
+            "nothing was read from stdin, so secret `{name}` was not stored; pipe its value into this command"
+        )));
+    }
     Secret::new(name, &bytes).map_err(Failure::failed)?;
     Ok(bytes)
 }
