@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::out::{Failure, Format};
+use super::out::{Failure, Format, shell};
 use super::text::{join, line, safe};
 use crate::clock::Clock;
 use crate::config::{self, Bounds, Config, Fault, Limits, Tenant, Witnesses};
@@ -96,7 +96,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
     if !report.faults.is_empty() {
         return Ok(ExitCode::FAILURE);
     }
-    args.format.next(&format!("deed serve {}", args.dir.display()));
+    args.format.next(&format!("deed serve {}", shell(&args.dir)));
     Ok(ExitCode::SUCCESS)
 }
 

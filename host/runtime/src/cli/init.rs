@@ -11,10 +11,10 @@ use serde_json::json;
 
 use super::adapter::Scratch;
 use super::dir::{must_be_empty, private_dir};
-use super::out::{Failure, Format};
+use super::out::{Failure, Format, shell};
 use super::pin;
 use super::secret::{Token, new_token};
-use super::text::line;
+use super::text::{line, safe};
 use crate::clock::Clock;
 use crate::keys;
 use crate::sandbox::Sandbox;
@@ -66,8 +66,9 @@ pub(super) fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
     });
     args.format.print(&data, |_| next_steps(&args.dir, adapter.is_some(), &helpdesk, &bob))?;
     args.format.next(&format!(
-        "edit {0}/deed.toml (base_url and origin), then `deed secret set {0} idp-read`",
-        args.dir.display()
+        "edit {}/deed.toml (base_url and origin), then `deed secret set {} idp-read`",
+        args.dir.display(),
+        shell(&args.dir)
     ));
     Ok(ExitCode::SUCCESS)
 }
@@ -109,8 +110,10 @@ fn make(dir: &Path, adapter: Option<&[u8]>, configuration: &str) -> Result<(), F
 }
 
 fn next_steps(dir: &Path, has_adapter: bool, helpdesk: &Token, bob: &Token) -> String {
-    let dir = dir.display();
-    let mut text = format!("{dir} is ready to be filled in.\n\n");
+    let (path, dir) = (dir, shell(dir));
+    let [config, wasm, key] = ["deed.toml", "adapters/scim.wasm", "approvers/bob.key"]
+        .map(|name| shell(&path.join(name)));
+    let mut text = format!("{} is ready to be filled in.\n\n", safe(&path.display().to_string()));
     text += "Tokens, shown only now:\n";
     line(
         &mut text,
@@ -121,14 +124,14 @@ fn next_steps(dir: &Path, has_adapter: bool, helpdesk: &Token, bob: &Token) -> S
     );
     let mut steps = vec![
         format!(
-            "in {dir}/deed.toml, set base_url of [tenant.main.upstream.idp] to your SCIM service, and \
+            "in {config}, set base_url of [tenant.main.upstream.idp] to your SCIM service, and \
              origin of [log] to a name that you own"
         ),
         format!("deed secret set {dir} idp-read    (its token for looking, on stdin)"),
         format!("deed secret set {dir} idp-write   (its token for acting, on stdin)"),
     ];
     if !has_adapter {
-        steps.push(format!("copy the adapter to {dir}/adapters/scim.wasm, then: deed pin {dir}"));
+        steps.push(format!("copy the adapter to {wasm}, then: deed pin {dir}"));
     }
     steps.push(format!("deed check {dir} && deed serve {dir}"));
     steps.push(
@@ -137,14 +140,12 @@ fn next_steps(dir: &Path, has_adapter: bool, helpdesk: &Token, bob: &Token) -> S
             .to_owned(),
     );
     steps.push(format!(
-        "DEED_TOKEN=<bob's> deed approve <the id it prints> --key {dir}/approvers/bob.key --person bob --role support-lead"
+        "DEED_TOKEN=<bob's> deed approve <the id it prints> --key {key} --person bob --role support-lead"
     ));
     for (n, step) in steps.iter().enumerate() {
         line(&mut text, format_args!("  {}. {step}", n + 1));
     }
-    text + &format!(
-        "\nMove {dir}/approvers/bob.key to where bob works: anyone who has it approves as bob.\n"
-    )
+    text + &format!("\nMove {key} to where bob works: anyone who has it approves as bob.\n")
 }
 
 #[cfg(test)]

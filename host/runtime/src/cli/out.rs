@@ -4,11 +4,13 @@
 //! failures. A reader that went away is none.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
+use super::next::quoted;
 use super::text::{plain_json, safe_text};
 
 /// Why a command did not do what it was asked for: one or two plain lines with the remedy. It may name what
@@ -94,6 +96,12 @@ pub(super) fn next(command: &str) {
     note(&format!("next: {command}"));
 }
 
+/// A path as one word of a command that is shown for typing, and never as an option.
+pub(super) fn shell(path: &Path) -> String {
+    let text = path.display().to_string();
+    if text.starts_with('-') { quoted(&format!("./{text}")) } else { quoted(&text) }
+}
+
 /// Writes progress to stderr where a person looks at it.
 pub(super) fn progress(text: &str) {
     if io::stderr().is_terminal() {
@@ -114,6 +122,20 @@ pub(super) fn start_tracing() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_one_word() {
+        for (path, word) in [
+            ("ops", "ops"),
+            ("my dir", "'my dir'"),
+            ("it's", "'it'\\''s'"),
+            ("-ops", "./-ops"),
+            ("-my dir", "'./-my dir'"),
+            ("$HOME;x", "'$HOME;x'"),
+        ] {
+            assert_eq!(shell(Path::new(path)), word);
+        }
+    }
 
     #[test]
     fn a_failure_controls_no_terminal() {

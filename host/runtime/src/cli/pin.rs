@@ -57,7 +57,7 @@ pub(super) fn run(args: &PinArgs) -> Result<ExitCode, Failure> {
             "no grant has a contract to pin; add [tenant.NAME.grant.\"CONTRACT\"] to deed.toml",
         );
     }
-    args.format.next(&format!("deed check {}", args.dir.display()));
+    args.format.next(&format!("deed check {}", out::shell(&args.dir)));
     Ok(ExitCode::SUCCESS)
 }
 

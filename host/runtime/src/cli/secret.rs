@@ -16,7 +16,7 @@ use deed_record::envelope;
 use serde_json::json;
 
 pub(super) use self::store::secret;
-use super::out::{Failure, Format};
+use super::out::{Failure, Format, shell};
 use crate::keys::{self, KeyError};
 
 #[derive(Debug, Subcommand)]
@@ -107,23 +107,24 @@ fn after_key(path: &Path) -> String {
     let folder = path.parent().unwrap_or(Path::new(""));
     let served = folder.parent().filter(|dir| dir.join("deed.toml").is_file());
     let dir = match served {
-        None => "DIR".to_owned(),
-        Some(dir) if dir.as_os_str().is_empty() => ".".to_owned(),
-        Some(dir) => dir.display().to_string(),
+        None => Path::new("DIR"),
+        Some(dir) if dir.as_os_str().is_empty() => Path::new("."),
+        Some(dir) => dir,
     };
+    let check = format!("deed check {}", shell(dir));
     if served.is_some() && folder.ends_with("keys") {
-        return format!("deed check {dir}");
+        return check;
     }
     let public = path.with_extension("pub");
     let copy = if folder.ends_with("approvers") {
         String::new()
     } else {
-        format!("cp {} {dir}/approvers/, ", public.display())
+        format!("cp {} {}, ", shell(&public), shell(&dir.join("approvers/")))
     };
     let name = public.file_name().unwrap_or_default().to_string_lossy();
     format!(
-        "{copy}write `keys = [\"approvers/{name}\"]` into the person's table of {dir}/deed.toml, \
-         then `deed check {dir}`"
+        "{copy}write `keys = [\"approvers/{name}\"]` into the person's table of {}, then `{check}`",
+        shell(&dir.join("deed.toml"))
     )
 }
 

@@ -41,7 +41,7 @@ pub(super) fn run(args: &TrustArgs) -> Result<ExitCode, Failure> {
     for (name, bytes) in files {
         keys::write_new(&args.out.join(name), &bytes, 0o644).map_err(Failure::failed)?;
     }
-    out::next(&format!("deed verify FILE.deed --trust {}", args.out.display()));
+    out::next(&format!("deed verify FILE.deed --trust {}", out::shell(&args.out)));
     Ok(ExitCode::SUCCESS)
 }
 

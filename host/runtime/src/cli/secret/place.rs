@@ -10,10 +10,18 @@ use crate::config::{self, NamedSecret};
 use crate::files::FileError;
 use crate::vault::SecretSource;
 
-/// The file of this secret, below the served directory, and of all others that have one.
+/// The file of this secret, below the served directory, and all others that have one.
 pub(super) struct Place {
     pub(super) file: String,
-    pub(super) others: Vec<(String, String)>,
+    pub(super) others: Vec<Other>,
+}
+
+/// Another secret with a file.
+pub(super) struct Other {
+    pub(super) name: String,
+    /// Needed where other tenants have a secret of the same name.
+    pub(super) tenant: Option<String>,
+    pub(super) file: String,
 }
 
 pub(super) fn of(dir: &Path, name: &str, tenant: Option<&str>) -> Result<Place, Failure> {
@@ -55,9 +63,16 @@ fn file(one: &NamedSecret) -> Result<&str, Failure> {
     }
 }
 
-fn others(all: &[NamedSecret], file: &str) -> Vec<(String, String)> {
+fn others(all: &[NamedSecret], file: &str) -> Vec<Other> {
+    let has_namesake = |one: &NamedSecret| {
+        all.iter().any(|other| other.name == one.name && other.tenant != one.tenant)
+    };
     let with_file = |one: &NamedSecret| match &one.source {
-        Ok(SecretSource::File(other)) if other != file => Some((one.name.clone(), other.clone())),
+        Ok(SecretSource::File(other)) if other != file => Some(Other {
+            name: one.name.clone(),
+            tenant: one.tenant.clone().filter(|_| has_namesake(one)),
+            file: other.clone(),
+        }),
         _ => None,
     };
     all.iter().filter_map(with_file).collect()

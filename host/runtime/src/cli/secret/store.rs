@@ -12,9 +12,10 @@ use deed_record::id;
 use zeroize::Zeroizing;
 
 use super::super::dir::private_dir;
-use super::super::out::{self, Failure};
+use super::super::next::quoted;
+use super::super::out::{self, Failure, shell};
 use super::SecretCommand;
-use super::place::{self, Place};
+use super::place::{self, Other, Place};
 use crate::vault::{SECRET_MAX, Secret};
 
 pub(in super::super) fn secret(command: &SecretCommand) -> Result<ExitCode, Failure> {
@@ -57,10 +58,15 @@ fn read(name: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
 
 /// The next secret that is not stored yet, or the check.
 fn following(dir: &Path, place: &Place) -> String {
-    let missing = place.others.iter().find(|(_, file)| !dir.join(file).exists());
-    match missing {
-        Some((name, _)) => format!("deed secret set {} {name}", dir.display()),
-        None => format!("deed check {}", dir.display()),
+    let is_missing = |other: &&Other| !dir.join(&other.file).exists();
+    let dir_word = shell(dir);
+    match place.others.iter().find(is_missing) {
+        Some(Other { name, tenant, .. }) => {
+            let tenant =
+                tenant.as_ref().map_or(String::new(), |one| format!(" --tenant {}", quoted(one)));
+            format!("deed secret set {dir_word} {}{tenant}", quoted(name))
+        }
+        None => format!("deed check {dir_word}"),
     }
 }
 
