@@ -11,6 +11,7 @@ mod pinned;
 mod pins;
 mod reach;
 mod secrets;
+mod slots;
 mod terminal;
 
 use std::fs;

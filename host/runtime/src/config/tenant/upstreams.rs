@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use deed_record::action::{Idempotency, Slot};
 use deed_record::digest::Digest;
+use hyper::header::HeaderName;
 
 use super::Builder;
 use crate::config::{raw, secret};
@@ -121,6 +122,7 @@ impl Builder<'_> {
         secrets: &Secrets,
     ) -> Result<Option<Credential>, Wrong> {
         let Some(raw) = raw else { return Ok(None) };
+        fits(&raw.slot).map_err(|what| (key, what))?;
         match secrets.get(&raw.secret) {
             Some(secret) => {
                 Ok(Some(Credential { secret: Arc::clone(secret), slot: raw.slot.clone() }))
@@ -195,6 +197,29 @@ const TAKEN: [&str; 15] = [
     "upgrade",
     "user-agent",
 ];
+
+/// Of these, what a credential may be sent in.
+const CREDENTIALS: [&str; 2] = ["authorization", "cookie"];
+
+/// Whether a credential's header is its own. What is refused here would be refused at each request.
+fn fits(slot: &Slot) -> Result<(), String> {
+    let Slot::Header { name } = slot else { return Ok(()) };
+    // As long as a secret, it may be one that was written where the name belongs.
+    let shown = if name.len() < SECRET_MIN { name.as_str() } else { "…" };
+    let Ok(header) = HeaderName::from_bytes(name.as_bytes()) else {
+        return Err(format!(
+            "`{shown}` of `slot` is not the name of a header; write one such as `X-Api-Key`"
+        ));
+    };
+    let header = header.as_str();
+    if TAKEN.contains(&header) && !CREDENTIALS.contains(&header) {
+        return Err(format!(
+            "the host sets the header `{header}` itself; name the header in which the upstream \
+             takes the credential"
+        ));
+    }
+    Ok(())
+}
 
 fn idempotency(promise: &raw::Idempotency, upstream: &raw::Upstream) -> Result<Idempotency, Wrong> {
     let header = promise.header.to_ascii_lowercase();
