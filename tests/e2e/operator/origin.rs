@@ -77,3 +77,34 @@ fn a_reserved_origin_is_warned_about() {
         fs::remove_dir_all(world.dir.join("state")).unwrap();
     }
 }
+
+/// A log whose name cannot be read may have been begun under any.
+#[test]
+fn a_head_that_does_not_read_is_a_fault() {
+    let mut world = served();
+    let head = world.dir.join("state/log/acme/HEAD");
+    let good = fs::read(&head).unwrap();
+    for (name, harm) in [
+        ("empty", &(|| fs::write(&head, "").unwrap()) as &dyn Fn()),
+        ("cut", &|| fs::write(&head, &good[..good.len() / 2]).unwrap()),
+        ("no text", &|| fs::write(&head, [0xff, 0xfe]).unwrap()),
+        ("a folder", &|| fs::create_dir(&head).unwrap()),
+        ("long", &|| fs::write(&head, vec![b'x'; 100_000]).unwrap()),
+    ] {
+        fs::remove_file(&head).unwrap();
+        harm();
+        let found = faults(&world.dir);
+        let [fault] = &found[..] else { panic!("{name}: {found:#?}") };
+        assert!(fault.starts_with("state/log/acme/HEAD:0: "), "{name}: {fault}");
+        fs::write(world.dir.join("serve.log"), "").unwrap();
+        let refused = world.serve().unwrap_err().to_string();
+        assert!(refused.contains(fault), "{name}: {refused}");
+        fs::remove_dir(&head).or_else(|_| fs::remove_file(&head)).unwrap();
+        fs::write(&head, &good).unwrap();
+    }
+    // One that is not there was not begun, as far as its name goes; the log itself is checked by `deed serve`.
+    fs::remove_file(&head).unwrap();
+    assert_eq!(deed(&["check", world.path()]).0, 0);
+    fs::write(&head, &good).unwrap();
+    world.serve().expect("with its own HEAD it starts");
+}

@@ -4,13 +4,14 @@
 //! warning for a name that is reserved.
 
 use std::collections::BTreeSet;
+use std::io;
 
 use deed_record::note::Checkpoint;
 use deed_record::tlog::HEAD;
 
 use super::fault::{Fault, Faults, Source};
 use super::raw;
-use crate::files::Files;
+use crate::files::{FileError, Files};
 
 /// Three short lines; the name in it has no limit of its own.
 const HEAD_MAX: u64 = 64 << 10;
@@ -27,7 +28,14 @@ pub(super) fn check(raw: &raw::Host, files: &Files, here: &Source, faults: &mut 
     }
     let mut told = BTreeSet::new();
     for tenant in raw.tenant.keys() {
-        let Some(begun) = begun(files, tenant) else { continue };
+        let begun = match begun(files, tenant) {
+            Ok(Some(begun)) => begun,
+            Ok(None) => continue,
+            Err(fault) => {
+                faults.push(fault);
+                continue;
+            }
+        };
         if begun == format!("{origin}/{tenant}") {
             continue;
         }
@@ -54,10 +62,19 @@ fn differs(origin: &str, tenant: &str, begun: Result<&str, &str>) -> String {
     }
 }
 
-/// The name of a tenant's log, when there is one that can be read.
-fn begun(files: &Files, tenant: &str) -> Option<String> {
-    let head = files.text(&format!("state/log/{tenant}/{HEAD}"), HEAD_MAX).ok()?;
-    Some(Checkpoint::parse(&head).ok()?.origin)
+/// The name of a tenant's log; nothing where none was begun. A log that cannot be read may have any name.
+fn begun(files: &Files, tenant: &str) -> Result<Option<String>, Fault> {
+    let path = format!("state/log/{tenant}/{HEAD}");
+    let head = match files.text(&path, HEAD_MAX) {
+        Ok(head) => head,
+        Err(FileError::Read(_, e)) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Fault::new(&path, 0, error.to_string())),
+    };
+    let head = Checkpoint::parse(&head).map_err(|error| {
+        let what = format!("it is damaged: {error}; restore it from the same backup as the log");
+        Fault::new(&path, 0, what)
+    })?;
+    Ok(Some(head.origin))
 }
 
 /// A warning for a reserved name, such as the one that `deed init` writes.
@@ -65,7 +82,7 @@ pub(super) fn warn(raw: &raw::Host, files: &Files, here: &Source) -> Option<Faul
     let origin = &raw.log.origin;
     let host = origin.split(['/', ':']).next().unwrap_or_default();
     let reserved = reserved(host)?;
-    let remedy = if raw.tenant.keys().any(|tenant| begun(files, tenant).is_some()) {
+    let remedy = if raw.tenant.keys().any(|tenant| !matches!(begun(files, tenant), Ok(None))) {
         "the logs were begun with it, so only a new directory can have another one"
     } else {
         "set a name below a domain that you own, such as `logs.YOUR-DOMAIN/deed`, before the first `deed serve`"
