@@ -29,7 +29,7 @@ use ed25519_dalek::VerifyingKey;
 
 pub use self::fault::{Fault, Faults, place};
 pub use self::limits::{Bounds, Limits};
-pub use self::pin::{Change, PinError, Pinned, Plan};
+pub use self::pin::{Change, Done, PinError, Pinned, Plan};
 pub use self::secret::{NamedSecret, secrets};
 pub use self::size::Size;
 pub use self::tenant::{Agent, Granted, Person, Tenant};

@@ -4,18 +4,16 @@
 //! is longer than its limit, or what everybody may write. What is private must be the owner's alone.
 
 mod error;
+mod keep;
 mod room;
 mod state;
 mod way;
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::path::{Component, Path};
 
 use cap_std::ambient_authority;
-use cap_std::fs::{
-    Dir, DirBuilder, DirBuilderExt as _, Metadata, MetadataExt as _, OpenOptions,
-    OpenOptionsExt as _,
-};
+use cap_std::fs::{Dir, Metadata, MetadataExt as _};
 use zeroize::Zeroizing;
 
 pub use self::error::FileError;
@@ -93,22 +91,6 @@ impl Files {
     /// Replaces a file of the directory.
     pub fn write(&self, path: &str, bytes: &[u8]) -> Result<(), FileError> {
         self.dir.write(inside(path)?, bytes).map_err(|e| FileError::of(path, e))
-    }
-
-    /// Writes a file that only its owner can read, and makes the folder that it is in.
-    pub fn keep(&self, path: &str, bytes: &[u8]) -> Result<(), FileError> {
-        let failed = |e| FileError::of(path, e);
-        let relative = inside(path)?;
-        if let Some(folder) = relative.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            match self.dir.create_dir_with(folder, DirBuilder::new().mode(0o700)) {
-                Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(failed(e)),
-                _ => {}
-            }
-        }
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        let mut file = self.dir.open_with(relative, &options).map_err(failed)?;
-        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)
     }
 
     /// Whether a group of people may add and replace files in a folder.

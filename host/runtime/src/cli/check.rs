@@ -119,7 +119,7 @@ fn adapters(config: &Config) -> Vec<Fault> {
 }
 
 /// A sandbox with the compile cache of a served directory.
-pub(super) fn sandbox(dir: &Path) -> Result<Sandbox, Fault> {
+fn sandbox(dir: &Path) -> Result<Sandbox, Fault> {
     // Before anything is made there: a newer version may keep other things in these places.
     journal::version(&dir.join("state")).map_err(|e| Fault::new("state", 0, e.to_string()))?;
     files::make_state(dir).map_err(|e| Fault::new("state", 0, e.to_string()))?;

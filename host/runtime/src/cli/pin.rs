@@ -9,10 +9,13 @@ use std::process::ExitCode;
 use deed_record::json;
 use serde::Serialize;
 
-use super::check::{refused, sandbox};
+use super::adapter::Scratch;
+use super::check::refused;
 use super::out::{self, Failure, Format};
 use super::text::{join, line, safe};
-use crate::config::{Change, Fault, PinError, Pinned, Plan};
+use crate::clock::Clock;
+use crate::config::{Change, Done, Fault, PinError, Pinned, Plan};
+use crate::sandbox::Sandbox;
 
 /// Accept the contracts and adapters that are there now: write their digests into the grants
 ///
@@ -44,7 +47,7 @@ struct Report<'a> {
 pub(super) fn run(args: &PinArgs) -> Result<ExitCode, Failure> {
     let plan = Plan::make(&args.dir).map_err(|error| failure(&error))?;
     let unknown = plan.unknown().to_vec();
-    let pinned = carry_out(&args.dir, plan)?;
+    let Done { pinned, is_given } = carry_out(plan)?;
     let reports: Vec<Report<'_>> = pinned.iter().map(report).collect();
     args.format
         .print(&reports, |_| join(pinned.iter().map(|one| text(one).trim_end().to_owned())))?;
@@ -57,6 +60,7 @@ pub(super) fn run(args: &PinArgs) -> Result<ExitCode, Failure> {
             "no grant has a contract to pin; add [tenant.NAME.grant.\"CONTRACT\"] to deed.toml",
         );
     }
+    warn(is_given);
     args.format.next(&format!("deed check {}", out::shell(&args.dir)));
     Ok(ExitCode::SUCCESS)
 }
@@ -64,12 +68,24 @@ pub(super) fn run(args: &PinArgs) -> Result<ExitCode, Failure> {
 /// Pins everything that is in a served directory.
 pub(super) fn all(dir: &Path) -> Result<(), Failure> {
     let plan = Plan::make(dir).map_err(|error| failure(&error))?;
-    carry_out(dir, plan).map(|_| ())
+    warn(carry_out(plan)?.is_given);
+    Ok(())
 }
 
-/// Writes the digests, once every adapter is one that a host takes.
-fn carry_out(dir: &Path, plan: Plan) -> Result<Vec<Pinned>, Failure> {
-    let sandbox = sandbox(dir).map_err(Failure::failed)?;
+fn warn(is_given: bool) {
+    if !is_given {
+        out::note(
+            "warning: accepted/ cannot be given to the owner of deed.toml, who then cannot read it; \
+             run `deed pin` as that user or as root",
+        );
+    }
+}
+
+/// Writes the digests, once every adapter is one that a host takes. They are compiled for this one command:
+/// `state/` is made by the host, which may run as another user.
+fn carry_out(plan: Plan) -> Result<Done, Failure> {
+    let cache = Scratch::new()?;
+    let sandbox = Sandbox::new(&cache.0, Clock::new()).map_err(Failure::failed)?;
     let faults: Vec<Fault> =
         plan.adapters().filter_map(|(file, wasm)| refused(&sandbox, file, wasm)).collect();
     if !faults.is_empty() {

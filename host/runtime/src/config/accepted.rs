@@ -7,9 +7,15 @@ use serde_json::Value;
 
 use crate::files::{FileError, Files, PEM_MAX};
 
+const FOLDER: &str = "accepted";
+
 /// Where the contract with this digest is kept.
 pub(super) fn path(digest: Digest) -> String {
-    format!("accepted/{}.json", digest.hex())
+    format!("{FOLDER}/{}", name(digest))
+}
+
+fn name(digest: Digest) -> String {
+    format!("{}.json", digest.hex())
 }
 
 /// The contract with this digest; nothing when it is not kept, or when the file holds something else.
@@ -21,11 +27,7 @@ pub(super) fn read(files: &Files, digest: Digest) -> Option<Value> {
     serde_json::from_slice(&bytes).ok()
 }
 
-/// Keeps a contract by its canonical bytes.
-pub(super) fn keep(files: &Files, canonical: &[u8]) -> Result<(), FileError> {
-    let digest = Digest::of(canonical);
-    if read(files, digest).is_some() {
-        return Ok(());
-    }
-    files.keep(&path(digest), canonical)
+/// Keeps a contract by its canonical bytes; false when the owner of `deed.toml` did not get it.
+pub(super) fn keep(files: &Files, canonical: &[u8]) -> Result<bool, FileError> {
+    files.keep(FOLDER, &name(Digest::of(canonical)), canonical)
 }

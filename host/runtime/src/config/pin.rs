@@ -40,6 +40,14 @@ pub struct Pinned {
     pub differs: Option<Vec<json::Change>>,
 }
 
+/// What a pin wrote.
+#[derive(Debug)]
+pub struct Done {
+    pub pinned: Vec<Pinned>,
+    /// Whether the owner of `deed.toml` has what is kept in `accepted/`.
+    pub is_given: bool,
+}
+
 /// Why digests were not written; the file is as it was.
 #[derive(Debug, thiserror::Error)]
 pub enum PinError {
@@ -143,12 +151,13 @@ impl Plan {
     }
 
     /// Keeps the contracts, then writes `deed.toml`.
-    pub fn carry_out(self) -> Result<Vec<Pinned>, PinError> {
+    pub fn carry_out(self) -> Result<Done, PinError> {
+        let mut is_given = true;
         for canonical in self.contracts.values() {
-            accepted::keep(&self.files, canonical).map_err(PinError::Write)?;
+            is_given &= accepted::keep(&self.files, canonical).map_err(PinError::Write)?;
         }
         self.files.write("deed.toml", self.text.as_bytes()).map_err(PinError::Write)?;
-        Ok(self.pinned)
+        Ok(Done { pinned: self.pinned, is_given })
     }
 }
 
