@@ -204,6 +204,12 @@ pub enum Claim {
     Lost,
 }
 
+impl Claim {
+    /// Stands in the text of [`Self::Trapped`] between the trap and the panic that the guest told, where it
+    /// told one. `deed replay` compares what stands before it with records that end there.
+    pub const LAST_WORDS: &str = "; its last line of level error: ";
+}
+
 /// Where an envelope stands in the tenant's log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

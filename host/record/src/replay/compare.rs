@@ -134,12 +134,13 @@ fn rest(recorded: &Seen, again: &Seen) -> Result<(), Halt> {
     same("claim", &recorded.claim, &again.claim)
 }
 
-/// Earlier releases recorded a trap without the adapter's last words.
+/// Earlier releases recorded a trap without the adapter's last words. The trap itself is the same.
 fn said_less(recorded: Option<&Claim>, again: Option<&Claim>) -> bool {
-    match (recorded, again) {
-        (Some(Claim::Trapped(then)), Some(Claim::Trapped(now))) => now.starts_with(then.as_str()),
-        _ => false,
-    }
+    let (Some(Claim::Trapped(then)), Some(Claim::Trapped(now))) = (recorded, again) else {
+        return false;
+    };
+    let more = now.strip_prefix(then.as_str()).filter(|_| !then.is_empty());
+    more.is_some_and(|more| more.starts_with(Claim::LAST_WORDS))
 }
 
 impl Seen {

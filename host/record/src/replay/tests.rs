@@ -97,11 +97,22 @@ fn a_trap_of_an_earlier_release_lacks_the_last_words() {
         let claim = trapped(text);
         move |seen: &mut Seen| seen.claim = Some(claim)
     };
-    let recorded = run(trapped("wasm trap: unreachable"));
-    assert_eq!(status(&recorded, now("wasm trap: unreachable; it said why")), Status::Same);
-    assert_eq!(status(&recorded, now("wasm trap: overflow")), Status::Different);
-    let recorded = run(trapped("wasm trap: unreachable; it said why"));
-    assert_eq!(status(&recorded, now("wasm trap: unreachable")), Status::Different);
+    let worded = |trap: &str| format!("{trap}{}panicked at a.rs:1:2: why", Claim::LAST_WORDS);
+    let long = "é".repeat(500);
+    for trap in ["wasm trap: unreachable", long.as_str()] {
+        let recorded = run(trapped(trap));
+        assert_eq!(status(&recorded, now(trap)), Status::Same);
+        assert_eq!(status(&recorded, now(&worded(trap))), Status::Same);
+        assert_eq!(status(&recorded, now(&format!("{trap} at 7"))), Status::Different);
+        assert_eq!(status(&recorded, now(&worded("wasm trap: overflow"))), Status::Different);
+        let recorded = run(trapped(&worded(trap)));
+        assert_eq!(status(&recorded, now(trap)), Status::Different);
+    }
+    for short in ["", "w", "wasm trap"] {
+        let recorded = run(trapped(short));
+        assert_eq!(status(&recorded, now("wasm trap: overflow")), Status::Different, "`{short}`");
+    }
+    assert_eq!(status(&run(trapped("")), now(&worded(""))), Status::Different);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deed_record::contract::StateShape;
+use deed_record::event::Claim;
 use deed_record::json;
 
 use self::extract::{UNFIT, Unread, answer, extract};
@@ -90,8 +91,18 @@ impl log::Host for Guest {
 }
 
 impl Guest {
+    /// The trap's own message, and the guest's last line of level `error`: in most languages a panic is a
+    /// trap that does not say why. The message is cut where every release cut it: a replay compares it.
+    pub(super) fn trapped(&self, message: &str) -> String {
+        let trap = self.redactor.text(message, limits::TEXT);
+        match self.last_words() {
+            Some(words) => format!("{trap}{}{words}", Claim::LAST_WORDS),
+            None => trap,
+        }
+    }
+
     /// What the guest said last of what went wrong, for a person to read.
-    pub(super) fn last_words(&self) -> Option<String> {
+    fn last_words(&self) -> Option<String> {
         let line = self.last_error.as_ref()?;
         Some(self.redactor.text(line, limits::LAST_ERROR))
     }

@@ -70,7 +70,7 @@ pub const LOG_LINE: usize = 4 << 10;
 /// longest form (six bytes for one) behind that. A guest may hand over megabytes, again and again.
 pub const LOG_SEARCH: usize = 128 << 10;
 
-/// Bytes of the last line of level `error`, which stands in the reason when the guest traps.
+/// Bytes of the panic that a guest told in its log, which stand behind the trap's text.
 pub const LAST_ERROR: usize = 512;
 
 /// Bytes of a claim's or trap's text.

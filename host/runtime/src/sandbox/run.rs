@@ -72,21 +72,13 @@ fn claimed(failure: Failure, redactor: &Redactor) -> Claim {
     }
 }
 
-/// The trap's own message, and the guest's last line of level `error`: in most languages a panic is a trap
-/// that does not say why.
 fn trapped(error: &wasmtime::Error, guest: &Guest) -> String {
     let text = match error.downcast_ref::<Trap>() {
         Some(trap) => trap.to_string(),
         None => error.root_cause().to_string(),
     };
-    let trap = guest.redactor.text(&text, limits::TEXT - limits::LAST_ERROR - LAST_SAID.len());
-    match guest.last_words() {
-        Some(words) => format!("{trap}{LAST_SAID}{words}"),
-        None => trap,
-    }
+    guest.trapped(&text)
 }
-
-const LAST_SAID: &str = "; its last line of level error: ";
 
 async fn finish(guest: Guest, claim: Claim, timeout: Duration) -> Run {
     let Guest { egress, observing, reads, mut log, dropped, refused, misfits, .. } = guest;

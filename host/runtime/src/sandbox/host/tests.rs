@@ -137,6 +137,19 @@ fn the_last_words_are_bounded_and_redacted() {
 }
 
 #[test]
+fn a_trap_is_cut_where_earlier_releases_cut_it() {
+    for length in [0, 3, 479, 480, 600, limits::TEXT, 9_999] {
+        let mut guest = guest(true, Vec::new());
+        let message = "x".repeat(length);
+        let trap = "x".repeat(length.min(limits::TEXT));
+        assert_eq!(guest.trapped(&message), trap);
+        guest.write(log::Level::Error, "panicked at a.rs:1:2: why".into());
+        let words = "; its last line of level error: panicked at a.rs:1:2: why";
+        assert_eq!(guest.trapped(&message), format!("{trap}{words}"));
+    }
+}
+
+#[test]
 fn the_log_is_bounded_and_redacted() {
     let mut guest = guest(true, Vec::new());
     guest.write(log::Level::Info, format!("token {}", support::READ));
