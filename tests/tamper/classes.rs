@@ -55,7 +55,7 @@ pub(crate) fn all() -> Vec<Class> {
     all.extend([
         more(
             "host/claims",
-            "another outcome, no changes, no approvals, uncounted ones, another verdict, signed and logged by the host",
+            "another outcome, no changes, no approvals, uncounted ones, another verdict, looks that count though their run failed, signed and logged by the host",
             host::claims as fn(&mut crate::class::Sink<'_>, &crate::samples::Sample),
             End::Word,
         ),

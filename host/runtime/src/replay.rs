@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use deed_record::contract::Contract;
 use deed_record::private::{self, Live, Prepared};
 use deed_record::replay::{Case, Line, Recorded, Report, Seen, compare};
 use serde_json::json;
@@ -29,7 +30,7 @@ pub async fn replay(sandbox: &Sandbox, adapter: &Adapter, case: &Case) -> Report
 async fn again(sandbox: &Sandbox, adapter: &Adapter, case: &Case, recorded: &Recorded) -> Line {
     let grant = grant::replay(scope(adapter, case, recorded), recorded.seen.exchanges.clone());
     let run = sandbox.replay(adapter, grant).await;
-    compare(recorded, &seen(run, recorded))
+    compare(recorded, &seen(run, recorded, &case.contract))
 }
 
 /// What the run was given then, but for upstreams.
@@ -54,9 +55,9 @@ fn scope(adapter: &Adapter, case: &Case, recorded: &Recorded) -> Scope {
 }
 
 /// A look as the host makes an observation of it, an attempt as it is.
-fn seen(run: Run, recorded: &Recorded) -> Seen {
+fn seen(run: Run, recorded: &Recorded, contract: &Contract) -> Seen {
     if recorded.attempt == 0 {
-        return Seen::from(&observe::observation(run, recorded.at_ms));
+        return Seen::of_look(&observe::observation(run, recorded.at_ms), contract);
     }
     Seen {
         exchanges: run.exchanges,
@@ -64,5 +65,6 @@ fn seen(run: Run, recorded: &Recorded) -> Seen {
         state: json!({}),
         derived: [].into(),
         claim: Some(run.claim),
+        is_usable: true,
     }
 }

@@ -87,6 +87,12 @@ fn a_changed_exchange_is_found_at_the_first_difference() {
         let twice = attempts[0]["exchanges"][0].clone();
         attempts[0]["exchanges"].as_array_mut().unwrap().push(twice);
     });
+    // One that is said not to count, and did.
+    for (part, run) in [(PRE, "look before"), (POST, "look after")] {
+        case.differs(part, run, "whether the look is usable", |look| {
+            look["problem"] = json!("the upstream could not be read");
+        });
+    }
     case.differs(POST, "look after", "refused request 0", |post| {
         post["refused"] = json!(["denied by nobody"]);
     });

@@ -1,6 +1,6 @@
 //! The host lies: it has the receipt key and the log's key, and signs and logs what did not happen.
 
-use deed_record::bundle::{ACTION, CHAIN, RECEIPT};
+use deed_record::bundle::{ACTION, CHAIN, Files, LATER, POST, PRE, RECEIPT};
 use deed_record::json::canonical;
 use serde_json::{Value, json};
 
@@ -31,9 +31,34 @@ pub(super) fn claims(sink: &mut Sink<'_>, sample: &Sample) {
             (what, restated(&sample.files, n, &statement, &keys.receipt, &keys.log))
         })
         .collect();
-    for (what, files) in forged {
+    for (what, files) in forged.into_iter().chain(looked(sink, sample)) {
         sink.files(&word::pattern(sample.kind, &what), &files);
     }
+}
+
+/// Looks whose run failed or reached beyond its grant, and that count all the same.
+fn looked(sink: &Sink<'_>, sample: &Sample) -> Vec<(String, Files)> {
+    let keys = &sink.bench.keys;
+    let mut made = Vec::new();
+    for name in [PRE, POST, LATER] {
+        let Some(text) = sample.files.get(name) else { continue };
+        let look: Value = serde_json::from_slice(text).unwrap();
+        if look.get("problem").is_some() {
+            continue;
+        }
+        for (what, member, value) in [
+            ("trapped", "claim", json!({"trapped": "unreachable"})),
+            ("was lost", "claim", json!("lost")),
+            ("was refused", "refused", json!(["GET /elsewhere"])),
+        ] {
+            let mut changed = look.clone();
+            changed[member] = value;
+            let bytes = canonical(&changed).unwrap();
+            let files = rehashed(&sample.files, name, &bytes, &keys.receipt, &keys.log);
+            made.push((format!("{name} says that its run {what}"), files));
+        }
+    }
+    made
 }
 
 /// Takes a claim by name: what it makes of a receipt's predicate.
@@ -109,7 +134,7 @@ fn decided(claim: &mut Claim<'_>, was_decided: bool) {
 pub(super) fn fields(sink: &mut Sink<'_>, sample: &Sample) {
     let keys = &sink.bench.keys;
     let lines = chain(&sample.files);
-    let mut made: Vec<(String, Box<dyn Fn() -> deed_record::bundle::Files + '_>)> = Vec::new();
+    let mut made: Vec<(String, Box<dyn Fn() -> Files + '_>)> = Vec::new();
     for (n, line) in lines.iter().enumerate().filter(|(_, line)| !is_a_persons(line)) {
         for (pointer, mut changed) in leaves(&payload(line)) {
             if pointer.starts_with("/predicate") {

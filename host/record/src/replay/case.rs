@@ -78,7 +78,7 @@ impl Case {
             attempt: 0,
             requests: self.rendering.observe.clone(),
             at_ms: look.at_ms,
-            seen: Seen::from(look),
+            seen: Seen::of_look(look, &self.contract),
         };
         let attempt = |attempt: &Attempt| Recorded {
             name: format!("attempt {}", attempt.n),

@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Difference, Line, Recorded, Status};
+use crate::contract::Contract;
 use crate::event::{Attempt, Claim};
 use crate::exchange::Exchange;
 use crate::json;
@@ -25,16 +26,20 @@ pub struct Seen {
     pub derived: BTreeSet<String>,
     /// None when the run was not started.
     pub claim: Option<Claim>,
+    /// Whether a look may be judged by. The words that say why not are those of the host's release.
+    pub is_usable: bool,
 }
 
-impl From<&Observation> for Seen {
-    fn from(look: &Observation) -> Self {
+impl Seen {
+    /// A look under the contract that says what it must show.
+    pub fn of_look(look: &Observation, contract: &Contract) -> Self {
         Self {
             exchanges: look.exchanges.clone(),
             refused: look.refused.clone(),
             state: look.value(),
             derived: look.derived.clone(),
             claim: look.claim.clone(),
+            is_usable: look.unusable(contract).is_none(),
         }
     }
 }
@@ -47,6 +52,7 @@ impl From<&Attempt> for Seen {
             state: json!({}),
             derived: BTreeSet::new(),
             claim: Some(attempt.claim.clone()),
+            is_usable: true,
         }
     }
 }
@@ -127,11 +133,10 @@ fn rest(recorded: &Seen, again: &Seen) -> Result<(), Halt> {
     }
     same("state", &recorded.state, &again.state)?;
     same("derived states", &recorded.derived, &again.derived)?;
-    // Why a look does not count follows from these; its words are those of the host's release.
-    if said_less(recorded.claim.as_ref(), again.claim.as_ref()) {
-        return Ok(());
+    if !said_less(recorded.claim.as_ref(), again.claim.as_ref()) {
+        same("claim", &recorded.claim, &again.claim)?;
     }
-    same("claim", &recorded.claim, &again.claim)
+    same("whether the look is usable", &recorded.is_usable, &again.is_usable)
 }
 
 /// Earlier releases recorded a trap without the adapter's last words. The trap itself is the same.

@@ -45,6 +45,7 @@ fn run(claim: Claim) -> Recorded {
         state: json!({"user": {"active": true}}),
         derived: [].into(),
         claim: Some(claim),
+        is_usable: true,
     };
     Recorded { name: "attempt 1".into(), attempt: 1, requests: vec![], at_ms: 0, seen }
 }
@@ -81,6 +82,34 @@ fn the_first_difference_is_the_one_that_is_told() {
     assert_eq!(at(|seen| seen.state["user"]["active"] = json!(false)), "state at `/user/active`");
     assert_eq!(at(|seen| seen.derived = ["user".to_owned()].into()), "derived states");
     assert_eq!(at(|seen| seen.claim = Some(Claim::Lost)), "claim");
+}
+
+/// The words are those of a release; that there are some decides what is judged.
+#[test]
+fn a_look_that_counts_on_one_side_only_differs() {
+    let crashed = || Claim::Trapped("wasm trap: unreachable".into());
+    for claim in [Claim::Done, Claim::Invalid("no".into()), crashed()] {
+        for is_usable in [true, false] {
+            let mut recorded = run(claim.clone());
+            recorded.seen.is_usable = is_usable;
+            assert_eq!(place(&recorded, |_| {}), None);
+            let other = place(&recorded, |seen| seen.is_usable = !is_usable);
+            assert_eq!(other.as_deref(), Some("whether the look is usable"));
+        }
+    }
+    // What the release adds to a trap does not hide it.
+    let told = format!("wasm trap: unreachable{}panicked at a.rs", Claim::LAST_WORDS);
+    let other = place(&run(crashed()), |seen| {
+        seen.claim = Some(Claim::Trapped(told));
+        seen.is_usable = false;
+    });
+    assert_eq!(other.as_deref(), Some("whether the look is usable"));
+    // Nobody knows what it would have come to.
+    let stopped = run(Claim::TimedOut);
+    let ended = |seen: &mut Seen| {
+        (seen.claim, seen.is_usable) = (Some(Claim::Done), false);
+    };
+    assert_eq!(status(&stopped, ended), Status::NotReplayed);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::proof::Proven;
 use super::{Finding, Found, pass};
 use crate::bundle;
 use crate::contract::Contract;
-use crate::event::Attempt;
+use crate::event::{Attempt, Claim};
 use crate::exchange::{Exchange, ExchangeSummary, Fate, Rendered};
 use crate::json::Change;
 use crate::observation::Observation;
@@ -122,7 +122,22 @@ fn look(opened: &Opened, name: &str, short: Option<&Look>) -> Result<Option<Obse
         && is_same(&full.exchanges, &short.exchanges)
         && full.at_ms == short.at_ms
         && full.problem == short.problem;
-    if same { Ok(Some(full)) } else { Err(format!("`{name}` is not the receipt's look")) }
+    if !same {
+        return Err(format!("`{name}` is not the receipt's look"));
+    }
+    if hides_its_problem(&full) {
+        return Err(format!(
+            "`{name}` has no `problem`, and its run did not end as `done` or made refused requests"
+        ));
+    }
+    Ok(Some(full))
+}
+
+/// Judging reads `problem` alone. What the run came to must not say otherwise: without its problem, the look of
+/// a run that failed would count.
+fn hides_its_problem(look: &Observation) -> bool {
+    let is_clean = look.claim == Some(Claim::Done) && look.refused.is_empty();
+    look.problem.is_none() && !is_clean
 }
 
 fn is_attempt(full: &Attempt, short: &AttemptSummary) -> bool {
@@ -231,7 +246,6 @@ fn compare(receipt: &Receipt, judged: &Judgement) -> Found {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::Claim;
     use crate::verify::tests::parts::exchange;
 
     #[test]

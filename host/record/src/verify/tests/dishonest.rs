@@ -32,6 +32,11 @@ fn a_host_that_signs_other_questions_or_evidence_is_found_out() {
         (bundle::ENTITIES, "owner", "other", DECISION),
         (bundle::PRE, "\"meta\":\"a\"", "\"meta\":\"c\"", SUMMARY),
         (bundle::PRE, "[{", "[{\"a\":1,", SUMMARY),
+        // A look of a run that failed or reached beyond its grant, without the problem that it has then.
+        (bundle::PRE, "\"claim\":\"done\"", "\"claim\":{\"trapped\":\"unreachable\"}", SUMMARY),
+        (bundle::PRE, "\"claim\":\"done\",", "", SUMMARY),
+        (bundle::POST, "\"claim\":\"done\"", "\"claim\":\"timed_out\"", SUMMARY),
+        (bundle::POST, "\"state\":{", "\"refused\":[\"GET /x\"],\"state\":{", SUMMARY),
         (bundle::EXCHANGES, "204", "500", SUMMARY),
         (bundle::EXCHANGES, "{\"status\":204}", "{\"status\":204,\"to\":1}", SUMMARY),
         (bundle::EXCHANGES, "\"if_match\":\"\\\"1", "\"if_match\":\"\\\"2", OUTCOME),

@@ -9,7 +9,7 @@ use crate::action::{Action, Binding, Bound, ContractRef, Proposal, Source, rende
 use crate::codec::Codec;
 use crate::contract::Contract;
 use crate::digest::Digest;
-use crate::event::{Event, Phase};
+use crate::event::{Claim, Event, Phase};
 use crate::exchange::{Exchange, Fate, Rendered};
 use crate::id::ActionId;
 use crate::note;
@@ -154,7 +154,7 @@ pub(super) fn look(active: bool, meta: &str, at_ms: i64) -> Observation {
         state: [("user".to_owned(), user.clone())].into(),
         derived: [].into(),
         exchanges: vec![exchange(&request, 200, Some(user))],
-        claim: None,
+        claim: Some(Claim::Done),
         refused: vec![],
         at_ms,
         problem: None,
