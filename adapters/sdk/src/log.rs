@@ -1,4 +1,5 @@
-//! Takes lines for the operator. They are bounded and redacted by the host, and are never evidence.
+//! Takes lines for the operator. They are bounded and redacted by the host. Only a panic becomes evidence: a line
+//! of level `error` that begins with `panicked at `, when the adapter traps.
 
 use crate::bindings::deed::adapter::log as host;
 

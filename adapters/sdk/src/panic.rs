@@ -4,7 +4,8 @@ use std::panic::PanicHookInfo;
 
 use crate::log::{self, Level};
 
-/// Writes the message and the place of every panic of this instance as a line of level `error`.
+/// Writes the message and the place of every panic of this instance as a line of level `error`. The host takes a
+/// line that begins so into the claim: `wit/log.wit`.
 pub(crate) fn told() {
     // Natively there is no host to call, and the default hook does the same.
     if cfg!(target_arch = "wasm32") {
@@ -19,7 +20,7 @@ fn line(panic: &PanicHookInfo<'_>) -> String {
     let what = what.unwrap_or("no message");
     match panic.location() {
         Some(place) => format!("panicked at {place}: {what}"),
-        None => format!("panicked: {what}"),
+        None => format!("panicked at an unknown place: {what}"),
     }
 }
 

@@ -160,7 +160,7 @@ impl Sandbox {
             kept: 0,
             log: Vec::new(),
             dropped: 0,
-            last_error: None,
+            panic: None,
             misfits: BTreeMap::new(),
             refused: Vec::new(),
             redactor,

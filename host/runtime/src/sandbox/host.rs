@@ -22,6 +22,10 @@ pub(super) mod extract;
 /// Bytes of a refusal of the `state` interface.
 const REFUSAL: usize = 1 << 10;
 
+/// How a line of level `error` begins that becomes evidence when the guest traps: `wit/log.wit`. Any other line
+/// is for the operator alone, and may hold what no receipt should.
+const PANICKED: &str = "panicked at ";
+
 /// One run as its guest sees it. Fresh for every run; nothing of it outlives the run but its results.
 pub(super) struct Guest {
     pub(super) egress: Egress,
@@ -32,8 +36,8 @@ pub(super) struct Guest {
     pub(super) kept: usize,
     pub(super) log: Vec<LogLine>,
     pub(super) dropped: usize,
-    /// The last line of level `error` as it came, also of those that were dropped.
-    pub(super) last_error: Option<String>,
+    /// The last panic that the guest told in its log, as it came, also of lines that were dropped.
+    pub(super) panic: Option<String>,
     /// Answers out of which a state could not be read, by its name.
     pub(super) misfits: BTreeMap<String, Misfit>,
     /// Requests outside of the grant: a well-behaved adapter makes none.
@@ -72,8 +76,8 @@ impl log::Host for Guest {
     fn write(&mut self, level: log::Level, message: String) {
         let end = message.floor_char_boundary(limits::LOG_SEARCH);
         let searched = message.get(..end).unwrap_or_default();
-        if matches!(level, log::Level::Error) {
-            self.last_error = Some(searched.to_owned());
+        if matches!(level, log::Level::Error) && searched.starts_with(PANICKED) {
+            self.panic = Some(searched.to_owned());
         }
         if self.log.len() == limits::LOG_LINES {
             self.dropped += 1;
@@ -91,8 +95,8 @@ impl log::Host for Guest {
 }
 
 impl Guest {
-    /// The trap's own message, and the guest's last line of level `error`: in most languages a panic is a
-    /// trap that does not say why. The message is cut where every release cut it: a replay compares it.
+    /// The trap's own message, and the panic that the guest told: in most languages a panic is a trap that
+    /// does not say why. The message is cut where every release cut it: a replay compares it.
     pub(super) fn trapped(&self, message: &str) -> String {
         let trap = self.redactor.text(message, limits::TEXT);
         match self.last_words() {
@@ -101,9 +105,8 @@ impl Guest {
         }
     }
 
-    /// What the guest said last of what went wrong, for a person to read.
     fn last_words(&self) -> Option<String> {
-        let line = self.last_error.as_ref()?;
+        let line = self.panic.as_ref()?;
         Some(self.redactor.text(line, limits::LAST_ERROR))
     }
 

@@ -37,7 +37,7 @@ fn guest(observing: bool, answers: Vec<(u16, Value, &[&str])>) -> Guest {
         kept: 0,
         log: Vec::new(),
         dropped: 0,
-        last_error: None,
+        panic: None,
         misfits: BTreeMap::new(),
         refused: Vec::new(),
         redactor,
@@ -126,13 +126,34 @@ fn the_last_words_are_bounded_and_redacted() {
     let mut guest = guest(true, Vec::new());
     guest.write(log::Level::Info, "not this".into());
     assert_eq!(guest.last_words(), None);
+    let at = "panicked at a.rs:1:2: ";
     for (said, kept) in [
-        (format!("panicked: {}", support::READ), "redacted".to_owned()),
-        ("a\nb\u{202e}".to_owned(), "a\\nb\\u{202e}".to_owned()),
-        ("x".repeat(9_999), "x".repeat(limits::LAST_ERROR)),
+        (format!("{at}{}", support::READ), "redacted".to_owned()),
+        (format!("{at}a\nb\u{202e}"), format!("{at}a\\nb\\u{{202e}}")),
+        (format!("{at}{}", "x".repeat(9_999)), {
+            format!("{at}{}", "x".repeat(limits::LAST_ERROR - at.len()))
+        }),
     ] {
         guest.write(log::Level::Error, said);
         assert_eq!(guest.last_words(), Some(kept));
+    }
+}
+
+#[test]
+fn only_a_panic_becomes_evidence() {
+    let panic = "panicked at a.rs:1:2: why";
+    let lines = ["user 42 is 7", "", "panicked", "panicked: 7", "Panicked at a", " panicked at a"];
+    for line in lines {
+        let mut guest = guest(true, Vec::new());
+        guest.write(log::Level::Error, line.into());
+        assert_eq!(guest.trapped("unreachable"), "unreachable", "`{line}`");
+        for level in [log::Level::Debug, log::Level::Info, log::Level::Warn] {
+            guest.write(level, panic.into());
+            assert_eq!(guest.trapped("unreachable"), "unreachable", "of another level");
+        }
+        guest.write(log::Level::Error, panic.into());
+        guest.write(log::Level::Error, line.into());
+        assert!(guest.trapped("unreachable").ends_with(panic), "`{line}`");
     }
 }
 

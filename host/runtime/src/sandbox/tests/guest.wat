@@ -13,6 +13,7 @@
   (data (i32.const 64) "user")
   (data (i32.const 72) "/Users/1")
   (data (i32.const 96) "{\"active\":true}")
+  (data (i32.const 128) "panicked at user")
   ;; err(refused("user")): tag at 512, the failure's tag at 516, its text at 520.
   (data (i32.const 512) "\01\00\00\00\00\00\00\00\40\00\00\00\04\00\00\00")
 

@@ -7,12 +7,13 @@ fn fails_as(case: u8) -> String {
     format!("(i32.store8 (i32.const 516) (i32.const {case})) (i32.const 512)")
 }
 
-/// Writes `user` at level `error`.
-const SAYS_WHY: &str = "(call $write (i32.const 3) (i32.const 64) (i32.const 4))";
+/// Writes `panicked at user` at level `error`, and then `user`.
+const SAYS_WHY: &str = "(call $write (i32.const 3) (i32.const 128) (i32.const 16))
+    (call $write (i32.const 3) (i32.const 64) (i32.const 4))";
 
 #[tokio::test]
-async fn a_trap_keeps_the_last_words_of_level_error() {
-    let said = "; its last line of level error: user";
+async fn a_trap_keeps_the_panic_that_the_guest_told() {
+    let said = "; its last line of level error: panicked at user";
     let trap = format!("{SAYS_WHY} (call $log) (unreachable)");
     let bench = Bench::new(&trap, &trap, vec![]).await;
     let run = bench.observe().await;
@@ -34,9 +35,15 @@ async fn a_trap_keeps_the_last_words_of_level_error() {
 
 #[tokio::test]
 async fn a_trap_without_words_is_told_as_it_is() {
-    let bench = Bench::new("(call $log) (unreachable)", OK, vec![]).await;
-    let problem = bench.observe().await.problem.unwrap();
-    assert!(problem.ends_with("unreachable` instruction executed"), "{problem}");
+    // A line of level `error` is for the operator, unless it is a panic.
+    let user = "(call $write (i32.const 3) (i32.const 64) (i32.const 4))";
+    for said in ["(call $log)", user] {
+        let bench = Bench::new(&format!("{said} (unreachable)"), OK, vec![]).await;
+        let run = bench.observe().await;
+        let problem = run.problem.unwrap();
+        assert!(problem.ends_with("unreachable` instruction executed"), "{problem}");
+        assert_eq!(run.log.len(), 1);
+    }
 }
 
 #[tokio::test]
