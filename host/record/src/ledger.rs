@@ -140,7 +140,7 @@ impl Teller<'_> {
             0 => String::new(),
             n => format!("; {n} request(s) beyond its grant were refused"),
         };
-        format!("{sent}; {}{reached}", self.claimed(&attempt.claim))
+        format!("{sent}; {}{}{reached}", self.claimed(&attempt.claim), landed(attempt))
     }
 
     /// What the adapter said. Its own words wait for the end: they may hold state.
@@ -171,6 +171,18 @@ impl Teller<'_> {
         } else {
             "the outcome was judged; the receipt comes next".to_owned()
         }
+    }
+}
+
+/// `unavailable` speaks of one request: a write before it was carried out, or got no definite answer.
+fn landed(attempt: &Attempt) -> &'static str {
+    let of_it = attempt.exchanges.iter().filter(|exchange| exchange.carried_from.is_none());
+    let mut landed = of_it.filter(|exchange| exchange.is_done() || exchange.is_open());
+    match attempt.claim {
+        Claim::Unavailable(_) if landed.next().is_some() => {
+            "; an earlier write of this attempt may have landed"
+        }
+        _ => "",
     }
 }
 

@@ -145,6 +145,34 @@ fn what_the_configuration_forbids_is_not_the_adapters_doing() {
 }
 
 #[test]
+fn a_read_that_failed_after_a_write_does_not_hide_the_write() {
+    let down = || Claim::Unavailable("down".into());
+    let landed = "; an earlier write of this attempt may have landed";
+    for (fate, said) in [
+        (Fate::Answered { status: 204 }, true),
+        (Fate::Answered { status: 503 }, true),
+        (Fate::NoAnswer, true),
+        (Fate::Answered { status: 403 }, false),
+        (Fate::NotSent, false),
+    ] {
+        let Event::AttemptEnded { attempt } = attempt(down(), fate) else { unreachable!() };
+        let mut attempt = Arc::unwrap_or_clone(attempt);
+        attempt.exchanges.push(exchange("GET", Fate::NoAnswer));
+        let told = only(Event::AttemptEnded { attempt: Arc::new(attempt.clone()) });
+        assert!(told.contains("the adapter says that the upstream was not available"), "{told}");
+        assert_eq!(told.ends_with(landed), said, "{told}");
+        // What an earlier attempt did is told as such.
+        attempt.exchanges[0].carried_from = Some(1);
+        let told = only(Event::AttemptEnded { attempt: Arc::new(attempt) });
+        assert!(!told.contains(landed), "{told}");
+    }
+    let read = exchange("GET", Fate::Answered { status: 503 });
+    let Event::AttemptEnded { attempt } = attempt(down(), Fate::NotSent) else { unreachable!() };
+    let attempt = Attempt { exchanges: vec![read], ..Arc::unwrap_or_clone(attempt) };
+    assert!(!only(Event::AttemptEnded { attempt: Arc::new(attempt) }).contains(landed));
+}
+
+#[test]
 fn what_adapters_say_waits_for_the_end_and_state_is_never_told() {
     let judgement = Judgement::plain(Outcome::Failed, format!("because {SECRET}"));
     let mut entries = vec![
