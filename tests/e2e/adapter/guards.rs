@@ -1,4 +1,8 @@
-//! Upstreams that turn a guarded write away although nothing changed: asking people again would not help.
+//! Upstreams that turn a guarded write away although nothing changed: where asking people again does not help, and
+//! where it does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 
 use deed_tests::hostile::{Script, Step, answer, says};
 use deed_tests::world::{BOB, World};
@@ -9,7 +13,7 @@ use crate::shared::ended;
 
 /// The user with this entity tag, whatever was written.
 fn tagged(tag: &'static str) -> Script {
-    std::sync::Arc::new(move |_| {
+    Arc::new(move |_| {
         let user = json!({"id": USER, "userName": "honest@example.com", "active": true});
         let head = format!("200 OK\r\ncontent-type: application/scim+json\r\netag: {tag}");
         vec![Step::Send(answer(&head, user.to_string()))]
@@ -44,8 +48,67 @@ fn a_weak_tag_that_the_upstream_does_not_accept_is_told() {
 }
 
 #[test]
-fn a_strong_tag_that_the_upstream_does_not_accept_is_told() {
-    let reason = turned_away("\"1-gzip\"");
-    assert!(reason.contains("the entity tag that it shows"), "{reason}");
-    assert!(!reason.contains("weak") && !reason.contains("the state changed"), "{reason}");
+fn a_strong_tag_that_never_changes_is_given_up_after_three_turns() {
+    for tag in ["\"1-gzip\"", "\"W/1\""] {
+        let stage = Stage::new("staging");
+        stage.upstream.lie("GET", 0, 99, tagged(tag));
+        stage.upstream.lie("PATCH", 0, 99, says(answer("412 Precondition Failed", "")));
+        let view = stage.world.run(&World::proposal(SUSPEND, USER)).unwrap();
+        let why = "(412) 3 times, and the entity tag `";
+        let receipt = ended(&stage.world, &view, "failed", why);
+        assert_eq!(receipt["attempts"].as_array().unwrap().len(), 3, "{receipt:#}");
+        assert_eq!(stage.upstream.count("PATCH"), 3);
+        let reason = view["reason"].as_str().unwrap();
+        let may = format!("`{tag}` never changed: upstream `idp` may not accept in `If-Match`");
+        assert!(reason.contains(&may) && !reason.contains("the state changed"), "{reason}");
+    }
+}
+
+/// A directory with the writes on its primary: it has moved on while reads still come from a replica.
+#[derive(Default)]
+struct Lagging {
+    turned_away: AtomicUsize,
+    reads_since: AtomicUsize,
+    done: AtomicBool,
+}
+
+impl Lagging {
+    /// The first read after a refused write is of the old version.
+    fn read(&self) -> Vec<Step> {
+        let moved = self.turned_away.load(SeqCst) > 0;
+        let fresh = moved && self.reads_since.fetch_add(1, SeqCst) > 0;
+        let (tag, name) = if fresh { ("2", "Bert") } else { ("1", "Anna") };
+        let active = !self.done.load(SeqCst);
+        let user = json!({
+            "id": USER, "userName": "honest@example.com", "displayName": name, "active": active
+        });
+        let head = format!("200 OK\r\ncontent-type: application/scim+json\r\netag: \"{tag}\"");
+        vec![Step::Send(answer(&head, user.to_string()))]
+    }
+
+    fn write(&self, if_match: Option<&str>) -> Vec<Step> {
+        if if_match == Some("\"2\"") {
+            self.done.store(true, SeqCst);
+            return vec![Step::Send(answer("204 No Content", ""))];
+        }
+        self.turned_away.fetch_add(1, SeqCst);
+        vec![Step::Send(answer("412 Precondition Failed", ""))]
+    }
+}
+
+#[test]
+fn an_old_tag_of_a_replica_does_not_end_the_action() {
+    let stage = Stage::new("production");
+    let lagging = Arc::new(Lagging::default());
+    let (reads, writes) = (Arc::clone(&lagging), lagging);
+    stage.upstream.lie("GET", 0, 99, Arc::new(move |_| reads.read()));
+    stage.upstream.lie("PATCH", 0, 99, Arc::new(move |sent| writes.write(sent.header("if-match"))));
+    let view = stage.world.run(&World::proposal(SUSPEND, USER)).unwrap();
+    assert_eq!(view["status"], "waiting", "people are asked about what is now: {view:#}");
+    let id = view["id"].as_str().unwrap();
+    let (done, said) = stage.world.approve(id, "bob", BOB).unwrap();
+    assert!(done, "{said}");
+    let view = stage.world.settled(id).unwrap();
+    let receipt = ended(&stage.world, &view, "verified", "every expectation holds");
+    assert_eq!(receipt["attempts"].as_array().unwrap().len(), 2, "{receipt:#}");
 }

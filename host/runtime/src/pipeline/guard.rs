@@ -1,8 +1,10 @@
 //! What follows when the guard of a write held: the upstream answered 412 and carried nothing out.
 //!
-//! Never asks people again where that cannot help: an upstream may not accept the entity tags that it shows.
+//! Never asks people again where that cannot help: `If-Match` matches no weak entity tag. Else they are asked
+//! anew, up to [`TURNS`] times.
 
-use deed_record::event::Phase;
+use deed_record::event::{Attempt, Phase};
+use deed_record::exchange::Exchange;
 use deed_record::json;
 use deed_record::outcome::{Judgement, Outcome};
 
@@ -26,17 +28,22 @@ impl Drive<'_> {
     }
 
     /// Why asking people again would not help: the upstream turned the write away, and still shows the state
-    /// and the entity tag that the write carried. Strictly, `If-Match` never matches a weak tag (RFC 9110 section 13.1.1).
+    /// and the weak entity tag that the write carried. `If-Match` never matches a weak tag (RFC 9110 section
+    /// 13.1.1). An unchanged strong tag may be an older one that a replica still shows.
     pub(super) fn useless_guard(&self, judgement: &Judgement) -> Option<String> {
         let (pre, post) = (self.story.pre.as_ref()?, self.story.post.as_ref()?);
-        let latest = self.story.attempts.last()?;
-        let write = latest.exchanges.iter().find(|exchange| exchange.is_turned_away())?;
-        let tag = write.if_match.as_deref()?;
+        let write = turned_away(self.story.attempts.last()?)?;
+        let tag = write.if_match.as_deref().filter(|tag| tag.starts_with("W/"))?;
         let same = post.tag(&write.request) == Some(tag) && pre.value() == post.value();
         if !same || judgement.outcome != Outcome::Failed {
             return None;
         }
-        Some(useless(&write.request.upstream, tag))
+        let upstream = &write.request.upstream;
+        Some(format!(
+            "the upstream turned the write away (412), and neither state nor entity tag `{tag}` changed: \
+             upstream `{upstream}` does not accept its own weak entity tag in `If-Match`, so `guard = \"etag\"` \
+             cannot work there; nothing was carried out"
+        ))
     }
 
     /// The guard held. What was seen before the attempt is not what is: look again before anybody is asked.
@@ -46,19 +53,30 @@ impl Drive<'_> {
         if tried < TURNS && kept <= ATTEMPTS_BYTES {
             return self.observe(Phase::Pre).await;
         }
-        let reason = format!("{TURNED_AWAY}, {tried} times; nothing was carried out");
+        let reason = match unmoved(&self.story.attempts) {
+            Some(write) if tried >= TURNS => never_moved(write, tried),
+            _ => format!("{TURNED_AWAY}, {tried} times; nothing was carried out"),
+        };
         self.judge(Judgement::plain(Outcome::Failed, reason)).await
     }
 }
 
-fn useless(upstream: &str, tag: &str) -> String {
-    let why = if tag.starts_with("W/") {
-        "does not accept its own weak entity tag in `If-Match`, so `guard = \"etag\"` cannot work there"
-    } else {
-        "does not accept in `If-Match` the entity tag that it shows, so `guard = \"etag\"` does not work there"
-    };
+fn turned_away(attempt: &Attempt) -> Option<&Exchange> {
+    attempt.exchanges.iter().find(|exchange| exchange.is_turned_away())
+}
+
+/// The write that every attempt sent with the same entity tag, and that was turned away each time.
+fn unmoved(attempts: &[Attempt]) -> Option<&Exchange> {
+    let (last, before) = attempts.split_last()?;
+    let last = turned_away(last).filter(|write| write.if_match.is_some())?;
+    let is_same = |one: &Exchange| one.request == last.request && one.if_match == last.if_match;
+    before.iter().all(|attempt| turned_away(attempt).is_some_and(is_same)).then_some(last)
+}
+
+fn never_moved(write: &Exchange, times: usize) -> String {
+    let (upstream, tag) = (&write.request.upstream, write.if_match.as_deref().unwrap_or_default());
     format!(
-        "the upstream turned the write away (412), and neither state nor entity tag `{tag}` changed: \
-         upstream `{upstream}` {why}; nothing was carried out"
+        "the upstream turned the write away (412) {times} times, and the entity tag `{tag}` never changed: \
+         upstream `{upstream}` may not accept in `If-Match` the entity tag that it shows; nothing was carried out"
     )
 }
