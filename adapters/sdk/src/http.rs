@@ -45,6 +45,9 @@ impl Response {
     /// The response itself when its status is 2xx. A definite refusal is [`Failure::Refused`]. 408,
     /// 409, 425, 429, 5xx and any other status do not say whether a write changed something:
     /// [`Failure::Unknown`]; of a GET or HEAD they say that it failed: [`Failure::Unavailable`].
+    ///
+    /// The failure's text has the reason out of the body where a usual member holds one, else only the names
+    /// of the body's members. It becomes part of the claim, so it has nothing else of the body.
     pub fn accepted(self) -> Result<Self, Failure> {
         match self.status {
             200..=299 => Ok(self),
@@ -56,7 +59,7 @@ impl Response {
 
     fn summary(&self) -> String {
         let status = self.status;
-        detail::of(&self.body).map_or_else(
+        detail::of(&self.body, &self.headers).map_or_else(
             || format!("the upstream answered {status} without a detail"),
             |detail| format!("the upstream answered {status}: {detail}"),
         )

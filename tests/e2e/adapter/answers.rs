@@ -47,10 +47,12 @@ fn an_upstreams_reason_is_told_wherever_it_stands() {
         (json!({"error": {"code": 403, "message": "no scope"}}), "403: no scope"),
         (json!({"errors": [{"message": "first"}]}), "403: first"),
         (json!({"fault": {"faultstring": "Rate limit quota violation"}}), "403: Rate limit quota"),
-        (json!({"code": 7}), r#"403: {"code":7}"#),
+        (json!({"code": 7, "record": {"ssn": "078-05-1120"}}), "403: members: code, record"),
+        (json!("078-05-1120"), "403 without a detail"),
+        (json!([["078-05-1120"]]), "403 without a detail"),
     ] {
         let reason = reason(&stage, refuses("403 Forbidden", &body), said);
-        assert!(reason.contains("the upstream refused"), "{reason}");
+        assert!(reason.contains("the upstream refused") && !reason.contains("078"), "{reason}");
     }
 }
 

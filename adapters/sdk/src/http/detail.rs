@@ -1,11 +1,15 @@
 //! Takes the body of an upstream's error answer, gives the reason in it, for people to read.
 //!
-//! Never more than [`MAX`] bytes: the body is the upstream's text.
+//! Never more than [`MAX`] bytes, and no value but that of a member that holds a reason: the body is the
+//! upstream's text, and may be what an agent must not see.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Bytes of a reason.
 const MAX: usize = 300;
+
+/// Bytes of one that is a text alone.
+const TEXT: usize = 100;
 
 /// Members that hold the reason as a text, most telling first: RFC 9457 and SCIM (RFC 7644), OAuth 2.0
 /// (RFC 6749), and what JSON APIs usually have.
@@ -28,48 +32,81 @@ const NESTED: [&str; 4] = ["error", "errors", "fault", "Error"];
 /// Levels that are searched.
 const DEPTH: usize = 4;
 
-/// The reason of an error answer: a usual member, else the beginning of the body as compact JSON. None
-/// for an empty body.
-pub(super) fn of(body: &Value) -> Option<String> {
-    let found = reason(body, DEPTH).map(str::to_owned);
-    let text = found.or_else(|| (!is_empty(body)).then(|| body.to_string()))?;
-    Some(bounded(&text))
-}
-
-fn reason(value: &Value, depth: usize) -> Option<&str> {
-    let depth = depth.checked_sub(1)?;
-    match value {
-        Value::String(text) => Some(text.trim()).filter(|text| !text.is_empty()),
-        Value::Array(items) => items.first().and_then(|first| reason(first, depth)),
-        Value::Object(members) => {
-            let text = |name: &&str| {
-                let text = members.get(*name)?.as_str()?.trim();
-                (!text.is_empty()).then_some(text)
-            };
-            let nested = |name: &&str| reason(members.get(*name)?, depth);
-            TEXTS.iter().find_map(text).or_else(|| NESTED.iter().find_map(nested))
-        }
+/// The reason of an error answer: a usual member, else the names of its members. Of a text it is the beginning
+/// of plain text, or the title of HTML. None where there is none of these.
+///
+/// It goes into the claim, and from there to agents and receipts: a body without a usual member may be a record.
+pub(super) fn of(body: &Value, headers: &[(String, String)]) -> Option<String> {
+    match body {
+        Value::String(text) => text_of(text, &kind(headers)).map(|text| bounded(&text, TEXT)),
+        Value::Array(items) => items.first()?.as_object().and_then(told),
+        Value::Object(members) => told(members).or_else(|| names(members)),
         _ => None,
     }
 }
 
-fn is_empty(body: &Value) -> bool {
-    match body {
-        Value::Null => true,
-        Value::String(text) => text.trim().is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(members) => members.is_empty(),
-        _ => false,
+fn told(members: &Map<String, Value>) -> Option<String> {
+    Some(bounded(member(members, DEPTH)?, MAX))
+}
+
+fn names(members: &Map<String, Value>) -> Option<String> {
+    let names = members.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+    (!names.is_empty()).then(|| bounded(&format!("members: {names}"), MAX))
+}
+
+/// The first usual member with a text, at most so many levels down.
+fn member(members: &Map<String, Value>, depth: usize) -> Option<&str> {
+    let text = |name: &&str| filled(members.get(*name)?.as_str()?);
+    let nested = |name: &&str| reason(members.get(*name)?, depth);
+    TEXTS.iter().find_map(text).or_else(|| NESTED.iter().find_map(nested))
+}
+
+/// What stands under one of [`NESTED`].
+fn reason(value: &Value, depth: usize) -> Option<&str> {
+    let depth = depth.checked_sub(1)?;
+    match value {
+        Value::String(text) => filled(text),
+        Value::Array(items) => items.first().and_then(|first| reason(first, depth)),
+        Value::Object(members) => member(members, depth),
+        _ => None,
     }
 }
 
+fn filled(text: &str) -> Option<&str> {
+    Some(text.trim()).filter(|text| !text.is_empty())
+}
+
+/// The media type of an answer, in lower case and without parameters (RFC 9110 section 8.3.1).
+fn kind(headers: &[(String, String)]) -> String {
+    let value = headers.iter().find(|(name, _)| name == "content-type").map(|(_, value)| value);
+    let kind = value.and_then(|value| value.split(';').next()).unwrap_or_default();
+    kind.trim().to_ascii_lowercase()
+}
+
+fn text_of(text: &str, kind: &str) -> Option<String> {
+    let text = match kind {
+        "text/plain" => text,
+        "text/html" => title(text)?,
+        _ => return None,
+    };
+    filled(text).map(str::to_owned)
+}
+
+/// What stands between `<title>` and `</title>`, as it is written.
+fn title(html: &str) -> Option<&str> {
+    let lower = html.to_ascii_lowercase();
+    let start = lower.find("<title>")? + "<title>".len();
+    let end = lower.get(start..)?.find("</title")?;
+    html.get(start..)?.get(..end)
+}
+
 /// The first bytes of a text, with a sign that there is more.
-fn bounded(text: &str) -> String {
-    if text.len() <= MAX {
+fn bounded(text: &str, max: usize) -> String {
+    if text.len() <= max {
         return text.to_owned();
     }
     let starts = text.char_indices().map(|(start, _)| start);
-    let end = starts.take_while(|start| *start <= MAX).last().unwrap_or_default();
+    let end = starts.take_while(|start| *start <= max).last().unwrap_or_default();
     format!("{}…", text.get(..end).unwrap_or_default())
 }
 
@@ -99,26 +136,71 @@ mod tests {
             ),
             (json!({"Error": {"Code": "NoSuchEntity", "Message": "unknown"}}), "unknown"),
             (json!({"message": "", "errors": [{"detail": "deep"}]}), "deep"),
-            (json!("a text alone"), "a text alone"),
-            (json!({"code": 7, "field": "name"}), r#"{"code":7,"field":"name"}"#),
-            (json!([1, 2]), "[1,2]"),
+            (json!([{"message": "of a list", "errorCode": "X"}]), "of a list"),
         ] {
-            assert_eq!(of(&body).as_deref(), Some(reason), "{body}");
+            assert_eq!(json_of(&body).as_deref(), Some(reason), "{body}");
         }
+    }
+
+    fn json_of(body: &Value) -> Option<String> {
+        of(body, &typed("application/json"))
+    }
+
+    fn typed(kind: &str) -> Vec<(String, String)> {
+        vec![("etag".to_owned(), "x".to_owned()), ("content-type".to_owned(), kind.to_owned())]
+    }
+
+    #[test]
+    fn a_body_without_a_reason_is_told_by_the_names_of_its_members() {
+        for (body, told) in [
+            (json!({"code": 7, "record": {"ssn": "078-05-1120"}}), "members: code, record"),
+            (json!({"error": {"code": 7, "user": "Zaphod"}}), "members: error"),
+            (json!({"detail": {"user": "Zaphod"}, "message": 7}), "members: detail, message"),
+            (json!({"errors": [], "title": " "}), "members: errors, title"),
+        ] {
+            assert_eq!(json_of(&body).as_deref(), Some(told), "{body}");
+        }
+        for body in [json!("Zaphod"), json!(["Zaphod"]), json!([[{"detail": "x"}]]), json!([1, 2]), json!(7)] {
+            assert_eq!(json_of(&body), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn of_a_text_only_what_is_for_people_is_told() {
+        let html = "<!doctype html><HTML><Title>\n 403 Forbidden </TITLE><body>Zaphod";
+        for (kind, text, told) in [
+            ("text/plain", " no such user ", Some("no such user")),
+            ("Text/Plain; charset=utf-8", "no", Some("no")),
+            ("text/html", html, Some("403 Forbidden")),
+            ("text/html", "<p>Zaphod</p>", None),
+            ("text/html", "<title>Zaphod", None),
+            ("text/html", "<title></title>", None),
+            ("application/json", "Zaphod", None),
+            ("application/octet-stream", "Zaphod", None),
+            ("", "Zaphod", None),
+        ] {
+            assert_eq!(of(&json!(text), &typed(kind)).as_deref(), told, "{kind}: {text}");
+        }
+        assert_eq!(of(&json!("Zaphod"), &[]), None);
+        let long = of(&json!("x".repeat(9_999)), &typed("text/plain")).unwrap();
+        assert_eq!(long, format!("{}…", "x".repeat(TEXT)));
     }
 
     #[test]
     fn an_empty_body_has_no_reason() {
         for body in [json!(null), json!({}), json!([]), json!(" ")] {
-            assert_eq!(of(&body), None, "{body}");
+            assert_eq!(json_of(&body), None, "{body}");
         }
     }
 
     #[test]
     fn a_reason_is_bounded() {
-        let long = of(&json!({"detail": "é".repeat(1_000)})).unwrap();
-        assert!(long.len() <= MAX + '…'.len_utf8() && long.ends_with("é…"), "{long}");
+        let many: Map<String, Value> = (0..999).map(|n| (n.to_string(), json!(n))).collect();
+        for body in [json!({"detail": "é".repeat(1_000)}), Value::Object(many)] {
+            let long = json_of(&body).unwrap();
+            assert!(long.len() <= MAX + '…'.len_utf8() && long.ends_with('…'), "{long}");
+        }
         let deep = (0..100).fold(json!("deep"), |inner, _| json!({ "error": inner }));
-        assert!(of(&deep).unwrap().starts_with(r#"{"error":{"error":"#));
+        assert_eq!(json_of(&deep).as_deref(), Some("members: error"));
     }
 }

@@ -51,6 +51,18 @@ fn an_error_without_a_body_is_told_by_its_status() {
 }
 
 #[test]
+fn a_record_in_an_error_answer_is_not_told() {
+    for status in [302, 403, 409, 500] {
+        let body = json!({ "code": 7, "record": { "displayName": "Zaphod" } });
+        let failed = Response { body, ..response(status) }.accepted();
+        let (Err(Failure::Refused(told)) | Err(Failure::Unknown(told))) = failed else {
+            unreachable!("{failed:?}")
+        };
+        assert_eq!(told, format!("the upstream answered {status}: members: code, record"));
+    }
+}
+
+#[test]
 fn transport_errors_say_whether_bytes_left() {
     let failed = |error| failure("PATCH", error);
     assert!(matches!(failed(host::Error::NotSent(String::new())), Failure::Unavailable(_)));
