@@ -160,7 +160,13 @@ mod tests {
         ] {
             assert_eq!(json_of(&body).as_deref(), Some(told), "{body}");
         }
-        for body in [json!("Zaphod"), json!(["Zaphod"]), json!([[{"detail": "x"}]]), json!([1, 2]), json!(7)] {
+        for body in [
+            json!("Zaphod"),
+            json!(["Zaphod"]),
+            json!([[{"detail": "x"}]]),
+            json!([1, 2]),
+            json!(7),
+        ] {
             assert_eq!(json_of(&body), None, "{body}");
         }
     }
