@@ -55,7 +55,7 @@ fn a_record_in_an_error_answer_is_not_told() {
     for status in [302, 403, 409, 500] {
         let body = json!({ "code": 7, "record": { "displayName": "Zaphod" } });
         let failed = Response { body, ..response(status) }.accepted();
-        let (Err(Failure::Refused(told)) | Err(Failure::Unknown(told))) = failed else {
+        let Err(Failure::Refused(told) | Failure::Unknown(told)) = failed else {
             unreachable!("{failed:?}")
         };
         assert_eq!(told, format!("the upstream answered {status}: members: code, record"));
