@@ -24,7 +24,9 @@ fn the_first_hour_can_be_typed_line_by_line() {
     let adapter = workspace().join("target/adapters/scim.wasm").to_str().unwrap().to_owned();
     let value = "a-credential-of-sixteen-bytes-or-more";
     let set = |name: &str| format!("deed secret set {dir} {name}");
-    assert_eq!(next(&["init", &dir, "--adapter", &adapter], ""), Some(set("idp-read")));
+    let edit_first =
+        format!("edit {dir}/deed.toml (base_url and origin), then `{}`", set("idp-read"));
+    assert_eq!(next(&["init", &dir, "--adapter", &adapter], ""), Some(edit_first));
     assert_eq!(next(&["secret", "set", &dir, "idp-read"], value), Some(set("idp-write")));
     let check = Some(format!("deed check {dir}"));
     assert_eq!(next(&["secret", "set", &dir, "idp-write"], &format!("{value}-2")), check);

@@ -71,7 +71,11 @@ fn a_path_in_a_next_command_is_one_word() {
         let (dir, trust) = (path("ops"), path("trust"));
         let set = |name: &str| ["deed", "secret", "set", &dir, name].map(str::to_owned).to_vec();
         let check = ["deed", "check", &dir].map(str::to_owned);
-        assert_eq!(next(&["init", &dir, "--adapter", &adapter], ""), set("idp-read"));
+        let (_, _, errors) = deed(&["init", &dir, "--adapter", &adapter]);
+        let said = errors.lines().last().unwrap().strip_prefix("next: edit ").unwrap();
+        let (file, command) = said.split_once(" (base_url and origin), then `").unwrap();
+        assert_eq!(split(file), [path("ops/deed.toml")]);
+        assert_eq!(split(command.trim_end_matches('`')), set("idp-read"));
         assert_eq!(next(&["secret", "set", &dir, "idp-read"], value), set("idp-write"));
         assert_eq!(next(&["secret", "set", &dir, "idp-write"], &format!("{value}-2")), check);
         assert_eq!(next(&["pin", &dir], ""), check);

@@ -66,8 +66,8 @@ pub(super) fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
     });
     args.format.print(&data, |_| next_steps(&args.dir, adapter.is_some(), &helpdesk, &bob))?;
     args.format.next(&format!(
-        "edit {}/deed.toml (base_url and origin), then `deed secret set {} idp-read`",
-        args.dir.display(),
+        "edit {} (base_url and origin), then `deed secret set {} idp-read`",
+        shell(&args.dir.join("deed.toml")),
         shell(&args.dir)
     ));
     Ok(ExitCode::SUCCESS)
