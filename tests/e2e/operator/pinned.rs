@@ -27,7 +27,8 @@ fn nothing_that_is_added_to_a_list_is_hidden() {
          body = {{ schemas = [\"urn:{padding}\", \"urn:second\"] }}"
     );
     edit(&world.dir, CONTRACT, "value = true }] }", &body).unwrap();
-    edit(&world.dir, CONTRACT, "after      = [", "after      = [\"has(post.user.id)\", ").unwrap();
+    edit(&world.dir, CONTRACT, "after      = [", "after      = [\"has(post.user.displayName)\", ")
+        .unwrap();
     let (code, said, errors) = deed(&["pin", world.path()]);
     assert_eq!(code, 0, "{errors}");
     for line in [
@@ -43,7 +44,7 @@ fn nothing_that_is_added_to_a_list_is_hidden() {
     }
     assert!(!said.contains("more characters"), "{said}");
     // The way back names what goes away.
-    edit(&world.dir, CONTRACT, "[\"has(post.user.id)\", ", "[").unwrap();
+    edit(&world.dir, CONTRACT, "[\"has(post.user.displayName)\", ", "[").unwrap();
     edit(&world.dir, CONTRACT, &body, "value = true }] }").unwrap();
     let said = host::expect(&["pin", world.path(), "--json"]).unwrap();
     let reports: Vec<Value> = serde_json::from_str(&said).unwrap();
