@@ -144,7 +144,7 @@ fn parameter(name: &str, schema: &Schema, is_required: bool) -> String {
     let rest = keywords.as_object().into_iter().flatten();
     let said = ["type", "title", "description", "private"];
     for (name, value) in rest.filter(|(name, _)| !said.contains(&name.as_str())) {
-        text += &format!(", {name} {}", word(value));
+        text.extend([", ", name, " ", &word(value)]);
     }
     text
 }
