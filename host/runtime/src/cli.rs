@@ -66,7 +66,7 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("DEED_BUILD"
 /// action was granted, looks at the system before and after, and signs a receipt that anyone can check.
 ///
 /// An operator starts with `deed init DIR`, the developer of an agent with `deed contracts`, and an approver with
-/// `deed ls --status waiting`. The last two need an address (DEED_URL) and a token (DEED_TOKEN), which the operator gives
+/// `deed ls --status waiting`. The last two need an address (`DEED_URL`) and a token (`DEED_TOKEN`), which the operator gives
 /// them.
 #[derive(Debug, Parser)]
 #[command(name = "deed", version = VERSION)]

@@ -41,7 +41,11 @@ fn an_approval_that_went_stale_fails_and_can_be_given_anew() {
     assert!(!is_active(&user));
     let said = answer(&world, "approve", &id, "bob", BOB);
     assert_eq!(said.code, 0, "{said:?}");
-    assert_eq!(said.next(), [format!("deed show {id} --url {}", world.url())], "{said:?}");
+    assert_eq!(
+        said.next(),
+        [format!("deed bundle {id} -o {id}.deed --url {}", world.url())],
+        "{said:?}"
+    );
     assert_eq!(world.settled(&id).unwrap()["status"], "verified");
 }
 

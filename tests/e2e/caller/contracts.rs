@@ -38,7 +38,11 @@ fn contracts_are_listed_with_all_that_a_proposal_needs() {
             "level: string, required, enum [\"low\",\"high\"]\n",
             "days (How long): integer, optional, maximum 30\n",
         ] {
-            assert!(page(&said, RESTORE).contains(words), "no `{words}` in\n{}", said.out);
+            assert!(
+                page(&said, RESTORE).contains(words.trim_end()),
+                "no `{words}` in\n{}",
+                said.out
+            );
         }
         let read = page(&said, "idp.read_user");
         assert!(read.contains("  verb       read\n") && read.contains("none needed"), "{read}");
@@ -100,6 +104,4 @@ fn a_contract_that_is_not_granted_is_refused_with_the_way_to_those_that_are() {
     }
     let said = to(&world, HELPDESK, &["contracts", "idp.no_such"]);
     assert!(said.err.contains("`deed contracts` lists those that are granted"), "{}", said.err);
-    let said = to(&world, STRANGER, &["contracts", RESTORE]);
-    assert!(said.err.contains("`deed contracts` lists"), "{}", said.err);
 }

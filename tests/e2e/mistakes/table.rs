@@ -139,7 +139,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         to: "file = \"secrets/none\"",
         told: CONFIG,
         at: "[tenant.acme.secret.idp_read]",
-        remedy: &["cannot read", "put the secret there or correct `file`"],
+        remedy: &["cannot read", "run `deed secret set DIR idp_read`, or correct `file`"],
     },
     Mistake {
         file: CONFIG,

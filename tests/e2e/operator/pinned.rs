@@ -74,7 +74,7 @@ fn what_is_kept_is_not_written_through_a_link() {
     for target in ["keys/receipt.key", "deed.toml", "accepted/none"] {
         let before = fs::read(world.dir.join(target)).ok();
         let (path, _) = &kept[0];
-        fs::remove_file(path).unwrap();
+        fs::remove_file(path).ok();
         symlink(format!("../{target}"), path).unwrap();
         let (code, _, errors) = deed(&["pin", world.path()]);
         let name = path.strip_prefix(&world.dir).unwrap().display();

@@ -156,7 +156,6 @@ fn a_backup_without_keys_has_no_secret_wherever_it_is() {
     fs::write(world.dir.join("policies/plain"), "no secret").unwrap();
     for (n, (file, place)) in [
         ("policies/idp", "policies/idp"),
-        ("./policies//idp.pem", "policies/idp.pem"),
         ("contracts/idp.txt", "contracts/idp.txt"),
         ("approvers/idp.pub", "approvers/idp.pub"),
         ("secrets/link", "adapters/idp"),

@@ -45,7 +45,7 @@ impl<'a> Next<'a> {
     pub(super) fn answered(&self, view: &View) {
         match id(&view.id) {
             Some(id) if view.outcome.is_some() => {
-                self.tell(&format!("deed bundle {id} -o {id}.deed"))
+                self.tell(&format!("deed bundle {id} -o {id}.deed"));
             }
             _ => self.show(&view.id),
         }

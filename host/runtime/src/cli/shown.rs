@@ -41,7 +41,10 @@ pub(super) fn approval(
         ),
     );
     match &terms.reason {
-        Some(reason) => text += &format!("with the reason\n{}", safe_lines(reason, "  | ")),
+        Some(reason) => {
+            text += "with the reason\n";
+            text += &safe_lines(reason, "  | ");
+        }
         None => text += "without a reason; --reason TEXT adds one\n",
     }
     Ok(text)

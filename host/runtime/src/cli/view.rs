@@ -123,7 +123,7 @@ pub(super) fn bundle(args: &BundleArgs) -> Result<ExitCode, Failure> {
     std::fs::write(&args.output, bytes)
         .map_err(|e| Failure::Failed(format!("`{}`: {e}", args.output.display())))?;
     out::note(&format!(
-        "next: deed verify {} --trust DIR, with the directory that the operator made by `deed trust`",
+        "the operator makes the trust directory with `deed trust`\nnext: deed verify {} --trust DIR",
         quoted(&args.output.to_string_lossy())
     ));
     Ok(ExitCode::SUCCESS)
