@@ -77,6 +77,16 @@ fn print(args: &VerifyArgs, report: &Report) -> Result<Verdict, Failure> {
     let file = || args.bundle.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let id = report.action.clone().unwrap_or_else(file);
     args.format.print(report, |report| lines(report, &id))?;
+    if report.verdict == Verdict::Unverifiable && !args.format.json {
+        out::note(match &args.trust {
+            None => {
+                "no trust was given; the operator makes a trust directory with `deed trust`: --trust DIR"
+            }
+            Some(_) => {
+                "the trust directory lacks keys that the checks need; `deed trust` writes a whole one"
+            }
+        });
+    }
     Ok(report.verdict)
 }
 
