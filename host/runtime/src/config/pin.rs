@@ -140,9 +140,13 @@ impl Plan {
         Ok(digest)
     }
 
-    /// The adapters that would be pinned: file and bytes.
+    /// The adapters that no grant has accepted yet: file and bytes. Those that one has were checked then.
     pub fn adapters(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        self.adapters.iter().map(|(file, (_, bytes))| (file.as_str(), bytes.as_slice()))
+        let accepted = |digest| {
+            self.pinned.iter().any(|one| one.adapter.is_unchanged() && one.adapter.now == digest)
+        };
+        let new = self.adapters.iter().filter(move |(_, (digest, _))| !accepted(*digest));
+        new.map(|(file, (_, bytes))| (file.as_str(), bytes.as_slice()))
     }
 
     /// Grants whose contract has no file: `TENANT/GRANT`. They stay as they are.
