@@ -50,7 +50,7 @@ impl World {
         adapter: &str,
         change: impl FnOnce(&Path) -> Result<()>,
     ) -> Result<Self> {
-        let mut world = Self::lay_out(scim, adapter)?;
+        let mut world = Self::not_pinned(scim, adapter)?;
         change(&world.dir)?;
         host::expect(&["pin", world.path()])?;
         world.serve()?;
@@ -59,6 +59,12 @@ impl World {
 
     /// The files alone, pinned, not served.
     pub fn lay_out(scim: &ScimServer, adapter: &str) -> Result<Self> {
+        let world = Self::not_pinned(scim, adapter)?;
+        host::expect(&["pin", world.path()])?;
+        Ok(world)
+    }
+
+    fn not_pinned(scim: &ScimServer, adapter: &str) -> Result<Self> {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("deed-world-{}-{count}", std::process::id()));
         let proxy = Proxy::start(&scim.base_url())?;
@@ -233,7 +239,7 @@ pub fn with_operator(dir: &Path) -> Result<()> {
     edit(dir, "deed.toml", &roles(""), &roles(", \"operator\""))
 }
 
-/// Makes a served directory for this upstream at `dir`, pinned to the adapter.
+/// Makes the files of a directory for this upstream at `dir`. Nothing in it is pinned yet.
 pub fn lay_out(dir: &Path, upstream: &str, adapter: &str) -> Result<()> {
     for sub in ["contracts", "policies", "adapters", "secrets", "keys", "approvers"] {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir.join(sub))?;
@@ -252,14 +258,12 @@ pub fn lay_out(dir: &Path, upstream: &str, adapter: &str) -> Result<()> {
     for key in ["keys/receipt.key", "keys/log.key", "approvers/bob.key", "approvers/carol.key"] {
         host::expect(&["key", "new", &dir.join(key).to_string_lossy()])?;
     }
-    let path = dir.to_string_lossy();
     fs::write(dir.join("deed.toml"), configuration(upstream))?;
     for (name, value) in
         [("idp_read", ScimServer::READ_TOKEN), ("idp_write", ScimServer::WRITE_TOKEN)]
     {
         store(dir, name, value)?;
     }
-    host::expect(&["pin", &path])?;
     Ok(())
 }
 

@@ -140,13 +140,9 @@ impl Plan {
         Ok(digest)
     }
 
-    /// The adapters that no grant has accepted yet: file and bytes. Those that one has were checked then.
+    /// The adapters that would be pinned: file and bytes.
     pub fn adapters(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let accepted = |digest| {
-            self.pinned.iter().any(|one| one.adapter.is_unchanged() && one.adapter.now == digest)
-        };
-        let new = self.adapters.iter().filter(move |(_, (digest, _))| !accepted(*digest));
-        new.map(|(file, (_, bytes))| (file.as_str(), bytes.as_slice()))
+        self.adapters.iter().map(|(file, (_, bytes))| (file.as_str(), bytes.as_slice()))
     }
 
     /// Grants whose contract has no file: `TENANT/GRANT`. They stay as they are.
