@@ -192,6 +192,7 @@ pub(crate) fn witnessed(peers: &[&Peer], log: &str) -> World {
     World::with(scim(), "scim", |dir| {
         edit(dir, "deed.toml", "[approval]", &settings)?;
         let (dir, trust) = (dir.to_str().unwrap(), dir.join("trust"));
+        host::expect(&["pin", dir])?;
         host::expect(&["trust", dir, trust.to_str().unwrap(), "--tenant", "acme"])?;
         let vkey = std::fs::read_to_string(trust.join("log.vkey"))?;
         for peer in peers {
