@@ -13,7 +13,7 @@
 # make bench-evidence  the log and the verifier beside the least that they could cost, into target/bench.json
 # make bench-stages  instructions of every stage of an action beside tests/benches/baseline.json; BLESS=1 renews it
 # make snapshots  accept the texts that people read as they are now; look at the difference before you commit it
-# make check   format, lints, features, dependencies, deed-record for WebAssembly
+# make check   format, lints, features, dependencies, the pure crates for WebAssembly
 #
 # Cargo builds into CARGO_TARGET_DIR where that is set. Adapters, the Python environment and the
 # demo's files stay in target/ of this checkout.
@@ -54,8 +54,8 @@ snapshots: wasm-std venv binaries adapters
 attack: wasm-std venv binaries adapters
 	@cargo test --quiet --locked --workspace --test attack
 
-# A million bundles: our own crate too has to be optimised for that.
-FAST := --config profile.dev.package.deed-record.opt-level=2
+# A million bundles: our own crates too have to be optimised for that.
+FAST := $(foreach crate,spec record verify,--config profile.dev.package.deed-$(crate).opt-level=2)
 tamper: wasm-std venv binaries adapters
 	@FULL=1 cargo test --quiet --locked --workspace --test tamper $(FAST)
 
@@ -100,7 +100,7 @@ bench: wasm-std venv binaries adapters
 # The verifier is built for release, without the host. For the log the WebAssembly engine would have to be
 # built once more, which the log never calls: our own crates are optimised beside the ordinary ones, in the
 # same target directory, and what they depend on stays at level 1, as for tests, also under the floor.
-OPTIMISED := $(foreach crate,deed-record deed-host deed-benches,--config profile.dev.package.$(crate).opt-level=3)
+OPTIMISED := $(foreach crate,spec record verify system host benches,--config profile.dev.package.deed-$(crate).opt-level=3)
 bench-evidence: wasm-std venv binaries adapters
 	@cargo bench --quiet --locked --package deed-benches --no-default-features --bench verify
 	@cargo bench --quiet --locked --workspace --profile dev $(OPTIMISED) --bench log
@@ -179,7 +179,7 @@ advisories: $(CARGO_DENY)
 
 wasm: tools
 	$(call phase,wasm,cargo build -q --locked --workspace --bin deed-adapter-build && \
-	    $(TARGET)/debug/deed-adapter-build --check-wasm deed-record)
+	    $(TARGET)/debug/deed-adapter-build --check-wasm deed-spec deed-record deed-verify)
 
 # Its own target directory, so that nothing waits for the workspace's lock; removed when done.
 $(CARGO_DENY): | tools

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use deed_record::digest::Digest;
+use deed_spec::digest::Digest;
 use deed_tests::host;
 use deed_tests::world::{HELPDESK, World, edit};
 use serde_json::{Value, json};

@@ -118,7 +118,7 @@ fn an_adapter_is_told_by_digest_size_imports_and_exports() {
     let (code, report) = check_adapter(&file);
     let bytes = fs::read(&file).unwrap();
     assert_eq!(code, 0, "{report:#}");
-    assert_eq!(report["digest"], deed_record::digest::Digest::of(&bytes).to_string());
+    assert_eq!(report["digest"], deed_spec::digest::Digest::of(&bytes).to_string());
     assert_eq!((&report["bytes"], &report["refused"]), (&json!(bytes.len()), &Value::Null));
     assert_eq!(report["exports"], json!(["observe", "perform"]));
     let imports = report["imports"].as_array().unwrap();

@@ -34,7 +34,7 @@ fn run(name: &str, flags: &[&str], deadly: &str) -> (Option<i32>, bool) {
     let dir = std::env::temp_dir().join(format!("deed-failpoint-{}-{name}", std::process::id()));
     fs::create_dir_all(&dir).unwrap();
     let (source, program) = (dir.join("main.rs"), dir.join("program"));
-    let module = workspace().join("host/runtime/src/failpoint.rs");
+    let module = workspace().join("host/system/src/failpoint.rs");
     fs::write(&source, PROGRAM.replace("FAILPOINT", module.to_str().unwrap())).unwrap();
     let built = Command::new("rustc")
         .args(["--edition", "2024", "--allow", "warnings", "-o"])

@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use deed_record::contract::Contract;
-use deed_record::digest::Digest;
+use deed_spec::digest::Digest;
 use deed_tests::host;
 use deed_tests::world::{World, edit, grant_as_it_is};
 

@@ -14,12 +14,12 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use deed_record::verify::Verdict;
 use deed_tests::host;
 use deed_tests::hostile::{Hostile, says};
 use deed_tests::proxy::Proxy;
 use deed_tests::services::workspace;
 use deed_tests::world::{BOB, World};
+use deed_verify::Verdict;
 use serde_json::Value;
 
 use crate::shared::{ended, report, scim};

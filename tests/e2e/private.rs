@@ -5,10 +5,10 @@ use std::fs;
 use std::path::Path;
 
 use deed_record::bundle;
-use deed_record::verify::Status;
 use deed_tests::private::{ERIN, OTHER, proposal, world};
 use deed_tests::proxy::Fault;
 use deed_tests::world::{BOB, HELPDESK, World, edit, with_operator};
+use deed_verify::Status;
 use serde_json::{Value, json};
 
 use crate::shared::{ended, look, report, scim, user};
@@ -85,7 +85,7 @@ fn a_guest_sees_what_is_exposed_and_the_record_has_no_more() {
     let (done, said) = world.resolve(id, "applied", "the title is what was asked for").unwrap();
     assert!(done, "{said}");
     assert_eq!(world.show(id).unwrap()["status"], "mismatch");
-    assert_eq!(report(&world, id).verdict, deed_record::verify::Verdict::Verified);
+    assert_eq!(report(&world, id).verdict, deed_verify::Verdict::Verified);
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn only_who_may_approve_is_shown_the_value() {
 
 #[test]
 fn an_approver_is_not_shown_another_value_than_the_action_names() {
-    use deed_record::approval::{Answer, ApprovalRequest};
+    use deed_record::statement::approval::{Answer, ApprovalRequest};
 
     let (world, user) = start(&[ASKED]);
     let id = world.propose(&proposal(&user, ASKED, "honestly")).unwrap().text("/id");

@@ -8,13 +8,13 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use deed_record::outcome::Outcome;
-use deed_record::resolution::{self, ResolutionRequest, Verdict as Said};
-use deed_record::verify::Verdict;
+use deed_record::lifecycle::outcome::Outcome;
+use deed_record::statement::resolution::{self, ResolutionRequest, Verdict as Said};
 use deed_tests::host;
 use deed_tests::proxy::Fault;
 use deed_tests::services::Result;
 use deed_tests::world::{BOB, CAROL, HELPDESK, World, edit, with_operator};
+use deed_verify::Verdict;
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::DecodePrivateKey as _;
 use serde_json::{Value, json};
@@ -82,7 +82,7 @@ fn escalated(world: &World, id: &str) -> Value {
 fn request(world: &World, id: &str) -> ResolutionRequest {
     let path = format!("/v1/actions/{id}/resolution_request");
     let answer = world.client(CAROL).get(&path).unwrap();
-    deed_record::json::from_value(answer.json()).unwrap()
+    deed_spec::json::from_value(answer.json()).unwrap()
 }
 
 /// Carol's signed word about what she is shown now.

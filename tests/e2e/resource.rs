@@ -1,9 +1,8 @@
 //! One action at a time holds a resource: through waiting, expiry, crashes and restarts.
 
-use std::fs;
 use std::path::Path;
-use std::thread;
 use std::time::Duration;
+use std::{fs, thread};
 
 use deed_tests::proxy::Fault;
 use deed_tests::services::Result;
@@ -155,7 +154,7 @@ fn an_action_of_an_older_contract_never_runs() {
 fn an_agent_sees_and_cancels_its_own_actions_only() {
     let other = "deed_token-of-another-agent-of-acme";
     let world = World::with(scim(), "scim", |dir| {
-        let hash = deed_record::digest::Digest::of(other.as_bytes());
+        let hash = deed_spec::digest::Digest::of(other.as_bytes());
         let table = format!(
             "[tenant.acme.agent.nosy]\nperson = \"alice\"\nroles = [\"helpdesk\"]\ntoken = \"{hash}\"\n\n[tenant.acme.agent.helpdesk]"
         );

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use deed_record::verify::{Report, Trust, Verdict, verify};
 use deed_tests::host;
 use deed_tests::world::{BOB, CAROL, World, edit};
+use deed_verify::{Report, Trust, Verdict, verify};
 use serde_json::Value;
 
 use crate::shared::{locked_out, scim};

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use deed_record::approval::{self, Answer, ApprovalRequest};
+use deed_record::statement::approval::{self, Answer, ApprovalRequest};
 use deed_tests::client::{self, Client};
 use deed_tests::host::{self, Host};
 use deed_tests::hostile::Hostile;

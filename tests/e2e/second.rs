@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use deed_record::digest::Digest;
+use deed_spec::digest::Digest;
 use deed_tests::host;
 use deed_tests::world::World;
 

@@ -3,11 +3,11 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use deed_record::outcome::Outcome;
-use deed_record::verify::Verdict;
+use deed_record::lifecycle::outcome::Outcome;
 use deed_tests::client::Client;
 use deed_tests::proxy::Fault;
 use deed_tests::world::{BOB, World, edit};
+use deed_verify::Verdict;
 use serde_json::Value;
 
 use crate::ready::until;

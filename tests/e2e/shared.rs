@@ -50,7 +50,7 @@ pub(crate) fn ended(world: &World, view: &Value, outcome: &str, reason: &str) ->
     assert_eq!(receipt["predicate"]["outcome"], outcome, "{receipt:#}");
     assert_eq!(receipt["predicate"]["reason"], said, "{receipt:#}");
     let report = report(world, view["id"].as_str().unwrap());
-    assert_eq!(report.verdict, deed_record::verify::Verdict::Verified, "{report:#?}");
+    assert_eq!(report.verdict, deed_verify::Verdict::Verified, "{report:#?}");
     replays(world, view["id"].as_str().unwrap());
     receipt["predicate"].clone()
 }
@@ -65,7 +65,7 @@ fn replays(world: &World, id: &str) {
     let action: Value = serde_json::from_slice(action).unwrap();
     let adapters = fs::read_dir(world.dir.join("adapters")).unwrap();
     let is_it = |path: &PathBuf| {
-        let digest = deed_record::digest::Digest::of(&fs::read(path).unwrap());
+        let digest = deed_spec::digest::Digest::of(&fs::read(path).unwrap());
         action["adapter"] == digest.to_string()
     };
     let adapter = adapters.map(|entry| entry.unwrap().path()).find(is_it).unwrap();
@@ -104,13 +104,13 @@ pub(crate) fn look(world: &World, view: &Value, name: &str) -> Value {
 }
 
 /// What the offline verifier says of an ended action, with the trust directory of its world.
-pub(crate) fn report(world: &World, id: &str) -> deed_record::verify::Report {
+pub(crate) fn report(world: &World, id: &str) -> deed_verify::Report {
     // `deed trust` writes into new directories only.
     let trust = world.dir.join("trust");
     let trust = if trust.exists() { trust } else { world.trust().unwrap() };
     // Not every trust directory has every file.
     let read = |name: &str| Some((name.to_owned(), fs::read(trust.join(name)).ok()?));
-    let files = deed_record::verify::Trust::FILES.into_iter().filter_map(read).collect();
-    let trust = deed_record::verify::Trust::parse(&files).unwrap();
-    deed_record::verify::verify(&world.bundle(id).unwrap(), Some(&trust))
+    let files = deed_verify::Trust::FILES.into_iter().filter_map(read).collect();
+    let trust = deed_verify::Trust::parse(&files).unwrap();
+    deed_verify::verify(&world.bundle(id).unwrap(), Some(&trust))
 }

@@ -69,6 +69,6 @@ fn a_bundle_is_the_same_twice_after_a_restart_and_after_a_thousand_further_actio
     assert!(copies(&world, &ids) == first, "after those and a restart");
     for id in &ids {
         let report = report(&world, id);
-        assert_eq!(report.verdict, deed_record::verify::Verdict::Verified, "{report:#?}");
+        assert_eq!(report.verdict, deed_verify::Verdict::Verified, "{report:#?}");
     }
 }

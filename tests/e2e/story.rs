@@ -169,7 +169,7 @@ fn a_read_that_policy_asks_about_shows_nothing_before_a_person_agreed() {
     assert_eq!(view["status"], "verified", "{view}");
     assert_eq!(view["result"]["user"]["userName"], "asked@example.com");
     let report = crate::shared::report(&world, &id);
-    assert_eq!(report.verdict, deed_record::verify::Verdict::Verified, "{report:?}");
+    assert_eq!(report.verdict, deed_verify::Verdict::Verified, "{report:?}");
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn basic_and_header_slots_and_secrets_of_the_environment_reach_the_upstream() {
 
 #[test]
 fn the_approvers_client_signs_nothing_that_is_not_what_it_shows() {
-    use deed_record::approval::{Answer, ApprovalRequest};
+    use deed_record::statement::approval::{Answer, ApprovalRequest};
 
     let world = World::start(scim()).unwrap();
     let user = crate::shared::locked_out();

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use deed_record::bundle::{self, Files};
-use deed_record::verify::{Report, Status, Trust, Verdict, verify};
 use deed_tests::services::{venv, workspace};
+use deed_verify::{Report, Status, Trust, Verdict, verify};
 use serde_json::Value;
 
 /// An entry of `index.json`.

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use deed_record::verify::{Trust, Verdict, verify};
 use deed_tests::client::Client;
 use deed_tests::record::{Fault, How, Lands};
 use deed_tests::services::Result;
 use deed_tests::world::BOB;
+use deed_verify::{Trust, Verdict, verify};
 use serde_json::Value;
 
 use crate::rules::{End, Meets, Site};

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use std::{fs, thread};
 
-use deed_record::verify::Trust;
 use deed_tests::dice::Dice;
 use deed_tests::host::{self, Host};
 use deed_tests::proxy::Proxy;
@@ -16,6 +15,7 @@ use deed_tests::record::desk::{self, Deed};
 use deed_tests::record::{Fault, How, Lands, On, Record};
 use deed_tests::services::Result;
 use deed_tests::world::edit;
+use deed_verify::Trust;
 
 use crate::cell::{Counted, Found, Is, callers, carry, place, singles, word};
 use crate::rules::{End, Meets, Site, Subject, ends, refused};

@@ -2,16 +2,15 @@
 //! guarded write. What was carried out is counted where it is handed on, and the server itself is asked.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::{fs, thread};
 
-use deed_record::verify::Trust;
 use deed_tests::record::How;
 use deed_tests::record::desk::Kind;
 use deed_tests::services::{Result, ScimServer};
 use deed_tests::world::{SCIM, World, edit};
+use deed_verify::Trust;
 use serde_json::{Value, json};
 
 use crate::cell::{Counted, Found, Is, callers, carry, place, singles, word};

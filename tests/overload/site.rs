@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::{fs, process};
 
-use deed_record::digest::Digest;
+use deed_spec::digest::Digest;
 use deed_tests::client::Client;
 use deed_tests::host::{self, Host};
 use deed_tests::proxy::{Fault, Proxy};

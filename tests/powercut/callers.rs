@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use deed_record::approval::{self, Answer as Said, ApprovalRequest};
+use deed_record::statement::approval::{self, Answer as Said, ApprovalRequest};
 use deed_tests::client::{Answer, Client};
 use deed_tests::dice::Dice;
 use deed_tests::world::{BOB, HELPDESK, World};

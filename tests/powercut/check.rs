@@ -3,11 +3,11 @@
 
 use std::fs;
 
-use deed_record::tlog::{Asked, Fetched, Since, audit};
-use deed_record::verify::{Verdict, verify};
 use deed_tests::client::Client;
 use deed_tests::dice::Dice;
 use deed_tests::world::{BOB, HELPDESK};
+use deed_verify::audit::{self, Asked, Fetched, Since};
+use deed_verify::{Verdict, verify};
 use serde_json::Value;
 
 use crate::book::{Book, Known, end, text};
@@ -188,7 +188,7 @@ impl Check<'_> {
         let asked =
             Asked { keys: &self.site.trust.log, since: &since, head: None, witnesses: None };
         let log = self.site.log();
-        let found = audit(asked, |path, _| match fs::read(log.join(path)) {
+        let found = audit::audit(asked, |path, _| match fs::read(log.join(path)) {
             Ok(bytes) => Ok(Fetched::Bytes(bytes)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Fetched::Absent),
             Err(error) => Err(error.to_string()),

@@ -4,11 +4,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use deed_record::verify::Trust;
 use deed_tests::disk::{Disk, Image};
 use deed_tests::host;
 use deed_tests::services::Result;
 use deed_tests::world::{SCIM, edit, lay_out};
+use deed_verify::Trust;
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::DecodePrivateKey as _;
 

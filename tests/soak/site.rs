@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 use std::{fs, io};
 
-use deed_record::digest::Digest;
+use deed_spec::digest::Digest;
 use deed_tests::host::{self, Host};
-use deed_tests::record::Record;
-use deed_tests::record::desk;
+use deed_tests::record::{Record, desk};
 use deed_tests::services::Result;
 
 use crate::walk::AGENTS;

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use deed_record::digest::Digest;
+use deed_spec::digest::Digest;
 use serde_json::{Value, json};
 
 use crate::canary::Canary;

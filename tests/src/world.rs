@@ -8,7 +8,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use deed_record::digest::Digest;
+use deed_spec::digest::Digest;
 use serde_json::{Value, json};
 
 use crate::canary::Canary;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use deed_record::bundle::{self, Files};
-use deed_record::verify::{Line, Report, Status, Trust, Verdict, verify};
+use deed_verify::{Line, Report, Status, Trust, Verdict, verify};
 
 use crate::samples::{Bench, Sample};
 

@@ -1,17 +1,16 @@
 //! Real bundles of every kind of outcome, two of each, by one real host against a real server.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::Path;
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use deed_record::bundle::{self, Files};
-use deed_record::note::LogKey;
-use deed_record::verify::Trust;
+use deed_spec::note::LogKey;
 use deed_tests::proxy::Fault;
 use deed_tests::services::Result;
 use deed_tests::world::{BOB, CAROL, HELPDESK, STRANGER, World, edit};
+use deed_verify::Trust;
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::DecodePrivateKey as _;
 use serde_json::{Value, json};
@@ -197,7 +196,7 @@ fn sample(world: &World, kind: &'static str, ids: &[String]) -> Sample {
     let bundles = ids.iter().map(|id| {
         over(world, id, kind == SETTLED);
         let report = report(world, id);
-        let whole = report.verdict == deed_record::verify::Verdict::Verified;
+        let whole = report.verdict == deed_verify::Verdict::Verified;
         assert!(whole, "{kind}: {report:#?}");
         world.bundle(id).unwrap()
     });

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
-use deed_record::verify::{Verdict, verify};
 use deed_tests::services::workspace;
+use deed_verify::{Verdict, verify};
 use serde_json::{Value, json};
 
 use crate::samples::Bench;

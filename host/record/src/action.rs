@@ -1,19 +1,21 @@
 //! A proposal that was bound to its contract: parameters checked, resource named, requests rendered.
 
+pub mod id;
+pub mod private;
 use std::collections::BTreeMap;
 
+use deed_spec::digest::Digest;
+use deed_spec::json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::memo::Memo;
+use crate::action::id::ActionId;
+use crate::action::private::Openings;
+use crate::contract::schema::{Schema, Violation};
+use crate::contract::template::{self, RenderError};
 use crate::contract::{Contract, check_pointer};
-use crate::digest::Digest;
 use crate::exchange::Rendered;
-use crate::id::ActionId;
-use crate::json;
-use crate::kept::Kept;
-use crate::private::Openings;
-use crate::schema::{Schema, Violation};
-use crate::template::{self, RenderError};
 
 /// What an agent asks for: the body of `POST /v1/actions`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -142,7 +144,7 @@ pub enum Slot {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bound {
-    pub action: Kept<Action, Digest>,
+    pub action: Memo<Action, Digest>,
     pub proposal: Proposal,
     pub observe: Vec<Rendered>,
     pub perform: Vec<Rendered>,
@@ -299,7 +301,7 @@ impl Action {
     }
 }
 
-impl Kept<Action, Digest> {
+impl Memo<Action, Digest> {
     /// As [`Action::digest`].
     pub fn digest(&self) -> Result<Digest, json::NotCanonical> {
         self.known(Action::digest)

@@ -7,8 +7,8 @@ mod container;
 
 use std::collections::BTreeMap;
 
-pub(crate) use self::assemble::sigstore;
-pub use self::assemble::{AssembleError, assemble};
+
+pub use self::assemble::{AssembleError, assemble, sigstore};
 
 /// A bundle's parts by name.
 pub type Files = BTreeMap<String, Vec<u8>>;
@@ -43,7 +43,7 @@ pub fn read(bytes: &[u8]) -> Result<Files, BundleError> {
 /// The action: subject of every statement in the bundle.
 pub const ACTION: &str = "action.json";
 pub const CONTRACT: &str = "contract.json";
-/// The [`crate::event::GrantRecord`]; absent when nothing was granted.
+/// The [`crate::lifecycle::event::GrantRecord`]; absent when nothing was granted.
 pub const GRANT: &str = "grant.json";
 /// The receipt as a Sigstore bundle v0.3, which `cosign verify-blob-attestation` reads.
 pub const RECEIPT: &str = "receipt.sigstore.json";
@@ -55,7 +55,7 @@ pub const SCHEMA: &str = "policy/schema.cedarschema";
 pub const ENTITIES: &str = "policy/entities.json";
 /// Absent from an agent's copy when policy was asked about the state before.
 pub const REQUEST: &str = "policy/request.json";
-/// The look before, an [`crate::observation::Observation`].
+/// The look before, an [`crate::lifecycle::observation::Observation`].
 pub const PRE: &str = "evidence/pre.json";
 /// The look after.
 pub const POST: &str = "evidence/post.json";

@@ -6,24 +6,28 @@
 mod ambiguous;
 mod check;
 mod duration;
+pub mod expose;
+pub mod expression;
 mod limits;
 mod private;
+pub mod schema;
+pub mod template;
 mod values;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use deed_spec::digest::Digest;
+use deed_spec::json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::check::{ContractError, in_state as check_pointer};
 pub use self::duration::Duration;
 pub use self::limits::{ATTEMPTS_MAX, Limits};
-use crate::digest::Digest;
-use crate::expression::Expression;
-use crate::json;
-use crate::schema::{Schema, Violation};
-use crate::template::Rule;
+use crate::contract::expression::Expression;
+use crate::contract::schema::{Schema, Violation};
+use crate::contract::template::Rule;
 
 /// A checked contract. Made by [`Contract::from_toml`] or [`Contract::from_json`] only.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

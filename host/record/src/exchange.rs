@@ -1,13 +1,14 @@
 //! Requests as the host renders them and exchanges as the host saw them.
 
+pub mod codec;
 use std::collections::BTreeMap;
 
+use deed_spec::digest::Digest;
+use deed_spec::json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::codec::Codec;
-use crate::digest::Digest;
-use crate::json;
+use crate::exchange::codec::Codec;
 
 /// One request that this action may send, rendered by the host from contract and parameters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,15 +9,14 @@ mod schema;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
+use deed_spec::digest::Digest;
+use deed_spec::json::NotCanonical;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::digest::Digest;
-use crate::json::NotCanonical;
-use crate::private::Live;
-use crate::receipt;
-use crate::schema::Schema;
-
+use crate::action::private::Live;
+use crate::contract::schema::Schema;
+use crate::statement::receipt;
 pub use compile::{CompileError, compile, set_digest};
 pub use evaluate::{question, reevaluate, snapshot};
 

@@ -5,16 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use deed_record::activation::{
-    Activation, Approver, Granted, agent_digest, attributes_digest, name_digest,
-};
-use deed_record::envelope::{self, EnvelopeError, key_id};
-use deed_record::json;
+use deed_record::statement::activation::{Activation, Approver, Granted, agent_digest, attributes_digest, name_digest};
+use deed_record::statement::envelope::{self, EnvelopeError, key_id};
+use deed_spec::json;
+use deed_system::files;
 use ed25519_dalek::SigningKey;
 use serde_json::Value;
 
 use crate::config::{Config, Tenant};
-use crate::files;
 use crate::statements::{Enrolled, Kept};
 
 /// What is in force for a tenant as it is configured.

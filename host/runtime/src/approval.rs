@@ -4,16 +4,16 @@
 
 use std::collections::BTreeMap;
 
+use deed_record::action::private::Openings;
 use deed_record::action::{Action, Bound};
-use deed_record::approval::{self, Answer as Said, ApprovalRequest, Ask, Terms};
 use deed_record::contract::Contract;
-use deed_record::envelope::{Envelope, Signed};
-use deed_record::event::Answer;
-use deed_record::json;
-use deed_record::observation::Observation;
+use deed_record::lifecycle::event::Answer;
+use deed_record::lifecycle::observation::Observation;
+use deed_record::lifecycle::story::Story;
 use deed_record::policy::Decision;
-use deed_record::private::Openings;
-use deed_record::story::Story;
+use deed_record::statement::approval::{self, Answer as Said, ApprovalRequest, Ask, Terms};
+use deed_record::statement::envelope::{Envelope, Signed};
+use deed_spec::json;
 
 use crate::config::{Person, Tenant};
 

@@ -21,10 +21,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use deed_record::action::id;
 use deed_record::contract::Duration;
-use deed_record::digest::Digest;
-use deed_record::id;
 use deed_record::policy::Vocabulary;
+use deed_spec::digest::Digest;
+use deed_system::files::{CONFIG_MAX, Files};
 use ed25519_dalek::VerifyingKey;
 
 pub use self::fault::{Fault, Faults, place};
@@ -34,7 +35,6 @@ pub use self::secret::{NamedSecret, secrets};
 pub use self::size::Size;
 pub use self::tenant::{Agent, Granted, Person, Tenant};
 pub use self::witness::{Witness, Witnesses};
-use crate::files::{CONFIG_MAX, Files};
 use crate::vault::Secret;
 
 /// An action writes some 100 KiB, and 16 MiB at the very most: this is room for hundreds to end, and for the

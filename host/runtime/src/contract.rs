@@ -5,15 +5,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use deed_record::action::{
-    Action, BindError, Binding, Bound, ContractRef, CredentialRef, Proposal, Rendering, VERSION,
-};
-use deed_record::digest::Digest;
+use deed_record::action::id::ActionId;
+use deed_record::action::private::{self, Salt, Sealed};
+use deed_record::action::{Action, BindError, Binding, Bound, ContractRef, CredentialRef, Proposal, Rendering, VERSION};
 use deed_record::exchange::Rendered;
-use deed_record::id::ActionId;
-use deed_record::json::{self, NotCanonical, ParseError, ShapeError};
-use deed_record::kept::Kept;
-use deed_record::private::{self, Salt, Sealed};
+use deed_spec::digest::Digest;
+use deed_spec::json::{self, NotCanonical, ParseError, ShapeError};
+use deed_record::memo::Memo;
 
 use crate::config::{Granted, Tenant};
 use crate::upstream::{Credential, Upstream};
@@ -68,7 +66,7 @@ pub fn bind(
         binding: digests(&bindings)?,
         nonce,
     };
-    let action: Kept<Action, Digest> = action.into();
+    let action: Memo<Action, Digest> = action.into();
     // What has no canonical form is refused, and who asks next knows the digest.
     action.digest()?;
     let bound = Bound { action, proposal, observe, perform, private: openings };

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use deed_record::action::id::ActionId;
+use deed_record::action::private::{Live, Prepared};
 use deed_record::contract::StateShape;
-use deed_record::digest::Digest;
 use deed_record::exchange::{Exchange, Rendered};
-use deed_record::id::ActionId;
 use deed_record::policy::{Decision, Verdict};
-use deed_record::private::{Live, Prepared};
+use deed_spec::digest::Digest;
 use serde_json::Value;
 
 use crate::upstream::Upstream;

@@ -19,10 +19,9 @@ mod view;
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware;
 use axum::routing::{get, post};
+use axum::{Router, middleware};
 
 use self::auth::Callers;
 pub use self::door::Door;

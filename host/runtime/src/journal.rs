@@ -11,17 +11,16 @@ use std::thread::JoinHandle;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::crowd::Crowd;
 pub use compare::compare_index;
 pub use error::{AppendError, OpenError, PayloadError, ReadError};
 pub use file::Place;
-pub use payload::{check_payloads, payload_files};
-pub use survey::{Extent, Seen, Survey, Wrong, extent, read_at, reserve, survey};
-pub use version::{VersionError, version, version_line};
-
-use crate::crowd::Crowd;
 use file::Reader;
 use index::Index;
 use payload::Payloads;
+pub use payload::{check_payloads, payload_files};
+pub use survey::{Extent, Seen, Survey, Wrong, extent, read_at, reserve, survey};
+pub use version::{VersionError, version, version_line};
 use writer::Command;
 
 mod compare;

@@ -6,12 +6,13 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use data_encoding::BASE32_NOPAD;
-use deed_record::digest::Digest;
-use deed_record::envelope;
+use deed_record::action::id::ActionId;
 use deed_record::exchange::Rendered;
-use deed_record::id::ActionId;
-use deed_record::json;
-use deed_record::rotation::Purpose;
+use deed_record::statement::envelope;
+use deed_record::statement::rotation::Purpose;
+use deed_spec::digest::Digest;
+use deed_spec::json;
+use deed_system::files::{FileError, Files, PEM_MAX};
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
 use ed25519_dalek::{SigningKey, VerifyingKey};
@@ -19,8 +20,6 @@ use hmac::digest::InvalidLength;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use zeroize::Zeroizing;
-
-use crate::files::{FileError, Files, PEM_MAX};
 
 mod next;
 

@@ -3,11 +3,8 @@
 //! Modules in the order data flows; imports run one way (ARCHITECTURE.md, "Who may import whom").
 
 // Ports: the outside world, behind small types.
-pub mod clock;
 pub mod config;
 pub mod crowd;
-mod failpoint;
-pub mod files;
 pub mod journal;
 pub mod keys;
 pub mod statements;

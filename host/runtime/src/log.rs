@@ -10,11 +10,12 @@ use std::collections::hash_map::Entry;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use deed_record::digest::Digest;
-use deed_record::event::Leaf;
-use deed_record::merkle::{self, Hash, OutOfRange, leaf_hash};
-use deed_record::note::{LogKey, NoteError, VerifierKey, only, sign};
-use deed_record::tlog::{CHECKPOINT, COSIGNED, Edge, HEAD, Resource, tile};
+use deed_record::lifecycle::event::Leaf;
+use deed_spec::digest::Digest;
+use deed_spec::merkle::{self, Hash, OutOfRange, leaf_hash};
+use deed_spec::note::{LogKey, NoteError, VerifierKey, only, sign};
+use deed_spec::tlog::frontier::Edge;
+use deed_spec::tlog::{CHECKPOINT, COSIGNED, HEAD, Resource, tile};
 
 use places::{PLACES_MAX, Places};
 use store::Store;

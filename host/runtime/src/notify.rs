@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender};
 use std::time::Duration;
 
-use deed_record::resolution::ROLE;
-use deed_record::story::Story;
+use deed_record::lifecycle::story::Story;
+use deed_record::statement::resolution::ROLE;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;

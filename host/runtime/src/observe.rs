@@ -3,7 +3,7 @@
 //! State is what the host read; what the guest says of its run only decides whether the look counts.
 
 use deed_record::exchange::{Exchange, beyond_grant};
-use deed_record::observation::Observation;
+use deed_record::lifecycle::observation::Observation;
 
 use crate::grant::ReadGrant;
 use crate::sandbox::{Adapter, Run, Sandbox, Turn};

@@ -43,10 +43,11 @@ mod turn;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use deed_record::digest::Digest;
-use deed_record::id::ActionId;
-use deed_record::status::Status;
-use deed_record::story::Story;
+use deed_record::action::id::ActionId;
+use deed_record::lifecycle::status::Status;
+use deed_record::lifecycle::story::Story;
+use deed_spec::digest::Digest;
+use deed_system::clock::Clock;
 
 use self::admission::Course;
 pub use self::admission::{Limit, Load, Overload};
@@ -64,7 +65,6 @@ pub use self::restore::{LogLoss, Loss, Restore, RestoreError, Restored};
 pub use self::rotate::{RotateError, Rotation, rotate};
 pub use self::trial::{Trial, TrialError};
 pub use self::trust::{TrustFault, trust};
-use crate::clock::Clock;
 use crate::config::{Config, Tenant};
 use crate::journal::Journal;
 use crate::keys::Keys;

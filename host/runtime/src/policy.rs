@@ -4,8 +4,8 @@
 //! the host's own checks can only turn an answer into a denial.
 
 use deed_record::action::Bound;
+use deed_record::lifecycle::story::Story;
 use deed_record::policy::{Decision, Facts, Verdict};
-use deed_record::story::Story;
 use serde_json::Value;
 
 use crate::config::Tenant;

@@ -2,13 +2,13 @@
 //!
 //! This module alone uses the receipt key.
 
-use deed_record::clearance::{Clearance, ClearanceError};
-use deed_record::envelope::{EnvelopeError, Kind, Signed, Statement};
-use deed_record::json;
-use deed_record::outcome::Judgement;
-use deed_record::receipt::{Question, Receipt};
-use deed_record::reconciliation::Reconciliation;
-use deed_record::story::Story;
+use deed_record::lifecycle::outcome::Judgement;
+use deed_record::lifecycle::story::Story;
+use deed_record::statement::decision::{Clearance, ClearanceError};
+use deed_record::statement::envelope::{EnvelopeError, Kind, Signed, Statement};
+use deed_record::statement::receipt::{Question, Receipt};
+use deed_record::statement::reconciliation::Reconciliation;
+use deed_spec::json;
 use ed25519_dalek::SigningKey;
 use serde::Serialize;
 

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use deed_record::contract::Contract;
 use deed_record::exchange::Exchange;
-use deed_record::observation::Observation;
-use deed_record::outcome::{self, Judgement, Outcome, Seen};
-use deed_record::story::Story;
+use deed_record::lifecycle::observation::Observation;
+use deed_record::lifecycle::outcome::{self, Judgement, Outcome, Seen};
+use deed_record::lifecycle::story::Story;
 
 /// Whether to look again, or what the story comes to.
 #[derive(Debug)]

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use deed_record::action::private::{self, Live, Prepared};
 use deed_record::contract::Contract;
-use deed_record::private::{self, Live, Prepared};
-use deed_record::replay::{Case, Line, Recorded, Report, Seen, compare};
+use deed_verify::replay::{Case, Line, Recorded, Report, Seen, compare};
 use serde_json::json;
 
 use crate::grant::{self, Scope};

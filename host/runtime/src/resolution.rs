@@ -4,11 +4,11 @@
 //! This module alone checks resolutions. It never settles anything: the driver does, with the word as a fact.
 
 use deed_record::action::Action;
-use deed_record::envelope::Envelope;
-use deed_record::outcome::Outcome;
-use deed_record::resolution::{self, LastLook, ROLE, Resolution, ResolutionRequest};
-use deed_record::status::Status;
-use deed_record::story::Story;
+use deed_record::lifecycle::outcome::Outcome;
+use deed_record::lifecycle::status::Status;
+use deed_record::lifecycle::story::Story;
+use deed_record::statement::envelope::Envelope;
+use deed_record::statement::resolution::{self, LastLook, ROLE, Resolution, ResolutionRequest};
 
 use crate::config::Tenant;
 

@@ -25,10 +25,11 @@ use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use deed_record::event::Claim;
+use deed_record::action::id::ActionId;
 use deed_record::exchange::{Exchange, Rendered, beyond_grant};
-use deed_record::id::ActionId;
-use deed_record::json;
+use deed_record::lifecycle::event::Claim;
+use deed_spec::json;
+use deed_system::clock::Clock;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -41,10 +42,8 @@ pub use self::engine::{Adapter, EngineError, LoadError};
 use self::host::Guest;
 use self::ledger::Ledger;
 use self::limits::Meter;
-pub(crate) use self::redact::deceives;
 use self::road::Road;
 pub use self::turns::{Claim as TurnClaim, Crowd, Standing as TurnStanding, Turn, Turns};
-use crate::clock::Clock;
 use crate::grant::{LiveGrant, ReadGrant, ReplayGrant, Scope};
 use crate::upstream::Upstream;
 

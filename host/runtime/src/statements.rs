@@ -9,11 +9,10 @@ use std::path::Path;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use deed_record::digest::Digest;
-use deed_record::envelope::{Envelope, EnvelopeError, Kind};
+use deed_record::statement::envelope::{Envelope, EnvelopeError, Kind};
+use deed_spec::digest::Digest;
+use deed_system::failpoint;
 use serde::{Deserialize, Serialize};
-
-use crate::failpoint;
 
 /// An activation of a tenant with a hundred thousand resources stays below.
 const STATEMENT_MAX: u64 = 32 << 20;
@@ -161,7 +160,7 @@ fn sync(dir: &Dir) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use deed_record::envelope::Statement;
+    use deed_record::statement::envelope::Statement;
     use ed25519_dalek::SigningKey;
     use serde_json::json;
 

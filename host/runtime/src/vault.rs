@@ -4,9 +4,8 @@
 
 use std::fmt;
 
+use deed_system::files::{FileError, Files};
 use zeroize::Zeroizing;
-
-use crate::files::{FileError, Files};
 
 /// Shorter secrets cannot be told from ordinary text when answers are redacted, and can be guessed.
 pub const SECRET_MIN: usize = 16;

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use deed_record::approval::{Answer as Said, Terms};
-use deed_record::digest::Digest;
+use deed_record::statement::approval::{Answer as Said, Terms};
+use deed_spec::digest::Digest;
 use deed_tests::host;
 use deed_tests::services::Result;
 use deed_tests::world::{HELPDESK, STRANGER, World, edit};
@@ -121,9 +121,9 @@ fn something_else() {
     let (bob, away) = (key(&world, "bob"), Digest::of(b"away"));
     refused(&world, &one, &other.signed(&bob, |_| ()), "about another action");
     // Its own subject, and the other's terms; its own terms, and the other's subject.
-    let mixed = deed_record::approval::sign(one.subject, &other.terms(), &bob).unwrap();
+    let mixed = deed_record::statement::approval::sign(one.subject, &other.terms(), &bob).unwrap();
     refused(&world, &one, &mixed, "signed for another");
-    let mixed = deed_record::approval::sign(other.subject, &one.terms(), &bob).unwrap();
+    let mixed = deed_record::statement::approval::sign(other.subject, &one.terms(), &bob).unwrap();
     refused(&world, &one, &mixed, "about another action");
     let cases: [(&str, Change); 7] = [
         ("contract", |terms, away| terms.contract = away),
@@ -220,7 +220,8 @@ fn by_the_agent() {
     let target = format!("/v1/actions/{}/approvals", asked.id);
     let mut deny = asked.terms();
     deny.decision = Said::Deny;
-    let deny = deed_record::approval::sign(asked.subject, &deny, &key(&world, "bob")).unwrap();
+    let deny =
+        deed_record::statement::approval::sign(asked.subject, &deny, &key(&world, "bob")).unwrap();
     for envelope in [asked.signed(&key(&world, "bob"), |_| ()), deny] {
         let body = json!(envelope);
         assert_eq!(world.client(HELPDESK).post(&target, &body).unwrap().status, 403);

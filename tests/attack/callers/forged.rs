@@ -4,10 +4,12 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
-use deed_record::approval::{self, Answer as Said, ApprovalRequest, Terms};
-use deed_record::digest::Digest;
-use deed_record::envelope::{Envelope, EnvelopeSignature, Kind, PAYLOAD_TYPE, Statement, key_id};
-use deed_record::json::{canonical, to_canonical};
+use deed_record::statement::approval::{self, Answer as Said, ApprovalRequest, Terms};
+use deed_record::statement::envelope::{
+    Envelope, EnvelopeSignature, Kind, PAYLOAD_TYPE, Statement, key_id,
+};
+use deed_spec::digest::Digest;
+use deed_spec::json::{canonical, to_canonical};
 use deed_tests::client::Answer;
 use deed_tests::world::{BOB, World};
 use ed25519_dalek::pkcs8::DecodePrivateKey;
@@ -27,7 +29,7 @@ pub(super) fn asked(world: &World, user: &str) -> Asked {
     assert_eq!(answer.text("/status"), "waiting", "{}", answer.json());
     let id = answer.text("/id");
     let shown = world.client(BOB).get(&format!("/v1/actions/{id}/approval_request")).unwrap();
-    let request: ApprovalRequest = deed_record::json::from_value(shown.json()).unwrap();
+    let request: ApprovalRequest = deed_spec::json::from_value(shown.json()).unwrap();
     Asked { id, subject: request.action.digest().unwrap(), request }
 }
 

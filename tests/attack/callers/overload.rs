@@ -1,12 +1,11 @@
 //! Callers that want more than their share: agents, tenants, turns, one slow upstream.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::Path;
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
-use deed_record::digest::Digest;
+use deed_spec::digest::Digest;
 use deed_tests::client::Answer;
 use deed_tests::hostile::Hostile;
 use deed_tests::proxy::Fault;

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
-use deed_record::digest::Digest;
+use deed_spec::digest::Digest;
 use deed_tests::client::Client;
 use deed_tests::proxy::Fault;
 use deed_tests::services::Result;

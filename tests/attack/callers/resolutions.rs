@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use deed_record::digest::Digest;
-use deed_record::envelope::{Envelope, Kind, Statement};
-use deed_record::resolution::{self, REASON_MAX, ResolutionRequest, Resolved, Verdict};
+use deed_record::statement::envelope::{Envelope, Kind, Statement};
+use deed_record::statement::resolution::{self, REASON_MAX, ResolutionRequest, Resolved, Verdict};
+use deed_spec::digest::Digest;
 use deed_tests::host;
 use deed_tests::proxy::Fault;
 use deed_tests::services::Result;
@@ -62,7 +62,7 @@ fn lost(world: &World) -> (String, ResolutionRequest) {
     let id = view["id"].as_str().unwrap().to_owned();
     let path = format!("/v1/actions/{id}/resolution_request");
     let shown = world.client(CAROL).get(&path).unwrap();
-    (id, deed_record::json::from_value(shown.json()).unwrap())
+    (id, deed_spec::json::from_value(shown.json()).unwrap())
 }
 
 fn open() -> Open {
@@ -116,7 +116,7 @@ impl Open {
             answer.json()
         );
         let report = report(&self.world, &self.id);
-        assert_eq!(report.verdict, deed_record::verify::Verdict::Verified, "{report:#?}");
+        assert_eq!(report.verdict, deed_verify::Verdict::Verified, "{report:#?}");
         assert_eq!(self.world.proxy.count("PATCH"), 1);
         unharmed(&self.world);
     }

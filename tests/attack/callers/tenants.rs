@@ -1,15 +1,14 @@
 //! Callers of one tenant that look for another's actions, contracts and logs, or for the host's files.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::{fs, thread};
 
-use deed_record::digest::Digest;
+use deed_spec::digest::Digest;
 use deed_tests::services::{Result, ScimServer};
 use deed_tests::world::{BOB, HELPDESK, STRANGER, World, edit};
 use serde_json::json;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use deed_record::digest::Digest;
+use deed_spec::digest::Digest;
 use deed_tests::world::{BOB, HELPDESK, World};
 
 use super::wire::{address, bearer, exchange, request};

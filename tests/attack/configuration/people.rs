@@ -21,7 +21,7 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 fn hash(token: &str) -> String {
-    deed_record::digest::Digest::of(token.as_bytes()).to_string()
+    deed_spec::digest::Digest::of(token.as_bytes()).to_string()
 }
 
 fn a_token_in_clear() {

@@ -11,13 +11,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 
 use deed_benches::{paired, report, rounded};
-use deed_host::clock::Clock;
 use deed_host::crowd::Crowd;
 use deed_host::log::{Log, Publisher};
-use deed_record::digest::Digest;
-use deed_record::event::Leaf;
-use deed_record::merkle::leaf_hash;
-use deed_record::note::LogKey;
+use deed_record::lifecycle::event::Leaf;
+use deed_spec::digest::Digest;
+use deed_spec::merkle::leaf_hash;
+use deed_spec::note::LogKey;
+use deed_system::clock::Clock;
 use deed_tests::services::Result;
 use ed25519_dalek::SigningKey;
 use serde_json::json;

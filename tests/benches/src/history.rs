@@ -15,13 +15,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use deed_host::config;
 use deed_host::journal::{self, Append, Journal};
-use deed_host::keys;
 use deed_host::log::Log;
-use deed_record::digest::Digest;
-use deed_record::event::entry;
-use deed_record::note::LogKey;
+use deed_host::{config, keys};
+use deed_record::lifecycle::event::entry;
+use deed_spec::digest::Digest;
+use deed_spec::note::LogKey;
 use deed_tests::services::Result;
 use tokio::task::JoinSet;
 

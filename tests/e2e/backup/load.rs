@@ -5,9 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use deed_record::verify::{Trust, Verdict, verify};
 use deed_tests::client::Client;
 use deed_tests::world::{BOB, HELPDESK, STRANGER, World};
+use deed_verify::{Trust, Verdict, verify};
 
 use super::{Scratch, act, audit, backup, clean, leave_some, proposal, restore, user, world};
 

@@ -193,7 +193,7 @@ fn a_backup_writes_nowhere_but_where_it_is_put_back() {
 fn name_also(backup: &Path, name: &str, content: &str) {
     let path = backup.join("manifest.json");
     let mut manifest: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
-    let sha256 = deed_record::digest::Digest::of(content.as_bytes());
+    let sha256 = deed_spec::digest::Digest::of(content.as_bytes());
     manifest["files"][name] = json!({"bytes": content.len(), "sha256": sha256});
     fs::write(path, serde_json::to_vec(&manifest).unwrap()).unwrap();
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use deed_record::ledger::utc;
+use deed_record::timeline::utc;
 use deed_tests::services::Result;
 use deed_tests::world::{BOB, CAROL, HELPDESK, World, edit};
 use serde_json::{Value, json};

@@ -1,11 +1,10 @@
 //! Every operation of the running host answers as the document says, good answers and problems.
 
-use std::fs;
-use std::thread;
 use std::time::Duration;
+use std::{fs, thread};
 
-use deed_record::approval::{self, Answer, ApprovalRequest};
-use deed_record::resolution::{self, ResolutionRequest, Verdict};
+use deed_record::statement::approval::{self, Answer, ApprovalRequest};
+use deed_record::statement::resolution::{self, ResolutionRequest, Verdict};
 use deed_tests::client::Client;
 use deed_tests::host;
 use deed_tests::proxy::Fault;

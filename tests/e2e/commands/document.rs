@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use deed_record::schema::Pattern;
+use deed_record::contract::schema::Pattern;
 use deed_tests::client::Answer;
 use serde_json::{Map, Value};
 

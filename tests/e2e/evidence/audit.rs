@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use deed_record::note::{self, Checkpoint, LogKey, VerifierKey};
+use deed_spec::note::{self, Checkpoint, LogKey, VerifierKey};
 use deed_tests::host;
 use deed_tests::proxy::Proxy;
 use deed_tests::world::{BOB, STRANGER, World};

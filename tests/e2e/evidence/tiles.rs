@@ -4,8 +4,9 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use deed_record::merkle::{self, OutOfRange};
-use deed_record::tlog::{Edge, Resource};
+use deed_spec::merkle::{self, OutOfRange};
+use deed_spec::tlog::Resource;
+use deed_spec::tlog::frontier::Edge;
 use tlog_tiles::{Hash, HashReader, Tile};
 
 /// What the oracle stores: its own hashes in its own order.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use deed_record::digest::Digest;
+use deed_spec::digest::Digest;
 use deed_tests::host;
 use deed_tests::services::workspace;
 use deed_tests::world::{World, edit};

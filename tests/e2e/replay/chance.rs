@@ -27,7 +27,7 @@ fn changed(world: &World, view: &Value, part: &str, change: impl FnOnce(&mut Val
     let mut files = deed_record::bundle::read(&fs::read(bundle(world, view)).unwrap()).unwrap();
     let mut value: Value = serde_json::from_slice(&files[part]).unwrap();
     change(&mut value);
-    files.insert(part.to_owned(), deed_record::json::to_canonical(&value).unwrap());
+    files.insert(part.to_owned(), deed_spec::json::to_canonical(&value).unwrap());
     let path = world.dir.join("changed.deed");
     fs::write(&path, deed_record::bundle::write(&files).unwrap()).unwrap();
     path

@@ -31,7 +31,7 @@ impl Case {
         let before = value.clone();
         change(&mut value);
         assert_ne!(before, value);
-        files.insert(part.to_owned(), deed_record::json::to_canonical(&value).unwrap());
+        files.insert(part.to_owned(), deed_spec::json::to_canonical(&value).unwrap());
         let path = self.world.dir.join("changed.deed");
         fs::write(&path, deed_record::bundle::write(&files).unwrap()).unwrap();
         path

@@ -47,7 +47,12 @@ fn another_action_waits_until_the_open_one_is_resolved() {
     assert_eq!(other["status"], "verified", "{other:#}");
     let (done, said) = world.resolve(&first, "not-applied", REASON).unwrap();
     assert!(done, "{said}");
-    let view = settled(&world, &first, deed_record::outcome::Outcome::Failed, "was not applied");
+    let view = settled(
+        &world,
+        &first,
+        deed_record::lifecycle::outcome::Outcome::Failed,
+        "was not applied",
+    );
     let done = world.settled(&second).unwrap();
     assert_eq!(done["outcome"], "verified", "{done:#}");
     let event = |line: &&Value| line["event"] == "settled";

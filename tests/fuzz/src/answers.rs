@@ -1,20 +1,19 @@
 //! Signed answers of approvers, up to the point where they count.
 
-use std::sync::Arc;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use deed_host::config::{self, Config};
 use deed_host::{approval, contract};
-use deed_record::approval::{Answer, Ask, Terms, sign};
-use deed_record::digest::Digest;
-use deed_record::envelope::{Envelope, EnvelopeSignature, PAYLOAD_TYPE, key_id};
-use deed_record::event::{Entry, Event};
-use deed_record::id::ActionId;
-use deed_record::json;
+use deed_record::action::id::ActionId;
+use deed_record::lifecycle::event::{Entry, Event};
+use deed_record::lifecycle::story::Story;
 use deed_record::policy::Obligation;
-use deed_record::story::Story;
+use deed_record::statement::approval::{Answer, Ask, Terms, sign};
+use deed_record::statement::envelope::{Envelope, EnvelopeSignature, PAYLOAD_TYPE, key_id};
+use deed_spec::digest::Digest;
+use deed_spec::json;
 use ed25519_dalek::Signer as _;
 
 use crate::served;
@@ -42,7 +41,7 @@ pub(crate) fn run(data: &[u8]) {
     };
     assert_eq!((answer.person.as_str(), answer.role.as_str()), ("bob", "support-lead"));
     let (action, said) =
-        deed_record::approval::open(&envelope, &served::bob().verifying_key()).unwrap();
+        deed_record::statement::approval::open(&envelope, &served::bob().verifying_key()).unwrap();
     assert_eq!(answer.approves, said.decision == Answer::Approve);
     // Rebuilt from what is asked and what is the signer's to say, it is the same envelope.
     let own = terms(&asked.story, said.decision, said.reason);

@@ -1,7 +1,7 @@
 //! What an upstream's JSON, forms and XML become.
 
-use deed_record::codec::{form, xml};
-use deed_record::json;
+use deed_record::exchange::codec::{form, xml};
+use deed_spec::json;
 use serde_json::Value;
 
 /// What is read is what another reader reads, and has one canonical text.

@@ -3,7 +3,7 @@
 use deed_host::contract;
 use deed_record::action;
 use deed_record::contract::Contract;
-use deed_record::json;
+use deed_spec::json;
 
 use crate::{served, template};
 

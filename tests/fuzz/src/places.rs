@@ -1,7 +1,7 @@
 //! `state.read`: a pointer of a guest into an upstream's document, cut down to a contract's shape.
 
-use deed_record::json;
-use deed_record::schema::Schema;
+use deed_record::contract::schema::Schema;
+use deed_spec::json;
 use serde_json::Value;
 
 /// First line: a pointer. Second: a schema. The rest: a document. What is kept is the document's, fits

@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 
 use deed_record::bundle::{self, Files};
-use deed_record::note::{self, Checkpoint, LogKey, LogPolicy, LogProof, WitnessKey};
-use deed_record::verify::{Trust, verify};
+use deed_spec::note::{self, Checkpoint, LogKey, LogPolicy, LogProof, WitnessKey};
+use deed_verify::{Trust, verify};
 
 use crate::served;
 

@@ -3,16 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use deed_record::approval;
-use deed_record::digest::Digest;
-use deed_record::envelope::{Envelope, Kind, Statement};
-use deed_record::event::entry;
-use deed_record::json;
-use deed_record::merkle::{Hash, inclusion_proof, leaf_hash, root};
-use deed_record::note::{self, Checkpoint, LogProof};
-use deed_record::receipt::Receipt;
-use deed_record::tlog::{Asked, CHECKPOINT, Edge, Fetched, audit, tile};
-use deed_record::verify::Verdict;
+use deed_record::lifecycle::event::entry;
+use deed_record::statement::approval;
+use deed_record::statement::envelope::{Envelope, Kind, Statement};
+use deed_record::statement::receipt::Receipt;
+use deed_spec::digest::Digest;
+use deed_spec::json;
+use deed_spec::merkle::{Hash, inclusion_proof, leaf_hash, root};
+use deed_spec::note::{self, Checkpoint, LogProof};
+use deed_spec::tlog::frontier::Edge;
+use deed_spec::tlog::{CHECKPOINT, tile};
+use deed_verify::Verdict;
+use deed_verify::audit::{self, Asked, Fetched};
 use serde_json::json;
 
 use crate::{answers, proofs, served};
@@ -91,7 +93,7 @@ pub(crate) fn checkpoint(data: &[u8]) {
 
 pub(crate) fn checkpoint_seeds() -> Vec<Vec<u8>> {
     let tree = |size, root| Checkpoint { origin: "log.example/acme".into(), size, root };
-    let trees = [tree(0, deed_record::merkle::empty_root()), tree(u64::MAX, [255; 32])];
+    let trees = [tree(0, deed_spec::merkle::empty_root()), tree(u64::MAX, [255; 32])];
     trees.iter().map(|tree| tree.to_string().into_bytes()).collect()
 }
 
@@ -151,7 +153,7 @@ pub(crate) fn tile(data: &[u8]) {
             None => Fetched::Absent,
         })
     };
-    let found = audit(Asked { keys: &keys, since: &[], head: None, witnesses: None }, fetch);
+    let found = audit::audit(Asked { keys: &keys, since: &[], head: None, witnesses: None }, fetch);
     // Signatures of others may stand in the checkpoint; what it says may not be another thing.
     let own = content == original || changed == CHECKPOINT && found.tree.is_some();
     assert_eq!(found.verdict == Verdict::Verified, own, "`{changed}`");

@@ -7,8 +7,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use deed_host::{config, keys};
-use deed_record::digest::Digest;
-use deed_record::envelope;
+use deed_record::statement::envelope;
+use deed_spec::digest::Digest;
 use ed25519_dalek::SigningKey;
 
 /// What every secret of the vault ends with.

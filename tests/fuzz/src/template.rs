@@ -1,9 +1,9 @@
 //! A rule with any value in its places, and what another parser makes of the request.
 
-use deed_record::codec::{Codec, Outgoing, form};
+use deed_record::contract::template::Rule;
 use deed_record::exchange::Rendered;
-use deed_record::json as strict;
-use deed_record::template::Rule;
+use deed_record::exchange::codec::{Codec, Outgoing, form};
+use deed_spec::json as strict;
 use serde_json::{Value, json};
 
 /// First line: the request. Second: how the body leaves. The rest: the value of `{p}`.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use deed_fuzz::template::stays;
-use deed_record::codec::{Codec, Outgoing};
-use deed_record::template::{Rule, render_resource};
+use deed_record::contract::template::{Rule, render_resource};
+use deed_record::exchange::codec::{Codec, Outgoing};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use deed_record::digest::Digest;
+use deed_spec::digest::Digest;
 use serde_json::{Value, json};
 
 use crate::host;

@@ -1,8 +1,8 @@
 //! Documents exchanged for other valid ones, with every digest made to fit.
 
 use deed_record::bundle::{ACTION, CHAIN, RECEIPT};
-use deed_record::json::canonical;
-use deed_record::note::LogKey;
+use deed_spec::json::canonical;
+use deed_spec::note::LogKey;
 use serde_json::Value;
 
 use super::host::leaves;

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use deed_record::bundle::{CHAIN, Files, RECEIPT};
-use deed_record::envelope::{Envelope, key_id};
-use deed_record::json::canonical;
+use deed_record::statement::envelope::{Envelope, key_id};
+use deed_spec::json::canonical;
 use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
 
@@ -302,7 +302,7 @@ pub(super) fn payloads(sink: &mut Sink<'_>, sample: &Sample) {
                 .zip(chain(&sample.files))
                 .map(|(line, old)| {
                     let digest =
-                        deed_record::digest::Digest::of(&STANDARD.decode(&line.payload).unwrap());
+                        deed_spec::digest::Digest::of(&STANDARD.decode(&line.payload).unwrap());
                     (kind(&old), digest)
                 })
                 .collect();

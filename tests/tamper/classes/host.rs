@@ -1,7 +1,7 @@
 //! The host lies: it has the receipt key and the log's key, and signs and logs what did not happen.
 
 use deed_record::bundle::{ACTION, CHAIN, Files, LATER, POST, PRE, RECEIPT};
-use deed_record::json::canonical;
+use deed_spec::json::canonical;
 use serde_json::{Value, json};
 
 use crate::class::Sink;

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use deed_record::bundle::proof_name;
-use deed_record::digest::Digest;
-use deed_record::note::{self, Checkpoint, LogKey};
-use deed_record::tlog::{Asked, CHECKPOINT, Edge, Fetched, HEAD, Since, audit, tile};
-use deed_record::verify::Verdict;
+use deed_spec::digest::Digest;
+use deed_spec::note::{self, Checkpoint, LogKey};
+use deed_spec::tlog::frontier::Edge;
+use deed_spec::tlog::{CHECKPOINT, HEAD, tile};
+use deed_verify::Verdict;
+use deed_verify::audit::{self, Asked, Fetched, Since};
 
 use crate::class::Sink;
 use crate::forge::{chain, kind, proof, relog, relog_as};
@@ -62,7 +64,7 @@ pub(super) fn checkpoints(sink: &mut Sink<'_>, sample: &Sample) {
         ("of another root".to_owned(), signed(origin, right.size, [7; 32], &bench.keys.log)),
         (
             "of no tree".to_owned(),
-            signed(origin, 0, deed_record::merkle::empty_root(), &bench.keys.log),
+            signed(origin, 0, deed_spec::merkle::empty_root(), &bench.keys.log),
         ),
         ("unsigned".to_owned(), format!("{}\n", text(&own))),
         ("renamed".to_owned(), own.replace(origin, globex)),
@@ -178,7 +180,7 @@ fn audited(sink: &Sink<'_>, log: &Log) -> Verdict {
             Some(bytes) => Fetched::Bytes(bytes.clone()),
         })
     };
-    audit(asked, fetch).verdict
+    audit::audit(asked, fetch).verdict
 }
 
 fn text(bytes: &[u8]) -> String {

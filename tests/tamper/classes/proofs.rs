@@ -1,7 +1,7 @@
 //! Log proofs: doubled, moved, edited.
 
 use deed_record::bundle::proof_name;
-use deed_record::note::LogProof;
+use deed_spec::note::LogProof;
 
 use crate::class::Sink;
 use crate::forge::{chain, proof};

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use deed_record::note::VerifierKey;
-use deed_record::verify::{Approver, ReceiptKey, Trust};
+use deed_spec::note::VerifierKey;
+use deed_verify::{Approver, ReceiptKey, Trust};
 
 use crate::class::Sink;
 use crate::forge::{chain, is_a_persons, payload, proof};

@@ -2,21 +2,18 @@
 //!
 //! Never bundles what the story does not name: contract and policies must have the digests it holds.
 
+use deed_spec::digest::Digest;
+use deed_spec::json;
+use deed_spec::merkle::Hash;
+use deed_spec::note::LogProof;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{
-    ACTION, BundleError, CHAIN, CONTRACT, ENTITIES, EXCHANGES, Files, GRANT, LATER, POLICIES, POST,
-    PRE, RECEIPT, REQUEST, SCHEMA, proof_name, write,
-};
-use crate::digest::Digest;
-use crate::envelope::{Envelope, EnvelopeError};
-use crate::json;
-use crate::merkle::Hash;
-use crate::note::LogProof;
+use super::{ACTION, BundleError, CHAIN, CONTRACT, ENTITIES, EXCHANGES, Files, GRANT, LATER, POLICIES, POST, PRE, RECEIPT, REQUEST, SCHEMA, proof_name, write};
+use crate::lifecycle::status::Status;
+use crate::lifecycle::story::Story;
 use crate::policy::{Snapshot, set_digest};
-use crate::status::Status;
-use crate::story::Story;
+use crate::statement::envelope::{Envelope, EnvelopeError};
 
 /// Puts a bundle together; the same ended story always gives the same bytes.
 ///
@@ -158,7 +155,7 @@ fn put<T: Serialize + ?Sized>(
 }
 
 /// `receipt.sigstore.json`: a Sigstore bundle v0.3 whose key is known by its hint.
-pub(crate) fn sigstore(receipt: &Envelope) -> Result<Vec<u8>, json::NotCanonical> {
+pub fn sigstore(receipt: &Envelope) -> Result<Vec<u8>, json::NotCanonical> {
     json::to_canonical(&json!({
         "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
         "verificationMaterial": {"publicKey": {"hint": receipt.key_hint().unwrap_or_default()}},

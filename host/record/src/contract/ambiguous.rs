@@ -9,9 +9,9 @@ use serde_json::Value;
 
 use super::Contract;
 use super::check::Fault;
-use crate::codec::Outgoing;
-use crate::schema::Schema;
-use crate::template::{Rule, placeholder};
+use crate::contract::schema::Schema;
+use crate::contract::template::{Rule, placeholder};
+use crate::exchange::codec::Outgoing;
 
 pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
     for (phase, rules) in [("observe", &contract.observe), ("perform", &contract.perform)] {

@@ -1,10 +1,10 @@
 //! What must hold for a parsed contract before anything uses it: one pass, first fault wins.
 
 use super::{Contract, ambiguous, limits, private};
-use crate::codec::Outgoing;
-use crate::id;
-use crate::schema::{Kind, Schema};
-use crate::template::{self, Rule};
+use crate::action::id;
+use crate::contract::schema::{Kind, Schema};
+use crate::contract::template::{self, Rule};
+use crate::exchange::codec::Outgoing;
 
 /// Why a contract is refused: where, what, and what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

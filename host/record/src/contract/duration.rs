@@ -1,6 +1,7 @@
 //! Durations as people write them: `500ms`, `30s`, `5m`, `24h`.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

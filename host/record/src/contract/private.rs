@@ -2,9 +2,9 @@
 
 use super::check::Fault;
 use super::{Contract, object};
-use crate::private::PATTERN;
-use crate::schema::{Kind, Pattern, Schema};
-use crate::template;
+use crate::action::private::PATTERN;
+use crate::contract::schema::{Kind, Pattern, Schema};
+use crate::contract::template;
 
 impl Contract {
     /// Names of the parameters that no record may hold.

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::codec::Outgoing;
+use crate::exchange::codec::Outgoing;
 
 const GOOD: &str = r#"
 format = 1

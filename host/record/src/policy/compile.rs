@@ -9,13 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
 
 use cedar_policy::ffi::DetailedError;
-use cedar_policy::{
-    Policy, PolicyId, PolicySet, Schema, SchemaFragment, ValidationMode, Validator,
-};
+use cedar_policy::{Policy, PolicyId, PolicySet, Schema, SchemaFragment, ValidationMode, Validator};
+use deed_spec::digest::Digest;
+use deed_spec::json::{NotCanonical, to_canonical};
 
 use super::{Policies, Rule, Vocabulary, schema};
-use crate::digest::Digest;
-use crate::json::{NotCanonical, to_canonical};
 
 /// Compiles `(file name, text)` pairs into one set.
 ///

@@ -10,8 +10,7 @@ use cedar_policy::{Authorizer, Context, Entities, Entity, PolicySet, Request, Re
 use serde_json::Value;
 
 use super::{Decision, Facts, Obligation, Policies, Snapshot, Verdict, compile, schema};
-use crate::receipt;
-
+use crate::statement::receipt;
 pub(super) use question::Question;
 
 /// Decides again from a bundle's `policies.cedar`, `schema.cedarschema`, `entities.json` and `request.json`.

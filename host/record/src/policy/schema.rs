@@ -9,7 +9,7 @@ use cedar_policy::SchemaFragment;
 use serde_json::Value;
 
 use super::{ActionShape, AttributeType, Vocabulary};
-use crate::schema::{Kind, Schema};
+use crate::contract::schema::{Kind, Schema};
 
 /// The schema in Cedar's human-readable syntax, namespace `Deed`.
 pub(super) fn text(vocabulary: &Vocabulary) -> String {

@@ -4,21 +4,21 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use deed_record::contract::Params;
+use deed_record::contract::schema::Schema;
+use deed_record::contract::template::percent_encode;
+use deed_record::exchange::Rendered;
+use deed_record::lifecycle::outcome::Outcome;
+use deed_record::policy::Decision;
+use deed_spec::text::safe;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-use deed_record::contract::Params;
-use deed_record::exchange::Rendered;
-use deed_record::outcome::Outcome;
-use deed_record::policy::Decision;
-use deed_record::schema::Schema;
-use deed_record::template::percent_encode;
 
 use super::client::{Client, Connection, prefer, watch};
 use super::next::Next;
 use super::out::{self, Failure, Format};
 use super::proposal::ProposalArgs;
-use super::text::{line, pretty, safe};
+use super::text::{line, pretty};
 use super::{page, shown};
 use crate::http::View;
 use crate::keys;

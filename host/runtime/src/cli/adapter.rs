@@ -10,12 +10,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Subcommand;
-use deed_record::digest::Digest;
+use deed_spec::digest::Digest;
+use deed_spec::text::safe;
+use deed_system::clock::Clock;
 use serde::Serialize;
 
 use super::out::{Failure, Format};
-use super::text::{line, safe};
-use crate::clock::Clock;
+use super::text::line;
 use crate::keys;
 use crate::sandbox::Sandbox;
 

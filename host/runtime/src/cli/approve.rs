@@ -9,15 +9,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use deed_record::approval::{self, Answer, ApprovalRequest, Terms};
+use deed_record::statement::approval::{self, Answer, ApprovalRequest, Terms};
+use deed_spec::text::safe;
+use deed_system::clock::Clock;
 
 use self::fate::Fate;
 use super::client::{Client, Connection, action_path, watch};
 use super::next::Next;
 use super::out::{self, Failure, Format};
-use super::text::safe;
 use super::{page, shown};
-use crate::clock::Clock;
 use crate::http::View;
 use crate::keys;
 

@@ -5,11 +5,12 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use deed_spec::text::safe;
+use deed_system::clock::Clock;
 use serde_json::json;
 
 use super::out::{Failure, Format};
-use super::text::{line, safe};
-use crate::clock::Clock;
+use super::text::line;
 use crate::pipeline::{self, Manifest};
 
 /// Copy a served directory, as it is at one moment, also while a host serves it

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use deed_spec::text::safe;
+use deed_system::clock::Clock;
+use deed_system::files;
 use serde::Serialize;
 
 use super::out::{Failure, Format, shell};
-use super::text::{join, line, safe};
-use crate::clock::Clock;
+use super::text::{join, line};
 use crate::config::{self, Bounds, Config, Fault, Limits, Tenant, Witnesses};
 use crate::sandbox::Sandbox;
-use crate::{files, journal, keys};
+use crate::{journal, keys};
 
 /// Check a served directory and name every fault with its file and line
 ///

@@ -4,19 +4,19 @@
 
 use std::time::Duration;
 
-use deed_record::id::ActionId;
-use deed_record::json;
+use deed_record::action::id::ActionId;
+use deed_spec::json;
+use deed_spec::text::safe;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use ureq::http::{Request, Response};
 use ureq::{Agent, Body};
 
-use super::out::Failure;
-use super::text::{line, safe};
-use crate::http::WAIT_MAX_S;
-
 pub(super) use self::credentials::{Credentials, check_url};
 pub(super) use self::watch::{prefer, watch};
+use super::out::Failure;
+use super::text::line;
+use crate::http::WAIT_MAX_S;
 
 mod credentials;
 mod watch;

@@ -4,18 +4,18 @@
 
 use std::process::ExitCode;
 
+use deed_record::contract::schema::Schema;
+use deed_record::contract::template::percent_encode;
+use deed_record::contract::{Evidence, Head, Params, Verb};
+use deed_spec::json::{self, ShapeError};
+use deed_spec::text::safe;
 use serde::Deserialize;
 use serde_json::Value;
-
-use deed_record::contract::{Evidence, Head, Params, Verb};
-use deed_record::json::{self, ShapeError};
-use deed_record::schema::Schema;
-use deed_record::template::percent_encode;
 
 use super::client::Connection;
 use super::next::quoted;
 use super::out::{Failure, Format};
-use super::text::{compact, line, safe};
+use super::text::{compact, line};
 
 /// List the contracts that you may ask for, with their parameters, or show one
 ///

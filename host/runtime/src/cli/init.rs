@@ -2,11 +2,12 @@
 //!
 //! Never touches a directory that has something in it.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::{fs, io};
 
+use deed_spec::text::safe;
+use deed_system::clock::Clock;
 use serde_json::json;
 
 use super::adapter::Scratch;
@@ -14,8 +15,7 @@ use super::dir::{must_be_empty, private_dir};
 use super::out::{Failure, Format, shell};
 use super::pin;
 use super::secret::{Token, new_token};
-use super::text::{line, safe};
-use crate::clock::Clock;
+use super::text::line;
 use crate::keys;
 use crate::sandbox::Sandbox;
 

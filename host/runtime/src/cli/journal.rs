@@ -5,8 +5,10 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use deed_spec::text::safe;
+
 use super::out::{self, Failure, Format};
-use super::text::{line, safe};
+use super::text::line;
 use crate::pipeline::{self, Checked, Finding};
 
 #[derive(Debug, clap::Subcommand)]

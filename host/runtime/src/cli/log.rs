@@ -8,14 +8,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use deed_record::bundle::Files;
-use deed_record::note::{LogPolicy, VerifierKey};
-use deed_record::tlog::{Asked, Audit, Since, audit};
-use deed_record::verify::{Trust, Verdict};
+use deed_spec::note::{LogPolicy, VerifierKey};
+use deed_verify::audit::{self, Asked, Audit, Since};
+use deed_verify::{Trust, Verdict};
 
 use self::source::Source;
 use super::client::Credentials;
 use super::out::{self, Failure, Format};
-use super::text::safe;
 use super::verify;
 
 #[derive(Debug, clap::Subcommand)]
@@ -73,7 +72,7 @@ fn report(args: &AuditArgs) -> Result<Audit, Failure> {
     let head = source.head()?;
     let asked =
         Asked { keys: &keys, since: &since, head: head.as_deref(), witnesses: policy.as_ref() };
-    Ok(audit(asked, |path, max| source.fetch(path, max)))
+    Ok(audit::audit(asked, |path, max| source.fetch(path, max)))
 }
 
 /// Whose log it may be, and whose word its checkpoint needs.
@@ -91,34 +90,6 @@ fn trusted(args: &AuditArgs) -> Result<(Vec<VerifierKey>, Option<LogPolicy>), Fa
 }
 
 fn print(args: &AuditArgs, found: &Audit) -> Result<Verdict, Failure> {
-    args.format.print(found, |found| lines(found, &args.log))?;
+    args.format.print(found, |found| audit::page::lines(found, &args.log))?;
     Ok(found.verdict)
-}
-
-fn lines(found: &Audit, log: &str) -> String {
-    let mut lines = Vec::new();
-    let mut line = |name: &str, text: &str| lines.push(format!("{name:<11} {}", safe(text)));
-    if let Some(tree) = &found.tree {
-        line("origin", &tree.origin);
-        line("size", &tree.size.to_string());
-        line("root", &tree.root);
-    }
-    let kinds: Vec<String> = found.entries.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
-    if !kinds.is_empty() {
-        line("entries", &kinds.join(", "));
-        line("tiles", &format!("{} agree with the entries", found.tiles));
-    }
-    for older in &found.consistent {
-        line("consistent", &format!("with {} ({})", older.size, older.name));
-    }
-    for one in &found.cosigned {
-        line("cosigned", &format!("by {} at Unix time {}", one.witness, one.time));
-    }
-    if let Some(fault) = &found.fault {
-        let mark = if found.verdict == Verdict::Failed { "FAULT" } else { "no answer" };
-        line(mark, &format!("{}: {}", fault.file, fault.reason));
-    }
-    let origin = found.tree.as_ref().map_or(log, |tree| tree.origin.as_str());
-    lines.push(format!("{} {}", found.verdict.as_str().to_uppercase(), safe(origin)));
-    lines.join("\n")
 }

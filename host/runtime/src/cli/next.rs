@@ -2,11 +2,11 @@
 //!
 //! Never suggests what the status rules out, and quotes whatever came from the host: the lines are there to be pasted.
 
-use deed_record::id::ActionId;
+use deed_record::action::id::ActionId;
+use deed_spec::text::safe;
 
 use super::client::Connection;
 use super::out::{self, Failure, Format};
-use super::text::safe;
 use crate::http::View;
 
 /// Suggests commands to those who read text; programs that ask for JSON get none.

@@ -2,13 +2,14 @@
 //!
 //! Never passes on a text unescaped, and says which words are the agent's own.
 
-use deed_record::json::Change;
-use deed_record::ledger::{fate, utc};
-use deed_record::outcome::Check;
+use deed_record::lifecycle::outcome::Check;
 use deed_record::policy::{Decision, Verdict};
+use deed_record::timeline::{fate, utc};
+use deed_spec::json::Change;
+use deed_spec::text::safe;
 
 use super::shown;
-use super::text::{compact, line, pretty, safe, safe_lines};
+use super::text::{compact, line, pretty, safe_lines};
 use crate::http::View;
 
 /// Who asked for what and why, what policy and people said, what was sent, what changed, what proves it.

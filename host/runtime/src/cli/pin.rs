@@ -6,14 +6,15 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use deed_record::json;
+use deed_spec::json;
+use deed_spec::text::safe;
+use deed_system::clock::Clock;
 use serde::Serialize;
 
 use super::adapter::Scratch;
 use super::check::refused;
 use super::out::{self, Failure, Format};
-use super::text::{join, line, safe};
-use crate::clock::Clock;
+use super::text::{join, line};
 use crate::config::{Change, Done, Fault, PinError, Pinned, Plan};
 use crate::sandbox::Sandbox;
 

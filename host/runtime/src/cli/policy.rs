@@ -13,12 +13,13 @@ use std::sync::Arc;
 
 use clap::Subcommand;
 use deed_record::policy::{Decision, Obligation, Verdict};
+use deed_spec::text::safe;
+use deed_system::clock::Clock;
 use serde::Serialize;
 
 use self::cases::{Case, Cases};
 use super::out::{Failure, Format};
-use super::text::{line, safe};
-use crate::clock::Clock;
+use super::text::line;
 use crate::config::{self, Config, Fault, Tenant};
 
 #[derive(Debug, Subcommand)]

@@ -5,12 +5,12 @@
 use std::collections::BTreeMap;
 
 use deed_record::action::{Proposal, Source};
-use deed_record::json;
-use deed_record::schema::{Kind, Schema};
+use deed_record::contract::schema::{Kind, Schema};
+use deed_spec::json;
+use deed_spec::text::safe;
 use serde_json::{Map, Value};
 
 use super::out::Failure;
-use super::text::safe;
 
 /// What is asked for, and why.
 #[derive(Debug, clap::Args)]

@@ -6,16 +6,18 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use deed_record::digest::Digest;
-use deed_record::replay::{Case, Line, Report, Status, Verdict};
-use deed_record::verify::{self as proof, verify};
+use deed_spec::digest::Digest;
+use deed_spec::text::safe;
+use deed_system::clock::Clock;
+use deed_verify as proof;
+use deed_verify::replay::{Case, Line, Report, Status, Verdict};
+use deed_verify::{page, verify};
 use serde::Serialize;
 
 use super::adapter::Scratch;
 use super::out::{self, Failure, Format};
-use super::text::{compact, line, safe};
-use super::verify::{lines, read, trust};
-use crate::clock::Clock;
+use super::text::{compact, line};
+use super::verify::{read, trust};
 use crate::replay::replay;
 use crate::sandbox::Sandbox;
 
@@ -88,7 +90,7 @@ fn page(found: &Findings) -> String {
     let mut text = String::new();
     let report = &found.replay;
     if let Some(proof) = &found.verify {
-        line(&mut text, format_args!("{}", lines(proof, &report.action)));
+        line(&mut text, format_args!("{}", page::lines(proof, &report.action)));
     }
     for fault in &report.faults {
         line(&mut text, format_args!("DIFF  evidence       {}", safe(fault)));

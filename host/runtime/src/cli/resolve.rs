@@ -8,14 +8,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use deed_record::resolution::{self, ResolutionRequest, Verdict};
+use deed_record::statement::resolution::{self, ResolutionRequest, Verdict};
+use deed_system::clock::Clock;
 
 use super::approve::confirmed;
 use super::client::{Client, Connection, action_path};
 use super::next::Next;
 use super::out::{self, Failure, Format};
 use super::page;
-use crate::clock::Clock;
 use crate::http::View;
 use crate::keys;
 

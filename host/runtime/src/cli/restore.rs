@@ -6,10 +6,11 @@ use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use deed_spec::text::safe;
 use serde_json::json;
 
 use super::out::{self, Failure, Format};
-use super::text::{line, safe};
+use super::text::line;
 use crate::pipeline::{Loss, Restore, Restored};
 
 /// Put the state of a backup in the place of a directory's own, or make a directory of it

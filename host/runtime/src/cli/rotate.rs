@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use deed_record::rotation::Purpose;
+use deed_record::statement::rotation::Purpose;
+use deed_system::clock::Clock;
 
 use super::out::{self, Failure, Format};
-use crate::clock::Clock;
 use crate::config;
 use crate::pipeline::{self, Rotation};
 

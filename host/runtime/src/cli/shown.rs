@@ -1,16 +1,17 @@
 //! What an approver reads before signing: takes an approval request whose digests were recomputed,
 //! gives text. Never shows the agent's words as if they were facts.
 
-use deed_record::approval::{Answer, ApprovalRequest, Terms};
+use deed_record::action::private::Prepared;
 use deed_record::contract::Contract;
-use deed_record::digest::Digest;
 use deed_record::exchange::Rendered;
-use deed_record::ledger::utc;
-use deed_record::private::Prepared;
+use deed_record::statement::approval::{Answer, ApprovalRequest, Terms};
+use deed_record::timeline::utc;
+use deed_spec::digest::Digest;
+use deed_spec::text::safe;
 
 use super::out::Failure;
 use super::page::from_agent;
-use super::text::{compact, join, line, pretty, safe, safe_lines};
+use super::text::{compact, join, line, pretty, safe_lines};
 
 /// Everything that `terms` sign, in words.
 pub(super) fn approval(

@@ -7,8 +7,7 @@ use std::process::ExitCode;
 
 use super::out::{self, Failure};
 use crate::config::{self, Config, Tenant};
-use crate::keys;
-use crate::pipeline;
+use crate::{keys, pipeline};
 
 /// Write the public keys that `deed verify` needs: of receipts, one tenant's log, its approvers and witnesses
 ///

@@ -3,16 +3,16 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use deed_record::contract::template::percent_encode;
+use deed_record::timeline::utc;
+use deed_spec::text::safe;
 use serde::{Deserialize, Serialize};
-
-use deed_record::ledger::utc;
-use deed_record::template::percent_encode;
 
 use super::client::{Connection, action_path};
 use super::next::{Next, quoted};
 use super::out::{self, Failure, Format};
 use super::page;
-use super::text::{join, safe};
+use super::text::join;
 use crate::http::View;
 
 /// List actions, newest first

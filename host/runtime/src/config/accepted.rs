@@ -2,10 +2,9 @@
 //!
 //! They let the next pin show what changed. Nothing else reads them: a host without them serves the same.
 
-use deed_record::digest::Digest;
+use deed_spec::digest::Digest;
+use deed_system::files::{FileError, Files, PEM_MAX};
 use serde_json::Value;
-
-use crate::files::{FileError, Files, PEM_MAX};
 
 const FOLDER: &str = "accepted";
 

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use deed_record::contract::ContractError;
 use deed_record::policy::CompileError;
+use deed_system::files::FileError;
 
-use crate::files::FileError;
 use crate::vault::SECRET_MIN;
 
 /// What helps where a path leads to no served directory.

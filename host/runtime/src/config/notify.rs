@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use deed_system::files::Files;
 use hyper::Uri;
 
 use super::fault::{Faults, Source};
 use super::{Notify, raw, secret};
-use crate::files::Files;
 
 pub(super) fn build(
     files: &Files,

@@ -6,12 +6,12 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use deed_record::note::Checkpoint;
-use deed_record::tlog::HEAD;
+use deed_spec::note::Checkpoint;
+use deed_spec::tlog::HEAD;
+use deed_system::files::{FileError, Files};
 
 use super::fault::{Fault, Faults, Source};
 use super::raw;
-use crate::files::{FileError, Files};
 
 /// Three short lines; the name in it has no limit of its own.
 const HEAD_MAX: u64 = 64 << 10;

@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use deed_record::contract::Contract;
-use deed_record::digest::Digest;
-use deed_record::json;
+use deed_spec::digest::Digest;
+use deed_spec::json;
+use deed_system::files::{ADAPTER_MAX, FileError, Files};
 
 use super::fault::{Fault, Faults};
 use super::{accepted, raw, tenant};
-use crate::files::{ADAPTER_MAX, FileError, Files};
 
 /// What a grant named before, and what it names now.
 #[derive(Clone, Debug, PartialEq, Eq)]

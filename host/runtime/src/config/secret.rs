@@ -4,9 +4,10 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use deed_system::files::Files;
+
 use super::fault::Fault;
 use super::raw;
-use crate::files::Files;
 use crate::vault::{self, Secret, SecretSource};
 
 /// A secret that a table of `deed.toml` names.

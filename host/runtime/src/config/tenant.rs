@@ -10,11 +10,12 @@ mod vocabulary;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use deed_record::action::id;
 use deed_record::contract::Contract;
-use deed_record::digest::Digest;
-use deed_record::envelope::{Envelope, key_id};
-use deed_record::id;
 use deed_record::policy::Policies;
+use deed_record::statement::envelope::{Envelope, key_id};
+use deed_spec::digest::Digest;
+use deed_system::files::{Files, TEXT_MAX};
 use ed25519_dalek::VerifyingKey;
 use serde_json::Value;
 
@@ -22,7 +23,6 @@ pub(super) use self::adapters::Adapters;
 pub(super) use self::vocabulary::vocabulary;
 use super::fault::{Fault, Faults, Source};
 use super::raw;
-use crate::files::{Files, TEXT_MAX};
 use crate::upstream::Upstream;
 
 /// One tenant: nothing in it is visible to another.

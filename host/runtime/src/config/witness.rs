@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deed_record::id;
-use deed_record::note::WitnessKey;
+use deed_record::action::id;
+use deed_spec::note::WitnessKey;
 use ed25519_dalek::VerifyingKey;
 
 use super::fault::{Fault, Faults, Source};

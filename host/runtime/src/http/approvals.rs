@@ -6,10 +6,10 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use deed_record::approval::ApprovalRequest;
-use deed_record::envelope::Envelope;
-use deed_record::json;
-use deed_record::status::Status;
+use deed_record::lifecycle::status::Status;
+use deed_record::statement::approval::ApprovalRequest;
+use deed_record::statement::envelope::Envelope;
+use deed_spec::json;
 
 use super::App;
 use super::actions::{answer as answered, carried, parse_id};

@@ -6,9 +6,9 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use deed_record::digest::Digest;
-use deed_record::id::ActionId;
-use deed_record::story::Story;
+use deed_record::action::id::ActionId;
+use deed_record::lifecycle::story::Story;
+use deed_spec::digest::Digest;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use tokio::time::Instant;
 

@@ -15,8 +15,8 @@ use axum::response::Response;
 use tokio::time::Instant;
 
 pub(super) use self::hall::Hall;
-use super::problem::Problem;
-use super::{App, problem};
+use super::App;
+use super::problem::{self, Problem};
 use crate::pipeline::shares::Level;
 
 /// What a principal may cost.

@@ -23,7 +23,7 @@ pub(super) async fn show(
 ) -> Result<Json<Value>, Problem> {
     let granted = caller.tenant.grants.get(&name).ok_or_else(Problem::no_contract)?;
     let bytes = granted.contract.canonical().map_err(LedgerError::from)?;
-    let contract = deed_record::json::parse(&bytes).unwrap_or_default();
+    let contract = deed_spec::json::parse(&bytes).unwrap_or_default();
     Ok(Json(json!({
         "contract": contract,
         "digest": granted.digest,

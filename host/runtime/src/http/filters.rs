@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use deed_record::status::Status;
+use deed_record::lifecycle::status::Status;
 
 use super::headers::is_trace_id;
 use super::problem::Problem;

@@ -205,7 +205,7 @@ impl From<BindFault> for Problem {
             }
             BindFault::Unknown(_) => Self::no_contract(),
             BindFault::Bind(BindError::Params(violations)) => {
-                let one = |v: &deed_record::schema::Violation| json!({"pointer": format!("/params{}", v.pointer), "reason": v.reason});
+                let one = |v: &deed_record::contract::schema::Violation| json!({"pointer": format!("/params{}", v.pointer), "reason": v.reason});
                 let errors = violations.iter().map(one).collect();
                 Self::unprocessable("the parameters do not fit the contract".to_owned(), errors)
             }
@@ -213,7 +213,7 @@ impl From<BindFault> for Problem {
                 let pointer = match &error {
                     BindError::Text(pointer, _) => (*pointer).to_owned(),
                     BindError::Word(pointer) | BindError::Repeated(pointer) => pointer.clone(),
-                    BindError::Expect(pointer) => deed_record::json::child("/expect", pointer),
+                    BindError::Expect(pointer) => deed_spec::json::child("/expect", pointer),
                     _ => "/params".to_owned(),
                 };
                 Self::unprocessable(error.to_string(), place(&pointer, error.to_string()))

@@ -3,18 +3,18 @@
 use std::sync::Arc;
 
 use deed_record::action::Source;
-use deed_record::digest::Digest;
-use deed_record::envelope::Kind;
-use deed_record::event::Entry;
 use deed_record::exchange::{Exchange, Fate, Rendered};
-use deed_record::json::Change;
-use deed_record::ledger::{self, Line};
-use deed_record::observation::Sight;
-use deed_record::outcome::{Check, Outcome};
+use deed_record::lifecycle::event::Entry;
+use deed_record::lifecycle::observation::Sight;
+use deed_record::lifecycle::outcome::{Check, Outcome};
+use deed_record::lifecycle::status::Status;
+use deed_record::lifecycle::story::Story;
 use deed_record::policy::Decision;
-use deed_record::resolution::{ROLE, Resolution};
-use deed_record::status::Status;
-use deed_record::story::Story;
+use deed_record::statement::envelope::Kind;
+use deed_record::statement::resolution::{ROLE, Resolution};
+use deed_record::timeline::{self, Line};
+use deed_spec::digest::Digest;
+use deed_spec::json::Change;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -155,7 +155,7 @@ pub fn view(story: &Story, entries: &[Entry], person: bool) -> Result<View, Ledg
         reconciliation: signed(story, Kind::Reconciliation)?,
         proposed_ms: story.proposed_ms,
         at_ms: story.at_ms,
-        ledger: ledger::tell(entries),
+        ledger: timeline::tell(entries),
     })
 }
 
@@ -171,7 +171,7 @@ fn writes(story: &Story) -> Vec<Rendered> {
     story.bound.perform.iter().filter(|request| request.writes).cloned().collect()
 }
 
-fn said(story: &Story, answer: &Arc<deed_record::event::Answer>, person: bool) -> Said {
+fn said(story: &Story, answer: &Arc<deed_record::lifecycle::event::Answer>, person: bool) -> Said {
     let signed = answer.envelope.unverified(Kind::Approval).ok().filter(|_| person);
     let reason =
         signed.and_then(|statement| Some(statement.predicate.get("reason")?.as_str()?.to_owned()));

@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use deed_record::digest::Digest;
+use deed_spec::digest::Digest;
+use deed_system::failpoint;
 
 use super::survey::Wrong;
 use super::{OpenError, PayloadError};
-use crate::failpoint;
 
 /// The directory of payloads: one directory for each pair of first digits.
 #[derive(Debug)]

@@ -6,9 +6,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
 
-use super::file::{
-    self, Frame, Hash, Place, Tail, durable_after, first, frame, head, next_good, scan,
-};
+use super::file::{self, Frame, Hash, Place, Tail, durable_after, first, frame, head, next_good, scan};
 use super::record::{self, Record};
 use super::{OpenError, ReadError, Summary, VersionError, version};
 

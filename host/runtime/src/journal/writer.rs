@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use deed_system::failpoint;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::file::{MAX_BODY, Place, Segments};
@@ -14,7 +15,6 @@ use super::index::{Applied, Index, Staged};
 use super::record::{self, Envelope};
 use super::{Append, AppendError};
 use crate::crowd::Crowd;
-use crate::failpoint;
 
 /// Appends in one group at most.
 const GROUP: usize = 256;

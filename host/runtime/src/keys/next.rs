@@ -8,12 +8,12 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use deed_record::envelope::{self, key_id};
-use deed_record::rotation::Purpose;
+use deed_record::statement::envelope::{self, key_id};
+use deed_record::statement::rotation::Purpose;
+use deed_system::files::{Files, PEM_MAX};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 
 use super::{KEY_MAX, KeyError, parse, random, to_pem};
-use crate::files::{Files, PEM_MAX};
 
 /// The key that is to take the place of the present one.
 #[derive(Debug)]

@@ -5,9 +5,9 @@
 
 use std::path::Path;
 
-use deed_record::envelope::Kind;
-use deed_record::event::Leaf;
-use deed_record::note::VerifierKey;
+use deed_record::lifecycle::event::Leaf;
+use deed_record::statement::envelope::Kind;
+use deed_spec::note::VerifierKey;
 
 use super::store::Store;
 use super::{LogError, Retired, open};

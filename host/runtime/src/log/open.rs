@@ -4,12 +4,13 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::Path;
 
-use deed_record::envelope::Kind;
-use deed_record::event::Leaf;
-use deed_record::merkle::leaf_hash;
-use deed_record::note::{Checkpoint, LogKey, VerifierKey, verify};
-use deed_record::tlog::tile::{self, WIDTH};
-use deed_record::tlog::{Edge, Resource};
+use deed_record::lifecycle::event::Leaf;
+use deed_record::statement::envelope::Kind;
+use deed_spec::merkle::leaf_hash;
+use deed_spec::note::{Checkpoint, LogKey, VerifierKey, verify};
+use deed_spec::tlog::Resource;
+use deed_spec::tlog::frontier::Edge;
+use deed_spec::tlog::tile::{self, WIDTH};
 
 use super::places::Places;
 use super::store::{Store, at, sync};

@@ -3,7 +3,7 @@
 //!
 //! A log has some entries for every action that its tenant ever took, and all of them are in memory here.
 
-use deed_record::merkle::Hash;
+use deed_spec::merkle::Hash;
 
 /// Entries that fit: a place has 32 bits. They would take 64 GiB of tiles, and as much memory.
 pub(super) const PLACES_MAX: u64 = u32::MAX as u64 - 1;
@@ -77,7 +77,7 @@ fn put(slots: &mut [u64], slot: u64) {
 
 #[cfg(test)]
 mod tests {
-    use deed_record::merkle::leaf_hash;
+    use deed_spec::merkle::leaf_hash;
 
     use super::*;
 

@@ -2,17 +2,17 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, TrySendError};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::sync::mpsc::{self, RecvTimeoutError, TrySendError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use deed_record::event::Leaf;
-use deed_record::merkle::Hash;
+use deed_record::lifecycle::event::Leaf;
+use deed_spec::merkle::Hash;
+use deed_system::clock::Clock;
 use tokio::sync::oneshot;
 
 use super::witness::{self, Standing, Watch};
 use super::{Log, LogError};
-use crate::clock::Clock;
 use crate::config::Witnesses;
 use crate::crowd::Crowd;
 

@@ -8,10 +8,11 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use deed_record::merkle::Hash;
-use deed_record::note::{Checkpoint, VerifierKey};
-use deed_record::tlog::tile::{self, WIDTH};
-use deed_record::tlog::{Edge, Resource};
+use deed_spec::merkle::Hash;
+use deed_spec::note::{Checkpoint, VerifierKey};
+use deed_spec::tlog::Resource;
+use deed_spec::tlog::frontier::Edge;
+use deed_spec::tlog::tile::{self, WIDTH};
 
 use super::open::{self, Found, Signers};
 use super::store::{Store, at};

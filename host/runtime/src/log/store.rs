@@ -6,10 +6,10 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use deed_record::tlog::{Resource, tile};
+use deed_spec::tlog::{Resource, tile};
+use deed_system::failpoint;
 
 use super::LogError;
-use crate::failpoint;
 
 /// How many files are synced at a time.
 const SYNCS: usize = 8;

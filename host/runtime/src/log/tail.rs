@@ -7,11 +7,11 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use deed_record::tlog::tile;
+use deed_spec::tlog::tile;
+use deed_system::failpoint;
 
 use super::LogError;
 use super::store::{at, sync};
-use crate::failpoint;
 
 /// The file's name; it is the host's own, like `HEAD`.
 pub(super) const TAIL: &str = "TAIL";

@@ -1,8 +1,8 @@
 use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use deed_record::merkle::{verify_consistency, verify_inclusion};
-use deed_record::note::verify;
+use deed_spec::merkle::{verify_consistency, verify_inclusion};
+use deed_spec::note::verify;
 use ed25519_dalek::SigningKey;
 
 use super::tail::TAIL;
@@ -339,7 +339,7 @@ fn retired(scratch: &Scratch) -> Retired {
     let statement = Digest::of(b"statement");
     let mut log = scratch.open().unwrap();
     log.append(&entries(0..3)).unwrap();
-    log.append(&[deed_record::event::entry("key-retired", &statement)]).unwrap();
+    log.append(&[deed_record::lifecycle::event::entry("key-retired", &statement)]).unwrap();
     Retired { key: key().verifier().clone(), statement }
 }
 

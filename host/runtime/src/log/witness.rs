@@ -6,13 +6,13 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use deed_record::note::{self, Checkpoint};
+use deed_spec::note::{self, Checkpoint};
+use deed_system::clock::Clock;
 use tokio::sync::watch;
 
 use self::board::{Board, Task, Tree};
 use self::courier::{Courier, Refusal};
 use super::{Log, Shared};
-use crate::clock::Clock;
 use crate::config::Witnesses;
 
 mod board;

@@ -5,10 +5,10 @@
 
 use std::collections::HashSet;
 
-use deed_record::digest::Digest;
-use deed_record::envelope::{EnvelopeError, Kind};
-use deed_record::event::{Leaf, entry};
-use deed_record::story::Story;
+use deed_record::lifecycle::event::{Leaf, entry};
+use deed_record::lifecycle::story::Story;
+use deed_record::statement::envelope::{EnvelopeError, Kind};
+use deed_spec::digest::Digest;
 
 use super::ledger::{self, LedgerError};
 use super::past::{Past, PastError};

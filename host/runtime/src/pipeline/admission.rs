@@ -10,8 +10,8 @@ mod limit;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use deed_record::status::Status;
-use deed_record::story::Story;
+use deed_record::lifecycle::status::Status;
+use deed_record::lifecycle::story::Story;
 
 use self::book::{Account, Book, Tenant, lock};
 pub use self::limit::{Limit, Overload};

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use deed_record::event::{Attempt, Event, Phase};
-use deed_record::observation::{Observation, Sight};
-use deed_record::outcome::{Judgement, Outcome};
+use deed_record::lifecycle::event::{Attempt, Event, Phase};
+use deed_record::lifecycle::observation::{Observation, Sight};
+use deed_record::lifecycle::outcome::{Judgement, Outcome};
 use tokio::sync::Mutex;
 
 use super::drive::{Drive, Step};

@@ -21,16 +21,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use data_encoding::BASE64;
-use deed_record::event::{Entry, Event};
+use deed_record::lifecycle::event::{Entry, Event};
+use deed_system::clock::Clock;
+use deed_system::files::{ADAPTER_MAX, CONFIG_MAX, FileError, Files, PEM_MAX, TEXT_MAX};
 
 pub(super) use self::draft::{Draft, DraftError, at, sync_above};
 use self::manifest::{MANIFEST, OfJournal, OfLog};
 pub use self::manifest::{Manifest, ManifestError};
 use self::moment::{Snapshots, moment};
 use super::past::PastError;
-use crate::clock::Clock;
 use crate::config::{self, Fault};
-use crate::files::{ADAPTER_MAX, CONFIG_MAX, FileError, Files, PEM_MAX, TEXT_MAX};
 use crate::journal::{self, OpenError, Seen};
 use crate::keys::{self, KeyError, Next};
 use crate::log::{LogError, Snapshot};

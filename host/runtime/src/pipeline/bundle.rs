@@ -1,13 +1,13 @@
 //! The evidence of an ended action: a function of its story and of the first checkpoint that covers it.
 
 use deed_record::bundle;
-use deed_record::digest::Digest;
-use deed_record::envelope::{Envelope, Kind};
-use deed_record::merkle::Hash;
-use deed_record::note::Checkpoint;
+use deed_record::lifecycle::story::Story;
 use deed_record::policy::{self, Facts, Policies, Snapshot};
-use deed_record::receipt::Question;
-use deed_record::story::Story;
+use deed_record::statement::envelope::{Envelope, Kind};
+use deed_record::statement::receipt::Question;
+use deed_spec::digest::Digest;
+use deed_spec::merkle::Hash;
+use deed_spec::note::Checkpoint;
 
 use super::Pipeline;
 use super::ledger::{LedgerError, StoredPolicies};
@@ -86,7 +86,9 @@ impl Pipeline {
         };
         let text = note.split("\n\n").next().map(|text| format!("{text}\n")).unwrap_or_default();
         let checkpoint = Checkpoint::parse(&text).map_err(|e| failed(e.to_string()))?;
-        let prove = |leaf: &deed_record::event::Leaf| publisher.prove(leaf.index, checkpoint.size);
+        let prove = |leaf: &deed_record::lifecycle::event::Leaf| {
+            publisher.prove(leaf.index, checkpoint.size)
+        };
         story.leaves.iter().map(prove).collect::<Result<_, _>>().map_err(|e| failed(e.to_string()))
     }
 }

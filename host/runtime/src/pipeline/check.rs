@@ -11,9 +11,9 @@ mod story;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use deed_record::digest::Digest;
-use deed_record::note::VerifierKey;
-use deed_record::rotation::Purpose;
+use deed_record::statement::rotation::Purpose;
+use deed_spec::digest::Digest;
+use deed_spec::note::VerifierKey;
 use ed25519_dalek::VerifyingKey;
 use serde::Serialize;
 

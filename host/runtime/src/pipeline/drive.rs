@@ -2,13 +2,13 @@
 
 use std::sync::{Arc, OnceLock};
 
-use deed_record::event::{Event, Phase};
-use deed_record::id::ActionId;
-use deed_record::outcome::{self, Judgement, Outcome};
+use deed_record::action::id::ActionId;
+use deed_record::lifecycle::event::{Event, Phase};
+use deed_record::lifecycle::outcome::{self, Judgement, Outcome};
+use deed_record::lifecycle::status::Status;
+use deed_record::lifecycle::story::{Decided, Story};
 use deed_record::policy::Verdict;
-use deed_record::receipt::Question;
-use deed_record::status::Status;
-use deed_record::story::{Decided, Story};
+use deed_record::statement::receipt::Question;
 
 use super::Pipeline;
 use super::flight::Lease;

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use deed_record::action::Proposal;
-use deed_record::event::{Entry, Event};
 use deed_record::exchange::Rendered;
+use deed_record::lifecycle::event::{Entry, Event};
+use deed_record::lifecycle::story::Story;
 use deed_record::policy::{Decision, Verdict};
-use deed_record::story::Story;
 use serde::Serialize;
 
 use super::Pipeline;
@@ -26,7 +26,7 @@ pub struct Explained {
     /// Requests that would leave if it were cleared.
     pub would_send: Vec<Rendered>,
     /// CEL that must hold before; evaluated at the gate, not here.
-    pub before: Vec<deed_record::expression::Expression>,
+    pub before: Vec<deed_record::contract::expression::Expression>,
     /// What stands between this proposal and a run.
     pub missing: Vec<String>,
 }

@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use deed_record::bundle;
 use deed_record::contract::ATTEMPTS_MAX;
-use deed_record::event::{Event, GrantRecord, Phase};
-use deed_record::outcome::{self, Judgement, Outcome};
+use deed_record::lifecycle::event::{Event, GrantRecord, Phase};
+use deed_record::lifecycle::outcome::{self, Judgement, Outcome};
 use deed_record::policy::{Decision, Verdict};
 
 use super::drive::{Drive, Step};
 use super::ledger::LedgerError;
 use crate::config::Granted;
-use crate::keys;
-use crate::{approval, contract, policy};
+use crate::{approval, contract, keys, policy};
 
 /// Attempts that an action has at most, whatever they came to.
 const ATTEMPTS: usize = ATTEMPTS_MAX as usize;

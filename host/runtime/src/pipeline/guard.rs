@@ -3,10 +3,10 @@
 //! Never asks people again where that cannot help: `If-Match` matches no weak entity tag. Else they are asked
 //! anew, up to [`TURNS`] times.
 
-use deed_record::event::{Attempt, Phase};
 use deed_record::exchange::Exchange;
-use deed_record::json;
-use deed_record::outcome::{Judgement, Outcome};
+use deed_record::lifecycle::event::{Attempt, Phase};
+use deed_record::lifecycle::outcome::{Judgement, Outcome};
+use deed_spec::json;
 
 use super::drive::{Drive, Step};
 use super::gate::ATTEMPTS_BYTES;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use deed_record::action::id::ActionId;
 use deed_record::action::{BindError, Proposal};
-use deed_record::digest::Digest;
-use deed_record::envelope::Envelope;
-use deed_record::event::Event;
-use deed_record::id::ActionId;
-use deed_record::json;
+use deed_record::lifecycle::event::Event;
+use deed_record::statement::envelope::Envelope;
+use deed_spec::digest::Digest;
+use deed_spec::json;
 
 use super::activate::leaves;
 use super::admission::Overload;
@@ -188,7 +188,7 @@ impl Pipeline {
         let told = self.told_of(tenant, id)?;
         let story = &told.story;
         let course = self.admission.admit_answer(tenant, &story.bound.action.principal)?;
-        if !matches!(story.status, deed_record::status::Status::Waiting) {
+        if !matches!(story.status, deed_record::lifecycle::status::Status::Waiting) {
             return Err(AnswerError::NotAsked.into());
         }
         let answer = approval::receive(configured, story, envelope, self.clock.now_ms())?;

@@ -1,11 +1,11 @@
 //! Reading and extending one action's story in the journal; every append compares and swaps the version.
 
-use deed_record::digest::Digest;
-use deed_record::event::{Entry, Event};
-use deed_record::id::ActionId;
-use deed_record::json;
+use deed_record::action::id::ActionId;
+use deed_record::lifecycle::event::{Entry, Event};
+use deed_record::lifecycle::story::{Story, StoryError};
 use deed_record::policy::Policies;
-use deed_record::story::{Story, StoryError};
+use deed_spec::digest::Digest;
+use deed_spec::json;
 use serde::{Deserialize, Serialize};
 
 use super::Pipeline;

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use deed_record::digest::Digest;
-use deed_record::note::LogKey;
+use deed_spec::digest::Digest;
+use deed_spec::note::LogKey;
+use deed_system::clock::Clock;
 
 use super::activate::Starting;
 use super::past::{Past, PastError};
 use super::ready::{StartError, state};
-use crate::clock::Clock;
 use crate::config::Config;
 use crate::journal::{Filter, Hold, Journal, OpenError};
 use crate::keys::Keys;

@@ -3,10 +3,10 @@
 //!
 //! Never holds back what must be on disk before something else happens: whoever runs, waits or answers hands over first.
 
-use deed_record::event::{Entry, Event};
-use deed_record::id::ActionId;
-use deed_record::status::Status;
-use deed_record::story::Story;
+use deed_record::action::id::ActionId;
+use deed_record::lifecycle::event::{Entry, Event};
+use deed_record::lifecycle::status::Status;
+use deed_record::lifecycle::story::Story;
 
 use super::Pipeline;
 use super::ledger::{LedgerError, refused, summary};

@@ -5,12 +5,12 @@
 
 use std::path::Path;
 
-use deed_record::activation::{self, Activation};
-use deed_record::digest::Digest;
-use deed_record::envelope::{Kind, key_id};
-use deed_record::event::Leaf;
-use deed_record::note::VerifierKey;
-use deed_record::rotation::{self, KeyChange, Purpose};
+use deed_record::lifecycle::event::Leaf;
+use deed_record::statement::activation::{self, Activation};
+use deed_record::statement::envelope::{Kind, key_id};
+use deed_record::statement::rotation::{self, KeyChange, Purpose};
+use deed_spec::digest::Digest;
+use deed_spec::note::VerifierKey;
 use ed25519_dalek::VerifyingKey;
 
 use crate::activation as stage;

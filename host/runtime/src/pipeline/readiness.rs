@@ -7,10 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use deed_system::clock::Drift;
+use deed_system::files::{Room, room};
+
 use super::Pipeline;
-use crate::clock::Drift;
 use crate::config::Size;
-use crate::files::{Room, room};
 
 /// How long an answer of the file system counts; what is written in a second is far below the reserve.
 const ROOM_FOR: Duration = Duration::from_secs(1);

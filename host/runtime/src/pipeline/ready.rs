@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use deed_record::digest::Digest;
-use deed_record::id::{ActionId, IdError};
-use deed_record::json;
-use deed_record::ledger::utc;
-use deed_record::rotation::Purpose;
-use deed_record::status::Status;
-use deed_record::story::Story;
+use deed_record::action::id::{ActionId, IdError};
+use deed_record::lifecycle::status::Status;
+use deed_record::lifecycle::story::Story;
+use deed_record::statement::rotation::Purpose;
+use deed_record::timeline::utc;
+use deed_spec::digest::Digest;
+use deed_spec::json;
+use deed_system::clock::{Clock, SLACK_MS};
+use deed_system::files;
 
 use super::activate::Starting;
 use super::admission::Admission;
@@ -22,9 +24,7 @@ use super::resolve::LastSeen;
 use super::resource::LeftOpen;
 use super::timers::{Timers, Why};
 use super::{Pipeline, logs};
-use crate::clock::{Clock, SLACK_MS};
 use crate::config::{Config, Fault};
-use crate::files;
 use crate::journal::{self, Journal};
 use crate::keys;
 use crate::notify::Notifier;
@@ -181,7 +181,7 @@ impl Pipeline {
 
     /// Tells people that an action ended without an answer to what happened.
     pub(super) fn tell_if_open(&self, story: &Story) {
-        if story.status.outcome() == Some(deed_record::outcome::Outcome::Indeterminate) {
+        if story.status.outcome() == Some(deed_record::lifecycle::outcome::Outcome::Indeterminate) {
             self.notifier.indeterminate(story);
         }
     }

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deed_record::event::{Attempt, Event};
 use deed_record::exchange::Exchange;
-use deed_record::json;
-use deed_record::outcome::{Judgement, Outcome};
+use deed_record::lifecycle::event::{Attempt, Event};
+use deed_record::lifecycle::outcome::{Judgement, Outcome};
+use deed_record::lifecycle::recovery;
+use deed_record::lifecycle::story::Story;
 use deed_record::policy::Verdict;
-use deed_record::recovery;
-use deed_record::story::Story;
+use deed_spec::json;
 
 use super::drive::{Drive, Step};
 use super::gate::ATTEMPTS_BYTES;
@@ -201,7 +201,7 @@ fn has_room(attempts: &[Attempt]) -> Result<bool, LedgerError> {
 
 #[cfg(test)]
 mod tests {
-    use deed_record::event::Claim;
+    use deed_record::lifecycle::event::Claim;
     use serde_json::json;
 
     use super::*;

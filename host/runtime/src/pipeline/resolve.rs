@@ -5,16 +5,16 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use deed_record::action::id::ActionId;
 use deed_record::action::{Bound, Proposal, Source};
 use deed_record::contract::Contract;
-use deed_record::envelope::{Envelope, Signed};
-use deed_record::event::Event;
-use deed_record::id::ActionId;
-use deed_record::json;
-use deed_record::ledger::utc;
-use deed_record::outcome::Outcome;
-use deed_record::resolution::{LastLook, ResolutionRequest, Verdict};
-use deed_record::story::Story;
+use deed_record::lifecycle::event::Event;
+use deed_record::lifecycle::outcome::Outcome;
+use deed_record::lifecycle::story::Story;
+use deed_record::statement::envelope::{Envelope, Signed};
+use deed_record::statement::resolution::{LastLook, ResolutionRequest, Verdict};
+use deed_record::timeline::utc;
+use deed_spec::json;
 
 use super::activate::leaves;
 use super::drive::{Drive, Step};

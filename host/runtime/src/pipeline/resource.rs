@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use deed_record::event::Phase;
-use deed_record::id::ActionId;
-use deed_record::outcome::{Judgement, Outcome};
+use deed_record::action::id::ActionId;
+use deed_record::lifecycle::event::Phase;
+use deed_record::lifecycle::outcome::{Judgement, Outcome};
+use deed_record::lifecycle::status::Status;
+use deed_record::lifecycle::story::Story;
 use deed_record::policy::Verdict;
-use deed_record::status::Status;
-use deed_record::story::Story;
 
 use super::Pipeline;
 use super::drive::Drive;

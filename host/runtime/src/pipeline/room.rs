@@ -3,9 +3,9 @@
 //!
 //! Never writes anything down, and never gives up what was taken.
 
-use deed_record::event::{Entry, Event};
+use deed_record::lifecycle::event::{Entry, Event};
+use deed_record::lifecycle::story::Story;
 use deed_record::policy::Verdict;
-use deed_record::story::Story;
 
 use super::Pipeline;
 use super::admission::{Course, Limit, Overload};

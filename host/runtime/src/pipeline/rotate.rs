@@ -6,19 +6,19 @@
 
 use std::path::Path;
 
-use deed_record::envelope::{self, Kind, key_id};
-use deed_record::event::entry;
-use deed_record::id;
-use deed_record::note::LogKey;
-use deed_record::rotation::{ChangeError, KeyChange, Purpose};
+use deed_record::action::id;
+use deed_record::lifecycle::event::entry;
+use deed_record::statement::envelope::{self, Kind, key_id};
+use deed_record::statement::rotation::{ChangeError, KeyChange, Purpose};
+use deed_spec::note::LogKey;
+use deed_system::clock::Clock;
+use deed_system::files::{self, FileError};
 use ed25519_dalek::VerifyingKey;
 use serde::Serialize;
 
 use super::activate::{ActivateError, publish_open};
 use super::past::{Changed, Past, PastError};
-use crate::clock::Clock;
 use crate::config::Config;
-use crate::files::{self, FileError};
 use crate::journal::{self, Journal, OpenError};
 use crate::keys::{self, KeyError, Keys, Next};
 use crate::log::{Log, LogError};

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deed_record::action::Bound;
+use deed_record::action::private::{OpeningError, Prepared};
 use deed_record::contract::Effect;
 use deed_record::exchange::Rendered;
-use deed_record::private::{OpeningError, Prepared};
-use deed_record::recovery;
+use deed_record::lifecycle::recovery;
 
 use super::drive::Drive;
 use super::ledger::LedgerError;

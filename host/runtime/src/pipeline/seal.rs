@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deed_record::envelope::Signed;
-use deed_record::event::Event;
-use deed_record::outcome::Outcome;
-use deed_record::receipt::Question;
-use deed_record::story::Decided;
+use deed_record::lifecycle::event::Event;
+use deed_record::lifecycle::outcome::Outcome;
+use deed_record::lifecycle::story::Decided;
+use deed_record::statement::envelope::Signed;
+use deed_record::statement::receipt::Question;
 
 use super::drive::{Drive, Step};
 use super::ledger::LedgerError;

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deed_record::event::Event;
-use deed_record::id::{ActionId, IdError};
-use deed_record::observation::{Observation, Sight};
-use deed_record::outcome::{Judgement, Outcome};
-use deed_record::resolution::LastLook;
-use deed_record::status::Status;
-use deed_record::story::Story;
+use deed_record::action::id::{ActionId, IdError};
+use deed_record::lifecycle::event::Event;
+use deed_record::lifecycle::observation::{Observation, Sight};
+use deed_record::lifecycle::outcome::{Judgement, Outcome};
+use deed_record::lifecycle::status::Status;
+use deed_record::lifecycle::story::Story;
+use deed_record::statement::resolution::LastLook;
 
 use super::Pipeline;
 use super::drive::{Drive, Step};

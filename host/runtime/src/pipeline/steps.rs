@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use deed_record::digest::Digest;
-use deed_record::event::Event;
-use deed_record::json;
-use deed_record::story::Story;
+use deed_record::lifecycle::event::Event;
+use deed_record::lifecycle::story::Story;
+use deed_spec::digest::Digest;
+use deed_spec::json;
 use tokio::sync::Mutex;
 
 use super::Pipeline;

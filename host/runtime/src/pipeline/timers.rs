@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use deed_record::id::ActionId;
+use deed_record::action::id::ActionId;
+use deed_system::clock::Clock;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::Pipeline;
 use super::admission::Course;
-use crate::clock::Clock;
 
 /// Drivers that are started at a time by nobody's request: as many as there are runs.
 const ABREAST: usize = 64;

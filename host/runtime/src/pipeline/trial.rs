@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use deed_record::action::id::ActionId;
 use deed_record::action::{BindError, Proposal};
-use deed_record::event::{Entry, Event};
-use deed_record::id::ActionId;
+use deed_record::contract::schema::{Schema, Violation};
+use deed_record::lifecycle::event::{Entry, Event};
+use deed_record::lifecycle::story::Story;
 use deed_record::policy::Decision;
-use deed_record::schema::{Schema, Violation};
-use deed_record::story::Story;
 use serde_json::Value;
 
 use crate::config::Tenant;

@@ -3,11 +3,11 @@
 //!
 //! Reads the tenant's log beside a host that runs. Takes only what this host's keys signed for its past.
 
-use deed_record::envelope::{self, Kind};
-use deed_record::event::Leaf;
-use deed_record::note::{LogPolicy, VerifierKey};
-use deed_record::rotation::Purpose;
-use deed_record::verify::{Approver, ReceiptKey, Trust};
+use deed_record::lifecycle::event::Leaf;
+use deed_record::statement::envelope::{self, Kind};
+use deed_record::statement::rotation::Purpose;
+use deed_spec::note::{LogPolicy, VerifierKey};
+use deed_verify::{Approver, ReceiptKey, Trust};
 use ed25519_dalek::VerifyingKey;
 
 use super::past::{Changed, Past, PastError};

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deed_record::exchange::Rendered;
-use deed_record::outcome::{Judgement, Outcome};
-use deed_record::status::Status;
+use deed_record::lifecycle::outcome::{Judgement, Outcome};
+use deed_record::lifecycle::status::Status;
 
 use super::drive::{Drive, Step};
 use super::ledger::LedgerError;

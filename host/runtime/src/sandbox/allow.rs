@@ -2,9 +2,9 @@
 //!
 //! Never lets a byte of the guest's request through: it only chooses among what was rendered.
 
+use deed_record::action::private::Prepared;
 use deed_record::exchange::Rendered;
-use deed_record::json;
-use deed_record::private::Prepared;
+use deed_spec::json;
 use serde_json::Value;
 
 use super::bindings::deed::adapter::http::Request;

@@ -5,14 +5,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use deed_record::action::Slot;
-use deed_record::codec::{Codec, DecodeError};
 use deed_record::exchange::Rendered;
+use deed_record::exchange::codec::{Codec, DecodeError};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Bytes, Incoming};
-use hyper::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH,
-    CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
-};
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, Request};
 use serde_json::Value;
 use zeroize::Zeroizing;

@@ -13,7 +13,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use deed_record::digest::Digest;
+use deed_spec::digest::Digest;
 use wasmtime::Engine;
 
 use self::cache::Cache;

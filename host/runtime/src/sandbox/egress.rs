@@ -12,9 +12,10 @@ use std::error::Error as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use deed_record::action::private::Prepared;
 use deed_record::exchange::{Exchange, Failure, Fate, Rendered};
-use deed_record::json;
-use deed_record::private::Prepared;
+use deed_spec::json;
+use deed_system::failpoint;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
@@ -29,12 +30,10 @@ use super::bindings::deed::adapter::http::{Error, Request, Response};
 use super::codec::{self, CollectError, EncodeError};
 use super::connect::{self, ConnectError, Stream};
 use super::ledger::{Answer, Entry, Known, Ledger};
-use super::limits;
 use super::once::Writes;
 use super::redact::Redactor;
 use super::road::{self, Road};
-use super::{Intent, Keep, WriteStep};
-use crate::failpoint;
+use super::{Intent, Keep, WriteStep, limits};
 use crate::grant::Once;
 use crate::upstream::{Credential, Upstream};
 

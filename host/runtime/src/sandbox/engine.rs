@@ -2,12 +2,10 @@
 //!
 //! Never runs anything, and loads no machine code but what the compiler made of the bytes it hashed.
 
-use deed_record::digest::Digest;
+use deed_spec::digest::Digest;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, HasSelf, Linker};
-use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy,
-};
+use wasmtime::{Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy};
 
 use super::bindings::{self, AdapterPre};
 use super::compile::{CacheError, CompileError, Compiler};

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deed_record::contract::StateShape;
-use deed_record::event::Claim;
-use deed_record::json;
+use deed_record::lifecycle::event::Claim;
+use deed_spec::json;
 
 use self::extract::{UNFIT, Unread, answer, extract};
 use super::bindings::deed::adapter::{http, log, state, types};

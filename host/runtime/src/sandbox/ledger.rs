@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use deed_record::exchange::{Exchange, Failure, Fate, Rendered};
+use deed_system::clock::Clock;
 use serde_json::Value;
 
 use super::limits;
-use crate::clock::Clock;
 
 /// The exchanges of one run, shared between the guest's calls and the tasks of its writes.
 #[derive(Clone, Debug)]

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use deed_record::event::Claim;
 use deed_record::exchange::{Exchange, Fate};
+use deed_record::lifecycle::event::Claim;
 
 use super::host::extract::the_answer;
 

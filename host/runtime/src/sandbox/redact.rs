@@ -4,13 +4,14 @@
 
 mod escape;
 
+use deed_spec::text::deceives;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use deed_record::json::child;
-use deed_record::private::Live;
+use deed_record::action::private::Live;
+use deed_spec::json::child;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -185,17 +186,6 @@ pub(super) fn plain(text: &str, limit: usize) -> String {
         out.push_str(&shown);
     }
     out
-}
-
-/// Characters that a reader cannot see, or that change the order or place of what a reader sees
-/// (Unicode UAX #9, UTR #36).
-pub(crate) fn deceives(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
-            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
-            | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// As written, in hex, and in base64 at every alignment.

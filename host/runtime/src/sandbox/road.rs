@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
+use deed_record::action::private::Live;
 use deed_record::exchange::{Exchange, Failure, Fate, Rendered};
-use deed_record::private::Live;
 
 use super::Keep;
 use super::bindings::deed::adapter::http::{Error, Response};

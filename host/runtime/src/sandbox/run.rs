@@ -4,15 +4,14 @@
 
 use std::time::Duration;
 
-use deed_record::event::Claim;
+use deed_record::lifecycle::event::Claim;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
 use super::bindings::deed::adapter::types::{Action, Failure};
 use super::engine::Adapter;
 use super::host::Guest;
-use super::limits;
 use super::redact::Redactor;
-use super::{LogLevel, LogLine, Run, reason};
+use super::{LogLevel, LogLine, Run, limits, reason};
 
 /// Runs `observe` or `perform` once.
 pub(super) async fn run(

@@ -3,12 +3,12 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use deed_record::action::id::ActionId;
+use deed_record::action::private::{Live, Prepared};
 use deed_record::contract::StateShape;
-use deed_record::digest::Digest;
 use deed_record::exchange::Fate;
-use deed_record::id::ActionId;
 use deed_record::policy::{Decision, Verdict};
-use deed_record::private::{Live, Prepared};
+use deed_spec::digest::Digest;
 use serde_json::json;
 
 use self::support::{Dir, Reply, Server};

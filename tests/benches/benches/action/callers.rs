@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use deed_benches::load::{Answer, Caller, Work, get, post};
-use deed_record::approval::{self, Answer as Word, ApprovalRequest};
+use deed_record::statement::approval::{self, Answer as Word, ApprovalRequest};
 use deed_tests::services::Result;
 use deed_tests::world::{BOB, World};
 use ed25519_dalek::SigningKey;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use deed_benches::serving::Peer;
-use deed_record::digest::Digest;
+use deed_spec::digest::Digest;
 use deed_tests::host::{self, Host};
 use deed_tests::services::Result;
 use deed_tests::world::{SCIM, edit, lay_out};

@@ -7,8 +7,8 @@ use std::{env, fs, thread};
 
 use deed_benches::process::{cpu_s, rss_mib};
 use deed_benches::{history, median, report, rounded, say};
-use deed_host::files::room;
 use deed_host::journal;
+use deed_system::files::room;
 use deed_tests::client::Client;
 use deed_tests::host::Host;
 use deed_tests::record::Record;

@@ -4,19 +4,18 @@
 use std::hint::black_box;
 use std::mem::ManuallyDrop;
 
-use deed_host::http;
 use deed_host::log::Log;
-use deed_host::receipt as sealing;
+use deed_host::{http, receipt as sealing};
 use deed_record::bundle as container;
-use deed_record::digest::Digest;
-use deed_record::envelope::Envelope;
-use deed_record::event::Leaf;
-use deed_record::merkle::Hash;
-use deed_record::note::{LogKey, LogProof};
-use deed_record::receipt::Question;
-use deed_record::story::Story;
-use deed_record::verify::{Verdict, verify};
+use deed_record::lifecycle::event::Leaf;
+use deed_record::lifecycle::story::Story;
+use deed_record::statement::envelope::Envelope;
+use deed_record::statement::receipt::Question;
+use deed_spec::digest::Digest;
+use deed_spec::merkle::Hash;
+use deed_spec::note::{LogKey, LogProof};
 use deed_tests::services::Result;
+use deed_verify::{Verdict, verify};
 
 use super::material::Material;
 use super::stage::Once;

@@ -3,9 +3,9 @@
 use std::hint::black_box;
 
 use deed_host::{approval, policy, reconcile};
-use deed_record::envelope::Envelope;
-use deed_record::event::Event;
-use deed_record::json;
+use deed_record::lifecycle::event::Event;
+use deed_record::statement::envelope::Envelope;
+use deed_spec::json;
 use deed_tests::services::Result;
 
 use super::material::Material;

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use deed_host::config::{self, Config, Granted, Tenant};
 use deed_host::journal;
 use deed_record::bundle::Files;
-use deed_record::event::Entry;
+use deed_record::lifecycle::event::Entry;
+use deed_record::lifecycle::story::Story;
 use deed_record::policy::{Facts, Snapshot};
-use deed_record::story::Story;
-use deed_record::verify::Trust;
 use deed_tests::services::{Result, ScimServer};
 use deed_tests::world::World;
+use deed_verify::Trust;
 use ed25519_dalek::SigningKey;
 use serde_json::Value;
 

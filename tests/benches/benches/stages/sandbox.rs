@@ -5,11 +5,11 @@ use std::hint::black_box;
 use std::path::Path;
 use std::process::ExitCode;
 
-use deed_host::clock::Clock;
 use deed_host::replay::replay as again;
 use deed_host::sandbox::Sandbox;
-use deed_record::replay::{Case, Verdict};
+use deed_system::clock::Clock;
 use deed_tests::services::{Result, workspace};
+use deed_verify::replay::{Case, Verdict};
 
 use super::material::Material;
 use super::stage::Once;

@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
 
 use cedar_policy::{EntityId, EntityTypeName, EntityUid, RestrictedExpression};
+use deed_spec::digest::Digest;
+use deed_spec::json::{NotCanonical, from_value, to_canonical};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::digest::Digest;
-use crate::json::{NotCanonical, from_value, to_canonical};
 use crate::policy::{Facts, Snapshot};
-use crate::receipt;
+use crate::statement::receipt;
 
 /// Who asks for what on which resource, and everything else that a policy can read.
 #[derive(Debug, PartialEq)]

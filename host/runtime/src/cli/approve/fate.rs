@@ -2,8 +2,8 @@
 //!
 //! Never takes "it was handed in" for "it counts": the gate compares the world with the one that was signed.
 
-use deed_record::approval::{Answer, Terms};
-use deed_record::outcome::Outcome;
+use deed_record::lifecycle::outcome::Outcome;
+use deed_record::statement::approval::{Answer, Terms};
 
 use crate::http::View;
 
@@ -61,7 +61,7 @@ fn stale(view: &View) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use deed_record::digest::Digest;
+    use deed_spec::digest::Digest;
     use serde_json::{Value, json};
 
     use super::*;

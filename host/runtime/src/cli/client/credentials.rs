@@ -4,8 +4,9 @@
 
 use std::path::PathBuf;
 
+use deed_spec::text::safe;
+
 use crate::cli::out::Failure;
-use crate::cli::text::safe;
 
 /// The token of whoever asks.
 #[derive(Debug, clap::Args)]

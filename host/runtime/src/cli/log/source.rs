@@ -6,12 +6,13 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use deed_record::tlog::{CHECKPOINT, Fetched, HEAD};
+use deed_spec::tlog::{CHECKPOINT, HEAD};
+use deed_system::files::{FileError, Files};
+use deed_verify::audit::Fetched;
 use ureq::Agent;
 
 use crate::cli::client::{self, Credentials};
 use crate::cli::out::Failure;
-use crate::files::{FileError, Files};
 
 /// A log that can be read.
 #[derive(Debug)]

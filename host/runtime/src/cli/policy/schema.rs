@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use deed_record::policy::Vocabulary;
+use deed_spec::text::safe;
 
 use crate::cli::out::{Failure, print};
-use crate::cli::text::safe;
 use crate::config;
 
 /// Print the Cedar schema that policies are checked against

@@ -2,15 +2,16 @@
 //!
 //! Never shows what the host adds to the receipt as if that were signed.
 
-use deed_record::digest::Digest;
 use deed_record::exchange::{ExchangeSummary, Rendered};
-use deed_record::json;
-use deed_record::ledger::{fate, utc};
-use deed_record::receipt::Receipt;
-use deed_record::resolution::{ResolutionRequest, Resolved, Verdict};
+use deed_record::statement::receipt::Receipt;
+use deed_record::statement::resolution::{ResolutionRequest, Resolved, Verdict};
+use deed_record::timeline::{fate, utc};
+use deed_spec::digest::Digest;
+use deed_spec::json;
+use deed_spec::text::safe;
 
 use super::super::page::{change_text, from_agent};
-use super::super::text::{line, pretty, safe, safe_lines};
+use super::super::text::{line, pretty, safe_lines};
 
 /// Everything that the word is about, and the word.
 pub(super) fn open(

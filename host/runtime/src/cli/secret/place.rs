@@ -4,10 +4,11 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use deed_spec::text::safe;
+use deed_system::files::FileError;
+
 use super::super::out::Failure;
-use super::super::text::safe;
 use crate::config::{self, NamedSecret};
-use crate::files::FileError;
 use crate::vault::SecretSource;
 
 /// The file of this secret, below the served directory, and all others that have one.

@@ -8,7 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::ExitCode;
 
-use deed_record::id;
+use deed_record::action::id;
 use zeroize::Zeroizing;
 
 use super::super::dir::private_dir;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use deed_record::json::{Change, child};
+use deed_spec::json::{Change, child};
 use serde_json::{Map, Value};
 
 pub(super) fn differ(old: &Value, new: &Value) -> Vec<Change> {

@@ -4,9 +4,8 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use deed_record::digest::Digest;
-
-use crate::files::{ADAPTER_MAX, Files};
+use deed_spec::digest::Digest;
+use deed_system::files::{ADAPTER_MAX, Files};
 
 /// Files that were read, each once.
 #[derive(Debug, Default)]

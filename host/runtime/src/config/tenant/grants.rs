@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use deed_record::contract::Contract;
-use deed_record::digest::Digest;
+use deed_spec::digest::Digest;
 
 use super::{Builder, Granted};
 use crate::config::raw;

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use deed_record::envelope;
+use deed_record::statement::envelope;
+use deed_system::files::PEM_MAX;
 
 use super::{Agent, Builder, Person};
 use crate::config::raw;
-use crate::files::PEM_MAX;
 
 impl Builder<'_> {
     pub(super) fn agents(&mut self) -> BTreeMap<String, Agent> {

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 
-use deed_record::json;
 use deed_record::policy::{self, ActionShape, AttributeType, Policies, Vocabulary};
+use deed_spec::json;
+use deed_system::files::{FileError, TEXT_MAX};
 use serde_json::Value;
 
 use super::{Agent, Builder, Granted, Person};
-use crate::files::{FileError, TEXT_MAX};
 
 impl Builder<'_> {
     pub(super) fn resources(

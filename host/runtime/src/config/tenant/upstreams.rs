@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deed_record::action::{Idempotency, Slot};
-use deed_record::digest::Digest;
+use deed_spec::digest::Digest;
+use deed_system::files::PEM_MAX;
 use hyper::header::HeaderName;
 
 use super::Builder;
 use crate::config::{raw, secret};
-use crate::files::PEM_MAX;
 use crate::upstream::{self, AddressClass, Base, Credential, Lookups, Upstream, classify};
 use crate::vault::{SECRET_MIN, Secret};
 

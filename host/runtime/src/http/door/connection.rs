@@ -19,9 +19,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use super::head;
 use super::seats::Seat;
-use super::told;
+use super::{head, told};
 
 /// The largest request line with its headers; tokens, keys and traces are far smaller.
 const HEAD_MAX: usize = 16 * 1024;

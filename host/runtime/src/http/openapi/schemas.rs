@@ -7,7 +7,7 @@ mod actions;
 mod approvals;
 mod resolutions;
 
-use deed_record::status::Status;
+use deed_record::lifecycle::status::Status;
 use serde_json::{Map, Value, json};
 
 /// Every schema by name.

@@ -2,9 +2,11 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use deed_record::{
-    action, approval, codec, envelope, exchange, json, ledger, outcome, policy, resolution,
-};
+use deed_record::exchange::{self, codec};
+use deed_record::lifecycle::outcome;
+use deed_record::statement::{approval, envelope, resolution};
+use deed_record::{action, policy, timeline};
+use deed_spec::json;
 use serde::de::value::Error;
 use serde::de::{Deserializer, Error as _, Visitor};
 use serde::{Deserialize, forward_to_deserialize_any};
@@ -92,7 +94,7 @@ fn schemas_have_the_fields_of_the_types() {
         ("Said", fields::<view::Said>()),
         ("Call", fields::<view::Call>()),
         ("ReceiptRef", fields::<view::ReceiptRef>()),
-        ("Line", fields::<ledger::Line>()),
+        ("Line", fields::<timeline::Line>()),
         ("ResolutionRequest", fields::<resolution::ResolutionRequest>()),
         ("LastLook", fields::<resolution::LastLook>()),
         ("Resolution", fields::<resolution::Resolution>()),

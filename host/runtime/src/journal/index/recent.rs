@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::ops::RangeBounds;
 use std::time::{Duration, Instant};
 
+use deed_system::failpoint;
+
 use super::stored::Stored;
 use super::{Applied, Index, IndexError, key};
-use crate::failpoint;
 
 /// So many changes go to sled at once, whether they are on disk in the journal or not: they take memory.
 const MANY: usize = 8_192;

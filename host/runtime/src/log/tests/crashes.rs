@@ -64,7 +64,7 @@ fn a_published_checkpoint_with_more_signatures_stays() {
     log.enter(&entries(0..2)).unwrap();
     log.spread().unwrap();
     let witness = LogKey::new("witness.example", SigningKey::from_bytes(&[6; 32])).unwrap();
-    let tree = deed_record::note::Checkpoint {
+    let tree = deed_spec::note::Checkpoint {
         origin: "witness.example".into(),
         ..verify(log.checkpoint().unwrap(), key().verifier()).unwrap()
     };

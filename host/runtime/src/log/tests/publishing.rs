@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use deed_record::digest::Digest;
-use deed_record::event::Leaf;
+use deed_record::lifecycle::event::Leaf;
+use deed_spec::digest::Digest;
+use deed_system::clock::Clock;
 
 use super::*;
-use crate::clock::Clock;
 use crate::crowd::Crowd;
 
 const WRITERS: u64 = 32;

@@ -7,7 +7,7 @@ use super::*;
 /// Puts a copy of the snapshot into a directory of its own, and opens it.
 fn reopened(snapshot: &Snapshot) -> (Scratch, Log) {
     let other = Scratch::new();
-    let put = |file: &deed_record::tlog::Resource| -> Result<(), LogError> {
+    let put = |file: &deed_spec::tlog::Resource| -> Result<(), LogError> {
         let path = other.path(&file.path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         assert!(!path.exists(), "{} twice", file.path);

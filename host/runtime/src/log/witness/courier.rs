@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use data_encoding::BASE64;
-use deed_record::note::cosignature;
+use deed_spec::note::cosignature;
+use deed_system::clock::Clock;
 use ureq::Agent;
 use ureq::http::Response;
 
 use super::board::Tree;
-use crate::clock::Clock;
 use crate::config::Witness;
 use crate::log::Log;
 use crate::upstream::USER_AGENT;

@@ -7,7 +7,7 @@ use std::io::{self, Read, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use deed_record::digest::Digest;
+use deed_spec::digest::Digest;
 use sha2::{Digest as _, Sha256};
 
 use super::manifest::OfFile;

@@ -4,10 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use deed_record::digest::Digest;
+use deed_spec::digest::Digest;
+use deed_system::files::{FileError, Files};
 use serde::{Deserialize, Serialize};
-
-use crate::files::{FileError, Files};
 
 pub(super) const MANIFEST: &str = "manifest.json";
 

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use deed_record::note::VerifierKey;
+use deed_spec::note::VerifierKey;
 use ed25519_dalek::VerifyingKey;
 
 use super::BackupError;
-use crate::config;
-use crate::keys;
 use crate::log::{self, Glance, LogError, Snapshot};
 use crate::pipeline::past::Past;
+use crate::{config, keys};
 
 /// How often the logs are looked at until they stand still for that long, and the pause in between.
 const LOOKS: u32 = 500;

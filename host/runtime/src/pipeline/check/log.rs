@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use deed_record::merkle::Hash;
-use deed_record::note::{self, Checkpoint, VerifierKey};
+use deed_spec::merkle::Hash;
+use deed_spec::note::{self, Checkpoint, VerifierKey};
 
 use super::{Check, CheckError, Claim, Claims, Logged};
 use crate::journal::Place;

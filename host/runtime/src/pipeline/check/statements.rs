@@ -1,9 +1,8 @@
 //! The statements that no story holds: each is what its name says, and signed by a key of this host.
 
-use deed_record::activation;
-use deed_record::envelope::{self, Kind};
-use deed_record::event::entry;
-use deed_record::rotation;
+use deed_record::lifecycle::event::entry;
+use deed_record::statement::envelope::{self, Kind};
+use deed_record::statement::{activation, rotation};
 
 use super::{Check, CheckError};
 use crate::activation as stage;

@@ -1,12 +1,12 @@
 //! One action, folded again from its records: every event may follow the one before it, every envelope is
 //! signed by whom it should be, every document that it names is kept, every record says what it comes to.
 
-use deed_record::digest::Digest;
-use deed_record::envelope::{Envelope, Kind};
-use deed_record::event::{Entry, Event, Leaf};
-use deed_record::json;
-use deed_record::receipt::Receipt;
-use deed_record::story::Story;
+use deed_record::lifecycle::event::{Entry, Event, Leaf};
+use deed_record::lifecycle::story::Story;
+use deed_record::statement::envelope::{Envelope, Kind};
+use deed_record::statement::receipt::Receipt;
+use deed_spec::digest::Digest;
+use deed_spec::json;
 use ed25519_dalek::VerifyingKey;
 
 use super::{Check, Claim, Records};
@@ -116,7 +116,7 @@ fn envelope(
     let action = &story.bound.action;
     if let Ok(digest) = envelope.payload_digest() {
         let claims = check.tenants.entry(action.tenant.clone()).or_default();
-        claims.entries.insert(deed_record::event::entry(kind.as_str(), &digest));
+        claims.entries.insert(deed_record::lifecycle::event::entry(kind.as_str(), &digest));
     }
     let (keys, nobody): (&[VerifyingKey], _) = match by {
         By::Host => (&check.receipt_keys, "no key of this host"),

@@ -2,11 +2,11 @@
 //! what can come of its next step. A look is announced and written down in one append here: of two drivers
 //! that announce looks in turn neither would ever end, and no write hangs on it.
 
-use deed_record::event::Phase;
+use deed_record::lifecycle::event::Phase;
+use deed_record::lifecycle::recovery;
+use deed_record::lifecycle::status::Status;
+use deed_record::lifecycle::story::Story;
 use deed_record::policy::Verdict as Policy;
-use deed_record::recovery;
-use deed_record::status::Status;
-use deed_record::story::Story;
 
 use super::lines::{Lines, OUTCOMES, Sent, What, Write, writes_of};
 use super::world::{Flight, Rules, World};

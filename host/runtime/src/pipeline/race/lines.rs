@@ -6,13 +6,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use deed_record::contract::{Contract, Effect};
-use deed_record::digest::Digest;
-use deed_record::event::{Attempt, Claim, Entry, Event, Phase};
 use deed_record::exchange::{Exchange, Fate};
-use deed_record::json;
-use deed_record::observation::Sight;
-use deed_record::outcome::{Judgement, Outcome};
-use deed_record::story::Story;
+use deed_record::lifecycle::event::{Attempt, Claim, Entry, Event, Phase};
+use deed_record::lifecycle::observation::Sight;
+use deed_record::lifecycle::outcome::{Judgement, Outcome};
+use deed_record::lifecycle::story::Story;
+use deed_spec::digest::Digest;
+use deed_spec::json;
 
 use super::parts::{bound, cleared, contract, decided, envelope, exchange, key, look};
 

@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use deed_record::action::id::ActionId;
+use deed_record::action::private::Openings;
 use deed_record::action::{self, Action, Binding, Bound, ContractRef, Idempotency, Proposal};
 use deed_record::contract::{Contract, Effect};
-use deed_record::digest::Digest;
-use deed_record::envelope::{Envelope, Signed};
-use deed_record::event::{Event, GrantRecord};
 use deed_record::exchange::{Exchange, Fate};
-use deed_record::id::ActionId;
-use deed_record::observation::Observation;
+use deed_record::lifecycle::event::{Event, GrantRecord};
+use deed_record::lifecycle::observation::Observation;
+use deed_record::lifecycle::story::Story;
 use deed_record::policy::{Decision, Facts, Verdict};
-use deed_record::private::Openings;
-use deed_record::story::Story;
+use deed_record::statement::envelope::{Envelope, Signed};
+use deed_spec::digest::Digest;
 use serde_json::json;
 
 use super::lines::{Sent, Write};

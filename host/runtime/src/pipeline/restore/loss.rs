@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use deed_record::digest::Digest;
+use deed_spec::digest::Digest;
 use serde::Serialize;
 
-use crate::journal;
-use crate::log;
+use crate::{journal, log};
 
 /// What would be lost.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]

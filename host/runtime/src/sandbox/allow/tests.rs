@@ -1,4 +1,4 @@
-use deed_record::codec::Codec;
+use deed_record::exchange::codec::Codec;
 use serde_json::json;
 
 use super::*;

@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use deed_record::codec::{Codec, Incoming, Outgoing};
+use deed_record::exchange::codec::{Codec, Incoming, Outgoing};
 use serde_json::json;
 
 use super::*;

@@ -9,7 +9,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use deed_record::digest::Digest;
+use deed_spec::digest::Digest;
 use wasmtime::Engine;
 
 /// Permission bits of the group and of everybody.

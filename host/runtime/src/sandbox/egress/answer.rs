@@ -4,15 +4,14 @@
 
 use std::collections::BTreeMap;
 
+use deed_record::contract::expose;
 use deed_record::exchange::Rendered;
-use deed_record::expose;
 use hyper::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use serde_json::Value;
 
-use super::super::codec;
 use super::super::ledger::Answer;
-use super::super::limits;
 use super::super::redact::{REDACTED, Redactor};
+use super::super::{codec, limits};
 
 /// All that is told of such an answer where a rule says what of it may be seen.
 const NOT_UNDERSTOOD: &str =

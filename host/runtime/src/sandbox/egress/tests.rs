@@ -1,13 +1,13 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use deed_record::codec::{Codec, Incoming, Outgoing};
-use deed_record::private::Live;
+use deed_record::action::private::Live;
+use deed_record::exchange::codec::{Codec, Incoming, Outgoing};
+use deed_system::clock::Clock;
 use serde_json::json;
 
 use super::super::tests::support::{self, Reply, Server};
 use super::*;
-use crate::clock::Clock;
 
 fn ask(rendered: &Rendered) -> Request {
     Request {
@@ -415,7 +415,7 @@ async fn the_value_leaves_and_ledger_intent_and_refusals_have_the_word() {
     let contract = deed_record::contract::Contract::from_toml("note.toml", PRIVATE).unwrap();
     let proposal = json!({"contract": "idp.note", "params": {"note": VALUE}, "intent": "i"});
     let proposal = serde_json::from_value(proposal).unwrap();
-    let sealed = deed_record::private::seal(&contract, proposal, || Some([7; 32])).unwrap();
+    let sealed = deed_record::action::private::seal(&contract, proposal, || Some([7; 32])).unwrap();
     let prepared = sealed.openings.requests(&contract, &sealed.proposal).unwrap().perform;
     let server = Server::start(vec![support::ok(&json!({"echo": VALUE}))]).await;
     let kept = Arc::default();

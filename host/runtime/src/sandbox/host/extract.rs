@@ -3,7 +3,7 @@
 
 use deed_record::contract::StateShape;
 use deed_record::exchange::{Exchange, Fate};
-use deed_record::json;
+use deed_spec::json;
 use serde_json::Value;
 
 /// What a value is that breaks the contract's schema.

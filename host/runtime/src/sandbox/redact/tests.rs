@@ -22,7 +22,7 @@ fn every_encoding_is_found() {
         format!("Bearer {VALUE}"),
         data_encoding::HEXLOWER.encode(VALUE.as_bytes()),
         data_encoding::HEXUPPER.encode(VALUE.as_bytes()),
-        deed_record::template::percent_encode(VALUE),
+        deed_record::contract::template::percent_encode(VALUE),
         each_byte(|byte| format!("%{byte:02x}")),
         each_byte(|byte| format!("\\u{byte:04x}")),
         VALUE.replace('/', "%2F"),
@@ -45,7 +45,7 @@ fn every_encoding_is_found() {
         let text = format!("{around}{VALUE}{around}");
         echoes.push(STANDARD.encode(&text));
         echoes.push(URL_SAFE.encode(&text));
-        echoes.push(deed_record::template::percent_encode(&STANDARD.encode(&text)));
+        echoes.push(deed_record::contract::template::percent_encode(&STANDARD.encode(&text)));
         echoes.push(STANDARD.encode(&text).replace('A', "A\\r\\n"));
     }
     for echo in echoes {

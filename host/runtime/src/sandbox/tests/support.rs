@@ -8,9 +8,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use deed_record::action::Slot;
-use deed_record::codec::Codec;
+use deed_record::action::private::Prepared;
 use deed_record::exchange::Rendered;
-use deed_record::private::Prepared;
+use deed_record::exchange::codec::Codec;
+use deed_system::clock::Clock;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -22,7 +23,6 @@ use super::super::once::Writes;
 use super::super::redact::Redactor;
 use super::super::road::Road;
 use super::super::{Intent, Keep, WriteStep};
-use crate::clock::Clock;
 use crate::upstream::{AddressClass, Base, Credential, Upstream};
 use crate::vault::Secret;
 

@@ -1,6 +1,6 @@
 //! Rendered requests as hyper writes them, read again by another parser: no parameter leaves its place.
 
-use deed_record::template::Rule;
+use deed_record::contract::template::Rule;
 use hyper::body::Body as _;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -81,7 +81,7 @@ proptest! {
         };
         // A form's reader takes percent-encoding too, and shares no code with what wrote it here.
         for piece in [segment, query.strip_prefix("b=").unwrap()] {
-            let read = deed_record::codec::form::decode(format!("v={piece}").as_bytes());
+            let read = deed_record::exchange::codec::form::decode(format!("v={piece}").as_bytes());
             prop_assert_eq!(read, Ok(json!({"v": value})));
         }
         let names: Vec<&str> = parsed.headers.iter().map(|header| header.name).collect();
@@ -91,7 +91,7 @@ proptest! {
         prop_assert_eq!(std::str::from_utf8(length).unwrap(), body.len().to_string());
         let wanted = json!({"fixed": "a=b", "p": value});
         let sent = if form {
-            deed_record::codec::form::decode(body).unwrap()
+            deed_record::exchange::codec::form::decode(body).unwrap()
         } else {
             serde_json::from_slice(body).unwrap()
         };

@@ -1,0 +1,291 @@
+//! Private parameters: takes their values and a salt for each, gives the words that stand for them in
+//! every record, and the way back for who has both.
+//!
+//! A word is `private:hmac-sha256:` and the hex HMAC-SHA-256 (RFC 2104) of the value's canonical JSON under
+//! its salt. Values and salts stand in the journal and in what an approver is shown, and nowhere else;
+//! nothing here prints one, and what was made of them ([`Live`]) cannot be written into a record.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use deed_spec::json as canonical;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use crate::action::{self, BindError, Proposal, Rendering};
+use crate::contract::Contract;
+use crate::exchange::Rendered;
+
+/// How every word begins.
+pub const PREFIX: &str = "private:hmac-sha256:";
+/// What every word looks like; no other text may stand for a private parameter in a record.
+pub const PATTERN: &str = "^private:hmac-sha256:[0-9a-f]{64}$";
+/// Shorter values are not looked for in texts and answers: they stand in ordinary text by chance.
+pub const SEARCHED_MIN: usize = 8;
+
+/// 32 random bytes, one salt for each parameter of each action.
+pub type Salt = [u8; 32];
+
+/// What was made of private values. It has no serialised form, and prints nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Live<T>(T);
+
+impl<T> Live<T> {
+    pub fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The value itself: for what leaves, for the guest, for policy and for the approver's eyes.
+    pub fn reveal(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> fmt::Debug for Live<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Live(…)")
+    }
+}
+
+/// One request twice: as it leaves, and as every record has it. Without private parameters they are equal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    live: Live<Rendered>,
+    pub public: Rendered,
+}
+
+impl Prepared {
+    /// A request with nothing private in it.
+    pub fn plain(public: Rendered) -> Self {
+        Self { live: Live(public.clone()), public }
+    }
+
+    /// As it leaves.
+    pub fn live(&self) -> &Rendered {
+        self.live.reveal()
+    }
+
+    fn pairs(live: Vec<Rendered>, public: &[Rendered]) -> Vec<Self> {
+        let pair = |(live, public): (Rendered, &Rendered)| Self {
+            live: Live(live),
+            public: public.clone(),
+        };
+        live.into_iter().zip(public).map(pair).collect()
+    }
+}
+
+/// A private value and its salt.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Opening {
+    /// 64 hex digits.
+    pub salt: String,
+    pub value: String,
+}
+
+impl fmt::Debug for Opening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Opening(…)")
+    }
+}
+
+impl Opening {
+    fn new(salt: &Salt, value: &str) -> Self {
+        Self { salt: data_encoding::HEXLOWER.encode(salt), value: value.to_owned() }
+    }
+
+    /// The word that stands for the value; none where the salt is no salt.
+    pub fn word(&self) -> Option<String> {
+        let salt = data_encoding::HEXLOWER.decode(self.salt.as_bytes()).ok()?;
+        let value = canonical::canonical(&Value::from(self.value.as_str())).ok()?;
+        let salt = Salt::try_from(salt).ok()?;
+        let mut mac = Hmac::<Sha256>::new_from_slice(&salt).ok()?;
+        mac.update(&value);
+        Some(format!("{PREFIX}{}", data_encoding::HEXLOWER.encode(&mac.finalize().into_bytes())))
+    }
+}
+
+/// The openings of one action by the parameter's name; empty where nothing is private.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Openings(BTreeMap<String, Opening>);
+
+/// A proposal as every record has it, with what its words stand for.
+#[derive(Clone, Debug)]
+pub struct Sealed {
+    pub proposal: Proposal,
+    pub rendering: Rendering,
+    pub openings: Openings,
+}
+
+/// Checks a proposal with its values, then puts a word in the place of each private one.
+pub fn seal(
+    contract: &Contract,
+    mut proposal: Proposal,
+    mut salt: impl FnMut() -> Option<Salt>,
+) -> Result<Sealed, BindError> {
+    if let Some(at) = find(&proposal.params, "/params", &|text| text.starts_with(PREFIX)) {
+        return Err(BindError::Word(at));
+    }
+    if contract.private().next().is_none() {
+        let rendering = action::render(contract, &proposal)?;
+        return Ok(Sealed { proposal, rendering, openings: Openings::default() });
+    }
+    // With the values, for what the contract says of them; without, for what the records will hold.
+    action::render_live(contract, &proposal)?;
+    let mut openings = Openings::default();
+    for name in contract.private() {
+        let Some(Value::String(value)) = proposal.params.get(name) else { continue };
+        let opening = Opening::new(&salt().ok_or(BindError::Salt)?, value);
+        openings.0.insert(name.to_owned(), opening);
+    }
+    openings.hide(&mut proposal.params)?;
+    openings.unrepeated(&proposal)?;
+    let rendering = action::render(contract, &proposal)?;
+    Ok(Sealed { proposal, rendering, openings })
+}
+
+impl Openings {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&String, &Opening)> {
+        self.0.iter()
+    }
+
+    /// What must not come out of a run: the values that can be looked for, and the words for all.
+    pub fn hidden(&self) -> Live<Vec<String>> {
+        let long = self.0.values().filter(|one| one.value.len() >= SEARCHED_MIN);
+        let values = long.map(|one| one.value.clone());
+        Live(values.chain(self.0.values().filter_map(Opening::word)).collect())
+    }
+
+    /// Whether a text holds one of the values that can be looked for.
+    pub fn tells(&self, text: &str) -> Option<&str> {
+        let told = |one: &Opening| one.value.len() >= SEARCHED_MIN && text.contains(&one.value);
+        self.0.iter().find(|(_, one)| told(one)).map(|(name, _)| name.as_str())
+    }
+
+    /// The parameters with their values, where these are the openings of exactly these words.
+    pub fn params(&self, contract: &Contract, public: &Value) -> Result<Live<Value>, OpenError> {
+        let mut params = public.clone();
+        for name in contract.private() {
+            if public.get(name).is_some() && !self.0.contains_key(name) {
+                return Err(OpenError(name.to_owned()));
+            }
+        }
+        for (name, opening) in &self.0 {
+            let wrong = || OpenError(name.clone());
+            let known = contract.private().any(|private| private == name);
+            let place = params.get_mut(name).filter(|_| known).ok_or_else(wrong)?;
+            if opening.word().is_none_or(|word| *place != word) {
+                return Err(wrong());
+            }
+            *place = Value::from(opening.value.as_str());
+        }
+        Ok(Live(params))
+    }
+
+    /// The requests of both phases as they would leave, paired with those of the records.
+    pub fn requests(
+        &self,
+        contract: &Contract,
+        public: &Proposal,
+    ) -> Result<Requests, OpeningError> {
+        let params = self.params(contract, &public.params)?.0;
+        let live = action::render_live(contract, &Proposal { params, ..public.clone() })?;
+        let public = action::render(contract, public)?;
+        Ok(Requests {
+            observe: Prepared::pairs(live.observe, &public.observe),
+            perform: Prepared::pairs(live.perform, &public.perform),
+        })
+    }
+
+    fn hide(&self, params: &mut Value) -> Result<(), BindError> {
+        for (name, opening) in &self.0 {
+            let word = opening.word().ok_or(BindError::Salt)?;
+            if let Some(place) = params.get_mut(name) {
+                *place = Value::String(word);
+            }
+        }
+        Ok(())
+    }
+
+    /// A value that the proposal repeats elsewhere would be shown and signed there.
+    fn unrepeated(&self, public: &Proposal) -> Result<(), BindError> {
+        let mut params = public.params.clone();
+        if let Some(members) = params.as_object_mut() {
+            members.retain(|name, _| !self.0.contains_key(name));
+        }
+        let places = [
+            ("/params", params),
+            ("/intent", json!(public.intent)),
+            ("/reasoning", json!(public.reasoning)),
+            ("/on_behalf_of", json!(public.on_behalf_of)),
+            ("/environment", json!(public.environment)),
+            ("/sources", json!(public.sources)),
+            ("/expect", json!(public.expect)),
+        ];
+        let told = |text: &str| self.tells(text).is_some();
+        let mut places = places.iter();
+        match places.find_map(|(at, value)| find(value, at, &told)) {
+            Some(at) => Err(BindError::Repeated(at)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The requests of an action.
+#[derive(Clone, Debug)]
+pub struct Requests {
+    pub observe: Vec<Prepared>,
+    pub perform: Vec<Prepared>,
+}
+
+/// The words of an action's private parameters: what a run on a record is given in place of values.
+pub fn words(contract: &Contract, public: &Value) -> Live<Vec<String>> {
+    let words = contract.private().filter_map(|name| public.get(name)?.as_str());
+    Live(words.map(str::to_owned).collect())
+}
+
+/// Where a text, number or name that fits stands; a name is not repeated in the answer.
+fn find(value: &Value, at: &str, fits: &dyn Fn(&str) -> bool) -> Option<String> {
+    match value {
+        Value::String(text) => fits(text).then(|| at.to_owned()),
+        Value::Number(number) => fits(&number.to_string()).then(|| at.to_owned()),
+        Value::Array(items) => {
+            let mut items = items.iter().enumerate();
+            items.find_map(|(n, item)| find(item, &canonical::child(at, &n.to_string()), fits))
+        }
+        Value::Object(members) => {
+            let mut members = members.iter();
+            members.find_map(|(key, member)| {
+                if fits(key) {
+                    return Some(at.to_owned());
+                }
+                find(member, &canonical::child(at, key), fits)
+            })
+        }
+        Value::Null | Value::Bool(_) => None,
+    }
+}
+
+/// A word without the value that it stands for, or a value that no word stands for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the value given for the private parameter `{0}` is not the one that the action names")]
+pub struct OpenError(String);
+
+/// Why the requests of an action cannot be made from its records and openings.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpeningError {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Bind(#[from] BindError),
+}
+
+#[cfg(test)]
+mod tests;

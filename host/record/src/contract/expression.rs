@@ -1,0 +1,201 @@
+//! Takes a CEL expression of a contract, gives true or false over `params`, `pre` and `post`.
+//!
+//! Never lets an expression reach beyond the declared schema, run without bound, or pass by an error.
+
+mod check;
+mod structure;
+mod value;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, LazyLock};
+
+use cel::Program;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+use crate::contract::schema::Schema;
+
+/// The parser and the evaluator recurse per operator; this many bytes stay far below a 2 MiB stack
+/// (4 KiB of `1+1+…` do not).
+const MAX_BYTES: usize = 1024;
+
+/// The standard functions, built once: building them costs more than an evaluation.
+static LIBRARY: LazyLock<Arc<cel::Env>> = LazyLock::new(|| Arc::new(cel::Env::stdlib()));
+
+/// A parsed expression, cheap to clone. Equality is that of the source text.
+#[derive(Clone)]
+pub struct Expression {
+    source: String,
+    program: Arc<Program>,
+}
+
+/// What an expression is evaluated over.
+#[derive(Debug, Clone, Copy)]
+pub struct Env<'a> {
+    pub params: &'a Value,
+    /// An object of states by name.
+    pub pre: &'a Value,
+    /// The same after the action; nothing in `before`.
+    pub post: Option<&'a Value>,
+}
+
+/// What expressions are evaluated over, as CEL has it: made once for all that are asked about it.
+pub struct Scope(Result<cel::Context<'static, 'static>, String>);
+
+impl Env<'_> {
+    /// In CEL's values. What has none there is the error of every expression.
+    pub fn scope(&self) -> Scope {
+        let mut context = cel::Context::with_env(Arc::clone(&LIBRARY));
+        let post = self.post.map(|post| ("post", post));
+        for (name, root) in [("params", self.params), ("pre", self.pre)].into_iter().chain(post) {
+            match value::of(root) {
+                Ok(value) => context.add_variable_from_value(name, value),
+                Err(problem) => return Scope(Err(problem)),
+            }
+        }
+        Scope(Ok(context))
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Scope(…)")
+    }
+}
+
+/// Why an expression is refused, and what would be right.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}; {remedy}")]
+pub struct ExpressionError {
+    pub what: String,
+    pub remedy: String,
+}
+
+impl Expression {
+    /// Parses CEL (google/cel-spec, standard macros), at most 1 KiB, integers only, known functions only.
+    ///
+    /// Costs milliseconds in the worst case: parse once and keep the expression.
+    pub fn parse(source: &str) -> Result<Self, ExpressionError> {
+        if source.len() > MAX_BYTES {
+            let what = format!(
+                "the expression has {} bytes, at most {MAX_BYTES} are allowed",
+                source.len()
+            );
+            return Err(error(what, "split it into several expressions; all of them must hold"));
+        }
+        let program = compile(source)?;
+        structure::check(program.expression())?;
+        Ok(Self { source: source.to_owned(), program: Arc::new(program) })
+    }
+
+    /// The text as it was written.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Whether every path is declared, and every optional one guarded by `has()` where it is used.
+    ///
+    /// State names count as present; `post_allowed` is for expressions judged after the action.
+    pub fn check(
+        &self,
+        params: &Schema,
+        state: &BTreeMap<String, Schema>,
+        post_allowed: bool,
+    ) -> Result<(), ExpressionError> {
+        let roots = check::Roots { params, state, post_allowed, written: false };
+        check::check(self.program.expression(), &roots)
+    }
+
+    /// Whether no `has()` tests for what is always there, in an expression that passed [`Expression::check`].
+    ///
+    /// For contracts that are being written. Those of bundles and of running actions stay what they were.
+    pub fn check_tests(
+        &self,
+        params: &Schema,
+        state: &BTreeMap<String, Schema>,
+    ) -> Result<(), ExpressionError> {
+        let roots = check::Roots { params, state, post_allowed: true, written: true };
+        check::check(self.program.expression(), &roots)
+    }
+
+    /// Evaluates; the error says what went wrong or that the result is no boolean.
+    pub fn holds(&self, scope: &Scope) -> Result<bool, String> {
+        let context = scope.0.as_ref().map_err(Clone::clone)?;
+        // The evaluator is foreign code over text from contracts: a panic in it is an error, not a crash.
+        let result = catch_unwind(AssertUnwindSafe(|| self.program.execute(context)));
+        match result {
+            Ok(Ok(cel::Value::Bool(holds))) => Ok(holds),
+            Ok(Ok(other)) => Err(format!("the result is {}, not true or false", other.type_of())),
+            Ok(Err(error)) => Err(shorten(&error.to_string())),
+            Err(_panic) => Err("the evaluator failed; please report the expression".into()),
+        }
+    }
+}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Expression").field(&self.source).finish()
+    }
+}
+
+impl fmt::Display for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.source)
+    }
+}
+
+/// As its source text.
+impl Serialize for Expression {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.source)
+    }
+}
+
+impl<'de> Deserialize<'de> for Expression {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let source = String::deserialize(deserializer)?;
+        Self::parse(&source).map_err(serde::de::Error::custom)
+    }
+}
+
+impl PartialEq for Expression {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source
+    }
+}
+
+impl Eq for Expression {}
+
+fn compile(source: &str) -> Result<Program, ExpressionError> {
+    const REMEDY: &str =
+        "write one CEL expression, such as `has(pre.user.active) && !pre.user.active`";
+    // A generated parser with a foreign runtime; the same reason as in `holds`.
+    match catch_unwind(|| Program::compile(source)) {
+        Ok(Ok(program)) => Ok(program),
+        Ok(Err(errors)) => {
+            let first = errors.errors.first();
+            let what = first.map_or_else(
+                || "it is not CEL".into(),
+                |one| format!("line {}, column {}: {}", one.pos.0, one.pos.1, shorten(&one.msg)),
+            );
+            Err(error(what, REMEDY))
+        }
+        Err(_panic) => Err(error("the parser failed on it".into(), REMEDY)),
+    }
+}
+
+fn error(what: String, remedy: &str) -> ExpressionError {
+    ExpressionError { what, remedy: remedy.into() }
+}
+
+fn shorten(text: &str) -> String {
+    text.chars()
+        .take(200)
+        .map(|character| if character.is_control() { ' ' } else { character })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,249 @@
+//! Takes an expression and the declared schemas, gives the first path that is not declared or not guarded.
+//!
+//! Never guesses a type: a property is read only from a path whose schema is known.
+
+mod path;
+mod present;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cel::IdedExpr;
+use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, SelectExpr, operators};
+
+use super::{ExpressionError, error};
+use crate::contract::schema::{Kind, Schema};
+use path::{Path, facts, key, shown};
+use present::guarded;
+
+/// What an expression may name.
+#[derive(Clone, Copy)]
+pub(super) struct Roots<'a> {
+    pub(super) params: &'a Schema,
+    pub(super) state: &'a BTreeMap<String, Schema>,
+    pub(super) post_allowed: bool,
+    /// Whether to refuse a test for what is always there.
+    pub(super) written: bool,
+}
+
+pub(super) fn check(expression: &IdedExpr, roots: &Roots<'_>) -> Result<(), ExpressionError> {
+    walk(expression, &Scope { roots: *roots, locals: BTreeMap::new(), present: BTreeSet::new() })
+}
+
+/// What is known at one place of the expression.
+#[derive(Clone)]
+struct Scope<'a> {
+    roots: Roots<'a>,
+    /// Loop variables, with the schema of their values where it is known.
+    locals: BTreeMap<String, Place<'a>>,
+    /// Paths that a `has()` on the way here proved present.
+    present: BTreeSet<Path>,
+}
+
+/// Where a path leads.
+#[derive(Clone, Copy)]
+enum Place<'a> {
+    States(&'a BTreeMap<String, Schema>),
+    Value(&'a Schema),
+    /// Computed, so nothing is known of its shape.
+    Unknown,
+}
+
+impl Scope<'_> {
+    /// This scope where `condition` is known to be `truth`.
+    fn given(&self, condition: &IdedExpr, truth: bool) -> Self {
+        let mut scope = self.clone();
+        scope.present.extend(facts(condition, truth));
+        scope
+    }
+}
+
+fn walk(node: &IdedExpr, scope: &Scope<'_>) -> Result<(), ExpressionError> {
+    match &node.expr {
+        Expr::Ident(name) if name == "params" && has_private(scope) => Err(error(
+            "`params` as a whole has private values".into(),
+            "name the parameters that are not private",
+        )),
+        Expr::Select(select) if select.test => {
+            let (found, required) = member(select, scope)?;
+            present::refuse(&select.operand, &select.field, (found, required), scope)
+        }
+        Expr::Ident(_) | Expr::Select(_) => place(node, scope).map(drop),
+        Expr::Call(call) => walk_call(node, call, scope),
+        Expr::Comprehension(comprehension) => walk_loop(comprehension, scope),
+        Expr::List(list) => list.elements.iter().try_for_each(|item| walk(item, scope)),
+        _ => Ok(()),
+    }
+}
+
+fn walk_call(node: &IdedExpr, call: &CallExpr, scope: &Scope<'_>) -> Result<(), ExpressionError> {
+    match (call.func_name.as_str(), call.args.as_slice()) {
+        (operators::INDEX, _) => place(node, scope).map(drop),
+        (operators::IN, [name, operand]) => {
+            walk(name, scope)?;
+            walk(operand, scope)?;
+            present::refuse_in(name, operand, scope)
+        }
+        (operators::LOGICAL_AND, [left, right]) => {
+            walk(left, scope)?;
+            walk(right, &scope.given(left, true))
+        }
+        (operators::LOGICAL_OR, [left, right]) => {
+            walk(left, scope)?;
+            walk(right, &scope.given(left, false))
+        }
+        (operators::CONDITIONAL, [condition, yes, no]) => {
+            walk(condition, scope)?;
+            walk(yes, &scope.given(condition, true))?;
+            walk(no, &scope.given(condition, false))
+        }
+        (_, args) => {
+            call.target.iter().map(AsRef::as_ref).chain(args).try_for_each(|part| walk(part, scope))
+        }
+    }
+}
+
+fn walk_loop(comprehension: &ComprehensionExpr, scope: &Scope<'_>) -> Result<(), ExpressionError> {
+    walk(&comprehension.iter_range, scope)?;
+    walk(&comprehension.accu_init, scope)?;
+    let name = &comprehension.iter_var;
+    if ["params", "pre", "post"].contains(&name.as_str()) || scope.locals.contains_key(name) {
+        return Err(error(
+            format!("the loop variable `{name}` hides another name"),
+            "choose another variable",
+        ));
+    }
+    let items = match place(&comprehension.iter_range, scope)? {
+        Some(Place::Value(Schema { items: Some(items), .. })) => Place::Value(items),
+        _ => Place::Unknown,
+    };
+    let mut inner = scope.clone();
+    inner.locals.insert(comprehension.accu_var.clone(), Place::Unknown);
+    inner.locals.insert(name.clone(), items);
+    walk(&comprehension.loop_cond, &inner)?;
+    walk(&comprehension.loop_step, &inner)?;
+    walk(&comprehension.result, &inner)
+}
+
+/// Where an expression leads when it is a path, checked on the way; nothing when it is no path.
+fn place<'a>(node: &IdedExpr, scope: &Scope<'a>) -> Result<Option<Place<'a>>, ExpressionError> {
+    match &node.expr {
+        Expr::Ident(name) => root(name, scope).map(Some),
+        Expr::Select(select) if !select.test => {
+            let (found, required) = member(select, scope)?;
+            guarded(node, required, scope)?;
+            Ok(Some(found))
+        }
+        Expr::Call(CallExpr { func_name, args, .. }) if func_name == operators::INDEX => {
+            match args.as_slice() {
+                [operand, index] => indexed(node, operand, index, scope).map(Some),
+                _ => Err(error("an index takes one value".into(), "write `list[0]`")),
+            }
+        }
+        _ => Ok(None),
+    }
+}
+
+fn root<'a>(name: &str, scope: &Scope<'a>) -> Result<Place<'a>, ExpressionError> {
+    match name {
+        _ if scope.locals.contains_key(name) => {
+            Ok(scope.locals.get(name).copied().unwrap_or(Place::Unknown))
+        }
+        "params" => Ok(Place::Value(scope.roots.params)),
+        "pre" => Ok(Place::States(scope.roots.state)),
+        "post" if scope.roots.post_allowed => Ok(Place::States(scope.roots.state)),
+        "post" => {
+            Err(error("`post` does not exist before the action".into(), "judge `post` in `after`"))
+        }
+        _ => Err(error(
+            format!("`{name}` is not known"),
+            "begin with `params`, `pre` or, in `after`, `post`",
+        )),
+    }
+}
+
+/// What `operand.field` leads to, and whether it is required there. The operand itself must be present.
+fn member<'a>(
+    select: &SelectExpr,
+    scope: &Scope<'a>,
+) -> Result<(Place<'a>, bool), ExpressionError> {
+    property(&select.operand, &select.field, scope)
+}
+
+fn property<'a>(
+    operand: &IdedExpr,
+    field: &str,
+    scope: &Scope<'a>,
+) -> Result<(Place<'a>, bool), ExpressionError> {
+    let within = match place(operand, scope)? {
+        None => {
+            walk(operand, scope)?;
+            Place::Unknown
+        }
+        Some(within) => within,
+    };
+    match within {
+        Place::States(states) => states.get(field).map(|schema| (Place::Value(schema), true)),
+        Place::Value(schema) => {
+            schema.at(&[field]).map(|(inner, required)| (Place::Value(inner), required))
+        }
+        Place::Unknown => None,
+    }
+    .ok_or_else(|| undeclared(operand, field, within))
+    .and_then(|(found, required)| match found {
+        Place::Value(Schema { private: true, .. }) => Err(error(
+            format!("`{}.{field}` is private, and nobody could judge it again", shown(operand)),
+            "leave it out",
+        )),
+        _ => Ok((found, required)),
+    })
+}
+
+fn has_private(scope: &Scope<'_>) -> bool {
+    scope.roots.params.properties.values().any(|schema| schema.private)
+}
+
+fn indexed<'a>(
+    node: &IdedExpr,
+    operand: &IdedExpr,
+    index: &IdedExpr,
+    scope: &Scope<'a>,
+) -> Result<Place<'a>, ExpressionError> {
+    if let Some(field) = key(index) {
+        let (found, required) = property(operand, field, scope)?;
+        guarded(node, required, scope)?;
+        return Ok(found);
+    }
+    walk(index, scope)?;
+    match place(operand, scope)? {
+        Some(Place::Value(schema)) if schema.kind() == Some(Kind::Array) => {
+            Ok(schema.items.as_ref().map_or(Place::Unknown, |items| Place::Value(items)))
+        }
+        Some(Place::States(_) | Place::Value(_)) => Err(error(
+            format!("`{}` is no list, so its index must be a literal name", shown(operand)),
+            "write the property's name",
+        )),
+        Some(Place::Unknown) => Ok(Place::Unknown),
+        None => walk(operand, scope).map(|()| Place::Unknown),
+    }
+}
+
+fn undeclared(operand: &IdedExpr, field: &str, within: Place<'_>) -> ExpressionError {
+    let names: Vec<&str> = match within {
+        Place::States(states) => states.keys().map(String::as_str).collect(),
+        Place::Value(schema) => schema.properties.keys().map(String::as_str).collect(),
+        Place::Unknown => {
+            let what = format!("nothing is known about what `.{field}` is read from");
+            return error(
+                what,
+                "read properties from `params`, `pre`, `post` or the elements of a declared array",
+            );
+        }
+    };
+    let what = format!("`{}.{field}` is not declared by the contract", shown(operand));
+    let remedy = if names.is_empty() {
+        "it has no properties".into()
+    } else {
+        format!("declared are `{}`", names.join("`, `"))
+    };
+    error(what, &remedy)
+}

@@ -1,0 +1,180 @@
+//! Takes a closed JSON Schema subset from a contract, gives violations, projections and types of places.
+//!
+//! Never accepts a keyword it does not enforce, and knows no floats. Keyword meanings are those of
+//! JSON Schema 2020-12, except that objects are closed: an undeclared property is a violation.
+
+mod check;
+mod pattern;
+mod project;
+mod well_formed;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+pub use check::Violation;
+pub use pattern::Pattern;
+pub use well_formed::SchemaError;
+
+/// What one value must look like. Counts are in Unicode characters and items; bounds are inclusive.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Schema {
+    /// May be left out where `properties` are declared; see [`Schema::kind`].
+    #[serde(
+        rename = "type",
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
+    pub declared: Option<Kind>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub title: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub description: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub properties: BTreeMap<String, Schema>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub required: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub items: Option<Box<Schema>>,
+    #[serde(
+        rename = "enum",
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
+    pub choices: Option<Vec<Value>>,
+    #[serde(
+        rename = "const",
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
+    pub constant: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub pattern: Option<Pattern>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub min_length: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub max_length: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub minimum: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub maximum: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub min_items: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub max_items: Option<u64>,
+    /// A text that no record may hold. Only a parameter at the top level may be one; see [`crate::action::private`].
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub private: bool,
+}
+
+impl Schema {
+    /// An object with these properties. Without any it is the schema of `{}`: an action that takes no parameters.
+    pub fn object(
+        required: impl IntoIterator<Item = String>,
+        properties: BTreeMap<String, Schema>,
+    ) -> Self {
+        Self {
+            declared: Some(Kind::Object),
+            required: required.into_iter().collect(),
+            properties,
+            ..Self::default()
+        }
+    }
+
+    /// The type of the values, or nothing when the schema does not say (not well formed).
+    pub fn kind(&self) -> Option<Kind> {
+        self.declared.or_else(|| (!self.properties.is_empty()).then_some(Kind::Object))
+    }
+
+    /// Whether every keyword fits its type and means something; check this once, when a contract is loaded.
+    pub fn well_formed(&self) -> Result<(), SchemaError> {
+        well_formed::check(self)
+    }
+
+    /// Everything in `value` that this schema does not allow, in document order of the schema; empty when it conforms.
+    pub fn violations(&self, value: &Value) -> Vec<Violation> {
+        check::violations(self, value)
+    }
+
+    /// What is kept of an upstream's answer: declared properties only.
+    ///
+    /// A null property counts as absent, since that is how many upstreams write it. A value that breaks
+    /// any other keyword is a violation; a required property that is absent is not, see [`Schema::missing`].
+    pub fn project(&self, value: &Value) -> Result<Value, Violation> {
+        project::project(self, value)
+    }
+
+    /// The RFC 6901 pointers of required properties that `value` lacks, also inside what is there.
+    pub fn missing(&self, value: &Value) -> Vec<String> {
+        project::missing(self, value)
+    }
+
+    /// [`Schema::project`] by an object of these properties, which need not be a schema's.
+    pub(crate) fn project_object(
+        properties: &BTreeMap<String, Schema>,
+        value: &Value,
+    ) -> Result<Value, Violation> {
+        project::project_object(properties, value)
+    }
+
+    /// [`Schema::missing`] of an object of these properties.
+    pub(crate) fn missing_object(
+        properties: &BTreeMap<String, Schema>,
+        required: &[String],
+        value: &Value,
+    ) -> Vec<String> {
+        project::missing_object(properties, required, value)
+    }
+
+    /// The schema of the property that `path` leads to, and whether every step of the path is required.
+    pub fn at(&self, path: &[&str]) -> Option<(&Schema, bool)> {
+        path.iter().try_fold((self, true), |(schema, required), step| {
+            let inner = schema.properties.get(*step)?;
+            Some((inner, required && schema.required.contains(*step)))
+        })
+    }
+}
+
+/// The JSON types that a contract may speak of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Object,
+    Array,
+    String,
+    Integer,
+    Boolean,
+}
+
+impl Kind {
+    /// Whether a value is of this type.
+    pub fn is_of(self, value: &Value) -> bool {
+        check::fits(self, value)
+    }
+
+    /// With its article, for messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Object => "an object",
+            Self::Array => "an array",
+            Self::String => "a string",
+            Self::Integer => "an integer",
+            Self::Boolean => "a boolean",
+        }
+    }
+}
+
+/// A keyword that is written must mean something, so an explicit null is an error and not an absence.
+fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! Takes a schema and a value, gives every violation with its pointer.
+//!
+//! Never stops at the first: whoever wrote the value sees all that is wrong with it at once.
+
+use deed_spec::json::{MAX_INTEGER, child};
+use serde_json::{Map, Value};
+
+use super::{Kind, Schema};
+
+/// One thing that a schema does not allow.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("at `{pointer}`: {reason}")]
+pub struct Violation {
+    /// RFC 6901; `""` is the whole value.
+    pub pointer: String,
+    pub reason: String,
+}
+
+pub(super) fn violations(schema: &Schema, value: &Value) -> Vec<Violation> {
+    let mut found = Vec::new();
+    walk(schema, value, "", &mut found);
+    found
+}
+
+/// What the keywords of this schema say about this value itself, not about what is inside it.
+pub(super) fn own(schema: &Schema, value: &Value, at: &str, found: &mut Vec<Violation>) {
+    let Some(kind) = schema.kind().filter(|kind| fits(*kind, value)) else {
+        let wanted = schema.kind().map_or("a value of a declared type", Kind::name);
+        // What stands in a private place is nobody's to read, whatever its type.
+        let shown =
+            if schema.private { "the value".into() } else { format!("`{}`", shorten(value)) };
+        return add(found, at, format!("{shown} is not {wanted}"));
+    };
+    if schema.constant.as_ref().is_some_and(|constant| constant != value) {
+        add(found, at, "differs from the only value allowed".into());
+    }
+    if let Some(choices) = schema.choices.as_ref().filter(|choices| !choices.contains(value)) {
+        let listed: Vec<String> =
+            choices.iter().take(20).map(|choice| format!("`{}`", shorten(choice))).collect();
+        add(found, at, format!("`{}` is none of {}", shorten(value), listed.join(", ")));
+    }
+    match (kind, value) {
+        (Kind::String, Value::String(text)) => string(schema, text, at, found),
+        (Kind::Integer, value) => integer(schema, value.as_i64().unwrap_or_default(), at, found),
+        (Kind::Array, Value::Array(items)) => {
+            length(items.len(), (schema.min_items, schema.max_items), "items", at, found);
+        }
+        _ => {}
+    }
+}
+
+/// Whether the value has the type. An integer is one that every JSON reader keeps exactly.
+pub(super) fn fits(kind: Kind, value: &Value) -> bool {
+    match (kind, value) {
+        (Kind::Object, Value::Object(_))
+        | (Kind::Array, Value::Array(_))
+        | (Kind::String, Value::String(_))
+        | (Kind::Boolean, Value::Bool(_)) => true,
+        (Kind::Integer, Value::Number(number)) => {
+            number.as_i64().is_some_and(|found| found.unsigned_abs() <= MAX_INTEGER.unsigned_abs())
+        }
+        _ => false,
+    }
+}
+
+fn walk(schema: &Schema, value: &Value, at: &str, found: &mut Vec<Violation>) {
+    own(schema, value, at, found);
+    match value {
+        Value::Object(map) if schema.kind() == Some(Kind::Object) => object(schema, map, at, found),
+        Value::Array(items) if schema.kind() == Some(Kind::Array) => {
+            let Some(inner) = &schema.items else { return };
+            for (index, item) in items.iter().enumerate() {
+                walk(inner, item, &child(at, &index.to_string()), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn object(schema: &Schema, map: &Map<String, Value>, at: &str, found: &mut Vec<Violation>) {
+    for name in schema.required.iter().filter(|name| !map.contains_key(*name)) {
+        add(found, &child(at, name), "is required but absent".into());
+    }
+    let mut undeclared: Vec<&String> =
+        map.keys().filter(|name| !schema.properties.contains_key(*name)).collect();
+    undeclared.sort();
+    for name in undeclared {
+        add(found, &child(at, name), "is not declared by the contract".into());
+    }
+    for (name, inner) in &schema.properties {
+        if let Some(value) = map.get(name) {
+            walk(inner, value, &child(at, name), found);
+        }
+    }
+}
+
+fn string(schema: &Schema, text: &str, at: &str, found: &mut Vec<Violation>) {
+    length(text.chars().count(), (schema.min_length, schema.max_length), "characters", at, found);
+    if let Some(pattern) = schema.pattern.as_ref().filter(|pattern| !pattern.matches(text)) {
+        add(found, at, format!("does not match the pattern `{}`", pattern.as_str()));
+    }
+}
+
+fn integer(schema: &Schema, value: i64, at: &str, found: &mut Vec<Violation>) {
+    if let Some(minimum) = schema.minimum.filter(|minimum| value < *minimum) {
+        add(found, at, format!("`{value}` is below {minimum}"));
+    }
+    if let Some(maximum) = schema.maximum.filter(|maximum| value > *maximum) {
+        add(found, at, format!("`{value}` is above {maximum}"));
+    }
+}
+
+fn length(
+    count: usize,
+    (least, most): (Option<u64>, Option<u64>),
+    what: &str,
+    at: &str,
+    found: &mut Vec<Violation>,
+) {
+    let count = u64::try_from(count).unwrap_or(u64::MAX);
+    if let Some(least) = least.filter(|least| count < *least) {
+        add(found, at, format!("has {count} {what}, at least {least} are wanted"));
+    }
+    if let Some(most) = most.filter(|most| count > *most) {
+        add(found, at, format!("has {count} {what}, at most {most} are allowed"));
+    }
+}
+
+fn add(found: &mut Vec<Violation>, at: &str, reason: String) {
+    found.push(Violation { pointer: at.into(), reason });
+}
+
+fn shorten(value: &Value) -> String {
+    let text = value.to_string();
+    if text.chars().count() <= 60 { text } else { text.chars().take(60).chain(['…']).collect() }
+}

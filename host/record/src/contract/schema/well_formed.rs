@@ -1,0 +1,142 @@
+//! Takes a schema, gives the first keyword that does not fit, with its pointer inside the schema.
+//!
+//! Never lets a keyword stand that could not be enforced.
+
+use deed_spec::json::{MAX_INTEGER, child};
+use serde_json::Value;
+
+use super::check::fits;
+use super::{Kind, Schema};
+
+/// Deep enough for real resources; keeps generated policy schemas and messages readable.
+const MAX_DEPTH: usize = 16;
+
+/// Why a schema is refused, and the RFC 6901 pointer of the place inside the schema.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("schema at `{pointer}`: {reason}")]
+pub struct SchemaError {
+    pub pointer: String,
+    pub reason: String,
+}
+
+pub(super) fn check(schema: &Schema) -> Result<(), SchemaError> {
+    walk(schema, "", 0)
+}
+
+fn walk(schema: &Schema, at: &str, depth: usize) -> Result<(), SchemaError> {
+    if depth > MAX_DEPTH {
+        return refuse(
+            at,
+            format!("nested deeper than {MAX_DEPTH} levels; declare a flatter value"),
+        );
+    }
+    let Some(kind) = schema.kind() else {
+        return refuse(
+            at,
+            "has no `type`; write one of object, array, string, integer, boolean".into(),
+        );
+    };
+    foreign_keyword(schema, kind, at)?;
+    names(schema, at)?;
+    bounds(schema, at)?;
+    choices(schema, kind, at)?;
+    for (name, inner) in &schema.properties {
+        walk(inner, &child(&format!("{at}/properties"), name), depth + 1)?;
+    }
+    match (&schema.items, kind) {
+        (Some(inner), _) => walk(inner, &format!("{at}/items"), depth + 1),
+        (None, Kind::Array) => {
+            refuse(at, "an array needs `items`, the schema of its elements".into())
+        }
+        (None, _) => Ok(()),
+    }
+}
+
+/// Every keyword belongs to one type; elsewhere it would be silently meaningless.
+fn foreign_keyword(schema: &Schema, kind: Kind, at: &str) -> Result<(), SchemaError> {
+    let written = [
+        ("properties", Kind::Object, !schema.properties.is_empty()),
+        ("required", Kind::Object, !schema.required.is_empty()),
+        ("items", Kind::Array, schema.items.is_some()),
+        ("minItems", Kind::Array, schema.min_items.is_some()),
+        ("maxItems", Kind::Array, schema.max_items.is_some()),
+        ("pattern", Kind::String, schema.pattern.is_some()),
+        ("minLength", Kind::String, schema.min_length.is_some()),
+        ("maxLength", Kind::String, schema.max_length.is_some()),
+        ("minimum", Kind::Integer, schema.minimum.is_some()),
+        ("maximum", Kind::Integer, schema.maximum.is_some()),
+        ("private", Kind::String, schema.private),
+    ];
+    match written.into_iter().find(|(_, owner, present)| *present && *owner != kind) {
+        Some((keyword, owner, _)) => refuse(
+            &child(at, keyword),
+            format!(
+                "`{keyword}` says nothing about {}; it belongs to {}",
+                kind.name(),
+                owner.name()
+            ),
+        ),
+        None => Ok(()),
+    }
+}
+
+fn names(schema: &Schema, at: &str) -> Result<(), SchemaError> {
+    if let Some(name) =
+        schema.properties.keys().find(|name| name.is_empty() || name.starts_with("__"))
+    {
+        // `__entity` and `__extn` mean something in Cedar's JSON; no property may be mistaken for them.
+        let reason = format!(
+            "property name `{name}` is reserved; names are not empty and do not start with `__`"
+        );
+        return refuse(&format!("{at}/properties"), reason);
+    }
+    match schema.required.iter().find(|name| !schema.properties.contains_key(*name)) {
+        Some(name) => refuse(
+            &format!("{at}/required"),
+            format!("`{name}` is required but not declared in `properties`"),
+        ),
+        None => Ok(()),
+    }
+}
+
+fn bounds(schema: &Schema, at: &str) -> Result<(), SchemaError> {
+    let outside = |bound: Option<i64>| {
+        bound.is_some_and(|bound| bound.unsigned_abs() > MAX_INTEGER.unsigned_abs())
+    };
+    if outside(schema.minimum) || outside(schema.maximum) {
+        return refuse(at, "bounds lie within ±(2^53 − 1)".into());
+    }
+    let crossed = crosses(schema.minimum, schema.maximum)
+        || crosses(schema.min_length, schema.max_length)
+        || crosses(schema.min_items, schema.max_items);
+    if crossed {
+        refuse(at, "the lower bound is above the upper bound, so nothing would conform".into())
+    } else {
+        Ok(())
+    }
+}
+
+fn crosses<T: PartialOrd>(least: Option<T>, most: Option<T>) -> bool {
+    matches!((least, most), (Some(least), Some(most)) if least > most)
+}
+
+/// `enum` and `const` list plain values of the schema's own type.
+fn choices(schema: &Schema, kind: Kind, at: &str) -> Result<(), SchemaError> {
+    let listed: Vec<&Value> = schema.choices.iter().flatten().chain(&schema.constant).collect();
+    if matches!(kind, Kind::Object | Kind::Array)
+        && (schema.choices.is_some() || schema.constant.is_some())
+    {
+        return refuse(at, "`enum` and `const` are for strings, integers and booleans".into());
+    }
+    if schema.choices.as_ref().is_some_and(Vec::is_empty) {
+        return refuse(&child(at, "enum"), "is empty, so nothing would conform".into());
+    }
+    match listed.into_iter().find(|value| !fits(kind, value)) {
+        Some(value) => refuse(at, format!("`{value}` in `enum` or `const` is not {}", kind.name())),
+        None => Ok(()),
+    }
+}
+
+fn refuse(at: &str, reason: String) -> Result<(), SchemaError> {
+    Err(SchemaError { pointer: at.into(), reason })
+}

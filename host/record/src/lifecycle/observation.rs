@@ -1,0 +1,132 @@
+//! State that the host read out of the exchanges of a read-only run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use deed_spec::digest::Digest;
+use deed_spec::json;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::memo::Memo;
+use crate::contract::Contract;
+use crate::exchange::{Exchange, Fate, Rendered};
+use crate::lifecycle::event::Claim;
+use crate::statement::receipt::Look;
+
+/// One look at the system of record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Observation {
+    /// State by name, cut down to what the contract declares.
+    pub state: BTreeMap<String, Value>,
+    /// Names of states that the adapter computed (the contract says `derived = true`).
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub derived: BTreeSet<String>,
+    pub exchanges: Vec<Exchange>,
+    /// What the adapter said of its run; none when it was not started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Claim>,
+    /// What the adapter asked for outside of its grant; nothing of it left.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<String>,
+    /// Unix milliseconds at which the run ended.
+    pub at_ms: i64,
+    /// Why the look does not count: the adapter failed, or its answers did not fit the contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+impl Observation {
+    /// The whole state as one JSON object, as CEL, Cedar and JSON pointers see it.
+    pub fn value(&self) -> Value {
+        let members: Map<String, Value> =
+            self.state.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+        Value::Object(members)
+    }
+
+    /// Unix milliseconds at which it began to see: an answer that was under way at a deadline says
+    /// nothing of the time after it.
+    pub fn began_ms(&self) -> i64 {
+        self.exchanges.iter().map(|e| e.started_ms).min().unwrap_or(self.at_ms)
+    }
+
+    /// The entity tag of what a write is about: of the first answer of success to a GET of the same path.
+    ///
+    /// Never of a later one: state may have been read out of the first, and must not be older than its tag.
+    pub fn tag(&self, write: &Rendered) -> Option<&str> {
+        let same = |look: &&Exchange| {
+            look.request.upstream == write.upstream
+                && look.request.method == "GET"
+                && look.request.path == write.path
+                && matches!(look.fate, Fate::Answered { status: 200..=299 })
+        };
+        self.exchanges.iter().find(same).and_then(|look| look.etag.as_deref())
+    }
+
+    /// The digest that approvals are bound to: the state without its volatile places.
+    pub fn digest(&self, contract: &Contract) -> Result<Digest, json::NotCanonical> {
+        state_digest(contract, &self.value())
+    }
+
+    /// What makes this look unusable: its own problem, a missing required field or a redacted one.
+    pub fn unusable(&self, contract: &Contract) -> Option<String> {
+        if let Some(problem) = &self.problem {
+            return Some(problem.clone());
+        }
+        for (name, shape) in contract.state.iter() {
+            let Some(value) = self.state.get(name) else {
+                return Some(format!("state `{name}` was not read"));
+            };
+            if let Some(missing) = shape.missing(value).first() {
+                return Some(format!("required field `/{name}{missing}` is missing"));
+            }
+        }
+        let redacted = self.exchanges.iter().flat_map(|e| &e.redacted).next();
+        redacted.map(|pointer| format!("`{pointer}` held a secret and was redacted"))
+    }
+}
+
+/// A look with what statements say of it, once somebody asked.
+pub type Sight = Memo<Observation, Look>;
+
+/// The digest of a whole state without the contract's volatile places.
+pub fn state_digest(contract: &Contract, state: &Value) -> Result<Digest, json::NotCanonical> {
+    let mut value = state.clone();
+    contract.volatile().iter().for_each(|pointer| remove(&mut value, pointer));
+    Ok(Digest::of(&json::canonical(&value)?))
+}
+
+/// Removes the place that a JSON pointer (RFC 6901) names, if it is there.
+fn remove(value: &mut Value, pointer: &str) {
+    let Some((parent, last)) = pointer.rsplit_once('/') else { return };
+    if let Some(Value::Object(members)) = value.pointer_mut(parent) {
+        members.remove(&last.replace("~1", "/").replace("~0", "~"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn look(ordinal: u32, status: u16, etag: &str) -> Value {
+        json!({
+            "ordinal": ordinal, "fate": {"answered": {"status": status}}, "etag": etag,
+            "request": {"upstream": "idp", "method": "GET", "path": "/u", "calls": 3, "writes": false},
+            "started_ms": 0, "ended_ms": 0, "deadline_ms": 0
+        })
+    }
+
+    #[test]
+    fn a_tag_is_never_younger_than_what_was_read() {
+        let exchanges = [look(0, 503, "gone"), look(1, 200, "first"), look(2, 200, "later")];
+        let seen = json!({ "state": {}, "exchanges": exchanges, "at_ms": 1 });
+        let seen: Observation = serde_json::from_value(seen).unwrap();
+        let mut write = seen.exchanges[0].request.clone();
+        write.method = "PUT".into();
+        assert_eq!(seen.tag(&write), Some("first"));
+        write.path = "/v".into();
+        assert_eq!(seen.tag(&write), None);
+    }
+}

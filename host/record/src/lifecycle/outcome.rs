@@ -1,0 +1,213 @@
+//! The judge: one total table from what the host saw to what it concludes (DESIGN §8, first match wins).
+//!
+//! It takes observations and exchanges only. What the adapter claimed is not among its inputs.
+
+use std::collections::BTreeMap;
+
+use deed_spec::json::{self, Change};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::contract::expression::{Env, Expression, Scope};
+use crate::contract::{Contract, Effect};
+use crate::exchange::{Exchange, Fate, is_definite_refusal};
+use crate::lifecycle::observation::Observation;
+
+/// What the host concluded. `Indeterminate` is a state of its own, never a guess.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Verified,
+    Mismatch,
+    Denied,
+    Failed,
+    Indeterminate,
+    Expired,
+    Cancelled,
+}
+
+impl Outcome {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::Mismatch => "mismatch",
+            Self::Denied => "denied",
+            Self::Failed => "failed",
+            Self::Indeterminate => "indeterminate",
+            Self::Expired => "expired",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// An outcome with what it rests on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Judgement {
+    pub outcome: Outcome,
+    /// One sentence for people.
+    pub reason: String,
+    /// Every `before`, `after` and `expect` that was evaluated, with its answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
+    /// Everything that differs between the two looks, volatile places aside.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
+    /// Those of `changes` that the contract does not allow.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unexpected: Vec<Change>,
+}
+
+/// One expectation and its answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Check {
+    /// CEL source, or `<pointer> == <json>` for an `expect`.
+    pub expression: String,
+    pub holds: bool,
+    /// Why it could not be evaluated; such a check counts as false.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// What the judge sees.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    pub contract: &'a Contract,
+    pub params: &'a Value,
+    pub expect: &'a BTreeMap<String, Value>,
+    pub pre: &'a Observation,
+    pub post: &'a Observation,
+    /// The exchanges of every attempt.
+    pub exchanges: &'a [&'a Exchange],
+    /// Whether an unanswered write is still inside its deadline and settle time.
+    pub may_still_land: bool,
+}
+
+impl Judgement {
+    /// An outcome without observations to compare: refused, expired, cancelled, failed before anything left.
+    pub fn plain(outcome: Outcome, reason: impl Into<String>) -> Self {
+        Self { outcome, reason: reason.into(), checks: vec![], changes: vec![], unexpected: vec![] }
+    }
+}
+
+/// Judges an action that was attempted.
+pub fn judge(seen: &Seen<'_>) -> Judgement {
+    judge_now(seen).0
+}
+
+/// The same, and whether there is nothing to wait for: no write left, or every `after` and `expect` holds now.
+pub fn judge_now(seen: &Seen<'_>) -> (Judgement, bool) {
+    let writes: Vec<&Exchange> =
+        seen.exchanges.iter().copied().filter(|e| e.request.writes).collect();
+    if !writes.iter().any(|e| e.may_have_written()) {
+        return (Judgement::plain(Outcome::Failed, "no write left the host"), true);
+    }
+    if let Some(problem) = seen.post.unusable(seen.contract) {
+        let reason =
+            format!("a write may have landed and the result could not be observed: {problem}");
+        return (Judgement::plain(Outcome::Indeterminate, reason), false);
+    }
+    let (pre, post) = (seen.pre.value(), seen.post.value());
+    let checks = after(seen, &pre, &post);
+    let (changes, unexpected) = compare(seen.contract, &pre, &post);
+    let holds = checks.iter().all(|c| c.holds);
+    let (outcome, reason) = if holds && unexpected.is_empty() {
+        (Outcome::Verified, "every expectation holds and nothing else changed".to_owned())
+    } else if changes.is_empty() {
+        unchanged(seen, &writes)
+    } else {
+        (Outcome::Mismatch, differs(&checks, &unexpected))
+    };
+    (Judgement { outcome, reason, checks, changes, unexpected }, holds)
+}
+
+/// Judges a read: one usable look is the result.
+pub fn judge_read(contract: &Contract, seen: &Observation) -> Judgement {
+    match seen.unusable(contract) {
+        None => Judgement::plain(Outcome::Verified, "the host read the state"),
+        Some(problem) => {
+            Judgement::plain(Outcome::Failed, format!("the state could not be read: {problem}"))
+        }
+    }
+}
+
+/// Evaluates `before`; the caller denies unless every check holds.
+pub fn before(contract: &Contract, params: &Value, pre: &Observation) -> Vec<Check> {
+    let state = pre.value();
+    let scope = Env { params, pre: &state, post: None }.scope();
+    contract.verify.before.iter().map(|expression| evaluate(expression, &scope)).collect()
+}
+
+/// Whether every `after` and `expect` holds, whatever was sent.
+pub fn holds(seen: &Seen<'_>) -> bool {
+    let all = || after(seen, &seen.pre.value(), &seen.post.value());
+    seen.post.unusable(seen.contract).is_none() && all().iter().all(|c| c.holds)
+}
+
+fn after(seen: &Seen<'_>, pre: &Value, post: &Value) -> Vec<Check> {
+    let scope = Env { params: seen.params, pre, post: Some(post) }.scope();
+    let rules = seen.contract.verify.after.iter().map(|expression| evaluate(expression, &scope));
+    let expected = seen.expect.iter().map(|(pointer, value)| Check {
+        expression: format!("{pointer} == {value}"),
+        holds: post.pointer(pointer) == Some(value),
+        problem: None,
+    });
+    rules.chain(expected).collect()
+}
+
+fn evaluate(expression: &Expression, scope: &Scope) -> Check {
+    let (holds, problem) = match expression.holds(scope) {
+        Ok(holds) => (holds, None),
+        Err(problem) => (false, Some(problem)),
+    };
+    Check { expression: expression.source().to_owned(), holds, problem }
+}
+
+/// All changes outside volatile places, and those of them outside `may_change`.
+fn compare(contract: &Contract, pre: &Value, post: &Value) -> (Vec<Change>, Vec<Change>) {
+    let volatile = contract.volatile();
+    let within = |change: &Change, places: &[String]| {
+        places.iter().any(|place| covers(place, &change.pointer))
+    };
+    let mut changes = json::diff(pre, post);
+    changes.retain(|change| !within(change, &volatile));
+    let allowed = &contract.verify.may_change;
+    let unexpected = changes.iter().filter(|c| !within(c, allowed)).cloned().collect();
+    (changes, unexpected)
+}
+
+/// Whether a JSON pointer names this place or something inside it.
+fn covers(place: &str, pointer: &str) -> bool {
+    pointer.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// The rows of the table where post equals pre.
+fn unchanged(seen: &Seen<'_>, writes: &[&Exchange]) -> (Outcome, String) {
+    let sent = || writes.iter().filter(|e| e.may_have_written());
+    if sent().all(|e| matches!(e.fate, Fate::Answered { status } if is_definite_refusal(status))) {
+        return (Outcome::Failed, "the upstream refused and nothing changed".to_owned());
+    }
+    if sent().any(|e| matches!(e.fate, Fate::Answered { status: 200..=299 })) {
+        return (Outcome::Mismatch, "the upstream reported success and nothing changed".to_owned());
+    }
+    let looks_suffice =
+        matches!(seen.contract.action.effect, Effect::Idempotent | Effect::Observable);
+    if looks_suffice && !seen.may_still_land {
+        return (
+            Outcome::Failed,
+            "no definite answer came, nothing changed and nothing can still land".to_owned(),
+        );
+    }
+    (Outcome::Indeterminate, "no definite answer came, and the write may still land".to_owned())
+}
+
+fn differs(checks: &[Check], unexpected: &[Change]) -> String {
+    let failed =
+        checks.iter().filter(|c| !c.holds).map(|c| format!("`{}` does not hold", c.expression));
+    let moved = unexpected.iter().map(|c| format!("`{}` changed and may not", c.pointer));
+    failed.chain(moved).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,185 @@
+//! One case per row of the table, by hand-made looks and exchanges.
+
+use serde_json::json;
+
+use super::*;
+use crate::exchange::Rendered;
+use crate::exchange::codec::Codec;
+
+const CONTRACT: &str = r#"
+format = 1
+[action]
+name = "idp.restore_access"
+version = "1.0.0"
+title = "Restore"
+verb = "update"
+mode = "write"
+effect = "observable"
+resource = "idp/users/{user_id}"
+adapter = "scim"
+[params]
+required = ["user_id"]
+properties.user_id = { type = "string" }
+[state.user]
+required = ["id"]
+volatile = ["/meta"]
+properties = { id = { type = "string" }, active = { type = "boolean" }, name = { type = "string" }, meta = { type = "string" } }
+[[observe.http]]
+upstream = "idp"
+request = "GET /Users/{user_id}"
+[[perform.http]]
+upstream = "idp"
+request = "PATCH /Users/{user_id}"
+body = { value = true }
+[verify]
+before = ["has(pre.user.active) && !pre.user.active"]
+after = ["has(post.user.active) && post.user.active"]
+may_change = ["/user/active"]
+"#;
+
+fn contract(effect: &str) -> Contract {
+    Contract::from_toml("c.toml", &CONTRACT.replace("observable", effect)).unwrap()
+}
+
+fn look(user: Value) -> Observation {
+    Observation {
+        state: [("user".to_owned(), user)].into(),
+        derived: [].into(),
+        exchanges: vec![],
+        claim: None,
+        refused: vec![],
+        at_ms: 0,
+        problem: None,
+    }
+}
+
+fn write(fate: Fate) -> Exchange {
+    let request = Rendered {
+        upstream: "idp".into(),
+        method: "PATCH".into(),
+        path: "/Users/1".into(),
+        body: None,
+        codec: Codec::default(),
+        calls: 1,
+        writes: true,
+        guard: None,
+        expose: None,
+    };
+    Exchange {
+        ordinal: 0,
+        request,
+        fate,
+        response: None,
+        etag: None,
+        if_match: None,
+        idempotency_key: None,
+        carried_from: None,
+        retry_after_s: None,
+        redacted: vec![],
+        problem: None,
+        headers: BTreeMap::new(),
+        failure: None,
+        started_ms: 0,
+        ended_ms: 0,
+        deadline_ms: 10,
+    }
+}
+
+struct Case {
+    effect: &'static str,
+    post: Observation,
+    fates: Vec<Fate>,
+    expect: BTreeMap<String, Value>,
+    may_still_land: bool,
+}
+
+impl Case {
+    fn new(post: Value, fates: &[Fate]) -> Self {
+        Self {
+            effect: "observable",
+            post: look(post),
+            fates: fates.to_vec(),
+            expect: BTreeMap::new(),
+            may_still_land: false,
+        }
+    }
+
+    fn outcome(&self) -> Outcome {
+        let (contract, pre) = (contract(self.effect), look(locked()));
+        let exchanges: Vec<Exchange> = self.fates.iter().map(|f| write(*f)).collect();
+        let exchanges: Vec<&Exchange> = exchanges.iter().collect();
+        judge(&Seen {
+            contract: &contract,
+            params: &json!({"user_id": "1"}),
+            expect: &self.expect,
+            pre: &pre,
+            post: &self.post,
+            exchanges: &exchanges,
+            may_still_land: self.may_still_land,
+        })
+        .outcome
+    }
+}
+
+fn locked() -> Value {
+    json!({"id": "1", "active": false, "name": "ann", "meta": "1"})
+}
+
+fn restored() -> Value {
+    json!({"id": "1", "active": true, "name": "ann", "meta": "2"})
+}
+
+const OK: Fate = Fate::Answered { status: 204 };
+const LOST: Fate = Fate::NoAnswer;
+
+#[test]
+fn no_write_left_is_failed() {
+    assert_eq!(Case::new(restored(), &[]).outcome(), Outcome::Failed);
+    assert_eq!(Case::new(restored(), &[Fate::NotSent]).outcome(), Outcome::Failed);
+}
+
+#[test]
+fn not_observable_is_indeterminate() {
+    let mut case = Case::new(json!({"active": true}), &[OK]);
+    assert_eq!(case.outcome(), Outcome::Indeterminate, "a required field is missing");
+    case.post = Observation { problem: Some("down".into()), ..look(restored()) };
+    assert_eq!(case.outcome(), Outcome::Indeterminate);
+}
+
+#[test]
+fn after_holds_is_verified_whatever_a_status_said() {
+    for fate in [OK, LOST, Fate::Answered { status: 400 }, Fate::Answered { status: 500 }] {
+        assert_eq!(Case::new(restored(), &[fate]).outcome(), Outcome::Verified, "{fate:?}");
+    }
+}
+
+#[test]
+fn anything_outside_may_change_is_a_mismatch() {
+    let mut moved = restored();
+    moved["name"] = json!("eve");
+    assert_eq!(Case::new(moved, &[OK]).outcome(), Outcome::Mismatch);
+    let mut case = Case::new(restored(), &[OK]);
+    case.expect.insert("/user/name".into(), json!("bob"));
+    assert_eq!(case.outcome(), Outcome::Mismatch, "expect is unmet");
+}
+
+#[test]
+fn unchanged_depends_on_what_was_answered() {
+    let status = |status| Case::new(locked(), &[Fate::Answered { status }]).outcome();
+    assert_eq!(status(403), Outcome::Failed);
+    assert_eq!(status(204), Outcome::Mismatch);
+    assert_eq!(status(503), Outcome::Failed);
+    assert_eq!(status(429), Outcome::Failed);
+    assert_eq!(Case::new(locked(), &[LOST]).outcome(), Outcome::Failed);
+    let pending = Case { may_still_land: true, ..Case::new(locked(), &[LOST]) };
+    assert_eq!(pending.outcome(), Outcome::Indeterminate);
+    let opaque = Case { effect: "opaque", ..Case::new(locked(), &[LOST]) };
+    assert_eq!(opaque.outcome(), Outcome::Indeterminate);
+}
+
+#[test]
+fn a_check_that_cannot_be_evaluated_is_false_and_says_why() {
+    let contract = contract("observable");
+    let checks = before(&contract, &json!({}), &look(json!({"id": "1", "active": "no"})));
+    assert!(!checks[0].holds && checks[0].problem.is_some(), "{checks:?}");
+}

@@ -1,0 +1,271 @@
+//! Recovery: takes the attempts of an action so far, gives whether another one may follow, and why.
+//!
+//! Never allows what could have a second effect: each write is judged for itself, by the strongest word
+//! that there is of it, and by what the contract's `effect` promises of a repetition (DESIGN §11).
+
+use std::collections::BTreeMap;
+
+use deed_spec::digest::Digest;
+
+use crate::action::Binding;
+use crate::contract::{Contract, Effect};
+use crate::exchange::{Exchange, ExchangeSummary, Failure, Fate, Rendered, is_definite_refusal};
+use crate::lifecycle::event::{Attempt, Claim};
+use crate::lifecycle::outcome::{Judgement, Outcome};
+
+/// Whether another attempt may follow the latest one, judged by a look that began after everything that
+/// was sent could have landed. Gives the reason, for the ledger.
+pub fn another(
+    contract: &Contract,
+    attempts: &[Attempt],
+    bindings: &BTreeMap<String, Binding>,
+    judged: &Judgement,
+    now_ms: i64,
+) -> Result<&'static str, Final> {
+    let limits = &contract.limits;
+    let (Some(first), Some(last)) = (attempts.first(), attempts.last()) else {
+        return Err(Final::Nothing);
+    };
+    if !matches!(judged.outcome, Outcome::Failed | Outcome::Indeterminate | Outcome::Mismatch) {
+        return Err(Final::Answered);
+    }
+    if !judged.unexpected.is_empty() {
+        return Err(Final::Unexpected);
+    }
+    if attempts.len() >= usize::try_from(limits.attempts).unwrap_or(usize::MAX)
+        || now_ms > first.started_ms.saturating_add(limits.total.as_signed())
+    {
+        return Err(Final::Budget);
+    }
+    if !is_hindered(last) {
+        return Err(Final::NotHindered);
+    }
+    let runs: Vec<Vec<ExchangeSummary>> = attempts.iter().map(summaries).collect();
+    let writes = standing(&runs);
+    // A write that was done and shows nothing is no answer to whether another one was.
+    let seen = judged.changes.is_empty() && !judged.checks.is_empty();
+    let untouched = seen && !writes.iter().any(|write| write.is(Word::Done));
+    repeatable(contract.action.effect, &writes, bindings, untouched, now_ms)
+}
+
+/// Whether what another attempt was planned for still holds at this time: its budget, and the keys by which
+/// an upstream knows what may have reached it.
+pub fn in_time(
+    contract: &Contract,
+    attempts: &[Attempt],
+    bindings: &BTreeMap<String, Binding>,
+    now_ms: i64,
+) -> Result<(), Final> {
+    let first_ms = attempts.first().map_or(now_ms, |first| first.started_ms);
+    if now_ms > first_ms.saturating_add(contract.limits.total.as_signed()) {
+        return Err(Final::Budget);
+    }
+    let runs: Vec<Vec<ExchangeSummary>> = attempts.iter().map(summaries).collect();
+    let writes = standing(&runs);
+    let forgotten = |write: &Write<'_>| write.is(Word::Open) && !write.is_keyed(bindings, now_ms);
+    if contract.action.effect == Effect::Keyed && writes.iter().any(forgotten) {
+        return Err(Final::Keyless);
+    }
+    Ok(())
+}
+
+/// Whether the writes of these runs may be followed by another run, as far as their records tell: what a
+/// look between them saw is not among these.
+pub fn may_follow(
+    effect: Effect,
+    runs: &[Vec<ExchangeSummary>],
+    bindings: &BTreeMap<String, Binding>,
+    now_ms: i64,
+) -> Result<(), Final> {
+    repeatable(effect, &standing(runs), bindings, true, now_ms).map(|_| ())
+}
+
+/// A write that was sent after it had been done, or that is carried and was not done: none in what a host
+/// does.
+pub fn sent_twice(runs: &[Vec<ExchangeSummary>]) -> Option<&ExchangeSummary> {
+    standing(runs).into_iter().find_map(|write| {
+        let mut done = false;
+        write.sent.into_iter().find(|one| {
+            let wrong = one.fate != Fate::NotSent && one.carried_from.is_some() != done;
+            done |= word(one.fate) == Word::Done;
+            wrong
+        })
+    })
+}
+
+/// The writes of earlier attempts, for the next one: what each was known by, and how those ended that were
+/// done. Equal requests stand in the order in which they were sent.
+pub fn known(attempts: &[Attempt]) -> Vec<Known> {
+    let mut all: Vec<(usize, Known)> = Vec::new();
+    for attempt in attempts {
+        let mut sent: Vec<&Rendered> = Vec::new();
+        for one in attempt.exchanges.iter().filter(|one| one.request.writes) {
+            let nth = sent.iter().filter(|other| ***other == one.request).count();
+            sent.push(&one.request);
+            let at = all.iter().position(|(n, known)| *n == nth && known.request == one.request);
+            let at = at.unwrap_or_else(|| {
+                let request = one.request.clone();
+                all.push((nth, Known { request, key: None, left_ms: None, done: None }));
+                all.len() - 1
+            });
+            let Some((_, known)) = all.get_mut(at) else { continue };
+            known.key = known.key.take().or_else(|| one.idempotency_key.clone());
+            let left_ms = Some(one.started_ms).filter(|_| one.fate != Fate::NotSent);
+            known.left_ms = known.left_ms.or(left_ms);
+            if known.done.is_none() && one.is_done() {
+                let carried_from = one.carried_from.or(Some(attempt.n));
+                known.done = Some(Exchange { carried_from, ..one.clone() });
+            }
+        }
+    }
+    all.sort_by_key(|(nth, _)| *nth);
+    all.into_iter().map(|(_, known)| known).collect()
+}
+
+/// A write that an earlier attempt asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    pub request: Rendered,
+    /// The idempotency key that it carried.
+    pub key: Option<String>,
+    /// Unix milliseconds of the first time that it may have left.
+    pub left_ms: Option<i64>,
+    /// Its success: the next attempt is answered with it, and sends nothing.
+    pub done: Option<Exchange>,
+}
+
+/// Why no other attempt follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Final {
+    #[error("nothing was attempted")]
+    Nothing,
+    #[error("it is known what happened")]
+    Answered,
+    #[error("something changed that may not change")]
+    Unexpected,
+    #[error("the contract allows no further attempt")]
+    Budget,
+    #[error("nothing hindered the attempt")]
+    NotHindered,
+    #[error("the upstream refused a write")]
+    Refused,
+    #[error("a write of an opaque effect may have been carried out")]
+    Opaque,
+    #[error("a write got no answer, and the look does not show that it was not carried out")]
+    Inconclusive,
+    #[error("a write got no answer and carried no idempotency key that still counts")]
+    Keyless,
+}
+
+/// What is known of one write over all attempts; the later ones are the stronger words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Word {
+    NotSent,
+    Open,
+    Refused,
+    Done,
+}
+
+/// A write, known by what it is and how many equal ones its run had sent before.
+struct Write<'a> {
+    place: Place<'a>,
+    sent: Vec<&'a ExchangeSummary>,
+}
+
+type Place<'a> = (&'a str, &'a str, &'a str, Option<Digest>, usize);
+
+impl Write<'_> {
+    fn word(&self) -> Word {
+        self.sent.iter().map(|one| word(one.fate)).max().unwrap_or(Word::NotSent)
+    }
+
+    fn is(&self, word: Word) -> bool {
+        self.word() == word
+    }
+
+    /// Whether every time that it may have left it carried the same key, and the upstream still knows it.
+    fn is_keyed(&self, bindings: &BTreeMap<String, Binding>, now_ms: i64) -> bool {
+        let mut left = self.sent.iter().filter(|one| one.fate != Fate::NotSent);
+        let Some(first) = left.clone().next() else { return true };
+        let promise = bindings.get(&first.upstream).and_then(|b| b.idempotency.as_ref());
+        let Some(promise) = promise else { return false };
+        let window_ms = i64::try_from(promise.window_ms).unwrap_or(i64::MAX);
+        // The repetition has to arrive inside of the window as the upstream's clock has it.
+        let until_ms = first.started_ms.saturating_add(window_ms - (window_ms / 10).min(60_000));
+        now_ms < until_ms
+            && first.idempotency_key.is_some()
+            && left.all(|one| one.idempotency_key == first.idempotency_key)
+    }
+}
+
+/// Every write of these runs, each once.
+fn standing(runs: &[Vec<ExchangeSummary>]) -> Vec<Write<'_>> {
+    let mut writes: Vec<Write<'_>> = Vec::new();
+    for run in runs {
+        let mut counts: BTreeMap<_, usize> = BTreeMap::new();
+        for one in run.iter().filter(|one| one.writes) {
+            let (upstream, method, path) = (&*one.upstream, &*one.method, &*one.path);
+            let nth = counts.entry((upstream, method, path, one.request_sha256)).or_default();
+            let place = (upstream, method, path, one.request_sha256, *nth);
+            *nth += 1;
+            match writes.iter_mut().find(|write| write.place == place) {
+                Some(write) => write.sent.push(one),
+                None => writes.push(Write { place, sent: vec![one] }),
+            }
+        }
+    }
+    writes
+}
+
+fn repeatable(
+    effect: Effect,
+    writes: &[Write<'_>],
+    bindings: &BTreeMap<String, Binding>,
+    untouched: bool,
+    now_ms: i64,
+) -> Result<&'static str, Final> {
+    if writes.iter().any(|write| write.is(Word::Refused)) {
+        return Err(Final::Refused);
+    }
+    let open: Vec<&Write<'_>> = writes.iter().filter(|write| write.is(Word::Open)).collect();
+    if open.is_empty() {
+        return Ok("what was not sent may be sent");
+    }
+    match effect {
+        Effect::Idempotent => Ok("a second time has no second effect"),
+        Effect::Keyed if open.iter().all(|write| write.is_keyed(bindings, now_ms)) => {
+            Ok("the upstream knows a repetition by its idempotency key")
+        }
+        Effect::Keyed => Err(Final::Keyless),
+        Effect::Observable if untouched => Ok("the look shows that it was not carried out"),
+        Effect::Observable => Err(Final::Inconclusive),
+        Effect::Opaque => Err(Final::Opaque),
+    }
+}
+
+fn word(fate: Fate) -> Word {
+    match fate {
+        Fate::NotSent => Word::NotSent,
+        Fate::Answered { status: 200..=299 } => Word::Done,
+        Fate::Answered { status } if is_definite_refusal(status) => Word::Refused,
+        Fate::NoAnswer | Fate::Answered { .. } => Word::Open,
+    }
+}
+
+/// Whether it was the way to the upstream that failed, or the host: an adapter that gave up by itself,
+/// or that the host refused, would do so again.
+fn is_hindered(last: &Attempt) -> bool {
+    let hindered = |one: &Exchange| match one.fate {
+        Fate::NotSent => one.failure != Some(Failure::Denied),
+        Fate::NoAnswer => true,
+        Fate::Answered { status } => matches!(status, 408 | 425 | 429 | 500..=599),
+    };
+    last.claim == Claim::Lost || last.exchanges.iter().any(hindered)
+}
+
+fn summaries(attempt: &Attempt) -> Vec<ExchangeSummary> {
+    attempt.exchanges.iter().map(Exchange::summary).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,274 @@
+//! The table of what may follow: each effect, each word on a write, alone and beside another one.
+
+use deed_spec::json::Change;
+use serde_json::json;
+
+use super::*;
+use crate::action::Idempotency;
+use crate::exchange::codec::Codec;
+
+const CONTRACT: &str = r#"
+format = 1
+[action]
+name = "idp.restore_access"
+version = "1.0.0"
+title = "Restore"
+verb = "update"
+mode = "write"
+effect = "observable"
+resource = "idp/users/{user_id}"
+adapter = "scim"
+[params]
+required = ["user_id"]
+properties.user_id = { type = "string" }
+[state.user]
+properties = { active = { type = "boolean" } }
+[[observe.http]]
+upstream = "idp"
+request = "GET /Users/{user_id}"
+[[perform.http]]
+upstream = "idp"
+request = "PATCH /Users/{user_id}"
+[verify]
+after = ["has(post.user.active) && post.user.active"]
+may_change = ["/user/active"]
+[limits]
+timeout = "30s"
+attempts = 3
+total = "1m"
+"#;
+
+fn contract(effect: &str) -> Contract {
+    Contract::from_toml("c.toml", &CONTRACT.replace("observable", effect)).unwrap()
+}
+
+fn write(path: &str, fate: Fate) -> Exchange {
+    let request = Rendered {
+        upstream: "idp".into(),
+        method: "PATCH".into(),
+        path: path.into(),
+        body: None,
+        codec: Codec::default(),
+        calls: 1,
+        writes: true,
+        guard: None,
+        expose: None,
+    };
+    Exchange {
+        ordinal: 0,
+        request,
+        fate,
+        response: None,
+        etag: None,
+        if_match: None,
+        idempotency_key: Some(format!("key of {path}")),
+        carried_from: None,
+        retry_after_s: None,
+        redacted: vec![],
+        problem: None,
+        headers: BTreeMap::new(),
+        failure: None,
+        started_ms: 0,
+        ended_ms: 0,
+        deadline_ms: 10,
+    }
+}
+
+fn attempt(n: u32, exchanges: Vec<Exchange>) -> Attempt {
+    let claim = Claim::Unknown(String::new());
+    Attempt { n, claim, exchanges, refused: vec![], started_ms: 0, ended_ms: 10 }
+}
+
+/// What the judge makes of a look that shows nothing, one that shows something, and none.
+fn unchanged() -> Judgement {
+    let check = crate::lifecycle::outcome::Check {
+        expression: "after".into(),
+        holds: false,
+        problem: None,
+    };
+    Judgement { checks: vec![check], ..Judgement::plain(Outcome::Failed, "") }
+}
+
+fn changed() -> Judgement {
+    let change = Change { pointer: "/user/active".into(), old: None, new: Some(json!(true)) };
+    Judgement { changes: vec![change], outcome: Outcome::Mismatch, ..unchanged() }
+}
+
+fn blind() -> Judgement {
+    Judgement::plain(Outcome::Indeterminate, "")
+}
+
+fn bindings(window_ms: Option<u64>) -> BTreeMap<String, Binding> {
+    let header = "idempotency-key".to_owned();
+    let binding = Binding {
+        base_url: "http://127.0.0.1".into(),
+        addresses: vec![],
+        tls_roots: None,
+        read: None,
+        write: None,
+        idempotency: window_ms.map(|window_ms| Idempotency { header, window_ms }),
+        rules: vec![],
+    };
+    [("idp".to_owned(), binding)].into()
+}
+
+fn ask(effect: &str, attempts: &[Attempt], judged: &Judgement, now_ms: i64) -> Result<(), Final> {
+    let bindings = bindings(Some(600_000));
+    another(&contract(effect), attempts, &bindings, judged, now_ms).map(|_| ())
+}
+
+const OPEN: [Fate; 3] =
+    [Fate::NoAnswer, Fate::Answered { status: 503 }, Fate::Answered { status: 429 }];
+const EFFECTS: [&str; 4] = ["idempotent", "keyed", "observable", "opaque"];
+
+#[test]
+fn what_was_not_sent_may_be_sent_whatever_the_effect() {
+    let none = [attempt(1, vec![write("/1", Fate::NotSent)])];
+    for effect in EFFECTS {
+        assert_eq!(ask(effect, &none, &unchanged(), 0), Ok(()), "{effect}");
+        assert_eq!(ask(effect, &none, &blind(), 0), Ok(()), "{effect}");
+    }
+    let mut denied = write("/1", Fate::NotSent);
+    denied.failure = Some(Failure::Denied);
+    let denied = [attempt(1, vec![denied])];
+    assert_eq!(ask("idempotent", &denied, &unchanged(), 0), Err(Final::NotHindered));
+    assert_eq!(ask("idempotent", &[attempt(1, vec![])], &unchanged(), 0), Err(Final::NotHindered));
+    let lost = [Attempt { claim: Claim::Lost, ..attempt(1, vec![]) }];
+    assert_eq!(ask("opaque", &lost, &unchanged(), 0), Ok(()));
+}
+
+#[test]
+fn what_may_have_landed_is_sent_again_as_its_effect_promises() {
+    for fate in OPEN {
+        let open = [attempt(1, vec![write("/1", fate)])];
+        for (effect, judged, expected) in [
+            ("idempotent", unchanged(), Ok(())),
+            ("idempotent", changed(), Ok(())),
+            ("idempotent", blind(), Ok(())),
+            ("keyed", unchanged(), Ok(())),
+            ("keyed", changed(), Ok(())),
+            ("keyed", blind(), Ok(())),
+            ("observable", unchanged(), Ok(())),
+            ("observable", changed(), Err(Final::Inconclusive)),
+            ("observable", blind(), Err(Final::Inconclusive)),
+            ("opaque", unchanged(), Err(Final::Opaque)),
+            ("opaque", changed(), Err(Final::Opaque)),
+            ("opaque", blind(), Err(Final::Opaque)),
+        ] {
+            assert_eq!(ask(effect, &open, &judged, 0), expected, "{effect} {fate:?} {judged:?}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_unexpected_changes_and_a_spent_budget_end_it() {
+    let open = || attempt(1, vec![write("/1", Fate::NoAnswer)]);
+    let verified = Judgement { outcome: Outcome::Verified, ..unchanged() };
+    assert_eq!(ask("idempotent", &[open()], &verified, 0), Err(Final::Answered));
+    let mut strange = changed();
+    strange.unexpected = strange.changes.clone();
+    assert_eq!(ask("idempotent", &[open()], &strange, 0), Err(Final::Unexpected));
+    assert_eq!(ask("idempotent", &[open(), open()], &unchanged(), 60_000), Ok(()));
+    assert_eq!(ask("idempotent", &[open()], &unchanged(), 60_001), Err(Final::Budget));
+    let three = [open(), open(), open()];
+    assert_eq!(ask("idempotent", &three, &unchanged(), 0), Err(Final::Budget));
+    let refused = [attempt(1, vec![write("/1", Fate::Answered { status: 403 })])];
+    assert_eq!(ask("idempotent", &refused, &unchanged(), 0), Err(Final::NotHindered));
+    assert_eq!(ask("idempotent", &[], &unchanged(), 0), Err(Final::Nothing));
+}
+
+#[test]
+fn of_two_writes_each_counts_for_itself() {
+    let done = || write("/1", Fate::Answered { status: 204 });
+    let second = |fate| [attempt(1, vec![done(), write("/2", fate)])];
+    for effect in EFFECTS {
+        assert_eq!(ask(effect, &second(Fate::NotSent), &changed(), 0), Ok(()), "{effect}");
+    }
+    assert_eq!(ask("idempotent", &second(Fate::NoAnswer), &changed(), 0), Ok(()));
+    let judged = [changed(), unchanged()];
+    for judged in &judged {
+        let observed = ask("observable", &second(Fate::NoAnswer), judged, 0);
+        assert_eq!(observed, Err(Final::Inconclusive), "what is seen may be of the first");
+    }
+    assert_eq!(ask("opaque", &second(Fate::NoAnswer), &changed(), 0), Err(Final::Opaque));
+    let refused = second(Fate::Answered { status: 422 });
+    assert_eq!(ask("idempotent", &refused, &changed(), 0), Err(Final::NotHindered));
+    let both = [attempt(
+        1,
+        vec![write("/2", Fate::Answered { status: 422 }), write("/1", Fate::NoAnswer)],
+    )];
+    assert_eq!(ask("idempotent", &both, &changed(), 0), Err(Final::Refused));
+    // What was open once is not forgotten because the second time it did not leave.
+    let again = [
+        attempt(1, vec![write("/1", Fate::NoAnswer)]),
+        attempt(2, vec![write("/1", Fate::NotSent)]),
+    ];
+    assert_eq!(ask("opaque", &again, &unchanged(), 0), Err(Final::Opaque));
+    let settled = [
+        attempt(1, vec![write("/1", Fate::NoAnswer)]),
+        attempt(2, vec![done(), write("/2", Fate::NotSent)]),
+    ];
+    assert_eq!(ask("opaque", &settled, &changed(), 0), Ok(()));
+}
+
+#[test]
+fn a_key_counts_inside_of_its_window_and_only_if_it_is_the_same() {
+    let keyed = |one: Exchange, two: Exchange, now_ms, window_ms| {
+        let attempts = [attempt(1, vec![one]), attempt(2, vec![two])];
+        let bindings = bindings(window_ms);
+        let contract = contract("keyed");
+        another(&contract, &attempts, &bindings, &unchanged(), now_ms).map(|_| ())
+    };
+    let open = || write("/1", Fate::NoAnswer);
+    assert_eq!(keyed(open(), open(), 53_999, Some(60_000)), Ok(()));
+    assert_eq!(keyed(open(), open(), 54_000, Some(60_000)), Err(Final::Keyless));
+    assert_eq!(keyed(open(), open(), 0, None), Err(Final::Keyless));
+    let other = Exchange { idempotency_key: Some("other".into()), ..open() };
+    assert_eq!(keyed(open(), other, 0, Some(60_000)), Err(Final::Keyless));
+    let none = || Exchange { idempotency_key: None, ..open() };
+    assert_eq!(keyed(none(), none(), 0, Some(60_000)), Err(Final::Keyless));
+}
+
+#[test]
+fn what_was_planned_is_judged_anew_when_its_time_has_come() {
+    let held = |effect, exchange: Exchange, now_ms| {
+        let attempts = [attempt(1, vec![exchange])];
+        in_time(&contract(effect), &attempts, &bindings(Some(30_000)), now_ms)
+    };
+    let open = || write("/1", Fate::NoAnswer);
+    let done = || write("/1", Fate::Answered { status: 204 });
+    assert_eq!(held("idempotent", open(), 60_000), Ok(()));
+    assert_eq!(held("idempotent", open(), 60_001), Err(Final::Budget));
+    assert_eq!(held("keyed", open(), 26_999), Ok(()));
+    assert_eq!(held("keyed", open(), 27_000), Err(Final::Keyless));
+    assert_eq!(held("keyed", done(), 27_000), Ok(()), "it is carried");
+    assert_eq!(held("keyed", write("/1", Fate::NotSent), 27_000), Ok(()));
+}
+
+#[test]
+fn what_is_done_is_carried_with_its_first_attempt_and_keys_stay() {
+    let done = write("/1", Fate::Answered { status: 204 });
+    let first = attempt(1, vec![done.clone(), write("/2", Fate::NoAnswer), done.clone()]);
+    let carried = Exchange { carried_from: Some(1), ..done };
+    let second = attempt(2, vec![carried.clone(), write("/2", Fate::NotSent)]);
+    let known = known(&[first, second]);
+    let places: Vec<_> = known.iter().map(|one| (&*one.request.path, one.done.clone())).collect();
+    assert_eq!(
+        places,
+        [("/1", Some(carried.clone())), ("/2", None), ("/1", Some(carried))],
+        "equal ones in their order"
+    );
+    assert!(known.iter().all(|one| one.key == Some(format!("key of {}", one.request.path))));
+}
+
+#[test]
+fn a_write_that_was_done_is_carried_or_it_was_sent_twice() {
+    let run = |carried_from, fate| vec![Exchange { carried_from, ..write("/1", fate) }.summary()];
+    let done = Fate::Answered { status: 204 };
+    let twice = |first, second| sent_twice(&[first, second]).is_some();
+    assert!(!twice(run(None, done), run(Some(1), done)));
+    assert!(twice(run(None, done), run(None, done)));
+    assert!(twice(run(None, Fate::NoAnswer), run(Some(1), done)), "carried, and was not done");
+    assert!(twice(run(Some(1), done), vec![]), "carried from nowhere");
+    assert!(!twice(run(None, Fate::NoAnswer), run(None, done)));
+}

@@ -1,0 +1,303 @@
+//! The status of an action: a pure fold over its events, and the only authority on what may follow what.
+
+use serde::{Deserialize, Serialize};
+
+use crate::lifecycle::event::{Event, Phase};
+use crate::lifecycle::outcome::Outcome;
+use crate::policy::Verdict;
+
+/// Where an action stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Proposed,
+    Decided(Verdict),
+    Observing(Phase),
+    Observed(Phase),
+    /// Policy was asked again at the gate.
+    Gated(Verdict),
+    /// Waiting for people.
+    Waiting,
+    /// What people approved no longer holds; they are about to be asked anew.
+    Stale,
+    CancelRequested,
+    Cleared,
+    Attempting,
+    Attempted,
+    /// Another attempt is planned; it goes on from what the first look saw and from what was done since.
+    Retrying,
+    Judged(Outcome),
+    Sealed(Outcome),
+    Ended(Outcome),
+    /// It ended without an answer to what happened, and a person has said what did.
+    Resolved,
+    /// It ended without an answer to what happened, and a later look or a person has given one.
+    Settled(Outcome),
+    Reconciled(Outcome),
+}
+
+/// An event that cannot follow the status.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("event `{event}` cannot follow status {status:?}")]
+pub struct Illegal {
+    pub status: Option<Status>,
+    pub event: &'static str,
+}
+
+impl Status {
+    /// Every word that [`Status::word`] gives.
+    pub const WORDS: [&str; 10] = [
+        "pending",
+        "waiting",
+        "running",
+        "verified",
+        "mismatch",
+        "denied",
+        "failed",
+        "indeterminate",
+        "expired",
+        "cancelled",
+    ];
+
+    /// The status after one more event. `from` is none for the first.
+    pub fn next(from: Option<Self>, event: &Event) -> Result<Self, Illegal> {
+        let illegal = || Illegal { status: from, event: event.name() };
+        let Some(status) = from else {
+            return match event {
+                Event::Proposed { .. } => Ok(Self::Proposed),
+                _ => Err(illegal()),
+            };
+        };
+        status.after(event).ok_or_else(illegal)
+    }
+
+    fn after(self, event: &Event) -> Option<Self> {
+        use Status as S;
+        Some(match (self, event) {
+            (S::Proposed, Event::Decided { gate: false, decision, .. }) => {
+                S::Decided(decision.verdict)
+            }
+            (
+                S::Observed(Phase::Pre | Phase::Gate) | S::Stale,
+                Event::Decided { gate: true, decision, .. },
+            ) => S::Gated(decision.verdict),
+            (from, Event::ObserveStarted { phase }) if from.may_observe(*phase) => {
+                S::Observing(*phase)
+            }
+            (S::Observing(now), Event::Observed { phase, .. }) if now == *phase => S::Observed(now),
+            (S::Observed(Phase::Pre) | S::Stale, Event::Asked { .. })
+            | (S::Waiting, Event::Answered { .. }) => S::Waiting,
+            // After an attempt only when the upstream turned every write away, and the look shows no effect.
+            (
+                S::Observed(Phase::Gate | Phase::Post) | S::Gated(_) | S::Waiting,
+                Event::Stale { .. },
+            ) => S::Stale,
+            (S::Gated(Verdict::Allow), Event::Cleared { .. }) => S::Cleared,
+            (S::Cleared, Event::AttemptStarted { .. })
+            | (S::Attempting, Event::WriteIntended { .. } | Event::WriteEnded { .. }) => {
+                S::Attempting
+            }
+            (S::Attempting, Event::AttemptEnded { .. }) => S::Attempted,
+            (S::Observed(Phase::Post), Event::RetryPlanned { .. }) => S::Retrying,
+            // It has its grant, and holds its resource: what is asked again is only whether policy still allows it.
+            (S::Retrying, Event::Decided { gate: true, decision, .. })
+                if decision.verdict == Verdict::Allow =>
+            {
+                S::Cleared
+            }
+            (from, Event::CancelRequested { .. }) if from.may_cancel() => S::CancelRequested,
+            (from, Event::Judged { judgement }) if from.may_judge() => S::Judged(judgement.outcome),
+            (S::Judged(outcome), Event::Sealed { .. }) => S::Sealed(outcome),
+            (S::Ended(Outcome::Indeterminate), Event::Escalated { .. }) => self,
+            (S::Ended(Outcome::Indeterminate), Event::Resolved { .. }) => S::Resolved,
+            // Without a look, only by a person's word.
+            (
+                S::Ended(Outcome::Indeterminate),
+                Event::Settled { observation: Some(_), judgement },
+            )
+            | (S::Resolved, Event::Settled { judgement, .. })
+                if judgement.outcome != Outcome::Indeterminate =>
+            {
+                S::Settled(judgement.outcome)
+            }
+            (S::Settled(outcome), Event::Reconciled { .. }) => S::Reconciled(outcome),
+            (S::Sealed(outcome) | S::Reconciled(outcome), Event::Logged { .. }) => {
+                S::Ended(outcome)
+            }
+            _ => return None,
+        })
+    }
+
+    fn may_observe(self, phase: Phase) -> bool {
+        match phase {
+            Phase::Pre => matches!(
+                self,
+                Self::Decided(Verdict::Allow | Verdict::Ask)
+                    | Self::Observing(Phase::Pre)
+                    | Self::Stale
+            ),
+            // From `Gated` and `Cleared` only after a restart, which loses the lease of the resource.
+            Phase::Gate => matches!(
+                self,
+                Self::Observed(Phase::Pre | Phase::Gate)
+                    | Self::Waiting
+                    | Self::Observing(Phase::Gate)
+                    | Self::Gated(Verdict::Allow)
+                    | Self::Cleared
+            ),
+            Phase::Post => matches!(
+                self,
+                Self::Attempted | Self::Observed(Phase::Post) | Self::Observing(Phase::Post)
+            ),
+        }
+    }
+
+    /// Cancelling is legal while no write can be under way: until the attempt starts, and between two.
+    pub fn may_cancel(self) -> bool {
+        match self {
+            // Between two attempts nothing is under way; what was done is judged all the same.
+            Self::Proposed
+            | Self::Decided(_)
+            | Self::Gated(_)
+            | Self::Waiting
+            | Self::Stale
+            | Self::Retrying => true,
+            Self::Observing(phase) | Self::Observed(phase) => phase != Phase::Post,
+            Self::Cleared
+            | Self::CancelRequested
+            | Self::Attempting
+            | Self::Attempted
+            | Self::Judged(_)
+            | Self::Sealed(_)
+            | Self::Ended(_)
+            | Self::Resolved
+            | Self::Settled(_)
+            | Self::Reconciled(_) => false,
+        }
+    }
+
+    /// Anything but a run under way can come to an end: also an attempt whose world has changed since.
+    fn may_judge(self) -> bool {
+        self != Self::Attempting && self.outcome().is_none()
+    }
+
+    /// The outcome, once it is known.
+    pub fn outcome(self) -> Option<Outcome> {
+        match self {
+            Self::Judged(outcome)
+            | Self::Sealed(outcome)
+            | Self::Ended(outcome)
+            | Self::Settled(outcome)
+            | Self::Reconciled(outcome) => Some(outcome),
+            Self::Resolved => Some(Outcome::Indeterminate),
+            _ => None,
+        }
+    }
+
+    /// Whether nothing can follow: an open outcome can still be settled.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Ended(outcome) if outcome != Outcome::Indeterminate)
+    }
+
+    /// The word that people and programs see: an outcome once it has a receipt, else what is awaited.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ended(outcome) => outcome.as_str(),
+            // What settles it counts once it is in the log.
+            Self::Resolved | Self::Settled(_) | Self::Reconciled(_) => {
+                Outcome::Indeterminate.as_str()
+            }
+            Self::Waiting | Self::Stale => "waiting",
+            Self::Cleared
+            | Self::Attempting
+            | Self::Attempted
+            | Self::Retrying
+            | Self::Observing(Phase::Post) => "running",
+            _ => "pending",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::statement::envelope::{Envelope, Signed};
+    use crate::statement::resolution;
+
+    #[test]
+    fn nothing_follows_an_end_and_nothing_runs_without_a_gate() {
+        let decision = Signed::shared(Envelope {
+            payload: String::new(),
+            payload_type: String::new(),
+            signatures: vec![],
+        });
+        let started = Event::AttemptStarted { n: 1, epoch: 1, deadline_ms: 0, decision };
+        for status in [
+            Status::Proposed,
+            Status::Decided(Verdict::Allow),
+            Status::Observed(Phase::Gate),
+            Status::Waiting,
+            Status::Gated(Verdict::Ask),
+            Status::Attempted,
+            Status::Ended(Outcome::Verified),
+        ] {
+            assert!(Status::next(Some(status), &started).is_err(), "{status:?}");
+        }
+        assert_eq!(Status::next(Some(Status::Cleared), &started), Ok(Status::Attempting));
+    }
+
+    #[test]
+    fn only_what_is_open_is_escalated_resolved_and_settled() {
+        let open = Status::Ended(Outcome::Indeterminate);
+        let envelope =
+            Envelope { payload: String::new(), payload_type: String::new(), signatures: vec![] };
+        let resolved = |verdict| Event::Resolved {
+            resolution: Arc::new(resolution::Resolution {
+                person: "bob".into(),
+                role: "operator".into(),
+                verdict,
+                reason: "seen".into(),
+                nonce: String::new(),
+                signed_ms: 0,
+            }),
+            envelope: Signed::shared(envelope.clone()),
+        };
+        let settled = |outcome| Event::Settled {
+            observation: None,
+            judgement: Arc::new(crate::lifecycle::outcome::Judgement::plain(outcome, "r")),
+        };
+        let escalated = Event::Escalated { reason: "r".into() };
+        let applied = resolved(resolution::Verdict::Applied);
+        assert_eq!(Status::next(Some(open), &escalated), Ok(open));
+        assert_eq!(Status::next(Some(open), &applied), Ok(Status::Resolved));
+        let retry = resolved(resolution::Verdict::Retry);
+        assert_eq!(Status::next(Some(open), &retry), Ok(Status::Resolved));
+        let failed = settled(Outcome::Failed);
+        assert_eq!(
+            Status::next(Some(Status::Resolved), &failed),
+            Ok(Status::Settled(Outcome::Failed))
+        );
+        assert!(Status::next(Some(open), &failed).is_err(), "nobody looked and nobody said so");
+        assert!(Status::next(Some(Status::Resolved), &settled(Outcome::Indeterminate)).is_err());
+        assert_eq!(Status::Resolved.word(), "indeterminate");
+        for status in [
+            Status::Resolved,
+            Status::Settled(Outcome::Failed),
+            Status::Ended(Outcome::Failed),
+            Status::Judged(Outcome::Indeterminate),
+        ] {
+            assert!(Status::next(Some(status), &applied).is_err(), "{status:?}");
+            assert!(Status::next(Some(status), &escalated).is_err(), "{status:?}");
+        }
+    }
+
+    #[test]
+    fn a_cancel_after_the_attempt_started_is_illegal() {
+        let cancel = Event::CancelRequested { by: "helpdesk".into() };
+        assert!(Status::next(Some(Status::Attempting), &cancel).is_err());
+        assert!(Status::next(Some(Status::Attempted), &cancel).is_err());
+        assert_eq!(Status::next(Some(Status::Waiting), &cancel), Ok(Status::CancelRequested));
+    }
+}

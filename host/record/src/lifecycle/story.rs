@@ -1,0 +1,343 @@
+//! The story of an action: its status and every fact so far, folded from its events.
+//!
+//! Receipt, bundle, ledger and every surface read this and nothing else.
+
+mod attempt;
+mod lost;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use deed_spec::digest::Digest;
+
+use crate::action::{Binding, Bound};
+use crate::exchange::{Exchange, Rendered};
+use crate::lifecycle::event::{Answer, Attempt, Entry, Event, GrantRecord, Leaf, Phase};
+use crate::lifecycle::observation::Sight;
+use crate::lifecycle::outcome::Judgement;
+use crate::lifecycle::status::{Illegal, Status};
+use crate::policy::{Decision, Facts};
+use crate::statement::approval::Ask;
+use crate::statement::envelope::{Kind, Signed};
+use crate::statement::resolution::Resolution;
+
+/// A decision of policy and the facts it had.
+pub type Decided = (Arc<Decision>, Arc<Facts>);
+
+/// One action, from its first event to its last. What is large is shared with the events, so that a copy is cheap.
+#[derive(Clone, Debug)]
+pub struct Story {
+    pub status: Status,
+    /// How many events it has; the journal compares and swaps on this.
+    pub version: u64,
+    pub bound: Arc<Bound>,
+    pub bindings: Arc<BTreeMap<String, Binding>>,
+    pub trace: Option<String>,
+    /// Unix milliseconds of the proposal.
+    pub proposed_ms: i64,
+    /// Unix milliseconds of the latest event.
+    pub at_ms: i64,
+    /// The latest decision of policy and the facts it had.
+    pub decision: Option<Decided>,
+    /// Payload digest of the `activated` statement that was in force then.
+    pub activated: Option<Digest>,
+    /// Those under which attempts were decided, each once.
+    attempted_under: Vec<Digest>,
+    /// Decision and activation of the latest attempt: what comes to nothing after them is no part of its end.
+    attempted_on: Option<(Decided, Digest)>,
+    /// The look that a decision or approval rests on.
+    pub pre: Option<Arc<Sight>>,
+    /// Whether an attempt was made on what `pre` saw: the next one needs a look of its own.
+    pub pre_is_spent: bool,
+    pub post: Option<Arc<Sight>>,
+    /// What people are asked now.
+    pub ask: Option<Arc<Ask>>,
+    /// Answers to the present asking.
+    pub answers: Vec<Arc<Answer>>,
+    /// Every answer that was ever given, for the receipt.
+    pub all_answers: Vec<Arc<Answer>>,
+    pub stale: Vec<String>,
+    pub grant: Option<Arc<GrantRecord>>,
+    pub attempts: Arc<Vec<Attempt>>,
+    /// That of the latest attempt; what comes with an earlier one is refused.
+    pub epoch: u64,
+    /// When the next attempt may start (Unix milliseconds), while one is planned.
+    pub not_before_ms: i64,
+    /// The attempt that is under way: its number, start, deadline and the writes that may have left.
+    pub running: Option<Running>,
+    pub cancelled_by: Option<String>,
+    pub judgement: Option<Arc<Judgement>>,
+    /// Unix milliseconds of the judgement; 0 before.
+    pub judged_ms: i64,
+    /// The receipt.
+    pub envelope: Option<Arc<Signed>>,
+    /// Why looks do not settle what the receipt left open.
+    pub escalated: Option<String>,
+    /// What a person says of it, signed.
+    pub resolution: Option<(Arc<Resolution>, Arc<Signed>)>,
+    /// What the receipt left open comes to, and the look that it rests on, if any.
+    pub later: Option<(Option<Arc<Sight>>, Arc<Judgement>)>,
+    /// Every envelope in the order in which it was made.
+    pub chain: Vec<(Kind, Arc<Signed>)>,
+    /// Where chain and activations stand in the log, in their order, the chain first.
+    pub leaves: Vec<Leaf>,
+    pub checkpoint: Option<String>,
+}
+
+/// An attempt without an end.
+#[derive(Clone, Debug)]
+pub struct Running {
+    pub n: u32,
+    pub epoch: u64,
+    pub started_ms: i64,
+    pub deadline_ms: i64,
+    /// Each intended write.
+    pub writes: Vec<Intended>,
+    /// What became of those that have ended.
+    pub ended: Vec<Arc<Exchange>>,
+}
+
+/// A write that may have left.
+#[derive(Clone, Debug)]
+pub struct Intended {
+    pub ordinal: u32,
+    pub request_sha256: Digest,
+    pub deadline_ms: i64,
+    pub idempotency_key: Option<String>,
+    /// Unix milliseconds of the intent.
+    pub at_ms: i64,
+}
+
+/// Why events do not make a story: the journal holds something that this code never writes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoryError {
+    #[error("an action without events")]
+    Empty,
+    #[error(transparent)]
+    Illegal(#[from] Illegal),
+    /// Whoever wrote it was overtaken: another epoch has begun since.
+    #[error("`{event}` is of attempt {n}, epoch {epoch}; the action is at epoch {now}")]
+    StaleEpoch { event: &'static str, n: u32, epoch: u64, now: u64 },
+    #[error("`write_ended` is about exchange {0}, for which there is no intent without an end")]
+    NotIntended(u32),
+}
+
+impl Story {
+    /// Folds events in order.
+    pub fn fold(entries: &[Entry]) -> Result<Self, StoryError> {
+        let (first, rest) = entries.split_first().ok_or(StoryError::Empty)?;
+        let mut story = Self::begin(first)?;
+        rest.iter().try_for_each(|entry| story.apply(entry))?;
+        Ok(story)
+    }
+
+    fn begin(entry: &Entry) -> Result<Self, StoryError> {
+        let status = Status::next(None, &entry.event)?;
+        let Event::Proposed { bound, bindings, trace } = &entry.event else {
+            return Err(StoryError::Empty);
+        };
+        Ok(Self {
+            status,
+            version: 1,
+            bound: Arc::clone(bound),
+            bindings: Arc::clone(bindings),
+            trace: trace.clone(),
+            proposed_ms: entry.at_ms,
+            at_ms: entry.at_ms,
+            decision: None,
+            activated: None,
+            attempted_under: vec![],
+            attempted_on: None,
+            pre: None,
+            pre_is_spent: false,
+            post: None,
+            ask: None,
+            answers: vec![],
+            all_answers: vec![],
+            stale: vec![],
+            grant: None,
+            attempts: Arc::default(),
+            epoch: 0,
+            not_before_ms: 0,
+            running: None,
+            cancelled_by: None,
+            judgement: None,
+            judged_ms: 0,
+            envelope: None,
+            escalated: None,
+            resolution: None,
+            later: None,
+            chain: vec![],
+            leaves: vec![],
+            checkpoint: None,
+        })
+    }
+
+    /// Takes one more event, or refuses it and stays as it was.
+    pub fn apply(&mut self, entry: &Entry) -> Result<(), StoryError> {
+        let status = Status::next(Some(self.status), &entry.event)?;
+        self.check_epoch(&entry.event)?;
+        self.status = status;
+        self.version += 1;
+        self.at_ms = entry.at_ms;
+        match entry.event.clone() {
+            Event::Proposed { .. } | Event::ObserveStarted { .. } => {}
+            Event::Decided { decision, facts, activated, .. } => {
+                self.decision = Some((decision, facts));
+                self.activated = Some(activated);
+            }
+            Event::Observed { phase: Phase::Post, observation } => self.post = Some(observation),
+            Event::Observed { observation, .. } => {
+                self.pre = Some(observation);
+                self.pre_is_spent = false;
+            }
+            Event::Asked { ask } => self.ask = Some(ask),
+            Event::Answered { answer } => self.answer(answer),
+            Event::Stale { reason } => self.forget_answers(reason),
+            Event::Cleared { grant } => self.grant = Some(grant),
+            event @ (Event::AttemptStarted { .. }
+            | Event::WriteIntended { .. }
+            | Event::WriteEnded { .. }
+            | Event::AttemptEnded { .. }) => self.run(event, entry.at_ms),
+            Event::RetryPlanned { not_before_ms, .. } => self.not_before_ms = not_before_ms,
+            Event::CancelRequested { by } => self.cancelled_by = Some(by),
+            Event::Judged { judgement } => {
+                self.rest_on_attempt();
+                self.judged_ms = entry.at_ms;
+                self.judgement = Some(judgement);
+            }
+            Event::Sealed { envelope } => {
+                self.chain.push((Kind::Receipt, Arc::clone(&envelope)));
+                self.envelope = Some(envelope);
+            }
+            Event::Escalated { reason } => self.escalated = Some(reason),
+            Event::Resolved { resolution, envelope } => {
+                self.chain.push((Kind::Reconciliation, Arc::clone(&envelope)));
+                self.resolution = Some((resolution, envelope));
+            }
+            Event::Settled { observation, judgement } => {
+                self.later = Some((observation, judgement));
+            }
+            Event::Reconciled { envelope } => {
+                self.chain.push((Kind::Reconciliation, envelope));
+            }
+            Event::Logged { leaves, checkpoint } => {
+                self.leaves = leaves;
+                self.checkpoint = Some(checkpoint);
+            }
+        }
+        Ok(())
+    }
+
+    /// A planned attempt that was allowed and did not start: the end rests on what the last one rested on.
+    fn rest_on_attempt(&mut self) {
+        if let Some((decision, activated)) = self.attempted_on.clone().filter(|_| self.pre_is_spent)
+        {
+            self.decision = Some(decision);
+            self.activated = Some(activated);
+        }
+    }
+
+    fn answer(&mut self, answer: Arc<Answer>) {
+        self.chain.push((Kind::Approval, Arc::clone(&answer.envelope)));
+        self.all_answers.push(Arc::clone(&answer));
+        self.answers.push(answer);
+    }
+
+    fn forget_answers(&mut self, reason: String) {
+        self.stale.push(reason);
+        self.post = None;
+        self.ask = None;
+        self.answers.clear();
+    }
+
+    /// Payload digests of the activations that its decisions rest on, each once, the latest last.
+    pub fn activations(&self) -> Vec<Digest> {
+        let mut all = self.attempted_under.clone();
+        all.extend(self.activated.filter(|latest| !all.contains(latest)));
+        all
+    }
+
+    /// The number of the attempt that would be next, from 1.
+    pub fn next_attempt(&self) -> u32 {
+        u32::try_from(self.attempts.len()).unwrap_or(u32::MAX).saturating_add(1)
+    }
+
+    /// What it comes to as far as the log says: of the receipt, or of what settled it later.
+    pub fn concluded(&self) -> Option<&Judgement> {
+        let settled = self.later.as_ref().map(|(_, judgement)| &**judgement);
+        match self.status {
+            Status::Ended(_) => settled.or(self.judgement.as_deref()),
+            Status::Resolved | Status::Settled(_) | Status::Reconciled(_) => {
+                self.judgement.as_deref()
+            }
+            _ => None,
+        }
+    }
+
+    /// The exchanges of every attempt, in order.
+    pub fn exchanges(&self) -> Vec<&Exchange> {
+        self.attempts.iter().flat_map(|attempt| &attempt.exchanges).collect()
+    }
+
+    /// Distinct persons who approved, by role: one person counts once per action.
+    pub fn approvals(&self) -> BTreeMap<String, u32> {
+        let mut persons: BTreeMap<&str, &str> = BTreeMap::new();
+        for answer in self.answers.iter().filter(|a| a.approves) {
+            persons.entry(&answer.person).or_insert(&answer.role);
+        }
+        let mut counts = BTreeMap::new();
+        for role in persons.values() {
+            *counts.entry((*role).to_owned()).or_insert(0) += 1;
+        }
+        counts
+    }
+
+    /// The obligations that no approval meets yet.
+    pub fn open_obligations(&self) -> Vec<String> {
+        let counts = self.approvals();
+        let asked = self.ask.iter().flat_map(|ask| &ask.obligations);
+        asked
+            .filter(|o| counts.get(&o.role).copied().unwrap_or(0) < o.count)
+            .map(|o| format!("approve:{}:{}", o.count, o.role))
+            .collect()
+    }
+
+    /// Whether an attempt may have changed something: guarded writes that were turned away did not.
+    pub fn may_have_changed_something(&self) -> bool {
+        self.exchanges().iter().any(|e| e.may_have_written() && !e.is_turned_away())
+    }
+
+    /// Whether the latest attempt was turned away by the guard of its writes, and nothing else of it landed.
+    pub fn was_turned_away(&self) -> bool {
+        let latest = self.attempts.last().map_or(&[][..], |attempt| &attempt.exchanges);
+        latest.iter().any(Exchange::is_turned_away) && !self.may_have_changed_something()
+    }
+
+    /// The first guarded write for which no entity tag was seen.
+    pub fn untagged(&self) -> Option<&Rendered> {
+        let seen = |write: &Rendered| self.pre.as_ref().is_some_and(|pre| pre.tag(write).is_some());
+        self.bound.perform.iter().find(|write| write.guard.is_some() && !seen(write))
+    }
+
+    /// When the last write without a definite answer can no longer land: its deadline, plus the contract's settle time.
+    ///
+    /// What was left of that when an attempt ended is waited for in full again by a clock that began later:
+    /// nobody saw what became of the system's clock in between.
+    pub fn lands_until_ms(&self, settle_ms: i64, clock_began_ms: i64) -> Option<i64> {
+        let landing = |attempt: &Attempt, deadline_ms: i64| {
+            let left_ms = deadline_ms.saturating_sub(attempt.ended_ms).max(0);
+            let again_ms = clock_began_ms.saturating_add(left_ms);
+            let is_ours = attempt.ended_ms >= clock_began_ms;
+            if is_ours { deadline_ms } else { deadline_ms.max(again_ms) }
+        };
+        let until = self.attempts.iter().flat_map(|attempt| {
+            let open = attempt.exchanges.iter().filter(|e| e.is_open());
+            open.map(move |e| landing(attempt, e.deadline_ms))
+        });
+        until.max().map(|until| until.saturating_add(settle_ms))
+    }
+}
+
+#[cfg(test)]
+mod tests;

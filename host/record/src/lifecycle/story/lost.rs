@@ -1,0 +1,92 @@
+//! What an attempt comes to when the host stopped under it.
+//!
+//! Never guesses: of a write there is its result, or that it may have landed.
+
+use std::collections::BTreeMap;
+
+use deed_spec::digest::Digest;
+
+use super::{Intended, Story};
+use crate::exchange::codec::Codec;
+use crate::exchange::{Exchange, Fate, Rendered};
+use crate::lifecycle::event::{Attempt, Claim};
+
+impl Story {
+    /// What an attempt comes to when the host stopped under it: what is known of its writes, and where
+    /// nothing is known, that they may have landed.
+    pub fn lost_attempt(&self, now_ms: i64) -> Option<Attempt> {
+        let running = self.running.as_ref()?;
+        let unended = running
+            .writes
+            .iter()
+            .filter(|write| running.ended.iter().all(|ended| ended.ordinal != write.ordinal));
+        let unended = unended.map(|write| self.lost(write, now_ms));
+        let ended = running.ended.iter().map(|ended| again_from(ended, now_ms));
+        let mut exchanges: Vec<Exchange> = ended.chain(unended).collect();
+        exchanges.sort_by_key(|exchange| exchange.ordinal);
+        Some(Attempt {
+            n: running.n,
+            claim: Claim::Lost,
+            exchanges,
+            refused: vec![],
+            started_ms: running.started_ms,
+            ended_ms: now_ms,
+        })
+    }
+
+    fn lost(&self, write: &Intended, now_ms: i64) -> Exchange {
+        let request = self.intended(write.request_sha256);
+        // A guarded write leaves with the tag of the look, or not at all.
+        let tag = self.pre.as_ref().filter(|_| request.guard.is_some());
+        let if_match = tag.and_then(|pre| pre.tag(&request)).map(str::to_owned);
+        Exchange {
+            ordinal: write.ordinal,
+            request,
+            fate: Fate::NoAnswer,
+            response: None,
+            etag: None,
+            if_match,
+            idempotency_key: write.idempotency_key.clone(),
+            carried_from: None,
+            retry_after_s: None,
+            redacted: vec![],
+            problem: Some("the host stopped while this was under way".to_owned()),
+            headers: BTreeMap::new(),
+            failure: None,
+            started_ms: write.at_ms,
+            ended_ms: now_ms,
+            // Waited for in full once more: the clock may have been set while nobody was there to see it.
+            deadline_ms: now_ms.saturating_add(write.deadline_ms.saturating_sub(write.at_ms)),
+        }
+    }
+
+    /// The write of an intent. One that the contract does not render may have landed all the same.
+    fn intended(&self, digest: Digest) -> Rendered {
+        let fits = |r: &&Rendered| {
+            deed_spec::json::to_canonical(r).is_ok_and(|bytes| Digest::of(&bytes) == digest)
+        };
+        let unknown = || Rendered {
+            upstream: "unknown".to_owned(),
+            method: "UNKNOWN".to_owned(),
+            path: "/".to_owned(),
+            body: None,
+            codec: Codec::default(),
+            calls: 1,
+            writes: true,
+            guard: None,
+            expose: None,
+        };
+        self.bound.perform.iter().find(fits).cloned().unwrap_or_else(unknown)
+    }
+}
+
+/// What was left of the deadline of a write without a definite answer is waited for in full once more: the
+/// clock may have been set while nobody was there to see it.
+fn again_from(ended: &Exchange, now_ms: i64) -> Exchange {
+    let mut ended = ended.clone();
+    if ended.is_open() {
+        let left_ms = ended.deadline_ms.saturating_sub(ended.ended_ms).max(0);
+        ended.deadline_ms = ended.deadline_ms.max(now_ms.saturating_add(left_ms));
+    }
+    ended
+}

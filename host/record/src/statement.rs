@@ -1,0 +1,10 @@
+//! What is signed: the envelope, and one file for each kind of statement.
+
+pub mod activation;
+pub mod approval;
+pub mod decision;
+pub mod envelope;
+pub mod receipt;
+pub mod reconciliation;
+pub mod resolution;
+pub mod rotation;

@@ -1,0 +1,140 @@
+//! Activations: which configuration of a tenant was in force, signed and logged before anything ran under it.
+//!
+//! Names of agents and resources, and what belongs to them, stand there as digests: who knows a name can
+//! check what was activated for it, and that nothing was, without reading about the others.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use deed_spec::digest::Digest;
+use deed_spec::json;
+use ed25519_dalek::VerifyingKey;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::statement::envelope::{Envelope, EnvelopeError, Kind, Statement};
+
+/// The predicate of an `activated` statement; its subject is `activation.json`, which is itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Activation {
+    pub tenant: String,
+    pub environment: String,
+    pub policy_set: Digest,
+    pub granted: BTreeSet<Granted>,
+    pub approvers: BTreeSet<Approver>,
+    /// By the SHA-256 of its name, what [`agent_digest`] gives for an agent.
+    pub agents: BTreeMap<Digest, Digest>,
+    /// By the SHA-256 of its name, what [`attributes_digest`] gives for a resource.
+    pub resources: BTreeMap<Digest, Digest>,
+    /// The user of the operating system as whom the host ran.
+    pub by_uid: u32,
+    /// Unix milliseconds.
+    pub at_ms: i64,
+}
+
+/// A contract with the adapter that may carry it out.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Granted {
+    pub contract: Digest,
+    pub adapter: Digest,
+}
+
+/// A key that may approve, whose, and as what.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approver {
+    pub keyid: String,
+    /// SHA-256 of the person's name.
+    pub person: Digest,
+    pub roles: BTreeSet<String>,
+}
+
+/// SHA-256 of the canonical `{"person", "roles"}` of an agent, roles sorted.
+pub fn agent_digest(person: &str, roles: &BTreeSet<String>) -> Result<Digest, json::NotCanonical> {
+    Ok(Digest::of(&json::canonical(&json!({"person": person, "roles": roles}))?))
+}
+
+/// SHA-256 of the canonical attributes of a resource.
+pub fn attributes_digest(
+    attributes: &BTreeMap<String, Value>,
+) -> Result<Digest, json::NotCanonical> {
+    Ok(Digest::of(&json::to_canonical(attributes)?))
+}
+
+/// The place of a name among agents or resources.
+pub fn name_digest(name: &str) -> Digest {
+    Digest::of(name.as_bytes())
+}
+
+impl Activation {
+    /// Whether both say the same of the configuration, whenever each was activated.
+    pub fn is_same(&self, other: &Self) -> bool {
+        *self == Self { at_ms: self.at_ms, ..other.clone() }
+    }
+
+    /// The statement to sign.
+    pub fn statement(&self) -> Result<Statement, EnvelopeError> {
+        let bytes = json::to_canonical(self)?;
+        let predicate = json::parse(&bytes)?;
+        Ok(Statement { kind: Kind::Activated, action: Digest::of(&bytes), predicate })
+    }
+
+    /// Whether this agent had exactly these roles for this person; one that is not there has none.
+    pub fn agent_had(
+        &self,
+        agent: &str,
+        person: &str,
+        roles: &BTreeSet<String>,
+    ) -> Result<bool, json::NotCanonical> {
+        match self.agents.get(&name_digest(agent)) {
+            Some(activated) => Ok(*activated == agent_digest(person, roles)?),
+            None => Ok(roles.is_empty()),
+        }
+    }
+
+    /// Whether this resource had exactly these attributes; one that is not there has none.
+    pub fn resource_had(
+        &self,
+        resource: &str,
+        attributes: &BTreeMap<String, Value>,
+    ) -> Result<bool, json::NotCanonical> {
+        match self.resources.get(&name_digest(resource)) {
+            Some(activated) => Ok(*activated == attributes_digest(attributes)?),
+            None => Ok(attributes.is_empty()),
+        }
+    }
+
+    /// Whether a key could approve for this person in this role.
+    pub fn has_approver(&self, keyid: &str, person: &str, role: &str) -> bool {
+        let person = name_digest(person);
+        let is_it = |one: &Approver| one.keyid == keyid && one.person == person;
+        self.approvers.iter().any(|one| is_it(one) && one.roles.contains(role))
+    }
+}
+
+/// Checks signature and form of an activation.
+pub fn open(envelope: &Envelope, key: &VerifyingKey) -> Result<Activation, OpenError> {
+    read(envelope.verify(key, Kind::Activated)?)
+}
+
+/// The activation of a verified statement: about itself, and nothing in it that nobody looked at.
+pub fn read(statement: Statement) -> Result<Activation, OpenError> {
+    let subject = statement.action;
+    let activation: Activation = json::from_value(statement.predicate)?;
+    if activation.statement()?.action == subject { Ok(activation) } else { Err(OpenError::Subject) }
+}
+
+/// Why an envelope is no activation.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    #[error("its predicate is no activation: {0}")]
+    Shape(#[from] json::ShapeError),
+    #[error("its subject is not its own predicate")]
+    Subject,
+}
+
+#[cfg(test)]
+mod tests;

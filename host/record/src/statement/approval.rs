@@ -1,0 +1,210 @@
+//! Approvals: what people are asked, what they sign, and whether that is exactly what would happen.
+//!
+//! The approver's client recomputes every digest from what it shows, and signs those. The gate makes
+//! the same terms from the current configuration; any difference is an approval of something else.
+
+use std::collections::BTreeMap;
+
+use deed_spec::digest::Digest;
+use deed_spec::json;
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::action::private::{OpeningError, Openings, Prepared};
+use crate::action::{Action, BindError, Binding, Proposal, render};
+use crate::contract::{Contract, ContractError};
+use crate::exchange::Rendered;
+use crate::lifecycle::observation;
+use crate::policy::Obligation;
+use crate::statement::envelope::{Envelope, EnvelopeError, Kind, Statement};
+
+/// What was asked of people, as the journal keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ask {
+    /// Made by the host for this asking; an answer to another asking does not fit.
+    pub nonce: String,
+    /// Unix milliseconds.
+    pub expires_ms: i64,
+    pub pre_state: Digest,
+    pub policy_set: Digest,
+    pub obligations: Vec<Obligation>,
+}
+
+/// What the approver signs, as the statement's predicate. The action's digest is the subject.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Terms {
+    pub contract: Digest,
+    pub adapter: Digest,
+    pub binding: BTreeMap<String, Digest>,
+    pub pre_state: Digest,
+    pub policy_set: Digest,
+    pub decision: Answer,
+    pub person: String,
+    pub role: String,
+    pub nonce: String,
+    /// Unix milliseconds.
+    pub expires_ms: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// The two things that a person can say. A denial is final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    Approve,
+    Deny,
+}
+
+/// Everything that the approver's client shows: `GET /v1/actions/{id}/approval_request`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalRequest {
+    pub action: Action,
+    pub proposal: Proposal,
+    /// The contract's canonical JSON.
+    pub contract: Value,
+    pub bindings: BTreeMap<String, Binding>,
+    /// The writes that would leave, as the host rendered them.
+    pub perform: Vec<Rendered>,
+    /// The state that the host read.
+    pub pre: Value,
+    /// When the host read it, in Unix milliseconds; nothing is signed from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked_ms: Option<i64>,
+    /// Names of states that the adapter computed.
+    pub derived: Vec<String>,
+    pub ask: Ask,
+    /// What is still to be approved, for people; nothing is signed from it.
+    pub not_yet: Vec<String>,
+    /// Why earlier approvals of this action count for nothing; nothing is signed from it.
+    pub stale: Vec<String>,
+    /// Values and salts of the private parameters: checked against the action, shown, and not signed.
+    #[serde(default, skip_serializing_if = "Openings::is_empty")]
+    pub private: Openings,
+}
+
+impl ApprovalRequest {
+    /// The writes that would leave, with the values of private parameters: for the approver's eyes.
+    pub fn live_writes(&self, contract: &Contract) -> Result<Vec<Prepared>, OpeningError> {
+        Ok(self.private.requests(contract, &self.proposal)?.perform)
+    }
+
+    /// Recomputes every digest from what this request shows and gives the terms to sign.
+    pub fn terms(&self, decision: Answer, person: &str, role: &str) -> Result<Terms, ShownError> {
+        let contract = Contract::from_json(self.contract.clone())?;
+        let digest = contract.digest()?;
+        if digest != self.action.contract.digest {
+            return Err(ShownError::Differs("contract"));
+        }
+        self.check_rendering(&contract)?;
+        self.live_writes(&contract)?;
+        let binding = self.check_bindings()?;
+        let pre_state = observation::state_digest(&contract, &self.pre)?;
+        if pre_state != self.ask.pre_state {
+            return Err(ShownError::Differs("pre-state"));
+        }
+        Ok(Terms {
+            contract: digest,
+            adapter: self.action.adapter,
+            binding,
+            pre_state,
+            policy_set: self.ask.policy_set,
+            decision,
+            person: person.to_owned(),
+            role: role.to_owned(),
+            nonce: self.ask.nonce.clone(),
+            expires_ms: self.ask.expires_ms,
+            reason: None,
+        })
+    }
+
+    /// The shown writes, parameters and resource must be what contract and parameters determine.
+    fn check_rendering(&self, contract: &Contract) -> Result<(), ShownError> {
+        let rendering = render(contract, &self.proposal)?;
+        if rendering.perform != self.perform {
+            return Err(ShownError::Differs("rendered writes"));
+        }
+        if self.proposal.params != self.action.params || rendering.resource != self.action.resource
+        {
+            return Err(ShownError::Differs("parameters"));
+        }
+        let rules = rendering.observe.iter().chain(&rendering.perform);
+        let bound = |rule: &Rendered| {
+            self.bindings.get(&rule.upstream).is_some_and(|b| b.rules.contains(rule))
+        };
+        if rules.into_iter().all(bound) {
+            Ok(())
+        } else {
+            Err(ShownError::Differs("rules of the binding"))
+        }
+    }
+
+    fn check_bindings(&self) -> Result<BTreeMap<String, Digest>, ShownError> {
+        let mut digests = BTreeMap::new();
+        for (name, binding) in &self.bindings {
+            digests.insert(name.clone(), binding.digest()?);
+        }
+        if digests == self.action.binding {
+            Ok(digests)
+        } else {
+            Err(ShownError::Differs("upstream binding"))
+        }
+    }
+}
+
+/// Signs terms about an action.
+pub fn sign(action: Digest, terms: &Terms, key: &SigningKey) -> Result<Envelope, EnvelopeError> {
+    let predicate = json::parse(&json::to_canonical(terms)?)?;
+    Statement { kind: Kind::Approval, action, predicate }.sign(key)
+}
+
+/// Checks an approval's signature and form; whether its terms fit is the gate's question.
+pub fn open(envelope: &Envelope, key: &VerifyingKey) -> Result<(Digest, Terms), OpenError> {
+    let statement = envelope.verify(key, Kind::Approval)?;
+    let terms =
+        serde_json::from_value(statement.predicate).map_err(|e| OpenError::Terms(e.to_string()))?;
+    Ok((statement.action, terms))
+}
+
+/// Names the first thing in which an approval differs from what would happen now.
+pub fn difference(signed: &Terms, now: &Terms) -> Option<&'static str> {
+    [
+        (signed.contract != now.contract, "contract"),
+        (signed.adapter != now.adapter, "adapter"),
+        (signed.binding != now.binding, "upstream binding"),
+        (signed.pre_state != now.pre_state, "pre-state"),
+        (signed.policy_set != now.policy_set, "policy set"),
+        (signed.nonce != now.nonce, "nonce"),
+        (signed.expires_ms != now.expires_ms, "expiry"),
+    ]
+    .into_iter()
+    .find_map(|(differs, what)| differs.then_some(what))
+}
+
+/// What an approval request shows does not fit together: the host shows one thing and means another.
+#[derive(Debug, thiserror::Error)]
+pub enum ShownError {
+    #[error("the {0} shown is not what its digest says; do not sign, and report it")]
+    Differs(&'static str),
+    #[error(transparent)]
+    Contract(#[from] ContractError),
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    #[error("{0}; do not sign, and report it")]
+    Private(#[from] OpeningError),
+    #[error(transparent)]
+    Canonical(#[from] json::NotCanonical),
+}
+
+/// Why an envelope is no approval.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    #[error("its predicate is no approval: {0}")]
+    Terms(String),
+}

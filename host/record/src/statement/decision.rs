@@ -1,0 +1,67 @@
+//! The predicate of a `decision`: why one attempt may run, signed before anything of it can leave.
+//!
+//! Takes a cleared story and the question that policy was asked. Like a receipt it holds no state that
+//! was read, only its digest.
+
+use deed_spec::digest::Digest;
+use serde::{Deserialize, Serialize};
+
+use crate::lifecycle::event::GrantRecord;
+use crate::lifecycle::story::Story;
+use crate::policy::Decision;
+use crate::statement::envelope::EnvelopeError;
+use crate::statement::receipt::{Look, Question};
+
+/// What was decided for one attempt, and on what grounds. The action itself is the statement's subject.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Clearance {
+    /// The number of the attempt, from 1.
+    pub attempt: u32,
+    /// Policy's answer at the gate.
+    pub decision: Decision,
+    pub question: Question,
+    /// Payload digest of the `activated` statement that was in force.
+    pub activated: Digest,
+    /// The approvals that count, by the SHA-256 of their payloads.
+    pub approvals: Vec<Digest>,
+    pub grant: GrantRecord,
+    /// The look that it rests on.
+    pub pre: Look,
+    /// Unix milliseconds: when it was cleared, and when its run has to end.
+    pub cleared_ms: i64,
+    pub deadline_ms: i64,
+}
+
+impl Clearance {
+    /// The decision over the next attempt of a cleared story.
+    pub fn of(
+        story: &Story,
+        asked: &Question,
+        cleared_ms: i64,
+        deadline_ms: i64,
+    ) -> Result<Self, ClearanceError> {
+        let (decision, _) = story.decision.as_ref().ok_or(ClearanceError::Lacks("decision"))?;
+        let counted = story.answers.iter().filter(|answer| answer.approves);
+        Ok(Self {
+            attempt: story.next_attempt(),
+            decision: (**decision).clone(),
+            question: asked.clone(),
+            activated: story.activated.ok_or(ClearanceError::Lacks("activation"))?,
+            approvals: counted.map(|a| a.envelope.payload_digest()).collect::<Result<_, _>>()?,
+            grant: story.grant.as_deref().cloned().ok_or(ClearanceError::Lacks("grant"))?,
+            pre: story.pre.as_ref().ok_or(ClearanceError::Lacks("look"))?.look()?,
+            cleared_ms,
+            deadline_ms,
+        })
+    }
+}
+
+/// Why a story cannot be cleared.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ClearanceError {
+    #[error("nothing may run without a {0}")]
+    Lacks(&'static str),
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+}

@@ -1,0 +1,274 @@
+//! The receipt's predicate: everything that a story holds at its end, in the words of DESIGN §10.
+//!
+//! Takes a judged story and the question that policy was asked. Never holds the state that was read,
+//! because agents get it: that stands in the evidence, which is named here by digest.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use deed_spec::digest::Digest;
+use deed_spec::json::{self, Change};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::action::Source;
+use crate::exchange::{ExchangeSummary, Rendered};
+use crate::lifecycle::event::{Attempt, Claim, GrantRecord};
+use crate::lifecycle::observation::{Observation, Sight};
+use crate::lifecycle::outcome::{Check, Judgement, Outcome};
+use crate::lifecycle::story::Story;
+use crate::policy::{Decision, Snapshot};
+use crate::statement::approval::Answer as Said;
+use crate::statement::envelope::{EnvelopeError, Kind};
+
+/// What a receipt says. The action itself is the statement's subject.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Receipt {
+    pub outcome: Outcome,
+    /// One sentence for people.
+    pub reason: String,
+    pub intent: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<String>,
+    pub sources: Vec<Source>,
+    /// The environment that the agent believed it acted in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub believed_environment: Option<String>,
+    pub expect: BTreeMap<String, Value>,
+    /// Policy's last word, with the policies that decided and those that did not apply.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
+    /// Payload digests of the `activated` statements that this decision and those of the attempts rest
+    /// on, each once, that of this decision last.
+    pub activated: Vec<Digest>,
+    /// What policy was asked; there with every decision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<Question>,
+    pub approvals: Vec<ApprovalRef>,
+    /// Why approvals were void, in order.
+    pub stale: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grant: Option<GrantRecord>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pre: Option<Look>,
+    pub attempts: Vec<AttemptSummary>,
+    /// SHA-256 of `evidence/exchanges.json`: the canonical bytes of the attempts in full.
+    pub exchanges_sha256: Digest,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub post: Option<Look>,
+    /// Field, old and new value, from what the host read.
+    pub changes: Vec<Change>,
+    pub unexpected: Vec<Change>,
+    pub checks: Vec<Check>,
+    /// Whether its writes carry a precondition that the upstream checks.
+    pub guard: Guard,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled_by: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<String>,
+    /// Unix milliseconds.
+    pub proposed_ms: i64,
+    pub judged_ms: i64,
+}
+
+/// How a write was guarded against a change between look and write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Guard {
+    Unguarded,
+    /// Every write carried the entity tag that the host saw, and the upstream checks it.
+    Etag,
+}
+
+/// The question that policy was asked, by the digests of its files' canonical bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// Of `policy/entities.json`.
+    pub entities_sha256: Digest,
+    /// Of `policy/request.json`.
+    pub request_sha256: Digest,
+    /// Whether that asks about the state before: an agent's copy has it when it does not.
+    pub about_state: bool,
+}
+
+/// An approval by the digest of its payload.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalRef {
+    pub payload_sha256: Digest,
+    pub person: String,
+    pub role: String,
+    pub decision: Said,
+    /// Whether the outcome rests on it; an answer that went stale does not count.
+    pub counted: bool,
+}
+
+/// One look at the system of record: by which exchanges, and the digest of what was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Look {
+    /// SHA-256 of `evidence/pre.json` or `evidence/post.json`: the canonical bytes of the
+    /// [`Observation`].
+    pub evidence_sha256: Digest,
+    pub derived: Vec<String>,
+    pub exchanges: Vec<ExchangeSummary>,
+    pub at_ms: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+/// One run of `perform`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AttemptSummary {
+    pub n: u32,
+    /// SHA-256 of the payload of the decision that was signed before it could send anything.
+    pub decision_sha256: Digest,
+    pub claim: Claim,
+    pub exchanges: Vec<ExchangeSummary>,
+    /// What the adapter asked for outside of its grant; nothing of it left.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<String>,
+    pub started_ms: i64,
+    pub ended_ms: i64,
+}
+
+impl Receipt {
+    /// The receipt of a judged story; `asked` is the question of its latest decision.
+    pub fn of(
+        story: &Story,
+        judgement: &Judgement,
+        asked: Option<&Question>,
+    ) -> Result<Self, EnvelopeError> {
+        let proposal = &story.bound.proposal;
+        Ok(Self {
+            outcome: judgement.outcome,
+            reason: judgement.reason.clone(),
+            intent: proposal.intent.clone(),
+            reasoning: proposal.reasoning.clone(),
+            sources: proposal.sources.clone(),
+            believed_environment: proposal.environment.clone(),
+            expect: proposal.expect.clone(),
+            decision: story.decision.as_ref().map(|(decision, _)| (**decision).clone()),
+            activated: story.activations(),
+            question: asked.cloned(),
+            approvals: approvals(story)?,
+            stale: story.stale.clone(),
+            grant: story.grant.as_deref().cloned(),
+            pre: story.pre.as_deref().map(Sight::look).transpose()?,
+            attempts: attempts(story)?,
+            exchanges_sha256: digest(&story.attempts)?,
+            post: story.post.as_deref().map(Sight::look).transpose()?,
+            changes: judgement.changes.clone(),
+            unexpected: judgement.unexpected.clone(),
+            checks: judgement.checks.clone(),
+            guard: Guard::of(&story.bound.perform),
+            cancelled_by: story.cancelled_by.clone(),
+            trace: story.trace.clone(),
+            proposed_ms: story.proposed_ms,
+            judged_ms: story.judged_ms,
+        })
+    }
+}
+
+impl Receipt {
+    /// Whether something of it may have been carried out: not what never left or was turned away by its guard.
+    pub fn may_have_changed_something(&self) -> bool {
+        let exchanges = self.attempts.iter().flat_map(|attempt| &attempt.exchanges);
+        exchanges.into_iter().any(|exchange| !exchange.is_without_effect())
+    }
+
+    /// What the guard of its writes turned away did not run, and the host looked again since: people said no,
+    /// or what it saw then was of no use.
+    pub fn is_given_up(&self) -> bool {
+        match self.outcome {
+            Outcome::Denied | Outcome::Expired | Outcome::Cancelled => true,
+            Outcome::Failed => self.post.is_none() && !self.may_have_changed_something(),
+            Outcome::Verified | Outcome::Mismatch | Outcome::Indeterminate => false,
+        }
+    }
+}
+
+impl Guard {
+    /// An action is guarded when every write of its contract is.
+    pub fn of(perform: &[Rendered]) -> Self {
+        let mut writes = perform.iter().filter(|write| write.writes).peekable();
+        let guarded = writes.peek().is_some() && writes.all(|write| write.guard.is_some());
+        if guarded { Self::Etag } else { Self::Unguarded }
+    }
+}
+
+fn approvals(story: &Story) -> Result<Vec<ApprovalRef>, EnvelopeError> {
+    let reference = |answer: &Arc<crate::lifecycle::event::Answer>| {
+        Ok(ApprovalRef {
+            payload_sha256: answer.envelope.payload_digest()?,
+            person: answer.person.clone(),
+            role: answer.role.clone(),
+            decision: if answer.approves { Said::Approve } else { Said::Deny },
+            counted: story.answers.contains(answer),
+        })
+    };
+    story.all_answers.iter().map(reference).collect()
+}
+
+impl Question {
+    /// That of the files.
+    pub fn of(asked: &Snapshot) -> Result<Self, json::NotCanonical> {
+        Ok(Self {
+            entities_sha256: Digest::of(&json::to_canonical(&asked.entities)?),
+            request_sha256: Digest::of(&json::to_canonical(&asked.request)?),
+            about_state: asked.request.pointer("/context/pre").is_some(),
+        })
+    }
+}
+
+impl Look {
+    /// Unix milliseconds of its first request; a look without one began when it ended.
+    pub fn began_ms(&self) -> i64 {
+        self.exchanges.iter().map(|one| one.started_ms).min().unwrap_or(self.at_ms)
+    }
+
+    pub(crate) fn of(observation: &Observation) -> Result<Self, EnvelopeError> {
+        let exchanges = observation.exchanges.iter();
+        Ok(Self {
+            evidence_sha256: digest(observation)?,
+            derived: observation.derived.iter().cloned().collect(),
+            exchanges: exchanges.map(crate::exchange::Exchange::summary).collect(),
+            at_ms: observation.at_ms,
+            problem: observation.problem.clone(),
+        })
+    }
+}
+
+impl Sight {
+    /// As [`Look::of`].
+    pub(crate) fn look(&self) -> Result<Look, EnvelopeError> {
+        self.known(Look::of)
+    }
+}
+
+/// Every attempt with its decision: both come in pairs, in the same order.
+fn attempts(story: &Story) -> Result<Vec<AttemptSummary>, EnvelopeError> {
+    let decisions = story.chain.iter().filter(|(kind, _)| *kind == Kind::Decision);
+    let pairs = story.attempts.iter().zip(decisions);
+    pairs.map(|(run, (_, decision))| Ok(attempt(run, decision.payload_digest()?))).collect()
+}
+
+fn attempt(attempt: &Attempt, decision_sha256: Digest) -> AttemptSummary {
+    AttemptSummary {
+        n: attempt.n,
+        decision_sha256,
+        claim: attempt.claim.clone(),
+        exchanges: attempt.exchanges.iter().map(crate::exchange::Exchange::summary).collect(),
+        refused: attempt.refused.clone(),
+        started_ms: attempt.started_ms,
+        ended_ms: attempt.ended_ms,
+    }
+}
+
+/// SHA-256 of the bytes that the bundle has of this.
+fn digest<T: Serialize + ?Sized>(record: &T) -> Result<Digest, EnvelopeError> {
+    Ok(Digest::of(&json::to_canonical(record)?))
+}

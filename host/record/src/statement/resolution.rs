@@ -1,0 +1,253 @@
+//! Resolutions: what a person says of an action that no look can settle, and what the host makes of it.
+//!
+//! Takes what the host shows, gives the statement to sign; takes the statement, gives what it says. A
+//! person's word never makes an outcome `verified`: only a look does.
+
+use deed_spec::digest::Digest;
+use deed_spec::json::{self, Change};
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::action::Action;
+use crate::exchange::Rendered;
+use crate::lifecycle::outcome::{Judgement, Outcome};
+use crate::lifecycle::status::Status;
+use crate::lifecycle::story::Story;
+use crate::statement::envelope::{Envelope, EnvelopeError, Kind, Statement};
+use crate::statement::receipt::Receipt;
+
+/// The role in which a person resolves.
+pub const ROLE: &str = "operator";
+
+/// The longest reason in bytes: it stands in every bundle and on every page about the action.
+pub const REASON_MAX: usize = 1_000;
+
+/// What a person says happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// What was sent took effect.
+    Applied,
+    /// Nothing that was sent took effect.
+    NotApplied,
+    /// Nothing took effect, and it is to be asked for again, as a new action that goes through every gate.
+    Retry,
+}
+
+/// A person's word about one open action.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resolution {
+    pub person: String,
+    pub role: String,
+    pub verdict: Verdict,
+    /// How the person knows; never empty.
+    pub reason: String,
+    /// Of the asking; a word to another asking does not fit.
+    pub nonce: String,
+    /// Unix milliseconds, by the person's clock.
+    pub signed_ms: i64,
+}
+
+/// The predicate of a `reconciliation` under a person's key. The action is the statement's subject.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resolved {
+    /// SHA-256 of the payload of the receipt that left it open.
+    pub receipt_sha256: Digest,
+    pub resolution: Resolution,
+}
+
+/// Everything that the person's client shows: `GET /v1/actions/{id}/resolution_request`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResolutionRequest {
+    pub action: Action,
+    /// What left it open: it names what was sent, by digest.
+    pub receipt: Envelope,
+    /// The contract's writes, as the host rendered them: the bodies to those digests.
+    pub perform: Vec<Rendered>,
+    /// What the host saw last; nothing is signed from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look: Option<LastLook>,
+    /// Why looks do not settle it; nothing is signed from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalated: Option<String>,
+    pub nonce: String,
+    /// Whom the host takes the caller for.
+    pub person: String,
+}
+
+/// A look that settled nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LastLook {
+    /// Unix milliseconds.
+    pub at_ms: i64,
+    /// The state that the host read.
+    pub state: Value,
+    /// What differs from the state before.
+    pub changes: Vec<Change>,
+    /// Why it settles nothing.
+    pub reason: String,
+}
+
+impl ResolutionRequest {
+    /// What is shown, once its digests were recomputed: the digest of the action, and the receipt.
+    pub fn open(&self) -> Result<(Digest, Receipt), ShownError> {
+        let action = self.action.digest()?;
+        let statement = self.receipt.unverified(Kind::Receipt)?;
+        if statement.action != action {
+            return Err(ShownError::Differs("receipt"));
+        }
+        let receipt: Receipt = json::from_value(statement.predicate)?;
+        if receipt.outcome != Outcome::Indeterminate {
+            return Err(ShownError::Closed(receipt.outcome.as_str()));
+        }
+        Ok((action, receipt))
+    }
+
+    /// What the person signs about what is shown.
+    pub fn resolved(
+        &self,
+        verdict: Verdict,
+        reason: &str,
+        signed_ms: i64,
+    ) -> Result<Resolved, ShownError> {
+        let resolution = Resolution {
+            person: self.person.clone(),
+            role: ROLE.to_owned(),
+            verdict,
+            reason: reason.to_owned(),
+            nonce: self.nonce.clone(),
+            signed_ms,
+        };
+        resolution.check()?;
+        Ok(Resolved { receipt_sha256: self.receipt.payload_digest()?, resolution })
+    }
+}
+
+impl Verdict {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Applied => "applied",
+            Self::NotApplied => "not_applied",
+            Self::Retry => "retry",
+        }
+    }
+}
+
+impl Resolution {
+    /// Whether its reason is one, and within bounds.
+    pub fn check(&self) -> Result<(), FormError> {
+        match self.reason.len() {
+            _ if self.reason.trim().is_empty() => Err(FormError::NoReason),
+            length if length > REASON_MAX => Err(FormError::Long(length)),
+            _ => Ok(()),
+        }
+    }
+
+    /// What it says, in words.
+    pub fn words(&self) -> String {
+        let what = match self.verdict {
+            Verdict::Applied => "it was applied",
+            Verdict::NotApplied => "it was not applied",
+            Verdict::Retry => "it was not applied, and is to be tried again",
+        };
+        format!("{} ({}) says that {what}", self.person, self.role)
+    }
+
+    /// What an open action comes to by this word, and by the look that was made after it, if any. A look
+    /// that answers by itself counts; else the word does, and makes nothing `verified`.
+    pub fn conclude(&self, seen: Option<Judgement>) -> Judgement {
+        if let Some(judged) = seen.as_ref().filter(|one| one.outcome != Outcome::Indeterminate) {
+            return judged.clone();
+        }
+        let outcome = match self.verdict {
+            Verdict::Applied => Outcome::Mismatch,
+            Verdict::NotApplied | Verdict::Retry => Outcome::Failed,
+        };
+        let looked = match seen {
+            Some(_) => "the host's look does not show it",
+            None => "the host could not look again",
+        };
+        let reason = format!("{}; {looked}", self.words());
+        let seen = seen.unwrap_or_else(|| Judgement::plain(outcome, ""));
+        Judgement { outcome, reason, ..seen }
+    }
+}
+
+impl Story {
+    /// What a word to the present asking names. It follows from what is asked about, so that an asking
+    /// outlives a restart: the receipt, and how many words there were before.
+    pub fn resolution_nonce(&self) -> Option<String> {
+        let receipt = self.envelope.as_ref()?.payload_digest().ok()?;
+        let before = self.chain.iter().filter(|(kind, _)| *kind == Kind::Reconciliation).count();
+        let text = format!("urn:deed:resolution:v1\n{} {before}\n", receipt.hex());
+        Some(Digest::of(text.as_bytes()).hex().chars().take(32).collect())
+    }
+
+    /// Whether an operator has to say what happened.
+    pub fn needs_resolution(&self) -> bool {
+        self.status == Status::Ended(Outcome::Indeterminate) && self.escalated.is_some()
+    }
+}
+
+/// Signs a word about an action.
+pub fn sign(
+    action: Digest,
+    resolved: &Resolved,
+    key: &SigningKey,
+) -> Result<Envelope, EnvelopeError> {
+    let predicate = json::parse(&json::to_canonical(resolved)?)?;
+    Statement { kind: Kind::Reconciliation, action, predicate }.sign(key)
+}
+
+/// Checks a word's signature and form; whether it fits is for who asked.
+pub fn open(envelope: &Envelope, key: &VerifyingKey) -> Result<(Digest, Resolved), OpenError> {
+    let statement = envelope.verify(key, Kind::Reconciliation)?;
+    let resolved: Resolved = json::from_value(statement.predicate)?;
+    resolved.resolution.check()?;
+    Ok((statement.action, resolved))
+}
+
+/// Why an envelope is no resolution.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    #[error("its predicate is no resolution: {0}")]
+    Shape(#[from] json::ShapeError),
+    #[error(transparent)]
+    Form(#[from] FormError),
+}
+
+/// Why a resolution has no valid form.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FormError {
+    #[error("the reason is empty; say how you know")]
+    NoReason,
+    #[error("the reason has {0} bytes; say it in {REASON_MAX}")]
+    Long(usize),
+}
+
+/// Why what is shown is not to be signed for.
+#[derive(Debug, thiserror::Error)]
+pub enum ShownError {
+    #[error("the {0} shown is not about the action shown; do not sign, and report it")]
+    Differs(&'static str),
+    #[error("the receipt shown says `{0}` and leaves nothing open; do not sign, and report it")]
+    Closed(&'static str),
+    #[error(transparent)]
+    Form(#[from] FormError),
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    #[error("the receipt shown {0}; do not sign, and report it")]
+    Shape(#[from] json::ShapeError),
+    #[error(transparent)]
+    Canonical(#[from] json::NotCanonical),
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,117 @@
+//! Key rotation: statements by the host's receipt key that another key counts from here on, and that an
+//! old one counts no more.
+//!
+//! Each tenant's log has its own: the statement says an index of that log, and stands there itself.
+
+use deed_spec::digest::{Digest, DigestError};
+use deed_spec::json;
+use ed25519_dalek::VerifyingKey;
+use serde::{Deserialize, Serialize};
+
+use crate::statement::envelope::{self, Envelope, EnvelopeError, Kind, Statement, key_id};
+
+/// The predicate of a `key-added` or `key-retired` statement; its subject is the key, `key.der`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyChange {
+    pub tenant: String,
+    pub purpose: Purpose,
+    pub keyid: String,
+    /// PEM SPKI.
+    pub key: String,
+    /// Of an added key the first index of the log at which it counts, of a retired one the last.
+    pub index: u64,
+    /// The user of the operating system who changed it.
+    pub by_uid: u32,
+    /// Unix milliseconds.
+    pub at_ms: i64,
+}
+
+/// What a key of the host is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    Receipt,
+    Log,
+}
+
+impl Purpose {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Receipt => "receipt",
+            Self::Log => "log",
+        }
+    }
+}
+
+impl KeyChange {
+    /// The statement to sign; `kind` is one of the two that tell of keys.
+    pub fn statement(&self, kind: Kind) -> Result<Statement, ChangeError> {
+        let predicate = json::parse(&json::to_canonical(self).map_err(EnvelopeError::from)?)
+            .map_err(EnvelopeError::from)?;
+        Ok(Statement { kind, action: Digest::from_hex(&self.keyid)?, predicate })
+    }
+
+    /// The key itself.
+    pub fn public(&self) -> Result<VerifyingKey, EnvelopeError> {
+        envelope::from_pem(&self.key)
+    }
+}
+
+/// Checks signature and form of a statement about a key.
+pub fn open(envelope: &Envelope, by: &VerifyingKey, kind: Kind) -> Result<KeyChange, ChangeError> {
+    let statement = envelope.verify(by, kind)?;
+    let change: KeyChange = json::from_value(statement.predicate)?;
+    let named = key_id(&change.public()?)?;
+    if named == change.keyid && statement.action.hex() == named {
+        Ok(change)
+    } else {
+        Err(ChangeError::OtherKey)
+    }
+}
+
+/// Why an envelope tells of no key.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    #[error("its predicate is no change of a key: {0}")]
+    Shape(#[from] json::ShapeError),
+    #[error("its key id: {0}")]
+    Digest(#[from] DigestError),
+    #[error("key, key id and subject are not of one key")]
+    OtherKey,
+}
+
+#[cfg(test)]
+mod tests {
+    use ed25519_dalek::SigningKey;
+
+    use super::*;
+
+    fn change(key: &VerifyingKey) -> KeyChange {
+        KeyChange {
+            tenant: "acme".into(),
+            purpose: Purpose::Receipt,
+            keyid: key_id(key).unwrap(),
+            key: envelope::to_pem(key).unwrap(),
+            index: 7,
+            by_uid: 1000,
+            at_ms: 5,
+        }
+    }
+
+    #[test]
+    fn a_change_names_one_key_and_passes_for_its_kind_only() {
+        let (old, new) = (SigningKey::from_bytes(&[1; 32]), SigningKey::from_bytes(&[2; 32]));
+        let by = old.verifying_key();
+        let added = change(&new.verifying_key());
+        let envelope = added.statement(Kind::KeyAdded).unwrap().sign(&old).unwrap();
+        assert_eq!(open(&envelope, &by, Kind::KeyAdded).unwrap(), added);
+        assert!(open(&envelope, &by, Kind::KeyRetired).is_err());
+        assert!(open(&envelope, &new.verifying_key(), Kind::KeyAdded).is_err());
+        let mixed = KeyChange { key: envelope::to_pem(&by).unwrap(), ..added };
+        let envelope = mixed.statement(Kind::KeyAdded).unwrap().sign(&old).unwrap();
+        assert!(matches!(open(&envelope, &by, Kind::KeyAdded), Err(ChangeError::OtherKey)));
+    }
+}

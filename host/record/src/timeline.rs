@@ -1,0 +1,316 @@
+//! The ledger: one action's story for people, one plain sentence per event.
+//!
+//! Takes the journal's entries, gives lines in the same order. It never tells a state value, and it
+//! tells nothing that an adapter wrote before the action has ended.
+
+use deed_spec::digest::Digest;
+use deed_spec::json;
+use serde::{Deserialize, Serialize};
+
+use crate::exchange::{Exchange, Fate, Rendered, beyond_grant};
+use crate::lifecycle::event::{Answer, Attempt, Claim, Entry, Event, GrantRecord, Leaf, Phase};
+use crate::lifecycle::observation::Observation;
+use crate::lifecycle::outcome::Judgement;
+use crate::policy::{Decision, Obligation, Verdict};
+
+/// Tells a story. Text in it may come from outside: escape it before a terminal sees it.
+pub fn tell(entries: &[Entry]) -> Vec<Line> {
+    let teller = Teller {
+        ended: entries.iter().any(|entry| matches!(entry.event, Event::Logged { .. })),
+        settled_by: if entries.iter().any(|e| matches!(e.event, Event::Resolved { .. })) {
+            "settled after that word"
+        } else {
+            "a later look settled it"
+        },
+        perform: entries.iter().find_map(|entry| writes(&entry.event)).unwrap_or_default(),
+    };
+    let line = |entry: &Entry| Line {
+        at_ms: entry.at_ms,
+        event: entry.event.name().to_owned(),
+        text: teller.sentence(&entry.event),
+    };
+    entries.iter().map(line).collect()
+}
+
+/// One event as a sentence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// Unix milliseconds.
+    pub at_ms: i64,
+    /// The event's name in the journal, such as `attempt_started`.
+    pub event: String,
+    pub text: String,
+}
+
+/// A time for people: `2026-11-20 22:07:47Z` from Unix milliseconds, in UTC, cut to the second.
+pub fn utc(at_ms: i64) -> String {
+    let seconds = at_ms.div_euclid(1000);
+    let (year, month, day) = civil(seconds.div_euclid(86_400));
+    let second = seconds.rem_euclid(86_400);
+    let (hour, minute) = (second / 3600, second / 60 % 60);
+    format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{:02}Z", second % 60)
+}
+
+/// What sentences need to know of the rest of the story.
+struct Teller<'a> {
+    ended: bool,
+    settled_by: &'static str,
+    perform: &'a [Rendered],
+}
+
+impl Teller<'_> {
+    fn sentence(&self, event: &Event) -> String {
+        match event {
+            Event::Proposed { .. } => proposed(event),
+            Event::Decided { gate, decision, .. } => decided(*gate, decision),
+            Event::ObserveStarted { phase } => looking(*phase).to_owned(),
+            Event::Observed { observation, .. } => self.observed(observation),
+            Event::Asked { ask } => {
+                let wanted = obligations(&ask.obligations);
+                format!("asked people for {wanted}, until {}", utc(ask.expires_ms))
+            }
+            Event::Answered { answer } => answered(answer),
+            Event::Stale { reason } => format!("the approvals so far count for nothing: {reason}"),
+            Event::Cleared { grant } => cleared(grant),
+            Event::AttemptStarted { n, deadline_ms, .. } => {
+                format!("attempt {n} started, to end by {}", utc(*deadline_ms))
+            }
+            Event::WriteIntended { request_sha256, .. } => self.intended(*request_sha256),
+            Event::WriteEnded { exchange, .. } => {
+                let (r, fate) = (&exchange.request, fate(exchange.fate));
+                format!("{} {} to {}: {fate}", r.method, r.path, r.upstream)
+            }
+            Event::AttemptEnded { attempt } => self.attempted(attempt),
+            Event::RetryPlanned { reason, not_before_ms } => {
+                format!("it is tried again, not before {}: {reason}", utc(*not_before_ms))
+            }
+            Event::CancelRequested { by } => format!("{by} asked to cancel it"),
+            Event::Judged { judgement } => self.judged(judgement),
+            Event::Sealed { envelope } => match envelope.payload_digest() {
+                Ok(digest) => format!("the receipt was signed ({digest})"),
+                Err(_) => "the receipt was signed".to_owned(),
+            },
+            Event::Escalated { reason } => format!(
+                "looks do not settle it: {reason}; an operator has to say what happened: \
+                 `deed resolve ACTION applied|not-applied|retry`"
+            ),
+            Event::Resolved { resolution, .. } => {
+                format!("{}, with a signature: {}", resolution.words(), resolution.reason)
+            }
+            Event::Settled { judgement, .. } => {
+                let (outcome, reason) = (judgement.outcome.as_str(), &judgement.reason);
+                format!("{}: {outcome}: {reason}", self.settled_by)
+            }
+            Event::Reconciled { .. } => "the reconciliation was signed".to_owned(),
+            Event::Logged { leaves, .. } => logged(leaves),
+        }
+    }
+
+    fn observed(&self, look: &Observation) -> String {
+        let text = match exchanges(&look.exchanges, None) {
+            seen if seen.is_empty() => "looked, and no request was made".to_owned(),
+            seen => format!("looked at {seen}"),
+        };
+        match &look.problem {
+            Some(problem) if self.ended => format!("{text}; the look does not count: {problem}"),
+            Some(_) => format!("{text}; the look does not count"),
+            None => text,
+        }
+    }
+
+    fn intended(&self, digest: Digest) -> String {
+        let fits =
+            |r: &&Rendered| json::to_canonical(r).is_ok_and(|bytes| Digest::of(&bytes) == digest);
+        match self.perform.iter().find(fits) {
+            Some(r) => format!(
+                "about to send {} {} to {}; this was on disk before its first byte",
+                r.method, r.path, r.upstream
+            ),
+            None => "about to send a write; this was on disk before its first byte".to_owned(),
+        }
+    }
+
+    fn attempted(&self, attempt: &Attempt) -> String {
+        let sent = match exchanges(&attempt.exchanges, Some("sent ")) {
+            sent if sent.is_empty() => "nothing was sent".to_owned(),
+            sent => sent,
+        };
+        let reached = match beyond_grant(&attempt.refused, &attempt.exchanges).count() {
+            0 => String::new(),
+            n => format!("; {n} request(s) beyond its grant were refused"),
+        };
+        format!("{sent}; {}{}{reached}", self.claimed(&attempt.claim), landed(attempt))
+    }
+
+    /// What the adapter said. Its own words wait for the end: they may hold state.
+    fn claimed(&self, claim: &Claim) -> String {
+        let (plain, words) = match claim {
+            Claim::Done => ("the adapter says that it is done", None),
+            Claim::Refused(words) => ("the adapter says that it was refused", Some(words)),
+            Claim::Unavailable(words) => {
+                ("the adapter says that the upstream was not available", Some(words))
+            }
+            Claim::Unknown(words) => {
+                ("the adapter says that it does not know what happened", Some(words))
+            }
+            Claim::Invalid(words) => ("the adapter says that its input is wrong", Some(words)),
+            Claim::Trapped(words) => ("the adapter crashed", Some(words)),
+            Claim::TimedOut => ("the adapter took too long and was stopped", None),
+            Claim::Lost => ("the host stopped while it ran", None),
+        };
+        match words.filter(|_| self.ended) {
+            Some(words) => format!("{plain}: {words}"),
+            None => plain.to_owned(),
+        }
+    }
+
+    fn judged(&self, judgement: &Judgement) -> String {
+        if self.ended {
+            format!("{}: {}", judgement.outcome.as_str(), judgement.reason)
+        } else {
+            "the outcome was judged; the receipt comes next".to_owned()
+        }
+    }
+}
+
+/// `unavailable` speaks of one request: a write before it was carried out, or got no definite answer.
+fn landed(attempt: &Attempt) -> &'static str {
+    let of_it = attempt.exchanges.iter().filter(|exchange| exchange.carried_from.is_none());
+    let mut landed = of_it.filter(|exchange| exchange.is_done() || exchange.is_open());
+    match attempt.claim {
+        Claim::Unavailable(_) if landed.next().is_some() => {
+            "; an earlier write of this attempt may have landed"
+        }
+        _ => "",
+    }
+}
+
+fn writes(event: &Event) -> Option<&[Rendered]> {
+    if let Event::Proposed { bound, .. } = event { Some(&bound.perform) } else { None }
+}
+
+fn proposed(event: &Event) -> String {
+    let Event::Proposed { bound, .. } = event else { return String::new() };
+    let action = &bound.action;
+    let whom =
+        action.on_behalf_of.as_ref().map(|who| format!(", on behalf of {who}")).unwrap_or_default();
+    format!(
+        "agent {}, for whom {} answers{whom}, asked for {} {} on {} in {}",
+        action.principal,
+        action.person,
+        action.contract.name,
+        action.contract.version,
+        action.resource,
+        action.environment
+    )
+}
+
+fn decided(gate: bool, decision: &Decision) -> String {
+    let when = if gate { "at the gate, policy" } else { "policy" };
+    let text = match decision.verdict {
+        Verdict::Allow => format!("{when} allowed it{}", policies(&decision.determining)),
+        Verdict::Ask => format!("{when} asked for {}", obligations(&decision.obligations)),
+        Verdict::Deny => {
+            let reason =
+                decision.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            format!("{when} denied it{}{reason}", policies(&decision.determining))
+        }
+    };
+    if decision.errors.is_empty() {
+        text
+    } else {
+        format!("{text}; policy errors: {}", decision.errors.join("; "))
+    }
+}
+
+fn policies(ids: &[String]) -> String {
+    match ids {
+        [] => String::new(),
+        [one] => format!(" (policy {one})"),
+        many => format!(" (policies {})", many.join(", ")),
+    }
+}
+
+fn obligations(wanted: &[Obligation]) -> String {
+    let one = |o: &Obligation| {
+        let plural = if o.count == 1 { "" } else { "s" };
+        format!("{} approval{plural} by {} (policy {})", o.count, o.role, o.policy)
+    };
+    wanted.iter().map(one).collect::<Vec<_>>().join(" and ")
+}
+
+fn looking(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Pre => "started to look at the state before anything is done",
+        Phase::Gate => "started to look again, right before acting",
+        Phase::Post => "started to look at what became of it",
+    }
+}
+
+fn answered(answer: &Answer) -> String {
+    let said = if answer.approves { "approved" } else { "denied" };
+    format!("{} {said} it as {}, with a signature", answer.person, answer.role)
+}
+
+fn cleared(grant: &GrantRecord) -> String {
+    let upstreams = grant.upstreams.keys().cloned().collect::<Vec<_>>().join(", ");
+    format!(
+        "the gate was passed: it may run once, with {upstreams} only, for at most {} ms",
+        grant.timeout_ms
+    )
+}
+
+fn logged(leaves: &[Leaf]) -> String {
+    let latest =
+        leaves.iter().rfind(|leaf| ["receipt", "reconciliation"].contains(&leaf.kind.as_str()));
+    match latest {
+        Some(leaf) => format!("the {} is entry {} of the log", leaf.kind, leaf.index),
+        None => "its envelopes are in the log".to_owned(),
+    }
+}
+
+/// `idp: GET /Users/1 answered 200; …`, or with a verb `sent PATCH /Users/1 to idp: answered 204; …`.
+fn exchanges(all: &[Exchange], verb: Option<&str>) -> String {
+    let one = |e: &Exchange| {
+        let (r, fate) = (&e.request, fate(e.fate));
+        if let Some(n) = e.carried_from {
+            return format!("{} {} to {} was done by attempt {n}", r.method, r.path, r.upstream);
+        }
+        match verb {
+            None => format!("{}: {} {} {fate}", r.upstream, r.method, r.path),
+            Some(_) if e.fate == Fate::NotSent => {
+                format!("{} {} to {}: {fate}", r.method, r.path, r.upstream)
+            }
+            Some(verb) => format!("{verb}{} {} to {}: {fate}", r.method, r.path, r.upstream),
+        }
+    };
+    all.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// What became of a request, in words.
+pub fn fate(fate: Fate) -> String {
+    match fate {
+        Fate::NotSent => "was not sent".to_owned(),
+        Fate::NoAnswer => "got no answer, and may have arrived".to_owned(),
+        Fate::Answered { status } => format!("answered {status}"),
+    }
+}
+
+/// Year, month and day of a count of days since 1970-01-01 in the proleptic Gregorian calendar.
+///
+/// Years here begin on 1 March, so that the leap day is the last; an era is 400 years of 146,097 days.
+fn civil(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests;

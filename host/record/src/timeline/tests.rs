@@ -1,0 +1,203 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::json;
+
+use super::*;
+use crate::exchange::codec::Codec;
+use crate::lifecycle::observation::Sight;
+use crate::lifecycle::outcome::Outcome;
+use crate::statement::envelope::{Envelope, Signed};
+
+const SECRET: &str = "Zaphod";
+
+fn exchange(method: &str, fate: Fate) -> Exchange {
+    Exchange {
+        ordinal: 0,
+        request: Rendered {
+            upstream: "idp".into(),
+            method: method.into(),
+            path: "/Users/1".into(),
+            body: None,
+            codec: Codec::default(),
+            calls: 1,
+            writes: method != "GET",
+            guard: None,
+            expose: None,
+        },
+        fate,
+        response: Some(json!({"displayName": SECRET})),
+        etag: None,
+        if_match: None,
+        idempotency_key: None,
+        carried_from: None,
+        retry_after_s: None,
+        redacted: vec![],
+        problem: None,
+        headers: BTreeMap::new(),
+        failure: None,
+        started_ms: 0,
+        ended_ms: 0,
+        deadline_ms: 0,
+    }
+}
+
+fn entry(event: Event) -> Entry {
+    Entry { at_ms: 1_000, event }
+}
+
+fn look(problem: Option<&str>) -> Event {
+    let observation = Observation {
+        state: BTreeMap::from([("user".to_owned(), json!({"displayName": SECRET}))]),
+        derived: std::collections::BTreeSet::new(),
+        exchanges: vec![exchange("GET", Fate::Answered { status: 200 })],
+        claim: None,
+        refused: vec![],
+        at_ms: 0,
+        problem: problem.map(str::to_owned),
+    };
+    Event::Observed { phase: Phase::Pre, observation: Sight::shared(observation) }
+}
+
+fn attempt(claim: Claim, fate: Fate) -> Event {
+    let attempt = Attempt {
+        n: 1,
+        exchanges: vec![exchange("PATCH", fate)],
+        // What it asked for may hold state; only how often is told.
+        refused: if claim == Claim::TimedOut { vec![SECRET.into()] } else { vec![] },
+        claim,
+        started_ms: 0,
+        ended_ms: 0,
+    };
+    Event::AttemptEnded { attempt: Arc::new(attempt) }
+}
+
+fn decision(verdict: Verdict) -> Decision {
+    let asks = verdict == Verdict::Ask;
+    let obligation =
+        Obligation { count: 1, role: "support-lead".into(), policy: "restore-needs-lead".into() };
+    Decision {
+        verdict,
+        obligations: if asks { vec![obligation] } else { vec![] },
+        determining: vec!["restore-needs-lead".into()],
+        not_applied: vec![],
+        errors: vec![],
+        policy_set: Digest::of(b""),
+        reason: None,
+        rests_on_private: false,
+    }
+}
+
+fn logged_event() -> Event {
+    let leaf = Leaf { kind: "receipt".into(), payload: Digest::of(b""), index: 12 };
+    Event::Logged { leaves: vec![leaf], checkpoint: String::new() }
+}
+
+fn only(event: Event) -> String {
+    tell(&[entry(event)]).remove(0).text
+}
+
+#[test]
+fn a_stranger_understands_each_line() {
+    assert_eq!(
+        decided(false, &decision(Verdict::Ask)),
+        "policy asked for 1 approval by support-lead (policy restore-needs-lead)"
+    );
+    assert_eq!(
+        decided(true, &decision(Verdict::Allow)),
+        "at the gate, policy allowed it (policy restore-needs-lead)"
+    );
+    assert_eq!(only(look(None)), "looked at idp: GET /Users/1 answered 200");
+    assert_eq!(
+        only(attempt(Claim::Done, Fate::Answered { status: 204 })),
+        "sent PATCH /Users/1 to idp: answered 204; the adapter says that it is done"
+    );
+    assert_eq!(
+        only(attempt(Claim::Lost, Fate::NoAnswer)),
+        "sent PATCH /Users/1 to idp: got no answer, and may have arrived; the host stopped while it ran"
+    );
+    assert_eq!(
+        only(attempt(Claim::TimedOut, Fate::NotSent)),
+        "PATCH /Users/1 to idp: was not sent; the adapter took too long and was stopped; 1 request(s) beyond its grant were refused"
+    );
+    assert_eq!(
+        only(Event::CancelRequested { by: "helpdesk".into() }),
+        "helpdesk asked to cancel it"
+    );
+    assert_eq!(only(logged_event()), "the receipt is entry 12 of the log");
+    let (payload, payload_type) = (String::new(), String::new());
+    let envelope = Signed::shared(Envelope { payload, payload_type, signatures: vec![] });
+    let answer =
+        Answer { person: "bob".into(), role: "support-lead".into(), approves: false, envelope };
+    assert_eq!(answered(&answer), "bob denied it as support-lead, with a signature");
+}
+
+#[test]
+fn what_the_configuration_forbids_is_not_the_adapters_doing() {
+    let Event::AttemptEnded { attempt } = attempt(Claim::TimedOut, Fate::NotSent) else { return };
+    let mut attempt = Attempt::clone(&attempt);
+    attempt.exchanges[0].failure = Some(crate::exchange::Failure::Denied);
+    for (problem, counted) in [(SECRET, false), ("another", true)] {
+        attempt.exchanges[0].problem = Some(problem.to_owned());
+        let told = only(Event::AttemptEnded { attempt: Arc::new(attempt.clone()) });
+        assert_eq!(told.contains("1 request(s) beyond its grant"), counted, "{told}");
+    }
+}
+
+#[test]
+fn a_read_that_failed_after_a_write_does_not_hide_the_write() {
+    let down = || Claim::Unavailable("down".into());
+    let landed = "; an earlier write of this attempt may have landed";
+    for (fate, said) in [
+        (Fate::Answered { status: 204 }, true),
+        (Fate::Answered { status: 503 }, true),
+        (Fate::NoAnswer, true),
+        (Fate::Answered { status: 403 }, false),
+        (Fate::NotSent, false),
+    ] {
+        let Event::AttemptEnded { attempt } = attempt(down(), fate) else { unreachable!() };
+        let mut attempt = Arc::unwrap_or_clone(attempt);
+        attempt.exchanges.push(exchange("GET", Fate::NoAnswer));
+        let told = only(Event::AttemptEnded { attempt: Arc::new(attempt.clone()) });
+        assert!(told.contains("the adapter says that the upstream was not available"), "{told}");
+        assert_eq!(told.ends_with(landed), said, "{told}");
+        // What an earlier attempt did is told as such.
+        attempt.exchanges[0].carried_from = Some(1);
+        let told = only(Event::AttemptEnded { attempt: Arc::new(attempt) });
+        assert!(!told.contains(landed), "{told}");
+    }
+    let read = exchange("GET", Fate::Answered { status: 503 });
+    let Event::AttemptEnded { attempt } = attempt(down(), Fate::NotSent) else { unreachable!() };
+    let attempt = Attempt { exchanges: vec![read], ..Arc::unwrap_or_clone(attempt) };
+    assert!(!only(Event::AttemptEnded { attempt: Arc::new(attempt) }).contains(landed));
+}
+
+#[test]
+fn what_adapters_say_waits_for_the_end_and_state_is_never_told() {
+    let judgement = Judgement::plain(Outcome::Failed, format!("because {SECRET}"));
+    let mut entries = vec![
+        entry(look(Some(SECRET))),
+        entry(attempt(Claim::Refused(SECRET.into()), Fate::NoAnswer)),
+        entry(Event::Judged { judgement: Arc::new(judgement) }),
+    ];
+    assert!(tell(&entries).iter().all(|line| !line.text.contains(SECRET)));
+    entries.push(entry(logged_event()));
+    let told = tell(&entries);
+    assert!(told[2].text.starts_with("failed: because"), "{told:?}");
+    assert!(told[1].text.ends_with(SECRET));
+    entries[0] = entry(look(None));
+    assert_eq!(tell(&entries)[0].text, "looked at idp: GET /Users/1 answered 200");
+}
+
+#[test]
+fn times_are_utc() {
+    for (at_ms, text) in [
+        (0, "1970-01-01 00:00:00Z"),
+        (-1, "1969-12-31 23:59:59Z"),
+        (951_782_400_000, "2000-02-29 00:00:00Z"),
+        (1_709_251_199_999, "2024-02-29 23:59:59Z"),
+        (4_107_542_400_000, "2100-03-01 00:00:00Z"),
+    ] {
+        assert_eq!(utc(at_ms), text);
+    }
+}

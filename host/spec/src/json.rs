@@ -1,0 +1,53 @@
+//! Takes untrusted JSON bytes or our own values, gives strict values, RFC 8785 bytes and leaf-level differences.
+//!
+//! Never keeps a float, a duplicate key or the order in which a map happens to iterate.
+
+mod canonical;
+mod diff;
+mod parse;
+mod shape;
+mod write;
+
+use serde_json::Value;
+
+pub use canonical::{NotCanonical, canonical, to_canonical, to_readable};
+pub use diff::{Change, diff};
+pub use parse::{ParseError, parse, parse_exact};
+pub use shape::{ShapeError, from_value};
+
+/// The largest integer that every JSON reader keeps exactly: 2^53 − 1 (RFC 7493 section 2.2).
+pub const MAX_INTEGER: i64 = 9_007_199_254_740_991;
+
+/// How deep a value from outside may be nested: records put it inside of others, and are read with 64 levels.
+pub const NESTED_MAX: usize = 48;
+
+/// Levels of arrays and objects; 0 for a text, number, boolean or null.
+pub fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(items) => 1 + items.iter().map(depth).max().unwrap_or(0),
+        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// The value at an RFC 6901 pointer (`""` is the whole document), or nothing when there is none.
+pub fn pointer<'a>(value: &'a Value, at: &str) -> Option<&'a Value> {
+    value.pointer(at)
+}
+
+/// `base` extended by one RFC 6901 reference token, `~` and `/` escaped.
+pub fn child(base: &str, token: &str) -> String {
+    let mut pointer = String::with_capacity(base.len() + 1 + token.len());
+    pointer.push_str(base);
+    pointer.push('/');
+    // Whoever walks a value names every place in it, and hardly any name has something to escape.
+    if token.contains(['~', '/']) {
+        pointer.push_str(&token.replace('~', "~0").replace('/', "~1"));
+    } else {
+        pointer.push_str(token);
+    }
+    pointer
+}
+
+#[cfg(test)]
+mod tests;

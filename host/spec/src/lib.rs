@@ -1,0 +1,12 @@
+//! Formats that others specified: canonical JSON (RFC 8785), SHA-256 digests, Merkle trees (RFC 6962), signed notes
+//! and tiled logs (C2SP).
+//!
+//! Nothing in this crate knows of actions or receipts. There is no I/O, no clock, no randomness and no async in it,
+//! and it compiles for `wasm32-unknown-unknown`.
+
+pub mod digest;
+pub mod json;
+pub mod merkle;
+pub mod note;
+pub mod text;
+pub mod tlog;

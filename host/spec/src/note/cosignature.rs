@@ -1,0 +1,120 @@
+//! Cosignatures of witnesses on checkpoints (C2SP tlog-cosignature, Ed25519, type 0x04): takes a note
+//! and a witness's key, gives whether and when that witness vouched for it. It never corrects a line.
+
+use std::fmt;
+use std::str::FromStr;
+
+use data_encoding::{BASE64, HEXLOWER};
+use ed25519_dalek::{Signature, VerifyingKey};
+
+use super::key::{self, KeyError};
+use super::{NoteError, signature_line, split};
+
+/// Signature type of a timestamped Ed25519 cosignature.
+const COSIGNATURE: u8 = 0x04;
+/// A time is at most this (C2SP tlog-cosignature): 2^63 - 1.
+const TIME_MAX: u64 = u64::MAX >> 1;
+
+/// A witness's public key. Its text form is `<name>+<8 hex digits of key id>+<base64(0x04 || key)>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WitnessKey {
+    name: String,
+    id: [u8; 4],
+    key: VerifyingKey,
+}
+
+impl WitnessKey {
+    /// Fails on a name that notes cannot carry and on a key of small order.
+    pub fn new(name: &str, key: VerifyingKey) -> Result<Self, KeyError> {
+        if !key::is_name(name) {
+            return Err(KeyError::Name { name: name.to_owned() });
+        }
+        if key.is_weak() {
+            return Err(KeyError::Key(COSIGNATURE));
+        }
+        Ok(Self { name: name.to_owned(), id: key::key_id(name, COSIGNATURE, &key), key })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The first 4 bytes of `SHA-256(name || 0x0A || 0x04 || public key)`.
+    pub fn id(&self) -> [u8; 4] {
+        self.id
+    }
+
+    /// Whether it wraps this public key, under whatever name.
+    pub fn wraps(&self, key: &VerifyingKey) -> bool {
+        self.key == *key
+    }
+
+    pub fn public(&self) -> &VerifyingKey {
+        &self.key
+    }
+
+    /// The time that a blob `u64 time || signature` says, when this key signed it over this text.
+    fn time(&self, text: &str, blob: &[u8]) -> Option<u64> {
+        let (time, signature) = blob.split_first_chunk::<8>()?;
+        let time = Some(u64::from_be_bytes(*time)).filter(|time| *time <= TIME_MAX)?;
+        let signature = Signature::from_bytes(signature.try_into().ok()?);
+        let message = format!("cosignature/v1\ntime {time}\n{text}");
+        self.key.verify_strict(message.as_bytes(), &signature).ok().map(|()| time)
+    }
+}
+
+impl fmt::Display for WitnessKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let data = [[COSIGNATURE].as_slice(), self.key.as_bytes()].concat();
+        write!(f, "{}+{}+{}", self.name, HEXLOWER.encode(&self.id), BASE64.encode(&data))
+    }
+}
+
+impl FromStr for WitnessKey {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let (name, id, key) = key::parts(text, COSIGNATURE)?;
+        let key = Self::new(name, key)?;
+        if HEXLOWER.encode(&key.id) == id { Ok(key) } else { Err(KeyError::Id) }
+    }
+}
+
+/// A witness's word that this tree was the largest one of its log, consistent with all before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cosignature<'a> {
+    /// When it was given, in seconds of Unix time, by the witness's clock.
+    pub time: u64,
+    /// The line of the note, with its newline.
+    pub line: &'a str,
+}
+
+/// The first cosignature of this witness on a note; none when it gave none.
+///
+/// A line of this key that is not good refuses the note, as C2SP signed-note asks; lines of other keys
+/// are not looked into. The log's own signature is not checked here.
+pub fn cosignature<'a>(
+    note: &'a str,
+    key: &WitnessKey,
+) -> Result<Option<Cosignature<'a>>, NoteError> {
+    let (text, lines) = split(note)?;
+    let mut found = None;
+    for line in lines.split_inclusive('\n') {
+        let (name, id, blob) = signature_line(line.trim_end_matches('\n'))?;
+        if name == key.name && id == key.id {
+            let bad = || NoteError::BadSignature { name: name.to_owned() };
+            let time = key.time(text, &blob).ok_or_else(bad)?;
+            found = found.or(Some(Cosignature { time, line }));
+        }
+    }
+    Ok(found)
+}
+
+/// The note with only those of its signatures that carry this name: of the log, without its witnesses.
+pub fn only(note: &str, name: &str) -> Result<String, NoteError> {
+    let (text, lines) = split(note)?;
+    let kept = lines.split_inclusive('\n').filter(|line| {
+        signature_line(line.trim_end_matches('\n')).is_ok_and(|(signer, ..)| signer == name)
+    });
+    Ok(kept.fold(format!("{text}\n"), |note, line| note + line))
+}

@@ -1,0 +1,147 @@
+//! Keys of signed notes (C2SP signed-note, Ed25519, type 0x01): takes a name and a key, gives
+//! signature lines and the verifier key text. It never shows the private half.
+
+use std::fmt;
+use std::str::FromStr;
+
+use data_encoding::{BASE64, HEXLOWER};
+use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use sha2::{Digest as _, Sha256};
+
+/// Signature type of Ed25519 in a signed note.
+const ED25519: u8 = 0x01;
+
+/// A log's signing key under its name, which is the log's origin.
+#[derive(Debug)]
+pub struct LogKey {
+    signing: SigningKey,
+    verifier: VerifierKey,
+}
+
+impl LogKey {
+    /// Fails when the name is empty or has white space, control characters or `+` in it.
+    pub fn new(name: &str, signing: SigningKey) -> Result<Self, KeyError> {
+        let verifier = VerifierKey::new(name, signing.verifying_key())?;
+        Ok(Self { signing, verifier })
+    }
+
+    pub fn name(&self) -> &str {
+        self.verifier.name()
+    }
+
+    /// The public half, for people who check this log.
+    pub fn verifier(&self) -> &VerifierKey {
+        &self.verifier
+    }
+
+    /// `— <name> <base64(key id || signature)>` and a newline, over exactly this text.
+    pub(super) fn signature_line(&self, text: &str) -> String {
+        let signature = self.signing.sign(text.as_bytes()).to_bytes();
+        let blob = [self.verifier.id().as_slice(), &signature].concat();
+        format!("— {} {}\n", self.name(), BASE64.encode(&blob))
+    }
+}
+
+/// A log's public key. Its text form is `<name>+<8 hex digits of key id>+<base64(0x01 || key)>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifierKey {
+    name: String,
+    id: [u8; 4],
+    key: VerifyingKey,
+}
+
+impl VerifierKey {
+    /// Fails on a name that notes cannot carry and on a key of small order.
+    pub fn new(name: &str, key: VerifyingKey) -> Result<Self, KeyError> {
+        if !is_name(name) {
+            return Err(KeyError::Name { name: name.to_owned() });
+        }
+        if key.is_weak() {
+            return Err(KeyError::Key(ED25519));
+        }
+        Ok(Self { name: name.to_owned(), id: key_id(name, ED25519, &key), key })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The first 4 bytes of `SHA-256(name || 0x0A || 0x01 || public key)`.
+    pub fn id(&self) -> [u8; 4] {
+        self.id
+    }
+
+    /// Whether it wraps this public key, under whatever name.
+    pub fn wraps(&self, key: &VerifyingKey) -> bool {
+        self.key == *key
+    }
+
+    pub fn public(&self) -> &VerifyingKey {
+        &self.key
+    }
+
+    pub(super) fn accepts(&self, text: &str, signature: &Signature) -> bool {
+        self.key.verify_strict(text.as_bytes(), signature).is_ok()
+    }
+}
+
+impl fmt::Display for VerifierKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let data = [[ED25519].as_slice(), self.key.as_bytes()].concat();
+        write!(f, "{}+{}+{}", self.name, HEXLOWER.encode(&self.id), BASE64.encode(&data))
+    }
+}
+
+impl FromStr for VerifierKey {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let (name, id, key) = parts(text, ED25519)?;
+        let key = Self::new(name, key)?;
+        if HEXLOWER.encode(&key.id) == id { Ok(key) } else { Err(KeyError::Id) }
+    }
+}
+
+/// Why a text or a pair of name and key makes no key of a signed note.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    #[error("a verifier key reads `NAME+KEYID+KEY`")]
+    Shape,
+    #[error("`{name}` is no key name; write one without spaces, control characters and `+`")]
+    Name { name: String },
+    #[error("the key is not Ed25519: base64 of the byte {0:02x} and 32 bytes of a public key")]
+    Key(u8),
+    #[error("the key id is not that of this name and key; was one of them edited?")]
+    Id,
+}
+
+/// Whether a signed note can carry this name: one word without `+`.
+pub(super) fn is_name(name: &str) -> bool {
+    !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+')
+}
+
+/// The first 4 bytes of `SHA-256(name || 0x0A || kind || public key)`.
+pub(super) fn key_id(name: &str, kind: u8, key: &VerifyingKey) -> [u8; 4] {
+    let digest = Sha256::new()
+        .chain_update(name)
+        .chain_update([b'\n', kind])
+        .chain_update(key.as_bytes())
+        .finalize();
+    let [a, b, c, d, ..] = <[u8; 32]>::from(digest);
+    [a, b, c, d]
+}
+
+/// Name, key id and key of a text `NAME+KEYID+KEY` whose key begins with this type.
+pub(super) fn parts(text: &str, kind: u8) -> Result<(&str, &str, VerifyingKey), KeyError> {
+    // Base64 has `+` in its alphabet, so only the first two are separators.
+    let mut parts = text.splitn(3, '+');
+    let (Some(name), Some(id), Some(data)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(KeyError::Shape);
+    };
+    let key = || {
+        let bytes = super::base64(data)?;
+        let (_, key) = bytes.split_first().filter(|(first, _)| **first == kind)?;
+        VerifyingKey::from_bytes(key.try_into().ok()?).ok()
+    };
+    Ok((name, id, key().ok_or(KeyError::Key(kind))?))
+}

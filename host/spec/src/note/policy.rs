@@ -1,0 +1,148 @@
+//! Whose word a checkpoint needs (C2SP tlog-policy): takes the text of a policy, gives who cosigned a
+//! note and whether that is enough. It never trusts a name: witnesses are known by their keys.
+
+use std::fmt::Write as _;
+
+use super::{NoteError, VerifierKey, WitnessKey, cosignature};
+pub use parse::{Fault, PolicyError};
+
+mod parse;
+
+/// The logs and witnesses that a reader knows, and which of the witnesses must have cosigned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogPolicy {
+    text: String,
+    logs: Vec<VerifierKey>,
+    /// Witnesses and groups in the order of the text: a group's members come before it.
+    members: Vec<Member>,
+    /// The member that must have witnessed; none when the text says `none`.
+    quorum: Option<usize>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Member {
+    name: String,
+    rule: Rule,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Rule {
+    Witness(WitnessKey),
+    /// At least so many of these members.
+    Group(usize, Vec<usize>),
+}
+
+/// What the witnesses of a policy say of a note.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Witnessed {
+    /// Whether the quorum is met.
+    pub met: bool,
+    /// Names of those who cosigned, with the time that each of them says, in seconds of Unix time.
+    pub by: Vec<(String, u64)>,
+    /// Names of those whom the quorum counts and who did not cosign.
+    pub missing: Vec<String>,
+}
+
+impl LogPolicy {
+    /// Reads the text; an error names the line.
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        parse::parse(text)
+    }
+
+    /// The policy that accepts these logs with the word of so many of these witnesses.
+    pub fn of(
+        logs: &[VerifierKey],
+        witnesses: &[(&str, &WitnessKey, &str)],
+        quorum: usize,
+    ) -> Result<Self, PolicyError> {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        for log in logs {
+            writeln!(text, "log {log}").unwrap_or_default();
+        }
+        for (name, key, url) in witnesses {
+            writeln!(text, "witness {name} {key} {url}").unwrap_or_default();
+        }
+        let names: Vec<&str> = witnesses.iter().map(|(name, ..)| *name).collect();
+        let names = names.join(" ");
+        // No witness's name begins so: a name of the configuration begins with a letter.
+        writeln!(text, "group _all {quorum} {names}\nquorum _all").unwrap_or_default();
+        Self::parse(&text)
+    }
+
+    /// The text that it was read from.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The logs whose checkpoints it accepts; empty when others say which.
+    pub fn logs(&self) -> &[VerifierKey] {
+        &self.logs
+    }
+
+    /// Whether it asks for any witness's word.
+    pub fn asks(&self) -> bool {
+        self.quorum.is_some()
+    }
+
+    /// Who cosigned this note. The log's own signature is not checked here.
+    ///
+    /// Fails when a witness that the policy knows has a cosignature there that is not good.
+    pub fn check(&self, note: &str) -> Result<Witnessed, NoteError> {
+        let mut by = Vec::new();
+        let mut witnessed: Vec<bool> = Vec::with_capacity(self.members.len());
+        for member in &self.members {
+            let holds = match &member.rule {
+                Rule::Witness(key) => {
+                    let found = cosignature(note, key)?;
+                    by.extend(found.map(|found| (member.name.clone(), found.time)));
+                    found.is_some()
+                }
+                Rule::Group(least, of) => {
+                    let holds = |member: &&usize| witnessed.get(**member) == Some(&true);
+                    of.iter().filter(holds).count() >= *least
+                }
+            };
+            witnessed.push(holds);
+        }
+        let met = self.quorum.is_none_or(|quorum| witnessed.get(quorum) == Some(&true));
+        let names = self.counted().into_iter().zip(&witnessed).zip(&self.members);
+        let missing = names.filter(|((counts, holds), member)| {
+            *counts && !**holds && matches!(member.rule, Rule::Witness(_))
+        });
+        let missing = missing.map(|(_, member)| member.name.clone()).collect();
+        Ok(Witnessed { met, by, missing })
+    }
+
+    /// For each member, whether the quorum depends on it.
+    fn counted(&self) -> Vec<bool> {
+        let mut counted = vec![false; self.members.len()];
+        if let Some(quorum) = self.quorum.and_then(|quorum| counted.get_mut(quorum)) {
+            *quorum = true;
+        }
+        // Members come before their groups, so one walk from the end reaches all of them.
+        for (at, member) in self.members.iter().enumerate().rev() {
+            let Rule::Group(_, of) = &member.rule else { continue };
+            if counted.get(at) != Some(&true) {
+                continue;
+            }
+            for below in of {
+                if let Some(counts) = counted.get_mut(*below) {
+                    *counts = true;
+                }
+            }
+        }
+        counted
+    }
+
+    /// The public keys of the witnesses.
+    pub fn witnesses(&self) -> impl Iterator<Item = &WitnessKey> {
+        self.members.iter().filter_map(|member| match &member.rule {
+            Rule::Witness(key) => Some(key),
+            Rule::Group(..) => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

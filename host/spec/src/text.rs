@@ -1,0 +1,45 @@
+//! Text that came from outside, made safe to show.
+
+use std::fmt::Write as _;
+
+/// Characters that a reader cannot see, or that change the order or place of what a reader sees
+/// (Unicode UAX #9, UTR #36).
+pub fn deceives(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// One line of text for a terminal or a page: characters that deceive as `\u{…}`, everything else as it is.
+pub fn safe(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if deceives(c) {
+            write!(out, "{}", c.escape_unicode()).unwrap_or_default();
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::safe;
+
+    #[test]
+    fn characters_that_deceive_are_escaped() {
+        for (text, shown) in [
+            ("Grüße 日本", "Grüße 日本"),
+            ("a\u{1b}[2Kb", "a\\u{1b}[2Kb"),
+            ("pay \u{202e}001", "pay \\u{202e}001"),
+            ("a\nb\rc\u{9b}d", "a\\u{a}b\\u{d}c\\u{9b}d"),
+            ("x\u{200b}\u{feff}\u{e0041}", "x\\u{200b}\\u{feff}\\u{e0041}"),
+        ] {
+            assert_eq!(safe(text), shown);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! The right edge of the tree: takes entries one by one, gives the tiles and bundles they make and
+//! the root. It holds the unfinished tile of every level and never more, whatever the log's size.
+
+use super::Resource;
+use super::tile::{self, HEIGHT, WIDTH};
+use crate::merkle::{self, Hash, Peaks, leaf_hash};
+use crate::note::Checkpoint;
+
+/// The unfinished bundle and the unfinished tile of each level, from the leaves upwards.
+#[derive(Debug, Clone, Default)]
+pub struct Edge {
+    size: u64,
+    bundle: Vec<u8>,
+    levels: Vec<Level>,
+    /// How many levels changed since the last `finish`.
+    touched: usize,
+}
+
+/// The unfinished tile of a level, and the subtrees that are complete in it: nobody hashes them anew for each root.
+#[derive(Debug, Clone, Default)]
+struct Level {
+    hashes: Vec<Hash>,
+    peaks: Peaks,
+}
+
+impl Edge {
+    /// Entries in the tree.
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// Takes one entry; puts the bundle and the tiles that it fills into `full`.
+    pub fn push(&mut self, entry: &[u8], full: &mut Vec<Resource>) {
+        self.push_hashed(entry, leaf_hash(entry), full);
+    }
+
+    /// The same for a caller who has the entry's leaf hash already.
+    pub fn push_hashed(&mut self, entry: &[u8], hash: Hash, full: &mut Vec<Resource>) {
+        let bundle_index = self.size / WIDTH;
+        tile::push_entry(&mut self.bundle, entry);
+        self.size += 1;
+        if self.size.is_multiple_of(WIDTH) {
+            let bytes = std::mem::take(&mut self.bundle);
+            full.push(Resource { path: tile::entries_path(bundle_index, None), bytes });
+        }
+        self.add(0, hash, full);
+    }
+
+    /// Puts the partial bundle and the partial tiles that changed into `partial`.
+    pub fn finish(&mut self, partial: &mut Vec<Resource>) {
+        let width = usize::try_from(self.size % WIDTH).unwrap_or_default();
+        if self.touched > 0 && width > 0 {
+            let path = tile::entries_path(self.size / WIDTH, Some(width));
+            partial.push(Resource { path, bytes: self.bundle.clone() });
+        }
+        let touched = self.levels.iter().take(self.touched).map(|level| &level.hashes);
+        for (level, hashes) in (0_u8..).zip(touched) {
+            if !hashes.is_empty() {
+                let path = tile::path(level, self.last_tile(level), Some(hashes.len()));
+                partial.push(Resource { path, bytes: hashes.concat() });
+            }
+        }
+        self.touched = 0;
+    }
+
+    /// The partial bundle and all partial tiles, changed or not: with the full ones, every file of the tree.
+    pub fn unfinished(&self) -> Vec<Resource> {
+        let mut all = self.clone();
+        all.touched = all.levels.len();
+        let mut partial = Vec::new();
+        all.finish(&mut partial);
+        partial
+    }
+
+    /// The tile at this place when it is the unfinished one of its level.
+    pub fn partial(&self, level: u8, index: u64) -> Option<&[Hash]> {
+        let hashes = &self.levels.get(usize::from(level))?.hashes;
+        (index == self.last_tile(level)).then_some(hashes.as_slice())
+    }
+
+    /// The root of the tree (RFC 6962 §2.1).
+    pub fn root(&self) -> Hash {
+        // A level's hashes span equal, complete subtrees and what lies below is one smaller last
+        // one, so the RFC's split falls between the same nodes as that of a list.
+        let below = self.levels.iter().fold(None, |below: Option<Hash>, level| match below {
+            Some(below) => level.peaks.clone().with(below).root(),
+            None => level.peaks.root(),
+        });
+        below.unwrap_or_else(merkle::empty_root)
+    }
+
+    /// The tree head of the log with this name.
+    pub fn checkpoint(&self, origin: &str) -> Checkpoint {
+        Checkpoint { origin: origin.to_owned(), size: self.size, root: self.root() }
+    }
+
+    /// Adds a hash to a level; a tile that is full then is one hash of the level above.
+    fn add(&mut self, level: u8, hash: Hash, full: &mut Vec<Resource>) {
+        let position = usize::from(level);
+        if self.levels.len() <= position {
+            self.levels.push(Level::default());
+        }
+        self.touched = self.touched.max(position + 1);
+        let Some(unfinished) = self.levels.get_mut(position) else { return };
+        unfinished.hashes.push(hash);
+        unfinished.peaks = std::mem::take(&mut unfinished.peaks).with(hash);
+        if unfinished.hashes.len() as u64 == WIDTH {
+            let Level { hashes, peaks } = std::mem::take(unfinished);
+            // The size counts the new entry already, so the tile before the next one is this one.
+            let index = self.last_tile(level) - 1;
+            full.push(Resource { path: tile::path(level, index, None), bytes: hashes.concat() });
+            if let Some(root) = peaks.root() {
+                self.add(level + 1, root, full);
+            }
+        }
+    }
+
+    /// Index of the tile that the next hash of this level falls into.
+    fn last_tile(&self, level: u8) -> u64 {
+        let shift = u32::from(HEIGHT) * (u32::from(level) + 1);
+        self.size.checked_shr(shift).unwrap_or_default()
+    }
+}

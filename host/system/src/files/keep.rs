@@ -1,0 +1,92 @@
+//! Files that a command keeps beside the configuration: takes bytes, gives a file that is there whole or not at all.
+//!
+//! Never writes through a link. What is kept belongs to the owner of `deed.toml`, as whom the host runs.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::{AsFd, OwnedFd};
+
+use cap_std::fs::{Dir, DirBuilder, DirBuilderExt as _, MetadataExt as _, OpenOptions, OpenOptionsExt as _};
+use rustix::fs::{Gid, Mode, OFlags, Uid};
+use rustix::io::Errno;
+
+use super::{FileError, Files};
+
+/// User and group.
+type Owner = (u32, u32);
+
+impl Files {
+    /// Writes a file that only its owner can read into a folder, which is made when it is missing.
+    ///
+    /// False when one of the two could not be given to the owner of `deed.toml`.
+    pub fn keep(&self, folder: &str, name: &str, bytes: &[u8]) -> Result<bool, FileError> {
+        let owner = self.dir.metadata("deed.toml").map_err(|e| FileError::of("deed.toml", e))?;
+        let owner = (owner.uid(), owner.gid());
+        let place = self.folder(folder)?;
+        let is_given = give(&place, owner).map_err(|e| FileError::Make(folder.to_owned(), e))?;
+        let path = format!("{folder}/{name}");
+        let failed = |e| FileError::Make(path.clone(), e);
+        let place = Dir::from_std_file(File::from(place));
+        if place.symlink_metadata(name).is_ok_and(|meta| meta.is_symlink()) {
+            return Err(FileError::Link(path));
+        }
+        let limit = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if self.bytes(&path, limit).is_ok_and(|kept| kept == bytes) {
+            let file = place.open(name).map_err(failed)?;
+            return Ok(give(&file, owner).map_err(failed)? && is_given);
+        }
+        Ok(replace(&place, name, bytes, owner).map_err(failed)? && is_given)
+    }
+
+    /// A folder directly below the served directory, opened without following a link.
+    fn folder(&self, name: &str) -> Result<OwnedFd, FileError> {
+        let failed = |e| FileError::Make(name.to_owned(), e);
+        match self.dir.create_dir_with(name, DirBuilder::new().mode(0o700)) {
+            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => return Err(failed(e)),
+            _ => {}
+        }
+        let meta = self.dir.symlink_metadata(name).map_err(failed)?;
+        if meta.is_symlink() {
+            return Err(FileError::Link(name.to_owned()));
+        }
+        if !meta.is_dir() {
+            return Err(FileError::NoFolder(name.to_owned()));
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = rustix::fs::openat(&self.dir, name, flags, Mode::empty());
+        opened.map_err(|e| FileError::Read(name.to_owned(), e.into()))
+    }
+}
+
+/// Writes beside the file, then moves it into place: a reader sees the old file or the new one.
+fn replace(place: &Dir, name: &str, bytes: &[u8], owner: Owner) -> io::Result<bool> {
+    let draft = format!(".{name}.{}", std::process::id());
+    // A process of this number may have been killed at it.
+    place.remove_file(&draft).unwrap_or_default();
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    let mut file = place.open_with(&draft, &options)?;
+    let written = file.write_all(bytes).and_then(|()| give(&file, owner));
+    let moved = written.and_then(|is_given| {
+        file.sync_all()?;
+        place.rename(&draft, place, name)?;
+        Ok(is_given)
+    });
+    if moved.is_err() {
+        place.remove_file(&draft).unwrap_or_default();
+    }
+    rustix::fs::fsync(place)?;
+    moved
+}
+
+/// Gives a file to its owner; false when that takes a right that this user does not have.
+fn give(file: impl AsFd, (user, group): Owner) -> io::Result<bool> {
+    let meta = rustix::fs::fstat(&file)?;
+    if meta.st_uid == user {
+        return Ok(true);
+    }
+    match rustix::fs::fchown(&file, Some(Uid::from_raw(user)), Some(Gid::from_raw(group))) {
+        Err(Errno::PERM) => Ok(false),
+        given => Ok(given.map(|()| true)?),
+    }
+}

@@ -1,0 +1,173 @@
+//! Takes the activations of a bundle, gives whether what was decided under them is what stood in the log
+//! by then: policies, contract and adapter, approvers, the agent's roles, the resource's attributes.
+//!
+//! Never finds out whether a newer activation stood in between: who reads the whole log sees that.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use deed_record::action::Action;
+use deed_record::bundle;
+use deed_record::lifecycle::outcome::Outcome;
+use deed_record::policy::{Decision, Verdict};
+use deed_record::statement::activation::{self, Activation, Granted};
+use deed_record::statement::approval::Answer;
+use deed_record::statement::envelope::Kind;
+use deed_record::statement::receipt::Receipt;
+use deed_spec::json;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::approvals::Given;
+use super::links::Links;
+use super::opened::Opened;
+use super::trust::Trust;
+use super::{Found, clearances, pass};
+
+/// Whether every decision rests on an activation that was logged before it and says the same.
+pub(super) fn check(
+    opened: &Opened,
+    links: &Links,
+    action: &Action,
+    receipt: &Receipt,
+    given: &[Given],
+    trust: &Trust,
+) -> Found {
+    let Some(decision) = &receipt.decision else {
+        return match receipt.activated.as_slice() {
+            [] => pass("policy was not asked"),
+            _ => Err("the receipt names an activation and no decision".to_owned()),
+        };
+    };
+    let mut read = Vec::new();
+    for (n, line) in links.activated.iter().enumerate() {
+        let one = open(opened, *line, action, trust).map_err(|e| format!("activation {n}: {e}"))?;
+        read.push((*line, one));
+    }
+    each_attempt(opened, links, action, receipt, &read)?;
+    let (line, last) = read.last().ok_or("the receipt names no activation for its decision")?;
+    decided(last, decision)?;
+    let seen = Seen { opened, action, receipt, given };
+    if ran(receipt) {
+        allowed(last, action)?;
+        seen.approvers(last)?;
+    }
+    seen.facts(last)?;
+    let index = opened.proofs.get(*line).map_or(0, |proof| proof.index);
+    pass(format!(
+        "policies, agent's roles and resource's attributes are those activated at {index} of the log"
+    ))
+}
+
+/// An activation of this tenant, by a key that counted there.
+fn open(
+    opened: &Opened,
+    line: usize,
+    action: &Action,
+    trust: &Trust,
+) -> Result<Activation, String> {
+    let statement = super::proof::statement(opened, line, Kind::Activated, trust)?;
+    let activation = activation::read(statement).map_err(|e| e.to_string())?;
+    if activation.tenant == action.tenant {
+        return Ok(activation);
+    }
+    Err(format!("it is of another tenant, `{}`", activation.tenant))
+}
+
+/// Each attempt's decision names an activation that stands before it in the log and says the same.
+fn each_attempt(
+    opened: &Opened,
+    links: &Links,
+    action: &Action,
+    receipt: &Receipt,
+    read: &[(usize, Activation)],
+) -> Result<(), String> {
+    for (attempt, decided_at) in receipt.attempts.iter().zip(&links.decisions) {
+        let named = |why: String| format!("decision {}: {why}", attempt.n);
+        let clearance = clearances::read(opened, *decided_at).map_err(named)?;
+        let place = receipt.activated.iter().position(|one| *one == clearance.activated);
+        let found = place.and_then(|place| read.get(place));
+        let (line, activation) =
+            found.ok_or_else(|| named("its activation is not there".to_owned()))?;
+        if line > decided_at {
+            return Err(named("it was made before its activation".to_owned()));
+        }
+        decided(activation, &clearance.decision)
+            .and_then(|()| allowed(activation, action))
+            .map_err(named)?;
+    }
+    Ok(())
+}
+
+fn decided(activation: &Activation, decision: &Decision) -> Result<(), String> {
+    if activation.policy_set == decision.policy_set {
+        return Ok(());
+    }
+    Err(format!("activated were the policies {}, others decided", activation.policy_set))
+}
+
+/// What runs is granted, in the environment of the action.
+fn allowed(activation: &Activation, action: &Action) -> Result<(), String> {
+    let granted = Granted { contract: action.contract.digest, adapter: action.adapter };
+    if !activation.granted.contains(&granted) {
+        return Err("contract and adapter of the action were not activated together".to_owned());
+    }
+    if activation.environment != action.environment {
+        return Err(format!("activated was the environment `{}`", activation.environment));
+    }
+    Ok(())
+}
+
+/// Whether the latest decision is that of something that ran: a read runs by being answered.
+fn ran(receipt: &Receipt) -> bool {
+    let attempted = !receipt.attempts.is_empty() && !receipt.is_given_up();
+    attempted || receipt.outcome == Outcome::Verified
+}
+
+fn is_allowed(receipt: &Receipt) -> bool {
+    receipt.decision.as_ref().is_some_and(|decision| decision.verdict != Verdict::Deny)
+}
+
+/// What is held against an activation.
+struct Seen<'a> {
+    opened: &'a Opened,
+    action: &'a Action,
+    receipt: &'a Receipt,
+    given: &'a [Given],
+}
+
+impl Seen<'_> {
+    /// Every approval that counts is by a key that was activated for its person and role.
+    fn approvers(&self, activation: &Activation) -> Result<(), String> {
+        let lines = self.given.iter().filter(|one| one.counted);
+        for one in lines.filter(|one| one.terms.decision == Answer::Approve) {
+            let (person, role) = (&one.terms.person, &one.terms.role);
+            if !activation.has_approver(&one.keyid, person, role) {
+                return Err(format!("the key of `{person}` was not activated as `{role}`"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Policy was told of the agent and the resource what was activated for them.
+    fn facts(&self, activation: &Activation) -> Result<(), String> {
+        let (action, entities) = (self.action, self.opened.json(bundle::ENTITIES)?);
+        let roles: BTreeSet<String> = fact(&entities, "/0/attrs/roles")?;
+        let bad = |e: json::NotCanonical| e.to_string();
+        let (agent, person) = (&action.principal, &action.person);
+        // One that acts for somebody else by now has no roles, which is said in a denial only.
+        let has_none = roles.is_empty() && !is_allowed(self.receipt);
+        if !has_none && !activation.agent_had(agent, person, &roles).map_err(bad)? {
+            return Err(format!("`{agent}` was not activated with these roles for `{person}`"));
+        }
+        let attributes: BTreeMap<String, Value> = fact(&entities, "/1/attrs")?;
+        if !activation.resource_had(&action.resource, &attributes).map_err(bad)? {
+            return Err(format!("`{}` was not activated with these attributes", action.resource));
+        }
+        Ok(())
+    }
+}
+
+fn fact<T: DeserializeOwned>(entities: &Value, pointer: &str) -> Result<T, String> {
+    let value = entities.pointer(pointer).ok_or("entities.json lacks a fact")?;
+    json::from_value(value.clone()).map_err(|e| e.to_string())
+}

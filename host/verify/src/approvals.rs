@@ -1,0 +1,156 @@
+//! Takes the answers of a bundle, gives what each of them says once its key is a trusted one.
+//!
+//! Never asks the receipt who may approve; the receipt only has to agree.
+
+use std::collections::BTreeMap;
+
+use deed_record::action::Action;
+use deed_record::statement::approval::{self, Answer, Terms};
+use deed_record::statement::envelope::Envelope;
+use deed_record::statement::receipt::{ApprovalRef, Receipt};
+use deed_spec::digest::Digest;
+
+use super::links::Links;
+use super::opened::Opened;
+use super::trust::{Approver, Trust};
+use super::{Finding, Found, pass};
+
+/// An answer that holds, and whether the outcome rests on it.
+pub(super) struct Given {
+    pub(super) terms: Terms,
+    pub(super) counted: bool,
+    /// The key that signed it.
+    pub(super) keyid: String,
+}
+
+/// Checks every answer, and that the receipt lists exactly these.
+pub(super) fn check(
+    opened: &Opened,
+    links: &Links,
+    digest: &Digest,
+    action: &Action,
+    receipt: &Receipt,
+    trust: &Trust,
+) -> (Vec<Given>, Found) {
+    if receipt.approvals.is_empty() {
+        return (vec![], pass("nobody was asked, or nobody answered"));
+    }
+    let Some(approvers) = &trust.approvers else {
+        return (vec![], Ok(Finding::Untrusted("nobody said who may approve".to_owned())));
+    };
+    let mut given = Vec::new();
+    for (n, (line, reference)) in links.approvals.iter().zip(&receipt.approvals).enumerate() {
+        let (Some(envelope), index) = (opened.chain.get(*line), opened.proofs.get(*line)) else {
+            return (vec![], Err(format!("answer {n} is missing")));
+        };
+        let index = index.map(|proof| proof.index);
+        let terms = terms(envelope, digest, approvers, index).and_then(|terms| {
+            fits(&terms, action)?;
+            agrees(&terms, envelope, reference)?;
+            Ok(terms)
+        });
+        match terms {
+            Ok(terms) => {
+                let keyid = envelope.key_hint().unwrap_or_default().to_owned();
+                given.push(Given { terms, counted: reference.counted, keyid });
+            }
+            Err(fault) => return (vec![], Err(format!("answer {n}: {fault}"))),
+        }
+    }
+    let words: Vec<String> = given.iter().map(words).collect();
+    (given, pass(words.join("; ")))
+}
+
+/// By role, how many distinct persons approved and count; one person counts once, in the first role.
+pub(super) fn counts(receipt: &Receipt) -> BTreeMap<String, u32> {
+    let mut persons: BTreeMap<&str, &str> = BTreeMap::new();
+    let counted = |one: &&ApprovalRef| one.counted && one.decision == Answer::Approve;
+    for one in receipt.approvals.iter().filter(counted) {
+        persons.entry(&one.person).or_insert(&one.role);
+    }
+    let mut counts = BTreeMap::new();
+    for role in persons.values() {
+        *counts.entry((*role).to_owned()).or_insert(0) += 1;
+    }
+    counts
+}
+
+/// What was signed, by a key that its person had at that place of the log.
+fn terms(
+    envelope: &Envelope,
+    digest: &Digest,
+    approvers: &[Approver],
+    index: Option<u64>,
+) -> Result<Terms, String> {
+    let owners = owners(envelope, approvers)?;
+    let owner = owners.first().ok_or("its key is that of nobody")?;
+    let (subject, terms) = approval::open(envelope, &owner.key).map_err(|e| e.to_string())?;
+    if subject != *digest {
+        return Err(format!("it is about another action, {subject}"));
+    }
+    enrolled(&owners, &terms.person, &terms.role, index)?;
+    Ok(terms)
+}
+
+/// The records of whoever has the key that signed this; at least one.
+pub(super) fn owners<'a>(
+    envelope: &Envelope,
+    approvers: impl IntoIterator<Item = &'a Approver>,
+) -> Result<Vec<&'a Approver>, String> {
+    let hint = envelope.key_hint().unwrap_or_default();
+    let owners: Vec<&Approver> = approvers.into_iter().filter(|one| one.owns(hint)).collect();
+    if owners.is_empty() { Err(format!("`{hint}` is the key of no approver")) } else { Ok(owners) }
+}
+
+/// Whether one of these records is of this person in this role, and counts at this index of the log.
+pub(super) fn enrolled(
+    owners: &[&Approver],
+    person: &str,
+    role: &str,
+    index: Option<u64>,
+) -> Result<(), String> {
+    let is = |one: &Approver| one.person == person && one.roles.iter().any(|has| has == role);
+    let may: Vec<&&Approver> = owners.iter().filter(|one| is(one)).collect();
+    if may.is_empty() {
+        return Err(format!("its key is not that of `{person}` in the role `{role}`"));
+    }
+    if !may.iter().any(|one| index.is_some_and(|index| one.is_enrolled_at(index))) {
+        return Err(format!("the key of `{person}` was not enrolled at that place of the log"));
+    }
+    Ok(())
+}
+
+/// An answer is to exactly this action, and not by the person who asks through the agent.
+fn fits(terms: &Terms, action: &Action) -> Result<(), String> {
+    let differs = [
+        (terms.contract != action.contract.digest, "contract"),
+        (terms.adapter != action.adapter, "adapter"),
+        (terms.binding != action.binding, "upstream binding"),
+    ];
+    if let Some((_, what)) = differs.iter().find(|(differs, _)| *differs) {
+        return Err(format!("it was given for another {what}"));
+    }
+    if terms.person == action.person {
+        return Err(format!("`{}` answers for the agent that asked", terms.person));
+    }
+    Ok(())
+}
+
+fn agrees(terms: &Terms, envelope: &Envelope, listed: &ApprovalRef) -> Result<(), String> {
+    let payload = envelope.payload_digest().map_err(|e| e.to_string())?;
+    let same = payload == listed.payload_sha256
+        && terms.person == listed.person
+        && terms.role == listed.role
+        && terms.decision == listed.decision;
+    if same { Ok(()) } else { Err("the receipt lists another answer in its place".to_owned()) }
+}
+
+fn words(given: &Given) -> String {
+    let Terms { person, role, decision, .. } = &given.terms;
+    let said = match decision {
+        Answer::Approve => "approved",
+        Answer::Deny => "denied",
+    };
+    let counted = if given.counted { "" } else { ", which went stale and does not count" };
+    format!("{person} ({role}) {said}{counted}")
+}

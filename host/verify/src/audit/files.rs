@@ -1,0 +1,160 @@
+//! The files of a log under audit: takes the names that a tree of some size needs, gives their bytes in
+//! exactly the length that their names say. A full file stands in for a partial one that is gone.
+
+use std::collections::HashMap;
+
+use deed_spec::merkle::{self, Hash};
+use deed_spec::tlog::tile::{self, HEIGHT, WIDTH};
+use deed_spec::tlog::{CHECKPOINT, Resource};
+
+use super::{Fault, Fetched};
+
+/// A note with 64 signatures stays far below.
+const NOTE_MAX: u64 = 64 << 10;
+/// 256 hashes.
+const TILE_MAX: u64 = WIDTH * 32;
+/// 256 entries of deed with their lengths; the longest kind leaves room.
+const BUNDLE_MAX: u64 = WIDTH * (2 + 126);
+
+/// The log's files behind a way to fetch them.
+pub(super) struct Files<F> {
+    fetch: F,
+    /// Tiles that the proof under way has read, by level and index.
+    tiles: HashMap<(u8, u64), Vec<Hash>>,
+}
+
+/// An entry bundle: how many entries its name promises, and how many of them the tree has.
+pub(super) struct Bundle {
+    pub(super) path: String,
+    bytes: Vec<u8>,
+    promised: usize,
+    wanted: usize,
+}
+
+impl Bundle {
+    /// The entries of the tree.
+    pub(super) fn entries(&self) -> Result<Vec<&[u8]>, Fault> {
+        let damaged = |why: String| Fault::Damaged { file: self.path.clone(), why };
+        let mut entries = tile::split_entries(&self.bytes)
+            .ok_or_else(|| damaged("is no entry bundle: its lengths do not fit".to_owned()))?;
+        if entries.len() != self.promised {
+            return Err(damaged(format!("has {} entries, not {}", entries.len(), self.promised)));
+        }
+        entries.truncate(self.wanted);
+        Ok(entries)
+    }
+}
+
+impl<F: FnMut(&str, u64) -> Result<Fetched, String>> Files<F> {
+    pub(super) fn new(fetch: F) -> Self {
+        Self { fetch, tiles: HashMap::new() }
+    }
+
+    /// The published note; `expected` says that there must have been one.
+    pub(super) fn checkpoint(&mut self, expected: bool) -> Result<String, Fault> {
+        let gone = if expected { Fault::CheckpointGone } else { Fault::NoCheckpoint };
+        let bytes = self.get(CHECKPOINT, NOTE_MAX)?.ok_or(gone)?;
+        let file = CHECKPOINT.to_owned();
+        String::from_utf8(bytes).ok().ok_or(Fault::Damaged { file, why: "is no text".to_owned() })
+    }
+
+    /// The bundle with this index of a tree of `size` entries.
+    pub(super) fn bundle(&mut self, index: u64, size: u64) -> Result<Bundle, Fault> {
+        let wanted = width(index, size);
+        let (path, bytes, promised) =
+            self.stored(&tile::entries_path(index, None), wanted, BUNDLE_MAX)?;
+        Ok(Bundle { path, bytes, promised, wanted })
+    }
+
+    /// Compares the tiles that the entries make with those of the log; gives how many there were.
+    pub(super) fn compare(&mut self, made: &[Resource]) -> Result<u64, Fault> {
+        let mut tiles = 0;
+        for one in made.iter().filter(|one| !one.path.starts_with("tile/entries/")) {
+            let full = one.path.split_once(".p/").map_or(one.path.as_str(), |(full, _)| full);
+            let hashes = tile::hashes(&one.bytes).unwrap_or_default();
+            let (path, found) = self.tile(full, hashes.len())?;
+            let differ = hashes.iter().zip(&found).position(|(made, found)| made != found);
+            if let Some(hash) = differ {
+                return Err(Fault::Tile { file: path, hash });
+            }
+            tiles += 1;
+        }
+        Ok(tiles)
+    }
+
+    /// The hash of the complete subtree of 2^`level` leaves at `at`, folded out of one tile.
+    pub(super) fn node(&mut self, level: u8, at: u64, size: u64) -> Result<Hash, Fault> {
+        let (tile_level, height) = (level / HEIGHT, level % HEIGHT);
+        let first = at << height;
+        let (index, skip) = (first / WIDTH, first % WIDTH);
+        let path = tile::path(tile_level, index, None);
+        if !self.tiles.contains_key(&(tile_level, index)) {
+            let hashes = size.checked_shr(u32::from(HEIGHT) * u32::from(tile_level));
+            let read = self.tile(&path, width(index, hashes.unwrap_or_default()))?;
+            self.tiles.insert((tile_level, index), read.1);
+        }
+        let hashes = self.tiles.get(&(tile_level, index)).map(Vec::as_slice).unwrap_or_default();
+        let below = hashes.iter().skip(usize::try_from(skip).unwrap_or(usize::MAX));
+        let below: Vec<Hash> = below.take(1 << height).copied().collect();
+        if below.len() == 1 << height {
+            return Ok(merkle::root(&below));
+        }
+        Err(Fault::Damaged { file: path, why: "is too short".to_owned() })
+    }
+
+    /// The first `wanted` hashes of a tile, and the path where they were.
+    fn tile(&mut self, full: &str, wanted: usize) -> Result<(String, Vec<Hash>), Fault> {
+        let (path, bytes, promised) = self.stored(full, wanted, TILE_MAX)?;
+        match tile::hashes(&bytes) {
+            Some(mut hashes) if hashes.len() == promised => {
+                hashes.truncate(wanted);
+                Ok((path, hashes))
+            }
+            _ => {
+                let why = format!("has {} bytes, not {promised} hashes", bytes.len());
+                Err(Fault::Damaged { file: path, why })
+            }
+        }
+    }
+
+    /// Path, bytes and promised width: of the partial form where there is one, else of the full one.
+    fn stored(
+        &mut self,
+        full: &str,
+        wanted: usize,
+        max: u64,
+    ) -> Result<(String, Vec<u8>, usize), Fault> {
+        let whole = usize::try_from(WIDTH).unwrap_or(usize::MAX);
+        let named = if wanted == whole {
+            full.to_owned()
+        } else {
+            let partial = format!("{}/{wanted}", tile::partials(full));
+            if let Some(bytes) = self.get(&partial, max)? {
+                return Ok((partial, bytes, wanted));
+            }
+            partial
+        };
+        match self.get(full, max)? {
+            Some(bytes) => Ok((full.to_owned(), bytes, whole)),
+            None => Err(Fault::Missing { file: named }),
+        }
+    }
+
+    fn get(&mut self, path: &str, max: u64) -> Result<Option<Vec<u8>>, Fault> {
+        let file = || path.to_owned();
+        match (self.fetch)(path, max) {
+            Ok(Fetched::Bytes(bytes)) => Ok(Some(bytes)),
+            Ok(Fetched::Absent) => Ok(None),
+            Ok(Fetched::TooLong) => {
+                Err(Fault::Damaged { file: file(), why: format!("is longer than {max} bytes") })
+            }
+            Err(why) => Err(Fault::Fetch { file: file(), why }),
+        }
+    }
+}
+
+/// How many of `size` things the 256 at `index` hold.
+fn width(index: u64, size: u64) -> usize {
+    let left = size.saturating_sub(index.saturating_mul(WIDTH));
+    usize::try_from(left.min(WIDTH)).unwrap_or_default()
+}

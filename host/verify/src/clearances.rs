@@ -1,0 +1,130 @@
+//! Takes the decisions of a bundle, gives what each of them says once a trusted key signed it.
+//!
+//! Never asks policy again: that is for the latest question, the only one that a bundle has.
+
+use deed_record::action::Action;
+use deed_record::policy::Verdict;
+use deed_record::statement::approval::Answer;
+use deed_record::statement::decision::Clearance;
+use deed_record::statement::envelope::Kind;
+use deed_record::statement::receipt::{ApprovalRef, AttemptSummary, Receipt};
+use deed_spec::digest::Digest;
+use deed_spec::json;
+
+use super::links::Links;
+use super::opened::Opened;
+use super::trust::Trust;
+use super::{Found, pass};
+
+/// Each attempt has a decision of its own that was made before it, and the last one is what the receipt rests on.
+pub(super) fn check(
+    opened: &Opened,
+    links: &Links,
+    digest: &Digest,
+    action: &Action,
+    receipt: &Receipt,
+    trust: &Trust,
+) -> Found {
+    if receipt.attempts.is_empty() {
+        return pass("nothing was attempted; what was decided stands in the receipt");
+    }
+    if receipt.decision.is_none() {
+        return Err("it was attempted, and the receipt has no decision".to_owned());
+    }
+    // Whoever leaves an attempt out leaves out what it sent.
+    if !receipt.attempts.iter().map(|attempt| attempt.n).eq(1..=count(receipt)) {
+        return Err("the attempts are not numbered from 1".to_owned());
+    }
+    if !links.decisions.is_sorted() {
+        return Err("the decisions are not in the order of their attempts".to_owned());
+    }
+    let mut last = None;
+    for (attempt, line) in receipt.attempts.iter().zip(&links.decisions) {
+        let clearance = open(opened, *line, digest, trust).and_then(|clearance| {
+            fits(&clearance, attempt, action, receipt)?;
+            follows(&clearance, *line, links, receipt)?;
+            Ok(clearance)
+        });
+        last = Some(clearance.map_err(|why| format!("decision {}: {why}", attempt.n))?);
+    }
+    match last {
+        Some(last) if !receipt.is_given_up() => rests_on(receipt, &last)?,
+        _ => {}
+    }
+    pass(format!("{} attempt(s), each allowed by a signed decision", receipt.attempts.len()))
+}
+
+/// A decision whose signature was checked before, by its line.
+pub(super) fn read(opened: &Opened, line: usize) -> Result<Clearance, String> {
+    let envelope = opened.chain.get(line).ok_or("it is missing")?;
+    let statement = envelope.unverified(Kind::Decision).map_err(|e| e.to_string())?;
+    json::from_value(statement.predicate).map_err(|e| e.to_string())
+}
+
+fn open(opened: &Opened, line: usize, digest: &Digest, trust: &Trust) -> Result<Clearance, String> {
+    let statement = super::proof::statement(opened, line, Kind::Decision, trust)?;
+    if statement.action != *digest {
+        return Err(format!("it is about another action, {}", statement.action));
+    }
+    json::from_value(statement.predicate).map_err(|e| e.to_string())
+}
+
+/// It allows this attempt of this action, with answers that the receipt lists, before it ran.
+fn fits(
+    clearance: &Clearance,
+    attempt: &AttemptSummary,
+    action: &Action,
+    receipt: &Receipt,
+) -> Result<(), String> {
+    let approves = |digest: &Digest| {
+        let is_it = |one: &&ApprovalRef| one.payload_sha256 == *digest;
+        receipt.approvals.iter().find(is_it).is_some_and(|one| one.decision == Answer::Approve)
+    };
+    let faults = [
+        (clearance.attempt != attempt.n, "it is for another attempt"),
+        (clearance.decision.verdict != Verdict::Allow, "it does not allow anything"),
+        (clearance.cleared_ms > attempt.started_ms, "it was made after the attempt had started"),
+        (!clearance.approvals.iter().all(approves), "it rests on an approval that is not there"),
+        (clearance.pre.at_ms > clearance.cleared_ms, "it was made before its look"),
+    ];
+    if let Some((_, fault)) = faults.iter().find(|(wrong, _)| *wrong) {
+        return Err((*fault).to_owned());
+    }
+    super::digests::granted(&clearance.grant, action).map(|_| ())
+}
+
+/// It stands behind the approvals that it rests on: what is logged before them cannot rest on them.
+fn follows(
+    clearance: &Clearance,
+    line: usize,
+    links: &Links,
+    receipt: &Receipt,
+) -> Result<(), String> {
+    let given = receipt.approvals.iter().zip(&links.approvals);
+    let mut behind = given.filter(|(_, place)| **place > line);
+    match behind.find(|(one, _)| clearance.approvals.contains(&one.payload_sha256)) {
+        Some((one, _)) => Err(format!("it was logged before the approval of `{}`", one.person)),
+        None => Ok(()),
+    }
+}
+
+fn count(receipt: &Receipt) -> u32 {
+    u32::try_from(receipt.attempts.len()).unwrap_or(u32::MAX)
+}
+
+/// The receipt of what ran says of decision, grant, look and approvals what was signed before it ran.
+fn rests_on(receipt: &Receipt, last: &Clearance) -> Result<(), String> {
+    let counted = receipt.approvals.iter().filter(|one| one.counted).map(|one| one.payload_sha256);
+    let differs = [
+        (receipt.decision.as_ref() != Some(&last.decision), "decision"),
+        (receipt.question.as_ref() != Some(&last.question), "question"),
+        (receipt.activated.last() != Some(&last.activated), "activation"),
+        (receipt.grant.as_ref() != Some(&last.grant), "grant"),
+        (receipt.pre.as_ref() != Some(&last.pre), "look before"),
+        (!counted.eq(last.approvals.iter().copied()), "approvals"),
+    ];
+    match differs.iter().find(|(differs, _)| *differs) {
+        Some((_, what)) => Err(format!("the receipt has another {what} than the last decision")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,114 @@
+//! Takes a proven action and receipt, gives whether contract, policy, gate and evidence bear it out.
+//!
+//! Never starts before the signatures and digests over these bytes hold.
+
+use deed_record::action::{Action, Proposal, Rendering, render};
+use deed_record::bundle;
+use deed_record::contract::Contract;
+use deed_record::exchange::{ExchangeSummary, Rendered};
+use deed_record::statement::receipt::{Guard, Receipt};
+use deed_spec::digest::Digest;
+use deed_spec::json;
+
+use super::opened::Opened;
+use super::proof::Proven;
+use super::{Book, CONTENTS, DECISION, Found, GATE, OUTCOME, REQUESTS, SETTLED, SUMMARY, decision, evidence, gate, pass, reconciliation};
+
+/// Makes the checks that read contract, policies and evidence.
+pub(super) fn check(opened: &Opened, proven: &Proven, book: &mut Book) {
+    let contract = opened.json(bundle::CONTRACT);
+    let contract = contract.and_then(|v| Contract::from_json(v).map_err(|e| e.to_string()));
+    let contract = match contract {
+        Ok(contract) => contract,
+        Err(fault) => {
+            book.note(REQUESTS, Err(fault));
+            return book.pass_over(&CONTENTS, "not looked at: the contract cannot be read");
+        }
+    };
+    let seen = match evidence::read(opened, proven) {
+        Ok(seen) => seen,
+        Err(fault) => {
+            book.note(SUMMARY, Err(fault));
+            return book.pass_over(&CONTENTS, "not looked at: the receipt sums up other evidence");
+        }
+    };
+    let seen = seen.as_ref();
+    book.note(SUMMARY, evidence::found(seen));
+    book.note(REQUESTS, requests(proven, &contract));
+    book.note(DECISION, decision::check(opened, proven, &contract, seen));
+    book.note(GATE, gate::check(proven, &contract, seen));
+    book.note(OUTCOME, evidence::outcome(proven, &contract, seen));
+    book.note(SETTLED, reconciliation::judged(proven, &contract, seen));
+}
+
+/// The action is what the contract makes of the parameters, and nothing else was ever sent.
+fn requests(proven: &Proven, contract: &Contract) -> Found {
+    let Proven { action, receipt, .. } = proven;
+    let head = &contract.action;
+    if head.name != action.contract.name || head.version != action.contract.version {
+        return Err(format!("the contract is `{} {}`, not the action's", head.name, head.version));
+    }
+    let rendering = rendering(action, receipt, contract)?;
+    if rendering.resource != action.resource {
+        return Err(format!("the contract names the resource `{}`", rendering.resource));
+    }
+    if receipt.guard != Guard::of(&rendering.perform) {
+        return Err("the receipt says another guard than the contract has".to_owned());
+    }
+    let later = proven.settled.iter().filter_map(|settled| settled.look.as_ref());
+    let looks = receipt.pre.iter().chain(&receipt.post).chain(later).map(|look| &look.exchanges);
+    let runs = receipt.attempts.iter().map(|attempt| &attempt.exchanges);
+    let looked: Result<usize, String> = looks.map(|run| of_rules(run, &rendering.observe)).sum();
+    let sent: Result<usize, String> = runs.map(|run| of_rules(run, &rendering.perform)).sum();
+    let (looked, sent) = (looked?, sent?);
+    pass(format!("all {looked} of the looks and {sent} of the attempts are the contract's"))
+}
+
+/// How many exchanges one run has, each of a rule, and none more often than its rule allows.
+fn of_rules(run: &[ExchangeSummary], rules: &[Rendered]) -> Result<usize, String> {
+    if let Some(one) = run.iter().find(|one| !rules.iter().any(|rule| is_of(one, rule))) {
+        return Err(format!("`{} {}` is no request of the contract", one.method, one.path));
+    }
+    let often = |rule: &&Rendered| {
+        let sent = run.iter().filter(|one| is_of(one, rule)).count();
+        u32::try_from(sent).map_or(true, |sent| sent > rule.calls)
+    };
+    match rules.iter().find(often) {
+        Some(rule) => {
+            Err(format!("`{} {}` was sent oftener than its rule allows", rule.method, rule.path))
+        }
+        None => Ok(run.len()),
+    }
+}
+
+/// What the contract makes of the action's parameters.
+pub fn rendering(
+    action: &Action,
+    receipt: &Receipt,
+    contract: &Contract,
+) -> Result<Rendering, String> {
+    render(contract, &proposal(action, receipt)).map_err(|e| e.to_string())
+}
+
+fn proposal(action: &Action, receipt: &Receipt) -> Proposal {
+    Proposal {
+        contract: action.contract.name.clone(),
+        params: action.params.clone(),
+        intent: receipt.intent.clone(),
+        reasoning: receipt.reasoning.clone(),
+        on_behalf_of: action.on_behalf_of.clone(),
+        sources: receipt.sources.clone(),
+        environment: receipt.believed_environment.clone(),
+        expect: receipt.expect.clone(),
+    }
+}
+
+fn is_of(sent: &ExchangeSummary, rule: &Rendered) -> bool {
+    let body = rule.body.as_ref().and_then(|body| json::canonical(body).ok());
+    sent.upstream == rule.upstream
+        && sent.method == rule.method
+        && sent.path == rule.path
+        && sent.writes == rule.writes
+        && sent.guard == rule.guard
+        && sent.request_sha256 == body.map(|bytes| Digest::of(&bytes))
+}

@@ -1,0 +1,176 @@
+//! Takes policy files and a proven receipt, gives whether policy says again what the receipt says.
+//!
+//! Never takes a fact from the files that the action, the contract or the receipt has: the question
+//! is made anew from those, and the files must ask the same.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use deed_record::bundle;
+use deed_record::contract::Contract;
+use deed_record::lifecycle::observation::Observation;
+use deed_record::lifecycle::outcome::Outcome;
+use deed_record::policy::{Decision, Facts, Policies, Snapshot, Verdict};
+use deed_spec::json;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::evidence::Evidence;
+use super::opened::Opened;
+use super::proof::Proven;
+use super::{Finding, Found, approvals, pass};
+
+/// Decides again from the files of the bundle; a copy without the request cannot.
+pub(super) fn check(
+    opened: &Opened,
+    proven: &Proven,
+    contract: &Contract,
+    seen: Option<&Evidence>,
+) -> Found {
+    let Some(decision) = &proven.receipt.decision else { return pass("policy was not asked") };
+    if !opened.has(bundle::REQUEST) {
+        let why = "without request.json, which this copy lacks, policy cannot be asked again";
+        return Ok(Finding::Skip(why.to_owned()));
+    }
+    let asked = Snapshot {
+        entities: opened.json(bundle::ENTITIES)?,
+        request: opened.json(bundle::REQUEST)?,
+    };
+    let about_state = asked.request.pointer("/context/pre").is_some();
+    if proven.receipt.question.as_ref().is_some_and(|one| one.about_state != about_state) {
+        return Err("the receipt says otherwise whether policy was asked about state".to_owned());
+    }
+    let policies = Policies::read(opened.text(bundle::POLICIES)?, opened.text(bundle::SCHEMA)?)?;
+    let pre = seen.and_then(|seen| seen.pre.as_ref()).map(Observation::value);
+    let facts = facts(proven, contract, &asked, pre)?;
+    if policies.snapshot(&facts) != asked {
+        return Err("policy was asked about something else than this action".to_owned());
+    }
+    if decision.rests_on_private {
+        return on_private(proven, contract, &policies, decision);
+    }
+    // The files ask what these facts ask, to the last field, so the answer to the facts is theirs.
+    let again = policies.evaluate(&facts);
+    if is_same(&again, decision) {
+        let by = decision.determining.join("`, `");
+        let word = word(decision.verdict);
+        return pass(format!(
+            "`{word}` again, by `{by}`, with agent's roles and resource's attributes as activated"
+        ));
+    }
+    refused_by_host(decision, again)
+}
+
+/// The same answer on the same grounds. Of errors it counts that there are some: their words are those of
+/// one release of Cedar, and a bundle is read by others.
+pub(super) fn is_same(again: &Decision, said: &Decision) -> bool {
+    let worded = Decision { errors: said.errors.clone(), ..again.clone() };
+    worded == *said && again.errors.is_empty() == said.errors.is_empty()
+}
+
+/// A decision that only who has the private values can make again.
+fn on_private(
+    proven: &Proven,
+    contract: &Contract,
+    policies: &Policies,
+    decision: &Decision,
+) -> Found {
+    if !contract.private().any(|name| proven.action.params.get(name).is_some()) {
+        return Err("the decision rests on private parameters, and the action has none".to_owned());
+    }
+    if !contract.private().any(|name| policies.reads(&proven.action.contract.name, name)) {
+        return Err("the decision rests on private parameters, and no policy reads one".to_owned());
+    }
+    Ok(Finding::Skip(format!(
+        "the host says `{}`; that rests on private parameters, whose values no bundle has",
+        word(decision.verdict)
+    )))
+}
+
+/// The host may turn any answer of policy into a denial, and says why; never the other way.
+fn refused_by_host(decision: &Decision, again: Decision) -> Found {
+    let policy_says = word(again.verdict);
+    let refused = Decision {
+        verdict: Verdict::Deny,
+        obligations: vec![],
+        determining: vec![],
+        reason: decision.reason.clone(),
+        ..again
+    };
+    match &decision.reason {
+        Some(reason) if is_same(&refused, decision) => {
+            pass(format!("policy says `{policy_says}`, the host itself refused: {reason}"))
+        }
+        _ => Err(format!(
+            "policy says `{policy_says}`, the receipt `{}` or other grounds",
+            word(decision.verdict)
+        )),
+    }
+}
+
+/// The facts as they must have been. What only the host knew is taken from the files: roles of the
+/// agent and attributes of the resource, which were held against the activation, the second, and where nothing ran, what it had seen by then.
+fn facts(
+    proven: &Proven,
+    contract: &Contract,
+    asked: &Snapshot,
+    pre: Option<Value>,
+) -> Result<Facts, String> {
+    let Proven { action, receipt, .. } = proven;
+    let context = |pointer: &str| asked.request.pointer(&format!("/context{pointer}"));
+    let ran = !receipt.attempts.is_empty() && !receipt.is_given_up();
+    let counted = ran || receipt.outcome == Outcome::Verified;
+    let head = &contract.action;
+    // Without a grant the host had no contract to take these from, and denied.
+    let denied = receipt.decision.as_ref().is_some_and(|one| one.verdict == Verdict::Deny);
+    let class = |pointer: &str, word: &str| {
+        let said = context(pointer).and_then(Value::as_str);
+        said.filter(|said| denied && said.is_empty()).unwrap_or(word).to_owned()
+    };
+    Ok(Facts {
+        agent: action.principal.clone(),
+        person: action.person.clone(),
+        roles: read::<BTreeSet<String>>(asked.entities.pointer("/0/attrs/roles"))?,
+        tenant: action.tenant.clone(),
+        contract: action.contract.name.clone(),
+        verb: class("/verb", head.verb.as_str()),
+        mode: class("/mode", head.mode.as_str()),
+        resource: action.resource.clone(),
+        attributes: read::<BTreeMap<String, Value>>(asked.entities.pointer("/1/attrs"))?,
+        params: action.params.clone(),
+        environment: action.environment.clone(),
+        on_behalf_of: action.on_behalf_of.clone(),
+        sources: receipt.sources.iter().map(|source| source.uri.clone()).collect(),
+        time_s: time(proven, context("/time"))?,
+        approvals: if counted { approvals::counts(receipt) } else { read(context("/approvals"))? },
+        pre: pre.filter(|_| ran).or_else(|| context("/pre").cloned()),
+    })
+}
+
+/// The second at which policy was asked: between proposal and judgement, and of what ran between its
+/// last look and its last start. Elsewhere a host could ask as if it were another hour.
+fn time(proven: &Proven, found: Option<&Value>) -> Result<i64, String> {
+    let second = |ms: i64| ms.div_euclid(1000);
+    let receipt = &proven.receipt;
+    let run = receipt.attempts.last().filter(|_| !receipt.is_given_up());
+    let from_ms = run.and(receipt.pre.as_ref()).map_or(receipt.proposed_ms, |pre| pre.at_ms);
+    let until_ms = run.map_or(receipt.judged_ms, |run| run.started_ms);
+    let between = second(from_ms)..=second(until_ms);
+    let time: i64 = read(found)?;
+    if between.contains(&time) {
+        return Ok(time);
+    }
+    Err("policy was asked at a time outside the action's".to_owned())
+}
+
+fn read<T: DeserializeOwned>(value: Option<&Value>) -> Result<T, String> {
+    let value = value.ok_or("entities.json or request.json lacks a fact")?;
+    json::from_value(value.clone()).map_err(|e| e.to_string())
+}
+
+fn word(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Allow => "allow",
+        Verdict::Ask => "ask",
+        Verdict::Deny => "deny",
+    }
+}

@@ -1,0 +1,140 @@
+//! Takes a container, an action and its signed receipt, gives whether every other part has the bytes
+//! that those two name.
+//!
+//! Never reads a part beyond its bytes; a part that the receipt knows nothing of is a fault.
+
+use deed_record::action::Action;
+use deed_record::bundle;
+use deed_record::lifecycle::event::GrantRecord;
+use deed_record::policy::set_digest;
+use deed_record::statement::receipt::{Look, Receipt};
+use deed_record::statement::reconciliation::Reconciliation;
+use deed_spec::digest::Digest;
+use deed_spec::json;
+
+use super::opened::Opened;
+use super::{Book, CONTRACT, EVIDENCE, Finding, Found, GRANT, POLICY_SET, QUESTION, pass};
+
+/// Whether contract, grant, policies, question and evidence are the ones that were signed.
+pub(super) fn check(
+    opened: &Opened,
+    action: &Action,
+    receipt: &Receipt,
+    settled: Option<&Reconciliation>,
+    book: &mut Book,
+) -> bool {
+    let hold = [
+        book.note(CONTRACT, contract(opened, action)),
+        book.note(GRANT, grant(opened, action, receipt)),
+        book.note(POLICY_SET, policy_set(opened, receipt)),
+        book.note(QUESTION, question(opened, receipt)),
+        book.note(EVIDENCE, evidence(opened, receipt, settled)),
+    ];
+    hold.iter().all(|holds| *holds)
+}
+
+fn contract(opened: &Opened, action: &Action) -> Found {
+    let found = Digest::of(opened.part(bundle::CONTRACT)?);
+    if found == action.contract.digest {
+        return pass(format!("{} {}, {found}", action.contract.name, action.contract.version));
+    }
+    Err(format!("contract.json is {found}, the action names {}", action.contract.digest))
+}
+
+/// The receipt carries the grant, so its bytes are vouched for; here they must fit the action.
+fn grant(opened: &Opened, action: &Action, receipt: &Receipt) -> Found {
+    let Some(granted) = &receipt.grant else {
+        let absent = !opened.has(bundle::GRANT);
+        return if absent { pass("nothing was granted") } else { Err(stray(bundle::GRANT)) };
+    };
+    if json::to_canonical(granted).ok().as_deref() != Some(opened.part(bundle::GRANT)?) {
+        return Err("grant.json is not the grant of the receipt".to_owned());
+    }
+    let upstreams = self::granted(granted, action)?;
+    pass(format!("contract, adapter and {upstreams} upstream(s) of the action"))
+}
+
+/// Whether a grant gives what the action names, and how many upstreams.
+pub(super) fn granted(granted: &GrantRecord, action: &Action) -> Result<usize, String> {
+    let GrantRecord { contract, adapter, upstreams, .. } = granted;
+    if *contract != action.contract.digest || *adapter != action.adapter {
+        return Err("the grant is for another contract or adapter than the action".to_owned());
+    }
+    let binding = upstreams.iter().map(|(name, binding)| Ok((name.clone(), binding.digest()?)));
+    let binding = binding.collect::<Result<_, json::NotCanonical>>().map_err(|e| e.to_string())?;
+    if action.binding == binding {
+        return Ok(binding.len());
+    }
+    Err("the grant is for other upstreams than the action".to_owned())
+}
+
+fn policy_set(opened: &Opened, receipt: &Receipt) -> Found {
+    const PARTS: [&str; 4] = [bundle::POLICIES, bundle::SCHEMA, bundle::ENTITIES, bundle::REQUEST];
+    let Some(decision) = &receipt.decision else {
+        let stray_part = PARTS.iter().find(|name| opened.has(name));
+        return stray_part.map_or_else(|| pass("policy was not asked"), |name| Err(stray(name)));
+    };
+    let (text, schema) = (opened.text(bundle::POLICIES)?, opened.text(bundle::SCHEMA)?);
+    let found = set_digest(text, schema).map_err(|e| e.to_string())?;
+    if found == decision.policy_set {
+        return pass(format!("policies and schema are those that decided, {found}"));
+    }
+    Err(format!("policies and schema are {found}, the receipt names {}", decision.policy_set))
+}
+
+/// An agent's copy may lack the request: it asks about what was read.
+fn question(opened: &Opened, receipt: &Receipt) -> Found {
+    let signed = match (&receipt.decision, &receipt.question) {
+        (None, None) => return pass("policy was not asked"),
+        (Some(_), Some(signed)) => signed,
+        _ => return Err("the receipt has a decision or a question, and not both".to_owned()),
+    };
+    has_digest(opened, bundle::ENTITIES, &signed.entities_sha256)?;
+    if opened.is_agents_copy() && signed.about_state {
+        if opened.has(bundle::REQUEST) {
+            return Err("request.json is about state, which this copy leaves out".to_owned());
+        }
+        let why =
+            "this copy has no request.json: policy was asked about state, which it leaves out";
+        return Ok(Finding::Skip(why.to_owned()));
+    }
+    has_digest(opened, bundle::REQUEST, &signed.request_sha256)?;
+    pass("entities.json and request.json are those that were signed")
+}
+
+/// All of it or none.
+fn evidence(opened: &Opened, receipt: &Receipt, settled: Option<&Reconciliation>) -> Found {
+    if opened.is_agents_copy() {
+        let looks = [bundle::PRE, bundle::POST, bundle::LATER];
+        let stray_look = looks.into_iter().find(|name| opened.has(name));
+        return stray_look.map_or_else(
+            || Ok(Finding::Skip("this copy has no evidence".to_owned())),
+            |name| Err(format!("`{name}` is there without `{}`", bundle::EXCHANGES)),
+        );
+    }
+    has_digest(opened, bundle::EXCHANGES, &receipt.exchanges_sha256)?;
+    look(opened, bundle::PRE, receipt.pre.as_ref())?;
+    look(opened, bundle::POST, receipt.post.as_ref())?;
+    look(opened, bundle::LATER, settled.and_then(|one| one.look.as_ref()))?;
+    pass("looks and exchanges are those that were signed")
+}
+
+fn look(opened: &Opened, name: &str, signed: Option<&Look>) -> Result<(), String> {
+    match signed {
+        Some(look) => has_digest(opened, name, &look.evidence_sha256),
+        None if opened.has(name) => Err(stray(name)),
+        None => Ok(()),
+    }
+}
+
+fn has_digest(opened: &Opened, name: &str, signed: &Digest) -> Result<(), String> {
+    let found = Digest::of(opened.part(name)?);
+    if found == *signed {
+        return Ok(());
+    }
+    Err(format!("`{name}` is {found}, the receipt names {signed}"))
+}
+
+fn stray(name: &str) -> String {
+    format!("`{name}` is there, and the receipt knows nothing of it")
+}

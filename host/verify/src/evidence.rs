@@ -1,0 +1,281 @@
+//! Takes looks and exchanges in full, gives whether the receipt sums them up, and judges again.
+//!
+//! Never starts before their bytes are known to be the signed ones.
+
+use deed_record::bundle;
+use deed_record::contract::Contract;
+use deed_record::exchange::{Exchange, ExchangeSummary, Fate, Rendered};
+use deed_record::lifecycle::event::{Attempt, Claim};
+use deed_record::lifecycle::observation::Observation;
+use deed_record::lifecycle::outcome::{self, Check, Judgement, Outcome, Seen};
+use deed_record::statement::receipt::{AttemptSummary, Look, Receipt};
+use deed_spec::json::Change;
+
+use super::opened::Opened;
+use super::proof::Proven;
+use super::{Finding, Found, pass};
+
+/// What the host saw, in full.
+pub(super) struct Evidence {
+    pub(super) pre: Option<Observation>,
+    post: Option<Observation>,
+    later: Option<Observation>,
+    attempts: Vec<Attempt>,
+}
+
+/// Reads the evidence and holds it against the receipt; none in an agent's copy.
+pub(super) fn read(opened: &Opened, proven: &Proven) -> Result<Option<Evidence>, String> {
+    let receipt = &proven.receipt;
+    if opened.is_agents_copy() {
+        return Ok(None);
+    }
+    let attempts: Vec<Attempt> = opened.record(bundle::EXCHANGES)?;
+    if attempts.len() != receipt.attempts.len()
+        || !attempts.iter().zip(&receipt.attempts).all(|(full, short)| is_attempt(full, short))
+    {
+        return Err("the exchanges are not those of the receipt".to_owned());
+    }
+    if let Some(n) = attempts.iter().find(|one| !carries_what_was(one, &attempts)).map(|one| one.n)
+    {
+        return Err(format!("attempt {n} carries an answer that no earlier attempt had"));
+    }
+    Ok(Some(Evidence {
+        pre: look(opened, bundle::PRE, receipt.pre.as_ref())?,
+        post: look(opened, bundle::POST, receipt.post.as_ref())?,
+        later: look(
+            opened,
+            bundle::LATER,
+            proven.settled.as_ref().and_then(|one| one.look.as_ref()),
+        )?,
+        attempts,
+    }))
+}
+
+pub(super) fn found(evidence: Option<&Evidence>) -> Found {
+    match evidence {
+        Some(_) => pass("the receipt sums up these looks and exchanges"),
+        None => Ok(Finding::Skip("this copy has no evidence to compare with".to_owned())),
+    }
+}
+
+/// Judges again from the evidence.
+pub(super) fn outcome(proven: &Proven, contract: &Contract, evidence: Option<&Evidence>) -> Found {
+    let Receipt { attempts, post, changes, unexpected, .. } = &proven.receipt;
+    let compared = !attempts.is_empty() && post.is_some();
+    let unchanged = changes.is_empty() && unexpected.is_empty();
+    if !(compared || unchanged) {
+        return Err("the receipt has changes, and nobody looked after a run".to_owned());
+    }
+    let Some(evidence) = evidence else {
+        let why = "without evidence, which this copy lacks, nothing can be judged again";
+        return Ok(Finding::Skip(why.to_owned()));
+    };
+    if evidence.attempts.is_empty() {
+        return unattempted(contract, evidence, &proven.receipt);
+    }
+    if evidence.post.is_none() && !proven.receipt.may_have_changed_something() {
+        return turned_away(proven.receipt.outcome);
+    }
+    let Some(pre) = &evidence.pre else {
+        return Err("it ran, and nobody had looked before".to_owned());
+    };
+    let before = outcome::before(contract, &proven.action.params, pre);
+    if let Some(check) = before.iter().find(|check| !check.holds) {
+        return Err(format!("it ran although `{}` did not hold", check.expression));
+    }
+    if let Some(write) = unmatched(pre, evidence.attempts.last()) {
+        return Err(format!(
+            "`{} {}` did not carry the entity tag of the look",
+            write.method, write.path
+        ));
+    }
+    match &evidence.post {
+        Some(post) => compare(&proven.receipt, &judge(proven, contract, pre, post, evidence)),
+        None if proven.receipt.outcome == Outcome::Indeterminate => {
+            pass("nobody looked afterwards, and so it is left open")
+        }
+        None => Err("nobody looked afterwards, so it must be `indeterminate`".to_owned()),
+    }
+}
+
+/// The look after a write that was turned away is no part of the receipt once the host has gone on from it.
+fn turned_away(outcome: Outcome) -> Found {
+    match outcome {
+        Outcome::Denied | Outcome::Expired | Outcome::Cancelled | Outcome::Failed => {
+            pass("nothing was carried out: the upstream turned away what ran, by its guard")
+        }
+        other => Err(format!("`{}`, and nothing was carried out", other.as_str())),
+    }
+}
+
+/// A guarded write that left with another entity tag than the look before it saw, or with none.
+fn unmatched<'a>(pre: &Observation, last: Option<&'a Attempt>) -> Option<&'a Rendered> {
+    let sent = last.iter().flat_map(|attempt| &attempt.exchanges);
+    let mut guarded = sent.filter(|e| e.request.guard.is_some() && e.fate != Fate::NotSent);
+    let missed = |write: &&&Exchange| pre.tag(&write.request) != write.if_match.as_deref();
+    guarded.by_ref().find(|write| write.if_match.is_none() || missed(&write)).map(|e| &e.request)
+}
+
+fn look(opened: &Opened, name: &str, short: Option<&Look>) -> Result<Option<Observation>, String> {
+    let Some(short) = short else { return Ok(None) };
+    let full: Observation = opened.record(name)?;
+    let same = full.derived.iter().eq(&short.derived)
+        && is_same(&full.exchanges, &short.exchanges)
+        && full.at_ms == short.at_ms
+        && full.problem == short.problem;
+    if !same {
+        return Err(format!("`{name}` is not the receipt's look"));
+    }
+    if hides_its_problem(&full) {
+        return Err(format!(
+            "`{name}` has no `problem`, and its run did not end as `done` or made refused requests"
+        ));
+    }
+    Ok(Some(full))
+}
+
+/// Judging reads `problem` alone. What the run came to must not say otherwise: without its problem, the look of
+/// a run that failed would count.
+fn hides_its_problem(look: &Observation) -> bool {
+    let is_clean = look.claim == Some(Claim::Done) && look.refused.is_empty();
+    look.problem.is_none() && !is_clean
+}
+
+fn is_attempt(full: &Attempt, short: &AttemptSummary) -> bool {
+    full.n == short.n
+        && full.claim == short.claim
+        && full.refused == short.refused
+        && full.started_ms == short.started_ms
+        && full.ended_ms == short.ended_ms
+        && is_same(&full.exchanges, &short.exchanges)
+}
+
+/// What an attempt was answered from the record is what an earlier one was answered by the upstream.
+fn carries_what_was(one: &Attempt, attempts: &[Attempt]) -> bool {
+    let plain = |e: &Exchange| Exchange { ordinal: 0, carried_from: None, ..e.clone() };
+    one.exchanges.iter().all(|carried| {
+        let Some(n) = carried.carried_from else { return true };
+        let mut earlier = attempts.iter().filter(|before| before.n == n && n < one.n);
+        earlier.any(|before| {
+            let first = before.exchanges.iter().filter(|e| e.carried_from.is_none());
+            first.into_iter().any(|first| plain(first) == plain(carried))
+        })
+    })
+}
+
+fn is_same(full: &[Exchange], short: &[ExchangeSummary]) -> bool {
+    full.iter().map(Exchange::summary).eq(short.iter().cloned())
+}
+
+/// Without an attempt there is a judgement only over a look: of a read, or one that was of no use.
+fn unattempted(contract: &Contract, evidence: &Evidence, receipt: &Receipt) -> Found {
+    match (receipt.outcome, &evidence.pre) {
+        (Outcome::Verified | Outcome::Failed, Some(pre)) => {
+            let judged = outcome::judge_read(contract, pre).outcome;
+            if judged == receipt.outcome {
+                return pass(format!("`{}` again, from the look", judged.as_str()));
+            }
+            Err(format!("the look gives `{}`", judged.as_str()))
+        }
+        (Outcome::Verified | Outcome::Failed, None) => Err("nobody looked".to_owned()),
+        _ => Ok(Finding::Skip("nothing was attempted, so there is nothing to judge".to_owned())),
+    }
+}
+
+fn judge(
+    proven: &Proven,
+    contract: &Contract,
+    pre: &Observation,
+    post: &Observation,
+    evidence: &Evidence,
+) -> Judgement {
+    let exchanges: Vec<&Exchange> =
+        evidence.attempts.iter().flat_map(|attempt| &attempt.exchanges).collect();
+    let open = exchanges.iter().filter(|e| e.is_open());
+    let settle_ms = contract.verify.settle.as_signed();
+    let until = open.map(|e| e.deadline_ms.saturating_add(settle_ms)).max();
+    outcome::judge(&Seen {
+        contract,
+        params: &proven.action.params,
+        expect: &proven.receipt.expect,
+        pre,
+        post,
+        exchanges: &exchanges,
+        may_still_land: until.is_some_and(|until| post.began_ms() < until),
+    })
+}
+
+/// Judges what was settled later, from the look that settled it.
+pub(super) fn later(
+    proven: &Proven,
+    contract: &Contract,
+    evidence: &Evidence,
+) -> Result<Judgement, String> {
+    let look = |look: &Option<Observation>| look.clone().ok_or("it was settled without a look");
+    let (pre, later) = (look(&evidence.pre)?, look(&evidence.later)?);
+    Ok(judge(proven, contract, &pre, &later, evidence))
+}
+
+/// Checks without the words that explain them.
+pub(super) fn answers(checks: &[Check]) -> Vec<(String, bool)> {
+    checks.iter().map(|check| (check.expression.clone(), check.holds)).collect()
+}
+
+fn compare(receipt: &Receipt, judged: &Judgement) -> Found {
+    let same = judged.outcome == receipt.outcome
+        && judged.changes == receipt.changes
+        && judged.unexpected == receipt.unexpected
+        && answers(&judged.checks) == answers(&receipt.checks);
+    let word = judged.outcome.as_str();
+    if same {
+        return pass(format!("`{word}` again, from the evidence"));
+    }
+    // Claiming less than it could have known takes nothing away from anybody; claiming more does.
+    let less = |said: &[Change], seen: &[Change]| said.is_empty() || said == seen;
+    if receipt.outcome == Outcome::Indeterminate
+        && less(&receipt.changes, &judged.changes)
+        && less(&receipt.unexpected, &judged.unexpected)
+    {
+        let reason = &receipt.reason;
+        return Ok(Finding::Skip(format!(
+            "the evidence gives `{word}`; the host left it open: {reason}"
+        )));
+    }
+    Err(format!("the evidence gives `{word}` or other changes than the receipt has"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::parts::exchange;
+
+    #[test]
+    fn what_is_carried_is_what_an_earlier_attempt_had() {
+        let write = Rendered {
+            upstream: "idp".into(),
+            method: "PATCH".into(),
+            path: "/Users/1".into(),
+            body: None,
+            codec: deed_record::exchange::codec::Codec::default(),
+            calls: 1,
+            writes: true,
+            guard: None,
+            expose: None,
+        };
+        let done = exchange(&write, 204, None);
+        let attempt = |n, exchange| {
+            let (claim, exchanges) = (Claim::Done, vec![exchange]);
+            Attempt { n, claim, exchanges, refused: vec![], started_ms: 0, ended_ms: 0 }
+        };
+        let carried = |n| Exchange { carried_from: Some(n), ordinal: 7, ..done.clone() };
+        let fits = |second: Exchange| {
+            let attempts = [attempt(1, done.clone()), attempt(2, second)];
+            attempts.iter().all(|one| carries_what_was(one, &attempts))
+        };
+        assert!(fits(done.clone()) && fits(carried(1)));
+        assert!(!fits(carried(2)) && !fits(carried(3)));
+        assert!(!fits(Exchange { fate: Fate::Answered { status: 200 }, ..carried(1) }));
+        let twice = [attempt(1, done.clone()), attempt(2, carried(1)), attempt(3, carried(2))];
+        assert!(!twice.iter().all(|one| carries_what_was(one, &twice)), "the first is named");
+    }
+}

@@ -1,0 +1,126 @@
+//! Takes a proven receipt and what the host saw, gives whether what ran was allowed, granted and
+//! approved in the world in which it ran.
+//!
+//! Never takes the host's word for an approval: what people signed must fit.
+
+use std::collections::BTreeMap;
+
+use deed_record::action::Binding;
+use deed_record::contract::Contract;
+use deed_record::exchange::ExchangeSummary;
+use deed_record::lifecycle::outcome::Outcome;
+use deed_record::lifecycle::{observation, recovery};
+use deed_record::policy::Verdict;
+use deed_record::statement::approval::{Answer, Terms};
+use deed_record::statement::receipt::Receipt;
+use deed_spec::digest::Digest;
+
+use super::evidence::Evidence;
+use super::proof::Proven;
+use super::{Finding, Found, pass};
+
+/// Nothing ran, or it was allowed, granted and approved; a read runs by being answered.
+pub(super) fn check(proven: &Proven, contract: &Contract, seen: Option<&Evidence>) -> Found {
+    use Outcome as O;
+    let Proven { receipt, .. } = proven;
+    let verdict = receipt.decision.as_ref().map(|decision| decision.verdict);
+    if receipt.attempts.is_empty() {
+        return match receipt.outcome {
+            O::Denied | O::Failed | O::Expired | O::Cancelled => pass("nothing ran"),
+            O::Verified if contract.is_read() && verdict == Some(Verdict::Allow) => {
+                approvals(proven, contract, seen)
+            }
+            O::Verified if contract.is_read() => Err("it was read and not allowed".to_owned()),
+            other => Err(format!("`{}` needs an attempt, and there is none", other.as_str())),
+        };
+    }
+    let ended_early = matches!(receipt.outcome, O::Denied | O::Expired | O::Cancelled);
+    if ended_early && !receipt.may_have_changed_something() {
+        return pass("the upstream turned away what ran, by its guard, and nothing else did");
+    }
+    if contract.is_read() || ended_early {
+        return Err(format!("`{}`, and yet something ran", receipt.outcome.as_str()));
+    }
+    if verdict != Some(Verdict::Allow) {
+        return Err("it ran and was not allowed".to_owned());
+    }
+    let Some(grant) = &receipt.grant else {
+        return Err("it ran without a grant".to_owned());
+    };
+    repetitions(receipt, contract, &grant.upstreams)?;
+    approvals(proven, contract, seen)
+}
+
+/// An attempt that may have changed something is followed by another one only where the contract allows that,
+/// and nothing that was done is sent again.
+fn repetitions(
+    receipt: &Receipt,
+    contract: &Contract,
+    bindings: &BTreeMap<String, Binding>,
+) -> Result<(), String> {
+    let runs: Vec<_> = receipt.attempts.iter().map(|one| one.exchanges.clone()).collect();
+    for (n, next) in receipt.attempts.iter().enumerate().skip(1) {
+        let before = runs.get(..n).unwrap_or_default();
+        if before.iter().flatten().all(ExchangeSummary::is_without_effect) {
+            continue;
+        }
+        let allowed = usize::try_from(contract.limits.attempts).unwrap_or(usize::MAX);
+        if n >= allowed {
+            return Err(format!("attempt {} is more than the contract allows", next.n));
+        }
+        let may = recovery::may_follow(contract.action.effect, before, bindings, next.started_ms);
+        may.map_err(|why| format!("attempt {} could not follow: {why}", next.n))?;
+    }
+    match recovery::sent_twice(&runs) {
+        Some(again) => Err(format!(
+            "`{} {}` was done, and was sent once more or carried from nowhere",
+            again.method, again.path
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Every answer that counts approves, in one asking and in time, the pre-state and policies of the run.
+fn approvals(proven: &Proven, contract: &Contract, seen: Option<&Evidence>) -> Found {
+    let Proven { receipt, given, .. } = proven;
+    let counted: Vec<&Terms> =
+        given.iter().filter(|one| one.counted).map(|one| &one.terms).collect();
+    let ran_ms = ran_ms(receipt)?;
+    let pre_state = pre_state(contract, seen)?;
+    let policy_set = receipt.decision.as_ref().map(|decision| decision.policy_set);
+    let asking = counted.first().map(|terms| (&terms.nonce, terms.expires_ms));
+    // A copy without evidence shows at least whether all of them approved the same state.
+    let world = pre_state.or(counted.first().map(|terms| terms.pre_state));
+    for terms in &counted {
+        let differs = [
+            (terms.decision != Answer::Approve, "is a denial"),
+            (Some(terms.pre_state) != world, "is for another pre-state"),
+            (Some(terms.policy_set) != policy_set, "is for another policy set"),
+            (Some((&terms.nonce, terms.expires_ms)) != asking, "is to another asking"),
+            (terms.expires_ms < ran_ms, "had expired when it ran"),
+        ];
+        if let Some((_, what)) = differs.iter().find(|(differs, _)| *differs) {
+            return Err(format!("the answer of `{}` counts and {what}", terms.person));
+        }
+    }
+    let count = counted.len();
+    if count > 0 && pre_state.is_none() {
+        return Ok(Finding::Skip(format!(
+            "{count} approval(s) in time, and of one state; this copy does not have the state"
+        )));
+    }
+    pass(format!("allowed; {count} approval(s) of exactly this world, in time"))
+}
+
+/// When the last attempt started; a read was allowed after its look.
+fn ran_ms(receipt: &Receipt) -> Result<i64, String> {
+    let look = receipt.pre.as_ref().ok_or("it ran, and nobody had looked before")?;
+    let starts = receipt.attempts.iter().map(|attempt| attempt.started_ms);
+    Ok(starts.max().unwrap_or(look.at_ms))
+}
+
+fn pre_state(contract: &Contract, seen: Option<&Evidence>) -> Result<Option<Digest>, String> {
+    let look = seen.and_then(|seen| seen.pre.as_ref());
+    let digest = look.map(|look| observation::state_digest(contract, &look.value()));
+    digest.transpose().map_err(|e| e.to_string())
+}

@@ -1,0 +1,258 @@
+//! Takes a bundle and what the reader trusts, gives a verdict with a line for every check.
+//!
+//! Never reads a record before the signature or digest that covers it holds, and never trusts a key
+//! or a rule that comes with the bundle.
+
+mod activation;
+mod approvals;
+pub mod audit;
+mod clearances;
+mod content;
+mod decision;
+mod digests;
+mod evidence;
+mod gate;
+mod links;
+mod opened;
+pub mod page;
+mod proof;
+mod reconciliation;
+pub mod replay;
+mod resolution;
+mod trust;
+mod witnesses;
+
+use deed_record::lifecycle::outcome::Outcome;
+use serde::Serialize;
+
+pub use self::content::rendering;
+pub use self::opened::{Opened, open};
+pub use self::trust::{Approver, ReceiptKey, Trust, TrustError};
+pub use self::witnesses::shortfall;
+
+/// Checks a `.deed` file against keys that came from elsewhere.
+///
+/// First container, signatures, log and digests; only when all of those hold, the evidence is read,
+/// and policy and outcome are found anew. Without trust nothing can be verified, and a damaged container fails all the same.
+/// A copy without evidence, as agents get it, comes to [`Verdict::SignaturesOnly`] at best.
+pub fn verify(bundle: &[u8], trust: Option<&Trust>) -> Report {
+    let mut book = Book::default();
+    check(bundle, trust, &mut book);
+    book.close()
+}
+
+/// The verdict and what it rests on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    pub verdict: Verdict,
+    /// The action's id, once a trusted receipt says that this is the action.
+    pub action: Option<String>,
+    /// What the receipt says, once its signature holds.
+    pub outcome: Option<Outcome>,
+    /// What a later look made of a receipt that left it open.
+    pub settled: Option<Outcome>,
+    /// Every check in its order, those that were not made too.
+    pub checks: Vec<Line>,
+}
+
+/// What a reader may conclude.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Everything that a proof needs holds; lines that were skipped say what else nobody checked.
+    Verified,
+    /// Signatures, log and digests hold, and the copy has no evidence: what came of the action is the host's word.
+    SignaturesOnly,
+    /// Something does not hold.
+    Failed,
+    /// Nothing speaks against it, but trust for a needed check is missing.
+    Unverifiable,
+}
+
+impl Verdict {
+    /// Whether everything that could be checked holds, and no trust for it was missing.
+    pub fn holds(self) -> bool {
+        matches!(self, Self::Verified | Self::SignaturesOnly)
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::SignaturesOnly => "signatures_only",
+            Self::Failed => "failed",
+            Self::Unverifiable => "unverifiable",
+        }
+    }
+
+    /// The exit code of a command whose answer this is.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::Verified => 0,
+            Self::Failed => 1,
+            Self::Unverifiable => 2,
+            Self::SignaturesOnly => 3,
+        }
+    }
+}
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Line {
+    pub name: &'static str,
+    pub status: Status,
+    /// What was found, in words.
+    pub detail: String,
+}
+
+/// How a check went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Pass,
+    Fail,
+    Skip,
+}
+
+/// Names of the checks, in the order of the report.
+const CONTAINER: &str = "container";
+const SIGNATURE: &str = "receipt signature";
+const SUBJECT: &str = "subject";
+const CHAIN: &str = "chain";
+const CHECKPOINT: &str = "checkpoint";
+const INCLUSION: &str = "inclusion";
+const WITNESSES: &str = "witnesses";
+const APPROVALS: &str = "approvals";
+const CLEARANCES: &str = "decisions";
+const RESOLUTION: &str = "resolution";
+const RECONCILIATION: &str = "reconciliation";
+const CONTRACT: &str = "contract";
+const GRANT: &str = "grant";
+const POLICY_SET: &str = "policy set";
+const QUESTION: &str = "question";
+const EVIDENCE: &str = "evidence";
+const ACTIVATION: &str = "activation";
+const SUMMARY: &str = "summary";
+const REQUESTS: &str = "requests";
+const DECISION: &str = "decision";
+const GATE: &str = "gate";
+const OUTCOME: &str = "outcome";
+const SETTLED: &str = "settled";
+const PROOFS: [&str; 16] = [
+    SIGNATURE,
+    SUBJECT,
+    CHAIN,
+    CHECKPOINT,
+    INCLUSION,
+    WITNESSES,
+    APPROVALS,
+    CLEARANCES,
+    RESOLUTION,
+    RECONCILIATION,
+    CONTRACT,
+    GRANT,
+    POLICY_SET,
+    QUESTION,
+    EVIDENCE,
+    ACTIVATION,
+];
+const CONTENTS: [&str; 6] = [SUMMARY, REQUESTS, DECISION, GATE, OUTCOME, SETTLED];
+
+/// What a check found.
+enum Finding {
+    Pass(String),
+    Fail(String),
+    /// It could not be made, and the proof stands without it.
+    Skip(String),
+    /// It could not be made, and without it there is no proof.
+    Untrusted(String),
+}
+
+/// A check as a function: `Err` is what does not hold.
+type Found = Result<Finding, String>;
+
+#[expect(clippy::unnecessary_wraps, reason = "every check ends in a `Found`")]
+fn pass(detail: impl Into<String>) -> Found {
+    Ok(Finding::Pass(detail.into()))
+}
+
+/// The report in the making.
+#[derive(Default)]
+struct Book {
+    lines: Vec<Line>,
+    failed: bool,
+    untrusted: bool,
+    /// Whether there was no evidence to check the outcome with.
+    without_evidence: bool,
+    action: Option<String>,
+    outcome: Option<Outcome>,
+    settled: Option<Outcome>,
+}
+
+impl Book {
+    /// Writes a finding down and gives whether the proof stands: nothing failed, no trust is missing.
+    fn note(&mut self, name: &'static str, found: Found) -> bool {
+        let (status, detail, stands) = match found.unwrap_or_else(Finding::Fail) {
+            Finding::Pass(detail) => (Status::Pass, detail, true),
+            Finding::Fail(detail) => (Status::Fail, detail, false),
+            Finding::Skip(detail) => (Status::Skip, detail, true),
+            Finding::Untrusted(detail) => {
+                self.untrusted = true;
+                (Status::Skip, detail, false)
+            }
+        };
+        self.failed |= status == Status::Fail;
+        self.lines.push(Line { name, status, detail });
+        stands
+    }
+
+    /// Checks that were not made because of what came before them.
+    fn pass_over(&mut self, names: &[&'static str], why: &str) {
+        let done = |name: &str| self.lines.iter().any(|line| line.name == name);
+        let open: Vec<&'static str> = names.iter().copied().filter(|name| !done(name)).collect();
+        for name in open {
+            self.lines.push(Line { name, status: Status::Skip, detail: why.to_owned() });
+        }
+    }
+
+    fn close(self) -> Report {
+        let verdict = match (self.failed, self.untrusted) {
+            (true, _) => Verdict::Failed,
+            (false, true) => Verdict::Unverifiable,
+            (false, false) if self.without_evidence => Verdict::SignaturesOnly,
+            (false, false) => Verdict::Verified,
+        };
+        Report {
+            verdict,
+            action: self.action,
+            outcome: self.outcome,
+            settled: self.settled,
+            checks: self.lines,
+        }
+    }
+}
+
+fn check(bundle: &[u8], trust: Option<&Trust>, book: &mut Book) {
+    let opened = match opened::open(bundle) {
+        Ok(opened) => opened,
+        Err(fault) => {
+            book.note(CONTAINER, Err(fault));
+            return book
+                .pass_over(&[PROOFS.as_slice(), &CONTENTS].concat(), "the container is damaged");
+        }
+    };
+    book.without_evidence = opened.is_agents_copy();
+    let envelopes = opened.chain.len();
+    book.note(CONTAINER, pass(format!("{} parts, {envelopes} envelope(s)", opened.files.len())));
+    let Some(trust) = trust else {
+        book.note(SIGNATURE, Ok(Finding::Untrusted("no trust was given".to_owned())));
+        return book.pass_over(&[PROOFS.as_slice(), &CONTENTS].concat(), "no trust was given");
+    };
+    if let Some(proven) = proof::prove(&opened, trust, book) {
+        return content::check(&opened, &proven, book);
+    }
+    let why = "not looked at: signatures and digests are not proved";
+    book.pass_over(&[PROOFS.as_slice(), &CONTENTS].concat(), why);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,77 @@
+//! Takes a chain of envelopes and the signed receipt, gives which line of the chain is what.
+//!
+//! Never reads a payload: a line is known by the digest that the receipt names it by.
+
+use deed_record::statement::envelope::{Envelope, Kind};
+use deed_record::statement::receipt::Receipt;
+use deed_spec::digest::Digest;
+
+use super::opened::Opened;
+use super::{Found, pass};
+
+/// Line numbers of the chain, in the order in which the receipt names them.
+pub(super) struct Links {
+    pub(super) approvals: Vec<usize>,
+    pub(super) decisions: Vec<usize>,
+    /// What was in force when it was decided.
+    pub(super) activated: Vec<usize>,
+    receipt: usize,
+    /// What a person says of a receipt that left it open; never without what the host concludes of that.
+    pub(super) resolution: Option<usize>,
+    /// What the host says at last, behind the receipt and a person's word.
+    pub(super) reconciliation: Option<usize>,
+}
+
+/// Every line before the receipt is named by it exactly once, and everything that it names is there.
+pub(super) fn find(opened: &Opened, receipt: &Receipt) -> Result<Links, String> {
+    let (before, after) = opened.chain.split_at(opened.receipt_at);
+    let digests: Result<Vec<Digest>, String> = before.iter().map(digest).collect();
+    let digests = digests?;
+    let line = |named: &Digest, what: &str| {
+        let at = digests.iter().position(|found| found == named);
+        at.ok_or_else(|| format!("the receipt names the {what} {named}, which is missing"))
+    };
+    let named = receipt.approvals.iter().map(|one| line(&one.payload_sha256, "approval"));
+    let approvals: Vec<usize> = named.collect::<Result<_, _>>()?;
+    let named = receipt.attempts.iter().map(|one| line(&one.decision_sha256, "decision"));
+    let decisions: Vec<usize> = named.collect::<Result<_, _>>()?;
+    let named = receipt.activated.iter().map(|one| line(one, "activation"));
+    let activated: Vec<usize> = named.collect::<Result<_, _>>()?;
+    let mut lines: Vec<usize> = [approvals.as_slice(), &decisions, &activated].concat();
+    lines.sort_unstable();
+    if !lines.iter().copied().eq(0..before.len()) {
+        return Err("an envelope stands twice, or the receipt does not name it".to_owned());
+    }
+    let receipt = opened.receipt_at;
+    let (resolution, reconciliation) = match after.len() {
+        0 | 1 => (None, None),
+        2 => (None, Some(receipt + 1)),
+        3 => (Some(receipt + 1), Some(receipt + 2)),
+        _ => return Err("more than two envelopes stand behind the receipt".to_owned()),
+    };
+    Ok(Links { approvals, decisions, activated, receipt, resolution, reconciliation })
+}
+
+impl Links {
+    /// The kind of every line, in the order of the chain.
+    pub(super) fn kinds(&self) -> Vec<Kind> {
+        let of = |kind| move |line: &usize| (*line, kind);
+        let mut kinds: Vec<(usize, Kind)> = self.approvals.iter().map(of(Kind::Approval)).collect();
+        kinds.extend(self.decisions.iter().map(of(Kind::Decision)));
+        kinds.extend(self.activated.iter().map(of(Kind::Activated)));
+        kinds.push((self.receipt, Kind::Receipt));
+        let settles = self.resolution.iter().chain(&self.reconciliation);
+        kinds.extend(settles.map(of(Kind::Reconciliation)));
+        kinds.sort_unstable_by_key(|(line, _)| *line);
+        kinds.into_iter().map(|(_, kind)| kind).collect()
+    }
+
+    pub(super) fn found(&self) -> Found {
+        let words: Vec<&str> = self.kinds().into_iter().map(Kind::as_str).collect();
+        pass(words.join(", "))
+    }
+}
+
+fn digest(envelope: &Envelope) -> Result<Digest, String> {
+    envelope.payload_digest().map_err(|e| e.to_string())
+}

@@ -1,0 +1,36 @@
+//! The report of a verification as text for people.
+
+use deed_spec::text::safe;
+
+use crate::{Report, Status, Verdict};
+
+/// The report for people, one line per check and the verdict as the last; `id` names what was checked.
+pub fn lines(report: &Report, id: &str) -> String {
+    let mut lines = Vec::new();
+    for line in &report.checks {
+        let mark = match line.status {
+            Status::Pass => "pass",
+            Status::Fail => "FAIL",
+            Status::Skip => "skip",
+        };
+        lines.push(format!("{mark}  {:<17}  {}", line.name, safe(&line.detail)));
+    }
+    if let Some(outcome) = report.outcome {
+        lines.push(format!("the receipt says: {}", outcome.as_str()));
+    }
+    if let Some(settled) = report.settled {
+        lines.push(format!("settled later: {}", settled.as_str()));
+    }
+    lines.push(format!("{} {}", said(report.verdict), safe(id)));
+    lines.join("\n")
+}
+
+/// The verdict as the last line has it: a copy without evidence must not pass for a whole one.
+fn said(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::SignaturesOnly => "VERIFIED (signatures and inclusion only)".to_owned(),
+        Verdict::Verified | Verdict::Failed | Verdict::Unverifiable => {
+            verdict.as_str().to_uppercase()
+        }
+    }
+}

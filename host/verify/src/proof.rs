@@ -1,0 +1,207 @@
+//! Takes a container and trust, gives the action and the receipt once everything that covers them
+//! holds: signatures, subject, log, approvals, digests.
+//!
+//! Never reads contract, policies or evidence; it hashes them.
+
+use deed_record::action::{Action, VERSION};
+use deed_record::bundle;
+use deed_record::lifecycle::event::entry;
+use deed_record::statement::envelope::{Envelope, Kind, Statement};
+use deed_record::statement::receipt::Receipt;
+use deed_record::statement::reconciliation::Reconciliation;
+use deed_spec::digest::Digest;
+use deed_spec::json;
+use deed_spec::merkle::leaf_hash;
+use deed_spec::note::{self, Checkpoint};
+
+use super::approvals::{self, Given};
+use super::links::{self, Links};
+use super::opened::Opened;
+use super::resolution::{self, Word};
+use super::trust::Trust;
+use super::{ACTIVATION, APPROVALS, Book, CHAIN, CHECKPOINT, CLEARANCES, Finding, Found, INCLUSION, RECONCILIATION, RESOLUTION, SIGNATURE, SUBJECT, WITNESSES, activation, clearances, digests, pass, reconciliation, witnesses};
+
+/// What signatures and digests vouch for.
+pub(super) struct Proven {
+    pub(super) action: Action,
+    pub(super) receipt: Receipt,
+    /// The answers of approvers, in the order in which they were given.
+    pub(super) given: Vec<Given>,
+    /// What a person said of it, when it had been left open.
+    pub(super) word: Option<Word>,
+    /// What settled it later.
+    pub(super) settled: Option<Reconciliation>,
+}
+
+/// Makes every check that needs nothing but hashing and signatures; none unless all of them pass.
+pub(super) fn prove(opened: &Opened, trust: &Trust, book: &mut Book) -> Option<Proven> {
+    let statement = match signature(opened, trust) {
+        Ok(statement) => statement,
+        Err(found) => {
+            book.note(SIGNATURE, found);
+            return None;
+        }
+    };
+    let receipt = json::from_value::<Receipt>(statement.predicate.clone());
+    let receipt = match receipt.map_err(|e| format!("the receipt {e}")) {
+        Ok(receipt) => receipt,
+        Err(fault) => {
+            book.note(SIGNATURE, Err(fault));
+            return None;
+        }
+    };
+    let key = opened.receipt.key_hint().unwrap_or_default();
+    book.note(SIGNATURE, pass(format!("by the trusted key {key}")));
+    book.outcome = Some(receipt.outcome);
+    let action = match subject(opened, &statement) {
+        Ok(action) => action,
+        Err(fault) => {
+            book.note(SUBJECT, Err(fault));
+            return None;
+        }
+    };
+    book.note(SUBJECT, pass(format!("action.json is what was signed, {}", statement.action)));
+    book.action = Some(action.id.to_string());
+    let links = match links::find(opened, &receipt) {
+        Ok(links) => links,
+        Err(fault) => {
+            book.note(CHAIN, Err(fault));
+            return None;
+        }
+    };
+    book.note(CHAIN, links.found());
+    let logged = log(opened, &links, &action, trust, book);
+    let subject = &statement.action;
+    let (given, found) = approvals::check(opened, &links, subject, &action, &receipt, trust);
+    let approved = book.note(APPROVALS, found);
+    let found = clearances::check(opened, &links, subject, &action, &receipt, trust);
+    let cleared = book.note(CLEARANCES, found);
+    let word = match resolution::open(opened, &links, subject, &action, &receipt, trust) {
+        Ok(word) => word,
+        Err(found) => {
+            book.note(RESOLUTION, found);
+            return None;
+        }
+    };
+    book.note(RESOLUTION, resolution::found(word.as_ref()));
+    let settled = reconciliation::open(opened, &links, subject, &receipt, word.as_ref(), trust);
+    let found = settled.clone().and_then(|one| reconciliation::found(one.as_ref(), &receipt));
+    book.note(RECONCILIATION, found);
+    let Ok(settled) = settled else { return None };
+    let whole = digests::check(opened, &action, &receipt, settled.as_ref(), book);
+    book.settled = settled.as_ref().map(|one| one.outcome);
+    if !(logged && approved && cleared && whole) {
+        return None;
+    }
+    let found = activation::check(opened, &links, &action, &receipt, &given, trust);
+    book.note(ACTIVATION, found).then_some(Proven { action, receipt, given, word, settled })
+}
+
+/// What a host's key signed, under the trusted key that the envelope in this line of the chain names, and
+/// that counts at its place in the log. That it stands there is for its proof to say.
+pub(super) fn statement(
+    opened: &Opened,
+    line: usize,
+    kind: Kind,
+    trust: &Trust,
+) -> Result<Statement, String> {
+    let (Some(envelope), Some(proof)) = (opened.chain.get(line), opened.proofs.get(line)) else {
+        return Err(format!("the {} is missing", kind.as_str()));
+    };
+    let key = trust.receipt_key(envelope.key_hint().unwrap_or_default(), proof.index)?;
+    envelope.verify(key, kind).map_err(|e| e.to_string())
+}
+
+/// The receipt's statement under a trusted key, or what is to be noted instead.
+fn signature(opened: &Opened, trust: &Trust) -> Result<Statement, Found> {
+    if trust.receipt_keys.is_empty() {
+        return Err(Ok(Finding::Untrusted("no receipt key is trusted".to_owned())));
+    }
+    self::statement(opened, opened.receipt_at, Kind::Receipt, trust).map_err(Err)
+}
+
+fn subject(opened: &Opened, statement: &Statement) -> Result<Action, String> {
+    let found = Digest::of(opened.part(bundle::ACTION)?);
+    if found != statement.action {
+        return Err(format!("the receipt is about {}, action.json is {found}", statement.action));
+    }
+    let action: Action = opened.record(bundle::ACTION)?;
+    if action.v != VERSION {
+        return Err(format!("action.json has version {}, this reader knows {VERSION}", action.v));
+    }
+    // A field that this version reads otherwise than it was written would go unnoticed.
+    if action.digest().ok() == Some(found) {
+        Ok(action)
+    } else {
+        Err("action.json is not what this version writes".to_owned())
+    }
+}
+
+/// One checkpoint for all proofs, signed by a trusted key of this tenant's log, and every envelope in it.
+fn log(opened: &Opened, links: &Links, action: &Action, trust: &Trust, book: &mut Book) -> bool {
+    let tree = match checkpoint(opened, &action.tenant, trust) {
+        Ok(tree) => {
+            book.note(CHECKPOINT, pass(format!("{} signed {} entries", tree.origin, tree.size)));
+            tree
+        }
+        Err(found) => {
+            book.note(CHECKPOINT, found);
+            let names = [INCLUSION, WITNESSES];
+            book.pass_over(&names, "not looked at: there is no trusted checkpoint");
+            return false;
+        }
+    };
+    let included = book.note(INCLUSION, inclusion(opened, links, &tree));
+    let note = opened.proofs.first().map(|proof| proof.checkpoint.as_str()).unwrap_or_default();
+    book.note(WITNESSES, witnesses::check(note, trust.witnesses.as_ref()));
+    included
+}
+
+fn checkpoint(opened: &Opened, tenant: &str, trust: &Trust) -> Result<Checkpoint, Found> {
+    if trust.log.is_empty() {
+        return Err(Ok(Finding::Untrusted("no log key is trusted".to_owned())));
+    }
+    let failed = |why: &str| Err(why.to_owned());
+    let note = opened.proofs.first().map(|proof| proof.checkpoint.as_str()).unwrap_or_default();
+    if opened.proofs.iter().any(|proof| proof.checkpoint != note) {
+        return Err(failed("the proofs are not under one checkpoint"));
+    }
+    let origin = note.lines().next().unwrap_or_default();
+    if origin.rsplit('/').next() != Some(tenant) {
+        return Err(Err(format!("the log `{origin}` is not that of tenant `{tenant}`")));
+    }
+    let by_log = format!("— {origin} ");
+    if note.lines().filter(|line| line.starts_with(&by_log)).count() > 1 {
+        return Err(failed("the checkpoint has two signatures of its log"));
+    }
+    let mut fault = format!("no trusted key is one of the log `{origin}`");
+    for key in trust.log.iter().filter(|key| key.name() == origin) {
+        match note::verify(note, key) {
+            Ok(checkpoint) => return Ok(checkpoint),
+            Err(error) => fault = error.to_string(),
+        }
+    }
+    Err(Err(fault))
+}
+
+/// In the order of the log: what was signed before something stands before it.
+fn inclusion(opened: &Opened, links: &Links, tree: &Checkpoint) -> Found {
+    let mut places = Vec::new();
+    if !opened.proofs.is_sorted_by(|one, next| one.index < next.index) {
+        return Err("the chain is not in the order of the log".to_owned());
+    }
+    let envelopes = links.kinds().into_iter().zip(&opened.chain);
+    for ((kind, envelope), proof) in envelopes.zip(&opened.proofs) {
+        let leaf = leaf(kind, envelope)?;
+        proof
+            .leads_to(&leaf, tree)
+            .map_err(|e| format!("{} {}: {e}", kind.as_str(), proof.index))?;
+        places.push(proof.index.to_string());
+    }
+    pass(format!("every envelope is in the log, at {}", places.join(", ")))
+}
+
+fn leaf(kind: Kind, envelope: &Envelope) -> Result<deed_spec::merkle::Hash, String> {
+    let payload = envelope.payload_digest().map_err(|e| e.to_string())?;
+    Ok(leaf_hash(&entry(kind.as_str(), &payload)))
+}

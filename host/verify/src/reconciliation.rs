@@ -1,0 +1,113 @@
+//! Takes what stands behind the receipt, gives whether a later look settled what the receipt left open.
+//!
+//! Never lets a receipt with an answer be answered again.
+
+use deed_record::contract::Contract;
+use deed_record::lifecycle::outcome::{Judgement, Outcome};
+use deed_record::statement::envelope::Kind;
+use deed_record::statement::receipt::Receipt;
+use deed_record::statement::reconciliation::Reconciliation;
+use deed_spec::digest::Digest;
+use deed_spec::json;
+
+use super::evidence::{self, Evidence};
+use super::links::Links;
+use super::opened::Opened;
+use super::proof::{self, Proven};
+use super::resolution::Word;
+use super::trust::Trust;
+use super::{Finding, Found, pass};
+
+/// The statement of the line behind the receipt, under a trusted key and about this receipt.
+pub(super) fn open(
+    opened: &Opened,
+    links: &Links,
+    digest: &Digest,
+    receipt: &Receipt,
+    word: Option<&Word>,
+    trust: &Trust,
+) -> Result<Option<Reconciliation>, String> {
+    let Some(line) = links.reconciliation else { return Ok(None) };
+    let statement = proof::statement(opened, line, Kind::Reconciliation, trust)?;
+    if statement.action != *digest {
+        return Err(format!("it is about another action, {}", statement.action));
+    }
+    let settled: Reconciliation =
+        json::from_value(statement.predicate).map_err(|e| e.to_string())?;
+    let named = opened.receipt.payload_digest().map_err(|e| e.to_string())?;
+    let faults = [
+        (settled.receipt_sha256 != named, "it settles another receipt"),
+        (receipt.outcome != Outcome::Indeterminate, "the receipt left nothing open"),
+        (settled.outcome == Outcome::Indeterminate, "it settles nothing"),
+        (settled.resolved_by != word.map(|word| word.payload), "it rests on another word"),
+    ];
+    if let Some((_, fault)) = faults.iter().find(|(wrong, _)| *wrong) {
+        return Err((*fault).to_owned());
+    }
+    look(&settled, receipt, word)?;
+    Ok(Some(settled))
+}
+
+/// It rests on a look that was made in between, or on nothing but a person's word.
+fn look(settled: &Reconciliation, receipt: &Receipt, word: Option<&Word>) -> Result<(), String> {
+    let Some(look) = &settled.look else {
+        let word = word.ok_or("it was settled without a look")?;
+        return agrees(settled, &word.resolution.conclude(None), "the word alone");
+    };
+    if look.began_ms() < receipt.judged_ms {
+        return Err("its look began before the receipt".to_owned());
+    }
+    if settled.settled_ms < look.at_ms {
+        return Err("it was made before its look".to_owned());
+    }
+    Ok(())
+}
+
+/// Whether it says what this comes to.
+fn agrees(settled: &Reconciliation, wanted: &Judgement, from: &str) -> Result<(), String> {
+    if wanted.outcome == settled.outcome
+        && wanted.changes == settled.changes
+        && wanted.unexpected == settled.unexpected
+        && evidence::answers(&wanted.checks) == evidence::answers(&settled.checks)
+    {
+        return Ok(());
+    }
+    Err(format!("{from} gives `{}` or other changes", wanted.outcome.as_str()))
+}
+
+/// What was found, in words, before anything is judged again.
+pub(super) fn found(settled: Option<&Reconciliation>, receipt: &Receipt) -> Found {
+    match settled {
+        Some(settled) => {
+            let by = match (&settled.resolved_by, &settled.look) {
+                (None, _) => "a later look settled it",
+                (Some(_), Some(_)) => "a person's word and a look after it settled it",
+                (Some(_), None) => "a person's word settled it, and nobody looked again",
+            };
+            pass(format!("{by}: `{}`", settled.outcome.as_str()))
+        }
+        None if receipt.outcome == Outcome::Indeterminate => pass("it is still open"),
+        None => pass("the receipt left nothing open"),
+    }
+}
+
+/// Judges again, with the later look in the place of the look after.
+pub(super) fn judged(proven: &Proven, contract: &Contract, evidence: Option<&Evidence>) -> Found {
+    let Some(settled) = &proven.settled else { return pass("there is none") };
+    if settled.look.is_none() {
+        return pass(format!("`{}`, as the person's word gives it", settled.outcome.as_str()));
+    }
+    let Some(evidence) = evidence else {
+        let why = "without evidence, which this copy lacks, nothing can be judged again";
+        return Ok(Finding::Skip(why.to_owned()));
+    };
+    let seen = evidence::later(proven, contract, evidence)?;
+    let shows_it = seen.outcome != Outcome::Indeterminate;
+    let judged = match &proven.word {
+        Some(word) => word.resolution.conclude(Some(seen)),
+        None => seen,
+    };
+    agrees(settled, &judged, "the later look")?;
+    let from = if shows_it { "the later look" } else { "the person's word" };
+    pass(format!("`{}` again, from {from}", settled.outcome.as_str()))
+}

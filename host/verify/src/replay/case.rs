@@ -1,0 +1,163 @@
+//! Takes a bundle, gives what is needed to run its adapter again.
+//!
+//! Never starts from parts that do not belong together: action, contract and grant must be those that
+//! the receipt names, whoever signed it. Evidence that is not the receipt's is replayed and told.
+
+use deed_record::action::{Action, Rendering};
+use deed_record::bundle;
+use deed_record::contract::Contract;
+use deed_record::exchange::Rendered;
+use deed_record::lifecycle::event::Attempt;
+use deed_record::lifecycle::observation::Observation;
+use deed_record::statement::envelope::Kind;
+use deed_record::statement::receipt::Receipt;
+use deed_spec::digest::Digest;
+use deed_spec::json;
+
+use super::{Line, Report, Seen, Verdict};
+use crate::{Opened, open, rendering};
+
+/// A bundle that can be replayed.
+#[derive(Clone, Debug)]
+pub struct Case {
+    pub action: Action,
+    pub contract: Contract,
+    rendering: Rendering,
+    pre: Option<Observation>,
+    attempts: Vec<Attempt>,
+    post: Option<Observation>,
+    faults: Vec<String>,
+}
+
+/// One recorded run and what it was given.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// `look before`, `attempt 1`, `look after`.
+    pub name: String,
+    /// Counts the runs of `perform` from 1; 0 for a look.
+    pub attempt: u32,
+    /// What it might send.
+    pub requests: Vec<Rendered>,
+    /// Unix milliseconds at which it ended.
+    pub at_ms: i64,
+    pub seen: Seen,
+}
+
+/// Why a bundle cannot be replayed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    #[error("it is no bundle that can be replayed: {0}")]
+    Bundle(String),
+    #[error(
+        "it is an agent's copy, which has no evidence; the bundle that an approver gets can be replayed"
+    )]
+    AgentsCopy,
+    #[error("the adapter is {found}, and the receipt names {named}; give the component that ran")]
+    OtherAdapter { found: Digest, named: Digest },
+}
+
+impl Case {
+    /// Opens a bundle without any trust.
+    pub fn open(bytes: &[u8]) -> Result<Self, ReplayError> {
+        let opened = open(bytes).map_err(ReplayError::Bundle)?;
+        if opened.is_agents_copy() {
+            return Err(ReplayError::AgentsCopy);
+        }
+        read(&opened).map_err(ReplayError::Bundle)
+    }
+
+    /// Whether this is the adapter that ran.
+    pub fn check_adapter(&self, found: Digest) -> Result<(), ReplayError> {
+        let named = self.action.adapter;
+        if found == named { Ok(()) } else { Err(ReplayError::OtherAdapter { found, named }) }
+    }
+
+    /// Every run that the evidence has, in the order in which they ran.
+    pub fn runs(&self) -> Vec<Recorded> {
+        let look = |name: &str, look: &Observation| Recorded {
+            name: name.to_owned(),
+            attempt: 0,
+            requests: self.rendering.observe.clone(),
+            at_ms: look.at_ms,
+            seen: Seen::of_look(look, &self.contract),
+        };
+        let attempt = |attempt: &Attempt| Recorded {
+            name: format!("attempt {}", attempt.n),
+            attempt: attempt.n,
+            requests: self.rendering.perform.clone(),
+            at_ms: attempt.ended_ms,
+            seen: Seen::from(attempt),
+        };
+        let pre = self.pre.iter().map(|seen| look("look before", seen));
+        let post = self.post.iter().map(|seen| look("look after", seen));
+        pre.chain(self.attempts.iter().map(attempt)).chain(post).collect()
+    }
+
+    /// The report over the lines of all runs, made with the adapter of this digest.
+    pub fn report(&self, adapter: Digest, runs: Vec<Line>) -> Report {
+        Report {
+            verdict: Verdict::of(&self.faults, &runs),
+            action: self.action.id.to_string(),
+            adapter,
+            recorded_adapter: Some(self.action.adapter).filter(|recorded| *recorded != adapter),
+            faults: self.faults.clone(),
+            runs,
+        }
+    }
+}
+
+fn read(opened: &Opened) -> Result<Case, String> {
+    let statement = opened.receipt.unverified(Kind::Receipt).map_err(|e| e.to_string())?;
+    let receipt: Receipt =
+        json::from_value(statement.predicate.clone()).map_err(|e| format!("the receipt {e}"))?;
+    let found = Digest::of(opened.part(bundle::ACTION)?);
+    if found != statement.action {
+        return Err(format!("the receipt is about {}, action.json is {found}", statement.action));
+    }
+    let action: Action = opened.record(bundle::ACTION)?;
+    let found = Digest::of(opened.part(bundle::CONTRACT)?);
+    if found != action.contract.digest {
+        return Err(format!(
+            "the action names {}, contract.json is {found}",
+            action.contract.digest
+        ));
+    }
+    let contract =
+        Contract::from_json(opened.json(bundle::CONTRACT)?).map_err(|e| e.to_string())?;
+    if receipt.grant.as_ref().is_some_and(|grant| grant.adapter != action.adapter) {
+        return Err("the receipt grants another adapter than the action names".to_owned());
+    }
+    let look = |name: &str| opened.has(name).then(|| opened.record(name)).transpose();
+    Ok(Case {
+        rendering: rendering(&action, &receipt, &contract)?,
+        faults: faults(opened, &receipt)?,
+        pre: look(bundle::PRE)?,
+        attempts: opened.record(bundle::EXCHANGES)?,
+        post: look(bundle::POST)?,
+        action,
+        contract,
+    })
+}
+
+/// Parts of the evidence that are not the ones that the receipt names.
+fn faults(opened: &Opened, receipt: &Receipt) -> Result<Vec<String>, String> {
+    let looks = [(bundle::PRE, &receipt.pre), (bundle::POST, &receipt.post)];
+    let looks = looks.map(|(name, look)| (name, look.as_ref().map(|look| look.evidence_sha256)));
+    let mut faults = Vec::new();
+    for (name, named) in
+        looks.into_iter().chain([(bundle::EXCHANGES, Some(receipt.exchanges_sha256))])
+    {
+        let found = opened.has(name).then(|| opened.part(name).map(Digest::of)).transpose()?;
+        match (found, named) {
+            (Some(found), Some(named)) if found != named => {
+                faults.push(format!("`{name}` is {found}, the receipt names {named}"));
+            }
+            (None, Some(_)) => faults.push(format!("`{name}` is missing, the receipt names it")),
+            (Some(_), None) => {
+                faults.push(format!("`{name}` is there, and the receipt knows nothing of it"));
+            }
+            _ => {}
+        }
+    }
+    Ok(faults)
+}

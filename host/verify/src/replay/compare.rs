@@ -1,0 +1,186 @@
+//! Takes a recorded run and what it came to when it was made again, gives the first difference.
+//!
+//! Never compares times, nor what the guest could not see; and never behind the place where the clock
+//! of the first run cut it off.
+
+use std::collections::BTreeSet;
+
+use deed_record::contract::Contract;
+use deed_record::exchange::Exchange;
+use deed_record::lifecycle::event::{Attempt, Claim};
+use deed_record::lifecycle::observation::Observation;
+use deed_spec::json;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Difference, Line, Recorded, Status};
+
+/// Everything of a run that must come out the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    pub exchanges: Vec<Exchange>,
+    /// Requests outside of the grant, in the words in which they were refused.
+    pub refused: Vec<String>,
+    /// State by name, as one object.
+    pub state: Value,
+    pub derived: BTreeSet<String>,
+    /// None when the run was not started.
+    pub claim: Option<Claim>,
+    /// Whether a look may be judged by. The words that say why not are those of the host's release.
+    pub is_usable: bool,
+}
+
+impl Seen {
+    /// A look under the contract that says what it must show.
+    pub fn of_look(look: &Observation, contract: &Contract) -> Self {
+        Self {
+            exchanges: look.exchanges.clone(),
+            refused: look.refused.clone(),
+            state: look.value(),
+            derived: look.derived.clone(),
+            claim: look.claim.clone(),
+            is_usable: look.unusable(contract).is_none(),
+        }
+    }
+}
+
+impl From<&Attempt> for Seen {
+    fn from(attempt: &Attempt) -> Self {
+        Self {
+            exchanges: attempt.exchanges.clone(),
+            refused: attempt.refused.clone(),
+            state: json!({}),
+            derived: BTreeSet::new(),
+            claim: Some(attempt.claim.clone()),
+            is_usable: true,
+        }
+    }
+}
+
+/// Why a comparison ends before the run does.
+enum Halt {
+    Differs(Box<Difference>),
+    /// Nobody knows what came then.
+    Unknown(String),
+}
+
+/// Holds a run that was made again against the recorded one.
+pub fn compare(recorded: &Recorded, again: &Seen) -> Line {
+    let (status, detail, difference) = match walk(&recorded.seen, again) {
+        Ok(()) => (Status::Same, summary(again), None),
+        Err(Halt::Unknown(why)) => (Status::NotReplayed, why, None),
+        Err(Halt::Differs(found)) => {
+            let detail = format!("the first difference is in {}", found.place);
+            (Status::Different, detail, Some(*found))
+        }
+    };
+    Line { run: recorded.name.clone(), status, detail, difference }
+}
+
+impl Recorded {
+    /// Why there is nothing to run again, where that is so.
+    pub fn no_run(&self) -> Option<Line> {
+        let why = match self.seen.claim {
+            Some(Claim::Lost) => "the host stopped under it, so what it saw is not known",
+            None => "it was not started, or its record does not say how it ended",
+            Some(_) => return None,
+        };
+        let (run, detail) = (self.name.clone(), why.to_owned());
+        Some(Line { run, status: Status::NotReplayed, detail, difference: None })
+    }
+}
+
+const CLOCK: &str = "it was stopped by the clock; it is the same up to there";
+const CLOCK_NOW: &str = "this time it was stopped by the clock; it is the same up to there";
+
+fn walk(recorded: &Seen, again: &Seen) -> Result<(), Halt> {
+    exchanges(recorded, again)?;
+    let rest = rest(recorded, again);
+    match (recorded.is_timed_out(), again.is_timed_out()) {
+        // A clock does not stop a guest at the same place twice.
+        (true, _) => rest.map_err(|_elsewhere| Halt::Unknown(CLOCK.to_owned())),
+        (false, true) => Err(Halt::Unknown(CLOCK_NOW.to_owned())),
+        (false, false) => rest,
+    }
+}
+
+fn exchanges(recorded: &Seen, again: &Seen) -> Result<(), Halt> {
+    let (first, second) = (&recorded.exchanges, &again.exchanges);
+    for n in 0..first.len().max(second.len()) {
+        let (expected, got) = (first.get(n), second.get(n));
+        if expected.is_none() && recorded.is_timed_out() {
+            return Err(Halt::Unknown(CLOCK.to_owned()));
+        }
+        if got.is_none() && again.is_timed_out() {
+            let word = if recorded.is_timed_out() { CLOCK } else { CLOCK_NOW };
+            return Err(Halt::Unknown(word.to_owned()));
+        }
+        let request = |one: Option<&Exchange>| one.map(|one| one.request.clone());
+        same(&format!("exchange {n}: request"), &request(expected), &request(got))?;
+        let number = |one: Option<&Exchange>| one.map(|one| one.ordinal);
+        same(&format!("exchange {n}: number"), &number(expected), &number(got))?;
+        if expected.is_some_and(|one| !one.is_concluded()) {
+            let why = format!("it was cut off at exchange {n}; it is the same up to there");
+            return Err(Halt::Unknown(why));
+        }
+    }
+    Ok(())
+}
+
+fn rest(recorded: &Seen, again: &Seen) -> Result<(), Halt> {
+    for n in 0..recorded.refused.len().max(again.refused.len()) {
+        same(&format!("refused request {n}"), &recorded.refused.get(n), &again.refused.get(n))?;
+    }
+    same("state", &recorded.state, &again.state)?;
+    same("derived states", &recorded.derived, &again.derived)?;
+    if !said_less(recorded.claim.as_ref(), again.claim.as_ref()) {
+        same("claim", &recorded.claim, &again.claim)?;
+    }
+    same("whether the look is usable", &recorded.is_usable, &again.is_usable)
+}
+
+/// Earlier releases recorded a trap without the adapter's last words. The trap itself is the same.
+fn said_less(recorded: Option<&Claim>, again: Option<&Claim>) -> bool {
+    let (Some(Claim::Trapped(then)), Some(Claim::Trapped(now))) = (recorded, again) else {
+        return false;
+    };
+    let more = now.strip_prefix(then.as_str()).filter(|_| !then.is_empty());
+    more.is_some_and(|more| more.starts_with(Claim::LAST_WORDS))
+}
+
+impl Seen {
+    fn is_timed_out(&self) -> bool {
+        self.claim == Some(Claim::TimedOut)
+    }
+}
+
+/// The same, or the first leaf that is not.
+fn same<T: Serialize + PartialEq>(place: &str, expected: &T, got: &T) -> Result<(), Halt> {
+    if expected == got {
+        return Ok(());
+    }
+    let value = |record: &T| serde_json::to_value(record).unwrap_or_default();
+    let (expected, got) = (value(expected), value(got));
+    let first = json::diff(&expected, &got).into_iter().next();
+    let found = match first {
+        Some(change) => Difference {
+            place: if change.pointer.is_empty() {
+                place.to_owned()
+            } else {
+                format!("{place} at `{}`", change.pointer)
+            },
+            expected: change.old.unwrap_or_default(),
+            got: change.new.unwrap_or_default(),
+        },
+        None => Difference { place: place.to_owned(), expected, got },
+    };
+    Err(Halt::Differs(Box::new(found)))
+}
+
+fn summary(seen: &Seen) -> String {
+    let states = seen.state.as_object().map_or(0, serde_json::Map::len);
+    let (exchanges, refused) = (seen.exchanges.len(), seen.refused.len());
+    format!(
+        "{exchanges} exchange(s), {refused} refused request(s), {states} state(s), and how it ended"
+    )
+}

@@ -1,0 +1,189 @@
+use std::collections::BTreeMap;
+
+use deed_record::exchange::codec::Codec;
+use deed_record::exchange::{Exchange, Failure, Fate, Rendered};
+use deed_record::lifecycle::event::Claim;
+use serde_json::{Value, json};
+
+use super::*;
+
+fn exchange(ordinal: u32, path: &str) -> Exchange {
+    Exchange {
+        ordinal,
+        request: Rendered {
+            upstream: "idp".into(),
+            method: "GET".into(),
+            path: path.into(),
+            body: None,
+            codec: Codec::default(),
+            calls: 2,
+            writes: false,
+            guard: None,
+            expose: None,
+        },
+        fate: Fate::Answered { status: 200 },
+        response: Some(json!({})),
+        etag: None,
+        if_match: None,
+        idempotency_key: None,
+        carried_from: None,
+        retry_after_s: None,
+        redacted: vec![],
+        problem: None,
+        headers: BTreeMap::new(),
+        failure: None,
+        started_ms: 0,
+        ended_ms: 0,
+        deadline_ms: 0,
+    }
+}
+
+fn run(claim: Claim) -> Recorded {
+    let seen = Seen {
+        exchanges: vec![exchange(0, "/a"), exchange(1, "/b")],
+        refused: vec!["no".into()],
+        state: json!({"user": {"active": true}}),
+        derived: [].into(),
+        claim: Some(claim),
+        is_usable: true,
+    };
+    Recorded { name: "attempt 1".into(), attempt: 1, requests: vec![], at_ms: 0, seen }
+}
+
+/// Where it differs when the run is made again with this change; nothing where it does not.
+fn place(recorded: &Recorded, change: impl FnOnce(&mut Seen)) -> Option<String> {
+    let mut again = recorded.seen.clone();
+    change(&mut again);
+    compare(recorded, &again).difference.map(|found| found.place)
+}
+
+fn status(recorded: &Recorded, change: impl FnOnce(&mut Seen)) -> Status {
+    let mut again = recorded.seen.clone();
+    change(&mut again);
+    compare(recorded, &again).status
+}
+
+#[test]
+fn the_first_difference_is_the_one_that_is_told() {
+    let recorded = run(Claim::Done);
+    let at = |change: fn(&mut Seen)| place(&recorded, change).unwrap_or_default();
+    assert_eq!(place(&recorded, |_| {}), None);
+    let first = at(|seen| {
+        seen.exchanges[1].request.path = "/c".into();
+        seen.refused.clear();
+        seen.claim = None;
+    });
+    assert_eq!(first, "exchange 1: request at `/path`");
+    assert_eq!(at(|seen| seen.exchanges.truncate(1)), "exchange 1: request");
+    assert_eq!(at(|seen| seen.exchanges.push(exchange(2, "/c"))), "exchange 2: request");
+    assert_eq!(at(|seen| seen.exchanges.swap(0, 1)), "exchange 0: request at `/path`");
+    assert_eq!(at(|seen| seen.exchanges[0].ordinal = 7), "exchange 0: number");
+    assert_eq!(at(|seen| seen.refused.push("never".into())), "refused request 1");
+    assert_eq!(at(|seen| seen.state["user"]["active"] = json!(false)), "state at `/user/active`");
+    assert_eq!(at(|seen| seen.derived = ["user".to_owned()].into()), "derived states");
+    assert_eq!(at(|seen| seen.claim = Some(Claim::Lost)), "claim");
+}
+
+/// The words are those of a release; that there are some decides what is judged.
+#[test]
+fn a_look_that_counts_on_one_side_only_differs() {
+    let crashed = || Claim::Trapped("wasm trap: unreachable".into());
+    for claim in [Claim::Done, Claim::Invalid("no".into()), crashed()] {
+        for is_usable in [true, false] {
+            let mut recorded = run(claim.clone());
+            recorded.seen.is_usable = is_usable;
+            assert_eq!(place(&recorded, |_| {}), None);
+            let other = place(&recorded, |seen| seen.is_usable = !is_usable);
+            assert_eq!(other.as_deref(), Some("whether the look is usable"));
+        }
+    }
+    // What the release adds to a trap does not hide it.
+    let told = format!("wasm trap: unreachable{}panicked at a.rs", Claim::LAST_WORDS);
+    let other = place(&run(crashed()), |seen| {
+        seen.claim = Some(Claim::Trapped(told));
+        seen.is_usable = false;
+    });
+    assert_eq!(other.as_deref(), Some("whether the look is usable"));
+    // Nobody knows what it would have come to.
+    let stopped = run(Claim::TimedOut);
+    let ended = |seen: &mut Seen| {
+        (seen.claim, seen.is_usable) = (Some(Claim::Done), false);
+    };
+    assert_eq!(status(&stopped, ended), Status::NotReplayed);
+}
+
+#[test]
+fn what_the_adapter_could_not_see_is_not_compared() {
+    let recorded = run(Claim::Done);
+    let later = |seen: &mut Seen| seen.exchanges[0].ended_ms = 9;
+    assert_eq!(status(&recorded, later), Status::Same);
+}
+
+#[test]
+fn a_trap_of_an_earlier_release_lacks_the_last_words() {
+    let trapped = |text: &str| Claim::Trapped(text.into());
+    let now = |text: &str| {
+        let claim = trapped(text);
+        move |seen: &mut Seen| seen.claim = Some(claim)
+    };
+    let worded = |trap: &str| format!("{trap}{}panicked at a.rs:1:2: why", Claim::LAST_WORDS);
+    let long = "é".repeat(500);
+    for trap in ["wasm trap: unreachable", long.as_str()] {
+        let recorded = run(trapped(trap));
+        assert_eq!(status(&recorded, now(trap)), Status::Same);
+        assert_eq!(status(&recorded, now(&worded(trap))), Status::Same);
+        assert_eq!(status(&recorded, now(&format!("{trap} at 7"))), Status::Different);
+        assert_eq!(status(&recorded, now(&worded("wasm trap: overflow"))), Status::Different);
+        let recorded = run(trapped(&worded(trap)));
+        assert_eq!(status(&recorded, now(trap)), Status::Different);
+    }
+    for short in ["", "w", "wasm trap"] {
+        let recorded = run(trapped(short));
+        assert_eq!(status(&recorded, now("wasm trap: overflow")), Status::Different, "`{short}`");
+    }
+    assert_eq!(status(&run(trapped("")), now(&worded(""))), Status::Different);
+}
+
+#[test]
+fn behind_a_clock_or_a_cut_nothing_is_claimed() {
+    let stopped = run(Claim::TimedOut);
+    assert_eq!(status(&stopped, |_| {}), Status::Same);
+    let further = |seen: &mut Seen| {
+        seen.exchanges.push(exchange(2, "/c"));
+        seen.claim = Some(Claim::Done);
+    };
+    assert_eq!(status(&stopped, further), Status::NotReplayed);
+    let otherwise = |seen: &mut Seen| seen.exchanges[0].request.path = "/c".into();
+    assert_eq!(status(&stopped, otherwise), Status::Different);
+    let slow = |seen: &mut Seen| {
+        seen.exchanges.truncate(1);
+        seen.claim = Some(Claim::TimedOut);
+    };
+    assert_eq!(status(&run(Claim::Done), slow), Status::NotReplayed);
+    let mut cut = run(Claim::Done);
+    cut.seen.exchanges[1].fate = Fate::NoAnswer;
+    assert_eq!(status(&cut, |_| {}), Status::NotReplayed);
+    cut.seen.exchanges[1].failure = Some(Failure::NoAnswer);
+    assert_eq!(status(&cut, |_| {}), Status::Same);
+}
+
+#[test]
+fn a_run_of_which_nobody_knows_the_end_is_not_made_again() {
+    assert_eq!(run(Claim::Done).no_run(), None);
+    let lost = run(Claim::Lost).no_run().map(|line| line.status);
+    assert_eq!(lost, Some(Status::NotReplayed));
+}
+
+#[test]
+fn a_difference_outweighs_what_is_not_known() {
+    let line =
+        |status| Line { run: String::new(), status, detail: String::new(), difference: None };
+    let (same, open) = (line(Status::Same), line(Status::NotReplayed));
+    let of = |runs: &[Line]| Verdict::of(&[], runs);
+    assert_eq!(of(&[]), Verdict::Identical);
+    assert_eq!(of(std::slice::from_ref(&same)), Verdict::Identical);
+    assert_eq!(of(&[same.clone(), open.clone()]), Verdict::NotReplayed);
+    assert_eq!(of(&[open, line(Status::Different)]), Verdict::Different);
+    assert_eq!(Verdict::of(&["other".to_owned()], &[same]), Verdict::Different);
+    assert_eq!(Value::from(Verdict::NotReplayed.as_str()), "not replayed");
+}

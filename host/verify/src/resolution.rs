@@ -1,0 +1,77 @@
+//! Takes the line between the receipt and what settles it, gives what a person said of an open action.
+//!
+//! Never takes the host's word for it: the key must be an operator's, at that place of the log.
+
+use deed_record::action::Action;
+use deed_record::lifecycle::outcome::Outcome;
+use deed_record::statement::receipt::Receipt;
+use deed_record::statement::resolution::{self, ROLE, Resolution};
+use deed_spec::digest::Digest;
+
+use super::approvals::{enrolled, owners};
+use super::links::Links;
+use super::opened::Opened;
+use super::trust::Trust;
+use super::{Finding, Found, pass};
+
+/// A person's word, and the digest that the host names it by.
+#[derive(Clone, Debug)]
+pub(super) struct Word {
+    pub(super) resolution: Resolution,
+    pub(super) payload: Digest,
+}
+
+/// The word about this receipt, by a trusted key; none where nobody said anything.
+pub(super) fn open(
+    opened: &Opened,
+    links: &Links,
+    digest: &Digest,
+    action: &Action,
+    receipt: &Receipt,
+    trust: &Trust,
+) -> Result<Option<Word>, Found> {
+    let Some(line) = links.resolution else { return Ok(None) };
+    if trust.approvers.is_none() {
+        let why = "a person resolved it, and nobody said who may";
+        return Err(Ok(Finding::Untrusted(why.to_owned())));
+    }
+    word(opened, line, digest, action, receipt, trust).map(Some).map_err(Err)
+}
+
+fn word(
+    opened: &Opened,
+    line: usize,
+    digest: &Digest,
+    action: &Action,
+    receipt: &Receipt,
+    trust: &Trust,
+) -> Result<Word, String> {
+    let (Some(envelope), Some(proof)) = (opened.chain.get(line), opened.proofs.get(line)) else {
+        return Err("the resolution is missing".to_owned());
+    };
+    let owners = owners(envelope, trust.approvers.iter().flatten())?;
+    let key = owners.first().map(|one| &one.key).ok_or("its key is that of nobody")?;
+    let (subject, said) = resolution::open(envelope, key).map_err(|e| e.to_string())?;
+    let Resolution { person, role, .. } = &said.resolution;
+    enrolled(&owners, person, role, Some(proof.index))?;
+    let named = opened.receipt.payload_digest().map_err(|e| e.to_string())?;
+    let faults = [
+        (subject != *digest, "it is about another action"),
+        (said.receipt_sha256 != named, "it is about another receipt"),
+        (receipt.outcome != Outcome::Indeterminate, "the receipt left nothing open"),
+        (role != ROLE, "only an operator resolves"),
+        (*person == action.person, "its person answers for the agent that asked"),
+    ];
+    if let Some((_, fault)) = faults.iter().find(|(wrong, _)| *wrong) {
+        return Err((*fault).to_owned());
+    }
+    let payload = envelope.payload_digest().map_err(|e| e.to_string())?;
+    Ok(Word { resolution: said.resolution, payload })
+}
+
+pub(super) fn found(word: Option<&Word>) -> Found {
+    match word {
+        None => pass("nobody resolved it"),
+        Some(word) => pass(format!("{}: {}", word.resolution.words(), word.resolution.reason)),
+    }
+}

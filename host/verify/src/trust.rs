@@ -1,0 +1,367 @@
+//! Takes the files of a trust directory, gives the keys that a reader goes by.
+//!
+//! Never takes a key from a bundle, and never one key for two purposes.
+
+use std::collections::BTreeMap;
+
+use deed_record::bundle::Files;
+use deed_record::statement::envelope::{self, EnvelopeError, key_id};
+use deed_spec::json;
+use deed_spec::note::{KeyError, LogPolicy, PolicyError, VerifierKey};
+use ed25519_dalek::VerifyingKey;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// What a reader trusts; it comes from elsewhere than the bundle.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trust {
+    /// Keys of the host that may sign receipts and what else it says of its actions.
+    pub receipt_keys: Vec<ReceiptKey>,
+    /// Keys that may sign checkpoints, each under its log's origin.
+    pub log: Vec<VerifierKey>,
+    /// People who may approve; none when nobody said who may.
+    pub approvers: Option<Vec<Approver>>,
+    /// Whose word a checkpoint needs besides its log's; none when nobody said.
+    pub witnesses: Option<LogPolicy>,
+}
+
+/// A key of the host, and since and until when it counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiptKey {
+    pub key: VerifyingKey,
+    /// First and last index of the log at which a statement by this key counts.
+    pub from_index: Option<u64>,
+    pub until_index: Option<u64>,
+}
+
+/// A person's key, the roles in which it counts, and since and until when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approver {
+    pub person: String,
+    pub roles: Vec<String>,
+    pub key: VerifyingKey,
+    /// First and last index of the log at which an approval by this key counts.
+    pub from_index: Option<u64>,
+    pub until_index: Option<u64>,
+}
+
+const RECEIPT_KEYS: &str = "receipt.pub";
+const LOG_KEYS: &str = "log.vkey";
+const APPROVERS: &str = "approvers.json";
+const RECEIPT_WINDOWS: &str = "receipt_keys.json";
+const LOG_POLICY: &str = "log.policy";
+
+/// An entry of `approvers.json`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Record {
+    person: String,
+    roles: Vec<String>,
+    /// PEM SPKI.
+    key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from_index: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until_index: Option<u64>,
+}
+
+/// An entry of `receipt_keys.json`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Window {
+    /// PEM SPKI.
+    key: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    from_index: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    until_index: Option<u64>,
+}
+
+impl Trust {
+    /// The file with the keys of the log.
+    pub const LOG_KEYS: &'static str = LOG_KEYS;
+
+    /// The files of a trust directory.
+    pub const FILES: [&'static str; 5] =
+        [RECEIPT_KEYS, RECEIPT_WINDOWS, LOG_KEYS, APPROVERS, LOG_POLICY];
+
+    /// From `receipt.pub` (PEM SPKI, one key or several), `log.vkey` (C2SP signed-note, one key per
+    /// line), `approvers.json` (a list of {person, roles, key, `from_index`, `until_index`}) and
+    /// `log.policy` (C2SP tlog-policy). `receipt_keys.json`, when it is there, says when each key of
+    /// `receipt.pub` counts.
+    ///
+    /// A file that is absent is trust that is absent; other files are not looked at. The logs of
+    /// `log.policy` are trusted; where `log.vkey` is there too, both name the same.
+    pub fn parse(files: &Files) -> Result<Self, TrustError> {
+        let file = |name: &'static str| {
+            let text = files.get(name).map(|bytes| std::str::from_utf8(bytes));
+            text.transpose().map_err(|e| TrustError::Text(name, e))
+        };
+        let witnesses = file(LOG_POLICY)?.map(LogPolicy::parse).transpose()?;
+        let of_policy = || witnesses.iter().flat_map(LogPolicy::logs).cloned().collect();
+        let receipts = pem_keys(file(RECEIPT_KEYS)?.unwrap_or_default())?;
+        let trust = Self {
+            receipt_keys: windows(receipts, file(RECEIPT_WINDOWS)?)?,
+            log: file(LOG_KEYS)?.map_or_else(|| Ok(of_policy()), log_keys)?,
+            approvers: file(APPROVERS)?.map(approvers).transpose()?,
+            witnesses,
+        };
+        trust.check()?;
+        Ok(trust)
+    }
+
+    /// The files that [`Trust::parse`] reads this from; none of what it would refuse.
+    pub fn files(&self) -> Result<Files, TrustError> {
+        self.check()?;
+        let log: Vec<String> = self.log.iter().map(ToString::to_string).collect();
+        let mut files = BTreeMap::from([
+            (RECEIPT_KEYS.to_owned(), self.pems()?.into_bytes()),
+            (LOG_KEYS.to_owned(), log.join("\n").into_bytes()),
+        ]);
+        if let Some(approvers) = &self.approvers {
+            let records = approvers.iter().map(record).collect::<Result<Vec<_>, _>>()?;
+            let bytes =
+                json::to_canonical(&records).map_err(|e| TrustError::Canonical(APPROVERS, e));
+            files.insert(APPROVERS.to_owned(), bytes?);
+        }
+        if self.receipt_keys.iter().any(|one| one.from_index.or(one.until_index).is_some()) {
+            let records = self.receipt_keys.iter().map(window).collect::<Result<Vec<_>, _>>()?;
+            let bytes = json::to_canonical(&records);
+            let bytes = bytes.map_err(|e| TrustError::Canonical(RECEIPT_WINDOWS, e));
+            files.insert(RECEIPT_WINDOWS.to_owned(), bytes?);
+        }
+        if let Some(policy) = &self.witnesses {
+            files.insert(LOG_POLICY.to_owned(), policy.text().as_bytes().to_vec());
+        }
+        Ok(files)
+    }
+
+    /// Each receipt key once: one that counts at two times stands in two windows.
+    fn pems(&self) -> Result<String, TrustError> {
+        let mut pems = Vec::new();
+        for one in &self.receipt_keys {
+            let pem = envelope::to_pem(&one.key).map_err(|e| TrustError::Key(RECEIPT_KEYS, e))?;
+            if !pems.contains(&pem) {
+                pems.push(pem);
+            }
+        }
+        Ok(pems.concat())
+    }
+
+    /// The key that a statement of the host at this index of the log says signed it; the error says
+    /// that it is none, or none there.
+    pub(super) fn receipt_key(&self, hint: &str, index: u64) -> Result<&VerifyingKey, String> {
+        let mut named = self.receipt_keys.iter().filter(|one| is(&one.key, hint)).peekable();
+        if named.peek().is_none() {
+            return Err(format!("signed by `{hint}`, which is no trusted key"));
+        }
+        let mut windows = Vec::new();
+        for one in named {
+            if one.counts_at(index) {
+                return Ok(&one.key);
+            }
+            windows.push(between(one.from_index, one.until_index));
+        }
+        let windows = windows.join(" and ");
+        Err(format!("signed by `{hint}`, which counts {windows} of the log; it stands at {index}"))
+    }
+
+    /// One key for two purposes would let the one be taken for the other.
+    fn check(&self) -> Result<(), TrustError> {
+        self.check_logs()?;
+        self.check_indices()?;
+        let people = || self.approvers.iter().flatten().map(|one| &one.key);
+        let receipts = || self.receipt_keys.iter().map(|one| &one.key);
+        let signs_receipts = |key: &&VerifyingKey| receipts().any(|receipt| receipt == *key);
+        let signs_a_log = |key: &&VerifyingKey| self.is_of_a_log(key);
+        let witnesses = |key: &&VerifyingKey| self.witnesses_wrap(key);
+        let shared = [
+            (receipts().find(signs_a_log), RECEIPT_KEYS, LOG_KEYS),
+            (receipts().find(witnesses), RECEIPT_KEYS, LOG_POLICY),
+            (people().find(witnesses), APPROVERS, LOG_POLICY),
+            (self.log.iter().map(VerifierKey::public).find(witnesses), LOG_KEYS, LOG_POLICY),
+            (people().find(signs_receipts), APPROVERS, RECEIPT_KEYS),
+            (people().find(signs_a_log), APPROVERS, LOG_KEYS),
+        ];
+        match shared.into_iter().find_map(|(key, one, other)| Some((key?, one, other))) {
+            None => Ok(()),
+            Some((key, one, other)) => {
+                let id = key_id(key).map_err(|e| TrustError::Key(one, e))?;
+                Err(TrustError::Shared(id, one, other))
+            }
+        }
+    }
+
+    /// Two files that disagree on whose log it is would leave open which of them a reader goes by.
+    fn check_logs(&self) -> Result<(), TrustError> {
+        let named = self.witnesses.as_ref().map(LogPolicy::logs).unwrap_or_default();
+        let differ = |one: &[VerifierKey], other: &[VerifierKey]| {
+            one.iter().find(|key| !other.contains(key)).map(ToString::to_string)
+        };
+        let odd = differ(named, &self.log).or_else(|| differ(&self.log, named));
+        match odd.filter(|_| !named.is_empty()) {
+            Some(key) => Err(TrustError::Logs(key)),
+            None => Ok(()),
+        }
+    }
+
+    /// An index is one of one log: with several, a key that was retired in one would count in another.
+    fn check_indices(&self) -> Result<(), TrustError> {
+        let windows = self.receipt_keys.iter().map(|one| (one.from_index, one.until_index));
+        let people = self.approvers.iter().flatten().map(|one| (one.from_index, one.until_index));
+        let mut bounds = windows.chain(people);
+        let origin = self.log.first().map(VerifierKey::name);
+        let other = self.log.iter().find(|key| Some(key.name()) != origin);
+        match other.filter(|_| bounds.any(|(from, until)| from.or(until).is_some())) {
+            Some(other) => Err(TrustError::Indices(other.name().to_owned())),
+            None => Ok(()),
+        }
+    }
+
+    fn is_of_a_log(&self, key: &VerifyingKey) -> bool {
+        self.log.iter().any(|log| log.wraps(key))
+    }
+
+    fn witnesses_wrap(&self, key: &VerifyingKey) -> bool {
+        self.witnesses.iter().flat_map(LogPolicy::witnesses).any(|witness| witness.wraps(key))
+    }
+}
+
+impl ReceiptKey {
+    fn counts_at(&self, index: u64) -> bool {
+        is_within(index, self.from_index, self.until_index)
+    }
+}
+
+impl Approver {
+    pub(super) fn owns(&self, hint: &str) -> bool {
+        is(&self.key, hint)
+    }
+
+    /// Whether an approval at this index of the log counts.
+    pub(super) fn is_enrolled_at(&self, index: u64) -> bool {
+        is_within(index, self.from_index, self.until_index)
+    }
+}
+
+fn is_within(index: u64, from: Option<u64>, until: Option<u64>) -> bool {
+    from.is_none_or(|from| from <= index) && until.is_none_or(|until| index <= until)
+}
+
+/// A window in words.
+fn between(from: Option<u64>, until: Option<u64>) -> String {
+    match (from.filter(|from| *from > 0), until) {
+        (None, None) => "everywhere".to_owned(),
+        (None, Some(until)) => format!("until index {until}"),
+        (Some(from), None) => format!("from index {from}"),
+        (Some(from), Some(until)) => format!("from index {from} until {until}"),
+    }
+}
+
+/// Why files are no trust.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TrustError {
+    #[error("`{0}` is no text: {1}")]
+    Text(&'static str, std::str::Utf8Error),
+    #[error("`{0}`: {1}")]
+    Key(&'static str, EnvelopeError),
+    #[error("`{LOG_KEYS}`: {0}; write one key per line")]
+    LogKey(#[from] KeyError),
+    #[error("`{0}`: {1}")]
+    Json(&'static str, json::ParseError),
+    #[error("`{0}` {1}")]
+    Shape(&'static str, json::ShapeError),
+    #[error("`{0}`: {1}")]
+    Canonical(&'static str, json::NotCanonical),
+    #[error("`{RECEIPT_KEYS}` has key {0}, and `{RECEIPT_WINDOWS}` does not say when it counts")]
+    NoWindow(String),
+    #[error("`{RECEIPT_WINDOWS}` has key {0}, which is not in `{RECEIPT_KEYS}`")]
+    Stray(String),
+    #[error("`{LOG_POLICY}`, {0}")]
+    Policy(#[from] PolicyError),
+    #[error(
+        "`{LOG_KEYS}` and the `log` lines of `{LOG_POLICY}` name different logs: `{0}` is in one of them"
+    )]
+    Logs(String),
+    #[error(
+        "there are indices of a log, and keys of several logs, `{0}` for one; trust one log in one directory"
+    )]
+    Indices(String),
+    #[error("key {0} of `{1}` is also in `{2}`; a key is good for one purpose")]
+    Shared(String, &'static str, &'static str),
+}
+
+const PEM_END: &str = "-----END PUBLIC KEY-----";
+
+fn pem_keys(text: &str) -> Result<Vec<VerifyingKey>, TrustError> {
+    let blocks = text.split_inclusive(PEM_END).map(str::trim).filter(|block| !block.is_empty());
+    blocks.map(|block| pem_key(RECEIPT_KEYS, block)).collect()
+}
+
+fn pem_key(file: &'static str, text: &str) -> Result<VerifyingKey, TrustError> {
+    envelope::from_pem(text).map_err(|e| TrustError::Key(file, e))
+}
+
+fn log_keys(text: &str) -> Result<Vec<VerifierKey>, TrustError> {
+    text.lines().filter(|line| !line.is_empty()).map(|line| Ok(line.parse()?)).collect()
+}
+
+/// The list that a file of the directory holds.
+fn list<T: DeserializeOwned>(file: &'static str, text: &str) -> Result<Vec<T>, TrustError> {
+    let value = json::parse(text.as_bytes()).map_err(|e| TrustError::Json(file, e))?;
+    json::from_value(value).map_err(|e| TrustError::Shape(file, e))
+}
+
+/// When the keys of `receipt.pub` count: each as often as `receipt_keys.json` says, or always without it.
+fn windows(keys: Vec<VerifyingKey>, text: Option<&str>) -> Result<Vec<ReceiptKey>, TrustError> {
+    let Some(text) = text else {
+        let always = |key| ReceiptKey { key, from_index: None, until_index: None };
+        return Ok(keys.into_iter().map(always).collect());
+    };
+    let mut windows = Vec::new();
+    for Window { key, from_index, until_index } in list::<Window>(RECEIPT_WINDOWS, text)? {
+        let key = pem_key(RECEIPT_WINDOWS, key.trim())?;
+        windows.push(ReceiptKey { key, from_index, until_index });
+    }
+    let id = |key| key_id(key).map_err(|e| TrustError::Key(RECEIPT_KEYS, e));
+    if let Some(one) = windows.iter().find(|one| !keys.contains(&one.key)) {
+        return Err(TrustError::Stray(id(&one.key)?));
+    }
+    match keys.iter().find(|key| !windows.iter().any(|one| one.key == **key)) {
+        Some(key) => Err(TrustError::NoWindow(id(key)?)),
+        None => Ok(windows),
+    }
+}
+
+fn window(one: &ReceiptKey) -> Result<Window, TrustError> {
+    let key = envelope::to_pem(&one.key).map_err(|e| TrustError::Key(RECEIPT_WINDOWS, e))?;
+    Ok(Window { key, from_index: one.from_index, until_index: one.until_index })
+}
+
+fn approvers(text: &str) -> Result<Vec<Approver>, TrustError> {
+    let records: Vec<Record> = list(APPROVERS, text)?;
+    let approver = |record: Record| {
+        Ok(Approver {
+            key: pem_key(APPROVERS, record.key.trim())?,
+            person: record.person,
+            roles: record.roles,
+            from_index: record.from_index,
+            until_index: record.until_index,
+        })
+    };
+    records.into_iter().map(approver).collect()
+}
+
+fn record(approver: &Approver) -> Result<Record, TrustError> {
+    Ok(Record {
+        person: approver.person.clone(),
+        roles: approver.roles.clone(),
+        key: envelope::to_pem(&approver.key).map_err(|e| TrustError::Key(APPROVERS, e))?,
+        from_index: approver.from_index,
+        until_index: approver.until_index,
+    })
+}
+
+fn is(key: &VerifyingKey, hint: &str) -> bool {
+    key_id(key).is_ok_and(|id| id == hint)
+}
