@@ -9,13 +9,13 @@ use deed_spec::json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::memo::Memo;
 use crate::action::id::ActionId;
 use crate::action::private::Openings;
 use crate::contract::schema::{Schema, Violation};
 use crate::contract::template::{self, RenderError};
 use crate::contract::{Contract, check_pointer};
 use crate::exchange::Rendered;
+use crate::memo::Memo;
 
 /// What an agent asks for: the body of `POST /v1/actions`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

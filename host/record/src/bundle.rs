@@ -7,7 +7,6 @@ mod container;
 
 use std::collections::BTreeMap;
 
-
 pub use self::assemble::{AssembleError, assemble, sigstore};
 
 /// A bundle's parts by name.

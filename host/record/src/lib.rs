@@ -3,12 +3,12 @@
 //! Host, command line, verifier and tests agree on these. There is no I/O, no clock, no randomness
 //! and no async in this crate, and it compiles for `wasm32-unknown-unknown`.
 
-pub mod memo;
 pub mod action;
 pub mod bundle;
 pub mod contract;
 pub mod exchange;
 pub mod lifecycle;
+pub mod memo;
 pub mod policy;
 pub mod statement;
 pub mod timeline;

@@ -5,15 +5,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use deed_record::statement::activation::{Activation, Approver, Granted, agent_digest, attributes_digest, name_digest};
+use deed_record::statement::activation::{
+    Activation, Approver, Granted, agent_digest, attributes_digest, name_digest,
+};
 use deed_record::statement::envelope::{self, EnvelopeError, key_id};
 use deed_spec::json;
+use deed_store::statements::{Enrolled, Kept};
 use deed_system::files;
 use ed25519_dalek::SigningKey;
 use serde_json::Value;
 
 use crate::config::{Config, Tenant};
-use crate::statements::{Enrolled, Kept};
 
 /// What is in force for a tenant as it is configured.
 pub fn of(config: &Config, tenant: &Tenant, at_ms: i64) -> Result<Activation, EnvelopeError> {

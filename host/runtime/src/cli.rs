@@ -118,7 +118,7 @@ enum Command {
     Adapter(adapter::AdapterCommand),
     Completions(completions::CompletionsArgs),
     /// Compile an adapter from stdin to stdout, for a host that started this as its child
-    #[command(name = crate::sandbox::COMPILE_COMMAND, hide = true)]
+    #[command(name = deed_sandbox::COMPILE_COMMAND, hide = true)]
     CompileAdapter,
     /// Print the description of the HTTP surface (OpenAPI 3.1)
     #[command(hide = true)]
@@ -157,7 +157,7 @@ impl Command {
             Self::Policy(command) => policy::run(command),
             Self::Adapter(command) => adapter::run(command),
             Self::Completions(args) => completions::run(args),
-            Self::CompileAdapter => Ok(crate::sandbox::compile_as_child()),
+            Self::CompileAdapter => Ok(deed_sandbox::compile_as_child()),
             Self::Openapi => openapi::run(),
         }
     }

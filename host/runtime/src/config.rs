@@ -24,7 +24,9 @@ use std::sync::Arc;
 use deed_record::action::id;
 use deed_record::contract::Duration;
 use deed_record::policy::Vocabulary;
+use deed_sandbox::credentials::Secret;
 use deed_spec::digest::Digest;
+use deed_store::log::witnesses::Witnesses;
 use deed_system::files::{CONFIG_MAX, Files};
 use ed25519_dalek::VerifyingKey;
 
@@ -34,8 +36,6 @@ pub use self::pin::{Change, Done, PinError, Pinned, Plan};
 pub use self::secret::{NamedSecret, secrets};
 pub use self::size::Size;
 pub use self::tenant::{Agent, Granted, Person, Tenant};
-pub use self::witness::{Witness, Witnesses};
-use crate::vault::Secret;
 
 /// An action writes some 100 KiB, and 16 MiB at the very most: this is room for hundreds to end, and for the
 /// segment that was begun. Small enough for any disk that a host is given.
@@ -160,7 +160,7 @@ impl Config {
                 return Err(Fault::new("deed.toml", 0, what));
             }
         }
-        self.witnesses.check_keys(of_host)
+        witness::check_keys(&self.witnesses, of_host)
     }
 }
 

@@ -7,14 +7,16 @@ use std::sync::Arc;
 
 use deed_record::action::id::ActionId;
 use deed_record::action::private::{self, Salt, Sealed};
-use deed_record::action::{Action, BindError, Binding, Bound, ContractRef, CredentialRef, Proposal, Rendering, VERSION};
+use deed_record::action::{
+    Action, BindError, Binding, Bound, ContractRef, CredentialRef, Proposal, Rendering, VERSION,
+};
 use deed_record::exchange::Rendered;
+use deed_record::memo::Memo;
+use deed_sandbox::upstream::{Credential, Upstream};
 use deed_spec::digest::Digest;
 use deed_spec::json::{self, NotCanonical, ParseError, ShapeError};
-use deed_record::memo::Memo;
 
 use crate::config::{Granted, Tenant};
-use crate::upstream::{Credential, Upstream};
 
 /// Who proposes, where.
 #[derive(Debug, Clone, Copy)]

@@ -4,26 +4,18 @@
 
 // Ports: the outside world, behind small types.
 pub mod config;
-pub mod crowd;
-pub mod journal;
 pub mod keys;
-pub mod statements;
-pub mod upstream;
-pub mod vault;
 
 // Stages: each takes the previous record and gives the next; no stage calls a stage.
 pub mod activation;
 pub mod approval;
 pub mod contract;
-pub mod grant;
-pub mod log;
 pub mod observe;
 pub mod policy;
 pub mod receipt;
 pub mod reconcile;
 pub mod replay;
 pub mod resolution;
-pub mod sandbox;
 
 // The driver, and what calls it.
 pub mod cli;

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use deed_record::lifecycle::story::Story;
 use deed_record::statement::resolution::ROLE;
+use deed_sandbox::credentials::Secret;
+use deed_system::USER_AGENT;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
 use crate::config::Notify;
-use crate::upstream::USER_AGENT;
-use crate::vault::Secret;
 
 /// A handle to the sender's thread; without configuration it does nothing.
 #[derive(Debug)]

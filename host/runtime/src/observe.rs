@@ -4,9 +4,8 @@
 
 use deed_record::exchange::{Exchange, beyond_grant};
 use deed_record::lifecycle::observation::Observation;
-
-use crate::grant::ReadGrant;
-use crate::sandbox::{Adapter, Run, Sandbox, Turn};
+use deed_sandbox::grant::ReadGrant;
+use deed_sandbox::{Adapter, Run, Sandbox, Turn};
 
 /// Runs `observe` in a fresh instance. The guest is not told whether it is before or after.
 pub async fn look(

@@ -46,7 +46,10 @@ use std::sync::Arc;
 use deed_record::action::id::ActionId;
 use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Story;
+use deed_sandbox::{Adapter, Sandbox, TurnStanding};
 use deed_spec::digest::Digest;
+use deed_store::journal::Journal;
+use deed_store::log::{Publisher, Standing};
 use deed_system::clock::Clock;
 
 use self::admission::Course;
@@ -66,11 +69,8 @@ pub use self::rotate::{RotateError, Rotation, rotate};
 pub use self::trial::{Trial, TrialError};
 pub use self::trust::{TrustFault, trust};
 use crate::config::{Config, Tenant};
-use crate::journal::Journal;
 use crate::keys::Keys;
-use crate::log::{Publisher, Standing};
 use crate::notify::Notifier;
-use crate::sandbox::{Adapter, Sandbox, TurnStanding};
 
 /// Between two questions whether a driver is under way.
 const LOOK_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use deed_record::action::private::{self, Live, Prepared};
 use deed_record::contract::Contract;
+use deed_sandbox::grant::{self, Scope};
+use deed_sandbox::{Adapter, Run, Sandbox};
 use deed_verify::replay::{Case, Line, Recorded, Report, Seen, compare};
 use serde_json::json;
 
-use crate::grant::{self, Scope};
 use crate::observe;
-use crate::sandbox::{Adapter, Run, Sandbox};
 
 /// Makes every recorded run again, one after the other, and compares each.
 pub async fn replay(sandbox: &Sandbox, adapter: &Adapter, case: &Case) -> Report {

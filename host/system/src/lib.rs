@@ -4,3 +4,6 @@
 pub mod clock;
 pub mod failpoint;
 pub mod files;
+
+/// The `User-Agent` of every request that the host makes (RFC 9110 section 10.1.5). Some servers refuse requests without one.
+pub const USER_AGENT: &str = concat!("deed/", env!("CARGO_PKG_VERSION"));

@@ -12,7 +12,10 @@ use deed_spec::json;
 
 use super::opened::Opened;
 use super::proof::Proven;
-use super::{Book, CONTENTS, DECISION, Found, GATE, OUTCOME, REQUESTS, SETTLED, SUMMARY, decision, evidence, gate, pass, reconciliation};
+use super::{
+    Book, CONTENTS, DECISION, Found, GATE, OUTCOME, REQUESTS, SETTLED, SUMMARY, decision, evidence,
+    gate, pass, reconciliation,
+};
 
 /// Makes the checks that read contract, policies and evidence.
 pub(super) fn check(opened: &Opened, proven: &Proven, book: &mut Book) {

@@ -19,7 +19,11 @@ use super::links::{self, Links};
 use super::opened::Opened;
 use super::resolution::{self, Word};
 use super::trust::Trust;
-use super::{ACTIVATION, APPROVALS, Book, CHAIN, CHECKPOINT, CLEARANCES, Finding, Found, INCLUSION, RECONCILIATION, RESOLUTION, SIGNATURE, SUBJECT, WITNESSES, activation, clearances, digests, pass, reconciliation, witnesses};
+use super::{
+    ACTIVATION, APPROVALS, Book, CHAIN, CHECKPOINT, CLEARANCES, Finding, Found, INCLUSION,
+    RECONCILIATION, RESOLUTION, SIGNATURE, SUBJECT, WITNESSES, activation, clearances, digests,
+    pass, reconciliation, witnesses,
+};
 
 /// What signatures and digests vouch for.
 pub(super) struct Proven {

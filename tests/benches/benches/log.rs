@@ -11,12 +11,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
 
 use deed_benches::{paired, report, rounded};
-use deed_host::crowd::Crowd;
-use deed_host::log::{Log, Publisher};
 use deed_record::lifecycle::event::Leaf;
 use deed_spec::digest::Digest;
 use deed_spec::merkle::leaf_hash;
 use deed_spec::note::LogKey;
+use deed_store::group_commit::Crowd;
+use deed_store::log::{Log, Publisher};
 use deed_system::clock::Clock;
 use deed_tests::services::Result;
 use ed25519_dalek::SigningKey;

@@ -15,12 +15,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use deed_host::journal::{self, Append, Journal};
-use deed_host::log::Log;
 use deed_host::{config, keys};
 use deed_record::lifecycle::event::entry;
 use deed_spec::digest::Digest;
 use deed_spec::note::LogKey;
+use deed_store::journal;
+use deed_store::journal::{Append, Journal};
+use deed_store::log::Log;
 use deed_tests::services::Result;
 use tokio::task::JoinSet;
 

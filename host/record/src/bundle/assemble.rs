@@ -9,7 +9,10 @@ use deed_spec::note::LogProof;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{ACTION, BundleError, CHAIN, CONTRACT, ENTITIES, EXCHANGES, Files, GRANT, LATER, POLICIES, POST, PRE, RECEIPT, REQUEST, SCHEMA, proof_name, write};
+use super::{
+    ACTION, BundleError, CHAIN, CONTRACT, ENTITIES, EXCHANGES, Files, GRANT, LATER, POLICIES, POST,
+    PRE, RECEIPT, REQUEST, SCHEMA, proof_name, write,
+};
 use crate::lifecycle::status::Status;
 use crate::lifecycle::story::Story;
 use crate::policy::{Snapshot, set_digest};

@@ -7,10 +7,10 @@ use deed_spec::json;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::memo::Memo;
 use crate::contract::Contract;
 use crate::exchange::{Exchange, Fate, Rendered};
 use crate::lifecycle::event::Claim;
+use crate::memo::Memo;
 use crate::statement::receipt::Look;
 
 /// One look at the system of record.

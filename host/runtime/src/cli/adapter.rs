@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Subcommand;
+use deed_sandbox::Sandbox;
 use deed_spec::digest::Digest;
 use deed_spec::text::safe;
 use deed_system::clock::Clock;
@@ -18,7 +19,6 @@ use serde::Serialize;
 use super::out::{Failure, Format};
 use super::text::line;
 use crate::keys;
-use crate::sandbox::Sandbox;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AdapterCommand {

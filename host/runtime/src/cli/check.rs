@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use deed_sandbox::Sandbox;
 use deed_spec::text::safe;
+use deed_store::journal;
+use deed_store::log::witnesses::Witnesses;
 use deed_system::clock::Clock;
 use deed_system::files;
 use serde::Serialize;
 
 use super::out::{Failure, Format, shell};
 use super::text::{join, line};
-use crate::config::{self, Bounds, Config, Fault, Limits, Tenant, Witnesses};
-use crate::sandbox::Sandbox;
-use crate::{journal, keys};
+use crate::config::{self, Bounds, Config, Fault, Limits, Tenant};
+use crate::keys;
 
 /// Check a served directory and name every fault with its file and line
 ///

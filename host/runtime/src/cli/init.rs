@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{fs, io};
 
+use deed_sandbox::Sandbox;
 use deed_spec::text::safe;
 use deed_system::clock::Clock;
 use serde_json::json;
@@ -17,7 +18,6 @@ use super::pin;
 use super::secret::{Token, new_token};
 use super::text::line;
 use crate::keys;
-use crate::sandbox::Sandbox;
 
 /// Make a directory that a host can serve: configuration, contracts, policy, keys and tokens
 ///

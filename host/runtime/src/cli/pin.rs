@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use deed_sandbox::Sandbox;
 use deed_spec::json;
 use deed_spec::text::safe;
 use deed_system::clock::Clock;
@@ -16,7 +17,6 @@ use super::check::refused;
 use super::out::{self, Failure, Format};
 use super::text::{join, line};
 use crate::config::{Change, Done, Fault, PinError, Pinned, Plan};
-use crate::sandbox::Sandbox;
 
 /// Accept the contracts and adapters that are there now: write their digests into the grants
 ///

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use deed_sandbox::Sandbox;
 use deed_spec::digest::Digest;
 use deed_spec::text::safe;
 use deed_system::clock::Clock;
@@ -19,7 +20,6 @@ use super::out::{self, Failure, Format};
 use super::text::{compact, line};
 use super::verify::{read, trust};
 use crate::replay::replay;
-use crate::sandbox::Sandbox;
 
 /// Run an adapter again on what a bundle recorded, and show the first difference
 ///

@@ -6,9 +6,8 @@ use std::path::Path;
 
 use deed_record::contract::ContractError;
 use deed_record::policy::CompileError;
+use deed_sandbox::credentials::SECRET_MIN;
 use deed_system::files::FileError;
-
-use crate::vault::SECRET_MIN;
 
 /// What helps where a path leads to no served directory.
 const START: &str = "correct the path (`deed init` makes a directory to start from)";

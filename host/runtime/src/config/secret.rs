@@ -4,11 +4,11 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use deed_sandbox::credentials::{self, Secret, SecretSource};
 use deed_system::files::Files;
 
 use super::fault::Fault;
 use super::raw;
-use crate::vault::{self, Secret, SecretSource};
 
 /// A secret that a table of `deed.toml` names.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub fn secrets(dir: &Path) -> Result<Vec<NamedSecret>, Fault> {
 
 /// Loads one secret.
 pub(super) fn load(name: &str, files: &Files, raw: &raw::SecretFrom) -> Result<Secret, String> {
-    vault::load(name, files, &source(name, raw)?).map_err(|e| e.to_string())
+    credentials::load(name, files, &source(name, raw)?).map_err(|e| e.to_string())
 }
 
 fn source(name: &str, raw: &raw::SecretFrom) -> Result<SecretSource, String> {

@@ -14,6 +14,7 @@ use deed_record::action::id;
 use deed_record::contract::Contract;
 use deed_record::policy::Policies;
 use deed_record::statement::envelope::{Envelope, key_id};
+use deed_sandbox::upstream::Upstream;
 use deed_spec::digest::Digest;
 use deed_system::files::{Files, TEXT_MAX};
 use ed25519_dalek::VerifyingKey;
@@ -23,7 +24,6 @@ pub(super) use self::adapters::Adapters;
 pub(super) use self::vocabulary::vocabulary;
 use super::fault::{Fault, Faults, Source};
 use super::raw;
-use crate::upstream::Upstream;
 
 /// One tenant: nothing in it is visible to another.
 #[derive(Debug)]

@@ -7,12 +7,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use deed_record::contract::Effect;
+use deed_sandbox::upstream::{AddressClass, Upstream, classify};
 use deed_system::files::Files;
 
 use super::fault::{Fault, Source};
 use super::tenant::Granted;
 use super::{Config, Tenant, origin, raw};
-use crate::upstream::{AddressClass, Upstream, classify};
 
 /// Where the operator's files are; who may write there says what the host does.
 const FOLDERS: [&str; 5] = [".", "contracts", "policies", "adapters", "approvers"];

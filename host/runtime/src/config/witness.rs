@@ -6,46 +6,26 @@ use std::time::Duration;
 
 use deed_record::action::id;
 use deed_spec::note::WitnessKey;
+use deed_store::log::witnesses::{Witness, Witnesses};
 use ed25519_dalek::VerifyingKey;
 
 use super::fault::{Fault, Faults, Source};
 use super::{Person, Tenant, notify, raw};
-
-/// Everybody who is asked to vouch for this host's logs; nobody by default.
-#[derive(Debug, Default)]
-pub struct Witnesses {
-    pub all: Vec<Witness>,
-    /// How many of them make a checkpoint one that is waited for.
-    pub quorum: usize,
-    /// How long an action's last step waits for them at most.
-    pub wait: Duration,
-}
-
-/// Somebody who sees every checkpoint and signs no two that contradict each other.
-#[derive(Debug, Clone)]
-pub struct Witness {
-    pub name: String,
-    pub key: WitnessKey,
-    /// Submission prefix, without a slash at its end.
-    pub url: String,
-}
 
 /// Each one has a thread per tenant, and a note has room for 64 signatures.
 const WITNESSES_MAX: usize = 16;
 const WAIT_MS: u64 = 2_000;
 const WAIT_RANGE_MS: std::ops::RangeInclusive<u64> = 100..=30_000;
 
-impl Witnesses {
-    /// Whoever vouches for the host is somebody else than the host.
-    pub(super) fn check_keys(&self, of_host: &[VerifyingKey]) -> Result<(), Fault> {
-        let same = |witness: &&Witness| of_host.iter().any(|key| witness.key.wraps(key));
-        let Some(witness) = self.all.iter().find(same) else { return Ok(()) };
-        let what = format!(
-            "witness `{}` has a key with which the host itself signs; a witness is somebody else",
-            witness.name
-        );
-        Err(Fault::new("deed.toml", 0, what))
-    }
+/// Refuses a witness that has a key of the host itself.
+pub(super) fn check_keys(witnesses: &Witnesses, of_host: &[VerifyingKey]) -> Result<(), Fault> {
+    let same = |witness: &&Witness| of_host.iter().any(|key| witness.key.wraps(key));
+    let Some(witness) = witnesses.all.iter().find(same) else { return Ok(()) };
+    let what = format!(
+        "witness `{}` has a key with which the host itself signs; a witness is somebody else",
+        witness.name
+    );
+    Err(Fault::new("deed.toml", 0, what))
 }
 
 pub(super) fn build(

@@ -12,6 +12,7 @@ use deed_record::action::id::ActionId;
 use deed_record::lifecycle::outcome::Outcome;
 use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Story;
+use deed_store::journal::Filter;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -24,7 +25,6 @@ use super::payload::Payload;
 use super::problem::Problem;
 use super::{App, view};
 use crate::contract;
-use crate::journal::Filter;
 use crate::pipeline::{Accepted, Claimed, Explained, LedgerError, Told};
 
 /// How long a caller that says nothing is kept waiting for an answer.
@@ -188,7 +188,7 @@ pub(super) async fn list(
     if rows.iter().any(|(_, row)| !row.summary.ended) && app.pipeline.failed().is_none() {
         app.pipeline.journal.sync().await.map_err(|e| LedgerError::Failed(e.to_string()))?;
     }
-    let one = |(id, row): &(String, crate::journal::Row)| {
+    let one = |(id, row): &(String, deed_store::journal::Row)| {
         let s = &row.summary;
         json!({"id": id, "status": s.status, "contract": s.contract, "resource": s.resource,
                "agent": s.agent, "at_ms": s.at_ms})

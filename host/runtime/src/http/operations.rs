@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::State;
 use axum::http::StatusCode;
+use deed_store::log::Standing;
 
 use super::App;
 use super::problem::Problem;
-use crate::log::Standing;
 use crate::pipeline::{Pipeline, Unready};
 
 /// Counters since the start of the host.

@@ -9,14 +9,14 @@ use deed_record::lifecycle::event::{Leaf, entry};
 use deed_record::lifecycle::story::Story;
 use deed_record::statement::envelope::{EnvelopeError, Kind};
 use deed_spec::digest::Digest;
+use deed_store::journal::Journal;
+use deed_store::log::{Log, LogError};
 
 use super::ledger::{self, LedgerError};
 use super::past::{Past, PastError};
 use crate::activation;
 use crate::config::{Config, Tenant};
-use crate::journal::Journal;
 use crate::keys::Keys;
-use crate::log::{Log, LogError};
 
 /// Why a configuration cannot be activated, or keys not rotated.
 #[derive(Debug, thiserror::Error)]

@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 
 use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Story;
+use deed_store::group_commit::Crowd;
 
 use self::book::{Account, Book, Tenant, lock};
 pub use self::limit::{Limit, Overload};
 use super::shares::{Level, reached};
 use crate::config::Limits;
-use crate::crowd::Crowd;
 
 /// People answer in minutes; to ask more often would be in vain.
 const PEOPLE_RETRY_S: u64 = 60;

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use deed_record::lifecycle::event::{Attempt, Event, Phase};
 use deed_record::lifecycle::observation::{Observation, Sight};
 use deed_record::lifecycle::outcome::{Judgement, Outcome};
+use deed_sandbox::grant::{self, Scope};
+use deed_sandbox::{Adapter, Run, Turn};
 use tokio::sync::Mutex;
 
 use super::drive::{Drive, Step};
@@ -13,9 +15,7 @@ use super::ledger::LedgerError;
 use super::steps;
 use super::turn::Taken;
 use crate::config::Granted;
-use crate::grant::{self, Scope};
 use crate::observe;
-use crate::sandbox::{Adapter, Run, Turn};
 
 impl Drive<'_> {
     /// One look at the system of record, in a fresh instance under a read grant.

@@ -22,6 +22,10 @@ use std::path::{Path, PathBuf};
 
 use data_encoding::BASE64;
 use deed_record::lifecycle::event::{Entry, Event};
+use deed_sandbox::credentials::SECRET_MAX;
+use deed_store::journal::{self, OpenError, Seen};
+use deed_store::log::{LogError, Snapshot};
+use deed_store::statements::{StatementError, Statements};
 use deed_system::clock::Clock;
 use deed_system::files::{ADAPTER_MAX, CONFIG_MAX, FileError, Files, PEM_MAX, TEXT_MAX};
 
@@ -31,11 +35,7 @@ pub use self::manifest::{Manifest, ManifestError};
 use self::moment::{Snapshots, moment};
 use super::past::PastError;
 use crate::config::{self, Fault};
-use crate::journal::{self, OpenError, Seen};
 use crate::keys::{self, KeyError, Next};
-use crate::log::{LogError, Snapshot};
-use crate::statements::{StatementError, Statements};
-use crate::vault::SECRET_MAX;
 
 /// Folders whose files people write, and how long one may be.
 const FOLDERS: [(&str, u64); 3] =

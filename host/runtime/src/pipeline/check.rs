@@ -14,14 +14,14 @@ use std::path::{Path, PathBuf};
 use deed_record::statement::rotation::Purpose;
 use deed_spec::digest::Digest;
 use deed_spec::note::VerifierKey;
+use deed_store::journal::{self, OpenError, Place, Summary, Wrong};
+use deed_store::statements::StatementError;
 use ed25519_dalek::VerifyingKey;
 use serde::Serialize;
 
 use super::past::{Past, PastError};
 use crate::config::{self, Fault};
-use crate::journal::{self, OpenError, Place, Summary, Wrong};
 use crate::keys::{self, KeyError};
-use crate::statements::StatementError;
 
 /// What was looked at, and what is wrong with it.
 #[derive(Debug, Default, Serialize)]

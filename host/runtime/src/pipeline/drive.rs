@@ -9,6 +9,7 @@ use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::{Decided, Story};
 use deed_record::policy::Verdict;
 use deed_record::statement::receipt::Question;
+use deed_sandbox::Turn;
 
 use super::Pipeline;
 use super::flight::Lease;
@@ -18,7 +19,6 @@ use super::pages::{Pages, Told};
 use crate::config::{Granted, Tenant};
 use crate::policy;
 use crate::reconcile::{self, Verdict as Look};
-use crate::sandbox::Turn;
 
 /// Whether there is more to do now.
 pub(super) enum Step {

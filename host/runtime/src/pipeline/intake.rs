@@ -8,6 +8,7 @@ use deed_record::lifecycle::event::Event;
 use deed_record::statement::envelope::Envelope;
 use deed_spec::digest::Digest;
 use deed_spec::json;
+use deed_store::journal::Claim;
 
 use super::activate::leaves;
 use super::admission::Overload;
@@ -19,7 +20,6 @@ use super::room::Room;
 use super::{Pipeline, Waiting};
 use crate::approval::{self, AnswerError};
 use crate::contract::{self, BindFault, Caller, Fresh};
-use crate::journal::Claim;
 use crate::keys;
 use crate::resolution::ResolveError;
 

@@ -6,12 +6,12 @@ use deed_record::lifecycle::story::{Story, StoryError};
 use deed_record::policy::Policies;
 use deed_spec::digest::Digest;
 use deed_spec::json;
+use deed_store::journal::{Append, AppendError, Claim, Journal, ReadError, Summary};
 use serde::{Deserialize, Serialize};
 
 use super::Pipeline;
 use super::flight::Stopping;
 use super::pages::Told;
-use crate::journal::{Append, AppendError, Claim, Journal, ReadError, Summary};
 
 /// The compiled policy set of a decision, kept by its digest for the bundle.
 #[derive(Debug, Serialize, Deserialize)]

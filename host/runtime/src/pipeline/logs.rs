@@ -7,15 +7,15 @@ use std::thread;
 
 use deed_spec::digest::Digest;
 use deed_spec::note::LogKey;
+use deed_store::journal::{Filter, Hold, Journal, OpenError};
+use deed_store::log::{Log, Publisher};
 use deed_system::clock::Clock;
 
 use super::activate::Starting;
 use super::past::{Past, PastError};
 use super::ready::{StartError, state};
 use crate::config::Config;
-use crate::journal::{Filter, Hold, Journal, OpenError};
 use crate::keys::Keys;
-use crate::log::{Log, Publisher};
 
 /// Logs by tenant.
 type Logs = BTreeMap<String, Log>;

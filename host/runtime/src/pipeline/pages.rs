@@ -7,10 +7,10 @@ use deed_record::action::id::ActionId;
 use deed_record::lifecycle::event::{Entry, Event};
 use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Story;
+use deed_store::journal::Append;
 
 use super::Pipeline;
 use super::ledger::{LedgerError, refused, summary};
-use crate::journal::Append;
 
 /// Bytes of events that become one record, where there are several; half of what a record may have.
 const TOGETHER: usize = 8 << 20;

@@ -11,12 +11,12 @@ use deed_record::statement::envelope::{Kind, key_id};
 use deed_record::statement::rotation::{self, KeyChange, Purpose};
 use deed_spec::digest::Digest;
 use deed_spec::note::VerifierKey;
+use deed_store::log::Retired;
+use deed_store::statements::{Enrolled, Kept, StatementError, Statements};
 use ed25519_dalek::VerifyingKey;
 
 use crate::activation as stage;
 use crate::keys::{self, KeyError, Keys};
-use crate::log::Retired;
-use crate::statements::{Enrolled, Kept, StatementError, Statements};
 
 /// The statements of a host, and the keys that may have signed them.
 #[derive(Debug)]

@@ -18,9 +18,9 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use deed_record::contract::Effect;
+use deed_store::journal::{self, Append, AppendError, Summary};
 
 use self::world::{Rules, World};
-use crate::journal::{self, Append, AppendError, Summary};
 
 /// What an exploration came to.
 #[derive(Debug)]

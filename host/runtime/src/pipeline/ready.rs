@@ -9,8 +9,10 @@ use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Story;
 use deed_record::statement::rotation::Purpose;
 use deed_record::timeline::utc;
+use deed_sandbox::{Adapter, Sandbox};
 use deed_spec::digest::Digest;
 use deed_spec::json;
+use deed_store::journal::{self, Journal};
 use deed_system::clock::{Clock, SLACK_MS};
 use deed_system::files;
 
@@ -25,10 +27,8 @@ use super::resource::LeftOpen;
 use super::timers::{Timers, Why};
 use super::{Pipeline, logs};
 use crate::config::{Config, Fault};
-use crate::journal::{self, Journal};
 use crate::keys;
 use crate::notify::Notifier;
-use crate::sandbox::{Adapter, Sandbox};
 
 /// Why the host does not start. Nothing was changed.
 #[derive(Debug, thiserror::Error)]

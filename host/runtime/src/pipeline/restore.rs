@@ -10,12 +10,12 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use deed_spec::digest::Digest;
+use deed_store::journal::{self, OpenError};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
 pub use self::loss::{LogLoss, Loss};
 use super::backup::{Draft, DraftError, Manifest, ManifestError, at, sync_above};
-use crate::journal::{self, OpenError};
 
 /// What a restore is about to do. While it lives, no host can start in the directory.
 #[derive(Debug)]

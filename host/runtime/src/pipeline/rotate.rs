@@ -11,6 +11,9 @@ use deed_record::lifecycle::event::entry;
 use deed_record::statement::envelope::{self, Kind, key_id};
 use deed_record::statement::rotation::{ChangeError, KeyChange, Purpose};
 use deed_spec::note::LogKey;
+use deed_store::journal::{self, Journal, OpenError};
+use deed_store::log::{Log, LogError};
+use deed_store::statements::Kept;
 use deed_system::clock::Clock;
 use deed_system::files::{self, FileError};
 use ed25519_dalek::VerifyingKey;
@@ -19,10 +22,7 @@ use serde::Serialize;
 use super::activate::{ActivateError, publish_open};
 use super::past::{Changed, Past, PastError};
 use crate::config::Config;
-use crate::journal::{self, Journal, OpenError};
 use crate::keys::{self, KeyError, Keys, Next};
-use crate::log::{Log, LogError};
-use crate::statements::Kept;
 
 /// What a rotation did.
 #[derive(Debug, Serialize)]

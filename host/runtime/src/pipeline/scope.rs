@@ -11,11 +11,11 @@ use deed_record::action::private::{OpeningError, Prepared};
 use deed_record::contract::Effect;
 use deed_record::exchange::Rendered;
 use deed_record::lifecycle::recovery;
+use deed_sandbox::grant::{Once, Scope};
 
 use super::drive::Drive;
 use super::ledger::LedgerError;
 use crate::config::Granted;
-use crate::grant::{Once, Scope};
 
 impl Drive<'_> {
     /// The entity tags of the look, for the writes that they guard.

@@ -8,10 +8,10 @@ use deed_record::lifecycle::outcome::Outcome;
 use deed_record::lifecycle::story::Decided;
 use deed_record::statement::envelope::Signed;
 use deed_record::statement::receipt::Question;
+use deed_store::log::PublishError;
 
 use super::drive::{Drive, Step};
 use super::ledger::LedgerError;
-use crate::log::PublishError;
 use crate::receipt::{self, SealError};
 
 /// Between two tries to hand leaves to a busy publisher.

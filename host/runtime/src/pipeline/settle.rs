@@ -13,12 +13,12 @@ use deed_record::lifecycle::outcome::{Judgement, Outcome};
 use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Story;
 use deed_record::statement::resolution::LastLook;
+use deed_store::journal::Filter;
 
 use super::Pipeline;
 use super::drive::{Drive, Step};
 use super::ledger::LedgerError;
 use super::turn::Taken;
-use crate::journal::Filter;
 use crate::{receipt, reconcile};
 
 /// The first pause between two looks; each is twice as long as the one before, up to the last.

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use deed_record::lifecycle::event::Event;
 use deed_record::lifecycle::story::Story;
+use deed_sandbox::{Intent, Keep, WriteStep};
 use deed_spec::digest::Digest;
 use deed_spec::json;
 use tokio::sync::Mutex;
 
 use super::Pipeline;
 use super::pages::Pages;
-use crate::sandbox::{Intent, Keep, WriteStep};
 
 /// The function through which egress makes steps of writes durable. The story is shared with it while the
 /// run lasts, so that each append goes on from the version before. It runs in a task of its own: a caller

@@ -7,15 +7,16 @@ use deed_record::lifecycle::event::Leaf;
 use deed_record::statement::envelope::{self, Kind};
 use deed_record::statement::rotation::Purpose;
 use deed_spec::note::{LogPolicy, VerifierKey};
+use deed_store::log::witnesses::Witnesses;
+use deed_store::log::{History, LogError, history};
+use deed_store::statements::Enrolled;
 use deed_verify::{Approver, ReceiptKey, Trust};
 use ed25519_dalek::VerifyingKey;
 
 use super::past::{Changed, Past, PastError};
 use crate::activation;
-use crate::config::{Config, Tenant, Witnesses};
+use crate::config::{Config, Tenant};
 use crate::keys::Keys;
-use crate::log::{History, LogError, history};
-use crate::statements::Enrolled;
 
 /// Why there is no trust directory to be made.
 #[derive(Debug, thiserror::Error)]

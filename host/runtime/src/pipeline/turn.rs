@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use deed_record::exchange::Rendered;
 use deed_record::lifecycle::outcome::{Judgement, Outcome};
 use deed_record::lifecycle::status::Status;
+use deed_sandbox::{Turn, TurnClaim};
 
 use super::drive::{Drive, Step};
 use super::ledger::LedgerError;
 use crate::config::Granted;
-use crate::sandbox::{Turn, TurnClaim};
 
 /// How often an action in the queue looks whether it was cancelled, has expired, or has no time left.
 const QUEUE_LOOK: Duration = Duration::from_secs(1);

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use deed_record::lifecycle::event::{Event, Leaf};
-use deed_record::statement::activation::{Activation, Granted, agent_digest, attributes_digest, name_digest};
+use deed_record::statement::activation::{
+    Activation, Granted, agent_digest, attributes_digest, name_digest,
+};
 use deed_record::statement::envelope::{Envelope, Kind, Signed, Statement};
 use deed_spec::digest::Digest;
 use deed_spec::merkle::{self, leaf_hash};

@@ -15,7 +15,10 @@ use deed_spec::json::{parse, to_canonical};
 use super::parts::{key, look};
 use super::story::{World, approved};
 use super::{failing, line};
-use crate::{CHAIN, CLEARANCES, OUTCOME, RECONCILIATION, SETTLED, SIGNATURE, SUMMARY, Status, Verdict, verify};
+use crate::{
+    CHAIN, CLEARANCES, OUTCOME, RECONCILIATION, SETTLED, SIGNATURE, SUMMARY, Status, Verdict,
+    verify,
+};
 
 /// The bundle of a story whose decision the test has changed.
 fn decided(change: impl FnOnce(&mut Clearance)) -> (World, Vec<u8>) {

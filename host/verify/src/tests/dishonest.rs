@@ -14,7 +14,10 @@ use super::parts::look;
 use super::story::{approved, denied};
 use super::{failing, line};
 use crate::decision::is_same;
-use crate::{APPROVALS, CHAIN, CLEARANCES, DECISION, EVIDENCE, GATE, GRANT, OUTCOME, QUESTION, REQUESTS, SUMMARY, Status, Verdict, verify};
+use crate::{
+    APPROVALS, CHAIN, CLEARANCES, DECISION, EVIDENCE, GATE, GRANT, OUTCOME, QUESTION, REQUESTS,
+    SUMMARY, Status, Verdict, verify,
+};
 
 #[test]
 fn a_host_that_signs_other_questions_or_evidence_is_found_out() {

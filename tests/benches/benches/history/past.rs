@@ -7,7 +7,7 @@ use std::{env, fs, thread};
 
 use deed_benches::process::{cpu_s, rss_mib};
 use deed_benches::{history, median, report, rounded, say};
-use deed_host::journal;
+use deed_store::journal;
 use deed_system::files::room;
 use deed_tests::client::Client;
 use deed_tests::host::Host;

@@ -4,7 +4,6 @@
 use std::hint::black_box;
 use std::mem::ManuallyDrop;
 
-use deed_host::log::Log;
 use deed_host::{http, receipt as sealing};
 use deed_record::bundle as container;
 use deed_record::lifecycle::event::Leaf;
@@ -14,6 +13,7 @@ use deed_record::statement::receipt::Question;
 use deed_spec::digest::Digest;
 use deed_spec::merkle::Hash;
 use deed_spec::note::{LogKey, LogProof};
+use deed_store::log::Log;
 use deed_tests::services::Result;
 use deed_verify::{Verdict, verify};
 

@@ -7,11 +7,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use deed_host::config::{self, Config, Granted, Tenant};
-use deed_host::journal;
 use deed_record::bundle::Files;
 use deed_record::lifecycle::event::Entry;
 use deed_record::lifecycle::story::Story;
 use deed_record::policy::{Facts, Snapshot};
+use deed_store::journal;
 use deed_tests::services::{Result, ScimServer};
 use deed_tests::world::World;
 use deed_verify::Trust;

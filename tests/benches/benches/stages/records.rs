@@ -4,11 +4,12 @@
 use std::hint::black_box;
 
 use deed_host::contract::{self, Caller};
-use deed_host::journal::{self, Append, Summary};
 use deed_record::action::Action;
 use deed_record::action::id::ActionId;
 use deed_record::lifecycle::event::Entry;
 use deed_record::lifecycle::story::Story;
+use deed_store::journal;
+use deed_store::journal::{Append, Summary};
 use deed_tests::services::Result;
 
 use super::material::{AGENT, Material, PERSON};

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use deed_host::replay::replay as again;
-use deed_host::sandbox::Sandbox;
+use deed_sandbox::Sandbox;
 use deed_system::clock::Clock;
 use deed_tests::services::{Result, workspace};
 use deed_verify::replay::{Case, Verdict};

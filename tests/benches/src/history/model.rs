@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use deed_host::journal::{Append, Claim, Summary, survey};
 use deed_record::action::id::ActionId;
 use deed_record::lifecycle::event::{Entry, Event};
 use deed_spec::digest::Digest;
+use deed_store::journal::{Append, Claim, Summary, survey};
 use deed_tests::services::Result;
 
 /// Every item has a name of this length, so that another one takes the same room.

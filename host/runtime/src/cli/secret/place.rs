@@ -4,12 +4,12 @@
 
 use std::path::{Component, Path, PathBuf};
 
+use deed_sandbox::credentials::SecretSource;
 use deed_spec::text::safe;
 use deed_system::files::FileError;
 
 use super::super::out::Failure;
 use crate::config::{self, NamedSecret};
-use crate::vault::SecretSource;
 
 /// The file of this secret, below the served directory, and all others that have one.
 pub(super) struct Place {

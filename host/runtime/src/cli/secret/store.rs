@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use deed_record::action::id;
+use deed_sandbox::credentials::{SECRET_MAX, Secret};
 use zeroize::Zeroizing;
 
 use super::super::dir::private_dir;
@@ -16,7 +17,6 @@ use super::super::next::quoted;
 use super::super::out::{self, Failure, shell};
 use super::SecretCommand;
 use super::place::{self, Other, Place};
-use crate::vault::{SECRET_MAX, Secret};
 
 pub(in super::super) fn secret(command: &SecretCommand) -> Result<ExitCode, Failure> {
     let SecretCommand::Set { dir, name, tenant } = command;

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deed_record::action::{Idempotency, Slot};
+use deed_sandbox::credentials::{SECRET_MIN, Secret};
+use deed_sandbox::upstream::{self, AddressClass, Base, Credential, Lookups, Upstream, classify};
 use deed_spec::digest::Digest;
 use deed_system::files::PEM_MAX;
 use hyper::header::HeaderName;
 
 use super::Builder;
 use crate::config::{raw, secret};
-use crate::upstream::{self, AddressClass, Base, Credential, Lookups, Upstream, classify};
-use crate::vault::{SECRET_MIN, Secret};
 
 /// The longest that an upstream is waited for when its table does not say.
 const UPSTREAM_TIMEOUT_MS: u64 = 10_000;

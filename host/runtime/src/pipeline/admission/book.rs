@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use deed_store::group_commit::Crowd;
+
 use super::limit::{Limit, Overload};
-use crate::crowd::Crowd;
 
 #[derive(Debug, Default)]
 pub(super) struct Book {

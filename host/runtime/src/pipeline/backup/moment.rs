@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use deed_spec::note::VerifierKey;
+use deed_store::log::{self, Glance, LogError, Snapshot};
 use ed25519_dalek::VerifyingKey;
 
 use super::BackupError;
-use crate::log::{self, Glance, LogError, Snapshot};
 use crate::pipeline::past::Past;
 use crate::{config, keys};
 

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use deed_spec::merkle::Hash;
 use deed_spec::note::{self, Checkpoint, VerifierKey};
+use deed_store::journal::Place;
+use deed_store::log;
 
 use super::{Check, CheckError, Claim, Claims, Logged};
-use crate::journal::Place;
-use crate::log;
 
 /// Findings of one kind that are told one by one.
 const TOLD_MAX: usize = 50;

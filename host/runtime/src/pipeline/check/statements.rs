@@ -3,10 +3,10 @@
 use deed_record::lifecycle::event::entry;
 use deed_record::statement::envelope::{self, Kind};
 use deed_record::statement::{activation, rotation};
+use deed_store::statements::Kept;
 
 use super::{Check, CheckError};
 use crate::activation as stage;
-use crate::statements::Kept;
 
 pub(super) fn check(check: &mut Check) -> Result<(), CheckError> {
     let Some(past) = check.past.take() else { return Ok(()) };

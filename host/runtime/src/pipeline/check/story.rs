@@ -7,10 +7,10 @@ use deed_record::statement::envelope::{Envelope, Kind};
 use deed_record::statement::receipt::Receipt;
 use deed_spec::digest::Digest;
 use deed_spec::json;
+use deed_store::journal::{self, Place, Summary};
 use ed25519_dalek::VerifyingKey;
 
 use super::{Check, Claim, Records};
-use crate::journal::{self, Place, Summary};
 use crate::pipeline::{activate, ledger};
 
 pub(super) fn check(check: &mut Check, action: &str, records: &Records) {

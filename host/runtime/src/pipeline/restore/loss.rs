@@ -6,9 +6,8 @@ use std::io;
 use std::path::Path;
 
 use deed_spec::digest::Digest;
+use deed_store::{journal, log};
 use serde::Serialize;
-
-use crate::{journal, log};
 
 /// What would be lost.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]

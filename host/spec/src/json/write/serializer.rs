@@ -1,6 +1,9 @@
 //! What each kind of serde's data model is in JSON, as `serde_json` has it.
 
-use serde::ser::{Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple, SerializeTupleStruct, SerializeTupleVariant, Serializer};
+use serde::ser::{
+    Serialize, SerializeMap, SerializeSeq, SerializeStruct, SerializeStructVariant, SerializeTuple,
+    SerializeTupleStruct, SerializeTupleVariant, Serializer,
+};
 
 use super::super::canonical::write_string;
 use super::{Array, GiveUp, Object, Writer, Written};

@@ -1,0 +1,170 @@
+//! Takes a rendered request or a response, gives the bytes that leave or the JSON value that came.
+//!
+//! Never follows, unpacks or guesses: other content types and undecodable bodies are problems.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use deed_record::action::Slot;
+use deed_record::exchange::Rendered;
+use deed_record::exchange::codec::{Codec, DecodeError};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH,
+    CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+};
+use hyper::{Method, Request};
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use super::limits;
+use crate::upstream::{Base, Credential};
+
+/// U+FEFF in UTF-8 (RFC 8259 section 8.1).
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Our rendering as an HTTP/1.1 request, with the credential in its slot.
+pub(super) fn encode(
+    request: &Rendered,
+    base: &Base,
+    credential: Option<&Credential>,
+) -> Result<Request<Full<Bytes>>, EncodeError> {
+    let body = match &request.body {
+        Some(value) => request.codec.encode(value).map_err(EncodeError::Body)?,
+        None => Vec::new(),
+    };
+    let method =
+        Method::from_bytes(request.method.as_bytes()).map_err(|_unfit| EncodeError::Target)?;
+    // hyper leaves the length of an empty body out, and some servers answer 411 then.
+    let empty = body.is_empty() && (request.body.is_some() || expects_content(&method));
+    let mut built = Request::builder()
+        .method(method)
+        .uri(format!("{}{}", base.path, request.path))
+        .body(Full::new(Bytes::from(body)))
+        .map_err(|_unfit| EncodeError::Target)?;
+    let headers = built.headers_mut();
+    let host = HeaderValue::from_str(&base.authority()).map_err(|_unfit| EncodeError::Target)?;
+    headers.insert(HOST, host);
+    headers.insert(ACCEPT, HeaderValue::from_static(request.codec.accept()));
+    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    headers.insert(USER_AGENT, HeaderValue::from_static(deed_system::USER_AGENT));
+    if request.body.is_some() {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(request.codec.content_type()));
+    }
+    if empty {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
+    if let Some(credential) = credential {
+        inject(headers, credential)?;
+    }
+    Ok(built)
+}
+
+/// Methods whose requests say how long they are also where they carry nothing (RFC 9110 section 8.6).
+fn expects_content(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH)
+}
+
+/// Why a rendering cannot leave.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(super) enum EncodeError {
+    #[error("the rendered request has a method, path or host that HTTP does not allow")]
+    Target,
+    #[error("the rendered body cannot be written: {0}")]
+    Body(String),
+    #[error("credential `{0}` does not fit its slot; a header takes no such name or value")]
+    Slot(String),
+}
+
+/// Reads a body to its end, at most [`limits::RESPONSE`] bytes.
+pub(super) async fn collect(mut body: Incoming) -> Result<Vec<u8>, CollectError> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        // Trailers are not data, and nobody is given them.
+        let Ok(data) = frame?.into_data() else { continue };
+        if bytes.len() + data.len() > limits::RESPONSE {
+            return Err(CollectError::TooLarge);
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes)
+}
+
+/// Why a body was not read to its end.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CollectError {
+    #[error("the answer is larger than 1 MiB")]
+    TooLarge,
+    #[error(transparent)]
+    Broken(#[from] hyper::Error),
+}
+
+/// The body as JSON: nothing when it is empty, else what the rule's codec makes of it.
+pub(super) fn decode(
+    codec: &Codec,
+    headers: &HeaderMap,
+    bytes: &[u8],
+) -> Result<Option<Value>, String> {
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    let encodings = headers.get_all(CONTENT_ENCODING).iter();
+    if encodings.into_iter().any(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err("the answer is compressed, though the request asked for `identity`".into());
+    }
+    let mut types = headers.get_all(CONTENT_TYPE).iter();
+    let kind = match (types.next(), types.next()) {
+        (Some(kind), None) => kind.to_str().unwrap_or_default(),
+        _ => return Err("the answer has a body and not exactly one content type".into()),
+    };
+    codec.decode(kind, bytes).map(Some).map_err(|error| match error {
+        DecodeError::Body(_) if bytes.starts_with(BYTE_ORDER_MARK) => {
+            "the answer begins with a byte order mark (U+FEFF), which the host does not accept"
+                .into()
+        }
+        DecodeError::Kind(_) => format!("{error}: it says `{}`", super::redact::plain(kind, 80)),
+        DecodeError::Deep => error.to_string(),
+        DecodeError::Body(why) => super::redact::plain(&why, limits::TEXT),
+    })
+}
+
+fn inject(headers: &mut HeaderMap, credential: &Credential) -> Result<(), EncodeError> {
+    let unfit = || EncodeError::Slot(credential.secret.name().into());
+    let secret = credential.secret.reveal();
+    let (name, text) = match &credential.slot {
+        Slot::Bearer => (AUTHORIZATION, Zeroizing::new(format!("Bearer {secret}"))),
+        Slot::Basic { user } => {
+            let pair = Zeroizing::new(format!("{user}:{secret}"));
+            (AUTHORIZATION, Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes()))))
+        }
+        Slot::Header { name } => {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_refused| unfit())?;
+            (name, Zeroizing::new(secret.to_owned()))
+        }
+    };
+    // A slot must not displace what frames or guards the request.
+    if headers.contains_key(&name) || is_framing(&name) {
+        return Err(unfit());
+    }
+    let mut value = HeaderValue::from_bytes(text.as_bytes()).map_err(|_refused| unfit())?;
+    value.set_sensitive(true);
+    headers.insert(name, value);
+    Ok(())
+}
+
+fn is_framing(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "content-length"
+            | "transfer-encoding"
+            | "te"
+            | "trailer"
+            | "upgrade"
+            | "expect"
+            | "if-match"
+    )
+}
+
+#[cfg(test)]
+mod tests;

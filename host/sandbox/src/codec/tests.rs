@@ -1,0 +1,153 @@
+use std::sync::Arc;
+
+use deed_record::exchange::codec::{Codec, Incoming, Outgoing};
+use serde_json::json;
+
+use super::*;
+use crate::credentials::Secret;
+
+mod wire;
+
+fn rendered(method: &str, body: Option<Value>) -> Rendered {
+    let (upstream, path) = ("idp".into(), "/Users/42?a=1".into());
+    Rendered {
+        upstream,
+        method: method.into(),
+        path,
+        body,
+        codec: Codec::default(),
+        calls: 1,
+        writes: false,
+        guard: None,
+        expose: None,
+    }
+}
+
+fn credential(slot: Slot) -> Credential {
+    Credential { secret: Arc::new(Secret::new("idp-read", b"0123456789abcdef").unwrap()), slot }
+}
+
+fn base() -> Base {
+    Base::parse("https://idp.example.com/scim/v2").unwrap()
+}
+
+fn sent(slot: Slot, header: &str) -> String {
+    let request = encode(&rendered("GET", None), &base(), Some(&credential(slot))).unwrap();
+    request.headers().get(header).unwrap().to_str().unwrap().to_owned()
+}
+
+fn decoded(kind: &str, bytes: &[u8]) -> Result<Option<Value>, String> {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_str(kind).unwrap());
+    decode(&Codec::default(), &headers, bytes)
+}
+
+#[test]
+fn what_leaves_is_our_rendering() {
+    let request =
+        encode(&rendered("PATCH", Some(json!({"b": 1, "a": true}))), &base(), None).unwrap();
+    assert_eq!(request.uri(), "/scim/v2/Users/42?a=1");
+    let names: Vec<&str> = request.headers().keys().map(HeaderName::as_str).collect();
+    assert_eq!(
+        names,
+        ["host", "accept", "accept-encoding", "connection", "user-agent", "content-type"]
+    );
+    assert_eq!(request.headers().get(HOST).unwrap(), "idp.example.com");
+    assert!(
+        !encode(&rendered("GET", None), &base(), None)
+            .unwrap()
+            .headers()
+            .contains_key(CONTENT_TYPE)
+    );
+}
+
+#[test]
+fn a_request_that_may_have_a_body_says_how_long_it_is() {
+    let empty = |method: &str| Rendered {
+        codec: Codec { request: Outgoing::Form, ..Codec::default() },
+        ..rendered(method, Some(json!({})))
+    };
+    for (request, length) in [
+        (rendered("POST", None), Some("0")),
+        (rendered("PUT", None), Some("0")),
+        (rendered("PATCH", None), Some("0")),
+        (empty("POST"), Some("0")),
+        (empty("DELETE"), Some("0")),
+        (rendered("DELETE", None), None),
+        (rendered("GET", None), None),
+        (rendered("HEAD", None), None),
+    ] {
+        let head = wire::head(&request);
+        let sent = head.lines().filter_map(|line| line.strip_prefix("content-length: "));
+        assert_eq!(sent.collect::<Vec<_>>(), Vec::from_iter(length), "{head}");
+        let agent = format!("user-agent: deed/{}", env!("CARGO_PKG_VERSION"));
+        assert_eq!(head.lines().filter(|line| *line == agent).count(), 1, "{head}");
+    }
+}
+
+#[test]
+fn credentials_go_into_their_slot() {
+    assert_eq!(sent(Slot::Bearer, "authorization"), "Bearer 0123456789abcdef");
+    let basic = sent(Slot::Basic { user: "deed".into() }, "authorization");
+    assert_eq!(basic, format!("Basic {}", STANDARD.encode("deed:0123456789abcdef")));
+    assert_eq!(sent(Slot::Header { name: "X-Api-Key".into() }, "x-api-key"), "0123456789abcdef");
+}
+
+#[test]
+fn a_slot_cannot_displace_what_frames_a_request() {
+    for name in [
+        "If-Match",
+        "host",
+        "Content-Length",
+        "transfer-encoding",
+        "accept",
+        "user-agent",
+        "bad name",
+    ] {
+        let slot = credential(Slot::Header { name: name.into() });
+        let refused = encode(&rendered("GET", None), &base(), Some(&slot));
+        assert_eq!(refused.unwrap_err(), EncodeError::Slot("idp-read".into()), "{name}");
+    }
+}
+
+#[test]
+fn json_is_read_strictly() {
+    for kind in
+        ["application/json", "application/scim+json; charset=UTF-8", "Application/Problem+JSON"]
+    {
+        assert_eq!(decoded(kind, b"{\"a\":1}"), Ok(Some(json!({"a": 1}))), "{kind}");
+    }
+    for kind in ["text/html", "text/json", "application/json; charset=latin-1", "+json"] {
+        assert!(decoded(kind, b"{}").is_err(), "{kind}");
+    }
+    assert_eq!(decoded("text/html", b""), Ok(None));
+    assert!(decoded("application/json", b"{\"a\":1,\"a\":2}").is_err());
+    assert!(decoded("application/json", b"\xff").is_err());
+    let marked = decoded("application/json", b"\xef\xbb\xbf{}").unwrap_err();
+    assert!(marked.contains("byte order mark"), "{marked}");
+    assert!(decode(&Codec::default(), &HeaderMap::new(), b"{}").is_err());
+}
+
+#[test]
+fn compressed_answers_are_problems() {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    assert!(decode(&Codec::default(), &headers, b"{}").unwrap_err().contains("compressed"));
+}
+
+#[test]
+fn each_direction_is_written_and_read_by_the_rules_codec() {
+    let codec = Codec { request: Outgoing::Form, response: Incoming::Xml, lists: Vec::new() };
+    let body = Some(json!({"UserName": "a&Action=DeleteUser", "Action": "GetUser"}));
+    let request = Rendered { codec: codec.clone(), ..rendered("POST", body) };
+    let built = encode(&request, &base(), None).unwrap();
+    assert_eq!(built.headers().get(CONTENT_TYPE).unwrap(), "application/x-www-form-urlencoded");
+    assert_eq!(built.headers().get(ACCEPT).unwrap(), "application/xml, text/xml");
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    let decoded = decode(&codec, &headers, b"<a><b>1</b></a>");
+    assert_eq!(decoded, Ok(Some(json!({"a": {"b": "1"}}))));
+    let foreign = decode(&Codec::default(), &headers, b"<a/>").unwrap_err();
+    assert!(foreign.contains("application/json") && foreign.contains("text/xml"), "{foreign}");
+}

@@ -1,0 +1,389 @@
+//! Takes a guest's request, gives the upstream's answer. The only code that opens a connection for a guest.
+//!
+//! Never skips or reorders a step: match → budget → resolve, check, pin → durable intent, if it writes →
+//! connect → inject → send our rendering → cap → decode → expose → redact → record → durable result, if it
+//! writes → answer. A write that an earlier attempt has done is answered from its record.
+//! What leaves is the live rendering; the ledger, the intent and everything told have the public one.
+
+pub(crate) mod allowlist;
+mod answer;
+mod connect;
+
+use std::collections::BTreeMap;
+use std::error::Error as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use deed_record::action::private::Prepared;
+use deed_record::exchange::{Exchange, Failure, Fate, Rendered};
+use deed_spec::json;
+use deed_system::failpoint;
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use self::allowlist::Allowance;
+use self::connect::{ConnectError, Stream};
+use super::bindings::deed::adapter::http::{Error, Request, Response};
+use super::codec::{self, CollectError, EncodeError};
+use super::exchange_log::{Answer, Entry, Known, Ledger};
+use super::prior_writes::Writes;
+use super::redact::Redactor;
+use super::transport::{self, Road};
+use super::{Intent, Keep, WriteStep, limits};
+use crate::grant::Once;
+use crate::upstream::{Credential, Upstream};
+
+/// Everything that one run may send, and what became of it.
+pub(super) struct Egress {
+    pub(super) allowance: Allowance,
+    pub(super) road: Road,
+    pub(super) ledger: Ledger,
+}
+
+/// The upstreams, and everything that reaching them takes.
+pub(super) struct Network {
+    pub(super) upstreams: BTreeMap<String, Arc<Upstream>>,
+    /// Entity tags that guarded writes carry, by upstream and path.
+    pub(super) tags: BTreeMap<(String, String), String>,
+    /// What is known of the writes beforehand.
+    pub(super) once: Writes,
+    /// Makes steps of writes durable; there is one exactly while performing.
+    pub(super) keep: Option<Keep>,
+    pub(super) redactor: Arc<Redactor>,
+    /// Writes under way or ended; they outlive the guest that asked for them.
+    pub(super) writes: Vec<JoinHandle<()>>,
+}
+
+impl Egress {
+    /// One exchange, from the match to the answer.
+    pub(super) async fn send(&mut self, request: &Request) -> Result<Response, Error> {
+        let prepared = self.allowance.take(request).map_err(Error::Denied)?;
+        match &mut self.road {
+            Road::Network(network) => network.send(prepared, &self.ledger).await,
+            Road::Record(recorded) => recorded.answer(&prepared.public, &self.ledger),
+        }
+    }
+
+    /// Waits for writes under way, then gives the run's exchanges.
+    pub(super) async fn close(self) -> Vec<Exchange> {
+        if let Road::Network(network) = self.road {
+            network.settle().await;
+        }
+        self.ledger.close()
+    }
+}
+
+impl Network {
+    async fn send(&mut self, prepared: Prepared, ledger: &Ledger) -> Result<Response, Error> {
+        let rendered = &prepared.public;
+        let unknown = || {
+            Error::Denied(format!(
+                "denied by the grant: upstream `{}` is not in it",
+                rendered.upstream
+            ))
+        };
+        let upstream = self.upstreams.get(&rendered.upstream).ok_or_else(unknown)?;
+        let once = self.once.take(rendered);
+        if let Once { done: Some(done), .. } = once {
+            let entry = ledger.open(rendered.clone(), Known::default(), upstream.timeout);
+            let told = transport::told(entry.ordinal, &done);
+            entry.repeat(done);
+            if let (true, Some(keep)) = (is_counted(rendered), &self.keep) {
+                record(keep, &entry).await?;
+            }
+            return told;
+        }
+        let until_ms = once.until_ms;
+        let known = Known { if_match: self.tag(rendered)?, idempotency_key: once.key };
+        let job = Job {
+            entry: ledger.open(rendered.clone(), known.clone(), upstream.timeout),
+            known,
+            until_ms,
+            declared: AtomicBool::new(false),
+            upstream: Arc::clone(upstream),
+            keep: self.keep.clone(),
+            redactor: Arc::clone(&self.redactor),
+            request: prepared,
+        };
+        if !job.request.public.writes {
+            return job.run().await;
+        }
+        let (answer, answered) = oneshot::channel();
+        self.writes.push(tokio::spawn(async move {
+            // Nobody listens when the guest is gone; the ledger has the result all the same.
+            drop(answer.send(job.run().await));
+        }));
+        answered
+            .await
+            .unwrap_or_else(|_| Err(Error::NoAnswer("the host lost track of the write".into())))
+    }
+
+    /// The entity tag that a guarded write carries; without one it does not leave.
+    fn tag(&self, rendered: &Rendered) -> Result<Option<String>, Error> {
+        if rendered.guard.is_none() {
+            return Ok(None);
+        }
+        let place = (rendered.upstream.clone(), rendered.path.clone());
+        let untagged = || {
+            Error::Denied("denied by the host: it saw no entity tag to guard the write with".into())
+        };
+        self.tags.get(&place).cloned().map(Some).ok_or_else(untagged)
+    }
+
+    /// Waits for writes under way, each to its own deadline.
+    async fn settle(self) {
+        for write in self.writes {
+            if let Err(error) = write.await {
+                tracing::error!(%error, "a write's task ended early; its exchange counts as unanswered");
+            }
+        }
+    }
+}
+
+/// One exchange under way.
+struct Job {
+    entry: Entry,
+    request: Prepared,
+    known: Known,
+    /// When the upstream forgets what was sent to it before.
+    until_ms: Option<i64>,
+    /// Whether the intent to send it is durable.
+    declared: AtomicBool,
+    upstream: Arc<Upstream>,
+    keep: Option<Keep>,
+    redactor: Arc<Redactor>,
+}
+
+/// Why an exchange ended without an answer for the guest.
+enum Halt {
+    Refused(String),
+    NotSent(String),
+    NoAnswer(String),
+    TooLarge(u16),
+}
+
+impl Job {
+    async fn run(self) -> Result<Response, Error> {
+        let ended = match tokio::time::timeout(self.upstream.timeout, self.exchange()).await {
+            Ok(ended) => ended,
+            Err(_) => Err(self.late()),
+        };
+        let told = ended.map_err(|halt| self.fail(halt));
+        self.settle().await?;
+        told
+    }
+
+    /// Has the result of a declared write in the journal before anybody is told.
+    async fn settle(&self) -> Result<(), Error> {
+        let declared = self.declared.load(Ordering::SeqCst);
+        let rendered = &self.request.public;
+        match &self.keep {
+            Some(keep) if declared => record(keep, &self.entry).await,
+            // It never left, and whoever comes after it is known by that.
+            Some(keep) if rendered.writes && is_counted(rendered) => {
+                record(keep, &self.entry).await.or(Ok(()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn exchange(&self) -> Result<Response, Halt> {
+        let pinned = connect::resolve(&self.upstream).await.map_err(|error| refused(&error))?;
+        if self.request.public.writes {
+            self.declare().await?;
+        }
+        self.passes("connect.before");
+        let stream =
+            connect::connect(&self.upstream, pinned).await.map_err(|error| refused(&error))?;
+        self.passes("connect.after");
+        let answer = self.over(stream).await;
+        self.passes("answer.after");
+        answer
+    }
+
+    /// Places around an exchange, told apart by what it does.
+    fn passes(&self, place: &str) {
+        let kind = if self.request.public.writes { "write" } else { "read" };
+        failpoint::hit(&format!("exchange.{kind}.{place}"));
+    }
+
+    /// Makes the intent durable; without that the first byte of a write does not leave.
+    async fn declare(&self) -> Result<(), Halt> {
+        let no_journal = || Halt::NotSent("this run has no journal, so it cannot write".into());
+        let keep = self.keep.as_ref().ok_or_else(no_journal)?;
+        let Entry { ordinal, deadline_ms, .. } = self.entry;
+        if self.until_ms.is_some_and(|until_ms| self.entry.given_up_ms() >= until_ms) {
+            let why = "it may have been carried out, and the upstream may forget its idempotency key too soon";
+            return Err(Halt::NotSent(why.into()));
+        }
+        let request = self.request.public.clone();
+        let idempotency_key = self.known.idempotency_key.clone();
+        let intent = Intent { ordinal, request, deadline_ms, idempotency_key };
+        // Before it is handed over: a caller that is cut off must not leave an intent without its end.
+        self.declared.store(true, Ordering::SeqCst);
+        keep(WriteStep::Intended(Box::new(intent))).await.map_err(|reason| {
+            self.declared.store(false, Ordering::SeqCst);
+            Halt::NotSent(format!("the intent to send is not durable: {reason}"))
+        })
+    }
+
+    /// Sends our rendering on a fresh connection and reads the whole answer.
+    async fn over(&self, stream: Box<dyn Stream>) -> Result<Response, Halt> {
+        let request = self.encode();
+        let request = request.map_err(|error| Halt::NotSent(error.to_string()))?;
+        let (mut sender, connection) = http1::Builder::new()
+            .max_buf_size(limits::RESPONSE_HEAD)
+            .max_headers(limits::RESPONSE_HEADERS)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| Halt::NotSent(error.to_string()))?;
+        self.entry.sending();
+        let answer = async {
+            let response =
+                sender.send_request(request).await.map_err(|error| unanswered(&error))?;
+            let (head, body) = response.into_parts();
+            let status = head.status.as_u16();
+            let bytes = codec::collect(body).await.map_err(|error| match error {
+                CollectError::TooLarge => Halt::TooLarge(status),
+                CollectError::Broken(error) => unanswered(&error),
+            })?;
+            if !self.entry.fits(bytes.len()) {
+                return Err(Halt::TooLarge(status));
+            }
+            Ok((status, head.headers, bytes))
+        };
+        let (status, headers, bytes) = drive(connection, answer).await?;
+        Ok(self.conclude(status, &headers, &bytes))
+    }
+
+    fn encode(&self) -> Result<hyper::Request<Full<Bytes>>, EncodeError> {
+        let mut request =
+            codec::encode(self.request.live(), &self.upstream.base, self.credential())?;
+        let value = |text: &str| HeaderValue::from_str(text).map_err(|_unfit| EncodeError::Target);
+        if let Some(tag) = &self.known.if_match {
+            request.headers_mut().insert(IF_MATCH, value(tag)?);
+        }
+        let promise = self.upstream.idempotency.as_ref().filter(|_| self.request.public.writes);
+        if let (Some(promise), Some(key)) = (promise, &self.known.idempotency_key) {
+            let name = HeaderName::from_bytes(promise.header.as_bytes());
+            let name = name.map_err(|_unfit| EncodeError::Target)?;
+            if request.headers().contains_key(&name) {
+                return Err(EncodeError::Target);
+            }
+            request.headers_mut().insert(name, value(key)?);
+        }
+        Ok(request)
+    }
+
+    /// Decodes, redacts, records, answers.
+    fn conclude(&self, status: u16, headers: &HeaderMap, bytes: &[u8]) -> Response {
+        let answer = answer::read(&self.redactor, &self.request.public, status, headers, bytes);
+        let response = response(self.entry.ordinal, status, &answer.headers, answer.body.as_ref());
+        self.entry.answered(answer);
+        response
+    }
+
+    /// The read credential while observing, the write one for everything that performs.
+    fn credential(&self) -> Option<&Credential> {
+        let performing = self.keep.is_some();
+        if performing { self.upstream.write.as_ref() } else { self.upstream.read.as_ref() }
+    }
+
+    fn late(&self) -> Halt {
+        let within = format!("within {} ms", self.upstream.timeout.as_millis());
+        match self.entry.fate() {
+            Fate::NotSent => {
+                Halt::NotSent(format!("no connection to `{}` {within}", self.upstream.name))
+            }
+            _ => {
+                Halt::NoAnswer(format!("no complete answer from `{}` {within}", self.upstream.name))
+            }
+        }
+    }
+
+    /// Records the end and tells the guest.
+    fn fail(&self, halt: Halt) -> Error {
+        let bounded = |text: String| self.redactor.text(&text, limits::TEXT);
+        let error = match halt {
+            Halt::TooLarge(status) => {
+                let problem = Some(CollectError::TooLarge.to_string());
+                let limit = u64::try_from(limits::RESPONSE).unwrap_or(u64::MAX);
+                let failure = Some(Failure::TooLarge { limit });
+                self.entry.answered(Answer { status, problem, failure, ..Answer::default() });
+                return Error::TooLarge(limit);
+            }
+            Halt::Refused(text) => Error::Denied(bounded(text)),
+            Halt::NotSent(text) => Error::NotSent(bounded(text)),
+            Halt::NoAnswer(text) => Error::NoAnswer(bounded(text)),
+        };
+        match &error {
+            Error::Denied(text) => self.entry.failed(Failure::Denied, text),
+            Error::NotSent(text) => self.entry.failed(Failure::NotSent, text),
+            Error::NoAnswer(text) => self.entry.failed(Failure::NoAnswer, text),
+            Error::TooLarge(_) => {}
+        }
+        error
+    }
+}
+
+/// Whether equal requests are told apart by how many stand before them: then none may be missing from the journal.
+fn is_counted(rendered: &Rendered) -> bool {
+    rendered.calls > 1
+}
+
+/// Has in the journal what became of a write; without that nobody is told.
+async fn record(keep: &Keep, entry: &Entry) -> Result<(), Error> {
+    let Some(exchange) = entry.exchange() else { return Ok(()) };
+    let kept = keep(WriteStep::Ended(Box::new(exchange))).await;
+    kept.map_err(|why| Error::NoAnswer(format!("the journal does not take the result: {why}")))
+}
+
+/// An answer as a guest sees it, on both roads.
+pub(super) fn response(
+    exchange: u32,
+    status: u16,
+    headers: &BTreeMap<String, String>,
+    body: Option<&Value>,
+) -> Response {
+    let text = body.and_then(|value| json::canonical(value).ok());
+    let text = text.and_then(|bytes| String::from_utf8(bytes).ok());
+    let headers = headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    Response { exchange, status, headers, body: text.unwrap_or_else(|| "null".into()) }
+}
+
+fn refused(error: &ConnectError) -> Halt {
+    if error.is_refusal() {
+        Halt::Refused(error.to_string())
+    } else {
+        Halt::NotSent(error.to_string())
+    }
+}
+
+fn unanswered(error: &hyper::Error) -> Halt {
+    let cause = error.source().map(|cause| format!(" ({cause})")).unwrap_or_default();
+    Halt::NoAnswer(format!("the connection ended before the answer was complete: {error}{cause}"))
+}
+
+/// Drives the connection until the answer is there. When the connection ends first, what it had read is still delivered.
+async fn drive<T>(
+    connection: impl Future<Output = hyper::Result<()>>,
+    answer: impl Future<Output = T>,
+) -> T {
+    let mut answer = std::pin::pin!(answer);
+    tokio::select! {
+        done = &mut answer => return done,
+        ended = connection => if let Err(error) = ended {
+            tracing::debug!(%error, "an upstream's connection ended with an error");
+        },
+    }
+    answer.await
+}
+
+#[cfg(test)]
+mod tests;

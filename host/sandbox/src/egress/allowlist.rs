@@ -1,0 +1,173 @@
+//! Takes a guest's request, gives the host's own rendering of it, or the reason why it is refused.
+//!
+//! Never lets a byte of the guest's request through: it only chooses among what was rendered.
+
+use deed_record::action::private::Prepared;
+use deed_record::exchange::Rendered;
+use deed_spec::json;
+use serde_json::Value;
+
+use crate::bindings::deed::adapter::http::Request;
+use crate::limits;
+use crate::redact::plain;
+
+/// Bytes of a refusal; a guest may log it, and its own words are quoted in it.
+const REFUSAL: usize = 2 << 10;
+
+/// Places of a body that a refusal names: enough to find the mistake.
+const PLACES: usize = 8;
+
+/// The requests of one run, and how often each may still be sent.
+#[derive(Debug)]
+pub(crate) struct Allowance {
+    contract: String,
+    phase: &'static str,
+    requests: Vec<(Prepared, u32)>,
+    left: usize,
+}
+
+impl Allowance {
+    /// `phase` is the contract's table that the requests come from: `observe` or `perform`.
+    pub(crate) fn new(contract: &str, phase: &'static str, requests: Vec<Prepared>) -> Self {
+        let requests = requests.into_iter().map(|request| (request.public.calls, request));
+        let requests = requests.map(|(calls, request)| (request, calls)).collect();
+        Self { contract: contract.into(), phase, requests, left: limits::EXCHANGES }
+    }
+
+    /// Spends one call of the rendering that the request equals.
+    pub(crate) fn take(&mut self, request: &Request) -> Result<Prepared, String> {
+        self.find(request).map_err(|reason| plain(&reason, REFUSAL))
+    }
+
+    fn find(&mut self, request: &Request) -> Result<Prepared, String> {
+        check_headers(request)?;
+        let body = body_of(request)?;
+        let same = |(rendered, _): &&(Prepared, u32)| names(rendered.live(), request);
+        let Some((first, _)) = self.requests.iter().find(same) else {
+            return Err(self.unknown(request));
+        };
+        if !self.requests.iter().filter(same).any(|(rendered, _)| rendered.live().body == body) {
+            // In the words of the records; its places are the same.
+            return Err(other_body(first, body.as_ref()));
+        }
+        if self.left == 0 {
+            return Err(format!(
+                "denied by the host: a run has {} exchanges at most",
+                limits::EXCHANGES
+            ));
+        }
+        let fits = |(rendered, calls): &&mut (Prepared, u32)| {
+            names(rendered.live(), request) && rendered.live().body == body && *calls > 0
+        };
+        let Some((rendered, calls)) = self.requests.iter_mut().find(fits) else {
+            return Err(self.spent(request));
+        };
+        *calls -= 1;
+        self.left -= 1;
+        Ok(rendered.clone())
+    }
+
+    /// Names the requests of this run, and the lines that would add this one.
+    fn unknown(&self, request: &Request) -> String {
+        let known: Vec<String> = self
+            .requests
+            .iter()
+            .map(|(Prepared { public: rendered, .. }, _)| {
+                format!("`{} {}` to `{}`", rendered.method, rendered.path, rendered.upstream)
+            })
+            .collect();
+        let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
+        let Request { upstream, method, path, .. } = request;
+        let looks = matches!(method.as_str(), "GET" | "HEAD");
+        let remedy = if self.phase == "observe" && !looks {
+            "observe takes GET and HEAD only; a write belongs into `[[perform.http]]`".to_owned()
+        } else {
+            format!(
+                "`[[{}.http]]` with upstream = \"{upstream}\", request = \"{method} {path}\" would allow it",
+                self.phase
+            )
+        };
+        format!(
+            "denied by contract `{}`: `{method} {path}` to `{upstream}` is none of this run's requests; \
+             it may send {known}. {remedy}",
+            self.contract,
+        )
+    }
+
+    fn spent(&self, request: &Request) -> String {
+        format!(
+            "denied by contract `{}`: `{} {}` was sent as often as one run may; a larger `calls` in its \
+             `[[{}.http]]` would allow more",
+            self.contract, request.method, request.path, self.phase,
+        )
+    }
+}
+
+fn names(rendered: &Rendered, request: &Request) -> bool {
+    rendered.upstream == request.upstream
+        && rendered.method == request.method
+        && rendered.path == request.path
+}
+
+fn check_headers(request: &Request) -> Result<(), String> {
+    let own = |name: &str| {
+        name.eq_ignore_ascii_case("accept") || name.eq_ignore_ascii_case("content-type")
+    };
+    match request.headers.iter().find(|(name, _)| !own(name)) {
+        None => Ok(()),
+        Some((name, _)) => Err(format!(
+            "denied by the host: header `{name}` is not the adapter's to set; leave it out, the operator's \
+             configuration of the upstream sets headers and credentials"
+        )),
+    }
+}
+
+fn body_of(request: &Request) -> Result<Option<Value>, String> {
+    let parse = |text: &String| json::parse(text.as_bytes());
+    let body = request.body.as_ref().map(parse).transpose();
+    body.map_err(|error| format!("denied by the host: the body is no strict JSON: {error}"))
+}
+
+fn other_body(rendered: &Prepared, body: Option<&Value>) -> String {
+    let request = format!("`{} {}`", rendered.public.method, rendered.public.path);
+    match (&rendered.live().body, body) {
+        (Some(own), Some(other)) => {
+            let mut places = Vec::new();
+            differing(own, other, "", &mut places);
+            format!(
+                "denied by the contract: the body of {request} differs from the rendered one at `{}`",
+                places.join("`, `")
+            )
+        }
+        (Some(_), None) => {
+            format!("denied by the contract: {request} has a body, and the adapter sent none")
+        }
+        (None, _) => format!(
+            "denied by the contract: {request} has no body; `body` in its rule would give it one"
+        ),
+    }
+}
+
+/// Where a body differs, the first few places, no deeper than what was rendered: below a long name a
+/// guest can put thousands of fields, and each place repeats the name.
+fn differing(own: &Value, other: &Value, at: &str, places: &mut Vec<String>) {
+    let (Value::Object(left), Value::Object(right)) = (own, other) else {
+        if own != other {
+            places.push(at.to_owned());
+        }
+        return;
+    };
+    let added = right.keys().filter(|name| !left.contains_key(*name));
+    for name in left.keys().chain(added) {
+        if places.len() >= PLACES {
+            return;
+        }
+        match (left.get(name), right.get(name)) {
+            (Some(own), Some(other)) => differing(own, other, &json::child(at, name), places),
+            _ => places.push(json::child(at, name)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

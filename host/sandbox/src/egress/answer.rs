@@ -1,0 +1,106 @@
+//! Takes an upstream's answer, gives what is recorded of it and shown: decoded, bounded, without secrets.
+//!
+//! Never lets an excerpt out of an answer that holds a secret: what was cut may be the half of one.
+
+use std::collections::BTreeMap;
+
+use deed_record::contract::expose;
+use deed_record::exchange::Rendered;
+use hyper::header::{CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use serde_json::Value;
+
+use super::super::exchange_log::Answer;
+use super::super::redact::{REDACTED, Redactor};
+use super::super::{codec, limits};
+
+/// All that is told of such an answer where a rule says what of it may be seen.
+const NOT_UNDERSTOOD: &str =
+    "the answer is not understood, and `expose` lets nothing of it be told";
+
+/// What an answer comes to.
+pub(super) fn read(
+    redactor: &Redactor,
+    rule: &Rendered,
+    status: u16,
+    headers: &HeaderMap,
+    bytes: &[u8],
+) -> Answer {
+    let decoded = codec::decode(&rule.codec, headers, bytes).and_then(of_bounded_size);
+    let exposed = |value| match &rule.expose {
+        Some(pointers) => expose::only(value, pointers),
+        None => value,
+    };
+    let (mut body, problem) = match decoded {
+        // A record cannot tell a `null` from nothing, and nobody can read state out of either.
+        Ok(body) => (body.map(exposed).filter(|value| !value.is_null()), None),
+        // An excerpt would show what nobody exposed.
+        Err(_) if rule.expose.is_some() => (None, Some(NOT_UNDERSTOOD.into())),
+        Err(problem) => (None, Some(told(redactor, &problem, headers, bytes))),
+    };
+    let redacted = body.as_mut().map(|value| redactor.value(value)).unwrap_or_default();
+    let retry_after_s = retry_after_s(headers);
+    let (etag, headers) = (etag(redactor, headers), shown(redactor, headers));
+    Answer { status, body, etag, redacted, problem, headers, failure: None, retry_after_s }
+}
+
+/// The one entity tag of an answer (RFC 9110 section 8.8.3); none that is odd or holds a secret.
+fn etag(redactor: &Redactor, headers: &HeaderMap) -> Option<String> {
+    let mut tags = headers.get_all(ETAG).iter();
+    let (Some(tag), None) = (tags.next(), tags.next()) else { return None };
+    let tag = tag.to_str().ok().filter(|tag| is_tag(tag))?;
+    (!redactor.finds(tag)).then(|| tag.to_owned())
+}
+
+/// `Retry-After` in seconds (RFC 9110 section 10.2.3). Its other form is a date of the upstream's clock, which says nothing here.
+fn retry_after_s(headers: &HeaderMap) -> Option<u32> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
+    let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    // What is too large to be counted is no reason to come back at once.
+    is_number.then(|| text.parse().unwrap_or(u32::MAX))
+}
+
+/// `"…"` or `W/"…"`, of visible characters without quotes inside.
+fn is_tag(tag: &str) -> bool {
+    let quoted = tag.strip_prefix("W/").unwrap_or(tag);
+    let opaque = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    tag.len() <= limits::ETAG
+        && opaque.is_some_and(|opaque| opaque.bytes().all(|b| b.is_ascii_graphic() && b != b'"'))
+}
+
+/// Why an answer was not understood. An excerpt in it may have been cut out of a secret, so the
+/// whole that it comes from is looked through.
+fn told(redactor: &Redactor, problem: &str, headers: &HeaderMap, bytes: &[u8]) -> String {
+    let mut kinds = headers.get_all(CONTENT_TYPE).iter().map(HeaderValue::as_bytes);
+    let holds = |bytes: &[u8]| redactor.finds(&String::from_utf8_lossy(bytes));
+    if kinds.any(holds) || holds(bytes) {
+        return "the answer is not understood, and it held a secret".into();
+    }
+    redactor.text(problem, limits::TEXT)
+}
+
+/// What a guest sees of the headers: the content type and the entity tag.
+fn shown(redactor: &Redactor, headers: &HeaderMap) -> BTreeMap<String, String> {
+    let one = |name: HeaderName| {
+        let value = headers.get(&name)?.to_str().ok()?;
+        let value = Some(value).filter(|value| value.len() <= limits::HEADER)?;
+        let value = if redactor.finds(value) { REDACTED } else { value };
+        Some((name.as_str().to_owned(), value.to_owned()))
+    };
+    [CONTENT_TYPE, ETAG].into_iter().filter_map(one).collect()
+}
+
+/// Refuses a body with more values than a record is to carry.
+fn of_bounded_size(body: Option<Value>) -> Result<Option<Value>, String> {
+    if body.as_ref().is_some_and(|value| count(value) > limits::VALUES) {
+        return Err(format!("the answer has more than {} values", limits::VALUES));
+    }
+    Ok(body)
+}
+
+fn count(value: &Value) -> usize {
+    1 + match value {
+        Value::Array(items) => items.iter().map(count).sum(),
+        Value::Object(members) => members.values().map(count).sum::<usize>(),
+        _ => 0,
+    }
+}

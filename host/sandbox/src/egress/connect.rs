@@ -1,0 +1,131 @@
+//! Takes an upstream, gives one fresh connection to an address that the operator allows.
+//!
+//! Never uses a proxy, a pooled connection or a second resolution: what was checked is what is dialled.
+
+mod bounded;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
+use std::sync::Arc;
+
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use self::bounded::Bounded;
+use crate::limits;
+use crate::upstream::{Upstream, classify};
+
+/// Resolves the upstream once; every address must be allowed, the first one is the one to dial.
+pub(crate) async fn resolve(upstream: &Upstream) -> Result<SocketAddr, ConnectError> {
+    let name = upstream.name.as_str();
+    let found = look_up(upstream)
+        .await
+        .map_err(|source| ConnectError::Resolve { upstream: name.into(), source })?;
+    for address in &found {
+        check(upstream, *address)?;
+    }
+    found.first().copied().ok_or_else(|| ConnectError::NoAddress(name.into()))
+}
+
+/// The system's resolver blocks a thread, and nothing can call it back: a name server that does not
+/// answer keeps the few threads that its own upstream may take, and no others.
+async fn look_up(upstream: &Upstream) -> io::Result<Vec<SocketAddr>> {
+    let (host, port) = (upstream.base.host.clone(), upstream.base.port);
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let place = upstream.lookups.take().await.map_err(io::Error::other)?;
+    let found = tokio::task::spawn_blocking(move || {
+        let found = (host.as_str(), port).to_socket_addrs().map(Iterator::collect);
+        drop(place);
+        found
+    });
+    found.await.map_err(io::Error::other)?
+}
+
+/// Connects to the pinned address and, where the base URL is `https`, finishes the TLS handshake.
+pub(crate) async fn connect(
+    upstream: &Upstream,
+    pinned: SocketAddr,
+) -> Result<Box<dyn Stream>, ConnectError> {
+    let dial = async {
+        let tcp = TcpStream::connect(pinned)
+            .await
+            .map_err(|source| ConnectError::Connect { upstream: upstream.name.clone(), source })?;
+        // A request is one small write; waiting to fill a segment only delays it.
+        drop(tcp.set_nodelay(true));
+        // What TLS adds is not counted, so that both kinds have the same bound.
+        if upstream.base.tls {
+            Ok(Box::new(Bounded::new(secure(upstream, tcp).await?)) as Box<dyn Stream>)
+        } else {
+            Ok(Box::new(Bounded::new(tcp)) as Box<dyn Stream>)
+        }
+    };
+    match tokio::time::timeout(limits::CONNECT, dial).await {
+        Ok(connected) => connected,
+        Err(_) => Err(ConnectError::Slow(upstream.name.clone())),
+    }
+}
+
+/// A byte stream in both directions.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+
+/// Why no connection came about. No byte of the request has left.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnectError {
+    #[error("upstream `{upstream}`: its host name does not resolve: {source}")]
+    Resolve { upstream: String, source: io::Error },
+    #[error("upstream `{0}`: its host name has no address")]
+    NoAddress(String),
+    #[error(
+        "upstream `{upstream}` resolves to a {class} address, which is not allowed; \
+         `addresses = [\"{class}\"]` in its configuration would allow it"
+    )]
+    Class { upstream: String, class: &'static str },
+    #[error(
+        "upstream `{0}` resolves to an address that is never dialled (link-local, metadata, multicast or reserved)"
+    )]
+    Never(String),
+    #[error("upstream `{upstream}`: no connection: {source}")]
+    Connect { upstream: String, source: io::Error },
+    #[error("upstream `{0}`: no connection within 10 s")]
+    Slow(String),
+    #[error("upstream `{upstream}`: the TLS handshake failed: {source}")]
+    Handshake { upstream: String, source: io::Error },
+    #[error("upstream `{0}` is `https` and has no usable TLS configuration")]
+    NoTls(String),
+}
+
+impl ConnectError {
+    /// Whether the host refused, rather than the network failing.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self, Self::Class { .. } | Self::Never(_))
+    }
+}
+
+/// The error does not name the address: a guest need not learn where an upstream lives.
+fn check(upstream: &Upstream, address: SocketAddr) -> Result<(), ConnectError> {
+    let name = || upstream.name.clone();
+    match classify(address.ip()) {
+        None => Err(ConnectError::Never(name())),
+        Some(class) if upstream.addresses.contains(&class) => Ok(()),
+        Some(class) => Err(ConnectError::Class { upstream: name(), class: class.as_str() }),
+    }
+}
+
+async fn secure(upstream: &Upstream, tcp: TcpStream) -> Result<impl Stream + use<>, ConnectError> {
+    let no_tls = || ConnectError::NoTls(upstream.name.clone());
+    let config = upstream.tls.as_ref().ok_or_else(no_tls)?;
+    let host = ServerName::try_from(upstream.base.host.clone()).map_err(|_no_name| no_tls())?;
+    TlsConnector::from(Arc::clone(config))
+        .connect(host, tcp)
+        .await
+        .map_err(|source| ConnectError::Handshake { upstream: upstream.name.clone(), source })
+}
+
+#[cfg(test)]
+mod tests;

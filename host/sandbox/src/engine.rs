@@ -1,0 +1,240 @@
+//! Takes the bytes of a component, gives it compiled and checked: nothing imported but `deed:adapter`.
+//!
+//! Never runs anything, and loads no machine code but what the compiler made of the bytes it hashed.
+
+pub(crate) mod compile;
+use deed_spec::digest::Digest;
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig, Strategy,
+};
+
+use self::compile::{CacheError, CompileError, Compiler};
+use super::bindings::{self, AdapterPre};
+use super::host_functions::Guest;
+use super::{Sandbox, limits};
+
+/// What an adapter may import: these four interfaces and nothing else.
+const IMPORTS: [&str; 4] = [
+    "deed:adapter/types@0.1.0",
+    "deed:adapter/http@0.1.0",
+    "deed:adapter/state@0.1.0",
+    "deed:adapter/log@0.1.0",
+];
+
+/// What an adapter must export.
+const EXPORTS: [&str; 2] = ["observe", "perform"];
+
+/// A compiled component, ready to be instantiated afresh for every run. Cheap to clone.
+#[derive(Clone)]
+pub struct Adapter {
+    digest: Digest,
+    pre: AdapterPre<Guest>,
+}
+
+impl Adapter {
+    /// SHA-256 of the component's bytes.
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    pub(super) fn pre(&self) -> &AdapterPre<Guest> {
+        &self.pre
+    }
+}
+
+impl std::fmt::Debug for Adapter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Adapter").field("digest", &self.digest).finish_non_exhaustive()
+    }
+}
+
+/// Compiles and checks a component.
+pub(super) fn load(
+    engine: &Engine,
+    compiler: &Compiler,
+    bytes: &[u8],
+) -> Result<Adapter, LoadError> {
+    let component = component(engine, compiler, bytes)?;
+    check_names(engine, &component)?;
+    let mut linker = Linker::new(engine);
+    let shape = |error: wasmtime::Error| LoadError::Shape(text(&error));
+    bindings::Adapter::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest: &mut Guest| guest)
+        .map_err(shape)?;
+    let pre = linker.instantiate_pre(&component).map_err(shape)?;
+    Ok(Adapter { digest: Digest::of(bytes), pre: AdapterPre::new(pre).map_err(shape)? })
+}
+
+#[expect(unsafe_code, reason = "wasmtime cannot tell machine code from other bytes")]
+fn component(engine: &Engine, compiler: &Compiler, bytes: &[u8]) -> Result<Component, LoadError> {
+    check_kind(bytes)?;
+    let code = compiler.code(bytes)?;
+    // SAFETY: the code comes from `Engine::precompile_component` of this very program, run on these
+    // bytes in our child, or out of the owner's own directory with the digest it was kept under.
+    let component = unsafe { Component::deserialize(engine, code) };
+    component.map_err(|error| LoadError::Compile(CompileError::Refused(text(&error))))
+}
+
+/// What a component imports and exports, by name; also of one that is no adapter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    pub imports: Vec<String>,
+    pub exports: Vec<String>,
+}
+
+impl Sandbox {
+    /// Compiles bytes that are trusted in this very process, so that [`Sandbox::load`] needs no child for them.
+    /// For tools under which no child with its own limits can run; a host never calls it.
+    pub fn prepare(&self, bytes: &[u8]) -> Result<(), LoadError> {
+        check_kind(bytes)?;
+        Ok(self.compiler.prepare(bytes)?)
+    }
+
+    /// The names of a component that compiles. It need not be an adapter: [`Sandbox::load`] says.
+    pub fn names(&self, bytes: &[u8]) -> Result<Names, LoadError> {
+        let component = component(&self.engine, &self.compiler, bytes)?;
+        let kind = component.component_type();
+        let imports = kind.imports(&self.engine).map(|(name, _)| name.to_owned()).collect();
+        let exports = kind.exports(&self.engine).map(|(name, _)| name.to_owned()).collect();
+        Ok(Names { imports, exports })
+    }
+}
+
+/// Why bytes are no adapter.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    #[error("the adapter is larger than 64 MiB; strip it, or build it for size")]
+    TooLarge,
+    #[error("the adapter is no WebAssembly component; give a `.wasm` file that holds one")]
+    NotWasm,
+    #[error(
+        "the adapter is a core module; encode it as a component (`deed-adapter-build`, wit-component)"
+    )]
+    CoreModule,
+    #[error("the adapter does not compile: {0}")]
+    Compile(#[from] CompileError),
+    #[error(
+        "the adapter imports `{0}`; adapters import `deed:adapter` 0.1.0 and nothing else{remedy}",
+        remedy = remedy(.0)
+    )]
+    ForeignImport(String),
+    #[error("the adapter does not export `{0}`; it exports `observe` and `perform`")]
+    MissingExport(&'static str),
+    #[error("the adapter does not fit `deed:adapter` 0.1.0: {0}; build it against this version")]
+    Shape(String),
+}
+
+/// How a component usually comes to do without an import.
+fn remedy(import: &str) -> &'static str {
+    if import.starts_with("wasi:") {
+        ". Build it without WASI: componentize-py with `--stub-wasi`, componentize-js with `--disable all`, \
+         Rust for the target `wasm32-unknown-unknown`"
+    } else if import.starts_with("deed:adapter/") {
+        ". Build it against the `wit/` of this release"
+    } else {
+        ""
+    }
+}
+
+/// The engine of this process, and the thread that ticks for it while it lives.
+pub(super) fn engine() -> Result<Engine, EngineError> {
+    let mut settings = settings();
+    settings.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
+    let engine = Engine::new(&settings).map_err(|error| EngineError::Engine(text(&error)))?;
+    let weak = engine.weak();
+    let tick = move || {
+        while let Some(engine) = weak.upgrade() {
+            engine.increment_epoch();
+            drop(engine);
+            std::thread::sleep(limits::TICK);
+        }
+    };
+    std::thread::Builder::new()
+        .name("deed-epoch".into())
+        .spawn(tick)
+        .map_err(EngineError::Thread)?;
+    Ok(engine)
+}
+
+/// Why there is no sandbox.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    #[error("the WebAssembly engine does not start: {0}")]
+    Engine(String),
+    #[error("the thread that interrupts guests does not start")]
+    Thread(#[source] std::io::Error),
+}
+
+/// What machine code depends on: the same for the process that compiles and the one that runs.
+pub(super) fn settings() -> Config {
+    let mut config = Config::new();
+    config
+        .strategy(Strategy::Cranelift)
+        .wasm_component_model(true)
+        .epoch_interruption(true)
+        // A run must be repeatable from its exchanges alone, on any machine.
+        .cranelift_nan_canonicalization(true)
+        .relaxed_simd_deterministic(true)
+        .wasm_relaxed_simd(false)
+        .wasm_memory64(false)
+        // Reserving what a run may have, not 4 GiB, keeps the pool's address space small.
+        .memory_reservation(u64::try_from(limits::MEMORY).unwrap_or(u64::MAX))
+        .memory_guard_size(64 << 10)
+        .memory_may_move(false);
+    config
+}
+
+fn pool() -> PoolingAllocationConfig {
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(limits::RUNS)
+        .total_stacks(limits::RUNS)
+        .total_core_instances(limits::RUNS * limits::INSTANCES)
+        .total_memories(limits::RUNS * limits::MEMORIES)
+        .total_tables(limits::RUNS * limits::TABLES)
+        .max_core_instances_per_component(limits::INSTANCES)
+        .max_memories_per_component(limits::MEMORIES)
+        .max_tables_per_component(limits::TABLES)
+        .max_memory_size(limits::MEMORY)
+        .table_elements(limits::TABLE_ELEMENTS)
+        // Zeroing a little is cheaper than giving every page back to the system. Not by `pagemap_scan`: it passes over a
+        // page that was swapped out, and the next run would find there what the last one left.
+        .pagemap_scan(Enabled::No)
+        .linear_memory_keep_resident(limits::KEPT)
+        .table_keep_resident(16 << 10);
+    pool
+}
+
+/// The preamble tells a component (layer 1) from a core module (layer 0).
+fn check_kind(bytes: &[u8]) -> Result<(), LoadError> {
+    if bytes.len() > limits::ADAPTER {
+        return Err(LoadError::TooLarge);
+    }
+    match bytes.get(..8) {
+        Some([0, b'a', b's', b'm', _, _, 1, 0]) => Ok(()),
+        Some([0, b'a', b's', b'm', _, _, 0, 0]) => Err(LoadError::CoreModule),
+        _ => Err(LoadError::NotWasm),
+    }
+}
+
+fn check_names(engine: &Engine, component: &Component) -> Result<(), LoadError> {
+    let kind = component.component_type();
+    if let Some((name, _)) = kind.imports(engine).find(|(name, _)| !IMPORTS.contains(name)) {
+        return Err(LoadError::ForeignImport(name.into()));
+    }
+    let exported = |name: &&str| {
+        kind.get_export(engine, name)
+            .is_some_and(|item| matches!(item.ty, ComponentItem::ComponentFunc(_)))
+    };
+    match EXPORTS.into_iter().find(|name| !exported(name)) {
+        Some(name) => Err(LoadError::MissingExport(name)),
+        None => Ok(()),
+    }
+}
+
+/// Compiler messages quote names out of the component: bounded and without control characters.
+pub(super) fn text(error: &wasmtime::Error) -> String {
+    super::redact::plain(&format!("{error:#}"), limits::TEXT)
+}

@@ -1,0 +1,179 @@
+//! Takes the bytes of a component, gives its machine code, made by a child process and kept by digest.
+//!
+//! Never compiles in the host's own process: bytes made to stall or bloat a compiler meet the child's
+//! limits, and the host lives on. Only a bench prepares code itself, where its tool allows no such child.
+
+mod cache;
+mod child;
+
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use deed_spec::digest::Digest;
+use wasmtime::Engine;
+
+use self::cache::Cache;
+pub(crate) use self::cache::CacheError;
+pub use self::child::serve;
+use crate::limits;
+use crate::redact::plain;
+
+/// The word that makes this program the child: `deed compile-adapter`.
+pub const COMMAND: &str = "compile-adapter";
+
+/// Between the end of its CPU time and the end of patience: a child may also be kept from running.
+const SLACK: Duration = Duration::from_secs(30);
+
+/// How often an ended child is looked for.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// Gives machine code for components, each compiled once per engine.
+#[derive(Clone, Debug)]
+pub(crate) struct Compiler {
+    cache: Cache,
+}
+
+impl Compiler {
+    /// Keeps machine code in this directory, made with mode 0700 when it is not there.
+    pub(crate) fn new(cache: &Path, engine: &Engine) -> Result<Self, CacheError> {
+        Ok(Self { cache: Cache::open(cache, engine)? })
+    }
+
+    /// Compiles in this very process, without the child and its limits, and keeps the code for later.
+    pub(crate) fn prepare(&self, bytes: &[u8]) -> Result<(), CompileError> {
+        let code = child::compile(bytes).map_err(CompileError::Refused)?;
+        let kept = self.cache.put(Digest::of(bytes), &code);
+        kept.map_err(|error| CompileError::Process(error.to_string()))
+    }
+
+    /// The machine code of exactly these bytes.
+    pub(crate) fn code(&self, bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
+        let digest = Digest::of(bytes);
+        if let Some(code) = self.cache.get(digest) {
+            return Ok(code);
+        }
+        let code = compile(bytes)?;
+        // What cannot be kept is compiled again at the next start.
+        if let Err(error) = self.cache.put(digest, &code) {
+            tracing::warn!(%error, "compiled code is not kept");
+        }
+        Ok(code)
+    }
+}
+
+/// Why there is no machine code.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CompileError {
+    #[error("{0}")]
+    Refused(String),
+    #[error("compiling it took more than {0}; an adapter that needs more is none")]
+    Limit(String),
+    #[error("the process that compiles adapters cannot be run: {0}")]
+    Process(String),
+}
+
+/// The host's unit tests have no binary of their own to run.
+#[cfg(test)]
+fn compile(bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
+    child::compile(bytes).map_err(CompileError::Refused)
+}
+
+#[cfg(not(test))]
+fn compile(bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
+    in_child(&program()?, bytes)
+}
+
+/// This very program, also after its file was replaced.
+#[cfg(not(test))]
+fn program() -> Result<std::path::PathBuf, CompileError> {
+    if cfg!(target_os = "linux") {
+        return Ok("/proc/self/exe".into());
+    }
+    std::env::current_exe().map_err(|error| CompileError::Process(error.to_string()))
+}
+
+/// Runs the child: no environment, no directory, the component on its stdin, the code on its stdout.
+fn in_child(program: &Path, bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
+    let failed = |error: std::io::Error| CompileError::Process(error.to_string());
+    let mut child = Command::new(program)
+        .arg(COMMAND)
+        .env_clear()
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(failed)?;
+    let said = converse(&mut child, bytes);
+    let ended = end(&mut child, said.is_some()).map_err(failed)?;
+    conclude(bytes.len(), ended, said)
+}
+
+/// Writes the component and reads the answer at the same time; none when patience is over.
+fn converse(child: &mut Child, bytes: &[u8]) -> Option<Vec<u8>> {
+    let (stdin, stdout) = (child.stdin.take()?, child.stdout.take()?);
+    let (send, answer) = mpsc::channel();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let mut stdin = stdin;
+            // A child that ended early has said why.
+            stdin.write_all(bytes).ok();
+        });
+        scope.spawn(move || {
+            let mut said = Vec::new();
+            let most = u64::try_from(limits::CODE).unwrap_or(u64::MAX).saturating_add(1);
+            let read = stdout.take(most).read_to_end(&mut said);
+            send.send(read.ok().map(|_| said)).ok();
+        });
+        let patience = Duration::from_secs(limits::compile_seconds(bytes.len())) + SLACK;
+        let said = answer.recv_timeout(patience).ok().flatten();
+        if said.is_none() {
+            // Closes both pipes, so that the threads end.
+            child.kill().ok();
+        }
+        said
+    })
+}
+
+/// Waits for the end of a child that has said all, or ends it.
+fn end(child: &mut Child, said_all: bool) -> std::io::Result<ExitStatus> {
+    let looks = if said_all { 500 } else { 0 };
+    for _ in 0..looks {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        thread::sleep(LOOK);
+    }
+    child.kill()?;
+    child.wait()
+}
+
+fn conclude(
+    size: usize,
+    ended: ExitStatus,
+    said: Option<Vec<u8>>,
+) -> Result<Vec<u8>, CompileError> {
+    let limit = || {
+        let (seconds, memory) = (limits::compile_seconds(size), limits::COMPILE_MEMORY >> 20);
+        CompileError::Limit(format!("{seconds} s or {memory} MiB"))
+    };
+    match (ended.code(), said) {
+        (Some(0), Some(code)) if code.is_empty() => {
+            Err(CompileError::Process("it ended and said nothing".into()))
+        }
+        (Some(0), Some(code)) if code.len() <= limits::CODE => Ok(code),
+        (Some(code), Some(said)) if code == i32::from(child::REFUSED) => {
+            let text = String::from_utf8_lossy(&said);
+            Err(CompileError::Refused(plain(&text, limits::TEXT)))
+        }
+        // Ended by a signal, by its own allocator, or by us.
+        _ => Err(limit()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

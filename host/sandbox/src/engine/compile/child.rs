@@ -1,0 +1,67 @@
+//! The child that compiles: component on stdin, machine code or the reason why not on stdout.
+//!
+//! Never opens a file, makes a connection or starts a process; it sets its own limits before it
+//! reads the first byte.
+
+use std::io::{Read as _, Write as _};
+use std::process::ExitCode;
+
+use rustix::process::{DumpableBehavior, Resource, Rlimit, Signal};
+use wasmtime::Engine;
+
+use crate::{engine, limits};
+
+/// Exit code of a component that does not compile; the reason is on stdout.
+pub(super) const REFUSED: u8 = 3;
+
+/// Runs the child to its end.
+pub fn serve() -> ExitCode {
+    if let Err(error) = confine() {
+        return answer(format!("its limits cannot be set: {error}").as_bytes(), false);
+    }
+    let mut bytes = Vec::new();
+    let most = u64::try_from(limits::ADAPTER).unwrap_or(u64::MAX);
+    if std::io::stdin().take(most).read_to_end(&mut bytes).is_err() {
+        return answer(b"it cannot be read", false);
+    }
+    if let Err(error) = set(Resource::Cpu, limits::compile_seconds(bytes.len())) {
+        return answer(format!("its limits cannot be set: {error}").as_bytes(), false);
+    }
+    match compile(&bytes) {
+        Ok(code) => answer(&code, true),
+        Err(reason) => answer(reason.as_bytes(), false),
+    }
+}
+
+/// The machine code for the engine that runs adapters.
+pub(super) fn compile(bytes: &[u8]) -> Result<Vec<u8>, String> {
+    let engine = Engine::new(&engine::settings()).map_err(|error| engine::text(&error))?;
+    engine.precompile_component(bytes).map_err(|error| engine::text(&error))
+}
+
+/// Memory, no core dump, no file that grows, nothing that others may look into, no life after the host.
+fn confine() -> std::io::Result<()> {
+    set(Resource::As, limits::COMPILE_MEMORY)?;
+    set(Resource::Core, 0)?;
+    set(Resource::Fsize, 0)?;
+    if cfg!(target_os = "linux") {
+        rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+        rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    }
+    Ok(())
+}
+
+/// Soft and hard limit alike: nothing here can raise it again.
+fn set(resource: Resource, most: u64) -> std::io::Result<()> {
+    let limit = Rlimit { current: Some(most), maximum: Some(most) };
+    Ok(rustix::process::setrlimit(resource, limit)?)
+}
+
+fn answer(bytes: &[u8], compiled: bool) -> ExitCode {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(bytes).and_then(|()| out.flush()) {
+        Ok(()) if compiled => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::from(REFUSED),
+        Err(_) => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,112 @@
+//! Takes an exchange and a place in its answer, gives the state that the contract keeps of it; or why
+//! there is none, in the words for the guest and, where the answer is at fault, for the operator.
+
+use deed_record::contract::StateShape;
+use deed_record::exchange::{Exchange, Fate};
+use deed_spec::json;
+use serde_json::Value;
+
+/// What a value is that breaks the contract's schema.
+pub(super) const UNFIT: &str = "the value does not fit the contract's state";
+
+/// Bytes of a pointer that is quoted for the operator.
+const POINTER: usize = 256;
+
+/// Why a state was not read.
+pub(super) struct Unread {
+    /// What the guest is told. The same in every release: a guest may repeat it, and a replay compares.
+    pub(super) told: String,
+    /// What the operator is told where the upstream's answer is at fault.
+    pub(super) why: Option<String>,
+}
+
+/// The guest's own mistake.
+impl From<String> for Unread {
+    fn from(told: String) -> Self {
+        Self { told, why: None }
+    }
+}
+
+/// The declared part of the value at the pointer, if it can count as seen.
+pub(super) fn extract(
+    entry: &Exchange,
+    name: &str,
+    pointer: &str,
+    shape: &StateShape,
+) -> Result<Value, Unread> {
+    let (ordinal, body) = (entry.ordinal, answer(entry)?);
+    let its = the_answer(entry);
+    let found = json::pointer(body, pointer).ok_or_else(|| Unread {
+        told: format!("exchange {ordinal} has nothing at `{pointer}`"),
+        why: Some(format!(
+            "{its} has nothing at {}, where the adapter looks for state `{name}`",
+            quoted(pointer)
+        )),
+    })?;
+    let kept = shape.project(found).map_err(|violation| Unread {
+        told: format!("{UNFIT}: {violation}"),
+        why: Some(format!("{its} does not fit `[state.{name}]` of the contract: {violation}")),
+    })?;
+    let hidden = |place: &&String| hides(place, pointer, &kept);
+    match entry.redacted.iter().find(hidden) {
+        Some(place) => Err(Unread {
+            told: format!("exchange {ordinal} held a secret at `{place}`, so it is not known"),
+            why: Some(format!("{its} held a secret at `{place}`, so state `{name}` is not known")),
+        }),
+        None => Ok(kept),
+    }
+}
+
+/// The guest's own text: whole, so that a private value in it is found, or not at all.
+fn quoted(pointer: &str) -> String {
+    if pointer.len() <= POINTER {
+        format!("`{pointer}`")
+    } else {
+        format!("a pointer of {} bytes", pointer.len())
+    }
+}
+
+/// Whether a redacted place lies around the value, or in the part of it that is kept.
+fn hides(redacted: &str, pointer: &str, kept: &Value) -> bool {
+    let below = |inner: &str, outer: &str| {
+        inner
+            .strip_prefix(outer)
+            .filter(|rest| rest.is_empty() || rest.starts_with('/'))
+            .map(str::to_owned)
+    };
+    below(pointer, redacted).is_some()
+        || below(redacted, pointer).is_some_and(|rest| json::pointer(kept, &rest).is_some())
+}
+
+/// The body of an exchange that was answered with success (RFC 9110 section 15.3).
+pub(super) fn answer(entry: &Exchange) -> Result<&Value, Unread> {
+    let (ordinal, its) = (entry.ordinal, the_answer(entry));
+    let problem = entry.problem.as_deref();
+    match entry.fate {
+        Fate::Answered { status: 200..=299 } => entry.response.as_ref().ok_or_else(|| {
+            let problem = problem.unwrap_or("the answer has no body");
+            Unread {
+                told: format!("exchange {ordinal} has no usable body: {problem}"),
+                why: Some(format!("{its} cannot be used: {problem}")),
+            }
+        }),
+        Fate::Answered { status } => Err(Unread {
+            told: format!("exchange {ordinal} was answered {status}; state is read out of 2xx"),
+            why: Some(format!("{its} has the status {status}, and state is read out of 2xx")),
+        }),
+        Fate::NotSent | Fate::NoAnswer => Err(Unread {
+            told: format!("exchange {ordinal} has no answer"),
+            why: Some(format!("there is no answer of {}: {}", asked(entry), problem.unwrap_or(""))),
+        }),
+    }
+}
+
+/// What an answer is called: by the upstream's short name and the request.
+pub(crate) fn the_answer(entry: &Exchange) -> String {
+    format!("the answer of {}", asked(entry))
+}
+
+fn asked(entry: &Exchange) -> String {
+    let request = &entry.request;
+    format!("upstream `{}` to `{} {}`", request.upstream, request.method, request.path)
+}

@@ -1,0 +1,291 @@
+//! Takes a grant by value, runs an adapter under it, gives what the host saw. The only module that
+//! touches wasmtime, opens connections for guests and holds credentials while they are used.
+//!
+//! Never runs anything without a grant, and never runs two things in one store.
+
+mod bindings;
+mod codec;
+pub mod credentials;
+mod egress;
+mod engine;
+mod exchange_log;
+pub mod grant;
+mod host_functions;
+pub mod limits;
+mod prior_writes;
+mod reason;
+mod redact;
+mod run;
+mod run_queue;
+mod transport;
+pub mod upstream;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use deed_record::action::id::ActionId;
+use deed_record::exchange::{Exchange, Rendered, beyond_grant};
+use deed_record::lifecycle::event::Claim;
+use deed_spec::json;
+use deed_system::clock::Clock;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use self::bindings::deed::adapter::types::Action;
+use self::egress::Egress;
+use self::egress::allowlist::Allowance;
+use self::engine::compile::Compiler;
+pub use self::engine::compile::{COMMAND as COMPILE_COMMAND, serve as compile_as_child};
+pub use self::engine::{Adapter, EngineError, LoadError};
+use self::exchange_log::Ledger;
+use self::host_functions::Guest;
+use self::limits::Meter;
+pub use self::run_queue::{Claim as TurnClaim, Crowd, Standing as TurnStanding, Turn, Turns};
+use self::transport::Road;
+use crate::grant::{LiveGrant, ReadGrant, ReplayGrant, Scope};
+use crate::upstream::Upstream;
+
+/// The engine, its pool and its compile cache. Cheap to clone; one per process.
+#[derive(Clone)]
+pub struct Sandbox {
+    engine: wasmtime::Engine,
+    compiler: Compiler,
+    clock: Clock,
+    /// As many as the pool holds at most; without them the next run would fail instead of waiting.
+    turns: Turns,
+}
+
+impl Sandbox {
+    /// Starts the engine. The cache directory is made with mode 0700 when it is not there.
+    pub fn new(cache_dir: &Path, clock: Clock) -> Result<Self, EngineError> {
+        let turns = Turns::new(usize::try_from(limits::RUNS).unwrap_or(1));
+        let engine = engine::engine()?;
+        let compiler = Compiler::new(cache_dir, &engine)?;
+        Ok(Self { engine, compiler, clock, turns })
+    }
+
+    /// The same with fewer runs at a time than the pool holds.
+    #[must_use]
+    pub fn with_runs(self, runs: u32) -> Self {
+        let runs = usize::try_from(runs.clamp(1, limits::RUNS)).unwrap_or(1);
+        Self { turns: Turns::new(runs), ..self }
+    }
+
+    /// Who may run when.
+    pub fn turns(&self) -> &Turns {
+        &self.turns
+    }
+
+    /// Compiles and checks an adapter. Takes seconds for a large one: call it where blocking is allowed.
+    pub fn load(&self, bytes: &[u8]) -> Result<Adapter, LoadError> {
+        engine::load(&self.engine, &self.compiler, bytes)
+    }
+
+    /// One look at the system of record, with the read credentials.
+    pub async fn observe(&self, adapter: &Adapter, grant: ReadGrant, _turn: &Turn) -> Run {
+        let mut scope = grant.into_scope();
+        let road = Road::network(&mut scope, None);
+        self.run(adapter, scope, road, true).await
+    }
+
+    /// One attempt. `keep` is awaited before the first byte of every write, and before the guest is told
+    /// what became of it.
+    ///
+    /// Does not return before every write has ended or reached its deadline, so the exchanges are complete.
+    pub async fn perform(
+        &self,
+        adapter: &Adapter,
+        grant: LiveGrant,
+        keep: Keep,
+        _turn: &Turn,
+    ) -> Run {
+        let mut scope = grant.into_scope();
+        let road = Road::network(&mut scope, Some(keep));
+        self.run(adapter, scope, road, false).await
+    }
+
+    /// A run again, on what was recorded: a look where the grant's attempt is 0, else that attempt.
+    pub async fn replay(&self, adapter: &Adapter, grant: ReplayGrant) -> Run {
+        let (scope, record) = grant.into_parts();
+        let observing = scope.attempt == 0;
+        let road = Road::record(&scope.private, record);
+        let (tenant, agent) = (scope.tenant.clone(), String::new());
+        let claim = Arc::new(TurnClaim { tenant, agent, upstreams: vec![] });
+        let _turn = self.turns.take(&claim).await;
+        self.run(adapter, scope, road, observing).await
+    }
+
+    async fn run(&self, adapter: &Adapter, scope: Scope, road: Road, observing: bool) -> Run {
+        if adapter.digest() != scope.adapter {
+            return Run::refused(format!(
+                "the grant is for adapter {}, and {} was given",
+                scope.adapter,
+                adapter.digest()
+            ));
+        }
+        let (timeout, id) = (scope.timeout, scope.action.clone());
+        let run = match self.guest(scope, road, observing) {
+            Ok((guest, action)) => run::run(&self.engine, adapter, guest, &action, timeout).await,
+            Err(problem) => Run::refused(problem),
+        };
+        run.tell(&id);
+        run
+    }
+
+    /// The run as its guest sees it, and what it is asked for.
+    fn guest(&self, scope: Scope, road: Road, observing: bool) -> Result<(Guest, Action), String> {
+        // Canonical, so that it is the same text when `action.json` is all that is left of it.
+        let params = json::canonical(scope.params.reveal()).map_err(|error| error.to_string())?;
+        let action = Action {
+            contract: scope.contract.clone(),
+            params: String::from_utf8(params).map_err(|error| error.to_string())?,
+            // Before and after look the same from inside.
+            attempt: if observing { 0 } else { scope.attempt },
+        };
+        let redactor = road.redactor();
+        let phase = if observing { "observe" } else { "perform" };
+        let egress = Egress {
+            allowance: Allowance::new(&scope.contract, phase, scope.rendered),
+            road,
+            ledger: Ledger::new(self.clock.clone()),
+        };
+        let guest = Guest {
+            egress,
+            observing,
+            states: scope.states,
+            reads: BTreeMap::new(),
+            kept: 0,
+            log: Vec::new(),
+            dropped: 0,
+            panic: None,
+            misfits: BTreeMap::new(),
+            refused: Vec::new(),
+            redactor,
+            meter: Meter::default(),
+        };
+        Ok((guest, action))
+    }
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox").field("turns", &self.turns.standing()).finish_non_exhaustive()
+    }
+}
+
+/// Makes a step of a write durable, or says why it is not: then nothing is sent, or nothing told.
+pub type Keep = Arc<dyn Fn(WriteStep) -> BoxFuture<Result<(), String>> + Send + Sync>;
+
+/// A future that may move between threads.
+pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// What happens to a write, in this order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WriteStep {
+    Intended(Box<Intent>),
+    /// Sent or not, and what came of it.
+    Ended(Box<Exchange>),
+}
+
+/// A write that is about to leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Intent {
+    /// Position of the exchange in the run, from 0.
+    pub ordinal: u32,
+    /// As the records have it.
+    pub request: Rendered,
+    /// Unix milliseconds after which the host gives the connection up.
+    pub deadline_ms: i64,
+    pub idempotency_key: Option<String>,
+}
+
+/// What came of one run.
+#[derive(Debug)]
+pub struct Run {
+    /// What the guest says of itself; the outcome is judged from the exchanges and the state.
+    pub claim: Claim,
+    /// Every request that the guest was let send, in order.
+    pub exchanges: Vec<Exchange>,
+    /// State by name; empty after `perform`.
+    pub reads: BTreeMap<String, StateRead>,
+    pub log: Vec<LogLine>,
+    /// What the guest asked for outside of its grant, and was refused; the first few.
+    pub refused: Vec<String>,
+    /// Why the run did not do what it was asked, where it did not.
+    pub problem: Option<String>,
+}
+
+impl Run {
+    /// What the adapter wrote goes to the operator, with what it was refused. Never evidence.
+    fn tell(&self, action: &ActionId) {
+        for line in &self.log {
+            match line.level {
+                LogLevel::Debug => tracing::debug!(%action, "adapter: {}", line.text),
+                LogLevel::Info => tracing::info!(%action, "adapter: {}", line.text),
+                LogLevel::Warn => tracing::warn!(%action, "adapter: {}", line.text),
+                LogLevel::Error => tracing::error!(%action, "adapter: {}", line.text),
+            }
+        }
+        for refused in beyond_grant(&self.refused, &self.exchanges) {
+            tracing::warn!(%action, "the adapter reached beyond its grant: {refused}");
+        }
+        for why in self.exchanges.iter().filter_map(Exchange::forbidden) {
+            tracing::warn!(%action, "the configuration does not allow the connection: {why}");
+        }
+    }
+
+    /// A run that was not started.
+    fn refused(problem: String) -> Self {
+        let claim = Claim::Invalid(problem.clone());
+        let problem = Some(problem);
+        Self {
+            claim,
+            exchanges: Vec::new(),
+            reads: BTreeMap::new(),
+            log: Vec::new(),
+            refused: Vec::new(),
+            problem,
+        }
+    }
+}
+
+/// State that a run read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateRead {
+    /// Cut down to what the contract declares.
+    pub value: Value,
+    /// Whether the adapter computed it; else the host extracted it from an exchange.
+    pub derived: bool,
+}
+
+/// One line of an adapter for the operator; never evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogLine {
+    pub level: LogLevel,
+    pub text: String,
+}
+
+/// How much a line matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogLevel {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// Both credentials of every upstream: a phase's answer may echo the other one's.
+fn secrets(
+    upstreams: &BTreeMap<String, Arc<Upstream>>,
+) -> impl Iterator<Item = &Arc<crate::credentials::Secret>> {
+    let credentials =
+        upstreams.values().flat_map(|upstream| upstream.read.iter().chain(&upstream.write));
+    credentials.map(|credential| &credential.secret)
+}
+
+#[cfg(test)]
+mod tests;

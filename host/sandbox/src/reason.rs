@@ -1,0 +1,94 @@
+//! Takes what a run came to, gives why it did not do what it was asked, in words for people.
+//!
+//! Never part of a judgement. A look cannot have written, whatever its guest says of itself; and where the
+//! upstream's answer is at fault, the upstream is named and not the adapter.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use deed_record::exchange::{Exchange, Fate};
+use deed_record::lifecycle::event::Claim;
+
+use super::host_functions::extract::the_answer;
+
+/// An answer out of which a state could not be read.
+#[derive(Debug)]
+pub(super) struct Misfit {
+    /// What the guest was told.
+    pub(super) told: String,
+    /// What the operator is told.
+    pub(super) why: String,
+}
+
+/// Why a look did not do what it was asked; none where it did.
+pub(super) fn of_look(
+    claim: &Claim,
+    timeout: Duration,
+    misfits: &BTreeMap<String, Misfit>,
+    exchanges: &[Exchange],
+) -> Option<String> {
+    let said = match claim {
+        Claim::Unavailable(text) | Claim::Unknown(text) => Some(unread(text, exchanges)),
+        other => of_attempt(other, timeout),
+    };
+    let text = claimed(claim).unwrap_or_default();
+    match misfits.values().next() {
+        Some(misfit) if text.contains(&misfit.told) => Some(misfit.why.clone()),
+        Some(misfit) => Some(joined(&misfit.why, said)),
+        None if matches!(claim, Claim::Invalid(_) | Claim::Trapped(_)) => {
+            let unusable = exchanges.iter().find_map(unusable);
+            unusable.map(|why| joined(&why, said.clone())).or(said)
+        }
+        None => said,
+    }
+}
+
+/// Why an attempt did not do what it was asked, as its guest says or as the host knows.
+pub(super) fn of_attempt(claim: &Claim, timeout: Duration) -> Option<String> {
+    Some(match claim {
+        Claim::Done => return None,
+        Claim::Refused(text) => format!("the adapter says that the upstream refused: {text}"),
+        Claim::Unavailable(text) => {
+            format!("the adapter says that the upstream was not available: {text}")
+        }
+        Claim::Unknown(text) => format!("the adapter says that a write may have landed: {text}"),
+        Claim::Invalid(text) => format!("the adapter cannot serve this action: {text}"),
+        Claim::Trapped(text) => format!("the adapter was stopped: {text}"),
+        Claim::TimedOut => format!("the adapter did not end within {} ms", timeout.as_millis()),
+        Claim::Lost => "the host stopped while the adapter ran".into(),
+    })
+}
+
+/// The host names the upstream where it saw an exchange fail; else it has only the guest's word.
+fn unread(text: &str, exchanges: &[Exchange]) -> String {
+    let failed = |entry: &&Exchange| !matches!(entry.fate, Fate::Answered { status: 200..=299 });
+    match exchanges.iter().rfind(failed) {
+        Some(entry) => format!("upstream `{}` could not be read: {text}", entry.request.upstream),
+        None => format!("the adapter says that the upstream could not be read: {text}"),
+    }
+}
+
+/// An answer of success that the host could not decode: whatever the guest made of it rests on nothing.
+fn unusable(entry: &Exchange) -> Option<String> {
+    let problem = entry.problem.as_ref()?;
+    let is_success = matches!(entry.fate, Fate::Answered { status: 200..=299 });
+    is_success.then(|| format!("{} cannot be used: {problem}", the_answer(entry)))
+}
+
+fn joined(why: &str, said: Option<String>) -> String {
+    said.map_or_else(|| why.to_owned(), |said| format!("{why}; {said}"))
+}
+
+fn claimed(claim: &Claim) -> Option<&str> {
+    match claim {
+        Claim::Refused(text)
+        | Claim::Unavailable(text)
+        | Claim::Unknown(text)
+        | Claim::Invalid(text)
+        | Claim::Trapped(text) => Some(text),
+        Claim::Done | Claim::TimedOut | Claim::Lost => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

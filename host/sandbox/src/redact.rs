@@ -1,0 +1,216 @@
+//! Takes what came from outside, gives it without this run's secrets and without characters that deceive.
+//!
+//! Never cuts a secret out of a text: a text that holds one is replaced whole, and its place is noted.
+
+mod escape;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use deed_record::action::private::Live;
+use deed_spec::json::child;
+use deed_spec::text::deceives;
+use serde_json::Value;
+use zeroize::Zeroizing;
+
+use crate::credentials::{SECRET_MIN, Secret};
+
+/// What stands where a secret was.
+pub(super) const REDACTED: &str = "redacted";
+
+/// Places that are noted in one answer, and bytes of all their pointers: one with more is of no use.
+const PLACES: usize = 64;
+const PLACES_TEXT: usize = 64 << 10;
+
+/// Escapes inside of escapes are undone so often: JSON in a form in a log line.
+const NESTING: usize = 3;
+
+/// Finds a run's secrets in any of the forms in which servers echo them.
+pub(super) struct Redactor {
+    /// Letters and digits of each form: line breaks, separators, case and alphabet do not matter then.
+    forms: Vec<Zeroizing<String>>,
+    /// Forms with too few letters and digits to be told by them, as they are.
+    exact: Vec<Zeroizing<String>>,
+    /// Bytes of the shortest text that can hold one.
+    shortest: usize,
+}
+
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let forms = self.exact.len() + self.forms.len();
+        f.debug_struct("Redactor").field("forms", &forms).finish_non_exhaustive()
+    }
+}
+
+impl Redactor {
+    pub(super) fn new<'a>(secrets: impl Iterator<Item = &'a Arc<Secret>>) -> Self {
+        let values: BTreeSet<&str> = secrets.map(|secret| secret.reveal()).collect();
+        let redactor = Self { forms: Vec::new(), exact: Vec::new(), shortest: usize::MAX };
+        values.into_iter().fold(redactor, Self::with)
+    }
+
+    /// Private parameters too: the guest has them, and nothing that is written down may.
+    pub(super) fn and(self, private: &Live<Vec<String>>) -> Self {
+        private.reveal().iter().map(String::as_str).fold(self, Self::with)
+    }
+
+    fn with(mut self, value: &str) -> Self {
+        self.shortest = self.shortest.min(value.len());
+        for form in forms(value) {
+            let letters = letters(&form);
+            if letters.len() >= SECRET_MIN {
+                self.forms.push(letters);
+            } else {
+                self.exact.push(form);
+            }
+        }
+        self
+    }
+
+    /// Replaces every leaf that holds a secret, and an object one of whose keys does; where there are
+    /// more than [`PLACES`], the whole value.
+    ///
+    /// Returns the JSON pointers of what was replaced, sorted.
+    pub(super) fn value(&self, value: &mut Value) -> Vec<String> {
+        let mut hits = Vec::new();
+        if !self.is_empty() {
+            self.walk(value, &mut Vec::new(), &mut hits);
+        }
+        if hits.len() > PLACES || hits.iter().map(String::len).sum::<usize>() > PLACES_TEXT {
+            *value = Value::String(REDACTED.into());
+            hits = vec![String::new()];
+        }
+        hits.sort();
+        hits
+    }
+
+    /// A text for the operator: whole or not at all, control characters escaped, at most `limit` bytes.
+    pub(super) fn text(&self, text: &str, limit: usize) -> String {
+        if self.finds(text) { REDACTED.into() } else { plain(text, limit) }
+    }
+
+    /// Whether a secret is in the text, also under one kind of escapes or several of them.
+    pub(super) fn finds(&self, text: &str) -> bool {
+        if text.len() < self.shortest || self.is_empty() {
+            return false;
+        }
+        if self.holds(text) {
+            return true;
+        }
+        let kinds: Vec<escape::Kind> =
+            escape::KINDS.into_iter().filter(|(sign, _)| text.contains(*sign)).collect();
+        kinds.iter().any(|kind| self.holds(&escape::undo(text, &[*kind])))
+            || (!kinds.is_empty() && self.finds_nested(text))
+    }
+
+    fn finds_nested(&self, text: &str) -> bool {
+        let mut inner = Zeroizing::new(text.to_owned());
+        (0..NESTING).any(|_| {
+            inner = escape::undo(&inner, &escape::NESTED);
+            self.holds(&inner)
+        })
+    }
+
+    fn is_empty(&self) -> bool {
+        self.forms.is_empty() && self.exact.is_empty()
+    }
+
+    fn holds(&self, text: &str) -> bool {
+        let letters = letters(text);
+        self.forms.iter().any(|form| letters.contains(form.as_str()))
+            || self.exact.iter().any(|form| text.contains(form.as_str()))
+    }
+
+    /// `path` leads to the value. It is written out only where there is a hit: a name of half a
+    /// megabyte over thousands of members must not be copied for each.
+    fn walk<'a>(&self, value: &'a mut Value, path: &mut Vec<Step<'a>>, hits: &mut Vec<String>) {
+        let hit = match value {
+            Value::String(text) => self.finds(text),
+            // A secret of digits alone may have been read as a number.
+            Value::Number(number) => self.finds(&number.to_string()),
+            Value::Object(members) => members.keys().any(|key| self.finds(key)),
+            _ => false,
+        };
+        if hit {
+            *value = Value::String(REDACTED.into());
+            if hits.len() <= PLACES {
+                hits.push(pointer(path));
+            }
+            return;
+        }
+        match value {
+            Value::Array(items) => {
+                for (index, item) in items.iter_mut().enumerate() {
+                    path.push(Step::Item(index));
+                    self.walk(item, path, hits);
+                    path.pop();
+                }
+            }
+            Value::Object(members) => {
+                for (key, member) in members.iter_mut() {
+                    path.push(Step::Member(key));
+                    self.walk(member, path, hits);
+                    path.pop();
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// One step into a JSON value.
+enum Step<'a> {
+    Item(usize),
+    Member(&'a str),
+}
+
+/// RFC 6901.
+fn pointer(path: &[Step<'_>]) -> String {
+    path.iter().fold(String::new(), |at, step| match step {
+        Step::Item(index) => child(&at, &index.to_string()),
+        Step::Member(key) => child(&at, key),
+    })
+}
+
+/// Cuts a text to `limit` bytes at a character boundary and escapes what deceives its reader.
+pub(super) fn plain(text: &str, limit: usize) -> String {
+    let mut out = String::new();
+    for letter in text.chars() {
+        let shown =
+            if deceives(letter) { letter.escape_default().to_string() } else { letter.to_string() };
+        if out.len() + shown.len() > limit {
+            break;
+        }
+        out.push_str(&shown);
+    }
+    out
+}
+
+/// As written, in hex, and in base64 at every alignment.
+fn forms(value: &str) -> Vec<Zeroizing<String>> {
+    let hex = data_encoding::HEXLOWER.encode(value.as_bytes());
+    let mut forms = vec![Zeroizing::new(value.to_owned()), Zeroizing::new(hex)];
+    for shift in 0..3 {
+        let bytes = Zeroizing::new([vec![0; shift].as_slice(), value.as_bytes()].concat());
+        let encoded = Zeroizing::new(STANDARD_NO_PAD.encode(&*bytes));
+        let whole = whole_digits(&encoded, shift, bytes.len()).map(str::to_owned);
+        forms.extend(whole.map(Zeroizing::new));
+    }
+    forms
+}
+
+/// The base64 digits that depend on the secret alone: not on what stands `shift` bytes before it, nor after.
+fn whole_digits(encoded: &str, shift: usize, bytes: usize) -> Option<&str> {
+    encoded.get((shift * 8).div_ceil(6)..bytes * 8 / 6)
+}
+
+/// The letters and digits of a text, in lower case. The alphabets of base64 differ in nothing else.
+fn letters(text: &str) -> Zeroizing<String> {
+    let kept = text.bytes().filter(u8::is_ascii_alphanumeric);
+    Zeroizing::new(kept.map(|byte| char::from(byte.to_ascii_lowercase())).collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! Takes an adapter and what it may do, gives what came of one run in a fresh store.
+//!
+//! Never lets a run outlive its wall clock, except for writes that may be on their way.
+
+use std::time::Duration;
+
+use deed_record::lifecycle::event::Claim;
+use wasmtime::{Engine, Store, Trap, UpdateDeadline};
+
+use super::bindings::deed::adapter::types::{Action, Failure};
+use super::engine::Adapter;
+use super::host_functions::Guest;
+use super::redact::Redactor;
+use super::{LogLevel, LogLine, Run, limits, reason};
+
+/// Runs `observe` or `perform` once.
+pub(super) async fn run(
+    engine: &Engine,
+    adapter: &Adapter,
+    guest: Guest,
+    action: &Action,
+    timeout: Duration,
+) -> Run {
+    let mut store = fresh(engine, guest);
+    let ended = tokio::time::timeout(timeout, call(&mut store, adapter, action)).await;
+    // The guest's stack and memory are gone from here on; only its results are left.
+    let guest = store.into_data();
+    let claim = match ended {
+        Ok(Ok(Ok(()))) => Claim::Done,
+        Ok(Ok(Err(failure))) => claimed(failure, &guest.redactor),
+        Ok(Err(error)) => Claim::Trapped(trapped(&error, &guest)),
+        Err(_) => Claim::TimedOut,
+    };
+    finish(guest, claim, timeout).await
+}
+
+fn fresh(engine: &Engine, guest: Guest) -> Store<Guest> {
+    let mut store = Store::new(engine, guest);
+    store.limiter(|guest| &mut guest.meter);
+    store.set_hostcall_fuel(limits::HOSTCALL);
+    store.set_max_component_handles(limits::HANDLES);
+    store.set_epoch_deadline(1);
+    // wasmtime's own yield does not know tokio's budget; tokio's does.
+    store.epoch_deadline_callback(|_| {
+        Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+    });
+    store
+}
+
+async fn call(
+    store: &mut Store<Guest>,
+    adapter: &Adapter,
+    action: &Action,
+) -> wasmtime::Result<Result<(), Failure>> {
+    let instance = adapter.pre().instantiate_async(&mut *store).await?;
+    if store.data().observing {
+        instance.call_observe(store, action).await
+    } else {
+        instance.call_perform(store, action).await
+    }
+}
+
+/// What the guest says of itself, bounded and without secrets.
+fn claimed(failure: Failure, redactor: &Redactor) -> Claim {
+    let bounded = |text: String| redactor.text(&text, limits::TEXT);
+    match failure {
+        Failure::Refused(text) => Claim::Refused(bounded(text)),
+        Failure::Unavailable(text) => Claim::Unavailable(bounded(text)),
+        Failure::Unknown(text) => Claim::Unknown(bounded(text)),
+        Failure::Invalid(text) => Claim::Invalid(bounded(text)),
+    }
+}
+
+fn trapped(error: &wasmtime::Error, guest: &Guest) -> String {
+    let text = match error.downcast_ref::<Trap>() {
+        Some(trap) => trap.to_string(),
+        None => error.root_cause().to_string(),
+    };
+    guest.trapped(&text)
+}
+
+async fn finish(guest: Guest, claim: Claim, timeout: Duration) -> Run {
+    let Guest { egress, observing, reads, mut log, dropped, refused, misfits, .. } = guest;
+    if dropped > 0 {
+        log.push(LogLine {
+            level: LogLevel::Warn,
+            text: format!("{dropped} more lines were dropped"),
+        });
+    }
+    let exchanges = egress.close().await;
+    let problem = if observing {
+        reason::of_look(&claim, timeout, &misfits, &exchanges)
+    } else {
+        reason::of_attempt(&claim, timeout)
+    };
+    Run { claim, exchanges, reads, log, refused, problem }
+}

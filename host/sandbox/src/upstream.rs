@@ -1,0 +1,260 @@
+//! Takes what the operator wrote about a system of record, gives the form that the egress dials.
+//!
+//! Never resolves a name or opens a connection; it only says which addresses may be dialled.
+
+mod address;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use deed_record::action::{Idempotency, Slot};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+
+pub use self::address::{AddressClass, classify};
+use crate::credentials::Secret;
+
+/// One system of record, as the operator fixed it.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// The short name that contracts and adapters use.
+    pub name: String,
+    pub base: Base,
+    /// Classes of addresses that may be dialled; every resolved address must be of one of them.
+    pub addresses: BTreeSet<AddressClass>,
+    /// From [`tls_config`]; needed when the base URL is `https`.
+    pub tls: Option<Arc<rustls::ClientConfig>>,
+    /// From the start of an exchange to the end of its answer.
+    pub timeout: Duration,
+    /// Runs that may reach it at once. A run has one exchange at a time, so it is the bound of those too.
+    pub concurrency: usize,
+    /// Look-ups of the host's name that may be under way at once.
+    pub lookups: Lookups,
+    /// How it tells a repeated write from a new one, where it does.
+    pub idempotency: Option<Idempotency>,
+    /// Injected while observing.
+    pub read: Option<Credential>,
+    /// Injected while performing.
+    pub write: Option<Credential>,
+}
+
+/// Places for look-ups of one name. Cloning shares them.
+#[derive(Clone, Debug)]
+pub struct Lookups(Arc<Semaphore>);
+
+/// A place that is taken; dropping it frees it.
+#[derive(Debug)]
+pub struct Lookup(#[expect(dead_code, reason = "it is held, not read")] OwnedSemaphorePermit);
+
+/// More than a healthy resolver ever has open for one name, far fewer than the threads of a process.
+const LOOKUPS: usize = 8;
+
+impl Default for Lookups {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(LOOKUPS)))
+    }
+}
+
+impl Lookups {
+    /// Waits for a place.
+    pub async fn take(&self) -> Result<Lookup, AcquireError> {
+        Arc::clone(&self.0).acquire_owned().await.map(Lookup)
+    }
+}
+
+/// A secret and the place in a request where the host puts it.
+#[derive(Clone, Debug)]
+pub struct Credential {
+    pub secret: Arc<Secret>,
+    pub slot: Slot,
+}
+
+/// A base URL taken apart (RFC 3986 section 3): `http` or `https`, no user, query or fragment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Base {
+    pub tls: bool,
+    /// Lower-case DNS name or IP address, an IPv6 one without brackets.
+    pub host: String,
+    pub port: u16,
+    /// Empty, or starting with a slash; never ends with one.
+    pub path: String,
+}
+
+impl Base {
+    pub fn parse(text: &str) -> Result<Self, BaseError> {
+        let refuse = |reason| BaseError { text: text.into(), reason };
+        let uri: hyper::Uri = text.parse().map_err(|_no_uri| refuse("it is no URL"))?;
+        let tls = match uri.scheme_str() {
+            Some("http") => false,
+            Some("https") => true,
+            _ => return Err(refuse("the scheme is http or https")),
+        };
+        let authority = uri.authority().ok_or_else(|| refuse("a host is missing"))?;
+        if authority.as_str().contains('@') {
+            return Err(refuse("user names and passwords belong in a secret"));
+        }
+        if text.contains(['?', '#']) {
+            return Err(refuse("a base URL has no query and no fragment"));
+        }
+        let host =
+            host_of(authority.host()).ok_or_else(|| refuse("the host is no name or address"))?;
+        let port =
+            port_of(authority.as_str(), tls).ok_or_else(|| refuse("the port is 1 to 65535"))?;
+        let path = uri.path().strip_suffix('/').unwrap_or(uri.path());
+        if path.split('/').skip(1).any(|segment| matches!(segment, "" | "." | "..")) {
+            return Err(refuse("the path has empty or dot segments"));
+        }
+        Ok(Self { tls, host, port, path: path.into() })
+    }
+
+    /// The address that is written out, or that of `localhost` (RFC 6761 section 6.3); none for names that must be
+    /// looked up.
+    pub fn address(&self) -> Option<IpAddr> {
+        let is_local = self.host == "localhost" || self.host.ends_with(".localhost");
+        let local = is_local.then_some(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        self.host.parse().ok().or(local)
+    }
+
+    /// The value of the `Host` header (RFC 9110 section 7.2).
+    pub fn authority(&self) -> String {
+        let host =
+            if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        let default = if self.tls { 443 } else { 80 };
+        if self.port == default { host } else { format!("{host}:{}", self.port) }
+    }
+}
+
+impl fmt::Display for Base {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.tls { "https" } else { "http" };
+        write!(f, "{scheme}://{}{}", self.authority(), self.path)
+    }
+}
+
+/// Why a text is no base URL.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is no base URL: {reason}; write `https://host/path`")]
+pub struct BaseError {
+    text: String,
+    reason: &'static str,
+}
+
+/// TLS for one upstream: exactly the roots of a PEM file, or Mozilla's when there is none.
+///
+/// TLS 1.2 and 1.3 with ring's default suites; no client certificate, no early data. No session is
+/// resumed: an upstream shows its certificate for every exchange, and it is checked at that time.
+pub fn tls_config(roots_pem: Option<&[u8]>) -> Result<Arc<rustls::ClientConfig>, TlsError> {
+    let mut roots = rustls::RootCertStore::empty();
+    match roots_pem {
+        None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),
+        Some(pem) => {
+            for certificate in CertificateDer::pem_slice_iter(pem) {
+                roots.add(certificate.map_err(|error| TlsError::Pem(error.to_string()))?)?;
+            }
+        }
+    }
+    if roots.is_empty() {
+        return Err(TlsError::Empty);
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.resumption = rustls::client::Resumption::disabled();
+    Ok(Arc::new(config))
+}
+
+/// Why TLS roots are not usable.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    #[error("the TLS roots are no PEM certificates: {0}; give the authority's certificate as PEM")]
+    Pem(String),
+    #[error("the TLS roots hold no certificate; give the authority's certificate as PEM")]
+    Empty,
+    #[error("the TLS roots hold a certificate that cannot be one: {0}")]
+    Certificate(#[from] rustls::Error),
+}
+
+fn host_of(host: &str) -> Option<String> {
+    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+    let known = ServerName::try_from(bare).is_ok();
+    (known && !bare.ends_with('.')).then(|| bare.to_ascii_lowercase())
+}
+
+/// The written port, or the scheme's. `Authority::port` answers nothing for one that does not fit, so look at the text.
+fn port_of(authority: &str, tls: bool) -> Option<u16> {
+    let after_host = authority.rsplit_once(']').map_or(authority, |(_, rest)| rest);
+    match after_host.rsplit_once(':') {
+        None => Some(if tls { 443 } else { 80 }),
+        Some((_, digits)) => digits.parse().ok().filter(|port| *port != 0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base_urls_come_apart() {
+        let base = Base::parse("https://IDP.example.com/scim/v2/").unwrap();
+        assert_eq!(
+            base,
+            Base { tls: true, host: "idp.example.com".into(), port: 443, path: "/scim/v2".into() }
+        );
+        assert_eq!(base.authority(), "idp.example.com");
+        let six = Base::parse("http://[::1]:8080").unwrap();
+        assert_eq!((six.host.as_str(), six.port, six.path.as_str()), ("::1", 8080, ""));
+        assert_eq!(six.to_string(), "http://[::1]:8080");
+    }
+
+    #[test]
+    fn what_could_mislead_is_refused() {
+        let bad = [
+            "ftp://h",
+            "h",
+            "/path",
+            "http://",
+            "https://u:p@h/",
+            "https://h/?q=1",
+            "https://h/#f",
+            "https://h/a/../b",
+            "https://h//a",
+            "https://h:0",
+            "https://h:99999",
+            "https://h_/ ",
+            "https://h./",
+            "",
+        ];
+        for text in bad {
+            assert!(Base::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_written_out_is_an_address_and_other_names_are_none() {
+        for (url, address) in [
+            ("http://127.0.0.1:8080", Some("127.0.0.1")),
+            ("http://[::ffff:10.0.0.1]", Some("::ffff:10.0.0.1")),
+            ("https://LOCALHOST/x", Some("127.0.0.1")),
+            ("https://idp.localhost", Some("127.0.0.1")),
+            ("https://localhost.example.com", None),
+            ("https://idp.example.com", None),
+        ] {
+            let address = address.map(|text| text.parse().unwrap());
+            assert_eq!(Base::parse(url).unwrap().address(), address, "{url}");
+        }
+    }
+
+    #[test]
+    fn roots_are_read_or_refused() {
+        assert!(tls_config(None).is_ok());
+        assert!(matches!(tls_config(Some(b"")), Err(TlsError::Empty)));
+        let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        assert!(tls_config(Some(broken)).is_err());
+    }
+}

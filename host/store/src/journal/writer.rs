@@ -1,0 +1,260 @@
+//! The one writer: takes appends from its queue, writes what waits as one group with one fdatasync,
+//! applies it to the index, then answers all. After an error of the disk it never writes again: what
+//! is there is not known any more, and a second fsync can report success for pages that are lost.
+
+use std::fs::File;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use deed_system::failpoint;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use super::file::{MAX_BODY, Place, Segments};
+use super::index::{Applied, Index, Staged};
+use super::record::{self, Envelope};
+use super::{Append, AppendError};
+use crate::group_commit::Crowd;
+
+/// Appends in one group at most.
+const GROUP: usize = 256;
+
+/// After this time without work, what nobody asked to be durable is made so.
+const LAZY: Duration = Duration::from_millis(50);
+
+/// Bytes of events after which a group takes no further append.
+const GROUP_BYTES: usize = 8 << 20;
+
+/// An append that waits, its place in the queue, and whom to answer.
+#[derive(Debug)]
+pub(super) struct Command {
+    /// None where only the disk is waited for.
+    pub(super) append: Option<Append>,
+    pub(super) reply: oneshot::Sender<Result<u64, AppendError>>,
+    pub(super) room: OwnedSemaphorePermit,
+}
+
+/// What the thread owns.
+#[derive(Debug)]
+pub(super) struct Writer {
+    pub(super) segments: Segments,
+    pub(super) index: Arc<Index>,
+    pub(super) failed: Arc<OnceLock<String>>,
+    /// Number of the last record.
+    pub(super) seq: u64,
+    /// Number of the last record that is on disk, with all before it.
+    pub(super) durable: u64,
+    /// Where that ends, for readers.
+    pub(super) synced: Arc<Mutex<Place>>,
+    pub(super) crowd: Crowd,
+    /// Last, so that nobody opens the journal before segments and index are let go.
+    pub(super) _lock: Arc<File>,
+}
+
+/// A group that was checked: its records, and an answer for every append.
+struct Group<'a> {
+    staged: Staged<'a>,
+    bodies: Vec<Vec<u8>>,
+    /// The action of each body.
+    actions: Vec<String>,
+    answers: Vec<Result<u64, AppendError>>,
+    durable: bool,
+    /// Number of the last record that was durable before this group.
+    before: u64,
+}
+
+impl Writer {
+    /// Works until every sender is gone and the queue is empty.
+    pub(super) fn run(mut self, queue: &Receiver<Command>) {
+        let mut last = Instant::now();
+        while let Some(first) = self.next(queue) {
+            self.crowd.gather(&mut last);
+            let commands = drain(first, queue);
+            let (appends, replies): (Vec<_>, Vec<_>) = commands
+                .into_iter()
+                .map(|Command { append, reply, room }| (append, (reply, room)))
+                .unzip();
+            let answers = self.answer(appends);
+            for ((reply, room), answer) in replies.into_iter().zip(answers) {
+                drop(room);
+                if reply.send(answer).is_err() {
+                    tracing::debug!("nobody waits for this append any more; it stands");
+                }
+            }
+        }
+        self.finish();
+    }
+
+    /// The next command. What nobody waits for comes to the disk, and into sled, while nothing else is to be done.
+    fn next(&mut self, queue: &Receiver<Command>) -> Option<Command> {
+        if self.failed.get().is_none() {
+            match queue.recv_timeout(LAZY) {
+                Ok(command) => return Some(command),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.rest().inspect_err(|why| self.fail(why)).unwrap_or_default();
+                }
+            }
+        }
+        queue.recv().ok()
+    }
+
+    fn rest(&mut self) -> Result<(), String> {
+        if self.durable < self.seq {
+            self.sync()?;
+        }
+        self.index.settle().map_err(|error| error.to_string())
+    }
+
+    fn sync(&mut self) -> Result<(), String> {
+        self.segments.sync().map_err(|error| error.to_string())?;
+        self.durable = self.seq;
+        *self.synced.lock().unwrap_or_else(PoisonError::into_inner) = self.segments.end();
+        Ok(())
+    }
+
+    /// One answer for each append, in their order.
+    pub(super) fn answer(&mut self, appends: Vec<Option<Append>>) -> Vec<Result<u64, AppendError>> {
+        let count = appends.len();
+        let failed = self.failed.get().cloned();
+        let outcome = match failed {
+            Some(why) => Err(why),
+            None => self.commit(appends).inspect_err(|why| self.fail(why)),
+        };
+        outcome.unwrap_or_else(|why| vec![Err(AppendError::Failed(why)); count])
+    }
+
+    /// Checks, writes, syncs, indexes. Any error here is the end of the journal's writing.
+    fn commit(
+        &mut self,
+        appends: Vec<Option<Append>>,
+    ) -> Result<Vec<Result<u64, AppendError>>, String> {
+        let index = Arc::clone(&self.index);
+        let mut group = Group::new(&index, self.durable);
+        for append in appends {
+            let Some(append) = append else {
+                group.durable = true;
+                group.answers.push(Ok(self.seq));
+                continue;
+            };
+            let answer = group.add(append, self.seq + 1).map_err(|error| error.to_string())?;
+            self.seq += u64::from(answer.is_ok());
+            group.answers.push(answer);
+        }
+        if group.bodies.is_empty() {
+            if group.durable && self.durable < self.seq {
+                self.sync()?;
+            }
+            return Ok(group.answers);
+        }
+        failpoint::hit_at("journal.write.before", || record::told(&group.bodies));
+        let written = self.segments.write(&group.bodies).map_err(|error| error.to_string())?;
+        failpoint::hit_at("journal.write.after", || record::told(&group.bodies));
+        if group.durable {
+            self.sync()?;
+            failpoint::hit_at("journal.sync.after", || record::told(&group.bodies));
+        }
+        let Some(last) = written.places.last() else {
+            return Ok(group.answers);
+        };
+        let applied = Applied { place: *last, hash: written.hash };
+        for (action, place) in group.actions.iter().zip(&written.places) {
+            group.staged.place(action, *place);
+        }
+        group.staged.apply(&applied);
+        failpoint::hit_at("journal.index.after", || record::told(&group.bodies));
+        if index.is_due(self.durable == self.seq) {
+            index.settle().map_err(|error| error.to_string())?;
+        }
+        Ok(group.answers)
+    }
+
+    fn fail(&self, why: &str) {
+        tracing::error!(why, "the journal stops; restart the host to recover");
+        if self.failed.set(why.to_owned()).is_err() {
+            tracing::error!("the journal had stopped before");
+        }
+    }
+
+    /// Nothing waits any more: what was not asked to be durable becomes so, too.
+    fn finish(self) {
+        if self.failed.get().is_none() {
+            if let Err(error) = self.segments.close() {
+                self.fail(&error.to_string());
+            } else if let Err(error) = self.index.settle().and_then(|()| self.index.flush()) {
+                tracing::warn!(%error, "the index is behind; the next start replays more");
+            }
+        }
+    }
+}
+
+impl<'a> Group<'a> {
+    fn new(index: &'a Index, before: u64) -> Self {
+        Self {
+            staged: Staged::new(index),
+            bodies: Vec::new(),
+            actions: Vec::new(),
+            answers: Vec::new(),
+            durable: false,
+            before,
+        }
+    }
+
+    /// Takes an append into the group as record `seq`, or says why not.
+    fn add(
+        &mut self,
+        append: Append,
+        seq: u64,
+    ) -> Result<Result<u64, AppendError>, super::index::IndexError> {
+        if let Some(refusal) = self.staged.refusal(&append)? {
+            return Ok(Err(refusal));
+        }
+        let version = append.expect + append.events.len() as u64;
+        let envelope = Envelope {
+            seq,
+            action: append.action,
+            version,
+            lengths: append.events.iter().map(Vec::len).collect(),
+            summary: append.summary,
+            claim: append.claim,
+            nonces: append.nonces,
+            durable: Some(self.before),
+        };
+        let body = record::encode(&envelope, &append.events)?;
+        if let Some(refusal) = unfit(&append.events, &body) {
+            return Ok(Err(refusal));
+        }
+        self.staged.put(&envelope)?;
+        self.bodies.push(body);
+        self.actions.push(envelope.action);
+        self.durable |= append.durable;
+        Ok(Ok(version))
+    }
+}
+
+/// Why this cannot be a record.
+fn unfit(events: &[Vec<u8>], body: &[u8]) -> Option<AppendError> {
+    if events.is_empty() {
+        return Some(AppendError::Refused("it has no events; give at least one".to_owned()));
+    }
+    let bytes = body.len();
+    (bytes > MAX_BODY).then(|| {
+        let why = format!("it has {bytes} bytes, {MAX_BODY} fit; keep large data as payloads");
+        AppendError::Refused(why)
+    })
+}
+
+/// The first append and those that wait behind it, as many as fit one group.
+pub(super) fn drain(first: Command, queue: &Receiver<Command>) -> Vec<Command> {
+    let size = |command: &Command| {
+        command.append.iter().flat_map(|append| &append.events).map(Vec::len).sum::<usize>()
+    };
+    let mut bytes = size(&first);
+    let mut commands = vec![first];
+    while commands.len() < GROUP && bytes < GROUP_BYTES {
+        let Ok(next) = queue.try_recv() else { break };
+        bytes += size(&next);
+        commands.push(next);
+    }
+    commands
+}

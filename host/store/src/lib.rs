@@ -1,0 +1,8 @@
+//! What a host keeps: the journal of actions, the log of statements, and the statements themselves.
+//!
+//! Nothing in this crate knows the order of an action's steps, and nothing in it calls an upstream.
+
+pub mod group_commit;
+pub mod journal;
+pub mod log;
+pub mod statements;

@@ -1,0 +1,358 @@
+//! The transparency log of one tenant: takes entries, gives their positions, signed checkpoints and
+//! proofs, and keeps C2SP tlog-tiles files that any static server can publish. It never gives out a
+//! signature over a tree that is not on disk, and never a second tree where it has given one already.
+//!
+//! Entries and checkpoint are on disk together, in `TAIL`, before anybody sees them. The tiles follow, and
+//! when they have settled, `HEAD` says so and `TAIL` is emptied. A start makes again what a crash left undone.
+
+mod leaf_index;
+mod pending_batch;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use deed_record::lifecycle::event::Leaf;
+use deed_spec::digest::Digest;
+use deed_spec::merkle::{self, Hash, OutOfRange, leaf_hash};
+use deed_spec::note::{LogKey, NoteError, VerifierKey, only, sign};
+use deed_spec::tlog::frontier::Edge;
+use deed_spec::tlog::{CHECKPOINT, COSIGNED, HEAD, Resource, tile};
+
+use leaf_index::{PLACES_MAX, Places};
+use pending_batch::Tail;
+use store::Store;
+
+mod history;
+mod open;
+mod publisher;
+mod snapshot;
+mod store;
+mod witness;
+pub mod witnesses;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::history::{History, history};
+pub use self::publisher::{PublishError, PublishedLeaves, Publisher};
+pub use self::snapshot::{Glance, Snapshot, glance, snapshot};
+pub use self::witness::Standing;
+use publisher::Shared;
+
+/// An open log. One process at a time has it; dropping it lets go.
+#[derive(Debug)]
+pub struct Log {
+    store: Store,
+    tail: Tail,
+    key: LogKey,
+    edge: Edge,
+    checkpoint: Option<String>,
+    places: Places,
+    history: Vec<Leaf>,
+    /// Set by the first error of a write: what is on disk is not known any more.
+    failed: Option<String>,
+    _lock: File,
+}
+
+/// A key that signed this log's checkpoints before its present one.
+#[derive(Debug, Clone)]
+pub struct Retired {
+    pub key: VerifierKey,
+    /// Payload digest of the `key-retired` statement about it: the last entry under that key.
+    pub statement: Digest,
+}
+
+/// What an append made public.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// Position of the first of the appended entries; the others follow it.
+    pub first: u64,
+    /// Entries in the log now.
+    pub size: u64,
+    /// The signed note over `size` entries.
+    pub checkpoint: String,
+}
+
+impl Log {
+    /// Opens the log in `dir`, or begins one there. `key` must be named after `origin`.
+    ///
+    /// Reads every entry and checks every tile; refuses a tree that is smaller than the one in
+    /// `HEAD`, or another one. What was written after the last checkpoint is ignored, and what stands
+    /// in `TAIL` settles.
+    pub fn open(dir: &Path, origin: &str, key: LogKey) -> Result<Self, LogError> {
+        open::open(dir, origin, key, &[])
+    }
+
+    /// The same for a log whose last checkpoint may be by one of these keys, over the tree that ends
+    /// with the statement that retired it and over no other.
+    pub fn open_rotated(
+        dir: &Path,
+        origin: &str,
+        key: LogKey,
+        retired: &[Retired],
+    ) -> Result<Self, LogError> {
+        open::open(dir, origin, key, retired)
+    }
+
+    /// Appends these entries in their order and publishes the tree that has them, settled to the last tile.
+    ///
+    /// When it returns, all of it is on disk. An error of a write leaves the log refusing: open it
+    /// again to find out what was published, and look with [`Log::index_of`] before trying again.
+    pub fn append(&mut self, entries: &[Vec<u8>]) -> Result<Published, LogError> {
+        let published = self.enter(entries)?;
+        self.settle()?;
+        Ok(published)
+    }
+
+    /// Appends like [`Log::append`], and has it on disk in one write; readers see it with [`Log::spread`].
+    pub fn enter(&mut self, entries: &[Vec<u8>]) -> Result<Published, LogError> {
+        self.check(entries)?;
+        let first = self.edge.size();
+        let mut edge = self.edge.clone();
+        let mut tiles = Vec::new();
+        let hashes: Vec<Hash> = entries.iter().map(|entry| leaf_hash(entry)).collect();
+        for (entry, hash) in entries.iter().zip(&hashes) {
+            edge.push_hashed(entry, *hash, &mut tiles);
+        }
+        let checkpoint = sign(&edge.checkpoint(self.key.name()), &self.key)?;
+        let written = self.tail.add(entries, &checkpoint);
+        self.held(written)?;
+        self.store.stage(tiles);
+        for (hash, position) in hashes.into_iter().zip(first..) {
+            self.places.add(&hash, position);
+        }
+        for (entry, position) in entries.iter().zip(first..) {
+            self.history.extend(history::told(entry, position));
+        }
+        self.edge = edge;
+        self.checkpoint = Some(checkpoint.clone());
+        Ok(Published { first, size: self.edge.size(), checkpoint })
+    }
+
+    /// Writes tiles, and then the checkpoint that needs them, where readers look for them.
+    ///
+    /// What has settled is there, and is not touched: without a tail, nothing would make it again.
+    pub fn spread(&mut self) -> Result<(), LogError> {
+        self.must_not_have_failed()?;
+        let Some(note) = self.checkpoint.as_ref().filter(|_| self.tail.held() > 0) else {
+            return Ok(());
+        };
+        let mut partial = Vec::new();
+        self.edge.finish(&mut partial);
+        self.store.stage(partial);
+        let written = self.store.spread(&Resource::text(CHECKPOINT, note));
+        self.held(written)
+    }
+
+    /// Syncs tiles and checkpoint, then the guard that needs both, and empties the tail that held them.
+    pub fn settle(&mut self) -> Result<(), LogError> {
+        if self.tail.held() == 0 {
+            return Ok(());
+        }
+        self.spread()?;
+        let head = Resource::text(HEAD, &self.edge.checkpoint(self.key.name()).to_string());
+        let settled = self.store.settle().and_then(|()| self.store.put(&[head]));
+        self.held(settled)?;
+        let cleared = self.tail.clear();
+        self.held(cleared)
+    }
+
+    /// Entries that are on disk and have not settled.
+    pub fn unsettled(&self) -> usize {
+        self.tail.held()
+    }
+
+    /// Files that readers see and that may not outlive a crash.
+    pub fn unsettled_files(&self) -> usize {
+        self.store.unsettled()
+    }
+
+    /// The first error of a write, after which nothing is written any more.
+    pub fn failed(&self) -> Option<&str> {
+        self.failed.as_deref()
+    }
+
+    /// The first position of exactly this entry.
+    pub fn index_of(&self, entry: &[u8]) -> Result<Option<u64>, LogError> {
+        // What tells of the host is asked for with every action.
+        if let Some(leaf) = history::told(entry, 0) {
+            let same = |one: &&Leaf| one.kind == leaf.kind && one.payload == leaf.payload;
+            return Ok(self.history.iter().find(same).map(|leaf| leaf.index));
+        }
+        let hash = leaf_hash(entry);
+        let (mut tiles, mut first) = (HashMap::new(), None);
+        for place in self.places.of(&hash) {
+            if self.node(0, place, &mut tiles)? == hash {
+                first = first.into_iter().chain([place]).min();
+            }
+        }
+        Ok(first)
+    }
+
+    /// The audit path (RFC 6962 §2.1.1) of the entry at `index` in the tree of `size` entries.
+    pub fn prove(&self, index: u64, size: u64) -> Result<Vec<Hash>, LogError> {
+        if size > self.edge.size() {
+            return Err(OutOfRange { index: size, size: self.edge.size() }.into());
+        }
+        let mut tiles = HashMap::new();
+        merkle::proof(index, size, |level, at| self.node(level, at, &mut tiles))
+    }
+
+    /// The consistency path (RFC 6962 §2.1.2) from the first `old` entries to the first `size`; empty
+    /// from none.
+    pub fn consistency(&self, old: u64, size: u64) -> Result<Vec<Hash>, LogError> {
+        if size > self.edge.size() {
+            return Err(OutOfRange { index: size, size: self.edge.size() }.into());
+        }
+        if old == 0 {
+            return Ok(Vec::new());
+        }
+        let mut tiles = HashMap::new();
+        merkle::consistency_proof(old, size, |level, at| self.node(level, at, &mut tiles))
+    }
+
+    /// Keeps a checkpoint of this log with the lines of its witnesses, and publishes it so while it is
+    /// the newest one; gives whether it was. The lines must have been checked.
+    pub fn cosign(&mut self, note: &str) -> Result<bool, LogError> {
+        self.must_not_have_failed()?;
+        let published = self.checkpoint.as_deref().map(|own| only(own, self.key.name()));
+        let newest = published.transpose()?.is_some_and(|own| note.starts_with(&own));
+        self.store.put(&[Resource::text(COSIGNED, note)])?;
+        if newest {
+            self.checkpoint = Some(note.to_owned());
+            self.show_cosigned(note)?;
+        }
+        Ok(newest)
+    }
+
+    /// Without a tail that has it as well, a published checkpoint must be on disk.
+    fn show_cosigned(&mut self, note: &str) -> Result<(), LogError> {
+        if self.tail.held() > 0 {
+            return self.spread();
+        }
+        self.store.put(&[Resource::text(CHECKPOINT, note)])
+    }
+
+    /// The log's name.
+    pub fn origin(&self) -> &str {
+        self.key.name()
+    }
+
+    /// The signed note over the whole log; none before the first append.
+    pub fn checkpoint(&self) -> Option<&str> {
+        self.checkpoint.as_deref()
+    }
+
+    /// The entries that tell of the host's configuration and keys, oldest first.
+    pub fn history(&self) -> &[Leaf] {
+        &self.history
+    }
+
+    /// Entries in the log.
+    pub fn size(&self) -> u64 {
+        self.edge.size()
+    }
+
+    fn check(&self, entries: &[Vec<u8>]) -> Result<(), LogError> {
+        self.must_not_have_failed()?;
+        if entries.is_empty() {
+            return Err(LogError::NoEntries);
+        }
+        if self.edge.size() + entries.len() as u64 > PLACES_MAX {
+            return Err(LogError::Full);
+        }
+        match entries.iter().find(|entry| entry.len() > tile::MAX_ENTRY) {
+            Some(entry) => Err(LogError::TooLong { length: entry.len() }),
+            None => Ok(()),
+        }
+    }
+
+    /// What an error left unwritten is in no file, and only the tail has it: nothing is shown or settled any more.
+    fn must_not_have_failed(&self) -> Result<(), LogError> {
+        self.failed.as_ref().map_or(Ok(()), |why| Err(LogError::Failed { why: why.clone() }))
+    }
+
+    /// After an error of a write, nothing is known of what is on disk.
+    fn held(&mut self, written: Result<(), LogError>) -> Result<(), LogError> {
+        written.inspect_err(|error| self.failed = Some(error.to_string()))
+    }
+
+    /// The hash of the complete subtree of 2^`level` leaves at `at`, folded out of one tile.
+    fn node(&self, level: u8, at: u64, tiles: &mut Tiles) -> Result<Hash, LogError> {
+        let (tile_level, height) = (level / tile::HEIGHT, level % tile::HEIGHT);
+        let first = at << height;
+        let (index, skip) = (first / tile::WIDTH, first % tile::WIDTH);
+        let hashes = match tiles.entry((tile_level, index)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(free) => free.insert(self.tile(tile_level, index)?),
+        };
+        let below = hashes.iter().skip(usize::try_from(skip).unwrap_or(usize::MAX));
+        let below: Vec<Hash> = below.take(1 << height).copied().collect();
+        if below.len() == 1 << height {
+            return Ok(merkle::root(&below));
+        }
+        Err(LogError::Damaged { path: tile::path(tile_level, index, None), why: "is too short" })
+    }
+
+    fn tile(&self, level: u8, index: u64) -> Result<Vec<Hash>, LogError> {
+        if let Some(hashes) = self.edge.partial(level, index) {
+            return Ok(hashes.to_vec());
+        }
+        let path = tile::path(level, index, None);
+        let bytes = self.store.get(&path)?.ok_or(LogError::Missing { path: path.clone() })?;
+        tile::hashes(&bytes).ok_or(LogError::Damaged { path, why: "is no whole number of hashes" })
+    }
+}
+
+/// Tiles that one proof has read already, by level and index.
+type Tiles = HashMap<(u8, u64), Vec<Hash>>;
+
+/// Why the log could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    #[error("another process has the log in `{}`; stop it first", dir.display())]
+    Locked { dir: PathBuf },
+    #[error("the log `{origin}` needs a key of that name, not `{name}`")]
+    OtherKey { origin: String, name: String },
+    #[error(
+        "`{}` holds a log but no HEAD, so nothing says how far it was published; \
+         restore HEAD from the same backup as the rest", dir.display()
+    )]
+    NoHead { dir: PathBuf },
+    #[error(
+        "the log has {size} entries but {head} were published; signing again would fork it: \
+         restore the missing files, do not delete HEAD"
+    )]
+    Rollback { size: u64, head: u64 },
+    #[error(
+        "the first {size} entries of the log are not those that were published; signing again \
+         would fork it: restore the original files, do not delete HEAD"
+    )]
+    Fork { size: u64 },
+    #[error("`{path}` of the log is missing; restore it from a copy of this log")]
+    Missing { path: String },
+    #[error("`{path}` of the log {why}; restore it from a copy of this log")]
+    Damaged { path: String, why: &'static str },
+    #[error("`{path}` of the log cannot be trusted: {source}")]
+    Untrusted { path: &'static str, source: NoteError },
+    #[error(
+        "the last checkpoint is by a retired key, and the log does not end where that key was retired; \
+         restore the original files"
+    )]
+    AfterRetirement,
+    #[error("`{}`: {source}", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("there is nothing to append; give at least one entry")]
+    NoEntries,
+    #[error("an entry has {length} bytes; at most {} fit (C2SP tlog-tiles)", tile::MAX_ENTRY)]
+    TooLong { length: usize },
+    #[error("the log has as many entries as fit, {PLACES_MAX}; begin another tenant")]
+    Full,
+    #[error("the log stopped at an earlier error ({why}); restart the host")]
+    Failed { why: String },
+    #[error(transparent)]
+    Range(#[from] OutOfRange),
+    #[error(transparent)]
+    Note(#[from] NoteError),
+}

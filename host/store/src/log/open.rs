@@ -1,0 +1,340 @@
+//! Opening a log: takes its directory, gives the log with its edge and places rebuilt from the
+//! entries. It never repairs: what was published and is not there any more is an error for a person.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::path::Path;
+
+use deed_record::lifecycle::event::Leaf;
+use deed_record::statement::envelope::Kind;
+use deed_spec::merkle::leaf_hash;
+use deed_spec::note::{Checkpoint, LogKey, VerifierKey, verify};
+use deed_spec::tlog::Resource;
+use deed_spec::tlog::frontier::Edge;
+use deed_spec::tlog::tile::{self, WIDTH};
+
+use super::leaf_index::Places;
+use super::pending_batch::{Batch, TAIL, Tail, damaged};
+use super::store::{Store, at, sync};
+use super::{CHECKPOINT, HEAD, Log, LogError, Retired, history};
+
+pub(super) fn open(
+    dir: &Path,
+    origin: &str,
+    key: LogKey,
+    retired: &[Retired],
+) -> Result<Log, LogError> {
+    if key.name() != origin {
+        return Err(LogError::OtherKey { origin: origin.to_owned(), name: key.name().to_owned() });
+    }
+    fs::create_dir_all(dir).map_err(at(dir))?;
+    // A tenant's first log also makes the folder of all logs: both names must outlive a power cut.
+    for above in dir.ancestors().skip(1).take(2).filter(|above| !above.as_os_str().is_empty()) {
+        sync(above)?;
+    }
+    let lock = lock(dir)?;
+    let mut store = Store::new(dir);
+    let head = head(&mut store, dir, origin)?;
+    let (mut tail, batches) = Tail::open(dir)?;
+    let signers = Signers { key: key.verifier(), retired };
+    let batches = unsettled(batches, &head, signers)?;
+    if batches.is_empty() {
+        // All of it had settled: no tile is written anew that nothing could make again.
+        tail.clear()?;
+    }
+    let Found { edge, places, history, note } = if batches.is_empty() {
+        settled(&mut store, &head, signers)?
+    } else {
+        follow(&mut store, &head, signers, batches)?
+    };
+    let checkpoint = note;
+    let mut log =
+        Log { store, tail, key, edge, checkpoint, places, history, failed: None, _lock: lock };
+    log.settle()?;
+    Ok(log)
+}
+
+/// Who may have signed what the files hold: the log's key, and those that were retired before it.
+#[derive(Clone, Copy)]
+pub(super) struct Signers<'a> {
+    pub(super) key: &'a VerifierKey,
+    pub(super) retired: &'a [Retired],
+}
+
+impl Signers<'_> {
+    pub(super) fn tree(self, path: &'static str, note: &str) -> Result<Checkpoint, LogError> {
+        let untrusted = match verify(note, self.key) {
+            Ok(tree) => return Ok(tree),
+            Err(source) => LogError::Untrusted { path, source },
+        };
+        let by = |one: &Retired| verify(note, &one.key).ok();
+        self.retired.iter().find_map(by).ok_or(untrusted)
+    }
+
+    /// What a retired key signed last ends with a statement that retired it. There may be more than one:
+    /// a rotation that died keeps what it signed, and the next one signs anew.
+    pub(super) fn check_end(self, found: &Found) -> Result<(), LogError> {
+        let Some(note) = found.note.as_ref().filter(|note| verify(note, self.key).is_err()) else {
+            return Ok(());
+        };
+        let last = found.edge.size().checked_sub(1);
+        let retires = |one: &Retired| {
+            let says = |leaf: &&Leaf| {
+                leaf.kind == Kind::KeyRetired.as_str() && leaf.payload == one.statement
+            };
+            let said = found.history.iter().find(says).map(|leaf| leaf.index);
+            verify(note, &one.key).is_ok() && said == last
+        };
+        if last.is_some() && self.retired.iter().any(retires) {
+            return Ok(());
+        }
+        Err(LogError::AfterRetirement)
+    }
+}
+
+/// What the files say.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) edge: Edge,
+    places: Places,
+    /// What tells of the host itself.
+    pub(super) history: Vec<Leaf>,
+    pub(super) note: Option<String>,
+}
+
+impl Found {
+    pub(super) fn take(&mut self, entry: &[u8], tiles: &mut Vec<Resource>) {
+        let hash = leaf_hash(entry);
+        self.history.extend(history::told(entry, self.edge.size()));
+        self.places.add(&hash, self.edge.size());
+        self.edge.push_hashed(entry, hash, tiles);
+    }
+}
+
+/// A log that was left at rest: everything is in its tiles.
+fn settled(store: &mut Store, head: &Checkpoint, signers: Signers<'_>) -> Result<Found, LogError> {
+    let found = shown(store, head, signers)?;
+    let tree = found.edge.checkpoint(&head.origin);
+    if tree != *head {
+        // The process died between the checkpoint and its guard.
+        store.put(&[Resource::text(HEAD, &tree.to_string())])?;
+    }
+    Ok(found)
+}
+
+/// What every reader sees, held against the guard. Writes nothing.
+pub(super) fn shown(
+    store: &Store,
+    head: &Checkpoint,
+    signers: Signers<'_>,
+) -> Result<Found, LogError> {
+    let (note, published) = published(store, signers)?;
+    let size = published.as_ref().map_or(0, |tree| tree.size);
+    if size < head.size {
+        return Err(LogError::Rollback { size, head: head.size });
+    }
+    let found = Found { note, ..replay(store, size, head, &mut |_, _| {})? };
+    if published.is_some_and(|tree| tree.root != found.edge.root()) {
+        return Err(LogError::Fork { size });
+    }
+    signers.check_end(&found)?;
+    Ok(found)
+}
+
+/// A log that was left in the midst of it: its tiles are good up to the guard, and the rest of them is
+/// made again from the tail, whatever a crash left of it.
+fn follow(
+    store: &mut Store,
+    head: &Checkpoint,
+    signers: Signers<'_>,
+    batches: Vec<Batch>,
+) -> Result<Found, LogError> {
+    let mut found = replay(store, head.size, head, &mut |_, _| {})?;
+    let mut tiles = Vec::new();
+    for batch in batches {
+        batch.entries.iter().for_each(|entry| found.take(entry, &mut tiles));
+        if found.edge.checkpoint(&head.origin) != signers.tree(TAIL, &batch.note)? {
+            return Err(damaged("does not agree with its own checkpoints"));
+        }
+        found.note = Some(batch.note);
+    }
+    // A crash may have torn the published one. A good one is never newer: the tail comes before it; and
+    // of the same tree, it may have the lines of witnesses.
+    if let Ok((text, Some(public))) = published(store, signers) {
+        if public.size > found.edge.size() {
+            return Err(LogError::Rollback { size: found.edge.size(), head: public.size });
+        }
+        let is_it = public == found.edge.checkpoint(&head.origin);
+        found.note = text.filter(|_| is_it).or(found.note);
+    }
+    signers.check_end(&found)?;
+    store.stage(tiles);
+    Ok(found)
+}
+
+/// The batches behind the guarded tree; those before it had settled when the process died.
+pub(super) fn unsettled(
+    batches: Vec<Batch>,
+    head: &Checkpoint,
+    signers: Signers<'_>,
+) -> Result<Vec<Batch>, LogError> {
+    let mut size = head.size;
+    let mut newer = Vec::new();
+    for batch in batches {
+        let end = signers.tree(TAIL, &batch.note)?.size;
+        if end <= head.size {
+            continue;
+        }
+        if size.checked_add(batch.entries.len() as u64) != Some(end) {
+            return Err(damaged("does not begin where HEAD ends"));
+        }
+        size = end;
+        newer.push(batch);
+    }
+    Ok(newer)
+}
+
+fn lock(dir: &Path) -> Result<File, LogError> {
+    let path = dir.join("LOCK");
+    let mut options = OpenOptions::new();
+    let file = options.create(true).truncate(false).write(true).open(&path).map_err(at(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(LogError::Locked { dir: dir.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(LogError::Io { path, source }),
+    }
+}
+
+/// The guard: the greatest tree that was published. A new log begins with that of the empty tree.
+fn head(store: &mut Store, dir: &Path, origin: &str) -> Result<Checkpoint, LogError> {
+    if let Some(head) = stored_head(store, origin)? {
+        return Ok(head);
+    }
+    let tail = fs::metadata(dir.join(TAIL)).is_ok_and(|tail| tail.len() > 0);
+    if tail || dir.join(CHECKPOINT).exists() || dir.join("tile").exists() {
+        return Err(LogError::NoHead { dir: dir.to_owned() });
+    }
+    Tail::create(dir)?;
+    let empty = Edge::default().checkpoint(origin);
+    store.put(&[Resource::text(HEAD, &empty.to_string())])?;
+    Ok(empty)
+}
+
+/// The guard as it stands on disk.
+pub(super) fn stored_head(store: &Store, origin: &str) -> Result<Option<Checkpoint>, LogError> {
+    read_head(store.get(HEAD)?, origin)
+}
+
+/// The guard of the log with this name.
+pub(super) fn read_head(
+    bytes: Option<Vec<u8>>,
+    origin: &str,
+) -> Result<Option<Checkpoint>, LogError> {
+    let Some(bytes) = bytes else { return Ok(None) };
+    let head = Checkpoint::parse(&text(HEAD, bytes)?)
+        .map_err(|source| LogError::Untrusted { path: HEAD, source })?;
+    if head.origin != origin {
+        return Err(LogError::OtherKey { origin: head.origin, name: origin.to_owned() });
+    }
+    Ok(Some(head))
+}
+
+/// The signed checkpoint on disk, as text and checked; none before the first append.
+fn published(
+    store: &Store,
+    signers: Signers<'_>,
+) -> Result<(Option<String>, Option<Checkpoint>), LogError> {
+    Ok(read_note(CHECKPOINT, store.get(CHECKPOINT)?, signers)?.unzip())
+}
+
+/// A signed note, as text and checked.
+pub(super) fn read_note(
+    path: &'static str,
+    bytes: Option<Vec<u8>>,
+    signers: Signers<'_>,
+) -> Result<Option<(String, Checkpoint)>, LogError> {
+    let Some(bytes) = bytes else { return Ok(None) };
+    let note = text(path, bytes)?;
+    let tree = signers.tree(path, &note)?;
+    Ok(Some((note, tree)))
+}
+
+/// Reads the first `size` entries and checks each tile that they make, and the guarded tree; gives every
+/// entry to `each`, with the tree that ends with it.
+pub(super) fn replay(
+    store: &Store,
+    size: u64,
+    head: &Checkpoint,
+    each: &mut dyn FnMut(&[u8], &Edge),
+) -> Result<Found, LogError> {
+    let mut found = Found::default();
+    found.places.expect(size);
+    let mut tiles = Vec::new();
+    for index in 0..size.div_ceil(WIDTH) {
+        let wanted = usize::try_from((size - index * WIDTH).min(WIDTH)).unwrap_or(usize::MAX);
+        let path = tile::entries_path(index, None);
+        let bundle = stored(store, &path, partial(wanted))?;
+        let entries = tile::split_entries(&bundle)
+            .ok_or_else(|| LogError::Damaged { path: path.clone(), why: "is no entry bundle" })?;
+        if entries.len() < wanted {
+            return Err(LogError::Damaged { path, why: "has too few entries" });
+        }
+        for entry in entries.into_iter().take(wanted) {
+            guard(&found.edge, head)?;
+            found.take(entry, &mut tiles);
+            each(entry, &found.edge);
+        }
+        check(store, &tiles)?;
+        tiles.clear();
+    }
+    guard(&found.edge, head)?;
+    found.edge.finish(&mut tiles);
+    check(store, &tiles)?;
+    Ok(found)
+}
+
+/// Where the tree is as large as the guarded one, it must be that one.
+fn guard(edge: &Edge, head: &Checkpoint) -> Result<(), LogError> {
+    if edge.size() == head.size && edge.root() != head.root {
+        return Err(LogError::Fork { size: head.size });
+    }
+    Ok(())
+}
+
+/// Compares the tiles that the entries make with those on disk.
+fn check(store: &Store, tiles: &[Resource]) -> Result<(), LogError> {
+    for made in tiles.iter().filter(|made| !made.path.starts_with("tile/entries/")) {
+        let found = match made.path.rsplit_once(".p/") {
+            Some((full, width)) => stored(store, full, width.parse().ok())?,
+            None => stored(store, &made.path, None)?,
+        };
+        // A full tile may stand in for a partial one; the hashes beyond are not published.
+        if !found.starts_with(&made.bytes) {
+            return Err(LogError::Damaged {
+                path: made.path.clone(),
+                why: "does not agree with the entries",
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The bytes of a tile or bundle: of its partial form where there is one, else of the full one.
+fn stored(store: &Store, path: &str, width: Option<usize>) -> Result<Vec<u8>, LogError> {
+    if let Some(width) = width {
+        let partial = format!("{}/{width}", tile::partials(path));
+        if let Some(bytes) = store.get(&partial)? {
+            return Ok(bytes);
+        }
+    }
+    store.get(path)?.ok_or_else(|| LogError::Missing { path: path.to_owned() })
+}
+
+/// The width in the name of a bundle of so many entries.
+fn partial(entries: usize) -> Option<usize> {
+    (entries as u64 != WIDTH).then_some(entries)
+}
+
+fn text(path: &'static str, bytes: Vec<u8>) -> Result<String, LogError> {
+    let refused = LogError::Damaged { path: path.to_owned(), why: "is not UTF-8" };
+    String::from_utf8(bytes).ok().ok_or(refused)
+}

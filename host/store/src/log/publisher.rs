@@ -1,0 +1,281 @@
+//! The one writer of a tenant's log: at once when idle, in batches when busy.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, TrySendError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use deed_record::lifecycle::event::Leaf;
+use deed_spec::merkle::Hash;
+use deed_system::clock::Clock;
+use tokio::sync::oneshot;
+
+use super::witness::{self, Standing, Watch};
+use super::{Log, LogError};
+use crate::group_commit::Crowd;
+use crate::log::witnesses::Witnesses;
+
+/// A handle to the publisher; its thread ends when the last handle is dropped.
+#[derive(Debug, Clone)]
+pub struct Publisher {
+    queue: mpsc::SyncSender<Request>,
+    log: Arc<Mutex<Log>>,
+    shared: Arc<Shared>,
+    watch: Option<Arc<Watch>>,
+}
+
+/// What readers need without waiting for the disk.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    checkpoint: Mutex<Option<String>>,
+    /// Whether the log has more than that.
+    behind: AtomicBool,
+    /// The first error of the log: after it, nothing is published until a restart.
+    failed: OnceLock<String>,
+}
+
+/// Leaves with their index, under the first checkpoint that covers them all.
+#[derive(Debug, Clone)]
+pub struct PublishedLeaves {
+    pub leaves: Vec<Leaf>,
+    pub checkpoint: String,
+}
+
+#[derive(Debug)]
+struct Request {
+    leaves: Vec<Leaf>,
+    answer: oneshot::Sender<Result<PublishedLeaves, PublishError>>,
+}
+
+/// Why leaves were not published. The journal has them; the next start publishes what is missing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PublishError {
+    #[error("the log's publisher has ended; restart the host")]
+    Stopped,
+    #[error("too many actions wait for the log")]
+    Busy,
+    #[error("the log takes no entries: {0}")]
+    Log(String),
+}
+
+/// How many requests may wait; each is one action, and its driver waits for the answer.
+const QUEUE_MAX: usize = 1_024;
+/// How many actions one checkpoint covers at most.
+const BATCH_MAX: usize = 256;
+/// How long a busy log may keep from its readers what is on disk already.
+const SPREAD_WITHIN: Duration = Duration::from_millis(100);
+/// How long nobody asks before the log settles.
+const IDLE: Duration = Duration::from_millis(20);
+/// How many entries a busy log holds back from its tiles at most; a start makes them again.
+const SETTLE_AT: usize = 4_096;
+/// How many files a busy log waits for at once when it settles: each look at its checkpoint may make some.
+const SETTLE_FILES_AT: usize = 512;
+
+impl Publisher {
+    /// Witnesses are asked for every checkpoint from now on, the one that is there included.
+    /// The larger the crowd, the more of what it publishes comes under one checkpoint.
+    pub fn start(log: Log, witnesses: &Arc<Witnesses>, clock: &Clock, crowd: &Crowd) -> Self {
+        let (queue, requests) = mpsc::sync_channel(QUEUE_MAX);
+        let shared = Arc::new(Shared::default());
+        shared.show(log.checkpoint());
+        let log = Arc::new(Mutex::new(log));
+        let watch = witness::start(witnesses, &log, &shared, clock).map(Arc::new);
+        let (owned, seen, told) = (Arc::clone(&log), Arc::clone(&shared), watch.clone());
+        let crowd = crowd.clone();
+        std::thread::spawn(move || serve(&owned, &seen, told.as_deref(), &crowd, &requests));
+        Self { queue, log, shared, watch }
+    }
+
+    /// Puts leaves into the log and waits for the signed checkpoint, and a little for its witnesses.
+    /// Leaves that are there already keep their index.
+    pub async fn publish(&self, leaves: Vec<Leaf>) -> Result<PublishedLeaves, PublishError> {
+        let (answer, published) = oneshot::channel();
+        self.queue.try_send(Request { leaves, answer }).map_err(|e| match e {
+            TrySendError::Full(_) => PublishError::Busy,
+            TrySendError::Disconnected(_) => PublishError::Stopped,
+        })?;
+        let published = published.await.map_err(|_| PublishError::Stopped)??;
+        let Some(watch) = &self.watch else { return Ok(published) };
+        let checkpoint = watch.cosigned(published.checkpoint).await;
+        Ok(PublishedLeaves { checkpoint, ..published })
+    }
+
+    /// How each witness stands to this log.
+    pub fn witnesses(&self) -> Vec<Standing> {
+        self.watch.as_ref().map(|watch| watch.standings()).unwrap_or_default()
+    }
+
+    /// Hands leaves over without waiting for them. A busy publisher takes none: whoever needs their
+    /// places publishes them again.
+    pub fn offer(&self, leaves: Vec<Leaf>) {
+        let (answer, _) = oneshot::channel();
+        if self.queue.try_send(Request { leaves, answer }).is_err() {
+            tracing::debug!("the log is busy; these leaves come with the action's end");
+        }
+    }
+
+    /// The inclusion proof of a leaf in the tree of this size.
+    pub fn prove(&self, index: u64, size: u64) -> Result<Vec<Hash>, LogError> {
+        self.lock().prove(index, size)
+    }
+
+    /// The latest signed checkpoint. Whoever asks sees all that was answered before, and so do readers of the files
+    /// then; it may wait for the disk.
+    pub fn checkpoint(&self) -> Option<String> {
+        if self.is_behind() {
+            let mut log = self.lock();
+            // Of many who wait for the lock, one does it.
+            if self.is_behind()
+                && let Err(error) = show(&mut log, &self.shared)
+            {
+                self.shared.failed.get_or_init(|| error.to_string());
+            }
+        }
+        self.shared.checkpoint.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether something was answered that readers of the files do not see yet.
+    pub fn is_behind(&self) -> bool {
+        self.shared.behind.load(Ordering::Acquire)
+    }
+
+    /// Why nothing is published any more. The host ends then: no action may run that cannot be logged.
+    pub fn failed(&self) -> Option<&str> {
+        self.shared.failed.get().map(String::as_str)
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Shared {
+    /// Keeps the first error; what follows comes of it.
+    pub(super) fn fail(&self, why: Option<&str>) {
+        why.map(|why| self.failed.get_or_init(|| why.to_owned()));
+    }
+
+    pub(super) fn show(&self, checkpoint: Option<&str>) {
+        *self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner) =
+            checkpoint.map(str::to_owned);
+        self.behind.store(false, Ordering::Release);
+    }
+}
+
+fn serve(
+    log: &Mutex<Log>,
+    shared: &Shared,
+    watch: Option<&Watch>,
+    crowd: &Crowd,
+    requests: &mpsc::Receiver<Request>,
+) {
+    let (mut seen, mut last): (Option<Instant>, _) = (None, Instant::now());
+    while let Some((first, rested)) = next(requests, || settle(log, shared)) {
+        crowd.gather(&mut last);
+        let mut batch = vec![first];
+        batch.extend(requests.try_iter().take(BATCH_MAX - 1));
+        let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut result = append(&mut log, &batch);
+        // Readers of files see what comes alone at once; of many, what is there now and then.
+        if result.is_ok() && (rested || seen.is_none_or(|seen| seen.elapsed() >= SPREAD_WITHIN)) {
+            result = result.and_then(|entered| show(&mut log, shared).map(|()| entered));
+            seen = Some(Instant::now());
+        } else {
+            shared.behind.store(true, Ordering::Release);
+        }
+        drop(log);
+        if let (Ok(entered), Some(watch)) = (&result, watch) {
+            watch.offer(&entered.checkpoint);
+        }
+        answer(shared, batch, result);
+    }
+}
+
+/// The next request; where none comes for a moment, the log settles before anybody waits, and it is said.
+fn next(requests: &mpsc::Receiver<Request>, settle: impl Fn()) -> Option<(Request, bool)> {
+    match requests.recv_timeout(IDLE) {
+        Ok(request) => Some((request, false)),
+        Err(RecvTimeoutError::Timeout) => {
+            settle();
+            requests.recv().ok().map(|request| (request, true))
+        }
+        Err(RecvTimeoutError::Disconnected) => {
+            settle();
+            None
+        }
+    }
+}
+
+fn settle(log: &Mutex<Log>, shared: &Shared) {
+    let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+    if shared.failed.get().is_some() {
+        return;
+    }
+    match log.settle() {
+        Ok(()) => shared.show(log.checkpoint()),
+        Err(error) => {
+            shared.failed.get_or_init(|| error.to_string());
+        }
+    }
+}
+
+fn show(log: &mut Log, shared: &Shared) -> Result<(), PublishError> {
+    log.spread().map_err(|e| PublishError::Log(e.to_string()))?;
+    shared.show(log.checkpoint());
+    Ok(())
+}
+
+/// Each request gets its own places, in the order in which its leaves were looked up.
+fn answer(shared: &Shared, batch: Vec<Request>, result: Result<Entered, PublishError>) {
+    if let Err(error) = &result {
+        // Only the first error is kept: what follows comes of it.
+        shared.failed.get_or_init(|| error.to_string());
+    }
+    let (mut places, checkpoint) = match result {
+        Ok(entered) => (entered.places.into_iter(), Ok(entered.checkpoint)),
+        Err(error) => (Vec::new().into_iter(), Err(error)),
+    };
+    for request in batch {
+        let answer = checkpoint.clone().map(|checkpoint| {
+            let placed = request.leaves.into_iter().zip(&mut places);
+            let leaves = placed.map(|(leaf, index)| Leaf { index, ..leaf }).collect();
+            PublishedLeaves { leaves, checkpoint }
+        });
+        if request.answer.send(answer).is_err() {
+            tracing::debug!("nobody waits for this checkpoint any more");
+        }
+    }
+}
+
+/// What became of a batch.
+struct Entered {
+    checkpoint: String,
+    /// One for each leaf, request by request.
+    places: Vec<u64>,
+}
+
+fn append(log: &mut Log, batch: &[Request]) -> Result<Entered, PublishError> {
+    let refused = |e: LogError| PublishError::Log(e.to_string());
+    let (mut places, mut fresh) = (Vec::new(), Vec::new());
+    let mut next: HashMap<Vec<u8>, u64> = HashMap::new();
+    for entry in batch.iter().flat_map(|request| &request.leaves).map(Leaf::entry) {
+        let known = log.index_of(&entry).map_err(refused)?;
+        let known = known.or_else(|| next.get(&entry).copied());
+        places.push(known.unwrap_or_else(|| {
+            let index = log.size() + fresh.len() as u64;
+            next.insert(entry.clone(), index);
+            fresh.push(entry);
+            index
+        }));
+    }
+    if fresh.is_empty() {
+        let checkpoint = log.checkpoint().map(str::to_owned).ok_or(PublishError::Stopped)?;
+        return Ok(Entered { checkpoint, places });
+    }
+    let checkpoint = log.enter(&fresh).map_err(refused)?.checkpoint;
+    if log.unsettled() >= SETTLE_AT || log.unsettled_files() >= SETTLE_FILES_AT {
+        log.settle().map_err(refused)?;
+    }
+    Ok(Entered { checkpoint, places })
+}

@@ -1,0 +1,249 @@
+//! The witnesses of one log: takes every checkpoint that is published, gives it back with the lines of
+//! those who vouch for it, and keeps them on disk.
+//!
+//! An action never fails because of a witness, and waits for one only while it answers in time.
+
+mod client;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use deed_spec::note::{self, Checkpoint};
+use deed_system::clock::Clock;
+use tokio::sync::watch;
+
+use self::board::{Board, Task, Tree};
+use self::client::{Courier, Refusal};
+use super::{Log, Shared};
+use crate::log::witnesses::Witnesses;
+
+mod board;
+
+/// What the witnesses' threads and those who wait for them share.
+#[derive(Debug)]
+pub(super) struct Panel {
+    origin: String,
+    witnesses: Arc<Witnesses>,
+    board: Mutex<Board>,
+    /// For the threads: there is something to submit, or the end.
+    work: Condvar,
+    /// For those who wait: something was said.
+    told: watch::Sender<u64>,
+    log: Arc<Mutex<Log>>,
+    shared: Arc<Shared>,
+    keeping: Mutex<()>,
+}
+
+/// Ends the threads when the last handle of the publisher is dropped.
+#[derive(Debug)]
+pub(super) struct Watch(Arc<Panel>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.board().stopped = true;
+        self.0.work.notify_all();
+    }
+}
+
+/// How a witness stands to one log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    pub witness: String,
+    /// It answered in time when it was last asked.
+    pub prompt: bool,
+    /// What it says against the log.
+    pub alarm: Option<String>,
+}
+
+/// A thread for each witness; none and no panel without witnesses.
+pub(super) fn start(
+    witnesses: &Arc<Witnesses>,
+    log: &Arc<Mutex<Log>>,
+    shared: &Arc<Shared>,
+    clock: &Clock,
+) -> Option<Watch> {
+    if witnesses.all.is_empty() {
+        return None;
+    }
+    let (origin, checkpoint) = {
+        let log = log.lock().unwrap_or_else(PoisonError::into_inner);
+        (log.origin().to_owned(), log.checkpoint().map(str::to_owned))
+    };
+    let board = Board::new(witnesses.all.len(), witnesses.quorum, witnesses.wait);
+    let panel = Arc::new(Panel {
+        origin,
+        witnesses: Arc::clone(witnesses),
+        board: Mutex::new(board),
+        work: Condvar::new(),
+        told: watch::Sender::new(0),
+        log: Arc::clone(log),
+        shared: Arc::clone(shared),
+        keeping: Mutex::new(()),
+    });
+    if let Some(note) = checkpoint {
+        panel.take_up(&note);
+    }
+    for (seat, witness) in witnesses.all.iter().enumerate() {
+        let courier = Courier::new(witness.clone(), Arc::clone(log), clock.clone());
+        let panel = Arc::clone(&panel);
+        std::thread::spawn(move || panel.serve(seat, courier));
+    }
+    Some(Watch(panel))
+}
+
+impl Watch {
+    /// The log has a new checkpoint.
+    pub(super) fn offer(&self, note: &str) {
+        self.0.offer(note);
+    }
+
+    /// The first checkpoint that covers this one and has its quorum, or this one when that takes too long.
+    pub(super) async fn cosigned(&self, note: String) -> String {
+        let panel = &self.0;
+        let Some(tree) = panel.tree(&note) else { return note };
+        let mut told = panel.told.subscribe();
+        let end = tokio::time::Instant::now() + panel.witnesses.wait;
+        loop {
+            if let Some(answer) = panel.board().answer(&tree) {
+                return answer;
+            }
+            let changed = tokio::time::timeout_at(end, told.changed()).await;
+            if !matches!(changed, Ok(Ok(()))) {
+                let shown = panel.board().give_up(&tree, Instant::now());
+                panel.tell();
+                return shown;
+            }
+        }
+    }
+
+    pub(super) fn standings(&self) -> Vec<Standing> {
+        let board = self.0.board();
+        let seats = self.0.witnesses.all.iter().zip(board.seats());
+        let standing =
+            |(witness, seat): (&crate::log::witnesses::Witness, &board::Seat)| Standing {
+                witness: witness.name.clone(),
+                prompt: seat.is_prompt(),
+                alarm: seat.alarm.clone(),
+            };
+        seats.map(standing).collect()
+    }
+}
+
+impl Panel {
+    fn board(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The tree of a note of this log, without the witnesses that it has already.
+    fn tree(&self, text: &str) -> Option<Tree> {
+        let note = note::only(text, &self.origin).ok()?;
+        let (body, _) = note.split_once("\n\n")?;
+        let Checkpoint { size, .. } = Checkpoint::parse(&format!("{body}\n")).ok()?;
+        Some(Tree { size, note })
+    }
+
+    fn offer(&self, note: &str) {
+        if let Some(tree) = self.tree(note) {
+            self.board().offer(tree, Instant::now());
+            self.tell();
+        }
+    }
+
+    /// What an earlier run of the host was told about this checkpoint.
+    fn take_up(&self, text: &str) {
+        self.offer(text);
+        let Some(tree) = self.tree(text) else { return };
+        let now = Instant::now();
+        for (seat, witness) in self.witnesses.all.iter().enumerate() {
+            if let Ok(Some(found)) = note::cosignature(text, &witness.key) {
+                self.board().signed(seat, &tree, found.line.to_owned(), now, now);
+            }
+        }
+    }
+
+    fn tell(&self) {
+        self.work.notify_all();
+        self.told.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    fn serve(&self, seat: usize, mut courier: Courier) {
+        while let Some(tree) = self.next(seat) {
+            let started = Instant::now();
+            let result = courier.submit(&tree);
+            self.settle(seat, &tree, started, result);
+        }
+    }
+
+    /// Waits until there is a tree for this witness; none at the end.
+    fn next(&self, seat: usize) -> Option<Tree> {
+        let mut board = self.board();
+        while !board.stopped {
+            board = match board.task(seat, Instant::now()) {
+                Task::Submit(tree) => return Some(tree),
+                Task::Sleep(None) => self.work.wait(board).unwrap_or_else(PoisonError::into_inner),
+                Task::Sleep(Some(pause)) => {
+                    let woken = self.work.wait_timeout(board, pause);
+                    woken.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+        None
+    }
+
+    fn settle(&self, seat: usize, tree: &Tree, started: Instant, said: Result<String, Refusal>) {
+        let mut board = self.board();
+        let now = Instant::now();
+        self.report(seat, board.seats().get(seat), said.as_ref().err());
+        let counts = match said {
+            Ok(line) => board.signed(seat, tree, line, started, now),
+            Err(Refusal::Failed(_)) => {
+                let alarm = board.seats().get(seat).and_then(|seat| seat.alarm.clone());
+                board.failed(seat, alarm, now);
+                false
+            }
+            Err(Refusal::Alarm(why)) => {
+                board.failed(seat, Some(why), now);
+                false
+            }
+        };
+        drop(board);
+        self.tell();
+        if counts {
+            self.keep();
+        }
+    }
+
+    /// Tells the operator what changed: a failure is no news the second time.
+    fn report(&self, seat: usize, before: Option<&board::Seat>, refusal: Option<&Refusal>) {
+        let witness = self.witnesses.all.get(seat).map_or("", |witness| witness.name.as_str());
+        let log = &self.origin;
+        let was_well = before.is_none_or(board::Seat::is_well);
+        let known = |why| before.is_some_and(|seat| seat.alarm.as_deref() == Some(why));
+        match refusal {
+            Some(Refusal::Alarm(why)) if !known(why.as_str()) => {
+                tracing::error!(%log, witness, why, "a witness contradicts this log");
+            }
+            Some(Refusal::Failed(why)) if was_well => {
+                tracing::warn!(%log, witness, why, "a witness does not vouch; it is tried again");
+            }
+            None if !was_well => tracing::info!(%log, witness, "the witness vouches again"),
+            _ => {}
+        }
+    }
+
+    /// Writes the newest lines beside the checkpoint. They come again when they are lost.
+    fn keep(&self) {
+        // One at a time, and each writes what is newest then.
+        let _one = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(note) = self.board().cosigned().map(str::to_owned) else { return };
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        match log.cosign(&note) {
+            // A newer one may be on its way: readers see it when its tiles are there.
+            Ok(false) => {}
+            Ok(true) => self.shared.show(log.checkpoint()),
+            Err(error) => {
+                tracing::warn!(log = %self.origin, %error, "cosignatures could not be kept");
+                self.shared.fail(log.failed());
+            }
+        }
+    }
+}
