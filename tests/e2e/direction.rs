@@ -1,98 +1,65 @@
-//! Imports run one way: `ports ← stages, notify ← pipeline ← http ← cli`. Cargo enforces it between crates.
+//! Imports run one way. Cargo enforces it between crates; inside of `host/runtime` these tests do, and they keep the
+//! pure crates pure. They parse the sources, so that no way of writing a path goes unnoticed.
+
+mod examples;
+mod paths;
+mod pure;
 
 use std::fs;
 use std::path::Path;
 
 use deed_tests::services::workspace;
 
-const PORTS: [&str; 10] = [
-    "clock",
-    "config",
-    "crowd",
-    "failpoint",
-    "files",
-    "journal",
-    "keys",
-    "statements",
-    "upstream",
-    "vault",
-];
-const STAGES: [&str; 11] = [
-    "activation",
-    "contract",
-    "policy",
-    "observe",
-    "approval",
-    "grant",
-    "sandbox",
-    "reconcile",
-    "receipt",
-    "resolution",
-    "log",
-];
+use self::paths::{Module, imports};
 
-/// What a top-level module of the host may import.
-fn allowed(module: &str) -> Vec<&'static str> {
-    match module {
-        // Configuration makes runtime upstreams and secrets out of tables.
-        "config" => vec!["files", "upstream", "vault"],
-        // What is private is read in one place.
-        "keys" | "vault" => vec!["files"],
-        "upstream" => vec!["vault"],
-        "journal" => vec!["crowd", "failpoint"],
-        "statements" => vec!["failpoint"],
-        "clock" | "crowd" | "failpoint" | "files" => vec![],
-        // `observe` and `grant` are two halves of one door: the grant is the sandbox's ticket.
-        "observe" => [&PORTS[..], &["grant", "sandbox"]].concat(),
-        "sandbox" => [&PORTS[..], &["grant"]].concat(),
-        // Runs a look again and makes of it what `observe` would; nothing that serves may import it.
-        "replay" => vec!["grant", "observe", "sandbox"],
-        stage if STAGES.contains(&stage) => PORTS.to_vec(),
-        "notify" => vec!["config", "upstream", "vault"],
-        "pipeline" => [&PORTS[..], &STAGES[..], &["notify"]].concat(),
-        "http" => [&PORTS[..], &["pipeline", "contract", "approval", "log"]].concat(),
-        "cli" => [&PORTS[..], &["http", "pipeline", "replay", "sandbox"]].concat(),
-        _ => vec![],
-    }
-}
+/// The modules of the host, each of which may import those before it.
+const ORDER: [&str; 9] =
+    ["config", "stage", "capacity", "engine", "maintenance", "process", "api", "http", "cli"];
 
-#[test]
-fn modules_import_only_what_they_may() {
-    let src = workspace().join("host/runtime/src");
-    let mut seen = 0;
-    visit(&src, &mut |path, text| {
-        let relative = path.strip_prefix(&src).unwrap();
-        let first = relative.components().next().unwrap().as_os_str().to_string_lossy();
-        let module = first.trim_end_matches(".rs").to_owned();
-        if module == "lib" || module == "main" {
-            return;
+/// What speaks against the imports of one file.
+fn faults(module: &Module, source: &str) -> Vec<String> {
+    let found = match imports(module, source) {
+        Ok(found) => found,
+        Err(why) => return vec![why],
+    };
+    let mut faults = found.faults;
+    let place = |name: &str| ORDER.iter().position(|one| *one == name);
+    let Some(own) = module.0.first() else {
+        return faults;
+    };
+    let Some(here) = place(own) else {
+        return vec![format!("`{own}` has no place in the order")];
+    };
+    for path in found.inner {
+        let Some(first) = path.first() else { continue };
+        match place(first) {
+            None => faults.push(format!("`{first}` has no place in the order")),
+            Some(there) if there > here => faults.push(format!("`{own}` may not import `{first}`")),
+            Some(_) => {}
         }
-        for import in imports(text) {
-            seen += 1;
-            let fine = import == module || allowed(&module).contains(&import.as_str());
-            assert!(fine, "{}: `{module}` may not import `{import}`", relative.display());
-        }
-    });
-    assert!(seen > 50, "only {seen} imports were found: the reader is broken");
-}
-
-/// Every module named after `crate::`, in imports and in paths, braces included.
-fn imports(text: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for piece in text.split("crate::").skip(1) {
-        let names = match piece.strip_prefix('{') {
-            Some(list) => list.split('}').next().unwrap_or_default(),
-            None => piece,
-        };
-        for name in names.split(',').take(if piece.starts_with('{') { usize::MAX } else { 1 }) {
-            let name: String =
-                name.trim().chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
-            if !name.is_empty() {
-                found.push(name);
+        // No stage calls a stage.
+        let stage = |path: &[String]| (path.first()? == "stage").then(|| path.get(1).cloned())?;
+        if let (Some(this), Some(other)) = (stage(&module.0), stage(&path)) {
+            if this != other {
+                faults.push(format!("stage `{this}` may not import stage `{other}`"));
             }
         }
     }
-    found
+    faults
+}
+
+#[test]
+fn modules_import_only_what_stands_before_them() {
+    let src = workspace().join("host/runtime/src");
+    let (mut all, mut files) = (Vec::new(), 0);
+    visit(&src, &mut |path, text| {
+        files += 1;
+        let relative = path.strip_prefix(&src).unwrap();
+        let faults = faults(&Module::of(relative), text);
+        all.extend(faults.into_iter().map(|fault| format!("{}: {fault}", relative.display())));
+    });
+    assert!(files > 100, "only {files} files were read");
+    assert!(all.is_empty(), "{}", all.join("\n"));
 }
 
 fn visit(dir: &Path, each: &mut impl FnMut(&Path, &str)) {
@@ -106,38 +73,28 @@ fn visit(dir: &Path, each: &mut impl FnMut(&Path, &str)) {
     }
 }
 
-/// What answers out of a record is made by the replay of a bundle and nothing else: no host that serves
-/// an action can come to it.
+/// A run on a record is made by the replay of a bundle and nothing else: no host that serves an action can come to it.
 #[test]
-fn only_a_replay_takes_the_recorded_road() {
-    let src = workspace().join("host/runtime/src");
+fn only_a_replay_runs_on_a_record() {
     let mut seen = Vec::new();
-    visit(&src, &mut |path, text| {
-        let name = path.strip_prefix(&src).unwrap().to_string_lossy().into_owned();
-        for word in ["ReplayGrant", "grant::replay", "Road::record", "Road::Record"] {
-            if text.contains(word) && !name.ends_with("tests.rs") {
-                seen.push(format!("{name} {word}"));
+    for krate in ["runtime", "sandbox"] {
+        let src = workspace().join("host").join(krate).join("src");
+        visit(&src, &mut |path, text| {
+            let name = path.strip_prefix(&src).unwrap().to_string_lossy().into_owned();
+            for word in ["ReplayGrant", "grant::replay", "Road::record", "Road::Record"] {
+                if text.contains(word) && !name.ends_with("tests.rs") {
+                    seen.push(format!("{krate}/{name} {word}"));
+                }
             }
-        }
-    });
+        });
+    }
     seen.sort();
     let known = [
-        "grant.rs ReplayGrant",
-        "replay.rs grant::replay",
-        "sandbox.rs ReplayGrant",
-        "sandbox.rs Road::record",
+        "runtime/maintenance/replay.rs grant::replay",
         "sandbox/egress.rs Road::Record",
+        "sandbox/grant.rs ReplayGrant",
+        "sandbox/lib.rs ReplayGrant",
+        "sandbox/lib.rs Road::record",
     ];
     assert_eq!(seen, known);
-}
-
-#[test]
-fn the_pure_crate_has_no_clock_no_files_and_no_sockets() {
-    visit(&workspace().join("host/record/src"), &mut |path, text| {
-        for word in
-            ["std::fs", "std::net", "std::time", "std::env", "std::process", "tokio", "async fn"]
-        {
-            assert!(!text.contains(word), "{} uses `{word}`", path.display());
-        }
-    });
 }

@@ -21,7 +21,6 @@ mod out;
 mod page;
 mod pin;
 mod policy;
-mod process;
 mod proposal;
 mod replay;
 mod resolve;

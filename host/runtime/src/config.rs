@@ -5,6 +5,7 @@
 
 mod accepted;
 mod fault;
+pub mod keys;
 mod limits;
 mod notify;
 mod origin;

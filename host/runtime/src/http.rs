@@ -1,21 +1,18 @@
 //! The HTTP surface: parses requests, appends outside facts, shows stories. It decides nothing.
 
+mod account;
 mod actions;
 mod approvals;
 mod auth;
-mod budget;
 mod contracts;
-mod door;
 mod extract;
 mod filters;
 mod headers;
+pub(crate) mod listener;
 mod log;
-pub mod openapi;
 mod operations;
 mod payload;
-mod problem;
 mod resolutions;
-mod view;
 
 use std::sync::Arc;
 
@@ -24,28 +21,25 @@ use axum::routing::{get, post};
 use axum::{Router, middleware};
 
 use self::auth::Callers;
-pub use self::door::Door;
 pub(crate) use self::headers::WAIT_MAX_S;
-pub use self::operations::Metrics;
-pub use self::view::{Said, View, view};
-use crate::pipeline::Pipeline;
-
-/// The largest request body in bytes; a proposal or an approval is far smaller.
-const BODY_MAX: usize = 256 * 1024;
+pub use self::listener::Door;
+use crate::api;
+use crate::capacity::counters::Metrics;
+use crate::engine::Engine;
 
 /// What every route has at hand.
 #[derive(Clone, Debug)]
 pub struct App {
-    pub pipeline: Arc<Pipeline>,
+    pub engine: Arc<Engine>,
     pub metrics: Arc<Metrics>,
     callers: Arc<Callers>,
 }
 
 impl App {
     /// What the routes have at hand behind a door that holds so many connections.
-    pub fn new(pipeline: Arc<Pipeline>, connections_max: usize) -> Self {
-        let callers = Arc::new(Callers::of(&pipeline.config, connections_max));
-        Self { pipeline, metrics: Arc::default(), callers }
+    pub fn new(engine: Arc<Engine>, connections_max: usize) -> Self {
+        let callers = Arc::new(Callers::of(&engine.config, connections_max));
+        Self { engine, metrics: Arc::default(), callers }
     }
 }
 
@@ -65,10 +59,10 @@ pub fn router(app: App) -> Router {
         .route("/v1/contracts/{name}", get(contracts::show))
         .route("/log/{tenant}/checkpoint", get(log::checkpoint))
         .route("/log/{tenant}/tile/{*path}", get(log::tile))
-        .fallback(problem::no_route)
-        .method_not_allowed_fallback(problem::no_method)
-        .layer(DefaultBodyLimit::max(BODY_MAX))
-        .layer(middleware::from_fn_with_state(app.clone(), budget::account))
+        .fallback(crate::api::problem::no_route)
+        .method_not_allowed_fallback(crate::api::problem::no_method)
+        .layer(DefaultBodyLimit::max(api::BODY_MAX))
+        .layer(middleware::from_fn_with_state(app.clone(), account::account))
         .with_state(app)
 }
 
@@ -78,7 +72,7 @@ pub fn operations(app: App) -> Router {
         .route("/healthz", get(operations::health))
         .route("/readyz", get(operations::ready))
         .route("/metrics", get(operations::metrics))
-        .fallback(problem::no_route)
-        .method_not_allowed_fallback(problem::no_method)
+        .fallback(crate::api::problem::no_route)
+        .method_not_allowed_fallback(crate::api::problem::no_method)
         .with_state(app)
 }

@@ -1,24 +1,13 @@
 //! The `deed` host: the execution boundary between an agent and the software it acts on.
 //!
-//! Modules in the order data flows; imports run one way (ARCHITECTURE.md, "Who may import whom").
+//! Imports run one way: `config ← stage ← capacity ← engine ← maintenance ← process ← api ← http, cli`.
 
-// Ports: the outside world, behind small types.
-pub mod config;
-pub mod keys;
-
-// Stages: each takes the previous record and gives the next; no stage calls a stage.
-pub mod activation;
-pub mod approval;
-pub mod contract;
-pub mod observe;
-pub mod policy;
-pub mod receipt;
-pub mod reconcile;
-pub mod replay;
-pub mod resolution;
-
-// The driver, and what calls it.
+pub mod api;
+pub mod capacity;
 pub mod cli;
+pub mod config;
+pub mod engine;
 pub mod http;
-pub mod notify;
-pub mod pipeline;
+pub mod maintenance;
+pub mod process;
+pub mod stage;

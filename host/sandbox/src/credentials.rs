@@ -63,7 +63,7 @@ impl Secret {
     }
 
     /// The value itself, for the slot in a request and for finding it in an answer.
-    pub(crate) fn reveal(&self) -> &str {
+    pub fn reveal(&self) -> &str {
         &self.value
     }
 }

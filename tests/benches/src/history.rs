@@ -15,7 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use deed_host::{config, keys};
+use deed_host::config;
+use deed_host::config::keys;
 use deed_record::lifecycle::event::entry;
 use deed_spec::digest::Digest;
 use deed_spec::note::LogKey;

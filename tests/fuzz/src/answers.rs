@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use deed_host::config::{self, Config};
-use deed_host::{approval, contract};
+use deed_host::stage::{approval, contract};
 use deed_record::action::id::ActionId;
 use deed_record::lifecycle::event::{Entry, Event};
 use deed_record::lifecycle::story::Story;

@@ -1,6 +1,6 @@
 //! Contracts as files and as JSON of a bundle, and proposals for them.
 
-use deed_host::contract;
+use deed_host::stage::contract;
 use deed_record::action;
 use deed_record::contract::Contract;
 use deed_spec::json;

@@ -6,8 +6,8 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use deed_host::config;
+use deed_host::engine::Engine;
 use deed_host::http::{self, App};
-use deed_host::pipeline::Pipeline;
 use deed_system::clock::Clock;
 use http_body_util::BodyExt as _;
 use tokio::runtime::{Builder, Runtime};
@@ -95,8 +95,8 @@ fn host() -> &'static Host {
         let dir = served::make("front", &served::toml("empty", &[]));
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let entered = runtime.enter();
-        let pipeline = Pipeline::open(config::load(&dir).unwrap(), Clock::new()).unwrap();
-        let app = App::new(pipeline, 64);
+        let engine = Engine::open(config::load(&dir).unwrap(), Clock::new()).unwrap();
+        let app = App::new(engine, 64);
         let (router, operations) = (http::router(app.clone()), http::operations(app));
         drop(entered);
         Host { runtime, router, operations }

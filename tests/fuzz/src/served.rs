@@ -6,7 +6,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use deed_host::{config, keys};
+use deed_host::config;
+use deed_host::config::keys;
 use deed_record::statement::envelope;
 use deed_spec::digest::Digest;
 use ed25519_dalek::SigningKey;

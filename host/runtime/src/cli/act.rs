@@ -20,8 +20,8 @@ use super::out::{self, Failure, Format};
 use super::proposal::ProposalArgs;
 use super::text::{line, pretty};
 use super::{page, shown};
-use crate::http::View;
-use crate::keys;
+use crate::api::view::View;
+use crate::config::keys;
 
 /// Ask the host for an action, as an agent does
 ///

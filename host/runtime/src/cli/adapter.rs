@@ -18,7 +18,7 @@ use serde::Serialize;
 
 use super::out::{Failure, Format};
 use super::text::line;
-use crate::keys;
+use crate::config::keys;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AdapterCommand {

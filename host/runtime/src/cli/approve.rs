@@ -18,8 +18,8 @@ use super::client::{Client, Connection, action_path, watch};
 use super::next::Next;
 use super::out::{self, Failure, Format};
 use super::{page, shown};
-use crate::http::View;
-use crate::keys;
+use crate::api::view::View;
+use crate::config::keys;
 
 /// Approve an action: see what would happen, and sign exactly that
 ///

@@ -11,7 +11,8 @@ use serde_json::json;
 
 use super::out::{Failure, Format};
 use super::text::line;
-use crate::pipeline::{self, Manifest};
+use crate::maintenance::backup;
+use crate::maintenance::backup::Manifest;
 
 /// Copy a served directory, as it is at one moment, also while a host serves it
 ///
@@ -32,7 +33,7 @@ pub(super) struct BackupArgs {
 }
 
 pub(super) fn run(args: &BackupArgs) -> Result<ExitCode, Failure> {
-    let made = pipeline::backup(&args.dir, &args.target, args.with_keys, &Clock::default());
+    let made = backup::backup(&args.dir, &args.target, args.with_keys, &Clock::default());
     let made = made.map_err(Failure::failed)?;
     let logs: Vec<_> =
         made.logs.iter().map(|(tenant, log)| json!({"tenant": tenant, "size": log.size})).collect();

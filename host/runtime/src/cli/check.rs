@@ -7,15 +7,14 @@ use std::process::ExitCode;
 use deed_sandbox::Sandbox;
 use deed_spec::text::safe;
 use deed_store::journal;
-use deed_store::log::witnesses::Witnesses;
+use deed_store::log::witnesses::{Witness, Witnesses};
 use deed_system::clock::Clock;
 use deed_system::files;
 use serde::Serialize;
 
 use super::out::{Failure, Format, shell};
 use super::text::{join, line};
-use crate::config::{self, Bounds, Config, Fault, Limits, Tenant};
-use crate::keys;
+use crate::config::{self, Bounds, Config, Fault, Limits, Tenant, keys};
 
 /// Check a served directory and name every fault with its file and line
 ///
@@ -175,7 +174,7 @@ fn limit_text(report: &LimitReport) -> String {
 }
 
 fn witnesses(witnesses: &Witnesses) -> WitnessReport {
-    let name = |one: &config::Witness| format!("{} ({})", one.name, one.url);
+    let name = |one: &Witness| format!("{} ({})", one.name, one.url);
     WitnessReport {
         names: witnesses.all.iter().map(name).collect(),
         quorum: witnesses.quorum,

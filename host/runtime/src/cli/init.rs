@@ -17,7 +17,7 @@ use super::out::{Failure, Format, shell};
 use super::pin;
 use super::secret::{Token, new_token};
 use super::text::line;
-use crate::keys;
+use crate::config::keys;
 
 /// Make a directory that a host can serve: configuration, contracts, policy, keys and tokens
 ///

@@ -9,7 +9,8 @@ use deed_spec::text::safe;
 
 use super::out::{self, Failure, Format};
 use super::text::line;
-use crate::pipeline::{self, Checked, Finding};
+use crate::maintenance::check;
+use crate::maintenance::check::{Checked, Finding};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum JournalCommand {
@@ -31,7 +32,7 @@ pub(super) struct CheckArgs {
 /// Prints what was found; that is also the exit code.
 pub(super) fn run(command: &JournalCommand) -> ExitCode {
     let JournalCommand::Check(args) = command;
-    let checked = pipeline::check(&args.dir).map_err(Failure::failed);
+    let checked = check::check(&args.dir).map_err(Failure::failed);
     let printed = checked.and_then(|checked| {
         args.format.print(&checked, |checked| lines(args, checked))?;
         Ok(checked)

@@ -7,7 +7,7 @@ use deed_spec::text::safe;
 
 use super::client::Connection;
 use super::out::{self, Failure, Format};
-use crate::http::View;
+use crate::api::view::View;
 
 /// Suggests commands to those who read text; programs that ask for JSON get none.
 #[derive(Clone, Copy, Debug)]

@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 
 use super::out::{self, Failure};
-use crate::http::openapi;
+use crate::api::openapi;
 
 pub(super) fn run() -> Result<ExitCode, Failure> {
     let text = serde_json::to_string_pretty(&openapi::document()).map_err(Failure::failed)?;

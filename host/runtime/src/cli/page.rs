@@ -10,7 +10,7 @@ use deed_spec::text::safe;
 
 use super::shown;
 use super::text::{compact, line, pretty, safe_lines};
-use crate::http::View;
+use crate::api::view::View;
 
 /// Who asked for what and why, what policy and people said, what was sent, what changed, what proves it.
 pub(super) fn of(view: &View) -> String {

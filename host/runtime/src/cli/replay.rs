@@ -19,7 +19,7 @@ use super::adapter::Scratch;
 use super::out::{self, Failure, Format};
 use super::text::{compact, line};
 use super::verify::{read, trust};
-use crate::replay::replay;
+use crate::maintenance::replay::replay;
 
 /// Run an adapter again on what a bundle recorded, and show the first difference
 ///

@@ -16,8 +16,8 @@ use super::client::{Client, Connection, action_path};
 use super::next::Next;
 use super::out::{self, Failure, Format};
 use super::page;
-use crate::http::View;
-use crate::keys;
+use crate::api::view::View;
+use crate::config::keys;
 
 /// Say what happened where no look can: a signed word about an action that ended `indeterminate`
 ///

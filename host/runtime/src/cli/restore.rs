@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::out::{self, Failure, Format};
 use super::text::line;
-use crate::pipeline::{Loss, Restore, Restored};
+use crate::maintenance::restore::{Loss, Restore, Restored};
 
 /// Put the state of a backup in the place of a directory's own, or make a directory of it
 ///

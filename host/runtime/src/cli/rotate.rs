@@ -11,7 +11,8 @@ use deed_system::clock::Clock;
 
 use super::out::{self, Failure, Format};
 use crate::config;
-use crate::pipeline::{self, Rotation};
+use crate::maintenance::rotate;
+use crate::maintenance::rotate::Rotation;
 
 /// Put a new key into the place of the host's receipt or log key, and say so in every log
 ///
@@ -40,7 +41,7 @@ pub(super) fn run(args: &RotateArgs) -> Result<ExitCode, Failure> {
         Which::Receipt => Purpose::Receipt,
         Which::Log => Purpose::Log,
     };
-    let done = pipeline::rotate(&config, &Clock::default(), purpose).map_err(Failure::failed)?;
+    let done = rotate::rotate(&config, &Clock::default(), purpose).map_err(Failure::failed)?;
     args.format.print(&done, lines)?;
     out::progress("write the trust directories anew (`deed trust`), and hand them out");
     Ok(ExitCode::SUCCESS)

@@ -17,7 +17,7 @@ use serde_json::json;
 
 pub(super) use self::store::secret;
 use super::out::{Failure, Format, shell};
-use crate::keys::{self, KeyError};
+use crate::config::keys::{self, KeyError};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use super::out::{self, Failure};
-use crate::config::{self, Config, Tenant};
-use crate::{keys, pipeline};
+use crate::config::{self, Config, Tenant, keys};
+use crate::maintenance::trust_export;
 
 /// Write the public keys that `deed verify` needs: of receipts, one tenant's log, its approvers and witnesses
 ///
@@ -32,7 +32,7 @@ pub(super) fn run(args: &TrustArgs) -> Result<ExitCode, Failure> {
     let config = config::load(&args.dir).map_err(Failure::failed)?;
     let keys = keys::load(&args.dir).map_err(Failure::failed)?;
     let tenant = chosen(&config, args.tenant.as_deref())?;
-    let trust = pipeline::trust(&config, &keys, tenant).map_err(Failure::failed)?;
+    let trust = trust_export::trust(&config, &keys, tenant).map_err(Failure::failed)?;
     let files = trust.files().map_err(Failure::failed)?;
     super::dir::must_be_empty(&args.out)?;
     std::fs::create_dir_all(&args.out)

@@ -13,7 +13,7 @@ use super::next::{Next, quoted};
 use super::out::{self, Failure, Format};
 use super::page;
 use super::text::join;
-use crate::http::View;
+use crate::api::view::View;
 
 /// List actions, newest first
 #[derive(Debug, clap::Args)]

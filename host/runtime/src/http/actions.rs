@@ -17,15 +17,16 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::App;
 use super::auth::Caller;
 use super::extract::{Path, Query};
 use super::filters::Wanted;
 use super::headers::{idempotency_key, traceparent, wait};
 use super::payload::Payload;
-use super::problem::Problem;
-use super::{App, view};
-use crate::contract;
-use crate::pipeline::{Accepted, Claimed, Explained, LedgerError, Told};
+use crate::api::problem::Problem;
+use crate::api::view;
+use crate::engine::{Accepted, Claimed, Explained, LedgerError, Told};
+use crate::stage::contract;
 
 /// How long a caller that says nothing is kept waiting for an answer.
 const WAIT_DEFAULT_S: u64 = 10;
@@ -43,7 +44,13 @@ pub(super) async fn propose(
     let trace = traceparent(&headers)?;
     let taking = take(app.clone(), caller.clone(), proposal, claimed, trace);
     let taken = carried(taking).await;
-    let (id, rest) = taken.inspect_err(|problem| app.metrics.refused_by(problem))?;
+    // A caller who was told to come again was not refused.
+    let refused = |problem: &Problem| {
+        if !problem.is_for_later() {
+            app.metrics.refused();
+        }
+    };
+    let (id, rest) = taken.inspect_err(refused)?;
     let rest = async {
         match rest {
             // The task is ours and ends with the driver.
@@ -63,7 +70,7 @@ async fn take(
     trace: Option<String>,
 ) -> Result<(ActionId, Option<JoinHandle<Option<Told>>>), Problem> {
     let who = bind_as(&app, &caller)?;
-    let Accepted { id, waiting } = app.pipeline.propose(who, proposal, claimed, trace).await?;
+    let Accepted { id, waiting } = app.engine.propose(who, proposal, claimed, trace).await?;
     let Some(waiting) = waiting else { return Ok((id, None)) };
     let budget = Arc::clone(&caller.budget);
     let follow = async move {
@@ -94,7 +101,7 @@ pub(super) async fn explain(
     Payload(body): Payload,
 ) -> Result<Json<Explained>, Problem> {
     let who = bind_as(&app, &caller)?;
-    Ok(Json(app.pipeline.explain(who, contract::parse(&body)?)?))
+    Ok(Json(app.engine.explain(who, contract::parse(&body)?)?))
 }
 
 pub(super) async fn show(
@@ -107,11 +114,11 @@ pub(super) async fn show(
     let mut told = caller.told(&app, &id)?;
     if let Some(wait) = wait(&headers)?.filter(|_| !rests(told.story.status)) {
         let watched = tokio::time::timeout(wait, watched(&app, &id)).await;
-        told = watched.ok().flatten().map_or_else(|| app.pipeline.told(&id), Ok)?;
+        told = watched.ok().flatten().map_or_else(|| app.engine.told(&id), Ok)?;
     }
     // A store that failed is read as it is, until the host ends.
-    if !rests(told.story.status) && app.pipeline.failed().is_none() {
-        app.pipeline.on_disk(&id).await?;
+    if !rests(told.story.status) && app.engine.failed().is_none() {
+        app.engine.on_disk(&id).await?;
     }
     shown(&app, &caller, told)
 }
@@ -120,11 +127,11 @@ pub(super) async fn show(
 /// cost no drivers. A stop does not wait for it: what rests there may go on only with the next start.
 async fn watched(app: &App, id: &ActionId) -> Option<Told> {
     loop {
-        let told = app.pipeline.told(id).ok()?;
-        if rests(told.story.status) || app.pipeline.is_stopping() {
+        let told = app.engine.told(id).ok()?;
+        if rests(told.story.status) || app.engine.is_stopping() {
             return Some(told);
         }
-        app.pipeline.rests(id).await;
+        app.engine.rests(id).await;
     }
 }
 
@@ -140,8 +147,8 @@ pub(super) async fn cancel(
 ) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
     caller.story(&app, &id)?;
-    let (pipeline, by, of) = (Arc::clone(&app.pipeline), caller.clone(), id.clone());
-    let cancelling = async move { Ok(pipeline.cancel(&by.tenant.name, &of, by.name()).await?) };
+    let (engine, by, of) = (Arc::clone(&app.engine), caller.clone(), id.clone());
+    let cancelling = async move { Ok(engine.cancel(&by.tenant.name, &of, by.name()).await?) };
     let waiting = carried(cancelling).await?;
     answer(&app, &caller, &id, waiting.to_rest(), None).await
 }
@@ -161,9 +168,9 @@ pub(super) async fn bundle(
         ));
     }
     // Its checkpoint stays the one that is shown here.
-    app.pipeline.on_disk(&id).await?;
+    app.engine.on_disk(&id).await?;
     // An agent's copy has no evidence: state is for the people of the tenant.
-    let bytes = app.pipeline.bundle(&story, caller.is_person())?;
+    let bytes = app.engine.bundle(&story, caller.is_person())?;
     let name = format!("attachment; filename=\"{id}.deed\"");
     Ok((
         [(header::CONTENT_TYPE, "application/zip".to_owned()), (header::CONTENT_DISPOSITION, name)],
@@ -182,11 +189,11 @@ pub(super) async fn list(
     let agent = agent.then(|| caller.name().to_owned());
     let filter = Filter { agent, status, resource, trace, since_ms: None };
     // It reads files, where the index is not in memory.
-    let journal = app.pipeline.journal.clone();
+    let journal = app.engine.journal.clone();
     let listing = tokio::task::spawn_blocking(move || journal.list(&tenant, &filter, limit));
     let rows = listing.await.map_err(|_| Problem::unavailable())?.map_err(LedgerError::from)?;
-    if rows.iter().any(|(_, row)| !row.summary.ended) && app.pipeline.failed().is_none() {
-        app.pipeline.journal.sync().await.map_err(|e| LedgerError::Failed(e.to_string()))?;
+    if rows.iter().any(|(_, row)| !row.summary.ended) && app.engine.failed().is_none() {
+        app.engine.journal.sync().await.map_err(|e| LedgerError::Failed(e.to_string()))?;
     }
     let one = |(id, row): &(String, deed_store::journal::Row)| {
         let s = &row.summary;
@@ -209,10 +216,10 @@ pub(super) async fn answer(
     if told.is_err() {
         tracing::debug!(action = %id, "the caller does not wait any longer; the action goes on");
     }
-    let told = told.ok().flatten().map_or_else(|| app.pipeline.told(id), Ok)?;
+    let told = told.ok().flatten().map_or_else(|| app.engine.told(id), Ok)?;
     if !rests(told.story.status) {
         // What has ended or waits is on disk; of what goes on, at least that it was taken.
-        app.pipeline.on_disk(id).await?;
+        app.engine.on_disk(id).await?;
     }
     shown(app, caller, told)
 }
@@ -222,7 +229,7 @@ fn shown(app: &App, caller: &Caller, told: Told) -> Result<Response, Problem> {
     let ended = matches!(story.status, Status::Ended(_));
     let mut view = view::view(&story, &entries, caller.is_person())?;
     // An agent sees its own actions only.
-    let holder = app.pipeline.held_by(&story).filter(|_| caller.is_person());
+    let holder = app.engine.held_by(&story).filter(|_| caller.is_person());
     view.held_by = holder.map(|id| id.to_string());
     let status = if ended { StatusCode::OK } else { StatusCode::ACCEPTED };
     let place = [(header::LOCATION, format!("/v1/actions/{}", story.bound.action.id))];
@@ -237,7 +244,7 @@ fn bind_as<'a>(app: &'a App, caller: &'a Caller) -> Result<contract::Caller<'a>,
     let (agent, person) = caller.agent()?;
     Ok(contract::Caller {
         tenant: &caller.tenant,
-        environment: &app.pipeline.config.environment,
+        environment: &app.engine.config.environment,
         agent,
         person,
     })

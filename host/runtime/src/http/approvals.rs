@@ -16,9 +16,9 @@ use super::actions::{answer as answered, carried, parse_id};
 use super::auth::Caller;
 use super::extract::Path;
 use super::payload::Payload;
-use super::problem::Problem;
-use crate::approval;
-use crate::pipeline::LedgerError;
+use crate::api::problem::Problem;
+use crate::engine::LedgerError;
+use crate::stage::approval;
 
 pub(super) async fn request(
     State(app): State<App>,
@@ -46,8 +46,8 @@ pub(super) async fn answer(
     only_persons(&caller)?;
     let id = parse_id(&id)?;
     let envelope = envelope(&body)?;
-    let (pipeline, by, of) = (Arc::clone(&app.pipeline), caller.clone(), id.clone());
-    let answering = async move { Ok(pipeline.answer(&by.tenant.name, &of, envelope).await?) };
+    let (engine, by, of) = (Arc::clone(&app.engine), caller.clone(), id.clone());
+    let answering = async move { Ok(engine.answer(&by.tenant.name, &of, envelope).await?) };
     let waiting = carried(answering).await?;
     answered(&app, &caller, &id, waiting.to_rest(), None).await
 }

@@ -13,10 +13,11 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use tokio::time::Instant;
 
 use super::App;
-use super::budget::{Budget, Halls, LIMITS, Tab};
-use super::problem::Problem;
+use super::account::{self, Tab};
+use crate::api::problem::Problem;
+use crate::capacity::rate_limit::{Budget, Halls, LIMITS};
 use crate::config::{Config, Tenant};
-use crate::pipeline::Told;
+use crate::engine::Told;
 
 /// A caller who showed a valid token.
 #[derive(Clone, Debug)]
@@ -62,7 +63,7 @@ impl Caller {
 
     /// The same with the entries that it was folded from.
     pub(super) fn told(&self, app: &App, id: &ActionId) -> Result<Told, Problem> {
-        self.may_see(app.pipeline.told(id)?)
+        self.may_see(app.engine.told(id)?)
     }
 
     pub(super) fn may_see(&self, told: Told) -> Result<Told, Problem> {
@@ -85,7 +86,7 @@ impl FromRequestParts<App> for Caller {
             app.metrics.unauthorized();
             Problem::unauthorized()
         })?;
-        let leave = caller.budget.admit(Instant::now())?;
+        let leave = caller.budget.admit(Instant::now()).map_err(account::refusal)?;
         if let Some(tab) = parts.extensions.get::<Tab>() {
             tab.keep(leave);
         }

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::App;
 use super::auth::Caller;
 use super::extract::Path;
-use super::problem::Problem;
+use crate::api::problem::Problem;
 use crate::config::Granted;
-use crate::pipeline::LedgerError;
+use crate::engine::LedgerError;
 
 pub(super) async fn list(State(_): State<App>, caller: Caller) -> Json<Value> {
     let contracts: Vec<Value> = caller.tenant.grants.values().map(brief).collect();

@@ -6,7 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
-use super::problem::Problem;
+use crate::api::problem::Problem;
 
 /// The route's parameters; a path whose percent-encoding is no UTF-8 leads nowhere.
 pub(super) struct Path<T>(pub(super) T);

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use deed_record::lifecycle::status::Status;
 
 use super::headers::is_trace_id;
-use super::problem::Problem;
+use crate::api::problem::Problem;
 
 const LIMIT_DEFAULT: usize = 50;
 const LIMIT_MAX: usize = 500;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use axum::http::HeaderMap;
 
-use super::problem::Problem;
-use crate::pipeline::Claimed;
+use crate::api::problem::Problem;
+use crate::engine::Claimed;
 
 /// The longest wait within one request: proxies commonly end a request after 60 seconds without an answer.
 pub(crate) const WAIT_MAX_S: u64 = 50;

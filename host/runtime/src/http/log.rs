@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use super::App;
 use super::auth::Caller;
 use super::extract::Path;
-use super::problem::Problem;
+use crate::api::problem::Problem;
 
 pub(super) async fn checkpoint(
     State(app): State<App>,
@@ -16,7 +16,7 @@ pub(super) async fn checkpoint(
     Path(tenant): Path<String>,
 ) -> Result<Response, Problem> {
     own(&caller, &tenant)?;
-    let publisher = app.pipeline.publisher(&tenant).ok_or_else(Problem::not_found)?.clone();
+    let publisher = app.engine.publisher(&tenant).ok_or_else(Problem::not_found)?.clone();
     // It may have to write tiles first.
     let newest = tokio::task::spawn_blocking(move || publisher.checkpoint()).await;
     let note = newest.ok().flatten().ok_or_else(Problem::not_found)?;
@@ -36,7 +36,7 @@ pub(super) async fn tile(
     if !path.split('/').all(piece) || path.split('/').any(|p| p == ".") {
         return Err(Problem::not_found());
     }
-    let file = app.pipeline.config.dir.join("state/log").join(&tenant).join("tile").join(&path);
+    let file = app.engine.config.dir.join("state/log").join(&tenant).join("tile").join(&path);
     let bytes = tokio::task::spawn_blocking(move || std::fs::read(file))
         .await
         .map_err(|_| Problem::not_found())?;

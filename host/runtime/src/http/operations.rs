@@ -3,62 +3,18 @@
 mod load;
 
 use std::fmt::Write;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use axum::extract::State;
 use axum::http::StatusCode;
 use deed_store::log::Standing;
 
 use super::App;
-use super::problem::Problem;
-use crate::pipeline::{Pipeline, Unready};
-
-/// Counters since the start of the host.
-#[derive(Debug, Default)]
-pub struct Metrics {
-    unauthorized: AtomicU64,
-    refused: AtomicU64,
-    throttled: AtomicU64,
-    cut: AtomicU64,
-    turned_away: AtomicU64,
-}
-
-impl Metrics {
-    pub(super) fn unauthorized(&self) {
-        self.unauthorized.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A proposal that did not bind: no receipt, so at least a count.
-    pub(super) fn refused(&self) {
-        self.refused.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// The same, unless its caller was told to come again.
-    pub(super) fn refused_by(&self, problem: &Problem) {
-        if !problem.is_for_later() {
-            self.refused();
-        }
-    }
-
-    /// A request of a principal that was refused too often or asks too much at once, or of one too many of all.
-    pub(super) fn throttled(&self) {
-        self.throttled.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A connection whose request did not come in time, or that made room for another.
-    pub(super) fn cut(&self) {
-        self.cut.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A connection that found every other one with a request in progress.
-    pub(super) fn turned_away(&self) {
-        self.turned_away.fetch_add(1, Ordering::Relaxed);
-    }
-}
+use crate::engine::{Engine, Unready};
 
 /// The process answers, and its store takes what it must take.
 pub(super) async fn health(State(app): State<App>) -> (StatusCode, String) {
-    match app.pipeline.failed() {
+    match app.engine.failed() {
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
         None => (StatusCode::OK, "ok\n".to_owned()),
     }
@@ -66,7 +22,7 @@ pub(super) async fn health(State(app): State<App>) -> (StatusCode, String) {
 
 /// Ready means that new work is taken. Otherwise every reason has a line of its own.
 pub(super) async fn ready(State(app): State<App>) -> (StatusCode, String) {
-    let reasons = app.pipeline.unready();
+    let reasons = app.engine.unready();
     if reasons.is_empty() {
         return (StatusCode::OK, "ready\n".to_owned());
     }
@@ -96,15 +52,15 @@ pub(super) async fn metrics(State(app): State<App>) -> String {
         out
     });
     counted
-        + &readiness(&app.pipeline)
-        + &load::text(&app.pipeline)
-        + &witnesses(&app.pipeline.witnesses())
+        + &readiness(&app.engine)
+        + &load::text(&app.engine)
+        + &witnesses(&app.engine.witnesses())
 }
 
 /// Whether new work is taken, why not, and what that rests on.
-fn readiness(pipeline: &Pipeline) -> String {
-    let reasons = pipeline.unready();
-    let (drift_ms, free) = pipeline.gauges();
+fn readiness(engine: &Engine) -> String {
+    let reasons = engine.unready();
+    let (drift_ms, free) = engine.gauges();
     let ready = u8::from(reasons.is_empty());
     let gauge = |name: &str, help: &str, value: &str| {
         format!("# HELP {name} {help}\n# TYPE {name} gauge\n{name} {value}\n")
@@ -124,7 +80,7 @@ fn readiness(pipeline: &Pipeline) -> String {
     if let Some(free) = free {
         out += &gauge("deed_disk_free_bytes", "room for state/ that is left", &free.to_string());
     }
-    let under_way = pipeline.under_way().to_string();
+    let under_way = engine.under_way().to_string();
     out + &gauge("deed_actions_under_way", "actions that are carried on right now", &under_way)
 }
 

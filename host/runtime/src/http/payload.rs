@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 
-use super::problem::Problem;
+use crate::api::problem::Problem;
 
 /// The bytes of a body; whoever wants them parses them.
 #[derive(Debug)]

@@ -14,7 +14,7 @@ use super::approvals::envelope;
 use super::auth::Caller;
 use super::extract::Path;
 use super::payload::Payload;
-use super::problem::Problem;
+use crate::api::problem::Problem;
 
 pub(super) async fn request(
     State(app): State<App>,
@@ -23,7 +23,7 @@ pub(super) async fn request(
 ) -> Result<Json<ResolutionRequest>, Problem> {
     only_persons(&caller)?;
     let story = caller.story(&app, &parse_id(&id)?)?;
-    let request = app.pipeline.resolution_request(caller.name(), &story);
+    let request = app.engine.resolution_request(caller.name(), &story);
     request.map(Json).ok_or_else(|| {
         let detail = "this action does not wait for anybody to say what happened";
         Problem::new(StatusCode::CONFLICT, "nothing is open", detail)
@@ -39,8 +39,8 @@ pub(super) async fn resolve(
     only_persons(&caller)?;
     let id = parse_id(&id)?;
     let envelope = envelope(&body)?;
-    let (pipeline, by, of) = (Arc::clone(&app.pipeline), caller.clone(), id.clone());
-    let resolving = async move { Ok(pipeline.resolve(&by.tenant.name, &of, envelope).await?) };
+    let (engine, by, of) = (Arc::clone(&app.engine), caller.clone(), id.clone());
+    let resolving = async move { Ok(engine.resolve(&by.tenant.name, &of, envelope).await?) };
     let waiting = carried(resolving).await?;
     answer(&app, &caller, &id, waiting.to_rest(), None).await
 }

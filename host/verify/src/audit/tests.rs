@@ -3,11 +3,12 @@ use std::collections::BTreeMap;
 use deed_record::lifecycle::event;
 use deed_spec::digest::Digest;
 use deed_spec::note::{Checkpoint, LogKey, VerifierKey, sign};
-use deed_spec::tlog::*;
+use deed_spec::tlog::CHECKPOINT;
+use deed_spec::tlog::frontier::Edge;
 use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
 
-use crate::Verdict;
+use super::*;
 
 mod faults;
 

@@ -65,7 +65,7 @@ pub(super) struct Approved {
 
 impl Approved {
     pub(super) fn new(dir: &Path) -> Result<Self> {
-        Ok(Self { key: deed_host::keys::read(&dir.join("approvers/bob.key"))? })
+        Ok(Self { key: deed_host::config::keys::read(&dir.join("approvers/bob.key"))? })
     }
 }
 

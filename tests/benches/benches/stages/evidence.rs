@@ -4,7 +4,8 @@
 use std::hint::black_box;
 use std::mem::ManuallyDrop;
 
-use deed_host::{http, receipt as sealing};
+use deed_host::api::view;
+use deed_host::stage::receipt as sealing;
 use deed_record::bundle as container;
 use deed_record::lifecycle::event::Leaf;
 use deed_record::lifecycle::story::Story;
@@ -81,7 +82,7 @@ pub(crate) fn publish(material: &Material) -> Result<Once<'_>> {
 pub(crate) fn view(material: &Material) -> Result<Once<'_>> {
     let story = material.story()?;
     Ok(Box::new(move || {
-        let view = http::view(black_box(&story), black_box(&material.entries), true)?;
+        let view = view::view(black_box(&story), black_box(&material.entries), true)?;
         black_box(serde_json::to_vec(&view)?);
         Ok(())
     }))

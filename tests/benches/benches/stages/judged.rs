@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use deed_host::{approval, policy, reconcile};
+use deed_host::stage::{approval, policy, reconcile};
 use deed_record::lifecycle::event::Event;
 use deed_record::statement::envelope::Envelope;
 use deed_spec::json;

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::path::Path;
 use std::process::ExitCode;
 
-use deed_host::replay::replay as again;
+use deed_host::maintenance::replay::replay as again;
 use deed_sandbox::Sandbox;
 use deed_system::clock::Clock;
 use deed_tests::services::{Result, workspace};

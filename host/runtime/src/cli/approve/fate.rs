@@ -5,7 +5,7 @@
 use deed_record::lifecycle::outcome::Outcome;
 use deed_record::statement::approval::{Answer, Terms};
 
-use crate::http::View;
+use crate::api::view::View;
 
 /// Whether an answer counts.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl Fate {
     }
 
     fn under_way(view: &View, terms: &Terms) -> Self {
-        let own = |said: &&crate::http::Said| {
+        let own = |said: &&crate::api::view::Said| {
             said.approves && said.person == terms.person && said.role == terms.role
         };
         match view.approvals.iter().rev().find(own) {

@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::{Client, action_path};
+use crate::api::view::View;
 use crate::cli::out::Failure;
-use crate::http::{View, WAIT_MAX_S};
+use crate::http::WAIT_MAX_S;
 
 /// The least time between two looks: a host answers at once where the action waits for people, or while it stops.
 const PAUSE: Duration = Duration::from_millis(500);

@@ -12,7 +12,7 @@ use serde_json::Value;
 use toml::Spanned;
 
 use crate::config::{Config, Fault, Tenant};
-use crate::pipeline::{Trial, TrialError};
+use crate::maintenance::policy_test::{Trial, TrialError};
 
 /// The cases of one file, each with its line.
 #[derive(Debug)]

@@ -2,20 +2,20 @@
 
 use std::fmt::Write as _;
 
-use crate::pipeline::Pipeline;
+use crate::engine::Engine;
 
 /// Prometheus text exposition format 0.0.4.
-pub(super) fn text(pipeline: &Pipeline) -> String {
+pub(super) fn text(engine: &Engine) -> String {
     let mut out = String::new();
     family(&mut out, "deed_admission_refused_total", "counter", "new work that a limit kept out");
-    for (limit, count) in pipeline.refused() {
+    for (limit, count) in engine.refused() {
         line(
             &mut out,
             &format!("deed_admission_refused_total{{limit=\"{}\"}}", limit.word()),
             count,
         );
     }
-    let loads = pipeline.loads();
+    let loads = engine.loads();
     family(&mut out, "deed_tenant_actions", "gauge", "actions under way, and waiting for people");
     for load in &loads {
         for (state, count) in [("under_way", load.under_way), ("waiting", load.waiting)] {
@@ -24,7 +24,7 @@ pub(super) fn text(pipeline: &Pipeline) -> String {
             line(&mut out, &name, count);
         }
     }
-    let turns = pipeline.turns();
+    let turns = engine.turns();
     for (name, help, count) in [
         ("deed_runs", "actions that have a turn in the sandbox", turns.taken),
         ("deed_runs_queued", "actions that wait for a turn", turns.queued),

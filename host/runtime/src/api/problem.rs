@@ -1,0 +1,274 @@
+//! Errors as RFC 9457 problem details: the one place that maps errors to HTTP.
+
+use axum::Json;
+use axum::extract::rejection::BytesRejection;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use deed_record::action::BindError;
+use serde_json::{Value, json};
+
+use crate::api::BODY_MAX;
+use crate::capacity::admission::Overload;
+use crate::engine::{IntakeError, LedgerError, Unready};
+use crate::stage::contract::BindFault;
+
+/// A store that does not answer wants a person or a restart.
+const UNAVAILABLE_RETRY_S: u64 = 30;
+const MEDIA_TYPE: &str = "application/problem+json";
+
+/// An answer that refuses: status, title, detail and, where there are places, JSON pointers.
+#[derive(Debug)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    title: &'static str,
+    detail: String,
+    errors: Vec<Value>,
+    /// Seconds, for who asks too often or while nothing new is taken.
+    retry_after: Option<u64>,
+    /// The limit that is reached, in a word for programs.
+    limit: Option<&'static str>,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, title: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            title,
+            detail: detail.into(),
+            errors: vec![],
+            retry_after: None,
+            limit: None,
+        }
+    }
+
+    /// Foreign and unknown answer alike: nobody learns what another tenant has.
+    pub(crate) fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not found", "there is no such thing for you")
+    }
+
+    /// The same of a contract. The name is the caller's own, and is not repeated.
+    pub(crate) fn no_contract() -> Self {
+        let detail = "no contract of this name is granted to your tenant; GET /v1/contracts lists those that are";
+        Self::new(StatusCode::NOT_FOUND, "unknown contract", detail)
+    }
+
+    pub(crate) fn unauthorized() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "no valid token",
+            "send `Authorization: Bearer <token>`",
+        )
+    }
+
+    pub(crate) fn forbidden(detail: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "not yours to do", detail)
+    }
+
+    pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "bad request", detail)
+    }
+
+    pub(crate) fn too_large() -> Self {
+        let detail = format!("a body has at most {} KiB", BODY_MAX / 1024);
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large", detail)
+    }
+
+    /// Says when to come back. Nothing was looked at, nothing was done.
+    pub(crate) fn too_many(what: &str, retry_after_s: u64) -> Self {
+        let detail = format!("{what}; come back in {retry_after_s} s");
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too many requests", detail);
+        Self { retry_after: Some(retry_after_s), ..problem }
+    }
+
+    /// The same where it is not the caller's own doing.
+    pub(crate) fn crowded(retry_after_s: u64) -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let detail = format!("too many requests are in progress; come back in {retry_after_s} s");
+        let problem = Self::new(status, "the host has no room for it now", detail);
+        Self { retry_after: Some(retry_after_s), ..problem }
+    }
+
+    fn unprocessable(detail: String, errors: Vec<Value>) -> Self {
+        Self {
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            title: "the proposal does not fit",
+            detail,
+            errors,
+            retry_after: None,
+            limit: None,
+        }
+    }
+
+    /// Nothing new is taken, and nothing was done; it says when to come back.
+    fn not_ready(why: &Unready) -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let problem = Self::new(status, "nothing new is taken now", why.told());
+        Self { retry_after: Some(why.retry_after_s()), ..problem }
+    }
+
+    /// There is no room for it now: the caller's own limit, or the host's.
+    fn overload(over: Overload) -> Self {
+        let (status, title) = if over.limit.is_hosts() {
+            (StatusCode::SERVICE_UNAVAILABLE, "the host has no room for it now")
+        } else {
+            (StatusCode::TOO_MANY_REQUESTS, "too many actions")
+        };
+        let problem = Self::new(status, title, over.to_string());
+        Self { retry_after: Some(over.retry_after_s), limit: Some(over.limit.word()), ..problem }
+    }
+
+    /// Whether the caller is told to come again: what it asked for may be right.
+    pub(crate) fn is_for_later(&self) -> bool {
+        self.retry_after.is_some()
+    }
+
+    /// Why is for the operator alone.
+    pub(crate) fn unavailable() -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        let problem = Self::new(status, "the host cannot do this now", "see the operator's log");
+        Self { retry_after: Some(UNAVAILABLE_RETRY_S), ..problem }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut body = json!({
+            "type": "about:blank",
+            "title": self.title,
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+        });
+        if let (false, Some(members)) = (self.errors.is_empty(), body.as_object_mut()) {
+            members.insert("errors".to_owned(), Value::Array(self.errors));
+        }
+        if let (Some(limit), Some(members)) = (self.limit, body.as_object_mut()) {
+            members.insert("limit".to_owned(), limit.into());
+        }
+        let mut response = (self.status, Json(body)).into_response();
+        let problem = header::HeaderValue::from_static(MEDIA_TYPE);
+        response.headers_mut().insert(header::CONTENT_TYPE, problem);
+        if self.status == StatusCode::UNAUTHORIZED {
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, header::HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+/// What refused in words of its own, such as a query that is none, is said in ours.
+pub(crate) fn in_our_words(response: Response) -> Response {
+    let status = response.status();
+    let ours = response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t == MEDIA_TYPE);
+    if ours || !status.is_client_error() {
+        return response;
+    }
+    let title = status.canonical_reason().unwrap_or("refused");
+    Problem::new(status, title, "the path or its query cannot be read").into_response()
+}
+
+pub(crate) async fn no_method() -> Problem {
+    let detail = "this path does not take that method; see the `Allow` header";
+    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed", detail)
+}
+
+/// A body that could not be read: larger than the limit, or broken off.
+impl From<BytesRejection> for Problem {
+    fn from(rejection: BytesRejection) -> Self {
+        match rejection.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Self::too_large(),
+            status => Self::new(status, "the body cannot be read", rejection.body_text()),
+        }
+    }
+}
+
+pub(crate) async fn no_route() -> Problem {
+    Problem::not_found()
+}
+
+impl From<BindFault> for Problem {
+    fn from(fault: BindFault) -> Self {
+        let place =
+            |pointer: &str, reason: String| vec![json!({"pointer": pointer, "reason": reason})];
+        match fault {
+            BindFault::Json(error) => {
+                Self::bad_request(format!("the body is no strict JSON: {error}"))
+            }
+            BindFault::Shape(error) => {
+                let detail = match error.pointer.as_str() {
+                    "" => format!("the body: {}", error.reason),
+                    _ => error.to_string(),
+                };
+                Self::unprocessable(detail, place(&error.pointer, error.reason))
+            }
+            BindFault::Unknown(_) => Self::no_contract(),
+            BindFault::Bind(BindError::Params(violations)) => {
+                let one = |v: &deed_record::contract::schema::Violation| json!({"pointer": format!("/params{}", v.pointer), "reason": v.reason});
+                let errors = violations.iter().map(one).collect();
+                Self::unprocessable("the parameters do not fit the contract".to_owned(), errors)
+            }
+            BindFault::Bind(error) => {
+                let pointer = match &error {
+                    BindError::Text(pointer, _) => (*pointer).to_owned(),
+                    BindError::Word(pointer) | BindError::Repeated(pointer) => pointer.clone(),
+                    BindError::Expect(pointer) => deed_spec::json::child("/expect", pointer),
+                    _ => "/params".to_owned(),
+                };
+                Self::unprocessable(error.to_string(), place(&pointer, error.to_string()))
+            }
+            BindFault::Canonical(error) => {
+                Self::unprocessable(error.to_string(), place("/params", error.to_string()))
+            }
+        }
+    }
+}
+
+impl From<LedgerError> for Problem {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Unknown => Self::not_found(),
+            LedgerError::Conflict => Self::new(
+                StatusCode::CONFLICT,
+                "it changed meanwhile",
+                "look at the action and try again",
+            ),
+            LedgerError::NonceUsed => Self::new(
+                StatusCode::CONFLICT,
+                "already answered",
+                "this person's answer was taken before",
+            ),
+            error => {
+                tracing::error!(%error, "a request could not be served");
+                Self::unavailable()
+            }
+        }
+    }
+}
+
+impl From<IntakeError> for Problem {
+    fn from(error: IntakeError) -> Self {
+        match error {
+            IntakeError::Bind(fault) => fault.into(),
+            IntakeError::KeyReused => {
+                Self::new(StatusCode::CONFLICT, "idempotency key reused", error.to_string())
+            }
+            IntakeError::Answer(answer) => {
+                Self::new(StatusCode::CONFLICT, "the answer does not count", answer.to_string())
+            }
+            IntakeError::Resolve(error) => {
+                Self::new(StatusCode::CONFLICT, "the resolution does not count", error.to_string())
+            }
+            IntakeError::TooLate => Self::new(StatusCode::CONFLICT, "too late", error.to_string()),
+            IntakeError::Unready(why) => Self::not_ready(&why),
+            IntakeError::Overload(over) => Self::overload(over),
+            IntakeError::Ledger(error) => error.into(),
+            IntakeError::Key(error) => {
+                tracing::error!(%error, "a request could not be served");
+                Self::unavailable()
+            }
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! An action as callers see it. Until it has ended, an agent sees status and obligations, not state.
+
+use std::sync::Arc;
+
+use deed_record::action::Source;
+use deed_record::exchange::{Exchange, Fate, Rendered};
+use deed_record::lifecycle::event::Entry;
+use deed_record::lifecycle::observation::Sight;
+use deed_record::lifecycle::outcome::{Check, Outcome};
+use deed_record::lifecycle::status::Status;
+use deed_record::lifecycle::story::Story;
+use deed_record::policy::Decision;
+use deed_record::statement::envelope::Kind;
+use deed_record::statement::resolution::{ROLE, Resolution};
+use deed_record::timeline::{self, Line};
+use deed_spec::digest::Digest;
+use deed_spec::json::Change;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::engine::LedgerError;
+
+/// The body of every answer about one action.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct View {
+    pub id: String,
+    /// `pending`, `waiting`, `running`, or the outcome once there is a receipt.
+    pub status: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<Outcome>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    pub contract: String,
+    pub resource: String,
+    pub agent: String,
+    pub person: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<String>,
+    pub environment: String,
+    pub intent: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning: Option<String>,
+    pub sources: Vec<Source>,
+    /// What was asked for; the commitments of private parameters.
+    #[serde(default)]
+    pub params: Value,
+    /// The writes that may leave, as the host renders them; with the commitments too. Reads have none.
+    #[serde(default)]
+    pub writes: Vec<Rendered>,
+    /// What people still have to do, such as `approve:1:support-lead` or `resolve:1:operator`.
+    pub obligations: Vec<String>,
+    /// The other action that holds the resource that this one needs; for people only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<String>,
+    /// Why looks do not settle an open outcome, so that an operator has to: `deed resolve`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalated: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_ms: Option<i64>,
+    pub approvals: Vec<Said>,
+    pub stale: Vec<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<Decision>,
+    pub calls: Vec<Call>,
+    pub changes: Vec<Change>,
+    pub unexpected: Vec<Change>,
+    pub checks: Vec<Check>,
+    /// The observed state, where the action was a read that ended verified.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receipt: Option<ReceiptRef>,
+    /// What a person says of an outcome that the receipt left open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolution: Option<Resolution>,
+    /// What settled an outcome that the receipt left open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconciliation: Option<ReceiptRef>,
+    pub proposed_ms: i64,
+    pub at_ms: i64,
+    pub ledger: Vec<Line>,
+}
+
+/// Who answered what.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Said {
+    pub person: String,
+    pub role: String,
+    pub approves: bool,
+    /// False once it went stale.
+    pub counts: bool,
+    /// Why, as it was signed; for people only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// One request as it went: where, what, and how it was answered.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Call {
+    /// `observe` or `perform`.
+    pub phase: String,
+    pub upstream: String,
+    pub method: String,
+    pub path: String,
+    pub fate: Fate,
+    pub at_ms: i64,
+}
+
+/// Where a receipt or reconciliation stands.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReceiptRef {
+    pub payload_sha256: Digest,
+    pub keyid: String,
+    /// Index of the leaf in the tenant's log.
+    pub index: Option<u64>,
+}
+
+/// What is to be seen of a story: all of it for a person of the tenant, for its agent once it has ended.
+pub fn view(story: &Story, entries: &[Entry], person: bool) -> Result<View, LedgerError> {
+    let (action, proposal) = (&story.bound.action, &story.bound.proposal);
+    let judged = story.concluded();
+    let open = judged.is_some() || person;
+    let waiting = story.status == Status::Waiting;
+    Ok(View {
+        id: action.id.to_string(),
+        status: story.status.word().to_owned(),
+        outcome: judged.map(|j| j.outcome),
+        reason: judged.map(|j| j.reason.clone()),
+        contract: action.contract.name.clone(),
+        resource: action.resource.clone(),
+        agent: action.principal.clone(),
+        person: action.person.clone(),
+        on_behalf_of: action.on_behalf_of.clone(),
+        environment: action.environment.clone(),
+        intent: proposal.intent.clone(),
+        reasoning: proposal.reasoning.clone(),
+        sources: proposal.sources.clone(),
+        // Both come from the proposal and the contract alone, so that its agent may see them at any time.
+        params: action.params.clone(),
+        writes: writes(story),
+        obligations: obligations(story),
+        held_by: None,
+        escalated: story.escalated.clone().filter(|_| story.needs_resolution()),
+        expires_ms: story.ask.as_ref().filter(|_| waiting).map(|ask| ask.expires_ms),
+        approvals: story.all_answers.iter().map(|answer| said(story, answer, person)).collect(),
+        stale: story.stale.clone(),
+        decision: story.decision.as_ref().map(|(decision, _)| (**decision).clone()),
+        calls: if open { calls(story) } else { vec![] },
+        changes: judged.map(|j| j.changes.clone()).unwrap_or_default(),
+        unexpected: judged.map(|j| j.unexpected.clone()).unwrap_or_default(),
+        checks: judged.map(|j| j.checks.clone()).unwrap_or_default(),
+        result: result(story),
+        receipt: signed(story, Kind::Receipt)?,
+        resolution: story.resolution.as_ref().map(|(said, _)| (**said).clone()),
+        reconciliation: signed(story, Kind::Reconciliation)?,
+        proposed_ms: story.proposed_ms,
+        at_ms: story.at_ms,
+        ledger: timeline::tell(entries),
+    })
+}
+
+fn obligations(story: &Story) -> Vec<String> {
+    match story.status {
+        Status::Waiting => story.open_obligations(),
+        _ if story.needs_resolution() => vec![format!("resolve:1:{ROLE}")],
+        _ => vec![],
+    }
+}
+
+fn writes(story: &Story) -> Vec<Rendered> {
+    story.bound.perform.iter().filter(|request| request.writes).cloned().collect()
+}
+
+fn said(story: &Story, answer: &Arc<deed_record::lifecycle::event::Answer>, person: bool) -> Said {
+    let signed = answer.envelope.unverified(Kind::Approval).ok().filter(|_| person);
+    let reason =
+        signed.and_then(|statement| Some(statement.predicate.get("reason")?.as_str()?.to_owned()));
+    Said {
+        person: answer.person.clone(),
+        role: answer.role.clone(),
+        approves: answer.approves,
+        counts: story.answers.contains(answer),
+        reason,
+    }
+}
+
+fn calls(story: &Story) -> Vec<Call> {
+    let seen = |look: Option<&Arc<Sight>>| {
+        let exchanges = look.map_or(&[][..], |look| &look.exchanges);
+        exchanges.iter().map(|exchange| call("observe", exchange)).collect::<Vec<_>>()
+    };
+    let sent = story.exchanges().into_iter().map(|exchange| call("perform", exchange)).collect();
+    let later = story.later.as_ref().and_then(|(look, _)| look.as_ref());
+    [seen(story.pre.as_ref()), sent, seen(story.post.as_ref()), seen(later)].concat()
+}
+
+fn call(phase: &str, exchange: &Exchange) -> Call {
+    let request = &exchange.request;
+    Call {
+        phase: phase.to_owned(),
+        upstream: request.upstream.clone(),
+        method: request.method.clone(),
+        path: request.path.clone(),
+        fate: exchange.fate,
+        at_ms: exchange.started_ms,
+    }
+}
+
+/// A read's result is the observed state.
+fn result(story: &Story) -> Option<Value> {
+    let verified = story.status == Status::Ended(Outcome::Verified);
+    let read = verified && story.attempts.is_empty();
+    story.pre.as_ref().filter(|_| read).map(|pre| pre.value())
+}
+
+fn signed(story: &Story, kind: Kind) -> Result<Option<ReceiptRef>, LedgerError> {
+    // A person's word is of the same kind as what the host concludes.
+    let word = story.resolution.as_ref().map(|(_, envelope)| envelope);
+    let mut chain = story.chain.iter().rev().filter(|(_, envelope)| Some(envelope) != word);
+    let Some((_, envelope)) = chain.find(|(is, _)| *is == kind) else {
+        return Ok(None);
+    };
+    let payload = envelope.payload_digest().map_err(|e| LedgerError::Failed(e.to_string()))?;
+    Ok(Some(ReceiptRef {
+        payload_sha256: payload,
+        keyid: envelope.key_hint().unwrap_or_default().to_owned(),
+        index: story.leaves.iter().find(|leaf| leaf.payload == payload).map(|leaf| leaf.index),
+    }))
+}

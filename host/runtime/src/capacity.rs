@@ -1,0 +1,8 @@
+//! How much is taken on: admission, shares, rates, and the number of connections.
+
+pub mod admission;
+pub(crate) mod concurrency_limit;
+pub(crate) mod connection_slots;
+pub mod counters;
+pub(crate) mod fair_share;
+pub(crate) mod rate_limit;

@@ -1,0 +1,173 @@
+//! Who is connected, and what each waits for: a bounded number of seats, and who gives theirs up.
+//!
+//! A connection whose request is still to come may be cut at any time: nothing was done for it. One with
+//! a request in progress keeps its seat.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::capacity::counters::Metrics;
+
+/// The seats of one listener.
+#[derive(Debug)]
+pub(crate) struct Seats {
+    max: usize,
+    patience: Duration,
+    metrics: Arc<Metrics>,
+    taken: Mutex<Taken>,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    next: u64,
+    by_number: BTreeMap<u64, Holder>,
+}
+
+impl Taken {
+    /// The connection whose request is awaited the longest.
+    fn oldest(&self) -> Option<u64> {
+        let awaited = |(number, holder): (&u64, &Holder)| Some((holder.awaited?, *number));
+        self.by_number.iter().filter_map(awaited).min().map(|(_, number)| number)
+    }
+}
+
+#[derive(Debug)]
+struct Holder {
+    /// Since when a whole request is awaited; none while one is in progress.
+    awaited: Option<Instant>,
+    cut: Arc<Notify>,
+}
+
+/// One connection's seat; dropping it frees it.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    seats: Arc<Seats>,
+    number: u64,
+    cut: Arc<Notify>,
+}
+
+impl Seats {
+    pub(crate) fn new(max: usize, patience: Duration, metrics: Arc<Metrics>) -> Self {
+        Self { max, patience, metrics, taken: Mutex::default() }
+    }
+
+    /// A seat, when need be that of whoever is awaited the longest; none when all are being served.
+    pub(crate) fn take(self: &Arc<Self>, now: Instant) -> Option<Seat> {
+        let mut taken = self.lock();
+        if taken.by_number.len() >= self.max {
+            let Some(holder) = taken.oldest().and_then(|n| taken.by_number.remove(&n)) else {
+                self.metrics.turned_away();
+                return None;
+            };
+            self.metrics.cut();
+            holder.cut.notify_one();
+        }
+        let (number, cut) = (taken.next, Arc::new(Notify::new()));
+        taken.next += 1;
+        let holder = Holder { awaited: Some(now), cut: Arc::clone(&cut) };
+        taken.by_number.insert(number, holder);
+        Some(Seat { seats: Arc::clone(self), number, cut })
+    }
+
+    /// Cuts everybody whose request did not come in time.
+    pub(crate) fn sweep(&self, now: Instant) {
+        let late = |holder: &Holder| {
+            holder.awaited.is_some_and(|since| now.duration_since(since) >= self.patience)
+        };
+        self.lock().by_number.retain(|_, holder| {
+            let late = late(holder);
+            if late {
+                self.metrics.cut();
+                holder.cut.notify_one();
+            }
+            !late
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seat {
+    /// A whole request is awaited from now on.
+    pub(crate) fn awaiting(&self) {
+        self.set(Some(Instant::now()));
+    }
+
+    /// The request is here: from now on the connection is not cut.
+    pub(crate) fn serving(&self) {
+        self.set(None);
+    }
+
+    /// Ends when the seat was given up for somebody else, or the request did not come in time.
+    pub(crate) async fn cut(&self) {
+        self.cut.notified().await;
+    }
+
+    fn set(&self, awaited: Option<Instant>) {
+        if let Some(holder) = self.seats.lock().by_number.get_mut(&self.number) {
+            holder.awaited = awaited;
+        }
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.seats.lock().by_number.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(15);
+
+    fn seats(max: usize) -> Arc<Seats> {
+        Arc::new(Seats::new(max, PATIENCE, Arc::default()))
+    }
+
+    /// Whether the connection was told to go; asked once, because being told is taken with it.
+    async fn is_cut(seat: &Seat) -> bool {
+        tokio::time::timeout(Duration::from_millis(1), seat.cut()).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn who_is_awaited_the_longest_gives_way_and_who_is_served_never() {
+        let (seats, now) = (seats(3), Instant::now());
+        let taken = [0, 1, 2].map(|s| seats.take(now + Duration::from_secs(s)).unwrap());
+        let [first, second, third] = &taken;
+        first.serving();
+        let _fourth = seats.take(now + PATIENCE).unwrap();
+        assert!(is_cut(second).await, "the oldest that is not served");
+        assert!(!is_cut(first).await && !is_cut(third).await);
+        let _fifth = seats.take(now + PATIENCE).unwrap();
+        assert!(is_cut(third).await);
+    }
+
+    #[tokio::test]
+    async fn nobody_comes_in_while_all_are_served_and_a_dropped_seat_is_free() {
+        let (seats, now) = (seats(1), Instant::now());
+        let only = seats.take(now).unwrap();
+        only.serving();
+        assert!(seats.take(now).is_none());
+        drop(only);
+        assert!(seats.take(now).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_request_that_does_not_come_in_time_is_not_waited_for() {
+        let (seats, now) = (seats(3), Instant::now());
+        let (silent, served) = (seats.take(now).unwrap(), seats.take(now).unwrap());
+        served.serving();
+        seats.sweep(now + PATIENCE / 2);
+        assert!(!is_cut(&silent).await);
+        seats.sweep(now + PATIENCE);
+        assert!(is_cut(&silent).await && !is_cut(&served).await);
+    }
+}

@@ -1,0 +1,95 @@
+//! At every start: what is configured is what the log says was activated last, or it is activated now.
+//!
+//! Its leaf is in the log before anything runs under it. Leaves of envelopes that open actions already
+//! have come before it: what was signed under the old configuration stands before the new one.
+
+use std::collections::HashSet;
+
+use deed_record::lifecycle::event::{Leaf, entry};
+use deed_record::lifecycle::story::Story;
+use deed_record::statement::envelope::{EnvelopeError, Kind};
+use deed_spec::digest::Digest;
+use deed_store::journal::Journal;
+use deed_store::log::{Log, LogError};
+
+use super::key_history::{Past, PastError};
+use super::stories::{self, LedgerError};
+use crate::config::keys::Keys;
+use crate::config::{Config, Tenant};
+use crate::stage::activation;
+
+/// Why a configuration cannot be activated, or keys not rotated.
+#[derive(Debug, thiserror::Error)]
+pub enum ActivateError {
+    #[error(transparent)]
+    Past(#[from] PastError),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+}
+
+/// What a host that starts has at hand.
+pub(crate) struct Starting<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) keys: &'a Keys,
+    pub(crate) journal: &'a Journal,
+    pub(crate) past: &'a Past,
+    pub(crate) now_ms: i64,
+}
+
+impl Starting<'_> {
+    /// The payload digest of what is in force for this tenant, in its log when this returns.
+    pub(crate) fn activate(&self, tenant: &Tenant, log: &mut Log) -> Result<Digest, ActivateError> {
+        let now = activation::of(self.config, tenant, self.now_ms)?;
+        if let Some((digest, last)) = self.past.activated(log.history())?
+            && last.is_same(&now)
+        {
+            return Ok(digest);
+        }
+        publish_open(self.journal, &tenant.name, log)?;
+        let kept = activation::sign(&now, tenant, &self.keys.receipt)?;
+        let digest = self.past.statements.put(Kind::Activated, &kept).map_err(PastError::from)?;
+        log.append(&[entry(Kind::Activated.as_str(), &digest)])?;
+        Ok(digest)
+    }
+}
+
+/// Puts the envelopes that open actions of a tenant already have into its log, where they are not yet.
+pub(crate) fn publish_open(
+    journal: &Journal,
+    tenant: &str,
+    log: &mut Log,
+) -> Result<usize, ActivateError> {
+    let (mut entries, mut known) = (Vec::new(), HashSet::new());
+    for id in journal.open_actions().map_err(LedgerError::from)? {
+        let row = journal.row(&id).map_err(LedgerError::from)?;
+        if row.is_none_or(|row| row.summary.tenant != tenant) {
+            continue;
+        }
+        for entry in leaves(&stories::story(journal, &id)?)?.iter().map(Leaf::entry) {
+            if log.index_of(&entry)?.is_none() && known.insert(entry.clone()) {
+                entries.push(entry);
+            }
+        }
+    }
+    if !entries.is_empty() {
+        log.append(&entries)?;
+    }
+    Ok(entries.len())
+}
+
+/// The leaves of every envelope that a story has or rests on, without their places: its chain, then what
+/// was in force, which is in the log already.
+pub(crate) fn leaves(story: &Story) -> Result<Vec<Leaf>, LedgerError> {
+    let bad = |e: EnvelopeError| LedgerError::Failed(e.to_string());
+    let leaf = |kind: Kind, payload| Leaf { kind: kind.as_str().to_owned(), payload, index: 0 };
+    let mut leaves = Vec::new();
+    for (kind, envelope) in &story.chain {
+        leaves.push(leaf(*kind, envelope.payload_digest().map_err(bad)?));
+    }
+    leaves.extend(story.activations().into_iter().map(|digest| leaf(Kind::Activated, digest)));
+    Ok(leaves)
+}

@@ -1,0 +1,149 @@
+//! Runs of the adapter: looks and attempts, each under a grant, each announced before it starts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use deed_record::lifecycle::event::{Attempt, Event, Phase};
+use deed_record::lifecycle::observation::{Observation, Sight};
+use deed_record::lifecycle::outcome::{Judgement, Outcome};
+use deed_sandbox::grant::{self, Scope};
+use deed_sandbox::{Adapter, Run, Turn};
+use tokio::sync::Mutex;
+
+use super::drive::{Drive, Step};
+use super::run_permit::Taken;
+use super::stories::LedgerError;
+use super::write_ahead;
+use crate::config::Granted;
+use crate::stage::observe;
+
+impl Drive<'_> {
+    /// One look at the system of record, in a fresh instance under a read grant.
+    pub(super) async fn observe(&mut self, phase: Phase) -> Result<Step, LedgerError> {
+        let Some(granted) = self.granted() else { return self.gone().await };
+        let Some(adapter) = self.engine.adapters.get(&granted.adapter) else {
+            return self.gone().await;
+        };
+        if let Some(what) = self.other_world(&granted)? {
+            return self.judge_other_world(what).await;
+        }
+        let turn = match self.take_turn(&granted).await? {
+            Taken::Turn(turn) => turn,
+            Taken::Ended(step) => return Ok(step),
+        };
+        self.append(vec![Event::ObserveStarted { phase }], false).await?;
+        // A look changes nothing, so nobody waits for the journal before it; and nothing comes of one that the
+        // journal does not stand behind.
+        let mut pages = self.pages.take();
+        let handed = self.engine.hand_over(&self.story, &mut pages, vec![], false);
+        let (handed, seen) = tokio::join!(handed, self.look(&granted, adapter, &turn));
+        self.pages = pages;
+        handed?;
+        let observation = seen?;
+        self.turn = Some(turn);
+        self.append(vec![Event::Observed { phase, observation: Sight::shared(observation) }], false)
+            .await
+    }
+
+    pub(super) async fn look(
+        &self,
+        granted: &Granted,
+        adapter: &Adapter,
+        turn: &Turn,
+    ) -> Result<Observation, LedgerError> {
+        let scope = self.scope(granted, 0)?;
+        let decision = self.story.decision.as_ref().map(|(d, _)| d);
+        let clock = self.engine.clock.clone();
+        Ok(match decision.map(|d| grant::read(d, scope)) {
+            Some(Ok(grant)) => {
+                observe::look(&self.engine.sandbox, adapter, grant, turn, || clock.now_ms()).await
+            }
+            Some(Err(error)) => unseen(error.to_string(), clock.now_ms()),
+            None => unseen("policy has not decided".to_owned(), clock.now_ms()),
+        })
+    }
+
+    /// One attempt: the start is durable before the grant is live, each write before its first byte.
+    pub(super) async fn attempt(&mut self) -> Result<Step, LedgerError> {
+        let Some(granted) = self.granted() else { return self.gone().await };
+        let turn = match self.take_turn(&granted).await? {
+            Taken::Turn(turn) => turn,
+            Taken::Ended(step) => return Ok(step),
+        };
+        let started_ms = self.engine.clock.now_ms();
+        if let Some(judgement) = self.expired(started_ms) {
+            if self.is_between_attempts() {
+                return self.give_up("the approval has expired").await;
+            }
+            return self.judge(judgement).await;
+        }
+        let Some(adapter) = self.engine.adapters.get(&granted.adapter).cloned() else {
+            return self.gone().await;
+        };
+        if let Some(step) = self.stopped_short(&granted).await? {
+            return Ok(step);
+        }
+        let n = self.story.next_attempt();
+        let once = self.once(&granted)?;
+        let scope = Scope { tags: self.tags(), once, ..self.scope(&granted, n)? };
+        let decision = self.story.decision.as_ref().map(|(d, _)| d);
+        let cleared = match decision.map(|d| grant::clear(d, scope)) {
+            Some(Ok(cleared)) => cleared,
+            Some(Err(error)) if self.is_between_attempts() => {
+                return self.give_up(&error.to_string()).await;
+            }
+            Some(Err(error)) => {
+                return self.judge(Judgement::plain(Outcome::Denied, error.to_string())).await;
+            }
+            None => return self.gone().await,
+        };
+        let deadline_ms = started_ms + granted.contract.limits.timeout.as_signed();
+        let decision = self.signed_decision(started_ms, deadline_ms)?;
+        let epoch = self.story.epoch.saturating_add(1);
+        let started = Event::AttemptStarted { n, epoch, deadline_ms, decision };
+        let engine = Arc::clone(self.engine);
+        let spent = async {
+            self.append(vec![started], true).await?;
+            Ok::<_, LedgerError>(self.story.version)
+        };
+        let live = grant::spend(cleared, spent).await?;
+        let book = Arc::new(Mutex::new((self.story.clone(), self.pages.clone())));
+        let run = engine
+            .sandbox
+            .perform(
+                &adapter,
+                live,
+                write_ahead::steps(&engine, Arc::clone(&book), n, epoch),
+                &turn,
+            )
+            .await;
+        self.turn = Some(turn);
+        (self.story, self.pages) = book.lock().await.clone();
+        let ended = attempt_of(n, run, started_ms, engine.clock.now_ms());
+        // What became of its writes is on disk already.
+        self.append(vec![Event::AttemptEnded { attempt: Arc::new(ended) }], false).await
+    }
+}
+
+fn attempt_of(n: u32, run: Run, started_ms: i64, ended_ms: i64) -> Attempt {
+    Attempt {
+        n,
+        claim: run.claim,
+        exchanges: run.exchanges,
+        refused: run.refused,
+        started_ms,
+        ended_ms,
+    }
+}
+
+fn unseen(problem: String, at_ms: i64) -> Observation {
+    Observation {
+        state: BTreeMap::new(),
+        derived: [].into(),
+        exchanges: vec![],
+        claim: None,
+        refused: vec![],
+        at_ms,
+        problem: Some(problem),
+    }
+}

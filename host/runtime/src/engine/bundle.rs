@@ -1,0 +1,94 @@
+//! The evidence of an ended action: a function of its story and of the first checkpoint that covers it.
+
+use deed_record::bundle;
+use deed_record::lifecycle::story::Story;
+use deed_record::policy::{self, Facts, Policies, Snapshot};
+use deed_record::statement::envelope::{Envelope, Kind};
+use deed_record::statement::receipt::Question;
+use deed_spec::digest::Digest;
+use deed_spec::merkle::Hash;
+use deed_spec::note::Checkpoint;
+
+use super::Engine;
+use super::stories::{LedgerError, StoredPolicies};
+
+impl Engine {
+    /// The bundle's bytes, always the same for an ended action. Agents get it without evidence.
+    pub fn bundle(&self, story: &Story, with_evidence: bool) -> Result<Vec<u8>, LedgerError> {
+        let failed = |e: String| LedgerError::Failed(e);
+        let contract =
+            self.kept(story.bound.action.contract.digest)?.ok_or(LedgerError::Unknown)?;
+        let stored = self.policies_of(story)?;
+        let texts = stored.as_ref().map(|s| (s.policies.as_str(), s.schema.as_str()));
+        let asked = self.question(story)?;
+        let (activations, proofs) = (self.activations(story)?, self.proofs(story)?);
+        let asked = asked.as_ref();
+        bundle::assemble(story, &contract, texts, asked, &activations, proofs, with_evidence)
+            .map_err(|e| failed(e.to_string()))
+    }
+
+    /// What was in force when it was decided, as the story names it.
+    fn activations(&self, story: &Story) -> Result<Vec<Envelope>, LedgerError> {
+        let failed = |e: String| LedgerError::Failed(e);
+        let kept = |digest: Digest| {
+            let kept = self.past.statements.get(Kind::Activated, digest);
+            let kept = kept.map_err(|e| failed(e.to_string()))?;
+            let lost = || failed(format!("the activation {digest} was not kept"));
+            Ok(kept.ok_or_else(lost)?.envelope)
+        };
+        story.activations().into_iter().map(kept).collect()
+    }
+
+    /// The question of the latest decision, as the set that decided was asked.
+    pub(super) fn question(&self, story: &Story) -> Result<Option<Snapshot>, LedgerError> {
+        self.asking(story, |set, facts| Ok(set.snapshot(facts)), policy::snapshot)
+    }
+
+    /// What statements say of that question.
+    pub(super) fn asked(&self, story: &Story) -> Result<Option<Question>, LedgerError> {
+        let by_set = |set: &Policies, facts: &Facts| set.question(facts).map_err(|e| e.to_string());
+        self.asking(story, by_set, policy::question)
+    }
+
+    fn asking<T>(
+        &self,
+        story: &Story,
+        by_set: impl FnOnce(&Policies, &Facts) -> Result<T, String>,
+        by_schema: impl FnOnce(&str, &Facts) -> Result<T, String>,
+    ) -> Result<Option<T>, LedgerError> {
+        let Some((decision, facts)) = &story.decision else { return Ok(None) };
+        // Most often it is the set in force, which knows its roles without reading its schema again.
+        let tenant = self.tenant(&story.bound.action.tenant);
+        let same = tenant.filter(|tenant| tenant.policies.digest() == decision.policy_set);
+        let asked = if let Some(tenant) = same {
+            by_set(&tenant.policies, facts)
+        } else {
+            let lost =
+                || LedgerError::Failed("the policy set of the decision was not kept".to_owned());
+            by_schema(&self.policies_of(story)?.ok_or_else(lost)?.schema, facts)
+        };
+        asked.map(Some).map_err(LedgerError::Failed)
+    }
+
+    /// The policy set of the latest decision, as it was then.
+    fn policies_of(&self, story: &Story) -> Result<Option<StoredPolicies>, LedgerError> {
+        let Some((decision, _)) = &story.decision else { return Ok(None) };
+        let bytes = self.kept(decision.policy_set)?;
+        Ok(bytes.map(|bytes| serde_json::from_slice(&bytes)).transpose()?)
+    }
+
+    fn proofs(&self, story: &Story) -> Result<Vec<Vec<Hash>>, LedgerError> {
+        let failed = |e: String| LedgerError::Failed(e);
+        let (Some(note), Some(publisher)) =
+            (&story.checkpoint, self.publisher(&story.bound.action.tenant))
+        else {
+            return Err(LedgerError::Unknown);
+        };
+        let text = note.split("\n\n").next().map(|text| format!("{text}\n")).unwrap_or_default();
+        let checkpoint = Checkpoint::parse(&text).map_err(|e| failed(e.to_string()))?;
+        let prove = |leaf: &deed_record::lifecycle::event::Leaf| {
+            publisher.prove(leaf.index, checkpoint.size)
+        };
+        story.leaves.iter().map(prove).collect::<Result<_, _>>().map_err(|e| failed(e.to_string()))
+    }
+}

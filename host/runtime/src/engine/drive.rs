@@ -1,0 +1,295 @@
+//! One action, step by step: the exhaustive match from status to stage.
+
+use std::sync::{Arc, OnceLock};
+
+use deed_record::action::id::ActionId;
+use deed_record::lifecycle::event::{Event, Phase};
+use deed_record::lifecycle::outcome::{self, Judgement, Outcome};
+use deed_record::lifecycle::status::Status;
+use deed_record::lifecycle::story::{Decided, Story};
+use deed_record::policy::Verdict;
+use deed_record::statement::receipt::Question;
+use deed_sandbox::Turn;
+
+use super::Engine;
+use super::guard::TURNED_AWAY;
+use super::in_flight::Lease;
+use super::stories::LedgerError;
+use super::unit_of_work::{Pages, Told};
+use crate::config::{Granted, Tenant};
+use crate::stage::policy;
+use crate::stage::reconcile::{self, Verdict as Look};
+
+/// Whether there is more to do now.
+pub(super) enum Step {
+    Go,
+    /// The action waits for somebody, or has ended.
+    Rest,
+}
+
+/// One driver's view of one action.
+pub(super) struct Drive<'a> {
+    pub(super) engine: &'a Arc<Engine>,
+    pub(super) tenant: Arc<Tenant>,
+    pub(super) story: Story,
+    pub(super) pages: Pages,
+    /// What of the world that the action names is another now, once somebody has looked.
+    pub(super) world: OnceLock<Option<&'static str>>,
+    /// What policy was asked last, for the statements about it.
+    pub(super) asked: Option<(Decided, Question)>,
+    /// The lease of (tenant, resource), from the gate to the outcome.
+    pub(super) lease: Option<Lease>,
+    /// The turn in the sandbox, while it goes from one run to the next.
+    pub(super) turn: Option<Turn>,
+    /// Whether to look once more at what ended without an answer. Timers ask for it, callers cannot.
+    pub(super) settling: bool,
+}
+
+/// Carries an action as far as it can go, and gives what it came to. `told` is what the caller knows of it.
+pub(super) async fn drive(
+    engine: &Arc<Engine>,
+    id: &ActionId,
+    told: Option<Told>,
+    settling: bool,
+) -> Result<Told, LedgerError> {
+    let _single = engine.flights.actions.acquire(id.as_str()).await;
+    let row = engine.journal.row(id.as_str())?;
+    let is_now = |told: &Told| row.is_some_and(|row| row.version == told.story.version);
+    let told = told.filter(is_now).map_or_else(|| engine.told(id), Ok)?;
+    let (story, pages) = Pages::of(told);
+    let Some(tenant) = engine.tenant(&story.bound.action.tenant).cloned() else {
+        return Err(LedgerError::Failed(format!(
+            "tenant `{}` is not configured",
+            story.bound.action.tenant
+        )));
+    };
+    let mut drive = Drive {
+        engine,
+        tenant,
+        story,
+        pages,
+        world: OnceLock::new(),
+        asked: None,
+        lease: None,
+        turn: None,
+        settling,
+    };
+    loop {
+        let step = match drive.step().await {
+            Ok(Step::Go) => continue,
+            // Whoever only waited at a stop rests too: the journal has it, and the next start goes on.
+            Ok(Step::Rest) | Err(LedgerError::Stopping(_)) => drive.hand_over(false).await,
+            Err(error) => Err(error),
+        };
+        match step {
+            Ok(()) => return Ok(drive.told()),
+            // An outside fact came in between: it counts, and the step is taken anew.
+            Err(LedgerError::Conflict) => {
+                (drive.story, drive.pages) = Pages::of(engine.told(id)?);
+            }
+            Err(error) => {
+                // What this driver had only thought of says nothing of what it leaves behind.
+                if let Ok(told) = engine.told(id) {
+                    drive.story = told.story;
+                }
+                return Err(error);
+            }
+        }
+    }
+}
+
+/// However a driver ends, the resource of a write that may be under way is not free.
+impl Drop for Drive<'_> {
+    fn drop(&mut self) {
+        self.keep_resource();
+    }
+}
+
+impl Drive<'_> {
+    async fn step(&mut self) -> Result<Step, LedgerError> {
+        if self.lease.is_none() && self.needs_resource() {
+            if let Some(judgement) = self.take_resource().await? {
+                return self.judge(judgement).await;
+            }
+            // The lease was lost with an earlier process, and its look may be from before another's write.
+            // Between two attempts it was reserved, and what was seen before the first is what counts.
+            if !self.is_between_attempts()
+                && matches!(
+                    self.story.status,
+                    Status::Observed(Phase::Pre | Phase::Gate)
+                        | Status::Gated(Verdict::Allow)
+                        | Status::Cleared
+                )
+            {
+                return self.observe(Phase::Gate).await;
+            }
+        }
+        match self.story.status {
+            Status::Proposed => self.decide(false).await,
+            Status::Decided(Verdict::Deny) | Status::Gated(Verdict::Deny) => self.deny().await,
+            Status::Decided(Verdict::Allow | Verdict::Ask) => self.observe(Phase::Pre).await,
+            Status::Observing(phase) => self.observe(phase).await,
+            Status::Observed(Phase::Pre) => self.after_pre().await,
+            Status::Observed(Phase::Gate) => self.at_gate().await,
+            Status::Observed(Phase::Post) => self.after_post().await,
+            Status::Gated(Verdict::Ask) => {
+                self.stale("policy asks for approval of the state that was found").await
+            }
+            Status::Gated(Verdict::Allow) => self.clear().await,
+            Status::Waiting => self.waiting().await,
+            Status::Stale if self.story.pre_is_spent => self.after_turned_away().await,
+            Status::Stale => self.ask().await,
+            Status::CancelRequested if self.is_between_attempts() => {
+                let by = self.story.cancelled_by.clone().unwrap_or_default();
+                self.give_up(&format!("cancelled by {by}")).await
+            }
+            Status::CancelRequested => {
+                let by = self.story.cancelled_by.clone().unwrap_or_default();
+                self.judge(Judgement::plain(Outcome::Cancelled, format!("cancelled by {by}"))).await
+            }
+            Status::Cleared => self.attempt().await,
+            Status::Attempting => self.recover_attempt().await,
+            Status::Retrying => self.retry().await,
+            Status::Attempted => self.observe(Phase::Post).await,
+            Status::Judged(_) => self.seal().await,
+            Status::Resolved => self.conclude_resolved().await,
+            Status::Settled(_) => self.seal_settled().await,
+            Status::Sealed(_) | Status::Reconciled(_) => self.publish().await,
+            Status::Ended(Outcome::Indeterminate) if self.settling => self.settle().await,
+            Status::Ended(_) => Ok(Step::Rest),
+        }
+    }
+
+    pub(super) async fn append(
+        &mut self,
+        events: Vec<Event>,
+        durable: bool,
+    ) -> Result<Step, LedgerError> {
+        for event in events {
+            self.engine.put(&mut self.story, &mut self.pages, event).await?;
+        }
+        if durable {
+            self.hand_over(true).await?;
+        }
+        Ok(Step::Go)
+    }
+
+    /// Gives the journal what it does not have yet: before anything happens outside, and before any wait.
+    pub(super) async fn hand_over(&mut self, durable: bool) -> Result<(), LedgerError> {
+        self.engine.hand_over(&self.story, &mut self.pages, vec![], durable).await
+    }
+
+    fn told(mut self) -> Told {
+        Told { story: self.story.clone(), entries: self.pages.take().into_entries() }
+    }
+
+    pub(super) async fn judge(&mut self, judgement: Judgement) -> Result<Step, LedgerError> {
+        self.turn = None;
+        self.append(vec![Event::Judged { judgement: Arc::new(judgement) }], false).await
+    }
+
+    /// The grant as it is configured now; gone means that nothing may run.
+    pub(super) fn granted(&self) -> Option<Granted> {
+        self.tenant.grants.get(&self.story.bound.action.contract.name).cloned()
+    }
+
+    pub(super) async fn decide(&mut self, gate: bool) -> Result<Step, LedgerError> {
+        let pre = self.story.pre.as_ref().filter(|_| gate).map(|pre| pre.value());
+        let (decision, facts) =
+            policy::decide(&self.tenant, &self.story, self.engine.clock.now_ms(), pre);
+        let lost = || LedgerError::Failed("nothing is activated for the tenant".to_owned());
+        let activated = *self.engine.activated.get(&self.tenant.name).ok_or_else(lost)?;
+        let (decision, facts) = (Arc::new(decision), Arc::new(facts));
+        let event = Event::Decided { gate, decision, facts, activated };
+        self.append(vec![event], false).await
+    }
+
+    async fn deny(&mut self) -> Result<Step, LedgerError> {
+        let reason = self.story.decision.as_ref().map_or_else(String::new, |(d, _)| denial(d));
+        self.judge(Judgement::plain(Outcome::Denied, reason)).await
+    }
+
+    async fn after_pre(&mut self) -> Result<Step, LedgerError> {
+        let Some(granted) = self.granted() else { return self.gone().await };
+        if let Some(judgement) = self.unfit(&granted) {
+            return self.judge(judgement).await;
+        }
+        if self.story.attempts.is_empty() && self.first_verdict() == Some(Verdict::Allow) {
+            return self.world_then_decide().await;
+        }
+        self.ask().await
+    }
+
+    async fn after_post(&mut self) -> Result<Step, LedgerError> {
+        let Some(granted) = self.granted() else { return self.gone().await };
+        // A stop lets this rest, and the next start may have another contract to judge by.
+        if let Some(what) = self.other_world(&granted)? {
+            return self.judge_other_world(what).await;
+        }
+        let now = self.engine.clock.now_ms();
+        match reconcile::reconcile(
+            &granted.contract,
+            &self.story,
+            now,
+            self.engine.clock.began_ms(),
+        ) {
+            Look::Judged(judgement) if self.was_turned_away(&granted) => {
+                match self.useless_guard(&judgement) {
+                    Some(reason) => self.judge(Judgement { reason, ..judgement }).await,
+                    None => self.stale(TURNED_AWAY).await,
+                }
+            }
+            Look::Judged(judgement) => self.follow(&granted, judgement).await,
+            Look::NotYet(at_ms) => {
+                self.turn = None;
+                self.hand_over(false).await?;
+                self.engine.until(at_ms).await?;
+                self.observe(Phase::Post).await
+            }
+        }
+    }
+
+    /// A look that does not count, or a precondition that does not hold: nothing will be sent.
+    pub(super) fn unfit(&self, granted: &Granted) -> Option<Judgement> {
+        let pre = self.story.pre.as_ref()?;
+        if granted.contract.is_read() {
+            let judgement = outcome::judge_read(&granted.contract, pre);
+            return Some(judgement).filter(|j| j.outcome != Outcome::Verified);
+        }
+        if let Some(problem) = pre.unusable(&granted.contract) {
+            let sent = if self.story.attempts.is_empty() { "nothing" } else { "nothing more" };
+            let reason =
+                format!("the state before could not be observed, {sent} was sent: {problem}");
+            return Some(Judgement::plain(Outcome::Failed, reason));
+        }
+        if let Some(write) = self.story.untagged() {
+            let (method, path) = (&write.method, &write.path);
+            let reason = format!("`{method} {path}` is guarded, and the look saw no entity tag");
+            return Some(Judgement::plain(Outcome::Denied, reason));
+        }
+        reconcile::unmet_before(&granted.contract, &self.story)
+    }
+
+    /// The grant went away under an open action. What was sent stays open; anything else is denied.
+    pub(super) async fn gone(&mut self) -> Result<Step, LedgerError> {
+        let name = &self.story.bound.action.contract.name;
+        let open = self.story.may_have_changed_something();
+        let outcome = if open { Outcome::Indeterminate } else { Outcome::Denied };
+        let reason = format!("there is no grant for `{name}` any more");
+        self.judge(Judgement::plain(outcome, reason)).await
+    }
+}
+
+/// A denial in one sentence: the host's reason, or the policies that decided.
+fn denial(decision: &deed_record::policy::Decision) -> String {
+    if let Some(reason) = &decision.reason {
+        return reason.clone();
+    }
+    if let Some(error) = decision.errors.first() {
+        return format!("policy could not be evaluated, which denies: {error}");
+    }
+    match decision.determining.as_slice() {
+        [] => "no policy permits it".to_owned(),
+        ids => format!("forbidden by policy {}", ids.join(", ")),
+    }
+}

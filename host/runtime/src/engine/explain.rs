@@ -1,0 +1,86 @@
+//! `deed act --explain`: what would happen, without anything happening. Nothing is journaled or sent.
+
+use std::sync::Arc;
+
+use deed_record::action::Proposal;
+use deed_record::exchange::Rendered;
+use deed_record::lifecycle::event::{Entry, Event};
+use deed_record::lifecycle::story::Story;
+use deed_record::policy::{Decision, Verdict};
+use serde::Serialize;
+
+use super::Engine;
+use super::intake::IntakeError;
+use super::stories::LedgerError;
+use crate::stage::contract::Caller;
+use crate::stage::policy;
+
+/// The answer to "what if": policy's word, the requests, and what is missing.
+#[derive(Debug, Serialize)]
+pub struct Explained {
+    pub contract: String,
+    pub resource: String,
+    pub decision: Decision,
+    /// Requests that would look at the state.
+    pub would_read: Vec<Rendered>,
+    /// Requests that would leave if it were cleared.
+    pub would_send: Vec<Rendered>,
+    /// CEL that must hold before; evaluated at the gate, not here.
+    pub before: Vec<deed_record::contract::expression::Expression>,
+    /// What stands between this proposal and a run.
+    pub missing: Vec<String>,
+}
+
+impl Engine {
+    /// Explains a proposal. The pre-state is not read, so policies over `pre` are not decided here.
+    pub fn explain(
+        self: &Arc<Self>,
+        caller: Caller<'_>,
+        proposal: Proposal,
+    ) -> Result<Explained, IntakeError> {
+        let fresh = self.bind(caller, proposal)?;
+        let event =
+            Event::Proposed { bound: Arc::new(fresh.bound), bindings: fresh.bindings, trace: None };
+        let entry = Entry { at_ms: self.clock.now_ms(), event };
+        let story = Story::fold(&[entry]).map_err(LedgerError::from)?;
+        let (decision, _) = policy::decide(caller.tenant, &story, self.clock.now_ms(), None);
+        let name = story.bound.action.contract.name.clone();
+        let before = caller
+            .tenant
+            .grants
+            .get(&name)
+            .map(|g| g.contract.verify.before.clone())
+            .unwrap_or_default();
+        Ok(Explained {
+            missing: missing(&decision),
+            contract: name,
+            resource: story.bound.action.resource.clone(),
+            decision,
+            would_read: story.bound.observe.clone(),
+            would_send: story.bound.perform.clone(),
+            before,
+        })
+    }
+}
+
+fn missing(decision: &Decision) -> Vec<String> {
+    match decision.verdict {
+        Verdict::Allow => vec![],
+        Verdict::Ask => {
+            let one = |o: &deed_record::policy::Obligation| {
+                format!("{} approval(s) by role `{}` (policy `{}`)", o.count, o.role, o.policy)
+            };
+            decision.obligations.iter().map(one).collect()
+        }
+        Verdict::Deny => {
+            let reason = decision.reason.clone();
+            let forbids = || {
+                format!(
+                    "no policy permits it, or one of these forbids it: {:?}",
+                    decision.determining
+                )
+            };
+            vec![reason.unwrap_or_else(forbids)]
+        }
+    }
+}

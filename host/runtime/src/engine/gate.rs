@@ -1,0 +1,203 @@
+//! From the first look to the gate: asking people, staleness, the resource lease, the last decision.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use deed_record::bundle;
+use deed_record::contract::ATTEMPTS_MAX;
+use deed_record::lifecycle::event::{Event, GrantRecord, Phase};
+use deed_record::lifecycle::outcome::{self, Judgement, Outcome};
+use deed_record::policy::{Decision, Verdict};
+
+use super::drive::{Drive, Step};
+use super::stories::LedgerError;
+use crate::config::{Granted, keys};
+use crate::stage::{approval, contract, policy};
+
+/// Attempts that an action has at most, whatever they came to.
+const ATTEMPTS: usize = ATTEMPTS_MAX as usize;
+
+/// What a chain has besides answers: for each attempt a decision and what was activated then, what was
+/// activated last, receipt, reconciliations of a person and of the host, and one denial.
+const RESERVED: usize = 2 * ATTEMPTS + 5;
+
+/// Answers that an action may have in all: with more, no bundle could hold them.
+pub(super) const ANSWERS_MAX: usize = bundle::CHAIN_MAX - RESERVED;
+
+/// Bytes of the attempts so far that leave room for another one in the part of a bundle that has them all:
+/// requests of 4 MiB, answers of 6 MiB and what is said of them.
+pub(super) const ATTEMPTS_BYTES: usize = 5 << 20;
+
+impl Drive<'_> {
+    /// Asks people for approval of exactly what would happen, in the world as it was last seen.
+    pub(super) async fn ask(&mut self) -> Result<Step, LedgerError> {
+        let Some(granted) = self.granted() else { return self.gone().await };
+        let Some(pre) = &self.story.pre else { return self.observe(Phase::Pre).await };
+        let now_ms = self.engine.clock.now_ms();
+        // Asked afresh: the policies may be others than at the proposal, and now there is a pre-state.
+        let (decision, _) = policy::decide(&self.tenant, &self.story, now_ms, Some(pre.value()));
+        // Nobody is needed after all, or nobody could help: that is for the gate to say.
+        if decision.verdict != Verdict::Ask {
+            return self.decide(true).await;
+        }
+        if self.story.all_answers.len().saturating_add(wanted(&decision)) > ANSWERS_MAX {
+            let reason = format!(
+                "asking again would take more than the {ANSWERS_MAX} answers that one action may have"
+            );
+            return self.judge(Judgement::plain(Outcome::Denied, reason)).await;
+        }
+        let nonce = keys::random_hex::<16>().map_err(|e| LedgerError::Failed(e.to_string()))?;
+        let expires_ms = now_ms + self.engine.config.approval_expires.as_signed();
+        let ask = approval::ask(&granted.contract, pre, &decision, nonce, expires_ms)?;
+        (self.lease, self.turn) = (None, None);
+        self.append(vec![Event::Asked { ask: Arc::new(ask) }], true).await?;
+        self.engine.tell_waiting(&self.story);
+        Ok(Step::Go)
+    }
+
+    pub(super) async fn waiting(&mut self) -> Result<Step, LedgerError> {
+        if let Some(answer) = self.story.answers.iter().find(|a| !a.approves) {
+            let reason = format!("{} ({}) denied it", answer.person, answer.role);
+            return self.judge(Judgement::plain(Outcome::Denied, reason)).await;
+        }
+        if let Some(judgement) = self.expired(self.engine.clock.now_ms()) {
+            return self.judge(judgement).await;
+        }
+        if !self.story.open_obligations().is_empty() {
+            // Where it was asked by an earlier process, nobody else knows when it is over.
+            self.engine.expire_later(&self.story);
+            return Ok(Step::Rest);
+        }
+        self.enter_gate().await
+    }
+
+    /// Approvals hold until they expire, wherever the action stands by then.
+    pub(super) fn expired(&self, now_ms: i64) -> Option<Judgement> {
+        let ask = self.story.ask.as_ref()?;
+        let over = now_ms >= ask.expires_ms;
+        let reason = match self.story.open_obligations().as_slice() {
+            [] => "the approval expired before it could run",
+            _ => "nobody approved it in time",
+        };
+        over.then(|| Judgement::plain(Outcome::Expired, reason))
+    }
+
+    /// Takes the resource, unless it is a read, and looks again under the lease.
+    async fn enter_gate(&mut self) -> Result<Step, LedgerError> {
+        if self.lease.is_none()
+            && !self.is_read()
+            && let Some(judgement) = self.take_resource().await?
+        {
+            return self.judge(judgement).await;
+        }
+        self.observe(Phase::Gate).await
+    }
+
+    pub(super) async fn at_gate(&mut self) -> Result<Step, LedgerError> {
+        let Some(granted) = self.granted() else { return self.gone().await };
+        if let Some(judgement) =
+            self.expired(self.engine.clock.now_ms()).or_else(|| self.unfit(&granted))
+        {
+            return self.judge(judgement).await;
+        }
+        if let Some(reason) = self.staleness(&granted)? {
+            return self.stale(&reason).await;
+        }
+        self.world_then_decide().await
+    }
+
+    /// What differs between the world that was approved and the world as it is.
+    fn staleness(&self, granted: &Granted) -> Result<Option<String>, LedgerError> {
+        let (Some(ask), Some(pre)) = (&self.story.ask, &self.story.pre) else { return Ok(None) };
+        if pre.digest(&granted.contract)? != ask.pre_state {
+            return Ok(Some("the state changed after it was shown to the approver".to_owned()));
+        }
+        if self.tenant.policies.digest() != ask.policy_set {
+            return Ok(Some("the policies changed after approval was asked for".to_owned()));
+        }
+        Ok(approval::still_counts(&self.tenant, &self.story)
+            .err()
+            .map(|e| format!("an approval counts no more: {e}")))
+    }
+
+    pub(super) async fn stale(&mut self, reason: &str) -> Result<Step, LedgerError> {
+        self.lease = None;
+        self.append(vec![Event::Stale { reason: reason.to_owned() }], false).await
+    }
+
+    /// The action names contract, adapter and bindings by digest: which of them is another now?
+    pub(super) fn other_world(
+        &self,
+        granted: &Granted,
+    ) -> Result<Option<&'static str>, LedgerError> {
+        // Neither the configuration nor what the action names changes while this process serves.
+        if let Some(known) = self.world.get() {
+            return Ok(*known);
+        }
+        let action = &self.story.bound.action;
+        let requests = (&self.story.bound.observe[..], &self.story.bound.perform[..]);
+        let bindings = contract::digests(&contract::bindings(&self.tenant, granted, requests))?;
+        let differs = [
+            (action.contract.digest != granted.digest, "contract"),
+            (action.adapter != granted.adapter, "adapter"),
+            (action.binding != bindings, "upstream binding"),
+            (action.environment != self.engine.config.environment, "environment"),
+        ];
+        let what = differs.into_iter().find_map(|(differs, what)| differs.then_some(what));
+        Ok(*self.world.get_or_init(|| what))
+    }
+
+    /// In another world the action can never run; what it wrote in the old one stays open.
+    pub(super) async fn judge_other_world(&mut self, what: &str) -> Result<Step, LedgerError> {
+        let judgement = if self.story.may_have_changed_something() {
+            let reason = format!(
+                "the {what} changed after a write may have left: the host cannot look as before"
+            );
+            Judgement::plain(Outcome::Indeterminate, reason)
+        } else {
+            let reason =
+                format!("stale: the {what} changed after it was proposed; propose it again");
+            Judgement::plain(Outcome::Denied, reason)
+        };
+        self.judge(judgement).await
+    }
+
+    pub(super) async fn world_then_decide(&mut self) -> Result<Step, LedgerError> {
+        let Some(granted) = self.granted() else { return self.gone().await };
+        match self.other_world(&granted)? {
+            Some(what) => self.judge_other_world(what).await,
+            None => self.decide(true).await,
+        }
+    }
+
+    /// Passes the gate: writes down what the run will be given. A read is done here: it was the look.
+    pub(super) async fn clear(&mut self) -> Result<Step, LedgerError> {
+        if let (Some(granted), Some(pre)) = (self.granted(), &self.story.pre)
+            && granted.contract.is_read()
+        {
+            let judgement = outcome::judge_read(&granted.contract, pre);
+            return self.judge(judgement).await;
+        }
+        let Some(granted) = self.granted() else { return self.gone().await };
+        let waits = granted.upstreams.iter().filter_map(|name| self.tenant.upstreams.get(name));
+        let longest = waits.map(|u| u.timeout.as_millis()).max().unwrap_or(0);
+        let grant = GrantRecord {
+            contract: granted.digest,
+            adapter: granted.adapter,
+            upstreams: Arc::clone(&self.story.bindings),
+            timeout_ms: granted.contract.limits.timeout.as_millis(),
+            exchange_timeout_ms: u64::try_from(longest).unwrap_or(u64::MAX),
+        };
+        self.append(vec![Event::Cleared { grant: Arc::new(grant) }], false).await
+    }
+}
+
+/// Answers that meet every obligation: those of one role count for all that ask for it.
+fn wanted(decision: &Decision) -> usize {
+    let mut most: BTreeMap<&str, u32> = BTreeMap::new();
+    for one in &decision.obligations {
+        let count = most.entry(&one.role).or_default();
+        *count = one.count.max(*count);
+    }
+    most.values().map(|count| usize::try_from(*count).unwrap_or(usize::MAX)).sum()
+}

@@ -1,0 +1,82 @@
+//! What follows when the guard of a write held: the upstream answered 412 and carried nothing out.
+//!
+//! Never asks people again where that cannot help: `If-Match` matches no weak entity tag. Else they are asked
+//! anew, up to [`TURNS`] times.
+
+use deed_record::exchange::Exchange;
+use deed_record::lifecycle::event::{Attempt, Phase};
+use deed_record::lifecycle::outcome::{Judgement, Outcome};
+use deed_spec::json;
+
+use super::drive::{Drive, Step};
+use super::gate::ATTEMPTS_BYTES;
+use super::stories::LedgerError;
+use crate::config::Granted;
+use crate::stage::reconcile;
+
+/// How often an action may be turned away by the guard of its write before it is given up.
+const TURNS: usize = 3;
+
+/// Why approvals are void when the guard of a write held.
+pub(super) const TURNED_AWAY: &str =
+    "the upstream turned the write away (412): the state changed after the look";
+
+impl Drive<'_> {
+    /// Whether the latest write was turned away, and nothing that was seen since says otherwise.
+    pub(super) fn was_turned_away(&self, granted: &Granted) -> bool {
+        self.story.was_turned_away() && !reconcile::may_have_landed(&granted.contract, &self.story)
+    }
+
+    /// Why asking people again would not help: the upstream turned the write away, and still shows the state
+    /// and the weak entity tag that the write carried. `If-Match` never matches a weak tag (RFC 9110 section
+    /// 13.1.1). An unchanged strong tag may be an older one that a replica still shows.
+    pub(super) fn useless_guard(&self, judgement: &Judgement) -> Option<String> {
+        let (pre, post) = (self.story.pre.as_ref()?, self.story.post.as_ref()?);
+        let write = turned_away(self.story.attempts.last()?)?;
+        let tag = write.if_match.as_deref().filter(|tag| tag.starts_with("W/"))?;
+        let same = post.tag(&write.request) == Some(tag) && pre.value() == post.value();
+        if !same || judgement.outcome != Outcome::Failed {
+            return None;
+        }
+        let upstream = &write.request.upstream;
+        Some(format!(
+            "the upstream turned the write away (412), and neither state nor entity tag `{tag}` changed: \
+             upstream `{upstream}` does not accept its own weak entity tag in `If-Match`, so `guard = \"etag\"` \
+             cannot work there; nothing was carried out"
+        ))
+    }
+
+    /// The guard held. What was seen before the attempt is not what is: look again before anybody is asked.
+    pub(super) async fn after_turned_away(&mut self) -> Result<Step, LedgerError> {
+        let tried = self.story.attempts.len();
+        let kept = json::to_canonical(&self.story.attempts)?.len();
+        if tried < TURNS && kept <= ATTEMPTS_BYTES {
+            return self.observe(Phase::Pre).await;
+        }
+        let reason = match unmoved(&self.story.attempts) {
+            Some(write) if tried >= TURNS => never_moved(write, tried),
+            _ => format!("{TURNED_AWAY}, {tried} times; nothing was carried out"),
+        };
+        self.judge(Judgement::plain(Outcome::Failed, reason)).await
+    }
+}
+
+fn turned_away(attempt: &Attempt) -> Option<&Exchange> {
+    attempt.exchanges.iter().find(|exchange| exchange.is_turned_away())
+}
+
+/// The write that every attempt sent with the same entity tag, and that was turned away each time.
+fn unmoved(attempts: &[Attempt]) -> Option<&Exchange> {
+    let (last, before) = attempts.split_last()?;
+    let last = turned_away(last).filter(|write| write.if_match.is_some())?;
+    let is_same = |one: &Exchange| one.request == last.request && one.if_match == last.if_match;
+    before.iter().all(|attempt| turned_away(attempt).is_some_and(is_same)).then_some(last)
+}
+
+fn never_moved(write: &Exchange, times: usize) -> String {
+    let (upstream, tag) = (&write.request.upstream, write.if_match.as_deref().unwrap_or_default());
+    format!(
+        "the upstream turned the write away (412) {times} times, and the entity tag `{tag}` never changed: \
+         upstream `{upstream}` may not accept in `If-Match` the entity tag that it shows; nothing was carried out"
+    )
+}

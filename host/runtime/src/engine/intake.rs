@@ -1,0 +1,237 @@
+//! Outside facts: proposals, signed answers, cancellations. Each is appended, then the driver is called.
+
+use std::sync::Arc;
+
+use deed_record::action::id::ActionId;
+use deed_record::action::{BindError, Proposal};
+use deed_record::lifecycle::event::Event;
+use deed_record::statement::envelope::Envelope;
+use deed_spec::digest::Digest;
+use deed_spec::json;
+use deed_store::journal::Claim;
+
+use super::activate::leaves;
+use super::gate::ANSWERS_MAX;
+use super::readiness::Unready;
+use super::room::Room;
+use super::stories::LedgerError;
+use super::unit_of_work::Told;
+use super::{Engine, Waiting};
+use crate::capacity::admission::Overload;
+use crate::config::keys;
+use crate::stage::approval::{self, AnswerError};
+use crate::stage::contract::{self, BindFault, Caller, Fresh};
+use crate::stage::resolution::ResolveError;
+
+/// A proposal that was taken, and the driver that carries it; none where its key stands for an action already.
+#[derive(Debug)]
+pub struct Accepted {
+    pub id: ActionId,
+    pub waiting: Option<Waiting>,
+}
+
+/// An idempotency key with what it was sent with.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    pub key: String,
+}
+
+/// Why an outside fact was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    #[error(transparent)]
+    Bind(#[from] BindFault),
+    #[error("idempotency key was used with another body; use a new key for a new action")]
+    KeyReused,
+    #[error(transparent)]
+    Answer(#[from] AnswerError),
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    #[error("it is too late to cancel: a write may be under way or the action has ended")]
+    TooLate,
+    #[error(transparent)]
+    Unready(#[from] Unready),
+    #[error(transparent)]
+    Overload(#[from] Overload),
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    #[error(transparent)]
+    Key(#[from] keys::KeyError),
+}
+
+impl Engine {
+    /// Takes a proposal, if there is room for one more: the same idempotency key and body give the same action.
+    pub async fn propose(
+        self: &Arc<Self>,
+        caller: Caller<'_>,
+        proposal: Proposal,
+        claimed: Option<Claimed>,
+        trace: Option<String>,
+    ) -> Result<Accepted, IntakeError> {
+        self.take(caller, proposal, claimed, trace, Self::room).await
+    }
+
+    /// The same in the agent's name, by the word of an operator: it is not kept out by what the agent has.
+    pub(super) async fn propose_for_operator(
+        self: &Arc<Self>,
+        caller: Caller<'_>,
+        proposal: Proposal,
+        claimed: Claimed,
+        trace: Option<String>,
+    ) -> Result<Accepted, IntakeError> {
+        let room = |host: &Self, caller: Caller<'_>| Ok(host.room_for_operator(caller));
+        self.take(caller, proposal, Some(claimed), trace, room).await
+    }
+
+    /// Takes a proposal, unless its key stands for an action: what was accepted before is told of however much is
+    /// under way, and takes no room.
+    async fn take(
+        self: &Arc<Self>,
+        caller: Caller<'_>,
+        proposal: Proposal,
+        claimed: Option<Claimed>,
+        trace: Option<String>,
+        room: fn(&Self, Caller<'_>) -> Result<Room, Overload>,
+    ) -> Result<Accepted, IntakeError> {
+        self.takes_proposals()?;
+        let body = Digest::of(&json::to_canonical(&proposal).map_err(BindFault::from)?).hex();
+        if let Some(id) = self.claimed(caller, claimed.as_ref(), &body).await? {
+            return Ok(Accepted { id, waiting: None });
+        }
+        let room = room(self, caller)?;
+        self.take_in(caller, proposal, (claimed, body), trace, room).await
+    }
+
+    /// Takes a proposal that was let in, unless it would meet the limit of what waits for people.
+    async fn take_in(
+        self: &Arc<Self>,
+        caller: Caller<'_>,
+        proposal: Proposal,
+        (claimed, body): (Option<Claimed>, String),
+        trace: Option<String>,
+        (course, full): Room,
+    ) -> Result<Accepted, IntakeError> {
+        let Fresh { bound, bindings } = self.bind(caller, proposal)?;
+        // The index has keys as they are sent.
+        if claimed.as_ref().is_some_and(|claimed| bound.private.tells(&claimed.key).is_some()) {
+            let header = BindError::Repeated("the header Idempotency-Key".to_owned());
+            return Err(BindFault::from(header).into());
+        }
+        let claim = claimed.map(|claimed| Claim {
+            tenant: caller.tenant.name.clone(),
+            agent: caller.agent.to_owned(),
+            key: claimed.key,
+            body_sha256: body.clone(),
+            at_ms: self.clock.now_ms(),
+        });
+        let id = bound.action.id.clone();
+        let event = Event::Proposed { bound: Arc::new(bound), bindings, trace };
+        if let Some(limit) = full {
+            self.must_not_wait(caller, &event, limit)?;
+        }
+        match self.begin(event, claim).await {
+            Ok(told) => Ok(Accepted { waiting: Some(self.advance(told, course)), id }),
+            Err(LedgerError::KeyTaken { action, body_sha256 }) if body_sha256 == body => {
+                let id: ActionId = action.parse().map_err(|_| LedgerError::Unknown)?;
+                Ok(Accepted { id, waiting: None })
+            }
+            Err(LedgerError::KeyTaken { action, .. }) => Err(self.reused(&action).await),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The action that this key stands for already: looked up before binding, because contracts change.
+    async fn claimed(
+        &self,
+        caller: Caller<'_>,
+        claimed: Option<&Claimed>,
+        body: &str,
+    ) -> Result<Option<ActionId>, IntakeError> {
+        let Some(claimed) = claimed else { return Ok(None) };
+        let now_ms = self.clock.now_ms();
+        let found = self.journal.key(&caller.tenant.name, caller.agent, &claimed.key, now_ms);
+        match found.map_err(LedgerError::from)? {
+            None => Ok(None),
+            Some((action, other)) if other != body => Err(self.reused(&action).await),
+            Some((action, _)) => Ok(Some(action.parse().map_err(|_| LedgerError::Unknown)?)),
+        }
+    }
+
+    /// A key that stands for an action with another body; that action is on disk before anybody is told so.
+    async fn reused(&self, action: &str) -> IntakeError {
+        match self.journal.sync_action(action).await {
+            Ok(()) => IntakeError::KeyReused,
+            Err(error) => LedgerError::Failed(error.to_string()).into(),
+        }
+    }
+
+    pub(super) fn bind(
+        &self,
+        caller: Caller<'_>,
+        proposal: Proposal,
+    ) -> Result<Fresh, IntakeError> {
+        let at_ms = u64::try_from(self.clock.now_ms()).unwrap_or(0);
+        let id = ActionId::new(at_ms, keys::random()?);
+        let salt = || keys::random().ok();
+        Ok(contract::bind(caller, proposal, id, keys::random_hex::<16>()?, salt)?)
+    }
+
+    /// Takes a signed approval or denial.
+    pub async fn answer(
+        self: &Arc<Self>,
+        tenant: &str,
+        id: &ActionId,
+        envelope: Envelope,
+    ) -> Result<Waiting, IntakeError> {
+        self.takes_answers()?;
+        let configured = self.tenant(tenant).ok_or(LedgerError::Unknown)?;
+        let told = self.told_of(tenant, id)?;
+        let story = &told.story;
+        let course = self.admission.admit_answer(tenant, &story.bound.action.principal)?;
+        if !matches!(story.status, deed_record::lifecycle::status::Status::Waiting) {
+            return Err(AnswerError::NotAsked.into());
+        }
+        let answer = approval::receive(configured, story, envelope, self.clock.now_ms())?;
+        // A denial ends it, so there is always room for one.
+        if answer.approves && story.all_answers.len() >= ANSWERS_MAX {
+            return Err(AnswerError::NotAsked.into());
+        }
+        let nonce =
+            format!("{}/{}/{}", id, story.ask.as_ref().map_or("", |a| &a.nonce), answer.person);
+        let nonce = format!("{nonce}/{}", if answer.approves { "approve" } else { "deny" });
+        let event = Event::Answered { answer: Arc::new(answer) };
+        let told = self.append_fact(told, event, vec![nonce]).await?;
+        // Its place in the log says when it was given: a key that is retired before the end still counted.
+        if let Some(publisher) = self.publisher(tenant) {
+            publisher.offer(leaves(&told.story)?);
+        }
+        Ok(self.advance(told, course))
+    }
+
+    /// Cancels an action that has not started its attempt.
+    pub async fn cancel(
+        self: &Arc<Self>,
+        tenant: &str,
+        id: &ActionId,
+        by: &str,
+    ) -> Result<Waiting, IntakeError> {
+        loop {
+            let told = self.told_of(tenant, id)?;
+            if !told.story.status.may_cancel() {
+                return Err(IntakeError::TooLate);
+            }
+            let event = Event::CancelRequested { by: by.to_owned() };
+            match self.append_fact(told, event, vec![]).await {
+                Err(LedgerError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+                Ok(told) => return Ok(self.carry_on(told)),
+            }
+        }
+    }
+
+    /// What is known of this tenant's action; another tenant's action is unknown.
+    pub(super) fn told_of(&self, tenant: &str, id: &ActionId) -> Result<Told, LedgerError> {
+        let told = self.told(id)?;
+        if told.story.bound.action.tenant == tenant { Ok(told) } else { Err(LedgerError::Unknown) }
+    }
+}

@@ -1,0 +1,170 @@
+//! What a tenant's log and the kept statements say of the host's past: which keys came and went, what
+//! was activated last.
+//!
+//! Takes signatures by keys that this host has or had, and nothing else, for true.
+
+use std::path::Path;
+
+use deed_record::lifecycle::event::Leaf;
+use deed_record::statement::activation::{self, Activation};
+use deed_record::statement::envelope::{Kind, key_id};
+use deed_record::statement::rotation::{self, KeyChange, Purpose};
+use deed_spec::digest::Digest;
+use deed_spec::note::VerifierKey;
+use deed_store::log::Retired;
+use deed_store::statements::{Enrolled, Kept, StatementError, Statements};
+use ed25519_dalek::VerifyingKey;
+
+use crate::config::keys::{self, KeyError, Keys};
+use crate::stage::activation as stage;
+
+/// The statements of a host, and the keys that may have signed them.
+#[derive(Debug)]
+pub(crate) struct Past {
+    pub(crate) statements: Statements,
+    signers: Vec<VerifyingKey>,
+}
+
+/// A key that came or went, as the log says.
+#[derive(Debug, Clone)]
+pub(crate) struct Changed {
+    pub(crate) kind: Kind,
+    pub(crate) change: KeyChange,
+    pub(crate) key: VerifyingKey,
+}
+
+/// Why the past of a host cannot be told.
+#[derive(Debug, thiserror::Error)]
+pub enum PastError {
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    #[error("the log has {0} at {1}, and `state/statements` has not; restore it from a copy")]
+    Lost(String, u64),
+    #[error("{0} at {1} of the log: {2}")]
+    Other(String, u64, String),
+    #[error(
+        "keys/{purpose}.key is not the key that the log of `{tenant}` says counts ({wanted}); restore that"
+    )]
+    OtherKey { purpose: &'static str, tenant: String, wanted: String },
+    #[error("a key of this host cannot be written: {0}")]
+    Form(String),
+}
+
+const NO_KEY: &str = "it is by no key of this host; restore keys/retired/ from a copy";
+
+impl Past {
+    pub(crate) fn open(dir: &Path, keys: &Keys) -> Result<Self, PastError> {
+        let mut signers = vec![keys.receipt.verifying_key()];
+        signers.extend(keys::retired(dir, Purpose::Receipt)?);
+        Ok(Self { statements: Statements::open(&dir.join("state"))?, signers })
+    }
+
+    /// The same for those who only look, with public keys; none where nothing was ever kept.
+    pub(crate) fn look(dir: &Path, receipt: VerifyingKey) -> Result<Option<Self>, PastError> {
+        let mut signers = vec![receipt];
+        signers.extend(keys::retired(dir, Purpose::Receipt)?);
+        let statements = Statements::look(&dir.join("state"))?;
+        Ok(statements.map(|statements| Self { statements, signers }))
+    }
+
+    /// Keys that signed this log's checkpoints before its present one.
+    pub(crate) fn retired(&self, tenant: &str, origin: &str) -> Result<Vec<Retired>, PastError> {
+        let mut retired = Vec::new();
+        for kept in self.statements.all(Kind::KeyRetired)? {
+            let Some(change) = self.change(&kept, Kind::KeyRetired) else { continue };
+            if change.tenant != tenant || change.purpose != Purpose::Log {
+                continue;
+            }
+            let form = |e: &dyn std::fmt::Display| PastError::Form(e.to_string());
+            let key = change.public().map_err(|e| form(&e))?;
+            let key = VerifierKey::new(origin, key).map_err(|e| form(&e))?;
+            let statement = kept.envelope.payload_digest().map_err(|e| form(&e))?;
+            retired.push(Retired { key, statement });
+        }
+        Ok(retired)
+    }
+
+    /// Which keys came and went, in the order of the log.
+    pub(crate) fn changes(&self, tenant: &str, told: &[Leaf]) -> Result<Vec<Changed>, PastError> {
+        let mut changes = Vec::new();
+        for leaf in told {
+            let Some(kind) =
+                [Kind::KeyAdded, Kind::KeyRetired].into_iter().find(|k| k.as_str() == leaf.kind)
+            else {
+                continue;
+            };
+            let at = |why: &str| PastError::Other(leaf.kind.clone(), leaf.index, why.to_owned());
+            let kept = self.statements.get(kind, leaf.payload)?;
+            let kept = kept.ok_or_else(|| PastError::Lost(leaf.kind.clone(), leaf.index))?;
+            let change = self.change(&kept, kind);
+            let change = change.ok_or_else(|| at(NO_KEY))?;
+            // Both stand side by side: the key that goes counts up to its own retirement.
+            let index = leaf.index + if kind == Kind::KeyAdded { 2 } else { 0 };
+            if change.tenant != tenant || change.index != index {
+                return Err(at("it is about another tenant or place"));
+            }
+            let key = change.public().map_err(|e| at(&e.to_string()))?;
+            changes.push(Changed { kind, change, key });
+        }
+        Ok(changes)
+    }
+
+    /// What was activated last, when it is still kept.
+    pub(crate) fn activated(
+        &self,
+        told: &[Leaf],
+    ) -> Result<Option<(Digest, Activation)>, PastError> {
+        let mut latest = told.iter().rev();
+        let Some(leaf) = latest.find(|leaf| leaf.kind == Kind::Activated.as_str()) else {
+            return Ok(None);
+        };
+        let kept = self.statements.get(Kind::Activated, leaf.payload)?;
+        // One that is lost or by a key that is gone is signed anew, which its leaf then tells.
+        let opened = kept.and_then(|kept| self.activation(&kept));
+        Ok(opened.map(|activation| (leaf.payload, activation)))
+    }
+
+    /// Who could approve under an activation.
+    pub(crate) fn people(&self, leaf: &Leaf) -> Result<Vec<Enrolled>, PastError> {
+        let at = |why: &str| PastError::Other(leaf.kind.clone(), leaf.index, why.to_owned());
+        let kept = self.statements.get(Kind::Activated, leaf.payload)?;
+        let kept = kept.ok_or_else(|| PastError::Lost(leaf.kind.clone(), leaf.index))?;
+        let activation = self.activation(&kept).ok_or_else(|| at(NO_KEY))?;
+        // The names are kept beside it and signed by nobody.
+        match stage::names(&activation, &kept.people) {
+            Ok(true) => Ok(kept.people),
+            Ok(false) => Err(at("the people kept with it are not those that it names")),
+            Err(error) => Err(at(&error.to_string())),
+        }
+    }
+
+    fn activation(&self, kept: &Kept) -> Option<Activation> {
+        self.signers.iter().find_map(|key| activation::open(&kept.envelope, key).ok())
+    }
+
+    /// The present keys must be those that the log says count: an older copy of `keys/` signs nothing.
+    pub(crate) fn check_present(
+        &self,
+        tenant: &str,
+        told: &[Leaf],
+        keys: &Keys,
+    ) -> Result<(), PastError> {
+        let changes = self.changes(tenant, told)?;
+        for purpose in [Purpose::Receipt, Purpose::Log] {
+            let of = |one: &&Changed| one.change.purpose == purpose && one.kind == Kind::KeyAdded;
+            let Some(last) = changes.iter().rev().find(of) else { continue };
+            if last.key != keys.of(purpose).verifying_key() {
+                let (purpose, tenant) = (purpose.as_str(), tenant.to_owned());
+                let wanted = key_id(&last.key).map_err(|e| PastError::Form(e.to_string()))?;
+                return Err(PastError::OtherKey { purpose, tenant, wanted });
+            }
+        }
+        Ok(())
+    }
+
+    fn change(&self, kept: &Kept, kind: Kind) -> Option<KeyChange> {
+        self.signers.iter().find_map(|key| rotation::open(&kept.envelope, key, kind).ok())
+    }
+}

@@ -1,0 +1,109 @@
+//! The logs of all tenants at a start: opened beside the journal, because both read much, then told what is in
+//! force. All are open before the first is written to.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use deed_spec::digest::Digest;
+use deed_spec::note::LogKey;
+use deed_store::journal::{Filter, Hold, Journal, OpenError};
+use deed_store::log::{Log, Publisher};
+use deed_system::clock::Clock;
+
+use super::start::{StartError, state};
+use crate::config::Config;
+use crate::config::keys::Keys;
+use crate::engine::activate::Starting;
+use crate::engine::key_history::{Past, PastError};
+
+/// Logs by tenant.
+type Logs = BTreeMap<String, Log>;
+pub(crate) type Publishers = BTreeMap<String, Publisher>;
+pub(crate) type Activated = BTreeMap<String, Digest>;
+
+/// The journal, and every log that is there.
+pub(crate) fn open(
+    hold: Hold,
+    config: &Config,
+    keys: &Keys,
+    past: &Past,
+) -> Result<(Journal, Logs), StartError> {
+    thread::scope(|scope| {
+        let logs = scope.spawn(|| -> Result<Logs, StartError> {
+            let there = config.tenants.keys().filter(|tenant| is_there(&folder(config, tenant)));
+            there.map(|tenant| Ok((tenant.clone(), log(config, keys, past, tenant)?))).collect()
+        });
+        let journal = hold.open();
+        let logs = logs.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok((journal.map_err(|e| unopened(&e))?, logs?))
+    })
+}
+
+pub(crate) fn unopened(error: &OpenError) -> StartError {
+    state("the journal cannot be opened")(error.to_string())
+}
+
+pub(crate) fn past_failed(error: &PastError) -> StartError {
+    state("what this host signed before cannot be told")(error.to_string())
+}
+
+/// Begins the logs that are missing and may be, puts into each what is in force now, and has them written
+/// from now on.
+pub(crate) fn publishers(
+    starting: &Starting<'_>,
+    mut logs: Logs,
+    clock: &Clock,
+) -> Result<(Publishers, Activated), StartError> {
+    let Starting { config, keys, past, .. } = *starting;
+    for tenant in
+        config.tenants.keys().filter(|tenant| !logs.contains_key(*tenant)).collect::<Vec<_>>()
+    {
+        may_begin(starting, tenant)?;
+        logs.insert(tenant.clone(), log(config, keys, past, tenant)?);
+    }
+    let (mut publishers, mut activated) = (BTreeMap::new(), BTreeMap::new());
+    let crowd = starting.journal.crowd();
+    for (name, mut log) in logs {
+        let Some(tenant) = config.tenants.get(&name) else { continue };
+        let digest = starting.activate(tenant, &mut log);
+        let digest =
+            digest.map_err(|e| state("the configuration cannot be activated")(e.to_string()))?;
+        activated.insert(name.clone(), digest);
+        publishers.insert(name, Publisher::start(log, &config.witnesses, clock, crowd));
+    }
+    Ok((publishers, activated))
+}
+
+fn folder(config: &Config, tenant: &str) -> PathBuf {
+    config.dir.join("state/log").join(tenant)
+}
+
+fn is_there(dir: &Path) -> bool {
+    dir.join("HEAD").exists() || dir.join("TAIL").exists()
+}
+
+/// What is in force is logged before anything is proposed: a tenant with actions and no log has lost it, and
+/// a new one would be a fork.
+fn may_begin(starting: &Starting<'_>, tenant: &str) -> Result<(), StartError> {
+    let acted = starting.journal.list(tenant, &Filter::default(), 1);
+    let acted = acted.map_err(|e| state("the journal cannot be read")(e.to_string()))?;
+    match acted.first() {
+        None => Ok(()),
+        Some((id, _)) => Err(state("a log is missing")(format!(
+            "`{}` is not there, and the journal has {id} of `{tenant}`; restore the whole directory from one copy",
+            folder(starting.config, tenant).display()
+        ))),
+    }
+}
+
+fn log(config: &Config, keys: &Keys, past: &Past, tenant: &str) -> Result<Log, StartError> {
+    let origin = format!("{}/{tenant}", config.log_origin);
+    let key = LogKey::new(&origin, keys.log.clone())
+        .map_err(|e| state("the log has no valid origin")(e.to_string()))?;
+    let retired = past.retired(tenant, &origin).map_err(|e| past_failed(&e))?;
+    let log = Log::open_rotated(&folder(config, tenant), &origin, key, &retired)
+        .map_err(|e| state("the log cannot be opened")(e.to_string()))?;
+    past.check_present(tenant, log.history(), keys).map_err(|e| past_failed(&e))?;
+    Ok(log)
+}

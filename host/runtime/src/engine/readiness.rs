@@ -1,0 +1,186 @@
+//! Whether new work is taken, and if not, why not: one judge for proposals, answers and `/readyz`.
+//!
+//! It touches nothing that is under way. What it sees passes by itself, but for a stop and a store that failed.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use deed_system::clock::Drift;
+use deed_system::files::{Room, room};
+
+use super::Engine;
+use crate::config::Size;
+
+/// How long an answer of the file system counts; what is written in a second is far below the reserve.
+const ROOM_FOR: Duration = Duration::from_secs(1);
+/// Files that are kept for actions under way: segments, tiles and the index's, a few for each.
+const FILES_RESERVE: u64 = 256;
+
+/// Why no new work is taken now.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unready {
+    #[error("{0}; nothing new is taken, the host ends, and a restart recovers")]
+    Failed(String),
+    #[error("stopping: no new work is taken, and what is under way comes to rest")]
+    Stopping,
+    #[error(
+        "the system's clock is {ms} ms ahead of the host's: it was set, or the machine was suspended; \
+         its time is taken over once nothing is under way ({under_way} now)"
+    )]
+    Ahead { ms: i64, under_way: usize },
+    #[error(
+        "the system's clock is {ms} ms behind the host's: it was set back; set it right, or restart the \
+         host when it has passed the journal's newest event"
+    )]
+    Behind { ms: i64 },
+    #[error(
+        "the file system of `state/` has {free} bytes free, and {reserve} are kept for what is under \
+         way (`disk_reserve` in deed.toml); make room"
+    )]
+    Disk { free: u64, reserve: u64 },
+    #[error(
+        "the file system of `state/` takes {free} more files, and {FILES_RESERVE} are kept; make room"
+    )]
+    Files { free: u64 },
+    #[error("the file system of `state/` does not say how much room it has: {0}")]
+    Blind(String),
+}
+
+impl Unready {
+    /// The kind, in one word, for metrics.
+    pub const WORDS: [&'static str; 4] = ["failed", "stopping", "clock", "disk"];
+
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Failed(_) => "failed",
+            Self::Stopping => "stopping",
+            Self::Ahead { .. } | Self::Behind { .. } => "clock",
+            Self::Disk { .. } | Self::Files { .. } | Self::Blind(_) => "disk",
+        }
+    }
+
+    /// What a caller reads; paths, numbers and errors are for the operator.
+    pub fn told(&self) -> &'static str {
+        match self {
+            Self::Failed(_) => {
+                "the host cannot write any more and takes nothing new until it was restarted"
+            }
+            Self::Stopping => "the host is stopping and takes nothing new; ask again soon",
+            Self::Ahead { .. } | Self::Behind { .. } => {
+                "the system's clock has jumped, and nothing new is taken until it counts again"
+            }
+            Self::Disk { .. } | Self::Files { .. } | Self::Blind(_) => {
+                "the host's disk is full, and nothing new is taken until there is room"
+            }
+        }
+    }
+
+    /// When to ask again: what a person has to set right takes longer.
+    pub fn retry_after_s(&self) -> u64 {
+        match self {
+            Self::Ahead { .. } => 1,
+            Self::Stopping => 5,
+            _ => 30,
+        }
+    }
+}
+
+/// The file system of `state/`, and how much of it new work must leave.
+#[derive(Debug)]
+pub(super) struct Space {
+    dir: PathBuf,
+    reserve: u64,
+    seen: Mutex<Option<(Instant, Result<Room, String>)>>,
+}
+
+impl Space {
+    pub(super) fn new(dir: &Path, reserve: Size) -> Self {
+        Self { dir: dir.join("state"), reserve: reserve.bytes(), seen: Mutex::new(None) }
+    }
+
+    fn room(&self) -> Result<Room, String> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, room)) = seen.as_ref().filter(|(at, _)| at.elapsed() < ROOM_FOR) {
+            return room.clone();
+        }
+        let found = room(&self.dir).map_err(|e| e.to_string());
+        *seen = Some((Instant::now(), found.clone()));
+        found
+    }
+
+    fn unready(&self) -> Option<Unready> {
+        match self.room() {
+            Err(why) => Some(Unready::Blind(why)),
+            Ok(room) if room.bytes < self.reserve => {
+                Some(Unready::Disk { free: room.bytes, reserve: self.reserve })
+            }
+            Ok(room) => {
+                room.files.filter(|free| *free < FILES_RESERVE).map(|free| Unready::Files { free })
+            }
+        }
+    }
+}
+
+/// Whether the operator was told that the clocks are apart.
+#[derive(Debug, Default)]
+pub(super) struct Told(AtomicBool);
+
+impl Engine {
+    /// Every reason why no new work is taken; empty when it is.
+    pub fn unready(&self) -> Vec<Unready> {
+        self.closed().into_iter().chain(self.off()).chain(self.space.unready()).collect()
+    }
+
+    /// Whether a proposal may begin an action.
+    pub(super) fn takes_proposals(&self) -> Result<(), Unready> {
+        self.takes_answers()?;
+        self.space.unready().map_or(Ok(()), Err)
+    }
+
+    /// Whether a person's answer may carry an action on. It needs no more of the disk than was kept for it,
+    /// but a clock: an approval covers what happens before it expires.
+    pub(super) fn takes_answers(&self) -> Result<(), Unready> {
+        self.closed().or_else(|| self.off()).map_or(Ok(()), Err)
+    }
+
+    fn closed(&self) -> Option<Unready> {
+        let stopping = || self.is_stopping().then_some(Unready::Stopping);
+        self.failed().map(Unready::Failed).or_else(stopping)
+    }
+
+    fn off(&self) -> Option<Unready> {
+        Some(match self.clock.drift()? {
+            Drift::Ahead(ms) => Unready::Ahead { ms, under_way: self.under_way() },
+            Drift::Behind(ms) => Unready::Behind { ms },
+        })
+    }
+
+    /// Looks after the clock: tells the operator when the system's is another, and takes its time over
+    /// where it is ahead and nothing is under way, so that no wait and no deadline becomes shorter by it.
+    pub fn mind_clock(&self) {
+        let drift = self.clock.drift();
+        if self.told.0.swap(drift.is_some(), Ordering::Relaxed) != drift.is_some() {
+            let why = self.off().map(|why| format!("no new work is taken: {why}"));
+            let agree = || "the host's clock and the system's agree again".to_owned();
+            tracing::warn!("{}", why.unwrap_or_else(agree));
+        }
+        if let Some(Drift::Ahead(ms)) = self.flights.when_idle(|| self.clock.adopt()).flatten() {
+            tracing::warn!(
+                ms,
+                "the system's time was taken over: approvals may have expired by it"
+            );
+        }
+    }
+
+    /// Milliseconds by which the system's clock is ahead of ours, and bytes that are free for `state/`.
+    pub fn gauges(&self) -> (i64, Option<u64>) {
+        let drift_ms = match self.clock.drift() {
+            Some(Drift::Ahead(ms)) => ms,
+            Some(Drift::Behind(ms)) => ms.saturating_neg(),
+            None => 0,
+        };
+        (drift_ms, self.space.room().ok().map(|room| room.bytes))
+    }
+}

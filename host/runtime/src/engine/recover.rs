@@ -1,0 +1,259 @@
+//! What comes after an attempt that left something undone: another one, or the end.
+//!
+//! Never sends anything itself, and never decides what may be sent again: `record::recovery` does. An
+//! attempt that follows goes through the same gate of policy, approvals and world as the first.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deed_record::exchange::Exchange;
+use deed_record::lifecycle::event::{Attempt, Event};
+use deed_record::lifecycle::outcome::{Judgement, Outcome};
+use deed_record::lifecycle::recovery;
+use deed_record::lifecycle::story::Story;
+use deed_record::policy::Verdict;
+use deed_spec::json;
+
+use super::drive::{Drive, Step};
+use super::gate::ATTEMPTS_BYTES;
+use super::stories::LedgerError;
+use crate::config::{Granted, keys};
+use crate::stage::reconcile::{self, Verdict as Look};
+use crate::stage::{approval, policy};
+
+/// The longest pause between two attempts, before jitter.
+const PAUSE_MAX: Duration = Duration::from_mins(1);
+
+impl Drive<'_> {
+    /// An attempt without an end: the host stopped under it. It looks; it never sends again blindly.
+    pub(super) async fn recover_attempt(&mut self) -> Result<Step, LedgerError> {
+        let now = self.engine.clock.now_ms();
+        let Some(attempt) = self.story.lost_attempt(now) else { return Ok(Step::Rest) };
+        self.append(vec![Event::AttemptEnded { attempt: Arc::new(attempt) }], true).await
+    }
+
+    /// After a look that counts: plans another attempt where one may follow, else judges.
+    pub(super) async fn follow(
+        &mut self,
+        granted: &Granted,
+        judgement: Judgement,
+    ) -> Result<Step, LedgerError> {
+        let now_ms = self.engine.clock.now_ms();
+        let Self { story, .. } = &*self;
+        let next = recovery::another(
+            &granted.contract,
+            &story.attempts,
+            &story.bindings,
+            &judgement,
+            now_ms,
+        );
+        let pause_ms = i64::try_from(self.pause(granted)?.as_millis()).unwrap_or(i64::MAX);
+        let not_before_ms = now_ms.saturating_add(pause_ms);
+        // A pause that outlasts the budget or a key would only put the end off.
+        let late_ms = self.engine.clock.latest_ms().saturating_add(pause_ms);
+        let in_time = self.in_time(granted, late_ms).is_ok();
+        match next {
+            Ok(reason) if in_time && has_room(&story.attempts)? => {
+                let reason = format!("{}; {reason}", judgement.reason);
+                self.append(vec![Event::RetryPlanned { reason, not_before_ms }], false).await
+            }
+            _ => self.judge(judgement).await,
+        }
+    }
+
+    /// Waits for its time, then asks once more whether it may run at all: configuration, policy and
+    /// approvals may be others than before.
+    pub(super) async fn retry(&mut self) -> Result<Step, LedgerError> {
+        self.turn = None;
+        self.hand_over(false).await?;
+        self.wait_for_retry().await?;
+        let Some(granted) = self.granted() else { return self.gone().await };
+        if let Some(what) = self.other_world(&granted)? {
+            return self.judge_other_world(what).await;
+        }
+        if let Some(why) = self.hindrance(&granted) {
+            return self.give_up(&why).await;
+        }
+        match self.decide(true).await {
+            // Between the two questions policy changed its mind, by the clock.
+            Err(LedgerError::Story(_)) => self.give_up("policy does not allow it any more").await,
+            other => other,
+        }
+    }
+
+    /// What keeps a planned attempt from running now; none when nothing does. Our clock goes on as it was
+    /// while this action is under way: a machine that slept meanwhile says by the system's how long.
+    fn hindrance(&self, granted: &Granted) -> Option<String> {
+        let (now_ms, late_ms) = (self.engine.clock.now_ms(), self.engine.clock.latest_ms());
+        if self.expired(late_ms).is_some() {
+            return Some("the approval has expired".to_owned());
+        }
+        // The pause was as long as the upstream asked for, or as long as the host was away.
+        if let Err(over) = self.in_time(granted, late_ms) {
+            return Some(over.to_string());
+        }
+        let pre = self.story.pre.as_ref().map(|pre| pre.value());
+        let (decision, _) = policy::decide(&self.tenant, &self.story, now_ms, pre);
+        if decision.verdict != Verdict::Allow {
+            return Some("policy does not allow it any more".to_owned());
+        }
+        let asked = self.story.ask.as_ref();
+        let void = asked.is_some_and(|ask| ask.policy_set != self.tenant.policies.digest())
+            || (asked.is_some() && approval::still_counts(&self.tenant, &self.story).is_err());
+        void.then(|| "its approvals count no more".to_owned())
+    }
+
+    pub(super) fn in_time(&self, granted: &Granted, at_ms: i64) -> Result<(), recovery::Final> {
+        let Story { attempts, bindings, .. } = &self.story;
+        recovery::in_time(&granted.contract, attempts, bindings, at_ms)
+    }
+
+    /// Ends a planned attempt that policy had allowed and that may not start after all: the host may have
+    /// stopped in between, for any time, and may have come back with another configuration.
+    pub(super) async fn stopped_short(
+        &mut self,
+        granted: &Granted,
+    ) -> Result<Option<Step>, LedgerError> {
+        if !self.is_between_attempts() {
+            return Ok(None);
+        }
+        if let Some(what) = self.other_world(granted)? {
+            return self.judge_other_world(what).await.map(Some);
+        }
+        let in_force = self.engine.activated.get(&self.tenant.name);
+        let changed = self.story.activated.as_ref() != in_force;
+        let changed = changed.then(|| "the configuration changed after it was allowed".to_owned());
+        match self.hindrance(granted).or(changed) {
+            Some(why) => self.give_up(&why).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Judges by what was seen last, and says why nothing more is tried.
+    pub(super) async fn give_up(&mut self, why: &str) -> Result<Step, LedgerError> {
+        let Some(granted) = self.granted() else { return self.gone().await };
+        if let Some(what) = self.other_world(&granted)? {
+            return self.judge_other_world(what).await;
+        }
+        let now_ms = self.engine.clock.now_ms();
+        // Whoever planned another attempt had waited for this look, in whichever process: it counts.
+        let judged = match reconcile::reconcile(&granted.contract, &self.story, now_ms, i64::MIN) {
+            Look::Judged(judged) => judged,
+            Look::NotYet(_) => {
+                Judgement::plain(Outcome::Indeterminate, "what was sent may still land")
+            }
+        };
+        let reason = format!("{}; it was not tried again: {why}", judged.reason);
+        self.judge(Judgement { reason, ..judged }).await
+    }
+
+    /// Whether it stands between two attempts: what the first one saw before still counts.
+    pub(super) fn is_between_attempts(&self) -> bool {
+        self.story.pre_is_spent && self.story.post.is_some()
+    }
+
+    /// An outside fact that comes while it waits counts at once: it ends the wait as a conflict.
+    async fn wait_for_retry(&self) -> Result<(), LedgerError> {
+        loop {
+            let left = self.story.not_before_ms.saturating_sub(self.engine.clock.now_ms());
+            if left <= 0 {
+                return Ok(());
+            }
+            let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+            let pause = tokio::time::sleep(left.min(super::resource::QUEUE_LOOK));
+            self.engine.flights.pause(pause).await?;
+            if self.is_overtaken()? {
+                return Err(LedgerError::Conflict);
+            }
+        }
+    }
+
+    /// The contract's backoff, doubled for each attempt after the first, at most a minute, and between a half
+    /// and all of that: callers that failed together do not come back together.
+    fn pause(&self, granted: &Granted) -> Result<Duration, LedgerError> {
+        let first = Duration::from_millis(granted.contract.limits.backoff.as_millis());
+        let doubled =
+            u32::try_from(self.story.attempts.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        let factor = 2_u32.saturating_pow(doubled);
+        let full = first.saturating_mul(factor).min(PAUSE_MAX.max(first));
+        let [chance] = keys::random::<1>().map_err(|e| LedgerError::Failed(e.to_string()))?;
+        let jittered = full / 2 + (full / 2).saturating_mul(u32::from(chance)) / 255;
+        Ok(jittered.max(asked_for(self.story.attempts.last())))
+    }
+}
+
+/// How long the upstream asked to be left alone, at most an hour.
+fn asked_for(last: Option<&Attempt>) -> Duration {
+    let exchanges = last.iter().flat_map(|attempt| &attempt.exchanges);
+    // What is carried was answered long ago.
+    let exchanges = exchanges.filter(|one| one.carried_from.is_none());
+    let seconds = exchanges.filter_map(|one| one.retry_after_s).max().unwrap_or(0);
+    Duration::from_secs(u64::from(seconds)).min(Duration::from_hours(1))
+}
+
+/// Whether the part of a bundle that has all attempts takes another one, with what that carries of them.
+fn has_room(attempts: &[Attempt]) -> Result<bool, LedgerError> {
+    let carried: Vec<Exchange> =
+        recovery::known(attempts).into_iter().filter_map(|write| write.done).collect();
+    let bytes = json::to_canonical(attempts)?.len() + json::to_canonical(&carried)?.len();
+    Ok(bytes <= ATTEMPTS_BYTES)
+}
+
+#[cfg(test)]
+mod tests {
+    use deed_record::lifecycle::event::Claim;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_the_upstream_asks_for_is_kept_within_an_hour() {
+        let exchange = |seconds: Option<u32>| {
+            let request = json!({"upstream": "idp", "method": "PATCH", "path": "/", "calls": 1, "writes": true});
+            let mut value = json!({
+                "ordinal": 0, "request": request, "fate": {"answered": {"status": 503}},
+                "started_ms": 0, "ended_ms": 0, "deadline_ms": 0,
+            });
+            if let Some(seconds) = seconds {
+                value["retry_after_s"] = json!(seconds);
+            }
+            serde_json::from_value(value).unwrap()
+        };
+        let attempt = |all: &[Option<u32>]| Attempt {
+            n: 1,
+            claim: Claim::Done,
+            exchanges: all.iter().copied().map(exchange).collect(),
+            refused: vec![],
+            started_ms: 0,
+            ended_ms: 0,
+        };
+        assert_eq!(asked_for(None), Duration::ZERO);
+        assert_eq!(asked_for(Some(&attempt(&[None]))), Duration::ZERO);
+        assert_eq!(asked_for(Some(&attempt(&[Some(2), None, Some(7)]))), Duration::from_secs(7));
+        assert_eq!(asked_for(Some(&attempt(&[Some(u32::MAX)]))), Duration::from_hours(1));
+        let mut carried = attempt(&[Some(7)]);
+        carried.exchanges[0].carried_from = Some(1);
+        assert_eq!(asked_for(Some(&carried)), Duration::ZERO);
+    }
+
+    #[test]
+    fn what_is_carried_takes_its_room_again() {
+        let exchange = json!({
+            "ordinal": 0, "fate": {"answered": {"status": 200}},
+            "request": {"upstream": "idp", "method": "PATCH", "path": "/", "calls": 1, "writes": true},
+            "response": "x".repeat(ATTEMPTS_BYTES / 3 * 2), "started_ms": 0, "ended_ms": 0, "deadline_ms": 0,
+        });
+        let mut exchange: Exchange = serde_json::from_value(exchange).unwrap();
+        let attempt = |one: Exchange| Attempt {
+            n: 1,
+            claim: Claim::Done,
+            exchanges: vec![one],
+            refused: vec![],
+            started_ms: 0,
+            ended_ms: 0,
+        };
+        assert!(!has_room(&[attempt(exchange.clone())]).unwrap());
+        exchange.fate = deed_record::exchange::Fate::Answered { status: 503 };
+        assert!(has_room(&[attempt(exchange)]).unwrap(), "nothing of it is carried");
+    }
+}

@@ -1,0 +1,181 @@
+//! Open outcomes and people: shows an operator what is open, takes the signed word, concludes from it.
+//!
+//! Never makes an outcome of a word before the host has looked once more, where it can.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use deed_record::action::id::ActionId;
+use deed_record::action::{Bound, Proposal, Source};
+use deed_record::contract::Contract;
+use deed_record::lifecycle::event::Event;
+use deed_record::lifecycle::outcome::Outcome;
+use deed_record::lifecycle::story::Story;
+use deed_record::statement::envelope::{Envelope, Signed};
+use deed_record::statement::resolution::{LastLook, ResolutionRequest, Verdict};
+use deed_record::timeline::utc;
+use deed_spec::json;
+
+use super::activate::leaves;
+use super::drive::{Drive, Step};
+use super::in_flight::Stopping;
+use super::intake::{Claimed, IntakeError};
+use super::settle::Later;
+use super::stories::LedgerError;
+use super::{Engine, Waiting};
+use crate::stage::contract::Caller;
+use crate::stage::resolution::{self, ResolveError};
+
+/// What was seen last of open actions, for people. A restart forgets it, and looks again.
+#[derive(Debug, Default)]
+pub(super) struct LastSeen(Mutex<HashMap<ActionId, LastLook>>);
+
+impl LastSeen {
+    pub(super) fn remember(&self, id: &ActionId, look: LastLook) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), look);
+    }
+
+    pub(super) fn forget(&self, id: &ActionId) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+
+    fn recall(&self, id: &ActionId) -> Option<LastLook> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+}
+
+impl Engine {
+    /// What a person is shown who is to say what happened; none while nothing is open.
+    pub fn resolution_request(&self, person: &str, story: &Story) -> Option<ResolutionRequest> {
+        resolution::request(person, story, self.seen.recall(&story.bound.action.id))
+    }
+
+    /// Takes a person's signed word about an open action.
+    pub async fn resolve(
+        self: &Arc<Self>,
+        tenant: &str,
+        id: &ActionId,
+        envelope: Envelope,
+    ) -> Result<Waiting, IntakeError> {
+        self.takes_answers()?;
+        let configured = self.tenant(tenant).ok_or(LedgerError::Unknown)?;
+        loop {
+            let told = self.told_of(tenant, id)?;
+            let now_ms = self.clock.now_ms();
+            let said = resolution::receive(configured, &told.story, &envelope, now_ms)?;
+            self.must_have_landed(&told.story, now_ms)?;
+            let nonce = format!("{id}/{}/resolve", said.nonce);
+            let (resolution, envelope) = (Arc::new(said), Signed::shared(envelope.clone()));
+            let event = Event::Resolved { resolution, envelope };
+            match self.append_fact(told, event, vec![nonce]).await {
+                // Somebody else's word, a look or the call for an operator came first: ask again what is open.
+                Err(LedgerError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+                Ok(told) => {
+                    // Its place in the log says when it was given: a key that is retired later still counted.
+                    if let Some(publisher) = self.publisher(tenant) {
+                        publisher.offer(leaves(&told.story)?);
+                    }
+                    return Ok(self.carry_on(told));
+                }
+            }
+        }
+    }
+
+    /// Nobody can know what comes of a write that is still under way.
+    fn must_have_landed(&self, story: &Story, now_ms: i64) -> Result<(), IntakeError> {
+        let settle_ms = self.contract_of(story)?.verify.settle.as_signed();
+        match story.lands_until_ms(settle_ms, self.clock.began_ms()).filter(|until| now_ms < *until)
+        {
+            Some(until) => Err(ResolveError::TooEarly(utc(until)).into()),
+            None => Ok(()),
+        }
+    }
+
+    /// The contract under which it was proposed, whatever is configured now.
+    pub(super) fn contract_of(&self, story: &Story) -> Result<Contract, LedgerError> {
+        let failed = |why: String| LedgerError::Failed(format!("the action's contract: {why}"));
+        let kept = self.kept(story.bound.action.contract.digest)?;
+        let kept = kept.ok_or_else(|| failed("it was not kept".to_owned()))?;
+        let value = json::parse(&kept).map_err(|e| failed(e.to_string()))?;
+        Contract::from_json(value).map_err(|e| failed(e.to_string()))
+    }
+}
+
+impl Drive<'_> {
+    /// Looks once more, if it can, and writes down what look and word come to.
+    pub(super) async fn conclude_resolved(&mut self) -> Result<Step, LedgerError> {
+        let Some((said, _)) = self.story.resolution.clone() else { return Ok(Step::Rest) };
+        let id = self.story.bound.action.id.clone();
+        // Only after a restart, which waits once more for what an earlier process waited for.
+        let settle_ms = self.engine.contract_of(&self.story)?.verify.settle.as_signed();
+        let began_ms = self.engine.clock.began_ms();
+        self.hand_over(false).await?;
+        self.engine.until(self.story.lands_until_ms(settle_ms, began_ms).unwrap_or(0)).await?;
+        let (look, seen) = match self.look_again().await? {
+            Later::Seen(look, judgement) => (Some(look), Some(Arc::unwrap_or_clone(judgement))),
+            Later::TooEarly => unseen(&id, "what was sent may still land"),
+            Later::NotNow(why) => unseen(&id, why),
+            Later::InVain(why) => unseen(&id, &why),
+        };
+        let mut judgement = said.conclude(seen);
+        if said.verdict == Verdict::Retry && judgement.outcome == Outcome::Failed {
+            judgement.reason += &self.propose_again().await?;
+        }
+        let (observation, judgement) = (look, Arc::new(judgement));
+        self.append(vec![Event::Settled { observation, judgement }], false).await?;
+        self.hand_over(false).await?;
+        self.engine.seen.forget(&id);
+        self.release_resource();
+        Ok(Step::Go)
+    }
+}
+
+/// What stands between the parts of a claim: no header holds it, so no agent takes the claim of a retry.
+const NO_HEADER: char = '\n';
+
+impl Drive<'_> {
+    /// Proposes the same once more in the agent's name, as an action of its own that names this one. The claim
+    /// makes it one, however often this is done again after a crash. Gives what to say of it.
+    async fn propose_again(&self) -> Result<String, LedgerError> {
+        let action = &self.story.bound.action;
+        let claimed = Claimed { key: format!("retry{NO_HEADER}{}", action.id) };
+        // However long ago, and whatever is configured now: an agent's claims expire, this one must not.
+        let (journal, any_time) = (&self.engine.journal, i64::MIN);
+        let earlier = journal.key(&action.tenant, &action.principal, &claimed.key, any_time)?;
+        if let Some((earlier, _)) = earlier {
+            return Ok(format!("; proposed again as {earlier}"));
+        }
+        let Some(agent) = self.tenant.agents.get(&action.principal) else {
+            return Ok(
+                "; there is no such agent any more, so nothing was proposed again".to_owned()
+            );
+        };
+        let caller = Caller {
+            tenant: &self.tenant,
+            environment: &self.engine.config.environment,
+            agent: &action.principal,
+            person: &agent.person,
+        };
+        let Bound { proposal, private, .. } = &*self.story.bound;
+        let params = private.params(&self.engine.contract_of(&self.story)?, &action.params);
+        let params = params.map_err(|e| LedgerError::Failed(e.to_string()))?.reveal().clone();
+        let mut proposal = Proposal { params, ..proposal.clone() };
+        proposal.sources.push(Source { uri: format!("deed:{}", action.id), sha256: None });
+        let trace = self.story.trace.clone();
+        match self.engine.propose_for_operator(caller, proposal, claimed, trace).await {
+            Ok(accepted) => Ok(format!("; proposed again as {}", accepted.id)),
+            // Nothing new is taken now; whoever looks at what is open comes by again.
+            Err(IntakeError::Unready(_)) => Err(Stopping.into()),
+            Err(IntakeError::Ledger(error)) => Err(error),
+            Err(IntakeError::Key(error)) => Err(LedgerError::Failed(error.to_string())),
+            Err(refused) => Ok(format!("; it could not be proposed again: {refused}")),
+        }
+    }
+}
+
+/// Nobody looked after the word.
+fn unseen<A, B>(id: &ActionId, why: &str) -> (Option<A>, Option<B>) {
+    tracing::warn!(action = %id, why, "it was resolved, and the host could not look once more");
+    (None, None)
+}

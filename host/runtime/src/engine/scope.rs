@@ -1,0 +1,93 @@
+//! What a run may know and do: takes a story and its grant, gives the scope of a look or of an attempt.
+//!
+//! Never gives anything: a scope becomes a grant in `grant` alone.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deed_record::action::Bound;
+use deed_record::action::private::{OpeningError, Prepared};
+use deed_record::contract::Effect;
+use deed_record::exchange::Rendered;
+use deed_record::lifecycle::recovery;
+use deed_sandbox::grant::{Once, Scope};
+
+use super::drive::Drive;
+use super::stories::LedgerError;
+use crate::config::Granted;
+
+impl Drive<'_> {
+    /// The entity tags of the look, for the writes that they guard.
+    pub(super) fn tags(&self) -> BTreeMap<(String, String), String> {
+        let Some(pre) = &self.story.pre else { return BTreeMap::new() };
+        let tag = |write: &Rendered| {
+            let place = (write.upstream.clone(), write.path.clone());
+            pre.tag(write).map(|tag| (place, tag.to_owned()))
+        };
+        self.story.bound.perform.iter().filter_map(tag).collect()
+    }
+
+    /// The writes of the next attempt: by which key the upstream knows each, and which are done already.
+    pub(super) fn once(&self, granted: &Granted) -> Result<Vec<Once>, LedgerError> {
+        let Self { story, engine, tenant, .. } = self;
+        let mut known = recovery::known(&story.attempts);
+        let mut once = Vec::new();
+        let writes = story.bound.perform.iter().filter(|request| request.writes);
+        let calls = writes.flat_map(|request| (0..request.calls).map(move |_| request));
+        for request in calls {
+            let nth = once.iter().filter(|other: &&Once| other.request == *request).count();
+            let promise = tenant.upstreams.get(&request.upstream);
+            let promise = promise.and_then(|upstream| upstream.idempotency.as_ref());
+            let counts = promise.filter(|_| granted.contract.action.effect == Effect::Keyed);
+            let window_ms = counts.map(|one| i64::try_from(one.window_ms).unwrap_or(i64::MAX));
+            let before = known.iter().position(|one| one.request == *request);
+            let before = before.map(|at| known.remove(at));
+            let left_ms = before.as_ref().and_then(|one| one.left_ms);
+            let until_ms = left_ms.zip(window_ms).map(|(left, window)| left.saturating_add(window));
+            let (key, done) = before.map_or((None, None), |one| (one.key, one.done));
+            let made = || engine.keys.idempotency_key(&story.bound.action.id, request, nth);
+            let key = match key {
+                None if promise.is_some() => {
+                    Some(made().map_err(|e| LedgerError::Failed(e.to_string()))?)
+                }
+                key => key,
+            };
+            once.push(Once { request: request.clone(), key, until_ms, done });
+        }
+        Ok(once)
+    }
+
+    /// What a run may know and do: a look where `attempt` is 0. Here private values come into it.
+    pub(super) fn scope(&self, granted: &Granted, attempt: u32) -> Result<Scope, LedgerError> {
+        let Bound { action, proposal, observe, perform, private } = &*self.story.bound;
+        let opened = |e: OpeningError| LedgerError::Failed(e.to_string());
+        let recorded = if attempt == 0 { observe } else { perform };
+        let rendered = if private.is_empty() {
+            recorded.iter().cloned().map(Prepared::plain).collect()
+        } else {
+            let requests = private.requests(&granted.contract, proposal).map_err(opened)?;
+            if attempt == 0 { requests.observe } else { requests.perform }
+        };
+        let params = private.params(&granted.contract, &action.params);
+        let reachable =
+            self.tenant.upstreams.iter().filter(|(name, _)| granted.upstreams.contains(*name));
+        Ok(Scope {
+            tenant: action.tenant.clone(),
+            action: action.id.clone(),
+            contract: action.contract.name.clone(),
+            params: params.map_err(|e| opened(e.into()))?,
+            private: private.hidden(),
+            attempt,
+            rendered,
+            tags: BTreeMap::new(),
+            once: vec![],
+            upstreams: reachable
+                .map(|(n, u)| (n.clone(), Arc::clone(u)))
+                .collect::<BTreeMap<_, _>>(),
+            states: granted.contract.state.clone(),
+            adapter: action.adapter,
+            timeout: Duration::from_millis(granted.contract.limits.timeout.as_millis()),
+        })
+    }
+}

@@ -1,0 +1,84 @@
+//! What the host signs of an action, and where that stands in the log: takes a story, puts envelopes and places into it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deed_record::lifecycle::event::Event;
+use deed_record::lifecycle::outcome::Outcome;
+use deed_record::lifecycle::story::Decided;
+use deed_record::statement::envelope::Signed;
+use deed_record::statement::receipt::Question;
+use deed_store::log::PublishError;
+
+use super::drive::{Drive, Step};
+use super::stories::LedgerError;
+use crate::stage::receipt::{self, SealError};
+
+/// Between two tries to hand leaves to a busy publisher.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
+
+impl Drive<'_> {
+    /// Why this attempt may run, under the host's key: it is on disk before anything can leave.
+    pub(super) fn signed_decision(
+        &mut self,
+        cleared_ms: i64,
+        deadline_ms: i64,
+    ) -> Result<Arc<Signed>, LedgerError> {
+        let failed = |e: SealError| LedgerError::Failed(e.to_string());
+        let nothing = || LedgerError::Failed("nothing was asked of policy".to_owned());
+        let asked = self.asked()?.ok_or_else(nothing)?;
+        let key = &self.engine.keys.receipt;
+        let signed = receipt::decide(&self.story, &asked, cleared_ms, deadline_ms, key);
+        Ok(Arc::new(signed.map_err(failed)?))
+    }
+
+    /// What statements say of the question of the latest decision. The receipt's is most often the attempt's.
+    pub(super) fn asked(&mut self) -> Result<Option<Question>, LedgerError> {
+        let Some(latest) = &self.story.decision else { return Ok(None) };
+        let is_latest = |(decision, facts): &Decided| {
+            Arc::ptr_eq(decision, &latest.0) && Arc::ptr_eq(facts, &latest.1)
+        };
+        if let Some((_, question)) = self.asked.as_ref().filter(|(of, _)| is_latest(of)) {
+            return Ok(Some(question.clone()));
+        }
+        let question = self.engine.asked(&self.story)?;
+        self.asked = self.story.decision.clone().zip(question.clone());
+        Ok(question)
+    }
+
+    pub(super) async fn seal(&mut self) -> Result<Step, LedgerError> {
+        let Some(judgement) = self.story.judgement.clone() else { return Ok(Step::Rest) };
+        let asked = self.asked()?;
+        let key = &self.engine.keys.receipt;
+        let envelope = receipt::seal(&self.story, &judgement, asked.as_ref(), key)
+            .map_err(|e| LedgerError::Failed(e.to_string()))?;
+        self.append(vec![Event::Sealed { envelope: Arc::new(envelope) }], true).await?;
+        // What is open keeps its resource until it is settled.
+        if judgement.outcome != Outcome::Indeterminate {
+            self.release_resource();
+        }
+        Ok(Step::Go)
+    }
+
+    pub(super) async fn publish(&mut self) -> Result<Step, LedgerError> {
+        let failed = |e: PublishError| LedgerError::Failed(e.to_string());
+        let Some(publisher) = self.engine.publisher(&self.tenant.name) else {
+            return Err(LedgerError::Failed("the tenant has no log".to_owned()));
+        };
+        let leaves = super::activate::leaves(&self.story)?;
+        let logged = loop {
+            match publisher.publish(leaves.clone()).await {
+                // The receipt is on disk; its place in the log can wait.
+                Err(PublishError::Busy) => tokio::time::sleep(BUSY_PAUSE).await,
+                other => break other.map_err(failed)?,
+            }
+        };
+        let event = Event::Logged { leaves: logged.leaves, checkpoint: logged.checkpoint };
+        // The log has it on disk. Whoever shows the checkpoint needs this there, too, and mostly somebody waits for it.
+        self.append(vec![event], true).await?;
+        self.engine.tell_if_open(&self.story);
+        self.engine.settle_later(&self.story);
+        self.engine.expires_no_more(&self.story);
+        Ok(Step::Go)
+    }
+}

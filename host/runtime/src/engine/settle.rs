@@ -1,0 +1,207 @@
+//! What ended without an answer: looked at again, at growing distances, until a look settles it.
+//!
+//! Never sends anything, and never changes the receipt: what settles it is signed beside it. Meanwhile the
+//! action keeps its resource. When looks do not settle it, an operator is called; the looks go on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deed_record::action::id::{ActionId, IdError};
+use deed_record::lifecycle::event::Event;
+use deed_record::lifecycle::observation::{Observation, Sight};
+use deed_record::lifecycle::outcome::{Judgement, Outcome};
+use deed_record::lifecycle::status::Status;
+use deed_record::lifecycle::story::Story;
+use deed_record::statement::resolution::LastLook;
+use deed_store::journal::Filter;
+
+use super::Engine;
+use super::drive::{Drive, Step};
+use super::run_permit::Taken;
+use super::stories::LedgerError;
+use crate::stage::{receipt, reconcile};
+
+/// The first pause between two looks; each is twice as long as the one before, up to the last.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LAST_PAUSE: Duration = Duration::from_hours(1);
+
+/// What one more look comes to.
+pub(super) enum Later {
+    Seen(Arc<Sight>, Arc<Judgement>),
+    /// What was sent may still land: nobody can know yet.
+    TooEarly,
+    /// None was made now; a later one may be.
+    NotNow(&'static str),
+    /// None can be made as things are.
+    InVain(String),
+}
+
+impl Drive<'_> {
+    /// Looks once more. Only a look that answers what happened is written down.
+    pub(super) async fn settle(&mut self) -> Result<Step, LedgerError> {
+        self.settling = false;
+        let (look, judgement) = match self.look_again().await? {
+            Later::Seen(look, judgement) => (look, judgement),
+            Later::TooEarly => return Ok(Step::Rest),
+            Later::NotNow(why) => return self.escalate_if_long(why).await,
+            Later::InVain(why) => return self.escalate(&why).await,
+        };
+        if judgement.outcome == Outcome::Indeterminate {
+            return self.still_open(&look, &judgement).await;
+        }
+        let observation = Some(look);
+        self.append(vec![Event::Settled { observation, judgement }], false).await?;
+        self.hand_over(false).await?;
+        self.engine.seen.forget(&self.story.bound.action.id);
+        self.release_resource();
+        Ok(Step::Go)
+    }
+
+    /// One look under the action's own reservation, when everything that was sent could have landed.
+    pub(super) async fn look_again(&mut self) -> Result<Later, LedgerError> {
+        // What was sent must not land after the look.
+        let settle_ms = self.engine.contract_of(&self.story)?.verify.settle.as_signed();
+        let clock = &self.engine.clock;
+        let began_ms = clock.began_ms();
+        if clock.now_ms() < self.story.lands_until_ms(settle_ms, began_ms).unwrap_or(0) {
+            return Ok(Later::TooEarly);
+        }
+        let name = &self.story.bound.action.contract.name;
+        let Some(granted) = self.granted() else {
+            return Ok(Later::InVain(format!("there is no grant for `{name}` any more")));
+        };
+        let Some(adapter) = self.engine.adapters.get(&granted.adapter) else {
+            return Ok(Later::InVain(format!("the adapter of `{name}` is not there any more")));
+        };
+        if let Some(what) = self.other_world(&granted)? {
+            return Ok(Later::InVain(format!(
+                "the {what} changed: the host cannot look as before"
+            )));
+        }
+        // Nobody else may be in the middle of changing what this looks at.
+        if !self.hold_resource() {
+            return Ok(Later::NotNow("another action holds the resource"));
+        }
+        if let Some(other) = self.written_since()? {
+            let why = format!("{other} has changed what a look would see");
+            return Ok(Later::InVain(why));
+        }
+        let turn = match self.take_turn(&granted).await? {
+            Taken::Turn(turn) => turn,
+            Taken::Ended(_) => return Ok(Later::NotNow("the sandbox was full")),
+        };
+        let look = self.look(&granted, adapter, &turn).await?;
+        drop(turn);
+        Ok(match reconcile::settle(&granted.contract, &self.story, &look, began_ms) {
+            Some(judgement) => Later::Seen(Sight::shared(look), Arc::new(judgement)),
+            None => {
+                Later::NotNow("the look began before everything that was sent could have landed")
+            }
+        })
+    }
+
+    /// The look says nothing: for good, where it could be made and shows no effect.
+    async fn still_open(
+        &mut self,
+        look: &Observation,
+        judgement: &Judgement,
+    ) -> Result<Step, LedgerError> {
+        let (action, reason) = (&self.story.bound.action, &judgement.reason);
+        tracing::warn!(action = %action.id, reason, "looked again, and it is still open");
+        let last = LastLook {
+            at_ms: look.at_ms,
+            state: look.value(),
+            changes: judgement.changes.clone(),
+            reason: reason.clone(),
+        };
+        self.engine.seen.remember(&action.id, last);
+        let usable = |granted: &crate::config::Granted| look.unusable(&granted.contract).is_none();
+        if self.granted().as_ref().is_some_and(usable) {
+            let why = "a look shows no effect, and with this contract that does not say that there was none";
+            return self.escalate(why).await;
+        }
+        self.escalate_if_long("no look could be used").await
+    }
+
+    /// Calls an operator once it has been open for as long as its contract lets the host look.
+    async fn escalate_if_long(&mut self, why: &str) -> Result<Step, LedgerError> {
+        if self.engine.looks_for(&self.story)? > Duration::ZERO {
+            return Ok(Step::Rest);
+        }
+        self.escalate(&format!("it was looked at in vain for `limits.observe`: {why}")).await
+    }
+
+    /// Calls an operator, once.
+    async fn escalate(&mut self, why: &str) -> Result<Step, LedgerError> {
+        if self.story.escalated.is_some() {
+            return Ok(Step::Rest);
+        }
+        let id = &self.story.bound.action.id;
+        tracing::warn!(action = %id, why, "looks do not settle it; an operator has to");
+        self.append(vec![Event::Escalated { reason: why.to_owned() }], true).await?;
+        self.engine.tell_escalated(&self.story);
+        Ok(Step::Go)
+    }
+
+    /// Another action that may have changed the same resource since this one was attempted: in directories
+    /// from before actions kept their resource. What a look sees then may be of either, and settles neither.
+    fn written_since(&self) -> Result<Option<ActionId>, LedgerError> {
+        let action = &self.story.bound.action;
+        let Some(began_ms) = self.story.attempts.first().map(|first| first.started_ms) else {
+            return Ok(None);
+        };
+        let near = Filter {
+            resource: Some(action.resource.clone()),
+            since_ms: Some(began_ms),
+            ..Filter::default()
+        };
+        for (id, _) in self.engine.journal.list(&action.tenant, &near, usize::MAX)? {
+            let id = id.parse().map_err(|e: IdError| LedgerError::Failed(e.to_string()))?;
+            if id == action.id {
+                continue;
+            }
+            let other = self.engine.story(&id)?;
+            let since = other.attempts.iter().any(|one| one.started_ms >= began_ms);
+            if other.running.is_some() || (since && other.may_have_changed_something()) {
+                return Ok(Some(id));
+            }
+        }
+        Ok(None)
+    }
+
+    pub(super) async fn seal_settled(&mut self) -> Result<Step, LedgerError> {
+        let signed = receipt::reconcile(&self.story, &self.engine.keys.receipt);
+        let envelope = signed.map_err(|e| LedgerError::Failed(e.to_string()))?;
+        self.append(vec![Event::Reconciled { envelope: Arc::new(envelope) }], true).await
+    }
+}
+
+impl Engine {
+    /// Wakes the driver of an open outcome again and again, until it is settled or the host stops.
+    pub(super) fn settle_later(self: &Arc<Self>, story: &Story) {
+        // A word that is not concluded yet waits for what is not there now, such as room on the disk.
+        if !matches!(story.status, Status::Ended(Outcome::Indeterminate) | Status::Resolved) {
+            return;
+        }
+        self.look_after(&story.bound.action.id, FIRST_PAUSE);
+    }
+
+    /// Twice as long as the last one, but not beyond the time at which an operator is to be called.
+    pub(super) fn next_pause(&self, story: &Story, last: Duration) -> Duration {
+        let twice = (last * 2).min(LAST_PAUSE);
+        match self.looks_for(story) {
+            Ok(left) if story.escalated.is_none() && left > Duration::ZERO => {
+                twice.min(left.max(FIRST_PAUSE))
+            }
+            _ => twice,
+        }
+    }
+
+    /// How long looks are still tried before an operator is called, where nothing says earlier that they
+    /// are in vain.
+    fn looks_for(&self, story: &Story) -> Result<Duration, LedgerError> {
+        let limit_ms = self.contract_of(story)?.limits.observe.as_signed();
+        let left_ms = story.judged_ms.saturating_add(limit_ms).saturating_sub(self.clock.now_ms());
+        Ok(Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)))
+    }
+}

@@ -1,0 +1,226 @@
+//! From a checked configuration to a engine that runs: adapters loaded, logs opened, open actions resumed.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use deed_record::action::id::{ActionId, IdError};
+use deed_record::lifecycle::status::Status;
+use deed_record::lifecycle::story::Story;
+use deed_record::statement::rotation::Purpose;
+use deed_record::timeline::utc;
+use deed_sandbox::{Adapter, Sandbox};
+use deed_spec::digest::Digest;
+use deed_spec::json;
+use deed_store::journal::{self, Journal};
+use deed_system::clock::{Clock, SLACK_MS};
+use deed_system::files;
+
+use super::open_logs;
+use crate::capacity::admission::Admission;
+use crate::config::{Config, Fault, keys};
+use crate::engine::Engine;
+use crate::engine::activate::Starting;
+use crate::engine::in_flight::Flights;
+use crate::engine::key_history::Past;
+use crate::engine::readiness::{Space, Told};
+use crate::engine::resolve::LastSeen;
+use crate::engine::resource::LeftOpen;
+use crate::engine::stories::{LedgerError, StoredPolicies};
+use crate::engine::timers::{Timers, Why};
+use crate::stage::notify::Notifier;
+
+/// Why the host does not start. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("{0}")]
+    Config(Fault),
+    #[error(transparent)]
+    Key(#[from] keys::KeyError),
+    #[error("{what}: {why}")]
+    State { what: &'static str, why: String },
+}
+
+pub(crate) fn state(what: &'static str) -> impl Fn(String) -> StartError {
+    move |why| StartError::State { what, why }
+}
+
+/// Loads every granted adapter: each must be a component that imports `deed:adapter` only. Its bytes go
+/// when its code is there.
+pub(crate) fn adapters(
+    config: &mut Config,
+    sandbox: &Sandbox,
+) -> Result<BTreeMap<Digest, Adapter>, StartError> {
+    let mut bytes = std::mem::take(&mut config.adapters);
+    let mut adapters = BTreeMap::new();
+    for granted in config.tenants.values().flat_map(|tenant| tenant.grants.values()) {
+        let Some(wasm) = bytes.remove(&granted.adapter) else { continue };
+        let file = format!("adapters/{}.wasm", granted.contract.action.adapter);
+        let adapter = sandbox
+            .load(&wasm)
+            .map_err(|e| StartError::Config(Fault::new(&file, 0, e.to_string())))?;
+        adapters.insert(granted.adapter, adapter);
+    }
+    Ok(adapters)
+}
+
+fn make_state(dir: &Path) -> Result<(), StartError> {
+    // Before anything is made there: a newer version may keep other things in these places.
+    journal::version(&dir.join("state"))
+        .map_err(|e| state("state/ is not for this version")(e.to_string()))?;
+    files::make_state(dir).map_err(|e| state("state/ is not usable")(e.to_string()))
+}
+
+/// Makes the sandbox of a served directory.
+pub(crate) fn sandbox(dir: &Path, clock: &Clock) -> Result<Sandbox, StartError> {
+    make_state(dir)?;
+    Sandbox::new(&dir.join("state/cache"), clock.clone())
+        .map_err(|e| state("the sandbox cannot be made")(e.to_string()))
+}
+
+impl Engine {
+    /// Opens everything. Nothing runs yet; [`Engine::resume`] takes up what was left open.
+    pub fn open(mut config: Config, clock: Clock) -> Result<Arc<Self>, StartError> {
+        let dir = config.dir.clone();
+        make_state(&dir)?;
+        let hold = journal::take(&dir.join("state")).map_err(|e| open_logs::unopened(&e))?;
+        keys::Next::must_be_none(&dir)?;
+        let keys = keys::load(&dir)?;
+        let mut of_host = keys.public().to_vec();
+        for purpose in [Purpose::Receipt, Purpose::Log] {
+            of_host.extend(keys::retired(&dir, purpose)?);
+        }
+        config.check_keys(&of_host).map_err(StartError::Config)?;
+        let sandbox = sandbox(&dir, &clock)?.with_runs(config.limits.runs);
+        let adapters = adapters(&mut config, &sandbox)?;
+        let past = Past::open(&dir, &keys).map_err(|e| open_logs::past_failed(&e))?;
+        let (journal, logs) = open_logs::open(hold, &config, &keys, &past)?;
+        check_clock(&journal, &clock)?;
+        let now_ms = clock.now_ms();
+        let starting =
+            Starting { config: &config, keys: &keys, journal: &journal, past: &past, now_ms };
+        let (publishers, activated) = open_logs::publishers(&starting, logs, &clock)?;
+        let notifier = Notifier::new(config.notify.as_ref());
+        let flights = Flights::default();
+        let admission =
+            Admission::new(config.limits, config.tenants.len(), journal.crowd().clone());
+        let space = Space::new(&dir, config.disk_reserve);
+        let engine = Self {
+            config,
+            clock,
+            journal,
+            keys,
+            sandbox,
+            adapters,
+            publishers,
+            activated,
+            past,
+            notifier,
+            flights,
+            timers: Timers::default(),
+            admission,
+            seen: LastSeen::default(),
+            space,
+            told: Told::default(),
+        };
+        engine
+            .keep_documents()
+            .map_err(|e| state("contracts and policies cannot be kept")(e.to_string()))?;
+        Ok(Arc::new(engine))
+    }
+
+    /// Contracts and policies by digest, so that bundles have them whatever the configuration becomes.
+    fn keep_documents(&self) -> Result<(), LedgerError> {
+        for tenant in self.config.tenants.values() {
+            self.keep(&json::to_canonical(&StoredPolicies::of(&tenant.policies))?)?;
+            for granted in tenant.grants.values() {
+                self.keep(&granted.contract.canonical()?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes up every action that has not ended; those with a write under way keep their resources.
+    ///
+    /// Their drivers are started few at a time, and no two stories are in memory for it: thousands may wait.
+    pub fn resume(self: &Arc<Self>) -> Result<usize, StartError> {
+        let failed = |e: String| state("the journal cannot be read")(e);
+        let (mut moving, mut courses, mut resting) = (Vec::new(), Vec::new(), Vec::new());
+        for id in self.journal.open_actions().map_err(|e| failed(e.to_string()))? {
+            let row = self.journal.row(&id).map_err(|e| failed(e.to_string()))?;
+            let id: ActionId = id.parse().map_err(|e: IdError| failed(e.to_string()))?;
+            let summary = row.map(|row| row.summary).ok_or_else(|| failed(id.to_string()))?;
+            let known = self.tenant(&summary.tenant).is_some();
+            // Whoever waits for people holds nothing, and may be one of thousands.
+            if known && summary.status == Status::Waiting.word() {
+                self.admission.remember(&summary.tenant, &summary.agent);
+                resting.push((id, None));
+            } else {
+                let story = self.story(&id).map_err(|e| failed(e.to_string()))?;
+                if !known && story.status.outcome().is_none() {
+                    return Err(needed(&id, &summary.tenant));
+                }
+                courses.push(self.course_of(&story));
+                moving.push(LeftOpen::of(&story));
+                self.settle_later(&story);
+            }
+        }
+        self.reserve_resources(&moving);
+        // All of them count before the first one moves.
+        let left: Vec<_> = moving.into_iter().map(|left| left.id).zip(courses).collect();
+        let left: Vec<_> = left.into_iter().chain(resting).collect();
+        let resumed = left.len();
+        tokio::spawn(Arc::clone(self).take_up(left));
+        Ok(resumed)
+    }
+
+    /// Tells people that an action waits for them.
+    pub(crate) fn tell_waiting(&self, story: &Story) {
+        self.notifier.waiting(story);
+    }
+
+    /// Tells people that an action ended without an answer to what happened.
+    pub(crate) fn tell_if_open(&self, story: &Story) {
+        if story.status.outcome() == Some(deed_record::lifecycle::outcome::Outcome::Indeterminate) {
+            self.notifier.indeterminate(story);
+        }
+    }
+
+    /// Tells people that looks do not settle what happened.
+    pub(crate) fn tell_escalated(&self, story: &Story) {
+        self.notifier.escalated(story);
+    }
+
+    /// Wakes the driver when an asking expires.
+    pub(crate) fn expire_later(self: &Arc<Self>, story: &Story) {
+        if let Some(ask) = story.ask.as_ref().filter(|_| story.status == Status::Waiting) {
+            self.wake_at(ask.expires_ms, &story.bound.action.id, Why::Expires);
+        }
+    }
+
+    /// Forgets when the last asking of an action that has ended would have expired.
+    pub(crate) fn expires_no_more(self: &Arc<Self>, story: &Story) {
+        if let Some(ask) = &story.ask {
+            self.wake_at(ask.expires_ms, &story.bound.action.id, Why::NoMore);
+        }
+    }
+}
+
+fn needed(id: &ActionId, tenant: &str) -> StartError {
+    let why = format!("{id} of tenant `{tenant}` has not ended; put the tenant back until it has");
+    state("deed.toml lacks a tenant that is still needed")(why)
+}
+
+/// A clock behind the journal would let approvals and idempotency keys live longer than they say.
+fn check_clock(journal: &Journal, clock: &Clock) -> Result<(), StartError> {
+    let (latest_ms, now_ms) = (journal.latest_ms(), clock.now_ms());
+    if latest_ms.saturating_sub(now_ms) <= SLACK_MS {
+        return Ok(());
+    }
+    let (now, latest) = (utc(now_ms), utc(latest_ms));
+    let why = format!(
+        "the system says {now}, and the journal has an event of {latest}; set the clock right, or start \
+         the host when it has passed that time"
+    );
+    Err(state("the clock has gone back")(why))
+}

@@ -1,0 +1,156 @@
+//! What is to be looked at again, and when: one task wakes the drivers of actions that wait for people until
+//! their asking expires, and of open outcomes for their next look.
+//!
+//! An action that waits costs an entry of a sorted map and nothing else: no task, no story. However many are
+//! due at once, few drivers are started at a time. Nothing here is durable; a start makes it anew.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use deed_record::action::id::ActionId;
+use deed_system::clock::Clock;
+use tokio::sync::{Semaphore, mpsc};
+
+use super::Engine;
+use crate::capacity::admission::Course;
+
+/// Drivers that are started at a time by nobody's request: as many as there are runs.
+const ABREAST: usize = 64;
+
+/// How long one of them is waited for, before the next takes its turn: it may stand in a queue for minutes.
+const TURN: Duration = Duration::from_secs(1);
+
+/// Why a driver is woken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    /// What people were asked for is over.
+    Expires,
+    /// An open outcome is looked at, this long after the last time.
+    Look(Duration),
+    /// Nobody is to be woken then after all.
+    NoMore,
+}
+
+/// What is due: at this time by our clock, of this action. The same twice is one.
+type Due = BTreeMap<(i64, ActionId), Why>;
+
+/// The way to the task; it begins with the first that is to be woken.
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    queue: OnceLock<mpsc::UnboundedSender<(i64, ActionId, Why)>>,
+}
+
+impl Engine {
+    /// Wakes the driver of this action at this time by our clock. After a stop, the next start does.
+    pub(super) fn wake_at(self: &Arc<Self>, at_ms: i64, id: &ActionId, why: Why) {
+        let queue = self.timers.queue.get_or_init(|| {
+            let (queue, asked) = mpsc::unbounded_channel();
+            tokio::spawn(keep(Arc::downgrade(self), self.clock.clone(), asked));
+            queue
+        });
+        if queue.send((at_ms, id.clone(), why)).is_err() {
+            tracing::debug!(action = %id, "the host stops: the next start wakes it");
+        }
+    }
+
+    /// Starts the drivers of these actions, few at a time. Gives back early when the host stops.
+    pub(super) async fn take_up(self: Arc<Self>, left: Vec<(ActionId, Option<Course>)>) {
+        let turns = Arc::new(Semaphore::new(ABREAST));
+        for (id, course) in left {
+            if self.is_stopping() {
+                return;
+            }
+            self.start(&turns, &id, false, course).await;
+        }
+    }
+
+    /// Starts a driver as soon as it is its turn.
+    async fn start(
+        self: &Arc<Self>,
+        turns: &Arc<Semaphore>,
+        id: &ActionId,
+        settling: bool,
+        course: Option<Course>,
+    ) {
+        let turn = Arc::clone(turns).acquire_owned().await;
+        let waiting = self.launch(id, None, settling, course);
+        tokio::spawn(async move {
+            tokio::time::timeout(TURN, waiting.to_rest()).await.ok();
+            drop(turn);
+        });
+    }
+
+    async fn wake(self: &Arc<Self>, turns: &Arc<Semaphore>, id: &ActionId, why: Why) {
+        match why {
+            Why::NoMore => {}
+            Why::Expires => self.start(turns, id, false, None).await,
+            Why::Look(pause) => self.look(turns, id, pause).await,
+        }
+    }
+
+    /// Has an open outcome looked at, and again after a pause that begins when this look has ended: an action
+    /// has one driver for that at most. It counts as no work: nobody is kept out by what an upstream hides.
+    async fn look(self: &Arc<Self>, turns: &Arc<Semaphore>, id: &ActionId, pause: Duration) {
+        let mut turn = Some(Arc::clone(turns).acquire_owned().await);
+        let mut rest = Box::pin(self.launch(id, None, true, None).to_rest());
+        let (engine, id) = (Arc::downgrade(self), id.clone());
+        tokio::spawn(async move {
+            let told = if let Ok(told) = tokio::time::timeout(TURN, &mut rest).await {
+                told
+            } else {
+                turn = None;
+                rest.await
+            };
+            drop(turn);
+            let Some(engine) = engine.upgrade().filter(|one| !one.is_stopping()) else {
+                return;
+            };
+            match told {
+                Some(told) if told.story.status.is_final() => {}
+                Some(told) => engine.look_after(&id, engine.next_pause(&told.story, pause)),
+                None => tracing::error!(action = %id, "an open outcome cannot be looked at"),
+            }
+        });
+    }
+
+    /// Has an open outcome looked at after this pause.
+    pub(super) fn look_after(self: &Arc<Self>, id: &ActionId, pause: Duration) {
+        let pause_ms = i64::try_from(pause.as_millis()).unwrap_or(i64::MAX);
+        let at_ms = self.clock.now_ms().saturating_add(pause_ms);
+        self.wake_at(at_ms, id, Why::Look(pause));
+    }
+}
+
+/// Works until the engine is gone or stops.
+async fn keep(
+    engine: Weak<Engine>,
+    clock: Clock,
+    mut asked: mpsc::UnboundedReceiver<(i64, ActionId, Why)>,
+) {
+    let turns = Arc::new(Semaphore::new(ABREAST));
+    let mut due = Due::new();
+    loop {
+        let next_ms = due.first_key_value().map(|((at_ms, _), _)| *at_ms);
+        let is_due = async {
+            match next_ms {
+                Some(at_ms) => clock.until(at_ms).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            new = asked.recv() => match new {
+                Some((at_ms, id, Why::NoMore)) => drop(due.remove(&(at_ms, id))),
+                Some((at_ms, id, why)) => drop(due.insert((at_ms, id), why)),
+                None => return,
+            },
+            () = is_due => {
+                let Some(engine) = engine.upgrade().filter(|p| !p.is_stopping()) else { return };
+                if let Some(((_, id), why)) = due.pop_first() {
+                    engine.wake(&turns, &id, why).await;
+                }
+            }
+        }
+    }
+}

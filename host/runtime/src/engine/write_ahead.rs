@@ -1,0 +1,70 @@
+//! Steps of writes: takes each as egress makes it, has it in the journal before egress goes on.
+
+use std::sync::Arc;
+
+use deed_record::lifecycle::event::Event;
+use deed_record::lifecycle::story::Story;
+use deed_sandbox::{Intent, Keep, WriteStep};
+use deed_spec::digest::Digest;
+use deed_spec::json;
+use tokio::sync::Mutex;
+
+use super::Engine;
+use super::unit_of_work::Pages;
+
+/// The function through which egress makes steps of writes durable. The story is shared with it while the
+/// run lasts, so that each append goes on from the version before. It runs in a task of its own: a caller
+/// that stops waiting must not part the story from the journal.
+pub(super) fn steps(
+    engine: &Arc<Engine>,
+    book: Arc<Mutex<(Story, Pages)>>,
+    n: u32,
+    epoch: u64,
+) -> Keep {
+    let engine = Arc::clone(engine);
+    Arc::new(move |step: WriteStep| {
+        let (engine, book) = (Arc::clone(&engine), Arc::clone(&book));
+        let append = tokio::spawn(async move {
+            let mut book = book.lock_owned().await;
+            let (story, pages) = &mut *book;
+            // The journal is one sequence: an end is on disk with the next intent, or with the receipt.
+            let durable = matches!(step, WriteStep::Intended(_));
+            let event = match step {
+                WriteStep::Ended(exchange) => {
+                    Event::WriteEnded { n, epoch, exchange: exchange.into() }
+                }
+                WriteStep::Intended(intent) => {
+                    // The run may have waited for its turn: an approval that is over covers no write.
+                    let expires_ms = story.ask.as_ref().map_or(i64::MAX, |ask| ask.expires_ms);
+                    if engine.clock.now_ms() >= expires_ms {
+                        return Err("the approval has expired".to_owned());
+                    }
+                    intended(n, epoch, *intent)?
+                }
+            };
+            let (before, mark) = (story.clone(), pages.mark());
+            let kept = match engine.put(story, pages, event).await {
+                Ok(()) => engine.hand_over(story, pages, vec![], durable).await,
+                Err(error) => Err(error),
+            };
+            kept.map_err(|error| {
+                *story = before;
+                pages.forget(mark);
+                error.to_string()
+            })
+        });
+        Box::pin(async move { append.await.map_err(|e| e.to_string())? })
+    })
+}
+
+fn intended(n: u32, epoch: u64, intent: Intent) -> Result<Event, String> {
+    let bytes = json::to_canonical(&intent.request).map_err(|e| e.to_string())?;
+    Ok(Event::WriteIntended {
+        n,
+        epoch: Some(epoch),
+        ordinal: intent.ordinal,
+        request_sha256: Digest::of(&bytes),
+        deadline_ms: intent.deadline_ms,
+        idempotency_key: intent.idempotency_key,
+    })
+}

@@ -1,0 +1,141 @@
+//! One connection: requests one after another, each whole before the connection counts as served.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderValue, Request, Response, header};
+use axum::response::IntoResponse;
+use hyper::body::{Body as HttpBody, Frame, Incoming, SizeHint};
+use hyper::server::conn::http1::Builder;
+use hyper::service::Service;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+
+use super::{head, told};
+use crate::capacity::connection_slots::Seat;
+
+/// The largest request line with its headers; tokens, keys and traces are far smaller.
+const HEAD_MAX: usize = 16 * 1024;
+const HEADERS_MAX: usize = 64;
+/// What is read ahead for one connection at most.
+const BUFFER_MAX: usize = 64 * 1024;
+/// After the last answer, how long and for how many bytes we listen on, so that a caller who still
+/// sends gets to read why it was refused.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: u64 = 1024 * 1024;
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response<Watched<Body>>, Infallible>> + Send>>;
+
+/// Serves one connection to its end: the caller's, ours after a refusal, or the seat's.
+pub(super) async fn serve(
+    stream: TcpStream,
+    router: Router,
+    seat: Arc<Seat>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let work = Arc::clone(&seat);
+    let service = hyper::service::service_fn(move |request| -> Answer {
+        Box::pin(answer(router.clone(), request, Arc::clone(&work)))
+    });
+    let mut builder = Builder::new();
+    builder.max_header_size(HEAD_MAX).max_headers(HEADERS_MAX).max_buf_size(BUFFER_MAX);
+    let mut connection = builder.serve_connection(TokioIo::new(stream), service);
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            biased;
+            () = seat.cut() => return,
+            () = told(&mut stopped), if !stopping => {
+                stopping = true;
+                Pin::new(&mut connection).graceful_shutdown();
+            }
+            end = std::future::poll_fn(|cx| connection.poll_without_shutdown(cx)) => {
+                end.unwrap_or_else(|error| tracing::debug!(%error, "a connection broke off"));
+                break;
+            }
+        }
+    }
+    if !stopping {
+        tokio::select! {
+            () = seat.cut() => {}
+            () = linger(connection.into_parts().io.into_inner()) => {}
+        }
+    }
+}
+
+/// Says that nothing more comes and reads what is under way: closing with unread bytes resets the
+/// connection, and the answer with it.
+async fn linger(mut stream: TcpStream) {
+    if stream.shutdown().await.is_err() {
+        return;
+    }
+    let (mut rest, mut nowhere) = (stream.take(LINGER_BYTES), tokio::io::sink());
+    let drained = tokio::io::copy(&mut rest, &mut nowhere);
+    // Whether the caller closed in time is all the same now.
+    tokio::time::timeout(LINGER, drained).await.map(|_| ()).unwrap_or_default();
+}
+
+/// The head is here, the body is awaited; what answers drops it when it has it or does not want it.
+async fn answer(
+    router: Router,
+    request: Request<Incoming>,
+    seat: Arc<Seat>,
+) -> Result<Response<Watched<Body>>, Infallible> {
+    seat.awaiting();
+    let response = if let Err(problem) = head::check(&request) {
+        closing(problem.into_response())
+    } else {
+        let seat = Arc::clone(&seat);
+        let whole = |body| Body::new(Watched { body, seat, then: Seat::serving });
+        TowerToHyperService::new(router).call(request.map(whole)).await?
+    };
+    Ok(response.map(|body| Watched { body, seat, then: Seat::awaiting }))
+}
+
+/// Whoever sends such a head may be out of step with us about where the next one begins.
+fn closing(mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// A body that tells the seat when it is done with: read to its end, written out, or dropped.
+#[derive(Debug)]
+struct Watched<B> {
+    body: B,
+    seat: Arc<Seat>,
+    then: fn(&Seat),
+}
+
+impl<B> Drop for Watched<B> {
+    fn drop(&mut self) {
+        (self.then)(&self.seat);
+    }
+}
+
+impl<B: HttpBody<Data = Bytes> + Unpin> HttpBody for Watched<B> {
+    type Data = Bytes;
+    type Error = B::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

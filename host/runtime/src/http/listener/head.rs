@@ -1,0 +1,41 @@
+//! What is wrong with a request before anybody looks at who sends it. The parser refuses what is no HTTP;
+//! here is refused what two readers on the way may understand differently, and what is too long.
+
+use axum::http::{HeaderMap, Request, StatusCode, Version, header};
+
+use crate::api::BODY_MAX;
+use crate::api::problem::Problem;
+
+/// The longest path with its query: ids, names and a filter or two.
+const TARGET_MAX: usize = 2_048;
+
+/// A request with exactly one host, a path, and a body whose length was said.
+pub(super) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
+    let (uri, headers) = (request.uri(), request.headers());
+    if uri.authority().is_some() || uri.scheme().is_some() {
+        return Err(Problem::bad_request("the request names a path alone, such as `/v1/actions`"));
+    }
+    if uri.path_and_query().map_or(0, |target| target.as_str().len()) > TARGET_MAX {
+        let detail = format!("a path with its query has at most {TARGET_MAX} bytes");
+        return Err(Problem::new(StatusCode::URI_TOO_LONG, "the path is too long", detail));
+    }
+    let hosts = headers.get_all(header::HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
+        return Err(Problem::bad_request("a request has exactly one `Host` header"));
+    }
+    body(headers)
+}
+
+/// A chunked body is refused: where two lengths are said, readers differ on where a request ends.
+fn body(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        let detail = "send the body with `Content-Length` and without `Transfer-Encoding`";
+        return Err(Problem::new(StatusCode::LENGTH_REQUIRED, "its length is not said", detail));
+    }
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
+    let length = length.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+    if length > BODY_MAX as u64 {
+        return Err(Problem::too_large());
+    }
+    Ok(())
+}

@@ -1,0 +1,248 @@
+//! `deed backup`: a copy of a served directory, made while its host goes on. Takes the directory and a path
+//! where nothing is, gives a directory that a host can serve as if its own had stopped at one moment.
+//!
+//! The moment is that of the logs, and everything else follows from the order in which a host writes: an
+//! envelope is in the journal before its leaf is in the log, and a story says where its leaves are after
+//! they are there. So:
+//!
+//! 1. The end of every log is noted, all of them at one moment.
+//! 2. The journal is read to its end, and cut before the first record that names a leaf beyond those ends.
+//!    All leaves before them have their envelopes in what is left: those were written before any such record.
+//! 3. Payloads and statements are copied after the journal: they are on disk before a record names them.
+//! 4. The logs are made again from their entries, up to the ends of 1; what was appended since is left out.
+//!
+//! Never locks anything, never writes outside of its target, and a target is there whole or not at all.
+
+mod manifest;
+pub(crate) mod snapshot_point;
+pub(crate) mod staging_dir;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use data_encoding::BASE64;
+use deed_record::lifecycle::event::{Entry, Event};
+use deed_sandbox::credentials::SECRET_MAX;
+use deed_store::journal::{self, OpenError, Seen};
+use deed_store::log::{LogError, Snapshot};
+use deed_store::statements::{StatementError, Statements};
+use deed_system::clock::Clock;
+use deed_system::files::{ADAPTER_MAX, CONFIG_MAX, FileError, Files, PEM_MAX, TEXT_MAX};
+
+use self::manifest::{MANIFEST, OfJournal, OfLog};
+pub use self::manifest::{Manifest, ManifestError};
+use self::snapshot_point::{Snapshots, moment};
+pub(crate) use self::staging_dir::{Draft, DraftError, at, sync_above};
+use crate::config::keys::{self, KeyError, Next};
+use crate::config::{self, Fault};
+use crate::engine::key_history::PastError;
+
+/// Folders whose files people write, and how long one may be.
+const FOLDERS: [(&str, u64); 3] =
+    [("contracts", TEXT_MAX), ("policies", TEXT_MAX), ("adapters", ADAPTER_MAX)];
+
+/// Why there is no backup. What was begun of it is gone.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    #[error("`{}` is there; name a path where nothing is", .0.display())]
+    Exists(PathBuf),
+    #[error("`{}` is inside of state/, which is what is copied; name a path elsewhere", .0.display())]
+    Inside(PathBuf),
+    #[error("`{}` has no state/; it was never served", .0.display())]
+    NoState(PathBuf),
+    #[error("a key was rotated meanwhile; try again")]
+    Rotated,
+    #[error("the logs never stood still for a moment; try again when there is less to do")]
+    Restless,
+    #[error("{0}; `deed journal check` says more when the host is stopped")]
+    Journal(#[from] OpenError),
+    #[error("the log of `{tenant}`: {source}")]
+    Log { tenant: String, source: LogError },
+    #[error("{0}")]
+    Config(Fault),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    File(#[from] FileError),
+    #[error(transparent)]
+    Past(#[from] PastError),
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    #[error(transparent)]
+    Draft(#[from] DraftError),
+    #[error("`state/log` cannot be read: {0}")]
+    Logs(std::io::Error),
+    #[error("the log of `{0}` has no valid name: {1}")]
+    Origin(String, String),
+    #[error("the manifest cannot be written: {0}")]
+    Manifest(#[from] serde_json::Error),
+}
+
+/// From a step that can fail in two ways.
+#[derive(Debug)]
+enum Copying {
+    Log(LogError),
+    Draft(DraftError),
+}
+
+impl From<LogError> for Copying {
+    fn from(error: LogError) -> Self {
+        Self::Log(error)
+    }
+}
+
+/// Copies what is in `dir` to `target`; private keys and secrets only `with_keys`.
+pub fn backup(
+    dir: &Path,
+    target: &Path,
+    with_keys: bool,
+    clock: &Clock,
+) -> Result<Manifest, BackupError> {
+    let state = dir.join("state");
+    refuse(&state, target)?;
+    journal::version(&state).map_err(OpenError::from)?;
+    // A key that is half in its place would be lost with the other half.
+    Next::must_be_none(dir)?;
+    let keys = keys::public(dir)?;
+    let snapshots = moment(dir)?;
+    let extent = journal::extent(&state, &mut |seen| is_beyond(seen, &snapshots))?;
+    let mut draft = Draft::begin(target)?;
+    for (path, bytes) in &extent.files {
+        draft.copy(&state.join(path), &format!("state/{path}"), Some(*bytes))?;
+    }
+    let (path, text) = &extent.head;
+    draft.put(&format!("state/{path}"), text.as_bytes())?;
+    draft.put("state/VERSION", journal::version_line().as_bytes())?;
+    for path in journal::payload_files(&state)? {
+        draft.copy(&state.join(&path), &format!("state/{path}"), None)?;
+    }
+    if let Some(statements) = Statements::look(&state)? {
+        for (_, _, name) in statements.names()? {
+            let path = format!("statements/{name}");
+            draft.copy(&state.join(&path), &format!("state/{path}"), None)?;
+        }
+    }
+    let logs = copy_logs(&mut draft, &snapshots)?;
+    configuration(dir, &mut draft, with_keys)?;
+    // A rotation in between has put new keys beside logs that do not know them yet.
+    Next::must_be_none(dir)?;
+    if keys::public(dir)? != keys {
+        return Err(BackupError::Rotated);
+    }
+    let journal = OfJournal { records: extent.records, hash: extent.hash };
+    let manifest = Manifest::new(clock.now_ms(), with_keys, journal, logs, draft.files());
+    draft.put(MANIFEST, &serde_json::to_vec_pretty(&manifest)?)?;
+    draft.finish(target)?;
+    Ok(manifest)
+}
+
+fn refuse(state: &Path, target: &Path) -> Result<(), BackupError> {
+    if std::fs::symlink_metadata(target).is_ok() {
+        return Err(BackupError::Exists(target.to_owned()));
+    }
+    let Ok(state) = state.canonicalize() else {
+        return Err(BackupError::NoState(state.parent().unwrap_or(state).to_owned()));
+    };
+    let parent = target.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new(".")).canonicalize();
+    if parent.is_ok_and(|parent| parent.starts_with(state)) {
+        return Err(BackupError::Inside(target.to_owned()));
+    }
+    Ok(())
+}
+
+/// Whether a record names a leaf that is beyond the end of its log.
+fn is_beyond(seen: &Seen<'_>, snapshots: &Snapshots) -> bool {
+    let size = snapshots.get(&seen.summary.tenant).map_or(0, Snapshot::size);
+    seen.events.iter().filter(|bytes| may_be_logged(bytes)).any(|bytes| {
+        let entry = serde_json::from_slice::<Entry>(bytes);
+        let Ok(Entry { event: Event::Logged { leaves, .. }, .. }) = entry else { return false };
+        leaves.iter().any(|leaf| leaf.index >= size)
+    })
+}
+
+/// Spares the reading of all that cannot be it.
+fn may_be_logged(bytes: &[u8]) -> bool {
+    const NAME: &[u8] = b"\"logged\"";
+    bytes.windows(NAME.len()).any(|window| window == NAME)
+}
+
+fn copy_logs(
+    draft: &mut Draft,
+    snapshots: &Snapshots,
+) -> Result<BTreeMap<String, OfLog>, BackupError> {
+    let mut logs = BTreeMap::new();
+    for (tenant, snapshot) in snapshots {
+        let copied = snapshot.copy(&mut |file| {
+            let path = format!("state/log/{tenant}/{}", file.path);
+            draft.put(&path, &file.bytes).map_err(Copying::Draft)
+        });
+        copied.map_err(|error| match error {
+            Copying::Log(error) => {
+                crate::maintenance::backup::snapshot_point::of_log(tenant)(error)
+            }
+            Copying::Draft(error) => BackupError::Draft(error),
+        })?;
+        let (size, root) = (snapshot.size(), BASE64.encode(&snapshot.root()));
+        logs.insert(tenant.clone(), OfLog { size, root });
+    }
+    Ok(logs)
+}
+
+/// What people wrote: `deed.toml` and what it names, public keys, and what is private if that is wanted.
+fn configuration(dir: &Path, draft: &mut Draft, with_keys: bool) -> Result<(), BackupError> {
+    let files = Files::open(dir)?;
+    let outline = config::outline(dir).map_err(BackupError::Config)?;
+    draft.put("deed.toml", &files.bytes("deed.toml", CONFIG_MAX)?)?;
+    let secrets = places(dir, &outline.secrets);
+    let is_wanted = |path: &str| {
+        let place = dir.join(path);
+        let is_secret = || place.canonicalize().is_ok_and(|place| secrets.contains(&place));
+        place.is_file() && (with_keys || !is_secret())
+    };
+    for (folder, max) in FOLDERS {
+        for name in files.names(folder)? {
+            let path = format!("{folder}/{name}");
+            if is_wanted(&path) {
+                draft.put(&path, &files.bytes(&path, max)?)?;
+            }
+        }
+    }
+    for path in outline.named.into_iter().chain(public_keys(&files)?) {
+        if !draft.has(&path) && is_wanted(&path) {
+            draft.put(&path, &files.bytes(&path, PEM_MAX)?)?;
+        }
+    }
+    if !with_keys {
+        return Ok(());
+    }
+    let limit = u64::try_from(SECRET_MAX).unwrap_or(u64::MAX).max(PEM_MAX);
+    let secrets = files.names("secrets")?.into_iter().map(|name| format!("secrets/{name}"));
+    let keys = files.names("keys")?.into_iter().map(|name| format!("keys/{name}"));
+    for path in keys.chain(secrets).chain(outline.secrets) {
+        if !draft.has(&path) && dir.join(&path).is_file() {
+            draft.put(&path, &files.private(&path, limit)?)?;
+        }
+    }
+    Ok(())
+}
+
+/// Where files really are, whatever links and detours their names have. A directory from an older version may
+/// have a secret among the files that every backup has.
+fn places(dir: &Path, names: &BTreeSet<String>) -> BTreeSet<PathBuf> {
+    names.iter().filter_map(|name| dir.join(name).canonicalize().ok()).collect()
+}
+
+fn is_public(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "pub")
+}
+
+/// The public keys of the host, past and present, and those of approvers.
+fn public_keys(files: &Files) -> Result<Vec<String>, FileError> {
+    let mut paths = Vec::new();
+    for folder in ["keys", "keys/retired", "approvers"] {
+        let names = files.names(folder)?.into_iter();
+        paths.extend(names.filter(|name| is_public(name)).map(|n| format!("{folder}/{n}")));
+    }
+    Ok(paths)
+}

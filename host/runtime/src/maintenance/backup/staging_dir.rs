@@ -1,0 +1,156 @@
+//! A directory in the making: takes files, writes them beside where they are to be, and gives the directory
+//! its name when all of it is on disk. One that is dropped before that is removed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use deed_spec::digest::Digest;
+use sha2::{Digest as _, Sha256};
+
+use super::manifest::OfFile;
+
+/// Why a directory was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum DraftError {
+    #[error("`{}`: {source}", path.display())]
+    Io { path: PathBuf, source: io::Error },
+    #[error("`{}` has {found} bytes, and {wanted} are to be copied", path.display())]
+    Short { path: PathBuf, wanted: u64, found: u64 },
+}
+
+/// Files that are written and have no place yet. They are their owner's alone.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    root: PathBuf,
+    files: BTreeMap<String, OfFile>,
+    folders: BTreeSet<PathBuf>,
+    placed: bool,
+}
+
+impl Draft {
+    /// Begins one beside `target`, on the same disk.
+    pub(crate) fn begin(target: &Path) -> Result<Self, DraftError> {
+        let mut name = target.as_os_str().to_owned();
+        name.push(format!(".{}.partial", std::process::id()));
+        let root = PathBuf::from(name);
+        DirBuilder::new().mode(0o700).create(&root).map_err(at(&root))?;
+        let folders = BTreeSet::from([root.clone()]);
+        Ok(Self { root, files: BTreeMap::new(), folders, placed: false })
+    }
+
+    pub(crate) fn has(&self, path: &str) -> bool {
+        self.files.contains_key(path)
+    }
+
+    pub(crate) fn files(&self) -> BTreeMap<String, OfFile> {
+        self.files.clone()
+    }
+
+    /// Writes a file.
+    pub(crate) fn put(&mut self, path: &str, bytes: &[u8]) -> Result<(), DraftError> {
+        self.write(path, &mut &*bytes).map(|_| ())
+    }
+
+    /// Copies a file, or its first bytes, and gives its digest as it was copied.
+    pub(crate) fn copy(
+        &mut self,
+        from: &Path,
+        path: &str,
+        limit: Option<u64>,
+    ) -> Result<Digest, DraftError> {
+        let file = match File::open(from) {
+            // A journal without a record may have no file yet.
+            Err(e) if e.kind() == io::ErrorKind::NotFound && limit == Some(0) => {
+                return self.write(path, &mut io::empty()).map(|one| one.sha256);
+            }
+            opened => opened.map_err(at(from))?,
+        };
+        let copied = self.write(path, &mut file.take(limit.unwrap_or(u64::MAX)))?;
+        match limit.filter(|wanted| copied.bytes != *wanted) {
+            Some(wanted) => {
+                let (path, found) = (from.to_owned(), copied.bytes);
+                Err(DraftError::Short { path, wanted, found })
+            }
+            None => Ok(copied.sha256),
+        }
+    }
+
+    fn write(&mut self, path: &str, from: &mut dyn Read) -> Result<OfFile, DraftError> {
+        let place = self.root.join(path);
+        let above = place.parent().unwrap_or(&self.root);
+        DirBuilder::new().recursive(true).mode(0o700).create(above).map_err(at(above))?;
+        let inside = above.ancestors().take_while(|folder| folder.starts_with(&self.root));
+        self.folders.extend(inside.map(Path::to_owned));
+        let mut options = OpenOptions::new();
+        let opened = options.write(true).create_new(true).mode(0o600).open(&place);
+        let mut file = opened.map_err(at(&place))?;
+        let one = pour(from, &mut file).map_err(at(&place))?;
+        self.files.insert(path.to_owned(), one);
+        Ok(one)
+    }
+
+    /// Waits until all of it is on disk; gives where it is.
+    pub(crate) fn settle(&self) -> Result<&Path, DraftError> {
+        for folder in self.folders.iter().rev() {
+            File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))?;
+        }
+        Ok(&self.root)
+    }
+
+    /// Gives it its name, where nothing may be.
+    pub(crate) fn finish(mut self, target: &Path) -> Result<(), DraftError> {
+        self.settle()?;
+        fs::rename(&self.root, target).map_err(at(target))?;
+        self.placed = true;
+        sync_above(target)
+    }
+
+    /// It has got its place by other means.
+    pub(crate) fn placed(mut self) {
+        self.placed = true;
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if self.placed {
+            return;
+        }
+        if let Err(error) = fs::remove_dir_all(&self.root) {
+            tracing::warn!(%error, path = %self.root.display(), "half a copy stays behind");
+        }
+    }
+}
+
+/// Waits until the name of a file or directory is on disk.
+pub(crate) fn sync_above(path: &Path) -> Result<(), DraftError> {
+    let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+    let above = above.unwrap_or(Path::new("."));
+    File::open(above).and_then(|folder| folder.sync_all()).map_err(at(above))
+}
+
+/// Writes everything, durably, and counts and digests what was written.
+fn pour(from: &mut dyn Read, file: &mut File) -> io::Result<OfFile> {
+    let (mut hash, mut bytes) = (Sha256::new(), 0);
+    let mut buffer = vec![0; 128 << 10];
+    loop {
+        let count = from.read(&mut buffer)?;
+        let part = buffer.get(..count).unwrap_or_default();
+        if part.is_empty() {
+            break;
+        }
+        hash.update(part);
+        file.write_all(part)?;
+        bytes += part.len() as u64;
+    }
+    file.sync_all()?;
+    Ok(OfFile { bytes, sha256: Digest::from_bytes(hash.finalize().into()) })
+}
+
+pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> DraftError {
+    let path = path.to_owned();
+    move |source| DraftError::Io { path, source }
+}

@@ -1,0 +1,279 @@
+//! `deed journal check`: everything that a directory's state says, held against everything else that it
+//! says. Takes a served directory, or a backup, that no host is in; gives every finding, with file and place.
+//!
+//! Every story is folded again from the segments. Never writes, and never believes the index, nor a record
+//! that says of itself what its events come to.
+
+mod log;
+mod statements;
+mod story;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use deed_record::statement::rotation::Purpose;
+use deed_spec::digest::Digest;
+use deed_spec::note::VerifierKey;
+use deed_store::journal::{self, OpenError, Place, Summary, Wrong};
+use deed_store::statements::StatementError;
+use ed25519_dalek::VerifyingKey;
+use serde::Serialize;
+
+use crate::config::keys::{self, KeyError};
+use crate::config::{self, Fault};
+use crate::engine::key_history::{Past, PastError};
+
+/// What was looked at, and what is wrong with it.
+#[derive(Debug, Default, Serialize)]
+pub struct Checked {
+    pub actions: u64,
+    /// Those that can still change.
+    pub open: u64,
+    pub records: u64,
+    pub segments: u64,
+    pub payloads: u64,
+    pub statements: u64,
+    pub logs: Vec<Logged>,
+    pub findings: Vec<Finding>,
+    /// What is no fault: what the next start does of itself.
+    pub notes: Vec<String>,
+}
+
+/// A tenant's log.
+#[derive(Debug, Serialize)]
+pub struct Logged {
+    pub tenant: String,
+    pub size: u64,
+}
+
+/// One thing that does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// Below the directory.
+    pub file: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offset: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub action: Option<String>,
+    pub what: String,
+}
+
+/// Why nothing can be said.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    #[error("`{}` has no journal in state/; it was never served", .0.display())]
+    NoState(PathBuf),
+    #[error("`{}` is no file and no folder, and no host makes such; nothing was read: take it away", .0.display())]
+    Irregular(PathBuf),
+    #[error("`{}` cannot be read: {source}", path.display())]
+    Walk { path: PathBuf, source: std::io::Error },
+    #[error(transparent)]
+    Journal(#[from] OpenError),
+    #[error("{0}")]
+    Config(Fault),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    #[error(transparent)]
+    Past(#[from] PastError),
+    #[error("`state/log` cannot be read: {0}")]
+    Logs(std::io::Error),
+    #[error("the log of `{0}` has no valid name: {1}")]
+    Origin(String, String),
+}
+
+/// Checks a directory that no host is in: it takes the journal's lock for as long as it looks.
+pub fn check(dir: &Path) -> Result<Checked, CheckError> {
+    let state = dir.join("state");
+    // `deed check` makes no more than the compile cache.
+    if !state.join("segments").is_dir() && !state.join("log").is_dir() {
+        return Err(CheckError::NoState(dir.to_owned()));
+    }
+    journal::version(&state).map_err(OpenError::from)?;
+    let _reserved = journal::reserve(&state)?;
+    only_files(&state)?;
+    let mut check = Check::begin(dir, state)?;
+    let stories = check.journal()?;
+    check.payloads()?;
+    statements::check(&mut check)?;
+    for (action, records) in &stories {
+        story::check(&mut check, action, records);
+    }
+    for tenant in super::rotate::tenants(dir).map_err(CheckError::Logs)? {
+        log::check(&mut check, &tenant)?;
+    }
+    check.homeless();
+    check.index();
+    check.found.actions = stories.len() as u64;
+    Ok(check.found)
+}
+
+/// What is below this folder has an end, and is here: a pipe has none, and a link leads elsewhere.
+fn only_files(state: &Path) -> Result<(), CheckError> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| CheckError::Walk { path, source }
+    };
+    let mut folders = vec![state.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).map_err(failed(&folder))? {
+            let entry = entry.map_err(failed(&folder))?;
+            let kind = entry.file_type().map_err(failed(&folder))?;
+            if kind.is_dir() {
+                folders.push(entry.path());
+            } else if !kind.is_file() {
+                return Err(CheckError::Irregular(entry.path()));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A record of an action: where it is, and what it says that the action comes to.
+type Records = Vec<(Place, Summary)>;
+
+/// What is known so far.
+struct Check {
+    dir: PathBuf,
+    state: PathBuf,
+    origin: String,
+    log_key: VerifyingKey,
+    /// Receipt keys, the present one first.
+    receipt_keys: Vec<VerifyingKey>,
+    /// Keys of everybody who could ever approve, or say what happened.
+    people: Vec<VerifyingKey>,
+    past: Option<Past>,
+    payloads: BTreeSet<String>,
+    activations: BTreeSet<Digest>,
+    /// Entries of logs that statements account for.
+    stated: BTreeSet<Vec<u8>>,
+    tenants: BTreeMap<String, Claims>,
+    found: Checked,
+}
+
+/// What the stories of one tenant say of its log.
+#[derive(Debug, Default)]
+struct Claims {
+    leaves: Vec<Claim>,
+    /// Signed checkpoints.
+    notes: BTreeMap<String, (Place, String)>,
+    /// Every entry that some envelope accounts for.
+    entries: BTreeSet<Vec<u8>>,
+}
+
+#[derive(Debug)]
+struct Claim {
+    index: u64,
+    entry: Vec<u8>,
+    kind: String,
+    place: Place,
+    action: String,
+}
+
+impl Check {
+    fn begin(dir: &Path, state: PathBuf) -> Result<Self, CheckError> {
+        let outline = config::outline(dir).map_err(CheckError::Config)?;
+        let [receipt, log_key] = keys::public(dir)?;
+        let mut receipt_keys = vec![receipt];
+        receipt_keys.extend(keys::retired(dir, Purpose::Receipt)?);
+        Ok(Self {
+            dir: dir.to_owned(),
+            state,
+            origin: outline.log_origin,
+            log_key,
+            receipt_keys,
+            people: vec![],
+            past: Past::look(dir, receipt)?,
+            payloads: BTreeSet::new(),
+            activations: BTreeSet::new(),
+            stated: BTreeSet::new(),
+            tenants: BTreeMap::new(),
+            found: Checked::default(),
+        })
+    }
+
+    fn finding(&mut self, file: &str, offset: Option<u64>, action: Option<&str>, what: String) {
+        let (file, action) = (format!("state/{file}"), action.map(str::to_owned));
+        self.found.findings.push(Finding { file, offset, action, what });
+    }
+
+    fn wrong(&mut self, all: Vec<Wrong>) {
+        for Wrong { file, offset, action, what } in all {
+            self.finding(&file, offset, action.as_deref(), what);
+        }
+    }
+
+    fn at(&mut self, place: Place, action: &str, what: String) {
+        self.finding(&place.file(), Some(place.offset), Some(action), what);
+    }
+
+    /// The records of every action, in their order.
+    fn journal(&mut self) -> Result<BTreeMap<String, Records>, CheckError> {
+        let mut stories: BTreeMap<String, Records> = BTreeMap::new();
+        let survey = journal::survey(&self.state, &mut |seen| {
+            let records = stories.entry(seen.action.to_owned()).or_default();
+            records.push((seen.place, seen.summary.clone()));
+        })?;
+        self.found.records = survey.records;
+        self.found.segments = survey.segments;
+        if let Some((place, bytes)) = survey.torn {
+            let (file, offset) = (place.file(), place.offset);
+            let note =
+                format!("state/{file} has a torn end at {offset}; a start cuts {bytes} bytes");
+            self.found.notes.push(note);
+        }
+        self.wrong(survey.wrong);
+        Ok(stories)
+    }
+
+    fn payloads(&mut self) -> Result<(), CheckError> {
+        let (good, wrong) = journal::check_payloads(&self.state)?;
+        self.found.payloads = good.len() as u64;
+        self.payloads = good;
+        self.wrong(wrong);
+        Ok(())
+    }
+
+    /// Tenants whose actions have ended in a log that is not there.
+    fn homeless(&mut self) {
+        let seen: BTreeSet<String> = self.found.logs.iter().map(|log| log.tenant.clone()).collect();
+        let gone: Vec<String> = self
+            .tenants
+            .iter()
+            .filter(|(tenant, claims)| !seen.contains(*tenant) && !claims.leaves.is_empty())
+            .map(|(tenant, _)| tenant.clone())
+            .collect();
+        for tenant in gone {
+            if !self.state.join("log").join(&tenant).is_dir() {
+                let what = "the log is gone, and actions have ended in it".to_owned();
+                self.finding(&format!("log/{tenant}"), None, None, what);
+            }
+        }
+    }
+
+    /// Last: an index over a damaged journal is not worth a word of its own.
+    fn index(&mut self) {
+        let damaged = self.found.findings.iter().any(|one| one.file.ends_with(".journal"));
+        match journal::compare_index(&self.state) {
+            Ok((wrong, note)) => {
+                self.wrong(wrong);
+                self.found.notes.extend(note);
+            }
+            Err(_) if damaged => {
+                let note = "the index was not compared: the journal it is made of is damaged";
+                self.found.notes.push(note.to_owned());
+            }
+            Err(error) => self.finding("index", None, None, error.to_string()),
+        }
+    }
+
+    fn verifier(&self, tenant: &str, key: VerifyingKey) -> Result<VerifierKey, CheckError> {
+        let bad = |e: &dyn std::fmt::Display| CheckError::Origin(tenant.to_owned(), e.to_string());
+        VerifierKey::new(&self.origin_of(tenant), key).map_err(|e| bad(&e))
+    }
+
+    fn origin_of(&self, tenant: &str) -> String {
+        format!("{}/{tenant}", self.origin)
+    }
+}

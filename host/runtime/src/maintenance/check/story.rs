@@ -1,0 +1,174 @@
+//! One action, folded again from its records: every event may follow the one before it, every envelope is
+//! signed by whom it should be, every document that it names is kept, every record says what it comes to.
+
+use deed_record::lifecycle::event::{Entry, Event, Leaf};
+use deed_record::lifecycle::story::Story;
+use deed_record::statement::envelope::{Envelope, Kind};
+use deed_record::statement::receipt::Receipt;
+use deed_spec::digest::Digest;
+use deed_spec::json;
+use deed_store::journal::{self, Place, Summary};
+use ed25519_dalek::VerifyingKey;
+
+use super::{Check, Claim, Records};
+use crate::engine::{activate, stories};
+
+pub(super) fn check(check: &mut Check, action: &str, records: &Records) {
+    let mut story = None;
+    for (place, summary) in records {
+        if let Err(what) = record(check, *place, summary, action, &mut story) {
+            // What follows rests on this.
+            check.at(*place, action, what);
+            break;
+        }
+    }
+    if let Some(story) = story {
+        check.found.open += u64::from(!story.status.is_final());
+    }
+}
+
+fn record(
+    check: &mut Check,
+    place: Place,
+    summary: &Summary,
+    action: &str,
+    story: &mut Option<Story>,
+) -> Result<(), String> {
+    let events = journal::read_at(&check.state, place).map_err(|e| e.to_string())?;
+    for bytes in events {
+        let entry: Entry = serde_json::from_slice(&bytes)
+            .map_err(|e| format!("it holds an event of another form: {e}"))?;
+        let now = match story.as_mut() {
+            None => {
+                story.insert(Story::fold(std::slice::from_ref(&entry)).map_err(|e| e.to_string())?)
+            }
+            Some(story) => {
+                story.apply(&entry).map_err(|e| e.to_string())?;
+                story
+            }
+        };
+        for what in wrong(check, now, &entry.event, place) {
+            check.at(place, action, what);
+        }
+    }
+    let Some(story) = story else { return Ok(()) };
+    if story.bound.action.id.as_str() != action {
+        return Err(format!("its events are those of {}", story.bound.action.id));
+    }
+    if stories::summary(story) != *summary {
+        return Err("it says of the action what its events do not come to".to_owned());
+    }
+    Ok(())
+}
+
+/// Whose signature an envelope needs.
+#[derive(Clone, Copy)]
+enum By {
+    Host,
+    Person,
+}
+
+/// What is wrong with an event in the story that ends with it.
+fn wrong(check: &mut Check, story: &Story, event: &Event, place: Place) -> Vec<String> {
+    let found = match event {
+        Event::Proposed { bound, .. } => document(check, bound.action.contract.digest, "contract"),
+        Event::Decided { decision, activated, .. } => {
+            let lost = !check.activations.contains(activated);
+            let lost =
+                lost.then(|| format!("the activation {activated} that it names is not kept"));
+            document(check, decision.policy_set, "policy set").or(lost)
+        }
+        Event::Answered { answer } => {
+            envelope(check, story, &answer.envelope, Kind::Approval, By::Person)
+        }
+        Event::AttemptStarted { decision, .. } => {
+            envelope(check, story, decision, Kind::Decision, By::Host)
+        }
+        Event::Sealed { envelope: sealed } => {
+            let signed = envelope(check, story, sealed, Kind::Receipt, By::Host);
+            signed.or_else(|| contents(story, sealed))
+        }
+        Event::Resolved { envelope: word, .. } => {
+            envelope(check, story, word, Kind::Reconciliation, By::Person)
+        }
+        Event::Reconciled { envelope: settled } => {
+            envelope(check, story, settled, Kind::Reconciliation, By::Host)
+        }
+        Event::Logged { leaves, checkpoint } => claim(check, story, leaves, checkpoint, place),
+        _ => None,
+    };
+    found.into_iter().collect()
+}
+
+fn document(check: &Check, digest: Digest, what: &str) -> Option<String> {
+    let kept = check.payloads.contains(&digest.hex());
+    (!kept).then(|| format!("the {what} {digest} that it names is not kept, or not what it was"))
+}
+
+/// Whether the envelope is signed by a key that may, over this action; its entry is accounted for then.
+fn envelope(
+    check: &mut Check,
+    story: &Story,
+    envelope: &Envelope,
+    kind: Kind,
+    by: By,
+) -> Option<String> {
+    let action = &story.bound.action;
+    if let Ok(digest) = envelope.payload_digest() {
+        let claims = check.tenants.entry(action.tenant.clone()).or_default();
+        claims.entries.insert(deed_record::lifecycle::event::entry(kind.as_str(), &digest));
+    }
+    let (keys, nobody): (&[VerifyingKey], _) = match by {
+        By::Host => (&check.receipt_keys, "no key of this host"),
+        By::Person => (&check.people, "nobody who ever could"),
+    };
+    let opened = keys.iter().find_map(|key| envelope.verify(key, kind).ok());
+    let Some(statement) = opened else {
+        return Some(format!("its {} is signed by {nobody}", kind.as_str()));
+    };
+    let same = action.digest().is_ok_and(|digest| digest == statement.action);
+    (!same).then(|| format!("its {} is over another action", kind.as_str()))
+}
+
+/// The receipt says what the story came to.
+fn contents(story: &Story, sealed: &Envelope) -> Option<String> {
+    let statement = match sealed.unverified(Kind::Receipt) {
+        Ok(statement) => statement,
+        Err(error) => return Some(format!("its receipt does not read: {error}")),
+    };
+    let receipt: Receipt = match serde_json::from_value(statement.predicate) {
+        Ok(receipt) => receipt,
+        Err(error) => return Some(format!("its receipt does not read: {error}")),
+    };
+    let judged = story.judgement.as_ref().map(|judgement| judgement.outcome);
+    if judged != Some(receipt.outcome) {
+        return Some("its receipt has another outcome than its events".to_owned());
+    }
+    let exchanges = json::to_canonical(&story.attempts).map(|bytes| Digest::of(&bytes));
+    let same = exchanges.is_ok_and(|digest| digest == receipt.exchanges_sha256);
+    (!same).then(|| "its receipt is over other exchanges than its events".to_owned())
+}
+
+/// Takes down what the story says of the log.
+fn claim(
+    check: &mut Check,
+    story: &Story,
+    leaves: &[Leaf],
+    checkpoint: &str,
+    place: Place,
+) -> Option<String> {
+    let action = story.bound.action.id.to_string();
+    let claims = check.tenants.entry(story.bound.action.tenant.clone()).or_default();
+    for leaf in leaves {
+        let (index, entry, kind) = (leaf.index, leaf.entry(), leaf.kind.clone());
+        claims.leaves.push(Claim { index, entry, kind, place, action: action.clone() });
+    }
+    claims.notes.entry(checkpoint.to_owned()).or_insert((place, action));
+    let expected = match activate::leaves(story) {
+        Ok(expected) => expected,
+        Err(error) => return Some(error.to_string()),
+    };
+    let names = |leaf: &Leaf| (leaf.kind.clone(), leaf.payload);
+    let same = expected.iter().map(names).eq(leaves.iter().map(names));
+    (!same).then(|| "its leaves are not those of its envelopes".to_owned())
+}

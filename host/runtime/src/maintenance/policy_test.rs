@@ -1,0 +1,138 @@
+//! `deed policy test`: what policy would answer to an action that nobody asked for.
+//!
+//! Takes the facts of a case, gives a decision as the host would make it. Never lets a fact through
+//! that the host would not let through: such a case would prove nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use deed_record::action::id::ActionId;
+use deed_record::action::{BindError, Proposal};
+use deed_record::contract::schema::{Schema, Violation};
+use deed_record::lifecycle::event::{Entry, Event};
+use deed_record::lifecycle::story::Story;
+use deed_record::policy::Decision;
+use serde_json::Value;
+
+use crate::config::Tenant;
+use crate::stage::contract::{self, BindFault, Caller};
+use crate::stage::policy;
+
+/// One case: an action, and what is known when policy is asked.
+#[derive(Debug)]
+pub struct Trial<'a> {
+    pub tenant: &'a Tenant,
+    pub environment: &'a str,
+    pub agent: &'a str,
+    pub proposal: Proposal,
+    /// By role, how many distinct persons approved.
+    pub approvals: &'a BTreeMap<String, u32>,
+    /// The observed state by name; nothing before the first look.
+    pub pre: Option<&'a Value>,
+    /// Unix milliseconds.
+    pub now_ms: i64,
+}
+
+/// Why a case is none: the host would not come to ask policy.
+#[derive(Debug, thiserror::Error)]
+pub enum TrialError {
+    #[error("tenant `{tenant}` has no agent `{agent}`; it has `{}`", .known.join("`, `"))]
+    Agent { tenant: String, agent: String, known: Vec<String> },
+    #[error(
+        "nobody of tenant `{tenant}` has the role `{role}`; `approvals` are by roles of deed.toml"
+    )]
+    Role { tenant: String, role: String },
+    #[error("contract `{0}` is not granted; add its grant")]
+    Contract(String),
+    #[error("{}", places("params", .0))]
+    Params(Vec<Violation>),
+    #[error("{}", places("pre", .0))]
+    State(Vec<Violation>),
+    #[error("{0}")]
+    Other(String),
+}
+
+impl Trial<'_> {
+    /// Decides as at the gate, the host's own refusals included.
+    pub fn decide(&self) -> Result<Decision, TrialError> {
+        self.check_roles()?;
+        let story = self.story()?;
+        self.check_state()?;
+        let (decision, mut facts) =
+            policy::decide(self.tenant, &story, self.now_ms, self.pre.cloned());
+        // Only the host's own refusal differs from what the policies say; no approval changes it.
+        if decision != policy::evaluate(self.tenant, &story, &facts) {
+            return Ok(decision);
+        }
+        facts.approvals.clone_from(self.approvals);
+        Ok(policy::evaluate(self.tenant, &story, &facts))
+    }
+
+    /// The case as an action that was just proposed.
+    fn story(&self) -> Result<Story, TrialError> {
+        let agent = self.tenant.agents.get(self.agent).ok_or_else(|| TrialError::Agent {
+            tenant: self.tenant.name.clone(),
+            agent: self.agent.to_owned(),
+            known: self.tenant.agents.keys().cloned().collect(),
+        })?;
+        let caller = Caller {
+            tenant: self.tenant,
+            environment: self.environment,
+            agent: self.agent,
+            person: &agent.person,
+        };
+        let (id, nonce) = (ActionId::new(0, [0; 10]), "0".repeat(32));
+        let salt = || Some([0; 32]);
+        let fresh = contract::bind(caller, self.proposal.clone(), id, nonce, salt)?;
+        let event =
+            Event::Proposed { bound: Arc::new(fresh.bound), bindings: fresh.bindings, trace: None };
+        let entry = Entry { at_ms: self.now_ms, event };
+        Story::fold(&[entry]).map_err(|e| TrialError::Other(e.to_string()))
+    }
+
+    fn check_roles(&self) -> Result<(), TrialError> {
+        let agents = self.tenant.agents.values().flat_map(|agent| &agent.roles);
+        let persons = self.tenant.persons.values().flat_map(|person| &person.roles);
+        let roles: BTreeSet<&String> = agents.chain(persons).collect();
+        match self.approvals.keys().find(|role| !roles.contains(role)) {
+            Some(role) => {
+                Err(TrialError::Role { tenant: self.tenant.name.clone(), role: role.clone() })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The state must be one that the contract declares; it need not be all of it.
+    fn check_state(&self) -> Result<(), TrialError> {
+        let granted = self.tenant.grants.get(&self.proposal.contract);
+        let (Some(pre), Some(granted)) = (self.pre, granted) else { return Ok(()) };
+        let whole = Schema::object([], granted.contract.state_schemas());
+        let violations = partial(&whole).violations(pre);
+        if violations.is_empty() { Ok(()) } else { Err(TrialError::State(violations)) }
+    }
+}
+
+impl From<BindFault> for TrialError {
+    fn from(fault: BindFault) -> Self {
+        match fault {
+            BindFault::Unknown(name) => Self::Contract(name),
+            BindFault::Bind(BindError::Params(violations)) => Self::Params(violations),
+            fault => Self::Other(fault.to_string()),
+        }
+    }
+}
+
+/// The schema with nothing required.
+fn partial(schema: &Schema) -> Schema {
+    Schema {
+        required: BTreeSet::new(),
+        properties: schema.properties.iter().map(|(k, s)| (k.clone(), partial(s))).collect(),
+        items: schema.items.as_deref().map(|items| Box::new(partial(items))),
+        ..schema.clone()
+    }
+}
+
+fn places(field: &str, violations: &[Violation]) -> String {
+    let one = |v: &Violation| format!("`{field}{}` {}", v.pointer, v.reason);
+    violations.iter().map(one).collect::<Vec<_>>().join("; ")
+}

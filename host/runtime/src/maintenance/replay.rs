@@ -1,0 +1,70 @@
+//! Takes a bundle's runs and an adapter, gives what the adapter does on the recorded exchanges.
+//!
+//! Never reaches a network: its grants have no upstream. It shows that the adapter does the same on
+//! the same answers, not that anybody gave them; that is what `deed verify` is for.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use deed_record::action::private::{self, Live, Prepared};
+use deed_record::contract::Contract;
+use deed_sandbox::grant::{self, Scope};
+use deed_sandbox::{Adapter, Run, Sandbox};
+use deed_verify::replay::{Case, Line, Recorded, Report, Seen, compare};
+use serde_json::json;
+
+use crate::stage::observe;
+
+/// Makes every recorded run again, one after the other, and compares each.
+pub async fn replay(sandbox: &Sandbox, adapter: &Adapter, case: &Case) -> Report {
+    let mut lines = Vec::new();
+    for recorded in case.runs() {
+        lines.push(match recorded.no_run() {
+            Some(line) => line,
+            None => again(sandbox, adapter, case, &recorded).await,
+        });
+    }
+    case.report(adapter.digest(), lines)
+}
+
+async fn again(sandbox: &Sandbox, adapter: &Adapter, case: &Case, recorded: &Recorded) -> Line {
+    let grant = grant::replay(scope(adapter, case, recorded), recorded.seen.exchanges.clone());
+    let run = sandbox.replay(adapter, grant).await;
+    compare(recorded, &seen(run, recorded, &case.contract))
+}
+
+/// What the run was given then, but for upstreams.
+fn scope(adapter: &Adapter, case: &Case, recorded: &Recorded) -> Scope {
+    let Case { action, contract, .. } = case;
+    Scope {
+        tenant: action.tenant.clone(),
+        action: action.id.clone(),
+        contract: action.contract.name.clone(),
+        // A bundle has words for private values; whoever passes them on does the same with those.
+        params: Live::new(action.params.clone()),
+        private: private::words(contract, &action.params),
+        attempt: recorded.attempt,
+        rendered: recorded.requests.iter().cloned().map(Prepared::plain).collect(),
+        tags: BTreeMap::new(),
+        once: vec![],
+        upstreams: BTreeMap::new(),
+        states: contract.state.clone(),
+        adapter: adapter.digest(),
+        timeout: Duration::from_millis(contract.limits.timeout.as_millis()),
+    }
+}
+
+/// A look as the host makes an observation of it, an attempt as it is.
+fn seen(run: Run, recorded: &Recorded, contract: &Contract) -> Seen {
+    if recorded.attempt == 0 {
+        return Seen::of_look(&observe::observation(run, recorded.at_ms), contract);
+    }
+    Seen {
+        exchanges: run.exchanges,
+        refused: run.refused,
+        state: json!({}),
+        derived: [].into(),
+        claim: Some(run.claim),
+        is_usable: true,
+    }
+}

@@ -1,0 +1,188 @@
+//! `deed key rotate`: another key takes the place of one of the host's, while the host is stopped.
+//!
+//! Every step can be the last one of a process that is killed: the next key is on disk before anything
+//! says that it counts, every log says so before it is used, and one rename makes it the key. Run again,
+//! it goes on where it was.
+
+use std::path::Path;
+
+use deed_record::action::id;
+use deed_record::lifecycle::event::entry;
+use deed_record::statement::envelope::{self, Kind, key_id};
+use deed_record::statement::rotation::{ChangeError, KeyChange, Purpose};
+use deed_spec::note::LogKey;
+use deed_store::journal::{self, Journal, OpenError};
+use deed_store::log::{Log, LogError};
+use deed_store::statements::Kept;
+use deed_system::clock::Clock;
+use deed_system::files::{self, FileError};
+use ed25519_dalek::VerifyingKey;
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::config::keys::{self, KeyError, Keys, Next};
+use crate::engine::activate::{ActivateError, publish_open};
+use crate::engine::key_history::{Changed, Past, PastError};
+
+/// What a rotation did.
+#[derive(Debug, Serialize)]
+pub struct Rotation {
+    pub purpose: Purpose,
+    /// Key ids.
+    pub retired: String,
+    pub added: String,
+    /// Logs that say so.
+    pub logs: Vec<Told>,
+}
+
+/// Where the log of a tenant tells of a rotation.
+#[derive(Debug, Serialize)]
+pub struct Told {
+    pub tenant: String,
+    /// The last index of the log at which the old key counts, and the first at which the new one does.
+    pub until_index: u64,
+    pub from_index: u64,
+}
+
+/// Why a key was not rotated. What was done is kept, and running it again goes on from there.
+#[derive(Debug, thiserror::Error)]
+pub enum RotateError {
+    #[error("the journal cannot be opened: {0}")]
+    Journal(#[from] OpenError),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Past(#[from] PastError),
+    #[error(transparent)]
+    Activate(#[from] ActivateError),
+    #[error(transparent)]
+    Change(#[from] ChangeError),
+    #[error("`state/`: {0}")]
+    State(#[from] FileError),
+    #[error("`state/log` cannot be read: {0}")]
+    Logs(#[from] std::io::Error),
+}
+
+/// Rotates the host's key for this purpose. The host must be stopped: this takes its locks.
+pub fn rotate(config: &Config, clock: &Clock, purpose: Purpose) -> Result<Rotation, RotateError> {
+    journal::version(&config.dir.join("state")).map_err(OpenError::from)?;
+    files::make_state(&config.dir)?;
+    let hold = journal::take(&config.dir.join("state"))?;
+    let keys = keys::load(&config.dir)?;
+    let journal = hold.open()?;
+    let past = Past::open(&config.dir, &keys)?;
+    let (tenants, now_ms) = (tenants(&config.dir)?, clock.now_ms());
+    let rotating =
+        Rotating { config, keys: &keys, journal: &journal, past: &past, purpose, now_ms };
+    if Next::must_be_none(&config.dir).is_ok() {
+        // An older copy of the keys retires nothing.
+        for tenant in &tenants {
+            past.check_present(tenant, rotating.open(tenant)?.history(), &keys)?;
+        }
+    }
+    let next = Next::make(&config.dir, purpose)?;
+    let (old, new) = (keys.of(purpose).verifying_key(), next.public());
+    let mut logs = Vec::new();
+    for tenant in &tenants {
+        logs.extend(rotating.tell(tenant, &old, &new)?);
+    }
+    next.take_over(&old)?;
+    journal.close();
+    Ok(Rotation { purpose, retired: id_of(&old)?, added: id_of(&new)?, logs })
+}
+
+/// Everybody who has a log here, configured now or not.
+pub(crate) fn tenants(dir: &Path) -> Result<Vec<String>, std::io::Error> {
+    let logs = dir.join("state/log");
+    if !logs.is_dir() {
+        return Ok(Vec::new());
+    }
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(logs)? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
+    }
+    names.retain(|name| id::is_name(name));
+    names.sort();
+    Ok(names)
+}
+
+struct Rotating<'a> {
+    config: &'a Config,
+    keys: &'a Keys,
+    journal: &'a Journal,
+    past: &'a Past,
+    purpose: Purpose,
+    now_ms: i64,
+}
+
+impl Rotating<'_> {
+    /// Says in a tenant's log that the new key counts and the old one no more, once.
+    fn tell(
+        &self,
+        tenant: &str,
+        old: &VerifyingKey,
+        new: &VerifyingKey,
+    ) -> Result<Option<Told>, RotateError> {
+        let mut log = self.open(tenant)?;
+        let changes = self.past.changes(tenant, log.history())?;
+        let is_told = |one: &&Changed| one.kind == Kind::KeyAdded && one.key == *new;
+        if let Some(told) = changes.iter().find(is_told) {
+            let from_index = told.change.index;
+            let until_index = from_index.saturating_sub(1);
+            return Ok(Some(Told { tenant: tenant.to_owned(), until_index, from_index }));
+        }
+        self.past.check_present(tenant, log.history(), self.keys)?;
+        publish_open(self.journal, tenant, &mut log)?;
+        // Nothing was ever signed here, so nobody has to know an older key.
+        if log.size() == 0 {
+            return Ok(None);
+        }
+        // The statement that retires a key is the last thing that it counts for.
+        let (until_index, from_index) = (log.size() + 1, log.size() + 2);
+        let added = self.statement(tenant, Kind::KeyAdded, new, from_index)?;
+        let retired = self.statement(tenant, Kind::KeyRetired, old, until_index)?;
+        log.append(&[added, retired])?;
+        Ok(Some(Told { tenant: tenant.to_owned(), until_index, from_index }))
+    }
+
+    fn open(&self, tenant: &str) -> Result<Log, RotateError> {
+        let origin = format!("{}/{tenant}", self.config.log_origin);
+        let key = LogKey::new(&origin, self.keys.log.clone()).map_err(form)?;
+        let dir = self.config.dir.join("state/log").join(tenant);
+        let retired = self.past.retired(tenant, &origin)?;
+        Ok(Log::open_rotated(&dir, &origin, key, &retired)?)
+    }
+
+    /// Signs a statement with the receipt key, keeps it, and gives its entry for the log.
+    fn statement(
+        &self,
+        tenant: &str,
+        kind: Kind,
+        key: &VerifyingKey,
+        index: u64,
+    ) -> Result<Vec<u8>, RotateError> {
+        let change = KeyChange {
+            tenant: tenant.to_owned(),
+            purpose: self.purpose,
+            keyid: id_of(key)?,
+            key: envelope::to_pem(key).map_err(form)?,
+            index,
+            by_uid: files::user(),
+            at_ms: self.now_ms,
+        };
+        let envelope = change.statement(kind)?.sign(&self.keys.receipt).map_err(form)?;
+        let kept = Kept { envelope, people: vec![] };
+        let digest = self.past.statements.put(kind, &kept).map_err(PastError::from)?;
+        Ok(entry(kind.as_str(), &digest))
+    }
+}
+
+fn id_of(key: &VerifyingKey) -> Result<String, PastError> {
+    key_id(key).map_err(form)
+}
+
+fn form(error: impl std::fmt::Display) -> PastError {
+    PastError::Form(error.to_string())
+}

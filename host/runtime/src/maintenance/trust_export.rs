@@ -1,0 +1,151 @@
+//! The public half of a host with its past: every key that counts or counted for one tenant, and where
+//! in the log.
+//!
+//! Reads the tenant's log beside a host that runs. Takes only what this host's keys signed for its past.
+
+use deed_record::lifecycle::event::Leaf;
+use deed_record::statement::envelope::{self, Kind};
+use deed_record::statement::rotation::Purpose;
+use deed_spec::note::{LogPolicy, VerifierKey};
+use deed_store::log::witnesses::Witnesses;
+use deed_store::log::{History, LogError, history};
+use deed_store::statements::Enrolled;
+use deed_verify::{Approver, ReceiptKey, Trust};
+use ed25519_dalek::VerifyingKey;
+
+use crate::config::keys::Keys;
+use crate::config::{Config, Tenant};
+use crate::engine::key_history::{Changed, Past, PastError};
+use crate::stage::activation;
+
+/// Why there is no trust directory to be made.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustFault {
+    #[error(transparent)]
+    Past(#[from] PastError),
+    #[error("the log of this tenant cannot be read: {0}")]
+    Log(#[from] LogError),
+    #[error("a key cannot be written: {0}")]
+    Key(String),
+}
+
+/// What a stranger needs to check the receipts of one tenant, old ones too.
+pub fn trust(config: &Config, keys: &Keys, tenant: &Tenant) -> Result<Trust, TrustFault> {
+    // One key signs the logs of all tenants, each under the log's own name.
+    let origin = format!("{}/{}", config.log_origin, tenant.name);
+    let verifier = |key: VerifyingKey| VerifierKey::new(&origin, key).map_err(bad);
+    let present = verifier(keys.log.verifying_key())?;
+    let (told, changes, stays) = if config.dir.join("state/statements").is_dir() {
+        let past = Past::open(&config.dir, keys)?;
+        let retired = past.retired(&tenant.name, &origin)?;
+        let dir = config.dir.join("state/log").join(&tenant.name);
+        let told = history(&dir, &present, &retired)?;
+        past.check_present(&tenant.name, &told.leaves, keys)?;
+        let changes = past.changes(&tenant.name, &told.leaves)?;
+        let stays = stays(&past, &told.leaves)?;
+        (told, changes, stays)
+    } else {
+        (History::default(), vec![], vec![])
+    };
+    let mut log = vec![present];
+    for old in changes.iter().filter(|one| is_of(one, Purpose::Log, Kind::KeyRetired)) {
+        log.push(verifier(old.key)?);
+    }
+    Ok(Trust {
+        receipt_keys: receipt_keys(keys.receipt.verifying_key(), &changes),
+        witnesses: policy(&config.witnesses, &log)?,
+        log,
+        approvers: Some(approvers(tenant, &told, stays)?),
+    })
+}
+
+/// The witnesses that the host asks and how many of them must vouch; none where there are none.
+fn policy(witnesses: &Witnesses, logs: &[VerifierKey]) -> Result<Option<LogPolicy>, TrustFault> {
+    if witnesses.all.is_empty() {
+        return Ok(None);
+    }
+    let all = witnesses.all.iter().map(|one| (one.name.as_str(), &one.key, one.url.as_str()));
+    let all: Vec<_> = all.collect();
+    LogPolicy::of(logs, &all, witnesses.quorum).map(Some).map_err(bad)
+}
+
+fn is_of(change: &Changed, purpose: Purpose, kind: Kind) -> bool {
+    change.change.purpose == purpose && change.kind == kind
+}
+
+/// A key counts from where the log says that it was added, or from its beginning.
+fn receipt_keys(present: VerifyingKey, changes: &[Changed]) -> Vec<ReceiptKey> {
+    let added = |key: &VerifyingKey| {
+        let of = |one: &&Changed| is_of(one, Purpose::Receipt, Kind::KeyAdded) && one.key == *key;
+        changes.iter().find(of).map_or(0, |one| one.change.index)
+    };
+    let window = |key, until_index| ReceiptKey { key, from_index: Some(added(&key)), until_index };
+    let retired = changes.iter().filter(|one| is_of(one, Purpose::Receipt, Kind::KeyRetired));
+    let mut keys: Vec<ReceiptKey> =
+        retired.map(|one| window(one.key, Some(one.change.index))).collect();
+    keys.push(window(present, None));
+    keys
+}
+
+/// Who could approve, and from where to where in the log; the open ones have no end.
+#[derive(Debug)]
+struct Stay {
+    who: Enrolled,
+    from: u64,
+    until: Option<u64>,
+}
+
+/// From activation to activation, who was among the approvers.
+fn stays(past: &Past, told: &[Leaf]) -> Result<Vec<Stay>, PastError> {
+    let mut stays: Vec<Stay> = Vec::new();
+    let activated = told.iter().filter(|leaf| leaf.kind == Kind::Activated.as_str());
+    for (n, leaf) in activated.enumerate() {
+        let people = past.people(leaf)?;
+        // What stands before the first activation was in force when the log began.
+        let from = if n == 0 { 0 } else { leaf.index };
+        for stay in stays.iter_mut().filter(|stay| stay.until.is_none()) {
+            if !people.contains(&stay.who) {
+                stay.until = Some(leaf.index.saturating_sub(1));
+            }
+        }
+        for who in people {
+            if !stays.iter().any(|stay| stay.until.is_none() && stay.who == who) {
+                stays.push(Stay { who, from, until: None });
+            }
+        }
+    }
+    Ok(stays)
+}
+
+/// Those who are configured count on; those who are not any more count for what is in the log already.
+fn approvers(
+    tenant: &Tenant,
+    told: &History,
+    mut stays: Vec<Stay>,
+) -> Result<Vec<Approver>, TrustFault> {
+    let configured = activation::people(tenant).map_err(bad)?;
+    for stay in stays.iter_mut().filter(|stay| stay.until.is_none()) {
+        if !configured.contains(&stay.who) {
+            stay.until = Some(told.size.saturating_sub(1));
+        }
+    }
+    for who in configured {
+        if !stays.iter().any(|stay| stay.until.is_none() && stay.who == who) {
+            stays.push(Stay { who, from: told.size, until: None });
+        }
+    }
+    let approver = |Stay { who, from, until }| {
+        Ok(Approver {
+            key: envelope::from_pem(&who.key).map_err(bad)?,
+            person: who.person,
+            roles: who.roles,
+            from_index: Some(from),
+            until_index: until,
+        })
+    };
+    stays.into_iter().map(approver).collect()
+}
+
+fn bad(error: impl std::fmt::Display) -> TrustFault {
+    TrustFault::Key(error.to_string())
+}

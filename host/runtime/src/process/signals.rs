@@ -1,0 +1,41 @@
+//! The signals of a serving process: two that end it, and one that it ignores.
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// SIGHUP asks many servers for their configuration. This one reads it at its start alone, says so, and goes on.
+pub(crate) fn ignore_hangups() -> Result<(), String> {
+    let mut hangups = signal(SignalKind::hangup()).map_err(|e| e.to_string())?;
+    tokio::spawn(async move {
+        while hangups.recv().await.is_some() {
+            tracing::warn!(
+                "SIGHUP is ignored: the configuration is read at the start; restart the host to change it"
+            );
+        }
+    });
+    Ok(())
+}
+
+/// What an operator ends a host with.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    pub(crate) fn listen() -> Result<Self, String> {
+        let listen = |kind| signal(kind).map_err(|e| e.to_string());
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+        })
+    }
+
+    /// The next of either.
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}

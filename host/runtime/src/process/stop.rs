@@ -1,0 +1,71 @@
+//! The end of the serving: what brings it about, and what is done in which order.
+
+use std::time::Duration;
+
+use super::signals::Signals;
+use crate::engine::Engine;
+
+/// How long a stop waits for actions that are under way.
+const STOP_PATIENCE: Duration = Duration::from_mins(1);
+/// How long a host whose store failed lets people and probes read why.
+const FAILED_PATIENCE: Duration = Duration::from_secs(30);
+/// How often the store and the clock are looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// Why the serving ended.
+#[derive(Debug)]
+pub(crate) enum End {
+    Signal,
+    /// The journal or a log takes no more.
+    Failed(String),
+}
+
+/// SIGINT and SIGTERM end the host; so does a journal that takes no more.
+pub(crate) async fn wait_for_end(signals: &mut Signals, engine: &Engine) -> End {
+    let mut look = tokio::time::interval(LOOK_EVERY);
+    loop {
+        tokio::select! {
+            () = signals.next() => return End::Signal,
+            _ = look.tick() => {
+                if let Some(why) = engine.failed() {
+                    return End::Failed(why);
+                }
+                engine.mind_clock();
+            }
+        }
+    }
+}
+
+/// From the end of the serving to the end of the process: nothing new is taken, everything can be read.
+///
+/// `close_listeners` is awaited when all work has come to rest, so that callers can read until then why nothing is taken.
+pub(crate) async fn run_down(
+    end: End,
+    engine: &Engine,
+    close_listeners: impl Future<Output = ()>,
+) -> Result<(), String> {
+    engine.stop();
+    match end {
+        End::Signal => {
+            tracing::info!("stopping: no new work is taken, what runs comes to rest");
+            let left = engine.land(STOP_PATIENCE).await;
+            if left > 0 {
+                tracing::warn!(
+                    left,
+                    "some actions still run; the next start looks at what they did"
+                );
+            }
+        }
+        End::Failed(why) => {
+            tracing::error!(
+                "nothing may run any more: {why}; it can be read for {FAILED_PATIENCE:?}"
+            );
+            tokio::time::sleep(FAILED_PATIENCE).await;
+        }
+    }
+    close_listeners.await;
+    engine.close();
+    match engine.failed() {
+        Some(why) => Err(format!("nothing may run any more: {why}")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,112 @@
+//! A file for each way around the rules: every one of them is refused, so the tests beside this one can fail.
+
+use std::path::Path;
+
+use super::paths::Module;
+use super::{faults, pure};
+
+fn refused(file: &str, source: &str) {
+    let faults = faults(&Module::of(Path::new(file)), source);
+    assert!(!faults.is_empty(), "`{source}` in {file} is not refused");
+}
+
+fn accepted(file: &str, source: &str) {
+    let faults = faults(&Module::of(Path::new(file)), source);
+    assert!(faults.is_empty(), "`{source}` in {file}: {faults:?}");
+}
+
+#[test]
+fn a_later_module_cannot_be_named_in_any_way() {
+    for source in [
+        "use crate::http::App;",
+        "use crate::{config::Config, http::App};",
+        "use crate::{config::{Config, Limits}, engine::{Engine, drive}, cli};",
+        "use crate::http as h;",
+        "use super::super::http::App;",
+        "use super::super::{config, http};",
+        "use super::{super::{cli::out}};",
+        "use self::super::super::cli;",
+        "fn f() { crate::http::router() }",
+        "fn f() -> super::super::http::App { todo() }",
+        "type A = crate::cli::Failure;",
+        "impl From<crate::api::View> for u8 {}",
+        "fn f() { println!(\"{}\", crate::http::BODY) }",
+        "macro_rules! m { () => { use crate::{config, http}; } }",
+        "macro_rules! m { () => { super::super::cli::run() } }",
+        "#[derive(Debug)] struct S { app: crate::http::App }",
+        "mod inner { use super::super::super::http; }",
+        "use crate::*;",
+        "use crate as host;",
+        "use crate::{self as host};",
+        "use super::super as host;",
+        "extern crate self as host;",
+        "#[path = \"../http/auth.rs\"] mod auth;",
+        "use crate::nowhere::X;",
+    ] {
+        refused("engine/drive.rs", source);
+    }
+}
+
+#[test]
+fn a_module_cannot_pass_another_on() {
+    for source in [
+        "pub use crate::config::Config;",
+        "pub(crate) use crate::config::Config;",
+        "pub use super::super::config;",
+        "pub use crate::config as settings;",
+    ] {
+        refused("engine/drive.rs", source);
+    }
+}
+
+#[test]
+fn no_stage_names_another() {
+    refused("stage/approval.rs", "use crate::stage::policy;");
+    refused("stage/approval.rs", "use super::policy;");
+    refused("stage/approval.rs", "fn f() { super::policy::ask() }");
+    accepted("stage/approval.rs", "use self::answers::Answer; use super::approval::X;");
+}
+
+#[test]
+fn what_stands_before_can_be_named() {
+    for source in [
+        "use crate::config::{self, Config}; use crate::stage::policy; use super::gate;",
+        "pub use self::limit::Limit; pub(crate) use super::gate::Gate;",
+        "mod inner { use super::*; use super::super::gate; }",
+        "use std::sync::Arc; use tokio::sync::Mutex;",
+    ] {
+        accepted("engine/drive.rs", source);
+    }
+}
+
+#[test]
+fn a_pure_file_cannot_reach_out() {
+    for source in [
+        "use std::fs;",
+        "use std::{fs, io};",
+        "use std::{collections::BTreeMap, time::{Duration, Instant}};",
+        "use std::net::*;",
+        "use std::*;",
+        "use std as s;",
+        "use std::{self as s};",
+        "use ::std::env;",
+        "extern crate std as s;",
+        "use std::io;",
+        "fn f() { std::process::exit(1) }",
+        "fn f() { ::std::thread::spawn(g) }",
+        "fn f() { println!(\"{:?}\", std::time::Instant::now()) }",
+        "macro_rules! m { () => { std::env::var(\"HOME\") } }",
+        "macro_rules! m { () => { use std::{cmp, fs}; } }",
+        "async fn f() {}",
+        "fn f() { g(async { 1 }) }",
+        "trait T { async fn f(); }",
+    ] {
+        assert!(!pure::faults(source).is_empty(), "`{source}` is not refused");
+    }
+    for source in [
+        "use std::collections::{BTreeMap, BTreeSet}; use std::io::Read as _;",
+        "use crate::json; use super::*; fn f() -> std::fmt::Result { Ok(()) }",
+    ] {
+        assert_eq!(pure::faults(source), Vec::<String>::new(), "{source}");
+    }
+}
