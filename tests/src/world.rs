@@ -68,7 +68,7 @@ impl World {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("deed-world-{}-{count}", std::process::id()));
         let proxy = Proxy::start(&scim.base_url())?;
-        lay_out(&dir, proxy.base_url(), adapter)?;
+        write_files(&dir, proxy.base_url(), adapter)?;
         Ok(Self { dir, proxy, host: None, canaries: Vec::new() })
     }
 
@@ -239,8 +239,15 @@ pub fn with_operator(dir: &Path) -> Result<()> {
     edit(dir, "deed.toml", &roles(""), &roles(", \"operator\""))
 }
 
-/// Makes the files of a directory for this upstream at `dir`. Nothing in it is pinned yet.
+/// Makes a served directory for this upstream at `dir`, pinned to the adapter.
 pub fn lay_out(dir: &Path, upstream: &str, adapter: &str) -> Result<()> {
+    write_files(dir, upstream, adapter)?;
+    host::expect(&["pin", &dir.to_string_lossy()])?;
+    Ok(())
+}
+
+/// The same with nothing pinned yet.
+fn write_files(dir: &Path, upstream: &str, adapter: &str) -> Result<()> {
     for sub in ["contracts", "policies", "adapters", "secrets", "keys", "approvers"] {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir.join(sub))?;
     }

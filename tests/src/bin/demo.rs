@@ -73,7 +73,6 @@ fn story() -> Result<String> {
     let user = scim.create_user("ann@example.com", Some(false))?;
     say(&format!("made user ann@example.com in it ({user}), locked out: active = false"));
     world::lay_out(&dir, &scim.base_url(), world::SCIM)?;
-    host::expect(&["pin", &dir.to_string_lossy()])?;
     let host = Host::serve(&dir)?;
     say(&format!("deed serves {} at {}\n", shown(&dir), host.url));
     let stage = Stage { dir, scim, host };
