@@ -1,6 +1,7 @@
 //! Imports run one way. Cargo enforces it between crates; inside of `host/runtime` these tests do, and they keep the
 //! pure crates pure. They parse the sources, so that no way of writing a path goes unnoticed.
 
+mod circles;
 mod examples;
 mod paths;
 mod pure;

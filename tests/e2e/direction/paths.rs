@@ -4,7 +4,7 @@ use std::path::Path;
 
 use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
-use syn::{Ident, Item, ItemMod, ItemUse, Macro, UseTree, Visibility};
+use syn::{Attribute, Ident, Item, ItemMod, ItemUse, Macro, UseTree, VisRestricted, Visibility};
 
 /// A module by the names that lead to it from the root of its crate.
 #[derive(Clone, Debug)]
@@ -33,16 +33,32 @@ pub(super) struct Imports {
     pub(super) is_async: bool,
 }
 
-/// What a file of this module names; an error where it does not parse.
+/// What a file of this module names, its tests included; an error where it does not parse.
 pub(super) fn imports(module: &Module, source: &str) -> Result<Imports, String> {
+    read(module, source, false)
+}
+
+/// The same without its tests.
+pub(super) fn imports_of_product(module: &Module, source: &str) -> Result<Imports, String> {
+    read(module, source, true)
+}
+
+fn read(module: &Module, source: &str, without_tests: bool) -> Result<Imports, String> {
     let file = syn::parse_file(source).map_err(|e| format!("it does not parse: {e}"))?;
-    let mut reader = Reader { here: module.0.clone(), found: Imports::default() };
+    let mut reader = Reader { here: module.0.clone(), without_tests, found: Imports::default() };
     reader.visit_file(&file);
     Ok(reader.found)
 }
 
+/// Whether an attribute is `cfg(test)`.
+fn is_test(attribute: &Attribute) -> bool {
+    attribute.path().is_ident("cfg")
+        && attribute.parse_args::<Ident>().is_ok_and(|condition| condition == "test")
+}
+
 struct Reader {
     here: Vec<String>,
+    without_tests: bool,
     found: Imports,
 }
 
@@ -191,6 +207,9 @@ impl<'ast> Visit<'ast> for Reader {
         if module.attrs.iter().any(|attribute| attribute.path().is_ident("path")) {
             self.found.faults.push(format!("`mod {}` is a file from elsewhere", module.ident));
         }
+        if self.without_tests && module.attrs.iter().any(is_test) {
+            return;
+        }
         self.here.push(module.ident.to_string());
         visit::visit_item_mod(self, module);
         self.here.pop();
@@ -221,6 +240,9 @@ impl<'ast> Visit<'ast> for Reader {
         self.found.is_async = true;
         visit::visit_expr_async(self, expression);
     }
+
+    // `pub(super)` names who may see an item, and imports nothing.
+    fn visit_vis_restricted(&mut self, _: &'ast VisRestricted) {}
 
     fn visit_ident(&mut self, _: &'ast Ident) {}
 }
