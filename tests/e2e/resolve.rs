@@ -9,7 +9,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use deed_record::lifecycle::outcome::Outcome;
-use deed_record::statement::resolution::{self, ResolutionRequest, Verdict as Said};
+use deed_record::statement::resolution;
+use deed_record::statement::resolution::Verdict as Said;
+use deed_record::statement::resolution_request::ResolutionRequest;
 use deed_tests::host;
 use deed_tests::proxy::Fault;
 use deed_tests::services::Result;

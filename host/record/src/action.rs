@@ -1,5 +1,6 @@
 //! A proposal that was bound to its contract: parameters checked, resource named, requests rendered.
 
+pub mod commitment;
 pub mod id;
 pub mod private;
 use std::collections::BTreeMap;

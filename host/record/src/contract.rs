@@ -8,6 +8,7 @@ mod check;
 mod duration;
 pub mod expose;
 pub mod expression;
+mod fault;
 mod limits;
 mod private;
 pub mod schema;
@@ -22,8 +23,9 @@ use deed_spec::json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use self::check::{ContractError, in_state as check_pointer};
+pub use self::check::in_state as check_pointer;
 pub use self::duration::Duration;
+pub use self::fault::ContractError;
 pub use self::limits::{ATTEMPTS_MAX, Limits};
 use crate::contract::expression::Expression;
 use crate::contract::schema::{Schema, Violation};

@@ -1,5 +1,6 @@
 //! Requests as the host renders them and exchanges as the host saw them.
 
+pub mod claim;
 pub mod codec;
 use std::collections::BTreeMap;
 

@@ -2,6 +2,7 @@
 //!
 //! Never permits by omission: no policies, no permit, an evaluation error or a fact of the wrong type all deny.
 
+pub mod asked;
 mod compile;
 mod evaluate;
 mod schema;
@@ -14,9 +15,8 @@ use deed_spec::json::NotCanonical;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::action::private::Live;
+use crate::action::commitment::Live;
 use crate::contract::schema::Schema;
-use crate::statement::receipt;
 pub use compile::{CompileError, compile, set_digest};
 pub use evaluate::{question, reevaluate, snapshot};
 
@@ -157,7 +157,7 @@ impl Policies {
     }
 
     /// What statements say of that question.
-    pub fn question(&self, facts: &Facts) -> Result<receipt::Question, NotCanonical> {
+    pub fn question(&self, facts: &Facts) -> Result<asked::Question, NotCanonical> {
         evaluate::Question::of(facts, &self.roles).named()
     }
 }

@@ -7,4 +7,5 @@ pub mod envelope;
 pub mod receipt;
 pub mod reconciliation;
 pub mod resolution;
+pub mod resolution_request;
 pub mod rotation;

@@ -7,8 +7,9 @@ use deed_spec::digest::Digest;
 use deed_spec::json;
 use serde::{Deserialize, Serialize};
 
+use crate::exchange::claim::Claim;
 use crate::exchange::{Exchange, Fate, Rendered, beyond_grant};
-use crate::lifecycle::event::{Answer, Attempt, Claim, Entry, Event, GrantRecord, Leaf, Phase};
+use crate::lifecycle::event::{Answer, Attempt, Entry, Event, GrantRecord, Leaf, Phase};
 use crate::lifecycle::observation::Observation;
 use crate::lifecycle::outcome::Judgement;
 use crate::policy::{Decision, Obligation, Verdict};

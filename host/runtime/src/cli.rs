@@ -22,6 +22,7 @@ mod page;
 mod pin;
 mod policy;
 mod proposal;
+mod quote;
 mod replay;
 mod resolve;
 mod restore;

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use deed_record::action::commitment::Live;
 use deed_record::action::id::ActionId;
-use deed_record::action::private::{Live, Prepared};
+use deed_record::action::private::Prepared;
 use deed_record::contract::StateShape;
 use deed_record::exchange::{Exchange, Rendered};
 use deed_record::policy::{Decision, Verdict};

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deed_record::contract::StateShape;
-use deed_record::lifecycle::event::Claim;
+use deed_record::exchange::claim::Claim;
 use deed_spec::json;
 
 use self::extract::{UNFIT, Unread, answer, extract};

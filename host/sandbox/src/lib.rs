@@ -26,8 +26,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use deed_record::action::id::ActionId;
+use deed_record::exchange::claim::Claim;
 use deed_record::exchange::{Exchange, Rendered, beyond_grant};
-use deed_record::lifecycle::event::Claim;
 use deed_spec::json;
 use deed_system::clock::Clock;
 use serde::{Deserialize, Serialize};

@@ -6,8 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use deed_record::exchange::claim::Claim;
 use deed_record::exchange::{Exchange, Fate};
-use deed_record::lifecycle::event::Claim;
 
 use super::host_functions::extract::the_answer;
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use deed_record::action::private::Live;
+use deed_record::action::commitment::Live;
 use deed_spec::json::child;
 use deed_spec::text::deceives;
 use serde_json::Value;

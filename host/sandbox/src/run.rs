@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use deed_record::lifecycle::event::Claim;
+use deed_record::exchange::claim::Claim;
 use wasmtime::{Engine, Store, Trap, UpdateDeadline};
 
 use super::bindings::deed::adapter::types::{Action, Failure};

@@ -3,8 +3,9 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use deed_record::action::commitment::Live;
 use deed_record::action::id::ActionId;
-use deed_record::action::private::{Live, Prepared};
+use deed_record::action::private::Prepared;
 use deed_record::contract::StateShape;
 use deed_record::exchange::Fate;
 use deed_record::policy::{Decision, Verdict};

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use deed_record::action::private::Live;
+use deed_record::action::commitment::Live;
 use deed_record::exchange::{Exchange, Failure, Fate, Rendered};
 
 use super::Keep;

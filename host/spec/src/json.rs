@@ -6,6 +6,7 @@ mod canonical;
 mod diff;
 mod parse;
 mod shape;
+mod text;
 mod write;
 
 use serde_json::Value;

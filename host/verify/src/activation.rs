@@ -65,7 +65,7 @@ fn open(
     action: &Action,
     trust: &Trust,
 ) -> Result<Activation, String> {
-    let statement = super::proof::statement(opened, line, Kind::Activated, trust)?;
+    let statement = super::proven::statement(opened, line, Kind::Activated, trust)?;
     let activation = activation::read(statement).map_err(|e| e.to_string())?;
     if activation.tenant == action.tenant {
         return Ok(activation);

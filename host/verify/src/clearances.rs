@@ -62,7 +62,7 @@ pub(super) fn read(opened: &Opened, line: usize) -> Result<Clearance, String> {
 }
 
 fn open(opened: &Opened, line: usize, digest: &Digest, trust: &Trust) -> Result<Clearance, String> {
-    let statement = super::proof::statement(opened, line, Kind::Decision, trust)?;
+    let statement = super::proven::statement(opened, line, Kind::Decision, trust)?;
     if statement.action != *digest {
         return Err(format!("it is about another action, {}", statement.action));
     }

@@ -11,7 +11,7 @@ use deed_spec::digest::Digest;
 use deed_spec::json;
 
 use super::opened::Opened;
-use super::proof::Proven;
+use super::proven::Proven;
 use super::{
     Book, CONTENTS, DECISION, Found, GATE, OUTCOME, REQUESTS, SETTLED, SUMMARY, decision, evidence,
     gate, pass, reconciliation,

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::evidence::Evidence;
 use super::opened::Opened;
-use super::proof::Proven;
+use super::proven::Proven;
 use super::{Finding, Found, approvals, pass};
 
 /// Decides again from the files of the bundle; a copy without the request cannot.

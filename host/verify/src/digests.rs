@@ -6,8 +6,9 @@
 use deed_record::action::Action;
 use deed_record::bundle;
 use deed_record::lifecycle::event::GrantRecord;
+use deed_record::lifecycle::observation::Look;
 use deed_record::policy::set_digest;
-use deed_record::statement::receipt::{Look, Receipt};
+use deed_record::statement::receipt::Receipt;
 use deed_record::statement::reconciliation::Reconciliation;
 use deed_spec::digest::Digest;
 use deed_spec::json;

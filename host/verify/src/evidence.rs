@@ -4,15 +4,16 @@
 
 use deed_record::bundle;
 use deed_record::contract::Contract;
+use deed_record::exchange::claim::Claim;
 use deed_record::exchange::{Exchange, ExchangeSummary, Fate, Rendered};
-use deed_record::lifecycle::event::{Attempt, Claim};
-use deed_record::lifecycle::observation::Observation;
+use deed_record::lifecycle::event::Attempt;
+use deed_record::lifecycle::observation::{Look, Observation};
 use deed_record::lifecycle::outcome::{self, Check, Judgement, Outcome, Seen};
-use deed_record::statement::receipt::{AttemptSummary, Look, Receipt};
+use deed_record::statement::receipt::{AttemptSummary, Receipt};
 use deed_spec::json::Change;
 
 use super::opened::Opened;
-use super::proof::Proven;
+use super::proven::Proven;
 use super::{Finding, Found, pass};
 
 /// What the host saw, in full.

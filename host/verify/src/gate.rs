@@ -16,7 +16,7 @@ use deed_record::statement::receipt::Receipt;
 use deed_spec::digest::Digest;
 
 use super::evidence::Evidence;
-use super::proof::Proven;
+use super::proven::Proven;
 use super::{Finding, Found, pass};
 
 /// Nothing ran, or it was allowed, granted and approved; a read runs by being answered.

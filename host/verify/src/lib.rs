@@ -16,6 +16,7 @@ mod links;
 mod opened;
 pub mod page;
 mod proof;
+mod proven;
 mod reconciliation;
 pub mod replay;
 mod resolution;

@@ -8,34 +8,20 @@ use deed_record::bundle;
 use deed_record::lifecycle::event::entry;
 use deed_record::statement::envelope::{Envelope, Kind, Statement};
 use deed_record::statement::receipt::Receipt;
-use deed_record::statement::reconciliation::Reconciliation;
 use deed_spec::digest::Digest;
 use deed_spec::json;
 use deed_spec::merkle::leaf_hash;
 use deed_spec::note::{self, Checkpoint};
 
-use super::approvals::{self, Given};
 use super::links::{self, Links};
 use super::opened::Opened;
-use super::resolution::{self, Word};
+use super::proven::{self, Proven};
 use super::trust::Trust;
 use super::{
     ACTIVATION, APPROVALS, Book, CHAIN, CHECKPOINT, CLEARANCES, Finding, Found, INCLUSION,
-    RECONCILIATION, RESOLUTION, SIGNATURE, SUBJECT, WITNESSES, activation, clearances, digests,
-    pass, reconciliation, witnesses,
+    RECONCILIATION, RESOLUTION, SIGNATURE, SUBJECT, WITNESSES, activation, approvals, clearances,
+    digests, pass, reconciliation, resolution, witnesses,
 };
-
-/// What signatures and digests vouch for.
-pub(super) struct Proven {
-    pub(super) action: Action,
-    pub(super) receipt: Receipt,
-    /// The answers of approvers, in the order in which they were given.
-    pub(super) given: Vec<Given>,
-    /// What a person said of it, when it had been left open.
-    pub(super) word: Option<Word>,
-    /// What settled it later.
-    pub(super) settled: Option<Reconciliation>,
-}
 
 /// Makes every check that needs nothing but hashing and signatures; none unless all of them pass.
 pub(super) fn prove(opened: &Opened, trust: &Trust, book: &mut Book) -> Option<Proven> {
@@ -101,27 +87,12 @@ pub(super) fn prove(opened: &Opened, trust: &Trust, book: &mut Book) -> Option<P
     book.note(ACTIVATION, found).then_some(Proven { action, receipt, given, word, settled })
 }
 
-/// What a host's key signed, under the trusted key that the envelope in this line of the chain names, and
-/// that counts at its place in the log. That it stands there is for its proof to say.
-pub(super) fn statement(
-    opened: &Opened,
-    line: usize,
-    kind: Kind,
-    trust: &Trust,
-) -> Result<Statement, String> {
-    let (Some(envelope), Some(proof)) = (opened.chain.get(line), opened.proofs.get(line)) else {
-        return Err(format!("the {} is missing", kind.as_str()));
-    };
-    let key = trust.receipt_key(envelope.key_hint().unwrap_or_default(), proof.index)?;
-    envelope.verify(key, kind).map_err(|e| e.to_string())
-}
-
 /// The receipt's statement under a trusted key, or what is to be noted instead.
 fn signature(opened: &Opened, trust: &Trust) -> Result<Statement, Found> {
     if trust.receipt_keys.is_empty() {
         return Err(Ok(Finding::Untrusted("no receipt key is trusted".to_owned())));
     }
-    self::statement(opened, opened.receipt_at, Kind::Receipt, trust).map_err(Err)
+    proven::statement(opened, opened.receipt_at, Kind::Receipt, trust).map_err(Err)
 }
 
 fn subject(opened: &Opened, statement: &Statement) -> Result<Action, String> {

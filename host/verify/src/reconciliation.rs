@@ -13,7 +13,7 @@ use deed_spec::json;
 use super::evidence::{self, Evidence};
 use super::links::Links;
 use super::opened::Opened;
-use super::proof::{self, Proven};
+use super::proven::{self, Proven};
 use super::resolution::Word;
 use super::trust::Trust;
 use super::{Finding, Found, pass};
@@ -28,7 +28,7 @@ pub(super) fn open(
     trust: &Trust,
 ) -> Result<Option<Reconciliation>, String> {
     let Some(line) = links.reconciliation else { return Ok(None) };
-    let statement = proof::statement(opened, line, Kind::Reconciliation, trust)?;
+    let statement = proven::statement(opened, line, Kind::Reconciliation, trust)?;
     if statement.action != *digest {
         return Err(format!("it is about another action, {}", statement.action));
     }

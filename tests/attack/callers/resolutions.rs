@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use deed_record::statement::envelope::{Envelope, Kind, Statement};
-use deed_record::statement::resolution::{self, REASON_MAX, ResolutionRequest, Resolved, Verdict};
+use deed_record::statement::resolution;
+use deed_record::statement::resolution::{REASON_MAX, Resolved, Verdict};
+use deed_record::statement::resolution_request::ResolutionRequest;
 use deed_spec::digest::Digest;
 use deed_tests::host;
 use deed_tests::proxy::Fault;

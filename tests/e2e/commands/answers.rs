@@ -4,7 +4,9 @@ use std::time::Duration;
 use std::{fs, thread};
 
 use deed_record::statement::approval::{self, Answer, ApprovalRequest};
-use deed_record::statement::resolution::{self, ResolutionRequest, Verdict};
+use deed_record::statement::resolution;
+use deed_record::statement::resolution::Verdict;
+use deed_record::statement::resolution_request::ResolutionRequest;
 use deed_tests::client::Client;
 use deed_tests::host;
 use deed_tests::proxy::Fault;

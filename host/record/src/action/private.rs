@@ -1,53 +1,16 @@
-//! Private parameters: takes their values and a salt for each, gives the words that stand for them in
-//! every record, and the way back for who has both.
-//!
-//! A word is `private:hmac-sha256:` and the hex HMAC-SHA-256 (RFC 2104) of the value's canonical JSON under
-//! its salt. Values and salts stand in the journal and in what an approver is shown, and nowhere else;
-//! nothing here prints one, and what was made of them ([`Live`]) cannot be written into a record.
+//! Private parameters of an action: puts words in the place of their values, and finds the values again for who has
+//! the openings.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use deed_spec::json as canonical;
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sha2::Sha256;
 
+use crate::action::commitment::{Live, Opening, PREFIX, SEARCHED_MIN, Salt};
 use crate::action::{self, BindError, Proposal, Rendering};
 use crate::contract::Contract;
 use crate::exchange::Rendered;
-
-/// How every word begins.
-pub const PREFIX: &str = "private:hmac-sha256:";
-/// What every word looks like; no other text may stand for a private parameter in a record.
-pub const PATTERN: &str = "^private:hmac-sha256:[0-9a-f]{64}$";
-/// Shorter values are not looked for in texts and answers: they stand in ordinary text by chance.
-pub const SEARCHED_MIN: usize = 8;
-
-/// 32 random bytes, one salt for each parameter of each action.
-pub type Salt = [u8; 32];
-
-/// What was made of private values. It has no serialised form, and prints nothing.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Live<T>(T);
-
-impl<T> Live<T> {
-    pub fn new(value: T) -> Self {
-        Self(value)
-    }
-
-    /// The value itself: for what leaves, for the guest, for policy and for the approver's eyes.
-    pub fn reveal(&self) -> &T {
-        &self.0
-    }
-}
-
-impl<T> fmt::Debug for Live<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Live(…)")
-    }
-}
 
 /// One request twice: as it leaves, and as every record has it. Without private parameters they are equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +22,7 @@ pub struct Prepared {
 impl Prepared {
     /// A request with nothing private in it.
     pub fn plain(public: Rendered) -> Self {
-        Self { live: Live(public.clone()), public }
+        Self { live: Live::new(public.clone()), public }
     }
 
     /// As it leaves.
@@ -69,41 +32,10 @@ impl Prepared {
 
     fn pairs(live: Vec<Rendered>, public: &[Rendered]) -> Vec<Self> {
         let pair = |(live, public): (Rendered, &Rendered)| Self {
-            live: Live(live),
+            live: Live::new(live),
             public: public.clone(),
         };
         live.into_iter().zip(public).map(pair).collect()
-    }
-}
-
-/// A private value and its salt.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Opening {
-    /// 64 hex digits.
-    pub salt: String,
-    pub value: String,
-}
-
-impl fmt::Debug for Opening {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Opening(…)")
-    }
-}
-
-impl Opening {
-    fn new(salt: &Salt, value: &str) -> Self {
-        Self { salt: data_encoding::HEXLOWER.encode(salt), value: value.to_owned() }
-    }
-
-    /// The word that stands for the value; none where the salt is no salt.
-    pub fn word(&self) -> Option<String> {
-        let salt = data_encoding::HEXLOWER.decode(self.salt.as_bytes()).ok()?;
-        let value = canonical::canonical(&Value::from(self.value.as_str())).ok()?;
-        let salt = Salt::try_from(salt).ok()?;
-        let mut mac = Hmac::<Sha256>::new_from_slice(&salt).ok()?;
-        mac.update(&value);
-        Some(format!("{PREFIX}{}", data_encoding::HEXLOWER.encode(&mac.finalize().into_bytes())))
     }
 }
 
@@ -160,7 +92,7 @@ impl Openings {
     pub fn hidden(&self) -> Live<Vec<String>> {
         let long = self.0.values().filter(|one| one.value.len() >= SEARCHED_MIN);
         let values = long.map(|one| one.value.clone());
-        Live(values.chain(self.0.values().filter_map(Opening::word)).collect())
+        Live::new(values.chain(self.0.values().filter_map(Opening::word)).collect())
     }
 
     /// Whether a text holds one of the values that can be looked for.
@@ -186,7 +118,7 @@ impl Openings {
             }
             *place = Value::from(opening.value.as_str());
         }
-        Ok(Live(params))
+        Ok(Live::new(params))
     }
 
     /// The requests of both phases as they would leave, paired with those of the records.
@@ -195,7 +127,7 @@ impl Openings {
         contract: &Contract,
         public: &Proposal,
     ) -> Result<Requests, OpeningError> {
-        let params = self.params(contract, &public.params)?.0;
+        let params = self.params(contract, &public.params)?.into_revealed();
         let live = action::render_live(contract, &Proposal { params, ..public.clone() })?;
         let public = action::render(contract, public)?;
         Ok(Requests {
@@ -248,7 +180,7 @@ pub struct Requests {
 /// The words of an action's private parameters: what a run on a record is given in place of values.
 pub fn words(contract: &Contract, public: &Value) -> Live<Vec<String>> {
     let words = contract.private().filter_map(|name| public.get(name)?.as_str());
-    Live(words.map(str::to_owned).collect())
+    Live::new(words.map(str::to_owned).collect())
 }
 
 /// Where a text, number or name that fits stands; a name is not repeated in the answer.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::Contract;
-use super::check::Fault;
+use super::fault::Fault;
 use crate::contract::schema::Schema;
 use crate::contract::template::{Rule, placeholder};
 use crate::exchange::codec::Outgoing;

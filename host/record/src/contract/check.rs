@@ -1,61 +1,11 @@
 //! What must hold for a parsed contract before anything uses it: one pass, first fault wins.
 
+use super::fault::Fault;
 use super::{Contract, ambiguous, limits, private};
 use crate::action::id;
 use crate::contract::schema::{Kind, Schema};
 use crate::contract::template::{self, Rule};
 use crate::exchange::codec::Outgoing;
-
-/// Why a contract is refused: where, what, and what would be right.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {what}", place(.file, *.line))]
-pub struct ContractError {
-    pub file: String,
-    /// From 1; 0 where the place is the whole file.
-    pub line: usize,
-    pub what: String,
-}
-
-/// `FILE:LINE`, or the file alone where it is at fault as a whole.
-fn place(file: &str, line: usize) -> String {
-    if line == 0 { file.to_owned() } else { format!("{file}:{line}") }
-}
-
-impl ContractError {
-    pub(super) fn new(file: &str, line: usize, what: String) -> Self {
-        Self { file: file.to_owned(), line, what }
-    }
-
-    pub(super) fn toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
-        let start = error.span().map_or(0, |span| span.start);
-        Self::at(file, text, start, error.message().replace('\n', "; "))
-    }
-
-    /// An error at a byte of the text.
-    pub(super) fn at(file: &str, text: &str, start: usize, what: String) -> Self {
-        let line = text.get(..start).map_or(0, |head| head.matches('\n').count() + 1);
-        Self::new(file, line, what)
-    }
-}
-
-/// A fault, with a piece of the file's text that leads to its line.
-pub(super) struct Fault {
-    needle: String,
-    what: String,
-}
-
-impl Fault {
-    pub(super) fn at(needle: &str, what: impl std::fmt::Display) -> Self {
-        Self { needle: needle.to_owned(), what: what.to_string() }
-    }
-
-    pub(super) fn locate(self, file: &str, text: &str) -> ContractError {
-        let quoted = self.needle.replace('\\', "\\\\").replace('"', "\\\"");
-        let hit = |line: &str| line.contains(&self.needle) || line.contains(&quoted);
-        let line = text.lines().position(hit).map_or(0, |index| index + 1);
-        ContractError::new(file, line, self.what)
-    }
-}
 
 pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
     head(contract)?;

@@ -8,7 +8,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Duration;
-use super::check::Fault;
+use super::fault::Fault;
 
 /// Attempts that one action may have; with more, no bundle could hold their envelopes.
 pub const ATTEMPTS_MAX: u32 = 5;

@@ -1,8 +1,8 @@
 //! What a contract keeps private: which parameters, what stands for them in records, and where none may be.
 
-use super::check::Fault;
+use super::fault::Fault;
 use super::{Contract, object};
-use crate::action::private::PATTERN;
+use crate::action::commitment::PATTERN;
 use crate::contract::schema::{Kind, Pattern, Schema};
 use crate::contract::template;
 

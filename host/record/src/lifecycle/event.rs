@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::{Binding, Bound};
 use crate::exchange::Exchange;
+use crate::exchange::claim::Claim;
 use crate::lifecycle::observation::Sight;
 use crate::lifecycle::outcome::Judgement;
 use crate::policy::{Decision, Facts};
@@ -187,27 +188,6 @@ pub struct Attempt {
     /// Unix milliseconds.
     pub started_ms: i64,
     pub ended_ms: i64,
-}
-
-/// What the adapter said of its run: a claim, not the truth.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Claim {
-    Done,
-    Refused(String),
-    Unavailable(String),
-    Unknown(String),
-    Invalid(String),
-    Trapped(String),
-    TimedOut,
-    /// The host stopped while it ran; nobody knows what the adapter would have said.
-    Lost,
-}
-
-impl Claim {
-    /// Stands in the text of [`Self::Trapped`] between the trap and the panic that the guest told, where it
-    /// told one. `deed replay` compares what stands before it with records that end there.
-    pub const LAST_WORDS: &str = "; its last line of level error: ";
 }
 
 /// Where an envelope stands in the tenant's log.

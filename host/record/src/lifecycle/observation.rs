@@ -8,10 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::contract::Contract;
-use crate::exchange::{Exchange, Fate, Rendered};
-use crate::lifecycle::event::Claim;
+use crate::exchange::claim::Claim;
+use crate::exchange::{Exchange, ExchangeSummary, Fate, Rendered};
 use crate::memo::Memo;
-use crate::statement::receipt::Look;
 
 /// One look at the system of record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,8 +85,47 @@ impl Observation {
     }
 }
 
+/// What statements say of a look: by which exchanges, and the digest of what was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Look {
+    /// SHA-256 of `evidence/pre.json` or `evidence/post.json`: the canonical bytes of the
+    /// [`Observation`].
+    pub evidence_sha256: Digest,
+    pub derived: Vec<String>,
+    pub exchanges: Vec<ExchangeSummary>,
+    pub at_ms: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+impl Look {
+    /// Unix milliseconds of its first request; a look without one began when it ended.
+    pub fn began_ms(&self) -> i64 {
+        self.exchanges.iter().map(|one| one.started_ms).min().unwrap_or(self.at_ms)
+    }
+
+    pub(crate) fn of(observation: &Observation) -> Result<Self, json::NotCanonical> {
+        let exchanges = observation.exchanges.iter();
+        Ok(Self {
+            evidence_sha256: Digest::of(&json::to_canonical(observation)?),
+            derived: observation.derived.iter().cloned().collect(),
+            exchanges: exchanges.map(Exchange::summary).collect(),
+            at_ms: observation.at_ms,
+            problem: observation.problem.clone(),
+        })
+    }
+}
+
 /// A look with what statements say of it, once somebody asked.
 pub type Sight = Memo<Observation, Look>;
+
+impl Sight {
+    /// As [`Look::of`].
+    pub(crate) fn look(&self) -> Result<Look, json::NotCanonical> {
+        self.known(Look::of)
+    }
+}
 
 /// The digest of a whole state without the contract's volatile places.
 pub fn state_digest(contract: &Contract, state: &Value) -> Result<Digest, json::NotCanonical> {

@@ -9,8 +9,9 @@ use deed_spec::digest::Digest;
 
 use crate::action::Binding;
 use crate::contract::{Contract, Effect};
+use crate::exchange::claim::Claim;
 use crate::exchange::{Exchange, ExchangeSummary, Failure, Fate, Rendered, is_definite_refusal};
-use crate::lifecycle::event::{Attempt, Claim};
+use crate::lifecycle::event::Attempt;
 use crate::lifecycle::outcome::{Judgement, Outcome};
 
 /// Whether another attempt may follow the latest one, judged by a look that began after everything that

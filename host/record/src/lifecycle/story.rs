@@ -4,6 +4,7 @@
 
 mod attempt;
 mod lost;
+mod open;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

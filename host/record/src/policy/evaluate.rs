@@ -10,7 +10,7 @@ use cedar_policy::{Authorizer, Context, Entities, Entity, PolicySet, Request, Re
 use serde_json::Value;
 
 use super::{Decision, Facts, Obligation, Policies, Snapshot, Verdict, compile, schema};
-use crate::statement::receipt;
+use crate::policy::asked;
 pub(super) use question::Question;
 
 /// Decides again from a bundle's `policies.cedar`, `schema.cedarschema`, `entities.json` and `request.json`.
@@ -35,7 +35,7 @@ pub fn snapshot(schema_text: &str, facts: &Facts) -> Result<Snapshot, String> {
 }
 
 /// The question that [`Policies::question`] of the set with this schema names, without the set.
-pub fn question(schema_text: &str, facts: &Facts) -> Result<receipt::Question, String> {
+pub fn question(schema_text: &str, facts: &Facts) -> Result<asked::Question, String> {
     let asked = Question::of(facts, &schema::roles(schema_text)?);
     asked.named().map_err(|error| error.to_string())
 }

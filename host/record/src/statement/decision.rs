@@ -4,13 +4,15 @@
 //! was read, only its digest.
 
 use deed_spec::digest::Digest;
+use deed_spec::json::NotCanonical;
 use serde::{Deserialize, Serialize};
 
 use crate::lifecycle::event::GrantRecord;
+use crate::lifecycle::observation::Look;
 use crate::lifecycle::story::Story;
 use crate::policy::Decision;
+use crate::policy::asked::Question;
 use crate::statement::envelope::EnvelopeError;
-use crate::statement::receipt::{Look, Question};
 
 /// What was decided for one attempt, and on what grounds. The action itself is the statement's subject.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,4 +66,6 @@ pub enum ClearanceError {
     Lacks(&'static str),
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
+    #[error(transparent)]
+    Canonical(#[from] NotCanonical),
 }

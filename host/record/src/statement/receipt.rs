@@ -12,12 +12,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::action::Source;
+use crate::exchange::claim::Claim;
 use crate::exchange::{ExchangeSummary, Rendered};
-use crate::lifecycle::event::{Attempt, Claim, GrantRecord};
-use crate::lifecycle::observation::{Observation, Sight};
+use crate::lifecycle::event::{Attempt, GrantRecord};
+use crate::lifecycle::observation::{Look, Sight};
 use crate::lifecycle::outcome::{Check, Judgement, Outcome};
 use crate::lifecycle::story::Story;
-use crate::policy::{Decision, Snapshot};
+use crate::policy::Decision;
+use crate::policy::asked::Question;
 use crate::statement::approval::Answer as Said;
 use crate::statement::envelope::{EnvelopeError, Kind};
 
@@ -81,18 +83,6 @@ pub enum Guard {
     Etag,
 }
 
-/// The question that policy was asked, by the digests of its files' canonical bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Question {
-    /// Of `policy/entities.json`.
-    pub entities_sha256: Digest,
-    /// Of `policy/request.json`.
-    pub request_sha256: Digest,
-    /// Whether that asks about the state before: an agent's copy has it when it does not.
-    pub about_state: bool,
-}
-
 /// An approval by the digest of its payload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -103,20 +93,6 @@ pub struct ApprovalRef {
     pub decision: Said,
     /// Whether the outcome rests on it; an answer that went stale does not count.
     pub counted: bool,
-}
-
-/// One look at the system of record: by which exchanges, and the digest of what was read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Look {
-    /// SHA-256 of `evidence/pre.json` or `evidence/post.json`: the canonical bytes of the
-    /// [`Observation`].
-    pub evidence_sha256: Digest,
-    pub derived: Vec<String>,
-    pub exchanges: Vec<ExchangeSummary>,
-    pub at_ms: i64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub problem: Option<String>,
 }
 
 /// One run of `perform`.
@@ -211,42 +187,6 @@ fn approvals(story: &Story) -> Result<Vec<ApprovalRef>, EnvelopeError> {
         })
     };
     story.all_answers.iter().map(reference).collect()
-}
-
-impl Question {
-    /// That of the files.
-    pub fn of(asked: &Snapshot) -> Result<Self, json::NotCanonical> {
-        Ok(Self {
-            entities_sha256: Digest::of(&json::to_canonical(&asked.entities)?),
-            request_sha256: Digest::of(&json::to_canonical(&asked.request)?),
-            about_state: asked.request.pointer("/context/pre").is_some(),
-        })
-    }
-}
-
-impl Look {
-    /// Unix milliseconds of its first request; a look without one began when it ended.
-    pub fn began_ms(&self) -> i64 {
-        self.exchanges.iter().map(|one| one.started_ms).min().unwrap_or(self.at_ms)
-    }
-
-    pub(crate) fn of(observation: &Observation) -> Result<Self, EnvelopeError> {
-        let exchanges = observation.exchanges.iter();
-        Ok(Self {
-            evidence_sha256: digest(observation)?,
-            derived: observation.derived.iter().cloned().collect(),
-            exchanges: exchanges.map(crate::exchange::Exchange::summary).collect(),
-            at_ms: observation.at_ms,
-            problem: observation.problem.clone(),
-        })
-    }
-}
-
-impl Sight {
-    /// As [`Look::of`].
-    pub(crate) fn look(&self) -> Result<Look, EnvelopeError> {
-        self.known(Look::of)
-    }
 }
 
 /// Every attempt with its decision: both come in pairs, in the same order.

@@ -8,11 +8,10 @@ use deed_spec::digest::Digest;
 use deed_spec::json::Change;
 use serde::{Deserialize, Serialize};
 
-use crate::lifecycle::observation::Sight;
+use crate::lifecycle::observation::{Look, Sight};
 use crate::lifecycle::outcome::{Check, Outcome};
 use crate::lifecycle::story::Story;
 use crate::statement::envelope::EnvelopeError;
-use crate::statement::receipt::Look;
 
 /// What settles an indeterminate action. The action itself is the statement's subject.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,18 +4,12 @@
 //! person's word never makes an outcome `verified`: only a look does.
 
 use deed_spec::digest::Digest;
-use deed_spec::json::{self, Change};
+use deed_spec::json;
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::action::Action;
-use crate::exchange::Rendered;
 use crate::lifecycle::outcome::{Judgement, Outcome};
-use crate::lifecycle::status::Status;
-use crate::lifecycle::story::Story;
 use crate::statement::envelope::{Envelope, EnvelopeError, Kind, Statement};
-use crate::statement::receipt::Receipt;
 
 /// The role in which a person resolves.
 pub const ROLE: &str = "operator";
@@ -57,75 +51,6 @@ pub struct Resolved {
     /// SHA-256 of the payload of the receipt that left it open.
     pub receipt_sha256: Digest,
     pub resolution: Resolution,
-}
-
-/// Everything that the person's client shows: `GET /v1/actions/{id}/resolution_request`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ResolutionRequest {
-    pub action: Action,
-    /// What left it open: it names what was sent, by digest.
-    pub receipt: Envelope,
-    /// The contract's writes, as the host rendered them: the bodies to those digests.
-    pub perform: Vec<Rendered>,
-    /// What the host saw last; nothing is signed from it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub look: Option<LastLook>,
-    /// Why looks do not settle it; nothing is signed from it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub escalated: Option<String>,
-    pub nonce: String,
-    /// Whom the host takes the caller for.
-    pub person: String,
-}
-
-/// A look that settled nothing.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LastLook {
-    /// Unix milliseconds.
-    pub at_ms: i64,
-    /// The state that the host read.
-    pub state: Value,
-    /// What differs from the state before.
-    pub changes: Vec<Change>,
-    /// Why it settles nothing.
-    pub reason: String,
-}
-
-impl ResolutionRequest {
-    /// What is shown, once its digests were recomputed: the digest of the action, and the receipt.
-    pub fn open(&self) -> Result<(Digest, Receipt), ShownError> {
-        let action = self.action.digest()?;
-        let statement = self.receipt.unverified(Kind::Receipt)?;
-        if statement.action != action {
-            return Err(ShownError::Differs("receipt"));
-        }
-        let receipt: Receipt = json::from_value(statement.predicate)?;
-        if receipt.outcome != Outcome::Indeterminate {
-            return Err(ShownError::Closed(receipt.outcome.as_str()));
-        }
-        Ok((action, receipt))
-    }
-
-    /// What the person signs about what is shown.
-    pub fn resolved(
-        &self,
-        verdict: Verdict,
-        reason: &str,
-        signed_ms: i64,
-    ) -> Result<Resolved, ShownError> {
-        let resolution = Resolution {
-            person: self.person.clone(),
-            role: ROLE.to_owned(),
-            verdict,
-            reason: reason.to_owned(),
-            nonce: self.nonce.clone(),
-            signed_ms,
-        };
-        resolution.check()?;
-        Ok(Resolved { receipt_sha256: self.receipt.payload_digest()?, resolution })
-    }
 }
 
 impl Verdict {
@@ -178,22 +103,6 @@ impl Resolution {
     }
 }
 
-impl Story {
-    /// What a word to the present asking names. It follows from what is asked about, so that an asking
-    /// outlives a restart: the receipt, and how many words there were before.
-    pub fn resolution_nonce(&self) -> Option<String> {
-        let receipt = self.envelope.as_ref()?.payload_digest().ok()?;
-        let before = self.chain.iter().filter(|(kind, _)| *kind == Kind::Reconciliation).count();
-        let text = format!("urn:deed:resolution:v1\n{} {before}\n", receipt.hex());
-        Some(Digest::of(text.as_bytes()).hex().chars().take(32).collect())
-    }
-
-    /// Whether an operator has to say what happened.
-    pub fn needs_resolution(&self) -> bool {
-        self.status == Status::Ended(Outcome::Indeterminate) && self.escalated.is_some()
-    }
-}
-
 /// Signs a word about an action.
 pub fn sign(
     action: Digest,
@@ -230,23 +139,6 @@ pub enum FormError {
     NoReason,
     #[error("the reason has {0} bytes; say it in {REASON_MAX}")]
     Long(usize),
-}
-
-/// Why what is shown is not to be signed for.
-#[derive(Debug, thiserror::Error)]
-pub enum ShownError {
-    #[error("the {0} shown is not about the action shown; do not sign, and report it")]
-    Differs(&'static str),
-    #[error("the receipt shown says `{0}` and leaves nothing open; do not sign, and report it")]
-    Closed(&'static str),
-    #[error(transparent)]
-    Form(#[from] FormError),
-    #[error(transparent)]
-    Envelope(#[from] EnvelopeError),
-    #[error("the receipt shown {0}; do not sign, and report it")]
-    Shape(#[from] json::ShapeError),
-    #[error(transparent)]
-    Canonical(#[from] json::NotCanonical),
 }
 
 #[cfg(test)]

@@ -13,8 +13,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::client::Connection;
-use super::next::quoted;
 use super::out::{Failure, Format};
+use super::quote::quoted;
 use super::text::{compact, line};
 
 /// List the contracts that you may ask for, with their parameters, or show one

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
-use super::next::quoted;
+use super::quote::quoted;
 use super::text::{plain_json, safe_text};
 
 /// Why a command did not do what it was asked for: one or two plain lines with the remedy. It may name what

@@ -8,7 +8,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use deed_record::statement::resolution::{self, ResolutionRequest, Verdict};
+use deed_record::statement::resolution::{self, Verdict};
+use deed_record::statement::resolution_request::ResolutionRequest;
 use deed_system::clock::Clock;
 
 use super::approve::confirmed;

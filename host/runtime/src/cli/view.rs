@@ -9,9 +9,10 @@ use deed_spec::text::safe;
 use serde::{Deserialize, Serialize};
 
 use super::client::{Connection, action_path};
-use super::next::{Next, quoted};
+use super::next::Next;
 use super::out::{self, Failure, Format};
 use super::page;
+use super::quote::quoted;
 use super::text::join;
 use crate::api::view::View;
 

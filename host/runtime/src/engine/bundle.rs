@@ -2,9 +2,9 @@
 
 use deed_record::bundle;
 use deed_record::lifecycle::story::Story;
+use deed_record::policy::asked::Question;
 use deed_record::policy::{self, Facts, Policies, Snapshot};
 use deed_record::statement::envelope::{Envelope, Kind};
-use deed_record::statement::receipt::Question;
 use deed_spec::digest::Digest;
 use deed_spec::merkle::Hash;
 use deed_spec::note::Checkpoint;

@@ -8,7 +8,7 @@ use deed_record::lifecycle::outcome::{self, Judgement, Outcome};
 use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::{Decided, Story};
 use deed_record::policy::Verdict;
-use deed_record::statement::receipt::Question;
+use deed_record::policy::asked::Question;
 use deed_sandbox::Turn;
 
 use super::Engine;

@@ -201,7 +201,7 @@ fn has_room(attempts: &[Attempt]) -> Result<bool, LedgerError> {
 
 #[cfg(test)]
 mod tests {
-    use deed_record::lifecycle::event::Claim;
+    use deed_record::exchange::claim::Claim;
     use serde_json::json;
 
     use super::*;

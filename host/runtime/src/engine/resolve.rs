@@ -12,7 +12,8 @@ use deed_record::lifecycle::event::Event;
 use deed_record::lifecycle::outcome::Outcome;
 use deed_record::lifecycle::story::Story;
 use deed_record::statement::envelope::{Envelope, Signed};
-use deed_record::statement::resolution::{LastLook, ResolutionRequest, Verdict};
+use deed_record::statement::resolution::Verdict;
+use deed_record::statement::resolution_request::{LastLook, ResolutionRequest};
 use deed_record::timeline::utc;
 use deed_spec::json;
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use deed_record::lifecycle::event::Event;
 use deed_record::lifecycle::outcome::Outcome;
 use deed_record::lifecycle::story::Decided;
+use deed_record::policy::asked::Question;
 use deed_record::statement::envelope::Signed;
-use deed_record::statement::receipt::Question;
 use deed_store::log::PublishError;
 
 use super::drive::{Drive, Step};

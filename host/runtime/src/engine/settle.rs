@@ -12,7 +12,7 @@ use deed_record::lifecycle::observation::{Observation, Sight};
 use deed_record::lifecycle::outcome::{Judgement, Outcome};
 use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Story;
-use deed_record::statement::resolution::LastLook;
+use deed_record::statement::resolution_request::LastLook;
 use deed_store::journal::Filter;
 
 use super::Engine;

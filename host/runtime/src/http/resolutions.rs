@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use deed_record::statement::resolution::ResolutionRequest;
+use deed_record::statement::resolution_request::ResolutionRequest;
 
 use super::App;
 use super::actions::{answer, carried, parse_id};

@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use deed_record::action::private::{self, Live, Prepared};
+use deed_record::action::commitment::Live;
+use deed_record::action::private::{self, Prepared};
 use deed_record::contract::Contract;
 use deed_sandbox::grant::{self, Scope};
 use deed_sandbox::{Adapter, Run, Sandbox};

@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use deed_record::action::commitment::Salt;
 use deed_record::action::id::ActionId;
-use deed_record::action::private::{self, Salt, Sealed};
+use deed_record::action::private::{self, Sealed};
 use deed_record::action::{
     Action, BindError, Binding, Bound, ContractRef, CredentialRef, Proposal, Rendering, VERSION,
 };

@@ -4,9 +4,10 @@
 
 use deed_record::lifecycle::outcome::Judgement;
 use deed_record::lifecycle::story::Story;
+use deed_record::policy::asked::Question;
 use deed_record::statement::decision::{Clearance, ClearanceError};
 use deed_record::statement::envelope::{EnvelopeError, Kind, Signed, Statement};
-use deed_record::statement::receipt::{Question, Receipt};
+use deed_record::statement::receipt::Receipt;
 use deed_record::statement::reconciliation::Reconciliation;
 use deed_spec::json;
 use ed25519_dalek::SigningKey;

@@ -8,7 +8,8 @@ use deed_record::lifecycle::outcome::Outcome;
 use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Story;
 use deed_record::statement::envelope::Envelope;
-use deed_record::statement::resolution::{self, LastLook, ROLE, Resolution, ResolutionRequest};
+use deed_record::statement::resolution::{self, ROLE, Resolution};
+use deed_record::statement::resolution_request::{LastLook, ResolutionRequest};
 
 use crate::config::Tenant;
 

@@ -1,7 +1,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use deed_record::action::private::Live;
+use deed_record::action::commitment::Live;
 use deed_record::exchange::codec::{Codec, Incoming, Outgoing};
 use deed_system::clock::Clock;
 use serde_json::json;

@@ -12,7 +12,7 @@ use serde::ser::{self, Serialize};
 
 use self::member::{Member, begins};
 use super::MAX_INTEGER;
-use super::canonical::{is_plain, write_integer, write_string};
+use super::text::{is_plain, write_integer, write_string};
 
 /// The canonical bytes, and how many levels of arrays and objects they have; none where that needs another way.
 pub(super) fn write<T: Serialize + ?Sized>(value: &T) -> Option<(Vec<u8>, usize)> {

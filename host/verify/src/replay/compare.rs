@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 
 use deed_record::contract::Contract;
 use deed_record::exchange::Exchange;
-use deed_record::lifecycle::event::{Attempt, Claim};
+use deed_record::exchange::claim::Claim;
+use deed_record::lifecycle::event::Attempt;
 use deed_record::lifecycle::observation::Observation;
 use deed_spec::json;
 use serde::Serialize;

@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
 
+use deed_record::exchange::claim::Claim;
 use deed_record::exchange::codec::Codec;
 use deed_record::exchange::{Exchange, Failure, Fate, Rendered};
-use deed_record::lifecycle::event::Claim;
 use serde_json::{Value, json};
 
 use super::*;

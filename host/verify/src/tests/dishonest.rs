@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use deed_record::bundle;
 use deed_record::exchange::Fate;
-use deed_record::lifecycle::event::{Claim, Event, Phase};
+use deed_record::exchange::claim::Claim;
+use deed_record::lifecycle::event::{Event, Phase};
 use deed_record::lifecycle::observation::Sight;
 use deed_record::lifecycle::outcome::Outcome;
 use deed_record::policy::{Decision, Verdict as Says};

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use deed_record::action::commitment::PREFIX;
 use deed_record::action::id::ActionId;
-use deed_record::action::private::{Openings, PREFIX};
+use deed_record::action::private::Openings;
 use deed_record::action::{Action, Binding, Bound, ContractRef, Proposal, Source, render};
 use deed_record::contract::Contract;
+use deed_record::exchange::claim::Claim;
 use deed_record::exchange::codec::Codec;
 use deed_record::exchange::{Exchange, Fate, Rendered};
-use deed_record::lifecycle::event::{Claim, Event, Phase};
+use deed_record::lifecycle::event::{Event, Phase};
 use deed_record::lifecycle::observation::{Observation, Sight};
 use deed_record::policy::{self, ActionShape, Policies, Vocabulary};
 use deed_spec::digest::Digest;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use deed_record::contract::Contract;
-use deed_record::lifecycle::event::{Answer, Attempt, Claim, Entry, Event, GrantRecord, Phase};
+use deed_record::exchange::claim::Claim;
+use deed_record::lifecycle::event::{Answer, Attempt, Entry, Event, GrantRecord, Phase};
 use deed_record::lifecycle::observation::Observation;
 use deed_record::lifecycle::outcome::{self, Judgement, Outcome, Seen};
 use deed_record::lifecycle::story::Story;

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use deed_spec::digest::Digest;
 
 use super::{Intended, Story};
+use crate::exchange::claim::Claim;
 use crate::exchange::codec::Codec;
 use crate::exchange::{Exchange, Fate, Rendered};
-use crate::lifecycle::event::{Attempt, Claim};
+use crate::lifecycle::event::Attempt;
 
 impl Story {
     /// What an attempt comes to when the host stopped under it: what is known of its writes, and where

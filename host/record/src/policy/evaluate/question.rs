@@ -11,8 +11,7 @@ use deed_spec::json::{NotCanonical, from_value, to_canonical};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use crate::policy::{Facts, Snapshot};
-use crate::statement::receipt;
+use crate::policy::{Facts, Snapshot, asked};
 
 /// Who asks for what on which resource, and everything else that a policy can read.
 #[derive(Debug, PartialEq)]
@@ -145,8 +144,8 @@ impl Question {
     }
 
     /// The digests of those files, which are written and not kept.
-    pub(in crate::policy) fn named(&self) -> Result<receipt::Question, NotCanonical> {
-        Ok(receipt::Question {
+    pub(in crate::policy) fn named(&self) -> Result<asked::Question, NotCanonical> {
+        Ok(asked::Question {
             entities_sha256: Digest::of(&to_canonical(&self.entities())?),
             request_sha256: Digest::of(&to_canonical(&self.request())?),
             about_state: self.context.contains_key("pre"),

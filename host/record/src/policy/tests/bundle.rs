@@ -48,7 +48,7 @@ fn a_question_is_named_by_the_digests_of_its_files() {
     let seen = Facts { pre: Some(json!({"user": {"active": false}})), ..facts() };
     for facts in [before, seen] {
         let named = policies.question(&facts).unwrap();
-        assert_eq!(named, receipt::Question::of(&policies.snapshot(&facts)).unwrap());
+        assert_eq!(named, asked::Question::of(&policies.snapshot(&facts)).unwrap());
         assert_eq!(question(policies.schema(), &facts), Ok(named));
     }
 }

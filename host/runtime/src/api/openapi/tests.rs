@@ -95,8 +95,11 @@ fn schemas_have_the_fields_of_the_types() {
         ("Call", fields::<view::Call>()),
         ("ReceiptRef", fields::<view::ReceiptRef>()),
         ("Line", fields::<timeline::Line>()),
-        ("ResolutionRequest", fields::<resolution::ResolutionRequest>()),
-        ("LastLook", fields::<resolution::LastLook>()),
+        (
+            "ResolutionRequest",
+            fields::<deed_record::statement::resolution_request::ResolutionRequest>(),
+        ),
+        ("LastLook", fields::<deed_record::statement::resolution_request::LastLook>()),
         ("Resolution", fields::<resolution::Resolution>()),
         ("Proposal", fields::<action::Proposal>()),
         ("Source", fields::<action::Source>()),

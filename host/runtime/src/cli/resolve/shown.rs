@@ -4,7 +4,8 @@
 
 use deed_record::exchange::{ExchangeSummary, Rendered};
 use deed_record::statement::receipt::Receipt;
-use deed_record::statement::resolution::{ResolutionRequest, Resolved, Verdict};
+use deed_record::statement::resolution::{Resolved, Verdict};
+use deed_record::statement::resolution_request::ResolutionRequest;
 use deed_record::timeline::{fate, utc};
 use deed_spec::digest::Digest;
 use deed_spec::json;

@@ -13,8 +13,8 @@ use deed_sandbox::credentials::{SECRET_MAX, Secret};
 use zeroize::Zeroizing;
 
 use super::super::dir::private_dir;
-use super::super::next::quoted;
 use super::super::out::{self, Failure, shell};
+use super::super::quote::quoted;
 use super::SecretCommand;
 use super::place::{self, Other, Place};
 

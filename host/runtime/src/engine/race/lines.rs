@@ -6,8 +6,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use deed_record::contract::{Contract, Effect};
+use deed_record::exchange::claim::Claim;
 use deed_record::exchange::{Exchange, Fate};
-use deed_record::lifecycle::event::{Attempt, Claim, Entry, Event, Phase};
+use deed_record::lifecycle::event::{Attempt, Entry, Event, Phase};
 use deed_record::lifecycle::observation::Sight;
 use deed_record::lifecycle::outcome::{Judgement, Outcome};
 use deed_record::lifecycle::story::Story;

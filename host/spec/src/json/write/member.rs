@@ -3,7 +3,7 @@
 
 use std::cmp::Ordering;
 
-use crate::json::canonical::by_code_units;
+use crate::json::text::by_code_units;
 
 /// Where a member stands in the bytes: its key without the quotes from `start` + 1 to `key_end`.
 #[derive(Clone, Copy)]

@@ -5,7 +5,7 @@ use serde::ser::{
     SerializeTupleStruct, SerializeTupleVariant, Serializer,
 };
 
-use super::super::canonical::write_string;
+use super::super::text::write_string;
 use super::{Array, GiveUp, Object, Writer, Written};
 
 macro_rules! integers {

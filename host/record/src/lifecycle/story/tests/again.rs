@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use super::sequence::{cleared, decided, envelope, exchange, intended, look, proposed};
 use super::*;
-use crate::lifecycle::event::{Claim, Phase};
+use crate::exchange::claim::Claim;
+use crate::lifecycle::event::Phase;
 use crate::lifecycle::outcome::{Judgement, Outcome};
 use crate::lifecycle::recovery;
 

@@ -1,0 +1,99 @@
+//! What a person is shown of an open action, and what that person signs about it.
+
+use deed_spec::digest::Digest;
+use deed_spec::json::{self, Change};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::action::Action;
+use crate::exchange::Rendered;
+use crate::lifecycle::outcome::Outcome;
+use crate::statement::envelope::{Envelope, EnvelopeError, Kind};
+use crate::statement::receipt::Receipt;
+use crate::statement::resolution::{FormError, ROLE, Resolution, Resolved, Verdict};
+
+/// Everything that the person's client shows: `GET /v1/actions/{id}/resolution_request`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResolutionRequest {
+    pub action: Action,
+    /// What left it open: it names what was sent, by digest.
+    pub receipt: Envelope,
+    /// The contract's writes, as the host rendered them: the bodies to those digests.
+    pub perform: Vec<Rendered>,
+    /// What the host saw last; nothing is signed from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub look: Option<LastLook>,
+    /// Why looks do not settle it; nothing is signed from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalated: Option<String>,
+    pub nonce: String,
+    /// Whom the host takes the caller for.
+    pub person: String,
+}
+
+/// A look that settled nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LastLook {
+    /// Unix milliseconds.
+    pub at_ms: i64,
+    /// The state that the host read.
+    pub state: Value,
+    /// What differs from the state before.
+    pub changes: Vec<Change>,
+    /// Why it settles nothing.
+    pub reason: String,
+}
+
+impl ResolutionRequest {
+    /// What is shown, once its digests were recomputed: the digest of the action, and the receipt.
+    pub fn open(&self) -> Result<(Digest, Receipt), ShownError> {
+        let action = self.action.digest()?;
+        let statement = self.receipt.unverified(Kind::Receipt)?;
+        if statement.action != action {
+            return Err(ShownError::Differs("receipt"));
+        }
+        let receipt: Receipt = json::from_value(statement.predicate)?;
+        if receipt.outcome != Outcome::Indeterminate {
+            return Err(ShownError::Closed(receipt.outcome.as_str()));
+        }
+        Ok((action, receipt))
+    }
+
+    /// What the person signs about what is shown.
+    pub fn resolved(
+        &self,
+        verdict: Verdict,
+        reason: &str,
+        signed_ms: i64,
+    ) -> Result<Resolved, ShownError> {
+        let resolution = Resolution {
+            person: self.person.clone(),
+            role: ROLE.to_owned(),
+            verdict,
+            reason: reason.to_owned(),
+            nonce: self.nonce.clone(),
+            signed_ms,
+        };
+        resolution.check()?;
+        Ok(Resolved { receipt_sha256: self.receipt.payload_digest()?, resolution })
+    }
+}
+
+/// Why what is shown is not to be signed for.
+#[derive(Debug, thiserror::Error)]
+pub enum ShownError {
+    #[error("the {0} shown is not about the action shown; do not sign, and report it")]
+    Differs(&'static str),
+    #[error("the receipt shown says `{0}` and leaves nothing open; do not sign, and report it")]
+    Closed(&'static str),
+    #[error(transparent)]
+    Form(#[from] FormError),
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    #[error("the receipt shown {0}; do not sign, and report it")]
+    Shape(#[from] json::ShapeError),
+    #[error(transparent)]
+    Canonical(#[from] json::NotCanonical),
+}
