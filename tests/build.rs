@@ -1,9 +1,10 @@
 //! Lists `tests/guests/` as an enum: whoever adds a guest meets every `match` over it.
 
+use std::env;
 use std::error::Error;
 use std::fmt::Write as _;
+use std::fs;
 use std::path::Path;
-use std::{env, fs};
 
 const GUESTS: &str = "guests";
 

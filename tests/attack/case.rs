@@ -3,9 +3,8 @@
 use std::thread;
 use std::time::Duration;
 
+use deed_test_support::shared::user;
 use deed_tests::world::World;
-
-use crate::shared::user;
 
 /// An attack by name. It panics when the attack got through.
 #[derive(Clone)]

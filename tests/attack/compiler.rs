@@ -7,11 +7,11 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use deed_test_support::shared::scim;
 use deed_tests::host;
 use deed_tests::world::World;
 
 use crate::case::{Case, cases, unharmed};
-use crate::shared::scim;
 
 pub(crate) fn cases() -> Vec<Case> {
     cases![

@@ -14,10 +14,6 @@ mod case;
 mod compiler;
 mod configuration;
 mod guests;
-#[path = "../e2e/witness/peer.rs"]
-mod peer;
-#[path = "../e2e/shared.rs"]
-mod shared;
 mod threat_model;
 mod upstreams;
 

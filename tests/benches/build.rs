@@ -1,9 +1,10 @@
 //! Tells the benches which compiler made them and how: instruction counts of two compilers do not compare.
 
+use std::env;
 use std::error::Error;
+use std::io;
 use std::io::Write as _;
 use std::process::Command;
-use std::{env, io};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let said = Command::new(variable("RUSTC")?).arg("--version").output()?.stdout;

@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use deed_spec::digest::Digest;
+use deed_test_support::shared::{ended, envelopes, locked_out, report, scim};
 use deed_tests::host;
 use deed_tests::world::{HELPDESK, World, edit};
 use serde_json::{Value, json};
-
-use crate::shared::{ended, envelopes, locked_out, report, scim};
 
 /// How many activations the log of `acme` has.
 fn activations(world: &World) -> u64 {

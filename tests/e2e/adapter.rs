@@ -4,13 +4,12 @@
 use std::fs;
 use std::path::Path;
 
+use deed_test_support::shared::{locked_out, scim};
 use deed_tests::host;
 use deed_tests::hostile::{Hostile, Script};
 use deed_tests::proxy::Recorded;
 use deed_tests::world::{World, edit};
 use serde_json::Value;
-
-use crate::shared::{locked_out, scim};
 
 mod answers;
 mod configuration;

@@ -11,13 +11,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use deed_test_support::shared::scim;
 use deed_tests::host;
 use deed_tests::hostile::Hostile;
 use deed_tests::proxy::Proxy;
 use deed_tests::world::{BOB, World, lay_out};
 use serde_json::Value;
-
-use crate::shared::scim;
 
 /// A world on an upstream that answers at once, in which every id is a user who is locked out.
 fn world() -> (World, Hostile) {

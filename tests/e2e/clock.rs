@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use deed_test_support::shared::{ended, is_active, locked_out, scim};
 use deed_tests::client::{Answer, Client};
 use deed_tests::proxy::Fault;
 use deed_tests::world::{BOB, HELPDESK, World, edit};
 use serde_json::Value;
 
 use crate::ready::{refused, until};
-use crate::shared::{ended, is_active, locked_out, scim};
 
 const HOUR: i64 = 3_600_000;
 

@@ -4,11 +4,11 @@ mod iam;
 
 use std::fs;
 
+use deed_test_support::shared::{ended, look, scim};
 use deed_tests::world::{self, World};
 use serde_json::{Value, json};
 
 use self::iam::Iam;
-use crate::shared::{ended, look, scim};
 
 /// A name that would be a second parameter, were it not encoded.
 const USER: &str = "zoe &Action=DeleteUser";

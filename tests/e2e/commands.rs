@@ -7,12 +7,11 @@ mod document;
 use std::fs;
 use std::path::Path;
 
+use deed_test_support::shared::scim;
 use deed_tests::host;
 use deed_tests::services::workspace;
 use deed_tests::world::{World, grant_as_it_is};
 use serde_json::{Value, json};
-
-use crate::shared::scim;
 
 /// Exit code, stdout, stderr.
 fn deed(args: &[&str]) -> (i32, String, String) {

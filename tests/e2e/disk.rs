@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use deed_test_support::shared::{locked_out, scim};
 use deed_tests::client::{Answer, Client};
 use deed_tests::proxy::Fault;
 use deed_tests::world::{BOB, World, edit, with_operator};
 
 use crate::ready::{refused, until};
-use crate::shared::{locked_out, scim};
 
 /// A served world whose `state/` is a file system of its own.
 struct Small {

@@ -10,12 +10,12 @@ use std::process::Command;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use deed_test_support::shared::scim;
+use deed_tests::client::Client;
+use deed_tests::host;
 use deed_tests::services::{venv, workspace};
 use deed_tests::world::{BOB, World};
-use deed_tests::{client::Client, host};
 use sha2::{Digest, Sha256};
-
-use crate::shared::scim;
 
 /// A verified action with its bundle and trust directory on disk.
 struct Proof {

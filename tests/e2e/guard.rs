@@ -4,11 +4,10 @@
 use std::thread;
 use std::time::Duration;
 
+use deed_test_support::shared::{ended, is_active, scim, user};
 use deed_tests::proxy::Fault;
 use deed_tests::world::{BOB, HELPDESK, World, edit};
 use serde_json::{Value, json};
-
-use crate::shared::{ended, is_active, scim, user};
 
 const SUSPEND: &str = "idp.suspend_user";
 const CONTRACT: &str = "contracts/suspend_user.toml";
@@ -48,7 +47,8 @@ fn a_guarded_write_carries_the_tag_that_the_host_saw() {
     assert_eq!(receipt["guard"], "etag");
     let sent = world.proxy.requests();
     let write = sent.iter().find(|request| request.method == "PATCH").unwrap();
-    let seen = crate::shared::look(&world, &view, "pre")["exchanges"][0]["etag"].clone();
+    let seen =
+        deed_test_support::shared::look(&world, &view, "pre")["exchanges"][0]["etag"].clone();
     assert_eq!(write.header("if-match"), seen.as_str());
     assert!(sent.iter().all(|r| r.method == "PATCH" || r.header("if-match").is_none()));
     assert!(!is_active(&user));

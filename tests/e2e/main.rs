@@ -31,7 +31,6 @@ mod rotation;
 mod scene;
 mod second;
 mod settle;
-mod shared;
 mod snapshots;
 mod stable;
 mod statuses;

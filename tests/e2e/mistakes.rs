@@ -9,12 +9,12 @@ use std::path::Path;
 
 use deed_record::contract::Contract;
 use deed_spec::digest::Digest;
+use deed_test_support::shared::scim;
 use deed_tests::host;
 use deed_tests::world::{World, edit, grant_as_it_is};
 
 use self::table::CONTRACT;
 pub(crate) use self::table::MISTAKES;
-use crate::shared::scim;
 
 /// What `deed check` and `deed serve` say of a directory that neither may accept.
 fn refusals(world: &mut World) -> [String; 2] {

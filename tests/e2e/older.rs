@@ -14,6 +14,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use deed_test_support::shared::{ended, report, scim};
 use deed_tests::host;
 use deed_tests::hostile::{Hostile, says};
 use deed_tests::proxy::Proxy;
@@ -21,8 +22,6 @@ use deed_tests::services::workspace;
 use deed_tests::world::{BOB, World};
 use deed_verify::Verdict;
 use serde_json::Value;
-
-use crate::shared::{ended, report, scim};
 
 /// The upstream's address stands in what was signed, so it is the same one for ever.
 const UPSTREAM: &str = "127.0.71.17:7117";

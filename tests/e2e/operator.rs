@@ -20,11 +20,11 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use deed_test_support::shared::scim;
 use deed_tests::host;
 use deed_tests::world::{World, edit};
 
 use crate::ready::until;
-use crate::shared::scim;
 
 /// Exit code, stdout, stderr.
 fn deed(args: &[&str]) -> (i32, String, String) {

@@ -7,12 +7,11 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use deed_test_support::shared::{ended, is_active, locked_out, scim};
 use deed_tests::proxy::Fault;
 use deed_tests::services::Result;
 use deed_tests::world::{BOB, World, edit};
 use serde_json::{Value, json};
-
-use crate::shared::{ended, is_active, locked_out, scim};
 
 const RESTORE: &str = "idp.restore_access";
 const CONTRACT: &str = "contracts/restore_access.toml";

@@ -3,10 +3,9 @@
 use std::fs;
 use std::process::Command;
 
+use deed_test_support::shared::{locked_out, scim};
 use deed_tests::services::workspace;
 use deed_tests::world::{HELPDESK, World};
-
-use crate::shared::{locked_out, scim};
 
 /// The shell blocks of a page, one after the other.
 fn script(page: &str) -> String {

@@ -4,12 +4,11 @@
 use std::fs;
 use std::path::Path;
 
+use deed_test_support::shared::{ended, is_active, locked_out, scim, user};
 use deed_tests::host;
 use deed_tests::services::Result;
 use deed_tests::world::{BOB, World, edit};
 use serde_json::{Value, json};
-
-use crate::shared::{ended, is_active, locked_out, scim, user};
 
 const RESTORE: &str = "idp.restore_access";
 const READ: &str = "idp.read_user";
@@ -143,7 +142,7 @@ fn a_forbid_over_the_observed_state_denies_before_anybody_signs() {
     rename(&other, "Jensen");
     let view = propose(&world, &World::proposal(RESTORE, &vip));
     let receipt = ended(&world, &view, "denied", "forbidden by `no-vip`");
-    let pre = crate::shared::look(&world, &view, "pre");
+    let pre = deed_test_support::shared::look(&world, &view, "pre");
     assert_eq!(pre["state"]["user"]["displayName"], "VIP Jensen");
     assert_eq!(receipt["approvals"], json!([]));
     assert_eq!(world.proxy.count("PATCH"), 0);

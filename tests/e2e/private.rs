@@ -5,13 +5,12 @@ use std::fs;
 use std::path::Path;
 
 use deed_record::bundle;
+use deed_test_support::shared::{ended, look, report, scim, user};
 use deed_tests::private::{ERIN, OTHER, proposal, world};
 use deed_tests::proxy::Fault;
 use deed_tests::world::{BOB, HELPDESK, World, edit, with_operator};
 use deed_verify::Status;
 use serde_json::{Value, json};
-
-use crate::shared::{ended, look, report, scim, user};
 
 const WORD: &str = "private:hmac-sha256:";
 const ALLOWED: &str = "allowed by what the note says";

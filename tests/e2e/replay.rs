@@ -6,13 +6,12 @@ mod differences;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use deed_test_support::shared::{ended, locked_out, scim, user};
 use deed_tests::host;
 use deed_tests::proxy::Fault;
 use deed_tests::services::{Result, workspace};
 use deed_tests::world::{World, edit};
 use serde_json::{Value, json};
-
-use crate::shared::{ended, locked_out, scim, user};
 
 const RESTORE: &str = "idp.restore_access";
 
@@ -138,7 +137,7 @@ fn an_upstream_that_may_not_be_dialled_is_refused_again() {
     });
     let world = world.unwrap();
     let view = run_with(&world, Fault::None);
-    let seen = crate::shared::look(&world, &view, "pre");
+    let seen = deed_test_support::shared::look(&world, &view, "pre");
     assert_eq!(seen["exchanges"][0]["failure"], "denied", "{seen:#}");
     let reason = view["reason"].as_str().unwrap();
     assert!(

@@ -9,9 +9,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use deed_record::lifecycle::outcome::Outcome;
-use deed_record::statement::resolution;
-use deed_record::statement::resolution::Verdict as Said;
+use deed_record::statement::resolution::{self, Verdict as Said};
 use deed_record::statement::resolution_request::ResolutionRequest;
+use deed_test_support::shared::{ended, is_active, locked_out, report, scim, statements};
 use deed_tests::host;
 use deed_tests::proxy::Fault;
 use deed_tests::services::Result;
@@ -20,8 +20,6 @@ use deed_verify::Verdict;
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::DecodePrivateKey as _;
 use serde_json::{Value, json};
-
-use crate::shared::{ended, is_active, locked_out, report, scim, statements};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 const REASON: &str = "the directory's own audit trail says so";

@@ -1,15 +1,15 @@
 //! One action at a time holds a resource: through waiting, expiry, crashes and restarts.
 
+use std::fs;
 use std::path::Path;
+use std::thread;
 use std::time::Duration;
-use std::{fs, thread};
 
+use deed_test_support::shared::{is_active, locked_out, scim};
 use deed_tests::proxy::Fault;
 use deed_tests::services::Result;
 use deed_tests::world::{BOB, HELPDESK, World, edit, with_operator};
 use serde_json::{Value, json};
-
-use crate::shared::{is_active, locked_out, scim};
 
 fn pause() {
     thread::sleep(Duration::from_millis(5));
@@ -196,7 +196,12 @@ fn a_write_whose_contract_changed_before_it_was_judged_stays_open_and_keeps_the_
     deed_tests::host::expect(&["pin", world.path()]).unwrap();
     world.serve().unwrap();
     let view = world.settled(&id).unwrap();
-    crate::shared::ended(&world, &view, "indeterminate", "the contract changed after a write");
+    deed_test_support::shared::ended(
+        &world,
+        &view,
+        "indeterminate",
+        "the contract changed after a write",
+    );
     let body = World::proposal("idp.suspend_user", &user).to_string().into_bytes();
     let agent = world.client(HELPDESK);
     let next = agent.send("POST", "/v1/actions", &[("prefer", "wait=1")], body).unwrap();

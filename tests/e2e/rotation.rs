@@ -6,12 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use deed_test_support::shared::{locked_out, scim};
 use deed_tests::host;
 use deed_tests::world::{BOB, CAROL, World, edit};
 use deed_verify::{Report, Trust, Verdict, verify};
 use serde_json::Value;
-
-use crate::shared::{locked_out, scim};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 

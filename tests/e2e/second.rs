@@ -7,10 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use deed_spec::digest::Digest;
+use deed_test_support::shared::{locked_out, scim};
 use deed_tests::host;
 use deed_tests::world::World;
-
-use crate::shared::{locked_out, scim};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 

@@ -4,6 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use deed_record::lifecycle::outcome::Outcome;
+use deed_test_support::shared::{ended, is_active, locked_out, report, scim, statements};
 use deed_tests::client::Client;
 use deed_tests::proxy::Fault;
 use deed_tests::world::{BOB, World, edit};
@@ -11,7 +12,6 @@ use deed_verify::Verdict;
 use serde_json::Value;
 
 use crate::ready::until;
-use crate::shared::{ended, is_active, locked_out, report, scim, statements};
 
 const PATIENCE: Duration = Duration::from_mins(1);
 

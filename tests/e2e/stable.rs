@@ -1,10 +1,9 @@
 //! The bundle of an ended action is the same bytes for ever, whoever fetches it and whatever happened since.
 
+use deed_test_support::shared::{ended, locked_out, report, scim, user};
 use deed_tests::proxy::Fault;
 use deed_tests::world::{BOB, HELPDESK, World};
 use serde_json::{Value, json};
-
-use crate::shared::{ended, locked_out, report, scim, user};
 
 const FURTHER: usize = 1_000;
 /// Fewer than the proposals of one agent that may be under way.

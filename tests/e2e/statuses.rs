@@ -8,11 +8,10 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use deed_test_support::shared::{ended, is_active, locked_out, scim, user};
 use deed_tests::proxy::Fault;
 use deed_tests::world::{BOB, CAROL, HELPDESK, World, edit};
 use serde_json::{Value, json};
-
-use crate::shared::{ended, is_active, locked_out, scim, user};
 
 const RESTORE: &str = "idp.restore_access";
 const STARTER: &str = "policies/starter.cedar";
@@ -221,7 +220,7 @@ fn a_read_ends_verified_with_what_the_server_said() {
         assert_eq!(view["result"]["user"][field], server[field], "{field}");
     }
     assert_eq!(receipt["pre"].get("state"), None, "the receipt names the look by digest");
-    assert_eq!(crate::shared::look(&world, &view, "pre")["state"], view["result"]);
+    assert_eq!(deed_test_support::shared::look(&world, &view, "pre")["state"], view["result"]);
     assert_eq!(view["result"]["user"].get("schemas"), None, "only declared fields are kept");
     assert_eq!((world.proxy.count("GET"), world.proxy.requests().len()), (1, 1));
 }

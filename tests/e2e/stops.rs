@@ -7,6 +7,7 @@ use std::net::TcpStream;
 use std::thread;
 use std::time::Duration;
 
+use deed_test_support::shared::{locked_out, scim};
 use deed_tests::client::{Answer, Client};
 use deed_tests::host::Host;
 use deed_tests::proxy::Fault;
@@ -15,7 +16,6 @@ use deed_tests::world::{BOB, HELPDESK, World, edit};
 use serde_json::{Value, json};
 
 use crate::ready::{refused, until};
-use crate::shared::{locked_out, scim};
 
 /// What a host may take for its end, far more than it needs.
 const PATIENCE: Duration = Duration::from_secs(30);

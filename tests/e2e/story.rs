@@ -1,10 +1,9 @@
 //! The ordinary story, checked against what the SCIM server itself says.
 
+use deed_test_support::shared::scim;
 use deed_tests::services::ScimServer;
 use deed_tests::world::{BOB, HELPDESK, World};
 use serde_json::{Value, json};
-
-use crate::shared::scim;
 
 /// A user without the fields that move by themselves.
 fn stable(scim: &ScimServer, id: &str) -> Value {
@@ -30,7 +29,8 @@ fn restore_changes_exactly_the_approved_field_and_suspend_is_the_way_back() {
     assert_eq!(without(before.clone(), "active"), without(after.clone(), "active"));
     assert_eq!((&before["active"], &after["active"]), (&json!(false), &json!(true)));
     // The signed words are those of the server.
-    let receipt = crate::shared::ended(&world, &view, "verified", "nothing else changed");
+    let receipt =
+        deed_test_support::shared::ended(&world, &view, "verified", "nothing else changed");
     let changed =
         json!([{"pointer": "/user/active", "old": before["active"], "new": after["active"]}]);
     assert_eq!(receipt["changes"], changed);
@@ -168,7 +168,7 @@ fn a_read_that_policy_asks_about_shows_nothing_before_a_person_agreed() {
     let view = world.settled(&id).unwrap();
     assert_eq!(view["status"], "verified", "{view}");
     assert_eq!(view["result"]["user"]["userName"], "asked@example.com");
-    let report = crate::shared::report(&world, &id);
+    let report = deed_test_support::shared::report(&world, &id);
     assert_eq!(report.verdict, deed_verify::Verdict::Verified, "{report:?}");
 }
 
@@ -197,7 +197,7 @@ fn basic_and_header_slots_and_secrets_of_the_environment_reach_the_upstream() {
     let value = "a-secret-of-the-environment";
     world.serve_with(&[("DEED_TEST_SECRET", value)]).unwrap();
     // The directory knows neither slot, so the look fails; what counts is what reached it.
-    let user = crate::shared::locked_out();
+    let user = deed_test_support::shared::locked_out();
     world.propose(&World::proposal("idp.read_user", &user)).unwrap();
     let sent = world.proxy.requests();
     assert_eq!(sent[0].header("x-api-key"), Some(value));
@@ -209,7 +209,7 @@ fn the_approvers_client_signs_nothing_that_is_not_what_it_shows() {
     use deed_record::statement::approval::{Answer, ApprovalRequest};
 
     let world = World::start(scim()).unwrap();
-    let user = crate::shared::locked_out();
+    let user = deed_test_support::shared::locked_out();
     let proposal = World::proposal("idp.restore_access", &user);
     let id = world.propose(&proposal).unwrap().text("/id");
     let path = format!("/v1/actions/{id}/approval_request");

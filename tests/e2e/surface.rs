@@ -5,14 +5,13 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
 
+use deed_test_support::shared::scim;
 use deed_tests::proxy::Fault;
 use deed_tests::services::ScimServer;
 use deed_tests::world::{BOB, HELPDESK, STRANGER, World, edit};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
-
-use crate::shared::scim;
 
 fn keyed(world: &World, key: &str, body: &Value) -> deed_tests::client::Answer {
     let headers = [("idempotency-key", key), ("prefer", "wait=60")];

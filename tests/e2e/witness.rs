@@ -1,21 +1,19 @@
 //! Witnesses of a real host's log: who vouches, who does not, and what a stranger can tell from it.
 
 mod forks;
-pub(crate) mod peer;
 mod settings;
 
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use deed_test_support::shared::{ended, locked_out};
+use deed_test_support::witness::{Peer, opened, witnessed};
 use deed_tests::client::Client;
 use deed_tests::host;
 use deed_tests::hostile::Hostile;
 use deed_tests::world::{BOB, World};
 use serde_json::Value;
-
-use self::peer::{Peer, opened, witnessed};
-use crate::shared::{ended, locked_out};
 
 /// Far above any pause of a witness's thread.
 const PATIENCE: Duration = Duration::from_secs(90);

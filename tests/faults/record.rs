@@ -2,11 +2,12 @@
 //! and pairs of faults in one action, drawn by seed. One host serves them all, each action on an item of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
-use std::{fs, thread};
 
 use deed_tests::dice::Dice;
 use deed_tests::host::{self, Host};

@@ -2,9 +2,10 @@
 //! guarded write. What was carried out is counted where it is handed on, and the server itself is asked.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::{fs, thread};
+use std::thread;
 
 use deed_tests::record::How;
 use deed_tests::record::desk::Kind;

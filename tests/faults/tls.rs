@@ -2,24 +2,22 @@
 //! Nothing of a request has left then, so the next attempt sends it.
 
 #[expect(dead_code, reason = "the attacks show more certificates")]
-#[path = "../attack/upstreams/tls/authority.rs"]
-mod authority;
-
 use std::collections::{BTreeSet, VecDeque};
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
-use std::{fs, thread};
 
+use deed_test_support::authority::{self, Authority, Shown};
 use deed_tests::record::desk::{Deed, Kind};
 use deed_tests::services::Result;
 use deed_tests::world::edit;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-use self::authority::{Authority, Shown};
 use crate::cell::Found;
 use crate::record::Bench;
 use crate::rules::{End, Site, Subject};

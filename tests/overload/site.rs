@@ -1,8 +1,9 @@
 //! A served directory with ten tenants, and an upstream that takes its time for every look.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::path::PathBuf;
-use std::{fs, process};
+use std::process;
 
 use deed_spec::digest::Digest;
 use deed_tests::client::Client;

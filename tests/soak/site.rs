@@ -1,9 +1,10 @@
 //! The host of the walk and everything around it: a served directory, the counting record, a clock that
 //! can jump. Starts, kills and stops the host, and has it checked whenever it is down.
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
-use std::{fs, io};
 
 use deed_spec::digest::Digest;
 use deed_tests::host::{self, Host};

@@ -14,9 +14,6 @@ mod class;
 mod classes;
 mod forge;
 mod samples;
-#[expect(dead_code, reason = "the end-to-end tests use more of it")]
-#[path = "../e2e/shared.rs"]
-mod shared;
 mod table;
 mod vectors;
 mod word;

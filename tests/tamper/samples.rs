@@ -1,12 +1,14 @@
 //! Real bundles of every kind of outcome, two of each, by one real host against a real server.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{fs, thread};
 
 use deed_record::bundle::{self, Files};
 use deed_spec::note::LogKey;
+use deed_test_support::shared::{locked_out, report, scim, user};
 use deed_tests::proxy::Fault;
 use deed_tests::services::Result;
 use deed_tests::world::{BOB, CAROL, HELPDESK, STRANGER, World, edit};
@@ -14,8 +16,6 @@ use deed_verify::Trust;
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::DecodePrivateKey as _;
 use serde_json::{Value, json};
-
-use crate::shared::{locked_out, report, scim, user};
 
 const RESTORE: &str = "idp.restore_access";
 const SUSPEND: &str = "idp.suspend_user";

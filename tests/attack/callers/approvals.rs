@@ -4,6 +4,7 @@ use std::path::Path;
 
 use deed_record::statement::approval::{Answer as Said, Terms};
 use deed_spec::digest::Digest;
+use deed_test_support::shared::{ended, is_active, locked_out, scim};
 use deed_tests::host;
 use deed_tests::services::Result;
 use deed_tests::world::{HELPDESK, STRANGER, World, edit};
@@ -13,7 +14,6 @@ use serde_json::json;
 use super::forged::{self, Asked, asked, key, refused, send};
 use super::unharmed;
 use crate::case::{Case, cases};
-use crate::shared::{ended, is_active, locked_out, scim};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![

@@ -1,12 +1,12 @@
 //! Bodies that are no JSON, JSON that two readers understand differently, and fields that nobody asked for.
 
+use deed_test_support::shared::{locked_out, scim};
 use deed_tests::world::{BOB, HELPDESK, World};
 use serde_json::{Value, json};
 
 use super::unharmed;
 use super::wire::{address, bearer, call, exchange, request};
 use crate::case::{Case, cases};
-use crate::shared::{locked_out, scim};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![

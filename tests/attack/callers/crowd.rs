@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use deed_test_support::shared::{scim, user};
 use deed_tests::client::Client;
 use deed_tests::proxy::Fault;
 use deed_tests::world::{BOB, HELPDESK, STRANGER, World, edit};
@@ -13,7 +14,6 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use super::wire::{address, bearer, call, connect, hear, request};
 use super::{counted, unharmed};
 use crate::case::{Case, cases};
-use crate::shared::{scim, user};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![

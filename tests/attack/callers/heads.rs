@@ -1,12 +1,12 @@
 //! Requests that are too large, no HTTP, or HTTP that two readers understand differently.
 
+use deed_test_support::shared::{locked_out, scim};
 use deed_tests::world::{HELPDESK, World};
 use serde_json::json;
 
 use super::unharmed;
 use super::wire::{Said, address, bearer, call, exchange, request};
 use crate::case::{Case, cases};
-use crate::shared::{locked_out, scim};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![

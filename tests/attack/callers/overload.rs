@@ -1,11 +1,13 @@
 //! Callers that want more than their share: agents, tenants, turns, one slow upstream.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{fs, thread};
 
 use deed_spec::digest::Digest;
+use deed_test_support::shared::{scim, user};
 use deed_tests::client::Answer;
 use deed_tests::hostile::Hostile;
 use deed_tests::proxy::Fault;
@@ -16,7 +18,6 @@ use serde_json::Value;
 
 use super::{counted, metric, unharmed};
 use crate::case::{Case, cases};
-use crate::shared::{scim, user};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![

@@ -1,13 +1,15 @@
 //! Callers that keep as many requests in progress as they can, and let nobody else in.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::io::Write as _;
 use std::net::TcpStream;
 use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{fs, thread};
 
 use deed_spec::digest::Digest;
+use deed_test_support::shared::{locked_out, scim, user};
 use deed_tests::client::Client;
 use deed_tests::proxy::Fault;
 use deed_tests::services::Result;
@@ -18,7 +20,6 @@ use super::refusals::forgiven;
 use super::wire::{address, bearer, call, connect, request};
 use super::{counted, unharmed};
 use crate::case::{Case, cases};
-use crate::shared::{locked_out, scim, user};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![

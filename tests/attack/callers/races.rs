@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use deed_test_support::shared::{ended, is_active, locked_out, scim, user};
 use deed_tests::client::Answer;
 use deed_tests::proxy::Fault;
 use deed_tests::world::{BOB, HELPDESK, STRANGER, World, edit};
@@ -13,7 +14,6 @@ use super::forged::{asked, key, send};
 use super::unharmed;
 use super::wire::{address, bearer, connect, request};
 use crate::case::{Case, cases};
-use crate::shared::{ended, is_active, locked_out, scim, user};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use deed_test_support::shared::{locked_out, scim, user};
 use deed_tests::client::Answer;
 use deed_tests::proxy::Fault;
 use deed_tests::world::{BOB, HELPDESK, STRANGER, World};
@@ -11,7 +12,6 @@ use super::crowd::patient;
 use super::wire::{address, bearer, connect, request};
 use super::{counted, unharmed};
 use crate::case::{Case, cases};
-use crate::shared::{locked_out, scim, user};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![

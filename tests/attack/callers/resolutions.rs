@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use deed_record::statement::envelope::{Envelope, Kind, Statement};
-use deed_record::statement::resolution;
-use deed_record::statement::resolution::{REASON_MAX, Resolved, Verdict};
+use deed_record::statement::resolution::{self, REASON_MAX, Resolved, Verdict};
 use deed_record::statement::resolution_request::ResolutionRequest;
 use deed_spec::digest::Digest;
+use deed_test_support::shared::{locked_out, report, scim};
 use deed_tests::host;
 use deed_tests::proxy::Fault;
 use deed_tests::services::Result;
@@ -17,7 +17,6 @@ use serde_json::{Value, json};
 use super::forged::{key, read_key};
 use super::unharmed;
 use crate::case::{Case, cases};
-use crate::shared::{locked_out, report, scim};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![

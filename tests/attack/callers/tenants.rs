@@ -1,14 +1,16 @@
 //! Callers of one tenant that look for another's actions, contracts and logs, or for the host's files.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::{fs, thread};
+use std::thread;
 
 use deed_spec::digest::Digest;
+use deed_test_support::shared::{locked_out, scim, user};
 use deed_tests::services::{Result, ScimServer};
 use deed_tests::world::{BOB, HELPDESK, STRANGER, World, edit};
 use serde_json::json;
@@ -17,7 +19,6 @@ use super::forged::{asked, key};
 use super::unharmed;
 use super::wire::call;
 use crate::case::{Case, cases};
-use crate::shared::{locked_out, scim, user};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![

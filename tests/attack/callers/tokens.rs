@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use deed_spec::digest::Digest;
+use deed_test_support::shared::{scim, user};
 use deed_tests::world::{BOB, HELPDESK, World};
 
 use super::wire::{address, bearer, exchange, request};
 use super::{counted, unharmed};
 use crate::case::{Case, cases};
-use crate::shared::{scim, user};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use deed_test_support::shared::{locked_out, scim, user};
 use deed_tests::client::Answer;
 use deed_tests::services::Result;
 use deed_tests::world::{BOB, HELPDESK, World, edit};
@@ -10,7 +11,6 @@ use serde_json::Value;
 use super::overload::{OTHERS, ask, prepare, read};
 use super::{counted, unharmed};
 use crate::case::{Case, cases};
-use crate::shared::{locked_out, scim, user};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use deed_test_support::shared::scim;
 use deed_tests::host;
 use deed_tests::world::World;
 use serde_json::Value;
 
 use crate::case::unharmed;
-use crate::shared::scim;
 
 /// Far more than a refusal takes; a command that reads a pipe or an endless device never ends.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -8,6 +8,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use deed_test_support::shared::{ended, locked_out, scim};
 use deed_tests::canary::{self, Canary};
 use deed_tests::host;
 use deed_tests::proxy::Fault;
@@ -16,7 +17,6 @@ use deed_tests::world::{BOB, CAROL, HELPDESK, World};
 
 use super::bench::{Bench, tool};
 use crate::case::{Case, cases, unharmed};
-use crate::shared::{ended, locked_out, scim};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![

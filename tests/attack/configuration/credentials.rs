@@ -209,8 +209,10 @@ fn secrets_in_the_environment() {
         .canaries
         .push(deed_tests::canary::Canary::new("from the environment", value.as_bytes()));
     bench.world.serve_with(&[("DEED_TEST_IDP_READ", value), ("DEED_LOG", "trace")]).unwrap();
-    let proposal =
-        deed_tests::world::World::proposal("idp.read_user", &crate::shared::locked_out());
+    let proposal = deed_tests::world::World::proposal(
+        "idp.read_user",
+        &deed_test_support::shared::locked_out(),
+    );
     // The directory does not know that token: the look fails, and nobody sees why it was sent.
     let view = bench.world.propose(&proposal).unwrap().json();
     assert_ne!(view["status"], "verified", "{view}");

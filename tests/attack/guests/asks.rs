@@ -3,13 +3,13 @@
 
 use std::path::Path;
 
+use deed_test_support::shared::is_active;
 use deed_tests::guests::Guest;
 use deed_tests::services::Result;
 use deed_tests::world::edit;
 use serde_json::{Value, json};
 
 use super::siege::{CONTRACT, Siege};
-use crate::shared::is_active;
 
 /// All was refused, the receipt says what for, and the one write of the contract was sent once.
 fn all_refused(guest: Guest) -> (Siege, Value) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use deed_test_support::shared::{ended, is_active, locked_out, scim};
 use deed_tests::guests::Guest;
 use deed_tests::hostile::{self, Hostile, Step, answer};
 use deed_tests::proxy::Recorded;
@@ -13,7 +14,6 @@ use serde_json::{Value, json};
 
 use super::siege::{self, CONTRACT, RESTORE, Siege};
 use crate::case::unharmed;
-use crate::shared::{ended, is_active, locked_out, scim};
 use crate::upstreams::stage::{Stage, fresh};
 
 /// Runs at a time; what the host's pool holds.

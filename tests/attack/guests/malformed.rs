@@ -4,12 +4,11 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use deed_test_support::shared::scim;
 use deed_tests::guests::Guest;
 use deed_tests::host;
 use deed_tests::services::workspace;
 use deed_tests::world::World;
-
-use crate::shared::scim;
 
 const PATIENCE: Duration = Duration::from_mins(2);
 

@@ -1,12 +1,12 @@
 //! A guest that knows a private parameter and tells it wherever it can, and upstreams that tell it back.
 //! Each world is searched for the values when it ends.
 
+use deed_test_support::shared::{ended, scim, user};
 use deed_tests::private::{proposal, world};
 use deed_tests::proxy::Fault;
 use serde_json::json;
 
 use crate::case::unharmed;
-use crate::shared::{ended, scim, user};
 
 const NOTE: &str = "allowed to know, not to tell";
 

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use deed_test_support::shared::{ended, is_active, locked_out, scim};
 use deed_tests::guests::Guest;
 use deed_tests::proxy::Recorded;
 use deed_tests::services::{Result, ScimServer, workspace};
@@ -11,7 +12,6 @@ use deed_tests::world::{SCIM, World, edit};
 use serde_json::{Value, json};
 
 use crate::case::unharmed;
-use crate::shared::{ended, is_active, locked_out, scim};
 
 pub(super) const RESTORE: &str = "idp.restore_access";
 pub(super) const CONTRACT: &str = "contracts/restore_access.toml";

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use deed_test_support::shared::is_active;
 use deed_tests::guests::Guest;
 use deed_tests::proxy::Fault;
 use deed_tests::world::edit;
 use serde_json::json;
 
 use super::siege::{CONTRACT, Siege};
-use crate::shared::is_active;
 
 /// Far more than the two seconds of the contract, far less than never.
 const STOPPED: Duration = Duration::from_mins(1);

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use data_encoding::{BASE64, HEXLOWER};
+use deed_test_support::shared::{ended, is_active, look, scim};
 use deed_tests::guests::Guest;
 use deed_tests::hostile::{Hostile, answer, says};
 use deed_tests::proxy::Fault;
@@ -13,7 +14,6 @@ use serde_json::json;
 
 use super::siege::{self, Siege};
 use crate::case::unharmed;
-use crate::shared::{ended, is_active, look, scim};
 use crate::upstreams::stage::{Stage, fresh};
 
 pub(super) fn lies() {

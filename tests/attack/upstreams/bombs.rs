@@ -4,12 +4,12 @@
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
+use deed_test_support::shared::ended;
 use deed_tests::hostile::{Script, Step, answer, does, says};
 use serde_json::Value;
 
 use super::stage::{READ, RESTORE, Stage, fates, fresh};
 use crate::case::{Case, cases, unharmed};
-use crate::shared::ended;
 
 pub(super) fn cases() -> Vec<Case> {
     cases![

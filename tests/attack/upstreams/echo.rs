@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use deed_test_support::shared::{ended, look};
 use deed_tests::hostile::{Hostile, Script, Step, answer, json, says};
 use deed_tests::proxy::Recorded;
 use deed_tests::world::edit;
@@ -15,7 +16,6 @@ use serde_json::{Value, json};
 use self::encodings::ENCODINGS;
 use super::stage::{READ_SECRET, RESTORE, Stage, WRITE_SECRET, fates, fresh};
 use crate::case::{Case, cases, unharmed};
-use crate::shared::{ended, look};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![

@@ -1,12 +1,12 @@
 //! An upstream that speaks no HTTP, or lies about where an answer begins and ends. What is not one
 //! complete, strict answer is no answer: a read fails, a write stays open until it can no longer land.
 
+use deed_test_support::shared::ended;
 use deed_tests::hostile::{Script, Step, answer, does, json, says};
 use serde_json::{Value, json};
 
 use super::stage::{RESTORE, Stage, fates, fresh};
 use crate::case::{Case, cases, unharmed};
-use crate::shared::ended;
 
 pub(super) fn cases() -> Vec<Case> {
     cases![

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
+use deed_test_support::shared::ended;
 use deed_tests::hostile::Hostile;
 use deed_tests::services::workspace;
 use deed_tests::world::edit;
@@ -13,7 +14,6 @@ use serde_json::Value;
 
 use super::stage::{READ, RESTORE, Stage, fates, fresh};
 use crate::case::{Case, cases, unharmed};
-use crate::shared::ended;
 
 pub(super) fn cases() -> Vec<Case> {
     cases![

@@ -2,6 +2,7 @@
 //! that hide or reorder, prompts that were never asked, floods. The page shows what is there and obeys
 //! none of it; who asks for JSON gets the true value.
 
+use deed_test_support::shared::ended;
 use deed_tests::host;
 use deed_tests::hostile::{Hostile, json};
 use deed_tests::world::{BOB, World, edit};
@@ -9,7 +10,6 @@ use serde_json::{Value, json};
 
 use super::stage::{RESTORE, Stage, fresh};
 use crate::case::{Case, cases, unharmed};
-use crate::shared::ended;
 
 pub(super) fn cases() -> Vec<Case> {
     cases![

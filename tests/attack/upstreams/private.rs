@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use deed_test_support::shared::{ended, scim};
 use deed_tests::hostile::{Hostile, Script, Step, answer};
 use deed_tests::private::{proposal, world};
 use deed_tests::world::edit;
@@ -10,7 +11,6 @@ use serde_json::{Value, json};
 
 use super::stage::fresh;
 use crate::case::{Case, cases, unharmed};
-use crate::shared::{ended, scim};
 
 const NOTE: &str = "allowed to be known upstream";
 const KIND: &str = "content-type: application/json";

@@ -1,12 +1,12 @@
 //! An upstream that sends the host elsewhere. The host goes nowhere: it has one address per exchange,
 //! checked before it is dialled, and a 3xx is an answer like any other.
 
+use deed_test_support::shared::ended;
 use deed_tests::hostile::{Hostile, Script, answer, says};
 use serde_json::json;
 
 use super::stage::{RESTORE, Stage, fates};
 use crate::case::{Case, cases, unharmed};
-use crate::shared::ended;
 
 pub(super) fn cases() -> Vec<Case> {
     cases![

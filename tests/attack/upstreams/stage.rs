@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
+use deed_test_support::shared::{ended, scim};
 use deed_tests::host;
 use deed_tests::hostile::{Hostile, Script};
 use deed_tests::services::Result;
@@ -14,7 +15,6 @@ use deed_tests::world::{World, edit};
 use serde_json::Value;
 
 use super::leak;
-use crate::shared::{ended, scim};
 
 pub(crate) const READ: &str = "idp.read_user";
 pub(crate) const RESTORE: &str = "idp.restore_access";

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use deed_test_support::shared::{ended, is_active, scim, user};
 use deed_tests::hostile::{Hostile, Script, Step, answer, says};
 use deed_tests::proxy::Fault;
 use deed_tests::world::{HELPDESK, World, edit};
@@ -10,7 +11,6 @@ use serde_json::{Value, json};
 
 use super::stage::{Stage, fates, fresh};
 use crate::case::{Case, cases, unharmed};
-use crate::shared::{ended, is_active, scim, user};
 
 const SUSPEND: &str = "idp.suspend_user";
 

@@ -1,20 +1,18 @@
 //! An upstream that cannot prove who it is, or speaks no TLS where TLS is due. No byte of a request, and
 //! so no credential, leaves before the handshake has ended well.
 
-mod authority;
-
 use std::fs;
 use std::sync::Arc;
 
+use deed_test_support::authority::{self, Authority, Shown};
+use deed_test_support::shared::ended;
 use deed_tests::hostile::{Hostile, Step, answer, does, says};
 use deed_tests::world::edit;
 use rcgen::{ExtendedKeyUsagePurpose, date_time_ymd};
 use serde_json::json;
 
-use self::authority::{Authority, Shown};
 use super::stage::{READ, READ_SECRET, RESTORE, Stage, WRITE_SECRET, fates, fresh};
 use crate::case::{Case, cases, unharmed};
-use crate::shared::ended;
 
 pub(super) fn cases() -> Vec<Case> {
     cases![

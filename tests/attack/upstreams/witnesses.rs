@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use deed_test_support::shared::locked_out;
+use deed_test_support::witness::{Mind, Peer, now, witnessed};
 use deed_tests::client::Client;
 use deed_tests::hostile::{Hostile, Script, Step, answer, does, says};
 use deed_tests::world::{BOB, World};
 
 use crate::case::{Case, cases, unharmed};
-use crate::peer::{Mind, Peer, now, witnessed};
-use crate::shared::locked_out;
 
 pub(crate) fn cases() -> Vec<Case> {
     cases![

@@ -4,9 +4,11 @@
 //! The binary is `DEED_BIN`. What the past does to an action is a ratio: a host with it and one without take
 //! turns, on the same machine and against the same system of record. `KEEP` leaves the directories there.
 
+use std::env;
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, fs, thread};
 
 use deed_benches::process::rss_mib;
 use deed_benches::{RSS_OF_ACTION, report, rounded, say};

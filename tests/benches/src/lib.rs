@@ -8,10 +8,12 @@ pub mod load;
 pub mod process;
 pub mod serving;
 
+use std::env;
+use std::fs;
+use std::io;
 use std::io::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
-use std::{env, fs, io};
 
 use deed_tests::services::{Result, workspace};
 use serde_json::{Map, Value, json};

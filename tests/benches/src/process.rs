@@ -1,8 +1,9 @@
 //! What a process takes, as the kernel counts it: takes its id, gives memory and time.
 
+use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
-use std::{fs, thread};
 
 use deed_tests::services::Result;
 

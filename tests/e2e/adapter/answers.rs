@@ -1,13 +1,12 @@
 //! Looks that fail: who is at fault is named, and a look is never said to have written.
 
-use deed_tests::hostile::Step;
-use deed_tests::hostile::{Script, answer, does, json, says};
+use deed_test_support::shared::{ended, locked_out, scim};
+use deed_tests::hostile::{Script, Step, answer, does, json, says};
 use deed_tests::proxy::Fault;
 use deed_tests::world::World;
 use serde_json::{Value, json};
 
 use super::{RESTORE, Stage, USER};
-use crate::shared::{ended, locked_out, scim};
 
 fn refuses(status: &str, body: &Value) -> Script {
     says(answer(&format!("{status}\r\ncontent-type: application/json"), body.to_string()))

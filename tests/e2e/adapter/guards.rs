@@ -2,14 +2,15 @@
 //! where it does.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
+use deed_test_support::shared::ended;
 use deed_tests::hostile::{Script, Step, answer, says};
 use deed_tests::world::{BOB, World};
 use serde_json::json;
 
 use super::{SUSPEND, Stage, USER};
-use crate::shared::ended;
 
 /// The user with this entity tag, whatever was written.
 fn tagged(tag: &'static str) -> Script {

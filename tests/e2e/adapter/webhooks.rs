@@ -6,12 +6,12 @@ use std::path::Path;
 use std::process::Command;
 use std::thread;
 
+use deed_test_support::shared::{locked_out, scim};
 use deed_tests::services::workspace;
 use deed_tests::world::{World, edit};
 use serde_json::Value;
 
 use super::RESTORE;
-use crate::shared::{locked_out, scim};
 use crate::surface::receive;
 
 fn page() -> String {

@@ -87,7 +87,8 @@ fn backups_of_a_busy_host_are_whole_and_can_be_served() {
     assert_eq!(code, 0, "{said}");
     // The people's keys are theirs, and in no backup.
     std::fs::copy(world.dir.join("approvers/bob.key"), dir.join("approvers/bob.key")).unwrap();
-    let proxy = deed_tests::proxy::Proxy::start(&crate::shared::scim().base_url()).unwrap();
+    let proxy =
+        deed_tests::proxy::Proxy::start(&deed_test_support::shared::scim().base_url()).unwrap();
     let mut second = World { dir, proxy, host: None, canaries: Vec::new() };
     second.serve().unwrap();
     let trust = trust(&second);

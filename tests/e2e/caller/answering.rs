@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use deed_record::timeline::utc;
+use deed_test_support::shared::{is_active, locked_out, scim};
 use deed_tests::services::Result;
 use deed_tests::world::{BOB, CAROL, HELPDESK, World, edit};
 use serde_json::{Value, json};
 
 use super::{RESTORE, Said, to, waiting};
-use crate::shared::{is_active, locked_out, scim};
 
 fn answer(world: &World, verb: &str, id: &str, person: &str, token: &str) -> Said {
     let key = world.dir.join(format!("approvers/{person}.key"));

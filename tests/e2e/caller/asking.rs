@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
+use deed_test_support::shared::{locked_out, scim, user};
 use deed_tests::proxy::Fault;
 use deed_tests::services::Result;
 use deed_tests::world::{BOB, HELPDESK, World, edit};
 use serde_json::json;
 
 use super::{RESTORE, Said, to};
-use crate::shared::{locked_out, scim, user};
 
 /// Parameters of every type, and an id that may be all digits.
 fn of_all_types(dir: &Path) -> Result<()> {

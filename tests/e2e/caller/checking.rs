@@ -2,10 +2,10 @@
 
 use std::fs;
 
+use deed_test_support::shared::{locked_out, scim};
 use deed_tests::world::{BOB, HELPDESK, World, edit};
 
 use super::{RESTORE, deed};
-use crate::shared::{locked_out, scim};
 
 #[test]
 fn a_copy_without_evidence_is_not_told_like_a_whole_one() {

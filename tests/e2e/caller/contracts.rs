@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
+use deed_test_support::shared::{scim, user};
 use deed_tests::services::Result;
 use deed_tests::world::{BOB, HELPDESK, World, edit};
 use serde_json::json;
 
 use super::{RESTORE, Said, deed, to};
-use crate::shared::{scim, user};
 
 /// Parameters of several kinds beside the id, one of them required.
 fn more_parameters(dir: &Path) -> Result<()> {

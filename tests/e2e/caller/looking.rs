@@ -1,11 +1,11 @@
 //! `deed show`, `ls`, `cancel` and `bundle`: what they show, what they refuse, and what they name next.
 
+use deed_test_support::shared::{locked_out, scim, user};
 use deed_tests::services::Result;
 use deed_tests::world::{BOB, HELPDESK, STRANGER, World, edit};
 use serde_json::{Value, json};
 
 use super::{RESTORE, deed, to, waiting};
-use crate::shared::{locked_out, scim, user};
 
 #[test]
 fn show_has_the_parameters_and_the_bodies_of_the_writes() {

@@ -1,12 +1,13 @@
 //! Every operation of the running host answers as the document says, good answers and problems.
 
+use std::fs;
+use std::thread;
 use std::time::Duration;
-use std::{fs, thread};
 
 use deed_record::statement::approval::{self, Answer, ApprovalRequest};
-use deed_record::statement::resolution;
-use deed_record::statement::resolution::Verdict;
+use deed_record::statement::resolution::{self, Verdict};
 use deed_record::statement::resolution_request::ResolutionRequest;
+use deed_test_support::shared::{locked_out, scim, user};
 use deed_tests::client::Client;
 use deed_tests::host;
 use deed_tests::proxy::Fault;
@@ -17,7 +18,6 @@ use ed25519_dalek::pkcs8::DecodePrivateKey as _;
 use serde_json::{Value, json};
 
 use super::document::Document;
-use crate::shared::{locked_out, scim, user};
 
 const PROPOSE: &str = "post /v1/actions";
 const EXPLAIN: &str = "post /v1/explain";

@@ -8,13 +8,13 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use deed_spec::note::{self, Checkpoint, LogKey, VerifierKey};
+use deed_test_support::shared::{locked_out, scim};
 use deed_tests::host;
 use deed_tests::proxy::Proxy;
 use deed_tests::world::{BOB, STRANGER, World};
 use ed25519_dalek::SigningKey;
 
 use super::proof;
-use crate::shared::{locked_out, scim};
 
 const LOG: &str = "state/log/acme";
 

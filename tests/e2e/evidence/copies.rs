@@ -5,12 +5,12 @@ use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use deed_test_support::shared::{ended, look, scim};
 use deed_tests::services::Result;
 use deed_tests::world::{HELPDESK, World};
 use serde_json::{Value, json};
 
 use super::{files, proof, verify};
-use crate::shared::{ended, look, scim};
 
 /// What the agent gets of an ended action.
 fn copy(world: &World, id: &str) -> Vec<u8> {

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use deed_test_support::shared::scim;
 use deed_tests::host;
 use deed_tests::world::World;
 
 use super::deed;
-use crate::shared::scim;
 
 /// Runs a line of the help in a shell with this home.
 fn typed(line: &str, home: &Path) {

@@ -4,11 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use deed_test_support::shared::scim;
 use deed_tests::host;
 use deed_tests::services::venv;
 use deed_tests::world::World;
-
-use crate::shared::scim;
 
 /// Reads each private key and compares its public half with the file beside it.
 const PYTHON: &str = r#"
@@ -84,7 +83,7 @@ fn a_key_made_by_openssl_approves() {
     fs::rename(&key, world.dir.join("approvers/bob.key")).unwrap();
     fs::rename(&public, world.dir.join("approvers/bob.pub")).unwrap();
     world.restart().unwrap();
-    let user = crate::shared::locked_out();
+    let user = deed_test_support::shared::locked_out();
     let view = world.run(&World::proposal("idp.restore_access", &user)).unwrap();
     assert_eq!(view["status"], "verified", "{view:#}");
 }

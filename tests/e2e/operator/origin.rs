@@ -2,10 +2,10 @@
 
 use std::fs;
 
+use deed_test_support::shared::scim;
 use deed_tests::world::{World, edit};
 
 use super::{deed, faults, warnings};
-use crate::shared::scim;
 
 /// A world that was served once, and not any more.
 fn served() -> World {

@@ -3,12 +3,12 @@
 use std::fs;
 use std::process::Command;
 
+use deed_test_support::shared::scim;
 use deed_tests::host;
 use deed_tests::world::World;
 use serde_json::Value;
 
 use super::{deed, faults};
-use crate::shared::scim;
 
 #[test]
 fn a_file_or_a_wrong_path_is_told_as_that() {

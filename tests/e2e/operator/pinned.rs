@@ -6,12 +6,12 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use deed_test_support::shared::scim;
 use deed_tests::host;
 use deed_tests::world::{World, edit};
 use serde_json::Value;
 
 use super::deed;
-use crate::shared::scim;
 
 const CONTRACT: &str = "contracts/restore_access.toml";
 /// A user whom no file system knows.

@@ -4,13 +4,13 @@ use std::fs;
 use std::path::Path;
 
 use deed_spec::digest::Digest;
+use deed_test_support::shared::scim;
 use deed_tests::host;
 use deed_tests::services::workspace;
 use deed_tests::world::{World, edit};
 use serde_json::{Value, json};
 
 use super::deed;
-use crate::shared::scim;
 
 const CONTRACT: &str = "contracts/restore_access.toml";
 

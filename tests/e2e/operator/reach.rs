@@ -2,10 +2,10 @@
 
 use std::fs;
 
+use deed_test_support::shared::scim;
 use deed_tests::world::World;
 
 use super::{deed, faults};
-use crate::shared::scim;
 
 #[test]
 fn an_address_that_may_not_be_dialled_is_a_fault_with_its_line() {

@@ -6,11 +6,11 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use deed_test_support::shared::scim;
 use deed_tests::host;
 use deed_tests::world::{World, edit};
 
 use super::faults;
-use crate::shared::scim;
 
 const VALUE: &str = "a-credential-of-the-operator";
 

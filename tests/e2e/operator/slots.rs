@@ -1,10 +1,10 @@
 //! Header slots of credentials: one that the host would refuse at each request is found by `deed check`.
 
+use deed_test_support::shared::scim;
 use deed_tests::services::ScimServer;
 use deed_tests::world::{World, edit};
 
 use super::{deed, faults};
-use crate::shared::scim;
 
 const GOOD: &str = "read = { secret = \"idp_read\", slot = \"bearer\" }";
 

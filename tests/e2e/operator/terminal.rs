@@ -3,12 +3,12 @@
 use std::fs;
 use std::process::Command;
 
+use deed_test_support::shared::scim;
 use deed_tests::host;
 use deed_tests::services::workspace;
 use deed_tests::world::{World, edit};
 
 use super::deed;
-use crate::shared::scim;
 
 /// A name, as TOML spells it, and as it is shown.
 const HOSTILE: [[&str; 2]; 3] = [

@@ -4,12 +4,12 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use deed_test_support::shared::{ended, is_active, locked_out, scim};
 use deed_tests::proxy::Fault;
 use deed_tests::world::{World, edit};
 use serde_json::json;
 
 use super::{CONTRACT, RESTORE, with_adapter};
-use crate::shared::{ended, is_active, locked_out, scim};
 
 #[test]
 fn an_adapter_that_reports_a_state_which_no_exchange_contains_is_never_verified() {
@@ -20,7 +20,7 @@ fn an_adapter_that_reports_a_state_which_no_exchange_contains_is_never_verified(
     let receipt = ended(&world, &view, "mismatch", "reported success and nothing changed");
     for look in ["pre", "post"] {
         let name = &scim().get_user(&user).unwrap()["userName"];
-        let seen = crate::shared::look(&world, &view, look);
+        let seen = deed_test_support::shared::look(&world, &view, look);
         assert_eq!(&seen["state"]["user"]["userName"], name, "{look} is what the host read");
         assert_eq!(seen["state"]["user"]["active"], false);
         assert_eq!(receipt[look]["derived"], json!([]));

@@ -5,12 +5,12 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
+use deed_test_support::shared::{ended, is_active, locked_out, scim};
 use deed_tests::host;
 use deed_tests::proxy::Fault;
 use deed_tests::world::{HELPDESK, World, edit};
 
 use super::{CONTRACT, RESTORE, attempts, change, planned};
-use crate::shared::{ended, is_active, locked_out, scim};
 
 #[test]
 fn a_pause_beyond_the_budget_or_the_key_is_not_begun() {

@@ -5,13 +5,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use deed_test_support::shared::{ended, look, scim, user};
 use deed_tests::proxy::Fault;
 use deed_tests::services::{Result, ScimServer};
 use deed_tests::world::{World, edit};
 use serde_json::{Value, json};
 
 use super::{bundle, identical, replay, run_with, wasm};
-use crate::shared::{ended, look, scim, user};
 
 /// A contract with two looks, in either order.
 fn two_looks(dir: &Path) -> Result<()> {

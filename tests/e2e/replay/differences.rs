@@ -3,12 +3,12 @@
 use std::fs;
 use std::path::PathBuf;
 
+use deed_test_support::shared::{locked_out, scim};
 use deed_tests::proxy::Fault;
 use deed_tests::world::{HELPDESK, World};
 use serde_json::{Value, json};
 
 use super::{RESTORE, bundle, replay, run_with, wasm};
-use crate::shared::{locked_out, scim};
 
 /// A verified action and the same bundle with one part of its evidence changed.
 struct Case {

@@ -1,12 +1,12 @@
 //! An open action keeps its resource: over restarts, until a look or a person has settled it.
 
+use deed_test_support::shared::{ended, is_active, locked_out, scim};
 use deed_tests::host;
 use deed_tests::proxy::Fault;
 use deed_tests::world::{BOB, CAROL, HELPDESK, World, edit};
 use serde_json::{Value, json};
 
 use super::{REASON, escalated, lost, opaque, settled, until};
-use crate::shared::{ended, is_active, locked_out, scim};
 
 /// Proposes without waiting; gives the action's id.
 fn queue(world: &World, contract: &str, user: &str) -> String {

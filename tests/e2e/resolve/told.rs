@@ -4,12 +4,12 @@ use std::fs;
 use std::net::TcpListener;
 use std::thread;
 
+use deed_test_support::shared::{locked_out, scim};
 use deed_tests::proxy::Fault;
 use deed_tests::world::{World, edit};
 use serde_json::{Value, json};
 
 use super::{escalated, lost, opaque, unseen, until, with_effect};
-use crate::shared::{locked_out, scim};
 use crate::surface::receive;
 
 #[test]

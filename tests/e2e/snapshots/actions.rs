@@ -5,13 +5,13 @@ use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use deed_test_support::shared::{locked_out, scim};
 use deed_tests::proxy::Fault;
 use deed_tests::services::{Result, workspace};
 use deed_tests::world::{BOB, CAROL, HELPDESK, World, edit, with_operator};
 use serde_json::{Value, json};
 
 use super::transcript::Transcript;
-use crate::shared::{locked_out, scim};
 
 const RESTORE: &str = "idp.restore_access";
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -128,7 +128,7 @@ fn pages_of_what_was_never_sent() {
     unsourced["sources"] = json!([]);
     let unsourced = world.propose(&unsourced).unwrap().json();
     page(&mut transcript, &world, "denied: no source", &unsourced);
-    let active = crate::shared::user("snapshot-active", Some(true));
+    let active = deed_test_support::shared::user("snapshot-active", Some(true));
     let unneeded = world.propose(&proposal(&active)).unwrap().json();
     page(&mut transcript, &world, "denied: the precondition does not hold", &unneeded);
     stale(&mut transcript, &world);
@@ -189,7 +189,7 @@ fn pages_of_what_was_sent() {
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": rename
     });
     run(&mut transcript, "mismatch: more changed than may", Fault::AlsoPatch { body });
-    let user = crate::shared::user("snapshot-read", Some(true));
+    let user = deed_test_support::shared::user("snapshot-read", Some(true));
     let read = world.propose(&World::proposal("idp.read_user", &user)).unwrap().json();
     page(&mut transcript, &world, "a read", &read);
     let settling = with_contract("settle     = \"0s\"", "settle     = \"1s\"");

@@ -2,11 +2,11 @@
 
 use std::fs;
 
+use deed_test_support::shared::scim;
 use deed_tests::world::{World, edit};
 
 use super::transcript::Transcript;
 use crate::mistakes::MISTAKES;
-use crate::shared::scim;
 
 #[test]
 fn mistakes_in_configuration_and_contracts() {

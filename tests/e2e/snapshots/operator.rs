@@ -4,13 +4,13 @@
 use std::fs;
 use std::path::PathBuf;
 
+use deed_test_support::shared::{locked_out, scim};
 use deed_tests::client::Client;
 use deed_tests::host::Host;
 use deed_tests::services::workspace;
 use deed_tests::world::{BOB, World};
 
 use super::transcript::Transcript;
-use crate::shared::{locked_out, scim};
 
 /// A new directory that goes with the test.
 struct Scratch(PathBuf);

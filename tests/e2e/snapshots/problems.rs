@@ -1,11 +1,11 @@
 //! Problem documents: what an HTTP caller reads when something is refused.
 
+use deed_test_support::shared::{locked_out, scim};
 use deed_tests::client::{Answer, Client};
 use deed_tests::world::{BOB, HELPDESK, STRANGER, World, edit};
 use serde_json::{Value, json};
 
 use super::transcript::Transcript;
-use crate::shared::{locked_out, scim};
 
 const RESTORE: &str = "idp.restore_access";
 const UNKNOWN: &str = "/v1/actions/act_00000000000000000000000000";

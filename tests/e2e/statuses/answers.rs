@@ -3,13 +3,13 @@
 
 use std::path::Path;
 
+use deed_test_support::shared::{ended, envelopes, is_active, locked_out, scim};
 use deed_tests::host;
 use deed_tests::services::Result;
 use deed_tests::world::{BOB, CAROL, World, edit};
 use serde_json::json;
 
 use super::{RESTORE, STARTER, asked, untouched, waiting};
-use crate::shared::{ended, envelopes, is_active, locked_out, scim};
 
 /// Approves with a key, a name and a role of one's choice.
 fn approve_as(world: &World, id: &str, key: &str, person: &str, role: &str) -> (bool, String) {

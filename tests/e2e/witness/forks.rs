@@ -3,7 +3,8 @@
 use std::fs;
 use std::process::Command;
 
-use super::peer::{Peer, witnessed};
+use deed_test_support::witness::{Peer, witnessed};
+
 use super::{act, audit, checkpoint, log_of, metrics, verify};
 
 #[test]

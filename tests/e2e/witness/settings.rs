@@ -1,11 +1,11 @@
 //! Witnesses in `deed.toml`: what is refused and in what words, and what `deed check` says of them.
 
+use deed_test_support::shared::scim;
+use deed_test_support::witness::Peer;
 use deed_tests::host;
 use deed_tests::world::{World, edit};
 
-use super::peer::Peer;
 use super::said;
-use crate::shared::scim;
 
 /// The faults or the summary of a directory with this text before `[approval]`.
 fn checked(text: &str) -> (i32, String) {

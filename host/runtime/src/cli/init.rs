@@ -2,9 +2,10 @@
 //!
 //! Never touches a directory that has something in it.
 
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::{fs, io};
 
 use deed_sandbox::Sandbox;
 use deed_spec::text::safe;

@@ -2,12 +2,14 @@
 //! has come to, who holds a key, what is open. It holds nothing that the journal does not, so it is
 //! deleted and made again whenever it does not open or does not fit (sled's flush is no fsync).
 
+use std::fs;
+use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::thread;
 use std::time::Duration;
-use std::{fs, io, thread};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

@@ -1,9 +1,11 @@
 //! How a start and an action fare with many actions behind them: takes how many, gives ratios to a host with none.
 
+use std::env;
 use std::ffi::OsStr;
+use std::fs;
 use std::path::Path;
+use std::thread;
 use std::time::Instant;
-use std::{env, fs, thread};
 
 use deed_benches::process::{cpu_s, rss_mib};
 use deed_benches::{history, median, report, rounded, say};

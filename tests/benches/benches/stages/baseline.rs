@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::fs;
+use std::io;
 use std::path::Path;
-use std::{fs, io};
 
 use deed_tests::services::Result;
 use serde_json::{Value, json};

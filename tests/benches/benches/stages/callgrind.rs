@@ -1,8 +1,9 @@
 //! Runs this very program under Valgrind's callgrind, gives the instructions of one stage.
 
+use std::env;
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::{env, fs};
 
 use deed_tests::services::Result;
 

@@ -4,8 +4,9 @@
 //! A torn end looks like a segment that was cut or lost; what HEAD covers was no torn end. An empty HEAD is
 //! a person's word that a loss is accepted: it covers nothing.
 
+use std::fs;
+use std::io;
 use std::path::Path;
-use std::{fs, io};
 
 use data_encoding::HEXLOWER;
 

@@ -9,26 +9,28 @@ use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, Issuer,
     KeyPair, SanType, date_time_ymd,
 };
-use rustls::crypto::ring::{default_provider, sign::any_supported_type};
+use rustls::crypto::ring::default_provider;
+use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, ServerConnection};
 
 /// Whoever signs, with the certificates that lead up to the root, the root left out.
-pub(super) struct Authority {
+#[derive(Debug)]
+pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     chain: Vec<CertificateDer<'static>>,
 }
 
 impl Authority {
-    pub(super) fn root() -> Self {
+    pub fn root() -> Self {
         let issuer = CertifiedIssuer::self_signed(authority(true), KeyPair::generate().unwrap());
         Self { issuer: issuer.unwrap(), chain: vec![] }
     }
 
     /// An authority that this one signed, `more` others in between; only with `ca` it may sign.
-    pub(super) fn below(&self, ca: bool, more: usize) -> Self {
+    pub fn below(&self, ca: bool, more: usize) -> Self {
         let mut last = self.sign(authority(ca));
         for _ in 0..more {
             last = last.sign(authority(ca));
@@ -36,7 +38,7 @@ impl Authority {
         last
     }
 
-    pub(super) fn expired_below(&self) -> Self {
+    pub fn expired_below(&self) -> Self {
         let mut params = authority(true);
         params.not_after = date_time_ymd(2020, 1, 1);
         self.sign(params)
@@ -50,7 +52,7 @@ impl Authority {
     }
 
     /// A server's certificate for 127.0.0.1, unless it is changed.
-    pub(super) fn leaf(&self, change: impl FnOnce(&mut CertificateParams)) -> Arc<CertifiedKey> {
+    pub fn leaf(&self, change: impl FnOnce(&mut CertificateParams)) -> Arc<CertifiedKey> {
         let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
         change(&mut params);
         let key = KeyPair::generate().unwrap();
@@ -59,7 +61,7 @@ impl Authority {
         certified([vec![leaf.der().clone()], self.chain.clone()].concat(), &key)
     }
 
-    pub(super) fn pem(&self) -> String {
+    pub fn pem(&self) -> String {
         let mut text = String::from("-----BEGIN CERTIFICATE-----\n");
         for line in STANDARD.encode(self.issuer.der()).as_bytes().chunks(64) {
             writeln!(text, "{}", std::str::from_utf8(line).unwrap()).unwrap();
@@ -79,19 +81,19 @@ fn authority(ca: bool) -> CertificateParams {
     params
 }
 
-pub(super) fn names(names: &[&str]) -> Vec<SanType> {
+pub fn names(names: &[&str]) -> Vec<SanType> {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     CertificateParams::new(names).unwrap().subject_alt_names
 }
 
-pub(super) fn self_signed() -> Arc<CertifiedKey> {
+pub fn self_signed() -> Arc<CertifiedKey> {
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
     certified(vec![params.self_signed(&key).unwrap().der().clone()], &key)
 }
 
 /// A certificate that is good, shown by somebody who has another key.
-pub(super) fn stolen(honest: &CertifiedKey) -> Arc<CertifiedKey> {
+pub fn stolen(honest: &CertifiedKey) -> Arc<CertifiedKey> {
     certified(honest.cert.clone(), &KeyPair::generate().unwrap())
 }
 
@@ -102,18 +104,18 @@ fn certified(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Arc<Certifie
 
 /// What the server shows, which may change from one connection to the next.
 #[derive(Debug)]
-pub(super) struct Shown(Mutex<Arc<CertifiedKey>>);
+pub struct Shown(Mutex<Arc<CertifiedKey>>);
 
 impl Shown {
-    pub(super) fn new(first: Arc<CertifiedKey>) -> Self {
+    pub fn new(first: Arc<CertifiedKey>) -> Self {
         Self(Mutex::new(first))
     }
 
-    pub(super) fn show(&self, next: Arc<CertifiedKey>) {
+    pub fn show(&self, next: Arc<CertifiedKey>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = next;
     }
 
-    pub(super) fn now(&self) -> Arc<CertifiedKey> {
+    pub fn now(&self) -> Arc<CertifiedKey> {
         Arc::clone(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -124,7 +126,7 @@ impl ResolvesServerCert for Shown {
     }
 }
 
-pub(super) fn server(shown: &Arc<Shown>) -> Arc<ServerConfig> {
+pub fn server(shown: &Arc<Shown>) -> Arc<ServerConfig> {
     let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 /// Started by the first test that needs it. Statics are not dropped: its tether ends it when the
 /// test binary exits.
-pub(crate) fn scim() -> &'static ScimServer {
+pub fn scim() -> &'static ScimServer {
     static SERVER: OnceLock<ScimServer> = OnceLock::new();
     static STARTING: Mutex<()> = Mutex::new(());
     let _one = STARTING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -21,25 +21,25 @@ pub(crate) fn scim() -> &'static ScimServer {
 }
 
 /// A user of its own for one test, with `active` false, by id.
-pub(crate) fn locked_out() -> String {
+pub fn locked_out() -> String {
     user("locked-out", Some(false))
 }
 
 /// A user with a name that nobody else has, by id.
-pub(crate) fn user(prefix: &str, active: Option<bool>) -> String {
+pub fn user(prefix: &str, active: Option<bool>) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     scim().create_user(&format!("{prefix}-{count}@example.com"), active).unwrap()
 }
 
 /// What the SCIM server itself says of `active`.
-pub(crate) fn is_active(user: &str) -> bool {
+pub fn is_active(user: &str) -> bool {
     scim().get_user(user).unwrap()["active"].as_bool().unwrap_or_default()
 }
 
 /// The claim of an action's end: this outcome, a reason that says so, and a receipt in the log that
 /// says the same; and a stranger with public keys finds nothing wrong. Gives the receipt's predicate.
-pub(crate) fn ended(world: &World, view: &Value, outcome: &str, reason: &str) -> Value {
+pub fn ended(world: &World, view: &Value, outcome: &str, reason: &str) -> Value {
     assert_eq!(view["status"], outcome, "{view:#}");
     assert_eq!(view["outcome"], outcome, "{view:#}");
     let said = view["reason"].as_str().unwrap();
@@ -79,7 +79,7 @@ fn replays(world: &World, id: &str) {
 }
 
 /// The envelopes of an ended action, in the order of the chain.
-pub(crate) fn envelopes(world: &World, view: &Value) -> Vec<Value> {
+pub fn envelopes(world: &World, view: &Value) -> Vec<Value> {
     let bundle = world.bundle(view["id"].as_str().unwrap()).unwrap();
     let files = deed_record::bundle::read(&bundle).unwrap();
     let chain = std::str::from_utf8(&files[deed_record::bundle::CHAIN]).unwrap();
@@ -87,7 +87,7 @@ pub(crate) fn envelopes(world: &World, view: &Value) -> Vec<Value> {
 }
 
 /// The signed statements of an ended action, in the order of the chain.
-pub(crate) fn statements(world: &World, view: &Value) -> Vec<Value> {
+pub fn statements(world: &World, view: &Value) -> Vec<Value> {
     let payload =
         |envelope: &Value| STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap();
     let all = envelopes(world, view);
@@ -95,7 +95,7 @@ pub(crate) fn statements(world: &World, view: &Value) -> Vec<Value> {
 }
 
 /// A look of the people's bundle, `pre` or `post`, in full.
-pub(crate) fn look(world: &World, view: &Value, name: &str) -> Value {
+pub fn look(world: &World, view: &Value, name: &str) -> Value {
     let bundle = world.bundle(view["id"].as_str().unwrap()).unwrap();
     serde_json::from_slice(
         &deed_record::bundle::read(&bundle).unwrap()[&format!("evidence/{name}.json")],
@@ -104,7 +104,7 @@ pub(crate) fn look(world: &World, view: &Value, name: &str) -> Value {
 }
 
 /// What the offline verifier says of an ended action, with the trust directory of its world.
-pub(crate) fn report(world: &World, id: &str) -> deed_verify::Report {
+pub fn report(world: &World, id: &str) -> deed_verify::Report {
     // `deed trust` writes into new directories only.
     let trust = world.dir.join("trust");
     let trust = if trust.exists() { trust } else { world.trust().unwrap() };

@@ -17,14 +17,16 @@ use tlog_tiles::Hash;
 use crate::shared::scim;
 
 /// A witness that is served until it is dropped.
-pub(crate) struct Peer {
-    pub(crate) hostile: Hostile,
-    pub(crate) mind: Arc<Mind>,
+#[derive(Debug)]
+pub struct Peer {
+    pub hostile: Hostile,
+    pub mind: Arc<Mind>,
 }
 
 /// What it knows, whichever address it is served at.
-pub(crate) struct Mind {
-    pub(crate) name: &'static str,
+#[derive(Debug)]
+pub struct Mind {
+    pub name: &'static str,
     key: SigningKey,
     /// Verifier keys of logs by origin.
     logs: Mutex<BTreeMap<String, String>>,
@@ -35,7 +37,7 @@ pub(crate) struct Mind {
 }
 
 impl Peer {
-    pub(crate) fn start(name: &'static str) -> Self {
+    pub fn start(name: &'static str) -> Self {
         let mind = Mind {
             name,
             key: SigningKey::from_bytes(&Sha256::digest(name).into()),
@@ -49,35 +51,36 @@ impl Peer {
     }
 
     /// From now on it does this instead.
-    pub(crate) fn turn(&self, script: Script) {
+    pub fn turn(&self, script: Script) {
         self.hostile.be_honest();
         self.hostile.forget();
         self.hostile.lie("POST", 0, usize::MAX, script);
     }
 
     /// From now on it is a good witness again.
-    pub(crate) fn turn_good(&self) {
+    pub fn turn_good(&self) {
         let honest = Arc::clone(&self.mind);
         self.turn(Arc::new(move |request| vec![Step::Send(honest.hear(&request.body).bytes())]));
     }
 
     /// Its table in `deed.toml`.
-    pub(crate) fn table(&self) -> String {
+    pub fn table(&self) -> String {
         let (name, vkey, url) = (self.mind.name, self.mind.vkey(), self.hostile.base_url());
         format!("[[witness]]\nname = \"{name}\"\nvkey = \"{vkey}\"\nurl = \"{url}\"\n")
     }
 
     /// The start of its lines.
-    pub(crate) fn mark(&self) -> String {
+    pub fn mark(&self) -> String {
         format!("— {}.example/witness ", self.mind.name)
     }
 }
 
 /// One answer.
-pub(crate) struct Answer {
-    pub(crate) status: u16,
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
     kind: &'static str,
-    pub(crate) body: String,
+    pub body: String,
 }
 
 impl Answer {
@@ -85,7 +88,7 @@ impl Answer {
         Self { status, kind: "text/plain", body }
     }
 
-    pub(crate) fn bytes(&self) -> Vec<u8> {
+    pub fn bytes(&self) -> Vec<u8> {
         let head = format!("{} X\r\ncontent-type: {}\r\nconnection: close", self.status, self.kind);
         answer(&head, &self.body)
     }
@@ -93,12 +96,12 @@ impl Answer {
 
 impl Mind {
     /// From now on it vouches for this log.
-    pub(crate) fn know(&self, vkey: &str) {
+    pub fn know(&self, vkey: &str) {
         let origin = vkey.split('+').next().unwrap().to_owned();
         lock(&self.logs).insert(origin, vkey.to_owned());
     }
 
-    pub(crate) fn said(&self) -> Vec<u16> {
+    pub fn said(&self) -> Vec<u16> {
         lock(&self.said).clone()
     }
 
@@ -109,21 +112,21 @@ impl Mind {
         digest[..4].try_into().unwrap()
     }
 
-    pub(crate) fn vkey(&self) -> String {
+    pub fn vkey(&self) -> String {
         let data = [[4].as_slice(), self.key.verifying_key().as_bytes()].concat();
         let id = data_encoding::HEXLOWER.encode(&self.id());
         format!("{}.example/witness+{id}+{}", self.name, STANDARD.encode(data))
     }
 
     /// Its line on this text of a checkpoint, at this time.
-    pub(crate) fn line(&self, text: &str, time: u64) -> String {
+    pub fn line(&self, text: &str, time: u64) -> String {
         let signature = self.key.sign(format!("cosignature/v1\ntime {time}\n{text}").as_bytes());
         let blob = [self.id().as_slice(), &time.to_be_bytes(), &signature.to_bytes()].concat();
         format!("— {}.example/witness {}\n", self.name, STANDARD.encode(blob))
     }
 
     /// What it does about a request.
-    pub(crate) fn hear(&self, body: &str) -> Answer {
+    pub fn hear(&self, body: &str) -> Answer {
         let answer = self.judge(body);
         lock(&self.said).push(answer.status);
         answer
@@ -173,12 +176,12 @@ impl Mind {
 
 /// Seconds of Unix time.
 #[expect(clippy::disallowed_methods, reason = "a witness has a clock of its own")]
-pub(crate) fn now() -> u64 {
+pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
 /// The text of a note that this key signed.
-pub(crate) fn opened(note: &str, vkey: &str) -> Option<String> {
+pub fn opened(note: &str, vkey: &str) -> Option<String> {
     let note = signed_note::Note::from_bytes(note.as_bytes()).ok()?;
     let verifier = signed_note::StandardVerifier::new(vkey).unwrap();
     note.verify(&signed_note::VerifierList::new(vec![Box::new(verifier)])).ok()?;
@@ -186,7 +189,7 @@ pub(crate) fn opened(note: &str, vkey: &str) -> Option<String> {
 }
 
 /// A served world whose logs these witnesses know, with more lines in `[log]`; and its trust directory.
-pub(crate) fn witnessed(peers: &[&Peer], log: &str) -> World {
+pub fn witnessed(peers: &[&Peer], log: &str) -> World {
     let tables: Vec<String> = peers.iter().map(|peer| peer.table() + "\n").collect();
     let settings = format!("{log}\n\n{}[approval]", tables.concat());
     World::with(scim(), "scim", |dir| {

@@ -1,0 +1,15 @@
+//! What several test binaries need beside the harness: one SCIM server with users and evidence of their actions, a
+//! witness, and a certificate authority.
+//!
+//! It is a crate of its own because the demo uses the harness and needs none of these dependencies.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::missing_panics_doc,
+    reason = "a check fails by panicking"
+)]
+
+pub mod authority;
+pub mod shared;
+pub mod witness;
