@@ -1,7 +1,6 @@
 //! Handshakes that fail at one call of an action: the wrong certificate, no TLS at all, an end in the middle.
 //! Nothing of a request has left then, so the next attempt sends it.
 
-#[expect(dead_code, reason = "the attacks show more certificates")]
 use std::collections::{BTreeSet, VecDeque};
 use std::fs;
 use std::io::{Read as _, Write as _};
