@@ -5,6 +5,7 @@
 pub mod asked;
 mod compile;
 mod evaluate;
+mod permit;
 mod schema;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ use crate::action::commitment::Live;
 use crate::contract::schema::Schema;
 pub use compile::{CompileError, compile, set_digest};
 pub use evaluate::{question, reevaluate, snapshot};
+pub use permit::Permit;
 
 /// What stands in a decision for an error that private values had a part in.
 const PRIVATE_ERROR: &str = "a policy could not be evaluated with the private parameters";

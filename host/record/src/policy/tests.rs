@@ -4,6 +4,7 @@ mod load;
 use serde_json::json;
 
 use super::*;
+use crate::action::id::ActionId;
 
 const BASE: &str = r#"@id("anyone-may-restore")
 permit (principal, action == Deed::Action::"idp.restore_access", resource);
@@ -271,4 +272,40 @@ fn a_policy_reads_a_parameter_when_its_answer_can_rest_on_the_value() {
          when { context.params.user_id == \"a\" };",
     ]);
     assert!(other.unwrap().reads("idp.read_user", "user_id"), "of every action");
+}
+
+#[test]
+fn only_allow_gives_leave_and_only_for_what_was_asked_about() {
+    let action = ActionId::new(1, [0; 10]);
+    let asked = |policies: &Policies, facts: &Facts| policies.permit(&action, facts, None);
+    let policies = set(&[BASE, LEAD]);
+    let (decision, permit) = asked(&policies, &facts());
+    assert_eq!((decision.verdict, permit.is_none()), (Verdict::Ask, true));
+    let (decision, permit) = asked(&set(&[LEAD]), &facts());
+    assert_eq!((decision.verdict, permit.is_none()), (Verdict::Deny, true));
+    let approved = Facts { approvals: BTreeMap::from([("support-lead".into(), 1)]), ..facts() };
+    let leave = || {
+        let (decision, permit) = asked(&policies, &approved);
+        assert_eq!(decision, policies.evaluate(&approved));
+        permit.unwrap()
+    };
+    let other = ActionId::new(2, [0; 10]);
+    assert!(leave().covers(&action, "acme", "idp.restore_access"));
+    assert!(!leave().covers(&other, "acme", "idp.restore_access"));
+    assert!(!leave().covers(&action, "globex", "idp.restore_access"));
+    assert!(!leave().covers(&action, "acme", "idp.read_user"));
+}
+
+/// What the recorded question is allowed gives no leave where the values are not.
+#[test]
+fn leave_rests_on_the_values_of_private_parameters() {
+    let policies = set(&[
+        BASE,
+        "@id(\"not-two\") forbid (principal, action == Deed::Action::\"idp.restore_access\", resource) \
+         when { context.params.user_id == \"2\" };",
+    ]);
+    let (action, live) = (ActionId::new(1, [0; 10]), Live::new(json!({"user_id": "2"})));
+    assert!(policies.permit(&action, &facts(), None).1.is_some());
+    let (decision, permit) = policies.permit(&action, &facts(), Some(&live));
+    assert!(decision.rests_on_private && permit.is_none());
 }
