@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use crate::group_commit::Crowd;
 pub use compare::compare_index;
+pub use durable::Durable;
 pub use error::{AppendError, OpenError, PayloadError, ReadError};
 pub use file::Place;
 use file::Reader;
@@ -24,6 +25,7 @@ pub use version::{VersionError, version, version_line};
 use writer::Command;
 
 mod compare;
+mod durable;
 mod error;
 mod file;
 mod index;

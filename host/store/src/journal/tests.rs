@@ -298,3 +298,19 @@ fn payloads_are_kept_under_their_digest_and_checked() {
     fs::write(file, "other").unwrap();
     assert!(matches!(journal.payload(&name), Err(PayloadError::Damaged { .. })));
 }
+
+#[tokio::test]
+async fn a_proof_is_of_the_last_event_and_of_what_is_on_disk() {
+    let scratch = Scratch::new();
+    let journal = scratch.open();
+    let events = vec![b"1".to_vec(), b"2".to_vec()];
+    let lazy = Append { events, durable: false, ..append("a", 0, "") };
+    let proof = journal.append_durable(lazy).await.unwrap();
+    let last = journal.shared.index.places("a").unwrap().pop().unwrap();
+    assert!(last < *hold(&journal.shared.synced));
+    assert_eq!(proof.into_parts(), ("a".to_owned(), b"2".to_vec()));
+    let late = journal.append_durable(append("a", 0, "3")).await;
+    assert!(matches!(late, Err(AppendError::Conflict { .. })), "{late:?}");
+    let empty = journal.append_durable(Append { events: vec![], ..append("b", 0, "") }).await;
+    assert!(matches!(empty, Err(AppendError::Refused(_))), "{empty:?}");
+}
