@@ -1,7 +1,8 @@
-//! Takes a decision and what one run may do, gives the value without which the sandbox runs nothing.
+//! Takes what policy said and what one run may do, gives the value without which the sandbox runs nothing.
 //!
 //! Never gives one twice: grants are not `Clone`, are taken by value, and a live one exists only
-//! after the start of its attempt is durable.
+//! after the start of its attempt is durable. Both halves of its authority come from elsewhere and cannot be made
+//! up here or by a caller: leave from an evaluation of policies, the proof of the start from the journal.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,8 +13,10 @@ use deed_record::action::id::ActionId;
 use deed_record::action::private::Prepared;
 use deed_record::contract::StateShape;
 use deed_record::exchange::{Exchange, Rendered};
-use deed_record::policy::{Decision, Verdict};
+use deed_record::lifecycle::event::{Entry, Event};
+use deed_record::policy::{Decision, Permit, Verdict};
 use deed_spec::digest::Digest;
+use deed_store::journal::Durable;
 use serde_json::Value;
 
 use crate::upstream::Upstream;
@@ -29,10 +32,10 @@ pub fn read(decision: &Decision, scope: Scope) -> Result<ReadGrant, GrantError> 
     Ok(ReadGrant(known_upstreams(scope)?))
 }
 
-/// Clears one attempt. The decision is the one made at the gate, with approvals and pre-state as facts.
-pub fn clear(decision: &Decision, scope: Scope) -> Result<Cleared, GrantError> {
-    if decision.verdict != Verdict::Allow {
-        return Err(GrantError::NotAllowed);
+/// Clears one attempt. The permit is the one of the gate, where approvals and pre-state were among the facts.
+pub fn clear(permit: Permit, scope: Scope) -> Result<Cleared, GrantError> {
+    if !permit.covers(&scope.action, &scope.tenant, &scope.contract) {
+        return Err(GrantError::OtherPermit(scope.action));
     }
     if scope.attempt == 0 {
         return Err(GrantError::Attempt);
@@ -40,15 +43,20 @@ pub fn clear(decision: &Decision, scope: Scope) -> Result<Cleared, GrantError> {
     Ok(Cleared(known_upstreams(scope)?))
 }
 
-/// Turns a cleared attempt into the grant to run it, once `started` says that the start is durable.
+/// Turns a cleared attempt into the grant to run it. `started` proves that the start of this attempt is on disk.
 ///
-/// `started` gives the action's new version; when it fails the attempt is not granted, and not spent either.
-pub async fn spend<E>(
-    cleared: Cleared,
-    started: impl Future<Output = Result<u64, E>>,
-) -> Result<LiveGrant, E> {
-    started.await?;
-    Ok(LiveGrant(cleared.0))
+/// A proof of anything else is an error, and the attempt is not granted.
+pub fn spend(cleared: Cleared, started: Durable) -> Result<LiveGrant, GrantError> {
+    let Cleared(scope) = cleared;
+    let (action, event) = started.into_parts();
+    if action != scope.action.as_str() {
+        return Err(GrantError::OtherStart { action: scope.action, started: action });
+    }
+    let entry: Result<Entry, _> = serde_json::from_slice(&event);
+    match entry.map(|entry| entry.event) {
+        Ok(Event::AttemptStarted { n, .. }) if n == scope.attempt => Ok(LiveGrant(scope)),
+        _ => Err(GrantError::NotStarted { action: scope.action, attempt: scope.attempt }),
+    }
 }
 
 /// Grants one run on a record: there is no upstream and no entity tag in it, so nothing can come of it,
@@ -146,8 +154,12 @@ impl LiveGrant {
 pub enum GrantError {
     #[error("the policy denies the action, so nothing is read for it")]
     Denied,
-    #[error("the policy does not allow the action yet; an attempt needs the verdict allow")]
-    NotAllowed,
+    #[error("the permit is for another action than {0}; ask policy about this one")]
+    OtherPermit(ActionId),
+    #[error("the journal proves the start of an attempt of `{started}`, not of {action}")]
+    OtherStart { action: ActionId, started: String },
+    #[error("the journal does not prove that attempt {attempt} of {action} started")]
+    NotStarted { action: ActionId, attempt: u32 },
     #[error("`{0}` could write; an observation sends GET and HEAD only")]
     Writes(String),
     #[error("upstream `{0}` is not part of the grant; add it to `upstreams` of the action's grant")]

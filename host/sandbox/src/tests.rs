@@ -16,6 +16,7 @@ use self::support::{Dir, Reply, Server};
 use super::*;
 use crate::grant;
 
+pub(super) mod authority;
 mod chance;
 mod reasons;
 pub(super) mod support;
@@ -73,8 +74,7 @@ impl Bench {
     }
 
     async fn perform(&self, scope: Scope) -> Run {
-        let cleared = grant::clear(&allow(), scope).unwrap();
-        let grant = grant::spend(cleared, async { Ok::<_, ()>(1) }).await.unwrap();
+        let grant = authority::live(scope).await;
         let keep = support::intend(&self.intents, None);
         self.sandbox.perform(&self.adapter, grant, keep, &self.turn().await).await
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use deed_record::lifecycle::event::{Attempt, Event, Phase};
 use deed_record::lifecycle::observation::{Observation, Sight};
 use deed_record::lifecycle::outcome::{Judgement, Outcome};
-use deed_sandbox::grant::{self, Scope};
+use deed_sandbox::grant::{self, Cleared, LiveGrant, Scope};
 use deed_sandbox::{Adapter, Run, Turn};
 use tokio::sync::Mutex;
 
@@ -83,30 +83,29 @@ impl Drive<'_> {
         if let Some(step) = self.stopped_short(&granted).await? {
             return Ok(step);
         }
+        // Without leave the gate is passed again: no record of an earlier decision stands in for it.
+        let Some(permit) = self.permit.take() else {
+            self.turn = Some(turn);
+            return self.observe(Phase::Gate).await;
+        };
         let n = self.story.next_attempt();
         let once = self.once(&granted)?;
         let scope = Scope { tags: self.tags(), once, ..self.scope(&granted, n)? };
-        let decision = self.story.decision.as_ref().map(|(d, _)| d);
-        let cleared = match decision.map(|d| grant::clear(d, scope)) {
-            Some(Ok(cleared)) => cleared,
-            Some(Err(error)) if self.is_between_attempts() => {
+        let cleared = match grant::clear(permit, scope) {
+            Ok(cleared) => cleared,
+            Err(error) if self.is_between_attempts() => {
                 return self.give_up(&error.to_string()).await;
             }
-            Some(Err(error)) => {
+            Err(error) => {
                 return self.judge(Judgement::plain(Outcome::Denied, error.to_string())).await;
             }
-            None => return self.gone().await,
         };
         let deadline_ms = started_ms + granted.contract.limits.timeout.as_signed();
         let decision = self.signed_decision(started_ms, deadline_ms)?;
         let epoch = self.story.epoch.saturating_add(1);
         let started = Event::AttemptStarted { n, epoch, deadline_ms, decision };
         let engine = Arc::clone(self.engine);
-        let spent = async {
-            self.append(vec![started], true).await?;
-            Ok::<_, LedgerError>(self.story.version)
-        };
-        let live = grant::spend(cleared, spent).await?;
+        let live = self.start(cleared, started).await?;
         let book = Arc::new(Mutex::new((self.story.clone(), self.pages.clone())));
         let run = engine
             .sandbox
@@ -122,6 +121,15 @@ impl Drive<'_> {
         let ended = attempt_of(n, run, started_ms, engine.clock.now_ms());
         // What became of its writes is on disk already.
         self.append(vec![Event::AttemptEnded { attempt: Arc::new(ended) }], false).await
+    }
+
+    /// Makes the start durable, in one append with all that came before it, and gives the grant that rests on it.
+    ///
+    /// Where the proof is of something else nothing is run, and the attempt is recovered like one that was lost.
+    async fn start(&mut self, cleared: Cleared, started: Event) -> Result<LiveGrant, LedgerError> {
+        self.append(vec![started], false).await?;
+        let proof = self.engine.hand_over_durably(&self.story, &mut self.pages).await?;
+        grant::spend(cleared, proof).map_err(|error| LedgerError::Failed(error.to_string()))
     }
 }
 

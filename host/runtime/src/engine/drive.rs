@@ -7,8 +7,8 @@ use deed_record::lifecycle::event::{Event, Phase};
 use deed_record::lifecycle::outcome::{self, Judgement, Outcome};
 use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::{Decided, Story};
-use deed_record::policy::Verdict;
 use deed_record::policy::asked::Question;
+use deed_record::policy::{Permit, Verdict};
 use deed_sandbox::Turn;
 
 use super::Engine;
@@ -37,6 +37,9 @@ pub(super) struct Drive<'a> {
     pub(super) world: OnceLock<Option<&'static str>>,
     /// What policy was asked last, for the statements about it.
     pub(super) asked: Option<(Decided, Question)>,
+    /// Leave for the next attempt, from policy as this driver asked it. What an earlier one was told is only a
+    /// record: policy is asked again.
+    pub(super) permit: Option<Permit>,
     /// The lease of (tenant, resource), from the gate to the outcome.
     pub(super) lease: Option<Lease>,
     /// The turn in the sandbox, while it goes from one run to the next.
@@ -70,6 +73,7 @@ pub(super) async fn drive(
         pages,
         world: OnceLock::new(),
         asked: None,
+        permit: None,
         lease: None,
         turn: None,
         settling,
@@ -195,8 +199,10 @@ impl Drive<'_> {
 
     pub(super) async fn decide(&mut self, gate: bool) -> Result<Step, LedgerError> {
         let pre = self.story.pre.as_ref().filter(|_| gate).map(|pre| pre.value());
-        let (decision, facts) =
-            policy::decide(&self.tenant, &self.story, self.engine.clock.now_ms(), pre);
+        let (decision, facts, permit) =
+            policy::permit(&self.tenant, &self.story, self.engine.clock.now_ms(), pre);
+        // At the proposal nobody has looked yet: only what is decided at the gate may be attempted.
+        self.permit = permit.filter(|_| gate);
         let lost = || LedgerError::Failed("nothing is activated for the tenant".to_owned());
         let activated = *self.engine.activated.get(&self.tenant.name).ok_or_else(lost)?;
         let (decision, facts) = (Arc::new(decision), Arc::new(facts));

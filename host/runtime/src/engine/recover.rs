@@ -11,7 +11,7 @@ use deed_record::lifecycle::event::{Attempt, Event};
 use deed_record::lifecycle::outcome::{Judgement, Outcome};
 use deed_record::lifecycle::recovery;
 use deed_record::lifecycle::story::Story;
-use deed_record::policy::Verdict;
+use deed_record::policy::Permit;
 use deed_spec::json;
 
 use super::drive::{Drive, Step};
@@ -71,7 +71,7 @@ impl Drive<'_> {
         if let Some(what) = self.other_world(&granted)? {
             return self.judge_other_world(what).await;
         }
-        if let Some(why) = self.hindrance(&granted) {
+        if let Err(why) = self.leave(&granted) {
             return self.give_up(&why).await;
         }
         match self.decide(true).await {
@@ -81,26 +81,24 @@ impl Drive<'_> {
         }
     }
 
-    /// What keeps a planned attempt from running now; none when nothing does. Our clock goes on as it was
+    /// Leave to run a planned attempt now, or what keeps it from that. Our clock goes on as it was
     /// while this action is under way: a machine that slept meanwhile says by the system's how long.
-    fn hindrance(&self, granted: &Granted) -> Option<String> {
+    fn leave(&self, granted: &Granted) -> Result<Permit, String> {
         let (now_ms, late_ms) = (self.engine.clock.now_ms(), self.engine.clock.latest_ms());
         if self.expired(late_ms).is_some() {
-            return Some("the approval has expired".to_owned());
+            return Err("the approval has expired".to_owned());
         }
         // The pause was as long as the upstream asked for, or as long as the host was away.
         if let Err(over) = self.in_time(granted, late_ms) {
-            return Some(over.to_string());
+            return Err(over.to_string());
         }
         let pre = self.story.pre.as_ref().map(|pre| pre.value());
-        let (decision, _) = policy::decide(&self.tenant, &self.story, now_ms, pre);
-        if decision.verdict != Verdict::Allow {
-            return Some("policy does not allow it any more".to_owned());
-        }
+        let (_, _, permit) = policy::permit(&self.tenant, &self.story, now_ms, pre);
+        let permit = permit.ok_or_else(|| "policy does not allow it any more".to_owned())?;
         let asked = self.story.ask.as_ref();
         let void = asked.is_some_and(|ask| ask.policy_set != self.tenant.policies.digest())
             || (asked.is_some() && approval::still_counts(&self.tenant, &self.story).is_err());
-        void.then(|| "its approvals count no more".to_owned())
+        if void { Err("its approvals count no more".to_owned()) } else { Ok(permit) }
     }
 
     pub(super) fn in_time(&self, granted: &Granted, at_ms: i64) -> Result<(), recovery::Final> {
@@ -109,7 +107,8 @@ impl Drive<'_> {
     }
 
     /// Ends a planned attempt that policy had allowed and that may not start after all: the host may have
-    /// stopped in between, for any time, and may have come back with another configuration.
+    /// stopped in between, for any time, and may have come back with another configuration. Where it may start,
+    /// it is by the leave that policy gives now; the recorded decision gives none.
     pub(super) async fn stopped_short(
         &mut self,
         granted: &Granted,
@@ -123,9 +122,12 @@ impl Drive<'_> {
         let in_force = self.engine.activated.get(&self.tenant.name);
         let changed = self.story.activated.as_ref() != in_force;
         let changed = changed.then(|| "the configuration changed after it was allowed".to_owned());
-        match self.hindrance(granted).or(changed) {
-            Some(why) => self.give_up(&why).await.map(Some),
-            None => Ok(None),
+        match self.leave(granted).and_then(|permit| changed.map_or(Ok(permit), Err)) {
+            Err(why) => self.give_up(&why).await.map(Some),
+            Ok(permit) => {
+                self.permit = Some(permit);
+                Ok(None)
+            }
         }
     }
 

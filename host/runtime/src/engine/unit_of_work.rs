@@ -7,7 +7,7 @@ use deed_record::action::id::ActionId;
 use deed_record::lifecycle::event::{Entry, Event};
 use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Story;
-use deed_store::journal::Append;
+use deed_store::journal::{Append, Durable};
 
 use super::Engine;
 use super::stories::{LedgerError, refused, summary};
@@ -119,9 +119,26 @@ impl Engine {
     ) -> Result<(), LedgerError> {
         let Some(append) = pages.append(story, nonces, durable) else { return Ok(()) };
         self.journal.append(append).await.map_err(refused)?;
+        self.handed_over(story, pages);
+        Ok(())
+    }
+
+    /// Hands over as [`Self::hand_over`] does, waits for the disk, and gives the journal's proof of the last event.
+    pub(super) async fn hand_over_durably(
+        &self,
+        story: &Story,
+        pages: &mut Pages,
+    ) -> Result<Durable, LedgerError> {
+        let nothing = || LedgerError::Failed("there is nothing to hand over".to_owned());
+        let append = pages.append(story, vec![], true).ok_or_else(nothing)?;
+        let proof = self.journal.append_durable(append).await.map_err(refused)?;
+        self.handed_over(story, pages);
+        Ok(proof)
+    }
+
+    fn handed_over(&self, story: &Story, pages: &mut Pages) {
         self.admission.moved(pages.sent, story);
         pages.sent = story.status;
-        Ok(())
     }
 
     /// Takes one fact from outside, durably, with nonces that must never have been used.

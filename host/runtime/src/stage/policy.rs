@@ -5,7 +5,7 @@
 
 use deed_record::action::Bound;
 use deed_record::lifecycle::story::Story;
-use deed_record::policy::{Decision, Facts, Verdict};
+use deed_record::policy::{Decision, Facts, Permit, Verdict};
 use serde_json::Value;
 
 use crate::config::Tenant;
@@ -17,10 +17,22 @@ pub fn decide(
     now_ms: i64,
     pre: Option<Value>,
 ) -> (Decision, Facts) {
+    let (decision, facts, _unused) = permit(tenant, story, now_ms, pre);
+    (decision, facts)
+}
+
+/// Decides as [`decide`] does, and gives leave to attempt the action where the decision is `allow`.
+pub fn permit(
+    tenant: &Tenant,
+    story: &Story,
+    now_ms: i64,
+    pre: Option<Value>,
+) -> (Decision, Facts, Option<Permit>) {
     let facts = facts(tenant, story, now_ms, pre);
-    let mut decision = evaluate(tenant, story, &facts);
+    let (mut decision, mut permit) = asked(tenant, story, &facts);
     if let Some(reason) = refusal(tenant, story) {
         // Whatever the values are: the recorded question has the same end.
+        permit = None;
         decision = tenant.policies.evaluate(&facts);
         decision.verdict = Verdict::Deny;
         decision.reason = Some(reason);
@@ -28,19 +40,20 @@ pub fn decide(
         decision.obligations.clear();
         decision.determining.clear();
     }
-    (decision, facts)
+    (decision, facts, permit)
 }
 
 /// What the policies say to the recorded facts, with the values of private parameters in their places.
 pub fn evaluate(tenant: &Tenant, story: &Story, facts: &Facts) -> Decision {
+    asked(tenant, story, facts).0
+}
+
+fn asked(tenant: &Tenant, story: &Story, facts: &Facts) -> (Decision, Option<Permit>) {
     let Bound { action, private, .. } = &*story.bound;
     let granted = tenant.grants.get(&action.contract.name).filter(|_| !private.is_empty());
     // A contract that is another by now ends the action before anything runs: nothing rests on this.
     let live = granted.and_then(|granted| private.params(&granted.contract, &action.params).ok());
-    match live {
-        Some(params) => tenant.policies.evaluate_live(facts, &params),
-        None => tenant.policies.evaluate(facts),
-    }
+    tenant.policies.permit(&action.id, facts, live.as_ref())
 }
 
 /// What the host refuses whatever policy says.

@@ -1,6 +1,8 @@
 use deed_record::exchange::codec::Codec;
+use serde_json::json;
 
 use super::*;
+use crate::tests::authority::{durable, permit, started};
 
 fn decision(verdict: Verdict) -> Decision {
     Decision {
@@ -80,13 +82,18 @@ fn an_observation_cannot_be_granted_a_write() {
 }
 
 #[test]
-fn only_allow_clears_an_attempt() {
-    for verdict in [Verdict::Ask, Verdict::Deny] {
-        let refused = clear(&decision(verdict), scope(vec![request("PATCH")], 1));
-        assert_eq!(refused.unwrap_err(), GrantError::NotAllowed);
+fn a_permit_clears_an_attempt_of_its_own_action() {
+    let scope = |attempt| scope(vec![request("PATCH")], attempt);
+    let leave = || permit(&scope(1).action);
+    assert!(clear(leave(), scope(1)).is_ok());
+    assert_eq!(clear(leave(), scope(0)).unwrap_err(), GrantError::Attempt);
+    let action = ActionId::new(2, [0; 10]);
+    let globex = Scope { tenant: "globex".into(), ..scope(1) };
+    let read = Scope { contract: "idp.read_user".into(), ..scope(1) };
+    for other in [Scope { action: action.clone(), ..scope(1) }, globex, read] {
+        let id = other.action.clone();
+        assert_eq!(clear(leave(), other).unwrap_err(), GrantError::OtherPermit(id));
     }
-    let uncounted = clear(&decision(Verdict::Allow), scope(vec![request("PATCH")], 0));
-    assert_eq!(uncounted.unwrap_err(), GrantError::Attempt);
 }
 
 #[test]
@@ -97,10 +104,19 @@ fn an_upstream_outside_the_grant_is_refused() {
 }
 
 #[tokio::test]
-async fn an_attempt_is_live_only_after_its_start_is_durable() {
-    let cleared = || clear(&decision(Verdict::Allow), scope(vec![request("PATCH")], 1)).unwrap();
-    let lost = spend(cleared(), async { Err::<u64, _>("somebody else started it") }).await;
-    assert_eq!(lost.unwrap_err(), "somebody else started it");
-    let live = spend(cleared(), async { Ok::<_, ()>(7) }).await.unwrap();
-    assert_eq!(live.into_scope().attempt, 1);
+async fn an_attempt_is_live_only_after_its_own_start_is_durable() {
+    let scope = || scope(vec![request("PATCH")], 2);
+    let (action, other) = (scope().action, ActionId::new(2, [0; 10]));
+    let cleared = || clear(permit(&action), scope()).unwrap();
+    let own = durable(action.as_str(), &[json!({"earlier": true}), started(2)]).await;
+    assert_eq!(spend(cleared(), own).unwrap().into_scope().attempt, 2);
+    let foreign = durable(other.as_str(), &[started(2)]).await;
+    let refused = GrantError::OtherStart { action: action.clone(), started: other.to_string() };
+    assert_eq!(spend(cleared(), foreign).unwrap_err(), refused);
+    let refused = GrantError::NotStarted { action: action.clone(), attempt: 2 };
+    let asked = json!({"at_ms": 1, "event": {"cancel_requested": {"by": "owner"}}});
+    for last in [started(1), started(3), asked, json!({})] {
+        let proof = durable(action.as_str(), &[started(2), last]).await;
+        assert_eq!(spend(cleared(), proof).unwrap_err(), refused);
+    }
 }

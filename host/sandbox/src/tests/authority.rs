@@ -1,0 +1,86 @@
+//! The two halves of a grant's authority, as tests get them: from real policies and from a real journal.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use deed_record::action::id::ActionId;
+use deed_record::contract::schema::Schema;
+use deed_record::policy::{ActionShape, Facts, Permit, Vocabulary, compile};
+use deed_store::journal::{self, Append, Durable, Summary};
+use serde_json::{Value, json};
+
+use super::support::Dir;
+use crate::grant::{LiveGrant, Scope, clear, spend};
+
+pub(crate) const CONTRACT: &str = "idp.restore_access";
+
+/// Leave for an action of `acme` under [`CONTRACT`].
+pub(crate) fn permit(action: &ActionId) -> Permit {
+    let params: Schema = serde_json::from_value(json!({"properties": {}})).unwrap();
+    let shape = ActionShape { params, state: BTreeMap::new() };
+    let actions = BTreeMap::from([(CONTRACT.to_owned(), shape)]);
+    let vocabulary = Vocabulary { actions, ..Vocabulary::default() };
+    let text = "@id(\"all\") permit (principal, action, resource);".to_owned();
+    let policies = compile(&[("all.cedar".to_owned(), text)], &vocabulary).unwrap();
+    let (decision, permit) = policies.permit(action, &facts(), None);
+    permit.unwrap_or_else(|| panic!("{decision:?}"))
+}
+
+fn facts() -> Facts {
+    Facts {
+        agent: "helpdesk".into(),
+        person: "owner".into(),
+        roles: BTreeSet::new(),
+        tenant: "acme".into(),
+        contract: CONTRACT.into(),
+        verb: "update".into(),
+        mode: "write".into(),
+        resource: "idp/users/42".into(),
+        attributes: BTreeMap::new(),
+        params: json!({}),
+        environment: "production".into(),
+        on_behalf_of: None,
+        sources: vec![],
+        time_s: 1,
+        approvals: BTreeMap::new(),
+        pre: None,
+    }
+}
+
+/// The event that starts attempt `n`.
+pub(crate) fn started(n: u32) -> Value {
+    let decision = json!({"payload": "", "payloadType": "", "signatures": []});
+    let start = json!({"n": n, "epoch": n, "deadline_ms": 1, "decision": decision});
+    json!({"at_ms": 1, "event": {"attempt_started": start}})
+}
+
+/// The proof that these events of an action are on disk.
+pub(crate) async fn durable(action: &str, events: &[Value]) -> Durable {
+    let dir = Dir::new();
+    std::fs::create_dir_all(&dir.0).unwrap();
+    let summary = Summary {
+        tenant: "acme".into(),
+        agent: "helpdesk".into(),
+        contract: CONTRACT.into(),
+        resource: "idp/users/42".into(),
+        status: "running".into(),
+        ended: false,
+        at_ms: 1,
+        trace: None,
+    };
+    let append = Append {
+        action: action.into(),
+        expect: 0,
+        events: events.iter().map(|event| event.to_string().into_bytes()).collect(),
+        summary,
+        claim: None,
+        nonces: vec![],
+        durable: false,
+    };
+    journal::open(&dir.0).unwrap().append_durable(append).await.unwrap()
+}
+
+/// The grant for one attempt.
+pub(crate) async fn live(scope: Scope) -> LiveGrant {
+    let proof = durable(scope.action.as_str(), &[started(scope.attempt)]).await;
+    spend(clear(permit(&scope.action), scope).unwrap(), proof).unwrap()
+}
