@@ -29,6 +29,7 @@ mod resolve;
 mod resource;
 mod rotation;
 mod scene;
+mod sealed;
 mod second;
 mod settle;
 mod snapshots;

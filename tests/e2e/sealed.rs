@@ -1,0 +1,135 @@
+//! Authority is sealed: no crate but its owner builds, copies, reads or reuses what a run needs. The compiler is the
+//! judge: it compiles the files beside this one against the libraries that this test was built with. A line that must
+//! be refused says with which error, so that none is refused for another reason.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use deed_tests::host;
+use serde_json::Value;
+
+/// A crate by its name, and its library.
+type Extern = (&'static str, PathBuf);
+
+/// What shows whether a library is the very one that those before it were built with.
+const PROBES: [(&str, &str); 3] = [
+    (
+        "deed_record",
+        "use deed_sandbox::grant::{Scope, clear};
+         pub fn probe(one: deed_record::policy::Permit, scope: Scope) { drop(clear(one, scope)); }",
+    ),
+    (
+        "deed_store",
+        "use deed_sandbox::grant::{Cleared, spend};
+         pub fn probe(one: Cleared, proof: deed_store::journal::Durable) { drop(spend(one, proof)); }",
+    ),
+    (
+        "serde",
+        "fn is_read<'a, T: serde::Deserialize<'a>>() {}
+         pub fn probe() { is_read::<deed_record::policy::Decision>(); }",
+    ),
+];
+
+/// The directory of built libraries, and those that belong together: earlier builds leave theirs behind.
+struct Libraries {
+    dir: PathBuf,
+    externs: Vec<Extern>,
+}
+
+impl Libraries {
+    fn find() -> Self {
+        let dir = host::binary().unwrap().parent().unwrap().join("deps");
+        let newest = candidates(&dir, "deed_sandbox").into_iter().next().unwrap();
+        let mut found = Self { dir, externs: vec![("deed_sandbox", newest)] };
+        for (name, probe) in PROBES {
+            let fits = candidates(&found.dir, name).into_iter().find(|library| {
+                let one = (name, library.clone());
+                found.errors(probe, Some(&one)).is_empty()
+            });
+            let library =
+                fits.unwrap_or_else(|| panic!("no library of `{name}` fits the sandbox's"));
+            found.externs.push((name, library));
+        }
+        found
+    }
+
+    /// What the compiler says against a source, by line.
+    fn errors(&self, source: &str, more: Option<&Extern>) -> BTreeSet<(u64, String)> {
+        let out = scratch(source);
+        let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
+        rustc.args(["--edition=2024", "--crate-type=lib", "--emit=metadata", "--cap-lints=allow"]);
+        rustc.args(["--crate-name=sealed", "--error-format=json", "--out-dir"]).arg(&out);
+        rustc.arg("-L").arg(format!("dependency={}", self.dir.display()));
+        for (name, library) in self.externs.iter().chain(more) {
+            rustc.arg("--extern").arg(format!("{name}={}", library.display()));
+        }
+        let output = rustc.arg(out.join("sealed.rs")).output().unwrap();
+        fs::remove_dir_all(&out).unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        let errors: BTreeSet<_> = text.lines().flat_map(errors).collect();
+        assert_eq!(output.status.success(), errors.is_empty(), "{text}");
+        errors
+    }
+}
+
+/// The libraries of a crate, the one that was built last first.
+fn candidates(dir: &Path, name: &str) -> Vec<PathBuf> {
+    let start = format!("lib{name}-");
+    let paths = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    let is_one = |path: &PathBuf| {
+        path.extension().is_some_and(|end| end == "rlib")
+            && path.file_name().is_some_and(|file| file.to_string_lossy().starts_with(&start))
+    };
+    let mut all: Vec<PathBuf> = paths.filter(is_one).collect();
+    all.sort_by_key(|path| std::cmp::Reverse(fs::metadata(path).unwrap().modified().unwrap()));
+    all
+}
+
+/// A directory of its own with the source in it.
+fn scratch(source: &str) -> PathBuf {
+    use std::sync::atomic::{AtomicU32, Ordering};
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let dir = std::env::temp_dir().join(format!("deed-sealed-{}-{number}", std::process::id()));
+    fs::create_dir_all(&dir).unwrap();
+    fs::write(dir.join("sealed.rs"), source).unwrap();
+    dir
+}
+
+/// The lines and the code of a message that is an error; line 0 and its text where it has none.
+fn errors(line: &str) -> Vec<(u64, String)> {
+    let message: Value = serde_json::from_str(line).unwrap_or_default();
+    let text = message["message"].as_str().unwrap_or_default();
+    if message["level"] != "error" || text.starts_with("aborting due to") {
+        return vec![];
+    }
+    let code = message["code"]["code"].as_str().unwrap_or(text);
+    let spans = message["spans"].as_array().into_iter().flatten();
+    let places = spans.filter(|span| span["is_primary"] == true);
+    let lines: Vec<u64> = places.filter_map(|span| span["line_start"].as_u64()).collect();
+    let lines = if lines.is_empty() { vec![0] } else { lines };
+    lines.into_iter().map(|line| (line, code.to_owned())).collect()
+}
+
+/// The errors that a source says it has.
+fn announced(source: &str) -> BTreeSet<(u64, String)> {
+    let lines = (1..).zip(source.lines());
+    lines.filter_map(|(at, line)| Some((at, line.split_once("//~ ")?.1.to_owned()))).collect()
+}
+
+#[test]
+fn authority_is_neither_made_up_nor_copied_nor_used_twice() {
+    let libraries = Libraries::find();
+    assert_eq!(libraries.errors(include_str!("sealed/allowed.rs"), None), BTreeSet::new());
+    for (name, source) in [
+        ("literals.rs", include_str!("sealed/literals.rs")),
+        ("calls.rs", include_str!("sealed/calls.rs")),
+        ("twice.rs", include_str!("sealed/twice.rs")),
+    ] {
+        let announced = announced(source);
+        assert!(announced.len() > 3, "{name} announces {announced:?}");
+        assert_eq!(libraries.errors(source, None), announced, "{name}");
+    }
+}

@@ -1,0 +1,40 @@
+//! How a grant comes to be, in a crate that has no part in it. This compiles.
+
+use deed_record::action::id::ActionId;
+use deed_record::policy::{Decision, Facts, Permit, Policies};
+use deed_sandbox::grant::{self, GrantError, LiveGrant, Scope};
+use deed_sandbox::{Adapter, Keep, Run, Sandbox, Turn};
+use deed_store::journal::{Append, AppendError, Claim, Durable, Journal};
+
+pub fn permit(policies: &Policies, action: &ActionId, facts: &Facts) -> Option<Permit> {
+    policies.permit(action, facts, None).1
+}
+
+pub async fn durable(journal: &Journal, start: Append) -> Result<Durable, AppendError> {
+    journal.append_durable(start).await
+}
+
+pub fn live(permit: Permit, scope: Scope, proof: Durable) -> Result<LiveGrant, GrantError> {
+    let cleared = grant::clear(permit, scope)?;
+    grant::spend(cleared, proof)
+}
+
+pub async fn run(
+    sandbox: &Sandbox,
+    adapter: &Adapter,
+    live: LiveGrant,
+    keep: Keep,
+    turn: &Turn,
+) -> Run {
+    sandbox.perform(adapter, live, keep, turn).await
+}
+
+pub fn is_read<'a, T: serde::Deserialize<'a>>() {}
+pub fn is_cloned<T: Clone>() {}
+
+pub fn records_are_read_and_cloned() {
+    is_read::<Decision>();
+    is_read::<Claim>();
+    is_cloned::<Decision>();
+    is_cloned::<Append>();
+}

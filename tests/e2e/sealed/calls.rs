@@ -1,0 +1,55 @@
+//! Authority made from a record, from another's word, by a constructor that is private, or opened again.
+
+use deed_record::action::id::ActionId;
+use deed_record::policy::{Decision, Facts, Permit};
+use deed_sandbox::grant::{self, Cleared, LiveGrant, Scope};
+use deed_store::journal::Durable;
+
+pub fn a_recorded_decision_clears_nothing(decision: Decision, scope: Scope) {
+    let _ = grant::clear(decision, scope); //~ E0308
+}
+
+pub fn a_version_starts_nothing(cleared: Cleared, version: u64) {
+    let _ = grant::spend(cleared, version); //~ E0308
+}
+
+pub fn a_future_starts_nothing(cleared: Cleared) {
+    let _ = grant::spend(cleared, async { Ok::<u64, ()>(1) }); //~ E0308
+}
+
+pub fn a_decision_gives_no_leave(decision: &Decision, action: &ActionId, facts: &Facts) {
+    let _ = Permit::of(decision, action, facts); //~ E0624
+}
+
+pub fn a_live_grant_is_not_opened(live: LiveGrant) -> Scope {
+    live.into_scope() //~ E0624
+}
+
+pub fn a_live_grant_has_no_fields(live: &LiveGrant) -> &Scope {
+    &live.0 //~ E0616
+}
+
+pub fn a_cleared_action_has_no_fields(cleared: &Cleared) -> &Scope {
+    &cleared.0 //~ E0616
+}
+
+pub fn a_proof_cannot_be_changed(proof: &mut Durable) {
+    proof.action.clear(); //~ E0616
+}
+
+pub fn is_read<'a, T: serde::Deserialize<'a>>() {}
+pub fn is_cloned<T: Clone>() {}
+
+pub fn copies() {
+    is_cloned::<Permit>(); //~ E0277
+    is_cloned::<Durable>(); //~ E0277
+    is_cloned::<Cleared>(); //~ E0277
+    is_cloned::<LiveGrant>(); //~ E0277
+}
+
+pub fn records() {
+    is_read::<Permit>(); //~ E0277
+    is_read::<Durable>(); //~ E0277
+    is_read::<Cleared>(); //~ E0277
+    is_read::<LiveGrant>(); //~ E0277
+}

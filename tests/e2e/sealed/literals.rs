@@ -1,0 +1,34 @@
+//! Authority made up from what it consists of.
+
+use deed_record::action::id::ActionId;
+use deed_record::policy::Permit;
+use deed_sandbox::grant::{Cleared, LiveGrant, Scope};
+use deed_store::journal::Durable;
+
+pub fn permit(action: ActionId) -> Permit {
+    Permit {
+        action,                  //~ E0451
+        tenant: String::new(),   //~ E0451
+        contract: String::new(), //~ E0451
+    }
+}
+
+pub fn durable(action: String) -> Durable {
+    Durable {
+        action,        //~ E0451
+        event: vec![], //~ E0451
+    }
+}
+
+pub fn cleared(scope: Scope) -> Cleared {
+    Cleared { 0: scope } //~ E0451
+}
+
+pub fn live(scope: Scope) -> LiveGrant {
+    LiveGrant { 0: scope } //~ E0451
+}
+
+pub fn scope_of_cleared(cleared: Cleared) -> Scope {
+    let Cleared { 0: scope } = cleared; //~ E0451
+    scope
+}

@@ -1,0 +1,32 @@
+//! Authority used a second time.
+
+use deed_record::policy::Permit;
+use deed_sandbox::grant::{self, Cleared, LiveGrant, Scope};
+use deed_sandbox::{Adapter, Keep, Sandbox, Turn};
+use deed_store::journal::Durable;
+
+pub fn a_permit_clears_once(permit: Permit, one: Scope, other: Scope) {
+    let _ = grant::clear(permit, one);
+    let _ = grant::clear(permit, other); //~ E0382
+}
+
+pub fn a_proof_starts_once(one: Cleared, other: Cleared, proof: Durable) {
+    let _ = grant::spend(one, proof);
+    let _ = grant::spend(other, proof); //~ E0382
+}
+
+pub fn a_cleared_action_starts_once(cleared: Cleared, one: Durable, other: Durable) {
+    let _ = grant::spend(cleared, one);
+    let _ = grant::spend(cleared, other); //~ E0382
+}
+
+pub async fn a_live_grant_runs_once(
+    sandbox: &Sandbox,
+    adapter: &Adapter,
+    live: LiveGrant,
+    keep: Keep,
+    turn: &Turn,
+) {
+    let _ = sandbox.perform(adapter, live, Keep::clone(&keep), turn).await;
+    let _ = sandbox.perform(adapter, live, keep, turn).await; //~ E0382
+}
