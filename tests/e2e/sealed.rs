@@ -23,7 +23,7 @@ const PROBES: [(&str, &str); 3] = [
     (
         "deed_store",
         "use deed_sandbox::grant::{Cleared, spend};
-         pub fn probe(one: Cleared, proof: deed_store::journal::Durable) { drop(spend(one, proof)); }",
+         pub fn probe(one: Cleared, proof: deed_store::store::Durable) { drop(spend(one, proof)); }",
     ),
     (
         "serde",

@@ -8,6 +8,7 @@ pub(crate) mod activate;
 mod attempt;
 mod bundle;
 mod drive;
+mod error;
 mod explain;
 mod gate;
 mod guard;
@@ -29,10 +30,12 @@ mod settle;
 pub(crate) mod start;
 pub(crate) mod stories;
 mod timers;
+mod told;
 pub(crate) mod unit_of_work;
 pub(crate) mod write_ahead;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use deed_record::action::id::ActionId;
@@ -40,17 +43,18 @@ use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Story;
 use deed_sandbox::{Adapter, Sandbox, TurnStanding};
 use deed_spec::digest::Digest;
-use deed_store::journal::Journal;
 use deed_store::log::{Publisher, Standing};
+use deed_store::store::Store;
 use deed_system::clock::Clock;
 
+pub use self::error::{Fault, LedgerError, Stopping};
 pub use self::explain::Explained;
-pub use self::in_flight::{Stopping, Waiting};
+pub use self::in_flight::Waiting;
 pub use self::intake::{Accepted, Claimed, IntakeError};
 pub use self::key_history::PastError;
 pub use self::readiness::Unready;
-pub use self::stories::{LedgerError, StoredPolicies};
-pub use self::unit_of_work::Told;
+pub use self::stories::StoredPolicies;
+pub use self::told::Told;
 use crate::capacity::admission::{Course, Limit, Load};
 use crate::config::keys::Keys;
 use crate::config::{Config, Tenant};
@@ -62,9 +66,9 @@ const LOOK_PAUSE: std::time::Duration = std::time::Duration::from_millis(10);
 /// Everything that an action needs on its way. One per host; shared by every caller.
 #[derive(Debug)]
 pub struct Engine {
-    pub config: Config,
-    pub clock: Clock,
-    pub journal: Journal,
+    config: Config,
+    clock: Clock,
+    store: Arc<dyn Store>,
     keys: Keys,
     sandbox: Sandbox,
     /// Loaded adapters by the digest of their bytes.
@@ -84,6 +88,21 @@ pub struct Engine {
 }
 
 impl Engine {
+    /// What is configured, by tenant.
+    pub fn tenants(&self) -> &BTreeMap<String, Arc<Tenant>> {
+        &self.config.tenants
+    }
+
+    /// The environment that every action of this host is for.
+    pub fn environment(&self) -> &str {
+        &self.config.environment
+    }
+
+    /// The folder with the published tiles of a tenant's log.
+    pub fn tiles(&self, tenant: &str) -> PathBuf {
+        self.config.dir.join("state/log").join(tenant).join("tile")
+    }
+
     pub fn tenant(&self, name: &str) -> Option<&Arc<Tenant>> {
         self.config.tenants.get(name)
     }
@@ -134,7 +153,7 @@ impl Engine {
             let driven = Box::pin(drive::drive(&engine, &id, told, settling)).await;
             drop(course);
             let failed = |error: &LedgerError| {
-                tracing::error!(action = %id, %error, "the action cannot go on; it is as the journal has it");
+                tracing::error!(action = %id, fault = %error.fault(), %error, "the action cannot go on; it is as the journal has it");
             };
             driven.inspect_err(failed).ok()
         })
@@ -149,7 +168,7 @@ impl Engine {
     }
 
     /// Waits until our clock says so, but not through a stop of the host.
-    pub(super) async fn until(&self, at_ms: i64) -> Result<(), crate::engine::in_flight::Stopping> {
+    pub(super) async fn until(&self, at_ms: i64) -> Result<(), Stopping> {
         self.flights.pause(self.clock.until(at_ms)).await
     }
 
@@ -183,14 +202,14 @@ impl Engine {
         self.sandbox.turns().standing()
     }
 
-    /// Syncs and closes the journal.
+    /// Syncs and closes the store.
     pub fn close(&self) {
-        self.journal.close();
+        self.store.close();
     }
 
     /// Why nothing may run any more: the journal or a log takes no more. The host ends then.
     pub fn failed(&self) -> Option<String> {
-        let journal = self.journal.failed().map(|why| format!("the journal takes no more: {why}"));
+        let journal = self.store.failed().map(|why| format!("the journal takes no more: {why}"));
         let logs = || {
             let failed = |(tenant, publisher): (&String, &Publisher)| {
                 publisher.failed().map(|why| format!("the log of `{tenant}` takes no more: {why}"))

@@ -38,7 +38,7 @@ pub struct App {
 impl App {
     /// What the routes have at hand behind a door that holds so many connections.
     pub fn new(engine: Arc<Engine>, connections_max: usize) -> Self {
-        let callers = Arc::new(Callers::of(&engine.config, connections_max));
+        let callers = Arc::new(Callers::of(engine.tenants(), connections_max));
         Self { engine, metrics: Arc::default(), callers }
     }
 }

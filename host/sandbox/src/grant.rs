@@ -16,7 +16,7 @@ use deed_record::exchange::{Exchange, Rendered};
 use deed_record::lifecycle::event::{Entry, Event};
 use deed_record::policy::{Decision, Permit, Verdict};
 use deed_spec::digest::Digest;
-use deed_store::journal::Durable;
+use deed_store::store::Durable;
 use serde_json::Value;
 
 use crate::upstream::Upstream;

@@ -6,3 +6,4 @@ pub mod group_commit;
 pub mod journal;
 pub mod log;
 pub mod statements;
+pub mod store;

@@ -21,8 +21,9 @@ use deed_record::lifecycle::event::entry;
 use deed_spec::digest::Digest;
 use deed_spec::note::LogKey;
 use deed_store::journal;
-use deed_store::journal::{Append, Journal};
+use deed_store::journal::Journal;
 use deed_store::log::Log;
+use deed_store::store::{Append, Store as _};
 use deed_tests::services::Result;
 use tokio::task::JoinSet;
 
@@ -89,7 +90,7 @@ pub fn write(dir: &Path, actions: u64) -> Result<Written> {
     // Syncs once, and waits for it.
     journal.close();
     if let Some(why) = journal.failed() {
-        return Err(why.into());
+        return Err(why.to_string().into());
     }
     drop(journal);
     let mut log = leaves(dir, tenant)?;

@@ -4,7 +4,8 @@ use deed_record::action::id::ActionId;
 use deed_record::policy::{Decision, Facts, Permit, Policies};
 use deed_sandbox::grant::{self, GrantError, LiveGrant, Scope};
 use deed_sandbox::{Adapter, Keep, Run, Sandbox, Turn};
-use deed_store::journal::{Append, AppendError, Claim, Durable, Journal};
+use deed_store::journal::Journal;
+use deed_store::store::{Append, AppendError, Claim, Durable};
 
 pub fn permit(policies: &Policies, action: &ActionId, facts: &Facts) -> Option<Permit> {
     policies.permit(action, facts, None).1

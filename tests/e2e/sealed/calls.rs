@@ -3,7 +3,7 @@
 use deed_record::action::id::ActionId;
 use deed_record::policy::{Decision, Facts, Permit};
 use deed_sandbox::grant::{self, Cleared, LiveGrant, Scope};
-use deed_store::journal::Durable;
+use deed_store::store::Durable;
 
 pub fn a_recorded_decision_clears_nothing(decision: Decision, scope: Scope) {
     let _ = grant::clear(decision, scope); //~ E0308

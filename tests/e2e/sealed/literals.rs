@@ -3,7 +3,7 @@
 use deed_record::action::id::ActionId;
 use deed_record::policy::Permit;
 use deed_sandbox::grant::{Cleared, LiveGrant, Scope};
-use deed_store::journal::Durable;
+use deed_store::store::Durable;
 
 pub fn permit(action: ActionId) -> Permit {
     Permit {

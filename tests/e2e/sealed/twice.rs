@@ -3,7 +3,7 @@
 use deed_record::policy::Permit;
 use deed_sandbox::grant::{self, Cleared, LiveGrant, Scope};
 use deed_sandbox::{Adapter, Keep, Sandbox, Turn};
-use deed_store::journal::Durable;
+use deed_store::store::Durable;
 
 pub fn a_permit_clears_once(permit: Permit, one: Scope, other: Scope) {
     let _ = grant::clear(permit, one);

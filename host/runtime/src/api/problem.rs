@@ -241,7 +241,7 @@ impl From<LedgerError> for Problem {
                 "this person's answer was taken before",
             ),
             error => {
-                tracing::error!(%error, "a request could not be served");
+                tracing::error!(fault = %error.fault(), %error, "a request could not be served");
                 Self::unavailable()
             }
         }

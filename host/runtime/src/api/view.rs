@@ -220,7 +220,7 @@ fn signed(story: &Story, kind: Kind) -> Result<Option<ReceiptRef>, LedgerError> 
     let Some((_, envelope)) = chain.find(|(is, _)| *is == kind) else {
         return Ok(None);
     };
-    let payload = envelope.payload_digest().map_err(|e| LedgerError::Failed(e.to_string()))?;
+    let payload = envelope.payload_digest()?;
     Ok(Some(ReceiptRef {
         payload_sha256: payload,
         keyid: envelope.key_hint().unwrap_or_default().to_owned(),

@@ -9,11 +9,12 @@ use deed_record::lifecycle::event::{Leaf, entry};
 use deed_record::lifecycle::story::Story;
 use deed_record::statement::envelope::{EnvelopeError, Kind};
 use deed_spec::digest::Digest;
-use deed_store::journal::Journal;
 use deed_store::log::{Log, LogError};
+use deed_store::store::Store;
 
+use super::error::LedgerError;
 use super::key_history::{Past, PastError};
-use super::stories::{self, LedgerError};
+use super::stories;
 use crate::config::keys::Keys;
 use crate::config::{Config, Tenant};
 use crate::stage::activation;
@@ -35,7 +36,7 @@ pub enum ActivateError {
 pub(crate) struct Starting<'a> {
     pub(crate) config: &'a Config,
     pub(crate) keys: &'a Keys,
-    pub(crate) journal: &'a Journal,
+    pub(crate) store: &'a dyn Store,
     pub(crate) past: &'a Past,
     pub(crate) now_ms: i64,
 }
@@ -49,7 +50,7 @@ impl Starting<'_> {
         {
             return Ok(digest);
         }
-        publish_open(self.journal, &tenant.name, log)?;
+        publish_open(self.store, &tenant.name, log)?;
         let kept = activation::sign(&now, tenant, &self.keys.receipt)?;
         let digest = self.past.statements.put(Kind::Activated, &kept).map_err(PastError::from)?;
         log.append(&[entry(Kind::Activated.as_str(), &digest)])?;
@@ -59,17 +60,17 @@ impl Starting<'_> {
 
 /// Puts the envelopes that open actions of a tenant already have into its log, where they are not yet.
 pub(crate) fn publish_open(
-    journal: &Journal,
+    store: &dyn Store,
     tenant: &str,
     log: &mut Log,
 ) -> Result<usize, ActivateError> {
     let (mut entries, mut known) = (Vec::new(), HashSet::new());
-    for id in journal.open_actions().map_err(LedgerError::from)? {
-        let row = journal.row(&id).map_err(LedgerError::from)?;
+    for id in store.open_actions().map_err(LedgerError::from)? {
+        let row = store.row(&id).map_err(LedgerError::from)?;
         if row.is_none_or(|row| row.summary.tenant != tenant) {
             continue;
         }
-        for entry in leaves(&stories::story(journal, &id)?)?.iter().map(Leaf::entry) {
+        for entry in leaves(&stories::story(store, &id)?)?.iter().map(Leaf::entry) {
             if log.index_of(&entry)?.is_none() && known.insert(entry.clone()) {
                 entries.push(entry);
             }
@@ -84,11 +85,10 @@ pub(crate) fn publish_open(
 /// The leaves of every envelope that a story has or rests on, without their places: its chain, then what
 /// was in force, which is in the log already.
 pub(crate) fn leaves(story: &Story) -> Result<Vec<Leaf>, LedgerError> {
-    let bad = |e: EnvelopeError| LedgerError::Failed(e.to_string());
     let leaf = |kind: Kind, payload| Leaf { kind: kind.as_str().to_owned(), payload, index: 0 };
     let mut leaves = Vec::new();
     for (kind, envelope) in &story.chain {
-        leaves.push(leaf(*kind, envelope.payload_digest().map_err(bad)?));
+        leaves.push(leaf(*kind, envelope.payload_digest()?));
     }
     leaves.extend(story.activations().into_iter().map(|digest| leaf(Kind::Activated, digest)));
     Ok(leaves)

@@ -11,8 +11,8 @@ use deed_sandbox::{Adapter, Run, Turn};
 use tokio::sync::Mutex;
 
 use super::drive::{Drive, Step};
+use super::error::LedgerError;
 use super::run_permit::Taken;
-use super::stories::LedgerError;
 use super::write_ahead;
 use crate::config::Granted;
 use crate::stage::observe;

@@ -10,12 +10,12 @@ use deed_spec::merkle::Hash;
 use deed_spec::note::Checkpoint;
 
 use super::Engine;
-use super::stories::{LedgerError, StoredPolicies};
+use super::error::LedgerError;
+use super::stories::StoredPolicies;
 
 impl Engine {
     /// The bundle's bytes, always the same for an ended action. Agents get it without evidence.
     pub fn bundle(&self, story: &Story, with_evidence: bool) -> Result<Vec<u8>, LedgerError> {
-        let failed = |e: String| LedgerError::Failed(e);
         let contract =
             self.kept(story.bound.action.contract.digest)?.ok_or(LedgerError::Unknown)?;
         let stored = self.policies_of(story)?;
@@ -23,17 +23,16 @@ impl Engine {
         let asked = self.question(story)?;
         let (activations, proofs) = (self.activations(story)?, self.proofs(story)?);
         let asked = asked.as_ref();
-        bundle::assemble(story, &contract, texts, asked, &activations, proofs, with_evidence)
-            .map_err(|e| failed(e.to_string()))
+        let made =
+            bundle::assemble(story, &contract, texts, asked, &activations, proofs, with_evidence);
+        Ok(made?)
     }
 
     /// What was in force when it was decided, as the story names it.
     fn activations(&self, story: &Story) -> Result<Vec<Envelope>, LedgerError> {
-        let failed = |e: String| LedgerError::Failed(e);
         let kept = |digest: Digest| {
-            let kept = self.past.statements.get(Kind::Activated, digest);
-            let kept = kept.map_err(|e| failed(e.to_string()))?;
-            let lost = || failed(format!("the activation {digest} was not kept"));
+            let kept = self.past.statements.get(Kind::Activated, digest)?;
+            let lost = || LedgerError::NotKept { what: "the activation", digest };
             Ok(kept.ok_or_else(lost)?.envelope)
         };
         story.activations().into_iter().map(kept).collect()
@@ -63,11 +62,11 @@ impl Engine {
         let asked = if let Some(tenant) = same {
             by_set(&tenant.policies, facts)
         } else {
-            let lost =
-                || LedgerError::Failed("the policy set of the decision was not kept".to_owned());
+            let digest = decision.policy_set;
+            let lost = || LedgerError::NotKept { what: "the policy set", digest };
             by_schema(&self.policies_of(story)?.ok_or_else(lost)?.schema, facts)
         };
-        asked.map(Some).map_err(LedgerError::Failed)
+        asked.map(Some).map_err(LedgerError::Question)
     }
 
     /// The policy set of the latest decision, as it was then.
@@ -78,17 +77,16 @@ impl Engine {
     }
 
     fn proofs(&self, story: &Story) -> Result<Vec<Vec<Hash>>, LedgerError> {
-        let failed = |e: String| LedgerError::Failed(e);
         let (Some(note), Some(publisher)) =
             (&story.checkpoint, self.publisher(&story.bound.action.tenant))
         else {
             return Err(LedgerError::Unknown);
         };
         let text = note.split("\n\n").next().map(|text| format!("{text}\n")).unwrap_or_default();
-        let checkpoint = Checkpoint::parse(&text).map_err(|e| failed(e.to_string()))?;
+        let checkpoint = Checkpoint::parse(&text)?;
         let prove = |leaf: &deed_record::lifecycle::event::Leaf| {
-            publisher.prove(leaf.index, checkpoint.size)
+            Ok(publisher.prove(leaf.index, checkpoint.size)?)
         };
-        story.leaves.iter().map(prove).collect::<Result<_, _>>().map_err(|e| failed(e.to_string()))
+        story.leaves.iter().map(prove).collect()
     }
 }

@@ -12,10 +12,11 @@ use deed_record::policy::{Permit, Verdict};
 use deed_sandbox::Turn;
 
 use super::Engine;
+use super::error::LedgerError;
 use super::guard::TURNED_AWAY;
 use super::in_flight::Lease;
-use super::stories::LedgerError;
-use super::unit_of_work::{Pages, Told};
+use super::told::Told;
+use super::unit_of_work::Pages;
 use crate::config::{Granted, Tenant};
 use crate::stage::policy;
 use crate::stage::reconcile::{self, Verdict as Look};
@@ -56,15 +57,12 @@ pub(super) async fn drive(
     settling: bool,
 ) -> Result<Told, LedgerError> {
     let _single = engine.flights.actions.acquire(id.as_str()).await;
-    let row = engine.journal.row(id.as_str())?;
+    let row = engine.store.row(id.as_str())?;
     let is_now = |told: &Told| row.is_some_and(|row| row.version == told.story.version);
     let told = told.filter(is_now).map_or_else(|| engine.told(id), Ok)?;
     let (story, pages) = Pages::of(told);
     let Some(tenant) = engine.tenant(&story.bound.action.tenant).cloned() else {
-        return Err(LedgerError::Failed(format!(
-            "tenant `{}` is not configured",
-            story.bound.action.tenant
-        )));
+        return Err(LedgerError::NoTenant(story.bound.action.tenant.clone()));
     };
     let mut drive = Drive {
         engine,
@@ -203,7 +201,7 @@ impl Drive<'_> {
             policy::permit(&self.tenant, &self.story, self.engine.clock.now_ms(), pre);
         // At the proposal nobody has looked yet: only what is decided at the gate may be attempted.
         self.permit = permit.filter(|_| gate);
-        let lost = || LedgerError::Failed("nothing is activated for the tenant".to_owned());
+        let lost = || LedgerError::NotActivated(self.tenant.name.clone());
         let activated = *self.engine.activated.get(&self.tenant.name).ok_or_else(lost)?;
         let (decision, facts) = (Arc::new(decision), Arc::new(facts));
         let event = Event::Decided { gate, decision, facts, activated };

@@ -10,8 +10,8 @@ use deed_record::policy::{Decision, Verdict};
 use serde::Serialize;
 
 use super::Engine;
+use super::error::LedgerError;
 use super::intake::IntakeError;
-use super::stories::LedgerError;
 use crate::stage::contract::Caller;
 use crate::stage::policy;
 

@@ -10,7 +10,7 @@ use deed_record::lifecycle::outcome::{self, Judgement, Outcome};
 use deed_record::policy::{Decision, Verdict};
 
 use super::drive::{Drive, Step};
-use super::stories::LedgerError;
+use super::error::LedgerError;
 use crate::config::{Granted, keys};
 use crate::stage::{approval, contract, policy};
 
@@ -46,7 +46,7 @@ impl Drive<'_> {
             );
             return self.judge(Judgement::plain(Outcome::Denied, reason)).await;
         }
-        let nonce = keys::random_hex::<16>().map_err(|e| LedgerError::Failed(e.to_string()))?;
+        let nonce = keys::random_hex::<16>()?;
         let expires_ms = now_ms + self.engine.config.approval_expires.as_signed();
         let ask = approval::ask(&granted.contract, pre, &decision, nonce, expires_ms)?;
         (self.lease, self.turn) = (None, None);

@@ -9,8 +9,8 @@ use deed_record::lifecycle::outcome::{Judgement, Outcome};
 use deed_spec::json;
 
 use super::drive::{Drive, Step};
+use super::error::LedgerError;
 use super::gate::ATTEMPTS_BYTES;
-use super::stories::LedgerError;
 use crate::config::Granted;
 use crate::stage::reconcile;
 

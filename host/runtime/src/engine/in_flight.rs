@@ -10,7 +10,8 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
-use super::unit_of_work::Told;
+use super::error::Stopping;
+use super::told::Told;
 
 /// How often an operator is told what a stop still waits for.
 const SAY_EVERY: Duration = Duration::from_secs(5);
@@ -211,11 +212,6 @@ impl Flights {
         }
     }
 }
-
-/// The host stops: what only waits rests where it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the host stops; the next start goes on with it")]
-pub struct Stopping;
 
 /// Counts a driver down even when it is dropped or panics.
 struct Landed(watch::Sender<usize>);

@@ -8,14 +8,14 @@ use deed_record::lifecycle::event::Event;
 use deed_record::statement::envelope::Envelope;
 use deed_spec::digest::Digest;
 use deed_spec::json;
-use deed_store::journal::Claim;
+use deed_store::store::Claim;
 
 use super::activate::leaves;
+use super::error::LedgerError;
 use super::gate::ANSWERS_MAX;
 use super::readiness::Unready;
 use super::room::Room;
-use super::stories::LedgerError;
-use super::unit_of_work::Told;
+use super::told::Told;
 use super::{Engine, Waiting};
 use crate::capacity::admission::Overload;
 use crate::config::keys;
@@ -149,7 +149,7 @@ impl Engine {
     ) -> Result<Option<ActionId>, IntakeError> {
         let Some(claimed) = claimed else { return Ok(None) };
         let now_ms = self.clock.now_ms();
-        let found = self.journal.key(&caller.tenant.name, caller.agent, &claimed.key, now_ms);
+        let found = self.store.key(&caller.tenant.name, caller.agent, &claimed.key, now_ms);
         match found.map_err(LedgerError::from)? {
             None => Ok(None),
             Some((action, other)) if other != body => Err(self.reused(&action).await),
@@ -159,9 +159,9 @@ impl Engine {
 
     /// A key that stands for an action with another body; that action is on disk before anybody is told so.
     async fn reused(&self, action: &str) -> IntakeError {
-        match self.journal.sync_action(action).await {
+        match self.store.sync_action(action).await {
             Ok(()) => IntakeError::KeyReused,
-            Err(error) => LedgerError::Failed(error.to_string()).into(),
+            Err(error) => LedgerError::from(error).into(),
         }
     }
 

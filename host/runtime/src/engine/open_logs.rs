@@ -7,8 +7,10 @@ use std::thread;
 
 use deed_spec::digest::Digest;
 use deed_spec::note::LogKey;
-use deed_store::journal::{Filter, Hold, Journal, OpenError};
+use deed_store::group_commit::Crowd;
+use deed_store::journal::{Hold, Journal, OpenError};
 use deed_store::log::{Log, Publisher};
+use deed_store::store::Filter;
 use deed_system::clock::Clock;
 
 use super::start::{StartError, state};
@@ -54,6 +56,7 @@ pub(crate) fn publishers(
     starting: &Starting<'_>,
     mut logs: Logs,
     clock: &Clock,
+    crowd: &Crowd,
 ) -> Result<(Publishers, Activated), StartError> {
     let Starting { config, keys, past, .. } = *starting;
     for tenant in
@@ -63,7 +66,6 @@ pub(crate) fn publishers(
         logs.insert(tenant.clone(), log(config, keys, past, tenant)?);
     }
     let (mut publishers, mut activated) = (BTreeMap::new(), BTreeMap::new());
-    let crowd = starting.journal.crowd();
     for (name, mut log) in logs {
         let Some(tenant) = config.tenants.get(&name) else { continue };
         let digest = starting.activate(tenant, &mut log);
@@ -86,7 +88,7 @@ fn is_there(dir: &Path) -> bool {
 /// What is in force is logged before anything is proposed: a tenant with actions and no log has lost it, and
 /// a new one would be a fork.
 fn may_begin(starting: &Starting<'_>, tenant: &str) -> Result<(), StartError> {
-    let acted = starting.journal.list(tenant, &Filter::default(), 1);
+    let acted = starting.store.list(tenant, &Filter::default(), 1);
     let acted = acted.map_err(|e| state("the journal cannot be read")(e.to_string()))?;
     match acted.first() {
         None => Ok(()),

@@ -18,7 +18,8 @@ use std::rc::Rc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use deed_record::contract::Effect;
-use deed_store::journal::{self, Append, AppendError, Summary};
+use deed_store::journal;
+use deed_store::store::{Append, AppendError, Store as _, Summary};
 
 use self::world::{Rules, World};
 

@@ -15,8 +15,8 @@ use deed_record::policy::Permit;
 use deed_spec::json;
 
 use super::drive::{Drive, Step};
+use super::error::LedgerError;
 use super::gate::ATTEMPTS_BYTES;
-use super::stories::LedgerError;
 use crate::config::{Granted, keys};
 use crate::stage::reconcile::{self, Verdict as Look};
 use crate::stage::{approval, policy};
@@ -178,7 +178,7 @@ impl Drive<'_> {
             u32::try_from(self.story.attempts.len().saturating_sub(1)).unwrap_or(u32::MAX);
         let factor = 2_u32.saturating_pow(doubled);
         let full = first.saturating_mul(factor).min(PAUSE_MAX.max(first));
-        let [chance] = keys::random::<1>().map_err(|e| LedgerError::Failed(e.to_string()))?;
+        let [chance] = keys::random::<1>()?;
         let jittered = full / 2 + (full / 2).saturating_mul(u32::from(chance)) / 255;
         Ok(jittered.max(asked_for(self.story.attempts.last())))
     }

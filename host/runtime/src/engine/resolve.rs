@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use deed_record::action::id::ActionId;
+use deed_record::action::private::OpeningError;
 use deed_record::action::{Bound, Proposal, Source};
 use deed_record::contract::Contract;
 use deed_record::lifecycle::event::Event;
@@ -19,10 +20,9 @@ use deed_spec::json;
 
 use super::activate::leaves;
 use super::drive::{Drive, Step};
-use super::in_flight::Stopping;
+use super::error::{LedgerError, Stopping};
 use super::intake::{Claimed, IntakeError};
 use super::settle::Later;
-use super::stories::LedgerError;
 use super::{Engine, Waiting};
 use crate::stage::contract::Caller;
 use crate::stage::resolution::{self, ResolveError};
@@ -95,11 +95,10 @@ impl Engine {
 
     /// The contract under which it was proposed, whatever is configured now.
     pub(super) fn contract_of(&self, story: &Story) -> Result<Contract, LedgerError> {
-        let failed = |why: String| LedgerError::Failed(format!("the action's contract: {why}"));
-        let kept = self.kept(story.bound.action.contract.digest)?;
-        let kept = kept.ok_or_else(|| failed("it was not kept".to_owned()))?;
-        let value = json::parse(&kept).map_err(|e| failed(e.to_string()))?;
-        Contract::from_json(value).map_err(|e| failed(e.to_string()))
+        let digest = story.bound.action.contract.digest;
+        let lost = || LedgerError::NotKept { what: "the contract", digest };
+        let kept = self.kept(digest)?.ok_or_else(lost)?;
+        Ok(Contract::from_json(json::parse(&kept)?)?)
     }
 }
 
@@ -142,8 +141,8 @@ impl Drive<'_> {
         let action = &self.story.bound.action;
         let claimed = Claimed { key: format!("retry{NO_HEADER}{}", action.id) };
         // However long ago, and whatever is configured now: an agent's claims expire, this one must not.
-        let (journal, any_time) = (&self.engine.journal, i64::MIN);
-        let earlier = journal.key(&action.tenant, &action.principal, &claimed.key, any_time)?;
+        let (store, any_time) = (&self.engine.store, i64::MIN);
+        let earlier = store.key(&action.tenant, &action.principal, &claimed.key, any_time)?;
         if let Some((earlier, _)) = earlier {
             return Ok(format!("; proposed again as {earlier}"));
         }
@@ -160,7 +159,7 @@ impl Drive<'_> {
         };
         let Bound { proposal, private, .. } = &*self.story.bound;
         let params = private.params(&self.engine.contract_of(&self.story)?, &action.params);
-        let params = params.map_err(|e| LedgerError::Failed(e.to_string()))?.reveal().clone();
+        let params = params.map_err(OpeningError::from)?.reveal().clone();
         let mut proposal = Proposal { params, ..proposal.clone() };
         proposal.sources.push(Source { uri: format!("deed:{}", action.id), sha256: None });
         let trace = self.story.trace.clone();
@@ -169,7 +168,7 @@ impl Drive<'_> {
             // Nothing new is taken now; whoever looks at what is open comes by again.
             Err(IntakeError::Unready(_)) => Err(Stopping.into()),
             Err(IntakeError::Ledger(error)) => Err(error),
-            Err(IntakeError::Key(error)) => Err(LedgerError::Failed(error.to_string())),
+            Err(IntakeError::Key(error)) => Err(error.into()),
             Err(refused) => Ok(format!("; it could not be proposed again: {refused}")),
         }
     }

@@ -11,7 +11,7 @@ use deed_record::policy::Verdict;
 
 use super::Engine;
 use super::drive::Drive;
-use super::stories::LedgerError;
+use super::error::LedgerError;
 
 /// How often an action in the queue looks whether it was cancelled, has expired, or the host stops.
 pub(super) const QUEUE_LOOK: Duration = Duration::from_millis(200);
@@ -104,7 +104,7 @@ impl Drive<'_> {
 
     /// Whether something happened to the action while it stood in the queue.
     pub(super) fn is_overtaken(&self) -> Result<bool, LedgerError> {
-        let row = self.engine.journal.row(self.story.bound.action.id.as_str())?;
+        let row = self.engine.store.row(self.story.bound.action.id.as_str())?;
         let changed = row.is_some_and(|row| row.version != self.pages.base(&self.story));
         let waited = self.story.status == Status::Waiting;
         Ok(changed || (waited && self.expired(self.engine.clock.now_ms()).is_some()))

@@ -8,8 +8,8 @@ use deed_record::lifecycle::story::Story;
 use deed_record::policy::Verdict;
 
 use super::Engine;
+use super::error::LedgerError;
 use super::intake::IntakeError;
-use super::stories::LedgerError;
 use crate::capacity::admission::{Course, Limit, Overload};
 use crate::stage::contract::Caller;
 use crate::stage::policy;

@@ -12,7 +12,7 @@ use deed_record::lifecycle::status::Status;
 use deed_sandbox::{Turn, TurnClaim};
 
 use super::drive::{Drive, Step};
-use super::stories::LedgerError;
+use super::error::LedgerError;
 use crate::config::Granted;
 
 /// How often an action in the queue looks whether it was cancelled, has expired, or has no time left.

@@ -14,7 +14,7 @@ use deed_record::lifecycle::recovery;
 use deed_sandbox::grant::{Once, Scope};
 
 use super::drive::Drive;
-use super::stories::LedgerError;
+use super::error::LedgerError;
 use crate::config::Granted;
 
 impl Drive<'_> {
@@ -48,9 +48,7 @@ impl Drive<'_> {
             let (key, done) = before.map_or((None, None), |one| (one.key, one.done));
             let made = || engine.keys.idempotency_key(&story.bound.action.id, request, nth);
             let key = match key {
-                None if promise.is_some() => {
-                    Some(made().map_err(|e| LedgerError::Failed(e.to_string()))?)
-                }
+                None if promise.is_some() => Some(made()?),
                 key => key,
             };
             once.push(Once { request: request.clone(), key, until_ms, done });
@@ -61,12 +59,11 @@ impl Drive<'_> {
     /// What a run may know and do: a look where `attempt` is 0. Here private values come into it.
     pub(super) fn scope(&self, granted: &Granted, attempt: u32) -> Result<Scope, LedgerError> {
         let Bound { action, proposal, observe, perform, private } = &*self.story.bound;
-        let opened = |e: OpeningError| LedgerError::Failed(e.to_string());
         let recorded = if attempt == 0 { observe } else { perform };
         let rendered = if private.is_empty() {
             recorded.iter().cloned().map(Prepared::plain).collect()
         } else {
-            let requests = private.requests(&granted.contract, proposal).map_err(opened)?;
+            let requests = private.requests(&granted.contract, proposal)?;
             if attempt == 0 { requests.observe } else { requests.perform }
         };
         let params = private.params(&granted.contract, &action.params);
@@ -76,7 +73,7 @@ impl Drive<'_> {
             tenant: action.tenant.clone(),
             action: action.id.clone(),
             contract: action.contract.name.clone(),
-            params: params.map_err(|e| opened(e.into()))?,
+            params: params.map_err(OpeningError::from)?,
             private: private.hidden(),
             attempt,
             rendered,

@@ -11,8 +11,8 @@ use deed_record::statement::envelope::Signed;
 use deed_store::log::PublishError;
 
 use super::drive::{Drive, Step};
-use super::stories::LedgerError;
-use crate::stage::receipt::{self, SealError};
+use super::error::LedgerError;
+use crate::stage::receipt;
 
 /// Between two tries to hand leaves to a busy publisher.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
@@ -24,12 +24,10 @@ impl Drive<'_> {
         cleared_ms: i64,
         deadline_ms: i64,
     ) -> Result<Arc<Signed>, LedgerError> {
-        let failed = |e: SealError| LedgerError::Failed(e.to_string());
-        let nothing = || LedgerError::Failed("nothing was asked of policy".to_owned());
-        let asked = self.asked()?.ok_or_else(nothing)?;
+        let asked = self.asked()?.ok_or(LedgerError::NotAsked)?;
         let key = &self.engine.keys.receipt;
         let signed = receipt::decide(&self.story, &asked, cleared_ms, deadline_ms, key);
-        Ok(Arc::new(signed.map_err(failed)?))
+        Ok(Arc::new(signed?))
     }
 
     /// What statements say of the question of the latest decision. The receipt's is most often the attempt's.
@@ -50,8 +48,7 @@ impl Drive<'_> {
         let Some(judgement) = self.story.judgement.clone() else { return Ok(Step::Rest) };
         let asked = self.asked()?;
         let key = &self.engine.keys.receipt;
-        let envelope = receipt::seal(&self.story, &judgement, asked.as_ref(), key)
-            .map_err(|e| LedgerError::Failed(e.to_string()))?;
+        let envelope = receipt::seal(&self.story, &judgement, asked.as_ref(), key)?;
         self.append(vec![Event::Sealed { envelope: Arc::new(envelope) }], true).await?;
         // What is open keeps its resource until it is settled.
         if judgement.outcome != Outcome::Indeterminate {
@@ -61,16 +58,15 @@ impl Drive<'_> {
     }
 
     pub(super) async fn publish(&mut self) -> Result<Step, LedgerError> {
-        let failed = |e: PublishError| LedgerError::Failed(e.to_string());
         let Some(publisher) = self.engine.publisher(&self.tenant.name) else {
-            return Err(LedgerError::Failed("the tenant has no log".to_owned()));
+            return Err(LedgerError::NoLog(self.tenant.name.clone()));
         };
         let leaves = super::activate::leaves(&self.story)?;
         let logged = loop {
             match publisher.publish(leaves.clone()).await {
                 // The receipt is on disk; its place in the log can wait.
                 Err(PublishError::Busy) => tokio::time::sleep(BUSY_PAUSE).await,
-                other => break other.map_err(failed)?,
+                other => break other?,
             }
         };
         let event = Event::Logged { leaves: logged.leaves, checkpoint: logged.checkpoint };

@@ -6,19 +6,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deed_record::action::id::{ActionId, IdError};
+use deed_record::action::id::ActionId;
 use deed_record::lifecycle::event::Event;
 use deed_record::lifecycle::observation::{Observation, Sight};
 use deed_record::lifecycle::outcome::{Judgement, Outcome};
 use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Story;
 use deed_record::statement::resolution_request::LastLook;
-use deed_store::journal::Filter;
+use deed_store::store::Filter;
 
 use super::Engine;
 use super::drive::{Drive, Step};
+use super::error::LedgerError;
 use super::run_permit::Taken;
-use super::stories::LedgerError;
 use crate::stage::{receipt, reconcile};
 
 /// The first pause between two looks; each is twice as long as the one before, up to the last.
@@ -155,8 +155,8 @@ impl Drive<'_> {
             since_ms: Some(began_ms),
             ..Filter::default()
         };
-        for (id, _) in self.engine.journal.list(&action.tenant, &near, usize::MAX)? {
-            let id = id.parse().map_err(|e: IdError| LedgerError::Failed(e.to_string()))?;
+        for (id, _) in self.engine.store.list(&action.tenant, &near, usize::MAX)? {
+            let id = id.parse::<ActionId>()?;
             if id == action.id {
                 continue;
             }
@@ -171,7 +171,7 @@ impl Drive<'_> {
 
     pub(super) async fn seal_settled(&mut self) -> Result<Step, LedgerError> {
         let signed = receipt::reconcile(&self.story, &self.engine.keys.receipt);
-        let envelope = signed.map_err(|e| LedgerError::Failed(e.to_string()))?;
+        let envelope = signed?;
         self.append(vec![Event::Reconciled { envelope: Arc::new(envelope) }], true).await
     }
 }

@@ -12,7 +12,8 @@ use deed_record::timeline::utc;
 use deed_sandbox::{Adapter, Sandbox};
 use deed_spec::digest::Digest;
 use deed_spec::json;
-use deed_store::journal::{self, Journal};
+use deed_store::journal;
+use deed_store::store::Store;
 use deed_system::clock::{Clock, SLACK_MS};
 use deed_system::files;
 
@@ -21,12 +22,13 @@ use crate::capacity::admission::Admission;
 use crate::config::{Config, Fault, keys};
 use crate::engine::Engine;
 use crate::engine::activate::Starting;
+use crate::engine::error::LedgerError;
 use crate::engine::in_flight::Flights;
 use crate::engine::key_history::Past;
 use crate::engine::readiness::{Space, Told};
 use crate::engine::resolve::LastSeen;
 use crate::engine::resource::LeftOpen;
-use crate::engine::stories::{LedgerError, StoredPolicies};
+use crate::engine::stories::StoredPolicies;
 use crate::engine::timers::{Timers, Why};
 use crate::stage::notify::Notifier;
 
@@ -95,20 +97,20 @@ impl Engine {
         let adapters = adapters(&mut config, &sandbox)?;
         let past = Past::open(&dir, &keys).map_err(|e| open_logs::past_failed(&e))?;
         let (journal, logs) = open_logs::open(hold, &config, &keys, &past)?;
-        check_clock(&journal, &clock)?;
+        let (crowd, store): (_, Arc<dyn Store>) = (journal.crowd().clone(), Arc::new(journal));
+        check_clock(&*store, &clock)?;
         let now_ms = clock.now_ms();
         let starting =
-            Starting { config: &config, keys: &keys, journal: &journal, past: &past, now_ms };
-        let (publishers, activated) = open_logs::publishers(&starting, logs, &clock)?;
+            Starting { config: &config, keys: &keys, store: &*store, past: &past, now_ms };
+        let (publishers, activated) = open_logs::publishers(&starting, logs, &clock, &crowd)?;
         let notifier = Notifier::new(config.notify.as_ref());
         let flights = Flights::default();
-        let admission =
-            Admission::new(config.limits, config.tenants.len(), journal.crowd().clone());
+        let admission = Admission::new(config.limits, config.tenants.len(), crowd);
         let space = Space::new(&dir, config.disk_reserve);
         let engine = Self {
             config,
             clock,
-            journal,
+            store,
             keys,
             sandbox,
             adapters,
@@ -146,8 +148,8 @@ impl Engine {
     pub fn resume(self: &Arc<Self>) -> Result<usize, StartError> {
         let failed = |e: String| state("the journal cannot be read")(e);
         let (mut moving, mut courses, mut resting) = (Vec::new(), Vec::new(), Vec::new());
-        for id in self.journal.open_actions().map_err(|e| failed(e.to_string()))? {
-            let row = self.journal.row(&id).map_err(|e| failed(e.to_string()))?;
+        for id in self.store.open_actions().map_err(|e| failed(e.to_string()))? {
+            let row = self.store.row(&id).map_err(|e| failed(e.to_string()))?;
             let id: ActionId = id.parse().map_err(|e: IdError| failed(e.to_string()))?;
             let summary = row.map(|row| row.summary).ok_or_else(|| failed(id.to_string()))?;
             let known = self.tenant(&summary.tenant).is_some();
@@ -212,8 +214,8 @@ fn needed(id: &ActionId, tenant: &str) -> StartError {
 }
 
 /// A clock behind the journal would let approvals and idempotency keys live longer than they say.
-fn check_clock(journal: &Journal, clock: &Clock) -> Result<(), StartError> {
-    let (latest_ms, now_ms) = (journal.latest_ms(), clock.now_ms());
+fn check_clock(store: &dyn Store, clock: &Clock) -> Result<(), StartError> {
+    let (latest_ms, now_ms) = (store.latest_ms(), clock.now_ms());
     if latest_ms.saturating_sub(now_ms) <= SLACK_MS {
         return Ok(());
     }

@@ -7,20 +7,15 @@ use deed_record::action::id::ActionId;
 use deed_record::lifecycle::event::{Entry, Event};
 use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Story;
-use deed_store::journal::{Append, Durable};
+use deed_store::store::{Append, Durable, Unfit};
 
 use super::Engine;
-use super::stories::{LedgerError, refused, summary};
+use super::error::LedgerError;
+use super::stories::summary;
+use super::told::Told;
 
 /// Bytes of events that become one record, where there are several; half of what a record may have.
 const TOGETHER: usize = 8 << 20;
-
-/// A story and the entries that it was folded from, oldest first.
-#[derive(Debug)]
-pub struct Told {
-    pub story: Story,
-    pub entries: Vec<Entry>,
-}
 
 /// The entries of the action that a driver has.
 #[derive(Debug, Clone)]
@@ -118,7 +113,7 @@ impl Engine {
         durable: bool,
     ) -> Result<(), LedgerError> {
         let Some(append) = pages.append(story, nonces, durable) else { return Ok(()) };
-        self.journal.append(append).await.map_err(refused)?;
+        self.store.append(append).await?;
         self.handed_over(story, pages);
         Ok(())
     }
@@ -129,9 +124,8 @@ impl Engine {
         story: &Story,
         pages: &mut Pages,
     ) -> Result<Durable, LedgerError> {
-        let nothing = || LedgerError::Failed("there is nothing to hand over".to_owned());
-        let append = pages.append(story, vec![], true).ok_or_else(nothing)?;
-        let proof = self.journal.append_durable(append).await.map_err(refused)?;
+        let append = pages.append(story, vec![], true).ok_or(Unfit::NoEvents)?;
+        let proof = self.store.append_durable(append).await?;
         self.handed_over(story, pages);
         Ok(proof)
     }

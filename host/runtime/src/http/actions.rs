@@ -12,7 +12,7 @@ use deed_record::action::id::ActionId;
 use deed_record::lifecycle::outcome::Outcome;
 use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Story;
-use deed_store::journal::Filter;
+use deed_store::store::{Filter, Row};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -25,7 +25,7 @@ use super::headers::{idempotency_key, traceparent, wait};
 use super::payload::Payload;
 use crate::api::problem::Problem;
 use crate::api::view;
-use crate::engine::{Accepted, Claimed, Explained, LedgerError, Told};
+use crate::engine::{Accepted, Claimed, Explained, Told};
 use crate::stage::contract;
 
 /// How long a caller that says nothing is kept waiting for an answer.
@@ -185,17 +185,10 @@ pub(super) async fn list(
     Query(pairs): Query<Vec<(String, String)>>,
 ) -> Result<Json<Value>, Problem> {
     let Wanted { status, resource, trace, limit } = Wanted::of(pairs)?;
-    let (tenant, agent) = (caller.tenant.name.clone(), !caller.is_person());
-    let agent = agent.then(|| caller.name().to_owned());
+    let agent = (!caller.is_person()).then(|| caller.name().to_owned());
     let filter = Filter { agent, status, resource, trace, since_ms: None };
-    // It reads files, where the index is not in memory.
-    let journal = app.engine.journal.clone();
-    let listing = tokio::task::spawn_blocking(move || journal.list(&tenant, &filter, limit));
-    let rows = listing.await.map_err(|_| Problem::unavailable())?.map_err(LedgerError::from)?;
-    if rows.iter().any(|(_, row)| !row.summary.ended) && app.engine.failed().is_none() {
-        app.engine.journal.sync().await.map_err(|e| LedgerError::Failed(e.to_string()))?;
-    }
-    let one = |(id, row): &(String, deed_store::journal::Row)| {
+    let rows = app.engine.list(&caller.tenant.name, filter, limit).await?;
+    let one = |(id, row): &(String, Row)| {
         let s = &row.summary;
         json!({"id": id, "status": s.status, "contract": s.contract, "resource": s.resource,
                "agent": s.agent, "at_ms": s.at_ms})
@@ -244,7 +237,7 @@ fn bind_as<'a>(app: &'a App, caller: &'a Caller) -> Result<contract::Caller<'a>,
     let (agent, person) = caller.agent()?;
     Ok(contract::Caller {
         tenant: &caller.tenant,
-        environment: &app.engine.config.environment,
+        environment: app.engine.environment(),
         agent,
         person,
     })

@@ -1,5 +1,6 @@
 //! Who calls: a bearer token, known only by its hash, compared in constant time.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
@@ -16,7 +17,7 @@ use super::App;
 use super::account::{self, Tab};
 use crate::api::problem::Problem;
 use crate::capacity::rate_limit::{Budget, Halls, LIMITS};
-use crate::config::{Config, Tenant};
+use crate::config::Tenant;
 use crate::engine::Told;
 
 /// A caller who showed a valid token.
@@ -103,9 +104,9 @@ fn token(headers: &HeaderMap) -> Option<&str> {
 
 impl Callers {
     /// Everybody in the configuration, on so many connections.
-    pub(super) fn of(config: &Config, connections_max: usize) -> Self {
-        let halls = Halls::new(connections_max, config.tenants.len());
-        Self(config.tenants.values().flat_map(|tenant| callers(tenant, &halls)).collect())
+    pub(super) fn of(tenants: &BTreeMap<String, Arc<Tenant>>, connections_max: usize) -> Self {
+        let halls = Halls::new(connections_max, tenants.len());
+        Self(tenants.values().flat_map(|tenant| callers(tenant, &halls)).collect())
     }
 
     /// Looks at every token whatever matches, so that the time says nothing about which one was close.

@@ -36,7 +36,7 @@ pub(super) async fn tile(
     if !path.split('/').all(piece) || path.split('/').any(|p| p == ".") {
         return Err(Problem::not_found());
     }
-    let file = app.engine.config.dir.join("state/log").join(&tenant).join("tile").join(&path);
+    let file = app.engine.tiles(&tenant).join(&path);
     let bytes = tokio::task::spawn_blocking(move || std::fs::read(file))
         .await
         .map_err(|_| Problem::not_found())?;

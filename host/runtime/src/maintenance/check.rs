@@ -14,8 +14,9 @@ use std::path::{Path, PathBuf};
 use deed_record::statement::rotation::Purpose;
 use deed_spec::digest::Digest;
 use deed_spec::note::VerifierKey;
-use deed_store::journal::{self, OpenError, Place, Summary, Wrong};
+use deed_store::journal::{self, OpenError, Place, Wrong};
 use deed_store::statements::StatementError;
+use deed_store::store::Summary;
 use ed25519_dalek::VerifyingKey;
 use serde::Serialize;
 

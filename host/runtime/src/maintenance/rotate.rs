@@ -11,9 +11,10 @@ use deed_record::lifecycle::event::entry;
 use deed_record::statement::envelope::{self, Kind, key_id};
 use deed_record::statement::rotation::{ChangeError, KeyChange, Purpose};
 use deed_spec::note::LogKey;
-use deed_store::journal::{self, Journal, OpenError};
+use deed_store::journal::{self, OpenError};
 use deed_store::log::{Log, LogError};
 use deed_store::statements::Kept;
+use deed_store::store::Store;
 use deed_system::clock::Clock;
 use deed_system::files::{self, FileError};
 use ed25519_dalek::VerifyingKey;
@@ -74,8 +75,7 @@ pub fn rotate(config: &Config, clock: &Clock, purpose: Purpose) -> Result<Rotati
     let journal = hold.open()?;
     let past = Past::open(&config.dir, &keys)?;
     let (tenants, now_ms) = (tenants(&config.dir)?, clock.now_ms());
-    let rotating =
-        Rotating { config, keys: &keys, journal: &journal, past: &past, purpose, now_ms };
+    let rotating = Rotating { config, keys: &keys, store: &journal, past: &past, purpose, now_ms };
     if Next::must_be_none(&config.dir).is_ok() {
         // An older copy of the keys retires nothing.
         for tenant in &tenants {
@@ -111,7 +111,7 @@ pub(crate) fn tenants(dir: &Path) -> Result<Vec<String>, std::io::Error> {
 struct Rotating<'a> {
     config: &'a Config,
     keys: &'a Keys,
-    journal: &'a Journal,
+    store: &'a dyn Store,
     past: &'a Past,
     purpose: Purpose,
     now_ms: i64,
@@ -134,7 +134,7 @@ impl Rotating<'_> {
             return Ok(Some(Told { tenant: tenant.to_owned(), until_index, from_index }));
         }
         self.past.check_present(tenant, log.history(), self.keys)?;
-        publish_open(self.journal, tenant, &mut log)?;
+        publish_open(self.store, tenant, &mut log)?;
         // Nothing was ever signed here, so nobody has to know an older key.
         if log.size() == 0 {
             return Ok(None);

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use deed_record::action::id::ActionId;
 use deed_record::contract::schema::Schema;
 use deed_record::policy::{ActionShape, Facts, Permit, Vocabulary, compile};
-use deed_store::journal::{self, Append, Durable, Summary};
+use deed_store::journal;
+use deed_store::store::{Append, Durable, Store as _, Summary};
 use serde_json::{Value, json};
 
 use super::support::Dir;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::index::IndexError;
 use super::version::VersionError;
+use crate::store;
 
 /// Why the journal does not open.
 #[derive(Debug, thiserror::Error)]
@@ -57,21 +58,6 @@ pub enum OpenError {
     Index(#[from] IndexError),
 }
 
-/// Why an append was not made.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum AppendError {
-    #[error("the action has {actual} events by now; read it again")]
-    Conflict { actual: u64 },
-    #[error("the idempotency key belongs to `{action}`")]
-    KeyTaken { action: String, body_sha256: String },
-    #[error("`{nonce}` was used before; it is good once")]
-    NonceUsed { nonce: String },
-    #[error("this cannot be a record: {0}")]
-    Refused(String),
-    #[error("the journal does not write any more: {0}")]
-    Failed(String),
-}
-
 /// Why something could not be read back.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
@@ -85,13 +71,20 @@ pub enum ReadError {
     Index(#[from] IndexError),
 }
 
-/// Why a payload could not be kept or given.
-#[derive(Debug, thiserror::Error)]
-pub enum PayloadError {
-    #[error("`{name}` is no payload; write the 64 lower-case hex digits of a SHA-256")]
-    Name { name: String },
-    #[error("the payload `{name}` is not what was kept; restore it from a copy")]
-    Damaged { name: String },
-    #[error("the payload `{name}`: {source}")]
-    Io { name: String, source: std::io::Error },
+/// A reader is told whether the bytes are wrong or the disk does not give them; the text names the file either way.
+impl From<ReadError> for store::ReadError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::Io { .. } | ReadError::Index(IndexError::Io(_)) => {
+                Self::Failed(error.into())
+            }
+            error => Self::Damaged(error.into()),
+        }
+    }
+}
+
+impl From<IndexError> for store::ReadError {
+    fn from(error: IndexError) -> Self {
+        ReadError::Index(error).into()
+    }
 }

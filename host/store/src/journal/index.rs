@@ -15,8 +15,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sled::IVec;
 
-use super::Row;
 use super::file::{Hash, Place};
+use crate::store::{CLAIM_LIFE_MS, Row};
 pub(super) use key::action_of;
 use recent::Recent;
 pub(super) use staged::Staged;
@@ -37,9 +37,6 @@ const OPEN_PAUSE: Duration = Duration::from_millis(25);
 
 /// The form of keys and values: an index of another is made again.
 const FORM: u8 = 2;
-
-/// How long an idempotency key is held, in milliseconds: seven days.
-const KEY_LIFE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
 /// The open index.
 #[derive(Debug)]
@@ -69,7 +66,7 @@ pub(super) struct Holder {
 
 impl Holder {
     pub(super) fn is_live(&self, now_ms: i64) -> bool {
-        now_ms.saturating_sub(self.at_ms) < KEY_LIFE_MS
+        now_ms.saturating_sub(self.at_ms) < CLAIM_LIFE_MS
     }
 }
 

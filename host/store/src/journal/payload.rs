@@ -11,8 +11,9 @@ use cap_std::fs::Dir;
 use deed_spec::digest::Digest;
 use deed_system::failpoint;
 
+use super::OpenError;
 use super::survey::Wrong;
-use super::{OpenError, PayloadError};
+use crate::store::PayloadError;
 
 /// The directory of payloads: one directory for each pair of first digits.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Claim, Summary};
+use crate::store::{Claim, Summary};
 
 /// How every body begins: what tells a record from other bytes when one is looked for.
 pub(super) const BEGINNING: &[u8] = b"{\"seq\":";

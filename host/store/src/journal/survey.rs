@@ -10,7 +10,8 @@ use super::file::{
     self, Frame, Hash, Place, Tail, durable_after, first, frame, head, next_good, scan,
 };
 use super::record::{self, Record};
-use super::{OpenError, ReadError, Summary, VersionError, version};
+use super::{OpenError, ReadError, VersionError, version};
+use crate::store::Summary;
 
 /// A good record.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ use std::sync::mpsc;
 use super::file::{MAX_BODY, Segments, Tail};
 use super::writer::Writer;
 use super::*;
+use crate::store::{Claim, Summary};
 
 mod lists;
 mod recovery;
@@ -272,7 +273,7 @@ fn a_group_takes_what_waits_up_to_its_limit() {
 async fn what_cannot_be_a_record_is_refused_and_nothing_else_suffers() {
     let scratch = Scratch::new();
     let journal = scratch.open();
-    let refused = |error: &AppendError| matches!(error, AppendError::Refused(_));
+    let refused = |error: &AppendError| matches!(error, AppendError::Unfit(_));
     let none = Append { events: Vec::new(), ..append("a", 0, "") };
     assert!(refused(&journal.append(none).await.unwrap_err()));
     let large = Append { events: vec![vec![b' '; MAX_BODY]], ..append("a", 0, "") };

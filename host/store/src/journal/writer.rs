@@ -13,8 +13,8 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::file::{MAX_BODY, Place, Segments};
 use super::index::{Applied, Index, Staged};
 use super::record::{self, Envelope};
-use super::{Append, AppendError};
 use crate::group_commit::Crowd;
+use crate::store::{Append, AppendError, Failure, Unfit};
 
 /// Appends in one group at most.
 const GROUP: usize = 256;
@@ -39,7 +39,7 @@ pub(super) struct Command {
 pub(super) struct Writer {
     pub(super) segments: Segments,
     pub(super) index: Arc<Index>,
-    pub(super) failed: Arc<OnceLock<String>>,
+    pub(super) failed: Arc<OnceLock<Failure>>,
     /// Number of the last record.
     pub(super) seq: u64,
     /// Number of the last record that is on disk, with all before it.
@@ -99,15 +99,15 @@ impl Writer {
         queue.recv().ok()
     }
 
-    fn rest(&mut self) -> Result<(), String> {
+    fn rest(&mut self) -> Result<(), Failure> {
         if self.durable < self.seq {
             self.sync()?;
         }
-        self.index.settle().map_err(|error| error.to_string())
+        self.index.settle().map_err(|error| Failure::Index(error.to_string()))
     }
 
-    fn sync(&mut self) -> Result<(), String> {
-        self.segments.sync().map_err(|error| error.to_string())?;
+    fn sync(&mut self) -> Result<(), Failure> {
+        self.segments.sync().map_err(|error| Failure::Sync(error.to_string()))?;
         self.durable = self.seq;
         *self.synced.lock().unwrap_or_else(PoisonError::into_inner) = self.segments.end();
         Ok(())
@@ -128,7 +128,7 @@ impl Writer {
     fn commit(
         &mut self,
         appends: Vec<Option<Append>>,
-    ) -> Result<Vec<Result<u64, AppendError>>, String> {
+    ) -> Result<Vec<Result<u64, AppendError>>, Failure> {
         let index = Arc::clone(&self.index);
         let mut group = Group::new(&index, self.durable);
         for append in appends {
@@ -137,7 +137,8 @@ impl Writer {
                 group.answers.push(Ok(self.seq));
                 continue;
             };
-            let answer = group.add(append, self.seq + 1).map_err(|error| error.to_string())?;
+            let answer = group.add(append, self.seq + 1);
+            let answer = answer.map_err(|error| Failure::Index(error.to_string()))?;
             self.seq += u64::from(answer.is_ok());
             group.answers.push(answer);
         }
@@ -148,7 +149,8 @@ impl Writer {
             return Ok(group.answers);
         }
         failpoint::hit_at("journal.write.before", || record::told(&group.bodies));
-        let written = self.segments.write(&group.bodies).map_err(|error| error.to_string())?;
+        let written = self.segments.write(&group.bodies);
+        let written = written.map_err(|error| Failure::Write(error.to_string()))?;
         failpoint::hit_at("journal.write.after", || record::told(&group.bodies));
         if group.durable {
             self.sync()?;
@@ -164,14 +166,14 @@ impl Writer {
         group.staged.apply(&applied);
         failpoint::hit_at("journal.index.after", || record::told(&group.bodies));
         if index.is_due(self.durable == self.seq) {
-            index.settle().map_err(|error| error.to_string())?;
+            index.settle().map_err(|error| Failure::Index(error.to_string()))?;
         }
         Ok(group.answers)
     }
 
-    fn fail(&self, why: &str) {
-        tracing::error!(why, "the journal stops; restart the host to recover");
-        if self.failed.set(why.to_owned()).is_err() {
+    fn fail(&self, why: &Failure) {
+        tracing::error!(%why, "the journal stops; restart the host to recover");
+        if self.failed.set(why.clone()).is_err() {
             tracing::error!("the journal had stopped before");
         }
     }
@@ -180,7 +182,7 @@ impl Writer {
     fn finish(self) {
         if self.failed.get().is_none() {
             if let Err(error) = self.segments.close() {
-                self.fail(&error.to_string());
+                self.fail(&Failure::Sync(error.to_string()));
             } else if let Err(error) = self.index.settle().and_then(|()| self.index.flush()) {
                 tracing::warn!(%error, "the index is behind; the next start replays more");
             }
@@ -235,13 +237,10 @@ impl<'a> Group<'a> {
 /// Why this cannot be a record.
 fn unfit(events: &[Vec<u8>], body: &[u8]) -> Option<AppendError> {
     if events.is_empty() {
-        return Some(AppendError::Refused("it has no events; give at least one".to_owned()));
+        return Some(Unfit::NoEvents.into());
     }
     let bytes = body.len();
-    (bytes > MAX_BODY).then(|| {
-        let why = format!("it has {bytes} bytes, {MAX_BODY} fit; keep large data as payloads");
-        AppendError::Refused(why)
-    })
+    (bytes > MAX_BODY).then(|| Unfit::TooLarge { bytes, max: MAX_BODY }.into())
 }
 
 /// The first append and those that wait behind it, as many as fit one group.

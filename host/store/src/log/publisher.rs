@@ -49,14 +49,14 @@ struct Request {
 }
 
 /// Why leaves were not published. The journal has them; the next start publishes what is missing.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum PublishError {
     #[error("the log's publisher has ended; restart the host")]
     Stopped,
     #[error("too many actions wait for the log")]
     Busy,
     #[error("the log takes no entries: {0}")]
-    Log(String),
+    Log(Arc<LogError>),
 }
 
 /// How many requests may wait; each is one action, and its driver waits for the answer.
@@ -221,7 +221,7 @@ fn settle(log: &Mutex<Log>, shared: &Shared) {
 }
 
 fn show(log: &mut Log, shared: &Shared) -> Result<(), PublishError> {
-    log.spread().map_err(|e| PublishError::Log(e.to_string()))?;
+    log.spread().map_err(|e| PublishError::Log(Arc::new(e)))?;
     shared.show(log.checkpoint());
     Ok(())
 }
@@ -256,7 +256,7 @@ struct Entered {
 }
 
 fn append(log: &mut Log, batch: &[Request]) -> Result<Entered, PublishError> {
-    let refused = |e: LogError| PublishError::Log(e.to_string());
+    let refused = |e: LogError| PublishError::Log(Arc::new(e));
     let (mut places, mut fresh) = (Vec::new(), Vec::new());
     let mut next: HashMap<Vec<u8>, u64> = HashMap::new();
     for entry in batch.iter().flat_map(|request| &request.leaves).map(Leaf::entry) {

@@ -10,6 +10,7 @@ use std::time::Instant;
 use deed_benches::process::{cpu_s, rss_mib};
 use deed_benches::{history, median, report, rounded, say};
 use deed_store::journal;
+use deed_store::store::Store as _;
 use deed_system::files::room;
 use deed_tests::client::Client;
 use deed_tests::host::Host;

@@ -12,6 +12,7 @@ use deed_record::lifecycle::event::Entry;
 use deed_record::lifecycle::story::Story;
 use deed_record::policy::{Facts, Snapshot};
 use deed_store::journal;
+use deed_store::store::Store as _;
 use deed_tests::services::{Result, ScimServer};
 use deed_tests::world::World;
 use deed_verify::Trust;

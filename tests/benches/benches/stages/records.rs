@@ -10,7 +10,7 @@ use deed_record::action::id::ActionId;
 use deed_record::lifecycle::event::Entry;
 use deed_record::lifecycle::story::Story;
 use deed_store::journal;
-use deed_store::journal::{Append, Summary};
+use deed_store::store::{Append, Store as _, Summary};
 use deed_tests::services::Result;
 
 use super::material::{AGENT, Material, PERSON};

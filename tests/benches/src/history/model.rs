@@ -6,7 +6,8 @@ use std::path::Path;
 use deed_record::action::id::ActionId;
 use deed_record::lifecycle::event::{Entry, Event};
 use deed_spec::digest::Digest;
-use deed_store::journal::{Append, Claim, Summary, survey};
+use deed_store::journal::survey;
+use deed_store::store::{Append, Claim, Summary};
 use deed_tests::services::Result;
 
 /// Every item has a name of this length, so that another one takes the same room.

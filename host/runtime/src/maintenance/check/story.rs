@@ -7,7 +7,8 @@ use deed_record::statement::envelope::{Envelope, Kind};
 use deed_record::statement::receipt::Receipt;
 use deed_spec::digest::Digest;
 use deed_spec::json;
-use deed_store::journal::{self, Place, Summary};
+use deed_store::journal::{self, Place};
+use deed_store::store::Summary;
 use ed25519_dalek::VerifyingKey;
 
 use super::{Check, Claim, Records};

@@ -4,8 +4,8 @@
 //! Every list is sorted by action. The least of the newest candidates is looked for in all lists, until one
 //! action stands in each: what stands in one list only is leapt over.
 
-use super::super::{Filter, Row};
 use super::{Index, IndexError, key};
+use crate::store::{Filter, Row};
 
 /// Lists of which an action must stand in at least one.
 type Either = Vec<Vec<u8>>;

@@ -8,9 +8,9 @@ use serde::de::DeserializeOwned;
 
 use super::super::file::Place;
 use super::super::record::Envelope;
-use super::super::{Append, AppendError, Row, Summary};
 use super::stored::Stored;
 use super::{Applied, Holder, Index, IndexError, key, value};
+use crate::store::{Append, AppendError, Row, Summary};
 
 /// The index as it will be when the group is written.
 #[derive(Debug)]

@@ -4,8 +4,8 @@
 //! A row is `places: count and numbers as LEB128 | summary: a JSON list`; names of fields would be half of it.
 
 use super::super::file::Place;
-use super::super::{Row, Summary};
 use super::IndexError;
+use crate::store::{Row, Summary};
 
 /// A row with the places of its records, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq)]

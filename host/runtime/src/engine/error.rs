@@ -1,0 +1,203 @@
+//! Why the engine cannot read an action or carry it on: what failed, and whose fault it is.
+//!
+//! Faults of an adapter or an upstream are no errors here: they become judgements about the action.
+
+use std::fmt;
+
+use deed_record::action::id::IdError;
+use deed_record::action::private::OpeningError;
+use deed_record::bundle::AssembleError;
+use deed_record::contract::ContractError;
+use deed_record::lifecycle::story::StoryError;
+use deed_record::statement::envelope::EnvelopeError;
+use deed_spec::digest::Digest;
+use deed_spec::json;
+use deed_spec::note::NoteError;
+use deed_store::log::{LogError, PublishError};
+use deed_store::statements::StatementError;
+use deed_store::store::{AppendError, Failure, PayloadError, ReadError, Unfit};
+use tokio::task::JoinError;
+
+use crate::config::keys::KeyError;
+use crate::stage::receipt::SealError;
+
+/// The host stops: what only waits rests where it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the host stops; the next start goes on with it")]
+pub struct Stopping;
+
+/// Why an action cannot be read or carried on.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    #[error("there is no such action")]
+    Unknown,
+    /// Somebody else appended first; read again and go on from there.
+    #[error("another event came first")]
+    Conflict,
+    #[error("idempotency key is taken by {action}")]
+    KeyTaken { action: String, body_sha256: String },
+    #[error("the nonce was used before")]
+    NonceUsed,
+    /// A wait was given up; nothing was done.
+    #[error(transparent)]
+    Stopping(#[from] Stopping),
+
+    #[error("the journal takes no more: {0}")]
+    Failed(#[from] Failure),
+    #[error("the journal cannot be read: {0}")]
+    Read(#[from] ReadError),
+    #[error("the journal holds an event of another form: {0}")]
+    Form(#[from] serde_json::Error),
+    #[error("the journal holds an action with an invalid id: {0}")]
+    Id(#[from] IdError),
+    #[error(transparent)]
+    Payload(#[from] PayloadError),
+    #[error(transparent)]
+    Statement(#[from] StatementError),
+    #[error("{what} {digest} was not kept; restore `state/` from a copy")]
+    NotKept { what: &'static str, digest: Digest },
+    #[error("the checkpoint of the action: {0}")]
+    Checkpoint(#[from] NoteError),
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+
+    #[error("the contract of the action does not read as it was kept: {0}")]
+    ContractForm(#[from] json::ParseError),
+    #[error("the contract of the action, as it was kept: {0}")]
+    Contract(#[from] ContractError),
+    #[error("the requests of the action cannot be made: {0}")]
+    Private(#[from] OpeningError),
+
+    #[error("tenant `{0}` is not configured")]
+    NoTenant(String),
+    #[error("tenant `{0}` has no log")]
+    NoLog(String),
+    #[error("nothing is activated for tenant `{0}`")]
+    NotActivated(String),
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    #[error("the journal does not take the event: {0}")]
+    Unfit(#[from] Unfit),
+    #[error("the journal's events make no story: {0}")]
+    Story(#[from] StoryError),
+    #[error(transparent)]
+    Canonical(#[from] json::NotCanonical),
+    #[error("policy was not asked about the action")]
+    NotAsked,
+    #[error("the question to policy cannot be made again: {0}")]
+    Question(String),
+    #[error("the statement cannot be made: {0}")]
+    Seal(#[from] SealError),
+    #[error("a statement of the action: {0}")]
+    Envelope(#[from] EnvelopeError),
+    #[error("the bundle cannot be made: {0}")]
+    Bundle(#[from] AssembleError),
+    #[error("a task of the host ended early: {0}")]
+    Task(#[from] JoinError),
+}
+
+/// Whose fault an error is: who has to change something before it goes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    Caller,
+    /// The contract, as it was kept with the action.
+    Contract,
+    /// The host: its configuration, its keys, the system that it runs on, or its code.
+    Host,
+    /// What is on disk, or the disk.
+    Disk,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Caller => "caller",
+            Self::Contract => "contract",
+            Self::Host => "host",
+            Self::Disk => "disk",
+        })
+    }
+}
+
+impl LedgerError {
+    /// Whose fault it is. Every error is named, so that a new one has to say.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Self::Unknown | Self::Conflict | Self::KeyTaken { .. } | Self::NonceUsed => {
+                Fault::Caller
+            }
+            Self::ContractForm(_) | Self::Contract(_) | Self::Private(_) => Fault::Contract,
+            Self::Failed(Failure::Closed)
+            | Self::Publish(PublishError::Stopped | PublishError::Busy)
+            | Self::Stopping(_)
+            | Self::NoTenant(_)
+            | Self::NoLog(_)
+            | Self::NotActivated(_)
+            | Self::Key(_)
+            | Self::Unfit(_)
+            | Self::Story(_)
+            | Self::Canonical(_)
+            | Self::NotAsked
+            | Self::Question(_)
+            | Self::Seal(_)
+            | Self::Envelope(_)
+            | Self::Bundle(_)
+            | Self::Task(_) => Fault::Host,
+            Self::Failed(Failure::Write(_) | Failure::Sync(_) | Failure::Index(_))
+            | Self::Publish(PublishError::Log(_))
+            | Self::Read(_)
+            | Self::Form(_)
+            | Self::Id(_)
+            | Self::Payload(_)
+            | Self::Statement(_)
+            | Self::NotKept { .. }
+            | Self::Checkpoint(_)
+            | Self::Log(_) => Fault::Disk,
+        }
+    }
+}
+
+impl From<AppendError> for LedgerError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Conflict { .. } => Self::Conflict,
+            AppendError::KeyTaken { action, body_sha256 } => Self::KeyTaken { action, body_sha256 },
+            AppendError::NonceUsed { .. } => Self::NonceUsed,
+            AppendError::Unfit(why) => Self::Unfit(why),
+            AppendError::Lookup(why) => Self::Read(ReadError::Failed(why.into())),
+            AppendError::Failed(why) => Self::Failed(why),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_what_failed_and_whose_fault_it_is() {
+        let random = KeyError::Random("not supported".to_owned());
+        let write = AppendError::Failed(Failure::Write("no space left".to_owned()));
+        let none = AppendError::Unfit(Unfit::NoEvents);
+        let activation = LedgerError::NotKept { what: "the activation", digest: Digest::of(b"") };
+        for (error, fault, text) in [
+            (random.into(), Fault::Host, "the system gave no random bytes: not supported"),
+            (LedgerError::NoLog("acme".to_owned()), Fault::Host, "tenant `acme` has no log"),
+            (write.into(), Fault::Disk, "the journal takes no more: a write failed: no space left"),
+            (
+                Failure::Closed.into(),
+                Fault::Host,
+                "the journal takes no more: the journal is closed",
+            ),
+            (none.into(), Fault::Host, "the journal does not take the event: it has no events"),
+            (activation, Fault::Disk, "the activation e3b0c442"),
+            (LedgerError::Unknown, Fault::Caller, "there is no such action"),
+        ] {
+            let error: LedgerError = error;
+            assert_eq!(error.fault(), fault, "{error}");
+            assert!(error.to_string().starts_with(text), "{error}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! An action as it was read or left by a driver.
+
+use deed_record::lifecycle::event::Entry;
+use deed_record::lifecycle::story::Story;
+
+/// A story and the entries that it was folded from, oldest first.
+#[derive(Debug)]
+pub struct Told {
+    pub story: Story,
+    pub entries: Vec<Entry>,
+}
