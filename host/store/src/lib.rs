@@ -2,6 +2,8 @@
 //!
 //! Nothing in this crate knows the order of an action's steps, and nothing in it calls an upstream.
 
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 pub mod group_commit;
 pub mod journal;
 pub mod log;

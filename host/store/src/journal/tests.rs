@@ -7,6 +7,7 @@ use super::writer::Writer;
 use super::*;
 use crate::store::{Claim, Summary};
 
+mod conformance;
 mod lists;
 mod recovery;
 mod survey;

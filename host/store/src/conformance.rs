@@ -1,0 +1,137 @@
+//! The contract of [`Store`] as a suite: takes empty places for a store, gives every clause that the store breaks.
+//!
+//! It does not break disks: what a store does after a failed write or sync is for the tests of that store.
+
+mod appends;
+mod durability;
+mod lookups;
+#[cfg(test)]
+mod tests;
+
+use std::fmt::{Debug, Display};
+use std::sync::Arc;
+
+use crate::store::{Append, AppendError, Claim, Pending, Store, Summary};
+
+/// A place for one store, empty at first.
+pub trait Place: Send {
+    /// Opens the store that is here, or begins one.
+    fn open(&mut self) -> Result<Arc<dyn Store>, String>;
+
+    /// Ends the store as a crash does: it is not closed, and this place has from then on what the crash left. A
+    /// place may stand for a process that was killed, or for a machine that lost power at the worst time.
+    fn crash(&mut self, store: Arc<dyn Store>) -> Result<(), String>;
+}
+
+/// A clause that a store broke.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Broken {
+    pub clause: &'static str,
+    pub why: String,
+}
+
+/// Ok, or what is wrong.
+type Checked = Result<(), String>;
+
+type Clause = for<'a> fn(&'a mut dyn Place) -> Pending<'a, Checked>;
+
+/// Every clause, by the name that a report gives it.
+const CLAUSES: [(&str, Clause); 13] = [
+    ("read back", |place| Box::pin(appends::read_back(place))),
+    ("compare and append", |place| Box::pin(appends::compare(place))),
+    ("one of racing appends is made", |place| Box::pin(appends::race(place))),
+    ("a refused append changes nothing", |place| Box::pin(appends::refused(place))),
+    ("what fits and what does not", |place| Box::pin(appends::fit(place))),
+    ("idempotency keys", |place| Box::pin(lookups::keys(place))),
+    ("nonces", |place| Box::pin(lookups::nonces(place))),
+    ("lists", |place| Box::pin(lookups::lists(place))),
+    ("payloads", |place| Box::pin(lookups::payloads(place))),
+    ("durable appends", |place| Box::pin(durability::durable(place))),
+    ("syncs", |place| Box::pin(durability::syncs(place))),
+    ("a crash loses only an end", |place| Box::pin(durability::lost_end(place))),
+    ("close", |place| Box::pin(durability::close(place))),
+];
+
+/// Runs every clause in a new place each, and gives those that do not hold. Needs a runtime of tokio.
+pub async fn broken<P: Place>(mut place: impl FnMut() -> P) -> Vec<Broken> {
+    let mut broken = Vec::new();
+    for (clause, check) in CLAUSES {
+        let checked = check(&mut place()).await;
+        broken.extend(checked.err().map(|why| Broken { clause, why }));
+    }
+    broken
+}
+
+/// An append of one event, durable.
+fn append(action: &str, expect: u64, event: &str) -> Append {
+    Append {
+        action: action.to_owned(),
+        expect,
+        events: vec![event.as_bytes().to_vec()],
+        summary: summary("acme", "helpdesk", "running"),
+        claim: None,
+        nonces: Vec::new(),
+        durable: true,
+    }
+}
+
+fn summary(tenant: &str, agent: &str, status: &str) -> Summary {
+    Summary {
+        tenant: tenant.to_owned(),
+        agent: agent.to_owned(),
+        contract: "idp.restore_access".to_owned(),
+        resource: "idp/users/1".to_owned(),
+        status: status.to_owned(),
+        ended: false,
+        at_ms: 1,
+        trace: None,
+    }
+}
+
+fn claim(agent: &str, key: &str, body: char, at_ms: i64) -> Claim {
+    Claim {
+        tenant: "acme".to_owned(),
+        agent: agent.to_owned(),
+        key: key.to_owned(),
+        body_sha256: body.to_string().repeat(64),
+        at_ms,
+    }
+}
+
+/// Makes an append that must be made.
+async fn made(store: &dyn Store, append: Append) -> Checked {
+    let (action, wanted) = (append.action.clone(), append.expect + append.events.len() as u64);
+    let version = store.append(append).await.map_err(|e| format!("append to `{action}`: {e}"))?;
+    same("the version that an append gives", &version, &wanted)
+}
+
+/// Makes an append that must be refused, and gives why it was.
+async fn refusal(store: &dyn Store, append: Append) -> Result<AppendError, String> {
+    let action = append.action.clone();
+    match store.append(append).await {
+        Ok(version) => Err(format!("an append to `{action}` was made as version {version}")),
+        Err(error) => Ok(error),
+    }
+}
+
+/// The events of an action as text; none where there is no such action.
+fn texts(store: &dyn Store, action: &str) -> Result<Vec<String>, String> {
+    let Some((version, events)) = store.events(action).map_err(text)? else { return Ok(vec![]) };
+    same("the version that comes with events", &version, &(events.len() as u64))?;
+    Ok(events.iter().map(|event| String::from_utf8_lossy(event).into_owned()).collect())
+}
+
+fn same<T: PartialEq + Debug + ?Sized>(what: &str, found: &T, wanted: &T) -> Checked {
+    if found == wanted {
+        return Ok(());
+    }
+    Err(format!("{what}: found {found:?}, wanted {wanted:?}"))
+}
+
+fn must(holds: bool, what: &str) -> Checked {
+    if holds { Ok(()) } else { Err(what.to_owned()) }
+}
+
+fn text(error: impl Display) -> String {
+    error.to_string()
+}

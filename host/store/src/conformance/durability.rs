@@ -1,0 +1,116 @@
+//! What is on disk when a call returns, and what a crash may take.
+
+use super::{Checked, Place, append, claim, made, refusal, same, text, texts};
+use crate::store::{Append, AppendError, Failure, Store};
+
+/// Appends that are under way, without being durable, when the store crashes.
+const UNSYNCED: usize = 12;
+
+fn lazy(action: &str, expect: u64, event: &str) -> Append {
+    Append { durable: false, ..append(action, expect, event) }
+}
+
+/// A durable append has all before it on disk, with claims and nonces.
+pub(super) async fn durable(place: &mut dyn Place) -> Checked {
+    let store = place.open()?;
+    made(&*store, lazy("before", 0, "1")).await?;
+    let whole = Append {
+        claim: Some(claim("helpdesk", "k", '0', 5)),
+        nonces: vec!["n".to_owned()],
+        ..append("a", 0, "2")
+    };
+    made(&*store, whole).await?;
+    place.crash(store)?;
+    let store = place.open()?;
+    same("a durable append", &texts(&*store, "a")?, &vec!["2".to_owned()])?;
+    same("an append before it", &texts(&*store, "before")?, &vec!["1".to_owned()])?;
+    let key = store.key("acme", "helpdesk", "k", 6).map_err(text)?;
+    same("its key", &key, &Some(("a".to_owned(), "0".repeat(64))))?;
+    let again = Append { nonces: vec!["n".to_owned()], ..append("b", 0, "x") };
+    let used = AppendError::NonceUsed { nonce: "n".to_owned() };
+    same("its nonce", &refusal(&*store, again).await?, &used)
+}
+
+pub(super) async fn syncs(place: &mut dyn Place) -> Checked {
+    let store = place.open()?;
+    made(&*store, lazy("a", 0, "1")).await?;
+    made(&*store, lazy("b", 0, "1")).await?;
+    store.sync().await.map_err(text)?;
+    place.crash(store)?;
+    let store = place.open()?;
+    same("an append before a sync", &texts(&*store, "a")?, &vec!["1".to_owned()])?;
+    same("an append before a sync", &texts(&*store, "b")?, &vec!["1".to_owned()])?;
+    made(&*store, lazy("b", 1, "2")).await?;
+    store.sync_action("b").await.map_err(text)?;
+    store.sync_action("b").await.map_err(text)?;
+    store.sync_action("never").await.map_err(text)?;
+    place.crash(store)?;
+    let store = place.open()?;
+    same("an append that was waited for", &texts(&*store, "b")?.len(), &2)
+}
+
+/// What was not flushed is there whole or not at all, and nothing is there without what came before it.
+pub(super) async fn lost_end(place: &mut dyn Place) -> Checked {
+    let store = place.open()?;
+    made(&*store, append("durable", 0, "1")).await?;
+    for n in 0..UNSYNCED {
+        let one = Append {
+            events: vec![format!("{n}.1").into_bytes(), format!("{n}.2").into_bytes()],
+            claim: Some(claim("helpdesk", &format!("k{n}"), '0', 5)),
+            nonces: vec![format!("n{n}")],
+            ..lazy(&format!("a{n}"), 0, "")
+        };
+        made(&*store, one).await?;
+    }
+    place.crash(store)?;
+    let store = place.open()?;
+    same("a durable append", &texts(&*store, "durable")?, &vec!["1".to_owned()])?;
+    let mut lost = None;
+    for n in 0..UNSYNCED {
+        match (is_whole(&*store, n).await?, lost) {
+            (true, None) => {}
+            (true, Some(first)) => {
+                return Err(format!("append {n} is there without append {first}"));
+            }
+            (false, _) => lost = lost.or(Some(n)),
+        }
+    }
+    Ok(())
+}
+
+/// Whether the nth append is there. One that is absent has left neither key nor nonce.
+async fn is_whole(store: &dyn Store, n: usize) -> Result<bool, String> {
+    let action = format!("a{n}");
+    let events = texts(store, &action)?;
+    let key = store.key("acme", "helpdesk", &format!("k{n}"), 6).map_err(text)?;
+    if events.is_empty() {
+        same("key of an append that is absent", &key, &None)?;
+        // Its nonce is free again.
+        let again = Append { nonces: vec![format!("n{n}")], ..append(&action, 0, "again") };
+        made(store, again).await?;
+        return Ok(false);
+    }
+    same("events of an append", &events, &vec![format!("{n}.1"), format!("{n}.2")])?;
+    same("its key", &key.map(|(action, _)| action), &Some(action.clone()))?;
+    let again = Append { nonces: vec![format!("n{n}")], ..append(&action, 2, "x") };
+    let used = AppendError::NonceUsed { nonce: format!("n{n}") };
+    same("its nonce", &refusal(store, again).await?, &used)?;
+    Ok(true)
+}
+
+pub(super) async fn close(place: &mut dyn Place) -> Checked {
+    let store = place.open()?;
+    made(&*store, lazy("a", 0, "1")).await?;
+    same("failure of an open store", &store.failed(), &None)?;
+    store.close();
+    store.close();
+    let closed = AppendError::Failed(Failure::Closed);
+    same("an append after close", &refusal(&*store, append("b", 0, "x")).await?, &closed)?;
+    let synced = store.sync().await;
+    same("a sync after close", &synced, &Err(closed))?;
+    place.crash(store)?;
+    let store = place.open()?;
+    same("an append before close", &texts(&*store, "a")?, &vec!["1".to_owned()])?;
+    same("an append after close", &texts(&*store, "b")?.len(), &0)?;
+    made(&*store, append("a", 1, "2")).await
+}

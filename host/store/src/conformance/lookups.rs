@@ -1,0 +1,139 @@
+//! Keys, nonces, lists and payloads.
+
+use deed_spec::digest::Digest;
+
+use super::{Checked, Place, append, claim, made, must, refusal, same, summary, text};
+use crate::store::{Append, AppendError, CLAIM_LIFE_MS, Filter, PayloadError, Row, Store, Summary};
+
+pub(super) async fn keys(place: &mut dyn Place) -> Checked {
+    let mut store = place.open()?;
+    let with = |action: &str, agent: &str, body, at_ms| Append {
+        claim: Some(claim(agent, "k", body, at_ms)),
+        ..append(action, 0, "x")
+    };
+    made(&*store, with("a1", "helpdesk", '0', 5)).await?;
+    let taken = AppendError::KeyTaken { action: "a1".to_owned(), body_sha256: "0".repeat(64) };
+    let last = 5 + CLAIM_LIFE_MS - 1;
+    for _ in 0..2 {
+        // The store tells the digest that was first; the caller compares.
+        for (body, at_ms) in [('0', 6), ('1', 6), ('1', last)] {
+            let error = refusal(&*store, with("a2", "helpdesk", body, at_ms)).await?;
+            same("a key that is taken", &error, &taken)?;
+        }
+        same("holder", &holder(&*store, "helpdesk", last)?, &Some("a1".to_owned()))?;
+        same("holder of another agent's key", &holder(&*store, "other", 6)?, &None)?;
+        same("holder of a key that expired", &holder(&*store, "helpdesk", last + 1)?, &None)?;
+        store.close();
+        drop(store);
+        store = place.open()?;
+    }
+    made(&*store, with("a3", "other", '1', 6)).await?;
+    made(&*store, with("a4", "helpdesk", '1', last + 1)).await?;
+    same("new holder", &holder(&*store, "helpdesk", last + 1)?, &Some("a4".to_owned()))
+}
+
+fn holder(store: &dyn Store, agent: &str, now_ms: i64) -> Result<Option<String>, String> {
+    let found = store.key("acme", agent, "k", now_ms).map_err(text)?;
+    Ok(found.map(|(action, _)| action))
+}
+
+pub(super) async fn nonces(place: &mut dyn Place) -> Checked {
+    let mut store = place.open()?;
+    let with = |action: &str, nonces: &[&str]| Append {
+        nonces: nonces.iter().map(|nonce| (*nonce).to_owned()).collect(),
+        ..append(action, 0, "x")
+    };
+    made(&*store, with("a1", &["n", "m"])).await?;
+    for _ in 0..2 {
+        for (nonces, used) in [(["o", "n"], "n"), (["m", "o"], "m"), (["o", "o"], "o")] {
+            let error = refusal(&*store, with("a2", &nonces)).await?;
+            let used = AppendError::NonceUsed { nonce: used.to_owned() };
+            same("a nonce that was used", &error, &used)?;
+        }
+        store.close();
+        drop(store);
+        store = place.open()?;
+    }
+    made(&*store, with("a2", &["o"])).await
+}
+
+/// Actions of two tenants, in no order of their ids; every third has ended.
+fn rows() -> Vec<(String, Summary)> {
+    let row = |n: i64| {
+        let (id, at_ms) = ((n * 7) % 20, n * 10);
+        let tenant = if n % 5 == 0 { "acme2" } else { "acme" };
+        let agent = if n % 2 == 0 { "helpdesk" } else { "billing" };
+        let status = if n % 3 == 0 { "verified" } else { "waiting" };
+        let (resource, trace) = (format!("r/{}", n % 4), (n % 4 == 1).then(|| "t".to_owned()));
+        let found = summary(tenant, agent, status);
+        (format!("a{id:02}"), Summary { ended: n % 3 == 0, at_ms, resource, trace, ..found })
+    };
+    (0..20).map(row).collect()
+}
+
+fn filters() -> Vec<Filter> {
+    let word = |word: &str| Some(word.to_owned());
+    let (agent, status, resource) = (word("helpdesk"), word("verified"), word("r/2"));
+    let every = Filter::default;
+    vec![
+        every(),
+        Filter { agent: agent.clone(), ..every() },
+        Filter { status: status.clone(), ..every() },
+        Filter { status: word("waiting"), ..every() },
+        Filter { resource: resource.clone(), ..every() },
+        Filter { trace: word("t"), ..every() },
+        Filter { since_ms: Some(100), ..every() },
+        Filter { agent, status, resource, trace: None, since_ms: Some(30) },
+        Filter { status: word("never"), ..every() },
+    ]
+}
+
+pub(super) async fn lists(place: &mut dyn Place) -> Checked {
+    let (mut store, mut rows) = (place.open()?, rows());
+    for (action, summary) in &rows {
+        let other = Summary { status: "new".to_owned(), ended: false, at_ms: 0, ..summary.clone() };
+        made(&*store, Append { summary: other, ..append(action, 0, "1") }).await?;
+        made(&*store, Append { summary: summary.clone(), ..append(action, 1, "2") }).await?;
+    }
+    rows.sort_by(|one, other| one.0.cmp(&other.0));
+    for _ in 0..2 {
+        let open = rows.iter().filter(|(_, summary)| !summary.ended);
+        let open: Vec<String> = open.map(|(action, _)| action.clone()).collect();
+        same("open actions", &store.open_actions().map_err(text)?, &open)?;
+        same("the latest time", &store.latest_ms(), &190)?;
+        for (filter, limit) in filters().iter().flat_map(|one| [(one, usize::MAX), (one, 2)]) {
+            let found = store.list("acme", filter, limit).map_err(text)?;
+            let wanted = listed(&rows, filter, limit);
+            same(&format!("the list of {filter:?}, at most {limit}"), &found, &wanted)?;
+        }
+        store.close();
+        drop(store);
+        store = place.open()?;
+    }
+    Ok(())
+}
+
+/// What a look at every row gives, the greatest id first.
+fn listed(rows: &[(String, Summary)], filter: &Filter, limit: usize) -> Vec<(String, Row)> {
+    let row = |(action, summary): &(String, Summary)| {
+        (action.clone(), Row { version: 2, summary: summary.clone() })
+    };
+    let own = rows.iter().rev().filter(|(_, summary)| summary.tenant == "acme").map(row);
+    own.filter(|(_, row)| filter.takes(row)).take(limit).collect()
+}
+
+pub(super) async fn payloads(place: &mut dyn Place) -> Checked {
+    let store = place.open()?;
+    let digest = Digest::of(b"large").hex();
+    for _ in 0..2 {
+        same("name of a payload", &store.put_payload(b"large").map_err(text)?, &digest)?;
+    }
+    for bad in ["", "../../LOCK", &digest.to_uppercase()] {
+        let refused = matches!(store.payload(bad), Err(PayloadError::Name { .. }));
+        must(refused, "a name that is no digest in lower-case hex is not refused")?;
+    }
+    place.crash(store)?;
+    let store = place.open()?;
+    same("payload", &store.payload(&digest).map_err(text)?, &Some(b"large".to_vec()))?;
+    same("no payload", &store.payload(&"0".repeat(64)).map_err(text)?, &None)
+}

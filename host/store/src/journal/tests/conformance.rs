@@ -1,0 +1,72 @@
+//! The file journal keeps the contract of every store, whatever a crash leaves of its last bytes.
+
+use super::*;
+use crate::conformance::{Place as StorePlace, broken};
+
+/// How much of what is not on disk a crash leaves, in percent of its bytes.
+struct Files {
+    scratch: Scratch,
+    left: u64,
+    open: Option<Journal>,
+}
+
+impl Files {
+    fn new(left: u64) -> Self {
+        Self { scratch: Scratch::new(), left, open: None }
+    }
+}
+
+impl StorePlace for Files {
+    fn open(&mut self) -> Result<Arc<dyn Store>, String> {
+        self.open = None;
+        let journal = open(&self.scratch.0).map_err(|error| error.to_string())?;
+        self.open = Some(journal.clone());
+        Ok(Arc::new(journal))
+    }
+
+    /// The files as they are now, but for bytes that no sync covers, go to another directory: the journal that is
+    /// let go syncs what it has.
+    fn crash(&mut self, store: Arc<dyn Store>) -> Result<(), String> {
+        let journal = self.open.take().ok_or("it is not open")?;
+        let after = Scratch::new();
+        // No second sync comes in between that would move the end.
+        let synced = *hold(&journal.shared.synced);
+        copied(&self.scratch.0, &after.0).map_err(|error| error.to_string())?;
+        let last = file::path(&after.path("segments"), synced.segment);
+        let written = fs::metadata(&last).map_err(|error| error.to_string())?.len();
+        // What is closed is on disk.
+        let left = if hold(&journal.shared.sender).is_none() { 100 } else { self.left };
+        let end = synced.offset + written.saturating_sub(synced.offset) * left / 100;
+        let cut = fs::OpenOptions::new().write(true).open(&last);
+        cut.and_then(|cut| cut.set_len(end)).map_err(|error| error.to_string())?;
+        drop((store, journal));
+        self.scratch = after;
+        Ok(())
+    }
+}
+
+fn copied(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let path = entry?.path();
+        let to = to.join(path.file_name().unwrap_or_default());
+        if path.is_dir() {
+            copied(&path, &to)?;
+        } else {
+            match fs::copy(&path, to) {
+                // The index may have let a file go meanwhile.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                copied => drop(copied?),
+            }
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_journal_keeps_the_contract_of_every_store() {
+    for left in [0, 1, 37, 50, 99, 100] {
+        let found = broken(|| Files::new(left)).await;
+        assert_eq!(found, Vec::new(), "with {left} % of what was not on disk");
+    }
+}
