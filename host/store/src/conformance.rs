@@ -36,7 +36,7 @@ type Checked = Result<(), String>;
 type Clause = for<'a> fn(&'a mut dyn Place) -> Pending<'a, Checked>;
 
 /// Every clause, by the name that a report gives it.
-const CLAUSES: [(&str, Clause); 13] = [
+const CLAUSES: [(&str, Clause); 14] = [
     ("read back", |place| Box::pin(appends::read_back(place))),
     ("compare and append", |place| Box::pin(appends::compare(place))),
     ("one of racing appends is made", |place| Box::pin(appends::race(place))),
@@ -47,6 +47,7 @@ const CLAUSES: [(&str, Clause); 13] = [
     ("lists", |place| Box::pin(lookups::lists(place))),
     ("payloads", |place| Box::pin(lookups::payloads(place))),
     ("durable appends", |place| Box::pin(durability::durable(place))),
+    ("proofs of durable appends", |place| Box::pin(durability::proofs(place))),
     ("syncs", |place| Box::pin(durability::syncs(place))),
     ("a crash loses only an end", |place| Box::pin(durability::lost_end(place))),
     ("close", |place| Box::pin(durability::close(place))),

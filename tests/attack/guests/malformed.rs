@@ -221,8 +221,7 @@ fn over_the_limit() {
 
 /// README.md has a row for every limit of a run, and each names cases that there are.
 pub(super) fn the_table_of_limits() {
-    let limits =
-        fs::read_to_string(workspace().join("host/sandbox/src/limits.rs")).unwrap();
+    let limits = fs::read_to_string(workspace().join("host/sandbox/src/limits.rs")).unwrap();
     let constant =
         |line: &str| Some(line.strip_prefix("pub const ")?.split_once(':')?.0.to_owned());
     let declared: Vec<String> = limits.lines().filter_map(constant).collect();

@@ -4,15 +4,14 @@ use deed_record::action::id::ActionId;
 use deed_record::policy::{Decision, Facts, Permit, Policies};
 use deed_sandbox::grant::{self, GrantError, LiveGrant, Scope};
 use deed_sandbox::{Adapter, Keep, Run, Sandbox, Turn};
-use deed_store::journal::Journal;
-use deed_store::store::{Append, AppendError, Claim, Durable};
+use deed_store::store::{Append, AppendError, Claim, Durable, Store};
 
 pub fn permit(policies: &Policies, action: &ActionId, facts: &Facts) -> Option<Permit> {
     policies.permit(action, facts, None).1
 }
 
-pub async fn durable(journal: &Journal, start: Append) -> Result<Durable, AppendError> {
-    journal.append_durable(start).await
+pub async fn durable(store: &dyn Store, start: Append) -> Result<Durable, AppendError> {
+    store.append_durable(start).await
 }
 
 pub fn live(permit: Permit, scope: Scope, proof: Durable) -> Result<LiveGrant, GrantError> {

@@ -3,8 +3,8 @@
 use serde_json::Value;
 
 use super::{Decision, Facts, Policies, Verdict};
+use crate::action::commitment::Live;
 use crate::action::id::ActionId;
-use crate::action::private::Live;
 
 impl Policies {
     /// Decides about one action that is to be attempted: the decision, and leave exactly where it is `allow`.

@@ -129,7 +129,7 @@ impl Drive<'_> {
     async fn start(&mut self, cleared: Cleared, started: Event) -> Result<LiveGrant, LedgerError> {
         self.append(vec![started], false).await?;
         let proof = self.engine.hand_over_durably(&self.story, &mut self.pages).await?;
-        grant::spend(cleared, proof).map_err(|error| LedgerError::Failed(error.to_string()))
+        Ok(grant::spend(cleared, proof)?)
     }
 }
 

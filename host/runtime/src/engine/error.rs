@@ -10,6 +10,7 @@ use deed_record::bundle::AssembleError;
 use deed_record::contract::ContractError;
 use deed_record::lifecycle::story::StoryError;
 use deed_record::statement::envelope::EnvelopeError;
+use deed_sandbox::grant::GrantError;
 use deed_spec::digest::Digest;
 use deed_spec::json;
 use deed_spec::note::NoteError;
@@ -84,6 +85,8 @@ pub enum LedgerError {
     Story(#[from] StoryError),
     #[error(transparent)]
     Canonical(#[from] json::NotCanonical),
+    #[error(transparent)]
+    Grant(#[from] GrantError),
     #[error("policy was not asked about the action")]
     NotAsked,
     #[error("the question to policy cannot be made again: {0}")]
@@ -139,6 +142,7 @@ impl LedgerError {
             | Self::Unfit(_)
             | Self::Story(_)
             | Self::Canonical(_)
+            | Self::Grant(_)
             | Self::NotAsked
             | Self::Question(_)
             | Self::Seal(_)

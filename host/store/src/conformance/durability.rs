@@ -1,6 +1,6 @@
 //! What is on disk when a call returns, and what a crash may take.
 
-use super::{Checked, Place, append, claim, made, refusal, same, text, texts};
+use super::{Checked, Place, append, claim, made, must, refusal, same, text, texts};
 use crate::store::{Append, AppendError, Failure, Store};
 
 /// Appends that are under way, without being durable, when the store crashes.
@@ -29,6 +29,23 @@ pub(super) async fn durable(place: &mut dyn Place) -> Checked {
     let again = Append { nonces: vec!["n".to_owned()], ..append("b", 0, "x") };
     let used = AppendError::NonceUsed { nonce: "n".to_owned() };
     same("its nonce", &refusal(&*store, again).await?, &used)
+}
+
+/// A proof is of the last event, and of what is on disk whatever the append itself asks for.
+pub(super) async fn proofs(place: &mut dyn Place) -> Checked {
+    let store = place.open()?;
+    made(&*store, lazy("before", 0, "1")).await?;
+    let events = vec![b"1".to_vec(), b"2".to_vec()];
+    let proof = store.append_durable(Append { events, ..lazy("a", 0, "") }).await.map_err(text)?;
+    same("what is proved", &proof.into_parts(), &("a".to_owned(), b"2".to_vec()))?;
+    let late = store.append_durable(append("a", 0, "3")).await;
+    must(late.is_err(), "an append to an old version is proved")?;
+    let empty = store.append_durable(Append { events: vec![], ..append("b", 0, "") }).await;
+    must(empty.is_err(), "an append without events is proved")?;
+    place.crash(store)?;
+    let store = place.open()?;
+    same("a proved append", &texts(&*store, "a")?, &vec!["1".to_owned(), "2".to_owned()])?;
+    same("an append before it", &texts(&*store, "before")?, &vec!["1".to_owned()])
 }
 
 pub(super) async fn syncs(place: &mut dyn Place) -> Checked {

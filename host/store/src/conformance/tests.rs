@@ -35,6 +35,8 @@ async fn every_flaw_breaks_the_clause_that_it_is_about() {
         (Flaw::TakesAnyName, "payloads"),
         (Flaw::LosesDurable, "durable appends"),
         (Flaw::SyncsOneAction, "durable appends"),
+        (Flaw::ProvesTheFirstEvent, "proofs of durable appends"),
+        (Flaw::ProvesTooEarly, "proofs of durable appends"),
         (Flaw::NeverSyncs, "syncs"),
         (Flaw::Tears, "a crash loses only an end"),
         (Flaw::LosesTheMiddle, "a crash loses only an end"),

@@ -314,5 +314,5 @@ async fn a_proof_is_of_the_last_event_and_of_what_is_on_disk() {
     let late = journal.append_durable(append("a", 0, "3")).await;
     assert!(matches!(late, Err(AppendError::Conflict { .. })), "{late:?}");
     let empty = journal.append_durable(Append { events: vec![], ..append("b", 0, "") }).await;
-    assert!(matches!(empty, Err(AppendError::Refused(_))), "{empty:?}");
+    assert!(matches!(empty, Err(AppendError::Unfit(_))), "{empty:?}");
 }

@@ -9,8 +9,8 @@ use deed_spec::digest::Digest;
 
 use super::super::Place;
 use crate::store::{
-    Append, AppendError, CLAIM_LIFE_MS, Failure, Filter, PayloadError, Pending, ReadError, Row,
-    Store, Story, Unfit,
+    Append, AppendError, CLAIM_LIFE_MS, Durable, Failure, Filter, PayloadError, Pending, ReadError,
+    Row, Store, Story, Unfit,
 };
 
 /// One way to break the contract.
@@ -33,6 +33,8 @@ pub(super) enum Flaw {
     LosesDurable,
     SyncsOneAction,
     NeverSyncs,
+    ProvesTheFirstEvent,
+    ProvesTooEarly,
     Tears,
     LosesTheMiddle,
     LosesKeys,
@@ -205,6 +207,18 @@ impl Memory {
 impl Store for Memory {
     fn append(&self, append: Append) -> Pending<'_, Result<u64, AppendError>> {
         Box::pin(self.make(append))
+    }
+
+    fn append_durable(&self, mut append: Append) -> Pending<'_, Result<Durable, AppendError>> {
+        Box::pin(async move {
+            let (action, mut event) = Durable::parts_of(&append);
+            if self.has(Flaw::ProvesTheFirstEvent) {
+                event = append.events.first().cloned().unwrap_or_default();
+            }
+            append.durable = !self.has(Flaw::ProvesTooEarly);
+            self.make(append).await?;
+            Ok(Durable::new(action, event))
+        })
     }
 
     fn sync(&self) -> Pending<'_, Result<(), AppendError>> {
