@@ -22,6 +22,9 @@ pub use compile::{CompileError, compile, set_digest};
 pub use evaluate::{question, reevaluate, snapshot};
 pub use permit::Permit;
 
+/// The reason of a denial where no policy permits the action.
+pub const NOT_PERMITTED: &str = "no policy permits this action";
+
 /// What stands in a decision for an error that private values had a part in.
 const PRIVATE_ERROR: &str = "a policy could not be evaluated with the private parameters";
 

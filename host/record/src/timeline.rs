@@ -12,7 +12,7 @@ use crate::exchange::{Exchange, Fate, Rendered, beyond_grant};
 use crate::lifecycle::event::{Answer, Attempt, Entry, Event, GrantRecord, Leaf, Phase};
 use crate::lifecycle::observation::Observation;
 use crate::lifecycle::outcome::Judgement;
-use crate::policy::{Decision, Obligation, Verdict};
+use crate::policy::{Decision, NOT_PERMITTED, Obligation, Verdict};
 
 /// Tells a story. Text in it may come from outside: escape it before a terminal sees it.
 pub fn tell(entries: &[Entry]) -> Vec<Line> {
@@ -215,6 +215,10 @@ fn decided(gate: bool, decision: &Decision) -> String {
         Verdict::Deny => {
             let reason =
                 decision.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            if is_of_the_host(decision) {
+                let when = if gate { "at the gate, the host" } else { "the host" };
+                return format!("{when} refused it{reason}");
+            }
             format!("{when} denied it{}{reason}", policies(&decision.determining))
         }
     };
@@ -223,6 +227,13 @@ fn decided(gate: bool, decision: &Decision) -> String {
     } else {
         format!("{text}; policy errors: {}", decision.errors.join("; "))
     }
+}
+
+/// Whether the host denies it whatever policies say, as when a proposal names too few sources.
+fn is_of_the_host(decision: &Decision) -> bool {
+    decision.errors.is_empty()
+        && decision.determining.is_empty()
+        && decision.reason.as_ref().is_some_and(|reason| reason != NOT_PERMITTED)
 }
 
 fn policies(ids: &[String]) -> String {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use deed_test_support::shared::{ended, is_active, locked_out, scim};
 use deed_tests::host;
 use deed_tests::proxy::Fault;
-use deed_tests::world::{HELPDESK, World, edit};
+use deed_tests::world::{BOB, HELPDESK, World, edit};
 
 use super::{CONTRACT, RESTORE, attempts, change, planned};
 
@@ -126,4 +126,34 @@ fn what_was_allowed_before_a_restart_is_asked_again() {
     let view = world.settled(&id).unwrap();
     let receipt = ended(&world, &view, "failed", "policy does not allow it any more");
     assert_eq!((attempts(&receipt), world.proxy.count("PATCH")), (1, 1));
+}
+
+/// Nobody can approve what a start with another contract, environment or binding can never run.
+#[test]
+fn what_waits_for_people_ends_when_its_world_changes() {
+    let changes = [
+        ("contract", CONTRACT, "version  = \"1.0.0\"", "version  = \"1.1.0\""),
+        ("environment", "deed.toml", "environment = \"production\"", "environment = \"staging\""),
+        (
+            "upstream binding",
+            "deed.toml",
+            "secret = \"idp_write\", slot = \"bearer\"",
+            "secret = \"idp_write\", slot = { basic = { user = \"deed\" } }",
+        ),
+    ];
+    for (what, file, from, to) in changes {
+        let mut world = World::start(scim()).unwrap();
+        let proposal = World::proposal("idp.restore_access", &locked_out());
+        let id = world.propose(&proposal).unwrap().text("/id");
+        assert_eq!(world.show(&id).unwrap()["status"], "waiting");
+        assert!(world.host.take().unwrap().stop().unwrap());
+        edit(&world.dir, file, from, to).unwrap();
+        host::expect(&["pin", world.path()]).unwrap();
+        world.serve().unwrap();
+        let why = format!("stale: the {what} changed after it was proposed");
+        ended(&world, &world.settled(&id).unwrap(), "denied", &why);
+        let request = format!("/v1/actions/{id}/approval_request");
+        assert_eq!(world.client(BOB).get(&request).unwrap().status, 409, "{what}");
+        assert_eq!(world.proxy.count("PATCH"), 0);
+    }
 }

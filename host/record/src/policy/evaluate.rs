@@ -60,9 +60,7 @@ pub(super) fn decide(policies: &Policies, question: &Question) -> Decision {
     // The reason names what denies even with every approval; an approval that would not help misleads.
     match verdict(&ask(&policies.without_obligations)) {
         Ok((true, permits)) => about.ask(&reasons, &permits),
-        Ok((false, hard)) if hard.is_empty() => {
-            about.deny(&reasons, "no policy permits this action")
-        }
+        Ok((false, hard)) if hard.is_empty() => about.deny(&reasons, super::NOT_PERMITTED),
         Ok((false, hard)) => about.deny(&reasons, &format!("forbidden by `{}`", hard.join("`, `"))),
         Err(errors) => about.failed(errors),
     }

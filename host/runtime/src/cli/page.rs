@@ -2,6 +2,7 @@
 //!
 //! Never passes on a text unescaped, and says which words are the agent's own.
 
+use deed_record::exchange::{Fate, Rendered};
 use deed_record::lifecycle::outcome::Check;
 use deed_record::policy::{Decision, Verdict};
 use deed_record::timeline::{fate, utc};
@@ -120,6 +121,16 @@ pub(super) fn from_agent(intent: &str, reasoning: Option<&str>) -> String {
 /// Characters of one body that the page shows on lines of its own; `--json` shows all of it.
 const BODY_MAX: usize = 4_000;
 
+/// Whether any byte of a write left.
+fn was_sent(view: &View, write: &Rendered) -> bool {
+    view.calls.iter().any(|call| {
+        call.phase == "perform"
+            && call.fate != Fate::NotSent
+            && (&call.upstream, &call.method, &call.path)
+                == (&write.upstream, &write.method, &write.path)
+    })
+}
+
 /// What was asked for, and the writes that come of it; commitments stand for private parameters.
 fn wanted(view: &View) -> String {
     let mut text = String::new();
@@ -127,7 +138,9 @@ fn wanted(view: &View) -> String {
         text += &row("parameter", &format!("{} = {}", safe(name), compact(value)));
     }
     for write in &view.writes {
-        text += &row("write", &shown::request(write));
+        let name =
+            if view.outcome.is_some() && !was_sent(view, write) { "not sent" } else { "write" };
+        text += &row(name, &shown::request(write));
         if write.guard.is_some() {
             text += "  only if the entity tag is still the one that the host saw\n";
         }

@@ -63,6 +63,11 @@ impl Drive<'_> {
         if let Some(judgement) = self.expired(self.engine.clock.now_ms()) {
             return self.judge(judgement).await;
         }
+        // A start with another contract, adapter or binding: no approval can count any more, so none is waited for.
+        let Some(granted) = self.granted() else { return self.gone().await };
+        if let Some(what) = self.other_world(&granted)? {
+            return self.judge_other_world(what).await;
+        }
         if !self.story.open_obligations().is_empty() {
             // Where it was asked by an earlier process, nobody else knows when it is over.
             self.engine.expire_later(&self.story);
