@@ -6,6 +6,7 @@
 
 pub(crate) mod activate;
 mod attempt;
+mod bounds;
 mod bundle;
 mod drive;
 mod error;

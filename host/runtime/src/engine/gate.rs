@@ -3,30 +3,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use deed_record::bundle;
-use deed_record::contract::ATTEMPTS_MAX;
 use deed_record::lifecycle::event::{Event, GrantRecord, Phase};
 use deed_record::lifecycle::outcome::{self, Judgement, Outcome};
 use deed_record::policy::{Decision, Verdict};
 
+use super::bounds::ANSWERS_MAX;
 use super::drive::{Drive, Step};
 use super::error::LedgerError;
 use crate::config::{Granted, keys};
 use crate::stage::{approval, contract, policy};
-
-/// Attempts that an action has at most, whatever they came to.
-const ATTEMPTS: usize = ATTEMPTS_MAX as usize;
-
-/// What a chain has besides answers: for each attempt a decision and what was activated then, what was
-/// activated last, receipt, reconciliations of a person and of the host, and one denial.
-const RESERVED: usize = 2 * ATTEMPTS + 5;
-
-/// Answers that an action may have in all: with more, no bundle could hold them.
-pub(super) const ANSWERS_MAX: usize = bundle::CHAIN_MAX - RESERVED;
-
-/// Bytes of the attempts so far that leave room for another one in the part of a bundle that has them all:
-/// requests of 4 MiB, answers of 6 MiB and what is said of them.
-pub(super) const ATTEMPTS_BYTES: usize = 5 << 20;
 
 impl Drive<'_> {
     /// Asks people for approval of exactly what would happen, in the world as it was last seen.

@@ -8,9 +8,9 @@ use deed_record::lifecycle::event::{Attempt, Phase};
 use deed_record::lifecycle::outcome::{Judgement, Outcome};
 use deed_spec::json;
 
+use super::bounds::ATTEMPTS_BYTES;
 use super::drive::{Drive, Step};
 use super::error::LedgerError;
-use super::gate::ATTEMPTS_BYTES;
 use crate::config::Granted;
 use crate::stage::reconcile;
 

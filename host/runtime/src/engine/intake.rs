@@ -11,8 +11,8 @@ use deed_spec::json;
 use deed_store::store::Claim;
 
 use super::activate::leaves;
+use super::bounds::ANSWERS_MAX;
 use super::error::LedgerError;
-use super::gate::ANSWERS_MAX;
 use super::readiness::Unready;
 use super::room::Room;
 use super::told::Told;

@@ -14,9 +14,9 @@ use deed_record::lifecycle::story::Story;
 use deed_record::policy::Permit;
 use deed_spec::json;
 
+use super::bounds::ATTEMPTS_BYTES;
 use super::drive::{Drive, Step};
 use super::error::LedgerError;
-use super::gate::ATTEMPTS_BYTES;
 use crate::config::{Granted, keys};
 use crate::stage::reconcile::{self, Verdict as Look};
 use crate::stage::{approval, policy};
