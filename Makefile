@@ -21,7 +21,7 @@
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := demo
-.PHONY: snapshots-accepted demo test snapshots features attack tamper powercut crash faults soak overload vectors oracle fuzz bench-evidence bench-stages bench check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
+.PHONY: help snapshots-accepted demo test snapshots features attack tamper powercut crash faults soak overload vectors oracle fuzz bench-evidence bench-stages bench check tools wasm-std binaries adapters venv fmt clippy deny advisories wasm
 
 TARGET := $(or $(CARGO_TARGET_DIR),$(CURDIR)/target)
 TOOLS  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deed/tools
@@ -44,6 +44,9 @@ demo: wasm-std tools
 	@$(MAKE) --no-print-directory venv & tests/build.sh $(DEMO) --features=deed-host/failpoints --bins && wait $$!
 	@CARGO_TERM_QUIET=true $(TARGET)/debug/deed-adapter-build target/adapters scim
 	@$(TARGET)/debug/demo
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
 test: wasm-std venv oracle binaries adapters
 	$(call phase,tests,cargo test --locked --workspace)
