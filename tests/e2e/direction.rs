@@ -40,10 +40,10 @@ fn faults(module: &Module, source: &str) -> Vec<String> {
         }
         // No stage calls a stage.
         let stage = |path: &[String]| (path.first()? == "stage").then(|| path.get(1).cloned())?;
-        if let (Some(this), Some(other)) = (stage(&module.0), stage(&path)) {
-            if this != other {
-                faults.push(format!("stage `{this}` may not import stage `{other}`"));
-            }
+        if let (Some(this), Some(other)) = (stage(&module.0), stage(&path))
+            && this != other
+        {
+            faults.push(format!("stage `{this}` may not import stage `{other}`"));
         }
     }
     faults

@@ -48,9 +48,8 @@ impl Libraries {
                 let one = (name, library.clone());
                 found.errors(probe, Some(&one)).is_empty()
             });
-            let library =
-                fits.unwrap_or_else(|| panic!("no library of `{name}` fits the sandbox's"));
-            found.externs.push((name, library));
+            assert!(fits.is_some(), "no library of `{name}` fits the sandbox's");
+            found.externs.extend(fits.map(|library| (name, library)));
         }
         found
     }

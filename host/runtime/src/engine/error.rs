@@ -196,7 +196,7 @@ mod tests {
                 "the journal takes no more: the journal is closed",
             ),
             (none.into(), Fault::Host, "the journal does not take the event: it has no events"),
-            (activation, Fault::Disk, "the activation e3b0c442"),
+            (activation, Fault::Disk, "the activation sha256:e3b0c442"),
             (LedgerError::Unknown, Fault::Caller, "there is no such action"),
         ] {
             let error: LedgerError = error;
