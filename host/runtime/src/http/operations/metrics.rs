@@ -1,0 +1,120 @@
+//! Counters and gauges in the Prometheus text exposition format 0.0.4.
+//!
+//! The values are read at every scrape. What they mean belongs to the modules that count.
+
+use std::fmt;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderName, header};
+use deed_store::log::Standing;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, prometheus_text};
+use prometheus_client::registry::Registry;
+
+use super::families::Families;
+use super::load;
+use crate::capacity::counters::Metrics;
+use crate::engine::{Engine, Unready};
+use crate::http::App;
+
+pub(in crate::http) async fn metrics(
+    State(app): State<App>,
+) -> ([(HeaderName, &'static str); 1], String) {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Scrape(app)));
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    prometheus_text::encode(&mut text, &registry).unwrap_or_default();
+    ([(header::CONTENT_TYPE, prometheus_text::CONTENT_TYPE)], text)
+}
+
+/// A collector writes HELP texts as they are. A registered metric would have a full stop appended to its own.
+#[derive(Debug)]
+struct Scrape(App);
+
+impl Collector for Scrape {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let Self(App { engine, metrics, .. }) = self;
+        let mut families = Families::new(encoder);
+        counters(&mut families, metrics)?;
+        readiness(&mut families, engine)?;
+        load::write(&mut families, engine)?;
+        witnesses(&mut families, &engine.witnesses())
+    }
+}
+
+fn counters(families: &mut Families<'_>, m: &Metrics) -> fmt::Result {
+    let counters = [
+        ("deed_unauthorized", "requests without a valid token", &m.unauthorized),
+        ("deed_proposals_refused", "proposals that did not bind", &m.refused),
+        (
+            "deed_throttled",
+            "requests over what one principal, tenant or all may have",
+            &m.throttled,
+        ),
+        ("deed_connections_cut", "connections without a request in time", &m.cut),
+        ("deed_connections_refused", "connections when all were busy", &m.turned_away),
+    ];
+    counters.iter().try_for_each(|(name, help, count)| families.counter(name, help, count.get()))
+}
+
+/// Whether new work is taken, why not, and what that rests on.
+fn readiness(families: &mut Families<'_>, engine: &Engine) -> fmt::Result {
+    let reasons = engine.unready();
+    let (drift_ms, free) = engine.gauges();
+    families.gauge("deed_ready", "1 while new work is taken", u32::from(reasons.is_empty()))?;
+    let unready = Unready::WORDS.iter().map(|word| {
+        let holds = reasons.iter().any(|why| why.word() == *word);
+        ([("reason", *word)], u32::from(holds))
+    });
+    families.gauges("deed_unready", "1 while this is why no new work is taken", unready)?;
+    families.gauge(
+        "deed_clock_drift_seconds",
+        "how far the system's clock is ahead of ours",
+        seconds(drift_ms),
+    )?;
+    if let Some(free) = free {
+        families.gauge("deed_disk_free_bytes", "room for state/ that is left", free)?;
+    }
+    families.gauge(
+        "deed_actions_under_way",
+        "actions that are carried on right now",
+        engine.under_way(),
+    )
+}
+
+fn seconds(ms: i64) -> f64 {
+    let magnitude = Duration::from_millis(ms.unsigned_abs()).as_secs_f64();
+    if ms < 0 { -magnitude } else { magnitude }
+}
+
+/// Per log and witness, whether it vouches and whether it contradicts; nothing where none is configured.
+fn witnesses(families: &mut Families<'_>, standings: &[(&str, Standing)]) -> fmt::Result {
+    type Gauge = (&'static str, &'static str, fn(&Standing) -> bool);
+    let gauges: [Gauge; 2] = [
+        ("deed_witness_prompt", "1 while the witness vouches in time", |one| one.prompt),
+        ("deed_witness_alarm", "1 while the witness contradicts the log", |one| {
+            one.alarm.is_some()
+        }),
+    ];
+    for (name, help, holds) in gauges.into_iter().filter(|_| !standings.is_empty()) {
+        let values = standings.iter().map(|(tenant, one)| {
+            ([("tenant", *tenant), ("witness", one.witness.as_str())], u32::from(holds(one)))
+        });
+        families.gauges(name, help, values)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::seconds;
+
+    #[test]
+    fn a_drift_keeps_its_sign_and_its_milliseconds() {
+        for (ms, text) in [(0, "0"), (1_250, "1.25"), (-7, "-0.007"), (-18_000_001, "-18000.001")] {
+            assert_eq!(seconds(ms).to_string(), text);
+        }
+    }
+}
