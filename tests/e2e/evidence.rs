@@ -3,6 +3,7 @@
 mod audit;
 mod copies;
 mod tiles;
+mod verifier;
 
 use std::fs;
 use std::path::Path;
