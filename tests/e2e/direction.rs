@@ -82,7 +82,7 @@ fn only_a_replay_runs_on_a_record() {
         let src = workspace().join("host").join(krate).join("src");
         visit(&src, &mut |path, text| {
             let name = path.strip_prefix(&src).unwrap().to_string_lossy().into_owned();
-            for word in ["ReplayGrant", "grant::replay", "Road::record", "Road::Record"] {
+            for word in ["ReplayGrant", "grant::replay", "Transport::record", "Transport::Record"] {
                 if text.contains(word) && !name.ends_with("tests.rs") {
                     seen.push(format!("{krate}/{name} {word}"));
                 }
@@ -92,10 +92,10 @@ fn only_a_replay_runs_on_a_record() {
     seen.sort();
     let known = [
         "runtime/maintenance/replay.rs grant::replay",
-        "sandbox/egress.rs Road::Record",
+        "sandbox/egress.rs Transport::Record",
         "sandbox/grant.rs ReplayGrant",
         "sandbox/lib.rs ReplayGrant",
-        "sandbox/lib.rs Road::record",
+        "sandbox/lib.rs Transport::record",
     ];
     assert_eq!(seen, known);
 }

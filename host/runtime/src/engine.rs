@@ -42,7 +42,7 @@ use std::sync::Arc;
 use deed_record::action::id::ActionId;
 use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Story;
-use deed_sandbox::{Adapter, Sandbox, TurnStanding};
+use deed_sandbox::{Adapter, RunStanding, Sandbox};
 use deed_spec::digest::Digest;
 use deed_store::log::{Publisher, Standing};
 use deed_store::store::Store;
@@ -52,7 +52,7 @@ pub use self::error::{Fault, LedgerError, Stopping};
 pub use self::explain::Explained;
 pub use self::in_flight::Waiting;
 pub use self::intake::{Accepted, Claimed, IntakeError};
-pub use self::key_history::PastError;
+pub use self::key_history::KeyHistoryError;
 pub use self::readiness::Unready;
 pub use self::stories::StoredPolicies;
 pub use self::told::Told;
@@ -78,9 +78,9 @@ pub struct Engine {
     publishers: BTreeMap<String, Publisher>,
     /// Per tenant, the payload digest of the `activated` statement that is in force.
     activated: BTreeMap<String, Digest>,
-    past: crate::engine::key_history::Past,
+    past: crate::engine::key_history::KeyHistory,
     notifier: Notifier,
-    flights: crate::engine::in_flight::Flights,
+    flights: crate::engine::in_flight::InFlight,
     timers: timers::Timers,
     admission: crate::capacity::admission::Admission,
     seen: resolve::LastSeen,
@@ -199,7 +199,7 @@ impl Engine {
     }
 
     /// Who runs, and who waits for a turn.
-    pub fn turns(&self) -> TurnStanding {
+    pub fn turns(&self) -> RunStanding {
         self.sandbox.turns().standing()
     }
 

@@ -31,10 +31,10 @@ use self::allowlist::Allowance;
 use self::connect::{ConnectError, Stream};
 use super::bindings::deed::adapter::http::{Error, Request, Response};
 use super::codec::{self, CollectError, EncodeError};
-use super::exchange_log::{Answer, Entry, Known, Ledger};
+use super::exchange_log::{Answer, Entry, ExchangeLog, Known};
 use super::prior_writes::Writes;
 use super::redact::Redactor;
-use super::transport::{self, Road};
+use super::transport::{self, Transport};
 use super::{Intent, Keep, WriteStep, limits};
 use crate::grant::Once;
 use crate::upstream::{Credential, Upstream};
@@ -42,8 +42,8 @@ use crate::upstream::{Credential, Upstream};
 /// Everything that one run may send, and what became of it.
 pub(super) struct Egress {
     pub(super) allowance: Allowance,
-    pub(super) road: Road,
-    pub(super) ledger: Ledger,
+    pub(super) road: Transport,
+    pub(super) ledger: ExchangeLog,
 }
 
 /// The upstreams, and everything that reaching them takes.
@@ -65,14 +65,14 @@ impl Egress {
     pub(super) async fn send(&mut self, request: &Request) -> Result<Response, Error> {
         let prepared = self.allowance.take(request).map_err(Error::Denied)?;
         match &mut self.road {
-            Road::Network(network) => network.send(prepared, &self.ledger).await,
-            Road::Record(recorded) => recorded.answer(&prepared.public, &self.ledger),
+            Transport::Network(network) => network.send(prepared, &self.ledger).await,
+            Transport::Record(recorded) => recorded.answer(&prepared.public, &self.ledger),
         }
     }
 
     /// Waits for writes under way, then gives the run's exchanges.
     pub(super) async fn close(self) -> Vec<Exchange> {
-        if let Road::Network(network) = self.road {
+        if let Transport::Network(network) = self.road {
             network.settle().await;
         }
         self.ledger.close()
@@ -80,7 +80,7 @@ impl Egress {
 }
 
 impl Network {
-    async fn send(&mut self, prepared: Prepared, ledger: &Ledger) -> Result<Response, Error> {
+    async fn send(&mut self, prepared: Prepared, ledger: &ExchangeLog) -> Result<Response, Error> {
         let rendered = &prepared.public;
         let unknown = || {
             Error::Denied(format!(

@@ -16,7 +16,7 @@ use super::limits;
 
 /// The exchanges of one run, shared between the guest's calls and the tasks of its writes.
 #[derive(Clone, Debug)]
-pub(super) struct Ledger {
+pub(super) struct ExchangeLog {
     clock: Clock,
     entries: Arc<Mutex<Vec<Exchange>>>,
     /// Bytes of all answers so far.
@@ -26,7 +26,7 @@ pub(super) struct Ledger {
 /// One exchange under way. Dropping it leaves the entry as it is: what is known so far.
 #[derive(Debug)]
 pub(super) struct Entry {
-    ledger: Ledger,
+    ledger: ExchangeLog,
     pub(super) ordinal: u32,
     pub(super) deadline_ms: i64,
 }
@@ -56,7 +56,7 @@ pub(super) struct Answer {
 
 const CUT_OFF: &str = "the run ended before an answer came";
 
-impl Ledger {
+impl ExchangeLog {
     pub(super) fn new(clock: Clock) -> Self {
         Self { clock, entries: Arc::default(), received: Arc::default() }
     }

@@ -39,11 +39,11 @@ use self::egress::allowlist::Allowance;
 use self::engine::compile::Compiler;
 pub use self::engine::compile::{COMMAND as COMPILE_COMMAND, serve as compile_as_child};
 pub use self::engine::{Adapter, EngineError, LoadError};
-use self::exchange_log::Ledger;
+use self::exchange_log::ExchangeLog;
 use self::host_functions::Guest;
 use self::limits::Meter;
-pub use self::run_queue::{Claim as TurnClaim, Crowd, Standing as TurnStanding, Turn, Turns};
-use self::transport::Road;
+pub use self::run_queue::{Claim as RunClaim, Crowd, RunPermit, RunQueue, Standing as RunStanding};
+use self::transport::Transport;
 use crate::grant::{LiveGrant, ReadGrant, ReplayGrant, Scope};
 use crate::upstream::Upstream;
 
@@ -54,13 +54,13 @@ pub struct Sandbox {
     compiler: Compiler,
     clock: Clock,
     /// As many as the pool holds at most; without them the next run would fail instead of waiting.
-    turns: Turns,
+    turns: RunQueue,
 }
 
 impl Sandbox {
     /// Starts the engine. The cache directory is made with mode 0700 when it is not there.
     pub fn new(cache_dir: &Path, clock: Clock) -> Result<Self, EngineError> {
-        let turns = Turns::new(usize::try_from(limits::RUNS).unwrap_or(1));
+        let turns = RunQueue::new(usize::try_from(limits::RUNS).unwrap_or(1));
         let engine = engine::engine()?;
         let compiler = Compiler::new(cache_dir, &engine)?;
         Ok(Self { engine, compiler, clock, turns })
@@ -70,11 +70,11 @@ impl Sandbox {
     #[must_use]
     pub fn with_runs(self, runs: u32) -> Self {
         let runs = usize::try_from(runs.clamp(1, limits::RUNS)).unwrap_or(1);
-        Self { turns: Turns::new(runs), ..self }
+        Self { turns: RunQueue::new(runs), ..self }
     }
 
     /// Who may run when.
-    pub fn turns(&self) -> &Turns {
+    pub fn turns(&self) -> &RunQueue {
         &self.turns
     }
 
@@ -84,9 +84,9 @@ impl Sandbox {
     }
 
     /// One look at the system of record, with the read credentials.
-    pub async fn observe(&self, adapter: &Adapter, grant: ReadGrant, _turn: &Turn) -> Run {
+    pub async fn observe(&self, adapter: &Adapter, grant: ReadGrant, _turn: &RunPermit) -> Run {
         let mut scope = grant.into_scope();
-        let road = Road::network(&mut scope, None);
+        let road = Transport::network(&mut scope, None);
         self.run(adapter, scope, road, true).await
     }
 
@@ -99,10 +99,10 @@ impl Sandbox {
         adapter: &Adapter,
         grant: LiveGrant,
         keep: Keep,
-        _turn: &Turn,
+        _turn: &RunPermit,
     ) -> Run {
         let mut scope = grant.into_scope();
-        let road = Road::network(&mut scope, Some(keep));
+        let road = Transport::network(&mut scope, Some(keep));
         self.run(adapter, scope, road, false).await
     }
 
@@ -110,14 +110,14 @@ impl Sandbox {
     pub async fn replay(&self, adapter: &Adapter, grant: ReplayGrant) -> Run {
         let (scope, record) = grant.into_parts();
         let observing = scope.attempt == 0;
-        let road = Road::record(&scope.private, record);
+        let road = Transport::record(&scope.private, record);
         let (tenant, agent) = (scope.tenant.clone(), String::new());
-        let claim = Arc::new(TurnClaim { tenant, agent, upstreams: vec![] });
+        let claim = Arc::new(RunClaim { tenant, agent, upstreams: vec![] });
         let _turn = self.turns.take(&claim).await;
         self.run(adapter, scope, road, observing).await
     }
 
-    async fn run(&self, adapter: &Adapter, scope: Scope, road: Road, observing: bool) -> Run {
+    async fn run(&self, adapter: &Adapter, scope: Scope, road: Transport, observing: bool) -> Run {
         if adapter.digest() != scope.adapter {
             return Run::refused(format!(
                 "the grant is for adapter {}, and {} was given",
@@ -135,7 +135,12 @@ impl Sandbox {
     }
 
     /// The run as its guest sees it, and what it is asked for.
-    fn guest(&self, scope: Scope, road: Road, observing: bool) -> Result<(Guest, Action), String> {
+    fn guest(
+        &self,
+        scope: Scope,
+        road: Transport,
+        observing: bool,
+    ) -> Result<(Guest, Action), String> {
         // Canonical, so that it is the same text when `action.json` is all that is left of it.
         let params = json::canonical(scope.params.reveal()).map_err(|error| error.to_string())?;
         let action = Action {
@@ -149,7 +154,7 @@ impl Sandbox {
         let egress = Egress {
             allowance: Allowance::new(&scope.contract, phase, scope.rendered),
             road,
-            ledger: Ledger::new(self.clock.clone()),
+            ledger: ExchangeLog::new(self.clock.clone()),
         };
         let guest = Guest {
             egress,

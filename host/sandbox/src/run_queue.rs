@@ -1,4 +1,4 @@
-//! Turns: who may run now. Takes who asks and which upstreams the run may reach, gives a turn; dropping it
+//! RunQueue: who may run now. Takes who asks and which upstreams the run may reach, gives a turn; dropping it
 //! hands it on. Nothing runs without one.
 //!
 //! Never gives a turn to somebody who went away: a future that is dropped while it waits leaves the queue,
@@ -23,12 +23,12 @@ pub struct Claim {
 
 /// The slots of the sandbox and the queue for them. Cheap to clone; all clones are one.
 #[derive(Clone, Debug)]
-pub struct Turns(Arc<Mutex<Board<oneshot::Sender<Turn>>>>);
+pub struct RunQueue(Arc<Mutex<Board<oneshot::Sender<RunPermit>>>>);
 
 /// The right to one run at a time.
 #[derive(Debug)]
-pub struct Turn {
-    turns: Turns,
+pub struct RunPermit {
+    turns: RunQueue,
     claim: Arc<Claim>,
 }
 
@@ -51,24 +51,24 @@ pub struct Crowd {
 
 /// Somebody in the queue. Dropping it leaves the queue.
 struct Queued<'a> {
-    turns: &'a Turns,
+    turns: &'a RunQueue,
     ticket: u64,
-    answer: oneshot::Receiver<Turn>,
+    answer: oneshot::Receiver<RunPermit>,
 }
 
-impl Turns {
+impl RunQueue {
     pub fn new(slots: usize) -> Self {
         Self(Arc::new(Mutex::new(Board::new(slots))))
     }
 
     /// A turn, if one is free and nobody has to be asked first.
-    pub fn try_take(&self, claim: &Arc<Claim>) -> Option<Turn> {
+    pub fn try_take(&self, claim: &Arc<Claim>) -> Option<RunPermit> {
         let taken = self.lock().take(claim);
         taken.then(|| self.turn(Arc::clone(claim)))
     }
 
     /// Waits for a turn: the next one goes to the tenant, and within it to the agent, that has the fewest.
-    pub async fn take(&self, claim: &Arc<Claim>) -> Turn {
+    pub async fn take(&self, claim: &Arc<Claim>) -> RunPermit {
         loop {
             let (send, answer) = oneshot::channel();
             let ticket = self.lock().ask(claim, send);
@@ -99,16 +99,16 @@ impl Turns {
         }
     }
 
-    fn turn(&self, claim: Arc<Claim>) -> Turn {
-        Turn { turns: self.clone(), claim }
+    fn turn(&self, claim: Arc<Claim>) -> RunPermit {
+        RunPermit { turns: self.clone(), claim }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Board<oneshot::Sender<Turn>>> {
+    fn lock(&self) -> MutexGuard<'_, Board<oneshot::Sender<RunPermit>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Turn {
+impl Drop for RunPermit {
     fn drop(&mut self) {
         self.turns.lock().give_back(&self.claim);
         self.turns.hand_out();

@@ -79,9 +79,9 @@ impl Bench {
         self.sandbox.perform(&self.adapter, grant, keep, &self.turn().await).await
     }
 
-    async fn turn(&self) -> Turn {
+    async fn turn(&self) -> RunPermit {
         let (tenant, agent) = ("acme".into(), "helpdesk".into());
-        self.sandbox.turns().take(&Arc::new(TurnClaim { tenant, agent, upstreams: vec![] })).await
+        self.sandbox.turns().take(&Arc::new(RunClaim { tenant, agent, upstreams: vec![] })).await
     }
 }
 

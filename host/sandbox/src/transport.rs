@@ -11,13 +11,13 @@ use deed_record::exchange::{Exchange, Failure, Fate, Rendered};
 use super::Keep;
 use super::bindings::deed::adapter::http::{Error, Response};
 use super::egress::{Network, response};
-use super::exchange_log::{Known, Ledger};
+use super::exchange_log::{ExchangeLog, Known};
 use super::prior_writes::Writes;
 use super::redact::Redactor;
 use crate::grant::Scope;
 
 /// Made out of the kind of a run's grant, before there is a guest.
-pub(super) enum Road {
+pub(super) enum Transport {
     Network(Network),
     Record(Recorded),
 }
@@ -31,7 +31,7 @@ pub(super) struct Recorded {
 /// What a guest is told where the record ends or has another request. The comparison ends there too.
 const OFF_THE_RECORD: &str = "the record has no answer to this request at this place";
 
-impl Road {
+impl Transport {
     /// Takes upstreams, tags and writes out of the scope; steps are kept exactly while performing.
     pub(super) fn network(scope: &mut Scope, keep: Option<Keep>) -> Self {
         Self::Network(Network {
@@ -63,7 +63,7 @@ impl Recorded {
     pub(super) fn answer(
         &mut self,
         rendered: &Rendered,
-        ledger: &Ledger,
+        ledger: &ExchangeLog,
     ) -> Result<Response, Error> {
         let entry = ledger.open(rendered.clone(), Known::default(), std::time::Duration::ZERO);
         match self.rest.next() {

@@ -19,9 +19,9 @@ const MOST: Duration = Duration::from_millis(2);
 
 /// The number; clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Crowd(Arc<AtomicUsize>);
+pub struct GroupCommit(Arc<AtomicUsize>);
 
-impl Crowd {
+impl GroupCommit {
     /// Says how many actions are under way.
     pub fn is(&self, under_way: usize) {
         self.0.store(under_way, Ordering::Relaxed);
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn a_few_wait_for_nobody_and_a_crowd_not_long() {
-        let crowd = Crowd::default();
+        let crowd = GroupCommit::default();
         let mut before = Duration::ZERO;
         for under_way in [0, 1, CROWD - 1, CROWD, 64, 100, usize::MAX] {
             crowd.is(under_way);

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::group_commit::Crowd;
+use crate::group_commit::GroupCommit;
 use crate::store::{
     self, Append, AppendError, Durable, Failure, Filter, PayloadError, Pending, Row, Store, Story,
 };
@@ -88,14 +88,14 @@ struct Shared {
     failed: Arc<OnceLock<Failure>>,
     /// Where what is on disk ends.
     synced: Arc<Mutex<Place>>,
-    crowd: Crowd,
+    crowd: GroupCommit,
     /// Last, so that nobody opens the journal before the index is let go.
     _lock: Arc<File>,
 }
 
 impl Journal {
     /// Where to say how many actions are under way: the more, the more of their appends are committed together.
-    pub fn crowd(&self) -> &Crowd {
+    pub fn crowd(&self) -> &GroupCommit {
         &self.shared.crowd
     }
 

@@ -16,7 +16,7 @@ use deed_record::lifecycle::event::Leaf;
 use deed_spec::digest::Digest;
 use deed_spec::merkle::{self, Hash, OutOfRange, leaf_hash};
 use deed_spec::note::{LogKey, NoteError, VerifierKey, only, sign};
-use deed_spec::tlog::frontier::Edge;
+use deed_spec::tlog::frontier::Frontier;
 use deed_spec::tlog::{CHECKPOINT, COSIGNED, HEAD, Resource, tile};
 
 use leaf_index::{PLACES_MAX, Places};
@@ -46,7 +46,7 @@ pub struct Log {
     store: Store,
     tail: Tail,
     key: LogKey,
-    edge: Edge,
+    edge: Frontier,
     checkpoint: Option<String>,
     places: Places,
     history: Vec<Leaf>,

@@ -11,7 +11,7 @@ use deed_record::lifecycle::event;
 use deed_spec::digest::Digest;
 use deed_spec::merkle::{self, Hash};
 use deed_spec::note::{self, Checkpoint, LogPolicy, VerifierKey, Witnessed};
-use deed_spec::tlog::frontier::Edge;
+use deed_spec::tlog::frontier::Frontier;
 use deed_spec::tlog::{CHECKPOINT, HEAD, tile};
 
 pub use self::fault::Fault;
@@ -168,11 +168,11 @@ fn replay<F>(
     tree: &Checkpoint,
     earlier: &mut [Earlier],
     found: &mut Audit,
-) -> Result<Edge, Fault>
+) -> Result<Frontier, Fault>
 where
     F: FnMut(&str, u64) -> Result<Fetched, String>,
 {
-    let (mut edge, mut made) = (Edge::default(), Vec::new());
+    let (mut edge, mut made) = (Frontier::default(), Vec::new());
     note_roots(&edge, earlier);
     for index in 0..tree.size.div_ceil(tile::WIDTH) {
         let bundle = files.bundle(index, tree.size)?;
@@ -191,7 +191,7 @@ where
     Ok(edge)
 }
 
-fn note_roots(edge: &Edge, earlier: &mut [Earlier]) {
+fn note_roots(edge: &Frontier, earlier: &mut [Earlier]) {
     for older in earlier.iter_mut().filter(|older| older.tree.size == edge.size()) {
         older.now = Some(edge.root());
     }

@@ -15,7 +15,7 @@ use deed_record::lifecycle::event::Leaf;
 use deed_spec::digest::Digest;
 use deed_spec::merkle::leaf_hash;
 use deed_spec::note::LogKey;
-use deed_store::group_commit::Crowd;
+use deed_store::group_commit::GroupCommit;
 use deed_store::log::{Log, Publisher};
 use deed_system::clock::Clock;
 use deed_tests::services::Result;
@@ -50,7 +50,7 @@ fn measure(dir: &Path) -> Result<deed_benches::Paired> {
     let origin = "deed.example/logs/bench";
     let key = LogKey::new(origin, SigningKey::from_bytes(&[7; 32]))?;
     let log = Log::open(&dir.join("log"), origin, key)?;
-    let log = Publisher::start(log, &Arc::default(), &Clock::new(), &Crowd::default());
+    let log = Publisher::start(log, &Arc::default(), &Clock::new(), &GroupCommit::default());
     let plain = Plain::start(File::create(dir.join("plain"))?);
     let ours = || {
         let log = log.clone();

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use deed_spec::merkle::{self, OutOfRange};
 use deed_spec::tlog::Resource;
-use deed_spec::tlog::frontier::Edge;
+use deed_spec::tlog::frontier::Frontier;
 use tlog_tiles::{Hash, HashReader, Tile};
 
 /// What the oracle stores: its own hashes in its own order.
@@ -60,7 +60,7 @@ fn looked_at(size: u64) -> bool {
 
 #[test]
 fn every_tree_to_seventy_thousand_has_the_tiles_and_root_of_the_specification() {
-    let (stored, mut edge) = (Stored::default(), Edge::default());
+    let (stored, mut edge) = (Stored::default(), Frontier::default());
     let (mut made, mut old) = (Vec::new(), 0);
     for size in 1..=70_000 {
         stored.append(size - 1, &entry(size - 1));

@@ -3,7 +3,7 @@
 use deed_record::action::id::ActionId;
 use deed_record::policy::{Decision, Facts, Permit, Policies};
 use deed_sandbox::grant::{self, GrantError, LiveGrant, Scope};
-use deed_sandbox::{Adapter, Keep, Run, Sandbox, Turn};
+use deed_sandbox::{Adapter, Keep, Run, Sandbox, RunPermit};
 use deed_store::store::{Append, AppendError, Claim, Durable, Store};
 
 pub fn permit(policies: &Policies, action: &ActionId, facts: &Facts) -> Option<Permit> {
@@ -24,7 +24,7 @@ pub async fn run(
     adapter: &Adapter,
     live: LiveGrant,
     keep: Keep,
-    turn: &Turn,
+    turn: &RunPermit,
 ) -> Run {
     sandbox.perform(adapter, live, keep, turn).await
 }

@@ -11,7 +11,7 @@ use deed_spec::digest::Digest;
 use deed_spec::json;
 use deed_spec::merkle::{Hash, inclusion_proof, leaf_hash, root};
 use deed_spec::note::{self, Checkpoint, LogProof};
-use deed_spec::tlog::frontier::Edge;
+use deed_spec::tlog::frontier::Frontier;
 use deed_spec::tlog::{CHECKPOINT, tile};
 use deed_verify::Verdict;
 use deed_verify::audit::{self, Asked, Fetched};
@@ -168,7 +168,7 @@ pub(crate) fn tile_seeds() -> Vec<Vec<u8>> {
 fn logged() -> &'static BTreeMap<String, Vec<u8>> {
     static FILES: OnceLock<BTreeMap<String, Vec<u8>>> = OnceLock::new();
     FILES.get_or_init(|| {
-        let (mut edge, mut made) = (Edge::default(), Vec::new());
+        let (mut edge, mut made) = (Frontier::default(), Vec::new());
         for n in 0..260_u32 {
             edge.push(&entry("receipt", &Digest::of(&n.to_be_bytes())), &mut made);
         }

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use deed_record::bundle::proof_name;
 use deed_spec::digest::Digest;
 use deed_spec::note::{self, Checkpoint, LogKey};
-use deed_spec::tlog::frontier::Edge;
+use deed_spec::tlog::frontier::Frontier;
 use deed_spec::tlog::{CHECKPOINT, HEAD, tile};
 use deed_verify::Verdict;
 use deed_verify::audit::{self, Asked, Fetched, Since};
@@ -207,7 +207,7 @@ fn entries(log: &Log) -> Vec<Vec<u8>> {
 
 /// The same log with another entry at one place, every file made anew and signed with the log's key.
 fn forked(sink: &Sink<'_>, log: &Log, at: usize) -> Log {
-    let (mut edge, mut files) = (Edge::default(), Vec::new());
+    let (mut edge, mut files) = (Frontier::default(), Vec::new());
     for (n, entry) in entries(log).iter().enumerate() {
         edge.push(if n == at { b"urn:deed:entry:v1\nreceipt 00\n" } else { entry }, &mut files);
     }

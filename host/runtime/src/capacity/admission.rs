@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Story;
-use deed_store::group_commit::Crowd;
+use deed_store::group_commit::GroupCommit;
 
 use self::book::{Account, Book, Tenant, lock};
 pub use self::limit::{Limit, Overload};
@@ -85,7 +85,7 @@ impl Drop for Course {
 
 impl Admission {
     /// `crowd` is told how much is under way.
-    pub(crate) fn new(limits: Limits, tenants: usize, crowd: Crowd) -> Self {
+    pub(crate) fn new(limits: Limits, tenants: usize, crowd: GroupCommit) -> Self {
         let places = limits.under_way.host;
         let sure = places / 2 / tenants.max(1);
         let book = Arc::new(Mutex::new(Book { crowd, ..Book::default() }));

@@ -14,7 +14,7 @@ use crate::capacity::counters::Metrics;
 
 /// The seats of one listener.
 #[derive(Debug)]
-pub(crate) struct Seats {
+pub(crate) struct ConnectionSlots {
     max: usize,
     patience: Duration,
     metrics: Arc<Metrics>,
@@ -45,12 +45,12 @@ struct Holder {
 /// One connection's seat; dropping it frees it.
 #[derive(Debug)]
 pub(crate) struct Seat {
-    seats: Arc<Seats>,
+    seats: Arc<ConnectionSlots>,
     number: u64,
     cut: Arc<Notify>,
 }
 
-impl Seats {
+impl ConnectionSlots {
     pub(crate) fn new(max: usize, patience: Duration, metrics: Arc<Metrics>) -> Self {
         Self { max, patience, metrics, taken: Mutex::default() }
     }
@@ -128,8 +128,8 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(15);
 
-    fn seats(max: usize) -> Arc<Seats> {
-        Arc::new(Seats::new(max, PATIENCE, Arc::default()))
+    fn seats(max: usize) -> Arc<ConnectionSlots> {
+        Arc::new(ConnectionSlots::new(max, PATIENCE, Arc::default()))
     }
 
     /// Whether the connection was told to go; asked once, because being told is taken with it.

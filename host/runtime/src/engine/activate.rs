@@ -13,7 +13,7 @@ use deed_store::log::{Log, LogError};
 use deed_store::store::Store;
 
 use super::error::LedgerError;
-use super::key_history::{Past, PastError};
+use super::key_history::{KeyHistory, KeyHistoryError};
 use super::stories;
 use crate::config::keys::Keys;
 use crate::config::{Config, Tenant};
@@ -23,7 +23,7 @@ use crate::stage::activation;
 #[derive(Debug, thiserror::Error)]
 pub enum ActivateError {
     #[error(transparent)]
-    Past(#[from] PastError),
+    KeyHistory(#[from] KeyHistoryError),
     #[error(transparent)]
     Ledger(#[from] LedgerError),
     #[error(transparent)]
@@ -37,7 +37,7 @@ pub(crate) struct Starting<'a> {
     pub(crate) config: &'a Config,
     pub(crate) keys: &'a Keys,
     pub(crate) store: &'a dyn Store,
-    pub(crate) past: &'a Past,
+    pub(crate) past: &'a KeyHistory,
     pub(crate) now_ms: i64,
 }
 
@@ -52,7 +52,8 @@ impl Starting<'_> {
         }
         publish_open(self.store, &tenant.name, log)?;
         let kept = activation::sign(&now, tenant, &self.keys.receipt)?;
-        let digest = self.past.statements.put(Kind::Activated, &kept).map_err(PastError::from)?;
+        let digest =
+            self.past.statements.put(Kind::Activated, &kept).map_err(KeyHistoryError::from)?;
         log.append(&[entry(Kind::Activated.as_str(), &digest)])?;
         Ok(digest)
     }

@@ -7,7 +7,7 @@ use deed_record::lifecycle::event::{Attempt, Event, Phase};
 use deed_record::lifecycle::observation::{Observation, Sight};
 use deed_record::lifecycle::outcome::{Judgement, Outcome};
 use deed_sandbox::grant::{self, Cleared, LiveGrant, Scope};
-use deed_sandbox::{Adapter, Run, Turn};
+use deed_sandbox::{Adapter, Run, RunPermit};
 use tokio::sync::Mutex;
 
 use super::drive::{Drive, Step};
@@ -28,7 +28,7 @@ impl Drive<'_> {
             return self.judge_other_world(what).await;
         }
         let turn = match self.take_turn(&granted).await? {
-            Taken::Turn(turn) => turn,
+            Taken::RunPermit(turn) => turn,
             Taken::Ended(step) => return Ok(step),
         };
         self.append(vec![Event::ObserveStarted { phase }], false).await?;
@@ -49,7 +49,7 @@ impl Drive<'_> {
         &self,
         granted: &Granted,
         adapter: &Adapter,
-        turn: &Turn,
+        turn: &RunPermit,
     ) -> Result<Observation, LedgerError> {
         let scope = self.scope(granted, 0)?;
         let decision = self.story.decision.as_ref().map(|(d, _)| d);
@@ -67,7 +67,7 @@ impl Drive<'_> {
     pub(super) async fn attempt(&mut self) -> Result<Step, LedgerError> {
         let Some(granted) = self.granted() else { return self.gone().await };
         let turn = match self.take_turn(&granted).await? {
-            Taken::Turn(turn) => turn,
+            Taken::RunPermit(turn) => turn,
             Taken::Ended(step) => return Ok(step),
         };
         let started_ms = self.engine.clock.now_ms();

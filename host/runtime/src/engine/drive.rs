@@ -9,14 +9,14 @@ use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::{Decided, Story};
 use deed_record::policy::asked::Question;
 use deed_record::policy::{Permit, Verdict};
-use deed_sandbox::Turn;
+use deed_sandbox::RunPermit;
 
 use super::Engine;
 use super::error::LedgerError;
 use super::guard::TURNED_AWAY;
 use super::in_flight::Lease;
 use super::told::Told;
-use super::unit_of_work::Pages;
+use super::unit_of_work::UnitOfWork;
 use crate::config::{Granted, Tenant};
 use crate::stage::policy;
 use crate::stage::reconcile::{self, Verdict as Look};
@@ -33,7 +33,7 @@ pub(super) struct Drive<'a> {
     pub(super) engine: &'a Arc<Engine>,
     pub(super) tenant: Arc<Tenant>,
     pub(super) story: Story,
-    pub(super) pages: Pages,
+    pub(super) pages: UnitOfWork,
     /// What of the world that the action names is another now, once somebody has looked.
     pub(super) world: OnceLock<Option<&'static str>>,
     /// What policy was asked last, for the statements about it.
@@ -44,7 +44,7 @@ pub(super) struct Drive<'a> {
     /// The lease of (tenant, resource), from the gate to the outcome.
     pub(super) lease: Option<Lease>,
     /// The turn in the sandbox, while it goes from one run to the next.
-    pub(super) turn: Option<Turn>,
+    pub(super) turn: Option<RunPermit>,
     /// Whether to look once more at what ended without an answer. Timers ask for it, callers cannot.
     pub(super) settling: bool,
 }
@@ -60,7 +60,7 @@ pub(super) async fn drive(
     let row = engine.store.row(id.as_str())?;
     let is_now = |told: &Told| row.is_some_and(|row| row.version == told.story.version);
     let told = told.filter(is_now).map_or_else(|| engine.told(id), Ok)?;
-    let (story, pages) = Pages::of(told);
+    let (story, pages) = UnitOfWork::of(told);
     let Some(tenant) = engine.tenant(&story.bound.action.tenant).cloned() else {
         return Err(LedgerError::NoTenant(story.bound.action.tenant.clone()));
     };
@@ -87,7 +87,7 @@ pub(super) async fn drive(
             Ok(()) => return Ok(drive.told()),
             // An outside fact came in between: it counts, and the step is taken anew.
             Err(LedgerError::Conflict) => {
-                (drive.story, drive.pages) = Pages::of(engine.told(id)?);
+                (drive.story, drive.pages) = UnitOfWork::of(engine.told(id)?);
             }
             Err(error) => {
                 // What this driver had only thought of says nothing of what it leaves behind.

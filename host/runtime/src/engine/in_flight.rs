@@ -86,7 +86,7 @@ impl Leases {
 
 /// The drivers that are under way.
 #[derive(Debug)]
-pub(super) struct Flights {
+pub(super) struct InFlight {
     pub(super) actions: Leases,
     pub(super) resources: Leases,
     /// Leases of actions of which nobody knows what became of them, while no driver runs for them.
@@ -97,7 +97,7 @@ pub(super) struct Flights {
     running: watch::Sender<usize>,
 }
 
-impl Default for Flights {
+impl Default for InFlight {
     fn default() -> Self {
         Self {
             actions: Leases::default(),
@@ -122,7 +122,7 @@ impl Waiting {
     }
 }
 
-impl Flights {
+impl InFlight {
     pub(super) fn reserve(&self, id: &ActionId, lease: Lease) {
         self.reserved.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), lease);
     }

@@ -20,7 +20,7 @@ use crate::stage::activation as stage;
 
 /// The statements of a host, and the keys that may have signed them.
 #[derive(Debug)]
-pub(crate) struct Past {
+pub(crate) struct KeyHistory {
     pub(crate) statements: Statements,
     signers: Vec<VerifyingKey>,
 }
@@ -35,7 +35,7 @@ pub(crate) struct Changed {
 
 /// Why the past of a host cannot be told.
 #[derive(Debug, thiserror::Error)]
-pub enum PastError {
+pub enum KeyHistoryError {
     #[error(transparent)]
     Key(#[from] KeyError),
     #[error(transparent)]
@@ -54,15 +54,15 @@ pub enum PastError {
 
 const NO_KEY: &str = "it is by no key of this host; restore keys/retired/ from a copy";
 
-impl Past {
-    pub(crate) fn open(dir: &Path, keys: &Keys) -> Result<Self, PastError> {
+impl KeyHistory {
+    pub(crate) fn open(dir: &Path, keys: &Keys) -> Result<Self, KeyHistoryError> {
         let mut signers = vec![keys.receipt.verifying_key()];
         signers.extend(keys::retired(dir, Purpose::Receipt)?);
         Ok(Self { statements: Statements::open(&dir.join("state"))?, signers })
     }
 
     /// The same for those who only look, with public keys; none where nothing was ever kept.
-    pub(crate) fn look(dir: &Path, receipt: VerifyingKey) -> Result<Option<Self>, PastError> {
+    pub(crate) fn look(dir: &Path, receipt: VerifyingKey) -> Result<Option<Self>, KeyHistoryError> {
         let mut signers = vec![receipt];
         signers.extend(keys::retired(dir, Purpose::Receipt)?);
         let statements = Statements::look(&dir.join("state"))?;
@@ -70,14 +70,18 @@ impl Past {
     }
 
     /// Keys that signed this log's checkpoints before its present one.
-    pub(crate) fn retired(&self, tenant: &str, origin: &str) -> Result<Vec<Retired>, PastError> {
+    pub(crate) fn retired(
+        &self,
+        tenant: &str,
+        origin: &str,
+    ) -> Result<Vec<Retired>, KeyHistoryError> {
         let mut retired = Vec::new();
         for kept in self.statements.all(Kind::KeyRetired)? {
             let Some(change) = self.change(&kept, Kind::KeyRetired) else { continue };
             if change.tenant != tenant || change.purpose != Purpose::Log {
                 continue;
             }
-            let form = |e: &dyn std::fmt::Display| PastError::Form(e.to_string());
+            let form = |e: &dyn std::fmt::Display| KeyHistoryError::Form(e.to_string());
             let key = change.public().map_err(|e| form(&e))?;
             let key = VerifierKey::new(origin, key).map_err(|e| form(&e))?;
             let statement = kept.envelope.payload_digest().map_err(|e| form(&e))?;
@@ -87,7 +91,11 @@ impl Past {
     }
 
     /// Which keys came and went, in the order of the log.
-    pub(crate) fn changes(&self, tenant: &str, told: &[Leaf]) -> Result<Vec<Changed>, PastError> {
+    pub(crate) fn changes(
+        &self,
+        tenant: &str,
+        told: &[Leaf],
+    ) -> Result<Vec<Changed>, KeyHistoryError> {
         let mut changes = Vec::new();
         for leaf in told {
             let Some(kind) =
@@ -95,9 +103,10 @@ impl Past {
             else {
                 continue;
             };
-            let at = |why: &str| PastError::Other(leaf.kind.clone(), leaf.index, why.to_owned());
+            let at =
+                |why: &str| KeyHistoryError::Other(leaf.kind.clone(), leaf.index, why.to_owned());
             let kept = self.statements.get(kind, leaf.payload)?;
-            let kept = kept.ok_or_else(|| PastError::Lost(leaf.kind.clone(), leaf.index))?;
+            let kept = kept.ok_or_else(|| KeyHistoryError::Lost(leaf.kind.clone(), leaf.index))?;
             let change = self.change(&kept, kind);
             let change = change.ok_or_else(|| at(NO_KEY))?;
             // Both stand side by side: the key that goes counts up to its own retirement.
@@ -115,7 +124,7 @@ impl Past {
     pub(crate) fn activated(
         &self,
         told: &[Leaf],
-    ) -> Result<Option<(Digest, Activation)>, PastError> {
+    ) -> Result<Option<(Digest, Activation)>, KeyHistoryError> {
         let mut latest = told.iter().rev();
         let Some(leaf) = latest.find(|leaf| leaf.kind == Kind::Activated.as_str()) else {
             return Ok(None);
@@ -127,10 +136,10 @@ impl Past {
     }
 
     /// Who could approve under an activation.
-    pub(crate) fn people(&self, leaf: &Leaf) -> Result<Vec<Enrolled>, PastError> {
-        let at = |why: &str| PastError::Other(leaf.kind.clone(), leaf.index, why.to_owned());
+    pub(crate) fn people(&self, leaf: &Leaf) -> Result<Vec<Enrolled>, KeyHistoryError> {
+        let at = |why: &str| KeyHistoryError::Other(leaf.kind.clone(), leaf.index, why.to_owned());
         let kept = self.statements.get(Kind::Activated, leaf.payload)?;
-        let kept = kept.ok_or_else(|| PastError::Lost(leaf.kind.clone(), leaf.index))?;
+        let kept = kept.ok_or_else(|| KeyHistoryError::Lost(leaf.kind.clone(), leaf.index))?;
         let activation = self.activation(&kept).ok_or_else(|| at(NO_KEY))?;
         // The names are kept beside it and signed by nobody.
         match stage::names(&activation, &kept.people) {
@@ -150,15 +159,15 @@ impl Past {
         tenant: &str,
         told: &[Leaf],
         keys: &Keys,
-    ) -> Result<(), PastError> {
+    ) -> Result<(), KeyHistoryError> {
         let changes = self.changes(tenant, told)?;
         for purpose in [Purpose::Receipt, Purpose::Log] {
             let of = |one: &&Changed| one.change.purpose == purpose && one.kind == Kind::KeyAdded;
             let Some(last) = changes.iter().rev().find(of) else { continue };
             if last.key != keys.of(purpose).verifying_key() {
                 let (purpose, tenant) = (purpose.as_str(), tenant.to_owned());
-                let wanted = key_id(&last.key).map_err(|e| PastError::Form(e.to_string()))?;
-                return Err(PastError::OtherKey { purpose, tenant, wanted });
+                let wanted = key_id(&last.key).map_err(|e| KeyHistoryError::Form(e.to_string()))?;
+                return Err(KeyHistoryError::OtherKey { purpose, tenant, wanted });
             }
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::thread;
 
 use deed_spec::digest::Digest;
 use deed_spec::note::LogKey;
-use deed_store::group_commit::Crowd;
+use deed_store::group_commit::GroupCommit;
 use deed_store::journal::{Hold, Journal, OpenError};
 use deed_store::log::{Log, Publisher};
 use deed_store::store::Filter;
@@ -17,7 +17,7 @@ use super::start::{StartError, state};
 use crate::config::Config;
 use crate::config::keys::Keys;
 use crate::engine::activate::Starting;
-use crate::engine::key_history::{Past, PastError};
+use crate::engine::key_history::{KeyHistory, KeyHistoryError};
 
 /// Logs by tenant.
 type Logs = BTreeMap<String, Log>;
@@ -29,7 +29,7 @@ pub(crate) fn open(
     hold: Hold,
     config: &Config,
     keys: &Keys,
-    past: &Past,
+    past: &KeyHistory,
 ) -> Result<(Journal, Logs), StartError> {
     thread::scope(|scope| {
         let logs = scope.spawn(|| -> Result<Logs, StartError> {
@@ -46,7 +46,7 @@ pub(crate) fn unopened(error: &OpenError) -> StartError {
     state("the journal cannot be opened")(error.to_string())
 }
 
-pub(crate) fn past_failed(error: &PastError) -> StartError {
+pub(crate) fn past_failed(error: &KeyHistoryError) -> StartError {
     state("what this host signed before cannot be told")(error.to_string())
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn publishers(
     starting: &Starting<'_>,
     mut logs: Logs,
     clock: &Clock,
-    crowd: &Crowd,
+    crowd: &GroupCommit,
 ) -> Result<(Publishers, Activated), StartError> {
     let Starting { config, keys, past, .. } = *starting;
     for tenant in
@@ -99,7 +99,7 @@ fn may_begin(starting: &Starting<'_>, tenant: &str) -> Result<(), StartError> {
     }
 }
 
-fn log(config: &Config, keys: &Keys, past: &Past, tenant: &str) -> Result<Log, StartError> {
+fn log(config: &Config, keys: &Keys, past: &KeyHistory, tenant: &str) -> Result<Log, StartError> {
     let origin = format!("{}/{tenant}", config.log_origin);
     let key = LogKey::new(&origin, keys.log.clone())
         .map_err(|e| state("the log has no valid origin")(e.to_string()))?;

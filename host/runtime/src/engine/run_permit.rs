@@ -1,4 +1,4 @@
-//! Turns in the sandbox: an action takes one before it looks or writes, and keeps it while it goes on
+//! RunQueue in the sandbox: an action takes one before it looks or writes, and keeps it while it goes on
 //! without waiting for anybody. Who has no time left is not started.
 //!
 //! Never holds one while it waits for a resource, a person or a time: turns are few.
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use deed_record::exchange::Rendered;
 use deed_record::lifecycle::outcome::{Judgement, Outcome};
 use deed_record::lifecycle::status::Status;
-use deed_sandbox::{Turn, TurnClaim};
+use deed_sandbox::{RunClaim, RunPermit};
 
 use super::drive::{Drive, Step};
 use super::error::LedgerError;
@@ -20,7 +20,7 @@ const QUEUE_LOOK: Duration = Duration::from_secs(1);
 
 /// What the queue came to.
 pub(super) enum Taken {
-    Turn(Turn),
+    RunPermit(RunPermit),
     /// The action waited as long as it may, and has gone on without a run.
     Ended(Step),
 }
@@ -34,7 +34,7 @@ impl Drive<'_> {
         let engine = Arc::clone(self.engine);
         let (turns, claim) = (engine.sandbox.turns(), Arc::new(self.claim()));
         if let Some(turn) = self.turn.take().or_else(|| turns.try_take(&claim)) {
-            return Ok(Taken::Turn(turn));
+            return Ok(Taken::RunPermit(turn));
         }
         self.hand_over(false).await?;
         let limit = Duration::from_millis(granted.contract.limits.queue.as_millis());
@@ -45,7 +45,7 @@ impl Drive<'_> {
                 limit.map_or(QUEUE_LOOK, |end| end.saturating_duration_since(Instant::now()));
             let turn = tokio::time::timeout(left.min(QUEUE_LOOK), &mut taking);
             if let Ok(turn) = engine.flights.pause(turn).await? {
-                return Ok(Taken::Turn(turn));
+                return Ok(Taken::RunPermit(turn));
             }
             if self.is_overtaken()? {
                 return Err(LedgerError::Conflict);
@@ -61,13 +61,13 @@ impl Drive<'_> {
     }
 
     /// For whom its runs are, and which upstreams they may reach.
-    fn claim(&self) -> TurnClaim {
+    fn claim(&self) -> RunClaim {
         let bound = &self.story.bound;
         let reached = |one: &Rendered, name: &String| one.upstream == *name;
         let rules = || bound.observe.iter().chain(&bound.perform);
         let upstreams = self.tenant.upstreams.iter();
         let upstreams = upstreams.filter(|(name, _)| rules().any(|rule| reached(rule, name)));
-        TurnClaim {
+        RunClaim {
             tenant: bound.action.tenant.clone(),
             agent: bound.action.principal.clone(),
             upstreams: upstreams.map(|(name, one)| (name.clone(), one.concurrency)).collect(),

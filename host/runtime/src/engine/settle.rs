@@ -87,7 +87,7 @@ impl Drive<'_> {
             return Ok(Later::InVain(why));
         }
         let turn = match self.take_turn(&granted).await? {
-            Taken::Turn(turn) => turn,
+            Taken::RunPermit(turn) => turn,
             Taken::Ended(_) => return Ok(Later::NotNow("the sandbox was full")),
         };
         let look = self.look(&granted, adapter, &turn).await?;

@@ -23,8 +23,8 @@ use crate::config::{Config, Fault, keys};
 use crate::engine::Engine;
 use crate::engine::activate::Starting;
 use crate::engine::error::LedgerError;
-use crate::engine::in_flight::Flights;
-use crate::engine::key_history::Past;
+use crate::engine::in_flight::InFlight;
+use crate::engine::key_history::KeyHistory;
 use crate::engine::readiness::{Space, Told};
 use crate::engine::resolve::LastSeen;
 use crate::engine::resource::LeftOpen;
@@ -95,7 +95,7 @@ impl Engine {
         config.check_keys(&of_host).map_err(StartError::Config)?;
         let sandbox = sandbox(&dir, &clock)?.with_runs(config.limits.runs);
         let adapters = adapters(&mut config, &sandbox)?;
-        let past = Past::open(&dir, &keys).map_err(|e| open_logs::past_failed(&e))?;
+        let past = KeyHistory::open(&dir, &keys).map_err(|e| open_logs::past_failed(&e))?;
         let (journal, logs) = open_logs::open(hold, &config, &keys, &past)?;
         let (crowd, store): (_, Arc<dyn Store>) = (journal.crowd().clone(), Arc::new(journal));
         check_clock(&*store, &clock)?;
@@ -104,7 +104,7 @@ impl Engine {
             Starting { config: &config, keys: &keys, store: &*store, past: &past, now_ms };
         let (publishers, activated) = open_logs::publishers(&starting, logs, &clock, &crowd)?;
         let notifier = Notifier::new(config.notify.as_ref());
-        let flights = Flights::default();
+        let flights = InFlight::default();
         let admission = Admission::new(config.limits, config.tenants.len(), crowd);
         let space = Space::new(&dir, config.disk_reserve);
         let engine = Self {

@@ -19,7 +19,7 @@ const TOGETHER: usize = 8 << 20;
 
 /// The entries of the action that a driver has.
 #[derive(Debug, Clone)]
-pub(super) struct Pages {
+pub(super) struct UnitOfWork {
     entries: Vec<Entry>,
     /// The last ones, as the journal will have them.
     unsent: Vec<Vec<u8>>,
@@ -27,7 +27,7 @@ pub(super) struct Pages {
     sent: Status,
 }
 
-impl Pages {
+impl UnitOfWork {
     pub(super) fn of(told: Told) -> (Story, Self) {
         let sent = told.story.status;
         (told.story, Self { entries: told.entries, unsent: vec![], sent })
@@ -88,7 +88,7 @@ impl Engine {
     pub(super) async fn put(
         &self,
         story: &mut Story,
-        pages: &mut Pages,
+        pages: &mut UnitOfWork,
         event: Event,
     ) -> Result<(), LedgerError> {
         let entry = Entry { at_ms: self.clock.now_ms(), event };
@@ -108,7 +108,7 @@ impl Engine {
     pub(super) async fn hand_over(
         &self,
         story: &Story,
-        pages: &mut Pages,
+        pages: &mut UnitOfWork,
         nonces: Vec<String>,
         durable: bool,
     ) -> Result<(), LedgerError> {
@@ -122,7 +122,7 @@ impl Engine {
     pub(super) async fn hand_over_durably(
         &self,
         story: &Story,
-        pages: &mut Pages,
+        pages: &mut UnitOfWork,
     ) -> Result<Durable, LedgerError> {
         let append = pages.append(story, vec![], true).ok_or(Unfit::NoEvents)?;
         let proof = self.store.append_durable(append).await?;
@@ -130,7 +130,7 @@ impl Engine {
         Ok(proof)
     }
 
-    fn handed_over(&self, story: &Story, pages: &mut Pages) {
+    fn handed_over(&self, story: &Story, pages: &mut UnitOfWork) {
         self.admission.moved(pages.sent, story);
         pages.sent = story.status;
     }
@@ -142,7 +142,7 @@ impl Engine {
         event: Event,
         nonces: Vec<String>,
     ) -> Result<Told, LedgerError> {
-        let (mut story, mut pages) = Pages::of(told);
+        let (mut story, mut pages) = UnitOfWork::of(told);
         self.put(&mut story, &mut pages, event).await?;
         self.hand_over(&story, &mut pages, nonces, true).await?;
         Ok(Told { story, entries: pages.entries })

@@ -10,14 +10,14 @@ use deed_spec::json;
 use tokio::sync::Mutex;
 
 use super::Engine;
-use super::unit_of_work::Pages;
+use super::unit_of_work::UnitOfWork;
 
 /// The function through which egress makes steps of writes durable. The story is shared with it while the
 /// run lasts, so that each append goes on from the version before. It runs in a task of its own: a caller
 /// that stops waiting must not part the story from the journal.
 pub(super) fn steps(
     engine: &Arc<Engine>,
-    book: Arc<Mutex<(Story, Pages)>>,
+    book: Arc<Mutex<(Story, UnitOfWork)>>,
     n: u32,
     epoch: u64,
 ) -> Keep {

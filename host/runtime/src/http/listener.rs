@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::Metrics;
-use crate::capacity::connection_slots::Seats;
+use crate::capacity::connection_slots::ConnectionSlots;
 
 /// How long a whole request may take to come: the head, counted from the last answer, and then the
 /// body. An idle connection is one whose next head does not come.
@@ -43,7 +43,7 @@ impl Door {
     /// Serves until `stopped` says so; then takes nobody in any more and lets requests in progress finish.
     pub async fn serve(self, mut stopped: watch::Receiver<bool>) {
         let Self { listener, router, connections_max, metrics } = self;
-        let seats = Arc::new(Seats::new(connections_max, REQUEST_PATIENCE, metrics));
+        let seats = Arc::new(ConnectionSlots::new(connections_max, REQUEST_PATIENCE, metrics));
         let mut open = JoinSet::new();
         let mut sweep = tokio::time::interval(SWEEP_EVERY);
         loop {
@@ -76,7 +76,7 @@ impl Door {
 /// A seat for the connection and the work on it; without one it is told so and closed.
 fn admit(
     stream: TcpStream,
-    seats: &Arc<Seats>,
+    seats: &Arc<ConnectionSlots>,
     router: Router,
     stopped: watch::Receiver<bool>,
 ) -> Option<impl Future<Output = ()> + Send + 'static> {

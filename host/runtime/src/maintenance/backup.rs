@@ -32,10 +32,10 @@ use deed_system::files::{ADAPTER_MAX, CONFIG_MAX, FileError, Files, PEM_MAX, TEX
 use self::manifest::{MANIFEST, OfJournal, OfLog};
 pub use self::manifest::{Manifest, ManifestError};
 use self::snapshot_point::{Snapshots, moment};
-pub(crate) use self::staging_dir::{Draft, DraftError, at, sync_above};
+pub(crate) use self::staging_dir::{StagingDir, StagingError, at, sync_above};
 use crate::config::keys::{self, KeyError, Next};
 use crate::config::{self, Fault};
-use crate::engine::key_history::PastError;
+use crate::engine::key_history::KeyHistoryError;
 
 /// Folders whose files people write, and how long one may be.
 const FOLDERS: [(&str, u64); 3] =
@@ -65,11 +65,11 @@ pub enum BackupError {
     #[error(transparent)]
     File(#[from] FileError),
     #[error(transparent)]
-    Past(#[from] PastError),
+    KeyHistory(#[from] KeyHistoryError),
     #[error(transparent)]
     Statement(#[from] StatementError),
     #[error(transparent)]
-    Draft(#[from] DraftError),
+    StagingDir(#[from] StagingError),
     #[error("`state/log` cannot be read: {0}")]
     Logs(std::io::Error),
     #[error("the log of `{0}` has no valid name: {1}")]
@@ -82,7 +82,7 @@ pub enum BackupError {
 #[derive(Debug)]
 enum Copying {
     Log(LogError),
-    Draft(DraftError),
+    StagingDir(StagingError),
 }
 
 impl From<LogError> for Copying {
@@ -106,7 +106,7 @@ pub fn backup(
     let keys = keys::public(dir)?;
     let snapshots = moment(dir)?;
     let extent = journal::extent(&state, &mut |seen| is_beyond(seen, &snapshots))?;
-    let mut draft = Draft::begin(target)?;
+    let mut draft = StagingDir::begin(target)?;
     for (path, bytes) in &extent.files {
         draft.copy(&state.join(path), &format!("state/{path}"), Some(*bytes))?;
     }
@@ -168,20 +168,20 @@ fn may_be_logged(bytes: &[u8]) -> bool {
 }
 
 fn copy_logs(
-    draft: &mut Draft,
+    draft: &mut StagingDir,
     snapshots: &Snapshots,
 ) -> Result<BTreeMap<String, OfLog>, BackupError> {
     let mut logs = BTreeMap::new();
     for (tenant, snapshot) in snapshots {
         let copied = snapshot.copy(&mut |file| {
             let path = format!("state/log/{tenant}/{}", file.path);
-            draft.put(&path, &file.bytes).map_err(Copying::Draft)
+            draft.put(&path, &file.bytes).map_err(Copying::StagingDir)
         });
         copied.map_err(|error| match error {
             Copying::Log(error) => {
                 crate::maintenance::backup::snapshot_point::of_log(tenant)(error)
             }
-            Copying::Draft(error) => BackupError::Draft(error),
+            Copying::StagingDir(error) => BackupError::StagingDir(error),
         })?;
         let (size, root) = (snapshot.size(), BASE64.encode(&snapshot.root()));
         logs.insert(tenant.clone(), OfLog { size, root });
@@ -190,7 +190,7 @@ fn copy_logs(
 }
 
 /// What people wrote: `deed.toml` and what it names, public keys, and what is private if that is wanted.
-fn configuration(dir: &Path, draft: &mut Draft, with_keys: bool) -> Result<(), BackupError> {
+fn configuration(dir: &Path, draft: &mut StagingDir, with_keys: bool) -> Result<(), BackupError> {
     let files = Files::open(dir)?;
     let outline = config::outline(dir).map_err(BackupError::Config)?;
     draft.put("deed.toml", &files.bytes("deed.toml", CONFIG_MAX)?)?;

@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use crate::config::keys::{self, KeyError};
 use crate::config::{self, Fault};
-use crate::engine::key_history::{Past, PastError};
+use crate::engine::key_history::{KeyHistory, KeyHistoryError};
 
 /// What was looked at, and what is wrong with it.
 #[derive(Debug, Default, Serialize)]
@@ -77,7 +77,7 @@ pub enum CheckError {
     #[error(transparent)]
     Statement(#[from] StatementError),
     #[error(transparent)]
-    Past(#[from] PastError),
+    KeyHistory(#[from] KeyHistoryError),
     #[error("`state/log` cannot be read: {0}")]
     Logs(std::io::Error),
     #[error("the log of `{0}` has no valid name: {1}")]
@@ -144,7 +144,7 @@ struct Check {
     receipt_keys: Vec<VerifyingKey>,
     /// Keys of everybody who could ever approve, or say what happened.
     people: Vec<VerifyingKey>,
-    past: Option<Past>,
+    past: Option<KeyHistory>,
     payloads: BTreeSet<String>,
     activations: BTreeSet<Digest>,
     /// Entries of logs that statements account for.
@@ -185,7 +185,7 @@ impl Check {
             log_key,
             receipt_keys,
             people: vec![],
-            past: Past::look(dir, receipt)?,
+            past: KeyHistory::look(dir, receipt)?,
             payloads: BTreeSet::new(),
             activations: BTreeSet::new(),
             stated: BTreeSet::new(),

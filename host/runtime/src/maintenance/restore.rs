@@ -15,7 +15,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
 pub use self::loss::Loss;
-use super::backup::{Draft, DraftError, Manifest, ManifestError, at, sync_above};
+use super::backup::{Manifest, ManifestError, StagingDir, StagingError, at, sync_above};
 
 /// What a restore is about to do. While it lives, no host can start in the directory.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub enum RestoreError {
     #[error(transparent)]
     Journal(#[from] OpenError),
     #[error(transparent)]
-    Draft(#[from] DraftError),
+    StagingDir(#[from] StagingError),
     #[error("`{}` cannot be put in its place: {source}", path.display())]
     Swap { path: PathBuf, source: std::io::Error },
 }
@@ -87,8 +87,8 @@ impl Restore {
             sync_above(&self.dir)?;
         }
         // Everything is read and checked before anything is changed.
-        let mut others = Draft::begin(&self.dir.join("restored"))?;
-        let mut draft = Draft::begin(&state)?;
+        let mut others = StagingDir::begin(&self.dir.join("restored"))?;
+        let mut draft = StagingDir::begin(&state)?;
         for path in self.manifest.files.keys() {
             match path.strip_prefix("state/") {
                 Some(below) => self.copy(path, below, &mut draft)?,
@@ -102,7 +102,7 @@ impl Restore {
         Ok(Restored { aside, kept, has_keys })
     }
 
-    fn copy(&self, path: &str, to: &str, draft: &mut Draft) -> Result<(), RestoreError> {
+    fn copy(&self, path: &str, to: &str, draft: &mut StagingDir) -> Result<(), RestoreError> {
         let changed = || RestoreError::Changed { path: path.to_owned() };
         let wanted = self.manifest.files.get(path).ok_or_else(changed)?;
         let from = self.backup.join(path);
@@ -115,7 +115,7 @@ impl Restore {
     }
 
     /// Puts what people wrote where nothing is; gives what is there and differs.
-    fn put_others(&self, others: &Draft) -> Result<Vec<String>, RestoreError> {
+    fn put_others(&self, others: &StagingDir) -> Result<Vec<String>, RestoreError> {
         let mut kept = Vec::new();
         for (path, wanted) in others.files() {
             let (from, to) = (others.settle()?.join(&path), self.dir.join(&path));
@@ -144,7 +144,7 @@ fn is_same(there: &Path, wanted: Digest) -> bool {
 }
 
 /// Makes a folder, with those above it, that only its owner can enter.
-fn private_dir(dir: &Path) -> Result<(), DraftError> {
+fn private_dir(dir: &Path) -> Result<(), StagingError> {
     use std::os::unix::fs::DirBuilderExt as _;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(at(dir))
 }
@@ -172,7 +172,7 @@ fn no_more_than(backup: &Path, manifest: &Manifest) -> Result<(), RestoreError> 
 }
 
 /// The new state takes the place of the old one in one step, or of nothing.
-fn swap(draft: Draft, state: &Path) -> Result<Option<PathBuf>, RestoreError> {
+fn swap(draft: StagingDir, state: &Path) -> Result<Option<PathBuf>, RestoreError> {
     let failed = |source| RestoreError::Swap { path: state.to_owned(), source };
     if !state.exists() {
         draft.finish(state)?;

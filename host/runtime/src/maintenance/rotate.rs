@@ -23,7 +23,7 @@ use serde::Serialize;
 use crate::config::Config;
 use crate::config::keys::{self, KeyError, Keys, Next};
 use crate::engine::activate::{ActivateError, publish_open};
-use crate::engine::key_history::{Changed, Past, PastError};
+use crate::engine::key_history::{Changed, KeyHistory, KeyHistoryError};
 
 /// What a rotation did.
 #[derive(Debug, Serialize)]
@@ -55,7 +55,7 @@ pub enum RotateError {
     #[error(transparent)]
     Log(#[from] LogError),
     #[error(transparent)]
-    Past(#[from] PastError),
+    KeyHistory(#[from] KeyHistoryError),
     #[error(transparent)]
     Activate(#[from] ActivateError),
     #[error(transparent)]
@@ -73,7 +73,7 @@ pub fn rotate(config: &Config, clock: &Clock, purpose: Purpose) -> Result<Rotati
     let hold = journal::take(&config.dir.join("state"))?;
     let keys = keys::load(&config.dir)?;
     let journal = hold.open()?;
-    let past = Past::open(&config.dir, &keys)?;
+    let past = KeyHistory::open(&config.dir, &keys)?;
     let (tenants, now_ms) = (tenants(&config.dir)?, clock.now_ms());
     let rotating = Rotating { config, keys: &keys, store: &journal, past: &past, purpose, now_ms };
     if Next::must_be_none(&config.dir).is_ok() {
@@ -112,7 +112,7 @@ struct Rotating<'a> {
     config: &'a Config,
     keys: &'a Keys,
     store: &'a dyn Store,
-    past: &'a Past,
+    past: &'a KeyHistory,
     purpose: Purpose,
     now_ms: i64,
 }
@@ -174,15 +174,15 @@ impl Rotating<'_> {
         };
         let envelope = change.statement(kind)?.sign(&self.keys.receipt).map_err(form)?;
         let kept = Kept { envelope, people: vec![] };
-        let digest = self.past.statements.put(kind, &kept).map_err(PastError::from)?;
+        let digest = self.past.statements.put(kind, &kept).map_err(KeyHistoryError::from)?;
         Ok(entry(kind.as_str(), &digest))
     }
 }
 
-fn id_of(key: &VerifyingKey) -> Result<String, PastError> {
+fn id_of(key: &VerifyingKey) -> Result<String, KeyHistoryError> {
     key_id(key).map_err(form)
 }
 
-fn form(error: impl std::fmt::Display) -> PastError {
-    PastError::Form(error.to_string())
+fn form(error: impl std::fmt::Display) -> KeyHistoryError {
+    KeyHistoryError::Form(error.to_string())
 }

@@ -15,14 +15,14 @@ use ed25519_dalek::VerifyingKey;
 
 use crate::config::keys::Keys;
 use crate::config::{Config, Tenant};
-use crate::engine::key_history::{Changed, Past, PastError};
+use crate::engine::key_history::{Changed, KeyHistory, KeyHistoryError};
 use crate::stage::activation;
 
 /// Why there is no trust directory to be made.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustFault {
     #[error(transparent)]
-    Past(#[from] PastError),
+    KeyHistory(#[from] KeyHistoryError),
     #[error("the log of this tenant cannot be read: {0}")]
     Log(#[from] LogError),
     #[error("a key cannot be written: {0}")]
@@ -36,7 +36,7 @@ pub fn trust(config: &Config, keys: &Keys, tenant: &Tenant) -> Result<Trust, Tru
     let verifier = |key: VerifyingKey| VerifierKey::new(&origin, key).map_err(bad);
     let present = verifier(keys.log.verifying_key())?;
     let (told, changes, stays) = if config.dir.join("state/statements").is_dir() {
-        let past = Past::open(&config.dir, keys)?;
+        let past = KeyHistory::open(&config.dir, keys)?;
         let retired = past.retired(&tenant.name, &origin)?;
         let dir = config.dir.join("state/log").join(&tenant.name);
         let told = history(&dir, &present, &retired)?;
@@ -96,7 +96,7 @@ struct Stay {
 }
 
 /// From activation to activation, who was among the approvers.
-fn stays(past: &Past, told: &[Leaf]) -> Result<Vec<Stay>, PastError> {
+fn stays(past: &KeyHistory, told: &[Leaf]) -> Result<Vec<Stay>, KeyHistoryError> {
     let mut stays: Vec<Stay> = Vec::new();
     let activated = told.iter().filter(|leaf| leaf.kind == Kind::Activated.as_str());
     for (n, leaf) in activated.enumerate() {

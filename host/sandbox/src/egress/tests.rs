@@ -50,7 +50,7 @@ async fn replays(request: &Rendered, answer: &Result<Response, Error>, exchange:
     let bytes = json::to_canonical(exchange).unwrap();
     let recorded: Exchange = serde_json::from_slice(&bytes).unwrap();
     let mut egress = support::egress(&support::upstream(1), vec![request.clone()], None);
-    egress.road = Road::record(&Live::new(vec![]), vec![recorded]);
+    egress.road = Transport::record(&Live::new(vec![]), vec![recorded]);
     let again = egress.send(&ask(request)).await;
     assert_eq!(format!("{again:?}"), format!("{answer:?}"));
     let beyond = egress.send(&ask(request)).await;
@@ -71,7 +71,7 @@ async fn a_record_answers_its_own_requests_in_their_order() {
         egress.send(&ask(&request)).await.unwrap();
     }
     let mut replay = support::egress(&support::upstream(server.port), both(), None);
-    replay.road = Road::record(&Live::new(vec![]), egress.close().await);
+    replay.road = Transport::record(&Live::new(vec![]), egress.close().await);
     for request in [&second, &first] {
         let off = replay.send(&ask(request)).await;
         assert!(matches!(off, Err(Error::NotSent(_))), "nothing behind the first that is another");
@@ -155,7 +155,7 @@ async fn of_equal_writes_what_is_carried_and_what_never_left_are_kept_too() {
         Box::pin(async { Ok(()) })
     });
     let mut egress = support::egress(&upstream, vec![request.clone()], Some(keep));
-    let Road::Network(network) = &mut egress.road else { unreachable!() };
+    let Transport::Network(network) = &mut egress.road else { unreachable!() };
     let once = |until_ms, done| Once { request: request.clone(), key: None, until_ms, done };
     let carried = Exchange { carried_from: Some(1), ..done };
     // The upstream remembers a write for too short a time to send it once more.

@@ -1,4 +1,4 @@
-//! Turns between tasks: who goes away takes nothing along.
+//! RunQueue between tasks: who goes away takes nothing along.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ fn claim(tenant: &str) -> Arc<Claim> {
 }
 
 /// Whether everything is as before anybody came.
-fn is_idle(turns: &Turns) -> bool {
+fn is_idle(turns: &RunQueue) -> bool {
     turns.standing() == Standing::default()
 }
 
 #[tokio::test]
 async fn who_goes_away_while_it_waits_leaves_the_queue() {
-    let (turns, one) = (Turns::new(1), claim("a"));
+    let (turns, one) = (RunQueue::new(1), claim("a"));
     let held = turns.take(&one).await;
     let mut waits = Box::pin(turns.take(&one));
     assert!(tokio::time::timeout(Duration::from_millis(5), &mut waits).await.is_err());
@@ -29,7 +29,7 @@ async fn who_goes_away_while_it_waits_leaves_the_queue() {
 
 #[tokio::test]
 async fn who_goes_away_with_its_turn_hands_it_on() {
-    let (turns, one) = (Turns::new(1), claim("a"));
+    let (turns, one) = (RunQueue::new(1), claim("a"));
     let held = turns.take(&one).await;
     let mut first = Box::pin(turns.take(&one));
     assert!(tokio::time::timeout(Duration::from_millis(5), &mut first).await.is_err());
@@ -49,7 +49,7 @@ async fn who_goes_away_with_its_turn_hands_it_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crowd_that_comes_and_goes_loses_no_slot() {
-    let turns = Turns::new(4);
+    let turns = RunQueue::new(4);
     let tasks = (0..400_u64).map(|n| {
         let (turns, one) = (turns.clone(), claim(["a", "b", "c"][usize::try_from(n % 3).unwrap()]));
         tokio::spawn(async move {

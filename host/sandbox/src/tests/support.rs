@@ -18,10 +18,10 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::super::egress::allowlist::Allowance;
 use super::super::egress::{Egress, Network};
-use super::super::exchange_log::Ledger;
+use super::super::exchange_log::ExchangeLog;
 use super::super::prior_writes::Writes;
 use super::super::redact::Redactor;
-use super::super::transport::Road;
+use super::super::transport::Transport;
 use super::super::{Intent, Keep, WriteStep};
 use crate::credentials::Secret;
 use crate::upstream::{AddressClass, Base, Credential, Upstream};
@@ -168,7 +168,7 @@ pub(crate) fn egress(upstream: &Upstream, requests: Vec<Rendered>, keep: Option<
             "perform",
             requests.into_iter().map(Prepared::plain).collect(),
         ),
-        road: Road::Network(Network {
+        road: Transport::Network(Network {
             upstreams: BTreeMap::from([("idp".to_owned(), Arc::new(upstream.clone()))]),
             tags: BTreeMap::new(),
             once: Writes::default(),
@@ -176,7 +176,7 @@ pub(crate) fn egress(upstream: &Upstream, requests: Vec<Rendered>, keep: Option<
             redactor: Arc::new(redactor),
             writes: Vec::new(),
         }),
-        ledger: Ledger::new(Clock::new()),
+        ledger: ExchangeLog::new(Clock::new()),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::note::Checkpoint;
 
 /// The unfinished bundle and the unfinished tile of each level, from the leaves upwards.
 #[derive(Debug, Clone, Default)]
-pub struct Edge {
+pub struct Frontier {
     size: u64,
     bundle: Vec<u8>,
     levels: Vec<Level>,
@@ -23,7 +23,7 @@ struct Level {
     peaks: Peaks,
 }
 
-impl Edge {
+impl Frontier {
     /// Entries in the tree.
     pub fn size(&self) -> u64 {
         self.size

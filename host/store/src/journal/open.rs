@@ -15,7 +15,7 @@ use super::replay::catch_up;
 use super::version::{mark, version};
 use super::writer::Writer;
 use super::{Hold, Journal, OpenError, ROOM, Shared};
-use crate::group_commit::Crowd;
+use crate::group_commit::GroupCommit;
 
 pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
     let Hold { dir, lock } = hold;
@@ -39,7 +39,7 @@ pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
     let failed = Arc::new(OnceLock::new());
     let end = Place { segment: tail.segment, offset: tail.length };
     let synced = Arc::new(Mutex::new(end));
-    let crowd = Crowd::default();
+    let crowd = GroupCommit::default();
     let writer = Writer {
         segments,
         index: Arc::clone(&index),

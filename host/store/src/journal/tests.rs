@@ -222,7 +222,7 @@ fn a_group_is_one_write_and_the_disk_failing_stops_everything() {
         seq: 0,
         durable: 0,
         synced: Arc::default(),
-        crowd: crate::group_commit::Crowd::default(),
+        crowd: crate::group_commit::GroupCommit::default(),
         _lock: Arc::new(File::open(scratch.path("LOCK")).unwrap()),
     };
     let group = [append("a", 0, "1"), append("a", 1, "2"), append("a", 1, "3")];

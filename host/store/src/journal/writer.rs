@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::file::{MAX_BODY, Place, Segments};
 use super::index::{Applied, Index, Staged};
 use super::record::{self, Envelope};
-use crate::group_commit::Crowd;
+use crate::group_commit::GroupCommit;
 use crate::store::{Append, AppendError, Failure, Unfit};
 
 /// Appends in one group at most.
@@ -46,7 +46,7 @@ pub(super) struct Writer {
     pub(super) durable: u64,
     /// Where that ends, for readers.
     pub(super) synced: Arc<Mutex<Place>>,
-    pub(super) crowd: Crowd,
+    pub(super) crowd: GroupCommit,
     /// Last, so that nobody opens the journal before segments and index are let go.
     pub(super) _lock: Arc<File>,
 }

@@ -9,7 +9,7 @@ use deed_record::statement::envelope::Kind;
 use deed_spec::merkle::leaf_hash;
 use deed_spec::note::{Checkpoint, LogKey, VerifierKey, verify};
 use deed_spec::tlog::Resource;
-use deed_spec::tlog::frontier::Edge;
+use deed_spec::tlog::frontier::Frontier;
 use deed_spec::tlog::tile::{self, WIDTH};
 
 use super::leaf_index::Places;
@@ -94,7 +94,7 @@ impl Signers<'_> {
 /// What the files say.
 #[derive(Default)]
 pub(super) struct Found {
-    pub(super) edge: Edge,
+    pub(super) edge: Frontier,
     places: Places,
     /// What tells of the host itself.
     pub(super) history: Vec<Leaf>,
@@ -214,7 +214,7 @@ fn head(store: &mut Store, dir: &Path, origin: &str) -> Result<Checkpoint, LogEr
         return Err(LogError::NoHead { dir: dir.to_owned() });
     }
     Tail::create(dir)?;
-    let empty = Edge::default().checkpoint(origin);
+    let empty = Frontier::default().checkpoint(origin);
     store.put(&[Resource::text(HEAD, &empty.to_string())])?;
     Ok(empty)
 }
@@ -264,7 +264,7 @@ pub(super) fn replay(
     store: &Store,
     size: u64,
     head: &Checkpoint,
-    each: &mut dyn FnMut(&[u8], &Edge),
+    each: &mut dyn FnMut(&[u8], &Frontier),
 ) -> Result<Found, LogError> {
     let mut found = Found::default();
     found.places.expect(size);
@@ -293,7 +293,7 @@ pub(super) fn replay(
 }
 
 /// Where the tree is as large as the guarded one, it must be that one.
-fn guard(edge: &Edge, head: &Checkpoint) -> Result<(), LogError> {
+fn guard(edge: &Frontier, head: &Checkpoint) -> Result<(), LogError> {
     if edge.size() == head.size && edge.root() != head.root {
         return Err(LogError::Fork { size: head.size });
     }

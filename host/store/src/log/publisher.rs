@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use super::witness::{self, Standing, Watch};
 use super::{Log, LogError};
-use crate::group_commit::Crowd;
+use crate::group_commit::GroupCommit;
 use crate::log::witnesses::Witnesses;
 
 /// A handle to the publisher; its thread ends when the last handle is dropped.
@@ -75,7 +75,7 @@ const SETTLE_FILES_AT: usize = 512;
 impl Publisher {
     /// Witnesses are asked for every checkpoint from now on, the one that is there included.
     /// The larger the crowd, the more of what it publishes comes under one checkpoint.
-    pub fn start(log: Log, witnesses: &Arc<Witnesses>, clock: &Clock, crowd: &Crowd) -> Self {
+    pub fn start(log: Log, witnesses: &Arc<Witnesses>, clock: &Clock, crowd: &GroupCommit) -> Self {
         let (queue, requests) = mpsc::sync_channel(QUEUE_MAX);
         let shared = Arc::new(Shared::default());
         shared.show(log.checkpoint());
@@ -167,7 +167,7 @@ fn serve(
     log: &Mutex<Log>,
     shared: &Shared,
     watch: Option<&Watch>,
-    crowd: &Crowd,
+    crowd: &GroupCommit,
     requests: &mpsc::Receiver<Request>,
 ) {
     let (mut seen, mut last): (Option<Instant>, _) = (None, Instant::now());

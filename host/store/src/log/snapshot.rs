@@ -11,7 +11,7 @@ use std::time::Duration;
 use deed_spec::merkle::Hash;
 use deed_spec::note::{Checkpoint, VerifierKey};
 use deed_spec::tlog::Resource;
-use deed_spec::tlog::frontier::Edge;
+use deed_spec::tlog::frontier::Frontier;
 use deed_spec::tlog::tile::{self, WIDTH};
 
 use super::open::{self, Found, Signers};
@@ -113,7 +113,7 @@ impl Glance {
             // The published one may have the lines of witnesses.
             (Some((_, tree)), Some((note, public))) if public == tree => (Some(note), tree),
             (Some((note, tree)), _) | (None, Some((note, tree))) => (Some(note), tree),
-            (None, None) => (None, Edge::default().checkpoint(key.name())),
+            (None, None) => (None, Frontier::default().checkpoint(key.name())),
         };
         if tree.size < head.size {
             return Err(LogError::Rollback { size: tree.size, head: head.size });
@@ -136,7 +136,7 @@ impl Snapshot {
     }
 
     /// Gives every entry with the tree that ends with it; each tile, and the signed tree, is checked against them.
-    pub fn walk(&self, each: &mut dyn FnMut(&[u8], &Edge)) -> Result<(), LogError> {
+    pub fn walk(&self, each: &mut dyn FnMut(&[u8], &Frontier)) -> Result<(), LogError> {
         self.replay(each).map(|_| ())
     }
 
@@ -172,7 +172,7 @@ impl Snapshot {
     /// Everything again from the entries; and the full tiles that only `TAIL` has entries for.
     fn replay(
         &self,
-        each: &mut dyn FnMut(&[u8], &Edge),
+        each: &mut dyn FnMut(&[u8], &Frontier),
     ) -> Result<(Found, Vec<Resource>), LogError> {
         let signers = Signers { key: &self.key, retired: &self.retired };
         let settled = if self.batches.is_empty() { self.tree.size } else { self.head.size };

@@ -121,7 +121,7 @@ fn one_by_one_and_at_once_make_the_same_tree_with_proofs_of_every_size() {
 
 #[test]
 fn seventy_thousand_entries_make_the_tiles_of_the_specification() {
-    let mut edge = Edge::default();
+    let mut edge = Frontier::default();
     let mut files = Vec::new();
     for n in 0..70_000 {
         edge.push(&entry(n), &mut files);

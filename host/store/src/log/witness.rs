@@ -12,7 +12,7 @@ use deed_system::clock::Clock;
 use tokio::sync::watch;
 
 use self::board::{Board, Task, Tree};
-use self::client::{Courier, Refusal};
+use self::client::{Refusal, WitnessClient};
 use super::{Log, Shared};
 use crate::log::witnesses::Witnesses;
 
@@ -83,7 +83,7 @@ pub(super) fn start(
         panel.take_up(&note);
     }
     for (seat, witness) in witnesses.all.iter().enumerate() {
-        let courier = Courier::new(witness.clone(), Arc::clone(log), clock.clone());
+        let courier = WitnessClient::new(witness.clone(), Arc::clone(log), clock.clone());
         let panel = Arc::clone(&panel);
         std::thread::spawn(move || panel.serve(seat, courier));
     }
@@ -165,7 +165,7 @@ impl Panel {
         self.told.send_modify(|count| *count = count.wrapping_add(1));
     }
 
-    fn serve(&self, seat: usize, mut courier: Courier) {
+    fn serve(&self, seat: usize, mut courier: WitnessClient) {
         while let Some(tree) = self.next(seat) {
             let started = Instant::now();
             let result = courier.submit(&tree);

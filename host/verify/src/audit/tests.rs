@@ -4,7 +4,7 @@ use deed_record::lifecycle::event;
 use deed_spec::digest::Digest;
 use deed_spec::note::{Checkpoint, LogKey, VerifierKey, sign};
 use deed_spec::tlog::CHECKPOINT;
-use deed_spec::tlog::frontier::Edge;
+use deed_spec::tlog::frontier::Frontier;
 use ed25519_dalek::SigningKey;
 use proptest::prelude::*;
 
@@ -35,7 +35,7 @@ fn log(size: u64) -> Files {
 }
 
 fn log_of(entries: impl Iterator<Item = Vec<u8>>) -> Files {
-    let (mut edge, mut made) = (Edge::default(), Vec::new());
+    let (mut edge, mut made) = (Frontier::default(), Vec::new());
     entries.for_each(|entry| edge.push(&entry, &mut made));
     edge.finish(&mut made);
     let mut files: Files = made.into_iter().map(|file| (file.path, file.bytes)).collect();
@@ -89,7 +89,7 @@ fn a_full_tile_stands_in_for_a_partial_one_that_is_gone() {
 #[test]
 fn a_log_of_three_levels_of_tiles_holds_and_each_level_counts() {
     let mut files = log(66_000);
-    let mut edge = Edge::default();
+    let mut edge = Frontier::default();
     let mut older = Vec::new();
     for n in 0..66_000 {
         edge.push(&entry(n), &mut Vec::new());

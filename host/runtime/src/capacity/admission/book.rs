@@ -6,14 +6,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use deed_store::group_commit::Crowd;
+use deed_store::group_commit::GroupCommit;
 
 use super::limit::{Limit, Overload};
 
 #[derive(Debug, Default)]
 pub(super) struct Book {
     pub(super) host: Account,
-    pub(super) crowd: Crowd,
+    pub(super) crowd: GroupCommit,
     pub(super) tenants: HashMap<String, Tenant>,
     /// Actions under way beyond what their tenants have for sure.
     pub(super) beyond: usize,

@@ -8,7 +8,11 @@ use crate::config::Bounds;
 const SMALL: Bounds = Bounds { host: 32, tenant: 16, agent: 8 };
 
 fn small(tenants: usize) -> Admission {
-    Admission::new(Limits { runs: 4, under_way: SMALL, waiting: SMALL }, tenants, Crowd::default())
+    Admission::new(
+        Limits { runs: 4, under_way: SMALL, waiting: SMALL },
+        tenants,
+        GroupCommit::default(),
+    )
 }
 
 /// As many courses as it gets, and what it is told then.

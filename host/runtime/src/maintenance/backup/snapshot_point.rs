@@ -10,7 +10,7 @@ use ed25519_dalek::VerifyingKey;
 
 use super::BackupError;
 use crate::config::{self, keys};
-use crate::engine::key_history::Past;
+use crate::engine::key_history::KeyHistory;
 
 /// How often the logs are looked at until they stand still for that long, and the pause in between.
 const LOOKS: u32 = 500;
@@ -50,14 +50,14 @@ struct Signed {
     tenants: Vec<String>,
     origin: String,
     key: VerifyingKey,
-    past: Option<Past>,
+    past: Option<KeyHistory>,
 }
 
 impl Signed {
     fn of(dir: &Path) -> Result<Self, BackupError> {
         let origin = config::outline(dir).map_err(BackupError::Config)?.log_origin;
         let [receipt, key] = keys::public(dir)?;
-        let past = Past::look(dir, receipt)?;
+        let past = KeyHistory::look(dir, receipt)?;
         let tenants = crate::maintenance::rotate::tenants(dir).map_err(BackupError::Logs)?;
         Ok(Self { logs: dir.join("state/log"), tenants, origin, key, past })
     }

@@ -14,7 +14,7 @@ use super::manifest::OfFile;
 
 /// Why a directory was not made.
 #[derive(Debug, thiserror::Error)]
-pub enum DraftError {
+pub enum StagingError {
     #[error("`{}`: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
     #[error("`{}` has {found} bytes, and {wanted} are to be copied", path.display())]
@@ -23,16 +23,16 @@ pub enum DraftError {
 
 /// Files that are written and have no place yet. They are their owner's alone.
 #[derive(Debug)]
-pub(crate) struct Draft {
+pub(crate) struct StagingDir {
     root: PathBuf,
     files: BTreeMap<String, OfFile>,
     folders: BTreeSet<PathBuf>,
     placed: bool,
 }
 
-impl Draft {
+impl StagingDir {
     /// Begins one beside `target`, on the same disk.
-    pub(crate) fn begin(target: &Path) -> Result<Self, DraftError> {
+    pub(crate) fn begin(target: &Path) -> Result<Self, StagingError> {
         let mut name = target.as_os_str().to_owned();
         name.push(format!(".{}.partial", std::process::id()));
         let root = PathBuf::from(name);
@@ -50,7 +50,7 @@ impl Draft {
     }
 
     /// Writes a file.
-    pub(crate) fn put(&mut self, path: &str, bytes: &[u8]) -> Result<(), DraftError> {
+    pub(crate) fn put(&mut self, path: &str, bytes: &[u8]) -> Result<(), StagingError> {
         self.write(path, &mut &*bytes).map(|_| ())
     }
 
@@ -60,7 +60,7 @@ impl Draft {
         from: &Path,
         path: &str,
         limit: Option<u64>,
-    ) -> Result<Digest, DraftError> {
+    ) -> Result<Digest, StagingError> {
         let file = match File::open(from) {
             // A journal without a record may have no file yet.
             Err(e) if e.kind() == io::ErrorKind::NotFound && limit == Some(0) => {
@@ -72,13 +72,13 @@ impl Draft {
         match limit.filter(|wanted| copied.bytes != *wanted) {
             Some(wanted) => {
                 let (path, found) = (from.to_owned(), copied.bytes);
-                Err(DraftError::Short { path, wanted, found })
+                Err(StagingError::Short { path, wanted, found })
             }
             None => Ok(copied.sha256),
         }
     }
 
-    fn write(&mut self, path: &str, from: &mut dyn Read) -> Result<OfFile, DraftError> {
+    fn write(&mut self, path: &str, from: &mut dyn Read) -> Result<OfFile, StagingError> {
         let place = self.root.join(path);
         let above = place.parent().unwrap_or(&self.root);
         DirBuilder::new().recursive(true).mode(0o700).create(above).map_err(at(above))?;
@@ -93,7 +93,7 @@ impl Draft {
     }
 
     /// Waits until all of it is on disk; gives where it is.
-    pub(crate) fn settle(&self) -> Result<&Path, DraftError> {
+    pub(crate) fn settle(&self) -> Result<&Path, StagingError> {
         for folder in self.folders.iter().rev() {
             File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))?;
         }
@@ -101,7 +101,7 @@ impl Draft {
     }
 
     /// Gives it its name, where nothing may be.
-    pub(crate) fn finish(mut self, target: &Path) -> Result<(), DraftError> {
+    pub(crate) fn finish(mut self, target: &Path) -> Result<(), StagingError> {
         self.settle()?;
         fs::rename(&self.root, target).map_err(at(target))?;
         self.placed = true;
@@ -114,7 +114,7 @@ impl Draft {
     }
 }
 
-impl Drop for Draft {
+impl Drop for StagingDir {
     fn drop(&mut self) {
         if self.placed {
             return;
@@ -126,7 +126,7 @@ impl Drop for Draft {
 }
 
 /// Waits until the name of a file or directory is on disk.
-pub(crate) fn sync_above(path: &Path) -> Result<(), DraftError> {
+pub(crate) fn sync_above(path: &Path) -> Result<(), StagingError> {
     let above = path.parent().filter(|above| !above.as_os_str().is_empty());
     let above = above.unwrap_or(Path::new("."));
     File::open(above).and_then(|folder| folder.sync_all()).map_err(at(above))
@@ -150,7 +150,7 @@ fn pour(from: &mut dyn Read, file: &mut File) -> io::Result<OfFile> {
     Ok(OfFile { bytes, sha256: Digest::from_bytes(hash.finalize().into()) })
 }
 
-pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> DraftError {
+pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> StagingError {
     let path = path.to_owned();
-    move |source| DraftError::Io { path, source }
+    move |source| StagingError::Io { path, source }
 }

@@ -8,7 +8,7 @@ use deed_spec::digest::Digest;
 use deed_system::clock::Clock;
 
 use super::*;
-use crate::group_commit::Crowd;
+use crate::group_commit::GroupCommit;
 
 const WRITERS: u64 = 32;
 const EACH: u64 = 20;
@@ -19,7 +19,12 @@ fn leaf(number: u64) -> Leaf {
 }
 
 fn unwitnessed(scratch: &Scratch) -> Publisher {
-    Publisher::start(scratch.open().unwrap(), &Arc::default(), &Clock::new(), &Crowd::default())
+    Publisher::start(
+        scratch.open().unwrap(),
+        &Arc::default(),
+        &Clock::new(),
+        &GroupCommit::default(),
+    )
 }
 
 fn shown(publisher: &Publisher) -> u64 {

@@ -30,7 +30,7 @@ const BEHIND_S: i64 = 24 * 3_600;
 
 /// Asks one witness about one log.
 #[derive(Debug)]
-pub(super) struct Courier {
+pub(super) struct WitnessClient {
     witness: Witness,
     agent: Agent,
     log: Arc<Mutex<Log>>,
@@ -55,7 +55,7 @@ enum Said {
     Size(u64),
 }
 
-impl Courier {
+impl WitnessClient {
     pub(super) fn new(witness: Witness, log: Arc<Mutex<Log>>, clock: Clock) -> Self {
         let config = Agent::config_builder()
             .user_agent(USER_AGENT)

@@ -27,7 +27,7 @@ fn signed(tree: &Checkpoint, by: &LogKey) -> Vec<u8> {
 #[test]
 fn a_smaller_log_than_before_was_rolled_back() {
     failed(&log(3), &[since(&log(4))], CHECKPOINT, "has 4 entries and the log now has 3");
-    let head = Edge::default().checkpoint(ORIGIN);
+    let head = Frontier::default().checkpoint(ORIGIN);
     let head = Checkpoint { size: 9, ..head }.to_string();
     let (verdict, _, said) = fault(&log(8), &[], Some(&head));
     assert_eq!(verdict, Verdict::Failed);
@@ -100,7 +100,7 @@ fn keys_and_origins_are_those_that_are_trusted() {
     let found = audit(asked, |path, max| Ok(fetch(&log(3), path, max))).fault.unwrap();
     assert_eq!(found.file, "kept");
     assert!(found.reason.contains("not of `log.example.com/acme`"), "{found:?}");
-    let head = Edge::default().checkpoint("log.example.com/globex").to_string();
+    let head = Frontier::default().checkpoint("log.example.com/globex").to_string();
     assert_eq!(fault(&log(3), &[], Some(&head)).1, HEAD);
     failed(&log(3), &[since(&mallory)], "kept", "no signature of");
 }
@@ -118,7 +118,7 @@ fn what_cannot_be_looked_at_is_no_fault() {
     let away = audit(Asked { keys: &keys(), since: &[], head: None, witnesses: None }, away);
     assert_eq!(away.verdict, Verdict::Unverifiable);
     assert!(away.fault.unwrap().reason.contains("connection refused"));
-    let none = fault(&Files::new(), &[], Some(&Edge::default().checkpoint(ORIGIN).to_string()));
+    let none = fault(&Files::new(), &[], Some(&Frontier::default().checkpoint(ORIGIN).to_string()));
     assert_eq!(none.0, Verdict::Unverifiable, "{none:?}");
     failed(&Files::new(), &[since(&log(1))], CHECKPOINT, "rolled back");
 }
