@@ -18,36 +18,47 @@ use crate::contract::{Contract, check_pointer};
 use crate::exchange::Rendered;
 use crate::memo::Memo;
 
-/// What an agent asks for: the body of `POST /v1/actions`.
+/// What an agent asks for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Proposal {
+    /// Name of a granted contract, such as `idp.restore_access`.
     pub contract: String,
+    /// As the contract's parameter schema says.
+    #[cfg_attr(feature = "schema", schemars(with = "serde_json::Map<String, Value>"))]
     pub params: Value,
-    /// What the agent wants to achieve, in its words; shown to people, never a policy fact.
+    /// What the agent wants to achieve; for people, never a fact for policy.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = TEXT_MAX)))]
     pub intent: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(max = TEXT_MAX)))]
     pub reasoning: Option<String>,
     /// Who asked the agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = NAME_MAX)))]
     pub on_behalf_of: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[cfg_attr(feature = "schema", schemars(length(max = SOURCES_MAX)))]
     pub sources: Vec<Source>,
-    /// The environment that the agent believes it acts in; a difference is denied.
+    /// Where the agent believes it acts; a difference is denied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
-    /// What the agent expects afterwards: JSON pointer into the state → value; judged with `after`.
+    /// JSON pointer into the state → the value that the agent expects there afterwards.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub expect: BTreeMap<String, Value>,
 }
 
 /// A ticket or document that the agent relies on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Source {
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = TEXT_MAX)))]
     pub uri: String,
-    /// Digest of what the agent read there, where it has one.
+    /// Digest of what the agent read there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9a-f]{64}$")))]
     pub sha256: Option<String>,
 }
 
@@ -56,16 +67,18 @@ pub const VERSION: u32 = 1;
 
 /// `action.json`: the subject of every statement about this action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Action {
-    /// [`VERSION`].
+    /// The version of the format.
+    #[cfg_attr(feature = "schema", schemars(extend("const" = VERSION)))]
     pub v: u32,
     pub id: ActionId,
     pub tenant: String,
     pub environment: String,
-    /// The agent, by its name in the configuration.
+    /// The agent.
     pub principal: String,
-    /// The person who answers for the agent.
+    /// Who answers for the agent.
     pub person: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<String>,
@@ -73,15 +86,18 @@ pub struct Action {
     /// Digest of the adapter's bytes.
     pub adapter: Digest,
     pub resource: String,
+    #[cfg_attr(feature = "schema", schemars(with = "serde_json::Map<String, Value>"))]
     pub params: Value,
-    /// Per upstream, the digest of its [`Binding`].
+    /// By upstream.
     pub binding: BTreeMap<String, Digest>,
     /// 32 hex digits of randomness: two equal proposals are two actions.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9a-f]{32}$")))]
     pub nonce: String,
 }
 
 /// Which contract an action was bound to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ContractRef {
     pub name: String,
@@ -91,10 +107,12 @@ pub struct ContractRef {
 
 /// Everything about one upstream that an approval covers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Binding {
     pub base_url: String,
-    /// Address classes that may be dialled: `public`, `private`, `loopback`.
+    /// Address classes that may be dialled.
+    #[cfg_attr(feature = "schema", schemars(extend("items" = {"enum": ["public", "private", "loopback"]})))]
     pub addresses: Vec<String>,
     /// Digest of the PEM file with the upstream's own TLS roots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -111,8 +129,9 @@ pub struct Binding {
     pub rules: Vec<Rendered>,
 }
 
-/// An upstream's promise: of the writes that carry the same key, it carries out the first one only.
+/// Of the writes that carry the same key, the upstream carries out the first one only.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Idempotency {
     /// The header that holds the key, in lower case.
@@ -121,8 +140,9 @@ pub struct Idempotency {
     pub window_ms: u64,
 }
 
-/// A credential by name, and where the host puts it.
+/// A credential by name, never its value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CredentialRef {
     pub secret: String,
@@ -131,6 +151,7 @@ pub struct CredentialRef {
 
 /// Where a credential goes in a request; fixed by the operator.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Slot {
     /// RFC 6750 §2.1.

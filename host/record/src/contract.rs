@@ -69,6 +69,7 @@ pub struct Head {
 
 /// What the action does to its resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "snake_case")]
 pub enum Verb {
     Read,
@@ -80,6 +81,7 @@ pub enum Verb {
 
 /// How much of the world an action of this kind may move; a fact for policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     Read,
@@ -91,6 +93,7 @@ pub enum Mode {
 
 /// What recovery may assume about a repeated or unanswered write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
     Idempotent,

@@ -11,34 +11,39 @@ use serde_json::Value;
 
 use crate::exchange::codec::Codec;
 
-/// One request that this action may send, rendered by the host from contract and parameters.
+/// One request that an action may send, rendered by the host from contract and parameters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rendered {
+    /// The upstream's short name.
     pub upstream: String,
-    /// Upper-case HTTP method.
+    /// In upper case.
     pub method: String,
-    /// Percent-encoded path, with the query if the rule has one; joined to the upstream's base URL.
+    /// Percent-encoded, with the query; joined to the upstream's base URL.
     pub path: String,
+    /// Any JSON; of a form an object of texts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
     /// How the body leaves and what the answer must be; JSON where it is absent.
     #[serde(default, skip_serializing_if = "Codec::is_plain")]
     pub codec: Codec,
     /// How often one run may send it.
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub calls: u32,
-    /// Whether it may change something: its intent is made durable before its first byte.
+    /// Whether it may change something. Then its intent is durable before its first byte leaves.
     pub writes: bool,
-    /// What the upstream is asked to check before it carries the write out.
+    /// Its precondition, which the upstream checks before it carries the write out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<Guard>,
-    /// JSON pointers into the answer: what the adapter sees of it and what is recorded; all where it is absent.
+    /// JSON pointers into the answer: what is seen and recorded of it; all where it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expose: Option<Vec<String>>,
 }
 
 /// A precondition of a write against a change between look and write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "snake_case")]
 pub enum Guard {
     /// `If-Match` with the entity tag that the host saw (RFC 9110 section 13.1.1).
@@ -48,8 +53,9 @@ pub enum Guard {
 /// The status of a write whose precondition did not hold: it was not carried out (RFC 9110 section 15.5.13).
 const PRECONDITION_FAILED: u16 = 412;
 
-/// What became of a request: the three cases that recovery and the judge tell apart.
+/// Whether bytes of a request left, and whether a complete answer came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Fate {
     /// No byte of it left.
@@ -57,7 +63,10 @@ pub enum Fate {
     /// It may have landed: bytes left and no complete answer came.
     NoAnswer,
     /// A complete answer came.
-    Answered { status: u16 },
+    Answered {
+        #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 999)))]
+        status: u16,
+    },
 }
 
 /// One HTTP request and response, as the host saw it.

@@ -198,29 +198,32 @@ pub struct Facts {
 
 /// What the policies say, and which of them said it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
     pub verdict: Verdict,
     /// What would turn `ask` into `allow`; empty for the other verdicts.
     pub obligations: Vec<Obligation>,
-    /// Ids of the policies that decided, sorted. For `ask`: the permits, and the forbids that want approval.
+    /// Ids of the policies that decided, sorted; empty where the host itself refused. For `ask`: the permits, and the
+    /// forbids that want approval.
     pub determining: Vec<String>,
     /// Ids of the other policies about this action, sorted.
     pub not_applied: Vec<String>,
     /// Evaluation and validation errors; any of them denies.
     pub errors: Vec<String>,
-    /// [`Policies::digest`] of the set that decided.
+    /// Digest of the set that decided.
     pub policy_set: Digest,
     /// In words, unless the verdict is `allow`.
     pub reason: Option<String>,
-    /// The recorded question, with words for private values, is answered otherwise: nobody without the
-    /// values can decide again.
+    /// It rests on private parameters: the recorded question, with words for their values, is answered otherwise.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[cfg_attr(feature = "schema", schemars(extend("const" = true)))]
     pub rests_on_private: bool,
 }
 
 /// The three answers of a policy set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     Allow,
@@ -228,12 +231,15 @@ pub enum Verdict {
     Deny,
 }
 
-/// `count` distinct persons must approve in `role` because `policy` says so (`@obligation("approve:2:lead")`).
+/// So many distinct persons must approve in this role (`@obligation("approve:2:lead")`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Obligation {
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub count: u32,
     pub role: String,
+    /// The policy that says so.
     pub policy: String,
 }
 

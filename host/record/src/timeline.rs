@@ -35,12 +35,14 @@ pub fn tell(entries: &[Entry]) -> Vec<Line> {
 
 /// One event as a sentence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Line {
     /// Unix milliseconds.
     pub at_ms: i64,
     /// The event's name in the journal, such as `attempt_started`.
     pub event: String,
+    /// Holds text from outside: escape it before a terminal or a page shows it.
     pub text: String,
 }
 

@@ -1,8 +1,33 @@
 //! The shapes of the surface: what HTTP, the command line and the OpenAPI document share.
 
-pub mod openapi;
+pub mod contracts;
+pub mod listing;
+pub(crate) mod openapi;
 pub(crate) mod problem;
 pub mod view;
 
+use std::borrow::Cow;
+
+use deed_record::lifecycle::status::Status;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
 /// The largest request body in bytes; a proposal or an approval is far smaller.
 pub(crate) const BODY_MAX: usize = 256 * 1024;
+
+/// The schema of the words that [`Status::word`] gives. No value of it exists.
+#[derive(Debug)]
+pub(crate) enum StatusWord {}
+
+impl JsonSchema for StatusWord {
+    fn schema_name() -> Cow<'static, str> {
+        "Status".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "enum": Status::WORDS,
+            "description": "The outcome once there is a receipt; until then what is awaited.",
+        })
+    }
+}

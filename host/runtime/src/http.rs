@@ -13,12 +13,13 @@ mod log;
 mod operations;
 mod payload;
 mod resolutions;
+mod routes;
 
 use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
 use axum::{Router, middleware};
+use serde_json::Value;
 
 use self::auth::Callers;
 pub(crate) use self::headers::WAIT_MAX_S;
@@ -45,20 +46,7 @@ impl App {
 
 /// The routes for agents, approvers and auditors.
 pub fn router(app: App) -> Router {
-    Router::new()
-        .route("/v1/actions", post(actions::propose).get(actions::list))
-        .route("/v1/explain", post(actions::explain))
-        .route("/v1/actions/{id}", get(actions::show))
-        .route("/v1/actions/{id}/cancel", post(actions::cancel))
-        .route("/v1/actions/{id}/bundle", get(actions::bundle))
-        .route("/v1/actions/{id}/approval_request", get(approvals::request))
-        .route("/v1/actions/{id}/approvals", post(approvals::answer))
-        .route("/v1/actions/{id}/resolution_request", get(resolutions::request))
-        .route("/v1/actions/{id}/resolution", post(resolutions::resolve))
-        .route("/v1/contracts", get(contracts::list))
-        .route("/v1/contracts/{name}", get(contracts::show))
-        .route("/log/{tenant}/checkpoint", get(log::checkpoint))
-        .route("/log/{tenant}/tile/{*path}", get(log::tile))
+    routes::main()
         .fallback(crate::api::problem::no_route)
         .method_not_allowed_fallback(crate::api::problem::no_method)
         .layer(DefaultBodyLimit::max(api::BODY_MAX))
@@ -68,11 +56,13 @@ pub fn router(app: App) -> Router {
 
 /// The routes for operations, on their own listener.
 pub fn operations(app: App) -> Router {
-    Router::new()
-        .route("/healthz", get(operations::health))
-        .route("/readyz", get(operations::ready))
-        .route("/metrics", get(operations::metrics))
+    routes::operations()
         .fallback(crate::api::problem::no_route)
         .method_not_allowed_fallback(crate::api::problem::no_method)
         .with_state(app)
+}
+
+/// The OpenAPI document of both listeners.
+pub(crate) fn document() -> Value {
+    routes::document()
 }

@@ -11,7 +11,9 @@ const PREFIX: &str = "sha256:";
 
 /// A SHA-256 digest (FIPS 180-4). Its text form is `sha256:` and 64 lower-case hex digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Digest([u8; 32]);
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("pattern" = "^sha256:[0-9a-f]{64}$")))]
+pub struct Digest(#[cfg_attr(feature = "schema", schemars(with = "String"))] [u8; 32]);
 
 impl Digest {
     /// The digest of exactly these bytes.

@@ -11,6 +11,7 @@ use deed_tests::proxy::Fault;
 use deed_tests::world::{BOB, HELPDESK, World, edit};
 
 use super::{CONTRACT, RESTORE, attempts, change, planned};
+use crate::ready::until;
 
 #[test]
 fn a_pause_beyond_the_budget_or_the_key_is_not_begun() {
@@ -150,6 +151,7 @@ fn what_waits_for_people_ends_when_its_world_changes() {
         edit(&world.dir, file, from, to).unwrap();
         host::expect(&["pin", world.path()]).unwrap();
         world.serve().unwrap();
+        until(what, || world.show(&id).unwrap()["status"] != "waiting");
         let why = format!("stale: the {what} changed after it was proposed");
         ended(&world, &world.settled(&id).unwrap(), "denied", &why);
         let request = format!("/v1/actions/{id}/approval_request");

@@ -47,11 +47,13 @@ impl<T> fmt::Debug for Live<T> {
     }
 }
 
-/// A private value and its salt.
+/// A private value; its commitment is HMAC-SHA-256 under the salt, of the value's canonical JSON.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Opening {
     /// 64 hex digits.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9a-f]{64}$")))]
     pub salt: String,
     pub value: String,
 }

@@ -9,6 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 ///
 /// Text order is time order, so a listing of ids is a listing by age.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "schema", schemars(extend("pattern" = "^act_[0-9a-v]{26}$")))]
 pub struct ActionId(String);
 
 const PREFIX: &str = "act_";

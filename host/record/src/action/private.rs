@@ -42,6 +42,7 @@ impl Prepared {
 /// The openings of one action by the parameter's name; empty where nothing is private.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 pub struct Openings(BTreeMap<String, Opening>);
 
 /// A proposal as every record has it, with what its words stand for.

@@ -10,21 +10,23 @@ use deed_spec::json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// `codec` of a rule. Both directions are JSON where nothing is said.
+/// How the body leaves and what the answer must be; JSON where it is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Codec {
     #[serde(default, skip_serializing_if = "is_default")]
     pub request: Outgoing,
     #[serde(default, skip_serializing_if = "is_default")]
     pub response: Incoming,
-    /// `parent/child` names of an XML answer: `child` inside `parent` is a list, of any length.
+    /// Lists of an XML answer, each as `parent/child`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lists: Vec<String>,
 }
 
 /// How a body leaves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "snake_case")]
 pub enum Outgoing {
     #[default]
@@ -35,6 +37,7 @@ pub enum Outgoing {
 
 /// What an answer must be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "snake_case")]
 pub enum Incoming {
     #[default]

@@ -13,8 +13,9 @@ use crate::contract::{Contract, Effect};
 use crate::exchange::{Exchange, Fate, is_definite_refusal};
 use crate::lifecycle::observation::Observation;
 
-/// What the host concluded. `Indeterminate` is a state of its own, never a guess.
+/// What the host concluded. `indeterminate` is a state of its own, never a guess.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     Verified,
@@ -60,12 +61,13 @@ pub struct Judgement {
 
 /// One expectation and its answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Check {
-    /// CEL source, or `<pointer> == <json>` for an `expect`.
+    /// CEL, or `<pointer> == <json>` for an `expect`.
     pub expression: String,
     pub holds: bool,
-    /// Why it could not be evaluated; such a check counts as false.
+    /// Why it could not be evaluated; it then counts as false.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }

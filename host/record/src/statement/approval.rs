@@ -19,8 +19,9 @@ use crate::lifecycle::observation;
 use crate::policy::Obligation;
 use crate::statement::envelope::{Envelope, EnvelopeError, Kind, Statement};
 
-/// What was asked of people, as the journal keeps it.
+/// One asking of people, as the journal keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Ask {
     /// Made by the host for this asking; an answer to another asking does not fit.
@@ -59,30 +60,34 @@ pub enum Answer {
     Deny,
 }
 
-/// Everything that the approver's client shows: `GET /v1/actions/{id}/approval_request`.
+/// Everything that an answer covers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ApprovalRequest {
     pub action: Action,
     pub proposal: Proposal,
-    /// The contract's canonical JSON.
+    /// The contract's canonical JSON; its fields are those of contracts/README.md.
+    #[cfg_attr(feature = "schema", schemars(with = "serde_json::Map<String, Value>"))]
     pub contract: Value,
+    /// By upstream.
     pub bindings: BTreeMap<String, Binding>,
     /// The writes that would leave, as the host rendered them.
     pub perform: Vec<Rendered>,
-    /// The state that the host read.
+    /// The observed state by name.
+    #[cfg_attr(feature = "schema", schemars(with = "serde_json::Map<String, Value>"))]
     pub pre: Value,
-    /// When the host read it, in Unix milliseconds; nothing is signed from it.
+    /// When the host read `pre`, in Unix milliseconds; nothing is signed from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub looked_ms: Option<i64>,
     /// Names of states that the adapter computed.
     pub derived: Vec<String>,
     pub ask: Ask,
-    /// What is still to be approved, for people; nothing is signed from it.
+    /// Obligations that are open; nothing is signed from these.
     pub not_yet: Vec<String>,
-    /// Why earlier approvals of this action count for nothing; nothing is signed from it.
+    /// Why earlier approvals count for nothing; nothing is signed from these.
     pub stale: Vec<String>,
-    /// Values and salts of the private parameters: checked against the action, shown, and not signed.
+    /// Private parameters by name, for those who may answer; `action` has their commitments.
     #[serde(default, skip_serializing_if = "Openings::is_empty")]
     pub private: Openings,
 }

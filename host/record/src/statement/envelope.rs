@@ -69,24 +69,32 @@ impl Kind {
     }
 }
 
-/// A DSSE envelope.
+/// A DSSE v1.0.2 envelope.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct Envelope {
-    /// Standard base64 of the statement's canonical bytes.
+    /// Standard base64 of an in-toto Statement v1 in RFC 8785 form.
+    #[cfg_attr(feature = "schema", schemars(extend("contentEncoding" = "base64")))]
     pub payload: String,
+    #[cfg_attr(feature = "schema", schemars(extend("const" = PAYLOAD_TYPE)))]
     pub payload_type: String,
+    #[cfg_attr(feature = "schema", schemars(length(equal = 1)))]
     pub signatures: Vec<EnvelopeSignature>,
 }
 
 /// An envelope with the digest of its payload, once somebody asked for it.
 pub type Signed = Memo<Envelope, Digest>;
 
-/// One signature; `keyid` is the hex SHA-256 of the key's SPKI DER.
+/// Pure Ed25519 (RFC 8032) over the pre-authentication encoding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct EnvelopeSignature {
+    /// Hex SHA-256 of the key's SPKI DER.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9a-f]{64}$")))]
     pub keyid: String,
+    #[cfg_attr(feature = "schema", schemars(extend("contentEncoding" = "base64")))]
     pub sig: String,
 }
 

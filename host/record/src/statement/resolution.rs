@@ -19,6 +19,7 @@ pub const REASON_MAX: usize = 1_000;
 
 /// What a person says happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// What was sent took effect.
@@ -29,14 +30,17 @@ pub enum Verdict {
     Retry,
 }
 
-/// A person's word about one open action.
+/// What a person says of an outcome that the receipt left open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Resolution {
     pub person: String,
+    #[cfg_attr(feature = "schema", schemars(extend("const" = ROLE)))]
     pub role: String,
     pub verdict: Verdict,
-    /// How the person knows; never empty.
+    /// How the person knows, in at most 1,000 bytes; text from outside.
+    #[cfg_attr(feature = "schema", schemars(length(min = 1, max = REASON_MAX)))]
     pub reason: String,
     /// Of the asking; a word to another asking does not fit.
     pub nonce: String,

@@ -12,8 +12,9 @@ use crate::statement::envelope::{Envelope, EnvelopeError, Kind};
 use crate::statement::receipt::Receipt;
 use crate::statement::resolution::{FormError, ROLE, Resolution, Resolved, Verdict};
 
-/// Everything that the person's client shows: `GET /v1/actions/{id}/resolution_request`.
+/// Everything that a resolution is about.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ResolutionRequest {
     pub action: Action,
@@ -27,18 +28,21 @@ pub struct ResolutionRequest {
     /// Why looks do not settle it; nothing is signed from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalated: Option<String>,
+    /// Of the asking; a resolution of another one does not fit.
     pub nonce: String,
     /// Whom the host takes the caller for.
     pub person: String,
 }
 
-/// A look that settled nothing.
+/// What the host saw last, which settled nothing; nothing is signed from it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct LastLook {
     /// Unix milliseconds.
     pub at_ms: i64,
-    /// The state that the host read.
+    /// The observed state by name.
+    #[cfg_attr(feature = "schema", schemars(with = "serde_json::Map<String, Value>"))]
     pub state: Value,
     /// What differs from the state before.
     pub changes: Vec<Change>,

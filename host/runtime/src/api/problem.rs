@@ -1,12 +1,16 @@
 //! Errors as RFC 9457 problem details: the one place that maps errors to HTTP.
 
+mod body;
+
 use axum::Json;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use deed_record::action::BindError;
-use serde_json::{Value, json};
+use deed_record::contract::schema::Violation;
 
+pub(crate) use self::body::Body;
+use self::body::Place;
 use crate::api::BODY_MAX;
 use crate::capacity::admission::Overload;
 use crate::engine::{IntakeError, LedgerError, Unready};
@@ -22,7 +26,7 @@ pub(crate) struct Problem {
     status: StatusCode,
     title: &'static str,
     detail: String,
-    errors: Vec<Value>,
+    errors: Vec<Place>,
     /// Seconds, for who asks too often or while nothing new is taken.
     retry_after: Option<u64>,
     /// The limit that is reached, in a word for programs.
@@ -88,7 +92,7 @@ impl Problem {
         Self { retry_after: Some(retry_after_s), ..problem }
     }
 
-    fn unprocessable(detail: String, errors: Vec<Value>) -> Self {
+    fn unprocessable(detail: String, errors: Vec<Place>) -> Self {
         Self {
             status: StatusCode::UNPROCESSABLE_ENTITY,
             title: "the proposal does not fit",
@@ -132,18 +136,14 @@ impl Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut body = json!({
-            "type": "about:blank",
-            "title": self.title,
-            "status": self.status.as_u16(),
-            "detail": self.detail,
-        });
-        if let (false, Some(members)) = (self.errors.is_empty(), body.as_object_mut()) {
-            members.insert("errors".to_owned(), Value::Array(self.errors));
-        }
-        if let (Some(limit), Some(members)) = (self.limit, body.as_object_mut()) {
-            members.insert("limit".to_owned(), limit.into());
-        }
+        let body = Body {
+            kind: "about:blank",
+            title: self.title,
+            status: self.status.as_u16(),
+            detail: self.detail,
+            errors: self.errors,
+            limit: self.limit,
+        };
         let mut response = (self.status, Json(body)).into_response();
         let problem = header::HeaderValue::from_static(MEDIA_TYPE);
         response.headers_mut().insert(header::CONTENT_TYPE, problem);
@@ -192,7 +192,7 @@ pub(crate) async fn no_route() -> Problem {
 impl From<BindFault> for Problem {
     fn from(fault: BindFault) -> Self {
         let place =
-            |pointer: &str, reason: String| vec![json!({"pointer": pointer, "reason": reason})];
+            |pointer: &str, reason: String| vec![Place { pointer: pointer.to_owned(), reason }];
         match fault {
             BindFault::Json(error) => {
                 Self::bad_request(format!("the body is no strict JSON: {error}"))
@@ -206,8 +206,11 @@ impl From<BindFault> for Problem {
             }
             BindFault::Unknown(_) => Self::no_contract(),
             BindFault::Bind(BindError::Params(violations)) => {
-                let one = |v: &deed_record::contract::schema::Violation| json!({"pointer": format!("/params{}", v.pointer), "reason": v.reason});
-                let errors = violations.iter().map(one).collect();
+                let one = |v: Violation| Place {
+                    pointer: format!("/params{}", v.pointer),
+                    reason: v.reason,
+                };
+                let errors = violations.into_iter().map(one).collect();
                 Self::unprocessable("the parameters do not fit the contract".to_owned(), errors)
             }
             BindFault::Bind(error) => {

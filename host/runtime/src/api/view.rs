@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use deed_record::action::Source;
+use deed_record::action::id::ActionId;
 use deed_record::exchange::{Exchange, Fate, Rendered};
 use deed_record::lifecycle::event::Entry;
 use deed_record::lifecycle::observation::Sight;
@@ -15,24 +16,30 @@ use deed_record::statement::resolution::{ROLE, Resolution};
 use deed_record::timeline::{self, Line};
 use deed_spec::digest::Digest;
 use deed_spec::json::Change;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::api::StatusWord;
 use crate::engine::LedgerError;
 
-/// The body of every answer about one action.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// One action as the caller may see it.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct View {
+    #[schemars(with = "ActionId")]
     pub id: String,
-    /// `pending`, `waiting`, `running`, or the outcome once there is a receipt.
+    #[schemars(with = "StatusWord")]
     pub status: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Outcome>,
+    /// Why this outcome, in one sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     pub contract: String,
+    /// Such as `idp/users/42`.
     pub resource: String,
     pub agent: String,
+    /// Who answers for the agent.
     pub person: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<String>,
@@ -41,23 +48,28 @@ pub struct View {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<String>,
     pub sources: Vec<Source>,
-    /// What was asked for; the commitments of private parameters.
+    /// What was asked for. A private parameter is its commitment, `private:hmac-sha256:HEX`.
     #[serde(default)]
+    #[schemars(with = "serde_json::Map<String, Value>")]
     pub params: Value,
-    /// The writes that may leave, as the host renders them; with the commitments too. Reads have none.
+    /// The writes that may leave, rendered by the host from contract and parameters, with the commitments of private ones.
+    /// A read has none.
     #[serde(default)]
     pub writes: Vec<Rendered>,
     /// What people still have to do, such as `approve:1:support-lead` or `resolve:1:operator`.
     pub obligations: Vec<String>,
     /// The other action that holds the resource that this one needs; for people only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<ActionId>")]
     pub held_by: Option<String>,
-    /// Why looks do not settle an open outcome, so that an operator has to: `deed resolve`.
+    /// Why looks do not settle an open outcome, so that an operator has to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalated: Option<String>,
+    /// Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_ms: Option<i64>,
     pub approvals: Vec<Said>,
+    /// Why earlier approvals count for nothing.
     pub stale: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
@@ -65,8 +77,9 @@ pub struct View {
     pub changes: Vec<Change>,
     pub unexpected: Vec<Change>,
     pub checks: Vec<Check>,
-    /// The observed state, where the action was a read that ended verified.
+    /// The observed state by name, where a read ended verified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub result: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<ReceiptRef>,
@@ -76,13 +89,15 @@ pub struct View {
     /// What settled an outcome that the receipt left open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reconciliation: Option<ReceiptRef>,
+    /// Unix milliseconds.
     pub proposed_ms: i64,
+    /// When the latest event was appended, in Unix milliseconds.
     pub at_ms: i64,
     pub ledger: Vec<Line>,
 }
 
 /// Who answered what.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Said {
     pub person: String,
     pub role: String,
@@ -94,22 +109,24 @@ pub struct Said {
     pub reason: Option<String>,
 }
 
-/// One request as it went: where, what, and how it was answered.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// One request as it went.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Call {
-    /// `observe` or `perform`.
+    #[schemars(extend("enum" = ["observe", "perform"]))]
     pub phase: String,
     pub upstream: String,
     pub method: String,
     pub path: String,
     pub fate: Fate,
+    /// Unix milliseconds.
     pub at_ms: i64,
 }
 
 /// Where a receipt or reconciliation stands.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ReceiptRef {
     pub payload_sha256: Digest,
+    /// Hex SHA-256 of the key's SPKI DER.
     pub keyid: String,
     /// Index of the leaf in the tenant's log.
     pub index: Option<u64>,

@@ -7,6 +7,7 @@ use deed_record::exchange::Rendered;
 use deed_record::lifecycle::event::{Entry, Event};
 use deed_record::lifecycle::story::Story;
 use deed_record::policy::{Decision, Verdict};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Engine;
@@ -15,8 +16,8 @@ use super::intake::IntakeError;
 use crate::stage::contract::Caller;
 use crate::stage::policy;
 
-/// The answer to "what if": policy's word, the requests, and what is missing.
-#[derive(Debug, Serialize)]
+/// What would happen.
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Explained {
     pub contract: String,
     pub resource: String,
@@ -25,7 +26,8 @@ pub struct Explained {
     pub would_read: Vec<Rendered>,
     /// Requests that would leave if it were cleared.
     pub would_send: Vec<Rendered>,
-    /// CEL that must hold before; evaluated at the gate, not here.
+    /// CEL that must hold before; it is not evaluated here.
+    #[schemars(with = "Vec<String>")]
     pub before: Vec<deed_record::contract::expression::Expression>,
     /// What stands between this proposal and a run.
     pub missing: Vec<String>,

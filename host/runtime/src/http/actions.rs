@@ -12,8 +12,7 @@ use deed_record::action::id::ActionId;
 use deed_record::lifecycle::outcome::Outcome;
 use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Story;
-use deed_store::store::{Filter, Row};
-use serde_json::{Value, json};
+use deed_store::store::Filter;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -23,6 +22,7 @@ use super::extract::{Path, Query};
 use super::filters::Wanted;
 use super::headers::{idempotency_key, traceparent, wait};
 use super::payload::Payload;
+use crate::api::listing::{ActionList, ActionSummary};
 use crate::api::problem::Problem;
 use crate::api::view;
 use crate::engine::{Accepted, Claimed, Explained, Told};
@@ -183,17 +183,12 @@ pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,
     Query(pairs): Query<Vec<(String, String)>>,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<ActionList>, Problem> {
     let Wanted { status, resource, trace, limit } = Wanted::of(pairs)?;
     let agent = (!caller.is_person()).then(|| caller.name().to_owned());
     let filter = Filter { agent, status, resource, trace, since_ms: None };
     let rows = app.engine.list(&caller.tenant.name, filter, limit).await?;
-    let one = |(id, row): &(String, Row)| {
-        let s = &row.summary;
-        json!({"id": id, "status": s.status, "contract": s.contract, "resource": s.resource,
-               "agent": s.agent, "at_ms": s.at_ms})
-    };
-    Ok(Json(json!({"actions": rows.iter().map(one).collect::<Vec<_>>()})))
+    Ok(Json(ActionList { actions: rows.into_iter().map(ActionSummary::from).collect() }))
 }
 
 /// Waits as the caller prefers, then answers 200 for what has ended and 202 for what goes on.

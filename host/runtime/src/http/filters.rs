@@ -9,8 +9,8 @@ use deed_record::lifecycle::status::Status;
 use super::headers::is_trace_id;
 use crate::api::problem::Problem;
 
-const LIMIT_DEFAULT: usize = 50;
-const LIMIT_MAX: usize = 500;
+pub(super) const LIMIT_DEFAULT: usize = 50;
+pub(super) const LIMIT_MAX: usize = 500;
 
 /// What a listing is asked for.
 #[derive(Debug, PartialEq, Eq)]

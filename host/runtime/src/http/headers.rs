@@ -9,7 +9,7 @@ use crate::engine::Claimed;
 
 /// The longest wait within one request: proxies commonly end a request after 60 seconds without an answer.
 pub(crate) const WAIT_MAX_S: u64 = 50;
-const KEY_MAX: usize = 128;
+pub(super) const KEY_MAX: usize = 128;
 
 /// W3C Trace Context: `00-<32 hex>-<16 hex>-<2 hex>`; the trace id is what a receipt and a listing name.
 pub(super) fn traceparent(headers: &HeaderMap) -> Result<Option<String>, Problem> {

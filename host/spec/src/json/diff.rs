@@ -17,14 +17,17 @@ pub fn diff(old: &Value, new: &Value) -> Vec<Change> {
     changes
 }
 
-/// One leaf that differs. `old` is nothing when the leaf was added, `new` is nothing when it was removed.
+/// One leaf that differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Change {
-    /// RFC 6901.
+    /// RFC 6901, into the state.
     pub pointer: String,
+    /// Any JSON; absent when the leaf was added.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub old: Option<Value>,
+    /// Any JSON; absent when the leaf was removed.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub new: Option<Value>,
 }

@@ -1,0 +1,31 @@
+//! The body of a problem document (RFC 9457).
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// RFC 9457.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(crate) struct Body {
+    #[serde(rename = "type")]
+    #[schemars(extend("const" = "about:blank"))]
+    pub(super) kind: &'static str,
+    pub(super) title: &'static str,
+    #[schemars(range(min = 400, max = 599))]
+    pub(super) status: u16,
+    /// What is wrong, and what would be right.
+    pub(super) detail: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) errors: Vec<Place>,
+    /// The limit that is reached, such as `agent_under_way`, where one is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) limit: Option<&'static str>,
+}
+
+/// One place of the body that does not fit.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Place {
+    /// RFC 6901.
+    pub(super) pointer: String,
+    pub(super) reason: String,
+}

@@ -1,0 +1,145 @@
+//! The one table of routes: the routers and the OpenAPI document are both made of it.
+
+mod parameters;
+mod table;
+
+use axum::Router;
+use axum::handler::Handler;
+use axum::routing::{self, MethodRouter};
+use schemars::{JsonSchema, SchemaGenerator};
+use serde_json::{Value, json};
+
+use super::App;
+use crate::api::openapi::{self, Answer, Content, Method, Operation, Parameter};
+use crate::api::view::View;
+
+/// One operation with its handler.
+#[derive(Debug)]
+pub(super) struct Route {
+    handler: MethodRouter<App>,
+    operation: Operation,
+}
+
+/// The routes for agents, approvers and auditors.
+pub(super) fn main() -> Router<App> {
+    router(table::main())
+}
+
+/// The routes for operations, on their own listener.
+pub(super) fn operations() -> Router<App> {
+    router(table::for_operations())
+}
+
+/// The description of every route.
+pub(super) fn document() -> Value {
+    let (main, operations) = (table::main(), table::for_operations());
+    openapi::document(main.iter().chain(&operations).map(|route| &route.operation))
+}
+
+fn router(routes: Vec<Route>) -> Router<App> {
+    let add = |router: Router<App>, route: Route| router.route(route.operation.path, route.handler);
+    routes.into_iter().fold(Router::new(), add)
+}
+
+fn get<H, T>(path: &'static str, handler: H, named: Named) -> Route
+where
+    H: Handler<T, App>,
+    T: 'static,
+{
+    Route::new(Method::Get, path, routing::get(handler), named)
+}
+
+fn post<H, T>(path: &'static str, handler: H, named: Named) -> Route
+where
+    H: Handler<T, App>,
+    T: 'static,
+{
+    Route::new(Method::Post, path, routing::post(handler), named)
+}
+
+/// Operation id, tag and summary.
+type Named = [&'static str; 3];
+
+impl Route {
+    fn new(
+        method: Method,
+        path: &'static str,
+        handler: MethodRouter<App>,
+        [id, tag, summary]: Named,
+    ) -> Self {
+        let operation = Operation {
+            method,
+            path,
+            id,
+            tag,
+            summary,
+            description: None,
+            parameters: &[],
+            body: None,
+            answers: vec![],
+            problems: &[],
+            for_operations: false,
+        };
+        Self { handler, operation }
+    }
+
+    fn described(mut self, description: &'static str) -> Self {
+        self.operation.description = Some(description);
+        self
+    }
+
+    fn takes(mut self, parameters: &'static [&'static Parameter]) -> Self {
+        self.operation.parameters = parameters;
+        self
+    }
+
+    fn body<T: JsonSchema>(mut self) -> Self {
+        self.operation.body = Some(SchemaGenerator::subschema_for::<T>);
+        self
+    }
+
+    fn answer(mut self, status: u16, description: &'static str, content: Content) -> Self {
+        self.operation.answers.push(Answer { status, description, headers: None, content });
+        self
+    }
+
+    fn json<T: JsonSchema>(self, description: &'static str) -> Self {
+        self.answer(200, description, Content::Json(SchemaGenerator::subschema_for::<T>))
+    }
+
+    fn text(self, status: u16, description: &'static str) -> Self {
+        self.answer(status, description, Content::Text)
+    }
+
+    fn bytes(self, description: &'static str, media: &'static str) -> Self {
+        self.answer(200, description, Content::Bytes(media))
+    }
+
+    /// Headers of every answer so far.
+    fn headers(mut self, headers: fn() -> Value) -> Self {
+        self.operation.answers.iter_mut().for_each(|answer| answer.headers = Some(headers));
+        self
+    }
+
+    /// The two good answers about one action.
+    fn shows_action(self) -> Self {
+        let view = Content::Json(SchemaGenerator::subschema_for::<View>);
+        self.answer(200, "It has ended; `outcome` says how.", view)
+            .answer(202, "It waits for people, or still runs. Ask for it again.", view)
+            .headers(|| json!({"Location": {"$ref": "#/components/headers/Location"}}))
+    }
+
+    fn problems(mut self, statuses: &'static [u16]) -> Self {
+        self.operation.problems = statuses;
+        self
+    }
+
+    /// Asks for no token, on the listener for operations.
+    fn for_operations(mut self) -> Self {
+        self.operation.for_operations = true;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+//! The parameters of the routes.
+
+use deed_record::action::id::ActionId;
+use schemars::{SchemaGenerator, json_schema};
+
+use crate::api::StatusWord;
+use crate::api::openapi::{Parameter, Place, SchemaOf};
+use crate::http::filters::{LIMIT_DEFAULT, LIMIT_MAX};
+use crate::http::headers::KEY_MAX;
+
+pub(super) const ACTION_ID: Parameter = Parameter {
+    name: "id",
+    place: Place::Path,
+    schema: SchemaGenerator::subschema_for::<ActionId>,
+    description: "Any other text answers 404, as an unknown action does.",
+    shared: Some("ActionId"),
+};
+
+pub(super) const IDEMPOTENCY_KEY: Parameter = Parameter {
+    name: "Idempotency-Key",
+    place: Place::Header,
+    schema: |_| json_schema!({"type": "string", "minLength": 1, "maxLength": KEY_MAX, "pattern": "^[!-~]+$"}),
+    description: "One key of this agent with one body is one action; with another body it is a 409.",
+    shared: Some("IdempotencyKey"),
+};
+
+pub(super) const PREFER: Parameter = Parameter {
+    name: "Prefer",
+    place: Place::Header,
+    schema: |_| json_schema!({"type": "string", "examples": ["wait=30"]}),
+    description: "`wait=N` waits up to N seconds, at most 50, for the end (RFC 7240). \
+                  A proposal that says nothing waits up to 10. Nobody waits for people.",
+    shared: Some("Prefer"),
+};
+
+pub(super) const TRACEPARENT: Parameter = Parameter {
+    name: "traceparent",
+    place: Place::Header,
+    schema: |_| {
+        let pattern = "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$";
+        json_schema!({"type": "string", "pattern": pattern})
+    },
+    description: "W3C Trace Context; its trace id is kept with the action.",
+    shared: Some("Traceparent"),
+};
+
+pub(super) const STATUS: Parameter = query(
+    "status",
+    SchemaGenerator::subschema_for::<StatusWord>,
+    "Only actions with this status; any other word answers 400.",
+);
+
+pub(super) const RESOURCE: Parameter = query(
+    "resource",
+    |_| json_schema!({"type": "string", "minLength": 1}),
+    "Only actions on exactly this resource.",
+);
+
+pub(super) const TRACE: Parameter = query(
+    "trace",
+    |_| json_schema!({"type": "string", "pattern": "^[0-9a-f]{32}$"}),
+    "Only actions proposed under this W3C trace id.",
+);
+
+pub(super) const LIMIT: Parameter = query(
+    "limit",
+    |_| json_schema!({"type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT}),
+    "At most this many.",
+);
+
+pub(super) const CONTRACT: Parameter =
+    path("name", "The contract's name, such as `idp.restore_access`.");
+
+pub(super) const TENANT: Parameter = path("tenant", "The caller's own tenant.");
+
+pub(super) const TILE: Parameter = path(
+    "path",
+    "`LEVEL/INDEX`, `LEVEL/INDEX.p/WIDTH` or the same below `entries` (C2SP tlog-tiles); \
+     its slashes are not escaped.",
+);
+
+const fn query(name: &'static str, schema: SchemaOf, description: &'static str) -> Parameter {
+    Parameter { name, place: Place::Query, schema, description, shared: None }
+}
+
+const fn path(name: &'static str, description: &'static str) -> Parameter {
+    let schema = SchemaGenerator::subschema_for::<String>;
+    Parameter { name, place: Place::Path, schema, description, shared: None }
+}

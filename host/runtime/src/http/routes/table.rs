@@ -1,0 +1,182 @@
+//! The rows of the table. Routes with the same path stand one after the other.
+
+use deed_record::action::Proposal;
+use deed_record::statement::approval::ApprovalRequest;
+use deed_record::statement::envelope::Envelope;
+use deed_record::statement::resolution_request::ResolutionRequest;
+use serde_json::json;
+
+use super::parameters::{
+    ACTION_ID, CONTRACT, IDEMPOTENCY_KEY, LIMIT, PREFER, RESOURCE, STATUS, TENANT, TILE, TRACE,
+    TRACEPARENT,
+};
+use super::{Route, get, post};
+use crate::api::contracts::{ContractList, GrantedContract};
+use crate::api::listing::ActionList;
+use crate::engine::Explained;
+use crate::http::{actions, approvals, contracts, log, operations, resolutions};
+
+pub(super) fn main() -> Vec<Route> {
+    let parts = [proposing(), shown(), approving(), resolving(), granted(), logged()];
+    parts.into_iter().flatten().collect()
+}
+
+fn proposing() -> Vec<Route> {
+    let propose = ["proposeAction", "actions", "Ask for an action"];
+    let list = ["listActions", "actions", "Find actions, the newest first"];
+    let explain = ["explainAction", "actions", "Ask what would happen; nothing does"];
+    vec![
+        post("/v1/actions", actions::propose, propose)
+            .described(
+                "Only an agent proposes. The same key with the same body gives the same action.",
+            )
+            .takes(&[&IDEMPOTENCY_KEY, &PREFER, &TRACEPARENT])
+            .body::<Proposal>()
+            .shows_action()
+            .problems(&[400, 401, 403, 404, 409, 413, 415, 422, 429, 503]),
+        get("/v1/actions", actions::list, list)
+            .takes(&[&STATUS, &RESOURCE, &TRACE, &LIMIT])
+            .json::<ActionList>("The actions that the caller may see.")
+            .problems(&[400, 401, 429, 503]),
+        post("/v1/explain", actions::explain, explain)
+            .described("No state is read, so policies over `context.pre` are not decided here.")
+            .body::<Proposal>()
+            .json::<Explained>("What policy says, and what would be sent.")
+            .problems(&[400, 401, 403, 404, 413, 415, 422, 429, 503]),
+    ]
+}
+
+fn shown() -> Vec<Route> {
+    let summary = "One action: parameters, writes, status, decision, calls, changes, ledger";
+    let show = ["showAction", "actions", summary];
+    let cancel = ["cancelAction", "actions", "Cancel an action whose attempt has not started"];
+    let bundle = ["bundleAction", "actions", "The evidence of an ended action, for `deed verify`"];
+    let file = "A `.deed` file: a stored zip whose bytes never vary.";
+    vec![
+        get("/v1/actions/{id}", actions::show, show)
+            .described(
+                "Until the action has ended, an agent sees status and obligations, not state. Its parameters \
+                 and the writes that are rendered from them are not state. \
+                 Without `Prefer` the answer comes at once.",
+            )
+            .takes(&[&ACTION_ID, &PREFER])
+            .shows_action()
+            .problems(&[400, 401, 404, 429, 503]),
+        post("/v1/actions/{id}/cancel", actions::cancel, cancel)
+            .takes(&[&ACTION_ID])
+            .shows_action()
+            .problems(&[401, 404, 409, 429, 503]),
+        get("/v1/actions/{id}/bundle", actions::bundle, bundle)
+            .described("An agent's copy is without the observed state and the exchanges.")
+            .takes(&[&ACTION_ID])
+            .bytes(file, "application/zip")
+            .headers(|| {
+                let what = "`attachment` with the file's name (RFC 6266).";
+                json!({"Content-Disposition": {"schema": {"type": "string"}, "description": what}})
+            })
+            .problems(&[401, 404, 409, 429, 503]),
+    ]
+}
+
+fn approving() -> Vec<Route> {
+    let request = ["showApprovalRequest", "approvals", "What people are asked to sign"];
+    let answer = ["answerApproval", "approvals", "Approve or deny, signed"];
+    vec![
+        get("/v1/actions/{id}/approval_request", approvals::request, request)
+            .described("The approver's client recomputes every digest from what this shows.")
+            .takes(&[&ACTION_ID])
+            .json::<ApprovalRequest>("Everything that the answer covers.")
+            .problems(&[401, 403, 404, 409, 429, 503]),
+        post("/v1/actions/{id}/approvals", approvals::answer, answer)
+            .described(
+                "The envelope's statement has predicate type `urn:deed:approval:v1`. A denial is final.",
+            )
+            .takes(&[&ACTION_ID])
+            .body::<Envelope>()
+            .shows_action()
+            .problems(&[400, 401, 403, 404, 409, 413, 415, 429, 503]),
+    ]
+}
+
+fn resolving() -> Vec<Route> {
+    let summary = "What an operator is asked to say and sign";
+    let request = ["showResolutionRequest", "resolutions", summary];
+    let resolve = ["resolveAction", "resolutions", "Say what happened, signed"];
+    vec![
+        get("/v1/actions/{id}/resolution_request", resolutions::request, request)
+            .described(
+                "There is one while the action is `indeterminate`. The person's client recomputes the \
+                 digests of action and receipt from what this shows.",
+            )
+            .takes(&[&ACTION_ID])
+            .json::<ResolutionRequest>("Everything that the word is about.")
+            .problems(&[401, 403, 404, 409, 429, 503]),
+        post("/v1/actions/{id}/resolution", resolutions::resolve, resolve)
+            .described(
+                "The envelope's statement has predicate type `urn:deed:reconciliation:v1` and the \
+                 person's word as its predicate. Only somebody with the role `operator` who does not \
+                 answer for the agent resolves, once. The host looks again, and its own conclusion \
+                 follows: a look that answers by itself counts, else the word does, and never makes \
+                 an outcome `verified`.",
+            )
+            .takes(&[&ACTION_ID])
+            .body::<Envelope>()
+            .shows_action()
+            .problems(&[400, 401, 403, 404, 409, 413, 415, 429, 503]),
+    ]
+}
+
+fn granted() -> Vec<Route> {
+    let list = ["listContracts", "contracts", "What the caller may ask for"];
+    let show = ["showContract", "contracts", "One contract, and what is granted for it"];
+    vec![
+        get("/v1/contracts", contracts::list, list)
+            .json::<ContractList>("The tenant's granted contracts.")
+            .problems(&[401, 429, 503]),
+        get("/v1/contracts/{name}", contracts::show, show)
+            .takes(&[&CONTRACT])
+            .json::<GrantedContract>("The contract and its grant.")
+            .problems(&[401, 404, 429, 503]),
+    ]
+}
+
+fn logged() -> Vec<Route> {
+    let checkpoint = ["showCheckpoint", "log", "The log's newest checkpoint"];
+    let tile = ["showTile", "log", "A tile of hashes, or a bundle of entries"];
+    vec![
+        get("/log/{tenant}/checkpoint", log::checkpoint, checkpoint)
+            .takes(&[&TENANT])
+            .text(200, "A signed note (C2SP tlog-checkpoint).")
+            .problems(&[401, 404, 429, 503]),
+        get("/log/{tenant}/tile/{*path}", log::tile, tile)
+            .takes(&[&TENANT, &TILE])
+            .bytes("The tile's bytes.", "application/octet-stream")
+            .problems(&[401, 404, 429, 503]),
+    ]
+}
+
+pub(super) fn for_operations() -> Vec<Route> {
+    let health = ["health", "operations", "Whether the process lives"];
+    let ready = ["ready", "operations", "Whether it takes new actions, and why not"];
+    let metrics = ["metrics", "operations", "Counters"];
+    vec![
+        get("/healthz", operations::health, health)
+            .text(200, "`ok`: the process answers, and its store takes what it must.")
+            .text(
+                503,
+                "Journal or log take no more, and why. The host ends soon; a restart recovers.",
+            )
+            .for_operations(),
+        get("/readyz", operations::ready, ready)
+            .text(200, "`ready`: new work is taken.")
+            .text(
+                503,
+                "Why it is not, one reason on each line: the host is stopping, its store failed, the system's \
+                 clock jumped, or the disk has too little room.",
+            )
+            .for_operations(),
+        get("/metrics", operations::metrics, metrics)
+            .text(200, "Prometheus text exposition format 0.0.4.")
+            .for_operations(),
+    ]
+}
