@@ -9,6 +9,7 @@ mod lookups;
 mod tests;
 
 use std::fmt::{Debug, Display};
+use std::future::ready;
 use std::sync::Arc;
 
 use crate::store::{Append, AppendError, Claim, Pending, Store, Summary};
@@ -45,7 +46,7 @@ const CLAUSES: [(&str, Clause); 14] = [
     ("idempotency keys", |place| Box::pin(lookups::keys(place))),
     ("nonces", |place| Box::pin(lookups::nonces(place))),
     ("lists", |place| Box::pin(lookups::lists(place))),
-    ("payloads", |place| Box::pin(lookups::payloads(place))),
+    ("payloads", |place| Box::pin(ready(lookups::payloads(place)))),
     ("durable appends", |place| Box::pin(durability::durable(place))),
     ("proofs of durable appends", |place| Box::pin(durability::proofs(place))),
     ("syncs", |place| Box::pin(durability::syncs(place))),

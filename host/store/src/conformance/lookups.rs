@@ -122,7 +122,7 @@ fn listed(rows: &[(String, Summary)], filter: &Filter, limit: usize) -> Vec<(Str
     own.filter(|(_, row)| filter.takes(row)).take(limit).collect()
 }
 
-pub(super) async fn payloads(place: &mut dyn Place) -> Checked {
+pub(super) fn payloads(place: &mut dyn Place) -> Checked {
     let store = place.open()?;
     let digest = Digest::of(b"large").hex();
     for _ in 0..2 {

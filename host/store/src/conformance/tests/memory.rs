@@ -99,7 +99,7 @@ impl Kept {
     fn row(&self, action: &str) -> Option<Row> {
         let own = || self.appends.iter().filter(|one| one.action == action);
         let version = own().map(|one| one.events.len() as u64).sum();
-        own().last().map(|last| Row { version, summary: last.summary.clone() })
+        own().next_back().map(|last| Row { version, summary: last.summary.clone() })
     }
 
     /// All actions with their rows, in the order of their ids.
@@ -172,8 +172,8 @@ impl Memory {
         }
         let checked = self.refusal(&self.kept(), &append);
         if checked.is_err() && self.has(Flaw::ClaimsBeforeItCompares) {
-            let (events, action) = (Vec::new(), "nothing".to_owned());
-            self.kept().appends.push(Append { events, action, ..append.clone() });
+            let (action, events) = ("nothing".to_owned(), Vec::new());
+            self.kept().appends.push(Append { action, events, ..append.clone() });
         }
         checked?;
         tokio::task::yield_now().await;
