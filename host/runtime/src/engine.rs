@@ -48,7 +48,7 @@ use deed_store::log::{Publisher, Standing};
 use deed_store::store::Store;
 use deed_system::clock::Clock;
 
-pub use self::error::{Fault, LedgerError, Stopping};
+pub use self::error::{EngineError, Fault, Stopping};
 pub use self::explain::Explained;
 pub use self::in_flight::Waiting;
 pub use self::intake::{Accepted, Claimed, IntakeError};
@@ -153,7 +153,7 @@ impl Engine {
         self.flights.launch(async move {
             let driven = Box::pin(drive::drive(&engine, &id, told, settling)).await;
             drop(course);
-            let failed = |error: &LedgerError| {
+            let failed = |error: &EngineError| {
                 tracing::error!(action = %id, fault = %error.fault(), %error, "the action cannot go on; it is as the journal has it");
             };
             driven.inspect_err(failed).ok()

@@ -23,7 +23,7 @@ use serde_json::Value;
 
 use self::auth::Callers;
 pub(crate) use self::headers::WAIT_MAX_S;
-pub use self::listener::Door;
+pub use self::listener::Listener;
 use crate::api;
 use crate::capacity::counters::Metrics;
 use crate::engine::Engine;

@@ -13,7 +13,7 @@ pub(crate) use self::body::Body;
 use self::body::Place;
 use crate::api::BODY_MAX;
 use crate::capacity::admission::Overload;
-use crate::engine::{IntakeError, LedgerError, Unready};
+use crate::engine::{EngineError, IntakeError, Unready};
 use crate::stage::contract::BindFault;
 
 /// A store that does not answer wants a person or a restart.
@@ -229,16 +229,16 @@ impl From<BindFault> for Problem {
     }
 }
 
-impl From<LedgerError> for Problem {
-    fn from(error: LedgerError) -> Self {
+impl From<EngineError> for Problem {
+    fn from(error: EngineError) -> Self {
         match error {
-            LedgerError::Unknown => Self::not_found(),
-            LedgerError::Conflict => Self::new(
+            EngineError::Unknown => Self::not_found(),
+            EngineError::Conflict => Self::new(
                 StatusCode::CONFLICT,
                 "it changed meanwhile",
                 "look at the action and try again",
             ),
-            LedgerError::NonceUsed => Self::new(
+            EngineError::NonceUsed => Self::new(
                 StatusCode::CONFLICT,
                 "already answered",
                 "this person's answer was taken before",

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::api::StatusWord;
-use crate::engine::LedgerError;
+use crate::engine::EngineError;
 
 /// One action as the caller may see it.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -133,7 +133,7 @@ pub struct ReceiptRef {
 }
 
 /// What is to be seen of a story: all of it for a person of the tenant, for its agent once it has ended.
-pub fn view(story: &Story, entries: &[Entry], person: bool) -> Result<View, LedgerError> {
+pub fn view(story: &Story, entries: &[Entry], person: bool) -> Result<View, EngineError> {
     let (action, proposal) = (&story.bound.action, &story.bound.proposal);
     let judged = story.concluded();
     let open = judged.is_some() || person;
@@ -230,7 +230,7 @@ fn result(story: &Story) -> Option<Value> {
     story.pre.as_ref().filter(|_| read).map(|pre| pre.value())
 }
 
-fn signed(story: &Story, kind: Kind) -> Result<Option<ReceiptRef>, LedgerError> {
+fn signed(story: &Story, kind: Kind) -> Result<Option<ReceiptRef>, EngineError> {
     // A person's word is of the same kind as what the host concludes.
     let word = story.resolution.as_ref().map(|(_, envelope)| envelope);
     let mut chain = story.chain.iter().rev().filter(|(_, envelope)| Some(envelope) != word);

@@ -12,7 +12,7 @@ use crate::config::Bounds;
 
 /// Who has how many of the places.
 #[derive(Debug)]
-pub(crate) struct Hall {
+pub(crate) struct ConcurrencyLimit {
     places: usize,
     /// Of these, what each tenant has for sure.
     sure: usize,
@@ -28,7 +28,7 @@ struct Held {
     tenants: HashMap<String, usize>,
 }
 
-impl Hall {
+impl ConcurrencyLimit {
     pub(crate) fn new(places: usize, tenants: usize) -> Self {
         let sure = places / 2 / tenants.max(1);
         Self { places, sure, shared: places - sure * tenants, held: Mutex::default() }
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     /// Takes as many as it gets, and says what kept it from more.
-    fn all(hall: &Hall, tenant: &str, own_max: usize) -> (usize, Level) {
+    fn all(hall: &ConcurrencyLimit, tenant: &str, own_max: usize) -> (usize, Level) {
         let mut own = 0;
         loop {
             match hall.enter(tenant, own, own_max) {
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn each_tenant_has_its_own_places_and_of_the_rest_what_it_leaves() {
-        let hall = Hall::new(32, 4);
+        let hall = ConcurrencyLimit::new(32, 4);
         // Four are its own, sixteen anybody's; half of all that is left to its tenant's others.
         assert_eq!(all(&hall, "a", 32), (6, Level::Agent));
         let more: Vec<usize> = (0..4).map(|_| all(&hall, "a", 32).0).collect();
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn all_places_are_full_in_the_end_and_free_again() {
-        let hall = Hall::new(8, 9);
+        let hall = ConcurrencyLimit::new(8, 9);
         let names: Vec<String> = (0..9).map(|n| n.to_string()).collect();
         let taken: usize = names.iter().map(|name| all(&hall, name, 8).0).sum();
         assert_eq!((taken, all(&hall, "9", 8)), (8, (0, Level::Host)));

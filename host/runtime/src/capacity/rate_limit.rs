@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::capacity::concurrency_limit::Hall;
+use crate::capacity::concurrency_limit::ConcurrencyLimit;
 use crate::capacity::fair_share::Level;
 
 /// What a principal may cost.
@@ -34,16 +34,17 @@ const EIGHTHS_OF_PEOPLE: usize = 2;
 
 /// The halls of agents and of people.
 #[derive(Debug)]
-pub(crate) struct Halls {
-    pub(crate) agents: Arc<Hall>,
-    pub(crate) people: Arc<Hall>,
+pub(crate) struct ConcurrencyLimits {
+    pub(crate) agents: Arc<ConcurrencyLimit>,
+    pub(crate) people: Arc<ConcurrencyLimit>,
 }
 
-impl Halls {
+impl ConcurrencyLimits {
     pub(crate) fn new(connections_max: usize, tenants: usize) -> Self {
         // A few at least, where the system lets the host have hardly any connections.
-        let hall =
-            |eighths: usize| Arc::new(Hall::new((connections_max * eighths / 8).max(1), tenants));
+        let hall = |eighths: usize| {
+            Arc::new(ConcurrencyLimit::new((connections_max * eighths / 8).max(1), tenants))
+        };
         Self { agents: hall(EIGHTHS_OF_AGENTS), people: hall(EIGHTHS_OF_PEOPLE) }
     }
 }
@@ -52,7 +53,7 @@ impl Halls {
 #[derive(Debug)]
 pub(crate) struct Budget {
     limits: Limits,
-    hall: Arc<Hall>,
+    hall: Arc<ConcurrencyLimit>,
     tenant: String,
     account: Mutex<Account>,
 }
@@ -85,7 +86,7 @@ impl Leave {
 }
 
 impl Budget {
-    pub(crate) fn new(limits: Limits, hall: Arc<Hall>, tenant: &str) -> Self {
+    pub(crate) fn new(limits: Limits, hall: Arc<ConcurrencyLimit>, tenant: &str) -> Self {
         let account = Account { settled: Instant::now(), at_once: 0 };
         Self { limits, hall, tenant: tenant.to_owned(), account: Mutex::new(account) }
     }
@@ -139,7 +140,7 @@ mod tests {
 
     /// The account of one of the tenant, in a hall with room for four of each of two tenants.
     fn one() -> Arc<Budget> {
-        Arc::new(Budget::new(FEW, Arc::new(Hall::new(8, 2)), "acme"))
+        Arc::new(Budget::new(FEW, Arc::new(ConcurrencyLimit::new(8, 2)), "acme"))
     }
 
     #[test]
@@ -178,8 +179,9 @@ mod tests {
 
     #[test]
     fn neither_agents_nor_people_keep_the_other_out() {
-        let (halls, now) = (Halls::new(16, 1), Instant::now());
-        let of = |hall: &Arc<Hall>| Arc::new(Budget::new(FEW, Arc::clone(hall), "acme"));
+        let (halls, now) = (ConcurrencyLimits::new(16, 1), Instant::now());
+        let of =
+            |hall: &Arc<ConcurrencyLimit>| Arc::new(Budget::new(FEW, Arc::clone(hall), "acme"));
         let mut held = Vec::new();
         while let Ok(leave) = of(&halls.agents).admit(now) {
             held.push(leave);

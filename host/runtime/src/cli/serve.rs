@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::config;
 use crate::engine::Engine;
-use crate::http::{self, App, Door};
+use crate::http::{self, App, Listener};
 use crate::process::signals::{self, Signals};
 use crate::process::{limits, stop};
 
@@ -89,7 +89,7 @@ impl Doors {
         let (stop, stopped) = tokio::sync::watch::channel(false);
         let door = |listener, router, connections_max| {
             let metrics = Arc::clone(&app.metrics);
-            let door = Door { listener, router, connections_max, metrics };
+            let door = Listener { listener, router, connections_max, metrics };
             tokio::spawn(door.serve(stopped.clone()))
         };
         let main = door(main, http::router(app.clone()), most);

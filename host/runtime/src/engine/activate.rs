@@ -12,7 +12,7 @@ use deed_spec::digest::Digest;
 use deed_store::log::{Log, LogError};
 use deed_store::store::Store;
 
-use super::error::LedgerError;
+use super::error::EngineError;
 use super::key_history::{KeyHistory, KeyHistoryError};
 use super::stories;
 use crate::config::keys::Keys;
@@ -25,7 +25,7 @@ pub enum ActivateError {
     #[error(transparent)]
     KeyHistory(#[from] KeyHistoryError),
     #[error(transparent)]
-    Ledger(#[from] LedgerError),
+    Ledger(#[from] EngineError),
     #[error(transparent)]
     Log(#[from] LogError),
     #[error(transparent)]
@@ -66,8 +66,8 @@ pub(crate) fn publish_open(
     log: &mut Log,
 ) -> Result<usize, ActivateError> {
     let (mut entries, mut known) = (Vec::new(), HashSet::new());
-    for id in store.open_actions().map_err(LedgerError::from)? {
-        let row = store.row(&id).map_err(LedgerError::from)?;
+    for id in store.open_actions().map_err(EngineError::from)? {
+        let row = store.row(&id).map_err(EngineError::from)?;
         if row.is_none_or(|row| row.summary.tenant != tenant) {
             continue;
         }
@@ -85,7 +85,7 @@ pub(crate) fn publish_open(
 
 /// The leaves of every envelope that a story has or rests on, without their places: its chain, then what
 /// was in force, which is in the log already.
-pub(crate) fn leaves(story: &Story) -> Result<Vec<Leaf>, LedgerError> {
+pub(crate) fn leaves(story: &Story) -> Result<Vec<Leaf>, EngineError> {
     let leaf = |kind: Kind, payload| Leaf { kind: kind.as_str().to_owned(), payload, index: 0 };
     let mut leaves = Vec::new();
     for (kind, envelope) in &story.chain {

@@ -11,7 +11,7 @@ use deed_sandbox::{Adapter, Run, RunPermit};
 use tokio::sync::Mutex;
 
 use super::drive::{Drive, Step};
-use super::error::LedgerError;
+use super::error::EngineError;
 use super::run_permit::Taken;
 use super::write_ahead;
 use crate::config::Granted;
@@ -19,7 +19,7 @@ use crate::stage::observe;
 
 impl Drive<'_> {
     /// One look at the system of record, in a fresh instance under a read grant.
-    pub(super) async fn observe(&mut self, phase: Phase) -> Result<Step, LedgerError> {
+    pub(super) async fn observe(&mut self, phase: Phase) -> Result<Step, EngineError> {
         let Some(granted) = self.granted() else { return self.gone().await };
         let Some(adapter) = self.engine.adapters.get(&granted.adapter) else {
             return self.gone().await;
@@ -50,7 +50,7 @@ impl Drive<'_> {
         granted: &Granted,
         adapter: &Adapter,
         turn: &RunPermit,
-    ) -> Result<Observation, LedgerError> {
+    ) -> Result<Observation, EngineError> {
         let scope = self.scope(granted, 0)?;
         let decision = self.story.decision.as_ref().map(|(d, _)| d);
         let clock = self.engine.clock.clone();
@@ -64,7 +64,7 @@ impl Drive<'_> {
     }
 
     /// One attempt: the start is durable before the grant is live, each write before its first byte.
-    pub(super) async fn attempt(&mut self) -> Result<Step, LedgerError> {
+    pub(super) async fn attempt(&mut self) -> Result<Step, EngineError> {
         let Some(granted) = self.granted() else { return self.gone().await };
         let turn = match self.take_turn(&granted).await? {
             Taken::RunPermit(turn) => turn,
@@ -126,7 +126,7 @@ impl Drive<'_> {
     /// Makes the start durable, in one append with all that came before it, and gives the grant that rests on it.
     ///
     /// Where the proof is of something else nothing is run, and the attempt is recovered like one that was lost.
-    async fn start(&mut self, cleared: Cleared, started: Event) -> Result<LiveGrant, LedgerError> {
+    async fn start(&mut self, cleared: Cleared, started: Event) -> Result<LiveGrant, EngineError> {
         self.append(vec![started], false).await?;
         let proof = self.engine.hand_over_durably(&self.story, &mut self.pages).await?;
         Ok(grant::spend(cleared, proof)?)

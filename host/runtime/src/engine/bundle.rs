@@ -10,14 +10,14 @@ use deed_spec::merkle::Hash;
 use deed_spec::note::Checkpoint;
 
 use super::Engine;
-use super::error::LedgerError;
+use super::error::EngineError;
 use super::stories::StoredPolicies;
 
 impl Engine {
     /// The bundle's bytes, always the same for an ended action. Agents get it without evidence.
-    pub fn bundle(&self, story: &Story, with_evidence: bool) -> Result<Vec<u8>, LedgerError> {
+    pub fn bundle(&self, story: &Story, with_evidence: bool) -> Result<Vec<u8>, EngineError> {
         let contract =
-            self.kept(story.bound.action.contract.digest)?.ok_or(LedgerError::Unknown)?;
+            self.kept(story.bound.action.contract.digest)?.ok_or(EngineError::Unknown)?;
         let stored = self.policies_of(story)?;
         let texts = stored.as_ref().map(|s| (s.policies.as_str(), s.schema.as_str()));
         let asked = self.question(story)?;
@@ -29,22 +29,22 @@ impl Engine {
     }
 
     /// What was in force when it was decided, as the story names it.
-    fn activations(&self, story: &Story) -> Result<Vec<Envelope>, LedgerError> {
+    fn activations(&self, story: &Story) -> Result<Vec<Envelope>, EngineError> {
         let kept = |digest: Digest| {
             let kept = self.past.statements.get(Kind::Activated, digest)?;
-            let lost = || LedgerError::NotKept { what: "the activation", digest };
+            let lost = || EngineError::NotKept { what: "the activation", digest };
             Ok(kept.ok_or_else(lost)?.envelope)
         };
         story.activations().into_iter().map(kept).collect()
     }
 
     /// The question of the latest decision, as the set that decided was asked.
-    pub(super) fn question(&self, story: &Story) -> Result<Option<Snapshot>, LedgerError> {
+    pub(super) fn question(&self, story: &Story) -> Result<Option<Snapshot>, EngineError> {
         self.asking(story, |set, facts| Ok(set.snapshot(facts)), policy::snapshot)
     }
 
     /// What statements say of that question.
-    pub(super) fn asked(&self, story: &Story) -> Result<Option<Question>, LedgerError> {
+    pub(super) fn asked(&self, story: &Story) -> Result<Option<Question>, EngineError> {
         let by_set = |set: &Policies, facts: &Facts| set.question(facts).map_err(|e| e.to_string());
         self.asking(story, by_set, policy::question)
     }
@@ -54,7 +54,7 @@ impl Engine {
         story: &Story,
         by_set: impl FnOnce(&Policies, &Facts) -> Result<T, String>,
         by_schema: impl FnOnce(&str, &Facts) -> Result<T, String>,
-    ) -> Result<Option<T>, LedgerError> {
+    ) -> Result<Option<T>, EngineError> {
         let Some((decision, facts)) = &story.decision else { return Ok(None) };
         // Most often it is the set in force, which knows its roles without reading its schema again.
         let tenant = self.tenant(&story.bound.action.tenant);
@@ -63,24 +63,24 @@ impl Engine {
             by_set(&tenant.policies, facts)
         } else {
             let digest = decision.policy_set;
-            let lost = || LedgerError::NotKept { what: "the policy set", digest };
+            let lost = || EngineError::NotKept { what: "the policy set", digest };
             by_schema(&self.policies_of(story)?.ok_or_else(lost)?.schema, facts)
         };
-        asked.map(Some).map_err(LedgerError::Question)
+        asked.map(Some).map_err(EngineError::Question)
     }
 
     /// The policy set of the latest decision, as it was then.
-    fn policies_of(&self, story: &Story) -> Result<Option<StoredPolicies>, LedgerError> {
+    fn policies_of(&self, story: &Story) -> Result<Option<StoredPolicies>, EngineError> {
         let Some((decision, _)) = &story.decision else { return Ok(None) };
         let bytes = self.kept(decision.policy_set)?;
         Ok(bytes.map(|bytes| serde_json::from_slice(&bytes)).transpose()?)
     }
 
-    fn proofs(&self, story: &Story) -> Result<Vec<Vec<Hash>>, LedgerError> {
+    fn proofs(&self, story: &Story) -> Result<Vec<Vec<Hash>>, EngineError> {
         let (Some(note), Some(publisher)) =
             (&story.checkpoint, self.publisher(&story.bound.action.tenant))
         else {
-            return Err(LedgerError::Unknown);
+            return Err(EngineError::Unknown);
         };
         let text = note.split("\n\n").next().map(|text| format!("{text}\n")).unwrap_or_default();
         let checkpoint = Checkpoint::parse(&text)?;

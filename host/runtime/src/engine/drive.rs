@@ -12,7 +12,7 @@ use deed_record::policy::{Permit, Verdict};
 use deed_sandbox::RunPermit;
 
 use super::Engine;
-use super::error::LedgerError;
+use super::error::EngineError;
 use super::guard::TURNED_AWAY;
 use super::in_flight::Lease;
 use super::told::Told;
@@ -55,14 +55,14 @@ pub(super) async fn drive(
     id: &ActionId,
     told: Option<Told>,
     settling: bool,
-) -> Result<Told, LedgerError> {
+) -> Result<Told, EngineError> {
     let _single = engine.flights.actions.acquire(id.as_str()).await;
     let row = engine.store.row(id.as_str())?;
     let is_now = |told: &Told| row.is_some_and(|row| row.version == told.story.version);
     let told = told.filter(is_now).map_or_else(|| engine.told(id), Ok)?;
     let (story, pages) = UnitOfWork::of(told);
     let Some(tenant) = engine.tenant(&story.bound.action.tenant).cloned() else {
-        return Err(LedgerError::NoTenant(story.bound.action.tenant.clone()));
+        return Err(EngineError::NoTenant(story.bound.action.tenant.clone()));
     };
     let mut drive = Drive {
         engine,
@@ -80,13 +80,13 @@ pub(super) async fn drive(
         let step = match drive.step().await {
             Ok(Step::Go) => continue,
             // Whoever only waited at a stop rests too: the journal has it, and the next start goes on.
-            Ok(Step::Rest) | Err(LedgerError::Stopping(_)) => drive.hand_over(false).await,
+            Ok(Step::Rest) | Err(EngineError::Stopping(_)) => drive.hand_over(false).await,
             Err(error) => Err(error),
         };
         match step {
             Ok(()) => return Ok(drive.told()),
             // An outside fact came in between: it counts, and the step is taken anew.
-            Err(LedgerError::Conflict) => {
+            Err(EngineError::Conflict) => {
                 (drive.story, drive.pages) = UnitOfWork::of(engine.told(id)?);
             }
             Err(error) => {
@@ -108,7 +108,7 @@ impl Drop for Drive<'_> {
 }
 
 impl Drive<'_> {
-    async fn step(&mut self) -> Result<Step, LedgerError> {
+    async fn step(&mut self) -> Result<Step, EngineError> {
         if self.lease.is_none() && self.needs_resource() {
             if let Some(judgement) = self.take_resource().await? {
                 return self.judge(judgement).await;
@@ -166,7 +166,7 @@ impl Drive<'_> {
         &mut self,
         events: Vec<Event>,
         durable: bool,
-    ) -> Result<Step, LedgerError> {
+    ) -> Result<Step, EngineError> {
         for event in events {
             self.engine.put(&mut self.story, &mut self.pages, event).await?;
         }
@@ -177,7 +177,7 @@ impl Drive<'_> {
     }
 
     /// Gives the journal what it does not have yet: before anything happens outside, and before any wait.
-    pub(super) async fn hand_over(&mut self, durable: bool) -> Result<(), LedgerError> {
+    pub(super) async fn hand_over(&mut self, durable: bool) -> Result<(), EngineError> {
         self.engine.hand_over(&self.story, &mut self.pages, vec![], durable).await
     }
 
@@ -185,7 +185,7 @@ impl Drive<'_> {
         Told { story: self.story.clone(), entries: self.pages.take().into_entries() }
     }
 
-    pub(super) async fn judge(&mut self, judgement: Judgement) -> Result<Step, LedgerError> {
+    pub(super) async fn judge(&mut self, judgement: Judgement) -> Result<Step, EngineError> {
         self.turn = None;
         self.append(vec![Event::Judged { judgement: Arc::new(judgement) }], false).await
     }
@@ -195,25 +195,25 @@ impl Drive<'_> {
         self.tenant.grants.get(&self.story.bound.action.contract.name).cloned()
     }
 
-    pub(super) async fn decide(&mut self, gate: bool) -> Result<Step, LedgerError> {
+    pub(super) async fn decide(&mut self, gate: bool) -> Result<Step, EngineError> {
         let pre = self.story.pre.as_ref().filter(|_| gate).map(|pre| pre.value());
         let (decision, facts, permit) =
             policy::permit(&self.tenant, &self.story, self.engine.clock.now_ms(), pre);
         // At the proposal nobody has looked yet: only what is decided at the gate may be attempted.
         self.permit = permit.filter(|_| gate);
-        let lost = || LedgerError::NotActivated(self.tenant.name.clone());
+        let lost = || EngineError::NotActivated(self.tenant.name.clone());
         let activated = *self.engine.activated.get(&self.tenant.name).ok_or_else(lost)?;
         let (decision, facts) = (Arc::new(decision), Arc::new(facts));
         let event = Event::Decided { gate, decision, facts, activated };
         self.append(vec![event], false).await
     }
 
-    async fn deny(&mut self) -> Result<Step, LedgerError> {
+    async fn deny(&mut self) -> Result<Step, EngineError> {
         let reason = self.story.decision.as_ref().map_or_else(String::new, |(d, _)| denial(d));
         self.judge(Judgement::plain(Outcome::Denied, reason)).await
     }
 
-    async fn after_pre(&mut self) -> Result<Step, LedgerError> {
+    async fn after_pre(&mut self) -> Result<Step, EngineError> {
         let Some(granted) = self.granted() else { return self.gone().await };
         if let Some(judgement) = self.unfit(&granted) {
             return self.judge(judgement).await;
@@ -224,7 +224,7 @@ impl Drive<'_> {
         self.ask().await
     }
 
-    async fn after_post(&mut self) -> Result<Step, LedgerError> {
+    async fn after_post(&mut self) -> Result<Step, EngineError> {
         let Some(granted) = self.granted() else { return self.gone().await };
         // A stop lets this rest, and the next start may have another contract to judge by.
         if let Some(what) = self.other_world(&granted)? {
@@ -275,7 +275,7 @@ impl Drive<'_> {
     }
 
     /// The grant went away under an open action. What was sent stays open; anything else is denied.
-    pub(super) async fn gone(&mut self) -> Result<Step, LedgerError> {
+    pub(super) async fn gone(&mut self) -> Result<Step, EngineError> {
         let name = &self.story.bound.action.contract.name;
         let open = self.story.may_have_changed_something();
         let outcome = if open { Outcome::Indeterminate } else { Outcome::Denied };

@@ -29,7 +29,7 @@ pub struct Stopping;
 
 /// Why an action cannot be read or carried on.
 #[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
+pub enum EngineError {
     #[error("there is no such action")]
     Unknown,
     /// Somebody else appended first; read again and go on from there.
@@ -124,7 +124,7 @@ impl fmt::Display for Fault {
     }
 }
 
-impl LedgerError {
+impl EngineError {
     /// Whose fault it is. Every error is named, so that a new one has to say.
     pub fn fault(&self) -> Fault {
         match self {
@@ -163,7 +163,7 @@ impl LedgerError {
     }
 }
 
-impl From<AppendError> for LedgerError {
+impl From<AppendError> for EngineError {
     fn from(error: AppendError) -> Self {
         match error {
             AppendError::Conflict { .. } => Self::Conflict,
@@ -185,10 +185,10 @@ mod tests {
         let random = KeyError::Random("not supported".to_owned());
         let write = AppendError::Failed(Failure::Write("no space left".to_owned()));
         let none = AppendError::Unfit(Unfit::NoEvents);
-        let activation = LedgerError::NotKept { what: "the activation", digest: Digest::of(b"") };
+        let activation = EngineError::NotKept { what: "the activation", digest: Digest::of(b"") };
         for (error, fault, text) in [
             (random.into(), Fault::Host, "the system gave no random bytes: not supported"),
-            (LedgerError::NoLog("acme".to_owned()), Fault::Host, "tenant `acme` has no log"),
+            (EngineError::NoLog("acme".to_owned()), Fault::Host, "tenant `acme` has no log"),
             (write.into(), Fault::Disk, "the journal takes no more: a write failed: no space left"),
             (
                 Failure::Closed.into(),
@@ -197,9 +197,9 @@ mod tests {
             ),
             (none.into(), Fault::Host, "the journal does not take the event: it has no events"),
             (activation, Fault::Disk, "the activation sha256:e3b0c442"),
-            (LedgerError::Unknown, Fault::Caller, "there is no such action"),
+            (EngineError::Unknown, Fault::Caller, "there is no such action"),
         ] {
-            let error: LedgerError = error;
+            let error: EngineError = error;
             assert_eq!(error.fault(), fault, "{error}");
             assert!(error.to_string().starts_with(text), "{error}");
         }

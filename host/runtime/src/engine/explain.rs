@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Engine;
-use super::error::LedgerError;
+use super::error::EngineError;
 use super::intake::IntakeError;
 use crate::stage::contract::Caller;
 use crate::stage::policy;
@@ -44,7 +44,7 @@ impl Engine {
         let event =
             Event::Proposed { bound: Arc::new(fresh.bound), bindings: fresh.bindings, trace: None };
         let entry = Entry { at_ms: self.clock.now_ms(), event };
-        let story = Story::fold(&[entry]).map_err(LedgerError::from)?;
+        let story = Story::fold(&[entry]).map_err(EngineError::from)?;
         let (decision, _) = policy::decide(caller.tenant, &story, self.clock.now_ms(), None);
         let name = story.bound.action.contract.name.clone();
         let before = caller

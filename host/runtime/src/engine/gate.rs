@@ -9,13 +9,13 @@ use deed_record::policy::{Decision, Verdict};
 
 use super::bounds::ANSWERS_MAX;
 use super::drive::{Drive, Step};
-use super::error::LedgerError;
+use super::error::EngineError;
 use crate::config::{Granted, keys};
 use crate::stage::{approval, contract, policy};
 
 impl Drive<'_> {
     /// Asks people for approval of exactly what would happen, in the world as it was last seen.
-    pub(super) async fn ask(&mut self) -> Result<Step, LedgerError> {
+    pub(super) async fn ask(&mut self) -> Result<Step, EngineError> {
         let Some(granted) = self.granted() else { return self.gone().await };
         let Some(pre) = &self.story.pre else { return self.observe(Phase::Pre).await };
         let now_ms = self.engine.clock.now_ms();
@@ -40,7 +40,7 @@ impl Drive<'_> {
         Ok(Step::Go)
     }
 
-    pub(super) async fn waiting(&mut self) -> Result<Step, LedgerError> {
+    pub(super) async fn waiting(&mut self) -> Result<Step, EngineError> {
         if let Some(answer) = self.story.answers.iter().find(|a| !a.approves) {
             let reason = format!("{} ({}) denied it", answer.person, answer.role);
             return self.judge(Judgement::plain(Outcome::Denied, reason)).await;
@@ -73,7 +73,7 @@ impl Drive<'_> {
     }
 
     /// Takes the resource, unless it is a read, and looks again under the lease.
-    async fn enter_gate(&mut self) -> Result<Step, LedgerError> {
+    async fn enter_gate(&mut self) -> Result<Step, EngineError> {
         if self.lease.is_none()
             && !self.is_read()
             && let Some(judgement) = self.take_resource().await?
@@ -83,7 +83,7 @@ impl Drive<'_> {
         self.observe(Phase::Gate).await
     }
 
-    pub(super) async fn at_gate(&mut self) -> Result<Step, LedgerError> {
+    pub(super) async fn at_gate(&mut self) -> Result<Step, EngineError> {
         let Some(granted) = self.granted() else { return self.gone().await };
         if let Some(judgement) =
             self.expired(self.engine.clock.now_ms()).or_else(|| self.unfit(&granted))
@@ -97,7 +97,7 @@ impl Drive<'_> {
     }
 
     /// What differs between the world that was approved and the world as it is.
-    fn staleness(&self, granted: &Granted) -> Result<Option<String>, LedgerError> {
+    fn staleness(&self, granted: &Granted) -> Result<Option<String>, EngineError> {
         let (Some(ask), Some(pre)) = (&self.story.ask, &self.story.pre) else { return Ok(None) };
         if pre.digest(&granted.contract)? != ask.pre_state {
             return Ok(Some("the state changed after it was shown to the approver".to_owned()));
@@ -110,7 +110,7 @@ impl Drive<'_> {
             .map(|e| format!("an approval counts no more: {e}")))
     }
 
-    pub(super) async fn stale(&mut self, reason: &str) -> Result<Step, LedgerError> {
+    pub(super) async fn stale(&mut self, reason: &str) -> Result<Step, EngineError> {
         self.lease = None;
         self.append(vec![Event::Stale { reason: reason.to_owned() }], false).await
     }
@@ -119,7 +119,7 @@ impl Drive<'_> {
     pub(super) fn other_world(
         &self,
         granted: &Granted,
-    ) -> Result<Option<&'static str>, LedgerError> {
+    ) -> Result<Option<&'static str>, EngineError> {
         // Neither the configuration nor what the action names changes while this process serves.
         if let Some(known) = self.world.get() {
             return Ok(*known);
@@ -138,7 +138,7 @@ impl Drive<'_> {
     }
 
     /// In another world the action can never run; what it wrote in the old one stays open.
-    pub(super) async fn judge_other_world(&mut self, what: &str) -> Result<Step, LedgerError> {
+    pub(super) async fn judge_other_world(&mut self, what: &str) -> Result<Step, EngineError> {
         let judgement = if self.story.may_have_changed_something() {
             let reason = format!(
                 "the {what} changed after a write may have left: the host cannot look as before"
@@ -152,7 +152,7 @@ impl Drive<'_> {
         self.judge(judgement).await
     }
 
-    pub(super) async fn world_then_decide(&mut self) -> Result<Step, LedgerError> {
+    pub(super) async fn world_then_decide(&mut self) -> Result<Step, EngineError> {
         let Some(granted) = self.granted() else { return self.gone().await };
         match self.other_world(&granted)? {
             Some(what) => self.judge_other_world(what).await,
@@ -161,7 +161,7 @@ impl Drive<'_> {
     }
 
     /// Passes the gate: writes down what the run will be given. A read is done here: it was the look.
-    pub(super) async fn clear(&mut self) -> Result<Step, LedgerError> {
+    pub(super) async fn clear(&mut self) -> Result<Step, EngineError> {
         if let (Some(granted), Some(pre)) = (self.granted(), &self.story.pre)
             && granted.contract.is_read()
         {

@@ -10,7 +10,7 @@ use deed_spec::json;
 
 use super::bounds::ATTEMPTS_BYTES;
 use super::drive::{Drive, Step};
-use super::error::LedgerError;
+use super::error::EngineError;
 use crate::config::Granted;
 use crate::stage::reconcile;
 
@@ -47,7 +47,7 @@ impl Drive<'_> {
     }
 
     /// The guard held. What was seen before the attempt is not what is: look again before anybody is asked.
-    pub(super) async fn after_turned_away(&mut self) -> Result<Step, LedgerError> {
+    pub(super) async fn after_turned_away(&mut self) -> Result<Step, EngineError> {
         let tried = self.story.attempts.len();
         let kept = json::to_canonical(&self.story.attempts)?.len();
         if tried < TURNS && kept <= ATTEMPTS_BYTES {

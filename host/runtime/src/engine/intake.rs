@@ -12,7 +12,7 @@ use deed_store::store::Claim;
 
 use super::activate::leaves;
 use super::bounds::ANSWERS_MAX;
-use super::error::LedgerError;
+use super::error::EngineError;
 use super::readiness::Unready;
 use super::room::Room;
 use super::told::Told;
@@ -54,7 +54,7 @@ pub enum IntakeError {
     #[error(transparent)]
     Overload(#[from] Overload),
     #[error(transparent)]
-    Ledger(#[from] LedgerError),
+    Ledger(#[from] EngineError),
     #[error(transparent)]
     Key(#[from] keys::KeyError),
 }
@@ -131,11 +131,11 @@ impl Engine {
         }
         match self.begin(event, claim).await {
             Ok(told) => Ok(Accepted { waiting: Some(self.advance(told, course)), id }),
-            Err(LedgerError::KeyTaken { action, body_sha256 }) if body_sha256 == body => {
-                let id: ActionId = action.parse().map_err(|_| LedgerError::Unknown)?;
+            Err(EngineError::KeyTaken { action, body_sha256 }) if body_sha256 == body => {
+                let id: ActionId = action.parse().map_err(|_| EngineError::Unknown)?;
                 Ok(Accepted { id, waiting: None })
             }
-            Err(LedgerError::KeyTaken { action, .. }) => Err(self.reused(&action).await),
+            Err(EngineError::KeyTaken { action, .. }) => Err(self.reused(&action).await),
             Err(error) => Err(error.into()),
         }
     }
@@ -150,10 +150,10 @@ impl Engine {
         let Some(claimed) = claimed else { return Ok(None) };
         let now_ms = self.clock.now_ms();
         let found = self.store.key(&caller.tenant.name, caller.agent, &claimed.key, now_ms);
-        match found.map_err(LedgerError::from)? {
+        match found.map_err(EngineError::from)? {
             None => Ok(None),
             Some((action, other)) if other != body => Err(self.reused(&action).await),
-            Some((action, _)) => Ok(Some(action.parse().map_err(|_| LedgerError::Unknown)?)),
+            Some((action, _)) => Ok(Some(action.parse().map_err(|_| EngineError::Unknown)?)),
         }
     }
 
@@ -161,7 +161,7 @@ impl Engine {
     async fn reused(&self, action: &str) -> IntakeError {
         match self.store.sync_action(action).await {
             Ok(()) => IntakeError::KeyReused,
-            Err(error) => LedgerError::from(error).into(),
+            Err(error) => EngineError::from(error).into(),
         }
     }
 
@@ -184,7 +184,7 @@ impl Engine {
         envelope: Envelope,
     ) -> Result<Waiting, IntakeError> {
         self.takes_answers()?;
-        let configured = self.tenant(tenant).ok_or(LedgerError::Unknown)?;
+        let configured = self.tenant(tenant).ok_or(EngineError::Unknown)?;
         let told = self.told_of(tenant, id)?;
         let story = &told.story;
         let course = self.admission.admit_answer(tenant, &story.bound.action.principal)?;
@@ -222,7 +222,7 @@ impl Engine {
             }
             let event = Event::CancelRequested { by: by.to_owned() };
             match self.append_fact(told, event, vec![]).await {
-                Err(LedgerError::Conflict) => {}
+                Err(EngineError::Conflict) => {}
                 Err(error) => return Err(error.into()),
                 Ok(told) => return Ok(self.carry_on(told)),
             }
@@ -230,8 +230,8 @@ impl Engine {
     }
 
     /// What is known of this tenant's action; another tenant's action is unknown.
-    pub(super) fn told_of(&self, tenant: &str, id: &ActionId) -> Result<Told, LedgerError> {
+    pub(super) fn told_of(&self, tenant: &str, id: &ActionId) -> Result<Told, EngineError> {
         let told = self.told(id)?;
-        if told.story.bound.action.tenant == tenant { Ok(told) } else { Err(LedgerError::Unknown) }
+        if told.story.bound.action.tenant == tenant { Ok(told) } else { Err(EngineError::Unknown) }
     }
 }

@@ -16,7 +16,7 @@ use deed_spec::json;
 
 use super::bounds::ATTEMPTS_BYTES;
 use super::drive::{Drive, Step};
-use super::error::LedgerError;
+use super::error::EngineError;
 use crate::config::{Granted, keys};
 use crate::stage::reconcile::{self, Verdict as Look};
 use crate::stage::{approval, policy};
@@ -26,7 +26,7 @@ const PAUSE_MAX: Duration = Duration::from_mins(1);
 
 impl Drive<'_> {
     /// An attempt without an end: the host stopped under it. It looks; it never sends again blindly.
-    pub(super) async fn recover_attempt(&mut self) -> Result<Step, LedgerError> {
+    pub(super) async fn recover_attempt(&mut self) -> Result<Step, EngineError> {
         let now = self.engine.clock.now_ms();
         let Some(attempt) = self.story.lost_attempt(now) else { return Ok(Step::Rest) };
         self.append(vec![Event::AttemptEnded { attempt: Arc::new(attempt) }], true).await
@@ -37,7 +37,7 @@ impl Drive<'_> {
         &mut self,
         granted: &Granted,
         judgement: Judgement,
-    ) -> Result<Step, LedgerError> {
+    ) -> Result<Step, EngineError> {
         let now_ms = self.engine.clock.now_ms();
         let Self { story, .. } = &*self;
         let next = recovery::another(
@@ -63,7 +63,7 @@ impl Drive<'_> {
 
     /// Waits for its time, then asks once more whether it may run at all: configuration, policy and
     /// approvals may be others than before.
-    pub(super) async fn retry(&mut self) -> Result<Step, LedgerError> {
+    pub(super) async fn retry(&mut self) -> Result<Step, EngineError> {
         self.turn = None;
         self.hand_over(false).await?;
         self.wait_for_retry().await?;
@@ -76,7 +76,7 @@ impl Drive<'_> {
         }
         match self.decide(true).await {
             // Between the two questions policy changed its mind, by the clock.
-            Err(LedgerError::Story(_)) => self.give_up("policy does not allow it any more").await,
+            Err(EngineError::Story(_)) => self.give_up("policy does not allow it any more").await,
             other => other,
         }
     }
@@ -112,7 +112,7 @@ impl Drive<'_> {
     pub(super) async fn stopped_short(
         &mut self,
         granted: &Granted,
-    ) -> Result<Option<Step>, LedgerError> {
+    ) -> Result<Option<Step>, EngineError> {
         if !self.is_between_attempts() {
             return Ok(None);
         }
@@ -132,7 +132,7 @@ impl Drive<'_> {
     }
 
     /// Judges by what was seen last, and says why nothing more is tried.
-    pub(super) async fn give_up(&mut self, why: &str) -> Result<Step, LedgerError> {
+    pub(super) async fn give_up(&mut self, why: &str) -> Result<Step, EngineError> {
         let Some(granted) = self.granted() else { return self.gone().await };
         if let Some(what) = self.other_world(&granted)? {
             return self.judge_other_world(what).await;
@@ -155,7 +155,7 @@ impl Drive<'_> {
     }
 
     /// An outside fact that comes while it waits counts at once: it ends the wait as a conflict.
-    async fn wait_for_retry(&self) -> Result<(), LedgerError> {
+    async fn wait_for_retry(&self) -> Result<(), EngineError> {
         loop {
             let left = self.story.not_before_ms.saturating_sub(self.engine.clock.now_ms());
             if left <= 0 {
@@ -165,14 +165,14 @@ impl Drive<'_> {
             let pause = tokio::time::sleep(left.min(super::resource::QUEUE_LOOK));
             self.engine.flights.pause(pause).await?;
             if self.is_overtaken()? {
-                return Err(LedgerError::Conflict);
+                return Err(EngineError::Conflict);
             }
         }
     }
 
     /// The contract's backoff, doubled for each attempt after the first, at most a minute, and between a half
     /// and all of that: callers that failed together do not come back together.
-    fn pause(&self, granted: &Granted) -> Result<Duration, LedgerError> {
+    fn pause(&self, granted: &Granted) -> Result<Duration, EngineError> {
         let first = Duration::from_millis(granted.contract.limits.backoff.as_millis());
         let doubled =
             u32::try_from(self.story.attempts.len().saturating_sub(1)).unwrap_or(u32::MAX);
@@ -194,7 +194,7 @@ fn asked_for(last: Option<&Attempt>) -> Duration {
 }
 
 /// Whether the part of a bundle that has all attempts takes another one, with what that carries of them.
-fn has_room(attempts: &[Attempt]) -> Result<bool, LedgerError> {
+fn has_room(attempts: &[Attempt]) -> Result<bool, EngineError> {
     let carried: Vec<Exchange> =
         recovery::known(attempts).into_iter().filter_map(|write| write.done).collect();
     let bytes = json::to_canonical(attempts)?.len() + json::to_canonical(&carried)?.len();

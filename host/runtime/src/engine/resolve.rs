@@ -20,7 +20,7 @@ use deed_spec::json;
 
 use super::activate::leaves;
 use super::drive::{Drive, Step};
-use super::error::{LedgerError, Stopping};
+use super::error::{EngineError, Stopping};
 use super::intake::{Claimed, IntakeError};
 use super::settle::Later;
 use super::{Engine, Waiting};
@@ -59,7 +59,7 @@ impl Engine {
         envelope: Envelope,
     ) -> Result<Waiting, IntakeError> {
         self.takes_answers()?;
-        let configured = self.tenant(tenant).ok_or(LedgerError::Unknown)?;
+        let configured = self.tenant(tenant).ok_or(EngineError::Unknown)?;
         loop {
             let told = self.told_of(tenant, id)?;
             let now_ms = self.clock.now_ms();
@@ -70,7 +70,7 @@ impl Engine {
             let event = Event::Resolved { resolution, envelope };
             match self.append_fact(told, event, vec![nonce]).await {
                 // Somebody else's word, a look or the call for an operator came first: ask again what is open.
-                Err(LedgerError::Conflict) => {}
+                Err(EngineError::Conflict) => {}
                 Err(error) => return Err(error.into()),
                 Ok(told) => {
                     // Its place in the log says when it was given: a key that is retired later still counted.
@@ -94,9 +94,9 @@ impl Engine {
     }
 
     /// The contract under which it was proposed, whatever is configured now.
-    pub(super) fn contract_of(&self, story: &Story) -> Result<Contract, LedgerError> {
+    pub(super) fn contract_of(&self, story: &Story) -> Result<Contract, EngineError> {
         let digest = story.bound.action.contract.digest;
-        let lost = || LedgerError::NotKept { what: "the contract", digest };
+        let lost = || EngineError::NotKept { what: "the contract", digest };
         let kept = self.kept(digest)?.ok_or_else(lost)?;
         Ok(Contract::from_json(json::parse(&kept)?)?)
     }
@@ -104,7 +104,7 @@ impl Engine {
 
 impl Drive<'_> {
     /// Looks once more, if it can, and writes down what look and word come to.
-    pub(super) async fn conclude_resolved(&mut self) -> Result<Step, LedgerError> {
+    pub(super) async fn conclude_resolved(&mut self) -> Result<Step, EngineError> {
         let Some((said, _)) = self.story.resolution.clone() else { return Ok(Step::Rest) };
         let id = self.story.bound.action.id.clone();
         // Only after a restart, which waits once more for what an earlier process waited for.
@@ -137,7 +137,7 @@ const NO_HEADER: char = '\n';
 impl Drive<'_> {
     /// Proposes the same once more in the agent's name, as an action of its own that names this one. The claim
     /// makes it one, however often this is done again after a crash. Gives what to say of it.
-    async fn propose_again(&self) -> Result<String, LedgerError> {
+    async fn propose_again(&self) -> Result<String, EngineError> {
         let action = &self.story.bound.action;
         let claimed = Claimed { key: format!("retry{NO_HEADER}{}", action.id) };
         // However long ago, and whatever is configured now: an agent's claims expire, this one must not.

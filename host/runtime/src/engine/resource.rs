@@ -11,7 +11,7 @@ use deed_record::policy::Verdict;
 
 use super::Engine;
 use super::drive::Drive;
-use super::error::LedgerError;
+use super::error::EngineError;
 
 /// How often an action in the queue looks whether it was cancelled, has expired, or the host stops.
 pub(super) const QUEUE_LOOK: Duration = Duration::from_millis(200);
@@ -39,7 +39,7 @@ impl Drive<'_> {
     ///
     /// A cancellation or an expiry in the queue counts at once: it ends the wait as a conflict. Whoever has
     /// waited as long as its contract lets it gets the judgement that ends it.
-    pub(super) async fn take_resource(&mut self) -> Result<Option<Judgement>, LedgerError> {
+    pub(super) async fn take_resource(&mut self) -> Result<Option<Judgement>, EngineError> {
         let flights = &self.engine.flights;
         let (id, name) = (&self.story.bound.action.id, resource_of(&self.story));
         if let Some(lease) = flights.reserved(id) {
@@ -69,7 +69,7 @@ impl Drive<'_> {
                 return Ok(None);
             }
             if self.is_overtaken()? {
-                return Err(LedgerError::Conflict);
+                return Err(EngineError::Conflict);
             }
             if limit.is_some_and(|limit| Instant::now() >= limit) {
                 return Ok(Some(self.waited(limit_ms)));
@@ -103,7 +103,7 @@ impl Drive<'_> {
     }
 
     /// Whether something happened to the action while it stood in the queue.
-    pub(super) fn is_overtaken(&self) -> Result<bool, LedgerError> {
+    pub(super) fn is_overtaken(&self) -> Result<bool, EngineError> {
         let row = self.engine.store.row(self.story.bound.action.id.as_str())?;
         let changed = row.is_some_and(|row| row.version != self.pages.base(&self.story));
         let waited = self.story.status == Status::Waiting;

@@ -8,7 +8,7 @@ use deed_record::lifecycle::story::Story;
 use deed_record::policy::Verdict;
 
 use super::Engine;
-use super::error::LedgerError;
+use super::error::EngineError;
 use super::intake::IntakeError;
 use crate::capacity::admission::{Course, Limit, Overload};
 use crate::stage::contract::Caller;
@@ -40,7 +40,7 @@ impl Engine {
     ) -> Result<(), IntakeError> {
         let now_ms = self.clock.now_ms();
         let entry = Entry { at_ms: now_ms, event: proposed.clone() };
-        let story = Story::fold(&[entry]).map_err(LedgerError::from)?;
+        let story = Story::fold(&[entry]).map_err(EngineError::from)?;
         let (decision, _) = policy::decide(caller.tenant, &story, now_ms, None);
         let later = || caller.tenant.policies.may_ask_later(&story.bound.action.contract.name);
         let may_wait = match decision.verdict {

@@ -12,7 +12,7 @@ use deed_record::lifecycle::status::Status;
 use deed_sandbox::{RunClaim, RunPermit};
 
 use super::drive::{Drive, Step};
-use super::error::LedgerError;
+use super::error::EngineError;
 use crate::config::Granted;
 
 /// How often an action in the queue looks whether it was cancelled, has expired, or has no time left.
@@ -30,7 +30,7 @@ impl Drive<'_> {
     ///
     /// A cancellation or an expiry in the queue counts at once: it ends the wait as a conflict. Whoever has
     /// waited as long as its contract lets it ends, as long as nothing that it sent is open.
-    pub(super) async fn take_turn(&mut self, granted: &Granted) -> Result<Taken, LedgerError> {
+    pub(super) async fn take_turn(&mut self, granted: &Granted) -> Result<Taken, EngineError> {
         let engine = Arc::clone(self.engine);
         let (turns, claim) = (engine.sandbox.turns(), Arc::new(self.claim()));
         if let Some(turn) = self.turn.take().or_else(|| turns.try_take(&claim)) {
@@ -48,7 +48,7 @@ impl Drive<'_> {
                 return Ok(Taken::RunPermit(turn));
             }
             if self.is_overtaken()? {
-                return Err(LedgerError::Conflict);
+                return Err(EngineError::Conflict);
             }
             if let Some(over) = self.over(granted) {
                 return self.give_up(&over).await.map(Taken::Ended);

@@ -14,7 +14,7 @@ use deed_record::lifecycle::recovery;
 use deed_sandbox::grant::{Once, Scope};
 
 use super::drive::Drive;
-use super::error::LedgerError;
+use super::error::EngineError;
 use crate::config::Granted;
 
 impl Drive<'_> {
@@ -29,7 +29,7 @@ impl Drive<'_> {
     }
 
     /// The writes of the next attempt: by which key the upstream knows each, and which are done already.
-    pub(super) fn once(&self, granted: &Granted) -> Result<Vec<Once>, LedgerError> {
+    pub(super) fn once(&self, granted: &Granted) -> Result<Vec<Once>, EngineError> {
         let Self { story, engine, tenant, .. } = self;
         let mut known = recovery::known(&story.attempts);
         let mut once = Vec::new();
@@ -57,7 +57,7 @@ impl Drive<'_> {
     }
 
     /// What a run may know and do: a look where `attempt` is 0. Here private values come into it.
-    pub(super) fn scope(&self, granted: &Granted, attempt: u32) -> Result<Scope, LedgerError> {
+    pub(super) fn scope(&self, granted: &Granted, attempt: u32) -> Result<Scope, EngineError> {
         let Bound { action, proposal, observe, perform, private } = &*self.story.bound;
         let recorded = if attempt == 0 { observe } else { perform };
         let rendered = if private.is_empty() {

@@ -11,7 +11,7 @@ use deed_record::statement::envelope::Signed;
 use deed_store::log::PublishError;
 
 use super::drive::{Drive, Step};
-use super::error::LedgerError;
+use super::error::EngineError;
 use crate::stage::receipt;
 
 /// Between two tries to hand leaves to a busy publisher.
@@ -23,15 +23,15 @@ impl Drive<'_> {
         &mut self,
         cleared_ms: i64,
         deadline_ms: i64,
-    ) -> Result<Arc<Signed>, LedgerError> {
-        let asked = self.asked()?.ok_or(LedgerError::NotAsked)?;
+    ) -> Result<Arc<Signed>, EngineError> {
+        let asked = self.asked()?.ok_or(EngineError::NotAsked)?;
         let key = &self.engine.keys.receipt;
         let signed = receipt::decide(&self.story, &asked, cleared_ms, deadline_ms, key);
         Ok(Arc::new(signed?))
     }
 
     /// What statements say of the question of the latest decision. The receipt's is most often the attempt's.
-    pub(super) fn asked(&mut self) -> Result<Option<Question>, LedgerError> {
+    pub(super) fn asked(&mut self) -> Result<Option<Question>, EngineError> {
         let Some(latest) = &self.story.decision else { return Ok(None) };
         let is_latest = |(decision, facts): &Decided| {
             Arc::ptr_eq(decision, &latest.0) && Arc::ptr_eq(facts, &latest.1)
@@ -44,7 +44,7 @@ impl Drive<'_> {
         Ok(question)
     }
 
-    pub(super) async fn seal(&mut self) -> Result<Step, LedgerError> {
+    pub(super) async fn seal(&mut self) -> Result<Step, EngineError> {
         let Some(judgement) = self.story.judgement.clone() else { return Ok(Step::Rest) };
         let asked = self.asked()?;
         let key = &self.engine.keys.receipt;
@@ -57,9 +57,9 @@ impl Drive<'_> {
         Ok(Step::Go)
     }
 
-    pub(super) async fn publish(&mut self) -> Result<Step, LedgerError> {
+    pub(super) async fn publish(&mut self) -> Result<Step, EngineError> {
         let Some(publisher) = self.engine.publisher(&self.tenant.name) else {
-            return Err(LedgerError::NoLog(self.tenant.name.clone()));
+            return Err(EngineError::NoLog(self.tenant.name.clone()));
         };
         let leaves = super::activate::leaves(&self.story)?;
         let logged = loop {

@@ -17,7 +17,7 @@ use deed_store::store::Filter;
 
 use super::Engine;
 use super::drive::{Drive, Step};
-use super::error::LedgerError;
+use super::error::EngineError;
 use super::run_permit::Taken;
 use crate::stage::{receipt, reconcile};
 
@@ -38,7 +38,7 @@ pub(super) enum Later {
 
 impl Drive<'_> {
     /// Looks once more. Only a look that answers what happened is written down.
-    pub(super) async fn settle(&mut self) -> Result<Step, LedgerError> {
+    pub(super) async fn settle(&mut self) -> Result<Step, EngineError> {
         self.settling = false;
         let (look, judgement) = match self.look_again().await? {
             Later::Seen(look, judgement) => (look, judgement),
@@ -58,7 +58,7 @@ impl Drive<'_> {
     }
 
     /// One look under the action's own reservation, when everything that was sent could have landed.
-    pub(super) async fn look_again(&mut self) -> Result<Later, LedgerError> {
+    pub(super) async fn look_again(&mut self) -> Result<Later, EngineError> {
         // What was sent must not land after the look.
         let settle_ms = self.engine.contract_of(&self.story)?.verify.settle.as_signed();
         let clock = &self.engine.clock;
@@ -105,7 +105,7 @@ impl Drive<'_> {
         &mut self,
         look: &Observation,
         judgement: &Judgement,
-    ) -> Result<Step, LedgerError> {
+    ) -> Result<Step, EngineError> {
         let (action, reason) = (&self.story.bound.action, &judgement.reason);
         tracing::warn!(action = %action.id, reason, "looked again, and it is still open");
         let last = LastLook {
@@ -124,7 +124,7 @@ impl Drive<'_> {
     }
 
     /// Calls an operator once it has been open for as long as its contract lets the host look.
-    async fn escalate_if_long(&mut self, why: &str) -> Result<Step, LedgerError> {
+    async fn escalate_if_long(&mut self, why: &str) -> Result<Step, EngineError> {
         if self.engine.looks_for(&self.story)? > Duration::ZERO {
             return Ok(Step::Rest);
         }
@@ -132,7 +132,7 @@ impl Drive<'_> {
     }
 
     /// Calls an operator, once.
-    async fn escalate(&mut self, why: &str) -> Result<Step, LedgerError> {
+    async fn escalate(&mut self, why: &str) -> Result<Step, EngineError> {
         if self.story.escalated.is_some() {
             return Ok(Step::Rest);
         }
@@ -145,7 +145,7 @@ impl Drive<'_> {
 
     /// Another action that may have changed the same resource since this one was attempted: in directories
     /// from before actions kept their resource. What a look sees then may be of either, and settles neither.
-    fn written_since(&self) -> Result<Option<ActionId>, LedgerError> {
+    fn written_since(&self) -> Result<Option<ActionId>, EngineError> {
         let action = &self.story.bound.action;
         let Some(began_ms) = self.story.attempts.first().map(|first| first.started_ms) else {
             return Ok(None);
@@ -169,7 +169,7 @@ impl Drive<'_> {
         Ok(None)
     }
 
-    pub(super) async fn seal_settled(&mut self) -> Result<Step, LedgerError> {
+    pub(super) async fn seal_settled(&mut self) -> Result<Step, EngineError> {
         let signed = receipt::reconcile(&self.story, &self.engine.keys.receipt);
         let envelope = signed?;
         self.append(vec![Event::Reconciled { envelope: Arc::new(envelope) }], true).await
@@ -199,7 +199,7 @@ impl Engine {
 
     /// How long looks are still tried before an operator is called, where nothing says earlier that they
     /// are in vain.
-    fn looks_for(&self, story: &Story) -> Result<Duration, LedgerError> {
+    fn looks_for(&self, story: &Story) -> Result<Duration, EngineError> {
         let limit_ms = self.contract_of(story)?.limits.observe.as_signed();
         let left_ms = story.judged_ms.saturating_add(limit_ms).saturating_sub(self.clock.now_ms());
         Ok(Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)))

@@ -22,7 +22,7 @@ use crate::capacity::admission::Admission;
 use crate::config::{Config, Fault, keys};
 use crate::engine::Engine;
 use crate::engine::activate::Starting;
-use crate::engine::error::LedgerError;
+use crate::engine::error::EngineError;
 use crate::engine::in_flight::InFlight;
 use crate::engine::key_history::KeyHistory;
 use crate::engine::readiness::{Space, Told};
@@ -132,7 +132,7 @@ impl Engine {
     }
 
     /// Contracts and policies by digest, so that bundles have them whatever the configuration becomes.
-    fn keep_documents(&self) -> Result<(), LedgerError> {
+    fn keep_documents(&self) -> Result<(), EngineError> {
         for tenant in self.config.tenants.values() {
             self.keep(&json::to_canonical(&StoredPolicies::of(&tenant.policies))?)?;
             for granted in tenant.grants.values() {

@@ -11,7 +11,7 @@ use deed_store::store::{Append, Claim, Filter, Row, Store, Summary};
 use serde::{Deserialize, Serialize};
 
 use super::Engine;
-use super::error::LedgerError;
+use super::error::EngineError;
 use super::told::Told;
 
 /// The compiled policy set of a decision, kept by its digest for the bundle.
@@ -29,22 +29,22 @@ impl StoredPolicies {
 }
 
 /// The story of an action.
-pub(crate) fn story(store: &dyn Store, id: &str) -> Result<Story, LedgerError> {
+pub(crate) fn story(store: &dyn Store, id: &str) -> Result<Story, EngineError> {
     Ok(Story::fold(&entries(store, id)?)?)
 }
 
-fn entries(store: &dyn Store, id: &str) -> Result<Vec<Entry>, LedgerError> {
-    let (_, events) = store.events(id)?.ok_or(LedgerError::Unknown)?;
+fn entries(store: &dyn Store, id: &str) -> Result<Vec<Entry>, EngineError> {
+    let (_, events) = store.events(id)?.ok_or(EngineError::Unknown)?;
     Ok(events.iter().map(|bytes| serde_json::from_slice(bytes)).collect::<Result<_, _>>()?)
 }
 
 impl Engine {
     /// The entries of an action, oldest first.
-    pub fn entries(&self, id: &ActionId) -> Result<Vec<Entry>, LedgerError> {
+    pub fn entries(&self, id: &ActionId) -> Result<Vec<Entry>, EngineError> {
         entries(&*self.store, id.as_str())
     }
 
-    pub fn story(&self, id: &ActionId) -> Result<Story, LedgerError> {
+    pub fn story(&self, id: &ActionId) -> Result<Story, EngineError> {
         story(&*self.store, id.as_str())
     }
 
@@ -55,7 +55,7 @@ impl Engine {
         tenant: &str,
         filter: Filter,
         limit: usize,
-    ) -> Result<Vec<(String, Row)>, LedgerError> {
+    ) -> Result<Vec<(String, Row)>, EngineError> {
         let (store, tenant) = (Arc::clone(&self.store), tenant.to_owned());
         // It reads files, where the index is not in memory.
         let listing = tokio::task::spawn_blocking(move || store.list(&tenant, &filter, limit));
@@ -72,7 +72,7 @@ impl Engine {
         &self,
         event: Event,
         claim: Option<Claim>,
-    ) -> Result<Told, LedgerError> {
+    ) -> Result<Told, EngineError> {
         let entry = Entry { at_ms: self.clock.now_ms(), event };
         let story = Story::fold(std::slice::from_ref(&entry))?;
         let append = Append {
@@ -89,18 +89,18 @@ impl Engine {
     }
 
     /// Waits until all that is told of an action is on disk.
-    pub async fn on_disk(&self, id: &ActionId) -> Result<(), LedgerError> {
+    pub async fn on_disk(&self, id: &ActionId) -> Result<(), EngineError> {
         Ok(self.store.sync_action(id.as_str()).await?)
     }
 
     /// Keeps a payload under the digest of its bytes.
-    pub(crate) fn keep(&self, bytes: &[u8]) -> Result<Digest, LedgerError> {
+    pub(crate) fn keep(&self, bytes: &[u8]) -> Result<Digest, EngineError> {
         self.store.put_payload(bytes)?;
         Ok(Digest::of(bytes))
     }
 
     /// A payload that was kept, by its digest.
-    pub fn kept(&self, digest: Digest) -> Result<Option<Vec<u8>>, LedgerError> {
+    pub fn kept(&self, digest: Digest) -> Result<Option<Vec<u8>>, EngineError> {
         Ok(self.store.payload(&digest.hex())?)
     }
 }

@@ -10,7 +10,7 @@ use deed_record::lifecycle::story::Story;
 use deed_store::store::{Append, Durable, Unfit};
 
 use super::Engine;
-use super::error::LedgerError;
+use super::error::EngineError;
 use super::stories::summary;
 use super::told::Told;
 
@@ -78,7 +78,7 @@ impl UnitOfWork {
 
 impl Engine {
     /// What the journal has of an action.
-    pub fn told(&self, id: &ActionId) -> Result<Told, LedgerError> {
+    pub fn told(&self, id: &ActionId) -> Result<Told, EngineError> {
         let entries = self.entries(id)?;
         Ok(Told { story: Story::fold(&entries)?, entries })
     }
@@ -90,7 +90,7 @@ impl Engine {
         story: &mut Story,
         pages: &mut UnitOfWork,
         event: Event,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<(), EngineError> {
         let entry = Entry { at_ms: self.clock.now_ms(), event };
         let bytes = serde_json::to_vec(&entry)?;
         let waits: usize = pages.unsent.iter().map(Vec::len).sum();
@@ -111,7 +111,7 @@ impl Engine {
         pages: &mut UnitOfWork,
         nonces: Vec<String>,
         durable: bool,
-    ) -> Result<(), LedgerError> {
+    ) -> Result<(), EngineError> {
         let Some(append) = pages.append(story, nonces, durable) else { return Ok(()) };
         self.store.append(append).await?;
         self.handed_over(story, pages);
@@ -123,7 +123,7 @@ impl Engine {
         &self,
         story: &Story,
         pages: &mut UnitOfWork,
-    ) -> Result<Durable, LedgerError> {
+    ) -> Result<Durable, EngineError> {
         let append = pages.append(story, vec![], true).ok_or(Unfit::NoEvents)?;
         let proof = self.store.append_durable(append).await?;
         self.handed_over(story, pages);
@@ -141,7 +141,7 @@ impl Engine {
         told: Told,
         event: Event,
         nonces: Vec<String>,
-    ) -> Result<Told, LedgerError> {
+    ) -> Result<Told, EngineError> {
         let (mut story, mut pages) = UnitOfWork::of(told);
         self.put(&mut story, &mut pages, event).await?;
         self.hand_over(&story, &mut pages, nonces, true).await?;

@@ -17,7 +17,7 @@ use super::auth::Caller;
 use super::extract::Path;
 use super::payload::Payload;
 use crate::api::problem::Problem;
-use crate::engine::LedgerError;
+use crate::engine::EngineError;
 use crate::stage::approval;
 
 pub(super) async fn request(
@@ -33,7 +33,7 @@ pub(super) async fn request(
         return Err(not_waiting());
     };
     let request = approval::request(&caller.tenant, caller.name(), &granted.contract, &story);
-    let request = request.map_err(LedgerError::from)?;
+    let request = request.map_err(EngineError::from)?;
     request.map(Json).ok_or_else(not_waiting)
 }
 

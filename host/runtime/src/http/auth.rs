@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::App;
 use super::account::{self, Tab};
 use crate::api::problem::Problem;
-use crate::capacity::rate_limit::{Budget, Halls, LIMITS};
+use crate::capacity::rate_limit::{Budget, ConcurrencyLimits, LIMITS};
 use crate::config::Tenant;
 use crate::engine::Told;
 
@@ -105,7 +105,7 @@ fn token(headers: &HeaderMap) -> Option<&str> {
 impl Callers {
     /// Everybody in the configuration, on so many connections.
     pub(super) fn of(tenants: &BTreeMap<String, Arc<Tenant>>, connections_max: usize) -> Self {
-        let halls = Halls::new(connections_max, tenants.len());
+        let halls = ConcurrencyLimits::new(connections_max, tenants.len());
         Self(tenants.values().flat_map(|tenant| callers(tenant, &halls)).collect())
     }
 
@@ -123,7 +123,7 @@ impl Callers {
     }
 }
 
-fn callers(tenant: &Arc<Tenant>, halls: &Halls) -> Vec<(Caller, Digest)> {
+fn callers(tenant: &Arc<Tenant>, halls: &ConcurrencyLimits) -> Vec<(Caller, Digest)> {
     let caller = |who| {
         let hall = match &who {
             Who::Agent { .. } => &halls.agents,

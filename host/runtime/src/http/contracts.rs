@@ -8,7 +8,7 @@ use super::auth::Caller;
 use super::extract::Path;
 use crate::api::contracts::{ContractList, ContractSummary, GrantedContract};
 use crate::api::problem::Problem;
-use crate::engine::LedgerError;
+use crate::engine::EngineError;
 
 pub(super) async fn list(State(_): State<App>, caller: Caller) -> Json<ContractList> {
     Json(ContractList {
@@ -22,7 +22,7 @@ pub(super) async fn show(
     Path(name): Path<String>,
 ) -> Result<Json<GrantedContract>, Problem> {
     let granted = caller.tenant.grants.get(&name).ok_or_else(Problem::no_contract)?;
-    let bytes = granted.contract.canonical().map_err(LedgerError::from)?;
+    let bytes = granted.contract.canonical().map_err(EngineError::from)?;
     let contract = deed_spec::json::parse(&bytes).unwrap_or_default();
     Ok(Json(GrantedContract {
         contract,

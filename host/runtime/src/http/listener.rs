@@ -31,7 +31,7 @@ const FULL: &[u8] =
 
 /// A listener with what it serves.
 #[derive(Debug)]
-pub struct Door {
+pub struct Listener {
     pub listener: TcpListener,
     pub router: Router,
     /// How many connections it holds at once.
@@ -39,7 +39,7 @@ pub struct Door {
     pub metrics: Arc<Metrics>,
 }
 
-impl Door {
+impl Listener {
     /// Serves until `stopped` says so; then takes nobody in any more and lets requests in progress finish.
     pub async fn serve(self, mut stopped: watch::Receiver<bool>) {
         let Self { listener, router, connections_max, metrics } = self;

@@ -20,7 +20,7 @@ use crate::stage::policy;
 
 /// One case: an action, and what is known when policy is asked.
 #[derive(Debug)]
-pub struct Trial<'a> {
+pub struct PolicyTest<'a> {
     pub tenant: &'a Tenant,
     pub environment: &'a str,
     pub agent: &'a str,
@@ -35,7 +35,7 @@ pub struct Trial<'a> {
 
 /// Why a case is none: the host would not come to ask policy.
 #[derive(Debug, thiserror::Error)]
-pub enum TrialError {
+pub enum PolicyTestError {
     #[error("tenant `{tenant}` has no agent `{agent}`; it has `{}`", .known.join("`, `"))]
     Agent { tenant: String, agent: String, known: Vec<String> },
     #[error(
@@ -52,9 +52,9 @@ pub enum TrialError {
     Other(String),
 }
 
-impl Trial<'_> {
+impl PolicyTest<'_> {
     /// Decides as at the gate, the host's own refusals included.
-    pub fn decide(&self) -> Result<Decision, TrialError> {
+    pub fn decide(&self) -> Result<Decision, PolicyTestError> {
         self.check_roles()?;
         let story = self.story()?;
         self.check_state()?;
@@ -69,8 +69,8 @@ impl Trial<'_> {
     }
 
     /// The case as an action that was just proposed.
-    fn story(&self) -> Result<Story, TrialError> {
-        let agent = self.tenant.agents.get(self.agent).ok_or_else(|| TrialError::Agent {
+    fn story(&self) -> Result<Story, PolicyTestError> {
+        let agent = self.tenant.agents.get(self.agent).ok_or_else(|| PolicyTestError::Agent {
             tenant: self.tenant.name.clone(),
             agent: self.agent.to_owned(),
             known: self.tenant.agents.keys().cloned().collect(),
@@ -87,32 +87,32 @@ impl Trial<'_> {
         let event =
             Event::Proposed { bound: Arc::new(fresh.bound), bindings: fresh.bindings, trace: None };
         let entry = Entry { at_ms: self.now_ms, event };
-        Story::fold(&[entry]).map_err(|e| TrialError::Other(e.to_string()))
+        Story::fold(&[entry]).map_err(|e| PolicyTestError::Other(e.to_string()))
     }
 
-    fn check_roles(&self) -> Result<(), TrialError> {
+    fn check_roles(&self) -> Result<(), PolicyTestError> {
         let agents = self.tenant.agents.values().flat_map(|agent| &agent.roles);
         let persons = self.tenant.persons.values().flat_map(|person| &person.roles);
         let roles: BTreeSet<&String> = agents.chain(persons).collect();
         match self.approvals.keys().find(|role| !roles.contains(role)) {
             Some(role) => {
-                Err(TrialError::Role { tenant: self.tenant.name.clone(), role: role.clone() })
+                Err(PolicyTestError::Role { tenant: self.tenant.name.clone(), role: role.clone() })
             }
             None => Ok(()),
         }
     }
 
     /// The state must be one that the contract declares; it need not be all of it.
-    fn check_state(&self) -> Result<(), TrialError> {
+    fn check_state(&self) -> Result<(), PolicyTestError> {
         let granted = self.tenant.grants.get(&self.proposal.contract);
         let (Some(pre), Some(granted)) = (self.pre, granted) else { return Ok(()) };
         let whole = Schema::object([], granted.contract.state_schemas());
         let violations = partial(&whole).violations(pre);
-        if violations.is_empty() { Ok(()) } else { Err(TrialError::State(violations)) }
+        if violations.is_empty() { Ok(()) } else { Err(PolicyTestError::State(violations)) }
     }
 }
 
-impl From<BindFault> for TrialError {
+impl From<BindFault> for PolicyTestError {
     fn from(fault: BindFault) -> Self {
         match fault {
             BindFault::Unknown(name) => Self::Contract(name),

@@ -12,7 +12,7 @@ use serde_json::Value;
 use toml::Spanned;
 
 use crate::config::{Config, Fault, Tenant};
-use crate::maintenance::policy_test::{Trial, TrialError};
+use crate::maintenance::policy_test::{PolicyTest, PolicyTestError};
 
 /// The cases of one file, each with its line.
 #[derive(Debug)]
@@ -90,8 +90,8 @@ impl Case {
         config: &Config,
         tenant: &Tenant,
         now_ms: i64,
-    ) -> Result<Decision, TrialError> {
-        let trial = Trial {
+    ) -> Result<Decision, PolicyTestError> {
+        let trial = PolicyTest {
             tenant,
             environment: self.environment.as_deref().unwrap_or(&config.environment),
             agent: &self.agent,
