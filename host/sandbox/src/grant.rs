@@ -43,7 +43,7 @@ pub fn clear(permit: Permit, scope: Scope) -> Result<Cleared, GrantError> {
     Ok(Cleared(known_upstreams(scope)?))
 }
 
-/// RunQueue a cleared attempt into the grant to run it. `started` proves that the start of this attempt is on disk.
+/// Turns a cleared attempt into the grant to run it. `started` proves that the start of this attempt is on disk.
 ///
 /// A proof of anything else is an error, and the attempt is not granted.
 pub fn spend(cleared: Cleared, started: Durable) -> Result<LiveGrant, GrantError> {

@@ -1,4 +1,4 @@
-//! RunQueue: who may run now. Takes who asks and which upstreams the run may reach, gives a turn; dropping it
+//! Who may run now. Takes who asks and which upstreams the run may reach, gives a permit; dropping it
 //! hands it on. Nothing runs without one.
 //!
 //! Never gives a turn to somebody who went away: a future that is dropped while it waits leaves the queue,

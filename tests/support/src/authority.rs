@@ -30,6 +30,7 @@ impl Authority {
     }
 
     /// An authority that this one signed, `more` others in between; only with `ca` it may sign.
+    #[must_use]
     pub fn below(&self, ca: bool, more: usize) -> Self {
         let mut last = self.sign(authority(ca));
         for _ in 0..more {
@@ -38,6 +39,7 @@ impl Authority {
         last
     }
 
+    #[must_use]
     pub fn expired_below(&self) -> Self {
         let mut params = authority(true);
         params.not_after = date_time_ymd(2020, 1, 1);

@@ -5,7 +5,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    clippy::panic,
     clippy::missing_panics_doc,
     reason = "a check fails by panicking"
 )]

@@ -1,4 +1,4 @@
-//! RunQueue in the sandbox: an action takes one before it looks or writes, and keeps it while it goes on
+//! Permits to run in the sandbox: an action takes one before it looks or writes, and keeps it while it goes on
 //! without waiting for anybody. Who has no time left is not started.
 //!
 //! Never holds one while it waits for a resource, a person or a time: turns are few.

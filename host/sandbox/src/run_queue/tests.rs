@@ -1,4 +1,4 @@
-//! RunQueue between tasks: who goes away takes nothing along.
+//! Permits between tasks: who goes away takes nothing along.
 
 use std::time::Duration;
 

@@ -37,7 +37,7 @@ impl Components {
     pub(super) fn problem(&mut self, status: u16) -> Value {
         let name = status.to_string();
         if !self.problems.contains_key(&name) {
-            let schema = self.schema(|generator| generator.subschema_for::<Body>());
+            let schema = self.schema(schemars::SchemaGenerator::subschema_for::<Body>);
             self.problems.insert(name, problem(status, &schema));
         }
         json!({"$ref": format!("#/components/responses/{status}")})

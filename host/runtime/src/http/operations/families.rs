@@ -40,10 +40,10 @@ impl<'a> Families<'a> {
         &mut self,
         name: &str,
         help: &str,
-        value: impl EncodeGaugeValue,
+        value: &impl EncodeGaugeValue,
     ) -> fmt::Result {
         let mut encoder = self.0.encode_descriptor(name, help, None, MetricType::Gauge)?;
-        encoder.encode_gauge(&value)
+        encoder.encode_gauge(value)
     }
 
     /// A gauge for each set of labels.

@@ -63,7 +63,7 @@ fn counters(families: &mut Families<'_>, m: &Metrics) -> fmt::Result {
 fn readiness(families: &mut Families<'_>, engine: &Engine) -> fmt::Result {
     let reasons = engine.unready();
     let (drift_ms, free) = engine.gauges();
-    families.gauge("deed_ready", "1 while new work is taken", u32::from(reasons.is_empty()))?;
+    families.gauge("deed_ready", "1 while new work is taken", &u32::from(reasons.is_empty()))?;
     let unready = Unready::WORDS.iter().map(|word| {
         let holds = reasons.iter().any(|why| why.word() == *word);
         ([("reason", *word)], u32::from(holds))
@@ -72,15 +72,15 @@ fn readiness(families: &mut Families<'_>, engine: &Engine) -> fmt::Result {
     families.gauge(
         "deed_clock_drift_seconds",
         "how far the system's clock is ahead of ours",
-        seconds(drift_ms),
+        &seconds(drift_ms),
     )?;
     if let Some(free) = free {
-        families.gauge("deed_disk_free_bytes", "room for state/ that is left", free)?;
+        families.gauge("deed_disk_free_bytes", "room for state/ that is left", &free)?;
     }
     families.gauge(
         "deed_actions_under_way",
         "actions that are carried on right now",
-        engine.under_way(),
+        &engine.under_way(),
     )
 }
 
