@@ -1,0 +1,54 @@
+//! How the engine stands: what is under way, what was refused, what stopped it.
+
+use deed_sandbox::RunStanding;
+use deed_store::log::{Publisher, Standing};
+
+use super::Engine;
+use crate::capacity::admission::{Limit, Load};
+
+impl Engine {
+    /// Tenant by tenant, how each witness stands to its log.
+    pub fn witnesses(&self) -> Vec<(&str, Standing)> {
+        let of = |(tenant, publisher)| -> Vec<(&str, Standing)> {
+            let (tenant, publisher): (&String, &Publisher) = (tenant, publisher);
+            publisher.witnesses().into_iter().map(|one| (tenant.as_str(), one)).collect()
+        };
+        self.publishers.iter().flat_map(of).collect()
+    }
+
+    /// How many drivers are under way.
+    pub fn under_way(&self) -> usize {
+        self.flights.count()
+    }
+
+    /// Tenant by tenant, what is under way and what waits for people.
+    pub fn loads(&self) -> Vec<Load> {
+        self.admission.loads()
+    }
+
+    /// How often each limit kept new work out.
+    pub fn refused(&self) -> [(Limit, u64); Limit::ALL.len()] {
+        self.admission.refused()
+    }
+
+    /// Who runs, and who waits for a turn.
+    pub fn turns(&self) -> RunStanding {
+        self.sandbox.turns().standing()
+    }
+
+    /// Why nothing may run any more: the journal or a log takes no more. The host ends then.
+    pub fn failed(&self) -> Option<String> {
+        let journal = self.store.failed().map(|why| format!("the journal takes no more: {why}"));
+        let logs = || {
+            let failed = |(tenant, publisher): (&String, &Publisher)| {
+                publisher.failed().map(|why| format!("the log of `{tenant}` takes no more: {why}"))
+            };
+            self.publishers.iter().find_map(failed)
+        };
+        journal.or_else(logs)
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.flights.is_stopping()
+    }
+}
