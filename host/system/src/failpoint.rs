@@ -10,13 +10,11 @@ pub use armed::{hit, hit_at};
 /// No test build: nothing happens here, ever.
 #[cfg(not(all(feature = "failpoints", debug_assertions)))]
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "what is not there must cost nothing")]
 pub fn hit(_name: &str) {}
 
 /// The same; what is done at the place is not even asked for.
 #[cfg(not(all(feature = "failpoints", debug_assertions)))]
 #[inline(always)]
-#[expect(clippy::inline_always, reason = "what is not there must cost nothing")]
 pub fn hit_at(_name: &str, _what: impl FnOnce() -> String) {}
 
 #[cfg(all(feature = "failpoints", debug_assertions))]
