@@ -1,8 +1,8 @@
-//! The driver: the only module that knows the order of the stages.
+//! The engine: what callers may ask for, and what a driver needs.
 //!
-//! HTTP, command line and timers append outside facts (proposed, answered, cancelled) and call
-//! [`Engine::advance`]. It reads the status, matches exhaustively, runs one stage, appends the
-//! event, and repeats until the action waits for somebody or has ended. Recovery is the same loop.
+//! HTTP, command line and timers append outside facts (proposed, answered, cancelled) and start a driver. It reads the
+//! status, matches exhaustively, runs one stage, appends the event, and repeats until the action waits for somebody or
+//! has ended. Recovery is the same loop. `drive` alone knows the order of the stages.
 
 pub(crate) mod activate;
 mod attempt;
@@ -25,7 +25,7 @@ mod recover;
 mod resolve;
 mod resource;
 mod room;
-pub(crate) mod run_permit;
+pub(crate) mod run_slot;
 mod scope;
 mod seal;
 mod settle;

@@ -1,7 +1,7 @@
 //! Takes a guest's request, gives the upstream's answer. The only code that opens a connection for a guest.
 //!
 //! Never skips or reorders a step: match → budget → resolve, check, pin → durable intent, if it writes →
-//! connect → inject → send our rendering → cap → decode → expose → redact → record → durable result, if it
+//! connect → inject → send our rendering → cap → decode → expose → redact → record → result in the journal, if it
 //! writes → answer. A write that an earlier attempt has done is answered from its record.
 //! What leaves is the live rendering; the ledger, the intent and everything told have the public one.
 
@@ -53,7 +53,7 @@ pub(super) struct Network {
     pub(super) tags: BTreeMap<(String, String), String>,
     /// What is known of the writes beforehand.
     pub(super) once: Writes,
-    /// Makes steps of writes durable; there is one exactly while performing.
+    /// Writes steps of writes into the journal; there is one exactly while performing.
     pub(super) keep: Option<Keep>,
     pub(super) redactor: Arc<Redactor>,
     /// Writes under way or ended; they outlive the guest that asked for them.

@@ -2,7 +2,7 @@
 //!
 //! Never gives one twice: grants are not `Clone`, are taken by value, and a live one exists only
 //! after the start of its attempt is durable. Both halves of its authority come from elsewhere and cannot be made
-//! up here or by a caller: leave from an evaluation of policies, the proof of the start from the journal.
+//! up here or by a caller: the permit from an evaluation of policies, the proof of the start from the store.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -42,7 +42,7 @@ pub use self::engine::{Adapter, EngineError, LoadError};
 use self::exchange_log::ExchangeLog;
 use self::host_functions::Guest;
 use self::limits::Meter;
-pub use self::run_queue::{Claim as RunClaim, Crowd, RunPermit, RunQueue, Standing as RunStanding};
+pub use self::run_queue::{Claim as RunClaim, Crowd, RunQueue, RunSlot, Standing as RunStanding};
 use self::transport::Transport;
 use crate::grant::{LiveGrant, ReadGrant, ReplayGrant, Scope};
 use crate::upstream::Upstream;
@@ -84,7 +84,7 @@ impl Sandbox {
     }
 
     /// One look at the system of record, with the read credentials.
-    pub async fn observe(&self, adapter: &Adapter, grant: ReadGrant, _turn: &RunPermit) -> Run {
+    pub async fn observe(&self, adapter: &Adapter, grant: ReadGrant, _turn: &RunSlot) -> Run {
         let mut scope = grant.into_scope();
         let road = Transport::network(&mut scope, None);
         self.run(adapter, scope, road, true).await
@@ -99,7 +99,7 @@ impl Sandbox {
         adapter: &Adapter,
         grant: LiveGrant,
         keep: Keep,
-        _turn: &RunPermit,
+        _turn: &RunSlot,
     ) -> Run {
         let mut scope = grant.into_scope();
         let road = Transport::network(&mut scope, Some(keep));
@@ -180,7 +180,8 @@ impl std::fmt::Debug for Sandbox {
     }
 }
 
-/// Makes a step of a write durable, or says why it is not: then nothing is sent, or nothing told.
+/// Writes a step of a write into the journal, or says why it is not there: then nothing is sent, or nothing told. An intent
+/// is on disk when the future is ready; a result is on disk before the next intent or the receipt is.
 pub type Keep = Arc<dyn Fn(WriteStep) -> BoxFuture<Result<(), String>> + Send + Sync>;
 
 /// A future that may move between threads.

@@ -1,4 +1,4 @@
-//! Who may run now. Takes who asks and which upstreams the run may reach, gives a permit; dropping it
+//! Who may run now. Takes who asks and which upstreams the run may reach, gives a slot; dropping it
 //! hands it on. Nothing runs without one.
 //!
 //! Never gives a turn to somebody who went away: a future that is dropped while it waits leaves the queue,
@@ -23,11 +23,11 @@ pub struct Claim {
 
 /// The slots of the sandbox and the queue for them. Cheap to clone; all clones are one.
 #[derive(Clone, Debug)]
-pub struct RunQueue(Arc<Mutex<Board<oneshot::Sender<RunPermit>>>>);
+pub struct RunQueue(Arc<Mutex<Board<oneshot::Sender<RunSlot>>>>);
 
 /// The right to one run at a time.
 #[derive(Debug)]
-pub struct RunPermit {
+pub struct RunSlot {
     turns: RunQueue,
     claim: Arc<Claim>,
 }
@@ -53,7 +53,7 @@ pub struct Crowd {
 struct Queued<'a> {
     turns: &'a RunQueue,
     ticket: u64,
-    answer: oneshot::Receiver<RunPermit>,
+    answer: oneshot::Receiver<RunSlot>,
 }
 
 impl RunQueue {
@@ -62,13 +62,13 @@ impl RunQueue {
     }
 
     /// A turn, if one is free and nobody has to be asked first.
-    pub fn try_take(&self, claim: &Arc<Claim>) -> Option<RunPermit> {
+    pub fn try_take(&self, claim: &Arc<Claim>) -> Option<RunSlot> {
         let taken = self.lock().take(claim);
         taken.then(|| self.turn(Arc::clone(claim)))
     }
 
     /// Waits for a turn: the next one goes to the tenant, and within it to the agent, that has the fewest.
-    pub async fn take(&self, claim: &Arc<Claim>) -> RunPermit {
+    pub async fn take(&self, claim: &Arc<Claim>) -> RunSlot {
         loop {
             let (send, answer) = oneshot::channel();
             let ticket = self.lock().ask(claim, send);
@@ -99,16 +99,16 @@ impl RunQueue {
         }
     }
 
-    fn turn(&self, claim: Arc<Claim>) -> RunPermit {
-        RunPermit { turns: self.clone(), claim }
+    fn turn(&self, claim: Arc<Claim>) -> RunSlot {
+        RunSlot { turns: self.clone(), claim }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Board<oneshot::Sender<RunPermit>>> {
+    fn lock(&self) -> MutexGuard<'_, Board<oneshot::Sender<RunSlot>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for RunPermit {
+impl Drop for RunSlot {
     fn drop(&mut self) {
         self.turns.lock().give_back(&self.claim);
         self.turns.hand_out();

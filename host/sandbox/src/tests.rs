@@ -79,7 +79,7 @@ impl Bench {
         self.sandbox.perform(&self.adapter, grant, keep, &self.turn().await).await
     }
 
-    async fn turn(&self) -> RunPermit {
+    async fn turn(&self) -> RunSlot {
         let (tenant, agent) = ("acme".into(), "helpdesk".into());
         self.sandbox.turns().take(&Arc::new(RunClaim { tenant, agent, upstreams: vec![] })).await
     }

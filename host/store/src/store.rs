@@ -1,7 +1,8 @@
 //! The store of actions: an append-only sequence of events, grouped by action, with a few lookups over it.
 //!
-//! [`Store`] is the contract that the engine relies on. `deed_store::conformance` checks it; a new store is done when
-//! it passes. The store does not know what an event means and does not parse it.
+//! [`Store`] is the contract that the engine relies on. `deed_store::conformance` checks it; a new
+//! store is a module of this crate, and done when it passes and its own tests show what it does after a failed write or
+//! sync. The store does not know what an event means and does not parse it.
 
 mod durable;
 mod entry;

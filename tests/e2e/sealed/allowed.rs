@@ -3,7 +3,7 @@
 use deed_record::action::id::ActionId;
 use deed_record::policy::{Decision, Facts, Permit, Policies};
 use deed_sandbox::grant::{self, GrantError, LiveGrant, Scope};
-use deed_sandbox::{Adapter, Keep, Run, Sandbox, RunPermit};
+use deed_sandbox::{Adapter, Keep, Run, RunSlot, Sandbox};
 use deed_store::store::{Append, AppendError, Claim, Durable, Store};
 
 pub fn permit(policies: &Policies, action: &ActionId, facts: &Facts) -> Option<Permit> {
@@ -24,7 +24,7 @@ pub async fn run(
     adapter: &Adapter,
     live: LiveGrant,
     keep: Keep,
-    turn: &RunPermit,
+    turn: &RunSlot,
 ) -> Run {
     sandbox.perform(adapter, live, keep, turn).await
 }

@@ -2,7 +2,7 @@
 
 use deed_record::policy::Permit;
 use deed_sandbox::grant::{self, Cleared, LiveGrant, Scope};
-use deed_sandbox::{Adapter, Keep, Sandbox, RunPermit};
+use deed_sandbox::{Adapter, Keep, RunSlot, Sandbox};
 use deed_store::store::Durable;
 
 pub fn a_permit_clears_once(permit: Permit, one: Scope, other: Scope) {
@@ -25,7 +25,7 @@ pub async fn a_live_grant_runs_once(
     adapter: &Adapter,
     live: LiveGrant,
     keep: Keep,
-    turn: &RunPermit,
+    turn: &RunSlot,
 ) {
     let _ = sandbox.perform(adapter, live, Keep::clone(&keep), turn).await;
     let _ = sandbox.perform(adapter, live, keep, turn).await; //~ E0382

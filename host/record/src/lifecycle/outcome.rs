@@ -1,4 +1,4 @@
-//! The judge: one total table from what the host saw to what it concludes (DESIGN §8, first match wins).
+//! The judge: one total table from what the host saw to what it concludes; the first match wins.
 //!
 //! It takes observations and exchanges only. What the adapter claimed is not among its inputs.
 

@@ -1,7 +1,7 @@
 //! Recovery: takes the attempts of an action so far, gives whether another one may follow, and why.
 //!
 //! Never allows what could have a second effect: each write is judged for itself, by the strongest word
-//! that there is of it, and by what the contract's `effect` promises of a repetition (DESIGN §11).
+//! that there is of it, and by what the contract's `effect` promises of a repetition.
 
 use std::collections::BTreeMap;
 

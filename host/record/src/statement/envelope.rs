@@ -19,8 +19,8 @@ use crate::memo::Memo;
 pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 
-/// The kinds of statement. An approver's key signs approvals, the host's receipt key all the others: the
-/// kind stands inside of the signed bytes, so none of them passes for another.
+/// The kinds of statement. People sign approvals, and reconciliations that resolve an open outcome; the host's receipt key
+/// signs everything else. The kind stands inside of the signed bytes, so none of them passes for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Approval,

@@ -1,4 +1,4 @@
-//! The receipt's predicate: everything that a story holds at its end, in the words of DESIGN §10.
+//! The receipt's predicate: everything that a story holds at its end.
 //!
 //! Takes a judged story and the question that policy was asked. Never holds the state that was read,
 //! because agents get it: that stands in the evidence, which is named here by digest.

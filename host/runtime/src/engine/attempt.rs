@@ -7,12 +7,12 @@ use deed_record::lifecycle::event::{Attempt, Event, Phase};
 use deed_record::lifecycle::observation::{Observation, Sight};
 use deed_record::lifecycle::outcome::{Judgement, Outcome};
 use deed_sandbox::grant::{self, Cleared, LiveGrant, Scope};
-use deed_sandbox::{Adapter, Run, RunPermit};
+use deed_sandbox::{Adapter, Run, RunSlot};
 use tokio::sync::Mutex;
 
 use super::drive::{Drive, Step};
 use super::error::EngineError;
-use super::run_permit::Taken;
+use super::run_slot::Taken;
 use super::write_ahead;
 use crate::config::Granted;
 use crate::stage::observe;
@@ -28,7 +28,7 @@ impl Drive<'_> {
             return self.judge_other_world(what).await;
         }
         let turn = match self.take_turn(&granted).await? {
-            Taken::RunPermit(turn) => turn,
+            Taken::RunSlot(turn) => turn,
             Taken::Ended(step) => return Ok(step),
         };
         self.append(vec![Event::ObserveStarted { phase }], false).await?;
@@ -49,7 +49,7 @@ impl Drive<'_> {
         &self,
         granted: &Granted,
         adapter: &Adapter,
-        turn: &RunPermit,
+        turn: &RunSlot,
     ) -> Result<Observation, EngineError> {
         let scope = self.scope(granted, 0)?;
         let decision = self.story.decision.as_ref().map(|(d, _)| d);
@@ -67,7 +67,7 @@ impl Drive<'_> {
     pub(super) async fn attempt(&mut self) -> Result<Step, EngineError> {
         let Some(granted) = self.granted() else { return self.gone().await };
         let turn = match self.take_turn(&granted).await? {
-            Taken::RunPermit(turn) => turn,
+            Taken::RunSlot(turn) => turn,
             Taken::Ended(step) => return Ok(step),
         };
         let started_ms = self.engine.clock.now_ms();
@@ -119,7 +119,7 @@ impl Drive<'_> {
         self.turn = Some(turn);
         (self.story, self.pages) = book.lock().await.clone();
         let ended = attempt_of(n, run, started_ms, engine.clock.now_ms());
-        // What became of its writes is on disk already.
+        // What became of its writes is in the journal already.
         self.append(vec![Event::AttemptEnded { attempt: Arc::new(ended) }], false).await
     }
 

@@ -9,7 +9,7 @@ use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::{Decided, Story};
 use deed_record::policy::asked::Question;
 use deed_record::policy::{Permit, Verdict};
-use deed_sandbox::RunPermit;
+use deed_sandbox::RunSlot;
 
 use super::Engine;
 use super::error::EngineError;
@@ -44,7 +44,7 @@ pub(super) struct Drive<'a> {
     /// The lease of (tenant, resource), from the gate to the outcome.
     pub(super) lease: Option<Lease>,
     /// The turn in the sandbox, while it goes from one run to the next.
-    pub(super) turn: Option<RunPermit>,
+    pub(super) turn: Option<RunSlot>,
     /// Whether to look once more at what ended without an answer. Timers ask for it, callers cannot.
     pub(super) settling: bool,
 }

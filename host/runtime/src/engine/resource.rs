@@ -51,7 +51,7 @@ impl Drive<'_> {
             self.lease = Some(lease);
             return Ok(None);
         }
-        // Permits to run are for those who can go on.
+        // Slots to run are for those who can go on.
         self.turn = None;
         self.hand_over(false).await?;
         let flights = &self.engine.flights;

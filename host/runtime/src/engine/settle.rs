@@ -18,7 +18,7 @@ use deed_store::store::Filter;
 use super::Engine;
 use super::drive::{Drive, Step};
 use super::error::EngineError;
-use super::run_permit::Taken;
+use super::run_slot::Taken;
 use crate::stage::{receipt, reconcile};
 
 /// The first pause between two looks; each is twice as long as the one before, up to the last.
@@ -87,7 +87,7 @@ impl Drive<'_> {
             return Ok(Later::InVain(why));
         }
         let turn = match self.take_turn(&granted).await? {
-            Taken::RunPermit(turn) => turn,
+            Taken::RunSlot(turn) => turn,
             Taken::Ended(_) => return Ok(Later::NotNow("the sandbox was full")),
         };
         let look = self.look(&granted, adapter, &turn).await?;

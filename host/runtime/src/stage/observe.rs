@@ -5,14 +5,14 @@
 use deed_record::exchange::{Exchange, beyond_grant};
 use deed_record::lifecycle::observation::Observation;
 use deed_sandbox::grant::ReadGrant;
-use deed_sandbox::{Adapter, Run, RunPermit, Sandbox};
+use deed_sandbox::{Adapter, Run, RunSlot, Sandbox};
 
 /// Runs `observe` in a fresh instance. The guest is not told whether it is before or after.
 pub async fn look(
     sandbox: &Sandbox,
     adapter: &Adapter,
     grant: ReadGrant,
-    turn: &RunPermit,
+    turn: &RunSlot,
     now_ms: impl Fn() -> i64,
 ) -> Observation {
     let run = sandbox.observe(adapter, grant, turn).await;

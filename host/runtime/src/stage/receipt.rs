@@ -1,6 +1,6 @@
 //! Stage 8: what was decided, what came of it and what settled it later become signed statements.
 //!
-//! This module alone uses the receipt key.
+//! With `activation`, which signs what is in force, the only use of the receipt key.
 
 use deed_record::lifecycle::outcome::Judgement;
 use deed_record::lifecycle::story::Story;

@@ -1,4 +1,4 @@
-//! Permits between tasks: who goes away takes nothing along.
+//! Slots between tasks: who goes away takes nothing along.
 
 use std::time::Duration;
 

@@ -93,12 +93,12 @@ impl Segments {
         Ok(Written { places, hash: self.tail.hash })
     }
 
-    /// Waits until everything written is on disk (fdatasync, which also covers the length).
     /// Where the next record would begin, in this segment.
     pub(super) fn end(&self) -> Place {
         Place { segment: self.tail.segment, offset: self.tail.length }
     }
 
+    /// Waits until everything written is on disk (fdatasync, which also covers the length).
     pub(super) fn sync(&self) -> io::Result<()> {
         self.file.sync_data()
     }

@@ -4,8 +4,8 @@ use super::Append;
 
 /// Proof that the last event of one append to an action is on disk, with everything before it.
 ///
-/// Only a store of this crate makes one, after the sync that covers the append. It cannot be built, copied or read
-/// from outside, so it stands for one append of this process:
+/// Only a store of this crate makes one, after the sync that covers the append. It cannot be built
+/// or copied outside, and reading it uses it up, so it stands for one append of this process:
 ///
 /// - the action and the event are those that were appended, not what a caller says of them;
 /// - it is taken by value, so that one append starts one thing.

@@ -203,7 +203,10 @@ const CREDENTIALS: [&str; 2] = ["authorization", "cookie"];
 
 /// Whether a credential's header is its own. What is refused here would be refused at each request.
 fn fits(slot: &Slot) -> Result<(), String> {
-    let Slot::Header { name } = slot else { return Ok(()) };
+    let name = match slot {
+        Slot::Header { name } => name,
+        Slot::Bearer | Slot::Basic { .. } => return Ok(()),
+    };
     // As long as a secret, it may be one that was written where the name belongs.
     let shown = if name.len() < SECRET_MIN { name.as_str() } else { "…" };
     let Ok(header) = HeaderName::from_bytes(name.as_bytes()) else {

@@ -1,4 +1,4 @@
-//! Permits to run in the sandbox: an action takes one before it looks or writes, and keeps it while it goes on
+//! Slots to run in the sandbox: an action takes one before it looks or writes, and keeps it while it goes on
 //! without waiting for anybody. Who has no time left is not started.
 //!
 //! Never holds one while it waits for a resource, a person or a time: turns are few.
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use deed_record::exchange::Rendered;
 use deed_record::lifecycle::outcome::{Judgement, Outcome};
 use deed_record::lifecycle::status::Status;
-use deed_sandbox::{RunClaim, RunPermit};
+use deed_sandbox::{RunClaim, RunSlot};
 
 use super::drive::{Drive, Step};
 use super::error::EngineError;
@@ -20,7 +20,7 @@ const QUEUE_LOOK: Duration = Duration::from_secs(1);
 
 /// What the queue came to.
 pub(super) enum Taken {
-    RunPermit(RunPermit),
+    RunSlot(RunSlot),
     /// The action waited as long as it may, and has gone on without a run.
     Ended(Step),
 }
@@ -34,7 +34,7 @@ impl Drive<'_> {
         let engine = Arc::clone(self.engine);
         let (turns, claim) = (engine.sandbox.turns(), Arc::new(self.claim()));
         if let Some(turn) = self.turn.take().or_else(|| turns.try_take(&claim)) {
-            return Ok(Taken::RunPermit(turn));
+            return Ok(Taken::RunSlot(turn));
         }
         self.hand_over(false).await?;
         let limit = Duration::from_millis(granted.contract.limits.queue.as_millis());
@@ -45,7 +45,7 @@ impl Drive<'_> {
                 limit.map_or(QUEUE_LOOK, |end| end.saturating_duration_since(Instant::now()));
             let turn = tokio::time::timeout(left.min(QUEUE_LOOK), &mut taking);
             if let Ok(turn) = engine.flights.pause(turn).await? {
-                return Ok(Taken::RunPermit(turn));
+                return Ok(Taken::RunSlot(turn));
             }
             if self.is_overtaken()? {
                 return Err(EngineError::Conflict);
