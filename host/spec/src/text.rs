@@ -26,9 +26,27 @@ pub fn safe(text: &str) -> String {
     out
 }
 
+/// JSON for a terminal: the same value, with everything that deceives as `\uXXXX` (RFC 8259 section 7).
+pub fn plain_json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        // Line breaks are the layout's own; inside of texts they are escaped already.
+        if c != '\n' && deceives(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(out, "\\u{unit:04x}").unwrap_or_default();
+            }
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
-    use super::safe;
+    use serde_json::{Value, json};
+
+    use super::{plain_json, safe};
 
     #[test]
     fn characters_that_deceive_are_escaped() {
@@ -41,5 +59,13 @@ mod tests {
         ] {
             assert_eq!(safe(text), shown);
         }
+    }
+
+    #[test]
+    fn json_stays_the_same_value() {
+        let value = json!({"name": "Grüße\u{9b}\u{202e}\u{e0041}\n\u{7f}"});
+        let text = plain_json(&serde_json::to_string_pretty(&value).unwrap());
+        assert_eq!(text, "{\n  \"name\": \"Grüße\\u009b\\u202e\\udb40\\udc41\\n\\u007f\"\n}");
+        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
     }
 }

@@ -50,6 +50,29 @@ fn a_log_is_audited_too() {
     assert!(code == 0 && said.contains("VERIFIED deed.example/logs/acme"), "{code}: {said}");
     let audit = host::run(&["log", "audit", &log, "--trust", &trust], "").unwrap();
     assert_eq!(said, String::from_utf8_lossy(&audit.stdout));
+    // Neither a link out of the copy nor a pipe is read, and a head that cannot be read is not an absent one.
+    for (name, made) in
+        [("HEAD", "pipe"), ("HEAD", "link"), ("HEAD", "directory"), ("tile/entries", "link")]
+    {
+        let place = world.dir.join("state/log/acme").join(name);
+        let aside = world.dir.join("aside");
+        fs::rename(&place, &aside).unwrap();
+        match made {
+            "pipe" => assert!(Command::new("mkfifo").arg(&place).status().unwrap().success()),
+            "link" => std::os::unix::fs::symlink(&aside, &place).unwrap(),
+            _ => fs::create_dir(&place).unwrap(),
+        }
+        let (code, said) = run(&[&log, "--trust", &trust]);
+        assert_eq!(code, 2, "{name}, {made}: {said}");
+        let removed =
+            if made == "directory" { fs::remove_dir(&place) } else { fs::remove_file(&place) };
+        removed.unwrap();
+        fs::rename(&aside, &place).unwrap();
+    }
+    let deceiving = "log\u{9b}2J\u{202e}\n0\n\n\n";
+    fs::write(world.dir.join("state/log/acme/checkpoint"), deceiving).unwrap();
+    let (_, said) = run(&[&log, "--trust", &trust, "--json"]);
+    assert!(!said.contains(['\u{9b}', '\u{202e}']), "{said}");
     fs::write(world.dir.join("state/log/acme/checkpoint"), "nonsense").unwrap();
     assert_ne!(run(&[&log, "--trust", &trust]).0, 0);
     let (code, said) = run(&[&path(&world.dir, "state"), "--trust", &trust]);

@@ -37,6 +37,10 @@ pub fn a_proof_cannot_be_changed(proof: &mut Durable) {
     proof.action.clear(); //~ E0616
 }
 
+pub fn a_proof_is_not_made(action: String, event: Vec<u8>) -> Durable {
+    Durable::new(action, event) //~ E0624
+}
+
 pub fn is_read<'a, T: serde::Deserialize<'a>>() {}
 pub fn is_cloned<T: Clone>() {}
 

@@ -7,11 +7,12 @@ use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use deed_spec::text::plain_json;
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
 use super::quote::quoted;
-use super::text::{plain_json, safe_text};
+use super::text::safe_text;
 
 /// Why a command did not do what it was asked for: one or two plain lines with the remedy. It may name what
 /// came from outside, so control characters are escaped when it is shown.

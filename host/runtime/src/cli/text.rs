@@ -4,7 +4,7 @@
 
 use std::fmt::{Arguments, Write as _};
 
-use deed_spec::text::{deceives, safe};
+use deed_spec::text::safe;
 use serde_json::Value;
 
 /// Characters of one value that a page shows.
@@ -41,22 +41,6 @@ pub(super) fn compact(value: &Value) -> String {
     }
 }
 
-/// JSON for a terminal: the same value, with everything that deceives as `\uXXXX` (RFC 8259 section 7).
-pub(super) fn plain_json(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        // Line breaks are the layout's own; inside of texts they are escaped already.
-        if c != '\n' && deceives(c) {
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                write!(out, "\\u{unit:04x}").unwrap_or_default();
-            }
-        } else {
-            out.push(c);
-        }
-    }
-    out
-}
-
 /// A value on indented lines. JSON escapes line breaks inside of texts, so those that are left are its own.
 pub(super) fn pretty(value: &Value, indent: &str) -> String {
     let text = serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string());
@@ -72,14 +56,6 @@ mod tests {
     #[test]
     fn line_breaks_of_a_text_stay() {
         assert_eq!(safe_text("a\nb\rc"), "a\nb\\u{d}c");
-    }
-
-    #[test]
-    fn json_stays_the_same_value() {
-        let value = json!({"name": "Grüße\u{9b}\u{202e}\u{e0041}\n\u{7f}"});
-        let text = plain_json(&serde_json::to_string_pretty(&value).unwrap());
-        assert_eq!(text, "{\n  \"name\": \"Grüße\\u009b\\u202e\\udb40\\udc41\\n\\u007f\"\n}");
-        assert_eq!(serde_json::from_str::<Value>(&text).unwrap(), value);
     }
 
     #[test]

@@ -88,6 +88,8 @@ pub(super) async fn drive(
             // An outside fact came in between: it counts, and the step is taken anew.
             Err(EngineError::Conflict) => {
                 (drive.story, drive.pages) = UnitOfWork::of(engine.told(id)?);
+                // It was for the story as it was.
+                drive.permit = None;
             }
             Err(error) => {
                 // What this driver had only thought of says nothing of what it leaves behind.

@@ -1,12 +1,12 @@
 //! `deed-verify`: checks a bundle or a log against public keys, offline. It has no host, no engine and no network.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use deed_spec::text::safe;
+use deed_spec::text::{plain_json, safe};
 use deed_spec::tlog::{CHECKPOINT, HEAD};
 use deed_verify::audit::{self, Asked, Fetched};
 use deed_verify::{Trust, Verdict, page, verify};
@@ -29,6 +29,9 @@ struct Args {
     #[arg(long)]
     json: bool,
 }
+
+/// Three short lines.
+const HEAD_MAX: u64 = 4 << 10;
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -60,23 +63,39 @@ fn audited(dir: &Path, trust: &Trust) -> Result<audit::Audit, CheckError> {
     if !dir.join(CHECKPOINT).is_file() {
         return Err(CheckError::NoLog(dir.to_owned()));
     }
-    let head = if dir.join(HEAD).is_file() { Some(text(&dir.join(HEAD))?) } else { None };
+    let head = match fetch(dir, HEAD, HEAD_MAX) {
+        Ok(Fetched::Absent) => None,
+        Ok(Fetched::Bytes(bytes)) => Some(
+            String::from_utf8(bytes)
+                .map_err(|_| CheckError::NoHead("it is not text".to_owned()))?,
+        ),
+        Ok(Fetched::TooLong) => return Err(CheckError::NoHead("it is too long".to_owned())),
+        Err(why) => return Err(CheckError::NoHead(why)),
+    };
     let witnesses = trust.witnesses.as_ref();
     let asked = Asked { keys: &trust.log, since: &[], head: head.as_deref(), witnesses };
-    Ok(audit::audit(asked, |path, max| fetch(&dir.join(path), max)))
+    Ok(audit::audit(asked, |path, max| fetch(dir, path, max)))
 }
 
-fn text(path: &Path) -> Result<String, CheckError> {
-    String::from_utf8(read(path)?).map_err(|_| CheckError::NoText(path.to_owned()))
-}
-
-/// One file of the log, of at most `max` bytes.
-fn fetch(path: &Path, max: u64) -> Result<Fetched, String> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Fetched::Absent),
-        Err(e) => return Err(e.to_string()),
-    };
+/// One file of the log, of at most `max` bytes. Links are not followed, and what is not a regular file is not opened: a
+/// copy of a log has no reason to have either, and a pipe would never end.
+fn fetch(dir: &Path, path: &str, max: u64) -> Result<Fetched, String> {
+    let mut place = dir.to_owned();
+    for step in Path::new(path) {
+        place.push(step);
+        match fs::symlink_metadata(&place) {
+            Ok(meta) if meta.is_symlink() => {
+                return Err(format!("`{}` is a link", place.display()));
+            }
+            Ok(_) => {}
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Fetched::Absent),
+            Err(e) => return Err(e.to_string()),
+        }
+    }
+    if !fs::symlink_metadata(&place).is_ok_and(|meta| meta.is_file()) {
+        return Err(format!("`{}` is not a regular file", place.display()));
+    }
+    let file = File::open(&place).map_err(|e| e.to_string())?;
     let mut bytes = Vec::new();
     file.take(max.saturating_add(1)).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
     let is_too_long = u64::try_from(bytes.len()).is_ok_and(|len| len > max);
@@ -88,7 +107,8 @@ fn print<T: Serialize>(
     data: &T,
     text: impl FnOnce(&T) -> String,
 ) -> Result<(), CheckError> {
-    let shown = if args.json { serde_json::to_string_pretty(data)? } else { text(data) };
+    let shown =
+        if args.json { plain_json(&serde_json::to_string_pretty(data)?) } else { text(data) };
     Ok(writeln!(io::stdout(), "{shown}")?)
 }
 
@@ -99,8 +119,8 @@ enum CheckError {
     Read(#[from] ReadError),
     #[error("`{}` has no `{CHECKPOINT}`, so it is not a log; a host keeps one per tenant in `state/log`", .0.display())]
     NoLog(PathBuf),
-    #[error("`{}` is not text", .0.display())]
-    NoText(PathBuf),
+    #[error("`{HEAD}` of the log: {0}")]
+    NoHead(String),
     #[error("the report cannot be written: {0}")]
     Write(#[from] io::Error),
     #[error("the report is no JSON: {0}")]
