@@ -47,14 +47,16 @@ fn main() -> ExitCode {
 
 fn check(args: &Args) -> Result<Verdict, CheckError> {
     let trust = trust(&args.trust)?;
-    let name = args.path.display().to_string();
     if args.path.is_dir() {
+        let name = args.path.display().to_string();
         let found = audited(&args.path, &trust)?;
         print(args, &found, |found| audit::page::lines(found, &name))?;
         return Ok(found.verdict);
     }
     let report = verify(&read(&args.path)?, Some(&trust));
-    let id = report.action.clone().unwrap_or(name);
+    // Before a trusted receipt says which action it is, there is only the file's name.
+    let file = || args.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let id = report.action.clone().unwrap_or_else(file);
     print(args, &report, |report| page::lines(report, &id))?;
     Ok(report.verdict)
 }
