@@ -7,7 +7,7 @@ use crate::log::{self, Level};
 /// Writes the message and the place of every panic of this instance as a line of level `error`. The host takes a
 /// line that begins so into the claim: `wit/log.wit`.
 pub(crate) fn told() {
-    // Outside WebAssembly there is no host to call; the default hook prints the same text.
+    // Outside WebAssembly, no host can be called; the default hook prints the same text.
     if cfg!(target_arch = "wasm32") {
         std::panic::set_hook(Box::new(|panic| log::write(Level::Error, &line(panic))));
     }

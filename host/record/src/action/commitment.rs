@@ -69,7 +69,7 @@ impl Opening {
         Self { salt: data_encoding::HEXLOWER.encode(salt), value: value.to_owned() }
     }
 
-    /// The word that stands for the value; none where the salt is no salt.
+    /// The word that stands for the value; `None` if the salt is invalid.
     pub fn word(&self) -> Option<String> {
         let salt = data_encoding::HEXLOWER.decode(self.salt.as_bytes()).ok()?;
         let value = canonical::canonical(&Value::from(self.value.as_str())).ok()?;
