@@ -1,52 +1,34 @@
-//! Takes a value, gives its one canonical byte string (RFC 8785) or says why it has none.
-//!
-//! Never relies on the order of a map: another crate of the build may turn on insertion order.
+//! Canonical JSON (RFC 8785): the one byte string that a value is signed and hashed as.
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use super::child;
 use super::parse::MAX_DEPTH;
-use super::text::{by_code_units, write_integer, write_string};
 use super::write::write;
-use super::{MAX_INTEGER, child, depth};
 
-/// RFC 8785 bytes: keys sorted by UTF-16 code units, no space, integers only.
+/// RFC 8785 bytes: keys sorted by UTF-16 code units, no white space, integers only.
 ///
 /// Refuses floats and integers beyond ±(2^53 − 1): their text differs between readers.
 pub fn canonical(value: &Value) -> Result<Vec<u8>, NotCanonical> {
-    let mut out = Vec::with_capacity(256);
-    write_value(value, &mut out)?;
-    Ok(out)
+    to_canonical(value)
 }
 
-/// `canonical` of anything that serialises to JSON.
+/// [`canonical`] of anything that serialises to JSON.
 pub fn to_canonical<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, NotCanonical> {
-    write(value).map_or_else(|| canonical(&to_value(value)?), |(bytes, _)| Ok(bytes))
+    write(value).map(|(bytes, _)| bytes)
 }
 
-/// The same of what is signed inside of another record, which [`super::parse`] has to read again: what is nested
-/// too deep for that is refused.
+/// [`to_canonical`] of what is signed inside another record and is read again by [`super::parse`]: refuses what is
+/// nested too deep for that.
 pub fn to_readable<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, NotCanonical> {
-    let Some((bytes, levels)) = write(value) else {
-        let value = to_value(value)?;
-        readable(depth(&value))?;
-        return canonical(&value);
-    };
-    readable(levels)?;
-    Ok(bytes)
-}
-
-fn readable(levels: usize) -> Result<(), NotCanonical> {
+    let (bytes, levels) = write(value)?;
     if levels < MAX_DEPTH {
-        return Ok(());
+        return Ok(bytes);
     }
-    Err(refuse(format!(
+    Err(NotCanonical::new(format!(
         "it is nested {MAX_DEPTH} levels deep or more, and could not be read again"
     )))
-}
-
-fn to_value<T: Serialize + ?Sized>(value: &T) -> Result<Value, NotCanonical> {
-    serde_json::to_value(value).map_err(|error| refuse(error.to_string()))
 }
 
 /// Why a value has no canonical form, and the RFC 6901 pointer of the place.
@@ -57,62 +39,13 @@ pub struct NotCanonical {
     pub reason: String,
 }
 
-fn write_value(value: &Value, out: &mut Vec<u8>) -> Result<(), NotCanonical> {
-    match value {
-        Value::Null => out.extend_from_slice(b"null"),
-        Value::Bool(true) => out.extend_from_slice(b"true"),
-        Value::Bool(false) => out.extend_from_slice(b"false"),
-        Value::Number(number) => {
-            match number.as_i64().filter(|found| found.unsigned_abs() <= MAX_INTEGER.unsigned_abs())
-            {
-                Some(integer) => write_integer(integer, out),
-                None => {
-                    return Err(refuse(format!(
-                        "`{number}` is no integer within ±(2^53 − 1); write it as a string"
-                    )));
-                }
-            }
-        }
-        Value::String(text) => write_string(text, out),
-        Value::Array(items) => return write_array(items, out),
-        Value::Object(map) => return write_object(map, out),
+impl NotCanonical {
+    pub(super) fn new(reason: String) -> Self {
+        Self { pointer: String::new(), reason }
     }
-    Ok(())
-}
 
-fn write_array(items: &[Value], out: &mut Vec<u8>) -> Result<(), NotCanonical> {
-    out.push(b'[');
-    for (index, item) in items.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        write_value(item, out).map_err(|error| nested(error, &index.to_string()))?;
+    /// The same, one level further out: the pointer is put together only when something is refused.
+    pub(super) fn under(self, token: &str) -> Self {
+        Self { pointer: format!("{}{}", child("", token), self.pointer), reason: self.reason }
     }
-    out.push(b']');
-    Ok(())
-}
-
-fn write_object(map: &Map<String, Value>, out: &mut Vec<u8>) -> Result<(), NotCanonical> {
-    let mut entries: Vec<(&String, &Value)> = map.iter().collect();
-    entries.sort_unstable_by(|(left, _), (right, _)| by_code_units(left, right));
-    out.push(b'{');
-    for (index, (key, value)) in entries.into_iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        write_string(key, out);
-        out.push(b':');
-        write_value(value, out).map_err(|error| nested(error, key))?;
-    }
-    out.push(b'}');
-    Ok(())
-}
-
-/// The pointer is put together only when something is refused, from the inside out.
-fn nested(error: NotCanonical, token: &str) -> NotCanonical {
-    NotCanonical { pointer: format!("{}{}", child("", token), error.pointer), reason: error.reason }
-}
-
-fn refuse(reason: String) -> NotCanonical {
-    NotCanonical { pointer: String::new(), reason }
 }

@@ -1,7 +1,6 @@
-//! Takes anything that serialises, writes its canonical bytes (RFC 8785) where they stand, with no value in between.
+//! Writes anything that serialises as canonical JSON (RFC 8785), straight into bytes.
 //!
-//! Never says what has no canonical form. At a number that is none, an odd key or the same key twice it gives up,
-//! and the way over a value finds the words.
+//! It builds no value in between: members are written as they come, and put in order when their object ends.
 
 mod member;
 mod serializer;
@@ -10,47 +9,57 @@ use std::fmt;
 
 use serde::ser::{self, Serialize};
 
-use self::member::{Member, begins};
-use super::MAX_INTEGER;
+use self::member::{Member, begins, key_text};
 use super::text::{is_plain, write_integer, write_string};
+use super::{MAX_INTEGER, NotCanonical};
 
-/// The canonical bytes, and how many levels of arrays and objects they have; none where that needs another way.
-pub(super) fn write<T: Serialize + ?Sized>(value: &T) -> Option<(Vec<u8>, usize)> {
+/// The canonical bytes, and how many levels of arrays and objects they have.
+pub(super) fn write<T: Serialize + ?Sized>(value: &T) -> Result<(Vec<u8>, usize), NotCanonical> {
     let out = Vec::with_capacity(256);
     let mut writer =
         Writer { out, members: Vec::new(), scratch: Vec::new(), depth: 0, deepest: 0, key: false };
-    value.serialize(&mut writer).ok()?;
-    Some((writer.out, writer.deepest))
+    value.serialize(&mut writer).map_err(|refused| *refused.0)?;
+    Ok((writer.out, writer.deepest))
 }
 
-/// It has to go another way.
+/// A refusal on its way out. It is boxed, because nearly every result is none.
 #[derive(Debug)]
-pub(super) struct GiveUp;
+pub(super) struct Refused(Box<NotCanonical>);
 
-type Written = Result<(), GiveUp>;
+type Written = Result<(), Refused>;
 
-impl fmt::Display for GiveUp {
+impl Refused {
+    fn new(reason: impl Into<String>) -> Self {
+        Self(Box::new(NotCanonical::new(reason.into())))
+    }
+
+    fn under(self, token: &str) -> Self {
+        Self(Box::new(self.0.under(token)))
+    }
+}
+
+impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("it has to be written another way")
+        self.0.fmt(f)
     }
 }
 
-impl std::error::Error for GiveUp {}
+impl std::error::Error for Refused {}
 
-impl ser::Error for GiveUp {
-    fn custom<T: fmt::Display>(_reason: T) -> Self {
-        Self
+impl ser::Error for Refused {
+    fn custom<T: fmt::Display>(reason: T) -> Self {
+        Self::new(reason.to_string())
     }
 }
 
-/// What is written so far. One list holds the members of every object that is open, the inner ones behind.
+/// What is written so far. One list holds the members of every object that is open, the inner ones last.
 pub(super) struct Writer {
     out: Vec<u8>,
     members: Vec<Member>,
     scratch: Vec<u8>,
     depth: usize,
     deepest: usize,
-    /// Whether a key is written: a text, and nothing around it.
+    /// Whether the next value is the key of a member.
     key: bool,
 }
 
@@ -73,56 +82,71 @@ impl Writer {
         self.out.push(b':');
     }
 
-    fn array(&mut self, tagged: bool) -> Array<'_> {
+    fn array(&mut self, variant: Option<&'static str>) -> Array<'_> {
         self.open(b'[');
-        Array { writer: self, empty: true, tagged }
+        Array { writer: self, items: 0, variant }
     }
 
-    fn object(&mut self, tagged: bool) -> Object<'_> {
+    fn object(&mut self, variant: Option<&'static str>) -> Object<'_> {
         self.open(b'{');
         let (first, start) = (self.members.len(), self.out.len());
         let (at, key_end) = (start, start);
-        Object { writer: self, first, start, at, key_end, begins: None, sorted: true, tagged }
+        Object { writer: self, first, start, at, key_end, begins: None, sorted: true, variant }
     }
 
-    fn integer(&mut self, integer: Option<i64>) -> Written {
-        let fits = |found: &i64| found.unsigned_abs() <= MAX_INTEGER.unsigned_abs();
-        write_integer(integer.filter(fits).filter(|_| !self.key).ok_or(GiveUp)?, &mut self.out);
+    /// An integer is a number, or the text of a key.
+    fn integer(&mut self, integer: i64) -> Written {
+        if integer.unsigned_abs() > MAX_INTEGER.unsigned_abs() {
+            return Err(not_an_integer(&integer));
+        }
+        let quote: &[u8] = if self.key { b"\"" } else { b"" };
+        self.out.extend_from_slice(quote);
+        write_integer(integer, &mut self.out);
+        self.out.extend_from_slice(quote);
         Ok(())
     }
 
     fn word(&mut self, word: &[u8]) -> Written {
-        if self.key {
-            return Err(GiveUp);
-        }
+        self.not_a_key()?;
         self.out.extend_from_slice(word);
         Ok(())
     }
 
-    /// A key is a text; what else serde takes for one goes the other way.
-    fn is_no_key(&self) -> Written {
-        if self.key { Err(GiveUp) } else { Ok(()) }
+    fn not_a_key(&self) -> Written {
+        if self.key { Err(Refused::new("a key must be a string or an integer")) } else { Ok(()) }
     }
+}
+
+fn not_an_integer(number: &dyn fmt::Display) -> Refused {
+    Refused::new(format!("`{number}` is no integer within ±(2^53 − 1); write it as a string"))
 }
 
 /// An array that is being written.
 pub(super) struct Array<'a> {
     writer: &'a mut Writer,
-    empty: bool,
-    tagged: bool,
+    items: usize,
+    /// The variant that holds it, as the one member of an object.
+    variant: Option<&'static str>,
 }
 
 impl Array<'_> {
     fn item<T: Serialize + ?Sized>(&mut self, item: &T) -> Written {
-        if !std::mem::take(&mut self.empty) {
+        if self.items > 0 {
             self.writer.out.push(b',');
         }
-        item.serialize(&mut *self.writer)
+        item.serialize(&mut *self.writer).map_err(|refused| self.place(refused))?;
+        self.items += 1;
+        Ok(())
+    }
+
+    fn place(&self, refused: Refused) -> Refused {
+        let refused = refused.under(&self.items.to_string());
+        self.variant.into_iter().fold(refused, Refused::under)
     }
 
     fn finish(self) {
         self.writer.close(b']');
-        if self.tagged {
+        if self.variant.is_some() {
             self.writer.close(b'}');
         }
     }
@@ -139,7 +163,8 @@ pub(super) struct Object<'a> {
     key_end: usize,
     begins: Option<u64>,
     sorted: bool,
-    tagged: bool,
+    /// The variant that holds it, as the one member of an object.
+    variant: Option<&'static str>,
 }
 
 impl Object<'_> {
@@ -155,23 +180,24 @@ impl Object<'_> {
         self.writer.key = true;
         let written = key.serialize(&mut *self.writer);
         self.writer.key = false;
-        written?;
-        self.named()
+        written.map_err(|refused| self.place(refused))?;
+        self.named();
+        Ok(())
     }
 
-    fn named(&mut self) -> Written {
+    fn named(&mut self) {
         let out = &mut self.writer.out;
         self.key_end = out.len().saturating_sub(1);
         let key = out.get(self.at + 1..self.key_end).unwrap_or_default();
         self.begins = is_plain(key).then(|| begins(key));
-        // Its order is that of the text, not of the escapes.
-        let escaped = self.begins.is_none() && key.contains(&b'\\');
         out.push(b':');
-        if escaped { Err(GiveUp) } else { Ok(()) }
     }
 
     fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Written {
-        value.serialize(&mut *self.writer)?;
+        if let Err(refused) = value.serialize(&mut *self.writer) {
+            let key = key_text(&self.writer.out, self.at, self.key_end).into_owned();
+            return Err(self.place(refused.under(&key)));
+        }
         let Writer { out, members, .. } = &mut *self.writer;
         let member =
             Member { start: self.at, key_end: self.key_end, end: out.len(), begins: self.begins };
@@ -185,17 +211,21 @@ impl Object<'_> {
     fn field<T: Serialize + ?Sized>(&mut self, key: &str, value: &T) -> Written {
         self.begin();
         write_string(key, &mut self.writer.out);
-        self.named()?;
+        self.named();
         self.value(value)
+    }
+
+    fn place(&self, refused: Refused) -> Refused {
+        self.variant.into_iter().fold(refused, Refused::under)
     }
 
     fn finish(mut self) -> Written {
         if !self.sorted {
-            self.reorder()?;
+            self.reorder().map_err(|refused| self.place(refused))?;
         }
         self.writer.members.truncate(self.first);
         self.writer.close(b'}');
-        if self.tagged {
+        if self.variant.is_some() {
             self.writer.close(b'}');
         }
         Ok(())
@@ -205,9 +235,10 @@ impl Object<'_> {
         let Writer { out, members, scratch, .. } = &mut *self.writer;
         let members = members.get_mut(self.first..).unwrap_or_default();
         members.sort_unstable_by(|left, right| left.order(right, out));
-        let same = |pair: &[Member]| matches!(pair, [a, b] if a.order(b, out).is_eq());
-        if members.windows(2).any(same) {
-            return Err(GiveUp);
+        let same = |pair: &&[Member]| matches!(pair, [a, b] if a.order(b, out).is_eq());
+        if let Some([twice, _]) = members.windows(2).find(same) {
+            let key = key_text(out, twice.start, twice.key_end);
+            return Err(Refused::new("the key occurs twice").under(&key));
         }
         scratch.clear();
         scratch.extend_from_slice(out.get(self.start..).unwrap_or_default());

@@ -1,6 +1,7 @@
-//! Which of two members comes first: by the code units of their keys (RFC 8785 section 3.2.3), read where they are
-//! written.
+//! Which of two members comes first: by the UTF-16 code units of their keys (RFC 8785 section 3.2.3), read where they
+//! are written.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
 use crate::json::text::by_code_units;
@@ -21,15 +22,23 @@ impl Member {
     }
 
     pub(super) fn order(&self, other: &Self, out: &[u8]) -> Ordering {
-        let (left, right) = (self.key(out), other.key(out));
-        if let (Some(begins), Some(other)) = (self.begins, other.begins) {
-            return begins.cmp(&other).then_with(|| left.cmp(right));
+        if let (Some(begins), Some(others)) = (self.begins, other.begins) {
+            return begins.cmp(&others).then_with(|| self.key(out).cmp(other.key(out)));
         }
-        match (std::str::from_utf8(left), std::str::from_utf8(right)) {
-            (Ok(left), Ok(right)) => by_code_units(left, right),
-            _ => left.cmp(right),
-        }
+        let key = |of: &Self| key_text(out, of.start, of.key_end);
+        by_code_units(&key(self), &key(other))
     }
+}
+
+/// The key that is written with its quotes from `start` up to and including `end`.
+pub(super) fn key_text(out: &[u8], start: usize, end: usize) -> Cow<'_, str> {
+    let written = out.get(start + 1..end).unwrap_or_default();
+    if written.contains(&b'\\') {
+        let quoted = out.get(start..=end).unwrap_or_default();
+        // The writer's own escapes can be read again.
+        return Cow::Owned(serde_json::from_slice(quoted).unwrap_or_default());
+    }
+    String::from_utf8_lossy(written)
 }
 
 /// A shorter key is as if it went on with zeros, which no plain key has.

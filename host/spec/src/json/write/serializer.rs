@@ -6,19 +6,19 @@ use serde::ser::{
 };
 
 use super::super::text::write_string;
-use super::{Array, GiveUp, Object, Writer, Written};
+use super::{Array, Object, Refused, Writer, Written, not_an_integer};
 
 macro_rules! integers {
     ($($name:ident: $kind:ty,)*) => {
         $(fn $name(self, value: $kind) -> Written {
-            self.integer(Some(i64::from(value)))
+            self.integer(i64::from(value))
         })*
     };
 }
 
 impl<'a> Serializer for &'a mut Writer {
     type Ok = ();
-    type Error = GiveUp;
+    type Error = Refused;
     type SerializeSeq = Array<'a>;
     type SerializeTuple = Array<'a>;
     type SerializeTupleStruct = Array<'a>;
@@ -33,23 +33,23 @@ impl<'a> Serializer for &'a mut Writer {
     }
 
     fn serialize_i64(self, value: i64) -> Written {
-        self.integer(Some(value))
+        self.integer(value)
     }
 
     fn serialize_u64(self, value: u64) -> Written {
-        self.integer(i64::try_from(value).ok())
+        self.integer(i64::try_from(value).map_err(|_| not_an_integer(&value))?)
     }
 
     fn serialize_bool(self, value: bool) -> Written {
         self.word(if value { b"true" } else { b"false" })
     }
 
-    fn serialize_f32(self, _value: f32) -> Written {
-        Err(GiveUp)
+    fn serialize_f32(self, value: f32) -> Written {
+        Err(not_an_integer(&value))
     }
 
-    fn serialize_f64(self, _value: f64) -> Written {
-        Err(GiveUp)
+    fn serialize_f64(self, value: f64) -> Written {
+        Err(not_an_integer(&value))
     }
 
     fn serialize_char(self, value: char) -> Written {
@@ -61,8 +61,8 @@ impl<'a> Serializer for &'a mut Writer {
         Ok(())
     }
 
-    fn serialize_bytes(self, _value: &[u8]) -> Written {
-        Err(GiveUp)
+    fn serialize_bytes(self, value: &[u8]) -> Written {
+        value.serialize(self)
     }
 
     fn serialize_none(self) -> Written {
@@ -70,7 +70,7 @@ impl<'a> Serializer for &'a mut Writer {
     }
 
     fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Written {
-        self.is_no_key()?;
+        self.not_a_key()?;
         value.serialize(self)
     }
 
@@ -106,23 +106,23 @@ impl<'a> Serializer for &'a mut Writer {
         variant: &'static str,
         value: &T,
     ) -> Written {
-        self.is_no_key()?;
+        self.not_a_key()?;
         self.tag(variant);
-        value.serialize(&mut *self)?;
+        value.serialize(&mut *self).map_err(|refused| refused.under(variant))?;
         self.close(b'}');
         Ok(())
     }
 
-    fn serialize_seq(self, _len: Option<usize>) -> Result<Array<'a>, GiveUp> {
-        self.is_no_key()?;
-        Ok(self.array(false))
+    fn serialize_seq(self, _len: Option<usize>) -> Result<Array<'a>, Refused> {
+        self.not_a_key()?;
+        Ok(self.array(None))
     }
 
-    fn serialize_tuple(self, len: usize) -> Result<Array<'a>, GiveUp> {
+    fn serialize_tuple(self, len: usize) -> Result<Array<'a>, Refused> {
         self.serialize_seq(Some(len))
     }
 
-    fn serialize_tuple_struct(self, _name: &'static str, len: usize) -> Result<Array<'a>, GiveUp> {
+    fn serialize_tuple_struct(self, _name: &'static str, len: usize) -> Result<Array<'a>, Refused> {
         self.serialize_seq(Some(len))
     }
 
@@ -132,18 +132,18 @@ impl<'a> Serializer for &'a mut Writer {
         _index: u32,
         variant: &'static str,
         _len: usize,
-    ) -> Result<Array<'a>, GiveUp> {
-        self.is_no_key()?;
+    ) -> Result<Array<'a>, Refused> {
+        self.not_a_key()?;
         self.tag(variant);
-        Ok(self.array(true))
+        Ok(self.array(Some(variant)))
     }
 
-    fn serialize_map(self, _len: Option<usize>) -> Result<Object<'a>, GiveUp> {
-        self.is_no_key()?;
-        Ok(self.object(false))
+    fn serialize_map(self, _len: Option<usize>) -> Result<Object<'a>, Refused> {
+        self.not_a_key()?;
+        Ok(self.object(None))
     }
 
-    fn serialize_struct(self, _name: &'static str, len: usize) -> Result<Object<'a>, GiveUp> {
+    fn serialize_struct(self, _name: &'static str, len: usize) -> Result<Object<'a>, Refused> {
         self.serialize_map(Some(len))
     }
 
@@ -153,10 +153,10 @@ impl<'a> Serializer for &'a mut Writer {
         _index: u32,
         variant: &'static str,
         _len: usize,
-    ) -> Result<Object<'a>, GiveUp> {
-        self.is_no_key()?;
+    ) -> Result<Object<'a>, Refused> {
+        self.not_a_key()?;
         self.tag(variant);
-        Ok(self.object(true))
+        Ok(self.object(Some(variant)))
     }
 }
 
@@ -164,7 +164,7 @@ macro_rules! arrays {
     ($($form:ident: $method:ident,)*) => {
         $(impl $form for Array<'_> {
             type Ok = ();
-            type Error = GiveUp;
+            type Error = Refused;
 
             fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Written {
                 self.item(value)
@@ -189,7 +189,7 @@ macro_rules! objects {
     ($($form:ident,)*) => {
         $(impl $form for Object<'_> {
             type Ok = ();
-            type Error = GiveUp;
+            type Error = Refused;
 
             fn serialize_field<T: Serialize + ?Sized>(
                 &mut self,
@@ -210,7 +210,7 @@ objects! { SerializeStruct, SerializeStructVariant, }
 
 impl SerializeMap for Object<'_> {
     type Ok = ();
-    type Error = GiveUp;
+    type Error = Refused;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Written {
         self.name(key)
