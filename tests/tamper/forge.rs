@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use deed_record::bundle::{ACTION, CHAIN, Files, GRANT, POLICIES, RECEIPT, SCHEMA, proof_name};
 use deed_record::lifecycle::event::entry;
 use deed_record::policy::set_digest;
-use deed_record::statement::envelope::{Envelope, EnvelopeSignature, PAYLOAD_TYPE, key_id};
+use deed_spec::dsse::{Envelope, EnvelopeSignature, PAYLOAD_TYPE, key_id};
 use deed_spec::digest::Digest;
 use deed_spec::json::canonical;
 use deed_spec::merkle::{inclusion_proof, leaf_hash, root};

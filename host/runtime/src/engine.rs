@@ -29,12 +29,14 @@ pub(crate) mod run_slot;
 mod scope;
 mod seal;
 mod settle;
+mod signals;
 mod standing;
 pub(crate) mod start;
 pub(crate) mod stories;
+pub(crate) mod stored_action;
 mod timers;
-mod told;
 pub(crate) mod unit_of_work;
+mod wait;
 pub(crate) mod write_ahead;
 
 use std::collections::BTreeMap;
@@ -54,7 +56,7 @@ pub use self::intake::{Accepted, Claimed, IntakeError};
 pub use self::key_history::KeyHistoryError;
 pub use self::readiness::Unready;
 pub use self::stories::StoredPolicies;
-pub use self::told::Told;
+pub use self::stored_action::StoredAction;
 use crate::capacity::admission::Admission;
 use crate::config::keys::Keys;
 use crate::config::{Config, Tenant};
@@ -74,14 +76,14 @@ pub struct Engine {
     publishers: BTreeMap<String, Publisher>,
     /// Per tenant, the payload digest of the `activated` statement that is in force.
     activated: BTreeMap<String, Digest>,
-    past: key_history::KeyHistory,
+    key_history: key_history::KeyHistory,
     notifier: Notifier,
-    flights: in_flight::InFlight,
+    in_flight: in_flight::InFlight,
     timers: timers::Timers,
     admission: Admission,
-    seen: resolve::LastSeen,
+    last_seen: resolve::LastSeen,
     space: readiness::Space,
-    told: readiness::Told,
+    clock_warning: readiness::ClockWarning,
 }
 
 impl Engine {
@@ -110,12 +112,12 @@ impl Engine {
 
     /// Takes no new work from now on; drivers that only wait come to rest.
     pub fn stop(&self) {
-        self.flights.stop();
+        self.in_flight.stop();
     }
 
     /// After a stop: waits for drivers that are at work, and gives how many do not come to rest in time.
     pub async fn land(&self, patience: std::time::Duration) -> usize {
-        self.flights.land(patience).await
+        self.in_flight.land(patience).await
     }
 
     /// Syncs and closes the store.

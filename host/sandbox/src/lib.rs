@@ -74,7 +74,7 @@ impl Sandbox {
     }
 
     /// Who may run when.
-    pub fn turns(&self) -> &RunQueue {
+    pub fn run_queue(&self) -> &RunQueue {
         &self.turns
     }
 

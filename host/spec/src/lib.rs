@@ -5,6 +5,7 @@
 //! and it compiles for `wasm32-unknown-unknown`.
 
 pub mod digest;
+pub mod dsse;
 pub mod json;
 pub mod merkle;
 pub mod note;

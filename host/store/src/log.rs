@@ -351,6 +351,8 @@ pub enum LogError {
     Full,
     #[error("the log stopped at an earlier error ({why}); restart the host")]
     Failed { why: String },
+    #[error("a thread that syncs files of the log panicked; restart the host")]
+    Panicked,
     #[error(transparent)]
     Range(#[from] OutOfRange),
     #[error(transparent)]

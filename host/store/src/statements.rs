@@ -9,7 +9,8 @@ use std::path::Path;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use deed_record::statement::envelope::{Envelope, EnvelopeError, Kind};
+use deed_record::statement::envelope::{EnvelopeError, Kind};
+use deed_spec::dsse::Envelope;
 use deed_spec::digest::Digest;
 use deed_system::failpoint;
 use serde::{Deserialize, Serialize};

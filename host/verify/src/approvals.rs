@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use deed_record::action::Action;
 use deed_record::statement::approval::{self, Answer, Terms};
-use deed_record::statement::envelope::Envelope;
+use deed_spec::dsse::Envelope;
 use deed_record::statement::receipt::{ApprovalRef, Receipt};
 use deed_spec::digest::Digest;
 

@@ -57,7 +57,7 @@ pub(super) fn check(
 /// A decision whose signature was checked before, by its line.
 pub(super) fn read(opened: &Opened, line: usize) -> Result<Clearance, String> {
     let envelope = opened.chain.get(line).ok_or("it is missing")?;
-    let statement = envelope.unverified(Kind::Decision).map_err(|e| e.to_string())?;
+    let statement = Statement::unverified(envelope, Kind::Decision).map_err(|e| e.to_string())?;
     json::from_value(statement.predicate).map_err(|e| e.to_string())
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Never reads a payload: a line is known by the digest that the receipt names it by.
 
-use deed_record::statement::envelope::{Envelope, Kind};
+use deed_record::statement::envelope::Kind;
+use deed_spec::dsse::Envelope;
 use deed_record::statement::receipt::Receipt;
 use deed_spec::digest::Digest;
 

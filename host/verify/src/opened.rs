@@ -3,7 +3,7 @@
 //! Never looks into a payload: this is the container, and whether it is written the one right way.
 
 use deed_record::bundle::{self, CHAIN, Files, RECEIPT, proof_name, sigstore};
-use deed_record::statement::envelope::Envelope;
+use deed_spec::dsse::Envelope;
 use deed_spec::json;
 use deed_spec::note::LogProof;
 use serde_json::Value;

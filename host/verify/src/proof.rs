@@ -6,7 +6,8 @@
 use deed_record::action::{Action, VERSION};
 use deed_record::bundle;
 use deed_record::lifecycle::event::entry;
-use deed_record::statement::envelope::{Envelope, Kind, Statement};
+use deed_record::statement::envelope::{Kind, Statement};
+use deed_spec::dsse::Envelope;
 use deed_record::statement::receipt::Receipt;
 use deed_spec::digest::Digest;
 use deed_spec::json;

@@ -34,5 +34,5 @@ pub(super) fn statement(
         return Err(format!("the {} is missing", kind.as_str()));
     };
     let key = trust.receipt_key(envelope.key_hint().unwrap_or_default(), proof.index)?;
-    envelope.verify(key, kind).map_err(|e| e.to_string())
+    Statement::open(envelope, key, kind).map_err(|e| e.to_string())
 }

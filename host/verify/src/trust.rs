@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use deed_record::bundle::Files;
-use deed_record::statement::envelope::{self, EnvelopeError, key_id};
+use deed_record::statement::envelope::{self, EnvelopeError};
+use deed_spec::dsse::{self, key_id};
 use deed_spec::json;
 use deed_spec::note::{KeyError, LogPolicy, PolicyError, VerifierKey};
 use ed25519_dalek::VerifyingKey;
@@ -140,7 +141,7 @@ impl Trust {
     fn pems(&self) -> Result<String, TrustError> {
         let mut pems = Vec::new();
         for one in &self.receipt_keys {
-            let pem = envelope::to_pem(&one.key).map_err(|e| TrustError::Key(RECEIPT_KEYS, e))?;
+            let pem = dsse::to_pem(&one.key).map_err(|e| TrustError::Key(RECEIPT_KEYS, e))?;
             if !pems.contains(&pem) {
                 pems.push(pem);
             }
@@ -299,7 +300,7 @@ fn pem_keys(text: &str) -> Result<Vec<VerifyingKey>, TrustError> {
 }
 
 fn pem_key(file: &'static str, text: &str) -> Result<VerifyingKey, TrustError> {
-    envelope::from_pem(text).map_err(|e| TrustError::Key(file, e))
+    dsse::from_pem(text).map_err(|e| TrustError::Key(file, e))
 }
 
 fn log_keys(text: &str) -> Result<Vec<VerifierKey>, TrustError> {
@@ -334,7 +335,7 @@ fn windows(keys: Vec<VerifyingKey>, text: Option<&str>) -> Result<Vec<ReceiptKey
 }
 
 fn window(one: &ReceiptKey) -> Result<Window, TrustError> {
-    let key = envelope::to_pem(&one.key).map_err(|e| TrustError::Key(RECEIPT_WINDOWS, e))?;
+    let key = dsse::to_pem(&one.key).map_err(|e| TrustError::Key(RECEIPT_WINDOWS, e))?;
     Ok(Window { key, from_index: one.from_index, until_index: one.until_index })
 }
 
@@ -356,7 +357,7 @@ fn record(approver: &Approver) -> Result<Record, TrustError> {
     Ok(Record {
         person: approver.person.clone(),
         roles: approver.roles.clone(),
-        key: envelope::to_pem(&approver.key).map_err(|e| TrustError::Key(APPROVERS, e))?,
+        key: dsse::to_pem(&approver.key).map_err(|e| TrustError::Key(APPROVERS, e))?,
         from_index: approver.from_index,
         until_index: approver.until_index,
     })

@@ -5,9 +5,8 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use deed_record::statement::approval::{self, Answer as Said, ApprovalRequest, Terms};
-use deed_record::statement::envelope::{
-    Envelope, EnvelopeSignature, Kind, PAYLOAD_TYPE, Statement, key_id,
-};
+use deed_record::statement::envelope::{Kind, Statement};
+use deed_spec::dsse::{Envelope, EnvelopeSignature, PAYLOAD_TYPE, key_id};
 use deed_spec::digest::Digest;
 use deed_spec::json::{canonical, to_canonical};
 use deed_tests::client::Answer;

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use deed_record::statement::envelope::{Envelope, Kind, Statement};
+use deed_record::statement::envelope::{Kind, Statement};
+use deed_spec::dsse::Envelope;
 use deed_record::statement::resolution::{self, REASON_MAX, Resolved, Verdict};
 use deed_record::statement::resolution_request::ResolutionRequest;
 use deed_spec::digest::Digest;

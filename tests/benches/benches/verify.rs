@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use cedar_policy::{Authorizer, Context, Entities, EntityUid, PolicySet, Request, Schema};
 use deed_benches::{paired, report, rounded};
 use deed_record::bundle::{self, Files};
-use deed_record::statement::envelope::Envelope;
+use deed_spec::dsse::Envelope;
 use deed_spec::note::LogProof;
 use deed_tests::services::{Result, ScimServer};
 use deed_tests::world::World;

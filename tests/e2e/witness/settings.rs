@@ -71,7 +71,7 @@ fn nobody_witnesses_with_a_key_of_another_purpose() {
         ("approvers/bob.pub", "person `bob` have the same key"),
     ] {
         let pem = std::fs::read_to_string(world.dir.join(file)).unwrap();
-        let key = deed_record::statement::envelope::from_pem(pem.trim()).unwrap();
+        let key = deed_spec::dsse::from_pem(pem.trim()).unwrap();
         let key = deed_spec::note::WitnessKey::new("w.example", key).unwrap();
         let table =
             format!("[[witness]]\nname = \"w\"\nvkey = \"{key}\"\nurl = \"https://w.example\"\n\n");

@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 
 use deed_record::lifecycle::event::entry;
 use deed_record::statement::approval;
-use deed_record::statement::envelope::{Envelope, Kind, Statement};
+use deed_record::statement::envelope::{Kind, Statement};
+use deed_spec::dsse::Envelope;
 use deed_record::statement::receipt::Receipt;
 use deed_spec::digest::Digest;
 use deed_spec::json;
@@ -30,10 +31,10 @@ pub(crate) fn envelope(data: &[u8]) {
     let envelope: Envelope = envelope;
     let key = served::bob();
     for kind in KINDS {
-        if let Ok(statement) = envelope.verify(&key.verifying_key(), kind) {
+        if let Ok(statement) = Statement::open(&envelope, &key.verifying_key(), kind) {
             assert_eq!(statement.sign(&key).unwrap(), envelope);
         }
-        if let Ok(statement) = envelope.unverified(kind) {
+        if let Ok(statement) = Statement::unverified(&envelope, kind) {
             let payload = envelope.payload_bytes().unwrap();
             assert_eq!(json::canonical(&statement.value()).unwrap(), payload);
         }
@@ -50,7 +51,7 @@ pub(crate) fn statement(data: &[u8]) {
     let envelope = answers::signed(data);
     let key = served::bob().verifying_key();
     let read: Vec<Statement> =
-        KINDS.iter().filter_map(|kind| envelope.verify(&key, *kind).ok()).collect();
+        KINDS.iter().filter_map(|kind| Statement::open(&envelope, &key, *kind).ok()).collect();
     assert!(read.len() < 2, "one payload is two kinds of statement");
     let Some(statement) = read.first() else { return };
     assert_eq!(json::canonical(&statement.value()).unwrap(), data);

@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use deed_spec::dsse;
 use deed_host::config;
 use deed_host::config::keys;
 use deed_record::statement::envelope;
@@ -48,7 +49,7 @@ pub(crate) fn make(name: &str, toml: &str) -> PathBuf {
     }
     fs::write(dir.join("policies/starter.cedar"), POLICY).unwrap();
     fs::write(dir.join("policies/empty.cedar"), "").unwrap();
-    let public = envelope::to_pem(&bob().verifying_key()).unwrap();
+    let public = dsse::to_pem(&bob().verifying_key()).unwrap();
     fs::write(dir.join("approvers/bob.pub"), public).unwrap();
     for name in ["idp_read", "idp_write"] {
         let file = dir.join("secrets").join(name);

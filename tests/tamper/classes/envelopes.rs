@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use deed_record::bundle::{CHAIN, Files, RECEIPT};
-use deed_record::statement::envelope::{Envelope, key_id};
+use deed_spec::dsse::{Envelope, key_id};
 use deed_spec::json::canonical;
 use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};

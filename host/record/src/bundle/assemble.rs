@@ -16,7 +16,8 @@ use super::{
 use crate::lifecycle::status::Status;
 use crate::lifecycle::story::Story;
 use crate::policy::{Snapshot, set_digest};
-use crate::statement::envelope::{Envelope, EnvelopeError};
+use crate::statement::envelope::EnvelopeError;
+use deed_spec::dsse::Envelope;
 
 /// Puts a bundle together; the same ended story always gives the same bytes.
 ///

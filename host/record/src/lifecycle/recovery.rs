@@ -70,6 +70,26 @@ pub fn in_time(
     Ok(())
 }
 
+/// The first time at which [`in_time`] refuses; later than any time where none does.
+pub fn in_time_until_ms(
+    contract: &Contract,
+    attempts: &[Attempt],
+    bindings: &BTreeMap<String, Binding>,
+) -> i64 {
+    let budget_ms = |first: &Attempt| {
+        first.started_ms.saturating_add(contract.limits.total.as_signed()).saturating_add(1)
+    };
+    let budget_ms = attempts.first().map_or(i64::MAX, budget_ms);
+    if contract.action.effect != Effect::Keyed {
+        return budget_ms;
+    }
+    let runs: Vec<Vec<ExchangeSummary>> = attempts.iter().map(summaries).collect();
+    let writes = standing(&runs);
+    let open = writes.iter().filter(|write| write.is(Word::Open));
+    let keys_ms = open.map(|write| write.keyed_until_ms(bindings).unwrap_or(i64::MIN)).min();
+    budget_ms.min(keys_ms.unwrap_or(i64::MAX))
+}
+
 /// Whether the writes of these runs may be followed by another run, as far as their records tell: what a
 /// look between them saw is not among these.
 pub fn may_follow(
@@ -186,16 +206,19 @@ impl Write<'_> {
 
     /// Whether every time that it may have left it carried the same key, and the upstream still knows it.
     fn is_keyed(&self, bindings: &BTreeMap<String, Binding>, now_ms: i64) -> bool {
+        self.keyed_until_ms(bindings).is_some_and(|until_ms| now_ms < until_ms)
+    }
+
+    /// Until when the upstream knows its key; none where it never had one, or several.
+    fn keyed_until_ms(&self, bindings: &BTreeMap<String, Binding>) -> Option<i64> {
         let mut left = self.sent.iter().filter(|one| one.fate != Fate::NotSent);
-        let Some(first) = left.clone().next() else { return true };
-        let promise = bindings.get(&first.upstream).and_then(|b| b.idempotency.as_ref());
-        let Some(promise) = promise else { return false };
+        let Some(first) = left.clone().next() else { return Some(i64::MAX) };
+        let promise = bindings.get(&first.upstream)?.idempotency.as_ref()?;
         let window_ms = i64::try_from(promise.window_ms).unwrap_or(i64::MAX);
+        first.idempotency_key.as_ref()?;
         // The repetition has to arrive inside of the window as the upstream's clock has it.
         let until_ms = first.started_ms.saturating_add(window_ms - (window_ms / 10).min(60_000));
-        now_ms < until_ms
-            && first.idempotency_key.is_some()
-            && left.all(|one| one.idempotency_key == first.idempotency_key)
+        left.all(|one| one.idempotency_key == first.idempotency_key).then_some(until_ms)
     }
 }
 

@@ -59,6 +59,11 @@ impl Status {
         "cancelled",
     ];
 
+    /// Whether nothing happens to the action until somebody does something.
+    pub fn rests(self) -> bool {
+        matches!(self, Self::Waiting | Self::Ended(_))
+    }
+
     /// The status after one more event. `from` is none for the first.
     pub fn next(from: Option<Self>, event: &Event) -> Result<Self, Illegal> {
         let illegal = || Illegal { status: from, event: event.name() };
@@ -223,7 +228,8 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::statement::envelope::{Envelope, Signed};
+    use crate::statement::envelope::Signed;
+    use deed_spec::dsse::Envelope;
     use crate::statement::resolution;
 
     #[test]

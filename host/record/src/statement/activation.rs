@@ -11,7 +11,8 @@ use ed25519_dalek::VerifyingKey;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::statement::envelope::{Envelope, EnvelopeError, Kind, Statement};
+use crate::statement::envelope::{EnvelopeError, Kind, Statement};
+use deed_spec::dsse::Envelope;
 
 /// The predicate of an `activated` statement; its subject is `activation.json`, which is itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -115,7 +116,7 @@ impl Activation {
 
 /// Checks signature and form of an activation.
 pub fn open(envelope: &Envelope, key: &VerifyingKey) -> Result<Activation, OpenError> {
-    read(envelope.verify(key, Kind::Activated)?)
+    read(Statement::open(envelope, key, Kind::Activated)?)
 }
 
 /// The activation of a verified statement: about itself, and nothing in it that nobody looked at.

@@ -17,7 +17,8 @@ use crate::contract::{Contract, ContractError};
 use crate::exchange::Rendered;
 use crate::lifecycle::observation;
 use crate::policy::Obligation;
-use crate::statement::envelope::{Envelope, EnvelopeError, Kind, Statement};
+use crate::statement::envelope::{EnvelopeError, Kind, Statement};
+use deed_spec::dsse::Envelope;
 
 /// One asking of people, as the journal keeps it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -169,7 +170,7 @@ pub fn sign(action: Digest, terms: &Terms, key: &SigningKey) -> Result<Envelope,
 
 /// Checks an approval's signature and form; whether its terms fit is the gate's question.
 pub fn open(envelope: &Envelope, key: &VerifyingKey) -> Result<(Digest, Terms), OpenError> {
-    let statement = envelope.verify(key, Kind::Approval)?;
+    let statement = Statement::open(envelope, key, Kind::Approval)?;
     let terms =
         serde_json::from_value(statement.predicate).map_err(|e| OpenError::Terms(e.to_string()))?;
     Ok((statement.action, terms))

@@ -1,22 +1,16 @@
-//! DSSE envelopes around in-toto statements: what every signed record of `deed` is.
+//! in-toto statements in DSSE envelopes: what every signed record of `deed` is.
 //!
-//! Exactly one pure Ed25519 signature, over the pre-authentication encoding (DSSE v1.0.2). The
-//! payload is signed as bytes and never parsed again after the check.
+//! The payload of an envelope is signed as bytes; the statement in it is read after the check, and never written again.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use deed_spec::digest::Digest;
+use deed_spec::dsse::{DsseError, Envelope};
 use deed_spec::json as canonical;
-use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
-use ed25519_dalek::pkcs8::{DecodePublicKey, EncodePublicKey};
-use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
-use serde::{Deserialize, Serialize};
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::memo::Memo;
 
-/// `payloadType` of every envelope (in-toto attestation v1).
-pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 
 /// The kinds of statement. People sign approvals, and reconciliations that resolve an open outcome; the host's receipt key
@@ -69,34 +63,8 @@ impl Kind {
     }
 }
 
-/// A DSSE v1.0.2 envelope.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, rename_all = "camelCase")]
-pub struct Envelope {
-    /// Standard base64 of an in-toto Statement v1 in RFC 8785 form.
-    #[cfg_attr(feature = "schema", schemars(extend("contentEncoding" = "base64")))]
-    pub payload: String,
-    #[cfg_attr(feature = "schema", schemars(extend("const" = PAYLOAD_TYPE)))]
-    pub payload_type: String,
-    #[cfg_attr(feature = "schema", schemars(length(equal = 1)))]
-    pub signatures: Vec<EnvelopeSignature>,
-}
-
 /// An envelope with the digest of its payload, once somebody asked for it.
 pub type Signed = Memo<Envelope, Digest>;
-
-/// Pure Ed25519 (RFC 8032) over the pre-authentication encoding.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields)]
-pub struct EnvelopeSignature {
-    /// Hex SHA-256 of the key's SPKI DER.
-    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9a-f]{64}$")))]
-    pub keyid: String,
-    #[cfg_attr(feature = "schema", schemars(extend("contentEncoding" = "base64")))]
-    pub sig: String,
-}
 
 /// An in-toto Statement v1 about one thing, most often `action.json`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +77,20 @@ pub struct Statement<P = Value> {
 }
 
 impl Statement {
+    /// Checks payload type, key, signature, statement and kind, in that order, and gives the statement.
+    pub fn open(
+        envelope: &Envelope,
+        key: &VerifyingKey,
+        kind: Kind,
+    ) -> Result<Self, EnvelopeError> {
+        parse(&envelope.open(key)?, kind)
+    }
+
+    /// The statement as it stands there, whoever signed it: for what needs no proof of origin.
+    pub fn unverified(envelope: &Envelope, kind: Kind) -> Result<Self, EnvelopeError> {
+        parse(&envelope.payload_bytes()?, kind)
+    }
+
     pub fn value(&self) -> Value {
         json!({
             "_type": STATEMENT_TYPE,
@@ -140,67 +122,13 @@ impl<P: Serialize> Statement<P> {
     /// The same for what goes on with the envelope: the digest of its payload is known while the bytes are at hand.
     pub fn seal(&self, key: &SigningKey) -> Result<Signed, EnvelopeError> {
         let payload = self.canonical()?;
-        let signature = key.sign(&pae(&payload));
-        let envelope = Envelope {
-            payload: STANDARD.encode(&payload),
-            payload_type: PAYLOAD_TYPE.to_owned(),
-            signatures: vec![EnvelopeSignature {
-                keyid: key_id(&key.verifying_key())?,
-                sig: STANDARD.encode(signature.to_bytes()),
-            }],
-        };
-        Ok(Signed::with(envelope, Digest::of(&payload)))
-    }
-}
-
-impl Envelope {
-    /// The payload's bytes; standard base64 only, so that one envelope has one text.
-    pub fn payload_bytes(&self) -> Result<Vec<u8>, EnvelopeError> {
-        STANDARD
-            .decode(&self.payload)
-            .map_err(|_| EnvelopeError::Malformed("payload is no standard base64"))
-    }
-
-    /// What log leaves and links name: SHA-256 of the payload.
-    pub fn payload_digest(&self) -> Result<Digest, EnvelopeError> {
-        Ok(Digest::of(&self.payload_bytes()?))
-    }
-
-    /// The key that the envelope says signed it: a hint, never a proof.
-    pub fn key_hint(&self) -> Option<&str> {
-        self.signatures.first().map(|s| s.keyid.as_str())
-    }
-
-    /// The statement as it stands there, whoever signed it: for what needs no proof of origin.
-    pub fn unverified(&self, kind: Kind) -> Result<Statement, EnvelopeError> {
-        parse(&self.payload_bytes()?, kind)
-    }
-
-    /// Checks signature, payload type, statement and kind, in that order, and gives the statement.
-    pub fn verify(&self, key: &VerifyingKey, kind: Kind) -> Result<Statement, EnvelopeError> {
-        if self.payload_type != PAYLOAD_TYPE {
-            return Err(EnvelopeError::PayloadType(self.payload_type.clone()));
-        }
-        let [signature] = self.signatures.as_slice() else {
-            return Err(EnvelopeError::Malformed("an envelope has exactly one signature"));
-        };
-        if signature.keyid != key_id(key)? {
-            return Err(EnvelopeError::OtherKey);
-        }
-        let bytes =
-            STANDARD.decode(&signature.sig).ok().and_then(|b| Signature::from_slice(&b).ok());
-        let sig =
-            bytes.ok_or(EnvelopeError::Malformed("the signature is not 64 bytes of base64"))?;
-        let payload = self.payload_bytes()?;
-        // RFC 8032 with the strict rules: canonical S, no small-order key, cofactorless equation.
-        key.verify_strict(&pae(&payload), &sig).map_err(|_| EnvelopeError::Signature)?;
-        parse(&payload, kind)
+        Ok(Signed::with(Envelope::sign(&payload, key)?, Digest::of(&payload)))
     }
 }
 
 impl Signed {
     /// As [`Envelope::payload_digest`].
-    pub fn payload_digest(&self) -> Result<Digest, EnvelopeError> {
+    pub fn payload_digest(&self) -> Result<Digest, DsseError> {
         self.known(Envelope::payload_digest)
     }
 }
@@ -231,44 +159,15 @@ fn subject(value: &Value) -> Option<Digest> {
     Digest::from_hex(hex).ok()
 }
 
-/// DSSE v1.0.2 pre-authentication encoding.
-fn pae(payload: &[u8]) -> Vec<u8> {
-    let mut out =
-        format!("DSSEv1 {} {PAYLOAD_TYPE} {} ", PAYLOAD_TYPE.len(), payload.len()).into_bytes();
-    out.extend_from_slice(payload);
-    out
-}
-
-/// Lower-case hex SHA-256 of the key's `SubjectPublicKeyInfo` DER (RFC 8410).
-pub fn key_id(key: &VerifyingKey) -> Result<String, EnvelopeError> {
-    let der = key.to_public_key_der().map_err(|_| EnvelopeError::Key)?;
-    Ok(Digest::of(der.as_bytes()).hex())
-}
-
-/// The key as PEM SPKI, which stock tools read.
-pub fn to_pem(key: &VerifyingKey) -> Result<String, EnvelopeError> {
-    key.to_public_key_pem(LineEnding::LF).map_err(|_| EnvelopeError::Key)
-}
-
-pub fn from_pem(text: &str) -> Result<VerifyingKey, EnvelopeError> {
-    VerifyingKey::from_public_key_pem(text).map_err(|_| EnvelopeError::Key)
-}
-
-/// Why an envelope is no proof.
+/// Why an envelope holds no statement that counts.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EnvelopeError {
     #[error("{0}")]
     Malformed(&'static str),
-    #[error("payload type is `{0}`; it must be `{PAYLOAD_TYPE}`")]
-    PayloadType(String),
-    #[error("it names another key than the one it is checked with")]
-    OtherKey,
-    #[error("the signature does not fit the payload and the key")]
-    Signature,
+    #[error(transparent)]
+    Dsse(#[from] DsseError),
     #[error("it is a `{found}`; here only a `{wanted}` counts")]
     Kind { wanted: &'static str, found: String },
-    #[error("the key is no Ed25519 public key in PEM form")]
-    Key,
     #[error("the statement is no strict JSON: {0}")]
     Json(#[from] canonical::ParseError),
     #[error(transparent)]
@@ -291,34 +190,16 @@ mod tests {
     }
 
     #[test]
-    fn verifies_and_refuses_every_flipped_payload_byte() {
-        let (key, envelope) = signed();
-        let statement = envelope.verify(&key.verifying_key(), Kind::Receipt).unwrap();
-        assert_eq!(statement.action, Digest::of(b"action"));
-        let bytes = envelope.payload_bytes().unwrap();
-        for index in 0..bytes.len() {
-            let mut changed = bytes.clone();
-            changed[index] ^= 1;
-            let forged = Envelope { payload: STANDARD.encode(changed), ..envelope.clone() };
-            assert_eq!(
-                forged.verify(&key.verifying_key(), Kind::Receipt),
-                Err(EnvelopeError::Signature)
-            );
-        }
-    }
-
-    #[test]
     fn a_key_or_kind_of_another_purpose_is_refused() {
         let (key, envelope) = signed();
+        let own = key.verifying_key();
+        let statement = Statement::open(&envelope, &own, Kind::Receipt).unwrap();
+        assert_eq!(statement.action, Digest::of(b"action"));
         let other = SigningKey::from_bytes(&[8; 32]).verifying_key();
-        assert_eq!(envelope.verify(&other, Kind::Receipt), Err(EnvelopeError::OtherKey));
-        assert!(matches!(
-            envelope.verify(&key.verifying_key(), Kind::Approval),
-            Err(EnvelopeError::Kind { .. })
-        ));
-        let mut twice = envelope.clone();
-        twice.signatures.push(envelope.signatures[0].clone());
-        assert!(twice.verify(&key.verifying_key(), Kind::Receipt).is_err());
+        let opened = Statement::open(&envelope, &other, Kind::Receipt);
+        assert_eq!(opened, Err(EnvelopeError::Dsse(DsseError::OtherKey)));
+        let opened = Statement::open(&envelope, &own, Kind::Approval);
+        assert!(matches!(opened, Err(EnvelopeError::Kind { .. })));
     }
 
     #[test]
@@ -335,10 +216,5 @@ mod tests {
             assert_eq!(sealed.payload_digest(), Ok(Digest::of(&wanted)));
             assert_eq!(parse(&wanted, kind).unwrap(), statement);
         }
-    }
-
-    #[test]
-    fn pae_matches_the_specification() {
-        assert!(pae(b"hello").starts_with(b"DSSEv1 28 application/vnd.in-toto+json 5 hello"));
     }
 }

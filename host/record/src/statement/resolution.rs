@@ -9,7 +9,8 @@ use ed25519_dalek::{SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
 use crate::lifecycle::outcome::{Judgement, Outcome};
-use crate::statement::envelope::{Envelope, EnvelopeError, Kind, Statement};
+use crate::statement::envelope::{EnvelopeError, Kind, Statement};
+use deed_spec::dsse::Envelope;
 
 /// The role in which a person resolves.
 pub const ROLE: &str = "operator";
@@ -119,7 +120,7 @@ pub fn sign(
 
 /// Checks a word's signature and form; whether it fits is for who asked.
 pub fn open(envelope: &Envelope, key: &VerifyingKey) -> Result<(Digest, Resolved), OpenError> {
-    let statement = envelope.verify(key, Kind::Reconciliation)?;
+    let statement = Statement::open(envelope, key, Kind::Reconciliation)?;
     let resolved: Resolved = json::from_value(statement.predicate)?;
     resolved.resolution.check()?;
     Ok((statement.action, resolved))

@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::action::Action;
 use crate::exchange::Rendered;
 use crate::lifecycle::outcome::Outcome;
-use crate::statement::envelope::{Envelope, EnvelopeError, Kind};
+use crate::statement::envelope::{EnvelopeError, Kind};
+use deed_spec::dsse::Envelope;
 use crate::statement::receipt::Receipt;
 use crate::statement::resolution::{FormError, ROLE, Resolution, Resolved, Verdict};
 
@@ -54,7 +55,7 @@ impl ResolutionRequest {
     /// What is shown, once its digests were recomputed: the digest of the action, and the receipt.
     pub fn open(&self) -> Result<(Digest, Receipt), ShownError> {
         let action = self.action.digest()?;
-        let statement = self.receipt.unverified(Kind::Receipt)?;
+        let statement = Statement::unverified(&self.receipt, Kind::Receipt)?;
         if statement.action != action {
             return Err(ShownError::Differs("receipt"));
         }

@@ -8,7 +8,8 @@ use deed_spec::json;
 use ed25519_dalek::VerifyingKey;
 use serde::{Deserialize, Serialize};
 
-use crate::statement::envelope::{self, Envelope, EnvelopeError, Kind, Statement, key_id};
+use crate::statement::envelope::{self, EnvelopeError, Kind, Statement};
+use deed_spec::dsse::{self, Envelope, key_id};
 
 /// The predicate of a `key-added` or `key-retired` statement; its subject is the key, `key.der`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,13 +55,13 @@ impl KeyChange {
 
     /// The key itself.
     pub fn public(&self) -> Result<VerifyingKey, EnvelopeError> {
-        envelope::from_pem(&self.key)
+        dsse::from_pem(&self.key)
     }
 }
 
 /// Checks signature and form of a statement about a key.
 pub fn open(envelope: &Envelope, by: &VerifyingKey, kind: Kind) -> Result<KeyChange, ChangeError> {
-    let statement = envelope.verify(by, kind)?;
+    let statement = Statement::open(envelope, by, kind)?;
     let change: KeyChange = json::from_value(statement.predicate)?;
     let named = key_id(&change.public()?)?;
     if named == change.keyid && statement.action.hex() == named {
@@ -94,7 +95,7 @@ mod tests {
             tenant: "acme".into(),
             purpose: Purpose::Receipt,
             keyid: key_id(key).unwrap(),
-            key: envelope::to_pem(key).unwrap(),
+            key: dsse::to_pem(key).unwrap(),
             index: 7,
             by_uid: 1000,
             at_ms: 5,
@@ -110,7 +111,7 @@ mod tests {
         assert_eq!(open(&envelope, &by, Kind::KeyAdded).unwrap(), added);
         assert!(open(&envelope, &by, Kind::KeyRetired).is_err());
         assert!(open(&envelope, &new.verifying_key(), Kind::KeyAdded).is_err());
-        let mixed = KeyChange { key: envelope::to_pem(&by).unwrap(), ..added };
+        let mixed = KeyChange { key: dsse::to_pem(&by).unwrap(), ..added };
         let envelope = mixed.statement(Kind::KeyAdded).unwrap().sign(&old).unwrap();
         assert!(matches!(open(&envelope, &by, Kind::KeyAdded), Err(ChangeError::OtherKey)));
     }

@@ -7,7 +7,8 @@ use super::*;
 use crate::exchange::codec::Codec;
 use crate::lifecycle::observation::Sight;
 use crate::lifecycle::outcome::Outcome;
-use crate::statement::envelope::{Envelope, Signed};
+use crate::statement::envelope::Signed;
+use deed_spec::dsse::Envelope;
 
 const SECRET: &str = "Zaphod";
 

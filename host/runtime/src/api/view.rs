@@ -189,7 +189,7 @@ fn writes(story: &Story) -> Vec<Rendered> {
 }
 
 fn said(story: &Story, answer: &Arc<deed_record::lifecycle::event::Answer>, person: bool) -> Said {
-    let signed = answer.envelope.unverified(Kind::Approval).ok().filter(|_| person);
+    let signed = Statement::unverified(&answer.envelope, Kind::Approval).ok().filter(|_| person);
     let reason =
         signed.and_then(|statement| Some(statement.predicate.get("reason")?.as_str()?.to_owned()));
     Said {

@@ -1,8 +1,7 @@
-//! Admission: whether new work is taken, by how much is carried already. Takes who asks, gives a course, or
-//! the limit that is reached and when to come back, before anything is written.
+//! Admission: whether new work is taken, by how much is carried already. What is refused is told which limit is reached
+//! and when to come back, before anything is written; what was accepted is never shed.
 //!
-//! Never sheds what was accepted, and never counts by looking through actions: its counters follow every
-//! course and every append.
+//! Its counters follow every course and every append: it never looks through actions to count them.
 
 mod book;
 mod limit;
@@ -16,7 +15,7 @@ use deed_store::group_commit::GroupCommit;
 
 use self::book::{Account, Book, Tenant, lock};
 pub use self::limit::{Limit, Overload};
-use super::fair_share::{Level, reached};
+use super::fair_share::{Held, Level, Pool, reached_of_free};
 use crate::config::Limits;
 
 /// People answer in minutes; to ask more often would be in vain.
@@ -39,10 +38,6 @@ pub struct Load {
 #[derive(Clone, Debug)]
 pub(crate) struct Admission {
     limits: Limits,
-    /// Places that each tenant has for sure: all of them together are half of the host's.
-    sure: usize,
-    /// The other half, and what is left over: for whoever comes.
-    shared: usize,
     book: Arc<Mutex<Book>>,
 }
 
@@ -52,7 +47,6 @@ pub(crate) struct Course {
     book: Arc<Mutex<Book>>,
     tenant: String,
     agent: String,
-    sure: usize,
     since: Instant,
     carries: bool,
 }
@@ -70,9 +64,8 @@ impl Drop for Course {
     fn drop(&mut self) {
         let stay = self.since.elapsed();
         let mut book = lock(&self.book);
-        if book.of(&self.tenant, &self.agent).tenant.under_way > self.sure {
-            book.beyond = book.beyond.saturating_sub(1);
-        }
+        let left = book.of(&self.tenant, &self.agent).tenant.under_way.saturating_sub(1);
+        book.pool.give_back(left);
         book.each(&self.tenant, &self.agent, |account| {
             account.under_way = account.under_way.saturating_sub(1);
             // What was refused, or was there already, took no time at all.
@@ -86,10 +79,8 @@ impl Drop for Course {
 impl Admission {
     /// `crowd` is told how much is under way.
     pub(crate) fn new(limits: Limits, tenants: usize, crowd: GroupCommit) -> Self {
-        let places = limits.under_way.host;
-        let sure = places / 2 / tenants.max(1);
-        let book = Arc::new(Mutex::new(Book { crowd, ..Book::default() }));
-        Self { limits, sure, shared: places - sure * tenants, book }
+        let book = Book::new(Pool::new(limits.under_way, tenants), crowd);
+        Self { limits, book: Arc::new(Mutex::new(book)) }
     }
 
     /// A course for a proposal, unless agent, tenant or host have too much under way.
@@ -97,8 +88,7 @@ impl Admission {
         let mut book = lock(&self.book);
         let has = book.of(tenant, agent);
         let under_way = has.map(|account| account.under_way);
-        let free = self.shared.saturating_sub(book.beyond);
-        match reached(self.limits.under_way, under_way, self.sure, free) {
+        match book.pool.reached(under_way, self.limits.under_way.agent) {
             None => Ok(self.begin(&mut book, tenant, agent)),
             Some(Level::Agent) => Err(book.refuse(Limit::AgentUnderWay, seconds(has.agent.stay))),
             Some(Level::Tenant) => {
@@ -113,8 +103,8 @@ impl Admission {
         let mut book = lock(&self.book);
         let most = self.limits.under_way.host;
         let own = book.of(tenant, agent).tenant.under_way;
-        // Nobody else's approvals take the places that a tenant has for sure.
-        if own >= self.sure && book.host.under_way >= most + most / FOR_PEOPLE {
+        // Nobody else's approvals take the places that are guaranteed to a tenant.
+        if !book.pool.is_guaranteed(own) && book.host.under_way >= most + most / FOR_PEOPLE {
             let stay = book.host.stay;
             return Err(book.refuse(Limit::HostUnderWay, seconds(stay)));
         }
@@ -133,9 +123,8 @@ impl Admission {
         let may = |account: Account| {
             account.waiting().saturating_add(account.under_way).saturating_sub(1)
         };
-        let has @ [host, ..] = lock(&self.book).of(tenant, agent).map(may);
-        let free = self.limits.waiting.host.saturating_sub(host);
-        reached(self.limits.waiting, has, 0, free).map(|level| match level {
+        let has = lock(&self.book).of(tenant, agent).map(may);
+        reached_of_free(self.limits.waiting, has).map(|level| match level {
             Level::Agent => Limit::AgentWaiting,
             Level::Tenant => Limit::TenantWaiting,
             Level::Host => Limit::HostWaiting,
@@ -182,13 +171,12 @@ impl Admission {
     }
 
     fn begin(&self, book: &mut Book, tenant: &str, agent: &str) -> Course {
-        if book.of(tenant, agent).tenant.under_way >= self.sure {
-            book.beyond += 1;
-        }
+        let had = book.of(tenant, agent).tenant.under_way;
+        book.pool.take(had);
         book.each(tenant, agent, |account| account.under_way += 1);
         let (tenant, agent) = (tenant.to_owned(), agent.to_owned());
-        let (book, sure) = (Arc::clone(&self.book), self.sure);
-        Course { book, tenant, agent, sure, since: Instant::now(), carries: false }
+        let book = Arc::clone(&self.book);
+        Course { book, tenant, agent, since: Instant::now(), carries: false }
     }
 }
 

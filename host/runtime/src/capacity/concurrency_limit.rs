@@ -1,68 +1,58 @@
-//! A hall: the requests that callers of one kind, agents or people, may have in progress. Takes whose comes next,
-//! gives it a place or says whose bound is reached.
-//!
-//! Never lets a tenant have what others have for sure: half of the places are theirs in equal parts. Of the rest
-//! none has more than it leaves, and no principal more than it leaves to the others of its tenant.
+//! The requests that callers of one kind, agents or people, may have in progress. Places are given by the rule of
+//! [`fair_share`](super::fair_share).
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::capacity::fair_share::{Level, reached};
+use crate::capacity::fair_share::{Held, Level, Pool};
 use crate::config::Bounds;
 
 /// Who has how many of the places.
 #[derive(Debug)]
-pub(crate) struct ConcurrencyLimit {
-    places: usize,
-    /// Of these, what each tenant has for sure.
-    sure: usize,
-    shared: usize,
-    held: Mutex<Held>,
-}
+pub(crate) struct ConcurrencyLimit(Mutex<Places>);
 
-#[derive(Debug, Default)]
-struct Held {
-    all: usize,
-    /// Beyond what their tenants have for sure.
-    beyond: usize,
+#[derive(Debug)]
+struct Places {
+    pool: Pool,
+    held: usize,
+    /// There are as many tenants as in the configuration.
     tenants: HashMap<String, usize>,
 }
 
 impl ConcurrencyLimit {
     pub(crate) fn new(places: usize, tenants: usize) -> Self {
-        let sure = places / 2 / tenants.max(1);
-        Self { places, sure, shared: places - sure * tenants, held: Mutex::default() }
+        let bounds = Bounds { host: places, tenant: places, agent: places };
+        let pool = Pool::new(bounds, tenants);
+        Self(Mutex::new(Places { pool, held: 0, tenants: HashMap::new() }))
     }
 
     /// Takes a place for a principal that has so many already, and may have so many at most.
     pub(crate) fn enter(&self, tenant: &str, own: usize, own_max: usize) -> Result<(), Level> {
-        let mut held = self.lock();
-        let of_tenant = held.tenants.get(tenant).copied().unwrap_or(0);
-        let bounds = Bounds { host: self.places, tenant: self.places, agent: own_max };
-        let free = self.shared.saturating_sub(held.beyond);
-        if let Some(level) = reached(bounds, [held.all, of_tenant, own], self.sure, free) {
+        let mut places = self.lock();
+        let of_tenant = places.tenants.get(tenant).copied().unwrap_or(0);
+        let held = Held { host: places.held, tenant: of_tenant, agent: own };
+        if let Some(level) = places.pool.reached(held, own_max) {
             return Err(level);
         }
-        held.all += 1;
-        held.beyond += usize::from(of_tenant >= self.sure);
-        // There are as many tenants as in the configuration.
-        *held.tenants.entry(tenant.to_owned()).or_default() += 1;
+        places.held += 1;
+        places.pool.take(of_tenant);
+        *places.tenants.entry(tenant.to_owned()).or_default() += 1;
         Ok(())
     }
 
     /// Gives a place back.
     pub(crate) fn leave(&self, tenant: &str) {
-        let mut held = self.lock();
-        let Some(of_tenant) = held.tenants.get_mut(tenant) else { return };
+        let mut places = self.lock();
+        let Some(of_tenant) = places.tenants.get_mut(tenant) else { return };
         *of_tenant = of_tenant.saturating_sub(1);
-        let was_beyond = *of_tenant >= self.sure;
-        held.all = held.all.saturating_sub(1);
-        held.beyond = held.beyond.saturating_sub(usize::from(was_beyond));
+        let left = *of_tenant;
+        places.held = places.held.saturating_sub(1);
+        places.pool.give_back(left);
     }
 
     /// Whoever panicked left whole numbers behind.
-    fn lock(&self) -> MutexGuard<'_, Held> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Places> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -107,7 +97,8 @@ mod tests {
         for (tenant, count) in held {
             (0..count).for_each(|_| hall.leave(&tenant));
         }
-        let held = hall.lock();
-        assert_eq!((held.all, held.beyond), (0, 0));
+        assert_eq!(hall.lock().held, 0);
+        let again: usize = names.iter().map(|name| all(&hall, name, 8).0).sum();
+        assert_eq!(again, 8, "every place is free again");
     }
 }

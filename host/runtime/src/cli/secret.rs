@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Subcommand;
+use deed_spec::dsse;
 use deed_record::statement::envelope;
 use deed_spec::digest::Digest;
 use serde_json::json;
@@ -90,10 +91,10 @@ pub(super) fn key(command: &KeyCommand) -> Result<ExitCode, Failure> {
             let failed =
                 |e: &dyn std::fmt::Display| Failure::Failed(format!("`{}`: {e}", path.display()));
             let text = std::fs::read_to_string(path).map_err(|e| failed(&e))?;
-            (envelope::from_pem(&text).map_err(|e| failed(&e))?, path.clone(), format, None)
+            (dsse::from_pem(&text).map_err(|e| failed(&e))?, path.clone(), format, None)
         }
     };
-    let id = envelope::key_id(&public).map_err(Failure::failed)?;
+    let id = dsse::key_id(&public).map_err(Failure::failed)?;
     let data = json!({"public": path.display().to_string(), "keyid": id});
     format.print(&data, |_| format!("{id}  {}", path.display()))?;
     if let Some(next) = next {

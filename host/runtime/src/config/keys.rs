@@ -6,6 +6,7 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use data_encoding::BASE32_NOPAD;
+use deed_spec::dsse;
 use deed_record::action::id::ActionId;
 use deed_record::exchange::Rendered;
 use deed_record::statement::envelope;
@@ -95,7 +96,7 @@ pub fn public(dir: &Path) -> Result<[VerifyingKey; 2], KeyError> {
     }
     let key = |path: &str| {
         let text = files.text(path, PEM_MAX).map_err(|e| KeyError::of(path, e))?;
-        envelope::from_pem(&text).map_err(|_| KeyError::Public(PathBuf::from(path)))
+        dsse::from_pem(&text).map_err(|_| KeyError::Public(PathBuf::from(path)))
     };
     Ok([key("keys/receipt.pub")?, key("keys/log.pub")?])
 }
@@ -139,7 +140,7 @@ pub fn create(path: &Path) -> Result<SigningKey, KeyError> {
     let pem = to_pem(&key).ok_or_else(|| KeyError::Form(path.to_owned()))?;
     write_new(path, pem.as_bytes(), 0o600)?;
     let public =
-        envelope::to_pem(&key.verifying_key()).map_err(|_| KeyError::Form(path.to_owned()))?;
+        dsse::to_pem(&key.verifying_key()).map_err(|_| KeyError::Form(path.to_owned()))?;
     write_new(&path.with_extension("pub"), public.as_bytes(), 0o644)?;
     Ok(key)
 }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use deed_record::action::id;
 use deed_record::contract::Contract;
 use deed_record::policy::Policies;
-use deed_record::statement::envelope::{Envelope, key_id};
+use deed_spec::dsse::{Envelope, key_id};
 use deed_sandbox::upstream::Upstream;
 use deed_spec::digest::Digest;
 use deed_system::files::{Files, TEXT_MAX};

@@ -37,7 +37,7 @@ pub(crate) struct Starting<'a> {
     pub(crate) config: &'a Config,
     pub(crate) keys: &'a Keys,
     pub(crate) store: &'a dyn Store,
-    pub(crate) past: &'a KeyHistory,
+    pub(crate) key_history: &'a KeyHistory,
     pub(crate) now_ms: i64,
 }
 
@@ -45,7 +45,7 @@ impl Starting<'_> {
     /// The payload digest of what is in force for this tenant, in its log when this returns.
     pub(crate) fn activate(&self, tenant: &Tenant, log: &mut Log) -> Result<Digest, ActivateError> {
         let now = activation::of(self.config, tenant, self.now_ms)?;
-        if let Some((digest, last)) = self.past.activated(log.history())?
+        if let Some((digest, last)) = self.key_history.activated(log.history())?
             && last.is_same(&now)
         {
             return Ok(digest);
@@ -53,7 +53,7 @@ impl Starting<'_> {
         publish_open(self.store, &tenant.name, log)?;
         let kept = activation::sign(&now, tenant, &self.keys.receipt)?;
         let digest =
-            self.past.statements.put(Kind::Activated, &kept).map_err(KeyHistoryError::from)?;
+            self.key_history.statements.put(Kind::Activated, &kept).map_err(KeyHistoryError::from)?;
         log.append(&[entry(Kind::Activated.as_str(), &digest)])?;
         Ok(digest)
     }

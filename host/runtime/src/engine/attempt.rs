@@ -27,20 +27,25 @@ impl Drive<'_> {
         if let Some(what) = self.other_world(&granted)? {
             return self.judge_other_world(what).await;
         }
-        let turn = match self.take_turn(&granted).await? {
-            Taken::RunSlot(turn) => turn,
+        let slot = match self.take_run_slot(&granted).await? {
+            Taken::RunSlot(slot) => slot,
             Taken::Ended(step) => return Ok(step),
         };
         self.append(vec![Event::ObserveStarted { phase }], false).await?;
         // A look changes nothing, so nobody waits for the journal before it; and nothing comes of one that the
         // journal does not stand behind.
-        let mut pages = self.pages.take();
-        let handed = self.engine.hand_over(&self.story, &mut pages, vec![], false);
-        let (handed, seen) = tokio::join!(handed, self.look(&granted, adapter, &turn));
-        self.pages = pages;
-        handed?;
+        let append = self.work.pending(vec![], false);
+        let appended = async {
+            match append {
+                Some(append) => self.engine.store.append(append).await,
+                None => Ok(()),
+            }
+        };
+        let (appended, seen) = tokio::join!(appended, self.look(&granted, adapter, &slot));
+        appended?;
+        self.work.flushed(self.engine);
         let observation = seen?;
-        self.turn = Some(turn);
+        self.slot = Some(slot);
         self.append(vec![Event::Observed { phase, observation: Sight::shared(observation) }], false)
             .await
     }
@@ -49,14 +54,14 @@ impl Drive<'_> {
         &self,
         granted: &Granted,
         adapter: &Adapter,
-        turn: &RunSlot,
+        slot: &RunSlot,
     ) -> Result<Observation, EngineError> {
         let scope = self.scope(granted, 0)?;
-        let decision = self.story.decision.as_ref().map(|(d, _)| d);
+        let decision = self.work.story.decision.as_ref().map(|(d, _)| d);
         let clock = self.engine.clock.clone();
         Ok(match decision.map(|d| grant::read(d, scope)) {
             Some(Ok(grant)) => {
-                observe::look(&self.engine.sandbox, adapter, grant, turn, || clock.now_ms()).await
+                observe::look(&self.engine.sandbox, adapter, grant, slot, || clock.now_ms()).await
             }
             Some(Err(error)) => unseen(error.to_string(), clock.now_ms()),
             None => unseen("policy has not decided".to_owned(), clock.now_ms()),
@@ -66,12 +71,12 @@ impl Drive<'_> {
     /// One attempt: the start is durable before the grant is live, each write before its first byte.
     pub(super) async fn attempt(&mut self) -> Result<Step, EngineError> {
         let Some(granted) = self.granted() else { return self.gone().await };
-        let turn = match self.take_turn(&granted).await? {
-            Taken::RunSlot(turn) => turn,
+        let slot = match self.take_run_slot(&granted).await? {
+            Taken::RunSlot(slot) => slot,
             Taken::Ended(step) => return Ok(step),
         };
         let started_ms = self.engine.clock.now_ms();
-        if let Some(judgement) = self.expired(started_ms) {
+        if let Some(judgement) = self.expired(self.engine.clock.latest_ms()) {
             if self.is_between_attempts() {
                 return self.give_up("the approval has expired").await;
             }
@@ -85,10 +90,10 @@ impl Drive<'_> {
         }
         // Without leave the gate is passed again: no record of an earlier decision stands in for it.
         let Some(permit) = self.permit.take() else {
-            self.turn = Some(turn);
+            self.slot = Some(slot);
             return self.observe(Phase::Gate).await;
         };
-        let n = self.story.next_attempt();
+        let n = self.work.story.next_attempt();
         let once = self.once(&granted)?;
         let scope = Scope { tags: self.tags(), once, ..self.scope(&granted, n)? };
         let cleared = match grant::clear(permit, scope) {
@@ -102,22 +107,22 @@ impl Drive<'_> {
         };
         let deadline_ms = started_ms + granted.contract.limits.timeout.as_signed();
         let decision = self.signed_decision(started_ms, deadline_ms)?;
-        let epoch = self.story.epoch.saturating_add(1);
+        let epoch = self.work.story.epoch.saturating_add(1);
         let started = Event::AttemptStarted { n, epoch, deadline_ms, decision };
         let engine = Arc::clone(self.engine);
         let live = self.start(cleared, started).await?;
-        let book = Arc::new(Mutex::new((self.story.clone(), self.pages.clone())));
+        let work = Arc::new(Mutex::new(self.work.clone()));
         let run = engine
             .sandbox
             .perform(
                 &adapter,
                 live,
-                write_ahead::steps(&engine, Arc::clone(&book), n, epoch),
-                &turn,
+                write_ahead::steps(&engine, Arc::clone(&work), n, epoch),
+                &slot,
             )
             .await;
-        self.turn = Some(turn);
-        (self.story, self.pages) = book.lock().await.clone();
+        self.slot = Some(slot);
+        self.work = work.lock().await.clone();
         let ended = attempt_of(n, run, started_ms, engine.clock.now_ms());
         // What became of its writes is in the journal already.
         self.append(vec![Event::AttemptEnded { attempt: Arc::new(ended) }], false).await
@@ -128,7 +133,7 @@ impl Drive<'_> {
     /// Where the proof is of something else nothing is run, and the attempt is recovered like one that was lost.
     async fn start(&mut self, cleared: Cleared, started: Event) -> Result<LiveGrant, EngineError> {
         self.append(vec![started], false).await?;
-        let proof = self.engine.hand_over_durably(&self.story, &mut self.pages).await?;
+        let proof = self.work.flush_durably(self.engine).await?;
         Ok(grant::spend(cleared, proof)?)
     }
 }

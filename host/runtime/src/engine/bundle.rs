@@ -4,7 +4,8 @@ use deed_record::bundle;
 use deed_record::lifecycle::story::Story;
 use deed_record::policy::asked::Question;
 use deed_record::policy::{self, Facts, Policies, Snapshot};
-use deed_record::statement::envelope::{Envelope, Kind};
+use deed_record::statement::envelope::Kind;
+use deed_spec::dsse::Envelope;
 use deed_spec::digest::Digest;
 use deed_spec::merkle::Hash;
 use deed_spec::note::Checkpoint;
@@ -31,7 +32,7 @@ impl Engine {
     /// What was in force when it was decided, as the story names it.
     fn activations(&self, story: &Story) -> Result<Vec<Envelope>, EngineError> {
         let kept = |digest: Digest| {
-            let kept = self.past.statements.get(Kind::Activated, digest)?;
+            let kept = self.key_history.statements.get(Kind::Activated, digest)?;
             let lost = || EngineError::NotKept { what: "the activation", digest };
             Ok(kept.ok_or_else(lost)?.envelope)
         };

@@ -6,7 +6,7 @@ use deed_record::action::id::ActionId;
 use deed_record::lifecycle::event::{Event, Phase};
 use deed_record::lifecycle::outcome::{self, Judgement, Outcome};
 use deed_record::lifecycle::status::Status;
-use deed_record::lifecycle::story::{Decided, Story};
+use deed_record::lifecycle::story::Decided;
 use deed_record::policy::asked::Question;
 use deed_record::policy::{Permit, Verdict};
 use deed_sandbox::RunSlot;
@@ -15,7 +15,7 @@ use super::Engine;
 use super::error::EngineError;
 use super::guard::TURNED_AWAY;
 use super::in_flight::Lease;
-use super::told::Told;
+use super::stored_action::StoredAction;
 use super::unit_of_work::UnitOfWork;
 use crate::config::{Granted, Tenant};
 use crate::stage::policy;
@@ -32,8 +32,7 @@ pub(super) enum Step {
 pub(super) struct Drive<'a> {
     pub(super) engine: &'a Arc<Engine>,
     pub(super) tenant: Arc<Tenant>,
-    pub(super) story: Story,
-    pub(super) pages: UnitOfWork,
+    pub(super) work: UnitOfWork,
     /// What of the world that the action names is another now, once somebody has looked.
     pub(super) world: OnceLock<Option<&'static str>>,
     /// What policy was asked last, for the statements about it.
@@ -43,8 +42,8 @@ pub(super) struct Drive<'a> {
     pub(super) permit: Option<Permit>,
     /// The lease of (tenant, resource), from the gate to the outcome.
     pub(super) lease: Option<Lease>,
-    /// The turn in the sandbox, while it goes from one run to the next.
-    pub(super) turn: Option<RunSlot>,
+    /// The slot in the sandbox, while it goes from one run to the next.
+    pub(super) slot: Option<RunSlot>,
     /// Whether to look once more at what ended without an answer. Timers ask for it, callers cannot.
     pub(super) settling: bool,
 }
@@ -53,48 +52,48 @@ pub(super) struct Drive<'a> {
 pub(super) async fn drive(
     engine: &Arc<Engine>,
     id: &ActionId,
-    told: Option<Told>,
+    told: Option<StoredAction>,
     settling: bool,
-) -> Result<Told, EngineError> {
-    let _single = engine.flights.actions.acquire(id.as_str()).await;
+) -> Result<StoredAction, EngineError> {
+    let _single = engine.in_flight.actions.acquire(id.as_str()).await;
     let row = engine.store.row(id.as_str())?;
-    let is_now = |told: &Told| row.is_some_and(|row| row.version == told.story.version);
-    let told = told.filter(is_now).map_or_else(|| engine.told(id), Ok)?;
-    let (story, pages) = UnitOfWork::of(told);
-    let Some(tenant) = engine.tenant(&story.bound.action.tenant).cloned() else {
-        return Err(EngineError::NoTenant(story.bound.action.tenant.clone()));
+    let is_now = |told: &StoredAction| row.is_some_and(|row| row.version == told.story.version);
+    let told = told.filter(is_now).map_or_else(|| engine.load(id), Ok)?;
+    let work = UnitOfWork::of(told);
+    let name = &work.story.bound.action.tenant;
+    let Some(tenant) = engine.tenant(name).cloned() else {
+        return Err(EngineError::NoTenant(name.clone()));
     };
     let mut drive = Drive {
         engine,
         tenant,
-        story,
-        pages,
+        work,
         world: OnceLock::new(),
         asked: None,
         permit: None,
         lease: None,
-        turn: None,
+        slot: None,
         settling,
     };
     loop {
         let step = match drive.step().await {
             Ok(Step::Go) => continue,
             // Whoever only waited at a stop rests too: the journal has it, and the next start goes on.
-            Ok(Step::Rest) | Err(EngineError::Stopping(_)) => drive.hand_over(false).await,
+            Ok(Step::Rest) | Err(EngineError::Stopping(_)) => drive.flush(false).await,
             Err(error) => Err(error),
         };
         match step {
-            Ok(()) => return Ok(drive.told()),
+            Ok(()) => return Ok(drive.work.clone().into_stored()),
             // An outside fact came in between: it counts, and the step is taken anew.
             Err(EngineError::Conflict) => {
-                (drive.story, drive.pages) = UnitOfWork::of(engine.told(id)?);
+                drive.work = UnitOfWork::of(engine.load(id)?);
                 // It was for the story as it was.
                 drive.permit = None;
             }
             Err(error) => {
                 // What this driver had only thought of says nothing of what it leaves behind.
-                if let Ok(told) = engine.told(id) {
-                    drive.story = told.story;
+                if let Ok(told) = engine.load(id) {
+                    drive.work.story = told.story;
                 }
                 return Err(error);
             }
@@ -119,7 +118,7 @@ impl Drive<'_> {
             // Between two attempts it was reserved, and what was seen before the first is what counts.
             if !self.is_between_attempts()
                 && matches!(
-                    self.story.status,
+                    self.work.story.status,
                     Status::Observed(Phase::Pre | Phase::Gate)
                         | Status::Gated(Verdict::Allow)
                         | Status::Cleared
@@ -128,7 +127,7 @@ impl Drive<'_> {
                 return self.observe(Phase::Gate).await;
             }
         }
-        match self.story.status {
+        match self.work.story.status {
             Status::Proposed => self.decide(false).await,
             Status::Decided(Verdict::Deny) | Status::Gated(Verdict::Deny) => self.deny().await,
             Status::Decided(Verdict::Allow | Verdict::Ask) => self.observe(Phase::Pre).await,
@@ -141,14 +140,14 @@ impl Drive<'_> {
             }
             Status::Gated(Verdict::Allow) => self.clear().await,
             Status::Waiting => self.waiting().await,
-            Status::Stale if self.story.pre_is_spent => self.after_turned_away().await,
+            Status::Stale if self.work.story.pre_is_spent => self.after_turned_away().await,
             Status::Stale => self.ask().await,
             Status::CancelRequested if self.is_between_attempts() => {
-                let by = self.story.cancelled_by.clone().unwrap_or_default();
+                let by = self.work.story.cancelled_by.clone().unwrap_or_default();
                 self.give_up(&format!("cancelled by {by}")).await
             }
             Status::CancelRequested => {
-                let by = self.story.cancelled_by.clone().unwrap_or_default();
+                let by = self.work.story.cancelled_by.clone().unwrap_or_default();
                 self.judge(Judgement::plain(Outcome::Cancelled, format!("cancelled by {by}"))).await
             }
             Status::Cleared => self.attempt().await,
@@ -170,37 +169,33 @@ impl Drive<'_> {
         durable: bool,
     ) -> Result<Step, EngineError> {
         for event in events {
-            self.engine.put(&mut self.story, &mut self.pages, event).await?;
+            self.work.append(self.engine, event).await?;
         }
         if durable {
-            self.hand_over(true).await?;
+            self.flush(true).await?;
         }
         Ok(Step::Go)
     }
 
     /// Gives the journal what it does not have yet: before anything happens outside, and before any wait.
-    pub(super) async fn hand_over(&mut self, durable: bool) -> Result<(), EngineError> {
-        self.engine.hand_over(&self.story, &mut self.pages, vec![], durable).await
-    }
-
-    fn told(mut self) -> Told {
-        Told { story: self.story.clone(), entries: self.pages.take().into_entries() }
+    pub(super) async fn flush(&mut self, durable: bool) -> Result<(), EngineError> {
+        self.work.flush(self.engine, durable).await
     }
 
     pub(super) async fn judge(&mut self, judgement: Judgement) -> Result<Step, EngineError> {
-        self.turn = None;
+        self.slot = None;
         self.append(vec![Event::Judged { judgement: Arc::new(judgement) }], false).await
     }
 
     /// The grant as it is configured now; gone means that nothing may run.
     pub(super) fn granted(&self) -> Option<Granted> {
-        self.tenant.grants.get(&self.story.bound.action.contract.name).cloned()
+        self.tenant.grants.get(&self.work.story.bound.action.contract.name).cloned()
     }
 
     pub(super) async fn decide(&mut self, gate: bool) -> Result<Step, EngineError> {
-        let pre = self.story.pre.as_ref().filter(|_| gate).map(|pre| pre.value());
+        let pre = self.work.story.pre.as_ref().filter(|_| gate).map(|pre| pre.value());
         let (decision, facts, permit) =
-            policy::permit(&self.tenant, &self.story, self.engine.clock.now_ms(), pre);
+            policy::permit(&self.tenant, &self.work.story, self.engine.clock.now_ms(), pre);
         // At the proposal nobody has looked yet: only what is decided at the gate may be attempted.
         self.permit = permit.filter(|_| gate);
         let lost = || EngineError::NotActivated(self.tenant.name.clone());
@@ -211,7 +206,7 @@ impl Drive<'_> {
     }
 
     async fn deny(&mut self) -> Result<Step, EngineError> {
-        let reason = self.story.decision.as_ref().map_or_else(String::new, |(d, _)| denial(d));
+        let reason = self.work.story.decision.as_ref().map_or_else(String::new, |(d, _)| denial(d));
         self.judge(Judgement::plain(Outcome::Denied, reason)).await
     }
 
@@ -220,7 +215,7 @@ impl Drive<'_> {
         if let Some(judgement) = self.unfit(&granted) {
             return self.judge(judgement).await;
         }
-        if self.story.attempts.is_empty() && self.first_verdict() == Some(Verdict::Allow) {
+        if self.work.story.attempts.is_empty() && self.first_verdict() == Some(Verdict::Allow) {
             return self.world_then_decide().await;
         }
         self.ask().await
@@ -235,7 +230,7 @@ impl Drive<'_> {
         let now = self.engine.clock.now_ms();
         match reconcile::reconcile(
             &granted.contract,
-            &self.story,
+            &self.work.story,
             now,
             self.engine.clock.began_ms(),
         ) {
@@ -247,8 +242,8 @@ impl Drive<'_> {
             }
             Look::Judged(judgement) => self.follow(&granted, judgement).await,
             Look::NotYet(at_ms) => {
-                self.turn = None;
-                self.hand_over(false).await?;
+                self.slot = None;
+                self.flush(false).await?;
                 self.engine.until(at_ms).await?;
                 self.observe(Phase::Post).await
             }
@@ -257,29 +252,29 @@ impl Drive<'_> {
 
     /// A look that does not count, or a precondition that does not hold: nothing will be sent.
     pub(super) fn unfit(&self, granted: &Granted) -> Option<Judgement> {
-        let pre = self.story.pre.as_ref()?;
+        let pre = self.work.story.pre.as_ref()?;
         if granted.contract.is_read() {
             let judgement = outcome::judge_read(&granted.contract, pre);
             return Some(judgement).filter(|j| j.outcome != Outcome::Verified);
         }
         if let Some(problem) = pre.unusable(&granted.contract) {
-            let sent = if self.story.attempts.is_empty() { "nothing" } else { "nothing more" };
+            let sent = if self.work.story.attempts.is_empty() { "nothing" } else { "nothing more" };
             let reason =
                 format!("the state before could not be observed, {sent} was sent: {problem}");
             return Some(Judgement::plain(Outcome::Failed, reason));
         }
-        if let Some(write) = self.story.untagged() {
+        if let Some(write) = self.work.story.untagged() {
             let (method, path) = (&write.method, &write.path);
             let reason = format!("`{method} {path}` is guarded, and the look saw no entity tag");
             return Some(Judgement::plain(Outcome::Denied, reason));
         }
-        reconcile::unmet_before(&granted.contract, &self.story)
+        reconcile::unmet_before(&granted.contract, &self.work.story)
     }
 
     /// The grant went away under an open action. What was sent stays open; anything else is denied.
     pub(super) async fn gone(&mut self) -> Result<Step, EngineError> {
-        let name = &self.story.bound.action.contract.name;
-        let open = self.story.may_have_changed_something();
+        let name = &self.work.story.bound.action.contract.name;
+        let open = self.work.story.may_have_changed_something();
         let outcome = if open { Outcome::Indeterminate } else { Outcome::Denied };
         let reason = format!("there is no grant for `{name}` any more");
         self.judge(Judgement::plain(outcome, reason)).await

@@ -134,6 +134,7 @@ impl EngineError {
             Self::ContractForm(_) | Self::Contract(_) | Self::Private(_) => Fault::Contract,
             Self::Failed(Failure::Closed)
             | Self::Publish(PublishError::Stopped | PublishError::Busy)
+            | Self::Log(LogError::Panicked)
             | Self::Stopping(_)
             | Self::NoTenant(_)
             | Self::NoLog(_)

@@ -17,55 +17,59 @@ impl Drive<'_> {
     /// Asks people for approval of exactly what would happen, in the world as it was last seen.
     pub(super) async fn ask(&mut self) -> Result<Step, EngineError> {
         let Some(granted) = self.granted() else { return self.gone().await };
-        let Some(pre) = &self.story.pre else { return self.observe(Phase::Pre).await };
+        let Some(pre) = &self.work.story.pre else { return self.observe(Phase::Pre).await };
         let now_ms = self.engine.clock.now_ms();
         // Asked afresh: the policies may be others than at the proposal, and now there is a pre-state.
-        let (decision, _) = policy::decide(&self.tenant, &self.story, now_ms, Some(pre.value()));
+        let (decision, _) = policy::decide(&self.tenant, &self.work.story, now_ms, Some(pre.value()));
         // Nobody is needed after all, or nobody could help: that is for the gate to say.
         if decision.verdict != Verdict::Ask {
             return self.decide(true).await;
         }
-        if self.story.all_answers.len().saturating_add(wanted(&decision)) > ANSWERS_MAX {
+        if self.work.story.all_answers.len().saturating_add(wanted(&decision)) > ANSWERS_MAX {
             let reason = format!(
                 "asking again would take more than the {ANSWERS_MAX} answers that one action may have"
             );
             return self.judge(Judgement::plain(Outcome::Denied, reason)).await;
         }
         let nonce = keys::random_hex::<16>()?;
-        let expires_ms = now_ms + self.engine.config.approval_expires.as_signed();
+        // By the clock that it will expire by.
+        let latest_ms = self.engine.clock.latest_ms();
+        let expires_ms = latest_ms + self.engine.config.approval_expires.as_signed();
         let ask = approval::ask(&granted.contract, pre, &decision, nonce, expires_ms)?;
-        (self.lease, self.turn) = (None, None);
+        (self.lease, self.slot) = (None, None);
         self.append(vec![Event::Asked { ask: Arc::new(ask) }], true).await?;
-        self.engine.tell_waiting(&self.story);
+        self.engine.tell_waiting(&self.work.story);
         Ok(Step::Go)
     }
 
     pub(super) async fn waiting(&mut self) -> Result<Step, EngineError> {
-        if let Some(answer) = self.story.answers.iter().find(|a| !a.approves) {
+        if let Some(answer) = self.work.story.answers.iter().find(|a| !a.approves) {
             let reason = format!("{} ({}) denied it", answer.person, answer.role);
             return self.judge(Judgement::plain(Outcome::Denied, reason)).await;
         }
-        if let Some(judgement) = self.expired(self.engine.clock.now_ms()) {
+        if let Some(judgement) = self.expired(self.engine.clock.latest_ms()) {
             return self.judge(judgement).await;
         }
         // A start with another contract, adapter or binding: no approval can count any more, so none is waited for.
         let Some(granted) = self.granted() else { return self.gone().await };
         if let Some(what) = self.other_world(&granted)? {
+            let action = &self.work.story.bound.action.id;
+            tracing::warn!(%action, "it waited for people, and its {what} is another now: it ends as denied");
             return self.judge_other_world(what).await;
         }
-        if !self.story.open_obligations().is_empty() {
+        if !self.work.story.open_obligations().is_empty() {
             // Where it was asked by an earlier process, nobody else knows when it is over.
-            self.engine.expire_later(&self.story);
+            self.engine.expire_later(&self.work.story);
             return Ok(Step::Rest);
         }
         self.enter_gate().await
     }
 
     /// Approvals hold until they expire, wherever the action stands by then.
-    pub(super) fn expired(&self, now_ms: i64) -> Option<Judgement> {
-        let ask = self.story.ask.as_ref()?;
-        let over = now_ms >= ask.expires_ms;
-        let reason = match self.story.open_obligations().as_slice() {
+    pub(super) fn expired(&self, latest_ms: i64) -> Option<Judgement> {
+        let ask = self.work.story.ask.as_ref()?;
+        let over = latest_ms >= ask.expires_ms;
+        let reason = match self.work.story.open_obligations().as_slice() {
             [] => "the approval expired before it could run",
             _ => "nobody approved it in time",
         };
@@ -86,7 +90,7 @@ impl Drive<'_> {
     pub(super) async fn at_gate(&mut self) -> Result<Step, EngineError> {
         let Some(granted) = self.granted() else { return self.gone().await };
         if let Some(judgement) =
-            self.expired(self.engine.clock.now_ms()).or_else(|| self.unfit(&granted))
+            self.expired(self.engine.clock.latest_ms()).or_else(|| self.unfit(&granted))
         {
             return self.judge(judgement).await;
         }
@@ -98,14 +102,14 @@ impl Drive<'_> {
 
     /// What differs between the world that was approved and the world as it is.
     fn staleness(&self, granted: &Granted) -> Result<Option<String>, EngineError> {
-        let (Some(ask), Some(pre)) = (&self.story.ask, &self.story.pre) else { return Ok(None) };
+        let (Some(ask), Some(pre)) = (&self.work.story.ask, &self.work.story.pre) else { return Ok(None) };
         if pre.digest(&granted.contract)? != ask.pre_state {
             return Ok(Some("the state changed after it was shown to the approver".to_owned()));
         }
         if self.tenant.policies.digest() != ask.policy_set {
             return Ok(Some("the policies changed after approval was asked for".to_owned()));
         }
-        Ok(approval::still_counts(&self.tenant, &self.story)
+        Ok(approval::still_counts(&self.tenant, &self.work.story)
             .err()
             .map(|e| format!("an approval counts no more: {e}")))
     }
@@ -124,8 +128,8 @@ impl Drive<'_> {
         if let Some(known) = self.world.get() {
             return Ok(*known);
         }
-        let action = &self.story.bound.action;
-        let requests = (&self.story.bound.observe[..], &self.story.bound.perform[..]);
+        let action = &self.work.story.bound.action;
+        let requests = (&self.work.story.bound.observe[..], &self.work.story.bound.perform[..]);
         let bindings = contract::digests(&contract::bindings(&self.tenant, granted, requests))?;
         let differs = [
             (action.contract.digest != granted.digest, "contract"),
@@ -139,7 +143,7 @@ impl Drive<'_> {
 
     /// In another world the action can never run; what it wrote in the old one stays open.
     pub(super) async fn judge_other_world(&mut self, what: &str) -> Result<Step, EngineError> {
-        let judgement = if self.story.may_have_changed_something() {
+        let judgement = if self.work.story.may_have_changed_something() {
             let reason = format!(
                 "the {what} changed after a write may have left: the host cannot look as before"
             );
@@ -162,7 +166,7 @@ impl Drive<'_> {
 
     /// Passes the gate: writes down what the run will be given. A read is done here: it was the look.
     pub(super) async fn clear(&mut self) -> Result<Step, EngineError> {
-        if let (Some(granted), Some(pre)) = (self.granted(), &self.story.pre)
+        if let (Some(granted), Some(pre)) = (self.granted(), &self.work.story.pre)
             && granted.contract.is_read()
         {
             let judgement = outcome::judge_read(&granted.contract, pre);
@@ -174,7 +178,7 @@ impl Drive<'_> {
         let grant = GrantRecord {
             contract: granted.digest,
             adapter: granted.adapter,
-            upstreams: Arc::clone(&self.story.bindings),
+            upstreams: Arc::clone(&self.work.story.bindings),
             timeout_ms: granted.contract.limits.timeout.as_millis(),
             exchange_timeout_ms: u64::try_from(longest).unwrap_or(u64::MAX),
         };

@@ -24,15 +24,15 @@ pub(super) const TURNED_AWAY: &str =
 impl Drive<'_> {
     /// Whether the latest write was turned away, and nothing that was seen since says otherwise.
     pub(super) fn was_turned_away(&self, granted: &Granted) -> bool {
-        self.story.was_turned_away() && !reconcile::may_have_landed(&granted.contract, &self.story)
+        self.work.story.was_turned_away() && !reconcile::may_have_landed(&granted.contract, &self.work.story)
     }
 
     /// Why asking people again would not help: the upstream turned the write away, and still shows the state
     /// and the weak entity tag that the write carried. `If-Match` never matches a weak tag (RFC 9110 section
     /// 13.1.1). An unchanged strong tag may be an older one that a replica still shows.
     pub(super) fn useless_guard(&self, judgement: &Judgement) -> Option<String> {
-        let (pre, post) = (self.story.pre.as_ref()?, self.story.post.as_ref()?);
-        let write = turned_away(self.story.attempts.last()?)?;
+        let (pre, post) = (self.work.story.pre.as_ref()?, self.work.story.post.as_ref()?);
+        let write = turned_away(self.work.story.attempts.last()?)?;
         let tag = write.if_match.as_deref().filter(|tag| tag.starts_with("W/"))?;
         let same = post.tag(&write.request) == Some(tag) && pre.value() == post.value();
         if !same || judgement.outcome != Outcome::Failed {
@@ -48,12 +48,12 @@ impl Drive<'_> {
 
     /// The guard held. What was seen before the attempt is not what is: look again before anybody is asked.
     pub(super) async fn after_turned_away(&mut self) -> Result<Step, EngineError> {
-        let tried = self.story.attempts.len();
-        let kept = json::to_canonical(&self.story.attempts)?.len();
+        let tried = self.work.story.attempts.len();
+        let kept = json::to_canonical(&self.work.story.attempts)?.len();
         if tried < TURNS && kept <= ATTEMPTS_BYTES {
             return self.observe(Phase::Pre).await;
         }
-        let reason = match unmoved(&self.story.attempts) {
+        let reason = match unmoved(&self.work.story.attempts) {
             Some(write) if tried >= TURNS => never_moved(write, tried),
             _ => format!("{TURNED_AWAY}, {tried} times; nothing was carried out"),
         };

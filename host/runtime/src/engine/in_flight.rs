@@ -11,7 +11,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use super::error::Stopping;
-use super::told::Told;
+use super::signals::Signals;
+use super::stored_action::StoredAction;
 
 /// How often an operator is told what a stop still waits for.
 const SAY_EVERY: Duration = Duration::from_secs(5);
@@ -52,11 +53,6 @@ impl Drop for Lease {
 }
 
 impl Leases {
-    /// Waits until nobody has the lease who has it now.
-    pub(super) async fn passes(&self, name: &str) {
-        drop(self.acquire(name).await);
-    }
-
     /// Waits for the lease.
     pub(super) async fn acquire(&self, name: &str) -> Guard {
         self.mutex(name).lock_owned().await
@@ -92,6 +88,10 @@ pub(super) struct InFlight {
     /// Leases of actions of which nobody knows what became of them, while no driver runs for them.
     reserved: Mutex<HashMap<ActionId, Lease>>,
     holders: Holders,
+    /// Facts from outside, for a driver that waits for something else.
+    pub(super) facts: Signals,
+    /// Ends of drivers, for those who wait for an action to come to rest.
+    pub(super) ended: Signals,
     stopping: watch::Sender<bool>,
     /// How many drivers run; the stop waits for zero.
     running: watch::Sender<usize>,
@@ -104,6 +104,8 @@ impl Default for InFlight {
             resources: Leases::default(),
             reserved: Mutex::default(),
             holders: Holders::default(),
+            facts: Signals::default(),
+            ended: Signals::default(),
             stopping: watch::Sender::new(false),
             running: watch::Sender::new(0),
         }
@@ -112,12 +114,12 @@ impl Default for InFlight {
 
 /// A driver that was started; waiting for it is up to the caller.
 #[derive(Debug)]
-pub struct Waiting(JoinHandle<Option<Told>>);
+pub struct Waiting(JoinHandle<Option<StoredAction>>);
 
 impl Waiting {
     /// Waits until the action rests or ends, and gives what it came to; it goes on when nobody waits. None
     /// where the driver could not go on, or panicked: the action is as the journal has it.
-    pub async fn to_rest(self) -> Option<Told> {
+    pub async fn to_rest(self) -> Option<StoredAction> {
         self.0.await.unwrap_or_default()
     }
 }
@@ -151,12 +153,13 @@ impl InFlight {
 
     pub(super) fn launch(
         &self,
-        work: impl Future<Output = Option<Told>> + Send + 'static,
+        id: &ActionId,
+        work: impl Future<Output = Option<StoredAction>> + Send + 'static,
     ) -> Waiting {
-        let running = self.running.clone();
-        running.send_modify(|n| *n += 1);
+        let landed = Landed { running: self.running.clone(), ended: self.ended.clone(), id: id.clone() };
+        self.running.send_modify(|n| *n += 1);
         Waiting(tokio::spawn(async move {
-            let _landed = Landed(running);
+            let _landed = landed;
             work.await
         }))
     }
@@ -214,10 +217,15 @@ impl InFlight {
 }
 
 /// Counts a driver down even when it is dropped or panics.
-struct Landed(watch::Sender<usize>);
+struct Landed {
+    running: watch::Sender<usize>,
+    ended: Signals,
+    id: ActionId,
+}
 
 impl Drop for Landed {
     fn drop(&mut self) {
-        self.0.send_modify(|n| *n -= 1);
+        self.running.send_modify(|n| *n -= 1);
+        self.ended.tell(&self.id);
     }
 }

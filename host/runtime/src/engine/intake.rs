@@ -5,7 +5,7 @@ use std::sync::Arc;
 use deed_record::action::id::ActionId;
 use deed_record::action::{BindError, Proposal};
 use deed_record::lifecycle::event::Event;
-use deed_record::statement::envelope::Envelope;
+use deed_spec::dsse::Envelope;
 use deed_spec::digest::Digest;
 use deed_spec::json;
 use deed_store::store::Claim;
@@ -15,7 +15,7 @@ use super::bounds::ANSWERS_MAX;
 use super::error::EngineError;
 use super::readiness::Unready;
 use super::room::Room;
-use super::told::Told;
+use super::stored_action::StoredAction;
 use super::{Engine, Waiting};
 use crate::capacity::admission::Overload;
 use crate::config::keys;
@@ -185,13 +185,13 @@ impl Engine {
     ) -> Result<Waiting, IntakeError> {
         self.takes_answers()?;
         let configured = self.tenant(tenant).ok_or(EngineError::Unknown)?;
-        let told = self.told_of(tenant, id)?;
+        let told = self.load_of(tenant, id)?;
         let story = &told.story;
         let course = self.admission.admit_answer(tenant, &story.bound.action.principal)?;
         if !matches!(story.status, deed_record::lifecycle::status::Status::Waiting) {
             return Err(AnswerError::NotAsked.into());
         }
-        let answer = approval::receive(configured, story, envelope, self.clock.now_ms())?;
+        let answer = approval::receive(configured, story, envelope, self.clock.latest_ms())?;
         // A denial ends it, so there is always room for one.
         if answer.approves && story.all_answers.len() >= ANSWERS_MAX {
             return Err(AnswerError::NotAsked.into());
@@ -216,7 +216,7 @@ impl Engine {
         by: &str,
     ) -> Result<Waiting, IntakeError> {
         loop {
-            let told = self.told_of(tenant, id)?;
+            let told = self.load_of(tenant, id)?;
             if !told.story.status.may_cancel() {
                 return Err(IntakeError::TooLate);
             }
@@ -230,8 +230,8 @@ impl Engine {
     }
 
     /// What is known of this tenant's action; another tenant's action is unknown.
-    pub(super) fn told_of(&self, tenant: &str, id: &ActionId) -> Result<Told, EngineError> {
-        let told = self.told(id)?;
+    pub(super) fn load_of(&self, tenant: &str, id: &ActionId) -> Result<StoredAction, EngineError> {
+        let told = self.load(id)?;
         if told.story.bound.action.tenant == tenant { Ok(told) } else { Err(EngineError::Unknown) }
     }
 }

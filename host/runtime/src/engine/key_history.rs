@@ -7,7 +7,8 @@ use std::path::Path;
 
 use deed_record::lifecycle::event::Leaf;
 use deed_record::statement::activation::{self, Activation};
-use deed_record::statement::envelope::{Kind, key_id};
+use deed_record::statement::envelope::Kind;
+use deed_spec::dsse::key_id;
 use deed_record::statement::rotation::{self, KeyChange, Purpose};
 use deed_spec::digest::Digest;
 use deed_spec::note::VerifierKey;

@@ -8,16 +8,16 @@ use std::thread;
 use deed_spec::digest::Digest;
 use deed_spec::note::LogKey;
 use deed_store::group_commit::GroupCommit;
-use deed_store::journal::{Hold, Journal, OpenError};
+use deed_store::journal::{Hold, Journal};
 use deed_store::log::{Log, Publisher};
 use deed_store::store::Filter;
 use deed_system::clock::Clock;
 
-use super::start::{StartError, state};
+use super::start::StartError;
 use crate::config::Config;
 use crate::config::keys::Keys;
 use crate::engine::activate::Starting;
-use crate::engine::key_history::{KeyHistory, KeyHistoryError};
+use crate::engine::key_history::KeyHistory;
 
 /// Logs by tenant.
 type Logs = BTreeMap<String, Log>;
@@ -29,25 +29,17 @@ pub(crate) fn open(
     hold: Hold,
     config: &Config,
     keys: &Keys,
-    past: &KeyHistory,
+    key_history: &KeyHistory,
 ) -> Result<(Journal, Logs), StartError> {
     thread::scope(|scope| {
         let logs = scope.spawn(|| -> Result<Logs, StartError> {
             let there = config.tenants.keys().filter(|tenant| is_there(&folder(config, tenant)));
-            there.map(|tenant| Ok((tenant.clone(), log(config, keys, past, tenant)?))).collect()
+            there.map(|tenant| Ok((tenant.clone(), log(config, keys, key_history, tenant)?))).collect()
         });
         let journal = hold.open();
         let logs = logs.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        Ok((journal.map_err(|e| unopened(&e))?, logs?))
+        Ok((journal?, logs?))
     })
-}
-
-pub(crate) fn unopened(error: &OpenError) -> StartError {
-    state("the journal cannot be opened")(error.to_string())
-}
-
-pub(crate) fn past_failed(error: &KeyHistoryError) -> StartError {
-    state("what this host signed before cannot be told")(error.to_string())
 }
 
 /// Begins the logs that are missing and may be, puts into each what is in force now, and has them written
@@ -56,23 +48,20 @@ pub(crate) fn publishers(
     starting: &Starting<'_>,
     mut logs: Logs,
     clock: &Clock,
-    crowd: &GroupCommit,
+    group_commit: &GroupCommit,
 ) -> Result<(Publishers, Activated), StartError> {
-    let Starting { config, keys, past, .. } = *starting;
+    let Starting { config, keys, key_history, .. } = *starting;
     for tenant in
         config.tenants.keys().filter(|tenant| !logs.contains_key(*tenant)).collect::<Vec<_>>()
     {
         may_begin(starting, tenant)?;
-        logs.insert(tenant.clone(), log(config, keys, past, tenant)?);
+        logs.insert(tenant.clone(), log(config, keys, key_history, tenant)?);
     }
     let (mut publishers, mut activated) = (BTreeMap::new(), BTreeMap::new());
     for (name, mut log) in logs {
         let Some(tenant) = config.tenants.get(&name) else { continue };
-        let digest = starting.activate(tenant, &mut log);
-        let digest =
-            digest.map_err(|e| state("the configuration cannot be activated")(e.to_string()))?;
-        activated.insert(name.clone(), digest);
-        publishers.insert(name, Publisher::start(log, &config.witnesses, clock, crowd));
+        activated.insert(name.clone(), starting.activate(tenant, &mut log)?);
+        publishers.insert(name, Publisher::start(log, &config.witnesses, clock, group_commit));
     }
     Ok((publishers, activated))
 }
@@ -88,24 +77,18 @@ fn is_there(dir: &Path) -> bool {
 /// What is in force is logged before anything is proposed: a tenant with actions and no log has lost it, and
 /// a new one would be a fork.
 fn may_begin(starting: &Starting<'_>, tenant: &str) -> Result<(), StartError> {
-    let acted = starting.store.list(tenant, &Filter::default(), 1);
-    let acted = acted.map_err(|e| state("the journal cannot be read")(e.to_string()))?;
-    match acted.first() {
-        None => Ok(()),
-        Some((id, _)) => Err(state("a log is missing")(format!(
-            "`{}` is not there, and the journal has {id} of `{tenant}`; restore the whole directory from one copy",
-            folder(starting.config, tenant).display()
-        ))),
-    }
+    let acted = starting.store.list(tenant, &Filter::default(), 1)?;
+    acted.into_iter().next().map_or(Ok(()), |(action, _)| {
+        let folder = folder(starting.config, tenant);
+        Err(StartError::LogMissing { folder, action, tenant: tenant.to_owned() })
+    })
 }
 
-fn log(config: &Config, keys: &Keys, past: &KeyHistory, tenant: &str) -> Result<Log, StartError> {
+fn log(config: &Config, keys: &Keys, key_history: &KeyHistory, tenant: &str) -> Result<Log, StartError> {
     let origin = format!("{}/{tenant}", config.log_origin);
-    let key = LogKey::new(&origin, keys.log.clone())
-        .map_err(|e| state("the log has no valid origin")(e.to_string()))?;
-    let retired = past.retired(tenant, &origin).map_err(|e| past_failed(&e))?;
-    let log = Log::open_rotated(&folder(config, tenant), &origin, key, &retired)
-        .map_err(|e| state("the log cannot be opened")(e.to_string()))?;
-    past.check_present(tenant, log.history(), keys).map_err(|e| past_failed(&e))?;
+    let key = LogKey::new(&origin, keys.log.clone())?;
+    let retired = key_history.retired(tenant, &origin)?;
+    let log = Log::open_rotated(&folder(config, tenant), &origin, key, &retired)?;
+    key_history.check_present(tenant, log.history(), keys)?;
     Ok(log)
 }

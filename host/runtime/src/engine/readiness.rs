@@ -101,7 +101,7 @@ impl Space {
     }
 
     fn room(&self) -> Result<Room, String> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.last_seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, room)) = seen.as_ref().filter(|(at, _)| at.elapsed() < ROOM_FOR) {
             return room.clone();
         }
@@ -125,7 +125,7 @@ impl Space {
 
 /// Whether the operator was told that the clocks are apart.
 #[derive(Debug, Default)]
-pub(super) struct Told(AtomicBool);
+pub(super) struct ClockWarning(AtomicBool);
 
 impl Engine {
     /// Every reason why no new work is taken; empty when it is.
@@ -161,12 +161,12 @@ impl Engine {
     /// where it is ahead and nothing is under way, so that no wait and no deadline becomes shorter by it.
     pub fn mind_clock(&self) {
         let drift = self.clock.drift();
-        if self.told.0.swap(drift.is_some(), Ordering::Relaxed) != drift.is_some() {
+        if self.clock_warning.0.swap(drift.is_some(), Ordering::Relaxed) != drift.is_some() {
             let why = self.off().map(|why| format!("no new work is taken: {why}"));
             let agree = || "the host's clock and the system's agree again".to_owned();
             tracing::warn!("{}", why.unwrap_or_else(agree));
         }
-        if let Some(Drift::Ahead(ms)) = self.flights.when_idle(|| self.clock.adopt()).flatten() {
+        if let Some(Drift::Ahead(ms)) = self.in_flight.when_idle(|| self.clock.adopt()).flatten() {
             tracing::warn!(
                 ms,
                 "the system's time was taken over: approvals may have expired by it"

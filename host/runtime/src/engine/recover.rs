@@ -28,7 +28,7 @@ impl Drive<'_> {
     /// An attempt without an end: the host stopped under it. It looks; it never sends again blindly.
     pub(super) async fn recover_attempt(&mut self) -> Result<Step, EngineError> {
         let now = self.engine.clock.now_ms();
-        let Some(attempt) = self.story.lost_attempt(now) else { return Ok(Step::Rest) };
+        let Some(attempt) = self.work.story.lost_attempt(now) else { return Ok(Step::Rest) };
         self.append(vec![Event::AttemptEnded { attempt: Arc::new(attempt) }], true).await
     }
 
@@ -39,7 +39,7 @@ impl Drive<'_> {
         judgement: Judgement,
     ) -> Result<Step, EngineError> {
         let now_ms = self.engine.clock.now_ms();
-        let Self { story, .. } = &*self;
+        let story = &self.work.story;
         let next = recovery::another(
             &granted.contract,
             &story.attempts,
@@ -64,9 +64,10 @@ impl Drive<'_> {
     /// Waits for its time, then asks once more whether it may run at all: configuration, policy and
     /// approvals may be others than before.
     pub(super) async fn retry(&mut self) -> Result<Step, EngineError> {
-        self.turn = None;
-        self.hand_over(false).await?;
-        self.wait_for_retry().await?;
+        self.slot = None;
+        self.flush(false).await?;
+        let planned = self.engine.clock.until(self.work.story.not_before_ms);
+        self.wait(planned, None, i64::MAX).await?;
         let Some(granted) = self.granted() else { return self.gone().await };
         if let Some(what) = self.other_world(&granted)? {
             return self.judge_other_world(what).await;
@@ -92,17 +93,17 @@ impl Drive<'_> {
         if let Err(over) = self.in_time(granted, late_ms) {
             return Err(over.to_string());
         }
-        let pre = self.story.pre.as_ref().map(|pre| pre.value());
-        let (_, _, permit) = policy::permit(&self.tenant, &self.story, now_ms, pre);
+        let pre = self.work.story.pre.as_ref().map(|pre| pre.value());
+        let (_, _, permit) = policy::permit(&self.tenant, &self.work.story, now_ms, pre);
         let permit = permit.ok_or_else(|| "policy does not allow it any more".to_owned())?;
-        let asked = self.story.ask.as_ref();
+        let asked = self.work.story.ask.as_ref();
         let void = asked.is_some_and(|ask| ask.policy_set != self.tenant.policies.digest())
-            || (asked.is_some() && approval::still_counts(&self.tenant, &self.story).is_err());
+            || (asked.is_some() && approval::still_counts(&self.tenant, &self.work.story).is_err());
         if void { Err("its approvals count no more".to_owned()) } else { Ok(permit) }
     }
 
     pub(super) fn in_time(&self, granted: &Granted, at_ms: i64) -> Result<(), recovery::Final> {
-        let Story { attempts, bindings, .. } = &self.story;
+        let Story { attempts, bindings, .. } = &self.work.story;
         recovery::in_time(&granted.contract, attempts, bindings, at_ms)
     }
 
@@ -120,7 +121,7 @@ impl Drive<'_> {
             return self.judge_other_world(what).await.map(Some);
         }
         let in_force = self.engine.activated.get(&self.tenant.name);
-        let changed = self.story.activated.as_ref() != in_force;
+        let changed = self.work.story.activated.as_ref() != in_force;
         let changed = changed.then(|| "the configuration changed after it was allowed".to_owned());
         match self.leave(granted).and_then(|permit| changed.map_or(Ok(permit), Err)) {
             Err(why) => self.give_up(&why).await.map(Some),
@@ -139,7 +140,7 @@ impl Drive<'_> {
         }
         let now_ms = self.engine.clock.now_ms();
         // Whoever planned another attempt had waited for this look, in whichever process: it counts.
-        let judged = match reconcile::reconcile(&granted.contract, &self.story, now_ms, i64::MIN) {
+        let judged = match reconcile::reconcile(&granted.contract, &self.work.story, now_ms, i64::MIN) {
             Look::Judged(judged) => judged,
             Look::NotYet(_) => {
                 Judgement::plain(Outcome::Indeterminate, "what was sent may still land")
@@ -151,23 +152,7 @@ impl Drive<'_> {
 
     /// Whether it stands between two attempts: what the first one saw before still counts.
     pub(super) fn is_between_attempts(&self) -> bool {
-        self.story.pre_is_spent && self.story.post.is_some()
-    }
-
-    /// An outside fact that comes while it waits counts at once: it ends the wait as a conflict.
-    async fn wait_for_retry(&self) -> Result<(), EngineError> {
-        loop {
-            let left = self.story.not_before_ms.saturating_sub(self.engine.clock.now_ms());
-            if left <= 0 {
-                return Ok(());
-            }
-            let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
-            let pause = tokio::time::sleep(left.min(super::resource::QUEUE_LOOK));
-            self.engine.flights.pause(pause).await?;
-            if self.is_overtaken()? {
-                return Err(EngineError::Conflict);
-            }
-        }
+        self.work.story.pre_is_spent && self.work.story.post.is_some()
     }
 
     /// The contract's backoff, doubled for each attempt after the first, at most a minute, and between a half
@@ -175,12 +160,12 @@ impl Drive<'_> {
     fn pause(&self, granted: &Granted) -> Result<Duration, EngineError> {
         let first = Duration::from_millis(granted.contract.limits.backoff.as_millis());
         let doubled =
-            u32::try_from(self.story.attempts.len().saturating_sub(1)).unwrap_or(u32::MAX);
+            u32::try_from(self.work.story.attempts.len().saturating_sub(1)).unwrap_or(u32::MAX);
         let factor = 2_u32.saturating_pow(doubled);
         let full = first.saturating_mul(factor).min(PAUSE_MAX.max(first));
         let [chance] = keys::random::<1>()?;
         let jittered = full / 2 + (full / 2).saturating_mul(u32::from(chance)) / 255;
-        Ok(jittered.max(asked_for(self.story.attempts.last())))
+        Ok(jittered.max(asked_for(self.work.story.attempts.last())))
     }
 }
 

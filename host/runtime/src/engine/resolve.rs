@@ -12,7 +12,8 @@ use deed_record::contract::Contract;
 use deed_record::lifecycle::event::Event;
 use deed_record::lifecycle::outcome::Outcome;
 use deed_record::lifecycle::story::Story;
-use deed_record::statement::envelope::{Envelope, Signed};
+use deed_record::statement::envelope::Signed;
+use deed_spec::dsse::Envelope;
 use deed_record::statement::resolution::Verdict;
 use deed_record::statement::resolution_request::{LastLook, ResolutionRequest};
 use deed_record::timeline::utc;
@@ -48,7 +49,7 @@ impl LastSeen {
 impl Engine {
     /// What a person is shown who is to say what happened; none while nothing is open.
     pub fn resolution_request(&self, person: &str, story: &Story) -> Option<ResolutionRequest> {
-        resolution::request(person, story, self.seen.recall(&story.bound.action.id))
+        resolution::request(person, story, self.last_seen.recall(&story.bound.action.id))
     }
 
     /// Takes a person's signed word about an open action.
@@ -61,7 +62,7 @@ impl Engine {
         self.takes_answers()?;
         let configured = self.tenant(tenant).ok_or(EngineError::Unknown)?;
         loop {
-            let told = self.told_of(tenant, id)?;
+            let told = self.load_of(tenant, id)?;
             let now_ms = self.clock.now_ms();
             let said = resolution::receive(configured, &told.story, &envelope, now_ms)?;
             self.must_have_landed(&told.story, now_ms)?;
@@ -105,13 +106,13 @@ impl Engine {
 impl Drive<'_> {
     /// Looks once more, if it can, and writes down what look and word come to.
     pub(super) async fn conclude_resolved(&mut self) -> Result<Step, EngineError> {
-        let Some((said, _)) = self.story.resolution.clone() else { return Ok(Step::Rest) };
-        let id = self.story.bound.action.id.clone();
+        let Some((said, _)) = self.work.story.resolution.clone() else { return Ok(Step::Rest) };
+        let id = self.work.story.bound.action.id.clone();
         // Only after a restart, which waits once more for what an earlier process waited for.
-        let settle_ms = self.engine.contract_of(&self.story)?.verify.settle.as_signed();
+        let settle_ms = self.engine.contract_of(&self.work.story)?.verify.settle.as_signed();
         let began_ms = self.engine.clock.began_ms();
-        self.hand_over(false).await?;
-        self.engine.until(self.story.lands_until_ms(settle_ms, began_ms).unwrap_or(0)).await?;
+        self.flush(false).await?;
+        self.engine.until(self.work.story.lands_until_ms(settle_ms, began_ms).unwrap_or(0)).await?;
         let (look, seen) = match self.look_again().await? {
             Later::Seen(look, judgement) => (Some(look), Some(Arc::unwrap_or_clone(judgement))),
             Later::TooEarly => unseen(&id, "what was sent may still land"),
@@ -124,8 +125,8 @@ impl Drive<'_> {
         }
         let (observation, judgement) = (look, Arc::new(judgement));
         self.append(vec![Event::Settled { observation, judgement }], false).await?;
-        self.hand_over(false).await?;
-        self.engine.seen.forget(&id);
+        self.flush(false).await?;
+        self.engine.last_seen.forget(&id);
         self.release_resource();
         Ok(Step::Go)
     }
@@ -138,7 +139,7 @@ impl Drive<'_> {
     /// Proposes the same once more in the agent's name, as an action of its own that names this one. The claim
     /// makes it one, however often this is done again after a crash. Gives what to say of it.
     async fn propose_again(&self) -> Result<String, EngineError> {
-        let action = &self.story.bound.action;
+        let action = &self.work.story.bound.action;
         let claimed = Claimed { key: format!("retry{NO_HEADER}{}", action.id) };
         // However long ago, and whatever is configured now: an agent's claims expire, this one must not.
         let (store, any_time) = (&self.engine.store, i64::MIN);
@@ -157,12 +158,12 @@ impl Drive<'_> {
             agent: &action.principal,
             person: &agent.person,
         };
-        let Bound { proposal, private, .. } = &*self.story.bound;
-        let params = private.params(&self.engine.contract_of(&self.story)?, &action.params);
+        let Bound { proposal, private, .. } = &*self.work.story.bound;
+        let params = private.params(&self.engine.contract_of(&self.work.story)?, &action.params);
         let params = params.map_err(OpeningError::from)?.reveal().clone();
         let mut proposal = Proposal { params, ..proposal.clone() };
         proposal.sources.push(Source { uri: format!("deed:{}", action.id), sha256: None });
-        let trace = self.story.trace.clone();
+        let trace = self.work.story.trace.clone();
         match self.engine.propose_for_operator(caller, proposal, claimed, trace).await {
             Ok(accepted) => Ok(format!("; proposed again as {}", accepted.id)),
             // Nothing new is taken now; whoever looks at what is open comes by again.

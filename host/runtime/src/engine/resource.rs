@@ -12,9 +12,7 @@ use deed_record::policy::Verdict;
 use super::Engine;
 use super::drive::Drive;
 use super::error::EngineError;
-
-/// How often an action in the queue looks whether it was cancelled, has expired, or the host stops.
-pub(super) const QUEUE_LOOK: Duration = Duration::from_millis(200);
+use super::wait::Waited;
 
 impl Drive<'_> {
     /// Whether the action must hold its resource where it stands. A read holds nothing.
@@ -22,16 +20,16 @@ impl Drive<'_> {
         if self.is_read() {
             return false;
         }
-        match self.story.status {
+        match self.work.story.status {
             // Nobody will be waited for: what it sees now is what it acts on.
             Status::Decided(verdict) | Status::Gated(verdict) => verdict == Verdict::Allow,
             Status::Observing(Phase::Pre) | Status::Observed(Phase::Pre) => {
-                self.story.attempts.is_empty() && self.first_verdict() == Some(Verdict::Allow)
+                self.work.story.attempts.is_empty() && self.first_verdict() == Some(Verdict::Allow)
             }
             Status::Observing(Phase::Gate) | Status::Observed(Phase::Gate) | Status::Cleared => {
                 true
             }
-            _ => under_way(&self.story),
+            _ => under_way(&self.work.story),
         }
     }
 
@@ -40,47 +38,43 @@ impl Drive<'_> {
     /// A cancellation or an expiry in the queue counts at once: it ends the wait as a conflict. Whoever has
     /// waited as long as its contract lets it gets the judgement that ends it.
     pub(super) async fn take_resource(&mut self) -> Result<Option<Judgement>, EngineError> {
-        let flights = &self.engine.flights;
-        let (id, name) = (&self.story.bound.action.id, resource_of(&self.story));
-        if let Some(lease) = flights.reserved(id) {
+        let in_flight = &self.engine.in_flight;
+        let (id, name) = (&self.work.story.bound.action.id, resource_of(&self.work.story));
+        if let Some(lease) = in_flight.reserved(id) {
             self.lease = Some(lease);
             return Ok(None);
         }
         // In order: nobody who waits is passed over.
-        if let Some(lease) = flights.try_hold(&name, id) {
+        if let Some(lease) = in_flight.try_hold(&name, id) {
             self.lease = Some(lease);
             return Ok(None);
         }
         // Slots to run are for those who can go on.
-        self.turn = None;
-        self.hand_over(false).await?;
-        let flights = &self.engine.flights;
-        let id = &self.story.bound.action.id;
+        self.slot = None;
+        self.flush(false).await?;
+        let in_flight = &self.engine.in_flight;
+        let id = &self.work.story.bound.action.id;
         let limit_ms =
             self.granted().map_or(0, |granted| granted.contract.limits.queue.as_millis());
         // What was attempted is not over because it waits: nobody would look what became of it.
         let limit = Instant::now().checked_add(Duration::from_millis(limit_ms));
-        let limit = limit.filter(|_| !under_way(&self.story));
-        let mut acquire = std::pin::pin!(flights.resources.acquire(&name));
-        loop {
-            let turn = tokio::time::timeout(QUEUE_LOOK, &mut acquire);
-            if let Ok(guard) = flights.pause(turn).await? {
-                self.lease = Some(flights.hold(guard, &name, id));
-                return Ok(None);
+        let limit = limit.filter(|_| !under_way(&self.work.story));
+        let acquire = in_flight.resources.acquire(&name);
+        match self.wait(acquire, limit, self.asked_until_ms()).await? {
+            Waited::Ready(guard) => {
+                self.lease = Some(in_flight.hold(guard, &name, id));
+                Ok(None)
             }
-            if self.is_overtaken()? {
-                return Err(EngineError::Conflict);
-            }
-            if limit.is_some_and(|limit| Instant::now() >= limit) {
-                return Ok(Some(self.waited(limit_ms)));
-            }
+            Waited::Limit => Ok(Some(self.waited(limit_ms))),
+            // The step is taken anew, and finds that the approval has expired.
+            Waited::Over => Err(EngineError::Conflict),
         }
     }
 
     /// The end of who waited as long as its contract lets it: nothing was sent, and who holds it is named.
     fn waited(&self, limit_ms: u64) -> Judgement {
-        let resource = &self.story.bound.action.resource;
-        let holder = self.engine.held_by(&self.story);
+        let resource = &self.work.story.bound.action.resource;
+        let holder = self.engine.held_by(&self.work.story);
         let holder = holder.map_or_else(String::new, |holder| format!("; {holder} holds it"));
         let reason = format!("`{resource}` was not free within {limit_ms} ms{holder}");
         Judgement::plain(Outcome::Expired, reason)
@@ -88,10 +82,10 @@ impl Drive<'_> {
 
     /// The resource that an open outcome keeps, or one that nobody has; false when another action has it.
     pub(super) fn hold_resource(&mut self) -> bool {
-        let flights = &self.engine.flights;
+        let in_flight = &self.engine.in_flight;
         if self.lease.is_none() {
-            let (id, name) = (&self.story.bound.action.id, resource_of(&self.story));
-            self.lease = flights.reserved(id).or_else(|| flights.try_hold(&name, id));
+            let (id, name) = (&self.work.story.bound.action.id, resource_of(&self.work.story));
+            self.lease = in_flight.reserved(id).or_else(|| in_flight.try_hold(&name, id));
         }
         self.lease.is_some()
     }
@@ -99,27 +93,19 @@ impl Drive<'_> {
     /// Hands on what an open outcome kept, whether this driver took it up or not.
     pub(super) fn release_resource(&mut self) {
         self.lease = None;
-        drop(self.engine.flights.reserved(&self.story.bound.action.id));
-    }
-
-    /// Whether something happened to the action while it stood in the queue.
-    pub(super) fn is_overtaken(&self) -> Result<bool, EngineError> {
-        let row = self.engine.store.row(self.story.bound.action.id.as_str())?;
-        let changed = row.is_some_and(|row| row.version != self.pages.base(&self.story));
-        let waited = self.story.status == Status::Waiting;
-        Ok(changed || (waited && self.expired(self.engine.clock.now_ms()).is_some()))
+        drop(self.engine.in_flight.reserved(&self.work.story.bound.action.id));
     }
 
     /// A driver that cannot go on leaves the resource to its action, where nobody knows what becomes of it.
     pub(super) fn keep_resource(&mut self) {
-        if let Some(lease) = self.lease.take().filter(|_| is_kept(&self.story)) {
-            self.engine.flights.reserve(&self.story.bound.action.id, lease);
+        if let Some(lease) = self.lease.take().filter(|_| is_kept(&self.work.story)) {
+            self.engine.in_flight.reserve(&self.work.story.bound.action.id, lease);
         }
     }
 
     /// Policy's answer to the proposal.
     pub(super) fn first_verdict(&self) -> Option<Verdict> {
-        self.story.decision.as_ref().map(|(decision, _)| decision.verdict)
+        self.work.story.decision.as_ref().map(|(decision, _)| decision.verdict)
     }
 
     pub(super) fn is_read(&self) -> bool {
@@ -134,9 +120,9 @@ impl Engine {
         let open = left.iter().filter(|one| !one.under_way);
         for one in left.iter().filter(|one| one.under_way).chain(open) {
             if let Some(name) = &one.keeps
-                && let Some(lease) = self.flights.try_hold(name, &one.id)
+                && let Some(lease) = self.in_flight.try_hold(name, &one.id)
             {
-                self.flights.reserve(&one.id, lease);
+                self.in_flight.reserve(&one.id, lease);
             }
         }
     }
@@ -146,7 +132,7 @@ impl Engine {
         if story.status.outcome().is_some() {
             return None;
         }
-        let holder = self.flights.holder(&resource_of(story))?;
+        let holder = self.in_flight.holder(&resource_of(story))?;
         Some(holder).filter(|holder| *holder != story.bound.action.id)
     }
 }

@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 
 use deed_record::exchange::Rendered;
 use deed_record::lifecycle::outcome::{Judgement, Outcome};
+use deed_record::lifecycle::recovery;
 use deed_record::lifecycle::status::Status;
+use deed_record::lifecycle::story::Story;
 use deed_sandbox::{RunClaim, RunSlot};
 
 use super::drive::{Drive, Step};
 use super::error::EngineError;
+use super::wait::Waited;
 use crate::config::Granted;
-
-/// How often an action in the queue looks whether it was cancelled, has expired, or has no time left.
-const QUEUE_LOOK: Duration = Duration::from_secs(1);
 
 /// What the queue came to.
 pub(super) enum Taken {
@@ -26,43 +26,48 @@ pub(super) enum Taken {
 }
 
 impl Drive<'_> {
-    /// The turn that the action has, or the next one that is its.
+    /// The slot that the action has, or the next one that is its.
     ///
     /// A cancellation or an expiry in the queue counts at once: it ends the wait as a conflict. Whoever has
     /// waited as long as its contract lets it ends, as long as nothing that it sent is open.
-    pub(super) async fn take_turn(&mut self, granted: &Granted) -> Result<Taken, EngineError> {
+    pub(super) async fn take_run_slot(&mut self, granted: &Granted) -> Result<Taken, EngineError> {
         let engine = Arc::clone(self.engine);
-        let (turns, claim) = (engine.sandbox.turns(), Arc::new(self.claim()));
-        if let Some(turn) = self.turn.take().or_else(|| turns.try_take(&claim)) {
-            return Ok(Taken::RunSlot(turn));
+        let (queue, claim) = (engine.sandbox.run_queue(), Arc::new(self.claim()));
+        if let Some(slot) = self.slot.take().or_else(|| queue.try_take(&claim)) {
+            return Ok(Taken::RunSlot(slot));
         }
-        self.hand_over(false).await?;
+        self.flush(false).await?;
         let limit = Duration::from_millis(granted.contract.limits.queue.as_millis());
         let limit = Instant::now().checked_add(limit).filter(|_| self.may_end_in_queue());
-        let mut taking = std::pin::pin!(turns.take(&claim));
-        loop {
-            let left =
-                limit.map_or(QUEUE_LOOK, |end| end.saturating_duration_since(Instant::now()));
-            let turn = tokio::time::timeout(left.min(QUEUE_LOOK), &mut taking);
-            if let Ok(turn) = engine.flights.pause(turn).await? {
-                return Ok(Taken::RunSlot(turn));
+        let over_ms = self.planned_until_ms(granted).min(self.asked_until_ms());
+        match self.wait(queue.take(&claim), limit, over_ms).await? {
+            Waited::Ready(slot) => Ok(Taken::RunSlot(slot)),
+            Waited::Limit => {
+                let judgement = self.no_run_slot(granted, queue.crowded(&claim));
+                self.judge(judgement).await.map(Taken::Ended)
             }
-            if self.is_overtaken()? {
-                return Err(EngineError::Conflict);
-            }
-            if let Some(over) = self.over(granted) {
-                return self.give_up(&over).await.map(Taken::Ended);
-            }
-            if limit.is_some_and(|end| Instant::now() >= end) {
-                let judgement = self.had_no_turn(granted, turns.crowded(&claim));
-                return self.judge(judgement).await.map(Taken::Ended);
-            }
+            Waited::Over => match self.over(granted) {
+                Some(over) => self.give_up(&over).await.map(Taken::Ended),
+                // The step is taken anew, and finds that the approval has expired.
+                None => Err(EngineError::Conflict),
+            },
         }
+    }
+
+    /// When a planned attempt is not worth waiting for any more.
+    fn planned_until_ms(&self, granted: &Granted) -> i64 {
+        let Story { attempts, bindings, .. } = &self.work.story;
+        let until_ms = recovery::in_time_until_ms(&granted.contract, attempts, bindings);
+        if self.is_planned() { until_ms } else { i64::MAX }
+    }
+
+    fn is_planned(&self) -> bool {
+        self.work.story.status == Status::Cleared && self.is_between_attempts()
     }
 
     /// For whom its runs are, and which upstreams they may reach.
     fn claim(&self) -> RunClaim {
-        let bound = &self.story.bound;
+        let bound = &self.work.story.bound;
         let reached = |one: &Rendered, name: &String| one.upstream == *name;
         let rules = || bound.observe.iter().chain(&bound.perform);
         let upstreams = self.tenant.upstreams.iter();
@@ -76,26 +81,25 @@ impl Drive<'_> {
 
     /// Whether it may end where it stands. What was sent is looked at, however long that takes.
     fn may_end_in_queue(&self) -> bool {
-        self.story.status.outcome().is_none()
-            && !super::resource::under_way(&self.story)
-            && !self.story.may_have_changed_something()
+        self.work.story.status.outcome().is_none()
+            && !super::resource::under_way(&self.work.story)
+            && !self.work.story.may_have_changed_something()
     }
 
     /// Why an attempt that was planned is not worth waiting for any more.
     fn over(&self, granted: &Granted) -> Option<String> {
-        let planned = self.story.status == Status::Cleared && self.is_between_attempts();
         let late_ms = self.engine.clock.latest_ms();
-        self.in_time(granted, late_ms).err().filter(|_| planned).map(|over| over.to_string())
+        self.in_time(granted, late_ms).err().filter(|_| self.is_planned()).map(|over| over.to_string())
     }
 
     /// The end of who waited as long as its contract lets it, and why it had to.
-    fn had_no_turn(&self, granted: &Granted, crowded: Option<String>) -> Judgement {
+    fn no_run_slot(&self, granted: &Granted, crowded: Option<String>) -> Judgement {
         let limit_ms = granted.contract.limits.queue.as_millis();
         let why = crowded.map_or_else(
             || "the sandbox was full".to_owned(),
             |name| format!("`{name}` had as many runs as it may"),
         );
-        let sent = if self.story.attempts.is_empty() { "sent" } else { "carried out" };
+        let sent = if self.work.story.attempts.is_empty() { "sent" } else { "carried out" };
         let reason = format!(
             "it had no turn to run within {limit_ms} ms, because {why}; nothing was {sent}"
         );

@@ -20,17 +20,17 @@ use crate::config::Granted;
 impl Drive<'_> {
     /// The entity tags of the look, for the writes that they guard.
     pub(super) fn tags(&self) -> BTreeMap<(String, String), String> {
-        let Some(pre) = &self.story.pre else { return BTreeMap::new() };
+        let Some(pre) = &self.work.story.pre else { return BTreeMap::new() };
         let tag = |write: &Rendered| {
             let place = (write.upstream.clone(), write.path.clone());
             pre.tag(write).map(|tag| (place, tag.to_owned()))
         };
-        self.story.bound.perform.iter().filter_map(tag).collect()
+        self.work.story.bound.perform.iter().filter_map(tag).collect()
     }
 
     /// The writes of the next attempt: by which key the upstream knows each, and which are done already.
     pub(super) fn once(&self, granted: &Granted) -> Result<Vec<Once>, EngineError> {
-        let Self { story, engine, tenant, .. } = self;
+        let Self { work: UnitOfWork { story, .. }, engine, tenant, .. } = self;
         let mut known = recovery::known(&story.attempts);
         let mut once = Vec::new();
         let writes = story.bound.perform.iter().filter(|request| request.writes);
@@ -58,7 +58,7 @@ impl Drive<'_> {
 
     /// What a run may know and do: a look where `attempt` is 0. Here private values come into it.
     pub(super) fn scope(&self, granted: &Granted, attempt: u32) -> Result<Scope, EngineError> {
-        let Bound { action, proposal, observe, perform, private } = &*self.story.bound;
+        let Bound { action, proposal, observe, perform, private } = &*self.work.story.bound;
         let recorded = if attempt == 0 { observe } else { perform };
         let rendered = if private.is_empty() {
             recorded.iter().cloned().map(Prepared::plain).collect()

@@ -26,29 +26,29 @@ impl Drive<'_> {
     ) -> Result<Arc<Signed>, EngineError> {
         let asked = self.asked()?.ok_or(EngineError::NotAsked)?;
         let key = &self.engine.keys.receipt;
-        let signed = receipt::decide(&self.story, &asked, cleared_ms, deadline_ms, key);
+        let signed = receipt::decide(&self.work.story, &asked, cleared_ms, deadline_ms, key);
         Ok(Arc::new(signed?))
     }
 
     /// What statements say of the question of the latest decision. The receipt's is most often the attempt's.
     pub(super) fn asked(&mut self) -> Result<Option<Question>, EngineError> {
-        let Some(latest) = &self.story.decision else { return Ok(None) };
+        let Some(latest) = &self.work.story.decision else { return Ok(None) };
         let is_latest = |(decision, facts): &Decided| {
             Arc::ptr_eq(decision, &latest.0) && Arc::ptr_eq(facts, &latest.1)
         };
         if let Some((_, question)) = self.asked.as_ref().filter(|(of, _)| is_latest(of)) {
             return Ok(Some(question.clone()));
         }
-        let question = self.engine.asked(&self.story)?;
-        self.asked = self.story.decision.clone().zip(question.clone());
+        let question = self.engine.asked(&self.work.story)?;
+        self.asked = self.work.story.decision.clone().zip(question.clone());
         Ok(question)
     }
 
     pub(super) async fn seal(&mut self) -> Result<Step, EngineError> {
-        let Some(judgement) = self.story.judgement.clone() else { return Ok(Step::Rest) };
+        let Some(judgement) = self.work.story.judgement.clone() else { return Ok(Step::Rest) };
         let asked = self.asked()?;
         let key = &self.engine.keys.receipt;
-        let envelope = receipt::seal(&self.story, &judgement, asked.as_ref(), key)?;
+        let envelope = receipt::seal(&self.work.story, &judgement, asked.as_ref(), key)?;
         self.append(vec![Event::Sealed { envelope: Arc::new(envelope) }], true).await?;
         // What is open keeps its resource until it is settled.
         if judgement.outcome != Outcome::Indeterminate {
@@ -61,7 +61,7 @@ impl Drive<'_> {
         let Some(publisher) = self.engine.publisher(&self.tenant.name) else {
             return Err(EngineError::NoLog(self.tenant.name.clone()));
         };
-        let leaves = super::activate::leaves(&self.story)?;
+        let leaves = super::activate::leaves(&self.work.story)?;
         let logged = loop {
             match publisher.publish(leaves.clone()).await {
                 // The receipt is on disk; its place in the log can wait.
@@ -72,9 +72,9 @@ impl Drive<'_> {
         let event = Event::Logged { leaves: logged.leaves, checkpoint: logged.checkpoint };
         // The log has it on disk. Whoever shows the checkpoint needs this there, too, and mostly somebody waits for it.
         self.append(vec![event], true).await?;
-        self.engine.tell_if_open(&self.story);
-        self.engine.settle_later(&self.story);
-        self.engine.expires_no_more(&self.story);
+        self.engine.tell_if_open(&self.work.story);
+        self.engine.settle_later(&self.work.story);
+        self.engine.expires_no_more(&self.work.story);
         Ok(Step::Go)
     }
 }

@@ -51,8 +51,8 @@ impl Drive<'_> {
         }
         let observation = Some(look);
         self.append(vec![Event::Settled { observation, judgement }], false).await?;
-        self.hand_over(false).await?;
-        self.engine.seen.forget(&self.story.bound.action.id);
+        self.flush(false).await?;
+        self.engine.last_seen.forget(&self.work.story.bound.action.id);
         self.release_resource();
         Ok(Step::Go)
     }
@@ -60,13 +60,13 @@ impl Drive<'_> {
     /// One look under the action's own reservation, when everything that was sent could have landed.
     pub(super) async fn look_again(&mut self) -> Result<Later, EngineError> {
         // What was sent must not land after the look.
-        let settle_ms = self.engine.contract_of(&self.story)?.verify.settle.as_signed();
+        let settle_ms = self.engine.contract_of(&self.work.story)?.verify.settle.as_signed();
         let clock = &self.engine.clock;
         let began_ms = clock.began_ms();
-        if clock.now_ms() < self.story.lands_until_ms(settle_ms, began_ms).unwrap_or(0) {
+        if clock.now_ms() < self.work.story.lands_until_ms(settle_ms, began_ms).unwrap_or(0) {
             return Ok(Later::TooEarly);
         }
-        let name = &self.story.bound.action.contract.name;
+        let name = &self.work.story.bound.action.contract.name;
         let Some(granted) = self.granted() else {
             return Ok(Later::InVain(format!("there is no grant for `{name}` any more")));
         };
@@ -86,13 +86,13 @@ impl Drive<'_> {
             let why = format!("{other} has changed what a look would see");
             return Ok(Later::InVain(why));
         }
-        let turn = match self.take_turn(&granted).await? {
-            Taken::RunSlot(turn) => turn,
+        let slot = match self.take_run_slot(&granted).await? {
+            Taken::RunSlot(slot) => slot,
             Taken::Ended(_) => return Ok(Later::NotNow("the sandbox was full")),
         };
-        let look = self.look(&granted, adapter, &turn).await?;
-        drop(turn);
-        Ok(match reconcile::settle(&granted.contract, &self.story, &look, began_ms) {
+        let look = self.look(&granted, adapter, &slot).await?;
+        drop(slot);
+        Ok(match reconcile::settle(&granted.contract, &self.work.story, &look, began_ms) {
             Some(judgement) => Later::Seen(Sight::shared(look), Arc::new(judgement)),
             None => {
                 Later::NotNow("the look began before everything that was sent could have landed")
@@ -106,7 +106,7 @@ impl Drive<'_> {
         look: &Observation,
         judgement: &Judgement,
     ) -> Result<Step, EngineError> {
-        let (action, reason) = (&self.story.bound.action, &judgement.reason);
+        let (action, reason) = (&self.work.story.bound.action, &judgement.reason);
         tracing::warn!(action = %action.id, reason, "looked again, and it is still open");
         let last = LastLook {
             at_ms: look.at_ms,
@@ -114,7 +114,7 @@ impl Drive<'_> {
             changes: judgement.changes.clone(),
             reason: reason.clone(),
         };
-        self.engine.seen.remember(&action.id, last);
+        self.engine.last_seen.remember(&action.id, last);
         let usable = |granted: &crate::config::Granted| look.unusable(&granted.contract).is_none();
         if self.granted().as_ref().is_some_and(usable) {
             let why = "a look shows no effect, and with this contract that does not say that there was none";
@@ -125,7 +125,7 @@ impl Drive<'_> {
 
     /// Calls an operator once it has been open for as long as its contract lets the host look.
     async fn escalate_if_long(&mut self, why: &str) -> Result<Step, EngineError> {
-        if self.engine.looks_for(&self.story)? > Duration::ZERO {
+        if self.engine.looks_for(&self.work.story)? > Duration::ZERO {
             return Ok(Step::Rest);
         }
         self.escalate(&format!("it was looked at in vain for `limits.observe`: {why}")).await
@@ -133,21 +133,21 @@ impl Drive<'_> {
 
     /// Calls an operator, once.
     async fn escalate(&mut self, why: &str) -> Result<Step, EngineError> {
-        if self.story.escalated.is_some() {
+        if self.work.story.escalated.is_some() {
             return Ok(Step::Rest);
         }
-        let id = &self.story.bound.action.id;
+        let id = &self.work.story.bound.action.id;
         tracing::warn!(action = %id, why, "looks do not settle it; an operator has to");
         self.append(vec![Event::Escalated { reason: why.to_owned() }], true).await?;
-        self.engine.tell_escalated(&self.story);
+        self.engine.tell_escalated(&self.work.story);
         Ok(Step::Go)
     }
 
     /// Another action that may have changed the same resource since this one was attempted: in directories
     /// from before actions kept their resource. What a look sees then may be of either, and settles neither.
     fn written_since(&self) -> Result<Option<ActionId>, EngineError> {
-        let action = &self.story.bound.action;
-        let Some(began_ms) = self.story.attempts.first().map(|first| first.started_ms) else {
+        let action = &self.work.story.bound.action;
+        let Some(began_ms) = self.work.story.attempts.first().map(|first| first.started_ms) else {
             return Ok(None);
         };
         let near = Filter {
@@ -170,7 +170,7 @@ impl Drive<'_> {
     }
 
     pub(super) async fn seal_settled(&mut self) -> Result<Step, EngineError> {
-        let signed = receipt::reconcile(&self.story, &self.engine.keys.receipt);
+        let signed = receipt::reconcile(&self.work.story, &self.engine.keys.receipt);
         let envelope = signed?;
         self.append(vec![Event::Reconciled { envelope: Arc::new(envelope) }], true).await
     }

@@ -18,7 +18,7 @@ impl Engine {
 
     /// How many drivers are under way.
     pub fn under_way(&self) -> usize {
-        self.flights.count()
+        self.in_flight.count()
     }
 
     /// Tenant by tenant, what is under way and what waits for people.
@@ -32,8 +32,8 @@ impl Engine {
     }
 
     /// Who runs, and who waits for a turn.
-    pub fn turns(&self) -> RunStanding {
-        self.sandbox.turns().standing()
+    pub fn run_slots(&self) -> RunStanding {
+        self.sandbox.run_queue().standing()
     }
 
     /// Why nothing may run any more: the journal or a log takes no more. The host ends then.
@@ -49,6 +49,6 @@ impl Engine {
     }
 
     pub fn is_stopping(&self) -> bool {
-        self.flights.is_stopping()
+        self.in_flight.is_stopping()
     }
 }

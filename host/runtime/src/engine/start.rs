@@ -1,14 +1,15 @@
-//! From a checked configuration to a engine that runs: adapters loaded, logs opened, open actions resumed.
+//! From a checked configuration to an engine that runs: adapters loaded, logs opened, open actions resumed.
+
+mod error;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use deed_record::action::id::{ActionId, IdError};
+use deed_record::action::id::ActionId;
 use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Story;
 use deed_record::statement::rotation::Purpose;
-use deed_record::timeline::utc;
 use deed_sandbox::{Adapter, Sandbox};
 use deed_spec::digest::Digest;
 use deed_spec::json;
@@ -17,6 +18,7 @@ use deed_store::store::Store;
 use deed_system::clock::{Clock, SLACK_MS};
 use deed_system::files;
 
+pub use self::error::StartError;
 use super::open_logs;
 use crate::capacity::admission::Admission;
 use crate::config::{Config, Fault, keys};
@@ -25,27 +27,12 @@ use crate::engine::activate::Starting;
 use crate::engine::error::EngineError;
 use crate::engine::in_flight::InFlight;
 use crate::engine::key_history::KeyHistory;
-use crate::engine::readiness::{Space, Told};
+use crate::engine::readiness::{ClockWarning, Space};
 use crate::engine::resolve::LastSeen;
 use crate::engine::resource::LeftOpen;
 use crate::engine::stories::StoredPolicies;
 use crate::engine::timers::{Timers, Why};
 use crate::stage::notify::Notifier;
-
-/// Why the host does not start. Nothing was changed.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    #[error("{0}")]
-    Config(Fault),
-    #[error(transparent)]
-    Key(#[from] keys::KeyError),
-    #[error("{what}: {why}")]
-    State { what: &'static str, why: String },
-}
-
-pub(crate) fn state(what: &'static str) -> impl Fn(String) -> StartError {
-    move |why| StartError::State { what, why }
-}
 
 /// Loads every granted adapter: each must be a component that imports `deed:adapter` only. Its bytes go
 /// when its code is there.
@@ -68,16 +55,14 @@ pub(crate) fn adapters(
 
 fn make_state(dir: &Path) -> Result<(), StartError> {
     // Before anything is made there: a newer version may keep other things in these places.
-    journal::version(&dir.join("state"))
-        .map_err(|e| state("state/ is not for this version")(e.to_string()))?;
-    files::make_state(dir).map_err(|e| state("state/ is not usable")(e.to_string()))
+    journal::version(&dir.join("state"))?;
+    files::make_state(dir).map_err(StartError::State)
 }
 
 /// Makes the sandbox of a served directory.
 pub(crate) fn sandbox(dir: &Path, clock: &Clock) -> Result<Sandbox, StartError> {
     make_state(dir)?;
-    Sandbox::new(&dir.join("state/cache"), clock.clone())
-        .map_err(|e| state("the sandbox cannot be made")(e.to_string()))
+    Ok(Sandbox::new(&dir.join("state/cache"), clock.clone())?)
 }
 
 impl Engine {
@@ -85,7 +70,7 @@ impl Engine {
     pub fn open(mut config: Config, clock: Clock) -> Result<Arc<Self>, StartError> {
         let dir = config.dir.clone();
         make_state(&dir)?;
-        let hold = journal::take(&dir.join("state")).map_err(|e| open_logs::unopened(&e))?;
+        let hold = journal::take(&dir.join("state"))?;
         keys::Next::must_be_none(&dir)?;
         let keys = keys::load(&dir)?;
         let mut of_host = keys.public().to_vec();
@@ -95,17 +80,17 @@ impl Engine {
         config.check_keys(&of_host).map_err(StartError::Config)?;
         let sandbox = sandbox(&dir, &clock)?.with_runs(config.limits.runs);
         let adapters = adapters(&mut config, &sandbox)?;
-        let past = KeyHistory::open(&dir, &keys).map_err(|e| open_logs::past_failed(&e))?;
-        let (journal, logs) = open_logs::open(hold, &config, &keys, &past)?;
-        let (crowd, store): (_, Arc<dyn Store>) = (journal.crowd().clone(), Arc::new(journal));
+        let key_history = KeyHistory::open(&dir, &keys)?;
+        let (journal, logs) = open_logs::open(hold, &config, &keys, &key_history)?;
+        let (group_commit, store): (_, Arc<dyn Store>) = (journal.group_commit().clone(), Arc::new(journal));
         check_clock(&*store, &clock)?;
         let now_ms = clock.now_ms();
         let starting =
-            Starting { config: &config, keys: &keys, store: &*store, past: &past, now_ms };
-        let (publishers, activated) = open_logs::publishers(&starting, logs, &clock, &crowd)?;
+            Starting { config: &config, keys: &keys, store: &*store, key_history: &key_history, now_ms };
+        let (publishers, activated) = open_logs::publishers(&starting, logs, &clock, &group_commit)?;
         let notifier = Notifier::new(config.notify.as_ref());
-        let flights = InFlight::default();
-        let admission = Admission::new(config.limits, config.tenants.len(), crowd);
+        let in_flight = InFlight::default();
+        let admission = Admission::new(config.limits, config.tenants.len(), group_commit);
         let space = Space::new(&dir, config.disk_reserve);
         let engine = Self {
             config,
@@ -116,18 +101,16 @@ impl Engine {
             adapters,
             publishers,
             activated,
-            past,
+            key_history,
             notifier,
-            flights,
+            in_flight,
             timers: Timers::default(),
             admission,
-            seen: LastSeen::default(),
+            last_seen: LastSeen::default(),
             space,
-            told: Told::default(),
+            clock_warning: ClockWarning::default(),
         };
-        engine
-            .keep_documents()
-            .map_err(|e| state("contracts and policies cannot be kept")(e.to_string()))?;
+        engine.keep_documents().map_err(StartError::Keep)?;
         Ok(Arc::new(engine))
     }
 
@@ -146,21 +129,19 @@ impl Engine {
     ///
     /// Their drivers are started few at a time, and no two stories are in memory for it: thousands may wait.
     pub fn resume(self: &Arc<Self>) -> Result<usize, StartError> {
-        let failed = |e: String| state("the journal cannot be read")(e);
         let (mut moving, mut courses, mut resting) = (Vec::new(), Vec::new(), Vec::new());
-        for id in self.store.open_actions().map_err(|e| failed(e.to_string()))? {
-            let row = self.store.row(&id).map_err(|e| failed(e.to_string()))?;
-            let id: ActionId = id.parse().map_err(|e: IdError| failed(e.to_string()))?;
-            let summary = row.map(|row| row.summary).ok_or_else(|| failed(id.to_string()))?;
+        for id in self.store.open_actions()? {
+            let row = self.store.row(&id)?.ok_or_else(|| StartError::NoRow(id.clone()))?;
+            let (id, summary): (ActionId, _) = (id.parse()?, row.summary);
             let known = self.tenant(&summary.tenant).is_some();
             // Whoever waits for people holds nothing, and may be one of thousands.
             if known && summary.status == Status::Waiting.word() {
                 self.admission.remember(&summary.tenant, &summary.agent);
                 resting.push((id, None));
             } else {
-                let story = self.story(&id).map_err(|e| failed(e.to_string()))?;
+                let story = self.story(&id).map_err(StartError::Story)?;
                 if !known && story.status.outcome().is_none() {
-                    return Err(needed(&id, &summary.tenant));
+                    return Err(StartError::TenantNeeded { action: id, tenant: summary.tenant });
                 }
                 courses.push(self.course_of(&story));
                 moving.push(LeftOpen::of(&story));
@@ -208,21 +189,11 @@ impl Engine {
     }
 }
 
-fn needed(id: &ActionId, tenant: &str) -> StartError {
-    let why = format!("{id} of tenant `{tenant}` has not ended; put the tenant back until it has");
-    state("deed.toml lacks a tenant that is still needed")(why)
-}
-
 /// A clock behind the journal would let approvals and idempotency keys live longer than they say.
 fn check_clock(store: &dyn Store, clock: &Clock) -> Result<(), StartError> {
     let (latest_ms, now_ms) = (store.latest_ms(), clock.now_ms());
     if latest_ms.saturating_sub(now_ms) <= SLACK_MS {
         return Ok(());
     }
-    let (now, latest) = (utc(now_ms), utc(latest_ms));
-    let why = format!(
-        "the system says {now}, and the journal has an event of {latest}; set the clock right, or start \
-         the host when it has passed that time"
-    );
-    Err(state("the clock has gone back")(why))
+    Err(StartError::ClockBehind { now_ms, latest_ms })
 }

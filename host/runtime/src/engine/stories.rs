@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Engine;
 use super::error::EngineError;
-use super::told::Told;
+use super::stored_action::StoredAction;
 
 /// The compiled policy set of a decision, kept by its digest for the bundle.
 #[derive(Debug, Serialize, Deserialize)]
@@ -44,6 +44,12 @@ impl Engine {
         entries(&*self.store, id.as_str())
     }
 
+    /// What the journal has of an action.
+    pub fn load(&self, id: &ActionId) -> Result<StoredAction, EngineError> {
+        let entries = self.entries(id)?;
+        Ok(StoredAction { story: Story::fold(&entries)?, entries })
+    }
+
     pub fn story(&self, id: &ActionId) -> Result<Story, EngineError> {
         story(&*self.store, id.as_str())
     }
@@ -72,7 +78,7 @@ impl Engine {
         &self,
         event: Event,
         claim: Option<Claim>,
-    ) -> Result<Told, EngineError> {
+    ) -> Result<StoredAction, EngineError> {
         let entry = Entry { at_ms: self.clock.now_ms(), event };
         let story = Story::fold(std::slice::from_ref(&entry))?;
         let append = Append {
@@ -85,7 +91,7 @@ impl Engine {
             durable: false,
         };
         self.store.append(append).await?;
-        Ok(Told { story, entries: vec![entry] })
+        Ok(StoredAction { story, entries: vec![entry] })
     }
 
     /// Waits until all that is told of an action is on disk.

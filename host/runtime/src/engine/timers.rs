@@ -18,7 +18,7 @@ use crate::capacity::admission::Course;
 /// Drivers that are started at a time by nobody's request: as many as there are runs.
 const ABREAST: usize = 64;
 
-/// How long one of them is waited for, before the next takes its turn: it may stand in a queue for minutes.
+/// How long one of them is waited for, before the next takes its place: it may stand in a queue for minutes.
 const TURN: Duration = Duration::from_secs(1);
 
 /// Why a driver is woken.
@@ -56,53 +56,53 @@ impl Engine {
 
     /// Starts the drivers of these actions, few at a time. Gives back early when the host stops.
     pub(super) async fn take_up(self: Arc<Self>, left: Vec<(ActionId, Option<Course>)>) {
-        let turns = Arc::new(Semaphore::new(ABREAST));
+        let places = Arc::new(Semaphore::new(ABREAST));
         for (id, course) in left {
             if self.is_stopping() {
                 return;
             }
-            self.start(&turns, &id, false, course).await;
+            self.start(&places, &id, false, course).await;
         }
     }
 
-    /// Starts a driver as soon as it is its turn.
+    /// Starts a driver as soon as it is its place.
     async fn start(
         self: &Arc<Self>,
-        turns: &Arc<Semaphore>,
+        places: &Arc<Semaphore>,
         id: &ActionId,
         settling: bool,
         course: Option<Course>,
     ) {
-        let turn = Arc::clone(turns).acquire_owned().await;
+        let place = Arc::clone(places).acquire_owned().await;
         let waiting = self.launch(id, None, settling, course);
         tokio::spawn(async move {
             tokio::time::timeout(TURN, waiting.to_rest()).await.ok();
-            drop(turn);
+            drop(place);
         });
     }
 
-    async fn wake(self: &Arc<Self>, turns: &Arc<Semaphore>, id: &ActionId, why: Why) {
+    async fn wake(self: &Arc<Self>, places: &Arc<Semaphore>, id: &ActionId, why: Why) {
         match why {
             Why::NoMore => {}
-            Why::Expires => self.start(turns, id, false, None).await,
-            Why::Look(pause) => self.look(turns, id, pause).await,
+            Why::Expires => self.start(places, id, false, None).await,
+            Why::Look(pause) => self.look(places, id, pause).await,
         }
     }
 
     /// Has an open outcome looked at, and again after a pause that begins when this look has ended: an action
     /// has one driver for that at most. It counts as no work: nobody is kept out by what an upstream hides.
-    async fn look(self: &Arc<Self>, turns: &Arc<Semaphore>, id: &ActionId, pause: Duration) {
-        let mut turn = Some(Arc::clone(turns).acquire_owned().await);
+    async fn look(self: &Arc<Self>, places: &Arc<Semaphore>, id: &ActionId, pause: Duration) {
+        let mut place = Some(Arc::clone(places).acquire_owned().await);
         let mut rest = Box::pin(self.launch(id, None, true, None).to_rest());
         let (engine, id) = (Arc::downgrade(self), id.clone());
         tokio::spawn(async move {
             let told = if let Ok(told) = tokio::time::timeout(TURN, &mut rest).await {
                 told
             } else {
-                turn = None;
+                place = None;
                 rest.await
             };
-            drop(turn);
+            drop(place);
             let Some(engine) = engine.upgrade().filter(|one| !one.is_stopping()) else {
                 return;
             };
@@ -128,7 +128,7 @@ async fn keep(
     clock: Clock,
     mut asked: mpsc::UnboundedReceiver<(i64, ActionId, Why)>,
 ) {
-    let turns = Arc::new(Semaphore::new(ABREAST));
+    let places = Arc::new(Semaphore::new(ABREAST));
     let mut due = Due::new();
     loop {
         let next_ms = due.first_key_value().map(|((at_ms, _), _)| *at_ms);
@@ -148,7 +148,7 @@ async fn keep(
             () = is_due => {
                 let Some(engine) = engine.upgrade().filter(|p| !p.is_stopping()) else { return };
                 if let Some(((_, id), why)) = due.pop_first() {
-                    engine.wake(&turns, &id, why).await;
+                    engine.wake(&places, &id, why).await;
                 }
             }
         }

@@ -1,9 +1,8 @@
-//! Steps of writes: takes each as egress makes it, has it in the journal before egress goes on.
+//! Steps of writes: each is in the journal before egress goes on.
 
 use std::sync::Arc;
 
 use deed_record::lifecycle::event::Event;
-use deed_record::lifecycle::story::Story;
 use deed_sandbox::{Intent, Keep, WriteStep};
 use deed_spec::digest::Digest;
 use deed_spec::json;
@@ -17,16 +16,15 @@ use super::unit_of_work::UnitOfWork;
 /// that stops waiting must not part the story from the journal.
 pub(super) fn steps(
     engine: &Arc<Engine>,
-    book: Arc<Mutex<(Story, UnitOfWork)>>,
+    work: Arc<Mutex<UnitOfWork>>,
     n: u32,
     epoch: u64,
 ) -> Keep {
     let engine = Arc::clone(engine);
     Arc::new(move |step: WriteStep| {
-        let (engine, book) = (Arc::clone(&engine), Arc::clone(&book));
+        let (engine, work) = (Arc::clone(&engine), Arc::clone(&work));
         let append = tokio::spawn(async move {
-            let mut book = book.lock_owned().await;
-            let (story, pages) = &mut *book;
+            let mut work = work.lock_owned().await;
             // The journal is one sequence: an end is on disk with the next intent, or with the receipt.
             let durable = matches!(step, WriteStep::Intended(_));
             let event = match step {
@@ -35,21 +33,20 @@ pub(super) fn steps(
                 }
                 WriteStep::Intended(intent) => {
                     // The run may have waited for its turn: an approval that is over covers no write.
-                    let expires_ms = story.ask.as_ref().map_or(i64::MAX, |ask| ask.expires_ms);
-                    if engine.clock.now_ms() >= expires_ms {
+                    let ask = work.story.ask.as_ref();
+                    if ask.is_some_and(|ask| engine.clock.latest_ms() >= ask.expires_ms) {
                         return Err("the approval has expired".to_owned());
                     }
                     intended(n, epoch, *intent)?
                 }
             };
-            let (before, mark) = (story.clone(), pages.mark());
-            let kept = match engine.put(story, pages, event).await {
-                Ok(()) => engine.hand_over(story, pages, vec![], durable).await,
+            let mark = work.mark();
+            let kept = match work.append(&engine, event).await {
+                Ok(()) => work.flush(&engine, durable).await,
                 Err(error) => Err(error),
             };
             kept.map_err(|error| {
-                *story = before;
-                pages.forget(mark);
+                work.back_to(mark);
                 error.to_string()
             })
         });

@@ -25,7 +25,7 @@ use super::payload::Payload;
 use crate::api::listing::{ActionList, ActionSummary};
 use crate::api::problem::Problem;
 use crate::api::view;
-use crate::engine::{Accepted, Claimed, Explained, Told};
+use crate::engine::{Accepted, Claimed, Explained, StoredAction};
 use crate::stage::contract;
 
 /// How long a caller that says nothing is kept waiting for an answer.
@@ -68,7 +68,7 @@ async fn take(
     proposal: Proposal,
     claimed: Option<Claimed>,
     trace: Option<String>,
-) -> Result<(ActionId, Option<JoinHandle<Option<Told>>>), Problem> {
+) -> Result<(ActionId, Option<JoinHandle<Option<StoredAction>>>), Problem> {
     let who = bind_as(&app, &caller)?;
     let Accepted { id, waiting } = app.engine.propose(who, proposal, claimed, trace).await?;
     let Some(waiting) = waiting else { return Ok((id, None)) };
@@ -112,32 +112,15 @@ pub(super) async fn show(
 ) -> Result<Response, Problem> {
     let id = parse_id(&id)?;
     let mut told = caller.told(&app, &id)?;
-    if let Some(wait) = wait(&headers)?.filter(|_| !rests(told.story.status)) {
-        let watched = tokio::time::timeout(wait, watched(&app, &id)).await;
-        told = watched.ok().flatten().map_or_else(|| app.engine.told(&id), Ok)?;
+    if let Some(wait) = wait(&headers)?.filter(|_| !told.story.status.rests()) {
+        let rested = tokio::time::timeout(wait, app.engine.at_rest(&id)).await;
+        told = rested.unwrap_or_else(|_| app.engine.load(&id))?;
     }
     // A store that failed is read as it is, until the host ends.
-    if !rests(told.story.status) && app.engine.failed().is_none() {
+    if !told.story.status.rests() && app.engine.failed().is_none() {
         app.engine.on_disk(&id).await?;
     }
     shown(&app, &caller, told)
-}
-
-/// Waits until an action rests. Its driver is under way already; this only waits for that, so that waiting callers
-/// cost no drivers. A stop does not wait for it: what rests there may go on only with the next start.
-async fn watched(app: &App, id: &ActionId) -> Option<Told> {
-    loop {
-        let told = app.engine.told(id).ok()?;
-        if rests(told.story.status) || app.engine.is_stopping() {
-            return Some(told);
-        }
-        app.engine.rests(id).await;
-    }
-}
-
-/// Whether nothing happens to an action until somebody does something.
-fn rests(status: Status) -> bool {
-    matches!(status, Status::Waiting | Status::Ended(_))
 }
 
 pub(super) async fn cancel(
@@ -196,7 +179,7 @@ pub(super) async fn answer(
     app: &App,
     caller: &Caller,
     id: &ActionId,
-    rest: impl Future<Output = Option<Told>>,
+    rest: impl Future<Output = Option<StoredAction>>,
     wait: Option<Duration>,
 ) -> Result<Response, Problem> {
     let patience = wait.unwrap_or(Duration::from_secs(WAIT_DEFAULT_S));
@@ -204,16 +187,16 @@ pub(super) async fn answer(
     if told.is_err() {
         tracing::debug!(action = %id, "the caller does not wait any longer; the action goes on");
     }
-    let told = told.ok().flatten().map_or_else(|| app.engine.told(id), Ok)?;
-    if !rests(told.story.status) {
+    let told = told.ok().flatten().map_or_else(|| app.engine.load(id), Ok)?;
+    if !told.story.status.rests() {
         // What has ended or waits is on disk; of what goes on, at least that it was taken.
         app.engine.on_disk(id).await?;
     }
     shown(app, caller, told)
 }
 
-fn shown(app: &App, caller: &Caller, told: Told) -> Result<Response, Problem> {
-    let Told { story, entries } = caller.may_see(told)?;
+fn shown(app: &App, caller: &Caller, told: StoredAction) -> Result<Response, Problem> {
+    let StoredAction { story, entries } = caller.may_see(told)?;
     let ended = matches!(story.status, Status::Ended(_));
     let mut view = view::view(&story, &entries, caller.is_person())?;
     // An agent sees its own actions only.

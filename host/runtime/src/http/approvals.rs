@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use deed_record::lifecycle::status::Status;
 use deed_record::statement::approval::ApprovalRequest;
-use deed_record::statement::envelope::Envelope;
+use deed_spec::dsse::Envelope;
 use deed_spec::json;
 
 use super::App;

@@ -18,7 +18,7 @@ use super::account::{self, Tab};
 use crate::api::problem::Problem;
 use crate::capacity::rate_limit::{Budget, ConcurrencyLimits, LIMITS};
 use crate::config::Tenant;
-use crate::engine::Told;
+use crate::engine::StoredAction;
 
 /// A caller who showed a valid token.
 #[derive(Clone, Debug)]
@@ -63,11 +63,11 @@ impl Caller {
     }
 
     /// The same with the entries that it was folded from.
-    pub(super) fn told(&self, app: &App, id: &ActionId) -> Result<Told, Problem> {
-        self.may_see(app.engine.told(id)?)
+    pub(super) fn told(&self, app: &App, id: &ActionId) -> Result<StoredAction, Problem> {
+        self.may_see(app.engine.load(id)?)
     }
 
-    pub(super) fn may_see(&self, told: Told) -> Result<Told, Problem> {
+    pub(super) fn may_see(&self, told: StoredAction) -> Result<StoredAction, Problem> {
         let action = &told.story.bound.action;
         let own = self.is_person() || action.principal == self.name();
         if own && action.tenant == self.tenant.name { Ok(told) } else { Err(Problem::not_found()) }

@@ -8,7 +8,8 @@ use std::path::Path;
 
 use deed_record::action::id;
 use deed_record::lifecycle::event::entry;
-use deed_record::statement::envelope::{self, Kind, key_id};
+use deed_record::statement::envelope::{self, Kind};
+use deed_spec::dsse::{self, key_id};
 use deed_record::statement::rotation::{ChangeError, KeyChange, Purpose};
 use deed_spec::note::LogKey;
 use deed_store::journal::{self, OpenError};
@@ -167,7 +168,7 @@ impl Rotating<'_> {
             tenant: tenant.to_owned(),
             purpose: self.purpose,
             keyid: id_of(key)?,
-            key: envelope::to_pem(key).map_err(form)?,
+            key: dsse::to_pem(key).map_err(form)?,
             index,
             by_uid: files::user(),
             at_ms: self.now_ms,

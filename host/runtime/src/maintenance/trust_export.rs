@@ -3,6 +3,7 @@
 //!
 //! Reads the tenant's log beside a host that runs. Takes only what this host's keys signed for its past.
 
+use deed_spec::dsse;
 use deed_record::lifecycle::event::Leaf;
 use deed_record::statement::envelope::{self, Kind};
 use deed_record::statement::rotation::Purpose;
@@ -136,7 +137,7 @@ fn approvers(
     }
     let approver = |Stay { who, from, until }| {
         Ok(Approver {
-            key: envelope::from_pem(&who.key).map_err(bad)?,
+            key: dsse::from_pem(&who.key).map_err(bad)?,
             person: who.person,
             roles: who.roles,
             from_index: Some(from),

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use deed_record::statement::activation::{
     Activation, Approver, Granted, agent_digest, attributes_digest, name_digest,
 };
-use deed_record::statement::envelope::{self, EnvelopeError, key_id};
+use deed_record::statement::envelope::{self, EnvelopeError};
+use deed_spec::dsse::{self, key_id};
 use deed_spec::json;
 use deed_store::statements::{Enrolled, Kept};
 use deed_system::files;
@@ -59,7 +60,7 @@ fn approvers(tenant: &Tenant) -> Result<BTreeSet<Approver>, EnvelopeError> {
 pub fn names(activation: &Activation, people: &[Enrolled]) -> Result<bool, EnvelopeError> {
     let mut named = BTreeSet::new();
     for one in people {
-        let keyid = key_id(&envelope::from_pem(&one.key)?)?;
+        let keyid = key_id(&dsse::from_pem(&one.key)?)?;
         let roles = one.roles.iter().cloned().collect();
         named.insert(Approver { keyid, person: name_digest(&one.person), roles });
     }
@@ -83,7 +84,7 @@ pub fn people(tenant: &Tenant) -> Result<Vec<Enrolled>, EnvelopeError> {
             people.push(Enrolled {
                 person: name.clone(),
                 roles: person.roles.iter().cloned().collect(),
-                key: envelope::to_pem(key)?,
+                key: dsse::to_pem(key)?,
             });
         }
     }

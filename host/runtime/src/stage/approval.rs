@@ -12,7 +12,8 @@ use deed_record::lifecycle::observation::Observation;
 use deed_record::lifecycle::story::Story;
 use deed_record::policy::Decision;
 use deed_record::statement::approval::{self, Answer as Said, ApprovalRequest, Ask, Terms};
-use deed_record::statement::envelope::{Envelope, Signed};
+use deed_record::statement::envelope::Signed;
+use deed_spec::dsse::Envelope;
 use deed_spec::json;
 
 use crate::config::{Person, Tenant};
@@ -77,7 +78,7 @@ pub fn receive(
     tenant: &Tenant,
     story: &Story,
     envelope: Envelope,
-    now_ms: i64,
+    latest_ms: i64,
 ) -> Result<Answer, AnswerError> {
     let ask = story.ask.as_ref().ok_or(AnswerError::NotAsked)?;
     let (person, known, key) = tenant.signer(&envelope).ok_or(AnswerError::UnknownKey)?;
@@ -90,7 +91,7 @@ pub fn receive(
         return Err(AnswerError::Differs(what));
     }
     fits(story, ask, person, known, &terms)?;
-    if terms.expires_ms <= now_ms {
+    if terms.expires_ms <= latest_ms {
         return Err(AnswerError::Expired);
     }
     let approves = terms.decision == Said::Approve;

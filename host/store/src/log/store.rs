@@ -143,9 +143,7 @@ fn sync_together(paths: &[PathBuf]) -> Result<(), LogError> {
         let parts = paths.chunks(paths.len().div_ceil(SYNCS).max(1));
         let threads: Vec<_> = parts.map(|part| scope.spawn(move || some(part))).collect();
         // A thread that panicked synced nothing that could be relied on.
-        let lost =
-            |_| LogError::Failed { why: "a thread that syncs its files panicked".to_owned() };
-        threads.into_iter().try_for_each(|thread| thread.join().map_err(lost)?)
+        threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| LogError::Panicked)?)
     })
 }
 

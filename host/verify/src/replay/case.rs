@@ -107,7 +107,7 @@ impl Case {
 }
 
 fn read(opened: &Opened) -> Result<Case, String> {
-    let statement = opened.receipt.unverified(Kind::Receipt).map_err(|e| e.to_string())?;
+    let statement = Statement::unverified(&opened.receipt, Kind::Receipt).map_err(|e| e.to_string())?;
     let receipt: Receipt =
         json::from_value(statement.predicate.clone()).map_err(|e| format!("the receipt {e}"))?;
     let found = Digest::of(opened.part(bundle::ACTION)?);

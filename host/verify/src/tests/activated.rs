@@ -6,7 +6,8 @@ use deed_record::lifecycle::event::{Event, Leaf};
 use deed_record::statement::activation::{
     Activation, Granted, agent_digest, attributes_digest, name_digest,
 };
-use deed_record::statement::envelope::{Envelope, Kind, Signed, Statement};
+use deed_record::statement::envelope::{Kind, Signed, Statement};
+use deed_spec::dsse::Envelope;
 use deed_spec::digest::Digest;
 use deed_spec::merkle::{self, leaf_hash};
 use deed_spec::note::{self, Checkpoint};

@@ -60,7 +60,7 @@ fn a_decision_by_another_key_or_none_at_all_is_found_out() {
     let mut world = approved();
     for event in &mut world.entries {
         if let Event::AttemptStarted { decision, .. } = event {
-            let Statement { action, predicate, .. } = decision.unverified(Kind::Decision).unwrap();
+            let Statement { action, predicate, .. } = Statement::unverified(&decision, Kind::Decision).unwrap();
             let forged = Statement { kind: Kind::Decision, action, predicate };
             *decision = Signed::shared(forged.sign(&key(9)).unwrap());
         }
@@ -192,7 +192,7 @@ fn the_receipts_place_is_where_the_sigstore_bundle_points() {
         let wrapped = deed_record::bundle::sigstore(&envelope).unwrap();
         assert_eq!(
             parse(&to_canonical(&envelope).unwrap()).unwrap()["payloadType"],
-            deed_record::statement::envelope::PAYLOAD_TYPE
+            deed_spec::dsse::PAYLOAD_TYPE
         );
         files.insert(deed_record::bundle::RECEIPT.into(), wrapped);
     });

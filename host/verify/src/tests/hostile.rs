@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use deed_record::bundle::CHAIN;
-use deed_record::statement::envelope::{Envelope, EnvelopeError, Kind, key_id};
+use deed_record::statement::envelope::{EnvelopeError, Kind};
+use deed_spec::dsse::{Envelope, key_id};
 use deed_spec::json;
 use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
 use serde_json::{Value, json};
@@ -63,7 +64,7 @@ fn a_scalar_that_was_not_reduced_is_no_signature() {
         (*byte, carry) = (sum.to_le_bytes()[0], sum >> 8);
     }
     let forged = signed_with(&good, &other);
-    assert_eq!(forged.verify(&key, Kind::Receipt), Err(EnvelopeError::Signature));
+    assert_eq!(forged.open(&key), Err(DsseError::Signature));
     assert_eq!(failing(&world, &with_receipt(&world, &forged)), SIGNATURE);
 }
 
@@ -79,7 +80,7 @@ fn a_key_of_small_order_signs_nothing() {
     let mut forged = signed_with(&receipt(&world), &anything);
     forged.signatures[0].keyid = key_id(&key).unwrap();
     assert!(key.verify(&pae(&forged), &Signature::from_bytes(&anything)).is_ok());
-    assert_eq!(forged.verify(&key, Kind::Receipt), Err(EnvelopeError::Signature));
+    assert_eq!(forged.open(&key), Err(DsseError::Signature));
     let mut trust = world.trust();
     trust.receipt_keys.push(ReceiptKey { key, from_index: None, until_index: None });
     let report = verify(&with_receipt(&world, &forged), Some(&trust));

@@ -10,7 +10,7 @@ use deed_record::bundle as container;
 use deed_record::lifecycle::event::Leaf;
 use deed_record::lifecycle::story::Story;
 use deed_record::policy::asked::Question;
-use deed_record::statement::envelope::Envelope;
+use deed_spec::dsse::Envelope;
 use deed_spec::digest::Digest;
 use deed_spec::merkle::Hash;
 use deed_spec::note::{LogKey, LogProof};

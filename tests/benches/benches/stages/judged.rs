@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use deed_host::stage::{approval, policy, reconcile};
 use deed_record::lifecycle::event::Event;
-use deed_record::statement::envelope::Envelope;
+use deed_spec::dsse::Envelope;
 use deed_spec::json;
 use deed_tests::services::Result;
 

@@ -243,6 +243,17 @@ fn what_was_planned_is_judged_anew_when_its_time_has_come() {
     assert_eq!(held("keyed", open(), 27_000), Err(Final::Keyless));
     assert_eq!(held("keyed", done(), 27_000), Ok(()), "it is carried");
     assert_eq!(held("keyed", write("/1", Fate::NotSent), 27_000), Ok(()));
+    for (effect, exchange) in [
+        ("idempotent", open()),
+        ("keyed", open()),
+        ("keyed", done()),
+        ("keyed", write("/1", Fate::NotSent)),
+    ] {
+        let attempts = [attempt(1, vec![exchange.clone()])];
+        let until_ms = in_time_until_ms(&contract(effect), &attempts, &bindings(Some(30_000)));
+        assert_eq!(held(effect, exchange.clone(), until_ms - 1), Ok(()), "{effect}");
+        assert!(held(effect, exchange, until_ms).is_err(), "{effect}");
+    }
 }
 
 #[test]

@@ -1,6 +1,4 @@
-//! The accounts of admission: what the host, each tenant and each agent has. Takes changes, gives sums.
-//!
-//! Never forgets to change all three alike, and decides nothing.
+//! The accounts of admission: what the host, each tenant and each agent has. A change of one is a change of all three.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,14 +7,15 @@ use std::time::Duration;
 use deed_store::group_commit::GroupCommit;
 
 use super::limit::{Limit, Overload};
+use crate::capacity::fair_share::{Held, Pool};
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Book {
     pub(super) host: Account,
     pub(super) crowd: GroupCommit,
     pub(super) tenants: HashMap<String, Tenant>,
-    /// Actions under way beyond what their tenants have for sure.
-    pub(super) beyond: usize,
+    /// The places of actions under way.
+    pub(super) pool: Pool,
     pub(super) refused: BTreeMap<Limit, u64>,
 }
 
@@ -45,6 +44,10 @@ pub(super) struct Accounts {
 }
 
 impl Book {
+    pub(super) fn new(pool: Pool, crowd: GroupCommit) -> Self {
+        Self { host: Account::default(), crowd, tenants: HashMap::new(), pool, refused: BTreeMap::new() }
+    }
+
     pub(super) fn of(&self, tenant: &str, agent: &str) -> Accounts {
         let tenant = self.tenants.get(tenant);
         let agent = tenant.and_then(|tenant| tenant.agents.get(agent)).copied();
@@ -78,8 +81,8 @@ impl Book {
 }
 
 impl Accounts {
-    pub(super) fn map(self, count: impl Fn(Account) -> usize) -> [usize; 3] {
-        [self.host, self.tenant, self.agent].map(count)
+    pub(super) fn map(self, count: impl Fn(Account) -> usize) -> Held {
+        Held { host: count(self.host), tenant: count(self.tenant), agent: count(self.agent) }
     }
 }
 

@@ -8,7 +8,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use deed_record::statement::envelope::{self, key_id};
+use deed_record::statement::envelope;
+use deed_spec::dsse::{self, key_id};
 use deed_record::statement::rotation::Purpose;
 use deed_system::files::{Files, PEM_MAX};
 use ed25519_dalek::{SigningKey, VerifyingKey};
@@ -64,10 +65,10 @@ impl Next {
         made.and_then(|()| sync(&keys)).map_err(|e| KeyError::Write(folder.clone(), e))?;
         let id = key_id(old).map_err(|_| form(&folder))?;
         let kept = folder.join(format!("{}-{id}.pub", self.purpose.as_str()));
-        replace(&kept, envelope::to_pem(old).map_err(|_| form(&kept))?.as_bytes(), 0o644)?;
+        replace(&kept, dsse::to_pem(old).map_err(|_| form(&kept))?.as_bytes(), 0o644)?;
         let present = keys.join(format!("{}.key", self.purpose.as_str()));
         let public = present.with_extension("pub");
-        let pem = envelope::to_pem(&self.public()).map_err(|_| form(&public))?;
+        let pem = dsse::to_pem(&self.public()).map_err(|_| form(&public))?;
         replace(&public, pem.as_bytes(), 0o644)?;
         let moved = fs::rename(path(&self.dir, self.purpose), &present);
         moved.and_then(|()| sync(&keys)).map_err(|e| KeyError::Write(present, e))
@@ -85,7 +86,7 @@ pub fn retired(dir: &Path, purpose: Purpose) -> Result<Vec<VerifyingKey>, KeyErr
     let read = |name: &String| {
         let path = format!("keys/retired/{name}");
         let text = files.text(&path, PEM_MAX).map_err(KeyError::File)?;
-        envelope::from_pem(&text).map_err(|_| KeyError::Form(path.into()))
+        dsse::from_pem(&text).map_err(|_| KeyError::Form(path.into()))
     };
     names.iter().filter(is_one).map(read).collect()
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use deed_spec::dsse;
 use deed_record::statement::envelope;
 use deed_system::files::PEM_MAX;
 
@@ -58,7 +59,7 @@ impl Builder<'_> {
     fn person(&self, raw: &raw::Person) -> Result<Person, (&'static str, String)> {
         let key = |path: &String| {
             let text = self.files.text(path, PEM_MAX).map_err(|e| ("keys", e.to_string()))?;
-            envelope::from_pem(&text)
+            dsse::from_pem(&text)
                 .map_err(|e| ("keys", format!("`{path}`: {e}; `deed key new` makes one")))
         };
         let hash = |text: &String| text.parse().map_err(|_| ("token", no_hash(text).to_owned()));

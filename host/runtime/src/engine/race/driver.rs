@@ -211,7 +211,7 @@ fn go(world: &World, at: usize, rules: &Rules, run: &Run) -> Steps {
             let mut steps = vec![("gets no answer", ends(Sent::NoAnswer))];
             let ordinal = run.writes.last().unwrap().ordinal;
             let own = |f: &Flight| f.epoch == run.epoch && f.ordinal == ordinal && f.landed;
-            if world.flights.iter().any(own) {
+            if world.in_flight.iter().any(own) {
                 steps.push(("is answered", ends(Sent::Done)));
             }
             steps
@@ -261,7 +261,7 @@ fn send(world: &World, at: usize, rules: &Rules, run: &Run, deadline: i64) -> Wo
         next.wrong =
             Some(format!("write {ordinal} of epoch {epoch} leaves with no durable intent"));
     }
-    next.flights.push(Flight { epoch, ordinal, deadline, landed: false });
+    next.in_flight.push(Flight { epoch, ordinal, deadline, landed: false });
     next.drivers[at].pc = Pc::Run(Run { at: At::Awaiting { deadline }, ..run.clone() });
     next
 }
@@ -274,7 +274,7 @@ fn keep(world: &World, at: usize, rules: &Rules, run: &Run) -> World {
     let kept = next.append(at, vec![what], true, rules);
     let on = if kept && write.sent == Sent::Done { At::Next } else { At::Ending };
     // What landed and was told is no flight any more.
-    next.flights.retain(|f| !(f.landed && f.epoch == run.epoch && f.ordinal == write.ordinal));
+    next.in_flight.retain(|f| !(f.landed && f.epoch == run.epoch && f.ordinal == write.ordinal));
     next.drivers[at].pc = Pc::Run(Run { at: on, ..run.clone() });
     next
 }

@@ -12,7 +12,8 @@ use deed_record::lifecycle::event::{Event, GrantRecord};
 use deed_record::lifecycle::observation::Observation;
 use deed_record::lifecycle::story::Story;
 use deed_record::policy::{Decision, Facts, Verdict};
-use deed_record::statement::envelope::{Envelope, Signed};
+use deed_record::statement::envelope::Signed;
+use deed_spec::dsse::Envelope;
 use deed_spec::digest::Digest;
 use serde_json::json;
 

@@ -72,7 +72,7 @@ pub(super) struct World {
     /// Sorted: which of two equal drivers is the first says nothing.
     pub(super) drivers: Vec<Driver>,
     pub(super) now: i64,
-    pub(super) flights: Vec<Flight>,
+    pub(super) in_flight: Vec<Flight>,
     /// How often each write was applied.
     pub(super) applied: [u8; 2],
     /// How often each attempt was run.
@@ -90,7 +90,7 @@ impl World {
             durable: 0,
             drivers: vec![Driver::default(); rules.drivers],
             now: 1,
-            flights: vec![],
+            in_flight: vec![],
             applied: [0; 2],
             runs: [0; 4],
             crashes: rules.crashes,
@@ -120,7 +120,7 @@ impl World {
         next.extend(self.of_the_outside(rules));
         for (_, world) in &mut next {
             world.drivers.sort();
-            world.flights.sort();
+            world.in_flight.sort();
         }
         next
     }
@@ -131,12 +131,12 @@ impl World {
             let mut world = self.clone();
             world.now += 1;
             // What did not land in its time never does.
-            world.flights.retain(|flight| flight.landed || world.now < flight.deadline);
+            world.in_flight.retain(|flight| flight.landed || world.now < flight.deadline);
             next.push((format!("it is {}", world.now), world));
         }
-        for (at, flight) in self.flights.iter().enumerate().filter(|(_, flight)| !flight.landed) {
+        for (at, flight) in self.in_flight.iter().enumerate().filter(|(_, flight)| !flight.landed) {
             let mut world = self.clone();
-            world.flights[at].landed = true;
+            world.in_flight[at].landed = true;
             world.land(flight.ordinal, rules.effect);
             next.push((format!("write {} of epoch {} lands", flight.ordinal, flight.epoch), world));
         }
@@ -201,7 +201,7 @@ impl World {
             return Some(format!("attempt {n} ran twice"));
         }
         let sending = self.drivers.iter().filter_map(|driver| driver.can_write(self.now));
-        let flying = self.flights.iter().filter(|flight| !flight.landed).map(|f| f.epoch);
+        let flying = self.in_flight.iter().filter(|flight| !flight.landed).map(|f| f.epoch);
         let writers: HashSet<u64> = sending.chain(flying).collect();
         if writers.len() > 1 {
             return Some(format!("two can write: epochs {writers:?}"));

@@ -25,7 +25,7 @@ fn tenants(families: &mut Families<'_>, engine: &Engine) -> fmt::Result {
 }
 
 fn turns(families: &mut Families<'_>, engine: &Engine) -> fmt::Result {
-    let turns = engine.turns();
+    let turns = engine.run_slots();
     families.gauge("deed_runs", "actions that have a turn in the sandbox", &turns.taken)?;
     families.gauge("deed_runs_queued", "actions that wait for a turn", &turns.queued)?;
     let states = turns.upstreams.iter().flat_map(|one| {

@@ -2,7 +2,7 @@
 
 use deed_record::action::Proposal;
 use deed_record::statement::approval::ApprovalRequest;
-use deed_record::statement::envelope::Envelope;
+use deed_spec::dsse::Envelope;
 use deed_record::statement::resolution_request::ResolutionRequest;
 use serde_json::json;
 

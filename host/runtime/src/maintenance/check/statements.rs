@@ -1,5 +1,6 @@
 //! The statements that no story holds: each is what its name says, and signed by a key of this host.
 
+use deed_spec::dsse;
 use deed_record::lifecycle::event::entry;
 use deed_record::statement::envelope::{self, Kind};
 use deed_record::statement::{activation, rotation};
@@ -43,7 +44,7 @@ fn one(check: &mut Check, kind: Kind, kept: &Kept) -> Result<(), String> {
         Err(error) => return Err(error.to_string()),
     }
     for person in &kept.people {
-        let key = envelope::from_pem(&person.key).map_err(|e| e.to_string())?;
+        let key = dsse::from_pem(&person.key).map_err(|e| e.to_string())?;
         if !check.people.contains(&key) {
             check.people.push(key);
         }

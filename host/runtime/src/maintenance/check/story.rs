@@ -3,7 +3,8 @@
 
 use deed_record::lifecycle::event::{Entry, Event, Leaf};
 use deed_record::lifecycle::story::Story;
-use deed_record::statement::envelope::{Envelope, Kind};
+use deed_record::statement::envelope::Kind;
+use deed_spec::dsse::Envelope;
 use deed_record::statement::receipt::Receipt;
 use deed_spec::digest::Digest;
 use deed_spec::json;
@@ -123,7 +124,7 @@ fn envelope(
         By::Host => (&check.receipt_keys, "no key of this host"),
         By::Person => (&check.people, "nobody who ever could"),
     };
-    let opened = keys.iter().find_map(|key| envelope.verify(key, kind).ok());
+    let opened = keys.iter().find_map(|key| Statement::open(envelope, key, kind).ok());
     let Some(statement) = opened else {
         return Some(format!("its {} is signed by {nobody}", kind.as_str()));
     };
@@ -133,7 +134,7 @@ fn envelope(
 
 /// The receipt says what the story came to.
 fn contents(story: &Story, sealed: &Envelope) -> Option<String> {
-    let statement = match sealed.unverified(Kind::Receipt) {
+    let statement = match Statement::unverified(sealed, Kind::Receipt) {
         Ok(statement) => statement,
         Err(error) => return Some(format!("its receipt does not read: {error}")),
     };

@@ -18,7 +18,8 @@ use crate::lifecycle::outcome::{Judgement, Outcome};
 use crate::lifecycle::status::Status;
 use crate::policy::{Decision, Facts, Verdict};
 use crate::statement::approval::Ask;
-use crate::statement::envelope::{Envelope, Signed};
+use crate::statement::envelope::Signed;
+use deed_spec::dsse::Envelope;
 use crate::statement::resolution::{self, Resolution};
 
 /// Which event comes next: the candidate at the index, or, where it is helped, the next legal one after it.

@@ -5,7 +5,7 @@ use deed_record::lifecycle::story::Story;
 
 /// A story and the entries that it was folded from, oldest first.
 #[derive(Debug)]
-pub struct Told {
+pub struct StoredAction {
     pub story: Story,
     pub entries: Vec<Entry>,
 }

@@ -1,0 +1,95 @@
+//! Wakes whoever waits for something to happen to an action. What happened is in the journal: a signal says only that
+//! it is worth reading.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use deed_record::action::id::ActionId;
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
+
+/// Signals of one kind, by action. Only actions that somebody waits for are in it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Signals(Arc<Mutex<HashMap<ActionId, Awaited>>>);
+
+#[derive(Debug, Default)]
+struct Awaited {
+    signal: Arc<Notify>,
+    waiting: usize,
+}
+
+/// The signal of one action, for one who waits for it.
+#[derive(Debug)]
+pub(super) struct Signal {
+    all: Signals,
+    id: ActionId,
+    signal: Arc<Notify>,
+}
+
+impl Signals {
+    pub(super) fn of(&self, id: &ActionId) -> Signal {
+        let mut all = self.lock();
+        let awaited = all.entry(id.clone()).or_default();
+        awaited.waiting += 1;
+        let signal = Arc::clone(&awaited.signal);
+        Signal { all: self.clone(), id: id.clone(), signal }
+    }
+
+    pub(super) fn tell(&self, id: &ActionId) {
+        if let Some(awaited) = self.lock().get(id) {
+            awaited.signal.notify_waiters();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ActionId, Awaited>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Signal {
+    /// The next signal from now on, whenever it is awaited: take it first, then read the journal, then wait.
+    pub(super) fn next(&self) -> Notified<'_> {
+        self.signal.notified()
+    }
+}
+
+impl Drop for Signal {
+    fn drop(&mut self) {
+        let mut all = self.all.lock();
+        let Some(awaited) = all.get_mut(&self.id) else { return };
+        awaited.waiting -= 1;
+        if awaited.waiting == 0 {
+            all.remove(&self.id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_told_before_the_wait_is_not_missed() {
+        let (signals, id) = (Signals::default(), ActionId::new(1, [1; 10]));
+        let (first, second) = (signals.of(&id), signals.of(&id));
+        let (one, other) = (first.next(), second.next());
+        signals.tell(&id);
+        one.await;
+        other.await;
+        drop(first);
+        assert_eq!(signals.lock().len(), 1);
+        drop(second);
+        assert!(signals.lock().is_empty());
+    }
+
+    #[tokio::test]
+    async fn other_actions_are_not_told() {
+        let (signals, id) = (Signals::default(), ActionId::new(1, [1; 10]));
+        let signal = signals.of(&id);
+        let mut next = std::pin::pin!(signal.next());
+        signals.tell(&ActionId::new(1, [2; 10]));
+        assert!(!next.as_mut().enable());
+        signals.tell(&id);
+        assert!(next.as_mut().enable());
+    }
+}

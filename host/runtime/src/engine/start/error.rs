@@ -1,0 +1,70 @@
+//! Why the host does not start: what failed, and what would let it start.
+
+use std::io;
+use std::path::PathBuf;
+
+use deed_record::action::id::{ActionId, IdError};
+use deed_record::timeline::utc;
+use deed_sandbox::EngineError as SandboxError;
+use deed_spec::note::KeyError as NoteKeyError;
+use deed_store::journal::{OpenError, VersionError};
+use deed_store::log::LogError;
+use deed_store::store::ReadError;
+
+use crate::config::{Fault, keys};
+use crate::engine::activate::ActivateError;
+use crate::engine::error::EngineError;
+use crate::engine::key_history::KeyHistoryError;
+
+/// Why the host does not start. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("{0}")]
+    Config(Fault),
+    #[error(transparent)]
+    Key(#[from] keys::KeyError),
+    #[error("state/ is not for this version: {0}")]
+    Version(#[from] VersionError),
+    #[error("state/ is not usable: {0}")]
+    State(#[source] io::Error),
+    #[error("the sandbox cannot be made: {0}")]
+    Sandbox(#[from] SandboxError),
+    #[error("the journal cannot be opened: {0}")]
+    Open(#[from] OpenError),
+    #[error("the journal cannot be read: {0}")]
+    Read(#[from] ReadError),
+    #[error("the journal cannot be read: {0}")]
+    Id(#[from] IdError),
+    #[error("the journal cannot be read: {0}")]
+    Story(#[source] EngineError),
+    #[error("the journal cannot be read: it lists {0} as open, and has no row of it")]
+    NoRow(String),
+    #[error("what this host signed before cannot be told: {0}")]
+    KeyHistory(#[from] KeyHistoryError),
+    #[error("the log has no valid origin: {0}")]
+    Origin(#[from] NoteKeyError),
+    #[error("the log cannot be opened: {0}")]
+    Log(#[from] LogError),
+    /// What is in force is logged before anything is proposed, so this tenant has lost its log; a new one would be a
+    /// fork.
+    #[error(
+        "a log is missing: `{}` is not there, and the journal has {action} of `{tenant}`; restore the whole \
+         directory from one copy", folder.display()
+    )]
+    LogMissing { folder: PathBuf, action: String, tenant: String },
+    #[error("the configuration cannot be activated: {0}")]
+    Activate(#[from] ActivateError),
+    #[error("contracts and policies cannot be kept: {0}")]
+    Keep(#[source] EngineError),
+    #[error(
+        "deed.toml lacks a tenant that is still needed: {action} of tenant `{tenant}` has not ended; put the tenant \
+         back until it has"
+    )]
+    TenantNeeded { action: ActionId, tenant: String },
+    /// Approvals and idempotency keys would live longer than they say.
+    #[error(
+        "the clock has gone back: the system says {}, and the journal has an event of {}; set the clock right, or \
+         start the host when it has passed that time", utc(*now_ms), utc(*latest_ms)
+    )]
+    ClockBehind { now_ms: i64, latest_ms: i64 },
+}

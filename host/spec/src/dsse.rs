@@ -1,0 +1,172 @@
+//! DSSE v1.0.2 envelopes with exactly one pure Ed25519 signature (RFC 8032), over the pre-authentication encoding.
+//!
+//! The payload is signed as bytes, and given as bytes only after the check.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
+use ed25519_dalek::pkcs8::{DecodePublicKey, EncodePublicKey};
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use serde::{Deserialize, Serialize};
+
+use crate::digest::Digest;
+
+/// `payloadType` of every envelope (in-toto attestation v1).
+pub const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
+
+/// A DSSE v1.0.2 envelope.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Envelope {
+    /// Standard base64 of an in-toto Statement v1 in RFC 8785 form.
+    #[cfg_attr(feature = "schema", schemars(extend("contentEncoding" = "base64")))]
+    pub payload: String,
+    #[cfg_attr(feature = "schema", schemars(extend("const" = PAYLOAD_TYPE)))]
+    pub payload_type: String,
+    #[cfg_attr(feature = "schema", schemars(length(equal = 1)))]
+    pub signatures: Vec<EnvelopeSignature>,
+}
+
+/// Pure Ed25519 (RFC 8032) over the pre-authentication encoding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct EnvelopeSignature {
+    /// Hex SHA-256 of the key's SPKI DER.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9a-f]{64}$")))]
+    pub keyid: String,
+    #[cfg_attr(feature = "schema", schemars(extend("contentEncoding" = "base64")))]
+    pub sig: String,
+}
+
+impl Envelope {
+    /// Signs these bytes.
+    pub fn sign(payload: &[u8], key: &SigningKey) -> Result<Self, DsseError> {
+        let signature = key.sign(&pae(payload));
+        Ok(Self {
+            payload: STANDARD.encode(payload),
+            payload_type: PAYLOAD_TYPE.to_owned(),
+            signatures: vec![EnvelopeSignature {
+                keyid: key_id(&key.verifying_key())?,
+                sig: STANDARD.encode(signature.to_bytes()),
+            }],
+        })
+    }
+
+    /// The payload's bytes; standard base64 only, so that one envelope has one text.
+    pub fn payload_bytes(&self) -> Result<Vec<u8>, DsseError> {
+        STANDARD
+            .decode(&self.payload)
+            .map_err(|_| DsseError::Malformed("payload is no standard base64"))
+    }
+
+    /// What log leaves and links name: SHA-256 of the payload.
+    pub fn payload_digest(&self) -> Result<Digest, DsseError> {
+        Ok(Digest::of(&self.payload_bytes()?))
+    }
+
+    /// The key that the envelope says signed it: a hint, never a proof.
+    pub fn key_hint(&self) -> Option<&str> {
+        self.signatures.first().map(|s| s.keyid.as_str())
+    }
+
+    /// Checks payload type, key and signature, in that order, and gives the payload.
+    pub fn open(&self, key: &VerifyingKey) -> Result<Vec<u8>, DsseError> {
+        if self.payload_type != PAYLOAD_TYPE {
+            return Err(DsseError::PayloadType(self.payload_type.clone()));
+        }
+        let [signature] = self.signatures.as_slice() else {
+            return Err(DsseError::Malformed("an envelope has exactly one signature"));
+        };
+        if signature.keyid != key_id(key)? {
+            return Err(DsseError::OtherKey);
+        }
+        let bytes =
+            STANDARD.decode(&signature.sig).ok().and_then(|b| Signature::from_slice(&b).ok());
+        let sig =
+            bytes.ok_or(DsseError::Malformed("the signature is not 64 bytes of base64"))?;
+        let payload = self.payload_bytes()?;
+        // RFC 8032 with the strict rules: canonical S, no small-order key, cofactorless equation.
+        key.verify_strict(&pae(&payload), &sig).map_err(|_| DsseError::Signature)?;
+        Ok(payload)
+    }
+}
+
+/// DSSE v1.0.2 pre-authentication encoding.
+fn pae(payload: &[u8]) -> Vec<u8> {
+    let mut out =
+        format!("DSSEv1 {} {PAYLOAD_TYPE} {} ", PAYLOAD_TYPE.len(), payload.len()).into_bytes();
+    out.extend_from_slice(payload);
+    out
+}
+
+/// Lower-case hex SHA-256 of the key's `SubjectPublicKeyInfo` DER (RFC 8410).
+pub fn key_id(key: &VerifyingKey) -> Result<String, DsseError> {
+    let der = key.to_public_key_der().map_err(|_| DsseError::Key)?;
+    Ok(Digest::of(der.as_bytes()).hex())
+}
+
+/// The key as PEM SPKI, which stock tools read.
+pub fn to_pem(key: &VerifyingKey) -> Result<String, DsseError> {
+    key.to_public_key_pem(LineEnding::LF).map_err(|_| DsseError::Key)
+}
+
+pub fn from_pem(text: &str) -> Result<VerifyingKey, DsseError> {
+    VerifyingKey::from_public_key_pem(text).map_err(|_| DsseError::Key)
+}
+
+/// Why an envelope is no proof.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DsseError {
+    #[error("{0}")]
+    Malformed(&'static str),
+    #[error("payload type is `{0}`; it must be `{PAYLOAD_TYPE}`")]
+    PayloadType(String),
+    #[error("it names another key than the one it is checked with")]
+    OtherKey,
+    #[error("the signature does not fit the payload and the key")]
+    Signature,
+    #[error("the key is no Ed25519 public key in PEM form")]
+    Key,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signed() -> (SigningKey, Envelope) {
+        let key = SigningKey::from_bytes(&[7; 32]);
+        let envelope = Envelope::sign(b"payload", &key).unwrap();
+        (key, envelope)
+    }
+
+    #[test]
+    fn opens_and_refuses_every_flipped_payload_byte() {
+        let (key, envelope) = signed();
+        let payload = envelope.open(&key.verifying_key()).unwrap();
+        assert_eq!(payload, b"payload");
+        assert_eq!(envelope.payload_digest(), Ok(Digest::of(b"payload")));
+        for index in 0..payload.len() {
+            let mut changed = payload.clone();
+            changed[index] ^= 1;
+            let forged = Envelope { payload: STANDARD.encode(changed), ..envelope.clone() };
+            assert_eq!(forged.open(&key.verifying_key()), Err(DsseError::Signature));
+        }
+    }
+
+    #[test]
+    fn one_signature_by_the_key_that_is_named_is_wanted() {
+        let (key, envelope) = signed();
+        let other = SigningKey::from_bytes(&[8; 32]).verifying_key();
+        assert_eq!(envelope.open(&other), Err(DsseError::OtherKey));
+        let mut twice = envelope.clone();
+        twice.signatures.push(envelope.signatures[0].clone());
+        assert!(matches!(twice.open(&key.verifying_key()), Err(DsseError::Malformed(_))));
+    }
+
+    #[test]
+    fn pae_matches_the_specification() {
+        assert!(pae(b"hello").starts_with(b"DSSEv1 28 application/vnd.in-toto+json 5 hello"));
+    }
+}
