@@ -1,4 +1,4 @@
-//! Attacks from the side of callers: what comes in by the front door, with a token and without.
+//! Attacks by callers: requests to the public listener, with a token and without.
 
 mod approvals;
 mod bodies;
@@ -40,17 +40,17 @@ pub(crate) fn cases() -> Vec<Case> {
     .collect()
 }
 
-/// Everything that a caller or an upstream is trusted with and nobody may read anywhere.
+/// Every secret that a caller or an upstream is trusted with and that must not be readable anywhere.
 const SECRETS: [&str; 6] =
     [HELPDESK, BOB, CAROL, STRANGER, ScimServer::READ_TOKEN, ScimServer::WRITE_TOKEN];
 
-/// After an attack: the host does the next action, rests, and wrote no secret into its log.
+/// After an attack: the host carries out the next action, is idle afterwards, and wrote no secret to its log.
 fn unharmed(world: &World) {
     case::unharmed(world);
     silent(&world.host.as_ref().unwrap().log());
 }
 
-/// No secret stands in this text.
+/// This text contains no secret.
 fn silent(text: &str) {
     for secret in SECRETS {
         assert!(!text.contains(secret), "`{secret}` stands in: {text}");
@@ -62,7 +62,7 @@ fn counted(world: &World, name: &str) -> u64 {
     metric(world, name).unwrap()
 }
 
-/// The same, and none where nothing of its labels is there.
+/// Like `counted`; `None` when no series has these labels.
 fn metric(world: &World, name: &str) -> Option<u64> {
     let operations = &world.host.as_ref().unwrap().operations;
     let answer = deed_tests::client::Client::new(operations, "").get("/metrics").unwrap();

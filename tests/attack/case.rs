@@ -1,4 +1,5 @@
-//! One attack, and what every attack must leave behind: a quiet CPU, a healthy host, an unharmed next action.
+//! An attack case, and the checks after every attack: the CPU is quiet, the host is healthy and the next
+//! action is unharmed.
 
 use std::thread;
 use std::time::Duration;
@@ -6,14 +7,14 @@ use std::time::Duration;
 use deed_test_support::shared::user;
 use deed_tests::world::World;
 
-/// An attack by name. It panics when the attack got through.
+/// A named attack. It panics when the attack succeeds.
 #[derive(Clone)]
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) attack: fn(),
 }
 
-/// A list of cases: name, attack. The names stand in the threat model.
+/// A list of cases: name, attack. The threat model lists the names.
 macro_rules! cases {
     ($($name:literal => $attack:expr),* $(,)?) => {
         vec![$($crate::case::Case { name: $name, attack: $attack }),*]
@@ -21,7 +22,8 @@ macro_rules! cases {
 }
 pub(crate) use cases;
 
-/// After an attack: the host answers, is ready, does the next action as if nothing had been, and rests.
+/// Checks after an attack: the host answers, is ready, carries out the next action normally
+/// and is idle afterwards.
 pub(crate) fn unharmed(world: &World) {
     let user = user("bystander", Some(true));
     let next = world.propose(&World::proposal("idp.read_user", &user)).unwrap();
@@ -29,11 +31,11 @@ pub(crate) fn unharmed(world: &World) {
     quiet(world);
 }
 
-/// The host burns less than 30 of 100 ticks in a second once nothing is asked of it.
+/// The host uses less than 30 of 100 ticks in a second once it receives no more requests.
 pub(crate) fn quiet(world: &World) {
     let pid = world.host.as_ref().unwrap().pid();
     let mut burnt = 0;
-    // One second may have a neighbour's build in it; a guest that still spins has all of them.
+    // One second may include the load of another process's build; a guest that still spins uses every second.
     for _ in 0..3 {
         let before = cpu_ticks(pid);
         thread::sleep(Duration::from_secs(1));

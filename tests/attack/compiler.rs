@@ -1,5 +1,5 @@
-//! Components that are made to stall or bloat the compiler. It runs in a child with limits of its own;
-//! the host gets machine code for the pinned bytes, or a refusal.
+//! Components built to stall or exhaust the compiler. The compiler runs in a child process with its own
+//! limits; the host receives machine code for the pinned bytes, or a refusal.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
-/// How long a refusal may take on a busy machine: the child has 20 s of CPU.
+/// Upper bound for a refusal on a busy machine: the child has 20 s of CPU.
 const PATIENCE: Duration = Duration::from_secs(200);
 
 fn stalls() {
@@ -40,7 +40,7 @@ fn bloats() {
     assert!(started.elapsed() < PATIENCE);
 }
 
-/// The same bytes, pinned by the operator: the host names them and does not start.
+/// The operator pins the same bytes: the host names the file and does not start.
 fn is_granted_and_served() {
     let mut world = World::lay_out(scim(), "scim").unwrap();
     let honest = fs::read(world.dir.join("adapters/scim.wasm")).unwrap();
@@ -89,7 +89,7 @@ fn child_dies_with_the_host() {
     }
 }
 
-/// What stands in the cache and is not what the compiler gave is compiled anew, never run.
+/// Cache content that is not the compiler's output is compiled again and never run.
 fn damages_the_compiled_code() {
     let mut world = World::start(scim()).unwrap();
     world.host.take().unwrap().stop().unwrap();
@@ -126,7 +126,7 @@ fn opens_the_compile_cache() {
 }
 
 /// A component of a few kilobytes with one function: `locals` variables, all changed in the innermost of
-/// `depth` loops, so that a compiler has locals × depth values to keep apart.
+/// `depth` loops, so that a compiler must keep locals × depth values apart.
 fn nested(locals: u32, depth: usize) -> Vec<u8> {
     let each =
         |local: u32| [&[0x20][..], &leb(local), &[0x41, 1, 0x6a, 0x21], &leb(local)].concat();
@@ -181,7 +181,7 @@ fn file(component: &[u8]) -> PathBuf {
     path
 }
 
-/// What `deed adapter check` says of a component that it refuses.
+/// The output of `deed adapter check` for a component that it refuses.
 fn refused(component: &[u8]) -> String {
     let path = file(component);
     let output = host::run(&["adapter", "check", path.to_str().unwrap()], "").unwrap();

@@ -1,4 +1,4 @@
-//! Attacks from inside the sandbox: every guest of the zoo, and files that are no adapters.
+//! Attacks from inside the sandbox: every guest in `tests/guests/`, and files that are not adapters.
 //!
 //! The `match` is exhaustive over the files of `tests/guests/`: a guest without a case does not compile.
 

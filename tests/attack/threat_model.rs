@@ -1,10 +1,10 @@
-//! Holds docs/threat-model.md against the cases: it names every case, and nothing that is none.
+//! Compares docs/threat-model.md with the cases: it must name every case and no other.
 
 use std::collections::BTreeSet;
 
 use deed_tests::services::workspace;
 
-/// What stands in only one of the two, in words; nothing when they agree.
+/// A message for each name that is in only one of the two; empty when they agree.
 pub(crate) fn differences(cases: &BTreeSet<String>) -> Vec<String> {
     let text = std::fs::read_to_string(workspace().join("docs/threat-model.md")).unwrap();
     let sides: BTreeSet<&str> = cases.iter().filter_map(|case| case.split('/').next()).collect();

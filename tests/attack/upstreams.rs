@@ -1,5 +1,5 @@
-//! Attacks from the side of the systems of record: what an upstream, its name or its texts can do to
-//! the host, to what the host believes, and to the people who approve; and what its witnesses can.
+//! Attacks by systems of record: what an upstream, its name or its strings can do to the host, to what the
+//! host believes, and to the people who approve; and what its witnesses can do.
 
 mod bombs;
 mod echo;

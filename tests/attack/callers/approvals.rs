@@ -30,7 +30,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// After all that did not count, the one that does: what was refused before took nothing away from it.
+/// Sends the answer that counts after all those that do not: the earlier refusals did not consume it.
 fn still_good(world: &World, asked: &Asked, user: &str) {
     assert_eq!(world.proxy.count("PATCH"), 0);
     assert!(!is_active(user));
@@ -52,7 +52,7 @@ fn wrong_key() {
     forged.signatures[0].keyid.clone_from(&bobs.signatures[0].keyid);
     refused(&world, &asked, &forged, "the signature does not fit");
     refused(&world, &asked, &asked.signed(&key(&world, "carol"), |_| ()), "names another person");
-    // The host's own keys are good for receipts and checkpoints alone.
+    // The host's own keys are valid for receipts and checkpoints only.
     for name in ["keys/receipt.key", "keys/log.key"] {
         let own = forged::read_key(&world.dir.join(name));
         refused(&world, &asked, &asked.signed(&own, |_| ()), "enrolled for no person");
@@ -112,7 +112,7 @@ fn foreign_person() {
     still_good(&world, &asked, &user);
 }
 
-/// Puts a digest of something else, or nothing, where the terms say what they cover.
+/// Replaces what the terms cover with the digest of something else, or removes it.
 type Change = fn(&mut Terms, Digest);
 
 fn something_else() {
@@ -120,7 +120,7 @@ fn something_else() {
     let (one, other) = (asked(&world, &user), asked(&world, &locked_out()));
     let (bob, away) = (key(&world, "bob"), Digest::of(b"away"));
     refused(&world, &one, &other.signed(&bob, |_| ()), "about another action");
-    // Its own subject, and the other's terms; its own terms, and the other's subject.
+    // This action's subject with the other's terms; this action's terms with the other's subject.
     let mixed = deed_record::statement::approval::sign(one.subject, &other.terms(), &bob).unwrap();
     refused(&world, &one, &mixed, "signed for another");
     let mixed = deed_record::statement::approval::sign(other.subject, &one.terms(), &bob).unwrap();
@@ -176,7 +176,7 @@ fn replayed() {
     let signed = asked.signed(&bob, |_| ());
     assert_eq!(send(&world, &asked.id, &signed).status, 202);
     refused(&world, &asked, &signed, "one person counts once");
-    // The same person once more, in other words.
+    // The same person again, with another reason.
     let again = asked.signed(&bob, |terms| terms.reason = Some("really".into()));
     refused(&world, &asked, &again, "one person counts once");
     let other = forged::asked(&world, &locked_out());
@@ -213,7 +213,7 @@ fn not_canonical() {
     still_good(&world, &asked, &user);
 }
 
-/// A good signature that the agent got hold of: it is a person's to send. A denial is a person's too.
+/// A valid signature that the agent obtained: only a person may send it. The same holds for a denial.
 fn by_the_agent() {
     let (world, user) = (World::start(scim()).unwrap(), locked_out());
     let asked = asked(&world, &user);

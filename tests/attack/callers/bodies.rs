@@ -1,4 +1,5 @@
-//! Bodies that are no JSON, JSON that two readers understand differently, and fields that nobody asked for.
+//! Bodies that are not JSON, JSON that two parsers read differently, and fields that are not
+//! part of the request.
 
 use deed_test_support::shared::{locked_out, scim};
 use deed_tests::world::{BOB, HELPDESK, World};
@@ -19,7 +20,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Every one of these bodies is refused with a problem, and nothing is done for it.
+/// Every one of these bodies is refused with a problem and causes no action.
 fn refused(world: &World, token: &str, target: &str, bodies: &[Vec<u8>]) {
     for body in bodies {
         let what = String::from_utf8_lossy(&body[..body.len().min(120)]).into_owned();
@@ -79,7 +80,7 @@ fn ambiguous() {
         good.replacen('{', "{\"contract\":\"idp.suspend_user\",", 1).into_bytes(),
         with(&format!("{id},\"user_id\\u0000\":\"x\"")),
         with("\"user_id\":9007199254740993"),
-        // Its digits would fit the pattern, were they a text.
+        // As a string, these digits would match the pattern.
         with("\"user_id\":11111111111111111111111111111111"),
         with("\"user_id\":111111111111111111111111111111e1"),
         with("\"user_id\":1e400"),
@@ -149,7 +150,7 @@ fn unknown_fields() {
         changed(|b| b["intent"] = json!("x".repeat(100_000))),
         changed(|b| b["sources"] = vec![json!({"uri": "ticket:1"}); 3_000].into()),
     ];
-    // What the host decides itself is nobody's to say.
+    // No caller may set what the host decides itself.
     for field in [
         "id",
         "tenant",
@@ -170,7 +171,7 @@ fn unknown_fields() {
     }
 }
 
-/// Names by which Cedar's JSON, JavaScript and others would be told what to do. Here they are unknown.
+/// Names with a special meaning in Cedar's JSON, JavaScript and other languages. Here they are unknown fields.
 fn obeyed_names() {
     let world = World::start(scim()).unwrap();
     let root = json!({"type": "Deed::Agent", "id": "root"});
@@ -196,7 +197,7 @@ fn obeyed_names() {
         bodies.push(changed(|b| b[name] = root.clone()));
     }
     let (first, second) = bodies.split_at(36);
-    // Two halves in two worlds: one principal may be refused so often and no more.
+    // Split between two worlds, because the number of refusals per principal is limited.
     refused(&world, HELPDESK, "/v1/actions", first);
     refused(&World::start(scim()).unwrap(), HELPDESK, "/v1/actions", second);
 }

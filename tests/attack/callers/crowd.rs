@@ -1,4 +1,5 @@
-//! Callers that hold on: heads and bodies that drip, answers that nobody reads, ten thousand at once.
+//! Callers that hold connections: heads and bodies sent slowly, answers that are not read, ten thousand
+//! connections at once.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -27,16 +28,16 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Four times what the host waits, for a busy machine; without a limit none of this ever ends.
+/// Four times the host's timeout, for a busy machine; without a limit none of these connections would end.
 const CUT_PATIENCE: Duration = Duration::from_mins(1);
 
-/// Writes a byte now and then until the host has closed.
+/// Writes a byte at intervals until the host has closed.
 fn drip(mut stream: TcpStream, bytes: &mut dyn Iterator<Item = u8>) -> bool {
     let end = Instant::now() + CUT_PATIENCE;
     stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
     while Instant::now() < end {
         let byte = [bytes.next().unwrap_or(b'x')];
-        // What is written to a closed connection says so a moment later, at the latest.
+        // A write to a closed connection reports the close on this write or the next read.
         if stream.write_all(&byte).is_err() || matches!(stream.read(&mut [0; 512]), Ok(0)) {
             return true;
         }
@@ -50,7 +51,7 @@ fn drip(mut stream: TcpStream, bytes: &mut dyn Iterator<Item = u8>) -> bool {
     false
 }
 
-/// All of these are cut off, and a polite caller notices nothing.
+/// All of these are cut off, and a well-behaved caller is not affected.
 fn cut_off(world: &World, streams: Vec<TcpStream>, rest: &str) {
     thread::scope(|scope| {
         let drips: Vec<_> = streams
@@ -71,7 +72,7 @@ fn drip_head() {
     let world = World::start(scim()).unwrap();
     let to = address(&world);
     let mut streams: Vec<TcpStream> = (0..20).map(|_| connect(to)).collect();
-    // Half of them had an answer before.
+    // Half of them have received an answer before.
     for stream in streams.iter_mut().step_by(2) {
         stream.write_all(b"GET /v1/contracts HTTP/1.1\r\nHost: deed\r\n\r\n").unwrap();
         assert!(stream.read(&mut [0; 4096]).unwrap() > 0);
@@ -94,7 +95,7 @@ fn drip_body() {
     cut_off(&world, streams.collect(), "{\"contract\": \"");
 }
 
-/// Asks again and again on one connection and never reads: what is not read is not piled up either.
+/// Repeats a request on one connection and never reads: unread answers are not buffered without limit.
 fn deaf() {
     let world = World::start(scim()).unwrap();
     let mut stream = connect(address(&world));
@@ -118,7 +119,7 @@ fn deaf() {
     unharmed(&world);
 }
 
-/// Far more than the host takes at rest, far less than what ten thousand callers could pile up.
+/// Far more than the idle host uses, far less than ten thousand callers could allocate.
 const MEMORY_KB_MAX: u64 = 600 * 1024;
 
 fn memory_kb(world: &World) -> u64 {
@@ -133,7 +134,7 @@ fn open_files(world: &World) -> usize {
     std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
 }
 
-/// As many idle connections as this process may have, at most ten thousand.
+/// As many idle connections as this process may open, at most ten thousand.
 fn idle(to: SocketAddr) -> Vec<TcpStream> {
     let mut files = getrlimit(Resource::Nofile);
     files.current = files.maximum;
@@ -145,7 +146,7 @@ fn idle(to: SocketAddr) -> Vec<TcpStream> {
 fn crowd() {
     let world = patient();
     let before = memory_kb(&world);
-    // A request in progress when they come; it is the oldest connection of all.
+    // A request in progress when the crowd arrives; it has the oldest connection of all.
     world.proxy.set("GET", Fault::Delay { ms: 8_000 });
     let body = World::proposal("idp.read_user", &user("early", Some(true))).to_string();
     let lines = [&bearer(HELPDESK), "Content-Type: application/json", "Prefer: wait=60"];
@@ -157,7 +158,7 @@ fn crowd() {
     world.proxy.set("GET", Fault::None);
     let mut held = idle(address(&world));
     assert!(held.len() > 2_000, "only {} connections could be opened here", held.len());
-    // They also say something, so that the host has something to keep for each.
+    // Some also send data, so that the host has to keep something for each.
     for stream in held.iter_mut().rev().take(1_000) {
         stream.write_all(format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(8_000)).as_bytes()).ok();
     }
@@ -174,7 +175,7 @@ fn crowd() {
     unharmed(&world);
 }
 
-/// Callers that hold on do not hold up an orderly stop.
+/// Callers that hold connections do not delay an orderly stop.
 fn stop() {
     let mut world = World::start(scim()).unwrap();
     let held: Vec<TcpStream> = (0..50)
@@ -190,7 +191,7 @@ fn stop() {
     unharmed(&world);
 }
 
-/// The small listener has a small bound, and probes get through.
+/// The operations listener has a small bound, and probes are still answered.
 fn operations_crowded() {
     let world = World::start(scim()).unwrap();
     let operations = world.host.as_ref().unwrap().operations.clone();
@@ -204,14 +205,14 @@ fn operations_crowded() {
     unharmed(&world);
 }
 
-/// A world that waits long for its upstream.
+/// A world with a long upstream timeout.
 pub(super) fn patient() -> World {
     let longer =
         |dir: &std::path::Path| edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"25s\"");
     World::with(scim(), "scim", longer).unwrap()
 }
 
-/// One agent lets every connection wait for an action of its own. It gets a good part and no more.
+/// One agent lets every connection wait for one of its own actions. It gets a large share and no more.
 fn greedy() {
     let world = patient();
     world.proxy.set("GET", Fault::Delay { ms: 20_000 });

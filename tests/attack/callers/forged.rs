@@ -1,4 +1,4 @@
-//! Signed answers made by hand: right ones, and everything that looks like one.
+//! Signed answers built by hand: valid ones, and invalid ones that resemble them.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ use ed25519_dalek::pkcs8::DecodePrivateKey;
 use ed25519_dalek::{Signer, SigningKey};
 use serde_json::{Value, json};
 
-/// An action that waits, and what people are asked about it.
+/// A waiting action and its approval request.
 pub(super) struct Asked {
     pub(super) id: String,
     pub(super) subject: Digest,
@@ -33,7 +33,7 @@ pub(super) fn asked(world: &World, user: &str) -> Asked {
 }
 
 impl Asked {
-    /// The right terms, as bob would sign them.
+    /// The correct terms, as bob would sign them.
     pub(super) fn terms(&self) -> Terms {
         self.request.terms(Said::Approve, "bob", "support-lead").unwrap()
     }
@@ -62,7 +62,7 @@ pub(super) fn send(world: &World, id: &str, envelope: &Envelope) -> Answer {
     world.client(BOB).post(&format!("/v1/actions/{id}/approvals"), &json!(envelope)).unwrap()
 }
 
-/// Refused for this reason; the action waits as before and nothing was written.
+/// The answer is refused for this reason; the action still waits and nothing was written.
 pub(super) fn refused(world: &World, asked: &Asked, envelope: &Envelope, reason: &str) {
     let answer = send(world, &asked.id, envelope);
     let problem = (answer.status, answer.content_type.as_str());
@@ -88,7 +88,7 @@ fn seal(payload: &[u8], payload_type: &str, key: &SigningKey) -> Envelope {
     }
 }
 
-/// Envelopes with something wrong about the envelope, each with what the refusal says.
+/// Envelopes with an invalid envelope part, each with a fragment of the refusal.
 pub(super) fn unsound(world: &World, asked: &Asked) -> Vec<(&'static str, Envelope, &'static str)> {
     let bob = key(world, "bob");
     let good = asked.signed(&bob, |_| ());
@@ -142,7 +142,8 @@ pub(super) fn unsound(world: &World, asked: &Asked) -> Vec<(&'static str, Envelo
     ]
 }
 
-/// The same signature with the group's order added to S: a second text of it, where that is taken.
+/// The same signature with the group order added to S: a second encoding of it for a
+/// verifier that accepts that.
 fn beyond_the_order(signature: &[u8]) -> Vec<u8> {
     const ORDER: [u8; 32] = [
         0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde,
@@ -158,7 +159,7 @@ fn beyond_the_order(signature: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Statements that say the same or more in other bytes, each signed properly by bob.
+/// Statements with the same content or more in other bytes, each correctly signed by bob.
 pub(super) fn not_canonical(world: &World, asked: &Asked) -> Vec<(&'static str, Envelope)> {
     let (bob, good) = (key(world, "bob"), asked.statement());
     let text = String::from_utf8(canonical(&good).unwrap()).unwrap();

@@ -1,4 +1,4 @@
-//! Callers that want more than their share: agents, tenants, turns, one slow upstream.
+//! Callers that demand more than their share: agents, tenants, run slots, one slow upstream.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -35,7 +35,7 @@ pub(super) const OTHERS: [&str; 3] = [
 ];
 pub(super) const PATIENCE: Duration = Duration::from_mins(2);
 
-/// More agents for `acme`, eyes for `globex`, and these lines before the first table.
+/// Adds more agents to `acme`, a read credential to `globex`, and these lines before the first table.
 pub(super) fn prepare(dir: &Path, limits: &str) -> Result<()> {
     let http = "[http]\nlisten";
     edit(dir, "deed.toml", http, &format!("{limits}\n{http}"))?;
@@ -54,7 +54,7 @@ pub(super) fn prepare(dir: &Path, limits: &str) -> Result<()> {
     Ok(fs::write(dir.join("deed.toml"), toml)?)
 }
 
-/// An upstream of its own for `globex`, which is never slow; and a user there.
+/// A separate upstream for `globex`, which is never slow.
 fn elsewhere(dir: &Path, quick: &Hostile) -> Result<()> {
     let toml = fs::read_to_string(dir.join("deed.toml"))?;
     let table = "[tenant.globex.upstream.idp]\nbase_url = \"";
@@ -80,7 +80,7 @@ pub(super) fn read(user: &str) -> Value {
     World::proposal("idp.read_user", user)
 }
 
-/// Proposes until it is told to come back. Gives what was taken, and what it was told.
+/// Proposes until it receives an answer other than 202. Returns the accepted actions and that answer.
 fn fill(world: &World, token: &str, mut next: impl FnMut() -> Value) -> (Vec<String>, Answer) {
     let mut taken = Vec::new();
     loop {
@@ -95,7 +95,7 @@ fn fill(world: &World, token: &str, mut next: impl FnMut() -> Value) -> (Vec<Str
     }
 }
 
-/// A gauge or counter reaches what is expected of it.
+/// Waits until a gauge or counter has the expected value.
 pub(super) fn becomes(world: &World, name: &str, right: impl Fn(u64) -> bool) {
     let end = Instant::now() + PATIENCE;
     while !metric(world, name).is_some_and(&right) {
@@ -119,7 +119,7 @@ fn many_agents() {
     assert_eq!(told[0], (429, "agent_under_way".to_owned()));
     assert!(told.contains(&(429, "tenant_under_way".to_owned())), "{told:?}");
     assert!(told.iter().all(|(status, _)| *status == 429), "{told:?}");
-    // Another tenant has its own places.
+    // Another tenant has its own slots.
     let polite = ask(&world, STRANGER, &read(&user("polite", Some(true))), "wait=0");
     assert_eq!(polite.status, 202, "{}", polite.json());
     assert!(counted(&world, "deed_admission_refused_total{limit=\"agent_under_way\"} ") > 0);
@@ -131,8 +131,8 @@ fn many_agents() {
     unharmed(&world);
 }
 
-/// Under as much as it may have under way an agent sends what was taken before again and again: it is told of the
-/// same action, which takes no place a second time.
+/// An agent at its limit of actions under way repeats an earlier proposal with its idempotency key: it
+/// receives the same action, which does not use a second slot.
 fn known_key() {
     let few = "[limits]\nunder_way = { host = 16, tenant = 8, agent = 4 }\n";
     let world = World::with(scim(), "scim", |dir| {
@@ -172,13 +172,14 @@ fn known_key() {
     unharmed(&world);
 }
 
-/// So many reads of this user never get an answer.
+/// This many reads of this user never get an answer.
 fn silence(world: &World, user: &str, times: usize) {
     let fault = record::Fault { lands: Lands::Never, how: How::Silence };
     (0..times).for_each(|_| world.proxy.fail(&On::reads(user), 0, fault));
 }
 
-/// As many slow runs as the sandbox has slots, from one tenant: another one need not wait for their end.
+/// One tenant has as many slow runs as the sandbox has slots: another tenant does not have to
+/// wait for them to end.
 fn every_turn() {
     let quick = Hostile::start().unwrap();
     let world = World::with(scim(), "scim", |dir| {
@@ -202,8 +203,8 @@ fn every_turn() {
     unharmed(&world);
 }
 
-/// One upstream does not answer. It gets as many runs as it may have, whoever waits longer than the
-/// contract says ends with the reason and sends nothing, and other upstreams notice nothing.
+/// One upstream does not answer. It gets as many runs as it may have, an action that waits longer than the
+/// contract allows ends with the reason and sends nothing, and other upstreams are not affected.
 fn slow_upstream() {
     let quick = Hostile::start().unwrap();
     let world = World::with(scim(), "scim", |dir| {

@@ -1,4 +1,4 @@
-//! Callers that keep as many requests in progress as they can, and let nobody else in.
+//! Callers that keep as many requests in progress as they can, to lock others out.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -28,14 +28,14 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// What one principal may have in progress, and a few more.
+/// The number of requests that one principal may have in progress, and a few more.
 const AT_ONCE: usize = 128;
 const A_FEW: usize = 12;
 
-/// Every agent of a tenant keeps as many requests in progress as it may: another tenant has its own.
+/// Every agent of a tenant keeps as many requests in progress as it may: another tenant has its own share.
 fn one_tenant() {
     let world = World::with(scim(), "scim", |dir| prepare(dir, "")).unwrap();
-    // Their bodies do not come; they are cut off in the end, and until then they are in progress.
+    // Their bodies do not arrive; they are cut off in the end, and until then they are in progress.
     let begin = |token: &str| {
         let lines = [&bearer(token), "Content-Type: application/json", "Content-Length: 1000"];
         let head = request("POST", "/v1/actions", &lines, b"");
@@ -56,22 +56,23 @@ fn one_tenant() {
         assert!(Instant::now() < end, "what hung up is in progress for ever");
         thread::sleep(Duration::from_millis(20));
     }
-    // Bodies that break off are refusals, and are paid for.
+    // Bodies that break off are refusals and are charged to the budget.
     forgiven(&world);
 }
 
-/// So many connections with this request.
+/// This many connections with this request.
 fn hold(world: &World, bytes: &[u8], times: usize) -> Vec<TcpStream> {
     let one = |_| {
         let mut stream = connect(address(world));
-        // Who is turned away is told so, and need not have been heard.
+        // A connection that is turned away gets an answer, and the host may have closed before
+        // it read the request.
         stream.write_all(bytes).ok();
         stream
     };
     (0..times).map(one).collect()
 }
 
-/// Tenants and agents of each whose waiting is the attack: more than there are connections.
+/// Tenants, and the agents of each, whose waiting is the attack: more than there are connections.
 const GREEDY: [usize; 3] = [0, 1, 2];
 
 fn token(tenant: usize, name: &str) -> String {
@@ -107,8 +108,8 @@ fn crowd(dir: &Path, upstream: &str) -> Result<()> {
     Ok(fs::write(dir.join("deed.toml"), toml)?)
 }
 
-/// Three tenants let all their agents wait for an action that takes long, on as many connections as each of them
-/// may have. Everybody else gets in: agents, people who answer, their own people, and operators.
+/// Three tenants let all their agents wait for a slow action, on as many connections as each may have. All
+/// others are still served: agents, people who answer, people of the greedy tenants, and operators.
 fn tenants() {
     let mut world = World::lay_out(scim(), "scim").unwrap();
     crowd(&world.dir, world.proxy.base_url()).unwrap();
@@ -146,7 +147,7 @@ fn tenants() {
     for probe in ["/healthz", "/readyz", "/metrics"] {
         assert_eq!(Client::new(operations, "").get(probe).unwrap().status, 200, "{probe}");
     }
-    // A person answers, and what was asked about ends.
+    // A person answers, and the action that waited for the answer ends.
     let id = asked.text("/id");
     assert!(world.answer("deny", &id, "bob", BOB).unwrap().0);
     assert_eq!(world.settled(&id).unwrap()["status"], "denied");

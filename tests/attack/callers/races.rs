@@ -1,4 +1,4 @@
-//! Callers that come twice, at the wrong moment, or hang up in the middle.
+//! Callers that send a request twice or at the wrong moment, or disconnect in the middle.
 
 use std::io::Write as _;
 use std::thread;
@@ -27,7 +27,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Waits until this holds; what never does fails the case.
+/// Waits until this holds; the case fails when it never does.
 fn until(what: &str, holds: impl Fn() -> bool) {
     let end = Instant::now() + Duration::from_mins(1);
     while !holds() {
@@ -79,7 +79,7 @@ fn late_cancel() {
     unharmed(&world);
 }
 
-/// Whoever wins, the two never both do: cancelled and written.
+/// Whichever request wins, the action is never both cancelled and written.
 fn racing_cancel() {
     let world = World::start(scim()).unwrap();
     for _ in 0..5 {
@@ -99,7 +99,7 @@ fn racing_cancel() {
     unharmed(&world);
 }
 
-/// A fact that is on disk is acted upon, whether or not its caller is still there.
+/// An action that is on disk is carried out, whether or not its caller is still connected.
 fn hang_up() {
     let world = World::start(scim()).unwrap();
     let body = World::proposal("idp.read_user", &user("hang-up", Some(true))).to_string();
@@ -133,7 +133,7 @@ fn hang_up_approving() {
         thread::sleep(Duration::from_micros(pause * 200));
     }
     for (asked, user) in asked.iter().zip(&users) {
-        // Its answer is in the ledger or it is not; if it is, it was acted upon.
+        // The answer is either in the ledger or not; if it is, the action went on.
         let answered =
             || !world.show(&asked.id).unwrap()["approvals"].as_array().unwrap().is_empty();
         if answered() {
@@ -152,7 +152,7 @@ fn keyed(world: &World, token: &str, key: &str, body: &Value) -> Answer {
     world.client(token).send("POST", "/v1/actions", &headers, body).unwrap()
 }
 
-/// Eight bodies race for one key: one is the action, the others are told.
+/// Eight bodies race for one key: one becomes the action, the others receive 409.
 fn key_reuse() {
     let world = World::start(scim()).unwrap();
     let users: Vec<String> = (0..8).map(|_| user("race", Some(true))).collect();
@@ -171,7 +171,7 @@ fn key_reuse() {
     unharmed(&world);
 }
 
-/// A key is its agent's own: another one neither gets the action nor learns that there is one.
+/// An idempotency key belongs to its agent: another agent neither gets the action nor learns that it exists.
 fn foreign_key() {
     let world = World::start(scim()).unwrap();
     let body = World::proposal("idp.read_user", &user("key", Some(true)));

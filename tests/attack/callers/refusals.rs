@@ -1,4 +1,4 @@
-//! Callers that are refused again and again: it costs them, and nobody else.
+//! Callers that are refused again and again: the cost is charged to them and to no other caller.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// What one principal may be refused in a row, and how much is forgiven in a second.
+/// The number of refusals that one principal may have in a row, and how many are forgiven per second.
 const BURST: usize = 120;
 const FORGIVEN_S: usize = 2;
 /// Requests of one principal in progress.
@@ -34,18 +34,18 @@ fn propose(world: &World, body: &Value, wait: &str) -> Answer {
     world.client(HELPDESK).send("POST", "/v1/actions", &[("prefer", wait)], body).unwrap()
 }
 
-/// Asks until it is told to come back later, and no sooner than the budget says. Gives how often it was
-/// refused before, and how often that may have been.
+/// Repeats the request until the answer is 429, which must not happen before the budget is used up. Returns
+/// the number of earlier answers, and the largest number that the budget allows.
 fn exhaust(ask: impl Fn() -> u16) -> (usize, usize) {
     let start = Instant::now();
     let served = (0..5_000).take_while(|_| ask() != 429).count();
     let forgiven = (usize::try_from(start.elapsed().as_secs()).unwrap() + 2) * FORGIVEN_S;
     assert!(served >= BURST, "a polite caller would have met it: after {served}");
-    // Those under way when the budget ran out come on top: as many as one principal may have.
+    // Requests under way when the budget ran out are added: as many as one principal may have.
     (served, BURST + forgiven + AT_ONCE)
 }
 
-/// The others are served as ever; after a while so is this one.
+/// Other principals are served as before; after some time this one is served too.
 pub(super) fn forgiven(world: &World) {
     for token in [BOB, STRANGER] {
         assert_eq!(world.client(token).get("/v1/contracts").unwrap().status, 200, "{token}");
@@ -64,7 +64,7 @@ fn refused() {
     let unknown = World::proposal("idp.no_such", &"0".repeat(32));
     let (refused, most) = exhaust(|| propose(&world, &unknown, "wait=60").status);
     assert!(refused <= most, "after {refused}");
-    // Nothing of it is served any more, not even what would be right.
+    // No request of the principal is served any more, not even a valid one.
     let right = World::proposal("idp.read_user", &locked_out());
     let answer = propose(&world, &right, "wait=60");
     assert_eq!((answer.status, answer.content_type.as_str()), (429, "application/problem+json"));
@@ -75,7 +75,7 @@ fn refused() {
     forgiven(&world);
 }
 
-/// Each denied action has a receipt, a signature and a leaf in the log: they are not for free.
+/// Each denied action has a receipt, a signature and a leaf in the log, and is therefore charged.
 fn denied() {
     let world = World::start(scim()).unwrap();
     let mut body = World::proposal("idp.read_user", &locked_out());
@@ -89,7 +89,7 @@ fn denied() {
     forgiven(&world);
 }
 
-/// The same from a caller that hangs up, so that it is never there when it is told.
+/// The same from a caller that disconnects, so that it never receives the answer.
 fn denied_unseen() {
     let world = World::start(scim()).unwrap();
     let mut body = World::proposal("idp.read_user", &locked_out());
@@ -103,14 +103,14 @@ fn denied_unseen() {
         drop(stream);
         world.client(HELPDESK).get("/v1/contracts").unwrap().status
     });
-    // A request that was gone before it was read cost nothing; each that became an action did.
+    // A request whose connection was closed before it was read cost nothing; each that became an action did.
     let taken = world.client(BOB).get("/v1/actions?limit=500").unwrap().json();
     let taken = taken["actions"].as_array().unwrap().len();
     assert!(taken <= most, "{taken} actions");
     forgiven(&world);
 }
 
-/// Who has no valid token has no budget: each is refused at once, and counted.
+/// A caller without a valid token has no budget: each request is refused at once and counted.
 fn nobody() {
     let world = World::start(scim()).unwrap();
     for n in 0..500 {
@@ -122,7 +122,7 @@ fn nobody() {
     unharmed(&world);
 }
 
-/// One agent proposes what takes long, does not wait for any of it, and goes on.
+/// One agent proposes slow actions, waits for none of them, and continues.
 fn endless() {
     let world = patient();
     world.proxy.set("GET", Fault::Delay { ms: 20_000 });
@@ -141,7 +141,7 @@ fn endless() {
     };
     assert_eq!((over.status, over.content_type.as_str()), (429, "application/problem+json"));
     assert!(taken.len() > 50, "a polite caller would have met it: after {}", taken.len());
-    // It may still look, and is not made to pay for having been told to wait.
+    // The agent may still read, and is not charged for answers that tell it to wait.
     for _ in 0..150 {
         assert_eq!(ask().unwrap().status, 429);
     }
@@ -154,5 +154,5 @@ fn endless() {
     unharmed(&world);
 }
 
-/// Those that end meanwhile make room for a few more.
+/// Actions that end meanwhile make room for a few more.
 const UNDER_WAY_MAX: usize = 200;

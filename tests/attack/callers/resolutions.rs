@@ -1,4 +1,4 @@
-//! Words about open actions that must not count: by others, about other things, out of form, or twice.
+//! Resolutions of open actions that must not count: by others, about other things, malformed, or sent twice.
 
 use std::path::Path;
 
@@ -29,7 +29,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// An open action that no look can settle, and what carol is shown of it.
+/// An open action that no look can settle, and the resolution request that carol is shown.
 struct Open {
     world: World,
     id: String,
@@ -37,7 +37,7 @@ struct Open {
     request: ResolutionRequest,
 }
 
-/// Carol is an operator, and so are alice, for whom the agent acts, and dora of another tenant.
+/// Carol is an operator; so are alice, for whom the agent acts, and dora of another tenant.
 fn people(dir: &Path) -> Result<()> {
     for person in ["alice", "dora"] {
         let key = dir.join(format!("approvers/{person}.key"));
@@ -91,7 +91,7 @@ impl Open {
         self.world.client(token).post(&path, body).unwrap()
     }
 
-    /// Refused for this reason; the action is open as before.
+    /// The resolution is refused for this reason; the action is still open.
     fn refused(&self, envelope: &Envelope, reason: &str) {
         let answer = self.send(CAROL, &json!(envelope));
         let problem = (answer.status, answer.content_type.as_str());
@@ -107,7 +107,7 @@ impl Open {
         assert_eq!(view["resolution"], Value::Null);
     }
 
-    /// After all that did not count, the one that does.
+    /// After all those that did not count, sends the one that does.
     fn still_good(&self) {
         let envelope = self.signed(&key(&self.world, "carol"), |_| ());
         let answer = self.send(CAROL, &json!(envelope));
@@ -173,7 +173,7 @@ fn something_else() {
         let statement = Statement { kind, action: open.subject, predicate: predicate.clone() };
         open.refused(&statement.sign(&carol).unwrap(), "it is no resolution");
     }
-    // The other one is still open, and a word about it needs no second write.
+    // The other action is still open, and resolving this one needs no second write.
     open.world.proxy.forget();
     let answer = open.send(CAROL, &json!(open.signed(&carol, |_| ())));
     assert_eq!(answer.status, 200, "{}", answer.json());
@@ -226,7 +226,7 @@ fn out_of_form() {
     open.still_good();
 }
 
-/// A good signature that the agent got hold of: it is a person's to send. What is open is shown to people.
+/// A valid signature that the agent obtained: only a person may send it. Open actions are shown to people only.
 fn by_the_agent() {
     let open = open();
     let body = json!(open.signed(&key(&open.world, "carol"), |_| ()));
@@ -236,7 +236,7 @@ fn by_the_agent() {
         assert_eq!(open.world.client(token).get(&shown).unwrap().status, status);
         open.is_open();
     }
-    // Another person of the tenant may carry it.
+    // Another person of the tenant may send it.
     assert_eq!(open.world.client(BOB).get(&shown).unwrap().status, 200);
     open.still_good();
 }
@@ -254,7 +254,7 @@ fn replayed() {
         assert!(answer.text("/detail").contains("nothing is open"), "{}", answer.json());
     }
     assert_eq!(open.world.bundle(&open.id).unwrap(), before);
-    // Of what was never open there is nothing to say.
+    // An action that was never open cannot be resolved.
     let seen = open.world.run(&World::proposal("idp.read_user", &locked_out())).unwrap();
     let id = seen["id"].as_str().unwrap();
     let path = format!("/v1/actions/{id}/resolution_request");

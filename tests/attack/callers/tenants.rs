@@ -1,4 +1,4 @@
-//! Callers of one tenant that look for another's actions, contracts and logs, or for the host's files.
+//! Callers of one tenant that try to read another tenant's actions, contracts and logs, or the host's files.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -33,7 +33,7 @@ pub(super) fn cases() -> Vec<Case> {
 
 const DORA: &str = "deed_token-of-dora-who-leads-at-globex";
 
-/// With a person of the other tenant who has a token and a key.
+/// Adds a person of the other tenant who has a token and a key.
 fn with_dora(dir: &Path) -> Result<()> {
     deed_tests::host::expect(&["key", "new", &dir.join("approvers/dora.key").to_string_lossy()])?;
     let table = "[tenant.globex.person.dora]\n";
@@ -44,7 +44,7 @@ fn with_dora(dir: &Path) -> Result<()> {
     edit(dir, "deed.toml", table, &more)
 }
 
-/// What exists and what does not: the same status, the same headers, the same bytes, on every route.
+/// An id that exists and one that does not give the same status, headers and bytes on every route.
 fn foreign_ids() {
     let world = World::with(scim(), "scim", with_dora).unwrap();
     let waiting = asked(&world, &locked_out());
@@ -70,7 +70,7 @@ fn foreign_ids() {
             for id in [waiting.id.as_str(), &ended.text("/id")] {
                 assert_eq!(ask(id).timeless(), nothing.timeless(), "{method} {tail}");
             }
-            // A text that is no id is no id of anybody.
+            // A string that is not an id is answered like an unknown id.
             if body != "{}" {
                 assert_eq!(ask("act_x").status(), nothing.status(), "{method} {tail}");
             }
@@ -89,7 +89,7 @@ fn foreign_contracts() {
         fs::write(dir.join("policies/globex.cedar"), permit)?;
         let own = |name: &str| format!("[tenant.globex]\npolicies = [\"policies/{name}.cedar\"]");
         edit(dir, "deed.toml", &own("starter"), &own("globex"))?;
-        // The last grant of the file is the one that goes.
+        // The last grant of the file is the one that is removed.
         let text = fs::read_to_string(dir.join("deed.toml"))?;
         let at = text.find("[tenant.globex.grant.\"idp.suspend_user\"]").ok_or("no such grant")?;
         Ok(fs::write(dir.join("deed.toml"), text.get(..at).unwrap())?)
@@ -133,7 +133,7 @@ fn foreign_log() {
 fn traversal() {
     let world = World::start(scim()).unwrap();
     world.propose(&World::proposal("idp.read_user", &user("logged", Some(true)))).unwrap();
-    // From `state/log/acme/tile` it is four steps up to the served directory.
+    // The served directory is four levels above `state/log/acme/tile`.
     let up = [
         "../../../../",
         "%2e%2e/%2e%2e/%2e%2e/%2e%2e/",
@@ -151,7 +151,7 @@ fn traversal() {
         "//",
         "/",
     ];
-    // Few enough to stay within what one principal may be refused.
+    // Few enough to stay within the refusal budget of one principal.
     for start in up.into_iter().chain(odd) {
         for file in ["keys/receipt.key", "deed.toml", "secrets/idp_write"] {
             for tenant in ["acme", "acme/tile/.."] {
@@ -181,7 +181,7 @@ fn queries() {
         "&&&",
     ] {
         let said = call(&world, BOB, "GET", &format!("/v1/actions?{query}"), b"");
-        // Nothing is asked for by `&&&` and by a percent sign that stands for itself.
+        // `&&&` and a literal percent sign ask for nothing.
         let harmless = ["&&&", "status=%"].contains(&query) && said.status() == 200;
         assert!(harmless || said.status() == 400, "{query}: {said:?}");
     }
@@ -195,7 +195,7 @@ fn queries() {
     unharmed(&world);
 }
 
-/// A webhook that fails in every way it can: neither its secret nor what its URL carries is ever logged.
+/// A webhook that fails in every way it can: neither its secret nor the content of its URL is ever logged.
 fn webhook() {
     let canary = "canary-in-the-url-of-the-webhook";
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,4 +1,4 @@
-//! Callers without a token, with a wrong one, with one that was taken away, and with a stopwatch.
+//! Callers without a token, with a wrong one or a revoked one, and callers that measure time.
 
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ const ROUTES: [(&str, &str); 8] = [
     ("GET", "/log/acme/checkpoint"),
 ];
 
-/// Each of these header lists opens no route, every refusal is the same, and all are counted.
+/// None of these header lists opens a route; every refusal is the same, and all are counted.
 fn refused(world: &World, attempts: &[Vec<String>]) {
     let before = counted(world, "deed_unauthorized_total ");
     let mut said = std::collections::BTreeSet::new();
@@ -52,7 +52,7 @@ fn refused(world: &World, attempts: &[Vec<String>]) {
     unharmed(world);
 }
 
-/// All of a token but its last byte.
+/// A token without its last byte.
 fn cut() -> &'static str {
     HELPDESK.get(..HELPDESK.len() - 1).unwrap()
 }
@@ -111,7 +111,7 @@ fn elsewhere() {
     unharmed(&world);
 }
 
-/// Whoever reads `deed.toml` has digests, and a digest opens nothing.
+/// A reader of `deed.toml` has the digests, and a digest opens nothing.
 fn digest_as_token() {
     let world = World::start(scim()).unwrap();
     let digest = Digest::of(HELPDESK.as_bytes());
@@ -134,8 +134,8 @@ fn taken_away() {
     assert_eq!(answer.text("/status"), "verified", "{}", answer.json());
 }
 
-/// A token that is wrong from its first byte and one that is right but for its last take as long. Only
-/// a gross leak shows over HTTP, such as work that starts when a prefix or a name fits.
+/// A token that is wrong from its first byte and one that is wrong only in its last take equally long. Only
+/// a gross leak is visible over HTTP, such as work that starts when a prefix or a name matches.
 fn timing() {
     let world = World::start(scim()).unwrap();
     let near = format!("{}x", cut());

@@ -1,4 +1,4 @@
-//! Callers that pile up what people must answer.
+//! Callers that fill the queue of actions that people must answer.
 
 use std::path::Path;
 
@@ -25,7 +25,7 @@ fn asked() -> Value {
     World::proposal("idp.restore_access", &locked_out())
 }
 
-/// Proposes what waits for people until it is told to come back. Gives what waits, and what it was told.
+/// Proposes actions that wait for people until one is refused. Returns the waiting actions and the refusal.
 fn until_full(world: &World, token: &str) -> (Vec<String>, Answer) {
     let mut all = Vec::new();
     loop {
@@ -39,7 +39,7 @@ fn until_full(world: &World, token: &str) -> (Vec<String>, Answer) {
     }
 }
 
-/// Nobody reads what piles up before people; what needs nobody goes on, and a restart forgets nothing.
+/// The queue for people is bounded; actions that need no person go on, and a restart loses nothing.
 fn waiting() {
     let mut world = World::with(scim(), "scim", |dir| prepare(dir, FEW)).unwrap();
     let (all, over) = until_full(&world, HELPDESK);
@@ -55,10 +55,10 @@ fn waiting() {
     world.restart().unwrap();
     assert_eq!(counted(&world, "deed_tenant_actions{tenant=\"acme\",state=\"waiting\"} "), 4);
     assert_eq!(ask(&world, HELPDESK, &asked(), "wait=60").status, 429);
-    // Its tenant has room for others, and then has none.
+    // Its tenant has room for other agents until the tenant's limit is reached.
     let rest: usize = OTHERS.iter().map(|token| until_full(&world, token).0.len()).sum();
     assert!((2..=4).contains(&rest), "{rest}");
-    // Whoever was asked makes room.
+    // An approver's answer makes room.
     for id in &all[..3] {
         assert!(world.answer("deny", id, "bob", BOB).unwrap().0);
         assert_eq!(world.settled(id).unwrap()["status"], "denied");
@@ -67,7 +67,7 @@ fn waiting() {
     unharmed(&world);
 }
 
-/// People are asked only because of what the look shows: the policy says nothing yet when it is proposed.
+/// The policy asks people only because of what the look shows: it does not decide when the action is proposed.
 fn after_the_look() {
     let seen = "context has pre && context.pre has user && context.pre.user has active && !context.pre.user.active";
     let change = |dir: &Path| -> Result<()> {
@@ -78,7 +78,7 @@ fn after_the_look() {
     let (all, over) = until_full(&world, HELPDESK);
     assert_eq!((all.len(), over.status), (4, 429));
     assert_eq!((over.text("/limit").as_str(), over.retry_after), ("agent_waiting", Some(60)));
-    // No policy can ask about a read, whatever it shows.
+    // A policy cannot ask about a read, whatever the look shows.
     let reading = ask(&world, HELPDESK, &read(&user("r", Some(true))), "wait=60");
     assert_eq!(reading.text("/status"), "verified", "{}", reading.json());
     world.restart().unwrap();

@@ -1,4 +1,4 @@
-//! Bytes on a socket, for what no decent client sends.
+//! Raw bytes on a socket, for requests that no well-behaved client sends.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -9,21 +9,21 @@ use serde_json::Value;
 
 use super::silent;
 
-/// Long enough for a busy machine; an answer that never comes is an empty one.
+/// Long enough for a busy machine; an answer that never arrives is an empty one.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// All that came back before the host closed.
+/// Everything received before the host closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Said(pub(super) String);
 
 impl Said {
-    /// The first status; 0 when the connection was closed without a word.
+    /// The first status; 0 when the connection was closed without an answer.
     pub(super) fn status(&self) -> u16 {
         let code = self.0.strip_prefix("HTTP/1.1 ").or_else(|| self.0.strip_prefix("HTTP/1.0 "));
         code.and_then(|rest| rest.get(..3)).map_or(0, |code| code.parse().unwrap())
     }
 
-    /// How many answers there were.
+    /// The number of answers.
     pub(super) fn answers(&self) -> usize {
         self.0.matches("HTTP/1.").count()
     }
@@ -38,12 +38,12 @@ impl Said {
         self.0.split_once("\r\n\r\n").map_or("", |(_, body)| body)
     }
 
-    /// Everything but the time of day.
+    /// The answer without the date header.
     pub(super) fn timeless(&self) -> String {
         self.0.lines().filter(|line| !line.starts_with("date:")).collect::<Vec<_>>().join("\n")
     }
 
-    /// A problem with this status, in problem details.
+    /// An answer with this status, in problem details.
     pub(super) fn refuses(&self, status: u16, what: &str) {
         assert_eq!(self.status(), status, "{what}: {self:?}");
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{what}");
@@ -80,7 +80,7 @@ pub(super) fn hear(mut stream: TcpStream) -> Said {
     said
 }
 
-/// A sound request that closes the connection, with these header lines.
+/// A valid request with these header lines that closes the connection.
 pub(super) fn request(method: &str, target: &str, lines: &[&str], body: &[u8]) -> Vec<u8> {
     let mut head = format!("{method} {target} HTTP/1.1\r\nHost: deed\r\nConnection: close\r\n");
     for line in lines {
@@ -100,7 +100,7 @@ pub(super) fn bearer(token: &str) -> String {
     format!("Authorization: Bearer {token}")
 }
 
-/// A sound request with a token and a JSON body.
+/// A valid request with a token and a JSON body.
 pub(super) fn call(world: &World, token: &str, method: &str, target: &str, body: &[u8]) -> Said {
     let lines = [&bearer(token), "Content-Type: application/json"];
     exchange(address(world), &request(method, target, &lines, body))

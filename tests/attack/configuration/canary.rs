@@ -1,5 +1,5 @@
-//! Secrets are canaries: whatever the host writes and says is searched for them, at the end of every
-//! world of both suites. Here: that the search finds, and a long story in which it finds nothing.
+//! Secrets are canaries: all output of the host is searched for them when a world of either suite is
+//! dropped. Here: the search finds planted secrets, and finds nothing after a long sequence of actions.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -28,7 +28,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Every secret of a real world, planted in every form in places where a host writes.
+/// Every secret of a real world, planted in every form in places where the host writes.
 fn canary_is_found_in_every_form() {
     let world = World::lay_out(scim(), "scim").unwrap();
     assert_eq!(world.leaks(), [], "a fresh world");
@@ -64,14 +64,14 @@ fn canary_is_found_in_every_form() {
     assert!(dropped.is_err(), "the end of a world searches it");
 }
 
-/// Decoded apart from the search: a canary that both misread would never be found.
+/// Decoded independently of the search: a canary that both decoded wrongly would never be found.
 fn seed(path: &Path) -> Vec<u8> {
     use ed25519_dalek::pkcs8::DecodePrivateKey as _;
     let pem = fs::read_to_string(path).unwrap();
     ed25519_dalek::SigningKey::from_pkcs8_pem(&pem).unwrap().to_bytes().to_vec()
 }
 
-/// Every kind of end, with faults on the way, restarts and a crash.
+/// Every kind of outcome, with faults, restarts and a crash in between.
 fn story(world: &mut World) {
     let restore = |user: &str| World::proposal("idp.restore_access", user);
     let view = world.run(&restore(&locked_out())).unwrap();
@@ -94,7 +94,7 @@ fn story(world: &mut World) {
     assert!(world.answer("deny", &denied, "bob", BOB).unwrap().0);
     let path = format!("/v1/actions/{cancelled}/cancel");
     assert_eq!(world.client(HELPDESK).post(&path, &serde_json::json!({})).unwrap().status, 200);
-    // Callers who are wrong, in ways that end up in messages.
+    // Callers with wrong tokens that could end up in messages.
     for token in ["", "wrong", &format!("{HELPDESK}x"), &HELPDESK.to_uppercase()] {
         assert_eq!(world.client(token).get("/v1/actions").unwrap().status, 401);
     }
@@ -115,7 +115,7 @@ fn canary_in_a_long_story() {
     story(&mut World::start(scim()).unwrap());
 }
 
-/// `DEED_LOG=trace` is what somebody sets when something does not work.
+/// An operator sets `DEED_LOG=trace` to find the cause of a problem.
 fn canary_in_a_log_of_everything() {
     let mut world = World::lay_out(scim(), "scim").unwrap();
     world.serve_with(&[("DEED_LOG", "trace")]).unwrap();
@@ -144,9 +144,9 @@ fn no_memory_image_of_the_host() {
     unharmed(&world);
 }
 
-/// A process of the same user may trace another one, and read its vault, unless that is not dumpable:
-/// what is in /proc of it belongs to root then. Root may trace whatever it is, so the host must be served
-/// as somebody else.
+/// A process of the same user may trace another one, and read its vault, unless that process is not
+/// dumpable: its files in /proc then belong to root. Root may trace any process, so the host must be served
+/// as another user.
 fn no_neighbour_reads_the_hosts_memory() {
     let bench = Bench::new();
     let me = fs::metadata("/proc/self").unwrap().uid();

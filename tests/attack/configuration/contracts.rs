@@ -1,4 +1,5 @@
-//! Contracts in which two requests could be one, names that mean something elsewhere, and nesting.
+//! Contracts in which two rules could match one request, names with a special meaning
+//! elsewhere, and deep nesting.
 
 use std::path::Path;
 
@@ -53,7 +54,7 @@ fn rules_that_could_meet() {
         ("GET /a/{name}", "", "GET /a/a@b", ""),
         ("GET /a/{kind}", "", "GET /a/two", ""),
         ("GET /a/{count}", "", "GET /a/17", ""),
-        // true and "true" leave alike in a path and in a form.
+        // true and "true" are rendered alike in a path and in a form.
         ("GET /a/{flag}", "", "GET /a/true", ""),
         ("GET /a/{word}", "", "GET /a/{flag}", ""),
         ("POST /a", FORM_FLAG, "POST /a", FORM_TRUE),
@@ -112,7 +113,7 @@ fn a_look_that_performs() {
         ("HEAD /jobs/run", "GET /jobs/run"),
     ];
     for (look, write) in pairs {
-        // The contract looks at the user already.
+        // The contract already observes the user.
         let look_rule = rule("observe", look, "");
         let look_rule = if look.contains("{user_id}") { String::new() } else { look_rule };
         let attack = with(&[look_rule, rule("perform", write, "writes = true")]);
@@ -131,7 +132,7 @@ fn a_rule_twice() {
     bench.refused("twice", attack, &fragments);
 }
 
-/// `__entity` and `__extn` mean something in Cedar's JSON, `__proto__` in JavaScript.
+/// `__entity` and `__extn` have a meaning in Cedar's JSON, `__proto__` in JavaScript.
 fn reserved_names() {
     let mut bench = Bench::new();
     for name in ["__entity", "__extn", "__proto__", "__expr", "__"] {

@@ -1,4 +1,4 @@
-//! Credentials that reach further than they look, and secrets that stand in the wrong place.
+//! Credentials that reach further than they appear to, and secrets in the wrong place.
 
 use std::fs;
 use std::path::Path;
@@ -22,7 +22,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// The tenant `globex` with a credential of its own for its upstream, from `source`.
+/// The tenant `globex` with its own credential for its upstream, from `source`.
 fn globex(dir: &Path, source: &str) {
     let upstream = "[tenant.globex.upstream.idp]\n";
     let secret = format!("[tenant.globex.secret.theirs]\n{source}\n\n{upstream}");
@@ -89,7 +89,7 @@ fn a_credential_that_nothing_needs() {
             let (_, after) = from.split_once("\n\n").unwrap();
             fs::write(dir.join("deed.toml"), [before, after].concat()).unwrap();
         }
-        // Its policies name all three.
+        // The starter policies name all three contracts.
         fs::write(
             dir.join("policies/all.cedar"),
             "@id(\"all\") permit(principal, action, resource);\n",
@@ -106,7 +106,7 @@ fn a_credential_that_nothing_needs() {
     bench.warned("to write where all is read", reads, &fragments);
 }
 
-/// Whoever has it could go to the upstream without the host.
+/// A caller with this token could reach the upstream without the host.
 fn a_token_that_is_a_credential() {
     let mut bench = Bench::new();
     let fragments = ["deed.toml:", "helpdesk", "is also a credential", "`deed token new`"];
@@ -192,7 +192,7 @@ fn secrets_in_the_environment() {
             &["deed.toml:", "secret `idp_read`", "environment variable"],
         );
     }
-    // Variables that every process has are no secrets.
+    // Variables that every process has are not secrets.
     for variable in ["PATH", "HOME", "PWD", "DEED_LOG", "DEED_TOKEN", "LD_PRELOAD"] {
         let to = format!("env = \"{variable}\"");
         let attack = |dir: &Path| replace(dir, "deed.toml", "file = \"secrets/idp_read\"", &to);
@@ -213,7 +213,7 @@ fn secrets_in_the_environment() {
         "idp.read_user",
         &deed_test_support::shared::locked_out(),
     );
-    // The directory does not know that token: the look fails, and nobody sees why it was sent.
+    // The directory service does not know that token: the look fails, and the reason does not reveal it.
     let view = bench.world.propose(&proposal).unwrap().json();
     assert_ne!(view["status"], "verified", "{view}");
     assert_eq!(bench.world.leaks(), []);

@@ -60,7 +60,7 @@ fn private_files_of_another_user() {
     let mut bench = Bench::new();
     for file in PRIVATE {
         let path = bench.dir().join(file);
-        // Only root can give a file away.
+        // Only root can change the owner of a file.
         if !tool("chown", &["65534", path.to_str().unwrap()]) {
             return;
         }

@@ -37,7 +37,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Moves what is at `path` out of the directory and leaves a link.
+/// Moves the entry at `path` out of the directory and leaves a link.
 fn move_out(dir: &Path, outside: &Path, path: &str) {
     let target = outside.join(path.replace('/', "-"));
     fs::remove_dir_all(&target).or_else(|_| fs::remove_file(&target)).unwrap_or_default();
@@ -53,7 +53,7 @@ fn links_out_of_the_directory() {
         let fragments = ["leads out of the served directory"];
         bench.refused(path, |dir| move_out(dir, &outside, path), &fragments);
     }
-    // A relative link, and one by way of another.
+    // A relative link that leads out through a second link.
     let relative = |dir: &Path| {
         move_out(dir, &outside, "keys/log.key");
         let target = Path::new("../..").join(outside.file_name().unwrap()).join("keys-log.key");
@@ -65,7 +65,7 @@ fn links_out_of_the_directory() {
     bench.well();
 }
 
-/// Folders of secrets that an orchestrator mounts are full of them.
+/// Folders of secrets that an orchestrator mounts contain such links.
 fn links_inside_the_directory() {
     let mut bench = Bench::new();
     for path in READ.into_iter().filter(|path| path.contains('/')) {
@@ -78,7 +78,7 @@ fn links_inside_the_directory() {
     }
 }
 
-/// Whoever may write the folder that a link leads through has the link lead elsewhere.
+/// A user who may write to the folder that a link leads through can redirect the link.
 fn links_through_an_open_folder() {
     let mut bench = Bench::new();
     for path in READ.into_iter().filter(|path| path.contains('/')) {
@@ -89,7 +89,7 @@ fn links_through_an_open_folder() {
             mode(&dir.join("open"), 0o703);
         };
         bench.refused(path, attack, &["open", "chmod", "-w open"]);
-        // The same by a link in that folder to a link out of it again.
+        // The same through a link in that folder that leads out of it again.
         let by_way = |dir: &Path| {
             fs::create_dir(dir.join("open")).unwrap();
             let hidden = dir.join(path).with_file_name("..data");
@@ -148,7 +148,7 @@ fn paths_out_of_the_directory() {
     }
 }
 
-/// `deed pin` writes; a link must not make it write elsewhere.
+/// `deed pin` writes; a link must not make it write outside.
 fn pin_through_a_link() {
     let bench = Bench::new();
     move_out(bench.dir(), &bench.outside, "deed.toml");

@@ -58,7 +58,7 @@ fn a_hash_that_is_none() {
         let attack = |dir: &Path| replace(dir, "deed.toml", &good, &bad);
         bench.refused(&bad, attack, &["deed.toml:", "hash", "`deed token new`"]);
     }
-    // A caller with an empty token, or with the word that stands for one.
+    // The hash of an empty token.
     let empty = |dir: &Path| replace(dir, "deed.toml", &good, &hash(""));
     bench.refused("of nothing", empty, &["deed.toml:", "the hash of an empty token"]);
 }

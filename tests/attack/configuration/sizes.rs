@@ -17,7 +17,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// A file of this many bytes that takes no room on the disk.
+/// Makes a file of this many bytes that uses no disk space.
 fn swell(path: &Path, bytes: u64) {
     OpenOptions::new().write(true).open(path).unwrap().set_len(bytes).unwrap();
 }

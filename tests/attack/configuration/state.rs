@@ -1,4 +1,4 @@
-//! What the host writes: state and compile cache are its own and nobody else's.
+//! Files that the host writes: only the host may access the state and the compile cache.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -78,7 +78,7 @@ fn state_that_others_enter() {
     }
 }
 
-/// What is in the cache is machine code that the host runs.
+/// The cache contains machine code that the host runs.
 fn compile_cache_that_others_write() {
     let mut bench = served();
     for open in [0o777, 0o755, 0o770] {

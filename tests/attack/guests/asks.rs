@@ -1,5 +1,5 @@
-//! Guests that ask for more than their contract says. Each holds a table of requests and does its work
-//! after it; the proxy's record says what left, the receipt what was refused.
+//! Guests that request more than their contract allows. Each contains a table of requests and performs the
+//! action after it; the proxy's record shows what was sent, the receipt what was refused.
 
 use std::path::Path;
 
@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 
 use super::siege::{CONTRACT, Siege};
 
-/// All was refused, the receipt says what for, and the one write of the contract was sent once.
+/// All extra requests were refused, the receipt gives the reasons, and the one write of the
+/// contract was sent once.
 fn all_refused(guest: Guest) -> (Siege, Value) {
     let siege = Siege::of(guest);
     let receipt = siege.ended(&siege.run(), "verified", "every expectation holds");
@@ -54,7 +55,7 @@ pub(super) fn writes_while_observing() {
         .stopped_while_observing("observe takes GET and HEAD only");
 }
 
-/// The GET is the contract's own write: only the phase tells it from a look.
+/// The GET is the contract's own write: only the phase distinguishes it from a look.
 pub(super) fn deletes_by_get() {
     let deletes = |dir: &Path| -> Result<()> {
         let from = "request  = \"PATCH /Users/{user_id}\"\n";

@@ -1,4 +1,4 @@
-//! Guests that ask for much, within what they may ask for: each kind has its bound, and what the
+//! Guests that request large amounts within what they may request: each kind has its bound, and what the
 //! host keeps of a run still fits into its journal.
 
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use super::siege::{self, CONTRACT, RESTORE, Siege};
 use crate::case::unharmed;
 use crate::upstreams::stage::{Stage, fresh};
 
-/// Runs at a time; what the host's pool holds.
+/// Concurrent runs; the size of the host's pool.
 const RUNS: usize = 64;
 
-/// A text in an answer of hardly less than 1 MiB, which is as large as an answer may be.
+/// The length of a string in an answer of just under 1 MiB, the maximum size of an answer.
 const LARGE: usize = 1_048_400;
 
 fn exchanges_of(receipt: &Value) -> Vec<Value> {
@@ -36,7 +36,7 @@ pub(super) fn exchanges() {
     assert!(is_active(&siege.user));
 }
 
-/// Answers of 900 KB each: the run gets no more than it may keep, and its end fits into the journal.
+/// Answers of 900 KB each: the run receives no more than it may keep, and its end fits into the journal.
 pub(super) fn answers() {
     let siege = Siege::generous(Guest::FloodsExchanges);
     let large = json!([{"op": "replace", "path": "nickName", "value": "x".repeat(900_000)}]);
@@ -66,8 +66,8 @@ pub(super) fn state() {
     assert!(siege.log().contains("a run keeps at most 2097152 bytes of state"), "{}", siege.log());
 }
 
-/// Everything that is seen is another after the write. Look, judgement and receipt are megabytes each, and nothing
-/// happens outside between them: one record could not hold all of it.
+/// Everything observed changes after the write. Look, judgement and receipt are megabytes each, with no
+/// external event between them: one record could not hold all of it.
 pub(super) fn looks() {
     let again = "[state.again]\nproperties.displayName = { type = \"string\" }\n\n[[observe.http]]";
     let stage = Stage::with(Hostile::start().unwrap(), |dir| {
@@ -103,7 +103,7 @@ pub(super) fn looks() {
     unharmed(&world);
 }
 
-/// More guests at a time than the sandbox has places, all of which never end.
+/// More concurrent guests than the sandbox has slots, none of which ever ends.
 pub(super) fn the_sandbox() {
     let siege = Siege::with(Guest::SpinsWhileObserving, |dir| {
         edit(dir, CONTRACT, "timeout = \"30s\"", "timeout = \"1s\"")

@@ -1,5 +1,5 @@
-//! Files that are no adapters: `deed adapter check`, `deed check` and `deed serve` refuse each with
-//! a clear reason and in time, and none of it runs.
+//! Files that are not adapters: `deed adapter check`, `deed check`, `deed pin` and `deed serve` refuse each
+//! with a clear reason and in time, and none of it runs.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use deed_tests::world::World;
 
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// Each file is refused by all four commands, with these words.
+/// Each file is refused by all four commands, with this reason.
 fn refused(files: &[(&str, Vec<u8>, &str)]) {
     let mut world = World::lay_out(scim(), "scim").unwrap();
     let good = fs::read(world.dir.join("adapters/scim.wasm")).unwrap();
@@ -43,7 +43,7 @@ fn refused(files: &[(&str, Vec<u8>, &str)]) {
     crate::case::unharmed(&world);
 }
 
-/// The reason stands there, in few words, and nothing in it can deceive a terminal.
+/// The reason is reported briefly, without characters that could deceive a terminal.
 fn told(name: &str, said: &str, why: &str) {
     assert!(said.contains(why), "{name}: no `{why}` in `{said}`");
     assert!(said.len() < 8 << 10, "{name}: {} bytes", said.len());
@@ -73,7 +73,7 @@ pub(super) fn no_component() {
         ("another version", b"\0asm\xff\0\x01\0".to_vec(), "does not compile"),
         ("half of one", half, "does not compile"),
         ("a damaged one", flipped, "does not compile"),
-        // A section that says it has 4 GiB.
+        // A section that declares a size of 4 GiB.
         (
             "a bomb of a section",
             [preamble, b"\x01\xff\xff\xff\xff\x0f".to_vec()].concat(),
@@ -115,7 +115,8 @@ pub(super) fn foreign_imports() {
     ]);
 }
 
-/// A component of the right exports whose inner module is this; its exports say nothing of the interface.
+/// A component with the right exports around this inner module; the types of its exports do not
+/// match the interface.
 fn component(module: &str, instances: usize) -> Vec<u8> {
     let more = "(core instance (instantiate $m))".repeat(instances - 1);
     text(&format!(
@@ -139,7 +140,7 @@ pub(super) fn too_many_parts() {
     ]);
 }
 
-/// An empty component in a component, and so on; the text format does not go that deep.
+/// Empty components nested in components; the text format does not nest that deep.
 fn nested(depth: usize) -> Vec<u8> {
     let preamble = b"\0asm\x0d\0\x01\0";
     let mut inner = preamble.to_vec();
@@ -169,7 +170,7 @@ pub(super) fn too_large_or_too_deep() {
 }
 
 pub(super) fn names_that_lie() {
-    // The text format writes the bytes of a name as they stand.
+    // The text format writes the bytes of a name unchanged.
     let replaced = |from: &[u8], to: &[u8]| {
         let bytes = component("(func (export \"plain-name\"))", 1);
         let at = bytes.windows(from.len()).position(|part| part == from).unwrap();
@@ -197,7 +198,7 @@ pub(super) fn the_table_of_guests() {
     assert_eq!(named, Guest::ALL.map(|guest| guest.name().to_owned()));
 }
 
-/// A byte more than an adapter may have: nothing even reads it whole, and `pin` pins nothing.
+/// One byte more than an adapter may have: no command reads it whole, and `pin` pins nothing.
 fn over_the_limit() {
     let mut world = World::lay_out(scim(), "scim").unwrap();
     let path = world.dir.join("adapters/scim.wasm");
@@ -219,7 +220,7 @@ fn over_the_limit() {
     }
 }
 
-/// README.md has a row for every limit of a run, and each names cases that there are.
+/// README.md has a row for every limit of a run, and each names existing cases.
 pub(super) fn the_table_of_limits() {
     let limits = fs::read_to_string(workspace().join("host/sandbox/src/limits.rs")).unwrap();
     let constant =

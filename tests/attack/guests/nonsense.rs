@@ -1,5 +1,5 @@
-//! Guests that break the canonical ABI: what they hand over is refused at the border, and costs the
-//! host no memory.
+//! Guests that violate the canonical ABI: invalid values are refused at the boundary, and
+//! cost the host no memory.
 
 use deed_tests::guests::Guest;
 

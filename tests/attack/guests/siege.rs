@@ -1,5 +1,5 @@
-//! A world whose `idp.restore_access` is served by a hostile guest, and what must hold of it whatever
-//! the guest did. Its other contracts have the real adapter, so a bystander's action shows the host's health.
+//! A world whose `idp.restore_access` is served by a hostile guest, and what must hold whatever the guest
+//! did. Its other contracts have the real adapter, so another user's action shows the host's health.
 
 use std::fs;
 use std::path::Path;
@@ -16,16 +16,16 @@ use crate::case::unharmed;
 pub(super) const RESTORE: &str = "idp.restore_access";
 pub(super) const CONTRACT: &str = "contracts/restore_access.toml";
 
-/// Bytes that the host may take more than before: three memories of a run, in KiB.
+/// Memory that the host may use above its earlier peak, in KiB: three times the memory of a run.
 const ROOM_KIB: u64 = 192 << 10;
 
-/// The host with one guest in it, and a locked-out user for whom it is asked.
+/// The host with one guest, and a locked-out user that the action is about.
 pub(super) struct Siege {
     pub(super) world: World,
     pub(super) user: String,
     /// Whether the contract has a GET in `perform` too, which carries that phase's credential.
     gets_in_perform: bool,
-    /// Most memory that the host had before the attack, in KiB.
+    /// Peak memory of the host before the attack, in KiB.
     before_kib: u64,
 }
 
@@ -34,7 +34,7 @@ impl Siege {
         Self::with(guest, |_| Ok(()))
     }
 
-    /// Where a run has two seconds, for guests that never end.
+    /// A run may take two seconds, for guests that never end.
     pub(super) fn short(guest: Guest) -> Self {
         Self::with(guest, |dir| edit(dir, CONTRACT, "timeout = \"30s\"", "timeout = \"2s\""))
     }
@@ -50,7 +50,7 @@ impl Siege {
         Self { world, user: locked_out(), gets_in_perform: false, before_kib }
     }
 
-    /// Where `perform` has both requests as often as a contract may say: twice what a run may send.
+    /// `perform` allows both requests as often as a contract may declare: twice what a run may send.
     pub(super) fn generous(guest: Guest) -> Self {
         let rule = "[[perform.http]]                   # RFC 7644 section 3.5.2.3\n";
         let both = "[[perform.http]]\nupstream = \"idp\"\nrequest  = \"GET /Users/{user_id}\"\n\
@@ -59,13 +59,13 @@ impl Siege {
         Self { gets_in_perform: true, ..siege }
     }
 
-    /// The ordinary story, with an approval where one is asked for.
+    /// Proposes the action and approves it where approval is required.
     pub(super) fn run(&self) -> Value {
         self.world.run(&World::proposal(RESTORE, &self.user)).unwrap()
     }
 
-    /// The attack is over; gives the receipt. Nothing left but what the contract says, the guest
-    /// tells of no success, the host took no memory for it and serves on.
+    /// Checks the end of an attack and returns the receipt: nothing was sent except what the contract
+    /// declares, the guest reports no success, the host used no memory for it and is still serving.
     pub(super) fn ended(&self, view: &Value, outcome: &str, reason: &str) -> Value {
         let receipt = ended(&self.world, view, outcome, reason);
         self.nothing_else_left();
@@ -78,7 +78,7 @@ impl Siege {
         receipt
     }
 
-    /// A look that was stopped: nobody is asked, nothing is sent that writes.
+    /// A look that was stopped: no approver is asked, and no write is sent.
     pub(super) fn stopped_while_observing(&self, reason: &str) -> Value {
         let view = self.run();
         let receipt = self.ended(&view, "failed", reason);
@@ -88,7 +88,7 @@ impl Siege {
         receipt
     }
 
-    /// What arrived at the upstream is what the host renders: this user, these headers, this body.
+    /// The requests at the upstream are what the host renders: this user, these headers, this body.
     fn nothing_else_left(&self) {
         let path = format!("/v2/Users/{}", self.user);
         for request in self.world.proxy.requests() {
@@ -132,7 +132,7 @@ impl Siege {
         headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
-    /// What the host's process wrote for the operator.
+    /// The host's log.
     pub(super) fn log(&self) -> String {
         self.world.host.as_ref().unwrap().log()
     }
@@ -141,7 +141,7 @@ impl Siege {
 /// The canonical bytes of the contract's body.
 const RENDERED: &str = r#"{"Operations":[{"op":"replace","path":"active","value":true}],"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"]}"#;
 
-/// Puts the guest beside the real adapter and lets the contract name it.
+/// Installs the guest next to the real adapter and names it in the contract.
 pub(super) fn install(dir: &Path, guest: Guest) -> Result<()> {
     let name = guest.name();
     let wasm = workspace().join(format!("target/adapters/{name}.wasm"));
@@ -150,7 +150,7 @@ pub(super) fn install(dir: &Path, guest: Guest) -> Result<()> {
     edit(dir, CONTRACT, "adapter  = \"scim\"", &format!("adapter  = \"{name}\""))
 }
 
-/// Most memory that the host ever had (`VmHWM` of `/proc/PID/status`).
+/// Peak memory of the host (`VmHWM` of `/proc/PID/status`).
 fn peak_kib(world: &World) -> u64 {
     let pid = world.host.as_ref().unwrap().pid();
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::siege::{CONTRACT, Siege};
 
-/// Far more than the two seconds of the contract, far less than never.
+/// Far more than the two seconds of the contract, and still finite.
 const STOPPED: Duration = Duration::from_mins(1);
 
 const LATE: &str = "did not end within 2000 ms";
@@ -71,7 +71,7 @@ pub(super) fn makes_handles() {
     Siege::of(Guest::MakesHandles).stopped_while_observing("handle");
 }
 
-/// The write is under way when the run's time is over: the host waits for its end, not for the guest.
+/// The write is under way when the run's time is over: the host waits for the write to end, not for the guest.
 pub(super) fn hangs() {
     let siege = Siege::with(Guest::Hangs, |dir| {
         edit(dir, CONTRACT, "timeout = \"30s\"", "timeout = \"3s\"")?;

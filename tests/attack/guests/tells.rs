@@ -1,4 +1,4 @@
-//! Guests that lie about what they did or saw, or tell what they should not know.
+//! Guests that lie about what they did or saw, or disclose what they must not know.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::upstreams::stage::{Stage, fresh};
 
 pub(super) fn lies() {
     let siege = Siege::of(Guest::Lies);
-    // The upstream says 204 and does nothing; the adapter says that the user is active.
+    // The upstream answers 204 and does nothing; the adapter claims that the user is active.
     siege.world.proxy.set("PATCH", Fault::Lie2xx);
     let view = siege.run();
     for name in ["pre", "post"] {
@@ -86,15 +86,15 @@ pub(super) fn reads_refusals() {
 
 pub(super) fn remembers() {
     let siege = Siege::of(Guest::Remembers);
-    // Each action is a run of the same component in the pool's one slot that is warm.
+    // Each action is a run of the same component in the one warm slot of the pool.
     for _ in 0..3 {
         siege.run();
     }
     siege.ended(&siege.run(), "failed", "");
 }
 
-/// Three actions of the same user: what it orders its requests by is the same each time, and that all it
-/// was told comes again in a replay is asserted with every end.
+/// Three actions of the same user: the order of the guest's requests is the same each time. Each end also
+/// asserts that a replay gives the guest the same inputs.
 pub(super) fn races() {
     let rule = "[[perform.http]]                   # RFC 7644 section 3.5.2.3\n";
     let two = format!(
@@ -113,7 +113,7 @@ pub(super) fn races() {
     unharmed(&siege.world);
 }
 
-/// The directory shows both credentials in fields of the user, as a server that echoes would.
+/// The directory service shows both credentials in fields of the user, as a server that echoes would.
 pub(super) fn leaks() {
     let siege = Siege::of(Guest::Leaks);
     let [read, write] = [ScimServer::READ_TOKEN, ScimServer::WRITE_TOKEN];
@@ -138,7 +138,7 @@ pub(super) fn leaks() {
     }
 }
 
-/// The user changes between two looks of one run. What is shown is the first; the guard must be of it too.
+/// The user changes between two looks of one run. The first is shown; the guard must be of the first too.
 pub(super) fn mixes_looks() {
     let stage = Stage::with(Hostile::start().unwrap(), |dir| {
         siege::install(dir, Guest::MixesLooks)?;
@@ -156,13 +156,13 @@ pub(super) fn mixes_looks() {
     let sent = stage.hostile.requests();
     let write = sent.iter().find(|request| request.method == "PATCH").unwrap();
     assert_eq!(write.header("if-match"), Some("\"1\""), "the tag of what was shown");
-    // The directory has no tags of its own, so the next look ends it.
+    // The directory service has no tags of its own, so the next look ends the action.
     ended(&stage.world, &view, "denied", "the look saw no entity tag");
     assert_eq!(stage.hostile.count("PATCH"), 1);
     unharmed(&stage.world);
 }
 
-/// What the world's directory holds, but for the secrets where the operator keeps them.
+/// All files of the world's directory, except the secrets where the operator keeps them.
 fn files(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
     let entries = entries.filter(|path| !path.ends_with("secrets"));

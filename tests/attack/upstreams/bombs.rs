@@ -1,5 +1,5 @@
-//! An upstream that answers too much, too deep or too slowly. Each answer ends at a limit of the host
-//! or at its deadline; what it holds in memory meanwhile stays within bounds.
+//! An upstream whose answers are too large, too deep or too slow. Each answer ends at a limit of the host
+//! or at its deadline; the memory that it uses meanwhile stays within bounds.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -23,17 +23,18 @@ pub(super) fn cases() -> Vec<Case> {
 }
 
 const KIND: &str = "content-type: application/json";
-/// The host's timeout for the upstream is 2 s; a busy machine takes its own time on top.
+/// The host's timeout for the upstream is 2 s; a busy machine adds its own delay.
 const GENEROUS: Duration = Duration::from_mins(1);
-/// More than one host may hold for a handful of answers of 1 MiB; what a bomb would take is far more.
+/// More than one host may hold for a handful of answers of 1 MiB, far less than a bomb would need.
 const GROWTH: usize = 192 << 20;
-/// What leaves before it is noticed that nobody listens: the host's bound of 4 MiB and both sockets' buffers.
+/// Bytes sent before the sender notices that the host stopped reading: the host's bound of 4 MiB and both
+/// sockets' buffers.
 const TAKEN: usize = 16 << 20;
 
-/// All at once; each ends as failed, soon, and memory stays where it was.
+/// All scripts at once; each read ends soon as failed, and memory stays within bounds.
 fn each_fails(scripts: &[(&str, Script)]) -> Stage {
     let stage = Stage::new();
-    // The first run warms what stays: compiled code, the pool.
+    // The first run loads what stays in memory: compiled code, the pool.
     stage.propose(READ, &fresh());
     stage.hostile.forget();
     let (before, start) = (resident(&stage, "VmRSS"), Instant::now());

@@ -1,5 +1,5 @@
-//! An upstream that sends back the credential that it was shown, in every encoding that servers use.
-//! Nobody may be told any of it, and nothing may be concluded from what it stood in.
+//! An upstream that sends back the credential that it received, in every encoding that servers use. The
+//! host must disclose none of it, and must draw no conclusion from a value that contained it.
 
 mod encodings;
 
@@ -37,7 +37,7 @@ fn token(request: &Recorded) -> String {
     sent.strip_prefix("Bearer ").unwrap_or_default().to_owned()
 }
 
-/// An answer with the user that the directory would show, changed by what came along.
+/// An answer with the user that the directory service would show, changed with the received token.
 fn lying(change: impl Fn(&mut Value, &str) + Send + Sync + 'static) -> Script {
     Arc::new(move |request| {
         let id = request.path.rsplit('/').next().unwrap_or_default();
@@ -47,7 +47,7 @@ fn lying(change: impl Fn(&mut Value, &str) + Send + Sync + 'static) -> Script {
     })
 }
 
-/// The bytes that a script makes out of the credential.
+/// The bytes that a script builds from the credential.
 fn telling(tell: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Script {
     Arc::new(move |request| vec![Step::Send(tell(&token(request)))])
 }
@@ -114,7 +114,7 @@ fn headers() {
     let body = r#"{"id":"1","userName":"honest@example.com"}"#;
     let kind = "content-type: application/json";
     let mut views = vec![
-        // The host tells nobody of these headers; the state is as good as ever.
+        // The host discloses these headers to no one; the state is still valid.
         stage.read(telling(move |t| {
             answer(&format!("200 {t}\r\n{kind}\r\netag: {t}\r\nx-echo: {t}"), body)
         })),
@@ -132,7 +132,7 @@ fn headers() {
     unharmed(&stage.world);
 }
 
-/// What is cut before it is looked through would show the greater part of a credential.
+/// Text that is cut before it is searched would show the greater part of a credential.
 fn cut_texts() {
     let stage = Stage::new();
     let views: Vec<Value> = (40..80)
@@ -181,7 +181,7 @@ fn compressed() {
     let pack = |t: &str| {
         let user = json!({"id": "1", "userName": t}).to_string();
         let size = u16::try_from(user.len()).unwrap();
-        // One stored block (RFC 1951 section 3.2.4): the text stands in it as it is.
+        // One stored block (RFC 1951 section 3.2.4): it contains the text unchanged.
         let mut gzip = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1];
         gzip.extend(size.to_le_bytes());
         gzip.extend((!size).to_le_bytes());
@@ -209,7 +209,7 @@ fn compressed() {
     unharmed(&stage.world);
 }
 
-/// The header that the host made out of user name and credential, as it came, and what it decodes to.
+/// The header that the host built from user name and credential, as sent and as decoded.
 fn basic() {
     let stage = Stage::with(Hostile::start().unwrap(), |dir| {
         let slot = "slot = { basic = { user = \"deed\" } }";
@@ -232,13 +232,13 @@ fn basic() {
     unharmed(&stage.world);
 }
 
-/// A server that keeps what it is shown: after the write, the state that is judged holds a credential.
+/// A server that stores what it receives: after the write, the state that is judged holds a credential.
 fn judged() {
     let stage = Stage::new();
     let mut views = Vec::new();
     for secret in [READ_SECRET, WRITE_SECRET] {
         let user = fresh();
-        // The looks before the write are honest, whatever comes after it is not.
+        // The looks before the write are honest; those after it are not.
         stage.hostile.lie("PATCH", 0, 1, Arc::new(|_| vec![Step::Send(answer("200 OK", ""))]));
         let shown = json!({"id": user, "userName": secret, "active": true});
         stage.hostile.lie("GET", 1, 100, Arc::new(move |_| vec![Step::Send(json(&shown))]));

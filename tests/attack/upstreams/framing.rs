@@ -1,5 +1,5 @@
-//! An upstream that speaks no HTTP, or lies about where an answer begins and ends. What is not one
-//! complete, strict answer is no answer: a read fails, a write stays open until it can no longer land.
+//! An upstream that does not speak HTTP, or lies about where an answer begins and ends. Anything but one
+//! complete, strict answer is not an answer: a read fails, a write stays open until it can no longer land.
 
 use deed_test_support::shared::ended;
 use deed_tests::hostile::{Script, Step, answer, does, json, says};
@@ -24,7 +24,7 @@ pub(super) fn cases() -> Vec<Case> {
 const USER: &str = r#"{"id":"1","userName":"honest@example.com","active":false}"#;
 const KIND: &str = "content-type: application/json";
 
-/// Each of these answers to a read ends as failed, with a receipt that says what was missing.
+/// Each of these answers to a read ends as failed, with a receipt that gives the reason.
 fn each_fails(answers: &[(&str, Vec<u8>)], fate: Option<&Value>) {
     let stage = Stage::new();
     for (name, bytes) in answers {
@@ -147,8 +147,8 @@ fn statuses() {
     each_fails(&answers, None);
 }
 
-/// An answer that was there before the question may count as one, as any lie may: that the write was
-/// carried out is believed of a look only.
+/// An answer that was sent before the request may count as one, like any false answer: only a look proves
+/// that the write was carried out.
 fn early() {
     let stage = Stage::new();
     for _ in 0..5 {
@@ -179,7 +179,7 @@ fn second_answer() {
     unharmed(&stage.world);
 }
 
-/// Whatever is no complete answer leaves it open whether the write landed; the directory did not do it.
+/// An incomplete answer leaves open whether the write landed; here the upstream did not carry it out.
 fn open_writes() {
     let stage = Stage::new();
     let scripts: [(&str, Script); 8] = [

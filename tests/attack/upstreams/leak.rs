@@ -1,5 +1,5 @@
-//! Looks for credentials in everything that a world wrote and said, whole or in part, in the
-//! encodings in which a server may have echoed them. Shares no code with the host's own redaction.
+//! Searches everything that a world wrote and returned for credentials, whole or in part, in the encodings
+//! in which a server may have echoed them. It shares no code with the host's own redaction.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,10 +12,10 @@ use serde_json::Value;
 
 use super::stage::{READ_SECRET, WRITE_SECRET};
 
-/// So many characters of a credential in a row are no accident.
+/// This many characters of a credential in a row are not a coincidence.
 const WINDOW: usize = 8;
 
-/// Panics when a credential is in a file of the world, a view, a bundle or a page.
+/// Panics when a file of the world, a view, a bundle or a page contains a credential.
 pub(crate) fn none(world: &World, views: &[Value]) {
     let needles = needles();
     let mut places: Vec<(String, Vec<u8>)> = files(&world.dir)
@@ -69,7 +69,7 @@ fn needles() -> Vec<(String, String)> {
         }
         for (form, text, window) in forms {
             let letters: Vec<char> = text.to_ascii_lowercase().chars().collect();
-            // Twice a window in a row has one of these whole in it.
+            // Any two windows in a row contain one of these pieces whole.
             for piece in letters.chunks_exact(window) {
                 all.push((format!("{name}, {form}"), piece.iter().collect()));
             }

@@ -1,5 +1,5 @@
-//! Names that lead elsewhere. The host resolves a name once per exchange, refuses the exchange when any
-//! of its addresses is not of an allowed class, and dials what it has checked.
+//! Names that resolve to other addresses. The host resolves a name once per exchange, refuses the exchange
+//! when any of its addresses is not of an allowed class, and dials an address that it has checked.
 
 use std::fs;
 use std::path::PathBuf;
@@ -28,14 +28,14 @@ pub(super) fn cases() -> Vec<Case> {
 
 const HOST: &str = "idp.attack.example";
 
-/// A stage whose upstream is known by a name that the case answers for.
+/// A fixture whose upstream has a name that the case resolves.
 struct Named {
     stage: Stage,
     script: PathBuf,
 }
 
 impl Named {
-    /// `classes` is what the operator wrote for `addresses`.
+    /// `classes` is the operator's value of `addresses`.
     fn new(classes: &str) -> Self {
         let hostile = Hostile::start().unwrap();
         let url = hostile.base_url_as(HOST);
@@ -58,10 +58,10 @@ impl Named {
         Self { stage, script }
     }
 
-    /// From now on the first look-up gives the first answer and so on, the last one from then on.
+    /// From now on the first look-up returns the first answer and so on; the last answer repeats.
     fn answers(&self, answers: &str) {
         fs::remove_file(self.seen()).ok();
-        // Renamed, so that no look-up sees half of it.
+        // Renamed, so that no look-up reads half of it.
         let next = self.script.with_extension("next");
         fs::write(&next, format!("{HOST} {answers}\n")).unwrap();
         fs::rename(next, &self.script).unwrap();
@@ -76,7 +76,7 @@ impl Named {
         fs::read_to_string(self.seen()).unwrap_or_default().lines().count()
     }
 
-    /// A read is refused with these words, before anything is dialled.
+    /// A read is refused for this reason, before the host dials.
     fn refuses(&self, answers: &str, words: &str) {
         self.answers(answers);
         let view = self.stage.propose(READ, &fresh());
@@ -119,7 +119,7 @@ const NEVER: &str = "an address that is never dialled";
 const LOOPBACK: &str = "resolves to a loopback address, which is not allowed";
 const PRIVATE: &str = "resolves to a private address, which is not allowed";
 
-/// An operator who allows public addresses; the listener on loopback hears of nothing.
+/// The operator allows public addresses only; the listener on loopback receives no connection.
 fn only_public(table: &[(&str, &str)]) {
     let named = Named::new("\"public\"");
     for (answers, words) in table {
@@ -196,7 +196,7 @@ fn mixed() {
     unharmed(&named.stage.world);
 }
 
-/// Whoever resolves twice checks one address and dials another.
+/// A host that resolves twice would check one address and dial another.
 fn rebound() {
     let named = Named::new("\"loopback\"");
     let stage = &named.stage;
@@ -210,7 +210,7 @@ fn rebound() {
         assert_eq!(named.lookups(), 1, "one look-up per exchange");
         assert_eq!(stage.hostile.connections(), before + 1);
         assert_eq!(elsewhere.connections(), beyond, "what was checked is not what was dialled");
-        // The next exchange looks again: nothing is kept that could be stale.
+        // The next exchange resolves again: no answer is cached that could be stale.
         let view = stage.propose(READ, &fresh());
         ended(&stage.world, &view, if bad == "127.0.0.2" { "verified" } else { "failed" }, "");
         assert_eq!(named.lookups(), 2);
@@ -233,7 +233,7 @@ fn rebound_for_the_write() {
     unharmed(&stage.world);
 }
 
-/// A look-up that hangs holds a thread of the host, for as long as it likes: few may.
+/// A look-up that hangs holds a thread of the host for as long as it takes, so only a few may run at once.
 fn hung() {
     let named = Named::new("\"loopback\"");
     let stage = &named.stage;

@@ -1,6 +1,6 @@
-//! Texts of an upstream that are made for the eyes of whoever approves: terminal sequences, characters
-//! that hide or reorder, prompts that were never asked, floods. The page shows what is there and obeys
-//! none of it; who asks for JSON gets the true value.
+//! Strings of an upstream that target the approver: terminal sequences, characters that hide or reorder
+//! text, forged prompts, floods. The page shows the characters and executes none of them; JSON output
+//! contains the true value.
 
 use deed_test_support::shared::ended;
 use deed_tests::host;
@@ -34,7 +34,7 @@ const POISON: [&str; 12] = [
     "\0\u{1}\u{1f}\u{85}\u{600}\u{3164}",
 ];
 
-/// The world of an approver who is shown the user's name before it may change.
+/// A world in which an approver is shown the user's name before it may change.
 fn asking() -> Stage {
     Stage::with(Hostile::start().unwrap(), |dir| {
         edit(dir, "deed.toml", "environment = \"staging\"", "environment = \"production\"")?;
@@ -48,7 +48,7 @@ fn asking() -> Stage {
     })
 }
 
-/// Nothing that a terminal obeys, and nothing that a reader cannot see.
+/// The page contains nothing that a terminal interprets, and nothing that a reader cannot see.
 fn harmless(what: &str, page: &str) {
     let bad = |c: &char| {
         (c.is_control() && *c != '\n')
@@ -115,7 +115,7 @@ fn flood() {
     unharmed(world);
 }
 
-/// What the host says of an answer that it does not understand, in its log and to people.
+/// What the host reports about an answer that it does not understand, in its log and to people.
 fn errors() {
     let stage = Stage::new();
     for poison in POISON {

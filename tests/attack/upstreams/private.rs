@@ -1,5 +1,5 @@
-//! An upstream that sends back the private parameter that it was sent: in its body, in headers, in its
-//! reason phrase, in what is no JSON. Every world is searched for the value when it ends.
+//! An upstream that sends back the private parameter that it received: in its body, in headers, in its
+//! reason phrase, in a body that is not JSON. Every world is searched for the value when it ends.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases!["echoes-a-private-parameter" => echoes]
 }
 
-/// What an upstream makes of the value, by a name for the test.
+/// Scripts that return the value in different places, each with a name for the test.
 fn scripts() -> Vec<(&'static str, Script)> {
     let telling = |tell: fn(&str) -> Vec<u8>| -> Script {
         Arc::new(move |request| {

@@ -1,5 +1,5 @@
-//! An upstream that sends the host elsewhere. The host goes nowhere: it has one address per exchange,
-//! checked before it is dialled, and a 3xx is an answer like any other.
+//! An upstream that redirects the host. The host never follows: it has one address per exchange, checked
+//! before it is dialled, and a 3xx is an answer like any other.
 
 use deed_test_support::shared::ended;
 use deed_tests::hostile::{Hostile, Script, answer, says};
@@ -34,7 +34,7 @@ fn redirect(status: &str, location: &str) -> Script {
     ))
 }
 
-/// Places that a client which follows would reach, the first one a listener of ours.
+/// Targets that a client that follows redirects would reach; the first is a listener of the test.
 fn places(elsewhere: &Hostile) -> [String; 6] {
     [
         elsewhere.base_url(),
@@ -61,7 +61,8 @@ fn reads() {
     unharmed(&stage.world);
 }
 
-/// Whoever answers 3xx to a write may have carried it out: the host waits until that is over, and looks.
+/// An upstream that answers 3xx to a write may have carried it out: the host waits until it can no longer
+/// land, and then looks.
 fn writes() {
     let (stage, elsewhere) = (Stage::new(), Hostile::start().unwrap());
     let scripts = ["302 Found", "307 Temporary", "308 Permanent"]

@@ -1,9 +1,9 @@
-/* A name server of the tests' own, inside the host's process: loaded with LD_PRELOAD, it answers for
+/* The tests' own name resolution, inside the host process: loaded with LD_PRELOAD, it answers for
  * names under attack.example and leaves all others to libc.
  *
- * DEED_TEST_NAMES is a file with a line for each name: the name, then what each look-up gives, the
- * last one again and again. An answer is addresses with commas, `-` for none, or `hang`: it takes as
- * long as the file says so. Each look-up is noted as a line in that file's name plus `.seen`. */
+ * DEED_TEST_NAMES is a file with a line for each name: the name, then the answer of each look-up; the
+ * last one repeats. An answer is addresses separated by commas, `-` for none, or `hang`: the look-up
+ * blocks while the file says so. Each look-up is recorded as a line in that file's name plus `.seen`. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <netdb.h>
@@ -20,7 +20,7 @@ typedef int resolver(const char *, const char *, const struct addrinfo *, struct
 
 static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER;
 
-/* Notes a look-up; gives how many there were before it. */
+/* Records a look-up; returns how many there were before it. */
 static int note(const char *path, const char *name) {
     char seen[LINE], line[LINE];
     int before = 0;
@@ -40,7 +40,7 @@ static int note(const char *path, const char *name) {
     return before;
 }
 
-/* Copies the answer of this turn; empty when the file has no such name. */
+/* Copies the answer of this look-up; empty when the file does not contain the name. */
 static void script(const char *path, const char *name, int turn, char *answer) {
     char line[LINE], *rest, *word;
     answer[0] = 0;

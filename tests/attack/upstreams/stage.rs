@@ -1,5 +1,5 @@
-//! A served world whose upstream is the hostile one. Writes need no approval here: the attack comes
-//! from the other side, and a case runs through dozens of actions.
+//! A served world whose upstream is the hostile one. Writes need no approval here: the attack comes from
+//! the upstream, and a case runs dozens of actions.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ use super::leak;
 pub(crate) const READ: &str = "idp.read_user";
 pub(crate) const RESTORE: &str = "idp.restore_access";
 
-/// Credentials with everything in them that an encoding treats in its own way.
+/// Credentials with every character that some encoding treats specially.
 pub(crate) const READ_SECRET: &str = r#"rd/9+Kq"w\z~<7>&t=%2Bs.Xy:Vb4'Lm"#;
 pub(crate) const WRITE_SECRET: &str = r#"Wr?8/Hn"e\u~<3>&p=%7Ek+Tj:Qc1'Gd"#;
 
@@ -54,7 +54,7 @@ impl Stage {
         Self { world, hostile }
     }
 
-    /// One read while the next GET meets this script; gives its view.
+    /// One read whose next GET is answered by this script; returns its view.
     pub(crate) fn read(&self, script: Script) -> Value {
         self.hostile.lie("GET", 0, 1, script);
         let view = self.propose(READ, &fresh());
@@ -69,7 +69,7 @@ impl Stage {
         view
     }
 
-    /// One write while the PATCH meets this script; gives its view.
+    /// One write whose PATCH is answered by this script; returns its view.
     pub(crate) fn write(&self, script: Script) -> Value {
         self.hostile.lie("PATCH", 0, 1, script);
         let view = self.propose(RESTORE, &fresh());
@@ -77,7 +77,7 @@ impl Stage {
         view
     }
 
-    /// As many actions at once as there are scripts; each meets one of them. Gives their views.
+    /// As many concurrent actions as there are scripts, each answered by one of them. Returns their views.
     pub(crate) fn all(
         &self,
         contract: &str,
@@ -99,7 +99,7 @@ impl Stage {
         self.world.propose(&World::proposal(contract, user)).unwrap().json()
     }
 
-    /// Nothing that anybody was told or that was written holds a credential.
+    /// Nothing that the host returned or wrote contains a credential.
     pub(crate) fn tight(&self, views: &[Value]) {
         leak::none(&self.world, views);
     }
@@ -111,7 +111,7 @@ pub(crate) fn fresh() -> String {
     format!("{:032x}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// Points the world at this upstream, with credentials of ours and no approvals.
+/// Points the world at this upstream, with the test's credentials and without approvals.
 pub(crate) fn lay_out(dir: &Path, base_url: &str) -> Result<()> {
     let toml = fs::read_to_string(dir.join("deed.toml"))?;
     let old = toml.split("base_url = \"").nth(1).and_then(|rest| rest.split('"').next());
@@ -121,7 +121,7 @@ pub(crate) fn lay_out(dir: &Path, base_url: &str) -> Result<()> {
     Ok(fs::write(dir.join("secrets/idp_write"), WRITE_SECRET)?)
 }
 
-/// What became of the calls of a phase: `not_sent`, `no_answer` or a status.
+/// The fates of the calls of a phase: `not_sent`, `no_answer` or a status.
 pub(crate) fn fates(view: &Value, phase: &str) -> Vec<Value> {
     let calls = view["calls"].as_array().unwrap();
     calls.iter().filter(|call| call["phase"] == phase).map(|call| call["fate"].clone()).collect()

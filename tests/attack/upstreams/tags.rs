@@ -1,4 +1,4 @@
-//! Entity tags that move between look and write, or are none that a guard can use.
+//! Entity tags that change between look and write, or that a guard cannot use.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -22,7 +22,7 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Every time that people have approved, the user is another one when the write arrives.
+/// After each approval, the user has changed again when the write arrives.
 fn that_changes() {
     let (world, user) = (World::start(scim()).unwrap(), user("moving", Some(true)));
     let operations = json!([{ "op": "replace", "path": "displayName", "value": "moved {n}" }]);
@@ -50,7 +50,7 @@ fn that_changes() {
     unharmed(&world);
 }
 
-/// Users with an entity tag that moves with every write that arrived, suspended after this many of them.
+/// Users with an entity tag that changes with every write that arrived, suspended after this many of them.
 fn tagged(writes: &Arc<AtomicU32>, suspended_after: u32) -> Script {
     let writes = Arc::clone(writes);
     Arc::new(move |request| {
@@ -64,7 +64,7 @@ fn tagged(writes: &Arc<AtomicU32>, suspended_after: u32) -> Script {
     })
 }
 
-/// What a write meets that the guard turns away, whether it was carried out or not.
+/// Answers a write as if the guard had turned it away, whether it was carried out or not.
 fn refuses(writes: &Arc<AtomicU32>) -> Script {
     let writes = Arc::clone(writes);
     Arc::new(move |_| {
@@ -73,8 +73,8 @@ fn refuses(writes: &Arc<AtomicU32>) -> Script {
     })
 }
 
-/// A gateway sends the write on, loses the answer, sends it again and gives the second answer: 412. What
-/// it did is seen at once, or only after a while.
+/// A gateway forwards the write, loses the answer, sends it again and returns the second answer: 412. The
+/// effect is visible at once, or only after a while.
 fn carried_out() {
     for late in [0, 2] {
         carried_out_and_seen(late);
@@ -99,7 +99,7 @@ fn carried_out_and_seen(late: usize) {
     unharmed(&stage.world);
 }
 
-/// Turns the write away, and lets nobody see what is: at once, or when the host looks before it asks again.
+/// Turns the write away and hides the state: at once, or when the host looks before it asks again.
 fn hides() {
     let stage = Stage::new();
     let ends = [

@@ -1,5 +1,5 @@
-//! An upstream that cannot prove who it is, or speaks no TLS where TLS is due. No byte of a request, and
-//! so no credential, leaves before the handshake has ended well.
+//! An upstream that cannot prove its identity, or does not speak TLS where TLS is required. No byte of a
+//! request, and so no credential, is sent before the handshake has succeeded.
 
 use std::fs;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub(super) fn cases() -> Vec<Case> {
 
 const BODY: &str = r#"{"id":"1","userName":"honest@example.com"}"#;
 
-/// A stage that speaks https, with the roots that its operator trusts, and the certificate that it shows.
+/// A fixture that speaks https, with the roots that its operator trusts, and the certificate that it presents.
 fn secure(root: &Authority) -> (Stage, Arc<Shown>) {
     let shown = Arc::new(Shown::new(root.leaf(|_| ())));
     let hostile = Hostile::secure(authority::server(&shown)).unwrap();
@@ -145,7 +145,8 @@ fn no_tls() {
     crate::case::quiet(&stage.world);
 }
 
-/// Without a length, only the goodbye tells a whole answer from one that somebody on the way cut off.
+/// Without a length, only the TLS close_notify distinguishes a complete answer from one that
+/// was cut off on the way.
 fn cut() {
     let (stage, _) = secure(&Authority::root());
     let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\r\n";

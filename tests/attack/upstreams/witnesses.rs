@@ -1,5 +1,5 @@
-//! Witnesses that lie, flood, stall or point elsewhere: no action fails or waits long for one, nothing
-//! that they say wrongly is kept, and the host goes on with them as soon as they are good again.
+//! Witnesses that lie, flood, stall or redirect: no action fails or waits long because of one, no false
+//! statement of theirs is kept, and the host resumes with them as soon as they behave correctly again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,7 +24,7 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
-/// Far above the time-out of one request to a witness and the pause after it.
+/// Far above the timeout of one request to a witness and the pause after it.
 const PATIENCE: Duration = Duration::from_mins(2);
 
 struct Stage {
@@ -61,7 +61,7 @@ impl Stage {
         metrics.contains("deed_witness_alarm{tenant=\"acme\",witness=\"one\"} 1\n")
     }
 
-    /// Under this lie an action is carried out and has no line of the witness; then it is good again.
+    /// While the witness lies in this way, an action is carried out without a line of the witness.
     fn meets(&self, lie: &str, script: Script) {
         self.peer.turn(script);
         let started = Instant::now();
@@ -79,7 +79,8 @@ impl Stage {
         self.peer.turn_good();
         until("the witness vouches", || self.served().contains(&self.peer.mark()));
         until("there is no alarm", || !self.has_alarm());
-        // Not its last word: the log of the other tenant, which it does not know, is told 404 at any time.
+        // Not the last status: the log of the other tenant, which the witness does not know,
+        // gets 404 at any time.
         assert!(self.peer.mind.said().contains(&200));
     }
 }
@@ -96,7 +97,7 @@ fn ok(body: impl AsRef<[u8]>) -> Vec<u8> {
     answer("200 OK\r\nconnection: close", body)
 }
 
-/// An answer of 200 made of the checkpoint's note and its text.
+/// An answer of 200 built from the checkpoint's note and its text.
 fn vouching(body: impl Fn(&str, &str) -> String + Send + Sync + 'static) -> Script {
     Arc::new(move |request| {
         let note = request.body.split_once("\n\n").unwrap().1;
@@ -215,7 +216,7 @@ fn contradicts() {
     ];
     for (lie, script, alarm) in lies {
         stage.meets(lie, script);
-        // Within a submission it is asked three times at most; the pause after it is a second.
+        // A submission asks it three times at most; the pause after it is a second.
         assert!(stage.peer.hostile.count("POST") <= 12, "{lie}");
         assert_eq!(stage.has_alarm(), alarm, "{lie}");
         stage.is_good_again();

@@ -1,16 +1,16 @@
-//! The ways in which servers write a text that they were sent.
+//! The encodings in which servers return a text that they received.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
 
-/// How a text is disguised.
+/// The name of an encoding, and the encoder.
 pub(super) type Encoding = (&'static str, fn(&str) -> String);
 
 fn each(text: &str, escape: impl Fn(u8) -> String) -> String {
     text.bytes().map(escape).collect()
 }
 
-/// Escapes what is no letter and no digit.
+/// Escapes everything except letters and digits.
 fn reserved(text: &str, escape: impl Fn(u8) -> String) -> String {
     each(text, |b| if b.is_ascii_alphanumeric() { char::from(b).into() } else { escape(b) })
 }
