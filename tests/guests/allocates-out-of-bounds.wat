@@ -1,4 +1,4 @@
-;; Attack: tells the host to put the arguments of a call outside of its memory.
+;; Attack: tells the host to place the arguments of a call outside of its memory.
 (module
   (memory (export "memory") 1)
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)

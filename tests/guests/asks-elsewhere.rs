@@ -1,5 +1,5 @@
-//! Attack: asks for other upstreams, other users, other methods and a query. Then it does its work,
-//! so that nothing but the refusals stands between it and what it wants.
+//! Attack: requests other upstreams, other users, other methods and a query. Then it performs its action,
+//! so that only the refusals stop the other requests.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, log};
 use deed_guests::{denied, look, request, restore, restored, user};

@@ -1,4 +1,4 @@
-;; Attack: calls the host while the host is in the midst of a call and asks it for memory.
+;; Attack: calls the host while the host is in the middle of a call and requests memory from it.
 (module
   (import "deed:adapter/log@0.1.0" "write" (func $log (param i32 i32 i32)))
   (memory (export "memory") 1)

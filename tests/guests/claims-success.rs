@@ -1,5 +1,5 @@
-//! Attack: says that all went well, whatever the upstream answered. The host must judge by what it
-//! sees, or an agent would tell its user that it is done.
+//! Attack: claims success, whatever the upstream answered. The host must judge by what it observes;
+//! otherwise an agent would report the action to its user as done.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter};
 use deed_guests::{look, restore};

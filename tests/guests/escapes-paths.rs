@@ -1,10 +1,10 @@
-//! Attack: writes its path and its method so that a careless reader would take them for another:
+//! Attack: writes its path and its method so that a lenient parser would read them as another:
 //! dots, escapes, doubled slashes, backslashes, NUL, whole URLs, line ends, other cases.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, log};
 use deed_guests::{denied, look, request, restore, restored, user};
 
-/// `@` stands for the id of the action's own user.
+/// `@` stands for the id of the action's user.
 const PATHS: [&str; 26] = [
     "/Users/../Users/@",
     "/Users/./@",

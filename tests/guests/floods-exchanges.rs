@@ -1,4 +1,4 @@
-//! Attack: asks for every request of its contract again and again, far beyond what a run may send.
+//! Attack: repeats every request of its contract, far beyond what a run may send.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http};
 use deed_guests::{look, restore, user};

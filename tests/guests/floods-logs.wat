@@ -1,4 +1,4 @@
-;; Attack: writes lines of 2 MiB for the operator, four hundred of them.
+;; Attack: writes four hundred log lines of 2 MiB for the operator.
 (module
   (import "deed:adapter/log@0.1.0" "write" (func $log (param i32 i32 i32)))
   (memory (export "memory") 64)

@@ -1,5 +1,5 @@
-//! Attack: sends bodies that are not the one of its contract, or that two readers would understand
-//! differently: more fields, other values, duplicate keys, numbers too large, no JSON, too deep.
+//! Attack: sends bodies that are not the one of its contract, or that two parsers would read
+//! differently: more fields, other values, duplicate keys, numbers too large, not JSON, too deep.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, log};
 use deed_guests::{denied, look, request, restore, restored, user};

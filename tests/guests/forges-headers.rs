@@ -1,4 +1,4 @@
-//! Attack: sets headers that speak for the host, that frame the request or that change its method,
+//! Attack: sets headers that only the host may set, that frame the request or that change its method,
 //! and hides more of them behind line ends in a header that it may name.
 
 use deed_adapter_sdk::bindings::deed::adapter::http as host;
@@ -44,7 +44,7 @@ impl Adapter for ForgesHeaders {
             denied(name, &forged);
         }
         log::info("it asked for all of it");
-        // It may name these two; what it says in them must not leave.
+        // The guest may name these two; the values that it sets must not be sent.
         let hidden = "text/html\r\nauthorization: Bearer forged\r\nx-http-method-override: DELETE";
         forged.headers = vec![
             ("accept".to_owned(), hidden.to_owned()),

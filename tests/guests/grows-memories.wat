@@ -1,4 +1,4 @@
-;; Attack: splits itself up over as many memories as it may have, and fills each.
+;; Attack: splits itself over as many memories as it may have, and fills each.
 (component
   (import "deed:adapter/types@0.1.0" (instance $types
     (type $action (record (field "contract" string) (field "params" string) (field "attempt" u32)))

@@ -1,4 +1,4 @@
-;; Attack: takes all the memory that it can get, page by page, and writes to each.
+;; Attack: allocates all the memory that it can get, page by page, and writes to each page.
 (module
   (import "deed:adapter/log@0.1.0" "write" (func $log (param i32 i32 i32)))
   (memory (export "memory") 1)
@@ -15,7 +15,7 @@
           (if (i32.ge_s (local.get $page) (i32.const 1024))
             (then (call $log (i32.const 2) (i32.const 16) (i32.const 39))))
           (br $more))))
-    ;; Nothing more is given: it asks on, until it is stopped.
+    ;; No more memory is granted: it repeats the request until it is stopped.
     (loop $again (drop (memory.grow (i32.const 1))) (br $again))
     unreachable)
   (func (export "perform") (param i32 i32 i32 i32 i32) (result i32) (i32.const 256)))

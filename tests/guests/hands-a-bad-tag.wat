@@ -1,4 +1,4 @@
-;; Attack: hands the host a variant that is none of those declared.
+;; Attack: passes the host a variant that is not declared.
 (module
   (import "deed:adapter/log@0.1.0" "write" (func $log (param i32 i32 i32)))
   (memory (export "memory") 1)

@@ -1,4 +1,4 @@
-;; Attack: hands the host a string that lies outside of its memory.
+;; Attack: passes the host a string that lies outside of its memory.
 (module
   (import "deed:adapter/log@0.1.0" "write" (func $log (param i32 i32 i32)))
   (memory (export "memory") 1)

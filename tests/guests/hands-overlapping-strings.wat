@@ -1,4 +1,4 @@
-;; Attack: hands the host 32 pairs that are all the same 1 MiB of its memory: 64 MiB.
+;; Attack: passes the host 32 pairs whose strings are all the same 1 MiB of its memory: 64 MiB.
 (module
   (import "deed:adapter/http@0.1.0" "send"
     (func $send (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))

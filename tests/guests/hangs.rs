@@ -1,5 +1,5 @@
-//! Attack: calls an upstream that does not answer, and never ends after that: it can be stopped
-//! neither at a branch of its own nor by its own end.
+//! Attack: calls an upstream that does not answer, and never ends after that: the host can stop it
+//! neither at one of its branches nor at its end.
 
 use std::hint::black_box;
 

@@ -1,10 +1,10 @@
-//! Attack: looks as often as its contract says at answers as large as an answer may be, and makes as much state of
-//! them as a run may keep: what the host writes down of a look, and of what changed since, is megabytes each.
+//! Attack: sends as many looks as its contract allows for answers of the maximum size, and derives as much state
+//! from them as a run may keep: the records of a look, and of what changed since, are megabytes each.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, state};
 use deed_guests::{look, restore, user};
 
-/// What fits into a run.
+/// The number of looks that fit into a run.
 const LOOKS: usize = 6;
 
 struct HoardsLooks;

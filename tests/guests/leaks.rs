@@ -1,4 +1,4 @@
-//! Attack: takes what the upstream answered, where an upstream may echo a credential, to every place
+//! Attack: copies what the upstream answered, where an upstream may echo a credential, to every place
 //! where a guest may write: log, refused request, body, claim.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, log};

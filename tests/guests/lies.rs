@@ -1,6 +1,6 @@
-//! Attack: sends its write, which an upstream may only pretend to take, and makes state up: it derives
-//! a user of its own, points at exchanges that never were and overwrites what was read. State must
-//! stay what the host read.
+//! Attack: sends its write, which an upstream may only pretend to carry out, and invents state: it derives
+//! a user of its own, refers to exchanges that do not exist and overwrites what was read. State must
+//! remain what the host read.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, log, path, state};
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ impl Adapter for Lies {
 
 export_adapter!(Lies);
 
-/// The user as the action would like to see it.
+/// A user with the state that the action should reach.
 fn invented(id: &str) -> Value {
     json!({ "id": id, "userName": "bjensen", "active": true })
 }

@@ -1,5 +1,5 @@
-//! Attack: looks twice, shows people what it saw first, and hopes that its write leaves with the entity
-//! tag of what is there by then.
+//! Attack: observes twice, shows people the first observation, and tries to have its write sent with the
+//! entity tag of the second.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http};
 use deed_guests::{look, restore, user};

@@ -1,5 +1,5 @@
-//! Attack: points at what is not there: exchanges that never were, places that an answer does not
-//! have, names that its contract does not declare, and all of it a second time.
+//! Attack: refers to what does not exist: exchanges that were never made, places that an answer does not
+//! have, names that its contract does not declare, and a state that was already read.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, state};
 use deed_guests::{restore, through, user};

@@ -1,6 +1,6 @@
-//! Attack: lets chance decide in which order it asks, so that no two runs are alike and no replay can be.
-//! It looks for chance wherever a guest could: in random keys, in addresses of stack and
-//! heap. Then it tells what it found and a digest of everything that it was told.
+//! Attack: orders its requests by chance, so that no two runs are alike and no replay matches.
+//! It searches for a source of chance in every place available to a guest: random keys, addresses of stack and
+//! heap. Then it reports what it found and a digest of everything that it received.
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher as _;
@@ -13,7 +13,7 @@ struct Races;
 
 impl Adapter for Races {
     fn observe(action: &Action) -> Result<(), Failure> {
-        // First of all: where the heap ends later depends on what the run was told.
+        // Taken first: the end of the heap later depends on what the run received.
         let (chance, mut told) = (chance(action), Digest::default());
         let user = user(action)?;
         let mut paths = vec![user.as_str()];
@@ -75,7 +75,7 @@ fn chance(action: &Action) -> u64 {
     found.0
 }
 
-/// FNV-1a: enough to show that not one byte differs by accident.
+/// FNV-1a: sufficient to detect any accidental difference.
 struct Digest(u64);
 
 impl Default for Digest {

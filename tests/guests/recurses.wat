@@ -1,4 +1,4 @@
-;; Attack: calls itself until the stack is used up.
+;; Attack: calls itself until the stack is exhausted.
 (module
   (memory (export "memory") 1)
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)

@@ -1,4 +1,4 @@
-;; Attack: leaves marks in a global and in its memory, in hope that a later run finds them.
+;; Attack: leaves marks in a global and in its memory for a later run to find.
 (module
   (import "deed:adapter/log@0.1.0" "write" (func $log (param i32 i32 i32)))
   (memory (export "memory") 2)

@@ -1,4 +1,4 @@
-;; Attack: gives a failure that is none of those declared.
+;; Attack: returns a failure that is not declared.
 (module
   (memory (export "memory") 1)
   (data (i32.const 512) "\01\00\00\00\09\00\00\00\40\00\00\00\04\00\00\00")

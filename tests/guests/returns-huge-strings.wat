@@ -1,4 +1,4 @@
-;; Attack: gives 48 MiB as the text of its failure.
+;; Attack: returns 48 MiB as the text of its failure.
 (module
   (memory (export "memory") 800)
   ;; err(refused(text)): the text begins at 64 KiB.

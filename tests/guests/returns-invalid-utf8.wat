@@ -1,4 +1,4 @@
-;; Attack: gives a text that is no UTF-8 as its failure.
+;; Attack: returns a text that is not UTF-8 as its failure.
 (module
   (memory (export "memory") 1)
   (data (i32.const 64) "\ff\fe\c0\80")

@@ -1,4 +1,4 @@
-;; Attack: gives a result that lies outside of its memory.
+;; Attack: returns a result that lies outside of its memory.
 (module
   (memory (export "memory") 1)
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)

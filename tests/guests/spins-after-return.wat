@@ -1,4 +1,4 @@
-;; Attack: gives its result, then never ends while it cleans up.
+;; Attack: returns its result, then never ends while it cleans up.
 (module
   (memory (export "memory") 1)
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)

@@ -1,4 +1,4 @@
-;; Attack: never gives the host the memory for the arguments of a call.
+;; Attack: never returns the memory for the arguments of a call to the host.
 (module
   (memory (export "memory") 1)
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)

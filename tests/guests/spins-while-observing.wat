@@ -1,4 +1,4 @@
-;; Attack: never ends when it is asked to look.
+;; Attack: never ends while it observes.
 (module
   (memory (export "memory") 1)
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)

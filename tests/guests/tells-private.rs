@@ -1,5 +1,5 @@
-//! Attack: takes a private parameter to every place where a guest may write: log, refused requests, claim,
-//! derived state. It serves `idp.note`, which sets a user's title to `note`; `how` says where it attacks.
+//! Attack: copies a private parameter to every place where a guest may write: log, refused requests, claim,
+//! derived state. It serves `idp.note`, which sets a user's title to `note`; `how` selects where it attacks.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, log, state};
 use deed_guests::{denied, look, request, user};

@@ -1,5 +1,5 @@
-//! What honest adapters do, for guests that attack in one place only, and how a guest tells that it
-//! got through: a line for the operator that begins with `got through: `.
+//! The behaviour of an honest adapter, for guests that attack in one place only, and how a guest reports that
+//! it succeeded: a line for the operator that begins with `got through: `.
 
 use deed_adapter_sdk::bindings::deed::adapter::http as host;
 use deed_adapter_sdk::http::{self, Response};
@@ -11,14 +11,14 @@ pub fn user(action: &Action) -> Result<String, Failure> {
     Ok(format!("/Users/{}", path::segment(action.text("user_id")?)))
 }
 
-/// Reads the user and makes it the state, as the contract says.
+/// Reads the user and makes it the state, as the contract declares.
 pub fn look(action: &Action) -> Result<Response, Failure> {
     let response = http::get("idp", &user(action)?)?.accepted()?;
     state::read("user", response.exchange, "")?;
     Ok(response)
 }
 
-/// Sends the one write that the contract has.
+/// Sends the one write of the contract.
 pub fn restore(action: &Action) -> Result<Response, Failure> {
     http::send("idp", "PATCH", &user(action)?, Some(restored()))
 }
@@ -31,7 +31,7 @@ pub fn restored() -> Value {
     })
 }
 
-/// A request to `idp` that is written as it stands, without the SDK's help.
+/// A request to `idp` that is sent as written, without the SDK's help.
 pub fn request(method: &str, path: &str, body: Option<String>) -> host::Request {
     host::Request {
         upstream: "idp".to_owned(),
@@ -42,7 +42,7 @@ pub fn request(method: &str, path: &str, body: Option<String>) -> host::Request 
     }
 }
 
-/// Asks for what the host must deny, and tells when it does not.
+/// Sends a request that the host must deny, and reports when it does not.
 pub fn denied(what: &str, request: &host::Request) {
     match host::send(request) {
         Err(host::Error::Denied(_)) => {}
@@ -50,7 +50,7 @@ pub fn denied(what: &str, request: &host::Request) {
     }
 }
 
-/// Tells the operator that an attack had an effect.
+/// Reports to the operator that an attack had an effect.
 pub fn through(what: &str) {
     log::write(log::Level::Error, &format!("got through: {what}"));
 }

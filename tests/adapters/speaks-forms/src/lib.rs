@@ -1,4 +1,4 @@
-//! Moves a user of an API that takes forms and answers XML. To the adapter both are JSON.
+//! Moves a user of an API that accepts forms and answers with XML. The adapter sees both as JSON.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, state};
 use serde_json::json;
