@@ -1,4 +1,4 @@
-//! A class of mutations, and what became of each: which check caught it, or that none did.
+//! A class of mutations and its results: which check caught each mutation, or that none did.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use deed_verify::{Line, Report, Status, Trust, Verdict, verify};
 
 use crate::samples::{Bench, Sample};
 
-/// One class: a name, what is done in words, and the mutations of one sample.
+/// One class: a name, a description, and the mutations of one sample.
 #[derive(Clone, Copy)]
 pub(crate) struct Class {
     pub(crate) name: &'static str,
@@ -16,20 +16,20 @@ pub(crate) struct Class {
     pub(crate) end: End,
 }
 
-/// What must become of every mutation of a class.
+/// The expected result of every mutation of a class.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
-    /// Not one is verified.
+    /// No mutation is verified.
     Caught,
-    /// Of what a host signs about itself some is its own word; `word.rs` lists all of it.
+    /// Some are the host's own statement about itself and cannot be contradicted; `word.txt` lists them all.
     Word,
     /// Nothing in one bundle shows it.
     Witness,
-    /// It says nothing that anybody relies on, and the format tells readers to pass over it.
+    /// No reader relies on it, and the format tells readers to ignore it.
     Idle,
 }
 
-/// Where mutations go: each is verified at once and counted.
+/// Receives the mutations: each is verified at once and counted.
 pub(crate) struct Sink<'a> {
     pub(crate) bench: &'a Bench,
     pub(crate) dice: Dice,
@@ -40,12 +40,12 @@ pub(crate) struct Sink<'a> {
     pub(crate) kept: BTreeMap<&'static str, (String, Vec<u8>, Verdict)>,
 }
 
-/// What became of the mutations of a class.
+/// The results of the mutations of a class.
 #[derive(Default, Clone)]
 pub(crate) struct Found {
     pub(crate) mutations: usize,
     pub(crate) caught: BTreeMap<String, usize>,
-    /// Those that were verified, by name.
+    /// Mutations that were verified, by name.
     pub(crate) verified: Vec<String>,
 }
 
@@ -70,7 +70,7 @@ impl Found {
 }
 
 impl Sink<'_> {
-    /// A mutated file. What the host itself would give is none.
+    /// A mutated file. A file that the host itself would produce does not count.
     pub(crate) fn bytes(&mut self, what: &str, bytes: &[u8]) {
         if !self.bench.honest.contains(bytes) {
             let report = verify(bytes, Some(&self.bench.trust));
@@ -82,16 +82,16 @@ impl Sink<'_> {
         }
     }
 
-    /// Mutated parts in a container as it should be.
+    /// Mutated parts in a valid container.
     pub(crate) fn files(&mut self, what: &str, files: &Files) {
         match bundle::write(files) {
             Ok(bytes) => self.bytes(what, &bytes),
-            // A verifier would find what the writer does: the name or size that no bundle has.
+            // The writer refuses names and sizes that no bundle has; a verifier must find them too.
             Err(_) => self.bytes(what, &crate::classes::container::zip(files)),
         }
     }
 
-    /// The bundle as it is, under other trust.
+    /// The unchanged bundle under other trust.
     pub(crate) fn trust(&mut self, what: &str, bytes: &[u8], trust: &Trust) {
         self.judge(what, &verify(bytes, Some(trust)));
     }
@@ -109,9 +109,9 @@ impl Sink<'_> {
     }
 }
 
-/// The first check that fails, or that cannot be made where the verdict rests on it.
+/// The first check that fails, or the first one skipped where the verdict depends on it.
 pub(crate) fn first_failing(report: &Report) -> Option<&'static str> {
-    // Without a policy nobody asks for witnesses: that line is skipped whatever else is missing.
+    // Without a policy no witnesses are required: that line is skipped whatever else is missing.
     let asked = |name: &str| name != "witnesses";
     let is = |line: &&Line, status| line.status == status && asked(line.name);
     let with = |status: Status| report.checks.iter().find(|line| is(line, status));
@@ -122,7 +122,7 @@ pub(crate) fn first_failing(report: &Report) -> Option<&'static str> {
     }
 }
 
-/// Numbers that look random and repeat with their seed (`SplitMix64`).
+/// Pseudo-random numbers that repeat with their seed (`SplitMix64`).
 #[derive(Clone)]
 pub(crate) struct Dice(pub(crate) u64);
 

@@ -1,4 +1,4 @@
-//! Every class of mutation. A new part of a bundle comes in by a row here or in one of these modules.
+//! Every class of mutation. A new part of a bundle is covered by a row here or in one of these modules.
 
 mod bytes;
 mod chain;

@@ -1,5 +1,5 @@
-//! What a forger can do with a bundle: take it apart, change it, make every digest fit again, sign with
-//! the keys at hand, and put it into a log of their own.
+//! Tools of a forger: take a bundle apart, change it, adjust every digest, sign with the available keys,
+//! and put the result into a log of the forger's own.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use deed_spec::note::{self, Checkpoint, LogKey, LogProof};
 use ed25519_dalek::{Signer as _, SigningKey};
 use serde_json::{Value, json};
 
-/// The envelopes of a bundle, in their order.
+/// The envelopes of a bundle, in order.
 pub(crate) fn chain(files: &Files) -> Vec<Envelope> {
     let text = std::str::from_utf8(&files[CHAIN]).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -26,24 +26,24 @@ pub(crate) fn payload(envelope: &Envelope) -> Value {
     serde_json::from_slice(&STANDARD.decode(&envelope.payload).unwrap()).unwrap()
 }
 
-/// `receipt`, `approval`, … as the payload says.
+/// The payload's kind: `receipt`, `approval`, …
 pub(crate) fn kind(envelope: &Envelope) -> String {
     let statement = payload(envelope);
     let kind = statement["predicateType"].as_str().and_then(|name| name.split(':').nth(2));
     kind.unwrap_or_default().to_owned()
 }
 
-/// Whether a person signed it: an approval, or a word about what was left open.
+/// Whether a person signed it: an approval, or a resolution of an open action.
 pub(crate) fn is_a_persons(envelope: &Envelope) -> bool {
     kind(envelope) == "approval" || payload(envelope)["predicate"].get("resolution").is_some()
 }
 
-/// The place of the receipt in the chain.
+/// The index of the receipt in the chain.
 pub(crate) fn receipt_line(lines: &[Envelope]) -> usize {
     lines.iter().position(|line| kind(line) == "receipt").unwrap()
 }
 
-/// DSSE over these bytes, whatever they are.
+/// A DSSE envelope over these bytes, valid or not.
 pub(crate) fn sign(payload: &[u8], key: &SigningKey) -> Envelope {
     let mut signed =
         format!("DSSEv1 {} {PAYLOAD_TYPE} {} ", PAYLOAD_TYPE.len(), payload.len()).into_bytes();
@@ -62,7 +62,7 @@ pub(crate) fn sign_value(statement: &Value, key: &SigningKey) -> Envelope {
     sign(&canonical(statement).unwrap(), key)
 }
 
-/// An activation is about itself, so its subject follows its predicate.
+/// The subject of an activation is its own predicate, so the subject follows it.
 pub(crate) fn about_itself(statement: &mut Value) {
     if statement["subject"][0]["name"] == "activation.json" {
         let digest = Digest::of(&canonical(&statement["predicate"]).unwrap());
@@ -70,7 +70,7 @@ pub(crate) fn about_itself(statement: &mut Value) {
     }
 }
 
-/// Writes the chain, and the receipt's second text with it.
+/// Writes the chain, and the receipt's second copy with it.
 pub(crate) fn put_chain(files: &mut Files, lines: &[Envelope], receipt: usize) {
     let values: Vec<Value> = lines.iter().map(|line| serde_json::to_value(line).unwrap()).collect();
     put_lines(files, &values, receipt);
@@ -100,7 +100,7 @@ pub(crate) fn wrapped(receipt: &Value) -> Vec<u8> {
     .unwrap()
 }
 
-/// Puts all envelopes into a log that has nothing else, signed with this key.
+/// Puts all envelopes into a log that has no other entries, signed with this key.
 pub(crate) fn relog(files: &mut Files, key: &LogKey) {
     let digest = |line: &Envelope| Digest::of(&STANDARD.decode(&line.payload).unwrap_or_default());
     let lines: Vec<(String, Digest)> =
@@ -109,7 +109,7 @@ pub(crate) fn relog(files: &mut Files, key: &LogKey) {
 }
 
 pub(crate) fn relog_as(files: &mut Files, lines: &[(String, Digest)], key: &LogKey) {
-    // Earlier entries, so that indices stay far from zero and windows of keys have room.
+    // Earlier entries, so that indices are not near zero and key windows can end before them.
     let before: u64 = first_index(files).unwrap_or_default();
     let mut hashes: Vec<_> = (0..before).map(|n| leaf_hash(&n.to_le_bytes())).collect();
     hashes.extend(lines.iter().map(|(kind, digest)| leaf_hash(&entry(kind, digest))));
@@ -135,8 +135,9 @@ fn first_index(files: &Files) -> Option<u64> {
 /// Digests that changed, old to new, in hex.
 pub(crate) type Renamed = BTreeMap<String, String>;
 
-/// Changes one part and makes everything that names its digest fit again, as far as this key signs:
-/// `action.json`, `grant.json`, and every statement by the receipt key. What others signed stays.
+/// Changes one part and adjusts everything that contains its digest, as far as this key can sign:
+/// `action.json`, `grant.json`, and every statement by the receipt key. Statements signed by
+/// others are unchanged.
 pub(crate) fn rehashed(
     files: &Files,
     part: &str,
@@ -174,7 +175,7 @@ pub(crate) fn rehashed(
     out
 }
 
-/// Changes the statement of one line, and every later one that names it by digest.
+/// Changes the statement of one line, and every later one that contains its digest.
 pub(crate) fn restated(
     files: &Files,
     n: usize,
@@ -194,7 +195,8 @@ pub(crate) fn restated(
     out
 }
 
-/// Every line that names a changed digest, signed again; what people said cannot be, whoever the host is.
+/// Signs every line that contains a changed digest again. Statements of persons cannot be signed again, not
+/// even by the host.
 fn resigned(
     lines: &[Envelope],
     mut renamed: Renamed,
@@ -223,7 +225,7 @@ fn rename(renamed: &mut Renamed, old: &[u8], new: &[u8]) {
     }
 }
 
-/// The digests of the upstream bindings in a grant.
+/// Records the changed digests of the upstream bindings in a grant.
 fn bindings(renamed: &mut Renamed, old: &[u8], new: &[u8]) {
     let read = |text: &[u8]| -> Value { serde_json::from_slice(text).unwrap_or_default() };
     let (old, new) = (read(old), read(new));

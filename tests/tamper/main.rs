@@ -1,8 +1,8 @@
-//! The tamper matrix: real bundles of every kind of outcome, changed in every way that we could think of,
-//! and not one of them may be verified.
+//! The tamper matrix: real bundles of every kind of outcome, with every class of mutation applied; no
+//! mutated bundle may be verified.
 //!
-//! `SEED=N` repeats a sample; `FULL=1` takes every byte and every field (`make tamper`). The classes
-//! stand in docs/tamper.md, and the run fails when that page and the classes differ.
+//! `SEED=N` repeats a sample; `FULL=1` takes every byte and every field (`make tamper`). docs/tamper.md
+//! lists the classes, and the run fails when that page and the classes differ.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -29,7 +29,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use self::class::{Class, Dice, End, Found, Sink};
 use self::samples::{Bench, KINDS};
 
-/// What became of every class so far, by name.
+/// The results of every class so far, by name.
 type Book = Arc<Mutex<BTreeMap<&'static str, Found>>>;
 
 fn main() -> ExitCode {
@@ -51,7 +51,7 @@ fn main() -> ExitCode {
         ));
     }
     if !arguments.list {
-        // A world that cannot be made is one failure, and not one for each class.
+        // A world that cannot be made is one failure, not one for each class.
         bench();
     }
     let end = libtest_mimic::run(&arguments, trials);
@@ -72,17 +72,18 @@ fn main() -> ExitCode {
     if differences.is_empty() { end.exit_code() } else { ExitCode::FAILURE }
 }
 
-/// Made once, by whoever comes first.
+/// Made once, on first use.
 fn bench() -> &'static Bench {
     static BENCH: OnceLock<Bench> = OnceLock::new();
     BENCH.get_or_init(Bench::make)
 }
 
-/// One class on one bundle. What was verified fails it, unless the class says who else must catch it.
+/// One class on one bundle. A verified mutation fails it, unless the class names another
+/// party that must catch it.
 fn run(class: Class, kind: &str, seed: u64, full: bool, book: &Book) -> Result<(), Failed> {
     let bench = bench();
     let sample = bench.sample(kind);
-    // Each class and bundle has dice of its own, so that a filter changes nothing.
+    // Each class and bundle has its own random numbers, so that a filter does not change them.
     let name = format!("{}{kind}", class.name);
     let own = name.bytes().fold(seed, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     let mut sink =
@@ -110,6 +111,6 @@ fn seed() -> u64 {
 }
 
 fn say(line: &str) {
-    // A closed stdout leaves nobody to tell.
+    // A write error on a closed stdout cannot be reported anywhere.
     drop(writeln!(std::io::stdout(), "{line}"));
 }

@@ -1,4 +1,4 @@
-//! Real bundles of every kind of outcome, two of each, by one real host against a real server.
+//! Real bundles of every kind of outcome, two of each, made by one real host against a real server.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -20,16 +20,17 @@ use serde_json::{Value, json};
 const RESTORE: &str = "idp.restore_access";
 const SUSPEND: &str = "idp.suspend_user";
 
-/// What a forger has in hand: bundles, and in the worst case every key of the host.
+/// What a forger has: bundles, and in the worst case every key of the host.
 pub(crate) struct Bench {
     pub(crate) samples: Vec<Sample>,
     pub(crate) trust: Trust,
     pub(crate) keys: Keys,
-    /// The files of the log of `acme`, by path; its checkpoints, oldest first; one of another tenant.
+    /// The files of the log of `acme`, by path; its checkpoints, oldest first; the
+    /// checkpoint of another tenant.
     pub(crate) log: BTreeMap<String, Vec<u8>>,
     pub(crate) checkpoints: Vec<String>,
     pub(crate) foreign: String,
-    /// Bundles that the host itself gives: none of them is a forgery.
+    /// Bundles that the host itself produces: none of them is a forgery.
     pub(crate) honest: BTreeSet<Vec<u8>>,
 }
 
@@ -39,7 +40,7 @@ pub(crate) struct Keys {
     /// The same key without its name.
     pub(crate) log_signing: SigningKey,
     pub(crate) bob: SigningKey,
-    /// A key that nobody trusts.
+    /// A key that no one trusts.
     pub(crate) stranger: SigningKey,
 }
 
@@ -51,7 +52,7 @@ pub(crate) struct Sample {
     pub(crate) twin: Files,
 }
 
-/// A kind of outcome and how to bring it about; gives the action's id.
+/// Produces one kind of outcome; returns the action's id.
 type Maker = fn(&World) -> String;
 
 const MAKERS: [(&str, Maker); 12] = [
@@ -69,14 +70,14 @@ const MAKERS: [(&str, Maker); 12] = [
     ("two answers", two_answers),
 ];
 
-/// Made before all others, and waited for when it is bundled.
+/// Made before all others, and expired by the time it is bundled.
 const EXPIRED: &str = "expired";
-/// Indeterminate: as long as it was, and once a later look had settled it.
+/// Indeterminate: while it was open, and after a later look had settled it.
 const OPEN: &str = "indeterminate";
 const SETTLED: &str = "settled later";
-/// Indeterminate, and settled by an operator's word.
+/// Indeterminate, and settled by an operator's statement.
 const RESOLVED: &str = "resolved by a person";
-/// The people's and the agent's copy that are kept of what is still open.
+/// Whose copies of a bundle are kept while the action is open: a person's and the agent's.
 const COPIES: [(&str, &str); 2] = [(BOB, "open"), (HELPDESK, "open-copy")];
 pub(crate) const COPY: &str = "an agent's copy";
 
@@ -110,7 +111,7 @@ impl Bench {
         let world = World::with(scim(), "scim", configure).unwrap();
         let mut checkpoints = Vec::new();
         let mut ids: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-        // What expires is asked first and looked at last, so that nobody waits for it.
+        // Actions that expire are proposed first and bundled last, so that the run does not wait for them.
         let asked: Vec<String> = (0..2).map(|_| asked(&world, RESTORE, &locked_out())).collect();
         for (kind, make) in MAKERS {
             for _ in 0..2 {
@@ -162,7 +163,7 @@ impl Bench {
 
 const ACME: &str = "state/log/acme";
 
-/// Asks expire while the rest is made, and one policy forbids without remedy.
+/// Approval requests expire while the other bundles are made, and one policy forbids outright.
 fn configure(dir: &Path) -> Result<()> {
     edit(dir, "deed.toml", "expires = \"1h\"", "expires = \"25s\"")?;
     let bob =
@@ -191,7 +192,7 @@ impl Keys {
     }
 }
 
-/// Both bundles of a kind, each of which a stranger finds in order.
+/// Both bundles of a kind; the verifier must accept each.
 fn sample(world: &World, kind: &'static str, ids: &[String]) -> Sample {
     let bundles = ids.iter().map(|id| {
         over(world, id, kind == SETTLED);
@@ -203,7 +204,7 @@ fn sample(world: &World, kind: &'static str, ids: &[String]) -> Sample {
     of(kind, &bundles.collect::<Vec<_>>())
 }
 
-/// Waits for the end, which for what nobody answers comes by itself.
+/// Waits for the end. An action that no one answers ends by expiry.
 fn over(world: &World, id: &str, settled: bool) {
     let end = Instant::now() + Duration::from_mins(2);
     let rests = || {
@@ -264,13 +265,13 @@ fn tree(root: &Path) -> BTreeMap<String, Vec<u8>> {
     files
 }
 
-// -- how each kind comes about -----------------------------------------------------------------------
+// -- how each kind is produced ------------------------------------------------------------------------
 
 fn id(view: &Value) -> String {
     view["id"].as_str().unwrap().to_owned()
 }
 
-/// Runs the ordinary story, which must end so.
+/// Runs the action, with an approval where one is required; it must end with this outcome.
 fn ends(world: &World, proposal: &Value, outcome: &str) -> String {
     let view = world.run(proposal).unwrap();
     assert_eq!(view["status"], outcome, "{view:#}");
@@ -330,7 +331,7 @@ fn read(world: &World) -> String {
     ends(world, &World::proposal("idp.read_user", &user("seen", Some(true))), "verified")
 }
 
-/// The write lands, and for a while nobody can look; the bundles of that time are kept.
+/// The write lands, and for a while no look is possible; the bundles of that time are kept.
 fn indeterminate(world: &World) -> String {
     let id = lost(world);
     for method in ["GET", "PATCH"] {
@@ -339,7 +340,7 @@ fn indeterminate(world: &World) -> String {
     id
 }
 
-/// The same, and bob says what he knows while still nobody can look.
+/// The same, and bob resolves it while a look is still not possible.
 fn resolved(world: &World) -> String {
     let id = lost(world);
     let (done, said) =
@@ -351,7 +352,7 @@ fn resolved(world: &World) -> String {
     id
 }
 
-/// A write that lands unseen; the bundles of what is open are kept.
+/// A write that lands unobserved; the bundles of the open action are kept.
 fn lost(world: &World) -> String {
     let id = asked(world, RESTORE, &locked_out());
     let before = world.proxy.count("PATCH");
@@ -373,7 +374,7 @@ fn lost(world: &World) -> String {
     id
 }
 
-/// The upstream turned the first write away because somebody else was faster; people approved anew.
+/// The upstream turned the first write away because another writer was faster; people approved again.
 fn turned_away_once(world: &World) -> String {
     let operations = json!([{ "op": "replace", "path": "displayName", "value": "Else {n}" }]);
     let schemas = ["urn:ietf:params:scim:api:messages:2.0:PatchOp"];
@@ -384,7 +385,7 @@ fn turned_away_once(world: &World) -> String {
     approved(world, &id)
 }
 
-/// The first approval went stale because the state changed; the second one counts.
+/// The first approval became stale because the state changed; the second one counts.
 fn two_answers(world: &World) -> String {
     let user = locked_out();
     let id = asked(world, RESTORE, &user);

@@ -1,4 +1,4 @@
-//! The table of classes: on the terminal, and in docs/tamper.md, where it must have the same classes.
+//! The table of classes: on the terminal, and in docs/tamper.md, which must have the same classes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -27,7 +27,7 @@ pub(crate) fn lines(book: &Counts) -> Vec<String> {
     .collect()
 }
 
-/// Which checks caught how many, most first.
+/// How many mutations each check caught, most first.
 fn caught(found: &Found) -> String {
     let mut by: Vec<(&String, &usize)> = found.caught.iter().collect();
     by.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), (*name).clone()));
@@ -45,7 +45,7 @@ fn note(class: Class, found: &Found) -> String {
     }
 }
 
-/// The last line: of what one bundle can show, nothing got through.
+/// The last line: of the mutations that one bundle can show, none was verified.
 pub(crate) fn end(book: &Counts) -> String {
     let (mut mutations, mut verified) = (0, 0);
     for class in classes::all() {
@@ -53,7 +53,7 @@ pub(crate) fn end(book: &Counts) -> String {
         mutations += found.mutations;
         match class.end {
             End::Caught => verified += found.verified.len(),
-            // Counted above and told in their own lines: they are not claimed to be caught.
+            // Counted above and reported in their own lines: they are not claimed to be caught.
             End::Word => {
                 mutations -= found.verified.len();
                 let through = found.verified.iter().filter(|what| !word::is_listed(what)).count();
@@ -69,7 +69,7 @@ const PAGE: &str = "docs/tamper.md";
 const BEGIN: &str = "<!-- classes -->\n";
 const FINISH: &str = "<!-- end of classes -->\n";
 
-/// In what the page and this run differ; `BLESS=1` writes the page instead.
+/// The differences between the page and this run; `BLESS=1` writes the page instead.
 pub(crate) fn differences(book: &Counts, full: bool) -> Vec<String> {
     let through = words(book);
     let path = workspace().join(PAGE);
@@ -93,13 +93,13 @@ pub(crate) fn differences(book: &Counts, full: bool) -> Vec<String> {
     out
 }
 
-/// What got through because it is the host's to say.
+/// The mutations that were verified because the host alone states these fields.
 pub(crate) fn words(book: &Counts) -> BTreeSet<String> {
     let found = ["host/claims", "host/fields"].into_iter().filter_map(|name| book.get(name));
     found.flat_map(|found| found.verified.iter().cloned()).collect()
 }
 
-/// The rows of the page: class, what is done, how many in this run, caught by what, verified.
+/// The rows of the page: class, description, number of mutations in this run, caught by, verified.
 fn rows(book: &Counts) -> String {
     let mut out =
         "| class | what is done | mutations | caught by | verified |\n|---|---|---|---|---|\n"

@@ -1,4 +1,4 @@
-//! Vectors for other implementations, out of the same run: `VECTORS=1` writes `tests/vectors/`.
+//! Test vectors for other implementations, from the same run: `VECTORS=1` writes `tests/vectors/`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::samples::Bench;
 
-/// By class and check: what was done, the bundle, what it must come to.
+/// By class and check: what was changed, the bundle, the expected verdict.
 type Kept = BTreeMap<(&'static str, &'static str), (String, Vec<u8>, Verdict)>;
 
 static KEPT: Mutex<Kept> = Mutex::new(Kept::new());
@@ -23,7 +23,7 @@ fn is_asked() -> bool {
     std::env::var_os("VECTORS").is_some()
 }
 
-/// Keeps the first bundle of each class and check, of the kinds that have every part between them.
+/// Keeps the first bundle of each class and check, of two kinds that together have every part.
 pub(crate) fn keep(
     class: &'static str,
     kind: &str,
@@ -31,7 +31,7 @@ pub(crate) fn keep(
 ) {
     if is_asked() && ["settled later", "denied by a person"].contains(&kind) {
         let mut kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner);
-        // Of single fields only what needs policy or judge: else each vector would be about a shape of ours.
+        // Of single fields only those that need the policy or the judge; the others would only test the shape of a document.
         let told = |check: &str| class != "host/fields" || JUDGED.contains(&check);
         for (check, one) in found.iter().filter(|(check, _)| told(check)) {
             kept.entry((class, *check)).or_insert_with(|| one.clone());

@@ -1,5 +1,6 @@
-//! What stays the host's word: fields that it could have signed otherwise and that nothing in the bundle
-//! contradicts. They stand in `word.txt`, and a full run compares that list with what really got through.
+//! Fields that only the host states: it could have signed other values, and nothing in the
+//! bundle contradicts them. `word.txt` lists them, and a full run compares that list with the
+//! mutations that were verified.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +10,7 @@ use deed_tests::services::workspace;
 
 const LIST: &str = include_str!("word.txt");
 
-/// What was changed: what kind of bundle, which part, and a pointer without its indices.
+/// What was changed: the kind of bundle, the part, and a pointer without its indices.
 pub(crate) fn pattern(kind: &str, what: &str) -> String {
     let words = what.split('/').map(|step| {
         let digits = step.split(' ').next().unwrap_or_default();
@@ -22,7 +23,7 @@ pub(crate) fn pattern(kind: &str, what: &str) -> String {
     format!("{}: {}", group(kind), words.collect::<Vec<_>>().join("/"))
 }
 
-/// How much there is to hold a claim against.
+/// The group of a kind, by how much evidence a claim can be compared with.
 fn group(kind: &str) -> &'static str {
     match kind {
         "read" => "read",
@@ -41,7 +42,7 @@ pub(crate) fn is_listed(pattern: &str) -> bool {
     list().contains(pattern)
 }
 
-/// What is listed and was caught every time.
+/// Listed fields whose mutations were all caught.
 pub(crate) fn stale(through: &BTreeSet<String>) -> Vec<String> {
     let listed = list().into_iter().filter(|word| !through.contains(*word));
     listed.map(|word| format!("word.txt: `{word}` was caught; take it off the list")).collect()

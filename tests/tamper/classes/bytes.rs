@@ -1,9 +1,9 @@
-//! Bytes of the file and of its parts.
+//! Mutations of the bytes of the file and of its parts.
 
 use crate::class::Sink;
 use crate::samples::Sample;
 
-/// Bytes that a quick run changes in each bundle.
+/// The number of bytes that a quick run changes in each bundle.
 const MANY: usize = 160;
 
 pub(super) fn flipped(sink: &mut Sink<'_>, sample: &Sample) {

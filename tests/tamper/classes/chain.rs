@@ -1,4 +1,4 @@
-//! Lines of the chain.
+//! Mutations of the lines of the chain.
 
 use deed_record::bundle::{CHAIN, Files, LATER, RECEIPT, proof_name};
 use serde_json::Value;
@@ -7,7 +7,7 @@ use crate::class::Sink;
 use crate::forge::{chain, kind, put_lines, receipt_line};
 use crate::samples::Sample;
 
-/// A line and, where it moves along, its proof.
+/// A line and, where the proof moves with it, its proof.
 type Link = (Value, Vec<u8>);
 
 fn links(files: &Files) -> Vec<Link> {
@@ -16,7 +16,7 @@ fn links(files: &Files) -> Vec<Link> {
     lines.iter().enumerate().map(link).collect()
 }
 
-/// Every way to drop, double and move.
+/// Every way to drop, double and move lines.
 fn shuffled(links: &[Link]) -> Vec<(String, Vec<Link>)> {
     let mut out = Vec::new();
     for n in 0..links.len() {
@@ -44,7 +44,7 @@ fn shuffled(links: &[Link]) -> Vec<(String, Vec<Link>)> {
     out
 }
 
-/// The chain as it is now; the receipt's second text follows the last line, or stays.
+/// Writes this chain; the receipt's second copy follows this line, or stays unchanged.
 fn put(files: &mut Files, links: &[Link], receipt: Option<usize>) {
     let kept = files[RECEIPT].clone();
     let lines: Vec<Value> = links.iter().map(|(line, _)| line.clone()).collect();
@@ -89,7 +89,7 @@ pub(super) fn lines_with_proofs(sink: &mut Sink<'_>, sample: &Sample) {
     }
 }
 
-/// The chain and its proofs, so that line n has proof n.
+/// The chain with its proofs, so that line n has proof n.
 fn moved(files: &Files, links: &[Link]) -> Files {
     let mut files = files.clone();
     files.retain(|name, _| !name.ends_with(".tlog-proof"));
@@ -102,7 +102,7 @@ fn moved(files: &Files, links: &[Link]) -> Files {
     files
 }
 
-/// What settled it later, left out in all its parts: the receipt's `indeterminate` is what remains.
+/// Leaves out the later settlement in all its parts: the receipt's `indeterminate` remains.
 pub(super) fn unsettled(sink: &mut Sink<'_>, sample: &Sample) {
     if sample.files.contains_key(LATER) {
         let mut links = links(&sample.files);

@@ -1,11 +1,11 @@
-//! Containers that other readers of zip files might take for the same.
+//! Containers that other zip readers might read as the same bundle.
 
 use deed_record::bundle::{CHAIN, Files, PRE, RECEIPT};
 
 use crate::class::Sink;
 use crate::samples::Sample;
 
-/// One entry, with every field that a zip lets one lie about.
+/// One entry, with every zip field that can contain a false value.
 #[derive(Clone)]
 struct Entry {
     name: Vec<u8>,
@@ -19,13 +19,13 @@ struct Entry {
     packed: u32,
     size: u32,
     extra: Vec<u8>,
-    /// Whether it has a local header, and one in the directory.
+    /// Whether it has a local header, and whether the directory lists it.
     local: bool,
     listed: bool,
     attributes: u32,
 }
 
-/// The container that `deed` writes of these parts, names and sizes unchecked.
+/// The container that `deed` writes of these parts, without checks of names and sizes.
 pub(crate) fn zip(files: &Files) -> Vec<u8> {
     build(&entries(files), b"", b"", b"")
 }
@@ -102,7 +102,7 @@ fn common(one: &Entry) -> Vec<u8> {
     out
 }
 
-/// CRC-32 of ISO 3309, a table of 16 at a time.
+/// CRC-32 of ISO 3309, computed four bits at a time.
 fn crc32(bytes: &[u8]) -> u32 {
     let nibble =
         |crc: u32| (0..4).fold(crc, |c, _| (c >> 1) ^ (0xEDB8_8320 & 0_u32.wrapping_sub(c & 1)));

@@ -1,4 +1,4 @@
-//! Documents exchanged for other valid ones, with every digest made to fit.
+//! Documents replaced by other valid ones, with every digest adjusted.
 
 use deed_record::bundle::{ACTION, CHAIN, RECEIPT};
 use deed_spec::json::canonical;
@@ -10,12 +10,12 @@ use crate::class::Sink;
 use crate::forge::{chain, kind, put_chain, receipt_line, rehashed};
 use crate::samples::Sample;
 
-/// A part that is a document: no envelope, no proof.
+/// Whether a part is a document, not an envelope or a proof.
 fn is_document(name: &str) -> bool {
     ![CHAIN, RECEIPT].contains(&name) && !name.ends_with(".tlog-proof")
 }
 
-/// By somebody who has no key of the host, under the names of its keys, in a log of their own.
+/// Forged without any key of the host, under the names of its keys, in the forger's own log.
 pub(super) fn foreign(sink: &mut Sink<'_>, sample: &Sample) {
     let keys = &sink.bench.keys;
     let own_log = LogKey::new(keys.log.name(), keys.stranger.clone()).unwrap();
@@ -43,7 +43,7 @@ pub(super) fn foreign(sink: &mut Sink<'_>, sample: &Sample) {
     }
 }
 
-/// By the host itself, after people approved: whatever they signed must hold it.
+/// Forged by the host itself after people approved: the content that they signed must prevent it.
 pub(super) fn approved(sink: &mut Sink<'_>, sample: &Sample) {
     if !chain(&sample.files).iter().any(|line| kind(line) == "approval") {
         return;
@@ -54,7 +54,7 @@ pub(super) fn approved(sink: &mut Sink<'_>, sample: &Sample) {
         let Some(content) = sample.files.get(name) else { continue };
         let value: Value = serde_json::from_slice(content).unwrap();
         for (pointer, changed) in leaves(&value) {
-            // Not the day on which the grant ended: that is the host's to say.
+            // Not the end of the grant: the host decides that.
             if name == "grant.json" && !pointer.starts_with("/upstreams") {
                 continue;
             }

@@ -1,4 +1,4 @@
-//! Envelopes: keys, kinds, encodings.
+//! Mutations of envelopes: keys, kinds, encodings.
 
 use std::fmt::Write as _;
 
@@ -17,11 +17,11 @@ use crate::forge::{
 };
 use crate::samples::Sample;
 
-/// What is done to a statement, and to a text, under its name.
+/// A named change of a statement, and of a text.
 type Edit = (&'static str, fn(&mut Value));
 type Way = (&'static str, fn(&str) -> String);
 
-/// One changed envelope in its place; everything else as it was, or in a log of the forger's.
+/// One changed envelope in its place; everything else is unchanged.
 fn with(sample: &Sample, n: usize, envelope: &Envelope) -> Files {
     let mut lines = chain(&sample.files);
     lines[n] = envelope.clone();
@@ -35,7 +35,7 @@ pub(super) fn another_key(sink: &mut Sink<'_>, sample: &Sample) {
     for (n, line) in chain(&sample.files).iter().enumerate() {
         let mut forged = sign(&STANDARD.decode(&line.payload).unwrap(), &stranger);
         sink.files(&format!("{}: {n} by a stranger", sample.kind), &with(sample, n, &forged));
-        // The same under the name of the key that is trusted.
+        // The same under the name of the trusted key.
         forged.signatures[0].keyid.clone_from(&line.signatures[0].keyid);
         sink.files(&format!("{}: {n} under its name", sample.kind), &with(sample, n, &forged));
         let mut renamed = line.clone();
@@ -93,7 +93,7 @@ pub(super) fn kinds(sink: &mut Sink<'_>, sample: &Sample) {
     ];
     let mut made = Vec::new();
     for (n, line) in chain(&sample.files).iter().enumerate() {
-        // Whoever owns the key may sign all of this; nothing of it may pass for another kind.
+        // The owner of the key may sign all of this; none of it may pass for another kind.
         let key = if is_a_persons(line) { &bob } else { &receipt };
         for (what, edit) in edits {
             let mut statement = payload(line);
@@ -150,7 +150,7 @@ pub(super) fn base64(sink: &mut Sink<'_>, sample: &Sample) {
     }
 }
 
-/// The same bytes for a lax decoder: the bits that padding leaves over are not zero.
+/// The same bytes for a lenient decoder: the unused bits before the padding are not zero.
 fn spare_bits(text: &str) -> String {
     const LETTERS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let body = text.trim_end_matches('=');
@@ -191,7 +191,7 @@ pub(super) fn signatures(sink: &mut Sink<'_>, sample: &Sample) {
     }
 }
 
-/// The same signature for a verifier that does not ask for S below the order of the group (RFC 8032 §5.1.7).
+/// The same signature for a verifier that does not require S below the order of the group (RFC 8032 §5.1.7).
 fn plus_order(signature: &[u8]) -> Vec<u8> {
     const ORDER: [u8; 32] = [
         0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde,
@@ -238,7 +238,7 @@ pub(super) fn json(sink: &mut Sink<'_>, sample: &Sample) {
             sink.files(&format!("{}: {n} {what}", sample.kind), &files);
         }
     }
-    // The receipt's second text, which other tools read.
+    // The receipt's second copy, which other tools read.
     let receipt = receipt_line(&lines);
     let right: Value = serde_json::from_slice(&sample.files[RECEIPT]).unwrap();
     let edits: [Edit; 4] = [
@@ -315,7 +315,7 @@ pub(super) fn payloads(sink: &mut Sink<'_>, sample: &Sample) {
     }
 }
 
-/// Like `with`, for payloads that are no statements.
+/// Like `with`, for payloads that are not statements.
 fn with_payload(sample: &Sample, n: usize, envelope: &Envelope) -> Files {
     let lines = chain(&sample.files);
     let mut texts: Vec<Value> =

@@ -1,4 +1,4 @@
-//! The host lies: it has the receipt key and the log's key, and signs and logs what did not happen.
+//! A lying host: it has the receipt key and the log's key, and signs and logs what did not happen.
 
 use deed_record::bundle::{ACTION, CHAIN, Files, LATER, POST, PRE, RECEIPT};
 use deed_spec::json::canonical;
@@ -36,7 +36,7 @@ pub(super) fn claims(sink: &mut Sink<'_>, sample: &Sample) {
     }
 }
 
-/// Looks whose run failed or reached beyond its grant, and that count all the same.
+/// Looks that count although their run failed or reached beyond its grant.
 fn looked(sink: &Sink<'_>, sample: &Sample) -> Vec<(String, Files)> {
     let keys = &sink.bench.keys;
     let mut made = Vec::new();
@@ -61,10 +61,10 @@ fn looked(sink: &Sink<'_>, sample: &Sample) -> Vec<(String, Files)> {
     made
 }
 
-/// Takes a claim by name: what it makes of a receipt's predicate.
+/// Registers a named claim: a change to a receipt's predicate.
 type Claim<'a> = dyn FnMut(&str, &dyn Fn(&mut Value)) + 'a;
 
-/// What came of it, and who approved.
+/// Claims about the outcome and the approvals.
 fn judged(claim: &mut Claim<'_>) {
     for outcome in ["verified", "mismatch", "failed", "denied", "expired", "cancelled"] {
         claim(&format!("outcome {outcome}"), &|p| p["outcome"] = outcome.into());
@@ -107,7 +107,7 @@ fn judged(claim: &mut Claim<'_>) {
     });
 }
 
-/// What was decided, granted, seen and run.
+/// Claims about the decision, the grant, the looks and the attempts.
 fn decided(claim: &mut Claim<'_>, was_decided: bool) {
     for field in ["decision", "question", "grant", "pre", "post"] {
         claim(&format!("no {field}"), &|p| drop(p.as_object_mut().unwrap().remove(field)));
@@ -150,7 +150,7 @@ pub(super) fn fields(sink: &mut Sink<'_>, sample: &Sample) {
         let Some(value) = is_json.then(|| serde_json::from_slice::<Value>(content).unwrap()) else {
             continue;
         };
-        // What people approved names every byte of it: `documents/approved`.
+        // An approval covers every byte of it: `documents/approved`.
         if name == ACTION && lines.iter().any(|line| kind(line) == "approval") {
             continue;
         }
@@ -174,7 +174,8 @@ pub(super) fn another_log(sink: &mut Sink<'_>, sample: &Sample) {
     sink.files(&format!("{}: relogged", sample.kind), &files);
 }
 
-/// The value with one leaf changed, one member gone, one element gone or doubled: where, and what it is then.
+/// The value with one leaf changed, one member or element removed, or one element doubled: the
+/// pointer and the result.
 pub(super) fn leaves(value: &Value) -> Vec<(String, Value)> {
     let mut out = Vec::new();
     for pointer in places(value, "") {
@@ -223,7 +224,7 @@ fn places(value: &Value, at: &str) -> Vec<String> {
     out
 }
 
-/// A value of the same type that is not this one; containers stay.
+/// A different value of the same type; containers are unchanged.
 fn other(value: &Value) -> Value {
     match value {
         Value::Bool(truth) => (!truth).into(),

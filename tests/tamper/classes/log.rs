@@ -1,4 +1,4 @@
-//! The log: other checkpoints, other leaves, and the log's own files.
+//! Mutations of the log: other checkpoints, other leaves, and the log's own files.
 
 use std::collections::BTreeMap;
 
@@ -130,7 +130,7 @@ pub(super) fn files(sink: &mut Sink<'_>, sample: &Sample) {
     }
     let log = sink.bench.log.clone();
     assert_eq!(audited(sink, &log), Verdict::Verified, "the log is in order");
-    // A partial file that a later one replaces may go (C2SP tlog-tiles), and nobody reads it.
+    // A partial file that a later one replaces may be absent (C2SP tlog-tiles), and the audit does not read it.
     for (name, content) in
         log.iter().filter(|(name, _)| is_published(name) && !is_spare(&log, name))
     {
@@ -167,7 +167,7 @@ fn note_audit(sink: &mut Sink<'_>, what: &str, log: &Log) {
     }
 }
 
-/// What an auditor says who kept the last checkpoint and has the host's guard.
+/// The verdict of an auditor who kept the last checkpoint and has the host's `HEAD` file.
 fn audited(sink: &Sink<'_>, log: &Log) -> Verdict {
     let kept = Since { name: "kept".to_owned(), note: text(&sink.bench.log[CHECKPOINT]) };
     let head = sink.bench.log.get(HEAD).map(|bytes| text(bytes));
@@ -205,7 +205,7 @@ fn entries(log: &Log) -> Vec<Vec<u8>> {
     widest.into_iter().map(<[u8]>::to_vec).collect()
 }
 
-/// The same log with another entry at one place, every file made anew and signed with the log's key.
+/// The same log with another entry at one index, every file generated again and signed with the log's key.
 fn forked(sink: &Sink<'_>, log: &Log, at: usize) -> Log {
     let (mut edge, mut files) = (Frontier::default(), Vec::new());
     for (n, entry) in entries(log).iter().enumerate() {

@@ -5,7 +5,7 @@ use deed_record::bundle::{ENTITIES, EXCHANGES, Files, LATER, POST, PRE, REQUEST}
 use crate::class::Sink;
 use crate::samples::Sample;
 
-/// What may be absent from a copy.
+/// Parts that may be absent from a copy.
 const OPTIONAL: [&str; 6] = [PRE, POST, LATER, EXCHANGES, REQUEST, ENTITIES];
 
 pub(super) fn dropped(sink: &mut Sink<'_>, sample: &Sample) {
@@ -58,7 +58,7 @@ pub(super) fn foreign(sink: &mut Sink<'_>, sample: &Sample) {
                 sink.files(&format!("{}: {name} of {kind}", sample.kind), &files);
             }
         }
-        // All documents at once, so that they fit each other.
+        // All documents at once, so that they match each other.
         let mut files = sample.files.clone();
         let documents =
             other.iter().filter(|(name, _)| name.contains('/') || name.contains("rant"));

@@ -9,7 +9,7 @@ use crate::class::Sink;
 use crate::forge::{chain, is_a_persons, payload, proof};
 use crate::samples::Sample;
 
-/// The persons who answered in this bundle, and where.
+/// The persons who answered in this bundle, and the log index of each answer.
 fn answers(sample: &Sample) -> Vec<(String, u64)> {
     let lines = chain(&sample.files);
     let answers = lines.iter().enumerate().filter(|(_, line)| is_a_persons(line));
