@@ -1,4 +1,4 @@
-//! libFuzzer's entry point: the target that `FUZZ_TARGET` names, and nothing else.
+//! libFuzzer's entry point: runs only the target that `FUZZ_TARGET` names.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(init: deed_fuzz::sow(), |data: &[u8]| (deed_fuzz::chosen().run)(data));

@@ -1,8 +1,8 @@
 #!/bin/bash
-# run.sh MINUTES: builds the libFuzzer binary, runs every target, keeps what reached new code.
+# run.sh MINUTES: builds the libFuzzer binary, runs every target, keeps the inputs that reached new code.
 #
-# The minutes are those of the clock, shared by all targets, two at a time. Crashes go to artifacts/ and
-# fail the run; `FUZZ_TARGET=name BINARY artifacts/FILE` runs one again. TARGETS="a b" takes only these.
+# The minutes are wall-clock time, shared by all targets, two at a time. Crashes are written to artifacts/ and
+# fail the run; `FUZZ_TARGET=name BINARY artifacts/FILE` repeats one. TARGETS="a b" runs only these.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -15,12 +15,12 @@ read -ra targets <<<"${TARGETS:-${all//$'\n'/ }}"
 seconds=$((minutes * 120 / ${#targets[@]}))
 ((seconds >= 5)) || seconds=5
 
-# On memory where there is some: the targets that need a directory write a lot of small files.
+# In memory if available: the targets that need a directory write many small files.
 work=$(mktemp -d -p "$([[ -w /dev/shm ]] && echo /dev/shm || echo "${TMPDIR:-/tmp}")" deed-fuzz-XXXXXX)
 trap 'rm -rf "$work"' EXIT
 mkdir -p artifacts
 
-# A corpus is a file with one input a line, in base64.
+# A corpus is a file with one base64 input per line.
 unpack() {
     local line n=0
     while read -r line; do
@@ -43,7 +43,7 @@ one() {
     fi
     local runs
     runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log")
-    # The smallest set that reaches the same code, and of it at most 100 of all lengths and 64 KiB.
+    # The smallest set that reaches the same code, limited to 100 inputs of all lengths and 64 KiB.
     "$binary" "${limits[@]}" -merge=1 "$work/merged" "$work/old" "$work/new" "$work/seeds" >"$work/merge" 2>&1 \
         || { echo "fuzz: $name cannot be merged"; tail -40 "$work/merge"; return 1; }
     local bytes=0 size file kept

@@ -26,8 +26,8 @@ struct Asked {
     story: Story,
 }
 
-/// An envelope as it comes over HTTP, or after a `+` any payload that bob did sign. What counts is
-/// exactly bob's answer to what is asked.
+/// An envelope as received over HTTP, or after a `+` any payload that bob signed. Only bob's answer to the
+/// pending request counts.
 pub(crate) fn run(data: &[u8]) {
     let envelope = match data.split_first() {
         Some((b'+', payload)) => Some(signed(payload)),
@@ -43,7 +43,7 @@ pub(crate) fn run(data: &[u8]) {
     let (action, said) =
         deed_record::statement::approval::open(&envelope, &served::bob().verifying_key()).unwrap();
     assert_eq!(answer.approves, said.decision == Answer::Approve);
-    // Rebuilt from what is asked and what is the signer's to say, it is the same envelope.
+    // Rebuilt from the request and the fields that the signer chooses, it is the same envelope.
     let own = terms(&asked.story, said.decision, said.reason);
     assert_eq!(sign(action, &own, &served::bob()).unwrap(), envelope);
     assert_eq!(action, asked.story.bound.action.digest().unwrap());

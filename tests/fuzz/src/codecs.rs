@@ -1,15 +1,15 @@
-//! What an upstream's JSON, forms and XML become.
+//! The decoded form of an upstream's JSON, forms and XML.
 
 use deed_record::exchange::codec::{form, xml};
 use deed_spec::json;
 use serde_json::Value;
 
-/// What is read is what another reader reads, and has one canonical text.
+/// A second parser reads the same value, and the value has one canonical text.
 pub(crate) fn json(data: &[u8]) {
     let Ok(value) = json::parse(data) else { return };
     let other: Value = match serde_json::from_slice(data) {
         Ok(other) => other,
-        // A number that is no float there is its digits here.
+        // A number that is not a float there is kept as its digits here.
         Err(error) if error.to_string().starts_with("number out of range") => return,
         Err(error) => panic!("another reader refuses it: {error}"),
     };
@@ -22,7 +22,7 @@ pub(crate) fn json_seeds() -> Vec<Vec<u8>> {
     vec![br#"{"a":[1,-2.5e3,"\u00e9\ud83d\ude00",true,null],"b":{"":9007199254740993}}"#.to_vec()]
 }
 
-/// The value without its numbers: those beyond safe integers are texts here, and floats there.
+/// The value without its numbers: those beyond safe integers are strings here, and floats in the second parser.
 fn shape(value: &Value) -> Value {
     match value {
         Value::Object(members) => {
@@ -39,7 +39,7 @@ fn shape(value: &Value) -> Value {
     }
 }
 
-/// Decoded, encoded and decoded again is the same object.
+/// Decoding, encoding and decoding again results in the same object.
 pub(crate) fn form(data: &[u8]) {
     let Ok(value) = form::decode(data) else { return };
     let text = form::encode(&value).unwrap();
@@ -50,7 +50,7 @@ pub(crate) fn form_seeds() -> Vec<Vec<u8>> {
     vec![b"Action=Tag&Tags.member.1.Key=a+b%26%C3%A9&empty=".to_vec()]
 }
 
-/// The first line names lists; the rest is a document. Whatever comes of it is JSON that the host can keep.
+/// The first line names lists; the rest is a document. The result is JSON that the host can keep.
 pub(crate) fn xml(data: &[u8]) {
     let mut parts = data.splitn(2, |byte| *byte == b'\n');
     let names = String::from_utf8_lossy(parts.next().unwrap_or_default()).into_owned();

@@ -1,4 +1,4 @@
-//! `deed.toml` as an operator, or somebody at their desk, may write it.
+//! `deed.toml` as an operator, or another person with access to the file, may write it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,11 +10,12 @@ use crate::served::{self, SECRET};
 
 static DIR: OnceLock<PathBuf> = OnceLock::new();
 
-/// What loads is whole; what does not says why, with a file, and never with a secret's value.
+/// A file that loads is complete; one that does not gives the reason and a file name, and
+/// never a secret's value.
 pub(crate) fn run(data: &[u8]) {
     let dir = DIR.get_or_init(|| served::make("configuration", &whole()));
     fs::write(dir.join("deed.toml"), data).unwrap();
-    // What the file itself holds is no secret of the vault, though a search finds out what that is.
+    // A value that the input itself contains is not a secret of the vault, although the fuzzer may find it.
     let told = data.windows(SECRET.len()).any(|window| window == SECRET.as_bytes());
     match config::load(dir) {
         Ok(config) => {

@@ -7,7 +7,7 @@ use deed_spec::json;
 
 use crate::{served, template};
 
-/// A contract that is taken says the same in its own canonical JSON.
+/// An accepted contract has the same digest when it is read from its own canonical JSON.
 pub(crate) fn contract(data: &[u8]) {
     let contract = if data.starts_with(b"{") {
         let Ok(value) = json::parse(data) else { return };

@@ -1,4 +1,4 @@
-//! Requests of callers, as far as the routes: everything but a guest.
+//! Requests of callers, up to the routes: everything except a guest.
 
 use std::sync::OnceLock;
 
@@ -15,15 +15,15 @@ use tower::ServiceExt as _;
 
 use crate::served;
 
-/// A host whose tenant is granted nothing, so that no proposal becomes an action.
+/// A host whose tenant has no grants, so that no proposal becomes an action.
 struct Host {
     runtime: Runtime,
     router: Router,
     operations: Router,
 }
 
-/// `METHOD TARGET`, header lines, an empty line, a body. The answer is never the host's fault, and a
-/// refusal says what it is.
+/// `METHOD TARGET`, header lines, an empty line, a body. The answer is never a server error, and a refusal
+/// carries problem details.
 pub(crate) fn run(data: &[u8]) {
     let Some(request) = request(data) else { return };
     let Host { runtime, router, operations } = host();

@@ -1,4 +1,4 @@
-//! Fuzz targets: each takes bytes, gives nothing, and panics when a property does not hold.
+//! Fuzz targets: each is a function of bytes that panics when a property does not hold.
 //!
 //! The same function runs under libFuzzer (`make fuzz`) and over the committed corpus (`make test`).
 #![expect(
@@ -25,13 +25,13 @@ use std::sync::OnceLock;
 
 pub use self::served::clean;
 
-/// One place where bytes from outside come in.
+/// An input of the system that receives bytes from outside.
 #[derive(Clone, Copy)]
 pub struct Target {
-    /// Its corpus is `corpus/NAME`: one input a line, in base64.
+    /// Its corpus is `corpus/NAME`: one base64 input per line.
     pub name: &'static str,
     pub run: fn(&[u8]),
-    /// Inputs that get through: where a search starts.
+    /// Valid inputs from which a search starts.
     pub seeds: fn() -> Vec<Vec<u8>>,
 }
 
@@ -79,7 +79,7 @@ pub fn chosen() -> &'static Target {
     })
 }
 
-/// Writes the chosen target's seeds into the directory that `FUZZ_SEEDS` names, if it names one.
+/// Writes the chosen target's seeds into the directory that `FUZZ_SEEDS` names, if it is set.
 pub fn sow() {
     let Some(dir) = std::env::var_os("FUZZ_SEEDS") else { return };
     for (index, seed) in (chosen().seeds)().into_iter().enumerate() {

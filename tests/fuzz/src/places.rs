@@ -1,11 +1,11 @@
-//! `state.read`: a pointer of a guest into an upstream's document, cut down to a contract's shape.
+//! `state.read`: a guest's pointer into an upstream's document, reduced to a contract's schema.
 
 use deed_record::contract::schema::Schema;
 use deed_spec::json;
 use serde_json::Value;
 
-/// First line: a pointer. Second: a schema. The rest: a document. What is kept is the document's, fits
-/// the schema, and is kept as it is when it is cut again.
+/// First line: a pointer. Second: a schema. The rest: a document. The kept value is part of the document,
+/// matches the schema, and does not change when it is reduced again.
 pub(crate) fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let mut parts = text.splitn(3, '\n');
@@ -20,14 +20,14 @@ pub(crate) fn run(data: &[u8]) {
     let Some(found) = json::pointer(&document, pointer) else { return };
     let Ok(kept) = schema.project(found) else { return };
     within(&kept, found);
-    // A missing property is named elsewhere; every other fault must be gone.
+    // A missing property is reported separately; every other violation must be gone.
     let missing = schema.missing(&kept);
     let faults = schema.violations(&kept);
     assert!(faults.is_empty() || !missing.is_empty(), "{faults:?}");
     assert_eq!(schema.project(&kept), Ok(kept));
 }
 
-/// Every leaf of what was kept stands at the same place of the document.
+/// Every leaf of the kept value is at the same place in the document.
 fn within(kept: &Value, found: &Value) {
     match (kept, found) {
         (Value::Object(kept), Value::Object(found)) => {

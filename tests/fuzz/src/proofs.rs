@@ -1,4 +1,4 @@
-//! What a reader of proofs is handed: checkpoints, policies of witnesses, inclusion proofs, bundles.
+//! Input of a reader of proofs: checkpoints, policies of witnesses, inclusion proofs, bundles.
 
 use std::sync::OnceLock;
 
@@ -8,7 +8,8 @@ use deed_verify::{Trust, verify};
 
 use crate::served;
 
-/// A public witness and what it said of a public log: a good line that nobody here can make another of.
+/// A public witness and its cosignature of a public log: a valid line that cannot be produced
+/// again without its key.
 const WITNESS: &str =
     "witness.navigli.sunlight.geomys.org+a3e00fe2+BNy/co4C1Hn1p+INwJrfUlgz7W55dSZReusH/GhUhJ/G";
 const COSIGNED: &str = "coachandhorses2026h1.staging.certificate.transparency.goog
@@ -18,14 +19,14 @@ YXAM0VmnrfvLaBCOOYSJhCaE5F10oGBOo+hkbDa1kng=
 — witness.navigli.sunlight.geomys.org o+AP4gAAAABqb7DzNrGFRJnQ9vrJ8xpnwZytnr/ZYczDIsvwvouiSjwOjn7a72ccxBk+lKnZ7dKqkYKER1s/KxLTaVwQD7lJZTC/CQ==
 ";
 
-/// A checkpoint has one text; nothing unsigned counts as signed.
+/// A checkpoint has one text, and an unsigned one never counts as signed.
 pub(crate) fn note(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     if let Ok(checkpoint) = Checkpoint::parse(text) {
         assert_eq!(checkpoint.to_string(), text);
     }
     if let Ok(checkpoint) = note::verify(text, log().verifier()) {
-        // Ed25519 is deterministic: what we would sign is what was signed.
+        // Ed25519 is deterministic: signing the same checkpoint gives the same signature.
         let own = note::sign(&checkpoint, log()).unwrap();
         let (body, signatures) = own.split_once("\n\n").unwrap();
         assert!(text.starts_with(body) && text.contains(signatures.trim_end()), "{text}");
@@ -36,7 +37,7 @@ pub(crate) fn note(data: &[u8]) {
     vouched(text);
 }
 
-/// Nobody has the witness's private key here: one line of it is good, and over one text only.
+/// The witness's private key is not available here: one line of it is valid, and over one text only.
 fn vouched(text: &str) {
     let key: WitnessKey = WITNESS.parse().unwrap();
     if let Ok(Some(found)) = note::cosignature(text, &key) {
@@ -45,8 +46,8 @@ fn vouched(text: &str) {
     }
 }
 
-/// A policy that reads keeps its word: it is the same when it is read again, and meets its own quorum
-/// only with lines that are there.
+/// A policy that parses is the same when it is parsed again, and its quorum is met only by
+/// lines that are present.
 pub(crate) fn policy(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(policy) = LogPolicy::parse(text) else { return };
@@ -76,7 +77,7 @@ pub(crate) fn note_seeds() -> Vec<Vec<u8>> {
     ]
 }
 
-/// A container that is read is the one that its files make, and nobody's word makes it verified.
+/// A container that parses is the one that its files produce, and no content makes it verified without trust.
 pub(crate) fn bundle(data: &[u8]) {
     if let Ok(files) = bundle::read(data) {
         assert_eq!(bundle::write(&files).unwrap(), data, "two containers of the same files");

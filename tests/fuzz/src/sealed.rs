@@ -1,4 +1,4 @@
-//! What is signed and what is logged: envelopes, statements, checkpoints, proofs, tiles.
+//! Signed and logged data: envelopes, statements, checkpoints, proofs, tiles.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -22,7 +22,7 @@ use crate::{answers, proofs, served};
 
 const KINDS: [Kind; 4] = [Kind::Approval, Kind::Decision, Kind::Receipt, Kind::Reconciliation];
 
-/// An envelope of our key is the one that signing its statement makes: there is no second text of it.
+/// An envelope of the test key is the one that signing its statement produces: it has no second text.
 pub(crate) fn envelope(data: &[u8]) {
     let Some(envelope) = json::parse(data).ok().and_then(|value| json::from_value(value).ok())
     else {
@@ -46,7 +46,7 @@ pub(crate) fn envelope_seeds() -> Vec<Vec<u8>> {
     signed.map(|envelope| json::to_canonical(&envelope).unwrap()).collect()
 }
 
-/// A payload that our key did sign is one kind of statement or none, and has one text.
+/// A payload signed by the test key is at most one kind of statement, and has one text.
 pub(crate) fn statement(data: &[u8]) {
     let envelope = answers::signed(data);
     let key = served::bob().verifying_key();
@@ -67,7 +67,7 @@ pub(crate) fn statement(data: &[u8]) {
 pub(crate) fn statement_seeds() -> Vec<Vec<u8>> {
     let mut seeds: Vec<Vec<u8>> =
         statements().map(|statement| json::canonical(&statement.value()).unwrap()).collect();
-    // Whole answers of an approver, as their target has them.
+    // Complete answers of an approver, as their target has them.
     let answers = answers::seeds().into_iter();
     seeds.extend(answers.filter_map(|seed| seed.strip_prefix(b"+").map(<[u8]>::to_vec)));
     seeds
@@ -82,7 +82,7 @@ fn statements() -> impl Iterator<Item = Statement> {
     KINDS.into_iter().map(about)
 }
 
-/// A tree head has one text, and what is signed over it is read back.
+/// A tree head has one text, and a signed one is read back.
 pub(crate) fn checkpoint(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(tree) = Checkpoint::parse(text) else { return };
@@ -98,7 +98,7 @@ pub(crate) fn checkpoint_seeds() -> Vec<Vec<u8>> {
     trees.iter().map(|tree| tree.to_string().into_bytes()).collect()
 }
 
-/// The lines before a good checkpoint: the one proof of a leaf, or none at all.
+/// The lines before a valid checkpoint: either the one proof of a leaf, or not a proof.
 pub(crate) fn proof(data: &[u8]) {
     const SIZE: u64 = 5;
     let Ok(lines) = std::str::from_utf8(data) else { return };
@@ -128,7 +128,7 @@ pub(crate) fn proof_seeds() -> Vec<Vec<u8>> {
         .into()
 }
 
-/// A bundle of entries has one text; a log with one other file is not the log that was signed.
+/// A bundle of entries has one text; a log with one file replaced is not the log that was signed.
 pub(crate) fn tile(data: &[u8]) {
     if let Some(entries) = tile::split_entries(data) {
         let mut again = Vec::new();
@@ -155,7 +155,7 @@ pub(crate) fn tile(data: &[u8]) {
         })
     };
     let found = audit::audit(Asked { keys: &keys, since: &[], head: None, witnesses: None }, fetch);
-    // Signatures of others may stand in the checkpoint; what it says may not be another thing.
+    // The checkpoint may contain signatures of others; its content must not differ.
     let own = content == original || changed == CHECKPOINT && found.tree.is_some();
     assert_eq!(found.verdict == Verdict::Verified, own, "`{changed}`");
 }

@@ -1,6 +1,6 @@
 //! A served directory with fixed keys and tokens, in the process's own temporary directory.
 //!
-//! Never has an adapter that could run: nothing here gets as far as a guest.
+//! Its adapters are not components: no target here runs a guest.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -13,7 +13,7 @@ use deed_record::statement::envelope;
 use deed_spec::digest::Digest;
 use ed25519_dalek::SigningKey;
 
-/// What every secret of the vault ends with.
+/// The ending of every secret of the vault.
 pub(crate) const SECRET: &str = "-0123456789abcdef";
 pub(crate) const HELPDESK: &str = "deed_token-of-the-helpdesk";
 pub(crate) const BOB: &str = "deed_token-of-bob";
@@ -27,7 +27,7 @@ pub(crate) const CONTRACTS: &[(&str, &str)] = &[
     ("tag_user", include_str!("tag_user.toml")),
 ];
 
-/// The contracts that the starter policy speaks of.
+/// The contracts that the starter policy names.
 pub(crate) const STARTER: &[&str] = &["idp.read_user", "idp.restore_access", "idp.suspend_user"];
 
 /// Bob's key; only its public half is in the directory.
@@ -35,7 +35,7 @@ pub(crate) fn bob() -> SigningKey {
     SigningKey::from_bytes(&[7; 32])
 }
 
-/// Makes a directory that loads, pinned. One per name and process.
+/// Makes a pinned directory that loads. One per name and process.
 pub(crate) fn make(name: &str, toml: &str) -> PathBuf {
     let dir = root().join(name);
     for folder in ["contracts", "policies", "keys", "approvers", "secrets", "adapters"] {
@@ -75,9 +75,9 @@ pub(crate) fn toml(policy: &str, grants: &[&str]) -> String {
     head + &grants.collect::<String>()
 }
 
-/// Removes what this process made.
+/// Removes the directories of this process.
 pub fn clean() {
-    // There is nothing when no target needed a directory.
+    // The directory does not exist when no target needed one.
     fs::remove_dir_all(root()).ok();
 }
 

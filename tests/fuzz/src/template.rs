@@ -1,4 +1,4 @@
-//! A rule with any value in its places, and what another parser makes of the request.
+//! A rule with any value in its places, compared with what another parser reads from the request.
 
 use deed_record::contract::template::Rule;
 use deed_record::exchange::Rendered;
@@ -6,7 +6,7 @@ use deed_record::exchange::codec::{Codec, Outgoing, form};
 use deed_spec::json as strict;
 use serde_json::{Value, json};
 
-/// First line: the request. Second: how the body leaves. The rest: the value of `{p}`.
+/// First line: the request. Second: the encoding of the body. The rest: the value of `{p}`.
 pub(crate) fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let mut parts = text.splitn(3, '\n');
@@ -105,7 +105,7 @@ fn body(rule: &Rule, params: &Value, rendered: &Rendered) {
     fits(rule.body.as_ref().unwrap(), &sent, params, rule.codec.request == Outgoing::Form);
 }
 
-/// The template's shape, with parameters where the template has places and nowhere else.
+/// The template's shape, with parameters only where the template has places.
 fn fits(template: &Value, sent: &Value, params: &Value, form: bool) {
     match (template, sent) {
         (Value::Object(wanted), Value::Object(found)) => {

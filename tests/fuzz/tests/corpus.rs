@@ -1,4 +1,4 @@
-//! Every committed input through its target: what was found once stays mended, without libFuzzer.
+//! Runs every committed input through its target, without libFuzzer, as a regression test.
 #![expect(clippy::print_stderr, reason = "the test's own output names the input that fails")]
 
 use std::fs;
@@ -17,7 +17,7 @@ fn every_committed_input_holds() {
         let inputs = fs::read_to_string(corpus.join(target.name)).unwrap();
         assert!(!inputs.is_empty(), "`corpus/{}` is empty; run `make fuzz`", target.name);
         for (line, input) in (1..).zip(inputs.lines()) {
-            // The test's own output is shown when the target panics, and then names the input.
+            // The output is shown when the target panics, and then names the input.
             eprintln!("corpus/{}:{line}", target.name);
             (target.run)(&STANDARD.decode(input).unwrap());
         }

@@ -1,4 +1,5 @@
-//! No parameter leaves its template: what is rendered is read again by another parser and compared.
+//! No parameter leaves its place in the template: the rendered request is parsed by another
+//! parser and compared.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +9,7 @@ use deed_record::exchange::codec::{Codec, Outgoing};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// Any scalar, and often what once fooled a parser.
+/// Any scalar, often with content that is known to confuse parsers.
 fn scalar() -> impl Strategy<Value = Value> {
     let known = prop::sample::select(vec![
         "..",
@@ -71,7 +72,8 @@ proptest! {
         for request in ["PATCH /Users/{p}/x", "POST /a/{p}/{q}?b={q}&c=1&d={p}", "PUT /fixed?e={p}", "POST /"] {
             let rule = rule(request, form);
             prop_assert!(rule.check(false).is_ok());
-            // What is refused does not leave; only what is empty, a dot segment or a control character is.
+            // A refused request is not sent; only empty strings, dot segments and control
+            // characters are refused.
             match rule.render(&params) {
                 Ok(rendered) => stays(&rule, &params, &rendered),
                 Err(error) => prop_assert!([&p, &q].into_iter().any(unfit), "{} {}", error, params),
