@@ -1,4 +1,5 @@
-//! Tells the benches which compiler made them and how: instruction counts of two compilers do not compare.
+//! Passes the compiler version, target and optimization level to the benches: instruction counts of two
+//! compilers are not comparable.
 
 use std::env;
 use std::error::Error;
@@ -19,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Cargo sets it, and it is text.
+/// A variable that Cargo sets. Fails when it is missing or not text.
 fn variable(name: &str) -> Result<String, String> {
     let set = env::var_os(name).and_then(|value| value.into_string().ok());
     set.ok_or_else(|| format!("cargo does not set {name}"))

@@ -1,8 +1,9 @@
-//! What memory and the past cost: a host with nothing, with thousands of actions that wait, with a thousand
-//! contracts and a hundred adapters, and with as many past actions as `HISTORY` says.
+//! Cost of memory and of a long history: an empty host, one with thousands of waiting actions, one with a
+//! thousand contracts and a hundred adapters, and ones with as many past actions as `HISTORY` says.
 //!
-//! The binary is `DEED_BIN`. What the past does to an action is a ratio: a host with it and one without take
-//! turns, on the same machine and against the same system of record. `KEEP` leaves the directories there.
+//! The binary is `DEED_BIN`. The effect of the history on an action is a ratio: a host with it and one
+//! without alternate, on the same machine and against the same system of record. `KEEP` keeps the
+//! directories.
 
 use std::env;
 use std::fs;
@@ -28,12 +29,13 @@ mod past;
 mod shelf;
 
 const WAITING: u64 = 10_000;
-/// What a start leaves to be done in the background, and an allocator gives back, is not idle yet.
+/// After a start, background work and memory that the allocator returns must finish before a
+/// host counts as idle.
 const REST: Duration = Duration::from_secs(3);
 
 fn main() -> Result<()> {
     let steps = past::steps(env::var_os("HISTORY").as_deref())?;
-    // On the disk that the build is on, never in memory.
+    // On the disk of the build, never in memory.
     let root = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let root = root.join(format!("history-{}", std::process::id()));
     fs::create_dir_all(&root)?;
@@ -52,7 +54,7 @@ fn measure(root: &Path, steps: &[past::Step]) -> Result<()> {
     memory.and(past)
 }
 
-/// Idle, with a crowd that waits, with a full shelf.
+/// Memory of an idle host, of one with many waiting actions, and of one with many contracts and adapters.
 fn memory(root: &Path, record: &Record) -> Result<()> {
     let (host, _) = start(&laid_out(&root.join("idle"), record)?)?;
     thread::sleep(REST);
@@ -90,13 +92,13 @@ fn memory(root: &Path, record: &Record) -> Result<()> {
 
 fn laid_out(dir: &Path, record: &Record) -> Result<PathBuf> {
     desk::lay_out(dir, &record.base_url())?;
-    // One agent has them all here.
+    // Here one agent owns all waiting actions.
     let room = "[limits]\nwaiting = { host = 80_000, tenant = 40_000, agent = 20_000 }\n\n[http]";
     edit(dir, "deed.toml", "[http]", room)?;
     Ok(dir.to_owned())
 }
 
-/// Serves, and gives how long it took until the host was ready.
+/// Serves, and returns the seconds until the host was ready.
 fn start(dir: &Path) -> Result<(Host, f64)> {
     let began = Instant::now();
     let host = Host::serve(dir)?;

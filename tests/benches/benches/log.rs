@@ -1,8 +1,9 @@
-//! Leaves per second that 64 writers get into a log with durable, signed checkpoints, beside a plain file.
+//! Leaves per second that 64 writers get into a log with durable, signed checkpoints,
+//! compared with a plain file.
 //!
-//! The floor: the same 64 tasks hand their leaf to one thread through the same kind of channel; it takes all
-//! that wait, hashes each, appends them to one file, calls `fdatasync` once for all of them and answers
-//! each. No tree, no signature, nothing that can be proved.
+//! The floor: the same 64 tasks hand their leaf to one thread through the same kind of channel; it takes
+//! all waiting leaves, hashes each, appends them to one file, calls `fdatasync` once for all of them and
+//! answers each. It has no tree and no signature, and proves nothing.
 
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -25,13 +26,13 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 const WRITERS: u64 = 64;
-/// Enough that a log settles many times within a round.
+/// Enough for the log to settle its batches many times within a round.
 const EACH: u64 = 400;
 const ROUNDS: usize = 11;
 const WORK: u32 = 25_600;
 
 fn main() -> Result<()> {
-    // On the disk that the build is on, never in memory: what is measured is mostly the disk.
+    // On the disk of the build, never in memory: the measurement is mostly the disk.
     let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("log-{}", std::process::id()));
     fs::create_dir_all(&dir)?;
     let measured = measure(&dir);
@@ -92,7 +93,7 @@ where
     Ok(())
 }
 
-/// Never the same twice: the log keeps each entry once.
+/// A different leaf each time: the log keeps each entry once.
 fn leaf() -> Leaf {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -112,7 +113,7 @@ impl Plain {
                 batch.extend(requests.try_iter().take(255));
                 let written = commit(&mut file, &batch).map_err(|error| error.to_string());
                 for (_, answer) in batch {
-                    // A writer that is gone needs no answer.
+                    // A writer that no longer waits needs no answer.
                     drop(answer.send(written.clone().map_err(Into::into)));
                 }
             }

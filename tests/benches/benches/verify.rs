@@ -1,8 +1,8 @@
-//! Bundles per second that `deed verify` checks, beside the least that anybody must do with one.
+//! Bundles per second that `deed verify` checks, compared with the minimum work of any verifier.
 //!
-//! The floor, from bytes that are taken apart beforehand: every Ed25519 signature of the bundle once (each
-//! envelope, the checkpoint), SHA-256 over every part once, and one Cedar evaluation as the stock tool makes
-//! it: parse policies and schema, read entities and request against the schema, decide.
+//! The floor, from parts that are extracted beforehand: every Ed25519 signature of the bundle once (each
+//! envelope, the checkpoint), SHA-256 over every part once, and one Cedar evaluation as in the stock tool:
+//! parse policies and schema, read entities and request against the schema, decide.
 
 use std::fs;
 use std::hint::black_box;
@@ -47,7 +47,7 @@ fn main() -> Result<()> {
     report("verify", &figures, &[], "at most twice the floor's time", cost <= 2.0)
 }
 
-/// The bundle of a write that a person approved, made by the real host, and who is trusted for it.
+/// The bundle of a write that a person approved, made by the real host, and the trust directory for it.
 fn real() -> Result<(Vec<u8>, Files)> {
     let scim = ScimServer::start()?;
     let world = World::start(&scim)?;
@@ -64,7 +64,7 @@ fn real() -> Result<(Vec<u8>, Files)> {
     Ok((bytes, trust))
 }
 
-/// What there is to check, taken apart.
+/// The extracted parts to check.
 struct Floor {
     files: Files,
     signatures: Vec<(VerifyingKey, Vec<u8>, Signature)>,

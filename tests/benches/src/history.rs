@@ -1,9 +1,9 @@
-//! A past for a served directory that no host is in: takes the actions that ended there, gives it as many more
-//! as are asked for, each with the records and leaves of one of those.
+//! Writes a history into a served directory that no host has open: as many more actions as requested, each
+//! with the records and leaves of one of the actions that ended there.
 //!
-//! Written by the journal's and the log's own code. New are ids, items, times, keys and leaves; what stands
-//! inside signed envelopes, and the places that records tell of leaves, stay those of the model. A host does
-//! not read them while it serves, and `deed journal check` finds every one of them.
+//! The journal's and the log's own code writes it. Ids, items, times, keys and leaves are new; the content
+//! of signed envelopes, and the leaf indices in records, stay those of the model. A host does not read them
+//! while it serves, and `deed journal check` reports every one of them.
 
 mod model;
 
@@ -30,30 +30,30 @@ use tokio::task::JoinSet;
 pub use self::model::{ITEM_LENGTH, item};
 use self::model::{Model, New};
 
-/// Actions that are written side by side: their records mix as those of a busy host, but all of an action's wait
-/// together, so that the journal's groups are full.
+/// Actions that are written concurrently: their records interleave as those of a busy host, but all records
+/// of one action wait together, so that the journal's groups are full.
 const ABREAST: usize = 64;
 /// Leaves that are appended at once.
 const LEAVES: usize = 16_384;
-/// How long ago the oldest action was, and the newest, in milliseconds.
+/// The age of the oldest and of the newest action, in milliseconds.
 const OLDEST_MS: i64 = 30 * 24 * 60 * 60 * 1000;
 const NEWEST_MS: i64 = 60 * 60 * 1000;
 
-/// What was written.
+/// The result of a write.
 #[derive(Debug, Clone, Copy)]
 pub struct Written {
     pub actions: u64,
     pub records: u64,
     pub leaves: u64,
     pub seconds: f64,
-    /// Bytes below `state/segments`, `state/index` and `state/log`, with what was there before.
+    /// Bytes below `state/segments`, `state/index` and `state/log`, including earlier content.
     pub journal: u64,
     pub index: u64,
     pub log: u64,
 }
 
 impl Written {
-    /// Bytes that one action takes on the disk.
+    /// Bytes of disk space per action.
     pub fn each(&self) -> u64 {
         (self.journal + self.index + self.log).checked_div(self.actions).unwrap_or_default()
     }
@@ -75,7 +75,7 @@ impl std::fmt::Display for Written {
     }
 }
 
-/// Gives the directory this many actions more.
+/// Adds this many actions to the directory. Fails when no action has ended there.
 pub fn write(dir: &Path, actions: u64) -> Result<Written> {
     let state = dir.join("state");
     let models = Arc::new(model::models(&state)?);
@@ -84,7 +84,7 @@ pub fn write(dir: &Path, actions: u64) -> Result<Written> {
     let began = Instant::now();
     let runtime = tokio::runtime::Runtime::new()?;
     let journal = journal::open(&state)?;
-    // Also what makes this past another one than any that was written before.
+    // The time also makes this history differ from any that was written before.
     let now_ms = i64::try_from(now().as_millis())?;
     let records = runtime.block_on(fill(&journal, &models, actions, now_ms))?;
     // Syncs once, and waits for it.
@@ -109,7 +109,7 @@ pub fn write(dir: &Path, actions: u64) -> Result<Written> {
     })
 }
 
-/// Gives the number of records.
+/// Returns the number of records.
 async fn fill(
     journal: &Journal,
     models: &Arc<Vec<Model>>,
@@ -142,7 +142,7 @@ async fn fill(
     Ok(records)
 }
 
-/// Hands all over before it waits for the first. Each stands in the queue before the next one.
+/// Submits all appends before it waits for the first. Each is queued before the next one.
 async fn together(journal: &Journal, appends: Vec<Append>) -> Result<()> {
     let mut waiting: Vec<_> =
         appends.into_iter().map(|append| Box::pin(journal.append(append))).collect();

@@ -1,6 +1,6 @@
-//! Two sides of a comparison take turns; gives medians, and adds them to `target/bench.json`.
+//! Compares two sides that alternate; reports medians and adds them to `target/bench.json`.
 //!
-//! Never compares figures of different runs: the floor is measured beside what stands on it.
+//! Figures of different runs are never compared: the floor is measured in the same run.
 
 #[cfg(feature = "host")]
 pub mod history;
@@ -18,20 +18,20 @@ use std::time::{Duration, Instant};
 use deed_tests::services::{Result, workspace};
 use serde_json::{Map, Value, json};
 
-/// What both sides did in the same time.
+/// The work of both sides in the same time.
 #[derive(Debug, Clone, Copy)]
 pub struct Paired {
     /// Pieces of work per second: the medians over all rounds.
     pub ours: f64,
     pub floor: f64,
-    /// Median over the rounds of ours / floor, so that what slows both down counts for nothing.
+    /// Median over the rounds of ours / floor, so that a slowdown of both sides has no effect.
     pub share: f64,
 }
 
-/// Between two measurements, so that what one side leaves to be done is not done in the other's time.
+/// Pause between two measurements, so that deferred work of one side does not fall into the other's time.
 const REST: Duration = Duration::from_millis(100);
 
-/// Runs both sides `rounds` times, `work` pieces each, and who comes first changes every round.
+/// Runs both sides `rounds` times, `work` pieces each; the side that runs first alternates.
 pub fn paired(
     rounds: usize,
     work: u32,
@@ -66,20 +66,21 @@ fn rate(work: u32, side: &mut impl FnMut() -> Result<()>) -> Result<f64> {
     Ok(f64::from(work) / start.elapsed().max(Duration::from_nanos(1)).as_secs_f64())
 }
 
-/// The value in the middle; 0 of none.
+/// The median; 0 without values.
 pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-/// One figure as it stands in the file.
+/// One figure as written to the file.
 pub fn rounded(value: f64, digits: u32) -> Value {
     let scale = f64::from(10_u32.pow(digits));
     json!((value * scale).round() / scale)
 }
 
-/// Figures of `rss_mib`, the one section that two benches make: those of whole actions, and those of `history`.
+/// Figures of `rss_mib`, the one section that two benches write: those of whole actions,
+/// and those of `history`.
 pub const RSS_OF_ACTION: [&str; 1] = ["at_256"];
 pub const RSS_OF_HISTORY: [&str; 6] = [
     "idle",
@@ -90,8 +91,9 @@ pub const RSS_OF_HISTORY: [&str; 6] = [
     "contracts_1000_adapters_100",
 ];
 
-/// Writes these figures under this name into `target/bench.json`, and says them. What an earlier run left under it
-/// goes, but the figures that are `others`: another bench makes these. Other names stay.
+/// Writes these figures under this name into `target/bench.json`, and prints them. Figures of an earlier
+/// run under this name are removed, except those in `others`, which another bench writes. Other names are
+/// kept. Fails when the goal is missed and `BENCH_LENIENT` is not set.
 pub fn report(name: &str, figures: &Value, others: &[&str], must: &str, holds: bool) -> Result<()> {
     keep(name, figures, others)?;
     let verdict = if holds { "holds" } else { "MISSED" };
@@ -99,7 +101,7 @@ pub fn report(name: &str, figures: &Value, others: &[&str], must: &str, holds: b
     if holds || env::var_os("BENCH_LENIENT").is_some() { Ok(()) } else { Err(must.into()) }
 }
 
-/// A line for whoever runs the bench.
+/// Prints a line for the person who runs the bench.
 pub fn say(line: &str) -> Result<()> {
     Ok(writeln!(io::stdout(), "bench: {line}")?)
 }

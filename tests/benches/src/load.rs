@@ -1,5 +1,5 @@
-//! A closed loop of callers: so many connections, each sends its next request when the last is answered. Gives how
-//! long each answer took. Knows of HTTP only the length of a body.
+//! A closed loop of callers: each connection sends its next request when the last is answered. Measures the
+//! time of each answer. Of HTTP it reads only the status and the length of a body.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-/// What one caller does for its `n`th piece of work: every exchange on its own connection.
+/// One piece of work of a caller, the `n`th of the crowd: all its exchanges use the caller's connection.
 pub trait Work: Send + Sync + 'static {
     fn once(&self, to: &mut Caller, n: u64) -> impl Future<Output = Result<()>> + Send;
 }
@@ -23,17 +23,17 @@ pub struct Caller {
     buffer: Vec<u8>,
 }
 
-/// An answer as it came.
+/// An answer as received.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
     pub body: Vec<u8>,
 }
 
-/// What a crowd of callers got done.
+/// The work of a crowd of callers.
 #[derive(Debug, Clone, Default)]
 pub struct Done {
-    /// How long each piece took, sorted.
+    /// The time of each piece, sorted.
     pub times: Vec<Duration>,
     pub wall: Duration,
 }
@@ -63,7 +63,7 @@ impl Caller {
         Ok(Self { stream, buffer: Vec::with_capacity(16 << 10) })
     }
 
-    /// Sends a whole request and reads the answer, which has a length.
+    /// Sends a complete request and reads the answer, whose body has a length.
     pub async fn send(&mut self, request: &[u8]) -> Result<Answer> {
         self.stream.write_all(request).await?;
         self.buffer.clear();
@@ -95,7 +95,7 @@ impl Caller {
     }
 }
 
-/// So many callers at a time, for this long; what was begun is finished.
+/// This many concurrent callers for this long; work that has begun is finished.
 pub async fn crowd<W: Work>(
     work: &Arc<W>,
     to: SocketAddr,
@@ -128,12 +128,12 @@ pub async fn crowd<W: Work>(
     Ok(done)
 }
 
-/// A request without a body, for a connection that stays.
+/// A request without a body, for a connection that is kept alive.
 pub fn get(path: &str, headers: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: bench\r\n{headers}\r\n").into_bytes()
 }
 
-/// A request with a body, for a connection that stays.
+/// A request with a body, for a connection that is kept alive.
 pub fn post(path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let head = format!(
         "POST {path} HTTP/1.1\r\nhost: bench\r\n{headers}content-length: {}\r\n\r\n",

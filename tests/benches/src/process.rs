@@ -1,4 +1,4 @@
-//! What a process takes, as the kernel counts it: takes its id, gives memory and time.
+//! Memory and CPU time of a process, as the kernel counts them.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,7 @@ use deed_tests::services::Result;
 /// Ticks of the kernel's clock in a second, for every program (`USER_HZ`).
 const TICKS: f64 = 100.0;
 
-/// Resident memory in MiB: what has a page in RAM now.
+/// Resident memory in MiB: pages that are in RAM now.
 pub fn rss_mib(pid: u32) -> Result<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -19,10 +19,10 @@ pub fn rss_mib(pid: u32) -> Result<f64> {
     Ok(kib / 1024.0)
 }
 
-/// How often memory is looked at while something goes on.
+/// The interval at which memory is sampled.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
-/// Does this; gives with it the most resident memory that the process was seen to have meanwhile.
+/// Runs this work; returns with its result the peak resident memory that was sampled meanwhile.
 pub fn peak_rss_mib<T>(pid: u32, work: impl FnOnce() -> T) -> Result<(T, f64)> {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -43,10 +43,10 @@ pub fn peak_rss_mib<T>(pid: u32, work: impl FnOnce() -> T) -> Result<(T, f64)> {
     })
 }
 
-/// Seconds of CPU that it used so far, of all its threads, for itself and in the kernel.
+/// Seconds of CPU time so far, of all threads, in user mode and in the kernel.
 pub fn cpu_s(pid: u32) -> Result<f64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The name may have blanks; it stands in brackets, and behind it the third field begins.
+    // The name may contain blanks; it is in brackets, and the third field begins after them.
     let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
     let mut times = fields.split_whitespace().skip(11);
     let mut next = || times.next().unwrap_or_default().parse::<f64>();
@@ -62,7 +62,7 @@ mod tests {
         let pid = std::process::id();
         let hold = || {
             let block = vec![1_u8; 256 << 20];
-            // Long enough to be seen on a busy machine.
+            // Long enough to be sampled on a busy machine.
             thread::sleep(Duration::from_secs(1));
             std::hint::black_box(block.len())
         };

@@ -1,5 +1,5 @@
-//! A bare HTTP/1.1 server on a free loopback port, for the other processes of a bench: says its address on stdout,
-//! serves until its standard input ends. Never parses more than HTTP.
+//! A bare HTTP/1.1 server on a free loopback port, for the other processes of a bench: prints its address
+//! on stdout and serves until its standard input ends. It parses nothing but HTTP.
 
 use std::convert::Infallible;
 use std::io::{Read as _, Write as _};
@@ -15,7 +15,7 @@ use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 
-/// Serves with this function on every core, as the host does.
+/// Serves with this function on every core, as the host does. Fails when no port can be bound.
 pub fn run<F, A>(handle: F) -> Result<()>
 where
     F: Fn(Request<Incoming>) -> A + Clone + Send + Sync + 'static,
@@ -32,12 +32,12 @@ where
             tokio::spawn(async move {
                 let service = service_fn(handle);
                 let io = TokioIo::new(stream);
-                // A caller who went away is nobody's loss.
+                // A caller that disconnects is not an error.
                 hyper::server::conn::http1::Builder::new().serve_connection(io, service).await.ok();
             });
         }
     });
-    // Whoever started this ends it by going away.
+    // The parent process ends this one by closing its standard input.
     std::io::stdin().read_to_end(&mut Vec::new())?;
     Ok(())
 }
@@ -49,7 +49,7 @@ pub fn plain(status: StatusCode) -> Response<Full<Bytes>> {
     response
 }
 
-/// Such a process; it ends when this is dropped.
+/// Such a process; it ends when this value is dropped.
 #[derive(Debug)]
 pub struct Peer {
     child: Child,
@@ -58,7 +58,8 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Starts a program of this package, which lies beside ours.
+    /// Starts a program of this package, which is in the same directory. Fails when it does
+    /// not print an address.
     pub fn start(program: &Path, args: &[&str]) -> Result<Self> {
         let mut child = Command::new(program)
             .args(args)

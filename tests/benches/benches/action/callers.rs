@@ -1,4 +1,5 @@
-//! What callers ask for: one part of the floor, an action that nobody is asked about, one that a person approves.
+//! Requests of the callers: one part of the floor, an action that needs no approval, one
+//! that a person approves.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -26,10 +27,10 @@ impl Work for Floor {
     }
 }
 
-/// An action from the proposal to its end, each about a user of its own.
+/// An action from the proposal to its end, each about a different user.
 pub(super) struct Plain(pub(super) &'static str);
 
-/// Users so far: no two actions are about the same one.
+/// Number of users so far: no two actions are about the same one.
 static USERS: AtomicU64 = AtomicU64::new(0);
 
 fn propose(contract: &str, n: u64) -> Vec<u8> {
@@ -43,7 +44,7 @@ fn authorization(token: &str) -> String {
     format!("authorization: Bearer {token}\r\ncontent-type: application/json\r\n")
 }
 
-/// The view in an answer, whose status must be this.
+/// The view in an answer, which must have this status.
 fn view(answer: &Answer, wanted: &str) -> Result<Value> {
     let view: Value = serde_json::from_slice(&answer.body)?;
     if view.get("status").is_some_and(|status| status == wanted) {
@@ -58,7 +59,7 @@ impl Work for Plain {
     }
 }
 
-/// The same with a person who is asked, and signs.
+/// The same with a person who is asked and signs.
 pub(super) struct Approved {
     key: SigningKey,
 }

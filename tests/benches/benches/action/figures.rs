@@ -1,5 +1,5 @@
-//! What was measured: takes the cost of each thing at each crowd, several times, gives medians, ratios to the floor
-//! of the same run, lines for a terminal and the file.
+//! Results of the action bench: medians of the cost of each kind of work at each crowd over several rounds,
+//! ratios to the floor of the same run, lines for a terminal and figures for the file.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::{KINDS, PARTS};
 
-/// The machine that the goal is of: a bare tool call's processor time there, and that of one fresh sandbox run.
+/// On the machine that the goal was set on: processor time of a bare tool call, and of one fresh sandbox run.
 const GOAL_US: f64 = 190.0;
 const GOAL_RUN_US: f64 = 26.0;
 
@@ -22,7 +22,7 @@ pub(super) struct Cost {
     pub(super) per_s: f64,
     /// User and system time of the server.
     pub(super) cpu_us: f64,
-    /// The most memory that the server had while they were in flight.
+    /// Peak memory of the server while the requests were in flight.
     pub(super) peak_mib: f64,
 }
 
@@ -34,7 +34,7 @@ impl Table {
         self.0.entry((what, callers)).or_default().push(cost);
     }
 
-    /// Medians over the rounds, of memory the most; nothing where it was not measured.
+    /// Medians over the rounds, for memory the maximum; zero where it was not measured.
     pub(super) fn of(&self, what: &'static str, callers: u64) -> Cost {
         let rounds = self.0.get(&(what, callers)).map_or(&[][..], Vec::as_slice);
         let of = |field: fn(&Cost) -> f64| median(rounds.iter().map(field));
@@ -66,7 +66,7 @@ impl Table {
             .collect()
     }
 
-    /// Processor time of a part of the floor, without what any request takes.
+    /// Processor time of a part of the floor, without the cost of an empty request.
     fn share(&self, part: &'static str, callers: u64) -> f64 {
         (self.of(part, callers).cpu_us - self.of("nothing", callers).cpu_us).max(0.0)
     }
@@ -80,7 +80,7 @@ impl Table {
         let (one, many) = (self.of("write", 1), self.of("write", 64));
         let slower = one.p50_us / self.of("whole", 1).p50_us;
         let rate = self.of("whole", 64).per_s / many.per_s;
-        // The upstream's and the disk's share is that of the floor.
+        // The share of the upstream and of the disk is that of the floor.
         let own_us = many.cpu_us - self.share("exchanges", 64) - self.share("commits", 64);
         let run_us = self.share("runs", 64) / 3.0;
         let bound_us = GOAL_US * run_us / GOAL_RUN_US;

@@ -1,8 +1,10 @@
-//! What a governed action costs, beside the least that it could: the real binary (`DEED_BIN`) over real sockets, a
-//! bare upstream in a process of its own, and the floor (`bench-floor`) in another. All take turns in one run.
+//! Cost of a governed action, compared with its minimum cost: the real binary (`DEED_BIN`) over real
+//! sockets, a bare upstream in a separate process, and the floor (`bench-floor`) in another. All
+//! alternate in one run.
 //!
-//! `SPAN=1.5` seconds per measurement, `ROUNDS=3`; `ONLY=write@64` measures one kind of action at one crowd. Gives a
-//! table, `target/bench/action.svg`, and `action`, `start` and `rss_mib.at_256` in `target/bench.json`.
+//! `SPAN=1.5` seconds per measurement, `ROUNDS=3`; `ONLY=write@64` measures one kind of action at one
+//! crowd. It prints a table and writes `target/bench/action.svg`, and `action`, `start` and
+//! `rss_mib.at_256` in `target/bench.json`.
 
 mod callers;
 mod figures;
@@ -23,13 +25,13 @@ use self::callers::{Approved, Floor, Plain};
 use self::figures::{Cost, Table};
 use self::stage::Stage;
 
-/// Callers at a time.
+/// Concurrent callers.
 const CROWDS: [u64; 4] = [1, 8, 64, 256];
-/// Callers who approve as one person at most.
+/// Maximum number of callers that approve as one person.
 const PERSON_MAX: u64 = 100;
 /// Parts of the floor, the whole last.
 const PARTS: [&str; 5] = ["nothing", "exchanges", "runs", "commits", "whole"];
-/// Actions: a look, a write, a write that a person approves.
+/// Actions: a read, a write, a write that a person approves.
 const KINDS: [&str; 3] = ["read", "write", "approved"];
 
 fn main() -> Result<()> {
@@ -71,7 +73,7 @@ struct Bench {
 }
 
 impl Bench {
-    /// Everything once, one after the other.
+    /// Every measurement once, one after the other.
     fn round(&self, callers: u64, table: &mut Table) -> Result<()> {
         let stage = &self.stage;
         let (plain, asking) = (stage.plain_address()?, stage.asking_address()?);
@@ -118,7 +120,7 @@ impl Bench {
         let crowd = || self.runtime.block_on(crowd(&work, to, callers, self.span));
         let (done, peak_mib) = peak_rss_mib(pid, crowd)?;
         let done = done?;
-        // What it put off is its own, too.
+        // Deferred work of the server belongs to its cost, too.
         std::thread::sleep(Duration::from_millis(150));
         let count = f64::from(u32::try_from(done.times.len().max(1)).unwrap_or(u32::MAX));
         Ok(Cost {

@@ -1,5 +1,5 @@
-//! Takes the figures, draws them as SVG: the time that half of all answers take, over how many callers there are,
-//! both on logarithmic scales.
+//! Draws the figures as SVG: the median time of an answer over the number of callers, both
+//! on logarithmic scales.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -1,4 +1,4 @@
-//! The processes of the bench: the upstream, the floor, a host that asks nobody and one that asks people.
+//! The processes of the bench: the upstream, the floor, a host without approvals and one with approvals.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,7 +12,7 @@ use deed_tests::host::{self, Host};
 use deed_tests::services::Result;
 use deed_tests::world::{SCIM, edit, lay_out};
 
-/// Agents that propose in turn: one may have 128 actions under way.
+/// Agents that propose in turn: one agent may have 128 actions under way.
 pub(super) const AGENTS: u64 = 8;
 
 pub(super) fn token(agent: u64) -> String {
@@ -20,12 +20,13 @@ pub(super) fn token(agent: u64) -> String {
 }
 
 pub(super) struct Stage {
-    /// Ended before their directories go.
+    /// Hosts, served from directories below `dir`.
     pub(super) plain: Host,
     pub(super) asking: Host,
     pub(super) floor: Peer,
     pub(super) asking_dir: PathBuf,
-    /// How long the host took to serve: when it compiled its adapter first, and when it had that already.
+    /// Time until the host served: when it compiled its adapter first, and with the compiled
+    /// adapter in its cache.
     pub(super) starts: Vec<(&'static str, Duration)>,
     _upstream: Peer,
     dir: PathBuf,
@@ -33,7 +34,7 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) fn set() -> Result<Self> {
-        // On the disk that the build is on, never in memory: what is measured is also the disk.
+        // On the disk of the build, never in memory: the measurement includes the disk.
         let dir =
             Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("action-{}", std::process::id()));
         fs::create_dir_all(&dir)?;
@@ -90,7 +91,7 @@ fn prepare(dir: &Path, upstream: &str, environment: &str) -> Result<()> {
         "environment = \"production\"",
         &format!("environment = \"{environment}\""),
     )?;
-    // What is measured is the work, not who is turned away.
+    // The bench measures the work, so no limit may refuse an action.
     let room = "[limits]\nunder_way = { host = 2_000, tenant = 1_000, agent = 500 }\n\n[http]";
     edit(dir, "deed.toml", "[http]", room)?;
     edit(dir, "deed.toml", "timeout = \"2s\"\n", "timeout = \"10s\"\nconcurrency = 64\n")?;

@@ -1,4 +1,4 @@
-//! Actions that wait for people: takes a host, gives it back when so many of them wait in it.
+//! Fills a host with this many actions that wait for people.
 
 use std::thread;
 
@@ -9,7 +9,7 @@ use deed_tests::record::desk::{Deed, Kind};
 use deed_tests::services::Result;
 use deed_tests::world::HELPDESK;
 
-/// Callers at a time.
+/// Concurrent callers.
 const CALLERS: u64 = 8;
 
 pub(crate) fn wait(host: Host, actions: u64) -> Result<Host> {
@@ -29,7 +29,7 @@ pub(crate) fn wait(host: Host, actions: u64) -> Result<Host> {
     Ok(host)
 }
 
-/// Every caller takes every so manieth.
+/// Proposes every `CALLERS`th action, starting with the number of this caller.
 fn propose(url: &str, caller: u64, actions: u64) -> std::result::Result<(), String> {
     let client = Client::new(url, HELPDESK);
     let deed = Deed { kind: Kind::Add, writes: 1, asked: true };

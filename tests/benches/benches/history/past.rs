@@ -1,4 +1,4 @@
-//! How a start and an action fare with many actions behind them: takes how many, gives ratios to a host with none.
+//! Speed of a start and of an action with many past actions, as ratios to a host with none.
 
 use std::env;
 use std::ffi::OsStr;
@@ -22,26 +22,27 @@ use serde_json::{Map, Value, json};
 
 use super::{REST, laid_out, start};
 
-/// Past actions where nobody says how many. The last of them take most of the time, some minutes.
+/// Numbers of past actions if none are given. The last takes most of the time, some minutes.
 const ACTIONS: [u64; 3] = [10_000, 100_000, 1_000_000];
-/// What one takes on the disk, with some to spare, and what is left free.
+/// Disk space of one action, with a margin, and the space that must stay free.
 const EACH_BYTES: u64 = 25_000;
 const SPARE_BYTES: u64 = 4 << 30;
-/// With more, an index that is made again takes minutes.
+/// With more actions, rebuilding the index takes minutes.
 const MADE_AGAIN: u64 = 100_000;
-/// Turns that the two hosts take, and the actions of one.
+/// Turns of the two hosts, and the actions of one turn.
 const TURNS: u64 = 20;
 const EACH: u64 = 25;
-/// Starts of which the middle one counts.
+/// Starts of which the median counts.
 const STARTS: usize = 3;
 
-/// How many past actions, and whether somebody asked for them by name: else they are left out where there is no room.
+/// The number of past actions, and whether it was given explicitly: otherwise the step is skipped when
+/// space is short.
 pub(super) struct Step {
     actions: u64,
     asked: bool,
 }
 
-/// The numbers of `HISTORY`, with commas between; without it, those of the issue that set the goals.
+/// The numbers of `HISTORY`, separated by commas; without it, those of the issue that set the goals.
 pub(super) fn steps(asked: Option<&OsStr>) -> Result<Vec<Step>> {
     let Some(text) = asked else {
         return Ok(ACTIONS.map(|actions| Step { actions, asked: false }).into());
@@ -54,7 +55,7 @@ pub(super) fn steps(asked: Option<&OsStr>) -> Result<Vec<Step>> {
     text.to_string_lossy().split(',').map(step).collect()
 }
 
-/// One past after another, each in directories of its own.
+/// One step after another, each in its own directories.
 pub(super) fn all(root: &Path, record: &Record, steps: &[Step]) -> Result<()> {
     let (mut figures, mut holds) = (Map::new(), true);
     for Step { actions, asked } in steps {
@@ -81,12 +82,12 @@ pub(super) fn all(root: &Path, record: &Record, steps: &[Step]) -> Result<()> {
     report("history", &figures.into(), &[], must, holds)
 }
 
-/// How a start and an action fare with so many actions behind them, and whether that is within the goals.
+/// Measures a start and an action with this many past actions, and whether the results meet the goals.
 fn past(root: &Path, record: &Record, actions: u64) -> Result<(Map<String, Value>, bool)> {
     fs::create_dir_all(root)?;
     let (new, old) = (laid_out(&root.join("new"), record)?, laid_out(&root.join("old"), record)?);
     for dir in [&new, &old] {
-        // Also the models of the past.
+        // These actions are also the models of the history.
         let (host, _) = start(dir)?;
         carry_out(&host, 0..6)?;
         host.stop()?;
@@ -124,7 +125,7 @@ fn past(root: &Path, record: &Record, actions: u64) -> Result<(Map<String, Value
     Ok((figures, turns.p50 <= 1.2 && start_s < 3.0))
 }
 
-/// Seconds that it takes to read all of the journal when its index is lost, or has an older form.
+/// Seconds to read the whole journal when its index is lost or has an older format.
 fn made_again(state: &Path) -> Result<f64> {
     fs::remove_dir_all(state.join("index"))?;
     let began = Instant::now();
@@ -150,7 +151,7 @@ fn median_start(dir: &Path) -> Result<f64> {
     Ok(median(all.into_iter()))
 }
 
-/// Acts on these items, one after the other, and gives how many seconds each took.
+/// Carries out actions on these items, one after the other, and returns the seconds that each took.
 fn carry_out(host: &Host, items: std::ops::Range<u64>) -> Result<Vec<f64>> {
     let client = Client::new(&host.url, HELPDESK);
     let kinds = [Kind::Set, Kind::Keyed, Kind::Add];
@@ -168,14 +169,14 @@ fn carry_out(host: &Host, items: std::ops::Range<u64>) -> Result<Vec<f64>> {
     Ok(all)
 }
 
-/// The second host's figures over the first one's.
+/// The second host's figures divided by the first one's.
 struct Turns {
     p50: f64,
     cpu: f64,
 }
 
 fn take_turns(one: &Host, other: &Host) -> Result<Turns> {
-    // Nobody counts what is done for the first time.
+    // The first turn of each host is a warm-up and is not counted.
     let mut items =
         (1_000_000..).step_by(usize::try_from(EACH)?).map(|from: u64| from..from + EACH);
     let mut turn = |host: &Host| -> Result<(f64, f64)> {
@@ -200,7 +201,7 @@ fn take_turns(one: &Host, other: &Host) -> Result<Turns> {
     Ok(Turns { p50: median(ratios.into_iter()), cpu: cpu.1 / cpu.0 })
 }
 
-/// Milliseconds of the slowest of some lists that a person asks for.
+/// Milliseconds of the slowest of several list queries of a person.
 fn listed(host: &Host) -> Result<f64> {
     let client = Client::new(&host.url, BOB);
     let resource = format!("record/set/{}", history::item(0));

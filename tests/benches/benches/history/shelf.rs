@@ -1,5 +1,6 @@
-//! A thousand contracts and a hundred adapters: a served directory made of the one contract and the one adapter
-//! of another, under other names. No two adapters have the same bytes: each has a custom section of its own.
+//! A thousand contracts and a hundred adapters: a served directory whose contracts and adapters are copies
+//! of one contract and one adapter under other names. No two adapters have the same bytes: each has its own
+//! custom section.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use deed_tests::record::Record;
 use deed_tests::record::desk;
 use deed_tests::services::Result;
 
-/// As many as a folder may have, with those that are there.
+/// The maximum number in a folder, including those that exist.
 const CONTRACTS: usize = 1_000;
 const ADAPTERS: usize = 100;
 const MODEL: &str = "crash.set";

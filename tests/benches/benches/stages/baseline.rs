@@ -1,7 +1,7 @@
-//! `baseline.json`: what the stages cost when somebody last looked and agreed. Takes new counts, gives a table
-//! and whether all of them are within bounds.
+//! `baseline.json`: the committed cost of each stage. Compares new counts with it and reports a table and
+//! whether all are within bounds.
 //!
-//! Never judges counts of another compiler, processor or build than the baseline's: it shows them.
+//! Counts of another compiler, processor or build than the baseline's are shown but not judged.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,17 +14,17 @@ use serde_json::{Value, json};
 
 use super::stage::Stage;
 
-/// In thousandths of the baseline: above, a stage fails; below, the baseline is to be renewed.
+/// In thousandths of the baseline: above, a stage fails; below, the baseline should be renewed.
 const SLACK: u64 = 50;
 
-/// Counts, and what they were made by and on.
+/// Counts, and the compiler, target, build and Valgrind that they were made with.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Baseline {
     made_by: BTreeMap<String, String>,
     stages: BTreeMap<String, u64>,
 }
 
-/// What a comparison comes to.
+/// The result of a comparison.
 pub(crate) struct Verdict {
     pub(crate) table: String,
     pub(crate) holds: bool,
@@ -32,7 +32,7 @@ pub(crate) struct Verdict {
 }
 
 impl Baseline {
-    /// Empty where there is none yet.
+    /// Empty when the file does not exist.
     pub(crate) fn read(path: &Path) -> Result<Self> {
         let bytes = match fs::read(path) {
             Ok(bytes) => bytes,
@@ -52,7 +52,7 @@ impl Baseline {
         Ok(fs::write(path, serde_json::to_string_pretty(&value)? + "\n")?)
     }
 
-    /// `all` where no stage was left out on purpose.
+    /// `all` means that no stage was left out on purpose.
     pub(crate) fn compare(
         &self,
         counts: &[(&Stage, Result<u64>)],
@@ -83,7 +83,7 @@ impl Baseline {
         Verdict { table, holds, counted }
     }
 
-    /// What the counts were made by that the baseline was not.
+    /// The tools of these counts that differ from the baseline's.
     fn other(&self, made_by: &BTreeMap<String, String>) -> Option<String> {
         let differs = |(what, now): (&String, &String)| {
             let then = self.made_by.get(what).filter(|then| *then != now)?;
@@ -134,14 +134,14 @@ fn made_by(valgrind: &str) -> BTreeMap<String, String> {
     facts.into_iter().map(|(what, is)| (what.to_owned(), is.to_owned())).collect()
 }
 
-/// Says what is out of bounds under the table, and gives whether that counts.
+/// Appends the faults to the table and returns whether the counts pass.
 fn conclude(table: &mut String, bad: &[String], other: Option<&str>) -> bool {
     for line in bad {
         writeln!(table, "stages: {line}").ok();
     }
     if let Some(why) = other {
         writeln!(table, "stages: NOT JUDGED, the counts do not compare: {why}").ok();
-        // What cannot even run is no matter of the compiler.
+        // A stage that cannot run fails with any compiler.
         return bad.iter().all(|line| !line.contains("cannot be counted"));
     }
     bad.is_empty()

@@ -1,4 +1,4 @@
-//! Runs this very program under Valgrind's callgrind, gives the instructions of one stage.
+//! Runs this program under Valgrind's callgrind and returns the instructions of one stage.
 
 use std::env;
 use std::fs;
@@ -9,23 +9,23 @@ use deed_tests::services::Result;
 
 use super::stage::Stage;
 
-/// The first argument of a process that is counted, and of one that makes it ready.
+/// The first argument of a process that is counted, and of one that prepares it.
 pub(crate) const COUNT: &str = "count";
 pub(crate) const PREPARE: &str = "prepare";
 
-/// A process begins with seeds and addresses of its own: from its start alone, two runs of the same work
+/// A process starts with random seeds and addresses: counted from its start, two runs of the same work
 /// differ by some hundred thousand instructions.
 const FORGET: &str = "--zero-before=*stages::counted*";
 
-/// Which Valgrind there is, if any.
+/// The version of Valgrind, if it is installed.
 pub(crate) fn version() -> Option<String> {
     let said = Command::new("valgrind").arg("--version").stderr(Stdio::null()).output().ok()?;
     let text = String::from_utf8(said.stdout).ok()?;
     said.status.success().then(|| text.trim().to_owned())
 }
 
-/// Instructions of one time: those of the longer run less those of the shorter one, shared out. The profile
-/// of the longer one stays, for `callgrind_annotate`.
+/// Instructions of one repetition: the count of the longer run minus that of the shorter one, divided by
+/// the difference in repetitions. The profile of the longer run is kept for `callgrind_annotate`.
 pub(crate) fn count(dir: &Path, stage: &Stage, out: &Path) -> Result<u64> {
     let profile = |kind: &str| out.join(format!("{}.{kind}", stage.name));
     // Instructions, not time: both may run at once.
@@ -42,11 +42,11 @@ pub(crate) fn count(dir: &Path, stage: &Stage, out: &Path) -> Result<u64> {
     Ok(more / u64::from(stage.times))
 }
 
-/// Where a heap happens to end decides how often glibc joins free pieces: up to a third of a stage. With a cache
-/// that takes them all it does so never.
+/// The address at which the heap ends determines how often glibc joins free chunks: up to a third of a
+/// stage. With a cache that holds all chunks, glibc never joins them.
 const HEAP: (&str, &str) = ("GLIBC_TUNABLES", "glibc.malloc.tcache_count=10000");
 
-/// Lets Valgrind's processor, which is not this machine's, have machine code of its own.
+/// Lets Valgrind's processor, which differs from this machine's, have its own machine code.
 pub(crate) fn prepare(dir: &Path) -> Result<()> {
     under(&["--tool=none"], |command| command.args([PREPARE.as_ref(), dir.as_os_str()]))
 }
@@ -61,11 +61,11 @@ fn run(dir: &Path, stage: &Stage, times: u32, profile: &Path) -> Result<u64> {
     Ok(total.ok_or("callgrind wrote no totals")?.trim().parse()?)
 }
 
-/// Runs this program under Valgrind; what it says is the error when it fails.
+/// Runs this program under Valgrind; its output is the error when it fails.
 fn under(how: &[&str], what: impl FnOnce(&mut Command) -> &mut Command) -> Result<()> {
     let mut command = Command::new("valgrind");
     command.arg("--quiet").args(how).arg(env::current_exe()?);
-    // Names and lengths of other variables would move everything.
+    // Names and lengths of other variables would shift all addresses.
     command.env_clear().envs([HEAP]).envs(env::var_os("PATH").map(|path| ("PATH", path)));
     let said = what(&mut command).output()?;
     if said.status.success() {

@@ -1,4 +1,4 @@
-//! Stages that make evidence and show it: statements, log, view, bundle, its verification.
+//! Stages that produce and show evidence: statements, log, view, bundle, its verification.
 #![expect(clippy::unnecessary_wraps, reason = "all stages have one form")]
 
 use std::hint::black_box;
@@ -40,7 +40,7 @@ pub(crate) fn receipt(material: &Material) -> Result<Once<'_>> {
     let asked = question(material, &story)?;
     let judgement = story.judgement.clone().ok_or("the story is not judged")?;
     let fresh = material.fresh("sealed")?;
-    // The host has signed the decision over this look, and worked out the digests of the chain.
+    // As in the host, the decision over this look is signed already and the digests of the chain are computed.
     for story in &fresh {
         sealing::decide(story, &asked, 0, 0, &material.key)?;
         story.chain.iter().try_for_each(|(_, envelope)| envelope.payload_digest().map(drop))?;
@@ -59,7 +59,7 @@ fn question(material: &Material, story: &Story) -> Result<Question> {
     Ok(tenant.policies.question(&facts)?)
 }
 
-/// The leaves of one action into the log: tree, signed checkpoint, tiles.
+/// Appends the leaves of one action to the log: tree, signed checkpoint, tiles.
 pub(crate) fn publish(material: &Material) -> Result<Once<'_>> {
     let dir = material.scratch("log")?;
     let origin = "deed.example/logs/bench";
@@ -68,7 +68,7 @@ pub(crate) fn publish(material: &Material) -> Result<Once<'_>> {
     let mut count: u64 = 0;
     Ok(Box::new(move || {
         count += 1;
-        // Never the same twice: the log keeps each entry once.
+        // A different leaf each time: the log keeps each entry once.
         let payload = Digest::of(&count.to_be_bytes());
         let leaf = |kind: &str| Leaf { kind: kind.to_owned(), payload, index: 0 }.entry();
         let entries: Vec<Vec<u8>> = chain.iter().map(|(kind, _)| leaf(kind.as_str())).collect();
@@ -88,7 +88,7 @@ pub(crate) fn view(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// The bundle, from the story and documents that are at hand.
+/// The bundle, from a loaded story and loaded documents.
 pub(crate) fn bundle(material: &Material) -> Result<Once<'_>> {
     let story = material.story()?;
     let contract = material.granted()?.contract.canonical()?;
@@ -133,7 +133,7 @@ fn logged(files: &container::Files, leaves: &[Leaf]) -> Result<(Vec<Envelope>, V
     Ok((activations, proofs))
 }
 
-/// What `deed verify` does with the bundle.
+/// The verification that `deed verify` runs on the bundle.
 pub(crate) fn verified(material: &Material) -> Result<Once<'_>> {
     Ok(Box::new(|| {
         let report = verify(black_box(&material.bundle), Some(&material.trust));

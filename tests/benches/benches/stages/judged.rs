@@ -1,4 +1,4 @@
-//! Stages that decide: policy, what was read, what people say, what it comes to.
+//! Stages that decide: policy, the look, people's answers, the outcome.
 
 use std::hint::black_box;
 
@@ -11,7 +11,7 @@ use deed_tests::services::Result;
 use super::material::Material;
 use super::stage::Once;
 
-/// Facts, and what the compiled policies say to them, at the gate.
+/// The facts, and the decision of the compiled policies about them, at the gate.
 pub(crate) fn decide(material: &Material) -> Result<Once<'_>> {
     let (story, entry) = material.before("decided")?;
     let tenant = material.tenant()?;
@@ -22,7 +22,7 @@ pub(crate) fn decide(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// The question to policy, as statements name it.
+/// The question to policy, as statements contain it.
 pub(crate) fn question(material: &Material) -> Result<Once<'_>> {
     let (story, _) = material.before("sealed")?;
     let (tenant, facts, _) = material.asked(&story)?;
@@ -55,7 +55,7 @@ pub(crate) fn look(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// `before`, as the gate asks it.
+/// `before`, as evaluated at the gate.
 pub(crate) fn before(material: &Material) -> Result<Once<'_>> {
     let (story, _) = material.before("cleared")?;
     let contract = &material.granted()?.contract;
@@ -65,7 +65,7 @@ pub(crate) fn before(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// What people are shown, as it is sent to them.
+/// The approval request, as it is sent to people.
 pub(crate) fn request(material: &Material) -> Result<Once<'_>> {
     let (story, _) = material.before("answered")?;
     let (tenant, contract) = (material.tenant()?, &material.granted()?.contract);
@@ -76,7 +76,7 @@ pub(crate) fn request(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// A signed answer, checked against what is asked.
+/// A signed answer, checked against the approval request.
 pub(crate) fn answer(material: &Material) -> Result<Once<'_>> {
     let (story, entry) = material.before("answered")?;
     let Event::Answered { answer } = &entry.event else { return Err("no answer".into()) };

@@ -1,8 +1,9 @@
-//! Instructions that each stage of one action costs, beside a committed baseline.
+//! Instructions that each stage of one action costs, compared with a committed baseline.
 //!
-//! The action is one that the real host carried out, with an approval, against a real server. Each stage runs
-//! again on its records under Valgrind's callgrind, N times and 2N times: the difference over N is what one
-//! costs, whatever start and end of a process took. It never measures time, so a busy machine changes nothing.
+//! The real host carried out the action, with an approval, against a real server. Each stage runs again on
+//! its records under Valgrind's callgrind, N times and 2N times: the difference divided by N is the cost of
+//! one repetition, without start and end of the process. No time is measured, so a busy machine does not
+//! change the result.
 //!
 //! `BLESS=1` writes the baseline, `STAGES=fold,view` counts only these.
 
@@ -42,23 +43,23 @@ fn main() -> ExitCode {
     }
 }
 
-/// One line on the terminal; nobody reads what cannot be written.
+/// Prints one line; a write error cannot be reported anywhere.
 fn say(line: &str) {
     writeln!(std::io::stdout(), "{line}").ok();
 }
 
-/// What is counted: one stage, so many times.
+/// The counted process: runs one stage this many times.
 fn work(dir: &Path, name: &str, times: &str) -> Result<ExitCode> {
     let material = Material::read(dir)?;
     let stage = Stage::named(name).ok_or_else(|| format!("there is no stage `{name}`"))?;
     let mut once = (stage.begin)(&material)?;
-    // Tables that are made at their first use.
+    // The first run fills tables that are made at first use.
     once()?;
     counted(times.parse()?, &mut once)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Callgrind knows it by name, and forgets what came before.
+/// Callgrind starts to count at this function, which it finds by name.
 #[inline(never)]
 fn counted(times: u32, once: &mut Once<'_>) -> Result<()> {
     (0..times).try_for_each(|_| once())

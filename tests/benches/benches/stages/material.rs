@@ -1,7 +1,7 @@
 //! The records of one action that the real host carried out with an approval, and its served directory.
 //!
-//! Made anew at each start, so that they are never of another format than the code; ids, keys and times
-//! differ from run to run, lengths do not.
+//! Made again at each start, so that their format is never older than the code; ids, keys and times differ
+//! from run to run, lengths do not.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,20 +19,20 @@ use deed_verify::Trust;
 use ed25519_dalek::SigningKey;
 use serde_json::Value;
 
-/// Who proposes in a [`World`], and where.
+/// The proposing agent in a [`World`], its tenant and its person.
 pub(crate) const TENANT: &str = "acme";
 pub(crate) const AGENT: &str = "helpdesk";
 pub(crate) const PERSON: &str = "alice";
 const CONTRACT: &str = "idp.restore_access";
 
-/// Enough for the longer run of a stage that is repeated ten times in the shorter one, and for its first time.
+/// Enough for the longer run of a stage that is repeated ten times in the shorter one, and for its warm-up.
 const FRESH: usize = 21;
 
 const BODY: &str = "bench/proposal.json";
 const EVENTS: &str = "bench/events.jsonl";
 const BUNDLE: &str = "bench/action.deed";
 
-/// The files, while this lives. The host that made them has stopped.
+/// The files, which exist as long as this value. The host that made them has stopped.
 pub(crate) struct Made(World);
 
 impl Made {
@@ -57,7 +57,7 @@ impl Made {
         let journal = journal::open(&world.dir.join("state"))?;
         let (_, events) = journal.events(id)?.ok_or("the journal does not have the action")?;
         journal.close();
-        // Compact JSON has no newline.
+        // Compact JSON contains no newline.
         fs::write(world.dir.join(EVENTS), events.join(&b'\n'))?;
         Ok(Self(world))
     }
@@ -67,14 +67,14 @@ impl Made {
     }
 }
 
-/// All of it, read again by the process that is counted.
+/// All records, read again by the process that is counted.
 pub(crate) struct Material {
     dir: PathBuf,
     pub(crate) config: Config,
-    /// Signs in the host's place; one signature costs what another does.
+    /// Signs in place of the host's key; the cost of a signature does not depend on the key.
     pub(crate) key: SigningKey,
     pub(crate) body: Vec<u8>,
-    /// The events as the journal has them, and as they read.
+    /// The events as stored in the journal, and decoded.
     pub(crate) events: Vec<Vec<u8>>,
     pub(crate) entries: Vec<Entry>,
     pub(crate) bundle: Vec<u8>,
@@ -117,7 +117,7 @@ impl Material {
         Ok(self.config.adapters.get(&digest).ok_or("the adapter is gone")?)
     }
 
-    /// A directory of this process alone: two count at the same time.
+    /// A directory for this process only: two processes count at the same time.
     pub(crate) fn scratch(&self, name: &str) -> Result<PathBuf> {
         let dir = self.dir.join(format!("bench/{name}-{}", std::process::id()));
         fs::create_dir(&dir)?;
@@ -129,7 +129,7 @@ impl Material {
         Ok(Story::fold(&self.entries)?)
     }
 
-    /// The story as the last event of this name found it, and that event.
+    /// The story before the last event of this name, and that event.
     pub(crate) fn before(&self, name: &str) -> Result<(Story, &Entry)> {
         let at = self.entries.iter().rposition(|entry| entry.event.name() == name);
         let at = at.ok_or_else(|| format!("the story has no `{name}`"))?;
@@ -137,8 +137,8 @@ impl Material {
         Ok((Story::fold(past)?, rest.first().ok_or("no event")?))
     }
 
-    /// Stories as that event found them, each read anew for one time: what a story keeps of its records is worked
-    /// out once in the host, too.
+    /// Stories before that event, each read again for one repetition: the host, too, computes only once
+    /// what a story caches of its records.
     pub(crate) fn fresh(&self, name: &str) -> Result<Vec<Story>> {
         let at = self.entries.iter().rposition(|entry| entry.event.name() == name);
         let past = self.events.get(..at.unwrap_or_default()).unwrap_or_default();
@@ -149,7 +149,7 @@ impl Material {
         (0..FRESH).map(|_| read()).collect()
     }
 
-    /// What policy was asked last.
+    /// The last question to policy.
     pub(crate) fn asked(&self, story: &Story) -> Result<(&Tenant, Facts, Snapshot)> {
         let tenant = self.tenant()?;
         let (_, facts) = story.decision.as_ref().ok_or("the story has no decision")?;

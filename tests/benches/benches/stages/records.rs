@@ -46,7 +46,7 @@ pub(crate) fn digest(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// All events as the journal has them → entries.
+/// All events as stored in the journal → entries.
 pub(crate) fn read(material: &Material) -> Result<Once<'_>> {
     Ok(Box::new(|| {
         for event in black_box(&material.events) {
@@ -65,7 +65,7 @@ pub(crate) fn fold(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// The whole story once more.
+/// A copy of the whole story.
 pub(crate) fn clone(material: &Material) -> Result<Once<'_>> {
     let story = material.story()?;
     Ok(Box::new(move || {
@@ -74,7 +74,7 @@ pub(crate) fn clone(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// All entries → what the journal gets.
+/// All entries → the bytes for the journal.
 pub(crate) fn write(material: &Material) -> Result<Once<'_>> {
     Ok(Box::new(|| {
         for entry in black_box(&material.entries) {
@@ -84,7 +84,7 @@ pub(crate) fn write(material: &Material) -> Result<Once<'_>> {
     }))
 }
 
-/// One append for each event of an action: record, checksum, hash, index. Nobody waits for the disk.
+/// One append for each event of an action: record, checksum, hash, index. The appends do not wait for the disk.
 pub(crate) fn journal(material: &Material) -> Result<Once<'_>> {
     let journal = journal::open(&material.scratch("journal")?)?;
     let runtime = tokio::runtime::Builder::new_current_thread().build()?;

@@ -1,4 +1,4 @@
-//! The runs of an action once more in the sandbox, on what was recorded: no network, the same work.
+//! Repeats the runs of an action in the sandbox on the recorded exchanges: no network, the same work.
 
 use std::fs;
 use std::hint::black_box;
@@ -17,22 +17,23 @@ use super::stage::Once;
 /// The name of the stage that needs [`prepare`].
 pub(crate) const STAGE: &str = "replay";
 
-/// Machine code is for one processor, and Valgrind's is not this machine's: it stays here for later runs.
+/// Machine code is specific to a processor, and Valgrind's is not this machine's: the code is
+/// kept for later runs.
 fn open() -> Result<Sandbox> {
     let dir = workspace().join("target/bench");
     fs::create_dir_all(&dir)?;
     Ok(Sandbox::new(&dir.join("code"), Clock::new())?)
 }
 
-/// Compiles the adapter where it is to run, without the child that a host has for it: Valgrind takes more
-/// memory than the child may.
+/// Compiles the adapter in this process, without the host's compiler child: Valgrind needs more memory than
+/// the child may use.
 pub(crate) fn prepare(dir: &Path) -> Result<ExitCode> {
     let material = Material::read(dir)?;
     open()?.prepare(material.wasm()?)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Every run of the bundle, in a fresh instance each, compared with what was recorded of it.
+/// Every run of the bundle, each in a fresh instance, compared with its record.
 pub(crate) fn replay(material: &Material) -> Result<Once<'_>> {
     let sandbox = open()?;
     let adapter = sandbox.load(material.wasm()?)?;

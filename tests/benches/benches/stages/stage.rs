@@ -1,17 +1,17 @@
-//! The stages that are counted, in the order in which an action meets them.
+//! The stages that are counted, in the order of an action.
 
 use deed_tests::services::Result;
 
 use super::material::Material;
 use super::{evidence, judged, records, sandbox};
 
-/// Does the work of a stage once more.
+/// Repeats the work of a stage once.
 pub(crate) type Once<'a> = Box<dyn FnMut() -> Result<()> + 'a>;
 
-/// One stage: what is made ready before the first time, and what is repeated.
+/// One stage: its preparation and its repeated work.
 pub(crate) struct Stage {
     pub(crate) name: &'static str,
-    /// How often in the shorter of both runs: the more a stage costs, the fewer.
+    /// Repetitions in the shorter of both runs: the more a stage costs, the fewer.
     pub(crate) times: u32,
     pub(crate) begin: for<'a> fn(&'a Material) -> Result<Once<'a>>,
 }

@@ -1,5 +1,5 @@
-//! A user directory (SCIM, RFC 7644) for benches, in a process of its own: every user is there, and inactive until
-//! somebody changes that. As little work for each answer as there can be.
+//! A user directory service (SCIM, RFC 7644) for benches, in its own process: every user exists, and is
+//! inactive until a request changes that. Each answer does the minimum of work.
 
 use std::collections::HashSet;
 use std::convert::Infallible;

@@ -1,5 +1,5 @@
-//! `history DIR ACTIONS`: gives a served directory that no host is in a past of so many actions, modelled on
-//! those that ended there. For measuring; nothing in it can be verified.
+//! `history DIR ACTIONS`: writes a history of this many actions into a served directory that no host has
+//! open, modelled on the actions that ended there. For measurements only; its bundles cannot be verified.
 
 use std::io::Write as _;
 use std::path::PathBuf;

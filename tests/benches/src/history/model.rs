@@ -1,4 +1,4 @@
-//! One action that ended, as a mould: takes its records, gives those of another action like it.
+//! An ended action as a template: generates the records of another action like it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,13 +10,13 @@ use deed_store::journal::survey;
 use deed_store::store::{Append, Claim, Summary};
 use deed_tests::services::Result;
 
-/// Every item has a name of this length, so that another one takes the same room.
+/// Every item has a name of this length, so that the records of all actions have the same size.
 pub const ITEM_LENGTH: usize = 24;
 /// Digits of a time in Unix milliseconds.
 const TIME_LENGTH: usize = 13;
-/// Times of the story lie this near to its beginning.
+/// The times of an action are at most this far from its beginning.
 const NEAR_MS: i64 = 24 * 60 * 60 * 1000;
-/// A directory with more actions has a past already, and cannot be a model of one.
+/// A directory with more actions already has a history, and cannot be a model of one.
 const MODELS_MAX: usize = 64;
 /// Actions on one item.
 const EACH_ITEM: u64 = 10;
@@ -26,7 +26,7 @@ pub fn item(number: u64) -> String {
     format!("h{number:0width$}", width = ITEM_LENGTH - 1)
 }
 
-/// What is new about an action.
+/// The values that differ from the model.
 #[derive(Debug)]
 pub(super) struct New {
     id: String,
@@ -61,7 +61,7 @@ struct Record {
     events: Vec<Mould>,
 }
 
-/// The bytes of an event, and what in them is another thing in another action.
+/// The bytes of an event, and the places whose content differs in another action.
 #[derive(Debug)]
 struct Mould {
     bytes: Vec<u8>,
@@ -72,14 +72,14 @@ struct Mould {
 enum Hole {
     Id,
     Item,
-    /// So long after the beginning.
+    /// This long after the beginning, in milliseconds.
     Time(i64),
 }
 
-/// An action's records as the journal gives them: version, summary and events of each.
+/// An action's records as the journal returns them: version, summary and events of each.
 type Told = Vec<(u64, Summary, Vec<Vec<u8>>)>;
 
-/// One for each action that has ended.
+/// One model for each action that has ended.
 pub(super) fn models(state: &Path) -> Result<Vec<Model>> {
     let mut all: BTreeMap<String, Told> = BTreeMap::new();
     let found = survey(state, &mut |seen| {
@@ -149,7 +149,7 @@ impl Model {
         })
     }
 
-    /// Agents that may have to ask again send a key.
+    /// An idempotency key, as sent by agents that may have to repeat a request.
     fn claim(&self, new: &New) -> Claim {
         let (tenant, agent) = self.owner();
         Claim {
@@ -162,7 +162,7 @@ impl Model {
     }
 }
 
-/// The kinds of leaves that an event tells of, but what was in force: that is in the log once.
+/// The kinds of leaves that an event names, except activations: these are in the log once.
 fn logged(event: &[u8]) -> Result<Vec<String>> {
     let entry: Entry = serde_json::from_slice(event)?;
     Ok(match entry.event {
@@ -215,7 +215,7 @@ impl Mould {
     }
 }
 
-/// The time that begins here, where one does.
+/// The time that begins here, if there is one.
 fn time(rest: &[u8], digits: usize, began_ms: i64) -> Option<i64> {
     let digits = rest.get(..digits).filter(|digits| digits.len() == TIME_LENGTH)?;
     let time_ms: i64 = std::str::from_utf8(digits).ok()?.parse().ok()?;

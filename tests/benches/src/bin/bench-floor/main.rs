@@ -1,9 +1,9 @@
-//! The least that an action can cost, as a server in a process of its own. A request names the parts it wants:
-//! `POST /whole`, `/exchanges`, `/runs`, `/commits`, `/nothing`.
+//! The minimum cost of an action, as a server in its own process. A request names the parts: `POST /whole`,
+//! `/exchanges`, `/runs`, `/commits`, `/nothing`.
 //!
-//! Whole = durable commit → fresh sandbox run with one exchange → policy decision → durable commit (two in all, each
-//! shared by all who wait) → run with an exchange → run with an exchange → policy decision, two signatures. Nothing is
-//! checked, recorded or kept that this does not need.
+//! Whole = durable commit → fresh sandbox run with one exchange → policy decision → durable commit (two in
+//! all, each shared by all waiting requests) → run with an exchange → run with an exchange → policy
+//! decision, two signatures. Anything that this does not need is not checked, recorded or kept.
 
 use std::convert::Infallible;
 use std::fs::File;
@@ -22,7 +22,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
-/// The host's own.
+/// The same allocator as the host's.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -30,7 +30,7 @@ mod parts;
 
 use parts::{Policy, Sandbox};
 
-/// Bytes of a commit and of what is signed: about what a small record has.
+/// Bytes of a commit and of a signed message: about the size of a small record.
 const RECORD: [u8; 1024] = [7; 1024];
 
 struct Floor {
@@ -103,7 +103,7 @@ impl Floor {
         Ok(())
     }
 
-    /// Waits until what was handed over is on disk.
+    /// Waits until a commit is on disk.
     async fn commit(&self) -> Result<()> {
         let (done, on_disk) = oneshot::channel();
         self.commits.send(done)?;
@@ -111,7 +111,7 @@ impl Floor {
     }
 }
 
-/// One thread writes for all: what waits is one group with one `fdatasync`.
+/// One thread writes for all: the waiting commits form one group with one `fdatasync`.
 fn writer(mut file: File) -> mpsc::Sender<oneshot::Sender<()>> {
     let (sender, queue) = mpsc::channel::<oneshot::Sender<()>>();
     std::thread::spawn(move || {
@@ -122,7 +122,7 @@ fn writer(mut file: File) -> mpsc::Sender<oneshot::Sender<()>> {
                 return;
             }
             for waiting in group {
-                // Who went away has no use for it.
+                // A request that was dropped needs no answer.
                 waiting.send(()).ok();
             }
         }
@@ -130,7 +130,7 @@ fn writer(mut file: File) -> mpsc::Sender<oneshot::Sender<()>> {
     sender
 }
 
-/// One exchange on a connection of its own, as for a guest.
+/// One exchange on its own connection, as for a guest.
 async fn exchange(upstream: SocketAddr) -> Result<usize> {
     let stream = TcpStream::connect(upstream).await?;
     stream.set_nodelay(true)?;

@@ -1,4 +1,4 @@
-//! Fresh sandbox runs and policy decisions by the libraries themselves, with nothing of ours between.
+//! Fresh sandbox runs and policy decisions by the libraries directly, without this project's code.
 
 use std::net::SocketAddr;
 
@@ -10,7 +10,7 @@ use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConf
 
 use super::exchange;
 
-/// The smallest component that asks its host for one thing and gives back what it got.
+/// The smallest component that makes one call to its host and returns the result.
 const GUEST: &str = r#"(component
     (import "exchange" (func $exchange (result u32)))
     (core func $lowered (canon lower (func $exchange)))
@@ -24,7 +24,7 @@ const GUEST: &str = r#"(component
     (func (export "asks") (result u32) (canon lift (core func $instance "asks")))
     (func (export "rests") (result u32) (canon lift (core func $instance "rests"))))"#;
 
-/// Runs at a time, as in the host.
+/// Concurrent runs, as in the host.
 const SLOTS: usize = 64;
 
 pub(super) struct Sandbox {
@@ -36,7 +36,7 @@ pub(super) struct Sandbox {
 }
 
 impl Sandbox {
-    /// The same engine settings as the host's, as far as they cost something.
+    /// The same engine settings as the host's, where they affect the cost.
     pub(super) fn new(upstream: SocketAddr) -> Result<Self> {
         let mut config = Config::new();
         let mut pool = PoolingAllocationConfig::new();
@@ -63,7 +63,7 @@ impl Sandbox {
         Ok(Self { upstream, engine, slots: Semaphore::new(SLOTS), pre })
     }
 
-    /// A fresh instance, called once, with one exchange or none.
+    /// Calls a fresh instance once, with one exchange or none.
     pub(super) async fn run(&self, asks: bool) -> Result<u32> {
         let _slot = self.slots.acquire().await?;
         let mut store = Store::new(&self.engine, ());
