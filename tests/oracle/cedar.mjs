@@ -1,9 +1,10 @@
-// Decides again what a bundle's policies decided, with npm's Cedar and nothing of ours.
+// Repeats the policy decision of a bundle with the npm package of Cedar and none of this project's code.
 //
 //     node cedar.mjs BUNDLE...
 //
-// Run in a directory whose node_modules have @cedar-policy/cedar-wasm. Prints a line per bundle: `same`, `skip`
-// (policy was not asked, or the copy lacks the question) or `differs`; exits with 1 when one differs.
+// Run in a directory whose node_modules contain @cedar-policy/cedar-wasm. Prints a line per bundle: `same`, `skip`
+// (policy was not asked, the copy lacks the question, or the host itself refused) or `differs`; exits with 1 when
+// one differs.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -28,14 +29,14 @@ function ok(answer, what) {
   return answer;
 }
 
-// `Deed::Agent::"helpdesk"` as type and id, read by Cedar's own parser.
+// `Deed::Agent::"helpdesk"` as type and id, parsed by Cedar's own parser.
 function entity(text) {
   const policy = `permit (principal == ${text}, action, resource);`;
   const { json } = ok(cedar.policyToJson(policy), text);
   return json.principal.entity.__entity ?? json.principal.entity;
 }
 
-// Policies by their @id, and which of them want approval.
+// Policies by their @id, and the ids of those that require approval.
 function policies(text) {
   const { policies } = ok(cedar.policySetTextToParts(text), 'policies');
   const all = {};
@@ -65,7 +66,8 @@ function ask(found, set) {
   return { allow: decision === 'allow', reason: diagnostics.reason.sort() };
 }
 
-// The rule of docs/formats.md: all policies allow; or they do without those that want approval; or it is denied.
+// The rule of docs/formats.md: allow when all policies together allow; ask when they allow without those that
+// require approval; otherwise deny.
 function decide(found) {
   const { all, wants } = policies(found['policy/policies.cedar']);
   const full = ask(found, all);
@@ -87,7 +89,7 @@ function check(file) {
   const same = said.verdict === again.verdict
     && JSON.stringify(said.determining) === JSON.stringify(again.determining);
   if (same) return `same    ${again.verdict}: ${again.determining.join(', ')}`;
-  // The host may refuse what policy allows, and then says so without a policy.
+  // The host may refuse what policy allows; its denial then names no policy.
   if (said.verdict === 'deny' && said.determining.length === 0) return 'skip    the host itself refused';
   return `differs ${JSON.stringify(again)} instead of ${JSON.stringify(said)}`;
 }

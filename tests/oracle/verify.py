@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Verifies a bundle with other people's libraries and none of ours.
+"""Verifies a bundle with third-party libraries and none of this project's code.
 
     verify.py BUNDLE... TRUSTDIR
 
 securesystemslib checks DSSE signatures, rfc8785 that JSON is canonical, in-toto-attestation that each
 payload is a statement, cryptography the log's Ed25519 notes; zipfile, hashlib and base64 do the rest.
 Prints a line per check and `VERIFIED`, `FAILED` or `UNVERIFIABLE`; exits with 0, 1 or 2, as `deed verify`.
-What needs Cedar, CEL or the contract's templates is not checked here, and a line says so. No outcome is judged, so
-a copy without evidence is `VERIFIED` too, where `deed verify` says that only signatures and inclusion are.
+Checks that need Cedar, CEL or the contract's templates are skipped, and a line reports each. No outcome is
+judged, so a copy without evidence is `VERIFIED` too, where `deed verify` reports that only signatures and
+inclusion are verified.
 """
 
 import base64
@@ -31,9 +32,9 @@ VERSION = "v1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 SIGSTORE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 HOST_KINDS = ("activated", "decision", "receipt", "reconciliation")
-SPKI_ED25519 = bytes.fromhex("302a300506032b6570032100")  # RFC 8410, before the 32 bytes of the key
+SPKI_ED25519 = bytes.fromhex("302a300506032b6570032100")  # RFC 8410: the prefix of the 32-byte key
 PEM_END = "-----END PUBLIC KEY-----"
-ORDER = 2**252 + 27742317777372353535851937790883648493  # of the group of Ed25519, RFC 8032 section 5.1
+ORDER = 2**252 + 27742317777372353535851937790883648493  # order of the Ed25519 group, RFC 8032 section 5.1
 SAFE = 2**53 - 1
 NOT_CHECKED = (
     "summary: whether the receipt sums up the evidence",
@@ -45,15 +46,15 @@ NOT_CHECKED = (
 
 
 class Failed(Exception):
-    """Something does not hold."""
+    """A check failed."""
 
 
 class Untrusted(Exception):
-    """Nothing speaks against it, but trust for a needed check is missing."""
+    """No check failed, but trust for a required check is missing."""
 
 
 class Trust:
-    """A trust directory; what is absent is trust that is absent."""
+    """A trust directory; an absent file gives no trust."""
 
     def __init__(self, directory: Path) -> None:
         def text(name: str) -> str | None:
@@ -68,13 +69,13 @@ class Trust:
         self.approvers = None if listed is None else json.loads(listed)
 
     def counts(self, keyid: str, index: int) -> bool:
-        """Whether a receipt key counts at this index of the log; without a list every key does."""
+        """Whether a receipt key is valid at this index of the log; without a list every key is."""
         own = [one for one in self.windows if key(one["key"]).keyid == keyid]
         return not self.windows or any(within(one, index) for one in own)
 
 
 class Bundle:
-    """A container in order: parts, envelopes and log proofs, nothing of them believed yet."""
+    """A well-formed container: parts, envelopes and log proofs, not verified yet."""
 
     def __init__(self, path: Path) -> None:
         self.parts = container(path)
@@ -96,7 +97,7 @@ class Bundle:
 
 
 class Proof:
-    """A C2SP tlog-proof, read as strictly as it is written."""
+    """A C2SP tlog-proof, parsed strictly."""
 
     def __init__(self, text: str) -> None:
         head, gap, self.checkpoint = text.partition("\n\n")
@@ -147,7 +148,7 @@ def main(bundle: Path, trust: Path) -> None:
 
 
 def container(path: Path) -> dict[str, bytes]:
-    """A stored zip, sorted, with fixed times and nothing else: written again it is the same bytes."""
+    """A stored zip, sorted, with fixed times and no other content: writing it again gives the same bytes."""
     whole = path.read_bytes()
     require(len(whole) <= 64 << 20, "the bundle is larger than 64 MiB")
     parts, offset, count = {}, 0, 0
@@ -262,7 +263,7 @@ def named(envelope: dict) -> str:
 
 
 def statement(data: dict, keys: list[SSlibKey], kind: str, action: bytes) -> dict:
-    """The statement of one envelope, once everything about it holds."""
+    """The statement of one envelope, after all checks of the envelope passed."""
     if not keys:
         raise Untrusted(f"no key is trusted for {kind}")
     require(set(data) == {"payload", "payloadType", "signatures"}, "an envelope has other fields")
@@ -274,7 +275,7 @@ def statement(data: dict, keys: list[SSlibKey], kind: str, action: bytes) -> dic
     require(bool(by), f"{kind}: signed by {signature['keyid']}, which is no trusted key")
     require(strong(unbase64(signature["sig"])), "a signature is no strict Ed25519")
     text = payload(data)
-    # It takes its argument apart.
+    # `from_dict` modifies its argument.
     Envelope.from_dict(copy.deepcopy(data)).verify(by, 1)
     value = strict(text)
     parsed = json_format.Parse(text, statement_pb2.Statement())
@@ -297,7 +298,7 @@ def strong(signature: bytes) -> bool:
 
 
 def links(opened: Bundle, receipt: dict) -> list[str]:
-    """What each line is: the receipt names everything before it; a person's word and a conclusion may follow."""
+    """The kind of each line: the receipt names all before it; a person's resolution and a conclusion may follow."""
     by = {one["payload_sha256"]: "approval" for one in receipt["approvals"]}
     by |= {one["decision_sha256"]: "decision" for one in receipt["attempts"]}
     before = [named(line) for line in opened.chain[: opened.at]]
@@ -367,7 +368,7 @@ def decisions(opened: Bundle, kinds: list[str], receipt: dict, trusted: Trust, a
 
 
 def given_up(receipt: dict) -> bool:
-    """What the guard of its writes turned away did not run, and the host looked again since."""
+    """Whether the attempts were given up: their guard turned the writes away, and the host looked again afterwards."""
     if receipt["outcome"] in ("denied", "expired", "cancelled"):
         return True
     sent = [one for attempt in receipt["attempts"] for one in attempt["exchanges"]]
@@ -376,19 +377,19 @@ def given_up(receipt: dict) -> bool:
 
 
 def idle(exchange: dict) -> bool:
-    """It never left, or its guard turned it away (412), or it writes nothing."""
+    """Whether the exchange changed nothing: it was not sent, its guard turned it away (412), or it does not write."""
     if not exchange["writes"] or exchange["fate"] == "not_sent":
         return True
     return exchange.get("guard") is not None and exchange["fate"] == {"answered": {"status": 412}}
 
 
 def word_at(opened: Bundle) -> dict | None:
-    """The envelope between the receipt and the host's conclusion: an operator's."""
+    """The operator's envelope, between the receipt and the host's conclusion."""
     return opened.chain[-2] if opened.at + 3 == len(opened.chain) else None
 
 
 def resolution(opened: Bundle, receipt: dict, trusted: Trust, action: bytes) -> dict | None:
-    """What an operator says of what the receipt left open: the line between it and the host's conclusion."""
+    """The operator's resolution of an open receipt: the line between it and the host's conclusion."""
     line = word_at(opened)
     if line is None:
         return None
@@ -435,7 +436,7 @@ def reconciliation(
 
 
 def log(opened: Bundle, kinds: list[str], trusted: Trust, tenant: str) -> int:
-    """One checkpoint by a trusted key of this tenant's log, and every envelope under it, in order."""
+    """Checks one checkpoint by a trusted key of this tenant's log, and that every envelope is under it, in order."""
     if not trusted.log:
         raise Untrusted("no log key is trusted")
     note = opened.proofs[0].checkpoint
@@ -479,7 +480,7 @@ def checkpoint(note: str, trusted: Trust, tenant: str) -> tuple[int, bytes]:
 
 
 def climb(index: int, size: int, leaf: bytes, path: list[bytes]) -> bytes:
-    """The root that an audit path leads to (RFC 9162 section 2.1.3.2)."""
+    """The root that results from an audit path (RFC 9162 section 2.1.3.2)."""
     require(index < size, "a proof is beyond its tree")
     low, high, node = index, size - 1, leaf
     for one in path:
@@ -503,7 +504,7 @@ def sha(data: bytes) -> bytes:
 
 
 def digests(opened: Bundle, receipt: dict, settled: dict | None, action: dict) -> str:
-    """Every part has the bytes that something signed names, and nothing else is there."""
+    """Checks that every part has a signed digest, and that there are no other parts."""
     parts = opened.parts
     def of(text: bytes) -> str:
         return "sha256:" + hashlib.sha256(text).hexdigest()
@@ -548,7 +549,7 @@ def digests(opened: Bundle, receipt: dict, settled: dict | None, action: dict) -
 
 
 def key(pem: str) -> SSlibKey:
-    """An Ed25519 key in PEM SPKI; its id is the SHA-256 of the DER, as in our envelopes."""
+    """An Ed25519 key in PEM SPKI; its id is the SHA-256 of the DER, as in the bundle's envelopes."""
     der = base64.b64decode("".join(line for line in pem.splitlines() if not line.startswith("-")))
     require(len(der) == 44 and der.startswith(SPKI_ED25519), "a trusted key is not Ed25519")
     public = der[len(SPKI_ED25519) :].hex()
@@ -574,13 +575,13 @@ def require(holds: object, why: str) -> None:
 
 
 def verdict(bundle: Path, trust: Path) -> int:
-    """Prints the lines of one bundle and gives the exit code."""
+    """Prints the lines of one bundle and returns the exit code."""
     try:
         main(bundle, trust)
     except Untrusted as missing:
         print(f"skip  {missing}\nUNVERIFIABLE {bundle.name}")
         return 2
-    except Exception as fault:  # whatever a hostile bundle brings about is a failure
+    except Exception as fault:  # any error caused by a hostile bundle is a failure
         print(f"FAIL  {type(fault).__name__}: {fault}\nFAILED {bundle.name}")
         return 1
     print(f"VERIFIED {bundle.name}")
