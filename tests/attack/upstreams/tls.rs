@@ -145,7 +145,7 @@ fn no_tls() {
     crate::case::quiet(&stage.world);
 }
 
-/// Without a length, only the TLS close_notify distinguishes a complete answer from one that
+/// Without a length, only the TLS `close_notify` distinguishes a complete answer from one that
 /// was cut off on the way.
 fn cut() {
     let (stage, _) = secure(&Authority::root());
