@@ -1,5 +1,5 @@
-//! An acknowledgement leaves the process after the disk has what it is about: the host's own system calls,
-//! as strace saw them, and not the host's word.
+//! An acknowledgement leaves the process only after the data that it is about is on disk. The test reads the host's
+//! system calls from strace instead of trusting the host's own reports.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -16,10 +16,10 @@ mod trace;
 
 use self::trace::{Ports, Trace};
 
-/// Everything that writes, and everything that waits for the disk.
+/// All calls that write, and all calls that wait for the disk.
 const CALLS: &str = "trace=write,writev,pwrite64,pwritev,pwritev2,sendto,sendmsg,sendmmsg,fsync,fdatasync,syncfs,sync";
 
-/// strace at a running host; none where there is no strace, or none that may look.
+/// Attaches strace to a running host. `None` where strace is missing or may not trace the process.
 fn attach(pid: u32, out: &Path) -> Option<Child> {
     let mut strace = Command::new("strace")
         .args(["-f", "-yy", "-s", "1000000", "-e", CALLS, "-o"])
@@ -34,7 +34,7 @@ fn attach(pid: u32, out: &Path) -> Option<Child> {
     let mut lines = BufReader::new(strace.stderr.take().unwrap());
     lines.read_line(&mut said).unwrap();
     if said.contains("attached") {
-        // It says more when it ends; somebody must read it.
+        // strace prints more when it ends; a thread drains the pipe.
         thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()).is_ok());
         return Some(strace);
     }
@@ -44,12 +44,12 @@ fn attach(pid: u32, out: &Path) -> Option<Child> {
 }
 
 fn skip(why: &str) {
-    // Not captured: whoever runs the tests must see it.
+    // Not captured, so that the output of the test run shows it.
     writeln!(std::io::stderr(), "acknowledged: SKIPPED: {}", why.trim()).unwrap_or_default();
 }
 
-/// Actions that end at once, that wait, that are approved and cancelled; several at a time. Gives the
-/// checkpoints that were published meanwhile.
+/// Runs actions that end at once, wait, are approved and are cancelled, several at a time. Returns the checkpoints that
+/// were published meanwhile.
 fn work(scene: &Scene) -> Vec<String> {
     let before = scene.checkpoint();
     let mut notes = thread::scope(|scope| {
@@ -101,13 +101,13 @@ fn no_acknowledgement_and_no_write_leaves_before_the_disk_has_what_it_is_about()
         BufReader::new(File::open(&out).unwrap()).lines().map(Result::unwrap).collect();
     let found = Trace::read(&lines, ports).check(&notes);
     assert_eq!(found.faults, [""; 0]);
-    // 48 proposals, 12 approvals and 12 cancellations were answered, 36 of them wrote.
+    // 48 proposals, 12 approvals and 12 cancellations were answered; 36 of these actions wrote.
     assert_eq!((found.answers, found.writes), (72, 36), "{found:?}");
     assert!(found.checkpoints >= 12, "{found:?}");
     check_the_check(&lines, ports, &notes);
 }
 
-/// The same trace without one kind of sync, or with all of them too late, is full of faults.
+/// The same trace without one kind of sync, or with all of them too late, has many faults.
 fn check_the_check(lines: &[String], ports: Ports, notes: &[String]) {
     let is_sync = |line: &String, of: &str| line.contains("fdatasync(") && line.contains(of);
     for (file, says) in
@@ -123,7 +123,7 @@ fn check_the_check(lines: &[String], ports: Ports, notes: &[String]) {
             assert!(about >= 12, "without {file}: {faults:?}");
         }
     }
-    // One that failed is none.
+    // A sync that failed does not count.
     let failed = |line: &String| {
         if is_sync(line, "/segments/") { line.replace(" = 0", " = -1 EIO") } else { line.clone() }
     };

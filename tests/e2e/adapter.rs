@@ -1,5 +1,5 @@
-//! What an integration author and an operator are told when an adapter meets a real upstream: what leaves,
-//! who is at fault, and where a guest stopped.
+//! What an integration author and an operator learn when an adapter meets a real upstream: what is sent, who is at
+//! fault, and where a guest stopped.
 
 use std::fs;
 use std::path::Path;
@@ -19,17 +19,17 @@ mod webhooks;
 const READ: &str = "idp.read_user";
 const RESTORE: &str = "idp.restore_access";
 const SUSPEND: &str = "idp.suspend_user";
-/// A user of the hostile directory, in which every id is one.
+/// A user of the hostile upstream, in which every id is a user.
 const USER: &str = "00000000000000000000000000000042";
 
-/// A served world whose upstream does what a script says.
+/// A served world whose upstream follows a script.
 struct Stage {
     world: World,
     upstream: Hostile,
 }
 
 impl Stage {
-    /// With this environment: in `production` a person is asked before a write.
+    /// With this environment: in `production` a person approves each write.
     fn new(environment: &str) -> Self {
         Self::with(environment, |_| {})
     }
@@ -49,7 +49,7 @@ impl Stage {
         Self { world, upstream }
     }
 
-    /// One read while its GET meets this script; gives its view.
+    /// Runs one read whose GET meets this script; returns its view.
     fn read(&self, script: Script) -> Value {
         self.upstream.lie("GET", 0, 1, script);
         let view = self.world.run(&World::proposal(READ, USER)).unwrap();

@@ -1,5 +1,5 @@
-//! What a host wrote, looked through by `deed journal check`, copied by `deed backup`, put back by
-//! `deed restore`: good, attacked, under load, and older than what is there.
+//! `deed journal check`, `deed backup` and `deed restore` on the files of a host: intact, attacked, under load, and
+//! older than what is there.
 
 mod attacks;
 mod load;
@@ -18,7 +18,7 @@ use deed_tests::proxy::Proxy;
 use deed_tests::world::{BOB, World, lay_out};
 use serde_json::Value;
 
-/// A world on an upstream that answers at once, in which every id is a user who is locked out.
+/// A world on an upstream that answers at once and in which every id is a locked-out user.
 fn world() -> (World, Hostile) {
     let hostile = Hostile::start().unwrap();
     let scratch = Scratch::new();
@@ -39,14 +39,14 @@ fn proposal() -> Value {
     World::proposal("idp.restore_access", &user())
 }
 
-/// A verified action; gives its id.
+/// Runs a verified action; returns its id.
 fn act(world: &World) -> String {
     let view = world.run(&proposal()).unwrap();
     assert_eq!(view["status"], "verified", "{view:#}");
     view["id"].as_str().unwrap().to_owned()
 }
 
-/// An action that a person denied, and one that waits.
+/// Leaves an action that a person denied and one that waits; returns the id of the latter.
 fn leave_some(world: &World) -> String {
     let denied = world.propose(&proposal()).unwrap().text("/id");
     assert!(world.answer("deny", &denied, "bob", BOB).unwrap().0);
@@ -59,7 +59,7 @@ fn stop(world: &mut World) {
     assert!(world.host.take().unwrap().stop().unwrap());
 }
 
-/// Exit code and everything that a command said.
+/// Exit code, and all output of a command.
 fn run(args: &[&str]) -> (i32, String) {
     let output = host::run(args, "").unwrap();
     let said = [output.stdout, output.stderr].concat();
@@ -81,7 +81,7 @@ fn clean(dir: &Path) -> Value {
     found
 }
 
-/// The check finds this, in this file.
+/// `deed journal check` reports this finding in this file.
 #[track_caller]
 fn finds(dir: &Path, file: &str, what: &str) {
     let (code, found) = check(dir);
@@ -120,7 +120,7 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// A path of this test's own, removed with what is there at the end.
+/// A path for one test, removed at the end with all of its contents.
 struct Scratch(PathBuf);
 
 impl Scratch {

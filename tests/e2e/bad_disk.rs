@@ -1,7 +1,7 @@
-//! A disk that fails under the journal or the log, once: an fsync, a write, no room in the middle of a record.
-//! Nothing new is taken from then on; and when the power is cut as well, what was acknowledged is there.
+//! A disk that fails once under the journal or the log: an fsync, a write, no room in the middle of a record. From then
+//! on nothing new is accepted; when the power is cut as well, everything that was acknowledged is still there.
 //!
-//! `state/` is a disk of the test crate. Where nobody may mount one, that is said, and nothing is shown.
+//! `state/` is a disk of the test crate. Where it cannot be mounted, the test reports that it was skipped.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,10 +17,10 @@ use serde_json::Value;
 use crate::ready::{refused, until};
 use crate::scene::{RESTORE, SUSPEND, Scene};
 
-/// Users of one run; none of them is touched by another.
+/// Users of one run; each is used by one action only.
 const MANY: u32 = 400;
 
-/// A scene whose state is on a disk; the disk goes after the host, and before the directory.
+/// A fixture whose `state/` is on such a disk. The disk is dropped after the host and before the directory.
 struct Stage {
     scene: Scene,
     disk: Option<Disk>,
@@ -39,7 +39,7 @@ impl Stage {
         let state = scene.dir.join("state");
         fs::create_dir_all(&state).unwrap();
         let mounted = Disk::mount(&state).inspect_err(|why| {
-            // Not captured: whoever runs the tests must see it.
+            // Not captured, so that the output of the test run shows it.
             let line = format!("{name}: SKIPPED: no file system can be mounted here: {why}");
             writeln!(std::io::stderr(), "{line}").unwrap_or_default();
         });
@@ -58,7 +58,7 @@ impl Stage {
         String::from_utf8(answer.bytes).unwrap()
     }
 
-    /// Goes on as if the power had been cut, too: of what was never durable nothing is left.
+    /// Continues as after an additional power cut: everything that was never durable is lost.
     fn cut_and_serve(&mut self) {
         self.scene.host.take().unwrap().kill().unwrap();
         let left = self.disk().after(Manner::Bare, &mut Dice::new(1));
@@ -73,7 +73,7 @@ impl Stage {
         answer.json()
     }
 
-    /// The log has grown out of this checkpoint.
+    /// The log is consistent with this checkpoint.
     fn audit(&self, since: &str) {
         let (trust, note) = (self.scene.dir.join("trust"), self.scene.dir.join("note"));
         let (dir, log) = (&self.scene.dir, self.scene.dir.join("state/log/acme"));
@@ -85,7 +85,7 @@ impl Stage {
     }
 }
 
-/// Work before the fault, work until the fault is felt, and what is there after the power came again.
+/// Acts before the fault, acts until the fault occurs, and checks what is there after the power returns.
 fn survives(name: &str, fault: impl FnOnce(&Disk), says: &str) {
     let Some(mut it) = Stage::set(name) else { return };
     let waits = it.scene.propose(RESTORE, MANY, "wait=60")["id"].as_str().unwrap().to_owned();

@@ -1,9 +1,8 @@
-//! What strace wrote: takes its lines, gives what the host wrote, synced and sent, in this order, and every
-//! byte that was sent too early.
+//! Parser of strace output: what the host wrote, synced and sent, in order, and every byte that was sent too early.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Events that an acknowledgement may rest on: when the answer tells of one, the disk has it.
+/// Events that must be durable before an answer reports them.
 const WEIGHTY: [&str; 8] = [
     "proposed",
     "asked",
@@ -15,33 +14,33 @@ const WEIGHTY: [&str; 8] = [
     "sealed",
 ];
 
-/// Which sockets are whose.
+/// The ports of the host and of the upstream, to tell their sockets apart.
 #[derive(Clone, Copy)]
 pub(super) struct Ports {
     pub(super) host: u16,
     pub(super) upstream: u16,
 }
 
-/// System calls in the order in which they began, and where they ended.
+/// System calls in the order in which they began, with the place at which each ended.
 pub(super) struct Trace {
     steps: Vec<Step>,
 }
 
-/// One thing that happened.
+/// One step of a trace.
 enum Step {
-    /// Bytes for a file.
+    /// Bytes written to a file.
     Wrote { path: String, bytes: String },
     /// A sync of a file begins; its end has the same number.
     SyncBegins { call: usize },
-    /// A sync was successful.
+    /// A sync succeeded.
     SyncEnds { path: String, call: usize },
-    /// Bytes for a caller, by the socket.
+    /// Bytes sent to a caller, by socket.
     Answered { socket: String, bytes: String },
-    /// Bytes for the upstream.
+    /// Bytes sent to the upstream.
     Sent { bytes: String },
 }
 
-/// What a trace shows.
+/// The result of checking a trace.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     /// Answers of 2xx to a POST.
@@ -52,7 +51,7 @@ pub(super) struct Found {
     pub(super) faults: Vec<String>,
 }
 
-/// One line of strace: who, what with, and whether it ends here.
+/// One line of strace: the thread, the call, its arguments, and whether the line resumes an unfinished call.
 struct Call<'a> {
     thread: &'a str,
     name: &'a str,
@@ -92,11 +91,11 @@ impl Trace {
         Self { steps }
     }
 
-    /// Everything that left too early. `notes` are checkpoints that callers got.
+    /// Checks for everything that left too early. `notes` are checkpoints that callers received.
     pub(super) fn check(&self, notes: &[String]) -> Found {
         let mut found = Found::default();
         let mut disk = Disk::default();
-        // What each socket was sent of its answer so far, and what was durable at the first byte.
+        // The answer sent on each socket so far, and what was durable at its first byte.
         let mut answers: BTreeMap<&str, Begun> = BTreeMap::new();
         for step in &self.steps {
             match step {
@@ -123,22 +122,22 @@ impl Trace {
     }
 }
 
-/// An answer so far, and what was durable of journal and log at its first byte.
+/// An answer so far, and what was durable of the journal and of the log at its first byte.
 type Begun = (String, BTreeSet<(String, String)>, String);
 
-/// What is on disk, as far as the system calls tell.
+/// What is on disk, as far as the system calls show.
 #[derive(Default)]
 struct Disk {
-    /// Action and event, also those that are only written.
+    /// Action and event, including those that are written but not yet synced.
     written: Vec<(String, String)>,
     /// Bytes of the log's TAIL.
     tail: String,
-    /// How much of both was there when a sync began.
+    /// The length of both when a sync began.
     begun: BTreeMap<usize, (usize, usize)>,
     events: BTreeSet<(String, String)>,
     /// Bytes of the TAIL that are durable.
     durable: usize,
-    /// The action of each user, as proposals have it.
+    /// The action of each user, from the proposals.
     users: BTreeMap<String, String>,
 }
 
@@ -162,7 +161,7 @@ impl Disk {
         }
     }
 
-    /// Records of the journal: each names its action, and its events by their names.
+    /// Records of the journal: each names its action, and its events by name.
     fn records(&mut self, bytes: &str) {
         for record in bytes.split("{\"seq\":").skip(1) {
             let action = between(record, "\"action\":\"", '"').unwrap_or_default();
@@ -180,7 +179,7 @@ impl Disk {
 }
 
 impl Found {
-    /// An answer about an action, and what was durable when its first byte left.
+    /// Checks an answer about an action against what was durable when its first byte left.
     fn answer(&mut self, (bytes, durable, tail): &Begun) {
         let Some((_, body)) = bytes.split_once("\r\n\r\n") else { return };
         let Some(id) = between(body, "{\"id\":\"", '"') else { return };
@@ -193,7 +192,7 @@ impl Found {
         if !told.contains(&"proposed") {
             self.faults.push(format!("answer about {id} without its ledger: {body}"));
         }
-        // Where it stands in the log is on disk there; the journal's word of that may follow.
+        // The log holds the entry durably by then; the journal's record of its index may follow.
         let receipt = between(body, "\"payload_sha256\":\"", '"').unwrap_or_default();
         let leaf = receipt.trim_start_matches("sha256:");
         if told.contains(&"logged") && (leaf.is_empty() || !tail.contains(leaf)) {
@@ -216,7 +215,7 @@ impl Found {
     }
 
     fn checkpoint(&mut self, bytes: &str, notes: &[String], disk: &Disk) {
-        // Signatures begin with a sign that is no ASCII.
+        // Signature lines begin with a character that is not ASCII.
         let trees = notes.iter().filter_map(|note| Some(note.split_once("\n\n")?.0));
         let Some(tree) = trees.into_iter().find(|tree| bytes.contains(&format!("\r\n{tree}\n\n")))
         else {
@@ -243,10 +242,10 @@ impl<'a> Call<'a> {
         Some(Self { thread, name, rest, resumed: false })
     }
 
-    /// What the file descriptor stands for: `7</path>` or `9<TCP:[a:1->b:2]>`.
+    /// What the file descriptor refers to: `7</path>` or `9<TCP:[a:1->b:2]>`.
     fn target(&self) -> &'a str {
         let inside = self.rest.split_once('<').map_or("", |(_, rest)| rest);
-        // The arrow of a connection has the sign that ends the name, too.
+        // The arrow of a connection contains the character that ends the name, too.
         let end = if inside.starts_with("TCP") {
             inside.find("]>").map(|at| at + 1)
         } else {
@@ -256,7 +255,7 @@ impl<'a> Call<'a> {
     }
 }
 
-/// What a write is, by where it goes.
+/// Classifies a write by its destination.
 fn step(target: &str, bytes: String, ports: Ports) -> Option<Step> {
     if target.starts_with('/') {
         return Some(Step::Wrote { path: target.to_owned(), bytes });
@@ -271,7 +270,7 @@ fn step(target: &str, bytes: String, ports: Ports) -> Option<Step> {
     }
 }
 
-/// The strings of a line, one after the other, without strace's escapes; what is no ASCII is a question mark.
+/// The strings of a line, concatenated, without strace's escapes; a byte that is not ASCII becomes a question mark.
 fn texts(line: &str) -> String {
     let mut text = String::new();
     let mut signs = line.chars().peekable();

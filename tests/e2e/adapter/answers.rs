@@ -1,4 +1,4 @@
-//! Looks that fail: who is at fault is named, and a look is never said to have written.
+//! Looks that fail: the reason names the party at fault, and never says that a look has written.
 
 use deed_test_support::shared::{ended, locked_out, scim};
 use deed_tests::hostile::{Script, Step, answer, does, json, says};
@@ -12,7 +12,7 @@ fn refuses(status: &str, body: &Value) -> Script {
     says(answer(&format!("{status}\r\ncontent-type: application/json"), body.to_string()))
 }
 
-/// The reason of a read that failed; nothing of it blames the adapter or speaks of writes.
+/// The reason of a read that failed. It neither blames the adapter nor mentions writes.
 fn reason(stage: &Stage, script: Script, part: &str) -> String {
     let view = stage.read(script);
     ended(&stage.world, &view, "failed", part);

@@ -1,4 +1,4 @@
-//! docs/configuration.md: every field has a place in it, and the slots are written as it says.
+//! docs/configuration.md describes every field, and its examples of slots work.
 
 use std::collections::BTreeSet;
 use std::fs;

@@ -1,5 +1,5 @@
-//! Upstreams that turn a guarded write away although nothing changed: where asking people again does not help, and
-//! where it does.
+//! Upstreams that reject a guarded write although nothing changed: cases where asking the approvers again does not
+//! help, and cases where it does.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
@@ -21,7 +21,7 @@ fn tagged(tag: &'static str) -> Script {
     })
 }
 
-/// Approved once by bob, turned away once. Gives the reason of its end.
+/// Runs an action that bob approves once and the upstream rejects once. Returns the reason of its end.
 fn turned_away(tag: &'static str) -> String {
     let stage = Stage::new("production");
     stage.upstream.lie("GET", 0, 99, tagged(tag));
@@ -65,7 +65,7 @@ fn a_strong_tag_that_never_changes_is_given_up_after_three_turns() {
     }
 }
 
-/// A directory with the writes on its primary: it has moved on while reads still come from a replica.
+/// A directory with writes on its primary, which has changed while reads still come from a replica.
 #[derive(Default)]
 struct Lagging {
     turned_away: AtomicUsize,
@@ -74,7 +74,7 @@ struct Lagging {
 }
 
 impl Lagging {
-    /// The first read after a refused write is of the old version.
+    /// The first read after a rejected write returns the old version.
     fn read(&self) -> Vec<Step> {
         let moved = self.turned_away.load(SeqCst) > 0;
         let fresh = moved && self.reads_since.fetch_add(1, SeqCst) > 0;

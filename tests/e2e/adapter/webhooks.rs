@@ -1,4 +1,4 @@
-//! The webhook as docs/webhooks.md describes it: its members, its signature, who sends it.
+//! The webhook is as docs/webhooks.md describes it: its members, its signature, its sender.
 
 use std::fs;
 use std::net::TcpListener;
@@ -18,14 +18,14 @@ fn page() -> String {
     fs::read_to_string(workspace().join("docs/webhooks.md")).unwrap()
 }
 
-/// The first block of the page in this language.
+/// The first code block of the page in this language.
 fn block(language: &str) -> String {
     let page = page();
     let rest = page.split(&format!("```{language}\n")).nth(1).unwrap();
     rest.split("```").next().unwrap().to_owned()
 }
 
-/// A delivery as it arrives: its head and its body.
+/// Head and body of a delivery as they arrive.
 fn delivered(world: impl FnOnce(&str) -> World) -> (World, String, String) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());

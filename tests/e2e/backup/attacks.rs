@@ -1,4 +1,4 @@
-//! A stopped host's files, changed one way at a time: each change is found, and told with file and place.
+//! The files of a stopped host, changed one way at a time: each change is found and reported with file and place.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use super::{Scratch, act, audit, check, clean, copy, finds, leave_some, stop, te
 const SEGMENT: &str = "state/segments/00000001.journal";
 const LOG: &str = "state/log/acme";
 
-/// A directory with ended actions and an open one, and copies of it to be attacked.
+/// A directory with ended actions and an open one, and copies of it to attack.
 struct Bench {
     scratch: Scratch,
     good: PathBuf,
@@ -34,7 +34,7 @@ impl Bench {
     }
 }
 
-/// The files of a folder, not of those below it.
+/// The files of a folder, without those of its subfolders.
 fn files(dir: &Path, folder: &str) -> Vec<PathBuf> {
     let mut all: Vec<PathBuf> =
         fs::read_dir(dir.join(folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -59,7 +59,7 @@ fn flip(path: &Path, at: usize) {
     fs::write(path, bytes).unwrap();
 }
 
-/// Waits until the log is in its tiles: what is in TAIL, a start would make again.
+/// Waits until the whole log is in its tiles: a start would make again what is in TAIL.
 fn settled(dir: &Path) {
     let start = Instant::now();
     while fs::metadata(dir.join(LOG).join("TAIL")).unwrap().len() > 0 {
@@ -98,7 +98,7 @@ fn every_change_of_what_a_host_wrote_is_found() {
     documents(&mut bench);
     logs(&mut bench);
     rewritten(&mut bench);
-    // What was checked is as it was.
+    // The checks changed nothing.
     clean(&bench.good);
 }
 
@@ -116,7 +116,7 @@ fn journal(bench: &mut Bench) {
         fs::remove_file(dir.join("state/segments/HEAD")).unwrap();
     });
     bench.found(SEGMENT, "", |dir| fs::remove_file(dir.join(SEGMENT)).unwrap());
-    // Whoever cuts the journal and says nothing of HEAD is told by the log.
+    // When the journal is truncated and HEAD is emptied, the log shows it.
     bench.found(LOG, "is of no action", |dir| {
         fs::write(dir.join(SEGMENT), &bytes[..size / 3]).unwrap();
         fs::write(dir.join("state/segments/HEAD"), "").unwrap();
@@ -126,7 +126,7 @@ fn journal(bench: &mut Bench) {
     });
 }
 
-/// Puts what is at one place of a directory into the place of something else.
+/// Replaces one path of the directory by a copy of another.
 fn copy_over(dir: &Path, from: &str, to: &str) {
     fs::remove_dir_all(dir.join(to)).unwrap();
     copy(&dir.join(from), &dir.join(to));
@@ -146,7 +146,7 @@ fn documents(bench: &mut Bench) {
         used += u32::from(code == 1);
         assert!(code == 0 || found.to_string().contains("is not kept"), "{found:#}");
     }
-    // Contracts and policies that no action used are nobody's loss.
+    // The loss of contracts and policies that no action used is not a finding.
     assert_eq!(used, 2, "the contract and the policy set of these actions");
     for path in files(&bench.good, "state/statements") {
         let name = path.strip_prefix(&bench.good).unwrap().to_owned();
@@ -166,13 +166,13 @@ fn logs(bench: &mut Bench) {
     for below in ["tile/0/000.p", "tile/entries/000.p"] {
         bench.found(LOG, "", |dir| flip(&tile(dir, below), 40));
         bench.found(LOG, "", |dir| fs::remove_file(tile(dir, below)).unwrap());
-        // A leaf dropped.
+        // A leaf removed.
         bench.found(LOG, "", |dir| {
             let (path, bytes) = (tile(dir, below), fs::read(tile(dir, below)).unwrap());
             fs::write(path, &bytes[..bytes.len() - 32]).unwrap();
         });
     }
-    // An older log, whole and signed: stories say where their leaves are.
+    // An older log, complete and signed: the journal records the log index of each action.
     bench.found(SEGMENT, "and the log has 4 entries", |dir| {
         copy_over(dir, "early/state/log", "state/log");
     });
@@ -181,7 +181,7 @@ fn logs(bench: &mut Bench) {
     });
 }
 
-/// Everything that a checksum could tell is made right again.
+/// Attacks after which every checksum is correct again.
 fn rewritten(bench: &mut Bench) {
     let same = bench.attack(|dir| rewrite(dir, |_| ()));
     clean(&same);
@@ -265,7 +265,7 @@ fn what_cannot_be_checked_is_no_finding_and_not_clean() {
     }
 }
 
-/// Names and files that no host makes: each is told at once, whatever it would take to read them.
+/// Names and files that no host makes are reported at once, without reading them, whatever reading them would cost.
 #[test]
 fn what_no_host_makes_is_told_and_not_read() {
     let mut bench = bench();

@@ -1,4 +1,4 @@
-//! Backups of a host that has its hands full: each one is whole, and a host goes on from it.
+//! Backups of a busy host: each one is complete, and a host can be served from it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -15,7 +15,7 @@ const CALLERS: usize = 4;
 const BACKUPS: usize = 6;
 const PATIENCE: Duration = Duration::from_mins(3);
 
-/// Proposes until it is told to stop: reads of both tenants, and changes that wait for people.
+/// Proposes until it is stopped: reads of both tenants, and changes that wait for approval.
 fn propose(world: &World, caller: usize, done: &AtomicBool, ended: &Mutex<usize>) {
     let wait = [("prefer", "wait=60")];
     while !done.load(Ordering::Relaxed) {
@@ -26,7 +26,7 @@ fn propose(world: &World, caller: usize, done: &AtomicBool, ended: &Mutex<usize>
         };
         let client = Client::new(world.url(), token);
         let body = proposal.to_string().into_bytes();
-        // A refusal for too much at once is an answer like another.
+        // A refusal because of too many requests is accepted as an answer.
         let answer = client.send("POST", "/v1/actions", &wait, body).unwrap();
         if answer.text("/status") == "verified" {
             *ended.lock().unwrap_or_else(PoisonError::into_inner) += 1;
@@ -52,7 +52,7 @@ fn backups_of_a_busy_host_are_whole_and_can_be_served() {
             scope.spawn(move || propose(world, caller, done, ended));
         }
         for n in 0..BACKUPS {
-            // Something happens between one and the next, and while it is made.
+            // Actions end between one backup and the next, and while one is made.
             let (before, start) = (count(), Instant::now());
             while count() < before + 3 && start.elapsed() < PATIENCE {
                 thread::sleep(Duration::from_millis(10));
@@ -65,7 +65,7 @@ fn backups_of_a_busy_host_are_whole_and_can_be_served() {
         }
         done.store(true, Ordering::Relaxed);
     });
-    // Without a host too, and as a crash left it.
+    // A backup without a running host, of the files that a crash left.
     world.host.take().unwrap().kill().unwrap();
     let crashed = scratch.join("crashed");
     let (code, said) = backup(&world.dir, &crashed, &[]);
@@ -85,7 +85,7 @@ fn backups_of_a_busy_host_are_whole_and_can_be_served() {
     let dir = scratch.0.with_extension("served");
     let (code, said) = restore(&scratch.join(&(BACKUPS - 1).to_string()), &dir, &[]);
     assert_eq!(code, 0, "{said}");
-    // The people's keys are theirs, and in no backup.
+    // Approvers' keys belong to the persons and are in no backup.
     std::fs::copy(world.dir.join("approvers/bob.key"), dir.join("approvers/bob.key")).unwrap();
     let proxy =
         deed_tests::proxy::Proxy::start(&deed_test_support::shared::scim().base_url()).unwrap();

@@ -1,5 +1,5 @@
-//! The journal rewritten by somebody who knows its format: every checksum and every hash is made anew, so
-//! that nothing of the file itself tells that it was changed.
+//! Rewrites the journal as an attacker would who knows its format: every checksum and hash is recomputed, so the file
+//! itself does not show the change.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 const HEADER: usize = 40;
 
-/// Gives the bodies of all records to `change`, and writes the first segment again with what it left.
+/// Passes the bodies of all records to `change`, and rewrites the first segment with the result.
 pub(super) fn rewrite(dir: &Path, change: impl FnOnce(&mut Vec<Vec<u8>>)) {
     let file = dir.join("state/segments/00000001.journal");
     let mut bodies = bodies(&fs::read(&file).unwrap());
@@ -37,7 +37,7 @@ fn bodies(mut bytes: &[u8]) -> Vec<Vec<u8>> {
     bodies
 }
 
-/// The last record that has these words.
+/// The last record that contains these words.
 pub(super) fn last(bodies: &[Vec<u8>], words: &str) -> usize {
     bodies.iter().rposition(|body| find(body, words).is_some()).unwrap()
 }
@@ -46,7 +46,7 @@ pub(super) fn find(body: &[u8], words: &str) -> Option<usize> {
     body.windows(words.len()).position(|window| window == words.as_bytes())
 }
 
-/// Other words of the same length, so that all lengths still fit.
+/// Replaces words by others of the same length, so that all lengths still fit.
 pub(super) fn swap(body: &mut [u8], from: &str, to: &str) {
     assert_eq!(from.len(), to.len());
     let at = find(body, from).unwrap();

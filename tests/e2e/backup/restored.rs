@@ -1,4 +1,4 @@
-//! What a restore refuses, what it asks, and what it leaves.
+//! What a restore refuses, what it requires a flag for, and what it leaves in place.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Scratch, act, audit, backup, clean, copy, leave_some, restore, stop, world};
 
-/// What is said of it, and how a backup is spoiled.
+/// The expected error text, and how the backup is changed.
 type Spoiling<'a> = (&'a str, &'a dyn Fn(&Path));
 
 #[test]
@@ -23,7 +23,7 @@ fn an_older_state_is_restored_only_when_that_is_said() {
     assert!(said.contains("without private keys and secrets"), "{said}");
     let found = clean(&old);
     assert_eq!(found["actions"], 3, "{found:#}");
-    // What happens after it: one action more, and one that goes on.
+    // After the backup: one more action, and one that continues.
     let later = act(&world);
     assert!(world.approve(&waiting, "bob", BOB).unwrap().0);
     assert_eq!(world.settled(&waiting).unwrap()["status"], "verified");
@@ -58,7 +58,7 @@ fn an_older_state_is_restored_only_when_that_is_said() {
     assert_eq!(world.show(&waiting).unwrap()["status"], "waiting");
     assert_eq!(world.client(BOB).get(&format!("/v1/actions/{later}")).unwrap().status, 404);
     stop(&mut world);
-    // The way back: what was there is whole, and is put back by one more move.
+    // The restore can be undone: the previous state is complete, and is put back by moving it.
     let aside = world.dir.join("state.before-restore-1");
     let whole = scratch.join("whole");
     copy(&world.dir, &whole);
@@ -98,7 +98,7 @@ fn a_newer_backup_and_an_empty_place_need_no_word() {
         let name = name.unwrap().file_name().into_string().unwrap();
         assert!(!name.contains("partial"), "{name} stays behind");
     }
-    // Approvers' keys are people's own.
+    // Approvers' keys belong to the persons.
     let approvers = fs::read_dir(newer.join("approvers")).unwrap();
     assert!(approvers.count() > 0 && !newer.join("approvers/bob.key").exists());
     stop(&mut world);
@@ -153,7 +153,8 @@ fn a_backup_that_was_changed_is_refused_and_nothing_happens() {
     assert_eq!(restore(&good, &world.dir, &[]).0, 0);
 }
 
-/// Whoever can change a backup can write a manifest that fits it: the names in it are all that stops them.
+/// An attacker who can change a backup can also write a manifest that fits it: only the check of the names in it stops
+/// them.
 #[test]
 fn a_backup_writes_nowhere_but_where_it_is_put_back() {
     let (mut world, _hostile) = world();
@@ -174,7 +175,7 @@ fn a_backup_writes_nowhere_but_where_it_is_put_back() {
     let (code, said) = restore(&bad, &world.dir, &["--accept-older"]);
     assert!(!planted.exists(), "{said}");
     assert!(code == 1 && said.contains("no path inside of a backup"), "{said}");
-    // A pipe would be waited for without end.
+    // A read of a pipe would block forever.
     for name in ["VERSION", "segments/00000002.journal", "log/acme/TAIL"] {
         let (bad, name) = (scratch.join("piped"), format!("state/{name}"));
         copy(&good, &bad);
@@ -189,7 +190,7 @@ fn a_backup_writes_nowhere_but_where_it_is_put_back() {
     clean(&world.dir);
 }
 
-/// Has the manifest name a file with this content.
+/// Makes the manifest name a file with this content.
 fn name_also(backup: &Path, name: &str, content: &str) {
     let path = backup.join("manifest.json");
     let mut manifest: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
@@ -198,7 +199,7 @@ fn name_also(backup: &Path, name: &str, content: &str) {
     fs::write(path, serde_json::to_vec(&manifest).unwrap()).unwrap();
 }
 
-/// What is there and cannot be read may be more than the backup has, and is nobody's to replace.
+/// A present file that cannot be read may hold more than the backup, so it is not replaced silently.
 #[test]
 fn what_cannot_be_read_is_not_lost_in_silence() {
     let (mut world, _hostile) = world();
