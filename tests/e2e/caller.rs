@@ -1,4 +1,5 @@
-//! The commands of a caller as a person types them: what they show, what they refuse, and what they say to type next.
+//! The commands of a caller as a person types them: what they show, what they refuse, and the next command that they
+//! suggest.
 
 mod answering;
 mod asking;
@@ -14,7 +15,7 @@ use serde_json::Value;
 
 const RESTORE: &str = "idp.restore_access";
 
-/// What a command came to.
+/// The result of a command.
 #[derive(Debug)]
 struct Said {
     code: i32,
@@ -27,13 +28,13 @@ impl Said {
         serde_json::from_str(&self.out).unwrap()
     }
 
-    /// The lines of stderr that say what to type next.
+    /// The lines of stderr that suggest the next command.
     fn next(&self) -> Vec<&str> {
         self.err.lines().filter_map(|line| line.strip_prefix("next: ")).collect()
     }
 }
 
-/// Runs a command without a token or an address of this process's own.
+/// Runs a command without the `DEED_TOKEN` and `DEED_URL` of this process.
 fn deed(args: &[&str]) -> Said {
     let mut command = Command::new(host::binary().unwrap());
     let output = command.args(args).env_remove("DEED_TOKEN").env_remove("DEED_URL").output();
@@ -42,12 +43,12 @@ fn deed(args: &[&str]) -> Said {
     Said { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
 }
 
-/// The same to the host of a world, with a token.
+/// The same, sent to the host of a world, with a token.
 fn to(world: &World, token: &str, args: &[&str]) -> Said {
     deed(&[args, &["--url", world.url(), "--token", token]].concat())
 }
 
-/// An action that waits for people, by id.
+/// Proposes an action that waits for approval; returns its id.
 fn waiting(world: &World, user: &str) -> String {
     let view = world.propose(&World::proposal(RESTORE, user)).unwrap();
     assert_eq!(view.text("/status"), "waiting", "{}", view.json());

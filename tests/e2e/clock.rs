@@ -1,5 +1,5 @@
-//! The system's clock jumps: nothing new is taken until it counts again, nothing that was taken is lost,
-//! no wait becomes shorter. The real clock is left alone: a test build reads how far it is off from a file.
+//! The system clock jumps: nothing new is accepted until the clock can be trusted again, no accepted action is lost,
+//! and no wait becomes shorter. The real clock is not changed: a test build reads its offset from a file.
 
 use std::fs;
 use std::path::PathBuf;
@@ -39,7 +39,7 @@ impl Skewed {
         self.world.serve_with(&variables).map_err(|e| e.to_string())
     }
 
-    /// Sets the system's clock so many milliseconds off the true time.
+    /// Sets the offset of the system clock from the true time, in milliseconds.
     fn set(&self, ms: i64) {
         let draft = self.file.with_extension("draft");
         fs::write(&draft, ms.to_string()).unwrap();
@@ -54,7 +54,7 @@ impl Skewed {
         self.operations("/readyz").status == 200
     }
 
-    /// Why it is not ready.
+    /// The reason why it is not ready.
     fn unready(&self) -> String {
         let answer = self.operations("/readyz");
         assert_eq!(answer.status, 503, "{answer:?}");
@@ -73,7 +73,7 @@ impl Skewed {
         self.world.propose(&World::proposal(contract, user)).unwrap()
     }
 
-    /// An action that waits for people.
+    /// Proposes an action that waits for approval.
     fn waiting(&self, user: &str) -> String {
         let answer = self.propose("idp.restore_access", user);
         assert_eq!(answer.text("/status"), "waiting", "{answer:?}");
@@ -90,7 +90,7 @@ fn a_clock_that_jumped_ahead_is_taken_over_and_expires_what_is_over() {
     let it = Skewed::start(&[]);
     let (first, second) = (locked_out(), locked_out());
     let (approved, left) = (it.waiting(&first), it.waiting(&second));
-    // Half of the time that people have, as after a machine was suspended.
+    // Half of the time that approvers have, as after a machine was suspended.
     it.set(HOUR / 2);
     until("it is ready again", || it.world.host.as_ref().unwrap().log().contains("taken over"));
     until("it is ready again", || it.is_ready());
@@ -99,7 +99,7 @@ fn a_clock_that_jumped_ahead_is_taken_over_and_expires_what_is_over() {
     let view = it.world.settled(&approved).unwrap();
     ended(&it.world, &view, "verified", "");
     assert!(is_active(&first));
-    // More than all of it: it expires by itself, nobody has to come by.
+    // More than all of it: the action expires by itself, without a request.
     it.set(2 * HOUR);
     until("it expires", || it.status(&left) == "expired");
     until("it is ready again", || it.is_ready());
@@ -109,7 +109,7 @@ fn a_clock_that_jumped_ahead_is_taken_over_and_expires_what_is_over() {
 
 #[test]
 fn a_jump_ahead_under_an_open_write_shortens_no_wait() {
-    // The write never arrives, and for the host it may do so within these seconds.
+    // The write never arrives; the host assumes that it may still arrive within this timeout.
     let it = Skewed::start(&[("timeout = \"2s\"", "timeout = \"6s\"")]);
     let (user, other) = (locked_out(), locked_out());
     let (open, waiting) = (it.waiting(&user), it.waiting(&other));
@@ -129,7 +129,7 @@ fn a_jump_ahead_under_an_open_write_shortens_no_wait() {
         assert!(!taken && said.contains("clock has jumped"), "{said}");
         assert_eq!(it.world.show(&open).unwrap()["outcome"], Value::Null);
         until("it is judged", || !it.world.show(&open).unwrap()["outcome"].is_null());
-        // Monotonic time, of this process: whatever the machine is busy with, it is never less.
+        // Monotonic time of this process: a busy machine can only make it longer.
         assert!(left.elapsed() >= Duration::from_millis(5_500), "{:?}", left.elapsed());
     });
     let view = it.world.settled(&open).unwrap();
@@ -169,7 +169,7 @@ fn a_clock_that_was_set_back_is_refused_until_it_counts_again() {
         until("the write is under way", || it.world.proxy.count("PATCH") == 1);
         it.set(-3 * HOUR);
         until("the jump is noticed", || !it.is_ready());
-        // What runs does so on a clock of its own.
+        // A run uses a clock of its own.
         until("it ends", || it.status(&running) == "verified");
     });
     let why = it.unready();
@@ -182,7 +182,7 @@ fn a_clock_that_was_set_back_is_refused_until_it_counts_again() {
     let at: Vec<i64> =
         view["ledger"].as_array().unwrap().iter().map(|l| l["at_ms"].as_i64().unwrap()).collect();
     assert!(at.is_sorted(), "{at:?}");
-    // It does not come up with such a clock either: what is in the journal would lie ahead of it.
+    // The host does not start with such a clock either: events in the journal would lie in its future.
     assert!(it.world.host.take().unwrap().stop().unwrap());
     let said = it.serve().unwrap_err();
     for words in
@@ -196,7 +196,7 @@ fn a_clock_that_was_set_back_is_refused_until_it_counts_again() {
     assert_eq!(it.status(&running), "verified");
     assert!(it.world.approve(&waiting, "bob", BOB).unwrap().0);
     assert_eq!(it.world.settled(&waiting).unwrap()["status"], "verified");
-    // Set back and set right again, it needs no restart.
+    // When the clock is set back and corrected again, the host needs no restart.
     it.set(-HOUR);
     until("the jump is noticed", || !it.is_ready());
     it.set(0);

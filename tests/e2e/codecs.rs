@@ -1,4 +1,4 @@
-//! Forms out and XML in, from the proposal to the offline verifier.
+//! Form-encoded requests and XML answers, from the proposal to the offline verifier.
 
 mod iam;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use self::iam::Iam;
 
-/// A name that would be a second parameter, were it not encoded.
+/// A name that would add a second parameter if it were not encoded.
 const USER: &str = "zoe &Action=DeleteUser";
 const UPSTREAM: &str = r#"
 [tenant.acme.upstream.iam]
@@ -92,7 +92,7 @@ fn a_proposal_that_no_record_could_carry_is_refused() {
         let answer = world.propose(&proposal).unwrap();
         assert_eq!(answer.status == 422, status == 422, "{levels}: {}", answer.json());
         if answer.status != 422 {
-            // It ends, and what it left can be read by a stranger.
+            // The action ends, and its bundle verifies offline.
             let view = world.settled(&answer.text("/id")).unwrap();
             ended(&world, &view, "mismatch", "");
         }

@@ -1,5 +1,5 @@
-//! Commands that need no host: policies tried on cases, adapters looked at; and the description of
-//! the HTTP surface, held against real answers.
+//! Commands that need no host: `deed policy test` and `deed adapter check`. Also the description of the HTTP surface,
+//! checked against real answers.
 
 mod answers;
 mod document;
@@ -28,7 +28,7 @@ fn starter_cases() -> String {
     fs::read_to_string(workspace().join("contracts/policies/starter.cases.toml")).unwrap()
 }
 
-/// Writes the cases and tries them on the world's tenant `acme`.
+/// Writes the cases and tests them on the world's tenant `acme`.
 fn policy_test(world: &World, cases: &str, more: &[&str]) -> (i32, String, String) {
     let file = world.dir.join("cases.toml");
     fs::write(&file, cases).unwrap();

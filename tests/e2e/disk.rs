@@ -1,7 +1,7 @@
-//! A disk without room: nothing new is taken before it is full, and a store that cannot write says so,
-//! can be read for a while, and ends. Nothing that was acknowledged is lost.
+//! A full disk: the host accepts nothing new before the disk is full, and a store that cannot write reports it, stays
+//! readable for a while, and ends. Nothing that was acknowledged is lost.
 //!
-//! `state/` is a small file system in memory. Where nobody may mount one, that is said, and nothing is shown.
+//! `state/` is a small file system in memory. Where it cannot be mounted, the test reports that it was skipped.
 
 use std::fs;
 use std::io::Write as _;
@@ -23,7 +23,7 @@ struct Small {
 }
 
 impl Small {
-    /// Of this size, with this reserve; none where it cannot be mounted.
+    /// A file system of this size and a host with this reserve; `None` where it cannot be mounted.
     fn start(size: &str, reserve: &str) -> Option<Self> {
         let world = World::lay_out(scim(), "scim").unwrap();
         edit(
@@ -84,7 +84,7 @@ impl Drop for Small {
     }
 }
 
-/// Fills a file up to so many bytes, or until there is no room; gives whether all of it fitted.
+/// Appends up to this many bytes to a file, or until there is no room; returns whether all of them fitted.
 fn fill(path: &Path, bytes: usize) -> bool {
     let mut file = fs::File::options().create(true).append(true).open(path).unwrap();
     let block = vec![7; 4096];
@@ -105,7 +105,7 @@ fn before_the_disk_is_full_nothing_new_is_taken() {
     assert!(metrics.contains("deed_unready{reason=\"disk\"} 1\n"), "{metrics}");
     assert!(metrics.contains("deed_ready 0\n"), "{metrics}");
     refused(&it.propose("idp.read_user", &second), "disk is full");
-    // What was kept for it carries what is under way to its end.
+    // The reserve suffices to finish actions under way.
     assert!(it.world.approve(&waiting, "bob", BOB).unwrap().0);
     assert_eq!(it.world.settled(&waiting).unwrap()["status"], "verified");
     fs::remove_file(it.ballast()).unwrap();
@@ -113,8 +113,8 @@ fn before_the_disk_is_full_nothing_new_is_taken() {
     assert_eq!(it.propose("idp.read_user", &second).text("/status"), "verified");
 }
 
-/// A person's word is taken on a full disk, and what it asks for is proposed when there is room: also by
-/// another process than the one that took the word.
+/// A resolution is accepted on a full disk, and the retry that it asks for is proposed when there is room, also by
+/// another process than the one that accepted the resolution.
 #[test]
 fn a_word_that_waits_for_room_is_concluded_when_there_is_some() {
     let Some(mut it) = Small::start("96m", "48MiB") else { return };
@@ -137,7 +137,7 @@ fn a_word_that_waits_for_room_is_concluded_when_there_is_some() {
     assert!(it.world.host.take().unwrap().stop().unwrap());
     let looks = it.world.proxy.count("GET");
     it.world.serve().unwrap();
-    // The new process has looked once more, and asked in vain.
+    // The new process has looked once more, and could not propose the retry.
     until("it does not look", || it.world.proxy.count("GET") > looks);
     std::thread::sleep(Duration::from_secs(1));
     assert_eq!(it.world.show(&id).unwrap()["status"], "indeterminate");
@@ -172,7 +172,7 @@ fn a_store_that_cannot_write_says_so_can_be_read_and_ends() {
     let waiting = it.waiting(&other);
     let bundle = it.world.bundle(&done).unwrap();
     assert!(!fill(&it.ballast(), 64 << 20), "it is full now");
-    // The journal's last page may have room for a few more.
+    // The last page of the journal may have room for a few more records.
     let mut taken = vec![];
     until("an append finds no room", || {
         let answer = it.propose("idp.read_user", &user);
@@ -188,7 +188,7 @@ fn a_store_that_cannot_write_says_so_can_be_read_and_ends() {
     refused(&it.propose("idp.read_user", &user), "cannot write any more");
     let (approved, said) = it.world.approve(&waiting, "bob", BOB).unwrap();
     assert!(!approved, "{said}");
-    // What is there can be read.
+    // The existing data can be read.
     assert_eq!(it.world.show(&done).unwrap()["status"], "verified");
     assert_eq!(it.world.bundle(&done).unwrap(), bundle);
     let host = it.world.host.take().unwrap();

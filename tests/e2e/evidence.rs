@@ -1,4 +1,4 @@
-//! The receipt, its leaf, proof and checkpoint, checked by code that nobody here wrote.
+//! The receipt, its leaf, proof and checkpoint, checked by independent code that this project did not write.
 
 mod audit;
 mod copies;
@@ -18,7 +18,7 @@ use deed_tests::services::{venv, workspace};
 use deed_tests::world::{BOB, World};
 use sha2::{Digest, Sha256};
 
-/// A verified action with its bundle and trust directory on disk.
+/// A verified action, with its bundle and trust directory on disk.
 struct Proof {
     world: World,
     id: String,
@@ -77,7 +77,7 @@ fn pypi_tools_verify_every_envelope() {
     }
 }
 
-/// The same bundle with one byte of the receipt's payload changed, everywhere it stands.
+/// The same bundle with one byte of the receipt's payload changed in every place where the payload occurs.
 fn forge(bundle: &[u8]) -> Vec<u8> {
     let mut files = files(bundle);
     let chain = String::from_utf8(files["chain.intoto.jsonl"].clone()).unwrap();
@@ -95,7 +95,7 @@ fn forge(bundle: &[u8]) -> Vec<u8> {
     deed_record::bundle::write(&files).unwrap()
 }
 
-/// The same bundle with another state in its evidence, which no signature is over.
+/// The same bundle with another state in its evidence, which no signature covers.
 fn blur(bundle: &[u8]) -> Vec<u8> {
     let mut files = files(bundle);
     let pre = String::from_utf8(files["evidence/pre.json"].clone()).unwrap();
@@ -140,7 +140,7 @@ fn leaf_proof_and_checkpoint_pass_with_foreign_crates() {
     open(&String::from_utf8(served.bytes).unwrap(), vkey);
 }
 
-/// Opens a signed note with the crate `signed_note` and gives size and root.
+/// Opens a signed note with the crate `signed_note`; returns size and root.
 fn open(note: &str, vkey: &str) -> (u64, tlog_tiles::Hash) {
     let note = signed_note::Note::from_bytes(note.as_bytes()).unwrap();
     let verifier = signed_note::StandardVerifier::new(vkey).unwrap();

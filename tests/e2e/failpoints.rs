@@ -1,5 +1,5 @@
-//! The places at which tests kill the host are in no other build: off by default, turned on by the tests'
-//! own crate alone, and without debug assertions not even there.
+//! The failpoints, at which tests kill the host, exist in no other build: they are off by default, only the tests' own
+//! crate turns them on, and without debug assertions they are absent even there.
 
 use std::fs;
 use std::path::Path;
@@ -8,10 +8,10 @@ use std::process::Command;
 use deed_tests::services::workspace;
 use serde_json::Value;
 
-/// What a stand-in for the system's call ends with where the host would be killed.
+/// Exit code of the fake system call where the host would be killed.
 const KILLED: i32 = 97;
 
-/// The module alone, with a death that can be told from any other end.
+/// The failpoint module alone, with an exit code that differs from every other end.
 const PROGRAM: &str = r#"
 extern crate self as rustix;
 pub mod process {
@@ -29,7 +29,8 @@ fn main() {
 }
 "#;
 
-/// Builds and runs it so; gives its exit code, and whether the program so much as knows the variable.
+/// Builds and runs the program with these flags; returns its exit code, and whether the binary contains the name of the
+/// variable.
 fn run(name: &str, flags: &[&str], deadly: &str) -> (Option<i32>, bool) {
     let dir = std::env::temp_dir().join(format!("deed-failpoint-{}-{name}", std::process::id()));
     fs::create_dir_all(&dir).unwrap();
@@ -78,7 +79,7 @@ fn only_the_tests_turn_them_on() {
                 .unwrap()
                 .iter()
                 .any(|one| one.to_string().contains("failpoints"));
-            // The host's own feature passes on to the crate that has them.
+            // The host's own feature passes the feature on to the crate that implements it.
             let passes_on = name == "deed-host" && feature == "failpoints";
             assert!(!implies || passes_on, "`{feature}` of `{name}` turns them on");
         }

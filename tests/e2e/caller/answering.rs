@@ -1,4 +1,4 @@
-//! `deed approve` and `deed deny`: an answer that does not count is a failure, with the reason and the way on.
+//! `deed approve` and `deed deny`: an answer that does not count is a failure, with the reason and the next command.
 
 use std::path::Path;
 

@@ -1,4 +1,5 @@
-//! `deed act`: parameters by the contract's types, the id before the wait, the line to approve at the end.
+//! `deed act`: parameters are typed by the contract, the id is printed before the wait, and the command to approve at
+//! the end.
 
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use serde_json::json;
 
 use super::{RESTORE, Said, to};
 
-/// Parameters of every type, and an id that may be all digits.
+/// Parameters of every type, and an id that may consist of digits only.
 fn of_all_types(dir: &Path) -> Result<()> {
     let contract = "contracts/restore_access.toml";
     edit(dir, contract, ", pattern = \"^[0-9a-f]{32}$\"", "")?;
@@ -53,10 +54,10 @@ fn a_parameter_has_the_type_of_the_contract() {
         assert_eq!((said.code, said.out.as_str()), (2, ""), "{param}: {said:?}");
         assert!(said.err.contains(words), "{param}: {}", said.err);
     }
-    // What the contract does not declare, the host refuses.
+    // The host refuses a parameter that the contract does not declare.
     let said = explain(&["user_id=1", "colour=red"]);
     assert!(said.code == 1 && said.err.contains("/params/colour"), "{said:?}");
-    // JSON is taken as it is.
+    // JSON is passed unchanged.
     let said = act(&world, RESTORE, &["--explain", "--params", "{\"user_id\": 123}"]);
     assert!(said.code == 1 && said.err.contains("/params/user_id"), "{said:?}");
     assert!(world.proxy.requests().is_empty());
@@ -88,7 +89,7 @@ fn the_id_is_told_before_the_wait_and_the_line_to_approve_at_the_end() {
     assert_eq!(said.next(), [approve.as_str()], "{said:?}");
     let first = said.err.lines().next().unwrap();
     assert!(first.starts_with(&format!("action {id} is ")), "{}", said.err);
-    // Programs read JSON, and get the id all the same.
+    // With `--json`, stderr has the id as well.
     let said = act(&world, RESTORE, &["--param", &param, "--json"]);
     let id = said.json()["id"].as_str().unwrap().to_owned();
     assert!(said.err.contains(&id) && said.next().is_empty(), "{said:?}");
@@ -104,7 +105,7 @@ fn who_gives_up_waiting_has_the_id() {
     let id = said.out.split(' ').next().unwrap().to_owned();
     assert!(said.err.starts_with(&format!("action {id} is ")), "{said:?}");
     assert_eq!(said.next(), [format!("deed show {id} --url {}", world.url())], "{said:?}");
-    // Waited for to its end.
+    // The command waits until the action ends.
     let said = act(&world, "idp.read_user", &["--param", &param, "--wait", "30"]);
     assert!(said.code == 0 && said.out.contains("  verified\n"), "{said:?}");
     let id = said.out.split(' ').next().unwrap();

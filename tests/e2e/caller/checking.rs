@@ -1,4 +1,4 @@
-//! What is checked without a host: a copy without evidence, a test that is always true, the schema of policies.
+//! Checks that need no host: a copy without evidence, a test that is always true, the schema of policies.
 
 use std::fs;
 
@@ -93,7 +93,7 @@ fn the_schema_of_policies_is_printed_although_they_do_not_compile() {
             said.out
         );
     }
-    // It is what a bundle's decision was made with, but for white space.
+    // It equals the schema that a bundle's decision was made with, except for white space.
     let policies = world.dir.join("policies/starter.cedar");
     let good = fs::read_to_string(&policies).unwrap();
     fs::write(&policies, good.replace("context.environment", "context.enviroment")).unwrap();

@@ -1,4 +1,4 @@
-//! `deed contracts`: what may be asked for, with its parameters, and a command that asks for it.
+//! `deed contracts` lists what can be proposed, with its parameters and a command that proposes it.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{RESTORE, Said, deed, to};
 
-/// Parameters of several kinds beside the id, one of them required.
+/// Parameters of several types in addition to the id, one of them required.
 fn more_parameters(dir: &Path) -> Result<()> {
     let contract = "contracts/restore_access.toml";
     edit(dir, contract, "required = [\"user_id\"]", "required = [\"user_id\", \"level\"]")?;
@@ -19,7 +19,7 @@ fn more_parameters(dir: &Path) -> Result<()> {
     edit(dir, contract, "body     = { ", "body     = { level = \"{level}\", days = \"{days}\", ")
 }
 
-/// The page of one contract in a list.
+/// The text of one contract in a list.
 fn page<'a>(said: &'a Said, name: &str) -> &'a str {
     let start = format!("{name} 1.0.0: ");
     said.out.split("\n\n").find(|page| page.starts_with(&start)).unwrap()

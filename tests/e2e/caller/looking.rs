@@ -1,4 +1,4 @@
-//! `deed show`, `ls`, `cancel` and `bundle`: what they show, what they refuse, and what they name next.
+//! `deed show`, `ls`, `cancel` and `bundle`: what they show, what they refuse, and the next command that they suggest.
 
 use deed_test_support::shared::{locked_out, scim, user};
 use deed_tests::services::Result;
@@ -11,7 +11,7 @@ use super::{RESTORE, deed, to, waiting};
 fn show_has_the_parameters_and_the_bodies_of_the_writes() {
     let (world, user) = (World::start(scim()).unwrap(), locked_out());
     let id = waiting(&world, &user);
-    // Its agent too, while it waits: neither is state, and that is not shown.
+    // Its agent sees both, even while the action waits: neither is observed state, which is not shown.
     for token in [BOB, HELPDESK] {
         let view = to(&world, token, &["show", &id, "--json"]).json();
         assert_eq!(view["params"], json!({ "user_id": user }), "{view:#}");
@@ -29,7 +29,7 @@ fn show_has_the_parameters_and_the_bodies_of_the_writes() {
     assert!(world.approve(&id, "bob", BOB).unwrap().0);
     let view = world.settled(&id).unwrap();
     assert_eq!((&view["status"], &view["params"]["user_id"]), (&json!("verified"), &json!(user)));
-    // A read sends nothing but what is seen of it.
+    // A read sends no writes; its view has the parameters.
     let read = world.run(&World::proposal("idp.read_user", &user)).unwrap();
     assert_eq!((&read["writes"], &read["params"]["user_id"]), (&json!([]), &json!(user)));
 }
@@ -141,7 +141,7 @@ fn a_host_or_a_token_that_is_missing_is_told_with_the_remedy() {
         unknown.err
     );
     assert!(!unknown.err.contains("Authorization"), "{}", unknown.err);
-    // Of another tenant it is as unknown as one that never was.
+    // The action of another tenant gets the same answer as one that never existed.
     let own = waiting(&world, &user("foreign", Some(false)));
     for (token, id) in [(BOB, id), (STRANGER, &own)] {
         for args in [vec!["show", id], vec!["cancel", id], vec!["bundle", id, "-o", "never.deed"]] {

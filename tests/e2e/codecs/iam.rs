@@ -1,20 +1,20 @@
-//! A small stand-in for an API of forms and XML: one user, two calls, answers in the shape of AWS IAM's.
+//! A small fake of an API of forms and XML: one user, two calls, answers in the form of AWS IAM's.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// What the upstream has and was sent.
+/// The state of the upstream, and the requests that it received.
 #[derive(Debug, Default)]
 pub(super) struct Account {
     pub(super) user: String,
     pub(super) path: String,
-    /// Bodies of the writes, as they came.
+    /// Bodies of the writes, as received.
     pub(super) writes: Vec<String>,
     /// Content types of the writes.
     pub(super) kinds: Vec<String>,
-    /// Put before every answer's root.
+    /// Text before the root element of every answer.
     pub(super) prologue: &'static str,
 }
 

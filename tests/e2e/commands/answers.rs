@@ -1,4 +1,4 @@
-//! Every operation of the running host answers as the document says, good answers and problems.
+//! Every operation of a running host answers as the OpenAPI document describes, both successes and problems.
 
 use std::fs;
 use std::thread;
@@ -31,7 +31,7 @@ const RESOLVE: &str = "post /v1/actions/{id}/resolution";
 const CHECKPOINT: &str = "get /log/{tenant}/checkpoint";
 const TILE: &str = "get /log/{tenant}/tile/{path}";
 
-/// A world, and the document that its answers are held against.
+/// A world, and the document that its answers are checked against.
 struct Trial {
     world: World,
     document: Document,
@@ -49,7 +49,7 @@ impl Trial {
         Self { world: world.unwrap(), document: Document::new(&text) }
     }
 
-    /// Sends one of the document's calls, `fill` for its parameter, and checks whatever the answer is.
+    /// Sends one of the document's calls, with `fill` for its parameter, and checks the answer, whatever its status.
     fn send(
         &mut self,
         token: &str,
@@ -76,7 +76,7 @@ impl Trial {
         self.send(token, call, fill, &[], body.to_string().as_bytes())
     }
 
-    /// Proposes as the helpdesk agent; gives the view of an action that waits for people.
+    /// Proposes as the helpdesk agent; returns the id of an action that waits for approval.
     fn waiting(&mut self, proposal: &Value) -> String {
         assert!(self.document.fits("Proposal", proposal));
         let body = proposal.to_string();
@@ -111,7 +111,7 @@ fn reading(trial: &mut Trial) {
     assert_eq!(list["actions"][0]["id"], view["id"], "{list:#}");
 }
 
-/// Asked, shown, approved, done: with every optional field that an agent can send.
+/// Proposed, shown, approved, verified: with every optional field that an agent can send.
 fn writing(trial: &mut Trial) {
     let mut body = World::proposal("idp.restore_access", &locked_out());
     body["reasoning"] = json!("the ticket says so");
@@ -131,7 +131,7 @@ fn writing(trial: &mut Trial) {
     assert_eq!(trial.get(BOB, REQUEST, &id).0, 409);
 }
 
-/// What bob is shown, signed by hand, so that the host's own answer is seen.
+/// Signs what bob is shown without the command line, so that the host's own answer is checked.
 fn approve(trial: &mut Trial, id: &str) {
     let (_, shown) = trial.get(BOB, REQUEST, id);
     let request: ApprovalRequest = serde_json::from_value(shown).unwrap();
@@ -148,7 +148,7 @@ fn approve(trial: &mut Trial, id: &str) {
     assert_eq!(trial.post(BOB, ANSWER, id, &signed).0, 409, "it has ended");
 }
 
-/// Lost on its way, and resolved by hand, so that the host's own answers are seen.
+/// A write is lost, and resolved without the command line, so that the host's own answers are checked.
 fn resolving(trial: &mut Trial) {
     let id = trial.waiting(&World::proposal("idp.suspend_user", &user("lost", Some(true))));
     assert_eq!(trial.get(CAROL, OPEN, &id).0, 409, "nothing is open");

@@ -1,4 +1,4 @@
-//! The OpenAPI document as a judge of real answers: what it does not describe is a fault.
+//! Checks real answers against the OpenAPI document. What the document does not describe is a fault.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use deed_record::contract::schema::Pattern;
 use deed_tests::client::Answer;
 use serde_json::{Map, Value};
 
-/// The document, and which of its operations had a good answer.
+/// The document, and its operations that have had a successful answer.
 #[derive(Debug)]
 pub(crate) struct Document {
     value: Value,
@@ -18,7 +18,7 @@ impl Document {
         Self { value: serde_json::from_str(text).unwrap(), answered: BTreeSet::new() }
     }
 
-    /// The answer's status, media type and every field of its body are described for this operation.
+    /// Checks that the answer's status, its media type and every field of its body are described for this operation.
     pub(crate) fn check(&mut self, method: &str, path: &str, answer: &Answer) {
         let operation = &self.value["paths"][path][method];
         let response = self.resolve(&operation["responses"][answer.status.to_string()]);
@@ -42,7 +42,7 @@ impl Document {
         self.faults(&self.value["components"]["schemas"][schema], body, "").is_empty()
     }
 
-    /// Operations without a good answer so far.
+    /// Operations without a successful answer so far.
     pub(crate) fn unanswered(&self) -> Vec<String> {
         let mut all = Vec::new();
         for (path, item) in self.value["paths"].as_object().unwrap() {
@@ -60,7 +60,7 @@ impl Document {
         }
     }
 
-    /// JSON Schema 2020-12 as far as the document uses it, but a field that is not named is a fault.
+    /// JSON Schema 2020-12, as far as the document uses it, except that a field that is not named is a fault.
     fn faults(&self, schema: &Value, value: &Value, at: &str) -> Vec<String> {
         let schema = self.resolve(schema).as_object().unwrap();
         let mut faults = Vec::new();
@@ -100,7 +100,7 @@ impl Document {
                 faults.push(format!("{at}/{name} is missing"));
             }
         }
-        // Where fields are named the others are not described.
+        // Where a schema names fields, other fields are not described.
         let (named, other) = (schema.get("properties"), schema.get("additionalProperties"));
         let open = named.is_none() && other != Some(&Value::Bool(false));
         let other = other.filter(|rule| rule.is_object());
@@ -116,7 +116,7 @@ impl Document {
     }
 }
 
-/// One keyword about the value itself.
+/// Evaluates one keyword about the value itself.
 fn holds(keyword: &str, rule: &Value, value: &Value) -> bool {
     let at_least = |count: Option<u64>| count.is_none_or(|n| n >= rule.as_u64().unwrap());
     let at_most = |count: Option<u64>| count.is_none_or(|n| n <= rule.as_u64().unwrap());

@@ -1,4 +1,4 @@
-//! `deed log audit` on the log of a real host, from its directory and over HTTP, good and bad.
+//! `deed log audit` on the log of a real host, from its directory and over HTTP, on intact and on tampered logs.
 
 mod hostile;
 
@@ -18,20 +18,20 @@ use super::proof;
 
 const LOG: &str = "state/log/acme";
 
-/// Entries after one approved action, and after two: what is in force, and three for each.
+/// Entries after one approved action and after two: one activation, and three entries for each action.
 const AFTER_ONE: u64 = 4;
 const AFTER_TWO: u64 = 7;
 const TILE: &str = "tile/0/000.p/7";
 const ENTRIES: &str = "tile/entries/000.p/7";
 
-/// Exit code and everything that was said.
+/// Exit code and all output.
 fn audit(log: &str, more: &[&str]) -> (i32, String) {
     let output = host::run(&[&["log", "audit", log], more].concat(), "").unwrap();
     let said = [output.stdout, output.stderr].concat();
     (output.status.code().unwrap(), String::from_utf8_lossy(&said).into_owned())
 }
 
-/// The audit fails, and says so of this file.
+/// The audit fails and names this file.
 #[track_caller]
 fn faulty(log: &Path, more: &[&str], file: &str, reason: &str) {
     let (code, said) = audit(log.to_str().unwrap(), more);
@@ -39,7 +39,7 @@ fn faulty(log: &Path, more: &[&str], file: &str, reason: &str) {
     assert!(said.contains(&format!("{file}: ")) && said.contains(reason), "{said}");
 }
 
-/// Waits until the host has nothing left to do for its log: then all of it is in its tiles.
+/// Waits until the host has finished the work on its log: then the whole log is in its tiles.
 fn settled(world: &World) {
     let start = Instant::now();
     while fs::metadata(world.dir.join(LOG).join("TAIL")).unwrap().len() > 0 {
@@ -48,7 +48,7 @@ fn settled(world: &World) {
     }
 }
 
-/// A copy of a log's directory or of a file in it as it is now, inside of the world.
+/// Copies a log's directory, or a file in it, to another place in the world.
 fn copy(world: &World, from: &str, to: &str) -> PathBuf {
     settled(world);
     let (from, to) = (world.dir.join(from), world.dir.join(to));
@@ -60,7 +60,7 @@ fn copy(world: &World, from: &str, to: &str) -> PathBuf {
 fn act(world: &World) {
     let view = world.run(&World::proposal("idp.restore_access", &locked_out())).unwrap();
     assert_eq!(view["status"], "verified", "{view}");
-    // Files follow within moments; whoever asks the host has them follow at once.
+    // The files of the log follow within moments; a request to the host makes them follow at once.
     assert_eq!(world.client(BOB).get("/log/acme/checkpoint").unwrap().status, 200);
 }
 
@@ -68,7 +68,7 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// Another byte, and where it is a digit of a digest, another digit.
+/// Changes one byte; where it is a digit of a digest, to another digit.
 fn flip(path: &Path, at: usize) {
     let mut bytes = fs::read(path).unwrap();
     bytes[at] = if bytes[at] == b'0' { b'1' } else { b'0' };
@@ -117,7 +117,7 @@ fn what_cannot_be_checked_is_neither_good_nor_bad() {
         (text(&log), vec!["--trust", nobody], "no key of a log is trusted"),
         (text(&log), vec!["--vkey", "nowhere"], "nowhere"),
         (text(&trust), keys.to_vec(), "there is no checkpoint"),
-        // Directories with logs in them, the served one first.
+        // Directories that contain logs, the served one first.
         (nobody, keys.to_vec(), text(&log)),
         (text(&state), keys.to_vec(), text(&log)),
         (text(&logs), keys.to_vec(), text(&log)),
@@ -172,7 +172,8 @@ fn a_log_that_was_tampered_with_is_found_out() {
     fs::copy(early.join(bundle).join(short), cut.join(bundle).join(long)).unwrap();
     let why = format!("has {AFTER_ONE} entries, not {AFTER_TWO}");
     faulty(&cut, &keys, ENTRIES, &why);
-    // Rolled back as a whole it agrees with itself: only who kept something newer can tell.
+    // A log that is rolled back as a whole is consistent with itself: only a newer checkpoint kept elsewhere shows the
+    // rollback.
     faulty(&early, &since, "checkpoint", "the log was rolled back");
     assert_eq!(audit(text(&early), &keys).0, 0);
     fs::copy(world.dir.join(LOG).join("HEAD"), early.join("HEAD")).unwrap();
@@ -193,7 +194,7 @@ fn another_key_and_another_origin_are_found_out() {
     let vkey = world.dir.join("stranger.vkey");
     fs::write(&vkey, key.to_string()).unwrap();
     faulty(&log, &["--vkey", text(&vkey)], "checkpoint", "no signature of");
-    // A stranger's older checkpoint, and one of another log.
+    // An older checkpoint signed by a stranger, and one of another log.
     for name in ["deed.example/logs/acme", "deed.example/logs/globex"] {
         let tree = Checkpoint { origin: name.to_owned(), size: 1, root: [7; 32] };
         let signer = LogKey::new(name, SigningKey::from_bytes(&[9; 32])).unwrap();
@@ -210,7 +211,7 @@ fn two_hosts_with_the_same_keys_fork_the_log() {
     let twin = std::env::temp_dir().join(format!("deed-twin-{}", std::process::id()));
     let done = Command::new("cp").arg("-a").args([&proof.world.dir, &twin]).status().unwrap();
     assert!(done.success());
-    // It talks to the directory through the first world's proxy; its own is there to make a world.
+    // The twin reaches the user directory through the first world's proxy; its own proxy only completes the `World`.
     let idle = Proxy::start(&scim().base_url()).unwrap();
     let mut twin = World { dir: twin, proxy: idle, host: None, canaries: Vec::new() };
     for world in [&mut proof.world, &mut twin] {

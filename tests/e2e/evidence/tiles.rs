@@ -1,5 +1,5 @@
-//! The tiles, roots and consistency proofs of every tree up to 70,000 entries, held against the crate
-//! `tlog_tiles`, which shares no code with ours.
+//! The tiles, roots and consistency proofs of every tree up to 70,000 entries, compared with the crate `tlog_tiles`,
+//! which shares no code with this project.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -9,7 +9,7 @@ use deed_spec::tlog::Resource;
 use deed_spec::tlog::frontier::Frontier;
 use tlog_tiles::{Hash, HashReader, Tile};
 
-/// What the oracle stores: its own hashes in its own order.
+/// The storage of the oracle: its own hashes in its own order.
 #[derive(Default)]
 struct Stored(RefCell<Vec<Hash>>);
 
@@ -30,7 +30,7 @@ impl Stored {
         tlog_tiles::tree_hash(size, self).unwrap()
     }
 
-    /// Our reader of complete subtrees, on the oracle's hashes.
+    /// This project's reader of complete subtrees, on the oracle's hashes.
     fn node(&self, level: u8, at: u64) -> merkle::Hash {
         let index = tlog_tiles::stored_hash_index(level, at);
         self.read_hashes(&[index]).unwrap()[0].0
@@ -41,7 +41,7 @@ fn entry(n: u64) -> Vec<u8> {
     format!("entry {n}\n").into_bytes()
 }
 
-/// The oracle names tiles with their height, as Go's checksum database does; C2SP leaves it out.
+/// The oracle's tile names contain the height, as in Go's checksum database; C2SP leaves it out.
 fn expected(stored: &Stored, old: u64, new: u64) -> BTreeMap<String, Vec<u8>> {
     let tiles = Tile::new_tiles(8, old, new);
     let path = |tile: &Tile| tile.path().replacen("tile/8/", "tile/", 1);
@@ -53,7 +53,7 @@ fn hashes(made: Vec<Resource>) -> BTreeMap<String, Vec<u8>> {
     tiles.map(|file| (file.path, file.bytes)).collect()
 }
 
-/// Sizes at which the partial tiles are looked at: all small ones, both sides of every full tile, and others.
+/// Sizes at which partial tiles are compared: all small ones, both sides of every full tile, and others.
 fn looked_at(size: u64) -> bool {
     size < 600 || size % 256 <= 1 || size % 256 == 255 || size.is_multiple_of(97) || size == 70_000
 }

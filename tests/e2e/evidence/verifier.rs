@@ -1,4 +1,4 @@
-//! `deed-verify`, the verifier without a host: it says what `deed verify` and `deed log audit` say.
+//! `deed-verify`, the verifier without a host, reports the same as `deed verify` and `deed log audit`.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use deed_tests::services::workspace;
 
 use super::{Proof, forge, proof, verify};
 
-/// Exit code and stdout of `deed-verify`; stderr where there is no answer.
+/// Exit code and all output of `deed-verify`.
 fn run(args: &[&str]) -> (i32, String) {
     let binary = host::binary().unwrap().parent().unwrap().join("deed-verify");
     let output = Command::new(binary).args(args).output().unwrap();
@@ -50,7 +50,7 @@ fn a_log_is_audited_too() {
     assert!(code == 0 && said.contains("VERIFIED deed.example/logs/acme"), "{code}: {said}");
     let audit = host::run(&["log", "audit", &log, "--trust", &trust], "").unwrap();
     assert_eq!(said, String::from_utf8_lossy(&audit.stdout));
-    // Neither a link out of the copy nor a pipe is read, and a head that cannot be read is not an absent one.
+    // Neither a link that leaves the copy nor a pipe is read, and a HEAD that cannot be read is not treated as absent.
     for (name, made) in
         [("HEAD", "pipe"), ("HEAD", "link"), ("HEAD", "directory"), ("tile/entries", "link")]
     {

@@ -1,4 +1,4 @@
-//! Logs that would rather not be audited: files that never end, pipes, links, servers that lead elsewhere.
+//! Hostile logs: files that never end, pipes, links, and servers that redirect.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::*;
 
-/// Generous: it tells an answer from none.
+/// Generous: it only tells a hang from an answer.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 fn in_time(log: &str, more: &[&str]) -> (i32, String) {
@@ -41,7 +41,7 @@ fn files_that_are_none_neither_hang_nor_pass() {
     assert!(code == 1 && said.contains("longer than 8192 bytes"), "{code} {said}");
 }
 
-/// Answers every request with this and goes on with zeros for as long as somebody reads.
+/// Answers every request with this head, followed by zeros for as long as the client reads.
 fn server(head: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/log/acme", listener.local_addr().unwrap());
