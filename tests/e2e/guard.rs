@@ -1,5 +1,5 @@
-//! `guard = "etag"`: a write leaves only for the state that the host saw, and one that the upstream
-//! turns away changes nothing and asks people anew.
+//! `guard = "etag"`: a write is sent only for the state that the host saw; a write that the upstream rejects changes
+//! nothing, and approvers are asked again.
 
 use std::thread;
 use std::time::Duration;
@@ -13,7 +13,7 @@ const SUSPEND: &str = "idp.suspend_user";
 const CONTRACT: &str = "contracts/suspend_user.toml";
 const TURNED_AWAY: &str = "the upstream turned the write away (412)";
 
-/// Somebody else renames the user in the moment between look and write.
+/// Another client renames the user between look and write.
 fn renamed(name: &str) -> Fault {
     let operations = json!([{ "op": "replace", "path": "displayName", "value": name }]);
     let schemas = ["urn:ietf:params:scim:api:messages:2.0:PatchOp"];
@@ -27,7 +27,7 @@ fn in_staging() -> World {
     World::with(scim(), "scim", staging).unwrap()
 }
 
-/// Runs it into the guard: approved, turned away, waiting again. Gives its id.
+/// Runs an action into the guard: approved, rejected by the upstream, waiting again. Returns its id.
 fn turned_away(world: &World, user: &str) -> String {
     world.proxy.set("PATCH", renamed("Somebody Else {n}"));
     let view = world.run(&World::proposal(SUSPEND, user)).unwrap();

@@ -1,4 +1,4 @@
-//! One binary for everything end to end: the real host, real servers, real sockets.
+//! One binary for all end-to-end tests: the real host, real servers, real sockets.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod acknowledged;

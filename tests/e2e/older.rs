@@ -1,10 +1,10 @@
-//! Directories that an older `deed` left: the present one opens them, tells of all that happened there,
-//! and carries on what was left open.
+//! Directories of an older `deed`: the present version opens them, reports everything that happened there, and
+//! continues what was left open.
 //!
-//! `older/state-1.tar.gz` is the served directory of the last version that knew no `state/VERSION`, as it was
-//! after a stop at `MADE`: its host drove an action to each end of `ENDED` and left one more waiting; caches,
-//! the lock and the log of the process were taken out. Its approval expires thirty days later, the most that a configuration
-//! allows, so the host that opens it here is given the clock of that day (`older/clock.c`).
+//! `older/state-1.tar.gz` is the served directory of the last version without `state/VERSION`, after a stop at `MADE`:
+//! its host drove an action to each end of `ENDED` and left one more waiting. Caches, the lock and the log of the
+//! process were removed. The approval expires thirty days later, the maximum that a configuration allows, so the host
+//! that opens the directory here is given the clock of that day (`older/clock.c`).
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,15 +23,15 @@ use deed_tests::world::{BOB, World};
 use deed_verify::Verdict;
 use serde_json::Value;
 
-/// The upstream's address stands in what was signed, so it is the same one for ever.
+/// The upstream's address is part of the signed data, so it can never change.
 const UPSTREAM: &str = "127.0.71.17:7117";
 /// Unix seconds.
 const MADE: u64 = 1_795_262_418;
 const DIRECTORY: &str = "tests/e2e/older/state-1.tar.gz";
-/// Another checkout's tests may have the address for a while.
+/// A test run of another checkout may hold the address for a while.
 const PATIENCE: Duration = Duration::from_mins(5);
 
-/// How the actions of the older directory ended; each is about a user of its own, by its place here.
+/// The ends of the actions in the older directory; each action is about the user whose id is its index here.
 const ENDED: [&str; 5] = ["verified", "failed", "denied", "cancelled", "indeterminate"];
 const WAITING: usize = ENDED.len();
 
@@ -51,7 +51,7 @@ fn upstream() -> Hostile {
     }
 }
 
-/// A world whose directory is `dir`; its own proxy is not in the way of anything.
+/// A world whose directory is `dir`; its own proxy is not used.
 fn world(dir: &Path) -> World {
     let proxy = Proxy::start(&scim().base_url()).unwrap();
     World { dir: dir.to_owned(), proxy, host: None, canaries: Vec::new() }
@@ -71,7 +71,7 @@ fn clock() -> &'static PathBuf {
     })
 }
 
-/// The older directory, served by the present binary an hour after it was made.
+/// The older directory, unpacked. `serve` runs the present binary on it with the clock of one hour after `MADE`.
 fn unpacked(name: &str) -> World {
     let dir = std::env::temp_dir().join(format!("deed-older-{}-{name}", std::process::id()));
     fs::create_dir(&dir).unwrap();
@@ -97,7 +97,7 @@ fn serve(world: &mut World) {
     world.serve_with(&variables).unwrap();
 }
 
-/// Every action of the tenant by the user that it was about.
+/// Every action of the tenant, with the user that it is about.
 fn actions(world: &World) -> Vec<(String, Value)> {
     let listed = world.client(BOB).get("/v1/actions?limit=100").unwrap().json();
     let all = listed["actions"].as_array().unwrap();
@@ -116,7 +116,7 @@ fn an_older_directory_is_opened_told_and_carried_on() {
     let found = host::expect(&["journal", "check", world.path()]).unwrap();
     assert!(found.contains("CLEAN"), "{found}");
     assert!(!world.dir.join("state/VERSION").exists(), "who looks changes nothing");
-    // No later look settles anything for now.
+    // For now, no look settles an action.
     hostile.lie("GET", 0, 1000, says(*b"HTTP/1.1 500 Oops\r\ncontent-length: 0\r\n\r\n"));
     serve(&mut world);
     let marked = fs::read_to_string(world.dir.join("state/VERSION")).unwrap();
@@ -136,7 +136,8 @@ fn an_older_directory_is_opened_told_and_carried_on() {
     let id = waiting["id"].as_str().unwrap();
     let (taken, said) = world.approve(id, "bob", BOB).unwrap();
     assert!(taken, "{said}");
-    // A contract that reads otherwise now would be another contract: nobody may be asked anew.
+    // If the present version read the contract differently, it would be another contract, and the approval would be
+    // asked for again; that must not happen.
     let view = world.settled(id).unwrap();
     ended(&world, &view, "verified", "");
     assert_eq!(hostile.user(&user(WAITING))["active"], true);
@@ -177,7 +178,7 @@ fn a_newer_directory_is_refused_by_every_command_and_not_touched() {
         let output = host::run(args, "").unwrap();
         let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         assert!(!output.status.success(), "{args:?}: {said}");
-        // What is no backup is refused before its state is looked at.
+        // `deed restore` refuses a directory that is not a backup before it reads its state.
         let words = if args[0] == "restore" { "no backup" } else { "says version 3" };
         assert!(said.contains(words), "{args:?}: {said}");
         assert_eq!(tree(&world.dir), before, "{args:?}");

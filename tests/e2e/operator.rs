@@ -1,5 +1,5 @@
-//! What an operator meets between `deed init` and a host that serves: each fault is told once, at its place,
-//! with its remedy, and each command ends with the next one.
+//! What an operator meets between `deed init` and a host that serves: each fault is reported once, at its place and
+//! with its remedy, and each command suggests the next one.
 
 mod build;
 mod help;
@@ -40,7 +40,7 @@ fn faults(dir: &Path) -> Vec<String> {
     said.lines().filter(|line| !line.starts_with("warning: ")).map(str::to_owned).collect()
 }
 
-/// The warnings of `deed check`, and of `deed serve`, that have these words.
+/// The number of warnings with these words, of `deed check` and of `deed serve`.
 fn warnings(world: &mut World, words: &str) -> [usize; 2] {
     let (code, said, _) = deed(&["check", world.path()]);
     assert_eq!(code, 0, "{said}");
@@ -83,10 +83,10 @@ fn a_date_in_a_contract_is_refused_at_its_line() {
     }
 }
 
-/// What makes a served directory faulty.
+/// A function that makes a served directory faulty.
 type Break = Box<dyn Fn(&Path)>;
 
-/// Whatever follows from a fault is not a second one.
+/// A consequence of a fault is not reported as a second fault.
 #[test]
 fn one_fault_is_one_message() {
     let remove = |name: &'static str| move |dir: &Path| fs::remove_file(dir.join(name)).unwrap();
@@ -160,7 +160,7 @@ fn a_hangup_is_ignored_and_told() {
         until("it says so", || told(&host) == round);
     }
     assert!(host.log().contains("the configuration is read at the start; restart the host"));
-    // Nothing comes of it later either.
+    // The signal has no later effect either.
     thread::sleep(Duration::from_millis(500));
     let client = deed_tests::client::Client::new(&host.operations, "");
     assert_eq!(client.get("/readyz").unwrap().status, 200);

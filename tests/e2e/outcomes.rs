@@ -1,5 +1,5 @@
-//! One test for each row of the outcome table (DESIGN §8), against the real SCIM server, through a
-//! proxy where the row needs a fault. Each asks the server itself and counts the writes that left.
+//! One test for each row of the outcome table (`host/record/src/lifecycle/outcome.rs`), against the real SCIM server,
+//! through a proxy where the row needs a fault. Each test asks the server itself and counts the writes that were sent.
 
 mod guests;
 
@@ -28,13 +28,13 @@ fn opaque(dir: &Path) -> Result<()> {
     edit(dir, CONTRACT, "effect   = \"observable\"", "effect   = \"opaque\"")
 }
 
-/// The ordinary story while writes meet this fault.
+/// Runs an approved action while writes meet this fault.
 fn run_with(world: &World, user: &str, fault: Fault) -> Value {
     world.proxy.set("PATCH", fault);
     world.run(&World::proposal(RESTORE, user)).unwrap()
 }
 
-/// The same, and from the moment of the write on looks meet a fault too.
+/// The same; from the moment of the write on, looks meet a fault too.
 fn run_then(world: &World, user: &str, write: Fault, look: Fault) -> Value {
     let id = world.propose(&World::proposal(RESTORE, user)).unwrap().text("/id");
     world.proxy.set("PATCH", write);
@@ -50,7 +50,7 @@ fn run_then(world: &World, user: &str, write: Fault, look: Fault) -> Value {
     world.settled(&id).unwrap()
 }
 
-/// A write that also changes the display name, behind the adapter's back.
+/// A write that also changes the display name, without the adapter's knowledge.
 fn also_renamed() -> Fault {
     let operations = json!([{ "op": "replace", "path": "displayName", "value": "Mallory" }]);
     let schemas = ["urn:ietf:params:scim:api:messages:2.0:PatchOp"];
@@ -120,7 +120,7 @@ fn a_landed_write_that_the_adapter_calls_refused_is_verified() {
 
 #[test]
 fn a_definite_refusal_that_changed_nothing_is_failed() {
-    // Where recovery may assume nothing, so that only the refusal itself can make it so.
+    // The contract's effect is opaque, so that only the refusal itself can make the outcome `failed`.
     let (world, user) = (World::with(scim(), "scim", opaque).unwrap(), locked_out());
     let view = run_with(&world, &user, Fault::Refuse { status: 403 });
     ended(&world, &view, "failed", "the upstream refused and nothing changed");
@@ -151,12 +151,12 @@ fn a_reported_success_that_changed_nothing_is_a_mismatch() {
 #[test]
 fn no_answer_and_no_change_is_failed_only_when_nothing_can_still_land() {
     let (world, user) = (World::start(scim()).unwrap(), locked_out());
-    // Looks that take long, so that one is under way when the write's deadline passes.
+    // Slow looks, so that one is under way when the write's deadline passes.
     let view = run_then(&world, &user, Fault::DropBefore, Fault::Delay { ms: 1_200 });
     ended(&world, &view, "failed", "nothing can still land");
     let sent = calls(&view, "perform")[0];
     assert_eq!(sent["fate"], "no_answer");
-    // The look that the outcome rests on began after the write's deadline, 2 s in this world.
+    // The look that decides the outcome began after the write's deadline, 2 s in this world.
     let waited = last_look_ms(&view) - sent["at_ms"].as_i64().unwrap();
     assert!(waited >= 2_000, "it was called failed after {waited} ms");
     assert_eq!(world.proxy.count("PATCH"), 1, "nothing is sent again blindly");

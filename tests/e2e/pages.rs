@@ -1,4 +1,4 @@
-//! The commands of the pages in `docs/` that need a running host, run as they stand there.
+//! Runs the commands of the pages in `docs/` that need a running host, exactly as they are written.
 
 use std::fs;
 use std::process::Command;
@@ -7,14 +7,14 @@ use deed_test_support::shared::{locked_out, scim};
 use deed_tests::services::workspace;
 use deed_tests::world::{HELPDESK, World};
 
-/// The shell blocks of a page, one after the other.
+/// The shell blocks of a page, concatenated.
 fn script(page: &str) -> String {
     let page = fs::read_to_string(workspace().join(page)).unwrap();
     let blocks = page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     blocks.collect::<Vec<_>>().join("\n")
 }
 
-/// Runs a page as an agent; gives whether every command ended well, and what was printed.
+/// Runs a page as an agent; returns whether every command succeeded, and what was printed.
 fn run(world: &World, page: &str, token: &str) -> (bool, String) {
     let output = Command::new("bash")
         .args(["-euo", "pipefail", "-c", &script(page)])

@@ -1,5 +1,5 @@
-//! Policy fails closed: errors, gaps and mistakes deny or are refused at load, and the facts that
-//! policies may use are the action's own.
+//! Policy fails closed: errors, gaps and mistakes cause a denial or are refused at load, and policies see only facts of
+//! the action itself.
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ const RESTORE: &str = "idp.restore_access";
 const READ: &str = "idp.read_user";
 const STARTER: &str = "policies/starter.cedar";
 
-/// Adds a policy after the starter policies and gives the line that it begins on.
+/// Adds a policy after the starter policies; returns the line on which it begins.
 fn append(dir: &Path, policy: &str) -> Result<usize> {
     let path = dir.join(STARTER);
     let text = fs::read_to_string(&path)?;
@@ -32,7 +32,7 @@ fn propose(world: &World, proposal: &Value) -> Value {
 
 #[test]
 fn a_forbid_that_errors_denies() {
-    // Cedar's integers have 64 bits; no time but 1970's start times this fits.
+    // Cedar's integers have 64 bits: multiplied by this number, every time after the start of 1970 overflows.
     let world = with_policy(
         "@id(\"breaks\") forbid (principal, action, resource) when { context.time * 9223372036854775807 < 0 };",
     );

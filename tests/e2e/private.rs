@@ -1,5 +1,5 @@
-//! Private parameters and `expose`, end to end: the value reaches guest, policy, approver and upstream; what the
-//! host writes and says has a word in its place. Every world here is searched for its values when it ends.
+//! Private parameters and `expose`, end to end: the value reaches guest, policy, approver and upstream; what the host
+//! stores and reports has a commitment in its place. Every world here is searched for its values when it ends.
 
 use std::fs;
 use std::path::Path;
@@ -24,7 +24,7 @@ fn title(user: &str) -> Value {
     scim().get_user(user).unwrap()["title"].clone()
 }
 
-/// A file of a bundle as JSON; agents get another copy than people.
+/// A file of a bundle as JSON; agents get another copy than persons.
 fn file(world: &World, token: &str, view: &Value, name: &str) -> Option<Value> {
     let path = format!("/v1/actions/{}/bundle", view["id"].as_str().unwrap());
     let bundle = world.client(token).get(&path).unwrap().bytes;
@@ -62,7 +62,7 @@ fn a_guest_sees_what_is_exposed_and_the_record_has_no_more() {
         assert_eq!(members, ["active", "id", "meta", "userName"], "{answer:#}");
         assert_eq!(answer["meta"].as_object().unwrap().len(), 1, "{answer:#}");
     }
-    // Without it the title comes back, and a look that holds a private value does not count.
+    // Without `expose` the upstream returns the title, and a look that contains a private value is not used.
     let everything = |dir: &Path| {
         with_operator(dir)?;
         edit(
@@ -77,7 +77,7 @@ fn a_guest_sees_what_is_exposed_and_the_record_has_no_more() {
     let view = world.run(&proposal(&user, ALLOWED, "honestly")).unwrap();
     ended(&world, &view, "indeterminate", "`/title` held a secret and was redacted");
     assert_eq!(title(&user), ALLOWED);
-    // What a person says of it is for the record too.
+    // The reason that a person gives for a resolution is recorded too.
     let id = view["id"].as_str().unwrap();
     let (done, said) = world.resolve(id, "applied", &format!("the title is {ALLOWED}")).unwrap();
     assert!(!done && said.contains("has the value of the private parameter `note`"), "{said}");
@@ -185,7 +185,7 @@ fn the_journal_keeps_it_over_a_crash() {
     assert_eq!(title(&user), ASKED);
     world.restart().unwrap();
     assert_eq!(world.show(&id).unwrap()["status"], "verified");
-    // The write was under way: what is found afterwards is judged, and the intent has the word.
+    // The answer to the write is lost: the host judges by a look, and the recorded intent has the commitment.
     let user = self::user("private", Some(false));
     world.proxy.set("PATCH", Fault::DropAfter);
     let view = world.run(&proposal(&user, ASKED, "honestly")).unwrap();

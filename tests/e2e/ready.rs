@@ -1,11 +1,11 @@
-//! What the tests share that watch a host become ready or not.
+//! Helpers of the tests that watch a host become ready or not.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use deed_tests::client::Answer;
 
-/// Waits until this holds: a minute is more than anything here takes.
+/// Waits until the condition holds. A minute is more than any condition here takes.
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
@@ -14,7 +14,7 @@ pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Nothing new is taken: the answer says so in this word, and when to come back.
+/// The host refuses new work: the answer contains this word and a `Retry-After`.
 pub(crate) fn refused(answer: &Answer, word: &str) {
     assert_eq!(
         (answer.status, answer.content_type.as_str()),

@@ -1,5 +1,5 @@
-//! What follows an attempt that left something undone: another one where the contract's effect allows it,
-//! never a second effect, and one story that tells all of it.
+//! What follows an attempt that did not complete: another attempt where the contract's effect allows it, never a second
+//! effect, and one record of all of it.
 
 mod late;
 
@@ -16,14 +16,14 @@ use serde_json::{Value, json};
 const RESTORE: &str = "idp.restore_access";
 const CONTRACT: &str = "contracts/restore_access.toml";
 
-/// A world in which nobody is asked, writes of this effect are tried three times, and answers are not
-/// waited for long.
+/// A world without approvals, in which writes of this effect are attempted up to three times and answers are not waited
+/// for long.
 fn world(effect: &str, backoff: &str) -> World {
     let limits = format!("backoff = \"{backoff}\"");
     World::with(scim(), "scim", |dir| change(dir, effect, "10m", &limits)).unwrap()
 }
 
-/// The same with this window of its upstream, and these limits besides.
+/// The same, with this idempotency window of its upstream and these additional limits.
 fn change(dir: &Path, effect: &str, window: &str, limits: &str) -> Result<()> {
     edit(dir, "deed.toml", "environment = \"production\"", "environment = \"staging\"")?;
     let short = format!(
@@ -35,14 +35,14 @@ fn change(dir: &Path, effect: &str, window: &str, limits: &str) -> Result<()> {
     edit(dir, CONTRACT, "timeout = \"30s\"", &limits)
 }
 
-/// Until the proxy has seen so many writes.
+/// Waits until the proxy has seen this many writes.
 fn wait_for_writes(world: &World, count: usize) {
     while world.proxy.count("PATCH") < count {
         thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// Runs it into this fault, which is gone after the first write.
+/// Runs an action whose first write meets this fault; the fault is removed after that write.
 fn once(world: &World, user: &str, fault: Fault) -> Value {
     world.proxy.set("PATCH", fault);
     thread::scope(|scope| {
@@ -136,7 +136,7 @@ fn a_pause_outlives_the_host_and_can_be_cancelled() {
     assert_eq!(second.proxy.count("PATCH"), 1);
 }
 
-/// Proposes, and waits until the next attempt is planned. Gives the action's id.
+/// Proposes, and waits until the next attempt is planned. Returns the action's id.
 fn planned(world: &World, user: &str) -> String {
     let body = World::proposal(RESTORE, user).to_string().into_bytes();
     let at_once = [("prefer", "wait=0")];

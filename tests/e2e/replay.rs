@@ -1,4 +1,4 @@
-//! `deed replay`: the adapter runs again on what a bundle recorded, and does the same or is found out.
+//! `deed replay` runs the adapter again on what a bundle recorded; any difference is reported.
 
 mod chance;
 mod differences;
@@ -19,7 +19,7 @@ fn wasm(adapter: &str) -> PathBuf {
     workspace().join(format!("target/adapters/{adapter}.wasm"))
 }
 
-/// Exit code and what was printed.
+/// Exit code and output.
 fn replay(bundle: &Path, adapter: &Path, more: &[&str]) -> (i32, String) {
     let args = [&["replay", bundle.to_str().unwrap(), adapter.to_str().unwrap()], more].concat();
     let output = host::run(&args, "").unwrap();
@@ -27,7 +27,7 @@ fn replay(bundle: &Path, adapter: &Path, more: &[&str]) -> (i32, String) {
     (output.status.code().unwrap(), String::from_utf8_lossy(&text).into_owned())
 }
 
-/// The people's bundle of an ended action, on disk.
+/// Writes the bundle of an ended action, as persons get it, to disk.
 fn bundle(world: &World, view: &Value) -> PathBuf {
     let id = view["id"].as_str().unwrap();
     let path = world.dir.join(format!("{id}.deed"));
@@ -35,7 +35,7 @@ fn bundle(world: &World, view: &Value) -> PathBuf {
     path
 }
 
-/// Replays it with the adapter of its world and gives the report: nothing may differ.
+/// Replays the bundle with the adapter of its world and returns the report: nothing may differ.
 fn identical(world: &World, view: &Value) -> Value {
     let adapter = world.dir.join("adapters/scim.wasm");
     let (code, said) = replay(&bundle(world, view), &adapter, &["--json"]);
@@ -116,7 +116,7 @@ fn a_read_and_a_look_that_failed_replay() {
     }
 }
 
-/// A name that resolvers take for an address. Nothing in it says so, so `deed check` leaves it to the look-up.
+/// A name that resolvers treat as an address. Its form does not show that, so `deed check` leaves it to the resolver.
 const LOOPBACK: &str = "0x7f000001";
 
 #[test]

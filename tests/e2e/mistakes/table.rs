@@ -1,7 +1,7 @@
-//! Mistakes as edits of good files, and where and in what words each must be told.
+//! Mistakes as edits of valid files, with the place and the words of each report.
 
-/// A mistake that an edit makes: in this file, this text becomes that one. The fault is told at the
-/// line of `at` in the edited file `told`, in words that hold every one of `remedy`.
+/// A mistake that an edit makes: in `file`, the text `from` becomes `to`. The fault is reported at the line of `at` in
+/// the edited file `told`, in a message that contains every text of `remedy`.
 pub(crate) struct Mistake {
     pub(crate) file: &'static str,
     pub(crate) from: &'static str,

@@ -1,4 +1,4 @@
-//! What the binary says of itself: its version with the commit, and the completions of shells.
+//! What the binary reports of itself: its version with the commit, and shell completions.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ fn shells_complete_the_commands() {
     assert_eq!(deed(&["completions", "tcsh"]).0, 2);
 }
 
-/// A folder with the build script, compiled, and sources as it looks for them.
+/// A folder with the compiled build script and the sources that it reads.
 struct Checkout {
     dir: PathBuf,
     script: PathBuf,
@@ -73,7 +73,7 @@ impl Checkout {
         self.dir.join("tree")
     }
 
-    /// What the script says of the build, and the paths that it watches.
+    /// What the script reports of the build, and the paths that it watches.
     fn says(&self, package: &Path, profile: &str, path: Option<&str>) -> (String, Vec<PathBuf>) {
         let mut script = Command::new(&self.script);
         script.current_dir(package).env("PROFILE", profile).env_remove("GIT_DIR");
@@ -99,7 +99,7 @@ impl Drop for Checkout {
     }
 }
 
-/// Whether a change of any of these is one of what is watched.
+/// Whether one of the watched paths contains this path.
 fn watches(watched: &[PathBuf], path: &Path) -> bool {
     let path = path.canonicalize().unwrap();
     watched.iter().any(|one| one.canonicalize().is_ok_and(|one| path.starts_with(one)))
@@ -119,7 +119,7 @@ fn a_release_names_its_commit_and_is_made_anew_for_another() {
     }
     assert!(watches(&watched, &checkout.tree().join("Cargo.toml")));
     assert!(!watches(&watched, &git.join("index")), "every `git status` would count");
-    // A branch among the packed refs, whose next commit makes a file of its own.
+    // A branch among the packed refs; its next commit creates a file for it.
     checkout.git(&["pack-refs", "--all"]);
     let (said, watched) = checkout.release();
     assert_eq!(said, first);
@@ -133,7 +133,7 @@ fn a_release_names_its_commit_and_is_made_anew_for_another() {
     assert_eq!(checkout.release().0, format!("{second}, modified"));
     checkout.git(&["checkout", "--quiet", "--detach", &first]);
     assert_eq!(checkout.release().0, format!("{first}, modified"));
-    // A debug build asks nobody, and watches nothing but the script.
+    // A debug build does not run git, and watches only the script.
     let (said, watched) = checkout.says(&package, "debug", Some("/nowhere"));
     assert_eq!((said.as_str(), watched), ("debug build", vec![package.join("build.rs")]));
 }
@@ -164,7 +164,7 @@ fn without_git_or_a_checkout_the_commit_is_unknown() {
     };
     unknown(None);
     unknown(Some("/nowhere"));
-    // Sources that lie in somebody else's repository.
+    // Sources inside another project's repository.
     checkout.git(&["init", "--quiet", "--initial-branch=main"]);
     checkout.git(&["commit", "--quiet", "--allow-empty", "--message", "theirs"]);
     unknown(None);

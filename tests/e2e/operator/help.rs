@@ -1,4 +1,4 @@
-//! Help that says what to type: what it names works on a machine where nothing was prepared.
+//! The examples in the help work on a machine where nothing was prepared.
 
 use std::fs;
 use std::path::Path;

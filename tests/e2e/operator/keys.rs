@@ -1,4 +1,4 @@
-//! Private keys in the form that other people's tools read: OpenSSL and Python's `cryptography`.
+//! Private keys are in a format that OpenSSL and Python's `cryptography` read.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use deed_tests::host;
 use deed_tests::services::venv;
 use deed_tests::world::World;
 
-/// Reads each private key and compares its public half with the file beside it.
+/// Reads each private key and compares its public half with the file next to it.
 const PYTHON: &str = r#"
 import sys
 from cryptography.hazmat.primitives import serialization as s
@@ -19,7 +19,7 @@ for path in sys.argv[1:]:
     assert public == open(path[:-4] + ".pub", "rb").read(), path
 "#;
 
-/// What a tool says; nothing where this machine does not have it.
+/// The output of a tool; `None` where this machine does not have it.
 fn tool(program: &Path, args: &[&str]) -> Option<Output> {
     match Command::new(program).args(args).output() {
         Ok(output) => Some(output),
@@ -39,7 +39,7 @@ fn well(output: &Output) {
 #[test]
 fn new_keys_are_read_by_openssl_and_python() {
     let world = World::lay_out(scim(), "scim").unwrap();
-    // By `deed key new`, by `deed init`, and by `deed key rotate`.
+    // Made by `deed key new`, by `deed init`, and by `deed key rotate`.
     let init = world.dir.join("made");
     host::expect(&["init", init.to_str().unwrap()]).unwrap();
     let name = |path: &str| world.dir.join(path).to_str().unwrap().to_owned();

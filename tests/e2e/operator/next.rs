@@ -1,4 +1,4 @@
-//! Each command of the first hour ends with the next one, on stderr, and not where a program reads.
+//! Each command used to set up a host suggests the next one, on stderr, and not where a program reads the output.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use deed_tests::host;
 use deed_tests::services::workspace;
 use deed_tests::world::edit;
 
-/// The last line on stderr.
+/// The suggestion on the last line of stderr.
 fn next(args: &[&str], input: &str) -> Option<String> {
     let output = host::run(args, input).unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();
@@ -55,7 +55,7 @@ fn the_first_hour_can_be_typed_line_by_line() {
     ] {
         assert_eq!(next(args, ""), None, "{args:?}");
     }
-    // With a fault, what is to be done stands in the fault.
+    // When there is a fault, its message says what to do.
     fs::remove_file(format!("{dir}/secrets/idp-read")).unwrap();
     let output = host::run(&["check", &dir], "").unwrap();
     assert_eq!((output.status.code(), output.stderr.as_slice()), (Some(1), &b""[..]));

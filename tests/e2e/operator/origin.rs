@@ -1,4 +1,4 @@
-//! The name of the logs: a changed one is found before the host starts, and an example is warned about.
+//! The name of the logs: a changed one is reported before the host starts, and a reserved one causes a warning.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use deed_tests::world::{World, edit};
 
 use super::{deed, faults, warnings};
 
-/// A world that was served once, and not any more.
+/// A world that was served once and has been stopped.
 fn served() -> World {
     let mut world = World::start(scim()).unwrap();
     assert!(world.host.take().unwrap().stop().unwrap());
@@ -71,14 +71,14 @@ fn a_reserved_origin_is_warned_about() {
         let named = format!("`ORIGIN/TENANT`, here `{origin}/acme`");
         assert_eq!(said.contains(&named), warned == 1, "{said}");
         assert_eq!(warnings(&mut world, &words), [warned; 2], "{origin}");
-        // A log that was begun has a name already.
+        // A log that has been started has a name already.
         let (_, said, _) = deed(&["check", world.path()]);
         assert_eq!(said.contains("only a new directory can have another one"), warned == 1);
         fs::remove_dir_all(world.dir.join("state")).unwrap();
     }
 }
 
-/// A log whose name cannot be read may have been begun under any.
+/// A log whose name cannot be read may have been started under any name.
 #[test]
 fn a_head_that_does_not_read_is_a_fault() {
     let mut world = served();
@@ -102,7 +102,8 @@ fn a_head_that_does_not_read_is_a_fault() {
         fs::remove_dir(&head).or_else(|_| fs::remove_file(&head)).unwrap();
         fs::write(&head, &good).unwrap();
     }
-    // One that is not there was not begun, as far as its name goes; the log itself is checked by `deed serve`.
+    // A missing HEAD counts as a log that was not started, as far as its name is concerned; `deed serve` checks the log
+    // itself.
     fs::remove_file(&head).unwrap();
     assert_eq!(deed(&["check", world.path()]).0, 0);
     fs::write(&head, &good).unwrap();

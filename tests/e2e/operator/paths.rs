@@ -1,4 +1,5 @@
-//! A path that is not a served directory: said as it was typed, without a line of a file that is not there.
+//! A path that is not a served directory is reported as it was typed, without a line number of a file that does not
+//! exist.
 
 use std::fs;
 use std::process::Command;

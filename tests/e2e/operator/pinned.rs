@@ -1,4 +1,4 @@
-//! `deed pin` shows everything that is accepted with it, and keeps it where and as whose it belongs.
+//! `deed pin` shows everything that is accepted with it, and stores it in the right place and with the right owner.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::deed;
 
 const CONTRACT: &str = "contracts/restore_access.toml";
-/// A user whom no file system knows.
+/// A user that owns no files.
 const USER: u32 = 65_534;
 
 #[test]
@@ -43,7 +43,7 @@ fn nothing_that_is_added_to_a_list_is_hidden() {
         assert!(said.lines().any(|one| one.trim() == line), "no `{line}` in\n{said}");
     }
     assert!(!said.contains("more characters"), "{said}");
-    // The way back names what goes away.
+    // The reverse change shows what is removed.
     edit(&world.dir, CONTRACT, "[\"has(post.user.displayName)\", ", "[").unwrap();
     edit(&world.dir, CONTRACT, &body, "value = true }] }").unwrap();
     let said = host::expect(&["pin", world.path(), "--json"]).unwrap();
@@ -116,14 +116,14 @@ fn a_pin_leaves_nothing_of_its_own_user_behind() {
     let accepted = world.dir.join("accepted");
     let config = world.dir.join("deed.toml");
     if owner(&config).0 != 0 {
-        // Only root can give a file away.
+        // Only root can change the owner of a file.
         return;
     }
     let all_are = |expected: (u32, u32)| {
         let files = contents(&accepted).into_iter().map(|(path, _)| path);
         files.chain([accepted.clone()]).all(|path| owner(&path) == expected)
     };
-    // The folder and its files as root made them are given away too.
+    // The folder and its files get the owner of deed.toml, also when root created them before.
     give(&config, Some(USER), USER, 0o600);
     host::expect(&["pin", world.path()]).unwrap();
     assert!(all_are((USER, USER)));
@@ -132,7 +132,7 @@ fn a_pin_leaves_nothing_of_its_own_user_behind() {
     assert!(all_are((USER, USER)));
 }
 
-/// Somebody who may write `deed.toml` and is not its owner.
+/// The case of a user who may write `deed.toml` and is not its owner.
 #[test]
 fn a_pin_warns_when_it_cannot_give_its_files_away() {
     let world = World::lay_out(scim(), "scim").unwrap();
@@ -146,7 +146,7 @@ fn a_pin_warns_when_it_cannot_give_its_files_away() {
     }
     give(&config, Some(0), USER, 0o660);
     fs::remove_dir_all(world.dir.join("accepted")).unwrap();
-    // Where that user can start it.
+    // A copy that this user can execute.
     let binary = world.dir.join("binary");
     fs::copy(host::binary().unwrap(), &binary).unwrap();
     give(&binary, Some(USER), USER, 0o700);

@@ -1,4 +1,4 @@
-//! An upstream whose address its own `addresses` does not allow is found before anything is served.
+//! An upstream whose address is not allowed by its own `addresses` is reported before anything is served.
 
 use std::fs;
 
@@ -43,7 +43,7 @@ fn an_address_that_may_not_be_dialled_is_a_fault_with_its_line() {
         let (code, _, errors) = deed(&["serve", world.path()]);
         assert!(code == 1 && errors.contains(fault), "{errors}");
     }
-    // Any other name is looked up when it is dialled.
+    // Any other name is resolved when it is dialled.
     let table = "[tenant.acme.upstream.crm]\nbase_url = \"https://crm.internal\"\naddresses = [\"public\"]\n";
     fs::write(&file, format!("{good}\n{table}")).unwrap();
     assert_eq!(deed(&["check", world.path()]).0, 0);

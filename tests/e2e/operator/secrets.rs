@@ -1,5 +1,5 @@
-//! `deed secret set`: only a secret that `deed.toml` names, in the file that it names, refused before
-//! the value is read.
+//! `deed secret set` writes only a secret that `deed.toml` names, to the file that it names, and refuses others before
+//! it reads the value.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -14,7 +14,7 @@ use super::faults;
 
 const VALUE: &str = "a-credential-of-the-operator";
 
-/// Exit code and stderr of a `set` whose stdin is never closed: one that reads it would never end.
+/// Exit code and stderr of a `set` whose stdin is never closed: a command that reads it would never end.
 fn set_without_a_value(args: &[&str]) -> (Option<i32>, String) {
     let mut child = Command::new(host::binary().unwrap())
         .args(["secret", "set"])
@@ -114,7 +114,7 @@ fn an_empty_stdin_is_told_as_that() {
     }
 }
 
-/// Neither `secret set`, nor `check`, nor `serve` takes the place of something else for a secret's.
+/// `secret set`, `check` and `serve` all refuse a secret in a place that belongs to another file of the host.
 #[test]
 fn a_secret_does_not_replace_what_the_host_is_made_of() {
     let mut world = World::lay_out(scim(), "scim").unwrap();
@@ -147,7 +147,7 @@ fn a_secret_does_not_replace_what_the_host_is_made_of() {
     }
 }
 
-/// A directory from an older version may have secrets among its policies.
+/// A directory of an older version may have secrets among its policies.
 #[test]
 fn a_backup_without_keys_has_no_secret_wherever_it_is() {
     let mut world = World::start(scim()).unwrap();

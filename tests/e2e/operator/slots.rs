@@ -1,4 +1,4 @@
-//! Header slots of credentials: one that the host would refuse at each request is found by `deed check`.
+//! Header slots of credentials: `deed check` finds one that the host would refuse at each request.
 
 use deed_test_support::shared::scim;
 use deed_tests::services::ScimServer;

@@ -1,4 +1,4 @@
-//! What commands write to a terminal: names from files control nothing, and the next command can be pasted.
+//! Output to a terminal: control characters in names from files are escaped, and the suggested command can be pasted.
 
 use std::fs;
 use std::process::Command;
@@ -10,7 +10,7 @@ use deed_tests::world::{World, edit};
 
 use super::deed;
 
-/// A name, as TOML spells it, and as it is shown.
+/// A name as TOML spells it, and as it is shown.
 const HOSTILE: [[&str; 2]; 3] = [
     ["x\\u001b[2K\\u001b[1A", "x\\u{1b}[2K\\u{1b}[1A"],
     ["x\\u009b31m", "x\\u{9b}31m"],
@@ -44,7 +44,7 @@ fn names_from_the_configuration_control_no_terminal() {
     assert!(code == 1 && !errors.contains('\u{1b}'), "{errors:?}");
 }
 
-/// The command after `next: `, when a shell has split it.
+/// The command after `next: `, split by a shell.
 fn next(args: &[&str], input: &str) -> Vec<String> {
     let output = host::run(args, input).unwrap();
     let errors = String::from_utf8(output.stderr).unwrap();

@@ -1,4 +1,4 @@
-//! Adapters that lie, spin or reach beyond their grant: what they do is judged, not what they say.
+//! Adapters that lie, loop or reach beyond their grant: the host judges what they do, not what they say.
 
 use std::path::Path;
 use std::thread;
@@ -14,7 +14,7 @@ use super::{CONTRACT, RESTORE, with_adapter};
 #[test]
 fn an_adapter_that_reports_a_state_which_no_exchange_contains_is_never_verified() {
     let (world, user) = (with_adapter("lies"), locked_out());
-    // The upstream says 204 and does nothing; the adapter says that the user is active.
+    // The upstream answers 204 and changes nothing; the adapter reports that the user is active.
     world.proxy.set("PATCH", Fault::Lie2xx);
     let view = world.run(&World::proposal(RESTORE, &user)).unwrap();
     let receipt = ended(&world, &view, "mismatch", "reported success and nothing changed");

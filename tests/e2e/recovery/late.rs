@@ -1,5 +1,4 @@
-//! A planned attempt whose time is over when it comes, or that comes back to another configuration: it does
-//! not run.
+//! A planned attempt does not run when its time is over, or when the configuration has changed since it was planned.
 
 use std::fs;
 use std::thread;
@@ -42,7 +41,7 @@ fn a_host_that_comes_back_too_late_does_not_send_again() {
         let id = planned(&world, &user);
         world.host.take().unwrap().kill().unwrap();
         world.proxy.set("PATCH", Fault::None);
-        // Later than the key is known; later than the budget of the other one, too.
+        // Later than the idempotency key is valid; in the other case, later than the total budget too.
         let away_ms = if effect == "keyed" { 1_800_000 } else { 7_200_000 };
         let clock = world.dir.join("clock");
         fs::write(&clock, away_ms.to_string()).unwrap();
@@ -54,7 +53,8 @@ fn a_host_that_comes_back_too_late_does_not_send_again() {
     }
 }
 
-/// The host stops while it waits for what may still land; the contract that it comes back with is easier to meet.
+/// The host stops while it waits for a write that may still land; it is restarted with a contract that is easier to
+/// satisfy.
 #[test]
 fn what_was_sent_under_one_contract_is_not_judged_by_another() {
     let user = locked_out();
@@ -86,7 +86,7 @@ fn what_was_sent_under_one_contract_is_not_judged_by_another() {
     ended(&world, &world.settled(&id).unwrap(), "indeterminate", why);
 }
 
-/// The machine sleeps while the host waits: our clock stands still, and the upstream's does not.
+/// The machine sleeps while the host waits: the host's clock stands still, and the upstream's does not.
 #[test]
 fn a_key_that_was_slept_through_is_not_sent_again() {
     let user = locked_out();
@@ -105,7 +105,7 @@ fn a_key_that_was_slept_through_is_not_sent_again() {
     assert_eq!((attempts(&receipt), world.proxy.count("PATCH")), (1, 1));
 }
 
-/// The host dies after policy allowed the second attempt and before that starts; then policy is another.
+/// The host dies after policy allowed the second attempt and before that attempt starts; then policy changes.
 #[test]
 fn what_was_allowed_before_a_restart_is_asked_again() {
     let user = locked_out();
@@ -129,7 +129,8 @@ fn what_was_allowed_before_a_restart_is_asked_again() {
     assert_eq!((attempts(&receipt), world.proxy.count("PATCH")), (1, 1));
 }
 
-/// Nobody can approve what a start with another contract, environment or binding can never run.
+/// An action cannot be approved when a restart changed its contract, environment or binding, because it could never
+/// run.
 #[test]
 fn what_waits_for_people_ends_when_its_world_changes() {
     let changes = [

@@ -1,6 +1,6 @@
-//! What a run could depend on besides its record. A guest has no clock, no random, no threads, and one
-//! call of the host at a time: the order of its calls follows from what it was told. So a race can only
-//! be shown from outside, by a record with another order than the guest has.
+//! What a run could depend on other than its record. A guest has no clock, no random numbers, no threads, and one host
+//! call at a time: the order of its calls follows from its inputs. A race can therefore only be shown from outside, by
+//! a record whose order differs from the guest's.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,7 +33,7 @@ fn changed(world: &World, view: &Value, part: &str, change: impl FnOnce(&mut Val
     path
 }
 
-/// The first difference of the run of this name.
+/// The first difference in the run of this name.
 fn difference(path: &Path, run: &str) -> Value {
     let (code, said) = replay(path, &wasm("races"), &["--json"]);
     assert_eq!(code, 1, "{said}");
@@ -73,8 +73,8 @@ fn calls_in_another_order_than_recorded_are_the_first_difference() {
     }
 }
 
-/// The guest claims a digest of everything that it was told, byte for byte, and of every place where
-/// chance could hide. A replay compares claims.
+/// The guest's claim contains a digest of all of its inputs, byte for byte, and of every possible source of randomness.
+/// A replay compares claims.
 #[test]
 fn a_guest_is_told_the_same_to_the_last_byte() {
     let world = World::with(scim(), "races", two_looks).unwrap();
@@ -97,7 +97,7 @@ fn a_guest_is_told_the_same_to_the_last_byte() {
         let chance = |claim: &str| claim.split_once(", told").unwrap().0.to_owned();
         assert_eq!(chance(&then), chance(&now), "where it looked for chance there is none");
     }
-    // What differs between the two runs, and what no guest is told: times, durations, limits of the clock.
+    // What differs between two runs and is not shown to guests: times, durations, deadlines.
     let path = changed(&world, &view, exchanges, |attempts| {
         let exchange = &mut attempts[0]["exchanges"][0];
         for time in ["started_ms", "ended_ms", "deadline_ms"] {
@@ -109,8 +109,8 @@ fn a_guest_is_told_the_same_to_the_last_byte() {
     assert!(said.contains("same  attempt 1"), "{said}");
 }
 
-/// An upstream that echoes a credential: where it stood, the guest was shown the word, the record has the
-/// word, and in a replay the guest is shown it at the same place.
+/// An upstream echoes a credential: in its place, the guest saw the word `redacted` and the record has it, and a replay
+/// shows it to the guest at the same place.
 #[test]
 fn the_word_redacted_is_where_it_was_in_the_guests_view() {
     let world = World::with(scim(), "races", |_| Ok(())).unwrap();
@@ -131,7 +131,7 @@ fn the_word_redacted_is_where_it_was_in_the_guests_view() {
     let told = seen["claim"]["unknown"].as_str().unwrap();
     assert!(told.ends_with("redacted [\"locale\", \"nickName\"]"), "{told}");
     identical(&world, &view);
-    // Another word at the same place is another view.
+    // Another word at the same place changes what the guest sees.
     let path = changed(&world, &view, "evidence/pre.json", |pre| {
         pre["exchanges"][0]["response"]["nickName"] = json!("Redacted");
     });

@@ -1,4 +1,4 @@
-//! What does not replay is reported at its first difference, or said to be no case for it.
+//! What does not replay is reported at its first difference, or as not replayable.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{RESTORE, bundle, replay, run_with, wasm};
 
-/// A verified action and the same bundle with one part of its evidence changed.
+/// A verified action, whose bundle is changed in one part of its evidence.
 struct Case {
     world: World,
     view: Value,
@@ -37,7 +37,7 @@ impl Case {
         path
     }
 
-    /// Replays a changed bundle: it differs, and the run's first difference is the one at this place.
+    /// Replays a changed bundle: it differs, and the first difference of the run is at this place.
     fn differs(
         &self,
         part: &str,
@@ -87,7 +87,7 @@ fn a_changed_exchange_is_found_at_the_first_difference() {
         let twice = attempts[0]["exchanges"][0].clone();
         attempts[0]["exchanges"].as_array_mut().unwrap().push(twice);
     });
-    // One that is said not to count, and did.
+    // A look that is recorded as unusable although it was usable.
     for (part, run) in [(PRE, "look before"), (POST, "look after")] {
         case.differs(part, run, "whether the look is usable", |look| {
             look["problem"] = json!("the upstream could not be read");
@@ -122,7 +122,7 @@ fn another_adapter_is_no_case_and_differs_where_it_is_asked_to_run() {
     let (code, said) = replay(&file, &wasm("lies"), &[]);
     assert_eq!(code, 2, "{said}");
     assert!(said.contains("the receipt names") && said.contains("--other-build"), "{said}");
-    // It does the same work, and asks for more.
+    // It does the same work and one request more.
     let (code, said) = replay(&file, &wasm("asks-elsewhere"), &["--other-build"]);
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("the first difference is in refused request 0"), "{said}");
