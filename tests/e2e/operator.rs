@@ -1,4 +1,4 @@
-//! What an operator meets between `deed init` and a host that serves: each fault is reported once, at its place and
+//! What an operator sees between `deed init` and a host that serves: each fault is reported once, at its place and
 //! with its remedy, and each command suggests the next one.
 
 mod build;

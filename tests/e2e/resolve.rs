@@ -1,5 +1,5 @@
-//! What no look can settle: an operator is called, says what happened, and the host concludes; until then
-//! nobody else writes to that resource.
+//! Outcomes that no look can settle: an operator is called and states what happened, and the host concludes. Until then
+//! no other action writes to that resource.
 
 mod held;
 mod told;
@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 const PATIENCE: Duration = Duration::from_mins(1);
 const REASON: &str = "the directory's own audit trail says so";
 
-/// Nobody is asked, and a look that shows no effect says nothing.
+/// No approval is needed, and a look that shows no effect proves nothing.
 fn opaque(dir: &Path) -> Result<()> {
     with_effect(dir, "opaque")
 }
@@ -37,7 +37,7 @@ fn with_effect(dir: &Path, effect: &str) -> Result<()> {
     with_operator(dir)
 }
 
-/// A write of which nobody knows whether it arrived, and looks that show no effect.
+/// A write that may or may not have arrived, and looks that show no effect.
 fn lost(world: &World, user: &str) -> String {
     world.proxy.set("PATCH", Fault::DropBefore);
     let view = world.run(&World::proposal("idp.restore_access", user)).unwrap();
@@ -46,7 +46,7 @@ fn lost(world: &World, user: &str) -> String {
     view["id"].as_str().unwrap().to_owned()
 }
 
-/// A write that lands, and from then on no look that can be used.
+/// A write that lands, after which no look is usable.
 fn unseen(world: &World, user: &str) -> String {
     world.proxy.set("PATCH", Fault::Delay { ms: 500 });
     let view = thread::scope(|scope| {
@@ -61,7 +61,7 @@ fn unseen(world: &World, user: &str) -> String {
     view["id"].as_str().unwrap().to_owned()
 }
 
-/// The view as soon as it is so.
+/// Returns the view as soon as it satisfies the condition.
 fn until(world: &World, id: &str, so: impl Fn(&Value) -> bool) -> Value {
     let start = Instant::now();
     loop {
@@ -78,14 +78,14 @@ fn escalated(world: &World, id: &str) -> Value {
     until(world, id, |view| view["escalated"].is_string())
 }
 
-/// The request as carol gets it.
+/// The resolution request as carol gets it.
 fn request(world: &World, id: &str) -> ResolutionRequest {
     let path = format!("/v1/actions/{id}/resolution_request");
     let answer = world.client(CAROL).get(&path).unwrap();
     deed_spec::json::from_value(answer.json()).unwrap()
 }
 
-/// Carol's signed word about what she is shown now.
+/// Carol's signed resolution of the request that she is shown now.
 fn signed(world: &World, id: &str, verdict: Said) -> Value {
     let shown = request(world, id);
     let now_ms = shown.look.as_ref().unwrap().at_ms;
@@ -100,7 +100,7 @@ fn post(world: &World, id: &str, body: &Value) -> deed_tests::client::Answer {
     let path = format!("/v1/actions/{id}/resolution");
     loop {
         let answer = world.client(CAROL).post(&path, body).unwrap();
-        // A host that has just started waits once more.
+        // A host that has just started waits out the write's deadline once more.
         if answer.status != 409 || !answer.text("/detail").contains("may still land") {
             return answer;
         }
@@ -108,7 +108,7 @@ fn post(world: &World, id: &str, body: &Value) -> deed_tests::client::Answer {
     }
 }
 
-/// What stands in the record of an action that a person resolved.
+/// Checks the record of an action that a person resolved; returns its view.
 fn settled(world: &World, id: &str, outcome: Outcome, reason: &str) -> Value {
     let view = until(world, id, |view| view["status"] != "indeterminate");
     assert_eq!(view["status"], outcome.as_str(), "{view:#}");
@@ -134,7 +134,7 @@ fn settled(world: &World, id: &str, outcome: Outcome, reason: &str) -> Value {
     view
 }
 
-/// The one that is made of other people's libraries says the same.
+/// The verifier made of third-party libraries reports the same.
 fn other_verifier(world: &World, id: &str) {
     let file = world.dir.join(format!("{id}.deed"));
     std::fs::write(&file, world.bundle(id).unwrap()).unwrap();
@@ -182,7 +182,7 @@ fn a_look_after_the_word_counts_and_a_word_after_that_look_does_not() {
     let world = World::with(scim(), "scim", |dir| with_effect(dir, "observable")).unwrap();
     let user = locked_out();
     let id = &unseen(&world, &user);
-    // Right after a look that failed: the next one by itself is seconds away.
+    // Right after a failed look: the next scheduled one is seconds away.
     let (looks, start) = (world.proxy.count("GET"), Instant::now());
     while world.proxy.count("GET") < looks + 3 {
         assert!(start.elapsed() < PATIENCE, "it is looked at again and again");
@@ -207,12 +207,12 @@ fn a_word_that_was_asked_for_before_a_restart_counts_and_one_under_way_is_conclu
     escalated(&world, &id);
     let word = signed(&world, &id, Said::Applied);
     world.restart().unwrap();
-    // The word is taken, and the host is ended in the middle of the look that follows.
+    // The resolution is accepted, and the host is killed in the middle of the look that follows.
     world.proxy.set("GET", Fault::Delay { ms: 2_000 });
     let looks = world.proxy.count("GET");
     let took = |view: &Value| view["resolution"].is_object();
     thread::scope(|scope| {
-        // The host dies under it, and so its answer does not come.
+        // The host dies during the request, so no answer arrives.
         scope.spawn(|| {
             let path = format!("/v1/actions/{id}/resolution");
             while let Ok(answer) = world.client(CAROL).post(&path, &word) {
@@ -278,7 +278,7 @@ fn without_a_grant_nobody_can_look_and_the_word_alone_settles_it() {
     assert!(done, "{said}");
     settled(&world, &id, Outcome::Failed, "the host could not look again");
     assert_eq!(world.proxy.count("GET"), looks);
-    // An agent's copy is checked as far as it goes.
+    // An agent can still fetch its copy.
     let copy = world.client(HELPDESK).get(&format!("/v1/actions/{id}/bundle")).unwrap();
     assert_eq!(copy.status, 200);
 }
@@ -302,7 +302,7 @@ fn a_retry_is_a_new_action_with_gates_of_its_own() {
     assert_eq!(world.proxy.count("PATCH"), 2);
 }
 
-/// The crash comes when the new action is on disk and the word is not settled yet.
+/// The crash comes when the new action is on disk and the resolution is not concluded yet.
 #[test]
 fn a_retry_that_was_proposed_before_a_crash_is_the_one_whatever_is_configured_then() {
     let mut world = World::with(scim(), "scim", opaque).unwrap();

@@ -1,4 +1,4 @@
-//! One action at a time holds a resource: through waiting, expiry, crashes and restarts.
+//! A resource is held by one action at a time: through waiting, expiry, crashes and restarts.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ fn pause() {
     thread::sleep(Duration::from_millis(5));
 }
 
-/// Nobody is asked, and suspending has no precondition that would end it before the queue.
+/// No approval is needed, and suspending has no precondition that would end it before the queue.
 fn free(dir: &Path) -> Result<()> {
     let permit = "@id(\"all\")\npermit (principal, action, resource);\n";
     fs::write(dir.join("policies/starter.cedar"), permit)?;
@@ -45,7 +45,7 @@ fn an_approval_does_not_outlive_its_expiry_in_the_queue() {
         while world.proxy.count("PATCH") == 0 {
             pause();
         }
-        // Taken in time, and then it waits for the resource until the time is over.
+        // Accepted in time; then the action waits for the resource until the approval has expired.
         assert!(world.approve(&second, "bob", BOB).is_ok());
     });
     assert_eq!(world.settled(&first).unwrap()["status"], "verified");
@@ -101,7 +101,7 @@ fn after_a_crash_the_resource_is_not_free_until_the_old_write_was_judged() {
     world.serve().unwrap();
     let second = world.run(&World::proposal("idp.suspend_user", &user)).unwrap();
     let first = world.settled(&first.unwrap()).unwrap();
-    // The old write landed after the crash; the second action saw that and not the state before.
+    // The old write landed after the crash; the second action saw its effect and not the state before it.
     assert_eq!(first["status"], "verified", "{first:#}");
     assert_eq!(second["status"], "verified", "{second:#}");
     let judged = |line: &&Value| line["event"] == "judged";
@@ -142,7 +142,7 @@ fn an_action_of_an_older_contract_never_runs() {
     edit(&world.dir, "contracts/restore_access.toml", title, "Restore").unwrap();
     deed_tests::host::expect(&["pin", world.path()]).unwrap();
     world.serve().unwrap();
-    // The approver's client refuses to sign what the host cannot show any more, or the gate does.
+    // Either the approver's client refuses to sign what the host can no longer show, or the gate refuses the approval.
     world.approve(&id, "bob", BOB).unwrap();
     let view = world.show(&id).unwrap();
     assert!(["waiting", "denied"].contains(&view["status"].as_str().unwrap()), "{view:#}");
@@ -206,7 +206,7 @@ fn a_write_whose_contract_changed_before_it_was_judged_stays_open_and_keeps_the_
     let agent = world.client(HELPDESK);
     let next = agent.send("POST", "/v1/actions", &[("prefer", "wait=1")], body).unwrap();
     assert_eq!(next.text("/status"), "pending", "{}", next.json());
-    // An operator is called once it can land no more, and not before.
+    // An operator is called only when the write can no longer land.
     while world.show(&id).unwrap()["escalated"].is_null() {
         pause();
     }
@@ -216,7 +216,7 @@ fn a_write_whose_contract_changed_before_it_was_judged_stays_open_and_keeps_the_
     assert_eq!(next["status"], "verified", "{next:#}");
 }
 
-/// A log begun anew beside a journal that has actions would be a fork that nobody is told of.
+/// A new log next to a journal that has actions would be a fork that is not reported to anyone.
 #[test]
 fn a_log_that_is_gone_is_not_begun_anew() {
     let mut world = World::start(scim()).unwrap();

@@ -1,5 +1,5 @@
-//! Keys that come and go: of the host by `deed key rotate`, of approvers by configuration. What was
-//! signed while a key counted goes on verifying, and nothing later by it does.
+//! Key rotation: of the host's keys by `deed key rotate`, of approvers' keys by configuration. What was signed while a
+//! key was valid keeps verifying, and nothing signed with it later does.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use serde_json::Value;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// What `deed trust` writes now, in a directory of its own.
+/// The trust that `deed trust` writes now, in a directory of its own.
 fn trust(world: &World, name: &str) -> Trust {
     let out = world.dir.join(name);
     let path = out.to_str().unwrap();
@@ -36,7 +36,7 @@ fn proposal() -> Value {
     World::proposal("idp.restore_access", &locked_out())
 }
 
-/// A verified action's bundle.
+/// Runs a verified action; returns its bundle.
 fn act(world: &World) -> Vec<u8> {
     let view = world.run(&proposal()).unwrap();
     assert_eq!(view["status"], "verified", "{view:#}");
@@ -64,7 +64,7 @@ fn copy(world: &World, from: &str, to: &str) {
     assert!(Command::new("cp").arg("-a").args([&from, &to]).status().unwrap().success());
 }
 
-/// How many entries of each kind the log has.
+/// The number of log entries of each kind.
 fn entries(world: &World, keys: &str) -> Value {
     let (log, keys) = (world.dir.join("state/log/acme"), world.dir.join(keys));
     let (log, keys) = (log.to_str().unwrap(), keys.to_str().unwrap());
@@ -95,7 +95,7 @@ fn a_receipt_key_is_rotated_under_an_action_that_waits() {
     verified(&before, &new);
     verified(&after, &new);
     failed(&after, &old, "receipt signature", "no trusted key");
-    // The old key counts until it was retired, and the new one from there.
+    // The old key is valid up to the index at which it was retired, and the new one from the next index on.
     let windows: Vec<_> = new.receipt_keys.iter().map(|k| (k.from_index, k.until_index)).collect();
     let until = told["logs"][0]["until_index"].as_u64().unwrap();
     assert_eq!(windows, [(Some(0), Some(until)), (Some(until + 1), None)]);
@@ -117,7 +117,7 @@ fn a_log_key_is_rotated_and_the_log_only_grew() {
     copy(&world, "state/log/acme/checkpoint", "kept");
     stop(&mut world);
     rotate(&world, "log");
-    // Twice without an entry between: the log ends with the second retirement.
+    // Twice without an entry in between: the log ends with the second retirement.
     rotate(&world, "log");
     world.serve().unwrap();
     let after = act(&world);
@@ -131,14 +131,14 @@ fn a_log_key_is_rotated_and_the_log_only_grew() {
         (world.dir.join("state/log/acme"), world.dir.join("new"), world.dir.join("kept"));
     let [log, keys, kept] = [&log, &keys, &kept].map(|path| path.to_str().unwrap());
     host::expect(&["log", "audit", log, "--trust", keys, "--since", kept]).unwrap();
-    // The key that signed before the last rotations signs nothing that this host opens.
+    // The host does not open a checkpoint signed with a key that was retired by these rotations.
     stop(&mut world);
     copy(&world, "kept", "state/log/acme/checkpoint");
     let refused = world.serve().unwrap_err().to_string();
     assert!(refused.contains("retired") || refused.contains("fork it"), "{refused}");
 }
 
-/// The directories that a rotation leaves when it is killed, each made of those before and after one.
+/// Makes the directory that a killed rotation leaves, from the directories before and after a rotation.
 fn killed(world: &World, key: &str, logs: &[&str]) {
     copy(world, "keys", "keys.before");
     copy(world, "state/log", "log.before");
@@ -161,7 +161,7 @@ fn a_rotation_that_was_killed_is_finished_by_the_next_one() {
     let mut world = World::start(scim()).unwrap();
     let before = act(&world);
     stop(&mut world);
-    // Before any log was told, between two of them, and before the new key took its place.
+    // Before any log has the rotation, between two logs, and before the new key replaces the old one.
     let cuts: [&[&str]; 3] = [&["acme", "globex"], &["globex"], &[]];
     for (n, (key, other)) in [("receipt", "log"), ("log", "receipt")].into_iter().enumerate() {
         for (m, logs) in cuts.into_iter().enumerate() {
@@ -196,7 +196,7 @@ fn a_rotation_that_is_killed_at_any_moment_ends_well_when_it_is_run_again() {
         let command = command.args(["key", "rotate", world.path(), key]);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(10 * round as u64));
-        // It may have ended by then: that is a moment too.
+        // The rotation may have ended by then; that case is tested too.
         child.kill().and_then(|()| child.wait()).unwrap();
         rotate(&world, key);
     }
@@ -233,7 +233,7 @@ fn an_older_copy_of_the_keys_signs_nothing() {
     }
 }
 
-/// Takes the keys of a person out of the configuration.
+/// Removes the keys of a person from the configuration.
 fn dismiss(dir: &Path, person: &str) {
     edit(dir, "deed.toml", &format!("keys = [\"approvers/{person}.pub\"]"), "keys = []").unwrap();
 }
@@ -258,13 +258,13 @@ fn an_approver_who_leaves_counts_for_what_was_approved_before() {
     };
     assert_eq!(of(&new, "carol").until_index, None);
     let until = of(&new, "bob").until_index.unwrap();
-    // Retired before he approved: the same bundle is no proof any more.
+    // When bob was retired before he approved, the same bundle no longer proves it.
     let mut earlier = new.clone();
     for one in earlier.approvers.iter_mut().flatten().filter(|one| one.person == "bob") {
         one.until_index = Some(0);
     }
     failed(&before, &earlier, "approvals", "was not enrolled");
-    // He comes back: two windows, and nothing between them.
+    // Bob is enrolled again: he has two windows with a gap between them.
     stop(&mut world);
     edit(&world.dir, "deed.toml", "keys = []", "keys = [\"approvers/bob.pub\"]").unwrap();
     world.serve().unwrap();
@@ -293,7 +293,7 @@ fn an_approval_is_in_the_log_before_its_action_ends() {
     stop(&mut world);
     dismiss(&world.dir, "bob");
     world.serve().unwrap();
-    // His approval counts no more, and yet it was given by a key that was enrolled.
+    // His approval no longer counts, but it was signed with a key that was enrolled at that time.
     world.approve(&id, "carol", CAROL).unwrap();
     let stale = world.settled(&id).unwrap();
     assert_eq!(stale["status"], "waiting", "{stale:#}");
@@ -303,7 +303,7 @@ fn an_approval_is_in_the_log_before_its_action_ends() {
     verified(&world.bundle(&id).unwrap(), &trust(&world, "new"));
 }
 
-/// The public half of what was retired stays, the private half goes.
+/// The public half of a retired key is kept, the private half is deleted.
 #[test]
 fn of_a_retired_key_only_the_public_half_is_kept() {
     let mut world = World::start(scim()).unwrap();

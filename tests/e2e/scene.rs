@@ -1,5 +1,5 @@
-//! A served directory of its own before a quick upstream in this process: suspending asks nobody, restoring
-//! asks a support lead. For tests that need many actions, or a `state/` that is a disk of the test crate.
+//! A served directory of its own with a fast upstream in this process: suspending needs no approval, restoring needs a
+//! support lead. For tests with many actions, or with a `state/` on a disk of the test crate.
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use serde_json::Value;
 pub(crate) const RESTORE: &str = "idp.restore_access";
 pub(crate) const SUSPEND: &str = "idp.suspend_user";
 
-/// A host, its upstream, and its directory, which goes with it.
+/// A host, its upstream, and its directory, which is removed on drop.
 pub(crate) struct Scene {
     pub(crate) dir: PathBuf,
     pub(crate) host: Option<Host>,
@@ -24,7 +24,7 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// Not served yet.
+    /// Prepares the directory without serving it.
     pub(crate) fn prepare(name: &str) -> Self {
         let dir = std::env::temp_dir().join(format!("deed-{name}-{}", std::process::id()));
         let upstream = Hostile::start().unwrap();
@@ -51,7 +51,7 @@ impl Scene {
         Client::new(&self.host().url, token)
     }
 
-    /// Proposes for the user of this number, and gives the answer, whatever it is.
+    /// Proposes for the user with this number; returns the answer, whatever it is.
     pub(crate) fn ask(&self, contract: &str, user: u32, wait: &str) -> client::Answer {
         let user = format!("{user:032x}");
         self.upstream.set(&user, "active", (contract == SUSPEND).into());
@@ -59,14 +59,14 @@ impl Scene {
         self.client(HELPDESK).send("POST", "/v1/actions", &[("prefer", wait)], body).unwrap()
     }
 
-    /// The same, and it is taken.
+    /// The same; the proposal must be accepted.
     pub(crate) fn propose(&self, contract: &str, user: u32, wait: &str) -> Value {
         let said = self.ask(contract, user, wait);
         assert!(said.status == 200 || said.status == 202, "{}", said.json());
         said.json()
     }
 
-    /// Signs as bob and sends it; gives the answer.
+    /// Signs an approval as bob and sends it; returns the answer.
     pub(crate) fn approve(&self, id: &str) -> client::Answer {
         let bob = self.client(BOB);
         let asked = bob.get(&format!("/v1/actions/{id}/approval_request")).unwrap();

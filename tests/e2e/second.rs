@@ -1,4 +1,4 @@
-//! One process at a time works in a served directory: another one is refused before it changes anything.
+//! Only one process at a time works in a served directory: another one is refused before it changes anything.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,7 @@ use deed_tests::world::World;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Every file below a directory: its contents, its inode and when it was last changed.
+/// Every file below a directory: its contents, its inode and the time of its last change.
 type Files = BTreeMap<PathBuf, (Option<Digest>, u64, i64, i64)>;
 
 fn files(dir: &Path) -> Files {
@@ -30,14 +30,14 @@ fn files(dir: &Path) -> Files {
     found
 }
 
-/// A served world in which nothing happens any more, and whose adapters would have to be compiled again.
+/// A served world without activity, whose adapters would have to be compiled again.
 fn quiet() -> World {
     let world = World::start(scim()).unwrap();
     world.run(&World::proposal("idp.restore_access", &locked_out())).unwrap();
     for entry in fs::read_dir(world.dir.join("state/cache")).unwrap() {
         fs::remove_file(entry.unwrap().path()).unwrap();
     }
-    // The index writes behind by half a second.
+    // The index is written with a delay of up to half a second.
     let mut seen = files(&world.dir);
     loop {
         std::thread::sleep(Duration::from_secs(2));
@@ -49,7 +49,7 @@ fn quiet() -> World {
     }
 }
 
-/// The command is refused in these words, and not a file is another one.
+/// The command is refused with these words, and no file has changed.
 fn refused(world: &World, command: &[&str]) {
     let before = files(&world.dir);
     let output = host::run_within(command, PATIENCE).unwrap().unwrap();
@@ -71,7 +71,7 @@ fn a_second_process_is_refused_before_it_changes_anything() {
     refused(&world, &["serve", world.path()]);
     refused(&world, &["key", "rotate", world.path(), "receipt"]);
     refused(&world, &["key", "rotate", world.path(), "log"]);
-    // The first one did not notice, and leaves the directory to the next.
+    // The first process is unaffected, and another one can serve the directory after it.
     let view = world.run(&World::proposal("idp.restore_access", &locked_out())).unwrap();
     assert_eq!(view["status"], "verified", "{view:#}");
     assert!(world.host.take().unwrap().stop().unwrap());

@@ -1,4 +1,5 @@
-//! What ended without an answer: a later look settles it, is signed, and changes nothing that was signed.
+//! An action that ended without a definite answer: a later look settles it, is signed, and changes nothing that was
+//! signed before.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use crate::ready::until;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// A write that landed, and no look afterwards: its action is open.
+/// A write that landed without a usable look afterwards: its action is open.
 fn open(world: &World, user: &str) -> Value {
     let id = world.propose(&World::proposal("idp.restore_access", user)).unwrap().text("/id");
     world.proxy.set("PATCH", Fault::Delay { ms: 1_000 });
@@ -32,7 +33,7 @@ fn open(world: &World, user: &str) -> Value {
     view
 }
 
-/// The action once a later look has settled it.
+/// Returns the view of the action once a later look has settled it.
 fn settled(world: &World, id: &str) -> Value {
     let start = Instant::now();
     loop {
@@ -78,7 +79,7 @@ fn a_later_look_settles_what_the_receipt_left_open() {
         (found.outcome, found.settled),
         (Some(Outcome::Indeterminate), Some(Outcome::Verified))
     );
-    // What was signed before stands there unchanged, and more is behind it.
+    // What was signed before is unchanged, and the new statement follows it.
     let kinds = kinds(&world, &view);
     let [rest @ .., receipt, reconciliation] = kinds.as_slice() else { panic!("{kinds:?}") };
     assert_eq!(receipt, "urn:deed:receipt:v1");
@@ -102,7 +103,7 @@ fn an_open_outcome_is_looked_at_again_after_a_restart() {
     let view = settled(&world, &id);
     assert_eq!(view["status"], "verified", "{view:#}");
     assert_eq!(report(&world, &id).settled, Some(Outcome::Verified));
-    // It is final: a later start does not look again.
+    // The outcome is final: a later start does not look again.
     world.restart().unwrap();
     let looks = world.proxy.count("GET");
     thread::sleep(Duration::from_millis(1_500));
@@ -110,8 +111,8 @@ fn an_open_outcome_is_looked_at_again_after_a_restart() {
     assert_eq!(world.show(&id).unwrap()["at_ms"], view["at_ms"]);
 }
 
-/// An upstream hides what happened, and answers a look later than the next one is due: an open action has one
-/// look under way and not one more, however long it is open.
+/// An upstream hides what happened, and answers each look after the next one is due: an open action has at most one
+/// look under way, however long it is open.
 #[test]
 fn looks_at_what_is_open_do_not_pile_up() {
     let longer =
@@ -127,7 +128,7 @@ fn looks_at_what_is_open_do_not_pile_up() {
     };
     world.proxy.set("GET", Fault::Delay { ms: 10_000 });
     until("it is looked at", || under_way() > 0);
-    // So early the pauses between looks are seconds.
+    // At this stage the pauses between looks are seconds long.
     let end = Instant::now() + Duration::from_secs(9);
     while Instant::now() < end {
         assert!(under_way() <= 1, "{} looks are under way", under_way());
@@ -137,13 +138,13 @@ fn looks_at_what_is_open_do_not_pile_up() {
     assert_eq!(settled(&world, id)["status"], "verified");
 }
 
-/// What a look sees after another action has written would be of that one, or of both.
+/// A look after another action has written would see the effect of that action, or of both.
 #[test]
 fn another_action_on_the_same_resource_waits_until_a_look_has_settled_it() {
     let (world, user) = (World::start(scim()).unwrap(), locked_out());
     let view = open(&world, &user);
     let id = view["id"].as_str().unwrap().to_owned();
-    // Right after a look that failed: the next one is seconds away.
+    // Right after a failed look: the next one is seconds away.
     let (looks, start) = (world.proxy.count("GET"), Instant::now());
     while world.proxy.count("GET") < looks + 3 {
         assert!(start.elapsed() < PATIENCE, "it is looked at again and again");

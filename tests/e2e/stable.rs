@@ -1,4 +1,5 @@
-//! The bundle of an ended action is the same bytes for ever, whoever fetches it and whatever happened since.
+//! The bundle of an ended action consists of the same bytes forever, whatever happened since; a person and the agent
+//! each always get the same copy.
 
 use deed_test_support::shared::{ended, locked_out, report, scim, user};
 use deed_tests::proxy::Fault;
@@ -9,7 +10,7 @@ const FURTHER: usize = 1_000;
 /// Fewer than the proposals of one agent that may be under way.
 const CALLERS: usize = 8;
 
-/// The bundle as a person gets it, and as the agent that asked.
+/// Each bundle as a person gets it, and as the agent that proposed gets it.
 fn copies(world: &World, ids: &[String]) -> Vec<Vec<u8>> {
     let fetch = |id: &String, token| {
         let answer = world.client(token).get(&format!("/v1/actions/{id}/bundle")).unwrap();
@@ -19,7 +20,7 @@ fn copies(world: &World, ids: &[String]) -> Vec<Vec<u8>> {
     ids.iter().flat_map(|id| [fetch(id, BOB), fetch(id, HELPDESK)]).collect()
 }
 
-/// Cheap actions: reads that the upstream refuses. Each has its run, its receipt and its leaf.
+/// Runs cheap actions: reads that the upstream refuses. Each has its run, its receipt and its leaf.
 fn further(world: &World, user: &str, count: usize) {
     world.proxy.set("GET", Fault::Refuse { status: 403 });
     let proposal = World::proposal("idp.read_user", user);

@@ -1,5 +1,5 @@
-//! One test for each status that a person can meet. Each asks the SCIM server itself and counts the
-//! writes that left.
+//! One test for each status that a person can see. Each asks the SCIM server itself and counts the writes that were
+//! sent.
 
 mod answers;
 
@@ -23,7 +23,7 @@ fn waiting() -> (World, String, String) {
     (world, user, id)
 }
 
-/// Proposes what must wait for people, and gives its id.
+/// Proposes an action that must wait for approval; returns its id.
 fn asked(world: &World, proposal: &Value) -> String {
     let answer = world.propose(proposal).unwrap();
     assert_eq!(
@@ -35,7 +35,7 @@ fn asked(world: &World, proposal: &Value) -> String {
     answer.text("/id")
 }
 
-/// Nothing was written: neither at the proxy nor at the server.
+/// Nothing was written, according to the proxy and to the server.
 fn untouched(world: &World, user: &str) {
     assert_eq!(world.proxy.count("PATCH"), 0);
     assert!(!is_active(user));
@@ -120,7 +120,7 @@ fn expired_when_nobody_answers_in_time() {
     let (world, user) = (World::with(scim(), "scim", change).unwrap(), locked_out());
     let id = asked(&world, &World::proposal(RESTORE, &user));
     let end = Instant::now() + Duration::from_secs(20);
-    // Only looks: the host must notice by itself.
+    // Only reads: the host must notice the expiry by itself.
     while world.show(&id).unwrap()["status"] == "waiting" && Instant::now() < end {
         thread::sleep(Duration::from_millis(50));
     }

@@ -1,11 +1,11 @@
-//! The ordinary story, checked against what the SCIM server itself says.
+//! The ordinary course of an action, checked against the SCIM server itself.
 
 use deed_test_support::shared::scim;
 use deed_tests::services::ScimServer;
 use deed_tests::world::{BOB, HELPDESK, World};
 use serde_json::{Value, json};
 
-/// A user without the fields that move by themselves.
+/// A user without the fields that the server changes by itself.
 fn stable(scim: &ScimServer, id: &str) -> Value {
     let mut user = scim.get_user(id).unwrap();
     user.as_object_mut().unwrap().remove("meta");
@@ -28,7 +28,7 @@ fn restore_changes_exactly_the_approved_field_and_suspend_is_the_way_back() {
     let after = stable(scim(), &user);
     assert_eq!(without(before.clone(), "active"), without(after.clone(), "active"));
     assert_eq!((&before["active"], &after["active"]), (&json!(false), &json!(true)));
-    // The signed words are those of the server.
+    // The signed values are those of the server.
     let receipt =
         deed_test_support::shared::ended(&world, &view, "verified", "nothing else changed");
     let changed =
@@ -191,12 +191,12 @@ fn basic_and_header_slots_and_secrets_of_the_environment_reach_the_upstream() {
         deed_tests::world::edit(&world.dir, toml, from, to).unwrap();
     }
     deed_tests::host::expect(&["pin", world.path()]).unwrap();
-    // Without the variable the host does not start, and says which one it wants.
+    // Without the variable the host does not start, and names the variable.
     let refused = world.serve().unwrap_err().to_string();
     assert!(refused.contains("DEED_TEST_SECRET"), "{refused}");
     let value = "a-secret-of-the-environment";
     world.serve_with(&[("DEED_TEST_SECRET", value)]).unwrap();
-    // The directory knows neither slot, so the look fails; what counts is what reached it.
+    // The upstream accepts neither slot, so the look fails; the test checks only the request that reached it.
     let user = deed_test_support::shared::locked_out();
     world.propose(&World::proposal("idp.read_user", &user)).unwrap();
     let sent = world.proxy.requests();
@@ -219,7 +219,7 @@ fn the_approvers_client_signs_nothing_that_is_not_what_it_shows() {
         request.terms(Answer::Approve, "bob", "support-lead").err().map(|e| e.to_string())
     };
     assert_eq!(refused(&honest), None);
-    // A host that shows one thing and means another.
+    // A host that shows one thing and asks to sign another.
     let lies = [
         ("/perform/0/path", json!("/Users/ffffffffffffffffffffffffffffffff")),
         ("/perform/0/body/Operations/0/value", json!(false)),

@@ -91,7 +91,7 @@ fn two_actions_on_one_resource_run_in_order() {
         (&restored["status"], &suspended["status"]),
         (&json!("verified"), &json!("verified"))
     );
-    // It waited for the resource and looked again: it changed what the first action had left.
+    // The second action waited for the resource and looked again: it changed what the first one had left.
     let back = json!([{"pointer": "/user/active", "old": true, "new": false}]);
     assert_eq!(suspended["changes"], back, "{suspended}");
     let calls = |view: &Value| view["calls"].as_array().unwrap().clone();
@@ -265,7 +265,7 @@ fn people_are_told_by_a_signed_webhook() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
     let hook = thread::spawn(move || {
-        // The first delivery is refused: it must come again.
+        // The first delivery is refused, so it must be sent again.
         drop(receive(&listener, "500 Internal Server Error"));
         receive(&listener, "204 No Content")
     });
@@ -291,7 +291,7 @@ fn people_are_told_by_a_signed_webhook() {
     assert!(head.to_lowercase().contains(&signed), "{head}");
 }
 
-/// One request's head and body, answered with this status.
+/// Answers one request with this status; returns its head and body.
 pub(crate) fn receive(listener: &TcpListener, status: &str) -> (String, String) {
     let (mut stream, _) = listener.accept().unwrap();
     let mut text = String::new();

@@ -1,5 +1,5 @@
-//! Turns: what waits for one can be cancelled, gives up in time, and outlives a stop; what was sent is looked
-//! at however long that takes.
+//! Run slots: an action that waits for one can be cancelled, gives up in time, and outlives a stop; an action whose
+//! write was sent is observed, however long that takes.
 
 use std::fs;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 const PATIENCE: Duration = Duration::from_mins(1);
 const SET: Deed = Deed { kind: Kind::Set, writes: 1, asked: false };
 
-/// A host whose upstream takes one run at a time and is waited for two seconds.
+/// A host whose upstream allows one run at a time and has a timeout of two seconds.
 struct Bench {
     dir: PathBuf,
     record: Record,
@@ -63,13 +63,13 @@ impl Bench {
         self.client().post(&format!("/v1/actions/{id}/cancel"), &json!({})).unwrap()
     }
 
-    /// Reads of this item never get an answer, so that each keeps its turn for two seconds.
+    /// Reads of this item never get an answer, so each keeps its run slot for two seconds.
     fn silence(&self, item: &str) {
         let fault = Fault { lands: Lands::Never, how: How::Silence };
         self.record.fail(&On::reads(item), 0, 100, fault);
     }
 
-    /// Waits until so many wait for a turn.
+    /// Waits until this number of actions wait for a run slot.
     fn queued(&self, count: u64) {
         let operations = Client::new(&self.host.as_ref().unwrap().operations, "");
         let start = Instant::now();
@@ -118,7 +118,7 @@ impl Drop for Bench {
 #[test]
 fn what_waits_for_a_turn_is_cancelled_without_one() {
     let bench = Bench::serve("cancel", "");
-    // Items of their own: a resource is one action's at a time.
+    // Different items, because a resource belongs to one action at a time.
     bench.silence("slow");
     bench.silence("slow-two");
     let slow = [bench.propose("slow"), bench.propose("late"), bench.propose("slow-two")];
@@ -132,7 +132,7 @@ fn what_waits_for_a_turn_is_cancelled_without_one() {
     }
 }
 
-/// The driver looks at the journal once a second while it waits: here the turn comes first, right after the cancellation.
+/// A waiting driver reads the journal once a second: here it gets the run slot first, right after the cancellation.
 #[test]
 fn a_turn_that_comes_after_a_cancellation_carries_nothing_out() {
     let bench = Bench::serve("overtaken", "");
@@ -178,7 +178,8 @@ fn a_planned_attempt_that_waits_beyond_its_total_is_given_up() {
     let refused = Fault { lands: Lands::Never, how: How::Status(500) };
     bench.record.fail(&On::writes("once"), 0, 1, refused);
     let once = bench.propose("once");
-    // Its pause is two seconds at least. Whoever comes meanwhile has the turn for longer than is left.
+    // Its pause is at least two seconds. Actions that come meanwhile hold the run slot for longer than the time that is
+    // left.
     bench.planned(&once);
     let slow: Vec<String> = items.iter().map(|item| bench.propose(item)).collect();
     let view = bench.settled(&once);

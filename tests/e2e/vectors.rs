@@ -1,5 +1,5 @@
-//! `tests/vectors/`: what every implementation must say of these bundles, said by ours, by the verifier of
-//! other people's parts, and of the decision by npm's Cedar.
+//! `tests/vectors/`: the verdicts that every implementation must give on these bundles, checked with this project's
+//! verifier, with the one made of third-party libraries and, for the decision, with npm's Cedar.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -44,7 +44,7 @@ fn trust() -> Trust {
     Trust::parse(&files).unwrap()
 }
 
-/// The first line that a verdict rests on by which the bundle does not hold.
+/// The name of the first check other than `witnesses` that decides a verdict against the bundle.
 fn first(report: &Report) -> Option<&'static str> {
     let wanted = match report.verdict {
         Verdict::Verified | Verdict::SignaturesOnly => return None,
@@ -68,7 +68,7 @@ fn every_vector_comes_to_its_verdict_at_its_check() {
     }
 }
 
-/// Checks that need Cedar, CEL or the contract's templates, which the verifier of others' parts has not.
+/// Checks that need Cedar, CEL or the contract's templates, which the verifier made of third-party libraries lacks.
 const OURS: [&str; 6] = ["summary", "requests", "decision", "gate", "outcome", "settled"];
 
 #[test]
@@ -90,7 +90,7 @@ fn a_verifier_of_other_peoples_parts_agrees() {
     for Vector { file, what, verdict, check } in &all {
         let name = Path::new(file).file_name().unwrap().to_str().unwrap();
         let beyond = check.as_deref().is_some_and(|check| OURS.contains(&check));
-        // It judges no outcome of any bundle, and so does not tell a copy without evidence from another.
+        // It does not judge outcomes, so it does not distinguish a copy without evidence from a complete bundle.
         let holds = beyond || ["verified", "signatures_only"].contains(&verdict.as_str());
         let wanted = if holds { "VERIFIED".to_owned() } else { verdict.to_uppercase() };
         let stderr = String::from_utf8_lossy(&output.stderr);
@@ -102,7 +102,7 @@ fn a_verifier_of_other_peoples_parts_agrees() {
 fn npms_cedar_decides_the_same() {
     let oracle = workspace().join("target/node");
     if !oracle.join("node_modules/@cedar-policy/cedar-wasm").exists() {
-        // Seen in the output of a run that shows it, and said by `make` too.
+        // Visible only in a test run that shows output; `make` reports it too.
         std::io::Write::write_all(
             &mut std::io::stderr(),
             b"NOT CHECKED by npm's Cedar: target/node is missing; it takes node and npm, then `make oracle`\n",
@@ -118,7 +118,7 @@ fn npms_cedar_decides_the_same() {
     for verdict in ["same    allow", "same    ask", "same    deny"] {
         assert!(said.contains(verdict), "no bundle shows `{verdict}`: {said}");
     }
-    // It can differ.
+    // A changed policy must make a difference.
     let mut files = bundle::read(&fs::read(&good[0]).unwrap()).unwrap();
     let text = String::from_utf8(files[bundle::POLICIES].clone()).unwrap();
     let changed = text.replace("helpdesk", "nobody");
@@ -131,7 +131,7 @@ fn npms_cedar_decides_the_same() {
     assert!(!same, "{said}");
 }
 
-/// Whether npm's Cedar decides these as their receipts say, and what it said.
+/// Whether npm's Cedar reaches the decisions in the receipts of these bundles, and its output.
 fn decides(oracle: &Path, bundles: &[PathBuf]) -> (bool, String) {
     let output = Command::new("node")
         .current_dir(oracle)
@@ -143,7 +143,7 @@ fn decides(oracle: &Path, bundles: &[PathBuf]) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&said).into_owned())
 }
 
-/// The commands that docs/verify.md says anybody can run, run as they stand there.
+/// Runs the commands that docs/verify.md gives to its readers, exactly as they are written.
 #[test]
 fn the_commands_of_the_page_hold_and_can_fail() {
     let page = fs::read_to_string(workspace().join("docs/verify.md")).unwrap();

@@ -1,5 +1,5 @@
-//! Many actions wait for people: more than there are drivers at a time. A restart takes all of them up, and what
-//! nobody answered expires by itself, whoever asked for it and whenever.
+//! Many actions wait for approval, more than the number of concurrent drivers. A restart takes up all of them, and each
+//! action without an answer expires by itself, whichever agent proposed it and whenever.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::ready::until;
 const MANY: usize = 150;
 const TWO_HOURS_MS: i64 = 7_200_000;
 
-/// A served directory of this test's own, removed at the end.
+/// A served directory for one test, removed at the end.
 struct Desk {
     dir: PathBuf,
     clock: PathBuf,
@@ -54,7 +54,7 @@ impl Desk {
         self.client(HELPDESK).send("POST", "/v1/actions", &wait, proposal).unwrap()
     }
 
-    /// How many actions have this status, as the list has it.
+    /// The number of actions with this status in the list.
     fn count(&self, status: &str) -> usize {
         let found = self.client(BOB).get(&format!("/v1/actions?status={status}&limit=500"));
         found.unwrap().json()["actions"].as_array().unwrap().len()
@@ -84,7 +84,7 @@ fn more_than_are_driven_at_a_time_are_taken_up_and_expire_by_themselves() {
     until("all expire", || desk.count("expired") == MANY + 1);
     assert_eq!(desk.count("waiting"), 0);
     assert!(desk.host.take().unwrap().stop().unwrap());
-    // Nothing is left open, and nothing was sent.
+    // No action is left open, and nothing was sent.
     desk.set_clock(TWO_HOURS_MS);
     desk.serve();
     assert_eq!(desk.count("expired"), MANY + 1);

@@ -1,4 +1,4 @@
-//! Witnesses of a real host's log: who vouches, who does not, and what a stranger can tell from it.
+//! Witnesses of a real host's log: which ones cosign, which do not, and what a third party can conclude.
 
 mod forks;
 mod settings;
@@ -15,17 +15,17 @@ use deed_tests::hostile::Hostile;
 use deed_tests::world::{BOB, World};
 use serde_json::Value;
 
-/// Far above any pause of a witness's thread.
+/// Far longer than any pause of a witness's thread.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// An ordinary action; its view.
+/// Runs an ordinary action; returns its view.
 fn act(world: &World) -> Value {
     let view = world.run(&World::proposal("idp.restore_access", &locked_out())).unwrap();
     assert_eq!(view["status"], "verified", "{view}");
     view
 }
 
-/// Exit code and words of `deed verify` under the world's trust directory.
+/// Exit code and output of `deed verify` under the world's trust directory.
 fn verify(world: &World, view: &Value) -> (i32, String) {
     let id = view["id"].as_str().unwrap();
     let file = world.dir.join(format!("{id}.deed"));
@@ -51,7 +51,7 @@ fn log_of(dir: &Path) -> String {
     dir.join("state/log/acme").to_str().unwrap().to_owned()
 }
 
-/// The checkpoint that the log shows to everybody.
+/// The public checkpoint of the log.
 fn served(world: &World) -> String {
     let answer = Client::new(world.url(), BOB).get("/log/acme/checkpoint").unwrap();
     String::from_utf8(answer.bytes).unwrap()
@@ -99,7 +99,7 @@ fn an_action_is_cosigned_and_verifies_under_the_policy() {
     let shown = served(&world);
     world.restart().unwrap();
     assert_eq!(served(&world), shown, "what they said is on disk");
-    // The host does not remember how far they are: they tell it, and it goes on from there.
+    // The host does not store the witnesses' tree sizes: they report them, and it continues from there.
     let later = act(&world);
     assert_eq!(verify(&world, &later).0, 0);
     let ours = concat!("deed/", env!("CARGO_PKG_VERSION"));
@@ -132,7 +132,7 @@ fn a_dead_witness_stops_no_action_and_vouches_when_it_is_back() {
     for _ in 0..3 {
         act(&world);
     }
-    // A refused connection is no reason to wait: 30 s would show four times.
+    // A refused connection is not waited for: four waits of 30 s would show.
     assert!(started.elapsed() < Duration::from_secs(100), "{:?}", started.elapsed());
     let (code, told) = verify(&world, &view);
     assert_eq!(code, 2, "{told}");
@@ -151,7 +151,7 @@ fn a_dead_witness_stops_no_action_and_vouches_when_it_is_back() {
     });
     let later = act(&world);
     assert_eq!(verify(&world, &later).0, 0);
-    // The old bundle stays what it was.
+    // The old bundle is unchanged.
     assert_eq!(verify(&world, &view).0, 2);
 }
 

@@ -85,7 +85,7 @@ fn backups_of_a_busy_host_are_whole_and_can_be_served() {
     let dir = scratch.0.with_extension("served");
     let (code, said) = restore(&scratch.join(&(BACKUPS - 1).to_string()), &dir, &[]);
     assert_eq!(code, 0, "{said}");
-    // Approvers' keys belong to the persons and are in no backup.
+    // Approvers' keys are private to the approvers and are in no backup.
     std::fs::copy(world.dir.join("approvers/bob.key"), dir.join("approvers/bob.key")).unwrap();
     let proxy =
         deed_tests::proxy::Proxy::start(&deed_test_support::shared::scim().base_url()).unwrap();

@@ -98,7 +98,7 @@ fn a_newer_backup_and_an_empty_place_need_no_word() {
         let name = name.unwrap().file_name().into_string().unwrap();
         assert!(!name.contains("partial"), "{name} stays behind");
     }
-    // Approvers' keys belong to the persons.
+    // Approvers' keys are private to the approvers.
     let approvers = fs::read_dir(newer.join("approvers")).unwrap();
     assert!(approvers.count() > 0 && !newer.join("approvers/bob.key").exists());
     stop(&mut world);

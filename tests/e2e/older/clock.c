@@ -1,4 +1,4 @@
-/* Another wall clock for one process: loaded with LD_PRELOAD, it adds DEED_TEST_CLOCK_OFFSET seconds to
+/* Gives one process another wall clock: loaded with LD_PRELOAD, it adds DEED_TEST_CLOCK_OFFSET seconds to
  * CLOCK_REALTIME and leaves every other clock to libc. */
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -41,7 +41,7 @@ fn a_host_that_comes_back_too_late_does_not_send_again() {
         let id = planned(&world, &user);
         world.host.take().unwrap().kill().unwrap();
         world.proxy.set("PATCH", Fault::None);
-        // Later than the idempotency key is valid; in the other case, later than the total budget too.
+        // Longer than the idempotency key is valid; in the other case, longer than the total budget too.
         let away_ms = if effect == "keyed" { 1_800_000 } else { 7_200_000 };
         let clock = world.dir.join("clock");
         fs::write(&clock, away_ms.to_string()).unwrap();

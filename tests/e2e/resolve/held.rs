@@ -1,4 +1,4 @@
-//! An open action keeps its resource: over restarts, until a look or a person has settled it.
+//! An open action keeps its resource, over restarts, until a look or a person has settled it.
 
 use deed_test_support::shared::{ended, is_active, locked_out, scim};
 use deed_tests::host;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{REASON, escalated, lost, opaque, settled, until};
 
-/// Proposes without waiting; gives the action's id.
+/// Proposes without waiting; returns the action's id.
 fn queue(world: &World, contract: &str, user: &str) -> String {
     let body = World::proposal(contract, user).to_string().into_bytes();
     let headers = [("prefer", "wait=0")];
@@ -35,7 +35,7 @@ fn another_action_waits_until_the_open_one_is_resolved() {
     let agents = world.client(HELPDESK).get(&format!("/v1/actions/{second}")).unwrap().json();
     assert_eq!(agents["held_by"], Value::Null, "an agent is told of its own actions only");
     escalated(&world, &first);
-    // A host that stops does not wait for the queue; after the start both stand where they stood.
+    // A host that stops does not wait for queued actions; after the start both actions are in the same state as before.
     world.restart().unwrap();
     until(&world, &second, is_held(&first));
     world.host.take().unwrap().kill().unwrap();
@@ -73,7 +73,7 @@ fn a_queued_action_can_be_cancelled_and_the_open_one_keeps_its_resource() {
     assert_eq!(cancelled.text("/status"), "cancelled", "{}", cancelled.json());
     let third = queue(&world, "idp.restore_access", &user);
     until(&world, &third, is_held(&first));
-    // The looks of the first do not queue behind the third.
+    // The looks of the first action do not queue behind the third action.
     let looks = world.proxy.count("GET");
     let start = std::time::Instant::now();
     while world.proxy.count("GET") == looks {
@@ -101,7 +101,7 @@ fn who_queues_longer_than_its_contract_lets_it_has_expired() {
     let view = world.settled(&second).unwrap();
     ended(&world, &view, "expired", "was not free within 1000 ms");
     assert_eq!(world.proxy.count("PATCH"), 1);
-    // The open one is where it was.
+    // The open action is unchanged.
     assert_eq!(world.show(&first).unwrap()["status"], "indeterminate");
     let third = queue(&world, "idp.restore_access", &user);
     until(&world, &third, is_held(&first));

@@ -1,4 +1,4 @@
-//! People are told: that nobody knows, and that they have to say it.
+//! Operators are notified that an outcome is unknown, and that they have to resolve it.
 
 use std::fs;
 use std::net::TcpListener;
@@ -35,7 +35,8 @@ fn the_webhook_says_that_it_is_open_and_then_that_looks_are_in_vain() {
     assert_eq!(said(1), (&json!("escalated"), &json!(id), &json!(["resolve:1:operator"])));
 }
 
-/// Looks that nobody can use say nothing for ever: after the contract's time an operator is called.
+/// Looks that are never usable would leave the outcome open forever: after the time that the contract sets, an operator
+/// is called.
 #[test]
 fn looks_that_cannot_be_used_are_in_vain_after_the_contracts_time() {
     let world = World::with(scim(), "scim", |dir| {
@@ -48,7 +49,7 @@ fn looks_that_cannot_be_used_are_in_vain_after_the_contracts_time() {
     let view = escalated(&world, &id);
     let why = view["escalated"].as_str().unwrap();
     assert!(why.contains("in vain for `limits.observe`: no look could be used"), "{view:#}");
-    // It is said once, and a look that can be used settles it all the same.
+    // The escalation is recorded once, and a usable look still settles the outcome.
     world.proxy.set("GET", Fault::None);
     let view = until(&world, &id, |view| view["status"] != "indeterminate");
     assert_eq!((view["status"].as_str(), &view["escalated"]), (Some("verified"), &Value::Null));

@@ -1,5 +1,5 @@
-//! What agents, approvers, operators on call and auditors read of an action: the commands on its way, and its
-//! page for each way in which it can end.
+//! What agents, approvers, operators on call and auditors read about an action: the commands from proposal to bundle,
+//! and its page for each way in which it can end.
 
 use std::path::Path;
 use std::thread;
@@ -16,7 +16,7 @@ use super::transcript::Transcript;
 const RESTORE: &str = "idp.restore_access";
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// The view as soon as it is so.
+/// Returns the view as soon as it satisfies the condition.
 fn until(world: &World, id: &str, so: impl Fn(&Value) -> bool) -> Value {
     let end = Instant::now() + PATIENCE;
     loop {
@@ -37,7 +37,7 @@ fn key(world: &World, person: &str) -> String {
     world.dir.join(format!("approvers/{person}.key")).display().to_string()
 }
 
-/// Everything that is typed on the way of an action that a person approves.
+/// Every command that is typed for an action that a person approves.
 #[test]
 fn from_proposal_to_verified_bundle() {
     let world = World::start(scim()).unwrap();
@@ -67,7 +67,7 @@ fn from_proposal_to_verified_bundle() {
     transcript.check("action-story");
 }
 
-/// The bundle, as a person and as the agent gets it, and what offline tools say of it.
+/// The bundle, as a person and as the agent gets it, and the reports of offline tools on it.
 fn evidence(world: &World, transcript: &mut Transcript, id: &str) {
     let path = |name: &str| world.dir.join(name).display().to_string();
     let (whole, agents, trust) = (path("whole.deed"), path("agents.deed"), path("trust"));
@@ -89,7 +89,7 @@ fn evidence(world: &World, transcript: &mut Transcript, id: &str) {
     transcript.run(&["replay", &agents, &adapter]);
 }
 
-/// A page as the person reads it, once the action's last entry is in the log.
+/// A page as a person reads it, once the action's last entry is in the log.
 fn page(transcript: &mut Transcript, world: &World, title: &str, view: &Value) {
     let logged = |view: &Value| view["outcome"].is_null() || view["receipt"]["index"].is_u64();
     let id = id(&until(world, &id(view), logged));
@@ -205,7 +205,7 @@ fn pages_of_what_was_sent() {
     transcript.check("action-pages-sent");
 }
 
-/// Nobody is asked, and a look that shows no effect says nothing.
+/// No approval is needed, and a look that shows no effect proves nothing.
 fn opaque(dir: &Path) -> Result<()> {
     let permit = "@id(\"all\")\npermit (principal, action, resource);\n";
     std::fs::write(dir.join("policies/starter.cedar"), permit)?;
@@ -226,7 +226,7 @@ fn an_open_outcome_and_its_resolution() {
     page(&mut transcript, &world, "indeterminate", &view);
     let carol = key(&world, "carol");
     let resolve = ["resolve", &id, "not-applied", "--reason", "asked the owner", "--key", &carol];
-    // A host waits until a write can no longer land.
+    // A host accepts a resolution only when the write can no longer land.
     until(&world, &id, |_| can_resolve(&world, &id));
     transcript.run_as(CAROL, &resolve, "");
     transcript.run_as(CAROL, &[&resolve[..], &["--yes"]].concat(), "");

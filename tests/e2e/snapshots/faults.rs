@@ -1,4 +1,4 @@
-//! What `deed check` says of each mistake in a configuration or contract.
+//! The report of `deed check` on each mistake in a configuration or contract.
 
 use std::fs;
 

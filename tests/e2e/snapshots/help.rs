@@ -1,5 +1,4 @@
-//! The help of every command, found by walking the command list, and the error of every command without
-//! arguments.
+//! The help of every command, found by walking the command list, and the error of every command without arguments.
 
 use std::fmt::Write as _;
 
@@ -7,7 +6,7 @@ use deed_tests::host;
 
 use super::transcript::Transcript;
 
-/// Commands as `--help` lists them, below a prefix.
+/// The commands that `--help` lists after a prefix.
 fn commands(prefix: &[&str]) -> Vec<String> {
     let output = host::run(&[prefix, &["--help"]].concat(), "").unwrap();
     let help = String::from_utf8(output.stdout).unwrap();

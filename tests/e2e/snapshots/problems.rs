@@ -1,4 +1,4 @@
-//! Problem documents: what an HTTP caller reads when something is refused.
+//! Problem documents: what an HTTP caller reads when a request is refused.
 
 use deed_test_support::shared::{locked_out, scim};
 use deed_tests::client::{Answer, Client};
@@ -52,7 +52,7 @@ fn requests_that_cannot_be_read() {
     transcript.check("problems-unreadable");
 }
 
-/// A good proposal with one member set to something else.
+/// A valid proposal with one member set to something else.
 fn with(member: &str, value: Value) -> Value {
     let mut proposal = World::proposal(RESTORE, &"0".repeat(32));
     proposal[member] = value;
@@ -113,7 +113,7 @@ fn what_comes_too_late_or_from_the_wrong_caller() {
     transcript.check("problems-late");
 }
 
-/// A signed approval of a new action of its own: its envelope as the record keeps it.
+/// Runs a new action to its end; returns its signed approval as the record keeps it.
 fn approval(world: &World, bob: &Client, proposal: &str) -> Value {
     let agent = world.client(HELPDESK);
     let id = send(&agent, "POST", "/v1/actions", &[], proposal).text("/id");
@@ -122,7 +122,7 @@ fn approval(world: &World, bob: &Client, proposal: &str) -> Value {
     let bundle = bob.get(&format!("/v1/actions/{id}/bundle")).unwrap();
     let files = deed_record::bundle::read(&bundle.bytes).unwrap();
     let chain = std::str::from_utf8(&files[deed_record::bundle::CHAIN]).unwrap();
-    // The first line says what was in force.
+    // The first line is the activation statement.
     serde_json::from_str(chain.lines().nth(1).unwrap()).unwrap()
 }
 

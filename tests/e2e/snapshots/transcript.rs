@@ -1,4 +1,4 @@
-//! A transcript: commands with everything they print and their exit codes, and HTTP answers, as one text.
+//! A transcript: commands with all of their output and their exit codes, and HTTP answers, as one text.
 //!
 //! Values that differ between runs are replaced when the transcript is compared with its snapshot.
 
@@ -13,7 +13,7 @@ use deed_tests::services::workspace;
 use deed_tests::world::World;
 use serde_json::Value;
 
-/// Patterns of values that no two runs share, and what stands for them. Order matters: longer forms first.
+/// Patterns of values that differ in every run, and their replacements. Order matters: longer forms come first.
 const PATTERNS: [(&str, &str); 17] = [
     (r"act_[0-9a-v]{26}", "<action>"),
     (r"deed_[A-Za-z0-9_-]{43}", "<token>"),
@@ -55,7 +55,7 @@ impl Transcript {
         transcript
     }
 
-    /// From now on, and before, this text is shown as that name.
+    /// Shows this text as that name in the whole transcript.
     pub(super) fn name(&mut self, text: &str, name: &str) {
         if !text.is_empty() {
             self.names.push((text.to_owned(), name.to_owned()));
@@ -84,7 +84,7 @@ impl Transcript {
         output
     }
 
-    /// Notes an HTTP answer: what was asked, the status, and the body.
+    /// Records an HTTP answer: what was asked, the status, and the body.
     pub(super) fn answer(&mut self, what: &str, answer: &Answer) {
         let retry = match answer.retry_after {
             Some(seconds) => format!(", Retry-After: {seconds}"),
@@ -120,8 +120,8 @@ impl Transcript {
     }
 }
 
-/// How often the host looks while it waits depends on the machine: of pairs of lines that follow each other and are
-/// alike but for their times, the first stays.
+/// The number of looks while the host waits depends on the machine: of consecutive pairs of lines that differ only in
+/// their times, only the first is kept.
 fn without_repeats(text: &str) -> String {
     let mut kept: Vec<&str> = Vec::new();
     for line in text.lines() {
@@ -137,7 +137,7 @@ fn without_repeats(text: &str) -> String {
     kept.join("\n")
 }
 
-/// Whether two lines of a ledger are the same but for the time: `  YYYY-MM-DD HH:MM:SSZ  text`.
+/// Whether two lines of a ledger are the same except for the time: ` YYYY-MM-DD HH:MM:SSZ text`.
 fn alike(one: &str, other: &str) -> bool {
     let text = |line: &str| line.get(22..).unwrap_or(line).to_owned();
     one.get(..6) == other.get(..6) && text(one) == text(other)
@@ -147,7 +147,7 @@ fn snapshots() -> impl AsRef<Path> {
     workspace().join("tests/snapshots")
 }
 
-/// The binary as a person starts it: no terminal, the host and the token from the environment.
+/// Runs the binary without a terminal, with the host and the token in its environment.
 fn deed(url: &str, token: &str, args: &[&str], input: &str) -> Output {
     let mut child = Command::new(host::binary().unwrap())
         .args(args)
@@ -159,7 +159,7 @@ fn deed(url: &str, token: &str, args: &[&str], input: &str) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // A command that refuses its arguments does not read.
+    // A command that refuses its arguments does not read stdin.
     child.stdin.take().unwrap().write_all(input.as_bytes()).ok();
     child.wait_with_output().unwrap()
 }

@@ -1,5 +1,5 @@
-//! Answers that must not count, and those that must count together. Each refusal leaves the action
-//! waiting, and nothing is written.
+//! Answers that must not count, and answers that must count together. Each refusal leaves the action waiting, and
+//! nothing is written.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{RESTORE, STARTER, asked, untouched, waiting};
 
-/// Approves with a key, a name and a role of one's choice.
+/// Approves with the given key, person and role.
 fn approve_as(world: &World, id: &str, key: &str, person: &str, role: &str) -> (bool, String) {
     let key = world.dir.join(key).to_string_lossy().into_owned();
     let who = ["--key", &key, "--person", person, "--role", role, "--yes"];
@@ -21,7 +21,7 @@ fn approve_as(world: &World, id: &str, key: &str, person: &str, role: &str) -> (
     (output.status.success(), said)
 }
 
-/// The approval was refused for this reason, and the action waits as before.
+/// The approval was refused for this reason, and the action still waits.
 fn refused(world: &World, id: &str, answer: &(bool, String), reason: &str) {
     assert!(!answer.0 && answer.1.contains(reason), "`{}` does not say `{reason}`", answer.1);
     assert_eq!(world.show(id).unwrap()["status"], "waiting");
@@ -82,7 +82,7 @@ fn an_approval_for_one_action_is_none_for_another() {
     let approved = world.run(&World::proposal(RESTORE, &user)).unwrap();
     let approval = envelopes(&world, &approved).remove(1);
     scim().patch(&user, &json!([{ "op": "replace", "path": "active", "value": false }])).unwrap();
-    // For another user, and for the very same parameters proposed again.
+    // For another user, and for a second proposal with the same parameters.
     for other in [locked_out(), user] {
         let id = asked(&world, &World::proposal(RESTORE, &other));
         let answer =
@@ -115,7 +115,7 @@ fn two_approvals_are_two_persons() {
     assert!(is_active(&user));
 }
 
-/// Every answer is an envelope with a proof of its own, and a bundle has 64 parts.
+/// Every answer is an envelope with a proof of its own, and a bundle has at most 64 parts.
 #[test]
 fn more_answers_than_a_bundle_can_hold_are_not_asked_for() {
     let roles = ["support-lead", "one", "two", "three", "four"];

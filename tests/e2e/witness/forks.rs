@@ -1,4 +1,4 @@
-//! A host that was put back to an older state and lives on: nobody but a witness can tell.
+//! A host that is restored to an older state and continues: only a witness can detect it.
 
 use std::fs;
 use std::process::Command;
@@ -25,7 +25,7 @@ fn a_witness_refuses_a_log_that_was_forked() {
     assert!(checkpoint(&world, &before).contains(&one.mark()));
     let kept = world.dir.join("kept");
     fs::copy(state.join("log/acme/cosigned"), &kept).unwrap();
-    // Everything is put back, HEAD too: what the host knows of its own past agrees with itself.
+    // Everything is restored, including HEAD: the host's own history is consistent.
     assert!(world.host.take().unwrap().stop().unwrap());
     fs::remove_dir_all(&state).unwrap();
     copied(&copy, &state);
@@ -39,7 +39,7 @@ fn a_witness_refuses_a_log_that_was_forked() {
         assert!(
             metrics(&world).contains("deed_witness_alarm{tenant=\"acme\",witness=\"one\"} 1\n")
         );
-        // The pause after a refusal goes by before the next tree is shown.
+        // The pause after a refusal passes before the next tree is shown to the witness.
         super::until("it was shown", || one.mind.said().last() == Some(&answers));
     }
     assert!(world.host.as_ref().unwrap().log().contains("a witness contradicts this log"));

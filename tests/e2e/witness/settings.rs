@@ -1,4 +1,5 @@
-//! Witnesses in `deed.toml`: what is refused and in what words, and what `deed check` says of them.
+//! Witnesses in `deed.toml`: which settings are refused and with what message, and what `deed check` reports about
+//! them.
 
 use deed_test_support::shared::scim;
 use deed_test_support::witness::Peer;
@@ -7,7 +8,7 @@ use deed_tests::world::{World, edit};
 
 use super::said;
 
-/// The faults or the summary of a directory with this text before `[approval]`.
+/// The faults or the summary for a directory with this text before `[approval]`.
 fn checked(text: &str) -> (i32, String) {
     let world = World::lay_out(scim(), "scim").unwrap();
     edit(&world.dir, "deed.toml", "[approval]", &format!("{text}\n[approval]")).unwrap();
