@@ -1,4 +1,4 @@
-//! A proposal that was bound to its contract: parameters checked, resource named, requests rendered.
+//! A proposal bound to its contract: parameters checked, resource named, requests rendered.
 
 pub mod commitment;
 pub mod id;
@@ -18,33 +18,33 @@ use crate::contract::{Contract, check_pointer};
 use crate::exchange::Rendered;
 use crate::memo::Memo;
 
-/// What an agent asks for.
+/// What an agent proposes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Proposal {
     /// Name of a granted contract, such as `idp.restore_access`.
     pub contract: String,
-    /// As the contract's parameter schema says.
+    /// Must conform to the contract's parameter schema.
     #[cfg_attr(feature = "schema", schemars(with = "serde_json::Map<String, Value>"))]
     pub params: Value,
-    /// What the agent wants to achieve; for people, never a fact for policy.
+    /// What the agent wants to achieve. For people only; policy never sees it as a fact.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = TEXT_MAX)))]
     pub intent: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(length(max = TEXT_MAX)))]
     pub reasoning: Option<String>,
-    /// Who asked the agent.
+    /// The party that asked the agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = NAME_MAX)))]
     pub on_behalf_of: Option<String>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[cfg_attr(feature = "schema", schemars(length(max = SOURCES_MAX)))]
     pub sources: Vec<Source>,
-    /// Where the agent believes it acts; a difference is denied.
+    /// The environment that the agent believes it acts in; a different one is denied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<String>,
-    /// JSON pointer into the state → the value that the agent expects there afterwards.
+    /// JSON pointer into the state → the value that the agent expects there after the action.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub expect: BTreeMap<String, Value>,
 }
@@ -62,7 +62,7 @@ pub struct Source {
     pub sha256: Option<String>,
 }
 
-/// The version of every format that a bundle holds; frozen, and held by `tests/vectors`.
+/// The version of every format in a bundle. It is frozen; `tests/vectors` holds the reference files.
 pub const VERSION: u32 = 1;
 
 /// `action.json`: the subject of every statement about this action.
@@ -70,7 +70,7 @@ pub const VERSION: u32 = 1;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Action {
-    /// The version of the format.
+    /// The format version.
     #[cfg_attr(feature = "schema", schemars(extend("const" = VERSION)))]
     pub v: u32,
     pub id: ActionId,
@@ -78,7 +78,7 @@ pub struct Action {
     pub environment: String,
     /// The agent.
     pub principal: String,
-    /// Who answers for the agent.
+    /// The person who is responsible for the agent.
     pub person: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<String>,
@@ -88,14 +88,14 @@ pub struct Action {
     pub resource: String,
     #[cfg_attr(feature = "schema", schemars(with = "serde_json::Map<String, Value>"))]
     pub params: Value,
-    /// By upstream.
+    /// Digest of each upstream's binding.
     pub binding: BTreeMap<String, Digest>,
-    /// 32 hex digits of randomness: two equal proposals are two actions.
+    /// 32 hex digits of randomness, so that two equal proposals are two actions.
     #[cfg_attr(feature = "schema", schemars(regex(pattern = "^[0-9a-f]{32}$")))]
     pub nonce: String,
 }
 
-/// Which contract an action was bound to.
+/// The contract that an action was bound to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -111,32 +111,32 @@ pub struct ContractRef {
 #[serde(deny_unknown_fields)]
 pub struct Binding {
     pub base_url: String,
-    /// Address classes that may be dialled.
+    /// Address classes that the host may connect to.
     #[cfg_attr(feature = "schema", schemars(extend("items" = {"enum": ["public", "private", "loopback"]})))]
     pub addresses: Vec<String>,
     /// Digest of the PEM file with the upstream's own TLS roots.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls_roots: Option<Digest>,
-    /// Credential of `observe` and of `perform`: name and slot, never the value.
+    /// Credentials for `observe` and for `perform`: name and slot, never the value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read: Option<CredentialRef>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub write: Option<CredentialRef>,
-    /// How it tells a repeated write from a new one, where it does.
+    /// How the upstream distinguishes a repeated write from a new one, if it does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency: Option<Idempotency>,
     /// The rendered requests of both phases that go to this upstream.
     pub rules: Vec<Rendered>,
 }
 
-/// Of the writes that carry the same key, the upstream carries out the first one only.
+/// Of several writes with the same key, the upstream carries out only the first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Idempotency {
     /// The header that holds the key, in lower case.
     pub header: String,
-    /// How long it remembers a key, from the first write that carried it.
+    /// How long the upstream remembers a key, from the first write that carried it.
     pub window_ms: u64,
 }
 
@@ -149,7 +149,7 @@ pub struct CredentialRef {
     pub slot: Slot,
 }
 
-/// Where a credential goes in a request; fixed by the operator.
+/// Where a credential goes in a request. The operator configures it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
@@ -162,7 +162,7 @@ pub enum Slot {
     Header { name: String },
 }
 
-/// An action together with what was proposed and what may be sent for it.
+/// An action together with its proposal and the requests that may be sent for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bound {
@@ -170,12 +170,12 @@ pub struct Bound {
     pub proposal: Proposal,
     pub observe: Vec<Rendered>,
     pub perform: Vec<Rendered>,
-    /// What the words in `params` stand for. The journal has it, and no other record.
+    /// The values behind the commitments in `params`. Only the journal stores them.
     #[serde(default, skip_serializing_if = "Openings::is_empty")]
     pub private: Openings,
 }
 
-/// What contract and parameters alone determine: the same here, in the approver's client and offline.
+/// What contract and parameters alone determine: identical in the host, in the approver's client and offline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendering {
     pub resource: String,
@@ -183,20 +183,20 @@ pub struct Rendering {
     pub perform: Vec<Rendered>,
 }
 
-/// Longest intent, reasoning or source text in bytes; people must be able to read them.
+/// Longest intent, reasoning or source text in bytes, so that people can read it.
 const TEXT_MAX: usize = 4096;
 const SOURCES_MAX: usize = 32;
 const NAME_MAX: usize = 256;
-/// An attempt's exchanges go into one record of the journal, which takes 16 MiB with the answers.
+/// The exchanges of an attempt are stored in one journal record, which holds 16 MiB including the responses.
 const REQUESTS_MAX: usize = 4 << 20;
 
-/// Checks a proposal against its contract and renders every request, as the records have both: with
-/// words in the places of private parameters, and nothing else there.
+/// Checks a proposal against its contract and renders every request in the recorded form: private parameters hold
+/// commitments and nothing else. Fails when the proposal violates the contract or a limit.
 pub fn render(contract: &Contract, proposal: &Proposal) -> Result<Rendering, BindError> {
     render_as(&contract.recorded_params_schema(), contract, proposal)
 }
 
-/// The same with the values of private parameters. What comes of it goes out, and into no record.
+/// Like [`render`], but with the values of private parameters. The result is sent and never recorded.
 pub(crate) fn render_live(
     contract: &Contract,
     proposal: &Proposal,
@@ -241,14 +241,14 @@ fn expected(contract: &Contract, proposal: &Proposal) -> Result<(), BindError> {
     outside.map_or(Ok(()), |pointer| Err(BindError::Expect(pointer.clone())))
 }
 
-/// Bytes that a rendered request may come to, however often it is sent.
+/// Upper bound of the bytes of a rendered request, over all the times it may be sent.
 fn weight(request: &Rendered) -> usize {
     let body = request.body.as_ref().map_or(0, |body| body.to_string().len());
     let calls = usize::try_from(request.calls).unwrap_or(usize::MAX);
     body.saturating_add(request.path.len()).saturating_mul(calls)
 }
 
-/// Deeper values could not be read again inside of the records that carry them.
+/// Deeper values could not be parsed again inside the records that contain them.
 fn nesting(proposal: &Proposal) -> Result<(), BindError> {
     if json::depth(&proposal.params) > json::NESTED_MAX {
         return Err(BindError::Text("/params", "is nested deeper than 48 levels"));
@@ -291,7 +291,7 @@ fn texts(proposal: &Proposal) -> Result<(), BindError> {
     Ok(())
 }
 
-/// Why a proposal does not bind: the caller's mistake, answered with 422 and a JSON pointer.
+/// Why a proposal does not bind. This is the caller's error: status 422 with a JSON pointer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BindError {
     #[error("the parameters do not fit the contract")]
@@ -313,24 +313,26 @@ pub enum BindError {
 }
 
 impl Action {
-    /// The bytes of `action.json`: RFC 8785.
+    /// The bytes of `action.json` (RFC 8785). Fails when a value has no canonical form.
     pub fn canonical(&self) -> Result<Vec<u8>, json::NotCanonical> {
         json::to_canonical(self)
     }
 
+    /// SHA-256 of [`Action::canonical`]. Fails when a value has no canonical form.
     pub fn digest(&self) -> Result<Digest, json::NotCanonical> {
         Ok(Digest::of(&self.canonical()?))
     }
 }
 
 impl Memo<Action, Digest> {
-    /// As [`Action::digest`].
+    /// Like [`Action::digest`].
     pub fn digest(&self) -> Result<Digest, json::NotCanonical> {
         self.known(Action::digest)
     }
 }
 
 impl Binding {
+    /// SHA-256 of the canonical JSON. Fails when a value has no canonical form.
     pub fn digest(&self) -> Result<Digest, json::NotCanonical> {
         Ok(Digest::of(&json::to_canonical(self)?))
     }

@@ -1,6 +1,6 @@
-//! Takes an ended story and its proofs, gives the `.deed` file; takes the file, gives its parts.
+//! The `.deed` file: assembles it from an ended story and its log proofs, and reads its parts back.
 //!
-//! Never reads what it would not write: every byte of a file that is read is one that `write` makes.
+//! The reader accepts only what the writer produces: every byte of a file that is read is one that `write` emits.
 
 mod assemble;
 mod container;
@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 
 pub use self::assemble::{AssembleError, assemble, sigstore};
 
-/// A bundle's parts by name.
+/// The parts of a bundle by name.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
-/// The `.deed` file of these parts: a stored zip (PKWARE APPNOTE 6.3), sorted by name, all times
-/// 1980-01-01, no extra fields. The same parts always give the same bytes.
+/// The `.deed` file of these parts: a stored zip (PKWARE APPNOTE 6.3), sorted by name, all times 1980-01-01, no extra
+/// fields. The same parts always result in the same bytes. Fails for an unknown name and above the size limits.
 pub fn write(files: &Files) -> Result<Vec<u8>, BundleError> {
     if files.len() > ENTRIES_MAX {
         return Err(BundleError::TooMany);
@@ -30,7 +30,7 @@ pub fn write(files: &Files) -> Result<Vec<u8>, BundleError> {
     if bytes.len() > FILE_MAX { Err(BundleError::TooLarge) } else { Ok(bytes) }
 }
 
-/// The parts of a `.deed` file. Writing them again must give the same bytes.
+/// The parts of a `.deed` file. Fails unless writing them again results in the same bytes.
 pub fn read(bytes: &[u8]) -> Result<Files, BundleError> {
     if bytes.len() > FILE_MAX {
         return Err(BundleError::TooLarge);
@@ -39,42 +39,42 @@ pub fn read(bytes: &[u8]) -> Result<Files, BundleError> {
     if write(&files)? == bytes { Ok(files) } else { Err(BundleError::NotCanonical) }
 }
 
-/// The action: subject of every statement in the bundle.
+/// The action: the subject of every statement in the bundle.
 pub const ACTION: &str = "action.json";
 pub const CONTRACT: &str = "contract.json";
-/// The [`crate::lifecycle::event::GrantRecord`]; absent when nothing was granted.
+/// The [`crate::lifecycle::event::GrantRecord`]; absent if nothing was granted.
 pub const GRANT: &str = "grant.json";
 /// The receipt as a Sigstore bundle v0.3, which `cosign verify-blob-attestation` reads.
 pub const RECEIPT: &str = "receipt.sigstore.json";
-/// All envelopes, one per line, in the order of the log: answers and decisions, the receipt, and what
-/// settled it later.
+/// All envelopes, one per line, in log order: answers and decisions, the receipt, and the statements that settled it
+/// later.
 pub const CHAIN: &str = "chain.intoto.jsonl";
 pub const POLICIES: &str = "policy/policies.cedar";
 pub const SCHEMA: &str = "policy/schema.cedarschema";
 pub const ENTITIES: &str = "policy/entities.json";
-/// Absent from an agent's copy when policy was asked about the state before.
+/// Absent from an agent's copy if the policy request contained the state before the action.
 pub const REQUEST: &str = "policy/request.json";
-/// The look before, an [`crate::lifecycle::observation::Observation`].
+/// The look before the action, an [`crate::lifecycle::observation::Observation`].
 pub const PRE: &str = "evidence/pre.json";
-/// The look after.
+/// The look after the action.
 pub const POST: &str = "evidence/post.json";
 /// The look that settled an indeterminate outcome.
 pub const LATER: &str = "evidence/later.json";
-/// The attempts with every exchange in full; there in every bundle that has evidence at all.
+/// The attempts with every exchange in full; present in every bundle that has evidence.
 pub const EXCHANGES: &str = "evidence/exchanges.json";
 
-/// Every part that is no log proof.
+/// Every part that is not a log proof.
 pub const NAMES: [&str; 13] = [
     ACTION, CONTRACT, GRANT, RECEIPT, CHAIN, POLICIES, SCHEMA, ENTITIES, REQUEST, PRE, POST, LATER,
     EXCHANGES,
 ];
 
-/// Largest bundle, largest part in it and most parts; a hostile file costs no more than this.
+/// Largest bundle, largest part and most parts. They bound the cost of a hostile file.
 const FILE_MAX: usize = 64 << 20;
 const ENTRY_MAX: usize = 16 << 20;
 const ENTRIES_MAX: usize = 64;
 
-/// Envelopes that the chain of one bundle can have: each has a proof among its parts.
+/// Most envelopes in the chain of one bundle: each has a proof among the parts.
 pub const CHAIN_MAX: usize = ENTRIES_MAX - NAMES.len();
 
 /// The name of the log proof of the `n`th envelope of the chain, from 0.
@@ -82,7 +82,7 @@ pub fn proof_name(n: usize) -> String {
     format!("{n}.tlog-proof")
 }
 
-/// Why bytes are no bundle, or parts make none.
+/// Why bytes are not a bundle, or parts cannot form one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BundleError {
     #[error("the bundle is larger than 64 MiB")]

@@ -1,7 +1,7 @@
 //! Action contracts: what an action is, what it may touch, what must be true afterwards.
 //!
-//! Takes TOML (or the canonical JSON of a bundle), gives a checked [`Contract`] with its digest.
-//! A contract that parses is enforced in every field; unknown fields are errors.
+//! Parses TOML, or the canonical JSON of a bundle, into a checked [`Contract`] with its digest. Every field of a parsed
+//! contract is enforced; unknown fields are errors.
 
 mod ambiguous;
 mod check;
@@ -31,11 +31,11 @@ use crate::contract::expression::Expression;
 use crate::contract::schema::{Schema, Violation};
 use crate::contract::template::Rule;
 
-/// A checked contract. Made by [`Contract::from_toml`] or [`Contract::from_json`] only.
+/// A checked contract. Only [`Contract::from_toml`] and [`Contract::from_json`] create it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Contract {
-    /// The format's version: 0.
+    /// The format version: 1.
     pub format: u32,
     pub action: Head,
     pub params: Params,
@@ -62,7 +62,7 @@ pub struct Head {
     pub verb: Verb,
     pub mode: Mode,
     pub effect: Effect,
-    /// What the action is about, such as `idp/users/{user_id}`; one action at a time holds it.
+    /// What the action is about, such as `idp/users/{user_id}`. One action at a time holds the resource.
     pub resource: String,
     pub adapter: String,
 }
@@ -79,7 +79,7 @@ pub enum Verb {
     Call,
 }
 
-/// How much of the world an action of this kind may move; a fact for policy.
+/// How far-reaching the effects of an action of this kind may be; a fact for policy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "snake_case")]
@@ -105,7 +105,7 @@ pub enum Effect {
 macro_rules! snake_case_text {
     ($($kind:ident { $($case:ident => $text:literal),+ })+) => {$(
         impl $kind {
-            /// The word that contracts and policies use.
+            /// The name in contracts and policies.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$case => $text),+ }
             }
@@ -119,7 +119,7 @@ snake_case_text! {
     Effect { Idempotent => "idempotent", Keyed => "keyed", Observable => "observable", Opaque => "opaque" }
 }
 
-/// `[params]`: the closed object that a proposal must fit.
+/// `[params]`: the closed object that a proposal's parameters must conform to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Params {
@@ -129,16 +129,16 @@ pub struct Params {
     pub properties: BTreeMap<String, Schema>,
 }
 
-/// `[state.NAME]`: what is kept of the observed state; everything else is dropped before it is stored.
+/// `[state.NAME]`: what is kept of the observed state. Everything else is dropped before it is stored.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StateShape {
     #[serde(default)]
     pub required: Vec<String>,
-    /// JSON pointers inside the state that may differ at any time; not part of the pre-state digest.
+    /// JSON pointers inside the state whose values may change at any time; they are not part of the pre-state digest.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub volatile: Vec<String>,
-    /// Whether the adapter may compute this state itself; the receipt then says so.
+    /// Whether the adapter may compute this state itself; the receipt then states that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub derived: bool,
     pub properties: BTreeMap<String, Schema>,
@@ -158,7 +158,7 @@ impl Rules {
     }
 }
 
-/// `[verify]`: what must hold before and after, and what may change.
+/// `[verify]`: what must hold before and after the action, and what may change.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Verify {
@@ -168,7 +168,7 @@ pub struct Verify {
     /// CEL over `params`, `pre` and `post`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<Expression>,
-    /// JSON pointers into the state; anything else that changed is a mismatch.
+    /// JSON pointers into the state; a change anywhere else is a mismatch.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub may_change: Vec<String>,
     /// How long `after` may take to become true.
@@ -182,11 +182,11 @@ impl Verify {
     }
 }
 
-/// `[evidence]`: what a proposal must bring.
+/// `[evidence]`: what a proposal must contain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Evidence {
-    /// The least number of sources that the proposal names.
+    /// The least number of sources in the proposal.
     #[serde(default)]
     pub sources: usize,
 }
@@ -198,7 +198,7 @@ impl Evidence {
 }
 
 impl Contract {
-    /// Parses and checks a contract file; `file` is for the error's words.
+    /// Parses and checks a contract file; `file` is only used in errors. Fails at the first fault, with its line.
     pub fn from_toml(file: &str, text: &str) -> Result<Self, ContractError> {
         values::check(file, text)?;
         let contract: Self =
@@ -208,7 +208,7 @@ impl Contract {
         Ok(contract)
     }
 
-    /// Parses and checks the canonical JSON of a bundle's `contract.json`.
+    /// Parses and checks the canonical JSON of a bundle's `contract.json`. Fails at the first fault.
     pub fn from_json(value: Value) -> Result<Self, ContractError> {
         let contract: Self = serde_json::from_value(value)
             .map_err(|e| ContractError::new("contract.json", 0, e.to_string()))?;
@@ -216,16 +216,17 @@ impl Contract {
         Ok(contract)
     }
 
-    /// The canonical bytes (RFC 8785); the digest is taken over these.
+    /// The canonical bytes (RFC 8785), over which the digest is computed. Fails when a value has no canonical form.
     pub fn canonical(&self) -> Result<Vec<u8>, json::NotCanonical> {
         json::to_canonical(self)
     }
 
+    /// SHA-256 of [`Contract::canonical`]. Fails when a value has no canonical form.
     pub fn digest(&self) -> Result<Digest, json::NotCanonical> {
         Ok(Digest::of(&self.canonical()?))
     }
 
-    /// The parameters as one closed object, as callers give them.
+    /// The parameters as one closed object, as callers send them.
     pub fn params_schema(&self) -> Schema {
         object(&self.params.required, &self.params.properties)
     }
@@ -235,7 +236,7 @@ impl Contract {
         self.state.iter().map(|(name, shape)| (name.clone(), shape.schema())).collect()
     }
 
-    /// Volatile places as pointers into the whole state: `/user/meta`.
+    /// Volatile places as pointers into the whole state, such as `/user/meta`.
     pub fn volatile(&self) -> Vec<String> {
         let pointers = |(name, shape): (&String, &StateShape)| {
             shape.volatile.iter().map(|p| format!("/{name}{p}")).collect::<Vec<_>>()
@@ -243,7 +244,7 @@ impl Contract {
         self.state.iter().flat_map(pointers).collect()
     }
 
-    /// A read is one observation: no perform, no judgement over two states.
+    /// A read is one observation, without `perform` and without a judgement over two states.
     pub fn is_read(&self) -> bool {
         self.action.verb == Verb::Read
     }
@@ -254,12 +255,12 @@ impl StateShape {
         object(&self.required, &self.properties)
     }
 
-    /// [`Schema::project`] by [`StateShape::schema`], of which nothing is copied.
+    /// [`Schema::project`] with [`StateShape::schema`], without copying the schema. Fails like it.
     pub fn project(&self, value: &Value) -> Result<Value, Violation> {
         Schema::project_object(&self.properties, value)
     }
 
-    /// [`Schema::missing`] of [`StateShape::schema`].
+    /// [`Schema::missing`] with [`StateShape::schema`].
     pub fn missing(&self, value: &Value) -> Vec<String> {
         Schema::missing_object(&self.properties, &self.required, value)
     }

@@ -1,4 +1,4 @@
-//! Requests as the host renders them and exchanges as the host saw them.
+//! Requests as the host renders them, and exchanges as the host saw them.
 
 pub mod claim;
 pub mod codec;
@@ -22,26 +22,26 @@ pub struct Rendered {
     pub method: String,
     /// Percent-encoded, with the query; joined to the upstream's base URL.
     pub path: String,
-    /// Any JSON; of a form an object of texts.
+    /// Any JSON; for a form, an object of texts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
-    /// How the body leaves and what the answer must be; JSON where it is absent.
+    /// The encoding of the body and of the response; JSON if absent.
     #[serde(default, skip_serializing_if = "Codec::is_plain")]
     pub codec: Codec,
     /// How often one run may send it.
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub calls: u32,
-    /// Whether it may change something. Then its intent is durable before its first byte leaves.
+    /// Whether it may change something. If so, its intent is durable before its first byte is sent.
     pub writes: bool,
-    /// Its precondition, which the upstream checks before it carries the write out.
+    /// Its precondition, which the upstream checks before it carries out the write.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<Guard>,
-    /// JSON pointers into the answer: what is seen and recorded of it; all where it is absent.
+    /// JSON pointers into the response: what is seen and recorded of it; all of it if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expose: Option<Vec<String>>,
 }
 
-/// A precondition of a write against a change between look and write.
+/// A precondition that protects a write against a change between look and write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "snake_case")]
@@ -50,19 +50,19 @@ pub enum Guard {
     Etag,
 }
 
-/// The status of a write whose precondition did not hold: it was not carried out (RFC 9110 section 15.5.13).
+/// The status of a write whose precondition did not hold, so it was not carried out (RFC 9110 section 15.5.13).
 const PRECONDITION_FAILED: u16 = 412;
 
-/// Whether bytes of a request left, and whether a complete answer came.
+/// Whether bytes of a request were sent, and whether a complete response arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Fate {
-    /// No byte of it left.
+    /// No byte was sent.
     NotSent,
-    /// It may have landed: bytes left and no complete answer came.
+    /// Bytes were sent and no complete response arrived, so the request may have taken effect.
     NoAnswer,
-    /// A complete answer came.
+    /// A complete response arrived.
     Answered {
         #[cfg_attr(feature = "schema", schemars(range(min = 100, max = 999)))]
         status: u16,
@@ -73,62 +73,63 @@ pub enum Fate {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exchange {
-    /// Position in the run, from 0; what a guest names when it points at a place.
+    /// Position in the run, from 0; a guest refers to an exchange by it.
     pub ordinal: u32,
     pub request: Rendered,
     pub fate: Fate,
-    /// The decoded and redacted JSON body, where there was one.
+    /// The decoded and redacted JSON body, if there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<Value>,
-    /// The entity tag of the answer: what a guarded write on the same path must match.
+    /// The entity tag of the response, which a guarded write on the same path must match.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub etag: Option<String>,
     /// The entity tag that a guarded write carried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub if_match: Option<String>,
-    /// What the upstream knows a repetition of this write by: the same in every attempt of the action.
+    /// The key by which the upstream recognises a repetition of this write; the same in every attempt of the action.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub idempotency_key: Option<String>,
-    /// The attempt whose success this is: it was answered from the record, and nothing was sent again.
+    /// The attempt in which this write succeeded. The exchange was answered from the record, and nothing was sent
+    /// again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carried_from: Option<u32>,
-    /// How many seconds the upstream asked to be left alone (RFC 9110 section 10.2.3).
+    /// The `Retry-After` of the response in seconds (RFC 9110 section 10.2.3).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_after_s: Option<u32>,
     /// JSON pointers of leaves that were replaced because they held a secret.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub redacted: Vec<String>,
-    /// Why there is no answer, or none that could be used.
+    /// Why there is no response, or no usable one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
-    /// The headers of the answer that the adapter was shown, as it was shown them.
+    /// The response headers that the adapter was shown, in the form it was shown them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// What the adapter was told instead of an answer; the words are those of `problem`.
+    /// The failure that the adapter got instead of a response; its text is `problem`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
     /// Unix milliseconds.
     pub started_ms: i64,
     pub ended_ms: i64,
-    /// Unix milliseconds after which the host would not have kept the connection open.
+    /// Unix milliseconds at which the host would have closed the connection.
     pub deadline_ms: i64,
 }
 
-/// The case of a failure that the adapter was told; `fate` is what the host makes of it.
+/// The kind of failure that the adapter got; `fate` is the host's own conclusion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Failure {
-    /// The host does not send it there.
+    /// The host does not send the request to this destination.
     Denied,
     NotSent,
     NoAnswer,
-    /// An answer came, and it was larger than this many bytes.
+    /// The response was larger than this many bytes.
     TooLarge {
         limit: u64,
     },
 }
 
-/// An exchange as the receipt carries it: no bodies, their digests.
+/// An exchange as the receipt holds it: digests instead of bodies.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExchangeSummary {
@@ -153,7 +154,7 @@ pub struct ExchangeSummary {
     pub ended_ms: i64,
 }
 
-/// What a run asked for beyond its grant. A request that stands among the exchanges was granted: the host did not
+/// What a run asked for beyond its grant. A refused request that is among the exchanges was granted: the host did not
 /// send it because of the upstream's configuration.
 pub fn beyond_grant<'a>(
     refused: &'a [String],
@@ -164,7 +165,7 @@ pub fn beyond_grant<'a>(
 }
 
 impl Exchange {
-    /// Why the configuration of its upstream does not let the host send it, where that is so.
+    /// Why the configuration of the upstream does not allow the host to send it; `None` if it does.
     pub fn forbidden(&self) -> Option<&str> {
         self.problem.as_deref().filter(|_| self.failure == Some(Failure::Denied))
     }
@@ -187,12 +188,12 @@ impl Exchange {
         }
     }
 
-    /// Whether it is known what the adapter was told: not when its run was cut off under it.
+    /// Whether it is known what the adapter got. It is not known if the run was cut off during the exchange.
     pub fn is_concluded(&self) -> bool {
         self.failure.is_some() || matches!(self.fate, Fate::Answered { .. })
     }
 
-    /// A write that got no definite answer: it may land until its deadline. A gateway's 5xx is not one.
+    /// A write without a definite response: it may take effect until its deadline. A gateway's 5xx is not definite.
     pub fn is_open(&self) -> bool {
         self.request.writes
             && match self.fate {
@@ -204,7 +205,7 @@ impl Exchange {
             }
     }
 
-    /// A write that the upstream says it carried out.
+    /// A write that the upstream reports as carried out.
     pub fn is_done(&self) -> bool {
         self.request.writes && matches!(self.fate, Fate::Answered { status: 200..=299 })
     }
@@ -227,17 +228,17 @@ impl ExchangeSummary {
     }
 }
 
-/// A guarded write that the upstream did not carry out, because the state is another than the host saw.
+/// A guarded write that the upstream did not carry out, because the state differs from what the host saw.
 fn is_turned_away(guard: Option<Guard>, fate: Fate) -> bool {
     guard.is_some() && fate == Fate::Answered { status: PRECONDITION_FAILED }
 }
 
-/// A 4xx that says the request was not carried out; 408, 409, 425 and 429 leave that open.
+/// A 4xx that means the request was not carried out; 408, 409, 425 and 429 leave that open.
 pub fn is_definite_refusal(status: u16) -> bool {
     (400..500).contains(&status) && !matches!(status, 408 | 409 | 425 | 429)
 }
 
-/// The digest of a value's canonical bytes; none for a value that has no canonical form.
+/// The digest of a value's canonical bytes; `None` for a value without a canonical form.
 fn digest(value: &Value) -> Option<Digest> {
     json::canonical(value).ok().map(|bytes| Digest::of(&bytes))
 }

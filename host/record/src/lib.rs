@@ -1,7 +1,7 @@
 //! The records of `deed` and the pure functions over them: parse, render, fold, judge, sign, verify.
 //!
-//! Host, command line, verifier and tests agree on these. There is no I/O, no clock, no randomness
-//! and no async in this crate, and it compiles for `wasm32-unknown-unknown`.
+//! Host, command line, verifier and tests share these definitions. This crate has no I/O, no clock, no randomness and
+//! no async code, and compiles for `wasm32-unknown-unknown`.
 
 pub mod action;
 pub mod bundle;

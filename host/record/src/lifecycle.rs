@@ -1,4 +1,4 @@
-//! What happens to an action: its events, the fold over them, and how an attempt is judged.
+//! The lifecycle of an action: its events, the fold over them, and the judgement of an attempt.
 
 pub mod event;
 pub mod observation;

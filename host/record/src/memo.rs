@@ -1,7 +1,6 @@
-//! A record that changes no more, with what was worked out of it: who asks again is told at once.
+//! An immutable record with a value computed from it, so that repeated requests do not recompute it.
 //!
-//! What is kept was worked out here, of the record beside it. It is never read, never written, and says nothing of
-//! another record.
+//! The value is computed in this process from this record only. It is never read from or written to storage.
 
 use std::fmt;
 use std::ops::Deref;
@@ -9,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A record and what is known of it, once somebody asked.
+/// A record and the value computed from it, once it was requested.
 #[derive(Clone)]
 pub struct Memo<T, K> {
     record: T,
@@ -21,7 +20,7 @@ impl<T, K: Clone> Memo<T, K> {
         Self { record, known: OnceLock::new() }
     }
 
-    /// With what came out on the way to the record.
+    /// With a value that was computed while the record was created.
     pub(crate) fn with(record: T, known: K) -> Self {
         Self { record, known: OnceLock::from(known) }
     }
@@ -31,12 +30,12 @@ impl<T, K: Clone> Memo<T, K> {
         Arc::new(Self::new(record))
     }
 
-    /// The record, to be changed: what was known of it is forgotten.
+    /// The record, for changes; the computed value is dropped.
     pub fn into_record(self) -> T {
         self.record
     }
 
-    /// What is known of it, or what is found out now.
+    /// The stored value, or the value computed now.
     pub(crate) fn known<E>(&self, find_out: impl FnOnce(&T) -> Result<K, E>) -> Result<K, E> {
         if let Some(known) = self.known.get() {
             return Ok(known.clone());
@@ -74,7 +73,7 @@ impl<T, K: Clone> From<T> for Memo<T, K> {
     }
 }
 
-/// As the record alone.
+/// Serialised like the record alone.
 impl<T: Serialize, K> Serialize for Memo<T, K> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.record.serialize(serializer)

@@ -1,6 +1,7 @@
-//! Takes policies in Cedar and the facts of one action, gives a decision and what it rests on.
+//! Policies in Cedar: the decision about the facts of one action, and its grounds.
 //!
-//! Never permits by omission: no policies, no permit, an evaluation error or a fact of the wrong type all deny.
+//! An action is never permitted by omission: no policies, no permit, an evaluation error and a fact of the wrong type
+//! all deny.
 
 pub mod asked;
 mod compile;
@@ -22,13 +23,13 @@ pub use compile::{CompileError, compile, set_digest};
 pub use evaluate::{question, reevaluate, snapshot};
 pub use permit::Permit;
 
-/// The reason of a denial where no policy permits the action.
+/// The reason of a denial when no policy permits the action.
 pub const NOT_PERMITTED: &str = "no policy permits this action";
 
-/// What stands in a decision for an error that private values had a part in.
+/// Replaces the text of an error that depends on private values.
 const PRIVATE_ERROR: &str = "a policy could not be evaluated with the private parameters";
 
-/// Everything that the policies of one tenant may speak of; the Cedar schema is generated from it.
+/// Everything that the policies of one tenant can refer to; the Cedar schema is generated from it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Vocabulary {
     /// By contract name, such as `idp.restore_access`.
@@ -46,11 +47,11 @@ impl Vocabulary {
     }
 }
 
-/// What a contract tells policies about its action.
+/// What a contract exposes to policies about its action.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ActionShape {
     pub params: Schema,
-    /// By state name; policies see them as `context.pre`, every property optional.
+    /// By state name; policies see them as `context.pre`, with every property optional.
     pub state: BTreeMap<String, Schema>,
 }
 
@@ -63,7 +64,7 @@ pub enum AttributeType {
     String,
 }
 
-/// A validated policy set with its schema. What `text` says is what is evaluated and bundled.
+/// A validated policy set with its schema. `text` is what is evaluated and bundled.
 #[derive(Debug, Clone)]
 pub struct Policies {
     text: String,
@@ -77,13 +78,13 @@ pub struct Policies {
     rules: BTreeMap<String, Rule>,
 }
 
-/// What the host must know of a policy beside its Cedar meaning.
+/// What the host must know about a policy in addition to its Cedar meaning.
 #[derive(Debug, Clone)]
 struct Rule {
     obligation: Option<Obligation>,
-    /// Contract names in the action constraint, or nothing when it applies to every action.
+    /// Contract names in the action constraint; `None` if it applies to every action.
     actions: Option<BTreeSet<String>>,
-    /// Whether it may say something else a moment later; worked out when somebody first asks.
+    /// Whether its result may change a moment later; computed on first use.
     turns: OnceLock<bool>,
 }
 
@@ -94,14 +95,14 @@ impl Rule {
 }
 
 impl Policies {
-    /// From a bundle's `policies.cedar` and `schema.cedarschema`, with the roles that the schema counts
-    /// approvals for.
+    /// From a bundle's `policies.cedar` and `schema.cedarschema`, with the roles that the schema counts approvals for.
+    /// Fails when they do not form a valid set.
     pub fn read(text: &str, schema_text: &str) -> Result<Self, String> {
         compile::read(text, schema_text)
             .map_err(|flaw| format!("policy `{}`: {}", flaw.policy, flaw.what))
     }
 
-    /// The compiled Cedar text of all sources, obligations spelled out as `unless`.
+    /// The compiled Cedar text of all sources, with obligations written as `unless` clauses.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -116,13 +117,13 @@ impl Policies {
         self.digest
     }
 
-    /// Whether what they say about this action can rest on the value of this text parameter.
+    /// Whether their result for this action can depend on the value of this text parameter.
     pub fn reads(&self, action: &str, param: &str) -> bool {
         compile::reads(self, action, param)
     }
 
-    /// Whether one of them may want approval of this action later where none does now: after the look, or when
-    /// it is later.
+    /// Whether a policy may require approval of this action later although none is required now: after the look, or as
+    /// time passes.
     pub fn may_ask_later(&self, action: &str) -> bool {
         let turns = |(id, rule): (&String, &Rule)| {
             rule.obligation.is_some()
@@ -137,8 +138,8 @@ impl Policies {
         evaluate::decide(self, &evaluate::Question::of(facts, &self.roles))
     }
 
-    /// Decides with the values of private parameters. `facts` are those of the record, with words; the
-    /// decision says when it rests on the values, and never quotes one.
+    /// Decides with the values of private parameters. `facts` are the recorded ones, with commitments. The decision
+    /// states whether it depends on the values, and never quotes one.
     pub fn evaluate_live(&self, facts: &Facts, params: &Live<Value>) -> Decision {
         let recorded = self.evaluate(facts);
         let facts = Facts { params: params.reveal().clone(), ..facts.clone() };
@@ -156,18 +157,18 @@ impl Policies {
         live
     }
 
-    /// The same question as [`Policies::evaluate`] asks, as files for the stock `cedar authorize` tool.
+    /// The question that [`Policies::evaluate`] evaluates, as files for the standard `cedar authorize` tool.
     pub fn snapshot(&self, facts: &Facts) -> Snapshot {
         evaluate::Question::of(facts, &self.roles).snapshot()
     }
 
-    /// What statements say of that question.
+    /// The question as statements describe it. Fails when it has no canonical form.
     pub fn question(&self, facts: &Facts) -> Result<asked::Question, NotCanonical> {
         evaluate::Question::of(facts, &self.roles).named()
     }
 }
 
-/// What the host knows about an action when it asks the policies.
+/// What the host knows about an action when it evaluates policy.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Facts {
@@ -181,22 +182,22 @@ pub struct Facts {
     pub verb: String,
     pub mode: String,
     pub resource: String,
-    /// Of the resource, as far as the operator declared them.
+    /// Attributes of the resource, as far as the operator declared them.
     pub attributes: BTreeMap<String, Value>,
     pub params: Value,
     pub environment: String,
     pub on_behalf_of: Option<String>,
-    /// URIs that the proposal named.
+    /// URIs in the proposal.
     pub sources: Vec<String>,
     /// Seconds since 1970-01-01T00:00:00Z.
     pub time_s: i64,
-    /// By role, how many distinct persons approved. A role that is absent has none.
+    /// The number of distinct persons who approved, by role. A role that is absent has none.
     pub approvals: BTreeMap<String, u32>,
-    /// By state name; nothing before the first observation.
+    /// By state name; absent before the first observation.
     pub pre: Option<Value>,
 }
 
-/// What the policies say, and which of them said it.
+/// The result of the policies, and which of them determined it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -204,8 +205,8 @@ pub struct Decision {
     pub verdict: Verdict,
     /// What would turn `ask` into `allow`; empty for the other verdicts.
     pub obligations: Vec<Obligation>,
-    /// Ids of the policies that decided, sorted; empty where the host itself refused. For `ask`: the permits, and the
-    /// forbids that want approval.
+    /// Ids of the policies that determined the verdict, sorted; empty if the host itself refused. For `ask`: the
+    /// permits, and the forbids that require approval.
     pub determining: Vec<String>,
     /// Ids of the other policies about this action, sorted.
     pub not_applied: Vec<String>,
@@ -215,13 +216,14 @@ pub struct Decision {
     pub policy_set: Digest,
     /// In words, unless the verdict is `allow`.
     pub reason: Option<String>,
-    /// It rests on private parameters: the recorded question, with words for their values, is answered otherwise.
+    /// The decision depends on private parameters: the recorded question, with commitments for their values, has a
+    /// different result.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     #[cfg_attr(feature = "schema", schemars(extend("const" = true)))]
     pub rests_on_private: bool,
 }
 
-/// The three answers of a policy set.
+/// The three verdicts of a policy set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "lowercase")]
@@ -231,7 +233,7 @@ pub enum Verdict {
     Deny,
 }
 
-/// So many distinct persons must approve in this role (`@obligation("approve:2:lead")`).
+/// This many distinct persons must approve in this role (`@obligation("approve:2:lead")`).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -239,7 +241,7 @@ pub struct Obligation {
     #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
     pub count: u32,
     pub role: String,
-    /// The policy that says so.
+    /// The policy that requires it.
     pub policy: String,
 }
 

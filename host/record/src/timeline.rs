@@ -1,7 +1,7 @@
 //! The ledger: one action's story for people, one plain sentence per event.
 //!
-//! Takes the journal's entries, gives lines in the same order. It never tells a state value, and it
-//! tells nothing that an adapter wrote before the action has ended.
+//! The lines are in the order of the journal's entries. No line contains a state value, and until the action has ended
+//! none contains text from an adapter.
 
 use deed_spec::digest::Digest;
 use deed_spec::json;
@@ -14,7 +14,7 @@ use crate::lifecycle::observation::Observation;
 use crate::lifecycle::outcome::Judgement;
 use crate::policy::{Decision, NOT_PERMITTED, Obligation, Verdict};
 
-/// Tells a story. Text in it may come from outside: escape it before a terminal sees it.
+/// The ledger of a story. It may contain text from outside: escape it before it is written to a terminal.
 pub fn tell(entries: &[Entry]) -> Vec<Line> {
     let teller = Teller {
         ended: entries.iter().any(|entry| matches!(entry.event, Event::Logged { .. })),
@@ -42,11 +42,11 @@ pub struct Line {
     pub at_ms: i64,
     /// The event's name in the journal, such as `attempt_started`.
     pub event: String,
-    /// Holds text from outside: escape it before a terminal or a page shows it.
+    /// It may contain text from outside: escape it before it is shown on a terminal or a page.
     pub text: String,
 }
 
-/// A time for people: `2026-11-20 22:07:47Z` from Unix milliseconds, in UTC, cut to the second.
+/// A time for people: `2026-11-20 22:07:47Z` from Unix milliseconds, in UTC, truncated to the second.
 pub fn utc(at_ms: i64) -> String {
     let seconds = at_ms.div_euclid(1000);
     let (year, month, day) = civil(seconds.div_euclid(86_400));
@@ -55,7 +55,7 @@ pub fn utc(at_ms: i64) -> String {
     format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{:02}Z", second % 60)
 }
 
-/// What sentences need to know of the rest of the story.
+/// What sentences need to know about the rest of the story.
 struct Teller<'a> {
     ended: bool,
     settled_by: &'static str,
@@ -146,7 +146,7 @@ impl Teller<'_> {
         format!("{sent}; {}{}{reached}", self.claimed(&attempt.claim), landed(attempt))
     }
 
-    /// What the adapter said. Its own words wait for the end: they may hold state.
+    /// What the adapter reported. Its own text is held back until the end, because it may contain state.
     fn claimed(&self, claim: &Claim) -> String {
         let (plain, words) = match claim {
             Claim::Done => ("the adapter says that it is done", None),
@@ -177,7 +177,7 @@ impl Teller<'_> {
     }
 }
 
-/// `unavailable` speaks of one request: a write before it was carried out, or got no definite answer.
+/// `unavailable` concerns one request: an earlier write was carried out, or got no definite response.
 fn landed(attempt: &Attempt) -> &'static str {
     let of_it = attempt.exchanges.iter().filter(|exchange| exchange.carried_from.is_none());
     let mut landed = of_it.filter(|exchange| exchange.is_done() || exchange.is_open());
@@ -231,7 +231,7 @@ fn decided(gate: bool, decision: &Decision) -> String {
     }
 }
 
-/// Whether the host denies it whatever policies say, as when a proposal names too few sources.
+/// Whether the host denies it regardless of policy, as when a proposal names too few sources.
 fn is_of_the_host(decision: &Decision) -> bool {
     decision.errors.is_empty()
         && decision.determining.is_empty()
@@ -302,7 +302,7 @@ fn exchanges(all: &[Exchange], verb: Option<&str>) -> String {
     all.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
-/// What became of a request, in words.
+/// The fate of a request in words.
 pub fn fate(fate: Fate) -> String {
     match fate {
         Fate::NotSent => "was not sent".to_owned(),

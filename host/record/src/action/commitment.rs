@@ -1,8 +1,8 @@
-//! The word that stands for a private value in every record.
+//! The commitment that replaces a private value in every record.
 //!
-//! A word is `private:hmac-sha256:` and the hex HMAC-SHA-256 (RFC 2104) of the value's canonical JSON under
-//! its salt. Values and salts stand in the journal and in what an approver is shown, and nowhere else;
-//! nothing here prints one, and what was made of them ([`Live`]) cannot be written into a record.
+//! A commitment is `private:hmac-sha256:` followed by the hex HMAC-SHA-256 (RFC 2104) of the value's canonical JSON,
+//! keyed with its salt. Only the journal and what an approver is shown contain values and salts. Nothing in this module
+//! prints one, and data derived from them ([`Live`]) cannot be serialised into a record.
 
 use std::fmt;
 
@@ -12,17 +12,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::Sha256;
 
-/// How every word begins.
+/// The prefix of every commitment.
 pub const PREFIX: &str = "private:hmac-sha256:";
-/// What every word looks like; no other text may stand for a private parameter in a record.
+/// The pattern of every commitment; no other text may replace a private parameter in a record.
 pub const PATTERN: &str = "^private:hmac-sha256:[0-9a-f]{64}$";
-/// Shorter values are not looked for in texts and answers: they stand in ordinary text by chance.
+/// Shorter values are not searched for in texts and responses: they occur in ordinary text by chance.
 pub const SEARCHED_MIN: usize = 8;
 
 /// 32 random bytes, one salt for each parameter of each action.
 pub type Salt = [u8; 32];
 
-/// What was made of private values. It has no serialised form, and prints nothing.
+/// Data derived from private values. It has no serialised form, and its `Debug` output hides the content.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Live<T>(T);
 
@@ -31,7 +31,7 @@ impl<T> Live<T> {
         Self(value)
     }
 
-    /// The value itself: for what leaves, for the guest, for policy and for the approver's eyes.
+    /// The value itself, for requests that are sent, the guest, policy and the approver's view.
     pub fn reveal(&self) -> &T {
         &self.0
     }
@@ -47,7 +47,7 @@ impl<T> fmt::Debug for Live<T> {
     }
 }
 
-/// A private value; its commitment is HMAC-SHA-256 under the salt, of the value's canonical JSON.
+/// A private value and its salt; the commitment is the HMAC-SHA-256 of the value's canonical JSON, keyed with the salt.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -69,7 +69,7 @@ impl Opening {
         Self { salt: data_encoding::HEXLOWER.encode(salt), value: value.to_owned() }
     }
 
-    /// The word that stands for the value; `None` if the salt is invalid.
+    /// The commitment to the value; `None` if the salt is invalid.
     pub fn word(&self) -> Option<String> {
         let salt = data_encoding::HEXLOWER.decode(self.salt.as_bytes()).ok()?;
         let value = canonical::canonical(&Value::from(self.value.as_str())).ok()?;

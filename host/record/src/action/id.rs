@@ -1,4 +1,4 @@
-//! Identifiers and names: parsed once at the edge, types after that.
+//! Identifiers and names. They are parsed once at the boundary and are types from there on.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// One action: `act_` and 26 base32 digits (48 bits of Unix milliseconds, 80 bits of randomness).
 ///
-/// Text order is time order, so a listing of ids is a listing by age.
+/// Text order is time order, so a sorted list of ids is sorted by age.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(extend("pattern" = "^act_[0-9a-v]{26}$")))]
@@ -17,7 +17,7 @@ const PREFIX: &str = "act_";
 const DIGITS: usize = 26;
 
 impl ActionId {
-    /// From a time in Unix milliseconds and ten random bytes; both come from the caller.
+    /// Builds an id from a time in Unix milliseconds and ten random bytes; the caller supplies both.
     pub fn new(at_ms: u64, random: [u8; 10]) -> Self {
         let time = at_ms.to_be_bytes();
         let bytes: Vec<u8> = time.into_iter().skip(2).chain(random).collect();
@@ -44,7 +44,7 @@ impl FromStr for ActionId {
     }
 }
 
-/// The text is no action id.
+/// The text is not an action id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an action id is `act_` and 26 characters of 0-9 and a-v")]
 pub struct IdError;
@@ -73,7 +73,7 @@ impl<'de> Deserialize<'de> for ActionId {
     }
 }
 
-/// Whether a text may name a tenant, upstream, agent, person, role, secret, adapter or state.
+/// Whether a text is a valid name of a tenant, upstream, agent, person, role, secret, adapter or state.
 ///
 /// 1 to 64 of `a-z`, `0-9`, `_` and `-`, starting with a letter or digit: safe in a path, a URL and a log line.
 pub fn is_name(text: &str) -> bool {
@@ -83,7 +83,7 @@ pub fn is_name(text: &str) -> bool {
         && text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric())
 }
 
-/// Whether a text may name a contract: names joined by dots, such as `idp.restore_access`.
+/// Whether a text is a valid contract name: names joined by dots, such as `idp.restore_access`.
 pub fn is_contract_name(text: &str) -> bool {
     text.len() <= 128 && text.split('.').all(is_name)
 }

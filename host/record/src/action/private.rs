@@ -1,5 +1,5 @@
-//! Private parameters of an action: puts words in the place of their values, and finds the values again for who has
-//! the openings.
+//! Private parameters of an action: replaces their values with commitments, and restores the values for holders of the
+//! openings.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::action::{self, BindError, Proposal, Rendering};
 use crate::contract::Contract;
 use crate::exchange::Rendered;
 
-/// One request twice: as it leaves, and as every record has it. Without private parameters they are equal.
+/// One request in two forms: as it is sent, and as every record has it. Without private parameters they are equal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prepared {
     live: Live<Rendered>,
@@ -20,12 +20,12 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// A request with nothing private in it.
+    /// A request without private parts.
     pub fn plain(public: Rendered) -> Self {
         Self { live: Live::new(public.clone()), public }
     }
 
-    /// As it leaves.
+    /// The request as it is sent.
     pub fn live(&self) -> &Rendered {
         self.live.reveal()
     }
@@ -39,13 +39,13 @@ impl Prepared {
     }
 }
 
-/// The openings of one action by the parameter's name; empty where nothing is private.
+/// The openings of one action by parameter name; empty if no parameter is private.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 pub struct Openings(BTreeMap<String, Opening>);
 
-/// A proposal as every record has it, with what its words stand for.
+/// A proposal as every record has it, with the openings of its commitments.
 #[derive(Clone, Debug)]
 pub struct Sealed {
     pub proposal: Proposal,
@@ -53,7 +53,8 @@ pub struct Sealed {
     pub openings: Openings,
 }
 
-/// Checks a proposal with its values, then puts a word in the place of each private one.
+/// Checks a proposal with its values, then replaces each private value with its commitment. Fails when the proposal
+/// does not bind, contains a commitment, or repeats a private value elsewhere, and when there is no salt.
 pub fn seal(
     contract: &Contract,
     mut proposal: Proposal,
@@ -66,7 +67,7 @@ pub fn seal(
         let rendering = action::render(contract, &proposal)?;
         return Ok(Sealed { proposal, rendering, openings: Openings::default() });
     }
-    // With the values, for what the contract says of them; without, for what the records will hold.
+    // Checked with the values, which the contract constrains, and below without them, as the records will hold them.
     action::render_live(contract, &proposal)?;
     let mut openings = Openings::default();
     for name in contract.private() {
@@ -89,20 +90,20 @@ impl Openings {
         self.0.iter()
     }
 
-    /// What must not come out of a run: the values that can be looked for, and the words for all.
+    /// What must not leave a run: the private values that are long enough to search for, and all commitments.
     pub fn hidden(&self) -> Live<Vec<String>> {
         let long = self.0.values().filter(|one| one.value.len() >= SEARCHED_MIN);
         let values = long.map(|one| one.value.clone());
         Live::new(values.chain(self.0.values().filter_map(Opening::word)).collect())
     }
 
-    /// Whether a text holds one of the values that can be looked for.
+    /// The name of the parameter whose searchable value the text contains, if any.
     pub fn tells(&self, text: &str) -> Option<&str> {
         let told = |one: &Opening| one.value.len() >= SEARCHED_MIN && text.contains(&one.value);
         self.0.iter().find(|(_, one)| told(one)).map(|(name, _)| name.as_str())
     }
 
-    /// The parameters with their values, where these are the openings of exactly these words.
+    /// The parameters with their values. Fails unless these are the openings of exactly these commitments.
     pub fn params(&self, contract: &Contract, public: &Value) -> Result<Live<Value>, OpenError> {
         let mut params = public.clone();
         for name in contract.private() {
@@ -122,7 +123,8 @@ impl Openings {
         Ok(Live::new(params))
     }
 
-    /// The requests of both phases as they would leave, paired with those of the records.
+    /// The requests of both phases as they would be sent, each with its recorded form. Fails when the openings do not
+    /// match or the proposal does not bind.
     pub fn requests(
         &self,
         contract: &Contract,
@@ -178,13 +180,13 @@ pub struct Requests {
     pub perform: Vec<Prepared>,
 }
 
-/// The words of an action's private parameters: what a run on a record is given in place of values.
+/// The commitments of an action's private parameters, which a run on a record gets in place of the values.
 pub fn words(contract: &Contract, public: &Value) -> Live<Vec<String>> {
     let words = contract.private().filter_map(|name| public.get(name)?.as_str());
     Live::new(words.map(str::to_owned).collect())
 }
 
-/// Where a text, number or name that fits stands; a name is not repeated in the answer.
+/// The pointer of a text, number or member name that matches. A matching name is not repeated in the result.
 fn find(value: &Value, at: &str, fits: &dyn Fn(&str) -> bool) -> Option<String> {
     match value {
         Value::String(text) => fits(text).then(|| at.to_owned()),
@@ -206,12 +208,12 @@ fn find(value: &Value, at: &str, fits: &dyn Fn(&str) -> bool) -> Option<String> 
     }
 }
 
-/// A word without the value that it stands for, or a value that no word stands for.
+/// A commitment without its value, or a value without a commitment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the value given for the private parameter `{0}` is not the one that the action names")]
 pub struct OpenError(String);
 
-/// Why the requests of an action cannot be made from its records and openings.
+/// Why the requests of an action cannot be rebuilt from its records and openings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpeningError {
     #[error(transparent)]

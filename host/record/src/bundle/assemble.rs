@@ -1,6 +1,6 @@
-//! Takes an ended story with its documents and log proofs, gives the bytes of its bundle.
+//! Assembles the bytes of a bundle from an ended story, its documents and its log proofs.
 //!
-//! Never bundles what the story does not name: contract and policies must have the digests it holds.
+//! Contract and policies must have the digests that the story holds; anything else is rejected.
 
 use deed_spec::digest::Digest;
 use deed_spec::json;
@@ -19,13 +19,13 @@ use crate::policy::{Snapshot, set_digest};
 use crate::statement::envelope::EnvelopeError;
 use deed_spec::dsse::Envelope;
 
-/// Puts a bundle together; the same ended story always gives the same bytes.
+/// Assembles a bundle; the same ended story always results in the same bytes.
 ///
-/// `policies` are text and schema of the set that decided, `snapshot` the question it was asked,
-/// `activations` what was in force, as the story names them in its order,
-/// `proofs` the audit paths of the story's leaves, in their order, in the tree of its checkpoint.
-/// Without evidence it is an agent's copy: what the host read stays with the operator, and so does
-/// the question to policy when that was a fact of it.
+/// `policies` are the text and schema of the policy set that decided, `snapshot` is the policy question, `activations`
+/// are the activations in force, in the order in which the story names them, and `proofs` are the audit paths of the
+/// story's leaves, in their order, in the tree of its checkpoint. Without evidence the result is an agent's copy: what
+/// the host read stays with the operator, and so does the request to policy if it contained that state. Fails when the
+/// story has not ended, or a document is missing or has a different digest.
 pub fn assemble(
     story: &Story,
     contract_json: &[u8],
@@ -57,7 +57,7 @@ pub fn assemble(
     Ok(write(&files)?)
 }
 
-/// Why a story makes no bundle.
+/// Why a story does not form a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AssembleError {
     #[error("the action has not ended; there is a bundle once its receipt is in the log")]
@@ -89,7 +89,7 @@ fn put_chain(files: &mut Files, story: &Story, logged: &[Logged<'_>]) -> Result<
 /// An envelope and its proof.
 type Logged<'a> = (&'a Envelope, LogProof);
 
-/// Every envelope of the story with its proof, in the order of the log.
+/// Every envelope of the story with its proof, in log order.
 fn logged<'a>(
     story: &'a Story,
     activations: &'a [Envelope],
@@ -158,7 +158,8 @@ fn put<T: Serialize + ?Sized>(
     Ok(())
 }
 
-/// `receipt.sigstore.json`: a Sigstore bundle v0.3 whose key is known by its hint.
+/// `receipt.sigstore.json`: a Sigstore bundle v0.3 that identifies its key by hint. Fails when the envelope has no
+/// canonical form.
 pub fn sigstore(receipt: &Envelope) -> Result<Vec<u8>, json::NotCanonical> {
     json::to_canonical(&json!({
         "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",

@@ -1,6 +1,6 @@
-//! Takes parts by name, gives a stored zip; takes a zip, gives the parts of its local headers.
+//! The zip container: writes parts as a stored zip, and reads the parts from the local headers of a zip.
 //!
-//! Never checks what it reads beyond its bounds: the caller writes the parts again and compares.
+//! The reader checks only the bounds of what it reads; the caller writes the parts again and compares.
 
 use std::sync::LazyLock;
 
@@ -9,14 +9,15 @@ use super::Files;
 const LOCAL: [u8; 4] = *b"PK\x03\x04";
 const CENTRAL: [u8; 4] = *b"PK\x01\x02";
 const END: [u8; 4] = *b"PK\x05\x06";
-/// Version 1.0 suffices to read a stored file (APPNOTE 4.4.3); "made by" the same, on no system.
+/// Version 1.0 suffices to read a stored file (APPNOTE 4.4.3); the "made by" version is the same, without a host
+/// system.
 const VERSION: u16 = 10;
-/// 1980-01-01 as an MS-DOS date, the earliest that a zip can say.
+/// 1980-01-01 as an MS-DOS date, the earliest that a zip can hold.
 const DATE: u16 = 0x0021;
-/// What stands in a local header before the sizes: version, flags, method, time, date, CRC-32.
+/// Bytes in a local header before the sizes: version, flags, method, time, date, CRC-32.
 const BEFORE_SIZES: usize = 14;
 
-/// Sizes are bounded by the caller, far below what 32 bits hold.
+/// The caller bounds the sizes, far below 32 bits.
 pub(super) fn encode(files: &Files) -> Vec<u8> {
     let (mut out, mut directory) = (Vec::new(), Vec::new());
     for (name, content) in files {
@@ -24,7 +25,7 @@ pub(super) fn encode(files: &Files) -> Vec<u8> {
         directory.extend(CENTRAL);
         directory.extend(VERSION.to_le_bytes());
         directory.extend(&common);
-        // No comment, disk 0, no attributes, then where the local header stands.
+        // No comment, disk 0, no attributes, then the offset of the local header.
         directory.extend([0; 10]);
         directory.extend(length(out.len()).to_le_bytes());
         directory.extend(name.as_bytes());
@@ -45,7 +46,7 @@ pub(super) fn encode(files: &Files) -> Vec<u8> {
     out
 }
 
-/// Names and contents; none when a header is cut short, a name is no text or stands twice.
+/// Names and contents; `None` when a header is truncated, or a name is not UTF-8 or occurs twice.
 pub(super) fn decode(bytes: &[u8]) -> Option<Files> {
     let (mut files, mut rest) = (Files::new(), bytes);
     while let Some(header) = rest.strip_prefix(&LOCAL) {
@@ -65,7 +66,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Files> {
     Some(files)
 }
 
-/// What local and central header share: version to extra length (APPNOTE 4.3.7).
+/// The fields that local and central header share: version to extra length (APPNOTE 4.3.7).
 fn common(name: &str, content: &[u8]) -> Vec<u8> {
     let size = length(content.len()).to_le_bytes();
     let name_size = u16::try_from(name.len()).unwrap_or(u16::MAX).to_le_bytes();
@@ -84,13 +85,13 @@ fn length(size: usize) -> u32 {
     u32::try_from(size).unwrap_or(u32::MAX)
 }
 
-/// A little-endian number of `N` bytes, and what follows it.
+/// A little-endian number of `N` bytes, and the bytes after it.
 fn number<const N: usize>(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let (digits, rest) = bytes.split_first_chunk::<N>()?;
     Some((digits.iter().rev().fold(0, |sum, digit| (sum << 8) | usize::from(*digit)), rest))
 }
 
-/// CRC-32 of ISO 3309, as zip wants it; it guards against nothing, stock tools ask for it.
+/// CRC-32 of ISO 3309, which zip requires. It protects against nothing here; standard tools check it.
 fn crc32(bytes: &[u8]) -> u32 {
     let step = |crc: u32, byte: &u8| {
         let [low, ..] = crc.to_le_bytes();
@@ -99,7 +100,7 @@ fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, step)
 }
 
-/// What each byte makes of a sum of zeros.
+/// The CRC step of each byte value, starting from zero.
 static BYTES: LazyLock<[u32; 256]> = LazyLock::new(|| {
     let bit = |crc: u32| (crc >> 1) ^ (0xEDB8_8320 & 0_u32.wrapping_sub(crc & 1));
     let byte = |crc: usize| (0..8).fold(u32::try_from(crc).unwrap_or_default(), |crc, _| bit(crc));

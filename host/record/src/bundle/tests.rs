@@ -75,7 +75,7 @@ fn find(bytes: &[u8], what: &str) -> Vec<usize> {
     (0..bytes.len()).filter(|at| bytes[*at..].starts_with(what.as_bytes())).collect()
 }
 
-/// Where the sizes of this part stand: twice in its local header, twice in the central one.
+/// The offsets of the sizes of this part: two in its local header, two in the central one.
 fn sizes(bytes: &[u8], name: &str) -> Vec<usize> {
     let is = |at: usize, before: usize, mark: &[u8]| {
         at.checked_sub(before).is_some_and(|start| bytes[start..].starts_with(mark))
@@ -88,7 +88,7 @@ fn sizes(bytes: &[u8], name: &str) -> Vec<usize> {
     find(bytes, name).into_iter().flat_map(fields).collect()
 }
 
-/// Sizes that say something else than the bytes: more than there are, less, or nothing at all.
+/// Sizes that differ from the actual bytes: larger, smaller or zero.
 #[test]
 fn sizes_that_lie_are_refused_and_cost_nothing() {
     let bytes = write(&parts()).unwrap();
@@ -111,7 +111,7 @@ fn sizes_that_lie_are_refused_and_cost_nothing() {
     }
 }
 
-/// A compressed part, whatever it would grow to, is refused before anybody inflates it.
+/// A compressed part is refused before it is inflated, whatever size it would have.
 #[test]
 fn compressed_parts_and_other_features_of_zip_are_refused() {
     let bytes = write(&parts()).unwrap();
@@ -132,7 +132,7 @@ fn compressed_parts_and_other_features_of_zip_are_refused() {
         other[local + field] = value;
         assert!(read(&other).is_err(), "byte {field} of a local header as {value}");
     }
-    // The same part by another writer: made on another system, with other versions and attributes.
+    // The same part from another writer: made on another system, with other versions and attributes.
     let stored = zip::write::SimpleFileOptions::default();
     let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     writer.start_file(ACTION, stored.compression_method(zip::CompressionMethod::Stored)).unwrap();
@@ -141,7 +141,7 @@ fn compressed_parts_and_other_features_of_zip_are_refused() {
     assert_eq!(read(&foreign), Err(BundleError::NotCanonical));
 }
 
-/// Two parts of one name: each reader would take another one.
+/// Two parts with the same name: different readers would pick different ones.
 #[test]
 fn a_name_that_stands_twice_is_refused_in_every_place() {
     let one = write(&Files::from([(ACTION.to_owned(), b"{}".to_vec())])).unwrap();
@@ -181,7 +181,7 @@ fn names_that_lead_elsewhere_are_refused() {
         let bytes = container::encode(&Files::from([(name.to_owned(), vec![1])]));
         assert!(matches!(read(&bytes), Err(BundleError::UnknownName(_))), "{name}");
     }
-    // A name that is no text.
+    // A name that is not UTF-8.
     let mut bytes = container::encode(&Files::from([("x".to_owned(), vec![])]));
     for at in find(&bytes, "x") {
         bytes[at] = 0xff;

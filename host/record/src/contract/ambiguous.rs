@@ -1,7 +1,7 @@
-//! Whether two rules of a contract could be the same request, for whatever parameters.
+//! Whether two rules of a contract could render the same request for some parameters.
 //!
-//! A request that is two rules has two meanings: under one of them it is journaled as a write, under
-//! the other it is not. Where a schema does not say for certain that two values differ, they may be equal.
+//! A request that matches two rules has two meanings: under one rule it is journaled as a write, under the other it is
+//! not. Two values may be equal unless a schema rules it out.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +50,8 @@ fn apart(contract: &Contract, phase: &str, one: &Rule, other: &Rule) -> Result<(
     Err(Fault::at(&other.request, what))
 }
 
-/// An observation is repeated at will, so it must not be what a write is. What acts on GET acts on HEAD.
+/// An observation can be repeated at any time, so it must not match a write. An upstream that acts on GET also acts on
+/// HEAD.
 fn looks_only(contract: &Contract, look: &Rule, write: &Rule) -> Result<(), Fault> {
     let safe = |rule: &Rule| matches!(method(rule), "GET" | "HEAD");
     if !Pair::new(contract).meet(look, write, safe(look) && safe(write)) {
@@ -64,10 +65,10 @@ fn looks_only(contract: &Contract, look: &Rule, write: &Rule) -> Result<(), Faul
     Err(Fault::at(&look.request, what))
 }
 
-/// Two rules filled by the same parameters, and what these must be for the rules to be equal.
+/// Two rules filled with the same parameters, and the values that the parameters must have for the rules to be equal.
 struct Pair<'a> {
     contract: &'a Contract,
-    /// A form has texts only: 5 and "5" leave alike.
+    /// A form holds only texts, so 5 and "5" are sent alike.
     form: bool,
     /// Parameters that must have this text.
     bound: BTreeMap<String, String>,
@@ -95,7 +96,7 @@ impl<'a> Pair<'a> {
         one.len() == other.len() && one.iter().zip(other).all(|(a, b)| self.text(a, b))
     }
 
-    /// In whatever order: upstreams take no notice of it.
+    /// In any order: upstreams ignore it.
     fn queries(&mut self, one: &str, other: &str) -> bool {
         let (one, other) = (pairs(one), pairs(other));
         let keys =
@@ -103,7 +104,7 @@ impl<'a> Pair<'a> {
         keys(&one) == keys(&other) && one.iter().zip(&other).all(|((_, a), (_, b))| self.text(a, b))
     }
 
-    /// One piece of a path, or one value of a query.
+    /// One path segment, or one query value.
     fn text(&mut self, one: &str, other: &str) -> bool {
         match (placeholder(one), placeholder(other)) {
             (None, None) => one == other,
@@ -113,7 +114,7 @@ impl<'a> Pair<'a> {
         }
     }
 
-    /// Whether a parameter may be rendered as this text, and is so wherever else it stands.
+    /// Whether a parameter may be rendered as this text, and has the same text everywhere else it is used.
     fn takes_text(&mut self, name: &str, text: &str) -> bool {
         let Some(schema) = self.contract.params.properties.get(name) else { return false };
         let as_text = Value::String(text.to_owned());
@@ -126,7 +127,7 @@ impl<'a> Pair<'a> {
         *self.bound.entry(name.to_owned()).or_insert_with(|| text.to_owned()) == text
     }
 
-    /// Whether two parameters may have one value: they cannot only where one lists its values.
+    /// Whether two parameters may have the same value. It is ruled out only if one of them lists its values.
     fn overlap(&self, one: &str, other: &str) -> bool {
         let schema = |name: &str| self.contract.params.properties.get(name);
         let (Some(one), Some(other)) = (schema(one), schema(other)) else { return false };
@@ -189,7 +190,7 @@ impl<'a> Pair<'a> {
     }
 }
 
-/// The only values that a schema allows, where it lists them.
+/// The only values that a schema allows, if it lists them.
 fn listed(schema: &Schema) -> Option<Vec<&Value>> {
     match (&schema.constant, &schema.choices) {
         (Some(value), _) => Some(vec![value]),
@@ -198,8 +199,8 @@ fn listed(schema: &Schema) -> Option<Vec<&Value>> {
     }
 }
 
-/// Whether a schema allows a value, or one that is rendered alike: 5 and "5" are one segment, as are true
-/// and "true".
+/// Whether a schema allows a value, or one with the same rendering: 5 and "5" are one segment, and so are true and
+/// "true".
 fn takes(schema: &Schema, value: &Value) -> bool {
     let text = text(value);
     let number = text.parse::<i64>().map(Value::from).ok();
@@ -208,7 +209,7 @@ fn takes(schema: &Schema, value: &Value) -> bool {
     alike.iter().flatten().any(|value| schema.violations(value).is_empty())
 }
 
-/// As it stands in a path, a query or a form.
+/// As it appears in a path, a query or a form.
 fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
@@ -223,7 +224,7 @@ fn target(rule: &Rule) -> (&str, &str) {
     target.split_once('?').unwrap_or((target, ""))
 }
 
-/// The pairs of a query in the order of their keys.
+/// The pairs of a query, sorted by key.
 fn pairs(query: &str) -> Vec<(&str, &str)> {
     let mut pairs: Vec<_> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
     pairs.sort_by_key(|(key, _)| *key);

@@ -1,4 +1,4 @@
-//! What must hold for a parsed contract before anything uses it: one pass, first fault wins.
+//! The checks that a parsed contract must pass before use. One pass; the first fault is reported.
 
 use super::fault::Fault;
 use super::{Contract, ambiguous, limits, private};
@@ -84,7 +84,7 @@ fn rules(contract: &Contract) -> Result<(), Fault> {
     Ok(())
 }
 
-/// A guarded write needs a look at the very thing that it writes, for its entity tag.
+/// A guarded write needs a look at exactly the resource that it writes, to get its entity tag.
 fn guard(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
     if rule.guard.is_none() {
         return Ok(());
@@ -103,7 +103,7 @@ fn guard(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
     Err(Fault::at(&rule.request, what))
 }
 
-/// A form holds texts; a list or object has no place in one.
+/// A form holds texts; a list or object cannot be encoded in one.
 fn flat(contract: &Contract, name: &str) -> Result<(), Fault> {
     let kind = contract.params.properties.get(name).and_then(Schema::kind);
     match kind {
@@ -115,7 +115,7 @@ fn flat(contract: &Contract, name: &str) -> Result<(), Fault> {
     }
 }
 
-/// A placeholder must be a declared parameter, and one that a path or query needs must be required.
+/// A placeholder must be a declared parameter, and one in a path or query must be required.
 fn bound(contract: &Contract, name: &str, required: bool, needle: &str) -> Result<(), Fault> {
     if !contract.params.properties.contains_key(name) {
         return Err(Fault::at(
@@ -173,7 +173,7 @@ fn expressions(contract: &Contract) -> Result<(), Fault> {
     Ok(())
 }
 
-/// No expression tests for what is always there. A contract that is read back is not held to it.
+/// No expression tests for a value that is always present. A contract that is read back is exempt.
 pub(super) fn tests(contract: &Contract) -> Result<(), Fault> {
     let (params, states) = (contract.params_schema(), contract.state_schemas());
     contract.verify.before.iter().chain(&contract.verify.after).try_for_each(|expression| {

@@ -20,7 +20,7 @@ impl Duration {
         self.0
     }
 
-    /// As a signed count, for arithmetic with Unix milliseconds.
+    /// As a signed number, for arithmetic with Unix milliseconds.
     pub fn as_signed(self) -> i64 {
         i64::try_from(self.0).unwrap_or(i64::MAX)
     }
@@ -46,7 +46,7 @@ impl FromStr for Duration {
     }
 }
 
-/// The text is no duration.
+/// The text is not a duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no duration; write a whole number and ms, s, m or h, at most 720h")]
 pub struct DurationError(String);

@@ -1,10 +1,10 @@
-//! `expose` of a rule: takes an answer and JSON pointers (RFC 6901), gives what they lead to and nothing else.
+//! `expose` of a rule: reduces a response to what its JSON pointers (RFC 6901) lead to.
 //!
-//! What is kept stays where it was: an item of an array that is not exposed is null where a later one is.
+//! Kept values stay at their position: an array item that is not exposed is null if a later item is exposed.
 
 use serde_json::{Map, Value};
 
-/// Pointers of one rule, and bytes of one.
+/// Most pointers of one rule, and most bytes of one pointer.
 const POINTERS: usize = 64;
 const POINTER: usize = 256;
 
@@ -21,7 +21,7 @@ pub enum ExposeError {
     Many,
 }
 
-/// Checks the pointers themselves; what an answer has is known when it is there.
+/// Checks the pointers themselves; whether a response has these places is known only when it arrives.
 pub(crate) fn check(pointers: &[String]) -> Result<(), ExposeError> {
     if pointers.len() > POINTERS || pointers.iter().any(|one| one.len() > POINTER) {
         return Err(ExposeError::Many);
@@ -38,7 +38,7 @@ pub(crate) fn check(pointers: &[String]) -> Result<(), ExposeError> {
     Ok(())
 }
 
-/// The exposed part of an answer; an empty one of the same kind where there is none.
+/// The exposed part of a response; an empty value of the same kind if nothing is exposed.
 pub fn only(value: Value, pointers: &[String]) -> Value {
     let paths: Vec<Vec<String>> = pointers.iter().map(|one| tokens(one)).collect();
     let paths: Vec<&[String]> = paths.iter().map(Vec::as_slice).collect();
@@ -50,7 +50,7 @@ pub fn only(value: Value, pointers: &[String]) -> Value {
     keep(value, &paths).unwrap_or(empty)
 }
 
-/// Every one has a first token that is not empty: the whole answer is what a rule without `expose` gives.
+/// A pointer is not empty: a rule without `expose` already exposes the whole response.
 fn is_pointer(text: &str) -> bool {
     let escaped = |token: &str| token.replace("~0", "").replace("~1", "").contains('~');
     text.starts_with('/') && !text.split('/').any(escaped) && !text.contains(char::is_control)

@@ -1,6 +1,7 @@
-//! Takes a CEL expression of a contract, gives true or false over `params`, `pre` and `post`.
+//! CEL expressions of a contract, evaluated to true or false over `params`, `pre` and `post`.
 //!
-//! Never lets an expression reach beyond the declared schema, run without bound, or pass by an error.
+//! An expression cannot refer to anything outside the declared schema or run without bound, and an error is never
+//! ignored.
 
 mod check;
 mod structure;
@@ -17,35 +18,35 @@ use serde_json::Value;
 
 use crate::contract::schema::Schema;
 
-/// The parser and the evaluator recurse per operator; this many bytes stay far below a 2 MiB stack
-/// (4 KiB of `1+1+…` do not).
+/// The parser and the evaluator recurse per operator. This many bytes stay far below a 2 MiB stack (4 KiB of `1+1+…` do
+/// not).
 const MAX_BYTES: usize = 1024;
 
 /// The standard functions, built once: building them costs more than an evaluation.
 static LIBRARY: LazyLock<Arc<cel::Env>> = LazyLock::new(|| Arc::new(cel::Env::stdlib()));
 
-/// A parsed expression, cheap to clone. Equality is that of the source text.
+/// A parsed expression, cheap to clone. Two expressions are equal if their source texts are.
 #[derive(Clone)]
 pub struct Expression {
     source: String,
     program: Arc<Program>,
 }
 
-/// What an expression is evaluated over.
+/// The values that an expression is evaluated over.
 #[derive(Debug, Clone, Copy)]
 pub struct Env<'a> {
     pub params: &'a Value,
     /// An object of states by name.
     pub pre: &'a Value,
-    /// The same after the action; nothing in `before`.
+    /// The same after the action; `None` for `before`.
     pub post: Option<&'a Value>,
 }
 
-/// What expressions are evaluated over, as CEL has it: made once for all that are asked about it.
+/// An [`Env`] as CEL values, converted once for all expressions over it.
 pub struct Scope(Result<cel::Context<'static, 'static>, String>);
 
 impl Env<'_> {
-    /// In CEL's values. What has none there is the error of every expression.
+    /// Converts to CEL values. A value without a CEL form is reported as an error by every expression.
     pub fn scope(&self) -> Scope {
         let mut context = cel::Context::with_env(Arc::clone(&LIBRARY));
         let post = self.post.map(|post| ("post", post));
@@ -65,7 +66,7 @@ impl fmt::Debug for Scope {
     }
 }
 
-/// Why an expression is refused, and what would be right.
+/// Why an expression is refused, and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what}; {remedy}")]
 pub struct ExpressionError {
@@ -74,9 +75,10 @@ pub struct ExpressionError {
 }
 
 impl Expression {
-    /// Parses CEL (google/cel-spec, standard macros), at most 1 KiB, integers only, known functions only.
+    /// Parses CEL (google/cel-spec, standard macros), at most 1 KiB, integers only, known functions only. Fails for
+    /// anything else.
     ///
-    /// Costs milliseconds in the worst case: parse once and keep the expression.
+    /// Parsing costs milliseconds in the worst case: parse once and keep the expression.
     pub fn parse(source: &str) -> Result<Self, ExpressionError> {
         if source.len() > MAX_BYTES {
             let what = format!(
@@ -90,14 +92,15 @@ impl Expression {
         Ok(Self { source: source.to_owned(), program: Arc::new(program) })
     }
 
-    /// The text as it was written.
+    /// The text as written.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// Whether every path is declared, and every optional one guarded by `has()` where it is used.
+    /// Checks that every path is declared, and that every optional one is guarded by `has()` where it is used. Fails at
+    /// the first path that is not.
     ///
-    /// State names count as present; `post_allowed` is for expressions judged after the action.
+    /// State names count as present; `post_allowed` is for expressions evaluated after the action.
     pub fn check(
         &self,
         params: &Schema,
@@ -108,9 +111,10 @@ impl Expression {
         check::check(self.program.expression(), &roots)
     }
 
-    /// Whether no `has()` tests for what is always there, in an expression that passed [`Expression::check`].
+    /// Checks that no `has()` tests for a value that is always present, in an expression that passed
+    /// [`Expression::check`]. Fails at the first such test.
     ///
-    /// For contracts that are being written. Those of bundles and of running actions stay what they were.
+    /// It is for contracts that are being written. The contracts of bundles and running actions are exempt.
     pub fn check_tests(
         &self,
         params: &Schema,
@@ -120,10 +124,10 @@ impl Expression {
         check::check(self.program.expression(), &roots)
     }
 
-    /// Evaluates; the error says what went wrong or that the result is no boolean.
+    /// Evaluates the expression. Fails when the evaluation fails or the result is not a boolean.
     pub fn holds(&self, scope: &Scope) -> Result<bool, String> {
         let context = scope.0.as_ref().map_err(Clone::clone)?;
-        // The evaluator is foreign code over text from contracts: a panic in it is an error, not a crash.
+        // The evaluator is third-party code that runs on text from contracts: a panic in it is an error, not a crash.
         let result = catch_unwind(AssertUnwindSafe(|| self.program.execute(context)));
         match result {
             Ok(Ok(cel::Value::Bool(holds))) => Ok(holds),
@@ -171,7 +175,7 @@ impl Eq for Expression {}
 fn compile(source: &str) -> Result<Program, ExpressionError> {
     const REMEDY: &str =
         "write one CEL expression, such as `has(pre.user.active) && !pre.user.active`";
-    // A generated parser with a foreign runtime; the same reason as in `holds`.
+    // A generated parser with a third-party runtime; the same reason as in `holds`.
     match catch_unwind(|| Program::compile(source)) {
         Ok(Ok(program)) => Ok(program),
         Ok(Err(errors)) => {

@@ -1,16 +1,16 @@
 //! What is wrong with a contract, and where.
 
-/// Why a contract is refused: where, what, and what would be right.
+/// Why a contract is refused: the place, the fault and the remedy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}: {what}", place(.file, *.line))]
 pub struct ContractError {
     pub file: String,
-    /// From 1; 0 where the place is the whole file.
+    /// From 1; 0 if the fault concerns the whole file.
     pub line: usize,
     pub what: String,
 }
 
-/// `FILE:LINE`, or the file alone where it is at fault as a whole.
+/// `FILE:LINE`, or only the file if the fault concerns the whole file.
 fn place(file: &str, line: usize) -> String {
     if line == 0 { file.to_owned() } else { format!("{file}:{line}") }
 }
@@ -25,14 +25,14 @@ impl ContractError {
         Self::at(file, text, start, error.message().replace('\n', "; "))
     }
 
-    /// An error at a byte of the text.
+    /// An error at a byte offset of the text.
     pub(super) fn at(file: &str, text: &str, start: usize, what: String) -> Self {
         let line = text.get(..start).map_or(0, |head| head.matches('\n').count() + 1);
         Self::new(file, line, what)
     }
 }
 
-/// A fault, with a piece of the file's text that leads to its line.
+/// A fault, with a piece of the file's text that locates its line.
 pub(super) struct Fault {
     needle: String,
     what: String,

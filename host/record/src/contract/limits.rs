@@ -1,7 +1,7 @@
 //! `[limits]`: how long each step of an action may take, and how often it is tried.
 //!
-//! What a contract does not say has a default. Only `timeout` is always part of the canonical form; the
-//! other defaults are left out, so that a contract from before a limit was known keeps its digest.
+//! Every limit has a default. Only `timeout` is always part of the canonical form; the other defaults are left out, so
+//! that a contract written before a limit existed keeps its digest.
 
 #![expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
 
@@ -10,29 +10,29 @@ use serde::{Deserialize, Serialize};
 use super::Duration;
 use super::fault::Fault;
 
-/// Attempts that one action may have; with more, no bundle could hold their envelopes.
+/// Most attempts of one action; a bundle could not hold the envelopes of more.
 pub const ATTEMPTS_MAX: u32 = 5;
 
 /// `[limits]`: bounds of one action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Wall clock of one run.
+    /// Wall-clock time of one run.
     #[serde(default = "timeout")]
     pub timeout: Duration,
-    /// How often the write may be tried, where recovery allows it at all; 1 means once.
+    /// Most attempts of the write, if recovery allows more than one at all; 1 means no retry.
     #[serde(default = "attempts", skip_serializing_if = "is_attempts")]
     pub attempts: u32,
-    /// The pause before the second attempt; each further one is twice as long, and jittered.
+    /// The pause before the second attempt. It doubles for each further attempt and is jittered.
     #[serde(default = "backoff", skip_serializing_if = "is_backoff")]
     pub backoff: Duration,
-    /// From the start of the first attempt; no other one starts later.
+    /// The time from the start of the first attempt after which no attempt starts.
     #[serde(default = "total", skip_serializing_if = "is_total")]
     pub total: Duration,
-    /// How long it may wait for its resource.
+    /// How long the action may wait for its resource.
     #[serde(default = "queue", skip_serializing_if = "is_queue")]
     pub queue: Duration,
-    /// How long the host looks for an answer before it asks a person.
+    /// How long the host repeats the look before it asks a person.
     #[serde(default = "observe", skip_serializing_if = "is_observe")]
     pub observe: Duration,
 }

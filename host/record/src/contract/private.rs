@@ -1,4 +1,4 @@
-//! What a contract keeps private: which parameters, what stands for them in records, and where none may be.
+//! Private values of a contract: which parameters are private, what replaces them in records, and where none may occur.
 
 use super::fault::Fault;
 use super::{Contract, object};
@@ -7,13 +7,13 @@ use crate::contract::schema::{Kind, Pattern, Schema};
 use crate::contract::template;
 
 impl Contract {
-    /// Names of the parameters that no record may hold.
+    /// Names of the parameters whose values no record may hold.
     pub fn private(&self) -> impl Iterator<Item = &str> {
         let private = self.params.properties.iter().filter(|(_, schema)| schema.private);
         private.map(|(name, _)| name.as_str())
     }
 
-    /// The parameters as every record has them: where one is private a word and nothing else.
+    /// The parameters as every record has them: a private one holds a commitment and nothing else.
     pub fn recorded_params_schema(&self) -> Schema {
         let mut properties = self.params.properties.clone();
         for schema in properties.values_mut().filter(|schema| schema.private) {
@@ -67,7 +67,7 @@ fn parameter(contract: &Contract, name: &str, schema: &Schema) -> Result<(), Fau
     Ok(())
 }
 
-/// Below a parameter or state there is nothing private.
+/// Below the top level of parameters and state, nothing may be private.
 fn nowhere_in(schema: &Schema, at: &str) -> Result<(), Fault> {
     let inner =
         schema.properties.iter().map(|(name, inner)| (format!("{at}/properties/{name}"), inner));

@@ -1,7 +1,7 @@
-//! Takes a closed JSON Schema subset from a contract, gives violations, projections and types of places.
+//! A closed subset of JSON Schema for contracts: violations, projections and types of places.
 //!
-//! Never accepts a keyword it does not enforce, and knows no floats. Keyword meanings are those of
-//! JSON Schema 2020-12, except that objects are closed: an undeclared property is a violation.
+//! Every accepted keyword is enforced; there are no floats. Keywords have their JSON Schema 2020-12 meaning, except
+//! that objects are closed: an undeclared property is a violation.
 
 mod check;
 mod pattern;
@@ -17,11 +17,11 @@ pub use check::Violation;
 pub use pattern::Pattern;
 pub use well_formed::SchemaError;
 
-/// What one value must look like. Counts are in Unicode characters and items; bounds are inclusive.
+/// The constraints on one value. Lengths are in Unicode characters and items; bounds are inclusive.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Schema {
-    /// May be left out where `properties` are declared; see [`Schema::kind`].
+    /// May be left out if `properties` are declared; see [`Schema::kind`].
     #[serde(
         rename = "type",
         default,
@@ -67,13 +67,13 @@ pub struct Schema {
     pub min_items: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub max_items: Option<u64>,
-    /// A text that no record may hold. Only a parameter at the top level may be one; see [`crate::action::private`].
+    /// A text that no record may hold. Only a top-level parameter can be private; see [`crate::action::private`].
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub private: bool,
 }
 
 impl Schema {
-    /// An object with these properties. Without any it is the schema of `{}`: an action that takes no parameters.
+    /// An object with these properties. Without any it is the schema of `{}`, for an action without parameters.
     pub fn object(
         required: impl IntoIterator<Item = String>,
         properties: BTreeMap<String, Schema>,
@@ -86,35 +86,37 @@ impl Schema {
         }
     }
 
-    /// The type of the values, or nothing when the schema does not say (not well formed).
+    /// The type of the values; `None` if the schema does not declare one, which is not well formed.
     pub fn kind(&self) -> Option<Kind> {
         self.declared.or_else(|| (!self.properties.is_empty()).then_some(Kind::Object))
     }
 
-    /// Whether every keyword fits its type and means something; check this once, when a contract is loaded.
+    /// Checks that every keyword fits its type and has an effect; call it once, when a contract is loaded. Fails at the
+    /// first that does not.
     pub fn well_formed(&self) -> Result<(), SchemaError> {
         well_formed::check(self)
     }
 
-    /// Everything in `value` that this schema does not allow, in document order of the schema; empty when it conforms.
+    /// Everything in `value` that this schema does not allow, in document order of the schema; empty if it conforms.
     pub fn violations(&self, value: &Value) -> Vec<Violation> {
         check::violations(self, value)
     }
 
-    /// What is kept of an upstream's answer: declared properties only.
+    /// The part of an upstream's response that is kept: declared properties only.
     ///
-    /// A null property counts as absent, since that is how many upstreams write it. A value that breaks
-    /// any other keyword is a violation; a required property that is absent is not, see [`Schema::missing`].
+    /// A null property counts as absent, because many upstreams write absence that way. Fails for a value that breaks
+    /// any other keyword. A required property that is absent is not an error, see [`Schema::missing`].
     pub fn project(&self, value: &Value) -> Result<Value, Violation> {
         project::project(self, value)
     }
 
-    /// The RFC 6901 pointers of required properties that `value` lacks, also inside what is there.
+    /// The RFC 6901 pointers of required properties that are missing in `value`, including those of nested values that
+    /// are present.
     pub fn missing(&self, value: &Value) -> Vec<String> {
         project::missing(self, value)
     }
 
-    /// [`Schema::project`] by an object of these properties, which need not be a schema's.
+    /// [`Schema::project`] with an object of these properties, which need not belong to a schema.
     pub(crate) fn project_object(
         properties: &BTreeMap<String, Schema>,
         value: &Value,
@@ -122,7 +124,7 @@ impl Schema {
         project::project_object(properties, value)
     }
 
-    /// [`Schema::missing`] of an object of these properties.
+    /// [`Schema::missing`] with an object of these properties.
     pub(crate) fn missing_object(
         properties: &BTreeMap<String, Schema>,
         required: &[String],
@@ -140,7 +142,7 @@ impl Schema {
     }
 }
 
-/// The JSON types that a contract may speak of.
+/// The JSON types that a contract can declare.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -169,7 +171,7 @@ impl Kind {
     }
 }
 
-/// A keyword that is written must mean something, so an explicit null is an error and not an absence.
+/// An explicit null is an error and not an absence: a keyword that is written must have an effect.
 fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {

@@ -1,7 +1,7 @@
-//! Closed request templates: rule and parameters in, exactly one rendered request out.
+//! Closed request templates: a rule and parameters result in exactly one rendered request.
 //!
-//! Absent means none: no query, no body. A placeholder is a whole path segment, a whole query value
-//! or a whole body value; it never joins with other text, so no value can change the shape.
+//! An absent query or body stays absent. A placeholder is a whole path segment, a whole query value or a whole body
+//! value; it is never joined with other text, so no value can change the shape of the request.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -19,10 +19,10 @@ pub struct Rule {
     pub request: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Value>,
-    /// How the body leaves and what the answer must be; JSON when absent.
+    /// The encoding of the body and of the response; JSON if absent.
     #[serde(default, skip_serializing_if = "Codec::is_plain")]
     pub codec: Codec,
-    /// How often one run may send it; 1 when absent.
+    /// How often one run may send it; 1 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls: Option<u32>,
     /// `true` on a GET or HEAD of `perform` that changes something.
@@ -31,7 +31,7 @@ pub struct Rule {
     /// `etag`: the write carries the entity tag that the host saw on the same path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guard: Option<Guard>,
-    /// JSON pointers into the answer: what the adapter sees of it and what is recorded; all where it is absent.
+    /// JSON pointers into the response: what the adapter sees of it and what is recorded; all of it if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expose: Option<Vec<String>>,
 }
@@ -40,7 +40,7 @@ const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 const CALLS_MAX: u32 = 64;
 
 impl Rule {
-    /// Renders the rule for these parameters.
+    /// Renders the rule for these parameters. Fails when a required parameter is absent or has an unusable value.
     pub fn render(&self, params: &Value) -> Result<Rendered, RenderError> {
         let (method, target) = self.split()?;
         let (path, query) = target.split_once('?').map_or((target, None), |(p, q)| (p, Some(q)));
@@ -66,7 +66,8 @@ impl Rule {
         })
     }
 
-    /// Checks the rule's own shape; `observing` allows only GET and HEAD with fixed query values.
+    /// Checks the shape of the rule itself; `observing` allows only GET and HEAD with fixed query values. Fails at the
+    /// first fault.
     pub fn check(&self, observing: bool) -> Result<(), RenderError> {
         let (method, target) = self.split()?;
         let (path, query) = target.split_once('?').map_or((target, ""), |(p, q)| (p, q));
@@ -85,7 +86,7 @@ impl Rule {
         if self.calls.is_some_and(|n| n == 0 || n > CALLS_MAX) {
             return Err(RenderError::Calls);
         }
-        // `/` alone is the upstream's base URL itself: APIs that say in the query or body what they are asked.
+        // `/` alone is the base URL of the upstream, for APIs that name the operation in the query or body.
         if path != "/" {
             path.split('/').skip(1).try_for_each(|s| check_piece(s, true))?;
         }
@@ -98,24 +99,24 @@ impl Rule {
         self.body.as_ref().map_or(Ok(()), check_body)
     }
 
-    /// Whether it may change something.
+    /// Whether it may change something. Fails when the request is malformed.
     pub fn may_write(&self) -> Result<bool, RenderError> {
         Ok(self.writes || !is_safe(self.split()?.0))
     }
 
-    /// Whether this rule of observe sees the entity tag of what the other one writes.
+    /// Whether this rule of `observe` sees the entity tag of what the other rule writes.
     pub fn sees_tag_for(&self, write: &Self) -> bool {
         self.request.starts_with("GET ") && self.has_target_of(write)
     }
 
-    /// Whether both are about the same target of the same upstream.
+    /// Whether both rules have the same target on the same upstream.
     pub fn has_target_of(&self, other: &Self) -> bool {
         let target =
             |rule: &Self| rule.request.split_once(' ').map(|(_, target)| target.to_owned());
         self.upstream == other.upstream && target(self) == target(other)
     }
 
-    /// The filled body; of a form the texts that leave, so that what is shown and compared is that.
+    /// The filled body. A form is reduced to the texts that are sent, so that these are shown and compared.
     fn body(&self, params: &Value) -> Result<Option<Value>, RenderError> {
         let Some(template) = &self.body else { return Ok(None) };
         let filled = fill_body(template, params)?;
@@ -148,13 +149,14 @@ impl Rule {
     }
 }
 
-/// Fills `{name}` pieces of a resource name such as `idp/users/{user_id}`; others stay as written.
+/// Fills the `{name}` pieces of a resource name such as `idp/users/{user_id}`; others stay as written. Fails when a
+/// parameter is absent or has an unusable value.
 pub fn render_resource(template: &str, params: &Value) -> Result<String, RenderError> {
     let pieces: Result<Vec<_>, _> = template.split('/').map(|piece| fill(piece, params)).collect();
     Ok(pieces?.join("/"))
 }
 
-/// The parameters that a resource name takes.
+/// The parameters in a resource name.
 pub fn resource_placeholders(template: &str) -> Vec<String> {
     template.split('/').filter_map(placeholder).map(str::to_owned).collect()
 }
@@ -198,12 +200,12 @@ fn shape(request: &str) -> RenderError {
     RenderError::Shape(request.to_owned())
 }
 
-/// GET and HEAD are the methods that RFC 9110 §9.2.1 calls safe and that carry no body.
+/// GET and HEAD: the methods that RFC 9110 §9.2.1 calls safe and that carry no body.
 fn is_safe(method: &str) -> bool {
     matches!(method, "GET" | "HEAD")
 }
 
-/// The name inside a piece that is exactly `{name}`.
+/// The name in a piece that is exactly `{name}`.
 pub(crate) fn placeholder(piece: &str) -> Option<&str> {
     let name = piece.strip_prefix('{')?.strip_suffix('}')?;
     (!name.is_empty() && !name.contains(['{', '}'])).then_some(name)
@@ -219,7 +221,7 @@ fn check_piece(piece: &str, segment: bool) -> Result<(), RenderError> {
     check_literal(piece)
 }
 
-/// A literal must already be what leaves: RFC 3986 pchar without percent signs and `;`.
+/// A literal must already have the form that is sent: RFC 3986 pchar without percent signs and `;`.
 fn check_literal(piece: &str) -> Result<(), RenderError> {
     let fits = |b: u8| b.is_ascii_alphanumeric() || b"-._~!$'()*+,:@".contains(&b);
     if piece.is_empty() || piece == "." || piece == ".." || !piece.bytes().all(fits) {

@@ -132,7 +132,7 @@ fn a_limit_that_is_not_given_has_its_default() {
         Contract::from_toml("c.toml", &text).unwrap()
     };
     let whole = of("");
-    // The digest of a contract that gives only a timeout is that of before, with the same bytes.
+    // A contract that states only a timeout keeps the digest and bytes that it had before the other limits existed.
     let bytes = String::from_utf8(whole.canonical().unwrap()).unwrap();
     assert!(bytes.contains(r#""limits":{"timeout":"30s"}"#), "{bytes}");
     for table in ["[limits]", "[limits]\ntimeout = \"30s\"", "[limits]\nattempts = 1"] {

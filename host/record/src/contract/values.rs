@@ -1,7 +1,7 @@
 //! Values that TOML has and JSON does not: dates, times, infinities and NaN.
 //!
-//! Takes a contract's text, gives the first such value as an error. The parser would turn a date into a
-//! table with a key of its own library, and the others into `null`.
+//! The check reports the first such value in a contract's text as an error. The parser would turn a date into a table
+//! with a key private to its library, and the others into `null`.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -9,10 +9,10 @@ use toml::de::{DeTable, DeValue};
 use super::ContractError;
 
 pub(super) fn check(file: &str, text: &str) -> Result<(), ContractError> {
-    // Text that is not TOML is refused by the parser that follows, with its line.
+    // The parser that follows refuses text that is not TOML, with its line.
     let Ok(table) = DeTable::parse(text) else { return Ok(()) };
     let mut first: Option<(usize, String)> = None;
-    // A list and no recursion: dotted keys nest as deep as the file is long.
+    // A worklist instead of recursion: dotted keys nest as deep as the file is long.
     let mut rest: Vec<&Spanned<DeValue<'_>>> = table.get_ref().values().collect();
     while let Some(value) = rest.pop() {
         match value.get_ref() {

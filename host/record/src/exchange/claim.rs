@@ -1,8 +1,8 @@
-//! What an adapter says of its run.
+//! What an adapter reports about its run.
 
 use serde::{Deserialize, Serialize};
 
-/// What the adapter said of its run: a claim, not the truth.
+/// What the adapter reported about its run: a claim, not a fact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Claim {
@@ -13,12 +13,12 @@ pub enum Claim {
     Invalid(String),
     Trapped(String),
     TimedOut,
-    /// The host stopped while it ran; nobody knows what the adapter would have said.
+    /// The host stopped during the run, so it is not known what the adapter would have reported.
     Lost,
 }
 
 impl Claim {
-    /// Stands in the text of [`Self::Trapped`] between the trap and the panic that the guest told, where it
-    /// told one. `deed replay` compares what stands before it with records that end there.
+    /// Separates the trap from the guest's panic message in the text of [`Self::Trapped`], if the guest reported one.
+    /// `deed replay` compares the text before it with records that end there.
     pub const LAST_WORDS: &str = "; its last line of level error: ";
 }

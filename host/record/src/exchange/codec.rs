@@ -1,7 +1,7 @@
-//! How a rule's bodies are written on the wire: JSON, forms, XML. Inside the host all of them are JSON.
+//! How the bodies of a rule are encoded on the wire: JSON, forms, XML. Inside the host all of them are JSON.
 //!
-//! Takes a rendered body, gives the bytes that leave; takes an answer's bytes, gives one JSON value.
-//! Each encoding has exactly one: what two readers may understand differently is refused.
+//! Encodes a rendered body into the bytes that are sent, and decodes the bytes of a response into one JSON value. Each
+//! value has exactly one encoding; input that two readers may understand differently is refused.
 
 pub mod form;
 pub mod xml;
@@ -10,7 +10,7 @@ use deed_spec::json;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// How the body leaves and what the answer must be; JSON where it is absent.
+/// The encoding of the body and of the response; JSON if absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -19,23 +19,23 @@ pub struct Codec {
     pub request: Outgoing,
     #[serde(default, skip_serializing_if = "is_default")]
     pub response: Incoming,
-    /// Lists of an XML answer, each as `parent/child`.
+    /// Lists of an XML response, each as `parent/child`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lists: Vec<String>,
 }
 
-/// How a body leaves.
+/// The encoding of a request body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "snake_case")]
 pub enum Outgoing {
     #[default]
     Json,
-    /// `application/x-www-form-urlencoded`, out of a flat object.
+    /// `application/x-www-form-urlencoded`, from a flat object.
     Form,
 }
 
-/// What an answer must be.
+/// The expected encoding of a response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "snake_case")]
@@ -49,7 +49,7 @@ pub enum Incoming {
 const FORM: &str = "application/x-www-form-urlencoded";
 
 impl Codec {
-    /// Whether it says nothing that is not said without it.
+    /// Whether it is the default codec, which records leave out.
     pub fn is_plain(&self) -> bool {
         is_default(self)
     }
@@ -74,7 +74,7 @@ impl Codec {
         }
     }
 
-    /// The content type of a request's body.
+    /// The content type of a request body.
     pub fn content_type(&self) -> &'static str {
         match self.request {
             Outgoing::Json => "application/json",
@@ -82,7 +82,7 @@ impl Codec {
         }
     }
 
-    /// What a request says that it accepts.
+    /// The `Accept` header of a request.
     pub fn accept(&self) -> &'static str {
         match self.response {
             Incoming::Json => "application/json",
@@ -91,7 +91,7 @@ impl Codec {
         }
     }
 
-    /// The bytes of a rendered body.
+    /// The bytes of a rendered body. Fails when the encoding cannot represent it.
     pub fn encode(&self, body: &Value) -> Result<Vec<u8>, String> {
         match self.request {
             Outgoing::Json => json::canonical(body).map_err(|error| error.to_string()),
@@ -101,7 +101,8 @@ impl Codec {
         }
     }
 
-    /// The one JSON value of an answer of this content type.
+    /// Decodes a response of this content type into one JSON value. Fails when the content type differs, the body is
+    /// not valid, or it is nested too deeply.
     pub fn decode(&self, kind: &str, bytes: &[u8]) -> Result<Value, DecodeError> {
         if !self.takes(kind) {
             return Err(DecodeError::Kind(self.accept()));
@@ -114,11 +115,11 @@ impl Codec {
             Incoming::Form => form::decode(bytes).map_err(|error| unfit(&error)),
             Incoming::Xml => xml::decode(bytes, &self.lists).map_err(|error| unfit(&error)),
         }?;
-        // Else its own evidence could not be read again.
+        // A deeper value could not be read again from its own evidence.
         if json::depth(&value) > json::NESTED_MAX { Err(DecodeError::Deep) } else { Ok(value) }
     }
 
-    /// Whether a content type is this codec's; a charset must be UTF-8 (RFC 6839, RFC 7303).
+    /// Whether a content type belongs to this codec; a charset must be UTF-8 (RFC 6839, RFC 7303).
     fn takes(&self, kind: &str) -> bool {
         let mut parts = kind.split(';').map(|part| part.trim().to_ascii_lowercase());
         let essence = parts.next().unwrap_or_default();
@@ -150,7 +151,7 @@ pub enum CodecError {
     List(String),
 }
 
-/// Why an answer has no JSON value.
+/// Why a response has no JSON value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
     #[error("the answer is not {0} in UTF-8, which its rule's codec wants")]

@@ -1,4 +1,4 @@
-//! Events: what the journal keeps of an action, in order. Status and story are folds over them.
+//! Events: what the journal stores about an action, in order. Status and story are folds over them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub enum Event {
         bindings: Arc<BTreeMap<String, Binding>>,
         trace: Option<String>,
     },
-    /// Policy was asked; `gate` tells the two times apart.
+    /// Policy was evaluated; `gate` distinguishes the two evaluations.
     Decided {
         gate: bool,
         decision: Arc<Decision>,
@@ -51,33 +51,33 @@ pub enum Event {
         phase: Phase,
         observation: Arc<Sight>,
     },
-    /// People are asked for approval of exactly this, in exactly this world.
+    /// People are asked to approve exactly this action in exactly this state.
     Asked {
         ask: Arc<Ask>,
     },
-    /// A signed approval or denial came in; its signature was checked.
+    /// A signed approval or denial arrived; its signature was checked.
     Answered {
         answer: Arc<Answer>,
     },
-    /// What was approved is not what would happen now; the approvals so far count for nothing.
+    /// What was approved is not what would happen now; the approvals so far are void.
     Stale {
         reason: String,
     },
-    /// The gate was passed: this may run once.
+    /// The action passed the gate: it may run once.
     Cleared {
         grant: Arc<GrantRecord>,
     },
-    /// Durable, with the signed decision, before anything can leave.
+    /// Durable, with the signed decision, before anything can be sent.
     AttemptStarted {
         n: u32,
         epoch: u64,
         deadline_ms: i64,
         decision: Arc<Signed>,
     },
-    /// The intent to send a write; durable before its first byte.
+    /// The intent to send a write; durable before its first byte is sent.
     WriteIntended {
         n: u32,
-        /// That of the attempt; none in journals from before there was one.
+        /// The epoch of the attempt; absent in journals written before the field existed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         epoch: Option<u64>,
         ordinal: u32,
@@ -86,7 +86,7 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         idempotency_key: Option<String>,
     },
-    /// What became of an intended write; durable before the adapter is told.
+    /// The result of an intended write; durable before the adapter gets it.
     WriteEnded {
         n: u32,
         epoch: u64,
@@ -103,7 +103,7 @@ pub enum Event {
     CancelRequested {
         by: String,
     },
-    /// The outcome is known, or that it cannot be known.
+    /// The outcome is known, or it is established that it cannot be known.
     Judged {
         judgement: Arc<Judgement>,
     },
@@ -111,18 +111,18 @@ pub enum Event {
     Sealed {
         envelope: Arc<Signed>,
     },
-    /// Looks do not settle it: an operator has to say what happened. The looks go on.
+    /// Looks do not settle the outcome: an operator has to state what happened. The looks continue.
     Escalated {
         reason: String,
     },
-    /// A signed word of an operator came in; its signature was checked.
+    /// A signed resolution of an operator arrived; its signature was checked.
     Resolved {
         resolution: Arc<Resolution>,
         envelope: Arc<Signed>,
     },
-    /// What the receipt had to leave open was found out by a later look, or concluded from a person's word.
+    /// What the receipt had to leave open was settled by a later look, or concluded from a person's resolution.
     Settled {
-        /// Absent when the host could not look after a person's word.
+        /// Absent if the host could not look after a person's resolution.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         observation: Option<Arc<Sight>>,
         judgement: Arc<Judgement>,
@@ -138,13 +138,13 @@ pub enum Event {
     },
 }
 
-/// Which look at the system of record.
+/// The purpose of a look at the system of record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// Before anybody was asked.
+    /// Before any person is asked.
     Pre,
-    /// Again at the gate, because time passed.
+    /// Again at the gate, because time has passed.
     Gate,
     /// After the attempt.
     Post,
@@ -166,11 +166,11 @@ pub struct Answer {
 pub struct GrantRecord {
     pub contract: Digest,
     pub adapter: Digest,
-    /// Upstreams the run may name, with everything that binds them.
+    /// Upstreams that the run may name, with their complete bindings.
     pub upstreams: Arc<BTreeMap<String, Binding>>,
-    /// Wall clock of the run in milliseconds.
+    /// Wall-clock time of the run in milliseconds.
     pub timeout_ms: u64,
-    /// The longest an upstream waits for one answer, in milliseconds.
+    /// The longest wait for one response of an upstream, in milliseconds.
     pub exchange_timeout_ms: u64,
 }
 
@@ -182,7 +182,7 @@ pub struct Attempt {
     pub n: u32,
     pub claim: Claim,
     pub exchanges: Vec<Exchange>,
-    /// What the adapter asked for outside of its grant; nothing of it left.
+    /// What the adapter asked for outside its grant; nothing of it was sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<String>,
     /// Unix milliseconds.
@@ -190,11 +190,11 @@ pub struct Attempt {
     pub ended_ms: i64,
 }
 
-/// Where an envelope stands in the tenant's log.
+/// The position of an envelope in the tenant's log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Leaf {
-    /// The word of the envelope's [`crate::statement::envelope::Kind`].
+    /// The name of the envelope's [`crate::statement::envelope::Kind`].
     pub kind: String,
     /// SHA-256 of the envelope's payload.
     pub payload: Digest,
@@ -202,12 +202,12 @@ pub struct Leaf {
 }
 
 impl Leaf {
-    /// The entry's bytes in the log: `urn:deed:entry:v1\n<kind> <hex>\n`.
+    /// The bytes of the entry in the log: `urn:deed:entry:v1\n<kind> <hex>\n`.
     pub fn entry(&self) -> Vec<u8> {
         entry(&self.kind, &self.payload)
     }
 
-    /// The leaf of an entry at this index; none of one that is not written so.
+    /// The leaf of an entry at this index; `None` if the entry does not have this form.
     pub fn of(bytes: &[u8], index: u64) -> Option<Self> {
         let line = std::str::from_utf8(bytes).ok()?.strip_prefix("urn:deed:entry:v1\n")?;
         let (kind, hex) = line.strip_suffix('\n')?.split_once(' ')?;
@@ -216,13 +216,13 @@ impl Leaf {
     }
 }
 
-/// The bytes that stand in the log for an envelope.
+/// The bytes of the log entry of an envelope.
 pub fn entry(kind: &str, payload: &Digest) -> Vec<u8> {
     format!("urn:deed:entry:v1\n{kind} {}\n", payload.hex()).into_bytes()
 }
 
 impl Event {
-    /// The event's name as the journal writes it; for the ledger and for errors.
+    /// The event's name in the journal, used in the ledger and in errors.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Proposed { .. } => "proposed",

@@ -1,4 +1,4 @@
-//! State that the host read out of the exchanges of a read-only run.
+//! State that the host read from the exchanges of a read-only run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,21 +16,21 @@ use crate::memo::Memo;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Observation {
-    /// State by name, cut down to what the contract declares.
+    /// State by name, reduced to what the contract declares.
     pub state: BTreeMap<String, Value>,
-    /// Names of states that the adapter computed (the contract says `derived = true`).
+    /// Names of states that the adapter computed (the contract has `derived = true`).
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub derived: BTreeSet<String>,
     pub exchanges: Vec<Exchange>,
-    /// What the adapter said of its run; none when it was not started.
+    /// What the adapter reported about its run; absent if it was not started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<Claim>,
-    /// What the adapter asked for outside of its grant; nothing of it left.
+    /// What the adapter asked for outside its grant; nothing of it was sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<String>,
     /// Unix milliseconds at which the run ended.
     pub at_ms: i64,
-    /// Why the look does not count: the adapter failed, or its answers did not fit the contract.
+    /// Why the look does not count: the adapter failed, or its responses did not fit the contract.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }
@@ -43,15 +43,15 @@ impl Observation {
         Value::Object(members)
     }
 
-    /// Unix milliseconds at which it began to see: an answer that was under way at a deadline says
-    /// nothing of the time after it.
+    /// Unix milliseconds of its first request, or of its end without one. A response that was under way at a deadline
+    /// is not evidence of the state after it.
     pub fn began_ms(&self) -> i64 {
         self.exchanges.iter().map(|e| e.started_ms).min().unwrap_or(self.at_ms)
     }
 
-    /// The entity tag of what a write is about: of the first answer of success to a GET of the same path.
+    /// The entity tag for a write: that of the first successful response to a GET of the same path.
     ///
-    /// Never of a later one: state may have been read out of the first, and must not be older than its tag.
+    /// A later tag is never used: state may have been read from the first response, and must not be older than its tag.
     pub fn tag(&self, write: &Rendered) -> Option<&str> {
         let same = |look: &&Exchange| {
             look.request.upstream == write.upstream
@@ -62,7 +62,8 @@ impl Observation {
         self.exchanges.iter().find(same).and_then(|look| look.etag.as_deref())
     }
 
-    /// The digest that approvals are bound to: the state without its volatile places.
+    /// The digest that approvals are bound to: the state without its volatile places. Fails when the state has no
+    /// canonical form.
     pub fn digest(&self, contract: &Contract) -> Result<Digest, json::NotCanonical> {
         state_digest(contract, &self.value())
     }
@@ -85,12 +86,11 @@ impl Observation {
     }
 }
 
-/// What statements say of a look: by which exchanges, and the digest of what was read.
+/// A look as statements describe it: its exchanges, and the digest of what was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Look {
-    /// SHA-256 of `evidence/pre.json` or `evidence/post.json`: the canonical bytes of the
-    /// [`Observation`].
+    /// SHA-256 of `evidence/pre.json` or `evidence/post.json`: the canonical bytes of the [`Observation`].
     pub evidence_sha256: Digest,
     pub derived: Vec<String>,
     pub exchanges: Vec<ExchangeSummary>,
@@ -100,7 +100,7 @@ pub struct Look {
 }
 
 impl Look {
-    /// Unix milliseconds of its first request; a look without one began when it ended.
+    /// Unix milliseconds of its first request; a look without a request began when it ended.
     pub fn began_ms(&self) -> i64 {
         self.exchanges.iter().map(|one| one.started_ms).min().unwrap_or(self.at_ms)
     }
@@ -117,24 +117,24 @@ impl Look {
     }
 }
 
-/// A look with what statements say of it, once somebody asked.
+/// An observation with its [`Look`], computed on first use.
 pub type Sight = Memo<Observation, Look>;
 
 impl Sight {
-    /// As [`Look::of`].
+    /// Like [`Look::of`].
     pub(crate) fn look(&self) -> Result<Look, json::NotCanonical> {
         self.known(Look::of)
     }
 }
 
-/// The digest of a whole state without the contract's volatile places.
+/// The digest of a whole state without the contract's volatile places. Fails when the state has no canonical form.
 pub fn state_digest(contract: &Contract, state: &Value) -> Result<Digest, json::NotCanonical> {
     let mut value = state.clone();
     contract.volatile().iter().for_each(|pointer| remove(&mut value, pointer));
     Ok(Digest::of(&json::canonical(&value)?))
 }
 
-/// Removes the place that a JSON pointer (RFC 6901) names, if it is there.
+/// Removes the place that a JSON pointer (RFC 6901) names, if it exists.
 fn remove(value: &mut Value, pointer: &str) {
     let Some((parent, last)) = pointer.rsplit_once('/') else { return };
     if let Some(Value::Object(members)) = value.pointer_mut(parent) {

@@ -1,6 +1,6 @@
-//! The judge: one total table from what the host saw to what it concludes; the first match wins.
+//! The judge: one total table from what the host saw to its conclusion; the first matching row applies.
 //!
-//! It takes observations and exchanges only. What the adapter claimed is not among its inputs.
+//! Its inputs are observations and exchanges only, never the adapter's claim.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::contract::{Contract, Effect};
 use crate::exchange::{Exchange, Fate, is_definite_refusal};
 use crate::lifecycle::observation::Observation;
 
-/// What the host concluded. `indeterminate` is a state of its own, never a guess.
+/// The host's conclusion. `indeterminate` is a state of its own, never a guess.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -41,25 +41,25 @@ impl Outcome {
     }
 }
 
-/// An outcome with what it rests on.
+/// An outcome with its grounds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Judgement {
     pub outcome: Outcome,
     /// One sentence for people.
     pub reason: String,
-    /// Every `before`, `after` and `expect` that was evaluated, with its answer.
+    /// Every `before`, `after` and `expect` that was evaluated, with its result.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub checks: Vec<Check>,
-    /// Everything that differs between the two looks, volatile places aside.
+    /// Everything that differs between the two looks, except volatile places.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Change>,
-    /// Those of `changes` that the contract does not allow.
+    /// The elements of `changes` that the contract does not allow.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unexpected: Vec<Change>,
 }
 
-/// One expectation and its answer.
+/// One expectation and its result.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -72,7 +72,7 @@ pub struct Check {
     pub problem: Option<String>,
 }
 
-/// What the judge sees.
+/// The inputs of the judge.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen<'a> {
     pub contract: &'a Contract,
@@ -82,12 +82,12 @@ pub struct Seen<'a> {
     pub post: &'a Observation,
     /// The exchanges of every attempt.
     pub exchanges: &'a [&'a Exchange],
-    /// Whether an unanswered write is still inside its deadline and settle time.
+    /// Whether an unanswered write is still within its deadline and settle time.
     pub may_still_land: bool,
 }
 
 impl Judgement {
-    /// An outcome without observations to compare: refused, expired, cancelled, failed before anything left.
+    /// An outcome without observations to compare: refused, expired, cancelled, or failed before anything was sent.
     pub fn plain(outcome: Outcome, reason: impl Into<String>) -> Self {
         Self { outcome, reason: reason.into(), checks: vec![], changes: vec![], unexpected: vec![] }
     }
@@ -98,7 +98,8 @@ pub fn judge(seen: &Seen<'_>) -> Judgement {
     judge_now(seen).0
 }
 
-/// The same, and whether there is nothing to wait for: no write left, or every `after` and `expect` holds now.
+/// Like [`judge`], and whether there is nothing to wait for: no write was sent, or every `after` and `expect` holds
+/// now.
 pub fn judge_now(seen: &Seen<'_>) -> (Judgement, bool) {
     let writes: Vec<&Exchange> =
         seen.exchanges.iter().copied().filter(|e| e.request.writes).collect();
@@ -134,7 +135,7 @@ pub fn judge_read(contract: &Contract, seen: &Observation) -> Judgement {
     }
 }
 
-/// Evaluates `before`; the caller denies unless every check holds.
+/// Evaluates `before`; the caller denies the action unless every check holds.
 pub fn before(contract: &Contract, params: &Value, pre: &Observation) -> Vec<Check> {
     let state = pre.value();
     let scope = Env { params, pre: &state, post: None }.scope();
@@ -166,7 +167,7 @@ fn evaluate(expression: &Expression, scope: &Scope) -> Check {
     Check { expression: expression.source().to_owned(), holds, problem }
 }
 
-/// All changes outside volatile places, and those of them outside `may_change`.
+/// All changes outside volatile places, and the subset of them outside `may_change`.
 fn compare(contract: &Contract, pre: &Value, post: &Value) -> (Vec<Change>, Vec<Change>) {
     let volatile = contract.volatile();
     let within = |change: &Change, places: &[String]| {
@@ -184,7 +185,7 @@ fn covers(place: &str, pointer: &str) -> bool {
     pointer.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// The rows of the table where post equals pre.
+/// The rows of the table for a post-state that equals the pre-state.
 fn unchanged(seen: &Seen<'_>, writes: &[&Exchange]) -> (Outcome, String) {
     let sent = || writes.iter().filter(|e| e.may_have_written());
     if sent().all(|e| matches!(e.fate, Fate::Answered { status } if is_definite_refusal(status))) {

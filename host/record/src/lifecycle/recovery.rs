@@ -1,7 +1,7 @@
-//! Recovery: takes the attempts of an action so far, gives whether another one may follow, and why.
+//! Recovery: whether another attempt may follow the previous attempts of an action, and why.
 //!
-//! Never allows what could have a second effect: each write is judged for itself, by the strongest word
-//! that there is of it, and by what the contract's `effect` promises of a repetition.
+//! It never allows what could have a second effect. Each write is judged separately, by the strongest knowledge of its
+//! fate and by what the contract's `effect` guarantees about a repetition.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +14,8 @@ use crate::exchange::{Exchange, ExchangeSummary, Failure, Fate, Rendered, is_def
 use crate::lifecycle::event::Attempt;
 use crate::lifecycle::outcome::{Judgement, Outcome};
 
-/// Whether another attempt may follow the latest one, judged by a look that began after everything that
-/// was sent could have landed. Gives the reason, for the ledger.
+/// Whether another attempt may follow the latest one, judged by a look that began after everything that was sent could
+/// have taken effect. Returns the reason, for the ledger; fails with the reason why no attempt follows.
 pub fn another(
     contract: &Contract,
     attempts: &[Attempt],
@@ -43,14 +43,14 @@ pub fn another(
     }
     let runs: Vec<Vec<ExchangeSummary>> = attempts.iter().map(summaries).collect();
     let writes = standing(&runs);
-    // A write that was done and shows nothing is no answer to whether another one was.
+    // A write that was done and has no visible change is not evidence about another write.
     let seen = judged.changes.is_empty() && !judged.checks.is_empty();
     let untouched = seen && !writes.iter().any(|write| write.is(Word::Done));
     repeatable(contract.action.effect, &writes, bindings, untouched, now_ms)
 }
 
-/// Whether what another attempt was planned for still holds at this time: its budget, and the keys by which
-/// an upstream knows what may have reached it.
+/// Checks that the grounds of a planned attempt still hold at this time: its budget, and the keys by which an upstream
+/// recognises what may have reached it. Fails when one has expired.
 pub fn in_time(
     contract: &Contract,
     attempts: &[Attempt],
@@ -90,8 +90,8 @@ pub fn in_time_until_ms(
     budget_ms.min(keys_ms.unwrap_or(i64::MAX))
 }
 
-/// Whether the writes of these runs may be followed by another run, as far as their records tell: what a
-/// look between them saw is not among these.
+/// Checks that another run may follow the writes of these runs, as far as their records show; what a look between them
+/// saw is not part of the records. Fails with the reason why it may not.
 pub fn may_follow(
     effect: Effect,
     runs: &[Vec<ExchangeSummary>],
@@ -101,8 +101,8 @@ pub fn may_follow(
     repeatable(effect, &standing(runs), bindings, true, now_ms).map(|_| ())
 }
 
-/// A write that was sent after it had been done, or that is carried and was not done: none in what a host
-/// does.
+/// A write that was sent again after it had been done, or that was carried without having been done. A correct host
+/// produces neither.
 pub fn sent_twice(runs: &[Vec<ExchangeSummary>]) -> Option<&ExchangeSummary> {
     standing(runs).into_iter().find_map(|write| {
         let mut done = false;
@@ -114,8 +114,8 @@ pub fn sent_twice(runs: &[Vec<ExchangeSummary>]) -> Option<&ExchangeSummary> {
     })
 }
 
-/// The writes of earlier attempts, for the next one: what each was known by, and how those ended that were
-/// done. Equal requests stand in the order in which they were sent.
+/// The writes of earlier attempts, for the next one: the key of each, and the result of those that were done. Equal
+/// requests are in the order in which they were sent.
 pub fn known(attempts: &[Attempt]) -> Vec<Known> {
     let mut all: Vec<(usize, Known)> = Vec::new();
     for attempt in attempts {
@@ -143,15 +143,15 @@ pub fn known(attempts: &[Attempt]) -> Vec<Known> {
     all.into_iter().map(|(_, known)| known).collect()
 }
 
-/// A write that an earlier attempt asked for.
+/// A write that an earlier attempt requested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Known {
     pub request: Rendered,
     /// The idempotency key that it carried.
     pub key: Option<String>,
-    /// Unix milliseconds of the first time that it may have left.
+    /// Unix milliseconds of the first time it may have been sent.
     pub left_ms: Option<i64>,
-    /// Its success: the next attempt is answered with it, and sends nothing.
+    /// Its success: the next attempt gets it as the response, and sends nothing.
     pub done: Option<Exchange>,
 }
 
@@ -178,7 +178,7 @@ pub enum Final {
     Keyless,
 }
 
-/// What is known of one write over all attempts; the later ones are the stronger words.
+/// What is known about one write over all attempts, from the weakest to the strongest knowledge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Word {
     NotSent,
@@ -187,7 +187,7 @@ enum Word {
     Done,
 }
 
-/// A write, known by what it is and how many equal ones its run had sent before.
+/// A write, identified by its content and by how many equal ones its run had sent before it.
 struct Write<'a> {
     place: Place<'a>,
     sent: Vec<&'a ExchangeSummary>,
@@ -204,7 +204,7 @@ impl Write<'_> {
         self.word() == word
     }
 
-    /// Whether every time that it may have left it carried the same key, and the upstream still knows it.
+    /// Whether it carried the same key every time it may have been sent, and the upstream still remembers the key.
     fn is_keyed(&self, bindings: &BTreeMap<String, Binding>, now_ms: i64) -> bool {
         self.keyed_until_ms(bindings).is_some_and(|until_ms| now_ms < until_ms)
     }
@@ -216,7 +216,7 @@ impl Write<'_> {
         let promise = bindings.get(&first.upstream)?.idempotency.as_ref()?;
         let window_ms = i64::try_from(promise.window_ms).unwrap_or(i64::MAX);
         first.idempotency_key.as_ref()?;
-        // The repetition has to arrive inside of the window as the upstream's clock has it.
+        // The repetition has to arrive within the window by the upstream's clock.
         let until_ms = first.started_ms.saturating_add(window_ms - (window_ms / 10).min(60_000));
         left.all(|one| one.idempotency_key == first.idempotency_key).then_some(until_ms)
     }
@@ -276,8 +276,8 @@ fn word(fate: Fate) -> Word {
     }
 }
 
-/// Whether it was the way to the upstream that failed, or the host: an adapter that gave up by itself,
-/// or that the host refused, would do so again.
+/// Whether the connection to the upstream or the host failed. An adapter that gave up by itself, or that the host
+/// refused, would do so again.
 fn is_hindered(last: &Attempt) -> bool {
     let hindered = |one: &Exchange| match one.fate {
         Fate::NotSent => one.failure != Some(Failure::Denied),

@@ -1,4 +1,4 @@
-//! The status of an action: a pure fold over its events, and the only authority on what may follow what.
+//! The status of an action: a pure fold over its events. It alone decides which event may follow which.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use crate::lifecycle::event::{Event, Phase};
 use crate::lifecycle::outcome::Outcome;
 use crate::policy::Verdict;
 
-/// Where an action stands.
+/// The current stage of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -14,24 +14,24 @@ pub enum Status {
     Decided(Verdict),
     Observing(Phase),
     Observed(Phase),
-    /// Policy was asked again at the gate.
+    /// Policy was evaluated again at the gate.
     Gated(Verdict),
     /// Waiting for people.
     Waiting,
-    /// What people approved no longer holds; they are about to be asked anew.
+    /// What people approved no longer holds; they will be asked again.
     Stale,
     CancelRequested,
     Cleared,
     Attempting,
     Attempted,
-    /// Another attempt is planned; it goes on from what the first look saw and from what was done since.
+    /// Another attempt is planned. It continues from what the first look saw and from what was done since.
     Retrying,
     Judged(Outcome),
     Sealed(Outcome),
     Ended(Outcome),
-    /// It ended without an answer to what happened, and a person has said what did.
+    /// It ended without knowing what happened, and a person has stated what did.
     Resolved,
-    /// It ended without an answer to what happened, and a later look or a person has given one.
+    /// It ended without knowing what happened, and a later look or a person has settled it.
     Settled(Outcome),
     Reconciled(Outcome),
 }
@@ -45,7 +45,7 @@ pub struct Illegal {
 }
 
 impl Status {
-    /// Every word that [`Status::word`] gives.
+    /// Every value of [`Status::word`].
     pub const WORDS: [&str; 10] = [
         "pending",
         "waiting",
@@ -64,7 +64,7 @@ impl Status {
         matches!(self, Self::Waiting | Self::Ended(_))
     }
 
-    /// The status after one more event. `from` is none for the first.
+    /// The status after one more event. `from` is `None` for the first event. Fails when the event cannot follow.
     pub fn next(from: Option<Self>, event: &Event) -> Result<Self, Illegal> {
         let illegal = || Illegal { status: from, event: event.name() };
         let Some(status) = from else {
@@ -92,7 +92,7 @@ impl Status {
             (S::Observing(now), Event::Observed { phase, .. }) if now == *phase => S::Observed(now),
             (S::Observed(Phase::Pre) | S::Stale, Event::Asked { .. })
             | (S::Waiting, Event::Answered { .. }) => S::Waiting,
-            // After an attempt only when the upstream turned every write away, and the look shows no effect.
+            // After an attempt only if the upstream rejected every write by its guard, and the look shows no effect.
             (
                 S::Observed(Phase::Gate | Phase::Post) | S::Gated(_) | S::Waiting,
                 Event::Stale { .. },
@@ -104,7 +104,7 @@ impl Status {
             }
             (S::Attempting, Event::AttemptEnded { .. }) => S::Attempted,
             (S::Observed(Phase::Post), Event::RetryPlanned { .. }) => S::Retrying,
-            // It has its grant, and holds its resource: what is asked again is only whether policy still allows it.
+            // The action has its grant and holds its resource; only policy is evaluated again.
             (S::Retrying, Event::Decided { gate: true, decision, .. })
                 if decision.verdict == Verdict::Allow =>
             {
@@ -115,7 +115,7 @@ impl Status {
             (S::Judged(outcome), Event::Sealed { .. }) => S::Sealed(outcome),
             (S::Ended(Outcome::Indeterminate), Event::Escalated { .. }) => self,
             (S::Ended(Outcome::Indeterminate), Event::Resolved { .. }) => S::Resolved,
-            // Without a look, only by a person's word.
+            // Without a look, only by a person's resolution.
             (
                 S::Ended(Outcome::Indeterminate),
                 Event::Settled { observation: Some(_), judgement },
@@ -157,10 +157,10 @@ impl Status {
         }
     }
 
-    /// Cancelling is legal while no write can be under way: until the attempt starts, and between two.
+    /// Cancelling is legal while no write can be under way: until the attempt starts, and between two attempts.
     pub fn may_cancel(self) -> bool {
         match self {
-            // Between two attempts nothing is under way; what was done is judged all the same.
+            // Between two attempts nothing is under way; what was done is still judged.
             Self::Proposed
             | Self::Decided(_)
             | Self::Gated(_)
@@ -181,7 +181,7 @@ impl Status {
         }
     }
 
-    /// Anything but a run under way can come to an end: also an attempt whose world has changed since.
+    /// Everything but a run under way can end, including an attempt after which the state has changed.
     fn may_judge(self) -> bool {
         self != Self::Attempting && self.outcome().is_none()
     }
@@ -199,16 +199,16 @@ impl Status {
         }
     }
 
-    /// Whether nothing can follow: an open outcome can still be settled.
+    /// Whether nothing can follow. An indeterminate outcome can still be settled.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Ended(outcome) if outcome != Outcome::Indeterminate)
     }
 
-    /// The word that people and programs see: an outcome once it has a receipt, else what is awaited.
+    /// The status that people and programs see: the outcome once it has a receipt, otherwise what the action waits for.
     pub fn word(self) -> &'static str {
         match self {
             Self::Ended(outcome) => outcome.as_str(),
-            // What settles it counts once it is in the log.
+            // A settlement counts once it is in the log.
             Self::Resolved | Self::Settled(_) | Self::Reconciled(_) => {
                 Outcome::Indeterminate.as_str()
             }

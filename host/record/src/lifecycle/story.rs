@@ -1,6 +1,6 @@
 //! The story of an action: its status and every fact so far, folded from its events.
 //!
-//! Receipt, bundle, ledger and every surface read this and nothing else.
+//! Receipt, bundle, ledger and every interface read this and nothing else.
 
 mod attempt;
 mod lost;
@@ -22,14 +22,14 @@ use crate::statement::approval::Ask;
 use crate::statement::envelope::{Kind, Signed};
 use crate::statement::resolution::Resolution;
 
-/// A decision of policy and the facts it had.
+/// A policy decision and its facts.
 pub type Decided = (Arc<Decision>, Arc<Facts>);
 
-/// One action, from its first event to its last. What is large is shared with the events, so that a copy is cheap.
+/// One action, from its first event to its last. Large parts are shared with the events, so that a copy is cheap.
 #[derive(Clone, Debug)]
 pub struct Story {
     pub status: Status,
-    /// How many events it has; the journal compares and swaps on this.
+    /// The number of events; the journal compares and swaps on it.
     pub version: u64,
     pub bound: Arc<Bound>,
     pub bindings: Arc<BTreeMap<String, Binding>>,
@@ -38,54 +38,54 @@ pub struct Story {
     pub proposed_ms: i64,
     /// Unix milliseconds of the latest event.
     pub at_ms: i64,
-    /// The latest decision of policy and the facts it had.
+    /// The latest policy decision and its facts.
     pub decision: Option<Decided>,
-    /// Payload digest of the `activated` statement that was in force then.
+    /// Payload digest of the `activated` statement in force at that decision.
     pub activated: Option<Digest>,
-    /// Those under which attempts were decided, each once.
+    /// The activations in force at the decisions of attempts, each once.
     attempted_under: Vec<Digest>,
-    /// Decision and activation of the latest attempt: what comes to nothing after them is no part of its end.
+    /// Decision and activation of the latest attempt. Later decisions that lead to no attempt are not part of the end.
     attempted_on: Option<(Decided, Digest)>,
-    /// The look that a decision or approval rests on.
+    /// The look that a decision or approval is based on.
     pub pre: Option<Arc<Sight>>,
-    /// Whether an attempt was made on what `pre` saw: the next one needs a look of its own.
+    /// Whether an attempt was based on `pre`; the next attempt then needs a look of its own.
     pub pre_is_spent: bool,
     pub post: Option<Arc<Sight>>,
-    /// What people are asked now.
+    /// What people are being asked.
     pub ask: Option<Arc<Ask>>,
-    /// Answers to the present asking.
+    /// Answers to the current request for approval.
     pub answers: Vec<Arc<Answer>>,
-    /// Every answer that was ever given, for the receipt.
+    /// Every answer so far, for the receipt.
     pub all_answers: Vec<Arc<Answer>>,
     pub stale: Vec<String>,
     pub grant: Option<Arc<GrantRecord>>,
     pub attempts: Arc<Vec<Attempt>>,
-    /// That of the latest attempt; what comes with an earlier one is refused.
+    /// The epoch of the latest attempt; events of an earlier epoch are refused.
     pub epoch: u64,
     /// When the next attempt may start (Unix milliseconds), while one is planned.
     pub not_before_ms: i64,
-    /// The attempt that is under way: its number, start, deadline and the writes that may have left.
+    /// The attempt that is under way: its number, start, deadline and the writes that may have been sent.
     pub running: Option<Running>,
     pub cancelled_by: Option<String>,
     pub judgement: Option<Arc<Judgement>>,
-    /// Unix milliseconds of the judgement; 0 before.
+    /// Unix milliseconds of the judgement; 0 before it.
     pub judged_ms: i64,
     /// The receipt.
     pub envelope: Option<Arc<Signed>>,
     /// Why looks do not settle what the receipt left open.
     pub escalated: Option<String>,
-    /// What a person says of it, signed.
+    /// The signed resolution of a person.
     pub resolution: Option<(Arc<Resolution>, Arc<Signed>)>,
-    /// What the receipt left open comes to, and the look that it rests on, if any.
+    /// The settlement of what the receipt left open, and the look that it is based on, if any.
     pub later: Option<(Option<Arc<Sight>>, Arc<Judgement>)>,
-    /// Every envelope in the order in which it was made.
+    /// Every envelope, in the order of creation.
     pub chain: Vec<(Kind, Arc<Signed>)>,
-    /// Where chain and activations stand in the log, in their order, the chain first.
+    /// The log positions of the chain and then of the activations, each in order.
     pub leaves: Vec<Leaf>,
     pub checkpoint: Option<String>,
 }
 
-/// An attempt without an end.
+/// An attempt that has not ended.
 #[derive(Clone, Debug)]
 pub struct Running {
     pub n: u32,
@@ -94,11 +94,11 @@ pub struct Running {
     pub deadline_ms: i64,
     /// Each intended write.
     pub writes: Vec<Intended>,
-    /// What became of those that have ended.
+    /// The results of the writes that have ended.
     pub ended: Vec<Arc<Exchange>>,
 }
 
-/// A write that may have left.
+/// A write that may have been sent.
 #[derive(Clone, Debug)]
 pub struct Intended {
     pub ordinal: u32,
@@ -109,14 +109,14 @@ pub struct Intended {
     pub at_ms: i64,
 }
 
-/// Why events do not make a story: the journal holds something that this code never writes.
+/// Why events do not form a story: the journal contains something that this code never writes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoryError {
     #[error("an action without events")]
     Empty,
     #[error(transparent)]
     Illegal(#[from] Illegal),
-    /// Whoever wrote it was overtaken: another epoch has begun since.
+    /// The writer was overtaken: another epoch has begun since.
     #[error("`{event}` is of attempt {n}, epoch {epoch}; the action is at epoch {now}")]
     StaleEpoch { event: &'static str, n: u32, epoch: u64, now: u64 },
     #[error("`write_ended` is about exchange {0}, for which there is no intent without an end")]
@@ -124,7 +124,7 @@ pub enum StoryError {
 }
 
 impl Story {
-    /// Folds events in order.
+    /// Folds events in order. Fails when there are none, or at the first illegal event.
     pub fn fold(entries: &[Entry]) -> Result<Self, StoryError> {
         let (first, rest) = entries.split_first().ok_or(StoryError::Empty)?;
         let mut story = Self::begin(first)?;
@@ -174,7 +174,7 @@ impl Story {
         })
     }
 
-    /// Takes one more event, or refuses it and stays as it was.
+    /// Applies one more event. Fails for an illegal event and then leaves the story unchanged.
     pub fn apply(&mut self, entry: &Entry) -> Result<(), StoryError> {
         let status = Status::next(Some(self.status), &entry.event)?;
         self.check_epoch(&entry.event)?;
@@ -230,7 +230,7 @@ impl Story {
         Ok(())
     }
 
-    /// A planned attempt that was allowed and did not start: the end rests on what the last one rested on.
+    /// A planned attempt was allowed and did not start: the end is based on the grounds of the last attempt.
     fn rest_on_attempt(&mut self) {
         if let Some((decision, activated)) = self.attempted_on.clone().filter(|_| self.pre_is_spent)
         {
@@ -252,19 +252,19 @@ impl Story {
         self.answers.clear();
     }
 
-    /// Payload digests of the activations that its decisions rest on, each once, the latest last.
+    /// Payload digests of the activations that its decisions are based on, each once, the latest last.
     pub fn activations(&self) -> Vec<Digest> {
         let mut all = self.attempted_under.clone();
         all.extend(self.activated.filter(|latest| !all.contains(latest)));
         all
     }
 
-    /// The number of the attempt that would be next, from 1.
+    /// The number of the next attempt, from 1.
     pub fn next_attempt(&self) -> u32 {
         u32::try_from(self.attempts.len()).unwrap_or(u32::MAX).saturating_add(1)
     }
 
-    /// What it comes to as far as the log says: of the receipt, or of what settled it later.
+    /// The judgement that the log holds: that of the receipt, or of the later settlement.
     pub fn concluded(&self) -> Option<&Judgement> {
         let settled = self.later.as_ref().map(|(_, judgement)| &**judgement);
         match self.status {
@@ -304,12 +304,12 @@ impl Story {
             .collect()
     }
 
-    /// Whether an attempt may have changed something: guarded writes that were turned away did not.
+    /// Whether an attempt may have changed something. Guarded writes whose precondition failed did not.
     pub fn may_have_changed_something(&self) -> bool {
         self.exchanges().iter().any(|e| e.may_have_written() && !e.is_turned_away())
     }
 
-    /// Whether the latest attempt was turned away by the guard of its writes, and nothing else of it landed.
+    /// Whether a guard stopped the latest attempt: a precondition failed, and nothing else of it took effect.
     pub fn was_turned_away(&self) -> bool {
         let latest = self.attempts.last().map_or(&[][..], |attempt| &attempt.exchanges);
         latest.iter().any(Exchange::is_turned_away) && !self.may_have_changed_something()
@@ -321,10 +321,11 @@ impl Story {
         self.bound.perform.iter().find(|write| write.guard.is_some() && !seen(write))
     }
 
-    /// When the last write without a definite answer can no longer land: its deadline, plus the contract's settle time.
+    /// When the last write without a definite response can no longer take effect: its deadline, plus the contract's
+    /// settle time.
     ///
-    /// What was left of that when an attempt ended is waited for in full again by a clock that began later:
-    /// nobody saw what became of the system's clock in between.
+    /// If the clock began after an attempt ended, the time that was left at the end of the attempt is waited for in
+    /// full again: the changes of the system clock in between are unknown.
     pub fn lands_until_ms(&self, settle_ms: i64, clock_began_ms: i64) -> Option<i64> {
         let landing = |attempt: &Attempt, deadline_ms: i64| {
             let left_ms = deadline_ms.saturating_sub(attempt.ended_ms).max(0);

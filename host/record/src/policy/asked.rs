@@ -1,4 +1,4 @@
-//! What policy was asked, as statements name it.
+//! The policy question as statements name it.
 
 use deed_spec::digest::Digest;
 use deed_spec::json;
@@ -6,20 +6,20 @@ use serde::{Deserialize, Serialize};
 
 use super::Snapshot;
 
-/// The question that policy was asked, by the digests of its files' canonical bytes.
+/// The policy question, by the digests of its files' canonical bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
-    /// Of `policy/entities.json`.
+    /// Digest of `policy/entities.json`.
     pub entities_sha256: Digest,
-    /// Of `policy/request.json`.
+    /// Digest of `policy/request.json`.
     pub request_sha256: Digest,
-    /// Whether that asks about the state before: an agent's copy has it when it does not.
+    /// Whether the request contains the state before the action. If it does not, an agent's copy includes the request.
     pub about_state: bool,
 }
 
 impl Question {
-    /// That of the files.
+    /// The question in the files. Fails when they have no canonical form.
     pub fn of(asked: &Snapshot) -> Result<Self, json::NotCanonical> {
         Ok(Self {
             entities_sha256: Digest::of(&json::to_canonical(&asked.entities)?),

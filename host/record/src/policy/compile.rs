@@ -1,6 +1,7 @@
-//! Takes policy files and a vocabulary, gives a validated set whose obligations are part of its text.
+//! Compiles policy files and a vocabulary into a validated set whose obligations are part of its text.
 //!
-//! Never accepts a policy that could be skipped silently: strict validation, ids, known annotations only.
+//! A policy that could be skipped silently is refused: validation is strict, every policy has an id, and only known
+//! annotations are allowed.
 
 mod context;
 mod inspect;
@@ -17,10 +18,10 @@ use deed_spec::json::{NotCanonical, to_canonical};
 
 use super::{Policies, Rule, Vocabulary, schema};
 
-/// Compiles `(file name, text)` pairs into one set.
+/// Compiles `(file name, text)` pairs into one set. Fails at the first policy that is not accepted.
 ///
-/// For every `@obligation("approve:N:ROLE")` the text gets ` unless { context.approvals["ROLE"] >= N }`,
-/// so a reader that overlooks the annotation can only deny.
+/// For every `@obligation("approve:N:ROLE")` it adds ` unless { context.approvals["ROLE"] >= N }` to the text, so a
+/// reader that ignores the annotation can only deny.
 pub fn compile(
     sources: &[(String, String)],
     vocabulary: &Vocabulary,
@@ -39,7 +40,7 @@ pub fn compile(
         .map_err(|flaw| places.name(flaw, &text))
 }
 
-/// Why a set of policies is refused. Lines count from 1; `policy` is empty when the text cannot be read at all.
+/// Why a set of policies is refused. Lines count from 1; `policy` is empty if the text cannot be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}: policy `{policy}`: {what}; {remedy}")]
 pub struct CompileError {
@@ -50,7 +51,7 @@ pub struct CompileError {
     pub remedy: String,
 }
 
-/// What is wrong, with a byte offset into the text at hand.
+/// What is wrong, with a byte offset into the text being processed.
 #[derive(Debug)]
 pub(super) struct Flaw {
     pub(super) at: usize,
@@ -59,8 +60,8 @@ pub(super) struct Flaw {
     pub(super) remedy: String,
 }
 
-/// Reads what a bundle keeps of a set. The schema text is parsed once, for its roles too: parsing is most
-/// of what it costs to check a decision.
+/// Reads the set that a bundle holds. The schema text is parsed once, also for its roles: parsing is most of the cost
+/// of checking a decision.
 pub(super) fn read(text: &str, schema_text: &str) -> Result<Policies, Flaw> {
     let (fragment, _warnings) =
         SchemaFragment::from_cedarschema_str(schema_text).map_err(|error| unusable(&error))?;
@@ -69,23 +70,23 @@ pub(super) fn read(text: &str, schema_text: &str) -> Result<Policies, Flaw> {
     assemble(text, schema_text, roles, schema)
 }
 
-/// Whether a policy reads this text parameter of this action: with another type for it, the set does not
-/// hold together.
+/// Whether a policy reads this text parameter of this action: with another type for the parameter, the set does not
+/// validate.
 pub(super) fn reads(policies: &Policies, action: &str, param: &str) -> bool {
     let fragment = schema::retyped(&policies.schema_text, action, param);
     let schema = fragment.and_then(|one| Schema::from_schema_fragments([one]).ok());
     schema.is_none_or(|schema| validate(&schema, &policies.full).is_err())
 }
 
-/// Whether what this policy says may be another a moment later: it reads the time, or what nobody has looked
-/// at yet.
+/// Whether the result of this policy may change a moment later: it reads the time, or state that has not been observed
+/// yet.
 pub(super) fn turns(policies: &Policies, id: &str) -> bool {
     let fields = policies.full.policy(&PolicyId::new(id)).map(context::read_by);
     let later = |fields: &BTreeSet<String>| ["pre", "time"].iter().any(|one| fields.contains(*one));
     fields.is_none_or(|fields| fields.as_ref().map_or(true, later))
 }
 
-/// Reads a compiled text: parses, validates strictly, sorts out which policies carry obligations.
+/// Reads a compiled text: parses, validates strictly, and separates the policies with obligations.
 pub(super) fn load(
     text: &str,
     schema_text: &str,
@@ -128,7 +129,8 @@ fn assemble(
     })
 }
 
-/// What names a policy set: SHA-256 of the canonical JSON `{"policies": text, "schema": schema}`.
+/// The identity of a policy set: SHA-256 of the canonical JSON `{"policies": text, "schema": schema}`. Fails when the
+/// texts have no canonical form.
 pub fn set_digest(text: &str, schema_text: &str) -> Result<Digest, NotCanonical> {
     let record = BTreeMap::from([("policies", text), ("schema", schema_text)]);
     Ok(Digest::of(&to_canonical(&record)?))
@@ -162,7 +164,7 @@ fn compile_file(
     Ok(splice(source, &insertions))
 }
 
-/// Inserts texts at byte offsets. Nothing moves to another line, so lines stay those of the operator's file.
+/// Inserts texts at byte offsets. No text moves to another line, so line numbers stay those of the operator's file.
 fn splice(source: &str, insertions: &BTreeMap<usize, String>) -> String {
     let (mut out, mut from) = (String::new(), 0);
     for (at, text) in insertions {
@@ -201,7 +203,7 @@ fn unusable(error: &dyn std::fmt::Display) -> Flaw {
 
 fn validate(schema: &Schema, set: &PolicySet) -> Result<(), Flaw> {
     let result = Validator::new(schema.clone()).validate(set, ValidationMode::Strict);
-    // Cedar lists its findings in no fixed order; the first in the text is the one to name.
+    // Cedar lists its findings in no fixed order; the first in the text is reported.
     let found = result.validation_errors().map(|error| (DetailedError::from(error), error));
     let Some((detail, error)) =
         found.min_by_key(|(detail, _)| (offset(detail), detail.message.clone()))
@@ -248,7 +250,7 @@ fn named(file: &str, line: usize, flaw: Flaw) -> CompileError {
     }
 }
 
-/// Which file the lines of the joined text came from: `(file, first line)`.
+/// Maps lines of the joined text back to their files: `(file, first line)`.
 struct Places(Vec<(String, usize)>);
 
 impl Places {

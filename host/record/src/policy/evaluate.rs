@@ -1,6 +1,7 @@
-//! Takes compiled policies and one question, gives the decision; online from facts, offline from a bundle's files.
+//! Decides one question with compiled policies: online from facts, offline from a bundle's files.
 //!
-//! Never reads Cedar's JSON escapes (`__entity`, `__extn`): every value is built by constructor, so data stays data.
+//! Cedar's JSON escapes (`__entity`, `__extn`) are never interpreted: every value is built by a constructor, so data
+//! stays data.
 
 mod question;
 
@@ -15,7 +16,7 @@ pub(super) use question::Question;
 
 /// Decides again from a bundle's `policies.cedar`, `schema.cedarschema`, `entities.json` and `request.json`.
 ///
-/// Gives the same decision as [`Policies::evaluate`] gave, or says why the files do not make sense.
+/// The decision is that of [`Policies::evaluate`]. Fails when the files are not valid or do not belong together.
 pub fn reevaluate(
     policies_text: &str,
     schema_text: &str,
@@ -27,20 +28,23 @@ pub fn reevaluate(
     Ok(decide(&policies, &Question::read(entities, request)?))
 }
 
-/// The snapshot that [`Policies::snapshot`] of the set with this schema gives, without the set.
+/// The snapshot that [`Policies::snapshot`] of the set with this schema returns, without the set. Fails when the schema
+/// is not valid.
 ///
-/// A bundle is made, and checked, long after the configuration may have become another one.
+/// A bundle is created, and checked, long after the configuration may have changed.
 pub fn snapshot(schema_text: &str, facts: &Facts) -> Result<Snapshot, String> {
     Ok(Question::of(facts, &schema::roles(schema_text)?).snapshot())
 }
 
-/// The question that [`Policies::question`] of the set with this schema names, without the set.
+/// The question that [`Policies::question`] of the set with this schema returns, without the set. Fails when the schema
+/// is not valid or the question has no canonical form.
 pub fn question(schema_text: &str, facts: &Facts) -> Result<asked::Question, String> {
     let asked = Question::of(facts, &schema::roles(schema_text)?);
     asked.named().map_err(|error| error.to_string())
 }
 
-/// Full set allows → allow. Without the forbids that want approval allows → ask. Else, and on any error, deny.
+/// The full set allows → allow. The set without the forbids that require approval allows → ask. Otherwise, and on any
+/// error, deny.
 pub(super) fn decide(policies: &Policies, question: &Question) -> Decision {
     let about = Answer { policies, contract: &question.contract };
     if policies.full.is_empty() {
@@ -57,7 +61,7 @@ pub(super) fn decide(policies: &Policies, question: &Question) -> Decision {
         Ok((false, reasons)) => reasons,
         Err(errors) => return about.failed(errors),
     };
-    // The reason names what denies even with every approval; an approval that would not help misleads.
+    // The reason names what denies even with every approval; naming an approval that would not help would mislead.
     match verdict(&ask(&policies.without_obligations)) {
         Ok((true, permits)) => about.ask(&reasons, &permits),
         Ok((false, hard)) if hard.is_empty() => about.deny(&reasons, super::NOT_PERMITTED),
@@ -66,7 +70,7 @@ pub(super) fn decide(policies: &Policies, question: &Question) -> Decision {
     }
 }
 
-/// Cedar skips a policy that errs, also a forbid; here an error is no verdict at all.
+/// Cedar skips a policy whose evaluation fails, even a forbid; here an error means that there is no verdict.
 fn verdict(response: &Response) -> Result<(bool, Vec<String>), Vec<String>> {
     let errors = sorted(response.diagnostics().errors().map(ToString::to_string));
     if !errors.is_empty() {
@@ -93,7 +97,7 @@ fn prepare(policies: &Policies, question: &Question) -> Result<(Request, Entitie
     Ok((request, entities))
 }
 
-/// A decision in the making: the set and the action are known.
+/// A decision under construction: the set and the action are known.
 struct Answer<'a> {
     policies: &'a Policies,
     contract: &'a str,
@@ -160,7 +164,7 @@ fn sorted(texts: impl Iterator<Item = String>) -> Vec<String> {
     texts
 }
 
-/// An error with its causes; Cedar's outer messages alone often only say "does not conform".
+/// An error with its causes; Cedar's outer messages alone often contain only "does not conform".
 fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -1,4 +1,4 @@
-//! Leave to attempt an action. Only an evaluation of policies makes one, and only where its verdict is `allow`.
+//! The permit to attempt an action. Only a policy evaluation creates one, and only if its verdict is `allow`.
 
 use serde_json::Value;
 
@@ -7,8 +7,8 @@ use crate::action::commitment::Live;
 use crate::action::id::ActionId;
 
 impl Policies {
-    /// Decides about one action that is to be attempted: the decision, and leave exactly where it is `allow`.
-    /// `params` are the values of private parameters, where the action has any.
+    /// Decides about an action that is about to be attempted: the decision, and a permit if and only if it is `allow`.
+    /// `params` are the values of private parameters, if the action has any.
     pub fn permit(
         &self,
         action: &ActionId,
@@ -24,10 +24,10 @@ impl Policies {
     }
 }
 
-/// Leave to attempt one action once, as the policies gave it when they were asked.
+/// The permit to attempt one action once, created by the policy evaluation.
 ///
-/// A [`Decision`] is a record: anybody can write one down or read one back. This is not: it cannot be built, copied
-/// or read from outside, and it is used up by the attempt that it allows.
+/// A [`Decision`] is a record that any code can write or read. A permit is not: it cannot be built, copied or
+/// deserialised from outside, and the attempt that it allows consumes it.
 #[derive(Debug)]
 #[must_use = "policy was asked for leave, and the leave is lost"]
 pub struct Permit {
@@ -37,7 +37,7 @@ pub struct Permit {
 }
 
 impl Permit {
-    /// The leave that a decision about these facts gives, where it gives any.
+    /// The permit of a decision about these facts, if it allows the action.
     fn of(decision: &Decision, action: &ActionId, facts: &Facts) -> Option<Self> {
         (decision.verdict == Verdict::Allow).then(|| Self {
             action: action.clone(),
@@ -46,7 +46,7 @@ impl Permit {
         })
     }
 
-    /// Uses it up, and says whether it was for this action, of this tenant, under this contract.
+    /// Consumes the permit and returns whether it was for this action, of this tenant, under this contract.
     #[must_use]
     pub fn covers(self, action: &ActionId, tenant: &str, contract: &str) -> bool {
         self.action == *action && self.tenant == tenant && self.contract == contract

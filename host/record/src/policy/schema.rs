@@ -1,6 +1,6 @@
-//! Takes a vocabulary, gives the Cedar schema that policies are validated against.
+//! The Cedar schema of a vocabulary, against which policies are validated.
 //!
-//! Never leaves a type open: every parameter and every state property has the type its contract declares.
+//! No type is left open: every parameter and every state property has the type that its contract declares.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -32,14 +32,14 @@ pub(super) fn text(vocabulary: &Vocabulary) -> String {
     out + "}\n"
 }
 
-/// The roles that a schema text of [`text`] counts approvals for.
+/// The roles for which a schema text of [`text`] counts approvals.
 pub(super) fn roles(schema_text: &str) -> Result<BTreeSet<String>, String> {
     let (schema, _warnings) =
         SchemaFragment::from_cedarschema_str(schema_text).map_err(|error| error.to_string())?;
     roles_of(schema)
 }
 
-/// The same of one that was parsed already.
+/// Like [`roles`], for a schema that is already parsed.
 pub(super) fn roles_of(schema: SchemaFragment) -> Result<BTreeSet<String>, String> {
     let value = schema.to_json_value().map_err(|error| error.to_string())?;
     let approvals = value.pointer("/Deed/commonTypes/Approvals/attributes");
@@ -49,14 +49,14 @@ pub(super) fn roles_of(schema: SchemaFragment) -> Result<BTreeSet<String>, Strin
     Ok(roles.keys().cloned().collect())
 }
 
-/// The schema with another type for one text parameter of one action; none where it declares no such one.
+/// The schema with another type for one text parameter of one action; `None` if the action does not declare it.
 pub(super) fn retyped(schema_text: &str, action: &str, param: &str) -> Option<SchemaFragment> {
     let (schema, _warnings) = SchemaFragment::from_cedarschema_str(schema_text).ok()?;
     let mut value = schema.to_json_value().ok()?;
     let context = value.pointer_mut("/Deed/actions")?.get_mut(action)?;
     let params = context.pointer_mut("/appliesTo/context/attributes/params/attributes")?;
     let kind = params.get_mut(param)?.as_object_mut()?;
-    // What is typed otherwise fits nothing that a text fits; whether it may be absent stays.
+    // The replacement type accepts nothing that a text type accepts; whether the parameter may be absent is kept.
     kind.retain(|member, _| member == "required");
     kind.insert("type".to_owned(), Value::from("Record"));
     kind.insert("attributes".to_owned(), Value::Object(serde_json::Map::new()));
@@ -69,7 +69,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 fn line(out: &mut String, text: &str) {
-    // Writing to a string cannot fail; the result is checked only because it must be.
+    // Writing to a string cannot fail; the result is checked only because it must be used.
     if writeln!(out, "  {text}").is_err() {
         out.push('\n');
     }
@@ -93,7 +93,7 @@ fn action(name: &str, shape: &ActionShape) -> String {
     )
 }
 
-/// Whether properties may be absent: as the contract says, or always, because upstreams omit what they like.
+/// Whether properties may be absent: as the contract declares, or always, because upstreams may omit any.
 #[derive(Clone, Copy, PartialEq)]
 enum Absence {
     AsDeclared,
@@ -139,7 +139,7 @@ fn field(name: &str, required: bool, kind: &str) -> String {
     }
 }
 
-/// Whether a name may stand without quotes (Cedar grammar `IDENT`, minus its reserved words).
+/// Whether a name needs no quotes (Cedar grammar `IDENT`, minus its reserved words).
 fn plain(name: &str) -> bool {
     const RESERVED: [&str; 10] =
         ["true", "false", "if", "then", "else", "in", "is", "like", "has", "__cedar"];

@@ -79,7 +79,7 @@ fn refusal(sources: &[&str]) -> CompileError {
     try_compile(sources).unwrap_err()
 }
 
-/// Evaluates, and checks that the bundle's files lead to the same decision.
+/// Evaluates, and checks that the bundle's files result in the same decision.
 fn decide(policies: &Policies, facts: &Facts) -> Decision {
     let decision = policies.evaluate(facts);
     let snapshot = policies.snapshot(facts);
@@ -240,7 +240,7 @@ fn obligations_keep_other_conditions_and_comments() {
     );
 }
 
-/// Only a decision by such a set can rest on a private parameter.
+/// Only a decision by such a set can depend on a private parameter.
 #[test]
 fn a_policy_reads_a_parameter_when_its_answer_can_rest_on_the_value() {
     let reads = |when: &str, param: &str| {
@@ -296,7 +296,7 @@ fn only_allow_gives_leave_and_only_for_what_was_asked_about() {
     assert!(!leave().covers(&action, "acme", "idp.read_user"));
 }
 
-/// What the recorded question is allowed gives no leave where the values are not.
+/// A question that is allowed with the recorded commitments creates no permit if the values are denied.
 #[test]
 fn leave_rests_on_the_values_of_private_parameters() {
     let policies = set(&[

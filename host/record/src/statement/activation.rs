@@ -1,7 +1,7 @@
-//! Activations: which configuration of a tenant was in force, signed and logged before anything ran under it.
+//! Activations: the configuration of a tenant that was in force, signed and logged before anything ran under it.
 //!
-//! Names of agents and resources, and what belongs to them, stand there as digests: who knows a name can
-//! check what was activated for it, and that nothing was, without reading about the others.
+//! Names of agents and resources, and their data, are recorded as digests: a reader who knows a name can check what was
+//! activated for it, or that nothing was, without learning about the others.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use crate::statement::envelope::{EnvelopeError, Kind, Statement};
 use deed_spec::dsse::Envelope;
 
-/// The predicate of an `activated` statement; its subject is `activation.json`, which is itself.
+/// The predicate of an `activated` statement; its subject is `activation.json`, the predicate itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Activation {
@@ -23,11 +23,11 @@ pub struct Activation {
     pub policy_set: Digest,
     pub granted: BTreeSet<Granted>,
     pub approvers: BTreeSet<Approver>,
-    /// By the SHA-256 of its name, what [`agent_digest`] gives for an agent.
+    /// By the SHA-256 of the agent's name, the [`agent_digest`].
     pub agents: BTreeMap<Digest, Digest>,
-    /// By the SHA-256 of its name, what [`attributes_digest`] gives for a resource.
+    /// By the SHA-256 of the resource's name, the [`attributes_digest`].
     pub resources: BTreeMap<Digest, Digest>,
-    /// The user of the operating system as whom the host ran.
+    /// The operating-system user that the host ran as.
     pub by_uid: u32,
     /// Unix milliseconds.
     pub at_ms: i64,
@@ -41,7 +41,7 @@ pub struct Granted {
     pub adapter: Digest,
 }
 
-/// A key that may approve, whose, and as what.
+/// A key that may approve, with its person and roles.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Approver {
@@ -51,37 +51,38 @@ pub struct Approver {
     pub roles: BTreeSet<String>,
 }
 
-/// SHA-256 of the canonical `{"person", "roles"}` of an agent, roles sorted.
+/// SHA-256 of the canonical `{"person", "roles"}` of an agent, roles sorted. Fails when there is no canonical form.
 pub fn agent_digest(person: &str, roles: &BTreeSet<String>) -> Result<Digest, json::NotCanonical> {
     Ok(Digest::of(&json::canonical(&json!({"person": person, "roles": roles}))?))
 }
 
-/// SHA-256 of the canonical attributes of a resource.
+/// SHA-256 of the canonical attributes of a resource. Fails when they have no canonical form.
 pub fn attributes_digest(
     attributes: &BTreeMap<String, Value>,
 ) -> Result<Digest, json::NotCanonical> {
     Ok(Digest::of(&json::to_canonical(attributes)?))
 }
 
-/// The place of a name among agents or resources.
+/// The key of a name among agents or resources.
 pub fn name_digest(name: &str) -> Digest {
     Digest::of(name.as_bytes())
 }
 
 impl Activation {
-    /// Whether both say the same of the configuration, whenever each was activated.
+    /// Whether both describe the same configuration, regardless of the activation times.
     pub fn is_same(&self, other: &Self) -> bool {
         *self == Self { at_ms: self.at_ms, ..other.clone() }
     }
 
-    /// The statement to sign.
+    /// The statement to sign. Fails when it has no canonical form.
     pub fn statement(&self) -> Result<Statement, EnvelopeError> {
         let bytes = json::to_canonical(self)?;
         let predicate = json::parse(&bytes)?;
         Ok(Statement { kind: Kind::Activated, action: Digest::of(&bytes), predicate })
     }
 
-    /// Whether this agent had exactly these roles for this person; one that is not there has none.
+    /// Whether this agent had exactly these roles for this person; an agent that is not listed has none. Fails when
+    /// there is no canonical form.
     pub fn agent_had(
         &self,
         agent: &str,
@@ -94,7 +95,8 @@ impl Activation {
         }
     }
 
-    /// Whether this resource had exactly these attributes; one that is not there has none.
+    /// Whether this resource had exactly these attributes; a resource that is not listed has none. Fails when they have
+    /// no canonical form.
     pub fn resource_had(
         &self,
         resource: &str,
@@ -114,19 +116,19 @@ impl Activation {
     }
 }
 
-/// Checks signature and form of an activation.
+/// The activation in an envelope. Fails when signature, kind, shape or subject is wrong.
 pub fn open(envelope: &Envelope, key: &VerifyingKey) -> Result<Activation, OpenError> {
     read(Statement::open(envelope, key, Kind::Activated)?)
 }
 
-/// The activation of a verified statement: about itself, and nothing in it that nobody looked at.
+/// The activation of a verified statement. Fails when it has unknown fields or its subject is not its own predicate.
 pub fn read(statement: Statement) -> Result<Activation, OpenError> {
     let subject = statement.action;
     let activation: Activation = json::from_value(statement.predicate)?;
     if activation.statement()?.action == subject { Ok(activation) } else { Err(OpenError::Subject) }
 }
 
-/// Why an envelope is no activation.
+/// Why an envelope is not an activation.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error(transparent)]

@@ -1,7 +1,7 @@
 //! Approvals: what people are asked, what they sign, and whether that is exactly what would happen.
 //!
-//! The approver's client recomputes every digest from what it shows, and signs those. The gate makes
-//! the same terms from the current configuration; any difference is an approval of something else.
+//! The approver's client recomputes every digest from what it shows, and signs those. The gate builds the same terms
+//! from the current configuration; any difference means that something else was approved.
 
 use std::collections::BTreeMap;
 
@@ -20,12 +20,12 @@ use crate::policy::Obligation;
 use crate::statement::envelope::{EnvelopeError, Kind, Statement};
 use deed_spec::dsse::Envelope;
 
-/// One asking of people, as the journal keeps it.
+/// One request for approval, as the journal stores it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Ask {
-    /// Made by the host for this asking; an answer to another asking does not fit.
+    /// Created by the host for this request; an answer to another request does not match.
     pub nonce: String,
     /// Unix milliseconds.
     pub expires_ms: i64,
@@ -53,7 +53,7 @@ pub struct Terms {
     pub reason: Option<String>,
 }
 
-/// The two things that a person can say. A denial is final.
+/// The two possible answers of a person. A denial is final.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
@@ -68,25 +68,25 @@ pub enum Answer {
 pub struct ApprovalRequest {
     pub action: Action,
     pub proposal: Proposal,
-    /// The contract's canonical JSON; its fields are those of contracts/README.md.
+    /// The contract's canonical JSON; contracts/README.md describes its fields.
     #[cfg_attr(feature = "schema", schemars(with = "serde_json::Map<String, Value>"))]
     pub contract: Value,
-    /// By upstream.
+    /// The bindings by upstream.
     pub bindings: BTreeMap<String, Binding>,
-    /// The writes that would leave, as the host rendered them.
+    /// The writes that would be sent, as the host rendered them.
     pub perform: Vec<Rendered>,
     /// The observed state by name.
     #[cfg_attr(feature = "schema", schemars(with = "serde_json::Map<String, Value>"))]
     pub pre: Value,
-    /// When the host read `pre`, in Unix milliseconds; nothing is signed from it.
+    /// When the host read `pre`, in Unix milliseconds; not covered by the signature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub looked_ms: Option<i64>,
     /// Names of states that the adapter computed.
     pub derived: Vec<String>,
     pub ask: Ask,
-    /// Obligations that are open; nothing is signed from these.
+    /// Obligations that are open; not covered by the signature.
     pub not_yet: Vec<String>,
-    /// Why earlier approvals count for nothing; nothing is signed from these.
+    /// Why earlier approvals are void; not covered by the signature.
     pub stale: Vec<String>,
     /// Private parameters by name, for those who may answer; `action` has their commitments.
     #[serde(default, skip_serializing_if = "Openings::is_empty")]
@@ -94,12 +94,14 @@ pub struct ApprovalRequest {
 }
 
 impl ApprovalRequest {
-    /// The writes that would leave, with the values of private parameters: for the approver's eyes.
+    /// The writes that would be sent, with the values of private parameters, for display to the approver. Fails when
+    /// the openings do not match or the proposal does not bind.
     pub fn live_writes(&self, contract: &Contract) -> Result<Vec<Prepared>, OpeningError> {
         Ok(self.private.requests(contract, &self.proposal)?.perform)
     }
 
-    /// Recomputes every digest from what this request shows and gives the terms to sign.
+    /// Recomputes every digest from the content of this request and returns the terms to sign. Fails when the content
+    /// is not consistent.
     pub fn terms(&self, decision: Answer, person: &str, role: &str) -> Result<Terms, ShownError> {
         let contract = Contract::from_json(self.contract.clone())?;
         let digest = contract.digest()?;
@@ -162,13 +164,13 @@ impl ApprovalRequest {
     }
 }
 
-/// Signs terms about an action.
+/// Signs terms about an action. Fails when they have no canonical form.
 pub fn sign(action: Digest, terms: &Terms, key: &SigningKey) -> Result<Envelope, EnvelopeError> {
     let predicate = json::parse(&json::to_canonical(terms)?)?;
     Statement { kind: Kind::Approval, action, predicate }.sign(key)
 }
 
-/// Checks an approval's signature and form; whether its terms fit is the gate's question.
+/// Checks the signature and form of an approval, and fails when one is wrong. The gate checks whether its terms match.
 pub fn open(envelope: &Envelope, key: &VerifyingKey) -> Result<(Digest, Terms), OpenError> {
     let statement = Statement::open(envelope, key, Kind::Approval)?;
     let terms =
@@ -176,7 +178,7 @@ pub fn open(envelope: &Envelope, key: &VerifyingKey) -> Result<(Digest, Terms), 
     Ok((statement.action, terms))
 }
 
-/// Names the first thing in which an approval differs from what would happen now.
+/// The first part in which an approval differs from what would happen now.
 pub fn difference(signed: &Terms, now: &Terms) -> Option<&'static str> {
     [
         (signed.contract != now.contract, "contract"),
@@ -191,7 +193,7 @@ pub fn difference(signed: &Terms, now: &Terms) -> Option<&'static str> {
     .find_map(|(differs, what)| differs.then_some(what))
 }
 
-/// What an approval request shows does not fit together: the host shows one thing and means another.
+/// The content of an approval request is inconsistent: the host shows one thing and would do another.
 #[derive(Debug, thiserror::Error)]
 pub enum ShownError {
     #[error("the {0} shown is not what its digest says; do not sign, and report it")]
@@ -206,7 +208,7 @@ pub enum ShownError {
     Canonical(#[from] json::NotCanonical),
 }
 
-/// Why an envelope is no approval.
+/// Why an envelope is not an approval.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error(transparent)]

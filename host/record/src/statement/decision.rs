@@ -1,7 +1,7 @@
-//! The predicate of a `decision`: why one attempt may run, signed before anything of it can leave.
+//! The predicate of a `decision`: why one attempt may run, signed before anything of it can be sent.
 //!
-//! Takes a cleared story and the question that policy was asked. Like a receipt it holds no state that
-//! was read, only its digest.
+//! It is built from a cleared story and the policy question. Like a receipt, it holds only the digest of the state that
+//! was read.
 
 use deed_spec::digest::Digest;
 use deed_spec::json::NotCanonical;
@@ -20,7 +20,7 @@ use crate::statement::envelope::EnvelopeError;
 pub struct Clearance {
     /// The number of the attempt, from 1.
     pub attempt: u32,
-    /// Policy's answer at the gate.
+    /// Policy's decision at the gate.
     pub decision: Decision,
     pub question: Question,
     /// Payload digest of the `activated` statement that was in force.
@@ -28,15 +28,16 @@ pub struct Clearance {
     /// The approvals that count, by the SHA-256 of their payloads.
     pub approvals: Vec<Digest>,
     pub grant: GrantRecord,
-    /// The look that it rests on.
+    /// The look that the decision is based on.
     pub pre: Look,
-    /// Unix milliseconds: when it was cleared, and when its run has to end.
+    /// Unix milliseconds: when the action was cleared, and when its run has to end.
     pub cleared_ms: i64,
     pub deadline_ms: i64,
 }
 
 impl Clearance {
-    /// The decision over the next attempt of a cleared story.
+    /// The decision over the next attempt of a cleared story. Fails when the story is incomplete or has no canonical
+    /// form.
     pub fn of(
         story: &Story,
         asked: &Question,

@@ -1,7 +1,7 @@
 //! The receipt's predicate: everything that a story holds at its end.
 //!
-//! Takes a judged story and the question that policy was asked. Never holds the state that was read,
-//! because agents get it: that stands in the evidence, which is named here by digest.
+//! It is built from a judged story and the policy question. Agents get receipts, so a receipt never holds the state
+//! that was read; that is part of the evidence, which the receipt names by digest.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::policy::asked::Question;
 use crate::statement::approval::Answer as Said;
 use crate::statement::envelope::{EnvelopeError, Kind};
 
-/// What a receipt says. The action itself is the statement's subject.
+/// The content of a receipt. The action itself is the statement's subject.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Receipt {
@@ -38,17 +38,17 @@ pub struct Receipt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub believed_environment: Option<String>,
     pub expect: BTreeMap<String, Value>,
-    /// Policy's last word, with the policies that decided and those that did not apply.
+    /// The latest policy decision, with the policies that determined it and those that did not apply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
-    /// Payload digests of the `activated` statements that this decision and those of the attempts rest
-    /// on, each once, that of this decision last.
+    /// Payload digests of the `activated` statements that this decision and those of the attempts are based on, each
+    /// once, that of this decision last.
     pub activated: Vec<Digest>,
-    /// What policy was asked; there with every decision.
+    /// The policy question; present with every decision.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<Question>,
     pub approvals: Vec<ApprovalRef>,
-    /// Why approvals were void, in order.
+    /// Why approvals became void, in order.
     pub stale: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grant: Option<GrantRecord>,
@@ -91,7 +91,7 @@ pub struct ApprovalRef {
     pub person: String,
     pub role: String,
     pub decision: Said,
-    /// Whether the outcome rests on it; an answer that went stale does not count.
+    /// Whether the outcome is based on it; an answer that became stale does not count.
     pub counted: bool,
 }
 
@@ -100,11 +100,11 @@ pub struct ApprovalRef {
 #[serde(deny_unknown_fields)]
 pub struct AttemptSummary {
     pub n: u32,
-    /// SHA-256 of the payload of the decision that was signed before it could send anything.
+    /// SHA-256 of the payload of the decision that was signed before the attempt could send anything.
     pub decision_sha256: Digest,
     pub claim: Claim,
     pub exchanges: Vec<ExchangeSummary>,
-    /// What the adapter asked for outside of its grant; nothing of it left.
+    /// What the adapter asked for outside its grant; nothing of it was sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<String>,
     pub started_ms: i64,
@@ -112,7 +112,8 @@ pub struct AttemptSummary {
 }
 
 impl Receipt {
-    /// The receipt of a judged story; `asked` is the question of its latest decision.
+    /// The receipt of a judged story; `asked` is the question of its latest decision. Fails when a record has no
+    /// canonical form.
     pub fn of(
         story: &Story,
         judgement: &Judgement,
@@ -150,14 +151,15 @@ impl Receipt {
 }
 
 impl Receipt {
-    /// Whether something of it may have been carried out: not what never left or was turned away by its guard.
+    /// Whether something of it may have been carried out. Requests that were not sent, or whose precondition failed,
+    /// were not.
     pub fn may_have_changed_something(&self) -> bool {
         let exchanges = self.attempts.iter().flat_map(|attempt| &attempt.exchanges);
         exchanges.into_iter().any(|exchange| !exchange.is_without_effect())
     }
 
-    /// What the guard of its writes turned away did not run, and the host looked again since: people said no,
-    /// or what it saw then was of no use.
+    /// Whether the action ended without effect after its writes were rejected by their guard and the host looked again:
+    /// people denied it, or that look was unusable.
     pub fn is_given_up(&self) -> bool {
         match self.outcome {
             Outcome::Denied | Outcome::Expired | Outcome::Cancelled => true,
@@ -168,7 +170,7 @@ impl Receipt {
 }
 
 impl Guard {
-    /// An action is guarded when every write of its contract is.
+    /// An action is guarded if every write of its contract is.
     pub fn of(perform: &[Rendered]) -> Self {
         let mut writes = perform.iter().filter(|write| write.writes).peekable();
         let guarded = writes.peek().is_some() && writes.all(|write| write.guard.is_some());
@@ -189,7 +191,7 @@ fn approvals(story: &Story) -> Result<Vec<ApprovalRef>, EnvelopeError> {
     story.all_answers.iter().map(reference).collect()
 }
 
-/// Every attempt with its decision: both come in pairs, in the same order.
+/// Every attempt with its decision: both occur in pairs, in the same order.
 fn attempts(story: &Story) -> Result<Vec<AttemptSummary>, EnvelopeError> {
     let decisions = story.chain.iter().filter(|(kind, _)| *kind == Kind::Decision);
     let pairs = story.attempts.iter().zip(decisions);
@@ -208,7 +210,7 @@ fn attempt(attempt: &Attempt, decision_sha256: Digest) -> AttemptSummary {
     }
 }
 
-/// SHA-256 of the bytes that the bundle has of this.
+/// SHA-256 of the bytes that the bundle holds for this record.
 fn digest<T: Serialize + ?Sized>(record: &T) -> Result<Digest, EnvelopeError> {
     Ok(Digest::of(&json::to_canonical(record)?))
 }

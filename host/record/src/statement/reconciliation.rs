@@ -1,8 +1,8 @@
-//! The predicate of the host's `reconciliation`: what the host concludes of what the receipt had to leave
-//! open, from a later look or from a person's word.
+//! The predicate of the host's `reconciliation`: the host's conclusion about what the receipt had to leave open, from a
+//! later look or from a person's resolution.
 //!
-//! Takes a settled story. Never changes the receipt: it names it. The person's own statement, of the same
-//! kind under another key, is [`crate::statement::resolution::Resolved`].
+//! It is built from a settled story. It does not change the receipt but names it. The person's own statement, of the
+//! same kind under another key, is [`crate::statement::resolution::Resolved`].
 
 use deed_spec::digest::Digest;
 use deed_spec::json::Change;
@@ -13,17 +13,17 @@ use crate::lifecycle::outcome::{Check, Outcome};
 use crate::lifecycle::story::Story;
 use crate::statement::envelope::EnvelopeError;
 
-/// What settles an indeterminate action. The action itself is the statement's subject.
+/// The settlement of an indeterminate action. The action itself is the statement's subject.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Reconciliation {
     /// SHA-256 of the payload of the receipt that left it open.
     pub receipt_sha256: Digest,
-    /// SHA-256 of the payload of the person's word that it takes in; absent when a look alone settled it.
+    /// SHA-256 of the payload of the person's resolution that it uses; absent if a look alone settled it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved_by: Option<Digest>,
-    /// The later look; its evidence is `evidence/later.json`. Absent when the host could not look again
-    /// after a person's word.
+    /// The later look; its evidence is `evidence/later.json`. Absent if the host could not look again after a person's
+    /// resolution.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub look: Option<Look>,
     pub outcome: Outcome,
@@ -38,7 +38,8 @@ pub struct Reconciliation {
 }
 
 impl Reconciliation {
-    /// The reconciliation of a settled story; none when it has no receipt or nothing settled it.
+    /// The reconciliation of a settled story; `None` without a receipt or a settlement. Fails when a record has no
+    /// canonical form.
     pub fn of(story: &Story) -> Result<Option<Self>, EnvelopeError> {
         let (Some(receipt), Some((look, judgement))) = (&story.envelope, &story.later) else {
             return Ok(None);

@@ -1,7 +1,7 @@
-//! Resolutions: what a person says of an action that no look can settle, and what the host makes of it.
+//! Resolutions: what a person states about an action that no look can settle, and what the host concludes.
 //!
-//! Takes what the host shows, gives the statement to sign; takes the statement, gives what it says. A
-//! person's word never makes an outcome `verified`: only a look does.
+//! It builds the statement to sign from what the host shows, and reads the resolution back from a statement. A
+//! resolution never makes an outcome `verified`; only a look does.
 
 use deed_spec::digest::Digest;
 use deed_spec::json;
@@ -15,10 +15,10 @@ use deed_spec::dsse::Envelope;
 /// The role in which a person resolves.
 pub const ROLE: &str = "operator";
 
-/// The longest reason in bytes: it stands in every bundle and on every page about the action.
+/// The longest reason in bytes: it is part of every bundle and every page about the action.
 pub const REASON_MAX: usize = 1_000;
 
-/// What a person says happened.
+/// What happened according to a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "snake_case")]
@@ -27,11 +27,11 @@ pub enum Verdict {
     Applied,
     /// Nothing that was sent took effect.
     NotApplied,
-    /// Nothing took effect, and it is to be asked for again, as a new action that goes through every gate.
+    /// Nothing took effect, and the action is to be proposed again, as a new action that passes every gate.
     Retry,
 }
 
-/// What a person says of an outcome that the receipt left open.
+/// A person's statement about an outcome that the receipt left open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -43,7 +43,7 @@ pub struct Resolution {
     /// How the person knows, in at most 1,000 bytes; text from outside.
     #[cfg_attr(feature = "schema", schemars(length(min = 1, max = REASON_MAX)))]
     pub reason: String,
-    /// Of the asking; a word to another asking does not fit.
+    /// The nonce of the request; a resolution for another request does not match.
     pub nonce: String,
     /// Unix milliseconds, by the person's clock.
     pub signed_ms: i64,
@@ -69,7 +69,7 @@ impl Verdict {
 }
 
 impl Resolution {
-    /// Whether its reason is one, and within bounds.
+    /// Checks the reason. Fails when it is empty or longer than [`REASON_MAX`].
     pub fn check(&self) -> Result<(), FormError> {
         match self.reason.len() {
             _ if self.reason.trim().is_empty() => Err(FormError::NoReason),
@@ -78,7 +78,7 @@ impl Resolution {
         }
     }
 
-    /// What it says, in words.
+    /// The resolution as a sentence.
     pub fn words(&self) -> String {
         let what = match self.verdict {
             Verdict::Applied => "it was applied",
@@ -88,8 +88,8 @@ impl Resolution {
         format!("{} ({}) says that {what}", self.person, self.role)
     }
 
-    /// What an open action comes to by this word, and by the look that was made after it, if any. A look
-    /// that answers by itself counts; else the word does, and makes nothing `verified`.
+    /// The judgement of an open action from this resolution and the look made after it, if any. A look that settles the
+    /// outcome takes precedence; otherwise the resolution decides, and never results in `verified`.
     pub fn conclude(&self, seen: Option<Judgement>) -> Judgement {
         if let Some(judged) = seen.as_ref().filter(|one| one.outcome != Outcome::Indeterminate) {
             return judged.clone();
@@ -108,7 +108,7 @@ impl Resolution {
     }
 }
 
-/// Signs a word about an action.
+/// Signs a resolution about an action. Fails when it has no canonical form.
 pub fn sign(
     action: Digest,
     resolved: &Resolved,
@@ -118,7 +118,8 @@ pub fn sign(
     Statement { kind: Kind::Reconciliation, action, predicate }.sign(key)
 }
 
-/// Checks a word's signature and form; whether it fits is for who asked.
+/// Checks the signature and form of a resolution, and fails when one is wrong. The caller checks whether it matches the
+/// request.
 pub fn open(envelope: &Envelope, key: &VerifyingKey) -> Result<(Digest, Resolved), OpenError> {
     let statement = Statement::open(envelope, key, Kind::Reconciliation)?;
     let resolved: Resolved = json::from_value(statement.predicate)?;
@@ -126,7 +127,7 @@ pub fn open(envelope: &Envelope, key: &VerifyingKey) -> Result<(Digest, Resolved
     Ok((statement.action, resolved))
 }
 
-/// Why an envelope is no resolution.
+/// Why an envelope is not a resolution.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error(transparent)]

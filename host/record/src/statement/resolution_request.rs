@@ -19,23 +19,23 @@ use crate::statement::resolution::{FormError, ROLE, Resolution, Resolved, Verdic
 #[serde(deny_unknown_fields)]
 pub struct ResolutionRequest {
     pub action: Action,
-    /// What left it open: it names what was sent, by digest.
+    /// The receipt that left it open: it names what was sent, by digest.
     pub receipt: Envelope,
-    /// The contract's writes, as the host rendered them: the bodies to those digests.
+    /// The contract's writes, as the host rendered them: the bodies for those digests.
     pub perform: Vec<Rendered>,
-    /// What the host saw last; nothing is signed from it.
+    /// What the host saw last; not covered by the signature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub look: Option<LastLook>,
-    /// Why looks do not settle it; nothing is signed from it.
+    /// Why looks do not settle it; not covered by the signature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalated: Option<String>,
-    /// Of the asking; a resolution of another one does not fit.
+    /// The nonce of the request; a resolution for another request does not match.
     pub nonce: String,
-    /// Whom the host takes the caller for.
+    /// The person that the host identified the caller as.
     pub person: String,
 }
 
-/// What the host saw last, which settled nothing; nothing is signed from it.
+/// What the host saw last, which settled nothing; not covered by the signature.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
@@ -45,14 +45,15 @@ pub struct LastLook {
     /// The observed state by name.
     #[cfg_attr(feature = "schema", schemars(with = "serde_json::Map<String, Value>"))]
     pub state: Value,
-    /// What differs from the state before.
+    /// The differences from the state before.
     pub changes: Vec<Change>,
     /// Why it settles nothing.
     pub reason: String,
 }
 
 impl ResolutionRequest {
-    /// What is shown, once its digests were recomputed: the digest of the action, and the receipt.
+    /// The digest of the action, and the receipt, after recomputing the digests. Fails when they do not belong together
+    /// or the receipt leaves nothing open.
     pub fn open(&self) -> Result<(Digest, Receipt), ShownError> {
         let action = self.action.digest()?;
         let statement = Statement::unverified(&self.receipt, Kind::Receipt)?;
@@ -66,7 +67,7 @@ impl ResolutionRequest {
         Ok((action, receipt))
     }
 
-    /// What the person signs about what is shown.
+    /// What the person signs about what is shown. Fails when the reason is not valid.
     pub fn resolved(
         &self,
         verdict: Verdict,
@@ -86,7 +87,7 @@ impl ResolutionRequest {
     }
 }
 
-/// Why what is shown is not to be signed for.
+/// Why what is shown must not be signed.
 #[derive(Debug, thiserror::Error)]
 pub enum ShownError {
     #[error("the {0} shown is not about the action shown; do not sign, and report it")]

@@ -1,7 +1,7 @@
-//! Key rotation: statements by the host's receipt key that another key counts from here on, and that an
-//! old one counts no more.
+//! Key rotation: statements by the host's receipt key that another key is valid from an index on, or that an old one is
+//! valid no longer.
 //!
-//! Each tenant's log has its own: the statement says an index of that log, and stands there itself.
+//! Each tenant's log has its own statements: a statement names an index of that log, and is itself an entry of it.
 
 use deed_spec::digest::{Digest, DigestError};
 use deed_spec::json;
@@ -20,15 +20,15 @@ pub struct KeyChange {
     pub keyid: String,
     /// PEM SPKI.
     pub key: String,
-    /// Of an added key the first index of the log at which it counts, of a retired one the last.
+    /// For an added key the first index of the log at which it is valid, for a retired one the last.
     pub index: u64,
-    /// The user of the operating system who changed it.
+    /// The operating-system user who changed it.
     pub by_uid: u32,
     /// Unix milliseconds.
     pub at_ms: i64,
 }
 
-/// What a key of the host is good for.
+/// The purpose of a key of the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
@@ -46,20 +46,21 @@ impl Purpose {
 }
 
 impl KeyChange {
-    /// The statement to sign; `kind` is one of the two that tell of keys.
+    /// The statement to sign; `kind` is `key-added` or `key-retired`. Fails when the key id is not valid or there is no
+    /// canonical form.
     pub fn statement(&self, kind: Kind) -> Result<Statement, ChangeError> {
         let predicate = json::parse(&json::to_canonical(self).map_err(EnvelopeError::from)?)
             .map_err(EnvelopeError::from)?;
         Ok(Statement { kind, action: Digest::from_hex(&self.keyid)?, predicate })
     }
 
-    /// The key itself.
+    /// The key itself. Fails when the PEM is not valid.
     pub fn public(&self) -> Result<VerifyingKey, EnvelopeError> {
         dsse::from_pem(&self.key)
     }
 }
 
-/// Checks signature and form of a statement about a key.
+/// The key change in an envelope. Fails when signature, kind or shape is wrong, or key, key id and subject differ.
 pub fn open(envelope: &Envelope, by: &VerifyingKey, kind: Kind) -> Result<KeyChange, ChangeError> {
     let statement = Statement::open(envelope, by, kind)?;
     let change: KeyChange = json::from_value(statement.predicate)?;
@@ -71,7 +72,7 @@ pub fn open(envelope: &Envelope, by: &VerifyingKey, kind: Kind) -> Result<KeyCha
     }
 }
 
-/// Why an envelope tells of no key.
+/// Why an envelope is not a key change.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
     #[error(transparent)]

@@ -64,7 +64,7 @@ fn attempt(claim: Claim, fate: Fate) -> Event {
     let attempt = Attempt {
         n: 1,
         exchanges: vec![exchange("PATCH", fate)],
-        // What it asked for may hold state; only how often is told.
+        // What it asked for may contain state; only the count is shown.
         refused: if claim == Claim::TimedOut { vec![SECRET.into()] } else { vec![] },
         claim,
         started_ms: 0,
@@ -162,7 +162,7 @@ fn a_read_that_failed_after_a_write_does_not_hide_the_write() {
         let told = only(Event::AttemptEnded { attempt: Arc::new(attempt.clone()) });
         assert!(told.contains("the adapter says that the upstream was not available"), "{told}");
         assert_eq!(told.ends_with(landed), said, "{told}");
-        // What an earlier attempt did is told as such.
+        // What an earlier attempt did is shown as such.
         attempt.exchanges[0].carried_from = Some(1);
         let told = only(Event::AttemptEnded { attempt: Arc::new(attempt) });
         assert!(!told.contains(landed), "{told}");

@@ -51,7 +51,7 @@ fn good() -> Sealed {
     sealed(&json!({"user_id": "42", "note": VALUE})).unwrap()
 }
 
-/// What `printf '"a value / of its own"' | openssl dgst -sha256 -mac HMAC -macopt hexkey:0707…` says.
+/// The output of `printf '"a value / of its own"' | openssl dgst -sha256 -mac HMAC -macopt hexkey:0707…`.
 const WORD: &str =
     "private:hmac-sha256:a91338d5c8198e21b75d30de451d6dde0198ff59c1eceb97e668770dc45996ad";
 
@@ -131,7 +131,7 @@ fn a_word_is_no_value_and_a_value_is_said_once() {
     ] {
         assert_eq!(repeats(member), Some(BindError::Repeated(at.to_owned())));
     }
-    // What is short stands in texts by chance.
+    // Short values occur in texts by chance.
     assert!(sealed(&json!({"user_id": "42", "note": "short"})).is_ok());
     assert!(sealed(&json!({"user_id": "short", "note": "short"})).is_ok());
 }

@@ -1,6 +1,7 @@
-//! Takes an expression and the declared schemas, gives the first path that is not declared or not guarded.
+//! Static check of an expression against the declared schemas. It reports the first path that is not declared or not
+//! guarded.
 //!
-//! Never guesses a type: a property is read only from a path whose schema is known.
+//! It never guesses a type: a property is read only from a path whose schema is known.
 
 mod path;
 mod present;
@@ -15,13 +16,13 @@ use crate::contract::schema::{Kind, Schema};
 use path::{Path, facts, key, shown};
 use present::guarded;
 
-/// What an expression may name.
+/// What an expression may refer to.
 #[derive(Clone, Copy)]
 pub(super) struct Roots<'a> {
     pub(super) params: &'a Schema,
     pub(super) state: &'a BTreeMap<String, Schema>,
     pub(super) post_allowed: bool,
-    /// Whether to refuse a test for what is always there.
+    /// Whether to refuse a test for a value that is always present.
     pub(super) written: bool,
 }
 
@@ -33,23 +34,23 @@ pub(super) fn check(expression: &IdedExpr, roots: &Roots<'_>) -> Result<(), Expr
 #[derive(Clone)]
 struct Scope<'a> {
     roots: Roots<'a>,
-    /// Loop variables, with the schema of their values where it is known.
+    /// Loop variables, with the schema of their values if it is known.
     locals: BTreeMap<String, Place<'a>>,
-    /// Paths that a `has()` on the way here proved present.
+    /// Paths that an earlier `has()` on the way to this place proved present.
     present: BTreeSet<Path>,
 }
 
-/// Where a path leads.
+/// What a path leads to.
 #[derive(Clone, Copy)]
 enum Place<'a> {
     States(&'a BTreeMap<String, Schema>),
     Value(&'a Schema),
-    /// Computed, so nothing is known of its shape.
+    /// Computed, so its shape is unknown.
     Unknown,
 }
 
 impl Scope<'_> {
-    /// This scope where `condition` is known to be `truth`.
+    /// This scope, given that `condition` evaluates to `truth`.
     fn given(&self, condition: &IdedExpr, truth: bool) -> Self {
         let mut scope = self.clone();
         scope.present.extend(facts(condition, truth));
@@ -124,7 +125,7 @@ fn walk_loop(comprehension: &ComprehensionExpr, scope: &Scope<'_>) -> Result<(),
     walk(&comprehension.result, &inner)
 }
 
-/// Where an expression leads when it is a path, checked on the way; nothing when it is no path.
+/// What an expression leads to if it is a path, with every step checked; `None` if it is not a path.
 fn place<'a>(node: &IdedExpr, scope: &Scope<'a>) -> Result<Option<Place<'a>>, ExpressionError> {
     match &node.expr {
         Expr::Ident(name) => root(name, scope).map(Some),

@@ -1,13 +1,13 @@
-//! Takes a parsed expression, gives the first construct in it that contracts may not use.
+//! Rejects constructs in a parsed expression that contracts may not use.
 //!
-//! Never looks at schemas; what passes here is safe to evaluate, whatever it is evaluated over.
+//! It does not use schemas. An expression that passes is safe to evaluate over any values.
 
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, LiteralValue, operators};
 
 use super::{ExpressionError, error};
 
-/// Operators, and functions on strings, lists and integers. Anything else is unknown or of no use to a judgement.
+/// Operators, and functions on strings, lists and integers. Anything else is unknown or useless in a judgement.
 const FUNCTIONS: [&str; 27] = [
     operators::CONDITIONAL,
     operators::LOGICAL_AND,
@@ -38,7 +38,7 @@ const FUNCTIONS: [&str; 27] = [
     "bool",
 ];
 
-/// A loop in a loop costs the product of two lists; a third could stop the host.
+/// A nested loop costs the product of two lists; a third level could stop the host.
 const MAX_LOOPS: usize = 2;
 
 pub(super) fn check(expression: &IdedExpr) -> Result<(), ExpressionError> {
@@ -91,7 +91,7 @@ fn bounded(comprehension: &ComprehensionExpr, loops: usize) -> Result<(), Expres
             remedy,
         ));
     }
-    // The range is evaluated once, but it may itself be what another loop built.
+    // The range is evaluated once, but it may itself be the result of another loop.
     let parts = [
         &comprehension.iter_range,
         &comprehension.accu_init,

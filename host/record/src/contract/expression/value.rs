@@ -1,6 +1,6 @@
-//! Takes JSON, gives the CEL value of the same meaning.
+//! JSON values as CEL values of the same meaning.
 //!
-//! Never makes an unsigned integer or a float: CEL does not mix them with the signed ones of literals.
+//! It never creates an unsigned integer or a float: CEL does not mix them with the signed integers of literals.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use cel::objects::{Key, Map};
 use serde_json::Value;
 
-/// Recursion is bounded by the depth that the JSON parser allows.
+/// The depth limit of the JSON parser bounds the recursion. Fails for a number that is not a 64-bit signed integer.
 pub(super) fn of(json: &Value) -> Result<cel::Value, String> {
     Ok(match json {
         Value::Null => cel::Value::Null,

@@ -1,6 +1,6 @@
-//! Takes a schema and a value, gives every violation with its pointer.
+//! Collects every violation of a schema in a value, with its pointer.
 //!
-//! Never stops at the first: whoever wrote the value sees all that is wrong with it at once.
+//! It does not stop at the first violation, so that the author of the value sees all of them at once.
 
 use deed_spec::json::{MAX_INTEGER, child};
 use serde_json::{Map, Value};
@@ -22,11 +22,11 @@ pub(super) fn violations(schema: &Schema, value: &Value) -> Vec<Violation> {
     found
 }
 
-/// What the keywords of this schema say about this value itself, not about what is inside it.
+/// The violations of this value itself, without the values inside it.
 pub(super) fn own(schema: &Schema, value: &Value, at: &str, found: &mut Vec<Violation>) {
     let Some(kind) = schema.kind().filter(|kind| fits(*kind, value)) else {
         let wanted = schema.kind().map_or("a value of a declared type", Kind::name);
-        // What stands in a private place is nobody's to read, whatever its type.
+        // The content of a private place must not be shown, whatever its type.
         let shown =
             if schema.private { "the value".into() } else { format!("`{}`", shorten(value)) };
         return add(found, at, format!("{shown} is not {wanted}"));
@@ -49,7 +49,7 @@ pub(super) fn own(schema: &Schema, value: &Value, at: &str, found: &mut Vec<Viol
     }
 }
 
-/// Whether the value has the type. An integer is one that every JSON reader keeps exactly.
+/// Whether the value has the type. An integer is one that every JSON reader represents exactly.
 pub(super) fn fits(kind: Kind, value: &Value) -> bool {
     match (kind, value) {
         (Kind::Object, Value::Object(_))

@@ -1,6 +1,6 @@
-//! Takes the text of a `pattern`, gives a compiled expression that still knows its text.
+//! A compiled `pattern` that keeps its source text.
 //!
-//! Never backtracks: the `regex` crate is linear in the input, and the compiled size is bounded here.
+//! It does not backtrack: the `regex` crate is linear in the input, and the compiled size is bounded here.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,16 +8,16 @@ use std::sync::Arc;
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Enough for every identifier format; keeps a hostile `(.{1000}){1000}` from taking the memory.
+/// Enough for every identifier format; a hostile `(.{1000}){1000}` cannot exhaust the memory.
 const COMPILED_BYTES: usize = 1 << 20;
 
-/// A regular expression in the syntax of the `regex` crate, anchored only where it says so (`^`, `$`).
-/// Shared by its clones: what a search finds out about the expression stays with it, and a clone would begin anew.
+/// A regular expression in the syntax of the `regex` crate, anchored only where it has `^` or `$`. Clones share it, so
+/// they also share what earlier searches cached about the expression.
 #[derive(Clone)]
 pub struct Pattern(Arc<Regex>);
 
 impl Pattern {
-    /// Compiles `text`; the error says what is wrong with it.
+    /// Compiles `text`. Fails when it is not a valid expression or its compiled form is too large.
     pub fn new(text: &str) -> Result<Self, regex::Error> {
         RegexBuilder::new(text)
             .size_limit(COMPILED_BYTES)

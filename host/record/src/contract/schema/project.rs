@@ -1,6 +1,6 @@
-//! Takes a schema and an upstream's answer, gives what the contract keeps of it and what it misses.
+//! Reduces an upstream's response to what the contract declares, and lists what is missing.
 //!
-//! Never lets an undeclared property through, and never invents a missing one.
+//! It drops undeclared properties and never adds a missing one.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ pub(super) fn project(schema: &Schema, value: &Value) -> Result<Value, Violation
     keep(schema, value, "")
 }
 
-/// As [`project`] by an object of these properties.
+/// Like [`project`], with an object of these properties.
 pub(super) fn project_object(
     properties: &BTreeMap<String, Schema>,
     value: &Value,
@@ -28,7 +28,7 @@ pub(super) fn project_object(
     found.into_iter().next().map_or(Ok(kept), Err)
 }
 
-/// As [`missing`] of an object of these properties.
+/// Like [`missing`], with an object of these properties.
 pub(super) fn missing_object(
     properties: &BTreeMap<String, Schema>,
     required: &[String],

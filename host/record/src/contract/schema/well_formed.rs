@@ -1,6 +1,6 @@
-//! Takes a schema, gives the first keyword that does not fit, with its pointer inside the schema.
+//! Finds the first keyword of a schema that does not fit, with its pointer inside the schema.
 //!
-//! Never lets a keyword stand that could not be enforced.
+//! It rejects every keyword that could not be enforced.
 
 use deed_spec::json::{MAX_INTEGER, child};
 use serde_json::Value;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::check::fits;
 use super::{Kind, Schema};
 
-/// Deep enough for real resources; keeps generated policy schemas and messages readable.
+/// Deep enough for real resources; it keeps generated policy schemas and messages readable.
 const MAX_DEPTH: usize = 16;
 
 /// Why a schema is refused, and the RFC 6901 pointer of the place inside the schema.
@@ -52,7 +52,7 @@ fn walk(schema: &Schema, at: &str, depth: usize) -> Result<(), SchemaError> {
     }
 }
 
-/// Every keyword belongs to one type; elsewhere it would be silently meaningless.
+/// Every keyword belongs to one type; on another type it would silently have no effect.
 fn foreign_keyword(schema: &Schema, kind: Kind, at: &str) -> Result<(), SchemaError> {
     let written = [
         ("properties", Kind::Object, !schema.properties.is_empty()),
@@ -84,7 +84,7 @@ fn names(schema: &Schema, at: &str) -> Result<(), SchemaError> {
     if let Some(name) =
         schema.properties.keys().find(|name| name.is_empty() || name.starts_with("__"))
     {
-        // `__entity` and `__extn` mean something in Cedar's JSON; no property may be mistaken for them.
+        // `__entity` and `__extn` have a meaning in Cedar's JSON; no property may be mistaken for them.
         let reason = format!(
             "property name `{name}` is reserved; names are not empty and do not start with `__`"
         );

@@ -1,12 +1,12 @@
 //! `application/x-www-form-urlencoded` (WHATWG URL Standard, section 5) as a flat object of texts.
 //!
-//! Never keeps a name twice, and never guesses: what is not exactly `name=value&…` is refused.
+//! A duplicate name is refused, and so is anything that is not exactly `name=value&…`.
 
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
-/// Scalars as the texts that a form can hold; nothing for a value that is no flat object.
+/// Converts scalars into the texts that a form can hold. Fails for a value that is not a flat object.
 pub fn texts(body: Value) -> Result<Value, FormError> {
     let Value::Object(members) = body else { return Err(FormError::NotFlat) };
     let texts: Result<Map<String, Value>, FormError> =
@@ -23,7 +23,7 @@ fn text(value: Value) -> Result<String, FormError> {
     }
 }
 
-/// The form of a flat object of texts, sorted by name so that one object has one form.
+/// The form of a flat object of texts, sorted by name so that one object has one form. Fails for any other value.
 pub fn encode(body: &Value) -> Result<String, FormError> {
     let members = body.as_object().ok_or(FormError::NotFlat)?;
     let mut pairs: Vec<(&String, &Value)> = members.iter().collect();
@@ -41,7 +41,7 @@ pub fn encode(body: &Value) -> Result<String, FormError> {
     Ok(out)
 }
 
-/// The flat object of a form.
+/// The flat object of a form. Fails when the form is malformed or repeats a name.
 pub fn decode(bytes: &[u8]) -> Result<Value, FormError> {
     let mut members = Map::new();
     if bytes.is_empty() {
@@ -60,7 +60,7 @@ pub fn decode(bytes: &[u8]) -> Result<Value, FormError> {
     Ok(Value::Object(members))
 }
 
-/// Why there is no form, or none that has one meaning.
+/// Why a value cannot be a form, or a form has no unique meaning.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FormError {
     #[error("the body is no flat object of texts")]

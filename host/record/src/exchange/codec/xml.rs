@@ -1,7 +1,8 @@
-//! XML 1.0 answers as JSON, by one fixed mapping (contracts/README.md, "Codecs").
+//! XML 1.0 responses as JSON, by one fixed mapping (contracts/README.md, "Codecs").
 //!
-//! Never reads a DTD, an entity beyond the five, a processing instruction, a comment or mixed
-//! content, and never lets one and many of an element look alike: a list is declared or refused.
+//! DTDs, entities beyond the five predefined ones, processing instructions, comments and mixed content are refused. So
+//! is a repeated element that is not a declared list: the shape of a value does not depend on the number of
+//! occurrences.
 
 mod text;
 
@@ -13,16 +14,17 @@ use serde_json::{Map, Value};
 pub use self::text::is_name;
 use self::text::{is_char, is_space};
 
-/// A level is one object and, for a list, one array: within the 64 levels that JSON has here.
+/// A level takes one object and, for a list, one array: within the 64 levels that JSON may have here.
 const DEPTH_MAX: usize = 30;
 
-/// The JSON value of an XML document: an object whose one member is the root.
+/// The JSON value of an XML document: an object whose one member is the root. Fails when the document is malformed or
+/// has a construct that is not supported.
 ///
 /// `lists` holds `parent/child` pairs of names; the caller bounds the size.
 pub fn decode(bytes: &[u8], lists: &[String]) -> Result<Value, XmlError> {
     let text = std::str::from_utf8(bytes).map_err(|_| XmlError::Utf8)?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    // XML 1.0 section 2.11: line ends are one line feed before anything is read.
+    // XML 1.0 section 2.11: line ends are normalised to a line feed before parsing.
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     if let Some(found) = text.chars().find(|letter| !is_char(*letter)) {
         return Err(XmlError::Character(found.escape_default().to_string()));
@@ -58,7 +60,7 @@ pub enum XmlError {
     Deep,
 }
 
-/// An element whose end has not come yet.
+/// An element whose end tag has not been read yet.
 struct Element {
     name: String,
     attributes: Map<String, Value>,
@@ -143,7 +145,7 @@ impl Builder<'_> {
         Ok(())
     }
 
-    /// An element as JSON: a text where it has nothing else, else an object.
+    /// An element as JSON: a text if it has nothing else, otherwise an object.
     fn close(&self, element: Element) -> Result<Value, XmlError> {
         let Element { name, attributes: mut object, mut children, text } = element;
         for list in self.lists {

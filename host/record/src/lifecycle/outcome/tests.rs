@@ -1,4 +1,4 @@
-//! One case per row of the table, by hand-made looks and exchanges.
+//! One case per row of the table, with hand-made looks and exchanges.
 
 use serde_json::json;
 

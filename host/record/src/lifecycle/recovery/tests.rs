@@ -1,4 +1,4 @@
-//! The table of what may follow: each effect, each word on a write, alone and beside another one.
+//! The table of what may follow: each effect with each fate of a write, alone and with another write.
 
 use deed_spec::json::Change;
 use serde_json::json;
@@ -79,7 +79,7 @@ fn attempt(n: u32, exchanges: Vec<Exchange>) -> Attempt {
     Attempt { n, claim, exchanges, refused: vec![], started_ms: 0, ended_ms: 10 }
 }
 
-/// What the judge makes of a look that shows nothing, one that shows something, and none.
+/// Judgements of a look that shows no change, one that shows a change, and no usable look.
 fn unchanged() -> Judgement {
     let check = crate::lifecycle::outcome::Check {
         expression: "after".into(),
@@ -198,7 +198,7 @@ fn of_two_writes_each_counts_for_itself() {
         vec![write("/2", Fate::Answered { status: 422 }), write("/1", Fate::NoAnswer)],
     )];
     assert_eq!(ask("idempotent", &both, &changed(), 0), Err(Final::Refused));
-    // What was open once is not forgotten because the second time it did not leave.
+    // A write that was open once stays open, even if the second attempt did not send it.
     let again = [
         attempt(1, vec![write("/1", Fate::NoAnswer)]),
         attempt(2, vec![write("/1", Fate::NotSent)]),

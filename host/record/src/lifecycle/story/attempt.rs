@@ -1,6 +1,6 @@
-//! What happens between the start of an attempt and its end, under its epoch.
+//! The events between the start of an attempt and its end, under its epoch.
 //!
-//! Never takes an event of another epoch than the one that is under way.
+//! Events of any epoch but the running one are refused.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::lifecycle::event::Event;
 use crate::statement::envelope::Kind;
 
 impl Story {
-    /// What happens between the start of an attempt and its end.
+    /// Applies the events between the start of an attempt and its end.
     pub(super) fn run(&mut self, event: Event, at_ms: i64) {
         match event {
             Event::AttemptStarted { n, epoch, deadline_ms, decision } => {
@@ -47,7 +47,7 @@ impl Story {
         }
     }
 
-    /// A stale epoch writes nothing: what belongs to an attempt names the one that is under way.
+    /// A stale epoch writes nothing: every event of an attempt names the attempt that is under way.
     pub(super) fn check_epoch(&self, event: &Event) -> Result<(), StoryError> {
         let stale = |n: u32, epoch: u64| StoryError::StaleEpoch {
             event: event.name(),

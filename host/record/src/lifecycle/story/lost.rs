@@ -1,6 +1,6 @@
-//! What an attempt comes to when the host stopped under it.
+//! The result of an attempt during which the host stopped.
 //!
-//! Never guesses: of a write there is its result, or that it may have landed.
+//! It never guesses: a write has either its result or the fate that it may have taken effect.
 
 use std::collections::BTreeMap;
 
@@ -13,8 +13,8 @@ use crate::exchange::{Exchange, Fate, Rendered};
 use crate::lifecycle::event::Attempt;
 
 impl Story {
-    /// What an attempt comes to when the host stopped under it: what is known of its writes, and where
-    /// nothing is known, that they may have landed.
+    /// The result of an attempt during which the host stopped: the known results of its writes, and for the others that
+    /// they may have taken effect.
     pub fn lost_attempt(&self, now_ms: i64) -> Option<Attempt> {
         let running = self.running.as_ref()?;
         let unended = running
@@ -37,7 +37,7 @@ impl Story {
 
     fn lost(&self, write: &Intended, now_ms: i64) -> Exchange {
         let request = self.intended(write.request_sha256);
-        // A guarded write leaves with the tag of the look, or not at all.
+        // A guarded write is sent with the tag of the look, or not at all.
         let tag = self.pre.as_ref().filter(|_| request.guard.is_some());
         let if_match = tag.and_then(|pre| pre.tag(&request)).map(str::to_owned);
         Exchange {
@@ -56,12 +56,12 @@ impl Story {
             failure: None,
             started_ms: write.at_ms,
             ended_ms: now_ms,
-            // Waited for in full once more: the clock may have been set while nobody was there to see it.
+            // The full wait is repeated: the clock may have been changed while the host was stopped.
             deadline_ms: now_ms.saturating_add(write.deadline_ms.saturating_sub(write.at_ms)),
         }
     }
 
-    /// The write of an intent. One that the contract does not render may have landed all the same.
+    /// The write of an intent. A write that the contract does not render may still have taken effect.
     fn intended(&self, digest: Digest) -> Rendered {
         let fits = |r: &&Rendered| {
             deed_spec::json::to_canonical(r).is_ok_and(|bytes| Digest::of(&bytes) == digest)
@@ -81,8 +81,8 @@ impl Story {
     }
 }
 
-/// What was left of the deadline of a write without a definite answer is waited for in full once more: the
-/// clock may have been set while nobody was there to see it.
+/// The time left until the deadline of a write without a definite response is waited for in full again: the clock may
+/// have been changed while the host was stopped.
 fn again_from(ended: &Exchange, now_ms: i64) -> Exchange {
     let mut ended = ended.clone();
     if ended.is_open() {

@@ -1,4 +1,4 @@
-//! What is asked of people about an action that no look can settle.
+//! What people are asked about an action that no look can settle.
 
 use deed_spec::digest::Digest;
 
@@ -8,8 +8,8 @@ use crate::lifecycle::status::Status;
 use crate::statement::envelope::Kind;
 
 impl Story {
-    /// What a word to the present asking names. It follows from what is asked about, so that an asking
-    /// outlives a restart: the receipt, and how many words there were before.
+    /// The nonce of a resolution. It is derived from the receipt and the number of earlier resolutions, so that a
+    /// request outlives a restart.
     pub fn resolution_nonce(&self) -> Option<String> {
         let receipt = self.envelope.as_ref()?.payload_digest().ok()?;
         let before = self.chain.iter().filter(|(kind, _)| *kind == Kind::Reconciliation).count();
@@ -17,7 +17,7 @@ impl Story {
         Some(Digest::of(text.as_bytes()).hex().chars().take(32).collect())
     }
 
-    /// Whether an operator has to say what happened.
+    /// Whether an operator has to state what happened.
     pub fn needs_resolution(&self) -> bool {
         self.status == Status::Ended(Outcome::Indeterminate) && self.escalated.is_some()
     }

@@ -1,4 +1,4 @@
-//! Any sequence of events folds to a legal status or is refused; what is refused leaves no trace.
+//! Any sequence of events folds to a legal status or is refused; a refused event leaves no trace.
 
 mod again;
 mod sequence;
@@ -14,7 +14,7 @@ use crate::policy::Verdict;
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(192))]
 
-    /// Most picks are events that are legal where they stand, so that the walk gets far; the rest are anything.
+    /// Most picks are events that are legal at that point, so that the walk makes progress; the rest are arbitrary.
     #[test]
     fn every_legal_prefix_is_sound_and_a_refused_event_changes_nothing(picks in picks()) {
         walk(&picks)?;
@@ -26,7 +26,8 @@ proptest! {
         walk(&blind)?;
     }
 
-    /// The journal's way: all at once. The first illegal event refuses the whole, and says which it was.
+    /// As the journal does it: all at once. The first illegal event rejects the whole sequence and is named in the
+    /// error.
     #[test]
     fn folding_at_once_is_folding_one_by_one(picks in picks()) {
         let taken = walk(&picks)?;
@@ -45,7 +46,7 @@ fn nothing_is_no_story() {
     assert_eq!(Story::fold(&[]).unwrap_err(), StoryError::Empty);
 }
 
-/// The walks must get somewhere, or they prove nothing.
+/// The walks must make progress, or the tests prove nothing.
 #[test]
 fn walks_reach_every_status() {
     use proptest::strategy::ValueTree as _;
@@ -70,12 +71,12 @@ fn word(status: Status) -> String {
     format!("{status:?}")
 }
 
-/// Everything of a story, to see whether something changed.
+/// The complete story as text, to detect changes.
 fn written(story: &Story) -> String {
     format!("{story:?}")
 }
 
-/// One pick on a story: what it became, and the entry when it was taken.
+/// One pick on a story: the resulting story, and the entry if it was accepted.
 fn step(story: Story, pick: Pick, at_ms: i64) -> (Story, Option<Entry>) {
     let ends =
         |event: &Event| matches!(event, Event::Judged { .. } | Event::CancelRequested { .. });
@@ -96,7 +97,7 @@ fn step(story: Story, pick: Pick, at_ms: i64) -> (Story, Option<Entry>) {
     (story, None)
 }
 
-/// Goes through the picks, checks after each, and gives the entries that were taken.
+/// Applies the picks, checks after each, and returns the accepted entries.
 fn walk(picks: &[Pick]) -> Result<Vec<Entry>, TestCaseError> {
     let mut taken = vec![proposed()];
     let mut story = Story::fold(&taken).unwrap();
@@ -118,7 +119,7 @@ fn walk(picks: &[Pick]) -> Result<Vec<Entry>, TestCaseError> {
     Ok(taken)
 }
 
-/// The event that was picked first, where it is illegal: a typed refusal, and the story is as it was.
+/// The event that was picked first, if it is illegal: a typed refusal, and the story is unchanged.
 fn refuse_what_is_illegal(story: &Story, pick: Pick, at_ms: i64) -> Result<(), TestCaseError> {
     let all = candidates();
     let event = all[usize::from(pick.index) % all.len()].clone();
@@ -131,7 +132,7 @@ fn refuse_what_is_illegal(story: &Story, pick: Pick, at_ms: i64) -> Result<(), T
     Ok(())
 }
 
-/// What must hold after any legal prefix, read off the entries and not off the fold.
+/// What must hold after any legal prefix, computed from the entries and not from the fold.
 fn sound(story: &Story, taken: &[Entry]) -> Result<(), TestCaseError> {
     prop_assert_eq!(story.version, taken.len() as u64);
     prop_assert_eq!(story.at_ms, taken.last().unwrap().at_ms);
@@ -147,8 +148,8 @@ fn sound(story: &Story, taken: &[Entry]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Approvals and decisions, then one receipt, then what a person says of what it left open, and the host's
-/// own reconciliation.
+/// Approvals and decisions, then one receipt, then a person's resolution of what it left open, and the host's own
+/// reconciliation.
 fn chain_in_order(story: &Story) -> Result<(), TestCaseError> {
     let kinds: Vec<Kind> = story.chain.iter().map(|(kind, _)| *kind).collect();
     let receipts = kinds.iter().filter(|kind| **kind == Kind::Receipt).count();
@@ -166,16 +167,16 @@ fn chain_in_order(story: &Story) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// What the entries say of attempts, read one by one.
+/// What the entries contain about attempts, read one by one.
 #[derive(Default)]
 struct Attempts {
     started: u32,
     ended: u32,
     epoch: u64,
-    /// Policy's last word at the gate, and what it cleared.
+    /// Policy's latest verdict at the gate, and whether the attempt is cleared.
     allowed: bool,
     cleared: bool,
-    /// A retry asks policy again and keeps its grant.
+    /// A retry evaluates policy again and keeps its grant.
     planned: bool,
     /// Ordinals of the running attempt: intended, and ended.
     writes: Vec<u32>,
@@ -222,7 +223,7 @@ impl Attempts {
                 prop_assert!(!runs && self.ended > 0, "a retry of nothing");
                 (self.planned, self.cleared) = (true, false);
             }
-            // Looking again takes back what was cleared: the gate is passed anew.
+            // A new look revokes the clearance: the action has to pass the gate again.
             Event::ObserveStarted { .. } => {
                 (self.cleared, self.allowed, self.planned) = (false, false, false);
             }
@@ -232,8 +233,8 @@ impl Attempts {
     }
 }
 
-/// Each attempt has its number, its epoch, its clearance and its decision; one runs at a time; writes and
-/// their ends only in the one that runs.
+/// Each attempt has its number, its epoch, its clearance and its decision; one runs at a time; writes and their ends
+/// occur only in the running attempt.
 fn attempts_in_order(story: &Story, taken: &[Entry]) -> Result<(), TestCaseError> {
     let mut book = Attempts::default();
     taken.iter().try_for_each(|entry| book.take(&entry.event))?;
@@ -246,7 +247,7 @@ fn attempts_in_order(story: &Story, taken: &[Entry]) -> Result<(), TestCaseError
     lost_in_order(story, &book)
 }
 
-/// A host that stops now finds each intended write once: as it ended, or open.
+/// A host that stops now finds each intended write once: with its result, or open.
 fn lost_in_order(story: &Story, book: &Attempts) -> Result<(), TestCaseError> {
     let Some(lost) = story.lost_attempt(i64::MAX) else {
         prop_assert!(story.running.is_none());

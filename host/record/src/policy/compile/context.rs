@@ -1,22 +1,22 @@
-//! Takes one parsed policy, gives the fields of `context` that it reads.
+//! The fields of `context` that one parsed policy reads.
 //!
-//! Never guesses: where `context` is passed on as a whole, or its text has no known form, that is said.
+//! It never guesses: it reports when `context` is passed on as a whole, or when the policy has no known form.
 
 use std::collections::BTreeSet;
 
 use cedar_policy::Policy;
 use serde_json::Value;
 
-/// Why nobody can say what a policy reads.
+/// Why it cannot be determined what a policy reads.
 #[derive(Debug)]
 pub(super) enum Unclear {
-    /// `context` is handed on as a whole.
+    /// `context` is passed on as a whole.
     Whole,
-    /// The policy has no form that can be looked through.
+    /// The policy has no form that can be searched.
     Unreadable(String),
 }
 
-/// What stands behind `context.` and `context has`.
+/// The names after `context.` and `context has`.
 pub(super) fn read_by(policy: &Policy) -> Result<BTreeSet<String>, Unclear> {
     let tree = policy.to_json().map_err(|error| Unclear::Unreadable(error.to_string()))?;
     let mut fields = BTreeSet::new();

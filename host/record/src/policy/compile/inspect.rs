@@ -1,6 +1,6 @@
-//! Takes one parsed policy, gives its id, its obligation and its actions, or what deed does not accept in it.
+//! Id, obligation and actions of one parsed policy, and the deed-specific rules that it must follow.
 //!
-//! Never evaluates; Cedar's meaning of a policy is not looked at here.
+//! It never evaluates a policy and does not depend on Cedar's semantics.
 
 use std::collections::BTreeSet;
 
@@ -10,13 +10,13 @@ use super::context::{self, Unclear};
 use super::{Flaw, Vocabulary};
 use crate::policy::Obligation;
 
-/// Annotations that mean something here; any other is a typing error waiting to be trusted.
+/// Annotations with a meaning here; any other is treated as a typing error.
 const ANNOTATIONS: [&str; 3] = ["id", "obligation", "description"];
 
-/// More approvals than this is a process, not a rule.
+/// Most approvals that one obligation can require.
 const MOST_APPROVALS: u32 = 9;
 
-/// The id of a policy that keeps all of deed's rules.
+/// The id of a policy that follows all of deed's rules.
 pub(super) fn accept(policy: &Policy, vocabulary: &Vocabulary) -> Result<String, Flaw> {
     let id = id(policy)?;
     if let Some((name, _)) = policy.annotations().find(|(name, _)| !ANNOTATIONS.contains(name)) {
@@ -55,7 +55,7 @@ pub(super) fn id(policy: &Policy) -> Result<String, Flaw> {
     Ok(id.into())
 }
 
-/// What `@obligation` asks for; it is legal on a forbid only, where overlooking it denies.
+/// What `@obligation` requires. It is legal on a forbid only, where ignoring it denies.
 pub(super) fn obligation(policy: &Policy, id: &str) -> Result<Option<Obligation>, Flaw> {
     let Some(text) = policy.annotation("obligation") else { return Ok(None) };
     if policy.effect() != Effect::Forbid {
@@ -69,7 +69,7 @@ pub(super) fn obligation(policy: &Policy, id: &str) -> Result<Option<Obligation>
     Err(flaw(policy, id, format!("the obligation `{text}` is not known"), &remedy))
 }
 
-/// The contract names in the action constraint, or nothing when it applies to every action.
+/// The contract names in the action constraint; `None` if it applies to every action.
 pub(super) fn actions(policy: &Policy) -> Option<BTreeSet<String>> {
     let named = match policy.action_constraint() {
         ActionConstraint::Any => return None,
@@ -79,7 +79,7 @@ pub(super) fn actions(policy: &Policy) -> Option<BTreeSet<String>> {
     Some(named.into_iter().map(|action| action.id().unescaped().to_owned()).collect())
 }
 
-/// Where the policy begins, as a byte offset into the text it was parsed from.
+/// The start of the policy, as a byte offset into the text it was parsed from.
 pub(super) fn start(policy: &Policy) -> usize {
     policy.as_ref().loc().map_or(0, |loc| loc.span.offset())
 }
@@ -104,9 +104,9 @@ fn read_obligation(text: &str) -> Option<(u32, String)> {
     (!role.is_empty()).then(|| (count, role.to_owned()))
 }
 
-/// Permits are asked before anything is read, so they must not speak of what was read.
+/// Permits are evaluated before anything is read, so they must not refer to what was read.
 ///
-/// To be sure of that, a permit may use `context` only as `context.NAME` or `context has NAME`.
+/// To ensure that, a permit may use `context` only as `context.NAME` or `context has NAME`.
 fn before_observation(policy: &Policy, id: &str) -> Result<(), Flaw> {
     let what = match context::read_by(policy) {
         Ok(fields) if !fields.contains("pre") => return Ok(()),

@@ -1,6 +1,6 @@
-//! Takes the facts of an action or a bundle's files, gives one question in plain JSON and in Cedar's values.
+//! The policy question, from the facts of an action or from a bundle's files, as plain JSON and as Cedar values.
 //!
-//! Never trusts a shape: fields that Cedar's tool would read and this would not are errors.
+//! Unknown fields are errors, because Cedar's own tool might read them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::LazyLock;
@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::policy::{Facts, Snapshot, asked};
 
-/// Who asks for what on which resource, and everything else that a policy can read.
+/// The principal, action and resource of a question, and everything else that a policy can read.
 #[derive(Debug, PartialEq)]
 pub(in crate::policy) struct Question {
     agent: String,
@@ -24,7 +24,7 @@ pub(in crate::policy) struct Question {
     context: Map<String, Value>,
 }
 
-/// `entities.json` holds these (Cedar's entity format).
+/// The elements of `entities.json` (Cedar's entity format).
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct EntityRecord {
@@ -41,7 +41,7 @@ struct UidRecord {
     id: String,
 }
 
-/// `request.json` is this; names are Cedar entity literals such as `Deed::Agent::"helpdesk"`.
+/// The content of `request.json`; names are Cedar entity literals such as `Deed::Agent::"helpdesk"`.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RequestRecord {
@@ -74,11 +74,11 @@ struct RequestFile<'a> {
     context: &'a Map<String, Value>,
 }
 
-/// Attributes and context as Cedar's constructors want them.
+/// Attributes and context as Cedar's constructors expect them.
 type Values = HashMap<String, RestrictedExpression>;
 
 impl Question {
-    /// From facts; every role of the vocabulary gets a count, so that `context.approvals["ROLE"]` always exists.
+    /// From facts. Every role of the vocabulary gets a count, so that `context.approvals["ROLE"]` always exists.
     pub(in crate::policy) fn of(facts: &Facts, roles: &BTreeSet<String>) -> Self {
         let mut approvals: BTreeMap<&str, u32> =
             roles.iter().map(|role| (role.as_str(), 0)).collect();
@@ -129,7 +129,7 @@ impl Question {
             resource_attributes: resource.attrs.clone(),
             context: request.context.clone(),
         };
-        // Whatever the files say beyond the question, another reader might take into account.
+        // Another reader might use anything in the files that is not part of the question.
         let given = Snapshot { entities: json!([agent, resource]), request: json!(request) };
         if question.snapshot() == given {
             Ok(question)
@@ -138,12 +138,12 @@ impl Question {
         }
     }
 
-    /// As files for the stock `cedar authorize` tool.
+    /// As files for the standard `cedar authorize` tool.
     pub(in crate::policy) fn snapshot(&self) -> Snapshot {
         Snapshot { entities: json!(self.entities()), request: json!(self.request()) }
     }
 
-    /// The digests of those files, which are written and not kept.
+    /// The digests of those files. The bytes are computed and not kept.
     pub(in crate::policy) fn named(&self) -> Result<asked::Question, NotCanonical> {
         Ok(asked::Question {
             entities_sha256: Digest::of(&to_canonical(&self.entities())?),

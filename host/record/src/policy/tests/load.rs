@@ -102,7 +102,7 @@ fn house_rules_are_enforced_at_load() {
     }
 }
 
-/// By what an obligation rests on, whether it may come to ask about a restore, and about a read.
+/// Whether an obligation may require approval of a restore and of a read later, by what it depends on.
 #[test]
 fn obligations_that_rest_on_the_look_or_the_time_may_ask_later() {
     let restore = r#"action == Deed::Action::"idp.restore_access""#;
@@ -121,10 +121,10 @@ fn obligations_that_rest_on_the_look_or_the_time_may_ask_later() {
         let policies = set(&[BASE, &policy("@obligation(\"approve:1:support-lead\")")]);
         let said = ["idp.restore_access", "idp.read_user"].map(|one| policies.may_ask_later(one));
         assert_eq!(said, may, "{action} {condition}");
-        // The set of a bundle is the same set.
+        // The set read from a bundle is the same set.
         let again = Policies::read(policies.text(), policies.schema()).unwrap();
         assert_eq!(again.may_ask_later("idp.restore_access"), may[0], "{action} {condition}");
-        // What no approval satisfies asks nobody.
+        // A forbid that no approval satisfies never asks for approval.
         assert!(!set(&[BASE, &policy("")]).may_ask_later("idp.restore_access"), "{condition}");
     }
 }

@@ -1,4 +1,4 @@
-//! What a word comes to, by verdict and by what was seen, and the two forms of a reconciliation.
+//! The judgement from a resolution, by verdict and by what was seen, and the two forms of a reconciliation.
 
 use serde_json::json;
 

@@ -1,6 +1,6 @@
-//! Takes parts of an expression, gives the paths they spell and the `has()` facts they prove.
+//! The paths that parts of an expression spell, and the `has()` facts that they prove.
 //!
-//! Never needs a schema: two places are the same when they are spelled the same.
+//! It needs no schema: two places are the same if they are spelled the same.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +10,7 @@ use cel::common::ast::{CallExpr, Expr, LiteralValue, operators};
 /// A root or a loop variable, then property names; list positions as `[0]`.
 pub(super) type Path = Vec<String>;
 
-/// The path that an expression spells out completely, or nothing (calls, computed indexes).
+/// The path that an expression spells completely; `None` for calls and computed indexes.
 pub(super) fn spelled(node: &IdedExpr) -> Option<Path> {
     match &node.expr {
         Expr::Ident(name) => Some(vec![name.clone()]),
@@ -44,7 +44,7 @@ pub(super) fn facts(condition: &IdedExpr, truth: bool) -> BTreeSet<Path> {
             (operators::LOGICAL_NOT, [inner]) => facts(inner, !truth),
             (operators::LOGICAL_AND, [left, right]) => joined(left, right, truth, truth),
             (operators::LOGICAL_OR, [left, right]) => joined(left, right, truth, !truth),
-            // `has()` takes no index, so this is how a name that is no identifier is guarded.
+            // `has()` takes no index, so a name that is not an identifier is guarded with `in`.
             (operators::IN, [name, operand]) if truth => {
                 key(name).and_then(|name| extended(operand, name.to_owned())).into_iter().collect()
             }
@@ -54,7 +54,7 @@ pub(super) fn facts(condition: &IdedExpr, truth: bool) -> BTreeSet<Path> {
     }
 }
 
-/// When both sides must have the value, both sides' facts hold; else only those that they share.
+/// If both sides must have the value, the facts of both sides hold; otherwise only the facts that they share.
 fn joined(left: &IdedExpr, right: &IdedExpr, truth: bool, both: bool) -> BTreeSet<Path> {
     let (left, right) = (facts(left, truth), facts(right, truth));
     if both {

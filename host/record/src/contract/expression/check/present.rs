@@ -1,7 +1,7 @@
-//! Takes a place, gives an error where it may be absent and is used, or is always there and is tested for.
+//! Presence checks: an error for a value that may be absent and is used, or is always present and is tested for.
 //!
-//! A test for what is always there is always true, and its author meant the value. Only contracts that are being
-//! written are held to that: the contract of a bundle was accepted once, and stays what it was.
+//! A test for a value that is always present is always true, and its author meant the value. Only contracts that are
+//! being written are held to that: the contract of a bundle was accepted once and must stay valid.
 
 use cel::IdedExpr;
 
@@ -10,7 +10,7 @@ use super::{Place, Scope, place, property};
 use crate::contract::expression::{ExpressionError, error};
 use crate::contract::schema::{Kind, Schema};
 
-/// What may be absent is used behind a `has()` only.
+/// A value that may be absent is used only behind a `has()`.
 pub(super) fn guarded(
     node: &IdedExpr,
     required: bool,
@@ -41,7 +41,7 @@ pub(super) fn refuse(
     always_true(&format!("has({path})"), (&operand, &path), found, field)
 }
 
-/// `'field' in operand`, where the operand is an object: the form for a name that is no identifier.
+/// `'field' in operand`, where the operand is an object: the form for a name that is not an identifier.
 pub(super) fn refuse_in(
     name: &IdedExpr,
     operand: &IdedExpr,

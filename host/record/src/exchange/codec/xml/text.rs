@@ -1,6 +1,6 @@
 //! Characters, names and references of XML 1.0.
 //!
-//! Never resolves an entity that a document could have declared.
+//! It never resolves an entity that a document could have declared.
 
 use super::XmlError;
 
@@ -14,14 +14,14 @@ pub(super) fn is_space(letter: char) -> bool {
     matches!(letter, ' ' | '\t' | '\n' | '\r')
 }
 
-/// A name with its prefix as written: `NameStartChar NameChar*`, but letters and digits only as Unicode has them.
+/// A name with its prefix as written: `NameStartChar NameChar*`, but limited to Unicode letters and digits.
 pub fn is_name(name: &str) -> bool {
     let starts = |letter: char| letter.is_alphabetic() || letter == '_';
     let goes_on = |letter: char| letter.is_alphanumeric() || "_-.:".contains(letter);
     name.starts_with(starts) && name.chars().all(goes_on)
 }
 
-/// What stands for `&name;`.
+/// The character of a reference `&name;`.
 pub(super) fn reference(name: &str) -> Result<char, XmlError> {
     match name {
         "lt" => return Ok('<'),
@@ -33,14 +33,14 @@ pub(super) fn reference(name: &str) -> Result<char, XmlError> {
     }
     let code = name.strip_prefix('#').ok_or(XmlError::Forbidden("an entity beyond the five"))?;
     let (digits, radix) = code.strip_prefix('x').map_or((code, 10), |hex| (hex, 16));
-    // `from_str_radix` would take a sign.
+    // `from_str_radix` would accept a sign.
     let plain = digits.chars().all(|letter| letter.is_digit(radix));
     let value = u32::from_str_radix(digits, radix).ok().filter(|_| plain);
     let letter = value.and_then(char::from_u32).filter(|letter| is_char(*letter));
     letter.ok_or_else(|| XmlError::Character(name.chars().take(20).collect()))
 }
 
-/// An attribute's value: references resolved, white space that is written as such made spaces (section 3.3.3).
+/// An attribute's value: references resolved, and literal white space replaced by spaces (section 3.3.3).
 pub(super) fn attribute(raw: &str) -> Result<String, XmlError> {
     let mut out = String::with_capacity(raw.len());
     let mut rest = raw;

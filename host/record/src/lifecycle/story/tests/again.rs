@@ -27,7 +27,7 @@ fn started(n: u32) -> Event {
     Event::AttemptStarted { n, epoch, deadline_ms: 10, decision }
 }
 
-/// After one attempt of two equal writes, the first of them done; the next attempt is allowed.
+/// After one attempt with two equal writes, the first of them done; another attempt is planned.
 fn between() -> Story {
     let writes = [Exchange { fate: DONE, ..exchange(0) }, exchange(1)];
     let first = Attempt {
@@ -76,7 +76,7 @@ fn what_a_lost_attempt_left_open_is_waited_for_again() {
     let ended = Event::WriteEnded { n: 2, epoch: 2, exchange: Arc::new(busy) };
     let allowed = decided(true, Verdict::Allow);
     take(&mut story, vec![allowed, started(2), intended(2, Some(2), 0), ended]);
-    // It ended at 2, and could have landed until 9.
+    // It ended at 2, and could have taken effect until 9.
     assert_eq!(story.lost_attempt(1_000).unwrap().exchanges[0].deadline_ms, 1_007);
 }
 

@@ -1,4 +1,4 @@
-//! Events over small domains, legal and not, and the picks among them.
+//! Events over small domains, legal and illegal, and the picks among them.
 
 use std::sync::{Arc, OnceLock};
 
@@ -22,11 +22,11 @@ use crate::statement::envelope::Signed;
 use deed_spec::dsse::Envelope;
 use crate::statement::resolution::{self, Resolution};
 
-/// Which event comes next: the candidate at the index, or, where it is helped, the next legal one after it.
+/// Selects the next event: the candidate at the index or, if helped, the next legal one after it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Pick {
     pub(super) helped: bool,
-    /// Whether help may end the action: nearly any status can be judged, and few walks would get far.
+    /// Whether help may end the action: nearly any status can be judged, so few walks would get far.
     pub(super) ends: bool,
     pub(super) index: u16,
 }
@@ -48,10 +48,10 @@ const OUTCOMES: [Outcome; 7] = [
     Outcome::Expired,
     Outcome::Cancelled,
 ];
-/// Attempts are numbered from 1; the others are there to be refused.
+/// Attempts are numbered from 1; the other numbers test refusals.
 const NUMBERS: [u32; 4] = [0, 1, 2, 3];
 
-/// Every status that there is.
+/// All statuses.
 pub(super) fn statuses() -> Vec<Status> {
     let mut all = vec![
         Status::Proposed,
@@ -73,7 +73,7 @@ pub(super) fn statuses() -> Vec<Status> {
     all
 }
 
-/// One event for each combination of what the fold tells apart.
+/// One event for each combination that the fold distinguishes.
 pub(super) fn candidates() -> &'static [Event] {
     static ALL: OnceLock<Vec<Event>> = OnceLock::new();
     ALL.get_or_init(|| {
@@ -103,7 +103,7 @@ pub(super) fn candidates() -> &'static [Event] {
     })
 }
 
-/// The events of an attempt of this number, under its own epoch and under others.
+/// The events of an attempt with this number, under its own epoch and under others.
 fn attempt(n: u32) -> Vec<Event> {
     let ended = Attempt {
         n,
