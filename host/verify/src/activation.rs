@@ -1,7 +1,7 @@
-//! Takes the activations of a bundle, gives whether what was decided under them is what stood in the log
-//! by then: policies, contract and adapter, approvers, the agent's roles, the resource's attributes.
+//! Whether the configuration that decisions used is the one in the log at that time: policies, contract and adapter,
+//! approvers, the agent's roles, the resource's attributes.
 //!
-//! Never finds out whether a newer activation stood in between: who reads the whole log sees that.
+//! It cannot detect a newer activation in between; an audit of the whole log does.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ use super::opened::Opened;
 use super::trust::Trust;
 use super::{Found, clearances, pass};
 
-/// Whether every decision rests on an activation that was logged before it and says the same.
+/// Whether every decision is based on an activation that was logged before it and agrees with it.
 pub(super) fn check(
     opened: &Opened,
     links: &Links,
@@ -58,7 +58,7 @@ pub(super) fn check(
     ))
 }
 
-/// An activation of this tenant, by a key that counted there.
+/// An activation of this tenant, signed by a key that is valid at its index.
 fn open(
     opened: &Opened,
     line: usize,
@@ -73,7 +73,7 @@ fn open(
     Err(format!("it is of another tenant, `{}`", activation.tenant))
 }
 
-/// Each attempt's decision names an activation that stands before it in the log and says the same.
+/// Each attempt's decision names an activation that precedes it in the log and agrees with it.
 fn each_attempt(
     opened: &Opened,
     links: &Links,
@@ -105,7 +105,7 @@ fn decided(activation: &Activation, decision: &Decision) -> Result<(), String> {
     Err(format!("activated were the policies {}, others decided", activation.policy_set))
 }
 
-/// What runs is granted, in the environment of the action.
+/// The contract and adapter that run were granted, in the environment of the action.
 fn allowed(activation: &Activation, action: &Action) -> Result<(), String> {
     let granted = Granted { contract: action.contract.digest, adapter: action.adapter };
     if !activation.granted.contains(&granted) {
@@ -117,7 +117,7 @@ fn allowed(activation: &Activation, action: &Action) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether the latest decision is that of something that ran: a read runs by being answered.
+/// Whether the latest decision belongs to something that ran: a read runs by being answered.
 fn ran(receipt: &Receipt) -> bool {
     let attempted = !receipt.attempts.is_empty() && !receipt.is_given_up();
     attempted || receipt.outcome == Outcome::Verified
@@ -127,7 +127,7 @@ fn is_allowed(receipt: &Receipt) -> bool {
     receipt.decision.as_ref().is_some_and(|decision| decision.verdict != Verdict::Deny)
 }
 
-/// What is held against an activation.
+/// What is compared with an activation.
 struct Seen<'a> {
     opened: &'a Opened,
     action: &'a Action,
@@ -136,7 +136,7 @@ struct Seen<'a> {
 }
 
 impl Seen<'_> {
-    /// Every approval that counts is by a key that was activated for its person and role.
+    /// Every approval that counts is signed by a key that was activated for its person and role.
     fn approvers(&self, activation: &Activation) -> Result<(), String> {
         let lines = self.given.iter().filter(|one| one.counted);
         for one in lines.filter(|one| one.terms.decision == Answer::Approve) {
@@ -148,13 +148,13 @@ impl Seen<'_> {
         Ok(())
     }
 
-    /// Policy was told of the agent and the resource what was activated for them.
+    /// The facts about agent and resource that policy had are the activated ones.
     fn facts(&self, activation: &Activation) -> Result<(), String> {
         let (action, entities) = (self.action, self.opened.json(bundle::ENTITIES)?);
         let roles: BTreeSet<String> = fact(&entities, "/0/attrs/roles")?;
         let bad = |e: json::NotCanonical| e.to_string();
         let (agent, person) = (&action.principal, &action.person);
-        // One that acts for somebody else by now has no roles, which is said in a denial only.
+        // An agent whose person has changed has no roles; only a denial can state that.
         let has_none = roles.is_empty() && !is_allowed(self.receipt);
         if !has_none && !activation.agent_had(agent, person, &roles).map_err(bad)? {
             return Err(format!("`{agent}` was not activated with these roles for `{person}`"));

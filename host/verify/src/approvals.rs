@@ -1,6 +1,6 @@
-//! Takes the answers of a bundle, gives what each of them says once its key is a trusted one.
+//! The answers in a bundle, after checking that their keys are trusted.
 //!
-//! Never asks the receipt who may approve; the receipt only has to agree.
+//! Who may approve is never taken from the receipt; the receipt only has to agree.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use super::opened::Opened;
 use super::trust::{Approver, Trust};
 use super::{Finding, Found, pass};
 
-/// An answer that holds, and whether the outcome rests on it.
+/// A valid answer, and whether the outcome is based on it.
 pub(super) struct Given {
     pub(super) terms: Terms,
     pub(super) counted: bool,
@@ -61,7 +61,7 @@ pub(super) fn check(
     (given, pass(words.join("; ")))
 }
 
-/// By role, how many distinct persons approved and count; one person counts once, in the first role.
+/// The number of distinct persons who approved and count, by role; a person counts once, in the first role.
 pub(super) fn counts(receipt: &Receipt) -> BTreeMap<String, u32> {
     let mut persons: BTreeMap<&str, &str> = BTreeMap::new();
     let counted = |one: &&ApprovalRef| one.counted && one.decision == Answer::Approve;
@@ -75,7 +75,7 @@ pub(super) fn counts(receipt: &Receipt) -> BTreeMap<String, u32> {
     counts
 }
 
-/// What was signed, by a key that its person had at that place of the log.
+/// What was signed, by a key that belonged to its person at that index of the log.
 fn terms(
     envelope: &Envelope,
     digest: &Digest,
@@ -92,7 +92,7 @@ fn terms(
     Ok(terms)
 }
 
-/// The records of whoever has the key that signed this; at least one.
+/// The records of the approvers with the key that signed this; at least one.
 pub(super) fn owners<'a>(
     envelope: &Envelope,
     approvers: impl IntoIterator<Item = &'a Approver>,
@@ -102,7 +102,7 @@ pub(super) fn owners<'a>(
     if owners.is_empty() { Err(format!("`{hint}` is the key of no approver")) } else { Ok(owners) }
 }
 
-/// Whether one of these records is of this person in this role, and counts at this index of the log.
+/// Whether one of these records has this person and role, and is valid at this index of the log.
 pub(super) fn enrolled(
     owners: &[&Approver],
     person: &str,
@@ -120,7 +120,7 @@ pub(super) fn enrolled(
     Ok(())
 }
 
-/// An answer is to exactly this action, and not by the person who asks through the agent.
+/// An answer is about exactly this action, and not by the person who asks through the agent.
 fn fits(terms: &Terms, action: &Action) -> Result<(), String> {
     let differs = [
         (terms.contract != action.contract.digest, "contract"),

@@ -1,8 +1,8 @@
-//! The audit of a log: takes a way to fetch its files, trusted keys and older checkpoints, gives what
-//! was found up to the first fault.
+//! The audit of a log, from a function that fetches its files, trusted keys and older checkpoints. It reports what was
+//! found up to the first fault.
 //!
-//! Every hash is made again from the entries. Never trusts a file that the signed checkpoint does not
-//! vouch for, and reads no more than the checkpoint's tree.
+//! Every hash is recomputed from the entries. Only files that the signed checkpoint covers are trusted, and nothing
+//! beyond the checkpoint's tree is read.
 
 use std::collections::BTreeMap;
 
@@ -24,29 +24,29 @@ mod files;
 pub mod page;
 mod report;
 
-/// What an auditor brings along.
+/// The inputs of an auditor.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
     /// Keys that may have signed this log's checkpoints.
     pub keys: &'a [VerifierKey],
-    /// Older checkpoints of this log, from wherever they were kept.
+    /// Older checkpoints of this log, from any source.
     pub since: &'a [Since],
-    /// The host's own guard, where the auditor can read it. It must be read before the audit starts:
-    /// a log that grows meanwhile is then never behind it. It is not signed, so it accuses and vouches
-    /// for nothing.
+    /// The host's own guard file, if the auditor can read it. It must be read before the audit starts, so that a log
+    /// that grows meanwhile is never behind it. It is not signed, so it can prove a fault but never a correct log.
     pub head: Option<&'a str>,
-    /// Whose word the newest checkpoint needs besides the log's; without it, nobody's.
+    /// The witnesses whose cosignatures the newest checkpoint needs in addition to the log's signature; `None` requires
+    /// none.
     pub witnesses: Option<&'a LogPolicy>,
 }
 
-/// An older signed checkpoint and the name that it goes by in the report.
+/// An older signed checkpoint and its name in the report.
 #[derive(Clone, Debug)]
 pub struct Since {
     pub name: String,
     pub note: String,
 }
 
-/// One answer to "give me this file": its bytes, at most as many as were asked for.
+/// The result of fetching one file: its bytes, at most as many as requested.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fetched {
     Bytes(Vec<u8>),
@@ -54,9 +54,9 @@ pub enum Fetched {
     TooLong,
 }
 
-/// Audits the log whose files `fetch` gives: a path below the log, and the most bytes that are wanted.
+/// Audits the log whose files `fetch` returns, given a path below the log and the maximum number of bytes.
 ///
-/// An error of `fetch` says why a file could be neither read nor missed; the answer is then unverifiable.
+/// An error of `fetch` says why a file could be neither read nor found absent; the verdict is then unverifiable.
 pub fn audit(asked: Asked<'_>, fetch: impl FnMut(&str, u64) -> Result<Fetched, String>) -> Audit {
     let mut found = Audit {
         verdict: Verdict::Verified,
@@ -74,7 +74,7 @@ pub fn audit(asked: Asked<'_>, fetch: impl FnMut(&str, u64) -> Result<Fetched, S
     found
 }
 
-/// An older tree, and the root that the present entries have at its size.
+/// An older tree, and the root of the current entries at its size.
 struct Earlier {
     name: String,
     tree: Checkpoint,
@@ -107,18 +107,18 @@ where
         extends(files, &older, &tree)?;
         found.consistent.push(Consistent { name: older.name, size: older.tree.size });
     }
-    // Last: whatever else is wrong is proof of a fault, this is the lack of a proof.
+    // Checked last: any other failure proves a fault, while this one is only a missing proof.
     let why = witnessed.as_ref().and_then(crate::shortfall);
     why.map_or(Ok(()), |why| Err(Fault::Unwitnessed { why }))
 }
 
-/// What the witnesses say of the newest checkpoint; none when nobody's word is asked for.
+/// What the witnesses state about the newest checkpoint; `None` if no cosignatures are required.
 fn witnessed(note: &str, policy: Option<&LogPolicy>) -> Result<Option<Witnessed>, Fault> {
     let found = policy.map(|policy| policy.check(note)).transpose();
     found.map_err(|source| Fault::Note { file: CHECKPOINT.to_owned(), source })
 }
 
-/// The older trees: those that were handed in must be signed, the host's guard is not.
+/// The older trees. Those supplied by the auditor must be signed; the host's guard file is not.
 fn earlier(asked: Asked<'_>) -> Result<Vec<Earlier>, Fault> {
     let earlier = |name: &str, tree| Earlier { name: name.to_owned(), tree, now: None };
     let since = asked.since.iter();
@@ -149,7 +149,7 @@ fn signed(file: &str, text: &str, keys: &[VerifierKey]) -> Result<Checkpoint, Fa
     Err(fault)
 }
 
-/// An older tree must be of the same log and no larger.
+/// An older tree must belong to the same log and must not be larger.
 fn follows(older: &Earlier, tree: &Checkpoint) -> Result<(), Fault> {
     if older.tree.origin != tree.origin {
         let (file, origin) = (older.name.clone(), older.tree.origin.clone());
@@ -162,7 +162,7 @@ fn follows(older: &Earlier, tree: &Checkpoint) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Reads every entry of the tree and compares every tile with what the entries make.
+/// Reads every entry of the tree and compares every tile with the hashes computed from the entries.
 fn replay<F>(
     files: &mut Files<F>,
     tree: &Checkpoint,
@@ -207,7 +207,7 @@ where
         return Err(Fault::Forked { name, was, size: tree.size });
     }
     let proof = match was {
-        // Everything extends the empty tree, and there is nothing to prove it with.
+        // Every tree extends the empty tree, so there is nothing to prove.
         0 => Vec::new(),
         _ => {
             merkle::consistency_proof(was, tree.size, |level, at| files.node(level, at, tree.size))?
@@ -219,7 +219,7 @@ where
     Err(Fault::Proof { name, was, size: tree.size })
 }
 
-/// The kind of an entry, when these are the bytes of one.
+/// The kind of an entry, if these bytes are one.
 fn kind(entry: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(entry).ok()?;
     let (kind, hex) = text.lines().nth(1)?.split_once(' ')?;

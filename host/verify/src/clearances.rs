@@ -1,6 +1,6 @@
-//! Takes the decisions of a bundle, gives what each of them says once a trusted key signed it.
+//! The decisions in a bundle, after checking that a trusted key signed them.
 //!
-//! Never asks policy again: that is for the latest question, the only one that a bundle has.
+//! Policy is not evaluated again here: a bundle has only the latest question.
 
 use deed_record::action::Action;
 use deed_record::policy::Verdict;
@@ -16,7 +16,7 @@ use super::opened::Opened;
 use super::trust::Trust;
 use super::{Found, pass};
 
-/// Each attempt has a decision of its own that was made before it, and the last one is what the receipt rests on.
+/// Each attempt has its own decision, made before it, and the receipt is based on the last one.
 pub(super) fn check(
     opened: &Opened,
     links: &Links,
@@ -31,7 +31,7 @@ pub(super) fn check(
     if receipt.decision.is_none() {
         return Err("it was attempted, and the receipt has no decision".to_owned());
     }
-    // Whoever leaves an attempt out leaves out what it sent.
+    // Omitting an attempt would hide what it sent.
     if !receipt.attempts.iter().map(|attempt| attempt.n).eq(1..=count(receipt)) {
         return Err("the attempts are not numbered from 1".to_owned());
     }
@@ -54,7 +54,7 @@ pub(super) fn check(
     pass(format!("{} attempt(s), each allowed by a signed decision", receipt.attempts.len()))
 }
 
-/// A decision whose signature was checked before, by its line.
+/// A decision by its line; its signature was checked before. Fails when the line is missing or not a decision.
 pub(super) fn read(opened: &Opened, line: usize) -> Result<Clearance, String> {
     let envelope = opened.chain.get(line).ok_or("it is missing")?;
     let statement = Statement::unverified(envelope, Kind::Decision).map_err(|e| e.to_string())?;
@@ -69,7 +69,7 @@ fn open(opened: &Opened, line: usize, digest: &Digest, trust: &Trust) -> Result<
     json::from_value(statement.predicate).map_err(|e| e.to_string())
 }
 
-/// It allows this attempt of this action, with answers that the receipt lists, before it ran.
+/// The decision allows this attempt of this action, with answers that the receipt lists, before it ran.
 fn fits(
     clearance: &Clearance,
     attempt: &AttemptSummary,
@@ -93,7 +93,7 @@ fn fits(
     super::digests::granted(&clearance.grant, action).map(|_| ())
 }
 
-/// It stands behind the approvals that it rests on: what is logged before them cannot rest on them.
+/// The decision follows the approvals that it is based on: one that is logged before them cannot be based on them.
 fn follows(
     clearance: &Clearance,
     line: usize,
@@ -112,7 +112,7 @@ fn count(receipt: &Receipt) -> u32 {
     u32::try_from(receipt.attempts.len()).unwrap_or(u32::MAX)
 }
 
-/// The receipt of what ran says of decision, grant, look and approvals what was signed before it ran.
+/// The receipt of an action that ran has the decision, grant, look and approvals that were signed before the run.
 fn rests_on(receipt: &Receipt, last: &Clearance) -> Result<(), String> {
     let counted = receipt.approvals.iter().filter(|one| one.counted).map(|one| one.payload_sha256);
     let differs = [

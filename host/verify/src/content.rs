@@ -1,6 +1,6 @@
-//! Takes a proven action and receipt, gives whether contract, policy, gate and evidence bear it out.
+//! Whether contract, policy, gate and evidence support a proven action and receipt.
 //!
-//! Never starts before the signatures and digests over these bytes hold.
+//! It runs only after the signatures and digests over these bytes were checked.
 
 use deed_record::action::{Action, Proposal, Rendering, render};
 use deed_record::bundle;
@@ -17,7 +17,7 @@ use super::{
     gate, pass, reconciliation,
 };
 
-/// Makes the checks that read contract, policies and evidence.
+/// Runs the checks that read contract, policies and evidence.
 pub(super) fn check(opened: &Opened, proven: &Proven, book: &mut Book) {
     let contract = opened.json(bundle::CONTRACT);
     let contract = contract.and_then(|v| Contract::from_json(v).map_err(|e| e.to_string()));
@@ -44,7 +44,7 @@ pub(super) fn check(opened: &Opened, proven: &Proven, book: &mut Book) {
     book.note(SETTLED, reconciliation::judged(proven, &contract, seen));
 }
 
-/// The action is what the contract makes of the parameters, and nothing else was ever sent.
+/// The action is what the contract derives from the parameters, and nothing else was ever sent.
 fn requests(proven: &Proven, contract: &Contract) -> Found {
     let Proven { action, receipt, .. } = proven;
     let head = &contract.action;
@@ -67,7 +67,7 @@ fn requests(proven: &Proven, contract: &Contract) -> Found {
     pass(format!("all {looked} of the looks and {sent} of the attempts are the contract's"))
 }
 
-/// How many exchanges one run has, each of a rule, and none more often than its rule allows.
+/// The number of exchanges of one run. Each must match a rule, and none may be sent more often than its rule allows.
 fn of_rules(run: &[ExchangeSummary], rules: &[Rendered]) -> Result<usize, String> {
     if let Some(one) = run.iter().find(|one| !rules.iter().any(|rule| is_of(one, rule))) {
         return Err(format!("`{} {}` is no request of the contract", one.method, one.path));
@@ -84,7 +84,7 @@ fn of_rules(run: &[ExchangeSummary], rules: &[Rendered]) -> Result<usize, String
     }
 }
 
-/// What the contract makes of the action's parameters.
+/// What the contract renders from the action's parameters. Fails when the parameters do not fit the contract.
 pub fn rendering(
     action: &Action,
     receipt: &Receipt,

@@ -1,7 +1,7 @@
-//! Takes policy files and a proven receipt, gives whether policy says again what the receipt says.
+//! Whether policy, evaluated again, results in the decision of the receipt.
 //!
-//! Never takes a fact from the files that the action, the contract or the receipt has: the question
-//! is made anew from those, and the files must ask the same.
+//! Facts that the action, the contract or the receipt contain are never taken from the policy files: the question is
+//! rebuilt from those, and the files must match it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -48,7 +48,7 @@ pub(super) fn check(
     if decision.rests_on_private {
         return on_private(proven, contract, &policies, decision);
     }
-    // The files ask what these facts ask, to the last field, so the answer to the facts is theirs.
+    // The files match the question from these facts in every field, so evaluating the facts is enough.
     let again = policies.evaluate(&facts);
     if is_same(&again, decision) {
         let by = decision.determining.join("`, `");
@@ -60,14 +60,14 @@ pub(super) fn check(
     refused_by_host(decision, again)
 }
 
-/// The same answer on the same grounds. Of errors it counts that there are some: their words are those of
-/// one release of Cedar, and a bundle is read by others.
+/// The same verdict on the same grounds. Of errors only their presence counts: their text depends on the release of
+/// Cedar, and other releases read the bundle too.
 pub(super) fn is_same(again: &Decision, said: &Decision) -> bool {
     let worded = Decision { errors: said.errors.clone(), ..again.clone() };
     worded == *said && again.errors.is_empty() == said.errors.is_empty()
 }
 
-/// A decision that only who has the private values can make again.
+/// A decision that can be made again only with the private values.
 fn on_private(
     proven: &Proven,
     contract: &Contract,
@@ -86,7 +86,7 @@ fn on_private(
     )))
 }
 
-/// The host may turn any answer of policy into a denial, and says why; never the other way.
+/// The host may turn any verdict of policy into a denial, and states why; never the reverse.
 fn refused_by_host(decision: &Decision, again: Decision) -> Found {
     let policy_says = word(again.verdict);
     let refused = Decision {
@@ -107,8 +107,9 @@ fn refused_by_host(decision: &Decision, again: Decision) -> Found {
     }
 }
 
-/// The facts as they must have been. What only the host knew is taken from the files: roles of the
-/// agent and attributes of the resource, which were held against the activation, the second, and where nothing ran, what it had seen by then.
+/// The facts as they must have been. Facts that only the host knew are taken from the files: the roles of the agent and
+/// the attributes of the resource, which were compared with the activation; the second of the evaluation; and, if
+/// nothing ran, the state that the host had seen by then.
 fn facts(
     proven: &Proven,
     contract: &Contract,
@@ -146,8 +147,8 @@ fn facts(
     })
 }
 
-/// The second at which policy was asked: between proposal and judgement, and of what ran between its
-/// last look and its last start. Elsewhere a host could ask as if it were another hour.
+/// The second at which policy was evaluated. It lies between proposal and judgement or, for an action that ran, between
+/// its last look and its last start. Otherwise a host could evaluate policy for another time of day.
 fn time(proven: &Proven, found: Option<&Value>) -> Result<i64, String> {
     let second = |ms: i64| ms.div_euclid(1000);
     let receipt = &proven.receipt;

@@ -1,7 +1,6 @@
-//! Takes a container, an action and its signed receipt, gives whether every other part has the bytes
-//! that those two name.
+//! Whether every other part of a container has the bytes that the action and its signed receipt name.
 //!
-//! Never reads a part beyond its bytes; a part that the receipt knows nothing of is a fault.
+//! It reads a part only to hash it; a part that the receipt does not know is a fault.
 
 use deed_record::action::Action;
 use deed_record::bundle;
@@ -16,7 +15,7 @@ use deed_spec::json;
 use super::opened::Opened;
 use super::{Book, CONTRACT, EVIDENCE, Finding, Found, GRANT, POLICY_SET, QUESTION, pass};
 
-/// Whether contract, grant, policies, question and evidence are the ones that were signed.
+/// Whether contract, grant, policies, question and evidence are the signed ones.
 pub(super) fn check(
     opened: &Opened,
     action: &Action,
@@ -42,7 +41,7 @@ fn contract(opened: &Opened, action: &Action) -> Found {
     Err(format!("contract.json is {found}, the action names {}", action.contract.digest))
 }
 
-/// The receipt carries the grant, so its bytes are vouched for; here they must fit the action.
+/// The receipt contains the grant, so its bytes are already proved; here they must fit the action.
 fn grant(opened: &Opened, action: &Action, receipt: &Receipt) -> Found {
     let Some(granted) = &receipt.grant else {
         let absent = !opened.has(bundle::GRANT);
@@ -55,7 +54,7 @@ fn grant(opened: &Opened, action: &Action, receipt: &Receipt) -> Found {
     pass(format!("contract, adapter and {upstreams} upstream(s) of the action"))
 }
 
-/// Whether a grant gives what the action names, and how many upstreams.
+/// Whether a grant fits the action, and its number of upstreams.
 pub(super) fn granted(granted: &GrantRecord, action: &Action) -> Result<usize, String> {
     let GrantRecord { contract, adapter, upstreams, .. } = granted;
     if *contract != action.contract.digest || *adapter != action.adapter {
@@ -83,7 +82,7 @@ fn policy_set(opened: &Opened, receipt: &Receipt) -> Found {
     Err(format!("policies and schema are {found}, the receipt names {}", decision.policy_set))
 }
 
-/// An agent's copy may lack the request: it asks about what was read.
+/// An agent's copy may lack the request, because it contains the state that was read.
 fn question(opened: &Opened, receipt: &Receipt) -> Found {
     let signed = match (&receipt.decision, &receipt.question) {
         (None, None) => return pass("policy was not asked"),

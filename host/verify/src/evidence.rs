@@ -1,6 +1,6 @@
-//! Takes looks and exchanges in full, gives whether the receipt sums them up, and judges again.
+//! Whether the receipt summarises the full looks and exchanges, and the judgement computed again from them.
 //!
-//! Never starts before their bytes are known to be the signed ones.
+//! It runs only after their bytes are known to be the signed ones.
 
 use deed_record::bundle;
 use deed_record::contract::Contract;
@@ -24,7 +24,7 @@ pub(super) struct Evidence {
     attempts: Vec<Attempt>,
 }
 
-/// Reads the evidence and holds it against the receipt; none in an agent's copy.
+/// Reads the evidence and compares it with the receipt; `None` for an agent's copy.
 pub(super) fn read(opened: &Opened, proven: &Proven) -> Result<Option<Evidence>, String> {
     let receipt = &proven.receipt;
     if opened.is_agents_copy() {
@@ -99,7 +99,8 @@ pub(super) fn outcome(proven: &Proven, contract: &Contract, evidence: Option<&Ev
     }
 }
 
-/// The look after a write that was turned away is no part of the receipt once the host has gone on from it.
+/// After a write was rejected by its guard and the host has continued, the look after it is no longer part of the
+/// receipt.
 fn turned_away(outcome: Outcome) -> Found {
     match outcome {
         Outcome::Denied | Outcome::Expired | Outcome::Cancelled | Outcome::Failed => {
@@ -109,7 +110,7 @@ fn turned_away(outcome: Outcome) -> Found {
     }
 }
 
-/// A guarded write that left with another entity tag than the look before it saw, or with none.
+/// A guarded write that was sent with another entity tag than the preceding look saw, or without one.
 fn unmatched<'a>(pre: &Observation, last: Option<&'a Attempt>) -> Option<&'a Rendered> {
     let sent = last.iter().flat_map(|attempt| &attempt.exchanges);
     let mut guarded = sent.filter(|e| e.request.guard.is_some() && e.fate != Fate::NotSent);
@@ -135,8 +136,8 @@ fn look(opened: &Opened, name: &str, short: Option<&Look>) -> Result<Option<Obse
     Ok(Some(full))
 }
 
-/// Judging reads `problem` alone. What the run came to must not say otherwise: without its problem, the look of
-/// a run that failed would count.
+/// The judgement reads only `problem`, so `problem` must not contradict how the run ended: without it, the look of a
+/// run that failed would count.
 fn hides_its_problem(look: &Observation) -> bool {
     let is_clean = look.claim == Some(Claim::Done) && look.refused.is_empty();
     look.problem.is_none() && !is_clean
@@ -151,7 +152,7 @@ fn is_attempt(full: &Attempt, short: &AttemptSummary) -> bool {
         && is_same(&full.exchanges, &short.exchanges)
 }
 
-/// What an attempt was answered from the record is what an earlier one was answered by the upstream.
+/// What an attempt was answered from the record is a response that an earlier attempt got from the upstream.
 fn carries_what_was(one: &Attempt, attempts: &[Attempt]) -> bool {
     let plain = |e: &Exchange| Exchange { ordinal: 0, carried_from: None, ..e.clone() };
     one.exchanges.iter().all(|carried| {
@@ -168,7 +169,7 @@ fn is_same(full: &[Exchange], short: &[ExchangeSummary]) -> bool {
     full.iter().map(Exchange::summary).eq(short.iter().cloned())
 }
 
-/// Without an attempt there is a judgement only over a look: of a read, or one that was of no use.
+/// Without an attempt only a look is judged: that of a read, or one that was unusable.
 fn unattempted(contract: &Contract, evidence: &Evidence, receipt: &Receipt) -> Found {
     match (receipt.outcome, &evidence.pre) {
         (Outcome::Verified | Outcome::Failed, Some(pre)) => {
@@ -217,7 +218,7 @@ pub(super) fn later(
     Ok(judge(proven, contract, &pre, &later, evidence))
 }
 
-/// Checks without the words that explain them.
+/// Checks without their explanations.
 pub(super) fn answers(checks: &[Check]) -> Vec<(String, bool)> {
     checks.iter().map(|check| (check.expression.clone(), check.holds)).collect()
 }
@@ -231,7 +232,7 @@ fn compare(receipt: &Receipt, judged: &Judgement) -> Found {
     if same {
         return pass(format!("`{word}` again, from the evidence"));
     }
-    // Claiming less than it could have known takes nothing away from anybody; claiming more does.
+    // Claiming less than could be known harms no party; claiming more does.
     let less = |said: &[Change], seen: &[Change]| said.is_empty() || said == seen;
     if receipt.outcome == Outcome::Indeterminate
         && less(&receipt.changes, &judged.changes)

@@ -1,7 +1,6 @@
-//! Takes a proven receipt and what the host saw, gives whether what ran was allowed, granted and
-//! approved in the world in which it ran.
+//! Whether what ran was allowed, granted and approved for the state in which it ran.
 //!
-//! Never takes the host's word for an approval: what people signed must fit.
+//! The host's own claim about an approval is never sufficient: what people signed must match.
 
 use std::collections::BTreeMap;
 
@@ -51,8 +50,8 @@ pub(super) fn check(proven: &Proven, contract: &Contract, seen: Option<&Evidence
     approvals(proven, contract, seen)
 }
 
-/// An attempt that may have changed something is followed by another one only where the contract allows that,
-/// and nothing that was done is sent again.
+/// An attempt that may have changed something is followed by another one only if the contract allows that, and nothing
+/// that was done is sent again.
 fn repetitions(
     receipt: &Receipt,
     contract: &Contract,
@@ -80,7 +79,7 @@ fn repetitions(
     }
 }
 
-/// Every answer that counts approves, in one asking and in time, the pre-state and policies of the run.
+/// Every answer that counts approves the pre-state and policies of the run, in one request for approval and in time.
 fn approvals(proven: &Proven, contract: &Contract, seen: Option<&Evidence>) -> Found {
     let Proven { receipt, given, .. } = proven;
     let counted: Vec<&Terms> =

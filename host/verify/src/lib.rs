@@ -1,7 +1,7 @@
-//! Takes a bundle and what the reader trusts, gives a verdict with a line for every check.
+//! Verification of a bundle against what the reader trusts: a verdict, with a line for every check.
 //!
-//! Never reads a record before the signature or digest that covers it holds, and never trusts a key
-//! or a rule that comes with the bundle.
+//! A record is read only after the signature or digest that covers it was checked, and no key or rule from the bundle
+//! is trusted.
 
 mod activation;
 mod approvals;
@@ -31,28 +31,28 @@ pub use self::opened::{Opened, open};
 pub use self::trust::{Approver, ReceiptKey, Trust, TrustError};
 pub use self::witnesses::shortfall;
 
-/// Checks a `.deed` file against keys that came from elsewhere.
+/// Checks a `.deed` file against keys from another source.
 ///
-/// First container, signatures, log and digests; only when all of those hold, the evidence is read,
-/// and policy and outcome are found anew. Without trust nothing can be verified, and a damaged container fails all the same.
-/// A copy without evidence, as agents get it, comes to [`Verdict::SignaturesOnly`] at best.
+/// Container, signatures, log and digests are checked first. Only if all of them hold, the evidence is read, and policy
+/// and outcome are computed again. Without trust nothing can be verified, but a damaged container still fails. A copy
+/// without evidence, as agents get it, results in [`Verdict::SignaturesOnly`] at best.
 pub fn verify(bundle: &[u8], trust: Option<&Trust>) -> Report {
     let mut book = Book::default();
     check(bundle, trust, &mut book);
     book.close()
 }
 
-/// The verdict and what it rests on.
+/// The verdict and its grounds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
     pub verdict: Verdict,
-    /// The action's id, once a trusted receipt says that this is the action.
+    /// The action's id, once a trusted receipt proves that this is the action.
     pub action: Option<String>,
-    /// What the receipt says, once its signature holds.
+    /// The outcome in the receipt, once its signature was checked.
     pub outcome: Option<Outcome>,
-    /// What a later look made of a receipt that left it open.
+    /// The outcome that later settled a receipt that left it open.
     pub settled: Option<Outcome>,
-    /// Every check in its order, those that were not made too.
+    /// Every check in order, including those that were not made.
     pub checks: Vec<Line>,
 }
 
@@ -60,18 +60,18 @@ pub struct Report {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Everything that a proof needs holds; lines that were skipped say what else nobody checked.
+    /// Everything that a proof needs holds; skipped lines name what else was not checked.
     Verified,
-    /// Signatures, log and digests hold, and the copy has no evidence: what came of the action is the host's word.
+    /// Signatures, log and digests hold, and the copy has no evidence: the outcome is only the host's statement.
     SignaturesOnly,
     /// Something does not hold.
     Failed,
-    /// Nothing speaks against it, but trust for a needed check is missing.
+    /// No check failed, but trust for a needed check is missing.
     Unverifiable,
 }
 
 impl Verdict {
-    /// Whether everything that could be checked holds, and no trust for it was missing.
+    /// Whether everything that could be checked holds, and no trust was missing for it.
     pub fn holds(self) -> bool {
         matches!(self, Self::Verified | Self::SignaturesOnly)
     }
@@ -85,7 +85,7 @@ impl Verdict {
         }
     }
 
-    /// The exit code of a command whose answer this is.
+    /// The exit code of a command with this result.
     pub fn exit_code(self) -> u8 {
         match self {
             Self::Verified => 0,
@@ -105,7 +105,7 @@ pub struct Line {
     pub detail: String,
 }
 
-/// How a check went.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -162,13 +162,13 @@ const CONTENTS: [&str; 6] = [SUMMARY, REQUESTS, DECISION, GATE, OUTCOME, SETTLED
 enum Finding {
     Pass(String),
     Fail(String),
-    /// It could not be made, and the proof stands without it.
+    /// The check could not be made, and the proof is valid without it.
     Skip(String),
-    /// It could not be made, and without it there is no proof.
+    /// The check could not be made, and without it there is no proof.
     Untrusted(String),
 }
 
-/// A check as a function: `Err` is what does not hold.
+/// The result of a check; `Err` is what does not hold.
 type Found = Result<Finding, String>;
 
 #[expect(clippy::unnecessary_wraps, reason = "every check ends in a `Found`")]
@@ -176,7 +176,7 @@ fn pass(detail: impl Into<String>) -> Found {
     Ok(Finding::Pass(detail.into()))
 }
 
-/// The report in the making.
+/// The report under construction.
 #[derive(Default)]
 struct Book {
     lines: Vec<Line>,
@@ -190,7 +190,7 @@ struct Book {
 }
 
 impl Book {
-    /// Writes a finding down and gives whether the proof stands: nothing failed, no trust is missing.
+    /// Records a finding and returns whether the proof still holds: nothing failed and no trust is missing.
     fn note(&mut self, name: &'static str, found: Found) -> bool {
         let (status, detail, stands) = match found.unwrap_or_else(Finding::Fail) {
             Finding::Pass(detail) => (Status::Pass, detail, true),
@@ -206,7 +206,7 @@ impl Book {
         stands
     }
 
-    /// Checks that were not made because of what came before them.
+    /// Checks that were not made because of an earlier result.
     fn pass_over(&mut self, names: &[&'static str], why: &str) {
         let done = |name: &str| self.lines.iter().any(|line| line.name == name);
         let open: Vec<&'static str> = names.iter().copied().filter(|name| !done(name)).collect();

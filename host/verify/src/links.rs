@@ -1,6 +1,6 @@
-//! Takes a chain of envelopes and the signed receipt, gives which line of the chain is what.
+//! The role of each line of a chain of envelopes, as the signed receipt names it.
 //!
-//! Never reads a payload: a line is known by the digest that the receipt names it by.
+//! It never reads a payload: a line is identified by the digest in the receipt.
 
 use deed_record::statement::envelope::Kind;
 use deed_spec::dsse::Envelope;
@@ -14,16 +14,16 @@ use super::{Found, pass};
 pub(super) struct Links {
     pub(super) approvals: Vec<usize>,
     pub(super) decisions: Vec<usize>,
-    /// What was in force when it was decided.
+    /// The activations in force at the decisions.
     pub(super) activated: Vec<usize>,
     receipt: usize,
-    /// What a person says of a receipt that left it open; never without what the host concludes of that.
+    /// A person's resolution of a receipt that left the outcome open; always followed by the host's conclusion.
     pub(super) resolution: Option<usize>,
-    /// What the host says at last, behind the receipt and a person's word.
+    /// The host's last statement, after the receipt and a person's resolution.
     pub(super) reconciliation: Option<usize>,
 }
 
-/// Every line before the receipt is named by it exactly once, and everything that it names is there.
+/// The receipt names every line before it exactly once, and everything that it names is present.
 pub(super) fn find(opened: &Opened, receipt: &Receipt) -> Result<Links, String> {
     let (before, after) = opened.chain.split_at(opened.receipt_at);
     let digests: Result<Vec<Digest>, String> = before.iter().map(digest).collect();

@@ -1,6 +1,6 @@
-//! Takes the bytes of a bundle, gives its parts, its envelopes and its log proofs, unchecked.
+//! The parts, envelopes and log proofs of a bundle, unchecked.
 //!
-//! Never looks into a payload: this is the container, and whether it is written the one right way.
+//! It reads no payload: it checks only the container and that it is written in its one valid form.
 
 use deed_record::bundle::{self, CHAIN, Files, RECEIPT, proof_name, sigstore};
 use deed_spec::dsse::Envelope;
@@ -8,20 +8,20 @@ use deed_spec::json;
 use deed_spec::note::LogProof;
 use serde_json::Value;
 
-/// A bundle whose container is in order.
+/// A bundle whose container is valid.
 #[derive(Debug)]
 pub struct Opened {
     pub files: Files,
     /// Every envelope, in the order of the chain.
     pub chain: Vec<Envelope>,
-    /// Where in the chain the receipt stands.
+    /// The position of the receipt in the chain.
     pub receipt_at: usize,
     pub receipt: Envelope,
     /// One per envelope of the chain.
     pub proofs: Vec<LogProof>,
 }
 
-/// Opens the container; the error says in words what is wrong with it.
+/// Opens the container. Fails with a description of what is wrong with it.
 pub fn open(bytes: &[u8]) -> Result<Opened, String> {
     let files = bundle::read(bytes).map_err(|e| e.to_string())?;
     let chain = envelopes(part(&files, CHAIN)?)?;
@@ -36,7 +36,7 @@ pub fn open(bytes: &[u8]) -> Result<Opened, String> {
 }
 
 impl Opened {
-    /// A part that must be there.
+    /// A required part. Fails when it is missing.
     pub fn part(&self, name: &str) -> Result<&[u8], String> {
         part(&self.files, name)
     }
@@ -45,21 +45,22 @@ impl Opened {
         self.files.contains_key(name)
     }
 
-    /// Whether this is a copy without evidence. Every other copy has the exchanges, be they none.
+    /// Whether this is a copy without evidence. Every other copy has the exchanges, even if there are none.
     pub fn is_agents_copy(&self) -> bool {
         !self.has(bundle::EXCHANGES)
     }
 
-    /// A part as JSON; it must be written canonically.
+    /// A part as JSON. Fails when it is missing or not canonical.
     pub fn json(&self, name: &str) -> Result<Value, String> {
         canonical(self.part(name)?).map_err(|why| format!("`{name}`: {why}"))
     }
 
-    /// A part as a record with a closed shape.
+    /// A part as a record with a closed shape. Fails when it is missing, not canonical or of another shape.
     pub fn record<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<T, String> {
         json::from_value(self.json(name)?).map_err(|e| format!("`{name}` {e}"))
     }
 
+    /// A part as text. Fails when it is missing or not UTF-8.
     pub fn text(&self, name: &str) -> Result<&str, String> {
         std::str::from_utf8(self.part(name)?).map_err(|e| format!("`{name}` is no text: {e}"))
     }
@@ -101,7 +102,7 @@ fn proof(files: &Files, n: usize) -> Result<LogProof, String> {
     let text = std::str::from_utf8(part(files, &name)?)
         .map_err(|e| format!("`{name}` is no text: {e}"))?;
     let proof = LogProof::parse(text).map_err(|e| format!("`{name}`: {e}"))?;
-    // `extra` is authenticated by nothing, and no bundle of ours has it.
+    // `extra` is not authenticated, and no bundle of deed has it.
     if proof.extra.is_some() || proof.to_string() != text {
         return Err(format!("`{name}` is not written as `deed` writes it"));
     }

@@ -4,7 +4,7 @@ use deed_spec::text::safe;
 
 use crate::{Report, Status, Verdict};
 
-/// The report for people, one line per check and the verdict as the last; `id` names what was checked.
+/// The report for people, with one line per check and the verdict as the last line; `id` names what was checked.
 pub fn lines(report: &Report, id: &str) -> String {
     let mut lines = Vec::new();
     for line in &report.checks {
@@ -25,7 +25,7 @@ pub fn lines(report: &Report, id: &str) -> String {
     lines.join("\n")
 }
 
-/// The verdict as the last line has it: a copy without evidence must not pass for a whole one.
+/// The verdict as shown in the last line. A copy without evidence must not be mistaken for a complete one.
 fn said(verdict: Verdict) -> String {
     match verdict {
         Verdict::SignaturesOnly => "VERIFIED (signatures and inclusion only)".to_owned(),

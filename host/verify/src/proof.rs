@@ -1,7 +1,7 @@
-//! Takes a container and trust, gives the action and the receipt once everything that covers them
-//! holds: signatures, subject, log, approvals, digests.
+//! The action and the receipt, once everything that covers them was checked: signatures, subject, log, approvals,
+//! digests.
 //!
-//! Never reads contract, policies or evidence; it hashes them.
+//! Contract, policies and evidence are hashed here, not read.
 
 use deed_record::action::{Action, VERSION};
 use deed_record::bundle;
@@ -24,7 +24,7 @@ use super::{
     digests, pass, reconciliation, resolution, witnesses,
 };
 
-/// Makes every check that needs nothing but hashing and signatures; none unless all of them pass.
+/// Runs every check that needs only hashes and signatures; `None` unless all of them pass.
 pub(super) fn prove(opened: &Opened, trust: &Trust, book: &mut Book) -> Option<Proven> {
     let statement = match signature(opened, trust) {
         Ok(statement) => statement,
@@ -88,7 +88,7 @@ pub(super) fn prove(opened: &Opened, trust: &Trust, book: &mut Book) -> Option<P
     book.note(ACTIVATION, found).then_some(Proven { action, receipt, given, word, settled })
 }
 
-/// The receipt's statement under a trusted key, or what is to be noted instead.
+/// The receipt's statement under a trusted key, or the finding to record instead.
 fn signature(opened: &Opened, trust: &Trust) -> Result<Statement, Found> {
     if trust.receipt_keys.is_empty() {
         return Err(Ok(Finding::Untrusted("no receipt key is trusted".to_owned())));
@@ -105,7 +105,7 @@ fn subject(opened: &Opened, statement: &Statement) -> Result<Action, String> {
     if action.v != VERSION {
         return Err(format!("action.json has version {}, this reader knows {VERSION}", action.v));
     }
-    // A field that this version reads otherwise than it was written would go unnoticed.
+    // A field that this version reads differently from how it was written would remain unnoticed.
     if action.digest().ok() == Some(found) {
         Ok(action)
     } else {
@@ -113,7 +113,8 @@ fn subject(opened: &Opened, statement: &Statement) -> Result<Action, String> {
     }
 }
 
-/// One checkpoint for all proofs, signed by a trusted key of this tenant's log, and every envelope in it.
+/// All proofs are under one checkpoint, signed by a trusted key of this tenant's log, and every envelope is in its
+/// tree.
 fn log(opened: &Opened, links: &Links, action: &Action, trust: &Trust, book: &mut Book) -> bool {
     let tree = match checkpoint(opened, &action.tenant, trust) {
         Ok(tree) => {
@@ -160,7 +161,7 @@ fn checkpoint(opened: &Opened, tenant: &str, trust: &Trust) -> Result<Checkpoint
     Err(Err(fault))
 }
 
-/// In the order of the log: what was signed before something stands before it.
+/// In log order: an envelope precedes everything that was signed after it.
 fn inclusion(opened: &Opened, links: &Links, tree: &Checkpoint) -> Found {
     let mut places = Vec::new();
     if !opened.proofs.is_sorted_by(|one, next| one.index < next.index) {

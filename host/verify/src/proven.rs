@@ -1,4 +1,4 @@
-//! What signatures vouch for: the statements of a bundle under trusted keys, and all of them together.
+//! What signatures prove: the statements of a bundle under trusted keys, and all of them together.
 
 use deed_record::action::Action;
 use deed_record::statement::envelope::{Kind, Statement};
@@ -10,20 +10,20 @@ use super::opened::Opened;
 use super::resolution::Word;
 use super::trust::Trust;
 
-/// What signatures and digests vouch for.
+/// What signatures and digests prove.
 pub(super) struct Proven {
     pub(super) action: Action,
     pub(super) receipt: Receipt,
     /// The answers of approvers, in the order in which they were given.
     pub(super) given: Vec<Given>,
-    /// What a person said of it, when it had been left open.
+    /// The resolution of a person, if the outcome had been left open.
     pub(super) word: Option<Word>,
-    /// What settled it later.
+    /// The later settlement.
     pub(super) settled: Option<Reconciliation>,
 }
 
-/// What a host's key signed, under the trusted key that the envelope in this line of the chain names, and
-/// that counts at its place in the log. That it stands there is for its proof to say.
+/// A statement of the host, under the trusted key that the envelope in this line of the chain names and that is valid
+/// at its index. Its log proof, checked separately, shows that it is in the log.
 pub(super) fn statement(
     opened: &Opened,
     line: usize,

@@ -1,6 +1,6 @@
-//! Takes what stands behind the receipt, gives whether a later look settled what the receipt left open.
+//! Whether a later look settled what the receipt left open, from what follows the receipt.
 //!
-//! Never lets a receipt with an answer be answered again.
+//! A receipt with a definite outcome cannot be settled again.
 
 use deed_record::contract::Contract;
 use deed_record::lifecycle::outcome::{Judgement, Outcome};
@@ -18,7 +18,7 @@ use super::resolution::Word;
 use super::trust::Trust;
 use super::{Finding, Found, pass};
 
-/// The statement of the line behind the receipt, under a trusted key and about this receipt.
+/// The statement in the line after the receipt, under a trusted key and about this receipt.
 pub(super) fn open(
     opened: &Opened,
     links: &Links,
@@ -48,7 +48,7 @@ pub(super) fn open(
     Ok(Some(settled))
 }
 
-/// It rests on a look that was made in between, or on nothing but a person's word.
+/// It is based on a look made in between, or only on a person's resolution.
 fn look(settled: &Reconciliation, receipt: &Receipt, word: Option<&Word>) -> Result<(), String> {
     let Some(look) = &settled.look else {
         let word = word.ok_or("it was settled without a look")?;
@@ -63,7 +63,7 @@ fn look(settled: &Reconciliation, receipt: &Receipt, word: Option<&Word>) -> Res
     Ok(())
 }
 
-/// Whether it says what this comes to.
+/// Whether it states this judgement.
 fn agrees(settled: &Reconciliation, wanted: &Judgement, from: &str) -> Result<(), String> {
     if wanted.outcome == settled.outcome
         && wanted.changes == settled.changes
@@ -91,7 +91,7 @@ pub(super) fn found(settled: Option<&Reconciliation>, receipt: &Receipt) -> Foun
     }
 }
 
-/// Judges again, with the later look in the place of the look after.
+/// Judges again, with the later look in place of the look after.
 pub(super) fn judged(proven: &Proven, contract: &Contract, evidence: Option<&Evidence>) -> Found {
     let Some(settled) = &proven.settled else { return pass("there is none") };
     if settled.look.is_none() {

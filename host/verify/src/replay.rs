@@ -1,7 +1,7 @@
-//! Takes a bundle, gives the runs of its adapter with everything that decided them; takes what a run
-//! came to when it was made again, gives the first difference.
+//! Replay: the runs of a bundle's adapter with all their inputs, and the first difference between a recorded run and
+//! its repetition.
 //!
-//! Never says who recorded it: a bundle that somebody made up may replay, `verify` tells them apart.
+//! It does not establish who recorded the bundle: a forged bundle may replay, and only `verify` detects it.
 
 mod case;
 mod compare;
@@ -13,19 +13,19 @@ use serde_json::Value;
 pub use self::case::{Case, Recorded, ReplayError};
 pub use self::compare::{Seen, compare};
 
-/// What replaying a bundle showed.
+/// The result of replaying a bundle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Report {
     pub verdict: Verdict,
     pub action: String,
     /// The adapter that ran.
     pub adapter: Digest,
-    /// The adapter that the receipt names, where it is another.
+    /// The adapter that the receipt names, if it is another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recorded_adapter: Option<Digest>,
     /// Parts of the evidence that are not those of the receipt.
     pub faults: Vec<String>,
-    /// In the order in which they ran first: the look before, the attempts, the look after.
+    /// In the original order: the look before, the attempts, the look after.
     pub runs: Vec<Line>,
 }
 
@@ -33,7 +33,7 @@ pub struct Report {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// Every run that was recorded came to the same again.
+    /// Every recorded run had the same result again.
     Identical,
     Different,
     /// Nothing differs, and at least one run could not be compared to its end.
@@ -51,7 +51,7 @@ pub struct Line {
     pub difference: Option<Difference>,
 }
 
-/// How a run went.
+/// The result of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -60,14 +60,14 @@ pub enum Status {
     NotReplayed,
 }
 
-/// The first place where a run differs; nothing is compared behind it.
+/// The first place where a run differs; nothing after it is compared.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Difference {
-    /// In words, as in `exchange 2`.
+    /// In words, such as `exchange 2`.
     pub place: String,
-    /// What the record has; null is nothing.
+    /// The recorded value; null if there is none.
     pub expected: Value,
-    /// What the run gave; null is nothing.
+    /// The value of the repeated run; null if there is none.
     pub got: Value,
 }
 

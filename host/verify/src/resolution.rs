@@ -1,6 +1,6 @@
-//! Takes the line between the receipt and what settles it, gives what a person said of an open action.
+//! The resolution of an open action, in the line between the receipt and its settlement.
 //!
-//! Never takes the host's word for it: the key must be an operator's, at that place of the log.
+//! The host's own claim is never sufficient: the key must belong to an operator at that index of the log.
 
 use deed_record::action::Action;
 use deed_record::lifecycle::outcome::Outcome;
@@ -14,14 +14,14 @@ use super::opened::Opened;
 use super::trust::Trust;
 use super::{Finding, Found, pass};
 
-/// A person's word, and the digest that the host names it by.
+/// A person's resolution, and the digest by which the host names it.
 #[derive(Clone, Debug)]
 pub(super) struct Word {
     pub(super) resolution: Resolution,
     pub(super) payload: Digest,
 }
 
-/// The word about this receipt, by a trusted key; none where nobody said anything.
+/// The resolution of this receipt, by a trusted key; `None` if there is none.
 pub(super) fn open(
     opened: &Opened,
     links: &Links,

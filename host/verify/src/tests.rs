@@ -44,7 +44,7 @@ fn a_whole_bundle_is_verified_in_every_check() {
     assert_eq!(open.map(|line| line.name).collect::<Vec<_>>(), [WITNESSES], "{:#?}", report.checks);
 }
 
-/// Written where it stands and by way of a value.
+/// The direct serialisation equals the one through a JSON value.
 fn written_alike<T: serde::Serialize>(record: &T) {
     let value = serde_json::to_value(record).unwrap();
     assert_eq!(json::to_canonical(record).unwrap(), json::canonical(&value).unwrap());
@@ -118,7 +118,7 @@ fn a_copy_lacks_evidence_and_question_together_or_fails() {
         })
     };
     assert_eq!(failing(&world, &lacks(bundle::REQUEST)), QUESTION);
-    // The looks and the question about state are there without the exchanges: both are said.
+    // The looks and the question about state are present without the exchanges: both are reported.
     let report = verify(&lacks(bundle::EXCHANGES), Some(&world.trust()));
     for name in [QUESTION, EVIDENCE] {
         assert_eq!(line(&report, name).status, Status::Fail, "{report:#?}");
@@ -193,7 +193,7 @@ fn a_receipt_outside_of_the_window_of_its_key_fails_and_names_the_window() {
         let trust = Trust { receipt_keys: windows.iter().map(of).collect(), ..world.trust() };
         verify(&bundle, Some(&trust))
     };
-    // What was in force stands at 4, the decision at 6, the receipt at 7.
+    // The activation is at 4, the decision at 6, the receipt at 7.
     for windows in [[(Some(0), Some(7))].as_slice(), &[(Some(4), None)], &[(None, None)]] {
         assert_eq!(window(windows).verdict, Verdict::Verified, "{windows:?}");
     }
@@ -234,7 +234,7 @@ fn every_part_that_is_changed_missing_or_foreign_fails() {
     for name in bundle::read(&world.bundle()).unwrap().into_keys() {
         let changed = world.forged(|files| files.get_mut(&name).unwrap().push(b' '));
         failing(&world, &changed);
-        // Evidence is one thing: a copy has all of it or none.
+        // Evidence is one unit: a copy has all of it or none.
         let missing = world.forged(|files| {
             files.remove(&name);
         });
@@ -247,7 +247,7 @@ fn every_part_that_is_changed_missing_or_foreign_fails() {
     assert_eq!(failing(&world, &foreign), CONTAINER);
 }
 
-/// Replaces text in one part; the parts are canonical JSON, so values of equal shape stay canonical.
+/// Replaces text in one part. The parts are canonical JSON, so values of equal shape stay canonical.
 fn edited(world: &World, name: &str, from: &str, to: &str) -> Vec<u8> {
     world.forged(|files| {
         let text = String::from_utf8(files[name].clone()).unwrap();
@@ -303,7 +303,7 @@ fn an_approval_counts_until_the_moment_at_which_it_expires() {
         let world = approved();
         let answer = world.answer("lead", &world.approver, |terms| terms.expires_ms = expires_ms);
         let world = world.answered(answer);
-        // Without evidence, too.
+        // Also without evidence.
         let report = verify(&world.bundle_of(|_| {}, false), Some(&world.trust()));
         assert_eq!(line(&report, GATE).status, status, "{report:#?}");
     }

@@ -1,6 +1,6 @@
-//! Takes the files of a trust directory, gives the keys that a reader goes by.
+//! The keys that a reader trusts, from the files of a trust directory.
 //!
-//! Never takes a key from a bundle, and never one key for two purposes.
+//! No key is taken from a bundle, and no key may serve two purposes.
 
 use std::collections::BTreeMap;
 
@@ -13,35 +13,36 @@ use ed25519_dalek::VerifyingKey;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// What a reader trusts; it comes from elsewhere than the bundle.
+/// What a reader trusts, from another source than the bundle.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trust {
-    /// Keys of the host that may sign receipts and what else it says of its actions.
+    /// Keys of the host that may sign receipts and its other statements about actions.
     pub receipt_keys: Vec<ReceiptKey>,
     /// Keys that may sign checkpoints, each under its log's origin.
     pub log: Vec<VerifierKey>,
-    /// People who may approve; none when nobody said who may.
+    /// People who may approve; `None` if this is not specified.
     pub approvers: Option<Vec<Approver>>,
-    /// Whose word a checkpoint needs besides its log's; none when nobody said.
+    /// The witnesses whose cosignatures a checkpoint needs in addition to its log's signature; `None` if this is not
+    /// specified.
     pub witnesses: Option<LogPolicy>,
 }
 
-/// A key of the host, and since and until when it counts.
+/// A key of the host, with the range in which it is valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReceiptKey {
     pub key: VerifyingKey,
-    /// First and last index of the log at which a statement by this key counts.
+    /// First and last index of the log at which a statement by this key is valid.
     pub from_index: Option<u64>,
     pub until_index: Option<u64>,
 }
 
-/// A person's key, the roles in which it counts, and since and until when.
+/// A person's key, with the roles and the range in which it is valid.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Approver {
     pub person: String,
     pub roles: Vec<String>,
     pub key: VerifyingKey,
-    /// First and last index of the log at which an approval by this key counts.
+    /// First and last index of the log at which an approval by this key is valid.
     pub from_index: Option<u64>,
     pub until_index: Option<u64>,
 }
@@ -86,13 +87,13 @@ impl Trust {
     pub const FILES: [&'static str; 5] =
         [RECEIPT_KEYS, RECEIPT_WINDOWS, LOG_KEYS, APPROVERS, LOG_POLICY];
 
-    /// From `receipt.pub` (PEM SPKI, one key or several), `log.vkey` (C2SP signed-note, one key per
-    /// line), `approvers.json` (a list of {person, roles, key, `from_index`, `until_index`}) and
-    /// `log.policy` (C2SP tlog-policy). `receipt_keys.json`, when it is there, says when each key of
-    /// `receipt.pub` counts.
+    /// From `receipt.pub` (PEM SPKI, one key or several), `log.vkey` (C2SP signed-note, one key per line),
+    /// `approvers.json` (a list of {person, roles, key, `from_index`, `until_index`}) and `log.policy` (C2SP
+    /// tlog-policy). `receipt_keys.json`, if present, states when each key of `receipt.pub` is valid. Fails when a file
+    /// is malformed, the files contradict each other, or a key serves two purposes.
     ///
-    /// A file that is absent is trust that is absent; other files are not looked at. The logs of
-    /// `log.policy` are trusted; where `log.vkey` is there too, both name the same.
+    /// An absent file means absent trust; other files are ignored. The logs of `log.policy` are trusted; if `log.vkey`
+    /// is also present, both name the same logs.
     pub fn parse(files: &Files) -> Result<Self, TrustError> {
         let file = |name: &'static str| {
             let text = files.get(name).map(|bytes| std::str::from_utf8(bytes));
@@ -111,7 +112,7 @@ impl Trust {
         Ok(trust)
     }
 
-    /// The files that [`Trust::parse`] reads this from; none of what it would refuse.
+    /// The files from which [`Trust::parse`] reads this. Fails for trust that it would refuse.
     pub fn files(&self) -> Result<Files, TrustError> {
         self.check()?;
         let log: Vec<String> = self.log.iter().map(ToString::to_string).collect();
@@ -137,7 +138,7 @@ impl Trust {
         Ok(files)
     }
 
-    /// Each receipt key once: one that counts at two times stands in two windows.
+    /// Each receipt key once: a key with two validity ranges has two windows.
     fn pems(&self) -> Result<String, TrustError> {
         let mut pems = Vec::new();
         for one in &self.receipt_keys {
@@ -149,8 +150,8 @@ impl Trust {
         Ok(pems.concat())
     }
 
-    /// The key that a statement of the host at this index of the log says signed it; the error says
-    /// that it is none, or none there.
+    /// The key that a statement of the host at this index of the log names as its signer. Fails when the key is not
+    /// trusted or not valid at that index.
     pub(super) fn receipt_key(&self, hint: &str, index: u64) -> Result<&VerifyingKey, String> {
         let mut named = self.receipt_keys.iter().filter(|one| is(&one.key, hint)).peekable();
         if named.peek().is_none() {
@@ -167,7 +168,7 @@ impl Trust {
         Err(format!("signed by `{hint}`, which counts {windows} of the log; it stands at {index}"))
     }
 
-    /// One key for two purposes would let the one be taken for the other.
+    /// If one key had two purposes, a signature for one could be used for the other.
     fn check(&self) -> Result<(), TrustError> {
         self.check_logs()?;
         self.check_indices()?;
@@ -193,7 +194,7 @@ impl Trust {
         }
     }
 
-    /// Two files that disagree on whose log it is would leave open which of them a reader goes by.
+    /// If two files disagreed about the log, it would be undefined which one a reader uses.
     fn check_logs(&self) -> Result<(), TrustError> {
         let named = self.witnesses.as_ref().map(LogPolicy::logs).unwrap_or_default();
         let differ = |one: &[VerifierKey], other: &[VerifierKey]| {
@@ -206,7 +207,7 @@ impl Trust {
         }
     }
 
-    /// An index is one of one log: with several, a key that was retired in one would count in another.
+    /// An index belongs to one log: with several logs, a key retired in one would still be valid in another.
     fn check_indices(&self) -> Result<(), TrustError> {
         let windows = self.receipt_keys.iter().map(|one| (one.from_index, one.until_index));
         let people = self.approvers.iter().flatten().map(|one| (one.from_index, one.until_index));
@@ -239,7 +240,7 @@ impl Approver {
         is(&self.key, hint)
     }
 
-    /// Whether an approval at this index of the log counts.
+    /// Whether an approval at this index of the log is valid.
     pub(super) fn is_enrolled_at(&self, index: u64) -> bool {
         is_within(index, self.from_index, self.until_index)
     }
@@ -249,7 +250,7 @@ fn is_within(index: u64, from: Option<u64>, until: Option<u64>) -> bool {
     from.is_none_or(|from| from <= index) && until.is_none_or(|until| index <= until)
 }
 
-/// A window in words.
+/// A range in words.
 fn between(from: Option<u64>, until: Option<u64>) -> String {
     match (from.filter(|from| *from > 0), until) {
         (None, None) => "everywhere".to_owned(),
@@ -259,7 +260,7 @@ fn between(from: Option<u64>, until: Option<u64>) -> String {
     }
 }
 
-/// Why files are no trust.
+/// Why files do not form valid trust.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TrustError {
     #[error("`{0}` is no text: {1}")]
@@ -307,13 +308,13 @@ fn log_keys(text: &str) -> Result<Vec<VerifierKey>, TrustError> {
     text.lines().filter(|line| !line.is_empty()).map(|line| Ok(line.parse()?)).collect()
 }
 
-/// The list that a file of the directory holds.
+/// The list in a file of the directory.
 fn list<T: DeserializeOwned>(file: &'static str, text: &str) -> Result<Vec<T>, TrustError> {
     let value = json::parse(text.as_bytes()).map_err(|e| TrustError::Json(file, e))?;
     json::from_value(value).map_err(|e| TrustError::Shape(file, e))
 }
 
-/// When the keys of `receipt.pub` count: each as often as `receipt_keys.json` says, or always without it.
+/// The validity ranges of the keys of `receipt.pub`: those in `receipt_keys.json`, or always valid without that file.
 fn windows(keys: Vec<VerifyingKey>, text: Option<&str>) -> Result<Vec<ReceiptKey>, TrustError> {
     let Some(text) = text else {
         let always = |key| ReceiptKey { key, from_index: None, until_index: None };

@@ -1,11 +1,11 @@
-//! Takes a checkpoint that its log signed and the reader's policy, finds whether enough witnesses vouch
-//! for it: nothing else tells a log that shows everybody the same tree from one that has several.
+//! Whether enough witnesses of the reader's policy cosigned a checkpoint that its log signed. Nothing else
+//! distinguishes a log that shows all readers the same tree from one that has several.
 
 use deed_spec::note::{LogPolicy, Witnessed};
 
 use super::{Finding, Found, pass};
 
-/// What a reader gives up who knows no witness.
+/// What a reader without witnesses cannot detect.
 const NOBODY: &str = "so only the host's word says that this is its one log: \
     a host that forks its log is caught by witnesses alone";
 
@@ -23,7 +23,7 @@ pub(super) fn check(note: &str, policy: Option<&LogPolicy>) -> Found {
     }
 }
 
-/// What a quorum lacks, in words; none when it is met.
+/// What a quorum lacks, in words; `None` if it is met.
 pub fn shortfall(found: &Witnessed) -> Option<String> {
     if found.met {
         return None;
@@ -33,7 +33,7 @@ pub fn shortfall(found: &Witnessed) -> Option<String> {
     Some(format!("too few witnesses vouch for this tree: {missing} missing, cosigned by {by}"))
 }
 
-/// Names and the times that they say.
+/// The names of the witnesses and their times.
 pub(crate) fn by(found: &Witnessed) -> String {
     let one = |(name, time): &(String, u64)| format!("{name} (Unix time {time})");
     found.by.iter().map(one).collect::<Vec<_>>().join(", ")

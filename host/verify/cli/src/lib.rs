@@ -1,4 +1,4 @@
-//! Files that a verification reads: bundles, and directories of public keys.
+//! The files that a verification reads: bundles, and directories of public keys.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _};
@@ -10,7 +10,7 @@ use deed_verify::{Trust, TrustError};
 /// A bundle has at most 64 MiB; one byte more is read, so that a longer one is refused.
 const READ_MAX: u64 = (64 << 20) + 1;
 
-/// The bytes of a file, of at most 64 MiB and one.
+/// The bytes of a file, at most 64 MiB and one byte. Fails when the file cannot be read.
 pub fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
     let failed = |e| ReadError::File(path.to_owned(), e);
     let mut bytes = Vec::new();
@@ -18,7 +18,8 @@ pub fn read(path: &Path) -> Result<Vec<u8>, ReadError> {
     Ok(bytes)
 }
 
-/// The public keys of a trust directory: those of [`Trust::FILES`] that are in it.
+/// The public keys of a trust directory: the files of [`Trust::FILES`] that it contains. Fails when there is no such
+/// directory, or a file cannot be read or parsed.
 pub fn trust(dir: &Path) -> Result<Trust, ReadError> {
     if !fs::metadata(dir).is_ok_and(|meta| meta.is_dir()) {
         return Err(ReadError::NoDirectory(dir.to_owned()));
@@ -26,7 +27,7 @@ pub fn trust(dir: &Path) -> Result<Trust, ReadError> {
     let mut files = Files::new();
     for name in Trust::FILES {
         let path = dir.join(name);
-        // Only a file that is certainly not there is left out: one of them asks for witnesses.
+        // A file is left out only if it certainly does not exist: one of them requires witnesses.
         if fs::symlink_metadata(&path).is_err_and(|e| e.kind() == ErrorKind::NotFound) {
             continue;
         }
@@ -35,7 +36,7 @@ pub fn trust(dir: &Path) -> Result<Trust, ReadError> {
     Ok(Trust::parse(&files)?)
 }
 
-/// Why there is nothing to verify, or nothing to verify it with.
+/// Why there is nothing to verify, or no trust to verify it with.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     #[error("`{}` is no directory of keys", .0.display())]

@@ -1,4 +1,4 @@
-//! `deed-verify`: checks a bundle or a log against public keys, offline. It has no host, no engine and no network.
+//! `deed-verify`: checks a bundle or a log against public keys, offline. It needs no host, engine or network.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -30,7 +30,7 @@ struct Args {
     json: bool,
 }
 
-/// Three short lines.
+/// `HEAD` has three short lines.
 const HEAD_MAX: u64 = 4 << 10;
 
 fn main() -> ExitCode {
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     match check(&args) {
         Ok(verdict) => ExitCode::from(verdict.exit_code()),
         Err(error) => {
-            // Nothing was checked, so nothing failed. A stderr that is closed has no reader.
+            // Nothing was checked, so nothing failed. If stderr is closed, the message is dropped.
             drop(writeln!(io::stderr(), "error: {}", safe(&error.to_string())));
             ExitCode::from(Verdict::Unverifiable.exit_code())
         }
@@ -54,7 +54,7 @@ fn check(args: &Args) -> Result<Verdict, CheckError> {
         return Ok(found.verdict);
     }
     let report = verify(&read(&args.path)?, Some(&trust));
-    // Before a trusted receipt says which action it is, there is only the file's name.
+    // Until a trusted receipt names the action, only the file name is known.
     let file = || args.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let id = report.action.clone().unwrap_or_else(file);
     print(args, &report, |report| page::lines(report, &id))?;
@@ -79,8 +79,8 @@ fn audited(dir: &Path, trust: &Trust) -> Result<audit::Audit, CheckError> {
     Ok(audit::audit(asked, |path, max| fetch(dir, path, max)))
 }
 
-/// One file of the log, of at most `max` bytes. Links are not followed, and what is not a regular file is not opened: a
-/// copy of a log has no reason to have either, and a pipe would never end.
+/// One file of the log, of at most `max` bytes. Links are not followed, and only regular files are opened: a copy of a
+/// log needs neither links nor special files, and reading a pipe would never end.
 fn fetch(dir: &Path, path: &str, max: u64) -> Result<Fetched, String> {
     let mut place = dir.to_owned();
     for step in Path::new(path) {
@@ -114,7 +114,7 @@ fn print<T: Serialize>(
     Ok(writeln!(io::stdout(), "{shown}")?)
 }
 
-/// Why there is no answer.
+/// Why there is no verdict.
 #[derive(Debug, thiserror::Error)]
 enum CheckError {
     #[error(transparent)]

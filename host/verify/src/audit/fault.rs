@@ -1,4 +1,4 @@
-//! What an audit can find: the file, what is wrong with it, and whether that is proof of a fault.
+//! The faults that an audit can find: the file, what is wrong with it, and whether that proves a fault of the log.
 
 use deed_spec::merkle::OutOfRange;
 use deed_spec::note::NoteError;
@@ -6,7 +6,7 @@ use deed_spec::tlog::CHECKPOINT;
 
 use crate::Verdict;
 
-/// The first thing that does not hold. The file is named beside it.
+/// The first thing that does not hold. The file is reported separately.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     #[error("no key of a log is trusted; give the log's verifier key")]
@@ -50,7 +50,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Nothing is proved against a log that could not be looked at.
+    /// A log that could not be read is not proved faulty.
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::NoKey { .. }
@@ -61,7 +61,7 @@ impl Fault {
         }
     }
 
-    /// The file that the fault was found in.
+    /// The file in which the fault was found.
     pub fn file(&self) -> &str {
         match self {
             Self::NoKey { file }

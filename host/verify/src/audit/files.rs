@@ -1,5 +1,5 @@
-//! The files of a log under audit: takes the names that a tree of some size needs, gives their bytes in
-//! exactly the length that their names say. A full file stands in for a partial one that is gone.
+//! The files of a log under audit: the bytes of the files that a tree of some size needs, in exactly the length that
+//! their names state. A full file replaces a partial one that was removed.
 
 use std::collections::HashMap;
 
@@ -9,21 +9,21 @@ use deed_spec::tlog::{CHECKPOINT, Resource};
 
 use super::{Fault, Fetched};
 
-/// A note with 64 signatures stays far below.
+/// A note with 64 signatures is far smaller.
 const NOTE_MAX: u64 = 64 << 10;
 /// 256 hashes.
 const TILE_MAX: u64 = WIDTH * 32;
-/// 256 entries of deed with their lengths; the longest kind leaves room.
+/// 256 entries of deed with their lengths, with room for the longest kind.
 const BUNDLE_MAX: u64 = WIDTH * (2 + 126);
 
-/// The log's files behind a way to fetch them.
+/// The log's files behind a function that fetches them.
 pub(super) struct Files<F> {
     fetch: F,
-    /// Tiles that the proof under way has read, by level and index.
+    /// Tiles that the current proof has read, by level and index.
     tiles: HashMap<(u8, u64), Vec<Hash>>,
 }
 
-/// An entry bundle: how many entries its name promises, and how many of them the tree has.
+/// An entry bundle: the number of entries that its name states, and the number that the tree has.
 pub(super) struct Bundle {
     pub(super) path: String,
     bytes: Vec<u8>,
@@ -50,7 +50,7 @@ impl<F: FnMut(&str, u64) -> Result<Fetched, String>> Files<F> {
         Self { fetch, tiles: HashMap::new() }
     }
 
-    /// The published note; `expected` says that there must have been one.
+    /// The published note; `expected` means that there must have been one.
     pub(super) fn checkpoint(&mut self, expected: bool) -> Result<String, Fault> {
         let gone = if expected { Fault::CheckpointGone } else { Fault::NoCheckpoint };
         let bytes = self.get(CHECKPOINT, NOTE_MAX)?.ok_or(gone)?;
@@ -66,7 +66,7 @@ impl<F: FnMut(&str, u64) -> Result<Fetched, String>> Files<F> {
         Ok(Bundle { path, bytes, promised, wanted })
     }
 
-    /// Compares the tiles that the entries make with those of the log; gives how many there were.
+    /// Compares the tiles computed from the entries with those of the log; returns their number.
     pub(super) fn compare(&mut self, made: &[Resource]) -> Result<u64, Fault> {
         let mut tiles = 0;
         for one in made.iter().filter(|one| !one.path.starts_with("tile/entries/")) {
@@ -82,7 +82,7 @@ impl<F: FnMut(&str, u64) -> Result<Fetched, String>> Files<F> {
         Ok(tiles)
     }
 
-    /// The hash of the complete subtree of 2^`level` leaves at `at`, folded out of one tile.
+    /// The hash of the complete subtree of 2^`level` leaves at `at`, computed from one tile.
     pub(super) fn node(&mut self, level: u8, at: u64, size: u64) -> Result<Hash, Fault> {
         let (tile_level, height) = (level / HEIGHT, level % HEIGHT);
         let first = at << height;
@@ -102,7 +102,7 @@ impl<F: FnMut(&str, u64) -> Result<Fetched, String>> Files<F> {
         Err(Fault::Damaged { file: path, why: "is too short".to_owned() })
     }
 
-    /// The first `wanted` hashes of a tile, and the path where they were.
+    /// The first `wanted` hashes of a tile, and the path where they were found.
     fn tile(&mut self, full: &str, wanted: usize) -> Result<(String, Vec<Hash>), Fault> {
         let (path, bytes, promised) = self.stored(full, wanted, TILE_MAX)?;
         match tile::hashes(&bytes) {
@@ -117,7 +117,7 @@ impl<F: FnMut(&str, u64) -> Result<Fetched, String>> Files<F> {
         }
     }
 
-    /// Path, bytes and promised width: of the partial form where there is one, else of the full one.
+    /// Path, bytes and stated width: of the partial file if it exists, otherwise of the full one.
     fn stored(
         &mut self,
         full: &str,
@@ -153,7 +153,7 @@ impl<F: FnMut(&str, u64) -> Result<Fetched, String>> Files<F> {
     }
 }
 
-/// How many of `size` things the 256 at `index` hold.
+/// How many of `size` elements are in the group of 256 at `index`.
 fn width(index: u64, size: u64) -> usize {
     let left = size.saturating_sub(index.saturating_mul(WIDTH));
     usize::try_from(left.min(WIDTH)).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! What an audit says: the signed tree, what was counted and compared, and the first fault.
+//! The result of an audit: the signed tree, what was counted and compared, and the first fault.
 
 use std::collections::BTreeMap;
 
@@ -6,26 +6,26 @@ use serde::Serialize;
 
 use crate::Verdict;
 
-/// What was found. Without a fault, all of it holds.
+/// The findings of an audit. Without a fault, all of them hold.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Audit {
     pub verdict: Verdict,
-    /// The tree that a trusted key signed; absent where no such checkpoint was found.
+    /// The tree that a trusted key signed; absent if no such checkpoint was found.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub tree: Option<Tree>,
-    /// How many entries of each kind were read.
+    /// The number of entries read, by kind.
     pub entries: BTreeMap<String, u64>,
-    /// Tiles that were compared with what the entries make.
+    /// Tiles that were compared with the hashes computed from the entries.
     pub tiles: u64,
-    /// Older trees that this one only appends to.
+    /// Older trees that are prefixes of this one.
     pub consistent: Vec<Consistent>,
-    /// Witnesses of the reader's policy that vouch for this tree.
+    /// Witnesses of the reader's policy that cosigned this tree.
     pub cosigned: Vec<Cosigned>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fault: Option<Said>,
 }
 
-/// A tree head as the report shows it.
+/// A tree head as shown in the report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Tree {
     pub origin: String,
@@ -41,11 +41,11 @@ pub struct Consistent {
     pub size: u64,
 }
 
-/// A witness's word for the tree.
+/// A witness's cosignature of the tree.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Cosigned {
     pub witness: String,
-    /// When, in seconds of Unix time, by the witness's clock.
+    /// The time of the cosignature in seconds of Unix time, by the witness's clock.
     pub time: u64,
 }
 
@@ -55,7 +55,7 @@ impl Cosigned {
     }
 }
 
-/// The first fault, or why there is no answer.
+/// The first fault, or why there is no verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Said {
     pub file: String,

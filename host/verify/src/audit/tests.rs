@@ -29,7 +29,7 @@ fn entry(n: u64) -> Vec<u8> {
     event::entry(kind, &Digest::of(&n.to_be_bytes()))
 }
 
-/// What a host leaves after publishing once: complete tiles, the last partial ones, the checkpoint.
+/// The files of a host after one publication: complete tiles, the last partial ones, the checkpoint.
 fn log(size: u64) -> Files {
     log_of((0..size).map(entry))
 }
@@ -136,7 +136,7 @@ proptest! {
         let found = audited(&files, &[since(&log(older))], None);
         prop_assert_eq!(found.verdict, Verdict::Verified);
         prop_assert_eq!(found.consistent[0].size, older);
-        // One entry is another: whoever kept a checkpoint after it notices, whoever kept one before cannot.
+        // One entry differs: a checkpoint from after it reveals the fork, one from before it cannot.
         let fork = log_of((0..size).map(|n| entry(if n == other { n + 10_000 } else { n })));
         let found = audited(&fork, &[since(&log(older))], None);
         let expected = if other < older { Verdict::Failed } else { Verdict::Verified };

@@ -1,7 +1,7 @@
-//! Takes a bundle, gives what is needed to run its adapter again.
+//! What is needed to run the adapter of a bundle again.
 //!
-//! Never starts from parts that do not belong together: action, contract and grant must be those that
-//! the receipt names, whoever signed it. Evidence that is not the receipt's is replayed and told.
+//! The parts must belong together: action, contract and grant must be those that the receipt names, regardless of who
+//! signed it. Evidence that does not match the receipt is replayed and reported.
 
 use deed_record::action::{Action, Rendering};
 use deed_record::bundle;
@@ -29,14 +29,14 @@ pub struct Case {
     faults: Vec<String>,
 }
 
-/// One recorded run and what it was given.
+/// One recorded run and its inputs.
 #[derive(Clone, Debug)]
 pub struct Recorded {
     /// `look before`, `attempt 1`, `look after`.
     pub name: String,
-    /// Counts the runs of `perform` from 1; 0 for a look.
+    /// The number of the run of `perform`, from 1; 0 for a look.
     pub attempt: u32,
-    /// What it might send.
+    /// The requests that it was allowed to send.
     pub requests: Vec<Rendered>,
     /// Unix milliseconds at which it ended.
     pub at_ms: i64,
@@ -57,7 +57,8 @@ pub enum ReplayError {
 }
 
 impl Case {
-    /// Opens a bundle without any trust.
+    /// Opens a bundle without any trust. Fails when it is damaged, has no evidence, or its parts do not belong
+    /// together.
     pub fn open(bytes: &[u8]) -> Result<Self, ReplayError> {
         let opened = open(bytes).map_err(ReplayError::Bundle)?;
         if opened.is_agents_copy() {
@@ -66,13 +67,13 @@ impl Case {
         read(&opened).map_err(ReplayError::Bundle)
     }
 
-    /// Whether this is the adapter that ran.
+    /// Checks that this is the adapter that ran. Fails when it is another one.
     pub fn check_adapter(&self, found: Digest) -> Result<(), ReplayError> {
         let named = self.action.adapter;
         if found == named { Ok(()) } else { Err(ReplayError::OtherAdapter { found, named }) }
     }
 
-    /// Every run that the evidence has, in the order in which they ran.
+    /// Every run in the evidence, in the original order.
     pub fn runs(&self) -> Vec<Recorded> {
         let look = |name: &str, look: &Observation| Recorded {
             name: name.to_owned(),
@@ -93,7 +94,7 @@ impl Case {
         pre.chain(self.attempts.iter().map(attempt)).chain(post).collect()
     }
 
-    /// The report over the lines of all runs, made with the adapter of this digest.
+    /// The report on all runs, made with the adapter of this digest.
     pub fn report(&self, adapter: Digest, runs: Vec<Line>) -> Report {
         Report {
             verdict: Verdict::of(&self.faults, &runs),
@@ -139,7 +140,7 @@ fn read(opened: &Opened) -> Result<Case, String> {
     })
 }
 
-/// Parts of the evidence that are not the ones that the receipt names.
+/// Parts of the evidence that are not those that the receipt names.
 fn faults(opened: &Opened, receipt: &Receipt) -> Result<Vec<String>, String> {
     let looks = [(bundle::PRE, &receipt.pre), (bundle::POST, &receipt.post)];
     let looks = looks.map(|(name, look)| (name, look.as_ref().map(|look| look.evidence_sha256)));

@@ -1,7 +1,7 @@
-//! Takes a recorded run and what it came to when it was made again, gives the first difference.
+//! The first difference between a recorded run and its repetition.
 //!
-//! Never compares times, nor what the guest could not see; and never behind the place where the clock
-//! of the first run cut it off.
+//! Times, and what the guest could not see, are not compared. Nothing is compared after the point where a timeout ended
+//! the original run.
 
 use std::collections::BTreeSet;
 
@@ -16,23 +16,23 @@ use serde_json::{Value, json};
 
 use super::{Difference, Line, Recorded, Status};
 
-/// Everything of a run that must come out the same.
+/// Everything of a run that must be the same again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
     pub exchanges: Vec<Exchange>,
-    /// Requests outside of the grant, in the words in which they were refused.
+    /// Requests outside the grant, in the words in which they were refused.
     pub refused: Vec<String>,
     /// State by name, as one object.
     pub state: Value,
     pub derived: BTreeSet<String>,
-    /// None when the run was not started.
+    /// `None` if the run was not started.
     pub claim: Option<Claim>,
-    /// Whether a look may be judged by. The words that say why not are those of the host's release.
+    /// Whether a look can be used for a judgement. The text of the reason depends on the release of the host.
     pub is_usable: bool,
 }
 
 impl Seen {
-    /// A look under the contract that says what it must show.
+    /// A look under the contract that defines what it must show.
     pub fn of_look(look: &Observation, contract: &Contract) -> Self {
         Self {
             exchanges: look.exchanges.clone(),
@@ -61,11 +61,11 @@ impl From<&Attempt> for Seen {
 /// Why a comparison ends before the run does.
 enum Halt {
     Differs(Box<Difference>),
-    /// Nobody knows what came then.
+    /// What followed is not known.
     Unknown(String),
 }
 
-/// Holds a run that was made again against the recorded one.
+/// Compares a repeated run with the recorded one.
 pub fn compare(recorded: &Recorded, again: &Seen) -> Line {
     let (status, detail, difference) = match walk(&recorded.seen, again) {
         Ok(()) => (Status::Same, summary(again), None),
@@ -79,7 +79,7 @@ pub fn compare(recorded: &Recorded, again: &Seen) -> Line {
 }
 
 impl Recorded {
-    /// Why there is nothing to run again, where that is so.
+    /// Why there is nothing to run again, if that is so.
     pub fn no_run(&self) -> Option<Line> {
         let why = match self.seen.claim {
             Some(Claim::Lost) => "the host stopped under it, so what it saw is not known",
@@ -98,7 +98,7 @@ fn walk(recorded: &Seen, again: &Seen) -> Result<(), Halt> {
     exchanges(recorded, again)?;
     let rest = rest(recorded, again);
     match (recorded.is_timed_out(), again.is_timed_out()) {
-        // A clock does not stop a guest at the same place twice.
+        // A timeout does not stop a guest at the same place twice.
         (true, _) => rest.map_err(|_elsewhere| Halt::Unknown(CLOCK.to_owned())),
         (false, true) => Err(Halt::Unknown(CLOCK_NOW.to_owned())),
         (false, false) => rest,
@@ -140,7 +140,7 @@ fn rest(recorded: &Seen, again: &Seen) -> Result<(), Halt> {
     same("whether the look is usable", &recorded.is_usable, &again.is_usable)
 }
 
-/// Earlier releases recorded a trap without the adapter's last words. The trap itself is the same.
+/// Earlier releases recorded a trap without the adapter's last log line. The trap itself is the same.
 fn said_less(recorded: Option<&Claim>, again: Option<&Claim>) -> bool {
     let (Some(Claim::Trapped(then)), Some(Claim::Trapped(now))) = (recorded, again) else {
         return false;
@@ -155,7 +155,7 @@ impl Seen {
     }
 }
 
-/// The same, or the first leaf that is not.
+/// Equal, or the first leaf that differs.
 fn same<T: Serialize + PartialEq>(place: &str, expected: &T, got: &T) -> Result<(), Halt> {
     if expected == got {
         return Ok(());

@@ -50,7 +50,7 @@ fn run(claim: Claim) -> Recorded {
     Recorded { name: "attempt 1".into(), attempt: 1, requests: vec![], at_ms: 0, seen }
 }
 
-/// Where it differs when the run is made again with this change; nothing where it does not.
+/// The place of the difference if the run is repeated with this change; `None` if there is none.
 fn place(recorded: &Recorded, change: impl FnOnce(&mut Seen)) -> Option<String> {
     let mut again = recorded.seen.clone();
     change(&mut again);
@@ -84,7 +84,7 @@ fn the_first_difference_is_the_one_that_is_told() {
     assert_eq!(at(|seen| seen.claim = Some(Claim::Lost)), "claim");
 }
 
-/// The words are those of a release; that there are some decides what is judged.
+/// The text of a reason depends on the release; its presence decides what is judged.
 #[test]
 fn a_look_that_counts_on_one_side_only_differs() {
     let crashed = || Claim::Trapped("wasm trap: unreachable".into());
@@ -97,14 +97,14 @@ fn a_look_that_counts_on_one_side_only_differs() {
             assert_eq!(other.as_deref(), Some("whether the look is usable"));
         }
     }
-    // What the release adds to a trap does not hide it.
+    // Text that a release adds to a trap does not hide it.
     let told = format!("wasm trap: unreachable{}panicked at a.rs", Claim::LAST_WORDS);
     let other = place(&run(crashed()), |seen| {
         seen.claim = Some(Claim::Trapped(told));
         seen.is_usable = false;
     });
     assert_eq!(other.as_deref(), Some("whether the look is usable"));
-    // Nobody knows what it would have come to.
+    // The end of this run is not known.
     let stopped = run(Claim::TimedOut);
     let ended = |seen: &mut Seen| {
         (seen.claim, seen.is_usable) = (Some(Claim::Done), false);

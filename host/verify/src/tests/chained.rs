@@ -1,4 +1,4 @@
-//! Decisions and reconciliations: what else a host signs, and what it cannot make of it.
+//! Decisions and reconciliations: the other statements that a host signs, and the misuse of them.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::{
     verify,
 };
 
-/// The bundle of a story whose decision the test has changed.
+/// The bundle of a story whose decision was changed by the test.
 fn decided(change: impl FnOnce(&mut Clearance)) -> (World, Vec<u8>) {
     let mut world = approved();
     let at = world.entries.iter().position(|e| matches!(e, Event::AttemptStarted { .. })).unwrap();
@@ -71,7 +71,7 @@ fn a_decision_by_another_key_or_none_at_all_is_found_out() {
     assert_eq!(failing(&world, &other), CHAIN);
 }
 
-/// A decision that was logged first cannot rest on an approval that was logged behind it.
+/// A decision cannot be based on an approval that was logged after it.
 #[test]
 fn a_decision_that_was_logged_before_its_approval_is_found_out() {
     let world = approved();
@@ -83,7 +83,7 @@ fn a_decision_that_was_logged_before_its_approval_is_found_out() {
     assert_eq!(failing(&world, &bundle), CLEARANCES);
 }
 
-/// An action whose look afterwards came to nothing, and a look that settled it.
+/// An action whose look after the attempt was unusable, and a look that settled it.
 pub(super) fn open() -> World {
     let mut world = approved();
     for event in &mut world.entries {
@@ -183,7 +183,7 @@ fn a_receipt_with_an_answer_is_not_settled_again() {
 
 #[test]
 fn the_receipts_place_is_where_the_sigstore_bundle_points() {
-    // A decision in the place of the receipt: signed by the same key, and another kind.
+    // A decision in place of the receipt: signed by the same key, but of another kind.
     let world = approved();
     let forged = world.forged(|files| {
         let chain = String::from_utf8(files[deed_record::bundle::CHAIN].clone()).unwrap();

@@ -1,4 +1,4 @@
-//! Hosts that sign what did not happen: the signature holds, and what it covers does not fit.
+//! Hosts that sign what did not happen: the signature is valid, but what it covers is inconsistent.
 
 use std::sync::Arc;
 
@@ -28,13 +28,13 @@ fn a_host_that_signs_other_questions_or_evidence_is_found_out() {
         (bundle::REQUEST, "\"active\":false", "\"active\":true", DECISION),
         (bundle::REQUEST, "production", "elsewhere!", DECISION),
         (bundle::REQUEST, "\"time\":8", "\"time\":80", DECISION),
-        // Before the look that it is about, and after the start that it is to allow.
+        // Before the look that it is about, and after the start that it has to allow.
         (bundle::REQUEST, "\"time\":8", "\"time\":1", DECISION),
         (bundle::REQUEST, "\"time\":8", "\"time\":10", DECISION),
         (bundle::ENTITIES, "owner", "other", DECISION),
         (bundle::PRE, "\"meta\":\"a\"", "\"meta\":\"c\"", SUMMARY),
         (bundle::PRE, "[{", "[{\"a\":1,", SUMMARY),
-        // A look of a run that failed or reached beyond its grant, without the problem that it has then.
+        // A look of a run that failed or exceeded its grant, without the problem that such a look has.
         (bundle::PRE, "\"claim\":\"done\"", "\"claim\":{\"trapped\":\"unreachable\"}", SUMMARY),
         (bundle::PRE, "\"claim\":\"done\",", "", SUMMARY),
         (bundle::POST, "\"claim\":\"done\"", "\"claim\":\"timed_out\"", SUMMARY),
@@ -50,7 +50,7 @@ fn a_host_that_signs_other_questions_or_evidence_is_found_out() {
         });
         assert_eq!(failing(&world, &changed), check, "{from} in {name}");
     }
-    // Another state, over the same exchanges: not the one that people approved.
+    // Another state over the same exchanges, which is not the one that people approved.
     let other = world.signed_over(bundle::PRE, |text| {
         let (head, state) = text.rsplit_once("\"active\":false").unwrap();
         format!("{head}\"active\":true{state}")
@@ -65,7 +65,7 @@ fn a_write_that_may_still_land_is_no_failure() {
     let mut world = approved();
     for event in &mut world.entries {
         match event {
-            // A gateway's answer says nothing of what the server behind it does until the deadline.
+            // A gateway's response does not determine what the server behind it does until the deadline.
             Event::AttemptEnded { attempt } => {
                 Arc::make_mut(attempt).exchanges[0].fate = Fate::Answered { status: 502 };
             }
@@ -138,7 +138,7 @@ fn a_host_that_signs_other_guards_is_found_out() {
         r.attempts[1].n = 2;
     };
     assert_eq!(signed(twice), GATE);
-    // An attempt that is left out.
+    // An omitted attempt.
     assert_eq!(signed(|r| r.attempts[0].n = 2), CLEARANCES);
     assert_eq!(signed(|r| r.attempts.insert(0, r.attempts[0].clone())), CLEARANCES);
     let mut world = approved();
@@ -184,7 +184,7 @@ fn a_run_that_policy_did_not_allow_has_no_decision() {
     assert_eq!(line(&report, CLEARANCES).status, Status::Fail, "{report:#?}");
 }
 
-/// What errors say differs between releases of Cedar; that there are some does not.
+/// The text of errors differs between releases of Cedar; their presence does not.
 #[test]
 fn a_decision_is_the_same_whatever_words_cedar_has_for_an_error() {
     let world = approved();
@@ -199,7 +199,8 @@ fn a_decision_is_the_same_whatever_words_cedar_has_for_an_error() {
     assert!(!is_same(&failed(&[]), &failed(&["overflow"])));
 }
 
-/// Policies, question and activation left out of what was turned away: nobody could say that it was allowed.
+/// Policies, question and activation are left out of an action whose write was rejected: it could not be proved that it
+/// was allowed.
 #[test]
 fn an_attempt_without_a_decision_in_the_receipt_is_found_out() {
     let world = approved();

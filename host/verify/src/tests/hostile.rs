@@ -1,4 +1,4 @@
-//! Envelopes and parts that are made to be read in two ways, to pass without a key, or to cost too much.
+//! Envelopes and parts that are made to have two meanings, to pass without a key, or to cost too much.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
@@ -23,7 +23,7 @@ fn receipt(world: &World) -> Envelope {
     serde_json::from_str(chain.lines().last().unwrap()).unwrap()
 }
 
-/// The bundle with another receipt, in both places where it stands.
+/// The bundle with another receipt, in both places where it occurs.
 fn with_receipt(world: &World, envelope: &Envelope) -> Vec<u8> {
     world.forged(|files| {
         let chain = String::from_utf8(files.remove(CHAIN).unwrap()).unwrap();
@@ -68,7 +68,7 @@ fn a_scalar_that_was_not_reduced_is_no_signature() {
     assert_eq!(failing(&world, &with_receipt(&world, &forged)), SIGNATURE);
 }
 
-/// One signature of the neutral point is good for every text, by a rule that is not strict.
+/// Under non-strict verification, one signature of the neutral point is valid for every text.
 #[test]
 fn a_key_of_small_order_signs_nothing() {
     let world = approved();
@@ -95,7 +95,7 @@ fn base64_that_is_not_canonical_is_refused() {
     let payload = good.payload_bytes().unwrap();
     let sig = signature(&good);
     let mut bits = STANDARD.encode(sig).into_bytes();
-    // The last digit before `==` has four bits that stand for nothing.
+    // The last digit before `==` has four unused bits.
     let at = bits.len() - 3;
     bits[at] += 1;
     let sigs = [
@@ -127,7 +127,7 @@ fn base64_that_is_not_canonical_is_refused() {
 
 type Change = fn(&str) -> String;
 
-/// Lines of the chain that another reader may take for something else.
+/// Lines of the chain that other readers may interpret differently.
 #[test]
 fn a_line_of_the_chain_has_one_text() {
     let world = approved();
@@ -168,7 +168,7 @@ fn a_line_of_the_chain_has_one_text() {
     }
 }
 
-/// Every part as a mebibyte of brackets, of one long text, of nothing and of what is no text.
+/// Every part replaced by a mebibyte of brackets, one long text, nothing, and bytes that are not text.
 #[test]
 fn parts_that_are_deep_long_or_no_text_fail_and_cost_little() {
     let world = approved();

@@ -1,4 +1,4 @@
-//! The parts of a story made by hand: contract, policies, proposal, looks and exchanges.
+//! The parts of a hand-made story: contract, policies, proposal, looks and exchanges.
 
 use std::collections::BTreeMap;
 
@@ -137,7 +137,7 @@ pub(super) fn observed(phase: Phase, observation: &Observation) -> Event {
     Event::Observed { phase, observation: Sight::shared(observation.clone()) }
 }
 
-/// A look at user 42; `meta` may differ at any time.
+/// A look at user 42; `meta` may change at any time.
 pub(super) fn look(active: bool, meta: &str, at_ms: i64) -> Observation {
     let user = json!({"id": "42", "active": active, "meta": meta});
     let request = Rendered {
@@ -162,7 +162,7 @@ pub(super) fn look(active: bool, meta: &str, at_ms: i64) -> Observation {
     }
 }
 
-/// The entity tag of every answer.
+/// The entity tag of every response.
 const TAG: &str = "\"1\"";
 
 pub(crate) fn exchange(request: &Rendered, status: u16, response: Option<Value>) -> Exchange {
@@ -186,7 +186,7 @@ pub(crate) fn exchange(request: &Rendered, status: u16, response: Option<Value>)
     }
 }
 
-/// The public key of a log of this name.
+/// The public key of a log with this name.
 pub(super) fn log_of(name: &str, seed: u8) -> note::VerifierKey {
     note::VerifierKey::new(name, key(seed).verifying_key()).unwrap()
 }

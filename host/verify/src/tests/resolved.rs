@@ -1,4 +1,4 @@
-//! What a person said of an open action: whose word counts, and what a host can and cannot make of it.
+//! Resolutions of an open action: whose resolution counts, and what a host can and cannot conclude from it.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::{RECONCILIATION, RESOLUTION, Report, SETTLED, SUMMARY, Status, Trust,
 
 const LATER_MS: i64 = 50_000;
 
-/// A change of what somebody signed or trusts, with what is said of it.
+/// A change of a signed or trusted value, with the expected message.
 type Changed<T> = (fn(&mut T), &'static str);
 
 /// What the test changes of an honest host and an honest operator.
@@ -36,7 +36,7 @@ fn honest() -> Case {
     Case { by: key(3), word: |_| (), look: None, host: |_| (), trust: |_| () }
 }
 
-/// A look that nobody can use.
+/// An unusable look.
 fn blind() -> Observation {
     let mut look = look(true, "c", LATER_MS);
     look.problem = Some("no answer".into());
@@ -75,7 +75,7 @@ fn judged(world: &World, story: &Story, look: &Observation) -> Judgement {
     })
 }
 
-/// The report over the bundle of an open action that was resolved so.
+/// The report on the bundle of an open action that was resolved this way.
 fn found(case: Case) -> Report {
     let world = open();
     let (mut story, _) = world.ended(|_| {});
@@ -123,7 +123,7 @@ fn a_word_settles_what_no_look_can_and_never_makes_it_verified() {
     settled(not(honest()), Outcome::Failed, "nobody looked again");
     settled(with(blind()), Outcome::Mismatch, "and a look after it");
     settled(not(with(blind())), Outcome::Failed, "and a look after it");
-    // A look that answers by itself counts, whatever the person says.
+    // A look that settles the outcome takes precedence over the person's resolution.
     let shows = || at(look(true, "c", LATER_MS));
     settled(with(shows()), Outcome::Verified, "and a look after it");
     settled(not(with(shows())), Outcome::Verified, "and a look after it");
@@ -156,7 +156,7 @@ fn a_word_of_somebody_else_or_about_something_else_fails() {
     }
 }
 
-/// The one who approves as `support-lead` stays; the operator's record is one of its own.
+/// The record of the approver as `support-lead` stays; the operator gets a separate record.
 fn lead(trust: &mut Trust) -> &mut crate::Approver {
     let approvers = trust.approvers.as_mut().unwrap();
     approvers[0].roles.truncate(1);

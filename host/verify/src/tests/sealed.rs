@@ -1,4 +1,4 @@
-//! Seals a story, puts it into a log among other entries, bundles it, and says whom to trust.
+//! Seals a story, logs it among other entries, bundles it, and provides the trust for it.
 
 use std::sync::Arc;
 
@@ -20,8 +20,8 @@ use super::story::World;
 use crate::{Approver, ReceiptKey, Trust};
 
 impl World {
-    /// Seals the story with a receipt that the test may change first, and puts it into a log. A host that
-    /// lies in its receipt has said the same in its decisions.
+    /// Seals the story with a receipt that the test may change first, and logs it. A host that lies in its receipt has
+    /// stated the same in its decisions.
     pub(super) fn ended(
         &self,
         change: impl FnOnce(&mut Receipt),
@@ -34,7 +34,7 @@ impl World {
         self.close(story, &receipt)
     }
 
-    /// The same, with decisions as they are, whatever the receipt says.
+    /// Like [`Self::ended`] and bundled, with the original decisions, whatever the receipt states.
     pub(super) fn sealed_apart(&self, change: impl FnOnce(&mut Receipt)) -> Vec<u8> {
         let story = self.story();
         let judgement = story.judgement.as_ref().unwrap();
@@ -51,7 +51,7 @@ impl World {
         self.publish(story, at_ms)
     }
 
-    /// A decision for every attempt of the receipt, in the place of those of the story.
+    /// A decision for every attempt of the receipt, in place of those of the story.
     fn decide_as(&self, story: &mut Story, receipt: &mut Receipt) {
         let Some((_, first)) = story.chain.iter().find(|(kind, _)| *kind == Kind::Decision) else {
             return;
@@ -95,7 +95,7 @@ impl World {
         let others = (0..self.before).map(|n| leaf_hash(&n.to_le_bytes()));
         let ours = leaves.iter().map(|l| leaf_hash(&l.entry()));
         let mut hashes: Vec<_> = others.chain(ours).collect();
-        // It was activated before anything of ours.
+        // It was activated before any of our entries.
         for (payload, n) in story.activations().into_iter().zip((0..self.before).rev()) {
             let (kind, index) = (Kind::Activated.as_str().to_owned(), n as u64);
             let leaf = Leaf { kind, payload, index };
@@ -144,14 +144,14 @@ impl World {
         story.decision.as_ref().map(|(_, facts)| self.policies.snapshot(facts))
     }
 
-    /// The bundle with one part changed, its container written anew.
+    /// The bundle with one part changed, and its container written again.
     pub(super) fn forged(&self, change: impl FnOnce(&mut Files)) -> Vec<u8> {
         let mut files = bundle::read(&self.bundle()).unwrap();
         change(&mut files);
         bundle::write(&files).unwrap()
     }
 
-    /// The bundle of a host that changed one part before it signed.
+    /// The bundle of a host that changed one part before signing.
     pub(super) fn signed_over(&self, name: &str, change: impl FnOnce(&str) -> String) -> Vec<u8> {
         let mut files = bundle::read(&self.bundle()).unwrap();
         let text = String::from_utf8(files.remove(name).unwrap()).unwrap();
@@ -179,12 +179,12 @@ impl World {
     }
 }
 
-/// A key that counts everywhere in the log.
+/// A key that is valid at every index of the log.
 pub(super) fn always(key: &SigningKey) -> ReceiptKey {
     ReceiptKey { key: key.verifying_key(), from_index: None, until_index: None }
 }
 
-/// Where the receipt names this part.
+/// The field in which the receipt names this part.
 fn digest_of<'a>(receipt: &'a mut Receipt, name: &str) -> &'a mut Digest {
     match name {
         bundle::PRE => &mut receipt.pre.as_mut().unwrap().evidence_sha256,

@@ -1,4 +1,4 @@
-//! A signed story made by hand: a restore that one lead approved, or denied.
+//! A signed, hand-made story: a restore that one lead approved, or denied.
 
 use std::sync::Arc;
 
@@ -21,17 +21,17 @@ use serde::Serialize;
 
 use super::parts::{bound, compiled, contract, exchange, key, look, observed, started};
 
-/// A story and everything that vouches for it. Tests change it before it is sealed and bundled.
+/// A story and everything that proves it. Tests change it before it is sealed and bundled.
 pub(super) struct World {
     pub(super) contract: Contract,
     pub(super) policies: Policies,
     pub(super) receipt_key: SigningKey,
     pub(super) log_key: LogKey,
     pub(super) approver: SigningKey,
-    /// What was in force.
+    /// The activation in force.
     pub(super) activation: Activation,
     pub(super) entries: Vec<Event>,
-    /// Other people's entries in the log, before ours.
+    /// Other actions' entries in the log, before ours.
     pub(super) before: usize,
 }
 
@@ -141,7 +141,7 @@ impl World {
         Event::Asked { ask: Arc::new(ask) }
     }
 
-    /// A signed approval of what is asked, changed as the test wants it.
+    /// A signed approval of what is asked, changed by the test.
     pub(super) fn answer(
         &self,
         person: &str,
@@ -173,7 +173,7 @@ impl World {
         }
     }
 
-    /// Replaces the one answer, and everything that follows from it.
+    /// Replaces the only answer, and everything that follows from it.
     pub(super) fn answered(mut self, answer: Answer) -> Self {
         let at = self.entries.iter().position(|e| matches!(e, Event::Answered { .. })).unwrap();
         self.entries.truncate(at);
@@ -217,7 +217,7 @@ impl World {
         self.entries.push(Event::Judged { judgement: Arc::new(judged) });
     }
 
-    /// The signed decision over the attempt, changed as the test wants it.
+    /// The signed decision over the attempt, changed by the test.
     pub(super) fn decision(&self, change: impl FnOnce(&mut Clearance)) -> Envelope {
         let story = self.story();
         let (_, facts) = story.decision.as_ref().unwrap();

@@ -1,4 +1,4 @@
-//! Trust directories: what they hold, and what they may not.
+//! Trust directories: what they may and may not contain.
 
 use deed_record::bundle;
 use deed_spec::note;
@@ -55,7 +55,7 @@ fn one_key_for_two_purposes_is_no_trust() {
     assert_eq!(read_back(&whole), Ok(whole));
 }
 
-/// The index at which a key was retired in one log says nothing of another log.
+/// The index at which a key was retired in one log does not apply to another log.
 #[test]
 fn indices_count_in_one_log_alone() {
     let whole = approved().trust();
@@ -71,7 +71,7 @@ fn indices_count_in_one_log_alone() {
     }
 }
 
-/// What a reader makes of these keys in the files of three honest directories.
+/// What a reader parses from these keys in the files of three honest directories.
 fn read_back(trust: &Trust) -> Result<Trust, TrustError> {
     let alone = |part: Trust| part.files().unwrap();
     let mut files = alone(Trust { receipt_keys: trust.receipt_keys.clone(), ..Trust::default() });

@@ -1,4 +1,4 @@
-//! Under a policy: whose cosignatures the checkpoint of a bundle has.
+//! Witness policies: the cosignatures on the checkpoint of a bundle.
 
 use data_encoding::BASE64;
 use deed_spec::note::{LogPolicy, WitnessKey};
@@ -60,10 +60,10 @@ fn a_quorum_of_witnesses_is_seen_and_a_lack_of_it_said() {
         let line = line(&report, WITNESSES);
         assert_eq!(line.status, status, "{line:?}");
         assert!(line.detail.contains(words), "{line:?}");
-        // Everything else is looked at all the same.
+        // Everything else is still checked.
         assert_eq!(super::line(&report, OUTCOME).status, Status::Pass, "{report:#?}");
     }
-    // Whoever knows no witness is told what that means, and needs none.
+    // A reader without witnesses gets a report of what that means, and needs none.
     let report = verify(&both, Some(&world.trust()));
     assert_eq!(report.verdict, Verdict::Verified, "{report:#?}");
     assert!(line(&report, WITNESSES).detail.contains("forks its log"), "{report:#?}");
@@ -86,7 +86,7 @@ fn a_policy_is_a_file_of_the_trust_directory() {
     let trust = trusting(&world, 2);
     let files = trust.files().unwrap();
     assert_eq!(Trust::parse(&files).unwrap(), trust);
-    // Its logs are trusted without `log.vkey`; beside it, both name the same.
+    // Its logs are trusted without `log.vkey`; if both files exist, they name the same logs.
     let mut alone = files.clone();
     alone.remove(Trust::LOG_KEYS).unwrap();
     assert_eq!(Trust::parse(&alone).unwrap(), trust);

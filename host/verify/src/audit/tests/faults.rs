@@ -1,4 +1,4 @@
-//! Each fault, found where it is, with the verdict that it deserves.
+//! Each fault, found in its file and with its verdict.
 
 use super::*;
 
@@ -48,7 +48,7 @@ fn entries_that_are_not_those_of_the_tiles_are_found() {
     let bundle = "tile/entries/001.p/44";
     let files = with(log(300), bundle, forged[bundle].clone());
     failed(&files, &[], "tile/0/001.p/44", "hash 2 of the tile");
-    // With the tiles forged to match, only the signed root is left to disagree.
+    // With the tiles forged to match, only the signed root still disagrees.
     let note = log(300).remove(CHECKPOINT).unwrap();
     failed(&with(forged, CHECKPOINT, note), &[], CHECKPOINT, "another root");
 }
@@ -94,7 +94,7 @@ fn keys_and_origins_are_those_that_are_trusted() {
     failed(&foreign, &[], CHECKPOINT, "not of `log.example.com/acme`");
     let kept = Since { name: "kept".into(), note: String::from_utf8(elsewhere).unwrap() };
     failed(&log(3), std::slice::from_ref(&kept), "kept", "not of `log.example.com/acme`");
-    // Both keys are trusted, and still one log says nothing of the other.
+    // Both keys are trusted, but one log still proves nothing about the other.
     let both = [keys(), vec![key(5, "log.example.com/globex").verifier().clone()]].concat();
     let asked = Asked { keys: &both, since: &[kept], head: None, witnesses: None };
     let found = audit(asked, |path, max| Ok(fetch(&log(3), path, max))).fault.unwrap();
@@ -125,7 +125,7 @@ fn what_cannot_be_looked_at_is_no_fault() {
 
 #[test]
 fn a_proof_is_made_of_the_tiles_and_not_of_the_entries() {
-    // Good for as long as the entries are read, another one when the proof is made.
+    // Correct while the entries are read, different when the proof is built.
     let (files, mut reads) = (log(300), BTreeMap::<String, u32>::new());
     let lying = |path: &str, max| {
         let count = reads.entry(path.to_owned()).or_default();
