@@ -1,4 +1,4 @@
-//! SHA-256 digests as values: `sha256:<64 lower-case hex digits>` wherever people read them.
+//! SHA-256 digests as values: `sha256:<64 lower-case hex digits>` everywhere people read them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -44,7 +44,7 @@ impl Digest {
         digits
     }
 
-    /// From 64 lower-case hex digits.
+    /// Parses 64 lower-case hex digits. Fails for any other text.
     pub fn from_hex(text: &str) -> Result<Self, DigestError> {
         let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).map_err(|_| bad(text))?;
         Ok(Self(bytes.try_into().map_err(|_| bad(text))?))
@@ -60,7 +60,7 @@ fn text(digits: &[u8]) -> &str {
     std::str::from_utf8(digits).unwrap_or_default()
 }
 
-/// Why a text is no digest.
+/// Why a text is not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is no digest; write `sha256:` and 64 lower-case hex digits")]
 pub struct DigestError {
@@ -108,7 +108,7 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
-/// Reads a digest where it stands: a story has dozens, and none needs a text of its own.
+/// Parses a digest without allocating: a story has dozens.
 struct Text;
 
 impl Visitor<'_> for Text {

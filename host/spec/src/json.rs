@@ -1,6 +1,6 @@
-//! Takes untrusted JSON bytes or our own values, gives strict values, RFC 8785 bytes and leaf-level differences.
+//! Strict JSON: parses untrusted bytes, writes RFC 8785 bytes, and computes leaf-level differences.
 //!
-//! Never keeps a float, a duplicate key or the order in which a map happens to iterate.
+//! Floats and duplicate keys are rejected, and the result never depends on the iteration order of a map.
 
 mod canonical;
 mod diff;
@@ -16,10 +16,10 @@ pub use diff::{Change, diff};
 pub use parse::{ParseError, parse, parse_exact};
 pub use shape::{ShapeError, from_value};
 
-/// The largest integer that every JSON reader keeps exactly: 2^53 − 1 (RFC 7493 section 2.2).
+/// The largest integer that every JSON reader represents exactly: 2^53 − 1 (RFC 7493 section 2.2).
 pub const MAX_INTEGER: i64 = 9_007_199_254_740_991;
 
-/// How deep a value from outside may be nested: records put it inside of others, and are read with 64 levels.
+/// Deepest nesting of a value from outside: records contain it in other values, and are parsed with 64 levels.
 pub const NESTED_MAX: usize = 48;
 
 /// Levels of arrays and objects; 0 for a text, number, boolean or null.
@@ -31,17 +31,17 @@ pub fn depth(value: &Value) -> usize {
     }
 }
 
-/// The value at an RFC 6901 pointer (`""` is the whole document), or nothing when there is none.
+/// The value at an RFC 6901 pointer (`""` is the whole document); `None` if it does not exist.
 pub fn pointer<'a>(value: &'a Value, at: &str) -> Option<&'a Value> {
     value.pointer(at)
 }
 
-/// `base` extended by one RFC 6901 reference token, `~` and `/` escaped.
+/// `base` extended by one RFC 6901 reference token, with `~` and `/` escaped.
 pub fn child(base: &str, token: &str) -> String {
     let mut pointer = String::with_capacity(base.len() + 1 + token.len());
     pointer.push_str(base);
     pointer.push('/');
-    // Whoever walks a value names every place in it, and hardly any name has something to escape.
+    // A walk over a value names every place in it, and few names contain a character to escape.
     if token.contains(['~', '/']) {
         pointer.push_str(&token.replace('~', "~0").replace('/', "~1"));
     } else {

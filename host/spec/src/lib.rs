@@ -1,8 +1,8 @@
-//! Formats that others specified: canonical JSON (RFC 8785), SHA-256 digests, Merkle trees (RFC 6962), signed notes
-//! and tiled logs (C2SP).
+//! Formats that others specified: canonical JSON (RFC 8785), SHA-256 digests, Merkle trees (RFC 6962), signed notes and
+//! tiled logs (C2SP).
 //!
-//! Nothing in this crate knows of actions or receipts. There is no I/O, no clock, no randomness and no async in it,
-//! and it compiles for `wasm32-unknown-unknown`.
+//! This crate has no notion of actions or receipts. It has no I/O, no clock, no randomness and no async code, and
+//! compiles for `wasm32-unknown-unknown`.
 
 pub mod digest;
 pub mod dsse;

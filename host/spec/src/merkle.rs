@@ -1,6 +1,6 @@
-//! Merkle trees of the log (RFC 6962 §2.1, RFC 9162 §2.1): takes leaf hashes or a reader of stored
-//! subtree hashes, gives roots and proofs, and checks proofs. It never reads storage itself and
-//! never trusts a size or an index that came with a proof.
+//! Merkle trees of the log (RFC 6962 §2.1, RFC 9162 §2.1): computes roots and proofs from leaf hashes or from a
+//! function that reads stored subtree hashes, and checks proofs. It does no I/O itself and never trusts a size or an
+//! index that came with a proof.
 
 use sha2::{Digest as _, Sha256};
 
@@ -13,7 +13,7 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
-/// A node of the tree: 32 bytes of SHA-256.
+/// A node of the tree: a SHA-256 hash of 32 bytes.
 pub type Hash = [u8; 32];
 
 /// The hash of one entry: `SHA-256(0x00 || data)`.
@@ -26,7 +26,7 @@ pub fn node_hash(left: &Hash, right: &Hash) -> Hash {
     Sha256::new().chain_update([1]).chain_update(left).chain_update(right).finalize().into()
 }
 
-/// The root of the tree over these leaf hashes, in their order; of no leaves, `SHA-256("")`.
+/// The root of the tree over these leaf hashes, in their order; without leaves, `SHA-256("")`.
 pub fn root(leaves: &[Hash]) -> Hash {
     match leaves {
         [] => empty_root(),
@@ -38,13 +38,13 @@ pub fn root(leaves: &[Hash]) -> Hash {
     }
 }
 
-/// The complete subtrees of a list of leaves, the largest first: what is needed of it for its root, and for that of
-/// the list with more leaves.
+/// The complete subtrees of a list of leaves, the largest first: enough to compute its root, and that of the list with
+/// more leaves.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Peaks(Vec<(u64, Hash)>);
 
 impl Peaks {
-    /// The same with one leaf more.
+    /// The same with one more leaf.
     #[must_use]
     pub fn with(mut self, leaf: Hash) -> Self {
         let mut last = (1, leaf);
@@ -55,7 +55,7 @@ impl Peaks {
         self
     }
 
-    /// The root over all leaves; none without any.
+    /// The root over all leaves; `None` if there are none.
     pub fn root(&self) -> Option<Hash> {
         let hashes = self.0.iter().rev().map(|(_, hash)| *hash);
         hashes.reduce(|right, left| node_hash(&left, &right))

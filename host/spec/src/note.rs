@@ -1,6 +1,6 @@
-//! Checkpoints of a log as signed notes (C2SP signed-note, tlog-checkpoint v1.0.0), the words of
-//! witnesses on them (tlog-cosignature, tlog-policy) and the proofs that carry them (tlog-proof@v1): takes keys and texts, gives texts and checked values. It never
-//! corrects a text: what does not read exactly as the format says is refused.
+//! Checkpoints of a log as signed notes (C2SP signed-note, tlog-checkpoint v1.0.0), the cosignatures of witnesses on
+//! them (tlog-cosignature, tlog-policy) and the proofs that carry them (tlog-proof@v1). Texts are never corrected: one
+//! that does not match its format exactly is refused.
 
 use std::fmt;
 
@@ -23,17 +23,18 @@ mod tests;
 
 /// Signs a checkpoint: the note with one signature line, ready to be published.
 ///
-/// The key must be the one of this log: its name is the checkpoint's origin.
+/// Fails unless the key belongs to this log: its name must be the checkpoint's origin.
 pub fn sign(checkpoint: &Checkpoint, key: &LogKey) -> Result<String, NoteError> {
     check_origin(checkpoint, key.name())?;
     let text = checkpoint.to_string();
     Ok(format!("{text}\n{}", key.signature_line(&text)))
 }
 
-/// Checks a signed checkpoint against the log's key.
+/// Checks a signed checkpoint against the log's key. Fails when the note is malformed, of another log, or not signed by
+/// this key.
 ///
-/// Signatures of other keys (witnesses) are ignored, one of this key that is not good refuses the
-/// note (C2SP signed-note). Ed25519 is checked strictly: no small-order keys, canonical scalars.
+/// Signatures of other keys (witnesses) are ignored. One invalid signature of this key rejects the note (C2SP
+/// signed-note). Ed25519 is checked strictly: no small-order keys, canonical scalars.
 pub fn verify(note: &str, key: &VerifierKey) -> Result<Checkpoint, NoteError> {
     let (text, lines) = split(note)?;
     let mut signed = false;
@@ -56,18 +57,19 @@ pub fn verify(note: &str, key: &VerifierKey) -> Result<Checkpoint, NoteError> {
     Ok(checkpoint)
 }
 
-/// A tree head. Its text is three lines: origin, size in decimal, root in base64; `Display` gives it.
+/// A tree head. Its text has three lines: origin, size in decimal, root in base64; `Display` writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
     /// The log's name: a URL without scheme, without spaces and `+`.
     pub origin: String,
-    /// Leaves in the tree.
+    /// Number of leaves in the tree.
     pub size: u64,
     pub root: Hash,
 }
 
 impl Checkpoint {
-    /// Reads the unsigned text. Extension lines (which tlog-checkpoint discourages) are refused.
+    /// Parses the unsigned text. Fails for any other form, including extension lines, which tlog-checkpoint
+    /// discourages.
     pub fn parse(text: &str) -> Result<Self, NoteError> {
         let body = text.strip_suffix('\n').ok_or(NoteError::Lines)?;
         let lines: Vec<&str> = body.split('\n').collect();
@@ -89,7 +91,7 @@ impl fmt::Display for Checkpoint {
     }
 }
 
-/// Why a note is no checkpoint of this log.
+/// Why a note is not a checkpoint of this log.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoteError {
     #[error("the note has no blank line before its signatures, or no newline at its end")]
@@ -116,7 +118,7 @@ pub enum NoteError {
     OtherLog { origin: String, name: String },
 }
 
-/// C2SP asks verifiers to accept 16 at least; more than this is somebody's attempt to keep us busy.
+/// C2SP requires verifiers to accept at least 16. The limit bounds the work that a hostile note can cause.
 const MAX_SIGNATURES: usize = 64;
 
 /// The signed text, with its final newline, and the signature lines.
@@ -131,7 +133,7 @@ fn split(note: &str) -> Result<(&str, &str), NoteError> {
     if lines.lines().count() > MAX_SIGNATURES {
         return Err(NoteError::TooManySignatures);
     }
-    // The text keeps the newline that the separator begins with.
+    // The text includes the newline that the separator begins with.
     Ok((note.get(..=text.len()).ok_or(NoteError::Shape)?, lines))
 }
 
@@ -158,7 +160,7 @@ fn bad_signature(key: &VerifierKey) -> NoteError {
     NoteError::BadSignature { name: key.name().to_owned() }
 }
 
-/// An unsigned number written the one way that C2SP allows.
+/// An unsigned number in the only form that C2SP allows.
 fn decimal(text: &str) -> Option<u64> {
     text.parse().ok().filter(|number: &u64| number.to_string() == text)
 }
@@ -168,7 +170,7 @@ fn hash(text: &str) -> Option<Hash> {
     base64(text)?.try_into().ok()
 }
 
-/// Bytes from the one base64 text that they have: the decoder alone also takes padded pieces in a row.
+/// Decodes canonical base64 only: the decoder alone also accepts concatenated padded pieces.
 fn base64(text: &str) -> Option<Vec<u8>> {
     BASE64.decode(text.as_bytes()).ok().filter(|bytes| BASE64.encode(bytes) == text)
 }

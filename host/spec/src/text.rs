@@ -1,9 +1,9 @@
-//! Text that came from outside, made safe to show.
+//! Text from outside, made safe to show.
 
 use std::fmt::Write as _;
 
-/// Characters that a reader cannot see, or that change the order or place of what a reader sees
-/// (Unicode UAX #9, UTR #36).
+/// Characters that are invisible to a reader, or that change the order or place of what a reader sees (Unicode UAX #9,
+/// UTR #36).
 pub fn deceives(c: char) -> bool {
     c.is_control()
         || matches!(c,
@@ -13,7 +13,7 @@ pub fn deceives(c: char) -> bool {
             | '\u{fff0}'..='\u{fffb}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// One line of text for a terminal or a page: characters that deceive as `\u{…}`, everything else as it is.
+/// One line of text for a terminal or a page: deceptive characters as `\u{…}`, everything else unchanged.
 pub fn safe(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -26,11 +26,11 @@ pub fn safe(text: &str) -> String {
     out
 }
 
-/// JSON for a terminal: the same value, with everything that deceives as `\uXXXX` (RFC 8259 section 7).
+/// JSON for a terminal: the same value, with every deceptive character as `\uXXXX` (RFC 8259 section 7).
 pub fn plain_json(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        // Line breaks are the layout's own; inside of texts they are escaped already.
+        // Line breaks belong to the layout; inside strings they are already escaped.
         if c != '\n' && deceives(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 write!(out, "\\u{unit:04x}").unwrap_or_default();

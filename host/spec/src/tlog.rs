@@ -1,6 +1,6 @@
 //! A tiled log as files (C2SP tlog-tiles): the names and bytes of its files, and the right edge of its tree.
 //!
-//! It never reads or writes a file itself.
+//! It does no I/O itself.
 
 pub mod frontier;
 pub mod tile;
@@ -8,15 +8,15 @@ pub mod tile;
 /// The published tree head, as C2SP tlog-tiles names it.
 pub const CHECKPOINT: &str = "checkpoint";
 
-/// The greatest tree of a host whose tiles are all on disk: the unsigned text of its checkpoint. The host
-/// keeps it beside the log; it is no part of what C2SP publishes. It follows the newest checkpoint within
-/// moments, so a log that is behind it was rolled back.
+/// The largest tree of a host whose tiles are all on disk: the unsigned text of its checkpoint. The host stores it with
+/// the log; it is not part of what C2SP publishes. It follows the newest checkpoint within moments, so a log that is
+/// behind it was rolled back.
 pub const HEAD: &str = "HEAD";
 
-/// The latest checkpoint that a witness vouches for, which may be older than [`CHECKPOINT`].
+/// The latest checkpoint that a witness cosigned, which may be older than [`CHECKPOINT`].
 pub const COSIGNED: &str = "cosigned";
 
-/// One file: its path below the log's directory, with `/`, and its bytes.
+/// One file: its path below the log's directory, separated by `/`, and its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resource {
     pub path: String,

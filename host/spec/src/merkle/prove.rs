@@ -1,12 +1,12 @@
-//! Roots and proofs out of stored hashes: takes a reader `(level, index) -> Hash`, gives RFC 6962
-//! audit paths and consistency paths in their order (from the leaf upwards). It asks the reader
-//! only for complete subtrees: at `level` l and `index` i, the 2^l leaves that start at i * 2^l.
+//! Roots and proofs from stored hashes, read by a function `(level, index) -> Hash`: RFC 6962 audit paths and
+//! consistency paths in their order (from the leaf upwards). The function is called only for complete subtrees: at
+//! `level` l and `index` i, the 2^l leaves that start at i * 2^l.
 
 use super::{Hash, empty_root, node_hash, root};
 
 /// The audit path (RFC 6962 §2.1.1) of leaf `index` in the tree of the first `size` leaves.
 ///
-/// Fails with [`OutOfRange`] when `index` is not below `size`, and with whatever `read` fails with.
+/// Fails with [`OutOfRange`] when `index` is not below `size`, and with any error of `read`.
 pub fn proof<E: From<OutOfRange>>(
     index: u64,
     size: u64,
@@ -33,7 +33,8 @@ pub fn proof<E: From<OutOfRange>>(
 
 /// The consistency path (RFC 6962 §2.1.2) from the tree of `old` leaves to that of `size` leaves.
 ///
-/// Empty when the sizes are equal. Fails with [`OutOfRange`] when `old` is 0 or above `size`.
+/// Empty when the sizes are equal. Fails with [`OutOfRange`] when `old` is 0 or above `size`, and with any error of
+/// `read`.
 pub fn consistency_proof<E: From<OutOfRange>>(
     old: u64,
     size: u64,
@@ -54,7 +55,7 @@ pub fn consistency_proof<E: From<OutOfRange>>(
             low = middle;
         }
     }
-    // The verifier knows the old root itself, so it is left out when it is a node of the new tree.
+    // The verifier knows the old root, so it is left out when it is a node of the new tree.
     if low != 0 {
         path.push(range(low, high, &mut read)?);
     }
@@ -62,12 +63,12 @@ pub fn consistency_proof<E: From<OutOfRange>>(
     Ok(path)
 }
 
-/// The root (RFC 6962 §2.1) of the tree of the first `size` leaves.
+/// The root (RFC 6962 §2.1) of the tree of the first `size` leaves. Fails with any error of `read`.
 pub fn root_of<E>(size: u64, mut read: impl FnMut(u8, u64) -> Result<Hash, E>) -> Result<Hash, E> {
     if size == 0 { Ok(empty_root()) } else { range(0, size, &mut read) }
 }
 
-/// The audit path of leaf `index` in the tree over exactly these leaf hashes.
+/// The audit path of leaf `index` in the tree over exactly these leaf hashes. Fails when there is no such leaf.
 pub fn inclusion_proof(index: u64, leaves: &[Hash]) -> Result<Vec<Hash>, OutOfRange> {
     proof(index, leaves.len() as u64, |level, at| {
         let missing = OutOfRange { index: at, size: leaves.len() as u64 };
@@ -76,7 +77,7 @@ pub fn inclusion_proof(index: u64, leaves: &[Hash]) -> Result<Vec<Hash>, OutOfRa
     })
 }
 
-/// A proof was asked for about a leaf or a size that the tree does not have.
+/// A proof was requested for a leaf or a size that the tree does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("`{index}` is outside a tree of {size} leaves; ask for one inside it")]
 pub struct OutOfRange {

@@ -1,11 +1,11 @@
-//! Checks of proofs (RFC 9162 §2.1.3.2 and §2.1.4.2): takes sizes, hashes and a path, gives yes or
-//! no. It never allocates and never recurses, so a hostile proof costs only its own length.
+//! Checks of proofs (RFC 9162 §2.1.3.2 and §2.1.4.2) against sizes and hashes. They neither allocate nor recurse, so a
+//! hostile proof costs only its own length.
 
 use super::{Hash, empty_root, node_hash};
 
-/// Whether `proof` shows that `leaf` stands at `index` in the tree of `size` leaves with `root`.
+/// Whether `proof` shows that `leaf` is at `index` in the tree of `size` leaves with `root`.
 ///
-/// An empty proof is good only for the single leaf of a tree of one.
+/// An empty proof is valid only for the single leaf of a tree of one.
 pub fn verify_inclusion(index: u64, size: u64, leaf: &Hash, proof: &[Hash], root: &Hash) -> bool {
     if index >= size {
         return false;
@@ -24,8 +24,8 @@ pub fn verify_inclusion(index: u64, size: u64, leaf: &Hash, proof: &[Hash], root
 
 /// Whether `proof` shows that the tree of `new_size` leaves only appends to that of `old_size`.
 ///
-/// Equal sizes need equal roots and no proof; the empty tree is a prefix of every tree, and its
-/// root is the hash of nothing.
+/// Equal sizes need equal roots and no proof. The empty tree is a prefix of every tree, and its root is the hash of
+/// nothing.
 pub fn verify_consistency(
     old_size: u64,
     new_size: u64,
@@ -69,20 +69,20 @@ fn extends(old_size: u64, new_size: u64, old: &Hash, new: &Hash, proof: &[Hash])
     walk.last == 0 && old_hash == *old && new_hash == *new
 }
 
-/// Where the walk from a leaf to the root stands: its node and the last node of that level.
+/// The position of the walk from a leaf to the root: its node and the last node of that level.
 struct Walk {
     node: u64,
     last: u64,
 }
 
-/// On which side of the walk's node the next sibling stands.
+/// The side of the walk's node on which the next sibling is.
 enum Side {
     Left,
     Right,
 }
 
 impl Walk {
-    /// Goes up past one sibling; `None` when the root is reached already.
+    /// Moves up past one sibling; `None` if the root is already reached.
     fn step(&mut self) -> Option<Side> {
         if self.last == 0 {
             return None;

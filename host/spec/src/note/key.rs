@@ -1,5 +1,5 @@
-//! Keys of signed notes (C2SP signed-note, Ed25519, type 0x01): takes a name and a key, gives
-//! signature lines and the verifier key text. It never shows the private half.
+//! Keys of signed notes (C2SP signed-note, Ed25519, type 0x01): they write signature lines and the verifier key text.
+//! The private half is never printed.
 
 use std::fmt;
 use std::str::FromStr;
@@ -19,7 +19,7 @@ pub struct LogKey {
 }
 
 impl LogKey {
-    /// Fails when the name is empty or has white space, control characters or `+` in it.
+    /// Fails when the name is empty or contains white space, control characters or `+`.
     pub fn new(name: &str, signing: SigningKey) -> Result<Self, KeyError> {
         let verifier = VerifierKey::new(name, signing.verifying_key())?;
         Ok(Self { signing, verifier })
@@ -29,7 +29,7 @@ impl LogKey {
         self.verifier.name()
     }
 
-    /// The public half, for people who check this log.
+    /// The public half, for those who verify this log.
     pub fn verifier(&self) -> &VerifierKey {
         &self.verifier
     }
@@ -51,7 +51,7 @@ pub struct VerifierKey {
 }
 
 impl VerifierKey {
-    /// Fails on a name that notes cannot carry and on a key of small order.
+    /// Fails for a name that notes cannot carry and for a key of small order.
     pub fn new(name: &str, key: VerifyingKey) -> Result<Self, KeyError> {
         if !is_name(name) {
             return Err(KeyError::Name { name: name.to_owned() });
@@ -71,7 +71,7 @@ impl VerifierKey {
         self.id
     }
 
-    /// Whether it wraps this public key, under whatever name.
+    /// Whether it contains this public key, under any name.
     pub fn wraps(&self, key: &VerifyingKey) -> bool {
         self.key == *key
     }
@@ -102,7 +102,7 @@ impl FromStr for VerifierKey {
     }
 }
 
-/// Why a text or a pair of name and key makes no key of a signed note.
+/// Why a text, or a pair of name and key, is not a key of a signed note.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     #[error("a verifier key reads `NAME+KEYID+KEY`")]
@@ -133,7 +133,7 @@ pub(super) fn key_id(name: &str, kind: u8, key: &VerifyingKey) -> [u8; 4] {
 
 /// Name, key id and key of a text `NAME+KEYID+KEY` whose key begins with this type.
 pub(super) fn parts(text: &str, kind: u8) -> Result<(&str, &str, VerifyingKey), KeyError> {
-    // Base64 has `+` in its alphabet, so only the first two are separators.
+    // The base64 alphabet contains `+`, so only the first two are separators.
     let mut parts = text.splitn(3, '+');
     let (Some(name), Some(id), Some(data)) = (parts.next(), parts.next(), parts.next()) else {
         return Err(KeyError::Shape);

@@ -1,5 +1,5 @@
-//! Whose word a checkpoint needs (C2SP tlog-policy): takes the text of a policy, gives who cosigned a
-//! note and whether that is enough. It never trusts a name: witnesses are known by their keys.
+//! The cosignatures that a checkpoint needs (C2SP tlog-policy): who cosigned a note, and whether the policy is met.
+//! Names are never trusted: witnesses are identified by their keys.
 
 use std::fmt::Write as _;
 
@@ -15,7 +15,7 @@ pub struct LogPolicy {
     logs: Vec<VerifierKey>,
     /// Witnesses and groups in the order of the text: a group's members come before it.
     members: Vec<Member>,
-    /// The member that must have witnessed; none when the text says `none`.
+    /// The member that must have cosigned; `None` if the text has `quorum none`.
     quorum: Option<usize>,
 }
 
@@ -28,35 +28,36 @@ struct Member {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Rule {
     Witness(WitnessKey),
-    /// At least so many of these members.
+    /// At least this many of these members.
     Group(usize, Vec<usize>),
 }
 
-/// What the witnesses of a policy say of a note.
+/// The cosignatures of a policy's witnesses on a note.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Witnessed {
     /// Whether the quorum is met.
     pub met: bool,
-    /// Names of those who cosigned, with the time that each of them says, in seconds of Unix time.
+    /// Names of the witnesses that cosigned, each with its time in seconds of Unix time.
     pub by: Vec<(String, u64)>,
-    /// Names of those whom the quorum counts and who did not cosign.
+    /// Names of the witnesses that the quorum counts and that did not cosign.
     pub missing: Vec<String>,
 }
 
 impl LogPolicy {
-    /// Reads the text; an error names the line.
+    /// Parses the text. Fails with the line that is wrong.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
         parse::parse(text)
     }
 
-    /// The policy that accepts these logs with the word of so many of these witnesses.
+    /// The policy that accepts these logs with the cosignatures of this many of these witnesses. Fails when the result
+    /// is not a valid policy.
     pub fn of(
         logs: &[VerifierKey],
         witnesses: &[(&str, &WitnessKey, &str)],
         quorum: usize,
     ) -> Result<Self, PolicyError> {
         let mut text = String::new();
-        // Writing to a String cannot fail.
+        // Writing to a `String` cannot fail.
         for log in logs {
             writeln!(text, "log {log}").unwrap_or_default();
         }
@@ -65,29 +66,29 @@ impl LogPolicy {
         }
         let names: Vec<&str> = witnesses.iter().map(|(name, ..)| *name).collect();
         let names = names.join(" ");
-        // No witness's name begins so: a name of the configuration begins with a letter.
+        // No witness has such a name: a name of the configuration begins with a letter.
         writeln!(text, "group _all {quorum} {names}\nquorum _all").unwrap_or_default();
         Self::parse(&text)
     }
 
-    /// The text that it was read from.
+    /// The text that it was parsed from.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The logs whose checkpoints it accepts; empty when others say which.
+    /// The logs whose checkpoints it accepts; empty if these are specified elsewhere.
     pub fn logs(&self) -> &[VerifierKey] {
         &self.logs
     }
 
-    /// Whether it asks for any witness's word.
+    /// Whether it requires any cosignature.
     pub fn asks(&self) -> bool {
         self.quorum.is_some()
     }
 
     /// Who cosigned this note. The log's own signature is not checked here.
     ///
-    /// Fails when a witness that the policy knows has a cosignature there that is not good.
+    /// Fails when a witness of the policy has an invalid cosignature on the note.
     pub fn check(&self, note: &str) -> Result<Witnessed, NoteError> {
         let mut by = Vec::new();
         let mut witnessed: Vec<bool> = Vec::with_capacity(self.members.len());

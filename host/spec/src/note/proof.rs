@@ -1,5 +1,5 @@
-//! Offline proofs that an entry is in a log (C2SP tlog-proof@v1): takes the parts or the text, gives
-//! the text or the checked checkpoint. It never trusts `extra`, which nothing authenticates.
+//! Offline proofs that an entry is in a log (C2SP tlog-proof@v1): parsed, written and checked against a checkpoint.
+//! `extra` is never trusted, because it is not authenticated.
 
 use std::fmt;
 
@@ -14,21 +14,21 @@ const HEADER: &str = "c2sp.org/tlog-proof@v1";
 /// A tree of 2^63 leaves has paths of this length.
 const MAX_HASHES: usize = 63;
 
-/// An inclusion proof with its signed checkpoint; `Display` gives the text of a `.tlog-proof` file.
+/// An inclusion proof with its signed checkpoint; `Display` writes the text of a `.tlog-proof` file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogProof {
-    /// Opaque bytes that travel with the proof, unauthenticated.
+    /// Opaque bytes that accompany the proof, unauthenticated.
     pub extra: Option<Vec<u8>>,
     /// The entry's position in the log, from 0.
     pub index: u64,
     /// The audit path, from the leaf's sibling upwards (RFC 6962 §2.1.1).
     pub hashes: Vec<Hash>,
-    /// The signed note, verbatim, with the signatures of witnesses if there are some.
+    /// The signed note, verbatim, with the signatures of witnesses if there are any.
     pub checkpoint: String,
 }
 
 impl LogProof {
-    /// Reads the text. Writing the value again gives the same bytes.
+    /// Parses the text; writing the value again results in the same bytes. Fails for any other form.
     pub fn parse(text: &str) -> Result<Self, ProofError> {
         let (head, checkpoint) = text.split_once("\n\n").ok_or(ProofError::Shape)?;
         let mut lines = head.split('\n').peekable();
@@ -44,16 +44,17 @@ impl LogProof {
         Ok(Self { extra, index, hashes, checkpoint: checkpoint.to_owned() })
     }
 
-    /// Checks that the log signed a tree that has the entry with this leaf hash at `index`.
+    /// Checks that the log signed a tree that has the entry with this leaf hash at `index`. Fails when it did not.
     ///
-    /// Gives the checkpoint that was signed.
+    /// Returns the checkpoint that was signed.
     pub fn verify(&self, leaf: &Hash, key: &VerifierKey) -> Result<Checkpoint, ProofError> {
         let checkpoint = verify(&self.checkpoint, key)?;
         self.leads_to(leaf, &checkpoint)?;
         Ok(checkpoint)
     }
 
-    /// Checks the path alone, to a checkpoint that was verified before: several proofs share one.
+    /// Checks only the path, to a checkpoint that was already verified: several proofs share one. Fails when the path
+    /// does not lead to its root.
     pub fn leads_to(&self, leaf: &Hash, checkpoint: &Checkpoint) -> Result<(), ProofError> {
         let Checkpoint { size, root, .. } = checkpoint;
         if verify_inclusion(self.index, *size, leaf, &self.hashes, root) {
@@ -77,7 +78,7 @@ impl fmt::Display for LogProof {
     }
 }
 
-/// Why a text is no proof, or a proof does not show what it should.
+/// Why a text is not a proof, or a proof does not show what it should.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProofError {
     #[error("the proof has no blank line before its checkpoint")]

@@ -42,7 +42,7 @@ fn verifier_keys_that_do_not_read_exactly_are_refused() {
     for (text, expected) in bad {
         assert_eq!(text.parse::<VerifierKey>(), Err(expected), "{text}");
     }
-    // The point of order 4 with y = 0: one signature of such a key is good for every text.
+    // The point of order 4 with y = 0: one signature of such a key is valid for every text.
     let weak = ed25519_dalek::VerifyingKey::from_bytes(&[0; 32]).unwrap();
     assert_eq!(VerifierKey::new("a", weak), Err(KeyError::Key(1)));
 }
@@ -85,7 +85,7 @@ fn foreign_signatures_are_ignored_but_never_enough() {
     let alone = format!("{text}\n{}", other.signature_line(&text));
     let missing = NoteError::NotSigned { name: ORIGIN.to_owned() };
     assert_eq!(verify(&alone, log.verifier()), Err(missing));
-    // One good and one bad signature of the same key: the note is refused.
+    // One valid and one invalid signature of the same key: the note is refused.
     let twice = format!("{note}{}", log.signature_line("another text\n"));
     let bad = NoteError::BadSignature { name: ORIGIN.to_owned() };
     assert_eq!(verify(&twice, log.verifier()), Err(bad));
@@ -169,7 +169,7 @@ fn proofs_that_do_not_read_exactly_are_refused() {
 fn base64_has_one_text() {
     let hash = "A".repeat(43) + "=";
     assert_eq!(super::hash(&hash), Some([0; 32]));
-    // Pieces that are padded each on their own decode to the same bytes.
+    // Pieces that are padded separately decode to the same bytes.
     for other in [format!("{}=AAAA", "A".repeat(39)), "A".repeat(42) + "B=", "A".repeat(43)] {
         assert_eq!(super::hash(&other), None, "{other}");
     }

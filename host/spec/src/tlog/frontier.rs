@@ -1,5 +1,5 @@
-//! The right edge of the tree: takes entries one by one, gives the tiles and bundles they make and
-//! the root. It holds the unfinished tile of every level and never more, whatever the log's size.
+//! The right edge of the tree: computes the tiles, the bundles and the root from entries added one by one. It holds
+//! only the unfinished tile of every level, whatever the log's size.
 
 use super::Resource;
 use super::tile::{self, HEIGHT, WIDTH};
@@ -12,11 +12,11 @@ pub struct Frontier {
     size: u64,
     bundle: Vec<u8>,
     levels: Vec<Level>,
-    /// How many levels changed since the last `finish`.
+    /// The number of levels that changed since the last `finish`.
     touched: usize,
 }
 
-/// The unfinished tile of a level, and the subtrees that are complete in it: nobody hashes them anew for each root.
+/// The unfinished tile of a level, and its complete subtrees, so that they are not hashed again for each root.
 #[derive(Debug, Clone, Default)]
 struct Level {
     hashes: Vec<Hash>,
@@ -24,17 +24,17 @@ struct Level {
 }
 
 impl Frontier {
-    /// Entries in the tree.
+    /// Number of entries in the tree.
     pub fn size(&self) -> u64 {
         self.size
     }
 
-    /// Takes one entry; puts the bundle and the tiles that it fills into `full`.
+    /// Adds one entry, and appends the bundle and tiles that it completes to `full`.
     pub fn push(&mut self, entry: &[u8], full: &mut Vec<Resource>) {
         self.push_hashed(entry, leaf_hash(entry), full);
     }
 
-    /// The same for a caller who has the entry's leaf hash already.
+    /// Like [`Self::push`], for a caller that already has the entry's leaf hash.
     pub fn push_hashed(&mut self, entry: &[u8], hash: Hash, full: &mut Vec<Resource>) {
         let bundle_index = self.size / WIDTH;
         tile::push_entry(&mut self.bundle, entry);
@@ -46,7 +46,7 @@ impl Frontier {
         self.add(0, hash, full);
     }
 
-    /// Puts the partial bundle and the partial tiles that changed into `partial`.
+    /// Appends the partial bundle and the changed partial tiles to `partial`.
     pub fn finish(&mut self, partial: &mut Vec<Resource>) {
         let width = usize::try_from(self.size % WIDTH).unwrap_or_default();
         if self.touched > 0 && width > 0 {
@@ -63,7 +63,7 @@ impl Frontier {
         self.touched = 0;
     }
 
-    /// The partial bundle and all partial tiles, changed or not: with the full ones, every file of the tree.
+    /// The partial bundle and all partial tiles, changed or not: together with the full ones, every file of the tree.
     pub fn unfinished(&self) -> Vec<Resource> {
         let mut all = self.clone();
         all.touched = all.levels.len();
@@ -72,7 +72,7 @@ impl Frontier {
         partial
     }
 
-    /// The tile at this place when it is the unfinished one of its level.
+    /// The tile at this place, if it is the unfinished one of its level.
     pub fn partial(&self, level: u8, index: u64) -> Option<&[Hash]> {
         let hashes = &self.levels.get(usize::from(level))?.hashes;
         (index == self.last_tile(level)).then_some(hashes.as_slice())
@@ -80,8 +80,8 @@ impl Frontier {
 
     /// The root of the tree (RFC 6962 §2.1).
     pub fn root(&self) -> Hash {
-        // A level's hashes span equal, complete subtrees and what lies below is one smaller last
-        // one, so the RFC's split falls between the same nodes as that of a list.
+        // The hashes of a level cover equal, complete subtrees, and everything below is one smaller subtree at the end,
+        // so the RFC's split falls between the same nodes as that of a list.
         let below = self.levels.iter().fold(None, |below: Option<Hash>, level| match below {
             Some(below) => level.peaks.clone().with(below).root(),
             None => level.peaks.root(),
@@ -94,7 +94,7 @@ impl Frontier {
         Checkpoint { origin: origin.to_owned(), size: self.size, root: self.root() }
     }
 
-    /// Adds a hash to a level; a tile that is full then is one hash of the level above.
+    /// Adds a hash to a level; a tile that becomes full is one hash of the level above.
     fn add(&mut self, level: u8, hash: Hash, full: &mut Vec<Resource>) {
         let position = usize::from(level);
         if self.levels.len() <= position {
@@ -106,7 +106,7 @@ impl Frontier {
         unfinished.peaks = std::mem::take(&mut unfinished.peaks).with(hash);
         if unfinished.hashes.len() as u64 == WIDTH {
             let Level { hashes, peaks } = std::mem::take(unfinished);
-            // The size counts the new entry already, so the tile before the next one is this one.
+            // The size already includes the new entry, so the tile before the next one is this one.
             let index = self.last_tile(level) - 1;
             full.push(Resource { path: tile::path(level, index, None), bytes: hashes.concat() });
             if let Some(root) = peaks.root() {
@@ -115,7 +115,7 @@ impl Frontier {
         }
     }
 
-    /// Index of the tile that the next hash of this level falls into.
+    /// Index of the tile that the next hash of this level belongs to.
     fn last_tile(&self, level: u8) -> u64 {
         let shift = u32::from(HEIGHT) * (u32::from(level) + 1);
         self.size.checked_shr(shift).unwrap_or_default()

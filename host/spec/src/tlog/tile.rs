@@ -1,23 +1,23 @@
-//! Names and bytes of the files of a tiled log (C2SP tlog-tiles): takes levels, indices and entries,
-//! gives relative paths and contents, and reads contents back. It never touches a file.
+//! Names and bytes of the files of a tiled log (C2SP tlog-tiles): relative paths, and contents written and parsed. It
+//! does no I/O.
 
 use crate::merkle::Hash;
 
 /// Levels of the tree that one tile spans.
 pub const HEIGHT: u8 = 8;
 
-/// Hashes of a full tile, entries of a full bundle.
+/// Hashes in a full tile, entries in a full bundle.
 pub const WIDTH: u64 = 1 << HEIGHT;
 
-/// Longest entry, in bytes: its length must fit the two bytes before it.
+/// Longest entry in bytes: its length must fit the two bytes before it.
 pub const MAX_ENTRY: usize = u16::MAX as usize;
 
-/// `tile/<level>/<index>`, with `.p/<width>` where the tile is partial.
+/// `tile/<level>/<index>`, with `.p/<width>` if the tile is partial.
 pub fn path(level: u8, index: u64, partial: Option<usize>) -> String {
     named(&level.to_string(), index, partial)
 }
 
-/// `tile/entries/<index>`, with `.p/<width>` where the bundle is partial.
+/// `tile/entries/<index>`, with `.p/<width>` if the bundle is partial.
 pub fn entries_path(index: u64, partial: Option<usize>) -> String {
     named("entries", index, partial)
 }
@@ -32,7 +32,7 @@ pub fn is_partial(path: &str) -> bool {
     path.contains(".p/")
 }
 
-/// The hashes of a tile; `None` when the bytes are no whole number of them.
+/// The hashes of a tile; `None` if the bytes are not a whole number of hashes.
 pub fn hashes(bytes: &[u8]) -> Option<Vec<Hash>> {
     let (hashes, rest) = bytes.as_chunks::<32>();
     rest.is_empty().then(|| hashes.to_vec())
@@ -45,7 +45,7 @@ pub fn push_entry(bundle: &mut Vec<u8>, entry: &[u8]) {
     bundle.extend_from_slice(entry);
 }
 
-/// The entries of a bundle; `None` when the lengths do not fit the bytes.
+/// The entries of a bundle; `None` if the lengths do not fit the bytes.
 pub fn split_entries(mut bundle: &[u8]) -> Option<Vec<&[u8]>> {
     let mut entries = Vec::new();
     while !bundle.is_empty() {
@@ -57,7 +57,7 @@ pub fn split_entries(mut bundle: &[u8]) -> Option<Vec<&[u8]>> {
     Some(entries)
 }
 
-/// The index stands in groups of three digits, all but the last marked with `x`.
+/// The index is written in groups of three digits, all but the last marked with `x`.
 fn named(level: &str, index: u64, partial: Option<usize>) -> String {
     let mut number = format!("{:03}", index % 1000);
     let mut rest = index / 1000;

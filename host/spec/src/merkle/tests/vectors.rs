@@ -80,7 +80,7 @@ fn paths_have_the_shape_of_the_rfcs_example() {
     }
 }
 
-/// Everything that differs from this path in one place: a bit, a hash too few, too many, or moved.
+/// Everything that differs from this path in one place: one bit, or one hash missing, added or moved.
 fn changed(path: &[Hash], at: usize, bit: u8) -> Vec<Vec<Hash>> {
     let mut all =
         vec![[path, &[leaf_hash(b"more")]].concat(), [&[leaf_hash(b"more")], path].concat()];
@@ -110,8 +110,8 @@ fn bent(hash: &Hash, bit: u8) -> Hash {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
-    // The size alone is left out: in RFC 6962 it is no part of the root, and many sizes walk alike. It is
-    // signed beside the root, and a changed size is a checkpoint whose signature does not hold.
+    // The size alone is not changed: in RFC 6962 it is not part of the root, and many sizes have the same path. It is
+    // signed together with the root, so the signature of a checkpoint with a changed size does not hold.
     #[test]
     fn inclusion_holds_and_any_single_change_breaks_it(
         of in 1..600_u64, place: u64, at: usize, bit: u8, other: u64,

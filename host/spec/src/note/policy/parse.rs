@@ -1,9 +1,9 @@
-//! The text of a policy, line by line: takes it, gives the policy or the first line that is wrong.
+//! Parses the text of a policy line by line, and reports the first line that is wrong.
 
 use super::{LogPolicy, Member, Rule};
 use crate::note::{KeyError, VerifierKey, WitnessKey, decimal};
 
-/// C2SP asks for 32 of each at least; a note has room for 64 signatures.
+/// C2SP requires at least 32 of each; a note has room for 64 signatures.
 const MEMBERS_MAX: usize = 32;
 const TEXT_MAX: usize = 64 << 10;
 /// What a quorum may name instead of a witness or group.
@@ -17,7 +17,7 @@ pub struct PolicyError {
     pub why: Fault,
 }
 
-/// What can be wrong in a line.
+/// The faults of a line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     #[error("the text has more than {TEXT_MAX} bytes")]
@@ -74,17 +74,17 @@ pub(super) fn parse(text: &str) -> Result<LogPolicy, PolicyError> {
     Ok(LogPolicy { text: text.to_owned(), logs, members, quorum })
 }
 
-/// The policy in the making.
+/// The policy under construction.
 #[derive(Default)]
 struct Reader {
     logs: Vec<VerifierKey>,
     members: Vec<Member>,
-    /// Members that are in a group.
+    /// Members that are already in a group.
     placed: Vec<usize>,
     quorum: Option<Quorum>,
 }
 
-/// What the line `quorum` says.
+/// The content of the `quorum` line.
 enum Quorum {
     Nobody,
     Member(usize),

@@ -24,7 +24,7 @@ fn note() -> String {
     sign(&tree, &log()).unwrap()
 }
 
-/// The line of a witness on this text, as C2SP tlog-cosignature has it.
+/// The line of a witness on this text, in the format of C2SP tlog-cosignature.
 fn line(seed: u8, time: u64, text: &str) -> String {
     let key = key(seed);
     let signature = signing(seed).sign(format!("cosignature/v1\ntime {time}\n{text}").as_bytes());
@@ -74,10 +74,10 @@ fn strangers_are_ignored_and_a_bad_line_of_a_known_witness_refuses() {
     assert!(policy.check(&(whole.clone() + &line(9, 1, "another text\n"))).unwrap().met);
     let bad = NoteError::BadSignature { name: "w5.example".to_owned() };
     assert_eq!(policy.check(&(whole.clone() + &line(5, 1, "another text\n"))), Err(bad.clone()));
-    // A good line and a bad one of the same witness.
+    // A valid and an invalid line of the same witness.
     let both = witnessed(&[5, 1, 2]) + &line(5, 1, "another text\n");
     assert_eq!(policy.check(&both), Err(bad));
-    // Another time than the one that was signed; a time beyond the format's; a blob of another length.
+    // Another time than the signed one, a time beyond the format's limit, and a blob of another length.
     let text = format!("{}\n", note().split("\n\n").next().unwrap());
     let good = line(1, 5, &text);
     let blob = BASE64.decode(good.trim_end().rsplit(' ').next().unwrap().as_bytes()).unwrap();
@@ -144,7 +144,7 @@ fn texts_that_are_no_policy_are_refused_at_their_line() {
         (format!("{two}group g most a b\nquorum g\n"), 3, threshold("most")),
         (format!("{twice}quorum a\n"), 2, Fault::KeyTwice),
         (format!("log {0}\nlog {0}\nquorum none\n", of_log.verifier()), 2, Fault::KeyTwice),
-        // Each key where the other belongs.
+        // Each key in place of the other.
         (format!("log {w1}\nquorum none\n"), 1, Fault::Key(crate::note::KeyError::Key(1))),
         (
             format!("witness a {}\nquorum a\n", of_log.verifier()),
@@ -177,7 +177,7 @@ fn the_word_of_a_public_witness_is_good() {
     let found = cosignature(PUBLIC, &key).unwrap().unwrap();
     assert_eq!(found.time, 1_785_704_691);
     assert!(cosignature(&PUBLIC.replace("185550722", "185550723"), &key).is_err());
-    // The blob of the specification's example is as long, and its time stands where ours does.
+    // The blob of the specification's example has the same length, and its time is at the same offset as ours.
     let example = "jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEhZCB9dlrDJsX3b2oyin1nPZqhf5nNo0xUe+mbIUBkBIfZ+qnA==";
     let bytes = BASE64.decode(example.as_bytes()).unwrap();
     assert_eq!(bytes.len(), 4 + 8 + 64);

@@ -1,5 +1,5 @@
-//! Examples of C2SP: signed-note, tlog-checkpoint, tlog-proof; and of golang.org/x/mod/sumdb/note,
-//! where the format comes from.
+//! Examples of C2SP signed-note, tlog-checkpoint and tlog-proof, and of golang.org/x/mod/sumdb/note, the origin of the
+//! format.
 
 use super::*;
 
@@ -20,7 +20,8 @@ const NOTES: [(&str, &str, &str); 2] = [
     ),
 ];
 
-/// Signatures are checked before the text is read, so a note that is no checkpoint gets that far.
+/// Signatures are checked before the text is parsed, so the error for a text that is not a checkpoint comes only after
+/// they hold.
 #[test]
 fn signatures_of_the_specifications_hold() {
     for (vkey, text, blob) in NOTES {
@@ -57,7 +58,7 @@ fn a_text_may_have_empty_lines() {
     assert_eq!(signature.len(), 64);
 }
 
-/// The example of tlog-checkpoint. Its key is not published, so what is checked is how it reads.
+/// The example of tlog-checkpoint. Its key is not published, so only parsing and writing are checked.
 #[test]
 fn the_checkpoint_of_the_specification_reads_and_writes() {
     let text =
@@ -73,7 +74,7 @@ fn the_checkpoint_of_the_specification_reads_and_writes() {
     assert_eq!(Checkpoint::parse(&empty.to_string()).unwrap(), empty);
 }
 
-/// The example of tlog-proof, with a whole checkpoint in the place of its abbreviated one.
+/// The example of tlog-proof, with a complete checkpoint in place of its abbreviated one.
 #[test]
 fn the_proof_of_the_specification_reads_and_writes() {
     let extra = "extra YWdlLXYxLjIuMS1kYXJ3aW4tYXJtNjQudGFyLmd6kYXJ3aW4tYXJ\n";
