@@ -1,12 +1,11 @@
-//! Takes nothing, gives the time in Unix milliseconds. The only place that reads the wall clock.
+//! The time in Unix milliseconds. This is the only module that reads the wall clock.
 //!
-//! It reads the wall clock once and goes on with the monotonic one, so that no jump of the system's clock
-//! shortens a wait or a deadline. It says how far the two have come apart, and never jumps by itself: it
-//! takes over the system's time when it is told to, forwards only.
+//! It reads the wall clock once and continues with the monotonic clock, so that a jump of the system clock does not
+//! shorten a wait or a deadline. It reports how far the two clocks have drifted apart, and never jumps by itself: it
+//! adopts the system time only on request, and only forwards.
 //!
-//! While a machine is suspended the monotonic clock stands still, and that is meant: nothing of ours was
-//! waited for in that time, and what stood in a socket leaves after it. To us it is a system's clock that
-//! jumped ahead.
+//! While a machine is suspended the monotonic clock stops, and that is intended: the host waited for nothing in that
+//! time, and data in a socket is sent after it. To the host this is a system clock that jumped ahead.
 
 #[cfg(all(feature = "failpoints", debug_assertions))]
 mod skew;
@@ -16,10 +15,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
-/// How far the clocks may be apart unnoticed: what setting the system's by network time may do.
+/// Difference of the clocks that is not reported: the adjustments of network time stay within it.
 pub const SLACK_MS: i64 = 2_000;
 
-/// The host's clock. Clones are the same clock, so no two parts of a process disagree on order.
+/// The host's clock. Clones are the same clock, so all parts of a process agree on the order of times.
 #[derive(Clone, Debug)]
 pub struct Clock(Arc<Inner>);
 
@@ -27,23 +26,23 @@ pub struct Clock(Arc<Inner>);
 struct Inner {
     began: Instant,
     began_ms: i64,
-    /// The system's time when this clock began, and what was taken over since.
+    /// The system time when this clock began, plus what was adopted since.
     base_ms: watch::Sender<i64>,
 }
 
-/// The system's clock was set, or the machine was suspended.
+/// The system clock was set, or the machine was suspended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drift {
-    /// The system's clock is ahead by so many milliseconds.
+    /// The system clock is ahead by this many milliseconds.
     Ahead(i64),
-    /// It is behind by so many.
+    /// It is behind by this many milliseconds.
     Behind(i64),
 }
 
 impl Default for Clock {
     fn default() -> Self {
-        // In this order: a thread that is held up in between begins late, which is put right by taking over
-        // the system's time, and never early.
+        // In this order, a thread that is delayed in between makes the clock begin late, which adopting the system time
+        // corrects, and never early.
         let began_ms = system_ms();
         let began = Instant::now();
         let base_ms = watch::Sender::new(began_ms);
@@ -56,13 +55,14 @@ impl Clock {
         Self::default()
     }
 
-    /// Unix milliseconds, never less than any earlier answer of this clock or its clones.
+    /// Unix milliseconds, never less than any earlier value of this clock or its clones.
     pub fn now_ms(&self) -> i64 {
         let base_ms = *self.0.base_ms.borrow();
         self.after(base_ms)
     }
 
-    /// The later one of this clock and the system's: for what ends by the clocks of others, however ours fared.
+    /// The later of this clock and the system clock, for what expires by the clocks of others, whatever happened to
+    /// this one.
     pub fn latest_ms(&self) -> i64 {
         let ahead_ms = match self.drift() {
             Some(Drift::Ahead(ms)) => ms,
@@ -71,7 +71,7 @@ impl Clock {
         self.now_ms().saturating_add(ahead_ms)
     }
 
-    /// When this clock began: times from before are another process's.
+    /// When this clock began; earlier times are those of another process.
     pub fn began_ms(&self) -> i64 {
         self.0.began_ms
     }
@@ -81,12 +81,12 @@ impl Clock {
         base_ms.saturating_add(passed)
     }
 
-    /// How far the system's clock is from this one, where that is more than the slack.
+    /// The difference between the system clock and this one, if it is above the slack.
     pub fn drift(&self) -> Option<Drift> {
         self.drift_from(system_ms)
     }
 
-    /// Ours is read before and after: a thread that is held up in between has seen no jump.
+    /// This clock is read before and after the system clock, so that a delayed thread does not report a jump.
     fn drift_from(&self, system_ms: impl Fn() -> i64) -> Option<Drift> {
         let before_ms = self.now_ms();
         let system_ms = system_ms();
@@ -101,7 +101,7 @@ impl Clock {
         }
     }
 
-    /// Takes over the system's time where that is ahead. Only for a moment in which nobody measures anything.
+    /// Adopts the system time if it is ahead. Only for a moment in which no caller measures a time.
     pub fn adopt(&self) -> Option<Drift> {
         self.adopt_from(system_ms())
     }
@@ -119,7 +119,7 @@ impl Clock {
         adopted
     }
 
-    /// Waits until this clock says so, however it gets there.
+    /// Waits until this clock reaches the time, whether it passes or is adopted.
     pub async fn until(&self, at_ms: i64) {
         let mut base = self.0.base_ms.subscribe();
         loop {
@@ -128,14 +128,14 @@ impl Clock {
             if left == 0 {
                 return;
             }
-            // Whether the time passed or was taken over: look again.
+            // The time may have passed or been adopted: check again.
             let passed = tokio::time::timeout(Duration::from_millis(left), base.changed());
             passed.await.map(|_| ()).unwrap_or_default();
         }
     }
 }
 
-/// A system clock before 1970 counts as 0: the journal's own times are later, and it refuses.
+/// A system clock before 1970 counts as 0: the journal's own times are later, so it refuses to continue.
 fn system_ms() -> i64 {
     #[expect(clippy::disallowed_methods, reason = "this is the module that reads the wall clock")]
     let now = SystemTime::now();

@@ -1,18 +1,18 @@
-//! Places at which a test build dies: takes a place's name, and ends the process by SIGKILL when a test
-//! asked for it. In any other build the call is an empty inline function, and there is nothing to ask.
+//! Places at which a test build terminates itself with SIGKILL when a test requests it. In any other build the call is
+//! an empty inline function, and nothing can be requested.
 //!
-//! `DEED_FAILPOINT=NAME:K` dies at the K-th hit of a name; `DEED_FAILPOINT_TRACE=FILE` adds a line with the
-//! name for each hit, so that a run without a death lists every place where one could be.
+//! `DEED_FAILPOINT=NAME:K` terminates at the K-th hit of a name. `DEED_FAILPOINT_TRACE=FILE` appends a line with the
+//! name for each hit, so that a run without a termination lists all possible places.
 
 #[cfg(all(feature = "failpoints", debug_assertions))]
 pub use armed::{hit, hit_at};
 
-/// No test build: nothing happens here, ever.
+/// Not a test build: this does nothing.
 #[cfg(not(all(feature = "failpoints", debug_assertions)))]
 #[inline(always)]
 pub fn hit(_name: &str) {}
 
-/// The same; what is done at the place is not even asked for.
+/// Like [`hit`]; `_what` is not evaluated.
 #[cfg(not(all(feature = "failpoints", debug_assertions)))]
 #[inline(always)]
 pub fn hit_at(_name: &str, _what: impl FnOnce() -> String) {}
@@ -27,33 +27,33 @@ mod armed {
 
     use rustix::process::{Signal, getpid, kill_process};
 
-    /// What the environment asked for when the first place was hit.
+    /// What the environment requested when the first place was hit.
     struct Asked {
-        /// The name to die at.
+        /// The name to terminate at.
         name: String,
-        /// How many of its hits are left, the deadly one included; 0 is none.
+        /// Remaining hits until termination, including that hit; 0 means never.
         left: AtomicU64,
         trace: Option<Mutex<File>>,
     }
 
-    /// A place that the process may die at.
+    /// A place at which the process may terminate.
     pub fn hit(name: &str) {
         let asked = asked();
         if let Some(trace) = &asked.trace {
             let mut trace = trace.lock().unwrap_or_else(PoisonError::into_inner);
-            // A trace that cannot be written lists nothing, and the test sees that.
+            // If the trace cannot be written, it lists nothing, and the test detects that.
             drop(writeln!(trace, "{name}"));
         }
         if asked.name == name && asked.left.fetch_sub(1, Ordering::SeqCst) == 1 {
-            // No destructor runs and nothing is flushed: what a crash is.
+            // No destructor runs and nothing is flushed, as in a crash.
             kill_process(getpid(), Signal::KILL).ok();
         }
     }
 
-    /// A place at which different things are done: the name ends with what it is this time. Finding that out
-    /// costs as much as the rest of the journal, so nobody does who was not asked to.
+    /// A place at which different operations happen: the current operation is appended to the name. Computing it costs
+    /// as much as the rest of the journal, so it is done only if requested.
     pub fn hit_at(name: &str, what: impl FnOnce() -> String) {
-        // Most tests ask for none, and telling what it is means reading the journal's events again.
+        // Most tests request nothing, and computing the operation means parsing the journal's events again.
         if asked().trace.is_some() || asked().name.starts_with(name) {
             hit(&format!("{name}/{}", what()));
         }
@@ -64,7 +64,7 @@ mod armed {
         ASKED.get_or_init(ask)
     }
 
-    /// Read here and not in `config`: no host that anybody serves has this module.
+    /// Read here and not in `config`: production builds do not contain this module.
     fn ask() -> Asked {
         let wanted = std::env::var_os("DEED_FAILPOINT").and_then(|text| text.into_string().ok());
         let wanted = wanted.as_deref().and_then(|text| text.rsplit_once(':'));

@@ -1,7 +1,7 @@
-//! Files of a served directory: takes a path below it, gives bytes.
+//! Files of a served directory, read by their path below it.
 //!
-//! Never reads anything outside of the directory, whatever links say, nor what is no regular file, what
-//! is longer than its limit, or what everybody may write. What is private must be the owner's alone.
+//! It never reads anything outside the directory, whatever links it contains, nor anything that is not a regular file,
+//! is longer than its limit, or is world-writable. Private files must be accessible to their owner only.
 
 mod error;
 mod keep;
@@ -20,44 +20,48 @@ pub use self::error::FileError;
 pub use self::room::{Room, room};
 pub use self::state::make as make_state;
 
-/// `deed.toml` of a host with a thousand tenants stays below.
+/// The `deed.toml` of a host with a thousand tenants is smaller.
 pub const CONFIG_MAX: u64 = 1 << 20;
-/// A contract or policy is read by people before it is accepted.
+/// People read a contract or policy before they accept it.
 pub const TEXT_MAX: u64 = 256 << 10;
-/// An interpreter compiled into a component has some 40 MiB.
+/// An interpreter compiled into a component has about 40 MiB.
 pub const ADAPTER_MAX: u64 = 64 << 20;
 /// Public keys and certificates of authorities, in PEM.
 pub const PEM_MAX: u64 = 1 << 20;
-/// Files in one folder.
+/// Most files in one folder.
 pub const NAMES_MAX: usize = 1_000;
 
-/// Permission bits: others may write; group or others may write; group or others may do anything.
+/// Permission bits: others may write; group or others may write; group or others have any access.
 const WORLD_WRITES: u32 = 0o002;
 const OTHERS_WRITE: u32 = 0o022;
 const OTHERS: u32 = 0o077;
 
-/// A served directory, opened once: what is read later is in this one, even if it is moved.
+/// A served directory, opened once: later reads use this directory, even if it is moved.
 #[derive(Debug)]
 pub struct Files {
     dir: Dir,
 }
 
 impl Files {
+    /// Fails when the directory cannot be opened.
     pub fn open(root: &Path) -> Result<Self, FileError> {
         let dir = Dir::open_ambient_dir(root, ambient_authority());
         dir.map(|dir| Self { dir }).map_err(|e| FileError::Read(root.display().to_string(), e))
     }
 
+    /// A file of at most `max` bytes. Fails when it is not a regular file inside the directory, is world-writable, or
+    /// cannot be read.
     pub fn bytes(&self, path: &str, max: u64) -> Result<Vec<u8>, FileError> {
         let mut bytes = self.read(path, max, check_shared)?;
         Ok(std::mem::take(&mut *bytes))
     }
 
+    /// Like [`Self::bytes`], as text. Fails as well when it is not UTF-8.
     pub fn text(&self, path: &str, max: u64) -> Result<String, FileError> {
         String::from_utf8(self.bytes(path, max)?).map_err(|_| FileError::NotText(path.to_owned()))
     }
 
-    /// A secret or private key: only its owner, who is us or root, may read or write it.
+    /// A secret or private key. Fails unless only its owner, who is the host's user or root, may read or write it.
     pub fn private(&self, path: &str, max: u64) -> Result<Zeroizing<Vec<u8>>, FileError> {
         inside(path)?;
         for folder in crate::files::path_walk::folders(&self.dir, path)?
@@ -72,7 +76,8 @@ impl Files {
         self.read(path, max, check_private)
     }
 
-    /// The names in a folder, sorted; no folder has none.
+    /// The names in a folder, sorted; none if the folder does not exist. Fails when it cannot be read or has too many
+    /// files.
     pub fn names(&self, folder: &str) -> Result<Vec<String>, FileError> {
         let failed = |e| FileError::of(folder, e);
         let entries = match self.dir.read_dir(inside(folder)?) {
@@ -91,12 +96,12 @@ impl Files {
         Ok(names)
     }
 
-    /// Replaces a file of the directory.
+    /// Replaces a file of the directory. Fails when the path leaves the directory or the file cannot be written.
     pub fn write(&self, path: &str, bytes: &[u8]) -> Result<(), FileError> {
         self.dir.write(inside(path)?, bytes).map_err(|e| FileError::of(path, e))
     }
 
-    /// Whether a group of people may add and replace files in a folder.
+    /// Whether a group, or others, may add and replace files in a folder.
     pub fn is_a_groups(&self, folder: &str) -> bool {
         self.mode(folder).is_ok_and(|mode| mode & OTHERS_WRITE != 0)
     }
@@ -115,7 +120,7 @@ impl Files {
                 return Err(FileError::Writable(folder, mode));
             }
         }
-        // A named pipe would block in open; look before, and again at what was opened.
+        // Opening a named pipe would block, so the type is checked before, and again on the opened file.
         check_kind(path, &self.dir.metadata(relative).map_err(failed)?)?;
         let file = self.dir.open(relative).map_err(failed)?;
         let meta = file.metadata().map_err(failed)?;
@@ -125,7 +130,7 @@ impl Files {
         if meta.len() > max {
             return Err(long());
         }
-        // Room for all of it at once: a buffer that grows leaves copies behind.
+        // The buffer is allocated at once: a growing buffer would leave copies behind.
         let room = usize::try_from(meta.len()).map_err(|_| long())?.saturating_add(1);
         let mut bytes = Zeroizing::new(Vec::with_capacity(room));
         file.take(max.saturating_add(1)).read_to_end(&mut bytes).map_err(failed)?;
@@ -168,12 +173,12 @@ fn check_private(path: &str, meta: &Metadata) -> Result<(), FileError> {
     if is_ours(meta.uid()) { Ok(()) } else { Err(FileError::Owner(path.to_owned(), meta.uid())) }
 }
 
-/// Root reads and changes everything anyway.
-/// The user of the operating system as whom this process acts.
+/// The operating-system user that this process runs as.
 pub fn user() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
+/// Root can read and change everything anyway.
 fn is_ours(user: u32) -> bool {
     user == 0 || user == self::user()
 }

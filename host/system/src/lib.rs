@@ -1,9 +1,9 @@
-//! What a host needs of the operating system: clocks, the files of a served directory, and the places at which tests
-//! end the process.
+//! The operating-system services of a host: clocks, the files of a served directory, and the places at which tests
+//! terminate the process.
 
 pub mod clock;
 pub mod failpoint;
 pub mod files;
 
-/// The `User-Agent` of every request that the host makes (RFC 9110 section 10.1.5). Some servers refuse requests without one.
+/// The `User-Agent` of every request of the host (RFC 9110 section 10.1.5). Some servers refuse requests without one.
 pub const USER_AGENT: &str = concat!("deed/", env!("CARGO_PKG_VERSION"));

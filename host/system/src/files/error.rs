@@ -1,8 +1,8 @@
-//! Why a file of a served directory is not used: which, why, and what to do.
+//! Why a file of a served directory is not used: which file, why, and the remedy.
 
 use std::io;
 
-/// Never carries what is in the file.
+/// It never contains the content of the file.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     #[error("`{0}` leaves the served directory; use a relative path without `..`")]
@@ -42,7 +42,7 @@ pub enum FileError {
 }
 
 impl FileError {
-    /// What the system said, where it did.
+    /// The error kind of the operating system, if there is one.
     pub fn kind(&self) -> Option<io::ErrorKind> {
         match self {
             Self::Read(_, error) | Self::Make(_, error) => Some(error.kind()),
@@ -50,7 +50,7 @@ impl FileError {
         }
     }
 
-    /// cap-std has no kind of its own for a path that leads out; it comes without a code of the system.
+    /// cap-std has no error kind for a path that leads out of the directory; such an error has no OS error code.
     pub(super) fn of(path: &str, error: io::Error) -> Self {
         if error.kind() == io::ErrorKind::PermissionDenied && error.raw_os_error().is_none() {
             return Self::Escapes(path.to_owned());

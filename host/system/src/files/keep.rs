@@ -1,6 +1,6 @@
-//! Files that a command keeps beside the configuration: takes bytes, gives a file that is there whole or not at all.
+//! Files that a command stores next to the configuration. A file is either complete or absent.
 //!
-//! Never writes through a link. What is kept belongs to the owner of `deed.toml`, as whom the host runs.
+//! It never writes through a link. Stored files belong to the owner of `deed.toml`, the user that the host runs as.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -18,9 +18,10 @@ use super::{FileError, Files};
 type Owner = (u32, u32);
 
 impl Files {
-    /// Writes a file that only its owner can read into a folder, which is made when it is missing.
+    /// Writes a file that only its owner can read into a folder, which is created if it is missing. Fails for a link
+    /// and when a write fails.
     ///
-    /// False when one of the two could not be given to the owner of `deed.toml`.
+    /// Returns false if one of the two could not be given to the owner of `deed.toml`.
     pub fn keep(&self, folder: &str, name: &str, bytes: &[u8]) -> Result<bool, FileError> {
         let owner = self.dir.metadata("deed.toml").map_err(|e| FileError::of("deed.toml", e))?;
         let owner = (owner.uid(), owner.gid());
@@ -60,10 +61,10 @@ impl Files {
     }
 }
 
-/// Writes beside the file, then moves it into place: a reader sees the old file or the new one.
+/// Writes a temporary file, then moves it into place: a reader sees the old file or the new one.
 fn replace(place: &Dir, name: &str, bytes: &[u8], owner: Owner) -> io::Result<bool> {
     let draft = format!(".{name}.{}", std::process::id());
-    // A process of this number may have been killed at it.
+    // A process with this id may have been killed while writing.
     place.remove_file(&draft).unwrap_or_default();
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600);
@@ -81,7 +82,7 @@ fn replace(place: &Dir, name: &str, bytes: &[u8], owner: Owner) -> io::Result<bo
     moved
 }
 
-/// Gives a file to its owner; false when that takes a right that this user does not have.
+/// Gives a file to its owner; false if this user lacks the permission to do so.
 fn give(file: impl AsFd, (user, group): Owner) -> io::Result<bool> {
     let meta = rustix::fs::fstat(&file)?;
     if meta.st_uid == user {

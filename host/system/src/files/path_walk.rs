@@ -1,6 +1,6 @@
-//! The way to a file of a served directory: takes its path, gives every folder in which a name is looked up.
+//! The path to a file of a served directory: every folder in which a name is looked up.
 //!
-//! Whoever may write one of these decides what is read at the end, however private that is.
+//! A user with write access to one of them decides what is read at the end, however private that file is.
 
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
@@ -9,10 +9,10 @@ use cap_std::fs::Dir;
 
 use super::FileError;
 
-/// Links on one way; as many as Linux follows. More go round in circles.
+/// Most links on one path, the limit of Linux. More than that indicate a loop.
 const LINKS_MAX: usize = 40;
 
-/// The folders, from the served directory on, which is `.`.
+/// The folders, starting with the served directory, which is `.`.
 pub(super) fn folders(dir: &Dir, path: &str) -> Result<Vec<String>, FileError> {
     let failed = |e| FileError::of(path, e);
     let (mut here, mut seen, mut links) = (PathBuf::new(), Vec::new(), 0);
@@ -40,7 +40,7 @@ pub(super) fn folders(dir: &Dir, path: &str) -> Result<Vec<String>, FileError> {
     Ok(seen)
 }
 
-/// The steps of a path, the last one first.
+/// The components of a path, the last one first.
 fn steps(path: &Path) -> Vec<OsString> {
     let step = |component: Component<'_>| match component {
         Component::Normal(_) | Component::ParentDir => Some(component.as_os_str().to_owned()),

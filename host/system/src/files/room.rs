@@ -1,4 +1,4 @@
-//! How much room the file system of a folder has left for us. Never writes.
+//! The free space of the file system of a folder. It never writes.
 
 use std::io;
 use std::path::Path;
@@ -7,11 +7,12 @@ use std::path::Path;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
     pub bytes: u64,
-    /// How many more files; none where the file system does not count them.
+    /// The number of additional files; `None` if the file system does not count them.
     pub files: Option<u64>,
 }
 
-/// Asks the file system that has this folder. What is kept for the superuser is not counted.
+/// The free space of the file system of this folder, without what is reserved for the superuser. Fails when the file
+/// system cannot be queried.
 pub fn room(dir: &Path) -> io::Result<Room> {
     let found = rustix::fs::statvfs(dir)?;
     let bytes = found.f_bavail.saturating_mul(found.f_frsize);
@@ -24,7 +25,7 @@ mod tests {
 
     #[test]
     fn a_file_takes_room() {
-        // In memory: what others write to a disk meanwhile would be counted too.
+        // In memory, because writes of other processes to a disk would be counted too.
         let dir = Path::new("/dev/shm");
         if !dir.is_dir() {
             return;

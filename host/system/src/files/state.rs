@@ -1,6 +1,6 @@
-//! The folder `state/`, where the host writes: its own, in its place, and nobody else's.
+//! The folder `state/`, where the host writes: it must belong to the host alone and be a real folder.
 //!
-//! In the compile cache is machine code that the host runs, so nothing in it may be anybody's but ours.
+//! The compile cache contains machine code that the host runs, so everything in it must be the host's own.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -9,7 +9,8 @@ use std::path::Path;
 
 use super::{FileError, OTHERS, WORLD_WRITES, is_ours};
 
-/// Makes `state/` and `state/cache/` of a served directory, or checks those that are there.
+/// Creates `state/` and `state/cache/` of a served directory, or checks existing ones. Fails when one cannot be
+/// created, is a link or is accessible to others.
 pub fn make(root: &Path) -> Result<(), FileError> {
     for name in ["state", "state/cache"] {
         match DirBuilder::new().mode(0o700).create(root.join(name)) {
@@ -42,13 +43,13 @@ fn check_own(root: &Path, name: &str) -> Result<(), FileError> {
     }
 }
 
-/// No links, nothing that others could have written; `deep` goes into the folders below too.
+/// Checks for links and for files that others could have written; `deep` includes the folders below.
 fn check_inside(root: &Path, folder: &str, deep: bool) -> Result<(), FileError> {
     let failed = |e| FileError::Read(folder.to_owned(), e);
     for entry in fs::read_dir(root.join(folder)).map_err(failed)? {
         let name = format!("{folder}/{}", entry.map_err(failed)?.file_name().to_string_lossy());
         let meta = match lstat(root, &name) {
-            // Another process that compiles replaces its files.
+            // Another compiling process replaces its files.
             Err(FileError::Read(_, e)) if e.kind() == io::ErrorKind::NotFound => continue,
             meta => meta?,
         };
