@@ -1,4 +1,4 @@
-//! How much is taken on: admission, shares, rates, and the number of connections.
+//! Capacity limits: admission of new work, fair shares, request rates, and the number of connections.
 
 pub mod admission;
 pub(crate) mod concurrency_limit;

@@ -1,6 +1,6 @@
-//! The `deed` host: the execution boundary between an agent and the software it acts on.
+//! The `deed` host: the execution boundary between an agent and the systems it acts on.
 //!
-//! Imports run one way: `config ← stage ← capacity ← engine ← maintenance ← process ← api ← http, cli`.
+//! Imports go in one direction: `config ← stage ← capacity ← engine ← maintenance ← process ← api ← http, cli`.
 
 pub mod api;
 pub mod capacity;

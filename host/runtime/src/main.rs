@@ -1,4 +1,4 @@
-//! The binary `deed`: everything is in the library's `cli` module.
+//! Entry point of the binary `deed`. The commands are in the library's `cli` module.
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -1,7 +1,7 @@
-//! Admission: whether new work is taken, by how much is carried already. What is refused is told which limit is reached
-//! and when to come back, before anything is written; what was accepted is never shed.
+//! Admission control: accepts or refuses new work depending on how much is under way. A refusal names the limit and
+//! when to retry, and happens before anything is written. Accepted work is never dropped.
 //!
-//! Its counters follow every course and every append: it never looks through actions to count them.
+//! The counters are updated with every `Course` and every append; actions are never scanned to count them.
 
 mod book;
 mod limit;
@@ -18,15 +18,15 @@ pub use self::limit::{Limit, Overload};
 use super::fair_share::{Held, Level, Pool, reached_of_free};
 use crate::config::Limits;
 
-/// People answer in minutes; to ask more often would be in vain.
+/// Approvals take minutes; retrying more often would not help.
 const PEOPLE_RETRY_S: u64 = 60;
-/// Nobody is sent away for longer than this because of what is under way.
+/// Upper limit of `retry_after_s` for limits on actions under way.
 const RETRY_MAX_S: u64 = 60;
-/// People may bring so much more under way than agents: one fourth. An approval is not kept out by those
-/// who only ask for one.
+/// Answers by people may exceed the host's limit on actions under way by one fourth, so that agents that wait for
+/// approval do not keep approvals out.
 const FOR_PEOPLE: usize = 4;
 
-/// How much a tenant has, for operators.
+/// How many actions of a tenant are under way and waiting, for operators.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Load {
     pub tenant: String,
@@ -34,14 +34,14 @@ pub struct Load {
     pub waiting: usize,
 }
 
-/// The counters. Cheap to clone; all clones are one.
+/// Admission counters. Cheap to clone; all clones share the same counters.
 #[derive(Clone, Debug)]
 pub(crate) struct Admission {
     limits: Limits,
     book: Arc<Mutex<Book>>,
 }
 
-/// An action under way. Dropping it says that the action rests or was not taken.
+/// The place of an action under way. It is released on drop, when the action rests or was not accepted.
 #[derive(Debug)]
 pub(crate) struct Course {
     book: Arc<Mutex<Book>>,
@@ -52,7 +52,7 @@ pub(crate) struct Course {
 }
 
 impl Course {
-    /// From now on an action goes with it: its end says how long one takes.
+    /// Marks that an action uses this place: from now on, its duration counts for the average.
     pub(crate) fn carrying(self) -> Self {
         let mut course = self;
         course.carries = true;
@@ -68,7 +68,7 @@ impl Drop for Course {
         book.pool.give_back(left);
         book.each(&self.tenant, &self.agent, |account| {
             account.under_way = account.under_way.saturating_sub(1);
-            // What was refused, or was there already, took no time at all.
+            // Places that never carried an action (refused, or already known) would distort the average.
             if self.carries {
                 account.learn(stay);
             }
@@ -77,13 +77,13 @@ impl Drop for Course {
 }
 
 impl Admission {
-    /// `crowd` is told how much is under way.
+    /// `crowd` is notified of the number of actions under way.
     pub(crate) fn new(limits: Limits, tenants: usize, crowd: GroupCommit) -> Self {
         let book = Book::new(Pool::new(limits.under_way, tenants), crowd);
         Self { limits, book: Arc::new(Mutex::new(book)) }
     }
 
-    /// A course for a proposal, unless agent, tenant or host have too much under way.
+    /// A place for a proposal. Fails when the agent, the tenant or the host has too many actions under way.
     pub(crate) fn admit(&self, tenant: &str, agent: &str) -> Result<Course, Overload> {
         let mut book = lock(&self.book);
         let has = book.of(tenant, agent);
@@ -98,12 +98,13 @@ impl Admission {
         }
     }
 
-    /// A course for what a person's answer carries on, unless the host has far too much under way.
+    /// A place for an action that a person's answer continues. Fails when the host has reached its limit plus the
+    /// margin for people.
     pub(crate) fn admit_answer(&self, tenant: &str, agent: &str) -> Result<Course, Overload> {
         let mut book = lock(&self.book);
         let most = self.limits.under_way.host;
         let own = book.of(tenant, agent).tenant.under_way;
-        // Nobody else's approvals take the places that are guaranteed to a tenant.
+        // The guaranteed places of a tenant are not available to approvals of other tenants.
         if !book.pool.is_guaranteed(own) && book.host.under_way >= most + most / FOR_PEOPLE {
             let stay = book.host.stay;
             return Err(book.refuse(Limit::HostUnderWay, seconds(stay)));
@@ -111,15 +112,15 @@ impl Admission {
         Ok(self.begin(&mut book, tenant, agent))
     }
 
-    /// A course for what was accepted before: it is never refused.
+    /// A place for an action that was accepted before. Never refused.
     pub(crate) fn enter(&self, tenant: &str, agent: &str) -> Course {
         self.begin(&mut lock(&self.book), tenant, agent)
     }
 
-    /// The limit that keeps one more from coming to wait for people; none while there is no doubt of room,
-    /// also when everything that is under way comes to wait as well.
+    /// The limit that does not allow one more action to wait for people. `None` when there is room for it even if every
+    /// action under way came to wait as well.
     pub(crate) fn full_of_waiting(&self, tenant: &str, agent: &str) -> Option<Limit> {
-        // What is asking now has a course already.
+        // The action in question already has a place.
         let may = |account: Account| {
             account.waiting().saturating_add(account.under_way).saturating_sub(1)
         };
@@ -131,17 +132,17 @@ impl Admission {
         })
     }
 
-    /// The refusal of one that would wait for people.
+    /// The refusal of an action that would wait for people.
     pub(crate) fn refuse_to_wait(&self, limit: Limit) -> Overload {
         lock(&self.book).refuse(limit, PEOPLE_RETRY_S)
     }
 
-    /// Counts an action that waited when the host started.
+    /// Counts an action that was already waiting when the host started.
     pub(crate) fn remember(&self, tenant: &str, agent: &str) {
         lock(&self.book).each(tenant, agent, |account| account.waiting += 1);
     }
 
-    /// Counts a story that went from one status to another.
+    /// Updates the counters after a story's status changed.
     pub(crate) fn moved(&self, from: Status, story: &Story) {
         let change = waits(story.status) - waits(from);
         if change != 0 {
@@ -151,7 +152,7 @@ impl Admission {
         }
     }
 
-    /// Tenant by tenant, what is under way and what waits.
+    /// Per tenant, the number of actions under way and waiting.
     pub(crate) fn loads(&self) -> Vec<Load> {
         let book = lock(&self.book);
         let load = |(name, tenant): (&String, &Tenant)| Load {
@@ -164,7 +165,7 @@ impl Admission {
         loads
     }
 
-    /// How often each limit kept somebody out.
+    /// How often each limit refused new work.
     pub(crate) fn refused(&self) -> [(Limit, u64); Limit::ALL.len()] {
         let book = lock(&self.book);
         Limit::ALL.map(|limit| (limit, book.refused.get(&limit).copied().unwrap_or(0)))
@@ -180,12 +181,13 @@ impl Admission {
     }
 }
 
-/// As the word for it says: who is about to be asked anew waits too, and a start counts by words.
+/// Uses the status word: a stale action, which is about to be asked about again, counts as waiting too, and at a start
+/// actions are counted by their status word.
 fn waits(status: Status) -> isize {
     isize::from(status.word() == Status::Waiting.word())
 }
 
-/// As long as what is under way will take to come to rest, by what it took of late.
+/// The recent average duration of actions under way, as an estimate of when one of them will rest.
 fn seconds(stay: Duration) -> u64 {
     stay.as_secs().saturating_add(1).min(RETRY_MAX_S)
 }

@@ -1,4 +1,4 @@
-//! The requests that callers of one kind, agents or people, may have in progress. Places are given by the rule of
+//! Limits the requests in progress of one kind of caller: agents or people. Places are assigned by the rule of
 //! [`fair_share`](super::fair_share).
 
 use std::collections::HashMap;
@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use crate::capacity::fair_share::{Held, Level, Pool};
 use crate::config::Bounds;
 
-/// Who has how many of the places.
+/// How many places each tenant holds.
 #[derive(Debug)]
 pub(crate) struct ConcurrencyLimit(Mutex<Places>);
 
@@ -15,7 +15,7 @@ pub(crate) struct ConcurrencyLimit(Mutex<Places>);
 struct Places {
     pool: Pool,
     held: usize,
-    /// There are as many tenants as in the configuration.
+    /// Bounded by the number of configured tenants.
     tenants: HashMap<String, usize>,
 }
 
@@ -26,7 +26,8 @@ impl ConcurrencyLimit {
         Self(Mutex::new(Places { pool, held: 0, tenants: HashMap::new() }))
     }
 
-    /// Takes a place for a principal that has so many already, and may have so many at most.
+    /// Takes a place for a principal that holds `own` places and may hold `own_max`. Fails with the level whose bound
+    /// is reached.
     pub(crate) fn enter(&self, tenant: &str, own: usize, own_max: usize) -> Result<(), Level> {
         let mut places = self.lock();
         let of_tenant = places.tenants.get(tenant).copied().unwrap_or(0);
@@ -40,7 +41,7 @@ impl ConcurrencyLimit {
         Ok(())
     }
 
-    /// Gives a place back.
+    /// Releases a place.
     pub(crate) fn leave(&self, tenant: &str) {
         let mut places = self.lock();
         let Some(of_tenant) = places.tenants.get_mut(tenant) else { return };
@@ -50,7 +51,7 @@ impl ConcurrencyLimit {
         places.pool.give_back(left);
     }
 
-    /// Whoever panicked left whole numbers behind.
+    /// A panic cannot leave the counters inconsistent, so poisoning is ignored.
     fn lock(&self) -> MutexGuard<'_, Places> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -60,7 +61,7 @@ impl ConcurrencyLimit {
 mod tests {
     use super::*;
 
-    /// Takes as many as it gets, and says what kept it from more.
+    /// Takes as many places as possible; also returns the level that refused the next one.
     fn all(hall: &ConcurrencyLimit, tenant: &str, own_max: usize) -> (usize, Level) {
         let mut own = 0;
         loop {
@@ -74,7 +75,8 @@ mod tests {
     #[test]
     fn each_tenant_has_its_own_places_and_of_the_rest_what_it_leaves() {
         let hall = ConcurrencyLimit::new(32, 4);
-        // Four are its own, sixteen anybody's; half of all that is left to its tenant's others.
+        // Four places are the tenant's own and sixteen are shared; a principal leaves half of its tenant's share to the
+        // others.
         assert_eq!(all(&hall, "a", 32), (6, Level::Agent));
         let more: Vec<usize> = (0..4).map(|_| all(&hall, "a", 32).0).collect();
         assert_eq!((more, all(&hall, "a", 32)), (vec![3, 2, 1, 0], (0, Level::Tenant)));
@@ -82,7 +84,7 @@ mod tests {
         for tenant in ["b", "c"] {
             while all(&hall, tenant, 32).0 > 0 {}
         }
-        // Who comes last has its own, and a part of what the others left.
+        // The last tenant has its own places and a part of what the others left.
         let last: usize = (0..8).map(|_| all(&hall, "d", 32).0).sum();
         assert!((4..8).contains(&last), "{last}");
     }

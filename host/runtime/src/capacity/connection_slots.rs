@@ -1,7 +1,7 @@
-//! Who is connected, and what each waits for: a bounded number of seats, and who gives theirs up.
+//! A bounded number of connections per listener, and which connection is closed when all slots are taken.
 //!
-//! A connection whose request is still to come may be cut at any time: nothing was done for it. One with
-//! a request in progress keeps its seat.
+//! A connection that has not sent its whole request may be closed at any time, because nothing was done for it. A
+//! connection with a request in progress keeps its slot.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::capacity::counters::Metrics;
 
-/// The seats of one listener.
+/// The connection slots of one listener.
 #[derive(Debug)]
 pub(crate) struct ConnectionSlots {
     max: usize,
@@ -28,7 +28,7 @@ struct Taken {
 }
 
 impl Taken {
-    /// The connection whose request is awaited the longest.
+    /// The connection that has waited for its request for the longest time.
     fn oldest(&self) -> Option<u64> {
         let awaited = |(number, holder): (&u64, &Holder)| Some((holder.awaited?, *number));
         self.by_number.iter().filter_map(awaited).min().map(|(_, number)| number)
@@ -37,12 +37,12 @@ impl Taken {
 
 #[derive(Debug)]
 struct Holder {
-    /// Since when a whole request is awaited; none while one is in progress.
+    /// Since when a whole request is awaited; `None` while a request is in progress.
     awaited: Option<Instant>,
     cut: Arc<Notify>,
 }
 
-/// One connection's seat; dropping it frees it.
+/// The slot of one connection; dropping it frees the slot.
 #[derive(Debug)]
 pub(crate) struct Seat {
     seats: Arc<ConnectionSlots>,
@@ -55,7 +55,8 @@ impl ConnectionSlots {
         Self { max, patience, metrics, taken: Mutex::default() }
     }
 
-    /// A seat, when need be that of whoever is awaited the longest; none when all are being served.
+    /// Takes a slot; when none is free, closes the connection that has waited for its request for the longest time.
+    /// `None` when every connection has a request in progress.
     pub(crate) fn take(self: &Arc<Self>, now: Instant) -> Option<Seat> {
         let mut taken = self.lock();
         if taken.by_number.len() >= self.max {
@@ -73,7 +74,7 @@ impl ConnectionSlots {
         Some(Seat { seats: Arc::clone(self), number, cut })
     }
 
-    /// Cuts everybody whose request did not come in time.
+    /// Closes every connection whose request did not arrive in time.
     pub(crate) fn sweep(&self, now: Instant) {
         let late = |holder: &Holder| {
             holder.awaited.is_some_and(|since| now.duration_since(since) >= self.patience)
@@ -94,17 +95,17 @@ impl ConnectionSlots {
 }
 
 impl Seat {
-    /// A whole request is awaited from now on.
+    /// From now on, the connection waits for a whole request.
     pub(crate) fn awaiting(&self) {
         self.set(Some(Instant::now()));
     }
 
-    /// The request is here: from now on the connection is not cut.
+    /// The request has arrived: from now on, the connection is not closed.
     pub(crate) fn serving(&self) {
         self.set(None);
     }
 
-    /// Ends when the seat was given up for somebody else, or the request did not come in time.
+    /// Resolves when the slot was given to another connection, or the request did not arrive in time.
     pub(crate) async fn cut(&self) {
         self.cut.notified().await;
     }
@@ -132,7 +133,7 @@ mod tests {
         Arc::new(ConnectionSlots::new(max, PATIENCE, Arc::default()))
     }
 
-    /// Whether the connection was told to go; asked once, because being told is taken with it.
+    /// Whether the connection was notified to close. Consumes the notification, so it can be asked once only.
     async fn is_cut(seat: &Seat) -> bool {
         tokio::time::timeout(Duration::from_millis(1), seat.cut()).await.is_ok()
     }

@@ -1,4 +1,4 @@
-//! How often something was refused, since the start of the host.
+//! Counters of refusals since the start of the host.
 
 use prometheus_client::metrics::counter::Counter;
 
@@ -17,22 +17,23 @@ impl Metrics {
         self.unauthorized.inc();
     }
 
-    /// A proposal that did not bind: no receipt, so at least a count.
+    /// A proposal that did not bind: there is no receipt for it, so it is counted.
     pub(crate) fn refused(&self) {
         self.refused.inc();
     }
 
-    /// A request of a principal that was refused too often or asks too much at once, or of one too many of all.
+    /// A request refused because its principal had too many refusals or requests in progress, or because too many
+    /// requests of all callers were in progress.
     pub(crate) fn throttled(&self) {
         self.throttled.inc();
     }
 
-    /// A connection whose request did not come in time, or that made room for another.
+    /// A connection that was closed because its request did not arrive in time, or to make room for another.
     pub(crate) fn cut(&self) {
         self.cut.inc();
     }
 
-    /// A connection that found every other one with a request in progress.
+    /// A connection that was refused because every other one had a request in progress.
     pub(crate) fn turned_away(&self) {
         self.turned_away.inc();
     }

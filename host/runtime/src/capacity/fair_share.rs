@@ -1,15 +1,15 @@
-//! The one rule of fair shares: whether somebody may have one more of what is scarce.
+//! The rule of fair shares: whether a tenant or an agent may have one more place of a limited resource.
 //!
-//! Half of the places are guaranteed to tenants in equal parts. The others are shared: of those a tenant has no more
-//! than it leaves free, and an agent no more than it leaves to the others of its tenant. So there is always a place
-//! for who has little, however many are greedy.
+//! Half of the places are guaranteed to tenants in equal parts. The others are shared: of those, a tenant holds no more
+//! than it leaves free, and an agent no more than it leaves to the other agents of its tenant. So there is always a
+//! place for a tenant or agent that has few, however many others take all they can.
 //!
-//! Who has how many places is counted by whoever asks. Slots to run are not among these places: nobody is refused one,
-//! so the sandbox queues for them, and says who is next.
+//! The caller counts the places that are held. Slots to run are not assigned by this rule: no action is refused one, so
+//! the sandbox has a queue for them and decides which action is next.
 
 use crate::config::Bounds;
 
-/// Whose bound it is.
+/// The level whose bound was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Level {
     Host,
@@ -17,7 +17,7 @@ pub(crate) enum Level {
     Agent,
 }
 
-/// What somebody asks one more place for, and what is held already.
+/// The places that are already held at each level when one more is requested.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Held {
     pub(crate) host: usize,
@@ -42,37 +42,37 @@ impl Pool {
         Self { bounds, guaranteed, shared, shared_held: 0 }
     }
 
-    /// Whose bound keeps one more out, if any.
+    /// The level whose bound does not allow one more place, if any.
     pub(crate) fn reached(&self, held: Held, agent_max: usize) -> Option<Level> {
         let bounds = Bounds { agent: agent_max.min(self.bounds.agent), ..self.bounds };
         reached(bounds, held, self.guaranteed, self.shared.saturating_sub(self.shared_held))
     }
 
-    /// Whether the next place of a tenant that has so many is one of its guaranteed ones.
+    /// Whether the next place of a tenant that holds `tenant_held` places is a guaranteed one.
     pub(crate) fn is_guaranteed(&self, tenant_held: usize) -> bool {
         tenant_held < self.guaranteed
     }
 
-    /// A tenant takes one more place than it had.
+    /// A tenant takes one more place; `tenant_held` is what it held before.
     pub(crate) fn take(&mut self, tenant_held: usize) {
         self.shared_held += usize::from(!self.is_guaranteed(tenant_held));
     }
 
-    /// A tenant gives a place back, and has so many left.
+    /// A tenant gives a place back; `tenant_left` is what it holds afterwards.
     pub(crate) fn give_back(&mut self, tenant_left: usize) {
         let shared = usize::from(!self.is_guaranteed(tenant_left));
         self.shared_held = self.shared_held.saturating_sub(shared);
     }
 }
 
-/// The rule, for places none of which is guaranteed.
+/// The rule for places without guarantees.
 pub(crate) fn reached_of_free(bounds: Bounds, held: Held) -> Option<Level> {
     reached(bounds, held, 0, bounds.host.saturating_sub(held.host))
 }
 
 fn reached(bounds: Bounds, held: Held, guaranteed: usize, free: usize) -> Option<Level> {
     let beyond = held.tenant.saturating_sub(guaranteed);
-    // What the tenant could have in all if it took more and more.
+    // What the tenant could hold in all if it continued to take places.
     let share =
         bounds.tenant.min(guaranteed.saturating_add(beyond.saturating_add(free).div_ceil(2)));
     let left = share.saturating_sub(held.tenant);

@@ -1,7 +1,7 @@
-//! What one principal may cost the others: refusals are on account, and requests at once are counted.
+//! Limits per principal: refusals are charged to a budget that recovers with time, and requests in progress are
+//! counted.
 //!
-//! Takes what was answered, gives leave for the next request or the time to come back. It is kept in
-//! memory: a restart forgives, and forgets nothing that matters.
+//! Budgets are kept in memory only: a restart resets them, which does no harm.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,14 +11,14 @@ use tokio::time::Instant;
 use crate::capacity::concurrency_limit::ConcurrencyLimit;
 use crate::capacity::fair_share::Level;
 
-/// What a principal may cost.
+/// The limits of a principal.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// How long one refusal is owed for: two are forgiven in a second.
+    /// How long one refusal stays in the budget: two are forgiven per second.
     refusal: Duration,
-    /// How much may be owed: 120 refusals in a row. A person who mistypes never gets there.
+    /// The maximum debt: 120 refusals in a row. A person who mistypes never reaches it.
     owed_max: Duration,
-    /// Requests in progress at once, however few others have.
+    /// Maximum of requests in progress, however few others have.
     at_once_max: usize,
 }
 
@@ -27,12 +27,12 @@ pub(crate) const LIMITS: Limits = Limits {
     owed_max: Duration::from_mins(1),
     at_once_max: 128,
 };
-/// The parts of all connections that may carry requests of agents, and of people: neither keeps the other out.
-/// The rest, an eighth, is for who is not known yet, or not at all.
+/// Eighths of all connections that may carry requests of agents and of people, so that neither keeps the other out. The
+/// last eighth is for callers that are not yet, or cannot be, authenticated.
 const EIGHTHS_OF_AGENTS: usize = 5;
 const EIGHTHS_OF_PEOPLE: usize = 2;
 
-/// The halls of agents and of people.
+/// The concurrency limits for agents and for people.
 #[derive(Debug)]
 pub(crate) struct ConcurrencyLimits {
     pub(crate) agents: Arc<ConcurrencyLimit>,
@@ -41,7 +41,7 @@ pub(crate) struct ConcurrencyLimits {
 
 impl ConcurrencyLimits {
     pub(crate) fn new(connections_max: usize, tenants: usize) -> Self {
-        // A few at least, where the system lets the host have hardly any connections.
+        // At least one place, in case the system allows the host hardly any connections.
         let hall = |eighths: usize| {
             Arc::new(ConcurrencyLimit::new((connections_max * eighths / 8).max(1), tenants))
         };
@@ -49,7 +49,7 @@ impl ConcurrencyLimits {
     }
 }
 
-/// The account of one agent or person of one tenant.
+/// The budget of one agent or person of a tenant.
 #[derive(Debug)]
 pub(crate) struct Budget {
     limits: Limits,
@@ -65,21 +65,21 @@ struct Account {
     at_once: usize,
 }
 
-/// Why there is no leave for a request.
+/// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TooMany {
-    /// Too many requests of this principal were refused; one is forgiven after so many seconds.
+    /// Too many requests of this principal were refused; one is forgiven after `retry_s` seconds.
     Refused { retry_s: u64 },
-    /// Whose requests in progress are too many.
+    /// Too many requests are in progress at this level.
     InProgress(Level),
 }
 
-/// Leave for one request; dropping it says that the request is over.
+/// Permission for one request; dropping it ends the request.
 #[derive(Debug)]
 pub(crate) struct Leave(Arc<Budget>);
 
 impl Leave {
-    /// The account that the request is on.
+    /// The budget that the request is charged to.
     pub(crate) fn budget(&self) -> &Arc<Budget> {
         &self.0
     }
@@ -91,8 +91,8 @@ impl Budget {
         Self { limits, hall, tenant: tenant.to_owned(), account: Mutex::new(account) }
     }
 
-    /// Leave for one request, unless too much is owed or under way. What is refused here costs nothing
-    /// more: whoever waits as told gets in again.
+    /// Permits one request. Fails when too much is owed, or too many requests are in progress. A refusal here is not
+    /// charged: a caller that waits as told is admitted.
     pub(crate) fn admit(self: &Arc<Self>, now: Instant) -> Result<Leave, TooMany> {
         let mut account = self.lock();
         let owed = account.settled.saturating_duration_since(now);
@@ -107,8 +107,8 @@ impl Budget {
         Ok(Leave(Arc::clone(self)))
     }
 
-    /// Puts one refusal on the account. Refusals of requests that were under way at once can add up to
-    /// more than may be owed; twice as much is the end of that.
+    /// Charges one refusal. Refusals of requests that were in progress together can exceed the maximum debt; the debt
+    /// is capped at twice the maximum.
     pub(crate) fn charge(&self, now: Instant) {
         let mut account = self.lock();
         let owed = account.settled.saturating_duration_since(now) + self.limits.refusal;
@@ -138,7 +138,7 @@ mod tests {
         at_once_max: 2,
     };
 
-    /// The account of one of the tenant, in a hall with room for four of each of two tenants.
+    /// The budget of one principal, with eight places for two tenants.
     fn one() -> Arc<Budget> {
         Arc::new(Budget::new(FEW, Arc::new(ConcurrencyLimit::new(8, 2)), "acme"))
     }

@@ -1,4 +1,4 @@
-//! The accounts of admission: what the host, each tenant and each agent has. A change of one is a change of all three.
+//! The counters of admission, per host, tenant and agent. Every change updates all three levels.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ pub(super) struct Book {
     pub(super) host: Account,
     pub(super) crowd: GroupCommit,
     pub(super) tenants: HashMap<String, Tenant>,
-    /// The places of actions under way.
+    /// The pool of places for actions under way.
     pub(super) pool: Pool,
     pub(super) refused: BTreeMap<Limit, u64>,
 }
@@ -25,17 +25,17 @@ pub(super) struct Tenant {
     pub(super) agents: HashMap<String, Account>,
 }
 
-/// What the host, a tenant or an agent has.
+/// The counters of the host, of a tenant or of an agent.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Account {
     pub(super) under_way: usize,
-    /// Below zero for a moment: who ends a wait may be counted before who began it.
+    /// May be negative for a moment: the end of a wait may be counted before its beginning.
     pub(super) waiting: isize,
-    /// How long its actions were under way, of late.
+    /// Average time that its recent actions were under way.
     pub(super) stay: Duration,
 }
 
-/// The accounts that an action counts on.
+/// The counters that apply to one action.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Accounts {
     pub(super) host: Account,
@@ -58,8 +58,8 @@ impl Book {
         }
     }
 
-    /// Changes the accounts of the host, the tenant and the agent alike. There are as many as there are
-    /// agents in the configuration and in the journal's open actions.
+    /// Changes the counters of the host, the tenant and the agent. The number of entries is bounded by the agents in
+    /// the configuration and in the journal's open actions.
     pub(super) fn each(&mut self, tenant: &str, agent: &str, change: impl Fn(&mut Account)) {
         change(&mut self.host);
         self.crowd.is(self.host.under_way);
@@ -87,7 +87,8 @@ impl Accounts {
 }
 
 impl Account {
-    /// One more of its actions came to rest: the first is all that is known, then each counts for an eighth.
+    /// Adds the duration of one more action to the average: the first is taken as it is, each later one counts for an
+    /// eighth.
     pub(super) fn learn(&mut self, stay: Duration) {
         self.stay = if self.stay.is_zero() { stay } else { (self.stay * 7 + stay) / 8 };
     }
@@ -97,7 +98,7 @@ impl Account {
     }
 }
 
-/// Whoever panicked left whole numbers behind.
+/// A panic cannot leave the counters inconsistent, so poisoning is ignored.
 pub(super) fn lock(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
     book.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,6 +1,6 @@
-//! The limits that keep new work out: what each is called, and what whoever meets one is told.
+//! The limits on new work: their names, and the texts that callers get.
 
-/// A limit that keeps new work out.
+/// A limit that refuses new work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Limit {
     AgentUnderWay,
@@ -21,7 +21,7 @@ impl Limit {
         Self::HostWaiting,
     ];
 
-    /// The limit in one word, for programs.
+    /// The name of the limit, for programs.
     pub fn word(self) -> &'static str {
         match self {
             Self::AgentUnderWay => "agent_under_way",
@@ -33,7 +33,7 @@ impl Limit {
         }
     }
 
-    /// What a caller reads.
+    /// The text for the caller.
     pub fn told(self) -> &'static str {
         match self {
             Self::AgentUnderWay => "too many of your actions are under way",
@@ -45,13 +45,13 @@ impl Limit {
         }
     }
 
-    /// Whether it is the host's own, so that the caller can do nothing about it.
+    /// Whether the limit is the host's own, so that the caller cannot do anything about it.
     pub fn is_hosts(self) -> bool {
         matches!(self, Self::HostUnderWay | Self::HostWaiting)
     }
 }
 
-/// New work that was not taken. Nothing was looked at, nothing was done.
+/// New work was refused. Nothing was read or done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}; come back in {retry_after_s} s", limit.told())]
 pub struct Overload {
