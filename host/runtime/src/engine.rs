@@ -1,8 +1,8 @@
-//! The engine: what callers may ask for, and what a driver needs.
+//! The engine: the operations that callers may request, and the state that drivers share.
 //!
-//! HTTP, command line and timers append outside facts (proposed, answered, cancelled) and start a driver. It reads the
-//! status, matches exhaustively, runs one stage, appends the event, and repeats until the action waits for somebody or
-//! has ended. Recovery is the same loop. `drive` alone knows the order of the stages.
+//! HTTP, the command line and timers append outside facts (proposed, answered, cancelled) and start a driver. The
+//! driver reads the status, matches exhaustively, runs one stage, appends the event, and repeats until the action waits
+//! or has ended. Recovery is the same loop. Only `drive` knows the order of the stages.
 
 pub(crate) mod activate;
 mod attempt;
@@ -62,7 +62,7 @@ use crate::config::keys::Keys;
 use crate::config::{Config, Tenant};
 use crate::stage::notify::Notifier;
 
-/// Everything that an action needs on its way. One per host; shared by every caller.
+/// The state that actions need at run time. One per host, shared by all callers.
 #[derive(Debug)]
 pub struct Engine {
     config: Config,
@@ -87,7 +87,7 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// What is configured, by tenant.
+    /// The configured tenants, by name.
     pub fn tenants(&self) -> &BTreeMap<String, Arc<Tenant>> {
         &self.config.tenants
     }
@@ -110,12 +110,12 @@ impl Engine {
         self.publishers.get(tenant)
     }
 
-    /// Takes no new work from now on; drivers that only wait come to rest.
+    /// From now on, new work is refused, and drivers that only wait come to rest.
     pub fn stop(&self) {
         self.in_flight.stop();
     }
 
-    /// After a stop: waits for drivers that are at work, and gives how many do not come to rest in time.
+    /// After a stop: waits for the drivers that are at work. Returns how many of them did not come to rest in time.
     pub async fn land(&self, patience: std::time::Duration) -> usize {
         self.in_flight.land(patience).await
     }

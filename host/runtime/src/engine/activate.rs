@@ -1,7 +1,8 @@
-//! At every start: what is configured is what the log says was activated last, or it is activated now.
+//! Activates the configuration at every start: if it differs from the one that the log says was activated last, a new
+//! activation is signed and logged.
 //!
-//! Its leaf is in the log before anything runs under it. Leaves of envelopes that open actions already
-//! have come before it: what was signed under the old configuration stands before the new one.
+//! The leaf of the activation is in the log before anything runs under it. Leaves of envelopes that open actions
+//! already have are appended first, so that what was signed under the old configuration precedes the new one.
 
 use std::collections::HashSet;
 
@@ -19,7 +20,7 @@ use crate::config::keys::Keys;
 use crate::config::{Config, Tenant};
 use crate::stage::activation;
 
-/// Why a configuration cannot be activated, or keys not rotated.
+/// Why a configuration cannot be activated, or keys cannot be rotated.
 #[derive(Debug, thiserror::Error)]
 pub enum ActivateError {
     #[error(transparent)]
@@ -32,7 +33,7 @@ pub enum ActivateError {
     Envelope(#[from] EnvelopeError),
 }
 
-/// What a host that starts has at hand.
+/// The parts of a starting host that activation needs.
 pub(crate) struct Starting<'a> {
     pub(crate) config: &'a Config,
     pub(crate) keys: &'a Keys,
@@ -42,7 +43,8 @@ pub(crate) struct Starting<'a> {
 }
 
 impl Starting<'_> {
-    /// The payload digest of what is in force for this tenant, in its log when this returns.
+    /// Returns the payload digest of the activation in force for this tenant; its leaf is in the log when this returns.
+    /// Fails when a statement cannot be read or written, or the log refuses the leaf.
     pub(crate) fn activate(&self, tenant: &Tenant, log: &mut Log) -> Result<Digest, ActivateError> {
         let now = activation::of(self.config, tenant, self.now_ms)?;
         if let Some((digest, last)) = self.key_history.activated(log.history())?
@@ -59,7 +61,8 @@ impl Starting<'_> {
     }
 }
 
-/// Puts the envelopes that open actions of a tenant already have into its log, where they are not yet.
+/// Appends to the log the envelopes of a tenant's open actions that are not in it yet. Returns how many were appended.
+/// Fails when an open action cannot be read or the log refuses the leaves.
 pub(crate) fn publish_open(
     store: &dyn Store,
     tenant: &str,
@@ -83,8 +86,8 @@ pub(crate) fn publish_open(
     Ok(entries.len())
 }
 
-/// The leaves of every envelope that a story has or rests on, without their places: its chain, then what
-/// was in force, which is in the log already.
+/// The leaves of every envelope that a story contains or depends on, without their indexes: its chain, followed by the
+/// activations, which are in the log already.
 pub(crate) fn leaves(story: &Story) -> Result<Vec<Leaf>, EngineError> {
     let leaf = |kind: Kind, payload| Leaf { kind: kind.as_str().to_owned(), payload, index: 0 };
     let mut leaves = Vec::new();

@@ -1,4 +1,4 @@
-//! Runs of the adapter: looks and attempts, each under a grant, each announced before it starts.
+//! Runs of the adapter: looks and attempts. Each runs under a grant, and its start is journaled first.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,8 +32,8 @@ impl Drive<'_> {
             Taken::Ended(step) => return Ok(step),
         };
         self.append(vec![Event::ObserveStarted { phase }], false).await?;
-        // A look changes nothing, so nobody waits for the journal before it; and nothing comes of one that the
-        // journal does not stand behind.
+        // A look changes nothing, so it does not wait for the journal; but its result is used only after the journal
+        // has accepted the append.
         let append = self.work.pending(vec![], false);
         let appended = async {
             match append {
@@ -68,7 +68,7 @@ impl Drive<'_> {
         })
     }
 
-    /// One attempt: the start is durable before the grant is live, each write before its first byte.
+    /// One attempt: its start is durable before the grant is live, and each write before its first byte is sent.
     pub(super) async fn attempt(&mut self) -> Result<Step, EngineError> {
         let Some(granted) = self.granted() else { return self.gone().await };
         let slot = match self.take_run_slot(&granted).await? {
@@ -88,7 +88,7 @@ impl Drive<'_> {
         if let Some(step) = self.stopped_short(&granted).await? {
             return Ok(step);
         }
-        // Without leave the gate is passed again: no record of an earlier decision stands in for it.
+        // Without a permit the gate is passed again: the record of an earlier decision does not replace it.
         let Some(permit) = self.permit.take() else {
             self.slot = Some(slot);
             return self.observe(Phase::Gate).await;
@@ -124,13 +124,13 @@ impl Drive<'_> {
         self.slot = Some(slot);
         self.work = work.lock().await.clone();
         let ended = attempt_of(n, run, started_ms, engine.clock.now_ms());
-        // What became of its writes is in the journal already.
+        // The results of its writes are already in the journal.
         self.append(vec![Event::AttemptEnded { attempt: Arc::new(ended) }], false).await
     }
 
-    /// Makes the start durable, in one append with all that came before it, and gives the grant that rests on it.
+    /// Makes the start durable, in one append with all events before it, and returns the grant that depends on it.
     ///
-    /// Where the proof is of something else nothing is run, and the attempt is recovered like one that was lost.
+    /// If the proof is for another event, nothing is run, and the attempt is recovered like a lost one.
     async fn start(&mut self, cleared: Cleared, started: Event) -> Result<LiveGrant, EngineError> {
         self.append(vec![started], false).await?;
         let proof = self.work.flush_durably(self.engine).await?;

@@ -1,4 +1,4 @@
-//! The evidence of an ended action: a function of its story and of the first checkpoint that covers it.
+//! The bundle of an ended action: a function of its story and of the first checkpoint that covers it.
 
 use deed_record::bundle;
 use deed_record::lifecycle::story::Story;
@@ -15,7 +15,8 @@ use super::error::EngineError;
 use super::stories::StoredPolicies;
 
 impl Engine {
-    /// The bundle's bytes, always the same for an ended action. Agents get it without evidence.
+    /// The bundle's bytes, always the same for an ended action. Agents get it without evidence. Fails when the action
+    /// has no checkpoint yet, or when a document or statement that it names was not kept.
     pub fn bundle(&self, story: &Story, with_evidence: bool) -> Result<Vec<u8>, EngineError> {
         let contract =
             self.kept(story.bound.action.contract.digest)?.ok_or(EngineError::Unknown)?;
@@ -29,7 +30,7 @@ impl Engine {
         Ok(made?)
     }
 
-    /// What was in force when it was decided, as the story names it.
+    /// The activations that were in force at its decisions, as named by the story.
     fn activations(&self, story: &Story) -> Result<Vec<Envelope>, EngineError> {
         let kept = |digest: Digest| {
             let kept = self.key_history.statements.get(Kind::Activated, digest)?;
@@ -39,12 +40,12 @@ impl Engine {
         story.activations().into_iter().map(kept).collect()
     }
 
-    /// The question of the latest decision, as the set that decided was asked.
+    /// The question of the latest decision, as the policy set that decided it was asked.
     pub(super) fn question(&self, story: &Story) -> Result<Option<Snapshot>, EngineError> {
         self.asking(story, |set, facts| Ok(set.snapshot(facts)), policy::snapshot)
     }
 
-    /// What statements say of that question.
+    /// The same question in the form in which statements refer to it.
     pub(super) fn asked(&self, story: &Story) -> Result<Option<Question>, EngineError> {
         let by_set = |set: &Policies, facts: &Facts| set.question(facts).map_err(|e| e.to_string());
         self.asking(story, by_set, policy::question)
@@ -57,7 +58,7 @@ impl Engine {
         by_schema: impl FnOnce(&str, &Facts) -> Result<T, String>,
     ) -> Result<Option<T>, EngineError> {
         let Some((decision, facts)) = &story.decision else { return Ok(None) };
-        // Most often it is the set in force, which knows its roles without reading its schema again.
+        // Usually this is the set in force, which knows its roles without parsing its schema again.
         let tenant = self.tenant(&story.bound.action.tenant);
         let same = tenant.filter(|tenant| tenant.policies.digest() == decision.policy_set);
         let asked = if let Some(tenant) = same {

@@ -1,4 +1,4 @@
-//! One action, step by step: the exhaustive match from status to stage.
+//! The driver of one action: an exhaustive match from status to stage.
 
 use std::sync::{Arc, OnceLock};
 
@@ -21,34 +21,36 @@ use crate::config::{Granted, Tenant};
 use crate::stage::policy;
 use crate::stage::reconcile::{self, Verdict as Look};
 
-/// Whether there is more to do now.
+/// Whether the driver can continue now.
 pub(super) enum Step {
     Go,
-    /// The action waits for somebody, or has ended.
+    /// The action waits, or has ended.
     Rest,
 }
 
-/// One driver's view of one action.
+/// The state of one driver of one action.
 pub(super) struct Drive<'a> {
     pub(super) engine: &'a Arc<Engine>,
     pub(super) tenant: Arc<Tenant>,
     pub(super) work: UnitOfWork,
-    /// What of the world that the action names is another now, once somebody has looked.
+    /// Which part of the action's environment (contract, adapter, binding, environment) has changed, once it was
+    /// checked.
     pub(super) world: OnceLock<Option<&'static str>>,
-    /// What policy was asked last, for the statements about it.
+    /// The latest question to policy, for the statements about it.
     pub(super) asked: Option<(Decided, Question)>,
-    /// Leave for the next attempt, from policy as this driver asked it. What an earlier one was told is only a
-    /// record: policy is asked again.
+    /// Permission for the next attempt, from a decision that this driver made itself. The decision of an earlier driver
+    /// is only a record: policy is asked again.
     pub(super) permit: Option<Permit>,
     /// The lease of (tenant, resource), from the gate to the outcome.
     pub(super) lease: Option<Lease>,
-    /// The slot in the sandbox, while it goes from one run to the next.
+    /// The slot in the sandbox, kept from one run to the next.
     pub(super) slot: Option<RunSlot>,
-    /// Whether to look once more at what ended without an answer. Timers ask for it, callers cannot.
+    /// Whether to look once more at an action whose outcome is open. Only timers request it, callers cannot.
     pub(super) settling: bool,
 }
 
-/// Carries an action as far as it can go, and gives what it came to. `told` is what the caller knows of it.
+/// Carries an action as far as it can go, and returns its final state. `told` is the caller's copy of the action, if
+/// any.
 pub(super) async fn drive(
     engine: &Arc<Engine>,
     id: &ActionId,
@@ -78,20 +80,21 @@ pub(super) async fn drive(
     loop {
         let step = match drive.step().await {
             Ok(Step::Go) => continue,
-            // Whoever only waited at a stop rests too: the journal has it, and the next start goes on.
+            // A driver that was waiting when the host stopped rests too: the journal has its events, and the next start
+            // continues.
             Ok(Step::Rest) | Err(EngineError::Stopping(_)) => drive.flush(false).await,
             Err(error) => Err(error),
         };
         match step {
             Ok(()) => return Ok(drive.work.clone().into_stored()),
-            // An outside fact came in between: it counts, and the step is taken anew.
+            // An outside fact was appended meanwhile: reload the action and repeat the step.
             Err(EngineError::Conflict) => {
                 drive.work = UnitOfWork::of(engine.load(id)?);
-                // It was for the story as it was.
+                // It was given for the story as it was before.
                 drive.permit = None;
             }
             Err(error) => {
-                // What this driver had only thought of says nothing of what it leaves behind.
+                // Events that this driver did not journal must not decide whether it keeps the resource.
                 if let Ok(told) = engine.load(id) {
                     drive.work.story = told.story;
                 }
@@ -101,7 +104,7 @@ pub(super) async fn drive(
     }
 }
 
-/// However a driver ends, the resource of a write that may be under way is not free.
+/// However a driver ends, the resource of a write that may be under way stays reserved.
 impl Drop for Drive<'_> {
     fn drop(&mut self) {
         self.keep_resource();
@@ -114,8 +117,8 @@ impl Drive<'_> {
             if let Some(judgement) = self.take_resource().await? {
                 return self.judge(judgement).await;
             }
-            // The lease was lost with an earlier process, and its look may be from before another's write.
-            // Between two attempts it was reserved, and what was seen before the first is what counts.
+            // The lease was lost with an earlier process, so the look may predate another action's write. Between two
+            // attempts the resource was reserved, and the state seen before the first attempt is the one that counts.
             if !self.is_between_attempts()
                 && matches!(
                     self.work.story.status,
@@ -177,7 +180,7 @@ impl Drive<'_> {
         Ok(Step::Go)
     }
 
-    /// Gives the journal what it does not have yet: before anything happens outside, and before any wait.
+    /// Writes pending events to the journal: before anything happens outside, and before any wait.
     pub(super) async fn flush(&mut self, durable: bool) -> Result<(), EngineError> {
         self.work.flush(self.engine, durable).await
     }
@@ -187,7 +190,7 @@ impl Drive<'_> {
         self.append(vec![Event::Judged { judgement: Arc::new(judgement) }], false).await
     }
 
-    /// The grant as it is configured now; gone means that nothing may run.
+    /// The grant as it is configured now; without one nothing may run.
     pub(super) fn granted(&self) -> Option<Granted> {
         self.tenant.grants.get(&self.work.story.bound.action.contract.name).cloned()
     }
@@ -196,7 +199,7 @@ impl Drive<'_> {
         let pre = self.work.story.pre.as_ref().filter(|_| gate).map(|pre| pre.value());
         let (decision, facts, permit) =
             policy::permit(&self.tenant, &self.work.story, self.engine.clock.now_ms(), pre);
-        // At the proposal nobody has looked yet: only what is decided at the gate may be attempted.
+        // At the proposal no look was made yet: only a decision at the gate permits an attempt.
         self.permit = permit.filter(|_| gate);
         let lost = || EngineError::NotActivated(self.tenant.name.clone());
         let activated = *self.engine.activated.get(&self.tenant.name).ok_or_else(lost)?;
@@ -223,7 +226,7 @@ impl Drive<'_> {
 
     async fn after_post(&mut self) -> Result<Step, EngineError> {
         let Some(granted) = self.granted() else { return self.gone().await };
-        // A stop lets this rest, and the next start may have another contract to judge by.
+        // After a stop, the next start continues here and may have another contract configured.
         if let Some(what) = self.other_world(&granted)? {
             return self.judge_other_world(what).await;
         }
@@ -250,7 +253,7 @@ impl Drive<'_> {
         }
     }
 
-    /// A look that does not count, or a precondition that does not hold: nothing will be sent.
+    /// A look that cannot be used, or a precondition that does not hold: nothing will be sent.
     pub(super) fn unfit(&self, granted: &Granted) -> Option<Judgement> {
         let pre = self.work.story.pre.as_ref()?;
         if granted.contract.is_read() {
@@ -271,7 +274,8 @@ impl Drive<'_> {
         reconcile::unmet_before(&granted.contract, &self.work.story)
     }
 
-    /// The grant went away under an open action. What was sent stays open; anything else is denied.
+    /// The grant of an open action was removed. If something may have been written the outcome is open, otherwise it is
+    /// denied.
     pub(super) async fn gone(&mut self) -> Result<Step, EngineError> {
         let name = &self.work.story.bound.action.contract.name;
         let open = self.work.story.may_have_changed_something();

@@ -1,6 +1,6 @@
-//! Why the engine cannot read an action or carry it on: what failed, and whose fault it is.
+//! Errors of the engine: why an action cannot be read or carried on, and whose fault it is.
 //!
-//! Faults of an adapter or an upstream are no errors here: they become judgements about the action.
+//! Faults of an adapter or an upstream are not errors here: they become judgements about the action.
 
 use std::fmt;
 
@@ -22,7 +22,7 @@ use tokio::task::JoinError;
 use crate::config::keys::KeyError;
 use crate::stage::receipt::SealError;
 
-/// The host stops: what only waits rests where it is.
+/// The host stops: an action that only waits rests where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the host stops; the next start goes on with it")]
 pub struct Stopping;
@@ -32,14 +32,14 @@ pub struct Stopping;
 pub enum EngineError {
     #[error("there is no such action")]
     Unknown,
-    /// Somebody else appended first; read again and go on from there.
+    /// Another event was appended first; read the action again and continue from there.
     #[error("another event came first")]
     Conflict,
     #[error("idempotency key is taken by {action}")]
     KeyTaken { action: String, body_sha256: String },
     #[error("the nonce was used before")]
     NonceUsed,
-    /// A wait was given up; nothing was done.
+    /// A wait was given up because of a stop; nothing was done.
     #[error(transparent)]
     Stopping(#[from] Stopping),
 
@@ -101,7 +101,7 @@ pub enum EngineError {
     Task(#[from] JoinError),
 }
 
-/// Whose fault an error is: who has to change something before it goes away.
+/// Whose fault an error is: who has to change something to resolve it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
     Caller,
@@ -109,7 +109,7 @@ pub enum Fault {
     Contract,
     /// The host: its configuration, its keys, the system that it runs on, or its code.
     Host,
-    /// What is on disk, or the disk.
+    /// The disk, or the data on it.
     Disk,
 }
 
@@ -125,7 +125,7 @@ impl fmt::Display for Fault {
 }
 
 impl EngineError {
-    /// Whose fault it is. Every error is named, so that a new one has to say.
+    /// Whose fault it is. Every variant is listed, so that a new one has to be assigned.
     pub fn fault(&self) -> Fault {
         match self {
             Self::Unknown | Self::Conflict | Self::KeyTaken { .. } | Self::NonceUsed => {

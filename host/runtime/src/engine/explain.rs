@@ -1,4 +1,4 @@
-//! `deed act --explain`: what would happen, without anything happening. Nothing is journaled or sent.
+//! `deed act --explain`: reports what a proposal would do. Nothing is journaled or sent.
 
 use std::sync::Arc;
 
@@ -34,7 +34,8 @@ pub struct Explained {
 }
 
 impl Engine {
-    /// Explains a proposal. The pre-state is not read, so policies over `pre` are not decided here.
+    /// Explains a proposal. The pre-state is not read, so policies over `pre` are not decided here. Fails when the
+    /// proposal does not bind.
     pub fn explain(
         self: &Arc<Self>,
         caller: Caller<'_>,

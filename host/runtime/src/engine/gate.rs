@@ -1,4 +1,4 @@
-//! From the first look to the gate: asking people, staleness, the resource lease, the last decision.
+//! From the first look to the gate: approval requests, staleness, the resource lease, and the last decision.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,14 +14,14 @@ use crate::config::{Granted, keys};
 use crate::stage::{approval, contract, policy};
 
 impl Drive<'_> {
-    /// Asks people for approval of exactly what would happen, in the world as it was last seen.
+    /// Asks for approval of exactly the rendered action, in the state that was seen last.
     pub(super) async fn ask(&mut self) -> Result<Step, EngineError> {
         let Some(granted) = self.granted() else { return self.gone().await };
         let Some(pre) = &self.work.story.pre else { return self.observe(Phase::Pre).await };
         let now_ms = self.engine.clock.now_ms();
-        // Asked afresh: the policies may be others than at the proposal, and now there is a pre-state.
+        // Policy is asked again: the policies may differ from those at the proposal, and now there is a pre-state.
         let (decision, _) = policy::decide(&self.tenant, &self.work.story, now_ms, Some(pre.value()));
-        // Nobody is needed after all, or nobody could help: that is for the gate to say.
+        // No approval is needed after all, or none would help: the gate decides that.
         if decision.verdict != Verdict::Ask {
             return self.decide(true).await;
         }
@@ -32,7 +32,7 @@ impl Drive<'_> {
             return self.judge(Judgement::plain(Outcome::Denied, reason)).await;
         }
         let nonce = keys::random_hex::<16>()?;
-        // By the clock that it will expire by.
+        // By the same clock that expires it.
         let latest_ms = self.engine.clock.latest_ms();
         let expires_ms = latest_ms + self.engine.config.approval_expires.as_signed();
         let ask = approval::ask(&granted.contract, pre, &decision, nonce, expires_ms)?;
@@ -50,7 +50,8 @@ impl Drive<'_> {
         if let Some(judgement) = self.expired(self.engine.clock.latest_ms()) {
             return self.judge(judgement).await;
         }
-        // A start with another contract, adapter or binding: no approval can count any more, so none is waited for.
+        // After a start with another contract, adapter or binding no approval can count any more, so the action does
+        // not wait.
         let Some(granted) = self.granted() else { return self.gone().await };
         if let Some(what) = self.other_world(&granted)? {
             let action = &self.work.story.bound.action.id;
@@ -58,14 +59,14 @@ impl Drive<'_> {
             return self.judge_other_world(what).await;
         }
         if !self.work.story.open_obligations().is_empty() {
-            // Where it was asked by an earlier process, nobody else knows when it is over.
+            // If an earlier process asked, this one has no timer yet for its expiry.
             self.engine.expire_later(&self.work.story);
             return Ok(Step::Rest);
         }
         self.enter_gate().await
     }
 
-    /// Approvals hold until they expire, wherever the action stands by then.
+    /// The judgement when the approval has expired, at whatever stage the action is.
     pub(super) fn expired(&self, latest_ms: i64) -> Option<Judgement> {
         let ask = self.work.story.ask.as_ref()?;
         let over = latest_ms >= ask.expires_ms;
@@ -100,7 +101,7 @@ impl Drive<'_> {
         self.world_then_decide().await
     }
 
-    /// What differs between the world that was approved and the world as it is.
+    /// What differs between the approved state, policies and approvals and the present ones.
     fn staleness(&self, granted: &Granted) -> Result<Option<String>, EngineError> {
         let (Some(ask), Some(pre)) = (&self.work.story.ask, &self.work.story.pre) else { return Ok(None) };
         if pre.digest(&granted.contract)? != ask.pre_state {
@@ -119,12 +120,12 @@ impl Drive<'_> {
         self.append(vec![Event::Stale { reason: reason.to_owned() }], false).await
     }
 
-    /// The action names contract, adapter and bindings by digest: which of them is another now?
+    /// The action names contract, adapter and bindings by digest: returns which of them has changed.
     pub(super) fn other_world(
         &self,
         granted: &Granted,
     ) -> Result<Option<&'static str>, EngineError> {
-        // Neither the configuration nor what the action names changes while this process serves.
+        // Neither the configuration nor the action changes while this process runs.
         if let Some(known) = self.world.get() {
             return Ok(*known);
         }
@@ -141,7 +142,7 @@ impl Drive<'_> {
         Ok(*self.world.get_or_init(|| what))
     }
 
-    /// In another world the action can never run; what it wrote in the old one stays open.
+    /// With a changed environment the action can never run; writes that it may have sent leave the outcome open.
     pub(super) async fn judge_other_world(&mut self, what: &str) -> Result<Step, EngineError> {
         let judgement = if self.work.story.may_have_changed_something() {
             let reason = format!(
@@ -164,7 +165,7 @@ impl Drive<'_> {
         }
     }
 
-    /// Passes the gate: writes down what the run will be given. A read is done here: it was the look.
+    /// Passes the gate: records what the run will be granted. A read ends here: the look was its result.
     pub(super) async fn clear(&mut self) -> Result<Step, EngineError> {
         if let (Some(granted), Some(pre)) = (self.granted(), &self.work.story.pre)
             && granted.contract.is_read()
@@ -186,7 +187,7 @@ impl Drive<'_> {
     }
 }
 
-/// Answers that meet every obligation: those of one role count for all that ask for it.
+/// The number of answers that meet every obligation: an answer of one role counts for all obligations of that role.
 fn wanted(decision: &Decision) -> usize {
     let mut most: BTreeMap<&str, u32> = BTreeMap::new();
     for one in &decision.obligations {

@@ -1,7 +1,7 @@
-//! What follows when the guard of a write held: the upstream answered 412 and carried nothing out.
+//! What follows when the guard of a write held: the upstream answered 412 and did not carry the write out.
 //!
-//! Never asks people again where that cannot help: `If-Match` matches no weak entity tag. Else they are asked
-//! anew, up to [`TURNS`] times.
+//! Approvers are asked again, up to [`TURNS`] times, unless that cannot help: `If-Match` never matches a weak entity
+//! tag.
 
 use deed_record::exchange::Exchange;
 use deed_record::lifecycle::event::{Attempt, Phase};
@@ -22,14 +22,14 @@ pub(super) const TURNED_AWAY: &str =
     "the upstream turned the write away (412): the state changed after the look";
 
 impl Drive<'_> {
-    /// Whether the latest write was turned away, and nothing that was seen since says otherwise.
+    /// Whether the latest write was turned away, and no later look indicates that it landed.
     pub(super) fn was_turned_away(&self, granted: &Granted) -> bool {
         self.work.story.was_turned_away() && !reconcile::may_have_landed(&granted.contract, &self.work.story)
     }
 
-    /// Why asking people again would not help: the upstream turned the write away, and still shows the state
-    /// and the weak entity tag that the write carried. `If-Match` never matches a weak tag (RFC 9110 section
-    /// 13.1.1). An unchanged strong tag may be an older one that a replica still shows.
+    /// Why another approval would not help: the upstream turned the write away, and still shows the state and the weak
+    /// entity tag that the write carried. `If-Match` never matches a weak tag (RFC 9110 section 13.1.1). An unchanged
+    /// strong tag may be an older one that a replica still shows.
     pub(super) fn useless_guard(&self, judgement: &Judgement) -> Option<String> {
         let (pre, post) = (self.work.story.pre.as_ref()?, self.work.story.post.as_ref()?);
         let write = turned_away(self.work.story.attempts.last()?)?;
@@ -46,7 +46,7 @@ impl Drive<'_> {
         ))
     }
 
-    /// The guard held. What was seen before the attempt is not what is: look again before anybody is asked.
+    /// The guard held, so the state seen before the attempt is out of date: look again before asking for approval.
     pub(super) async fn after_turned_away(&mut self) -> Result<Step, EngineError> {
         let tried = self.work.story.attempts.len();
         let kept = json::to_canonical(&self.work.story.attempts)?.len();

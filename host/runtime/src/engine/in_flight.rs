@@ -1,4 +1,4 @@
-//! Who may run what now: one driver per action, one attempt per resource, and an orderly stop.
+//! Coordination of drivers in this process: one driver per action, one attempt per resource, and an orderly stop.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -14,30 +14,30 @@ use super::error::Stopping;
 use super::signals::Signals;
 use super::stored_action::StoredAction;
 
-/// How often an operator is told what a stop still waits for.
+/// How often the log reports what a stop still waits for.
 const SAY_EVERY: Duration = Duration::from_secs(5);
 
-/// Names that may lie about before it is worth looking for those that nobody holds.
+/// Number of unused names to tolerate before they are removed.
 const SWEEP: usize = 64;
 
-/// Named leases, handed out in the order of asking (tokio's mutex is fair).
+/// Named leases, granted in the order of requests (tokio's mutex is fair).
 #[derive(Debug, Default)]
 pub(super) struct Leases(Mutex<Names>);
 
 #[derive(Debug, Default)]
 struct Names {
     all: HashMap<String, Weak<AsyncMutex<()>>>,
-    /// How many were held when the others were last swept out.
+    /// How many names were in use after the last removal of unused ones.
     held: usize,
 }
 
-/// A held name; dropping it hands it on.
+/// A held name; dropping it passes it to the next waiter.
 pub(super) type Guard = OwnedMutexGuard<()>;
 
-/// Who has which resource.
+/// The action that holds each resource.
 type Holders = Arc<Mutex<HashMap<String, ActionId>>>;
 
-/// A held resource; dropping it hands it on.
+/// A held resource; dropping it passes it to the next waiter.
 #[derive(Debug)]
 pub(super) struct Lease {
     _guard: Guard,
@@ -45,7 +45,7 @@ pub(super) struct Lease {
     holders: Holders,
 }
 
-/// The name goes before the guard does: whoever is next writes down its own.
+/// Removes the holder's name before the guard is released: the next holder then enters its own.
 impl Drop for Lease {
     fn drop(&mut self) {
         self.holders.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
@@ -58,7 +58,7 @@ impl Leases {
         self.mutex(name).lock_owned().await
     }
 
-    /// The lease if nobody has it.
+    /// The lease, if it is free.
     fn try_acquire(&self, name: &str) -> Option<Guard> {
         self.mutex(name).try_lock_owned().ok()
     }
@@ -69,7 +69,7 @@ impl Leases {
         if let Some(mutex) = all.get(name).and_then(Weak::upgrade) {
             return mutex;
         }
-        // Leases that nobody holds or waits for are only names; to look for them each time would cost more.
+        // Unused leases leave only their names; scanning for them on every call would cost more than keeping some.
         if all.len() > 2 * *held + SWEEP {
             all.retain(|_, mutex| mutex.strong_count() > 0);
             *held = all.len();
@@ -85,15 +85,15 @@ impl Leases {
 pub(super) struct InFlight {
     pub(super) actions: Leases,
     pub(super) resources: Leases,
-    /// Leases of actions of which nobody knows what became of them, while no driver runs for them.
+    /// Leases of actions whose outcome is not known, while no driver runs for them.
     reserved: Mutex<HashMap<ActionId, Lease>>,
     holders: Holders,
-    /// Facts from outside, for a driver that waits for something else.
+    /// Signals of outside facts, for drivers that wait for something else.
     pub(super) facts: Signals,
-    /// Ends of drivers, for those who wait for an action to come to rest.
+    /// Signals that drivers ended, for callers that wait for an action to rest.
     pub(super) ended: Signals,
     stopping: watch::Sender<bool>,
-    /// How many drivers run; the stop waits for zero.
+    /// How many drivers run; a stop waits until it is zero.
     running: watch::Sender<usize>,
 }
 
@@ -112,13 +112,13 @@ impl Default for InFlight {
     }
 }
 
-/// A driver that was started; waiting for it is up to the caller.
+/// A started driver. It runs whether or not the caller waits for it.
 #[derive(Debug)]
 pub struct Waiting(JoinHandle<Option<StoredAction>>);
 
 impl Waiting {
-    /// Waits until the action rests or ends, and gives what it came to; it goes on when nobody waits. None
-    /// where the driver could not go on, or panicked: the action is as the journal has it.
+    /// Waits until the action rests or ends, and returns its final state. The driver continues when this is dropped.
+    /// `None` when the driver failed or panicked: the action is as the journal has it.
     pub async fn to_rest(self) -> Option<StoredAction> {
         self.0.await.unwrap_or_default()
     }
@@ -133,7 +133,7 @@ impl InFlight {
         self.reserved.lock().unwrap_or_else(PoisonError::into_inner).remove(id)
     }
 
-    /// The lease of a resource that this action was given.
+    /// Records that this action holds the resource, and returns the lease.
     pub(super) fn hold(&self, guard: Guard, name: &str, id: &ActionId) -> Lease {
         let holders = Arc::clone(&self.holders);
         let name = name.to_owned();
@@ -141,12 +141,12 @@ impl InFlight {
         Lease { _guard: guard, name, holders }
     }
 
-    /// The lease of a resource if nobody has it.
+    /// The lease of a resource, if it is free.
     pub(super) fn try_hold(&self, name: &str, id: &ActionId) -> Option<Lease> {
         self.resources.try_acquire(name).map(|guard| self.hold(guard, name, id))
     }
 
-    /// The action that has this resource now.
+    /// The action that holds this resource now.
     pub(super) fn holder(&self, name: &str) -> Option<ActionId> {
         self.holders.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
@@ -168,8 +168,8 @@ impl InFlight {
         *self.stopping.borrow()
     }
 
-    /// Waits for this, but not through a stop of the host: the journal has what a driver waits with, and
-    /// the next start goes on from there.
+    /// Waits for `over`. Fails with [`Stopping`] when the host stops: the journal has all events of a driver that
+    /// waits, and the next start continues from there.
     pub(super) async fn pause<T>(&self, over: impl Future<Output = T>) -> Result<T, Stopping> {
         let mut stopping = self.stopping.subscribe();
         tokio::select! {
@@ -184,7 +184,7 @@ impl InFlight {
         *self.running.borrow()
     }
 
-    /// Does this while no driver is under way: none takes off in between.
+    /// Runs `work` if no driver is under way; none can start until it returns.
     pub(super) fn when_idle<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
         let mut done = None;
         self.running.send_if_modified(|n| {
@@ -194,12 +194,12 @@ impl InFlight {
         done
     }
 
-    /// From now on, who only waits rests.
+    /// From now on, drivers that only wait come to rest.
     pub(super) fn stop(&self) {
         self.stopping.send_replace(true);
     }
 
-    /// Waits until every driver rests; gives how many do not in that time.
+    /// Waits at most `patience` until every driver rests; returns how many do not.
     pub(super) async fn land(&self, patience: Duration) -> usize {
         let mut running = self.running.subscribe();
         let end = Instant::now() + patience;
@@ -216,7 +216,7 @@ impl InFlight {
     }
 }
 
-/// Counts a driver down even when it is dropped or panics.
+/// Decrements the driver count, also when the driver is dropped or panics.
 struct Landed {
     running: watch::Sender<usize>,
     ended: Signals,

@@ -1,4 +1,4 @@
-//! Outside facts: proposals, signed answers, cancellations. Each is appended, then the driver is called.
+//! Intake of outside facts: proposals, signed answers, cancellations. Each is appended, then the driver is started.
 
 use std::sync::Arc;
 
@@ -23,20 +23,20 @@ use crate::stage::approval::{self, AnswerError};
 use crate::stage::contract::{self, BindFault, Caller, Fresh};
 use crate::stage::resolution::ResolveError;
 
-/// A proposal that was taken, and the driver that carries it; none where its key stands for an action already.
+/// An accepted proposal and its driver. There is no driver when the idempotency key already belongs to an action.
 #[derive(Debug)]
 pub struct Accepted {
     pub id: ActionId,
     pub waiting: Option<Waiting>,
 }
 
-/// An idempotency key with what it was sent with.
+/// The idempotency key of a proposal.
 #[derive(Debug, Clone)]
 pub struct Claimed {
     pub key: String,
 }
 
-/// Why an outside fact was not taken.
+/// Why an outside fact was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum IntakeError {
     #[error(transparent)]
@@ -60,7 +60,8 @@ pub enum IntakeError {
 }
 
 impl Engine {
-    /// Takes a proposal, if there is room for one more: the same idempotency key and body give the same action.
+    /// Accepts a proposal; the same idempotency key and body return the same action. Fails when the host takes no new
+    /// work, a limit is reached, the proposal does not bind, or the key was used with another body.
     pub async fn propose(
         self: &Arc<Self>,
         caller: Caller<'_>,
@@ -71,7 +72,7 @@ impl Engine {
         self.take(caller, proposal, claimed, trace, Self::room).await
     }
 
-    /// The same in the agent's name, by the word of an operator: it is not kept out by what the agent has.
+    /// The same in the agent's name, on an operator's instruction: the agent's limits do not apply.
     pub(super) async fn propose_for_operator(
         self: &Arc<Self>,
         caller: Caller<'_>,
@@ -83,8 +84,8 @@ impl Engine {
         self.take(caller, proposal, Some(claimed), trace, room).await
     }
 
-    /// Takes a proposal, unless its key stands for an action: what was accepted before is told of however much is
-    /// under way, and takes no room.
+    /// Accepts a proposal, unless its key belongs to an action: an action that was accepted before is returned however
+    /// much is under way, and takes no place.
     async fn take(
         self: &Arc<Self>,
         caller: Caller<'_>,
@@ -102,7 +103,7 @@ impl Engine {
         self.take_in(caller, proposal, (claimed, body), trace, room).await
     }
 
-    /// Takes a proposal that was let in, unless it would meet the limit of what waits for people.
+    /// Takes in a proposal that was admitted, unless it would exceed the limit on actions that wait for people.
     async fn take_in(
         self: &Arc<Self>,
         caller: Caller<'_>,
@@ -112,7 +113,7 @@ impl Engine {
         (course, full): Room,
     ) -> Result<Accepted, IntakeError> {
         let Fresh { bound, bindings } = self.bind(caller, proposal)?;
-        // The index has keys as they are sent.
+        // The index stores keys as they are sent.
         if claimed.as_ref().is_some_and(|claimed| bound.private.tells(&claimed.key).is_some()) {
             let header = BindError::Repeated("the header Idempotency-Key".to_owned());
             return Err(BindFault::from(header).into());
@@ -140,7 +141,7 @@ impl Engine {
         }
     }
 
-    /// The action that this key stands for already: looked up before binding, because contracts change.
+    /// The action that this key already belongs to. Looked up before binding, because contracts change.
     async fn claimed(
         &self,
         caller: Caller<'_>,
@@ -157,7 +158,8 @@ impl Engine {
         }
     }
 
-    /// A key that stands for an action with another body; that action is on disk before anybody is told so.
+    /// The error for a key that belongs to an action with another body. That action is on disk before the caller is
+    /// told.
     async fn reused(&self, action: &str) -> IntakeError {
         match self.store.sync_action(action).await {
             Ok(()) => IntakeError::KeyReused,
@@ -176,7 +178,8 @@ impl Engine {
         Ok(contract::bind(caller, proposal, id, keys::random_hex::<16>()?, salt)?)
     }
 
-    /// Takes a signed approval or denial.
+    /// Takes a signed approval or denial. Fails when the host takes no answers, too much is under way, the action is
+    /// not waiting for this answer, or the answer is not valid.
     pub async fn answer(
         self: &Arc<Self>,
         tenant: &str,
@@ -192,7 +195,7 @@ impl Engine {
             return Err(AnswerError::NotAsked.into());
         }
         let answer = approval::receive(configured, story, envelope, self.clock.latest_ms())?;
-        // A denial ends it, so there is always room for one.
+        // A denial ends the action, so there is always room for one.
         if answer.approves && story.all_answers.len() >= ANSWERS_MAX {
             return Err(AnswerError::NotAsked.into());
         }
@@ -201,14 +204,15 @@ impl Engine {
         let nonce = format!("{nonce}/{}", if answer.approves { "approve" } else { "deny" });
         let event = Event::Answered { answer: Arc::new(answer) };
         let told = self.append_fact(told, event, vec![nonce]).await?;
-        // Its place in the log says when it was given: a key that is retired before the end still counted.
+        // Its index in the log shows when it was given: an answer still counts if its key is retired before the action
+        // ends.
         if let Some(publisher) = self.publisher(tenant) {
             publisher.offer(leaves(&told.story)?);
         }
         Ok(self.advance(told, course))
     }
 
-    /// Cancels an action that has not started its attempt.
+    /// Cancels an action. Fails when the action is unknown, or a write may be under way or the action has ended.
     pub async fn cancel(
         self: &Arc<Self>,
         tenant: &str,
@@ -229,7 +233,7 @@ impl Engine {
         }
     }
 
-    /// What is known of this tenant's action; another tenant's action is unknown.
+    /// Loads this tenant's action. Fails when it does not exist or belongs to another tenant.
     pub(super) fn load_of(&self, tenant: &str, id: &ActionId) -> Result<StoredAction, EngineError> {
         let told = self.load(id)?;
         if told.story.bound.action.tenant == tenant { Ok(told) } else { Err(EngineError::Unknown) }

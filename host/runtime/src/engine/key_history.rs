@@ -1,7 +1,6 @@
-//! What a tenant's log and the kept statements say of the host's past: which keys came and went, what
-//! was activated last.
+//! The history of a host's keys and activations, from a tenant's log and the stored statements.
 //!
-//! Takes signatures by keys that this host has or had, and nothing else, for true.
+//! Only statements signed by a present or former key of this host are accepted.
 
 use std::path::Path;
 
@@ -26,7 +25,7 @@ pub(crate) struct KeyHistory {
     signers: Vec<VerifyingKey>,
 }
 
-/// A key that came or went, as the log says.
+/// An added or retired key, according to the log.
 #[derive(Debug, Clone)]
 pub(crate) struct Changed {
     pub(crate) kind: Kind,
@@ -34,7 +33,7 @@ pub(crate) struct Changed {
     pub(crate) key: VerifyingKey,
 }
 
-/// Why the past of a host cannot be told.
+/// Why the key history of a host cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyHistoryError {
     #[error(transparent)]
@@ -62,7 +61,7 @@ impl KeyHistory {
         Ok(Self { statements: Statements::open(&dir.join("state"))?, signers })
     }
 
-    /// The same for those who only look, with public keys; none where nothing was ever kept.
+    /// The same for commands that only read, with public keys; `None` when no statement was ever stored.
     pub(crate) fn look(dir: &Path, receipt: VerifyingKey) -> Result<Option<Self>, KeyHistoryError> {
         let mut signers = vec![receipt];
         signers.extend(keys::retired(dir, Purpose::Receipt)?);
@@ -70,7 +69,7 @@ impl KeyHistory {
         Ok(statements.map(|statements| Self { statements, signers }))
     }
 
-    /// Keys that signed this log's checkpoints before its present one.
+    /// Former keys that signed this log's checkpoints.
     pub(crate) fn retired(
         &self,
         tenant: &str,
@@ -91,7 +90,7 @@ impl KeyHistory {
         Ok(retired)
     }
 
-    /// Which keys came and went, in the order of the log.
+    /// The added and retired keys, in the order of the log.
     pub(crate) fn changes(
         &self,
         tenant: &str,
@@ -110,7 +109,7 @@ impl KeyHistory {
             let kept = kept.ok_or_else(|| KeyHistoryError::Lost(leaf.kind.clone(), leaf.index))?;
             let change = self.change(&kept, kind);
             let change = change.ok_or_else(|| at(NO_KEY))?;
-            // Both stand side by side: the key that goes counts up to its own retirement.
+            // The two statements are adjacent in the log: a retired key counts up to and including its own retirement.
             let index = leaf.index + if kind == Kind::KeyAdded { 2 } else { 0 };
             if change.tenant != tenant || change.index != index {
                 return Err(at("it is about another tenant or place"));
@@ -121,7 +120,7 @@ impl KeyHistory {
         Ok(changes)
     }
 
-    /// What was activated last, when it is still kept.
+    /// The last activation, if its statement is still stored.
     pub(crate) fn activated(
         &self,
         told: &[Leaf],
@@ -131,18 +130,18 @@ impl KeyHistory {
             return Ok(None);
         };
         let kept = self.statements.get(Kind::Activated, leaf.payload)?;
-        // One that is lost or by a key that is gone is signed anew, which its leaf then tells.
+        // If it is lost or signed by a key that is gone, a new one is signed, and its leaf records that.
         let opened = kept.and_then(|kept| self.activation(&kept));
         Ok(opened.map(|activation| (leaf.payload, activation)))
     }
 
-    /// Who could approve under an activation.
+    /// The people who could approve under an activation.
     pub(crate) fn people(&self, leaf: &Leaf) -> Result<Vec<Enrolled>, KeyHistoryError> {
         let at = |why: &str| KeyHistoryError::Other(leaf.kind.clone(), leaf.index, why.to_owned());
         let kept = self.statements.get(Kind::Activated, leaf.payload)?;
         let kept = kept.ok_or_else(|| KeyHistoryError::Lost(leaf.kind.clone(), leaf.index))?;
         let activation = self.activation(&kept).ok_or_else(|| at(NO_KEY))?;
-        // The names are kept beside it and signed by nobody.
+        // The names are stored beside the activation, unsigned.
         match stage::names(&activation, &kept.people) {
             Ok(true) => Ok(kept.people),
             Ok(false) => Err(at("the people kept with it are not those that it names")),
@@ -154,7 +153,7 @@ impl KeyHistory {
         self.signers.iter().find_map(|key| activation::open(&kept.envelope, key).ok())
     }
 
-    /// The present keys must be those that the log says count: an older copy of `keys/` signs nothing.
+    /// The present keys must be those that count according to the log: an older copy of `keys/` must not sign anything.
     pub(crate) fn check_present(
         &self,
         tenant: &str,

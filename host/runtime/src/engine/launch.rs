@@ -1,4 +1,4 @@
-//! Starts drivers, and waits for them: the task of a driver outlives the caller that asked for it.
+//! Starts drivers and waits for them. The task of a driver outlives the caller that requested it.
 
 use std::sync::Arc;
 
@@ -12,23 +12,23 @@ use super::{Engine, drive};
 use crate::capacity::admission::Course;
 
 impl Engine {
-    /// Starts carrying an action as far as it can go; the task outlives a caller that goes away.
+    /// Starts carrying an action as far as it can go. The task continues when the caller disconnects.
     pub(super) fn advance(self: &Arc<Self>, told: StoredAction, course: Course) -> Waiting {
         let id = told.story.bound.action.id.clone();
         self.launch(&id, Some(told), false, Some(course))
     }
 
-    /// The same for what was accepted before, however much is under way.
+    /// The same for an action that was accepted before, however much is under way.
     pub(super) fn carry_on(self: &Arc<Self>, told: StoredAction) -> Waiting {
         let course = self.course_of(&told.story);
         let id = told.story.bound.action.id.clone();
         self.launch(&id, Some(told), false, course)
     }
 
-    /// The course of what was accepted before, however much is under way.
+    /// The place of an action that was accepted before, however much is under way.
     pub(super) fn course_of(&self, story: &Story) -> Option<Course> {
         let action = &story.bound.action;
-        // What waits or has ended is looked at and rests; that is no work to count.
+        // Actions that wait or have ended are checked and rest again; that is not counted as work.
         (!story.status.rests()).then(|| self.admission.enter(&action.tenant, &action.principal))
     }
 
@@ -50,8 +50,9 @@ impl Engine {
         })
     }
 
-    /// Waits until an action waits for people or has ended, and gives what the journal has of it then; when the host
-    /// stops, as it is. It starts no driver, so that waiting callers cost none.
+    /// Waits until an action waits for people or has ended, and returns it as the journal has it then; when the host
+    /// stops, as it is at that time. It starts no driver, so that waiting callers cost none. Fails when the action
+    /// cannot be read.
     pub async fn at_rest(&self, id: &ActionId) -> Result<StoredAction, EngineError> {
         let ends = self.in_flight.ended.of(id);
         loop {
@@ -64,7 +65,7 @@ impl Engine {
         }
     }
 
-    /// Waits until our clock says so, but not through a stop of the host.
+    /// Waits until this time by the host's clock. Fails when the host stops first.
     pub(super) async fn until(&self, at_ms: i64) -> Result<(), Stopping> {
         self.in_flight.pause(self.clock.until(at_ms)).await
     }

@@ -1,5 +1,5 @@
-//! The logs of all tenants at a start: opened beside the journal, because both read much, then told what is in
-//! force. All are open before the first is written to.
+//! Opens the logs of all tenants at a start, in parallel with the journal because both read much, then activates the
+//! configuration in each. All logs are open before the first is written to.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,8 @@ type Logs = BTreeMap<String, Log>;
 pub(crate) type Publishers = BTreeMap<String, Publisher>;
 pub(crate) type Activated = BTreeMap<String, Digest>;
 
-/// The journal, and every log that is there.
+/// Opens the journal and every existing log. Fails when one of them cannot be opened, or the keys are not those of a
+/// log.
 pub(crate) fn open(
     hold: Hold,
     config: &Config,
@@ -42,8 +43,8 @@ pub(crate) fn open(
     })
 }
 
-/// Begins the logs that are missing and may be, puts into each what is in force now, and has them written
-/// from now on.
+/// Creates missing logs where that is allowed, activates the configuration in each log, and starts the publishers.
+/// Fails when a tenant's log was lost, a log cannot be opened, or an activation cannot be logged.
 pub(crate) fn publishers(
     starting: &Starting<'_>,
     mut logs: Logs,
@@ -74,8 +75,8 @@ fn is_there(dir: &Path) -> bool {
     dir.join("HEAD").exists() || dir.join("TAIL").exists()
 }
 
-/// What is in force is logged before anything is proposed: a tenant with actions and no log has lost it, and
-/// a new one would be a fork.
+/// The configuration is logged as activated before anything is proposed: a tenant with actions and without a log has
+/// lost the log, and a new one would be a fork.
 fn may_begin(starting: &Starting<'_>, tenant: &str) -> Result<(), StartError> {
     let acted = starting.store.list(tenant, &Filter::default(), 1)?;
     acted.into_iter().next().map_or(Ok(()), |(action, _)| {
