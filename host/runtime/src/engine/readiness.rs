@@ -1,6 +1,6 @@
-//! Whether new work is taken, and if not, why not: one judge for proposals, answers and `/readyz`.
+//! Readiness: whether new work is accepted, and if not, why. Proposals, answers and `/readyz` use the same checks.
 //!
-//! It touches nothing that is under way. What it sees passes by itself, but for a stop and a store that failed.
+//! They do not affect actions that are under way. Every condition is temporary, except a stop and a failed store.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,12 +13,12 @@ use deed_system::files::{Room, room};
 use super::Engine;
 use crate::config::Size;
 
-/// How long an answer of the file system counts; what is written in a second is far below the reserve.
+/// How long a result of the file system is reused; what is written in a second is far below the reserve.
 const ROOM_FOR: Duration = Duration::from_secs(1);
-/// Files that are kept for actions under way: segments, tiles and the index's, a few for each.
+/// Files reserved for actions under way: segments, tiles and index files, a few of each.
 const FILES_RESERVE: u64 = 256;
 
-/// Why no new work is taken now.
+/// Why new work is refused now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unready {
     #[error("{0}; nothing new is taken, the host ends, and a restart recovers")]
@@ -49,7 +49,7 @@ pub enum Unready {
 }
 
 impl Unready {
-    /// The kind, in one word, for metrics.
+    /// The kinds, as names for metrics.
     pub const WORDS: [&'static str; 4] = ["failed", "stopping", "clock", "disk"];
 
     pub fn word(&self) -> &'static str {
@@ -61,7 +61,7 @@ impl Unready {
         }
     }
 
-    /// What a caller reads; paths, numbers and errors are for the operator.
+    /// The text for callers; paths, numbers and errors are for the operator.
     pub fn told(&self) -> &'static str {
         match self {
             Self::Failed(_) => {
@@ -77,7 +77,7 @@ impl Unready {
         }
     }
 
-    /// When to ask again: what a person has to set right takes longer.
+    /// When to ask again: conditions that a person has to resolve take longer.
     pub fn retry_after_s(&self) -> u64 {
         match self {
             Self::Ahead { .. } => 1,
@@ -87,7 +87,7 @@ impl Unready {
     }
 }
 
-/// The file system of `state/`, and how much of it new work must leave.
+/// The file system of `state/`, and how much of it new work must leave free.
 #[derive(Debug)]
 pub(super) struct Space {
     dir: PathBuf,
@@ -123,24 +123,24 @@ impl Space {
     }
 }
 
-/// Whether the operator was told that the clocks are apart.
+/// Whether the operator was told that the clocks differ.
 #[derive(Debug, Default)]
 pub(super) struct ClockWarning(AtomicBool);
 
 impl Engine {
-    /// Every reason why no new work is taken; empty when it is.
+    /// Every reason why new work is refused; empty when it is accepted.
     pub fn unready(&self) -> Vec<Unready> {
         self.closed().into_iter().chain(self.off()).chain(self.space.unready()).collect()
     }
 
-    /// Whether a proposal may begin an action.
+    /// Fails when a proposal may not begin an action now.
     pub(super) fn takes_proposals(&self) -> Result<(), Unready> {
         self.takes_answers()?;
         self.space.unready().map_or(Ok(()), Err)
     }
 
-    /// Whether a person's answer may carry an action on. It needs no more of the disk than was kept for it,
-    /// but a clock: an approval covers what happens before it expires.
+    /// Fails when a person's answer may not continue an action now. An answer needs no disk space beyond the reserve,
+    /// but it needs a correct clock: an approval covers what happens before it expires.
     pub(super) fn takes_answers(&self) -> Result<(), Unready> {
         self.closed().or_else(|| self.off()).map_or(Ok(()), Err)
     }
@@ -157,8 +157,8 @@ impl Engine {
         })
     }
 
-    /// Looks after the clock: tells the operator when the system's is another, and takes its time over
-    /// where it is ahead and nothing is under way, so that no wait and no deadline becomes shorter by it.
+    /// Checks the clock: warns the operator when the system's clock differs, and adopts its time where it is ahead and
+    /// nothing is under way, so that no wait and no deadline becomes shorter.
     pub fn mind_clock(&self) {
         let drift = self.clock.drift();
         if self.clock_warning.0.swap(drift.is_some(), Ordering::Relaxed) != drift.is_some() {
@@ -174,7 +174,8 @@ impl Engine {
         }
     }
 
-    /// Milliseconds by which the system's clock is ahead of ours, and bytes that are free for `state/`.
+    /// Milliseconds by which the system's clock is ahead of the host's, and the free bytes of the file system of
+    /// `state/`.
     pub fn gauges(&self) -> (i64, Option<u64>) {
         let drift_ms = match self.clock.drift() {
             Some(Drift::Ahead(ms)) => ms,

@@ -1,7 +1,7 @@
-//! What comes after an attempt that left something undone: another one, or the end.
+//! Recovery after an attempt that left something undone: plans another attempt, or ends the action.
 //!
-//! Never sends anything itself, and never decides what may be sent again: `record::recovery` does. An
-//! attempt that follows goes through the same gate of policy, approvals and world as the first.
+//! This module sends nothing, and does not decide what may be sent again: `record::recovery` does. A further attempt
+//! passes the same gate of policy, approvals and unchanged environment as the first.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,14 +25,15 @@ use crate::stage::{approval, policy};
 const PAUSE_MAX: Duration = Duration::from_mins(1);
 
 impl Drive<'_> {
-    /// An attempt without an end: the host stopped under it. It looks; it never sends again blindly.
+    /// An attempt without an end: the host stopped while it ran. Its effect is looked up; nothing is sent again
+    /// blindly.
     pub(super) async fn recover_attempt(&mut self) -> Result<Step, EngineError> {
         let now = self.engine.clock.now_ms();
         let Some(attempt) = self.work.story.lost_attempt(now) else { return Ok(Step::Rest) };
         self.append(vec![Event::AttemptEnded { attempt: Arc::new(attempt) }], true).await
     }
 
-    /// After a look that counts: plans another attempt where one may follow, else judges.
+    /// After a usable look: plans another attempt if one may follow, otherwise judges.
     pub(super) async fn follow(
         &mut self,
         granted: &Granted,
@@ -49,7 +50,7 @@ impl Drive<'_> {
         );
         let pause_ms = i64::try_from(self.pause(granted)?.as_millis()).unwrap_or(i64::MAX);
         let not_before_ms = now_ms.saturating_add(pause_ms);
-        // A pause that outlasts the budget or a key would only put the end off.
+        // A pause that outlasts the budget or a key would only delay the end.
         let late_ms = self.engine.clock.latest_ms().saturating_add(pause_ms);
         let in_time = self.in_time(granted, late_ms).is_ok();
         match next {
@@ -61,8 +62,8 @@ impl Drive<'_> {
         }
     }
 
-    /// Waits for its time, then asks once more whether it may run at all: configuration, policy and
-    /// approvals may be others than before.
+    /// Waits until the planned time, then checks once more whether the attempt may run at all: configuration, policy
+    /// and approvals may have changed.
     pub(super) async fn retry(&mut self) -> Result<Step, EngineError> {
         self.slot = None;
         self.flush(false).await?;
@@ -76,20 +77,21 @@ impl Drive<'_> {
             return self.give_up(&why).await;
         }
         match self.decide(true).await {
-            // Between the two questions policy changed its mind, by the clock.
+            // Policy changed its answer between the two questions, because of the time.
             Err(EngineError::Story(_)) => self.give_up("policy does not allow it any more").await,
             other => other,
         }
     }
 
-    /// Leave to run a planned attempt now, or what keeps it from that. Our clock goes on as it was
-    /// while this action is under way: a machine that slept meanwhile says by the system's how long.
+    /// Permission to run a planned attempt now; fails with the reason when it may not run. The host's clock does not
+    /// adopt the system's time while this action is under way, so after a suspension of the machine only the system's
+    /// clock shows how long it took.
     fn leave(&self, granted: &Granted) -> Result<Permit, String> {
         let (now_ms, late_ms) = (self.engine.clock.now_ms(), self.engine.clock.latest_ms());
         if self.expired(late_ms).is_some() {
             return Err("the approval has expired".to_owned());
         }
-        // The pause was as long as the upstream asked for, or as long as the host was away.
+        // The pause was as long as the upstream asked for, or as long as the host was down.
         if let Err(over) = self.in_time(granted, late_ms) {
             return Err(over.to_string());
         }
@@ -107,9 +109,9 @@ impl Drive<'_> {
         recovery::in_time(&granted.contract, attempts, bindings, at_ms)
     }
 
-    /// Ends a planned attempt that policy had allowed and that may not start after all: the host may have
-    /// stopped in between, for any time, and may have come back with another configuration. Where it may start,
-    /// it is by the leave that policy gives now; the recorded decision gives none.
+    /// Ends a planned attempt that policy had allowed but that may not start after all: the host may have stopped in
+    /// between, for any time, and may have come back with another configuration. If it may start, the permission comes
+    /// from policy as it answers now; the recorded decision does not give one.
     pub(super) async fn stopped_short(
         &mut self,
         granted: &Granted,
@@ -132,14 +134,14 @@ impl Drive<'_> {
         }
     }
 
-    /// Judges by what was seen last, and says why nothing more is tried.
+    /// Judges by the last look, and states why nothing more is tried.
     pub(super) async fn give_up(&mut self, why: &str) -> Result<Step, EngineError> {
         let Some(granted) = self.granted() else { return self.gone().await };
         if let Some(what) = self.other_world(&granted)? {
             return self.judge_other_world(what).await;
         }
         let now_ms = self.engine.clock.now_ms();
-        // Whoever planned another attempt had waited for this look, in whichever process: it counts.
+        // Whichever process planned another attempt had already waited for this look: it counts.
         let judged = match reconcile::reconcile(&granted.contract, &self.work.story, now_ms, i64::MIN) {
             Look::Judged(judged) => judged,
             Look::NotYet(_) => {
@@ -150,13 +152,13 @@ impl Drive<'_> {
         self.judge(Judgement { reason, ..judged }).await
     }
 
-    /// Whether it stands between two attempts: what the first one saw before still counts.
+    /// Whether the action is between two attempts: the state seen before the first one still counts.
     pub(super) fn is_between_attempts(&self) -> bool {
         self.work.story.pre_is_spent && self.work.story.post.is_some()
     }
 
-    /// The contract's backoff, doubled for each attempt after the first, at most a minute, and between a half
-    /// and all of that: callers that failed together do not come back together.
+    /// The contract's backoff, doubled for each attempt after the first, at most a minute, and jittered between half
+    /// and all of that, so that callers that failed together do not retry together.
     fn pause(&self, granted: &Granted) -> Result<Duration, EngineError> {
         let first = Duration::from_millis(granted.contract.limits.backoff.as_millis());
         let doubled =
@@ -169,16 +171,16 @@ impl Drive<'_> {
     }
 }
 
-/// How long the upstream asked to be left alone, at most an hour.
+/// How long the upstream asked to wait (`Retry-After`), at most an hour.
 fn asked_for(last: Option<&Attempt>) -> Duration {
     let exchanges = last.iter().flat_map(|attempt| &attempt.exchanges);
-    // What is carried was answered long ago.
+    // A carried write was answered in an earlier attempt.
     let exchanges = exchanges.filter(|one| one.carried_from.is_none());
     let seconds = exchanges.filter_map(|one| one.retry_after_s).max().unwrap_or(0);
     Duration::from_secs(u64::from(seconds)).min(Duration::from_hours(1))
 }
 
-/// Whether the part of a bundle that has all attempts takes another one, with what that carries of them.
+/// Whether the part of a bundle that holds all attempts has room for another one, including the writes that it carries.
 fn has_room(attempts: &[Attempt]) -> Result<bool, EngineError> {
     let carried: Vec<Exchange> =
         recovery::known(attempts).into_iter().filter_map(|write| write.done).collect();

@@ -1,6 +1,7 @@
-//! Open outcomes and people: shows an operator what is open, takes the signed word, concludes from it.
+//! Resolution of open outcomes by people: shows an operator what is open, takes the signed resolution, and concludes
+//! from it.
 //!
-//! Never makes an outcome of a word before the host has looked once more, where it can.
+//! A resolution never becomes an outcome before the host has looked once more, where it can.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -28,7 +29,7 @@ use super::{Engine, Waiting};
 use crate::stage::contract::Caller;
 use crate::stage::resolution::{self, ResolveError};
 
-/// What was seen last of open actions, for people. A restart forgets it, and looks again.
+/// The last look at each open action, for people. A restart forgets it and looks again.
 #[derive(Debug, Default)]
 pub(super) struct LastSeen(Mutex<HashMap<ActionId, LastLook>>);
 
@@ -47,12 +48,13 @@ impl LastSeen {
 }
 
 impl Engine {
-    /// What a person is shown who is to say what happened; none while nothing is open.
+    /// The request that is shown to a person who resolves the action; `None` while nothing is open.
     pub fn resolution_request(&self, person: &str, story: &Story) -> Option<ResolutionRequest> {
         resolution::request(person, story, self.last_seen.recall(&story.bound.action.id))
     }
 
-    /// Takes a person's signed word about an open action.
+    /// Takes a person's signed resolution of an open action. Fails when the host takes no answers, the resolution is
+    /// not valid, or a write may still land.
     pub async fn resolve(
         self: &Arc<Self>,
         tenant: &str,
@@ -70,11 +72,11 @@ impl Engine {
             let (resolution, envelope) = (Arc::new(said), Signed::shared(envelope.clone()));
             let event = Event::Resolved { resolution, envelope };
             match self.append_fact(told, event, vec![nonce]).await {
-                // Somebody else's word, a look or the call for an operator came first: ask again what is open.
+                // Another resolution, a look or an escalation was appended first: check again what is open.
                 Err(EngineError::Conflict) => {}
                 Err(error) => return Err(error.into()),
                 Ok(told) => {
-                    // Its place in the log says when it was given: a key that is retired later still counted.
+                    // Its index in the log shows when it was given: it still counts if its key is retired later.
                     if let Some(publisher) = self.publisher(tenant) {
                         publisher.offer(leaves(&told.story)?);
                     }
@@ -84,7 +86,7 @@ impl Engine {
         }
     }
 
-    /// Nobody can know what comes of a write that is still under way.
+    /// Fails while a write may still land: nobody can know its effect yet.
     fn must_have_landed(&self, story: &Story, now_ms: i64) -> Result<(), IntakeError> {
         let settle_ms = self.contract_of(story)?.verify.settle.as_signed();
         match story.lands_until_ms(settle_ms, self.clock.began_ms()).filter(|until| now_ms < *until)
@@ -94,7 +96,7 @@ impl Engine {
         }
     }
 
-    /// The contract under which it was proposed, whatever is configured now.
+    /// The contract under which the action was proposed, whatever is configured now.
     pub(super) fn contract_of(&self, story: &Story) -> Result<Contract, EngineError> {
         let digest = story.bound.action.contract.digest;
         let lost = || EngineError::NotKept { what: "the contract", digest };
@@ -104,11 +106,11 @@ impl Engine {
 }
 
 impl Drive<'_> {
-    /// Looks once more, if it can, and writes down what look and word come to.
+    /// Looks once more, if possible, and records the conclusion from the look and the resolution.
     pub(super) async fn conclude_resolved(&mut self) -> Result<Step, EngineError> {
         let Some((said, _)) = self.work.story.resolution.clone() else { return Ok(Step::Rest) };
         let id = self.work.story.bound.action.id.clone();
-        // Only after a restart, which waits once more for what an earlier process waited for.
+        // Waits only after a restart, which repeats the wait of the earlier process.
         let settle_ms = self.engine.contract_of(&self.work.story)?.verify.settle.as_signed();
         let began_ms = self.engine.clock.began_ms();
         self.flush(false).await?;
@@ -132,16 +134,18 @@ impl Drive<'_> {
     }
 }
 
-/// What stands between the parts of a claim: no header holds it, so no agent takes the claim of a retry.
+/// Separates the parts of an idempotency key for a retry. No HTTP header can contain it, so no agent can claim such a
+/// key.
 const NO_HEADER: char = '\n';
 
 impl Drive<'_> {
-    /// Proposes the same once more in the agent's name, as an action of its own that names this one. The claim
-    /// makes it one, however often this is done again after a crash. Gives what to say of it.
+    /// Proposes the same action once more in the agent's name, as a separate action that names this one. The
+    /// idempotency key makes it happen once, however often this is repeated after a crash. Returns the text for the
+    /// ledger.
     async fn propose_again(&self) -> Result<String, EngineError> {
         let action = &self.work.story.bound.action;
         let claimed = Claimed { key: format!("retry{NO_HEADER}{}", action.id) };
-        // However long ago, and whatever is configured now: an agent's claims expire, this one must not.
+        // Searched without a time limit: an agent's keys expire, this one must not.
         let (store, any_time) = (&self.engine.store, i64::MIN);
         let earlier = store.key(&action.tenant, &action.principal, &claimed.key, any_time)?;
         if let Some((earlier, _)) = earlier {
@@ -166,7 +170,7 @@ impl Drive<'_> {
         let trace = self.work.story.trace.clone();
         match self.engine.propose_for_operator(caller, proposal, claimed, trace).await {
             Ok(accepted) => Ok(format!("; proposed again as {}", accepted.id)),
-            // Nothing new is taken now; whoever looks at what is open comes by again.
+            // New work is refused at the moment; the next look at open actions tries again.
             Err(IntakeError::Unready(_)) => Err(Stopping.into()),
             Err(IntakeError::Ledger(error)) => Err(error),
             Err(IntakeError::Key(error)) => Err(error.into()),
@@ -175,7 +179,7 @@ impl Drive<'_> {
     }
 }
 
-/// Nobody looked after the word.
+/// No look was made after the resolution.
 fn unseen<A, B>(id: &ActionId, why: &str) -> (Option<A>, Option<B>) {
     tracing::warn!(action = %id, why, "it was resolved, and the host could not look once more");
     (None, None)

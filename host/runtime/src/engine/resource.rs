@@ -1,4 +1,4 @@
-//! Who holds a resource, and when: one action at a time, from its first deciding look to its outcome.
+//! Resource leases: one action at a time holds a resource, from the look that decides to the outcome.
 
 use std::time::{Duration, Instant};
 
@@ -15,13 +15,13 @@ use super::error::EngineError;
 use super::wait::Waited;
 
 impl Drive<'_> {
-    /// Whether the action must hold its resource where it stands. A read holds nothing.
+    /// Whether the action must hold its resource in its present status. A read never holds one.
     pub(super) fn needs_resource(&self) -> bool {
         if self.is_read() {
             return false;
         }
         match self.work.story.status {
-            // Nobody will be waited for: what it sees now is what it acts on.
+            // No approval will be waited for: the action acts on what it sees now.
             Status::Decided(verdict) | Status::Gated(verdict) => verdict == Verdict::Allow,
             Status::Observing(Phase::Pre) | Status::Observed(Phase::Pre) => {
                 self.work.story.attempts.is_empty() && self.first_verdict() == Some(Verdict::Allow)
@@ -33,10 +33,10 @@ impl Drive<'_> {
         }
     }
 
-    /// Waits for the resource, in the order of asking; takes the one that was reserved for it, if any.
+    /// Waits for the resource, in the order of requests; takes over the lease that was reserved for the action, if any.
     ///
-    /// A cancellation or an expiry in the queue counts at once: it ends the wait as a conflict. Whoever has
-    /// waited as long as its contract lets it gets the judgement that ends it.
+    /// A cancellation or an expiry during the wait counts at once: it ends the wait as a conflict. If the action has
+    /// waited as long as its contract allows, returns the judgement that ends it.
     pub(super) async fn take_resource(&mut self) -> Result<Option<Judgement>, EngineError> {
         let in_flight = &self.engine.in_flight;
         let (id, name) = (&self.work.story.bound.action.id, resource_of(&self.work.story));
@@ -44,19 +44,19 @@ impl Drive<'_> {
             self.lease = Some(lease);
             return Ok(None);
         }
-        // In order: nobody who waits is passed over.
+        // The lock is fair, so no waiting action is overtaken.
         if let Some(lease) = in_flight.try_hold(&name, id) {
             self.lease = Some(lease);
             return Ok(None);
         }
-        // Slots to run are for those who can go on.
+        // Slots are for actions that can continue.
         self.slot = None;
         self.flush(false).await?;
         let in_flight = &self.engine.in_flight;
         let id = &self.work.story.bound.action.id;
         let limit_ms =
             self.granted().map_or(0, |granted| granted.contract.limits.queue.as_millis());
-        // What was attempted is not over because it waits: nobody would look what became of it.
+        // An attempted action must not end because it waits: its effect would never be looked at.
         let limit = Instant::now().checked_add(Duration::from_millis(limit_ms));
         let limit = limit.filter(|_| !under_way(&self.work.story));
         let acquire = in_flight.resources.acquire(&name);
@@ -66,12 +66,13 @@ impl Drive<'_> {
                 Ok(None)
             }
             Waited::Limit => Ok(Some(self.waited(limit_ms))),
-            // The step is taken anew, and finds that the approval has expired.
+            // The step is repeated, and finds that the approval has expired.
             Waited::Over => Err(EngineError::Conflict),
         }
     }
 
-    /// The end of who waited as long as its contract lets it: nothing was sent, and who holds it is named.
+    /// The judgement of an action that waited as long as its contract allows: nothing was sent, and the holder is
+    /// named.
     fn waited(&self, limit_ms: u64) -> Judgement {
         let resource = &self.work.story.bound.action.resource;
         let holder = self.engine.held_by(&self.work.story);
@@ -80,7 +81,7 @@ impl Drive<'_> {
         Judgement::plain(Outcome::Expired, reason)
     }
 
-    /// The resource that an open outcome keeps, or one that nobody has; false when another action has it.
+    /// Takes the lease that an open outcome reserved, or a free one; false when another action holds the resource.
     pub(super) fn hold_resource(&mut self) -> bool {
         let in_flight = &self.engine.in_flight;
         if self.lease.is_none() {
@@ -90,13 +91,13 @@ impl Drive<'_> {
         self.lease.is_some()
     }
 
-    /// Hands on what an open outcome kept, whether this driver took it up or not.
+    /// Releases the resource of an open outcome, whether this driver holds the lease or it is still reserved.
     pub(super) fn release_resource(&mut self) {
         self.lease = None;
         drop(self.engine.in_flight.reserved(&self.work.story.bound.action.id));
     }
 
-    /// A driver that cannot go on leaves the resource to its action, where nobody knows what becomes of it.
+    /// A driver that cannot continue reserves the resource for its action if the effect of a write is unknown.
     pub(super) fn keep_resource(&mut self) {
         if let Some(lease) = self.lease.take().filter(|_| is_kept(&self.work.story)) {
             self.engine.in_flight.reserve(&self.work.story.bound.action.id, lease);
@@ -114,8 +115,8 @@ impl Drive<'_> {
 }
 
 impl Engine {
-    /// At the start, before any driver runs: what nobody knows the state of is not free. A write that may
-    /// be under way comes before what is only open: in older directories both may be there.
+    /// At the start, before any driver runs: reserves the resources whose state is unknown. A write that may be under
+    /// way takes precedence over an open outcome: older directories may have both for one resource.
     pub(super) fn reserve_resources(&self, left: &[LeftOpen]) {
         let open = left.iter().filter(|one| !one.under_way);
         for one in left.iter().filter(|one| one.under_way).chain(open) {
@@ -127,7 +128,7 @@ impl Engine {
         }
     }
 
-    /// The other action that holds the resource of one that has not ended.
+    /// The other action that holds the resource of an action that has not ended.
     pub fn held_by(&self, story: &Story) -> Option<ActionId> {
         if story.status.outcome().is_some() {
             return None;
@@ -137,7 +138,7 @@ impl Engine {
     }
 }
 
-/// What an earlier process left open, as far as it holds anything.
+/// An action that an earlier process left open, and the resource that it keeps, if any.
 #[derive(Debug)]
 pub(super) struct LeftOpen {
     pub(super) id: ActionId,
@@ -167,7 +168,7 @@ pub(super) fn under_way(story: &Story) -> bool {
     }
 }
 
-/// Also when the attempt is over, as long as nobody knows what became of it.
+/// Also true after the attempt, as long as its effect is not known.
 fn is_kept(story: &Story) -> bool {
     let open = matches!(
         story.status,
@@ -181,7 +182,7 @@ fn is_kept(story: &Story) -> bool {
     open || cancelled || under_way(story)
 }
 
-/// One tenant's resource, by name.
+/// The name of a resource, which includes its tenant.
 fn resource_of(story: &Story) -> String {
     let action = &story.bound.action;
     format!("{}/{}", action.tenant, action.resource)

@@ -1,7 +1,6 @@
-//! Whether there is room for a proposal, and for it to wait for people. Takes who proposes, gives a course, or the
-//! limit that is reached.
+//! Checks whether there is room for a proposal, and for it to wait for people.
 //!
-//! Never writes anything down, and never gives up what was taken.
+//! This module writes nothing, and never gives up an action that was accepted.
 
 use deed_record::lifecycle::event::{Entry, Event};
 use deed_record::lifecycle::story::Story;
@@ -14,24 +13,25 @@ use crate::capacity::admission::{Course, Limit, Overload};
 use crate::stage::contract::Caller;
 use crate::stage::policy;
 
-/// Room for one more, and the limit of what waits for people where that is reached.
+/// A place for one more action, and the limit on waiting actions if it is reached.
 pub(super) type Room = (Course, Option<Limit>);
 
 impl Engine {
-    /// For an agent's proposal: by what is under way.
+    /// For an agent's proposal. Fails when too many actions are under way.
     pub(super) fn room(&self, caller: Caller<'_>) -> Result<Room, Overload> {
         let (tenant, agent) = (&caller.tenant.name, caller.agent);
         let course = self.admission.admit(tenant, agent)?;
         Ok((course, self.admission.full_of_waiting(tenant, agent)))
     }
 
-    /// For what an operator has proposed: whatever is under way.
+    /// For a proposal on an operator's instruction: never refused.
     pub(super) fn room_for_operator(&self, caller: Caller<'_>) -> Room {
         (self.admission.enter(&caller.tenant.name, caller.agent), None)
     }
 
-    /// Refuses what would come to wait for people while too many do, and what may come to it after the look: what
-    /// was taken is not given up for that. Policy is asked here only then; what needs nobody is taken all the same.
+    /// Fails when the action would wait for people while too many already do, or may come to wait after the look,
+    /// because an accepted action is never given up for that. Policy is asked here only in that case; an action that
+    /// needs no approval is accepted all the same.
     pub(super) fn must_not_wait(
         &self,
         caller: Caller<'_>,

@@ -1,7 +1,7 @@
-//! Slots to run in the sandbox: an action takes one before it looks or writes, and keeps it while it goes on
-//! without waiting for anybody. Who has no time left is not started.
+//! Run slots: an action takes one before it looks or writes, and keeps it while it continues without waiting. An action
+//! whose time is over is not started.
 //!
-//! Never holds one while it waits for a resource, a person or a time: turns are few.
+//! Slots are few, so an action never holds one while it waits for a resource, a person or a time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use super::error::EngineError;
 use super::wait::Waited;
 use crate::config::Granted;
 
-/// What the queue came to.
+/// The result of waiting for a slot.
 pub(super) enum Taken {
     RunSlot(RunSlot),
     /// The action waited as long as it may, and has gone on without a run.
@@ -26,10 +26,10 @@ pub(super) enum Taken {
 }
 
 impl Drive<'_> {
-    /// The slot that the action has, or the next one that is its.
+    /// Returns the action's slot, or waits in the queue for one.
     ///
-    /// A cancellation or an expiry in the queue counts at once: it ends the wait as a conflict. Whoever has
-    /// waited as long as its contract lets it ends, as long as nothing that it sent is open.
+    /// A cancellation or an expiry during the wait counts at once: it ends the wait as a conflict. An action that has
+    /// waited as long as its contract allows ends, unless something that it sent is open.
     pub(super) async fn take_run_slot(&mut self, granted: &Granted) -> Result<Taken, EngineError> {
         let engine = Arc::clone(self.engine);
         let (queue, claim) = (engine.sandbox.run_queue(), Arc::new(self.claim()));
@@ -48,13 +48,13 @@ impl Drive<'_> {
             }
             Waited::Over => match self.over(granted) {
                 Some(over) => self.give_up(&over).await.map(Taken::Ended),
-                // The step is taken anew, and finds that the approval has expired.
+                // The step is repeated, and finds that the approval has expired.
                 None => Err(EngineError::Conflict),
             },
         }
     }
 
-    /// When a planned attempt is not worth waiting for any more.
+    /// When a planned attempt is no longer worth waiting for.
     fn planned_until_ms(&self, granted: &Granted) -> i64 {
         let Story { attempts, bindings, .. } = &self.work.story;
         let until_ms = recovery::in_time_until_ms(&granted.contract, attempts, bindings);
@@ -65,7 +65,7 @@ impl Drive<'_> {
         self.work.story.status == Status::Cleared && self.is_between_attempts()
     }
 
-    /// For whom its runs are, and which upstreams they may reach.
+    /// The tenant and agent of its runs, and the upstreams that they may reach.
     fn claim(&self) -> RunClaim {
         let bound = &self.work.story.bound;
         let reached = |one: &Rendered, name: &String| one.upstream == *name;
@@ -79,20 +79,20 @@ impl Drive<'_> {
         }
     }
 
-    /// Whether it may end where it stands. What was sent is looked at, however long that takes.
+    /// Whether the action may end in its present status. What was sent is looked at, however long that takes.
     fn may_end_in_queue(&self) -> bool {
         self.work.story.status.outcome().is_none()
             && !super::resource::under_way(&self.work.story)
             && !self.work.story.may_have_changed_something()
     }
 
-    /// Why an attempt that was planned is not worth waiting for any more.
+    /// Why a planned attempt is no longer worth waiting for.
     fn over(&self, granted: &Granted) -> Option<String> {
         let late_ms = self.engine.clock.latest_ms();
         self.in_time(granted, late_ms).err().filter(|_| self.is_planned()).map(|over| over.to_string())
     }
 
-    /// The end of who waited as long as its contract lets it, and why it had to.
+    /// The judgement of an action that waited as long as its contract allows, with the reason for the wait.
     fn no_run_slot(&self, granted: &Granted, crowded: Option<String>) -> Judgement {
         let limit_ms = granted.contract.limits.queue.as_millis();
         let why = crowded.map_or_else(

@@ -1,6 +1,6 @@
-//! What a run may know and do: takes a story and its grant, gives the scope of a look or of an attempt.
+//! The scope of a run: what a look or an attempt may know and do, from a story and its grant.
 //!
-//! Never gives anything: a scope becomes a grant in `grant` alone.
+//! A scope permits nothing by itself: only `grant` turns it into a grant.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::error::EngineError;
 use crate::config::Granted;
 
 impl Drive<'_> {
-    /// The entity tags of the look, for the writes that they guard.
+    /// The entity tags from the look, for the writes that they guard.
     pub(super) fn tags(&self) -> BTreeMap<(String, String), String> {
         let Some(pre) = &self.work.story.pre else { return BTreeMap::new() };
         let tag = |write: &Rendered| {
@@ -28,7 +28,7 @@ impl Drive<'_> {
         self.work.story.bound.perform.iter().filter_map(tag).collect()
     }
 
-    /// The writes of the next attempt: by which key the upstream knows each, and which are done already.
+    /// The writes of the next attempt: the key by which the upstream knows each, and which are already done.
     pub(super) fn once(&self, granted: &Granted) -> Result<Vec<Once>, EngineError> {
         let Self { work: UnitOfWork { story, .. }, engine, tenant, .. } = self;
         let mut known = recovery::known(&story.attempts);
@@ -56,7 +56,7 @@ impl Drive<'_> {
         Ok(once)
     }
 
-    /// What a run may know and do: a look where `attempt` is 0. Here private values come into it.
+    /// The scope of a run: of a look if `attempt` is 0. Private values are added here.
     pub(super) fn scope(&self, granted: &Granted, attempt: u32) -> Result<Scope, EngineError> {
         let Bound { action, proposal, observe, perform, private } = &*self.work.story.bound;
         let recorded = if attempt == 0 { observe } else { perform };

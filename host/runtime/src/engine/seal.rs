@@ -1,4 +1,4 @@
-//! What the host signs of an action, and where that stands in the log: takes a story, puts envelopes and places into it.
+//! Signs the host's statements about an action, and adds them and their indexes in the log to its story.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,11 +14,11 @@ use super::drive::{Drive, Step};
 use super::error::EngineError;
 use crate::stage::receipt;
 
-/// Between two tries to hand leaves to a busy publisher.
+/// Pause between two tries to hand leaves to a busy publisher.
 const BUSY_PAUSE: Duration = Duration::from_millis(20);
 
 impl Drive<'_> {
-    /// Why this attempt may run, under the host's key: it is on disk before anything can leave.
+    /// The host's signed statement why this attempt may run; it is on disk before anything can be sent.
     pub(super) fn signed_decision(
         &mut self,
         cleared_ms: i64,
@@ -30,7 +30,8 @@ impl Drive<'_> {
         Ok(Arc::new(signed?))
     }
 
-    /// What statements say of the question of the latest decision. The receipt's is most often the attempt's.
+    /// The question of the latest decision, as statements refer to it. Usually the receipt's is the same as the
+    /// attempt's.
     pub(super) fn asked(&mut self) -> Result<Option<Question>, EngineError> {
         let Some(latest) = &self.work.story.decision else { return Ok(None) };
         let is_latest = |(decision, facts): &Decided| {
@@ -50,7 +51,7 @@ impl Drive<'_> {
         let key = &self.engine.keys.receipt;
         let envelope = receipt::seal(&self.work.story, &judgement, asked.as_ref(), key)?;
         self.append(vec![Event::Sealed { envelope: Arc::new(envelope) }], true).await?;
-        // What is open keeps its resource until it is settled.
+        // An open outcome keeps its resource until it is settled.
         if judgement.outcome != Outcome::Indeterminate {
             self.release_resource();
         }
@@ -64,13 +65,14 @@ impl Drive<'_> {
         let leaves = super::activate::leaves(&self.work.story)?;
         let logged = loop {
             match publisher.publish(leaves.clone()).await {
-                // The receipt is on disk; its place in the log can wait.
+                // The receipt is on disk; its index in the log can wait.
                 Err(PublishError::Busy) => tokio::time::sleep(BUSY_PAUSE).await,
                 other => break other?,
             }
         };
         let event = Event::Logged { leaves: logged.leaves, checkpoint: logged.checkpoint };
-        // The log has it on disk. Whoever shows the checkpoint needs this there, too, and mostly somebody waits for it.
+        // The log has it on disk. A reader of the checkpoint needs the event on disk too, and usually a caller waits
+        // for it.
         self.append(vec![event], true).await?;
         self.engine.tell_if_open(&self.work.story);
         self.engine.settle_later(&self.work.story);

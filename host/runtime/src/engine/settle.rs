@@ -1,7 +1,8 @@
-//! What ended without an answer: looked at again, at growing distances, until a look settles it.
+//! Settles open outcomes: looks again, at growing intervals, until a look settles the outcome.
 //!
-//! Never sends anything, and never changes the receipt: what settles it is signed beside it. Meanwhile the
-//! action keeps its resource. When looks do not settle it, an operator is called; the looks go on.
+//! This module sends nothing and never changes the receipt: the statement that settles the outcome is signed
+//! separately. Meanwhile the action keeps its resource. When looks do not settle it, an operator is called; the looks
+//! continue.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,19 +26,19 @@ use crate::stage::{receipt, reconcile};
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LAST_PAUSE: Duration = Duration::from_hours(1);
 
-/// What one more look comes to.
+/// The result of one more look.
 pub(super) enum Later {
     Seen(Arc<Sight>, Arc<Judgement>),
-    /// What was sent may still land: nobody can know yet.
+    /// What was sent may still land, so no look can be conclusive yet.
     TooEarly,
-    /// None was made now; a later one may be.
+    /// No look was made now; a later one may be.
     NotNow(&'static str),
-    /// None can be made as things are.
+    /// No look can be made under the present conditions.
     InVain(String),
 }
 
 impl Drive<'_> {
-    /// Looks once more. Only a look that answers what happened is written down.
+    /// Looks once more. Only a look that shows what happened is recorded.
     pub(super) async fn settle(&mut self) -> Result<Step, EngineError> {
         self.settling = false;
         let (look, judgement) = match self.look_again().await? {
@@ -57,7 +58,7 @@ impl Drive<'_> {
         Ok(Step::Go)
     }
 
-    /// One look under the action's own reservation, when everything that was sent could have landed.
+    /// One look under the action's own reservation, once everything that was sent could have landed.
     pub(super) async fn look_again(&mut self) -> Result<Later, EngineError> {
         // What was sent must not land after the look.
         let settle_ms = self.engine.contract_of(&self.work.story)?.verify.settle.as_signed();
@@ -78,7 +79,7 @@ impl Drive<'_> {
                 "the {what} changed: the host cannot look as before"
             )));
         }
-        // Nobody else may be in the middle of changing what this looks at.
+        // No other action may be changing the resource during the look.
         if !self.hold_resource() {
             return Ok(Later::NotNow("another action holds the resource"));
         }
@@ -100,7 +101,7 @@ impl Drive<'_> {
         })
     }
 
-    /// The look says nothing: for good, where it could be made and shows no effect.
+    /// The look is not conclusive. If it could be made and shows no effect, later looks will not be either.
     async fn still_open(
         &mut self,
         look: &Observation,
@@ -123,7 +124,7 @@ impl Drive<'_> {
         self.escalate_if_long("no look could be used").await
     }
 
-    /// Calls an operator once it has been open for as long as its contract lets the host look.
+    /// Calls an operator once the outcome has been open for as long as its contract lets the host look.
     async fn escalate_if_long(&mut self, why: &str) -> Result<Step, EngineError> {
         if self.engine.looks_for(&self.work.story)? > Duration::ZERO {
             return Ok(Step::Rest);
@@ -143,8 +144,9 @@ impl Drive<'_> {
         Ok(Step::Go)
     }
 
-    /// Another action that may have changed the same resource since this one was attempted: in directories
-    /// from before actions kept their resource. What a look sees then may be of either, and settles neither.
+    /// Another action that may have changed the same resource since this one was attempted. It exists only in
+    /// directories from before actions kept their resource. What a look sees then may be the effect of either, and
+    /// settles neither.
     fn written_since(&self) -> Result<Option<ActionId>, EngineError> {
         let action = &self.work.story.bound.action;
         let Some(began_ms) = self.work.story.attempts.first().map(|first| first.started_ms) else {
@@ -177,16 +179,16 @@ impl Drive<'_> {
 }
 
 impl Engine {
-    /// Wakes the driver of an open outcome again and again, until it is settled or the host stops.
+    /// Wakes the driver of an open outcome repeatedly, until it is settled or the host stops.
     pub(super) fn settle_later(self: &Arc<Self>, story: &Story) {
-        // A word that is not concluded yet waits for what is not there now, such as room on the disk.
+        // A resolution without a conclusion waits for a temporary condition, such as free disk space.
         if !matches!(story.status, Status::Ended(Outcome::Indeterminate) | Status::Resolved) {
             return;
         }
         self.look_after(&story.bound.action.id, FIRST_PAUSE);
     }
 
-    /// Twice as long as the last one, but not beyond the time at which an operator is to be called.
+    /// Twice the last pause, but not beyond the time at which an operator is to be called.
     pub(super) fn next_pause(&self, story: &Story, last: Duration) -> Duration {
         let twice = (last * 2).min(LAST_PAUSE);
         match self.looks_for(story) {
@@ -197,8 +199,8 @@ impl Engine {
         }
     }
 
-    /// How long looks are still tried before an operator is called, where nothing says earlier that they
-    /// are in vain.
+    /// How long looks are still tried before an operator is called, unless something shows earlier that they cannot
+    /// settle the outcome.
     fn looks_for(&self, story: &Story) -> Result<Duration, EngineError> {
         let limit_ms = self.contract_of(story)?.limits.observe.as_signed();
         let left_ms = story.judged_ms.saturating_add(limit_ms).saturating_sub(self.clock.now_ms());

@@ -1,5 +1,5 @@
-//! Wakes whoever waits for something to happen to an action. What happened is in the journal: a signal says only that
-//! it is worth reading.
+//! Wakes tasks that wait for an event of an action. The event itself is in the journal: a signal only means that the
+//! journal is worth reading.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use deed_record::action::id::ActionId;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-/// Signals of one kind, by action. Only actions that somebody waits for are in it.
+/// Signals of one kind, by action. It contains only actions that a task waits for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Signals(Arc<Mutex<HashMap<ActionId, Awaited>>>);
 
@@ -18,7 +18,7 @@ struct Awaited {
     waiting: usize,
 }
 
-/// The signal of one action, for one who waits for it.
+/// The signal of one action, held by one waiting task.
 #[derive(Debug)]
 pub(super) struct Signal {
     all: Signals,
@@ -47,7 +47,7 @@ impl Signals {
 }
 
 impl Signal {
-    /// The next signal from now on, whenever it is awaited: take it first, then read the journal, then wait.
+    /// The next signal from now on, whenever it is awaited: create it first, then read the journal, then wait.
     pub(super) fn next(&self) -> Notified<'_> {
         self.signal.notified()
     }

@@ -1,4 +1,4 @@
-//! How the engine stands: what is under way, what was refused, what stopped it.
+//! The state of the engine, for operators: what is under way, what was refused, and why it failed.
 
 use deed_sandbox::RunStanding;
 use deed_store::log::{Publisher, Standing};
@@ -7,7 +7,7 @@ use super::Engine;
 use crate::capacity::admission::{Limit, Load};
 
 impl Engine {
-    /// Tenant by tenant, how each witness stands to its log.
+    /// Per tenant, the standing of each witness of its log.
     pub fn witnesses(&self) -> Vec<(&str, Standing)> {
         let of = |(tenant, publisher)| -> Vec<(&str, Standing)> {
             let (tenant, publisher): (&String, &Publisher) = (tenant, publisher);
@@ -21,22 +21,22 @@ impl Engine {
         self.in_flight.count()
     }
 
-    /// Tenant by tenant, what is under way and what waits for people.
+    /// Per tenant, how many actions are under way and how many wait for people.
     pub fn loads(&self) -> Vec<Load> {
         self.admission.loads()
     }
 
-    /// How often each limit kept new work out.
+    /// How often each limit refused new work.
     pub fn refused(&self) -> [(Limit, u64); Limit::ALL.len()] {
         self.admission.refused()
     }
 
-    /// Who runs, and who waits for a turn.
+    /// How many runs are in progress, and how many actions wait for a run slot.
     pub fn run_slots(&self) -> RunStanding {
         self.sandbox.run_queue().standing()
     }
 
-    /// Why nothing may run any more: the journal or a log takes no more. The host ends then.
+    /// Why nothing may run any more: the journal or a log failed. The host ends then.
     pub fn failed(&self) -> Option<String> {
         let journal = self.store.failed().map(|why| format!("the journal takes no more: {why}"));
         let logs = || {

@@ -1,4 +1,4 @@
-//! From a checked configuration to an engine that runs: adapters loaded, logs opened, open actions resumed.
+//! Starts an engine from a checked configuration: loads adapters, opens logs, resumes open actions.
 
 mod error;
 
@@ -34,8 +34,8 @@ use crate::engine::stories::StoredPolicies;
 use crate::engine::timers::{Timers, Why};
 use crate::stage::notify::Notifier;
 
-/// Loads every granted adapter: each must be a component that imports `deed:adapter` only. Its bytes go
-/// when its code is there.
+/// Loads every granted adapter; its bytes are freed once its code is loaded. Fails when one is not a component that
+/// imports `deed:adapter` only.
 pub(crate) fn adapters(
     config: &mut Config,
     sandbox: &Sandbox,
@@ -54,19 +54,21 @@ pub(crate) fn adapters(
 }
 
 fn make_state(dir: &Path) -> Result<(), StartError> {
-    // Before anything is made there: a newer version may keep other things in these places.
+    // Checked before anything is created: a newer version may keep other things in these places.
     journal::version(&dir.join("state"))?;
     files::make_state(dir).map_err(StartError::State)
 }
 
-/// Makes the sandbox of a served directory.
+/// Creates the sandbox of a served directory.
 pub(crate) fn sandbox(dir: &Path, clock: &Clock) -> Result<Sandbox, StartError> {
     make_state(dir)?;
     Ok(Sandbox::new(&dir.join("state/cache"), clock.clone())?)
 }
 
 impl Engine {
-    /// Opens everything. Nothing runs yet; [`Engine::resume`] takes up what was left open.
+    /// Opens everything. Nothing runs yet; [`Engine::resume`] takes up open actions. Fails when the state, the keys, an
+    /// adapter, the journal or a log cannot be used, the clock is behind the journal, or the configuration cannot be
+    /// activated.
     pub fn open(mut config: Config, clock: Clock) -> Result<Arc<Self>, StartError> {
         let dir = config.dir.clone();
         make_state(&dir)?;
@@ -114,7 +116,7 @@ impl Engine {
         Ok(Arc::new(engine))
     }
 
-    /// Contracts and policies by digest, so that bundles have them whatever the configuration becomes.
+    /// Stores contracts and policies by digest, so that bundles have them whatever the configuration becomes.
     fn keep_documents(&self) -> Result<(), EngineError> {
         for tenant in self.config.tenants.values() {
             self.keep(&json::to_canonical(&StoredPolicies::of(&tenant.policies))?)?;
@@ -125,16 +127,18 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes up every action that has not ended; those with a write under way keep their resources.
+    /// Resumes every action that has not ended; those with a write under way keep their resources. Returns how many
+    /// there are. Fails when the journal cannot be read, or a tenant that is still needed is not configured.
     ///
-    /// Their drivers are started few at a time, and no two stories are in memory for it: thousands may wait.
+    /// Few drivers are started at a time, and no two stories are in memory for it, because thousands of actions may
+    /// wait.
     pub fn resume(self: &Arc<Self>) -> Result<usize, StartError> {
         let (mut moving, mut courses, mut resting) = (Vec::new(), Vec::new(), Vec::new());
         for id in self.store.open_actions()? {
             let row = self.store.row(&id)?.ok_or_else(|| StartError::NoRow(id.clone()))?;
             let (id, summary): (ActionId, _) = (id.parse()?, row.summary);
             let known = self.tenant(&summary.tenant).is_some();
-            // Whoever waits for people holds nothing, and may be one of thousands.
+            // An action that waits for people holds nothing, and may be one of thousands.
             if known && summary.status == Status::Waiting.word() {
                 self.admission.remember(&summary.tenant, &summary.agent);
                 resting.push((id, None));
@@ -149,7 +153,7 @@ impl Engine {
             }
         }
         self.reserve_resources(&moving);
-        // All of them count before the first one moves.
+        // All of them count as under way before the first one moves.
         let left: Vec<_> = moving.into_iter().map(|left| left.id).zip(courses).collect();
         let left: Vec<_> = left.into_iter().chain(resting).collect();
         let resumed = left.len();
@@ -157,31 +161,31 @@ impl Engine {
         Ok(resumed)
     }
 
-    /// Tells people that an action waits for them.
+    /// Notifies people that an action waits for them.
     pub(crate) fn tell_waiting(&self, story: &Story) {
         self.notifier.waiting(story);
     }
 
-    /// Tells people that an action ended without an answer to what happened.
+    /// Notifies people that an action ended with an open outcome.
     pub(crate) fn tell_if_open(&self, story: &Story) {
         if story.status.outcome() == Some(deed_record::lifecycle::outcome::Outcome::Indeterminate) {
             self.notifier.indeterminate(story);
         }
     }
 
-    /// Tells people that looks do not settle what happened.
+    /// Notifies people that looks do not settle an open outcome.
     pub(crate) fn tell_escalated(&self, story: &Story) {
         self.notifier.escalated(story);
     }
 
-    /// Wakes the driver when an asking expires.
+    /// Wakes the driver when an approval request expires.
     pub(crate) fn expire_later(self: &Arc<Self>, story: &Story) {
         if let Some(ask) = story.ask.as_ref().filter(|_| story.status == Status::Waiting) {
             self.wake_at(ask.expires_ms, &story.bound.action.id, Why::Expires);
         }
     }
 
-    /// Forgets when the last asking of an action that has ended would have expired.
+    /// Removes the timer for the last approval request of an action that has ended.
     pub(crate) fn expires_no_more(self: &Arc<Self>, story: &Story) {
         if let Some(ask) = &story.ask {
             self.wake_at(ask.expires_ms, &story.bound.action.id, Why::NoMore);
@@ -189,7 +193,7 @@ impl Engine {
     }
 }
 
-/// A clock behind the journal would let approvals and idempotency keys live longer than they say.
+/// With a clock behind the journal, approvals and idempotency keys would live longer than they state.
 fn check_clock(store: &dyn Store, clock: &Clock) -> Result<(), StartError> {
     let (latest_ms, now_ms) = (store.latest_ms(), clock.now_ms());
     if latest_ms.saturating_sub(now_ms) <= SLACK_MS {

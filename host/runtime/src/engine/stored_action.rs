@@ -1,4 +1,4 @@
-//! An action as it was read or left by a driver.
+//! An action as it was read from the journal or left by a driver.
 
 use deed_record::lifecycle::event::Entry;
 use deed_record::lifecycle::story::Story;

@@ -1,4 +1,4 @@
-//! Reading and extending one action's story in the journal; every append compares and swaps the version.
+//! Reads and extends the story of one action in the journal. Every append compares and swaps the version.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::Engine;
 use super::error::EngineError;
 use super::stored_action::StoredAction;
 
-/// The compiled policy set of a decision, kept by its digest for the bundle.
+/// The compiled policy set of a decision, stored by its digest for the bundle.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoredPolicies {
@@ -28,7 +28,7 @@ impl StoredPolicies {
     }
 }
 
-/// The story of an action.
+/// The story of an action. Fails when there is no such action or its events make no story.
 pub(crate) fn story(store: &dyn Store, id: &str) -> Result<Story, EngineError> {
     Ok(Story::fold(&entries(store, id)?)?)
 }
@@ -39,23 +39,24 @@ fn entries(store: &dyn Store, id: &str) -> Result<Vec<Entry>, EngineError> {
 }
 
 impl Engine {
-    /// The entries of an action, oldest first.
+    /// The entries of an action, oldest first. Fails when there is no such action or the journal cannot be read.
     pub fn entries(&self, id: &ActionId) -> Result<Vec<Entry>, EngineError> {
         entries(&*self.store, id.as_str())
     }
 
-    /// What the journal has of an action.
+    /// The action as the journal has it. Fails when there is no such action or its events make no story.
     pub fn load(&self, id: &ActionId) -> Result<StoredAction, EngineError> {
         let entries = self.entries(id)?;
         Ok(StoredAction { story: Story::fold(&entries)?, entries })
     }
 
+    /// The story of an action. Fails when there is no such action or its events make no story.
     pub fn story(&self, id: &ActionId) -> Result<Story, EngineError> {
         story(&*self.store, id.as_str())
     }
 
-    /// At most `limit` actions of a tenant that pass the filter, the newest first. What is told of those that have
-    /// not ended is on disk.
+    /// At most `limit` actions of a tenant that pass the filter, the newest first. Data returned about actions that
+    /// have not ended is on disk. Fails when the index cannot be read or the journal cannot be synced.
     pub async fn list(
         &self,
         tenant: &str,
@@ -63,7 +64,7 @@ impl Engine {
         limit: usize,
     ) -> Result<Vec<(String, Row)>, EngineError> {
         let (store, tenant) = (Arc::clone(&self.store), tenant.to_owned());
-        // It reads files, where the index is not in memory.
+        // Listing reads files if the index is not in memory.
         let listing = tokio::task::spawn_blocking(move || store.list(&tenant, &filter, limit));
         let rows = listing.await??;
         if rows.iter().any(|(_, row)| !row.summary.ended) && self.failed().is_none() {
@@ -72,8 +73,8 @@ impl Engine {
         Ok(rows)
     }
 
-    /// Writes the first event of a new action. It is on disk before anything leaves, and before the caller is
-    /// told of it: see [`Engine::on_disk`].
+    /// Appends the first event of a new action. It is on disk before anything is sent, and before the caller is told of
+    /// it: see [`Engine::on_disk`].
     pub(crate) async fn begin(
         &self,
         event: Event,
@@ -94,18 +95,18 @@ impl Engine {
         Ok(StoredAction { story, entries: vec![entry] })
     }
 
-    /// Waits until all that is told of an action is on disk.
+    /// Waits until everything that callers are told of an action is on disk. Fails when the journal cannot be synced.
     pub async fn on_disk(&self, id: &ActionId) -> Result<(), EngineError> {
         Ok(self.store.sync_action(id.as_str()).await?)
     }
 
-    /// Keeps a payload under the digest of its bytes.
+    /// Stores a payload under the digest of its bytes.
     pub(crate) fn keep(&self, bytes: &[u8]) -> Result<Digest, EngineError> {
         self.store.put_payload(bytes)?;
         Ok(Digest::of(bytes))
     }
 
-    /// A payload that was kept, by its digest.
+    /// A stored payload, by its digest. Fails when it cannot be read.
     pub fn kept(&self, digest: Digest) -> Result<Option<Vec<u8>>, EngineError> {
         Ok(self.store.payload(&digest.hex())?)
     }

@@ -1,8 +1,8 @@
-//! What is to be looked at again, and when: one task wakes the drivers of actions that wait for people until
-//! their asking expires, and of open outcomes for their next look.
+//! Timers: one task wakes the drivers of actions that wait for people when their approval request expires, and of open
+//! outcomes for their next look.
 //!
-//! An action that waits costs an entry of a sorted map and nothing else: no task, no story. However many are
-//! due at once, few drivers are started at a time. Nothing here is durable; a start makes it anew.
+//! A waiting action costs one entry of a sorted map: no task, no story. However many are due at once, few drivers are
+//! started at a time. Timers are not durable; a start creates them again.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock, Weak};
@@ -15,34 +15,34 @@ use tokio::sync::{Semaphore, mpsc};
 use super::Engine;
 use crate::capacity::admission::Course;
 
-/// Drivers that are started at a time by nobody's request: as many as there are runs.
+/// Number of drivers started at a time without a request by a caller: as many as there are runs.
 const ABREAST: usize = 64;
 
-/// How long one of them is waited for, before the next takes its place: it may stand in a queue for minutes.
+/// How long to wait for one of them before the next takes its place: it may be in a queue for minutes.
 const TURN: Duration = Duration::from_secs(1);
 
 /// Why a driver is woken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Why {
-    /// What people were asked for is over.
+    /// An approval request expires.
     Expires,
-    /// An open outcome is looked at, this long after the last time.
+    /// An open outcome is looked at, after this pause since the last look.
     Look(Duration),
-    /// Nobody is to be woken then after all.
+    /// The timer is removed.
     NoMore,
 }
 
-/// What is due: at this time by our clock, of this action. The same twice is one.
+/// Timers by due time, in the host's clock, and action. Equal keys are one timer.
 type Due = BTreeMap<(i64, ActionId), Why>;
 
-/// The way to the task; it begins with the first that is to be woken.
+/// The queue to the timer task, which starts with the first timer.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     queue: OnceLock<mpsc::UnboundedSender<(i64, ActionId, Why)>>,
 }
 
 impl Engine {
-    /// Wakes the driver of this action at this time by our clock. After a stop, the next start does.
+    /// Wakes the driver of this action at this time of the host's clock. After a stop, the next start does it.
     pub(super) fn wake_at(self: &Arc<Self>, at_ms: i64, id: &ActionId, why: Why) {
         let queue = self.timers.queue.get_or_init(|| {
             let (queue, asked) = mpsc::unbounded_channel();
@@ -54,7 +54,7 @@ impl Engine {
         }
     }
 
-    /// Starts the drivers of these actions, few at a time. Gives back early when the host stops.
+    /// Starts the drivers of these actions, few at a time. Returns early when the host stops.
     pub(super) async fn take_up(self: Arc<Self>, left: Vec<(ActionId, Option<Course>)>) {
         let places = Arc::new(Semaphore::new(ABREAST));
         for (id, course) in left {
@@ -65,7 +65,7 @@ impl Engine {
         }
     }
 
-    /// Starts a driver as soon as it is its place.
+    /// Starts a driver as soon as a place is free.
     async fn start(
         self: &Arc<Self>,
         places: &Arc<Semaphore>,
@@ -89,8 +89,9 @@ impl Engine {
         }
     }
 
-    /// Has an open outcome looked at, and again after a pause that begins when this look has ended: an action
-    /// has one driver for that at most. It counts as no work: nobody is kept out by what an upstream hides.
+    /// Has an open outcome looked at, and again after a pause that begins when this look has ended, so an action has at
+    /// most one driver for that. It does not count as under way: an upstream that does not show its state must not keep
+    /// new work out.
     async fn look(self: &Arc<Self>, places: &Arc<Semaphore>, id: &ActionId, pause: Duration) {
         let mut place = Some(Arc::clone(places).acquire_owned().await);
         let mut rest = Box::pin(self.launch(id, None, true, None).to_rest());
@@ -122,7 +123,7 @@ impl Engine {
     }
 }
 
-/// Works until the engine is gone or stops.
+/// Runs until the engine is dropped or stops.
 async fn keep(
     engine: Weak<Engine>,
     clock: Clock,

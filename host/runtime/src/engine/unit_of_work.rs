@@ -1,7 +1,7 @@
-//! One action while somebody carries it on: its story, its entries, and those that the journal does not have yet.
+//! An action while it is being carried on: its story, its entries, and the events that the journal does not have yet.
 //!
-//! Events that come without anything happening in between become one record. What must be on disk before something
-//! else happens is flushed by whoever makes it happen: before a run, a wait or an answer.
+//! Events without anything happening in between are appended as one record. Code that needs them on disk before
+//! something else happens flushes them first: before a run, a wait or an answer.
 
 use deed_record::lifecycle::event::{Entry, Event};
 use deed_record::lifecycle::status::Status;
@@ -13,21 +13,21 @@ use super::error::EngineError;
 use super::stories::summary;
 use super::stored_action::StoredAction;
 
-/// Bytes of events that become one record, where there are several; half of what a record may have.
+/// Maximum bytes of several events in one record; half of what a record may have.
 const TOGETHER: usize = 8 << 20;
 
-/// The story of an action with what its holder has added to it.
+/// The story of an action, with the events that its holder added.
 #[derive(Debug, Clone)]
 pub(super) struct UnitOfWork {
     pub(super) story: Story,
     entries: Vec<Entry>,
     /// The last entries, as the journal will have them.
     pending: Vec<Vec<u8>>,
-    /// The status that the journal knows of.
+    /// The status at the last flush.
     flushed: Status,
 }
 
-/// A point to go back to, at which everything had been flushed.
+/// A point to return to, at which everything had been flushed.
 pub(super) struct Mark {
     story: Story,
     entries: usize,
@@ -49,8 +49,8 @@ impl UnitOfWork {
         self.story.version - self.pending.len() as u64
     }
 
-    /// Adds an event, to be flushed later. Where all of it would not fit one record, what is pending is flushed first:
-    /// a state may be megabytes, and so may the judgement and the receipt about it.
+    /// Adds an event, to be flushed later. If the events together would not fit into one record, the pending ones are
+    /// flushed first: a state may be megabytes, and so may the judgement and the receipt about it.
     pub(super) async fn append(&mut self, engine: &Engine, event: Event) -> Result<(), EngineError> {
         let entry = Entry { at_ms: engine.clock.now_ms(), event };
         let bytes = serde_json::to_vec(&entry)?;
@@ -64,8 +64,8 @@ impl UnitOfWork {
         Ok(())
     }
 
-    /// Gives the journal what it does not have; `durable` waits for the disk. After an error the story is ahead of the
-    /// journal: it is read again, or let go.
+    /// Writes pending events to the journal; `durable` waits for the disk. After an error the story is ahead of the
+    /// journal: read it again, or drop it.
     pub(super) async fn flush(&mut self, engine: &Engine, durable: bool) -> Result<(), EngineError> {
         if let Some(append) = self.pending(vec![], durable) {
             engine.store.append(append).await?;
@@ -74,7 +74,7 @@ impl UnitOfWork {
         Ok(())
     }
 
-    /// Flushes durably, and gives the journal's proof of the last event.
+    /// Flushes durably, and returns the journal's proof of the last event.
     pub(super) async fn flush_durably(&mut self, engine: &Engine) -> Result<Durable, EngineError> {
         let append = self.pending(vec![], true).ok_or(Unfit::NoEvents)?;
         let proof = engine.store.append_durable(append).await?;
@@ -82,7 +82,8 @@ impl UnitOfWork {
         Ok(proof)
     }
 
-    /// What the journal is to be given; nothing where it has all. Once it has it, [`Self::flushed`] is due.
+    /// Takes the pending events as an append; `None` when the journal has them all. Call [`Self::flushed`] once it was
+    /// appended.
     pub(super) fn pending(&mut self, nonces: Vec<String>, durable: bool) -> Option<Append> {
         let expect = self.base();
         let events = std::mem::take(&mut self.pending);
@@ -97,18 +98,18 @@ impl UnitOfWork {
         })
     }
 
-    /// The journal has all of it: admission counts by that.
+    /// The journal has all events: updates the counters of admission.
     pub(super) fn flushed(&mut self, engine: &Engine) {
         engine.admission.moved(self.flushed, &self.story);
         self.flushed = self.story.status;
     }
 
-    /// Where it stands, to come back to it.
+    /// Marks the present state, to return to it.
     pub(super) fn mark(&self) -> Mark {
         Mark { story: self.story.clone(), entries: self.entries.len() }
     }
 
-    /// Forgets what came after the mark.
+    /// Drops everything after the mark.
     pub(super) fn back_to(&mut self, mark: Mark) {
         self.story = mark.story;
         self.entries.truncate(mark.entries);
@@ -117,8 +118,8 @@ impl UnitOfWork {
 }
 
 impl Engine {
-    /// Takes one fact from outside, durably, with nonces that must never have been used. A driver that waits for
-    /// something else is told.
+    /// Appends one fact from outside, durably, with nonces that must never have been used, and notifies a driver that
+    /// waits for something else.
     pub(super) async fn append_fact(
         &self,
         told: StoredAction,

@@ -1,4 +1,4 @@
-//! How a driver waits for a slot, a resource or a time: a fact from outside, an expiry or a limit may come first.
+//! Waits of a driver for a slot, a resource or a time. An outside fact, an expiry or a limit may end them first.
 
 use std::time::Instant;
 
@@ -12,15 +12,15 @@ pub(super) enum Waited<T> {
     Ready(T),
     /// It took as long as it may.
     Limit,
-    /// The time came that was given with it.
+    /// The given time was reached.
     Over,
 }
 
 impl Drive<'_> {
-    /// Waits for `ready`, until `limit` at most, or until our clock says `over_ms`.
+    /// Waits for `ready`, until `limit` at most, or until `over_ms` by the host's clock.
     ///
-    /// A fact that this driver does not know of ends the wait as a conflict: a cancellation counts at once. A stop of
-    /// the host ends it as [`EngineError::Stopping`].
+    /// An outside fact that this driver does not know ends the wait as a conflict, so that a cancellation counts at
+    /// once. A stop of the host ends it as [`EngineError::Stopping`].
     pub(super) async fn wait<T>(
         &self,
         ready: impl Future<Output = T>,
@@ -52,13 +52,13 @@ impl Drive<'_> {
         }
     }
 
-    /// Whether something happened to the action that this driver does not know of.
+    /// Whether the journal has an event of the action that this driver does not know.
     fn is_overtaken(&self) -> Result<bool, EngineError> {
         let row = self.engine.store.row(self.work.story.bound.action.id.as_str())?;
         Ok(row.is_some_and(|row| row.version != self.work.base()))
     }
 
-    /// When what people were asked for is over, while it is they that are waited for.
+    /// When the approval request expires, while the action waits for it.
     pub(super) fn asked_until_ms(&self) -> i64 {
         let story = &self.work.story;
         let ask = story.ask.as_ref().filter(|_| story.status == Status::Waiting);

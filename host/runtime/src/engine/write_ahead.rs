@@ -1,4 +1,4 @@
-//! Steps of writes: each is in the journal before egress goes on.
+//! Write-ahead journaling of writes: each step is in the journal before egress continues.
 
 use std::sync::Arc;
 
@@ -11,9 +11,9 @@ use tokio::sync::Mutex;
 use super::Engine;
 use super::unit_of_work::UnitOfWork;
 
-/// The function through which egress makes steps of writes durable. The story is shared with it while the
-/// run lasts, so that each append goes on from the version before. It runs in a task of its own: a caller
-/// that stops waiting must not part the story from the journal.
+/// The function through which egress makes the steps of writes durable. It shares the story while the run lasts, so
+/// that each append continues from the version before. Each append runs in a task of its own: if the caller stops
+/// waiting, story and journal must not diverge.
 pub(super) fn steps(
     engine: &Arc<Engine>,
     work: Arc<Mutex<UnitOfWork>>,
@@ -32,7 +32,7 @@ pub(super) fn steps(
                     Event::WriteEnded { n, epoch, exchange: exchange.into() }
                 }
                 WriteStep::Intended(intent) => {
-                    // The run may have waited for its turn: an approval that is over covers no write.
+                    // The run may have waited for its slot: an expired approval covers no write.
                     let ask = work.story.ask.as_ref();
                     if ask.is_some_and(|ask| engine.clock.latest_ms() >= ask.expires_ms) {
                         return Err("the approval has expired".to_owned());

@@ -45,8 +45,8 @@ pub enum StartError {
     Origin(#[from] NoteKeyError),
     #[error("the log cannot be opened: {0}")]
     Log(#[from] LogError),
-    /// What is in force is logged before anything is proposed, so this tenant has lost its log; a new one would be a
-    /// fork.
+    /// The configuration is logged as activated before anything is proposed, so this tenant has lost its log; a new one
+    /// would be a fork.
     #[error(
         "a log is missing: `{}` is not there, and the journal has {action} of `{tenant}`; restore the whole \
          directory from one copy", folder.display()
@@ -61,7 +61,7 @@ pub enum StartError {
          back until it has"
     )]
     TenantNeeded { action: ActionId, tenant: String },
-    /// Approvals and idempotency keys would live longer than they say.
+    /// Approvals and idempotency keys would live longer than they state.
     #[error(
         "the clock has gone back: the system says {}, and the journal has an event of {}; set the clock right, or \
          start the host when it has passed that time", utc(*now_ms), utc(*latest_ms)
