@@ -1,11 +1,11 @@
-//! The rule that what starts something is appended before it starts, and that whoever loses the append
-//! does nothing: every interleaving of two and three drivers, with crashes and power cuts at every step,
-//! over the real fold of stories, the real judge, the real rule of recovery and the real journal's answers.
+//! Model check of racing drivers. The rule: whatever starts something is appended before it starts, and a driver whose
+//! append is refused does nothing. Explores every interleaving of two and three drivers, with crashes and power cuts at
+//! every step, over the real fold of stories, the real judge, the real rule of recovery and the real journal's answers.
 //!
-//! A driver is a step machine with the steps of `drive` and `attempt`: read, append, run, intend, send,
-//! keep the result, end, look. The lease and the lock of the directory, which keep a second driver away,
-//! are left out: they save work, and nothing may rest on them. Nothing here sleeps or sends; time is a
-//! number that may move at any step.
+//! A driver is a state machine with the steps of `drive` and `attempt`: read, append, run, intend, send, keep the
+//! result, end, look. The lease and the lock of the directory, which keep a second driver away, are left out: they only
+//! save work, and correctness must not depend on them. Nothing here sleeps or sends; time is a number that may advance
+//! at any step.
 
 mod driver;
 mod lines;
@@ -23,22 +23,22 @@ use deed_store::store::{Append, AppendError, Store as _, Summary};
 
 use self::world::{Rules, World};
 
-/// What an exploration came to.
+/// The result of an exploration.
 #[derive(Debug)]
 struct Explored {
     states: usize,
-    /// Steps of the longest of the shortest ways.
+    /// The number of steps of the longest of the shortest paths.
     depth: usize,
-    /// The most attempts of one way, and the most that a write was applied.
+    /// The most attempts on one path, and the most times that a write was applied.
     attempts: u32,
     applied: u8,
 }
 
-/// Goes through every state that can be reached. The first violation ends it, with the way to it.
+/// Visits every reachable state. The first violation ends the search; it is returned with the path to it.
 fn explore(rules: &Rules) -> Result<Explored, String> {
     let first = Rc::new(World::new(rules));
     let mut seen = HashSet::from([Rc::clone(&first)]);
-    // Each state with the one that it was reached from and the step.
+    // Each state, with the index of the state that it was reached from, and the step.
     let mut states = vec![(first, 0, String::new())];
     let mut depths = vec![0];
     let mut found = Explored { states: 0, depth: 0, attempts: 0, applied: 0 };
@@ -63,7 +63,7 @@ fn explore(rules: &Rules) -> Result<Explored, String> {
     Ok(found)
 }
 
-/// The steps from the beginning to this state.
+/// The steps from the initial state to this one.
 fn way(states: &[(Rc<World>, usize, String)], mut at: usize) -> String {
     let mut steps = Vec::new();
     while at > 0 {
@@ -75,15 +75,16 @@ fn way(states: &[(Rc<World>, usize, String)], mut at: usize) -> String {
     steps.join("\n")
 }
 
-/// Versions that a way may come to; more would be an error of the model.
+/// Upper bound of versions on a path; more would be an error of the model.
 const VERSIONS: u64 = 48;
 
 fn say(line: &str) {
-    // A closed stdout leaves nobody to tell.
+    // If stdout is closed, there is no reader.
     drop(writeln!(std::io::stdout(), "{line}"));
 }
 
-/// What the real journal says to an append that expects `expect` of an action that has `actual` events.
+/// The pairs (`actual`, `expect`) for which the real journal accepts an append: it expects `expect` of an action that
+/// has `actual` events.
 fn answers_of_the_journal() -> HashSet<(u64, u64)> {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -93,7 +94,7 @@ fn answers_of_the_journal() -> HashSet<(u64, u64)> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut taken = HashSet::new();
     for actual in 0..VERSIONS {
-        // The one that fits comes last: it is taken, and there is one event more.
+        // The matching one comes last: it is accepted, and adds one event.
         let others = (0..VERSIONS).filter(|expect| *expect != actual).chain([actual]);
         for expect in others {
             match runtime.block_on(journal.append(append(expect))) {
@@ -134,7 +135,7 @@ fn append(expect: u64) -> Append {
 /// Drivers, writes, crashes, power cuts and ticks of one exploration.
 type Setting = (usize, usize, u8, u8, i64);
 const SETTINGS: [Setting; 3] = [(2, 1, 1, 0, 2), (2, 1, 0, 1, 2), (2, 2, 0, 0, 2)];
-/// Half a million states, and what a third driver can do wrong does not hang on the effect.
+/// Half a million states; the errors that a third driver can make do not depend on the effect.
 const CROWD: Setting = (3, 1, 0, 0, 2);
 
 #[test]
@@ -158,7 +159,7 @@ fn drivers_race_for_an_opaque_action() {
     race(Effect::Opaque, &SETTINGS);
 }
 
-/// One of the drivers runs each attempt, and no write lands twice where that would count.
+/// Each attempt is run by one driver, and no write lands twice where that would count.
 fn race(effect: Effect, settings: &[Setting]) {
     let answers = Rc::new(answers_of_the_journal());
     let mut total = 0;
@@ -177,7 +178,7 @@ fn race(effect: Effect, settings: &[Setting]) {
     say(&format!("race: {effect:?}: {total} states, 0 violations"));
 }
 
-/// The explorer is worth something only if it sees what the rules prevent.
+/// Checks the explorer itself: it must find the violations that each rule prevents.
 #[test]
 fn without_a_rule_the_explorer_finds_what_it_prevents() {
     let answers = Rc::new(answers_of_the_journal());

@@ -1,6 +1,6 @@
-//! One driver, step by step, as `drive` and `attempt` go. Takes a world and which driver moves, gives
-//! what can come of its next step. A look is announced and written down in one append here: of two drivers
-//! that announce looks in turn neither would ever end, and no write hangs on it.
+//! One driver, step by step, as in `drive` and `attempt`: computes the possible results of its next step. A look is
+//! announced and recorded in one append here: otherwise two drivers that announce looks in turn would never end, and no
+//! write depends on it.
 
 use deed_record::lifecycle::event::Phase;
 use deed_record::lifecycle::recovery;
@@ -15,7 +15,7 @@ use crate::stage::reconcile::{self, Verdict};
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Driver {
     pub(super) pc: Pc,
-    /// The journal as it knows it.
+    /// The journal as the driver knows it.
     pub(super) view: Lines,
 }
 
@@ -28,7 +28,7 @@ impl Default for Driver {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Pc {
     Read,
-    /// It has read, or its append was taken: the status says what is next.
+    /// It has read the journal, or its append was accepted: the status determines what is next.
     Act,
     /// It has looked.
     Looked {
@@ -52,14 +52,14 @@ pub(super) struct Run {
 enum At {
     /// The adapter asks for its next write.
     Next,
-    /// The intent is durable and nothing has left.
+    /// The intent is durable and nothing has been sent.
     Sending {
         deadline: i64,
     },
     Awaiting {
         deadline: i64,
     },
-    /// It is known what became of the last write, and nobody was told.
+    /// The result of the last write is known, and has not been reported.
     Known,
     Ending,
 }
@@ -78,7 +78,7 @@ impl Driver {
 
 type Steps = Vec<(&'static str, World)>;
 
-/// What can come of this driver's next step.
+/// The possible results of this driver's next step.
 pub(super) fn steps(world: &World, at: usize, rules: &Rules) -> Steps {
     let driver = &world.drivers[at];
     let to = |pc: Pc| {
@@ -108,7 +108,7 @@ pub(super) fn steps(world: &World, at: usize, rules: &Rules) -> Steps {
     }
 }
 
-/// Appends and goes on there, or reads again where another came first.
+/// Appends and continues at `then`, or reads again if another append came first.
 fn appended(
     world: &World,
     at: usize,
@@ -123,7 +123,7 @@ fn appended(
     next
 }
 
-/// The match of `drive`, as far as a race can come.
+/// The match of `drive`, as far as a race can get.
 fn act(world: &World, at: usize, rules: &Rules, story: &Story) -> Steps {
     let append = |step, what, durable| {
         vec![(step, appended(world, at, rules, vec![what], durable, Pc::Act))]
@@ -175,7 +175,7 @@ fn look(world: &World, at: usize, rules: &Rules) -> World {
     next
 }
 
-/// The start is durable before anything runs; whoever loses the append runs nothing.
+/// The start is durable before anything runs; a driver whose append is refused runs nothing.
 fn start(world: &World, at: usize, rules: &Rules, story: &Story) -> World {
     let (n, epoch) = (story.next_attempt(), story.epoch + 1);
     let run = Run { n, epoch, writes: vec![], at: At::Next };
@@ -225,7 +225,7 @@ fn go(world: &World, at: usize, rules: &Rules, run: &Run) -> Steps {
     }
 }
 
-/// What an earlier attempt has done is answered from the record; anything else is intended first.
+/// A write that an earlier attempt has done is answered from the record; any other is intended first.
 fn ask(world: &World, at: usize, rules: &Rules, run: &Run) -> World {
     let mut run = run.clone();
     let mut next = world.clone();
@@ -266,14 +266,14 @@ fn send(world: &World, at: usize, rules: &Rules, run: &Run, deadline: i64) -> Wo
     next
 }
 
-/// The result is durable before the adapter is told; one that cannot be kept ends the run.
+/// The result is durable before the adapter is told; if it cannot be kept, the run ends.
 fn keep(world: &World, at: usize, rules: &Rules, run: &Run) -> World {
     let mut next = world.clone();
     let write = *run.writes.last().unwrap();
     let what = What::WriteEnded { n: run.n, epoch: run.epoch, write };
     let kept = next.append(at, vec![what], true, rules);
     let on = if kept && write.sent == Sent::Done { At::Next } else { At::Ending };
-    // What landed and was told is no flight any more.
+    // A request that landed and was reported is no longer in flight.
     next.in_flight.retain(|f| !(f.landed && f.epoch == run.epoch && f.ordinal == write.ordinal));
     next.drivers[at].pc = Pc::Run(Run { at: on, ..run.clone() });
     next

@@ -1,4 +1,4 @@
-//! The lines of the journal as the explorer keeps them: small, comparable, each with its real event.
+//! The lines of the journal in the explorer's form: small and comparable, each with its real event.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -33,8 +33,7 @@ pub(super) enum Sent {
     Done,
 }
 
-/// What is in the journal. When it was written says nothing here: only deadlines and the begin of a look
-/// are compared.
+/// A line of the journal. It has no time of writing: only deadlines and the beginning of a look are compared.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum What {
     Cleared,
@@ -49,7 +48,7 @@ pub(super) enum What {
     Judged { outcome: u8 },
 }
 
-/// What was written so far, by its number in the book: worlds are compared and kept by the hundred thousand.
+/// A history, by its number in the book: worlds are compared and stored by the hundred thousand.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Lines(u32);
 
@@ -61,13 +60,13 @@ pub(super) struct Book {
     known: RefCell<HashMap<(Lines, What), Lines>>,
 }
 
-/// A history: the one before it and one more line.
+/// A history: the previous one and one more line.
 #[derive(Clone, Debug)]
 struct Page {
     before: Lines,
     line: Option<What>,
     length: usize,
-    /// None where the lines make no story.
+    /// `None` if the lines make no story.
     story: Option<Rc<Story>>,
 }
 
@@ -99,7 +98,7 @@ impl Book {
         self.pages.borrow()[lines.0 as usize].length
     }
 
-    /// The story after these lines; none when they make no story.
+    /// The story after these lines; `None` if they make no story.
     pub(super) fn story(&self, lines: Lines) -> Option<Rc<Story>> {
         self.pages.borrow()[lines.0 as usize].story.clone()
     }
@@ -124,7 +123,7 @@ impl Book {
         lines
     }
 
-    /// The first so many lines of a history.
+    /// The first `length` lines of a history.
     pub(super) fn first(&self, mut lines: Lines, length: usize) -> Lines {
         while self.length(lines) > length {
             lines = self.page(lines).before;
@@ -132,7 +131,7 @@ impl Book {
         lines
     }
 
-    /// Whether one of the lines is so.
+    /// Whether `so` holds for one of the lines.
     pub(super) fn any(&self, mut lines: Lines, so: impl Fn(&What) -> bool) -> bool {
         while let Page { before, line: Some(line), .. } = self.page(lines) {
             if so(&line) {
@@ -196,7 +195,7 @@ impl Book {
 pub(super) const OUTCOMES: [Outcome; 4] =
     [Outcome::Verified, Outcome::Mismatch, Outcome::Failed, Outcome::Indeterminate];
 
-/// What the real story says of a run that was lost under its driver, in the explorer's form.
+/// The writes of a run that was lost with its driver, from the real story, in the explorer's form.
 pub(super) fn writes_of(attempt: &Attempt) -> Vec<Write> {
     let write = |one: &Exchange| Write {
         ordinal: u8::try_from(one.ordinal).unwrap(),

@@ -1,4 +1,4 @@
-//! The parts of a race's events: a contract of each effect, one action of it, looks, decisions, exchanges.
+//! Parts of the events of a race: a contract for each effect, one action of it, looks, decisions, exchanges.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! The world of a race: one journal, several drivers, one system of record, and time. Takes a state,
-//! gives every state that can follow it.
+//! The world of a race: one journal, several drivers, one system of record, and time. Computes every state that can
+//! follow a state.
 
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -12,7 +12,8 @@ use super::lines::{Book, Lines, What};
 /// Events of the action before the race begins: policy has allowed it at the gate.
 const BEFORE: u64 = 5;
 
-/// What an exploration assumes. The last four are rules of the host; a test takes them away.
+/// The assumptions of an exploration. `swaps`, `durable`, `waits` and `forgets_effect` are rules of the host; a test
+/// disables them one by one.
 #[derive(Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one rule that a test takes away")]
 pub(super) struct Rules {
@@ -21,17 +22,17 @@ pub(super) struct Rules {
     pub(super) writes: usize,
     pub(super) crashes: u8,
     pub(super) cuts: u8,
-    /// How far time goes. An exchange has until the next tick.
+    /// How far time advances. An exchange has until the next tick.
     pub(super) ticks: i64,
-    /// Versions for which the journal takes an append: the one that it has, and the one that was expected.
+    /// Pairs of versions for which the journal accepts an append: the actual one and the expected one.
     pub(super) answers: Rc<HashSet<(u64, u64)>>,
-    /// An append is refused where another came first.
+    /// An append is refused if another came first.
     pub(super) swaps: bool,
-    /// The intent of a write is durable before it leaves.
+    /// The intent of a write is durable before the write is sent.
     pub(super) durable: bool,
     /// Nothing is tried again before what was sent can no longer land.
     pub(super) waits: bool,
-    /// Whether recovery asks what the contract's effect promises.
+    /// Whether recovery ignores what the contract's effect promises.
     pub(super) forgets_effect: bool,
     pub(super) book: Rc<Book>,
 }
@@ -55,7 +56,7 @@ impl Rules {
     }
 }
 
-/// A request on its way, or at the system of record.
+/// A request that was sent, and may have arrived at the system of record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Flight {
     pub(super) epoch: u64,
@@ -67,9 +68,9 @@ pub(super) struct Flight {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct World {
     pub(super) journal: Lines,
-    /// How many lines no power cut takes away.
+    /// The number of lines that survive a power cut.
     pub(super) durable: usize,
-    /// Sorted: which of two equal drivers is the first says nothing.
+    /// Sorted: the order of equal drivers has no meaning.
     pub(super) drivers: Vec<Driver>,
     pub(super) now: i64,
     pub(super) in_flight: Vec<Flight>,
@@ -79,7 +80,7 @@ pub(super) struct World {
     pub(super) runs: [u8; 4],
     crashes: u8,
     cuts: u8,
-    /// What a step did that it must not.
+    /// A violation by a step.
     pub(super) wrong: Option<String>,
 }
 
@@ -99,11 +100,11 @@ impl World {
         }
     }
 
-    /// Every step that can be next, with what it leads to.
+    /// Every possible next step, with the state that it leads to.
     pub(super) fn steps(&self, rules: &Rules) -> Vec<(String, Self)> {
         let mut next = Vec::new();
         for at in 0..self.drivers.len() {
-            // Of equal drivers one is enough.
+            // Of equal drivers, one is enough.
             if at > 0 && self.drivers[at] == self.drivers[at - 1] {
                 continue;
             }
@@ -130,7 +131,7 @@ impl World {
         if self.now < rules.ticks {
             let mut world = self.clone();
             world.now += 1;
-            // What did not land in its time never does.
+            // A request that did not land in its time never does.
             world.in_flight.retain(|flight| flight.landed || world.now < flight.deadline);
             next.push((format!("it is {}", world.now), world));
         }
@@ -152,7 +153,7 @@ impl World {
         next
     }
 
-    /// An upstream that knows keys applies a repetition only once.
+    /// An upstream that knows idempotency keys applies a repetition only once.
     fn land(&mut self, ordinal: u8, effect: Effect) {
         let count = &mut self.applied[usize::from(ordinal)];
         if effect != Effect::Keyed || *count == 0 {
@@ -160,7 +161,7 @@ impl World {
         }
     }
 
-    /// What a look at the system of record shows.
+    /// The state that a look at the system of record shows.
     pub(super) fn shown(&self, effect: Effect) -> [u8; 2] {
         match effect {
             Effect::Idempotent => self.applied.map(|count| count.min(1)),
@@ -169,7 +170,7 @@ impl World {
         }
     }
 
-    /// An append as the journal takes or refuses it.
+    /// An append, accepted or refused as by the journal.
     pub(super) fn append(
         &mut self,
         at: usize,
@@ -192,7 +193,7 @@ impl World {
         true
     }
 
-    /// What must never be, in any state.
+    /// Conditions that must not occur in any state.
     pub(super) fn violation(&self, rules: &Rules) -> Option<String> {
         if let Some(wrong) = &self.wrong {
             return Some(wrong.clone());
