@@ -1,33 +1,35 @@
-//! How many actions are under way, for those who commit for all of them: takes the number, gives the pause in which
-//! more comes to be committed together.
+//! Group commit: the pause between two commits, in which more appends arrive to be committed together. It depends on
+//! the number of actions under way.
 //!
-//! Never lets a few wait: whoever is alone has nobody to share with.
+//! With few actions there is no pause, because there is nothing to share a commit with.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// With fewer under way, nothing pauses.
+/// With fewer actions under way there is no pause.
 const CROWD: usize = 8;
 
-/// The pause grows with the crowd, as the time does that an action takes anyway: a hundredth of it or so.
+/// The pause grows with the number of actions under way, as does the time that an action takes anyway; it is about a
+/// hundredth of that.
 const EACH: Duration = Duration::from_micros(20);
 
-/// No pause is longer.
+/// The longest pause.
 const MOST: Duration = Duration::from_millis(2);
 
-/// The number; clones share it.
+/// The number of actions under way; clones share it.
 #[derive(Clone, Debug, Default)]
 pub struct GroupCommit(Arc<AtomicUsize>);
 
 impl GroupCommit {
-    /// Says how many actions are under way.
+    /// Sets how many actions are under way.
     pub fn is(&self, under_way: usize) {
         self.0.store(under_way, Ordering::Relaxed);
     }
 
-    /// Waits until two commits are as far apart as the crowd is large; `last` is when the one before began. Blocks.
+    /// Blocks until two commits are as far apart as the number of actions requires; `last` is when the previous one
+    /// began.
     pub(crate) fn gather(&self, last: &mut Instant) {
         if let Some(rest) = self.apart().checked_sub(last.elapsed()) {
             thread::sleep(rest);

@@ -1,6 +1,6 @@
-//! What a host keeps: the journal of actions, the log of statements, and the statements themselves.
+//! Persistent data of a host: the journal of actions, the log of statements, and the statements themselves.
 //!
-//! Nothing in this crate knows the order of an action's steps, and nothing in it calls an upstream.
+//! This crate does not know the order of an action's steps, and calls no upstream.
 
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;

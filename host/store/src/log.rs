@@ -1,9 +1,9 @@
-//! The transparency log of one tenant: takes entries, gives their positions, signed checkpoints and
-//! proofs, and keeps C2SP tlog-tiles files that any static server can publish. It never gives out a
-//! signature over a tree that is not on disk, and never a second tree where it has given one already.
+//! The transparency log of one tenant: appends entries, signs checkpoints, makes proofs, and keeps C2SP tlog-tiles
+//! files that any static server can publish. It never releases a signature over a tree that is not on disk, and never
+//! signs a second tree that contradicts a released one.
 //!
-//! Entries and checkpoint are on disk together, in `TAIL`, before anybody sees them. The tiles follow, and
-//! when they have settled, `HEAD` says so and `TAIL` is emptied. A start makes again what a crash left undone.
+//! Entries and checkpoint are on disk together, in `TAIL`, before they are visible to anyone. The tiles follow; once
+//! they have settled, `HEAD` records that and `TAIL` is emptied. Opening the log completes what a crash left undone.
 
 mod leaf_index;
 mod pending_batch;
@@ -40,7 +40,7 @@ pub use self::snapshot::{Glance, Snapshot, glance, snapshot};
 pub use self::witness::Standing;
 use publisher::Shared;
 
-/// An open log. One process at a time has it; dropping it lets go.
+/// An open log. Only one process can open it at a time; dropping it releases the lock.
 #[derive(Debug)]
 pub struct Log {
     store: Store,
@@ -50,12 +50,12 @@ pub struct Log {
     checkpoint: Option<String>,
     places: Places,
     history: Vec<Leaf>,
-    /// Set by the first error of a write: what is on disk is not known any more.
+    /// Set by the first write error: from then on, the content on disk is unknown.
     failed: Option<String>,
     _lock: File,
 }
 
-/// A key that signed this log's checkpoints before its present one.
+/// A former key that signed this log's checkpoints.
 #[derive(Debug, Clone)]
 pub struct Retired {
     pub key: VerifierKey,
@@ -63,10 +63,10 @@ pub struct Retired {
     pub statement: Digest,
 }
 
-/// What an append made public.
+/// The result of an append.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Published {
-    /// Position of the first of the appended entries; the others follow it.
+    /// Index of the first appended entry; the others follow it.
     pub first: u64,
     /// Entries in the log now.
     pub size: u64,
@@ -75,17 +75,17 @@ pub struct Published {
 }
 
 impl Log {
-    /// Opens the log in `dir`, or begins one there. `key` must be named after `origin`.
+    /// Opens the log in `dir`, or creates one there. `key` must be named after `origin`.
     ///
-    /// Reads every entry and checks every tile; refuses a tree that is smaller than the one in
-    /// `HEAD`, or another one. What was written after the last checkpoint is ignored, and what stands
-    /// in `TAIL` settles.
+    /// Reads every entry and checks every tile. Entries in tiles after the last checkpoint are ignored, and the batches
+    /// in `TAIL` are settled. Fails when another process has the log, when files are missing or damaged, or when the
+    /// tree is smaller than the one in `HEAD` or differs from it.
     pub fn open(dir: &Path, origin: &str, key: LogKey) -> Result<Self, LogError> {
         open::open(dir, origin, key, &[])
     }
 
-    /// The same for a log whose last checkpoint may be by one of these keys, over the tree that ends
-    /// with the statement that retired it and over no other.
+    /// The same for a log whose last checkpoint may be signed by one of these keys, but only over the tree that ends
+    /// with the statement that retired the key. Fails like [`Log::open`].
     pub fn open_rotated(
         dir: &Path,
         origin: &str,
@@ -95,17 +95,19 @@ impl Log {
         open::open(dir, origin, key, retired)
     }
 
-    /// Appends these entries in their order and publishes the tree that has them, settled to the last tile.
+    /// Appends these entries in order and publishes the tree that contains them, settled to the last tile.
     ///
-    /// When it returns, all of it is on disk. An error of a write leaves the log refusing: open it
-    /// again to find out what was published, and look with [`Log::index_of`] before trying again.
+    /// When it returns, all of it is on disk. Fails when there are no entries, an entry is too long, the log is full,
+    /// or a write fails. After a write error the log refuses further writes: open it again to find out what was
+    /// published, and check with [`Log::index_of`] before trying again.
     pub fn append(&mut self, entries: &[Vec<u8>]) -> Result<Published, LogError> {
         let published = self.enter(entries)?;
         self.settle()?;
         Ok(published)
     }
 
-    /// Appends like [`Log::append`], and has it on disk in one write; readers see it with [`Log::spread`].
+    /// Like [`Log::append`], but on disk in one write; readers see the entries after [`Log::spread`]. Fails like
+    /// [`Log::append`].
     pub fn enter(&mut self, entries: &[Vec<u8>]) -> Result<Published, LogError> {
         self.check(entries)?;
         let first = self.edge.size();
@@ -130,9 +132,10 @@ impl Log {
         Ok(Published { first, size: self.edge.size(), checkpoint })
     }
 
-    /// Writes tiles, and then the checkpoint that needs them, where readers look for them.
+    /// Writes the tiles, and then the checkpoint that needs them, to the paths that readers use.
     ///
-    /// What has settled is there, and is not touched: without a tail, nothing would make it again.
+    /// Settled files are already there and are not rewritten: without batches in `TAIL`, nothing could restore them.
+    /// Fails when a write fails, or failed earlier.
     pub fn spread(&mut self) -> Result<(), LogError> {
         self.must_not_have_failed()?;
         let Some(note) = self.checkpoint.as_ref().filter(|_| self.tail.held() > 0) else {
@@ -145,7 +148,8 @@ impl Log {
         self.held(written)
     }
 
-    /// Syncs tiles and checkpoint, then the guard that needs both, and empties the tail that held them.
+    /// Syncs tiles and checkpoint, then writes `HEAD`, which needs both, and empties `TAIL`. Fails when a write fails,
+    /// or failed earlier.
     pub fn settle(&mut self) -> Result<(), LogError> {
         if self.tail.held() == 0 {
             return Ok(());
@@ -163,19 +167,19 @@ impl Log {
         self.tail.held()
     }
 
-    /// Files that readers see and that may not outlive a crash.
+    /// Files that readers see and that may not survive a crash.
     pub fn unsettled_files(&self) -> usize {
         self.store.unsettled()
     }
 
-    /// The first error of a write, after which nothing is written any more.
+    /// The first write error, after which nothing is written any more.
     pub fn failed(&self) -> Option<&str> {
         self.failed.as_deref()
     }
 
-    /// The first position of exactly this entry.
+    /// The first index of exactly this entry. Fails when a tile cannot be read.
     pub fn index_of(&self, entry: &[u8]) -> Result<Option<u64>, LogError> {
-        // What tells of the host is asked for with every action.
+        // Entries about the host are looked up with every action.
         if let Some(leaf) = history::told(entry, 0) {
             let same = |one: &&Leaf| one.kind == leaf.kind && one.payload == leaf.payload;
             return Ok(self.history.iter().find(same).map(|leaf| leaf.index));
@@ -190,7 +194,8 @@ impl Log {
         Ok(first)
     }
 
-    /// The audit path (RFC 6962 §2.1.1) of the entry at `index` in the tree of `size` entries.
+    /// The audit path (RFC 6962 §2.1.1) of the entry at `index` in the tree of `size` entries. Fails when `index` or
+    /// `size` is out of range, or a tile cannot be read.
     pub fn prove(&self, index: u64, size: u64) -> Result<Vec<Hash>, LogError> {
         if size > self.edge.size() {
             return Err(OutOfRange { index: size, size: self.edge.size() }.into());
@@ -199,8 +204,8 @@ impl Log {
         merkle::proof(index, size, |level, at| self.node(level, at, &mut tiles))
     }
 
-    /// The consistency path (RFC 6962 §2.1.2) from the first `old` entries to the first `size`; empty
-    /// from none.
+    /// The consistency path (RFC 6962 §2.1.2) from the first `old` entries to the first `size`; empty if `old` is 0.
+    /// Fails when a size is out of range, or a tile cannot be read.
     pub fn consistency(&self, old: u64, size: u64) -> Result<Vec<Hash>, LogError> {
         if size > self.edge.size() {
             return Err(OutOfRange { index: size, size: self.edge.size() }.into());
@@ -212,8 +217,9 @@ impl Log {
         merkle::consistency_proof(old, size, |level, at| self.node(level, at, &mut tiles))
     }
 
-    /// Keeps a checkpoint of this log with the lines of its witnesses, and publishes it so while it is
-    /// the newest one; gives whether it was. The lines must have been checked.
+    /// Stores a checkpoint of this log with the signature lines of its witnesses, and publishes it if it is the newest
+    /// one; returns whether it was. The caller must have verified the lines. Fails when a write fails, or failed
+    /// earlier.
     pub fn cosign(&mut self, note: &str) -> Result<bool, LogError> {
         self.must_not_have_failed()?;
         let published = self.checkpoint.as_deref().map(|own| only(own, self.key.name()));
@@ -226,7 +232,7 @@ impl Log {
         Ok(newest)
     }
 
-    /// Without a tail that has it as well, a published checkpoint must be on disk.
+    /// If `TAIL` does not contain the checkpoint too, the published one must be on disk.
     fn show_cosigned(&mut self, note: &str) -> Result<(), LogError> {
         if self.tail.held() > 0 {
             return self.spread();
@@ -239,12 +245,12 @@ impl Log {
         self.key.name()
     }
 
-    /// The signed note over the whole log; none before the first append.
+    /// The signed note over the whole log; `None` before the first append.
     pub fn checkpoint(&self) -> Option<&str> {
         self.checkpoint.as_deref()
     }
 
-    /// The entries that tell of the host's configuration and keys, oldest first.
+    /// The entries about the host's configuration and keys, oldest first.
     pub fn history(&self) -> &[Leaf] {
         &self.history
     }
@@ -268,17 +274,18 @@ impl Log {
         }
     }
 
-    /// What an error left unwritten is in no file, and only the tail has it: nothing is shown or settled any more.
+    /// After a failed write, data may be in `TAIL` only and missing from the other files: nothing is shown or settled
+    /// any more.
     fn must_not_have_failed(&self) -> Result<(), LogError> {
         self.failed.as_ref().map_or(Ok(()), |why| Err(LogError::Failed { why: why.clone() }))
     }
 
-    /// After an error of a write, nothing is known of what is on disk.
+    /// Records a write error: after it, the content on disk is unknown.
     fn held(&mut self, written: Result<(), LogError>) -> Result<(), LogError> {
         written.inspect_err(|error| self.failed = Some(error.to_string()))
     }
 
-    /// The hash of the complete subtree of 2^`level` leaves at `at`, folded out of one tile.
+    /// The hash of the complete subtree of 2^`level` leaves at `at`, computed from one tile.
     fn node(&self, level: u8, at: u64, tiles: &mut Tiles) -> Result<Hash, LogError> {
         let (tile_level, height) = (level / tile::HEIGHT, level % tile::HEIGHT);
         let first = at << height;
@@ -305,10 +312,10 @@ impl Log {
     }
 }
 
-/// Tiles that one proof has read already, by level and index.
+/// Tiles that one proof has already read, by level and index.
 type Tiles = HashMap<(u8, u64), Vec<Hash>>;
 
-/// Why the log could not do what was asked.
+/// Why a log operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     #[error("another process has the log in `{}`; stop it first", dir.display())]

@@ -1,8 +1,8 @@
-//! Statements of the host that no action's story holds: activations and changes of keys, each in a file
-//! of its own that is named by its kind and its payload's digest.
+//! Statements of the host that are not part of an action's story: activations and changes of keys. Each is a file that
+//! is named by its kind and its payload's digest.
 //!
-//! Takes envelopes, gives them back checked against their name. A file is never changed, and is whole
-//! or absent after a crash. Nothing here signs, and nothing here vouches for a signature.
+//! A statement is checked against its name when it is read. A file is never changed, and is complete or absent after a
+//! crash. This module neither signs nor verifies signatures.
 
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
@@ -15,7 +15,7 @@ use deed_spec::digest::Digest;
 use deed_system::failpoint;
 use serde::{Deserialize, Serialize};
 
-/// An activation of a tenant with a hundred thousand resources stays below.
+/// Maximum size of a file. An activation of a tenant with a hundred thousand resources is smaller.
 const STATEMENT_MAX: u64 = 32 << 20;
 
 /// The folder `state/statements` of a served directory.
@@ -24,12 +24,12 @@ pub struct Statements {
     dir: Dir,
 }
 
-/// A statement, and what belongs to it and stays here.
+/// A statement with the data that belongs to it but is not signed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Kept {
     pub envelope: Envelope,
-    /// Of an activation, whose keys it names by id.
+    /// The people of an activation, which names their keys by id only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub people: Vec<Enrolled>,
 }
@@ -45,7 +45,8 @@ pub struct Enrolled {
 }
 
 impl Statements {
-    /// Opens the folder below `state`, and makes it when it is not there.
+    /// Opens the folder below `state`, and creates it if it does not exist. Fails when the folder cannot be created,
+    /// synced or opened.
     pub fn open(state: &Path) -> Result<Self, StatementError> {
         let failed = |source| StatementError::Io { name: "state/statements".to_owned(), source };
         let state = Dir::open_ambient_dir(state, ambient_authority()).map_err(failed)?;
@@ -54,7 +55,7 @@ impl Statements {
         Ok(Self { dir: state.open_dir("statements").map_err(failed)? })
     }
 
-    /// The folder as it is, for those who only look; none where there is none.
+    /// Opens the folder to read only; `None` if it does not exist. Fails when it cannot be opened.
     pub fn look(state: &Path) -> Result<Option<Self>, StatementError> {
         let folder = state.join("statements");
         match Dir::open_ambient_dir(&folder, ambient_authority()) {
@@ -64,7 +65,7 @@ impl Statements {
         }
     }
 
-    /// Kind and digest of every statement that is kept, and the name of its file; sorted by name.
+    /// Kind, digest and file name of every stored statement, sorted by name. Fails when the folder cannot be read.
     pub fn names(&self) -> Result<Vec<(Kind, Digest, String)>, StatementError> {
         const KINDS: [Kind; 3] = [Kind::Activated, Kind::KeyAdded, Kind::KeyRetired];
         let failed = |source| StatementError::Io { name: "state/statements".to_owned(), source };
@@ -78,13 +79,14 @@ impl Statements {
         Ok(names)
     }
 
-    /// Keeps a statement; when this returns, it is on disk.
+    /// Stores a statement; it is on disk when this returns. Fails when the payload is not valid or the file cannot be
+    /// written.
     pub fn put(&self, kind: Kind, kept: &Kept) -> Result<Digest, StatementError> {
         let digest = kept.envelope.payload_digest()?;
         let name = name(kind, digest);
         let failed = |source| StatementError::Io { name: name.clone(), source };
         let bytes = serde_json::to_vec(kept).map_err(|e| failed(e.into()))?;
-        // It may be there from a run that was ended before its name was on disk.
+        // The file may exist from a process that ended before its name was on disk.
         if !self.dir.try_exists(&name).map_err(failed)? {
             self.write(&name, &bytes).map_err(failed)?;
         }
@@ -92,7 +94,8 @@ impl Statements {
         Ok(digest)
     }
 
-    /// The statement of this kind and digest, if it is kept, and still the same.
+    /// The statement of this kind and digest, if it is stored. Fails when the file cannot be read, or its content does
+    /// not match its name.
     pub fn get(&self, kind: Kind, digest: Digest) -> Result<Option<Kept>, StatementError> {
         let name = name(kind, digest);
         let file = match self.dir.open(&name) {
@@ -107,7 +110,8 @@ impl Statements {
         kept.map(Some).ok_or(StatementError::Damaged { name })
     }
 
-    /// Every statement of this kind, in no order.
+    /// Every statement of this kind, in no particular order. Fails when one of them cannot be read or does not match
+    /// its name.
     pub fn all(&self, kind: Kind) -> Result<Vec<Kept>, StatementError> {
         let failed = |source| StatementError::Io { name: "state/statements".to_owned(), source };
         let mut found = Vec::new();
@@ -122,7 +126,7 @@ impl Statements {
 
     /// Temporary file, fsync, rename.
     fn write(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        // The host and the commands that write here have locked the journal.
+        // The host and the commands that write here hold the lock of the journal.
         let temporary = format!("{name}.tmp");
         let mut file = self.dir.create(&temporary)?;
         file.write_all(bytes)?;
@@ -134,7 +138,7 @@ impl Statements {
     }
 }
 
-/// Why a statement cannot be kept or found.
+/// Why a statement cannot be stored or read.
 #[derive(Debug, thiserror::Error)]
 pub enum StatementError {
     #[error("`{name}`: {source}")]
@@ -149,7 +153,7 @@ fn name(kind: Kind, digest: Digest) -> String {
     format!("{}-{}.json", kind.as_str(), digest.hex())
 }
 
-/// The digest in the name of a statement of this kind.
+/// The digest in the file name of a statement of this kind.
 fn digest(kind: Kind, name: &str) -> Option<Digest> {
     let hex = name.strip_prefix(kind.as_str())?.strip_prefix('-')?.strip_suffix(".json")?;
     Digest::from_hex(hex).ok()

@@ -1,7 +1,6 @@
-//! The entries of a log that tell of the host itself: what was activated, which keys came and went.
+//! The entries of a log about the host itself: activations, and added and retired keys.
 //!
-//! Takes a log's directory, gives those entries with their positions. Never locks and never writes, so
-//! that it reads the log of a host that runs.
+//! Reads a log's directory without a lock and without writing, so it works on the log of a running host.
 
 use std::path::Path;
 
@@ -12,28 +11,29 @@ use deed_spec::note::VerifierKey;
 use super::store::Store;
 use super::{LogError, Retired, open};
 
-/// What a log says of its host.
+/// The history of a host, according to a log.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct History {
     /// Entries in the log.
     pub size: u64,
-    /// Those that tell of configuration and keys, oldest first.
+    /// The entries about configuration and keys, oldest first.
     pub leaves: Vec<Leaf>,
 }
 
-/// Reads the log in `dir`; one that was never opened has no history.
+/// Reads the log in `dir`; a log that was never opened has no history. Fails when a file cannot be read, or the log
+/// does not match its checkpoint or `HEAD`.
 pub fn history(dir: &Path, key: &VerifierKey, retired: &[Retired]) -> Result<History, LogError> {
     let store = Store::new(dir);
-    // The guard first: a log that grows meanwhile is then never behind it.
+    // `HEAD` first: a log that grows meanwhile is then never behind it.
     let Some(head) = open::stored_head(&store, key.name())? else { return Ok(History::default()) };
     let found = open::shown(&store, &head, open::Signers { key, retired })?;
     Ok(History { size: found.edge.size(), leaves: found.history })
 }
 
-/// The leaf of an entry that tells of configuration or keys.
+/// The leaf of an entry about configuration or keys.
 pub(super) fn told(entry: &[u8], index: u64) -> Option<Leaf> {
     const KINDS: [Kind; 3] = [Kind::Activated, Kind::KeyAdded, Kind::KeyRetired];
-    // Nearly all entries are of actions, and a log is read to its end at a start.
+    // Nearly all entries are about actions, and a start reads the whole log.
     let line = entry.split(|byte| *byte == b'\n').nth(1)?;
     if !KINDS.iter().any(|kind| line.starts_with(kind.as_str().as_bytes())) {
         return None;

@@ -1,18 +1,18 @@
-//! Where each entry of a log stands: takes leaf hashes with their places in order, gives the places that a hash
-//! may have. Eight bytes for an entry, and it keeps no hash: whoever asks holds the tile against it.
+//! The lookup from leaf hashes to leaf indexes. It uses eight bytes per entry and does not store whole hashes, so it
+//! returns candidates that the caller compares with the tile.
 //!
-//! A log has some entries for every action that its tenant ever took, and all of them are in memory here.
+//! A log has a few entries for every action that its tenant ever took, and all of them are held in memory here.
 
 use deed_spec::merkle::Hash;
 
-/// Entries that fit: a place has 32 bits. They would take 64 GiB of tiles, and as much memory.
+/// Maximum number of entries: an index has 32 bits. They would take 64 GiB of tiles, and as much memory.
 pub(super) const PLACES_MAX: u64 = u32::MAX as u64 - 1;
 
-/// Of four slots, three may be taken: then a run of taken ones is short.
+/// At most three of four slots are used, so that runs of used slots are short.
 const TAKEN: usize = 3;
 const OF: usize = 4;
 
-/// An open table. A slot is the first 32 bits of a hash and its place plus one; 0 is free.
+/// A hash table with open addressing. A slot holds the first 32 bits of a hash and the leaf index plus one; 0 is free.
 #[derive(Debug, Default)]
 pub(super) struct Places {
     slots: Vec<u64>,
@@ -20,13 +20,13 @@ pub(super) struct Places {
 }
 
 impl Places {
-    /// Makes room for so many in all, so that the table does not grow step by step.
+    /// Reserves space for `entries` in all, so that the table does not grow step by step.
     pub(super) fn expect(&mut self, entries: u64) {
         let wanted = usize::try_from(entries).unwrap_or(usize::MAX).min(1 << 32);
         self.grow_to(wanted.saturating_mul(OF) / TAKEN + 1);
     }
 
-    /// Adds the place of an entry. What is beyond [`PLACES_MAX`] is not kept.
+    /// Adds the index of an entry. An index beyond [`PLACES_MAX`] is not stored.
     pub(super) fn add(&mut self, hash: &Hash, place: u64) {
         let Some(number) = u32::try_from(place).ok().and_then(|place| place.checked_add(1)) else {
             return;
@@ -38,7 +38,7 @@ impl Places {
         put(&mut self.slots, (u64::from(tag(hash)) << 32) | u64::from(number));
     }
 
-    /// Every place that an entry with this hash may have; nearly always one at most.
+    /// Every index that an entry with this hash may have; nearly always one at most.
     pub(super) fn of(&self, hash: &Hash) -> impl Iterator<Item = u64> + use<'_> {
         let (tag, slots) = (tag(hash), self.slots.len());
         let (before, from) = self.slots.split_at(first(tag, slots));
@@ -59,13 +59,13 @@ fn tag(hash: &Hash) -> u32 {
     hash.first_chunk::<4>().map_or(0, |first| u32::from_be_bytes(*first))
 }
 
-/// Where the search for a tag begins: its share of all slots, so that it does not depend on lower bits.
+/// The slot where the search for a tag begins: proportional to the tag, so that it does not depend on lower bits.
 fn first(tag: u32, slots: usize) -> usize {
     let share = (u128::from(tag) * slots as u128) >> 32;
     usize::try_from(share).unwrap_or_default()
 }
 
-/// Puts a taken slot into the first free one. There is always a free one.
+/// Puts a used slot into the first free one. There is always a free one.
 fn put(slots: &mut [u64], slot: u64) {
     let tag = u32::try_from(slot >> 32).unwrap_or_default();
     let first = first(tag, slots.len());

@@ -1,5 +1,5 @@
-//! Opening a log: takes its directory, gives the log with its edge and places rebuilt from the
-//! entries. It never repairs: what was published and is not there any more is an error for a person.
+//! Opens a log: rebuilds its frontier and leaf lookup from the entries in its directory. It does not repair: published
+//! data that is missing is an error for the operator.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::Path;
@@ -27,7 +27,7 @@ pub(super) fn open(
         return Err(LogError::OtherKey { origin: origin.to_owned(), name: key.name().to_owned() });
     }
     fs::create_dir_all(dir).map_err(at(dir))?;
-    // A tenant's first log also makes the folder of all logs: both names must outlive a power cut.
+    // A tenant's first log also creates the folder of all logs: both names must survive a power cut.
     for above in dir.ancestors().skip(1).take(2).filter(|above| !above.as_os_str().is_empty()) {
         sync(above)?;
     }
@@ -38,7 +38,7 @@ pub(super) fn open(
     let signers = Signers { key: key.verifier(), retired };
     let batches = unsettled(batches, &head, signers)?;
     if batches.is_empty() {
-        // All of it had settled: no tile is written anew that nothing could make again.
+        // Everything had settled. No tile is rewritten, because nothing could restore it if that write were lost.
         tail.clear()?;
     }
     let Found { edge, places, history, note } = if batches.is_empty() {
@@ -53,7 +53,7 @@ pub(super) fn open(
     Ok(log)
 }
 
-/// Who may have signed what the files hold: the log's key, and those that were retired before it.
+/// The keys that may have signed the files: the log's key, and those that were retired before it.
 #[derive(Clone, Copy)]
 pub(super) struct Signers<'a> {
     pub(super) key: &'a VerifierKey,
@@ -70,8 +70,8 @@ impl Signers<'_> {
         self.retired.iter().find_map(by).ok_or(untrusted)
     }
 
-    /// What a retired key signed last ends with a statement that retired it. There may be more than one:
-    /// a rotation that died keeps what it signed, and the next one signs anew.
+    /// The last tree that a retired key signed must end with a statement that retired it. There may be more than one
+    /// such statement: an interrupted rotation leaves the one that it signed, and the next rotation signs another.
     pub(super) fn check_end(self, found: &Found) -> Result<(), LogError> {
         let Some(note) = found.note.as_ref().filter(|note| verify(note, self.key).is_err()) else {
             return Ok(());
@@ -91,12 +91,12 @@ impl Signers<'_> {
     }
 }
 
-/// What the files say.
+/// The content of the files.
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) edge: Frontier,
     places: Places,
-    /// What tells of the host itself.
+    /// The entries about the host itself.
     pub(super) history: Vec<Leaf>,
     pub(super) note: Option<String>,
 }
@@ -110,18 +110,18 @@ impl Found {
     }
 }
 
-/// A log that was left at rest: everything is in its tiles.
+/// A log whose batches have all settled: everything is in its tiles.
 fn settled(store: &mut Store, head: &Checkpoint, signers: Signers<'_>) -> Result<Found, LogError> {
     let found = shown(store, head, signers)?;
     let tree = found.edge.checkpoint(&head.origin);
     if tree != *head {
-        // The process died between the checkpoint and its guard.
+        // The process died between the checkpoint and `HEAD`.
         store.put(&[Resource::text(HEAD, &tree.to_string())])?;
     }
     Ok(found)
 }
 
-/// What every reader sees, held against the guard. Writes nothing.
+/// What readers see, checked against `HEAD`. Writes nothing.
 pub(super) fn shown(
     store: &Store,
     head: &Checkpoint,
@@ -140,8 +140,8 @@ pub(super) fn shown(
     Ok(found)
 }
 
-/// A log that was left in the midst of it: its tiles are good up to the guard, and the rest of them is
-/// made again from the tail, whatever a crash left of it.
+/// A log that was not settled: its tiles are good up to `HEAD`. The others are made again from `TAIL`, whatever a crash
+/// left of them.
 fn follow(
     store: &mut Store,
     head: &Checkpoint,
@@ -157,8 +157,8 @@ fn follow(
         }
         found.note = Some(batch.note);
     }
-    // A crash may have torn the published one. A good one is never newer: the tail comes before it; and
-    // of the same tree, it may have the lines of witnesses.
+    // A crash may have torn the published checkpoint. An intact one is never newer than `TAIL`, which is written first;
+    // for the same tree, it may additionally have the lines of witnesses.
     if let Ok((text, Some(public))) = published(store, signers) {
         if public.size > found.edge.size() {
             return Err(LogError::Rollback { size: found.edge.size(), head: public.size });
@@ -171,7 +171,7 @@ fn follow(
     Ok(found)
 }
 
-/// The batches behind the guarded tree; those before it had settled when the process died.
+/// The batches after the tree in `HEAD`; earlier ones had settled when the process died.
 pub(super) fn unsettled(
     batches: Vec<Batch>,
     head: &Checkpoint,
@@ -204,7 +204,7 @@ fn lock(dir: &Path) -> Result<File, LogError> {
     }
 }
 
-/// The guard: the greatest tree that was published. A new log begins with that of the empty tree.
+/// `HEAD`: the greatest tree that was published. A new log begins with the empty tree.
 fn head(store: &mut Store, dir: &Path, origin: &str) -> Result<Checkpoint, LogError> {
     if let Some(head) = stored_head(store, origin)? {
         return Ok(head);
@@ -219,12 +219,12 @@ fn head(store: &mut Store, dir: &Path, origin: &str) -> Result<Checkpoint, LogEr
     Ok(empty)
 }
 
-/// The guard as it stands on disk.
+/// `HEAD` as it is on disk.
 pub(super) fn stored_head(store: &Store, origin: &str) -> Result<Option<Checkpoint>, LogError> {
     read_head(store.get(HEAD)?, origin)
 }
 
-/// The guard of the log with this name.
+/// Parses `HEAD` of the log with this name.
 pub(super) fn read_head(
     bytes: Option<Vec<u8>>,
     origin: &str,
@@ -238,7 +238,7 @@ pub(super) fn read_head(
     Ok(Some(head))
 }
 
-/// The signed checkpoint on disk, as text and checked; none before the first append.
+/// The signed checkpoint on disk, as text and verified; none before the first append.
 fn published(
     store: &Store,
     signers: Signers<'_>,
@@ -246,7 +246,7 @@ fn published(
     Ok(read_note(CHECKPOINT, store.get(CHECKPOINT)?, signers)?.unzip())
 }
 
-/// A signed note, as text and checked.
+/// A signed note, as text and verified.
 pub(super) fn read_note(
     path: &'static str,
     bytes: Option<Vec<u8>>,
@@ -258,8 +258,8 @@ pub(super) fn read_note(
     Ok(Some((note, tree)))
 }
 
-/// Reads the first `size` entries and checks each tile that they make, and the guarded tree; gives every
-/// entry to `each`, with the tree that ends with it.
+/// Reads the first `size` entries, and checks each tile that they make and the tree in `HEAD`; calls `each` with every
+/// entry and the tree that ends with it.
 pub(super) fn replay(
     store: &Store,
     size: u64,
@@ -292,7 +292,7 @@ pub(super) fn replay(
     Ok(found)
 }
 
-/// Where the tree is as large as the guarded one, it must be that one.
+/// If the tree is as large as the one in `HEAD`, it must be that one.
 fn guard(edge: &Frontier, head: &Checkpoint) -> Result<(), LogError> {
     if edge.size() == head.size && edge.root() != head.root {
         return Err(LogError::Fork { size: head.size });
@@ -307,7 +307,7 @@ fn check(store: &Store, tiles: &[Resource]) -> Result<(), LogError> {
             Some((full, width)) => stored(store, full, width.parse().ok())?,
             None => stored(store, &made.path, None)?,
         };
-        // A full tile may stand in for a partial one; the hashes beyond are not published.
+        // A full tile may replace a partial one; the hashes beyond are not published.
         if !found.starts_with(&made.bytes) {
             return Err(LogError::Damaged {
                 path: made.path.clone(),
@@ -318,7 +318,7 @@ fn check(store: &Store, tiles: &[Resource]) -> Result<(), LogError> {
     Ok(())
 }
 
-/// The bytes of a tile or bundle: of its partial form where there is one, else of the full one.
+/// The bytes of a tile or bundle: of its partial form if there is one, otherwise of the full one.
 fn stored(store: &Store, path: &str, width: Option<usize>) -> Result<Vec<u8>, LogError> {
     if let Some(width) = width {
         let partial = format!("{}/{width}", tile::partials(path));
@@ -329,7 +329,7 @@ fn stored(store: &Store, path: &str, width: Option<usize>) -> Result<Vec<u8>, Lo
     store.get(path)?.ok_or_else(|| LogError::Missing { path: path.to_owned() })
 }
 
-/// The width in the name of a bundle of so many entries.
+/// The width in the name of a bundle of `entries` entries.
 fn partial(entries: usize) -> Option<usize> {
     (entries as u64 != WIDTH).then_some(entries)
 }

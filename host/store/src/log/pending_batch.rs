@@ -1,5 +1,5 @@
-//! What was published and has not settled into tiles yet: takes a batch with its signed checkpoint,
-//! and has it on disk after one write and one `fdatasync`. It never holds what `HEAD` covers for long.
+//! Batches that were published and have not settled into tiles yet. A batch and its signed checkpoint are on disk after
+//! one write and one `fdatasync`. Batches that `HEAD` covers are removed soon.
 //!
 //! A record is `length u32 LE | CRC32C u32 LE | body`; the body is `length u32 LE | note | entry bundle`.
 
@@ -13,10 +13,10 @@ use deed_system::failpoint;
 use super::LogError;
 use super::store::{at, sync};
 
-/// The file's name; it is the host's own, like `HEAD`.
+/// The name of the file. Like `HEAD`, it is private to the host.
 pub(super) const TAIL: &str = "TAIL";
 
-/// The end of the log as one file.
+/// The batches that have not settled, in one file.
 #[derive(Debug)]
 pub(super) struct Tail {
     path: PathBuf,
@@ -25,7 +25,7 @@ pub(super) struct Tail {
     held: usize,
 }
 
-/// What one append made public.
+/// The entries and the checkpoint of one append.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Batch {
     pub(super) entries: Vec<Vec<u8>>,
@@ -34,14 +34,14 @@ pub(super) struct Batch {
 }
 
 impl Tail {
-    /// Begins an empty one for a new log.
+    /// Creates an empty file for a new log.
     pub(super) fn create(root: &Path) -> Result<(), LogError> {
         let path = root.join(TAIL);
         File::create(&path).and_then(|file| file.sync_all()).map_err(at(&path))?;
         sync(root)
     }
 
-    /// Opens it and gives what it holds. A torn end is cut: nobody was told of it.
+    /// Opens the file and returns its batches. A torn end is cut off, because it was never acknowledged.
     pub(super) fn open(root: &Path) -> Result<(Self, Vec<Batch>), LogError> {
         let path = root.join(TAIL);
         let bytes = match fs::read(&path) {
@@ -61,7 +61,7 @@ impl Tail {
         Ok((Self { path, file, held }, batches))
     }
 
-    /// Adds a batch; when it returns, the batch is on disk.
+    /// Adds a batch; it is on disk when this returns.
     pub(super) fn add(&mut self, entries: &[Vec<u8>], note: &str) -> Result<(), LogError> {
         let mut body = length(note.len()).to_vec();
         body.extend_from_slice(note.as_bytes());
@@ -80,8 +80,8 @@ impl Tail {
         written.map_err(at(&self.path))
     }
 
-    /// Forgets everything: it has settled. A crash may bring it back, and it is passed over then; but the
-    /// next record must never stand before what is left of an older one.
+    /// Empties the file, because everything in it has settled. A crash may restore the old records, which are skipped
+    /// then; but a new record must never precede the rest of an older one.
     pub(super) fn clear(&mut self) -> Result<(), LogError> {
         self.held = 0;
         failpoint::hit("log.tail.clear.before");
@@ -95,21 +95,22 @@ impl Tail {
     }
 }
 
-/// The batches, and how many bytes they take.
+/// The batches, and the number of bytes that they take.
 pub(super) fn read(bytes: &[u8]) -> Result<(Vec<Batch>, usize), LogError> {
     let (mut batches, mut rest) = (Vec::new(), bytes);
     while let Some((batch, after)) = record(rest) {
         batches.push(batch);
         rest = after;
     }
-    // Only the last write can be torn: whatever follows a bad record was written after it was good.
+    // Only the last write can be torn: if a good record follows a bad one, the bad one was good when the other was
+    // written.
     if (1..rest.len()).any(|at| rest.get(at..).and_then(record).is_some()) {
         return Err(damaged("has a record that is not what was written"));
     }
     Ok((batches, bytes.len() - rest.len()))
 }
 
-/// One record and what follows it; none where it is cut short or its checksum is another.
+/// One record and the bytes that follow it; `None` if it is cut short or its checksum does not match.
 fn record(bytes: &[u8]) -> Option<(Batch, &[u8])> {
     let (size, rest) = number(bytes)?;
     let (checksum, rest) = rest.split_first_chunk::<4>()?;
@@ -128,7 +129,7 @@ fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
     Some((usize::try_from(u32::from_le_bytes(*digits)).ok()?, rest))
 }
 
-/// Entries and notes are bounded far below what 32 bits hold.
+/// Entries and notes are bounded far below 32 bits.
 fn length(size: usize) -> [u8; 4] {
     u32::try_from(size).unwrap_or(u32::MAX).to_le_bytes()
 }

@@ -1,4 +1,4 @@
-//! The one writer of a tenant's log: at once when idle, in batches when busy.
+//! The only writer of a tenant's log: publishes at once when idle, in batches when busy.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -25,11 +25,11 @@ pub struct Publisher {
     watch: Option<Arc<Watch>>,
 }
 
-/// What readers need without waiting for the disk.
+/// The state that readers need without waiting for the disk.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
     checkpoint: Mutex<Option<String>>,
-    /// Whether the log has more than that.
+    /// Whether the log has a newer checkpoint than this one.
     behind: AtomicBool,
     /// The first error of the log: after it, nothing is published until a restart.
     failed: OnceLock<String>,
@@ -48,7 +48,7 @@ struct Request {
     answer: oneshot::Sender<Result<PublishedLeaves, PublishError>>,
 }
 
-/// Why leaves were not published. The journal has them; the next start publishes what is missing.
+/// Why leaves were not published. The journal has them; the next start publishes those that are missing.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum PublishError {
     #[error("the log's publisher has ended; restart the host")]
@@ -59,22 +59,22 @@ pub enum PublishError {
     Log(Arc<LogError>),
 }
 
-/// How many requests may wait; each is one action, and its driver waits for the answer.
+/// Maximum number of waiting requests; each is one action, whose driver waits for the answer.
 const QUEUE_MAX: usize = 1_024;
-/// How many actions one checkpoint covers at most.
+/// Maximum number of actions in one batch, under one checkpoint.
 const BATCH_MAX: usize = 256;
-/// How long a busy log may keep from its readers what is on disk already.
+/// How long a busy log may withhold from its readers what is already on disk.
 const SPREAD_WITHIN: Duration = Duration::from_millis(100);
-/// How long nobody asks before the log settles.
+/// How long there must be no requests before the log settles.
 const IDLE: Duration = Duration::from_millis(20);
-/// How many entries a busy log holds back from its tiles at most; a start makes them again.
+/// Maximum number of entries that a busy log has on disk but not in its tiles; a start makes the tiles again.
 const SETTLE_AT: usize = 4_096;
-/// How many files a busy log waits for at once when it settles: each look at its checkpoint may make some.
+/// Maximum number of files that a busy log syncs when it settles: each read of its checkpoint may create some.
 const SETTLE_FILES_AT: usize = 512;
 
 impl Publisher {
-    /// Witnesses are asked for every checkpoint from now on, the one that is there included.
-    /// The larger the crowd, the more of what it publishes comes under one checkpoint.
+    /// Starts the publisher's thread. From now on, witnesses are asked for every checkpoint, including the present one.
+    /// The more actions are under way according to `crowd`, the more of them one checkpoint covers.
     pub fn start(log: Log, witnesses: &Arc<Witnesses>, clock: &Clock, crowd: &GroupCommit) -> Self {
         let (queue, requests) = mpsc::sync_channel(QUEUE_MAX);
         let shared = Arc::new(Shared::default());
@@ -87,8 +87,9 @@ impl Publisher {
         Self { queue, log, shared, watch }
     }
 
-    /// Puts leaves into the log and waits for the signed checkpoint, and a little for its witnesses.
-    /// Leaves that are there already keep their index.
+    /// Appends leaves to the log, and waits for the signed checkpoint and, for a limited time, for its witnesses.
+    /// Leaves that are already in the log keep their index. Fails when too many requests wait, the publisher has ended,
+    /// or the log fails.
     pub async fn publish(&self, leaves: Vec<Leaf>) -> Result<PublishedLeaves, PublishError> {
         let (answer, published) = oneshot::channel();
         self.queue.try_send(Request { leaves, answer }).map_err(|e| match e {
@@ -101,13 +102,13 @@ impl Publisher {
         Ok(PublishedLeaves { checkpoint, ..published })
     }
 
-    /// How each witness stands to this log.
+    /// The standing of each witness of this log.
     pub fn witnesses(&self) -> Vec<Standing> {
         self.watch.as_ref().map(|watch| watch.standings()).unwrap_or_default()
     }
 
-    /// Hands leaves over without waiting for them. A busy publisher takes none: whoever needs their
-    /// places publishes them again.
+    /// Hands leaves over without waiting for them. A busy publisher drops them: a caller that needs their indexes
+    /// publishes them again.
     pub fn offer(&self, leaves: Vec<Leaf>) {
         let (answer, _) = oneshot::channel();
         if self.queue.try_send(Request { leaves, answer }).is_err() {
@@ -115,17 +116,18 @@ impl Publisher {
         }
     }
 
-    /// The inclusion proof of a leaf in the tree of this size.
+    /// The inclusion proof of a leaf in the tree of this size. Fails when `index` or `size` is out of range, or a tile
+    /// cannot be read.
     pub fn prove(&self, index: u64, size: u64) -> Result<Vec<Hash>, LogError> {
         self.lock().prove(index, size)
     }
 
-    /// The latest signed checkpoint. Whoever asks sees all that was answered before, and so do readers of the files
-    /// then; it may wait for the disk.
+    /// The latest signed checkpoint. It covers everything that was answered before the call, and readers of the files
+    /// see it when this returns. It may wait for the disk.
     pub fn checkpoint(&self) -> Option<String> {
         if self.is_behind() {
             let mut log = self.lock();
-            // Of many who wait for the lock, one does it.
+            // Of several callers that wait for the lock, only the first writes the files.
             if self.is_behind()
                 && let Err(error) = show(&mut log, &self.shared)
             {
@@ -140,7 +142,7 @@ impl Publisher {
         self.shared.behind.load(Ordering::Acquire)
     }
 
-    /// Why nothing is published any more. The host ends then: no action may run that cannot be logged.
+    /// Why nothing is published any more. The host ends then, because an action that cannot be logged must not run.
     pub fn failed(&self) -> Option<&str> {
         self.shared.failed.get().map(String::as_str)
     }
@@ -151,7 +153,7 @@ impl Publisher {
 }
 
 impl Shared {
-    /// Keeps the first error; what follows comes of it.
+    /// Keeps the first error; later ones follow from it.
     pub(super) fn fail(&self, why: Option<&str>) {
         why.map(|why| self.failed.get_or_init(|| why.to_owned()));
     }
@@ -177,7 +179,7 @@ fn serve(
         batch.extend(requests.try_iter().take(BATCH_MAX - 1));
         let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
         let mut result = append(&mut log, &batch);
-        // Readers of files see what comes alone at once; of many, what is there now and then.
+        // A single request is visible to readers of the files at once; a stream of requests is shown at intervals.
         if result.is_ok() && (rested || seen.is_none_or(|seen| seen.elapsed() >= SPREAD_WITHIN)) {
             result = result.and_then(|entered| show(&mut log, shared).map(|()| entered));
             seen = Some(Instant::now());
@@ -192,7 +194,8 @@ fn serve(
     }
 }
 
-/// The next request; where none comes for a moment, the log settles before anybody waits, and it is said.
+/// The next request, and whether the log was idle before it. If no request arrives for a moment, the log is settled
+/// before waiting further.
 fn next(requests: &mpsc::Receiver<Request>, settle: impl Fn()) -> Option<(Request, bool)> {
     match requests.recv_timeout(IDLE) {
         Ok(request) => Some((request, false)),
@@ -226,10 +229,10 @@ fn show(log: &mut Log, shared: &Shared) -> Result<(), PublishError> {
     Ok(())
 }
 
-/// Each request gets its own places, in the order in which its leaves were looked up.
+/// Each request gets its own indexes, in the order in which its leaves were looked up.
 fn answer(shared: &Shared, batch: Vec<Request>, result: Result<Entered, PublishError>) {
     if let Err(error) = &result {
-        // Only the first error is kept: what follows comes of it.
+        // Only the first error is kept; later ones follow from it.
         shared.failed.get_or_init(|| error.to_string());
     }
     let (mut places, checkpoint) = match result {
@@ -248,10 +251,10 @@ fn answer(shared: &Shared, batch: Vec<Request>, result: Result<Entered, PublishE
     }
 }
 
-/// What became of a batch.
+/// The result of a batch.
 struct Entered {
     checkpoint: String,
-    /// One for each leaf, request by request.
+    /// One leaf index for each leaf, request by request.
     places: Vec<u64>,
 }
 

@@ -1,8 +1,8 @@
-//! A log as it was at one moment, read beside a host that may be writing it: takes a log's directory, gives
-//! its size, its entries, and the files of a copy that has exactly those. Never locks, never writes.
+//! A consistent snapshot of a log, read while a host may be writing it: its size, its entries, and the files of a copy
+//! that has exactly those. It takes no lock and writes nothing.
 //!
-//! What a host has published is in `TAIL` or in the tiles up to the checkpoint; both are append-only. So the
-//! moment is caught by reading three small files, and everything else can be read at leisure.
+//! Everything that a host has published is in `TAIL` or in the tiles up to the checkpoint; both are append-only. So
+//! reading three small files fixes the moment, and everything else can be read later.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -19,11 +19,11 @@ use super::pending_batch::{self, Batch, TAIL, damaged};
 use super::store::{Store, at};
 use super::{CHECKPOINT, COSIGNED, HEAD, LogError, Retired};
 
-/// A host that settles its log moves entries from one file to another; a reader who meets that looks again.
+/// A host that settles its log moves entries from one file to another; a reader that meets this tries again.
 const LOOKS: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(2);
 
-/// A moment of a log.
+/// A log at one moment.
 #[derive(Debug)]
 pub struct Snapshot {
     store: Store,
@@ -36,7 +36,7 @@ pub struct Snapshot {
     cosigned: Option<String>,
 }
 
-/// The three files that tell where a log ends, and what a witness vouches for, as they were read.
+/// The files that say where a log ends, and the latest cosigned checkpoint, as they were read.
 #[derive(Debug, Clone)]
 pub struct Glance {
     dir: PathBuf,
@@ -46,7 +46,8 @@ pub struct Glance {
     checkpoint: Option<Vec<u8>>,
 }
 
-/// Catches a log as it is now; one that was never begun is none.
+/// Takes a snapshot of a log as it is now; `None` if it was never begun. Fails when the files cannot be read or do not
+/// fit together, after repeated tries.
 pub fn snapshot(
     dir: &Path,
     key: &VerifierKey,
@@ -62,10 +63,10 @@ pub fn snapshot(
     }
 }
 
-/// Reads where a log ends, and checks nothing.
+/// Reads where a log ends, without any check. Fails when a file cannot be read.
 pub fn glance(dir: &Path) -> Result<Glance, LogError> {
     let store = Store::new(dir);
-    // In this order: what a witness vouches for and what has settled are never behind what is read later.
+    // In this order: the cosigned checkpoint and `HEAD` are never ahead of the files that are read after them.
     Ok(Glance {
         cosigned: store.get(COSIGNED)?,
         head: store.get(HEAD)?,
@@ -76,7 +77,7 @@ pub fn glance(dir: &Path) -> Result<Glance, LogError> {
 }
 
 impl Glance {
-    /// How many entries the log says it has, by its own unsigned word: for telling people and for comparing.
+    /// The number of entries that the log claims, unsigned: for display and comparison only.
     pub fn said_size(&self) -> u64 {
         let size = |text: &str| {
             let body = text.split("\n\n").next().map(|body| format!("{}\n", body.trim_end()));
@@ -89,7 +90,8 @@ impl Glance {
         settled.map(|text| size(&text)).chain(last).max().unwrap_or_default()
     }
 
-    /// The log as it was then. An error may come of a host that settled its log in between.
+    /// The log as it was then. Fails when the files do not fit together, which a host that settled its log in between
+    /// can cause.
     pub fn snapshot(
         &self,
         key: &VerifierKey,
@@ -101,13 +103,14 @@ impl Glance {
         let bytes =
             self.tail.as_deref().ok_or_else(|| LogError::Missing { path: TAIL.to_owned() })?;
         let batches = open::unsettled(pending_batch::read(bytes)?.0, &head, signers)?;
-        // Whoever keeps a batch before it is on disk keeps what a power cut takes back.
+        // The batch may not be on disk yet: without this sync, a copy could keep a batch that a power cut removes from the
+        // log.
         let path = self.dir.join(TAIL);
         File::open(&path).and_then(|file| file.sync_data()).map_err(at(&path))?;
         let last = batches.last().map(|batch| &batch.note);
         let last = last.map(|note| signers.tree(TAIL, note).map(|tree| (note.clone(), tree)));
         let (last, shown) = (last.transpose()?, note(CHECKPOINT, &self.checkpoint));
-        // A power cut may have torn the published one while the tail has all that it says.
+        // A power cut may have torn the published checkpoint while `TAIL` has all of its content.
         let shown = if last.is_some() { shown.unwrap_or_default() } else { shown? };
         let (note, tree) = match (last, shown) {
             // The published one may have the lines of witnesses.
@@ -126,7 +129,7 @@ impl Glance {
 }
 
 impl Snapshot {
-    /// Entries in it.
+    /// Entries in the snapshot.
     pub fn size(&self) -> u64 {
         self.tree.size
     }
@@ -135,12 +138,14 @@ impl Snapshot {
         self.tree.root
     }
 
-    /// Gives every entry with the tree that ends with it; each tile, and the signed tree, is checked against them.
+    /// Calls `each` with every entry and the tree that ends with it. Fails when a tile or the signed tree does not
+    /// match the entries.
     pub fn walk(&self, each: &mut dyn FnMut(&[u8], &Frontier)) -> Result<(), LogError> {
         self.replay(each).map(|_| ())
     }
 
-    /// Gives every file of a log that ends here and has settled.
+    /// Calls `put` with every file of a log that ends here and has settled. Fails when a file is missing or does not
+    /// match the entries, or `put` fails.
     pub fn copy<E: From<LogError>>(
         &self,
         put: &mut dyn FnMut(&Resource) -> Result<(), E>,
@@ -169,7 +174,7 @@ impl Snapshot {
         }
     }
 
-    /// Everything again from the entries; and the full tiles that only `TAIL` has entries for.
+    /// Replays all entries; also returns the full tiles whose entries are only in `TAIL`.
     fn replay(
         &self,
         each: &mut dyn FnMut(&[u8], &Frontier),

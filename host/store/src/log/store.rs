@@ -1,5 +1,5 @@
-//! The files of the log: takes relative paths and bytes, gives them back. When `put` or `settle`
-//! returns, a file is whole and stays; what is only spread may be lost in a crash, and is made again.
+//! The files of the log, by relative path. When `put` or `settle` returns, a file is complete and durable; a file that
+//! is only spread may be lost in a crash, and is made again.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs::{self, File};
@@ -11,19 +11,19 @@ use deed_system::failpoint;
 
 use super::LogError;
 
-/// How many files are synced at a time.
+/// Maximum number of files synced in parallel.
 const SYNCS: usize = 8;
 
 /// The log's directory.
 #[derive(Debug)]
 pub(super) struct Store {
     root: PathBuf,
-    /// Directories whose own entries, up to the root, this process has synced.
+    /// Directories whose entries, up to the root, this process has synced.
     synced: HashSet<PathBuf>,
-    /// Tiles and bundles that are newer than those on disk, each under the path of its full form: of a
-    /// tile that grew twice, only the last form is ever written.
+    /// Tiles and bundles that are newer than those on disk, each under the path of its full form: if a tile grew twice,
+    /// only its last form is written.
     staged: BTreeMap<String, Resource>,
-    /// Paths of what was written and not synced.
+    /// Paths of files that were written and not synced.
     spread: BTreeSet<String>,
 }
 
@@ -33,7 +33,7 @@ impl Store {
         Self { root: root.to_owned(), synced: HashSet::new(), staged, spread }
     }
 
-    /// The bytes of a file, also of one that is only staged; `None` when there is none.
+    /// The bytes of a file, including one that is only staged; `None` if there is none.
     pub(super) fn get(&self, path: &str) -> Result<Option<Vec<u8>>, LogError> {
         if let Some(staged) = self.staged.get(full(path)).filter(|staged| staged.path == path) {
             return Ok(Some(staged.bytes.clone()));
@@ -60,14 +60,14 @@ impl Store {
         directories.iter().try_for_each(|directory| sync(directory))
     }
 
-    /// Takes files that are to be written by the next `spread`.
+    /// Stages files to be written by the next `spread`.
     pub(super) fn stage(&mut self, files: Vec<Resource>) {
         for file in files {
             self.staged.insert(full(&file.path).to_owned(), file);
         }
     }
 
-    /// Writes what is staged where readers look for it, this file last. It may not outlive a crash.
+    /// Writes the staged files, and `last` after them, to the paths that readers use. They may not survive a crash.
     pub(super) fn spread(&mut self, last: &Resource) -> Result<(), LogError> {
         let staged = std::mem::take(&mut self.staged);
         let written = staged.values().chain([last]).try_for_each(|file| {
@@ -78,18 +78,18 @@ impl Store {
             Ok(())
         });
         if written.is_err() {
-            // Nothing else has them.
+            // There is no other copy of them.
             self.staged = staged;
         }
         written
     }
 
-    /// How many files the next `settle` has to wait for.
+    /// How many files the next `settle` has to sync.
     pub(super) fn unsettled(&self) -> usize {
         self.spread.len()
     }
 
-    /// Waits until everything that was spread is on disk, and removes the partial forms of what is full.
+    /// Waits until every spread file is on disk, and removes the partial forms of full tiles.
     pub(super) fn settle(&mut self) -> Result<(), LogError> {
         let paths: Vec<PathBuf> = self.spread.iter().map(|path| self.root.join(path)).collect();
         failpoint::hit("log.settle.before");
@@ -102,9 +102,9 @@ impl Store {
         Ok(())
     }
 
-    /// Removes the partial forms of the tiles that are full now (tlog-tiles allows it).
+    /// Removes the partial forms of tiles that are full now (tlog-tiles allows it).
     ///
-    /// They are only copies: what cannot be removed stays, and the operator is told.
+    /// They are only copies: one that cannot be removed stays, and the operator is told.
     fn drop_partials(&self) {
         for file in self.spread.iter().filter(|path| path.starts_with("tile/")) {
             if tile::is_partial(file) {
@@ -120,13 +120,13 @@ impl Store {
         }
     }
 
-    /// Makes a directory and everything above it, down from the root, so that it survives a crash.
+    /// Creates a directory and everything above it, down from the root, so that it survives a crash.
     fn make(&mut self, directory: &Path) -> Result<(), LogError> {
         if self.synced.contains(directory) {
             return Ok(());
         }
         fs::create_dir_all(directory).map_err(at(directory))?;
-        // Also where it exists: whoever made it may have died before its entry was on disk.
+        // Also if it exists: the process that created it may have died before its entry was on disk.
         for above in directory.ancestors().skip(1).take_while(|above| above.starts_with(&self.root))
         {
             sync(above)?;
@@ -136,13 +136,13 @@ impl Store {
     }
 }
 
-/// Waits until these files are on disk. A disk waits for several in the time that it takes for one.
+/// Waits until these files are on disk. A disk syncs several in the time that it takes for one.
 fn sync_together(paths: &[PathBuf]) -> Result<(), LogError> {
     let some = |paths: &[PathBuf]| paths.iter().try_for_each(|path| sync(path));
     std::thread::scope(|scope| {
         let parts = paths.chunks(paths.len().div_ceil(SYNCS).max(1));
         let threads: Vec<_> = parts.map(|part| scope.spawn(move || some(part))).collect();
-        // A thread that panicked synced nothing that could be relied on.
+        // The work of a thread that panicked cannot be relied on.
         threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| LogError::Panicked)?)
     })
 }
@@ -152,13 +152,13 @@ pub(super) fn sync(path: &Path) -> Result<(), LogError> {
     File::open(path).and_then(|opened| opened.sync_all()).map_err(at(path))
 }
 
-/// Names the file in an error of the system.
+/// Adds the file's path to an I/O error.
 pub(super) fn at(path: &Path) -> impl FnOnce(io::Error) -> LogError {
     let path = path.to_owned();
     move |source| LogError::Io { path, source }
 }
 
-/// The path of a tile's full form; any other path is its own.
+/// The path of a tile's full form; any other path is returned unchanged.
 fn full(path: &str) -> &str {
     path.split_once(".p/").map_or(path, |(full, _)| full)
 }
@@ -179,7 +179,7 @@ fn replace(
     Ok(())
 }
 
-/// A file that comes into its place: a tile, the checkpoint, HEAD.
+/// The failpoint of a file that is renamed into place: a tile, the checkpoint, `HEAD`.
 fn point(path: &Path, when: &str) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let kind =

@@ -14,7 +14,7 @@ mod snapshots;
 
 const ORIGIN: &str = "log.example.com/acme";
 
-/// A directory of this test's own, removed at the end.
+/// A directory of this test, removed at the end.
 struct Scratch(PathBuf);
 
 impl Scratch {
@@ -55,7 +55,7 @@ fn entries(range: std::ops::Range<u64>) -> Vec<Vec<u8>> {
     range.map(entry).collect()
 }
 
-/// Every entry is where it should be and its proof leads to the signed root.
+/// Every entry has its index, and its proof leads to the signed root.
 fn check_all(log: &Log, size: u64) {
     let tree = verify(log.checkpoint().unwrap(), key().verifier()).unwrap();
     assert_eq!((tree.size, log.size()), (size, size));
@@ -159,7 +159,7 @@ fn cosignatures_stay_with_the_checkpoint_that_they_are_on() {
     let mut log = scratch.open().unwrap();
     assert_eq!(log.checkpoint(), Some(old.as_str()), "it is read again with its witnesses");
     let new = log.append(&entries(2..3)).unwrap().checkpoint;
-    // Somebody was slow: what they said is kept, and the newer checkpoint stays as it is.
+    // A witness was slow: its line is stored, and the newer checkpoint stays as it is.
     assert!(!log.cosign(&(old.clone() + line)).unwrap());
     assert_eq!((log.checkpoint(), read("checkpoint")), (Some(new.as_str()), new.clone()));
     assert_eq!(read("cosigned"), old + line);
@@ -229,7 +229,7 @@ fn a_smaller_or_other_tree_than_the_published_one_is_refused() {
     assert!(matches!(scratch.open(), Err(LogError::Rollback { size: 0, head: 5 })));
     fs::write(scratch.path(CHECKPOINT), newest).unwrap();
     check_all(&scratch.open().unwrap(), 5);
-    // A whole and honest-looking log with other entries, under the guard of this one.
+    // A complete, consistent log with other entries, under the `HEAD` of this one.
     other.open().unwrap().append(&entries(100..107)).unwrap();
     fs::copy(scratch.path(HEAD), other.path(HEAD)).unwrap();
     assert!(matches!(other.open(), Err(LogError::Fork { size: 5 })));
@@ -274,7 +274,8 @@ fn missing_and_damaged_files_are_refused_by_name() {
     assert!(error.contains("`tile/entries/000` of the log is missing"), "{error}");
 }
 
-/// Only the tail has what could not be written: it must not be emptied, and no checkpoint may stand before its tiles.
+/// Only `TAIL` has the entries that could not be written: it must not be emptied, and no checkpoint may be shown before
+/// its tiles.
 #[test]
 fn a_log_that_could_not_spread_shows_and_settles_nothing() {
     let scratch = Scratch::new();
@@ -351,7 +352,7 @@ fn a_checkpoint_by_a_retired_key_counts_where_that_key_was_retired_and_nowhere_e
     assert!(matches!(open(&[]), Err(LogError::Untrusted { path: CHECKPOINT, .. })));
     let other = Retired { statement: Digest::of(b"other"), ..gone.clone() };
     assert!(matches!(open(std::slice::from_ref(&other)), Err(LogError::AfterRetirement)));
-    // A statement of a rotation that died before its leaf is kept too.
+    // The statement of a rotation that died before its leaf is stored too.
     let mut log = open(&[other, gone.clone()]).unwrap();
     assert_eq!(log.size(), 4);
     let (under_old, key) = (log.checkpoint().unwrap().to_owned(), other_key());
@@ -359,7 +360,7 @@ fn a_checkpoint_by_a_retired_key_counts_where_that_key_was_retired_and_nowhere_e
     let under_new = log.append(&[entry(9)]).unwrap().checkpoint;
     assert_eq!(verify(&under_new, key.verifier()).unwrap().size, 5);
     drop(log);
-    // The old key goes on: nobody takes it, with the guard of the longer log or of the shorter one.
+    // The old key is used again: it is refused, with the `HEAD` of the longer log or of the shorter one.
     fs::write(scratch.path(CHECKPOINT), under_old).unwrap();
     let behind = open(std::slice::from_ref(&gone));
     assert!(matches!(behind, Err(LogError::Rollback { size: 4, head: 5 })), "{behind:?}");

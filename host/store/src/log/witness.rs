@@ -1,5 +1,5 @@
-//! The witnesses of one log: takes every checkpoint that is published, gives it back with the lines of
-//! those who vouch for it, and keeps them on disk.
+//! The witnesses of one log: submits every published checkpoint to them, adds their signature lines to it, and stores
+//! those on disk.
 //!
 //! An action never fails because of a witness, and waits for one only while it answers in time.
 
@@ -18,15 +18,15 @@ use crate::log::witnesses::Witnesses;
 
 mod board;
 
-/// What the witnesses' threads and those who wait for them share.
+/// The state shared by the threads of the witnesses and the tasks that wait for them.
 #[derive(Debug)]
 pub(super) struct Panel {
     origin: String,
     witnesses: Arc<Witnesses>,
     board: Mutex<Board>,
-    /// For the threads: there is something to submit, or the end.
+    /// For the threads: there is a checkpoint to submit, or they have to end.
     work: Condvar,
-    /// For those who wait: something was said.
+    /// For waiting tasks: a witness has answered.
     told: watch::Sender<u64>,
     log: Arc<Mutex<Log>>,
     shared: Arc<Shared>,
@@ -44,17 +44,17 @@ impl Drop for Watch {
     }
 }
 
-/// How a witness stands to one log.
+/// The standing of a witness towards one log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Standing {
     pub witness: String,
     /// It answered in time when it was last asked.
     pub prompt: bool,
-    /// What it says against the log.
+    /// Its objection to the log, if any.
     pub alarm: Option<String>,
 }
 
-/// A thread for each witness; none and no panel without witnesses.
+/// Starts a thread for each witness; without witnesses, `None`.
 pub(super) fn start(
     witnesses: &Arc<Witnesses>,
     log: &Arc<Mutex<Log>>,
@@ -133,7 +133,7 @@ impl Panel {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The tree of a note of this log, without the witnesses that it has already.
+    /// The tree of a note of this log, without the lines of witnesses.
     fn tree(&self, text: &str) -> Option<Tree> {
         let note = note::only(text, &self.origin).ok()?;
         let (body, _) = note.split_once("\n\n")?;
@@ -148,7 +148,7 @@ impl Panel {
         }
     }
 
-    /// What an earlier run of the host was told about this checkpoint.
+    /// Takes over the lines that this checkpoint already has from an earlier run of the host.
     fn take_up(&self, text: &str) {
         self.offer(text);
         let Some(tree) = self.tree(text) else { return };
@@ -173,7 +173,7 @@ impl Panel {
         }
     }
 
-    /// Waits until there is a tree for this witness; none at the end.
+    /// Waits until there is a tree for this witness; `None` at the end.
     fn next(&self, seat: usize) -> Option<Tree> {
         let mut board = self.board();
         while !board.stopped {
@@ -212,7 +212,7 @@ impl Panel {
         }
     }
 
-    /// Tells the operator what changed: a failure is no news the second time.
+    /// Reports changes to the operator; the same failure is reported once.
     fn report(&self, seat: usize, before: Option<&board::Seat>, refusal: Option<&Refusal>) {
         let witness = self.witnesses.all.get(seat).map_or("", |witness| witness.name.as_str());
         let log = &self.origin;
@@ -230,14 +230,14 @@ impl Panel {
         }
     }
 
-    /// Writes the newest lines beside the checkpoint. They come again when they are lost.
+    /// Stores the newest lines beside the checkpoint. If they are lost, witnesses give them again.
     fn keep(&self) {
-        // One at a time, and each writes what is newest then.
+        // One thread at a time, and each writes the lines that are the newest then.
         let _one = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(note) = self.board().cosigned().map(str::to_owned) else { return };
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         match log.cosign(&note) {
-            // A newer one may be on its way: readers see it when its tiles are there.
+            // A newer checkpoint may be on its way: readers see it when its tiles are there.
             Ok(false) => {}
             Ok(true) => self.shared.show(log.checkpoint()),
             Err(error) => {

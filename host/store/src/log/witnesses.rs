@@ -1,20 +1,20 @@
-//! Who is asked to vouch for a host's logs, how many of them count, and how long they are waited for.
+//! The witnesses of a host's logs, the size of their quorum, and how long to wait for them.
 
 use std::time::Duration;
 
 use deed_spec::note::WitnessKey;
 
-/// Everybody who is asked to vouch for this host's logs; nobody by default.
+/// All witnesses of this host's logs; none by default.
 #[derive(Debug, Default)]
 pub struct Witnesses {
     pub all: Vec<Witness>,
-    /// How many of them make a checkpoint one that is waited for.
+    /// How many of them must cosign a checkpoint so that waiting for it ends.
     pub quorum: usize,
     /// How long an action's last step waits for them at most.
     pub wait: Duration,
 }
 
-/// Somebody who sees every checkpoint and signs no two that contradict each other.
+/// A party that gets every checkpoint and never cosigns two that contradict each other.
 #[derive(Debug, Clone)]
 pub struct Witness {
     pub name: String,

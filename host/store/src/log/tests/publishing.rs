@@ -1,4 +1,4 @@
-//! Many writers at once: everybody gets a place and a checkpoint that covers it, and readers see it soon.
+//! Many writers at once: each gets an index and a checkpoint that covers it, and readers see it soon.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -88,7 +88,7 @@ async fn a_crowd_is_logged_once_each_and_shown_when_it_has_gone() {
     }
 }
 
-/// A single action is public when its driver has the answer; others when somebody asks, or soon.
+/// A single action is visible when its driver has the answer; others on request, or soon.
 #[tokio::test]
 async fn what_was_answered_is_shown_to_whoever_asks() {
     let scratch = Scratch::new();

@@ -1,8 +1,8 @@
-//! Which checkpoint the witnesses are asked for, and what they have said: takes what happened, gives
-//! what is to be done. Never waits, never reads a clock, never asks anybody.
+//! State machine of the witnesses: which checkpoint they are asked for, and what they have answered. It never waits,
+//! reads no clock and does no I/O.
 //!
-//! All of them are asked for the same checkpoint, the target, so that a quorum comes together on one
-//! while the log grows; the next target is the newest one.
+//! All of them are asked for the same checkpoint, the target, so that a quorum agrees on one while the log grows; the
+//! next target is the newest checkpoint.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -21,21 +21,21 @@ pub(super) struct Board {
     seats: Vec<Seat>,
     newest: Option<Tree>,
     target: Option<Target>,
-    /// The latest tree that a quorum has vouched for, with their lines.
+    /// The latest tree that a quorum has cosigned, with their lines.
     best: Option<Tree>,
-    /// The latest tree that anybody has vouched for, with the lines so far.
+    /// The latest tree that any witness has cosigned, with the lines so far.
     cosigned: Option<Tree>,
     pub(super) stopped: bool,
 }
 
-/// One witness as this log knows it.
+/// The state of one witness towards this log.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Seat {
-    /// It failed or was slow the last time: nobody waits for it.
+    /// It failed or was slow the last time: it is not waited for.
     late: bool,
     failures: u32,
     retry_at: Option<Instant>,
-    /// It says what only a forked or rolled back log, or a lying witness, can bring about.
+    /// Its objection, which only a forked or rolled back log, or a lying witness, can cause.
     pub(super) alarm: Option<String>,
 }
 
@@ -47,14 +47,14 @@ struct Target {
     lines: BTreeMap<usize, String>,
 }
 
-/// What a seat has to do.
+/// The next task of a seat.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Task {
     Submit(Tree),
     Sleep(Option<Duration>),
 }
 
-/// Pauses after failures: this, doubled each time, up to the longest.
+/// The pause after a failure: this, doubled each time, up to the maximum.
 const PAUSE: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_mins(1);
 
@@ -94,7 +94,7 @@ impl Board {
         }
     }
 
-    /// The seat has this line for this tree; whether the line counts for the target.
+    /// The seat has signed this tree with this line. Returns whether the line counts for the target.
     pub(super) fn signed(
         &mut self,
         seat: usize,
@@ -121,7 +121,7 @@ impl Board {
         counts
     }
 
-    /// The seat has no line; it is tried again after a pause.
+    /// The seat gave no line; it is tried again after a pause.
     pub(super) fn failed(&mut self, seat: usize, alarm: Option<String>, now: Instant) {
         if let Some(seat) = self.seats.get_mut(seat) {
             let pause = PAUSE.saturating_mul(1 << seat.failures.min(6)).min(PAUSE_MAX);
@@ -131,7 +131,7 @@ impl Board {
         self.advance(now);
     }
 
-    /// The note for whoever waits for this tree, or none while it is worth waiting.
+    /// The note for a task that waits for this tree; `None` while waiting can still bring a quorum.
     pub(super) fn answer(&self, tree: &Tree) -> Option<String> {
         if let Some(best) = self.best.as_ref().filter(|best| best.size >= tree.size) {
             return Some(best.note.clone());
@@ -141,7 +141,7 @@ impl Board {
         (hopeful < self.quorum).then(|| self.shown(tree))
     }
 
-    /// Nobody waits any longer: who has not answered yet is late.
+    /// Waiting ends: seats that have not answered are late.
     pub(super) fn give_up(&mut self, tree: &Tree, now: Instant) -> String {
         let answered = |target: &Target, seat: &usize| target.lines.contains_key(seat);
         for (place, seat) in self.seats.iter_mut().enumerate() {
@@ -151,7 +151,7 @@ impl Board {
         self.shown(tree)
     }
 
-    /// The latest checkpoint that has any line, with all that it has.
+    /// The latest checkpoint that has any line, with all of its lines.
     pub(super) fn cosigned(&self) -> Option<&str> {
         self.cosigned.as_ref().map(|tree| tree.note.as_str())
     }
@@ -162,14 +162,14 @@ impl Board {
         target.map_or_else(|| tree.note.clone(), Target::note)
     }
 
-    /// How many witnesses have vouched for the target or may soon.
+    /// How many witnesses have cosigned the target or may do so soon.
     fn prompt(&self, target: Option<&Target>) -> usize {
         let signed = |seat: &usize| target.is_some_and(|target| target.lines.contains_key(seat));
         let seats = self.seats.iter().enumerate();
         seats.filter(|(place, seat)| signed(place) || !seat.late).count()
     }
 
-    /// Goes on to the newest tree when the target has its quorum, or will not have it in time.
+    /// Moves on to the newest tree when the target has its quorum, or will not have it in time.
     fn advance(&mut self, now: Instant) {
         let Some(newest) = self.newest.as_ref() else { return };
         let stays = self.target.as_ref().is_some_and(|target| {
@@ -191,12 +191,12 @@ impl Target {
 }
 
 impl Seat {
-    /// Whether it answered in time, the last time that it was asked.
+    /// Whether it answered in time when it was last asked.
     pub(super) fn is_prompt(&self) -> bool {
         !self.late
     }
 
-    /// Whether it vouched, the last time that it was asked, in time or not.
+    /// Whether it cosigned when it was last asked, in time or not.
     pub(super) fn is_well(&self) -> bool {
         self.failures == 0 && self.alarm.is_none()
     }

@@ -1,7 +1,7 @@
-//! One witness over HTTP (C2SP tlog-witness): takes a checkpoint, gives the witness's line on it.
+//! Client of one witness over HTTP (C2SP tlog-witness): submits a checkpoint and returns the witness's signature line.
 //!
-//! Believes nothing that it gets: every answer is bounded, and a line counts only when the witness's
-//! key signed this very checkpoint, now. Never asks a proxy, never follows a redirect.
+//! Answers are not trusted: each is bounded, and a line counts only if the witness's key signed this very checkpoint,
+//! at a plausible time. It uses no proxy and follows no redirect.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,38 +17,38 @@ use super::board::Tree;
 use crate::log::Log;
 use crate::log::witnesses::Witness;
 
-/// One submission, from the look-up of the name to the last byte of the answer.
+/// One submission, from name resolution to the last byte of the answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// The lines of a handful of keys.
+/// Room for the lines of a handful of keys.
 const ANSWER_MAX: u64 = 16 << 10;
-/// A witness that has seen another size says so once; then the proof starts there.
+/// A witness that has seen another size reports it once; then the proof starts there.
 const TRIES: usize = 3;
-/// How far a witness's clock may be ahead of ours, and how long ago it may have signed: it may repeat
-/// what it said of a checkpoint that it knows.
+/// How far a witness's clock may be ahead of the host's, and how long ago it may have signed: it may repeat its
+/// signature of a checkpoint that it knows.
 const AHEAD_S: i64 = 5 * 60;
 const BEHIND_S: i64 = 24 * 3_600;
 
-/// Asks one witness about one log.
+/// The client of one witness for one log.
 #[derive(Debug)]
 pub(super) struct WitnessClient {
     witness: Witness,
     agent: Agent,
     log: Arc<Mutex<Log>>,
     clock: Clock,
-    /// The largest tree that the witness has seen, as far as we know.
+    /// The largest tree that the witness has seen, as far as the host knows.
     seen: u64,
 }
 
 /// Why there is no line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// It did not answer, or not with anything that counts.
+    /// It did not answer, or not with a valid line.
     Failed(String),
-    /// It says that this log contradicts what it was shown before, or that it is behind it.
+    /// It reports that this log contradicts the tree that it saw before, or is behind it.
     Alarm(String),
 }
 
-/// What an answer says.
+/// The content of an answer.
 enum Said {
     Line(String),
     /// It has seen a tree of this size.
@@ -69,7 +69,7 @@ impl WitnessClient {
     /// The witness's line on this tree, with its newline.
     pub(super) fn submit(&mut self, tree: &Tree) -> Result<String, Refusal> {
         for _ in 0..TRIES {
-            // Trees only grow, so this is their order.
+            // Trees only grow, so the smaller size is the older tree.
             let old = self.seen.min(tree.size);
             match self.post(old, tree)? {
                 Said::Line(line) => {
@@ -122,10 +122,10 @@ impl WitnessClient {
         Ok(format!("old {old}\n{}\n{}", lines.collect::<String>(), tree.note))
     }
 
-    /// The witness's own line, checked; lines of keys that nobody knows are left out.
+    /// The witness's own line, verified; lines of unknown keys are left out.
     fn line(&self, text: &str, tree: &Tree) -> Result<String, Refusal> {
         let failed = |why: String| Refusal::Failed(why);
-        // A blank line would make another text of what is signed.
+        // A blank line would change the text that is signed.
         let plain = |line: &str| line.starts_with("— ") && line.ends_with('\n');
         if !text.split_inclusive('\n').all(plain) {
             return Err(failed("its answer is not a list of signature lines".to_owned()));
