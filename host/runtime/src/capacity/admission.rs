@@ -118,7 +118,7 @@ impl Admission {
     }
 
     /// The limit that does not allow one more action to wait for people. `None` when there is room for it even if every
-    /// action under way came to wait as well.
+    /// action under way has to wait as well.
     pub(crate) fn full_of_waiting(&self, tenant: &str, agent: &str) -> Option<Limit> {
         // The action in question already has a place.
         let may = |account: Account| {

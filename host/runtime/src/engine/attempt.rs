@@ -1,4 +1,4 @@
-//! Runs of the adapter: looks and attempts. Each runs under a grant, and its start is journaled first.
+//! Runs of the adapter: looks and attempts. Each runs under a grant and is announced by an event.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

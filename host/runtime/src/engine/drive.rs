@@ -33,8 +33,8 @@ pub(super) struct Drive<'a> {
     pub(super) engine: &'a Arc<Engine>,
     pub(super) tenant: Arc<Tenant>,
     pub(super) work: UnitOfWork,
-    /// Which part of the action's environment (contract, adapter, binding, environment) has changed, once it was
-    /// checked.
+    /// Which of contract, adapter, binding and environment has changed since the proposal, if any; set by the first
+    /// check.
     pub(super) world: OnceLock<Option<&'static str>>,
     /// The latest question to policy, for the statements about it.
     pub(super) asked: Option<(Decided, Question)>,
@@ -49,7 +49,7 @@ pub(super) struct Drive<'a> {
     pub(super) settling: bool,
 }
 
-/// Carries an action as far as it can go, and returns its final state. `told` is the caller's copy of the action, if
+/// Carries an action as far as it can go, and returns it as it is then. `told` is the caller's copy of the action, if
 /// any.
 pub(super) async fn drive(
     engine: &Arc<Engine>,

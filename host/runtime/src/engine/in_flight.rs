@@ -117,7 +117,7 @@ impl Default for InFlight {
 pub struct Waiting(JoinHandle<Option<StoredAction>>);
 
 impl Waiting {
-    /// Waits until the action rests or ends, and returns its final state. The driver continues when this is dropped.
+    /// Waits until the action rests or ends, and returns it. The driver continues when this is dropped.
     /// `None` when the driver failed or panicked: the action is as the journal has it.
     pub async fn to_rest(self) -> Option<StoredAction> {
         self.0.await.unwrap_or_default()

@@ -109,7 +109,8 @@ impl KeyHistory {
             let kept = kept.ok_or_else(|| KeyHistoryError::Lost(leaf.kind.clone(), leaf.index))?;
             let change = self.change(&kept, kind);
             let change = change.ok_or_else(|| at(NO_KEY))?;
-            // The two statements are adjacent in the log: a retired key counts up to and including its own retirement.
+            // The two statements are adjacent in the log: the old key counts up to and including its own retirement,
+            // the new one from the entry after it.
             let index = leaf.index + if kind == Kind::KeyAdded { 2 } else { 0 };
             if change.tenant != tenant || change.index != index {
                 return Err(at("it is about another tenant or place"));

@@ -25,8 +25,7 @@ use crate::stage::{approval, policy};
 const PAUSE_MAX: Duration = Duration::from_mins(1);
 
 impl Drive<'_> {
-    /// An attempt without an end: the host stopped while it ran. Its effect is looked up; nothing is sent again
-    /// blindly.
+    /// An attempt without an end: the host stopped while it ran. A look follows; nothing is sent again blindly.
     pub(super) async fn recover_attempt(&mut self) -> Result<Step, EngineError> {
         let now = self.engine.clock.now_ms();
         let Some(attempt) = self.work.story.lost_attempt(now) else { return Ok(Step::Rest) };

@@ -86,7 +86,7 @@ impl Engine {
         }
     }
 
-    /// Fails while a write may still land: nobody can know its effect yet.
+    /// Fails while a write may still land: its effect cannot be known yet.
     fn must_have_landed(&self, story: &Story, now_ms: i64) -> Result<(), IntakeError> {
         let settle_ms = self.contract_of(story)?.verify.settle.as_signed();
         match story.lands_until_ms(settle_ms, self.clock.began_ms()).filter(|until| now_ms < *until)

@@ -1,4 +1,4 @@
-//! Resource leases: one action at a time holds a resource, from the look that decides to the outcome.
+//! Resource leases: one action at a time holds a resource, from its first deciding look to its outcome.
 
 use std::time::{Duration, Instant};
 

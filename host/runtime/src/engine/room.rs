@@ -29,9 +29,9 @@ impl Engine {
         (self.admission.enter(&caller.tenant.name, caller.agent), None)
     }
 
-    /// Fails when the action would wait for people while too many already do, or may come to wait after the look,
-    /// because an accepted action is never given up for that. Policy is asked here only in that case; an action that
-    /// needs no approval is accepted all the same.
+    /// Called when the limit on waiting actions is reached; policy is asked here only then. Fails when the action would
+    /// wait for people, or may have to after the look, because an accepted action is never given up for that. An action
+    /// that needs no approval is accepted all the same.
     pub(super) fn must_not_wait(
         &self,
         caller: Caller<'_>,

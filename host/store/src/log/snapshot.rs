@@ -103,8 +103,8 @@ impl Glance {
         let bytes =
             self.tail.as_deref().ok_or_else(|| LogError::Missing { path: TAIL.to_owned() })?;
         let batches = open::unsettled(pending_batch::read(bytes)?.0, &head, signers)?;
-        // The batch may not be on disk yet: without this sync, a copy could keep a batch that a power cut removes from the
-        // log.
+        // The batch may not be on disk yet: without this sync, a copy could keep a batch that a power cut removes from
+        // the log.
         let path = self.dir.join(TAIL);
         File::open(&path).and_then(|file| file.sync_data()).map_err(at(&path))?;
         let last = batches.last().map(|batch| &batch.note);

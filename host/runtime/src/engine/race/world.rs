@@ -12,8 +12,8 @@ use super::lines::{Book, Lines, What};
 /// Events of the action before the race begins: policy has allowed it at the gate.
 const BEFORE: u64 = 5;
 
-/// The assumptions of an exploration. `swaps`, `durable`, `waits` and `forgets_effect` are rules of the host; a test
-/// disables them one by one.
+/// The assumptions of an exploration. `swaps`, `durable`, `waits` and `forgets_effect` stand for rules of the host; a
+/// test breaks them one by one.
 #[derive(Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one rule that a test takes away")]
 pub(super) struct Rules {
