@@ -1,5 +1,4 @@
-//! Takes `wit/`, gives the host's side of it, generated at build time. Nothing here is written by
-//! hand, and nothing here decides anything.
+//! Host-side bindings of `wit/`, generated at build time. This file has no handwritten code and makes no decisions.
 
 wasmtime::component::bindgen!({
     path: "../../wit",

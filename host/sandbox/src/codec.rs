@@ -1,6 +1,6 @@
-//! Takes a rendered request or a response, gives the bytes that leave or the JSON value that came.
+//! Encoding of a rendered request into HTTP bytes, and decoding of a response body into a JSON value.
 //!
-//! Never follows, unpacks or guesses: other content types and undecodable bodies are problems.
+//! It does not follow redirects, decompress or guess: other content types and undecodable bodies are problems.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -23,7 +23,8 @@ use crate::upstream::{Base, Credential};
 /// U+FEFF in UTF-8 (RFC 8259 section 8.1).
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-/// Our rendering as an HTTP/1.1 request, with the credential in its slot.
+/// Encodes our rendering as an HTTP/1.1 request, with the credential in its slot. Fails when the body cannot be
+/// encoded, or HTTP does not allow the method, path, host or credential.
 pub(super) fn encode(
     request: &Rendered,
     base: &Base,
@@ -35,7 +36,7 @@ pub(super) fn encode(
     };
     let method =
         Method::from_bytes(request.method.as_bytes()).map_err(|_unfit| EncodeError::Target)?;
-    // hyper leaves the length of an empty body out, and some servers answer 411 then.
+    // hyper omits `Content-Length` for an empty body, and some servers then answer 411.
     let empty = body.is_empty() && (request.body.is_some() || expects_content(&method));
     let mut built = Request::builder()
         .method(method)
@@ -61,12 +62,12 @@ pub(super) fn encode(
     Ok(built)
 }
 
-/// Methods whose requests say how long they are also where they carry nothing (RFC 9110 section 8.6).
+/// Methods whose requests state their length even when the body is empty (RFC 9110 section 8.6).
 fn expects_content(method: &Method) -> bool {
     matches!(*method, Method::POST | Method::PUT | Method::PATCH)
 }
 
-/// Why a rendering cannot leave.
+/// Why a rendering cannot be sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum EncodeError {
     #[error("the rendered request has a method, path or host that HTTP does not allow")]
@@ -77,11 +78,11 @@ pub(super) enum EncodeError {
     Slot(String),
 }
 
-/// Reads a body to its end, at most [`limits::RESPONSE`] bytes.
+/// Reads a body to its end, at most [`limits::RESPONSE`] bytes. Fails when it is larger or the connection breaks.
 pub(super) async fn collect(mut body: Incoming) -> Result<Vec<u8>, CollectError> {
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
-        // Trailers are not data, and nobody is given them.
+        // Trailers are not data and are dropped.
         let Ok(data) = frame?.into_data() else { continue };
         if bytes.len() + data.len() > limits::RESPONSE {
             return Err(CollectError::TooLarge);
@@ -100,7 +101,8 @@ pub(super) enum CollectError {
     Broken(#[from] hyper::Error),
 }
 
-/// The body as JSON: nothing when it is empty, else what the rule's codec makes of it.
+/// The body as JSON: `None` when it is empty, else the value that the rule's codec decodes. Fails when the codec does
+/// not accept the content type or the bytes.
 pub(super) fn decode(
     codec: &Codec,
     headers: &HeaderMap,
@@ -143,7 +145,7 @@ fn inject(headers: &mut HeaderMap, credential: &Credential) -> Result<(), Encode
             (name, Zeroizing::new(secret.to_owned()))
         }
     };
-    // A slot must not displace what frames or guards the request.
+    // A credential's slot must not replace a header that frames or guards the request.
     if headers.contains_key(&name) || is_framing(&name) {
         return Err(unfit());
     }

@@ -1,21 +1,22 @@
-//! Takes the name and place of a secret, gives its value wrapped so that it is wiped and never printed.
+//! Loading of secrets. A value is wiped on drop and is not printed.
 //!
-//! Never hands a value to a guest, a log line or an error: only the egress asks for it.
+//! Only the egress reads a value; it is not passed to a guest, a log line or an error.
 
 use std::fmt;
 
 use deed_system::files::{FileError, Files};
 use zeroize::Zeroizing;
 
-/// Shorter secrets cannot be told from ordinary text when answers are redacted, and can be guessed.
+/// A shorter secret cannot be told from ordinary text when answers are redacted, and it can be guessed.
 pub const SECRET_MIN: usize = 16;
 
-/// No header of a reasonable server takes more; a larger file is the wrong file.
+/// No header of a reasonable server accepts more; a larger file is the wrong file.
 pub const SECRET_MAX: usize = 16 * 1024;
 
 /// Reads a secret and checks it: text of 16 bytes to 16 KiB without control characters.
 ///
-/// A newline at the end is not part of it. A file must be a regular one that only its owner reads.
+/// A newline at the end is not part of the secret. A file must be a regular file that only its owner can read. Fails
+/// when the source cannot be read or the value does not meet these rules.
 pub fn load(name: &str, files: &Files, source: &SecretSource) -> Result<Secret, VaultError> {
     let bytes = match source {
         SecretSource::File(path) => read_file(name, files, path)?,
@@ -33,14 +34,15 @@ pub enum SecretSource {
     Env(String),
 }
 
-/// A credential's value. Printing it shows its name; dropping it wipes it.
+/// A credential's value. `Debug` prints its name only; dropping it wipes it.
 pub struct Secret {
     name: String,
     value: Zeroizing<String>,
 }
 
 impl Secret {
-    /// Checks a value; one newline (`\n` or `\r\n`) at its end is cut off.
+    /// Checks a value and removes one newline (`\n` or `\r\n`) at its end. Fails when the value is not text of 16 bytes
+    /// to 16 KiB without control characters.
     pub fn new(name: &str, bytes: &[u8]) -> Result<Self, VaultError> {
         let text =
             std::str::from_utf8(bytes).map_err(|_no_utf8| VaultError::NotText(name.into()))?;
@@ -74,7 +76,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Why a secret is not usable. Never carries the value.
+/// Why a secret is not usable. It does not contain the value.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
     #[error(
@@ -89,7 +91,7 @@ pub enum VaultError {
         "secret `{name}`: environment variable `{variable}` holds no secret; name one of its own"
     )]
     NoSecret { name: String, variable: String },
-    /// Told without the text: it may be the secret itself.
+    /// Reported without the text, which may be the secret itself.
     #[error("secret `{0}`: `env` is no name of an environment variable; set one, and name it here")]
     NoVariable(String),
     #[error("secret `{0}` is shorter than 16 bytes; use a longer one, answers are searched for it")]
@@ -100,7 +102,7 @@ pub enum VaultError {
     NotText(String),
 }
 
-/// Room for a value that is too long and is told so, and for its newline.
+/// Room for a value that is too long, so that this can be reported, and for its newline.
 const FILE_MAX: u64 = 64 << 10;
 
 fn read_file(name: &str, files: &Files, path: &str) -> Result<Zeroizing<Vec<u8>>, VaultError> {
@@ -111,7 +113,7 @@ fn read_file(name: &str, files: &Files, path: &str) -> Result<Zeroizing<Vec<u8>>
     })
 }
 
-/// Variables that every process has, or that the host takes for something else: no secret is in them.
+/// Variables that every process has or that the host uses for something else. They do not hold secrets.
 const NO_SECRETS: [&str; 9] =
     ["PATH", "HOME", "PWD", "OLDPWD", "SHELL", "USER", "LANG", "DEED_LOG", "DEED_TOKEN"];
 

@@ -1,9 +1,9 @@
-//! Takes a guest's request, gives the upstream's answer. The only code that opens a connection for a guest.
+//! The path of a guest's request to its upstream: the only code that opens a connection for a guest.
 //!
-//! Never skips or reorders a step: match → budget → resolve, check, pin → durable intent, if it writes →
-//! connect → inject → send our rendering → cap → decode → expose → redact → record → result in the journal, if it
-//! writes → answer. A write that an earlier attempt has done is answered from its record.
-//! What leaves is the live rendering; the ledger, the intent and everything told have the public one.
+//! No step is skipped or reordered: match → budget → resolve, check, pin → durable intent, if it writes → connect →
+//! inject → send our rendering → cap → decode → expose → redact → record → result in the journal, if it writes →
+//! answer. A write that an earlier attempt completed is answered from its record. The live rendering is what is sent;
+//! the ledger, the intent and all messages have the public one.
 
 pub(crate) mod allowlist;
 mod answer;
@@ -39,21 +39,21 @@ use super::{Intent, Keep, WriteStep, limits};
 use crate::grant::Once;
 use crate::upstream::{Credential, Upstream};
 
-/// Everything that one run may send, and what became of it.
+/// What one run may send, and the result of each request.
 pub(super) struct Egress {
     pub(super) allowance: Allowance,
     pub(super) road: Transport,
     pub(super) ledger: ExchangeLog,
 }
 
-/// The upstreams, and everything that reaching them takes.
+/// The upstreams, and what is needed to reach them.
 pub(super) struct Network {
     pub(super) upstreams: BTreeMap<String, Arc<Upstream>>,
     /// Entity tags that guarded writes carry, by upstream and path.
     pub(super) tags: BTreeMap<(String, String), String>,
     /// What is known of the writes beforehand.
     pub(super) once: Writes,
-    /// Writes steps of writes into the journal; there is one exactly while performing.
+    /// Records the steps of writes in the journal; it is set exactly while performing.
     pub(super) keep: Option<Keep>,
     pub(super) redactor: Arc<Redactor>,
     /// Writes under way or ended; they outlive the guest that asked for them.
@@ -70,7 +70,7 @@ impl Egress {
         }
     }
 
-    /// Waits for writes under way, then gives the run's exchanges.
+    /// Waits for writes under way, then returns the run's exchanges.
     pub(super) async fn close(self) -> Vec<Exchange> {
         if let Transport::Network(network) = self.road {
             network.settle().await;
@@ -116,7 +116,7 @@ impl Network {
         }
         let (answer, answered) = oneshot::channel();
         self.writes.push(tokio::spawn(async move {
-            // Nobody listens when the guest is gone; the ledger has the result all the same.
+            // The receiver is gone when the guest has ended; the ledger has the result in any case.
             drop(answer.send(job.run().await));
         }));
         answered
@@ -124,7 +124,7 @@ impl Network {
             .unwrap_or_else(|_| Err(Error::NoAnswer("the host lost track of the write".into())))
     }
 
-    /// The entity tag that a guarded write carries; without one it does not leave.
+    /// The entity tag that a guarded write carries; without a tag the write is not sent.
     fn tag(&self, rendered: &Rendered) -> Result<Option<String>, Error> {
         if rendered.guard.is_none() {
             return Ok(None);
@@ -136,7 +136,7 @@ impl Network {
         self.tags.get(&place).cloned().map(Some).ok_or_else(untagged)
     }
 
-    /// Waits for writes under way, each to its own deadline.
+    /// Waits for writes under way, each until its own deadline.
     async fn settle(self) {
         for write in self.writes {
             if let Err(error) = write.await {
@@ -153,7 +153,7 @@ struct Job {
     known: Known,
     /// When the upstream forgets what was sent to it before.
     until_ms: Option<i64>,
-    /// Whether the intent to send it is durable.
+    /// Whether the intent to send is durable.
     declared: AtomicBool,
     upstream: Arc<Upstream>,
     keep: Option<Keep>,
@@ -179,13 +179,13 @@ impl Job {
         told
     }
 
-    /// Has the result of a declared write in the journal before anybody is told.
+    /// Writes the result of a declared write into the journal before it is reported.
     async fn settle(&self) -> Result<(), Error> {
         let declared = self.declared.load(Ordering::SeqCst);
         let rendered = &self.request.public;
         match &self.keep {
             Some(keep) if declared => record(keep, &self.entry).await,
-            // It never left, and whoever comes after it is known by that.
+            // It was never sent, and the numbering of later equal requests depends on this record.
             Some(keep) if rendered.writes && is_counted(rendered) => {
                 record(keep, &self.entry).await.or(Ok(()))
             }
@@ -207,13 +207,13 @@ impl Job {
         answer
     }
 
-    /// Places around an exchange, told apart by what it does.
+    /// Failpoints around an exchange, with separate names for reads and writes.
     fn passes(&self, place: &str) {
         let kind = if self.request.public.writes { "write" } else { "read" };
         failpoint::hit(&format!("exchange.{kind}.{place}"));
     }
 
-    /// Makes the intent durable; without that the first byte of a write does not leave.
+    /// Makes the intent durable; until then the first byte of a write is not sent.
     async fn declare(&self) -> Result<(), Halt> {
         let no_journal = || Halt::NotSent("this run has no journal, so it cannot write".into());
         let keep = self.keep.as_ref().ok_or_else(no_journal)?;
@@ -225,7 +225,7 @@ impl Job {
         let request = self.request.public.clone();
         let idempotency_key = self.known.idempotency_key.clone();
         let intent = Intent { ordinal, request, deadline_ms, idempotency_key };
-        // Before it is handed over: a caller that is cut off must not leave an intent without its end.
+        // Set before the hand-over: cancelling the caller must not leave an intent without its end.
         self.declared.store(true, Ordering::SeqCst);
         keep(WriteStep::Intended(Box::new(intent))).await.map_err(|reason| {
             self.declared.store(false, Ordering::SeqCst);
@@ -233,7 +233,7 @@ impl Job {
         })
     }
 
-    /// Sends our rendering on a fresh connection and reads the whole answer.
+    /// Sends our rendering on a new connection and reads the whole answer.
     async fn over(&self, stream: Box<dyn Stream>) -> Result<Response, Halt> {
         let request = self.encode();
         let request = request.map_err(|error| Halt::NotSent(error.to_string()))?;
@@ -289,7 +289,7 @@ impl Job {
         response
     }
 
-    /// The read credential while observing, the write one for everything that performs.
+    /// The read credential while observing, the write credential while performing.
     fn credential(&self) -> Option<&Credential> {
         let performing = self.keep.is_some();
         if performing { self.upstream.write.as_ref() } else { self.upstream.read.as_ref() }
@@ -307,7 +307,7 @@ impl Job {
         }
     }
 
-    /// Records the end and tells the guest.
+    /// Records the end and reports it to the guest.
     fn fail(&self, halt: Halt) -> Error {
         let bounded = |text: String| self.redactor.text(&text, limits::TEXT);
         let error = match halt {
@@ -332,19 +332,19 @@ impl Job {
     }
 }
 
-/// Whether equal requests are told apart by how many stand before them: then none may be missing from the journal.
+/// Whether equal requests are distinguished by how many precede them: then none may be missing from the journal.
 fn is_counted(rendered: &Rendered) -> bool {
     rendered.calls > 1
 }
 
-/// Has in the journal what became of a write; without that nobody is told.
+/// Records the result of a write in the journal. If that fails, the result is not reported.
 async fn record(keep: &Keep, entry: &Entry) -> Result<(), Error> {
     let Some(exchange) = entry.exchange() else { return Ok(()) };
     let kept = keep(WriteStep::Ended(Box::new(exchange))).await;
     kept.map_err(|why| Error::NoAnswer(format!("the journal does not take the result: {why}")))
 }
 
-/// An answer as a guest sees it, on both roads.
+/// An answer as a guest sees it, with both transports.
 pub(super) fn response(
     exchange: u32,
     status: u16,
@@ -370,7 +370,8 @@ fn unanswered(error: &hyper::Error) -> Halt {
     Halt::NoAnswer(format!("the connection ended before the answer was complete: {error}{cause}"))
 }
 
-/// Drives the connection until the answer is there. When the connection ends first, what it had read is still delivered.
+/// Drives the connection until the answer is complete. When the connection ends first, what it had read is still
+/// delivered.
 async fn drive<T>(
     connection: impl Future<Output = hyper::Result<()>>,
     answer: impl Future<Output = T>,

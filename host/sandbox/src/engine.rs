@@ -1,6 +1,6 @@
-//! Takes the bytes of a component, gives it compiled and checked: nothing imported but `deed:adapter`.
+//! Compilation and checking of components. A component may import nothing but `deed:adapter`.
 //!
-//! Never runs anything, and loads no machine code but what the compiler made of the bytes it hashed.
+//! Nothing is run here. Machine code is loaded only if the compiler made it from the bytes that were hashed.
 
 pub(crate) mod compile;
 use deed_spec::digest::Digest;
@@ -26,7 +26,7 @@ const IMPORTS: [&str; 4] = [
 /// What an adapter must export.
 const EXPORTS: [&str; 2] = ["observe", "perform"];
 
-/// A compiled component, ready to be instantiated afresh for every run. Cheap to clone.
+/// A compiled component, ready to be instantiated for each run. Cheap to clone.
 #[derive(Clone)]
 pub struct Adapter {
     digest: Digest,
@@ -50,7 +50,7 @@ impl std::fmt::Debug for Adapter {
     }
 }
 
-/// Compiles and checks a component.
+/// Compiles and checks a component. Fails when it does not compile, imports anything else or lacks an export.
 pub(super) fn load(
     engine: &Engine,
     compiler: &Compiler,
@@ -70,13 +70,13 @@ pub(super) fn load(
 fn component(engine: &Engine, compiler: &Compiler, bytes: &[u8]) -> Result<Component, LoadError> {
     check_kind(bytes)?;
     let code = compiler.code(bytes)?;
-    // SAFETY: the code comes from `Engine::precompile_component` of this very program, run on these
-    // bytes in our child, or out of the owner's own directory with the digest it was kept under.
+    // SAFETY: the code comes from `Engine::precompile_component` of this same program, run on these bytes in our child,
+    // or from the owner's private directory under the digest that it was kept with.
     let component = unsafe { Component::deserialize(engine, code) };
     component.map_err(|error| LoadError::Compile(CompileError::Refused(text(&error))))
 }
 
-/// What a component imports and exports, by name; also of one that is no adapter.
+/// Names of a component's imports and exports; the component need not be an adapter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
     pub imports: Vec<String>,
@@ -84,14 +84,16 @@ pub struct Names {
 }
 
 impl Sandbox {
-    /// Compiles bytes that are trusted in this very process, so that [`Sandbox::load`] needs no child for them.
-    /// For tools under which no child with its own limits can run; a host never calls it.
+    /// Compiles trusted bytes in this process, so that [`Sandbox::load`] needs no child for them. For tools under which
+    /// a child with its own limits cannot run; a host does not call it. Fails when the bytes do not compile or the code
+    /// cannot be kept.
     pub fn prepare(&self, bytes: &[u8]) -> Result<(), LoadError> {
         check_kind(bytes)?;
         Ok(self.compiler.prepare(bytes)?)
     }
 
-    /// The names of a component that compiles. It need not be an adapter: [`Sandbox::load`] says.
+    /// The names of a component. It need not be an adapter; [`Sandbox::load`] checks that. Fails when it does not
+    /// compile.
     pub fn names(&self, bytes: &[u8]) -> Result<Names, LoadError> {
         let component = component(&self.engine, &self.compiler, bytes)?;
         let kind = component.component_type();
@@ -101,7 +103,7 @@ impl Sandbox {
     }
 }
 
-/// Why bytes are no adapter.
+/// Why the bytes are not an adapter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
     #[error("the adapter is larger than 64 MiB; strip it, or build it for size")]
@@ -125,7 +127,7 @@ pub enum LoadError {
     Shape(String),
 }
 
-/// How a component usually comes to do without an import.
+/// How a component is usually built without this import.
 fn remedy(import: &str) -> &'static str {
     if import.starts_with("wasi:") {
         ". Build it without WASI: componentize-py with `--stub-wasi`, componentize-js with `--disable all`, \
@@ -137,7 +139,7 @@ fn remedy(import: &str) -> &'static str {
     }
 }
 
-/// The engine of this process, and the thread that ticks for it while it lives.
+/// The engine of this process, and the thread that ticks for it until the engine is dropped.
 pub(super) fn engine() -> Result<Engine, EngineError> {
     let mut settings = settings();
     settings.allocation_strategy(InstanceAllocationStrategy::Pooling(pool()));
@@ -157,7 +159,7 @@ pub(super) fn engine() -> Result<Engine, EngineError> {
     Ok(engine)
 }
 
-/// Why there is no sandbox.
+/// Why the sandbox could not be created.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
     #[error(transparent)]
@@ -168,7 +170,7 @@ pub enum EngineError {
     Thread(#[source] std::io::Error),
 }
 
-/// What machine code depends on: the same for the process that compiles and the one that runs.
+/// The settings that machine code depends on: the same for the process that compiles and the one that runs.
 pub(super) fn settings() -> Config {
     let mut config = Config::new();
     config
@@ -180,7 +182,7 @@ pub(super) fn settings() -> Config {
         .relaxed_simd_deterministic(true)
         .wasm_relaxed_simd(false)
         .wasm_memory64(false)
-        // Reserving what a run may have, not 4 GiB, keeps the pool's address space small.
+        // Reserving only what a run may use, not 4 GiB, keeps the pool's address space small.
         .memory_reservation(u64::try_from(limits::MEMORY).unwrap_or(u64::MAX))
         .memory_guard_size(64 << 10)
         .memory_may_move(false);
@@ -199,15 +201,15 @@ fn pool() -> PoolingAllocationConfig {
         .max_tables_per_component(limits::TABLES)
         .max_memory_size(limits::MEMORY)
         .table_elements(limits::TABLE_ELEMENTS)
-        // Zeroing a little is cheaper than giving every page back to the system. Not by `pagemap_scan`: it passes over a
-        // page that was swapped out, and the next run would find there what the last one left.
+        // Zeroing a little is cheaper than returning every page to the system. `pagemap_scan` is not used: it skips
+        // pages that were swapped out, and the next run would find the data of the last one there.
         .pagemap_scan(Enabled::No)
         .linear_memory_keep_resident(limits::KEPT)
         .table_keep_resident(16 << 10);
     pool
 }
 
-/// The preamble tells a component (layer 1) from a core module (layer 0).
+/// The preamble distinguishes a component (layer 1) from a core module (layer 0).
 fn check_kind(bytes: &[u8]) -> Result<(), LoadError> {
     if bytes.len() > limits::ADAPTER {
         return Err(LoadError::TooLarge);
@@ -234,7 +236,7 @@ fn check_names(engine: &Engine, component: &Component) -> Result<(), LoadError> 
     }
 }
 
-/// Compiler messages quote names out of the component: bounded and without control characters.
+/// Compiler messages quote names from the component, so they are bounded and have control characters escaped.
 pub(super) fn text(error: &wasmtime::Error) -> String {
     super::redact::plain(&format!("{error:#}"), limits::TEXT)
 }

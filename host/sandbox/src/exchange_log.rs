@@ -1,7 +1,7 @@
-//! Takes what happens to each request as it happens, gives the run's exchanges in order.
+//! The record of a run's exchanges, in order, kept up to date while they happen.
 //!
-//! Never loses one: a request has its entry before it is resolved, so a run that is cut off still
-//! knows which requests never left and which may have landed.
+//! No exchange is lost: a request has its entry before its host is resolved, so for a run that is cut off it is still
+//! known which requests were never sent and which may have landed.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,7 +23,7 @@ pub(super) struct ExchangeLog {
     received: Arc<AtomicUsize>,
 }
 
-/// One exchange under way. Dropping it leaves the entry as it is: what is known so far.
+/// One exchange under way. Dropping it leaves the entry with what is known so far.
 #[derive(Debug)]
 pub(super) struct Entry {
     ledger: ExchangeLog,
@@ -31,14 +31,14 @@ pub(super) struct Entry {
     pub(super) deadline_ms: i64,
 }
 
-/// What a write carries besides what was rendered.
+/// What a write carries in addition to its rendering.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Known {
     pub(super) if_match: Option<String>,
     pub(super) idempotency_key: Option<String>,
 }
 
-/// What an answer gave.
+/// The content of an answer.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
     pub(super) status: u16,
@@ -46,11 +46,11 @@ pub(super) struct Answer {
     pub(super) etag: Option<String>,
     pub(super) redacted: Vec<String>,
     pub(super) problem: Option<String>,
-    /// What the guest is shown of the headers.
+    /// The headers that the guest is shown.
     pub(super) headers: BTreeMap<String, String>,
-    /// What it is told instead of the answer.
+    /// The failure that it gets instead of the answer.
     pub(super) failure: Option<Failure>,
-    /// How many seconds the upstream asks to be left alone.
+    /// How many seconds the upstream asks the host to wait before it retries.
     pub(super) retry_after_s: Option<u32>,
 }
 
@@ -61,7 +61,7 @@ impl ExchangeLog {
         Self { clock, entries: Arc::default(), received: Arc::default() }
     }
 
-    /// Opens an entry: nothing has left yet, and the connection is given up after `timeout`.
+    /// Opens an entry. Nothing has been sent yet; the connection is given up after `timeout`.
     pub(super) fn open(&self, request: Rendered, known: Known, timeout: Duration) -> Entry {
         let started_ms = self.clock.now_ms();
         let timeout_ms = i64::try_from(timeout.as_millis()).unwrap_or(i64::MAX);
@@ -98,7 +98,7 @@ impl ExchangeLog {
 
     /// All exchanges, in the order in which the guest asked for them.
     ///
-    /// Those still open ended when the run did: they are stamped with the present time.
+    /// Those still open ended with the run and are stamped with the current time.
     pub(super) fn close(self) -> Vec<Exchange> {
         let now = self.clock.now_ms();
         let mut entries = std::mem::take(&mut *self.lock());
@@ -108,25 +108,25 @@ impl ExchangeLog {
         entries
     }
 
-    /// A panic elsewhere cannot leave an entry half written; the lock is held for plain assignments.
+    /// A panic elsewhere cannot leave an entry half written: the lock is only held for plain assignments.
     fn lock(&self) -> MutexGuard<'_, Vec<Exchange>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Entry {
-    /// Counts an answer; false when the run has been answered more than it may keep.
+    /// Adds an answer to the total; false when the run has received more than it may keep.
     pub(super) fn fits(&self, bytes: usize) -> bool {
         let before = self.ledger.received.fetch_add(bytes, Ordering::Relaxed);
         before.saturating_add(bytes) <= limits::RESPONSES
     }
 
-    /// The next byte that leaves belongs to the request: from here on it may have landed.
+    /// The next byte sent belongs to the request: from here on it may have landed.
     pub(super) fn sending(&self) {
         self.update(|entry| entry.fate = Fate::NoAnswer);
     }
 
-    /// It ended without an answer; whether a byte left is known already.
+    /// The exchange ended without an answer; whether a byte was sent is already recorded.
     pub(super) fn failed(&self, failure: Failure, problem: &str) {
         let now = self.ledger.clock.now_ms();
         self.update(|entry| {
@@ -151,7 +151,7 @@ impl Entry {
         });
     }
 
-    /// What was recorded of it in an earlier run.
+    /// Replaces the entry with the record of an earlier run.
     pub(super) fn repeat(&self, recorded: Exchange) {
         self.update(|entry| *entry = Exchange { ordinal: entry.ordinal, ..recorded });
     }
@@ -161,7 +161,7 @@ impl Entry {
         self.ledger.with(self.ordinal, Exchange::clone)
     }
 
-    /// When it is given up, as the system's clock has it where that is ahead of ours.
+    /// When it is given up, by the system's clock where that is ahead of ours.
     pub(super) fn given_up_ms(&self) -> i64 {
         let clock = &self.ledger.clock;
         let ahead_ms = clock.latest_ms().saturating_sub(clock.now_ms()).max(0);

@@ -1,8 +1,8 @@
-//! Takes what policy said and what one run may do, gives the value without which the sandbox runs nothing.
+//! Grants: the values without which the sandbox runs nothing, made from a policy decision and the scope of one run.
 //!
-//! Never gives one twice: grants are not `Clone`, are taken by value, and a live one exists only
-//! after the start of its attempt is durable. Both halves of its authority come from elsewhere and cannot be made
-//! up here or by a caller: the permit from an evaluation of policies, the proof of the start from the store.
+//! A grant is used once: grants are not `Clone`, are taken by value, and a live one exists only after the start of its
+//! attempt is durable. Neither this module nor a caller can make the two values that authorise it: the permit comes
+//! from an evaluation of policies, the proof of the start from the store.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +21,8 @@ use serde_json::Value;
 
 use crate::upstream::Upstream;
 
-/// Grants one look at the system of record: GET and HEAD, with the read credentials.
+/// Grants one look at the system of record: GET and HEAD, with the read credentials. Fails when the policy denies or
+/// the scope has a request that writes.
 pub fn read(decision: &Decision, scope: Scope) -> Result<ReadGrant, GrantError> {
     if decision.verdict == Verdict::Deny {
         return Err(GrantError::Denied);
@@ -32,7 +33,8 @@ pub fn read(decision: &Decision, scope: Scope) -> Result<ReadGrant, GrantError> 
     Ok(ReadGrant(known_upstreams(scope)?))
 }
 
-/// Clears one attempt. The permit is the one of the gate, where approvals and pre-state were among the facts.
+/// Clears one attempt. The permit is the one of the gate, whose facts included approvals and pre-state. Fails when the
+/// permit is for another action or the attempt is 0.
 pub fn clear(permit: Permit, scope: Scope) -> Result<Cleared, GrantError> {
     if !permit.covers(&scope.action, &scope.tenant, &scope.contract) {
         return Err(GrantError::OtherPermit(scope.action));
@@ -45,7 +47,7 @@ pub fn clear(permit: Permit, scope: Scope) -> Result<Cleared, GrantError> {
 
 /// Turns a cleared attempt into the grant to run it. `started` proves that the start of this attempt is on disk.
 ///
-/// A proof of anything else is an error, and the attempt is not granted.
+/// Fails when the proof is for anything else; the attempt is then not granted.
 pub fn spend(cleared: Cleared, started: Durable) -> Result<LiveGrant, GrantError> {
     let Cleared(scope) = cleared;
     let (action, event) = started.into_parts();
@@ -59,24 +61,24 @@ pub fn spend(cleared: Cleared, started: Durable) -> Result<LiveGrant, GrantError
     }
 }
 
-/// Grants one run on a record: there is no upstream and no entity tag in it, so nothing can come of it,
-/// and it needs no decision.
+/// Grants one run on a record. It needs no decision: it has no upstreams and no entity tags, so it cannot have an
+/// effect.
 pub fn replay(scope: Scope, record: Vec<Exchange>) -> ReplayGrant {
     let (upstreams, tags, once) = (BTreeMap::new(), BTreeMap::new(), vec![]);
     let scope = Scope { tags, once, upstreams, ..scope };
     ReplayGrant { scope, record }
 }
 
-/// Everything that one run of an adapter may know and do.
+/// What one run of an adapter may know and do.
 #[derive(Debug)]
 pub struct Scope {
     pub tenant: String,
     pub action: ActionId,
     /// Name of the contract, as in `idp.restore_access`.
     pub contract: String,
-    /// With the values of private parameters; on a record with the words for them.
+    /// With the values of private parameters; on a record, with their commitments.
     pub params: Live<Value>,
-    /// What must not come out of the run: private values and their words.
+    /// What must not come out of the run: private values and their commitments.
     pub private: Live<Vec<String>>,
     /// Counts the runs of `perform` from 1; 0 while observing.
     pub attempt: u32,
@@ -88,24 +90,24 @@ pub struct Scope {
     pub once: Vec<Once>,
     /// Upstreams by short name, at least those that the requests name.
     pub upstreams: BTreeMap<String, Arc<Upstream>>,
-    /// What may be read, by name, while observing.
+    /// States that may be read, by name, while observing.
     pub states: Arc<BTreeMap<String, StateShape>>,
     /// The only component that may run under this grant.
     pub adapter: Digest,
-    /// Wall clock of the whole run.
+    /// Wall-clock limit of the whole run.
     pub timeout: Duration,
 }
 
 /// One write of an attempt, and what is known of it beforehand.
 #[derive(Clone, Debug)]
 pub struct Once {
-    /// As the records have it.
+    /// The public rendering, as in the records.
     pub request: Rendered,
-    /// What a repetition of it is known by, where the upstream knows repetitions.
+    /// The key by which the upstream recognises a repetition, if it does.
     pub key: Option<String>,
-    /// Unix milliseconds after which the upstream may not know the key any more; it must have arrived before.
+    /// Unix milliseconds after which the upstream may have forgotten the key; the write must arrive before.
     pub until_ms: Option<i64>,
-    /// Its success in an earlier attempt: it is not sent again.
+    /// Its success in an earlier attempt; then it is not sent again.
     pub done: Option<Exchange>,
 }
 
@@ -113,7 +115,7 @@ pub struct Once {
 #[derive(Debug)]
 pub struct ReadGrant(Scope);
 
-/// An attempt that may start, and has not. Made by [`clear`] only.
+/// An attempt that may start and has not started. Made by [`clear`] only.
 #[derive(Debug)]
 pub struct Cleared(Scope);
 
@@ -121,7 +123,7 @@ pub struct Cleared(Scope);
 #[derive(Debug)]
 pub struct LiveGrant(Scope);
 
-/// The right to run once more on what was recorded. Made by [`replay`] only.
+/// The right to repeat a run on its record. Made by [`replay`] only.
 #[derive(Debug)]
 pub struct ReplayGrant {
     scope: Scope,
@@ -129,7 +131,7 @@ pub struct ReplayGrant {
 }
 
 impl ReplayGrant {
-    /// For the sandbox: what the run may ask for, and the exchanges that answer it.
+    /// For the sandbox: the requests that the run may make, and the exchanges that answer them.
     pub(crate) fn into_parts(self) -> (Scope, Vec<Exchange>) {
         (self.scope, self.record)
     }
@@ -149,7 +151,7 @@ impl LiveGrant {
     }
 }
 
-/// Why nothing is granted. Apart from a denial these are mistakes of the caller, not of the agent.
+/// Why nothing is granted. All but a denial are mistakes of the caller, not of the agent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GrantError {
     #[error("the policy denies the action, so nothing is read for it")]

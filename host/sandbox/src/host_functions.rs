@@ -1,6 +1,6 @@
-//! Takes a guest's calls, gives the host's answers: the implementation of `deed:adapter`'s imports.
+//! The imports of `deed:adapter`: the functions of the host that a guest may call.
 //!
-//! Never takes the guest's word for state: a value is extracted from the host's own copy of an exchange.
+//! State does not come from the guest: a value is extracted from the host's own copy of an exchange.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,11 +22,11 @@ pub(super) mod extract;
 /// Bytes of a refusal of the `state` interface.
 const REFUSAL: usize = 1 << 10;
 
-/// How a line of level `error` begins that becomes evidence when the guest traps: `wit/log.wit`. Any other line
-/// is for the operator alone, and may hold what no receipt should.
+/// Prefix of a line of level `error` that becomes evidence when the guest traps: `wit/log.wit`. Any other line is for
+/// the operator only, and may hold data that a receipt must not have.
 const PANICKED: &str = "panicked at ";
 
-/// One run as its guest sees it. Fresh for every run; nothing of it outlives the run but its results.
+/// One run as its guest sees it. Created for each run; only its results outlive the run.
 pub(super) struct Guest {
     pub(super) egress: Egress,
     pub(super) observing: bool,
@@ -36,11 +36,11 @@ pub(super) struct Guest {
     pub(super) kept: usize,
     pub(super) log: Vec<LogLine>,
     pub(super) dropped: usize,
-    /// The last panic that the guest told in its log, as it came, also of lines that were dropped.
+    /// The last panic that the guest logged, unchanged, including lines that were dropped.
     pub(super) panic: Option<String>,
-    /// Answers out of which a state could not be read, by its name.
+    /// Answers that a state could not be read from, by the state's name.
     pub(super) misfits: BTreeMap<String, Misfit>,
-    /// Requests outside of the grant: a well-behaved adapter makes none.
+    /// Requests outside of the grant; a well-behaved adapter makes none.
     pub(super) refused: Vec<String>,
     pub(super) redactor: Arc<Redactor>,
     pub(super) meter: Meter,
@@ -95,8 +95,8 @@ impl log::Host for Guest {
 }
 
 impl Guest {
-    /// The trap's own message, and the panic that the guest told: in most languages a panic is a trap that
-    /// does not say why. The message is cut where every release cut it: a replay compares it.
+    /// The trap's own message, and the panic that the guest logged: in most languages a panic is a trap that does not
+    /// say why. The message is cut at the same length in every release, because a replay compares it.
     pub(super) fn trapped(&self, message: &str) -> String {
         let trap = self.redactor.text(message, limits::TEXT);
         match self.last_words() {
@@ -110,7 +110,7 @@ impl Guest {
         Some(self.redactor.text(line, limits::LAST_ERROR))
     }
 
-    /// What the guest is told; where the answer is at fault, the operator is told so too.
+    /// The text for the guest; if the answer is at fault, the operator's text is kept too.
     fn unread(&mut self, name: String, unread: Unread) -> String {
         let told = plain(&unread.told, REFUSAL);
         if let Some(why) = unread.why {
@@ -164,7 +164,7 @@ impl Guest {
         Ok(())
     }
 
-    /// Counts state that is kept, or refuses it: all of it goes into one record of the journal.
+    /// Counts state that is kept, or refuses it: all of it must fit into one record of the journal.
     fn take_room(&mut self, bytes: usize) -> Result<(), String> {
         let kept = self.kept.saturating_add(bytes);
         if kept > limits::STATE {
@@ -174,7 +174,7 @@ impl Guest {
         Ok(())
     }
 
-    /// The shape of a state that is declared and not read yet.
+    /// The shape of a state that is declared and not yet read.
     fn free_state(&self, name: &str) -> Result<&StateShape, String> {
         if !self.observing {
             return Err("state is read while observing, not while performing".into());

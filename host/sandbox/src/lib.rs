@@ -1,7 +1,7 @@
-//! Takes a grant by value, runs an adapter under it, gives what the host saw. The only module that
-//! touches wasmtime, opens connections for guests and holds credentials while they are used.
+//! The sandbox: runs an adapter under a grant and returns what the host saw. The only crate that uses wasmtime, opens
+//! connections for guests and holds credentials while they are used.
 //!
-//! Never runs anything without a grant, and never runs two things in one store.
+//! Nothing runs without a grant, and each run has its own store.
 
 mod bindings;
 mod codec;
@@ -53,12 +53,13 @@ pub struct Sandbox {
     engine: wasmtime::Engine,
     compiler: Compiler,
     clock: Clock,
-    /// As many as the pool holds at most; without them the next run would fail instead of waiting.
+    /// At most as many as the pool holds; otherwise the next run would fail instead of waiting.
     turns: RunQueue,
 }
 
 impl Sandbox {
-    /// Starts the engine. The cache directory is made with mode 0700 when it is not there.
+    /// Starts the engine. The cache directory is created with mode 0700 if it does not exist. Fails when the engine
+    /// does not start, or the cache cannot be created or others can access it.
     pub fn new(cache_dir: &Path, clock: Clock) -> Result<Self, EngineError> {
         let turns = RunQueue::new(usize::try_from(limits::RUNS).unwrap_or(1));
         let engine = engine::engine()?;
@@ -66,19 +67,20 @@ impl Sandbox {
         Ok(Self { engine, compiler, clock, turns })
     }
 
-    /// The same with fewer runs at a time than the pool holds.
+    /// The same with fewer concurrent runs than the pool holds.
     #[must_use]
     pub fn with_runs(self, runs: u32) -> Self {
         let runs = usize::try_from(runs.clamp(1, limits::RUNS)).unwrap_or(1);
         Self { turns: RunQueue::new(runs), ..self }
     }
 
-    /// Who may run when.
+    /// The queue for run slots.
     pub fn run_queue(&self) -> &RunQueue {
         &self.turns
     }
 
-    /// Compiles and checks an adapter. Takes seconds for a large one: call it where blocking is allowed.
+    /// Compiles and checks an adapter. Takes seconds for a large one: call it where blocking is allowed. Fails when the
+    /// bytes do not compile or are not an adapter.
     pub fn load(&self, bytes: &[u8]) -> Result<Adapter, LoadError> {
         engine::load(&self.engine, &self.compiler, bytes)
     }
@@ -90,8 +92,7 @@ impl Sandbox {
         self.run(adapter, scope, road, true).await
     }
 
-    /// One attempt. `keep` is awaited before the first byte of every write, and before the guest is told
-    /// what became of it.
+    /// One attempt. `keep` is awaited before the first byte of every write, and before the guest gets the result.
     ///
     /// Does not return before every write has ended or reached its deadline, so the exchanges are complete.
     pub async fn perform(
@@ -106,7 +107,7 @@ impl Sandbox {
         self.run(adapter, scope, road, false).await
     }
 
-    /// A run again, on what was recorded: a look where the grant's attempt is 0, else that attempt.
+    /// Repeats a run on its record: a look if the grant's attempt is 0, else that attempt.
     pub async fn replay(&self, adapter: &Adapter, grant: ReplayGrant) -> Run {
         let (scope, record) = grant.into_parts();
         let observing = scope.attempt == 0;
@@ -134,19 +135,19 @@ impl Sandbox {
         run
     }
 
-    /// The run as its guest sees it, and what it is asked for.
+    /// The run as its guest sees it, and the action that it is called with.
     fn guest(
         &self,
         scope: Scope,
         road: Transport,
         observing: bool,
     ) -> Result<(Guest, Action), String> {
-        // Canonical, so that it is the same text when `action.json` is all that is left of it.
+        // Canonical, so that it is the same text when it is rebuilt from `action.json` alone.
         let params = json::canonical(scope.params.reveal()).map_err(|error| error.to_string())?;
         let action = Action {
             contract: scope.contract.clone(),
             params: String::from_utf8(params).map_err(|error| error.to_string())?,
-            // Before and after look the same from inside.
+            // The looks before and after are the same to the guest.
             attempt: if observing { 0 } else { scope.attempt },
         };
         let redactor = road.redactor();
@@ -180,51 +181,51 @@ impl std::fmt::Debug for Sandbox {
     }
 }
 
-/// Writes a step of a write into the journal, or says why it is not there: then nothing is sent, or nothing told. An intent
-/// is on disk when the future is ready; a result is on disk before the next intent or the receipt is.
+/// Writes a step of a write into the journal. If that fails, the write is not sent or its result is not reported. An
+/// intent is on disk when the future is ready; a result is on disk before the next intent or the receipt is.
 pub type Keep = Arc<dyn Fn(WriteStep) -> BoxFuture<Result<(), String>> + Send + Sync>;
 
 /// A future that may move between threads.
 pub type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// What happens to a write, in this order.
+/// The steps of a write, in this order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WriteStep {
     Intended(Box<Intent>),
-    /// Sent or not, and what came of it.
+    /// Sent or not, with the result.
     Ended(Box<Exchange>),
 }
 
-/// A write that is about to leave.
+/// A write that is about to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
     /// Position of the exchange in the run, from 0.
     pub ordinal: u32,
-    /// As the records have it.
+    /// The public rendering, as in the records.
     pub request: Rendered,
     /// Unix milliseconds after which the host gives the connection up.
     pub deadline_ms: i64,
     pub idempotency_key: Option<String>,
 }
 
-/// What came of one run.
+/// The result of one run.
 #[derive(Debug)]
 pub struct Run {
-    /// What the guest says of itself; the outcome is judged from the exchanges and the state.
+    /// What the guest reports; the outcome is judged from the exchanges and the state.
     pub claim: Claim,
-    /// Every request that the guest was let send, in order.
+    /// Every request that the guest was allowed to send, in order.
     pub exchanges: Vec<Exchange>,
     /// State by name; empty after `perform`.
     pub reads: BTreeMap<String, StateRead>,
     pub log: Vec<LogLine>,
-    /// What the guest asked for outside of its grant, and was refused; the first few.
+    /// Requests of the guest outside of its grant, which were refused; the first few.
     pub refused: Vec<String>,
-    /// Why the run did not do what it was asked, where it did not.
+    /// Why the run did not do what was asked, if so.
     pub problem: Option<String>,
 }
 
 impl Run {
-    /// What the adapter wrote goes to the operator, with what it was refused. Never evidence.
+    /// Logs the adapter's lines and its refused requests for the operator. They are not evidence.
     fn tell(&self, action: &ActionId) {
         for line in &self.log {
             match line.level {
@@ -260,13 +261,13 @@ impl Run {
 /// State that a run read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateRead {
-    /// Cut down to what the contract declares.
+    /// Reduced to what the contract declares.
     pub value: Value,
     /// Whether the adapter computed it; else the host extracted it from an exchange.
     pub derived: bool,
 }
 
-/// One line of an adapter for the operator; never evidence.
+/// One line of an adapter for the operator; not evidence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LogLine {
@@ -274,7 +275,7 @@ pub struct LogLine {
     pub text: String,
 }
 
-/// How much a line matters.
+/// Severity of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LogLevel {
@@ -284,7 +285,7 @@ pub enum LogLevel {
     Error,
 }
 
-/// Both credentials of every upstream: a phase's answer may echo the other one's.
+/// Both credentials of every upstream: an answer in one phase may echo the credential of the other.
 fn secrets(
     upstreams: &BTreeMap<String, Arc<Upstream>>,
 ) -> impl Iterator<Item = &Arc<crate::credentials::Secret>> {

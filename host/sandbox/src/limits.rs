@@ -1,6 +1,6 @@
-//! Takes what a guest asks for, gives yes or no. Every limit of a run is named here, with its reason.
+//! Every limit of a run, with its reason, and the check of a guest's memory and tables against them.
 //!
-//! Never counts per memory or per table: a guest that splits itself up gets no more.
+//! Counts are totals over all memories or tables of a run: a guest does not get more by using several.
 
 use std::time::Duration;
 
@@ -21,17 +21,17 @@ pub const MEMORIES: u32 = 4;
 /// Tables of one component, shims included.
 pub const TABLES: u32 = 8;
 
-/// Live resource handles. The interface has none; a guest's own cost the host memory.
+/// Live resource handles. The interface has none; a guest's own use the host's memory.
 pub const HANDLES: usize = 1_000;
 
 /// Bytes that one host call may copy out of the guest: four times the largest body that is answered.
 pub const HOSTCALL: usize = 4 << 20;
 
-/// Bytes of one response body; what is judged is one resource, not an export.
+/// Bytes of one response body; a contract judges one resource, not an export.
 pub const RESPONSE: usize = 1 << 20;
 
-/// Values in one response body. Each takes many times its bytes once it is read, and an answer lives
-/// on in a record until its action has ended.
+/// Values in one response body. A parsed value takes many times its bytes, and an answer stays in a record until its
+/// action has ended.
 pub const VALUES: usize = 20_000;
 
 /// Bytes of all answers of one run: with their events they must fit into one record of the journal.
@@ -47,39 +47,39 @@ pub const RESPONSE_HEADERS: usize = 100;
 /// Bytes of an entity tag that is kept for a guard.
 pub const ETAG: usize = 256;
 
-/// Bytes of a header that a guest is shown, and the record with it: content types and entity tags are short.
+/// Bytes of a header that a guest is shown and that is recorded: content types and entity tags are short.
 pub const HEADER: usize = 256;
 
-/// Bytes of one answer as it travels: heads, chunk sizes and interim answers included.
+/// Bytes of one answer on the wire, with heads, chunk sizes and interim answers.
 pub const WIRE: usize = 4 << 20;
 
-/// Exchanges of one run, whatever the single rules say.
+/// Exchanges of one run, regardless of the limits of the single rules.
 pub const EXCHANGES: usize = 64;
 
-/// Time to one connection, TLS included; a server that takes longer will not answer in time either.
+/// Time for one connection, TLS included; a server that takes longer will not answer in time either.
 pub const CONNECT: Duration = Duration::from_secs(10);
 
-/// Refused requests that are kept: enough to see what an adapter is after.
+/// Refused requests that are kept: enough to see what an adapter tried.
 pub const REFUSALS: usize = 8;
 
-/// Lines and bytes per line of a run's log; it is for a person to read.
+/// Lines and bytes per line of a run's log, which is for a person to read.
 pub const LOG_LINES: usize = 100;
 pub const LOG_LINE: usize = 4 << 10;
 
-/// Bytes of a line in which secrets are looked for: what is kept of it, and the longest secret in its
-/// longest form (six bytes for one) behind that. A guest may hand over megabytes, again and again.
+/// Bytes of a line that are searched for secrets: what is kept of it, followed by room for the longest secret in its
+/// longest form (six bytes for one). A guest may pass megabytes again and again.
 pub const LOG_SEARCH: usize = 128 << 10;
 
-/// Bytes of the panic that a guest told in its log, which stand behind the trap's text.
+/// Bytes of the panic that a guest logged, which follows the trap's text.
 pub const LAST_ERROR: usize = 512;
 
 /// Bytes of a claim's or trap's text.
 pub const TEXT: usize = 1 << 10;
 
-/// Runs at a time; the pool holds exactly these, the next one waits.
+/// Concurrent runs; the pool has exactly this many slots, and further runs wait.
 pub const RUNS: u32 = 64;
 
-/// The lowest bytes of a memory that stay at hand, zeroed, for the next run: what a small guest uses of it, mostly.
+/// The lowest bytes of a memory that stay resident, zeroed, for the next run: about what a small guest uses.
 pub const KEPT: usize = 128 << 10;
 
 /// Bytes of an adapter. Compiling takes memory and time in proportion.
@@ -88,7 +88,7 @@ pub const ADAPTER: usize = 64 << 20;
 /// Address space of the process that compiles an adapter; a language runtime of 12 MiB takes half of it.
 pub const COMPILE_MEMORY: u64 = 2 << 30;
 
-/// CPU time of that process: in proportion to the adapter, generous to a slow machine.
+/// CPU time of that process: in proportion to the adapter, with room for a slow machine.
 pub fn compile_seconds(bytes: usize) -> u64 {
     let mib = u64::try_from(bytes >> 20).unwrap_or(u64::MAX);
     mib.saturating_mul(10).saturating_add(20).min(300)
@@ -97,10 +97,10 @@ pub fn compile_seconds(bytes: usize) -> u64 {
 /// Bytes of the machine code of an adapter; about four times its WebAssembly.
 pub const CODE: usize = 256 << 20;
 
-/// A spinning guest hands the thread back this often.
+/// How often a guest in a loop yields the thread.
 pub const TICK: Duration = Duration::from_millis(10);
 
-/// Adds up what the memories and tables of one run take.
+/// Adds up the memory and the table elements of one run.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     memory: usize,

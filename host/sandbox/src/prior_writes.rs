@@ -1,6 +1,6 @@
 //! The writes that a run has not asked for yet, with what is known of each beforehand.
 //!
-//! Never gives a place twice: of equal requests the first that is asked for is the first that was.
+//! Each entry is used once: equal requests match in the order in which they were made.
 
 use deed_record::exchange::Rendered;
 

@@ -1,7 +1,7 @@
-//! Takes what a run came to, gives why it did not do what it was asked, in words for people.
+//! Why a run did not do what was asked, as text for people.
 //!
-//! Never part of a judgement. A look cannot have written, whatever its guest says of itself; and where the
-//! upstream's answer is at fault, the upstream is named and not the adapter.
+//! It is not part of a judgement. A look cannot have written, whatever its guest claims; and if the upstream's answer
+//! is at fault, the text names the upstream and not the adapter.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,16 +11,16 @@ use deed_record::exchange::{Exchange, Fate};
 
 use super::host_functions::extract::the_answer;
 
-/// An answer out of which a state could not be read.
+/// An answer that a state could not be read from.
 #[derive(Debug)]
 pub(super) struct Misfit {
-    /// What the guest was told.
+    /// The text for the guest.
     pub(super) told: String,
-    /// What the operator is told.
+    /// The text for the operator.
     pub(super) why: String,
 }
 
-/// Why a look did not do what it was asked; none where it did.
+/// Why a look did not do what was asked; `None` if it did.
 pub(super) fn of_look(
     claim: &Claim,
     timeout: Duration,
@@ -43,7 +43,7 @@ pub(super) fn of_look(
     }
 }
 
-/// Why an attempt did not do what it was asked, as its guest says or as the host knows.
+/// Why an attempt did not do what was asked, as its guest claims or the host knows; `None` if it did.
 pub(super) fn of_attempt(claim: &Claim, timeout: Duration) -> Option<String> {
     Some(match claim {
         Claim::Done => return None,
@@ -59,7 +59,7 @@ pub(super) fn of_attempt(claim: &Claim, timeout: Duration) -> Option<String> {
     })
 }
 
-/// The host names the upstream where it saw an exchange fail; else it has only the guest's word.
+/// Names the upstream if the host saw an exchange fail; else there is only the guest's claim.
 fn unread(text: &str, exchanges: &[Exchange]) -> String {
     let failed = |entry: &&Exchange| !matches!(entry.fate, Fate::Answered { status: 200..=299 });
     match exchanges.iter().rfind(failed) {
@@ -68,7 +68,7 @@ fn unread(text: &str, exchanges: &[Exchange]) -> String {
     }
 }
 
-/// An answer of success that the host could not decode: whatever the guest made of it rests on nothing.
+/// A successful answer that the host could not decode: the guest's conclusion from it has no basis.
 fn unusable(entry: &Exchange) -> Option<String> {
     let problem = entry.problem.as_ref()?;
     let is_success = matches!(entry.fate, Fate::Answered { status: 200..=299 });

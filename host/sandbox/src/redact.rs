@@ -1,6 +1,6 @@
-//! Takes what came from outside, gives it without this run's secrets and without characters that deceive.
+//! Removal of a run's secrets, and of deceptive characters, from data that comes from outside.
 //!
-//! Never cuts a secret out of a text: a text that holds one is replaced whole, and its place is noted.
+//! A secret is not cut out of a text: a text that holds one is replaced whole, and its place is recorded.
 
 mod escape;
 
@@ -17,21 +17,21 @@ use zeroize::Zeroizing;
 
 use crate::credentials::{SECRET_MIN, Secret};
 
-/// What stands where a secret was.
+/// Replaces a text that held a secret.
 pub(super) const REDACTED: &str = "redacted";
 
-/// Places that are noted in one answer, and bytes of all their pointers: one with more is of no use.
+/// Places that are recorded in one answer, and bytes of all their pointers; an answer with more is not usable.
 const PLACES: usize = 64;
 const PLACES_TEXT: usize = 64 << 10;
 
-/// Escapes inside of escapes are undone so often: JSON in a form in a log line.
+/// How many levels of nested escapes are undone: JSON in a form in a log line.
 const NESTING: usize = 3;
 
 /// Finds a run's secrets in any of the forms in which servers echo them.
 pub(super) struct Redactor {
-    /// Letters and digits of each form: line breaks, separators, case and alphabet do not matter then.
+    /// Letters and digits of each form, so that line breaks, separators, case and alphabet do not matter.
     forms: Vec<Zeroizing<String>>,
-    /// Forms with too few letters and digits to be told by them, as they are.
+    /// Forms with too few letters and digits to be recognised by them, unchanged.
     exact: Vec<Zeroizing<String>>,
     /// Bytes of the shortest text that can hold one.
     shortest: usize,
@@ -51,7 +51,7 @@ impl Redactor {
         values.into_iter().fold(redactor, Self::with)
     }
 
-    /// Private parameters too: the guest has them, and nothing that is written down may.
+    /// Adds private parameters: the guest has them, and they must not be written down.
     pub(super) fn and(self, private: &Live<Vec<String>>) -> Self {
         private.reveal().iter().map(String::as_str).fold(self, Self::with)
     }
@@ -69,8 +69,8 @@ impl Redactor {
         self
     }
 
-    /// Replaces every leaf that holds a secret, and an object one of whose keys does; where there are
-    /// more than [`PLACES`], the whole value.
+    /// Replaces every leaf that holds a secret, and every object with a key that holds one; if there are more than
+    /// [`PLACES`], the whole value.
     ///
     /// Returns the JSON pointers of what was replaced, sorted.
     pub(super) fn value(&self, value: &mut Value) -> Vec<String> {
@@ -86,12 +86,12 @@ impl Redactor {
         hits
     }
 
-    /// A text for the operator: whole or not at all, control characters escaped, at most `limit` bytes.
+    /// A text for the operator: complete or replaced, control characters escaped, at most `limit` bytes.
     pub(super) fn text(&self, text: &str, limit: usize) -> String {
         if self.finds(text) { REDACTED.into() } else { plain(text, limit) }
     }
 
-    /// Whether a secret is in the text, also under one kind of escapes or several of them.
+    /// Whether the text holds a secret, also under one kind of escapes or several of them.
     pub(super) fn finds(&self, text: &str) -> bool {
         if text.len() < self.shortest || self.is_empty() {
             return false;
@@ -123,8 +123,8 @@ impl Redactor {
             || self.exact.iter().any(|form| text.contains(form.as_str()))
     }
 
-    /// `path` leads to the value. It is written out only where there is a hit: a name of half a
-    /// megabyte over thousands of members must not be copied for each.
+    /// `path` leads to the value. It is written out only for a hit: a name of half a megabyte above thousands of
+    /// members must not be copied for each.
     fn walk<'a>(&self, value: &'a mut Value, path: &mut Vec<Step<'a>>, hits: &mut Vec<String>) {
         let hit = match value {
             Value::String(text) => self.finds(text),
@@ -174,7 +174,7 @@ fn pointer(path: &[Step<'_>]) -> String {
     })
 }
 
-/// Cuts a text to `limit` bytes at a character boundary and escapes what deceives its reader.
+/// Cuts a text to `limit` bytes at a character boundary and escapes deceptive characters.
 pub(super) fn plain(text: &str, limit: usize) -> String {
     let mut out = String::new();
     for letter in text.chars() {
@@ -201,12 +201,12 @@ fn forms(value: &str) -> Vec<Zeroizing<String>> {
     forms
 }
 
-/// The base64 digits that depend on the secret alone: not on what stands `shift` bytes before it, nor after.
+/// The base64 digits that depend on the secret alone, not on the `shift` bytes before it or on what follows.
 fn whole_digits(encoded: &str, shift: usize, bytes: usize) -> Option<&str> {
     encoded.get((shift * 8).div_ceil(6)..bytes * 8 / 6)
 }
 
-/// The letters and digits of a text, in lower case. The alphabets of base64 differ in nothing else.
+/// The letters and digits of a text, in lower case. The alphabets of base64 differ only in other characters.
 fn letters(text: &str) -> Zeroizing<String> {
     let kept = text.bytes().filter(u8::is_ascii_alphanumeric);
     Zeroizing::new(kept.map(|byte| char::from(byte.to_ascii_lowercase())).collect())

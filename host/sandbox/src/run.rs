@@ -1,6 +1,6 @@
-//! Takes an adapter and what it may do, gives what came of one run in a fresh store.
+//! One run of an adapter in a new store.
 //!
-//! Never lets a run outlive its wall clock, except for writes that may be on their way.
+//! A run does not outlive its wall-clock limit, except for writes that may already be sent.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub(super) async fn run(
 ) -> Run {
     let mut store = fresh(engine, guest);
     let ended = tokio::time::timeout(timeout, call(&mut store, adapter, action)).await;
-    // The guest's stack and memory are gone from here on; only its results are left.
+    // The guest's stack and memory are freed here; only its results are left.
     let guest = store.into_data();
     let claim = match ended {
         Ok(Ok(Ok(()))) => Claim::Done,
@@ -40,7 +40,7 @@ fn fresh(engine: &Engine, guest: Guest) -> Store<Guest> {
     store.set_hostcall_fuel(limits::HOSTCALL);
     store.set_max_component_handles(limits::HANDLES);
     store.set_epoch_deadline(1);
-    // wasmtime's own yield does not know tokio's budget; tokio's does.
+    // wasmtime's own yield does not respect tokio's budget; tokio's does.
     store.epoch_deadline_callback(|_| {
         Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
     });
@@ -60,7 +60,7 @@ async fn call(
     }
 }
 
-/// What the guest says of itself, bounded and without secrets.
+/// What the guest reports, bounded and without secrets.
 fn claimed(failure: Failure, redactor: &Redactor) -> Claim {
     let bounded = |text: String| redactor.text(&text, limits::TEXT);
     match failure {

@@ -1,8 +1,8 @@
-//! Who may run now. Takes who asks and which upstreams the run may reach, gives a slot; dropping it
-//! hands it on. Nothing runs without one.
+//! The queue for run slots. A caller names the tenant, the agent and the upstreams that the run may reach, and waits
+//! for a slot; dropping a slot passes it on. Nothing runs without one.
 //!
-//! Never gives a turn to somebody who went away: a future that is dropped while it waits leaves the queue,
-//! and one that is dropped with its turn hands the turn on.
+//! A slot is not lost to a caller that disconnects: a future that is dropped while it waits leaves the queue, and one
+//! that is dropped with its slot passes the slot on.
 
 mod board;
 
@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use self::board::Board;
 
-/// For whom a run is, and what it may reach.
+/// Who a run is for, and what it may reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     pub tenant: String,
@@ -21,7 +21,7 @@ pub struct Claim {
     pub upstreams: Vec<(String, usize)>,
 }
 
-/// The slots of the sandbox and the queue for them. Cheap to clone; all clones are one.
+/// The slots of the sandbox and the queue for them. Cheap to clone; all clones share one queue.
 #[derive(Clone, Debug)]
 pub struct RunQueue(Arc<Mutex<Board<oneshot::Sender<RunSlot>>>>);
 
@@ -32,7 +32,7 @@ pub struct RunSlot {
     claim: Arc<Claim>,
 }
 
-/// How it stands, for operators.
+/// The state of the queue, for operators.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Standing {
     pub taken: usize,
@@ -40,7 +40,7 @@ pub struct Standing {
     pub upstreams: Vec<Crowd>,
 }
 
-/// How it stands with one upstream that runs reach or wait for.
+/// The state of one upstream that runs reach or wait for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Crowd {
     pub tenant: String,
@@ -49,7 +49,7 @@ pub struct Crowd {
     pub queued: usize,
 }
 
-/// Somebody in the queue. Dropping it leaves the queue.
+/// A place in the queue. Dropping it leaves the queue.
 struct Queued<'a> {
     turns: &'a RunQueue,
     ticket: u64,
@@ -61,27 +61,27 @@ impl RunQueue {
         Self(Arc::new(Mutex::new(Board::new(slots))))
     }
 
-    /// A turn, if one is free and nobody has to be asked first.
+    /// A slot, if one is free and no earlier caller is waiting.
     pub fn try_take(&self, claim: &Arc<Claim>) -> Option<RunSlot> {
         let taken = self.lock().take(claim);
         taken.then(|| self.turn(Arc::clone(claim)))
     }
 
-    /// Waits for a turn: the next one goes to the tenant, and within it to the agent, that has the fewest.
+    /// Waits for a slot: the next one goes to the tenant, and within it to the agent, that has the fewest.
     pub async fn take(&self, claim: &Arc<Claim>) -> RunSlot {
         loop {
             let (send, answer) = oneshot::channel();
             let ticket = self.lock().ask(claim, send);
             let mut queued = Queued { turns: self, ticket, answer };
             self.hand_out();
-            // The board lets go of who asks only by answering.
+            // The board removes a waiting caller only by answering it.
             if let Ok(turn) = (&mut queued.answer).await {
                 return turn;
             }
         }
     }
 
-    /// The upstream of this claim that takes no more runs now.
+    /// The upstream of this claim that accepts no more runs now.
     pub fn crowded(&self, claim: &Claim) -> Option<String> {
         self.lock().crowded(claim).map(str::to_owned)
     }
@@ -90,7 +90,8 @@ impl RunQueue {
         self.lock().standing()
     }
 
-    /// Gives turns to those whose turn it is. Whoever went away in this moment hands it on by dropping it.
+    /// Hands slots to the callers whose turn it is. A caller that has just disconnected passes its slot on by dropping
+    /// it.
     fn hand_out(&self) {
         loop {
             let next = self.lock().next();
@@ -117,7 +118,7 @@ impl Drop for RunSlot {
 
 impl Drop for Queued<'_> {
     fn drop(&mut self) {
-        // Whoever was answered is not in the queue any more, and who left may have stood in somebody's way.
+        // A caller that was answered is no longer in the queue; one that leaves may have blocked another.
         if self.turns.lock().leave(self.ticket) {
             self.turns.hand_out();
         }

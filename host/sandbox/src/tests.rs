@@ -107,7 +107,7 @@ async fn an_observation_reads_state_out_of_its_exchange() {
     let bench =
         Bench::new(&format!("(call $get) (call $read) (call $log) {OK}"), OK, vec![user(), user()])
             .await;
-    // Twice: a fresh store each time, so `read` is not a second read.
+    // Twice: each run has a new store, so `read` is not a second read.
     for _ in 0..2 {
         let run = bench.observe().await;
         assert_eq!((run.claim, run.problem), (Claim::Done, None));
@@ -162,7 +162,7 @@ async fn a_spinning_guest_is_stopped_and_the_cpu_goes_quiet() {
     assert!(cpu_ticks() - before < 15, "this thread still works after the guest was stopped");
 }
 
-/// Clock ticks (10 ms) that this thread has used: fields 14 and 15 of proc(5) stat. The runtime of a test is this thread.
+/// Clock ticks (10 ms) that this thread has used: fields 14 and 15 of proc(5) stat. A test's runtime is this thread.
 fn cpu_ticks() -> u64 {
     let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
     let (_, fields) = stat.rsplit_once(')').unwrap();

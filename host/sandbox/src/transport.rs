@@ -1,7 +1,7 @@
-//! Where the requests of a run go: to the upstreams, or nowhere, answered out of a record.
+//! Where the requests of a run go: to the upstreams, or to a record that answers them.
 //!
-//! Never changes after the start of a run, and never leads from the record to a network: there is no
-//! upstream, no credential and no journal on that side.
+//! It is fixed at the start of a run. A record cannot lead to a network: there is no upstream, no credential and no
+//! journal on that side.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use super::prior_writes::Writes;
 use super::redact::Redactor;
 use crate::grant::Scope;
 
-/// Made out of the kind of a run's grant, before there is a guest.
+/// Made from the kind of a run's grant, before the guest exists.
 pub(super) enum Transport {
     Network(Network),
     Record(Recorded),
@@ -28,11 +28,11 @@ pub(super) struct Recorded {
     redactor: Arc<Redactor>,
 }
 
-/// What a guest is told where the record ends or has another request. The comparison ends there too.
+/// What a guest is told when the record ends or has another request. The comparison ends there too.
 const OFF_THE_RECORD: &str = "the record has no answer to this request at this place";
 
 impl Transport {
-    /// Takes upstreams, tags and writes out of the scope; steps are kept exactly while performing.
+    /// Takes upstreams, tags and writes out of the scope; steps are recorded exactly while performing.
     pub(super) fn network(scope: &mut Scope, keep: Option<Keep>) -> Self {
         Self::Network(Network {
             redactor: Arc::new(Redactor::new(super::secrets(&scope.upstreams)).and(&scope.private)),
@@ -49,7 +49,7 @@ impl Transport {
         Self::Record(Recorded { rest: exchanges.into_iter(), redactor })
     }
 
-    /// On a record for the words of private parameters alone: no secret ever got into it.
+    /// On a record, for the commitments of private parameters only: a record holds no secrets.
     pub(super) fn redactor(&self) -> Arc<Redactor> {
         match self {
             Self::Network(network) => Arc::clone(&network.redactor),
@@ -59,7 +59,7 @@ impl Transport {
 }
 
 impl Recorded {
-    /// The recorded answer to this request; none from the first one on that is not the recorded one.
+    /// The recorded answer to this request. Fails from the first request on that differs from the recorded one.
     pub(super) fn answer(
         &mut self,
         rendered: &Rendered,
@@ -81,7 +81,7 @@ impl Recorded {
     }
 }
 
-/// What the guest was told then.
+/// What the guest was told in the recorded run.
 pub(super) fn told(ordinal: u32, known: &Exchange) -> Result<Response, Error> {
     let words = || known.problem.clone().unwrap_or_default();
     match (known.failure, known.fate) {

@@ -1,6 +1,6 @@
-//! Takes what the operator wrote about a system of record, gives the form that the egress dials.
+//! An upstream as the operator configured it, in the form that the egress dials.
 //!
-//! Never resolves a name or opens a connection; it only says which addresses may be dialled.
+//! It does not resolve names or open connections; it only defines which addresses may be dialled.
 
 mod address;
 
@@ -18,7 +18,7 @@ use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 pub use self::address::{AddressClass, classify};
 use crate::credentials::Secret;
 
-/// One system of record, as the operator fixed it.
+/// One system of record, as the operator configured it.
 #[derive(Clone, Debug)]
 pub struct Upstream {
     /// The short name that contracts and adapters use.
@@ -30,11 +30,11 @@ pub struct Upstream {
     pub tls: Option<Arc<rustls::ClientConfig>>,
     /// From the start of an exchange to the end of its answer.
     pub timeout: Duration,
-    /// Runs that may reach it at once. A run has one exchange at a time, so it is the bound of those too.
+    /// Runs that may reach it at once. A run has one exchange at a time, so this bounds exchanges too.
     pub concurrency: usize,
     /// Look-ups of the host's name that may be under way at once.
     pub lookups: Lookups,
-    /// How it tells a repeated write from a new one, where it does.
+    /// How it tells a repeated write from a new one, if it does.
     pub idempotency: Option<Idempotency>,
     /// Injected while observing.
     pub read: Option<Credential>,
@@ -42,7 +42,7 @@ pub struct Upstream {
     pub write: Option<Credential>,
 }
 
-/// Places for look-ups of one name. Cloning shares them.
+/// Places for look-ups of one name. Clones share them.
 #[derive(Clone, Debug)]
 pub struct Lookups(Arc<Semaphore>);
 
@@ -50,7 +50,7 @@ pub struct Lookups(Arc<Semaphore>);
 #[derive(Debug)]
 pub struct Lookup(#[expect(dead_code, reason = "it is held, not read")] OwnedSemaphorePermit);
 
-/// More than a healthy resolver ever has open for one name, far fewer than the threads of a process.
+/// More than a healthy resolver has open for one name, far fewer than the threads of a process.
 const LOOKUPS: usize = 8;
 
 impl Default for Lookups {
@@ -60,7 +60,7 @@ impl Default for Lookups {
 }
 
 impl Lookups {
-    /// Waits for a place.
+    /// Waits for a place. Fails when the semaphore is closed, which no code does.
     pub async fn take(&self) -> Result<Lookup, AcquireError> {
         Arc::clone(&self.0).acquire_owned().await.map(Lookup)
     }
@@ -73,14 +73,14 @@ pub struct Credential {
     pub slot: Slot,
 }
 
-/// A base URL taken apart (RFC 3986 section 3): `http` or `https`, no user, query or fragment.
+/// A parsed base URL (RFC 3986 section 3): `http` or `https`, no user, query or fragment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Base {
     pub tls: bool,
-    /// Lower-case DNS name or IP address, an IPv6 one without brackets.
+    /// Lower-case DNS name or IP address; an IPv6 address without brackets.
     pub host: String,
     pub port: u16,
-    /// Empty, or starting with a slash; never ends with one.
+    /// Empty, or starting with a slash; does not end with one.
     pub path: String,
 }
 
@@ -111,8 +111,7 @@ impl Base {
         Ok(Self { tls, host, port, path: path.into() })
     }
 
-    /// The address that is written out, or that of `localhost` (RFC 6761 section 6.3); none for names that must be
-    /// looked up.
+    /// The literal address, or that of `localhost` (RFC 6761 section 6.3); `None` for names that must be looked up.
     pub fn address(&self) -> Option<IpAddr> {
         let is_local = self.host == "localhost" || self.host.ends_with(".localhost");
         let local = is_local.then_some(IpAddr::V4(Ipv4Addr::LOCALHOST));
@@ -135,7 +134,7 @@ impl fmt::Display for Base {
     }
 }
 
-/// Why a text is no base URL.
+/// Why a text is not a base URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{text}` is no base URL: {reason}; write `https://host/path`")]
 pub struct BaseError {
@@ -143,10 +142,11 @@ pub struct BaseError {
     reason: &'static str,
 }
 
-/// TLS for one upstream: exactly the roots of a PEM file, or Mozilla's when there is none.
+/// TLS for one upstream: exactly the roots of a PEM file, or Mozilla's without one. Fails when the file is not PEM, has
+/// no certificate or has an invalid one.
 ///
-/// TLS 1.2 and 1.3 with ring's default suites; no client certificate, no early data. No session is
-/// resumed: an upstream shows its certificate for every exchange, and it is checked at that time.
+/// TLS 1.2 and 1.3 with ring's default suites; no client certificate, no early data. Sessions are not resumed: an
+/// upstream shows its certificate for every exchange, and it is checked at that time.
 pub fn tls_config(roots_pem: Option<&[u8]>) -> Result<Arc<rustls::ClientConfig>, TlsError> {
     let mut roots = rustls::RootCertStore::empty();
     match roots_pem {
@@ -186,7 +186,8 @@ fn host_of(host: &str) -> Option<String> {
     (known && !bare.ends_with('.')).then(|| bare.to_ascii_lowercase())
 }
 
-/// The written port, or the scheme's. `Authority::port` answers nothing for one that does not fit, so look at the text.
+/// The written port, or the scheme's. `Authority::port` returns `None` for one that does not fit, so the text is
+/// parsed.
 fn port_of(authority: &str, tls: bool) -> Option<u16> {
     let after_host = authority.rsplit_once(']').map_or(authority, |(_, rest)| rest);
     match after_host.rsplit_once(':') {

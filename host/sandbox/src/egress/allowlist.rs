@@ -1,6 +1,6 @@
-//! Takes a guest's request, gives the host's own rendering of it, or the reason why it is refused.
+//! The requests that a run may send. A guest's request selects one of the host's own renderings or is refused.
 //!
-//! Never lets a byte of the guest's request through: it only chooses among what was rendered.
+//! No byte of the guest's request is sent.
 
 use deed_record::action::private::Prepared;
 use deed_record::exchange::Rendered;
@@ -11,7 +11,7 @@ use crate::bindings::deed::adapter::http::Request;
 use crate::limits;
 use crate::redact::plain;
 
-/// Bytes of a refusal; a guest may log it, and its own words are quoted in it.
+/// Bytes of a refusal; a guest may log it, and it quotes the guest's own text.
 const REFUSAL: usize = 2 << 10;
 
 /// Places of a body that a refusal names: enough to find the mistake.
@@ -34,7 +34,8 @@ impl Allowance {
         Self { contract: contract.into(), phase, requests, left: limits::EXCHANGES }
     }
 
-    /// Spends one call of the rendering that the request equals.
+    /// Uses up one call of the rendering that equals the request. Fails with the reason for the guest when no rendering
+    /// equals it or a budget is spent.
     pub(crate) fn take(&mut self, request: &Request) -> Result<Prepared, String> {
         self.find(request).map_err(|reason| plain(&reason, REFUSAL))
     }
@@ -47,7 +48,7 @@ impl Allowance {
             return Err(self.unknown(request));
         };
         if !self.requests.iter().filter(same).any(|(rendered, _)| rendered.live().body == body) {
-            // In the words of the records; its places are the same.
+            // The public rendering; its places are the same.
             return Err(other_body(first, body.as_ref()));
         }
         if self.left == 0 {
@@ -67,7 +68,7 @@ impl Allowance {
         Ok(rendered.clone())
     }
 
-    /// Names the requests of this run, and the lines that would add this one.
+    /// Names the requests of this run, and the lines of the contract that would allow this one.
     fn unknown(&self, request: &Request) -> String {
         let known: Vec<String> = self
             .requests
@@ -148,8 +149,8 @@ fn other_body(rendered: &Prepared, body: Option<&Value>) -> String {
     }
 }
 
-/// Where a body differs, the first few places, no deeper than what was rendered: below a long name a
-/// guest can put thousands of fields, and each place repeats the name.
+/// Collects the first few places where a body differs, no deeper than the rendered body: a guest can put thousands of
+/// fields below a long name, and each place repeats the name.
 fn differing(own: &Value, other: &Value, at: &str, places: &mut Vec<String>) {
     let (Value::Object(left), Value::Object(right)) = (own, other) else {
         if own != other {

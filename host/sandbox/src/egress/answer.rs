@@ -1,6 +1,6 @@
-//! Takes an upstream's answer, gives what is recorded of it and shown: decoded, bounded, without secrets.
+//! What is recorded of an upstream's answer and shown to the guest: decoded, bounded and without secrets.
 //!
-//! Never lets an excerpt out of an answer that holds a secret: what was cut may be the half of one.
+//! An excerpt of an answer that holds a secret is not passed on: it may contain half of the secret.
 
 use std::collections::BTreeMap;
 
@@ -13,11 +13,11 @@ use super::super::exchange_log::Answer;
 use super::super::redact::{REDACTED, Redactor};
 use super::super::{codec, limits};
 
-/// All that is told of such an answer where a rule says what of it may be seen.
+/// The only text about such an answer when the rule has `expose`.
 const NOT_UNDERSTOOD: &str =
     "the answer is not understood, and `expose` lets nothing of it be told";
 
-/// What an answer comes to.
+/// Decodes, reduces and redacts an answer.
 pub(super) fn read(
     redactor: &Redactor,
     rule: &Rendered,
@@ -31,9 +31,9 @@ pub(super) fn read(
         None => value,
     };
     let (mut body, problem) = match decoded {
-        // A record cannot tell a `null` from nothing, and nobody can read state out of either.
+        // A record cannot tell `null` from an absent body, and no state can be read from either.
         Ok(body) => (body.map(exposed).filter(|value| !value.is_null()), None),
-        // An excerpt would show what nobody exposed.
+        // An excerpt would show what is not exposed.
         Err(_) if rule.expose.is_some() => (None, Some(NOT_UNDERSTOOD.into())),
         Err(problem) => (None, Some(told(redactor, &problem, headers, bytes))),
     };
@@ -43,7 +43,8 @@ pub(super) fn read(
     Answer { status, body, etag, redacted, problem, headers, failure: None, retry_after_s }
 }
 
-/// The one entity tag of an answer (RFC 9110 section 8.8.3); none that is odd or holds a secret.
+/// The entity tag of an answer, if there is exactly one (RFC 9110 section 8.8.3); `None` if it is malformed or holds a
+/// secret.
 fn etag(redactor: &Redactor, headers: &HeaderMap) -> Option<String> {
     let mut tags = headers.get_all(ETAG).iter();
     let (Some(tag), None) = (tags.next(), tags.next()) else { return None };
@@ -51,11 +52,12 @@ fn etag(redactor: &Redactor, headers: &HeaderMap) -> Option<String> {
     (!redactor.finds(tag)).then(|| tag.to_owned())
 }
 
-/// `Retry-After` in seconds (RFC 9110 section 10.2.3). Its other form is a date of the upstream's clock, which says nothing here.
+/// `Retry-After` in seconds (RFC 9110 section 10.2.3). The other form is a date by the upstream's clock, which is of no
+/// use here.
 fn retry_after_s(headers: &HeaderMap) -> Option<u32> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?;
     let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    // What is too large to be counted is no reason to come back at once.
+    // A number that is too large to be counted is not a reason to retry at once.
     is_number.then(|| text.parse().unwrap_or(u32::MAX))
 }
 
@@ -67,8 +69,8 @@ fn is_tag(tag: &str) -> bool {
         && opaque.is_some_and(|opaque| opaque.bytes().all(|b| b.is_ascii_graphic() && b != b'"'))
 }
 
-/// Why an answer was not understood. An excerpt in it may have been cut out of a secret, so the
-/// whole that it comes from is looked through.
+/// Why an answer was not understood. An excerpt in the text may be part of a secret, so the complete content type and
+/// body are searched.
 fn told(redactor: &Redactor, problem: &str, headers: &HeaderMap, bytes: &[u8]) -> String {
     let mut kinds = headers.get_all(CONTENT_TYPE).iter().map(HeaderValue::as_bytes);
     let holds = |bytes: &[u8]| redactor.finds(&String::from_utf8_lossy(bytes));
@@ -78,7 +80,7 @@ fn told(redactor: &Redactor, problem: &str, headers: &HeaderMap, bytes: &[u8]) -
     redactor.text(problem, limits::TEXT)
 }
 
-/// What a guest sees of the headers: the content type and the entity tag.
+/// The headers that a guest sees: the content type and the entity tag.
 fn shown(redactor: &Redactor, headers: &HeaderMap) -> BTreeMap<String, String> {
     let one = |name: HeaderName| {
         let value = headers.get(&name)?.to_str().ok()?;
@@ -89,7 +91,7 @@ fn shown(redactor: &Redactor, headers: &HeaderMap) -> BTreeMap<String, String> {
     [CONTENT_TYPE, ETAG].into_iter().filter_map(one).collect()
 }
 
-/// Refuses a body with more values than a record is to carry.
+/// Refuses a body with more values than a record may hold.
 fn of_bounded_size(body: Option<Value>) -> Result<Option<Value>, String> {
     if body.as_ref().is_some_and(|value| count(value) > limits::VALUES) {
         return Err(format!("the answer has more than {} values", limits::VALUES));

@@ -1,6 +1,7 @@
-//! Takes an upstream, gives one fresh connection to an address that the operator allows.
+//! Opens one new connection to an upstream, at an address that the operator allows.
 //!
-//! Never uses a proxy, a pooled connection or a second resolution: what was checked is what is dialled.
+//! It does not use a proxy, a pooled connection or a second resolution: the address that was checked is the one
+//! dialled.
 
 mod bounded;
 
@@ -17,7 +18,8 @@ use self::bounded::Bounded;
 use crate::limits;
 use crate::upstream::{Upstream, classify};
 
-/// Resolves the upstream once; every address must be allowed, the first one is the one to dial.
+/// Resolves the upstream once. Every address must be allowed; the first is the one to dial. Fails when the name does
+/// not resolve, or one of its addresses is not allowed.
 pub(crate) async fn resolve(upstream: &Upstream) -> Result<SocketAddr, ConnectError> {
     let name = upstream.name.as_str();
     let found = look_up(upstream)
@@ -29,8 +31,8 @@ pub(crate) async fn resolve(upstream: &Upstream) -> Result<SocketAddr, ConnectEr
     found.first().copied().ok_or_else(|| ConnectError::NoAddress(name.into()))
 }
 
-/// The system's resolver blocks a thread, and nothing can call it back: a name server that does not
-/// answer keeps the few threads that its own upstream may take, and no others.
+/// The system's resolver blocks a thread and cannot be cancelled. A name server that does not answer occupies only the
+/// few threads that its own upstream may use.
 async fn look_up(upstream: &Upstream) -> io::Result<Vec<SocketAddr>> {
     let (host, port) = (upstream.base.host.clone(), upstream.base.port);
     if let Ok(address) = host.parse::<IpAddr>() {
@@ -45,7 +47,8 @@ async fn look_up(upstream: &Upstream) -> io::Result<Vec<SocketAddr>> {
     found.await.map_err(io::Error::other)?
 }
 
-/// Connects to the pinned address and, where the base URL is `https`, finishes the TLS handshake.
+/// Connects to the pinned address and, if the base URL is `https`, completes the TLS handshake. Fails when either does
+/// not succeed in time.
 pub(crate) async fn connect(
     upstream: &Upstream,
     pinned: SocketAddr,
@@ -56,7 +59,7 @@ pub(crate) async fn connect(
             .map_err(|source| ConnectError::Connect { upstream: upstream.name.clone(), source })?;
         // A request is one small write; waiting to fill a segment only delays it.
         drop(tcp.set_nodelay(true));
-        // What TLS adds is not counted, so that both kinds have the same bound.
+        // TLS overhead is not counted, so that both kinds have the same bound.
         if upstream.base.tls {
             Ok(Box::new(Bounded::new(secure(upstream, tcp).await?)) as Box<dyn Stream>)
         } else {
@@ -74,7 +77,7 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
-/// Why no connection came about. No byte of the request has left.
+/// Why no connection was made. No byte of the request was sent.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ConnectError {
     #[error("upstream `{upstream}`: its host name does not resolve: {source}")]
@@ -101,13 +104,13 @@ pub(crate) enum ConnectError {
 }
 
 impl ConnectError {
-    /// Whether the host refused, rather than the network failing.
+    /// Whether the host refused the address, as opposed to a network failure.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self, Self::Class { .. } | Self::Never(_))
     }
 }
 
-/// The error does not name the address: a guest need not learn where an upstream lives.
+/// The error does not name the address: a guest need not learn where an upstream is.
 fn check(upstream: &Upstream, address: SocketAddr) -> Result<(), ConnectError> {
     let name = || upstream.name.clone();
     match classify(address.ip()) {

@@ -19,7 +19,7 @@ fn ask(rendered: &Rendered) -> Request {
     }
 }
 
-/// One GET without a journal: what observing does.
+/// One GET without a journal, as when observing.
 async fn observe(upstream: &Upstream) -> (Result<Response, Error>, Exchange) {
     let request = support::get("/Users/42");
     let mut egress = support::egress(upstream, vec![request.clone()], None);
@@ -29,7 +29,7 @@ async fn observe(upstream: &Upstream) -> (Result<Response, Error>, Exchange) {
     (answer, exchange)
 }
 
-/// One PATCH with a journal that says yes, or no with a reason.
+/// One PATCH with a journal that accepts it, or refuses it with a reason.
 async fn perform(
     upstream: &Upstream,
     refusal: Option<&'static str>,
@@ -45,7 +45,7 @@ async fn perform(
     (answer, exchange, count)
 }
 
-/// The same request on the record of the exchange, as a bundle has it: the same answer, and the same record.
+/// The same request on the record of the exchange, as in a bundle: the same answer, and the same record.
 async fn replays(request: &Rendered, answer: &Result<Response, Error>, exchange: &Exchange) {
     let bytes = json::to_canonical(exchange).unwrap();
     let recorded: Exchange = serde_json::from_slice(&bytes).unwrap();
@@ -158,7 +158,7 @@ async fn of_equal_writes_what_is_carried_and_what_never_left_are_kept_too() {
     let Transport::Network(network) = &mut egress.road else { unreachable!() };
     let once = |until_ms, done| Once { request: request.clone(), key: None, until_ms, done };
     let carried = Exchange { carried_from: Some(1), ..done };
-    // The upstream remembers a write for too short a time to send it once more.
+    // The upstream remembers a write too briefly to send it once more.
     let until_ms = Clock::new().now_ms() + 4_000;
     network.once = Writes::new(vec![once(None, Some(carried)), once(Some(until_ms), None)]);
     assert_eq!(egress.send(&ask(&request)).await.unwrap().status, 200);
@@ -229,7 +229,7 @@ async fn addresses_outside_the_allowed_classes_are_refused() {
         matches!(answer, Err(Error::Denied(text)) if text.contains("addresses = [\"loopback\"]"))
     );
     assert_eq!((exchange.fate, intents), (Fate::NotSent, 0));
-    // A name resolves to several addresses; each of them counts.
+    // A name resolves to several addresses, and each of them is checked.
     upstream.base.host = "localhost".into();
     assert!(matches!(observe(&upstream).await.0, Err(Error::Denied(_))));
     upstream.base.host = "169.254.169.254".into();

@@ -1,7 +1,7 @@
-//! Takes the bytes of a component, gives its machine code, made by a child process and kept by digest.
+//! Machine code of a component, made by a child process and kept by digest.
 //!
-//! Never compiles in the host's own process: bytes made to stall or bloat a compiler meet the child's
-//! limits, and the host lives on. Only a bench prepares code itself, where its tool allows no such child.
+//! The host's own process does not compile: bytes that are made to stall or bloat a compiler reach the child's limits,
+//! and the host continues. Only a benchmark compiles in its own process, where its tool does not allow a child.
 
 mod cache;
 mod child;
@@ -22,42 +22,44 @@ pub use self::child::serve;
 use crate::limits;
 use crate::redact::plain;
 
-/// The word that makes this program the child: `deed compile-adapter`.
+/// The argument that makes this program the child: `deed compile-adapter`.
 pub const COMMAND: &str = "compile-adapter";
 
-/// Between the end of its CPU time and the end of patience: a child may also be kept from running.
+/// Wall-clock time beyond the CPU limit: the system may also keep a child from running.
 const SLACK: Duration = Duration::from_secs(30);
 
-/// How often an ended child is looked for.
+/// How often the host checks whether the child has ended.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// Gives machine code for components, each compiled once per engine.
+/// Provides machine code for components; each is compiled once per engine.
 #[derive(Clone, Debug)]
 pub(crate) struct Compiler {
     cache: Cache,
 }
 
 impl Compiler {
-    /// Keeps machine code in this directory, made with mode 0700 when it is not there.
+    /// Keeps machine code in this directory, which is created with mode 0700 if it does not exist. Fails when it cannot
+    /// be created or others can access it.
     pub(crate) fn new(cache: &Path, engine: &Engine) -> Result<Self, CacheError> {
         Ok(Self { cache: Cache::open(cache, engine)? })
     }
 
-    /// Compiles in this very process, without the child and its limits, and keeps the code for later.
+    /// Compiles in this process, without the child and its limits, and keeps the code for later. Fails when the bytes
+    /// do not compile or the code cannot be kept.
     pub(crate) fn prepare(&self, bytes: &[u8]) -> Result<(), CompileError> {
         let code = child::compile(bytes).map_err(CompileError::Refused)?;
         let kept = self.cache.put(Digest::of(bytes), &code);
         kept.map_err(|error| CompileError::Process(error.to_string()))
     }
 
-    /// The machine code of exactly these bytes.
+    /// The machine code of exactly these bytes. Fails when they do not compile within the limits.
     pub(crate) fn code(&self, bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
         let digest = Digest::of(bytes);
         if let Some(code) = self.cache.get(digest) {
             return Ok(code);
         }
         let code = compile(bytes)?;
-        // What cannot be kept is compiled again at the next start.
+        // Code that cannot be kept is compiled again at the next start.
         if let Err(error) = self.cache.put(digest, &code) {
             tracing::warn!(%error, "compiled code is not kept");
         }
@@ -87,7 +89,7 @@ fn compile(bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
     in_child(&program()?, bytes)
 }
 
-/// This very program, also after its file was replaced.
+/// This program, even after its file was replaced.
 #[cfg(not(test))]
 fn program() -> Result<std::path::PathBuf, CompileError> {
     if cfg!(target_os = "linux") {
@@ -96,7 +98,7 @@ fn program() -> Result<std::path::PathBuf, CompileError> {
     std::env::current_exe().map_err(|error| CompileError::Process(error.to_string()))
 }
 
-/// Runs the child: no environment, no directory, the component on its stdin, the code on its stdout.
+/// Runs the child without environment or directory: the component on its stdin, the code on its stdout.
 fn in_child(program: &Path, bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
     let failed = |error: std::io::Error| CompileError::Process(error.to_string());
     let mut child = Command::new(program)
@@ -113,14 +115,14 @@ fn in_child(program: &Path, bytes: &[u8]) -> Result<Vec<u8>, CompileError> {
     conclude(bytes.len(), ended, said)
 }
 
-/// Writes the component and reads the answer at the same time; none when patience is over.
+/// Writes the component and reads the answer at the same time; `None` when the time is over.
 fn converse(child: &mut Child, bytes: &[u8]) -> Option<Vec<u8>> {
     let (stdin, stdout) = (child.stdin.take()?, child.stdout.take()?);
     let (send, answer) = mpsc::channel();
     thread::scope(|scope| {
         scope.spawn(move || {
             let mut stdin = stdin;
-            // A child that ended early has said why.
+            // A child that ended early has reported why.
             stdin.write_all(bytes).ok();
         });
         scope.spawn(move || {
@@ -139,7 +141,7 @@ fn converse(child: &mut Child, bytes: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-/// Waits for the end of a child that has said all, or ends it.
+/// Waits for the end of a child that has sent everything; kills any other.
 fn end(child: &mut Child, said_all: bool) -> std::io::Result<ExitStatus> {
     let looks = if said_all { 500 } else { 0 };
     for _ in 0..looks {

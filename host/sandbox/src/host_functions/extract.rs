@@ -1,12 +1,12 @@
-//! Takes an exchange and a place in its answer, gives the state that the contract keeps of it; or why
-//! there is none, in the words for the guest and, where the answer is at fault, for the operator.
+//! Extraction of a declared state from an exchange's answer. On failure it gives a text for the guest and, if the
+//! answer is at fault, one for the operator.
 
 use deed_record::contract::StateShape;
 use deed_record::exchange::{Exchange, Fate};
 use deed_spec::json;
 use serde_json::Value;
 
-/// What a value is that breaks the contract's schema.
+/// Message for a value that breaks the contract's schema.
 pub(super) const UNFIT: &str = "the value does not fit the contract's state";
 
 /// Bytes of a pointer that is quoted for the operator.
@@ -14,9 +14,9 @@ const POINTER: usize = 256;
 
 /// Why a state was not read.
 pub(super) struct Unread {
-    /// What the guest is told. The same in every release: a guest may repeat it, and a replay compares.
+    /// The text for the guest. The same in every release: a guest may repeat it, and a replay compares it.
     pub(super) told: String,
-    /// What the operator is told where the upstream's answer is at fault.
+    /// The text for the operator when the upstream's answer is at fault.
     pub(super) why: Option<String>,
 }
 
@@ -27,7 +27,8 @@ impl From<String> for Unread {
     }
 }
 
-/// The declared part of the value at the pointer, if it can count as seen.
+/// The declared part of the value at the pointer, if it counts as seen. Fails when the exchange has no usable answer,
+/// or the value is missing, redacted or does not fit the shape.
 pub(super) fn extract(
     entry: &Exchange,
     name: &str,
@@ -57,7 +58,7 @@ pub(super) fn extract(
     }
 }
 
-/// The guest's own text: whole, so that a private value in it is found, or not at all.
+/// The guest's own text: complete, so that a private value in it is found, or left out.
 fn quoted(pointer: &str) -> String {
     if pointer.len() <= POINTER {
         format!("`{pointer}`")
@@ -66,7 +67,7 @@ fn quoted(pointer: &str) -> String {
     }
 }
 
-/// Whether a redacted place lies around the value, or in the part of it that is kept.
+/// Whether a redacted place contains the value, or is in the part of it that is kept.
 fn hides(redacted: &str, pointer: &str, kept: &Value) -> bool {
     let below = |inner: &str, outer: &str| {
         inner
@@ -78,7 +79,7 @@ fn hides(redacted: &str, pointer: &str, kept: &Value) -> bool {
         || below(redacted, pointer).is_some_and(|rest| json::pointer(kept, &rest).is_some())
 }
 
-/// The body of an exchange that was answered with success (RFC 9110 section 15.3).
+/// The body of an exchange that was answered with success (RFC 9110 section 15.3). Fails when there is none.
 pub(super) fn answer(entry: &Exchange) -> Result<&Value, Unread> {
     let (ordinal, its) = (entry.ordinal, the_answer(entry));
     let problem = entry.problem.as_deref();
@@ -101,7 +102,7 @@ pub(super) fn answer(entry: &Exchange) -> Result<&Value, Unread> {
     }
 }
 
-/// What an answer is called: by the upstream's short name and the request.
+/// How texts refer to an answer: by the upstream's short name and the request.
 pub(crate) fn the_answer(entry: &Exchange) -> String {
     format!("the answer of {}", asked(entry))
 }

@@ -8,7 +8,7 @@ use crate::tests::support;
 
 const SHAPE: &str = r#"{"properties": {"id": {"type": "string"}, "active": {"type": "boolean"}}}"#;
 
-/// A guest with the answers already there: (status, body, redacted places).
+/// A guest whose answers have already arrived: (status, body, redacted places).
 fn guest(observing: bool, answers: Vec<(u16, Value, &[&str])>) -> Guest {
     let shape: StateShape = serde_json::from_str(SHAPE).unwrap();
     let derived = StateShape { derived: true, ..shape.clone() };
@@ -175,7 +175,7 @@ fn the_log_is_bounded_and_redacted() {
     let mut guest = guest(true, Vec::new());
     guest.write(log::Level::Info, format!("token {}", support::READ));
     guest.write(log::Level::Warn, "a\nb".into());
-    // A secret that only begins within what is kept is found all the same.
+    // A secret that only begins within the kept part is still found.
     let cut = limits::LOG_LINE - 8;
     guest.write(log::Level::Warn, format!("{}{}", "x".repeat(cut), support::READ));
     guest.write(log::Level::Warn, "x".repeat(100_000));

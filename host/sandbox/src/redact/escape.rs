@@ -1,23 +1,23 @@
-//! Takes text with escapes, gives what it stands for: percent-encoding, backslashes, HTML entities,
-//! quoted-printable. Never fails: what is no escape stands for itself.
+//! Decoding of escapes in text: percent-encoding, backslashes, HTML entities, quoted-printable. It does not fail:
+//! anything else is copied unchanged.
 
 use zeroize::Zeroizing;
 
-/// A kind of escape: the sign that begins it, and its reader.
+/// A kind of escape: the character that begins it, and its reader.
 pub(super) type Kind = (char, Read);
 
-/// Takes a text that begins with the sign, gives how many bytes the escape has; appends what it stands for.
+/// Reads an escape at the start of a text, appends what it decodes to, and returns how many bytes it has.
 type Read = fn(&[u8], &mut Vec<u8>) -> Option<usize>;
 
 const PERCENT: Kind = ('%', percent);
 const BACKSLASH: Kind = ('\\', backslash);
 const ENTITY: Kind = ('&', entity);
-/// RFC 2045 section 6.7. A `=` is ordinary elsewhere, so this kind is never mixed with others.
+/// RFC 2045 section 6.7. A `=` is ordinary elsewhere, so this kind is not mixed with others.
 const QUOTED: Kind = ('=', percent);
 
 pub(super) const KINDS: [Kind; 4] = [PERCENT, BACKSLASH, ENTITY, QUOTED];
 
-/// Kinds that servers put inside one another.
+/// Kinds that servers nest.
 pub(super) const NESTED: [Kind; 3] = [PERCENT, BACKSLASH, ENTITY];
 
 /// Undoes escapes of these kinds once. Bytes that are not UTF-8 cannot be a secret.
@@ -41,7 +41,7 @@ fn percent(text: &[u8], out: &mut Vec<u8>) -> Option<usize> {
     Some(3)
 }
 
-/// `\uXXXX`, `\xXX`, white space, or a backslash and what it protects (RFC 8259 section 7).
+/// `\uXXXX`, `\xXX`, white space, or a backslash and the character that it escapes (RFC 8259 section 7).
 fn backslash(text: &[u8], out: &mut Vec<u8>) -> Option<usize> {
     let next = *text.get(1)?;
     let digits = match next {

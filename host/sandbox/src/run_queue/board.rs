@@ -1,30 +1,31 @@
-//! The board of turns: a pure table of who has slots and who waits, and the rule of who is next.
+//! The board of run slots: a pure table of who has slots and who waits, and the rule of who is next.
 //!
-//! Next is who has the fewest slots: first among tenants, then among the tenant's agents; of equals who was
-//! served longer ago. Never gives more slots than there are, nor more runs to an upstream than it takes.
+//! The next slot goes to the claim with the fewest slots: first among tenants, then among the tenant's agents; among
+//! equals, to the one that was served longest ago. No more slots are given than there are, and no more runs reach an
+//! upstream than it accepts.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::{Claim, Crowd, Standing};
 
-/// A tenant may have so many times as many slots as it leaves free, so that whoever comes next need not
-/// wait for the end of a slow run: 56 of 64.
+/// A tenant may have at most this many times the slots that it leaves free, so that the next tenant need not wait for
+/// the end of a slow run: 56 of 64.
 const TENANT_SHARE: usize = 8;
 /// The same for an agent: 51 of 64.
 const AGENT_SHARE: usize = 4;
-/// A run that needs several upstreams at once is passed over so often; then its upstreams are kept for it.
+/// How often a run that needs several upstreams at once is passed over before its upstreams are kept for it.
 const PATIENCE: u64 = 128;
 
-/// Slots, shares and the queue. `W` is how somebody who waits is told.
+/// Slots, shares and the queue. `W` is how a waiting caller is notified.
 #[derive(Debug)]
 pub(super) struct Board<W> {
     slots: usize,
     taken: usize,
-    /// Counts what happens; its value at a time is that time.
+    /// Counts events; its value at an event is the time of that event.
     now: u64,
     tenants: HashMap<String, Tenant>,
-    /// Those who wait, by what they ask for; none is empty.
+    /// The waiting callers, by what they ask for; no lane is empty.
     lanes: Vec<Lane<W>>,
 }
 
@@ -36,7 +37,7 @@ struct Tenant {
     upstreams: HashMap<String, usize>,
 }
 
-/// What somebody has and waits for.
+/// What one tenant or agent has and waits for.
 #[derive(Clone, Copy, Debug, Default)]
 struct Share {
     taken: usize,
@@ -62,7 +63,7 @@ impl<W> Board<W> {
         Self { slots, taken: 0, now: 0, tenants: HashMap::new(), lanes: Vec::new() }
     }
 
-    /// Takes a slot at once, where nobody waits who would come first.
+    /// Takes a slot at once, if no waiting caller comes first.
     pub(super) fn take(&mut self, claim: &Claim) -> bool {
         let free = self.lanes.is_empty() && self.fits(claim);
         if free {
@@ -71,7 +72,7 @@ impl<W> Board<W> {
         free
     }
 
-    /// Queues up; gives the ticket with which to leave the queue.
+    /// Joins the queue; returns the ticket with which to leave it.
     pub(super) fn ask(&mut self, claim: &Arc<Claim>, who: W) -> u64 {
         self.now += 1;
         let ticket = self.now;
@@ -84,7 +85,7 @@ impl<W> Board<W> {
         ticket
     }
 
-    /// Leaves the queue; false when the ticket is not in it any more.
+    /// Leaves the queue; false when the ticket is no longer in it.
     pub(super) fn leave(&mut self, ticket: u64) -> bool {
         let place = |lane: &Lane<W>| lane.queue.iter().position(|(one, _)| *one == ticket);
         let found = self.lanes.iter_mut().find_map(|lane| {
@@ -98,7 +99,7 @@ impl<W> Board<W> {
         true
     }
 
-    /// Gives the next slot to whose turn it is, if one is free for anybody.
+    /// Gives the next slot to the caller whose turn it is, if one is free for any.
     pub(super) fn next(&mut self) -> Option<(Arc<Claim>, W)> {
         let starving = self.starving();
         let may = |lane: &&Lane<W>| self.fits(&lane.claim) && !self.in_the_way(lane, starving);
@@ -123,7 +124,7 @@ impl<W> Board<W> {
         self.tidy(claim);
     }
 
-    /// The upstream of this claim that takes no more.
+    /// The upstream of this claim that accepts no more runs.
     pub(super) fn crowded<'a>(&self, claim: &'a Claim) -> Option<&'a str> {
         let full = |(name, most): &&(String, usize)| self.reaching(&claim.tenant, name) >= *most;
         claim.upstreams.iter().find(full).map(|(name, _)| name.as_str())
@@ -150,7 +151,7 @@ impl<W> Board<W> {
         Standing { taken: self.taken, queued, upstreams }
     }
 
-    /// Whether a slot is free for this claim, whoever else waits.
+    /// Whether a slot is free for this claim, regardless of other waiting callers.
     fn fits(&self, claim: &Claim) -> bool {
         let free = self.slots - self.taken;
         let (tenant, agent) = self.shares(claim);
@@ -160,14 +161,14 @@ impl<W> Board<W> {
             && self.crowded(claim).is_none()
     }
 
-    /// Who has least comes first.
+    /// The claim with the fewest slots comes first.
     fn rank(&self, lane: &Lane<W>) -> (usize, u64, usize, u64, u64) {
         let (tenant, agent) = self.shares(&lane.claim);
         (tenant.taken, tenant.served, agent.taken, agent.served, lane.head())
     }
 
-    /// Who needs several upstreams at once and was passed over for long: one that is always nearly full
-    /// would otherwise never have room at the same time as another.
+    /// The claim that needs several upstreams at once and was passed over for long: an upstream that is always nearly
+    /// full would otherwise never have room at the same time as another.
     fn starving(&self) -> Option<&Arc<Claim>> {
         let old = |lane: &&Lane<W>| self.now.saturating_sub(lane.head()) > PATIENCE;
         let several = |lane: &&Lane<W>| lane.claim.upstreams.len() > 1;
@@ -175,7 +176,7 @@ impl<W> Board<W> {
         lanes.min_by_key(|lane| lane.head()).map(|lane| &lane.claim)
     }
 
-    /// Whether this lane would take the last place of an upstream, which is kept for the one that starves.
+    /// Whether this lane would take the last place of an upstream, which is kept for the starving claim.
     fn in_the_way(&self, lane: &Lane<W>, starving: Option<&Arc<Claim>>) -> bool {
         let Some(starving) = starving.filter(|one| **one != lane.claim) else { return false };
         let last = |(name, most): &(String, usize)| {
@@ -220,7 +221,8 @@ impl<W> Board<W> {
         }
     }
 
-    /// Forgets who neither has nor wants anything: what is remembered has the size of what is going on.
+    /// Forgets tenants and agents that neither have nor wait for anything, so that the table stays as small as the
+    /// current load.
     fn tidy(&mut self, claim: &Claim) {
         self.lanes.retain(|lane| !lane.queue.is_empty());
         let idle = |share: &Share| share.taken == 0 && share.queued == 0;

@@ -1,4 +1,4 @@
-//! Slots between tasks: who goes away takes nothing along.
+//! Slots between tasks: a caller that disconnects does not keep one.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ fn claim(tenant: &str) -> Arc<Claim> {
     Arc::new(Claim { tenant: tenant.into(), agent: "x".into(), upstreams: vec![("u".into(), 8)] })
 }
 
-/// Whether everything is as before anybody came.
+/// Whether the queue is as it was before the first caller.
 fn is_idle(turns: &RunQueue) -> bool {
     turns.standing() == Standing::default()
 }
@@ -40,7 +40,7 @@ async fn who_goes_away_with_its_turn_hands_it_on() {
     while turns.standing().queued < 2 {
         tokio::task::yield_now().await;
     }
-    // The first has been given its turn, and never looks.
+    // The first has been given its slot, and never polls.
     drop(held);
     drop(first);
     second.await.unwrap();

@@ -1,4 +1,4 @@
-//! The two halves of a grant's authority, as tests get them: from real policies and from a real journal.
+//! The two values that authorise a grant, as tests get them: from real policies and from a real journal.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,7 @@ use crate::grant::{LiveGrant, Scope, clear, spend};
 
 pub(crate) const CONTRACT: &str = "idp.restore_access";
 
-/// Leave for an action of `acme` under [`CONTRACT`].
+/// The permit for an action of `acme` under [`CONTRACT`].
 pub(crate) fn permit(action: &ActionId) -> Permit {
     let params: Schema = serde_json::from_value(json!({"properties": {}})).unwrap();
     let shape = ActionShape { params, state: BTreeMap::new() };

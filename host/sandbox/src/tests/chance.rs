@@ -1,8 +1,8 @@
-//! Nothing that a component may be made of gives it chance: what could, does not load.
+//! No feature that a component may use gives it randomness: a component with one that could does not load.
 
 use super::*;
 
-/// Whether a component with this in it loads, as far as its code goes.
+/// Whether a component with this content loads, as far as its code is concerned.
 fn compiles(inside: &str) -> Result<(), String> {
     let dir = Dir::new();
     let sandbox = Sandbox::new(&dir.0, Clock::new()).unwrap();

@@ -1,4 +1,4 @@
-//! Why a run did not do what it was asked: guests that fail or trap, and answers that do not fit.
+//! Why a run did not do what was asked: guests that fail or trap, and answers that do not fit.
 
 use super::*;
 
@@ -22,7 +22,7 @@ async fn a_trap_keeps_the_panic_that_the_guest_told() {
     let run = bench.perform(bench.scope(vec![support::patch("/Users/42")])).await;
     let Claim::Trapped(text) = run.claim else { unreachable!("{:?}", run.claim) };
     assert!(text.contains("unreachable") && text.ends_with(said), "{text}");
-    // It is kept also where the guest has used its log up.
+    // It is kept even when the guest has used up its log.
     let chatty = format!(
         "(local $n i32) (loop (call $log) (local.set $n (i32.add (local.get $n) (i32.const 1)))
             (br_if 0 (i32.lt_u (local.get $n) (i32.const 200)))) {trap}"

@@ -1,5 +1,5 @@
-//! What the sandbox's tests share: a server that answers as told, upstreams that lead to it, and
-//! guests written as core WebAssembly text.
+//! Shared code of the sandbox's tests: a server with scripted answers, upstreams that lead to it, and guests written as
+//! core WebAssembly text.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ pub(crate) const WRITE: &str = "write-credential-0123456789";
 /// What the server does with one connection.
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
-    /// Sends these bytes after it read the request.
+    /// Sends these bytes after it has read the request.
     Bytes(Vec<u8>),
     /// Sends these bytes after a pause.
     Late(Duration, Vec<u8>),
@@ -42,7 +42,7 @@ pub(crate) enum Reply {
     Hang,
 }
 
-/// A server on loopback that answers its connections one after the other.
+/// A server on loopback that answers its connections one after another.
 pub(crate) struct Server {
     pub(crate) port: u16,
     requests: Arc<Mutex<Vec<String>>>,
@@ -180,7 +180,7 @@ pub(crate) fn egress(upstream: &Upstream, requests: Vec<Rendered>, keep: Option<
     }
 }
 
-/// Keeps every intent, or refuses all of them; results are not looked at.
+/// Keeps every intent, or refuses all of them; results are ignored.
 pub(crate) fn intend(kept: &Arc<Mutex<Vec<Intent>>>, refusal: Option<&'static str>) -> Keep {
     let kept = Arc::clone(kept);
     Arc::new(move |step| {
@@ -208,10 +208,10 @@ impl Drop for Dir {
     }
 }
 
-/// A component of `deed:adapter`: its two exports run these bodies, which leave the pointer to their result.
+/// A component of `deed:adapter` whose two exports run these bodies, which leave the pointer to their result.
 ///
-/// `$get`, `$patch`, `$read`, `$log` and `$forbidden` call the host; 256 is a result that is ok,
-/// 512 one that claims to be refused with the text at 64.
+/// `$get`, `$patch`, `$read`, `$log` and `$forbidden` call the host; 256 is a successful result, 512 one that reports
+/// `refused` with the text at 64.
 pub(crate) fn guest(observe: &str, perform: &str) -> Vec<u8> {
     let text =
         include_str!("guest.wat").replace(";;OBSERVE;;", observe).replace(";;PERFORM;;", perform);

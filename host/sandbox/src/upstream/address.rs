@@ -1,12 +1,12 @@
-//! Takes an IP address, gives the class that an operator may allow, or none: never to be dialled.
+//! The class of an IP address that an operator may allow, or none: such an address is never dialled.
 //!
-//! Never trusts the written form: an IPv4 address inside an IPv6 one counts as what it leads to.
+//! The written form is not trusted: an IPv4 address inside an IPv6 address counts as the IPv4 address.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
-/// What an operator allows an upstream to resolve to.
+/// Which addresses an operator allows an upstream to resolve to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AddressClass {
@@ -17,7 +17,7 @@ pub enum AddressClass {
 }
 
 impl AddressClass {
-    /// The word that the configuration uses.
+    /// The name that the configuration uses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Public => "public",
@@ -27,7 +27,7 @@ impl AddressClass {
     }
 }
 
-/// Addresses that answer with a machine's own credentials and lie in a class that may be allowed.
+/// Addresses that answer with a machine's own credentials and are in a class that may be allowed.
 const METADATA_V4: [Ipv4Addr; 2] = [
     Ipv4Addr::new(100, 100, 100, 200), // Alibaba Cloud, in the CGNAT block
     Ipv4Addr::new(168, 63, 129, 16),   // Azure's wire server, a public address
@@ -43,8 +43,8 @@ fn is_metadata_v6(segments: [u16; 8]) -> bool {
     )
 }
 
-/// The class of an address; none for link-local, metadata, multicast, unspecified, documentation
-/// and reserved ones (IANA special-purpose address registries, RFC 6890).
+/// The class of an address; `None` for link-local, metadata, multicast, unspecified, documentation and reserved
+/// addresses (IANA special-purpose address registries, RFC 6890).
 pub fn classify(address: IpAddr) -> Option<AddressClass> {
     match canonical(address) {
         IpAddr::V4(v4) => classify_v4(v4),
@@ -52,7 +52,8 @@ pub fn classify(address: IpAddr) -> Option<AddressClass> {
     }
 }
 
-/// IPv4-mapped (RFC 4291 section 2.5.5.2), NAT64 (RFC 6052 section 2.1) and 6to4 (RFC 3056) become the embedded IPv4 address.
+/// IPv4-mapped (RFC 4291 section 2.5.5.2), NAT64 (RFC 6052 section 2.1) and 6to4 (RFC 3056) become the embedded IPv4
+/// address.
 fn canonical(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else { return address };
     let embedded = match v6.segments() {
@@ -78,8 +79,8 @@ fn classify_v4(address: Ipv4Addr) -> Option<AddressClass> {
     }
 }
 
-/// This network, link-local and metadata, protocol assignments, documentation, 6to4 relays,
-/// benchmarks, multicast, reserved and broadcast.
+/// This network, link-local and metadata, protocol assignments, documentation, 6to4 relays, benchmarks, multicast,
+/// reserved and broadcast.
 fn is_special_v4(address: Ipv4Addr) -> bool {
     matches!(
         address.octets(),
@@ -100,7 +101,7 @@ fn classify_v6(address: Ipv6Addr) -> Option<AddressClass> {
         [0xfc00..=0xfdff, ..] => Some(AddressClass::Private),
         // Protocol assignments with Teredo (2001::/23), documentation (RFC 3849, RFC 9637).
         [0x2001, 0..=0x1ff | 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => None,
-        // Everything that IANA has given out as global unicast is in 2000::/3.
+        // All global unicast addresses that IANA has assigned are in 2000::/3.
         [0x2000..=0x3fff, ..] => Some(AddressClass::Public),
         _ => None,
     }

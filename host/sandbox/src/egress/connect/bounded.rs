@@ -1,7 +1,7 @@
-//! Takes a byte stream, gives the same one until it has brought more than any answer may take.
+//! A byte stream that fails once it has read more than an answer may have.
 //!
-//! Never looks at a byte: the parsers above it bound what they keep, this bounds what they throw away
-//! (interim answers, chunk sizes, trailers).
+//! It does not inspect the bytes. The parsers above it bound what they keep; this bounds what they discard (interim
+//! answers, chunk sizes, trailers).
 
 use std::io;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use crate::limits;
 #[derive(Debug)]
 pub(super) struct Bounded<S> {
     inner: S,
-    /// Bytes that may still come.
+    /// Bytes that may still be read.
     left: usize,
 }
 

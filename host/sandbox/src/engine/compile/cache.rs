@@ -1,7 +1,7 @@
-//! Machine code by digest of its component, in a directory that is the owner's alone.
+//! Machine code by digest of its component, in a directory that only the owner can access.
 //!
-//! Takes and gives whole files: each begins with the digest of what follows, so that a torn or
-//! damaged one counts as absent.
+//! A file is read and written whole and begins with the digest of its contents, so that a torn or damaged file counts
+//! as absent.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use deed_spec::digest::Digest;
 use wasmtime::Engine;
 
-/// Permission bits of the group and of everybody.
+/// Permission bits of the group and of others.
 const OTHERS: u32 = 0o077;
 
 /// Bytes of the digest at the beginning of a file.
@@ -22,7 +22,7 @@ const SEAL: usize = 32;
 #[derive(Clone, Debug)]
 pub(super) struct Cache {
     dir: PathBuf,
-    /// Code runs on the engine that it was made for: release, settings and processor features.
+    /// Code runs only on the engine that it was made for: release, settings and processor features.
     engine: u64,
 }
 
@@ -38,13 +38,14 @@ pub enum CacheError {
 }
 
 impl Cache {
-    /// Opens the directory; it is made when it is not there.
+    /// Opens the directory, which is created if it does not exist. Fails when it cannot be created or others can access
+    /// it.
     pub(super) fn open(path: &Path, engine: &Engine) -> Result<Self, CacheError> {
         let failed = |source| CacheError::Make { path: path.into(), source };
         if !path.exists() {
             DirBuilder::new().mode(0o700).create(path).map_err(failed)?;
         }
-        // Whoever writes here gets code into this process.
+        // Any process that can write here can put code into this one.
         let meta = fs::symlink_metadata(path).map_err(failed)?;
         if !meta.is_dir() || meta.mode() & OTHERS != 0 {
             return Err(CacheError::Open(path.into()));
@@ -54,14 +55,14 @@ impl Cache {
         Ok(Self { dir: path.into(), engine: hasher.finish() })
     }
 
-    /// The code that was kept for a component; none when there is none or it is damaged.
+    /// The code that was kept for a component; `None` if there is none or it is damaged.
     pub(super) fn get(&self, component: Digest) -> Option<Vec<u8>> {
         let mut bytes = fs::read(self.path(component)).ok()?;
         let code = bytes.split_off(SEAL.min(bytes.len()));
         (Digest::of(&code).as_bytes() == bytes.as_slice()).then_some(code)
     }
 
-    /// Keeps code; a reader sees the whole file or none.
+    /// Keeps code. A reader sees the whole file or no file.
     pub(super) fn put(&self, component: Digest, code: &[u8]) -> std::io::Result<()> {
         let path = self.path(component);
         let unfinished = path.with_extension(format!("{}.tmp", std::process::id()));

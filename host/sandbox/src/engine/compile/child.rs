@@ -1,7 +1,7 @@
-//! The child that compiles: component on stdin, machine code or the reason why not on stdout.
+//! The child process that compiles: component on stdin, machine code or the error on stdout.
 //!
-//! Never opens a file, makes a connection or starts a process; it sets its own limits before it
-//! reads the first byte.
+//! It does not open files, make connections or start processes, and it sets its own limits before it reads the first
+//! byte.
 
 use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
@@ -11,7 +11,7 @@ use wasmtime::Engine;
 
 use crate::{engine, limits};
 
-/// Exit code of a component that does not compile; the reason is on stdout.
+/// Exit code for a component that does not compile; the reason is on stdout.
 pub(super) const REFUSED: u8 = 3;
 
 /// Runs the child to its end.
@@ -33,13 +33,13 @@ pub fn serve() -> ExitCode {
     }
 }
 
-/// The machine code for the engine that runs adapters.
+/// The machine code for the engine that runs adapters. Fails when the component does not compile.
 pub(super) fn compile(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let engine = Engine::new(&engine::settings()).map_err(|error| engine::text(&error))?;
     engine.precompile_component(bytes).map_err(|error| engine::text(&error))
 }
 
-/// Memory, no core dump, no file that grows, nothing that others may look into, no life after the host.
+/// Limits memory, forbids core dumps and file growth, hides memory from other processes, and ends with the host.
 fn confine() -> std::io::Result<()> {
     set(Resource::As, limits::COMPILE_MEMORY)?;
     set(Resource::Core, 0)?;
@@ -51,7 +51,7 @@ fn confine() -> std::io::Result<()> {
     Ok(())
 }
 
-/// Soft and hard limit alike: nothing here can raise it again.
+/// Sets the soft and the hard limit alike, so that this process cannot raise it again.
 fn set(resource: Resource, most: u64) -> std::io::Result<()> {
     let limit = Rlimit { current: Some(most), maximum: Some(most) };
     Ok(rustix::process::setrlimit(resource, limit)?)

@@ -37,7 +37,7 @@ fn what_does_not_compile_is_refused_with_the_reason() {
 fn a_child_that_is_none_is_named() {
     let failed = in_child(Path::new("/nowhere/deed"), b"x").unwrap_err();
     assert!(matches!(&failed, CompileError::Process(_)), "{failed}");
-    // `true` ends at once and says nothing; `yes` never ends to say something.
+    // `true` ends at once without output; `yes` writes without end.
     assert!(matches!(in_child(Path::new("/bin/true"), b"x"), Err(CompileError::Process(_))));
     assert!(matches!(in_child(Path::new("/bin/false"), b"x"), Err(CompileError::Limit(_))));
     assert!(matches!(in_child(Path::new("/usr/bin/yes"), b"x"), Err(CompileError::Limit(_))));

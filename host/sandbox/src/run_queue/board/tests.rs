@@ -1,4 +1,4 @@
-//! The rule of who is next, by hand and over random crowds.
+//! The rule of who is next, in written cases and over random loads.
 
 use proptest::prelude::*;
 
@@ -9,12 +9,12 @@ fn claim(tenant: &str, agent: &str, upstreams: &[(&str, usize)]) -> Arc<Claim> {
     Arc::new(Claim { tenant: tenant.to_owned(), agent: agent.to_owned(), upstreams })
 }
 
-/// Everybody who is served now, in their order.
+/// All callers that are served now, in order.
 fn served(board: &mut Board<u64>) -> Vec<u64> {
     std::iter::from_fn(|| board.next().map(|(_, who)| who)).collect()
 }
 
-/// Everybody in this range asks.
+/// Every caller in this range asks.
 fn crowd(board: &mut Board<u64>, claim: &Arc<Claim>, who: std::ops::Range<u64>) {
     for n in who {
         board.ask(claim, n);
@@ -37,7 +37,7 @@ fn who_has_least_is_next_among_tenants_and_among_agents() {
     };
     assert_eq!(next(&mut board), [21]);
     assert_eq!(next(&mut board), [22]);
-    // Both tenants have three; it is the agent's turn that has none.
+    // Both tenants have three; the turn goes to the agent that has none.
     assert_eq!(next(&mut board), [10]);
     board.give_back(&polite);
     assert_eq!(served(&mut board), [11]);
@@ -68,7 +68,7 @@ fn who_needs_two_upstreams_is_not_passed_over_for_ever() {
     }
     served(&mut board);
     board.ask(&both, 1_000);
-    // Each place that is given back is asked for again before the other upstream has one.
+    // Each returned place is asked for again before the other upstream has one.
     for n in 0..PATIENCE * 2 {
         let one = if n % 2 == 0 { &a } else { &b };
         board.ask(one, n);
@@ -80,8 +80,8 @@ fn who_needs_two_upstreams_is_not_passed_over_for_ever() {
     panic!("it waits for ever: {board:?}");
 }
 
-/// A board on which 1,000 waits for `a` and `b` at once, for so long that a place at `a` is kept for it. Gives its
-/// ticket, and who else waits for `a`.
+/// A board on which 1,000 waits for `a` and `b` at once, for so long that a place at `a` is kept for it. Returns its
+/// ticket, and the ticket of another caller that waits for `a`.
 fn starved() -> (Board<u64>, u64, u64) {
     let mut board = Board::new(64);
     let [a, b] = ["a", "b"].map(|one| claim("t", "x", &[(one, 1)]));
@@ -131,7 +131,7 @@ fn who_left_is_not_served_and_nobody_is_remembered() {
     assert!(board.tenants.is_empty() && board.lanes.is_empty() && board.taken == 0);
 }
 
-/// One thing that happens; numbers name whom, modulo how many there are.
+/// One event; numbers select the subject, modulo how many there are.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Ask { tenant: u8, agent: u8, upstreams: u8 },
@@ -148,7 +148,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// What a model that only counts says of the board.
+/// A model of the board that only counts.
 #[derive(Default)]
 struct Model {
     queued: Vec<(u64, Arc<Claim>)>,
@@ -168,7 +168,7 @@ impl Model {
         self.running.iter().filter(to).count()
     }
 
-    /// Whether the rule lets it have a slot now.
+    /// Whether the rule lets this claim have a slot now.
     fn may(&self, claim: &Claim, slots: usize) -> bool {
         let free = slots - self.running.len();
         let room = |(name, most): &(String, usize)| self.reaching(&claim.tenant, name) < *most;
@@ -178,14 +178,14 @@ impl Model {
             && claim.upstreams.iter().all(room)
     }
 
-    /// Serves everybody whose turn it is, and holds each against the rule.
+    /// Serves every caller whose turn it is, and checks each against the rule.
     fn serve(&mut self, board: &mut Board<u64>, slots: usize) {
         while let Some((claim, who)) = board.next() {
             assert!(self.may(&claim, slots), "{claim:?} must not run now");
             let at = self.queued.iter().position(|(n, one)| *n == who && *one == claim).unwrap();
             let mut waiting = self.queued.iter().filter(|(_, one)| self.may(one, slots));
             let least = waiting.clone().map(|(_, one)| self.of(&one.tenant, None)).min().unwrap();
-            // Fewer than anybody who could have run instead, unless a place is kept for who starves.
+            // Fewer than any other caller that could have run, unless a place is kept for a starving claim.
             let several = self.queued.iter().any(|(_, one)| one.upstreams.len() > 1);
             assert!(several || self.of(&claim.tenant, None) == least, "{claim:?} has more");
             assert!(waiting.all(|(n, one)| *one != claim || *n >= who), "out of order");
@@ -235,7 +235,7 @@ proptest! {
             model.serve(&mut board, slots);
             prop_assert_eq!(board.taken, model.running.len());
         }
-        // Everybody is served in the end, and then nothing is left over.
+        // Every caller is served in the end, and then nothing remains.
         while let Some(claim) = model.running.pop() {
             board.give_back(&claim);
             model.serve(&mut board, slots);
