@@ -1,5 +1,5 @@
-//! Takes a core module or a text, gives a component (Component Model, binary format) in a file. Never writes
-//! one that imports an interface outside the package `deed:adapter`.
+//! Encodes a core module, or WebAssembly text, as a component file (Component Model, binary format). A component that
+//! imports an interface outside the package `deed:adapter` is not written.
 
 use std::{
     fs, io,
@@ -11,7 +11,8 @@ use wit_parser::{Resolve, WorldId, WorldItem, WorldKey};
 
 use crate::progress;
 
-/// Encodes `module` and writes it to `out`, unless `out` holds these bytes already.
+/// Encodes `module` and writes it to `out`, unless `out` already holds these bytes. Fails when `module` cannot be read
+/// or encoded, imports a foreign interface, or `out` cannot be written.
 pub(crate) fn write(name: &str, module: &Path, out: &Path) -> Result<(), ComponentError> {
     let core = fs::read(module).map_err(|error| file(module, error))?;
     let component =
@@ -19,8 +20,8 @@ pub(crate) fn write(name: &str, module: &Path, out: &Path) -> Result<(), Compone
     check_and_store(name, &component, out)
 }
 
-/// Assembles WebAssembly text, a core module of the world `adapter` or a whole component, and
-/// writes the component to `out`.
+/// Assembles WebAssembly text, a core module of the world `adapter` or a whole component, and writes the component to
+/// `out`. Fails as [`write`] does.
 pub(crate) fn assemble(
     name: &str,
     text: &Path,
@@ -41,7 +42,7 @@ fn assembled(source: &str, wit: &Path) -> Result<Vec<u8>, String> {
     encode(&with_world(binary, wit).map_err(|error| format!("{error:#}"))?)
 }
 
-/// A module out of a text says nothing of the interface: the world `adapter` of `wit` is added.
+/// A module from text does not name its interface, so the world `adapter` of `wit` is added.
 fn with_world(mut module: Vec<u8>, wit: &Path) -> Result<Vec<u8>, Box<dyn std::error::Error>> {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(wit)?;
@@ -50,7 +51,7 @@ fn with_world(mut module: Vec<u8>, wit: &Path) -> Result<Vec<u8>, Box<dyn std::e
     Ok(module)
 }
 
-/// The preamble tells a component (layer 1) from a core module (layer 0).
+/// The preamble distinguishes a component (layer 1) from a core module (layer 0).
 fn is_component(binary: &[u8]) -> bool {
     binary.get(6) == Some(&1)
 }
@@ -71,7 +72,7 @@ fn check_and_store(name: &str, component: &[u8], out: &Path) -> Result<(), Compo
     Ok(())
 }
 
-/// Why a module does not become a component.
+/// Why a module cannot be made a component.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ComponentError {
     #[error(
@@ -91,7 +92,7 @@ fn encode(core: &[u8]) -> Result<Vec<u8>, String> {
     encoder.and_then(|mut encoder| encoder.encode()).map_err(|error| format!("{error:#}"))
 }
 
-/// Names of the imports that are no interface of `deed:adapter`.
+/// Names of the imports that are not an interface of `deed:adapter`.
 fn foreign_imports(component: &[u8]) -> Result<Vec<String>, String> {
     match wit_component::decode(component).map_err(|error| format!("{error:#}"))? {
         DecodedWasm::Component(resolve, world) => Ok(foreign(&resolve, world)),
@@ -106,7 +107,7 @@ fn foreign(resolve: &Resolve, world: WorldId) -> Vec<String> {
     foreign.map(|(key, _)| resolve.name_world_key(key)).collect()
 }
 
-/// A world that uses a type of an interface names it among its imports; nothing is called by it.
+/// A world that uses a type of an interface lists it among its imports; it is not a function.
 fn is_type(item: &WorldItem) -> bool {
     matches!(item, WorldItem::Type { .. })
 }
@@ -120,7 +121,7 @@ fn is_ours(resolve: &Resolve, key: &WorldKey) -> bool {
         .is_some_and(|package| package.name.namespace == "deed" && package.name.name == "adapter")
 }
 
-/// Written beside and renamed, so that a host never loads half a file.
+/// Written to a temporary file and renamed, so that a host never loads half a file.
 fn store(out: &Path, component: &[u8]) -> io::Result<()> {
     if let Some(directory) = out.parent() {
         fs::create_dir_all(directory)?;

@@ -1,10 +1,10 @@
-//! Takes names of workspace packages, gives one component per package, or one per example of a
-//! package that has no library. Never lets a component out that imports anything but `deed:adapter`.
+//! Builds one component per workspace package, or one per example of a package without a library. A component that
+//! imports anything but `deed:adapter` is not written.
 //!
 //! ```text
-//! deed-adapter-build OUT_DIR PACKAGE...        components into OUT_DIR, with those of `.wat` files
-//! deed-adapter-build --check-wasm PACKAGE...   `cargo check` for wasm32-unknown-unknown
-//! deed-adapter-build --std-from-source ...     either, without looking for a ready target
+//! deed-adapter-build OUT_DIR PACKAGE...          components into OUT_DIR, with those of `.wat` files
+//! deed-adapter-build --check-wasm PACKAGE...     `cargo check` for wasm32-unknown-unknown
+//! deed-adapter-build --std-from-source ...       either, without looking for a ready target
 //! ```
 
 use std::{io::Write as _, path::Path, process::ExitCode};
@@ -62,7 +62,7 @@ fn build(
     Ok(())
 }
 
-/// Why there is no component.
+/// Why no component was built.
 #[derive(Debug, thiserror::Error)]
 enum BuildError {
     #[error(
@@ -77,7 +77,7 @@ enum BuildError {
     Component(#[from] component::ComponentError),
 }
 
-/// One line on standard error; a closed one is no reason to stop building.
+/// Writes one line to standard error; the build continues if it is closed.
 fn progress(line: &str) {
     writeln!(std::io::stderr(), "{line}").ok();
 }

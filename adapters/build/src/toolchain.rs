@@ -1,5 +1,5 @@
-//! Takes packages, gives their core modules by one of two ways: a ready `wasm32-unknown-unknown`
-//! target, or Debian's sources of the standard library. Never touches the host's target directory.
+//! Compiles packages to core modules with a ready `wasm32-unknown-unknown` target, or with Debian's sources of the
+//! standard library. The host's target directory is not used.
 
 use std::{ffi::OsString, path::PathBuf, process::Command};
 
@@ -16,17 +16,17 @@ const TARGET: &str = "wasm32-unknown-unknown";
 pub(crate) enum Toolchain {
     /// The active toolchain has the target's standard library.
     Ready,
-    /// Debian's `rustc-web` compiles the standard library along; `rust-lld` is the rustup one's.
+    /// Debian's `rustc-web` compiles the standard library too; `rust-lld` is rustup's.
     FromSource { linker: PathBuf },
 }
 
 impl Toolchain {
-    /// The first way that works here; installs what is missing where that is allowed.
+    /// The first way that works here; installs what is missing if that is allowed. Fails when neither works.
     pub(crate) fn find(from_source: bool) -> Result<Self, ToolchainError> {
         find::find(from_source)
     }
 
-    /// `cargo build` of the packages, in the release profile that all adapters share.
+    /// `cargo build` of the packages, in the release profile that all adapters share. Fails when cargo does.
     pub(crate) fn build(
         &self,
         workspace: &Workspace,
@@ -35,12 +35,12 @@ impl Toolchain {
         progress(&format!("building {} for {TARGET}", packages.join(", ")));
         let mut cargo = self.cargo("build", workspace, packages);
         cargo.args(["--release", "--examples"]).envs(PROFILE);
-        // Cargo calls it an error when no package has one.
+        // Cargo reports an error when no package has one.
         cargo.args(workspace.has_library(packages).then_some("--lib"));
         run(cargo)
     }
 
-    /// `cargo check` of the packages.
+    /// `cargo check` of the packages. Fails when cargo does.
     pub(crate) fn check(
         &self,
         workspace: &Workspace,
@@ -69,7 +69,7 @@ impl Toolchain {
     }
 }
 
-/// Small, and the same bytes every time. A panic traps, which the host sees as such.
+/// Small and reproducible. A panic traps, and the host sees the trap.
 const PROFILE: [(&str, &str); 6] = [
     ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "s"),
     ("CARGO_PROFILE_RELEASE_LTO", "true"),
@@ -79,8 +79,8 @@ const PROFILE: [(&str, &str); 6] = [
     ("CARGO_PROFILE_RELEASE_STRIP", "symbols"),
 ];
 
-/// Panic messages carry file names; without this the bytes would depend on where the checkout and
-/// cargo's home lie. Cargo separates encoded flags by 0x1f.
+/// Panic messages contain file names; without this the bytes would depend on the paths of the checkout and of cargo's
+/// home. Cargo separates encoded flags by 0x1f.
 fn remap(workspace: &Workspace) -> OsString {
     let mut flags = OsString::from("--remap-path-prefix=");
     flags.push(workspace.root());

@@ -1,5 +1,5 @@
-//! Takes the current directory, gives the cargo workspace around it: root, target directory, and
-//! what components its packages hold. Never builds anything.
+//! The cargo workspace around the current directory: its root, its target directory, and the components that its
+//! packages hold. Nothing is built here.
 
 use std::{
     fs, io,
@@ -9,7 +9,7 @@ use std::{
 
 use serde::Deserialize;
 
-/// Where the workspace is, and where the modules of its adapters land.
+/// Where the workspace is, and where the modules of its adapters are written.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Workspace {
     #[serde(rename = "workspace_root")]
@@ -32,7 +32,7 @@ struct Target {
     crate_types: Vec<String>,
 }
 
-/// What one component is made of.
+/// The source of one component.
 #[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) name: String,
@@ -43,7 +43,7 @@ pub(crate) struct Source {
 /// How a source becomes a component.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Kind {
-    /// A core module that cargo makes.
+    /// A core module that cargo builds.
     Module,
     /// WebAssembly text: a core module of the world `adapter`, or a whole component.
     Text,
@@ -66,7 +66,7 @@ impl Workspace {
         &self.root
     }
 
-    /// A target directory of its own, so that host and guest builds do not wait for each other.
+    /// A separate target directory, so that host and guest builds do not wait for each other.
     pub(crate) fn wasm_target_dir(&self) -> PathBuf {
         self.target_directory.join("wasm")
     }
@@ -76,7 +76,8 @@ impl Workspace {
         self.root.join("wit")
     }
 
-    /// Every component of these packages.
+    /// Every component of these packages. Fails when the workspace does not have a package, or its directory cannot be
+    /// read.
     pub(crate) fn sources(&self, packages: &[String]) -> Result<Vec<Source>, WorkspaceError> {
         let mut sources = Vec::new();
         for name in packages {
@@ -89,7 +90,7 @@ impl Workspace {
         Ok(sources)
     }
 
-    /// Where cargo leaves the core module of a `cdylib` target.
+    /// Where cargo writes the core module of a `cdylib` target.
     fn module(&self, target: &Target) -> Source {
         let file = format!("{}.wasm", target.name.replace('-', "_"));
         let release = self.wasm_target_dir().join("wasm32-unknown-unknown/release");
@@ -120,7 +121,7 @@ impl Target {
     }
 }
 
-/// The `.wat` files beside a package's manifest, by name.
+/// The `.wat` files in the directory of a package's manifest, by name.
 fn texts(package: &Package) -> Result<Vec<Source>, WorkspaceError> {
     let directory = package.manifest_path.parent().unwrap_or(&package.manifest_path);
     let failed = |error| WorkspaceError::Directory { path: directory.to_owned(), error };
@@ -136,7 +137,7 @@ fn texts(package: &Package) -> Result<Vec<Source>, WorkspaceError> {
     Ok(paths.into_iter().map(source).collect())
 }
 
-/// Why there is no workspace.
+/// Why the workspace cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WorkspaceError {
     #[error("cargo does not start: {0}; install Rust 1.95 or later")]

@@ -1,5 +1,5 @@
-//! Takes an action of the `idp` contracts, gives it to a SCIM 2.0 user directory (RFC 7644). It
-//! never decides anything: what to send is in `map`, what came of it the host reads itself.
+//! Adapter of the `idp` contracts for a SCIM 2.0 user directory (RFC 7644). It makes no decisions: `map` defines what
+//! to send, and the host reads the result itself.
 
 use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, state};
 

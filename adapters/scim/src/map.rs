@@ -1,9 +1,10 @@
-//! Takes an action, gives the SCIM request for it (RFC 7644 sections 3.4.1 and 3.5.2). Never sends.
+//! The SCIM request for an action (RFC 7644 sections 3.4.1 and 3.5.2). Nothing is sent here.
 
 use deed_adapter_sdk::{Action, Failure, path};
 use serde_json::{Value, json};
 
-/// Path of the user's resource: `/Users/{user_id}`, below the upstream's base URL.
+/// Path of the user's resource: `/Users/{user_id}`, below the upstream's base URL. Fails for other contracts and
+/// without a user id.
 pub(crate) fn user_path(action: &Action) -> Result<String, Failure> {
     match action.contract.as_str() {
         "idp.read_user" | "idp.restore_access" | "idp.suspend_user" => {
@@ -13,7 +14,7 @@ pub(crate) fn user_path(action: &Action) -> Result<String, Failure> {
     }
 }
 
-/// Path and body of the PATCH that carries the action out.
+/// Path and body of the PATCH that carries the action out. Fails for contracts that change nothing, and others.
 pub(crate) fn change(action: &Action) -> Result<(String, Value), Failure> {
     let active = match action.contract.as_str() {
         "idp.restore_access" => true,

@@ -1,5 +1,4 @@
-//! Takes `wit/`, gives its Rust bindings, generated once for every adapter. Nothing in this file
-//! is written by hand, and nothing here decides anything.
+//! Rust bindings of `wit/`, generated once for every adapter. This file has no handwritten code and makes no decisions.
 #![expect(clippy::pedantic, reason = "generated code")]
 
 wit_bindgen::generate!({

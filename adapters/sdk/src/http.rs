@@ -1,5 +1,5 @@
-//! Takes a request of this run's contract, gives the exchange as the host recorded it. Never opens
-//! a connection: the host sends its own rendering of the request, with a credential not seen here.
+//! Requests of this run's contract. No connection is opened here: the host sends its own rendering of the request, with
+//! a credential that the adapter does not see, and returns the exchange as it recorded it.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ pub fn get(upstream: &str, path: &str) -> Result<Response, Failure> {
     send(upstream, "GET", path, None)
 }
 
-/// `method path` at `upstream`, with an optional JSON body.
+/// `method path` at `upstream`, with an optional JSON body. Fails as [`get`] does.
 pub fn send(
     upstream: &str,
     method: &str,
@@ -30,8 +30,8 @@ pub fn send(
     Response::from_host(method, response)
 }
 
-/// One exchange: its number within the run, the method of the request, the status, the headers that
-/// the rule exposes (names in lower case) and the body as JSON, `Null` when there is none.
+/// One exchange: its number within the run, the method of the request, the status, the headers that the rule exposes
+/// (names in lower case) and the body as JSON, `Null` when there is none.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Response {
     pub method: String,
@@ -42,12 +42,12 @@ pub struct Response {
 }
 
 impl Response {
-    /// The response itself when its status is 2xx. A definite refusal is [`Failure::Refused`]. 408,
-    /// 409, 425, 429, 5xx and any other status do not say whether a write changed something:
-    /// [`Failure::Unknown`]; of a GET or HEAD they say that it failed: [`Failure::Unavailable`].
+    /// The response itself when its status is 2xx. A definite refusal is [`Failure::Refused`]. 408, 409, 425, 429, 5xx
+    /// and any other status leave open whether a write changed something: [`Failure::Unknown`]; a GET or HEAD with such
+    /// a status has failed: [`Failure::Unavailable`].
     ///
-    /// The failure's text has the reason out of the body where a usual member holds one, else only the names
-    /// of the body's members. It becomes part of the claim, so it has nothing else of the body.
+    /// The failure's text has the reason from the body if a usual member holds one, else only the names of the body's
+    /// members. It becomes part of the claim, so it has nothing else of the body.
     pub fn accepted(self) -> Result<Self, Failure> {
         match self.status {
             200..=299 => Ok(self),
@@ -74,7 +74,7 @@ impl Response {
     }
 }
 
-/// What is true of a request without a definite answer: a read changed nothing, a write may have.
+/// The failure of a request without a definite answer: a read changed nothing, a write may have.
 fn unclear(method: &str, why: String) -> Failure {
     if matches!(method, "GET" | "HEAD") { Failure::Unavailable(why) } else { Failure::Unknown(why) }
 }

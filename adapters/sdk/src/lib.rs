@@ -1,6 +1,6 @@
-//! Takes an action from the host, gives it to an [`Adapter`], and carries the adapter's requests
-//! and state back. It never holds a credential, a host name or a clock: the component that comes
-//! out imports `deed:adapter` and nothing else.
+//! SDK for adapters: passes an action from the host to an [`Adapter`], and the adapter's requests and state to the
+//! host. An adapter has no credential, host name or clock: the resulting component imports `deed:adapter` and nothing
+//! else.
 //!
 //! ```no_run
 //! use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, http, path, state};
@@ -37,19 +37,19 @@ pub mod state;
 
 pub use bindings::deed::adapter::types::Failure;
 
-/// What an integration author writes: one type that serves one or more contracts.
+/// Implemented by an integration author: one type that serves one or more contracts.
 pub trait Adapter {
-    /// Reads the declared state. Runs before and after `perform`, each time in a fresh instance
-    /// that is not told which; writes are refused by the host.
+    /// Reads the declared state. Runs before and after `perform`, each time in a new instance that cannot tell which;
+    /// the host refuses writes.
     fn observe(action: &Action) -> Result<(), Failure>;
 
-    /// Carries the action out, once per attempt. What it returns is a claim that the host records;
-    /// the host judges by what it observes.
+    /// Carries the action out, once per attempt. The result is a claim that the host records; the host judges by what
+    /// it observes.
     fn perform(action: &Action) -> Result<(), Failure>;
 }
 
-/// One action: `params` is a JSON object of the contract's shape, `attempt` counts from 1 in
-/// `perform` and is 0 in `observe`.
+/// One action: `params` is a JSON object of the contract's shape, `attempt` counts from 1 in `perform` and is 0 in
+/// `observe`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Action {
     pub contract: String,
@@ -58,7 +58,7 @@ pub struct Action {
 }
 
 impl Action {
-    /// The string parameter `name`, or [`Failure::Invalid`].
+    /// The string parameter `name`. Fails with [`Failure::Invalid`] when there is none.
     pub fn text(&self, name: &str) -> Result<&str, Failure> {
         let value = self.params.get(name).and_then(Value::as_str);
         value.ok_or_else(|| Failure::Invalid(format!("parameter `{name}` is missing or no string")))
@@ -70,7 +70,7 @@ impl Action {
     }
 }
 
-/// Makes the component's exports out of a type that implements [`Adapter`]. Once per crate.
+/// Exports a type that implements [`Adapter`] from the component. Once per crate.
 #[macro_export]
 macro_rules! export_adapter {
     ($adapter:ty) => {
@@ -79,7 +79,7 @@ macro_rules! export_adapter {
     };
 }
 
-/// The glue between [`Adapter`] and the generated bindings; [`export_adapter!`] names it.
+/// Connects [`Adapter`] to the generated bindings; [`export_adapter!`] names it.
 #[derive(Debug)]
 pub struct Exported<A>(PhantomData<A>);
 

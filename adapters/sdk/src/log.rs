@@ -1,11 +1,11 @@
-//! Takes lines for the operator. They are bounded and redacted by the host. Only a panic becomes evidence: a line
-//! of level `error` that begins with `panicked at `, when the adapter traps.
+//! Log lines for the operator, which the host bounds and redacts. Only a panic becomes evidence: a line of level
+//! `error` that begins with `panicked at `, when the adapter traps.
 
 use crate::bindings::deed::adapter::log as host;
 
 pub use host::Level;
 
-/// Writes one line; the host drops what is beyond the run's budget.
+/// Writes one line; the host drops lines beyond the run's budget.
 pub fn write(level: Level, message: &str) {
     host::write(level, message);
 }

@@ -1,13 +1,13 @@
-//! Tells the operator why a panic stopped the adapter. The trap that follows says only that it was stopped.
+//! Logs why a panic stopped the adapter. The trap that follows only reports that it stopped.
 
 use std::panic::PanicHookInfo;
 
 use crate::log::{self, Level};
 
-/// Writes the message and the place of every panic of this instance as a line of level `error`. The host takes a
-/// line that begins so into the claim: `wit/log.wit`.
+/// Writes the message and the place of every panic of this instance as a line of level `error`. The host includes a
+/// line that begins like this in the claim: `wit/log.wit`.
 pub(crate) fn told() {
-    // Outside WebAssembly, no host can be called; the default hook prints the same text.
+    // Outside WebAssembly no host can be called; the default hook prints the same text.
     if cfg!(target_arch = "wasm32") {
         std::panic::set_hook(Box::new(|panic| log::write(Level::Error, &line(panic))));
     }

@@ -1,9 +1,9 @@
-//! Takes one value, gives one path segment, the same bytes that the host renders for it.
+//! Encoding of one value as a path segment, with the same bytes that the host renders for it.
 
 use std::fmt::Write as _;
 
-/// Percent-encodes everything but the unreserved characters (RFC 3986 section 2.3) in upper-case
-/// hex, so that a value can never be more than one segment.
+/// Percent-encodes everything but the unreserved characters (RFC 3986 section 2.3) in upper-case hex, so that a value
+/// is always exactly one segment.
 pub fn segment(value: &str) -> String {
     let mut out = String::with_capacity(value.len());
     for byte in value.bytes() {

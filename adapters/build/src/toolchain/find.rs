@@ -1,5 +1,5 @@
-//! Takes this machine, gives a way to compile for WebAssembly. Installs with `rustup` or `apt-get`
-//! what is missing, and says exactly what to install when it may not.
+//! Finds a way to compile for WebAssembly on this machine. Installs what is missing with `rustup` or `apt-get`, or
+//! reports exactly what to install when it may not.
 
 use std::{
     ffi::OsStr,
@@ -16,7 +16,7 @@ pub(super) const DEBIAN_CARGO: &str = "/usr/bin/cargo";
 pub(super) const DEBIAN_RUSTC: &str = "/usr/bin/rustc";
 const DEBIAN_PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
 
-/// A mirror that does not have the target answers at once; one that hangs is not worth more.
+/// A mirror that does not have the target answers at once; one that hangs is not worth a longer wait.
 const RUSTUP_PATIENCE: Duration = Duration::from_secs(90);
 /// Debian's three packages are about 200 MB.
 const APT_PATIENCE: Duration = Duration::from_mins(10);
@@ -34,13 +34,13 @@ pub(super) fn find(from_source: bool) -> Result<Toolchain, ToolchainError> {
     Ok(Toolchain::FromSource { linker: rust_lld()? })
 }
 
-/// Cargo's home, from where the `cargo` on the path keeps its registry.
+/// Cargo's home: `CARGO_HOME`, else `.cargo` in the home directory.
 pub(super) fn cargo_home() -> Option<PathBuf> {
     let set = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     set.or_else(|| std::env::home_dir().map(|home| home.join(".cargo")))
 }
 
-/// Asks the compiler, not rustup: a distribution's Rust may carry the target as well.
+/// Asks the compiler, not rustup: a distribution's Rust may also have the target.
 fn target_is_ready() -> bool {
     let Ok(libraries) = rustc(&["--print", "target-libdir", "--target", TARGET]) else {
         return false;
@@ -60,7 +60,7 @@ fn add_target() -> bool {
         && target_is_ready()
 }
 
-/// The three packages share one version; the library's sources are what `-Zbuild-std` needs.
+/// The three packages share one version; `-Zbuild-std` needs the library's sources.
 fn debian_is_ready() -> bool {
     let Ok(sysroot) = print_with(DEBIAN_RUSTC, &["--print", "sysroot"]) else { return false };
     let sources = Path::new(&sysroot).join("lib/rustlib/src/rust/library/std/Cargo.toml");
@@ -82,7 +82,7 @@ fn install_debian() -> bool {
     debian_is_ready()
 }
 
-/// Debian's compiler has no linker for WebAssembly; the rustup toolchain brings one.
+/// Debian's compiler has no linker for WebAssembly; the rustup toolchain has one.
 fn rust_lld() -> Result<PathBuf, ToolchainError> {
     let sysroot = rustc(&["--print", "sysroot"]).map_err(ToolchainError::Start)?;
     let hosts =
@@ -95,7 +95,7 @@ fn rustc(arguments: &[&str]) -> std::io::Result<String> {
     print_with("rustc", arguments)
 }
 
-/// What a program prints, trimmed; a failure of the program is an error too.
+/// The output of a program, trimmed. Fails when the program does.
 fn print_with(program: &str, arguments: &[&str]) -> std::io::Result<String> {
     let output = Command::new(program).args(arguments).output()?;
     if !output.status.success() {
@@ -104,7 +104,7 @@ fn print_with(program: &str, arguments: &[&str]) -> std::io::Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// Whether a command ends well in time; its output goes to standard error.
+/// Whether a command succeeds in time; its output goes to standard error.
 fn succeeds(command: &mut Command, patience: Duration) -> bool {
     command.stdin(Stdio::null()).stdout(std::io::stderr());
     let Ok(mut child) = command.spawn() else { return false };
@@ -121,7 +121,7 @@ fn succeeds(command: &mut Command, patience: Duration) -> bool {
     }
 }
 
-/// Why nothing compiles for WebAssembly.
+/// Why nothing can be compiled for WebAssembly.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ToolchainError {
     #[error(

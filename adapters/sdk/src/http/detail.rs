@@ -1,18 +1,18 @@
-//! Takes the body of an upstream's error answer, gives the reason in it, for people to read.
+//! The reason in the body of an upstream's error answer, for people to read.
 //!
-//! Never more than [`MAX`] bytes, and no value but that of a member that holds a reason: the body is the
-//! upstream's text, and may be what an agent must not see.
+//! It has at most [`MAX`] bytes, and only the value of a member that holds a reason: the body is the upstream's text
+//! and may hold data that an agent must not see.
 
 use serde_json::{Map, Value};
 
 /// Bytes of a reason.
 const MAX: usize = 300;
 
-/// Bytes of one that is a text alone.
+/// Bytes of a reason from a body that is plain text or HTML.
 const TEXT: usize = 100;
 
-/// Members that hold the reason as a text, most telling first: RFC 9457 and SCIM (RFC 7644), OAuth 2.0
-/// (RFC 6749), and what JSON APIs usually have.
+/// Members that hold the reason as a text, most specific first: RFC 9457 and SCIM (RFC 7644), OAuth 2.0 (RFC 6749), and
+/// the usual names of JSON APIs.
 const TEXTS: [&str; 10] = [
     "detail",
     "error_description",
@@ -26,16 +26,17 @@ const TEXTS: [&str; 10] = [
     "reason",
 ];
 
-/// Members that hold an object, or a list of them, with such a member.
+/// Members that hold an object, or a list of objects, with such a member.
 const NESTED: [&str; 4] = ["error", "errors", "fault", "Error"];
 
 /// Levels that are searched.
 const DEPTH: usize = 4;
 
-/// The reason of an error answer: a usual member, else the names of its members. Of a text it is the beginning
-/// of plain text, or the title of HTML. None where there is none of these.
+/// The reason of an error answer: the text of a usual member, else the names of the members. For a text body it is the
+/// beginning of plain text, or the title of HTML. `None` if there is none of these.
 ///
-/// It goes into the claim, and from there to agents and receipts: a body without a usual member may be a record.
+/// It becomes part of the claim, and from there reaches agents and receipts: a body without a usual member may be a
+/// record.
 pub(super) fn of(body: &Value, headers: &[(String, String)]) -> Option<String> {
     match body {
         Value::String(text) => text_of(text, &kind(headers)).map(|text| bounded(&text, TEXT)),
@@ -54,14 +55,14 @@ fn names(members: &Map<String, Value>) -> Option<String> {
     (!names.is_empty()).then(|| bounded(&format!("members: {names}"), MAX))
 }
 
-/// The first usual member with a text, at most so many levels down.
+/// The first usual member with a text, at most `depth` levels down.
 fn member(members: &Map<String, Value>, depth: usize) -> Option<&str> {
     let text = |name: &&str| filled(members.get(*name)?.as_str()?);
     let nested = |name: &&str| reason(members.get(*name)?, depth);
     TEXTS.iter().find_map(text).or_else(|| NESTED.iter().find_map(nested))
 }
 
-/// What stands under one of [`NESTED`].
+/// The reason in the value of one of [`NESTED`].
 fn reason(value: &Value, depth: usize) -> Option<&str> {
     let depth = depth.checked_sub(1)?;
     match value {
@@ -92,7 +93,7 @@ fn text_of(text: &str, kind: &str) -> Option<String> {
     filled(text).map(str::to_owned)
 }
 
-/// What stands between `<title>` and `</title>`, as it is written.
+/// The text between `<title>` and `</title>`, unchanged.
 fn title(html: &str) -> Option<&str> {
     let lower = html.to_ascii_lowercase();
     let start = lower.find("<title>")? + "<title>".len();
@@ -100,7 +101,7 @@ fn title(html: &str) -> Option<&str> {
     html.get(start..)?.get(..end)
 }
 
-/// The first bytes of a text, with a sign that there is more.
+/// The first bytes of a text, with `…` if there is more.
 fn bounded(text: &str, max: usize) -> String {
     if text.len() <= max {
         return text.to_owned();
