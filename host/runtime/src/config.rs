@@ -1,7 +1,7 @@
 //! The served directory: `deed.toml`, contracts, policies, adapters, keys and secrets, read once and checked.
 //!
-//! Takes a directory, gives a [`Config`] in which every name resolves and every digest fits, or the
-//! list of faults with file, line and remedy. It is the only module that reads environment variables.
+//! Loading results in a [`Config`] in which every name resolves and every digest matches, or a list of faults with
+//! file, line and remedy. Only this module reads environment variables.
 
 mod accepted;
 mod fault;
@@ -38,11 +38,11 @@ pub use self::secret::{NamedSecret, secrets};
 pub use self::size::Size;
 pub use self::tenant::{Agent, Granted, Person, Tenant};
 
-/// An action writes some 100 KiB, and 16 MiB at the very most: this is room for hundreds to end, and for the
-/// segment that was begun. Small enough for any disk that a host is given.
+/// An action writes about 100 KiB, and at most 16 MiB: this is room for hundreds of actions to end, and for the current
+/// segment. It is small enough for any disk that a host is likely to have.
 const DISK_RESERVE: Size = Size::mib(64);
 
-/// A checked configuration. Nothing in it changes while the host runs.
+/// A checked configuration. It does not change while the host runs.
 #[derive(Debug)]
 pub struct Config {
     pub dir: PathBuf,
@@ -51,31 +51,31 @@ pub struct Config {
     pub operations: SocketAddr,
     /// Room on the file system of `state/` that new actions must leave to those under way.
     pub disk_reserve: Size,
-    /// How much is carried at once.
+    /// How much the host carries at once.
     pub limits: Limits,
     /// Name of the logs: a tenant's origin is this, a slash and the tenant's name.
     pub log_origin: String,
     /// How long people have to answer.
     pub approval_expires: Duration,
     pub notify: Option<Notify>,
-    /// Who vouches for the logs of all tenants.
+    /// The witnesses of the logs of all tenants.
     pub witnesses: Arc<Witnesses>,
     pub tenants: BTreeMap<String, Arc<Tenant>>,
-    /// The bytes of all adapters that are granted, by their digest. Whoever loads them takes them out: they
-    /// are megabytes each, and nobody needs them twice.
+    /// The bytes of all adapters that are granted, by their digest. The code that loads them takes them out: they are
+    /// megabytes each and are needed once.
     pub adapters: BTreeMap<Digest, Vec<u8>>,
-    /// What is allowed and hardly meant.
+    /// What is allowed but probably not intended.
     pub warnings: Vec<Fault>,
 }
 
-/// Where to tell people that something waits.
+/// Where to report that an action waits.
 #[derive(Debug)]
 pub struct Notify {
     pub url: String,
     pub secret: Arc<Secret>,
 }
 
-/// Reads and checks a served directory.
+/// Reads and checks a served directory. Fails with every fault that was found.
 pub fn load(dir: &Path) -> Result<Config, Faults> {
     let (files, text, raw) = read(dir)?;
     let mut faults = Faults::default();
@@ -115,7 +115,8 @@ pub fn load(dir: &Path) -> Result<Config, Faults> {
     faults.into_result(config)
 }
 
-/// What the policies of each tenant may speak of. Policies and upstreams are not read: their faults do not matter here.
+/// The names that the policies of each tenant may use. Policies and upstreams are not read, so their faults do not
+/// matter here. Fails with the faults of the other files.
 pub fn vocabularies(dir: &Path) -> Result<BTreeMap<String, Vocabulary>, Faults> {
     let (files, text, raw) = read(dir)?;
     let here = fault::Source { name: "deed.toml".to_owned(), text };
@@ -129,14 +130,14 @@ pub fn vocabularies(dir: &Path) -> Result<BTreeMap<String, Vocabulary>, Faults> 
     faults.into_result(found)
 }
 
-/// The logs' name and everything that `deed.toml` names by path, whether it is there or not: for those who
-/// look at a directory, or copy it, without serving it.
+/// The logs' name and every file that `deed.toml` names, whether it exists or not: for commands that read or copy a
+/// directory without serving it. Fails when `deed.toml` cannot be read.
 pub fn outline(dir: &Path) -> Result<raw::Outline, Fault> {
     let (_, _, raw) = read_one(dir)?;
     Ok(raw::Outline::of(&raw))
 }
 
-/// The directory, the text of its `deed.toml`, and what that says.
+/// The directory, the text of its `deed.toml`, and the parsed file.
 fn read(dir: &Path) -> Result<(Files, String, raw::Host), Faults> {
     read_one(dir).map_err(Faults::from)
 }
@@ -149,7 +150,8 @@ fn read_one(dir: &Path) -> Result<(Files, String, raw::Host), Fault> {
 }
 
 impl Config {
-    /// People answer with keys of their own: the host's would answer in anybody's name. So do witnesses.
+    /// People and witnesses need keys of their own: with a host's key, the host could answer in their name. Fails when
+    /// one of them has a key of the host.
     pub fn check_keys(&self, of_host: &[VerifyingKey]) -> Result<(), Fault> {
         let people = self.tenants.values().flat_map(|tenant| &tenant.persons);
         for (name, person) in people {
@@ -188,7 +190,7 @@ fn check_host(raw: &raw::Host, here: &fault::Source, faults: &mut Faults) {
     }
 }
 
-/// A token belongs to one agent or person of one tenant: it is all that tells callers apart.
+/// A token belongs to one agent or person of one tenant, because callers are distinguished by it alone.
 fn check_tokens(
     tenants: &BTreeMap<String, Arc<Tenant>>,
     here: &fault::Source,
@@ -213,7 +215,7 @@ fn check_tokens(
     }
 }
 
-/// Who has a credential needs no host; an agent or person must never be one of those.
+/// A party with a credential can bypass the host; an agent or person must not have one.
 fn check_credentials(
     tenants: &BTreeMap<String, Arc<Tenant>>,
     here: &fault::Source,

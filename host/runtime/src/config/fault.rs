@@ -1,4 +1,4 @@
-//! Faults of a served directory: file, line, what is wrong, what would be right.
+//! Faults of a served directory: file, line, what is wrong, and the remedy.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -9,20 +9,20 @@ use deed_record::policy::CompileError;
 use deed_sandbox::credentials::SECRET_MIN;
 use deed_system::files::FileError;
 
-/// What helps where a path leads to no served directory.
+/// The remedy for a path that does not lead to a served directory.
 const START: &str = "correct the path (`deed init` makes a directory to start from)";
 
 /// One fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     pub file: String,
-    /// From 1; 0 where the fault is the whole file.
+    /// From 1; 0 if the fault is the whole file.
     pub line: usize,
     /// What is wrong, and the remedy.
     pub what: String,
 }
 
-/// Every fault that was found; the host does not start with one.
+/// Every fault that was found; with any fault the host does not start.
 #[derive(Clone, Debug, Default, thiserror::Error)]
 pub struct Faults(Vec<Fault>);
 
@@ -31,7 +31,7 @@ impl Faults {
         Self(vec![fault])
     }
 
-    /// Whether a contract file is at fault; what needs it need not be reported as well.
+    /// Whether a contract file is at fault; then faults that follow from it need not be reported as well.
     pub(super) fn in_contracts(&self) -> bool {
         self.0.iter().any(|fault| fault.file.starts_with("contracts/"))
     }
@@ -72,7 +72,7 @@ impl Fault {
         Self { file: file.to_owned(), line, what: what.into() }
     }
 
-    /// Told at the path as it was typed: there is no `deed.toml` to point at.
+    /// Reported at the path as typed: there is no `deed.toml` to point at.
     pub(super) fn no_directory(dir: &Path, error: &FileError) -> Self {
         let what = match error.kind() {
             Some(ErrorKind::NotFound) => format!("this directory does not exist; {START}"),
@@ -86,7 +86,7 @@ impl Fault {
         Self::new(&dir.display().to_string(), 0, what)
     }
 
-    /// Why `deed.toml` is not read; one that is absent is the fault of the path.
+    /// Why `deed.toml` was not read; if it does not exist, the path is at fault.
     pub(super) fn no_file(dir: &Path, error: &FileError) -> Self {
         if error.kind() == Some(ErrorKind::NotFound) {
             let what = format!("this directory has no `deed.toml`; {START}");
@@ -95,7 +95,7 @@ impl Fault {
         Self::new("deed.toml", 0, error.to_string())
     }
 
-    /// [`Fault::toml`] of a file in which somebody may have written a secret where none belongs.
+    /// [`Fault::toml`] for a file in which a secret may have been written in the wrong place.
     pub(super) fn private_toml(file: &str, text: &str, error: &toml::de::Error) -> Self {
         let fault = Self::toml(file, text, error);
         Self { what: without_text(&fault.what), ..fault }
@@ -108,7 +108,7 @@ impl Fault {
     }
 }
 
-/// `FILE:LINE`, or the file alone where it is at fault as a whole.
+/// `FILE:LINE`, or the file alone if it is at fault as a whole.
 pub fn place(file: &str, line: usize) -> String {
     if line == 0 { file.to_owned() } else { format!("{file}:{line}") }
 }
@@ -122,7 +122,7 @@ impl From<ContractError> for Fault {
 impl From<CompileError> for Fault {
     fn from(error: CompileError) -> Self {
         let CompileError { file, line, policy, what, remedy } = error;
-        // No name where the text could not be read at all.
+        // There is no name if the text could not be read at all.
         let named = if policy.is_empty() { String::new() } else { format!("policy `{policy}`: ") };
         Self { file, line, what: format!("{named}{what}; {remedy}") }
     }
@@ -136,14 +136,14 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// A fault at the first line that holds `needle`.
+    /// A fault at the first line that contains `needle`.
     pub(super) fn fault(&self, needle: &str, what: &str) -> Fault {
         let line =
             self.text.lines().position(|line| line.contains(needle)).map_or(0, |index| index + 1);
         Fault::new(&self.name, line, what)
     }
 
-    /// A fault inside a table: at the first line after `table` that holds `needle`, else at the table.
+    /// A fault inside a table: at the first line after `table` that contains `needle`, else at the table.
     pub(super) fn fault_in(&self, table: &str, needle: &str, what: &str) -> Fault {
         let start = self.text.lines().position(|line| line.trim() == table).unwrap_or(0);
         let rest = self.text.lines().enumerate().skip(start);
@@ -154,8 +154,8 @@ impl Source {
     }
 }
 
-/// What serde says of a text in the wrong place, without the text. A name that is unknown is told where
-/// it is too short for a secret.
+/// serde's message about a misplaced text, without the text. An unknown name is shown if it is too short to be a
+/// secret.
 fn without_text(what: &str) -> String {
     let places = [
         ("string \"", "\", expected", "a text", 0),
@@ -172,7 +172,7 @@ fn without_text(what: &str) -> String {
     what.to_owned()
 }
 
-/// Names and texts of hostile files reach terminals and logs: what controls or reorders is spelled out.
+/// Names and texts of hostile files reach terminals and logs: control and reordering characters are escaped.
 fn visible(text: &str) -> String {
     let hides = |c: char| {
         c.is_control()

@@ -26,10 +26,10 @@ mod next;
 
 pub use self::next::{Next, retired};
 
-/// An Ed25519 key in PEM has some 200 bytes, with whatever somebody wrote around it.
+/// An Ed25519 key in PEM has about 200 bytes; the rest is room for text around it.
 const KEY_MAX: u64 = 16 << 10;
 
-/// The two keys of a host. A key is good for one purpose.
+/// The two keys of a host. Each key serves one purpose.
 #[derive(Debug)]
 pub struct Keys {
     pub receipt: SigningKey,
@@ -44,9 +44,10 @@ impl Keys {
         }
     }
 
-    /// What an upstream knows a write by, the same in every attempt and for nobody else: base32 (RFC 4648, lower
-    /// case, no padding) of HMAC-SHA-256 (RFC 2104) over action, request and how many equal ones stand before it.
-    /// The HMAC's key comes from the receipt key, under a label of its own.
+    /// The key by which an upstream recognises a write, the same in every attempt and for no other write: base32 (RFC
+    /// 4648, lower case, no padding) of HMAC-SHA-256 (RFC 2104) over action, request and how many equal requests
+    /// precede it. The HMAC's key is derived from the receipt key, under a label of its own. Fails when it cannot be
+    /// derived.
     pub fn idempotency_key(
         &self,
         action: &ActionId,
@@ -61,7 +62,7 @@ impl Keys {
         Ok(BASE32_NOPAD.encode(&*key).to_ascii_lowercase())
     }
 
-    /// What others know of them.
+    /// The public keys.
     pub fn public(&self) -> [VerifyingKey; 2] {
         [self.receipt.verifying_key(), self.log.verifying_key()]
     }
@@ -73,7 +74,8 @@ fn mac(key: &[u8; 32], text: &str) -> Result<Zeroizing<[u8; 32]>, InvalidLength>
     Ok(Zeroizing::new(mac.finalize().into_bytes().into()))
 }
 
-/// Loads both keys of a served directory.
+/// Loads both keys of a served directory. Fails when a file is missing, not private or not a key, or both keys are the
+/// same.
 pub fn load(dir: &Path) -> Result<Keys, KeyError> {
     let files = Files::open(dir).map_err(KeyError::File)?;
     let key = |path: &str| {
@@ -87,8 +89,8 @@ pub fn load(dir: &Path) -> Result<Keys, KeyError> {
     Ok(keys)
 }
 
-/// The public halves of both keys: of the private keys where they are, else of the files beside them.
-/// A copy of a directory without its keys is looked at with these.
+/// The public keys: of the private keys if they are there, else from the public key files next to them. A copy of a
+/// directory without its keys is read with these. Fails when a key cannot be read.
 pub fn public(dir: &Path) -> Result<[VerifyingKey; 2], KeyError> {
     let files = Files::open(dir).map_err(KeyError::File)?;
     if dir.join("keys/receipt.key").exists() && dir.join("keys/log.key").exists() {
@@ -101,7 +103,8 @@ pub fn public(dir: &Path) -> Result<[VerifyingKey; 2], KeyError> {
     Ok([key("keys/receipt.pub")?, key("keys/log.pub")?])
 }
 
-/// Reads a PKCS#8 PEM private key (RFC 8410), of version 1 or 2; group and others must not be able to read it.
+/// Reads a PKCS#8 PEM private key (RFC 8410), of version 1 or 2. Fails when it is not one, or group or others can read
+/// the file.
 pub fn read(path: &Path) -> Result<SigningKey, KeyError> {
     let file = path.to_owned();
     let meta = fs::symlink_metadata(path).map_err(|e| KeyError::Named(file.clone(), e))?;
@@ -125,14 +128,15 @@ fn parse(path: &Path, pem: &[u8]) -> Result<SigningKey, KeyError> {
     SigningKey::from_pkcs8_pem(text).map_err(|_| KeyError::Form(path.to_owned()))
 }
 
-/// A private key as PKCS#8 version 1 (RFC 8410 section 7). Version 2, which also has the public key, is
-/// refused by OpenSSL 3.0 and by what is built on it.
+/// A private key as PKCS#8 version 1 (RFC 8410 section 7). Version 2, which also has the public key, is refused by
+/// OpenSSL 3.0 and by software built on it.
 fn to_pem(key: &SigningKey) -> Option<Zeroizing<String>> {
     let bare = KeypairBytes { secret_key: key.to_bytes(), public_key: None };
     bare.to_pkcs8_pem(LineEnding::LF).ok()
 }
 
-/// Makes a new key from the system's randomness: PATH with mode 0600, and PATH with `.pub` for everyone.
+/// Makes a new key from the system's randomness: PATH with mode 0600, and PATH with `.pub` readable by all. Fails when
+/// one of them exists or cannot be written.
 pub fn create(path: &Path) -> Result<SigningKey, KeyError> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(|e| KeyError::Random(e.to_string()))?;
@@ -145,7 +149,7 @@ pub fn create(path: &Path) -> Result<SigningKey, KeyError> {
     Ok(key)
 }
 
-/// Writes a file that must not exist yet, durably.
+/// Writes a new file durably. Fails when it exists already or cannot be written.
 pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyError> {
     let failed = |e| KeyError::Write(path.to_owned(), e);
     let mut file =
@@ -153,12 +157,12 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyError> {
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(failed)
 }
 
-/// Random bytes from the system, as lower-case hex.
+/// Random bytes from the system, as lower-case hex. Fails when the system has no randomness.
 pub fn random_hex<const N: usize>() -> Result<String, KeyError> {
     Ok(data_encoding::HEXLOWER.encode(&random::<N>()?))
 }
 
-/// Random bytes from the system.
+/// Random bytes from the system. Fails when the system has no randomness.
 pub fn random<const N: usize>() -> Result<[u8; N], KeyError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|e| KeyError::Random(e.to_string()))?;

@@ -1,7 +1,7 @@
-//! `[limits]`: how much the host carries at once, for all, for a tenant and for an agent.
+//! `[limits]`: how much the host carries at once, in total, per tenant and per agent.
 //!
-//! What is not said has a default for a machine with two cores. Never a number that no one could reach:
-//! nobody has more than is left for the others, so a lone agent or tenant gets at most half.
+//! Defaults are for a machine with two cores. A limit that cannot be reached is not accepted: a party may use at most
+//! as much as it leaves for the others, so a lone agent or tenant gets at most half.
 
 use super::fault::{Faults, Source};
 use super::raw;
@@ -11,23 +11,23 @@ const RUNS_MAX: u32 = 64;
 /// More than a host could hold in memory or people could answer.
 const ACTIONS_MAX: usize = 1_000_000;
 
-/// A story of an ordinary action takes some 100 KiB while it is under way.
+/// An ordinary action takes about 100 KiB while it is under way.
 const UNDER_WAY: Bounds = Bounds { host: 512, tenant: 256, agent: 128 };
-/// One that waits for people takes some KiB; a thousand of one agent are more than anybody will read.
+/// An action that waits for people takes some KiB; a thousand of one agent are more than people will read.
 const WAITING: Bounds = Bounds { host: 40_000, tenant: 20_000, agent: 1_000 };
 
-/// How much is carried at once.
+/// How much the host carries at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Runs of adapters at a time; each may take 64 MiB.
+    /// Concurrent runs of adapters; each may take 64 MiB.
     pub runs: u32,
-    /// Actions that are under way: accepted, and not at rest.
+    /// Actions under way: accepted and not at rest.
     pub under_way: Bounds,
     /// Actions that wait for people.
     pub waiting: Bounds,
 }
 
-/// The most of something for all, for one tenant, for one of its agents.
+/// The limit for all, for one tenant, and for one of its agents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Bounds {
     pub host: usize,
@@ -59,7 +59,7 @@ pub(super) fn build(raw: &raw::Limits, here: &Source, faults: &mut Faults) -> Li
     Limits { runs, under_way, waiting }
 }
 
-/// What is said, and for the rest the default, or as much as fits to what is said.
+/// The configured values; each other value is the default, or as much as fits the configured ones.
 fn bounds(raw: Option<&raw::Bounds>, default: Bounds) -> Bounds {
     let Some(raw) = raw else { return default };
     let host = raw.host.unwrap_or(default.host);

@@ -1,4 +1,4 @@
-//! The webhook: where it goes, and the secret that signs what is sent.
+//! The webhook: its URL, and the secret that signs what is sent.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub(super) fn build(
     }
 }
 
-/// Taken apart, not looked at: `http://127.0.0.1:80@elsewhere.example` begins like loopback.
+/// The URL is parsed, not compared by prefix: `http://127.0.0.1:80@elsewhere.example` begins like a loopback URL.
 pub(super) fn is_fit(url: &str) -> bool {
     let Ok(uri) = url.parse::<Uri>() else { return false };
     let Some(authority) = uri.authority() else { return false };

@@ -1,7 +1,6 @@
-//! `[log] origin`: the name of the logs, which stands in every checkpoint and never changes.
+//! `[log] origin`: the name of the logs, which is in every checkpoint and never changes.
 //!
-//! Takes the configuration and the logs that were begun, gives a fault where the two differ, and a
-//! warning for a name that is reserved.
+//! Reports a fault if the configuration differs from the existing logs, and a warning for a reserved name.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -16,7 +15,7 @@ use super::raw;
 /// Three short lines; the name in it has no limit of its own.
 const HEAD_MAX: u64 = 64 << 10;
 
-/// Names that RFC 2606 keeps for examples and tests: nobody can own them.
+/// Names that RFC 2606 reserves for examples and tests: they cannot be owned.
 const RESERVED: [&str; 7] =
     ["example", "test", "invalid", "localhost", "example.com", "example.net", "example.org"];
 
@@ -39,7 +38,7 @@ pub(super) fn check(raw: &raw::Host, files: &Files, here: &Source, faults: &mut 
         if begun == format!("{origin}/{tenant}") {
             continue;
         }
-        // All logs of a host have one name: a changed one is one fault, however many tenants there are.
+        // All logs of a host have one name: a change is one fault, however many tenants there are.
         let name = begun.strip_suffix(tenant.as_str()).and_then(|rest| rest.strip_suffix('/'));
         if told.insert(name.unwrap_or(&begun).to_owned()) {
             let what = differs(origin, tenant, name.ok_or(begun.as_str()));
@@ -62,13 +61,13 @@ fn differs(origin: &str, tenant: &str, begun: Result<&str, &str>) -> String {
     }
 }
 
-/// The name of a tenant's log; nothing where none was begun. A log that cannot be read may have any name.
+/// The name of a tenant's log; `None` if it was not begun. A log that cannot be read may have any name.
 fn begun(files: &Files, tenant: &str) -> Result<Option<String>, Fault> {
     let path = format!("state/log/{tenant}/{HEAD}");
     let head = match files.text(&path, HEAD_MAX) {
         Ok(head) => head,
         Err(FileError::Read(_, e)) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        // A folder that others can write is told with its remedy where `state/` is checked as a whole.
+        // A folder that others can write is reported with its remedy where `state/` is checked as a whole.
         Err(FileError::Writable(at, _)) if at != path => return Ok(None),
         Err(error) => return Err(Fault::new(&path, 0, error.to_string())),
     };
@@ -98,7 +97,7 @@ pub(super) fn warn(raw: &raw::Host, files: &Files, here: &Source) -> Option<Faul
     Some(fault(here, &what))
 }
 
-/// The reserved name that `host` is, or is below.
+/// The reserved name that `host` equals or is below.
 fn reserved(host: &str) -> Option<&'static str> {
     let is_of = |name: &&str| {
         let head = host.get(..host.len().checked_sub(name.len())?)?;

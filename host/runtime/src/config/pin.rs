@@ -1,6 +1,6 @@
-//! `deed pin`: writes the digests of contracts and adapters into the grants, and keeps what was accepted.
+//! `deed pin`: writes the digests of contracts and adapters into the grants, and keeps the accepted contracts.
 //!
-//! A [`Plan`] is made by reading alone, so that adapters can be checked before anything is written.
+//! A [`Plan`] is made by reading only, so that adapters can be checked before anything is written.
 
 mod members;
 
@@ -15,10 +15,10 @@ use deed_system::files::{ADAPTER_MAX, FileError, Files};
 use super::fault::{Fault, Faults};
 use super::{accepted, raw, tenant};
 
-/// What a grant named before, and what it names now.
+/// The digest that a grant named before, and the one that it names now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
-    /// As it stands in `deed.toml`; nothing when the grant named none.
+    /// As it is in `deed.toml`; `None` when the grant named none.
     pub was: Option<String>,
     pub now: Digest,
 }
@@ -36,19 +36,19 @@ pub struct Pinned {
     pub grant: String,
     pub contract: Change,
     pub adapter: Change,
-    /// The members of a changed contract that differ; nothing when the earlier contract is not kept.
+    /// The members of a changed contract that differ; `None` when the earlier contract is not kept.
     pub differs: Option<Vec<json::Change>>,
 }
 
-/// What a pin wrote.
+/// The result of a pin.
 #[derive(Debug)]
 pub struct Done {
     pub pinned: Vec<Pinned>,
-    /// Whether the owner of `deed.toml` has what is kept in `accepted/`.
+    /// Whether the files in `accepted/` could be given to the owner of `deed.toml`.
     pub is_given: bool,
 }
 
-/// Why digests were not written; the file is as it was.
+/// Why digests were not written; the file is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum PinError {
     #[error("{0}")]
@@ -63,7 +63,7 @@ pub enum PinError {
     Write(FileError),
 }
 
-/// What a pin writes: every grant of the directory, with the files that are there now.
+/// What a pin will write: every grant of the directory, with the digests of the present files.
 #[derive(Debug)]
 pub struct Plan {
     files: Files,
@@ -77,7 +77,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Reads the directory and writes nothing.
+    /// Reads the directory and writes nothing. Fails when a file has a fault, an adapter cannot be read, or a grant has
+    /// no table header of its own.
     pub fn make(dir: &Path) -> Result<Self, PinError> {
         let (files, text, raw) = super::read(dir)?;
         let mut faults = Faults::default();
@@ -145,12 +146,12 @@ impl Plan {
         self.adapters.iter().map(|(file, (_, bytes))| (file.as_str(), bytes.as_slice()))
     }
 
-    /// Grants whose contract has no file: `TENANT/GRANT`. They stay as they are.
+    /// Grants whose contract has no file: `TENANT/GRANT`. They are not changed.
     pub fn unknown(&self) -> &[String] {
         &self.unknown
     }
 
-    /// Keeps the contracts, then writes `deed.toml`.
+    /// Keeps the contracts, then writes `deed.toml`. Fails when a file cannot be written.
     pub fn carry_out(self) -> Result<Done, PinError> {
         let mut is_given = true;
         for canonical in self.contracts.values() {
@@ -161,7 +162,7 @@ impl Plan {
     }
 }
 
-/// What differs from the contract that was accepted before; nothing when that is not kept.
+/// The differences from the contract that was accepted before; `None` when that is not kept.
 fn differs(files: &Files, change: &Change, canonical: &[u8]) -> Option<Vec<json::Change>> {
     if change.is_unchanged() || change.was.is_none() {
         return Some(Vec::new());
@@ -171,7 +172,7 @@ fn differs(files: &Files, change: &Change, canonical: &[u8]) -> Option<Vec<json:
     Some(members::differ(&old, &new))
 }
 
-/// Replaces the two lines of one grant's table; every other line stays as it is.
+/// Replaces the two lines of one grant's table; every other line is unchanged.
 fn rewrite(
     text: &str,
     tenant: &str,

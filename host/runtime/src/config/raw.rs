@@ -14,7 +14,7 @@ use super::size::Size;
 #[serde(deny_unknown_fields)]
 pub struct Host {
     pub environment: String,
-    /// Below this much free room for `state/`, no new action is taken.
+    /// With less free room than this for `state/`, new actions are refused.
     pub disk_reserve: Option<Size>,
     #[serde(default)]
     pub limits: Limits,
@@ -33,7 +33,7 @@ pub struct Host {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Runs of adapters at a time.
+    /// Concurrent runs of adapters.
     pub runs: Option<u32>,
     /// Actions that are accepted and not at rest.
     pub under_way: Option<Bounds>,
@@ -54,7 +54,7 @@ pub struct Bounds {
 pub struct Http {
     pub listen: SocketAddr,
     pub operations: SocketAddr,
-    /// A proxy in front ends TLS; only then may the host bind beyond loopback.
+    /// A proxy in front of the host terminates TLS; only then may the host bind beyond loopback.
     #[serde(default)]
     pub behind_proxy: bool,
 }
@@ -63,7 +63,7 @@ pub struct Http {
 #[serde(deny_unknown_fields)]
 pub struct Log {
     pub origin: String,
-    /// How many of the witnesses vouch for a checkpoint that is waited for; all of them by default.
+    /// How many witnesses must cosign a checkpoint that is waited for; all of them by default.
     pub witness_quorum: Option<usize>,
     /// How long an action's last step waits for them.
     pub witness_wait: Option<Duration>,
@@ -72,7 +72,7 @@ pub struct Log {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Witness {
-    /// What reports and policies call it.
+    /// Its name in reports and policies.
     pub name: String,
     /// C2SP tlog-cosignature, Ed25519: `NAME+KEYID+KEY`.
     pub vkey: String,
@@ -141,7 +141,7 @@ pub struct Upstream {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Idempotency {
-    /// The request header that the upstream reads the key from.
+    /// The request header from which the upstream reads the key.
     pub header: String,
     /// How long it remembers a key.
     pub window: Duration,
@@ -182,13 +182,13 @@ pub struct Grant {
     pub upstreams: Vec<String>,
 }
 
-/// What a configuration says of other files, and how its logs are named.
+/// The files that a configuration names, and the name of its logs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outline {
     pub log_origin: String,
-    /// Policies, roots of TLS, public keys of people, and contracts as they were accepted.
+    /// Policies, roots of TLS, public keys of people, and accepted contracts.
     pub named: BTreeSet<String>,
-    /// Files with secrets in them.
+    /// Files that hold secrets.
     pub secrets: BTreeSet<String>,
 }
 

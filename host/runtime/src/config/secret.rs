@@ -1,6 +1,6 @@
 //! Secrets that `deed.toml` names: where each one is, and its value when the host loads it.
 //!
-//! An error's text carries the remedy and never the value.
+//! An error's text has the remedy but not the value.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -13,7 +13,7 @@ use super::raw;
 /// A secret that a table of `deed.toml` names.
 #[derive(Debug)]
 pub struct NamedSecret {
-    /// Whose it is; nothing for the webhook's.
+    /// The tenant that it belongs to; `None` for the webhook's.
     pub tenant: Option<String>,
     pub name: String,
     /// Where it is, or what is wrong with its table.
@@ -23,12 +23,13 @@ pub struct NamedSecret {
 /// The webhook's secret has no name of its own in `deed.toml`.
 pub(super) const NOTIFY: &str = "notify";
 
-/// Folders of the served directory that hold other things. A secret in one of these would replace one of them,
-/// or be copied with it.
+/// Folders of the served directory that hold other things. A secret in one of these would replace a file of it, or be
+/// copied with it.
 const TAKEN: [&str; 7] =
     ["keys", "state", "contracts", "policies", "adapters", "approvers", "accepted"];
 
-/// Every secret that the directory's `deed.toml` names, whether it is stored yet or not.
+/// Every secret that the directory's `deed.toml` names, whether it is stored yet or not. Fails when that file cannot be
+/// read.
 pub fn secrets(dir: &Path) -> Result<Vec<NamedSecret>, Fault> {
     let (_, _, raw) = super::read_one(dir)?;
     let named = |tenant: Option<&String>, name: &str, from: &raw::SecretFrom| NamedSecret {
@@ -44,7 +45,7 @@ pub fn secrets(dir: &Path) -> Result<Vec<NamedSecret>, Fault> {
     Ok(all)
 }
 
-/// Loads one secret.
+/// Loads one secret. Fails when its table is wrong, or it is missing or not usable.
 pub(super) fn load(name: &str, files: &Files, raw: &raw::SecretFrom) -> Result<Secret, String> {
     credentials::load(name, files, &source(name, raw)?).map_err(|e| e.to_string())
 }
@@ -63,11 +64,11 @@ fn source(name: &str, raw: &raw::SecretFrom) -> Result<SecretSource, String> {
 fn is_taken(file: &str) -> bool {
     let path = normal(file);
     let first = path.components().next().map(|step| step.as_os_str().to_ascii_lowercase());
-    // Some file systems do not tell upper case from lower case.
+    // Some file systems are case-insensitive.
     first.is_some_and(|first| first == "deed.toml" || TAKEN.iter().any(|taken| first == **taken))
 }
 
-/// A path without `.`, `..` and doubled slashes, as it would be without links.
+/// A path without `.`, `..` and doubled slashes, as if it had no links.
 fn normal(path: &str) -> PathBuf {
     let mut normal = PathBuf::new();
     for step in Path::new(path).components() {

@@ -34,7 +34,7 @@ impl FromStr for Size {
     }
 }
 
-/// The text is no size.
+/// The text is not a size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is no size; write a whole number and KiB, MiB, GiB or TiB")]
 pub struct SizeError(String);

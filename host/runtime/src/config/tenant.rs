@@ -1,4 +1,4 @@
-//! One tenant, from its tables in `deed.toml` to values in which every name resolves.
+//! One tenant: from its tables in `deed.toml` to values in which every name resolves.
 
 mod adapters;
 mod grants;
@@ -25,7 +25,7 @@ pub(super) use self::vocabulary::vocabulary;
 use super::fault::{Fault, Faults, Source};
 use super::raw;
 
-/// One tenant: nothing in it is visible to another.
+/// One tenant; other tenants cannot see anything in it.
 #[derive(Debug)]
 pub struct Tenant {
     pub name: String,
@@ -40,7 +40,7 @@ pub struct Tenant {
 }
 
 impl Tenant {
-    /// Who signed, by the key that the envelope names; the signature is to be checked with that key.
+    /// The person with the key that the envelope names; the caller must check the signature with that key.
     pub fn signer(&self, envelope: &Envelope) -> Option<(&str, &Person, &VerifyingKey)> {
         let hint = envelope.key_hint().unwrap_or_default();
         let owns = |key: &&VerifyingKey| key_id(key).is_ok_and(|id| id == hint);
@@ -49,14 +49,14 @@ impl Tenant {
         })
     }
 
-    /// Who has a token, and its hash.
+    /// The agents and persons with a token, and its hash.
     pub(super) fn tokens(&self) -> impl Iterator<Item = (&String, Digest)> {
         let agents = self.agents.iter().map(|(name, agent)| (name, agent.token));
         agents.chain(self.persons.iter().filter_map(|(name, p)| Some((name, p.token?))))
     }
 }
 
-/// An agent and the person who answers for it.
+/// An agent and the person who is responsible for it.
 #[derive(Clone, Debug)]
 pub struct Agent {
     pub person: String,
@@ -126,7 +126,7 @@ fn contract(files: &Files, name: &str) -> Result<(Contract, Digest), Fault> {
     Ok((contract, digest))
 }
 
-/// Whether people who list the folder see this file, and see what it is called.
+/// Whether a listing of the folder shows this file, and shows its name correctly.
 fn is_plain(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or_default();
     name.starts_with(|c: char| c.is_ascii_alphanumeric())

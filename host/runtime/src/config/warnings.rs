@@ -1,6 +1,6 @@
-//! What a configuration may say and hardly means: a checked one in, warnings out.
+//! Warnings about a checked configuration: what is allowed but probably not intended.
 //!
-//! Never stops the host; what must not be is a fault.
+//! A warning does not stop the host; what must not be is a fault.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +14,7 @@ use super::fault::{Fault, Source};
 use super::tenant::Granted;
 use super::{Config, Tenant, origin, raw};
 
-/// Where the operator's files are; who may write there says what the host does.
+/// Where the operator's files are; write access there controls what the host does.
 const FOLDERS: [&str; 5] = [".", "contracts", "policies", "adapters", "approvers"];
 
 pub(super) fn find(config: &Config, raw: &raw::Host, files: &Files, here: &Source) -> Vec<Fault> {
@@ -57,7 +57,7 @@ impl Place<'_> {
     }
 }
 
-/// By value: whoever copied a secret into two files has one secret.
+/// Compared by value: a secret that was copied into two files is one secret.
 fn shared_credentials(config: &Config, here: &Source, found: &mut Vec<Fault>) {
     let mut by_value: BTreeMap<&str, Vec<Place<'_>>> = BTreeMap::new();
     for tenant in config.tenants.values() {
@@ -101,7 +101,7 @@ fn shared(one: &Place<'_>, other: &Place<'_>) -> String {
     )
 }
 
-/// What the host holds and nothing that is granted needs.
+/// Secrets and write credentials that the host holds but nothing that is granted needs.
 fn unused(tenant: &Tenant, raw: &raw::Tenant, here: &Source, found: &mut Vec<Fault>) {
     let table = |kind: &str, name: &str| format!("[tenant.{}.{kind}.{name}]", tenant.name);
     for name in raw.secret.keys() {
@@ -122,7 +122,7 @@ fn unused(tenant: &Tenant, raw: &raw::Tenant, here: &Source, found: &mut Vec<Fau
     }
 }
 
-/// A contract that counts on keys, and an upstream of which nobody says that it knows them.
+/// A contract that relies on idempotency keys, with an upstream that is not configured to know them.
 fn keyless(tenant: &Tenant, here: &Source, found: &mut Vec<Fault>) {
     let keyed = |granted: &&Granted| granted.contract.action.effect == Effect::Keyed;
     for granted in tenant.grants.values().filter(keyed) {
@@ -144,7 +144,7 @@ fn keyless(tenant: &Tenant, here: &Source, found: &mut Vec<Fault>) {
     }
 }
 
-/// A credential that anyone on the way could read.
+/// A credential that could be read in transit.
 fn clear_text(tenant: &Tenant, here: &Source, found: &mut Vec<Fault>) {
     let has_credential = |one: &&Arc<Upstream>| one.read.is_some() || one.write.is_some();
     let exposed = |one: &&Arc<Upstream>| !one.base.tls && is_public(one);
@@ -158,7 +158,7 @@ fn clear_text(tenant: &Tenant, here: &Source, found: &mut Vec<Fault>) {
     }
 }
 
-/// An address is what it is; a name may lead wherever `addresses` lets it.
+/// An address has one class; a name may lead to any that `addresses` allows.
 fn is_public(upstream: &Upstream) -> bool {
     match upstream.base.address() {
         Some(address) => classify(address) == Some(AddressClass::Public),
@@ -166,7 +166,7 @@ fn is_public(upstream: &Upstream) -> bool {
     }
 }
 
-/// Who keeps the witness's state can put it back together with the log's.
+/// A party that keeps the witness's state can reset it together with the log's.
 fn near_witnesses(config: &Config, here: &Source, found: &mut Vec<Fault>) {
     for witness in config.witnesses.all.iter().filter(|one| one.url.starts_with("http://")) {
         let what = format!(

@@ -1,4 +1,4 @@
-//! Witnesses of the logs: who they are, how many of them count, how long they are waited for.
+//! Witnesses of the logs: which ones there are, how many must cosign, and how long they are waited for.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -62,7 +62,7 @@ pub(super) fn build(
     Witnesses { all, quorum, wait: Duration::from_millis(wait) }
 }
 
-/// One witness, or the text that is at fault and why.
+/// One witness. Fails with the text at fault and the reason.
 fn witness<'a>(
     raw: &'a raw::Witness,
     origin: &str,
@@ -70,7 +70,7 @@ fn witness<'a>(
     tenants: &BTreeMap<String, Arc<Tenant>>,
 ) -> Result<Witness, (&'a str, String)> {
     let raw::Witness { name, vkey, url } = raw;
-    // In a tlog-policy, `none` is the name of nobody.
+    // In a tlog-policy, `none` means no witness.
     if !id::is_name(name) || name == "none" {
         let what =
             format!("`{name}` names no witness; use lower-case letters, digits, `_` and `-`");

@@ -1,7 +1,7 @@
-//! The next key of a host, made before the present one is retired, and the keys that were.
+//! The next key of a host, made before the present one is retired, and the retired keys.
 //!
-//! Takes a served directory. A rotation is under way as long as `keys/next-PURPOSE.key` is there: what
-//! takes its place is one rename, so that a crash leaves the old key or the new one.
+//! A rotation is under way as long as `keys/next-PURPOSE.key` exists. The new key replaces the old one by one rename,
+//! so that a crash leaves the old key or the new one.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -16,7 +16,7 @@ use ed25519_dalek::{SigningKey, VerifyingKey};
 
 use super::{KEY_MAX, KeyError, parse, random, to_pem};
 
-/// The key that is to take the place of the present one.
+/// The key that will replace the present one.
 #[derive(Debug)]
 pub struct Next {
     dir: PathBuf,
@@ -25,13 +25,14 @@ pub struct Next {
 }
 
 impl Next {
-    /// Fails while a rotation of some key is under way: nothing may be signed until it is finished.
+    /// Fails while a rotation of any key is under way: nothing may be signed until it is finished.
     pub fn must_be_none(dir: &Path) -> Result<(), KeyError> {
         let found = [Purpose::Receipt, Purpose::Log].into_iter().find(|one| is_there(dir, *one));
         found.map_or(Ok(()), |purpose| Err(KeyError::Rotating(purpose)))
     }
 
-    /// The next key as an earlier run left it, or a new one; when this returns it is on disk.
+    /// The next key as an earlier run left it, or a new one. It is on disk when this returns. Fails when the other key
+    /// is being rotated, or a file cannot be read or written.
     pub fn make(dir: &Path, purpose: Purpose) -> Result<Self, KeyError> {
         let other = match purpose {
             Purpose::Receipt => Purpose::Log,
@@ -56,7 +57,7 @@ impl Next {
         self.key.verifying_key()
     }
 
-    /// Puts it into the place of the old key, of which the public half is kept.
+    /// Replaces the old key, whose public half is kept. Fails when a file cannot be written.
     pub fn take_over(self, old: &VerifyingKey) -> Result<(), KeyError> {
         let keys = self.dir.join("keys");
         let form = |path: &Path| KeyError::Form(path.to_owned());
@@ -75,7 +76,7 @@ impl Next {
     }
 }
 
-/// Public keys that this host used for this purpose before, in no order.
+/// Public keys that this host used for this purpose before, in no order. Fails when one cannot be read.
 pub fn retired(dir: &Path, purpose: Purpose) -> Result<Vec<VerifyingKey>, KeyError> {
     let files = Files::open(dir).map_err(KeyError::File)?;
     let names = files.names("keys/retired").map_err(KeyError::File)?;
@@ -107,7 +108,7 @@ fn is_there(dir: &Path, purpose: Purpose) -> bool {
 fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), KeyError> {
     let draft = path.with_extension("tmp");
     let written = || -> io::Result<()> {
-        // What an earlier run left there may have been half a key.
+        // A file left by an earlier run may contain half a key.
         match fs::remove_file(&draft) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
             _ => {}

@@ -22,7 +22,7 @@ impl Drop for Folder {
     }
 }
 
-/// The bytes behind the PEM of a private key.
+/// The DER bytes in the PEM of a private key.
 fn der(path: &Path) -> Vec<u8> {
     let text = fs::read_to_string(path).unwrap();
     let lines: Vec<&str> = text.lines().collect();

@@ -1,7 +1,7 @@
-//! What differs between two contracts, for people who accept the new one.
+//! The differences between two contracts, for people who accept the new one.
 //!
-//! Takes two values, gives every leaf that differs, by JSON pointer. Lists are compared index by index whatever
-//! their lengths: an item that was added has lines of its own, however much else changed around it.
+//! Every leaf that differs is listed by JSON pointer. Lists are compared index by index regardless of their lengths: an
+//! added item has lines of its own, however much else changed around it.
 
 use std::collections::BTreeSet;
 
@@ -28,7 +28,7 @@ fn compare(pointer: &str, old: Option<&Value>, new: Option<&Value>, found: &mut 
                 compare(&child(pointer, key), old.get(key), new.get(key), found);
             }
         }
-        // A list or table that came or went is compared with an empty one, leaf by leaf.
+        // An added or removed list or table is compared with an empty one, leaf by leaf.
         (Some(one), None) | (None, Some(one)) if has_members(one) => {
             let empty = match one {
                 Value::Array(_) => Value::Array(Vec::new()),
@@ -76,7 +76,7 @@ mod tests {
             ),
             (json!({}), json!({"a": {"b": [[1]], "c": {}}}), &["/a/b/0/0 - 1", "/a/c - {}"]),
             (json!({"a": [{"b": 1}]}), json!({}), &["/a/0/b 1 -"]),
-            // One kind for another is no difference of members.
+            // A change of kind is not a difference of members.
             (json!({"a": [1]}), json!({"a": {"0": 1}}), &["/a [1] {\"0\":1}"]),
             (json!({"a": []}), json!({"a": {}}), &["/a [] {}"]),
             (json!({"a": null}), json!({}), &["/a null -"]),

@@ -1,5 +1,5 @@
-//! The adapters that grants name: takes file names, gives the digest of each, and keeps one copy of its bytes,
-//! however many contracts it serves. It neither compiles nor runs any.
+//! The adapters that grants name: the digest of each file, and one copy of its bytes, however many contracts it serves.
+//! Nothing is compiled or run here.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use deed_spec::digest::Digest;
 use deed_system::files::{ADAPTER_MAX, Files};
 
-/// Files that were read, each once.
+/// The files that were read, each once.
 #[derive(Debug, Default)]
 pub(in crate::config) struct Adapters {
     read: RefCell<BTreeMap<String, Read>>,
-    /// Files of which it was said why they cannot be read: one fault, however many grants name it.
+    /// Files already reported as unreadable: one fault, however many grants name it.
     told: RefCell<BTreeSet<String>>,
 }
 
@@ -19,7 +19,7 @@ pub(in crate::config) struct Adapters {
 type Read = Result<(Digest, Vec<u8>), String>;
 
 impl Adapters {
-    /// The digest of this file's bytes, or why there is none: nothing where that was told before.
+    /// The digest of this file's bytes. Fails with the reason; with `None` if it was reported before.
     pub(super) fn digest(&self, files: &Files, name: &str) -> Result<Digest, Option<String>> {
         let mut read = self.read.borrow_mut();
         let found = read.entry(name.to_owned()).or_insert_with(|| {
@@ -30,7 +30,7 @@ impl Adapters {
         found.as_ref().map(|(digest, _)| *digest).map_err(|why| is_new().then(|| why.clone()))
     }
 
-    /// What was read.
+    /// The bytes that were read, by digest.
     pub(in crate::config) fn into_bytes(self) -> BTreeMap<Digest, Vec<u8>> {
         self.read.into_inner().into_values().flatten().collect()
     }

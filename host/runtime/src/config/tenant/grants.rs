@@ -1,4 +1,4 @@
-//! Grants of a tenant: contract and adapter pinned by digest, upstreams no wider than the contract.
+//! Grants of a tenant: contract and adapter pinned by digest, with no more upstreams than the contract needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -30,7 +30,7 @@ impl Builder<'_> {
         grants
     }
 
-    /// The grant with what it names, or what is wrong with it: nothing where that was told before.
+    /// The grant with what it names. Fails with what is wrong; with `None` if it was reported before.
     fn grant(&self, name: &str, raw: &raw::Grant) -> Result<Granted, Option<Wrong>> {
         let Some((file, contract, digest)) = self.contracts.get(name) else {
             let what = format!(
@@ -48,7 +48,7 @@ impl Builder<'_> {
         Ok(Granted { contract: Arc::clone(contract), digest: *digest, adapter, upstreams })
     }
 
-    /// The upstreams of a grant: exactly those that its contract needs.
+    /// The upstreams of a grant: exactly those that its contract needs. Fails when they differ.
     fn reached(
         &self,
         file: &str,

@@ -45,7 +45,7 @@ impl Builder<'_> {
         persons
     }
 
-    /// Two people with one key would be one human who counts as two.
+    /// Two persons with one key would be one human who counts as two.
     fn own_keys(&mut self, name: &str, person: &Person, others: &BTreeMap<String, Person>) {
         let same = |other: &Person| other.keys.iter().any(|key| person.keys.contains(key));
         if let Some((other, _)) = others.iter().find(|(_, other)| same(other)) {
@@ -72,7 +72,7 @@ impl Builder<'_> {
     }
 }
 
-/// Never quotes what stands there: it may be the token itself.
+/// The text is not quoted: it may be the token itself.
 fn no_hash(text: &str) -> &'static str {
     if text.is_empty() || text.to_ascii_lowercase().starts_with("sha") {
         return "`token` is no digest of a token; write `sha256:` and 64 lower-case hex digits, the hash \

@@ -18,7 +18,7 @@ impl Builder<'_> {
         for (name, attributes) in &self.raw.resource {
             let mut values = BTreeMap::new();
             for (key, value) in attributes {
-                // `__entity` and `__extn` mean something in Cedar's JSON.
+                // `__entity` and `__extn` have a meaning in Cedar's JSON.
                 if key.starts_with("__") {
                     let what =
                         format!("attribute name `{key}` is reserved; names do not start with `__`");
@@ -65,7 +65,7 @@ impl Builder<'_> {
                 Err(e) => self.unread_policy(name, &e),
             }
         }
-        // A grant with a fault is reported as that; policies that name it would only repeat it.
+        // A grant with a fault is reported as that; the policies that name it would only repeat it.
         if grants.len() < self.raw.grant.len() {
             return None;
         }
@@ -79,7 +79,7 @@ impl Builder<'_> {
             Some(ErrorKind::NotFound) => "; put the file there or correct `policies`",
             Some(ErrorKind::PermissionDenied) => "; let the host's user read it",
             Some(_) => "; put a readable file there or correct `policies`",
-            // It says itself what helps.
+            // The error itself has the remedy.
             None => "",
         };
         let what = format!("`policies` of tenant `{}`: {error}{remedy}", self.name);
@@ -94,7 +94,7 @@ impl Builder<'_> {
     }
 }
 
-/// What policies may speak of: it follows from everything but the policies.
+/// The names that policies may use; they follow from everything but the policies.
 pub(super) fn vocabulary(
     agents: &BTreeMap<String, Agent>,
     persons: &BTreeMap<String, Person>,
@@ -117,7 +117,7 @@ pub(super) fn vocabulary(
 fn attribute(value: &toml::Value) -> Option<(Value, AttributeType)> {
     match value {
         toml::Value::String(text) => Some((Value::from(text.clone()), AttributeType::String)),
-        // Beyond ±(2^53−1) a number has no canonical form, and nothing about it could be signed.
+        // Beyond ±(2^53−1) a number has no canonical form and cannot be signed.
         toml::Value::Integer(number)
             if number.unsigned_abs() <= json::MAX_INTEGER.unsigned_abs() =>
         {

@@ -14,11 +14,11 @@ use hyper::header::HeaderName;
 use super::Builder;
 use crate::config::{raw, secret};
 
-/// The longest that an upstream is waited for when its table does not say.
+/// The timeout of an upstream whose table does not set one.
 const UPSTREAM_TIMEOUT_MS: u64 = 10_000;
 
-/// Runs that may reach an upstream at once when its table does not say: half of the sandbox, so that a
-/// slow one leaves the other half to the others.
+/// Concurrent runs to an upstream whose table sets no limit: half of the sandbox, so that a slow upstream leaves the
+/// other half to the others.
 const CONCURRENCY: usize = 32;
 /// As many as the sandbox runs at once.
 const CONCURRENCY_MAX: usize = 64;
@@ -64,7 +64,7 @@ impl Builder<'_> {
         secrets: &Secrets,
         roots: &mut BTreeMap<String, Digest>,
     ) -> Result<Upstream, Wrong> {
-        // Told without the URL: what stands before the `@` may be a password.
+        // Reported without the URL: the part before the `@` may be a password.
         if raw.base_url.contains('@') {
             let what = "`base_url` has an `@`; user names and passwords belong in a secret";
             return Err(("base_url", what.to_owned()));
@@ -127,10 +127,10 @@ impl Builder<'_> {
             Some(secret) => {
                 Ok(Some(Credential { secret: Arc::clone(secret), slot: raw.slot.clone() }))
             }
-            // Its own table has a fault already, which says why it cannot be loaded.
+            // Its own table already has a fault, which says why it cannot be loaded.
             None if self.raw.secret.contains_key(&raw.secret) => Ok(None),
             None => {
-                // As long as a secret, it may be one that was written where its name belongs.
+                // A text as long as a secret may be one that was written in place of its name.
                 let named = if raw.secret.len() < SECRET_MIN { raw.secret.as_str() } else { "…" };
                 Err((key, format!("secret `{named}` is not there; add its [secret] table")))
             }
@@ -157,7 +157,7 @@ fn addresses(names: &[String]) -> Result<BTreeSet<AddressClass>, Wrong> {
     names.iter().map(class).collect()
 }
 
-/// Whether the address in the base URL may be dialled. Any other name is looked up when it is.
+/// Whether the address in the base URL may be dialled. Any other name is resolved and checked when it is dialled.
 fn reachable(base: &Base, allowed: &BTreeSet<AddressClass>) -> Result<(), Wrong> {
     let Some(address) = base.address() else { return Ok(()) };
     let Some(class) = classify(address) else {
@@ -198,16 +198,16 @@ const TAKEN: [&str; 15] = [
     "user-agent",
 ];
 
-/// Of these, what a credential may be sent in.
+/// Those of them in which a credential may be sent.
 const CREDENTIALS: [&str; 2] = ["authorization", "cookie"];
 
-/// Whether a credential's header is its own. What is refused here would be refused at each request.
+/// Whether a credential may be sent in this header. A header that is refused here would be refused at each request.
 fn fits(slot: &Slot) -> Result<(), String> {
     let name = match slot {
         Slot::Header { name } => name,
         Slot::Bearer | Slot::Basic { .. } => return Ok(()),
     };
-    // As long as a secret, it may be one that was written where the name belongs.
+    // A text as long as a secret may be one that was written in place of the name.
     let shown = if name.len() < SECRET_MIN { name.as_str() } else { "…" };
     let Ok(header) = HeaderName::from_bytes(name.as_bytes()) else {
         return Err(format!(

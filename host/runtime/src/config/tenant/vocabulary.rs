@@ -1,10 +1,10 @@
-//! What the policies of a tenant may speak of, whether they compile or not: for those who write them.
+//! The names that the policies of a tenant may use, whether they compile or not: for their authors.
 
 use deed_record::policy::Vocabulary;
 
 use super::{Adapters, Builder, Contracts, Faults, Files, Source, policies, raw};
 
-/// From agents, persons, grants and resources; what is wrong with these goes to `faults`.
+/// From agents, persons, grants and resources, whose faults are added to `faults`.
 pub(in crate::config) fn vocabulary(
     files: &Files,
     name: &str,
