@@ -1,4 +1,4 @@
-//! The shapes of the surface: what HTTP, the command line and the OpenAPI document share.
+//! Types of the API that HTTP, the command line and the OpenAPI document share.
 
 pub mod contracts;
 pub mod listing;
@@ -14,7 +14,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 /// The largest request body in bytes; a proposal or an approval is far smaller.
 pub(crate) const BODY_MAX: usize = 256 * 1024;
 
-/// The schema of the words that [`Status::word`] gives. No value of it exists.
+/// The schema of the values of [`Status::word`]. The type has no values.
 #[derive(Debug)]
 pub(crate) enum StatusWord {}
 

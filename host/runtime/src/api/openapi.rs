@@ -1,6 +1,6 @@
-//! The OpenAPI 3.1 document, made of the operations that are served and of the types behind them.
+//! The OpenAPI 3.1 document, generated from the served operations and their types.
 //!
-//! It knows no route: the table of routes describes each of its operations.
+//! It contains no routes of its own: the table of routes describes each of its operations.
 
 mod operation;
 mod parts;

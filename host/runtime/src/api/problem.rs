@@ -1,4 +1,4 @@
-//! Errors as RFC 9457 problem details: the one place that maps errors to HTTP.
+//! Errors as RFC 9457 problem details. All errors are mapped to HTTP here.
 
 mod body;
 
@@ -16,20 +16,20 @@ use crate::capacity::admission::Overload;
 use crate::engine::{EngineError, IntakeError, Unready};
 use crate::stage::contract::BindFault;
 
-/// A store that does not answer wants a person or a restart.
+/// A store that does not answer needs an operator or a restart.
 const UNAVAILABLE_RETRY_S: u64 = 30;
 const MEDIA_TYPE: &str = "application/problem+json";
 
-/// An answer that refuses: status, title, detail and, where there are places, JSON pointers.
+/// An error answer: status, title, detail and, for places in the body, JSON pointers.
 #[derive(Debug)]
 pub(crate) struct Problem {
     status: StatusCode,
     title: &'static str,
     detail: String,
     errors: Vec<Place>,
-    /// Seconds, for who asks too often or while nothing new is taken.
+    /// Seconds, for a caller that asks too often or while new work is refused.
     retry_after: Option<u64>,
-    /// The limit that is reached, in a word for programs.
+    /// The limit that was reached, as a name for programs.
     limit: Option<&'static str>,
 }
 
@@ -45,12 +45,12 @@ impl Problem {
         }
     }
 
-    /// Foreign and unknown answer alike: nobody learns what another tenant has.
+    /// The same answer for foreign and unknown: a caller does not learn what another tenant has.
     pub(crate) fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not found", "there is no such thing for you")
     }
 
-    /// The same of a contract. The name is the caller's own, and is not repeated.
+    /// The same for a contract. The name is the caller's own and is not repeated.
     pub(crate) fn no_contract() -> Self {
         let detail = "no contract of this name is granted to your tenant; GET /v1/contracts lists those that are";
         Self::new(StatusCode::NOT_FOUND, "unknown contract", detail)
@@ -77,14 +77,14 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large", detail)
     }
 
-    /// Says when to come back. Nothing was looked at, nothing was done.
+    /// Says when to retry. The request was not read and nothing was done.
     pub(crate) fn too_many(what: &str, retry_after_s: u64) -> Self {
         let detail = format!("{what}; come back in {retry_after_s} s");
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too many requests", detail);
         Self { retry_after: Some(retry_after_s), ..problem }
     }
 
-    /// The same where it is not the caller's own doing.
+    /// The same when the caller did not cause it.
     pub(crate) fn crowded(retry_after_s: u64) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         let detail = format!("too many requests are in progress; come back in {retry_after_s} s");
@@ -103,14 +103,14 @@ impl Problem {
         }
     }
 
-    /// Nothing new is taken, and nothing was done; it says when to come back.
+    /// New work is refused and nothing was done; says when to retry.
     fn not_ready(why: &Unready) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         let problem = Self::new(status, "nothing new is taken now", why.told());
         Self { retry_after: Some(why.retry_after_s()), ..problem }
     }
 
-    /// There is no room for it now: the caller's own limit, or the host's.
+    /// There is no room for it now: by the caller's own limit, or the host's.
     fn overload(over: Overload) -> Self {
         let (status, title) = if over.limit.is_hosts() {
             (StatusCode::SERVICE_UNAVAILABLE, "the host has no room for it now")
@@ -121,12 +121,12 @@ impl Problem {
         Self { retry_after: Some(over.retry_after_s), limit: Some(over.limit.word()), ..problem }
     }
 
-    /// Whether the caller is told to come again: what it asked for may be right.
+    /// Whether the caller is asked to retry: its request may be correct.
     pub(crate) fn is_for_later(&self) -> bool {
         self.retry_after.is_some()
     }
 
-    /// Why is for the operator alone.
+    /// The reason is for the operator only.
     pub(crate) fn unavailable() -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         let problem = Self::new(status, "the host cannot do this now", "see the operator's log");
@@ -159,7 +159,7 @@ impl IntoResponse for Problem {
     }
 }
 
-/// What refused in words of its own, such as a query that is none, is said in ours.
+/// Replaces an error answer that other code made, such as for an invalid query, by a problem document.
 pub(crate) fn in_our_words(response: Response) -> Response {
     let status = response.status();
     let ours = response.headers().get(header::CONTENT_TYPE).is_some_and(|t| t == MEDIA_TYPE);
@@ -175,7 +175,7 @@ pub(crate) async fn no_method() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed", detail)
 }
 
-/// A body that could not be read: larger than the limit, or broken off.
+/// A body that could not be read: larger than the limit, or cut off.
 impl From<BytesRejection> for Problem {
     fn from(rejection: BytesRejection) -> Self {
         match rejection.status() {

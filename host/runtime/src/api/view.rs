@@ -1,4 +1,4 @@
-//! An action as callers see it. Until it has ended, an agent sees status and obligations, not state.
+//! An action as callers see it. Until it has ended, an agent sees status and obligations, but not state.
 
 use std::sync::Arc;
 
@@ -132,7 +132,8 @@ pub struct ReceiptRef {
     pub index: Option<u64>,
 }
 
-/// What is to be seen of a story: all of it for a person of the tenant, for its agent once it has ended.
+/// The visible part of a story: all of it for a person of the tenant, and for its agent once it has ended. Fails when a
+/// part of it has no canonical form.
 pub fn view(story: &Story, entries: &[Entry], person: bool) -> Result<View, EngineError> {
     let (action, proposal) = (&story.bound.action, &story.bound.proposal);
     let judged = story.concluded();
@@ -152,7 +153,7 @@ pub fn view(story: &Story, entries: &[Entry], person: bool) -> Result<View, Engi
         intent: proposal.intent.clone(),
         reasoning: proposal.reasoning.clone(),
         sources: proposal.sources.clone(),
-        // Both come from the proposal and the contract alone, so that its agent may see them at any time.
+        // Both come from the proposal and the contract alone, so the agent may see them at any time.
         params: action.params.clone(),
         writes: writes(story),
         obligations: obligations(story),
@@ -231,7 +232,7 @@ fn result(story: &Story) -> Option<Value> {
 }
 
 fn signed(story: &Story, kind: Kind) -> Result<Option<ReceiptRef>, EngineError> {
-    // A person's word is of the same kind as what the host concludes.
+    // A person's statement has the same kind as the host's conclusion.
     let word = story.resolution.as_ref().map(|(_, envelope)| envelope);
     let mut chain = story.chain.iter().rev().filter(|(_, envelope)| Some(envelope) != word);
     let Some((_, envelope)) = chain.find(|(is, _)| *is == kind) else {

@@ -1,4 +1,4 @@
-//! One operation: what a request takes, and what may be answered.
+//! One operation: what a request contains, and the possible answers.
 
 use serde_json::{Map, Value, json};
 
@@ -9,7 +9,7 @@ use super::schemas::SchemaOf;
 #[derive(Debug)]
 pub(crate) struct Operation {
     pub(crate) method: Method,
-    /// As the router takes it: a parameter that spans slashes is `{*name}`.
+    /// As the router expects it: a parameter that spans slashes is `{*name}`.
     pub(crate) path: &'static str,
     pub(crate) id: &'static str,
     pub(crate) tag: &'static str,
@@ -21,7 +21,7 @@ pub(crate) struct Operation {
     pub(crate) answers: Vec<Answer>,
     /// The statuses of the problem documents that it can answer with.
     pub(crate) problems: &'static [u16],
-    /// Whether the listener for operations serves it, which asks for no token.
+    /// Whether the listener for operations serves it; then it needs no token.
     pub(crate) for_operations: bool,
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct Parameter {
     pub(crate) place: Place,
     pub(crate) schema: SchemaOf,
     pub(crate) description: &'static str,
-    /// Its name among the components, where several operations refer to it.
+    /// Its name among the components, if several operations refer to it.
     pub(crate) shared: Option<&'static str>,
 }
 
@@ -58,7 +58,7 @@ pub(crate) enum Place {
     Header,
 }
 
-/// A good answer, or one in text.
+/// An answer that is not a problem document: a success, or plain text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -76,7 +76,7 @@ pub(crate) enum Content {
 }
 
 impl Operation {
-    /// The path's item, without operations.
+    /// The path item, without operations.
     pub(super) fn item(&self) -> Value {
         if !self.for_operations {
             return json!({});

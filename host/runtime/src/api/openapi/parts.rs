@@ -1,4 +1,4 @@
-//! What several operations refer to: the token, parameters, the header `Location`, problems, schemas.
+//! Components that several operations refer to: the token, parameters, the header `Location`, problems, schemas.
 
 use serde_json::{Map, Value, json};
 
@@ -6,7 +6,7 @@ use super::operation::Parameter;
 use super::schemas::{SchemaOf, Schemas};
 use crate::api::problem::Body;
 
-/// The `components` of the document, as far as operations have referred to them.
+/// The `components` of the document that operations have referred to so far.
 #[derive(Debug)]
 pub(super) struct Components {
     schemas: Schemas,
@@ -86,7 +86,7 @@ fn problem(status: u16, schema: &Value) -> Value {
     problem
 }
 
-/// What a problem with this status means, whatever the operation.
+/// The meaning of a problem with this status, for any operation.
 fn meaning(status: u16) -> &'static str {
     match status {
         400 => "The body is no strict JSON, or a header or query parameter has no meaning.",

@@ -1,6 +1,6 @@
 //! The schemas of requests and answers (JSON Schema 2020-12), derived from their types.
 //!
-//! A contract's own parameters and state are not described here: those are in the contract.
+//! A contract's own parameters and state are not described here; they are in the contract.
 
 use std::collections::BTreeSet;
 
@@ -8,14 +8,14 @@ use schemars::Schema;
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value};
 
-/// Makes the schema of a type: a reference where the type has a name.
+/// Makes the schema of a type: a reference if the type has a name.
 pub(crate) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
 /// The named schemas that were referred to.
 #[derive(Debug)]
 pub(super) struct Schemas {
     generator: SchemaGenerator,
-    /// Those that stand in a request: a member that they do not name is an error.
+    /// Schemas used in a request: a member that they do not name is an error.
     closed: BTreeSet<String>,
 }
 
@@ -50,7 +50,7 @@ impl Schemas {
     }
 }
 
-/// Later versions may add members to an answer, though what reads a record refuses those that it does not know.
+/// Later versions may add members to an answer, although code that reads a record refuses unknown members.
 fn open(schema: &mut Map<String, Value>) {
     if schema.get("additionalProperties") == Some(&Value::Bool(false)) {
         schema.remove("additionalProperties");
@@ -98,8 +98,8 @@ fn not_null(schema: &mut Map<String, Value>) {
     }
 }
 
-/// Takes out what only Rust has a use for: line breaks of comments, defaults of members that may be absent, and the
-/// comments on the words of an enumeration.
+/// Removes what only Rust uses: line breaks of comments, defaults of members that may be absent, and the comments on
+/// the values of an enumeration.
 fn plain(schema: &mut Value) {
     match schema {
         Value::Array(items) => items.iter_mut().for_each(plain),
@@ -115,7 +115,7 @@ fn plain(schema: &mut Value) {
     }
 }
 
-/// A choice between constants is an enumeration.
+/// Replaces a choice between constants by an enumeration.
 fn words(members: &mut Map<String, Value>) {
     let Some(Value::Array(choices)) = members.get("oneOf") else { return };
     let constants: Option<Vec<Value>> =
