@@ -1,4 +1,4 @@
-//! The HTTP surface: parses requests, appends outside facts, shows stories. It decides nothing.
+//! The HTTP API: parses requests, appends outside facts, shows stories. It makes no decisions.
 
 mod account;
 mod actions;
@@ -28,7 +28,7 @@ use crate::api;
 use crate::capacity::counters::Metrics;
 use crate::engine::Engine;
 
-/// What every route has at hand.
+/// The state that every route has.
 #[derive(Clone, Debug)]
 pub struct App {
     pub engine: Arc<Engine>,
@@ -37,7 +37,7 @@ pub struct App {
 }
 
 impl App {
-    /// What the routes have at hand behind a door that holds so many connections.
+    /// The state of the routes behind a listener that holds this many connections.
     pub fn new(engine: Arc<Engine>, connections_max: usize) -> Self {
         let callers = Arc::new(Callers::of(engine.tenants(), connections_max));
         Self { engine, metrics: Arc::default(), callers }

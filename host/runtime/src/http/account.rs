@@ -1,4 +1,4 @@
-//! Puts refusals on the account of who was refused, around every route.
+//! Charges refusals to the caller that was refused, around every route.
 
 use std::sync::{Arc, OnceLock};
 
@@ -13,32 +13,32 @@ use crate::api::problem::{self, Problem};
 use crate::capacity::fair_share::Level;
 use crate::capacity::rate_limit::{Leave, TooMany};
 
-/// With too many requests in progress nobody knows when one ends.
+/// With too many requests in progress it is not known when one will end.
 const IN_PROGRESS_RETRY_S: u64 = 1;
 
-/// Where the extractor leaves the leave, so that it holds until the answer is made.
+/// Where the extractor puts the leave, so that it is held until the answer is made.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tab(Arc<OnceLock<Leave>>);
 
 impl Tab {
     pub(super) fn keep(&self, leave: Leave) {
-        // There is one caller to a request; a second leave of the same one would end here.
+        // A request has one caller; a second leave for it is released here.
         drop(self.0.set(leave));
     }
 }
 
-/// Around every route: a refusal goes on the account of whoever was refused.
+/// Wraps every route: a refusal is charged to the caller that was refused.
 pub(super) async fn account(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let tab = Tab::default();
     request.extensions_mut().insert(tab.clone());
     let response = next.run(request).await;
     let status = response.status();
-    // To be told to come back later is no refusal to pay for.
+    // An answer that asks the caller to retry later is not charged.
     let refused = status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS;
     if let Some(leave) = tab.0.get().filter(|_| refused) {
         leave.budget().charge(Instant::now());
     }
-    // Who has no leave and is told that there is no room was kept out here, by the requests of all.
+    // A caller without a leave that gets this status was refused because of the requests of all callers.
     let crowded = status == StatusCode::SERVICE_UNAVAILABLE && tab.0.get().is_none();
     if status == StatusCode::TOO_MANY_REQUESTS || crowded {
         app.metrics.throttled();

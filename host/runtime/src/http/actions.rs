@@ -28,7 +28,7 @@ use crate::api::view;
 use crate::engine::{Accepted, Claimed, Explained, StoredAction};
 use crate::stage::contract;
 
-/// How long a caller that says nothing is kept waiting for an answer.
+/// How long a caller that names no wait is kept waiting for an answer.
 const WAIT_DEFAULT_S: u64 = 10;
 
 pub(super) async fn propose(
@@ -44,7 +44,7 @@ pub(super) async fn propose(
     let trace = traceparent(&headers)?;
     let taking = take(app.clone(), caller.clone(), proposal, claimed, trace);
     let taken = carried(taking).await;
-    // A caller who was told to come again was not refused.
+    // A caller that was asked to retry was not refused.
     let refused = |problem: &Problem| {
         if !problem.is_for_later() {
             app.metrics.refused();
@@ -61,7 +61,7 @@ pub(super) async fn propose(
     answer(&app, &caller, &id, rest, wait).await
 }
 
-/// Takes a proposal and follows it: what ends denied at once is a refusal, whether its caller waits or not.
+/// Takes a proposal and follows it: one that is denied at once is a refusal, whether its caller waits or not.
 async fn take(
     app: App,
     caller: Caller,
@@ -83,12 +83,13 @@ async fn take(
     Ok((id, Some(tokio::spawn(follow))))
 }
 
-/// Whether policy, precondition or contract refused, and no person was bothered.
+/// Whether policy, precondition or contract refused it before a person was asked.
 fn denied_unasked(story: &Story) -> bool {
     story.status == Status::Ended(Outcome::Denied) && story.ask.is_none()
 }
 
-/// Work that a caller who hangs up does not stop half way: an outside fact that is on disk is driven.
+/// Work that continues when its caller disconnects: an outside fact that is on disk must be driven. Fails as the work
+/// does, or when its task ends early.
 pub(super) async fn carried<T: Send + 'static>(
     work: impl Future<Output = Result<T, Problem>> + Send + 'static,
 ) -> Result<T, Problem> {
@@ -174,7 +175,7 @@ pub(super) async fn list(
     Ok(Json(ActionList { actions: rows.into_iter().map(ActionSummary::from).collect() }))
 }
 
-/// Waits as the caller prefers, then answers 200 for what has ended and 202 for what goes on.
+/// Waits as the caller prefers, then answers 200 for an action that has ended and 202 for any other.
 pub(super) async fn answer(
     app: &App,
     caller: &Caller,
@@ -189,7 +190,7 @@ pub(super) async fn answer(
     }
     let told = told.ok().flatten().map_or_else(|| app.engine.load(id), Ok)?;
     if !told.story.status.rests() {
-        // What has ended or waits is on disk; of what goes on, at least that it was taken.
+        // An action that has ended or waits is on disk; of any other, at least its acceptance.
         app.engine.on_disk(id).await?;
     }
     shown(app, caller, told)

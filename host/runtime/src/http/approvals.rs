@@ -1,4 +1,4 @@
-//! What an approver is shown, and the signed answer.
+//! The request that an approver is shown, and the signed answer.
 
 use std::sync::Arc;
 
@@ -52,7 +52,7 @@ pub(super) async fn answer(
     answered(&app, &caller, &id, waiting.to_rest(), None).await
 }
 
-/// The envelope that a body is.
+/// Parses a body as an envelope. Fails when it is not strict JSON or not a DSSE envelope.
 pub(super) fn envelope(body: &[u8]) -> Result<Envelope, Problem> {
     let value = json::parse_exact(body)
         .map_err(|e| Problem::bad_request(format!("the body is no strict JSON: {e}")))?;

@@ -1,4 +1,4 @@
-//! Who calls: a bearer token, known only by its hash, compared in constant time.
+//! Authentication by bearer token. Tokens are known only by their hash and compared in constant time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::capacity::rate_limit::{Budget, ConcurrencyLimits, LIMITS};
 use crate::config::Tenant;
 use crate::engine::StoredAction;
 
-/// A caller who showed a valid token.
+/// A caller with a valid token.
 #[derive(Clone, Debug)]
 pub(super) struct Caller {
     pub(super) tenant: Arc<Tenant>,
@@ -28,7 +28,7 @@ pub(super) struct Caller {
     pub(super) budget: Arc<Budget>,
 }
 
-/// Everybody who has a token, with its digest.
+/// All callers that have a token, with its digest.
 #[derive(Debug)]
 pub(super) struct Callers(Vec<(Caller, Digest)>);
 
@@ -40,7 +40,7 @@ pub(super) enum Who {
 }
 
 impl Caller {
-    /// The agent's name and person, or a refusal: only agents propose.
+    /// The agent's name and person. Fails for a person: only agents propose.
     pub(super) fn agent(&self) -> Result<(&str, &str), Problem> {
         match &self.who {
             Who::Agent { name, person } => Ok((name, person)),
@@ -56,8 +56,8 @@ impl Caller {
         }
     }
 
-    /// The story of an action that this caller may see: persons all of their tenant, an agent its own.
-    /// Anything else is unknown, whether it exists or not.
+    /// The story of an action that this caller may see: a person sees all of the tenant, an agent its own. Fails as for
+    /// an unknown action otherwise, whether it exists or not.
     pub(super) fn story(&self, app: &App, id: &ActionId) -> Result<Story, Problem> {
         self.told(app, id).map(|told| told.story)
     }
@@ -95,7 +95,7 @@ impl FromRequestParts<App> for Caller {
     }
 }
 
-/// The one bearer token; who sends two may be read differently by whoever stands in front of us.
+/// The only bearer token; a proxy in front may read two of them differently.
 fn token(headers: &HeaderMap) -> Option<&str> {
     let mut all = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (all.next(), all.next()) else { return None };
@@ -103,13 +103,13 @@ fn token(headers: &HeaderMap) -> Option<&str> {
 }
 
 impl Callers {
-    /// Everybody in the configuration, on so many connections.
+    /// All callers of the configuration, for this many connections.
     pub(super) fn of(tenants: &BTreeMap<String, Arc<Tenant>>, connections_max: usize) -> Self {
         let halls = ConcurrencyLimits::new(connections_max, tenants.len());
         Self(tenants.values().flat_map(|tenant| callers(tenant, &halls)).collect())
     }
 
-    /// Looks at every token whatever matches, so that the time says nothing about which one was close.
+    /// Compares with every token even after a match, so that the time does not depend on which one matches.
     fn find(&self, token: &str) -> Option<Caller> {
         let shown = Digest::of(token.as_bytes());
         let mut found = u32::MAX;

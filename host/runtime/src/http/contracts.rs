@@ -1,4 +1,4 @@
-//! What this principal may ask for, and under what constraints.
+//! The contracts that this caller may use, and their constraints.
 
 use axum::Json;
 use axum::extract::State;

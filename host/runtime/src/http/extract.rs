@@ -1,6 +1,6 @@
-//! Parts of a request's target, with refusals that are problem details like every other.
+//! Parts of a request's target, with refusals that are problem details as everywhere.
 //!
-//! Never says more about a bad path than about one that leads nowhere.
+//! A malformed path gets the same answer as one without a route.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::api::problem::Problem;
 
-/// The route's parameters; a path whose percent-encoding is no UTF-8 leads nowhere.
+/// The route's parameters; a path whose percent-encoding is not UTF-8 has no route.
 pub(super) struct Path<T>(pub(super) T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {

@@ -1,6 +1,6 @@
-//! The query of a listing: takes pairs as they were sent, gives filters that an action can pass.
+//! The query of a listing: its pairs as sent, and the filters that they form.
 //!
-//! Never passes on a filter that matches nothing whatever there is: an empty answer would say that all is well.
+//! A filter that no action can match is refused: an empty answer would wrongly suggest that all is well.
 
 use std::collections::BTreeMap;
 

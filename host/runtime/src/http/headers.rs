@@ -1,4 +1,4 @@
-//! What headers of a request ask for: a key, a wait, a trace. Each is there once or not at all.
+//! Request headers for a key, a wait and a trace. Each may be given at most once.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::engine::Claimed;
 pub(crate) const WAIT_MAX_S: u64 = 50;
 pub(super) const KEY_MAX: usize = 128;
 
-/// W3C Trace Context: `00-<32 hex>-<16 hex>-<2 hex>`; the trace id is what a receipt and a listing name.
+/// W3C Trace Context: `00-<32 hex>-<16 hex>-<2 hex>`; receipts and listings name the trace id.
 pub(super) fn traceparent(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = only(headers, "traceparent")? else { return Ok(None) };
     let parts: Vec<&str> = value.split('-').collect();
@@ -25,7 +25,7 @@ pub(super) fn traceparent(headers: &HeaderMap) -> Result<Option<String>, Problem
     }
 }
 
-/// What an action can have been proposed under.
+/// A trace id under which an action can have been proposed.
 pub(super) fn is_trace_id(text: &str) -> bool {
     hex(text, 32)
 }
@@ -44,7 +44,7 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<Claimed>, Pr
     }
 }
 
-/// RFC 7240: `Prefer: wait=N` in seconds, and never longer than the host waits; other preferences are not for us.
+/// RFC 7240: `Prefer: wait=N` in seconds, at most as long as the host waits; other preferences are ignored.
 pub(super) fn wait(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
     let Some(value) = only(headers, "prefer")? else { return Ok(None) };
     let Some(wait) = value.split(',').find_map(|p| p.trim().strip_prefix("wait=")) else {
@@ -55,13 +55,13 @@ pub(super) fn wait(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
     Ok(Some(Duration::from_secs(seconds.min(WAIT_MAX_S))))
 }
 
-/// The one value of a header. Two are refused: whoever stands in front of us may have read the other.
+/// The only value of a header. Two are refused, because a proxy in front may have read the other one.
 fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
     let mut all = headers.get_all(name).iter();
     let (value, None) = (all.next(), all.next()) else {
         return Err(Problem::bad_request(format!("`{name}` is there twice")));
     };
-    // What is no text has no meaning to us either.
+    // A value that is not text has no meaning here either.
     Ok(value.map(|value| value.to_str().unwrap_or_default()))
 }
 

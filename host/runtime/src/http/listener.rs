@@ -1,7 +1,7 @@
-//! The front door: an accept loop of our own, with a bound on everything that a caller can make it hold.
+//! The listener: an accept loop with bounds on all resources that a caller can make it hold.
 //!
-//! Takes a listener and its routes, serves HTTP/1.1 until it is told to stop. It knows nobody: callers
-//! without a token are stopped here by what they cost, never by who they are.
+//! Serves HTTP/1.1 until it is stopped. It does not identify callers: those without a token are limited here by what
+//! they cost, not by who they are.
 
 mod connection;
 mod head;
@@ -18,14 +18,14 @@ use tokio::time::Instant;
 use super::Metrics;
 use crate::capacity::connection_slots::ConnectionSlots;
 
-/// How long a whole request may take to come: the head, counted from the last answer, and then the
-/// body. An idle connection is one whose next head does not come.
+/// How long a whole request may take to arrive: the head, counted from the last answer, and then the body. A connection
+/// is idle when its next head does not arrive.
 const REQUEST_PATIENCE: Duration = Duration::from_secs(15);
-/// How often connections are looked at for that.
+/// How often connections are checked for that.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
-/// Accepting fails when the process has no file left, or the caller is gone already.
+/// Accepting fails when the process has no file descriptor left, or the caller has already disconnected.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// What a caller gets when every connection has a request in progress.
+/// The answer to a caller when every connection has a request in progress.
 const FULL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
@@ -40,7 +40,7 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Serves until `stopped` says so; then takes nobody in any more and lets requests in progress finish.
+    /// Serves until `stopped` is set; then accepts no more connections and lets requests in progress finish.
     pub async fn serve(self, mut stopped: watch::Receiver<bool>) {
         let Self { listener, router, connections_max, metrics } = self;
         let seats = Arc::new(ConnectionSlots::new(connections_max, REQUEST_PATIENCE, metrics));
@@ -73,7 +73,7 @@ impl Listener {
     }
 }
 
-/// A seat for the connection and the work on it; without one it is told so and closed.
+/// Serves the connection if there is a slot for it; otherwise answers that there is none and closes it.
 fn admit(
     stream: TcpStream,
     seats: &Arc<ConnectionSlots>,
@@ -81,7 +81,7 @@ fn admit(
     stopped: watch::Receiver<bool>,
 ) -> Option<impl Future<Output = ()> + Send + 'static> {
     let Some(seat) = seats.take(Instant::now()) else {
-        // A courtesy: what does not fit into the socket at once is not said.
+        // Best effort: what does not fit into the socket buffer at once is dropped.
         stream.try_write(FULL).ok();
         return None;
     };
@@ -90,7 +90,7 @@ fn admit(
     Some(connection::serve(stream, router, Arc::new(seat), stopped))
 }
 
-/// The sender outlives the doors; one that is gone means the same as a stop.
+/// The sender outlives the listeners; a dropped sender means the same as a stop.
 async fn told(stopped: &mut watch::Receiver<bool>) {
     stopped.wait_for(|stop| *stop).await.map(|_| ()).unwrap_or_default();
 }

@@ -12,7 +12,7 @@ use crate::engine::Unready;
 
 pub(super) use self::metrics::metrics;
 
-/// The process answers, and its store takes what it must take.
+/// Healthy while the process answers and its store accepts writes.
 pub(super) async fn health(State(app): State<App>) -> (StatusCode, String) {
     match app.engine.failed() {
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
@@ -20,7 +20,7 @@ pub(super) async fn health(State(app): State<App>) -> (StatusCode, String) {
     }
 }
 
-/// Ready means that new work is taken. Otherwise every reason has a line of its own.
+/// Ready means that new work is accepted. Otherwise every reason has a line of its own.
 pub(super) async fn ready(State(app): State<App>) -> (StatusCode, String) {
     let reasons = app.engine.unready();
     if reasons.is_empty() {

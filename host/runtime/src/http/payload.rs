@@ -1,4 +1,4 @@
-//! The body of a request: JSON that says that it is JSON, within the limit.
+//! The body of a request: declared as JSON and within the limit.
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 
 use crate::api::problem::Problem;
 
-/// The bytes of a body; whoever wants them parses them.
+/// The bytes of a body; the handler parses them.
 #[derive(Debug)]
 pub(super) struct Payload(pub(super) Bytes);
 

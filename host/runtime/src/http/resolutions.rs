@@ -1,4 +1,4 @@
-//! What an operator is shown of an open action, and the signed word about it.
+//! The request that an operator is shown for an open action, and the signed statement about it.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The one table of routes: the routers and the OpenAPI document are both made of it.
+//! The table of routes, from which the routers and the OpenAPI document are made.
 
 mod parameters;
 mod table;
@@ -115,13 +115,13 @@ impl Route {
         self.answer(200, description, Content::Bytes(media))
     }
 
-    /// Headers of every answer so far.
+    /// Sets the headers of every answer so far.
     fn headers(mut self, headers: fn() -> Value) -> Self {
         self.operation.answers.iter_mut().for_each(|answer| answer.headers = Some(headers));
         self
     }
 
-    /// The two good answers about one action.
+    /// The two successful answers about one action.
     fn shows_action(self) -> Self {
         let view = Content::Json(SchemaGenerator::subschema_for::<View>);
         self.answer(200, "It has ended; `outcome` says how.", view)
@@ -134,7 +134,7 @@ impl Route {
         self
     }
 
-    /// Asks for no token, on the listener for operations.
+    /// Needs no token, on the listener for operations.
     fn for_operations(mut self) -> Self {
         self.operation.for_operations = true;
         self

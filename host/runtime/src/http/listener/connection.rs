@@ -1,4 +1,4 @@
-//! One connection: requests one after another, each whole before the connection counts as served.
+//! One connection: requests one after another, each complete before the connection counts as served.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -25,16 +25,16 @@ use crate::capacity::connection_slots::Seat;
 /// The largest request line with its headers; tokens, keys and traces are far smaller.
 const HEAD_MAX: usize = 16 * 1024;
 const HEADERS_MAX: usize = 64;
-/// What is read ahead for one connection at most.
+/// The most that is read ahead for one connection.
 const BUFFER_MAX: usize = 64 * 1024;
-/// After the last answer, how long and for how many bytes we listen on, so that a caller who still
-/// sends gets to read why it was refused.
+/// How long, and for how many bytes, to keep reading after the last answer, so that a caller that is still sending can
+/// read why it was refused.
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: u64 = 1024 * 1024;
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Watched<Body>>, Infallible>> + Send>>;
 
-/// Serves one connection to its end: the caller's, ours after a refusal, or the seat's.
+/// Serves one connection until the caller ends it, the host closes it after a refusal, or its slot is taken away.
 pub(super) async fn serve(
     stream: TcpStream,
     router: Router,
@@ -71,19 +71,19 @@ pub(super) async fn serve(
     }
 }
 
-/// Says that nothing more comes and reads what is under way: closing with unread bytes resets the
-/// connection, and the answer with it.
+/// Shuts down writing and reads what is under way: closing with unread bytes resets the connection and loses the
+/// answer.
 async fn linger(mut stream: TcpStream) {
     if stream.shutdown().await.is_err() {
         return;
     }
     let (mut rest, mut nowhere) = (stream.take(LINGER_BYTES), tokio::io::sink());
     let drained = tokio::io::copy(&mut rest, &mut nowhere);
-    // Whether the caller closed in time is all the same now.
+    // Whether the caller closed in time no longer matters.
     tokio::time::timeout(LINGER, drained).await.map(|_| ()).unwrap_or_default();
 }
 
-/// The head is here, the body is awaited; what answers drops it when it has it or does not want it.
+/// The head has arrived and the body is awaited; the handler drops the body once it has read it or does not need it.
 async fn answer(
     router: Router,
     request: Request<Incoming>,
@@ -100,13 +100,13 @@ async fn answer(
     Ok(response.map(|body| Watched { body, seat, then: Seat::awaiting }))
 }
 
-/// Whoever sends such a head may be out of step with us about where the next one begins.
+/// A caller that sends such a head may disagree with the host about where the next one begins.
 fn closing(mut response: Response<Body>) -> Response<Body> {
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
-/// A body that tells the seat when it is done with: read to its end, written out, or dropped.
+/// A body that notifies the slot when it is finished: read to its end, written out, or dropped.
 #[derive(Debug)]
 struct Watched<B> {
     body: B,

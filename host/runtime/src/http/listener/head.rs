@@ -1,5 +1,5 @@
-//! What is wrong with a request before anybody looks at who sends it. The parser refuses what is no HTTP;
-//! here is refused what two readers on the way may understand differently, and what is too long.
+//! Checks of a request before its caller is identified. The parser refuses what is not HTTP; this refuses what two
+//! parsers on the way may read differently, and what is too long.
 
 use axum::http::{HeaderMap, Request, StatusCode, Version, header};
 
@@ -9,7 +9,7 @@ use crate::api::problem::Problem;
 /// The longest path with its query: ids, names and a filter or two.
 const TARGET_MAX: usize = 2_048;
 
-/// A request with exactly one host, a path, and a body whose length was said.
+/// Checks for exactly one host, a path, and a body with a declared length. Fails otherwise, or when a part is too long.
 pub(super) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
     let (uri, headers) = (request.uri(), request.headers());
     if uri.authority().is_some() || uri.scheme().is_some() {
@@ -26,7 +26,7 @@ pub(super) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
     body(headers)
 }
 
-/// A chunked body is refused: where two lengths are said, readers differ on where a request ends.
+/// A chunked body is refused: with two stated lengths, parsers disagree on where a request ends.
 fn body(headers: &HeaderMap) -> Result<(), Problem> {
     if headers.contains_key(header::TRANSFER_ENCODING) {
         let detail = "send the body with `Content-Length` and without `Transfer-Encoding`";

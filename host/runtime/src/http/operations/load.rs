@@ -1,4 +1,4 @@
-//! How much is carried, who waits for a turn, and whom which limit kept out, as metrics.
+//! Metrics of the load: work under way, actions that wait for a run slot, and refusals by each limit.
 
 use std::fmt;
 

@@ -1,6 +1,6 @@
 //! Counters and gauges in the Prometheus text exposition format 0.0.4.
 //!
-//! The values are read at every scrape. What they mean belongs to the modules that count.
+//! The values are read at every scrape. The modules that count define their meaning.
 
 use std::fmt;
 use std::time::Duration;
@@ -29,7 +29,7 @@ pub(in crate::http) async fn metrics(
     ([(header::CONTENT_TYPE, prometheus_text::CONTENT_TYPE)], text)
 }
 
-/// A collector writes HELP texts as they are. A registered metric would have a full stop appended to its own.
+/// A collector writes HELP texts unchanged. A registered metric would get a full stop appended to its text.
 #[derive(Debug)]
 struct Scrape(App);
 
@@ -59,7 +59,7 @@ fn counters(families: &mut Families<'_>, m: &Metrics) -> fmt::Result {
     counters.iter().try_for_each(|(name, help, count)| families.counter(name, help, count.get()))
 }
 
-/// Whether new work is taken, why not, and what that rests on.
+/// Whether new work is accepted, why not, and the values that this depends on.
 fn readiness(families: &mut Families<'_>, engine: &Engine) -> fmt::Result {
     let reasons = engine.unready();
     let (drift_ms, free) = engine.gauges();
@@ -89,7 +89,7 @@ fn seconds(ms: i64) -> f64 {
     if ms < 0 { -magnitude } else { magnitude }
 }
 
-/// Per log and witness, whether it vouches and whether it contradicts; nothing where none is configured.
+/// Per log and witness, whether it cosigns and whether it contradicts; nothing if none is configured.
 fn witnesses(families: &mut Families<'_>, standings: &[(&str, Standing)]) -> fmt::Result {
     type Gauge = (&'static str, &'static str, fn(&Standing) -> bool);
     let gauges: [Gauge; 2] = [

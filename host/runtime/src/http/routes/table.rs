@@ -1,4 +1,4 @@
-//! The rows of the table. Routes with the same path stand one after the other.
+//! The rows of the table. Routes with the same path are adjacent.
 
 use deed_record::action::Proposal;
 use deed_record::statement::approval::ApprovalRequest;
