@@ -1,4 +1,4 @@
-//! Commands on a served directory, most of them while no host runs in it, and exports for people outside.
+//! Commands on a served directory, most of them while no host runs in it, and exports for third parties.
 
 pub mod backup;
 pub mod check;

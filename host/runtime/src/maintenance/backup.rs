@@ -1,17 +1,16 @@
-//! `deed backup`: a copy of a served directory, made while its host goes on. Takes the directory and a path
-//! where nothing is, gives a directory that a host can serve as if its own had stopped at one moment.
+//! `deed backup`: a copy of a served directory, made while its host runs, into a path that does not exist yet. A host
+//! can serve the copy as if the original host had stopped at one moment.
 //!
-//! The moment is that of the logs, and everything else follows from the order in which a host writes: an
-//! envelope is in the journal before its leaf is in the log, and a story says where its leaves are after
-//! they are there. So:
+//! The moment is that of the logs. Everything else follows from the order in which a host writes: an envelope is in the
+//! journal before its leaf is in the log, and a story records where its leaves are after they are there. So:
 //!
 //! 1. The end of every log is noted, all of them at one moment.
-//! 2. The journal is read to its end, and cut before the first record that names a leaf beyond those ends.
-//!    All leaves before them have their envelopes in what is left: those were written before any such record.
+//! 2. The journal is read to its end, and cut before the first record that names a leaf beyond those ends. All leaves
+//!    before them have their envelopes in the rest: those were written before any such record.
 //! 3. Payloads and statements are copied after the journal: they are on disk before a record names them.
-//! 4. The logs are made again from their entries, up to the ends of 1; what was appended since is left out.
+//! 4. The logs are made again from their entries, up to the ends of 1; later entries are left out.
 //!
-//! Never locks anything, never writes outside of its target, and a target is there whole or not at all.
+//! A backup takes no locks and writes only to its target, which is created whole or not at all.
 
 mod manifest;
 pub(crate) mod snapshot_point;
@@ -37,11 +36,11 @@ use crate::config::keys::{self, KeyError, Next};
 use crate::config::{self, Fault};
 use crate::engine::key_history::KeyHistoryError;
 
-/// Folders whose files people write, and how long one may be.
+/// Folders whose files people write, and the maximum size of such a file.
 const FOLDERS: [(&str, u64); 3] =
     [("contracts", TEXT_MAX), ("policies", TEXT_MAX), ("adapters", ADAPTER_MAX)];
 
-/// Why there is no backup. What was begun of it is gone.
+/// Why there is no backup. An unfinished one was removed.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     #[error("`{}` is there; name a path where nothing is", .0.display())]
@@ -91,7 +90,8 @@ impl From<LogError> for Copying {
     }
 }
 
-/// Copies what is in `dir` to `target`; private keys and secrets only `with_keys`.
+/// Copies the contents of `dir` to `target`; private keys and secrets only `with_keys`. Fails when `target` exists or
+/// is inside of state/, a key rotation is under way, or a file cannot be read or written.
 pub fn backup(
     dir: &Path,
     target: &Path,
@@ -101,7 +101,7 @@ pub fn backup(
     let state = dir.join("state");
     refuse(&state, target)?;
     journal::version(&state).map_err(OpenError::from)?;
-    // A key that is half in its place would be lost with the other half.
+    // A key that is only half replaced would be lost with the other half.
     Next::must_be_none(dir)?;
     let keys = keys::public(dir)?;
     let snapshots = moment(dir)?;
@@ -124,7 +124,7 @@ pub fn backup(
     }
     let logs = copy_logs(&mut draft, &snapshots)?;
     configuration(dir, &mut draft, with_keys)?;
-    // A rotation in between has put new keys beside logs that do not know them yet.
+    // A rotation in the meantime has put new keys next to logs that do not name them yet.
     Next::must_be_none(dir)?;
     if keys::public(dir)? != keys {
         return Err(BackupError::Rotated);
@@ -161,7 +161,7 @@ fn is_beyond(seen: &Seen<'_>, snapshots: &Snapshots) -> bool {
     })
 }
 
-/// Spares the reading of all that cannot be it.
+/// Avoids parsing events that cannot be `logged`.
 fn may_be_logged(bytes: &[u8]) -> bool {
     const NAME: &[u8] = b"\"logged\"";
     bytes.windows(NAME.len()).any(|window| window == NAME)
@@ -189,7 +189,7 @@ fn copy_logs(
     Ok(logs)
 }
 
-/// What people wrote: `deed.toml` and what it names, public keys, and what is private if that is wanted.
+/// Files that people wrote: `deed.toml` and what it names, public keys, and private files if they are wanted.
 fn configuration(dir: &Path, draft: &mut StagingDir, with_keys: bool) -> Result<(), BackupError> {
     let files = Files::open(dir)?;
     let outline = config::outline(dir).map_err(BackupError::Config)?;
@@ -227,8 +227,8 @@ fn configuration(dir: &Path, draft: &mut StagingDir, with_keys: bool) -> Result<
     Ok(())
 }
 
-/// Where files really are, whatever links and detours their names have. A directory from an older version may
-/// have a secret among the files that every backup has.
+/// Where files really are, after all links and `..` in their names. A directory from an older version may have a secret
+/// among the files that every backup contains.
 fn places(dir: &Path, names: &BTreeSet<String>) -> BTreeSet<PathBuf> {
     names.iter().filter_map(|name| dir.join(name).canonicalize().ok()).collect()
 }
@@ -237,7 +237,7 @@ fn is_public(name: &str) -> bool {
     Path::new(name).extension().is_some_and(|extension| extension == "pub")
 }
 
-/// The public keys of the host, past and present, and those of approvers.
+/// The host's public keys, present and retired, and those of approvers.
 fn public_keys(files: &Files) -> Result<Vec<String>, FileError> {
     let mut paths = Vec::new();
     for folder in ["keys", "keys/retired", "approvers"] {

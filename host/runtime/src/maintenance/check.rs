@@ -1,8 +1,8 @@
-//! `deed journal check`: everything that a directory's state says, held against everything else that it
-//! says. Takes a served directory, or a backup, that no host is in; gives every finding, with file and place.
+//! `deed journal check`: checks all parts of a directory's state against each other. It reads a served directory, or a
+//! backup, in which no host runs, and returns every finding with file and place.
 //!
-//! Every story is folded again from the segments. Never writes, and never believes the index, nor a record
-//! that says of itself what its events come to.
+//! Every story is folded again from the segments. Nothing is written, and neither the index nor a record's own summary
+//! of its events is trusted.
 
 mod log;
 mod statements;
@@ -24,11 +24,11 @@ use crate::config::keys::{self, KeyError};
 use crate::config::{self, Fault};
 use crate::engine::key_history::{KeyHistory, KeyHistoryError};
 
-/// What was looked at, and what is wrong with it.
+/// What was checked, and what is wrong with it.
 #[derive(Debug, Default, Serialize)]
 pub struct Checked {
     pub actions: u64,
-    /// Those that can still change.
+    /// Actions that can still change.
     pub open: u64,
     pub records: u64,
     pub segments: u64,
@@ -36,7 +36,7 @@ pub struct Checked {
     pub statements: u64,
     pub logs: Vec<Logged>,
     pub findings: Vec<Finding>,
-    /// What is no fault: what the next start does of itself.
+    /// Not faults: what the next start will do by itself.
     pub notes: Vec<String>,
 }
 
@@ -47,7 +47,7 @@ pub struct Logged {
     pub size: u64,
 }
 
-/// One thing that does not hold.
+/// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Below the directory.
@@ -59,7 +59,7 @@ pub struct Finding {
     pub what: String,
 }
 
-/// Why nothing can be said.
+/// Why the state cannot be checked.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
     #[error("`{}` has no journal in state/; it was never served", .0.display())]
@@ -84,10 +84,11 @@ pub enum CheckError {
     Origin(String, String),
 }
 
-/// Checks a directory that no host is in: it takes the journal's lock for as long as it looks.
+/// Checks a directory in which no host runs; holds the journal's lock meanwhile. Fails when there is no state or it
+/// cannot be read.
 pub fn check(dir: &Path) -> Result<Checked, CheckError> {
     let state = dir.join("state");
-    // `deed check` makes no more than the compile cache.
+    // `deed check` creates only the compile cache.
     if !state.join("segments").is_dir() && !state.join("log").is_dir() {
         return Err(CheckError::NoState(dir.to_owned()));
     }
@@ -110,7 +111,7 @@ pub fn check(dir: &Path) -> Result<Checked, CheckError> {
     Ok(check.found)
 }
 
-/// What is below this folder has an end, and is here: a pipe has none, and a link leads elsewhere.
+/// Refuses all but plain files and folders below this folder: a pipe has no end, and a link leads elsewhere.
 fn only_files(state: &Path) -> Result<(), CheckError> {
     let failed = |path: &Path| {
         let path = path.to_owned();
@@ -131,7 +132,7 @@ fn only_files(state: &Path) -> Result<(), CheckError> {
     Ok(())
 }
 
-/// A record of an action: where it is, and what it says that the action comes to.
+/// A record of an action: where it is, and its summary of the action.
 type Records = Vec<(Place, Summary)>;
 
 /// What is known so far.
@@ -142,24 +143,24 @@ struct Check {
     log_key: VerifyingKey,
     /// Receipt keys, the present one first.
     receipt_keys: Vec<VerifyingKey>,
-    /// Keys of everybody who could ever approve, or say what happened.
+    /// Keys of all people who could ever approve or resolve.
     people: Vec<VerifyingKey>,
     past: Option<KeyHistory>,
     payloads: BTreeSet<String>,
     activations: BTreeSet<Digest>,
-    /// Entries of logs that statements account for.
+    /// Log entries that are explained by statements.
     stated: BTreeSet<Vec<u8>>,
     tenants: BTreeMap<String, Claims>,
     found: Checked,
 }
 
-/// What the stories of one tenant say of its log.
+/// What the stories of one tenant state about its log.
 #[derive(Debug, Default)]
 struct Claims {
     leaves: Vec<Claim>,
     /// Signed checkpoints.
     notes: BTreeMap<String, (Place, String)>,
-    /// Every entry that some envelope accounts for.
+    /// Every entry that is explained by an envelope.
     entries: BTreeSet<Vec<u8>>,
 }
 
@@ -236,7 +237,7 @@ impl Check {
         Ok(())
     }
 
-    /// Tenants whose actions have ended in a log that is not there.
+    /// Tenants whose actions have ended in a log that does not exist.
     fn homeless(&mut self) {
         let seen: BTreeSet<String> = self.found.logs.iter().map(|log| log.tenant.clone()).collect();
         let gone: Vec<String> = self
@@ -253,7 +254,7 @@ impl Check {
         }
     }
 
-    /// Last: an index over a damaged journal is not worth a word of its own.
+    /// Last: an index over a damaged journal does not need a finding of its own.
     fn index(&mut self) {
         let damaged = self.found.findings.iter().any(|one| one.file.ends_with(".journal"));
         match journal::compare_index(&self.state) {

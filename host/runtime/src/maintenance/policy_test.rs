@@ -1,7 +1,7 @@
-//! `deed policy test`: what policy would answer to an action that nobody asked for.
+//! `deed policy test`: how policy would decide about an action that was not proposed.
 //!
-//! Takes the facts of a case, gives a decision as the host would make it. Never lets a fact through
-//! that the host would not let through: such a case would prove nothing.
+//! It decides from the facts of a case as the host would. A fact that the host would not accept is refused: such a case
+//! would prove nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -27,13 +27,13 @@ pub struct PolicyTest<'a> {
     pub proposal: Proposal,
     /// By role, how many distinct persons approved.
     pub approvals: &'a BTreeMap<String, u32>,
-    /// The observed state by name; nothing before the first look.
+    /// The observed state by name; `None` before the first look.
     pub pre: Option<&'a Value>,
     /// Unix milliseconds.
     pub now_ms: i64,
 }
 
-/// Why a case is none: the host would not come to ask policy.
+/// Why a case is not valid: the host would not ask policy.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyTestError {
     #[error("tenant `{tenant}` has no agent `{agent}`; it has `{}`", .known.join("`, `"))]
@@ -53,14 +53,14 @@ pub enum PolicyTestError {
 }
 
 impl PolicyTest<'_> {
-    /// Decides as at the gate, the host's own refusals included.
+    /// Decides as at the gate, including the host's own refusals. Fails when the case is not valid.
     pub fn decide(&self) -> Result<Decision, PolicyTestError> {
         self.check_roles()?;
         let story = self.story()?;
         self.check_state()?;
         let (decision, mut facts) =
             policy::decide(self.tenant, &story, self.now_ms, self.pre.cloned());
-        // Only the host's own refusal differs from what the policies say; no approval changes it.
+        // Only the host's own refusal differs from the policies' decision; approvals do not change it.
         if decision != policy::evaluate(self.tenant, &story, &facts) {
             return Ok(decision);
         }
@@ -102,7 +102,7 @@ impl PolicyTest<'_> {
         }
     }
 
-    /// The state must be one that the contract declares; it need not be all of it.
+    /// The state must be one that the contract declares; it may be incomplete.
     fn check_state(&self) -> Result<(), PolicyTestError> {
         let granted = self.tenant.grants.get(&self.proposal.contract);
         let (Some(pre), Some(granted)) = (self.pre, granted) else { return Ok(()) };

@@ -1,7 +1,7 @@
-//! Takes a bundle's runs and an adapter, gives what the adapter does on the recorded exchanges.
+//! Replay of a bundle's runs: what an adapter does on the recorded exchanges.
 //!
-//! Never reaches a network: its grants have no upstream. It shows that the adapter does the same on
-//! the same answers, not that anybody gave them; that is what `deed verify` is for.
+//! It does not reach a network: its grants have no upstream. It shows that the adapter does the same on the same
+//! answers, not that an upstream gave them; `deed verify` checks that.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use serde_json::json;
 
 use crate::stage::observe;
 
-/// Makes every recorded run again, one after the other, and compares each.
+/// Repeats every recorded run, one after another, and compares each.
 pub async fn replay(sandbox: &Sandbox, adapter: &Adapter, case: &Case) -> Report {
     let mut lines = Vec::new();
     for recorded in case.runs() {
@@ -34,14 +34,14 @@ async fn again(sandbox: &Sandbox, adapter: &Adapter, case: &Case, recorded: &Rec
     compare(recorded, &seen(run, recorded, &case.contract))
 }
 
-/// What the run was given then, but for upstreams.
+/// The scope of the recorded run, without upstreams.
 fn scope(adapter: &Adapter, case: &Case, recorded: &Recorded) -> Scope {
     let Case { action, contract, .. } = case;
     Scope {
         tenant: action.tenant.clone(),
         action: action.id.clone(),
         contract: action.contract.name.clone(),
-        // A bundle has words for private values; whoever passes them on does the same with those.
+        // A bundle has commitments in place of private values; an adapter that passes them on does the same with those.
         params: Live::new(action.params.clone()),
         private: private::words(contract, &action.params),
         attempt: recorded.attempt,
@@ -55,7 +55,7 @@ fn scope(adapter: &Adapter, case: &Case, recorded: &Recorded) -> Scope {
     }
 }
 
-/// A look as the host makes an observation of it, an attempt as it is.
+/// A look as the host turns it into an observation; an attempt unchanged.
 fn seen(run: Run, recorded: &Recorded, contract: &Contract) -> Seen {
     if recorded.attempt == 0 {
         return Seen::of_look(&observe::observation(run, recorded.at_ms), contract);

@@ -1,8 +1,8 @@
-//! `deed restore`: puts a backup in the place of a directory's state. Takes a backup and a directory, says
-//! first what would be lost, and does it only then.
+//! `deed restore`: replaces a directory's state by that of a backup. It first reports what would be lost, and is
+//! carried out in a separate step.
 //!
-//! The state that was there is moved aside, never deleted; what people wrote is put where nothing is, and
-//! is never replaced. Nothing is believed of a backup but what has the digests of its manifest.
+//! The previous state is moved aside, not deleted. Files that people wrote are only added, not replaced. A file of the
+//! backup is used only if it has the digest in the manifest.
 
 mod loss;
 
@@ -17,7 +17,7 @@ use rustix::io::Errno;
 pub use self::loss::Loss;
 use super::backup::{Manifest, ManifestError, StagingDir, StagingError, at, sync_above};
 
-/// What a restore is about to do. While it lives, no host can start in the directory.
+/// A restore that is about to be done. While it exists, no host can start in the directory.
 #[derive(Debug)]
 pub struct Restore {
     backup: PathBuf,
@@ -27,18 +27,18 @@ pub struct Restore {
     _reserved: Option<File>,
 }
 
-/// What a restore did.
+/// The result of a restore.
 #[derive(Debug)]
 pub struct Restored {
-    /// Where the state is that was there before.
+    /// Where the previous state is now.
     pub aside: Option<PathBuf>,
-    /// Files that people wrote and that differ from the backup's: they stay as they are.
+    /// Files that people wrote and that differ from the backup's: they are not changed.
     pub kept: Vec<String>,
     /// Whether the directory has the host's private keys.
     pub has_keys: bool,
 }
 
-/// Why nothing was restored. The directory is as it was.
+/// Why nothing was restored. The directory is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum RestoreError {
     #[error("`{}`: {source}", path.display())]
@@ -56,11 +56,11 @@ pub enum RestoreError {
 }
 
 impl Restore {
-    /// Reads both and changes nothing.
+    /// Reads both and changes nothing. Fails when the backup is not valid or a host runs in the directory.
     pub fn plan(backup: &Path, dir: &Path) -> Result<Self, RestoreError> {
         let named = |source| RestoreError::Manifest { path: backup.to_owned(), source };
         let manifest = Manifest::read(backup).map_err(named)?;
-        // First: what is no file must not even be opened, a pipe least of all.
+        // First: anything but a plain file must not even be opened, in particular a pipe.
         no_more_than(backup, &manifest)?;
         journal::version(&backup.join("state")).map_err(OpenError::from)?;
         let state = dir.join("state");
@@ -70,7 +70,7 @@ impl Restore {
         Ok(Self { backup, dir, manifest, loss, _reserved: reserved })
     }
 
-    /// What the directory has and the backup has not.
+    /// What the directory has and the backup does not.
     pub fn loss(&self) -> Option<&Loss> {
         self.loss.as_ref()
     }
@@ -79,7 +79,8 @@ impl Restore {
         &self.manifest
     }
 
-    /// Does it. Whenever it is cut off, the directory has the old state or the new one.
+    /// Carries it out. If it is cut off, the directory has the old state or the new one. Fails when a file of the
+    /// backup differs from the manifest or cannot be copied.
     pub fn carry_out(self) -> Result<Restored, RestoreError> {
         let state = self.dir.join("state");
         if !self.dir.is_dir() {
@@ -106,7 +107,7 @@ impl Restore {
         let changed = || RestoreError::Changed { path: path.to_owned() };
         let wanted = self.manifest.files.get(path).ok_or_else(changed)?;
         let from = self.backup.join(path);
-        // A link would lead out of what was looked through.
+        // A link would lead to files that were not checked.
         if !fs::symlink_metadata(&from).is_ok_and(|meta| meta.is_file()) {
             return Err(changed());
         }
@@ -114,7 +115,7 @@ impl Restore {
         if copied == wanted.sha256 { Ok(()) } else { Err(changed()) }
     }
 
-    /// Puts what people wrote where nothing is; gives what is there and differs.
+    /// Adds the files that people wrote where none exists; returns those that exist and differ.
     fn put_others(&self, others: &StagingDir) -> Result<Vec<String>, RestoreError> {
         let mut kept = Vec::new();
         for (path, wanted) in others.files() {
@@ -129,7 +130,7 @@ impl Restore {
                 private_dir(folder)?;
             }
             fs::rename(&from, &to).map_err(at(&to))?;
-            // With the names of folders that were made for it.
+            // Including the names of folders that were created for it.
             let above = to.ancestors().take_while(|above| *above != self.dir.as_path());
             above.into_iter().try_for_each(sync_above)?;
         }
@@ -137,19 +138,19 @@ impl Restore {
     }
 }
 
-/// Whether a file that people wrote is what the backup has; one that cannot be read is not.
+/// Whether a file that people wrote equals the backup's; one that cannot be read does not.
 fn is_same(there: &Path, wanted: Digest) -> bool {
     fs::metadata(there).is_ok_and(|meta| meta.is_file())
         && fs::read(there).is_ok_and(|bytes| Digest::of(&bytes) == wanted)
 }
 
-/// Makes a folder, with those above it, that only its owner can enter.
+/// Creates a folder and its parents, which only the owner can enter.
 fn private_dir(dir: &Path) -> Result<(), StagingError> {
     use std::os::unix::fs::DirBuilderExt as _;
     fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(at(dir))
 }
 
-/// A file that nobody vouches for has no place in a backup's state.
+/// Refuses a file in a backup's state that the manifest does not name.
 fn no_more_than(backup: &Path, manifest: &Manifest) -> Result<(), RestoreError> {
     let mut folders = vec![PathBuf::from("state")];
     while let Some(folder) = folders.pop() {
@@ -171,7 +172,7 @@ fn no_more_than(backup: &Path, manifest: &Manifest) -> Result<(), RestoreError> 
     Ok(())
 }
 
-/// The new state takes the place of the old one in one step, or of nothing.
+/// The new state replaces the old one, or an absent one, in one step.
 fn swap(draft: StagingDir, state: &Path) -> Result<Option<PathBuf>, RestoreError> {
     let failed = |source| RestoreError::Swap { path: state.to_owned(), source };
     if !state.exists() {
@@ -185,7 +186,7 @@ fn swap(draft: StagingDir, state: &Path) -> Result<Option<PathBuf>, RestoreError
     let new = draft.settle()?.to_owned();
     match renameat_with(CWD, &new, CWD, state, RenameFlags::EXCHANGE) {
         Ok(()) => {
-            // From here on, what is at the draft's place is the old state.
+            // From here on, the old state is at the draft's path.
             draft.placed();
             fs::rename(&new, &aside).map_err(failed)?;
         }

@@ -1,8 +1,7 @@
-//! `deed key rotate`: another key takes the place of one of the host's, while the host is stopped.
+//! `deed key rotate`: replaces one of the host's keys while the host is stopped.
 //!
-//! Every step can be the last one of a process that is killed: the next key is on disk before anything
-//! says that it counts, every log says so before it is used, and one rename makes it the key. Run again,
-//! it goes on where it was.
+//! The process may be killed at any step: the next key is on disk before any statement names it, every log states it
+//! before it is used, and one rename puts it in place. Running the command again continues where it stopped.
 
 use std::path::Path;
 
@@ -26,27 +25,27 @@ use crate::config::keys::{self, KeyError, Keys, Next};
 use crate::engine::activate::{ActivateError, publish_open};
 use crate::engine::key_history::{Changed, KeyHistory, KeyHistoryError};
 
-/// What a rotation did.
+/// The result of a rotation.
 #[derive(Debug, Serialize)]
 pub struct Rotation {
     pub purpose: Purpose,
     /// Key ids.
     pub retired: String,
     pub added: String,
-    /// Logs that say so.
+    /// Logs that state it.
     pub logs: Vec<Told>,
 }
 
-/// Where the log of a tenant tells of a rotation.
+/// Where the log of a tenant states a rotation.
 #[derive(Debug, Serialize)]
 pub struct Told {
     pub tenant: String,
-    /// The last index of the log at which the old key counts, and the first at which the new one does.
+    /// The last index of the log at which the old key is valid, and the first at which the new one is.
     pub until_index: u64,
     pub from_index: u64,
 }
 
-/// Why a key was not rotated. What was done is kept, and running it again goes on from there.
+/// Why a key was not rotated. Completed steps are kept, and running it again continues from there.
 #[derive(Debug, thiserror::Error)]
 pub enum RotateError {
     #[error("the journal cannot be opened: {0}")]
@@ -67,7 +66,8 @@ pub enum RotateError {
     Logs(#[from] std::io::Error),
 }
 
-/// Rotates the host's key for this purpose. The host must be stopped: this takes its locks.
+/// Rotates the host's key for this purpose. The host must be stopped, because this takes its locks. Fails when it runs,
+/// or a key, log or statement cannot be read or written.
 pub fn rotate(config: &Config, clock: &Clock, purpose: Purpose) -> Result<Rotation, RotateError> {
     journal::version(&config.dir.join("state")).map_err(OpenError::from)?;
     files::make_state(&config.dir)?;
@@ -78,7 +78,7 @@ pub fn rotate(config: &Config, clock: &Clock, purpose: Purpose) -> Result<Rotati
     let (tenants, now_ms) = (tenants(&config.dir)?, clock.now_ms());
     let rotating = Rotating { config, keys: &keys, store: &journal, past: &past, purpose, now_ms };
     if Next::must_be_none(&config.dir).is_ok() {
-        // An older copy of the keys retires nothing.
+        // An older copy of the keys must not retire any.
         for tenant in &tenants {
             past.check_present(tenant, rotating.open(tenant)?.history(), &keys)?;
         }
@@ -94,7 +94,7 @@ pub fn rotate(config: &Config, clock: &Clock, purpose: Purpose) -> Result<Rotati
     Ok(Rotation { purpose, retired: id_of(&old)?, added: id_of(&new)?, logs })
 }
 
-/// Everybody who has a log here, configured now or not.
+/// All tenants that have a log here, configured now or not. Fails when the folder cannot be read.
 pub(crate) fn tenants(dir: &Path) -> Result<Vec<String>, std::io::Error> {
     let logs = dir.join("state/log");
     if !logs.is_dir() {
@@ -119,7 +119,7 @@ struct Rotating<'a> {
 }
 
 impl Rotating<'_> {
-    /// Says in a tenant's log that the new key counts and the old one no more, once.
+    /// States in a tenant's log, once, that the new key is valid and the old one no longer is.
     fn tell(
         &self,
         tenant: &str,
@@ -136,11 +136,11 @@ impl Rotating<'_> {
         }
         self.past.check_present(tenant, log.history(), self.keys)?;
         publish_open(self.store, tenant, &mut log)?;
-        // Nothing was ever signed here, so nobody has to know an older key.
+        // Nothing was ever signed here, so an older key is of no use to a reader.
         if log.size() == 0 {
             return Ok(None);
         }
-        // The statement that retires a key is the last thing that it counts for.
+        // The statement that retires a key is the last one for which the key is valid.
         let (until_index, from_index) = (log.size() + 1, log.size() + 2);
         let added = self.statement(tenant, Kind::KeyAdded, new, from_index)?;
         let retired = self.statement(tenant, Kind::KeyRetired, old, until_index)?;
@@ -156,7 +156,7 @@ impl Rotating<'_> {
         Ok(Log::open_rotated(&dir, &origin, key, &retired)?)
     }
 
-    /// Signs a statement with the receipt key, keeps it, and gives its entry for the log.
+    /// Signs a statement with the receipt key, keeps it, and returns its entry for the log.
     fn statement(
         &self,
         tenant: &str,

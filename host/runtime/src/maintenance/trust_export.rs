@@ -1,7 +1,7 @@
-//! The public half of a host with its past: every key that counts or counted for one tenant, and where
-//! in the log.
+//! The public keys of a host with their history: every key that is or was valid for one tenant, and where in the log.
 //!
-//! Reads the tenant's log beside a host that runs. Takes only what this host's keys signed for its past.
+//! Reads the tenant's log while the host may run. Only statements that this host's keys signed are used for its
+//! history.
 
 use deed_spec::dsse;
 use deed_record::lifecycle::event::Leaf;
@@ -19,7 +19,7 @@ use crate::config::{Config, Tenant};
 use crate::engine::key_history::{Changed, KeyHistory, KeyHistoryError};
 use crate::stage::activation;
 
-/// Why there is no trust directory to be made.
+/// Why no trust directory can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustFault {
     #[error(transparent)]
@@ -30,7 +30,8 @@ pub enum TrustFault {
     Key(String),
 }
 
-/// What a stranger needs to check the receipts of one tenant, old ones too.
+/// What a third party needs to check the receipts of one tenant, old ones too. Fails when the log or the key history
+/// cannot be read.
 pub fn trust(config: &Config, keys: &Keys, tenant: &Tenant) -> Result<Trust, TrustFault> {
     // One key signs the logs of all tenants, each under the log's own name.
     let origin = format!("{}/{}", config.log_origin, tenant.name);
@@ -60,7 +61,7 @@ pub fn trust(config: &Config, keys: &Keys, tenant: &Tenant) -> Result<Trust, Tru
     })
 }
 
-/// The witnesses that the host asks and how many of them must vouch; none where there are none.
+/// The witnesses that the host asks and how many of them must cosign; `None` if there are none.
 fn policy(witnesses: &Witnesses, logs: &[VerifierKey]) -> Result<Option<LogPolicy>, TrustFault> {
     if witnesses.all.is_empty() {
         return Ok(None);
@@ -74,7 +75,7 @@ fn is_of(change: &Changed, purpose: Purpose, kind: Kind) -> bool {
     change.change.purpose == purpose && change.kind == kind
 }
 
-/// A key counts from where the log says that it was added, or from its beginning.
+/// A key is valid from where the log states that it was added, else from the beginning of the log.
 fn receipt_keys(present: VerifyingKey, changes: &[Changed]) -> Vec<ReceiptKey> {
     let added = |key: &VerifyingKey| {
         let of = |one: &&Changed| is_of(one, Purpose::Receipt, Kind::KeyAdded) && one.key == *key;
@@ -88,7 +89,7 @@ fn receipt_keys(present: VerifyingKey, changes: &[Changed]) -> Vec<ReceiptKey> {
     keys
 }
 
-/// Who could approve, and from where to where in the log; the open ones have no end.
+/// Who could approve, and between which places of the log; an open interval has no end.
 #[derive(Debug)]
 struct Stay {
     who: Enrolled,
@@ -96,13 +97,13 @@ struct Stay {
     until: Option<u64>,
 }
 
-/// From activation to activation, who was among the approvers.
+/// Who was among the approvers, from activation to activation.
 fn stays(past: &KeyHistory, told: &[Leaf]) -> Result<Vec<Stay>, KeyHistoryError> {
     let mut stays: Vec<Stay> = Vec::new();
     let activated = told.iter().filter(|leaf| leaf.kind == Kind::Activated.as_str());
     for (n, leaf) in activated.enumerate() {
         let people = past.people(leaf)?;
-        // What stands before the first activation was in force when the log began.
+        // Approvers of the first activation were in force when the log began.
         let from = if n == 0 { 0 } else { leaf.index };
         for stay in stays.iter_mut().filter(|stay| stay.until.is_none()) {
             if !people.contains(&stay.who) {
@@ -118,7 +119,7 @@ fn stays(past: &KeyHistory, told: &[Leaf]) -> Result<Vec<Stay>, KeyHistoryError>
     Ok(stays)
 }
 
-/// Those who are configured count on; those who are not any more count for what is in the log already.
+/// Configured approvers stay valid; removed ones stay valid for what is already in the log.
 fn approvers(
     tenant: &Tenant,
     told: &History,

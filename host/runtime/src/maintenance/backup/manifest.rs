@@ -1,5 +1,5 @@
-//! `manifest.json` of a backup: what it holds and how far it goes. Takes a backup's directory, gives its
-//! manifest; whether the files are what it says is found when they are copied. It is signed by nobody.
+//! `manifest.json` of a backup: its contents and how far they go. Whether the files match it is checked when they are
+//! copied. It is not signed.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,7 +13,7 @@ pub(super) const MANIFEST: &str = "manifest.json";
 /// The form of backups that this version writes and reads.
 const FORMAT: &str = "deed backup 1";
 
-/// Some two million files.
+/// About two million files.
 const MANIFEST_MAX: u64 = 512 << 20;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ pub struct Manifest {
     pub format: String,
     /// Unix milliseconds.
     pub made_ms: i64,
-    /// Whether private keys and secrets are in it.
+    /// Whether it contains private keys and secrets.
     pub with_keys: bool,
     pub journal: OfJournal,
     /// By tenant.
@@ -54,7 +54,7 @@ pub struct OfFile {
     pub sha256: Digest,
 }
 
-/// Why a directory is no backup.
+/// Why a directory is not a backup.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
     #[error("it is no backup, or not a whole one: {0}")]
@@ -78,9 +78,9 @@ impl Manifest {
         Self { format: FORMAT.to_owned(), made_ms, with_keys, journal, logs, files }
     }
 
-    /// Reads the manifest of a backup.
+    /// Reads the manifest of a backup. Fails when it cannot be read or has another form.
     pub fn read(backup: &Path) -> Result<Self, ManifestError> {
-        /// What is read before anything else may be refused.
+        /// Read first, so that an unknown form can be refused.
         #[derive(Deserialize)]
         struct Form {
             format: String,
@@ -98,8 +98,8 @@ impl Manifest {
     }
 }
 
-/// Whether a path is one as a backup writes it. An empty part counts too: what follows `state//` would be
-/// an absolute path, and lead anywhere.
+/// Whether a path is one that a backup can have written. An empty part is refused too: what follows `state//` would be
+/// an absolute path to any place.
 fn is_plain(path: &str) -> bool {
     path.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }

@@ -1,4 +1,4 @@
-//! The moment of a backup: takes a directory whose host may go on, gives where all its logs ended at once.
+//! The moment of a backup: where all logs of a directory ended at once, while its host may run.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,14 +12,15 @@ use super::BackupError;
 use crate::config::{self, keys};
 use crate::engine::key_history::KeyHistory;
 
-/// How often the logs are looked at until they stand still for that long, and the pause in between.
+/// How often the logs are read until they are unchanged for that long, and the pause in between.
 const LOOKS: u32 = 500;
 const PAUSE: Duration = Duration::from_millis(3);
 
 pub(super) type Snapshots = BTreeMap<String, Snapshot>;
 
-/// Where every log ends, all at one moment. Logs only grow: an end that is the same in a first and a third
-/// look was there all the time between, and so together with any one end of the second.
+/// Where every log ends, all at one moment. Logs only grow: an end that is the same in the first and the third reading
+/// held during all of the second, and so together with any one end of the second. Fails when a log cannot be read or
+/// the logs do not stop growing.
 pub(super) fn moment(dir: &Path) -> Result<Snapshots, BackupError> {
     let signed = Signed::of(dir)?;
     let mut last = None;
@@ -32,7 +33,7 @@ pub(super) fn moment(dir: &Path) -> Result<Snapshots, BackupError> {
         if second.keys().filter(moved).count() <= 1 {
             match signed.snapshots(&second) {
                 Ok(snapshots) => return Ok(snapshots),
-                // A host settled its log between one file and the next.
+                // A host settled its log between reading one file and the next.
                 Err(error @ BackupError::Log { .. }) => last = Some(error),
                 Err(error) => return Err(error),
             }
@@ -44,7 +45,7 @@ pub(super) fn moment(dir: &Path) -> Result<Snapshots, BackupError> {
 
 type Glances = BTreeMap<String, Glance>;
 
-/// What tells whether a log is this host's.
+/// Data for checking that a log is this host's.
 struct Signed {
     logs: PathBuf,
     tenants: Vec<String>,

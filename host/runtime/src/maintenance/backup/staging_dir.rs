@@ -1,5 +1,5 @@
-//! A directory in the making: takes files, writes them beside where they are to be, and gives the directory
-//! its name when all of it is on disk. One that is dropped before that is removed.
+//! A directory under construction: files are written next to its future place, and the directory gets its name when all
+//! of it is on disk. One that is dropped before that is removed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -21,7 +21,7 @@ pub enum StagingError {
     Short { path: PathBuf, wanted: u64, found: u64 },
 }
 
-/// Files that are written and have no place yet. They are their owner's alone.
+/// Files that are written but not yet in place. Only their owner can access them.
 #[derive(Debug)]
 pub(crate) struct StagingDir {
     root: PathBuf,
@@ -31,7 +31,7 @@ pub(crate) struct StagingDir {
 }
 
 impl StagingDir {
-    /// Begins one beside `target`, on the same disk.
+    /// Begins one next to `target`, on the same disk. Fails when it cannot be created.
     pub(crate) fn begin(target: &Path) -> Result<Self, StagingError> {
         let mut name = target.as_os_str().to_owned();
         name.push(format!(".{}.partial", std::process::id()));
@@ -49,12 +49,13 @@ impl StagingDir {
         self.files.clone()
     }
 
-    /// Writes a file.
+    /// Writes a file. Fails when it cannot be written.
     pub(crate) fn put(&mut self, path: &str, bytes: &[u8]) -> Result<(), StagingError> {
         self.write(path, &mut &*bytes).map(|_| ())
     }
 
-    /// Copies a file, or its first bytes, and gives its digest as it was copied.
+    /// Copies a file, or its first bytes, and returns the digest of the copy. Fails when the file cannot be read or is
+    /// too short.
     pub(crate) fn copy(
         &mut self,
         from: &Path,
@@ -92,7 +93,7 @@ impl StagingDir {
         Ok(one)
     }
 
-    /// Waits until all of it is on disk; gives where it is.
+    /// Waits until all of it is on disk; returns its present path. Fails when a folder cannot be synced.
     pub(crate) fn settle(&self) -> Result<&Path, StagingError> {
         for folder in self.folders.iter().rev() {
             File::open(folder).and_then(|folder| folder.sync_all()).map_err(at(folder))?;
@@ -100,7 +101,7 @@ impl StagingDir {
         Ok(&self.root)
     }
 
-    /// Gives it its name, where nothing may be.
+    /// Gives it its name, which must be free. Fails when it cannot be renamed or synced.
     pub(crate) fn finish(mut self, target: &Path) -> Result<(), StagingError> {
         self.settle()?;
         fs::rename(&self.root, target).map_err(at(target))?;
@@ -108,7 +109,7 @@ impl StagingDir {
         sync_above(target)
     }
 
-    /// It has got its place by other means.
+    /// Marks it as placed by other means.
     pub(crate) fn placed(mut self) {
         self.placed = true;
     }
@@ -125,14 +126,14 @@ impl Drop for StagingDir {
     }
 }
 
-/// Waits until the name of a file or directory is on disk.
+/// Waits until the name of a file or directory is on disk. Fails when its folder cannot be synced.
 pub(crate) fn sync_above(path: &Path) -> Result<(), StagingError> {
     let above = path.parent().filter(|above| !above.as_os_str().is_empty());
     let above = above.unwrap_or(Path::new("."));
     File::open(above).and_then(|folder| folder.sync_all()).map_err(at(above))
 }
 
-/// Writes everything, durably, and counts and digests what was written.
+/// Writes everything durably, and counts and digests what was written.
 fn pour(from: &mut dyn Read, file: &mut File) -> io::Result<OfFile> {
     let (mut hash, mut bytes) = (Sha256::new(), 0);
     let mut buffer = vec![0; 128 << 10];

@@ -1,5 +1,5 @@
-//! One tenant's log beside the stories that ended in it: every leaf is where its story says, every
-//! checkpoint that a story has is one of this tree, and the log has nothing that no story accounts for.
+//! One tenant's log against the stories that ended in it: every leaf is where its story states, every checkpoint of a
+//! story is one of this tree, and the log has no entry that a story does not explain.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use deed_store::log;
 
 use super::{Check, CheckError, Claim, Claims, Logged};
 
-/// Findings of one kind that are told one by one.
+/// Findings of one kind that are reported one by one.
 const TOLD_MAX: usize = 50;
 
 pub(super) fn check(check: &mut Check, tenant: &str) -> Result<(), CheckError> {
@@ -53,7 +53,7 @@ pub(super) fn check(check: &mut Check, tenant: &str) -> Result<(), CheckError> {
     Ok(())
 }
 
-/// What the stories' checkpoints say, each once; one that does not verify is a finding.
+/// The trees of the stories' checkpoints, each once; a checkpoint that does not verify is a finding.
 fn trees(check: &mut Check, claims: &Claims, keys: &[VerifierKey]) -> Trees {
     let mut trees = Trees::new();
     for (text, (place, action)) in &claims.notes {
@@ -68,10 +68,10 @@ fn trees(check: &mut Check, claims: &Claims, keys: &[VerifierKey]) -> Trees {
     trees
 }
 
-/// Roots by size, and which record says so.
+/// Roots by size, each with the record that states it.
 type Trees = BTreeMap<u64, Vec<(Hash, Place, String)>>;
 
-/// The log as it is walked.
+/// The state of a walk over the log.
 struct Seen<'a> {
     by_index: BTreeMap<u64, Vec<&'a Claim>>,
     trees: &'a Trees,
@@ -110,7 +110,7 @@ impl<'a> Seen<'a> {
     }
 
     fn tell(mut self, check: &mut Check, file: &str, size: u64) {
-        // What is left was not met.
+        // The remaining leaves were not met in the log.
         for (index, claims) in &self.by_index {
             for claim in claims {
                 let kind = &claim.kind;

@@ -1,4 +1,4 @@
-//! The statements that no story holds: each is what its name says, and signed by a key of this host.
+//! The statements that no story holds: each matches its name and is signed by a key of this host.
 
 use deed_spec::dsse;
 use deed_record::lifecycle::event::entry;

@@ -1,5 +1,5 @@
-//! One action, folded again from its records: every event may follow the one before it, every envelope is
-//! signed by whom it should be, every document that it names is kept, every record says what it comes to.
+//! One action, folded again from its records: every event may follow the one before it, every envelope has the right
+//! signer, every document that it names is kept, and every record's summary is correct.
 
 use deed_record::lifecycle::event::{Entry, Event, Leaf};
 use deed_record::lifecycle::story::Story;
@@ -19,7 +19,7 @@ pub(super) fn check(check: &mut Check, action: &str, records: &Records) {
     let mut story = None;
     for (place, summary) in records {
         if let Err(what) = record(check, *place, summary, action, &mut story) {
-            // What follows rests on this.
+            // All that follows depends on this.
             check.at(*place, action, what);
             break;
         }
@@ -107,7 +107,7 @@ fn document(check: &Check, digest: Digest, what: &str) -> Option<String> {
     (!kept).then(|| format!("the {what} {digest} that it names is not kept, or not what it was"))
 }
 
-/// Whether the envelope is signed by a key that may, over this action; its entry is accounted for then.
+/// Whether the envelope is signed by a permitted key, over this action; its log entry is then explained.
 fn envelope(
     check: &mut Check,
     story: &Story,
@@ -132,7 +132,7 @@ fn envelope(
     (!same).then(|| format!("its {} is over another action", kind.as_str()))
 }
 
-/// The receipt says what the story came to.
+/// Compares the receipt with the result of the story.
 fn contents(story: &Story, sealed: &Envelope) -> Option<String> {
     let statement = match Statement::unverified(sealed, Kind::Receipt) {
         Ok(statement) => statement,
@@ -151,7 +151,7 @@ fn contents(story: &Story, sealed: &Envelope) -> Option<String> {
     (!same).then(|| "its receipt is over other exchanges than its events".to_owned())
 }
 
-/// Takes down what the story says of the log.
+/// Notes what the story states about the log.
 fn claim(
     check: &mut Check,
     story: &Story,

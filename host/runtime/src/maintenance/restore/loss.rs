@@ -1,5 +1,5 @@
-//! What a directory's state has that a backup has not: takes both, gives the difference in actions and
-//! entries of logs. It trusts neither, and says so where one cannot be read to its end.
+//! What a directory's state has and a backup does not: the difference in actions and entries of logs. Neither is
+//! trusted, and one that cannot be read to its end is reported.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -12,13 +12,13 @@ use serde::Serialize;
 /// What would be lost.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize)]
 pub struct Loss {
-    /// Actions that the backup does not know.
+    /// Actions that the backup does not have.
     pub begun: u64,
-    /// Actions that went on since, or differently.
+    /// Actions with later or different events.
     pub changed: u64,
     /// Logs that would have fewer entries.
     pub logs: Vec<LogLoss>,
-    /// Why there may be more to lose than this.
+    /// Why more than this may be lost.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unread: Option<String>,
 }
@@ -30,7 +30,7 @@ pub struct LogLoss {
     pub then: u64,
 }
 
-/// None where the backup goes as far as the state, or further.
+/// `None` if the backup goes as far as the state, or further.
 pub(super) fn of(state: &Path, backup: &Path) -> Option<Loss> {
     let (present, unread) = actions(state);
     let (old, _) = actions(backup);
@@ -66,7 +66,7 @@ fn actions(state: &Path) -> (BTreeMap<String, Vec<Digest>>, Option<String>) {
     (actions, unread)
 }
 
-/// Logs that go back, and why there may be more of them.
+/// Logs that would become shorter, and why there may be more of them.
 fn logs(state: &Path, backup: &Path) -> (Vec<LogLoss>, Option<String>) {
     let (mut logs, mut unread) = (Vec::new(), None);
     let entries = match std::fs::read_dir(state.join("log")) {
