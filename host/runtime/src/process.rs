@@ -1,4 +1,4 @@
-//! The host as a process: what it may use and show, which signals end it, and the order of an orderly stop.
+//! The host as a process: its resource limits, the signals that end it, and the order of an orderly stop.
 
 pub(crate) mod limits;
 pub(crate) mod signals;

@@ -1,4 +1,4 @@
-//! The stages of an action: each takes the previous record and gives the next. No stage calls another.
+//! The stages of an action: each is a function from the previous record to the next. Stages do not call each other.
 
 pub mod activation;
 pub mod approval;

@@ -1,6 +1,6 @@
-//! What a serving process is to its neighbours: no memory image of it, for files or for debuggers.
+//! Protection of a serving process: no memory image of it, for files or for debuggers.
 //!
-//! Never fails the start: where the system refuses, that is said.
+//! A failure does not prevent the start: where the system refuses, this is logged.
 
 use rustix::process::{
     DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit,
@@ -8,13 +8,13 @@ use rustix::process::{
 
 use crate::config::Config;
 
-/// Connections of callers at once. One costs some 100 KiB when it fills its buffers, so all of them
-/// together stay far below what the sandboxes take.
+/// Concurrent connections of callers. One uses about 100 KiB when it fills its buffers, so all of them together stay
+/// far below what the sandboxes use.
 const CONNECTIONS_MAX: usize = 1_024;
 
-/// Hides the process's memory, where secrets and keys are, and says what the configuration hardly means.
+/// Hides the process's memory, which holds secrets and keys, and logs the warnings of the configuration.
 ///
-/// Children inherit the limit; whoever starts one with other rights looks after the rest.
+/// Children inherit the limit; code that starts one with other rights must take care of the rest.
 pub(crate) fn prepare(config: &Config) {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     if let Err(error) = setrlimit(Resource::Core, none) {
@@ -28,8 +28,8 @@ pub(crate) fn prepare(config: &Config) {
     }
 }
 
-/// How many connections callers get: at most half of the files that this process may have open, after
-/// asking for all that it may ask for. The other half is for journal, logs and upstreams.
+/// How many connections callers get: at most half of the files that this process may have open, after raising that
+/// limit to its maximum. The other half is for journal, logs and upstreams.
 pub(crate) fn connections_max() -> usize {
     let mut files = getrlimit(Resource::Nofile);
     files.current = files.maximum;

@@ -2,7 +2,8 @@
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGHUP asks many servers for their configuration. This one reads it at its start alone, says so, and goes on.
+/// Logs and ignores SIGHUP, by which many servers reload their configuration; this one reads it only at the start.
+/// Fails when the signal handler cannot be installed.
 pub(crate) fn ignore_hangups() -> Result<(), String> {
     let mut hangups = signal(SignalKind::hangup()).map_err(|e| e.to_string())?;
     tokio::spawn(async move {
@@ -15,7 +16,7 @@ pub(crate) fn ignore_hangups() -> Result<(), String> {
     Ok(())
 }
 
-/// What an operator ends a host with.
+/// The signals by which an operator ends a host.
 #[derive(Debug)]
 pub(crate) struct Signals {
     interrupt: Signal,
@@ -31,7 +32,7 @@ impl Signals {
         })
     }
 
-    /// The next of either.
+    /// Waits for the next of either.
     pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}

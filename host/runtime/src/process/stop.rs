@@ -1,4 +1,4 @@
-//! The end of the serving: what brings it about, and what is done in which order.
+//! The end of serving: what causes it, and the order of its steps.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use crate::engine::Engine;
 const STOP_PATIENCE: Duration = Duration::from_mins(1);
 /// How long a host whose store failed lets people and probes read why.
 const FAILED_PATIENCE: Duration = Duration::from_secs(30);
-/// How often the store and the clock are looked at.
+/// How often the store and the clock are checked.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// Why the serving ended.
+/// Why serving ended.
 #[derive(Debug)]
 pub(crate) enum End {
     Signal,
-    /// The journal or a log takes no more.
+    /// The journal or a log accepts no more writes.
     Failed(String),
 }
 
-/// SIGINT and SIGTERM end the host; so does a journal that takes no more.
+/// SIGINT and SIGTERM end the host; so does a journal that accepts no more writes.
 pub(crate) async fn wait_for_end(signals: &mut Signals, engine: &Engine) -> End {
     let mut look = tokio::time::interval(LOOK_EVERY);
     loop {
@@ -35,9 +35,10 @@ pub(crate) async fn wait_for_end(signals: &mut Signals, engine: &Engine) -> End 
     }
 }
 
-/// From the end of the serving to the end of the process: nothing new is taken, everything can be read.
+/// From the end of serving to the end of the process: new work is refused, everything can be read.
 ///
-/// `close_listeners` is awaited when all work has come to rest, so that callers can read until then why nothing is taken.
+/// `close_listeners` is awaited when all work has come to rest, so that callers can read until then why work is
+/// refused. Fails with the reason if the store failed.
 pub(crate) async fn run_down(
     end: End,
     engine: &Engine,

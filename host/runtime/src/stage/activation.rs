@@ -1,7 +1,6 @@
-//! Stage 0: the configuration of a tenant becomes a signed statement of what is in force.
+//! Stage 0: makes a signed statement of what is in force from the configuration of a tenant.
 //!
-//! Takes a checked configuration, gives what was activated and for whom. Never decides whether it is
-//! new: that is for who has the log.
+//! Whether the statement is new is decided by the code that has the log.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,7 +17,7 @@ use serde_json::Value;
 
 use crate::config::{Config, Tenant};
 
-/// What is in force for a tenant as it is configured.
+/// What is in force for a tenant as it is configured. Fails when a part has no canonical form.
 pub fn of(config: &Config, tenant: &Tenant, at_ms: i64) -> Result<Activation, EnvelopeError> {
     let granted = tenant.grants.values();
     let granted = granted.map(|one| Granted { contract: one.digest, adapter: one.adapter });
@@ -56,7 +55,8 @@ fn approvers(tenant: &Tenant) -> Result<BTreeSet<Approver>, EnvelopeError> {
     Ok(approvers)
 }
 
-/// Whether these people are the approvers of this activation, which names them by digest.
+/// Whether these people are the approvers of this activation, which names them by digest. Fails when a key cannot be
+/// parsed.
 pub fn names(activation: &Activation, people: &[Enrolled]) -> Result<bool, EnvelopeError> {
     let mut named = BTreeSet::new();
     for one in people {
@@ -67,7 +67,8 @@ pub fn names(activation: &Activation, people: &[Enrolled]) -> Result<bool, Envel
     Ok(named == activation.approvers)
 }
 
-/// Signs it; beside it is kept whose keys they are, which it does not say itself.
+/// Signs it. The people are kept with it, because the statement names them by digest only. Fails when it cannot be
+/// signed.
 pub fn sign(
     activation: &Activation,
     tenant: &Tenant,
@@ -76,7 +77,7 @@ pub fn sign(
     Ok(Kept { envelope: activation.statement()?.sign(key)?, people: people(tenant)? })
 }
 
-/// Every key of every person, with the roles that the person has.
+/// Every key of every person, with the person's roles. Fails when a key cannot be encoded.
 pub fn people(tenant: &Tenant) -> Result<Vec<Enrolled>, EnvelopeError> {
     let mut people = Vec::new();
     for (name, person) in &tenant.persons {

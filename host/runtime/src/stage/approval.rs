@@ -1,6 +1,6 @@
 //! Stage 4: what people are asked, and whether a signed answer is an answer to exactly that.
 //!
-//! This module alone checks approvals. It never clears an action: policy does, with approvals as facts.
+//! Only this module checks approvals. It does not clear an action: policy does, with approvals as facts.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use deed_spec::json;
 
 use crate::config::{Person, Tenant};
 
-/// Makes the asking that follows a look and a decision.
+/// Makes the question that follows from a look and a decision. Fails when a part has no canonical form.
 pub fn ask(
     contract: &Contract,
     pre: &Observation,
@@ -35,8 +35,8 @@ pub fn ask(
     })
 }
 
-/// Everything that the approver's client shows and recomputes; none while nobody is asked. The values of
-/// private parameters are for those who may answer now; anybody else gets the words.
+/// All data that the approver's client shows and recomputes; `None` while no person is asked. The values of private
+/// parameters are for those who may answer now; others get the commitments. Fails when a part has no canonical form.
 pub fn request(
     tenant: &Tenant,
     person: &str,
@@ -66,14 +66,15 @@ pub fn request(
     }))
 }
 
-/// Whether an answer of this person would count: a role that is asked for, a key, and not the agent's own person.
+/// Whether an answer of this person would count: it needs a role that is asked for and a key, and the person must not
+/// be the agent's own.
 fn may_answer(tenant: &Tenant, person: &str, story: &Story, ask: &Ask) -> bool {
     let asked = |role: &String| ask.obligations.iter().any(|one| one.role == *role);
     let able = |known: &Person| !known.keys.is_empty() && known.roles.iter().any(asked);
     person != story.bound.action.person && tenant.persons.get(person).is_some_and(able)
 }
 
-/// Checks a signed answer against what is asked now.
+/// Checks a signed answer against what is asked now. Fails with the reason why it does not count.
 pub fn receive(
     tenant: &Tenant,
     story: &Story,
@@ -106,7 +107,7 @@ pub fn receive(
     })
 }
 
-/// Whether the answers that were given still count under the configuration as it is now.
+/// Whether the given answers still count under the present configuration. Fails with the reason why one does not.
 pub fn still_counts(tenant: &Tenant, story: &Story) -> Result<(), AnswerError> {
     let ask = story.ask.as_ref().ok_or(AnswerError::NotAsked)?;
     for answer in &story.answers {
@@ -135,14 +136,14 @@ fn fits(
     if !known.roles.contains(&terms.role) {
         return Err(AnswerError::Role(person.to_owned(), terms.role.clone()));
     }
-    // A denial by anyone who could approve is heard; an approval must be one that is asked for.
+    // A denial by any person who could approve is accepted; an approval must be for a role that is asked for.
     if !ask.obligations.iter().any(|o| o.role == terms.role) {
         return Err(AnswerError::NotNeeded(terms.role.clone()));
     }
     Ok(())
 }
 
-/// The terms as they must be now; person, role and decision are the signer's to state.
+/// The terms as they must be now; person, role and decision are stated by the signer.
 fn expected(story: &Story, ask: &Ask, signed: &Terms) -> Terms {
     let action = &story.bound.action;
     Terms {

@@ -1,6 +1,6 @@
-//! Stage 1: an untrusted proposal becomes an action bound to its contract, or a clear error.
+//! Stage 1: binds an untrusted proposal to its contract as an action with rendered requests, or reports an error.
 //!
-//! Takes bytes, gives an action with its requests rendered. It never reads the outside.
+//! It does no I/O.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use deed_spec::json::{self, NotCanonical, ParseError, ShapeError};
 
 use crate::config::{Granted, Tenant};
 
-/// Who proposes, where.
+/// The caller that proposes, and where.
 #[derive(Debug, Clone, Copy)]
 pub struct Caller<'a> {
     pub tenant: &'a Tenant,
@@ -28,14 +28,15 @@ pub struct Caller<'a> {
     pub person: &'a str,
 }
 
-/// A bound action with the bindings that its digests stand for.
+/// A bound action with the bindings that its digests refer to.
 #[derive(Debug)]
 pub struct Fresh {
     pub bound: Bound,
     pub bindings: Arc<BTreeMap<String, Binding>>,
 }
 
-/// Binds a proposal. `id`, `nonce` and salts come from the caller, so that nothing here is random.
+/// Binds a proposal. `id`, `nonce` and salts come from the caller, so that nothing here is random. Fails when the
+/// contract is not granted or the proposal does not fit it.
 pub fn bind(
     caller: Caller<'_>,
     proposal: Proposal,
@@ -45,7 +46,7 @@ pub fn bind(
 ) -> Result<Fresh, BindFault> {
     let unknown = || BindFault::Unknown(proposal.contract.clone());
     let granted = caller.tenant.grants.get(&proposal.contract).ok_or_else(unknown)?;
-    // From here on there are words in the places of private values.
+    // From here on, commitments are in the places of private values.
     let Sealed { proposal, rendering, openings } =
         private::seal(&granted.contract, proposal, salt)?;
     let Rendering { resource, observe, perform } = rendering;
@@ -70,19 +71,19 @@ pub fn bind(
         nonce,
     };
     let action: Memo<Action, Digest> = action.into();
-    // What has no canonical form is refused, and who asks next knows the digest.
+    // An action without a canonical form is refused; otherwise the digest is now cached.
     action.digest()?;
     let bound = Bound { action, proposal, observe, perform, private: openings };
     Ok(Fresh { bound, bindings: Arc::new(bindings) })
 }
 
-/// Parses a proposal's bytes: strict JSON, known fields only.
+/// Parses a proposal's bytes: strict JSON, known fields only. Fails for anything else.
 pub fn parse(bytes: &[u8]) -> Result<Proposal, BindFault> {
     Ok(json::from_value(json::parse_exact(bytes)?)?)
 }
 
-/// The binding of every upstream that the action may reach, as the configuration is now: with the requests of
-/// both phases that go there.
+/// The binding of every upstream that the action may reach, under the present configuration: with the requests of both
+/// phases to it.
 pub fn bindings(
     tenant: &Tenant,
     granted: &Granted,
@@ -101,7 +102,7 @@ pub fn bindings(
         .collect()
 }
 
-/// Per upstream, the digest that an approval covers.
+/// Per upstream, the digest that an approval covers. Fails when a binding has no canonical form.
 pub fn digests(
     bindings: &BTreeMap<String, Binding>,
 ) -> Result<BTreeMap<String, Digest>, NotCanonical> {
@@ -124,7 +125,7 @@ fn binding(upstream: &Upstream, tls_roots: Option<Digest>, rules: Vec<Rendered>)
     }
 }
 
-/// Why a proposal did not become an action. No receipt: there is no action to sign about.
+/// Why a proposal did not become an action. There is no receipt, because there is no action to sign.
 #[derive(Debug, thiserror::Error)]
 pub enum BindFault {
     #[error("the body is no strict JSON: {0}")]

@@ -1,6 +1,6 @@
-//! Telling people that something waits for them: a signed webhook, retried, never in an action's way.
+//! Notifies people of waiting actions by a signed webhook with retries. It does not delay an action.
 //!
-//! It carries ids and names, no state and no parameters: what waits is looked up with the reader's own rights.
+//! A notification has ids and names, but no state or parameters: readers look the action up with their own rights.
 
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, SyncSender};
@@ -22,7 +22,7 @@ pub struct Notifier(Option<SyncSender<Value>>);
 
 /// Messages that may wait; more are dropped with a warning, because the actions themselves are safe.
 const QUEUE_MAX: usize = 256;
-/// Pauses between tries: after the last the message is given up with a warning.
+/// Pauses between tries; after the last one the message is dropped with a warning.
 const PAUSES_MS: [u64; 5] = [0, 500, 2_000, 10_000, 60_000];
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// The header with the hex HMAC-SHA-256 of the body.
@@ -38,17 +38,17 @@ impl Notifier {
         }))
     }
 
-    /// Somebody has to approve.
+    /// An approver has to answer.
     pub fn waiting(&self, story: &Story) {
         self.send("waiting", story);
     }
 
-    /// Somebody has to find out what happened.
+    /// A person has to find out what happened.
     pub fn indeterminate(&self, story: &Story) {
         self.send("indeterminate", story);
     }
 
-    /// Looks do not settle what happened: an operator has to.
+    /// Looks do not settle what happened, so an operator has to.
     pub fn escalated(&self, story: &Story) {
         self.send("escalated", story);
     }
@@ -105,7 +105,7 @@ fn post(agent: &ureq::Agent, url: &str, secret: &Secret, body: &str) -> bool {
         agent.post(url).header("Content-Type", "application/json").header(SIGNATURE, &signature);
     match request.send(body) {
         Ok(answer) if answer.status().is_success() => true,
-        // A redirect is not followed: whoever is named there was not chosen by the operator.
+        // A redirect is not followed: the operator did not choose its target.
         Ok(answer) => {
             let status = answer.status().as_u16();
             tracing::info!(status, "a notification was not taken; it is tried again");

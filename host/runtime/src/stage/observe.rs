@@ -1,13 +1,13 @@
-//! Stage 3: the exchanges of a read-only run become an observation.
+//! Stage 3: makes an observation from the exchanges of a read-only run.
 //!
-//! State is what the host read; what the guest says of its run only decides whether the look counts.
+//! State is what the host read; the guest's claim only decides whether the look counts.
 
 use deed_record::exchange::{Exchange, beyond_grant};
 use deed_record::lifecycle::observation::Observation;
 use deed_sandbox::grant::ReadGrant;
 use deed_sandbox::{Adapter, Run, RunSlot, Sandbox};
 
-/// Runs `observe` in a fresh instance. The guest is not told whether it is before or after.
+/// Runs `observe` in a new instance. The guest cannot tell whether it is before or after.
 pub async fn look(
     sandbox: &Sandbox,
     adapter: &Adapter,
@@ -20,9 +20,9 @@ pub async fn look(
     observation(run, at_ms)
 }
 
-/// What a look comes to.
+/// The observation that results from a look.
 pub(crate) fn observation(run: Run, at_ms: i64) -> Observation {
-    // An adapter that reaches beyond its grant is not one whose look counts.
+    // A look of an adapter that reached beyond its grant does not count.
     let reached = beyond_grant(&run.refused, &run.exchanges).next();
     let reached = reached.map(|why| format!("the adapter reached beyond its grant: {why}"));
     let forbidden = run.exchanges.iter().find_map(Exchange::forbidden);

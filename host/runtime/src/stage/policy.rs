@@ -1,7 +1,7 @@
-//! Stage 2: an action and what is known about it become a decision of policy.
+//! Stage 2: a decision of policy about an action, from what is known about it.
 //!
-//! This module alone gathers facts for Cedar. It never reads the outside, and never allows by itself:
-//! the host's own checks can only turn an answer into a denial.
+//! Only this module gathers facts for Cedar. It does no I/O and does not allow anything by itself: the host's own
+//! checks can only turn a decision into a denial.
 
 use deed_record::action::Bound;
 use deed_record::lifecycle::story::Story;
@@ -21,7 +21,7 @@ pub fn decide(
     (decision, facts)
 }
 
-/// Decides as [`decide`] does, and gives leave to attempt the action where the decision is `allow`.
+/// Decides as [`decide`] does, and returns a permit to attempt the action if the decision is `allow`.
 pub fn permit(
     tenant: &Tenant,
     story: &Story,
@@ -31,19 +31,19 @@ pub fn permit(
     let facts = facts(tenant, story, now_ms, pre);
     let (mut decision, mut permit) = asked(tenant, story, &facts);
     if let Some(reason) = refusal(tenant, story) {
-        // Whatever the values are: the recorded question has the same end.
+        // Regardless of the values: the recorded question has the same result.
         permit = None;
         decision = tenant.policies.evaluate(&facts);
         decision.verdict = Verdict::Deny;
         decision.reason = Some(reason);
-        // The host refused, no policy did: naming policies here would mislead.
+        // The host refused, not a policy: naming policies here would mislead.
         decision.obligations.clear();
         decision.determining.clear();
     }
     (decision, facts, permit)
 }
 
-/// What the policies say to the recorded facts, with the values of private parameters in their places.
+/// The policies' decision about the recorded facts, with the values of private parameters in their places.
 pub fn evaluate(tenant: &Tenant, story: &Story, facts: &Facts) -> Decision {
     asked(tenant, story, facts).0
 }
@@ -51,12 +51,12 @@ pub fn evaluate(tenant: &Tenant, story: &Story, facts: &Facts) -> Decision {
 fn asked(tenant: &Tenant, story: &Story, facts: &Facts) -> (Decision, Option<Permit>) {
     let Bound { action, private, .. } = &*story.bound;
     let granted = tenant.grants.get(&action.contract.name).filter(|_| !private.is_empty());
-    // A contract that is another by now ends the action before anything runs: nothing rests on this.
+    // A contract that has changed since then ends the action before anything runs, so nothing depends on this.
     let live = granted.and_then(|granted| private.params(&granted.contract, &action.params).ok());
     tenant.policies.permit(&action.id, facts, live.as_ref())
 }
 
-/// What the host refuses whatever policy says.
+/// What the host refuses regardless of policy.
 fn refusal(tenant: &Tenant, story: &Story) -> Option<String> {
     let (action, proposal) = (&story.bound.action, &story.bound.proposal);
     if let Some(believed) = proposal.environment.as_ref().filter(|e| **e != action.environment) {

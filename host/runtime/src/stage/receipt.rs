@@ -1,6 +1,6 @@
-//! Stage 8: what was decided, what came of it and what settled it later become signed statements.
+//! Stage 8: signed statements of what was decided, what the result was and what settled it later.
 //!
-//! With `activation`, which signs what is in force, the only use of the receipt key.
+//! Only this module and `activation`, which signs what is in force, use the receipt key.
 
 use deed_record::lifecycle::outcome::Judgement;
 use deed_record::lifecycle::story::Story;
@@ -13,8 +13,8 @@ use deed_spec::json;
 use ed25519_dalek::SigningKey;
 use serde::Serialize;
 
-/// Signs the receipt; `asked` is the question of the story's decision. The same story gives the same
-/// bytes: Ed25519 is deterministic.
+/// Signs the receipt; `asked` is the question of the story's decision. The same story gives the same bytes: Ed25519 is
+/// deterministic. Fails when the story is incomplete or a part has no canonical form.
 pub fn seal(
     story: &Story,
     judgement: &Judgement,
@@ -24,7 +24,7 @@ pub fn seal(
     sign(story, Kind::Receipt, &Receipt::of(story, judgement, asked)?, key)
 }
 
-/// Signs the decision over the next attempt of a cleared story.
+/// Signs the decision over the next attempt of a cleared story. Fails as [`seal`] does.
 pub fn decide(
     story: &Story,
     asked: &Question,
@@ -36,7 +36,7 @@ pub fn decide(
     sign(story, Kind::Decision, &clearance, key)
 }
 
-/// Signs what a later look settled.
+/// Signs what a later look settled. Fails when nothing did, or as [`seal`] does.
 pub fn reconcile(story: &Story, key: &SigningKey) -> Result<Signed, SealError> {
     let settled = Reconciliation::of(story)?.ok_or(SealError::Unsettled)?;
     sign(story, Kind::Reconciliation, &settled, key)
@@ -52,7 +52,7 @@ fn sign<T: Serialize>(
     Ok(Statement { kind, action, predicate }.seal(key)?)
 }
 
-/// Why a statement cannot be made: the story lacks something, or something in it has no canonical form.
+/// Why a statement cannot be made: the story is incomplete, or a part of it has no canonical form.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
     #[error("nothing settled the action")]

@@ -1,6 +1,6 @@
-//! Stage 7: contract, pre-state, attempts and post-state become an outcome.
+//! Stage 7: the outcome that follows from contract, pre-state, attempts and post-state.
 //!
-//! This module alone gathers the judge's input. It reads the story and never the outside.
+//! Only this module gathers the judge's input. It reads the story and does no I/O.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use deed_record::lifecycle::observation::Observation;
 use deed_record::lifecycle::outcome::{self, Judgement, Outcome, Seen};
 use deed_record::lifecycle::story::Story;
 
-/// Whether to look again, or what the story comes to.
+/// Whether to look again, or the judgement of the story.
 #[derive(Debug)]
 pub enum Verdict {
     /// Look again at this time (Unix milliseconds).
@@ -18,8 +18,8 @@ pub enum Verdict {
     Judged(Judgement),
 }
 
-/// Judges after a post-observation, or says when to look again. What an earlier process began to wait for
-/// is waited for again by this one's clock.
+/// Judges after a post-observation, or says when to look again. A wait that an earlier process began is started again
+/// by this process's clock.
 pub fn reconcile(contract: &Contract, story: &Story, now_ms: i64, clock_began_ms: i64) -> Verdict {
     let (Some(pre), Some(post)) = (&story.pre, &story.post) else {
         let reason = "the host has no look from before or after the attempt";
@@ -50,8 +50,8 @@ pub fn reconcile(contract: &Contract, story: &Story, now_ms: i64, clock_began_ms
     Verdict::Judged(judgement)
 }
 
-/// Judges an open outcome again. None of a look that began before everything that was sent could have landed,
-/// and of what has no look from before: that says nothing.
+/// Judges an open outcome again. `None` for a look that began before everything that was sent could have landed, and
+/// for a story without a look from before: they prove nothing.
 pub fn settle(
     contract: &Contract,
     story: &Story,
@@ -76,8 +76,8 @@ pub fn settle(
     }))
 }
 
-/// Whether a write that was turned away may have been carried out all the same: the look after it shows
-/// what it was to bring about, or nothing. Whoever sends it on may send it twice, and report on the second.
+/// Whether a refused write may have been carried out nevertheless: the look after it shows its intended effect, or is
+/// not usable. An intermediary may send a request twice and report on the second.
 pub fn may_have_landed(contract: &Contract, story: &Story) -> bool {
     let (Some(pre), Some(post)) = (&story.pre, &story.post) else { return true };
     let brought_about = |post| {
@@ -100,7 +100,7 @@ fn next_look(last_ms: i64, ended_ms: i64, until_ms: i64) -> i64 {
     last_ms.saturating_add(pause).min(until_ms)
 }
 
-/// `before` as the gate asks it: what does not hold, in words; none when all of it holds.
+/// `before` as the gate asks it: a judgement that names what does not hold, `None` when all of it holds.
 pub fn unmet_before(contract: &Contract, story: &Story) -> Option<Judgement> {
     let pre = story.pre.as_ref()?;
     let checks = outcome::before(contract, &story.bound.action.params, pre);

@@ -1,7 +1,7 @@
-//! Stage 4, after the end: what an operator is asked about an open action, and whether a signed word is an
-//! answer to exactly that.
+//! Stage 4, after the end: what an operator is asked about an open action, and whether a signed statement is an answer
+//! to exactly that.
 //!
-//! This module alone checks resolutions. It never settles anything: the driver does, with the word as a fact.
+//! Only this module checks resolutions. It does not settle anything: the driver does, with the statement as a fact.
 
 use deed_record::action::Action;
 use deed_record::lifecycle::outcome::Outcome;
@@ -13,11 +13,11 @@ use deed_record::statement::resolution_request::{LastLook, ResolutionRequest};
 
 use crate::config::Tenant;
 
-/// How far a person's clock may be from the host's.
+/// How far a person's clock may differ from the host's.
 const CLOCK_SLACK_MS: i64 = 300_000;
 
-/// Everything that the operator's client shows and recomputes; none while nothing is open. `seen` is the
-/// last look that settled nothing, where the host still knows it.
+/// All data that the operator's client shows and recomputes; `None` while nothing is open. `seen` is the last look that
+/// settled nothing, if the host still knows it.
 pub fn request(person: &str, story: &Story, seen: Option<LastLook>) -> Option<ResolutionRequest> {
     if story.status != Status::Ended(Outcome::Indeterminate) {
         return None;
@@ -44,7 +44,7 @@ fn receipts(story: &Story) -> Option<LastLook> {
     })
 }
 
-/// Checks a signed word against what is open now.
+/// Checks a signed statement against what is open now. Fails with the reason why it does not count.
 pub fn receive(
     tenant: &Tenant,
     story: &Story,
@@ -75,7 +75,7 @@ pub fn receive(
     Ok(said)
 }
 
-/// Whether the word itself is one that can be taken now.
+/// Whether the statement itself can be accepted now.
 fn fits(story: &Story, said: &Resolution, now_ms: i64) -> Result<(), ResolveError> {
     if story.resolution_nonce().as_ref() != Some(&said.nonce) {
         return Err(ResolveError::Differs);
@@ -90,7 +90,7 @@ fn fits(story: &Story, said: &Resolution, now_ms: i64) -> Result<(), ResolveErro
     Ok(())
 }
 
-/// Why a signed word does not count.
+/// Why a signed statement does not count.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ResolveError {
     #[error("nothing is open: the action is `{0}`, or somebody has resolved it already")]
