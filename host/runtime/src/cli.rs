@@ -1,7 +1,7 @@
-//! The command line: takes arguments, calls one command, gives an exit code. It decides nothing.
+//! The command line: parses arguments, calls one command and returns an exit code. It makes no decisions.
 //!
-//! 0 is what was asked for, 1 a refusal or failure, 2 wrong usage. Data goes to stdout, all else to
-//! stderr. Text that came from outside is escaped before a terminal sees it.
+//! 0 means done, 1 a refusal or failure, 2 wrong usage. Data goes to stdout, everything else to stderr. Text from
+//! outside is escaped before it is written to a terminal.
 
 mod act;
 mod adapter;
@@ -45,7 +45,7 @@ use self::out::Failure;
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        // Clap prints help to stdout and mistakes to stderr, and knows the code of each.
+        // Clap prints help to stdout and mistakes to stderr, and sets the exit code of each.
         Err(error) => error.exit(),
     };
     match cli.command.run() {

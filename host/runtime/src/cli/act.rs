@@ -1,4 +1,4 @@
-//! `deed act`: proposes an action to a running host and shows what became of it; or asks "what if".
+//! `deed act`: proposes an action to a running host and shows the result, or asks what would happen.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -46,7 +46,7 @@ pub(super) struct ActArgs {
     format: Format,
 }
 
-/// The host's answer to "what if"; the shape of `POST /v1/explain`.
+/// The host's answer to `--explain`; the shape of `POST /v1/explain`.
 #[derive(Debug, Serialize, Deserialize)]
 struct Explained {
     contract: String,
@@ -58,7 +58,7 @@ struct Explained {
     missing: Vec<String>,
 }
 
-/// The answer of `GET /v1/contracts/{name}`, as far as parameters go.
+/// The parameters in the answer of `GET /v1/contracts/{name}`.
 #[derive(Deserialize)]
 struct Granted {
     contract: Shape,
@@ -69,7 +69,7 @@ struct Shape {
     params: Params,
 }
 
-/// How long to wait for the end when nobody said.
+/// How long to wait for the end without `--wait`.
 const WAIT_S: u64 = 10;
 
 pub(super) fn run(args: &ActArgs) -> Result<ExitCode, Failure> {
@@ -89,15 +89,15 @@ pub(super) fn run(args: &ActArgs) -> Result<ExitCode, Failure> {
     Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The declared parameters of a contract; of one that is not granted the host says so.
+/// The declared parameters of a contract; if it is not granted, the host says so. Fails when the host refuses.
 fn parameters_of(client: &Client, contract: &str) -> Result<BTreeMap<String, Schema>, Failure> {
     let path = format!("/v1/contracts/{}", percent_encode(contract));
     let granted: Granted = client.get(&path, &[])?;
     Ok(granted.contract.params.properties)
 }
 
-/// Proposes under a key, so that a lost answer can be asked for again without a second action. The id is printed
-/// before the wait: a caller that stops waiting can look at the action.
+/// Proposes under a key, so that a lost answer can be requested again without a second action. The id is printed before
+/// the wait, so that a caller that stops waiting can show the action.
 fn propose(args: &ActArgs, client: &Client, body: &[u8]) -> Result<View, Failure> {
     let deadline = Instant::now() + Duration::from_secs(args.wait.unwrap_or(WAIT_S));
     let key = args.key.clone().map_or_else(keys::random_hex::<16>, Ok).map_err(Failure::failed)?;

@@ -1,6 +1,6 @@
-//! `deed adapter check`: whether a host would take a component, and what it asks for.
+//! `deed adapter check`: whether a host would accept a component, and what it imports.
 //!
-//! Takes a file, gives its digest, size, imports and exports. It runs nothing of it.
+//! Prints the file's digest, size, imports and exports. None of its code runs.
 
 use std::fs::{self, DirBuilder};
 use std::io::ErrorKind;
@@ -40,12 +40,12 @@ pub(super) struct CheckArgs {
 #[derive(Debug, Serialize)]
 struct Report {
     file: String,
-    /// What a grant pins.
+    /// The digest that a grant pins.
     digest: Digest,
     bytes: usize,
     imports: Vec<String>,
     exports: Vec<String>,
-    /// Why a host refuses it; nothing for one that it takes.
+    /// Why a host refuses it; `None` if it accepts it.
     refused: Option<String>,
 }
 
@@ -61,7 +61,7 @@ pub(super) fn run(command: &AdapterCommand) -> Result<ExitCode, Failure> {
 fn report(file: &Path, bytes: &[u8]) -> Result<Report, Failure> {
     let cache = Scratch::new()?;
     let sandbox = Sandbox::new(&cache.0, Clock::new()).map_err(Failure::failed)?;
-    // What is no component has no names; loading it says why.
+    // Bytes that are not a component have no names; loading them reports why.
     let names = sandbox.names(bytes).unwrap_or_default();
     Ok(Report {
         file: file.display().to_string(),
@@ -87,11 +87,11 @@ fn summary(report: &Report) -> String {
     text
 }
 
-/// A compile cache for this one command: code for a file that nobody granted stays nowhere.
+/// A compile cache for this one command: code of a file that is not granted is not kept.
 #[derive(Debug)]
 pub(super) struct Scratch(pub(super) PathBuf);
 
-/// How often and how far apart removing it is tried: the cache's own thread may still be writing.
+/// How often its removal is tried, and the pause in between: the cache's own thread may still be writing.
 const REMOVALS: u32 = 20;
 const REMOVAL_PAUSE: Duration = Duration::from_millis(10);
 

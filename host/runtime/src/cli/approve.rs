@@ -1,6 +1,6 @@
-//! `deed approve` and `deed deny`: shows exactly what would happen, asks, signs exactly that, and says whether it counts.
+//! `deed approve` and `deed deny`: shows what would happen, asks, signs exactly that, and reports whether it counts.
 //!
-//! Never signs a digest that it did not recompute from what it shows.
+//! A digest is signed only if it was recomputed from what is shown.
 
 mod fate;
 
@@ -73,7 +73,7 @@ pub(super) fn deny(args: &DenyArgs) -> Result<ExitCode, Failure> {
     answer(&args.answer, Answer::Deny)
 }
 
-/// Exit code of an answer that was handed in while it is not known yet whether it counts.
+/// Exit code when the answer was submitted and it is not yet known whether it counts.
 const NOT_YET: u8 = 3;
 
 /// How long to wait until the host knows whether an answer counts: it looks again, and may queue for the resource.
@@ -99,8 +99,8 @@ fn answer(args: &AnswerArgs, decision: Answer) -> Result<ExitCode, Failure> {
     Ok(tell(args, &view, &terms))
 }
 
-/// Hands the answer in, and looks until it is known whether it counts or the time is up. A host that cannot be asked
-/// any more has taken the answer all the same.
+/// Submits the answer, and polls until it is known whether it counts or the time is up. If the host can no longer be
+/// reached, it still has the answer. Fails when the host refuses it.
 fn send(client: &Client, id: &str, body: &[u8], terms: &Terms) -> Result<View, Failure> {
     let deadline = Instant::now() + WAIT;
     let view: View = client.post(&action_path(id, "/approvals")?, &[], body)?;
@@ -113,7 +113,7 @@ fn send(client: &Client, id: &str, body: &[u8], terms: &Terms) -> Result<View, F
     }))
 }
 
-/// Whether it is known what the answer comes to and, where it comes to nothing, what is asked instead.
+/// Whether it is known if the answer counts and, if it does not, what is asked instead.
 fn is_settled(view: &View, terms: &Terms) -> bool {
     match Fate::of(view, terms) {
         Fate::Open => false,
@@ -122,7 +122,7 @@ fn is_settled(view: &View, terms: &Terms) -> bool {
     }
 }
 
-/// Says on stderr what came of the answer; only one that counts, or may yet, is a success.
+/// Reports the result of the answer on stderr; only an answer that counts, or may still count, is a success.
 fn tell(args: &AnswerArgs, view: &View, terms: &Terms) -> ExitCode {
     let next = Next::new(&args.connection, args.format);
     let word = if terms.decision == Answer::Approve { "approval" } else { "denial" };
@@ -146,7 +146,8 @@ fn tell(args: &AnswerArgs, view: &View, terms: &Terms) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// A host that shows another action than the one that was asked for is not to be signed for.
+/// Fetches the approval request. Fails when the host shows another action than the one asked for, which must not be
+/// signed.
 fn fetch(client: &Client, id: &str) -> Result<ApprovalRequest, Failure> {
     let request: ApprovalRequest = client.get(&action_path(id, "/approval_request")?, &[])?;
     if request.action.id.as_str() == id {
@@ -159,7 +160,7 @@ fn fetch(client: &Client, id: &str) -> Result<ApprovalRequest, Failure> {
     }
 }
 
-/// Asks whoever is at the terminal.
+/// Asks the person at the terminal. Fails when there is no terminal.
 pub(super) fn confirmed() -> Result<bool, Failure> {
     let stdin = io::stdin();
     if !stdin.is_terminal() {

@@ -1,6 +1,5 @@
-//! `deed backup`: a copy of a served directory, while its host goes on.
-//!
-//! Takes the directory and a path where nothing is; says what the copy has, and what it has not.
+//! `deed backup`: copies a served directory to a new path while its host runs, and prints what the copy contains and
+//! what it does not.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -1,4 +1,4 @@
-//! `deed check`: whether a served directory is right.
+//! `deed check`: checks a served directory.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ struct Report {
     tenants: Vec<TenantReport>,
     witnesses: WitnessReport,
     faults: Vec<FaultReport>,
-    /// What is allowed and hardly meant.
+    /// What is allowed but probably not intended.
     warnings: Vec<FaultReport>,
 }
 
@@ -50,7 +50,7 @@ struct TenantReport {
     policy_set: String,
 }
 
-/// How much is carried at once.
+/// How much the host carries at once.
 #[derive(Debug, Default, Serialize)]
 struct LimitReport {
     runs: u32,
@@ -84,7 +84,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
         Ok(config) => (Some(config), vec![]),
         Err(faults) => (None, faults.list().to_vec()),
     };
-    // A directory without deed.toml is not a served one: that it has no keys either is the same fault.
+    // A directory without deed.toml is not a served one; missing keys are the same fault.
     let is_served = args.dir.join("deed.toml").exists();
     match (keys::load(&args.dir), &config) {
         (Err(error), _) if is_served => faults.push(Fault::new("keys", 0, error.to_string())),
@@ -103,7 +103,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Compiles every granted adapter, each once; a compiled one stays in the cache for `deed serve`.
+/// Compiles every granted adapter once; the code stays in the cache for `deed serve`.
 fn adapters(config: &Config) -> Vec<Fault> {
     let sandbox = match sandbox(&config.dir) {
         Ok(sandbox) => sandbox,
@@ -121,16 +121,16 @@ fn adapters(config: &Config) -> Vec<Fault> {
     faults
 }
 
-/// A sandbox with the compile cache of a served directory.
+/// A sandbox with the compile cache of a served directory. Fails when `state/` or the cache cannot be used.
 fn sandbox(dir: &Path) -> Result<Sandbox, Fault> {
-    // Before anything is made there: a newer version may keep other things in these places.
+    // Before anything is created there: a newer version may keep other things in these places.
     journal::version(&dir.join("state")).map_err(|e| Fault::new("state", 0, e.to_string()))?;
     files::make_state(dir).map_err(|e| Fault::new("state", 0, e.to_string()))?;
     let sandbox = Sandbox::new(&dir.join("state/cache"), Clock::new());
     sandbox.map_err(|e| Fault::new("state/cache", 0, e.to_string()))
 }
 
-/// Why a host would not take this adapter.
+/// Why a host would not accept this adapter.
 pub(super) fn refused(sandbox: &Sandbox, file: &str, wasm: &[u8]) -> Option<Fault> {
     sandbox.load(wasm).err().map(|error| Fault::new(file, 0, error.to_string()))
 }
@@ -163,7 +163,7 @@ fn limits(limits: &Limits) -> LimitReport {
     LimitReport { runs: limits.runs, under_way, waiting }
 }
 
-/// How much is carried at once, in one line.
+/// How much the host carries at once, in one line.
 fn limit_text(report: &LimitReport) -> String {
     let bounds = |BoundReport { host, tenant, agent }: &BoundReport| {
         format!("{host} (tenant {tenant}, agent {agent})")
@@ -182,7 +182,7 @@ fn witnesses(witnesses: &Witnesses) -> WitnessReport {
     }
 }
 
-/// Who vouches for the logs, in one line.
+/// The witnesses of the logs, in one line.
 fn witness_text(report: &WitnessReport) -> String {
     let WitnessReport { names, quorum, wait_ms } = report;
     match names.as_slice() {

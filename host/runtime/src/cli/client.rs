@@ -1,6 +1,6 @@
-//! The client of a running host: takes a path and perhaps a body, gives the answer as a record.
+//! The client of a running host: sends a path and an optional body, and returns the parsed answer.
 //!
-//! Never follows a redirect, never asks a proxy, never sends a token in the clear beyond this machine.
+//! It does not follow redirects, use a proxy, or send a token unencrypted beyond this machine.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub(super) struct Connection {
     credentials: Credentials,
 }
 
-/// A host that can be asked.
+/// A connection to a host.
 #[derive(Debug)]
 pub(super) struct Client {
     agent: Agent,
@@ -58,7 +58,7 @@ impl Connection {
         Ok(Client { agent: agent(), url, authorization: format!("Bearer {token}") })
     }
 
-    /// The address, where a command that is typed next has to name it.
+    /// The address, if a command that is typed next has to name it.
     pub(super) fn other_url(&self) -> Option<&str> {
         Some(self.url.trim_end_matches('/')).filter(|url| *url != URL)
     }
@@ -82,7 +82,7 @@ impl Client {
         record(&self.bytes("POST", path, headers, body)?)
     }
 
-    /// The body of a 2xx answer; anything else is a failure in the host's own words.
+    /// The body of a 2xx answer. Fails for any other, with the host's own text.
     pub(super) fn bytes(
         &self,
         method: &str,
@@ -118,7 +118,7 @@ impl Client {
     }
 }
 
-/// What speaks HTTP: no redirects, no proxy, and an end to every wait.
+/// The HTTP client: no redirects, no proxy, and a limit on every wait.
 pub(super) fn agent() -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
@@ -131,7 +131,7 @@ pub(super) fn agent() -> Agent {
     config.into()
 }
 
-/// The path of one action. An id that is none never reaches the host.
+/// The path of one action. Fails for an invalid id, which is not sent to the host.
 pub(super) fn action_path(id: &str, rest: &str) -> Result<String, Failure> {
     let id: ActionId = id.parse().map_err(|e| Failure::usage(format!("`{}`: {e}", safe(id))))?;
     Ok(format!("/v1/actions/{id}{rest}"))
@@ -151,7 +151,7 @@ fn record<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
         .map_err(|e| odd(e.to_string()))
 }
 
-/// What is not known by its id or name is in a list, and each list has a command.
+/// Adds the command that lists what the host does not know by its id or name.
 fn with_list(failure: Failure, path: &str) -> Failure {
     let Failure::Refused { status: 404, text } = failure else { return failure };
     let remedy = if path.starts_with("/v1/actions/") {
@@ -164,8 +164,8 @@ fn with_list(failure: Failure, path: &str) -> Failure {
     Failure::Refused { status: 404, text: format!("{text}\n{remedy}") }
 }
 
-/// Problem details (RFC 9457) as one line, and one more for each place. A host that refuses a caller cannot say
-/// whether a token was sent: `with_token` says so.
+/// Problem details (RFC 9457) as one line, and one more for each place. A host that refuses a caller cannot tell
+/// whether a token was sent: `with_token` does.
 pub(super) fn refusal(status: u16, body: &[u8], with_token: bool) -> Failure {
     let problem = json::parse(body).unwrap_or_default();
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(safe);
@@ -222,7 +222,7 @@ mod tests {
             assert!(said.contains(words) && !said.contains(others), "{said}");
             assert!(said.contains("set DEED_TOKEN, or use --token"), "{said}");
         }
-        // Nothing else is about the token.
+        // No other failure is about the token.
         let body = br#"{"title":"not yours to do","detail":"only an agent proposes"}"#;
         assert!(!refusal(403, body, true).to_string().contains("token that was sent"));
     }

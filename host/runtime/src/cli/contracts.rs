@@ -1,6 +1,6 @@
-//! `deed contracts`: takes what the host grants to the caller, gives each contract with its parameters.
+//! `deed contracts`: prints each contract that the host grants to the caller, with its parameters.
 //!
-//! Never decides what may be asked for, and makes everything that came from the host safe to show.
+//! It does not decide what may be asked for. Text from the host is made safe to show.
 
 use std::process::ExitCode;
 
@@ -149,12 +149,12 @@ fn parameter(name: &str, schema: &Schema, is_required: bool) -> String {
     text
 }
 
-/// A text as it is, anything else as JSON.
+/// A text without quotes, any other value as JSON.
 fn word(value: &Value) -> String {
     value.as_str().map_or_else(|| compact(value), safe)
 }
 
-/// The command that asks for a contract, with a place for everything that it requires.
+/// The command that asks for a contract, with a placeholder for everything that it requires.
 fn act(shown: &Shown) -> String {
     let params =
         shown.params.required.iter().map(|name| format!(" --param {}=VALUE", quoted(name)));

@@ -1,4 +1,4 @@
-//! Directories that commands make: private, and filled only when they were empty.
+//! Directories that commands create: private, and filled only if they were empty.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -7,12 +7,12 @@ use std::path::Path;
 
 use super::out::Failure;
 
-/// Makes a directory, with those above it, that only its owner can enter.
+/// Creates a directory and its parents, which only the owner can enter. Fails when that is not possible.
 pub(super) fn private_dir(dir: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
-/// Whether a directory may be filled: it has nothing in it, or is not there yet.
+/// Checks that a directory is empty or does not exist yet. Fails when it is not, or cannot be read.
 pub(super) fn must_be_empty(dir: &Path) -> Result<(), Failure> {
     match fs::read_dir(dir).map(|mut entries| entries.next().is_none()) {
         Ok(true) => Ok(()),

@@ -1,6 +1,6 @@
-//! `deed init`: makes a served directory to start from, with keys, tokens, contracts and a policy.
+//! `deed init`: creates a served directory to start from, with keys, tokens, contracts and a policy.
 //!
-//! Never touches a directory that has something in it.
+//! A directory that is not empty is not changed.
 
 use std::fs;
 use std::io;
@@ -74,7 +74,7 @@ pub(super) fn run(args: &InitArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The bytes of an adapter that a host takes.
+/// The bytes of an adapter. Fails when they cannot be read or a host would not accept them.
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     let failed =
         |e: &dyn std::fmt::Display| Failure::Failed(format!("adapter `{}`: {e}", path.display()));
@@ -92,7 +92,7 @@ fn configuration(helpdesk: &Token, bob: &Token) -> String {
 fn make(dir: &Path, adapter: Option<&[u8]>, configuration: &str) -> Result<(), Failure> {
     let failed = |e: io::Error| Failure::Failed(format!("`{}`: {e}", dir.display()));
     private_dir(dir).map_err(failed)?;
-    // It may have been there, and open to others.
+    // It may have existed already, and been open to others.
     fs::set_permissions(dir, std::os::unix::fs::PermissionsExt::from_mode(0o700))
         .map_err(failed)?;
     for folder in FOLDERS {

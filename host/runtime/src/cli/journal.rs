@@ -1,6 +1,6 @@
-//! `deed journal check`: holds everything that a stopped host's directory says against everything else.
+//! `deed journal check`: checks all parts of a stopped host's directory, or of a backup, against each other.
 //!
-//! Takes a served directory or a backup, gives a line per finding. Never writes, never repairs.
+//! Prints a line per finding. Nothing is written or repaired.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,7 +29,7 @@ pub(super) struct CheckArgs {
     format: Format,
 }
 
-/// Prints what was found; that is also the exit code.
+/// Prints the findings; they determine the exit code.
 pub(super) fn run(command: &JournalCommand) -> ExitCode {
     let JournalCommand::Check(args) = command;
     let checked = check::check(&args.dir).map_err(Failure::failed);

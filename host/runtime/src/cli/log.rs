@@ -1,6 +1,7 @@
-//! `deed log audit`: reads a whole log, of a directory or over HTTP, and makes every hash of it again.
+//! `deed log audit`: reads a whole log, from a directory or over HTTP, and recomputes every hash of it.
 //!
-//! Takes public keys and older checkpoints from elsewhere. Never writes, and never believes the log's own word.
+//! Public keys and older checkpoints come from elsewhere. Nothing is written, and the log's own statements are not
+//! trusted.
 
 mod source;
 
@@ -75,7 +76,7 @@ fn report(args: &AuditArgs) -> Result<Audit, Failure> {
     Ok(audit::audit(asked, |path, max| source.fetch(path, max)))
 }
 
-/// Whose log it may be, and whose word its checkpoint needs.
+/// The keys that the log may have, and the policy that its checkpoint must meet. Fails when they cannot be read.
 fn trusted(args: &AuditArgs) -> Result<(Vec<VerifierKey>, Option<LogPolicy>), Failure> {
     if let Some(dir) = &args.trust {
         let trust = verify::trust(dir)?;

@@ -1,6 +1,7 @@
-//! The next command to type: takes the host's view of an action, gives lines for the person at the terminal.
+//! Suggests the next command to type, from the host's view of an action, to the person at the terminal.
 //!
-//! Never suggests what the status rules out, and quotes whatever came from the host: the lines are there to be pasted.
+//! Commands that the status rules out are not suggested. Text from the host is quoted, because the lines are meant to
+//! be pasted.
 
 use super::quote::quoted;
 use deed_record::action::id::ActionId;
@@ -9,7 +10,7 @@ use super::client::Connection;
 use super::out::{self, Failure, Format};
 use crate::api::view::View;
 
-/// Suggests commands to those who read text; programs that ask for JSON get none.
+/// Suggests commands to people, who read text; programs that ask for JSON get none.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Next<'a> {
     connection: &'a Connection,
@@ -21,7 +22,7 @@ impl<'a> Next<'a> {
         Self { connection, silent: format.json }
     }
 
-    /// What follows from where the action stands.
+    /// The commands that the state of the action allows.
     pub(super) fn after(&self, view: &View) {
         let Some(id) = id(&view.id) else { return };
         let approvers = roles(view, "approve");
@@ -41,7 +42,7 @@ impl<'a> Next<'a> {
         }
     }
 
-    /// After an answer that counts: the evidence where the action has ended, else another look.
+    /// After an answer that counts: the bundle if the action has ended, else `deed show`.
     pub(super) fn answered(&self, view: &View) {
         match id(&view.id) {
             Some(id) if view.outcome.is_some() => {
@@ -51,7 +52,7 @@ impl<'a> Next<'a> {
         }
     }
 
-    /// For the agent, who cannot approve: what an approver types.
+    /// For the agent, which cannot approve: what an approver types.
     pub(super) fn proposed(&self, view: &View) {
         if !self.silent && !roles(view, "approve").is_empty() {
             out::note("an approver signs next, with their own token:");
@@ -59,14 +60,14 @@ impl<'a> Next<'a> {
         self.after(view);
     }
 
-    /// To look at the action.
+    /// The command that shows the action.
     pub(super) fn show(&self, action: &str) {
         if let Some(id) = id(action) {
             self.tell(&format!("deed show {id}"));
         }
     }
 
-    /// To approve again what is asked anew, as the same person.
+    /// To approve what is asked again, as the same person.
     pub(super) fn approve_again(&self, view: &View, key: &str, person: &str) {
         let Some(id) = id(&view.id) else { return };
         for role in roles(view, "approve") {
@@ -75,7 +76,7 @@ impl<'a> Next<'a> {
         }
     }
 
-    /// A failure with the way to find out more, where the host refused because of where the action stands.
+    /// Adds the command that explains a refusal, if the host refused because of the action's status.
     pub(super) fn explain(&self, failure: Failure, action: &str) -> Failure {
         match (failure, id(action)) {
             (Failure::Refused { status: 409, text }, Some(id)) if !self.silent => {

@@ -1,6 +1,4 @@
-//! `deed openapi`: prints the description of the HTTP surface.
-//!
-//! Takes nothing, gives JSON on stdout. It never asks a host.
+//! `deed openapi`: prints the description of the HTTP API as JSON to stdout. It does not contact a host.
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
-//! Where commands write: data to stdout, notes to stderr, logs of the host to stderr.
+//! Output of commands: data to stdout, notes and the host's logs to stderr.
 //!
-//! Takes text for stdout that is safe to show; failures and notes are made safe here. Gives nothing back but
-//! failures. A reader that went away is none.
+//! Text for stdout must be safe to show; failures and notes are made safe here. A reader that closes the pipe is not a
+//! failure.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::path::Path;
@@ -14,8 +14,8 @@ use tracing_subscriber::EnvFilter;
 use super::quote::quoted;
 use super::text::safe_text;
 
-/// Why a command did not do what it was asked for: one or two plain lines with the remedy. It may name what
-/// came from outside, so control characters are escaped when it is shown.
+/// Why a command did not do what was asked: one or two plain lines with the remedy. It may contain text from outside,
+/// so control characters are escaped when it is shown.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     /// The arguments do not fit together.
@@ -55,14 +55,14 @@ pub(super) struct Format {
 }
 
 impl Format {
-    /// [`next`], unless a program reads.
+    /// [`next`], unless the output is for a program.
     pub(super) fn next(self, command: &str) {
         if !self.json {
             next(command);
         }
     }
 
-    /// Prints data as indented JSON, or as the text that `text` makes of it.
+    /// Prints data as indented JSON, or as the text that `text` makes of it. Fails when stdout cannot be written.
     pub(super) fn print<T: Serialize>(
         self,
         data: &T,
@@ -77,7 +77,7 @@ impl Format {
     }
 }
 
-/// Writes lines to stdout.
+/// Writes lines to stdout. Fails when it cannot be written, unless its reader closed it.
 pub(super) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     let written = writeln!(out, "{}", text.trim_end()).and_then(|()| out.flush());
@@ -92,25 +92,25 @@ pub(super) fn note(text: &str) {
     writeln!(io::stderr().lock(), "{}", safe_text(text.trim_end())).unwrap_or_default();
 }
 
-/// The command to type next, on stderr; not beside JSON, which a program reads.
+/// The command to type next, on stderr; omitted with JSON output, which is for a program.
 pub(super) fn next(command: &str) {
     note(&format!("next: {command}"));
 }
 
-/// A path as one word of a command that is shown for typing, and never as an option.
+/// A path as one word of a command to be typed, and not as an option.
 pub(super) fn shell(path: &Path) -> String {
     let text = path.display().to_string();
     if text.starts_with('-') { quoted(&format!("./{text}")) } else { quoted(&text) }
 }
 
-/// Writes progress to stderr where a person looks at it.
+/// Writes progress to stderr if that is a terminal.
 pub(super) fn progress(text: &str) {
     if io::stderr().is_terminal() {
         note(text);
     }
 }
 
-/// Logs of the host to stderr: `DEED_LOG` sets what (default `info`).
+/// Logs of the host to stderr: `DEED_LOG` sets the filter (default `info`).
 pub(super) fn start_tracing() {
     let filter = EnvFilter::try_from_env("DEED_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let started =

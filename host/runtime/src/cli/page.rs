@@ -1,6 +1,6 @@
-//! An action on one page: takes the host's view of it, gives text for a terminal.
+//! An action on one page: text for a terminal, from the host's view of it.
 //!
-//! Never passes on a text unescaped, and says which words are the agent's own.
+//! All text is escaped, and the agent's own words are marked as such.
 
 use deed_record::exchange::{Fate, Rendered};
 use deed_record::lifecycle::outcome::Check;
@@ -13,7 +13,7 @@ use super::shown;
 use super::text::{compact, line, pretty, safe_lines};
 use crate::api::view::View;
 
-/// Who asked for what and why, what policy and people said, what was sent, what changed, what proves it.
+/// Who asked for what and why, what policy and people decided, what was sent, what changed, what proves it.
 pub(super) fn of(view: &View) -> String {
     let mut page = head(view);
     page += &asked(view);
@@ -40,7 +40,7 @@ pub(super) fn of(view: &View) -> String {
     page
 }
 
-/// Policy's answer and the policies behind it.
+/// Policy's decision and the policies behind it.
 pub(super) fn verdict(decision: &Decision) -> String {
     let word = match decision.verdict {
         Verdict::Allow => "allow",
@@ -107,7 +107,7 @@ fn asked(view: &View) -> String {
     text
 }
 
-/// The agent's own words, which nobody has checked.
+/// The agent's own words, which are not checked.
 pub(super) fn from_agent(intent: &str, reasoning: Option<&str>) -> String {
     let mut text = "from the agent, unchecked\n".to_owned();
     text += &safe_lines(intent, "  | ");
@@ -121,7 +121,7 @@ pub(super) fn from_agent(intent: &str, reasoning: Option<&str>) -> String {
 /// Characters of one body that the page shows on lines of its own; `--json` shows all of it.
 const BODY_MAX: usize = 4_000;
 
-/// Whether any byte of a write left.
+/// Whether any byte of a write was sent.
 fn was_sent(view: &View, write: &Rendered) -> bool {
     view.calls.iter().any(|call| {
         call.phase == "perform"
@@ -131,7 +131,7 @@ fn was_sent(view: &View, write: &Rendered) -> bool {
     })
 }
 
-/// What was asked for, and the writes that come of it; commitments stand for private parameters.
+/// The parameters, and the writes that result from them; commitments replace private parameters.
 fn wanted(view: &View) -> String {
     let mut text = String::new();
     for (name, value) in view.params.as_object().into_iter().flatten() {

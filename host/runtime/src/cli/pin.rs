@@ -1,7 +1,6 @@
-//! `deed pin`: accepts the contracts and adapters that are there, and shows what changed.
+//! `deed pin`: accepts the present contracts and adapters, and shows what changed.
 //!
-//! Takes a served directory, writes digests into its `deed.toml`. Writes nothing while an adapter is one that
-//! a host would refuse.
+//! Writes their digests into `deed.toml`. Nothing is written if a host would refuse one of the adapters.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -66,7 +65,7 @@ pub(super) fn run(args: &PinArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Pins everything that is in a served directory.
+/// Pins everything in a served directory. Fails when a file has a fault or cannot be written.
 pub(super) fn all(dir: &Path) -> Result<(), Failure> {
     let plan = Plan::make(dir).map_err(|error| failure(&error))?;
     warn(carry_out(plan)?.is_given);
@@ -82,8 +81,8 @@ fn warn(is_given: bool) {
     }
 }
 
-/// Writes the digests, once every adapter is one that a host takes. They are compiled for this one command:
-/// `state/` is made by the host, which may run as another user.
+/// Writes the digests, once a host would accept every adapter. They are compiled for this one command: `state/` is
+/// created by the host, which may run as another user.
 fn carry_out(plan: Plan) -> Result<Done, Failure> {
     let cache = Scratch::new()?;
     let sandbox = Sandbox::new(&cache.0, Clock::new()).map_err(Failure::failed)?;
@@ -154,7 +153,7 @@ fn digests(change: &Change) -> String {
     }
 }
 
-/// A value is shown whole, however long it is: what is cut would be accepted unseen.
+/// A value is shown whole, however long it is: a part that was cut would be accepted unseen.
 fn member(change: &json::Change) -> String {
     let value = |value: Option<&serde_json::Value>| {
         value.map_or("(absent)".to_owned(), |value| safe(&value.to_string()))

@@ -1,7 +1,7 @@
-//! `deed policy test` and `deed policy schema`: asks the policies of a served directory about cases that say what is
-//! wanted, and prints what policies may speak of.
+//! `deed policy test` and `deed policy schema`: compares the decisions of a directory's policies with the ones that
+//! cases want, and prints the names that policies may use.
 //!
-//! Takes a directory and a file of cases, gives a line per case. It never runs or sends anything.
+//! Prints a line per case. Nothing is run or sent.
 
 mod cases;
 mod schema;
@@ -59,14 +59,14 @@ struct CaseReport {
     line: usize,
     tenant: String,
     verdict: Verdict,
-    /// Ids of the policies that decide; empty where the host itself refuses.
+    /// Ids of the policies that decide; empty if the host itself refuses.
     by: BTreeSet<String>,
     /// Such as `approve:1:support-lead`.
     obligations: BTreeSet<String>,
     not_applied: Vec<String>,
     errors: Vec<String>,
     reason: Option<String>,
-    /// What the case wants and is not so; empty when all is.
+    /// Where the decision differs from what the case wants; empty if it does not.
     differences: Vec<String>,
 }
 
@@ -85,7 +85,7 @@ fn test(args: &TestArgs) -> Result<ExitCode, Failure> {
     Ok(if report.differ == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Every case decided, or every case that could not be.
+/// The decision of every case. Fails with every case that could not be decided.
 fn report(config: &Config, tenant: Option<&str>, cases: &Cases) -> Result<Report, Failure> {
     let now_ms = Clock::new().now_ms();
     let (mut reports, mut faults) = (vec![], vec![]);
@@ -177,7 +177,7 @@ fn summary(report: &Report) -> String {
     text
 }
 
-/// The verdict, who decided and why, on one line.
+/// The verdict, the deciding policies and the reason, on one line.
 fn story(case: &CaseReport) -> String {
     let mut text = word(case.verdict).to_owned();
     if !case.by.is_empty() {

@@ -1,6 +1,6 @@
-//! What `deed act` proposes: takes arguments as people type them, gives the body of `POST /v1/actions`.
+//! The proposal of `deed act`: the body of `POST /v1/actions`, from the arguments as typed.
 //!
-//! Never guesses: what a value of `--param` is, the contract says.
+//! Types are not guessed: the contract defines the type of each `--param`.
 
 use std::collections::BTreeMap;
 
@@ -43,17 +43,17 @@ pub(super) struct ProposalArgs {
     expect: Vec<String>,
 }
 
-/// A proposal whose arguments are in order, and whose parameters have no types yet.
+/// A proposal with valid arguments, whose parameters have no types yet.
 #[derive(Debug)]
 pub(super) struct Untyped {
-    /// Without its parameters, where those were given one by one.
+    /// Without its parameters, if those were given one by one.
     proposal: Proposal,
     /// Names and texts of `--param`.
     pairs: BTreeMap<String, String>,
 }
 
 impl ProposalArgs {
-    /// What can be said of the arguments before anybody is asked.
+    /// Checks the arguments without contacting a host. Fails when one is not valid.
     pub(super) fn check(&self) -> Result<Untyped, Failure> {
         let source = |uri: &String| Source { uri: uri.clone(), sha256: None };
         let proposal = Proposal {
@@ -69,7 +69,7 @@ impl ProposalArgs {
         Ok(Untyped { proposal, pairs: pairs(&self.param)? })
     }
 
-    /// Those that are JSON already.
+    /// Those that are already JSON.
     fn parameters(&self) -> Result<Value, Failure> {
         let Some(text) = &self.params else { return Ok(Value::Object(Map::new())) };
         match json::parse(text.as_bytes()) {
@@ -83,7 +83,8 @@ impl ProposalArgs {
 }
 
 impl Untyped {
-    /// The proposal; `declared` gives the contract's parameters and is asked only where a type is needed.
+    /// The proposal; `declared` returns the contract's parameters and is called only if a type is needed. Fails when a
+    /// value does not have its type.
     pub(super) fn proposal(
         self,
         declared: impl FnOnce(&str) -> Result<BTreeMap<String, Schema>, Failure>,
@@ -112,7 +113,7 @@ fn pairs(list: &[String]) -> Result<BTreeMap<String, String>, Failure> {
     Ok(pairs)
 }
 
-/// The value of a parameter of this type. One that the contract does not declare goes as text: the host refuses it,
+/// The value of a parameter of this type. One that the contract does not declare is sent as text: the host refuses it,
 /// and names those that it has.
 fn typed(
     contract: &str,
@@ -142,7 +143,7 @@ fn typed(
     })
 }
 
-/// Expectations are judged, so a slip of the pen must not become a text: the value is JSON.
+/// Expectations are judged, so a typing error must not become a text: the value is JSON.
 fn expectations(pairs: &[String]) -> Result<BTreeMap<String, Value>, Failure> {
     let mut expect = BTreeMap::new();
     for pair in pairs {

@@ -1,8 +1,8 @@
-//! Words of a command that is shown to be pasted into a shell.
+//! Quoting of words in a command that is shown to be pasted into a shell.
 
 use deed_spec::text::safe;
 
-/// A word for a POSIX shell: as it is where that is safe, else in single quotes.
+/// A word for a POSIX shell: unchanged if that is safe, else in single quotes.
 pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:@%+=,".contains(c);
     if !word.is_empty() && !word.starts_with('-') && word.chars().all(plain) {

@@ -1,7 +1,6 @@
 //! `deed replay`: runs an adapter again on the exchanges of a bundle, offline.
 //!
-//! Takes a bundle and a component, gives a line per run and the first difference. Never asks anybody:
-//! its runtime cannot open a connection.
+//! Prints a line per run and the first difference. Its runtime cannot open a connection.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -43,7 +42,7 @@ pub(super) struct ReplayArgs {
     format: Format,
 }
 
-/// What is printed.
+/// The printed report.
 #[derive(Debug, Serialize)]
 struct Findings {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,7 +80,7 @@ fn report(case: &Case, wasm: &[u8]) -> Result<Report, Failure> {
     let cache = Scratch::new()?;
     let sandbox = Sandbox::new(&cache.0, Clock::new()).map_err(Failure::failed)?;
     let adapter = sandbox.load(wasm).map_err(Failure::failed)?;
-    // Time, for limits, and no I/O: there is nothing in this runtime that could open a socket.
+    // Time, for limits, and no I/O: nothing in this runtime could open a socket.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     Ok(runtime.map_err(Failure::failed)?.block_on(replay(&sandbox, &adapter, case)))
 }
@@ -134,12 +133,12 @@ fn show(text: &mut String, run: &Line) {
     }
 }
 
-/// The worse of both answers.
+/// The worse of both results.
 fn code(found: &Findings) -> ExitCode {
     let verified = found.verify.as_ref().map(|report| report.verdict);
     match (verified, found.replay.verdict) {
         (Some(proof::Verdict::Failed), _) | (_, Verdict::Different) => ExitCode::FAILURE,
-        // Of a copy without evidence no run can be replayed either.
+        // A copy without evidence cannot be replayed either.
         (Some(proof::Verdict::Unverifiable | proof::Verdict::SignaturesOnly), _)
         | (_, Verdict::NotReplayed) => ExitCode::from(2),
         (_, Verdict::Identical) => ExitCode::SUCCESS,

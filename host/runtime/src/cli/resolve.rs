@@ -1,6 +1,6 @@
-//! `deed resolve`: shows what is open and what was seen, asks, signs what the person says happened.
+//! `deed resolve`: shows what is open and what was seen, asks, and signs the person's statement of what happened.
 //!
-//! Never signs a digest that it did not recompute from what it shows.
+//! A digest is signed only if it was recomputed from what is shown.
 
 mod shown;
 
@@ -91,7 +91,8 @@ pub(super) fn run(args: &ResolveArgs) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A host that shows another action than the one that was asked for is not to be signed for.
+/// Fetches the resolution request. Fails when the host shows another action than the one asked for, which must not be
+/// signed.
 fn fetch(client: &Client, id: &str) -> Result<ResolutionRequest, Failure> {
     let request: ResolutionRequest = client.get(&action_path(id, "/resolution_request")?, &[])?;
     if request.action.id.as_str() == id {

@@ -1,6 +1,6 @@
-//! `deed restore`: puts a backup in the place of a stopped host's state, and asks before anything is lost.
+//! `deed restore`: replaces a stopped host's state by a backup, and asks before anything is lost.
 //!
-//! Takes a backup and a directory. Without a terminal it asks nobody, and then only --accept-older loses.
+//! Without a terminal it cannot ask, and only --accept-older permits a loss.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;

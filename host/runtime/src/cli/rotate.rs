@@ -1,6 +1,6 @@
-//! `deed key rotate`: another key takes the place of one of a stopped host's.
+//! `deed key rotate`: replaces one of a stopped host's keys, and prints what it did.
 //!
-//! Takes a served directory, says what it did. Asks nothing: whoever can run it has the keys.
+//! It does not ask for confirmation: a user that can run it already has the keys.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,6 +1,6 @@
-//! `deed key`, `deed token`, `deed secret`: makes what must be random and stores what must be hidden.
+//! `deed key`, `deed token`, `deed secret`: generates keys and tokens, and stores secrets.
 //!
-//! Never prints a private key or a stored secret, never overwrites a key.
+//! Private keys and stored secrets are not printed, and keys are not overwritten.
 
 mod place;
 mod store;
@@ -65,9 +65,9 @@ pub(super) enum SecretCommand {
 /// A new token, and what the host keeps of it.
 #[derive(Debug)]
 pub(super) struct Token {
-    /// For its holder; shown once and stored nowhere.
+    /// For its holder; shown once and not stored.
     pub(super) text: String,
-    /// The line of `deed.toml`.
+    /// The line for `deed.toml`.
     pub(super) line: String,
 }
 
@@ -103,7 +103,7 @@ pub(super) fn key(command: &KeyCommand) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What follows on a new key: the host finds its own by their place, a person's is named in deed.toml.
+/// The next step after a new key: the host finds its own keys by their path, a person's is named in deed.toml.
 fn after_key(path: &Path) -> String {
     let folder = path.parent().unwrap_or(Path::new(""));
     let served = folder.parent().filter(|dir| dir.join("deed.toml").is_file());
@@ -141,7 +141,8 @@ pub(super) fn token(command: &TokenCommand) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// 256 bits from the system behind a prefix that scanners for leaked tokens can find.
+/// 256 bits from the system after a prefix that scanners for leaked tokens can find. Fails when the system has no
+/// randomness.
 pub(super) fn new_token() -> Result<Token, KeyError> {
     let text = format!("deed_{}", URL_SAFE_NO_PAD.encode(keys::random::<32>()?));
     let line = format!("token = \"{}\"", Digest::of(text.as_bytes()));

@@ -1,4 +1,4 @@
-//! `deed serve DIR`: opens everything, serves two listeners, stops without losing anything.
+//! `deed serve DIR`: opens everything, serves two listeners, and stops without losing anything.
 
 use std::io::{ErrorKind, Write};
 use std::net::SocketAddr;
@@ -26,25 +26,25 @@ pub struct ServeArgs {
     dir: PathBuf,
 }
 
-/// How long open connections are waited for after that.
+/// How long a stop then waits for open connections.
 const CONNECTION_PATIENCE: Duration = Duration::from_secs(5);
-/// A scraper, two probes, and somebody with a shell.
+/// A scraper, two probes, and an operator with a shell.
 const OPERATIONS_CONNECTIONS_MAX: usize = 32;
 
-/// Serves until a signal. Exit code 1 when the host cannot start, when its store fails, and when a second
-/// signal ends it before it came to rest; every reason is on stderr.
+/// Serves until a signal. Exit code 1 when the host cannot start, when its store fails, and when a second signal ends
+/// it before it came to rest; every reason is on stderr.
 pub fn run(args: &ServeArgs) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let result = runtime.map_err(|e| e.to_string()).and_then(|runtime| {
         let result = runtime.block_on(serve(args));
-        // Whatever still runs, such as the look-up of a name, has nothing left to do.
+        // Tasks that are still running, such as the look-up of a name, have nothing left to do.
         runtime.shutdown_background();
         result
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
-            // Nothing is left to do when stderr is gone.
+            // If stderr is closed, there is nothing left to do.
             writeln!(std::io::stderr(), "{}", why.trim_end()).unwrap_or_default();
             ExitCode::FAILURE
         }
@@ -52,7 +52,7 @@ pub fn run(args: &ServeArgs) -> ExitCode {
 }
 
 async fn serve(args: &ServeArgs) -> Result<(), String> {
-    // First of all: what ends other programs, a closed terminal too, must not end this one half started.
+    // First of all: a closed terminal, which ends other programs, must not end this one half started.
     signals::ignore_hangups()?;
     let config = config::load(&args.dir).map_err(|faults| faults.to_string())?;
     limits::prepare(&config);
@@ -64,7 +64,7 @@ async fn serve(args: &ServeArgs) -> Result<(), String> {
     let resumed = engine.resume().map_err(|e| e.to_string())?;
     let connections_max = limits::connections_max();
     let app = App::new(Arc::clone(&engine), connections_max);
-    // Before anybody is told that it serves: a signal must never meet a host that does not listen for it.
+    // Before it announces that it serves: a signal must not arrive before the host listens for it.
     let mut signals = Signals::listen()?;
     announce(&main, &side, resumed)?;
     let doors = Doors::open(&app, (main, connections_max), side);
@@ -97,7 +97,7 @@ impl Doors {
         Self { stop, servers: [main, side] }
     }
 
-    /// Takes nobody in any more; requests in progress are answered, within bounds.
+    /// Accepts no more connections; requests in progress are answered, within bounds.
     async fn close(self) {
         self.stop.send_replace(true);
         let end = tokio::time::Instant::now() + CONNECTION_PATIENCE;
@@ -109,7 +109,7 @@ impl Doors {
     }
 }
 
-/// `field` is what `[http]` calls the address.
+/// `field` is the name of the address in `[http]`. Fails with a remedy when the address cannot be bound.
 async fn bind(field: &str, address: SocketAddr) -> Result<TcpListener, String> {
     TcpListener::bind(address).await.map_err(|error| {
         let remedy = match error.kind() {
@@ -124,7 +124,7 @@ async fn bind(field: &str, address: SocketAddr) -> Result<TcpListener, String> {
     })
 }
 
-/// One line on stdout that scripts can wait for.
+/// One line on stdout that scripts can wait for. Fails when it cannot be written.
 fn announce(main: &TcpListener, side: &TcpListener, resumed: usize) -> Result<(), String> {
     let address = |listener: &TcpListener| listener.local_addr().map_err(|e| e.to_string());
     let (main, side) = (address(main)?, address(side)?);

@@ -1,5 +1,5 @@
-//! What an approver reads before signing: takes an approval request whose digests were recomputed,
-//! gives text. Never shows the agent's words as if they were facts.
+//! What an approver reads before signing, from an approval request whose digests were recomputed. The agent's words are
+//! not shown as facts.
 
 use deed_record::action::private::Prepared;
 use deed_record::contract::Contract;
@@ -13,7 +13,7 @@ use super::out::Failure;
 use super::page::from_agent;
 use super::text::{compact, join, line, pretty, safe_lines};
 
-/// Everything that `terms` sign, in words.
+/// Everything that `terms` sign, as text. Fails when the request is not consistent.
 pub(super) fn approval(
     request: &ApprovalRequest,
     action: Digest,
@@ -78,7 +78,7 @@ fn head(request: &ApprovalRequest, contract: &Contract) -> String {
     format!("{}\n{rows}", safe(&head.title))
 }
 
-/// The private parameters by name: nobody else is shown them, and what is signed has their digests.
+/// The private parameters by name: only approvers are shown them, and what is signed has their digests.
 fn private(request: &ApprovalRequest) -> String {
     if request.private.is_empty() {
         return String::new();
@@ -91,7 +91,7 @@ fn private(request: &ApprovalRequest) -> String {
     text
 }
 
-/// Each write as it would leave: method, full URL, body.
+/// Each write as it would be sent: method, full URL, body.
 fn writes(request: &ApprovalRequest, contract: &Contract) -> Result<String, Failure> {
     let mut text = "\nwould send\n".to_owned();
     let writes = request.live_writes(contract).map_err(Failure::failed)?;
@@ -126,7 +126,7 @@ fn writes(request: &ApprovalRequest, contract: &Contract) -> Result<String, Fail
     Ok(text)
 }
 
-/// What may change, as the host saw it: that was then, and need not be so any more.
+/// What may change, as the host saw it at that time; it may have changed since.
 fn state(request: &ApprovalRequest, contract: &Contract, now_ms: i64) -> String {
     let looked = request.looked_ms.map_or_else(|| "then".to_owned(), |at_ms| when(at_ms, now_ms));
     let mut text = format!("\nmay change; when the host looked, {looked}, it was\n");
@@ -143,7 +143,7 @@ fn state(request: &ApprovalRequest, contract: &Contract, now_ms: i64) -> String 
     text
 }
 
-/// A time of the host, and how long ago that is by the clock of this machine, unless that is behind.
+/// A time of the host, and how long ago that is by the clock of this machine, unless that clock is behind.
 fn when(at_ms: i64, now_ms: i64) -> String {
     let at = utc(at_ms);
     let seconds = now_ms.saturating_sub(at_ms) / 1000;

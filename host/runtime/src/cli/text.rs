@@ -1,6 +1,6 @@
-//! Takes text that came from outside, gives text that shows what is there and does nothing.
+//! Makes text from outside safe to show.
 //!
-//! Never passes a control character to a terminal, nor one that hides or reorders what people read.
+//! Control characters, and characters that hide or reorder text, do not reach a terminal.
 
 use std::fmt::{Arguments, Write as _};
 
@@ -10,12 +10,12 @@ use serde_json::Value;
 /// Characters of one value that a page shows.
 const SHOWN: usize = 500;
 
-/// Several lines of text: line breaks stay, each line is shown behind `indent`.
+/// Several lines of text: line breaks stay, and `indent` precedes each line.
 pub(super) fn safe_lines(text: &str, indent: &str) -> String {
     join(text.lines().map(|line| format!("{indent}{}", safe(line))))
 }
 
-/// Text whose line breaks are its own: they stay, everything else is as in [`safe`].
+/// Text with line breaks of our own: they stay, everything else is as in [`safe`].
 pub(super) fn safe_text(text: &str) -> String {
     text.split('\n').map(safe).collect::<Vec<_>>().join("\n")
 }
@@ -31,7 +31,7 @@ pub(super) fn join(lines: impl IntoIterator<Item = String>) -> String {
     lines.into_iter().flat_map(|line| [line, "\n".to_owned()]).collect()
 }
 
-/// A value on one line, its beginning when it is long: the rest of a page is to be seen too.
+/// A value on one line, shortened when it is long, so that the rest of the page stays visible.
 pub(super) fn compact(value: &Value) -> String {
     let text = value.to_string();
     let shown: String = text.chars().take(SHOWN).collect();
@@ -41,7 +41,7 @@ pub(super) fn compact(value: &Value) -> String {
     }
 }
 
-/// A value on indented lines. JSON escapes line breaks inside of texts, so those that are left are its own.
+/// A value on indented lines. JSON escapes line breaks inside of texts, so the remaining ones are its own.
 pub(super) fn pretty(value: &Value, indent: &str) -> String {
     let text = serde_json::to_string_pretty(value).unwrap_or_else(|_| value.to_string());
     safe_lines(&text, indent)

@@ -1,6 +1,6 @@
-//! `deed trust`: the public half of a host, for those who check its receipts without asking it.
+//! `deed trust`: exports the public keys of a host, for those who check its receipts without asking it.
 //!
-//! Takes a served directory, gives a trust directory. Never overwrites one: an auditor may have edited it.
+//! An existing trust directory is not overwritten: an auditor may have edited it.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

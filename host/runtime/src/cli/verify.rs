@@ -1,6 +1,6 @@
 //! `deed verify`: checks a bundle against a trust directory, offline.
 //!
-//! Takes two paths, gives a line per check and the verdict. Never asks a host, and never trusts the bundle.
+//! Prints a line per check and the verdict. It does not contact a host, and does not trust the bundle.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -45,7 +45,7 @@ fn report(args: &VerifyArgs) -> Result<Report, Failure> {
     Ok(verify(&bundle, trust.as_ref()))
 }
 
-/// The keys of a trust directory.
+/// The keys of a trust directory. Fails when it cannot be read or is not valid.
 pub(super) fn trust(dir: &Path) -> Result<Trust, Failure> {
     deed_verify_cli::trust(dir).map_err(|e| match e {
         ReadError::NoDirectory(_) => Failure::usage(e),
@@ -58,7 +58,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 fn print(args: &VerifyArgs, report: &Report) -> Result<Verdict, Failure> {
-    // Before a trusted receipt says which action it is, there is only the file's name.
+    // Until a trusted receipt states which action it is, there is only the file's name.
     let file = || args.bundle.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let id = report.action.clone().unwrap_or_else(file);
     args.format.print(report, |report| page::lines(report, &id))?;

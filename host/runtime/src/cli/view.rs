@@ -1,4 +1,4 @@
-//! `deed ls`, `show`, `cancel` and `bundle`: what a running host knows of actions.
+//! `deed ls`, `show`, `cancel` and `bundle`: actions as a running host shows them.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

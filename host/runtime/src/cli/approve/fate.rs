@@ -1,6 +1,6 @@
-//! What came of a signed answer: takes the host's view of the action, gives whether the answer counts.
+//! Whether a signed answer counts, from the host's view of the action.
 //!
-//! Never takes "it was handed in" for "it counts": the gate compares the world with the one that was signed.
+//! An answer that was submitted need not count: the gate compares the state with the one that was signed.
 
 use deed_record::lifecycle::outcome::Outcome;
 use deed_record::statement::approval::{Answer, Terms};
@@ -10,11 +10,11 @@ use crate::api::view::View;
 /// Whether an answer counts.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// It does: the action goes on, waits for others, or ended by it.
+    /// It does: the action continues, waits for others, or ended by it.
     Counts,
     /// The host does not know yet: it looks again, or another action holds the resource.
     Open,
-    /// It comes to nothing, for this reason.
+    /// It does not count, for this reason.
     Void(String),
 }
 

@@ -1,6 +1,6 @@
-//! The caller's token: takes a file, an argument or a variable, gives one word.
+//! The caller's token, from a file, an argument or an environment variable.
 //!
-//! Never lets it travel in the clear beyond this machine.
+//! It is not sent unencrypted beyond this machine.
 
 use std::path::PathBuf;
 
@@ -20,7 +20,7 @@ pub(in crate::cli) struct Credentials {
 }
 
 impl Credentials {
-    /// A file that was named outright goes before a variable that happens to be set.
+    /// A file that was given explicitly takes precedence over a variable that is set. Fails when it cannot be read.
     pub(in crate::cli) fn token(&self) -> Result<Option<String>, Failure> {
         let token = match (&self.token_file, &self.token) {
             (Some(file), _) => std::fs::read_to_string(file)
@@ -39,7 +39,7 @@ impl Credentials {
     }
 }
 
-/// A token is a credential: beyond this machine it travels inside TLS only.
+/// A token is a credential: beyond this machine it is only sent over TLS. Fails for any other URL.
 pub(in crate::cli) fn check_url(url: &str) -> Result<(), Failure> {
     let plain = url
         .strip_prefix("http://")

@@ -1,4 +1,4 @@
-//! Looking at an action again and again, until it stands where it was waited for or the time is up.
+//! Polls an action until a condition holds or the time is up.
 
 use std::time::{Duration, Instant};
 
@@ -7,10 +7,10 @@ use crate::api::view::View;
 use crate::cli::out::Failure;
 use crate::http::WAIT_MAX_S;
 
-/// The least time between two looks: a host answers at once where the action waits for people, or while it stops.
+/// The least time between two requests: a host answers at once if the action waits for people, or while it stops.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Looks until `done`, or until the deadline.
+/// Polls until `done`, or until the deadline. Fails when the host cannot be reached or refuses.
 pub(in crate::cli) fn watch(
     client: &Client,
     mut view: View,
@@ -24,7 +24,7 @@ pub(in crate::cli) fn watch(
         if left.is_zero() {
             break;
         }
-        // Rounded up: a wait of no seconds would be none.
+        // Rounded up: a wait of zero seconds would not wait.
         view = client.get(&path, &[("prefer", &prefer(left.as_secs().saturating_add(1)))])?;
         if !done(&view) {
             std::thread::sleep(PAUSE.saturating_sub(asked.elapsed()).min(left));

@@ -1,7 +1,7 @@
-//! Where a log's files come from: takes a directory or an address, gives files by their path.
+//! The files of a log by path, from a directory or an address.
 //!
-//! Never leaves the directory, never reads more than was asked for, never follows a redirect, never
-//! sends a token in the clear beyond this machine.
+//! Reads do not leave the directory or exceed the requested size. Redirects are not followed, and a token is not sent
+//! unencrypted beyond this machine.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -23,7 +23,7 @@ pub(super) enum Source {
 
 /// Three short lines.
 const HEAD_MAX: u64 = 4 << 10;
-/// The host's own words for a refusal.
+/// The host's text of a refusal.
 const REFUSAL_MAX: u64 = 64 << 10;
 
 impl Source {
@@ -41,7 +41,8 @@ impl Source {
         Ok(Self::Address { agent: client::agent(), url, token })
     }
 
-    /// The host's guard, where it can be seen: it is not published.
+    /// The host's own record of the settled tree (`HEAD`), if it is accessible: it is not published. Fails when it
+    /// cannot be read.
     pub(super) fn head(&self) -> Result<Option<String>, Failure> {
         let Self::Directory(files) = self else {
             return Ok(None);
@@ -53,7 +54,7 @@ impl Source {
         }
     }
 
-    /// One file of at most `max` bytes, or why nobody can tell whether it is there.
+    /// One file of at most `max` bytes. Fails with the reason when it is not known whether it exists.
     pub(super) fn fetch(&self, path: &str, max: u64) -> Result<Fetched, String> {
         match self {
             Self::Directory(files) => match files.bytes(path, max) {
@@ -70,7 +71,7 @@ impl Source {
     }
 }
 
-/// Refuses a directory that has logs in it and is none, a served one above all.
+/// Refuses a directory that contains logs but is not one, in particular a served directory.
 fn around_logs(dir: &Path) -> Result<(), Failure> {
     if dir.join(CHECKPOINT).is_file() {
         return Ok(());
@@ -98,7 +99,7 @@ fn is_absent(error: &FileError) -> bool {
     matches!(error, FileError::Read(_, e) if e.kind() == ErrorKind::NotFound)
 }
 
-/// A host answers alike for a log that is not there and one that is not the caller's.
+/// A host gives the same answer for a log that does not exist and one that is not the caller's.
 fn known(found: Fetched, path: &str) -> Result<Fetched, String> {
     if found == Fetched::Absent && path == CHECKPOINT {
         let why = "status 404; is this the address of a log, and the token one of its tenant?";
@@ -115,7 +116,7 @@ fn get(agent: &Agent, url: &str, token: Option<&str>, max: u64) -> Result<Fetche
     let mut response = request.call().map_err(|e| e.to_string())?;
     let status = response.status().as_u16();
     let limit = if status == 200 { max } else { REFUSAL_MAX };
-    // The limit refuses what reaches it.
+    // The limit refuses bodies of exactly its size.
     let body = response.body_mut().with_config().limit(limit.saturating_add(1)).read_to_vec();
     match (status, body) {
         (404 | 410, _) => Ok(Fetched::Absent),

@@ -1,6 +1,6 @@
 //! Cases of `deed policy test`: what is asked, and what is wanted.
 //!
-//! Takes TOML, gives cases with their lines, each ready to be decided. It never decides itself.
+//! Parses TOML into cases with their lines, ready to be decided.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -24,7 +24,7 @@ pub(super) struct Cases {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    /// The format's version: 0.
+    /// The format's version: 1.
     format: Spanned<u32>,
     #[serde(default)]
     case: Vec<Spanned<Case>>,
@@ -48,7 +48,7 @@ pub(super) struct Case {
     /// By role, how many distinct persons approved.
     #[serde(default)]
     approvals: BTreeMap<String, u32>,
-    /// The observed state by name; policy is asked before the first look when absent.
+    /// The observed state by name; when absent, policy is asked as before the first look.
     pre: Option<Value>,
     /// Seconds since 1970-01-01T00:00:00Z, as `context.time`; now when absent.
     time: Option<i64>,
@@ -59,7 +59,7 @@ pub(super) struct Case {
     pub(super) by: Option<BTreeSet<String>>,
 }
 
-/// Reads a file of cases; unknown fields are errors.
+/// Reads a file of cases; unknown fields are errors. Fails with the first fault.
 pub(super) fn read(path: &Path) -> Result<Cases, Fault> {
     let file = path.display().to_string();
     let text = std::fs::read_to_string(path)
@@ -84,7 +84,7 @@ fn line_of(text: &str, offset: usize) -> usize {
 }
 
 impl Case {
-    /// Decides as the host would, or says why this is no case.
+    /// Decides as the host would. Fails when the case is not valid.
     pub(super) fn decide(
         &self,
         config: &Config,

@@ -1,7 +1,6 @@
-//! `deed policy schema`: the Cedar schema of a tenant, laid out for people.
+//! `deed policy schema`: the Cedar schema of a tenant, formatted for people, in Cedar's own syntax.
 //!
-//! Takes a directory, gives Cedar's own syntax. It changes white space only: what is printed is what policies are
-//! checked against.
+//! Only white space is changed: the output is the schema that policies are checked against.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -61,7 +60,7 @@ fn laid_out(schema: &str) -> String {
             depth = depth.saturating_sub(1);
             end_record(&mut out, depth);
         }
-        // A line that begins here brings its own white space.
+        // A line that begins here has its own white space.
         let space = !quoted && (c == '\n' || c == ' ' && out.ends_with([' ', '\n']));
         if !space {
             out.push(c);

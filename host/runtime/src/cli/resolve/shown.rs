@@ -1,6 +1,6 @@
-//! What an operator reads before signing: takes a resolution request whose digests were recomputed, gives text.
+//! What an operator reads before signing, from a resolution request whose digests were recomputed.
 //!
-//! Never shows what the host adds to the receipt as if that were signed.
+//! What the host adds to the receipt is not shown as if it were signed.
 
 use deed_record::exchange::{ExchangeSummary, Rendered};
 use deed_record::statement::receipt::Receipt;
@@ -14,7 +14,7 @@ use deed_spec::text::safe;
 use super::super::page::{change_text, from_agent};
 use super::super::text::{line, pretty, safe_lines};
 
-/// Everything that the word is about, and the word.
+/// Everything that the statement is about, and the statement.
 pub(super) fn open(
     request: &ResolutionRequest,
     receipt: &Receipt,
@@ -54,7 +54,7 @@ fn head(request: &ResolutionRequest, receipt: &Receipt) -> String {
     text
 }
 
-/// Every write as the receipt has it, with the body that its digest is of.
+/// Every write as the receipt has it, with the body that matches its digest.
 fn sent(request: &ResolutionRequest, receipt: &Receipt) -> String {
     let mut text = "\nwas sent, and may have taken effect\n".to_owned();
     let exchanges = receipt.attempts.iter().flat_map(|attempt| &attempt.exchanges);

@@ -1,6 +1,6 @@
-//! Where a secret is stored: takes its name, gives the file that `deed.toml` names for it.
+//! Where a secret is stored: the file that `deed.toml` names for it.
 //!
-//! Never a name that is not configured, nor a file outside of the served directory.
+//! A name that is not configured, or a file outside of the served directory, is refused.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -20,7 +20,7 @@ pub(super) struct Place {
 /// Another secret with a file.
 pub(super) struct Other {
     pub(super) name: String,
-    /// Needed where other tenants have a secret of the same name.
+    /// Needed if other tenants have a secret of the same name.
     pub(super) tenant: Option<String>,
     pub(super) file: String,
 }
@@ -54,7 +54,7 @@ pub(super) fn of(dir: &Path, name: &str, tenant: Option<&str>) -> Result<Place, 
 fn file(one: &NamedSecret) -> Result<&str, Failure> {
     match &one.source {
         Ok(SecretSource::File(file)) => Ok(file),
-        // Told without the variable: it may be the secret itself, in the wrong place.
+        // Reported without the variable: it may be the secret itself, in the wrong place.
         Ok(SecretSource::Env(_)) => Err(Failure::Failed(format!(
             "secret `{}` is read from the environment variable that its `env` names; \
              set that where the host is started, or write `file` instead",
@@ -98,7 +98,7 @@ fn list<'a>(secrets: impl Iterator<Item = &'a NamedSecret>) -> String {
     secrets.map(name).collect::<Vec<_>>().join(", ")
 }
 
-/// Whoever could make a link on the way could have the secret written where they read it.
+/// Refuses links: a user that could make one on the path could redirect the secret to a readable place.
 fn inside(dir: &Path, file: &str) -> Result<(), Failure> {
     let path = Path::new(file);
     let plain = |step: Component<'_>| matches!(step, Component::Normal(_));

@@ -1,4 +1,4 @@
-//! `deed secret set`: stores what comes on stdin in the file of a secret.
+//! `deed secret set`: stores stdin in the file of a secret.
 //!
 //! Everything that can be refused without the value is refused before it is read.
 
@@ -70,11 +70,11 @@ fn following(dir: &Path, place: &Place) -> String {
     }
 }
 
-/// Writes beside the file, then moves it into place: a reader sees the old secret or the new one.
+/// Writes a temporary file and renames it: a reader sees the old secret or the new one.
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     private_dir(folder)?;
-    // A dot cannot start a secret's name, so this is no other secret.
+    // A secret's name cannot start with a dot, so this is not another secret.
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let draft = folder.join(format!(".{name}.{}", std::process::id()));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
