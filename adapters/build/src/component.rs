@@ -21,7 +21,7 @@ pub(crate) fn write(name: &str, module: &Path, out: &Path) -> Result<(), Compone
 }
 
 /// Assembles WebAssembly text, a core module of the world `adapter` or a whole component, and writes the component to
-/// `out`. Fails as [`write`] does.
+/// `out`. Fails as [`write()`] does.
 pub(crate) fn assemble(
     name: &str,
     text: &Path,
