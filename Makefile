@@ -1,22 +1,22 @@
-# make demo    build the host and one adapter, and watch one action go through
+# make demo    build the host and one adapter, and run one action through them
 # make test    every test, against real servers
-# make attack  the host under attack, from all sides; part of make test
+# make attack  attacks on the host from all sides; part of make test
 # make tamper  every bundle changed in every byte and field; a sample of it is part of make test
-# make powercut  the power cut under the host, CUTS=300 times, from SEED= on; a sample of it is part of make test
-# make crash   the host killed at every place; a sample of it is part of make test
+# make powercut  power cuts under the host, CUTS=300 times, starting at SEED=; a sample of it is part of make test
+# make crash   the host killed at every failpoint; a sample of it is part of make test
 # make faults  every external call failing in every way, alone and in pairs; a sample of it is part of make test
-# make soak    thousands of actions under kills, stops, faults and clock jumps, MINUTES=10, all by one SEED
-# make overload  four times what the host can carry, MINUTES=3; a sample of it is part of make test
-# make vectors tests/vectors/ anew, for other implementations
+# make soak    thousands of actions under kills, stops, faults and clock jumps, MINUTES=10, all from one SEED
+# make overload  four times the load that the host can carry, MINUTES=3; a sample of it is part of make test
+# make vectors write new tests/vectors/, for other implementations
 # make fuzz    every input from outside, MINUTES=10 in all, guided by coverage
-# make bench   whole actions beside the least that they could cost, memory, a long past, instructions; into target/bench.json
-# make bench-evidence  the log and the verifier beside the least that they could cost, into target/bench.json
-# make bench-stages  instructions of every stage of an action beside tests/benches/baseline.json; BLESS=1 renews it
-# make snapshots  accept the texts that people read as they are now; look at the difference before you commit it
+# make bench   whole actions against their lower bound, memory, a long history, instructions; into target/bench.json
+# make bench-evidence  the log and the verifier against their lower bound, into target/bench.json
+# make bench-stages  instructions of every stage of an action against tests/benches/baseline.json; BLESS=1 updates it
+# make snapshots  accept the present texts for people; review the difference before you commit it
 # make check   format, lints, features, dependencies, the pure crates for WebAssembly
 #
-# Cargo builds into CARGO_TARGET_DIR where that is set. Adapters, the Python environment and the
-# demo's files stay in target/ of this checkout.
+# Cargo builds into CARGO_TARGET_DIR if that is set. Adapters, the Python environment and the demo's files stay in
+# target/ of this checkout.
 
 SHELL       := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -29,16 +29,16 @@ TOOLS  := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/deed/tools
 CARGO_DENY_VERSION := 0.20.2
 CARGO_DENY := $(TOOLS)/bin/cargo-deny-$(CARGO_DENY_VERSION)
 
-# Where tests and demo find what is built here.
+# Where tests and demo find the built files.
 export DEED_BIN      := $(TARGET)/debug/deed
 export DEED_ADAPTERS := $(CURDIR)/target/adapters
 export DEED_VENV     := $(CURDIR)/target/venv
 
-# Prints the name of a goal and how long it took, where PHASES is set.
+# Prints the name of a goal and how long it took, if PHASES is set.
 phase = @start=$$SECONDS; { $(2); } || exit; if [[ -n "$${PHASES:-}" ]]; then echo "-- $(1): $$((SECONDS - start)) s"; fi
 
-# The host, the demo and one adapter, with the features that the whole workspace has: `make test` builds none of it
-# again. `make features` compares.
+# The host, the demo and one adapter, with the features that the whole workspace has, so that `make test` does not build
+# them again. `make features` compares.
 DEMO := --package=deed-host --package=deed-tests --package=deed-adapter-build
 demo: wasm-std tools
 	@$(MAKE) --no-print-directory venv & tests/build.sh $(DEMO) --features=deed-host/failpoints --bins && wait $$!
@@ -57,12 +57,12 @@ snapshots: wasm-std venv binaries adapters
 attack: wasm-std venv binaries adapters
 	@cargo test --quiet --locked --workspace --test attack
 
-# A million bundles: our own crates too have to be optimised for that.
+# A million bundles: our own crates have to be optimised too.
 FAST := $(foreach crate,spec record verify,--config profile.dev.package.deed-$(crate).opt-level=2)
 tamper: wasm-std venv binaries adapters
 	@FULL=1 cargo test --quiet --locked --workspace --test tamper $(FAST)
 
-# Needs /dev/fuse and the right to mount; without them it says so and ends well.
+# Needs /dev/fuse and permission to mount; without them it reports that and succeeds.
 powercut: wasm-std venv binaries adapters
 	@CUTS=$(or $(CUTS),300) $(if $(SEED),SEED=$(SEED)) cargo test --quiet --locked --workspace --test powercut
 
@@ -80,19 +80,19 @@ overload: wasm-std venv binaries adapters
 	@MINUTES=$(if $(filter command line environment,$(origin MINUTES)),$(MINUTES),3) \
 	    cargo test --quiet --locked --workspace --test overload
 
-# Bundles good and bad for other implementations, new ones each time: their keys, ids and times are those of
-# the run. Only for a change of the formats; look at the difference of index.json before you commit it.
+# Valid and invalid bundles for other implementations, new ones each time: their keys, ids and times are those of the
+# run. Only for a change of the formats; review the difference of index.json before you commit it.
 vectors: wasm-std venv binaries adapters
 	@VECTORS=1 SEED=1 cargo test --quiet --locked --workspace --test tamper
 
-# Instruments our own crates only, in the same target directory; what is new and short joins the corpus.
+# Instruments our own crates only, in the same target directory; new short inputs are added to the corpus.
 fuzz: tools
 	@command -v c++ >/dev/null \
 	    || { echo "make: libFuzzer needs a C++ compiler; install g++ (Debian: apt-get install g++)" >&2; exit 1; }
 	@RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/tests/fuzz/coverage.sh tests/fuzz/run.sh $(MINUTES)
 
-# The host as people run it: built for release, which takes a while the first time. What misses its bound is said and
-# does not end the run; instructions above their baseline do.
+# The host as people run it: built for release, which takes a while the first time. A missed bound is reported but does
+# not fail the run; more instructions than the baseline do.
 BENCHED := --package deed-host --package deed-benches
 bench: wasm-std venv binaries adapters
 	@cargo build --locked --release $(BENCHED) --bins
@@ -100,21 +100,22 @@ bench: wasm-std venv binaries adapters
 	@BENCH_LENIENT=1 DEED_BIN=$(TARGET)/release/deed cargo bench --quiet --locked $(BENCHED) --bench history
 	@$(MAKE) --no-print-directory bench-stages
 
-# The verifier is built for release, without the host. For the log the WebAssembly engine would have to be
-# built once more, which the log never calls: our own crates are optimised beside the ordinary ones, in the
-# same target directory, and what they depend on stays at level 1, as for tests, also under the floor.
+# The verifier is built for release, without the host. The log's bench would need a second build of the WebAssembly
+# engine, which the log does not call: so our own crates are optimised in the same target directory as the ordinary
+# ones, and their dependencies stay at level 1, as for tests, also in the lower bound.
 OPTIMISED := $(foreach crate,spec record verify system host benches,--config profile.dev.package.deed-$(crate).opt-level=3)
 bench-evidence: wasm-std venv binaries adapters
 	@cargo bench --quiet --locked --package deed-benches --no-default-features --bench verify
 	@cargo bench --quiet --locked --workspace --profile dev $(OPTIMISED) --bench log
 
-# Counts under Valgrind, no time: the same optimisation as the baseline's, so the levels here are part of it.
+# Counts instructions under Valgrind, not time. The optimisation must equal the baseline's, so the levels are part of
+# it.
 bench-stages: wasm-std venv binaries adapters
 	@$(if $(BLESS),BLESS=1) $(if $(STAGES),STAGES=$(STAGES)) cargo bench --quiet --locked --workspace --profile dev $(OPTIMISED) --bench stages
 
 check: tools snapshots-accepted fmt features clippy deny advisories wasm
 
-# -- what is built -----------------------------------------------------------------------------------
+# -- build -------------------------------------------------------------------------------------------
 # Always the whole workspace with its tests: another selection means other features, and a second
 # build of nearly everything.
 
@@ -135,7 +136,7 @@ target/venv/.stamp: tests/services/requirements.txt | tools
 	    echo "make: pip cannot install $<; the tests need a Python package index or PIP_FIND_LINKS" >&2; exit 1; }
 	@touch $@
 
-# Another Cedar than ours, from npm; without node the tests say that they did not ask it.
+# An independent Cedar implementation, from npm; without node the tests report that they did not use it.
 oracle: target/node/.stamp
 
 target/node/.stamp: tests/oracle/package.json tests/oracle/package-lock.json | tools
@@ -146,9 +147,9 @@ target/node/.stamp: tests/oracle/package.json tests/oracle/package-lock.json | t
 	elif out=$$(cd target/node && npm ci --ignore-scripts --no-audit --no-fund 2>&1); then touch $@; \
 	else echo "NOT CHECKED by npm's Cedar: npm ci fails in target/node: $$out"; fi
 
-# -- what is checked ---------------------------------------------------------------------------------
+# -- checks ------------------------------------------------------------------------------------------
 
-# A text that differs from its snapshot is accepted or corrected; the file beside it is never committed.
+# A text that differs from its snapshot is accepted or corrected; the file with the new text is not committed.
 snapshots-accepted:
 	@new=$$(git ls-files 'tests/snapshots/*.snap.new'); \
 	if [[ -n "$$new" ]]; then echo "make: remove these, or accept them with make snapshots: $$new" >&2; exit 1; fi
@@ -159,7 +160,7 @@ fmt: tools
 clippy: tools
 	$(call phase,clippy,cargo clippy --locked --workspace --all-targets -- -D warnings)
 
-# Every crate of the demo must have the features that it has in the workspace; else it is built twice.
+# Every crate of the demo must have the features that it has in the workspace; otherwise it is built twice.
 FEATURES := --locked --prefix none --format '{p} [{f}]'
 features: tools
 	@list() { cargo tree $(FEATURES) "$$@" | sed -e 's/ (\*)$$//' | sort -u; }; \
@@ -173,7 +174,7 @@ features: tools
 deny: $(CARGO_DENY)
 	$(CARGO_DENY) --log-level error --locked check bans licenses sources
 
-# The database comes from the network; without it nothing is known, and that is said, not hidden.
+# The database comes from the network; if it cannot be fetched, the check is reported as not done.
 advisories: $(CARGO_DENY)
 	@if out=$$($(CARGO_DENY) --log-level error --locked check advisories 2>&1); then echo "advisories ok"; \
 	elif grep -q 'failed to fetch advisory database' <<<"$$out"; then \
@@ -184,7 +185,7 @@ wasm: tools
 	$(call phase,wasm,cargo build -q --locked --workspace --bin deed-adapter-build && \
 	    $(TARGET)/debug/deed-adapter-build --check-wasm deed-spec deed-record deed-verify)
 
-# Its own target directory, so that nothing waits for the workspace's lock; removed when done.
+# A separate target directory, so that nothing waits for the workspace's lock; removed when done.
 $(CARGO_DENY): | tools
 	@echo "installing cargo-deny $(CARGO_DENY_VERSION) into $(TOOLS)"
 	@CARGO_TARGET_DIR=$(TOOLS)/build cargo install --quiet --debug --locked --root $(TOOLS) \
@@ -193,9 +194,9 @@ $(CARGO_DENY): | tools
 	@rm -rf $(TOOLS)/build
 	@mv $(TOOLS)/bin/cargo-deny $@
 
-# -- what must be there ------------------------------------------------------------------------------
+# -- prerequisites -----------------------------------------------------------------------------------
 
-# Before anything is built: is the wasm standard library there, or a way to it? The builder installs it.
+# Before anything is built: checks that the wasm standard library exists or can be installed. The builder installs it.
 wasm-std: tools
 	@wasm=wasm32-unknown-unknown; \
 	[[ -d $$(rustc --print target-libdir --target $$wasm) ]] || rustup target add $$wasm >/dev/null 2>&1 \

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs `cargo build` with these arguments and shows its progress: one line on a terminal, a line every 30 seconds
-# elsewhere. Warnings and errors of the compiler are shown as usual, and the exit code is cargo's.
+# Runs `cargo build` with these arguments and shows its progress: one line on a terminal, otherwise a line every 30
+# seconds. Warnings and errors of the compiler are shown as usual, and the exit code is cargo's.
 set -euo pipefail
 
 packages=()
@@ -15,7 +15,7 @@ show() {
     if [[ -t 2 ]]; then printf '\r\033[K%s' "$text" >&2; else echo "$text" >&2; fi
 }
 
-# Reads cargo's messages, one JSON object on each line; shows progress also while one crate takes long.
+# Reads cargo's messages, one JSON object on each line; shows progress even while one crate takes long.
 count() {
     local crates=0 next=5 line whole="" status
     while true; do

@@ -1,8 +1,8 @@
 #!/bin/bash
-# run.sh MINUTES: builds the libFuzzer binary, runs every target, keeps the inputs that reached new code.
+# run.sh MINUTES: builds the libFuzzer binary, runs every target, keeps inputs that reached new code.
 #
-# The minutes are wall-clock time, shared by all targets, two at a time. Crashes are written to artifacts/ and
-# fail the run; `FUZZ_TARGET=name BINARY artifacts/FILE` repeats one. TARGETS="a b" runs only these.
+# The minutes are wall-clock time, shared by all targets, two at a time. Crashes go to artifacts/ and fail the run;
+# `FUZZ_TARGET=name BINARY artifacts/FILE` repeats one. TARGETS="a b" runs only these.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -15,12 +15,12 @@ read -ra targets <<<"${TARGETS:-${all//$'\n'/ }}"
 seconds=$((minutes * 120 / ${#targets[@]}))
 ((seconds >= 5)) || seconds=5
 
-# In memory if available: the targets that need a directory write many small files.
+# In memory if possible: the targets that need a directory write many small files.
 work=$(mktemp -d -p "$([[ -w /dev/shm ]] && echo /dev/shm || echo "${TMPDIR:-/tmp}")" deed-fuzz-XXXXXX)
 trap 'rm -rf "$work"' EXIT
 mkdir -p artifacts
 
-# A corpus is a file with one base64 input per line.
+# A corpus is a file with one input per line, in base64.
 unpack() {
     local line n=0
     while read -r line; do
