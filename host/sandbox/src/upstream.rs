@@ -85,6 +85,7 @@ pub struct Base {
 }
 
 impl Base {
+    /// Parses a base URL. Fails with the reason when it is not one.
     pub fn parse(text: &str) -> Result<Self, BaseError> {
         let refuse = |reason| BaseError { text: text.into(), reason };
         let uri: hyper::Uri = text.parse().map_err(|_no_uri| refuse("it is no URL"))?;
