@@ -77,7 +77,7 @@ impl Problem {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large", detail)
     }
 
-    /// Says when to retry. The request was not read and nothing was done.
+    /// Says when to retry. The request was not processed.
     pub(crate) fn too_many(what: &str, retry_after_s: u64) -> Self {
         let detail = format!("{what}; come back in {retry_after_s} s");
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too many requests", detail);
