@@ -1,9 +1,8 @@
 //! Attack: sends the write while it observes, then behaves correctly. The host must deny that exchange, so
 //! that a run without approval never changes anything.
 
-use deed_adapter_sdk::{
-    Action, Adapter, Failure, export_adapter, http, http::Response, log, path, state,
-};
+use deed_adapter_sdk::http::{self, Response};
+use deed_adapter_sdk::{Action, Adapter, Failure, export_adapter, log, path, state};
 use serde_json::json;
 
 struct WritesWhileObserving;

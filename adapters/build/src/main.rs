@@ -7,7 +7,9 @@
 //! deed-adapter-build --std-from-source ...       either, without looking for a ready target
 //! ```
 
-use std::{io::Write as _, path::Path, process::ExitCode};
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
 
 mod component;
 mod toolchain;

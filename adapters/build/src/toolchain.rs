@@ -1,7 +1,9 @@
 //! Compiles packages to core modules with a ready `wasm32-unknown-unknown` target, or with Debian's sources of the
 //! standard library. The host's target directory is not used.
 
-use std::{ffi::OsString, path::PathBuf, process::Command};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::Command;
 
 mod find;
 

@@ -1,9 +1,9 @@
 //! Log lines for the operator, which the host bounds and redacts. Only a panic becomes evidence: a line of level
 //! `error` that begins with `panicked at `, when the adapter traps.
 
-use crate::bindings::deed::adapter::log as host;
-
 pub use host::Level;
+
+use crate::bindings::deed::adapter::log as host;
 
 /// Writes one line; the host drops lines beyond the run's budget.
 pub fn write(level: Level, message: &str) {

@@ -3,7 +3,8 @@
 
 use serde_json::Value;
 
-use crate::{Failure, bindings::deed::adapter::state as host};
+use crate::Failure;
+use crate::bindings::deed::adapter::state as host;
 
 /// Makes the value at `pointer` (RFC 6901; `""` is the whole body) of `exchange` the state `name`. Fails when the host
 /// refuses it.

@@ -32,8 +32,8 @@ mod settle;
 mod signals;
 mod standing;
 pub(crate) mod start;
-pub(crate) mod stories;
 pub(crate) mod stored_action;
+pub(crate) mod stories;
 mod timers;
 pub(crate) mod unit_of_work;
 mod wait;
@@ -55,8 +55,8 @@ pub use self::in_flight::Waiting;
 pub use self::intake::{Accepted, Claimed, IntakeError};
 pub use self::key_history::KeyHistoryError;
 pub use self::readiness::Unready;
-pub use self::stories::StoredPolicies;
 pub use self::stored_action::StoredAction;
+pub use self::stories::StoredPolicies;
 use crate::capacity::admission::Admission;
 use crate::config::keys::Keys;
 use crate::config::{Config, Tenant};
@@ -122,6 +122,7 @@ impl Engine {
 
     /// Syncs and closes the store.
     pub fn close(&self) {
+        self.publishers.values().for_each(Publisher::settle);
         self.store.close();
     }
 }

@@ -81,7 +81,10 @@ impl Bench {
 
     async fn turn(&self) -> RunSlot {
         let (tenant, agent) = ("acme".into(), "helpdesk".into());
-        self.sandbox.run_queue().take(&Arc::new(RunClaim { tenant, agent, upstreams: vec![] })).await
+        self.sandbox
+            .run_queue()
+            .take(&Arc::new(RunClaim { tenant, agent, upstreams: vec![] }))
+            .await
     }
 }
 

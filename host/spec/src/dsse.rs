@@ -84,8 +84,7 @@ impl Envelope {
         }
         let bytes =
             STANDARD.decode(&signature.sig).ok().and_then(|b| Signature::from_slice(&b).ok());
-        let sig =
-            bytes.ok_or(DsseError::Malformed("the signature is not 64 bytes of base64"))?;
+        let sig = bytes.ok_or(DsseError::Malformed("the signature is not 64 bytes of base64"))?;
         let payload = self.payload_bytes()?;
         // RFC 8032 with the strict rules: canonical S, no small-order key, cofactorless equation.
         key.verify_strict(&pae(&payload), &sig).map_err(|_| DsseError::Signature)?;

@@ -9,9 +9,9 @@ use std::path::Path;
 
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
-use deed_record::statement::envelope::{EnvelopeError, Kind};
-use deed_spec::dsse::Envelope;
+use deed_record::statement::envelope::Kind;
 use deed_spec::digest::Digest;
+use deed_spec::dsse::{DsseError, Envelope};
 use deed_system::failpoint;
 use serde::{Deserialize, Serialize};
 
@@ -146,7 +146,7 @@ pub enum StatementError {
     #[error("`state/statements/{name}` is not what its name says; restore it from a copy")]
     Damaged { name: String },
     #[error(transparent)]
-    Envelope(#[from] EnvelopeError),
+    Envelope(#[from] DsseError),
 }
 
 fn name(kind: Kind, digest: Digest) -> String {

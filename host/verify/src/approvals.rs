@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use deed_record::action::Action;
 use deed_record::statement::approval::{self, Answer, Terms};
-use deed_spec::dsse::Envelope;
 use deed_record::statement::receipt::{ApprovalRef, Receipt};
 use deed_spec::digest::Digest;
+use deed_spec::dsse::Envelope;
 
 use super::links::Links;
 use super::opened::Opened;

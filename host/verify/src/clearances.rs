@@ -6,7 +6,7 @@ use deed_record::action::Action;
 use deed_record::policy::Verdict;
 use deed_record::statement::approval::Answer;
 use deed_record::statement::decision::Clearance;
-use deed_record::statement::envelope::Kind;
+use deed_record::statement::envelope::{Kind, Statement};
 use deed_record::statement::receipt::{ApprovalRef, AttemptSummary, Receipt};
 use deed_spec::digest::Digest;
 use deed_spec::json;

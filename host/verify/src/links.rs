@@ -3,9 +3,9 @@
 //! It never reads a payload: a line is identified by the digest in the receipt.
 
 use deed_record::statement::envelope::Kind;
-use deed_spec::dsse::Envelope;
 use deed_record::statement::receipt::Receipt;
 use deed_spec::digest::Digest;
+use deed_spec::dsse::Envelope;
 
 use super::opened::Opened;
 use super::{Found, pass};

@@ -5,8 +5,7 @@
 use std::collections::BTreeMap;
 
 use deed_record::bundle::Files;
-use deed_record::statement::envelope::{self, EnvelopeError};
-use deed_spec::dsse::{self, key_id};
+use deed_spec::dsse::{self, DsseError, key_id};
 use deed_spec::json;
 use deed_spec::note::{KeyError, LogPolicy, PolicyError, VerifierKey};
 use ed25519_dalek::VerifyingKey;
@@ -266,7 +265,7 @@ pub enum TrustError {
     #[error("`{0}` is no text: {1}")]
     Text(&'static str, std::str::Utf8Error),
     #[error("`{0}`: {1}")]
-    Key(&'static str, EnvelopeError),
+    Key(&'static str, DsseError),
     #[error("`{LOG_KEYS}`: {0}; write one key per line")]
     LogKey(#[from] KeyError),
     #[error("`{0}`: {1}")]

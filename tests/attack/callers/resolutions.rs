@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use deed_record::statement::envelope::{Kind, Statement};
-use deed_spec::dsse::Envelope;
 use deed_record::statement::resolution::{self, REASON_MAX, Resolved, Verdict};
 use deed_record::statement::resolution_request::ResolutionRequest;
 use deed_spec::digest::Digest;
+use deed_spec::dsse::Envelope;
 use deed_test_support::shared::{locked_out, report, scim};
 use deed_tests::host;
 use deed_tests::proxy::Fault;

@@ -15,13 +15,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use deed_host::config;
-use deed_host::config::keys;
+use deed_host::config::{self, keys};
 use deed_record::lifecycle::event::entry;
 use deed_spec::digest::Digest;
 use deed_spec::note::LogKey;
-use deed_store::journal;
-use deed_store::journal::Journal;
+use deed_store::journal::{self, Journal};
 use deed_store::log::Log;
 use deed_store::store::{Append, Store as _};
 use deed_tests::services::Result;

@@ -11,8 +11,8 @@ use deed_record::lifecycle::event::{Entry, Event};
 use deed_record::lifecycle::story::Story;
 use deed_record::policy::Obligation;
 use deed_record::statement::approval::{Answer, Ask, Terms, sign};
-use deed_spec::dsse::{Envelope, EnvelopeSignature, PAYLOAD_TYPE, key_id};
 use deed_spec::digest::Digest;
+use deed_spec::dsse::{Envelope, EnvelopeSignature, PAYLOAD_TYPE, key_id};
 use deed_spec::json;
 use ed25519_dalek::Signer as _;
 

@@ -6,11 +6,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
-use deed_spec::dsse;
-use deed_host::config;
-use deed_host::config::keys;
-use deed_record::statement::envelope;
+use deed_host::config::{self, keys};
 use deed_spec::digest::Digest;
+use deed_spec::dsse;
 use ed25519_dalek::SigningKey;
 
 /// The ending of every secret of the vault.

@@ -3,6 +3,7 @@
 //! Contract and policies must have the digests that the story holds; anything else is rejected.
 
 use deed_spec::digest::Digest;
+use deed_spec::dsse::Envelope;
 use deed_spec::json;
 use deed_spec::merkle::Hash;
 use deed_spec::note::LogProof;
@@ -17,7 +18,6 @@ use crate::lifecycle::status::Status;
 use crate::lifecycle::story::Story;
 use crate::policy::{Snapshot, set_digest};
 use crate::statement::envelope::EnvelopeError;
-use deed_spec::dsse::Envelope;
 
 /// Assembles a bundle; the same ended story always results in the same bytes.
 ///

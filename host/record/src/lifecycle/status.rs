@@ -229,8 +229,8 @@ mod tests {
 
     use super::*;
     use crate::statement::envelope::Signed;
-    use deed_spec::dsse::Envelope;
     use crate::statement::resolution;
+    use deed_spec::dsse::Envelope;
 
     #[test]
     fn nothing_follows_an_end_and_nothing_runs_without_a_gate() {

@@ -6,13 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use deed_spec::digest::Digest;
+use deed_spec::dsse::Envelope;
 use deed_spec::json;
 use ed25519_dalek::VerifyingKey;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::statement::envelope::{EnvelopeError, Kind, Statement};
-use deed_spec::dsse::Envelope;
 
 /// The predicate of an `activated` statement; its subject is `activation.json`, the predicate itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

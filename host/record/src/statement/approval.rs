@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use deed_spec::digest::Digest;
+use deed_spec::dsse::Envelope;
 use deed_spec::json;
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
@@ -18,7 +19,6 @@ use crate::exchange::Rendered;
 use crate::lifecycle::observation;
 use crate::policy::Obligation;
 use crate::statement::envelope::{EnvelopeError, Kind, Statement};
-use deed_spec::dsse::Envelope;
 
 /// One request for approval, as the journal stores it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

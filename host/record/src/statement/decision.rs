@@ -4,6 +4,7 @@
 //! was read.
 
 use deed_spec::digest::Digest;
+use deed_spec::dsse::DsseError;
 use deed_spec::json::NotCanonical;
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +68,8 @@ pub enum ClearanceError {
     Lacks(&'static str),
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
+    #[error(transparent)]
+    Dsse(#[from] DsseError),
     #[error(transparent)]
     Canonical(#[from] NotCanonical),
 }

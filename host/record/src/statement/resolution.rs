@@ -4,13 +4,13 @@
 //! resolution never makes an outcome `verified`; only a look does.
 
 use deed_spec::digest::Digest;
+use deed_spec::dsse::Envelope;
 use deed_spec::json;
 use ed25519_dalek::{SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
 use crate::lifecycle::outcome::{Judgement, Outcome};
 use crate::statement::envelope::{EnvelopeError, Kind, Statement};
-use deed_spec::dsse::Envelope;
 
 /// The role in which a person resolves.
 pub const ROLE: &str = "operator";

@@ -1,6 +1,7 @@
 //! What a person is shown of an open action, and what that person signs about it.
 
 use deed_spec::digest::Digest;
+use deed_spec::dsse::{DsseError, Envelope};
 use deed_spec::json::{self, Change};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,8 +9,7 @@ use serde_json::Value;
 use crate::action::Action;
 use crate::exchange::Rendered;
 use crate::lifecycle::outcome::Outcome;
-use crate::statement::envelope::{EnvelopeError, Kind};
-use deed_spec::dsse::Envelope;
+use crate::statement::envelope::{EnvelopeError, Kind, Statement};
 use crate::statement::receipt::Receipt;
 use crate::statement::resolution::{FormError, ROLE, Resolution, Resolved, Verdict};
 
@@ -98,6 +98,8 @@ pub enum ShownError {
     Form(#[from] FormError),
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
+    #[error(transparent)]
+    Dsse(#[from] DsseError),
     #[error("the receipt shown {0}; do not sign, and report it")]
     Shape(#[from] json::ShapeError),
     #[error(transparent)]

@@ -4,12 +4,12 @@
 //! Each tenant's log has its own statements: a statement names an index of that log, and is itself an entry of it.
 
 use deed_spec::digest::{Digest, DigestError};
+use deed_spec::dsse::{self, DsseError, Envelope, key_id};
 use deed_spec::json;
 use ed25519_dalek::VerifyingKey;
 use serde::{Deserialize, Serialize};
 
-use crate::statement::envelope::{self, EnvelopeError, Kind, Statement};
-use deed_spec::dsse::{self, Envelope, key_id};
+use crate::statement::envelope::{EnvelopeError, Kind, Statement};
 
 /// The predicate of a `key-added` or `key-retired` statement; its subject is the key, `key.der`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ impl KeyChange {
     }
 
     /// The key itself. Fails when the PEM is not valid.
-    pub fn public(&self) -> Result<VerifyingKey, EnvelopeError> {
+    pub fn public(&self) -> Result<VerifyingKey, DsseError> {
         dsse::from_pem(&self.key)
     }
 }
@@ -77,6 +77,8 @@ pub fn open(envelope: &Envelope, by: &VerifyingKey, kind: Kind) -> Result<KeyCha
 pub enum ChangeError {
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
+    #[error(transparent)]
+    Dsse(#[from] DsseError),
     #[error("its predicate is no change of a key: {0}")]
     Shape(#[from] json::ShapeError),
     #[error("its key id: {0}")]

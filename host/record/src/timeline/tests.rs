@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use deed_spec::dsse::Envelope;
 use serde_json::json;
 
 use super::*;
@@ -8,7 +9,6 @@ use crate::exchange::codec::Codec;
 use crate::lifecycle::observation::Sight;
 use crate::lifecycle::outcome::Outcome;
 use crate::statement::envelope::Signed;
-use deed_spec::dsse::Envelope;
 
 const SECRET: &str = "Zaphod";
 

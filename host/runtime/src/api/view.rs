@@ -11,7 +11,7 @@ use deed_record::lifecycle::outcome::{Check, Outcome};
 use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Story;
 use deed_record::policy::Decision;
-use deed_record::statement::envelope::Kind;
+use deed_record::statement::envelope::{Kind, Statement};
 use deed_record::statement::resolution::{ROLE, Resolution};
 use deed_record::timeline::{self, Line};
 use deed_spec::digest::Digest;

@@ -15,7 +15,7 @@ use deed_store::group_commit::GroupCommit;
 
 use self::book::{Account, Book, Tenant, lock};
 pub use self::limit::{Limit, Overload};
-use super::fair_share::{Held, Level, Pool, reached_of_free};
+use super::fair_share::{Level, Pool, reached_of_free};
 use crate::config::Limits;
 
 /// Approvals take minutes; retrying more often would not help.

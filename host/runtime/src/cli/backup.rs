@@ -10,8 +10,7 @@ use serde_json::json;
 
 use super::out::{Failure, Format};
 use super::text::line;
-use crate::maintenance::backup;
-use crate::maintenance::backup::Manifest;
+use crate::maintenance::backup::{self, Manifest};
 
 /// Copy a served directory, as it is at one moment, also while a host serves it
 ///

@@ -9,8 +9,7 @@ use deed_spec::text::safe;
 
 use super::out::{self, Failure, Format};
 use super::text::line;
-use crate::maintenance::check;
-use crate::maintenance::check::{Checked, Finding};
+use crate::maintenance::check::{self, Checked, Finding};
 
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum JournalCommand {

@@ -3,11 +3,11 @@
 //! Commands that the status rules out are not suggested. Text from the host is quoted, because the lines are meant to
 //! be pasted.
 
-use super::quote::quoted;
 use deed_record::action::id::ActionId;
 
 use super::client::Connection;
 use super::out::{self, Failure, Format};
+use super::quote::quoted;
 use crate::api::view::View;
 
 /// Suggests commands to people, who read text; programs that ask for JSON get none.

@@ -11,8 +11,7 @@ use deed_system::clock::Clock;
 
 use super::out::{self, Failure, Format};
 use crate::config;
-use crate::maintenance::rotate;
-use crate::maintenance::rotate::Rotation;
+use crate::maintenance::rotate::{self, Rotation};
 
 /// Put a new key into the place of the host's receipt or log key, and say so in every log
 ///

@@ -11,9 +11,8 @@ use std::process::ExitCode;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Subcommand;
-use deed_spec::dsse;
-use deed_record::statement::envelope;
 use deed_spec::digest::Digest;
+use deed_spec::dsse;
 use serde_json::json;
 
 pub(super) use self::store::secret;

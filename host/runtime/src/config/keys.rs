@@ -6,13 +6,11 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use data_encoding::BASE32_NOPAD;
-use deed_spec::dsse;
 use deed_record::action::id::ActionId;
 use deed_record::exchange::Rendered;
-use deed_record::statement::envelope;
 use deed_record::statement::rotation::Purpose;
 use deed_spec::digest::Digest;
-use deed_spec::json;
+use deed_spec::{dsse, json};
 use deed_system::files::{FileError, Files, PEM_MAX};
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey, KeypairBytes};
@@ -143,8 +141,7 @@ pub fn create(path: &Path) -> Result<SigningKey, KeyError> {
     let key = SigningKey::from_bytes(&seed);
     let pem = to_pem(&key).ok_or_else(|| KeyError::Form(path.to_owned()))?;
     write_new(path, pem.as_bytes(), 0o600)?;
-    let public =
-        dsse::to_pem(&key.verifying_key()).map_err(|_| KeyError::Form(path.to_owned()))?;
+    let public = dsse::to_pem(&key.verifying_key()).map_err(|_| KeyError::Form(path.to_owned()))?;
     write_new(&path.with_extension("pub"), public.as_bytes(), 0o644)?;
     Ok(key)
 }

@@ -54,8 +54,11 @@ impl Starting<'_> {
         }
         publish_open(self.store, &tenant.name, log)?;
         let kept = activation::sign(&now, tenant, &self.keys.receipt)?;
-        let digest =
-            self.key_history.statements.put(Kind::Activated, &kept).map_err(KeyHistoryError::from)?;
+        let digest = self
+            .key_history
+            .statements
+            .put(Kind::Activated, &kept)
+            .map_err(KeyHistoryError::from)?;
         log.append(&[entry(Kind::Activated.as_str(), &digest)])?;
         Ok(digest)
     }

@@ -37,7 +37,7 @@ impl Drive<'_> {
         let append = self.work.pending(vec![], false);
         let appended = async {
             match append {
-                Some(append) => self.engine.store.append(append).await,
+                Some(append) => self.engine.store.append(append).await.map(drop),
                 None => Ok(()),
             }
         };

@@ -5,8 +5,8 @@ use deed_record::lifecycle::story::Story;
 use deed_record::policy::asked::Question;
 use deed_record::policy::{self, Facts, Policies, Snapshot};
 use deed_record::statement::envelope::Kind;
-use deed_spec::dsse::Envelope;
 use deed_spec::digest::Digest;
+use deed_spec::dsse::Envelope;
 use deed_spec::merkle::Hash;
 use deed_spec::note::Checkpoint;
 

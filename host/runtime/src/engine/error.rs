@@ -12,6 +12,7 @@ use deed_record::lifecycle::story::StoryError;
 use deed_record::statement::envelope::EnvelopeError;
 use deed_sandbox::grant::GrantError;
 use deed_spec::digest::Digest;
+use deed_spec::dsse::DsseError;
 use deed_spec::json;
 use deed_spec::note::NoteError;
 use deed_store::log::{LogError, PublishError};
@@ -95,6 +96,8 @@ pub enum EngineError {
     Seal(#[from] SealError),
     #[error("a statement of the action: {0}")]
     Envelope(#[from] EnvelopeError),
+    #[error("a statement of the action: {0}")]
+    Dsse(#[from] DsseError),
     #[error("the bundle cannot be made: {0}")]
     Bundle(#[from] AssembleError),
     #[error("a task of the host ended early: {0}")]
@@ -148,6 +151,7 @@ impl EngineError {
             | Self::Question(_)
             | Self::Seal(_)
             | Self::Envelope(_)
+            | Self::Dsse(_)
             | Self::Bundle(_)
             | Self::Task(_) => Fault::Host,
             Self::Failed(Failure::Write(_) | Failure::Sync(_) | Failure::Index(_))

@@ -20,7 +20,8 @@ impl Drive<'_> {
         let Some(pre) = &self.work.story.pre else { return self.observe(Phase::Pre).await };
         let now_ms = self.engine.clock.now_ms();
         // Policy is asked again: the policies may differ from those at the proposal, and now there is a pre-state.
-        let (decision, _) = policy::decide(&self.tenant, &self.work.story, now_ms, Some(pre.value()));
+        let (decision, _) =
+            policy::decide(&self.tenant, &self.work.story, now_ms, Some(pre.value()));
         // No approval is needed after all, or none would help: the gate decides that.
         if decision.verdict != Verdict::Ask {
             return self.decide(true).await;
@@ -103,7 +104,9 @@ impl Drive<'_> {
 
     /// What differs between the approved state, policies and approvals and the present ones.
     fn staleness(&self, granted: &Granted) -> Result<Option<String>, EngineError> {
-        let (Some(ask), Some(pre)) = (&self.work.story.ask, &self.work.story.pre) else { return Ok(None) };
+        let (Some(ask), Some(pre)) = (&self.work.story.ask, &self.work.story.pre) else {
+            return Ok(None);
+        };
         if pre.digest(&granted.contract)? != ask.pre_state {
             return Ok(Some("the state changed after it was shown to the approver".to_owned()));
         }

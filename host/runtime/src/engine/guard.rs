@@ -24,7 +24,8 @@ pub(super) const TURNED_AWAY: &str =
 impl Drive<'_> {
     /// Whether the latest write was turned away, and no later look indicates that it landed.
     pub(super) fn was_turned_away(&self, granted: &Granted) -> bool {
-        self.work.story.was_turned_away() && !reconcile::may_have_landed(&granted.contract, &self.work.story)
+        self.work.story.was_turned_away()
+            && !reconcile::may_have_landed(&granted.contract, &self.work.story)
     }
 
     /// Why another approval would not help: the upstream turned the write away, and still shows the state and the weak

@@ -156,7 +156,8 @@ impl InFlight {
         id: &ActionId,
         work: impl Future<Output = Option<StoredAction>> + Send + 'static,
     ) -> Waiting {
-        let landed = Landed { running: self.running.clone(), ended: self.ended.clone(), id: id.clone() };
+        let landed =
+            Landed { running: self.running.clone(), ended: self.ended.clone(), id: id.clone() };
         self.running.send_modify(|n| *n += 1);
         Waiting(tokio::spawn(async move {
             let _landed = landed;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use deed_record::action::id::ActionId;
 use deed_record::action::{BindError, Proposal};
 use deed_record::lifecycle::event::Event;
-use deed_spec::dsse::Envelope;
 use deed_spec::digest::Digest;
+use deed_spec::dsse::Envelope;
 use deed_spec::json;
 use deed_store::store::Claim;
 

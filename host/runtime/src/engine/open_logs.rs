@@ -35,7 +35,9 @@ pub(crate) fn open(
     thread::scope(|scope| {
         let logs = scope.spawn(|| -> Result<Logs, StartError> {
             let there = config.tenants.keys().filter(|tenant| is_there(&folder(config, tenant)));
-            there.map(|tenant| Ok((tenant.clone(), log(config, keys, key_history, tenant)?))).collect()
+            there
+                .map(|tenant| Ok((tenant.clone(), log(config, keys, key_history, tenant)?)))
+                .collect()
         });
         let journal = hold.open();
         let logs = logs.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
@@ -85,7 +87,12 @@ fn may_begin(starting: &Starting<'_>, tenant: &str) -> Result<(), StartError> {
     })
 }
 
-fn log(config: &Config, keys: &Keys, key_history: &KeyHistory, tenant: &str) -> Result<Log, StartError> {
+fn log(
+    config: &Config,
+    keys: &Keys,
+    key_history: &KeyHistory,
+    tenant: &str,
+) -> Result<Log, StartError> {
     let origin = format!("{}/{tenant}", config.log_origin);
     let key = LogKey::new(&origin, keys.log.clone())?;
     let retired = key_history.retired(tenant, &origin)?;

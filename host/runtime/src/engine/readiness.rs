@@ -101,7 +101,7 @@ impl Space {
     }
 
     fn room(&self) -> Result<Room, String> {
-        let mut seen = self.last_seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, room)) = seen.as_ref().filter(|(at, _)| at.elapsed() < ROOM_FOR) {
             return room.clone();
         }

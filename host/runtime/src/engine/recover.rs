@@ -141,12 +141,13 @@ impl Drive<'_> {
         }
         let now_ms = self.engine.clock.now_ms();
         // Whichever process planned another attempt had already waited for this look: it counts.
-        let judged = match reconcile::reconcile(&granted.contract, &self.work.story, now_ms, i64::MIN) {
-            Look::Judged(judged) => judged,
-            Look::NotYet(_) => {
-                Judgement::plain(Outcome::Indeterminate, "what was sent may still land")
-            }
-        };
+        let judged =
+            match reconcile::reconcile(&granted.contract, &self.work.story, now_ms, i64::MIN) {
+                Look::Judged(judged) => judged,
+                Look::NotYet(_) => {
+                    Judgement::plain(Outcome::Indeterminate, "what was sent may still land")
+                }
+            };
         let reason = format!("{}; it was not tried again: {why}", judged.reason);
         self.judge(Judgement { reason, ..judged }).await
     }

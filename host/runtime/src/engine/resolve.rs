@@ -14,10 +14,10 @@ use deed_record::lifecycle::event::Event;
 use deed_record::lifecycle::outcome::Outcome;
 use deed_record::lifecycle::story::Story;
 use deed_record::statement::envelope::Signed;
-use deed_spec::dsse::Envelope;
 use deed_record::statement::resolution::Verdict;
 use deed_record::statement::resolution_request::{LastLook, ResolutionRequest};
 use deed_record::timeline::utc;
+use deed_spec::dsse::Envelope;
 use deed_spec::json;
 
 use super::activate::leaves;

@@ -89,7 +89,10 @@ impl Drive<'_> {
     /// Why a planned attempt is no longer worth waiting for.
     fn over(&self, granted: &Granted) -> Option<String> {
         let late_ms = self.engine.clock.latest_ms();
-        self.in_time(granted, late_ms).err().filter(|_| self.is_planned()).map(|over| over.to_string())
+        self.in_time(granted, late_ms)
+            .err()
+            .filter(|_| self.is_planned())
+            .map(|over| over.to_string())
     }
 
     /// The judgement of an action that waited as long as its contract allows, with the reason for the wait.

@@ -30,7 +30,8 @@ impl Drive<'_> {
 
     /// The writes of the next attempt: the key by which the upstream knows each, and which are already done.
     pub(super) fn once(&self, granted: &Granted) -> Result<Vec<Once>, EngineError> {
-        let Self { work: UnitOfWork { story, .. }, engine, tenant, .. } = self;
+        let Self { work, engine, tenant, .. } = self;
+        let story = &work.story;
         let mut known = recovery::known(&story.attempts);
         let mut once = Vec::new();
         let writes = story.bound.perform.iter().filter(|request| request.writes);

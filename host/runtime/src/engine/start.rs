@@ -18,7 +18,7 @@ use deed_store::store::Store;
 use deed_system::clock::{Clock, SLACK_MS};
 use deed_system::files;
 
-pub use self::error::StartError;
+pub(crate) use self::error::StartError;
 use super::open_logs;
 use crate::capacity::admission::Admission;
 use crate::config::{Config, Fault, keys};
@@ -84,12 +84,19 @@ impl Engine {
         let adapters = adapters(&mut config, &sandbox)?;
         let key_history = KeyHistory::open(&dir, &keys)?;
         let (journal, logs) = open_logs::open(hold, &config, &keys, &key_history)?;
-        let (group_commit, store): (_, Arc<dyn Store>) = (journal.group_commit().clone(), Arc::new(journal));
+        let (group_commit, store): (_, Arc<dyn Store>) =
+            (journal.crowd().clone(), Arc::new(journal));
         check_clock(&*store, &clock)?;
         let now_ms = clock.now_ms();
-        let starting =
-            Starting { config: &config, keys: &keys, store: &*store, key_history: &key_history, now_ms };
-        let (publishers, activated) = open_logs::publishers(&starting, logs, &clock, &group_commit)?;
+        let starting = Starting {
+            config: &config,
+            keys: &keys,
+            store: &*store,
+            key_history: &key_history,
+            now_ms,
+        };
+        let (publishers, activated) =
+            open_logs::publishers(&starting, logs, &clock, &group_commit)?;
         let notifier = Notifier::new(config.notify.as_ref());
         let in_flight = InFlight::default();
         let admission = Admission::new(config.limits, config.tenants.len(), group_commit);

@@ -10,8 +10,8 @@ use deed_store::store::{Append, Durable, Unfit};
 
 use super::Engine;
 use super::error::EngineError;
-use super::stories::summary;
 use super::stored_action::StoredAction;
+use super::stories::summary;
 
 /// Maximum bytes of several events in one record; half of what a record may have.
 const TOGETHER: usize = 8 << 20;
@@ -51,7 +51,11 @@ impl UnitOfWork {
 
     /// Adds an event, to be flushed later. If the events together would not fit into one record, the pending ones are
     /// flushed first: a state may be megabytes, and so may the judgement and the receipt about it.
-    pub(super) async fn append(&mut self, engine: &Engine, event: Event) -> Result<(), EngineError> {
+    pub(super) async fn append(
+        &mut self,
+        engine: &Engine,
+        event: Event,
+    ) -> Result<(), EngineError> {
         let entry = Entry { at_ms: engine.clock.now_ms(), event };
         let bytes = serde_json::to_vec(&entry)?;
         let pending: usize = self.pending.iter().map(Vec::len).sum();
@@ -66,7 +70,11 @@ impl UnitOfWork {
 
     /// Writes pending events to the journal; `durable` waits for the disk. After an error the story is ahead of the
     /// journal: read it again, or drop it.
-    pub(super) async fn flush(&mut self, engine: &Engine, durable: bool) -> Result<(), EngineError> {
+    pub(super) async fn flush(
+        &mut self,
+        engine: &Engine,
+        durable: bool,
+    ) -> Result<(), EngineError> {
         if let Some(append) = self.pending(vec![], durable) {
             engine.store.append(append).await?;
             self.flushed(engine);

@@ -55,7 +55,7 @@ pub(super) async fn propose(
         match rest {
             // The task is ours and ends with the driver.
             Some(driven) => driven.await.unwrap_or_default(),
-            None => watched(&app, &id).await,
+            None => app.engine.at_rest(&id).await.ok(),
         }
     };
     answer(&app, &caller, &id, rest, wait).await

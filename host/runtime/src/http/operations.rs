@@ -7,10 +7,9 @@ mod metrics;
 use axum::extract::State;
 use axum::http::StatusCode;
 
+pub(super) use self::metrics::metrics;
 use super::App;
 use crate::engine::Unready;
-
-pub(super) use self::metrics::metrics;
 
 /// Healthy while the process answers and its store accepts writes.
 pub(super) async fn health(State(app): State<App>) -> (StatusCode, String) {

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use deed_record::action::id;
 use deed_record::lifecycle::event::entry;
-use deed_record::statement::envelope::{self, Kind};
-use deed_spec::dsse::{self, key_id};
+use deed_record::statement::envelope::Kind;
 use deed_record::statement::rotation::{ChangeError, KeyChange, Purpose};
+use deed_spec::dsse::{self, key_id};
 use deed_spec::note::LogKey;
 use deed_store::journal::{self, OpenError};
 use deed_store::log::{Log, LogError};

@@ -3,10 +3,10 @@
 //! Reads the tenant's log while the host may run. Only statements that this host's keys signed are used for its
 //! history.
 
-use deed_spec::dsse;
 use deed_record::lifecycle::event::Leaf;
-use deed_record::statement::envelope::{self, Kind};
+use deed_record::statement::envelope::Kind;
 use deed_record::statement::rotation::Purpose;
+use deed_spec::dsse;
 use deed_spec::note::{LogPolicy, VerifierKey};
 use deed_store::log::witnesses::Witnesses;
 use deed_store::log::{History, LogError, history};

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use deed_record::statement::activation::{
     Activation, Approver, Granted, agent_digest, attributes_digest, name_digest,
 };
-use deed_record::statement::envelope::{self, EnvelopeError};
+use deed_record::statement::envelope::EnvelopeError;
 use deed_spec::dsse::{self, key_id};
 use deed_spec::json;
 use deed_store::statements::{Enrolled, Kept};

@@ -7,9 +7,9 @@ use deed_record::action::Action;
 use deed_record::lifecycle::outcome::Outcome;
 use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Story;
-use deed_spec::dsse::Envelope;
 use deed_record::statement::resolution::{self, ROLE, Resolution};
 use deed_record::statement::resolution_request::{LastLook, ResolutionRequest};
+use deed_spec::dsse::Envelope;
 
 use crate::config::Tenant;
 

@@ -147,6 +147,12 @@ impl Publisher {
         self.shared.failed.get().map(String::as_str)
     }
 
+    /// Writes what readers of the files do not see yet, as after an idle moment. An orderly stop leaves a log that is
+    /// settled.
+    pub fn settle(&self) {
+        settle(&self.log, &self.shared);
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }

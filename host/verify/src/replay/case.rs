@@ -9,7 +9,7 @@ use deed_record::contract::Contract;
 use deed_record::exchange::Rendered;
 use deed_record::lifecycle::event::Attempt;
 use deed_record::lifecycle::observation::Observation;
-use deed_record::statement::envelope::Kind;
+use deed_record::statement::envelope::{Kind, Statement};
 use deed_record::statement::receipt::Receipt;
 use deed_spec::digest::Digest;
 use deed_spec::json;
@@ -108,7 +108,8 @@ impl Case {
 }
 
 fn read(opened: &Opened) -> Result<Case, String> {
-    let statement = Statement::unverified(&opened.receipt, Kind::Receipt).map_err(|e| e.to_string())?;
+    let statement =
+        Statement::unverified(&opened.receipt, Kind::Receipt).map_err(|e| e.to_string())?;
     let receipt: Receipt =
         json::from_value(statement.predicate.clone()).map_err(|e| format!("the receipt {e}"))?;
     let found = Digest::of(opened.part(bundle::ACTION)?);

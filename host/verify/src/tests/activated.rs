@@ -7,8 +7,8 @@ use deed_record::statement::activation::{
     Activation, Granted, agent_digest, attributes_digest, name_digest,
 };
 use deed_record::statement::envelope::{Kind, Signed, Statement};
-use deed_spec::dsse::Envelope;
 use deed_spec::digest::Digest;
+use deed_spec::dsse::Envelope;
 use deed_spec::merkle::{self, leaf_hash};
 use deed_spec::note::{self, Checkpoint};
 

@@ -60,7 +60,8 @@ fn a_decision_by_another_key_or_none_at_all_is_found_out() {
     let mut world = approved();
     for event in &mut world.entries {
         if let Event::AttemptStarted { decision, .. } = event {
-            let Statement { action, predicate, .. } = Statement::unverified(&decision, Kind::Decision).unwrap();
+            let Statement { action, predicate, .. } =
+                Statement::unverified(&decision, Kind::Decision).unwrap();
             let forged = Statement { kind: Kind::Decision, action, predicate };
             *decision = Signed::shared(forged.sign(&key(9)).unwrap());
         }

@@ -3,8 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE};
 use deed_record::bundle::CHAIN;
-use deed_record::statement::envelope::{EnvelopeError, Kind};
-use deed_spec::dsse::{Envelope, key_id};
+use deed_spec::dsse::{DsseError, Envelope, key_id};
 use deed_spec::json;
 use ed25519_dalek::{Signature, Verifier as _, VerifyingKey};
 use serde_json::{Value, json};

@@ -8,7 +8,7 @@ use deed_record::lifecycle::story::Story;
 use deed_record::policy::Snapshot;
 use deed_record::policy::asked::Question;
 use deed_record::statement::decision::Clearance;
-use deed_record::statement::envelope::{Kind, Signed};
+use deed_record::statement::envelope::{Kind, Signed, Statement};
 use deed_record::statement::receipt::Receipt;
 use deed_spec::digest::Digest;
 use deed_spec::json::from_value;

@@ -6,8 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use deed_tests::host;
-use deed_tests::record::Record;
-use deed_tests::record::desk;
+use deed_tests::record::{Record, desk};
 use deed_tests::services::Result;
 
 /// The maximum number in a folder, including those that exist.

@@ -16,9 +16,11 @@ mod records;
 mod sandbox;
 mod stage;
 
+use std::env;
+use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
-use std::{env, fs, io::Write as _};
 
 use deed_tests::services::{Result, workspace};
 

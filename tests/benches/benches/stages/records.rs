@@ -3,8 +3,7 @@
 
 use std::hint::black_box;
 
-use deed_host::stage::contract;
-use deed_host::stage::contract::Caller;
+use deed_host::stage::contract::{self, Caller};
 use deed_record::action::Action;
 use deed_record::action::id::ActionId;
 use deed_record::lifecycle::event::Entry;

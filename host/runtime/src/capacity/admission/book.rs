@@ -45,7 +45,13 @@ pub(super) struct Accounts {
 
 impl Book {
     pub(super) fn new(pool: Pool, crowd: GroupCommit) -> Self {
-        Self { host: Account::default(), crowd, tenants: HashMap::new(), pool, refused: BTreeMap::new() }
+        Self {
+            host: Account::default(),
+            crowd,
+            tenants: HashMap::new(),
+            pool,
+            refused: BTreeMap::new(),
+        }
     }
 
     pub(super) fn of(&self, tenant: &str, agent: &str) -> Accounts {

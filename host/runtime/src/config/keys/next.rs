@@ -8,9 +8,8 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use deed_record::statement::envelope;
-use deed_spec::dsse::{self, key_id};
 use deed_record::statement::rotation::Purpose;
+use deed_spec::dsse::{self, key_id};
 use deed_system::files::{Files, PEM_MAX};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 

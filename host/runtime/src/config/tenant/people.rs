@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use deed_spec::dsse;
-use deed_record::statement::envelope;
 use deed_system::files::PEM_MAX;
 
 use super::{Agent, Builder, Person};

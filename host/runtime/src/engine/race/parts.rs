@@ -13,8 +13,8 @@ use deed_record::lifecycle::observation::Observation;
 use deed_record::lifecycle::story::Story;
 use deed_record::policy::{Decision, Facts, Verdict};
 use deed_record::statement::envelope::Signed;
-use deed_spec::dsse::Envelope;
 use deed_spec::digest::Digest;
+use deed_spec::dsse::Envelope;
 use serde_json::json;
 
 use super::lines::{Sent, Write};

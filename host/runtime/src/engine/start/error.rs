@@ -1,6 +1,6 @@
 //! Why the host does not start: what failed, and what would let it start.
 
-use std::io;
+use deed_system::files::FileError;
 use std::path::PathBuf;
 
 use deed_record::action::id::{ActionId, IdError};
@@ -26,7 +26,7 @@ pub enum StartError {
     #[error("state/ is not for this version: {0}")]
     Version(#[from] VersionError),
     #[error("state/ is not usable: {0}")]
-    State(#[source] io::Error),
+    State(#[source] FileError),
     #[error("the sandbox cannot be made: {0}")]
     Sandbox(#[from] SandboxError),
     #[error("the journal cannot be opened: {0}")]

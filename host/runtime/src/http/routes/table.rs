@@ -2,8 +2,8 @@
 
 use deed_record::action::Proposal;
 use deed_record::statement::approval::ApprovalRequest;
-use deed_spec::dsse::Envelope;
 use deed_record::statement::resolution_request::ResolutionRequest;
+use deed_spec::dsse::Envelope;
 use serde_json::json;
 
 use super::parameters::{

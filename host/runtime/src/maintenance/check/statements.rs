@@ -1,9 +1,9 @@
 //! The statements that no story holds: each matches its name and is signed by a key of this host.
 
-use deed_spec::dsse;
 use deed_record::lifecycle::event::entry;
-use deed_record::statement::envelope::{self, Kind};
+use deed_record::statement::envelope::Kind;
 use deed_record::statement::{activation, rotation};
+use deed_spec::dsse;
 use deed_store::statements::Kept;
 
 use super::{Check, CheckError};

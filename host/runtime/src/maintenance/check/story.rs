@@ -3,10 +3,10 @@
 
 use deed_record::lifecycle::event::{Entry, Event, Leaf};
 use deed_record::lifecycle::story::Story;
-use deed_record::statement::envelope::Kind;
-use deed_spec::dsse::Envelope;
+use deed_record::statement::envelope::{Kind, Statement};
 use deed_record::statement::receipt::Receipt;
 use deed_spec::digest::Digest;
+use deed_spec::dsse::Envelope;
 use deed_spec::json;
 use deed_store::journal::{self, Place};
 use deed_store::store::Summary;

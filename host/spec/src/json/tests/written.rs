@@ -44,7 +44,8 @@ fn same<T: Serialize>(record: &T) -> Result<Vec<u8>, NotCanonical> {
         // serde_json keeps the last of two members, writes NaN as null, and takes null for a key.
         (Err(refused), Some(text)) => assert!(is_stricter(refused), "{refused}: {text}"),
         (Err(refused), None) => {
-            let number = |value: Value| value.pointer(&refused.pointer).is_some_and(Value::is_number);
+            let number =
+                |value: Value| value.pointer(&refused.pointer).is_some_and(Value::is_number);
             let told = value.is_none_or(number) || is_stricter(refused);
             assert!(told, "{refused} does not name the place");
         }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use deed_spec::digest::Digest;
+use deed_spec::dsse::Envelope;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -19,7 +20,6 @@ use crate::lifecycle::status::Status;
 use crate::policy::{Decision, Facts, Verdict};
 use crate::statement::approval::Ask;
 use crate::statement::envelope::Signed;
-use deed_spec::dsse::Envelope;
 use crate::statement::resolution::{self, Resolution};
 
 /// Selects the next event: the candidate at the index or, if helped, the next legal one after it.
