@@ -267,7 +267,7 @@ def statement(data: dict, keys: list[SSlibKey], kind: str, action: bytes) -> dic
     if not keys:
         raise Untrusted(f"no key is trusted for {kind}")
     require(set(data) == {"payload", "payloadType", "signatures"}, "an envelope has other fields")
-    require(len(data["signatures"]) == 1, "an envelope has exactly one signature")
+    require(len(data["signatures"]) == 1, "an envelope must have exactly one signature")
     signature = data["signatures"][0]
     require(set(signature) == {"keyid", "sig"}, "a signature has other fields")
     require(data["payloadType"] == PAYLOAD_TYPE, "the payload type is another one")

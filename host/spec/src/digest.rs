@@ -62,7 +62,7 @@ fn text(digits: &[u8]) -> &str {
 
 /// Why a text is not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no digest; write `sha256:` and 64 lower-case hex digits")]
+#[error("`{text}` is not a digest; write `sha256:` and 64 lower-case hex digits")]
 pub struct DigestError {
     text: String,
 }

@@ -58,7 +58,7 @@ impl Envelope {
     pub fn payload_bytes(&self) -> Result<Vec<u8>, DsseError> {
         STANDARD
             .decode(&self.payload)
-            .map_err(|_| DsseError::Malformed("payload is no standard base64"))
+            .map_err(|_| DsseError::Malformed("the payload is not standard base64"))
     }
 
     /// What log leaves and links name: SHA-256 of the payload.
@@ -77,7 +77,7 @@ impl Envelope {
             return Err(DsseError::PayloadType(self.payload_type.clone()));
         }
         let [signature] = self.signatures.as_slice() else {
-            return Err(DsseError::Malformed("an envelope has exactly one signature"));
+            return Err(DsseError::Malformed("an envelope must have exactly one signature"));
         };
         if signature.keyid != key_id(key)? {
             return Err(DsseError::OtherKey);
@@ -120,13 +120,13 @@ pub fn from_pem(text: &str) -> Result<VerifyingKey, DsseError> {
 pub enum DsseError {
     #[error("{0}")]
     Malformed(&'static str),
-    #[error("payload type is `{0}`; it must be `{PAYLOAD_TYPE}`")]
+    #[error("the payload type is `{0}`; it must be `{PAYLOAD_TYPE}`")]
     PayloadType(String),
-    #[error("it names another key than the one it is checked with")]
+    #[error("it names a different key from the one it is checked with")]
     OtherKey,
-    #[error("the signature does not fit the payload and the key")]
+    #[error("the signature does not match the payload and the key")]
     Signature,
-    #[error("the key is no Ed25519 public key in PEM form")]
+    #[error("the key is not an Ed25519 public key in PEM form")]
     Key,
 }
 

@@ -96,23 +96,23 @@ impl fmt::Display for Checkpoint {
 pub enum NoteError {
     #[error("the note has no blank line before its signatures, or no newline at its end")]
     Shape,
-    #[error("the note holds a control character; only newlines are allowed")]
+    #[error("the note contains a control character; only newlines are allowed")]
     Control,
     #[error("the note has more than {MAX_SIGNATURES} signatures")]
     TooManySignatures,
-    #[error("`{line}` is no signature line; it reads `— NAME BASE64`")]
+    #[error("`{line}` is not a signature line; write `— NAME BASE64`")]
     SignatureLine { line: String },
-    #[error("the signature of `{name}` is not good")]
+    #[error("the signature of `{name}` is not valid")]
     BadSignature { name: String },
     #[error("the note has no signature of `{name}`")]
     NotSigned { name: String },
-    #[error("a checkpoint is three lines: origin, size, root")]
+    #[error("a checkpoint must have three lines: origin, size, root")]
     Lines,
-    #[error("`{origin}` is no origin; write a URL without scheme, spaces and `+`")]
+    #[error("`{origin}` is not an origin; write a URL without scheme, spaces and `+`")]
     Origin { origin: String },
-    #[error("`{text}` is no tree size; write decimal digits without leading zeros")]
+    #[error("`{text}` is not a tree size; write decimal digits without leading zeros")]
     Size { text: String },
-    #[error("`{text}` is no root hash; write 32 bytes in standard base64")]
+    #[error("`{text}` is not a root hash; write 32 bytes in standard base64")]
     Root { text: String },
     #[error("the checkpoint is of `{origin}`, the key of `{name}`; they must be the same")]
     OtherLog { origin: String, name: String },

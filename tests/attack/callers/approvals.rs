@@ -50,7 +50,7 @@ fn wrong_key() {
     let (mut forged, bobs) =
         (asked.signed(&eve, |_| ()), asked.signed(&key(&world, "bob"), |_| ()));
     forged.signatures[0].keyid.clone_from(&bobs.signatures[0].keyid);
-    refused(&world, &asked, &forged, "the signature does not fit");
+    refused(&world, &asked, &forged, "the signature does not match");
     refused(&world, &asked, &asked.signed(&key(&world, "carol"), |_| ()), "names another person");
     // The host's own keys are valid for receipts and checkpoints only.
     for name in ["keys/receipt.key", "keys/log.key"] {

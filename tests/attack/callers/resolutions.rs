@@ -130,7 +130,7 @@ fn wrong_person() {
     open.refused(&open.signed(&eve, |_| ()), "enrolled for no person");
     let mut forged = open.signed(&eve, |_| ());
     forged.signatures[0].keyid.clone_from(&open.signed(&carol, |_| ()).signatures[0].keyid);
-    open.refused(&forged, "the signature does not fit");
+    open.refused(&forged, "the signature does not match");
     for name in ["keys/receipt.key", "keys/log.key", "approvers/dora.key"] {
         let own = read_key(&open.world.dir.join(name));
         open.refused(&open.signed(&own, |_| ()), "enrolled for no person");

@@ -164,7 +164,7 @@ fn a_log_that_was_tampered_with_is_found_out() {
         &signature,
         &keys,
         "checkpoint",
-        "the signature of `deed.example/logs/acme` is not good",
+        "the signature of `deed.example/logs/acme` is not valid",
     );
     let cut = copy(world, LOG, "cut");
     let bundle = "tile/entries/000.p";

@@ -27,7 +27,7 @@ pub fn to_readable<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, NotCanon
         return Ok(bytes);
     }
     Err(NotCanonical::new(format!(
-        "it is nested {MAX_DEPTH} levels deep or more, and could not be read again"
+        "it is nested {MAX_DEPTH} levels deep or more, so it could not be parsed again"
     )))
 }
 

@@ -118,7 +118,7 @@ impl Writer {
 }
 
 fn not_an_integer(number: &dyn fmt::Display) -> Refused {
-    Refused::new(format!("`{number}` is no integer within ±(2^53 − 1); write it as a string"))
+    Refused::new(format!("`{number}` is not an integer within ±(2^53 − 1); write it as a string"))
 }
 
 /// An array that is being written.

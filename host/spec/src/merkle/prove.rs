@@ -79,7 +79,7 @@ pub fn inclusion_proof(index: u64, leaves: &[Hash]) -> Result<Vec<Hash>, OutOfRa
 
 /// A proof was requested for a leaf or a size that the tree does not have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("`{index}` is outside a tree of {size} leaves; ask for one inside it")]
+#[error("index {index} is outside a tree of {size} leaves; use one inside it")]
 pub struct OutOfRange {
     pub index: u64,
     pub size: u64,

@@ -105,13 +105,13 @@ impl FromStr for VerifierKey {
 /// Why a text, or a pair of name and key, is not a key of a signed note.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    #[error("a verifier key reads `NAME+KEYID+KEY`")]
+    #[error("a verifier key must have the form `NAME+KEYID+KEY`")]
     Shape,
-    #[error("`{name}` is no key name; write one without spaces, control characters and `+`")]
+    #[error("`{name}` is not a key name; write one without spaces, control characters and `+`")]
     Name { name: String },
     #[error("the key is not Ed25519: base64 of the byte {0:02x} and 32 bytes of a public key")]
     Key(u8),
-    #[error("the key id is not that of this name and key; was one of them edited?")]
+    #[error("the key id does not match this name and key; was one of them edited?")]
     Id,
 }
 

@@ -87,9 +87,9 @@ pub enum ProofError {
     Header,
     #[error("the extra line is not standard base64")]
     Extra,
-    #[error("the index line is missing; it reads `index N`, decimal without leading zeros")]
+    #[error("the index line is missing; write `index N`, decimal without leading zeros")]
     Index,
-    #[error("`{line}` is no hash of the path; write 32 bytes in standard base64")]
+    #[error("`{line}` is not a hash of the path; write 32 bytes in standard base64")]
     Hash { line: String },
     #[error("the path has more than {MAX_HASHES} hashes")]
     TooLong,

@@ -22,35 +22,35 @@ pub struct PolicyError {
 pub enum Fault {
     #[error("the text has more than {TEXT_MAX} bytes")]
     Long,
-    #[error("it has a control character; only tabs are allowed")]
+    #[error("it contains a control character; only tabs are allowed")]
     Control,
-    #[error("the last line has no newline at its end")]
+    #[error("the last line does not end with a newline")]
     End,
     #[error(
-        "it is none of `log VKEY [URL]`, `witness NAME VKEY [URL]`, `group NAME any|all|K NAME…`, `quorum NAME`"
+        "it is not one of `log VKEY [URL]`, `witness NAME VKEY [URL]`, `group NAME any|all|K NAME…`, `quorum NAME`"
     )]
     Line,
     #[error("{0}")]
     Key(#[from] KeyError),
-    #[error("this key is in an earlier line; every log and witness has its own")]
+    #[error("this key is used in an earlier line; every log and witness needs its own")]
     KeyTwice,
-    #[error("`{0}` is in an earlier line; every witness and group has a name of its own")]
+    #[error("`{0}` is used in an earlier line; every witness and group needs its own name")]
     NameTwice(String),
-    #[error("`{NONE}` says that no witness is asked for; it is the name of nobody")]
+    #[error("`{NONE}` means that no witness is required; it cannot be a name")]
     None,
     #[error("there is no witness or group `{0}` in the lines above")]
     Unknown(String),
-    #[error("`{0}` is in a group already; a member counts in one place only")]
+    #[error("`{0}` is already in a group; a member can be in one group only")]
     MemberTwice(String),
     #[error("`{0}` is neither `any`, `all` nor a number from 1 to {1}, the group's members")]
     Threshold(String, usize),
-    #[error("a group has at least one member")]
+    #[error("a group needs at least one member")]
     Empty,
     #[error("there are more than {MEMBERS_MAX} of its kind")]
     Many,
-    #[error("there is a quorum in an earlier line; one line says it all")]
+    #[error("there is a quorum in an earlier line; only one is allowed")]
     QuorumTwice,
-    #[error("there is no quorum; end with `quorum NAME`, or `quorum none` to ask for no witness")]
+    #[error("there is no quorum; end with `quorum NAME`, or `quorum none` to require no witness")]
     NoQuorum,
 }
 
