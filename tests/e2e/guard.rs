@@ -146,7 +146,7 @@ fn a_guard_that_could_not_work_is_refused() {
     };
     let guard = "guard    = \"etag\"";
     edit(&world.dir, CONTRACT, guard, "guard    = \"etag\"\ncalls    = 2").unwrap();
-    assert!(check().contains("a guarded write is sent once"), "{}", check());
+    assert!(check().contains("a guarded write can be sent only once"), "{}", check());
     edit(&world.dir, CONTRACT, "calls    = 2", "").unwrap();
     edit(&world.dir, CONTRACT, "GET /Users/{user_id}", "GET /People/{user_id}").unwrap();
     assert!(check().contains("add [[observe.http]] with `GET /Users/{user_id}`"), "{}", check());

@@ -132,7 +132,7 @@ fn a_definite_refusal_that_changed_nothing_is_failed() {
 fn a_409_refuses_nothing_for_certain() {
     let (world, user) = (World::with(scim(), "scim", opaque).unwrap(), locked_out());
     let view = run_with(&world, &user, Fault::Refuse { status: 409 });
-    ended(&world, &view, "indeterminate", "no definite answer came");
+    ended(&world, &view, "indeterminate", "there was no definite answer");
     assert_eq!(world.proxy.count("PATCH"), 1);
     assert!(!is_active(&user));
 }
@@ -153,7 +153,7 @@ fn no_answer_and_no_change_is_failed_only_when_nothing_can_still_land() {
     let (world, user) = (World::start(scim()).unwrap(), locked_out());
     // Slow looks, so that one is under way when the write's deadline passes.
     let view = run_then(&world, &user, Fault::DropBefore, Fault::Delay { ms: 1_200 });
-    ended(&world, &view, "failed", "nothing can still land");
+    ended(&world, &view, "failed", "no write can still land");
     let sent = calls(&view, "perform")[0];
     assert_eq!(sent["fate"], "no_answer");
     // The look that decides the outcome began after the write's deadline, 2 s in this world.
@@ -167,7 +167,7 @@ fn no_answer_and_no_change_is_failed_only_when_nothing_can_still_land() {
 fn no_answer_and_no_change_stays_open_where_looking_proves_nothing() {
     let (world, user) = (World::with(scim(), "scim", opaque).unwrap(), locked_out());
     let view = run_with(&world, &user, Fault::DropBefore);
-    ended(&world, &view, "indeterminate", "no definite answer came");
+    ended(&world, &view, "indeterminate", "there was no definite answer");
     assert_eq!(world.proxy.count("PATCH"), 1);
     assert!(!is_active(&user));
 }
@@ -176,7 +176,7 @@ fn no_answer_and_no_change_stays_open_where_looking_proves_nothing() {
 fn a_503_that_changed_nothing_is_failed() {
     let (world, user) = (World::start(scim()).unwrap(), locked_out());
     let view = run_with(&world, &user, Fault::Refuse { status: 503 });
-    ended(&world, &view, "failed", "no definite answer came, nothing changed");
+    ended(&world, &view, "failed", "there was no definite answer, nothing changed");
     assert_eq!(world.proxy.count("PATCH"), 1);
     assert!(!is_active(&user));
 }
@@ -185,7 +185,8 @@ fn a_503_that_changed_nothing_is_failed() {
 fn a_change_outside_may_change_is_a_mismatch_that_names_it() {
     let (world, user) = (World::start(scim()).unwrap(), locked_out());
     let view = run_with(&world, &user, also_renamed());
-    let receipt = ended(&world, &view, "mismatch", "`/user/displayName` changed and may not");
+    let receipt =
+        ended(&world, &view, "mismatch", "`/user/displayName` changed, which is not allowed");
     let unexpected = json!([{"pointer": "/user/displayName", "new": "Mallory"}]);
     assert_eq!(receipt["unexpected"], unexpected, "{receipt:#}");
     assert_eq!(world.proxy.count("PATCH"), 1);

@@ -174,7 +174,7 @@ fn policies_that_could_be_overlooked_are_refused_at_load() {
             "`@obligation`",
         ),
         ("permit (principal, action, resource);", "`@id`"),
-        ("@id(\"helpdesk-reads\") permit (principal, action, resource);", "its id is taken"),
+        ("@id(\"helpdesk-reads\") permit (principal, action, resource);", "its id is already used"),
         (
             "@id(\"x\") permit (principal, action == Deed::Action::\"idp.restore_access\", resource) \
              when { context has pre };",

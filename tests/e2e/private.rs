@@ -257,7 +257,7 @@ fn contracts_that_cannot_keep_a_secret_are_refused() {
             "enum = [\"a\"], private = true",
             "note.toml:16: `/params/properties/note/private`: a value out of",
         ),
-        (private, "const = \"four\", private = true", "anybody can guess it"),
+        (private, "const = \"four\", private = true", "can be guessed"),
         (
             "type = \"string\", minLength = 4, maxLength = 100, private",
             "type = \"integer\", private",
@@ -270,8 +270,8 @@ fn contracts_that_cannot_keep_a_secret_are_refused() {
         ),
         ("has(pre.user.active) && !pre", "params.note == '' && !pre", "`params.note` is private"),
         ("has(pre.user.active) && !pre", "size(params) == 3 && !pre", "`params` as a whole"),
-        ("expose   = []", "expose   = [\"id\"]", "is no JSON pointer"),
-        ("\"/userName\", ", "\"/id/x\", ", "lies inside of another"),
+        ("expose   = []", "expose   = [\"id\"]", "is not a JSON pointer"),
+        ("\"/userName\", ", "\"/id/x\", ", "is inside another"),
     ];
     for (from, to, why) in table {
         let said = refused(from, to);

@@ -95,7 +95,7 @@ fn what_happened_is_not_tried_again() {
 fn an_opaque_effect_is_never_sent_twice_and_a_refusal_ends_it() {
     let (opaque, user) = (world("opaque", "10ms"), locked_out());
     let view = once(&opaque, &user, Fault::DropBefore);
-    let receipt = ended(&opaque, &view, "indeterminate", "no definite answer came");
+    let receipt = ended(&opaque, &view, "indeterminate", "there was no definite answer");
     assert_eq!((attempts(&receipt), opaque.proxy.count("PATCH")), (1, 1));
     let (refused, user) = (world("idempotent", "10ms"), locked_out());
     let view = once(&refused, &user, Fault::Refuse { status: 403 });
@@ -108,7 +108,7 @@ fn the_budget_of_attempts_ends() {
     let (world, user) = (world("idempotent", "10ms"), locked_out());
     world.proxy.set("PATCH", Fault::Refuse { status: 503 });
     let view = world.run(&World::proposal(RESTORE, &user)).unwrap();
-    let receipt = ended(&world, &view, "failed", "nothing changed and nothing can still land");
+    let receipt = ended(&world, &view, "failed", "nothing changed and no write can still land");
     assert_eq!((attempts(&receipt), world.proxy.count("PATCH")), (3, 3));
     assert!(!is_active(&user));
 }
@@ -156,19 +156,19 @@ fn limits_and_idempotency_are_checked() {
             CONTRACT,
             "timeout = \"30s\"",
             "timeout = \"30s\"\nattempts = 6",
-            "`attempts` is from 1 to 5",
+            "`attempts` must be from 1 to 5",
         ),
         (
             CONTRACT,
             "timeout = \"30s\"",
             "timeout = \"30s\"\nattempts = 0",
-            "`attempts` is from 1 to 5",
+            "`attempts` must be from 1 to 5",
         ),
         (
             CONTRACT,
             "timeout = \"30s\"",
             "timeout = \"30s\"\nbackoff = \"1ms\"",
-            "`backoff` is from",
+            "`backoff` must be from",
         ),
         (CONTRACT, "timeout = \"30s\"", "timeout = \"30s\"\nqueue = \"48h\"", "`queue` is from"),
         (

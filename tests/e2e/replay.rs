@@ -85,10 +85,10 @@ fn every_outcome_replays() {
     for (fault, outcome, reason) in [
         (Fault::Lie2xx, "mismatch", "reported success and nothing changed"),
         (Fault::Refuse { status: 403 }, "failed", "the upstream refused"),
-        (Fault::DropBefore, "failed", "no definite answer came"),
+        (Fault::DropBefore, "failed", "there was no definite answer"),
         (Fault::DropAfter, "verified", "every expectation holds"),
         (Fault::Status5xxAfter, "verified", "every expectation holds"),
-        (Fault::Delay { ms: 3_000 }, "failed", "no definite answer came"),
+        (Fault::Delay { ms: 3_000 }, "failed", "there was no definite answer"),
     ] {
         let view = run_with(&world, fault.clone());
         if !matches!(fault, Fault::Delay { .. }) {
@@ -98,7 +98,7 @@ fn every_outcome_replays() {
     }
     let open = World::with(scim(), "scim", opaque).unwrap();
     let view = run_with(&open, Fault::DropBefore);
-    ended(&open, &view, "indeterminate", "no definite answer came");
+    ended(&open, &view, "indeterminate", "there was no definite answer");
     assert_eq!(runs(&identical(&open, &view)), ALL);
 }
 

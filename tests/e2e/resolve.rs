@@ -42,7 +42,7 @@ fn lost(world: &World, user: &str) -> String {
     world.proxy.set("PATCH", Fault::DropBefore);
     let view = world.run(&World::proposal("idp.restore_access", user)).unwrap();
     world.proxy.set("PATCH", Fault::None);
-    ended(world, &view, "indeterminate", "no definite answer came");
+    ended(world, &view, "indeterminate", "there was no definite answer");
     view["id"].as_str().unwrap().to_owned()
 }
 

@@ -163,7 +163,7 @@ def container(path: Path) -> dict[str, bytes]:
             require(found == plain, f"{info.filename} is not a plain entry")
             require(info.header_offset == offset, "there is something between the entries")
             require(info.file_size <= 16 << 20, f"{info.filename} is larger than 16 MiB")
-            require(known(info.filename), f"{info.filename} is no part of a bundle")
+            require(known(info.filename), f"{info.filename} is not a part of a bundle")
             parts[info.filename] = archive.read(info)
             offset += 30 + len(info.filename.encode()) + info.file_size
             count += 1

@@ -223,7 +223,7 @@ fn render_as(
         contract.perform.http.iter().map(|r| r.render(params)).collect();
     let (observe, perform) = (observe?, perform?);
     if perform.iter().map(weight).sum::<usize>() > REQUESTS_MAX {
-        return Err(BindError::Text("/params", "make requests of more than 4 MiB in all"));
+        return Err(BindError::Text("/params", "render requests of more than 4 MiB in total"));
     }
     Ok(Rendering {
         resource: template::render_resource(&contract.action.resource, params)?,
@@ -254,7 +254,10 @@ fn nesting(proposal: &Proposal) -> Result<(), BindError> {
         return Err(BindError::Text("/params", "is nested deeper than 48 levels"));
     }
     if proposal.expect.values().any(|value| json::depth(value) > json::NESTED_MAX) {
-        return Err(BindError::Text("/expect", "has a value that is nested deeper than 48 levels"));
+        return Err(BindError::Text(
+            "/expect",
+            "contains a value that is nested deeper than 48 levels",
+        ));
     }
     Ok(())
 }
@@ -262,7 +265,7 @@ fn nesting(proposal: &Proposal) -> Result<(), BindError> {
 fn texts(proposal: &Proposal) -> Result<(), BindError> {
     let too_long = |text: &str| text.len() > TEXT_MAX;
     if proposal.intent.trim().is_empty() {
-        return Err(BindError::Text("/intent", "is empty; say what the action is for"));
+        return Err(BindError::Text("/intent", "is empty; describe what the action is for"));
     }
     if too_long(&proposal.intent) {
         return Err(BindError::Text("/intent", "is longer than 4096 bytes"));
@@ -285,7 +288,7 @@ fn texts(proposal: &Proposal) -> Result<(), BindError> {
     if proposal.sources.len() > SOURCES_MAX || !proposal.sources.iter().all(source_fits) {
         return Err(BindError::Text(
             "/sources",
-            "has more than 32 sources, or one without or with a long uri",
+            "has more than 32 sources, or one with an empty or too long uri",
         ));
     }
     Ok(())
@@ -294,16 +297,16 @@ fn texts(proposal: &Proposal) -> Result<(), BindError> {
 /// Why a proposal does not bind. This is the caller's error: status 422 with a JSON pointer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BindError {
-    #[error("the parameters do not fit the contract")]
+    #[error("the parameters do not match the contract")]
     Params(Vec<Violation>),
     #[error("`{0}` in `expect` is outside the contract's state")]
     Expect(String),
     #[error("`{0}` {1}")]
     Text(&'static str, &'static str),
-    #[error("`{0}` looks like the word for a private value; send the value itself")]
+    #[error("`{0}` looks like the commitment of a private value; send the value itself")]
     Word(String),
     #[error(
-        "`{0}` repeats the value of a private parameter, and would be shown and signed; leave it out there"
+        "`{0}` repeats the value of a private parameter and would be shown and signed; remove it there"
     )]
     Repeated(String),
     #[error("there is no salt for a private parameter")]

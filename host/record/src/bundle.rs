@@ -87,13 +87,13 @@ pub fn proof_name(n: usize) -> String {
 pub enum BundleError {
     #[error("the bundle is larger than 64 MiB")]
     TooLarge,
-    #[error("`{0}` is larger than 16 MiB, the most for one part of a bundle")]
+    #[error("`{0}` is larger than 16 MiB, the limit for one part of a bundle")]
     EntryTooLarge(String),
     #[error("the bundle has more than {ENTRIES_MAX} parts")]
     TooMany,
-    #[error("`{0}` is no part of a bundle")]
+    #[error("`{0}` is not a part of a bundle")]
     UnknownName(String),
-    #[error("it is no bundle as `deed` writes it: a stored zip, sorted, with fixed times")]
+    #[error("it is not a bundle as `deed` writes it: a stored zip, sorted, with fixed times")]
     NotCanonical,
 }
 

@@ -19,7 +19,7 @@ pub fn tell(entries: &[Entry]) -> Vec<Line> {
     let teller = Teller {
         ended: entries.iter().any(|entry| matches!(entry.event, Event::Logged { .. })),
         settled_by: if entries.iter().any(|e| matches!(e.event, Event::Resolved { .. })) {
-            "settled after that word"
+            "settled after that resolution"
         } else {
             "a later look settled it"
         },
@@ -71,13 +71,13 @@ impl Teller<'_> {
             Event::Observed { observation, .. } => self.observed(observation),
             Event::Asked { ask } => {
                 let wanted = obligations(&ask.obligations);
-                format!("asked people for {wanted}, until {}", utc(ask.expires_ms))
+                format!("asked for {wanted}, until {}", utc(ask.expires_ms))
             }
             Event::Answered { answer } => answered(answer),
-            Event::Stale { reason } => format!("the approvals so far count for nothing: {reason}"),
+            Event::Stale { reason } => format!("the approvals so far are void: {reason}"),
             Event::Cleared { grant } => cleared(grant),
             Event::AttemptStarted { n, deadline_ms, .. } => {
-                format!("attempt {n} started, to end by {}", utc(*deadline_ms))
+                format!("attempt {n} started; it must end by {}", utc(*deadline_ms))
             }
             Event::WriteIntended { request_sha256, .. } => self.intended(*request_sha256),
             Event::WriteEnded { exchange, .. } => {
@@ -95,8 +95,8 @@ impl Teller<'_> {
                 Err(_) => "the receipt was signed".to_owned(),
             },
             Event::Escalated { reason } => format!(
-                "looks do not settle it: {reason}; an operator has to say what happened: \
-                 `deed resolve ACTION applied|not-applied|retry`"
+                "looks do not settle it: {reason}; an operator must resolve it: `deed resolve ACTION \
+                 applied|not-applied|retry`"
             ),
             Event::Resolved { resolution, .. } => {
                 format!("{}, with a signature: {}", resolution.words(), resolution.reason)
@@ -127,10 +127,12 @@ impl Teller<'_> {
             |r: &&Rendered| json::to_canonical(r).is_ok_and(|bytes| Digest::of(&bytes) == digest);
         match self.perform.iter().find(fits) {
             Some(r) => format!(
-                "about to send {} {} to {}; this was on disk before its first byte",
+                "about to send {} {} to {}; this was on disk before the first byte was sent",
                 r.method, r.path, r.upstream
             ),
-            None => "about to send a write; this was on disk before its first byte".to_owned(),
+            None => {
+                "about to send a write; this was on disk before the first byte was sent".to_owned()
+            }
         }
     }
 
@@ -141,7 +143,7 @@ impl Teller<'_> {
         };
         let reached = match beyond_grant(&attempt.refused, &attempt.exchanges).count() {
             0 => String::new(),
-            n => format!("; {n} request(s) beyond its grant were refused"),
+            n => format!("; {n} request(s) outside its grant were refused"),
         };
         format!("{sent}; {}{}{reached}", self.claimed(&attempt.claim), landed(attempt))
     }
@@ -149,17 +151,17 @@ impl Teller<'_> {
     /// What the adapter reported. Its own text is held back until the end, because it may contain state.
     fn claimed(&self, claim: &Claim) -> String {
         let (plain, words) = match claim {
-            Claim::Done => ("the adapter says that it is done", None),
-            Claim::Refused(words) => ("the adapter says that it was refused", Some(words)),
+            Claim::Done => ("the adapter reports that it is done", None),
+            Claim::Refused(words) => ("the adapter reports that it was refused", Some(words)),
             Claim::Unavailable(words) => {
-                ("the adapter says that the upstream was not available", Some(words))
+                ("the adapter reports that the upstream was not available", Some(words))
             }
             Claim::Unknown(words) => {
-                ("the adapter says that it does not know what happened", Some(words))
+                ("the adapter reports that it does not know what happened", Some(words))
             }
-            Claim::Invalid(words) => ("the adapter says that its input is wrong", Some(words)),
+            Claim::Invalid(words) => ("the adapter reports that its input is invalid", Some(words)),
             Claim::Trapped(words) => ("the adapter crashed", Some(words)),
-            Claim::TimedOut => ("the adapter took too long and was stopped", None),
+            Claim::TimedOut => ("the adapter exceeded its time limit and was stopped", None),
             Claim::Lost => ("the host stopped while it ran", None),
         };
         match words.filter(|_| self.ended) {
@@ -172,7 +174,7 @@ impl Teller<'_> {
         if self.ended {
             format!("{}: {}", judgement.outcome.as_str(), judgement.reason)
         } else {
-            "the outcome was judged; the receipt comes next".to_owned()
+            "the outcome was judged; the receipt follows".to_owned()
         }
     }
 }
@@ -199,7 +201,7 @@ fn proposed(event: &Event) -> String {
     let whom =
         action.on_behalf_of.as_ref().map(|who| format!(", on behalf of {who}")).unwrap_or_default();
     format!(
-        "agent {}, for whom {} answers{whom}, asked for {} {} on {} in {}",
+        "agent {}, for whom {} is responsible{whom}, asked for {} {} on {} in {}",
         action.principal,
         action.person,
         action.contract.name,
@@ -256,9 +258,9 @@ fn obligations(wanted: &[Obligation]) -> String {
 
 fn looking(phase: Phase) -> &'static str {
     match phase {
-        Phase::Pre => "started to look at the state before anything is done",
-        Phase::Gate => "started to look again, right before acting",
-        Phase::Post => "started to look at what became of it",
+        Phase::Pre => "started to look at the state before the action",
+        Phase::Gate => "started to look again, directly before the attempt",
+        Phase::Post => "started to look at the state after the attempt",
     }
 }
 
@@ -270,7 +272,7 @@ fn answered(answer: &Answer) -> String {
 fn cleared(grant: &GrantRecord) -> String {
     let upstreams = grant.upstreams.keys().cloned().collect::<Vec<_>>().join(", ");
     format!(
-        "the gate was passed: it may run once, with {upstreams} only, for at most {} ms",
+        "the gate was passed: it may run once, with only {upstreams}, for at most {} ms",
         grant.timeout_ms
     )
 }

@@ -118,7 +118,7 @@ fn a_look_that_performs() {
         let look_rule = if look.contains("{user_id}") { String::new() } else { look_rule };
         let attack = with(&[look_rule, rule("perform", write, "writes = true")]);
         let (look, write) = (format!("`{look}`"), format!("`{write}`"));
-        bench.refused(&look, attack, &[CONTRACT, &look, &write, "to look would be to act"]);
+        bench.refused(&look, attack, &[CONTRACT, &look, &write, "an observation could then write"]);
     }
     let reads = with(&[rule("perform", "GET /Users/{user_id}", "")]);
     bench.taken("a GET of perform that only reads", reads, "");
@@ -128,7 +128,7 @@ fn a_rule_twice() {
     let mut bench = Bench::new();
     let again = rule("perform", "DELETE /a/{user_id}", "");
     let attack = with(&[again.clone(), again]);
-    let fragments = [CONTRACT, "`DELETE /a/{user_id}`", "stands twice", "`calls = 2`"];
+    let fragments = [CONTRACT, "`DELETE /a/{user_id}`", "occurs twice", "`calls = 2`"];
     bench.refused("twice", attack, &fragments);
 }
 
@@ -177,7 +177,7 @@ fn a_grant_wider_than_its_contract() {
     let more = |line: &str| format!("{grant}{line}\n");
     let cases: [(&str, String, &[&str]); 6] = [
         ("another upstream", more(""), &["`crm` is wider than contracts/read_user.toml"]),
-        ("an upstream twice", more(""), &["`idp` stands twice in `upstreams`"]),
+        ("an upstream twice", more(""), &["`idp` occurs twice in `upstreams`"]),
         ("a wildcard", more(""), &["`*` is wider than contracts/read_user.toml"]),
         ("a method", more("methods = [\"DELETE\"]"), &["unknown field `methods`"]),
         ("a safe mark", more("safe = true"), &["unknown field `safe`"]),

@@ -197,7 +197,7 @@ fn dripped_write() {
     ]);
     stage.hostile.lie("PATCH", 0, 1, script);
     let view: Value = stage.propose(RESTORE, &fresh());
-    ended(&stage.world, &view, "failed", "no definite answer came");
+    ended(&stage.world, &view, "failed", "there was no definite answer");
     assert_eq!(fates(&view, "perform"), ["no_answer"]);
     assert_eq!(stage.hostile.count("PATCH"), 1);
     unharmed(&stage.world);

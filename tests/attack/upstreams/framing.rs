@@ -193,7 +193,7 @@ fn open_writes() {
         ("silence", does(vec![Step::Hold])),
     ];
     for view in stage.all(RESTORE, "PATCH", &scripts) {
-        ended(&stage.world, &view, "failed", "no definite answer came, nothing changed");
+        ended(&stage.world, &view, "failed", "there was no definite answer, nothing changed");
     }
     assert_eq!(stage.hostile.count("PATCH"), scripts.len(), "nothing was sent twice");
     unharmed(&stage.world);

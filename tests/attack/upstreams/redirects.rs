@@ -68,7 +68,7 @@ fn writes() {
     let scripts = ["302 Found", "307 Temporary", "308 Permanent"]
         .map(|status| (status, redirect(status, &elsewhere.base_url())));
     for view in stage.all(RESTORE, "PATCH", &scripts) {
-        ended(&stage.world, &view, "failed", "no definite answer came");
+        ended(&stage.world, &view, "failed", "there was no definite answer");
         let fate = &fates(&view, "perform")[0];
         assert!(fate["answered"]["status"].as_u64().is_some_and(|s| s / 100 == 3), "{fate}");
     }

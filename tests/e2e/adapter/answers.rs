@@ -76,7 +76,7 @@ fn an_answer_that_does_not_fit_the_contract_is_the_upstreams() {
             answer("200 OK\r\ncontent-type: text/html", "<html>"),
             "cannot be used: the answer is not application/json",
         ),
-        (answer(scim, "{"), "cannot be used: the answer is no strict JSON"),
+        (answer(scim, "{"), "cannot be used: the answer is not strict JSON"),
         (answer(scim, "\u{feff}{}"), "cannot be used: the answer begins with a byte order mark"),
         (answer(scim, ""), "cannot be used: the answer has no body"),
         (zipped, "cannot be used: the answer is compressed"),

@@ -59,7 +59,7 @@ fn a_test_for_what_is_always_there_is_a_fault_with_its_place() {
         (
             "has(pre.user.active) && !pre.user.active",
             "has(params.user_id)",
-            "take `user_id` out of `required`",
+            "remove `user_id` from `required`",
         ),
     ] {
         edit(&world.dir, file, from, to).unwrap();

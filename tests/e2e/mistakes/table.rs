@@ -35,7 +35,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         CONFIG,
         "timeout = \"2s\"",
         "timeout = \"2 seconds\"",
-        &["`2 seconds` is no duration", "whole number and ms, s, m or h"],
+        &["`2 seconds` is not a duration", "whole number and ms, s, m or h"],
     ),
     here(
         CONFIG,
@@ -177,7 +177,12 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         "verb     = \"upsert\"",
         &["unknown variant `upsert`", "`update`"],
     ),
-    here(CONTRACT, "timeout = \"30s\"", "timeout = \"30h\"", &["`timeout` is from 100ms to 5m"]),
+    here(
+        CONTRACT,
+        "timeout = \"30s\"",
+        "timeout = \"30h\"",
+        &["`timeout` must be from 100ms to 5m"],
+    ),
     here(
         CONTRACT,
         "GET /Users/{user_id}",
@@ -194,7 +199,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         CONTRACT,
         "has(post.user.active) && post.user.active",
         "post.user.enabled",
-        &["`post.user.enabled` is not declared", "declared are `active`"],
+        &["`post.user.enabled` is not declared", "its properties are `active`"],
     ),
     here(
         CONTRACT,

@@ -22,7 +22,7 @@ fn a_pause_beyond_the_budget_or_the_key_is_not_begun() {
         let world = World::with(scim(), "scim", |dir| change(dir, effect, "1m", limits)).unwrap();
         world.proxy.set("PATCH", Fault::DropBefore);
         let view = world.run(&World::proposal(RESTORE, &user)).unwrap();
-        let receipt = ended(&world, &view, outcome, "no definite answer came");
+        let receipt = ended(&world, &view, outcome, "there was no definite answer");
         assert_eq!((attempts(&receipt), world.proxy.count("PATCH")), (1, 1), "{effect}");
     }
 }
@@ -30,7 +30,7 @@ fn a_pause_beyond_the_budget_or_the_key_is_not_begun() {
 #[test]
 fn a_host_that_comes_back_too_late_does_not_send_again() {
     for (effect, outcome, why) in [
-        ("keyed", "indeterminate", "no idempotency key that still counts"),
+        ("keyed", "indeterminate", "no idempotency key that is still valid"),
         ("idempotent", "failed", "the contract allows no further attempt"),
     ] {
         let user = locked_out();
@@ -100,7 +100,7 @@ fn a_key_that_was_slept_through_is_not_sent_again() {
     fs::write(&clock, "1800000").unwrap();
     world.proxy.set("PATCH", Fault::None);
     let view = world.settled(&id).unwrap();
-    let why = "no idempotency key that still counts";
+    let why = "no idempotency key that is still valid";
     let receipt = ended(&world, &view, "indeterminate", why);
     assert_eq!((attempts(&receipt), world.proxy.count("PATCH")), (1, 1));
 }

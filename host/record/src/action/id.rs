@@ -46,7 +46,7 @@ impl FromStr for ActionId {
 
 /// The text is not an action id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("an action id is `act_` and 26 characters of 0-9 and a-v")]
+#[error("an action id must be `act_` and 26 characters of 0-9 and a-v")]
 pub struct IdError;
 
 impl fmt::Display for ActionId {

@@ -210,7 +210,7 @@ fn find(value: &Value, at: &str, fits: &dyn Fn(&str) -> bool) -> Option<String> 
 
 /// A commitment without its value, or a value without a commitment.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the value given for the private parameter `{0}` is not the one that the action names")]
+#[error("the value of the private parameter `{0}` does not match the commitment in the action")]
 pub struct OpenError(String);
 
 /// Why the requests of an action cannot be rebuilt from its records and openings.

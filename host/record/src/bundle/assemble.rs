@@ -60,9 +60,9 @@ pub fn assemble(
 /// Why a story does not form a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AssembleError {
-    #[error("the action has not ended; there is a bundle once its receipt is in the log")]
+    #[error("the action has not ended; its bundle is available once its receipt is in the log")]
     NotEnded,
-    #[error("the {0} is not the one that the story names by digest")]
+    #[error("the {0} does not match its digest in the journal")]
     Other(&'static str),
     #[error("the {0} is missing")]
     Lacks(&'static str),
@@ -129,7 +129,7 @@ fn put_policy(
 ) -> Result<(), AssembleError> {
     let Some((decision, _)) = &story.decision else { return Ok(()) };
     let (text, schema) = policies.ok_or(AssembleError::Lacks("policy set of the decision"))?;
-    let snapshot = snapshot.ok_or(AssembleError::Lacks("question that policy was asked"))?;
+    let snapshot = snapshot.ok_or(AssembleError::Lacks("question to policy"))?;
     if set_digest(text, schema)? != decision.policy_set {
         return Err(AssembleError::Other("policy set"));
     }

@@ -34,7 +34,7 @@ fn apart(contract: &Contract, phase: &str, one: &Rule, other: &Rule) -> Result<(
     if one.upstream == other.upstream && same(one) == same(other) {
         let calls = one.calls.unwrap_or(1).saturating_add(other.calls.unwrap_or(1));
         let what = format!(
-            "`{}` stands twice in [[{phase}.http]]; keep one and write `calls = {calls}`",
+            "`{}` occurs twice in [[{phase}.http]]; keep one and write `calls = {calls}`",
             one.request
         );
         return Err(Fault::at(&one.request, what));
@@ -58,8 +58,8 @@ fn looks_only(contract: &Contract, look: &Rule, write: &Rule) -> Result<(), Faul
         return Ok(());
     }
     let what = format!(
-        "`{}` in [[observe.http]] could be `{}` in [[perform.http]], which `writes`: to look would be to act; \
-         look by another request",
+        "`{}` in [[observe.http]] could be `{}` in [[perform.http]], which `writes`: an observation could then write; \
+         observe with another request",
         look.request, write.request
     );
     Err(Fault::at(&look.request, what))

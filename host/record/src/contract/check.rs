@@ -23,21 +23,24 @@ pub(super) fn check(contract: &Contract) -> Result<(), Fault> {
 fn head(contract: &Contract) -> Result<(), Fault> {
     let head = &contract.action;
     if contract.format != 1 {
-        return Err(Fault::at("format", "`format` is 1 in this release"));
+        return Err(Fault::at("format", "`format` must be 1 in this release"));
     }
     if !id::is_contract_name(&head.name) {
         return Err(Fault::at(
             &head.name,
-            "`name` is lower-case names joined by dots, such as `idp.read_user`",
+            "`name` must be lower-case names joined by dots, such as `idp.read_user`",
         ));
     }
     if !id::is_name(&head.adapter) {
-        return Err(Fault::at(&head.adapter, "`adapter` is a lower-case name, such as `scim`"));
+        return Err(Fault::at(
+            &head.adapter,
+            "`adapter` must be a lower-case name, such as `scim`",
+        ));
     }
     if head.version.split('.').count() != 3
         || head.version.split('.').any(|n| n.parse::<u32>().is_err())
     {
-        return Err(Fault::at(&head.version, "`version` is three numbers, such as `1.0.0`"));
+        return Err(Fault::at(&head.version, "`version` must be three numbers, such as `1.0.0`"));
     }
     limits::check(&contract.limits)?;
     template::resource_placeholders(&head.resource)
@@ -52,7 +55,7 @@ fn schemas(contract: &Contract) -> Result<(), Fault> {
         if !id::is_name(name) {
             return Err(Fault::at(
                 &table,
-                format!("`{name}` is no name; use lower-case letters and digits"),
+                format!("`{name}` is not a name; use lower-case letters and digits"),
             ));
         }
         shape.schema().well_formed().map_err(|e| Fault::at(&table, e))?;
@@ -68,7 +71,7 @@ fn rules(contract: &Contract) -> Result<(), Fault> {
         if !id::is_name(&rule.upstream) {
             return Err(Fault::at(
                 &rule.upstream,
-                format!("`{}` is no upstream name", rule.upstream),
+                format!("`{}` is not the name of an upstream", rule.upstream),
             ));
         }
         guard(contract, rule)?;
@@ -93,7 +96,10 @@ fn guard(contract: &Contract, rule: &Rule) -> Result<(), Fault> {
     let guarded = contract.perform.http.iter().filter(|other| other.guard.is_some());
     let same = guarded.filter(|other| other.has_target_of(rule)).count();
     if rule.calls.is_some_and(|calls| calls != 1) || same > 1 {
-        return Err(Fault::at(&rule.request, "a guarded write is sent once: one rule, one call"));
+        return Err(Fault::at(
+            &rule.request,
+            "a guarded write can be sent only once: use one rule with one call",
+        ));
     }
     if contract.observe.http.iter().any(|look| look.sees_tag_for(rule)) {
         return Ok(());
@@ -110,7 +116,7 @@ fn flat(contract: &Contract, name: &str) -> Result<(), Fault> {
         Some(Kind::String | Kind::Integer | Kind::Boolean) => Ok(()),
         _ => Err(Fault::at(
             &format!("{{{name}}}"),
-            format!("`{name}` is no text, integer or boolean, and a form takes nothing else"),
+            format!("`{name}` is not a text, integer or boolean; a form can contain nothing else"),
         )),
     }
 }
@@ -126,7 +132,7 @@ fn bound(contract: &Contract, name: &str, required: bool, needle: &str) -> Resul
     if required && !contract.params.required.iter().any(|r| r == name) {
         return Err(Fault::at(
             needle,
-            format!("`{{{name}}}` may be absent; add `{name}` to `required` under [params]"),
+            format!("`{{{name}}}` can be absent; add `{name}` to `required` under [params]"),
         ));
     }
     Ok(())
@@ -134,10 +140,13 @@ fn bound(contract: &Contract, name: &str, required: bool, needle: &str) -> Resul
 
 fn phases(contract: &Contract) -> Result<(), Fault> {
     if contract.observe.http.is_empty() {
-        return Err(Fault::at("", "there is no [[observe.http]]; the host must be able to look"));
+        return Err(Fault::at(
+            "",
+            "there is no [[observe.http]]; the host must be able to read the state",
+        ));
     }
     if contract.state.is_empty() {
-        return Err(Fault::at("", "there is no [state.NAME]; nothing could be judged"));
+        return Err(Fault::at("", "there is no [state.NAME]; the outcome could not be judged"));
     }
     if contract.is_read() {
         if !contract.perform.http.is_empty() || !contract.verify.is_empty() {
@@ -151,13 +160,13 @@ fn phases(contract: &Contract) -> Result<(), Fault> {
     if contract.perform.http.is_empty() {
         return Err(Fault::at(
             "verb",
-            "there is no [[perform.http]]; only verb `read` goes without",
+            "there is no [[perform.http]]; only verb `read` can omit it",
         ));
     }
     if contract.verify.after.is_empty() {
         return Err(Fault::at(
             "[verify]",
-            "`after` is empty; say what must be true when the action is done",
+            "`after` is empty; state what must hold after the action",
         ));
     }
     Ok(())
@@ -189,7 +198,7 @@ fn pointers(contract: &Contract) -> Result<(), Fault> {
         if !in_state(&states, pointer) {
             let short = pointer.splitn(3, '/').last().unwrap_or(pointer);
             let what = format!(
-                "`{pointer}` is outside the declared state; point at a property under [state]"
+                "`{pointer}` is outside the declared state; use a pointer to a property under [state]"
             );
             return Err(Fault::at(if volatile.contains(pointer) { short } else { pointer }, what));
         }

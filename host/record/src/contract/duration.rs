@@ -48,7 +48,7 @@ impl FromStr for Duration {
 
 /// The text is not a duration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no duration; write a whole number and ms, s, m or h, at most 720h")]
+#[error("`{0}` is not a duration; write a whole number and ms, s, m or h, at most 720h")]
 pub struct DurationError(String);
 
 impl fmt::Display for Duration {

@@ -12,12 +12,12 @@ const POINTER: usize = 256;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExposeError {
     #[error(
-        "`{0}` in `expose` is no JSON pointer; write `/name/0`, with `~1` for `/` and `~0` for `~`"
+        "`{0}` in `expose` is not a JSON pointer; write `/name/0`, with `~1` for `/` and `~0` for `~`"
     )]
     Pointer(String),
-    #[error("`{0}` in `expose` lies inside of another one, or stands there twice; keep one")]
+    #[error("`{0}` in `expose` is inside another pointer or occurs twice; keep one")]
     Covered(String),
-    #[error("`expose` has 64 pointers of 256 bytes at most")]
+    #[error("`expose` can have at most 64 pointers of at most 256 bytes")]
     Many,
 }
 

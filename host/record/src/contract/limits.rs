@@ -98,18 +98,18 @@ fn is_observe(value: &Duration) -> bool {
 
 pub(super) fn check(limits: &Limits) -> Result<(), Fault> {
     if !(100..=300_000).contains(&limits.timeout.as_millis()) {
-        return Err(Fault::at("timeout", "`timeout` is from 100ms to 5m"));
+        return Err(Fault::at("timeout", "`timeout` must be from 100ms to 5m"));
     }
     if !(1..=ATTEMPTS_MAX).contains(&limits.attempts) {
-        let what = format!("`attempts` is from 1 to {ATTEMPTS_MAX}");
+        let what = format!("`attempts` must be from 1 to {ATTEMPTS_MAX}");
         return Err(Fault::at("attempts", what));
     }
     if !(10..=600_000).contains(&limits.backoff.as_millis()) {
-        return Err(Fault::at("backoff", "`backoff` is from 10ms to 10m"));
+        return Err(Fault::at("backoff", "`backoff` must be from 10ms to 10m"));
     }
     let spans = [("total", limits.total), ("queue", limits.queue), ("observe", limits.observe)];
     match spans.iter().find(|(_, span)| !(100..=24 * HOUR_MS).contains(&span.as_millis())) {
-        Some((name, _)) => Err(Fault::at(name, format!("`{name}` is from 100ms to 24h"))),
+        Some((name, _)) => Err(Fault::at(name, format!("`{name}` must be from 100ms to 24h"))),
         None => Ok(()),
     }
 }

@@ -52,15 +52,15 @@ fn parameter(contract: &Contract, name: &str, schema: &Schema) -> Result<(), Fau
     }
     if schema.choices.is_some() || schema.constant.is_some() {
         let what = format!(
-            "`/params/properties/{name}/private`: a value out of `enum` or `const` is no secret, anybody can guess \
-             it; remove one or the other"
+            "`/params/properties/{name}/private`: a value from `enum` or `const` can be guessed; remove one or the \
+             other"
         );
         return Err(Fault::at(&needle, what));
     }
     let resource = &contract.action.resource;
     if template::resource_placeholders(resource).iter().any(|taken| taken == name) {
         let what = format!(
-            "`/action/resource`: `{{{name}}}` is private, and the resource stands in every record; name it otherwise"
+            "`/action/resource`: `{{{name}}}` is private, and every record names the resource; use another parameter"
         );
         return Err(Fault::at(resource, what));
     }
@@ -82,6 +82,6 @@ fn nowhere_in(schema: &Schema, at: &str) -> Result<(), Fault> {
 }
 
 fn misplaced(at: &str) -> Fault {
-    let what = format!("`{at}/private`: only a parameter right below [params] can be private");
+    let what = format!("`{at}/private`: only a parameter directly below [params] can be private");
     Fault::at("private = true", what)
 }

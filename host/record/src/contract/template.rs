@@ -165,25 +165,27 @@ pub fn resource_placeholders(template: &str) -> Vec<String> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
     #[error(
-        "`{0}` is no request; write `METHOD /path`, with GET, HEAD, POST, PUT, PATCH or DELETE"
+        "`{0}` is not a request; write `METHOD /path`, with GET, HEAD, POST, PUT, PATCH or DELETE"
     )]
     Shape(String),
-    #[error("`{0}` in observe could write; observe allows GET and HEAD without a body")]
+    #[error("`{0}` in observe could write; observe allows only GET and HEAD without a body")]
     ObserveWrites(String),
-    #[error("`{0}` in observe fills its query; observe allows fixed query values only")]
+    #[error(
+        "`{0}` in observe has a placeholder in its query; observe allows fixed query values only"
+    )]
     ObserveQuery(String),
-    #[error("`{0}` writes nothing, so there is nothing to guard; remove `guard`")]
+    #[error("`{0}` does not write, so there is nothing to guard; remove `guard`")]
     GuardedRead(String),
-    #[error("`calls` is 1 to 64")]
+    #[error("`calls` must be from 1 to 64")]
     Calls,
-    #[error("`{0}` mixes a placeholder with text; a placeholder is a whole segment or value")]
+    #[error("`{0}` mixes a placeholder with text; a placeholder must be a whole segment or value")]
     Mixed(String),
     #[error("`{0}` has characters that need percent-encoding, or is empty or a dot segment")]
     Literal(String),
-    #[error("parameter `{0}` is not there, and the request needs it")]
+    #[error("parameter `{0}` is missing, and the request needs it")]
     Absent(String),
     #[error(
-        "parameter `{0}` is empty, a dot segment, has control characters or is no text or number"
+        "parameter `{0}` is empty, a dot segment, has control characters or is not a text or number"
     )]
     Unfit(String),
     #[error(transparent)]
@@ -191,7 +193,7 @@ pub enum RenderError {
     #[error(transparent)]
     Expose(#[from] ExposeError),
     #[error(
-        "a parameter of a form is a list or an object; a form takes text, integers and booleans"
+        "a parameter of a form is a list or an object; a form can contain only texts, integers and booleans"
     )]
     NotFlat,
 }

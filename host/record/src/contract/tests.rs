@@ -122,7 +122,7 @@ fn a_form_takes_scalar_parameters_only() {
         "properties.ids = { type = \"array\", items = { type = \"string\" } }\n[state.user]",
     );
     let error = Contract::from_toml("c.toml", &list.replace("\"{user_id}\" }", "\"{ids}\" }"));
-    assert!(error.unwrap_err().to_string().contains("a form takes nothing else"));
+    assert!(error.unwrap_err().to_string().contains("a form can contain nothing else"));
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub(super) fn check(file: &str, text: &str) -> Result<(), ContractError> {
 fn refused(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::Datetime(date) => Some(format!(
-            "`{date}` is a TOML date or time, and JSON has none; write it as text: `\"{date}\"`"
+            "`{date}` is a TOML date or time, which JSON does not have; write it as text: `\"{date}\"`"
         )),
         DeValue::Float(number) if number.as_str().contains(['n', 'N']) => Some(format!(
             "`{number}` is not a number in JSON; write a whole number, or write it as text"

@@ -110,7 +110,7 @@ impl Codec {
         let unfit = |error: &dyn std::fmt::Display| DecodeError::Body(error.to_string());
         let value = match self.response {
             Incoming::Json => json::parse(bytes).map_err(|error| {
-                DecodeError::Body(format!("the answer is no strict JSON: {error}"))
+                DecodeError::Body(format!("the answer is not strict JSON: {error}"))
             }),
             Incoming::Form => form::decode(bytes).map_err(|error| unfit(&error)),
             Incoming::Xml => xml::decode(bytes, &self.lists).map_err(|error| unfit(&error)),
@@ -141,20 +141,20 @@ impl Codec {
 /// Why a rule's codec cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
-    #[error("`codec.request = \"form\"` needs a `body` that is a table of texts")]
+    #[error("`codec.request = \"form\"` requires a `body` that is a table of texts")]
     NoForm,
-    #[error("`{0}` of a form is no text, integer, boolean or placeholder; a form is flat")]
+    #[error("`{0}` of a form is not a text, integer, boolean or placeholder; a form is flat")]
     NotFlat(String),
     #[error("`codec.lists` is for `codec.response = \"xml\"` only")]
     NoLists,
-    #[error("`{0}` in `codec.lists` is no `parent/child` pair of element names")]
+    #[error("`{0}` in `codec.lists` is not a `parent/child` pair of element names")]
     List(String),
 }
 
 /// Why a response has no JSON value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecodeError {
-    #[error("the answer is not {0} in UTF-8, which its rule's codec wants")]
+    #[error("the answer is not {0} in UTF-8, as the codec of its rule requires")]
     Kind(&'static str),
     #[error("{0}")]
     Body(String),

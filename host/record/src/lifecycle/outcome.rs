@@ -199,16 +199,19 @@ fn unchanged(seen: &Seen<'_>, writes: &[&Exchange]) -> (Outcome, String) {
     if looks_suffice && !seen.may_still_land {
         return (
             Outcome::Failed,
-            "no definite answer came, nothing changed and nothing can still land".to_owned(),
+            "there was no definite answer, nothing changed and no write can still land".to_owned(),
         );
     }
-    (Outcome::Indeterminate, "no definite answer came, and the write may still land".to_owned())
+    (
+        Outcome::Indeterminate,
+        "there was no definite answer, and the write may still land".to_owned(),
+    )
 }
 
 fn differs(checks: &[Check], unexpected: &[Change]) -> String {
     let failed =
         checks.iter().filter(|c| !c.holds).map(|c| format!("`{}` does not hold", c.expression));
-    let moved = unexpected.iter().map(|c| format!("`{}` changed and may not", c.pointer));
+    let moved = unexpected.iter().map(|c| format!("`{}` changed, which is not allowed", c.pointer));
     failed.chain(moved).collect::<Vec<_>>().join("; ")
 }
 

@@ -160,13 +160,13 @@ pub struct Known {
 pub enum Final {
     #[error("nothing was attempted")]
     Nothing,
-    #[error("it is known what happened")]
+    #[error("what happened is known")]
     Answered,
-    #[error("something changed that may not change")]
+    #[error("something changed that must not change")]
     Unexpected,
     #[error("the contract allows no further attempt")]
     Budget,
-    #[error("nothing hindered the attempt")]
+    #[error("nothing interrupted the attempt")]
     NotHindered,
     #[error("the upstream refused a write")]
     Refused,
@@ -174,7 +174,7 @@ pub enum Final {
     Opaque,
     #[error("a write got no answer, and the look does not show that it was not carried out")]
     Inconclusive,
-    #[error("a write got no answer and carried no idempotency key that still counts")]
+    #[error("a write got no answer and carried no idempotency key that is still valid")]
     Keyless,
 }
 
@@ -253,12 +253,12 @@ fn repeatable(
     }
     let open: Vec<&Write<'_>> = writes.iter().filter(|write| write.is(Word::Open)).collect();
     if open.is_empty() {
-        return Ok("what was not sent may be sent");
+        return Ok("the remaining writes were not sent");
     }
     match effect {
-        Effect::Idempotent => Ok("a second time has no second effect"),
+        Effect::Idempotent => Ok("the effect is idempotent"),
         Effect::Keyed if open.iter().all(|write| write.is_keyed(bindings, now_ms)) => {
-            Ok("the upstream knows a repetition by its idempotency key")
+            Ok("the upstream recognizes a repeated write by its idempotency key")
         }
         Effect::Keyed => Err(Final::Keyless),
         Effect::Observable if untouched => Ok("the look shows that it was not carried out"),

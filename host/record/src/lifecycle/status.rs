@@ -285,7 +285,10 @@ mod tests {
             Status::next(Some(Status::Resolved), &failed),
             Ok(Status::Settled(Outcome::Failed))
         );
-        assert!(Status::next(Some(open), &failed).is_err(), "nobody looked and nobody said so");
+        assert!(
+            Status::next(Some(open), &failed).is_err(),
+            "there was neither a look nor a resolution"
+        );
         assert!(Status::next(Some(Status::Resolved), &settled(Outcome::Indeterminate)).is_err());
         assert_eq!(Status::Resolved.word(), "indeterminate");
         for status in [

@@ -150,7 +150,7 @@ fn compile_file(
             let flaw = inspect::flaw(
                 policy,
                 &id,
-                format!("its id is taken, `{first}` has it too"),
+                format!("its id is already used by `{first}`"),
                 "give every policy its own `@id`",
             );
             return Err(named(flaw));

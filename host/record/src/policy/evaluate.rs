@@ -126,10 +126,7 @@ impl Answer<'_> {
     }
 
     fn failed(&self, errors: Vec<String>) -> Decision {
-        Decision {
-            errors,
-            ..self.deny(&[], "the policies could not be evaluated, and an error denies")
-        }
+        Decision { errors, ..self.deny(&[], "the policies could not be evaluated, and an error denies") }
     }
 
     fn decision(

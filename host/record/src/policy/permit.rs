@@ -29,7 +29,7 @@ impl Policies {
 /// A [`Decision`] is a record that any code can write or read. A permit is not: it cannot be built, copied or
 /// deserialised from outside, and the attempt that it allows consumes it.
 #[derive(Debug)]
-#[must_use = "policy was asked for leave, and the leave is lost"]
+#[must_use = "policy allowed an attempt, and the permit is dropped"]
 pub struct Permit {
     action: ActionId,
     tenant: String,

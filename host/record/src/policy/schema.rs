@@ -43,9 +43,9 @@ pub(super) fn roles(schema_text: &str) -> Result<BTreeSet<String>, String> {
 pub(super) fn roles_of(schema: SchemaFragment) -> Result<BTreeSet<String>, String> {
     let value = schema.to_json_value().map_err(|error| error.to_string())?;
     let approvals = value.pointer("/Deed/commonTypes/Approvals/attributes");
-    let roles = approvals
-        .and_then(Value::as_object)
-        .ok_or("the schema has no record `Deed::Approvals`; use the schema that the host made")?;
+    let roles = approvals.and_then(Value::as_object).ok_or(
+        "the schema has no record `Deed::Approvals`; use the schema that the host generates",
+    )?;
     Ok(roles.keys().cloned().collect())
 }
 

@@ -133,9 +133,9 @@ pub fn read(statement: Statement) -> Result<Activation, OpenError> {
 pub enum OpenError {
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
-    #[error("its predicate is no activation: {0}")]
+    #[error("its predicate is not an activation: {0}")]
     Shape(#[from] json::ShapeError),
-    #[error("its subject is not its own predicate")]
+    #[error("its subject does not match its predicate")]
     Subject,
 }
 

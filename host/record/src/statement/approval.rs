@@ -196,7 +196,7 @@ pub fn difference(signed: &Terms, now: &Terms) -> Option<&'static str> {
 /// The content of an approval request is inconsistent: the host shows one thing and would do another.
 #[derive(Debug, thiserror::Error)]
 pub enum ShownError {
-    #[error("the {0} shown is not what its digest says; do not sign, and report it")]
+    #[error("the {0} shown does not match its digest; do not sign, and report it")]
     Differs(&'static str),
     #[error(transparent)]
     Contract(#[from] ContractError),
@@ -213,6 +213,6 @@ pub enum ShownError {
 pub enum OpenError {
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
-    #[error("its predicate is no approval: {0}")]
+    #[error("its predicate is not an approval: {0}")]
     Terms(String),
 }

@@ -64,7 +64,7 @@ impl Clearance {
 /// Why a story cannot be cleared.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ClearanceError {
-    #[error("nothing may run without a {0}")]
+    #[error("no attempt may run without a {0}")]
     Lacks(&'static str),
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),

@@ -166,9 +166,9 @@ pub enum EnvelopeError {
     Malformed(&'static str),
     #[error(transparent)]
     Dsse(#[from] DsseError),
-    #[error("it is a `{found}`; here only a `{wanted}` counts")]
+    #[error("it is a `{found}`; only a `{wanted}` is accepted here")]
     Kind { wanted: &'static str, found: String },
-    #[error("the statement is no strict JSON: {0}")]
+    #[error("the statement is not strict JSON: {0}")]
     Json(#[from] canonical::ParseError),
     #[error(transparent)]
     Canonical(#[from] canonical::NotCanonical),

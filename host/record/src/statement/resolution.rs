@@ -83,7 +83,7 @@ impl Resolution {
         let what = match self.verdict {
             Verdict::Applied => "it was applied",
             Verdict::NotApplied => "it was not applied",
-            Verdict::Retry => "it was not applied, and is to be tried again",
+            Verdict::Retry => "it was not applied and is to be proposed again",
         };
         format!("{} ({}) says that {what}", self.person, self.role)
     }
@@ -132,7 +132,7 @@ pub fn open(envelope: &Envelope, key: &VerifyingKey) -> Result<(Digest, Resolved
 pub enum OpenError {
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
-    #[error("its predicate is no resolution: {0}")]
+    #[error("its predicate is not a resolution: {0}")]
     Shape(#[from] json::ShapeError),
     #[error(transparent)]
     Form(#[from] FormError),
@@ -141,9 +141,9 @@ pub enum OpenError {
 /// Why a resolution has no valid form.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FormError {
-    #[error("the reason is empty; say how you know")]
+    #[error("the reason is empty; state how you know")]
     NoReason,
-    #[error("the reason has {0} bytes; say it in {REASON_MAX}")]
+    #[error("the reason has {0} bytes; use at most {REASON_MAX}")]
     Long(usize),
 }
 

@@ -83,7 +83,7 @@ pub enum ChangeError {
     Shape(#[from] json::ShapeError),
     #[error("its key id: {0}")]
     Digest(#[from] DigestError),
-    #[error("key, key id and subject are not of one key")]
+    #[error("key, key id and subject are not of the same key")]
     OtherKey,
 }
 

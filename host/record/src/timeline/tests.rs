@@ -111,7 +111,7 @@ fn a_stranger_understands_each_line() {
     assert_eq!(only(look(None)), "looked at idp: GET /Users/1 answered 200");
     assert_eq!(
         only(attempt(Claim::Done, Fate::Answered { status: 204 })),
-        "sent PATCH /Users/1 to idp: answered 204; the adapter says that it is done"
+        "sent PATCH /Users/1 to idp: answered 204; the adapter reports that it is done"
     );
     assert_eq!(
         only(attempt(Claim::Lost, Fate::NoAnswer)),
@@ -119,7 +119,7 @@ fn a_stranger_understands_each_line() {
     );
     assert_eq!(
         only(attempt(Claim::TimedOut, Fate::NotSent)),
-        "PATCH /Users/1 to idp: was not sent; the adapter took too long and was stopped; 1 request(s) beyond its grant were refused"
+        "PATCH /Users/1 to idp: was not sent; the adapter exceeded its time limit and was stopped; 1 request(s) outside its grant were refused"
     );
     assert_eq!(
         only(Event::CancelRequested { by: "helpdesk".into() }),
@@ -160,7 +160,7 @@ fn a_read_that_failed_after_a_write_does_not_hide_the_write() {
         let mut attempt = Arc::unwrap_or_clone(attempt);
         attempt.exchanges.push(exchange("GET", Fate::NoAnswer));
         let told = only(Event::AttemptEnded { attempt: Arc::new(attempt.clone()) });
-        assert!(told.contains("the adapter says that the upstream was not available"), "{told}");
+        assert!(told.contains("the adapter reports that the upstream was not available"), "{told}");
         assert_eq!(told.ends_with(landed), said, "{told}");
         // What an earlier attempt did is shown as such.
         attempt.exchanges[0].carried_from = Some(1);

@@ -211,7 +211,7 @@ impl From<BindFault> for Problem {
                     reason: v.reason,
                 };
                 let errors = violations.into_iter().map(one).collect();
-                Self::unprocessable("the parameters do not fit the contract".to_owned(), errors)
+                Self::unprocessable("the parameters do not match the contract".to_owned(), errors)
             }
             BindFault::Bind(error) => {
                 let pointer = match &error {

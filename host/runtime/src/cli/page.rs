@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn a_page_tells_the_story_and_escapes_it() {
         let view: View = serde_json::from_value(json!({
-            "id": "act_x", "status": "mismatch", "outcome": "mismatch", "reason": "`/user/title` changed and may not",
+            "id": "act_x", "status": "mismatch", "outcome": "mismatch", "reason": "`/user/title` changed, which is not allowed",
             "contract": "idp.restore_access", "resource": "idp/users/1", "agent": "helpdesk", "person": "alice",
             "environment": "production", "intent": "let \u{202e}them in", "sources": [{"uri": "https://tickets.example/1"}],
             "obligations": [], "approvals": [{"person": "bob", "role": "support-lead", "approves": true, "counts": true}],

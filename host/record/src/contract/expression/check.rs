@@ -61,7 +61,7 @@ impl Scope<'_> {
 fn walk(node: &IdedExpr, scope: &Scope<'_>) -> Result<(), ExpressionError> {
     match &node.expr {
         Expr::Ident(name) if name == "params" && has_private(scope) => Err(error(
-            "`params` as a whole has private values".into(),
+            "`params` as a whole contains private values".into(),
             "name the parameters that are not private",
         )),
         Expr::Select(select) if select.test => {
@@ -109,7 +109,7 @@ fn walk_loop(comprehension: &ComprehensionExpr, scope: &Scope<'_>) -> Result<(),
     let name = &comprehension.iter_var;
     if ["params", "pre", "post"].contains(&name.as_str()) || scope.locals.contains_key(name) {
         return Err(error(
-            format!("the loop variable `{name}` hides another name"),
+            format!("the loop variable `{name}` shadows another name"),
             "choose another variable",
         ));
     }
@@ -153,11 +153,11 @@ fn root<'a>(name: &str, scope: &Scope<'a>) -> Result<Place<'a>, ExpressionError>
         "pre" => Ok(Place::States(scope.roots.state)),
         "post" if scope.roots.post_allowed => Ok(Place::States(scope.roots.state)),
         "post" => {
-            Err(error("`post` does not exist before the action".into(), "judge `post` in `after`"))
+            Err(error("`post` does not exist before the action".into(), "use `post` in `after`"))
         }
         _ => Err(error(
             format!("`{name}` is not known"),
-            "begin with `params`, `pre` or, in `after`, `post`",
+            "start with `params`, `pre` or, in `after`, `post`",
         )),
     }
 }
@@ -192,8 +192,8 @@ fn property<'a>(
     .ok_or_else(|| undeclared(operand, field, within))
     .and_then(|(found, required)| match found {
         Place::Value(Schema { private: true, .. }) => Err(error(
-            format!("`{}.{field}` is private, and nobody could judge it again", shown(operand)),
-            "leave it out",
+            format!("`{}.{field}` is private, so a verifier could not evaluate it", shown(operand)),
+            "remove it",
         )),
         _ => Ok((found, required)),
     })
@@ -220,7 +220,7 @@ fn indexed<'a>(
             Ok(schema.items.as_ref().map_or(Place::Unknown, |items| Place::Value(items)))
         }
         Some(Place::States(_) | Place::Value(_)) => Err(error(
-            format!("`{}` is no list, so its index must be a literal name", shown(operand)),
+            format!("`{}` is not a list, so its index must be a literal name", shown(operand)),
             "write the property's name",
         )),
         Some(Place::Unknown) => Ok(Place::Unknown),
@@ -233,7 +233,7 @@ fn undeclared(operand: &IdedExpr, field: &str, within: Place<'_>) -> ExpressionE
         Place::States(states) => states.keys().map(String::as_str).collect(),
         Place::Value(schema) => schema.properties.keys().map(String::as_str).collect(),
         Place::Unknown => {
-            let what = format!("nothing is known about what `.{field}` is read from");
+            let what = format!("the type of the value that `.{field}` is read from is not known");
             return error(
                 what,
                 "read properties from `params`, `pre`, `post` or the elements of a declared array",
@@ -244,7 +244,7 @@ fn undeclared(operand: &IdedExpr, field: &str, within: Place<'_>) -> ExpressionE
     let remedy = if names.is_empty() {
         "it has no properties".into()
     } else {
-        format!("declared are `{}`", names.join("`, `"))
+        format!("its properties are `{}`", names.join("`, `"))
     };
     error(what, &remedy)
 }

@@ -69,7 +69,7 @@ fn plain(literal: &LiteralValue) -> Result<(), ExpressionError> {
         | LiteralValue::Null
         | LiteralValue::String(_) => Ok(()),
         LiteralValue::Bytes(_) | LiteralValue::Double(_) | LiteralValue::UInt(_) => Err(error(
-            "floats, unsigned integers and bytes do not exist here".into(),
+            "floats, unsigned integers and bytes are not supported".into(),
             "use signed integers and strings",
         )),
     }
@@ -85,7 +85,7 @@ fn known(call: &CallExpr, loops: usize) -> Result<(), ExpressionError> {
 
 fn bounded(comprehension: &ComprehensionExpr, loops: usize) -> Result<(), ExpressionError> {
     if loops == MAX_LOOPS || comprehension.iter_var2.is_some() {
-        let remedy = "split the expression, or put the state into a flatter shape";
+        let remedy = "split the expression, or declare a flatter state";
         return Err(error(
             format!("loops are nested deeper than {MAX_LOOPS}, or have two variables"),
             remedy,

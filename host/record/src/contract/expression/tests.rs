@@ -117,7 +117,7 @@ fn declared_and_guarded_paths_are_accepted() {
 fn undeclared_or_unguarded_paths_are_refused() {
     for (source, part) in [
         ("pre.user.activ", "`pre.user.activ` is not declared"),
-        ("pre.group.id == ''", "declared are `user`"),
+        ("pre.group.id == ''", "its properties are `user`"),
         ("params.user == ''", "`params.user` is not declared"),
         ("has(pre.user.nope)", "not declared"),
         ("pre.user.id.length == 1", "has no properties"),
@@ -140,12 +140,12 @@ fn undeclared_or_unguarded_paths_are_refused() {
         ("'x' in params && params['x-y'] == ''", "`params.x-y` may be absent"),
         ("params['user_ix'] == ''", "not declared"),
         ("pre['user'].active", "may be absent"),
-        ("[pre].all(p, p.user.active)", "nothing is known"),
-        ("(true ? pre : post).user.active", "nothing is known"),
-        ("pre.user.emails.map(e, e)[0].nope", "nothing is known"),
+        ("[pre].all(p, p.user.active)", "is not known"),
+        ("(true ? pre : post).user.active", "is not known"),
+        ("pre.user.emails.map(e, e)[0].nope", "is not known"),
         ("user.active", "`user` is not known"),
-        ("pre.user.emails.all(pre, true)", "hides another name"),
-        ("pre.user.emails.all(e, pre.user.emails.all(e, true))", "hides another name"),
+        ("pre.user.emails.all(pre, true)", "shadows another name"),
+        ("pre.user.emails.all(e, pre.user.emails.all(e, true))", "shadows another name"),
         ("int == int", "not known"),
     ] {
         let error = refusal(source, true);
@@ -159,8 +159,8 @@ fn a_test_for_what_is_always_there_is_refused_where_it_is_written() {
     for (source, part) in [
         ("has(pre.user.id)", "compare the value, such as `pre.user.id == …`"),
         ("!has(post.user.id) || true", "`has(post.user.id)` is always true: `id` is required"),
-        ("has(params.user_id) && params.user_id != ''", "take `user_id` out of `required`"),
-        ("has(pre.user)", "every state is there when it is judged; remove the test"),
+        ("has(params.user_id) && params.user_id != ''", "remove `user_id` from `required`"),
+        ("has(pre.user)", "every state is present when it is evaluated; remove the test"),
         ("has(pre.user.emails)", "remove the test"),
         ("has(pre.user.meta) && has(pre.user.meta.version)", "`has(pre.user.meta.version)`"),
         ("pre.user.emails.all(e, has(e.value))", "`has(e.value)` is always true"),

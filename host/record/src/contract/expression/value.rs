@@ -15,7 +15,7 @@ pub(super) fn of(json: &Value) -> Result<cel::Value, String> {
         Value::Bool(truth) => cel::Value::Bool(*truth),
         Value::String(text) => cel::Value::String(Arc::new(text.clone())),
         Value::Number(number) => cel::Value::Int(
-            number.as_i64().ok_or_else(|| format!("`{number}` is no 64-bit signed integer"))?,
+            number.as_i64().ok_or_else(|| format!("`{number}` is not a 64-bit signed integer"))?,
         ),
         Value::Array(items) => {
             cel::Value::List(Arc::new(items.iter().map(of).collect::<Result<_, _>>()?))

@@ -71,7 +71,7 @@ fn foreign_keyword(schema: &Schema, kind: Kind, at: &str) -> Result<(), SchemaEr
         Some((keyword, owner, _)) => refuse(
             &child(at, keyword),
             format!(
-                "`{keyword}` says nothing about {}; it belongs to {}",
+                "`{keyword}` does not apply to {}; it belongs to {}",
                 kind.name(),
                 owner.name()
             ),
@@ -86,7 +86,7 @@ fn names(schema: &Schema, at: &str) -> Result<(), SchemaError> {
     {
         // `__entity` and `__extn` have a meaning in Cedar's JSON; no property may be mistaken for them.
         let reason = format!(
-            "property name `{name}` is reserved; names are not empty and do not start with `__`"
+            "property name `{name}` is reserved; a name must not be empty or start with `__`"
         );
         return refuse(&format!("{at}/properties"), reason);
     }
@@ -104,13 +104,13 @@ fn bounds(schema: &Schema, at: &str) -> Result<(), SchemaError> {
         bound.is_some_and(|bound| bound.unsigned_abs() > MAX_INTEGER.unsigned_abs())
     };
     if outside(schema.minimum) || outside(schema.maximum) {
-        return refuse(at, "bounds lie within ±(2^53 − 1)".into());
+        return refuse(at, "bounds must be within ±(2^53 − 1)".into());
     }
     let crossed = crosses(schema.minimum, schema.maximum)
         || crosses(schema.min_length, schema.max_length)
         || crosses(schema.min_items, schema.max_items);
     if crossed {
-        refuse(at, "the lower bound is above the upper bound, so nothing would conform".into())
+        refuse(at, "the lower bound is above the upper bound, so no value would conform".into())
     } else {
         Ok(())
     }
@@ -129,7 +129,7 @@ fn choices(schema: &Schema, kind: Kind, at: &str) -> Result<(), SchemaError> {
         return refuse(at, "`enum` and `const` are for strings, integers and booleans".into());
     }
     if schema.choices.as_ref().is_some_and(Vec::is_empty) {
-        return refuse(&child(at, "enum"), "is empty, so nothing would conform".into());
+        return refuse(&child(at, "enum"), "is empty, so no value would conform".into());
     }
     match listed.into_iter().find(|value| !fits(kind, value)) {
         Some(value) => refuse(at, format!("`{value}` in `enum` or `const` is not {}", kind.name())),

@@ -63,15 +63,15 @@ pub fn decode(bytes: &[u8]) -> Result<Value, FormError> {
 /// Why a value cannot be a form, or a form has no unique meaning.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FormError {
-    #[error("the body is no flat object of texts")]
+    #[error("the body is not a flat object of texts")]
     NotFlat,
-    #[error("the answer is no form: a piece between `&` is not `name=value`")]
+    #[error("the answer is not a form: a piece between `&` is not `name=value`")]
     Pair,
-    #[error("the answer is no form: `{0:#04x}` must be percent-encoded there")]
+    #[error("the answer is not a form: `{0:#04x}` must be percent-encoded there")]
     Byte(u8),
-    #[error("the answer is no form: its names and values are not UTF-8")]
+    #[error("the answer is not a form: its names and values are not UTF-8")]
     Utf8,
-    #[error("the answer has `{0}` twice")]
+    #[error("the answer contains `{0}` twice")]
     Twice(String),
 }
 

@@ -46,15 +46,15 @@ pub fn decode(bytes: &[u8], lists: &[String]) -> Result<Value, XmlError> {
 pub enum XmlError {
     #[error("the answer is not UTF-8")]
     Utf8,
-    #[error("the answer has the character `{0}`, which XML does not")]
+    #[error("the answer contains the character `{0}`, which XML does not allow")]
     Character(String),
-    #[error("the answer is no well-formed XML: {0}")]
+    #[error("the answer is not well-formed XML: {0}")]
     Syntax(String),
-    #[error("the answer has {0}, which is not read")]
+    #[error("the answer contains {0}, which is not supported")]
     Forbidden(&'static str),
-    #[error("`{0}` has text beside elements")]
+    #[error("`{0}` mixes text and elements")]
     Mixed(String),
-    #[error("`{0}` is there twice; a list is named in `codec.lists`")]
+    #[error("`{0}` occurs twice; a list must be named in `codec.lists`")]
     Repeated(String),
     #[error("the answer is nested deeper than {DEPTH_MAX} elements")]
     Deep,
@@ -80,15 +80,15 @@ impl Builder<'_> {
             Event::Start(tag) => self.start(tag),
             Event::Empty(tag) => self.start(tag).and_then(|()| self.end()),
             Event::End(_) => self.end(),
-            Event::Text(text) if text.contains("]]>") => Err(syntax("`]]>` stands in a text")),
+            Event::Text(text) if text.contains("]]>") => Err(syntax("`]]>` occurs in a text")),
             Event::Text(text) => self.text(text),
-            Event::CData(_) if self.open.is_empty() => Err(syntax("CDATA stands outside the root")),
+            Event::CData(_) if self.open.is_empty() => Err(syntax("CDATA is outside the root")),
             Event::CData(text) => self.text(text),
             Event::GeneralRef(name) if !self.open.is_empty() => {
                 let letter = text::reference(name)?;
                 self.text(letter.encode_utf8(&mut [0; 4]))
             }
-            Event::GeneralRef(_) => Err(syntax("a reference stands outside the root")),
+            Event::GeneralRef(_) => Err(syntax("a reference is outside the root")),
             Event::Comment(_) => Err(XmlError::Forbidden("a comment")),
             Event::PI(_) => Err(XmlError::Forbidden("a processing instruction")),
             Event::DocType(_) => Err(XmlError::Forbidden("a document type declaration")),
@@ -119,13 +119,15 @@ impl Builder<'_> {
         match self.open.last_mut() {
             Some(element) => element.text.push_str(text),
             None if text.chars().all(is_space) => {}
-            None => return Err(syntax("text stands outside the root")),
+            None => return Err(syntax("text is outside the root")),
         }
         Ok(())
     }
 
     fn end(&mut self) -> Result<(), XmlError> {
-        let Some(element) = self.open.pop() else { return Err(syntax("an end has no start")) };
+        let Some(element) = self.open.pop() else {
+            return Err(syntax("an end tag has no start tag"));
+        };
         let name = element.name.clone();
         let value = self.close(element)?;
         let Some(parent) = self.open.last_mut() else {
@@ -168,7 +170,7 @@ impl Builder<'_> {
 
     fn finish(self) -> Result<Value, XmlError> {
         if let Some(element) = self.open.last() {
-            return Err(XmlError::Syntax(format!("`{}` has no end", element.name)));
+            return Err(XmlError::Syntax(format!("`{}` has no end tag", element.name)));
         }
         let (name, value) = self.root.ok_or_else(|| syntax("there is no root"))?;
         Ok(Value::Object(Map::from_iter([(name, value)])))
@@ -196,7 +198,7 @@ fn check_declaration(declaration: &BytesDecl<'_>) -> Result<(), XmlError> {
 fn read_attribute(attribute: &Attribute<'_>) -> Result<(String, String), XmlError> {
     let name = named(attribute.key.into_inner())?;
     if attribute.value.contains('<') {
-        return Err(syntax("`<` stands in an attribute"));
+        return Err(syntax("`<` occurs in an attribute"));
     }
     Ok((format!("@{name}"), text::attribute(&attribute.value)?))
 }

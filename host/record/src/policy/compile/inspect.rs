@@ -20,20 +20,15 @@ const MOST_APPROVALS: u32 = 9;
 pub(super) fn accept(policy: &Policy, vocabulary: &Vocabulary) -> Result<String, Flaw> {
     let id = id(policy)?;
     if let Some((name, _)) = policy.annotations().find(|(name, _)| !ANNOTATIONS.contains(name)) {
-        let what = format!("`@{name}` means nothing here");
+        let what = format!("the annotation `@{name}` is not known");
         return Err(flaw(policy, &id, what, "use `@id`, `@obligation` and `@description`"));
     }
     if let Some(obligation) = obligation(policy, &id)?
         && !vocabulary.roles.contains(&obligation.role)
     {
-        let what = format!("nobody can approve as `{}`", obligation.role);
+        let what = format!("the role `{}` is not in the configuration", obligation.role);
         let roles: Vec<&str> = vocabulary.roles.iter().map(String::as_str).collect();
-        return Err(flaw(
-            policy,
-            &id,
-            what,
-            &format!("name a role of the configuration: `{}`", roles.join("`, `")),
-        ));
+        return Err(flaw(policy, &id, what, &format!("use one of `{}`", roles.join("`, `"))));
     }
     if policy.effect() == Effect::Permit {
         before_observation(policy, &id)?;
@@ -60,7 +55,7 @@ pub(super) fn obligation(policy: &Policy, id: &str) -> Result<Option<Obligation>
     let Some(text) = policy.annotation("obligation") else { return Ok(None) };
     if policy.effect() != Effect::Forbid {
         let remedy = "move it to a `forbid` and permit the action unconditionally";
-        return Err(flaw(policy, id, "`@obligation` stands on a permit".into(), remedy));
+        return Err(flaw(policy, id, "`@obligation` is on a permit".into(), remedy));
     }
     if let Some((count, role)) = read_obligation(text) {
         return Ok(Some(Obligation { count, role, policy: id.into() }));
@@ -111,11 +106,12 @@ fn before_observation(policy: &Policy, id: &str) -> Result<(), Flaw> {
     let what = match context::read_by(policy) {
         Ok(fields) if !fields.contains("pre") => return Ok(()),
         Ok(_) => "a permit reads `context.pre`",
-        Err(Unclear::Whole) => "a permit passes `context` on as a whole",
+        Err(Unclear::Whole) => "a permit uses `context` as a whole",
         Err(Unclear::Unreadable(error)) => {
             return Err(flaw(policy, id, error, "write it in plain Cedar"));
         }
     };
-    let remedy = "judge `context.pre` in a `forbid`; a permit uses `context` field by field";
+    let remedy =
+        "read `context.pre` in a `forbid`; a permit can use only single fields of `context`";
     Err(flaw(policy, id, what.into(), remedy))
 }

@@ -117,7 +117,7 @@ impl Question {
             from_value(entities.clone()).map_err(|error| format!("entities.json {error}"))?;
         let [agent, resource] = <[EntityRecord; 2]>::try_from(entities).map_err(|found| {
             format!(
-                "entities.json has {} entities, the agent and the resource are wanted",
+                "entities.json has {} entities; it must have the agent and the resource",
                 found.len()
             )
         })?;
@@ -134,7 +134,7 @@ impl Question {
         if question.snapshot() == given {
             Ok(question)
         } else {
-            Err("entities.json and request.json do not fit together".into())
+            Err("entities.json and request.json do not match".into())
         }
     }
 
@@ -201,7 +201,7 @@ static ACTION: TypeName = LazyLock::new(|| type_name("Deed::Action"));
 static RESOURCE: TypeName = LazyLock::new(|| type_name("Deed::Resource"));
 
 fn type_name(text: &str) -> Result<EntityTypeName, String> {
-    text.parse().map_err(|error| format!("`{text}` is no entity type: {error}"))
+    text.parse().map_err(|error| format!("`{text}` is not an entity type: {error}"))
 }
 
 fn uid(kind: &TypeName, id: &str) -> Result<EntityUid, String> {
@@ -211,7 +211,8 @@ fn uid(kind: &TypeName, id: &str) -> Result<EntityUid, String> {
 
 /// The id in an entity literal of this type.
 fn literal(text: &str, kind: &str) -> Result<String, String> {
-    let uid: EntityUid = text.parse().map_err(|error| format!("`{text}` is no entity: {error}"))?;
+    let uid: EntityUid =
+        text.parse().map_err(|error| format!("`{text}` is not an entity: {error}"))?;
     if uid.type_name().to_string() == kind {
         return Ok(uid.id().unescaped().to_owned());
     }
@@ -230,7 +231,7 @@ fn expression(value: &Value) -> Result<RestrictedExpression, String> {
         Value::Number(number) => number
             .as_i64()
             .map(RestrictedExpression::new_long)
-            .ok_or_else(|| format!("`{number}` is no 64-bit integer")),
+            .ok_or_else(|| format!("`{number}` is not a 64-bit integer")),
         Value::Array(items) => {
             let items: Result<Vec<_>, String> = items.iter().map(expression).collect();
             Ok(RestrictedExpression::new_set(items?))
@@ -238,6 +239,6 @@ fn expression(value: &Value) -> Result<RestrictedExpression, String> {
         Value::Object(map) => {
             RestrictedExpression::new_record(values(map)?).map_err(|error| error.to_string())
         }
-        Value::Null => Err("null is no policy value".into()),
+        Value::Null => Err("null is not a policy value".into()),
     }
 }

@@ -50,7 +50,7 @@ fn house_rules_are_enforced_at_load() {
         ("@id(\"\") forbid (principal, action, resource);", "no usable `@id`"),
         (
             "@id(\"a\") @obligation(\"approve:1:support-lead\") permit (principal, action, resource);",
-            "stands on a permit",
+            "is on a permit",
         ),
         (
             "@id(\"a\") @obligation(\"approve:0:support-lead\") forbid (principal, action, resource);",
@@ -71,11 +71,11 @@ fn house_rules_are_enforced_at_load() {
         ("@id(\"a\") @obligation forbid (principal, action, resource);", "not known"),
         (
             "@id(\"a\") @obligation(\"approve:1:nobody\") forbid (principal, action, resource);",
-            "nobody can approve as `nobody`",
+            "the role `nobody` is not in the configuration",
         ),
         (
             "@id(\"a\") @obligaton(\"approve:1:support-lead\") forbid (principal, action, resource);",
-            "means nothing",
+            "is not known",
         ),
         ("@id(\"a\") forbid (principal == ?principal, action, resource);", "template"),
         (

@@ -25,7 +25,7 @@ fn a_look_that_answers_counts_and_else_the_word_does() {
         (Verdict::Applied, open(), Outcome::Mismatch, "the host's look does not show it"),
         (Verdict::NotApplied, None, Outcome::Failed, "bob (operator) says that it was not applied"),
         (Verdict::NotApplied, open(), Outcome::Failed, "the host's look does not show it"),
-        (Verdict::Retry, None, Outcome::Failed, "it was not applied, and is to be tried again"),
+        (Verdict::Retry, None, Outcome::Failed, "it was not applied and is to be proposed again"),
         (Verdict::Retry, open(), Outcome::Failed, "the host's look does not show it"),
         (Verdict::Retry, seen(Outcome::Verified), Outcome::Verified, "seen"),
         (Verdict::Applied, seen(Outcome::Failed), Outcome::Failed, "seen"),

@@ -75,7 +75,7 @@ fn always_true(
     field: &str,
 ) -> Result<(), ExpressionError> {
     if ["pre", "post"].contains(&operand) {
-        let what = format!("`{test}` is always true: every state is there when it is judged");
+        let what = format!("`{test}` is always true: every state is present when it is evaluated");
         return Err(error(what, "remove the test"));
     }
     let kind = match found {
@@ -88,5 +88,5 @@ fn always_true(
         _ => "remove the test".to_owned(),
     };
     let what = format!("`{test}` is always true: `{field}` is required");
-    Err(error(what, &format!("{value}, or take `{field}` out of `required`")))
+    Err(error(what, &format!("{value}, or remove `{field}` from `required`")))
 }

@@ -31,7 +31,9 @@ pub(super) fn reference(name: &str) -> Result<char, XmlError> {
         "quot" => return Ok('"'),
         _ => {}
     }
-    let code = name.strip_prefix('#').ok_or(XmlError::Forbidden("an entity beyond the five"))?;
+    let code = name
+        .strip_prefix('#')
+        .ok_or(XmlError::Forbidden("an entity other than the five predefined ones"))?;
     let (digits, radix) = code.strip_prefix('x').map_or((code, 10), |hex| (hex, 16));
     // `from_str_radix` would accept a sign.
     let plain = digits.chars().all(|letter| letter.is_digit(radix));
