@@ -117,7 +117,7 @@ fn policy_has_the_value_and_says_that_it_rests_on_it() {
         let line = report.checks.iter().find(|line| line.name == "decision").unwrap();
         let status = if rests { Status::Skip } else { Status::Pass };
         assert_eq!(line.status, status, "{line:?}");
-        assert_eq!(line.detail.contains("rests on private parameters"), rests, "{line:?}");
+        assert_eq!(line.detail.contains("depends on private parameters"), rests, "{line:?}");
         scim().patch(&user, &json!([{"op": "replace", "path": "active", "value": false}])).unwrap();
     }
 }

@@ -102,7 +102,7 @@ class Proof:
     def __init__(self, text: str) -> None:
         head, gap, self.checkpoint = text.partition("\n\n")
         lines = head.split("\n")
-        require(gap != "" and lines[0] == "c2sp.org/tlog-proof@v1", "no log proof")
+        require(gap != "" and lines[0] == "c2sp.org/tlog-proof@v1", "not a log proof")
         require(len(lines) > 1 and lines[1].startswith("index "), "a log proof has no index")
         self.index = decimal(lines[1].removeprefix("index "))
         self.hashes = [unbase64(line) for line in lines[2:]]
@@ -168,7 +168,7 @@ def container(path: Path) -> dict[str, bytes]:
             offset += 30 + len(info.filename.encode()) + info.file_size
             count += 1
     require(archive.comment == b"" and list(parts) == sorted(parts), "not sorted, or a comment")
-    require(len(parts) == count <= 64, "an entry stands twice, or there are too many")
+    require(len(parts) == count <= 64, "an entry occurs twice, or there are too many")
     directory = sum(46 + len(name.encode()) for name in parts)
     require(offset + directory + 22 == len(whole), "there is something besides the entries")
     for name, offset in offsets(parts):
@@ -206,12 +206,12 @@ def strict(text: bytes) -> object:
 
 
 def unique(pairs: list) -> dict:
-    require(len(dict(pairs)) == len(pairs), "a key stands twice")
+    require(len(dict(pairs)) == len(pairs), "a key occurs twice")
     return dict(pairs)
 
 
 def refuse(text: str) -> None:
-    raise Failed(f"{text} is no integer")
+    raise Failed(f"{text} is not an integer")
 
 
 def integers(value: object, depth: int = 0) -> bool:
@@ -238,7 +238,7 @@ def unbase64(text: str) -> bytes:
 
 
 def decimal(text: str) -> int:
-    require(text.isascii() and text.isdigit() and str(int(text)) == text, f"{text} is no number")
+    require(text.isascii() and text.isdigit() and str(int(text)) == text, f"{text} is not a number")
     return int(text)
 
 
@@ -272,8 +272,8 @@ def statement(data: dict, keys: list[SSlibKey], kind: str, action: bytes) -> dic
     require(set(signature) == {"keyid", "sig"}, "a signature has other fields")
     require(data["payloadType"] == PAYLOAD_TYPE, "the payload type is another one")
     by = [one for one in keys if one.keyid == signature["keyid"]]
-    require(bool(by), f"{kind}: signed by {signature['keyid']}, which is no trusted key")
-    require(strong(unbase64(signature["sig"])), "a signature is no strict Ed25519")
+    require(bool(by), f"{kind}: signed by {signature['keyid']}, which is not a trusted key")
+    require(strong(unbase64(signature["sig"])), "a signature is not strict Ed25519")
     text = payload(data)
     # `from_dict` modifies its argument.
     Envelope.from_dict(copy.deepcopy(data)).verify(by, 1)
@@ -281,7 +281,7 @@ def statement(data: dict, keys: list[SSlibKey], kind: str, action: bytes) -> dic
     parsed = json_format.Parse(text, statement_pb2.Statement())
     found = Statement.copy_from_pb(parsed)
     found.validate()
-    require(found.pb.predicate_type == f"urn:deed:{kind}:{VERSION}", f"a statement is no {kind}")
+    require(found.pb.predicate_type == f"urn:deed:{kind}:{VERSION}", f"a statement is not a {kind}")
     (subject,) = found.pb.subject
     name, bytes_of = ("action.json", action) if kind != "activated" else (
         "activation.json", rfc8785.dumps(value["predicate"]))
@@ -303,30 +303,30 @@ def links(opened: Bundle, receipt: dict) -> list[str]:
     by |= {one["decision_sha256"]: "decision" for one in receipt["attempts"]}
     before = [named(line) for line in opened.chain[: opened.at]]
     by |= {digest: "activated" for digest in receipt["activated"]}
-    require(len(set(before)) == len(before), "an envelope stands twice")
+    require(len(set(before)) == len(before), "an envelope occurs twice")
     require(set(before) == set(by), "the receipt names other envelopes than there are")
     kinds = [by[digest] for digest in before]
     after = len(opened.chain) - opened.at - 1
-    require(after <= 2, "more than two envelopes stand behind the receipt")
+    require(after <= 2, "more than two envelopes follow the receipt")
     return [*kinds, "receipt", *["reconciliation"] * after]
 
 
 def approvals(opened: Bundle, receipt: dict, trusted: Trust, action: bytes) -> str:
     listed = receipt["approvals"]
     if listed and trusted.approvers is None:
-        raise Untrusted("nobody said who may approve")
+        raise Untrusted("trust does not name the approvers")
     about = json.loads(action)
     for one in listed:
         n = next(n for n, line in enumerate(opened.chain) if named(line) == one["payload_sha256"])
         keyid = opened.chain[n]["signatures"][0]["keyid"]
         owners = [who for who in trusted.approvers if key(who["key"]).keyid == keyid]
-        require(bool(owners), f"{keyid} is the key of no approver")
+        require(bool(owners), f"the key {keyid} does not belong to an approver")
         terms = statement(opened.chain[n], [key(owners[0]["key"])], "approval", action)["predicate"]
         may = [who for who in owners if who["person"] == terms["person"] and terms["role"] in who["roles"]]
         require(bool(may), f"the key is not that of {terms['person']} in this role")
         index = opened.proofs[n].index
         require(any(within(who, index) for who in may), f"{terms['person']} was not enrolled then")
-        require(terms["person"] != about["person"], f"{terms['person']} answers for the agent that asked")
+        require(terms["person"] != about["person"], f"{terms['person']} is responsible for the agent that asked")
         fits = (terms["contract"], terms["adapter"], terms["binding"])
         require(fits == (about["contract"]["digest"], about["adapter"], about["binding"]),
                 "an approval is of something else")
@@ -356,14 +356,14 @@ def decisions(opened: Bundle, kinds: list[str], receipt: dict, trusted: Trust, a
         require(decided["pre"]["at_ms"] <= decided["cleared_ms"] <= attempt["started_ms"],
                 "a decision was made at another time")
         approved = {one["payload_sha256"] for one in receipt["approvals"] if one["decision"] == "approve"}
-        require(set(decided["approvals"]) <= approved, "a decision rests on an approval that is not there")
+        require(set(decided["approvals"]) <= approved, "a decision depends on an approval that is missing")
         behind = [one for one in decided["approvals"] if places[one] > places[attempt["decision_sha256"]]]
-        require(not behind, "a decision was logged before an approval that it rests on")
+        require(not behind, "a decision was logged before an approval that it depends on")
     if receipt["attempts"] and not given_up(receipt):
         counted = [one["payload_sha256"] for one in receipt["approvals"] if one["counted"]]
-        require(decided["approvals"] == counted, "the receipt counts other approvals than the last decision")
+        require(decided["approvals"] == counted, "the receipt and the last decision differ in: approvals")
         for name in ("decision", "question", "grant", "pre"):
-            require(receipt.get(name) == decided[name], f"the receipt has another {name} than the last decision")
+            require(receipt.get(name) == decided[name], f"the receipt and the last decision differ in: {name}")
     return f"{len(receipt['attempts'])} attempt(s), each allowed by a signed decision"
 
 
@@ -394,20 +394,20 @@ def resolution(opened: Bundle, receipt: dict, trusted: Trust, action: bytes) -> 
     if line is None:
         return None
     if trusted.approvers is None:
-        raise Untrusted("nobody said who may resolve")
+        raise Untrusted("trust does not name the operators")
     index = opened.proofs[-2].index
     keyid = line["signatures"][0]["keyid"]
     owners = [who for who in trusted.approvers if key(who["key"]).keyid == keyid]
-    require(bool(owners), f"{keyid} is the key of nobody who may resolve")
+    require(bool(owners), f"the key {keyid} does not belong to an operator")
     said = statement(line, [key(owners[0]["key"])], "reconciliation", action)["predicate"]
     require(set(said) == {"receipt_sha256", "resolution"}, "a resolution has other members")
     word = said["resolution"]
     members = {"person", "role", "verdict", "reason", "nonce", "signed_ms"}
-    require(set(word) == members, "a person's word has other members")
+    require(set(word) == members, "a resolution has other members")
     may = [who for who in owners if who["person"] == word["person"] and word["role"] in who["roles"]]
     require(bool(may) and word["role"] == "operator", f"the key is not that of an operator {word['person']}")
     require(any(within(who, index) for who in may), f"{word['person']} was not enrolled then")
-    require(word["person"] != json.loads(action)["person"], f"{word['person']} answers for the agent that asked")
+    require(word["person"] != json.loads(action)["person"], f"{word['person']} is responsible for the agent that asked")
     require(said["receipt_sha256"] == named(opened.chain[opened.at]), "a resolution is of another receipt")
     require(receipt["outcome"] == "indeterminate", "there is nothing to resolve")
     require(0 < len(word["reason"].encode()) <= 1000, "a reason is empty or too long")
@@ -423,12 +423,12 @@ def reconciliation(
     require(settled["receipt_sha256"] == named(opened.chain[opened.at]), "it settles another receipt")
     require(receipt["outcome"] == "indeterminate" != settled["outcome"], "there is nothing to settle")
     by = None if word is None else named(opened.chain[-2])
-    require(settled.get("resolved_by") == by, "it rests on another word than the one before it")
+    require(settled.get("resolved_by") == by, "it depends on another resolution")
     if "look" not in settled:
-        require(word is not None, "nobody looked, and nobody said anything")
+        require(word is not None, "there was neither a look nor a resolution")
         comes_to = {"applied": "mismatch", "not_applied": "failed", "retry": "failed"}[word["verdict"]]
-        require(settled["outcome"] == comes_to, "a word alone comes to another outcome")
-        require(not settled["changes"] + settled["unexpected"] + settled["checks"], "nobody looked, and something was seen")
+        require(settled["outcome"] == comes_to, "a resolution alone gives another outcome")
+        require(not settled["changes"] + settled["unexpected"] + settled["checks"], "no look, but changes or checks")
     return settled
 
 
@@ -451,14 +451,14 @@ def log(opened: Bundle, kinds: list[str], trusted: Trust, tenant: str) -> int:
         by_a_person = word_at(opened) is line
         if kind in HOST_KINDS and not by_a_person:
             keyid = line["signatures"][0]["keyid"]
-            require(trusted.counts(keyid, proof.index), f"the key of the {kind} did not count then")
+            require(trusted.counts(keyid, proof.index), f"the key of the {kind} was not valid then")
     return size
 
 
 def checkpoint(note: str, trusted: Trust, tenant: str) -> tuple[int, bytes]:
     """Size and root of a signed note (C2SP signed-note, tlog-checkpoint)."""
     text, gap, lines = note.rpartition("\n\n")
-    require(gap != "" and lines.endswith("\n"), "the checkpoint is no signed note")
+    require(gap != "" and lines.endswith("\n"), "the checkpoint is not a signed note")
     text += "\n"
     origin, size, root = text[:-1].split("\n")
     require(origin.rsplit("/", 1)[-1] == tenant, f"{origin} is not the log of {tenant}")
@@ -466,7 +466,7 @@ def checkpoint(note: str, trusted: Trust, tenant: str) -> tuple[int, bytes]:
     for line in lines[:-1].split("\n"):
         dash, name, data = line.split(" ")
         blob = unbase64(data)
-        require(dash == "—" and len(blob) > 4, "a signature line is none")
+        require(dash == "—" and len(blob) > 4, "a signature line is malformed")
         for known_name, hint, public in trusted.log:
             if (known_name, hint) == (name, blob[:4]) and name == origin:
                 require(not signed and strong(blob[4:]), "the log's signature is not one strict one")
@@ -524,7 +524,7 @@ def digests(opened: Bundle, receipt: dict, settled: dict | None, action: dict) -
         wanted["policy/request.json"] = None
     for name, digest in wanted.items():
         if name in parts:
-            require(not is_copy or not name.startswith("evidence/"), f"{name} is there without the exchanges")
+            require(not is_copy or not name.startswith("evidence/"), f"{name} is present without the exchanges")
             require(of(parts[name]) == digest, f"{name} is not what was signed")
         else:
             require(digest is None or is_copy and name.startswith("evidence/"), f"{name} is missing")

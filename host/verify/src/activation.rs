@@ -35,7 +35,7 @@ pub(super) fn check(
     let Some(decision) = &receipt.decision else {
         return match receipt.activated.as_slice() {
             [] => pass("policy was not asked"),
-            _ => Err("the receipt names an activation and no decision".to_owned()),
+            _ => Err("the receipt names an activation but no decision".to_owned()),
         };
     };
     let mut read = Vec::new();
@@ -54,7 +54,7 @@ pub(super) fn check(
     seen.facts(last)?;
     let index = opened.proofs.get(*line).map_or(0, |proof| proof.index);
     pass(format!(
-        "policies, agent's roles and resource's attributes are those activated at {index} of the log"
+        "policies, the agent's roles and the resource's attributes are those activated at {index} of the log"
     ))
 }
 
@@ -87,7 +87,7 @@ fn each_attempt(
         let place = receipt.activated.iter().position(|one| *one == clearance.activated);
         let found = place.and_then(|place| read.get(place));
         let (line, activation) =
-            found.ok_or_else(|| named("its activation is not there".to_owned()))?;
+            found.ok_or_else(|| named("its activation is missing".to_owned()))?;
         if line > decided_at {
             return Err(named("it was made before its activation".to_owned()));
         }
@@ -102,17 +102,17 @@ fn decided(activation: &Activation, decision: &Decision) -> Result<(), String> {
     if activation.policy_set == decision.policy_set {
         return Ok(());
     }
-    Err(format!("activated were the policies {}, others decided", activation.policy_set))
+    Err(format!("the activated policies are {}, but other policies decided", activation.policy_set))
 }
 
 /// The contract and adapter that run were granted, in the environment of the action.
 fn allowed(activation: &Activation, action: &Action) -> Result<(), String> {
     let granted = Granted { contract: action.contract.digest, adapter: action.adapter };
     if !activation.granted.contains(&granted) {
-        return Err("contract and adapter of the action were not activated together".to_owned());
+        return Err("the contract and adapter of the action were not activated together".to_owned());
     }
     if activation.environment != action.environment {
-        return Err(format!("activated was the environment `{}`", activation.environment));
+        return Err(format!("the activated environment is `{}`", activation.environment));
     }
     Ok(())
 }

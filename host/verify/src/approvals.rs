@@ -33,10 +33,10 @@ pub(super) fn check(
     trust: &Trust,
 ) -> (Vec<Given>, Found) {
     if receipt.approvals.is_empty() {
-        return (vec![], pass("nobody was asked, or nobody answered"));
+        return (vec![], pass("no approval was requested, or no one answered"));
     }
     let Some(approvers) = &trust.approvers else {
-        return (vec![], Ok(Finding::Untrusted("nobody said who may approve".to_owned())));
+        return (vec![], Ok(Finding::Untrusted("trust does not name the approvers".to_owned())));
     };
     let mut given = Vec::new();
     for (n, (line, reference)) in links.approvals.iter().zip(&receipt.approvals).enumerate() {
@@ -83,7 +83,7 @@ fn terms(
     index: Option<u64>,
 ) -> Result<Terms, String> {
     let owners = owners(envelope, approvers)?;
-    let owner = owners.first().ok_or("its key is that of nobody")?;
+    let owner = owners.first().ok_or("its key does not belong to an approver")?;
     let (subject, terms) = approval::open(envelope, &owner.key).map_err(|e| e.to_string())?;
     if subject != *digest {
         return Err(format!("it is about another action, {subject}"));
@@ -99,7 +99,11 @@ pub(super) fn owners<'a>(
 ) -> Result<Vec<&'a Approver>, String> {
     let hint = envelope.key_hint().unwrap_or_default();
     let owners: Vec<&Approver> = approvers.into_iter().filter(|one| one.owns(hint)).collect();
-    if owners.is_empty() { Err(format!("`{hint}` is the key of no approver")) } else { Ok(owners) }
+    if owners.is_empty() {
+        Err(format!("the key `{hint}` does not belong to an approver"))
+    } else {
+        Ok(owners)
+    }
 }
 
 /// Whether one of these records has this person and role, and is valid at this index of the log.
@@ -115,7 +119,7 @@ pub(super) fn enrolled(
         return Err(format!("its key is not that of `{person}` in the role `{role}`"));
     }
     if !may.iter().any(|one| index.is_some_and(|index| one.is_enrolled_at(index))) {
-        return Err(format!("the key of `{person}` was not enrolled at that place of the log"));
+        return Err(format!("the key of `{person}` was not enrolled at that index of the log"));
     }
     Ok(())
 }
@@ -131,7 +135,7 @@ fn fits(terms: &Terms, action: &Action) -> Result<(), String> {
         return Err(format!("it was given for another {what}"));
     }
     if terms.person == action.person {
-        return Err(format!("`{}` answers for the agent that asked", terms.person));
+        return Err(format!("`{}` is responsible for the agent that asked", terms.person));
     }
     Ok(())
 }
@@ -151,6 +155,6 @@ fn words(given: &Given) -> String {
         Answer::Approve => "approved",
         Answer::Deny => "denied",
     };
-    let counted = if given.counted { "" } else { ", which went stale and does not count" };
+    let counted = if given.counted { "" } else { ", which became void and does not count" };
     format!("{person} ({role}) {said}{counted}")
 }

@@ -26,10 +26,10 @@ pub(super) fn check(
     trust: &Trust,
 ) -> Found {
     if receipt.attempts.is_empty() {
-        return pass("nothing was attempted; what was decided stands in the receipt");
+        return pass("nothing was attempted; the receipt has the decision");
     }
     if receipt.decision.is_none() {
-        return Err("it was attempted, and the receipt has no decision".to_owned());
+        return Err("it was attempted, but the receipt has no decision".to_owned());
     }
     // Omitting an attempt would hide what it sent.
     if !receipt.attempts.iter().map(|attempt| attempt.n).eq(1..=count(receipt)) {
@@ -84,7 +84,7 @@ fn fits(
         (clearance.attempt != attempt.n, "it is for another attempt"),
         (clearance.decision.verdict != Verdict::Allow, "it does not allow anything"),
         (clearance.cleared_ms > attempt.started_ms, "it was made after the attempt had started"),
-        (!clearance.approvals.iter().all(approves), "it rests on an approval that is not there"),
+        (!clearance.approvals.iter().all(approves), "it depends on an approval that is missing"),
         (clearance.pre.at_ms > clearance.cleared_ms, "it was made before its look"),
     ];
     if let Some((_, fault)) = faults.iter().find(|(wrong, _)| *wrong) {
@@ -124,7 +124,7 @@ fn rests_on(receipt: &Receipt, last: &Clearance) -> Result<(), String> {
         (!counted.eq(last.approvals.iter().copied()), "approvals"),
     ];
     match differs.iter().find(|(differs, _)| *differs) {
-        Some((_, what)) => Err(format!("the receipt has another {what} than the last decision")),
+        Some((_, what)) => Err(format!("the receipt and the last decision differ in: {what}")),
         None => Ok(()),
     }
 }

@@ -25,14 +25,14 @@ pub(super) fn check(opened: &Opened, proven: &Proven, book: &mut Book) {
         Ok(contract) => contract,
         Err(fault) => {
             book.note(REQUESTS, Err(fault));
-            return book.pass_over(&CONTENTS, "not looked at: the contract cannot be read");
+            return book.pass_over(&CONTENTS, "not checked: the contract cannot be read");
         }
     };
     let seen = match evidence::read(opened, proven) {
         Ok(seen) => seen,
         Err(fault) => {
             book.note(SUMMARY, Err(fault));
-            return book.pass_over(&CONTENTS, "not looked at: the receipt sums up other evidence");
+            return book.pass_over(&CONTENTS, "not checked: the receipt summarizes other evidence");
         }
     };
     let seen = seen.as_ref();
@@ -49,14 +49,17 @@ fn requests(proven: &Proven, contract: &Contract) -> Found {
     let Proven { action, receipt, .. } = proven;
     let head = &contract.action;
     if head.name != action.contract.name || head.version != action.contract.version {
-        return Err(format!("the contract is `{} {}`, not the action's", head.name, head.version));
+        return Err(format!(
+            "the contract is `{} {}`, not that of the action",
+            head.name, head.version
+        ));
     }
     let rendering = rendering(action, receipt, contract)?;
     if rendering.resource != action.resource {
         return Err(format!("the contract names the resource `{}`", rendering.resource));
     }
     if receipt.guard != Guard::of(&rendering.perform) {
-        return Err("the receipt says another guard than the contract has".to_owned());
+        return Err("the guard in the receipt is not that of the contract".to_owned());
     }
     let later = proven.settled.iter().filter_map(|settled| settled.look.as_ref());
     let looks = receipt.pre.iter().chain(&receipt.post).chain(later).map(|look| &look.exchanges);
@@ -64,13 +67,13 @@ fn requests(proven: &Proven, contract: &Contract) -> Found {
     let looked: Result<usize, String> = looks.map(|run| of_rules(run, &rendering.observe)).sum();
     let sent: Result<usize, String> = runs.map(|run| of_rules(run, &rendering.perform)).sum();
     let (looked, sent) = (looked?, sent?);
-    pass(format!("all {looked} of the looks and {sent} of the attempts are the contract's"))
+    pass(format!("all {looked} requests of looks and {sent} of attempts are those of the contract"))
 }
 
 /// The number of exchanges of one run. Each must match a rule, and none may be sent more often than its rule allows.
 fn of_rules(run: &[ExchangeSummary], rules: &[Rendered]) -> Result<usize, String> {
     if let Some(one) = run.iter().find(|one| !rules.iter().any(|rule| is_of(one, rule))) {
-        return Err(format!("`{} {}` is no request of the contract", one.method, one.path));
+        return Err(format!("`{} {}` is not a request of the contract", one.method, one.path));
     }
     let often = |rule: &&Rendered| {
         let sent = run.iter().filter(|one| is_of(one, rule)).count();
@@ -78,7 +81,7 @@ fn of_rules(run: &[ExchangeSummary], rules: &[Rendered]) -> Result<usize, String
     };
     match rules.iter().find(often) {
         Some(rule) => {
-            Err(format!("`{} {}` was sent oftener than its rule allows", rule.method, rule.path))
+            Err(format!("`{} {}` was sent more often than its rule allows", rule.method, rule.path))
         }
         None => Ok(run.len()),
     }

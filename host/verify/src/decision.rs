@@ -28,7 +28,7 @@ pub(super) fn check(
 ) -> Found {
     let Some(decision) = &proven.receipt.decision else { return pass("policy was not asked") };
     if !opened.has(bundle::REQUEST) {
-        let why = "without request.json, which this copy lacks, policy cannot be asked again";
+        let why = "this copy has no request.json, so policy cannot be evaluated again";
         return Ok(Finding::Skip(why.to_owned()));
     }
     let asked = Snapshot {
@@ -37,13 +37,14 @@ pub(super) fn check(
     };
     let about_state = asked.request.pointer("/context/pre").is_some();
     if proven.receipt.question.as_ref().is_some_and(|one| one.about_state != about_state) {
-        return Err("the receipt says otherwise whether policy was asked about state".to_owned());
+        return Err("the receipt and request.json differ in whether policy was asked about state"
+            .to_owned());
     }
     let policies = Policies::read(opened.text(bundle::POLICIES)?, opened.text(bundle::SCHEMA)?)?;
     let pre = seen.and_then(|seen| seen.pre.as_ref()).map(Observation::value);
     let facts = facts(proven, contract, &asked, pre)?;
     if policies.snapshot(&facts) != asked {
-        return Err("policy was asked about something else than this action".to_owned());
+        return Err("the question to policy was not about this action".to_owned());
     }
     if decision.rests_on_private {
         return on_private(proven, contract, &policies, decision);
@@ -54,7 +55,7 @@ pub(super) fn check(
         let by = decision.determining.join("`, `");
         let word = word(decision.verdict);
         return pass(format!(
-            "`{word}` again, by `{by}`, with agent's roles and resource's attributes as activated"
+            "`{word}` again, by `{by}`, with the agent's roles and the resource's attributes as activated"
         ));
     }
     refused_by_host(decision, again)
@@ -75,13 +76,17 @@ fn on_private(
     decision: &Decision,
 ) -> Found {
     if !contract.private().any(|name| proven.action.params.get(name).is_some()) {
-        return Err("the decision rests on private parameters, and the action has none".to_owned());
+        return Err(
+            "the decision depends on private parameters, but the action has none".to_owned()
+        );
     }
     if !contract.private().any(|name| policies.reads(&proven.action.contract.name, name)) {
-        return Err("the decision rests on private parameters, and no policy reads one".to_owned());
+        return Err(
+            "the decision depends on private parameters, but no policy reads one".to_owned()
+        );
     }
     Ok(Finding::Skip(format!(
-        "the host says `{}`; that rests on private parameters, whose values no bundle has",
+        "the host states `{}`; that depends on private parameters, whose values a bundle does not contain",
         word(decision.verdict)
     )))
 }
@@ -98,10 +103,10 @@ fn refused_by_host(decision: &Decision, again: Decision) -> Found {
     };
     match &decision.reason {
         Some(reason) if is_same(&refused, decision) => {
-            pass(format!("policy says `{policy_says}`, the host itself refused: {reason}"))
+            pass(format!("policy gives `{policy_says}`, the host itself refused: {reason}"))
         }
         _ => Err(format!(
-            "policy says `{policy_says}`, the receipt `{}` or other grounds",
+            "policy gives `{policy_says}`, the receipt has `{}` or other grounds",
             word(decision.verdict)
         )),
     }
@@ -160,7 +165,7 @@ fn time(proven: &Proven, found: Option<&Value>) -> Result<i64, String> {
     if between.contains(&time) {
         return Ok(time);
     }
-    Err("policy was asked at a time outside the action's".to_owned())
+    Err("policy was asked at a time outside that of the action".to_owned())
 }
 
 fn read<T: DeserializeOwned>(value: Option<&Value>) -> Result<T, String> {

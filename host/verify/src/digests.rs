@@ -38,7 +38,7 @@ fn contract(opened: &Opened, action: &Action) -> Found {
     if found == action.contract.digest {
         return pass(format!("{} {}, {found}", action.contract.name, action.contract.version));
     }
-    Err(format!("contract.json is {found}, the action names {}", action.contract.digest))
+    Err(format!("contract.json is {found}, but the action names {}", action.contract.digest))
 }
 
 /// The receipt contains the grant, so its bytes are already proved; here they must fit the action.
@@ -58,14 +58,14 @@ fn grant(opened: &Opened, action: &Action, receipt: &Receipt) -> Found {
 pub(super) fn granted(granted: &GrantRecord, action: &Action) -> Result<usize, String> {
     let GrantRecord { contract, adapter, upstreams, .. } = granted;
     if *contract != action.contract.digest || *adapter != action.adapter {
-        return Err("the grant is for another contract or adapter than the action".to_owned());
+        return Err("the grant is not for the contract and adapter of the action".to_owned());
     }
     let binding = upstreams.iter().map(|(name, binding)| Ok((name.clone(), binding.digest()?)));
     let binding = binding.collect::<Result<_, json::NotCanonical>>().map_err(|e| e.to_string())?;
     if action.binding == binding {
         return Ok(binding.len());
     }
-    Err("the grant is for other upstreams than the action".to_owned())
+    Err("the grant is not for the upstreams of the action".to_owned())
 }
 
 fn policy_set(opened: &Opened, receipt: &Receipt) -> Found {
@@ -79,7 +79,7 @@ fn policy_set(opened: &Opened, receipt: &Receipt) -> Found {
     if found == decision.policy_set {
         return pass(format!("policies and schema are those that decided, {found}"));
     }
-    Err(format!("policies and schema are {found}, the receipt names {}", decision.policy_set))
+    Err(format!("policies and schema are {found}, but the receipt names {}", decision.policy_set))
 }
 
 /// An agent's copy may lack the request, because it contains the state that was read.
@@ -87,15 +87,14 @@ fn question(opened: &Opened, receipt: &Receipt) -> Found {
     let signed = match (&receipt.decision, &receipt.question) {
         (None, None) => return pass("policy was not asked"),
         (Some(_), Some(signed)) => signed,
-        _ => return Err("the receipt has a decision or a question, and not both".to_owned()),
+        _ => return Err("the receipt has a decision or a question, but not both".to_owned()),
     };
     has_digest(opened, bundle::ENTITIES, &signed.entities_sha256)?;
     if opened.is_agents_copy() && signed.about_state {
         if opened.has(bundle::REQUEST) {
-            return Err("request.json is about state, which this copy leaves out".to_owned());
+            return Err("request.json contains state, which this copy must omit".to_owned());
         }
-        let why =
-            "this copy has no request.json: policy was asked about state, which it leaves out";
+        let why = "this copy has no request.json: policy was asked about state, which it omits";
         return Ok(Finding::Skip(why.to_owned()));
     }
     has_digest(opened, bundle::REQUEST, &signed.request_sha256)?;
@@ -109,7 +108,7 @@ fn evidence(opened: &Opened, receipt: &Receipt, settled: Option<&Reconciliation>
         let stray_look = looks.into_iter().find(|name| opened.has(name));
         return stray_look.map_or_else(
             || Ok(Finding::Skip("this copy has no evidence".to_owned())),
-            |name| Err(format!("`{name}` is there without `{}`", bundle::EXCHANGES)),
+            |name| Err(format!("`{name}` is present without `{}`", bundle::EXCHANGES)),
         );
     }
     has_digest(opened, bundle::EXCHANGES, &receipt.exchanges_sha256)?;
@@ -132,9 +131,9 @@ fn has_digest(opened: &Opened, name: &str, signed: &Digest) -> Result<(), String
     if found == *signed {
         return Ok(());
     }
-    Err(format!("`{name}` is {found}, the receipt names {signed}"))
+    Err(format!("`{name}` is {found}, but the receipt names {signed}"))
 }
 
 fn stray(name: &str) -> String {
-    format!("`{name}` is there, and the receipt knows nothing of it")
+    format!("`{name}` is present, but the receipt does not name it")
 }

@@ -38,7 +38,7 @@ pub(super) fn read(opened: &Opened, proven: &Proven) -> Result<Option<Evidence>,
     }
     if let Some(n) = attempts.iter().find(|one| !carries_what_was(one, &attempts)).map(|one| one.n)
     {
-        return Err(format!("attempt {n} carries an answer that no earlier attempt had"));
+        return Err(format!("attempt {n} carries an answer that no earlier attempt got"));
     }
     Ok(Some(Evidence {
         pre: look(opened, bundle::PRE, receipt.pre.as_ref())?,
@@ -54,7 +54,7 @@ pub(super) fn read(opened: &Opened, proven: &Proven) -> Result<Option<Evidence>,
 
 pub(super) fn found(evidence: Option<&Evidence>) -> Found {
     match evidence {
-        Some(_) => pass("the receipt sums up these looks and exchanges"),
+        Some(_) => pass("the receipt summarizes these looks and exchanges"),
         None => Ok(Finding::Skip("this copy has no evidence to compare with".to_owned())),
     }
 }
@@ -65,10 +65,10 @@ pub(super) fn outcome(proven: &Proven, contract: &Contract, evidence: Option<&Ev
     let compared = !attempts.is_empty() && post.is_some();
     let unchanged = changes.is_empty() && unexpected.is_empty();
     if !(compared || unchanged) {
-        return Err("the receipt has changes, and nobody looked after a run".to_owned());
+        return Err("the receipt has changes, but there was no look after a run".to_owned());
     }
     let Some(evidence) = evidence else {
-        let why = "without evidence, which this copy lacks, nothing can be judged again";
+        let why = "this copy has no evidence, so the outcome cannot be judged again";
         return Ok(Finding::Skip(why.to_owned()));
     };
     if evidence.attempts.is_empty() {
@@ -78,7 +78,7 @@ pub(super) fn outcome(proven: &Proven, contract: &Contract, evidence: Option<&Ev
         return turned_away(proven.receipt.outcome);
     }
     let Some(pre) = &evidence.pre else {
-        return Err("it ran, and nobody had looked before".to_owned());
+        return Err("it ran, but there was no look before it".to_owned());
     };
     let before = outcome::before(contract, &proven.action.params, pre);
     if let Some(check) = before.iter().find(|check| !check.holds) {
@@ -93,9 +93,9 @@ pub(super) fn outcome(proven: &Proven, contract: &Contract, evidence: Option<&Ev
     match &evidence.post {
         Some(post) => compare(&proven.receipt, &judge(proven, contract, pre, post, evidence)),
         None if proven.receipt.outcome == Outcome::Indeterminate => {
-            pass("nobody looked afterwards, and so it is left open")
+            pass("there was no look afterwards, so it is left open")
         }
-        None => Err("nobody looked afterwards, so it must be `indeterminate`".to_owned()),
+        None => Err("there was no look afterwards, so it must be `indeterminate`".to_owned()),
     }
 }
 
@@ -104,9 +104,9 @@ pub(super) fn outcome(proven: &Proven, contract: &Contract, evidence: Option<&Ev
 fn turned_away(outcome: Outcome) -> Found {
     match outcome {
         Outcome::Denied | Outcome::Expired | Outcome::Cancelled | Outcome::Failed => {
-            pass("nothing was carried out: the upstream turned away what ran, by its guard")
+            pass("nothing was carried out: the upstream rejected the guarded writes")
         }
-        other => Err(format!("`{}`, and nothing was carried out", other.as_str())),
+        other => Err(format!("`{}`, although nothing was carried out", other.as_str())),
     }
 }
 
@@ -126,11 +126,11 @@ fn look(opened: &Opened, name: &str, short: Option<&Look>) -> Result<Option<Obse
         && full.at_ms == short.at_ms
         && full.problem == short.problem;
     if !same {
-        return Err(format!("`{name}` is not the receipt's look"));
+        return Err(format!("`{name}` is not the look of the receipt"));
     }
     if hides_its_problem(&full) {
         return Err(format!(
-            "`{name}` has no `problem`, and its run did not end as `done` or made refused requests"
+            "`{name}` has no `problem`, but its run did not end as `done` or made refused requests"
         ));
     }
     Ok(Some(full))
@@ -179,7 +179,7 @@ fn unattempted(contract: &Contract, evidence: &Evidence, receipt: &Receipt) -> F
             }
             Err(format!("the look gives `{}`", judged.as_str()))
         }
-        (Outcome::Verified | Outcome::Failed, None) => Err("nobody looked".to_owned()),
+        (Outcome::Verified | Outcome::Failed, None) => Err("there was no look".to_owned()),
         _ => Ok(Finding::Skip("nothing was attempted, so there is nothing to judge".to_owned())),
     }
 }
@@ -213,7 +213,7 @@ pub(super) fn later(
     contract: &Contract,
     evidence: &Evidence,
 ) -> Result<Judgement, String> {
-    let look = |look: &Option<Observation>| look.clone().ok_or("it was settled without a look");
+    let look = |look: &Option<Observation>| look.clone().ok_or("there was no look that settled it");
     let (pre, later) = (look(&evidence.pre)?, look(&evidence.later)?);
     Ok(judge(proven, contract, &pre, &later, evidence))
 }
@@ -243,7 +243,7 @@ fn compare(receipt: &Receipt, judged: &Judgement) -> Found {
             "the evidence gives `{word}`; the host left it open: {reason}"
         )));
     }
-    Err(format!("the evidence gives `{word}` or other changes than the receipt has"))
+    Err(format!("the evidence gives `{word}` or changes that are not those of the receipt"))
 }
 
 #[cfg(test)]

@@ -29,19 +29,19 @@ pub(super) fn check(proven: &Proven, contract: &Contract, seen: Option<&Evidence
             O::Verified if contract.is_read() && verdict == Some(Verdict::Allow) => {
                 approvals(proven, contract, seen)
             }
-            O::Verified if contract.is_read() => Err("it was read and not allowed".to_owned()),
-            other => Err(format!("`{}` needs an attempt, and there is none", other.as_str())),
+            O::Verified if contract.is_read() => Err("it was read but not allowed".to_owned()),
+            other => Err(format!("`{}` requires an attempt, but there is none", other.as_str())),
         };
     }
     let ended_early = matches!(receipt.outcome, O::Denied | O::Expired | O::Cancelled);
     if ended_early && !receipt.may_have_changed_something() {
-        return pass("the upstream turned away what ran, by its guard, and nothing else did");
+        return pass("the upstream rejected the guarded writes, and nothing else ran");
     }
     if contract.is_read() || ended_early {
-        return Err(format!("`{}`, and yet something ran", receipt.outcome.as_str()));
+        return Err(format!("`{}`, but something ran", receipt.outcome.as_str()));
     }
     if verdict != Some(Verdict::Allow) {
-        return Err("it ran and was not allowed".to_owned());
+        return Err("it ran but was not allowed".to_owned());
     }
     let Some(grant) = &receipt.grant else {
         return Err("it ran without a grant".to_owned());
@@ -65,14 +65,17 @@ fn repetitions(
         }
         let allowed = usize::try_from(contract.limits.attempts).unwrap_or(usize::MAX);
         if n >= allowed {
-            return Err(format!("attempt {} is more than the contract allows", next.n));
+            return Err(format!(
+                "attempt {} exceeds the attempts that the contract allows",
+                next.n
+            ));
         }
         let may = recovery::may_follow(contract.action.effect, before, bindings, next.started_ms);
-        may.map_err(|why| format!("attempt {} could not follow: {why}", next.n))?;
+        may.map_err(|why| format!("attempt {} was not allowed to follow: {why}", next.n))?;
     }
     match recovery::sent_twice(&runs) {
         Some(again) => Err(format!(
-            "`{} {}` was done, and was sent once more or carried from nowhere",
+            "`{} {}` was done, and was sent again or carried without a source",
             again.method, again.path
         )),
         None => Ok(()),
@@ -95,25 +98,28 @@ fn approvals(proven: &Proven, contract: &Contract, seen: Option<&Evidence>) -> F
             (terms.decision != Answer::Approve, "is a denial"),
             (Some(terms.pre_state) != world, "is for another pre-state"),
             (Some(terms.policy_set) != policy_set, "is for another policy set"),
-            (Some((&terms.nonce, terms.expires_ms)) != asking, "is to another asking"),
+            (
+                Some((&terms.nonce, terms.expires_ms)) != asking,
+                "is for another request for approval",
+            ),
             (terms.expires_ms < ran_ms, "had expired when it ran"),
         ];
         if let Some((_, what)) = differs.iter().find(|(differs, _)| *differs) {
-            return Err(format!("the answer of `{}` counts and {what}", terms.person));
+            return Err(format!("the answer of `{}` counts but {what}", terms.person));
         }
     }
     let count = counted.len();
     if count > 0 && pre_state.is_none() {
         return Ok(Finding::Skip(format!(
-            "{count} approval(s) in time, and of one state; this copy does not have the state"
+            "{count} approval(s) in time, for the same state; this copy does not have the state"
         )));
     }
-    pass(format!("allowed; {count} approval(s) of exactly this world, in time"))
+    pass(format!("allowed; {count} approval(s) for exactly this state and policy set, in time"))
 }
 
 /// When the last attempt started; a read was allowed after its look.
 fn ran_ms(receipt: &Receipt) -> Result<i64, String> {
-    let look = receipt.pre.as_ref().ok_or("it ran, and nobody had looked before")?;
+    let look = receipt.pre.as_ref().ok_or("it ran, but there was no look before it")?;
     let starts = receipt.attempts.iter().map(|attempt| attempt.started_ms);
     Ok(starts.max().unwrap_or(look.at_ms))
 }

@@ -245,13 +245,14 @@ fn check(bundle: &[u8], trust: Option<&Trust>, book: &mut Book) {
     let envelopes = opened.chain.len();
     book.note(CONTAINER, pass(format!("{} parts, {envelopes} envelope(s)", opened.files.len())));
     let Some(trust) = trust else {
-        book.note(SIGNATURE, Ok(Finding::Untrusted("no trust was given".to_owned())));
-        return book.pass_over(&[PROOFS.as_slice(), &CONTENTS].concat(), "no trust was given");
+        book.note(SIGNATURE, Ok(Finding::Untrusted("no trust directory was given".to_owned())));
+        return book
+            .pass_over(&[PROOFS.as_slice(), &CONTENTS].concat(), "no trust directory was given");
     };
     if let Some(proven) = proof::prove(&opened, trust, book) {
         return content::check(&opened, &proven, book);
     }
-    let why = "not looked at: signatures and digests are not proved";
+    let why = "not checked: signatures and digests are not proved";
     book.pass_over(&[PROOFS.as_slice(), &CONTENTS].concat(), why);
 }
 

@@ -41,14 +41,14 @@ pub(super) fn find(opened: &Opened, receipt: &Receipt) -> Result<Links, String> 
     let mut lines: Vec<usize> = [approvals.as_slice(), &decisions, &activated].concat();
     lines.sort_unstable();
     if !lines.iter().copied().eq(0..before.len()) {
-        return Err("an envelope stands twice, or the receipt does not name it".to_owned());
+        return Err("an envelope occurs twice, or the receipt does not name it".to_owned());
     }
     let receipt = opened.receipt_at;
     let (resolution, reconciliation) = match after.len() {
         0 | 1 => (None, None),
         2 => (None, Some(receipt + 1)),
         3 => (Some(receipt + 1), Some(receipt + 2)),
-        _ => return Err("more than two envelopes stand behind the receipt".to_owned()),
+        _ => return Err("more than two envelopes follow the receipt".to_owned()),
     };
     Ok(Links { approvals, decisions, activated, receipt, resolution, reconciliation })
 }

@@ -62,7 +62,7 @@ impl Opened {
 
     /// A part as text. Fails when it is missing or not UTF-8.
     pub fn text(&self, name: &str) -> Result<&str, String> {
-        std::str::from_utf8(self.part(name)?).map_err(|e| format!("`{name}` is no text: {e}"))
+        std::str::from_utf8(self.part(name)?).map_err(|e| format!("`{name}` is not text: {e}"))
     }
 }
 
@@ -72,8 +72,8 @@ fn receipt(chain: &[Envelope], wrapped: &[u8]) -> Result<(usize, Envelope), Stri
     let mut found = chain.iter().enumerate().filter(|(_, envelope)| is_it(envelope));
     match (found.next(), found.next()) {
         (Some((at, envelope)), None) => Ok((at, envelope.clone())),
-        (None, _) => Err(format!("`{RECEIPT}` is no envelope of `{CHAIN}`")),
-        (Some(_), Some(_)) => Err(format!("`{CHAIN}` has the receipt twice")),
+        (None, _) => Err(format!("`{RECEIPT}` is not an envelope of `{CHAIN}`")),
+        (Some(_), Some(_)) => Err(format!("`{CHAIN}` contains the receipt twice")),
     }
 }
 
@@ -100,7 +100,7 @@ fn envelopes(chain: &[u8]) -> Result<Vec<Envelope>, String> {
 fn proof(files: &Files, n: usize) -> Result<LogProof, String> {
     let name = proof_name(n);
     let text = std::str::from_utf8(part(files, &name)?)
-        .map_err(|e| format!("`{name}` is no text: {e}"))?;
+        .map_err(|e| format!("`{name}` is not text: {e}"))?;
     let proof = LogProof::parse(text).map_err(|e| format!("`{name}`: {e}"))?;
     // `extra` is not authenticated, and no bundle of deed has it.
     if proof.extra.is_some() || proof.to_string() != text {

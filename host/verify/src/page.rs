@@ -16,7 +16,7 @@ pub fn lines(report: &Report, id: &str) -> String {
         lines.push(format!("{mark}  {:<17}  {}", line.name, safe(&line.detail)));
     }
     if let Some(outcome) = report.outcome {
-        lines.push(format!("the receipt says: {}", outcome.as_str()));
+        lines.push(format!("outcome in the receipt: {}", outcome.as_str()));
     }
     if let Some(settled) = report.settled {
         lines.push(format!("settled later: {}", settled.as_str()));

@@ -99,17 +99,23 @@ fn signature(opened: &Opened, trust: &Trust) -> Result<Statement, Found> {
 fn subject(opened: &Opened, statement: &Statement) -> Result<Action, String> {
     let found = Digest::of(opened.part(bundle::ACTION)?);
     if found != statement.action {
-        return Err(format!("the receipt is about {}, action.json is {found}", statement.action));
+        return Err(format!(
+            "the receipt is about {}, but action.json is {found}",
+            statement.action
+        ));
     }
     let action: Action = opened.record(bundle::ACTION)?;
     if action.v != VERSION {
-        return Err(format!("action.json has version {}, this reader knows {VERSION}", action.v));
+        return Err(format!(
+            "action.json has version {}, but this reader supports {VERSION}",
+            action.v
+        ));
     }
     // A field that this version reads differently from how it was written would remain unnoticed.
     if action.digest().ok() == Some(found) {
         Ok(action)
     } else {
-        Err("action.json is not what this version writes".to_owned())
+        Err("action.json is not in the form that this version writes".to_owned())
     }
 }
 
@@ -124,7 +130,7 @@ fn log(opened: &Opened, links: &Links, action: &Action, trust: &Trust, book: &mu
         Err(found) => {
             book.note(CHECKPOINT, found);
             let names = [INCLUSION, WITNESSES];
-            book.pass_over(&names, "not looked at: there is no trusted checkpoint");
+            book.pass_over(&names, "not checked: there is no trusted checkpoint");
             return false;
         }
     };
@@ -149,9 +155,9 @@ fn checkpoint(opened: &Opened, tenant: &str, trust: &Trust) -> Result<Checkpoint
     }
     let by_log = format!("— {origin} ");
     if note.lines().filter(|line| line.starts_with(&by_log)).count() > 1 {
-        return Err(failed("the checkpoint has two signatures of its log"));
+        return Err(failed("the checkpoint has two signatures by its log"));
     }
-    let mut fault = format!("no trusted key is one of the log `{origin}`");
+    let mut fault = format!("no trusted key belongs to the log `{origin}`");
     for key in trust.log.iter().filter(|key| key.name() == origin) {
         match note::verify(note, key) {
             Ok(checkpoint) => return Ok(checkpoint),

@@ -39,7 +39,7 @@ pub(super) fn open(
         (settled.receipt_sha256 != named, "it settles another receipt"),
         (receipt.outcome != Outcome::Indeterminate, "the receipt left nothing open"),
         (settled.outcome == Outcome::Indeterminate, "it settles nothing"),
-        (settled.resolved_by != word.map(|word| word.payload), "it rests on another word"),
+        (settled.resolved_by != word.map(|word| word.payload), "it depends on another resolution"),
     ];
     if let Some((_, fault)) = faults.iter().find(|(wrong, _)| *wrong) {
         return Err((*fault).to_owned());
@@ -51,8 +51,8 @@ pub(super) fn open(
 /// It is based on a look made in between, or only on a person's resolution.
 fn look(settled: &Reconciliation, receipt: &Receipt, word: Option<&Word>) -> Result<(), String> {
     let Some(look) = &settled.look else {
-        let word = word.ok_or("it was settled without a look")?;
-        return agrees(settled, &word.resolution.conclude(None), "the word alone");
+        let word = word.ok_or("there was no look that settled it")?;
+        return agrees(settled, &word.resolution.conclude(None), "the resolution alone");
     };
     if look.began_ms() < receipt.judged_ms {
         return Err("its look began before the receipt".to_owned());
@@ -81,8 +81,8 @@ pub(super) fn found(settled: Option<&Reconciliation>, receipt: &Receipt) -> Foun
         Some(settled) => {
             let by = match (&settled.resolved_by, &settled.look) {
                 (None, _) => "a later look settled it",
-                (Some(_), Some(_)) => "a person's word and a look after it settled it",
-                (Some(_), None) => "a person's word settled it, and nobody looked again",
+                (Some(_), Some(_)) => "a person's resolution and a look after it settled it",
+                (Some(_), None) => "a person's resolution settled it, without another look",
             };
             pass(format!("{by}: `{}`", settled.outcome.as_str()))
         }
@@ -95,10 +95,10 @@ pub(super) fn found(settled: Option<&Reconciliation>, receipt: &Receipt) -> Foun
 pub(super) fn judged(proven: &Proven, contract: &Contract, evidence: Option<&Evidence>) -> Found {
     let Some(settled) = &proven.settled else { return pass("there is none") };
     if settled.look.is_none() {
-        return pass(format!("`{}`, as the person's word gives it", settled.outcome.as_str()));
+        return pass(format!("`{}`, from the person's resolution", settled.outcome.as_str()));
     }
     let Some(evidence) = evidence else {
-        let why = "without evidence, which this copy lacks, nothing can be judged again";
+        let why = "this copy has no evidence, so the outcome cannot be judged again";
         return Ok(Finding::Skip(why.to_owned()));
     };
     let seen = evidence::later(proven, contract, evidence)?;
@@ -108,6 +108,6 @@ pub(super) fn judged(proven: &Proven, contract: &Contract, evidence: Option<&Evi
         None => seen,
     };
     agrees(settled, &judged, "the later look")?;
-    let from = if shows_it { "the later look" } else { "the person's word" };
+    let from = if shows_it { "the later look" } else { "the person's resolution" };
     pass(format!("`{}` again, from {from}", settled.outcome.as_str()))
 }

@@ -32,7 +32,7 @@ pub(super) fn open(
 ) -> Result<Option<Word>, Found> {
     let Some(line) = links.resolution else { return Ok(None) };
     if trust.approvers.is_none() {
-        let why = "a person resolved it, and nobody said who may";
+        let why = "a person resolved it, but trust does not name the operators";
         return Err(Ok(Finding::Untrusted(why.to_owned())));
     }
     word(opened, line, digest, action, receipt, trust).map(Some).map_err(Err)
@@ -50,7 +50,7 @@ fn word(
         return Err("the resolution is missing".to_owned());
     };
     let owners = owners(envelope, trust.approvers.iter().flatten())?;
-    let key = owners.first().map(|one| &one.key).ok_or("its key is that of nobody")?;
+    let key = owners.first().map(|one| &one.key).ok_or("its key does not belong to an approver")?;
     let (subject, said) = resolution::open(envelope, key).map_err(|e| e.to_string())?;
     let Resolution { person, role, .. } = &said.resolution;
     enrolled(&owners, person, role, Some(proof.index))?;
@@ -59,8 +59,8 @@ fn word(
         (subject != *digest, "it is about another action"),
         (said.receipt_sha256 != named, "it is about another receipt"),
         (receipt.outcome != Outcome::Indeterminate, "the receipt left nothing open"),
-        (role != ROLE, "only an operator resolves"),
-        (*person == action.person, "its person answers for the agent that asked"),
+        (role != ROLE, "only an operator can resolve it"),
+        (*person == action.person, "its person is responsible for the agent that asked"),
     ];
     if let Some((_, fault)) = faults.iter().find(|(wrong, _)| *wrong) {
         return Err((*fault).to_owned());
@@ -71,7 +71,7 @@ fn word(
 
 pub(super) fn found(word: Option<&Word>) -> Found {
     match word {
-        None => pass("nobody resolved it"),
+        None => pass("there is no resolution"),
         Some(word) => pass(format!("{}: {}", word.resolution.words(), word.resolution.reason)),
     }
 }

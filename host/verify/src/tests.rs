@@ -317,5 +317,8 @@ fn the_requester_cannot_approve_even_with_an_enrolled_key() {
     let mut trust = world.trust();
     trust.approvers.as_mut().unwrap()[0].person = "owner".into();
     let report = verify(&world.bundle(), Some(&trust));
-    assert!(line(&report, APPROVALS).detail.contains("answers for the agent"), "{report:#?}");
+    assert!(
+        line(&report, APPROVALS).detail.contains("is responsible for the agent"),
+        "{report:#?}"
+    );
 }

@@ -262,7 +262,7 @@ fn between(from: Option<u64>, until: Option<u64>) -> String {
 /// Why files do not form valid trust.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TrustError {
-    #[error("`{0}` is no text: {1}")]
+    #[error("`{0}` is not text: {1}")]
     Text(&'static str, std::str::Utf8Error),
     #[error("`{0}`: {1}")]
     Key(&'static str, DsseError),
@@ -274,7 +274,7 @@ pub enum TrustError {
     Shape(&'static str, json::ShapeError),
     #[error("`{0}`: {1}")]
     Canonical(&'static str, json::NotCanonical),
-    #[error("`{RECEIPT_KEYS}` has key {0}, and `{RECEIPT_WINDOWS}` does not say when it counts")]
+    #[error("`{RECEIPT_KEYS}` has key {0}, but `{RECEIPT_WINDOWS}` does not have its window")]
     NoWindow(String),
     #[error("`{RECEIPT_WINDOWS}` has key {0}, which is not in `{RECEIPT_KEYS}`")]
     Stray(String),
@@ -285,10 +285,10 @@ pub enum TrustError {
     )]
     Logs(String),
     #[error(
-        "there are indices of a log, and keys of several logs, `{0}` for one; trust one log in one directory"
+        "there are indices of a log, but keys of several logs, such as `{0}`; trust one log in one directory"
     )]
     Indices(String),
-    #[error("key {0} of `{1}` is also in `{2}`; a key is good for one purpose")]
+    #[error("key {0} of `{1}` is also in `{2}`; use a key for one purpose only")]
     Shared(String, &'static str, &'static str),
 }
 

@@ -6,8 +6,8 @@ use deed_spec::note::{LogPolicy, Witnessed};
 use super::{Finding, Found, pass};
 
 /// What a reader without witnesses cannot detect.
-const NOBODY: &str = "so only the host's word says that this is its one log: \
-    a host that forks its log is caught by witnesses alone";
+const NOBODY: &str = "so only the host states that this is its one log: only witnesses can detect a host that forks \
+                      its log";
 
 pub(super) fn check(note: &str, policy: Option<&LogPolicy>) -> Found {
     let Some(policy) = policy else {
@@ -15,7 +15,7 @@ pub(super) fn check(note: &str, policy: Option<&LogPolicy>) -> Found {
     };
     let found = policy.check(note).map_err(|e| e.to_string())?;
     if !policy.asks() {
-        return Ok(Finding::Skip(format!("log.policy asks for none, {NOBODY}")));
+        return Ok(Finding::Skip(format!("log.policy requires none, {NOBODY}")));
     }
     match shortfall(&found) {
         Some(why) => Ok(Finding::Untrusted(why)),
@@ -29,8 +29,8 @@ pub fn shortfall(found: &Witnessed) -> Option<String> {
         return None;
     }
     let missing = found.missing.join(", ");
-    let by = if found.by.is_empty() { "nobody".to_owned() } else { by(found) };
-    Some(format!("too few witnesses vouch for this tree: {missing} missing, cosigned by {by}"))
+    let by = if found.by.is_empty() { "no witness".to_owned() } else { by(found) };
+    Some(format!("too few witnesses cosigned this tree: {missing} missing, cosigned by {by}"))
 }
 
 /// The names of the witnesses and their times.

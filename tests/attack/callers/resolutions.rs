@@ -139,7 +139,7 @@ fn wrong_person() {
         open.signed(&key(&open.world, name), |word| word.resolution.person = name.into())
     };
     open.refused(&as_person("bob"), "only somebody with the role `operator`");
-    open.refused(&as_person("alice"), "`alice` answers for the agent that asked");
+    open.refused(&as_person("alice"), "`alice` is responsible for the agent that asked");
     for person in ["bob", "alice", "Carol", ""] {
         let signed = open.signed(&carol, |word| word.resolution.person = person.into());
         open.refused(&signed, "names another person");

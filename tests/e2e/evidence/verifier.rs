@@ -36,7 +36,7 @@ fn a_bundle_gets_the_answer_that_the_host_gives() {
     let (code, said) = run(&[&file, "--trust", &path(dir, "approvers")]);
     assert_eq!(code, 2, "{said}");
     let (code, said) = run(&[&file, "--trust", &path(dir, "nowhere")]);
-    assert!(code == 2 && said.contains("is no directory of keys"), "{said}");
+    assert!(code == 2 && said.contains("is not a directory of keys"), "{said}");
     let (code, said) = run(&[&path(dir, "none.deed"), "--trust", &trust]);
     assert!(code == 2 && said.contains("none.deed"), "{said}");
 }

@@ -147,7 +147,7 @@ fn what_cannot_be_replayed_is_said_to_be_so() {
     let lost = case.changed(EXCHANGES, |attempts| attempts[0]["claim"] = json!("lost"));
     let (code, said) = replay(&lost, &wasm("scim"), &[]);
     assert_eq!(code, 1, "the evidence is not the receipt's: {said}");
-    assert!(said.contains("open  attempt 1") && said.contains("the host stopped under it"));
+    assert!(said.contains("open  attempt 1") && said.contains("the host stopped during it"));
     let other = case.changed("action.json", |action| {
         action["params"]["user_id"] = json!("0");
     });

@@ -34,7 +34,7 @@ fn a_witness_refuses_a_log_that_was_forked() {
         let after = act(&world);
         let (code, told) = verify(&world, &after);
         assert_eq!(code, 2, "{told}");
-        assert!(told.contains("one missing, cosigned by nobody"), "{told}");
+        assert!(told.contains("one missing, cosigned by no witness"), "{told}");
         assert!(!checkpoint(&world, &after).contains(&one.mark()));
         assert!(
             metrics(&world).contains("deed_witness_alarm{tenant=\"acme\",witness=\"one\"} 1\n")

@@ -72,7 +72,7 @@ fn replays(world: &World, id: &str) {
     let args = ["replay", file.to_str().unwrap(), adapter.to_str().unwrap(), "--json"];
     let output = deed_tests::host::run(&args, "").unwrap();
     let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    let cut = ["the host stopped under it", "it was cut off", "stopped by the clock"];
+    let cut = ["the host stopped during it", "it was cut off", "its time limit stopped it"];
     let code = output.status.code();
     let fine = code == Some(0) || code == Some(2) && cut.iter().any(|why| said.contains(why));
     assert!(fine, "{code:?}: {said}");

@@ -39,7 +39,7 @@ pub fn trust(dir: &Path) -> Result<Trust, ReadError> {
 /// Why there is nothing to verify, or no trust to verify it with.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    #[error("`{}` is no directory of keys", .0.display())]
+    #[error("`{}` is not a directory of keys", .0.display())]
     NoDirectory(PathBuf),
     #[error("`{}`: {_1}", .0.display())]
     File(PathBuf, io::Error),

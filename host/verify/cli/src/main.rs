@@ -125,6 +125,6 @@ enum CheckError {
     NoHead(String),
     #[error("the report cannot be written: {0}")]
     Write(#[from] io::Error),
-    #[error("the report is no JSON: {0}")]
+    #[error("the report cannot be written as JSON: {0}")]
     Json(#[from] serde_json::Error),
 }

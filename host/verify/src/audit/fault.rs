@@ -13,10 +13,10 @@ pub enum Fault {
     NoKey { file: String },
     #[error("it could not be read: {why}")]
     Fetch { file: String, why: String },
-    #[error("there is no checkpoint, so nobody vouches for anything here; is this a log?")]
+    #[error("there is no checkpoint, so nothing here is signed; is this a log?")]
     NoCheckpoint,
     #[error(
-        "the checkpoint is gone, and an older one shows that there was one; the log was rolled back"
+        "the checkpoint is missing, and an older one shows that there was one; the log was rolled back"
     )]
     CheckpointGone,
     #[error("{source}")]
@@ -31,19 +31,19 @@ pub enum Fault {
     Forked { name: String, was: u64, size: u64 },
     #[error("the tiles do not prove that the tree of {size} extends that of {was} in `{name}`")]
     Proof { name: String, was: u64, size: u64 },
-    #[error("it is missing, and the checkpoint's tree needs it")]
+    #[error("it is missing, and the tree of the checkpoint needs it")]
     Missing { file: String },
     #[error("it {why}")]
     Damaged { file: String, why: String },
     #[error(
-        "entry {index} of the log is no entry of deed: `urn:deed:entry:v1`, a kind and a digest"
+        "entry {index} of the log is not an entry of deed: `urn:deed:entry:v1`, a kind and a digest"
     )]
     Entry { file: String, index: u64 },
-    #[error("hash {hash} of the tile is not the one that the entries make")]
+    #[error("hash {hash} of the tile does not match the entries")]
     Tile { file: String, hash: usize },
-    #[error("the {size} entries and their tiles have another root than the one that was signed")]
+    #[error("the {size} entries and their tiles do not have the root that was signed")]
     Root { size: u64 },
-    #[error("{why}; only a witness can tell this tree from another one of the same log")]
+    #[error("{why}; only a witness can distinguish this tree from another tree of the same log")]
     Unwitnessed { why: String },
     #[error(transparent)]
     Range(#[from] OutOfRange),

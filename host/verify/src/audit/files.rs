@@ -35,8 +35,9 @@ impl Bundle {
     /// The entries of the tree.
     pub(super) fn entries(&self) -> Result<Vec<&[u8]>, Fault> {
         let damaged = |why: String| Fault::Damaged { file: self.path.clone(), why };
-        let mut entries = tile::split_entries(&self.bytes)
-            .ok_or_else(|| damaged("is no entry bundle: its lengths do not fit".to_owned()))?;
+        let mut entries = tile::split_entries(&self.bytes).ok_or_else(|| {
+            damaged("is not an entry bundle: its lengths do not match".to_owned())
+        })?;
         if entries.len() != self.promised {
             return Err(damaged(format!("has {} entries, not {}", entries.len(), self.promised)));
         }
@@ -55,7 +56,7 @@ impl<F: FnMut(&str, u64) -> Result<Fetched, String>> Files<F> {
         let gone = if expected { Fault::CheckpointGone } else { Fault::NoCheckpoint };
         let bytes = self.get(CHECKPOINT, NOTE_MAX)?.ok_or(gone)?;
         let file = CHECKPOINT.to_owned();
-        String::from_utf8(bytes).ok().ok_or(Fault::Damaged { file, why: "is no text".to_owned() })
+        String::from_utf8(bytes).ok().ok_or(Fault::Damaged { file, why: "is not text".to_owned() })
     }
 
     /// The bundle with this index of a tree of `size` entries.

@@ -46,13 +46,11 @@ pub struct Recorded {
 /// Why a bundle cannot be replayed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReplayError {
-    #[error("it is no bundle that can be replayed: {0}")]
+    #[error("the bundle cannot be replayed: {0}")]
     Bundle(String),
-    #[error(
-        "it is an agent's copy, which has no evidence; the bundle that an approver gets can be replayed"
-    )]
+    #[error("it is an agent's copy, which has no evidence; fetch the bundle as an approver")]
     AgentsCopy,
-    #[error("the adapter is {found}, and the receipt names {named}; give the component that ran")]
+    #[error("the adapter is {found}, but the receipt names {named}; use the component that ran")]
     OtherAdapter { found: Digest, named: Digest },
 }
 
@@ -114,20 +112,25 @@ fn read(opened: &Opened) -> Result<Case, String> {
         json::from_value(statement.predicate.clone()).map_err(|e| format!("the receipt {e}"))?;
     let found = Digest::of(opened.part(bundle::ACTION)?);
     if found != statement.action {
-        return Err(format!("the receipt is about {}, action.json is {found}", statement.action));
+        return Err(format!(
+            "the receipt is about {}, but action.json is {found}",
+            statement.action
+        ));
     }
     let action: Action = opened.record(bundle::ACTION)?;
     let found = Digest::of(opened.part(bundle::CONTRACT)?);
     if found != action.contract.digest {
         return Err(format!(
-            "the action names {}, contract.json is {found}",
+            "the action names {}, but contract.json is {found}",
             action.contract.digest
         ));
     }
     let contract =
         Contract::from_json(opened.json(bundle::CONTRACT)?).map_err(|e| e.to_string())?;
     if receipt.grant.as_ref().is_some_and(|grant| grant.adapter != action.adapter) {
-        return Err("the receipt grants another adapter than the action names".to_owned());
+        return Err(
+            "the adapter in the receipt's grant is not the one that the action names".to_owned()
+        );
     }
     let look = |name: &str| opened.has(name).then(|| opened.record(name)).transpose();
     Ok(Case {
@@ -152,11 +155,13 @@ fn faults(opened: &Opened, receipt: &Receipt) -> Result<Vec<String>, String> {
         let found = opened.has(name).then(|| opened.part(name).map(Digest::of)).transpose()?;
         match (found, named) {
             (Some(found), Some(named)) if found != named => {
-                faults.push(format!("`{name}` is {found}, the receipt names {named}"));
+                faults.push(format!("`{name}` is {found}, but the receipt names {named}"));
             }
-            (None, Some(_)) => faults.push(format!("`{name}` is missing, the receipt names it")),
+            (None, Some(_)) => {
+                faults.push(format!("`{name}` is missing, but the receipt names it"))
+            }
             (Some(_), None) => {
-                faults.push(format!("`{name}` is there, and the receipt knows nothing of it"));
+                faults.push(format!("`{name}` is present, but the receipt does not name it"));
             }
             _ => {}
         }

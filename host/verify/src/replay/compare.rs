@@ -82,7 +82,7 @@ impl Recorded {
     /// Why there is nothing to run again, if that is so.
     pub fn no_run(&self) -> Option<Line> {
         let why = match self.seen.claim {
-            Some(Claim::Lost) => "the host stopped under it, so what it saw is not known",
+            Some(Claim::Lost) => "the host stopped during it, so what it saw is not known",
             None => "it was not started, or its record does not say how it ended",
             Some(_) => return None,
         };
@@ -91,8 +91,8 @@ impl Recorded {
     }
 }
 
-const CLOCK: &str = "it was stopped by the clock; it is the same up to there";
-const CLOCK_NOW: &str = "this time it was stopped by the clock; it is the same up to there";
+const CLOCK: &str = "its time limit stopped it; it is the same up to there";
+const CLOCK_NOW: &str = "this time its time limit stopped it; it is the same up to there";
 
 fn walk(recorded: &Seen, again: &Seen) -> Result<(), Halt> {
     exchanges(recorded, again)?;

@@ -60,7 +60,7 @@ fn a_host_that_claims_another_configuration_than_it_had_activated_is_found_out()
     let others: [Other; 12] = [
         (|a| a.tenant = "globex".into(), "another tenant"),
         (|a| a.environment = "staging".into(), "environment `staging`"),
-        (|a| a.policy_set = Digest::of(b"other"), "others decided"),
+        (|a| a.policy_set = Digest::of(b"other"), "but other policies decided"),
         (|a| a.granted.clear(), "not activated together"),
         (
             |a| {

@@ -119,8 +119,8 @@ fn a_word_settles_what_no_look_can_and_never_makes_it_verified() {
         ..case
     };
     let with = |look| Case { look: Some(look), ..honest() };
-    settled(honest(), Outcome::Mismatch, "nobody looked again");
-    settled(not(honest()), Outcome::Failed, "nobody looked again");
+    settled(honest(), Outcome::Mismatch, "there was no look again");
+    settled(not(honest()), Outcome::Failed, "there was no look again");
     settled(with(blind()), Outcome::Mismatch, "and a look after it");
     settled(not(with(blind())), Outcome::Failed, "and a look after it");
     // A look that settles the outcome takes precedence over the person's resolution.
@@ -139,15 +139,15 @@ fn a_word_of_somebody_else_or_about_something_else_fails() {
     ];
     let trusts: [Changed<Trust>; 5] = [
         (|trust| trust.approvers.as_mut().unwrap()[0].roles.truncate(1), "in the role `operator`"),
-        (|trust| trust.approvers = Some(vec![]), "is the key of no approver"),
-        (|trust| lead(trust).from_index = Some(9), "was not enrolled at that place"),
-        (|trust| lead(trust).until_index = Some(7), "was not enrolled at that place"),
+        (|trust| trust.approvers = Some(vec![]), "does not belong to an approver"),
+        (|trust| lead(trust).from_index = Some(9), "was not enrolled at that index"),
+        (|trust| lead(trust).until_index = Some(7), "was not enrolled at that index"),
         (|trust| lead(trust).person = "owner".into(), "not that of `lead`"),
     ];
     let words = words.into_iter().map(|(word, why)| (Case { word, ..honest() }, why));
     let trusts = trusts.into_iter().map(|(trust, why)| (Case { trust, ..honest() }, why));
-    let stranger = (Case { by: key(9), ..honest() }, "is the key of no approver");
-    let host = (Case { by: key(1), ..honest() }, "is the key of no approver");
+    let stranger = (Case { by: key(9), ..honest() }, "does not belong to an approver");
+    let host = (Case { by: key(1), ..honest() }, "does not belong to an approver");
     for (case, why) in words.chain(trusts).chain([stranger, host]) {
         let report = found(case);
         assert_eq!(report.verdict, Verdict::Failed, "{why}: {report:#?}");
@@ -175,7 +175,7 @@ fn the_person_who_answers_for_the_agent_resolves_nothing() {
     });
     let said = line(&report, RESOLUTION);
     assert_eq!(said.status, Status::Fail, "{report:#?}");
-    assert!(said.detail.contains("answers for the agent"), "{report:#?}");
+    assert!(said.detail.contains("is responsible for the agent"), "{report:#?}");
 }
 
 #[test]

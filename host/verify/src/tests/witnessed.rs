@@ -52,7 +52,7 @@ fn a_quorum_of_witnesses_is_seen_and_a_lack_of_it_said() {
             1,
             Verdict::Unverifiable,
             Status::Skip,
-            "one, two missing, cosigned by nobody",
+            "one, two missing, cosigned by no witness",
         ),
     ] {
         let report = verify(bundle, Some(&trusting(&world, quorum)));

@@ -50,7 +50,7 @@ fn entries_that_are_not_those_of_the_tiles_are_found() {
     failed(&files, &[], "tile/0/001.p/44", "hash 2 of the tile");
     // With the tiles forged to match, only the signed root still disagrees.
     let note = log(300).remove(CHECKPOINT).unwrap();
-    failed(&with(forged, CHECKPOINT, note), &[], CHECKPOINT, "another root");
+    failed(&with(forged, CHECKPOINT, note), &[], CHECKPOINT, "do not have the root");
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn what_is_no_entry_of_deed_is_found() {
         format!("urn:deed:entry:v1\n {zeros}\n"),
     ] {
         let files = log_of([entry(0), bad.into_bytes()].into_iter());
-        failed(&files, &[], "tile/entries/000.p/2", "entry 1 of the log is no entry of deed");
+        failed(&files, &[], "tile/entries/000.p/2", "entry 1 of the log is not an entry of deed");
     }
 }
 
