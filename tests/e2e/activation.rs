@@ -118,7 +118,7 @@ fn a_statement_that_was_changed_where_it_is_kept_is_found_out() {
     forged["envelope"]["payload"] = json!(STANDARD.encode("{}"));
     fs::write(&file, forged.to_string()).unwrap();
     let refused = world.serve().unwrap_err().to_string();
-    assert!(refused.contains("is not what its name says"), "{refused}");
+    assert!(refused.contains("does not match its name"), "{refused}");
     // A lost statement is signed again.
     fs::remove_file(&file).unwrap();
     world.serve().unwrap();

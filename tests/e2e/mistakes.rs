@@ -90,7 +90,7 @@ fn a_secret_that_others_can_read_is_refused() {
     let path = world.dir.join("secrets/idp_write");
     fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
     let line = line_of(&world.dir, "deed.toml", "[tenant.acme.secret.idp_write]");
-    told(&mut world, &format!("deed.toml:{line}: "), &["others can read", "chmod 600"]);
+    told(&mut world, &format!("deed.toml:{line}: "), &["other users can read", "chmod 600"]);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     world.serve().expect("in private it starts");
 }
@@ -118,13 +118,13 @@ fn an_adapter_that_is_no_component_or_imports_more_than_it_may_is_refused() {
     );
     let silent = wat::parse_str("(component)").unwrap();
     let cases: [(Vec<u8>, &[&str]); 4] = [
-        (b"#!/bin/sh\n".to_vec(), &["is no WebAssembly component", "give a `.wasm` file"]),
+        (b"#!/bin/sh\n".to_vec(), &["is not a WebAssembly component", "use a `.wasm` file"]),
         (core, &["is a core module", "encode it as a component"]),
         (
             foreign.unwrap(),
-            &["imports `wasi:cli/environment@0.2.0`", "`deed:adapter` 0.1.0 and nothing else"],
+            &["imports `wasi:cli/environment@0.2.0`", "can import only `deed:adapter` 0.1.0"],
         ),
-        (silent, &["does not export `observe`", "exports `observe` and `perform`"]),
+        (silent, &["does not export `observe`", "export `observe` and `perform`"]),
     ];
     let mut world = World::lay_out(scim(), "scim").unwrap();
     for (bytes, fragments) in cases {

@@ -255,7 +255,7 @@ fn contracts_that_cannot_keep_a_secret_are_refused() {
         (
             private,
             "enum = [\"a\"], private = true",
-            "note.toml:16: `/params/properties/note/private`: a value out of",
+            "note.toml:16: `/params/properties/note/private`: a value from",
         ),
         (private, "const = \"four\", private = true", "can be guessed"),
         (

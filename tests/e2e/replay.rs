@@ -147,7 +147,7 @@ fn an_upstream_that_may_not_be_dialled_is_refused_again() {
     assert!(!reason.contains("adapter"), "{reason}");
     let log = world.host.as_ref().unwrap().log();
     assert!(
-        log.contains("the configuration does not allow") && !log.contains("beyond its grant"),
+        log.contains("the configuration does not allow") && !log.contains("outside its grant"),
         "{log}"
     );
     assert_eq!(runs(&identical(&world, &view)), ["look before"]);

@@ -136,7 +136,7 @@ fn a_dead_witness_stops_no_action_and_vouches_when_it_is_back() {
     assert!(started.elapsed() < Duration::from_secs(100), "{:?}", started.elapsed());
     let (code, told) = verify(&world, &view);
     assert_eq!(code, 2, "{told}");
-    assert!(told.contains("skip  witnesses          too few witnesses vouch"), "{told}");
+    assert!(told.contains("skip  witnesses          too few witnesses cosigned"), "{told}");
     assert!(told.contains("two missing") && told.contains("UNVERIFIABLE"), "{told}");
     let (code, told) = audit(&world, &log_of(&world.dir), &[]);
     assert_eq!(code, 2, "{told}");

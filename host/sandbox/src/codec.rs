@@ -74,7 +74,7 @@ pub(super) enum EncodeError {
     Target,
     #[error("the rendered body cannot be written: {0}")]
     Body(String),
-    #[error("credential `{0}` does not fit its slot; a header takes no such name or value")]
+    #[error("credential `{0}` does not fit its slot; a header cannot have such a name or value")]
     Slot(String),
 }
 
@@ -118,7 +118,7 @@ pub(super) fn decode(
     let mut types = headers.get_all(CONTENT_TYPE).iter();
     let kind = match (types.next(), types.next()) {
         (Some(kind), None) => kind.to_str().unwrap_or_default(),
-        _ => return Err("the answer has a body and not exactly one content type".into()),
+        _ => return Err("the answer has a body but not exactly one content type".into()),
     };
     codec.decode(kind, bytes).map(Some).map_err(|error| match error {
         DecodeError::Body(_) if bytes.starts_with(BYTE_ORDER_MARK) => {

@@ -88,17 +88,17 @@ pub enum VaultError {
     #[error("secret `{name}`: environment variable `{variable}` is not set, or not text; set it")]
     Env { name: String, variable: String },
     #[error(
-        "secret `{name}`: environment variable `{variable}` holds no secret; name one of its own"
+        "secret `{name}`: environment variable `{variable}` is used for something else; name another one"
     )]
     NoSecret { name: String, variable: String },
     /// Reported without the text, which may be the secret itself.
-    #[error("secret `{0}`: `env` is no name of an environment variable; set one, and name it here")]
+    #[error("secret `{0}`: `env` is not the name of an environment variable; set one, and name it here")]
     NoVariable(String),
-    #[error("secret `{0}` is shorter than 16 bytes; use a longer one, answers are searched for it")]
+    #[error("secret `{0}` is shorter than 16 bytes; use a longer one, because answers are searched for it")]
     Short(String),
     #[error("secret `{0}` is longer than 16 KiB; is this the right file?")]
     Long(String),
-    #[error("secret `{0}` has control characters or is not UTF-8; a secret is one line of text")]
+    #[error("secret `{0}` has control characters or is not UTF-8; a secret must be one line of text")]
     NotText(String),
 }
 

@@ -341,7 +341,7 @@ fn is_counted(rendered: &Rendered) -> bool {
 async fn record(keep: &Keep, entry: &Entry) -> Result<(), Error> {
     let Some(exchange) = entry.exchange() else { return Ok(()) };
     let kept = keep(WriteStep::Ended(Box::new(exchange))).await;
-    kept.map_err(|why| Error::NoAnswer(format!("the journal does not take the result: {why}")))
+    kept.map_err(|why| Error::NoAnswer(format!("the journal did not accept the result: {why}")))
 }
 
 /// An answer as a guest sees it, with both transports.

@@ -108,7 +108,7 @@ impl Sandbox {
 pub enum LoadError {
     #[error("the adapter is larger than 64 MiB; strip it, or build it for size")]
     TooLarge,
-    #[error("the adapter is no WebAssembly component; give a `.wasm` file that holds one")]
+    #[error("the adapter is not a WebAssembly component; use a `.wasm` file that contains one")]
     NotWasm,
     #[error(
         "the adapter is a core module; encode it as a component (`deed-adapter-build`, wit-component)"
@@ -117,11 +117,11 @@ pub enum LoadError {
     #[error("the adapter does not compile: {0}")]
     Compile(#[from] CompileError),
     #[error(
-        "the adapter imports `{0}`; adapters import `deed:adapter` 0.1.0 and nothing else{remedy}",
+        "the adapter imports `{0}`; adapters can import only `deed:adapter` 0.1.0{remedy}",
         remedy = remedy(.0)
     )]
     ForeignImport(String),
-    #[error("the adapter does not export `{0}`; it exports `observe` and `perform`")]
+    #[error("the adapter does not export `{0}`; export `observe` and `perform`")]
     MissingExport(&'static str),
     #[error("the adapter does not fit `deed:adapter` 0.1.0: {0}; build it against this version")]
     Shape(String),
@@ -164,9 +164,9 @@ pub(super) fn engine() -> Result<Engine, EngineError> {
 pub enum EngineError {
     #[error(transparent)]
     Cache(#[from] CacheError),
-    #[error("the WebAssembly engine does not start: {0}")]
+    #[error("the WebAssembly engine cannot be started: {0}")]
     Engine(String),
-    #[error("the thread that interrupts guests does not start")]
+    #[error("the thread that interrupts guests cannot be started")]
     Thread(#[source] std::io::Error),
 }
 

@@ -54,7 +54,7 @@ pub(super) struct Answer {
     pub(super) retry_after_s: Option<u32>,
 }
 
-const CUT_OFF: &str = "the run ended before an answer came";
+const CUT_OFF: &str = "the run ended before an answer arrived";
 
 impl ExchangeLog {
     pub(super) fn new(clock: Clock) -> Self {

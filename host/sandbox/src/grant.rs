@@ -154,7 +154,7 @@ impl LiveGrant {
 /// Why nothing is granted. All but a denial are mistakes of the caller, not of the agent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum GrantError {
-    #[error("the policy denies the action, so nothing is read for it")]
+    #[error("policy denies the action, so no state is read for it")]
     Denied,
     #[error("the permit is for another action than {0}; ask policy about this one")]
     OtherPermit(ActionId),
@@ -162,7 +162,7 @@ pub enum GrantError {
     OtherStart { action: ActionId, started: String },
     #[error("the journal does not prove that attempt {attempt} of {action} started")]
     NotStarted { action: ActionId, attempt: u32 },
-    #[error("`{0}` could write; an observation sends GET and HEAD only")]
+    #[error("`{0}` could write; an observation can send only GET and HEAD")]
     Writes(String),
     #[error("upstream `{0}` is not part of the grant; add it to `upstreams` of the action's grant")]
     Upstream(String),

@@ -121,7 +121,7 @@ impl Sandbox {
     async fn run(&self, adapter: &Adapter, scope: Scope, road: Transport, observing: bool) -> Run {
         if adapter.digest() != scope.adapter {
             return Run::refused(format!(
-                "the grant is for adapter {}, and {} was given",
+                "the grant is for adapter {}, not {}",
                 scope.adapter,
                 adapter.digest()
             ));
@@ -236,7 +236,7 @@ impl Run {
             }
         }
         for refused in beyond_grant(&self.refused, &self.exchanges) {
-            tracing::warn!(%action, "the adapter reached beyond its grant: {refused}");
+            tracing::warn!(%action, "the adapter made a request outside its grant: {refused}");
         }
         for why in self.exchanges.iter().filter_map(Exchange::forbidden) {
             tracing::warn!(%action, "the configuration does not allow the connection: {why}");

@@ -47,11 +47,11 @@ pub(super) fn of_look(
 pub(super) fn of_attempt(claim: &Claim, timeout: Duration) -> Option<String> {
     Some(match claim {
         Claim::Done => return None,
-        Claim::Refused(text) => format!("the adapter says that the upstream refused: {text}"),
+        Claim::Refused(text) => format!("the adapter reports that the upstream refused: {text}"),
         Claim::Unavailable(text) => {
-            format!("the adapter says that the upstream was not available: {text}")
+            format!("the adapter reports that the upstream was not available: {text}")
         }
-        Claim::Unknown(text) => format!("the adapter says that a write may have landed: {text}"),
+        Claim::Unknown(text) => format!("the adapter reports that a write may have landed: {text}"),
         Claim::Invalid(text) => format!("the adapter cannot serve this action: {text}"),
         Claim::Trapped(text) => format!("the adapter was stopped: {text}"),
         Claim::TimedOut => format!("the adapter did not end within {} ms", timeout.as_millis()),
@@ -64,7 +64,7 @@ fn unread(text: &str, exchanges: &[Exchange]) -> String {
     let failed = |entry: &&Exchange| !matches!(entry.fate, Fate::Answered { status: 200..=299 });
     match exchanges.iter().rfind(failed) {
         Some(entry) => format!("upstream `{}` could not be read: {text}", entry.request.upstream),
-        None => format!("the adapter says that the upstream could not be read: {text}"),
+        None => format!("the adapter reports that the upstream could not be read: {text}"),
     }
 }
 

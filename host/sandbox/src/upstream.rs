@@ -88,23 +88,23 @@ impl Base {
     /// Parses a base URL. Fails with the reason when it is not one.
     pub fn parse(text: &str) -> Result<Self, BaseError> {
         let refuse = |reason| BaseError { text: text.into(), reason };
-        let uri: hyper::Uri = text.parse().map_err(|_no_uri| refuse("it is no URL"))?;
+        let uri: hyper::Uri = text.parse().map_err(|_no_uri| refuse("it is not a URL"))?;
         let tls = match uri.scheme_str() {
             Some("http") => false,
             Some("https") => true,
-            _ => return Err(refuse("the scheme is http or https")),
+            _ => return Err(refuse("the scheme must be http or https")),
         };
         let authority = uri.authority().ok_or_else(|| refuse("a host is missing"))?;
         if authority.as_str().contains('@') {
             return Err(refuse("user names and passwords belong in a secret"));
         }
         if text.contains(['?', '#']) {
-            return Err(refuse("a base URL has no query and no fragment"));
+            return Err(refuse("a base URL must not have a query or fragment"));
         }
         let host =
-            host_of(authority.host()).ok_or_else(|| refuse("the host is no name or address"))?;
+            host_of(authority.host()).ok_or_else(|| refuse("the host is not a name or address"))?;
         let port =
-            port_of(authority.as_str(), tls).ok_or_else(|| refuse("the port is 1 to 65535"))?;
+            port_of(authority.as_str(), tls).ok_or_else(|| refuse("the port must be from 1 to 65535"))?;
         let path = uri.path().strip_suffix('/').unwrap_or(uri.path());
         if path.split('/').skip(1).any(|segment| matches!(segment, "" | "." | "..")) {
             return Err(refuse("the path has empty or dot segments"));
@@ -173,11 +173,11 @@ pub fn tls_config(roots_pem: Option<&[u8]>) -> Result<Arc<rustls::ClientConfig>,
 /// Why TLS roots are not usable.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
-    #[error("the TLS roots are no PEM certificates: {0}; give the authority's certificate as PEM")]
+    #[error("the TLS roots are not PEM certificates: {0}; use the authority's certificate as PEM")]
     Pem(String),
-    #[error("the TLS roots hold no certificate; give the authority's certificate as PEM")]
+    #[error("the TLS roots contain no certificate; use the authority's certificate as PEM")]
     Empty,
-    #[error("the TLS roots hold a certificate that cannot be one: {0}")]
+    #[error("the TLS roots contain a certificate that cannot be a root: {0}")]
     Certificate(#[from] rustls::Error),
 }
 

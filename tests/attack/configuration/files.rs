@@ -147,7 +147,7 @@ fn files_that_never_end() {
             fs::remove_file(dir.join(file)).unwrap();
             assert!(tool("mkfifo", &[dir.join(file).to_str().unwrap()]));
         };
-        bench.refused(&format!("{file} a pipe"), pipe, &[file, "is no regular file"]);
+        bench.refused(&format!("{file} a pipe"), pipe, &[file, "is not a regular file"]);
         let device = |dir: &Path| {
             fs::remove_file(dir.join(file)).unwrap();
             std::os::unix::fs::symlink("/dev/zero", dir.join(file)).unwrap();

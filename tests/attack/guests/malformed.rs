@@ -66,8 +66,8 @@ pub(super) fn no_component() {
     flipped[middle..middle + 64].fill(0xff);
     let preamble = b"\0asm\x0d\0\x01\0".to_vec();
     refused(&[
-        ("empty", vec![], "no WebAssembly component"),
-        ("a script", b"#!/bin/sh\nexit 0\n".to_vec(), "no WebAssembly component"),
+        ("empty", vec![], "not a WebAssembly component"),
+        ("a script", b"#!/bin/sh\nexit 0\n".to_vec(), "not a WebAssembly component"),
         ("a core module", text("(module)"), "core module"),
         ("a preamble", preamble.clone(), "does not export `observe`"),
         ("another version", b"\0asm\xff\0\x01\0".to_vec(), "does not compile"),

@@ -80,7 +80,7 @@ pub(super) fn reads_refusals() {
     let siege = Siege::of(Guest::ReadsRefusals);
     scim().delete_user(&siege.user).unwrap();
     let view = siege.run();
-    let receipt = siege.ended(&view, "failed", "has the status 404, and state is read out of 2xx");
+    let receipt = siege.ended(&view, "failed", "has the status 404; state is read only from 2xx answers");
     assert_eq!(receipt["attempts"], json!([]));
 }
 
@@ -127,7 +127,7 @@ pub(super) fn leaks() {
         ("locale", hex),
     ];
     scim().patch(&siege.user, &echoes.map(echo).to_vec().into()).unwrap();
-    siege.stopped_while_observing("the adapter reached beyond its grant");
+    siege.stopped_while_observing("the adapter made a request outside its grant");
     assert!(siege.log().contains(r#""nickName":"redacted""#), "the guest told: {}", siege.log());
     for path in files(&siege.world.dir) {
         let text = fs::read(&path).unwrap();

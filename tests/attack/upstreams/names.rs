@@ -115,7 +115,7 @@ fn library() -> &'static PathBuf {
     })
 }
 
-const NEVER: &str = "an address that is never dialled";
+const NEVER: &str = "an address that the host never connects to";
 const LOOPBACK: &str = "resolves to a loopback address, which is not allowed";
 const PRIVATE: &str = "resolves to a private address, which is not allowed";
 

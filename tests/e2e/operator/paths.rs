@@ -72,7 +72,7 @@ fn a_policy_file_that_is_missing_is_told_where_each_tenant_names_it() {
     for (name, words) in [
         ("policies/x.cedar", "put the file there or correct `policies`"),
         ("nowhere/x.cedar", "put the file there or correct `policies`"),
-        ("policies", "is no regular file; name the file itself"),
+        ("policies", "is not a regular file; name the file itself"),
     ] {
         fs::write(&file, good.replace(starter, name)).unwrap();
         let found = faults(&world.dir);

@@ -93,7 +93,7 @@ fn what_is_kept_is_not_written_through_a_link() {
     }
     fs::write(&accepted, "a file").unwrap();
     let (code, _, errors) = deed(&["pin", world.path()]);
-    assert!(code == 1 && errors.contains("`accepted` is no folder"), "{errors}");
+    assert!(code == 1 && errors.contains("`accepted` is not a folder"), "{errors}");
     fs::remove_file(&accepted).unwrap();
     host::expect(&["pin", world.path()]).unwrap();
     assert_eq!(contents(&accepted), kept, "and no draft is left");

@@ -29,7 +29,7 @@ fn an_address_that_may_not_be_dialled_is_a_fault_with_its_line() {
         ("http://[::1]:9", "private", 2, "a loopback address"),
         ("https://[::ffff:192.168.1.1]", "public", 2, "a private address"),
         ("https://8.8.8.8", "private", 2, "add `\"public\"`"),
-        ("http://169.254.169.254", "public", 1, "an address that is never dialled"),
+        ("http://169.254.169.254", "public", 1, "an address that the host never connects to"),
     ] {
         let table = format!(
             "[tenant.acme.upstream.crm]\nbase_url = \"{url}\"\naddresses = [\"{addresses}\"]\n"

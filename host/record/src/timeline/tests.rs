@@ -141,7 +141,7 @@ fn what_the_configuration_forbids_is_not_the_adapters_doing() {
     for (problem, counted) in [(SECRET, false), ("another", true)] {
         attempt.exchanges[0].problem = Some(problem.to_owned());
         let told = only(Event::AttemptEnded { attempt: Arc::new(attempt.clone()) });
-        assert_eq!(told.contains("1 request(s) beyond its grant"), counted, "{told}");
+        assert_eq!(told.contains("1 request(s) outside its grant"), counted, "{told}");
     }
 }
 

@@ -24,7 +24,7 @@ pub async fn look(
 pub(crate) fn observation(run: Run, at_ms: i64) -> Observation {
     // A look of an adapter that reached beyond its grant does not count.
     let reached = beyond_grant(&run.refused, &run.exchanges).next();
-    let reached = reached.map(|why| format!("the adapter reached beyond its grant: {why}"));
+    let reached = reached.map(|why| format!("the adapter made a request outside its grant: {why}"));
     let forbidden = run.exchanges.iter().find_map(Exchange::forbidden);
     let forbidden =
         forbidden.map(|why| format!("the configuration does not allow the connection: {why}"));

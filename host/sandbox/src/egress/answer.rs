@@ -15,7 +15,7 @@ use super::super::{codec, limits};
 
 /// The only text about such an answer when the rule has `expose`.
 const NOT_UNDERSTOOD: &str =
-    "the answer is not understood, and `expose` lets nothing of it be told";
+    "the answer cannot be decoded, and `expose` hides its content";
 
 /// Decodes, reduces and redacts an answer.
 pub(super) fn read(
@@ -75,7 +75,7 @@ fn told(redactor: &Redactor, problem: &str, headers: &HeaderMap, bytes: &[u8]) -
     let mut kinds = headers.get_all(CONTENT_TYPE).iter().map(HeaderValue::as_bytes);
     let holds = |bytes: &[u8]| redactor.finds(&String::from_utf8_lossy(bytes));
     if kinds.any(holds) || holds(bytes) {
-        return "the answer is not understood, and it held a secret".into();
+        return "the answer cannot be decoded, and it held a secret".into();
     }
     redactor.text(problem, limits::TEXT)
 }

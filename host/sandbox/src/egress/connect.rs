@@ -90,7 +90,8 @@ pub(crate) enum ConnectError {
     )]
     Class { upstream: String, class: &'static str },
     #[error(
-        "upstream `{0}` resolves to an address that is never dialled (link-local, metadata, multicast or reserved)"
+        "upstream `{0}` resolves to an address that the host never connects to (link-local, metadata, multicast or \
+         reserved)"
     )]
     Never(String),
     #[error("upstream `{upstream}`: no connection: {source}")]

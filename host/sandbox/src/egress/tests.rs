@@ -234,7 +234,7 @@ async fn addresses_outside_the_allowed_classes_are_refused() {
     assert!(matches!(observe(&upstream).await.0, Err(Error::Denied(_))));
     upstream.base.host = "169.254.169.254".into();
     assert!(
-        matches!(observe(&upstream).await.0, Err(Error::Denied(text)) if text.contains("never dialled"))
+        matches!(observe(&upstream).await.0, Err(Error::Denied(text)) if text.contains("never connects to"))
     );
     assert!(server.requests().is_empty());
 }
@@ -394,7 +394,7 @@ async fn of_an_answer_that_is_not_understood_nothing_unexposed_is_told() {
         egress.send(&ask(&request)).await.unwrap();
         let exchange = egress.close().await.remove(0);
         let problem = exchange.problem.unwrap();
-        assert_eq!(problem.contains("`expose` lets nothing of it be told"), !told, "{problem}");
+        assert_eq!(problem.contains("`expose` hides its content"), !told, "{problem}");
     }
 }
 

@@ -61,7 +61,7 @@ impl Compiler {
         let code = compile(bytes)?;
         // Code that cannot be kept is compiled again at the next start.
         if let Err(error) = self.cache.put(digest, &code) {
-            tracing::warn!(%error, "compiled code is not kept");
+            tracing::warn!(%error, "compiled code could not be cached");
         }
         Ok(code)
     }
@@ -72,7 +72,7 @@ impl Compiler {
 pub enum CompileError {
     #[error("{0}")]
     Refused(String),
-    #[error("compiling it took more than {0}; an adapter that needs more is none")]
+    #[error("compiling it took more than {0}, which is the limit")]
     Limit(String),
     #[error("the process that compiles adapters cannot be run: {0}")]
     Process(String),
@@ -165,7 +165,7 @@ fn conclude(
     };
     match (ended.code(), said) {
         (Some(0), Some(code)) if code.is_empty() => {
-            Err(CompileError::Process("it ended and said nothing".into()))
+            Err(CompileError::Process("it ended without a result".into()))
         }
         (Some(0), Some(code)) if code.len() <= limits::CODE => Ok(code),
         (Some(code), Some(said)) if code == i32::from(child::REFUSED) => {

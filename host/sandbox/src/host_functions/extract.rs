@@ -40,7 +40,7 @@ pub(super) fn extract(
     let found = json::pointer(body, pointer).ok_or_else(|| Unread {
         told: format!("exchange {ordinal} has nothing at `{pointer}`"),
         why: Some(format!(
-            "{its} has nothing at {}, where the adapter looks for state `{name}`",
+            "{its} has nothing at {}, where the adapter reads state `{name}`",
             quoted(pointer)
         )),
     })?;
@@ -93,7 +93,7 @@ pub(super) fn answer(entry: &Exchange) -> Result<&Value, Unread> {
         }),
         Fate::Answered { status } => Err(Unread {
             told: format!("exchange {ordinal} was answered {status}; state is read out of 2xx"),
-            why: Some(format!("{its} has the status {status}, and state is read out of 2xx")),
+            why: Some(format!("{its} has the status {status}; state is read only from 2xx answers")),
         }),
         Fate::NotSent | Fate::NoAnswer => Err(Unread {
             told: format!("exchange {ordinal} has no answer"),

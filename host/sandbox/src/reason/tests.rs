@@ -34,11 +34,11 @@ fn a_look_is_never_said_to_have_written() {
         for seen in [&answered(503, None)[..], &answered(302, None), &[cut]] {
             assert_eq!(look(&claim, false, seen), "upstream `idp` could not be read: down");
         }
-        let only_said = "the adapter says that the upstream could not be read: down";
+        let only_said = "the adapter reports that the upstream could not be read: down";
         assert_eq!(look(&claim, false, &answered(200, None)), only_said);
     }
     let said = of_attempt(&Claim::Unknown("down".into()), Duration::ZERO);
-    assert_eq!(said.unwrap(), "the adapter says that a write may have landed: down");
+    assert_eq!(said.unwrap(), "the adapter reports that a write may have landed: down");
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn files_that_are_none_neither_hang_nor_pass() {
     let (code, said) = replaced("pipe", |path| {
         assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
     });
-    assert!(code == 2 && said.contains("no regular file"), "{code} {said}");
+    assert!(code == 2 && said.contains("not a regular file"), "{code} {said}");
     let (code, said) = replaced("link", |path| symlink("/dev/zero", path).unwrap());
     assert!(code == 2 && said.contains("link"), "{code} {said}");
     let (code, said) = replaced("long", |path| fs::write(path, vec![0; 8193]).unwrap());

@@ -162,7 +162,7 @@ fn reachable(base: &Base, allowed: &BTreeSet<AddressClass>) -> Result<(), Wrong>
     let Some(address) = base.address() else { return Ok(()) };
     let Some(class) = classify(address) else {
         let what = format!(
-            "`base_url` is `{base}`, an address that is never dialled (link-local, metadata, multicast or \
+            "`base_url` is `{base}`, an address that the host never connects to (link-local, metadata, multicast or \
              reserved); name the upstream's own address"
         );
         return Err(("base_url", what));

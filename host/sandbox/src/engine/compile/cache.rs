@@ -32,7 +32,8 @@ pub enum CacheError {
     #[error("cannot make the compile cache `{path}`; its parent must exist and be writable")]
     Make { path: PathBuf, source: std::io::Error },
     #[error(
-        "others can write or read the compile cache `{0}`; run `chmod 700` on it, it holds machine code"
+        "other users can write or read the compile cache `{0}`; run `chmod 700` on it, because it contains machine \
+         code"
     )]
     Open(PathBuf),
 }
