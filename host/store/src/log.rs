@@ -308,7 +308,7 @@ impl Log {
         }
         let path = tile::path(level, index, None);
         let bytes = self.store.get(&path)?.ok_or(LogError::Missing { path: path.clone() })?;
-        tile::hashes(&bytes).ok_or(LogError::Damaged { path, why: "is no whole number of hashes" })
+        tile::hashes(&bytes).ok_or(LogError::Damaged { path, why: "is not a whole number of hashes" })
     }
 }
 
@@ -318,13 +318,13 @@ type Tiles = HashMap<(u8, u64), Vec<Hash>>;
 /// Why a log operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    #[error("another process has the log in `{}`; stop it first", dir.display())]
+    #[error("another process uses the log in `{}`; stop it first", dir.display())]
     Locked { dir: PathBuf },
     #[error("the log `{origin}` needs a key of that name, not `{name}`")]
     OtherKey { origin: String, name: String },
     #[error(
-        "`{}` holds a log but no HEAD, so nothing says how far it was published; \
-         restore HEAD from the same backup as the rest", dir.display()
+        "`{}` contains a log but no HEAD, so it is not known how far it was published; restore HEAD from the same \
+         backup as the rest", dir.display()
     )]
     NoHead { dir: PathBuf },
     #[error(
@@ -350,13 +350,13 @@ pub enum LogError {
     AfterRetirement,
     #[error("`{}`: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
-    #[error("there is nothing to append; give at least one entry")]
+    #[error("there are no entries to append; use at least one")]
     NoEntries,
-    #[error("an entry has {length} bytes; at most {} fit (C2SP tlog-tiles)", tile::MAX_ENTRY)]
+    #[error("an entry has {length} bytes; at most {} are allowed (C2SP tlog-tiles)", tile::MAX_ENTRY)]
     TooLong { length: usize },
-    #[error("the log has as many entries as fit, {PLACES_MAX}; begin another tenant")]
+    #[error("the log has the maximum of {PLACES_MAX} entries; start another tenant")]
     Full,
-    #[error("the log stopped at an earlier error ({why}); restart the host")]
+    #[error("the log stopped after an earlier error ({why}); restart the host")]
     Failed { why: String },
     #[error("a thread that syncs files of the log panicked; restart the host")]
     Panicked,

@@ -143,7 +143,7 @@ impl Statements {
 pub enum StatementError {
     #[error("`{name}`: {source}")]
     Io { name: String, source: io::Error },
-    #[error("`state/statements/{name}` is not what its name says; restore it from a copy")]
+    #[error("`state/statements/{name}` does not match its name; restore it from a copy")]
     Damaged { name: String },
     #[error(transparent)]
     Envelope(#[from] DsseError),

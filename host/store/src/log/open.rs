@@ -274,7 +274,7 @@ pub(super) fn replay(
         let path = tile::entries_path(index, None);
         let bundle = stored(store, &path, partial(wanted))?;
         let entries = tile::split_entries(&bundle)
-            .ok_or_else(|| LogError::Damaged { path: path.clone(), why: "is no entry bundle" })?;
+            .ok_or_else(|| LogError::Damaged { path: path.clone(), why: "is not an entry bundle" })?;
         if entries.len() < wanted {
             return Err(LogError::Damaged { path, why: "has too few entries" });
         }

@@ -54,7 +54,7 @@ impl Tail {
         let (batches, good) = read(&bytes)?;
         let file = OpenOptions::new().append(true).open(&path).map_err(at(&path))?;
         if good < bytes.len() {
-            tracing::warn!(lost = bytes.len() - good, "a torn end of the log's TAIL is cut");
+            tracing::warn!(lost = bytes.len() - good, "an incomplete end of the log's TAIL was cut off");
             file.set_len(good as u64).and_then(|()| file.sync_all()).map_err(at(&path))?;
         }
         let held = batches.iter().map(|batch| batch.entries.len()).sum();

@@ -55,7 +55,7 @@ pub enum PublishError {
     Stopped,
     #[error("too many actions wait for the log")]
     Busy,
-    #[error("the log takes no entries: {0}")]
+    #[error("the log accepts no entries: {0}")]
     Log(Arc<LogError>),
 }
 
@@ -112,7 +112,7 @@ impl Publisher {
     pub fn offer(&self, leaves: Vec<Leaf>) {
         let (answer, _) = oneshot::channel();
         if self.queue.try_send(Request { leaves, answer }).is_err() {
-            tracing::debug!("the log is busy; these leaves come with the action's end");
+            tracing::debug!("the log is busy; these leaves are appended at the end of the action");
         }
     }
 
@@ -252,7 +252,7 @@ fn answer(shared: &Shared, batch: Vec<Request>, result: Result<Entered, PublishE
             PublishedLeaves { leaves, checkpoint }
         });
         if request.answer.send(answer).is_err() {
-            tracing::debug!("nobody waits for this checkpoint any more");
+            tracing::debug!("no caller waits for this checkpoint now");
         }
     }
 }

@@ -113,7 +113,7 @@ impl Store {
             let path = self.root.join(tile::partials(file));
             match fs::remove_dir_all(&path) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    tracing::warn!(path = %path.display(), %error, "partial tiles stay behind");
+                    tracing::warn!(path = %path.display(), %error, "partial tiles could not be removed");
                 }
                 _ => {}
             }

@@ -223,9 +223,9 @@ impl Panel {
                 tracing::error!(%log, witness, why, "a witness contradicts this log");
             }
             Some(Refusal::Failed(why)) if was_well => {
-                tracing::warn!(%log, witness, why, "a witness does not vouch; it is tried again");
+                tracing::warn!(%log, witness, why, "a witness did not cosign; the request is repeated");
             }
-            None if !was_well => tracing::info!(%log, witness, "the witness vouches again"),
+            None if !was_well => tracing::info!(%log, witness, "the witness cosigns again"),
             _ => {}
         }
     }
@@ -241,7 +241,7 @@ impl Panel {
             Ok(false) => {}
             Ok(true) => self.shared.show(log.checkpoint()),
             Err(error) => {
-                tracing::warn!(log = %self.origin, %error, "cosignatures could not be kept");
+                tracing::warn!(log = %self.origin, %error, "cosignatures could not be stored");
                 self.shared.fail(log.failed());
             }
         }

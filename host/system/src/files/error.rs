@@ -11,31 +11,31 @@ pub enum FileError {
     Escapes(String),
     #[error("`{0}` cannot be read: {1}")]
     Read(String, io::Error),
-    #[error("`{0}` is no regular file; name the file itself")]
+    #[error("`{0}` is not a regular file; name the file itself")]
     Irregular(String),
     #[error("`{0}` is longer than {1} bytes; is this the right file?")]
     Long(String, u64),
-    #[error("`{0}` has more than {max} files; take those away that are not needed", max = super::NAMES_MAX)]
+    #[error("`{0}` has more than {max} files; remove those that are not needed", max = super::NAMES_MAX)]
     Many(String),
     #[error("`{0}` is not UTF-8; is this the right file?")]
     NotText(String),
-    #[error("everybody can write `{0}` (mode {1:04o}); run `chmod o-w {0}`")]
+    #[error("every user can write `{0}` (mode {1:04o}); run `chmod o-w {0}`")]
     Writable(String, u32),
     #[error(
-        "others can write `{0}` (mode {1:04o}), where something private is; run `chmod go-w {0}`"
+        "other users can write `{0}` (mode {1:04o}), which contains a private file; run `chmod go-w {0}`"
     )]
     Folder(String, u32),
-    #[error("others can read `{0}` (mode {1:04o}); run `chmod 600 {0}`")]
+    #[error("other users can read `{0}` (mode {1:04o}); run `chmod 600 {0}`")]
     Open(String, u32),
-    #[error("`{0}` belongs to user {1}, who can read and change it; make it the host's own user's")]
+    #[error("`{0}` belongs to user {1}, who can read and change it; change its owner to the user of the host")]
     Owner(String, u32),
-    #[error("`{0}` is a link; what the host writes stays in the served directory: remove it")]
+    #[error("`{0}` is a link, and the host writes only inside the served directory; remove it")]
     Link(String),
-    #[error("`{0}` is no folder; remove it")]
+    #[error("`{0}` is not a folder; remove it")]
     NoFolder(String),
-    #[error("others can enter `{0}` (mode {1:04o}); run `chmod 700 {0}`")]
+    #[error("other users can enter `{0}` (mode {1:04o}); run `chmod 700 {0}`")]
     Entered(String, u32),
-    #[error("others could have written `{0}` (mode {1:04o}); remove it")]
+    #[error("other users could have written `{0}` (mode {1:04o}); remove it")]
     Planted(String, u32),
     #[error("`{0}` cannot be made: {1}")]
     Make(String, io::Error),

@@ -87,7 +87,7 @@ impl WitnessClient {
                 Said::Size(size) => self.seen = size,
             }
         }
-        Err(Refusal::Failed("it says another size each time that it is asked".to_owned()))
+        Err(Refusal::Failed("it reports another size on each request".to_owned()))
     }
 
     fn post(&self, old: u64, tree: &Tree) -> Result<Said, Refusal> {
@@ -99,7 +99,7 @@ impl WitnessClient {
         let is_size = has_type(&response, "text/x.tlog.size");
         let body = response.body_mut().with_config().limit(ANSWER_MAX).read_to_vec();
         let text = String::from_utf8(body.map_err(failed)?);
-        let text = text.map_err(|_| Refusal::Failed("its answer is no text".to_owned()))?;
+        let text = text.map_err(|_| Refusal::Failed("its answer is not text".to_owned()))?;
         match status {
             200 => self.line(&text, tree).map(Said::Line),
             409 if is_size => size(&text)
@@ -132,11 +132,11 @@ impl WitnessClient {
         }
         let note = format!("{}{text}", tree.note);
         let found = cosignature(&note, &self.witness.key).map_err(|e| failed(e.to_string()))?;
-        let found = found.ok_or_else(|| failed("its answer has no signature of it".to_owned()))?;
+        let found = found.ok_or_else(|| failed("its answer does not contain its signature".to_owned()))?;
         let now = self.clock.now_ms() / 1_000;
         let time = i64::try_from(found.time).unwrap_or(i64::MAX);
         if time > now.saturating_add(AHEAD_S) || time < now.saturating_sub(BEHIND_S) {
-            return Err(failed(format!("it signed at Unix time {time}, and now is {now}")));
+            return Err(failed(format!("it signed at Unix time {time}, but the time is {now}")));
         }
         Ok(found.line.to_owned())
     }
