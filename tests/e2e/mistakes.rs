@@ -66,7 +66,7 @@ fn a_contract_or_adapter_of_another_digest_is_refused_with_the_digest_to_pin() {
     told(
         &mut world,
         &format!("deed.toml:{}: ", table + 1),
-        &["is not what was granted", "run `deed pin`", &pin],
+        &["differs from what was granted", "run `deed pin`", &pin],
     );
     host::expect(&["pin", world.path()]).unwrap();
     host::expect(&["check", world.path()]).unwrap();
@@ -78,7 +78,7 @@ fn a_contract_or_adapter_of_another_digest_is_refused_with_the_digest_to_pin() {
     told(
         &mut world,
         &format!("deed.toml:{}: ", table + 2),
-        &["is not what was granted", "run `deed pin`", &pin],
+        &["differs from what was granted", "run `deed pin`", &pin],
     );
     host::expect(&["pin", world.path()]).unwrap();
     world.serve().expect("once it is accepted it starts");

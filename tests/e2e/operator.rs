@@ -100,7 +100,7 @@ fn one_fault_is_one_message() {
         ("an open secret", Box::new(mode("secrets/idp_write")), "chmod 600 secrets/idp_write"),
         ("a short secret", Box::new(short), "secret `idp_read` is shorter than 16 bytes"),
         ("no adapter", Box::new(remove("adapters/scim.wasm")), "copy the adapter there"),
-        ("no configuration", Box::new(no_configuration), "`deed init` makes a directory"),
+        ("no configuration", Box::new(no_configuration), "`deed init` creates a directory"),
         ("no directory", Box::new(|dir| fs::remove_dir_all(dir).unwrap()), "does not exist"),
     ];
     for (name, breaks, words) in broken {
@@ -145,7 +145,7 @@ fn a_credential_that_would_travel_in_clear_text_is_warned_about() {
     ] {
         let text = format!("{good}\n{}", crm(url, addresses, credential));
         fs::write(world.dir.join("deed.toml"), text).unwrap();
-        let found = warnings(&mut world, "would travel in clear text");
+        let found = warnings(&mut world, "would be sent in clear text");
         assert_eq!(found, [warned; 2], "{url} {addresses} {credential}");
     }
 }

@@ -157,8 +157,8 @@ impl Config {
         for (name, person) in people {
             if person.keys.iter().any(|key| of_host.contains(key)) {
                 let what = format!(
-                    "`{name}` has a key with which the host signs receipts or checkpoints; \
-                     `deed key new` makes one for a person"
+                    "`{name}` has a key with which the host signs receipts or checkpoints; `deed key new` creates one \
+                     for a person"
                 );
                 return Err(Fault::new("deed.toml", 0, what));
             }
@@ -170,7 +170,7 @@ impl Config {
 fn check_host(raw: &raw::Host, here: &fault::Source, faults: &mut Faults) {
     if !id::is_name(&raw.environment) {
         faults.push(
-            here.fault("environment", "`environment` is a lower-case name, such as `production`"),
+            here.fault("environment", "`environment` must be a lower-case name, such as `production`"),
         );
     }
     for (key, address) in [("listen", raw.http.listen), ("operations", raw.http.operations)] {
@@ -183,7 +183,7 @@ fn check_host(raw: &raw::Host, here: &fault::Source, faults: &mut Faults) {
     }
     let expires = raw.approval.expires.as_millis();
     if !(1_000..=30 * 24 * 3_600_000).contains(&expires) {
-        faults.push(here.fault("expires", "`expires` is from 1s to 720h"));
+        faults.push(here.fault("expires", "`expires` must be from 1s to 720h"));
     }
     if raw.tenant.is_empty() {
         faults.push(here.fault("", "there is no [tenant.NAME]; add one"));

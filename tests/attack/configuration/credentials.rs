@@ -36,7 +36,7 @@ fn store(dir: &Path, name: &str, value: &str) {
 
 fn two_tenants_with_one_credential() {
     let mut bench = Bench::new();
-    let fragments = ["deed.toml:", "`acme`", "`globex`", "the same credential", "of its own"];
+    let fragments = ["deed.toml:", "`acme`", "`globex`", "the same credential", "use one for each"];
     bench.warned("one file", |dir| globex(dir, "file = \"secrets/idp_read\""), &fragments);
     let copied = |dir: &Path| {
         globex(dir, "file = \"secrets/theirs\"");
@@ -54,7 +54,7 @@ fn one_credential_in_two_slots() {
     let mut bench = Bench::new();
     let write = "write = { secret = \"idp_write\"";
     let same = |dir: &Path| replace(dir, "deed.toml", write, "write = { secret = \"idp_read\"");
-    let fragments = ["deed.toml:", "`idp`", "looks and writes with one credential"];
+    let fragments = ["deed.toml:", "`idp`", "reads and writes with one credential"];
     bench.warned("read and write", same, &fragments);
     let copied = |dir: &Path| store(dir, "idp_write", ScimServer::READ_TOKEN);
     bench.warned("read and write, by value", copied, &fragments);
@@ -80,7 +80,7 @@ fn a_credential_that_nothing_needs() {
         let table = "[tenant.acme.secret.spare]\nfile = \"secrets/idp_read\"\n\n[tenant.globex]\n";
         replace(dir, "deed.toml", "[tenant.globex]\n", table);
     };
-    bench.warned("a secret", unused, &["deed.toml:", "`spare`", "no upstream uses it"]);
+    bench.warned("a secret", unused, &["deed.toml:", "`spare`", "no upstream uses secret"]);
     let reads = |dir: &Path| {
         for contract in ["idp.restore_access", "idp.suspend_user"] {
             let grant = format!("[tenant.acme.grant.\"{contract}\"]\n");
@@ -149,7 +149,7 @@ fn a_secret_in_clear() {
     let name = |dir: &Path| {
         replace(dir, "deed.toml", "{ secret = \"idp_read\"", &format!("{{ secret = \"{value}\""));
     };
-    let said = bench.refused("for its name", name, &["deed.toml:", "is not there"]);
+    let said = bench.refused("for its name", name, &["deed.toml:", "is missing"]);
     assert!(!said.contains(value), "the fault shows the value: {said}");
     let url = |dir: &Path| {
         let text = fs::read_to_string(dir.join("deed.toml")).unwrap();

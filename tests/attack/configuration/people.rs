@@ -92,7 +92,7 @@ fn a_private_key_among_the_public() {
     let mut bench = Bench::new();
     let attack = |dir: &Path| replace(dir, "deed.toml", "approvers/bob.pub", "approvers/bob.key");
     bench.refused("as a public key", attack, &["`approvers/bob.key`", "deed.toml:"]);
-    let fragments = ["approvers/bob.key", "private key", "where its owner works"];
+    let fragments = ["approvers/bob.key", "private key", "on the machine of its owner"];
     bench.warned("left in the directory", |_| (), &fragments);
 }
 

@@ -41,7 +41,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         CONFIG,
         "environment = \"production\"\n",
         "disk_reserve = \"64MB\"\nenvironment = \"production\"\n",
-        &["`64MB` is no size", "KiB, MiB, GiB or TiB"],
+        &["`64MB` is not a size", "KiB, MiB, GiB or TiB"],
     ),
     Mistake {
         file: CONFIG,
@@ -49,7 +49,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         to: "[limits]\nruns = 65\n[http]\n",
         told: CONFIG,
         at: "runs = 65",
-        remedy: &["`runs` is from 1 to 64"],
+        remedy: &["`runs` must be from 1 to 64"],
     },
     Mistake {
         file: CONFIG,
@@ -65,7 +65,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         to: "[limits]\nwaiting = { host = 10, tenant = 6 }\n[http]\n",
         told: CONFIG,
         at: "waiting = { host = 10, tenant = 6 }",
-        remedy: &["`tenant` of `waiting` is from 1 to half of `host`, here 5"],
+        remedy: &["`tenant` of `waiting` must be from 1 to half of `host`, here 5"],
     },
     Mistake {
         file: CONFIG,
@@ -73,9 +73,9 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         to: "[limits]\nunder_way = { tenant = 10, agent = 6 }\n[http]\n",
         told: CONFIG,
         at: "under_way = { tenant = 10, agent = 6 }",
-        remedy: &["`agent` of `under_way` is from 1 to half of `tenant`, here 5"],
+        remedy: &["`agent` of `under_way` must be from 1 to half of `tenant`, here 5"],
     },
-    here(CONFIG, "timeout = \"2s\"", "concurrency = 0", &["`concurrency` is from 1 to 64"]),
+    here(CONFIG, "timeout = \"2s\"", "concurrency = 0", &["`concurrency` must be from 1 to 64"]),
     here(
         CONFIG,
         "listen = \"127.0.0.1:0\"\nop",
@@ -98,19 +98,19 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         CONFIG,
         "addresses = [\"loopback\"]",
         "addresses = [\"local\"]",
-        &["`local` is no address class", "loopback"],
+        &["`local` is not an address class", "loopback"],
     ),
     here(
         CONFIG,
         "addresses = [\"loopback\"]",
         "addresses = [\"public\"]",
-        &["a loopback address, and `addresses` allows public only", "add `\"loopback\"`"],
+        &["a loopback address, but `addresses` allows only public", "add `\"loopback\"`"],
     ),
     here(
         CONFIG,
         "person = \"alice\"",
         "person = \"alyce\"",
-        &["`alyce` is not there", "[tenant.acme.person.alyce]"],
+        &["`alyce` is missing", "[tenant.acme.person.alyce]"],
     ),
     here(
         CONFIG,
@@ -131,7 +131,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         CONFIG,
         "read = { secret = \"idp_read\",",
         "read = { secret = \"idp_reed\",",
-        &["secret `idp_reed` is not there", "[secret]"],
+        &["secret `idp_reed` is missing", "[secret]"],
     ),
     Mistake {
         file: CONFIG,
@@ -153,7 +153,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
         CONFIG,
         "upstreams = [\"idp\"]",
         "upstreams = [\"idp\", \"crm\"]",
-        &["`crm` is wider than contracts/read_user.toml", "remove it from `upstreams`"],
+        &["contracts/read_user.toml does not use `crm`", "remove it from `upstreams`"],
     ),
     here(
         CONFIG,

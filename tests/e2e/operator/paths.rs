@@ -16,14 +16,14 @@ fn a_file_or_a_wrong_path_is_told_as_that() {
     let world = World::lay_out(scim(), "scim").unwrap();
     let at = |name: &str| format!("{}/{name}", world.path());
     fs::create_dir(at("empty")).unwrap();
-    let directory = format!("this is a file; give the directory `{}`", world.path());
-    let missing = "this directory does not exist; correct the path (`deed init` makes";
+    let directory = format!("this is a file; use the directory `{}`", world.path());
+    let missing = "this directory does not exist; correct the path (`deed init` creates";
     for (path, words) in [
         (at("deed.toml"), directory.as_str()),
-        (at("policies/starter.cedar"), "this is a file; give the directory"),
+        (at("policies/starter.cedar"), "this is a file; use the directory"),
         (at("opps"), missing),
         (at("opps/deeper"), missing),
-        (at("empty"), "this directory has no `deed.toml`; correct the path (`deed init` makes"),
+        (at("empty"), "this directory has no `deed.toml`; correct the path (`deed init` creates"),
     ] {
         let found = faults(path.as_ref());
         let [fault] = &found[..] else { panic!("{path}: {found:#?}") };
@@ -46,7 +46,7 @@ fn a_file_without_a_directory_in_its_path_is_in_this_one() {
     let mut command = Command::new(host::binary().unwrap());
     let output = command.args(["check", "deed.toml"]).current_dir(&world.dir).output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(said, "deed.toml: this is a file; give the directory `.`\n");
+    assert_eq!(said, "deed.toml: this is a file; use the directory `.`\n");
 }
 
 #[test]

@@ -66,8 +66,8 @@ fn a_secret_that_is_not_configured_is_refused_before_it_is_read() {
         (&[dir, "idp_read", "--tenant", "nowhere"], "no secret `idp_read` of tenant `nowhere`"),
         (&[dir, "token"], "the environment variable that its `env` names"),
         (&[dir, "idp_read"], "several tenants have a secret `idp_read`"),
-        (&[empty, "idp_read"], "`deed init` makes a directory"),
-        (&["/nowhere/at/all", "idp_read"], "`deed init` makes a directory"),
+        (&[empty, "idp_read"], "`deed init` creates a directory"),
+        (&["/nowhere/at/all", "idp_read"], "`deed init` creates a directory"),
     ] {
         let (code, said) = set_without_a_value(args);
         assert!(matches!(code, Some(1 | 2)), "{args:?}: {code:?} {said}");
@@ -136,7 +136,7 @@ fn a_secret_does_not_replace_what_the_host_is_made_of() {
         fs::write(world.dir.join("deed.toml"), &text).unwrap();
         let before = fs::read(world.dir.join(file)).ok();
         let (code, said) = set_without_a_value(&[world.path(), "idp_read"]);
-        let words = format!("`{file}` is a place for something else");
+        let words = format!("`{file}` is reserved for other files");
         assert!(code == Some(1) && said.contains(&words), "{file}: {said}");
         assert_eq!(fs::read(world.dir.join(file)).ok(), before, "{file}");
         let [fault] = &faults(&world.dir)[..] else { panic!("{file}: one fault") };

@@ -39,7 +39,7 @@ fn mistakes_about_witnesses_are_refused_with_their_line() {
     for (text, remedy) in [
         (format!("witness_quorum = 0\n{first}"), "from 1 to 1"),
         (format!("witness_quorum = 2\n{first}"), "from 1 to 1"),
-        ("witness_quorum = 1\n".to_owned(), "needs a [[witness]]"),
+        ("witness_quorum = 1\n".to_owned(), "requires a [[witness]]"),
         (format!("witness_wait = \"1m\"\n{first}"), "from 100ms to 30s"),
         (format!("{first}retries = 3\n"), "unknown field `retries`"),
         (first.replace("url", "address"), "unknown field `address`"),
@@ -47,13 +47,13 @@ fn mistakes_about_witnesses_are_refused_with_their_line() {
         (elsewhere("https://user:word@witness.example"), "without a user"),
         (elsewhere("https://witness.example/?x=y"), "query"),
         (elsewhere("http://127.0.0.1:80@witness.example"), "without a user"),
-        (named("One"), "names no witness"),
-        (named("none"), "names no witness"),
+        (named("One"), "is not the name of a witness"),
+        (named("none"), "is not the name of a witness"),
         (first.replace("+B", "+C"), "the key is not Ed25519"),
         (first.replace("example/witness+", "example/other+"), "key id"),
         (of_a_log, "key id"),
-        (format!("{first}{first}"), "each one has its own"),
-        (format!("{first}{}", second.replace("\"two\"", "\"one\"")), "each one has its own"),
+        (format!("{first}{first}"), "each one needs its own"),
+        (format!("{first}{}", second.replace("\"two\"", "\"one\"")), "each one needs its own"),
     ] {
         let (code, told) = checked(&text);
         assert_eq!(code, 1, "{text}\n{told}");

@@ -10,7 +10,7 @@ use deed_sandbox::credentials::SECRET_MIN;
 use deed_system::files::FileError;
 
 /// The remedy for a path that does not lead to a served directory.
-const START: &str = "correct the path (`deed init` makes a directory to start from)";
+const START: &str = "correct the path (`deed init` creates a directory to start from)";
 
 /// One fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,7 +79,7 @@ impl Fault {
             Some(ErrorKind::NotADirectory) => {
                 let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
                 let parent = parent.unwrap_or_else(|| Path::new("."));
-                format!("this is a file; give the directory `{}`", parent.display())
+                format!("this is a file; use the directory `{}`", parent.display())
             }
             _ => error.to_string(),
         };

@@ -169,30 +169,30 @@ pub fn random<const N: usize>() -> Result<[u8; N], KeyError> {
 /// Why a key cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    #[error("key `{0}` cannot be read: {1}; `deed key new {0}` makes one")]
+    #[error("key `{0}` cannot be read: {1}; `deed key new {0}` creates one")]
     Read(PathBuf, std::io::Error),
-    #[error("key `{0}` cannot be read: {1}; give the path of your private key")]
+    #[error("key `{0}` cannot be read: {1}; use the path of your private key")]
     Named(PathBuf, std::io::Error),
-    #[error("`{0}` is a public key; give the private key that belongs to it")]
+    #[error("`{0}` is a public key; use the private key that belongs to it")]
     NotPrivate(PathBuf),
     #[error("key: {0}")]
     File(FileError),
-    #[error("key `{0}` is no plain file that only its owner can read; run `chmod 600 {0}`")]
+    #[error("key `{0}` is not a regular file that only its owner can read; run `chmod 600 {0}`")]
     Readable(PathBuf),
-    #[error("`{0}` holds no Ed25519 private key in PKCS#8 PEM form; `deed key new` makes one")]
+    #[error("`{0}` does not contain an Ed25519 private key in PKCS#8 PEM form; `deed key new` creates one")]
     Form(PathBuf),
-    #[error("`{0}` holds no Ed25519 public key in PEM form")]
+    #[error("`{0}` does not contain an Ed25519 public key in PEM form")]
     Public(PathBuf),
     #[error("`{0}` cannot be written: {1}")]
     Write(PathBuf, std::io::Error),
-    #[error("receipt.key and log.key are the same key; a key is good for one purpose")]
+    #[error("receipt.key and log.key are the same key; use a key for one purpose only")]
     Shared,
     #[error("a write has no canonical form, and so no idempotency key")]
     Unkeyed,
-    #[error("the system gave no random bytes: {0}")]
+    #[error("the system returned no random bytes: {0}")]
     Random(String),
     #[error(
-        "a rotation of the {} key was begun and not finished; `deed key rotate DIR {}` finishes it",
+        "a rotation of the {} key was started but not finished; `deed key rotate DIR {}` finishes it",
         .0.as_str(), .0.as_str()
     )]
     Rotating(Purpose),

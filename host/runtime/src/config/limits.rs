@@ -44,7 +44,7 @@ impl Default for Limits {
 pub(super) fn build(raw: &raw::Limits, here: &Source, faults: &mut Faults) -> Limits {
     let runs = raw.runs.unwrap_or(RUNS_MAX);
     if !(1..=RUNS_MAX).contains(&runs) {
-        let what = format!("`runs` is from 1 to {RUNS_MAX}");
+        let what = format!("`runs` must be from 1 to {RUNS_MAX}");
         faults.push(here.fault_in("[limits]", "runs", &what));
     }
     let mut of = |name: &str, raw: Option<&raw::Bounds>, default: Bounds| {
@@ -71,12 +71,11 @@ fn bounds(raw: Option<&raw::Bounds>, default: Bounds) -> Bounds {
 fn wrong(name: &str, bounds: Bounds) -> Option<String> {
     let Bounds { host, tenant, agent } = bounds;
     if host > ACTIONS_MAX {
-        return Some(format!("`host` of `{name}` is at most {ACTIONS_MAX}"));
+        return Some(format!("`host` of `{name}` must be at most {ACTIONS_MAX}"));
     }
     let half = |small: &str, large: &str, most: usize| {
         format!(
-            "`{small}` of `{name}` is from 1 to half of `{large}`, here {most}: \
-             nobody has more than is left for the others"
+            "`{small}` of `{name}` must be from 1 to half of `{large}`, here {most}: the other half is for the others"
         )
     };
     if tenant == 0 || tenant > host / 2 {
@@ -107,15 +106,15 @@ mod tests {
         for (bad, what) in [
             (
                 Bounds { host: 10, tenant: 6, agent: 1 },
-                "`tenant` of `x` is from 1 to half of `host`, here 5",
+                "`tenant` of `x` must be from 1 to half of `host`, here 5",
             ),
             (
                 Bounds { host: 10, tenant: 4, agent: 3 },
-                "`agent` of `x` is from 1 to half of `tenant`, here 2",
+                "`agent` of `x` must be from 1 to half of `tenant`, here 2",
             ),
             (Bounds { host: 10, tenant: 4, agent: 0 }, "`agent`"),
             (Bounds { host: 1, tenant: 0, agent: 0 }, "`tenant`"),
-            (Bounds { host: ACTIONS_MAX + 1, tenant: 4, agent: 1 }, "`host` of `x` is at most"),
+            (Bounds { host: ACTIONS_MAX + 1, tenant: 4, agent: 1 }, "`host` of `x` must be at most"),
         ] {
             assert!(wrong("x", bad).unwrap().contains(what), "{bad:?}");
         }

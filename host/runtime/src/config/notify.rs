@@ -16,8 +16,8 @@ pub(super) fn build(
 ) -> Option<Notify> {
     let notify = raw.notify.as_ref()?;
     if !is_fit(&notify.url) {
-        let what = "`url` under [notify] is https://host/path (or http://127.0.0.1:port/path), \
-            without a user, password or fragment";
+        let what = "`url` under [notify] must be https://host/path (or http://127.0.0.1:port/path), without a user, \
+                    password or fragment";
         faults.push(here.fault_in("[notify]", "url", what));
     }
     match secret::load(secret::NOTIFY, files, &notify.secret) {

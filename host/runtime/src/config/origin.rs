@@ -22,7 +22,7 @@ const RESERVED: [&str; 7] =
 pub(super) fn check(raw: &raw::Host, files: &Files, here: &Source, faults: &mut Faults) {
     let origin = &raw.log.origin;
     if origin.is_empty() || origin.contains(['+', ' ', '\n', '"']) || origin.contains("://") {
-        let what = "`origin` is a URL without scheme, such as `logs.example.org/deed`";
+        let what = "`origin` must be a URL without scheme, such as `logs.example.org/deed`";
         return faults.push(fault(here, what));
     }
     let mut told = BTreeSet::new();
@@ -51,12 +51,11 @@ fn differs(origin: &str, tenant: &str, begun: Result<&str, &str>) -> String {
     let at = format!("`state/log/{tenant}`");
     match begun {
         Ok(name) => format!(
-            "`origin` is `{origin}`, and the log in {at} was begun as `{name}`: a log keeps its name; \
+            "`origin` is `{origin}`, but the log in {at} was created as `{name}`, and the name of a log is permanent; \
              write `origin = \"{name}\"`"
         ),
         Err(whole) => format!(
-            "the log in {at} has the name `{whole}` and not `{origin}/{tenant}`; \
-             put the log of this tenant there"
+            "the log in {at} has the name `{whole}`, not `{origin}/{tenant}`; put the log of this tenant there"
         ),
     }
 }
@@ -84,15 +83,15 @@ pub(super) fn warn(raw: &raw::Host, files: &Files, here: &Source) -> Option<Faul
     let host = origin.split(['/', ':']).next().unwrap_or_default();
     let reserved = reserved(host)?;
     let remedy = if raw.tenant.keys().any(|tenant| !matches!(begun(files, tenant), Ok(None))) {
-        "the logs were begun with it, so only a new directory can have another one"
+        "the logs were created with it, so only a new directory can have another one"
     } else {
         "set a name below a domain that you own, such as `logs.YOUR-DOMAIN/deed`, before the first `deed serve`"
     };
     let tenant = raw.tenant.keys().next().map_or("TENANT", String::as_str);
     let what = format!(
-        "`origin` is `{origin}`, and `{reserved}` is a reserved name (RFC 2606), so it cannot be \
-         one that you own. The log of each tenant is named `ORIGIN/TENANT`, here `{origin}/{tenant}`, in every \
-         checkpoint, and auditors and witnesses tell hosts apart by it; {remedy}"
+        "`origin` is `{origin}`, and `{reserved}` is a reserved name (RFC 2606), so it cannot be one that you own. \
+         The log of each tenant is named `ORIGIN/TENANT`, here `{origin}/{tenant}`, in every checkpoint, and auditors \
+         and witnesses distinguish hosts by it; {remedy}"
     );
     Some(fault(here, &what))
 }

@@ -53,11 +53,11 @@ pub(super) fn load(name: &str, files: &Files, raw: &raw::SecretFrom) -> Result<S
 fn source(name: &str, raw: &raw::SecretFrom) -> Result<SecretSource, String> {
     match (&raw.file, &raw.env) {
         (Some(file), None) if is_taken(file) => Err(format!(
-            "secret `{name}`: `{file}` is a place for something else; name a file below `secrets/`"
+            "secret `{name}`: `{file}` is reserved for other files; name a file below `secrets/`"
         )),
         (Some(file), None) => Ok(SecretSource::File(file.clone())),
         (None, Some(variable)) => Ok(SecretSource::Env(variable.clone())),
-        _ => Err(format!("secret `{name}` has either `file` or `env`")),
+        _ => Err(format!("secret `{name}` must have either `file` or `env`")),
     }
 }
 
@@ -109,7 +109,7 @@ mod tests {
             "keys",
         ] {
             let why = source("idp", &from(file)).unwrap_err();
-            assert!(why.contains(&format!("`{file}` is a place for something else")), "{why}");
+            assert!(why.contains(&format!("`{file}` is reserved for other files")), "{why}");
         }
         for file in ["secrets/idp", "idp", "secrets/keys/idp", "keys.d/idp", "private/deed.toml"] {
             assert_eq!(source("idp", &from(file)), Ok(SecretSource::File(file.to_owned())));

@@ -36,7 +36,7 @@ impl FromStr for Size {
 
 /// The text is not a size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no size; write a whole number and KiB, MiB, GiB or TiB")]
+#[error("`{0}` is not a size; write a whole number and KiB, MiB, GiB or TiB")]
 pub struct SizeError(String);
 
 impl<'de> Deserialize<'de> for Size {

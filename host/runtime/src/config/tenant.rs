@@ -116,8 +116,8 @@ pub(super) fn contracts(files: &Files, faults: &mut Faults) -> Contracts {
 
 fn contract(files: &Files, name: &str) -> Result<(Contract, Digest), Fault> {
     if !is_plain(name) {
-        let what = "a contract's file name is letters, digits, `_`, `-` and `.`, and begins with \
-            a letter or digit; rename it";
+        let what = "the file name of a contract must be letters, digits, `_`, `-` and `.`, and start with a letter or \
+                    digit; rename it";
         return Err(Fault::new(name, 0, what));
     }
     let text = files.text(name, TEXT_MAX).map_err(|e| Fault::new(name, 0, e.to_string()))?;
@@ -192,7 +192,7 @@ impl Builder<'_> {
             .chain(raw.agent.values().flat_map(|a| a.roles.iter().map(String::as_str)))
             .chain(raw.person.values().flat_map(|p| p.roles.iter().map(String::as_str)));
         for name in all.filter(|name| !id::is_name(name)) {
-            let what = format!("`{name}` is no name; use lower-case letters, digits, `_` and `-`");
+            let what = format!("`{name}` is not a name; use lower-case letters, digits, `_` and `-`");
             let fault = self.here.fault(name, &what);
             self.faults.push(fault);
         }

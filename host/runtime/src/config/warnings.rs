@@ -83,19 +83,18 @@ fn shared_credentials(config: &Config, here: &Source, found: &mut Vec<Fault>) {
 fn shared(one: &Place<'_>, other: &Place<'_>) -> String {
     if one.tenant != other.tenant && !other.tenant.is_empty() {
         return format!(
-            "tenants `{}` and `{}` have the same credential, so each can do what the other can; \
-             give each one of its own",
+            "tenants `{}` and `{}` have the same credential, so each can do what the other can; use one for each",
             one.tenant, other.tenant
         );
     }
     if one.tenant == other.tenant && one.upstream == other.upstream {
         return format!(
-            "upstream `{}` looks and writes with one credential; give `read` one that cannot write",
+            "upstream `{}` reads and writes with one credential; use one for `read` that cannot write",
             one.upstream
         );
     }
     format!(
-        "{} and {} have the same credential, so each learns what opens the other; give each one of its own",
+        "{} and {} have the same credential, so each learns that of the other; use one for each",
         one.name(),
         other.name()
     )
@@ -107,7 +106,7 @@ fn unused(tenant: &Tenant, raw: &raw::Tenant, here: &Source, found: &mut Vec<Fau
     for name in raw.secret.keys() {
         let credentials = raw.upstream.values().flat_map(|u| u.read.iter().chain(&u.write));
         if !credentials.into_iter().any(|credential| credential.secret == *name) {
-            let what = format!("no upstream uses it: the host need not know secret `{name}`");
+            let what = format!("no upstream uses secret `{name}`; remove it");
             found.push(here.fault_in(&table("secret", name), "", &what));
         }
     }
@@ -115,7 +114,7 @@ fn unused(tenant: &Tenant, raw: &raw::Tenant, here: &Source, found: &mut Vec<Fau
         let mut rules = tenant.grants.values().flat_map(|granted| &granted.contract.perform.http);
         if upstream.write.is_some() && !rules.any(|rule| rule.upstream == *name) {
             let what = format!(
-                "no granted contract writes to `{name}`; take the credential in `write` away"
+                "no granted contract writes to `{name}`; remove the credential in `write`"
             );
             found.push(here.fault_in(&table("upstream", name), "write", &what));
         }
@@ -133,8 +132,8 @@ fn keyless(tenant: &Tenant, here: &Source, found: &mut Vec<Fault>) {
                 continue;
             }
             let what = format!(
-                "the effect of `{name}` is keyed, and `{}` has no `idempotency = {{ header, window }}`: \
-                 a write without an answer is never sent again",
+                "the effect of `{name}` is keyed, but `{}` has no `idempotency = {{ header, window }}`: a write \
+                 without an answer is never sent again",
                 rule.upstream
             );
             let table = format!("[tenant.{}.upstream.{}]", tenant.name, rule.upstream);
@@ -150,7 +149,7 @@ fn clear_text(tenant: &Tenant, here: &Source, found: &mut Vec<Fault>) {
     let exposed = |one: &&Arc<Upstream>| !one.base.tls && is_public(one);
     for upstream in tenant.upstreams.values().filter(has_credential).filter(exposed) {
         let what = format!(
-            "`{}` is a public host without TLS: the credential would travel in clear text; use https",
+            "`{}` is a public host without TLS, so the credential would be sent in clear text; use https",
             upstream.base
         );
         let table = format!("[tenant.{}.upstream.{}]", tenant.name, upstream.name);
@@ -170,8 +169,8 @@ fn is_public(upstream: &Upstream) -> bool {
 fn near_witnesses(config: &Config, here: &Source, found: &mut Vec<Fault>) {
     for witness in config.witnesses.all.iter().filter(|one| one.url.starts_with("http://")) {
         let what = format!(
-            "witness `{}` is on this machine: who can change the log can change it too; \
-             ask one that somebody else runs",
+            "witness `{}` is on this machine, so a party that can change the log can change it too; use one that \
+             another party runs",
             witness.name
         );
         found.push(here.fault(&witness.url, &what));
@@ -181,7 +180,7 @@ fn near_witnesses(config: &Config, here: &Source, found: &mut Vec<Fault>) {
 fn folders(files: &Files, found: &mut Vec<Fault>) {
     for folder in FOLDERS.into_iter().filter(|folder| files.is_a_groups(folder)) {
         let what = format!(
-            "a group can write here, and so change what the host does; run `chmod g-w {folder}`"
+            "a group can write here and so change what the host does; run `chmod g-w {folder}`"
         );
         found.push(Fault::new(folder, 0, what));
     }
@@ -191,8 +190,8 @@ fn private_keys(files: &Files, found: &mut Vec<Fault>) {
     let names = files.names("approvers").unwrap_or_default();
     let is_private = |name: &&String| Path::new(name).extension().is_some_and(|e| e == "key");
     for name in names.iter().filter(is_private) {
-        let what = "a private key, with which whoever serves this directory can approve; \
-            keep it where its owner works";
+        let what = "a private key, with which the operator of this directory can approve; keep it on the machine of \
+                    its owner";
         found.push(Fault::new(&format!("approvers/{name}"), 0, what));
     }
 }

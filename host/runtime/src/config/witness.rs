@@ -22,7 +22,7 @@ pub(super) fn check_keys(witnesses: &Witnesses, of_host: &[VerifyingKey]) -> Res
     let same = |witness: &&Witness| of_host.iter().any(|key| witness.key.wraps(key));
     let Some(witness) = witnesses.all.iter().find(same) else { return Ok(()) };
     let what = format!(
-        "witness `{}` has a key with which the host itself signs; a witness is somebody else",
+        "witness `{}` has a key with which the host itself signs; a witness must be another party",
         witness.name
     );
     Err(Fault::new("deed.toml", 0, what))
@@ -43,21 +43,21 @@ pub(super) fn build(
     }
     if all.len() > WITNESSES_MAX {
         let what =
-            format!("there are {} [[witness]]; at most {WITNESSES_MAX} are asked", all.len());
+            format!("there are {} [[witness]]; at most {WITNESSES_MAX} are allowed", all.len());
         faults.push(here.fault("[[witness]]", &what));
     }
     let (asked, wait) = (raw.log.witness_quorum, raw.log.witness_wait);
     let known = raw.witness.len();
     let quorum = asked.unwrap_or(known);
     if asked.is_some() && !(1..=known).contains(&quorum) {
-        let what = format!("`witness_quorum` is from 1 to {known}, the number of [[witness]]");
-        let none = "`witness_quorum` needs a [[witness]]; add one";
+        let what = format!("`witness_quorum` must be from 1 to {known}, the number of [[witness]]");
+        let none = "`witness_quorum` requires a [[witness]]; add one";
         let what = if known == 0 { none } else { &what };
         faults.push(here.fault("witness_quorum", what));
     }
     let wait = wait.map_or(WAIT_MS, deed_record::contract::Duration::as_millis);
     if !WAIT_RANGE_MS.contains(&wait) {
-        faults.push(here.fault("witness_wait", "`witness_wait` is from 100ms to 30s"));
+        faults.push(here.fault("witness_wait", "`witness_wait` must be from 100ms to 30s"));
     }
     Witnesses { all, quorum, wait: Duration::from_millis(wait) }
 }
@@ -73,20 +73,20 @@ fn witness<'a>(
     // In a tlog-policy, `none` means no witness.
     if !id::is_name(name) || name == "none" {
         let what =
-            format!("`{name}` names no witness; use lower-case letters, digits, `_` and `-`");
+            format!("`{name}` is not the name of a witness; use lower-case letters, digits, `_` and `-`");
         return Err((name, what));
     }
     let key: WitnessKey = vkey.parse().map_err(|e| (vkey.as_str(), format!("`vkey`: {e}")))?;
     if !notify::is_fit(url) || url.contains('?') {
-        let what = "`url` of a witness is https://host/path (or http://127.0.0.1:port/path), \
-            without a user, password, query or fragment";
+        let what = "`url` of a witness must be https://host/path (or http://127.0.0.1:port/path), without a user, \
+                    password, query or fragment";
         return Err((url, what.to_owned()));
     }
     let mut people = tenants.values().flat_map(|tenant| &tenant.persons);
     let has_it = |(_, person): &(&String, &Person)| person.keys.iter().any(|k| key.wraps(k));
     if let Some((person, _)) = people.find(has_it) {
         let what = format!(
-            "witness `{name}` and person `{person}` have the same key; a key is good for one purpose"
+            "witness `{name}` and person `{person}` have the same key; use a key for one purpose only"
         );
         return Err((vkey, what));
     }
@@ -95,13 +95,13 @@ fn witness<'a>(
     };
     if let Some(other) = others.iter().find(twin) {
         let what = format!(
-            "witnesses `{}` and `{name}` have the same name or key; each one has its own",
+            "witnesses `{}` and `{name}` have the same name or key; each one needs its own",
             other.name
         );
         return Err((vkey, what));
     }
     if key.name().strip_prefix(origin).is_some_and(|rest| rest.starts_with('/')) {
-        let what = format!("`vkey` has the name of a log, `{}`; a witness has its own", key.name());
+        let what = format!("`vkey` has the name of a log, `{}`; a witness needs its own", key.name());
         return Err((vkey, what));
     }
     Ok(Witness { name: name.clone(), key, url: url.trim_end_matches('/').to_owned() })

@@ -192,7 +192,7 @@ mod tests {
         let none = AppendError::Unfit(Unfit::NoEvents);
         let activation = EngineError::NotKept { what: "the activation", digest: Digest::of(b"") };
         for (error, fault, text) in [
-            (random.into(), Fault::Host, "the system gave no random bytes: not supported"),
+            (random.into(), Fault::Host, "the system returned no random bytes: not supported"),
             (EngineError::NoLog("acme".to_owned()), Fault::Host, "tenant `acme` has no log"),
             (write.into(), Fault::Disk, "the journal takes no more: a write failed: no space left"),
             (

@@ -58,7 +58,7 @@ impl Builder<'_> {
         let mut upstreams = BTreeSet::new();
         for upstream in &raw.upstreams {
             if !upstreams.insert(upstream.clone()) {
-                let what = format!("`{upstream}` stands twice in `upstreams`; keep it once");
+                let what = format!("`{upstream}` occurs twice in `upstreams`; keep one");
                 return Err(("upstreams", what));
             }
         }
@@ -76,7 +76,7 @@ impl Builder<'_> {
         let needed = |name: &String| rules().any(|rule| rule.upstream == *name);
         match upstreams.iter().find(|name| !needed(name)) {
             Some(wide) => {
-                let what = format!("`{wide}` is wider than {file}; remove it from `upstreams`");
+                let what = format!("{file} does not use `{wide}`; remove it from `upstreams`");
                 Err(("upstreams", what))
             }
             None => Ok(upstreams),
@@ -94,7 +94,7 @@ fn pinned(
         return Ok(());
     }
     let what = format!(
-        "{file} is not what was granted; if you accept it, run `deed pin` or write `{key} = \"{actual}\"`"
+        "{file} differs from what was granted; if you accept it, run `deed pin` or write `{key} = \"{actual}\"`"
     );
     Err((key, what))
 }

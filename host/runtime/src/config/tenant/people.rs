@@ -14,7 +14,7 @@ impl Builder<'_> {
         for (name, raw) in &self.raw.agent {
             if !self.raw.person.contains_key(&raw.person) {
                 let what = format!(
-                    "person `{0}` is not there; add [tenant.{1}.person.{0}]",
+                    "person `{0}` is missing; add [tenant.{1}.person.{0}]",
                     raw.person, self.name
                 );
                 self.fault("agent", name, "person", &what);
@@ -49,7 +49,7 @@ impl Builder<'_> {
         let same = |other: &Person| other.keys.iter().any(|key| person.keys.contains(key));
         if let Some((other, _)) = others.iter().find(|(_, other)| same(other)) {
             let what = format!(
-                "`{other}` and `{name}` have the same key; `deed key new` makes one for each"
+                "`{other}` and `{name}` have the same key; `deed key new` creates one for each"
             );
             self.fault("person", name, "keys", &what);
         }
@@ -59,7 +59,7 @@ impl Builder<'_> {
         let key = |path: &String| {
             let text = self.files.text(path, PEM_MAX).map_err(|e| ("keys", e.to_string()))?;
             dsse::from_pem(&text)
-                .map_err(|e| ("keys", format!("`{path}`: {e}; `deed key new` makes one")))
+                .map_err(|e| ("keys", format!("`{path}`: {e}; `deed key new` creates one")))
         };
         let hash = |text: &String| text.parse().map_err(|_| ("token", no_hash(text).to_owned()));
         let token = raw.token.as_ref().map(hash);
@@ -74,9 +74,9 @@ impl Builder<'_> {
 /// The text is not quoted: it may be the token itself.
 fn no_hash(text: &str) -> &'static str {
     if text.is_empty() || text.to_ascii_lowercase().starts_with("sha") {
-        return "`token` is no digest of a token; write `sha256:` and 64 lower-case hex digits, the hash \
-            that `deed token new` prints beside the token";
+        return "`token` is not the digest of a token; write `sha256:` and 64 lower-case hex digits, the hash that \
+                `deed token new` prints with the token";
     }
-    "`token` is no digest of a token: this is a token, not its hash, and known now; \
-     `deed token new` prints both"
+    "`token` is not the digest of a token: this is a token, not its hash, and no longer secret; `deed token new` \
+     prints both"
 }

@@ -21,7 +21,7 @@ impl Builder<'_> {
                 // `__entity` and `__extn` have a meaning in Cedar's JSON.
                 if key.starts_with("__") {
                     let what =
-                        format!("attribute name `{key}` is reserved; names do not start with `__`");
+                        format!("attribute name `{key}` is reserved; a name must not start with `__`");
                     self.fault("resource", name, key, &what);
                     continue;
                 }
@@ -31,7 +31,7 @@ impl Builder<'_> {
                         name,
                         key,
                         &format!(
-                            "`{key}` is a text, a whole number within ±(2^53−1) or true/false"
+                            "`{key}` must be a text, a whole number within ±(2^53−1) or true/false"
                         ),
                     );
                     continue;
@@ -41,7 +41,7 @@ impl Builder<'_> {
                         "resource",
                         name,
                         key,
-                        &format!("`{key}` has another type at another resource"),
+                        &format!("`{key}` has another type in another resource"),
                     );
                 }
                 values.insert(key.clone(), value);

@@ -87,18 +87,18 @@ impl Builder<'_> {
                 upstream::tls_config(pem.as_deref()).map_err(|e| ("tls_roots", e.to_string()))?,
             ),
             (false, Some(_)) => {
-                return Err(("tls_roots", "`tls_roots` needs an https base_url".to_owned()));
+                return Err(("tls_roots", "`tls_roots` requires an https base_url".to_owned()));
             }
             (false, None) => None,
         };
         let timeout =
             raw.timeout.map_or(UPSTREAM_TIMEOUT_MS, deed_record::contract::Duration::as_millis);
         if !(10..=120_000).contains(&timeout) {
-            return Err(("timeout", "`timeout` is from 10ms to 2m".to_owned()));
+            return Err(("timeout", "`timeout` must be from 10ms to 2m".to_owned()));
         }
         let concurrency = raw.concurrency.unwrap_or(CONCURRENCY);
         if !(1..=CONCURRENCY_MAX).contains(&concurrency) {
-            let what = format!("`concurrency` is from 1 to {CONCURRENCY_MAX}");
+            let what = format!("`concurrency` must be from 1 to {CONCURRENCY_MAX}");
             return Err(("concurrency", what));
         }
         Ok(Upstream {
@@ -132,7 +132,7 @@ impl Builder<'_> {
             None => {
                 // A text as long as a secret may be one that was written in place of its name.
                 let named = if raw.secret.len() < SECRET_MIN { raw.secret.as_str() } else { "…" };
-                Err((key, format!("secret `{named}` is not there; add its [secret] table")))
+                Err((key, format!("secret `{named}` is missing; add its [secret] table")))
             }
         }
     }
@@ -145,7 +145,7 @@ fn addresses(names: &[String]) -> Result<BTreeSet<AddressClass>, Wrong> {
         "loopback" => Ok(AddressClass::Loopback),
         other => Err((
             "addresses",
-            format!("`{other}` is no address class; use public, private or loopback"),
+            format!("`{other}` is not an address class; use public, private or loopback"),
         )),
     };
     if names.is_empty() {
@@ -172,7 +172,7 @@ fn reachable(base: &Base, allowed: &BTreeSet<AddressClass>) -> Result<(), Wrong>
     }
     let (class, names) = (class.as_str(), allowed.iter().map(|one| one.as_str()));
     let what = format!(
-        "`base_url` is `{base}`, a {class} address, and `addresses` allows {} only; add `\"{class}\"` to `addresses`, \
+        "`base_url` is `{base}`, a {class} address, but `addresses` allows only {}; add `\"{class}\"` to `addresses`, \
          or correct `base_url`",
         names.collect::<Vec<_>>().join(" and ")
     );
@@ -217,8 +217,7 @@ fn fits(slot: &Slot) -> Result<(), String> {
     let header = header.as_str();
     if TAKEN.contains(&header) && !CREDENTIALS.contains(&header) {
         return Err(format!(
-            "the host sets the header `{header}` itself; name the header in which the upstream \
-             takes the credential"
+            "the host sets the header `{header}` itself; name the header in which the upstream expects the credential"
         ));
     }
     Ok(())
@@ -229,7 +228,7 @@ fn idempotency(promise: &raw::Idempotency, upstream: &raw::Upstream) -> Result<I
     let plain = |c: u8| c.is_ascii_alphanumeric() || c == b'-';
     if header.is_empty() || header.len() > 64 || !header.bytes().all(plain) {
         let what =
-            "`header` of `idempotency` is letters, digits and `-`, such as `Idempotency-Key`";
+            "`header` of `idempotency` must be letters, digits and `-`, such as `Idempotency-Key`";
         return Err(("idempotency", what.to_owned()));
     }
     let credentials = upstream.read.iter().chain(&upstream.write);
@@ -238,12 +237,12 @@ fn idempotency(promise: &raw::Idempotency, upstream: &raw::Upstream) -> Result<I
         Slot::Bearer | Slot::Basic { .. } => false,
     };
     if TAKEN.contains(&header.as_str()) || credentials.into_iter().any(holds) {
-        let what = format!("`{header}` is set for something else; name another header");
+        let what = format!("`{header}` is used for something else; name another header");
         return Err(("idempotency", what));
     }
     let window_ms = promise.window.as_millis();
     if window_ms < 60_000 {
-        return Err(("idempotency", "`window` of `idempotency` is from 1m to 720h".to_owned()));
+        return Err(("idempotency", "`window` of `idempotency` must be from 1m to 720h".to_owned()));
     }
     Ok(Idempotency { header, window_ms })
 }
