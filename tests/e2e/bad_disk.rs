@@ -113,7 +113,7 @@ fn survives(name: &str, fault: impl FnOnce(&Disk), says: &str) {
     });
     let why = it.unready();
     assert!(why.contains("a restart recovers") && why.contains(says), "{why}");
-    refused(&it.scene.ask(SUSPEND, MANY + 1, "wait=1"), "cannot write any more");
+    refused(&it.scene.ask(SUSPEND, MANY + 1, "wait=1"), "can no longer write");
     assert_eq!(it.scene.approve(&waits).status, 503);
     it.cut_and_serve();
     for (id, view) in &told {

@@ -92,7 +92,7 @@ fn a_clock_that_jumped_ahead_is_taken_over_and_expires_what_is_over() {
     let (approved, left) = (it.waiting(&first), it.waiting(&second));
     // Half of the time that approvers have, as after a machine was suspended.
     it.set(HOUR / 2);
-    until("it is ready again", || it.world.host.as_ref().unwrap().log().contains("taken over"));
+    until("it is ready again", || it.world.host.as_ref().unwrap().log().contains("adopted"));
     until("it is ready again", || it.is_ready());
     assert!(it.metric("deed_clock_drift_seconds").abs() < 2.0);
     assert!(it.world.approve(&approved, "bob", BOB).unwrap().0);
@@ -186,7 +186,7 @@ fn a_clock_that_was_set_back_is_refused_until_it_counts_again() {
     assert!(it.world.host.take().unwrap().stop().unwrap());
     let said = it.serve().unwrap_err();
     for words in
-        ["the clock has gone back", "and the journal has an event of", "set the clock right"]
+        ["the clock was set back", "but the journal has an event of", "correct the clock"]
     {
         assert!(said.contains(words), "no `{words}` in {said}");
     }

@@ -99,7 +99,7 @@ fn before_the_disk_is_full_nothing_new_is_taken() {
     assert!(fill(&it.ballast(), 60 << 20), "there is room for that");
     until("it is not ready", || it.operations("/readyz").status == 503);
     let why = it.unready();
-    assert!(why.contains("50331648 are kept") && why.contains("make room"), "{why}");
+    assert!(why.contains("50331648 are reserved") && why.contains("free space"), "{why}");
     assert_eq!(it.operations("/healthz").status, 200);
     let metrics = String::from_utf8(it.operations("/metrics").bytes).unwrap();
     assert!(metrics.contains("deed_unready{reason=\"disk\"} 1\n"), "{metrics}");
@@ -184,8 +184,8 @@ fn a_store_that_cannot_write_says_so_can_be_read_and_ends() {
     });
     until("it says so", || it.operations("/healthz").status == 503);
     let why = it.unready();
-    assert!(why.contains("takes no more") && why.contains("a restart recovers"), "{why}");
-    refused(&it.propose("idp.read_user", &user), "cannot write any more");
+    assert!(why.contains("cannot be written") && why.contains("a restart recovers"), "{why}");
+    refused(&it.propose("idp.read_user", &user), "can no longer write");
     let (approved, said) = it.world.approve(&waiting, "bob", BOB).unwrap();
     assert!(!approved, "{said}");
     // The existing data can be read.

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 const SUSPEND: &str = "idp.suspend_user";
 const CONTRACT: &str = "contracts/suspend_user.toml";
-const TURNED_AWAY: &str = "the upstream turned the write away (412)";
+const TURNED_AWAY: &str = "the upstream rejected the write (412)";
 
 /// Another client renames the user between look and write.
 fn renamed(name: &str) -> Fault {
@@ -132,7 +132,7 @@ fn without_a_tag_nothing_is_sent_and_nobody_is_asked() {
     let (world, user) = (World::start(scim()).unwrap(), user("untagged", Some(true)));
     world.proxy.set("GET", Fault::WithoutTag);
     let view = world.run(&World::proposal(SUSPEND, &user)).unwrap();
-    ended(&world, &view, "denied", "is guarded, and the look saw no entity tag");
+    ended(&world, &view, "denied", "is guarded, but the look saw no entity tag");
     assert_eq!(world.proxy.count("PATCH"), 0);
     assert!(is_active(&user));
 }

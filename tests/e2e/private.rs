@@ -80,7 +80,7 @@ fn a_guest_sees_what_is_exposed_and_the_record_has_no_more() {
     // The reason that a person gives for a resolution is recorded too.
     let id = view["id"].as_str().unwrap();
     let (done, said) = world.resolve(id, "applied", &format!("the title is {ALLOWED}")).unwrap();
-    assert!(!done && said.contains("has the value of the private parameter `note`"), "{said}");
+    assert!(!done && said.contains("contains the value of the private parameter `note`"), "{said}");
     let (done, said) = world.resolve(id, "applied", "the title is what was asked for").unwrap();
     assert!(done, "{said}");
     assert_eq!(world.show(id).unwrap()["status"], "mismatch");

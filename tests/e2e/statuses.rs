@@ -82,7 +82,7 @@ fn denied_by_environment_tells_the_agent_where_it_is() {
     proposal["environment"] = json!("test");
     let answer = world.propose(&proposal).unwrap();
     let receipt =
-        ended(&world, &answer.json(), "denied", "believes it is in `test`; this is `production`");
+        ended(&world, &answer.json(), "denied", "expects the environment `test`; this is `production`");
     assert_eq!(receipt["believed_environment"], "test");
     assert!(world.proxy.requests().is_empty());
     assert!(!is_active(&user));
@@ -96,7 +96,7 @@ fn denied_for_missing_sources_says_how_many_are_wanted() {
     let mut proposal = World::proposal(RESTORE, &user);
     proposal["sources"] = json!([]);
     let answer = world.propose(&proposal).unwrap();
-    ended(&world, &answer.json(), "denied", "the contract wants 1 source(s), the proposal names 0");
+    ended(&world, &answer.json(), "denied", "the contract requires 1 source(s), but the proposal names 0");
     assert!(world.proxy.requests().is_empty());
     assert!(!is_active(&user));
 }
@@ -125,7 +125,7 @@ fn expired_when_nobody_answers_in_time() {
         thread::sleep(Duration::from_millis(50));
     }
     let view = world.settled(&id).unwrap();
-    let receipt = ended(&world, &view, "expired", "nobody approved it in time");
+    let receipt = ended(&world, &view, "expired", "it was not approved in time");
     let waited = receipt["judged_ms"].as_i64().unwrap() - receipt["proposed_ms"].as_i64().unwrap();
     assert!(waited >= 1_000, "it expired after {waited} ms");
     assert!(!world.approve(&id, "bob", BOB).unwrap().0, "it is too late");
@@ -203,10 +203,10 @@ fn failed_before_anybody_is_asked_when_the_state_cannot_be_read() {
     let (world, user) = (World::start(scim()).unwrap(), locked_out());
     let unknown = World::proposal(RESTORE, &"0".repeat(32));
     let answer = world.propose(&unknown).unwrap();
-    ended(&world, &answer.json(), "failed", "could not be observed, nothing was sent");
+    ended(&world, &answer.json(), "failed", "could not be observed; nothing was sent");
     world.proxy.set("GET", Fault::DropBefore);
     let answer = world.propose(&World::proposal(RESTORE, &user)).unwrap();
-    ended(&world, &answer.json(), "failed", "could not be observed, nothing was sent");
+    ended(&world, &answer.json(), "failed", "could not be observed; nothing was sent");
     untouched(&world, &user);
 }
 

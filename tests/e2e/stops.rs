@@ -80,7 +80,7 @@ fn a_stop_refuses_what_is_new_and_lets_what_runs_end() {
     let log = world.dir.join("serve.log");
     assert_eq!(host.end(PATIENCE).unwrap(), Some(0));
     let log = fs::read_to_string(log).unwrap();
-    assert!(log.contains("actions are under way and are waited for actions=1"), "{log}");
+    assert!(log.contains("the host waits for actions under way actions=1"), "{log}");
     world.proxy.set("PATCH", Fault::None);
     world.serve().unwrap();
     assert_eq!(world.show(&running).unwrap()["status"], "verified");

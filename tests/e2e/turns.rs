@@ -161,7 +161,7 @@ fn who_has_no_time_left_is_not_started() {
     }
     let late = bench.settled(&bench.propose("late"));
     assert_eq!(late["status"], "expired", "{late:#}");
-    let why = "it had no turn to run within 1000 ms, because `record` had as many runs as it may; nothing was sent";
+    let why = "it did not get a run slot within 1000 ms, because `record` had its maximum number of runs; nothing was sent";
     assert_eq!(late["reason"], why);
     assert!(late["receipt"]["index"].is_u64(), "{late:#}");
     assert_eq!(bench.arrived("late"), 0);

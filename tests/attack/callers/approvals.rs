@@ -45,17 +45,17 @@ fn wrong_key() {
     let (world, user) = (World::start(scim()).unwrap(), locked_out());
     let asked = asked(&world, &user);
     let eve = SigningKey::from_bytes(&[66; 32]);
-    refused(&world, &asked, &asked.signed(&eve, |_| ()), "enrolled for no person");
+    refused(&world, &asked, &asked.signed(&eve, |_| ()), "not enrolled for a person");
     // With the name of bob's key on it.
     let (mut forged, bobs) =
         (asked.signed(&eve, |_| ()), asked.signed(&key(&world, "bob"), |_| ()));
     forged.signatures[0].keyid.clone_from(&bobs.signatures[0].keyid);
     refused(&world, &asked, &forged, "the signature does not match");
-    refused(&world, &asked, &asked.signed(&key(&world, "carol"), |_| ()), "names another person");
+    refused(&world, &asked, &asked.signed(&key(&world, "carol"), |_| ()), "names a person to whom its key does not belong");
     // The host's own keys are valid for receipts and checkpoints only.
     for name in ["keys/receipt.key", "keys/log.key"] {
         let own = forged::read_key(&world.dir.join(name));
-        refused(&world, &asked, &asked.signed(&own, |_| ()), "enrolled for no person");
+        refused(&world, &asked, &asked.signed(&own, |_| ()), "not enrolled for a person");
     }
     still_good(&world, &asked, &user);
 }
@@ -70,7 +70,7 @@ fn wrong_role() {
     }
     for person in ["carol", "alice", "Bob", "", "helpdesk"] {
         let signed = asked.signed(&bob, |terms| person.clone_into(&mut terms.person));
-        refused(&world, &asked, &signed, "names another person");
+        refused(&world, &asked, &signed, "names a person to whom its key does not belong");
     }
     still_good(&world, &asked, &user);
 }
@@ -91,8 +91,8 @@ fn own_person() {
     let asked = asked(&world, &user);
     let alice = key(&world, "alice");
     let own = asked.signed(&alice, |terms| "alice".clone_into(&mut terms.person));
-    refused(&world, &asked, &own, "`alice` answers for the agent that asks");
-    refused(&world, &asked, &asked.signed(&alice, |_| ()), "names another person");
+    refused(&world, &asked, &own, "`alice` is responsible for the agent that asks");
+    refused(&world, &asked, &asked.signed(&alice, |_| ()), "names a person to whom its key does not belong");
     still_good(&world, &asked, &user);
 }
 
@@ -107,7 +107,7 @@ fn foreign_person() {
     let dora = key(&world, "dora");
     for person in ["dora", "bob"] {
         let signed = asked.signed(&dora, |terms| person.clone_into(&mut terms.person));
-        refused(&world, &asked, &signed, "enrolled for no person of this tenant");
+        refused(&world, &asked, &signed, "not enrolled for a person of this tenant");
     }
     still_good(&world, &asked, &user);
 }
@@ -160,7 +160,7 @@ fn expired() {
         let answer = send(&world, &asked.id, &envelope);
         assert_eq!(answer.status, 409, "{}", answer.json());
     }
-    ended(&world, &world.settled(&asked.id).unwrap(), "expired", "nobody approved it in time");
+    ended(&world, &world.settled(&asked.id).unwrap(), "expired", "it was not approved in time");
     assert_eq!(world.proxy.count("PATCH"), 0);
     assert!(!is_active(&user));
     unharmed(&world);
@@ -175,10 +175,10 @@ fn replayed() {
     let bob = key(&world, "bob");
     let signed = asked.signed(&bob, |_| ());
     assert_eq!(send(&world, &asked.id, &signed).status, 202);
-    refused(&world, &asked, &signed, "one person counts once");
+    refused(&world, &asked, &signed, "each person counts once");
     // The same person again, with another reason.
     let again = asked.signed(&bob, |terms| terms.reason = Some("really".into()));
-    refused(&world, &asked, &again, "one person counts once");
+    refused(&world, &asked, &again, "each person counts once");
     let other = forged::asked(&world, &locked_out());
     refused(&world, &other, &signed, "about another action");
     let carol = asked.signed(&key(&world, "carol"), |terms| "carol".clone_into(&mut terms.person));
@@ -208,7 +208,7 @@ fn not_canonical() {
     for (what, envelope) in forged::not_canonical(&world, &asked) {
         let answer = send(&world, &asked.id, &envelope);
         assert_eq!(answer.status, 409, "{what}: {}", answer.json());
-        assert!(answer.text("/detail").contains("it is no approval"), "{what}: {}", answer.json());
+        assert!(answer.text("/detail").contains("it is not an approval"), "{what}: {}", answer.json());
     }
     still_good(&world, &asked, &user);
 }

@@ -108,7 +108,7 @@ pub(super) fn unsound(world: &World, asked: &Asked) -> Vec<(&'static str, Envelo
     let mut receipt = asked.statement();
     receipt["predicateType"] = json!(Kind::Receipt.predicate_type());
     vec![
-        ("no signature", with(&|e| e.signatures.clear()), "enrolled for no person"),
+        ("no signature", with(&|e| e.signatures.clear()), "not enrolled for a person"),
         ("the same twice", with(&|e| e.signatures.extend(e.signatures.clone())), "exactly one"),
         ("one more", with(&|e| e.signatures.extend(carol.clone())), "exactly one"),
         ("cut signature", sig(&signature[..63]), "not 64 bytes"),
@@ -138,7 +138,7 @@ pub(super) fn unsound(world: &World, asked: &Asked) -> Vec<(&'static str, Envelo
             seal(&canonical(&receipt).unwrap(), PAYLOAD_TYPE, &bob),
             "only a `urn:deed:approval:v1` counts",
         ),
-        ("bytes that are no statement", seal(b"approve", PAYLOAD_TYPE, &bob), "it is no approval"),
+        ("bytes that are no statement", seal(b"approve", PAYLOAD_TYPE, &bob), "it is not an approval"),
     ]
 }
 

@@ -231,7 +231,7 @@ fn slow_upstream() {
     polite(&world, &quick);
     let ends: Vec<Value> = taken.iter().map(|id| world.settled(id).unwrap()).collect();
     let expired = ends.iter().filter(|view| view["status"] == "expired");
-    let why = "it had no turn to run within 3000 ms, because `idp` had as many runs as it may; nothing was sent";
+    let why = "it did not get a run slot within 3000 ms, because `idp` had its maximum number of runs; nothing was sent";
     let reasons = expired.map(|view| assert_eq!(view["reason"], why)).count();
     assert_eq!(reasons, 8, "{ends:#?}");
     let reads = world.proxy.requests().iter().filter(|one| one.path.contains(&slow)).count();

@@ -127,26 +127,26 @@ impl Open {
 fn wrong_person() {
     let open = open();
     let (eve, carol) = (SigningKey::from_bytes(&[66; 32]), key(&open.world, "carol"));
-    open.refused(&open.signed(&eve, |_| ()), "enrolled for no person");
+    open.refused(&open.signed(&eve, |_| ()), "not enrolled for a person");
     let mut forged = open.signed(&eve, |_| ());
     forged.signatures[0].keyid.clone_from(&open.signed(&carol, |_| ()).signatures[0].keyid);
     open.refused(&forged, "the signature does not match");
     for name in ["keys/receipt.key", "keys/log.key", "approvers/dora.key"] {
         let own = read_key(&open.world.dir.join(name));
-        open.refused(&open.signed(&own, |_| ()), "enrolled for no person");
+        open.refused(&open.signed(&own, |_| ()), "not enrolled for a person");
     }
     let as_person = |name: &'static str| {
         open.signed(&key(&open.world, name), |word| word.resolution.person = name.into())
     };
-    open.refused(&as_person("bob"), "only somebody with the role `operator`");
+    open.refused(&as_person("bob"), "only a person in the role `operator`");
     open.refused(&as_person("alice"), "`alice` is responsible for the agent that asked");
     for person in ["bob", "alice", "Carol", ""] {
         let signed = open.signed(&carol, |word| word.resolution.person = person.into());
-        open.refused(&signed, "names another person");
+        open.refused(&signed, "names a person to whom its key does not belong");
     }
     for role in ["support-lead", "operator ", "Operator", "", "*"] {
         let signed = open.signed(&carol, |word| word.resolution.role = role.into());
-        open.refused(&signed, "only somebody with the role `operator`");
+        open.refused(&signed, "only a person in the role `operator`");
     }
     open.still_good();
 }
@@ -163,15 +163,15 @@ fn something_else() {
         open.refused(&signed, "about another action or receipt");
     }
     let nonce = open.signed(&carol, |word| word.resolution.nonce = "0".repeat(32));
-    open.refused(&nonce, "another asking");
+    open.refused(&nonce, "another request");
     for away in [-86_400_000, 3_600_000] {
         let signed = open.signed(&carol, |word| word.resolution.signed_ms += away);
-        open.refused(&signed, "at a time that is not now");
+        open.refused(&signed, "its time of signing");
     }
     let predicate = serde_json::to_value(open.word()).unwrap();
     for kind in [Kind::Approval, Kind::Receipt] {
         let statement = Statement { kind, action: open.subject, predicate: predicate.clone() };
-        open.refused(&statement.sign(&carol).unwrap(), "it is no resolution");
+        open.refused(&statement.sign(&carol).unwrap(), "it is not a resolution");
     }
     // The other action is still open, and resolving this one needs no second write.
     open.world.proxy.forget();
@@ -214,7 +214,7 @@ fn out_of_form() {
         json!(null),
     ] {
         let statement = Statement { kind: Kind::Reconciliation, action: open.subject, predicate };
-        open.refused(&statement.sign(&carol).unwrap(), "it is no resolution");
+        open.refused(&statement.sign(&carol).unwrap(), "it is not a resolution");
     }
     let envelope = open.signed(&carol, |_| ());
     let mut more = json!(envelope);

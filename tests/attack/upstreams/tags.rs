@@ -104,7 +104,7 @@ fn hides() {
     let stage = Stage::new();
     let ends = [
         (2, "indeterminate", "the result could not be observed"),
-        (3, "failed", "the state before could not be observed, nothing more was sent"),
+        (3, "failed", "the state before the action could not be observed; nothing more was sent"),
     ];
     for (looks, outcome, reason) in ends {
         let writes = Arc::default();

@@ -82,7 +82,7 @@ fn what_was_sent_under_one_contract_is_not_judged_by_another() {
     edit(&world.dir, CONTRACT, hard, easy).unwrap();
     host::expect(&["pin", world.path()]).unwrap();
     world.serve().unwrap();
-    let why = "the contract changed after a write may have left";
+    let why = "the contract changed after a write may have been sent";
     ended(&world, &world.settled(&id).unwrap(), "indeterminate", why);
 }
 
@@ -125,7 +125,7 @@ fn what_was_allowed_before_a_restart_is_asked_again() {
     fs::write(&policies, format!("{text}{stop}\n")).unwrap();
     world.serve().unwrap();
     let view = world.settled(&id).unwrap();
-    let receipt = ended(&world, &view, "failed", "policy does not allow it any more");
+    let receipt = ended(&world, &view, "failed", "policy no longer allows it");
     assert_eq!((attempts(&receipt), world.proxy.count("PATCH")), (1, 1));
 }
 

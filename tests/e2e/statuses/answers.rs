@@ -44,7 +44,7 @@ fn the_person_behind_the_agent_cannot_approve() {
     let (world, user) = (World::with(scim(), "scim", change).unwrap(), locked_out());
     let id = asked(&world, &World::proposal(RESTORE, &user));
     let alice = approve_as(&world, &id, "approvers/alice.key", "alice", "support-lead");
-    refused(&world, &id, &alice, "`alice` answers for the agent that asks");
+    refused(&world, &id, &alice, "`alice` is responsible for the agent that asks");
     untouched(&world, &user);
     assert!(world.approve(&id, "bob", BOB).unwrap().0, "another person can");
     ended(&world, &world.settled(&id).unwrap(), "verified", "every expectation holds");
@@ -60,9 +60,9 @@ fn an_approval_in_a_wrong_role_or_with_a_wrong_key_does_not_count() {
             "approvers/carol.key",
             "bob",
             "support-lead",
-            "names another person than its key belongs to",
+            "names a person to whom its key does not belong",
         ),
-        ("approvers/eve.key", "bob", "support-lead", "enrolled for no person"),
+        ("approvers/eve.key", "bob", "support-lead", "not enrolled for a person"),
     ];
     for (key, person, role, reason) in cases {
         refused(&world, &id, &approve_as(&world, &id, key, person, role), reason);
@@ -103,7 +103,7 @@ fn two_approvals_are_two_persons() {
     let id = asked(&world, &World::proposal(RESTORE, &user));
     assert!(world.approve(&id, "bob", BOB).unwrap().0);
     assert_eq!(world.show(&id).unwrap()["obligations"], json!(["approve:2:support-lead"]));
-    refused(&world, &id, &world.approve(&id, "bob", BOB).unwrap(), "one person counts once");
+    refused(&world, &id, &world.approve(&id, "bob", BOB).unwrap(), "each person counts once");
     untouched(&world, &user);
     assert!(world.approve(&id, "carol", CAROL).unwrap().0);
     let receipt =
@@ -133,6 +133,6 @@ fn more_answers_than_a_bundle_can_hold_are_not_asked_for() {
     };
     let (world, user) = (World::with(scim(), "scim", change).unwrap(), locked_out());
     let view = world.run(&World::proposal(RESTORE, &user)).unwrap();
-    ended(&world, &view, "denied", "more than the 36 answers that one action may have");
+    ended(&world, &view, "denied", "would exceed the 36 answers that an action can have");
     untouched(&world, &user);
 }

@@ -139,7 +139,7 @@ impl Drive<'_> {
             Status::Observed(Phase::Gate) => self.at_gate().await,
             Status::Observed(Phase::Post) => self.after_post().await,
             Status::Gated(Verdict::Ask) => {
-                self.stale("policy asks for approval of the state that was found").await
+                self.stale("policy requires approval for the state that was read").await
             }
             Status::Gated(Verdict::Allow) => self.clear().await,
             Status::Waiting => self.waiting().await,
@@ -263,12 +263,12 @@ impl Drive<'_> {
         if let Some(problem) = pre.unusable(&granted.contract) {
             let sent = if self.work.story.attempts.is_empty() { "nothing" } else { "nothing more" };
             let reason =
-                format!("the state before could not be observed, {sent} was sent: {problem}");
+                format!("the state before the action could not be observed; {sent} was sent: {problem}");
             return Some(Judgement::plain(Outcome::Failed, reason));
         }
         if let Some(write) = self.work.story.untagged() {
             let (method, path) = (&write.method, &write.path);
-            let reason = format!("`{method} {path}` is guarded, and the look saw no entity tag");
+            let reason = format!("`{method} {path}` is guarded, but the look saw no entity tag");
             return Some(Judgement::plain(Outcome::Denied, reason));
         }
         reconcile::unmet_before(&granted.contract, &self.work.story)
@@ -280,7 +280,7 @@ impl Drive<'_> {
         let name = &self.work.story.bound.action.contract.name;
         let open = self.work.story.may_have_changed_something();
         let outcome = if open { Outcome::Indeterminate } else { Outcome::Denied };
-        let reason = format!("there is no grant for `{name}` any more");
+        let reason = format!("the grant for `{name}` was removed");
         self.judge(Judgement::plain(outcome, reason)).await
     }
 }

@@ -25,7 +25,7 @@ use crate::stage::receipt::SealError;
 
 /// The host stops: an action that only waits rests where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the host stops; the next start goes on with it")]
+#[error("the host is stopping; the next start continues with it")]
 pub struct Stopping;
 
 /// Why an action cannot be read or carried on.
@@ -34,9 +34,9 @@ pub enum EngineError {
     #[error("there is no such action")]
     Unknown,
     /// Another event was appended first; read the action again and continue from there.
-    #[error("another event came first")]
+    #[error("another event was appended first")]
     Conflict,
-    #[error("idempotency key is taken by {action}")]
+    #[error("the idempotency key is already used by {action}")]
     KeyTaken { action: String, body_sha256: String },
     #[error("the nonce was used before")]
     NonceUsed,
@@ -44,7 +44,7 @@ pub enum EngineError {
     #[error(transparent)]
     Stopping(#[from] Stopping),
 
-    #[error("the journal takes no more: {0}")]
+    #[error("the journal cannot be written: {0}")]
     Failed(#[from] Failure),
     #[error("the journal cannot be read: {0}")]
     Read(#[from] ReadError),
@@ -56,7 +56,7 @@ pub enum EngineError {
     Payload(#[from] PayloadError),
     #[error(transparent)]
     Statement(#[from] StatementError),
-    #[error("{what} {digest} was not kept; restore `state/` from a copy")]
+    #[error("{what} {digest} was not stored; restore `state/` from a copy")]
     NotKept { what: &'static str, digest: Digest },
     #[error("the checkpoint of the action: {0}")]
     Checkpoint(#[from] NoteError),
@@ -65,11 +65,11 @@ pub enum EngineError {
     #[error(transparent)]
     Publish(#[from] PublishError),
 
-    #[error("the contract of the action does not read as it was kept: {0}")]
+    #[error("the stored contract of the action cannot be read: {0}")]
     ContractForm(#[from] json::ParseError),
-    #[error("the contract of the action, as it was kept: {0}")]
+    #[error("the stored contract of the action: {0}")]
     Contract(#[from] ContractError),
-    #[error("the requests of the action cannot be made: {0}")]
+    #[error("the requests of the action cannot be rendered: {0}")]
     Private(#[from] OpeningError),
 
     #[error("tenant `{0}` is not configured")]
@@ -80,9 +80,9 @@ pub enum EngineError {
     NotActivated(String),
     #[error(transparent)]
     Key(#[from] KeyError),
-    #[error("the journal does not take the event: {0}")]
+    #[error("the journal does not accept the event: {0}")]
     Unfit(#[from] Unfit),
-    #[error("the journal's events make no story: {0}")]
+    #[error("the events in the journal are inconsistent: {0}")]
     Story(#[from] StoryError),
     #[error(transparent)]
     Canonical(#[from] json::NotCanonical),
@@ -90,9 +90,9 @@ pub enum EngineError {
     Grant(#[from] GrantError),
     #[error("policy was not asked about the action")]
     NotAsked,
-    #[error("the question to policy cannot be made again: {0}")]
+    #[error("the question to policy cannot be built again: {0}")]
     Question(String),
-    #[error("the statement cannot be made: {0}")]
+    #[error("the statement cannot be created: {0}")]
     Seal(#[from] SealError),
     #[error("a statement of the action: {0}")]
     Envelope(#[from] EnvelopeError),
@@ -194,13 +194,13 @@ mod tests {
         for (error, fault, text) in [
             (random.into(), Fault::Host, "the system returned no random bytes: not supported"),
             (EngineError::NoLog("acme".to_owned()), Fault::Host, "tenant `acme` has no log"),
-            (write.into(), Fault::Disk, "the journal takes no more: a write failed: no space left"),
+            (write.into(), Fault::Disk, "the journal cannot be written: a write failed: no space left"),
             (
                 Failure::Closed.into(),
                 Fault::Host,
-                "the journal takes no more: the journal is closed",
+                "the journal cannot be written: the journal is closed",
             ),
-            (none.into(), Fault::Host, "the journal does not take the event: it has no events"),
+            (none.into(), Fault::Host, "the journal does not accept the event: it has no events"),
             (activation, Fault::Disk, "the activation sha256:e3b0c442"),
             (EngineError::Unknown, Fault::Caller, "there is no such action"),
         ] {

@@ -28,7 +28,7 @@ impl Drive<'_> {
         }
         if self.work.story.all_answers.len().saturating_add(wanted(&decision)) > ANSWERS_MAX {
             let reason = format!(
-                "asking again would take more than the {ANSWERS_MAX} answers that one action may have"
+                "another request for approval would exceed the {ANSWERS_MAX} answers that an action can have"
             );
             return self.judge(Judgement::plain(Outcome::Denied, reason)).await;
         }
@@ -56,7 +56,7 @@ impl Drive<'_> {
         let Some(granted) = self.granted() else { return self.gone().await };
         if let Some(what) = self.other_world(&granted)? {
             let action = &self.work.story.bound.action.id;
-            tracing::warn!(%action, "it waited for people, and its {what} is another now: it ends as denied");
+            tracing::warn!(%action, "it waited for approval, and its {what} has changed: it ends as denied");
             return self.judge_other_world(what).await;
         }
         if !self.work.story.open_obligations().is_empty() {
@@ -73,7 +73,7 @@ impl Drive<'_> {
         let over = latest_ms >= ask.expires_ms;
         let reason = match self.work.story.open_obligations().as_slice() {
             [] => "the approval expired before it could run",
-            _ => "nobody approved it in time",
+            _ => "it was not approved in time",
         };
         over.then(|| Judgement::plain(Outcome::Expired, reason))
     }
@@ -111,11 +111,11 @@ impl Drive<'_> {
             return Ok(Some("the state changed after it was shown to the approver".to_owned()));
         }
         if self.tenant.policies.digest() != ask.policy_set {
-            return Ok(Some("the policies changed after approval was asked for".to_owned()));
+            return Ok(Some("the policies changed after approval was requested".to_owned()));
         }
         Ok(approval::still_counts(&self.tenant, &self.work.story)
             .err()
-            .map(|e| format!("an approval counts no more: {e}")))
+            .map(|e| format!("an approval is no longer valid: {e}")))
     }
 
     pub(super) async fn stale(&mut self, reason: &str) -> Result<Step, EngineError> {
@@ -149,7 +149,7 @@ impl Drive<'_> {
     pub(super) async fn judge_other_world(&mut self, what: &str) -> Result<Step, EngineError> {
         let judgement = if self.work.story.may_have_changed_something() {
             let reason = format!(
-                "the {what} changed after a write may have left: the host cannot look as before"
+                "the {what} changed after a write may have been sent, so the host cannot observe the same state"
             );
             Judgement::plain(Outcome::Indeterminate, reason)
         } else {

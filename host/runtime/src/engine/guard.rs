@@ -19,7 +19,7 @@ const TURNS: usize = 3;
 
 /// Why approvals are void when the guard of a write held.
 pub(super) const TURNED_AWAY: &str =
-    "the upstream turned the write away (412): the state changed after the look";
+    "the upstream rejected the write (412): the state changed after the look";
 
 impl Drive<'_> {
     /// Whether the latest write was turned away, and no later look indicates that it landed.
@@ -41,7 +41,7 @@ impl Drive<'_> {
         }
         let upstream = &write.request.upstream;
         Some(format!(
-            "the upstream turned the write away (412), and neither state nor entity tag `{tag}` changed: \
+            "the upstream rejected the write (412), and neither the state nor the entity tag `{tag}` changed: \
              upstream `{upstream}` does not accept its own weak entity tag in `If-Match`, so `guard = \"etag\"` \
              cannot work there; nothing was carried out"
         ))
@@ -77,7 +77,7 @@ fn unmoved(attempts: &[Attempt]) -> Option<&Exchange> {
 fn never_moved(write: &Exchange, times: usize) -> String {
     let (upstream, tag) = (&write.request.upstream, write.if_match.as_deref().unwrap_or_default());
     format!(
-        "the upstream turned the write away (412) {times} times, and the entity tag `{tag}` never changed: \
-         upstream `{upstream}` may not accept in `If-Match` the entity tag that it shows; nothing was carried out"
+        "the upstream rejected the write (412) {times} times, and the entity tag `{tag}` never changed: upstream \
+         `{upstream}` may not accept in `If-Match` the entity tag that it shows; nothing was carried out"
     )
 }

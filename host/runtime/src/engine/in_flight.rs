@@ -210,7 +210,7 @@ impl InFlight {
             if actions == 0 || now >= end {
                 return actions;
             }
-            tracing::info!(actions, "stopping: actions are under way and are waited for");
+            tracing::info!(actions, "stopping: the host waits for actions under way");
             let landed = running.wait_for(|n| *n == 0);
             timeout_at(end.min(now + SAY_EVERY), landed).await.map(|_| ()).unwrap_or_default();
         }

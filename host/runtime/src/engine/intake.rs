@@ -41,7 +41,7 @@ pub struct Claimed {
 pub enum IntakeError {
     #[error(transparent)]
     Bind(#[from] BindFault),
-    #[error("idempotency key was used with another body; use a new key for a new action")]
+    #[error("the idempotency key was used with another body; use a new key for a new action")]
     KeyReused,
     #[error(transparent)]
     Answer(#[from] AnswerError),

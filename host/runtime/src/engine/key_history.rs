@@ -40,19 +40,19 @@ pub enum KeyHistoryError {
     Key(#[from] KeyError),
     #[error(transparent)]
     Statement(#[from] StatementError),
-    #[error("the log has {0} at {1}, and `state/statements` has not; restore it from a copy")]
+    #[error("the log has {0} at {1}, but `state/statements` does not; restore it from a copy")]
     Lost(String, u64),
     #[error("{0} at {1} of the log: {2}")]
     Other(String, u64, String),
     #[error(
-        "keys/{purpose}.key is not the key that the log of `{tenant}` says counts ({wanted}); restore that"
+        "keys/{purpose}.key is not the key that is valid in the log of `{tenant}` ({wanted}); restore that key"
     )]
     OtherKey { purpose: &'static str, tenant: String, wanted: String },
     #[error("a key of this host cannot be written: {0}")]
     Form(String),
 }
 
-const NO_KEY: &str = "it is by no key of this host; restore keys/retired/ from a copy";
+const NO_KEY: &str = "it is not signed by a key of this host; restore keys/retired/ from a copy";
 
 impl KeyHistory {
     pub(crate) fn open(dir: &Path, keys: &Keys) -> Result<Self, KeyHistoryError> {
@@ -113,7 +113,7 @@ impl KeyHistory {
             // the new one from the entry after it.
             let index = leaf.index + if kind == Kind::KeyAdded { 2 } else { 0 };
             if change.tenant != tenant || change.index != index {
-                return Err(at("it is about another tenant or place"));
+                return Err(at("it is about another tenant or index"));
             }
             let key = change.public().map_err(|e| at(&e.to_string()))?;
             changes.push(Changed { kind, change, key });
@@ -145,7 +145,7 @@ impl KeyHistory {
         // The names are stored beside the activation, unsigned.
         match stage::names(&activation, &kept.people) {
             Ok(true) => Ok(kept.people),
-            Ok(false) => Err(at("the people kept with it are not those that it names")),
+            Ok(false) => Err(at("the people stored with it are not those that it names")),
             Err(error) => Err(at(&error.to_string())),
         }
     }

@@ -44,7 +44,8 @@ impl Engine {
             let driven = Box::pin(drive::drive(&engine, &id, told, settling)).await;
             drop(course);
             let failed = |error: &EngineError| {
-                tracing::error!(action = %id, fault = %error.fault(), %error, "the action cannot go on; it is as the journal has it");
+                tracing::error!(action = %id, fault = %error.fault(), %error, "the action cannot continue; its state \
+                                                                               is that of the journal");
             };
             driven.inspect_err(failed).ok()
         })

@@ -21,13 +21,13 @@ const FILES_RESERVE: u64 = 256;
 /// Why new work is refused now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unready {
-    #[error("{0}; nothing new is taken, the host ends, and a restart recovers")]
+    #[error("{0}; the host accepts no new work and exits, and a restart recovers")]
     Failed(String),
-    #[error("stopping: no new work is taken, and what is under way comes to rest")]
+    #[error("stopping: the host accepts no new work and waits for actions under way")]
     Stopping,
     #[error(
-        "the system's clock is {ms} ms ahead of the host's: it was set, or the machine was suspended; \
-         its time is taken over once nothing is under way ({under_way} now)"
+        "the system's clock is {ms} ms ahead of the host's: it was set, or the machine was suspended; its time is \
+         adopted once no action is under way ({under_way} now)"
     )]
     Ahead { ms: i64, under_way: usize },
     #[error(
@@ -36,15 +36,15 @@ pub enum Unready {
     )]
     Behind { ms: i64 },
     #[error(
-        "the file system of `state/` has {free} bytes free, and {reserve} are kept for what is under \
-         way (`disk_reserve` in deed.toml); make room"
+        "the file system of `state/` has {free} bytes free, and {reserve} are reserved for actions under way \
+         (`disk_reserve` in deed.toml); free space"
     )]
     Disk { free: u64, reserve: u64 },
     #[error(
-        "the file system of `state/` takes {free} more files, and {FILES_RESERVE} are kept; make room"
+        "the file system of `state/` can hold {free} more files, and {FILES_RESERVE} are reserved; remove files"
     )]
     Files { free: u64 },
-    #[error("the file system of `state/` does not say how much room it has: {0}")]
+    #[error("the free space of the file system of `state/` is not known: {0}")]
     Blind(String),
 }
 
@@ -65,14 +65,14 @@ impl Unready {
     pub fn told(&self) -> &'static str {
         match self {
             Self::Failed(_) => {
-                "the host cannot write any more and takes nothing new until it was restarted"
+                "the host can no longer write and accepts no new work until it is restarted"
             }
-            Self::Stopping => "the host is stopping and takes nothing new; ask again soon",
+            Self::Stopping => "the host is stopping and accepts no new work; retry soon",
             Self::Ahead { .. } | Self::Behind { .. } => {
-                "the system's clock has jumped, and nothing new is taken until it counts again"
+                "the system's clock has jumped, and the host accepts no new work until it adopts the new time"
             }
             Self::Disk { .. } | Self::Files { .. } | Self::Blind(_) => {
-                "the host's disk is full, and nothing new is taken until there is room"
+                "the host's disk is full, and the host accepts no new work until there is free space"
             }
         }
     }
@@ -162,14 +162,14 @@ impl Engine {
     pub fn mind_clock(&self) {
         let drift = self.clock.drift();
         if self.clock_warning.0.swap(drift.is_some(), Ordering::Relaxed) != drift.is_some() {
-            let why = self.off().map(|why| format!("no new work is taken: {why}"));
+            let why = self.off().map(|why| format!("the host accepts no new work: {why}"));
             let agree = || "the host's clock and the system's agree again".to_owned();
             tracing::warn!("{}", why.unwrap_or_else(agree));
         }
         if let Some(Drift::Ahead(ms)) = self.in_flight.when_idle(|| self.clock.adopt()).flatten() {
             tracing::warn!(
                 ms,
-                "the system's time was taken over: approvals may have expired by it"
+                "the system's time was adopted; approvals may have expired"
             );
         }
     }

@@ -77,7 +77,7 @@ impl Drive<'_> {
         }
         match self.decide(true).await {
             // Policy changed its answer between the two questions, because of the time.
-            Err(EngineError::Story(_)) => self.give_up("policy does not allow it any more").await,
+            Err(EngineError::Story(_)) => self.give_up("policy no longer allows it").await,
             other => other,
         }
     }
@@ -96,11 +96,11 @@ impl Drive<'_> {
         }
         let pre = self.work.story.pre.as_ref().map(|pre| pre.value());
         let (_, _, permit) = policy::permit(&self.tenant, &self.work.story, now_ms, pre);
-        let permit = permit.ok_or_else(|| "policy does not allow it any more".to_owned())?;
+        let permit = permit.ok_or_else(|| "policy no longer allows it".to_owned())?;
         let asked = self.work.story.ask.as_ref();
         let void = asked.is_some_and(|ask| ask.policy_set != self.tenant.policies.digest())
             || (asked.is_some() && approval::still_counts(&self.tenant, &self.work.story).is_err());
-        if void { Err("its approvals count no more".to_owned()) } else { Ok(permit) }
+        if void { Err("its approvals are no longer valid".to_owned()) } else { Ok(permit) }
     }
 
     pub(super) fn in_time(&self, granted: &Granted, at_ms: i64) -> Result<(), recovery::Final> {

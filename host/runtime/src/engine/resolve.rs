@@ -153,7 +153,7 @@ impl Drive<'_> {
         }
         let Some(agent) = self.tenant.agents.get(&action.principal) else {
             return Ok(
-                "; there is no such agent any more, so nothing was proposed again".to_owned()
+                "; the agent was removed, so nothing was proposed again".to_owned()
             );
         };
         let caller = Caller {
@@ -181,6 +181,6 @@ impl Drive<'_> {
 
 /// No look was made after the resolution.
 fn unseen<A, B>(id: &ActionId, why: &str) -> (Option<A>, Option<B>) {
-    tracing::warn!(action = %id, why, "it was resolved, and the host could not look once more");
+    tracing::warn!(action = %id, why, "it was resolved, but the host could not look again");
     (None, None)
 }

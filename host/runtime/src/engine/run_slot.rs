@@ -100,11 +100,11 @@ impl Drive<'_> {
         let limit_ms = granted.contract.limits.queue.as_millis();
         let why = crowded.map_or_else(
             || "the sandbox was full".to_owned(),
-            |name| format!("`{name}` had as many runs as it may"),
+            |name| format!("`{name}` had its maximum number of runs"),
         );
         let sent = if self.work.story.attempts.is_empty() { "sent" } else { "carried out" };
         let reason = format!(
-            "it had no turn to run within {limit_ms} ms, because {why}; nothing was {sent}"
+            "it did not get a run slot within {limit_ms} ms, because {why}; nothing was {sent}"
         );
         Judgement::plain(Outcome::Expired, reason)
     }

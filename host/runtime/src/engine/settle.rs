@@ -69,14 +69,14 @@ impl Drive<'_> {
         }
         let name = &self.work.story.bound.action.contract.name;
         let Some(granted) = self.granted() else {
-            return Ok(Later::InVain(format!("there is no grant for `{name}` any more")));
+            return Ok(Later::InVain(format!("the grant for `{name}` was removed")));
         };
         let Some(adapter) = self.engine.adapters.get(&granted.adapter) else {
-            return Ok(Later::InVain(format!("the adapter of `{name}` is not there any more")));
+            return Ok(Later::InVain(format!("the adapter of `{name}` was removed")));
         };
         if let Some(what) = self.other_world(&granted)? {
             return Ok(Later::InVain(format!(
-                "the {what} changed: the host cannot look as before"
+                "the {what} changed, so the host cannot observe the same state"
             )));
         }
         // No other action may be changing the resource during the look.
@@ -84,7 +84,7 @@ impl Drive<'_> {
             return Ok(Later::NotNow("another action holds the resource"));
         }
         if let Some(other) = self.written_since()? {
-            let why = format!("{other} has changed what a look would see");
+            let why = format!("{other} has changed the state that a look would read");
             return Ok(Later::InVain(why));
         }
         let slot = match self.take_run_slot(&granted).await? {
@@ -108,7 +108,7 @@ impl Drive<'_> {
         judgement: &Judgement,
     ) -> Result<Step, EngineError> {
         let (action, reason) = (&self.work.story.bound.action, &judgement.reason);
-        tracing::warn!(action = %action.id, reason, "looked again, and it is still open");
+        tracing::warn!(action = %action.id, reason, "looked again; the outcome is still open");
         let last = LastLook {
             at_ms: look.at_ms,
             state: look.value(),
@@ -118,7 +118,7 @@ impl Drive<'_> {
         self.engine.last_seen.remember(&action.id, last);
         let usable = |granted: &crate::config::Granted| look.unusable(&granted.contract).is_none();
         if self.granted().as_ref().is_some_and(usable) {
-            let why = "a look shows no effect, and with this contract that does not say that there was none";
+            let why = "a look shows no effect, but with this contract that does not prove that there was none";
             return self.escalate(why).await;
         }
         self.escalate_if_long("no look could be used").await
@@ -129,7 +129,7 @@ impl Drive<'_> {
         if self.engine.looks_for(&self.work.story)? > Duration::ZERO {
             return Ok(Step::Rest);
         }
-        self.escalate(&format!("it was looked at in vain for `limits.observe`: {why}")).await
+        self.escalate(&format!("looks for `limits.observe` did not settle it: {why}")).await
     }
 
     /// Calls an operator, once.
@@ -138,7 +138,7 @@ impl Drive<'_> {
             return Ok(Step::Rest);
         }
         let id = &self.work.story.bound.action.id;
-        tracing::warn!(action = %id, why, "looks do not settle it; an operator has to");
+        tracing::warn!(action = %id, why, "looks do not settle it; an operator must resolve it");
         self.append(vec![Event::Escalated { reason: why.to_owned() }], true).await?;
         self.engine.tell_escalated(&self.work.story);
         Ok(Step::Go)

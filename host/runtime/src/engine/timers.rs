@@ -50,7 +50,7 @@ impl Engine {
             queue
         });
         if queue.send((at_ms, id.clone(), why)).is_err() {
-            tracing::debug!(action = %id, "the host stops: the next start wakes it");
+            tracing::debug!(action = %id, "the host is stopping; the next start continues with it");
         }
     }
 
@@ -110,7 +110,7 @@ impl Engine {
             match told {
                 Some(told) if told.story.status.is_final() => {}
                 Some(told) => engine.look_after(&id, engine.next_pause(&told.story, pause)),
-                None => tracing::error!(action = %id, "an open outcome cannot be looked at"),
+                None => tracing::error!(action = %id, "the look for an open outcome failed"),
             }
         });
     }

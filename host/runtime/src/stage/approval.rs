@@ -161,26 +161,26 @@ fn expected(story: &Story, ask: &Ask, signed: &Terms) -> Terms {
 /// Why a signed answer does not count.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AnswerError {
-    #[error("nobody is asked about this action now")]
+    #[error("no approval is requested for this action now")]
     NotAsked,
-    #[error("the key that it names is enrolled for no person of this tenant")]
+    #[error("the key that it names is not enrolled for a person of this tenant")]
     UnknownKey,
-    #[error("it is no approval: {0}")]
+    #[error("it is not an approval: {0}")]
     Open(String),
     #[error("it is about another action")]
     OtherAction,
-    #[error("it was signed for another {0}; look at the approval request again")]
+    #[error("it was signed for another {0}; read the approval request again")]
     Differs(&'static str),
-    #[error("it names another person than its key belongs to")]
+    #[error("it names a person to whom its key does not belong")]
     OtherPerson,
-    #[error("`{0}` answers for the agent that asks, and cannot approve it")]
+    #[error("`{0}` is responsible for the agent that asks and cannot approve it")]
     OwnAction(String),
     #[error("`{0}` does not have the role `{1}`")]
     Role(String, String),
-    #[error("no approval by the role `{0}` is asked for")]
+    #[error("no approval by the role `{0}` is requested")]
     NotNeeded(String),
     #[error("it has expired")]
     Expired,
-    #[error("`{0}` has approved this already; one person counts once")]
+    #[error("`{0}` has already approved this; each person counts once")]
     Twice(String),
 }

@@ -128,11 +128,11 @@ fn binding(upstream: &Upstream, tls_roots: Option<Digest>, rules: Vec<Rendered>)
 /// Why a proposal did not become an action. There is no receipt, because there is no action to sign.
 #[derive(Debug, thiserror::Error)]
 pub enum BindFault {
-    #[error("the body is no strict JSON: {0}")]
+    #[error("the body is not strict JSON: {0}")]
     Json(#[from] ParseError),
     #[error("{0}")]
     Shape(#[from] ShapeError),
-    #[error("there is no contract `{0}` for you")]
+    #[error("no contract `{0}` is granted to your tenant")]
     Unknown(String),
     #[error(transparent)]
     Bind(#[from] BindError),

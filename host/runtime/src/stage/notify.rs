@@ -67,7 +67,7 @@ impl Notifier {
             "at_ms": story.at_ms,
         });
         if queue.try_send(message).is_err() {
-            tracing::warn!(action = %action.id, event, "too many notifications wait; this one is dropped");
+            tracing::warn!(action = %action.id, event, "too many notifications are queued; this one is dropped");
         }
     }
 }
@@ -108,11 +108,11 @@ fn post(agent: &ureq::Agent, url: &str, secret: &Secret, body: &str) -> bool {
         // A redirect is not followed: the operator did not choose its target.
         Ok(answer) => {
             let status = answer.status().as_u16();
-            tracing::info!(status, "a notification was not taken; it is tried again");
+            tracing::info!(status, "a notification was not accepted; it is sent again");
             false
         }
         Err(error) => {
-            tracing::info!(%error, "a notification was not taken; it is tried again");
+            tracing::info!(%error, "a notification was not accepted; it is sent again");
             false
         }
     }

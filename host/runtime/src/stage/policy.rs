@@ -61,22 +61,22 @@ fn refusal(tenant: &Tenant, story: &Story) -> Option<String> {
     let (action, proposal) = (&story.bound.action, &story.bound.proposal);
     if let Some(believed) = proposal.environment.as_ref().filter(|e| **e != action.environment) {
         return Some(format!(
-            "the agent believes it is in `{believed}`; this is `{}`",
+            "the agent expects the environment `{believed}`; this is `{}`",
             action.environment
         ));
     }
     if tenant.agents.get(&action.principal).is_none_or(|agent| agent.person != action.person) {
         let (agent, person) = (&action.principal, &action.person);
-        return Some(format!("`{agent}` does not act for `{person}` any more"));
+        return Some(format!("`{person}` is no longer responsible for `{agent}`"));
     }
     let Some(granted) = tenant.grants.get(&action.contract.name) else {
-        return Some(format!("there is no grant for `{}` any more", action.contract.name));
+        return Some(format!("the grant for `{}` was removed", action.contract.name));
     };
     let wanted = granted.contract.evidence.sources;
     if proposal.sources.len() < wanted {
         let named = proposal.sources.len();
         return Some(format!(
-            "the contract wants {wanted} source(s), the proposal names {named}; add `sources`"
+            "the contract requires {wanted} source(s), but the proposal names {named}; add `sources`"
         ));
     }
     None

@@ -55,7 +55,7 @@ fn sign<T: Serialize>(
 /// Why a statement cannot be made: the story is incomplete, or a part of it has no canonical form.
 #[derive(Debug, thiserror::Error)]
 pub enum SealError {
-    #[error("nothing settled the action")]
+    #[error("the action was not settled")]
     Unsettled,
     #[error(transparent)]
     Clearance(#[from] ClearanceError),

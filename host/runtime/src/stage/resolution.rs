@@ -93,26 +93,26 @@ fn fits(story: &Story, said: &Resolution, now_ms: i64) -> Result<(), ResolveErro
 /// Why a signed statement does not count.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ResolveError {
-    #[error("nothing is open: the action is `{0}`, or somebody has resolved it already")]
+    #[error("nothing is open: the action is `{0}`, or it is already resolved")]
     NotOpen(&'static str),
-    #[error("what was sent may still land, until {0}; ask again then")]
+    #[error("what was sent may still land until {0}; retry then")]
     TooEarly(String),
-    #[error("the key that it names is enrolled for no person of this tenant")]
+    #[error("the key that it names is not enrolled for a person of this tenant")]
     UnknownKey,
-    #[error("it is no resolution: {0}")]
+    #[error("it is not a resolution: {0}")]
     Open(String),
     #[error("it is about another action or receipt")]
     Other,
-    #[error("it names another person than its key belongs to")]
+    #[error("it names a person to whom its key does not belong")]
     OtherPerson,
-    #[error("only somebody with the role `{ROLE}` resolves, in that role; `{0}` did not")]
+    #[error("only a person in the role `{ROLE}` can resolve it; `{0}` did not sign in that role")]
     Role(String),
-    #[error("`{0}` answers for the agent that asked, and cannot resolve it")]
+    #[error("`{0}` is responsible for the agent that asked and cannot resolve it")]
     OwnAction(String),
-    #[error("it was signed for another asking; look at the resolution request again")]
+    #[error("it was signed for another request; read the resolution request again")]
     Differs,
-    #[error("it was signed at a time that is not now; set the clock of your machine right")]
+    #[error("its time of signing is not the present time; correct the clock of your machine")]
     Clock,
-    #[error("the reason has the value of the private parameter `{0}`; say it without")]
+    #[error("the reason contains the value of the private parameter `{0}`; remove it")]
     Private(String),
 }

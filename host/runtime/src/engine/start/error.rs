@@ -23,7 +23,7 @@ pub enum StartError {
     Config(Fault),
     #[error(transparent)]
     Key(#[from] keys::KeyError),
-    #[error("state/ is not for this version: {0}")]
+    #[error("state/ is of another version: {0}")]
     Version(#[from] VersionError),
     #[error("state/ is not usable: {0}")]
     State(#[source] FileError),
@@ -37,9 +37,9 @@ pub enum StartError {
     Id(#[from] IdError),
     #[error("the journal cannot be read: {0}")]
     Story(#[source] EngineError),
-    #[error("the journal cannot be read: it lists {0} as open, and has no row of it")]
+    #[error("the journal cannot be read: it lists {0} as open but has no row for it")]
     NoRow(String),
-    #[error("what this host signed before cannot be told: {0}")]
+    #[error("the earlier signatures of this host cannot be determined: {0}")]
     KeyHistory(#[from] KeyHistoryError),
     #[error("the log has no valid origin: {0}")]
     Origin(#[from] NoteKeyError),
@@ -48,13 +48,13 @@ pub enum StartError {
     /// The configuration is logged as activated before anything is proposed, so this tenant has lost its log; a new one
     /// would be a fork.
     #[error(
-        "a log is missing: `{}` is not there, and the journal has {action} of `{tenant}`; restore the whole \
-         directory from one copy", folder.display()
+        "a log is missing: there is no `{}`, but the journal has {action} of `{tenant}`; restore the whole directory \
+         from one copy", folder.display()
     )]
     LogMissing { folder: PathBuf, action: String, tenant: String },
     #[error("the configuration cannot be activated: {0}")]
     Activate(#[from] ActivateError),
-    #[error("contracts and policies cannot be kept: {0}")]
+    #[error("contracts and policies cannot be stored: {0}")]
     Keep(#[source] EngineError),
     #[error(
         "deed.toml lacks a tenant that is still needed: {action} of tenant `{tenant}` has not ended; put the tenant \
@@ -63,8 +63,8 @@ pub enum StartError {
     TenantNeeded { action: ActionId, tenant: String },
     /// Approvals and idempotency keys would live longer than they state.
     #[error(
-        "the clock has gone back: the system says {}, and the journal has an event of {}; set the clock right, or \
-         start the host when it has passed that time", utc(*now_ms), utc(*latest_ms)
+        "the clock was set back: the system's time is {}, but the journal has an event of {}; correct the clock, or \
+         start the host after that time", utc(*now_ms), utc(*latest_ms)
     )]
     ClockBehind { now_ms: i64, latest_ms: i64 },
 }
