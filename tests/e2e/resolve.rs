@@ -173,7 +173,7 @@ fn an_operator_settles_what_no_look_can() {
             "nothing is sent again"
         );
         let (done, said) = world.resolve(&id, verdict, REASON).unwrap();
-        assert!(!done && said.contains("does not wait for anybody"), "{said}");
+        assert!(!done && said.contains("does not wait for a resolution"), "{said}");
     }
 }
 

@@ -27,7 +27,7 @@ impl JsonSchema for StatusWord {
         json_schema!({
             "type": "string",
             "enum": Status::WORDS,
-            "description": "The outcome once there is a receipt; until then what is awaited.",
+            "description": "The outcome once there is a receipt; until then what the action waits for.",
         })
     }
 }

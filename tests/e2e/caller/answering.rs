@@ -88,7 +88,7 @@ fn an_answer_after_the_end_fails_and_names_the_way_to_look() {
         for verb in ["approve", "deny"] {
             let said = answer(world, verb, id, "bob", BOB);
             assert_eq!(said.code, 1, "{verb}: {said:?}");
-            assert!(said.err.contains("nobody is asked"), "{verb}: {}", said.err);
+            assert!(said.err.contains("no approval is requested"), "{verb}: {}", said.err);
             assert_eq!(said.next(), [format!("deed show {id} --url {}", world.url())]);
         }
     }

@@ -47,22 +47,22 @@ pub(crate) fn document<'a>(operations: impl Iterator<Item = &'a Operation> + Clo
 const INTRODUCTION: &str = "An agent asks for an action. The host decides, runs an adapter with what \
 this one action was granted, looks at the system of record before and after, and signs a receipt.\n\n\
 Bodies are strict JSON: a duplicate key or an unknown field is an error. Errors are problem details \
-(RFC 9457). A person sees the actions of their tenant, an agent its own; \
-what is not for the caller and what does not exist answer alike. A path that takes \
-another method answers 405.\n\n\
-A principal whose requests are refused again and again (4xx, or actions denied without asking anybody) gets \
-429 with `Retry-After` until that is forgiven: two refusals in a second, 120 at most are owed. The same \
-goes for more than 128 requests in progress, for more than it leaves to others, and for proposals beyond 128 actions under way. Before any route, HTTP/1.1 itself has limits: a body without \
-`Content-Length` answers 411, a path beyond 2 KiB 414, a head beyond 16 KiB or 64 headers 431; a request \
-that does not come within 15 seconds is not waited for.";
+(RFC 9457). A person sees the actions of their tenant, an agent its own; what the caller may not see \
+answers as what does not exist. A method that a path does not support answers 405.\n\n\
+A principal whose requests are refused repeatedly (4xx, or actions denied without a request for approval) \
+gets 429 with `Retry-After`: two refusals are forgiven per second, and at most 120 are counted. It also \
+gets 429 for more than 128 requests in progress, for more than its share of them, and for proposals beyond \
+128 actions under way. HTTP/1.1 limits apply before any route: a body without `Content-Length` answers \
+411, a path beyond 2 KiB 414, a head beyond 16 KiB or 64 headers 431; a connection without a request \
+within 15 seconds is closed.";
 
 fn tags() -> Value {
     json!([
-        {"name": "actions", "description": "Ask for actions and see what became of them."},
-        {"name": "approvals", "description": "For people: what they are asked, and their signed answers."},
-        {"name": "resolutions", "description": "For operators: what nobody could find out, and their signed word."},
-        {"name": "contracts", "description": "What the caller may ask for."},
+        {"name": "actions", "description": "Propose actions and read their state."},
+        {"name": "approvals", "description": "For approvers: requests for approval, and the signed answers."},
+        {"name": "resolutions", "description": "For operators: open outcomes, and the signed resolutions."},
+        {"name": "contracts", "description": "The contracts that the caller may use."},
         {"name": "log", "description": "The tenant's log as C2SP tlog-tiles."},
-        {"name": "operations", "description": "Health and counters, on a listener of their own."},
+        {"name": "operations", "description": "Health and counters, on a separate listener."},
     ])
 }

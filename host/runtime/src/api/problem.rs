@@ -47,7 +47,7 @@ impl Problem {
 
     /// The same answer for foreign and unknown: a caller does not learn what another tenant has.
     pub(crate) fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not found", "there is no such thing for you")
+        Self::new(StatusCode::NOT_FOUND, "not found", "there is no such resource for you")
     }
 
     /// The same for a contract. The name is the caller's own and is not repeated.
@@ -65,7 +65,7 @@ impl Problem {
     }
 
     pub(crate) fn forbidden(detail: &str) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "not yours to do", detail)
+        Self::new(StatusCode::FORBIDDEN, "not allowed", detail)
     }
 
     pub(crate) fn bad_request(detail: impl Into<String>) -> Self {
@@ -73,13 +73,13 @@ impl Problem {
     }
 
     pub(crate) fn too_large() -> Self {
-        let detail = format!("a body has at most {} KiB", BODY_MAX / 1024);
+        let detail = format!("a body can have at most {} KiB", BODY_MAX / 1024);
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large", detail)
     }
 
     /// Says when to retry. The request was not processed.
     pub(crate) fn too_many(what: &str, retry_after_s: u64) -> Self {
-        let detail = format!("{what}; come back in {retry_after_s} s");
+        let detail = format!("{what}; retry in {retry_after_s} s");
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "too many requests", detail);
         Self { retry_after: Some(retry_after_s), ..problem }
     }
@@ -87,15 +87,15 @@ impl Problem {
     /// The same when the caller did not cause it.
     pub(crate) fn crowded(retry_after_s: u64) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
-        let detail = format!("too many requests are in progress; come back in {retry_after_s} s");
-        let problem = Self::new(status, "the host has no room for it now", detail);
+        let detail = format!("too many requests are in progress; retry in {retry_after_s} s");
+        let problem = Self::new(status, "the host is at its limit", detail);
         Self { retry_after: Some(retry_after_s), ..problem }
     }
 
     fn unprocessable(detail: String, errors: Vec<Place>) -> Self {
         Self {
             status: StatusCode::UNPROCESSABLE_ENTITY,
-            title: "the proposal does not fit",
+            title: "the proposal is not valid",
             detail,
             errors,
             retry_after: None,
@@ -106,14 +106,14 @@ impl Problem {
     /// New work is refused and nothing was done; says when to retry.
     fn not_ready(why: &Unready) -> Self {
         let status = StatusCode::SERVICE_UNAVAILABLE;
-        let problem = Self::new(status, "nothing new is taken now", why.told());
+        let problem = Self::new(status, "the host accepts no new work now", why.told());
         Self { retry_after: Some(why.retry_after_s()), ..problem }
     }
 
     /// There is no room for it now: by the caller's own limit, or the host's.
     fn overload(over: Overload) -> Self {
         let (status, title) = if over.limit.is_hosts() {
-            (StatusCode::SERVICE_UNAVAILABLE, "the host has no room for it now")
+            (StatusCode::SERVICE_UNAVAILABLE, "the host is at its limit")
         } else {
             (StatusCode::TOO_MANY_REQUESTS, "too many actions")
         };
@@ -171,7 +171,7 @@ pub(crate) fn in_our_words(response: Response) -> Response {
 }
 
 pub(crate) async fn no_method() -> Problem {
-    let detail = "this path does not take that method; see the `Allow` header";
+    let detail = "this path does not support that method; see the `Allow` header";
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method not allowed", detail)
 }
 
@@ -195,7 +195,7 @@ impl From<BindFault> for Problem {
             |pointer: &str, reason: String| vec![Place { pointer: pointer.to_owned(), reason }];
         match fault {
             BindFault::Json(error) => {
-                Self::bad_request(format!("the body is no strict JSON: {error}"))
+                Self::bad_request(format!("the body is not strict JSON: {error}"))
             }
             BindFault::Shape(error) => {
                 let detail = match error.pointer.as_str() {
@@ -235,13 +235,13 @@ impl From<EngineError> for Problem {
             EngineError::Unknown => Self::not_found(),
             EngineError::Conflict => Self::new(
                 StatusCode::CONFLICT,
-                "it changed meanwhile",
-                "look at the action and try again",
+                "the action has changed",
+                "read the action and retry",
             ),
             EngineError::NonceUsed => Self::new(
                 StatusCode::CONFLICT,
                 "already answered",
-                "this person's answer was taken before",
+                "this person's answer was accepted earlier",
             ),
             error => {
                 tracing::error!(fault = %error.fault(), %error, "a request could not be served");

@@ -39,7 +39,7 @@ pub struct View {
     /// Such as `idp/users/42`.
     pub resource: String,
     pub agent: String,
-    /// Who answers for the agent.
+    /// The person who is responsible for the agent.
     pub person: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<String>,
@@ -48,12 +48,12 @@ pub struct View {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<String>,
     pub sources: Vec<Source>,
-    /// What was asked for. A private parameter is its commitment, `private:hmac-sha256:HEX`.
+    /// The proposed parameters. A private one is its commitment, `private:hmac-sha256:HEX`.
     #[serde(default)]
     #[schemars(with = "serde_json::Map<String, Value>")]
     pub params: Value,
-    /// The writes that may leave, rendered by the host from contract and parameters, with the commitments of private ones.
-    /// A read has none.
+    /// The writes that may be sent, rendered by the host from contract and parameters, with the commitments of private
+    /// ones. A read has none.
     #[serde(default)]
     pub writes: Vec<Rendered>,
     /// What people still have to do, such as `approve:1:support-lead` or `resolve:1:operator`.
@@ -62,14 +62,14 @@ pub struct View {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<ActionId>")]
     pub held_by: Option<String>,
-    /// Why looks do not settle an open outcome, so that an operator has to.
+    /// Why looks do not settle an open outcome, so that an operator must.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escalated: Option<String>,
     /// Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_ms: Option<i64>,
     pub approvals: Vec<Said>,
-    /// Why earlier approvals count for nothing.
+    /// Why earlier approvals are void.
     pub stale: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<Decision>,
@@ -77,13 +77,13 @@ pub struct View {
     pub changes: Vec<Change>,
     pub unexpected: Vec<Change>,
     pub checks: Vec<Check>,
-    /// The observed state by name, where a read ended verified.
+    /// The observed state by name, if a read ended `verified`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<serde_json::Map<String, Value>>")]
     pub result: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub receipt: Option<ReceiptRef>,
-    /// What a person says of an outcome that the receipt left open.
+    /// A person's resolution of an outcome that the receipt left open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolution: Option<Resolution>,
     /// What settled an outcome that the receipt left open.
@@ -96,20 +96,20 @@ pub struct View {
     pub ledger: Vec<Line>,
 }
 
-/// Who answered what.
+/// One answer to a request for approval.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Said {
     pub person: String,
     pub role: String,
     pub approves: bool,
-    /// False once it went stale.
+    /// False once it is void.
     pub counts: bool,
-    /// Why, as it was signed; for people only.
+    /// The signed reason; for people only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
-/// One request as it went.
+/// One request and its result.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct Call {
     #[schemars(extend("enum" = ["observe", "perform"]))]
@@ -122,7 +122,7 @@ pub struct Call {
     pub at_ms: i64,
 }
 
-/// Where a receipt or reconciliation stands.
+/// The place of a receipt or reconciliation.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct ReceiptRef {
     pub payload_sha256: Digest,

@@ -201,12 +201,12 @@ mod tests {
 
     #[test]
     fn refusals_name_the_place_and_are_escaped() {
-        let body = br#"{"type":"about:blank","title":"the proposal does not fit","status":422,
-            "detail":"the parameters do not fit","errors":[{"pointer":"/params/user_id","reason":"bad\u001b"}]}"#;
+        let body = br#"{"type":"about:blank","title":"the proposal is not valid","status":422,
+            "detail":"the parameters do not match","errors":[{"pointer":"/params/user_id","reason":"bad\u001b"}]}"#;
         let text = refusal(422, body, true).to_string();
         assert_eq!(
             text,
-            "error: the proposal does not fit: the parameters do not fit\n  /params/user_id: bad\\u{1b}"
+            "error: the proposal is not valid: the parameters do not match\n  /params/user_id: bad\\u{1b}"
         );
         assert!(refusal(502, b"<html>", true).to_string().contains("status 502"));
     }
@@ -223,7 +223,7 @@ mod tests {
             assert!(said.contains("set DEED_TOKEN, or use --token"), "{said}");
         }
         // No other failure is about the token.
-        let body = br#"{"title":"not yours to do","detail":"only an agent proposes"}"#;
+        let body = br#"{"title":"not allowed","detail":"only an agent can propose"}"#;
         assert!(!refusal(403, body, true).to_string().contains("token that was sent"));
     }
 

@@ -22,14 +22,14 @@ pub struct Explained {
     pub contract: String,
     pub resource: String,
     pub decision: Decision,
-    /// Requests that would look at the state.
+    /// Requests that would read the state.
     pub would_read: Vec<Rendered>,
-    /// Requests that would leave if it were cleared.
+    /// Requests that would be sent if it were cleared.
     pub would_send: Vec<Rendered>,
     /// CEL that must hold before; it is not evaluated here.
     #[schemars(with = "Vec<String>")]
     pub before: Vec<deed_record::contract::expression::Expression>,
-    /// What stands between this proposal and a run.
+    /// What this proposal lacks for a run.
     pub missing: Vec<String>,
 }
 

@@ -148,7 +148,7 @@ pub(super) async fn bundle(
         return Err(Problem::new(
             StatusCode::CONFLICT,
             "not ended yet",
-            "the bundle is made when the action has ended",
+            "the bundle is available when the action has ended",
         ));
     }
     // Its checkpoint stays the one that is shown here.
@@ -186,7 +186,7 @@ pub(super) async fn answer(
     let patience = wait.unwrap_or(Duration::from_secs(WAIT_DEFAULT_S));
     let told = tokio::time::timeout(patience, rest).await;
     if told.is_err() {
-        tracing::debug!(action = %id, "the caller does not wait any longer; the action goes on");
+        tracing::debug!(action = %id, "the caller no longer waits; the action continues");
     }
     let told = told.ok().flatten().map_or_else(|| app.engine.load(id), Ok)?;
     if !told.story.status.rests() {

@@ -55,23 +55,23 @@ pub(super) async fn answer(
 /// Parses a body as an envelope. Fails when it is not strict JSON or not a DSSE envelope.
 pub(super) fn envelope(body: &[u8]) -> Result<Envelope, Problem> {
     let value = json::parse_exact(body)
-        .map_err(|e| Problem::bad_request(format!("the body is no strict JSON: {e}")))?;
+        .map_err(|e| Problem::bad_request(format!("the body is not strict JSON: {e}")))?;
     json::from_value(value)
-        .map_err(|e| Problem::bad_request(format!("the body is no DSSE envelope: {e}")))
+        .map_err(|e| Problem::bad_request(format!("the body is not a DSSE envelope: {e}")))
 }
 
 fn only_persons(caller: &Caller) -> Result<(), Problem> {
     if caller.is_person() {
         Ok(())
     } else {
-        Err(Problem::forbidden("only a person approves; use a person's token"))
+        Err(Problem::forbidden("only a person can approve; use a person's token"))
     }
 }
 
 fn not_waiting() -> Problem {
     Problem::new(
         StatusCode::CONFLICT,
-        "nobody is asked",
+        "no approval is requested",
         "this action does not wait for approval now",
     )
 }

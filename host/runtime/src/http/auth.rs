@@ -45,7 +45,7 @@ impl Caller {
         match &self.who {
             Who::Agent { name, person } => Ok((name, person)),
             Who::Person { .. } => {
-                Err(Problem::forbidden("only an agent proposes; use an agent's token"))
+                Err(Problem::forbidden("only an agent can propose; use an agent's token"))
             }
         }
     }

@@ -48,7 +48,7 @@ fn known(pairs: Vec<(String, String)>) -> Result<BTreeMap<String, String>, Probl
             return Err(Problem::bad_request(what));
         }
         if query.insert(key.clone(), value).is_some() {
-            return Err(Problem::bad_request(format!("`{key}` is there twice")));
+            return Err(Problem::bad_request(format!("`{key}` occurs twice")));
         }
     }
     Ok(query)

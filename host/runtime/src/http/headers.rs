@@ -20,7 +20,7 @@ pub(super) fn traceparent(headers: &HeaderMap) -> Result<Option<String>, Problem
             Ok(Some((*trace).to_owned()))
         }
         _ => Err(Problem::bad_request(
-            "`traceparent` is `00-<32 hex>-<16 hex>-<2 hex>`, in lower case",
+            "`traceparent` must be `00-<32 hex>-<16 hex>-<2 hex>`, in lower case",
         )),
     }
 }
@@ -40,7 +40,7 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<Claimed>, Pr
     if fits {
         Ok(Some(Claimed { key: key.to_owned() }))
     } else {
-        Err(Problem::bad_request("`Idempotency-Key` is 1 to 128 visible ASCII characters"))
+        Err(Problem::bad_request("`Idempotency-Key` must be 1 to 128 visible ASCII characters"))
     }
 }
 
@@ -51,7 +51,7 @@ pub(super) fn wait(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
         return Ok(None);
     };
     let seconds: u64 =
-        wait.parse().map_err(|_| Problem::bad_request("`Prefer: wait=N` takes whole seconds"))?;
+        wait.parse().map_err(|_| Problem::bad_request("`Prefer: wait=N` must have whole seconds"))?;
     Ok(Some(Duration::from_secs(seconds.min(WAIT_MAX_S))))
 }
 
@@ -59,7 +59,7 @@ pub(super) fn wait(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
 fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Problem> {
     let mut all = headers.get_all(name).iter();
     let (value, None) = (all.next(), all.next()) else {
-        return Err(Problem::bad_request(format!("`{name}` is there twice")));
+        return Err(Problem::bad_request(format!("`{name}` occurs twice")));
     };
     // A value that is not text has no meaning here either.
     Ok(value.map(|value| value.to_str().unwrap_or_default()))

@@ -17,7 +17,7 @@ impl<S: Send + Sync> FromRequest<S> for Payload {
         if !is_json(request.headers()) {
             return Err(Problem::new(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "no JSON",
+                "not JSON",
                 "send the body with `Content-Type: application/json`",
             ));
         }

@@ -25,7 +25,7 @@ pub(super) async fn request(
     let story = caller.story(&app, &parse_id(&id)?)?;
     let request = app.engine.resolution_request(caller.name(), &story);
     request.map(Json).ok_or_else(|| {
-        let detail = "this action does not wait for anybody to say what happened";
+        let detail = "this action does not wait for a resolution";
         Problem::new(StatusCode::CONFLICT, "nothing is open", detail)
     })
 }
@@ -49,5 +49,5 @@ fn only_persons(caller: &Caller) -> Result<(), Problem> {
     if caller.is_person() {
         return Ok(());
     }
-    Err(Problem::forbidden("only a person says what happened; use a person's token"))
+    Err(Problem::forbidden("only a person can resolve; use a person's token"))
 }

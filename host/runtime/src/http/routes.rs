@@ -124,8 +124,8 @@ impl Route {
     /// The two successful answers about one action.
     fn shows_action(self) -> Self {
         let view = Content::Json(SchemaGenerator::subschema_for::<View>);
-        self.answer(200, "It has ended; `outcome` says how.", view)
-            .answer(202, "It waits for people, or still runs. Ask for it again.", view)
+        self.answer(200, "It has ended; see `outcome`.", view)
+            .answer(202, "It waits for people, or still runs. Request it again.", view)
             .headers(|| json!({"Location": {"$ref": "#/components/headers/Location"}}))
     }
 

@@ -89,21 +89,21 @@ fn problem(status: u16, schema: &Value) -> Value {
 /// The meaning of a problem with this status, for any operation.
 fn meaning(status: u16) -> &'static str {
     match status {
-        400 => "The body is no strict JSON, or a header or query parameter has no meaning.",
+        400 => "The body is not strict JSON, or a header or query parameter is invalid.",
         401 => "There is no valid token.",
         403 => "The token is of the wrong kind: agents propose, people approve.",
-        404 => "There is no such thing for the caller: unknown and foreign answer alike.",
-        409 => "It does not fit what is there now: the detail says why.",
+        404 => "The caller has no such resource; those of others answer as unknown ones.",
+        409 => "It conflicts with the present state; the detail has the reason.",
         413 => "The body is larger than 256 KiB.",
-        415 => "The body does not say that it is JSON.",
-        422 => "The proposal does not fit its shape or contract; `errors` names the places.",
+        415 => "The content type of the body is not JSON.",
+        422 => "The proposal does not match its schema or contract; `errors` names the places.",
         429 => {
-            "Too many of the caller's requests were refused or are in progress, or too many actions of it or \
-             its tenant are under way or wait for people: then `limit` says which bound is reached."
+            "Too many of the caller's requests were refused or are in progress, or too many actions of it or its \
+             tenant are under way or wait for people: then `limit` names the limit that is reached."
         }
         503 => {
-            "The host cannot do this now: `/readyz` of its operations says why, or `limit` which bound is \
-             reached, or it has too many requests of all callers in progress. What is new is to come back."
+            "The host cannot do this now: `/readyz` of its operations has the reason, or `limit` names the limit that \
+             is reached, or too many requests of all callers are in progress. Retry later."
         }
         _ => "",
     }

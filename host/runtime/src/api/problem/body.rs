@@ -13,16 +13,16 @@ pub(crate) struct Body {
     pub(super) title: &'static str,
     #[schemars(range(min = 400, max = 599))]
     pub(super) status: u16,
-    /// What is wrong, and what would be right.
+    /// What is wrong, and the remedy.
     pub(super) detail: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) errors: Vec<Place>,
-    /// The limit that is reached, such as `agent_under_way`, where one is.
+    /// The limit that is reached, such as `agent_under_way`, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) limit: Option<&'static str>,
 }
 
-/// One place of the body that does not fit.
+/// One place of the body that is not valid.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Place {
     /// RFC 6901.

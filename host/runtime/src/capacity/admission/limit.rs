@@ -38,10 +38,10 @@ impl Limit {
         match self {
             Self::AgentUnderWay => "too many of your actions are under way",
             Self::TenantUnderWay => "too many actions of your tenant are under way",
-            Self::HostUnderWay => "the host carries as many actions as it can",
+            Self::HostUnderWay => "the host has its maximum of actions under way",
             Self::AgentWaiting => "too many of your actions wait for people",
             Self::TenantWaiting => "too many actions of your tenant wait for people",
-            Self::HostWaiting => "the host keeps as many actions for people as it can",
+            Self::HostWaiting => "the host has its maximum of actions that wait for people",
         }
     }
 
@@ -53,7 +53,7 @@ impl Limit {
 
 /// New work was refused. Nothing was read or done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}; come back in {retry_after_s} s", limit.told())]
+#[error("{}; retry in {retry_after_s} s", limit.told())]
 pub struct Overload {
     pub limit: Limit,
     pub retry_after_s: u64,

@@ -58,7 +58,7 @@ pub(super) async fn serve(
                 Pin::new(&mut connection).graceful_shutdown();
             }
             end = std::future::poll_fn(|cx| connection.poll_without_shutdown(cx)) => {
-                end.unwrap_or_else(|error| tracing::debug!(%error, "a connection broke off"));
+                end.unwrap_or_else(|error| tracing::debug!(%error, "a connection ended with an error"));
                 break;
             }
         }

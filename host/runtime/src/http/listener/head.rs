@@ -13,15 +13,15 @@ const TARGET_MAX: usize = 2_048;
 pub(super) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
     let (uri, headers) = (request.uri(), request.headers());
     if uri.authority().is_some() || uri.scheme().is_some() {
-        return Err(Problem::bad_request("the request names a path alone, such as `/v1/actions`"));
+        return Err(Problem::bad_request("the request target must be a path, such as `/v1/actions`"));
     }
     if uri.path_and_query().map_or(0, |target| target.as_str().len()) > TARGET_MAX {
-        let detail = format!("a path with its query has at most {TARGET_MAX} bytes");
+        let detail = format!("a path with its query can have at most {TARGET_MAX} bytes");
         return Err(Problem::new(StatusCode::URI_TOO_LONG, "the path is too long", detail));
     }
     let hosts = headers.get_all(header::HOST).iter().count();
     if hosts > 1 || (hosts == 0 && request.version() == Version::HTTP_11) {
-        return Err(Problem::bad_request("a request has exactly one `Host` header"));
+        return Err(Problem::bad_request("a request must have exactly one `Host` header"));
     }
     body(headers)
 }
@@ -30,7 +30,7 @@ pub(super) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
 fn body(headers: &HeaderMap) -> Result<(), Problem> {
     if headers.contains_key(header::TRANSFER_ENCODING) {
         let detail = "send the body with `Content-Length` and without `Transfer-Encoding`";
-        return Err(Problem::new(StatusCode::LENGTH_REQUIRED, "its length is not said", detail));
+        return Err(Problem::new(StatusCode::LENGTH_REQUIRED, "the body has no length", detail));
     }
     let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
     let length = length.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);

@@ -26,8 +26,8 @@ fn tenants(families: &mut Families<'_>, engine: &Engine) -> fmt::Result {
 
 fn turns(families: &mut Families<'_>, engine: &Engine) -> fmt::Result {
     let turns = engine.run_slots();
-    families.gauge("deed_runs", "actions that have a turn in the sandbox", &turns.taken)?;
-    families.gauge("deed_runs_queued", "actions that wait for a turn", &turns.queued)?;
+    families.gauge("deed_runs", "actions with a run slot in the sandbox", &turns.taken)?;
+    families.gauge("deed_runs_queued", "actions that wait for a run slot", &turns.queued)?;
     let states = turns.upstreams.iter().flat_map(|one| {
         let labels = |state| {
             [("tenant", one.tenant.as_str()), ("upstream", one.upstream.as_str()), ("state", state)]
@@ -36,7 +36,7 @@ fn turns(families: &mut Families<'_>, engine: &Engine) -> fmt::Result {
     });
     families.gauges(
         "deed_upstream_runs",
-        "turns that may reach an upstream, and those who wait",
+        "run slots that may reach an upstream, and actions that wait for one",
         states,
     )
 }

@@ -63,23 +63,23 @@ fn counters(families: &mut Families<'_>, m: &Metrics) -> fmt::Result {
 fn readiness(families: &mut Families<'_>, engine: &Engine) -> fmt::Result {
     let reasons = engine.unready();
     let (drift_ms, free) = engine.gauges();
-    families.gauge("deed_ready", "1 while new work is taken", &u32::from(reasons.is_empty()))?;
+    families.gauge("deed_ready", "1 while new work is accepted", &u32::from(reasons.is_empty()))?;
     let unready = Unready::WORDS.iter().map(|word| {
         let holds = reasons.iter().any(|why| why.word() == *word);
         ([("reason", *word)], u32::from(holds))
     });
-    families.gauges("deed_unready", "1 while this is why no new work is taken", unready)?;
+    families.gauges("deed_unready", "1 while new work is refused for this reason", unready)?;
     families.gauge(
         "deed_clock_drift_seconds",
-        "how far the system's clock is ahead of ours",
+        "how far the system's clock is ahead of the host's",
         &seconds(drift_ms),
     )?;
     if let Some(free) = free {
-        families.gauge("deed_disk_free_bytes", "room for state/ that is left", &free)?;
+        families.gauge("deed_disk_free_bytes", "free space for state/", &free)?;
     }
     families.gauge(
         "deed_actions_under_way",
-        "actions that are carried on right now",
+        "actions that are under way",
         &engine.under_way(),
     )
 }
@@ -93,7 +93,7 @@ fn seconds(ms: i64) -> f64 {
 fn witnesses(families: &mut Families<'_>, standings: &[(&str, Standing)]) -> fmt::Result {
     type Gauge = (&'static str, &'static str, fn(&Standing) -> bool);
     let gauges: [Gauge; 2] = [
-        ("deed_witness_prompt", "1 while the witness vouches in time", |one| one.prompt),
+        ("deed_witness_prompt", "1 while the witness cosigns in time", |one| one.prompt),
         ("deed_witness_alarm", "1 while the witness contradicts the log", |one| {
             one.alarm.is_some()
         }),

@@ -12,7 +12,7 @@ pub(super) const ACTION_ID: Parameter = Parameter {
     name: "id",
     place: Place::Path,
     schema: SchemaGenerator::subschema_for::<ActionId>,
-    description: "Any other text answers 404, as an unknown action does.",
+    description: "Any other text answers 404, like an unknown action.",
     shared: Some("ActionId"),
 };
 
@@ -28,8 +28,8 @@ pub(super) const PREFER: Parameter = Parameter {
     name: "Prefer",
     place: Place::Header,
     schema: |_| json_schema!({"type": "string", "examples": ["wait=30"]}),
-    description: "`wait=N` waits up to N seconds, at most 50, for the end (RFC 7240). \
-                  A proposal that says nothing waits up to 10. Nobody waits for people.",
+    description: "`wait=N` waits up to N seconds, at most 50, for the end (RFC 7240). A proposal without it waits up \
+                  to 10. The wait ends when the action waits for people.",
     shared: Some("Prefer"),
 };
 
@@ -40,14 +40,14 @@ pub(super) const TRACEPARENT: Parameter = Parameter {
         let pattern = "^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$";
         json_schema!({"type": "string", "pattern": pattern})
     },
-    description: "W3C Trace Context; its trace id is kept with the action.",
+    description: "W3C Trace Context; its trace id is stored with the action.",
     shared: Some("Traceparent"),
 };
 
 pub(super) const STATUS: Parameter = query(
     "status",
     SchemaGenerator::subschema_for::<StatusWord>,
-    "Only actions with this status; any other word answers 400.",
+    "Only actions with this status; an unknown status answers 400.",
 );
 
 pub(super) const RESOURCE: Parameter = query(

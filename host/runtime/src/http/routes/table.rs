@@ -22,13 +22,13 @@ pub(super) fn main() -> Vec<Route> {
 }
 
 fn proposing() -> Vec<Route> {
-    let propose = ["proposeAction", "actions", "Ask for an action"];
-    let list = ["listActions", "actions", "Find actions, the newest first"];
-    let explain = ["explainAction", "actions", "Ask what would happen; nothing does"];
+    let propose = ["proposeAction", "actions", "Propose an action"];
+    let list = ["listActions", "actions", "List actions, newest first"];
+    let explain = ["explainAction", "actions", "Explain what a proposal would result in, without doing it"];
     vec![
         post("/v1/actions", actions::propose, propose)
             .described(
-                "Only an agent proposes. The same key with the same body gives the same action.",
+                "Only an agent can propose. The same key with the same body returns the same action.",
             )
             .takes(&[&IDEMPOTENCY_KEY, &PREFER, &TRACEPARENT])
             .body::<Proposal>()
@@ -39,25 +39,24 @@ fn proposing() -> Vec<Route> {
             .json::<ActionList>("The actions that the caller may see.")
             .problems(&[400, 401, 429, 503]),
         post("/v1/explain", actions::explain, explain)
-            .described("No state is read, so policies over `context.pre` are not decided here.")
+            .described("No state is read, so policies over `context.pre` are not evaluated.")
             .body::<Proposal>()
-            .json::<Explained>("What policy says, and what would be sent.")
+            .json::<Explained>("The decision of policy, and what would be sent.")
             .problems(&[400, 401, 403, 404, 413, 415, 422, 429, 503]),
     ]
 }
 
 fn shown() -> Vec<Route> {
-    let summary = "One action: parameters, writes, status, decision, calls, changes, ledger";
+    let summary = "Show one action: parameters, writes, status, decision, calls, changes, ledger";
     let show = ["showAction", "actions", summary];
     let cancel = ["cancelAction", "actions", "Cancel an action whose attempt has not started"];
-    let bundle = ["bundleAction", "actions", "The evidence of an ended action, for `deed verify`"];
-    let file = "A `.deed` file: a stored zip whose bytes never vary.";
+    let bundle = ["bundleAction", "actions", "Fetch the evidence of an ended action, for `deed verify`"];
+    let file = "A `.deed` file: a stored zip whose bytes are always the same.";
     vec![
         get("/v1/actions/{id}", actions::show, show)
             .described(
-                "Until the action has ended, an agent sees status and obligations, not state. Its parameters \
-                 and the writes that are rendered from them are not state. \
-                 Without `Prefer` the answer comes at once.",
+                "Until the action has ended, an agent sees status and obligations, not state. Its parameters and the \
+                 writes that are rendered from them are not state. Without `Prefer` the answer is immediate.",
             )
             .takes(&[&ACTION_ID, &PREFER])
             .shows_action()
@@ -67,7 +66,7 @@ fn shown() -> Vec<Route> {
             .shows_action()
             .problems(&[401, 404, 409, 429, 503]),
         get("/v1/actions/{id}/bundle", actions::bundle, bundle)
-            .described("An agent's copy is without the observed state and the exchanges.")
+            .described("An agent's copy does not contain the observed state and the exchanges.")
             .takes(&[&ACTION_ID])
             .bytes(file, "application/zip")
             .headers(|| {
@@ -79,8 +78,8 @@ fn shown() -> Vec<Route> {
 }
 
 fn approving() -> Vec<Route> {
-    let request = ["showApprovalRequest", "approvals", "What people are asked to sign"];
-    let answer = ["answerApproval", "approvals", "Approve or deny, signed"];
+    let request = ["showApprovalRequest", "approvals", "Show what an approver is asked to sign"];
+    let answer = ["answerApproval", "approvals", "Approve or deny, with a signature"];
     vec![
         get("/v1/actions/{id}/approval_request", approvals::request, request)
             .described("The approver's client recomputes every digest from what this shows.")
@@ -99,25 +98,24 @@ fn approving() -> Vec<Route> {
 }
 
 fn resolving() -> Vec<Route> {
-    let summary = "What an operator is asked to say and sign";
+    let summary = "Show what an operator is asked to resolve and sign";
     let request = ["showResolutionRequest", "resolutions", summary];
-    let resolve = ["resolveAction", "resolutions", "Say what happened, signed"];
+    let resolve = ["resolveAction", "resolutions", "Resolve an open outcome, with a signature"];
     vec![
         get("/v1/actions/{id}/resolution_request", resolutions::request, request)
             .described(
-                "There is one while the action is `indeterminate`. The person's client recomputes the \
-                 digests of action and receipt from what this shows.",
+                "It exists while the action is `indeterminate`. The person's client recomputes the digests of action \
+                 and receipt from what this shows.",
             )
             .takes(&[&ACTION_ID])
-            .json::<ResolutionRequest>("Everything that the word is about.")
+            .json::<ResolutionRequest>("Everything that the resolution is about.")
             .problems(&[401, 403, 404, 409, 429, 503]),
         post("/v1/actions/{id}/resolution", resolutions::resolve, resolve)
             .described(
-                "The envelope's statement has predicate type `urn:deed:reconciliation:v1` and the \
-                 person's word as its predicate. Only somebody with the role `operator` who does not \
-                 answer for the agent resolves, once. The host looks again, and its own conclusion \
-                 follows: a look that answers by itself counts, else the word does, and never makes \
-                 an outcome `verified`.",
+                "The envelope's statement has predicate type `urn:deed:reconciliation:v1` and the person's resolution \
+                 as its predicate. Only a person with the role `operator` who is not responsible for the agent can \
+                 resolve, once. The host looks again and concludes: a look that settles the outcome takes precedence, \
+                 otherwise the resolution decides, and never results in `verified`.",
             )
             .takes(&[&ACTION_ID])
             .body::<Envelope>()
@@ -127,8 +125,8 @@ fn resolving() -> Vec<Route> {
 }
 
 fn granted() -> Vec<Route> {
-    let list = ["listContracts", "contracts", "What the caller may ask for"];
-    let show = ["showContract", "contracts", "One contract, and what is granted for it"];
+    let list = ["listContracts", "contracts", "List the contracts that the caller may use"];
+    let show = ["showContract", "contracts", "Show one contract, and what is granted for it"];
     vec![
         get("/v1/contracts", contracts::list, list)
             .json::<ContractList>("The tenant's granted contracts.")
@@ -141,8 +139,8 @@ fn granted() -> Vec<Route> {
 }
 
 fn logged() -> Vec<Route> {
-    let checkpoint = ["showCheckpoint", "log", "The log's newest checkpoint"];
-    let tile = ["showTile", "log", "A tile of hashes, or a bundle of entries"];
+    let checkpoint = ["showCheckpoint", "log", "Fetch the newest checkpoint of the log"];
+    let tile = ["showTile", "log", "Fetch a tile of hashes, or a bundle of entries"];
     vec![
         get("/log/{tenant}/checkpoint", log::checkpoint, checkpoint)
             .takes(&[&TENANT])
@@ -156,23 +154,23 @@ fn logged() -> Vec<Route> {
 }
 
 pub(super) fn for_operations() -> Vec<Route> {
-    let health = ["health", "operations", "Whether the process lives"];
-    let ready = ["ready", "operations", "Whether it takes new actions, and why not"];
+    let health = ["health", "operations", "Whether the process is alive"];
+    let ready = ["ready", "operations", "Whether it accepts new actions, and why not"];
     let metrics = ["metrics", "operations", "Counters"];
     vec![
         get("/healthz", operations::health, health)
-            .text(200, "`ok`: the process answers, and its store takes what it must.")
+            .text(200, "`ok`: the process answers, and its store can be written.")
             .text(
                 503,
-                "Journal or log take no more, and why. The host ends soon; a restart recovers.",
+                "The journal or log cannot be written, with the reason. The host exits soon; a restart recovers.",
             )
             .for_operations(),
         get("/readyz", operations::ready, ready)
-            .text(200, "`ready`: new work is taken.")
+            .text(200, "`ready`: new work is accepted.")
             .text(
                 503,
-                "Why it is not, one reason on each line: the host is stopping, its store failed, the system's \
-                 clock jumped, or the disk has too little room.",
+                "Why it is not ready, one reason per line: the host is stopping, its store failed, the system's clock \
+                 jumped, or the disk has too little room.",
             )
             .for_operations(),
         get("/metrics", operations::metrics, metrics)
