@@ -194,7 +194,7 @@ fn a_store_that_cannot_write_says_so_can_be_read_and_ends() {
     let host = it.world.host.take().unwrap();
     assert_eq!(host.end(Duration::from_mins(2)).unwrap(), Some(1));
     let log = fs::read_to_string(it.world.dir.join("serve.log")).unwrap();
-    assert!(log.contains("nothing may run any more") && log.contains("No space left"), "{log}");
+    assert!(log.contains("the host cannot continue") && log.contains("No space left"), "{log}");
     fs::remove_file(it.ballast()).unwrap();
     it.world.serve().unwrap();
     assert_eq!(it.operations("/readyz").status, 200);

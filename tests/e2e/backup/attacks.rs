@@ -117,7 +117,7 @@ fn journal(bench: &mut Bench) {
     });
     bench.found(SEGMENT, "", |dir| fs::remove_file(dir.join(SEGMENT)).unwrap());
     // When the journal is truncated and HEAD is emptied, the log shows it.
-    bench.found(LOG, "is of no action", |dir| {
+    bench.found(LOG, "is not of an action", |dir| {
         fs::write(dir.join(SEGMENT), &bytes[..size / 3]).unwrap();
         fs::write(dir.join("state/segments/HEAD"), "").unwrap();
     });
@@ -144,14 +144,14 @@ fn documents(bench: &mut Bench) {
         let dir = bench.attack(|dir| fs::remove_file(dir.join(&name)).unwrap());
         let (code, found) = check(&dir);
         used += u32::from(code == 1);
-        assert!(code == 0 || found.to_string().contains("is not kept"), "{found:#}");
+        assert!(code == 0 || found.to_string().contains("is not stored"), "{found:#}");
     }
     // The loss of contracts and policies that no action used is not a finding.
     assert_eq!(used, 2, "the contract and the policy set of these actions");
     for path in files(&bench.good, "state/statements") {
         let name = path.strip_prefix(&bench.good).unwrap().to_owned();
         bench.found(text(&name), "", |dir| flip(&dir.join(&name), 60));
-        bench.found("state/log/", "is of no action and no statement", |dir| {
+        bench.found("state/log/", "is not of an action or statement", |dir| {
             fs::remove_file(dir.join(&name)).unwrap();
         });
     }
@@ -173,10 +173,10 @@ fn logs(bench: &mut Bench) {
         });
     }
     // An older log, complete and signed: the journal records the log index of each action.
-    bench.found(SEGMENT, "and the log has 4 entries", |dir| {
+    bench.found(SEGMENT, "but the log has 4 entries", |dir| {
         copy_over(dir, "early/state/log", "state/log");
     });
-    bench.found("state/log/acme", "is gone", |dir| {
+    bench.found("state/log/acme", "is missing", |dir| {
         fs::remove_dir_all(dir.join(LOG)).unwrap();
     });
 }
@@ -195,15 +195,15 @@ fn rewritten(bench: &mut Bench) {
     };
     let verified = "\"status\":\"verified\"";
     let status = swapped(verified, verified, "\"status\":\"mismatch\"");
-    bench.found(SEGMENT, "what its events do not come to", status);
+    bench.found(SEGMENT, "does not match its events", status);
     let outcome = "\"outcome\":\"verified\"";
     let judged = "\"judged\":{\"judgement\":{\"outcome\":\"verified\"";
     let judged = swapped(judged, outcome, "\"outcome\":\"mismatch\"");
-    bench.found(SEGMENT, "its receipt has another outcome", judged);
+    bench.found(SEGMENT, "its receipt and its events have different outcomes", judged);
     for (event, what) in [
-        ("\"sealed\":", "its receipt is signed by no key of this host"),
-        ("\"attempt_started\":", "its decision is signed by no key of this host"),
-        ("\"event\":{\"answered\":", "its approval is signed by nobody who ever could"),
+        ("\"sealed\":", "its receipt is not signed by a key of this host"),
+        ("\"attempt_started\":", "its decision is not signed by a key of this host"),
+        ("\"event\":{\"answered\":", "its approval is not signed by a person who was allowed to sign it"),
     ] {
         let forged = |dir: &Path| {
             rewrite(dir, |bodies| {
@@ -221,7 +221,7 @@ fn rewritten(bench: &mut Bench) {
             bodies[at][digit] = if bodies[at][digit] == b'1' { b'2' } else { b'1' };
         });
     };
-    bench.found(SEGMENT, "the log has something else at", moved);
+    bench.found(SEGMENT, "the entry at", moved);
     for event in ["\"sealed\":", "\"judged\":", "\"cleared\":"] {
         let dropped = |dir: &Path| {
             rewrite(dir, |bodies| {
@@ -285,7 +285,7 @@ fn what_no_host_makes_is_told_and_not_read() {
             assert!(made.success());
         });
         let (code, said) = check(&dir);
-        assert!(code == 2 && said.to_string().contains("no file and no folder"), "{name}: {said}");
+        assert!(code == 2 && said.to_string().contains("neither a file nor a folder"), "{name}: {said}");
         fs::remove_dir_all(dir).unwrap();
     }
 }

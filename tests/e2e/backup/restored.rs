@@ -82,9 +82,9 @@ fn a_newer_backup_and_an_empty_place_need_no_word() {
     act(&world);
     assert_eq!(backup(&world.dir, &newer, &["--with-keys"]).0, 0);
     let (code, said) = backup(&world.dir, &newer, &[]);
-    assert!(code == 1 && said.contains("name a path where nothing is"), "{said}");
+    assert!(code == 1 && said.contains("name a path that does not exist"), "{said}");
     let (code, said) = backup(&world.dir, &world.dir.join("state/copy"), &[]);
-    assert!(code == 1 && said.contains("inside of state/"), "{said}");
+    assert!(code == 1 && said.contains("inside state/"), "{said}");
     let dir = scratch.join("made/of/it");
     let (code, said) = restore(&older, &dir, &[]);
     assert_eq!(code, 0, "{said}");
@@ -119,25 +119,25 @@ fn a_backup_that_was_changed_is_refused_and_nothing_happens() {
     };
     let before = files(&world.dir);
     let changes: [Spoiling<'_>; 7] = [
-        ("is not what its manifest says", &|dir| {
+        ("does not match its manifest", &|dir| {
             let path = dir.join("state/segments/00000001.journal");
             let mut bytes = fs::read(&path).unwrap();
             bytes[50] ^= 1;
             fs::write(path, bytes).unwrap();
         }),
-        ("is not what its manifest says", &|dir| {
+        ("does not match its manifest", &|dir| {
             fs::remove_file(dir.join("state/VERSION")).unwrap();
         }),
-        ("is not what its manifest says", &|dir| {
+        ("does not match its manifest", &|dir| {
             fs::rename(dir.join("deed.toml"), dir.join("moved")).unwrap();
             std::os::unix::fs::symlink(dir.join("moved"), dir.join("deed.toml")).unwrap();
         }),
         ("does not name", &|dir| fs::write(dir.join("state/log/acme/more"), "").unwrap()),
-        ("no backup, or not a whole one", &|dir| {
+        ("not a backup, or it is incomplete", &|dir| {
             fs::remove_file(dir.join("manifest.json")).unwrap();
         }),
-        ("is of the form `deed backup 2`", &|dir| edit(dir, "deed backup 1", "deed backup 2")),
-        ("no path inside of a backup", &|dir| edit(dir, "\"deed.toml\"", "\"../d.toml\"")),
+        ("has the format `deed backup 2`", &|dir| edit(dir, "deed backup 1", "deed backup 2")),
+        ("not a path inside a backup", &|dir| edit(dir, "\"deed.toml\"", "\"../d.toml\"")),
     ];
     for (words, change) in changes {
         let bad = scratch.join("bad");
@@ -174,7 +174,7 @@ fn a_backup_writes_nowhere_but_where_it_is_put_back() {
     }
     let (code, said) = restore(&bad, &world.dir, &["--accept-older"]);
     assert!(!planted.exists(), "{said}");
-    assert!(code == 1 && said.contains("no path inside of a backup"), "{said}");
+    assert!(code == 1 && said.contains("not a path inside a backup"), "{said}");
     // A read of a pipe would block forever.
     for name in ["VERSION", "segments/00000002.journal", "log/acme/TAIL"] {
         let (bad, name) = (scratch.join("piped"), format!("state/{name}"));
@@ -184,7 +184,7 @@ fn a_backup_writes_nowhere_but_where_it_is_put_back() {
         assert!(made.success());
         name_also(&bad, &name, "");
         let (code, said) = restore(&bad, &world.dir, &["--accept-older"]);
-        assert!(code == 1 && said.contains("is not what its manifest says"), "{name}: {said}");
+        assert!(code == 1 && said.contains("does not match its manifest"), "{name}: {said}");
         fs::remove_dir_all(bad).unwrap();
     }
     clean(&world.dir);

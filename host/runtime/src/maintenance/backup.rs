@@ -43,17 +43,17 @@ const FOLDERS: [(&str, u64); 3] =
 /// Why there is no backup. An unfinished one was removed.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    #[error("`{}` is there; name a path where nothing is", .0.display())]
+    #[error("`{}` exists; name a path that does not exist", .0.display())]
     Exists(PathBuf),
-    #[error("`{}` is inside of state/, which is what is copied; name a path elsewhere", .0.display())]
+    #[error("`{}` is inside state/, which is copied; name a path elsewhere", .0.display())]
     Inside(PathBuf),
     #[error("`{}` has no state/; it was never served", .0.display())]
     NoState(PathBuf),
-    #[error("a key was rotated meanwhile; try again")]
+    #[error("a key was rotated during the backup; try again")]
     Rotated,
-    #[error("the logs never stood still for a moment; try again when there is less to do")]
+    #[error("the logs grew all the time; try again when there is less load")]
     Restless,
-    #[error("{0}; `deed journal check` says more when the host is stopped")]
+    #[error("{0}; stop the host and run `deed journal check` for details")]
     Journal(#[from] OpenError),
     #[error("the log of `{tenant}`: {source}")]
     Log { tenant: String, source: LogError },

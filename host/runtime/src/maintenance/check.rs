@@ -64,7 +64,7 @@ pub struct Finding {
 pub enum CheckError {
     #[error("`{}` has no journal in state/; it was never served", .0.display())]
     NoState(PathBuf),
-    #[error("`{}` is no file and no folder, and no host makes such; nothing was read: take it away", .0.display())]
+    #[error("`{}` is neither a file nor a folder and was not created by a host; nothing was read: remove it", .0.display())]
     Irregular(PathBuf),
     #[error("`{}` cannot be read: {source}", path.display())]
     Walk { path: PathBuf, source: std::io::Error },
@@ -222,7 +222,7 @@ impl Check {
         if let Some((place, bytes)) = survey.torn {
             let (file, offset) = (place.file(), place.offset);
             let note =
-                format!("state/{file} has a torn end at {offset}; a start cuts {bytes} bytes");
+                format!("state/{file} has an incomplete end at {offset}; a start cuts off {bytes} bytes");
             self.found.notes.push(note);
         }
         self.wrong(survey.wrong);
@@ -248,7 +248,7 @@ impl Check {
             .collect();
         for tenant in gone {
             if !self.state.join("log").join(&tenant).is_dir() {
-                let what = "the log is gone, and actions have ended in it".to_owned();
+                let what = "the log is missing, but actions have ended in it".to_owned();
                 self.finding(&format!("log/{tenant}"), None, None, what);
             }
         }
@@ -263,7 +263,7 @@ impl Check {
                 self.found.notes.extend(note);
             }
             Err(_) if damaged => {
-                let note = "the index was not compared: the journal it is made of is damaged";
+                let note = "the index was not compared, because the journal that it is built from is damaged";
                 self.found.notes.push(note.to_owned());
             }
             Err(error) => self.finding("index", None, None, error.to_string()),

@@ -39,7 +39,7 @@ pub enum PolicyTestError {
     #[error("tenant `{tenant}` has no agent `{agent}`; it has `{}`", .known.join("`, `"))]
     Agent { tenant: String, agent: String, known: Vec<String> },
     #[error(
-        "nobody of tenant `{tenant}` has the role `{role}`; `approvals` are by roles of deed.toml"
+        "no person of tenant `{tenant}` has the role `{role}`; use roles of deed.toml in `approvals`"
     )]
     Role { tenant: String, role: String },
     #[error("contract `{0}` is not granted; add its grant")]

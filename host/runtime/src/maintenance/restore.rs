@@ -43,15 +43,15 @@ pub struct Restored {
 pub enum RestoreError {
     #[error("`{}`: {source}", path.display())]
     Manifest { path: PathBuf, source: ManifestError },
-    #[error("`{path}` of the backup is not what its manifest says; take another backup")]
+    #[error("`{path}` of the backup does not match its manifest; use another backup")]
     Changed { path: String },
-    #[error("the backup has `{path}`, which its manifest does not name; take another backup")]
+    #[error("the backup has `{path}`, which its manifest does not name; use another backup")]
     Extra { path: String },
     #[error(transparent)]
     Journal(#[from] OpenError),
     #[error(transparent)]
     StagingDir(#[from] StagingError),
-    #[error("`{}` cannot be put in its place: {source}", path.display())]
+    #[error("`{}` cannot be moved into place: {source}", path.display())]
     Swap { path: PathBuf, source: std::io::Error },
 }
 

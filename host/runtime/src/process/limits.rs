@@ -18,10 +18,11 @@ const CONNECTIONS_MAX: usize = 1_024;
 pub(crate) fn prepare(config: &Config) {
     let none = Rlimit { current: Some(0), maximum: Some(0) };
     if let Err(error) = setrlimit(Resource::Core, none) {
-        tracing::warn!(%error, "a crash may leave a memory image with secrets in it");
+        tracing::warn!(%error, "core dumps could not be disabled: a crash may write a memory image that contains \
+                                secrets");
     }
     if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
-        tracing::warn!(%error, "processes of the same user can read this one's memory");
+        tracing::warn!(%error, "processes of the same user can read the memory of this process");
     }
     for warning in &config.warnings {
         tracing::warn!("{warning}");
@@ -34,7 +35,7 @@ pub(crate) fn connections_max() -> usize {
     let mut files = getrlimit(Resource::Nofile);
     files.current = files.maximum;
     if let Err(error) = setrlimit(Resource::Nofile, files) {
-        tracing::warn!(%error, "the limit of open files stays as it is");
+        tracing::warn!(%error, "the limit of open files could not be raised");
     }
     let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     usize::try_from(files / 2).unwrap_or(usize::MAX).min(CONNECTIONS_MAX)

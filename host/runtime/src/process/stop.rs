@@ -47,18 +47,18 @@ pub(crate) async fn run_down(
     engine.stop();
     match end {
         End::Signal => {
-            tracing::info!("stopping: no new work is taken, what runs comes to rest");
+            tracing::info!("stopping: the host accepts no new work and waits for running actions");
             let left = engine.land(STOP_PATIENCE).await;
             if left > 0 {
                 tracing::warn!(
                     left,
-                    "some actions still run; the next start looks at what they did"
+                    "some actions still run; the next start looks at their results"
                 );
             }
         }
         End::Failed(why) => {
             tracing::error!(
-                "nothing may run any more: {why}; it can be read for {FAILED_PATIENCE:?}"
+                "the host cannot continue: {why}; it can be read for {FAILED_PATIENCE:?}"
             );
             tokio::time::sleep(FAILED_PATIENCE).await;
         }
@@ -66,7 +66,7 @@ pub(crate) async fn run_down(
     close_listeners.await;
     engine.close();
     match engine.failed() {
-        Some(why) => Err(format!("nothing may run any more: {why}")),
+        Some(why) => Err(format!("the host cannot continue: {why}")),
         None => Ok(()),
     }
 }

@@ -57,13 +57,13 @@ pub struct OfFile {
 /// Why a directory is not a backup.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    #[error("it is no backup, or not a whole one: {0}")]
+    #[error("it is not a backup, or it is incomplete: {0}")]
     Read(#[from] FileError),
-    #[error("`{MANIFEST}` does not read: {0}")]
+    #[error("`{MANIFEST}` cannot be read: {0}")]
     Form(#[from] serde_json::Error),
-    #[error("`{MANIFEST}` is of the form `{0}`; this `deed` reads `{FORMAT}`")]
+    #[error("`{MANIFEST}` has the format `{0}`; this `deed` reads `{FORMAT}`")]
     Format(String),
-    #[error("`{MANIFEST}` names `{0}`, which is no path inside of a backup")]
+    #[error("`{MANIFEST}` names `{0}`, which is not a path inside a backup")]
     Path(String),
 }
 

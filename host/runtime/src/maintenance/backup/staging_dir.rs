@@ -17,7 +17,7 @@ use super::manifest::OfFile;
 pub enum StagingError {
     #[error("`{}`: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
-    #[error("`{}` has {found} bytes, and {wanted} are to be copied", path.display())]
+    #[error("`{}` has {found} bytes, but {wanted} must be copied", path.display())]
     Short { path: PathBuf, wanted: u64, found: u64 },
 }
 
@@ -121,7 +121,7 @@ impl Drop for StagingDir {
             return;
         }
         if let Err(error) = fs::remove_dir_all(&self.root) {
-            tracing::warn!(%error, path = %self.root.display(), "half a copy stays behind");
+            tracing::warn!(%error, path = %self.root.display(), "an incomplete copy could not be removed");
         }
     }
 }

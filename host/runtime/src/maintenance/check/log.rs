@@ -27,7 +27,7 @@ pub(super) fn check(check: &mut Check, tenant: &str) -> Result<(), CheckError> {
         Ok(Some(snapshot)) => snapshot,
         Ok(None) => {
             if !claims.leaves.is_empty() {
-                let what = "the log is empty, and actions have ended in it".to_owned();
+                let what = "the log is empty, but actions have ended in it".to_owned();
                 check.finding(&file, None, None, what);
             }
             return Ok(());
@@ -61,7 +61,7 @@ fn trees(check: &mut Check, claims: &Claims, keys: &[VerifierKey]) -> Trees {
         if let Some(Checkpoint { size, root, .. }) = found {
             trees.entry(size).or_default().push((root, *place, action.clone()));
         } else {
-            let what = "its checkpoint is signed by no log key of this host".to_owned();
+            let what = "its checkpoint is not signed by a log key of this host".to_owned();
             check.at(*place, action, what);
         }
     }
@@ -94,7 +94,7 @@ impl<'a> Seen<'a> {
         }
         for claim in self.by_index.remove(&index).unwrap_or_default() {
             if claim.entry != entry {
-                let what = format!("the log has something else at {index} than its {}", claim.kind);
+                let what = format!("the entry at {index} of the log is not its {}", claim.kind);
                 self.wrong.push((claim.place, claim.action.clone(), what));
             }
         }
@@ -103,7 +103,7 @@ impl<'a> Seen<'a> {
     fn tree(&mut self, size: u64, root: impl Fn() -> Hash) {
         for (claimed, place, action) in self.trees.get(&size).into_iter().flatten() {
             if *claimed != root() {
-                let what = format!("its checkpoint is of another tree of {size} entries");
+                let what = format!("its checkpoint is not that of the log's tree of {size} entries");
                 self.wrong.push((*place, action.clone(), what));
             }
         }
@@ -114,13 +114,13 @@ impl<'a> Seen<'a> {
         for (index, claims) in &self.by_index {
             for claim in claims {
                 let kind = &claim.kind;
-                let what = format!("its {kind} is at {index}, and the log has {size} entries");
+                let what = format!("its {kind} is at {index}, but the log has {size} entries");
                 self.wrong.push((claim.place, claim.action.clone(), what));
             }
         }
         for (claimed, places) in self.trees.range(size + 1..) {
             for (_, place, action) in places {
-                let what = format!("its checkpoint has {claimed} entries, and the log has {size}");
+                let what = format!("its checkpoint has {claimed} entries, but the log has {size}");
                 self.wrong.push((*place, action.clone(), what));
             }
         }
@@ -129,8 +129,8 @@ impl<'a> Seen<'a> {
         }
         for index in self.unknown.iter().take(TOLD_MAX) {
             let what = format!(
-                "entry {index} is of no action and no statement that is kept here: the journal or \
-                 the statements lost something"
+                "entry {index} is not of an action or statement that is stored here: the journal or the statements \
+                 are incomplete"
             );
             check.finding(file, None, None, what);
         }

@@ -39,7 +39,7 @@ fn record(
     let events = journal::read_at(&check.state, place).map_err(|e| e.to_string())?;
     for bytes in events {
         let entry: Entry = serde_json::from_slice(&bytes)
-            .map_err(|e| format!("it holds an event of another form: {e}"))?;
+            .map_err(|e| format!("it contains an event of another format: {e}"))?;
         let now = match story.as_mut() {
             None => {
                 story.insert(Story::fold(std::slice::from_ref(&entry)).map_err(|e| e.to_string())?)
@@ -58,7 +58,7 @@ fn record(
         return Err(format!("its events are those of {}", story.bound.action.id));
     }
     if stories::summary(story) != *summary {
-        return Err("it says of the action what its events do not come to".to_owned());
+        return Err("its summary of the action does not match its events".to_owned());
     }
     Ok(())
 }
@@ -77,7 +77,7 @@ fn wrong(check: &mut Check, story: &Story, event: &Event, place: Place) -> Vec<S
         Event::Decided { decision, activated, .. } => {
             let lost = !check.activations.contains(activated);
             let lost =
-                lost.then(|| format!("the activation {activated} that it names is not kept"));
+                lost.then(|| format!("the activation {activated} that it names is not stored"));
             document(check, decision.policy_set, "policy set").or(lost)
         }
         Event::Answered { answer } => {
@@ -104,7 +104,7 @@ fn wrong(check: &mut Check, story: &Story, event: &Event, place: Place) -> Vec<S
 
 fn document(check: &Check, digest: Digest, what: &str) -> Option<String> {
     let kept = check.payloads.contains(&digest.hex());
-    (!kept).then(|| format!("the {what} {digest} that it names is not kept, or not what it was"))
+    (!kept).then(|| format!("the {what} {digest} that it names is not stored or was changed"))
 }
 
 /// Whether the envelope is signed by a permitted key, over this action; its log entry is then explained.
@@ -120,35 +120,35 @@ fn envelope(
         let claims = check.tenants.entry(action.tenant.clone()).or_default();
         claims.entries.insert(deed_record::lifecycle::event::entry(kind.as_str(), &digest));
     }
-    let (keys, nobody): (&[VerifyingKey], _) = match by {
-        By::Host => (&check.receipt_keys, "no key of this host"),
-        By::Person => (&check.people, "nobody who ever could"),
+    let (keys, signer): (&[VerifyingKey], _) = match by {
+        By::Host => (&check.receipt_keys, "a key of this host"),
+        By::Person => (&check.people, "a person who was allowed to sign it"),
     };
     let opened = keys.iter().find_map(|key| Statement::open(envelope, key, kind).ok());
     let Some(statement) = opened else {
-        return Some(format!("its {} is signed by {nobody}", kind.as_str()));
+        return Some(format!("its {} is not signed by {signer}", kind.as_str()));
     };
     let same = action.digest().is_ok_and(|digest| digest == statement.action);
-    (!same).then(|| format!("its {} is over another action", kind.as_str()))
+    (!same).then(|| format!("its {} is about another action", kind.as_str()))
 }
 
 /// Compares the receipt with the result of the story.
 fn contents(story: &Story, sealed: &Envelope) -> Option<String> {
     let statement = match Statement::unverified(sealed, Kind::Receipt) {
         Ok(statement) => statement,
-        Err(error) => return Some(format!("its receipt does not read: {error}")),
+        Err(error) => return Some(format!("its receipt cannot be read: {error}")),
     };
     let receipt: Receipt = match serde_json::from_value(statement.predicate) {
         Ok(receipt) => receipt,
-        Err(error) => return Some(format!("its receipt does not read: {error}")),
+        Err(error) => return Some(format!("its receipt cannot be read: {error}")),
     };
     let judged = story.judgement.as_ref().map(|judgement| judgement.outcome);
     if judged != Some(receipt.outcome) {
-        return Some("its receipt has another outcome than its events".to_owned());
+        return Some("its receipt and its events have different outcomes".to_owned());
     }
     let exchanges = json::to_canonical(&story.attempts).map(|bytes| Digest::of(&bytes));
     let same = exchanges.is_ok_and(|digest| digest == receipt.exchanges_sha256);
-    (!same).then(|| "its receipt is over other exchanges than its events".to_owned())
+    (!same).then(|| "its receipt and its events have different exchanges".to_owned())
 }
 
 /// Notes what the story states about the log.
