@@ -145,7 +145,7 @@ fn only_who_may_approve_is_shown_the_value() {
     assert_eq!(get(OTHER, &path).0, 404);
     let (signed, said) = world.approve(&id, "bob", BOB).unwrap();
     assert!(signed, "{said}");
-    assert!(said.contains("private, for your eyes only"), "{said}");
+    assert!(said.contains("private, shown only to approvers"), "{said}");
     assert!(said.contains(&format!("note: \"{ASKED}\"")), "{said}");
     assert_eq!(said.matches(ASKED).count(), 2, "also in the body that would leave: {said}");
     assert_eq!(world.settled(&id).unwrap()["status"], "verified");

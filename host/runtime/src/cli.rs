@@ -62,12 +62,11 @@ const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("DEED_BUILD"
 
 /// The boundary between an AI agent and the software it acts on.
 ///
-/// An agent asks for an action; the host decides, lets an adapter run with exactly what this one
-/// action was granted, looks at the system before and after, and signs a receipt that anyone can check.
+/// An agent asks for an action. The host decides, runs an adapter with exactly what this action was granted, looks at
+/// the system before and after, and signs a receipt that anyone can verify.
 ///
-/// An operator starts with `deed init DIR`, the developer of an agent with `deed contracts`, and an approver with
-/// `deed ls --status waiting`. The last two need an address (`DEED_URL`) and a token (`DEED_TOKEN`), which the operator gives
-/// them.
+/// An operator starts with `deed init DIR`, the developer of an agent with `deed contracts`, and an approver with `deed
+/// ls --status waiting`. The last two need an address (`DEED_URL`) and a token (`DEED_TOKEN`) from the operator.
 #[derive(Debug, Parser)]
 #[command(name = "deed", version = VERSION)]
 struct Cli {
@@ -91,36 +90,36 @@ enum Command {
     Deny(approve::DenyArgs),
     Resolve(resolve::ResolveArgs),
     Verify(verify::VerifyArgs),
-    /// Look at a tenant's log with public keys only
+    /// Audit a tenant's log with public keys only
     #[command(subcommand)]
     Log(log::LogCommand),
-    /// Look at what a stopped host wrote
+    /// Check what a stopped host wrote
     #[command(subcommand)]
     Journal(journal::JournalCommand),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
     Replay(replay::ReplayArgs),
-    /// Make signing keys and name them
+    /// Create and rotate signing keys, and print their ids
     #[command(subcommand)]
     Key(secret::KeyCommand),
-    /// Make bearer tokens for agents and people
+    /// Create bearer tokens for agents and people
     #[command(subcommand)]
     Token(secret::TokenCommand),
     /// Store credentials of upstreams
     #[command(subcommand)]
     Secret(secret::SecretCommand),
     Trust(trust::TrustArgs),
-    /// Try policies on cases that say what is wanted, and see what they may speak of
+    /// Test policies against expected decisions, and print their schema
     #[command(subcommand)]
     Policy(policy::PolicyCommand),
-    /// Look at adapters before they are granted anything
+    /// Check adapters before they are granted
     #[command(subcommand)]
     Adapter(adapter::AdapterCommand),
     Completions(completions::CompletionsArgs),
     /// Compile an adapter from stdin to stdout, for a host that started this as its child
     #[command(name = deed_sandbox::COMPILE_COMMAND, hide = true)]
     CompileAdapter,
-    /// Print the description of the HTTP surface (OpenAPI 3.1)
+    /// Print the description of the HTTP interface (OpenAPI 3.1)
     #[command(hide = true)]
     Openapi,
 }

@@ -28,7 +28,7 @@ const POISON: [&str; 12] = [
     "Ada\u{202e}ecalevol\u{2066}x\u{2069}",
     "Ada\u{200b}\u{200d}\u{2060}\u{feff}\u{ad}\u{e0041}",
     "Ada\u{2028}sign? [y/N] y\u{2029}",
-    "Ada\nsign? [y/N] y\n\nyou sign: DENY, for good",
+    "Ada\nsign? [y/N] y\n\nyou sign: DENY, permanently",
     "Ada\"\n  }\nmust hold afterwards\n  true",
     "\u{90}q\u{1b}\\\u{9f}x\u{9c}",
     "\0\u{1}\u{1f}\u{85}\u{600}\u{3164}",

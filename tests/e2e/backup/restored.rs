@@ -37,8 +37,8 @@ fn an_older_state_is_restored_only_when_that_is_said() {
     let (code, said) = restore(&old, &world.dir, &[]);
     assert_eq!(code, 1, "{said}");
     for words in [
-        "1 action(s) that began since".to_owned(),
-        "1 action(s) that went on since".to_owned(),
+        "1 action(s) that started since".to_owned(),
+        "1 action(s) that continued since".to_owned(),
         format!("log of acme: {} entries now, {} in the backup", sizes.0, sizes.1),
         "is a fork".to_owned(),
         "--accept-older".to_owned(),
@@ -92,7 +92,7 @@ fn a_newer_backup_and_an_empty_place_need_no_word() {
     fs::write(dir.join("deed.toml"), "edited = true").unwrap();
     let (code, said) = restore(&newer, &dir, &[]);
     assert_eq!(code, 0, "{said}");
-    assert!(said.contains("deed.toml is not as it was"), "{said}");
+    assert!(said.contains("deed.toml differs from the backup"), "{said}");
     assert_eq!(fs::read_to_string(dir.join("deed.toml")).unwrap(), "edited = true");
     for name in fs::read_dir(&scratch.0).unwrap().chain(fs::read_dir(&dir).unwrap()) {
         let name = name.unwrap().file_name().into_string().unwrap();
@@ -212,14 +212,14 @@ fn what_cannot_be_read_is_not_lost_in_silence() {
     fs::rename(&head, scratch.join("HEAD")).unwrap();
     fs::create_dir(&head).unwrap();
     let (code, said) = restore(&good, &world.dir, &[]);
-    assert!(code == 1 && said.contains("what cannot be counted: state/log/acme"), "{said}");
+    assert!(code == 1 && said.contains("parts that cannot be counted: state/log/acme"), "{said}");
     fs::remove_dir(&head).unwrap();
     fs::rename(scratch.join("HEAD"), &head).unwrap();
     let link = world.dir.join("contracts/restore_access.toml");
     fs::remove_file(&link).unwrap();
     std::os::unix::fs::symlink("nowhere", &link).unwrap();
     let (code, said) = restore(&good, &world.dir, &[]);
-    assert!(code == 0 && said.contains("restore_access.toml is not as it was"), "{said}");
+    assert!(code == 0 && said.contains("restore_access.toml differs from the backup"), "{said}");
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
 }
 

@@ -29,7 +29,7 @@ fn an_approval_that_went_stale_fails_and_can_be_given_anew() {
     let said = answer(&world, "approve", &id, "bob", BOB);
     assert_eq!(said.code, 1, "{said:?}");
     let why = "error: the approval does not count: the state changed after it was shown to the approver; \
-        people are asked again";
+        approval is requested again";
     assert!(said.err.contains(why), "{}", said.err);
     let key = world.dir.join("approvers/bob.key");
     let again = format!(

@@ -134,10 +134,10 @@ fn an_accepted_contract_that_is_not_kept_is_said_to_be_missing() {
         let line = text.lines().find(|line| line.starts_with("version")).unwrap();
         edit(&world.dir, CONTRACT, line, &format!("version  = \"{version}\"")).unwrap();
         let (code, said, _) = deed(&["pin", world.path()]);
-        assert!(code == 0 && said.contains("what differs is not known"), "{said}");
+        assert!(code == 0 && said.contains("the differences are not known"), "{said}");
     }
     let (_, said, errors) = deed(&["pin", world.path()]);
-    assert!(!said.contains("what differs is not known"), "it is kept now: {said}");
+    assert!(!said.contains("the differences are not known"), "it is kept now: {said}");
     edit(&world.dir, "deed.toml", "grant.\"idp.read_user\"", "grant.\"idp.no_such\"").unwrap();
     let (_, _, more) = deed(&["pin", world.path()]);
     assert!(more.contains("acme/idp.no_such: no file under contracts/"), "{errors}\n{more}");

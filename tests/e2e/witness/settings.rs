@@ -26,7 +26,7 @@ fn check_says_who_vouches_and_what_it_means_when_nobody_does() {
     assert!(told.contains("witness `one` is on this machine"), "{told}");
     let (code, told) = checked("");
     assert_eq!(code, 0, "{told}");
-    assert!(told.contains("only a witness can catch a host that forks its log"), "{told}");
+    assert!(told.contains("only a witness can detect a host that forks its log"), "{told}");
 }
 
 #[test]

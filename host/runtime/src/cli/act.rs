@@ -25,19 +25,19 @@ use crate::config::keys;
 
 /// Ask the host for an action, as an agent does
 ///
-/// Prints what became of it, and on stderr the action's id before it waits and the next command at the end. The exit
-/// code is 0 when it is verified or waits for people, else 1.
+/// Prints the result, and on stderr the action's id before it waits and the next command at the end. The exit code is 0
+/// when it is verified or waits for people, else 1.
 #[derive(Debug, clap::Args)]
 pub(super) struct ActArgs {
     #[command(flatten)]
     proposal: ProposalArgs,
-    /// Idempotency key: asking again with the same key and body gives the same action
+    /// Idempotency key: the same key with the same body returns the same action
     #[arg(long, value_name = "TEXT")]
     key: Option<String>,
-    /// How long to wait for the end; without it, 10 seconds, and not for people
+    /// How long to wait for the end; by default 10 seconds, and not for people
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=86_400))]
     wait: Option<u64>,
-    /// Only tell what policy says, what would be sent and what is missing; nothing happens
+    /// Only print the decision of policy, what would be sent and what is missing; nothing is sent
     #[arg(long)]
     explain: bool,
     #[command(flatten)]

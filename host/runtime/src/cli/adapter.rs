@@ -25,9 +25,9 @@ pub(super) enum AdapterCommand {
     Check(CheckArgs),
 }
 
-/// Check that a host would take an adapter, and print its digest, imports and exports
+/// Check that a host would accept an adapter, and print its digest, imports and exports
 ///
-/// Exits with 1 for one that a host refuses. Nothing of the adapter runs.
+/// Exits with 1 for an adapter that a host refuses. The adapter is not run.
 #[derive(Debug, clap::Args)]
 pub(super) struct CheckArgs {
     /// The adapter, a WebAssembly component
@@ -75,7 +75,7 @@ fn report(file: &Path, bytes: &[u8]) -> Result<Report, Failure> {
 
 fn summary(report: &Report) -> String {
     let mut text = match &report.refused {
-        None => format!("{}: a host takes it\n", safe(&report.file)),
+        None => format!("{}: accepted\n", safe(&report.file)),
         Some(why) => format!("{}: refused; {}\n", safe(&report.file), safe(why)),
     };
     line(&mut text, format_args!("  digest   {}", report.digest));

@@ -21,19 +21,19 @@ use super::{page, shown};
 use crate::api::view::View;
 use crate::config::keys;
 
-/// Approve an action: see what would happen, and sign exactly that
+/// Approve an action: show what would happen, and sign exactly that
 ///
 /// The host looks again before anything runs. If the state has changed, policy denies, or the approval has expired, the
-/// approval does not count: the exit code is 1, and stderr has the reason and the next command. When the host cannot tell
-/// within 30 seconds, because another action holds the resource, the exit code is 3. It is 0 when the approval counts, whatever the
-/// outcome of the action is: see `deed show`.
+/// approval does not count: the exit code is 1, and stderr has the reason and the next command. When this is not known
+/// within 30 seconds, because another action holds the resource, the exit code is 3. It is 0 when the approval counts,
+/// whatever the outcome of the action is: see `deed show`.
 #[derive(Debug, clap::Args)]
 pub(super) struct ApproveArgs {
     #[command(flatten)]
     answer: AnswerArgs,
 }
 
-/// Deny an action, for good: a signed no
+/// Deny an action permanently, with a signature
 #[derive(Debug, clap::Args)]
 pub(super) struct DenyArgs {
     #[command(flatten)]
@@ -44,7 +44,7 @@ pub(super) struct DenyArgs {
 struct AnswerArgs {
     /// The action's id
     id: String,
-    /// Your private key, as `deed key new` made it
+    /// Your private key, as `deed key new` created it
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     /// Your name in the host's configuration
@@ -53,10 +53,10 @@ struct AnswerArgs {
     /// The role in which you answer
     #[arg(long, value_name = "ROLE")]
     role: String,
-    /// Why; signed along with the answer
+    /// The reason, which is signed with the answer
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// Sign without asking, for scripts; what is signed is still shown
+    /// Sign without confirmation, for scripts; what is signed is still shown
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
@@ -107,7 +107,7 @@ fn send(client: &Client, id: &str, body: &[u8], terms: &Terms) -> Result<View, F
     let watched = watch(client, view.clone(), deadline, |view| is_settled(view, terms));
     Ok(watched.unwrap_or_else(|failure| {
         out::note(&format!(
-            "the answer was handed in; the host cannot be asked what came of it: {failure}"
+            "the answer was submitted; its result cannot be read from the host: {failure}"
         ));
         view
     }))
@@ -129,7 +129,7 @@ fn tell(args: &AnswerArgs, view: &View, terms: &Terms) -> ExitCode {
     match Fate::of(view, terms) {
         Fate::Counts => next.answered(view),
         Fate::Open => {
-            out::note(&format!("the {word} was handed in; whether it counts is not known yet"));
+            out::note(&format!("the {word} was submitted; whether it counts is not known yet"));
             next.show(&view.id);
             return ExitCode::from(NOT_YET);
         }
@@ -165,7 +165,7 @@ pub(super) fn confirmed() -> Result<bool, Failure> {
     let stdin = io::stdin();
     if !stdin.is_terminal() {
         return Err(Failure::Failed(
-            "nobody is there to ask, so nothing was signed; scripts say --yes".to_owned(),
+            "stdin is not a terminal, so nothing was signed; use --yes in scripts".to_owned(),
         ));
     }
     let mut err = io::stderr().lock();

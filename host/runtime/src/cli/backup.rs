@@ -12,18 +12,18 @@ use super::out::{Failure, Format};
 use super::text::line;
 use crate::maintenance::backup::{self, Manifest};
 
-/// Copy a served directory, as it is at one moment, also while a host serves it
+/// Copy a served directory as it is at one moment, even while a host serves it
 ///
-/// The copy has the journal, the logs and all that they need, the configuration and public keys. It can be
-/// checked with `deed journal check` and `deed log audit`, and put back with `deed restore`. Private keys of
-/// the host and secrets are in it only when you say so; approvers' private keys never are.
+/// The copy contains the journal, the logs and all that they need, the configuration and public keys. It can be checked
+/// with `deed journal check` and `deed log audit`, and restored with `deed restore`. It contains private keys of the
+/// host and secrets only with --with-keys, and never approvers' private keys.
 #[derive(Debug, clap::Args)]
 pub(super) struct BackupArgs {
     /// The served directory
     dir: PathBuf,
-    /// Where the copy is to be; nothing may be there
+    /// The path of the copy, which must not exist
     target: PathBuf,
-    /// Copy private keys and secrets too: who has the copy can then act and sign as this host
+    /// Copy private keys and secrets too: the holder of the copy can then act and sign as this host
     #[arg(long)]
     with_keys: bool,
     #[command(flatten)]
@@ -54,7 +54,7 @@ fn lines(made: &Manifest, target: &Path) -> String {
         line(&mut text, format_args!("log      {}: {} entries", safe(tenant), log.size));
     }
     let keys = if made.with_keys {
-        "with private keys and secrets: who has it can act and sign as this host"
+        "with private keys and secrets: the holder of the copy can act and sign as this host"
     } else {
         "without private keys and secrets (keys/*.key, secrets/): keep those elsewhere"
     };

@@ -16,7 +16,7 @@ use super::out::{Failure, Format, shell};
 use super::text::{join, line};
 use crate::config::{self, Bounds, Config, Fault, Limits, Tenant, keys};
 
-/// Check a served directory and name every fault with its file and line
+/// Check a served directory and report every fault with its file and line
 ///
 /// Reads everything that the host reads at its start, and compiles every adapter.
 #[derive(Debug, clap::Args)]
@@ -186,7 +186,7 @@ fn witnesses(witnesses: &Witnesses) -> WitnessReport {
 fn witness_text(report: &WitnessReport) -> String {
     let WitnessReport { names, quorum, wait_ms } = report;
     match names.as_slice() {
-        [] => "witnesses  none: only a witness can catch a host that forks its log".to_owned(),
+        [] => "witnesses  none: only a witness can detect a host that forks its log".to_owned(),
         names => format!(
             "witnesses  {}; {quorum} of {} make a quorum, waited for at most {wait_ms} ms",
             names.join(", "),

@@ -21,7 +21,7 @@ use crate::http::WAIT_MAX_S;
 mod credentials;
 mod watch;
 
-/// Where the host is and who asks it.
+/// The address of the host and the token of the caller.
 #[derive(Debug, clap::Args)]
 pub(super) struct Connection {
     /// Address of the host
@@ -53,7 +53,7 @@ impl Connection {
         check_url(&url)?;
         let token = self.credentials.token()?;
         let token = token.ok_or_else(|| {
-            Failure::usage("no token: set DEED_TOKEN, or use --token TOKEN or --token-file FILE")
+            Failure::usage("there is no token: set DEED_TOKEN, or use --token TOKEN or --token-file FILE")
         })?;
         Ok(Client { agent: agent(), url, authorization: format!("Bearer {token}") })
     }
@@ -144,7 +144,7 @@ fn read(response: &mut Response<Body>) -> Result<Vec<u8>, ureq::Error> {
 fn record<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     let odd = |why: String| {
         Failure::Failed(format!(
-            "the host's answer is not understood: {why}; is this its version of `deed`?"
+            "the host's answer cannot be parsed: {why}; is this its version of `deed`?"
         ))
     };
     json::from_value(json::parse(bytes).map_err(|e| odd(e.to_string()))?)
@@ -170,7 +170,7 @@ pub(super) fn refusal(status: u16, body: &[u8], with_token: bool) -> Failure {
     let problem = json::parse(body).unwrap_or_default();
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(safe);
     let Some(title) = text(&problem, "title") else {
-        let text = format!("status {status}, and no reason given; is this a `deed` host?");
+        let text = format!("status {status} without a reason; is this a `deed` host?");
         return Failure::Refused { status, text };
     };
     let is_unknown = status == 401 && with_token;
@@ -190,7 +190,7 @@ pub(super) fn refusal(status: u16, body: &[u8], with_token: bool) -> Failure {
         lines += "set DEED_TOKEN, or use --token TOKEN or --token-file FILE, with a token of this host\n";
     }
     if is_unknown {
-        lines += "a token that was added to deed.toml counts from the next start of the host\n";
+        lines += "a token that was added to deed.toml is valid from the next start of the host\n";
     }
     Failure::Refused { status, text: lines.trim_end().to_owned() }
 }

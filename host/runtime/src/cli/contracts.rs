@@ -17,10 +17,10 @@ use super::out::{Failure, Format};
 use super::quote::quoted;
 use super::text::{compact, line};
 
-/// List the contracts that you may ask for, with their parameters, or show one
+/// List the contracts that you may use, with their parameters, or show one
 ///
-/// Each has its name, version and title, what it does to which resource, how many sources a proposal must name, and
-/// its parameters. On stderr is the `deed act` command that asks for the first one.
+/// Prints for each its name, version and title, what it does to which resource, how many sources a proposal must name,
+/// and its parameters; on stderr the `deed act` command for the first one.
 #[derive(Debug, clap::Args)]
 pub(super) struct ContractsArgs {
     /// The name of one contract, such as `idp.restore_access`
@@ -100,7 +100,7 @@ fn one(answer: &Value) -> Result<Vec<Shown>, ShapeError> {
 
 fn text(shown: &[Shown]) -> String {
     if shown.is_empty() {
-        return "no contracts: none is granted to your tenant".to_owned();
+        return "no contracts are granted to your tenant".to_owned();
     }
     let pages: Vec<String> = shown.iter().map(page).collect();
     pages.join("\n")

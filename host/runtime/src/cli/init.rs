@@ -20,12 +20,12 @@ use super::secret::{Token, new_token};
 use super::text::line;
 use crate::config::keys;
 
-/// Make a directory that a host can serve: configuration, contracts, policy, keys and tokens
+/// Create a directory that a host can serve: configuration, contracts, policy, keys and tokens
 ///
-/// Prints the tokens once; the directory keeps only their digests.
+/// Prints the tokens once; the directory contains only their digests.
 #[derive(Debug, clap::Args)]
 pub(super) struct InitArgs {
-    /// A directory that is empty or not there yet
+    /// A directory that is empty or does not exist
     dir: PathBuf,
     /// The adapter `scim` as a WebAssembly component; its digest is then pinned in the grants
     #[arg(long, value_name = "FILE.wasm")]
@@ -114,8 +114,8 @@ fn next_steps(dir: &Path, has_adapter: bool, helpdesk: &Token, bob: &Token) -> S
     let (path, dir) = (dir, shell(dir));
     let [config, wasm, key] = ["deed.toml", "adapters/scim.wasm", "approvers/bob.key"]
         .map(|name| shell(&path.join(name)));
-    let mut text = format!("{} is ready to be filled in.\n\n", safe(&path.display().to_string()));
-    text += "Tokens, shown only now:\n";
+    let mut text = format!("{} was created.\n\n", safe(&path.display().to_string()));
+    text += "Tokens, shown only once:\n";
     line(
         &mut text,
         format_args!(
@@ -128,8 +128,8 @@ fn next_steps(dir: &Path, has_adapter: bool, helpdesk: &Token, bob: &Token) -> S
             "in {config}, set base_url of [tenant.main.upstream.idp] to your SCIM service, and \
              origin of [log] to a name that you own"
         ),
-        format!("deed secret set {dir} idp-read    (its token for looking, on stdin)"),
-        format!("deed secret set {dir} idp-write   (its token for acting, on stdin)"),
+        format!("deed secret set {dir} idp-read    (its token for reading, on stdin)"),
+        format!("deed secret set {dir} idp-write   (its token for writing, on stdin)"),
     ];
     if !has_adapter {
         steps.push(format!("copy the adapter to {wasm}, then: deed pin {dir}"));
@@ -146,7 +146,7 @@ fn next_steps(dir: &Path, has_adapter: bool, helpdesk: &Token, bob: &Token) -> S
     for (n, step) in steps.iter().enumerate() {
         line(&mut text, format_args!("  {}. {step}", n + 1));
     }
-    text + &format!("\nMove {key} to where bob works: anyone who has it approves as bob.\n")
+    text + &format!("\nMove {key} to bob's machine: its holder can approve as bob.\n")
 }
 
 #[cfg(test)]

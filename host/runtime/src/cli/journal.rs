@@ -16,10 +16,10 @@ pub(super) enum JournalCommand {
     Check(CheckArgs),
 }
 
-/// Fold every action again from the journal, and compare index, payloads, statements, receipts and log
+/// Rebuild every action from the journal, and compare index, payloads, statements, receipts and log
 ///
-/// Exits with 0 when all of it agrees, 1 when something does not, 2 when nothing can be said: a host is in
-/// the directory, keys are missing, or it is of a newer version. Of a host that runs, check a backup.
+/// Exits with 0 when all of it agrees, 1 when something does not, 2 when it cannot be checked: a host uses the
+/// directory, keys are missing, or it is of a newer version. For a running host, check a backup.
 #[derive(Debug, clap::Args)]
 pub(super) struct CheckArgs {
     /// A served directory whose host is stopped, or a backup

@@ -25,15 +25,15 @@ pub(super) enum LogCommand {
 
 /// Check a log's signature, entries, tiles and root, and that it only grew since an older checkpoint
 ///
-/// Exits with 0 when all of it holds, 1 at the first fault, 2 when there is no answer: no key is
-/// trusted, or the log cannot be reached. Keep the checkpoint of each audit for the next: without an
-/// older one, nobody can tell a log that was rolled back or forked from one that was not.
+/// Exits with 0 when all of it holds, 1 at the first fault, 2 when it cannot be checked: no key is trusted, or the log
+/// cannot be reached. Keep the checkpoint of each audit for the next one: only with an older checkpoint can an audit
+/// detect a log that was rolled back or forked.
 #[derive(Debug, clap::Args)]
 pub(super) struct AuditArgs {
     /// The log's directory (`state/log/TENANT`), or its address (`https://…/log/TENANT`)
     #[arg(value_name = "DIR|URL")]
     log: String,
-    /// An older checkpoint of this log, in a file; may be given several times
+    /// A file with an older checkpoint of this log; can be repeated
     #[arg(long, value_name = "FILE")]
     since: Vec<PathBuf>,
     /// File with the log's verifier key, one key per line
@@ -64,7 +64,7 @@ pub(super) fn run(command: &LogCommand) -> ExitCode {
 fn report(args: &AuditArgs) -> Result<Audit, Failure> {
     let (keys, policy) = trusted(args)?;
     let since = args.since.iter().map(|path| {
-        let text = |_| Failure::Failed(format!("`{}` is no text", path.display()));
+        let text = |_| Failure::Failed(format!("`{}` is not text", path.display()));
         let note = String::from_utf8(verify::read(path)?).map_err(text)?;
         Ok(Since { name: path.display().to_string(), note })
     });

@@ -44,7 +44,7 @@ pub(super) fn of(view: &View) -> String {
 pub(super) fn verdict(decision: &Decision) -> String {
     let word = match decision.verdict {
         Verdict::Allow => "allow",
-        Verdict::Ask => "ask people",
+        Verdict::Ask => "ask for approval",
         Verdict::Deny => "deny",
     };
     let because = match decision.determining.join(", ") {
@@ -95,10 +95,10 @@ fn asked(view: &View) -> String {
             safe(&view.environment)
         ),
     );
-    let agent = format!("agent {}, for whom {} answers", safe(&view.agent), safe(&view.person));
+    let agent = format!("agent {}, for whom {} is responsible", safe(&view.agent), safe(&view.person));
     text += &row("asked by", &agent);
     if let Some(who) = &view.on_behalf_of {
-        text += &row("on behalf of", &format!("{} (the agent says)", safe(who)));
+        text += &row("on behalf of", &format!("{} (according to the agent)", safe(who)));
     }
     text += &from_agent(&view.intent, view.reasoning.as_deref());
     for source in &view.sources {
@@ -186,7 +186,7 @@ fn changed(view: &View) -> String {
     let unexpected = |change: &Change| view.unexpected.contains(change);
     let mut text = String::new();
     for change in &view.changes {
-        let mark = if unexpected(change) { "  and may not" } else { "" };
+        let mark = if unexpected(change) { "  (not allowed)" } else { "" };
         text += &row("changed", &format!("{}{mark}", change_text(change)));
     }
     for Check { expression, holds, problem } in &view.checks {
@@ -243,7 +243,7 @@ mod tests {
             "write        idp PATCH /Users/1\n  {\n    \"title\": \"\\u{202e}x\"\n  }\n",
             "approved     by bob as support-lead\n",
             "perform      idp PATCH /Users/1: answered 204\n",
-            "changed      /user/title: \"a\\u001b\" -> null  and may not\n",
+            "changed      /user/title: \"a\\u001b\" -> null  (not allowed)\n",
             "changed      /user/active: nothing -> true\n",
             "open         no look\\u{202e}\nto settle it deed resolve act_x applied|not-applied|retry --reason",
             "queues       behind act_y\\u{1b}, which holds the resource\n",

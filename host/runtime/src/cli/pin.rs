@@ -17,7 +17,7 @@ use super::out::{self, Failure, Format};
 use super::text::{join, line};
 use crate::config::{Change, Done, Fault, PinError, Pinned, Plan};
 
-/// Accept the contracts and adapters that are there now: write their digests into the grants
+/// Accept the present contracts and adapters: write their digests into the grants
 ///
 /// Prints for each grant what changed since the last pin. The accepted contracts are kept in `accepted/`
 /// of the served directory, so that the next pin can show which members differ.
@@ -138,7 +138,7 @@ fn text(pinned: &Pinned) -> String {
         None => line(
             &mut text,
             format_args!(
-                "    accepted/ does not have the earlier contract: what differs is not known"
+                "    accepted/ does not have the earlier contract, so the differences are not known"
             ),
         ),
     }

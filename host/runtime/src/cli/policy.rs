@@ -28,10 +28,10 @@ pub(super) enum PolicyCommand {
     Schema(schema::SchemaArgs),
 }
 
-/// Ask the policies about cases, and compare with what each case wants
+/// Evaluate the policies for cases, and compare with the expected decisions
 ///
-/// Prints a line per case with the policies that decide; exits with 1 when one differs.
-/// The host's own refusals count, such as a missing source; they name no policy.
+/// Prints a line per case with the policies that decide; exits with 1 when one differs. Refusals of the host itself,
+/// such as for a missing source, are included; they name no policy.
 #[derive(Debug, clap::Args)]
 pub(super) struct TestArgs {
     /// The served directory, with deed.toml in it
@@ -39,7 +39,7 @@ pub(super) struct TestArgs {
     /// The cases, such as starter.cases.toml
     #[arg(value_name = "CASES.toml")]
     cases: PathBuf,
-    /// The tenant of cases that name none; without it, the only one
+    /// The tenant of cases that name none; by default the only one
     #[arg(long)]
     tenant: Option<String>,
     #[command(flatten)]
@@ -120,7 +120,7 @@ fn find<'a>(
     };
     config.tenants.get(name).ok_or_else(|| {
         let known = config.tenants.keys().cloned().collect::<Vec<_>>().join("`, `");
-        format!("there is no tenant `{name}`; there is `{known}`")
+        format!("there is no tenant `{name}`; use one of `{known}`")
     })
 }
 

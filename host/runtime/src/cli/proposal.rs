@@ -12,33 +12,33 @@ use serde_json::{Map, Value};
 
 use super::out::Failure;
 
-/// What is asked for, and why.
+/// The proposal and its reasons.
 #[derive(Debug, clap::Args)]
 pub(super) struct ProposalArgs {
     /// The contract's name, such as `idp.restore_access`
     contract: String,
-    /// One parameter, typed as the contract declares it: a text is taken as it stands, anything else is JSON
+    /// One parameter, of the type in the contract: a text is used literally, anything else is JSON
     #[arg(long, value_name = "NAME=VALUE")]
     param: Vec<String>,
     /// All parameters as one JSON object
     #[arg(long, value_name = "JSON", conflicts_with = "param")]
     params: Option<String>,
-    /// What this is for, in a sentence that an approver understands
+    /// The purpose of the action, in a sentence for the approver
     #[arg(long, value_name = "TEXT")]
     intent: String,
-    /// Why this is the right thing to do
+    /// Why this action serves the purpose
     #[arg(long, value_name = "TEXT")]
     reasoning: Option<String>,
-    /// Who asked for it
+    /// The party that asked the agent
     #[arg(long, value_name = "WHO")]
     on_behalf_of: Option<String>,
-    /// A ticket or document that this relies on; more than one is fine
+    /// A ticket or document that the action relies on; can be repeated
     #[arg(long, value_name = "URI")]
     source: Vec<String>,
-    /// The environment you believe to act in; if it is another, nothing happens
+    /// The expected environment; in a different one the action is denied
     #[arg(long, value_name = "NAME")]
     environment: Option<String>,
-    /// A value that must be there afterwards, such as /user/active=true
+    /// A value that must be in the state afterwards, such as /user/active=true
     #[arg(long, value_name = "POINTER=JSON")]
     expect: Vec<String>,
 }
@@ -162,7 +162,7 @@ fn expectations(pairs: &[String]) -> Result<BTreeMap<String, Value>, Failure> {
 
 fn split<'a>(option: &str, pair: &'a str, form: &str) -> Result<(&'a str, &'a str), Failure> {
     let parts = pair.split_once('=').filter(|(name, _)| !name.is_empty());
-    parts.ok_or_else(|| Failure::usage(format!("{option} takes {form}, and `{pair}` is not that")))
+    parts.ok_or_else(|| Failure::usage(format!("invalid value `{pair}` for {option}: write {form}")))
 }
 
 #[cfg(test)]

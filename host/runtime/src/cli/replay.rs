@@ -20,11 +20,11 @@ use super::text::{compact, line};
 use super::verify::{read, trust};
 use crate::maintenance::replay::replay;
 
-/// Run an adapter again on what a bundle recorded, and show the first difference
+/// Run an adapter again on the record in a bundle, and show the first difference
 ///
-/// Shows that the adapter does the same on the same answers: every request, state, refusal and claim.
-/// That the record is authentic is another question, which `deed verify` or --trust answers. Exits
-/// with 0 for identical, 1 for different, 2 for what cannot be replayed.
+/// Shows that the adapter does the same on the same answers: every request, state, refusal and claim. Whether the
+/// record is authentic is checked by `deed verify` or with --trust. Exits with 0 for identical, 1 for different, 2 for
+/// what cannot be replayed.
 #[derive(Debug, clap::Args)]
 pub(super) struct ReplayArgs {
     /// The `.deed` file, with evidence: not an agent's copy
@@ -32,10 +32,10 @@ pub(super) struct ReplayArgs {
     /// The adapter that ran
     #[arg(value_name = "ADAPTER.wasm")]
     adapter: PathBuf,
-    /// Run the adapter although it is not the one that the receipt names
+    /// Run the adapter even if it is not the one that the receipt names
     #[arg(long)]
     other_build: bool,
-    /// Verify the bundle too, against this directory of keys
+    /// Also verify the bundle with this directory of keys
     #[arg(long, value_name = "DIR")]
     trust: Option<PathBuf>,
     #[command(flatten)]
@@ -69,7 +69,7 @@ fn findings(args: &ReplayArgs) -> Result<Findings, Failure> {
     let wasm = read(&args.adapter)?;
     if !args.other_build {
         case.check_adapter(Digest::of(&wasm)).map_err(|other| {
-            Failure::Failed(format!("{other}, or run it all the same with --other-build"))
+            Failure::Failed(format!("{other}, or run it anyway with --other-build"))
         })?;
     }
     let verify = trust.map(|trust| verify(&bundle, Some(&trust)));
@@ -100,7 +100,7 @@ fn page(found: &Findings) -> String {
     if report.runs.is_empty() {
         line(
             &mut text,
-            format_args!("note  no run is recorded: nothing was looked at or attempted"),
+            format_args!("note  no run is recorded: there was no look and no attempt"),
         );
     }
     if let Some(named) = &report.recorded_adapter {
@@ -111,7 +111,7 @@ fn page(found: &Findings) -> String {
         line(
             &mut text,
             format_args!(
-                "note  whether the record is authentic was not looked at; --trust DIR does"
+                "note  whether the record is authentic was not checked; --trust DIR checks it"
             ),
         );
     }

@@ -20,12 +20,12 @@ use super::page;
 use crate::api::view::View;
 use crate::config::keys;
 
-/// Say what happened where no look can: a signed word about an action that ended `indeterminate`
+/// Resolve an action that ended `indeterminate`, with a signature, when looks do not settle it
 ///
-/// Only somebody with the role `operator` resolves, and not the person who answers for the agent. Find
-/// out at the system of record itself what became of what was sent. The host looks once more: what it
-/// sees counts, and else your word does. `applied` makes the outcome `mismatch`, because the host saw no
-/// effect; `not-applied` makes it `failed`. It never becomes `verified` by a word.
+/// Only a person with the role `operator` can resolve, and not the person who is responsible for the agent. Find out in
+/// the system of record itself whether the writes took effect. The host looks again: a look that settles the outcome
+/// takes precedence, otherwise your resolution decides. `applied` makes the outcome `mismatch`, because the host saw no
+/// effect; `not-applied` makes it `failed`. A resolution never makes it `verified`.
 #[derive(Debug, clap::Args)]
 pub(super) struct ResolveArgs {
     /// The action's id
@@ -33,13 +33,13 @@ pub(super) struct ResolveArgs {
     /// What happened
     #[arg(value_enum)]
     verdict: Said,
-    /// How you know, in at most 1,000 bytes; signed along and shown to whoever reads the record
+    /// How you know, in at most 1,000 bytes; signed, and shown to all readers of the record
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// Your private key, as `deed key new` made it
+    /// Your private key, as `deed key new` created it
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
-    /// Sign without asking, for scripts; what is signed is still shown
+    /// Sign without confirmation, for scripts; what is signed is still shown
     #[arg(long)]
     yes: bool,
     #[command(flatten)]
@@ -48,14 +48,14 @@ pub(super) struct ResolveArgs {
     format: Format,
 }
 
-/// What a person can say.
+/// The verdicts of a resolution.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Said {
     /// What was sent took effect
     Applied,
     /// Nothing that was sent took effect
     NotApplied,
-    /// Nothing took effect, and it is to be proposed again: a new action, with policy and approvals of its own
+    /// Nothing took effect, and it is proposed again as a new action, with its own decision and approvals
     Retry,
 }
 

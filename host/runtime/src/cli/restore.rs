@@ -13,21 +13,21 @@ use super::out::{self, Failure, Format};
 use super::text::line;
 use crate::maintenance::restore::{Loss, Restore, Restored};
 
-/// Put the state of a backup in the place of a directory's own, or make a directory of it
+/// Replace the state of a directory with that of a backup, or create a directory from it
 ///
-/// The host must be stopped. Says what would be lost and asks; the state that was there is moved aside, not
-/// deleted. Configuration, keys and secrets are put back where there are none, and never replaced.
+/// The host must be stopped. Prints what would be lost and asks for confirmation; the present state is moved aside, not
+/// deleted. Configuration, keys and secrets are restored only where they are missing, and never replaced.
 ///
-/// A log that goes back is a fork for everybody who saw it further: witnesses refuse what this host signs
-/// next, and `deed log audit --since` says so. What happened after the backup was made, and may have changed
-/// systems, is not known here any more.
+/// A log that is rolled back is a fork for every party that saw it later: witnesses refuse what this host signs next,
+/// and `deed log audit --since` reports it. Actions after the backup, which may have changed systems, are no longer
+/// known to this host.
 #[derive(Debug, clap::Args)]
 pub(super) struct RestoreArgs {
-    /// What `deed backup` made
+    /// The copy that `deed backup` created
     backup: PathBuf,
-    /// The served directory; made when it is not there
+    /// The served directory; it is created if it does not exist
     dir: PathBuf,
-    /// Lose what the backup does not have, without being asked
+    /// Lose what the backup does not have, without confirmation
     #[arg(long)]
     accept_older: bool,
     #[command(flatten)]
@@ -60,18 +60,18 @@ pub(super) fn run(args: &RestoreArgs) -> Result<ExitCode, Failure> {
 }
 
 fn lost(loss: &Loss) -> String {
-    let mut text = "this directory has more than the backup; restoring loses it:\n".to_owned();
-    line(&mut text, format_args!("  {} action(s) that began since", loss.begun));
-    line(&mut text, format_args!("  {} action(s) that went on since", loss.changed));
+    let mut text = "restoring loses what this directory has and the backup does not:\n".to_owned();
+    line(&mut text, format_args!("  {} action(s) that started since", loss.begun));
+    line(&mut text, format_args!("  {} action(s) that continued since", loss.changed));
     for log in &loss.logs {
         let (tenant, now, then) = (safe(&log.tenant), log.now, log.then);
         line(&mut text, format_args!("  log of {tenant}: {now} entries now, {then} in the backup"));
     }
     if let Some(why) = &loss.unread {
-        line(&mut text, format_args!("  and what cannot be counted: {}", safe(why)));
+        line(&mut text, format_args!("  and parts that cannot be counted: {}", safe(why)));
     }
     if !loss.logs.is_empty() {
-        text += "a log that goes back is a fork: witnesses and auditors who saw it further will say so\n";
+        text += "a log that is rolled back is a fork: witnesses and auditors that saw it later will report it\n";
     }
     text
 }
@@ -80,7 +80,7 @@ fn confirm() -> Result<bool, Failure> {
     let stdin = io::stdin();
     if !stdin.is_terminal() {
         return Err(Failure::Failed(
-            "nobody is there to ask, so nothing was restored; scripts say --accept-older"
+            "stdin is not a terminal, so nothing was restored; use --accept-older in scripts"
                 .to_owned(),
         ));
     }
@@ -99,21 +99,21 @@ fn lines(args: &RestoreArgs, records: u64, logs: &[(String, u64)], done: &Restor
     }
     if let Some(aside) = &done.aside {
         let aside = safe(&aside.display().to_string());
-        line(&mut text, format_args!("aside    what was there is in {aside}"));
+        line(&mut text, format_args!("aside    the previous state is in {aside}"));
     }
     for path in &done.kept {
-        line(&mut text, format_args!("kept     {} is not as it was in the backup", safe(path)));
+        line(&mut text, format_args!("kept     {} differs from the backup", safe(path)));
     }
     if !done.has_keys {
         line(
             &mut text,
-            format_args!("keys     put keys/*.key and secrets/ back before you serve it"),
+            format_args!("keys     restore keys/*.key and secrets/ before you serve it"),
         );
     }
     let dir = safe(&args.dir.display().to_string());
     line(
         &mut text,
-        format_args!("restored {dir}; `deed journal check` says whether all of it agrees"),
+        format_args!("restored {dir}; run `deed journal check` to check it"),
     );
     text
 }

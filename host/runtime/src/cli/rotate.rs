@@ -13,15 +13,15 @@ use super::out::{self, Failure, Format};
 use crate::config;
 use crate::maintenance::rotate::{self, Rotation};
 
-/// Put a new key into the place of the host's receipt or log key, and say so in every log
+/// Replace the receipt or log key of the host, and record the change in every log
 ///
-/// The host must be stopped. When it was killed in the middle, run it again: it goes on where it was.
-/// Afterwards write the trust directories anew (`deed trust`) and hand them out.
+/// The host must be stopped. If the command is interrupted, run it again: it continues. Afterwards write new trust
+/// directories (`deed trust`) and distribute them.
 #[derive(Debug, clap::Args)]
 pub(super) struct RotateArgs {
     /// The served directory
     dir: PathBuf,
-    /// Which key: that of receipts, or that of checkpoints
+    /// The key: that of receipts, or that of checkpoints
     #[arg(value_enum, default_value = "receipt", value_name = "receipt|log")]
     key: Which,
     #[command(flatten)]
@@ -42,7 +42,7 @@ pub(super) fn run(args: &RotateArgs) -> Result<ExitCode, Failure> {
     };
     let done = rotate::rotate(&config, &Clock::default(), purpose).map_err(Failure::failed)?;
     args.format.print(&done, lines)?;
-    out::progress("write the trust directories anew (`deed trust`), and hand them out");
+    out::progress("write new trust directories (`deed trust`), and distribute them");
     Ok(ExitCode::SUCCESS)
 }
 
@@ -50,7 +50,7 @@ fn lines(done: &Rotation) -> String {
     let name = done.purpose.as_str();
     let mut lines = vec![
         format!("{name} key {} is retired", done.retired),
-        format!("{name} key {} counts from now on", done.added),
+        format!("{name} key {} is valid from now on", done.added),
     ];
     for log in &done.logs {
         let (tenant, until, from) = (&log.tenant, log.until_index, log.from_index);

@@ -21,17 +21,17 @@ use crate::config::keys::{self, KeyError};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {
-    /// Make a signing key: PATH for its owner only, and PATH with .pub for everyone
+    /// Create a signing key: PATH for its owner only, and PATH with .pub for everyone
     New {
-        /// The private key's file, such as bob.key; it must not exist yet
+        /// The file of the private key, such as bob.key; it must not exist
         path: PathBuf,
         #[command(flatten)]
         format: Format,
     },
     Rotate(super::rotate::RotateArgs),
-    /// Print the id by which envelopes name a key
+    /// Print the id of a key, as in envelopes
     Id {
-        /// The public key's file, such as bob.pub
+        /// The file of the public key, such as bob.pub
         path: PathBuf,
         #[command(flatten)]
         format: Format,
@@ -40,7 +40,7 @@ pub(super) enum KeyCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenCommand {
-    /// Make a token and print it once, with the line for deed.toml that lets its holder in
+    /// Create a token and print it once, with the line for deed.toml that accepts it
     New {
         #[command(flatten)]
         format: Format,
@@ -53,9 +53,9 @@ pub(super) enum SecretCommand {
     Set {
         /// The served directory, with deed.toml in it
         dir: PathBuf,
-        /// The secret's name in deed.toml, such as idp-read; `notify` for the webhook's
+        /// The name of the secret in deed.toml, such as idp-read; `notify` for that of the webhook
         name: String,
-        /// Whose secret; needed when several tenants have one of this name
+        /// The tenant; required when several have a secret of this name
         #[arg(long, value_name = "NAME")]
         tenant: Option<String>,
     },
@@ -76,7 +76,7 @@ pub(super) fn key(command: &KeyCommand) -> Result<ExitCode, Failure> {
         KeyCommand::New { path, format } => {
             if path.extension().is_some_and(|e| e == "pub") {
                 return Err(Failure::usage(
-                    "the private key's name ends in .key, say; .pub is for the public one",
+                    "the path of the private key must not end in .pub, which is for the public key; use .key",
                 ));
             }
             (
@@ -123,7 +123,7 @@ fn after_key(path: &Path) -> String {
     };
     let name = public.file_name().unwrap_or_default().to_string_lossy();
     format!(
-        "{copy}write `keys = [\"approvers/{name}\"]` into the person's table of {}, then `{check}`",
+        "{copy}write `keys = [\"approvers/{name}\"]` into the table of the person in {}, then `{check}`",
         shell(&dir.join("deed.toml"))
     )
 }
@@ -134,8 +134,8 @@ pub(super) fn token(command: &TokenCommand) -> Result<ExitCode, Failure> {
     let data = json!({"token": token.text, "line": token.line});
     format.print(&data, |_| format!("{}\n{}", token.text, token.line))?;
     format.next(
-        "give the first line to its holder, write the second into the table of the agent or person in \
-         DIR/deed.toml, then `deed check DIR`",
+        "give the first line to its holder, add the second to the table of the agent or person in DIR/deed.toml, then \
+         `deed check DIR`",
     );
     Ok(ExitCode::SUCCESS)
 }

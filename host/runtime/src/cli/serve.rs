@@ -72,7 +72,7 @@ async fn serve(args: &ServeArgs) -> Result<(), String> {
     tokio::select! {
         result = stop::run_down(end, &engine, doors.close()) => result,
         () = signals.next() => Err(format!(
-            "stopped at once: {} action(s) were under way; the next start goes on with them",
+            "stopped at once: {} action(s) were under way; the next start continues with them",
             engine.under_way()
         )),
     }
@@ -103,7 +103,7 @@ impl Doors {
         let end = tokio::time::Instant::now() + CONNECTION_PATIENCE;
         for server in self.servers {
             if tokio::time::timeout_at(end, server).await.is_err() {
-                tracing::warn!("a connection was still open at the stop");
+                tracing::warn!("a connection was still open when the host stopped");
             }
         }
     }

@@ -32,7 +32,7 @@ pub(super) fn approval(
         line(&mut text, format_args!("  source: {}", safe(&source.uri)));
     }
     text += &digests(action, terms);
-    let verb = if terms.decision == Answer::Approve { "APPROVE" } else { "DENY, for good" };
+    let verb = if terms.decision == Answer::Approve { "APPROVE" } else { "DENY, permanently" };
     line(
         &mut text,
         format_args!(
@@ -65,11 +65,11 @@ fn head(request: &ApprovalRequest, contract: &Contract) -> String {
         ("resource", safe(&action.resource)),
         (
             "asked by",
-            format!("agent {}, for whom {} answers", safe(&action.principal), safe(&action.person)),
+            format!("agent {}, for whom {} is responsible", safe(&action.principal), safe(&action.person)),
         ),
     ];
     if let Some(who) = &action.on_behalf_of {
-        rows.push(("on behalf of", format!("{} (the agent says)", safe(who))));
+        rows.push(("on behalf of", format!("{} (according to the agent)", safe(who))));
     }
     rows.push(("waits for", safe(&request.not_yet.join(", "))));
     rows.extend(request.stale.iter().map(|why| ("asked again", safe(why))));
@@ -84,7 +84,7 @@ fn private(request: &ApprovalRequest) -> String {
         return String::new();
     }
     let mut text =
-        "\nprivate, for your eyes only; the record has a digest in each place\n".to_owned();
+        "\nprivate, shown only to approvers; the record has a digest in each place\n".to_owned();
     for (name, opening) in request.private.iter() {
         line(&mut text, format_args!("  {}: \"{}\"", safe(name), safe(&opening.value)));
     }
@@ -120,8 +120,8 @@ fn writes(request: &ApprovalRequest, contract: &Contract) -> Result<String, Fail
     }
     if contract.limits.attempts > 1 && !writes.is_empty() {
         let (attempts, effect) = (contract.limits.attempts, contract.action.effect.as_str());
-        let what = "  what did not happen is tried up to";
-        line(&mut text, format_args!("{what} {attempts} times in all; the effect is {effect}"));
+        let what = "  a write that did not take effect is tried up to";
+        line(&mut text, format_args!("{what} {attempts} times in total; the effect is {effect}"));
     }
     Ok(text)
 }
@@ -173,7 +173,7 @@ fn afterwards(request: &ApprovalRequest, contract: &Contract) -> String {
 
 fn digests(action: Digest, terms: &Terms) -> String {
     let mut text =
-        "\ndigests, recomputed here from what is shown, but for adapter and policy set\n"
+        "\ndigests, recomputed here from what is shown, except adapter and policy set\n"
             .to_owned();
     let fixed = [
         ("action", action),

@@ -9,21 +9,20 @@ use super::out::{self, Failure};
 use crate::config::{self, Config, Tenant, keys};
 use crate::maintenance::trust_export;
 
-/// Write the public keys that `deed verify` needs: of receipts, one tenant's log, its approvers and witnesses
+/// Write the public keys that `deed verify` needs: of receipts, and of one tenant's log, approvers and witnesses
 ///
-/// Keys that were retired and approvers that were removed stay in it, with the place in the log until
-/// which they count: older bundles go on verifying, and nothing newer by these keys does. So write a new
-/// one after a rotation, or when approvers change.
+/// It also has retired keys and removed approvers, with the index of the log until which they are valid: older bundles
+/// still verify, and nothing newer by these keys does. Write a new one after a rotation, or when approvers change.
 ///
-/// Hand the directory to auditors on another way than the bundles: it is all that they trust. A
-/// tenant's approvers count for that tenant alone, so each tenant has a directory of its own.
+/// Send the directory to auditors over another channel than the bundles: it is all that they trust. The approvers of a
+/// tenant are valid for that tenant only, so each tenant has its own directory.
 #[derive(Debug, clap::Args)]
 pub(super) struct TrustArgs {
     /// The served directory
     dir: PathBuf,
-    /// A new or empty directory for the files of `deed verify --trust`; it is made where it does not exist
+    /// A new or empty directory for the files of `deed verify --trust`; it is created if it does not exist
     out: PathBuf,
-    /// Whose log and approvers; needed when there are several tenants
+    /// The tenant; required when there are several
     #[arg(long, value_name = "NAME")]
     tenant: Option<String>,
 }

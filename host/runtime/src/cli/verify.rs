@@ -12,15 +12,15 @@ use super::out::{self, Failure, Format};
 
 /// Check a bundle's signatures, log, policy decision and outcome without asking the host
 ///
-/// Exits with 0 for verified, 1 for failed, 2 for unverifiable: trust for a needed check is missing. A copy without
-/// evidence, as agents get it, is `VERIFIED (signatures and inclusion only)` with 3: what came of the action
-/// cannot be judged again from it. Check the bundle that a person of the tenant fetches.
+/// Exits with 0 for verified, 1 for failed, 2 for unverifiable: trust for a required check is missing. A copy without
+/// evidence, as agents get it, is `VERIFIED (signatures and inclusion only)` with 3: the outcome cannot be judged again
+/// from it. Verify the bundle that a person of the tenant fetches.
 #[derive(Debug, clap::Args)]
 pub struct VerifyArgs {
     /// The `.deed` file
     bundle: PathBuf,
-    /// Directory with receipt.pub, log.vkey, approvers.json and perhaps log.policy, from another source
-    /// than the bundle
+    /// Directory with receipt.pub, log.vkey, approvers.json and optionally log.policy, from another source than the
+    /// bundle
     #[arg(long, value_name = "DIR")]
     trust: Option<PathBuf>,
     #[command(flatten)]
@@ -65,10 +65,10 @@ fn print(args: &VerifyArgs, report: &Report) -> Result<Verdict, Failure> {
     if report.verdict == Verdict::Unverifiable && !args.format.json {
         out::note(match &args.trust {
             None => {
-                "no trust was given; the operator makes a trust directory with `deed trust`: --trust DIR"
+                "no trust directory was given; use --trust DIR with one that the operator creates with `deed trust`"
             }
             Some(_) => {
-                "the trust directory lacks keys that the checks need; `deed trust` writes a whole one"
+                "the trust directory lacks keys that the checks need; `deed trust` writes a complete one"
             }
         });
     }

@@ -19,14 +19,14 @@ use crate::api::view::View;
 /// List actions, newest first
 #[derive(Debug, clap::Args)]
 pub(super) struct LsArgs {
-    /// Only those with this status: pending, waiting, running, verified, mismatch, denied, failed, indeterminate,
+    /// Only actions with this status: pending, waiting, running, verified, mismatch, denied, failed, indeterminate,
     /// expired or cancelled
     #[arg(long)]
     status: Option<String>,
-    /// Only those on this resource, such as idp/users/42
+    /// Only actions on this resource, such as idp/users/42
     #[arg(long)]
     resource: Option<String>,
-    /// At most so many, from 1 to 500
+    /// At most this many, from 1 to 500
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=500))]
     limit: u16,
     #[command(flatten)]
@@ -35,7 +35,7 @@ pub(super) struct LsArgs {
     format: Format,
 }
 
-/// Show one action on one page: who, what, why, what policy said, what was sent, what changed
+/// Show one action on one page: proposal, decision, approvals, requests, changes and ledger
 #[derive(Debug, clap::Args)]
 pub(super) struct ShowArgs {
     /// The action's id
@@ -62,7 +62,7 @@ pub(super) struct CancelArgs {
 pub(super) struct BundleArgs {
     /// The action's id
     id: String,
-    /// Where to write it
+    /// The file to write
     #[arg(short, long, value_name = "FILE")]
     output: PathBuf,
     #[command(flatten)]
@@ -124,7 +124,7 @@ pub(super) fn bundle(args: &BundleArgs) -> Result<ExitCode, Failure> {
     std::fs::write(&args.output, bytes)
         .map_err(|e| Failure::Failed(format!("`{}`: {e}", args.output.display())))?;
     out::note(&format!(
-        "the operator makes the trust directory with `deed trust`\nnext: deed verify {} --trust DIR",
+        "the operator creates the trust directory with `deed trust`\nnext: deed verify {} --trust DIR",
         quoted(&args.output.to_string_lossy())
     ));
     Ok(ExitCode::SUCCESS)

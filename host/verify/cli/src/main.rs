@@ -13,7 +13,7 @@ use deed_verify::{Trust, Verdict, page, verify};
 use deed_verify_cli::{ReadError, read, trust};
 use serde::Serialize;
 
-/// Check a bundle, or a whole log, against public keys that came from another source
+/// Verify a bundle, or audit a log, with public keys from another source
 ///
 /// Exits with 0 for verified, 1 for failed, 2 for unverifiable, and 3 for a copy without evidence.
 #[derive(Debug, Parser)]

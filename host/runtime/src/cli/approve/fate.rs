@@ -53,8 +53,8 @@ fn ended(view: &View) -> String {
 }
 
 fn stale(view: &View) -> String {
-    let reason = view.stale.last().map_or("the world is another", String::as_str);
-    format!("{reason}; people are asked again")
+    let reason = view.stale.last().map_or("state, policy or configuration changed", String::as_str);
+    format!("{reason}; approval is requested again")
 }
 
 #[cfg(test)]
@@ -120,7 +120,7 @@ mod tests {
             assert_eq!(fate(Answer::Approve, status, &[true], &[]), Fate::Open, "{status}");
         }
         for (status, counts, why) in [
-            ("waiting", &[false][..], "the state changed; people are asked again"),
+            ("waiting", &[false][..], "the state changed; approval is requested again"),
             ("waiting", &[], "the host does not list it"),
             ("denied", &[true], "the action ended as `denied`: because"),
             ("expired", &[true], "the action ended as `expired`: because"),

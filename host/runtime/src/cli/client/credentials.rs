@@ -8,10 +8,10 @@ use deed_spec::text::safe;
 
 use crate::cli::out::Failure;
 
-/// The token of whoever asks.
+/// The token of the caller.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Credentials {
-    /// Your bearer token; better in the environment than in the list of processes
+    /// Your bearer token; safer in the environment, because other users can see the list of processes
     #[arg(long, env = "DEED_TOKEN", hide_env_values = true)]
     token: Option<String>,
     /// File that holds your bearer token
@@ -47,12 +47,12 @@ pub(in crate::cli) fn check_url(url: &str) -> Result<(), Failure> {
     match plain {
         None if url.starts_with("https://") => Ok(()),
         None => Err(Failure::usage(format!(
-            "`{}` is no address; write http://127.0.0.1:7117 or https://…",
+            "`{}` is not an address; write http://127.0.0.1:7117 or https://…",
             safe(url)
         ))),
         Some(authority) if is_loopback(authority) => Ok(()),
         Some(_) => Err(Failure::usage(format!(
-            "`{}` would send your token in the clear; use https://",
+            "`{}` would send your token in clear text; use https://",
             safe(url)
         ))),
     }

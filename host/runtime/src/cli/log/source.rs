@@ -86,7 +86,7 @@ fn around_logs(dir: &Path) -> Result<(), Failure> {
     }
     logs.sort();
     let (dir, logs) = (dir.display(), logs.join("` or `"));
-    Err(Failure::Usage(format!("`{dir}` is not a log; each tenant has its own: give `{logs}`")))
+    Err(Failure::Usage(format!("`{dir}` is not a log; each tenant has its own: use `{logs}`")))
 }
 
 fn logs_in(place: &Path) -> Vec<String> {

@@ -70,7 +70,7 @@ pub(super) fn read(path: &Path) -> Result<Cases, Fault> {
     })?;
     if *parsed.format.get_ref() != 1 {
         let line = line_of(&text, parsed.format.span().start);
-        return Err(Fault::new(&file, line, "this format is not known; use `format = 1`"));
+        return Err(Fault::new(&file, line, "the format is not known; use `format = 1`"));
     }
     if parsed.case.is_empty() {
         return Err(Fault::new(&file, 0, "there is no [[case]]; add one"));

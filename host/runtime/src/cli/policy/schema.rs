@@ -14,14 +14,14 @@ use crate::config;
 
 /// Print the Cedar schema that policies are checked against
 ///
-/// It is generated from the granted contracts, the roles of agents and persons, and the attributes of resources: what
-/// `principal`, `resource` and `context` hold for each action. Policies need not compile. contracts/README.md says what
-/// each member of `context` means.
+/// It is generated from the granted contracts, the roles of agents and persons, and the attributes of resources: it
+/// declares `principal`, `resource` and `context` for each action. Policies need not compile. contracts/README.md
+/// describes each member of `context`.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct SchemaArgs {
     /// The served directory, with deed.toml in it
     dir: PathBuf,
-    /// Whose schema; needed when there are several tenants
+    /// The tenant; required when there are several
     #[arg(long, value_name = "NAME")]
     tenant: Option<String>,
 }

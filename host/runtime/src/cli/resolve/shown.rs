@@ -43,7 +43,7 @@ fn head(request: &ResolutionRequest, receipt: &Receipt) -> String {
         ("action", contract),
         ("environment", safe(&action.environment)),
         ("resource", safe(&action.resource)),
-        ("asked by", format!("{asked} answers")),
+        ("asked by", format!("{asked} is responsible")),
         ("receipt", format!("indeterminate, {}", utc(receipt.judged_ms))),
         ("because", safe(&receipt.reason)),
     ];
@@ -80,7 +80,7 @@ fn body(request: &ResolutionRequest, sent: &ExchangeSummary) -> String {
 }
 
 fn seen(request: &ResolutionRequest) -> String {
-    let Some(look) = &request.look else { return "\nthe host has seen nothing since\n".to_owned() };
+    let Some(look) = &request.look else { return "\nthe host has no later look\n".to_owned() };
     let mut text = format!("\nthe host looked at {}: {}\n", utc(look.at_ms), safe(&look.reason));
     for change in &look.changes {
         line(&mut text, format_args!("  changed {}", change_text(change)));
@@ -94,7 +94,7 @@ fn word(resolved: &Resolved) -> String {
     let verdict = match said.verdict {
         Verdict::Applied => "it WAS APPLIED",
         Verdict::NotApplied => "it was NOT APPLIED",
-        Verdict::Retry => "it was NOT APPLIED, and is to be PROPOSED AGAIN",
+        Verdict::Retry => "it was NOT APPLIED and is to be PROPOSED AGAIN",
     };
     let (person, role) = (safe(&said.person), safe(&said.role));
     let mut text = format!("\nyou sign: {verdict}, as {person} in the role {role}, because\n");

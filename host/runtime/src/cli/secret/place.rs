@@ -56,8 +56,8 @@ fn file(one: &NamedSecret) -> Result<&str, Failure> {
         Ok(SecretSource::File(file)) => Ok(file),
         // Reported without the variable: it may be the secret itself, in the wrong place.
         Ok(SecretSource::Env(_)) => Err(Failure::Failed(format!(
-            "secret `{}` is read from the environment variable that its `env` names; \
-             set that where the host is started, or write `file` instead",
+            "secret `{}` is read from the environment variable that its `env` names; set it where the host is \
+             started, or use `file` instead",
             one.name
         ))),
         Err(why) => Err(Failure::Failed(format!("deed.toml: {why}"))),

@@ -30,7 +30,7 @@ pub(in super::super) fn secret(command: &SecretCommand) -> Result<ExitCode, Fail
     let path = dir.join(&place.file);
     replace(&path, &bytes).map_err(|e| Failure::Failed(format!("`{}`: {e}", path.display())))?;
     out::progress(&format!(
-        "stored as {}; a running host takes it up at its next start",
+        "stored as {}; a running host uses it from its next start",
         place.file
     ));
     out::next(&following(dir, &place));
@@ -40,7 +40,7 @@ pub(in super::super) fn secret(command: &SecretCommand) -> Result<ExitCode, Fail
 fn read(name: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
     if io::stdin().is_terminal() {
         out::note(
-            "type the secret (it will be seen), then Enter and Ctrl-D; a pipe keeps it off the screen",
+            "type the secret (it is visible), then Enter and Ctrl-D; use a pipe to hide it",
         );
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(SECRET_MAX + 3));
