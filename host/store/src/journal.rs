@@ -110,7 +110,8 @@ impl Journal {
         if !sent {
             return Err(Failure::Closed.into());
         }
-        answer.await.unwrap_or_else(|_gone| Err(Failure::Closed.into()))
+        let stopped = || self.shared.failed.get().cloned().unwrap_or(Failure::Closed);
+        answer.await.unwrap_or_else(|_gone| Err(stopped().into()))
     }
 
     /// Whether all that is told of an action was on disk before.
@@ -142,6 +143,9 @@ impl Store for Journal {
 
     fn sync_action<'a>(&'a self, action: &'a str) -> Pending<'a, Result<(), AppendError>> {
         Box::pin(async {
+            if hold(&self.shared.sender).is_none() {
+                return Err(Failure::Closed.into());
+            }
             if self.is_synced(action)? {
                 return Ok(());
             }
@@ -217,6 +221,7 @@ impl Shared {
         if let Some(thread) = hold(&self.thread).take()
             && thread.join().is_err()
         {
+            self.failed.get_or_init(writer::panicked);
             tracing::error!("the journal's writer died; the next start recovers");
         }
     }

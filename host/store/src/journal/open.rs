@@ -34,22 +34,27 @@ pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
     let (index, tail) = recover(&dir.join("index"), &segments_dir, head.as_ref())?;
     let segments = Segments::open(&segments_dir, tail).map_err(at(&segments_dir))?;
     mark(dir)?;
-    let payloads = Payloads::open(&payloads_dir).map_err(at(&payloads_dir))?;
-    let index = Arc::new(index);
-    let failed = Arc::new(OnceLock::new());
     let end = Place { segment: tail.segment, offset: tail.length };
-    let synced = Arc::new(Mutex::new(end));
-    let crowd = GroupCommit::default();
     let writer = Writer {
         segments,
-        index: Arc::clone(&index),
-        failed: Arc::clone(&failed),
+        index: Arc::new(index),
+        failed: Arc::new(OnceLock::new()),
         seq: tail.seq,
         durable: tail.seq,
-        synced: Arc::clone(&synced),
-        crowd: crowd.clone(),
-        _lock: Arc::clone(&lock),
+        synced: Arc::new(Mutex::new(end)),
+        crowd: GroupCommit::default(),
+        lock,
     };
+    start(writer, dir)
+}
+
+/// Lets a writer work, and gives the handle on what it writes.
+pub(super) fn start(writer: Writer, dir: &Path) -> Result<Journal, OpenError> {
+    let payloads_dir = dir.join("payloads");
+    let payloads = Payloads::open(&payloads_dir).map_err(at(&payloads_dir))?;
+    let (index, lock) = (Arc::clone(&writer.index), Arc::clone(&writer.lock));
+    let (failed, synced) = (Arc::clone(&writer.failed), Arc::clone(&writer.synced));
+    let crowd = writer.crowd.clone();
     let (sender, queue) = mpsc::channel();
     let thread = thread::Builder::new()
         .name("journal".to_owned())
@@ -60,7 +65,7 @@ pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
         thread: Mutex::new(Some(thread)),
         room: Arc::new(Semaphore::new(ROOM)),
         index,
-        reader: Reader::new(&segments_dir),
+        reader: Reader::new(&dir.join("segments")),
         payloads,
         failed,
         synced,

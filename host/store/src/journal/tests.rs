@@ -10,6 +10,7 @@ use crate::store::{Claim, Summary};
 mod conformance;
 mod lists;
 mod recovery;
+mod stopped;
 mod survey;
 
 /// A directory of this test's own, removed at the end.
@@ -209,22 +210,27 @@ async fn many_appends_at_once_are_all_kept() {
     assert!((0..2000).all(|n| texts(&journal, &format!("{n:04}")) == ["x"]));
 }
 
+/// A writer of a journal that is not open, as if so many records were in it.
+fn writer(scratch: &Scratch, seq: u64) -> Writer {
+    let (index, _) = Index::open(&scratch.path("index")).unwrap();
+    let tail = Tail { segment: 1, length: 0, hash: [0; 32], seq };
+    Writer {
+        segments: Segments::open(&scratch.path("segments"), tail).unwrap(),
+        index: Arc::new(index),
+        failed: Arc::new(OnceLock::new()),
+        seq,
+        durable: seq,
+        synced: Arc::default(),
+        crowd: GroupCommit::default(),
+        lock: Arc::new(File::open(scratch.path("LOCK")).unwrap()),
+    }
+}
+
 #[test]
 fn a_group_is_one_write_and_the_disk_failing_stops_everything() {
     let scratch = Scratch::new();
     drop(scratch.open());
-    let (index, _) = Index::open(&scratch.path("index")).unwrap();
-    let tail = Tail { segment: 1, length: 0, hash: [0; 32], seq: 0 };
-    let mut writer = Writer {
-        segments: Segments::open(&scratch.path("segments"), tail).unwrap(),
-        index: Arc::new(index),
-        failed: Arc::new(OnceLock::new()),
-        seq: 0,
-        durable: 0,
-        synced: Arc::default(),
-        crowd: crate::group_commit::GroupCommit::default(),
-        _lock: Arc::new(File::open(scratch.path("LOCK")).unwrap()),
-    };
+    let mut writer = writer(&scratch, 0);
     let group = [append("a", 0, "1"), append("a", 1, "2"), append("a", 1, "3")];
     let conflict = Err(AppendError::Conflict { actual: 2 });
     assert_eq!(writer.answer(group.map(Some).into()), [Ok(1), Ok(2), conflict]);

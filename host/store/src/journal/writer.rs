@@ -1,8 +1,10 @@
 //! The one writer: takes appends from its queue, writes what waits as one group with one fdatasync,
 //! applies it to the index, then answers all. After an error of the disk it never writes again: what
-//! is there is not known any more, and a second fsync can report success for pages that are lost.
+//! is there is not known any more, and a second fsync can report success for pages that are lost. A panic ends its
+//! writing in the same way, and everybody who waits is told.
 
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -48,7 +50,7 @@ pub(super) struct Writer {
     pub(super) synced: Arc<Mutex<Place>>,
     pub(super) crowd: GroupCommit,
     /// Last, so that nobody opens the journal before segments and index are let go.
-    pub(super) _lock: Arc<File>,
+    pub(super) lock: Arc<File>,
 }
 
 /// A group that was checked: its records, and an answer for every append.
@@ -82,7 +84,19 @@ impl Writer {
                 }
             }
         }
-        self.finish();
+        if self.failed.get().is_none() {
+            self.guarded(Self::finish).unwrap_or_default();
+        }
+    }
+
+    /// Does a part of the work. Any error is the end of the journal's writing, and so is a panic: nobody knows then
+    /// what is on disk and what is half done in here, so from then on only `failed` is looked at.
+    fn guarded<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let done = catch_unwind(AssertUnwindSafe(|| work(self)));
+        done.unwrap_or_else(|_panic| Err(panicked())).inspect_err(|why| self.fail(why))
     }
 
     /// The next command. What nobody waits for comes to the disk, and into sled, while nothing else is to be done.
@@ -92,7 +106,7 @@ impl Writer {
                 Ok(command) => return Some(command),
                 Err(RecvTimeoutError::Disconnected) => return None,
                 Err(RecvTimeoutError::Timeout) => {
-                    self.rest().inspect_err(|why| self.fail(why)).unwrap_or_default();
+                    self.guarded(Self::rest).unwrap_or_default();
                 }
             }
         }
@@ -119,7 +133,7 @@ impl Writer {
         let failed = self.failed.get().cloned();
         let outcome = match failed {
             Some(why) => Err(why),
-            None => self.commit(appends).inspect_err(|why| self.fail(why)),
+            None => self.guarded(|writer| writer.commit(appends)),
         };
         outcome.unwrap_or_else(|why| vec![Err(AppendError::Failed(why)); count])
     }
@@ -179,14 +193,12 @@ impl Writer {
     }
 
     /// Nothing waits any more: what was not asked to be durable becomes so, too.
-    fn finish(self) {
-        if self.failed.get().is_none() {
-            if let Err(error) = self.segments.close() {
-                self.fail(&Failure::Sync(error.to_string()));
-            } else if let Err(error) = self.index.settle().and_then(|()| self.index.flush()) {
-                tracing::warn!(%error, "the index is behind; the next start replays more");
-            }
+    fn finish(&mut self) -> Result<(), Failure> {
+        self.segments.close().map_err(|error| Failure::Sync(error.to_string()))?;
+        if let Err(error) = self.index.settle().and_then(|()| self.index.flush()) {
+            tracing::warn!(%error, "the index is behind; the next start replays more");
         }
+        Ok(())
     }
 }
 
@@ -232,6 +244,11 @@ impl<'a> Group<'a> {
         self.durable |= append.durable;
         Ok(Ok(version))
     }
+}
+
+/// What a panic of the writer is to those who wait. Its own text may hold what was to be written.
+pub(super) fn panicked() -> Failure {
+    Failure::Write("the writer panicked".to_owned())
 }
 
 /// Why this cannot be a record.

@@ -1,0 +1,56 @@
+//! A journal that takes no more: whoever asks is told so, and nobody waits for ever.
+
+use std::time::Duration;
+
+use super::*;
+
+#[tokio::test]
+async fn a_closed_journal_vouches_for_nothing() {
+    let scratch = Scratch::new();
+    let journal = scratch.open();
+    journal.append(append("a", 0, "1")).await.unwrap();
+    journal.close();
+    let closed = Err(AppendError::Failed(Failure::Closed));
+    for action in ["a", "never"] {
+        assert_eq!(journal.sync_action(action).await, closed, "{action}");
+    }
+    assert_eq!(journal.failed(), None);
+}
+
+/// What was on disk before is still, and is read until the host ends.
+#[tokio::test]
+async fn a_journal_that_failed_vouches_for_what_was_on_disk_before() {
+    let scratch = Scratch::new();
+    drop(scratch.open());
+    let mut broken = writer(&scratch, 0);
+    broken.answer(vec![Some(append("a", 0, "1"))]);
+    broken.segments.break_disk();
+    let journal = open::start(broken, &scratch.0).unwrap();
+    let lost = journal.append(append("b", 0, "1")).await;
+    let failed = Err(AppendError::Failed(journal.failed().unwrap().clone()));
+    assert_eq!(lost.map(drop), failed);
+    assert_eq!(journal.sync_action("a").await, Ok(()));
+    assert_eq!(journal.sync_action("b").await, failed);
+    assert_eq!(journal.sync().await, failed);
+}
+
+/// The next number of a record does not exist, so the writer panics where it counts.
+#[tokio::test]
+async fn a_writer_that_panics_is_a_failure_that_everybody_sees() {
+    let scratch = Scratch::new();
+    drop(scratch.open());
+    let journal = open::start(writer(&scratch, u64::MAX), &scratch.0).unwrap();
+    let failure = AppendError::Failed(writer::panicked());
+    let appends = tokio::time::timeout(Duration::from_secs(30), async {
+        let (one, other) = (append("a", 0, "1"), append("b", 0, "1"));
+        tokio::join!(journal.append(one), journal.append(other), journal.sync())
+    });
+    let (one, other, sync) = appends.await.unwrap();
+    assert_eq!((one, other, sync.is_err()), (Err(failure.clone()), Err(failure.clone()), true));
+    assert_eq!(journal.failed(), Some(&writer::panicked()));
+    let proof = journal.append_durable(append("c", 0, "1")).await;
+    assert_eq!(proof.err(), Some(failure.clone()));
+    assert_eq!(journal.sync_action("a").await, Err(failure.clone()));
+    assert_eq!(journal.sync().await, Err(failure));
+    journal.close();
+}
