@@ -5,8 +5,10 @@
 mod appends;
 mod durability;
 mod lookups;
+mod races;
 #[cfg(test)]
 mod tests;
+mod unsynced;
 
 use std::fmt::{Debug, Display};
 use std::future::ready;
@@ -37,21 +39,28 @@ type Checked = Result<(), String>;
 type Clause = for<'a> fn(&'a mut dyn Place) -> Pending<'a, Checked>;
 
 /// Every clause, by the name that a report gives it.
-const CLAUSES: [(&str, Clause); 14] = [
+const CLAUSES: [(&str, Clause); 21] = [
     ("read back", |place| Box::pin(appends::read_back(place))),
     ("compare and append", |place| Box::pin(appends::compare(place))),
-    ("one of racing appends is made", |place| Box::pin(appends::race(place))),
+    ("one of racing appends is made", |place| Box::pin(races::versions(place))),
+    ("one of racing appends has the key", |place| Box::pin(races::keys(place))),
+    ("one of racing appends uses the nonce", |place| Box::pin(races::nonces(place))),
     ("a refused append changes nothing", |place| Box::pin(appends::refused(place))),
     ("what fits and what does not", |place| Box::pin(appends::fit(place))),
+    ("what is not on disk counts", |place| Box::pin(unsynced::counts(place))),
+    ("what is not on disk is read", |place| Box::pin(unsynced::reads(place))),
     ("idempotency keys", |place| Box::pin(lookups::keys(place))),
+    ("the last claim of a key", |place| Box::pin(lookups::last_claim(place))),
     ("nonces", |place| Box::pin(lookups::nonces(place))),
     ("lists", |place| Box::pin(lookups::lists(place))),
+    ("the latest time", |place| Box::pin(lookups::latest(place))),
     ("payloads", |place| Box::pin(ready(lookups::payloads(place)))),
     ("durable appends", |place| Box::pin(durability::durable(place))),
     ("proofs of durable appends", |place| Box::pin(durability::proofs(place))),
     ("syncs", |place| Box::pin(durability::syncs(place))),
     ("a crash loses only an end", |place| Box::pin(durability::lost_end(place))),
     ("close", |place| Box::pin(durability::close(place))),
+    ("nothing after close", |place| Box::pin(durability::closed(place))),
 ];
 
 /// Runs every clause in a new place each, and gives those that do not hold. Needs a runtime of tokio.
@@ -75,6 +84,11 @@ fn append(action: &str, expect: u64, event: &str) -> Append {
         nonces: Vec::new(),
         durable: true,
     }
+}
+
+/// The same, without waiting for the disk.
+fn lazy(action: &str, expect: u64, event: &str) -> Append {
+    Append { durable: false, ..append(action, expect, event) }
 }
 
 fn summary(tenant: &str, agent: &str, status: &str) -> Summary {

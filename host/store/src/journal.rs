@@ -198,6 +198,15 @@ impl Store for Journal {
         Ok(live.map(|holder| (holder.action, holder.body_sha256)))
     }
 
+    fn last_claim(
+        &self,
+        tenant: &str,
+        agent: &str,
+        key: &str,
+    ) -> Result<Option<String>, store::ReadError> {
+        Ok(self.shared.index.holder(tenant, agent, key)?.map(|holder| holder.action))
+    }
+
     fn put_payload(&self, bytes: &[u8]) -> Result<String, PayloadError> {
         self.shared.payloads.put(bytes)
     }

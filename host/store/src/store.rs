@@ -12,7 +12,10 @@ use std::fmt::Debug;
 use std::pin::Pin;
 
 pub use self::durable::Durable;
-pub use self::entry::{Append, CLAIM_LIFE_MS, Claim, EVENTS_MAX, Filter, Row, Story, Summary};
+pub use self::entry::{
+    Append, CLAIM_LIFE_MS, Claim, EVENT_COST, EVENTS_MAX, EVENTS_REFUSED, Filter, Row, Story,
+    Summary, WORDS_MAX,
+};
 pub use self::error::{AppendError, Failure, PayloadError, ReadError, Unfit};
 
 /// A future of a store that is used as `dyn Store`.
@@ -30,7 +33,8 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// [`append`](Store::append) names the version that the caller saw: how many events the action has. It is made only
 /// if the action still has that version, the idempotency key is free and no nonce was used. The store checks and
 /// appends as one step, so of two appends to the same version one is made and the other gets
-/// [`AppendError::Conflict`]. An append that is refused changes nothing: no event, no key, no nonce.
+/// [`AppendError::Conflict`]. An append that is refused changes nothing: no event, no key, no nonce. Appends that were
+/// made count from then on, whether they are on disk or not, and so do their keys and nonces, for appends to any action.
 ///
 /// # What is on disk
 ///
@@ -46,24 +50,31 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// # After an error of the disk
 ///
 /// If a write or a sync fails, what is on disk is not known, and a second sync can report success for data that was
-/// lost. The store then fails every append and sync with [`AppendError::Failed`], for as long as it is open, and
+/// lost. The store then fails every append and every sync with [`AppendError::Failed`], for as long as it is open, and
 /// [`failed`](Store::failed) says why. Appends that wait at that time fail too; each may or may not be there after the
-/// next open. Reads may go on. Only an open by a new process, which looks at what is there, recovers.
+/// next open. What was known to be on disk still is, and reads may go on. Only an open by a new process, which looks at
+/// what is there, recovers.
 ///
 /// # Idempotency keys and nonces
 ///
 /// A [`Claim`] gives an idempotency key to the action of its append for [`CLAIM_LIFE_MS`] from its own `at_ms`. The
 /// key is one of a tenant and an agent; the same key of another tenant or agent is another key. While it is held, an
 /// append that claims it gets [`AppendError::KeyTaken`] with the action that holds it and the digest of the body that
-/// came with it, whatever digest the new claim has: the caller compares. A nonce is used once, ever.
+/// came with it, whatever digest the new claim has: the caller compares. A key is held from its claim on, also where the
+/// asker's time is before the claim's. A claim is never forgotten: [`last_claim`](Store::last_claim) tells it after it has
+/// expired too. A nonce is used once, ever.
 ///
 /// # Reading
 ///
-/// Readers see every append that has returned. They never see one that was refused, and never a part of one.
+/// Readers see every append that has returned, on disk or not. They never see one that was refused, and never a part of
+/// one.
 pub trait Store: Debug + Send + Sync {
     /// Appends, if the action still has `expect` events, the key is free and the nonces are unused. Gives the new
-    /// version. An append without events, or with more bytes than fit, gets [`AppendError::Unfit`]; up to
-    /// [`EVENTS_MAX`] bytes of events fit.
+    /// version. An append without events, or with more bytes than fit, gets [`AppendError::Unfit`].
+    ///
+    /// Every store takes events of up to [`EVENTS_MAX`] bytes together, where each counts [`EVENT_COST`] bytes more than
+    /// it has, next to other words of up to [`WORDS_MAX`] bytes as JSON. Every store refuses events of more than
+    /// [`EVENTS_REFUSED`] bytes together.
     fn append(&self, append: Append) -> Pending<'_, Result<u64, AppendError>>;
 
     /// Appends as [`append`](Store::append) with `durable` does, and proves it. Only stores of this crate can, since only
@@ -73,7 +84,8 @@ pub trait Store: Debug + Send + Sync {
     /// Waits until every append that has returned is on disk.
     fn sync(&self) -> Pending<'_, Result<(), AppendError>>;
 
-    /// Waits until every append to this action that has returned is on disk. Costs nothing when it is already.
+    /// Waits until every append to this action that has returned is on disk. Costs nothing when it is already, and then
+    /// an error of the disk that came later does not change the answer. A closed store gives none.
     fn sync_action<'a>(&'a self, action: &'a str) -> Pending<'a, Result<(), AppendError>>;
 
     /// The version and the events of an action, oldest first, byte by byte as they were appended; `None` for an
@@ -94,7 +106,8 @@ pub trait Store: Debug + Send + Sync {
     /// The actions of all tenants whose latest summary is not `ended`, in ascending order of their ids.
     fn open_actions(&self) -> Result<Vec<String>, ReadError>;
 
-    /// The latest `at_ms` of any summary that was ever appended, Unix milliseconds; 0 without any.
+    /// The latest `at_ms` of any summary that was ever appended, Unix milliseconds, also where later ones of the same
+    /// action have an earlier time; 0 without any.
     fn latest_ms(&self) -> i64;
 
     /// The action that holds an idempotency key at `now_ms`, and the digest of the body that came with it.
@@ -105,6 +118,10 @@ pub trait Store: Debug + Send + Sync {
         key: &str,
         now_ms: i64,
     ) -> Result<Option<(String, String)>, ReadError>;
+
+    /// The action that claimed an idempotency key last, however long ago that was.
+    fn last_claim(&self, tenant: &str, agent: &str, key: &str)
+    -> Result<Option<String>, ReadError>;
 
     /// Keeps bytes under their SHA-256 and gives it as 64 lower-case hex digits. They are on disk when this returns.
     /// Blocks. Payloads are no part of the sequence.
@@ -117,6 +134,7 @@ pub trait Store: Debug + Send + Sync {
     fn failed(&self) -> Option<&Failure>;
 
     /// Takes no more appends, makes those that wait, and has everything on disk when it returns. Blocks. From then
-    /// on, appends and syncs get [`Failure::Closed`]. Closing again does nothing.
+    /// on, [`append`](Store::append), [`append_durable`](Store::append_durable), [`sync`](Store::sync) and
+    /// [`sync_action`](Store::sync_action) get [`Failure::Closed`], whatever they ask for. Closing again does nothing.
     fn close(&self);
 }

@@ -146,9 +146,8 @@ impl Drive<'_> {
         let action = &self.work.story.bound.action;
         let claimed = Claimed { key: format!("retry{NO_HEADER}{}", action.id) };
         // Searched without a time limit: an agent's keys expire, this one must not.
-        let (store, any_time) = (&self.engine.store, i64::MIN);
-        let earlier = store.key(&action.tenant, &action.principal, &claimed.key, any_time)?;
-        if let Some((earlier, _)) = earlier {
+        let store = &self.engine.store;
+        if let Some(earlier) = store.last_claim(&action.tenant, &action.principal, &claimed.key)? {
             return Ok(format!("; proposed again as {earlier}"));
         }
         let Some(agent) = self.tenant.agents.get(&action.principal) else {

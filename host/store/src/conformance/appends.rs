@@ -1,12 +1,10 @@
 //! Compare and append: one sequence of whole appends, each made or refused.
 
-use std::sync::Arc;
-
 use super::{Checked, Place, append, claim, made, must, refusal, same, summary, text, texts};
-use crate::store::{Append, AppendError, EVENTS_MAX, Row, Unfit};
-
-/// Appends that race at once.
-const RACERS: usize = 24;
+use crate::store::{
+    Append, AppendError, EVENT_COST, EVENTS_MAX, EVENTS_REFUSED, Row, Store, Summary, Unfit,
+    WORDS_MAX,
+};
 
 pub(super) async fn read_back(place: &mut dyn Place) -> Checked {
     let mut store = place.open()?;
@@ -45,28 +43,6 @@ pub(super) async fn compare(place: &mut dyn Place) -> Checked {
     same("events", &texts(&*store, "a")?, &vec!["1".to_owned(), "2".to_owned()])
 }
 
-pub(super) async fn race(place: &mut dyn Place) -> Checked {
-    let store = place.open()?;
-    made(&*store, append("a", 0, "first")).await?;
-    let racer = |n: usize| {
-        let store = Arc::clone(&store);
-        tokio::spawn(async move { store.append(append("a", 1, &n.to_string())).await })
-    };
-    let racers: Vec<_> = (0..RACERS).map(racer).collect();
-    let mut winner = None;
-    for (n, racer) in racers.into_iter().enumerate() {
-        match racer.await.map_err(text)? {
-            Ok(version) => {
-                same("the version of the append that won", &version, &2)?;
-                must(winner.replace(n).is_none(), "two appends to one version were made")?;
-            }
-            Err(error) => same("a lost race", &error, &AppendError::Conflict { actual: 2 })?,
-        }
-    }
-    let winner = winner.ok_or("none of the racing appends was made")?.to_string();
-    same("events", &texts(&*store, "a")?, &vec!["first".to_owned(), winner])
-}
-
 /// Whatever it is refused for, nothing else of it is taken.
 pub(super) async fn refused(place: &mut dyn Place) -> Checked {
     let store = place.open()?;
@@ -92,12 +68,26 @@ pub(super) async fn refused(place: &mut dyn Place) -> Checked {
     made(&*store, free()).await
 }
 
+/// Few large events and many empty ones, next to words that take six times their bytes as JSON.
 pub(super) async fn fit(place: &mut dyn Place) -> Checked {
     let store = place.open()?;
     let error = refusal(&*store, Append { events: Vec::new(), ..append("a", 0, "") }).await?;
     same("an append without events", &error, &AppendError::Unfit(Unfit::NoEvents))?;
-    let large = vec![vec![b' '; EVENTS_MAX / 2]; 2];
-    made(&*store, Append { events: large.clone(), ..append("a", 0, "") }).await?;
-    let found = store.events("a").map_err(text)?;
-    must(found == Some((2, large)), "a large append does not read back")
+    fits(&*store, "large", vec![vec![b' '; EVENTS_MAX / 2 - EVENT_COST]; 2]).await?;
+    fits(&*store, "many", vec![Vec::new(); EVENTS_MAX / EVENT_COST]).await?;
+    let beyond = vec![vec![b' '; EVENTS_REFUSED / 2 + 1]; 2];
+    let error = refusal(&*store, Append { events: beyond, ..append("b", 0, "") }).await?;
+    let refused = matches!(error, AppendError::Unfit(Unfit::TooLarge { .. }));
+    must(refused, "events of more than any store takes are not refused as too large")?;
+    same("row after it", &store.row("b").map_err(text)?, &None)
+}
+
+async fn fits(store: &dyn Store, action: &str, events: Vec<Vec<u8>>) -> Checked {
+    let short = summary("acme", "helpdesk", "running");
+    // The other words have their place too.
+    let resource = "\u{1}".repeat((WORDS_MAX - 512) / "\\u0001".len());
+    let summary = Summary { resource, ..short };
+    made(store, Append { events: events.clone(), summary, ..append(action, 0, "") }).await?;
+    let found = store.events(action).map_err(text)?;
+    must(found == Some((events.len() as u64, events)), "a large append does not read back")
 }

@@ -1,14 +1,10 @@
 //! What is on disk when a call returns, and what a crash may take.
 
-use super::{Checked, Place, append, claim, made, must, refusal, same, text, texts};
+use super::{Checked, Place, append, claim, lazy, made, must, refusal, same, text, texts};
 use crate::store::{Append, AppendError, Failure, Store};
 
 /// Appends that are under way, without being durable, when the store crashes.
 const UNSYNCED: usize = 12;
-
-fn lazy(action: &str, expect: u64, event: &str) -> Append {
-    Append { durable: false, ..append(action, expect, event) }
-}
 
 /// A durable append has all before it on disk, with claims and nonces.
 pub(super) async fn durable(place: &mut dyn Place) -> Checked {
@@ -130,4 +126,24 @@ pub(super) async fn close(place: &mut dyn Place) -> Checked {
     same("an append before close", &texts(&*store, "a")?, &vec!["1".to_owned()])?;
     same("an append after close", &texts(&*store, "b")?.len(), &0)?;
     made(&*store, append("a", 1, "2")).await
+}
+
+/// A closed store vouches for nothing: not for a new append, nor for one that it has on disk.
+pub(super) async fn closed(place: &mut dyn Place) -> Checked {
+    let store = place.open()?;
+    made(&*store, append("durable", 0, "1")).await?;
+    made(&*store, lazy("lazy", 0, "1")).await?;
+    store.close();
+    let closed = AppendError::Failed(Failure::Closed);
+    for action in ["durable", "lazy", "never"] {
+        let synced = store.sync_action(action).await;
+        same(&format!("a sync of `{action}` after close"), &synced, &Err(closed.clone()))?;
+    }
+    match store.append_durable(append("new", 0, "x")).await {
+        Ok(_) => return Err("an append after close is proved".to_owned()),
+        Err(error) => same("a proof after close", &error, &closed)?,
+    }
+    same("a lazy append", &refusal(&*store, lazy("new", 0, "x")).await?, &closed)?;
+    place.crash(store)?;
+    same("an append after close", &texts(&*place.open()?, "new")?.len(), &0)
 }

@@ -3,7 +3,9 @@
 use deed_spec::digest::Digest;
 
 use super::{Checked, Place, append, claim, made, must, refusal, same, summary, text};
-use crate::store::{Append, AppendError, CLAIM_LIFE_MS, Filter, PayloadError, Row, Store, Summary};
+use crate::store::{
+    Append, AppendError, CLAIM_LIFE_MS, Claim, Filter, PayloadError, Row, Store, Summary,
+};
 
 pub(super) async fn keys(place: &mut dyn Place) -> Checked {
     let mut store = place.open()?;
@@ -22,14 +24,49 @@ pub(super) async fn keys(place: &mut dyn Place) -> Checked {
         }
         same("holder", &holder(&*store, "helpdesk", last)?, &Some("a1".to_owned()))?;
         same("holder of another agent's key", &holder(&*store, "other", 6)?, &None)?;
-        same("holder of a key that expired", &holder(&*store, "helpdesk", last + 1)?, &None)?;
+        for now_ms in [last + 1, i64::MAX] {
+            same("holder of a key that expired", &holder(&*store, "helpdesk", now_ms)?, &None)?;
+        }
+        for now_ms in [4, i64::MIN] {
+            let found = holder(&*store, "helpdesk", now_ms)?;
+            same("holder before the time of its claim", &found, &Some("a1".to_owned()))?;
+        }
+        let elsewhere = store.key("acme2", "helpdesk", "k", 6).map_err(text)?;
+        same("holder of another tenant's key", &elsewhere, &None)?;
         store.close();
         drop(store);
         store = place.open()?;
     }
     made(&*store, with("a3", "other", '1', 6)).await?;
+    let elsewhere = Claim { tenant: "acme2".to_owned(), ..claim("helpdesk", "k", '1', 6) };
+    made(&*store, Append { claim: Some(elsewhere), ..append("b1", 0, "x") }).await?;
     made(&*store, with("a4", "helpdesk", '1', last + 1)).await?;
     same("new holder", &holder(&*store, "helpdesk", last + 1)?, &Some("a4".to_owned()))
+}
+
+/// Who claimed a key last is known for good, of this tenant and this agent.
+pub(super) async fn last_claim(place: &mut dyn Place) -> Checked {
+    let mut store = place.open()?;
+    let of = |store: &dyn Store, tenant: &str, agent: &str| {
+        store.last_claim(tenant, agent, "k").map_err(text)
+    };
+    for (action, key, at_ms) in
+        [("a1", "k", 5), ("a2", "k", 5 + CLAIM_LIFE_MS), ("a3", "other", 9 * CLAIM_LIFE_MS)]
+    {
+        let claim = Some(claim("helpdesk", key, '0', at_ms));
+        let summary = Summary { at_ms, ..summary("acme", "helpdesk", "running") };
+        made(&*store, Append { summary, claim, ..append(action, 0, "x") }).await?;
+        let wanted = Some(if action == "a1" { "a1" } else { "a2" }.to_owned());
+        for _ in 0..2 {
+            same("the last claim", &of(&*store, "acme", "helpdesk")?, &wanted)?;
+            same("that of another agent", &of(&*store, "acme", "other")?, &None)?;
+            same("that of another tenant", &of(&*store, "acme2", "helpdesk")?, &None)?;
+            store.close();
+            drop(store);
+            store = place.open()?;
+        }
+    }
+    Ok(())
 }
 
 fn holder(store: &dyn Store, agent: &str, now_ms: i64) -> Result<Option<String>, String> {
@@ -111,6 +148,28 @@ pub(super) async fn lists(place: &mut dyn Place) -> Checked {
         store = place.open()?;
     }
     Ok(())
+}
+
+/// The greatest time ever, also where the clock went back and the action's row says so.
+pub(super) async fn latest(place: &mut dyn Place) -> Checked {
+    let mut store = place.open()?;
+    same("the latest time of nothing", &store.latest_ms(), &0)?;
+    let at = |action: &str, expect, at_ms| {
+        let summary = Summary { at_ms, ..summary("acme", "helpdesk", "running") };
+        Append { summary, ..append(action, expect, "x") }
+    };
+    let mut latest = 0;
+    for one in [at("a", 0, 100), at("a", 1, 50), at("b", 0, 70), at("b", 1, 101), at("b", 2, 3)] {
+        latest = latest.max(one.summary.at_ms);
+        made(&*store, one).await?;
+        same("the latest time", &store.latest_ms(), &latest)?;
+    }
+    store.close();
+    drop(store);
+    store = place.open()?;
+    same("the latest time of what was closed", &store.latest_ms(), &latest)?;
+    place.crash(store)?;
+    same("the latest time after a crash", &place.open()?.latest_ms(), &latest)
 }
 
 /// What a look at every row gives, the greatest id first.

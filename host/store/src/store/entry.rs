@@ -5,8 +5,17 @@ use serde::{Deserialize, Serialize};
 /// How long an idempotency key is held, in milliseconds: seven days.
 pub const CLAIM_LIFE_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 
-/// Bytes of events that every store takes in one append.
+/// Bytes of events that every store takes in one append, with [`EVENT_COST`] for each of them.
 pub const EVENTS_MAX: usize = 15 << 20;
+
+/// What one event counts beside its bytes: a store keeps at least its length, so events without bytes take room too.
+pub const EVENT_COST: usize = 16;
+
+/// Bytes of all other words of an append that every store takes, as JSON: its id, its summary, its claim, its nonces.
+pub const WORDS_MAX: usize = 512 << 10;
+
+/// Bytes of events beyond which every store refuses an append, so that none has to hold one of any size in memory.
+pub const EVENTS_REFUSED: usize = 16 << 20;
 
 /// Events to be appended to one action, and what is known about it then.
 #[derive(Debug, Clone)]

@@ -1,54 +1,22 @@
 //! A store in memory: the sequence of appends itself, looked through from its beginning each time. Slow and plain, so
 //! that it is easy to see that it keeps the contract. It breaks it in one way where it is given a flaw.
 
-use std::collections::BTreeMap;
+mod flaw;
+mod kept;
+
+use std::future::ready;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use deed_spec::digest::Digest;
 
+pub(super) use self::flaw::Flaw;
+use self::kept::{Kept, Seen};
 use super::super::Place;
 use crate::store::{
-    Append, AppendError, CLAIM_LIFE_MS, Durable, Failure, Filter, PayloadError, Pending, ReadError,
-    Row, Store, Story, Unfit,
+    Append, AppendError, Durable, Failure, Filter, PayloadError, Pending, ReadError, Row, Store,
+    Story,
 };
-
-/// One way to break the contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Flaw {
-    CutsNewlines,
-    ForgetsVersions,
-    ComparesTooEarly,
-    ClaimsBeforeItCompares,
-    TakesNothing,
-    KeysByDigest,
-    KeysForever,
-    KeysOfEveryAgent,
-    ForgetsNonces,
-    ListsOldestFirst,
-    ListsEveryTenant,
-    ListsEveryStatus,
-    LimitsBeforeItFilters,
-    TakesAnyName,
-    LosesDurable,
-    SyncsOneAction,
-    NeverSyncs,
-    ProvesTheFirstEvent,
-    ProvesTooEarly,
-    Tears,
-    LosesTheMiddle,
-    LosesKeys,
-    ClosesDirty,
-    NeverCloses,
-}
-
-/// What outlives the store: the sequence, how much of it is on disk, the payloads.
-#[derive(Debug, Default)]
-struct Kept {
-    appends: Vec<Append>,
-    durable: usize,
-    payloads: BTreeMap<String, Vec<u8>>,
-}
 
 /// A place for a store in memory.
 pub(super) struct Medium {
@@ -95,20 +63,6 @@ impl Place for Medium {
     }
 }
 
-impl Kept {
-    fn row(&self, action: &str) -> Option<Row> {
-        let own = || self.appends.iter().filter(|one| one.action == action);
-        let version = own().map(|one| one.events.len() as u64).sum();
-        own().next_back().map(|last| Row { version, summary: last.summary.clone() })
-    }
-
-    /// All actions with their rows, in the order of their ids.
-    fn rows(&self) -> BTreeMap<String, Row> {
-        let row = |one: &Append| Some((one.action.clone(), self.row(&one.action)?));
-        self.appends.iter().filter_map(row).collect()
-    }
-}
-
 impl Memory {
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap()
@@ -118,59 +72,32 @@ impl Memory {
         self.flaw == Some(flaw)
     }
 
-    fn refusal(&self, kept: &Kept, append: &Append) -> Result<(), AppendError> {
-        if append.events.is_empty() && !self.has(Flaw::TakesNothing) {
-            return Err(Unfit::NoEvents.into());
-        }
-        let actual = kept.row(&append.action).map_or(0, |row| row.version);
-        if append.expect != actual && !self.has(Flaw::ForgetsVersions) {
-            return Err(AppendError::Conflict { actual });
-        }
-        if let Some(claim) = &append.claim {
-            let holder = self.holder(kept, &claim.tenant, &claim.agent, &claim.key, claim.at_ms);
-            let other = |(_, body): &(String, String)| {
-                !self.has(Flaw::KeysByDigest) || *body == claim.body_sha256
-            };
-            if let Some((action, body_sha256)) = holder.filter(other) {
-                return Err(AppendError::KeyTaken { action, body_sha256 });
-            }
-        }
-        let used = |nonce: &String| kept.appends.iter().any(|one| one.nonces.contains(nonce));
-        for (n, nonce) in append.nonces.iter().enumerate() {
-            let used = used(nonce) || append.nonces[..n].contains(nonce);
-            if used && !self.has(Flaw::ForgetsNonces) {
-                return Err(AppendError::NonceUsed { nonce: nonce.clone() });
-            }
+    /// What readers see.
+    fn read<T>(&self, look: impl FnOnce(Seen<'_>) -> T) -> T {
+        look(self.seen(&self.kept(), Flaw::ReadsFromTheDisk))
+    }
+
+    /// What an append is compared with.
+    fn compared<'a>(&self, kept: &'a Kept) -> Seen<'a> {
+        self.seen(kept, Flaw::ComparesWithTheDisk)
+    }
+
+    /// The whole sequence; with this flaw only what is on disk of it.
+    fn seen<'a>(&self, kept: &'a Kept, short: Flaw) -> Seen<'a> {
+        let end = if self.has(short) { kept.durable } else { kept.appends.len() };
+        Seen { appends: &kept.appends[..end], flaw: self.flaw }
+    }
+
+    fn must_be_open(&self) -> Result<(), AppendError> {
+        if self.closed.load(Ordering::SeqCst) && !self.has(Flaw::NeverCloses) {
+            return Err(Failure::Closed.into());
         }
         Ok(())
     }
 
-    fn holder(
-        &self,
-        kept: &Kept,
-        tenant: &str,
-        agent: &str,
-        key: &str,
-        now_ms: i64,
-    ) -> Option<(String, String)> {
-        let every_agent = self.has(Flaw::KeysOfEveryAgent);
-        let holds = |one: &&Append| {
-            one.claim.as_ref().is_some_and(|claim| {
-                let own = claim.tenant == tenant && (claim.agent == agent || every_agent);
-                let live = now_ms - claim.at_ms < CLAIM_LIFE_MS || self.has(Flaw::KeysForever);
-                own && claim.key == key && live
-            })
-        };
-        let holder = kept.appends.iter().rev().find(holds)?;
-        let body = holder.claim.as_ref().map(|claim| claim.body_sha256.clone());
-        Some((holder.action.clone(), body.unwrap_or_default()))
-    }
-
     async fn make(&self, mut append: Append) -> Result<u64, AppendError> {
-        if self.closed.load(Ordering::SeqCst) && !self.has(Flaw::NeverCloses) {
-            return Err(Failure::Closed.into());
-        }
-        let checked = self.refusal(&self.kept(), &append);
+        self.must_be_open()?;
+        let checked = self.compared(&self.kept()).refusal(&append, false);
         if checked.is_err() && self.has(Flaw::ClaimsBeforeItCompares) {
             let (action, events) = ("nothing".to_owned(), Vec::new());
             self.kept().appends.push(Append { action, events, ..append.clone() });
@@ -179,21 +106,14 @@ impl Memory {
         tokio::task::yield_now().await;
         let mut kept = self.kept();
         if !self.has(Flaw::ComparesTooEarly) {
-            self.refusal(&kept, &append)?;
+            self.compared(&kept).refusal(&append, true)?;
         }
         if self.has(Flaw::CutsNewlines) {
             append.events.iter_mut().for_each(|event| event.retain(|byte| *byte != b'\n'));
         }
         let (version, durable) = (append.expect + append.events.len() as u64, append.durable);
         if durable && self.has(Flaw::SyncsOneAction) {
-            let end = kept.durable;
-            let open = kept.appends.split_off(end);
-            let (own, others): (Vec<_>, Vec<_>) =
-                open.into_iter().partition(|one| one.action == append.action);
-            kept.appends.extend(own);
-            kept.appends.push(append);
-            kept.durable = kept.appends.len();
-            kept.appends.extend(others);
+            kept.put_before_others(append);
             return Ok(version);
         }
         kept.appends.push(append);
@@ -216,16 +136,16 @@ impl Store for Memory {
                 event = append.events.first().cloned().unwrap_or_default();
             }
             append.durable = !self.has(Flaw::ProvesTooEarly);
-            self.make(append).await?;
+            if self.must_be_open().is_ok() || !self.has(Flaw::ProvesWhenClosed) {
+                self.make(append).await?;
+            }
             Ok(Durable::new(action, event))
         })
     }
 
     fn sync(&self) -> Pending<'_, Result<(), AppendError>> {
         Box::pin(async {
-            if self.closed.load(Ordering::SeqCst) && !self.has(Flaw::NeverCloses) {
-                return Err(Failure::Closed.into());
-            }
+            self.must_be_open()?;
             let mut kept = self.kept();
             if !self.has(Flaw::NeverSyncs) {
                 kept.durable = kept.appends.len();
@@ -235,18 +155,19 @@ impl Store for Memory {
     }
 
     fn sync_action<'a>(&'a self, _: &'a str) -> Pending<'a, Result<(), AppendError>> {
+        if self.must_be_open().is_err() && self.has(Flaw::SyncsClosedActions) {
+            return Box::pin(ready(Ok(())));
+        }
         self.sync()
     }
 
     fn events(&self, action: &str) -> Result<Option<Story>, ReadError> {
-        let kept = self.kept();
-        let own = kept.appends.iter().filter(|one| one.action == action);
-        let events: Vec<_> = own.flat_map(|one| one.events.clone()).collect();
+        let events = self.read(|seen| seen.events(action));
         Ok((!events.is_empty()).then_some((events.len() as u64, events)))
     }
 
     fn row(&self, action: &str) -> Result<Option<Row>, ReadError> {
-        Ok(self.kept().row(action))
+        Ok(self.read(|seen| seen.row(action)))
     }
 
     fn list(
@@ -259,7 +180,7 @@ impl Store for Memory {
         if self.has(Flaw::ListsEveryStatus) {
             filter.status = None;
         }
-        let mut rows: Vec<_> = self.kept().rows().into_iter().collect();
+        let mut rows: Vec<_> = self.read(|seen| seen.rows()).into_iter().collect();
         rows.retain(|(_, row)| row.summary.tenant == tenant || self.has(Flaw::ListsEveryTenant));
         if !self.has(Flaw::ListsOldestFirst) {
             rows.reverse();
@@ -273,12 +194,12 @@ impl Store for Memory {
     }
 
     fn open_actions(&self) -> Result<Vec<String>, ReadError> {
-        let rows = self.kept().rows().into_iter();
+        let rows = self.read(|seen| seen.rows()).into_iter();
         Ok(rows.filter(|(_, row)| !row.summary.ended).map(|(action, _)| action).collect())
     }
 
     fn latest_ms(&self) -> i64 {
-        self.kept().appends.iter().map(|one| one.summary.at_ms).max().unwrap_or(0)
+        self.read(|seen| seen.latest_ms())
     }
 
     fn key(
@@ -288,7 +209,16 @@ impl Store for Memory {
         key: &str,
         now_ms: i64,
     ) -> Result<Option<(String, String)>, ReadError> {
-        Ok(self.holder(&self.kept(), tenant, agent, key, now_ms))
+        Ok(self.read(|seen| seen.holder(tenant, agent, key, now_ms)))
+    }
+
+    fn last_claim(
+        &self,
+        tenant: &str,
+        agent: &str,
+        key: &str,
+    ) -> Result<Option<String>, ReadError> {
+        Ok(self.read(|seen| seen.last_claim(tenant, agent, key)))
     }
 
     fn put_payload(&self, bytes: &[u8]) -> Result<String, PayloadError> {
