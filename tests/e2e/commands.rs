@@ -3,6 +3,7 @@
 
 mod answers;
 mod document;
+mod doors;
 
 use std::fs;
 use std::path::Path;

@@ -22,23 +22,25 @@ pub(super) struct Route {
 
 /// The routes for agents, approvers and auditors.
 pub(super) fn main() -> Router<App> {
-    router(table::main())
+    router(false)
 }
 
 /// The routes for operations, on their own listener.
 pub(super) fn operations() -> Router<App> {
-    router(table::for_operations())
+    router(true)
 }
 
 /// The description of every route.
 pub(super) fn document() -> Value {
-    let (main, operations) = (table::main(), table::for_operations());
-    openapi::document(main.iter().chain(&operations).map(|route| &route.operation))
+    let routes = table::all();
+    openapi::document(routes.iter().map(|route| &route.operation))
 }
 
-fn router(routes: Vec<Route>) -> Router<App> {
+/// The routes of one of the two listeners: what is served without a token is what the document says is.
+fn router(for_operations: bool) -> Router<App> {
     let add = |router: Router<App>, route: Route| router.route(route.operation.path, route.handler);
-    routes.into_iter().fold(Router::new(), add)
+    let routes = table::all().into_iter();
+    routes.filter(|route| route.operation.for_operations == for_operations).fold(Router::new(), add)
 }
 
 fn get<H, T>(path: &'static str, handler: H, named: Named) -> Route
@@ -134,7 +136,7 @@ impl Route {
         self
     }
 
-    /// Needs no token, on the listener for operations.
+    /// Served on the listener for operations, which asks for no token, and on no other.
     fn for_operations(mut self) -> Self {
         self.operation.for_operations = true;
         self

@@ -1,4 +1,5 @@
-//! The rows of the table. Routes with the same path are adjacent.
+//! The rows of the table. Routes with the same path are adjacent. Each row says which of the two listeners serves it;
+//! a row that says nothing requires a token.
 
 use deed_record::action::Proposal;
 use deed_record::statement::approval::ApprovalRequest;
@@ -16,8 +17,10 @@ use crate::api::listing::ActionList;
 use crate::engine::Explained;
 use crate::http::{actions, approvals, contracts, log, operations, resolutions};
 
-pub(super) fn main() -> Vec<Route> {
-    let parts = [proposing(), shown(), approving(), resolving(), granted(), logged()];
+/// Every route of the host.
+pub(super) fn all() -> Vec<Route> {
+    let parts =
+        [proposing(), shown(), approving(), resolving(), granted(), logged(), for_operations()];
     parts.into_iter().flatten().collect()
 }
 
@@ -153,7 +156,7 @@ fn logged() -> Vec<Route> {
     ]
 }
 
-pub(super) fn for_operations() -> Vec<Route> {
+fn for_operations() -> Vec<Route> {
     let health = ["health", "operations", "Whether the process is alive"];
     let ready = ["ready", "operations", "Whether it accepts new actions, and why not"];
     let metrics = ["metrics", "operations", "Counters"];
