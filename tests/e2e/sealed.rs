@@ -7,7 +7,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use deed_tests::host;
 use serde_json::Value;
 
 /// A crate by its name, and its library.
@@ -40,7 +39,9 @@ struct Libraries {
 
 impl Libraries {
     fn find() -> Self {
-        let dir = host::binary().unwrap().parent().unwrap().join("deps");
+        // Where Cargo put them when it built this test: `build/PACKAGE/out` stands beside `deps`. Neither the place
+        // of the executable nor the binary that is tested says anything about it.
+        let dir = Path::new(env!("OUT_DIR")).ancestors().nth(3).unwrap().join("deps");
         let newest = candidates(&dir, "deed_sandbox").into_iter().next().unwrap();
         let mut found = Self { dir, externs: vec![("deed_sandbox", newest)] };
         for (name, probe) in PROBES {

@@ -1,8 +1,9 @@
 //! How a grant comes to be, in a crate that has no part in it. This compiles.
 
 use deed_record::action::id::ActionId;
+use deed_record::exchange::Exchange;
 use deed_record::policy::{Decision, Facts, Permit, Policies};
-use deed_sandbox::grant::{self, GrantError, LiveGrant, Scope};
+use deed_sandbox::grant::{self, GrantError, LiveGrant, ReadGrant, ReplayGrant, Scope};
 use deed_sandbox::{Adapter, Keep, Run, RunSlot, Sandbox};
 use deed_store::store::{Append, AppendError, Claim, Durable, Store};
 
@@ -27,6 +28,22 @@ pub async fn run(
     turn: &RunSlot,
 ) -> Run {
     sandbox.perform(adapter, live, keep, turn).await
+}
+
+pub fn read(decision: &Decision, scope: Scope) -> Result<ReadGrant, GrantError> {
+    grant::read(decision, scope)
+}
+
+pub async fn look(sandbox: &Sandbox, adapter: &Adapter, read: ReadGrant, turn: &RunSlot) -> Run {
+    sandbox.observe(adapter, read, turn).await
+}
+
+pub fn replay(scope: Scope, record: Vec<Exchange>) -> ReplayGrant {
+    grant::replay(scope, record)
+}
+
+pub async fn again(sandbox: &Sandbox, adapter: &Adapter, replay: ReplayGrant) -> Run {
+    sandbox.replay(adapter, replay).await
 }
 
 pub fn is_read<'a, T: serde::Deserialize<'a>>() {}

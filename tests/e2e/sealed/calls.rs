@@ -2,7 +2,8 @@
 
 use deed_record::action::id::ActionId;
 use deed_record::policy::{Decision, Facts, Permit};
-use deed_sandbox::grant::{self, Cleared, LiveGrant, Scope};
+use deed_sandbox::grant::{self, Cleared, LiveGrant, ReadGrant, ReplayGrant, Scope};
+use deed_sandbox::{Adapter, Keep, RunSlot, Sandbox};
 use deed_store::store::Durable;
 
 pub fn a_recorded_decision_clears_nothing(decision: Decision, scope: Scope) {
@@ -41,6 +42,42 @@ pub fn a_proof_is_not_made(action: String, event: Vec<u8>) -> Durable {
     Durable::new(action, event) //~ E0624
 }
 
+pub fn a_read_grant_is_not_opened(read: ReadGrant) -> Scope {
+    read.into_scope() //~ E0624
+}
+
+pub fn a_replay_grant_is_not_opened(replay: ReplayGrant) {
+    let _ = replay.into_parts(); //~ E0624
+}
+
+pub fn a_read_grant_has_no_fields(read: &mut ReadGrant) {
+    read.0.attempt = 1; //~ E0616
+}
+
+pub fn a_replay_grant_has_no_fields(replay: &mut ReplayGrant) {
+    replay.record.clear(); //~ E0616
+    replay.scope.attempt = 1; //~ E0616
+}
+
+pub async fn a_look_writes_nothing(
+    sandbox: &Sandbox,
+    adapter: &Adapter,
+    read: ReadGrant,
+    keep: Keep,
+    turn: &RunSlot,
+) {
+    let _ = sandbox.perform(adapter, read, keep, turn).await; //~ E0308
+}
+
+pub async fn a_replay_reaches_no_upstream(
+    sandbox: &Sandbox,
+    adapter: &Adapter,
+    replay: ReplayGrant,
+    turn: &RunSlot,
+) {
+    let _ = sandbox.observe(adapter, replay, turn).await; //~ E0308
+}
+
 pub fn is_read<'a, T: serde::Deserialize<'a>>() {}
 pub fn is_cloned<T: Clone>() {}
 
@@ -49,6 +86,8 @@ pub fn copies() {
     is_cloned::<Durable>(); //~ E0277
     is_cloned::<Cleared>(); //~ E0277
     is_cloned::<LiveGrant>(); //~ E0277
+    is_cloned::<ReadGrant>(); //~ E0277
+    is_cloned::<ReplayGrant>(); //~ E0277
 }
 
 pub fn records() {
@@ -56,4 +95,6 @@ pub fn records() {
     is_read::<Durable>(); //~ E0277
     is_read::<Cleared>(); //~ E0277
     is_read::<LiveGrant>(); //~ E0277
+    is_read::<ReadGrant>(); //~ E0277
+    is_read::<ReplayGrant>(); //~ E0277
 }

@@ -1,8 +1,9 @@
 //! Authority made up from what it consists of.
 
 use deed_record::action::id::ActionId;
+use deed_record::exchange::Exchange;
 use deed_record::policy::Permit;
-use deed_sandbox::grant::{Cleared, LiveGrant, Scope};
+use deed_sandbox::grant::{Cleared, LiveGrant, ReadGrant, ReplayGrant, Scope};
 use deed_store::store::Durable;
 
 pub fn permit(action: ActionId) -> Permit {
@@ -30,5 +31,26 @@ pub fn live(scope: Scope) -> LiveGrant {
 
 pub fn scope_of_cleared(cleared: Cleared) -> Scope {
     let Cleared { 0: scope } = cleared; //~ E0451
+    scope
+}
+
+pub fn read(scope: Scope) -> ReadGrant {
+    ReadGrant { 0: scope } //~ E0451
+}
+
+pub fn scope_of_read(read: ReadGrant) -> Scope {
+    let ReadGrant { 0: scope } = read; //~ E0451
+    scope
+}
+
+pub fn replay(scope: Scope, record: Vec<Exchange>) -> ReplayGrant {
+    ReplayGrant {
+        scope,  //~ E0451
+        record, //~ E0451
+    }
+}
+
+pub fn scope_of_replay(replay: ReplayGrant) -> Scope {
+    let ReplayGrant { scope, .. } = replay; //~ E0451
     scope
 }

@@ -1,7 +1,7 @@
 //! Authority used a second time.
 
 use deed_record::policy::Permit;
-use deed_sandbox::grant::{self, Cleared, LiveGrant, Scope};
+use deed_sandbox::grant::{self, Cleared, LiveGrant, ReadGrant, ReplayGrant, Scope};
 use deed_sandbox::{Adapter, Keep, RunSlot, Sandbox};
 use deed_store::store::Durable;
 
@@ -29,4 +29,19 @@ pub async fn a_live_grant_runs_once(
 ) {
     let _ = sandbox.perform(adapter, live, Keep::clone(&keep), turn).await;
     let _ = sandbox.perform(adapter, live, keep, turn).await; //~ E0382
+}
+
+pub async fn a_read_grant_looks_once(
+    sandbox: &Sandbox,
+    adapter: &Adapter,
+    read: ReadGrant,
+    turn: &RunSlot,
+) {
+    let _ = sandbox.observe(adapter, read, turn).await;
+    let _ = sandbox.observe(adapter, read, turn).await; //~ E0382
+}
+
+pub async fn a_replay_grant_runs_once(sandbox: &Sandbox, adapter: &Adapter, replay: ReplayGrant) {
+    let _ = sandbox.replay(adapter, replay).await;
+    let _ = sandbox.replay(adapter, replay).await; //~ E0382
 }
