@@ -2,9 +2,12 @@
 //! pure crates pure. They parse the sources, so that no way of writing a path goes unnoticed.
 
 mod circles;
+mod crates;
 mod examples;
+mod manifests;
 mod paths;
 mod pure;
+mod tokens;
 
 use std::fs;
 use std::path::Path;
@@ -23,7 +26,8 @@ fn faults(module: &Module, source: &str) -> Vec<String> {
         Ok(found) => found,
         Err(why) => return vec![why],
     };
-    let mut faults = found.faults;
+    let mut faults = [found.faults, found.hidden].concat();
+    faults.extend(found.outer.iter().filter_map(|path| crates::fault(module, path)));
     let place = |name: &str| ORDER.iter().position(|one| *one == name);
     let Some(own) = module.0.first() else {
         return faults;

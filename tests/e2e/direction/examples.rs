@@ -41,6 +41,24 @@ fn a_later_module_cannot_be_named_in_any_way() {
         "use super::super as host;",
         "extern crate self as host;",
         "#[path = \"../http/auth.rs\"] mod auth;",
+        "#[cfg_attr(unix, path = \"../http/auth.rs\")] mod auth;",
+        "#[cfg_attr(unix, cfg_attr(test, path = \"x.rs\"))] mod auth;",
+        "include!(\"../http/auth.rs\");",
+        "macro_rules! m { () => { include!(\"../http/auth.rs\"); } }",
+        "#[derive(crate::http::Shown)] struct S;",
+        "#[crate::http::shown] fn f() {}",
+        "#[serde(with = \"crate::http::auth\")] struct S;",
+        "struct S { #[cfg_attr(unix, serde(default = \"crate::cli::out\"))] one: u8 }",
+        "macro_rules! m { () => { use crate as host; } }",
+        "macro_rules! m { () => { use crate::{self as host}; } }",
+        "macro_rules! m { () => { use super::super as host; } }",
+        "macro_rules! m { () => { use crate::*; } }",
+        "macro_rules! m { () => { use crate::{*}; } }",
+        "macro_rules! m { () => { use super::{super::*}; } }",
+        "macro_rules! m { () => { use super::{super::{http as h}}; } }",
+        "macro_rules! m { () => { use $crate::http; } }",
+        "use crate::r#http::App;",
+        "fn f() { m!(crate::r#http::App) }",
         "use crate::nowhere::X;",
     ] {
         refused("engine/drive.rs", source);
@@ -60,6 +78,38 @@ fn a_module_cannot_pass_another_on() {
 }
 
 #[test]
+fn a_module_names_of_our_crates_what_it_has_a_right_to() {
+    for (file, source) in [
+        ("http/actions.rs", "use deed_sandbox::grant;"),
+        ("http/actions.rs", "use deed_sandbox::{Adapter, grant::{self, Scope}};"),
+        ("http/actions.rs", "fn f() { deed_sandbox::grant::clear(one, two) }"),
+        ("http/actions.rs", "macro_rules! m { () => { deed_sandbox::grant::read } }"),
+        ("http/actions.rs", "use deed_store::journal::Journal;"),
+        ("http/actions.rs", "use deed_store as s;"),
+        ("http/actions.rs", "use deed_store::*;"),
+        ("http/actions.rs", "use deed_store::store::Store;"),
+        ("http/actions.rs", "use deed_store::store::{Filter, Append};"),
+        ("cli/serve.rs", "use deed_store::{journal, log};"),
+        ("cli/serve.rs", "use deed_sandbox::*;"),
+        ("cli/serve.rs", "use ::deed_sandbox::grant::LiveGrant;"),
+        ("stage/policy.rs", "use deed_sandbox::Sandbox;"),
+        ("stage/observe.rs", "use deed_sandbox::grant::{self, ReadGrant};"),
+        ("config/pin.rs", "use deed_store::store::Store;"),
+        ("engine/drive.rs", "pub use deed_store::store::Store;"),
+        ("engine/drive.rs", "use deed_verify::verify;"),
+        ("lib.rs", "use deed_store::journal;"),
+    ] {
+        refused(file, source);
+    }
+    accepted(
+        "engine/drive.rs",
+        "use deed_sandbox::{RunSlot, grant}; use deed_store::store::Store;",
+    );
+    accepted("http/actions.rs", "use deed_store::store::Filter; use deed_record::action::Action;");
+    accepted("http/listing.rs", "const NAME: &str = \"deed_store::journal\";");
+}
+
+#[test]
 fn no_stage_names_another() {
     refused("stage/approval.rs", "use crate::stage::policy;");
     refused("stage/approval.rs", "use super::policy;");
@@ -74,6 +124,9 @@ fn what_stands_before_can_be_named() {
         "pub use self::limit::Limit; pub(crate) use super::gate::Gate;",
         "mod inner { use super::*; use super::super::gate; }",
         "use std::sync::Arc; use tokio::sync::Mutex;",
+        "macro_rules! m { () => { pub(crate) struct S; pub(super) use super::gate; } }",
+        "macro_rules! m { ($a:expr) => { use crate::{config as http, stage}; $a * 2 } }",
+        "#[doc = \"crate::http\"] #[must_use = \"text\"] fn f() { a.crate_::<u8>() }",
     ] {
         accepted("engine/drive.rs", source);
     }
@@ -100,6 +153,19 @@ fn a_pure_file_cannot_reach_out() {
         "async fn f() {}",
         "fn f() { g(async { 1 }) }",
         "trait T { async fn f(); }",
+        "#[serde(default = \"std::time::Instant::now\")] struct S;",
+        "#[cfg_attr(unix, path = \"elsewhere.rs\")] mod elsewhere;",
+        "include!(\"elsewhere.rs\");",
+        "use r#std::fs;",
+        "macro_rules! m { () => { use std::fs as files; } }",
+        "fn f() { println!(\"{}\", 1) }",
+        "fn f() { eprintln!() }",
+        "fn f() -> u8 { dbg!(1) }",
+        "fn f() { std::print!(\"1\") }",
+        "macro_rules! m { () => { eprint!(\"1\") } }",
+        "use std::hash::RandomState;",
+        "use std::collections::hash_map::{HashMap, RandomState as Keys};",
+        "use std::hash::*; fn f() { RandomState::new() }",
     ] {
         assert!(!pure::faults(source).is_empty(), "`{source}` is not refused");
     }

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
-use syn::{Attribute, Ident, Item, ItemMod, ItemUse, Macro, UseTree, VisRestricted, Visibility};
+use syn::{
+    Attribute, Ident, Item, ItemMod, ItemUse, Macro, Meta, UseTree, VisRestricted, Visibility,
+};
 
 /// A module by the names that lead to it from the root of its crate.
 #[derive(Clone, Debug)]
@@ -27,8 +28,12 @@ pub(super) struct Imports {
     pub(super) inner: Vec<Vec<String>>,
     /// Paths that begin with another crate's name, or with a name of this file.
     pub(super) outer: Vec<Vec<String>>,
-    /// Ways of writing that would hide what is named.
+    /// What no file of the host may write about its own crate.
     pub(super) faults: Vec<String>,
+    /// Ways of writing that would hide what is named, in any crate.
+    pub(super) hidden: Vec<String>,
+    /// The macros that are called, without the path before the name.
+    pub(super) macros: Vec<String>,
     /// Whether anything is asynchronous.
     pub(super) is_async: bool,
 }
@@ -56,10 +61,16 @@ fn is_test(attribute: &Attribute) -> bool {
         && attribute.parse_args::<Ident>().is_ok_and(|condition| condition == "test")
 }
 
-struct Reader {
+/// A name as it is meant: `r#crate` and `crate` are one.
+pub(super) fn word(ident: &Ident) -> String {
+    let text = ident.to_string();
+    text.strip_prefix("r#").map_or_else(|| text.clone(), str::to_owned)
+}
+
+pub(super) struct Reader {
     here: Vec<String>,
     without_tests: bool,
-    found: Imports,
+    pub(super) found: Imports,
 }
 
 impl Reader {
@@ -85,18 +96,29 @@ impl Reader {
         Some(base)
     }
 
-    fn name(&mut self, path: Vec<String>) {
+    pub(super) fn name(&mut self, path: Vec<String>) {
         match self.resolved(&path) {
+            Some(inner) if inner.is_empty() => {
+                self.found.faults.push(format!("`{}` is the root of the crate", path.join("::")));
+            }
             Some(inner) => self.found.inner.push(inner),
             None => self.found.outer.push(path),
         }
+    }
+
+    /// A macro that is called. `include!` has a file in this one that nobody parsed.
+    pub(super) fn calls(&mut self, name: &str) {
+        if name == "include" {
+            self.found.hidden.push("`include!` brings in a file that is not read".to_owned());
+        }
+        self.found.macros.push(name.to_owned());
     }
 
     /// Every leaf of a `use`; what would bring in the whole root, or pass a module on, is a fault.
     fn tree(&mut self, tree: &UseTree, mut path: Vec<String>, is_public: bool) {
         match tree {
             UseTree::Path(step) => {
-                path.push(step.ident.to_string());
+                path.push(word(&step.ident));
                 self.tree(&step.tree, path, is_public);
             }
             UseTree::Group(group) => {
@@ -105,11 +127,11 @@ impl Reader {
                 }
             }
             UseTree::Name(leaf) => {
-                path.push(leaf.ident.to_string());
+                path.push(word(&leaf.ident));
                 self.leaf(path, is_public);
             }
             UseTree::Rename(leaf) => {
-                path.push(leaf.ident.to_string());
+                path.push(word(&leaf.ident));
                 self.leaf(path, is_public);
             }
             UseTree::Glob(_) => {
@@ -130,7 +152,10 @@ impl Reader {
             if let [krate] = path.as_slice()
                 && matches!(krate.as_str(), "std" | "core" | "alloc")
             {
-                self.found.faults.push(format!("`use {text}` gives a whole crate another name"));
+                self.found.hidden.push(format!("`use {text}` gives a whole crate another name"));
+            }
+            if is_public && path.first().is_some_and(|krate| krate.starts_with("deed_")) {
+                self.found.faults.push(format!("`pub use {text}` passes on what a crate has"));
             }
             return self.found.outer.push(path);
         };
@@ -142,75 +167,21 @@ impl Reader {
         }
         self.found.inner.push(inner);
     }
-
-    /// Tokens of a macro are no paths yet: every run of `name::name` counts as one.
-    fn tokens(&mut self, tokens: TokenStream) {
-        let mut path: Vec<String> = Vec::new();
-        let mut colons = 0;
-        for token in tokens {
-            match token {
-                TokenTree::Ident(ident) => {
-                    if colons != 2 {
-                        self.end(&mut path);
-                    }
-                    path.push(ident.to_string());
-                    colons = 0;
-                }
-                TokenTree::Punct(punct) if punct.as_char() == ':' => colons += 1,
-                TokenTree::Group(group) => {
-                    // A group behind `::` goes on with the path, as in a `use` that a macro makes.
-                    let prefix = if colons == 2 { path.clone() } else { vec![] };
-                    self.end(&mut path);
-                    self.group(&prefix, group.stream());
-                    colons = 0;
-                }
-                TokenTree::Punct(_) | TokenTree::Literal(_) => {
-                    self.end(&mut path);
-                    colons = 0;
-                }
-            }
-        }
-        self.end(&mut path);
-    }
-
-    fn group(&mut self, prefix: &[String], tokens: TokenStream) {
-        if !prefix.is_empty() {
-            for token in tokens.clone() {
-                if let TokenTree::Ident(ident) = token {
-                    self.name([prefix, &[ident.to_string()]].concat());
-                }
-            }
-        }
-        self.tokens(tokens);
-    }
-
-    fn end(&mut self, path: &mut Vec<String>) {
-        let path = std::mem::take(path);
-        if path.iter().any(|name| name == "async") {
-            self.found.is_async = true;
-        }
-        if path.len() > 1 {
-            self.name(path);
-        }
-    }
 }
 
 impl<'ast> Visit<'ast> for Reader {
     fn visit_item(&mut self, item: &'ast Item) {
         if matches!(item, Item::ExternCrate(_)) {
-            self.found.faults.push("`extern crate` gives a crate another name".to_owned());
+            self.found.hidden.push("`extern crate` gives a crate another name".to_owned());
         }
         visit::visit_item(self, item);
     }
 
     fn visit_item_mod(&mut self, module: &'ast ItemMod) {
-        if module.attrs.iter().any(|attribute| attribute.path().is_ident("path")) {
-            self.found.faults.push(format!("`mod {}` is a file from elsewhere", module.ident));
-        }
         if self.without_tests && module.attrs.iter().any(is_test) {
             return;
         }
-        self.here.push(module.ident.to_string());
+        self.here.push(word(&module.ident));
         visit::visit_item_mod(self, module);
         self.here.pop();
     }
@@ -221,14 +192,25 @@ impl<'ast> Visit<'ast> for Reader {
     }
 
     fn visit_path(&mut self, path: &'ast syn::Path) {
-        let names = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        let names = path.segments.iter().map(|segment| word(&segment.ident)).collect();
         self.name(names);
         visit::visit_path(self, path);
     }
 
     fn visit_macro(&mut self, called: &'ast Macro) {
-        self.tokens(called.tokens.clone());
+        let name = called.path.segments.last().map(|segment| word(&segment.ident));
+        self.calls(&name.unwrap_or_default());
+        self.tokens(&[], called.tokens.clone());
         visit::visit_macro(self, called);
+    }
+
+    fn visit_attribute(&mut self, attribute: &'ast Attribute) {
+        if let Meta::List(list) = &attribute.meta {
+            self.attribute(list);
+        } else if attribute.path().is_ident("path") {
+            self.found.hidden.push("`path` has a module from elsewhere".to_owned());
+        }
+        visit::visit_attribute(self, attribute);
     }
 
     fn visit_signature(&mut self, signature: &'ast syn::Signature) {

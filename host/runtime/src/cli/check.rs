@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use deed_sandbox::Sandbox;
 use deed_spec::text::safe;
-use deed_store::journal;
+use deed_store::journal::version;
 use deed_store::log::witnesses::{Witness, Witnesses};
 use deed_system::clock::Clock;
 use deed_system::files;
@@ -124,7 +124,7 @@ fn adapters(config: &Config) -> Vec<Fault> {
 /// A sandbox with the compile cache of a served directory. Fails when `state/` or the cache cannot be used.
 fn sandbox(dir: &Path) -> Result<Sandbox, Fault> {
     // Before anything is created there: a newer version may keep other things in these places.
-    journal::version(&dir.join("state")).map_err(|e| Fault::new("state", 0, e.to_string()))?;
+    version(&dir.join("state")).map_err(|e| Fault::new("state", 0, e.to_string()))?;
     files::make_state(dir).map_err(|e| Fault::new("state", 0, e.to_string()))?;
     let sandbox = Sandbox::new(&dir.join("state/cache"), Clock::new());
     sandbox.map_err(|e| Fault::new("state/cache", 0, e.to_string()))
