@@ -25,7 +25,8 @@ pub struct Entry {
     pub event: Event,
 }
 
-/// What can happen to an action. An event that *starts* something is written before it starts.
+/// What can happen to an action. An event that starts a write is durable before it starts;
+/// one that starts a look is appended while the look runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Event {
@@ -86,7 +87,8 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         idempotency_key: Option<String>,
     },
-    /// The result of an intended write; durable before the adapter gets it.
+    /// The result of an intended write: written before the adapter gets it, durable before the next intent or the
+    /// receipt.
     WriteEnded {
         n: u32,
         epoch: u64,

@@ -1,7 +1,8 @@
 //! Approvals: what people are asked, what they sign, and whether that is exactly what would happen.
 //!
-//! The approver's client recomputes every digest from what it shows, and signs those. The gate builds the same terms
-//! from the current configuration; any difference means that something else was approved.
+//! The approver's client recomputes every digest from what it shows, and signs those. The host
+//! compares them with what it asked for when the answer arrives. The gate compares the world as it is then: the state, the
+//! policies, the signers, and every digest that the action names.
 
 use std::collections::BTreeMap;
 
@@ -170,7 +171,7 @@ pub fn sign(action: Digest, terms: &Terms, key: &SigningKey) -> Result<Envelope,
     Statement { kind: Kind::Approval, action, predicate }.sign(key)
 }
 
-/// Checks the signature and form of an approval, and fails when one is wrong. The gate checks whether its terms match.
+/// Checks the signature and form of an approval, and fails when one is wrong. Its terms are compared by the caller.
 pub fn open(envelope: &Envelope, key: &VerifyingKey) -> Result<(Digest, Terms), OpenError> {
     let statement = Statement::open(envelope, key, Kind::Approval)?;
     let terms =

@@ -104,7 +104,7 @@ impl Drive<'_> {
         }
     }
 
-    /// Policy's answer to the proposal.
+    /// Policy's latest answer.
     pub(super) fn first_verdict(&self) -> Option<Verdict> {
         self.work.story.decision.as_ref().map(|(decision, _)| decision.verdict)
     }

@@ -73,8 +73,8 @@ impl Engine {
         Ok(rows)
     }
 
-    /// Appends the first event of a new action. It is on disk before anything is sent, and before the caller is told of
-    /// it: see [`Engine::on_disk`].
+    /// Appends the first event of a new action. This does not wait for the disk: the route that answers the caller
+    /// waits for [`Engine::on_disk`], and an attempt for its own start.
     pub(crate) async fn begin(
         &self,
         event: Event,

@@ -1,7 +1,8 @@
 //! An action while it is being carried on: its story, its entries, and the events that the journal does not have yet.
 //!
 //! Events without anything happening in between are appended as one record. Code that needs them on disk before
-//! something else happens flushes them first: before a run, a wait or an answer.
+//! something else happens flushes them first: before an attempt, a wait or an answer. A look runs while its start is
+//! appended.
 
 use deed_record::lifecycle::event::{Entry, Event};
 use deed_record::lifecycle::status::Status;

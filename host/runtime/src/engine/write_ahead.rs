@@ -11,7 +11,8 @@ use tokio::sync::Mutex;
 use super::Engine;
 use super::unit_of_work::UnitOfWork;
 
-/// The function through which egress makes the steps of writes durable. It shares the story while the run lasts, so
+/// The function through which egress has the steps of writes appended: an intent is durable when it returns, a result
+/// with the next intent or the receipt. It shares the story while the run lasts, so
 /// that each append continues from the version before. Each append runs in a task of its own: if the caller stops
 /// waiting, story and journal must not diverge.
 pub(super) fn steps(

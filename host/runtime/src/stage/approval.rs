@@ -1,6 +1,7 @@
 //! Stage 4: what people are asked, and whether a signed answer is an answer to exactly that.
 //!
-//! Only this module checks approvals. It does not clear an action: policy does, with approvals as facts.
+//! It checks signature, terms and signer, when an answer arrives and again at the gate; `engine/gate.rs` checks expiry and
+//! staleness. It does not clear an action: policy does, with approvals as facts.
 
 use std::collections::BTreeMap;
 
