@@ -185,8 +185,7 @@ fn a_clock_that_was_set_back_is_refused_until_it_counts_again() {
     // The host does not start with such a clock either: events in the journal would lie in its future.
     assert!(it.world.host.take().unwrap().stop().unwrap());
     let said = it.serve().unwrap_err();
-    for words in
-        ["the clock was set back", "but the journal has an event of", "correct the clock"]
+    for words in ["the clock was set back", "but the journal has an event of", "correct the clock"]
     {
         assert!(said.contains(words), "no `{words}` in {said}");
     }

@@ -81,8 +81,12 @@ fn denied_by_environment_tells_the_agent_where_it_is() {
     let mut proposal = World::proposal(RESTORE, &user);
     proposal["environment"] = json!("test");
     let answer = world.propose(&proposal).unwrap();
-    let receipt =
-        ended(&world, &answer.json(), "denied", "expects the environment `test`; this is `production`");
+    let receipt = ended(
+        &world,
+        &answer.json(),
+        "denied",
+        "expects the environment `test`; this is `production`",
+    );
     assert_eq!(receipt["believed_environment"], "test");
     assert!(world.proxy.requests().is_empty());
     assert!(!is_active(&user));
@@ -96,7 +100,12 @@ fn denied_for_missing_sources_says_how_many_are_wanted() {
     let mut proposal = World::proposal(RESTORE, &user);
     proposal["sources"] = json!([]);
     let answer = world.propose(&proposal).unwrap();
-    ended(&world, &answer.json(), "denied", "the contract requires 1 source(s), but the proposal names 0");
+    ended(
+        &world,
+        &answer.json(),
+        "denied",
+        "the contract requires 1 source(s), but the proposal names 0",
+    );
     assert!(world.proxy.requests().is_empty());
     assert!(!is_active(&user));
 }

@@ -170,7 +170,10 @@ impl Config {
 fn check_host(raw: &raw::Host, here: &fault::Source, faults: &mut Faults) {
     if !id::is_name(&raw.environment) {
         faults.push(
-            here.fault("environment", "`environment` must be a lower-case name, such as `production`"),
+            here.fault(
+                "environment",
+                "`environment` must be a lower-case name, such as `production`",
+            ),
         );
     }
     for (key, address) in [("listen", raw.http.listen), ("operations", raw.http.operations)] {

@@ -51,7 +51,7 @@ use deed_system::clock::Clock;
 
 pub use self::error::{EngineError, Fault, Stopping};
 pub use self::explain::Explained;
-pub use self::in_flight::Waiting;
+pub use self::in_flight::DriverHandle;
 pub use self::intake::{Accepted, Claimed, IntakeError};
 pub use self::key_history::KeyHistoryError;
 pub use self::readiness::Unready;

@@ -17,7 +17,7 @@ pub const SECRET_MAX: usize = 16 * 1024;
 ///
 /// A newline at the end is not part of the secret. A file must be a regular file that only its owner can read. Fails
 /// when the source cannot be read or the value does not meet these rules.
-pub fn load(name: &str, files: &Files, source: &SecretSource) -> Result<Secret, VaultError> {
+pub fn load(name: &str, files: &Files, source: &SecretSource) -> Result<Secret, CredentialError> {
     let bytes = match source {
         SecretSource::File(path) => read_file(name, files, path)?,
         SecretSource::Env(variable) => read_env(name, variable)?,
@@ -43,19 +43,19 @@ pub struct Secret {
 impl Secret {
     /// Checks a value and removes one newline (`\n` or `\r\n`) at its end. Fails when the value is not text of 16 bytes
     /// to 16 KiB without control characters.
-    pub fn new(name: &str, bytes: &[u8]) -> Result<Self, VaultError> {
+    pub fn new(name: &str, bytes: &[u8]) -> Result<Self, CredentialError> {
         let text =
-            std::str::from_utf8(bytes).map_err(|_no_utf8| VaultError::NotText(name.into()))?;
+            std::str::from_utf8(bytes).map_err(|_no_utf8| CredentialError::NotText(name.into()))?;
         let text =
             text.strip_suffix('\n').map_or(text, |cut| cut.strip_suffix('\r').unwrap_or(cut));
         if text.chars().any(char::is_control) {
-            return Err(VaultError::NotText(name.into()));
+            return Err(CredentialError::NotText(name.into()));
         }
         if text.len() < SECRET_MIN {
-            return Err(VaultError::Short(name.into()));
+            return Err(CredentialError::Short(name.into()));
         }
         if text.len() > SECRET_MAX {
-            return Err(VaultError::Long(name.into()));
+            return Err(CredentialError::Long(name.into()));
         }
         Ok(Self { name: name.into(), value: Zeroizing::new(text.into()) })
     }
@@ -78,7 +78,7 @@ impl fmt::Debug for Secret {
 
 /// Why a secret is not usable. It does not contain the value.
 #[derive(Debug, thiserror::Error)]
-pub enum VaultError {
+pub enum CredentialError {
     #[error(
         "secret `{name}`: cannot read `{path}`; run `deed secret set DIR {name}`, or correct `file`"
     )]
@@ -92,24 +92,30 @@ pub enum VaultError {
     )]
     NoSecret { name: String, variable: String },
     /// Reported without the text, which may be the secret itself.
-    #[error("secret `{0}`: `env` is not the name of an environment variable; set one, and name it here")]
+    #[error(
+        "secret `{0}`: `env` is not the name of an environment variable; set one, and name it here"
+    )]
     NoVariable(String),
-    #[error("secret `{0}` is shorter than 16 bytes; use a longer one, because answers are searched for it")]
+    #[error(
+        "secret `{0}` is shorter than 16 bytes; use a longer one, because answers are searched for it"
+    )]
     Short(String),
     #[error("secret `{0}` is longer than 16 KiB; is this the right file?")]
     Long(String),
-    #[error("secret `{0}` has control characters or is not UTF-8; a secret must be one line of text")]
+    #[error(
+        "secret `{0}` has control characters or is not UTF-8; a secret must be one line of text"
+    )]
     NotText(String),
 }
 
 /// Room for a value that is too long, so that this can be reported, and for its newline.
 const FILE_MAX: u64 = 64 << 10;
 
-fn read_file(name: &str, files: &Files, path: &str) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+fn read_file(name: &str, files: &Files, path: &str) -> Result<Zeroizing<Vec<u8>>, CredentialError> {
     files.private(path, FILE_MAX).map_err(|error| match error {
-        FileError::Read(path, source) => VaultError::Read { name: name.into(), path, source },
-        FileError::Long(..) => VaultError::Long(name.into()),
-        source => VaultError::File { name: name.into(), source },
+        FileError::Read(path, source) => CredentialError::Read { name: name.into(), path, source },
+        FileError::Long(..) => CredentialError::Long(name.into()),
+        source => CredentialError::File { name: name.into(), source },
     })
 }
 
@@ -117,13 +123,13 @@ fn read_file(name: &str, files: &Files, path: &str) -> Result<Zeroizing<Vec<u8>>
 const NO_SECRETS: [&str; 9] =
     ["PATH", "HOME", "PWD", "OLDPWD", "SHELL", "USER", "LANG", "DEED_LOG", "DEED_TOKEN"];
 
-fn read_env(name: &str, variable: &str) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+fn read_env(name: &str, variable: &str) -> Result<Zeroizing<Vec<u8>>, CredentialError> {
     let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     if variable.is_empty() || !variable.bytes().all(fits) {
-        return Err(VaultError::NoVariable(name.into()));
+        return Err(CredentialError::NoVariable(name.into()));
     }
     if NO_SECRETS.contains(&variable) || variable.starts_with("LD_") {
-        return Err(VaultError::NoSecret { name: name.into(), variable: variable.into() });
+        return Err(CredentialError::NoSecret { name: name.into(), variable: variable.into() });
     }
     #[expect(
         clippy::disallowed_methods,
@@ -132,7 +138,7 @@ fn read_env(name: &str, variable: &str) -> Result<Zeroizing<Vec<u8>>, VaultError
     let value = std::env::var(variable);
     match value {
         Ok(value) => Ok(Zeroizing::new(value.into_bytes())),
-        Err(_) => Err(VaultError::Env { name: name.into(), variable: variable.into() }),
+        Err(_) => Err(CredentialError::Env { name: name.into(), variable: variable.into() }),
     }
 }
 
@@ -182,12 +188,18 @@ mod tests {
     fn what_is_no_secret_is_refused() {
         let files = Files::open(&dir()).unwrap();
         let missing = SecretSource::Env("DEED_TEST_NO_SUCH_VARIABLE".into());
-        assert!(matches!(load("x", &files, &missing), Err(VaultError::Env { .. })));
+        assert!(matches!(load("x", &files, &missing), Err(CredentialError::Env { .. })));
         let path = SecretSource::Env("PATH".into());
-        assert!(matches!(load("x", &files, &path), Err(VaultError::NoSecret { .. })));
-        assert!(matches!(Secret::new("x", b"short"), Err(VaultError::Short(_))));
-        assert!(matches!(Secret::new("x", b"0123456789abc\ndef\n"), Err(VaultError::NotText(_))));
-        assert!(matches!(Secret::new("x", &[0xff; 20]), Err(VaultError::NotText(_))));
-        assert!(matches!(Secret::new("x", &vec![b'a'; SECRET_MAX + 1]), Err(VaultError::Long(_))));
+        assert!(matches!(load("x", &files, &path), Err(CredentialError::NoSecret { .. })));
+        assert!(matches!(Secret::new("x", b"short"), Err(CredentialError::Short(_))));
+        assert!(matches!(
+            Secret::new("x", b"0123456789abc\ndef\n"),
+            Err(CredentialError::NotText(_))
+        ));
+        assert!(matches!(Secret::new("x", &[0xff; 20]), Err(CredentialError::NotText(_))));
+        assert!(matches!(
+            Secret::new("x", &vec![b'a'; SECRET_MAX + 1]),
+            Err(CredentialError::Long(_))
+        ));
     }
 }

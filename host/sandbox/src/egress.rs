@@ -43,7 +43,7 @@ use crate::upstream::{Credential, Upstream};
 pub(super) struct Egress {
     pub(super) allowance: Allowance,
     pub(super) road: Transport,
-    pub(super) ledger: ExchangeLog,
+    pub(super) exchanges: ExchangeLog,
 }
 
 /// The upstreams, and what is needed to reach them.
@@ -65,8 +65,8 @@ impl Egress {
     pub(super) async fn send(&mut self, request: &Request) -> Result<Response, Error> {
         let prepared = self.allowance.take(request).map_err(Error::Denied)?;
         match &mut self.road {
-            Transport::Network(network) => network.send(prepared, &self.ledger).await,
-            Transport::Record(recorded) => recorded.answer(&prepared.public, &self.ledger),
+            Transport::Network(network) => network.send(prepared, &self.exchanges).await,
+            Transport::Record(recorded) => recorded.answer(&prepared.public, &self.exchanges),
         }
     }
 
@@ -75,12 +75,16 @@ impl Egress {
         if let Transport::Network(network) = self.road {
             network.settle().await;
         }
-        self.ledger.close()
+        self.exchanges.close()
     }
 }
 
 impl Network {
-    async fn send(&mut self, prepared: Prepared, ledger: &ExchangeLog) -> Result<Response, Error> {
+    async fn send(
+        &mut self,
+        prepared: Prepared,
+        exchanges: &ExchangeLog,
+    ) -> Result<Response, Error> {
         let rendered = &prepared.public;
         let unknown = || {
             Error::Denied(format!(
@@ -91,7 +95,7 @@ impl Network {
         let upstream = self.upstreams.get(&rendered.upstream).ok_or_else(unknown)?;
         let once = self.once.take(rendered);
         if let Once { done: Some(done), .. } = once {
-            let entry = ledger.open(rendered.clone(), Known::default(), upstream.timeout);
+            let entry = exchanges.open(rendered.clone(), Known::default(), upstream.timeout);
             let told = transport::told(entry.ordinal, &done);
             entry.repeat(done);
             if let (true, Some(keep)) = (is_counted(rendered), &self.keep) {
@@ -102,7 +106,7 @@ impl Network {
         let until_ms = once.until_ms;
         let known = Known { if_match: self.tag(rendered)?, idempotency_key: once.key };
         let job = Job {
-            entry: ledger.open(rendered.clone(), known.clone(), upstream.timeout),
+            entry: exchanges.open(rendered.clone(), known.clone(), upstream.timeout),
             known,
             until_ms,
             declared: AtomicBool::new(false),

@@ -26,7 +26,7 @@ pub(super) struct ExchangeLog {
 /// One exchange under way. Dropping it leaves the entry with what is known so far.
 #[derive(Debug)]
 pub(super) struct Entry {
-    ledger: ExchangeLog,
+    exchanges: ExchangeLog,
     pub(super) ordinal: u32,
     pub(super) deadline_ms: i64,
 }
@@ -87,7 +87,7 @@ impl ExchangeLog {
             deadline_ms,
         });
         drop(entries);
-        Entry { ledger: self.clone(), ordinal, deadline_ms }
+        Entry { exchanges: self.clone(), ordinal, deadline_ms }
     }
 
     /// Reads one exchange.
@@ -117,7 +117,7 @@ impl ExchangeLog {
 impl Entry {
     /// Adds an answer to the total; false when the run has received more than it may keep.
     pub(super) fn fits(&self, bytes: usize) -> bool {
-        let before = self.ledger.received.fetch_add(bytes, Ordering::Relaxed);
+        let before = self.exchanges.received.fetch_add(bytes, Ordering::Relaxed);
         before.saturating_add(bytes) <= limits::RESPONSES
     }
 
@@ -128,7 +128,7 @@ impl Entry {
 
     /// The exchange ended without an answer; whether a byte was sent is already recorded.
     pub(super) fn failed(&self, failure: Failure, problem: &str) {
-        let now = self.ledger.clock.now_ms();
+        let now = self.exchanges.clock.now_ms();
         self.update(|entry| {
             entry.problem = Some(problem.into());
             entry.failure = Some(failure);
@@ -137,7 +137,7 @@ impl Entry {
     }
 
     pub(super) fn answered(&self, answer: Answer) {
-        let now = self.ledger.clock.now_ms();
+        let now = self.exchanges.clock.now_ms();
         self.update(|entry| {
             entry.fate = Fate::Answered { status: answer.status };
             entry.response = answer.body;
@@ -158,22 +158,22 @@ impl Entry {
 
     /// The exchange as it is known now.
     pub(super) fn exchange(&self) -> Option<Exchange> {
-        self.ledger.with(self.ordinal, Exchange::clone)
+        self.exchanges.with(self.ordinal, Exchange::clone)
     }
 
     /// When it is given up, by the system's clock where that is ahead of ours.
     pub(super) fn given_up_ms(&self) -> i64 {
-        let clock = &self.ledger.clock;
+        let clock = &self.exchanges.clock;
         let ahead_ms = clock.latest_ms().saturating_sub(clock.now_ms()).max(0);
         self.deadline_ms.saturating_add(ahead_ms)
     }
 
     pub(super) fn fate(&self) -> Fate {
-        self.ledger.with(self.ordinal, |entry| entry.fate).unwrap_or(Fate::NoAnswer)
+        self.exchanges.with(self.ordinal, |entry| entry.fate).unwrap_or(Fate::NoAnswer)
     }
 
     fn update(&self, change: impl FnOnce(&mut Exchange)) {
-        let mut entries = self.ledger.lock();
+        let mut entries = self.exchanges.lock();
         let index = usize::try_from(self.ordinal).unwrap_or(usize::MAX);
         if let Some(entry) = entries.get_mut(index) {
             change(entry);

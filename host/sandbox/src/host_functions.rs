@@ -127,7 +127,8 @@ impl Guest {
 
     fn read_state(&mut self, name: &str, exchange: u32, pointer: &str) -> Result<String, Unread> {
         let shape = self.free_state(name)?;
-        let found = self.egress.ledger.with(exchange, |entry| extract(entry, name, pointer, shape));
+        let found =
+            self.egress.exchanges.with(exchange, |entry| extract(entry, name, pointer, shape));
         let value = found.ok_or_else(|| format!("this run has no exchange {exchange}"))??;
         let text = json::canonical(&value).map_err(|error| error.to_string())?;
         self.take_room(text.len())?;
@@ -147,7 +148,7 @@ impl Guest {
             return Err("a derived value names the exchanges that it comes from".to_owned().into());
         }
         for exchange in from {
-            let usable = self.egress.ledger.with(*exchange, |entry| answer(entry).map(drop));
+            let usable = self.egress.exchanges.with(*exchange, |entry| answer(entry).map(drop));
             usable.ok_or_else(|| format!("this run has no exchange {exchange}"))??;
         }
         let value = json::parse(value.as_bytes())

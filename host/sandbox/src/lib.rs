@@ -42,7 +42,7 @@ pub use self::engine::{Adapter, EngineError, LoadError};
 use self::exchange_log::ExchangeLog;
 use self::host_functions::Guest;
 use self::limits::Meter;
-pub use self::run_queue::{Claim as RunClaim, Crowd, RunQueue, RunSlot, Standing as RunStanding};
+pub use self::run_queue::{RunQueue, RunRequest, RunSlot, Standing as RunStanding, UpstreamLoad};
 use self::transport::Transport;
 use crate::grant::{LiveGrant, ReadGrant, ReplayGrant, Scope};
 use crate::upstream::Upstream;
@@ -113,7 +113,7 @@ impl Sandbox {
         let observing = scope.attempt == 0;
         let road = Transport::record(&scope.private, record);
         let (tenant, agent) = (scope.tenant.clone(), String::new());
-        let claim = Arc::new(RunClaim { tenant, agent, upstreams: vec![] });
+        let claim = Arc::new(RunRequest { tenant, agent, upstreams: vec![] });
         let _turn = self.turns.take(&claim).await;
         self.run(adapter, scope, road, observing).await
     }
@@ -155,7 +155,7 @@ impl Sandbox {
         let egress = Egress {
             allowance: Allowance::new(&scope.contract, phase, scope.rendered),
             road,
-            ledger: ExchangeLog::new(self.clock.clone()),
+            exchanges: ExchangeLog::new(self.clock.clone()),
         };
         let guest = Guest {
             egress,

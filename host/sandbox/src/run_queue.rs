@@ -4,17 +4,17 @@
 //! A slot is not lost to a caller that disconnects: a future that is dropped while it waits leaves the queue, and one
 //! that is dropped with its slot passes the slot on.
 
-mod board;
+mod table;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use self::board::Board;
+use self::table::RunTable;
 
 /// Who a run is for, and what it may reach.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claim {
+pub struct RunRequest {
     pub tenant: String,
     pub agent: String,
     /// The tenant's upstreams by name, each with the most runs that may reach it at once.
@@ -23,13 +23,13 @@ pub struct Claim {
 
 /// The slots of the sandbox and the queue for them. Cheap to clone; all clones share one queue.
 #[derive(Clone, Debug)]
-pub struct RunQueue(Arc<Mutex<Board<oneshot::Sender<RunSlot>>>>);
+pub struct RunQueue(Arc<Mutex<RunTable<oneshot::Sender<RunSlot>>>>);
 
 /// The right to one run at a time.
 #[derive(Debug)]
 pub struct RunSlot {
     turns: RunQueue,
-    claim: Arc<Claim>,
+    claim: Arc<RunRequest>,
 }
 
 /// The state of the queue, for operators.
@@ -37,12 +37,12 @@ pub struct RunSlot {
 pub struct Standing {
     pub taken: usize,
     pub queued: usize,
-    pub upstreams: Vec<Crowd>,
+    pub upstreams: Vec<UpstreamLoad>,
 }
 
 /// The state of one upstream that runs reach or wait for.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Crowd {
+pub struct UpstreamLoad {
     pub tenant: String,
     pub upstream: String,
     pub taken: usize,
@@ -58,17 +58,17 @@ struct Queued<'a> {
 
 impl RunQueue {
     pub fn new(slots: usize) -> Self {
-        Self(Arc::new(Mutex::new(Board::new(slots))))
+        Self(Arc::new(Mutex::new(RunTable::new(slots))))
     }
 
     /// A slot, if one is free and no earlier caller is waiting.
-    pub fn try_take(&self, claim: &Arc<Claim>) -> Option<RunSlot> {
+    pub fn try_take(&self, claim: &Arc<RunRequest>) -> Option<RunSlot> {
         let taken = self.lock().take(claim);
         taken.then(|| self.turn(Arc::clone(claim)))
     }
 
     /// Waits for a slot: the next one goes to the tenant, and within it to the agent, that has the fewest.
-    pub async fn take(&self, claim: &Arc<Claim>) -> RunSlot {
+    pub async fn take(&self, claim: &Arc<RunRequest>) -> RunSlot {
         loop {
             let (send, answer) = oneshot::channel();
             let ticket = self.lock().ask(claim, send);
@@ -82,7 +82,7 @@ impl RunQueue {
     }
 
     /// The upstream of this claim that accepts no more runs now.
-    pub fn crowded(&self, claim: &Claim) -> Option<String> {
+    pub fn crowded(&self, claim: &RunRequest) -> Option<String> {
         self.lock().crowded(claim).map(str::to_owned)
     }
 
@@ -100,11 +100,11 @@ impl RunQueue {
         }
     }
 
-    fn turn(&self, claim: Arc<Claim>) -> RunSlot {
+    fn turn(&self, claim: Arc<RunRequest>) -> RunSlot {
         RunSlot { turns: self.clone(), claim }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Board<oneshot::Sender<RunSlot>>> {
+    fn lock(&self) -> MutexGuard<'_, RunTable<oneshot::Sender<RunSlot>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

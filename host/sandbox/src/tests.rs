@@ -83,7 +83,7 @@ impl Bench {
         let (tenant, agent) = ("acme".into(), "helpdesk".into());
         self.sandbox
             .run_queue()
-            .take(&Arc::new(RunClaim { tenant, agent, upstreams: vec![] }))
+            .take(&Arc::new(RunRequest { tenant, agent, upstreams: vec![] }))
             .await
     }
 }

@@ -63,9 +63,9 @@ impl Recorded {
     pub(super) fn answer(
         &mut self,
         rendered: &Rendered,
-        ledger: &ExchangeLog,
+        exchanges: &ExchangeLog,
     ) -> Result<Response, Error> {
-        let entry = ledger.open(rendered.clone(), Known::default(), std::time::Duration::ZERO);
+        let entry = exchanges.open(rendered.clone(), Known::default(), std::time::Duration::ZERO);
         match self.rest.next() {
             Some(known) if known.request == *rendered && known.is_concluded() => {
                 let told = told(entry.ordinal, &known);

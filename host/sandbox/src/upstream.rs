@@ -103,8 +103,8 @@ impl Base {
         }
         let host =
             host_of(authority.host()).ok_or_else(|| refuse("the host is not a name or address"))?;
-        let port =
-            port_of(authority.as_str(), tls).ok_or_else(|| refuse("the port must be from 1 to 65535"))?;
+        let port = port_of(authority.as_str(), tls)
+            .ok_or_else(|| refuse("the port must be from 1 to 65535"))?;
         let path = uri.path().strip_suffix('/').unwrap_or(uri.path());
         if path.split('/').skip(1).any(|segment| matches!(segment, "" | "." | "..")) {
             return Err(refuse("the path has empty or dot segments"));

@@ -14,7 +14,7 @@ use std::fmt::{Debug, Display};
 use std::future::ready;
 use std::sync::Arc;
 
-use crate::store::{Append, AppendError, Claim, Pending, Store, Summary};
+use crate::store::{Append, AppendError, KeyClaim, Pending, Store, Summary};
 
 /// A place for one store, empty at first.
 pub trait Place: Send {
@@ -104,8 +104,8 @@ fn summary(tenant: &str, agent: &str, status: &str) -> Summary {
     }
 }
 
-fn claim(agent: &str, key: &str, body: char, at_ms: i64) -> Claim {
-    Claim {
+fn claim(agent: &str, key: &str, body: char, at_ms: i64) -> KeyClaim {
+    KeyClaim {
         tenant: "acme".to_owned(),
         agent: agent.to_owned(),
         key: key.to_owned(),

@@ -21,7 +21,7 @@ use file::Reader;
 use index::Index;
 use payload::Payloads;
 pub use payload::{check_payloads, payload_files};
-pub use survey::{Extent, Seen, Survey, Wrong, extent, read_at, reserve, survey};
+pub use scan::{Extent, Scan, Seen, Wrong, extent, read_at, reserve, scan};
 pub use version::{VersionError, version, version_line};
 use writer::Command;
 
@@ -33,7 +33,7 @@ mod open;
 mod payload;
 mod record;
 mod replay;
-mod survey;
+mod scan;
 mod version;
 mod writer;
 

@@ -19,8 +19,8 @@ use deed_spec::note::{LogKey, NoteError, VerifierKey, only, sign};
 use deed_spec::tlog::frontier::Frontier;
 use deed_spec::tlog::{CHECKPOINT, COSIGNED, HEAD, Resource, tile};
 
-use leaf_index::{PLACES_MAX, Places};
-use pending_batch::Tail;
+use leaf_index::{LeafIndex, PLACES_MAX};
+use pending_batch::PendingBatch;
 use store::Store;
 
 mod history;
@@ -44,11 +44,11 @@ use publisher::Shared;
 #[derive(Debug)]
 pub struct Log {
     store: Store,
-    tail: Tail,
+    pending: PendingBatch,
     key: LogKey,
-    edge: Frontier,
+    frontier: Frontier,
     checkpoint: Option<String>,
-    places: Places,
+    leaf_index: LeafIndex,
     history: Vec<Leaf>,
     /// Set by the first write error: from then on, the content on disk is unknown.
     failed: Option<String>,
@@ -110,26 +110,26 @@ impl Log {
     /// [`Log::append`].
     pub fn enter(&mut self, entries: &[Vec<u8>]) -> Result<Published, LogError> {
         self.check(entries)?;
-        let first = self.edge.size();
-        let mut edge = self.edge.clone();
+        let first = self.frontier.size();
+        let mut frontier = self.frontier.clone();
         let mut tiles = Vec::new();
         let hashes: Vec<Hash> = entries.iter().map(|entry| leaf_hash(entry)).collect();
         for (entry, hash) in entries.iter().zip(&hashes) {
-            edge.push_hashed(entry, *hash, &mut tiles);
+            frontier.push_hashed(entry, *hash, &mut tiles);
         }
-        let checkpoint = sign(&edge.checkpoint(self.key.name()), &self.key)?;
-        let written = self.tail.add(entries, &checkpoint);
+        let checkpoint = sign(&frontier.checkpoint(self.key.name()), &self.key)?;
+        let written = self.pending.add(entries, &checkpoint);
         self.held(written)?;
         self.store.stage(tiles);
         for (hash, position) in hashes.into_iter().zip(first..) {
-            self.places.add(&hash, position);
+            self.leaf_index.add(&hash, position);
         }
         for (entry, position) in entries.iter().zip(first..) {
             self.history.extend(history::told(entry, position));
         }
-        self.edge = edge;
+        self.frontier = frontier;
         self.checkpoint = Some(checkpoint.clone());
-        Ok(Published { first, size: self.edge.size(), checkpoint })
+        Ok(Published { first, size: self.frontier.size(), checkpoint })
     }
 
     /// Writes the tiles, and then the checkpoint that needs them, to the paths that readers use.
@@ -138,11 +138,11 @@ impl Log {
     /// Fails when a write fails, or failed earlier.
     pub fn spread(&mut self) -> Result<(), LogError> {
         self.must_not_have_failed()?;
-        let Some(note) = self.checkpoint.as_ref().filter(|_| self.tail.held() > 0) else {
+        let Some(note) = self.checkpoint.as_ref().filter(|_| self.pending.held() > 0) else {
             return Ok(());
         };
         let mut partial = Vec::new();
-        self.edge.finish(&mut partial);
+        self.frontier.finish(&mut partial);
         self.store.stage(partial);
         let written = self.store.spread(&Resource::text(CHECKPOINT, note));
         self.held(written)
@@ -151,20 +151,20 @@ impl Log {
     /// Syncs tiles and checkpoint, then writes `HEAD`, which needs both, and empties `TAIL`. Fails when a write fails,
     /// or failed earlier.
     pub fn settle(&mut self) -> Result<(), LogError> {
-        if self.tail.held() == 0 {
+        if self.pending.held() == 0 {
             return Ok(());
         }
         self.spread()?;
-        let head = Resource::text(HEAD, &self.edge.checkpoint(self.key.name()).to_string());
+        let head = Resource::text(HEAD, &self.frontier.checkpoint(self.key.name()).to_string());
         let settled = self.store.settle().and_then(|()| self.store.put(&[head]));
         self.held(settled)?;
-        let cleared = self.tail.clear();
+        let cleared = self.pending.clear();
         self.held(cleared)
     }
 
     /// Entries that are on disk and have not settled.
     pub fn unsettled(&self) -> usize {
-        self.tail.held()
+        self.pending.held()
     }
 
     /// Files that readers see and that may not survive a crash.
@@ -186,7 +186,7 @@ impl Log {
         }
         let hash = leaf_hash(entry);
         let (mut tiles, mut first) = (HashMap::new(), None);
-        for place in self.places.of(&hash) {
+        for place in self.leaf_index.of(&hash) {
             if self.node(0, place, &mut tiles)? == hash {
                 first = first.into_iter().chain([place]).min();
             }
@@ -197,8 +197,8 @@ impl Log {
     /// The audit path (RFC 6962 §2.1.1) of the entry at `index` in the tree of `size` entries. Fails when `index` or
     /// `size` is out of range, or a tile cannot be read.
     pub fn prove(&self, index: u64, size: u64) -> Result<Vec<Hash>, LogError> {
-        if size > self.edge.size() {
-            return Err(OutOfRange { index: size, size: self.edge.size() }.into());
+        if size > self.frontier.size() {
+            return Err(OutOfRange { index: size, size: self.frontier.size() }.into());
         }
         let mut tiles = HashMap::new();
         merkle::proof(index, size, |level, at| self.node(level, at, &mut tiles))
@@ -207,8 +207,8 @@ impl Log {
     /// The consistency path (RFC 6962 §2.1.2) from the first `old` entries to the first `size`; empty if `old` is 0.
     /// Fails when a size is out of range, or a tile cannot be read.
     pub fn consistency(&self, old: u64, size: u64) -> Result<Vec<Hash>, LogError> {
-        if size > self.edge.size() {
-            return Err(OutOfRange { index: size, size: self.edge.size() }.into());
+        if size > self.frontier.size() {
+            return Err(OutOfRange { index: size, size: self.frontier.size() }.into());
         }
         if old == 0 {
             return Ok(Vec::new());
@@ -234,7 +234,7 @@ impl Log {
 
     /// If `TAIL` does not contain the checkpoint too, the published one must be on disk.
     fn show_cosigned(&mut self, note: &str) -> Result<(), LogError> {
-        if self.tail.held() > 0 {
+        if self.pending.held() > 0 {
             return self.spread();
         }
         self.store.put(&[Resource::text(CHECKPOINT, note)])
@@ -257,7 +257,7 @@ impl Log {
 
     /// Entries in the log.
     pub fn size(&self) -> u64 {
-        self.edge.size()
+        self.frontier.size()
     }
 
     fn check(&self, entries: &[Vec<u8>]) -> Result<(), LogError> {
@@ -265,7 +265,7 @@ impl Log {
         if entries.is_empty() {
             return Err(LogError::NoEntries);
         }
-        if self.edge.size() + entries.len() as u64 > PLACES_MAX {
+        if self.frontier.size() + entries.len() as u64 > PLACES_MAX {
             return Err(LogError::Full);
         }
         match entries.iter().find(|entry| entry.len() > tile::MAX_ENTRY) {
@@ -303,12 +303,13 @@ impl Log {
     }
 
     fn tile(&self, level: u8, index: u64) -> Result<Vec<Hash>, LogError> {
-        if let Some(hashes) = self.edge.partial(level, index) {
+        if let Some(hashes) = self.frontier.partial(level, index) {
             return Ok(hashes.to_vec());
         }
         let path = tile::path(level, index, None);
         let bytes = self.store.get(&path)?.ok_or(LogError::Missing { path: path.clone() })?;
-        tile::hashes(&bytes).ok_or(LogError::Damaged { path, why: "is not a whole number of hashes" })
+        tile::hashes(&bytes)
+            .ok_or(LogError::Damaged { path, why: "is not a whole number of hashes" })
     }
 }
 
@@ -352,7 +353,10 @@ pub enum LogError {
     Io { path: PathBuf, source: std::io::Error },
     #[error("there are no entries to append; use at least one")]
     NoEntries,
-    #[error("an entry has {length} bytes; at most {} are allowed (C2SP tlog-tiles)", tile::MAX_ENTRY)]
+    #[error(
+        "an entry has {length} bytes; at most {} are allowed (C2SP tlog-tiles)",
+        tile::MAX_ENTRY
+    )]
     TooLong { length: usize },
     #[error("the log has the maximum of {PLACES_MAX} entries; start another tenant")]
     Full,

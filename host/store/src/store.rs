@@ -13,7 +13,7 @@ use std::pin::Pin;
 
 pub use self::durable::Durable;
 pub use self::entry::{
-    Append, CLAIM_LIFE_MS, Claim, EVENT_COST, EVENTS_MAX, EVENTS_REFUSED, Filter, Row, Story,
+    Append, CLAIM_LIFE_MS, EVENT_COST, EVENTS_MAX, EVENTS_REFUSED, Filter, KeyClaim, Row, Story,
     Summary, WORDS_MAX,
 };
 pub use self::error::{AppendError, Failure, PayloadError, ReadError, Unfit};
@@ -57,7 +57,7 @@ pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 ///
 /// # Idempotency keys and nonces
 ///
-/// A [`Claim`] gives an idempotency key to the action of its append for [`CLAIM_LIFE_MS`] from its own `at_ms`. The
+/// A [`KeyClaim`] gives an idempotency key to the action of its append for [`CLAIM_LIFE_MS`] from its own `at_ms`. The
 /// key is one of a tenant and an agent; the same key of another tenant or agent is another key. While it is held, an
 /// append that claims it gets [`AppendError::KeyTaken`] with the action that holds it and the digest of the body that
 /// came with it, whatever digest the new claim has: the caller compares. A key is held from its claim on, also where the

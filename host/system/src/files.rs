@@ -4,9 +4,9 @@
 //! is longer than its limit, or is world-writable. Private files must be accessible to their owner only.
 
 mod error;
+mod free_space;
 mod keep;
 pub mod path_walk;
-mod room;
 mod state;
 
 use std::io::{self, Read as _};
@@ -17,7 +17,7 @@ use cap_std::fs::{Dir, Metadata, MetadataExt as _};
 use zeroize::Zeroizing;
 
 pub use self::error::FileError;
-pub use self::room::{Room, room};
+pub use self::free_space::{FreeSpace, room};
 pub use self::state::make as make_state;
 
 /// The `deed.toml` of a host with a thousand tenants is smaller.

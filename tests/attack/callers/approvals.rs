@@ -51,7 +51,12 @@ fn wrong_key() {
         (asked.signed(&eve, |_| ()), asked.signed(&key(&world, "bob"), |_| ()));
     forged.signatures[0].keyid.clone_from(&bobs.signatures[0].keyid);
     refused(&world, &asked, &forged, "the signature does not match");
-    refused(&world, &asked, &asked.signed(&key(&world, "carol"), |_| ()), "names a person to whom its key does not belong");
+    refused(
+        &world,
+        &asked,
+        &asked.signed(&key(&world, "carol"), |_| ()),
+        "names a person to whom its key does not belong",
+    );
     // The host's own keys are valid for receipts and checkpoints only.
     for name in ["keys/receipt.key", "keys/log.key"] {
         let own = forged::read_key(&world.dir.join(name));
@@ -92,7 +97,12 @@ fn own_person() {
     let alice = key(&world, "alice");
     let own = asked.signed(&alice, |terms| "alice".clone_into(&mut terms.person));
     refused(&world, &asked, &own, "`alice` is responsible for the agent that asks");
-    refused(&world, &asked, &asked.signed(&alice, |_| ()), "names a person to whom its key does not belong");
+    refused(
+        &world,
+        &asked,
+        &asked.signed(&alice, |_| ()),
+        "names a person to whom its key does not belong",
+    );
     still_good(&world, &asked, &user);
 }
 
@@ -208,7 +218,11 @@ fn not_canonical() {
     for (what, envelope) in forged::not_canonical(&world, &asked) {
         let answer = send(&world, &asked.id, &envelope);
         assert_eq!(answer.status, 409, "{what}: {}", answer.json());
-        assert!(answer.text("/detail").contains("it is not an approval"), "{what}: {}", answer.json());
+        assert!(
+            answer.text("/detail").contains("it is not an approval"),
+            "{what}: {}",
+            answer.json()
+        );
     }
     still_good(&world, &asked, &user);
 }

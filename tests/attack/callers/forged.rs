@@ -138,7 +138,11 @@ pub(super) fn unsound(world: &World, asked: &Asked) -> Vec<(&'static str, Envelo
             seal(&canonical(&receipt).unwrap(), PAYLOAD_TYPE, &bob),
             "only a `urn:deed:approval:v1` counts",
         ),
-        ("bytes that are no statement", seal(b"approve", PAYLOAD_TYPE, &bob), "it is not an approval"),
+        (
+            "bytes that are no statement",
+            seal(b"approve", PAYLOAD_TYPE, &bob),
+            "it is not an approval",
+        ),
     ]
 }
 

@@ -80,7 +80,8 @@ pub(super) fn reads_refusals() {
     let siege = Siege::of(Guest::ReadsRefusals);
     scim().delete_user(&siege.user).unwrap();
     let view = siege.run();
-    let receipt = siege.ended(&view, "failed", "has the status 404; state is read only from 2xx answers");
+    let receipt =
+        siege.ended(&view, "failed", "has the status 404; state is read only from 2xx answers");
     assert_eq!(receipt["attempts"], json!([]));
 }
 

@@ -203,7 +203,10 @@ fn rewritten(bench: &mut Bench) {
     for (event, what) in [
         ("\"sealed\":", "its receipt is not signed by a key of this host"),
         ("\"attempt_started\":", "its decision is not signed by a key of this host"),
-        ("\"event\":{\"answered\":", "its approval is not signed by a person who was allowed to sign it"),
+        (
+            "\"event\":{\"answered\":",
+            "its approval is not signed by a person who was allowed to sign it",
+        ),
     ] {
         let forged = |dir: &Path| {
             rewrite(dir, |bodies| {
@@ -285,7 +288,10 @@ fn what_no_host_makes_is_told_and_not_read() {
             assert!(made.success());
         });
         let (code, said) = check(&dir);
-        assert!(code == 2 && said.to_string().contains("neither a file nor a folder"), "{name}: {said}");
+        assert!(
+            code == 2 && said.to_string().contains("neither a file nor a folder"),
+            "{name}: {said}"
+        );
         fs::remove_dir_all(dir).unwrap();
     }
 }

@@ -48,7 +48,10 @@ fn looks_that_cannot_be_used_are_in_vain_after_the_contracts_time() {
     let id = unseen(&world, &user);
     let view = escalated(&world, &id);
     let why = view["escalated"].as_str().unwrap();
-    assert!(why.contains("looks for `limits.observe` did not settle it: no look could be used"), "{view:#}");
+    assert!(
+        why.contains("looks for `limits.observe` did not settle it: no look could be used"),
+        "{view:#}"
+    );
     // The escalation is recorded once, and a usable look still settles the outcome.
     world.proxy.set("GET", Fault::None);
     let view = until(&world, &id, |view| view["status"] != "indeterminate");

@@ -5,7 +5,7 @@ use deed_record::exchange::Exchange;
 use deed_record::policy::{Decision, Facts, Permit, Policies};
 use deed_sandbox::grant::{self, GrantError, LiveGrant, ReadGrant, ReplayGrant, Scope};
 use deed_sandbox::{Adapter, Keep, Run, RunSlot, Sandbox};
-use deed_store::store::{Append, AppendError, Claim, Durable, Store};
+use deed_store::store::{Append, AppendError, KeyClaim, Durable, Store};
 
 pub fn permit(policies: &Policies, action: &ActionId, facts: &Facts) -> Option<Permit> {
     policies.permit(action, facts, None).1
@@ -51,7 +51,7 @@ pub fn is_cloned<T: Clone>() {}
 
 pub fn records_are_read_and_cloned() {
     is_read::<Decision>();
-    is_read::<Claim>();
+    is_read::<KeyClaim>();
     is_cloned::<Decision>();
     is_cloned::<Append>();
 }

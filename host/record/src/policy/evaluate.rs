@@ -126,7 +126,10 @@ impl Answer<'_> {
     }
 
     fn failed(&self, errors: Vec<String>) -> Decision {
-        Decision { errors, ..self.deny(&[], "the policies could not be evaluated, and an error denies") }
+        Decision {
+            errors,
+            ..self.deny(&[], "the policies could not be evaluated, and an error denies")
+        }
     }
 
     fn decision(

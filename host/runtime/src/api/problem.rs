@@ -267,7 +267,7 @@ impl From<IntakeError> for Problem {
             IntakeError::TooLate => Self::new(StatusCode::CONFLICT, "too late", error.to_string()),
             IntakeError::Unready(why) => Self::not_ready(&why),
             IntakeError::Overload(over) => Self::overload(over),
-            IntakeError::Ledger(error) => error.into(),
+            IntakeError::Engine(error) => error.into(),
             IntakeError::Key(error) => {
                 tracing::error!(%error, "a request could not be served");
                 Self::unavailable()

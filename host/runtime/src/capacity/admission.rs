@@ -1,9 +1,9 @@
 //! Admission control: accepts or refuses new work depending on how much is under way. A refusal names the limit and
 //! when to retry, and happens before anything is written. Accepted work is never dropped.
 //!
-//! The counters are updated with every `Course` and every append; actions are never scanned to count them.
+//! The counters are updated with every `ActivePlace` and every append; actions are never scanned to count them.
 
-mod book;
+mod accounts;
 mod limit;
 
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Story;
 use deed_store::group_commit::GroupCommit;
 
-use self::book::{Account, Book, Tenant, lock};
+use self::accounts::{Account, AccountBook, Tenant, lock};
 pub use self::limit::{Limit, Overload};
 use super::fair_share::{Level, Pool, reached_of_free};
 use crate::config::Limits;
@@ -38,20 +38,20 @@ pub struct Load {
 #[derive(Clone, Debug)]
 pub(crate) struct Admission {
     limits: Limits,
-    book: Arc<Mutex<Book>>,
+    book: Arc<Mutex<AccountBook>>,
 }
 
 /// The place of an action under way. It is released on drop, when the action rests or was not accepted.
 #[derive(Debug)]
-pub(crate) struct Course {
-    book: Arc<Mutex<Book>>,
+pub(crate) struct ActivePlace {
+    book: Arc<Mutex<AccountBook>>,
     tenant: String,
     agent: String,
     since: Instant,
     carries: bool,
 }
 
-impl Course {
+impl ActivePlace {
     /// Marks that an action uses this place: from now on, its duration counts for the average.
     pub(crate) fn carrying(self) -> Self {
         let mut course = self;
@@ -60,7 +60,7 @@ impl Course {
     }
 }
 
-impl Drop for Course {
+impl Drop for ActivePlace {
     fn drop(&mut self) {
         let stay = self.since.elapsed();
         let mut book = lock(&self.book);
@@ -79,12 +79,12 @@ impl Drop for Course {
 impl Admission {
     /// `crowd` is notified of the number of actions under way.
     pub(crate) fn new(limits: Limits, tenants: usize, crowd: GroupCommit) -> Self {
-        let book = Book::new(Pool::new(limits.under_way, tenants), crowd);
+        let book = AccountBook::new(Pool::new(limits.under_way, tenants), crowd);
         Self { limits, book: Arc::new(Mutex::new(book)) }
     }
 
     /// A place for a proposal. Fails when the agent, the tenant or the host has too many actions under way.
-    pub(crate) fn admit(&self, tenant: &str, agent: &str) -> Result<Course, Overload> {
+    pub(crate) fn admit(&self, tenant: &str, agent: &str) -> Result<ActivePlace, Overload> {
         let mut book = lock(&self.book);
         let has = book.of(tenant, agent);
         let under_way = has.map(|account| account.under_way);
@@ -100,7 +100,7 @@ impl Admission {
 
     /// A place for an action that a person's answer continues. Fails when the host has reached its limit plus the
     /// margin for people.
-    pub(crate) fn admit_answer(&self, tenant: &str, agent: &str) -> Result<Course, Overload> {
+    pub(crate) fn admit_answer(&self, tenant: &str, agent: &str) -> Result<ActivePlace, Overload> {
         let mut book = lock(&self.book);
         let most = self.limits.under_way.host;
         let own = book.of(tenant, agent).tenant.under_way;
@@ -113,7 +113,7 @@ impl Admission {
     }
 
     /// A place for an action that was accepted before. Never refused.
-    pub(crate) fn enter(&self, tenant: &str, agent: &str) -> Course {
+    pub(crate) fn enter(&self, tenant: &str, agent: &str) -> ActivePlace {
         self.begin(&mut lock(&self.book), tenant, agent)
     }
 
@@ -171,13 +171,13 @@ impl Admission {
         Limit::ALL.map(|limit| (limit, book.refused.get(&limit).copied().unwrap_or(0)))
     }
 
-    fn begin(&self, book: &mut Book, tenant: &str, agent: &str) -> Course {
+    fn begin(&self, book: &mut AccountBook, tenant: &str, agent: &str) -> ActivePlace {
         let had = book.of(tenant, agent).tenant.under_way;
         book.pool.take(had);
         book.each(tenant, agent, |account| account.under_way += 1);
         let (tenant, agent) = (tenant.to_owned(), agent.to_owned());
         let book = Arc::clone(&self.book);
-        Course { book, tenant, agent, since: Instant::now(), carries: false }
+        ActivePlace { book, tenant, agent, since: Instant::now(), carries: false }
     }
 }
 

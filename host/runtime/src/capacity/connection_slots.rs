@@ -44,7 +44,7 @@ struct Holder {
 
 /// The slot of one connection; dropping it frees the slot.
 #[derive(Debug)]
-pub(crate) struct Seat {
+pub(crate) struct ConnectionSlot {
     seats: Arc<ConnectionSlots>,
     number: u64,
     cut: Arc<Notify>,
@@ -57,7 +57,7 @@ impl ConnectionSlots {
 
     /// Takes a slot; when none is free, closes the connection that has waited for its request for the longest time.
     /// `None` when every connection has a request in progress.
-    pub(crate) fn take(self: &Arc<Self>, now: Instant) -> Option<Seat> {
+    pub(crate) fn take(self: &Arc<Self>, now: Instant) -> Option<ConnectionSlot> {
         let mut taken = self.lock();
         if taken.by_number.len() >= self.max {
             let Some(holder) = taken.oldest().and_then(|n| taken.by_number.remove(&n)) else {
@@ -71,7 +71,7 @@ impl ConnectionSlots {
         taken.next += 1;
         let holder = Holder { awaited: Some(now), cut: Arc::clone(&cut) };
         taken.by_number.insert(number, holder);
-        Some(Seat { seats: Arc::clone(self), number, cut })
+        Some(ConnectionSlot { seats: Arc::clone(self), number, cut })
     }
 
     /// Closes every connection whose request did not arrive in time.
@@ -94,7 +94,7 @@ impl ConnectionSlots {
     }
 }
 
-impl Seat {
+impl ConnectionSlot {
     /// From now on, the connection waits for a whole request.
     pub(crate) fn awaiting(&self) {
         self.set(Some(Instant::now()));
@@ -117,7 +117,7 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.seats.lock().by_number.remove(&self.number);
     }
@@ -134,7 +134,7 @@ mod tests {
     }
 
     /// Whether the connection was notified to close. Consumes the notification, so it can be asked once only.
-    async fn is_cut(seat: &Seat) -> bool {
+    async fn is_cut(seat: &ConnectionSlot) -> bool {
         tokio::time::timeout(Duration::from_millis(1), seat.cut()).await.is_ok()
     }
 

@@ -76,9 +76,9 @@ pub(crate) enum TooMany {
 
 /// Permission for one request; dropping it ends the request.
 #[derive(Debug)]
-pub(crate) struct Leave(Arc<Budget>);
+pub(crate) struct RequestPermit(Arc<Budget>);
 
-impl Leave {
+impl RequestPermit {
     /// The budget that the request is charged to.
     pub(crate) fn budget(&self) -> &Arc<Budget> {
         &self.0
@@ -93,7 +93,7 @@ impl Budget {
 
     /// Permits one request. Fails when too much is owed, or too many requests are in progress. A refusal here is not
     /// charged: a caller that waits as told is admitted.
-    pub(crate) fn admit(self: &Arc<Self>, now: Instant) -> Result<Leave, TooMany> {
+    pub(crate) fn admit(self: &Arc<Self>, now: Instant) -> Result<RequestPermit, TooMany> {
         let mut account = self.lock();
         let owed = account.settled.saturating_duration_since(now);
         let most = self.limits.owed_max.saturating_sub(self.limits.refusal);
@@ -104,7 +104,7 @@ impl Budget {
         let entered = self.hall.enter(&self.tenant, account.at_once, self.limits.at_once_max);
         entered.map_err(TooMany::InProgress)?;
         account.at_once += 1;
-        Ok(Leave(Arc::clone(self)))
+        Ok(RequestPermit(Arc::clone(self)))
     }
 
     /// Charges one refusal. Refusals of requests that were in progress together can exceed the maximum debt; the debt
@@ -120,7 +120,7 @@ impl Budget {
     }
 }
 
-impl Drop for Leave {
+impl Drop for RequestPermit {
     fn drop(&mut self) {
         let mut account = self.0.lock();
         account.at_once = account.at_once.saturating_sub(1);

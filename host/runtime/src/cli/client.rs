@@ -53,7 +53,9 @@ impl Connection {
         check_url(&url)?;
         let token = self.credentials.token()?;
         let token = token.ok_or_else(|| {
-            Failure::usage("there is no token: set DEED_TOKEN, or use --token TOKEN or --token-file FILE")
+            Failure::usage(
+                "there is no token: set DEED_TOKEN, or use --token TOKEN or --token-file FILE",
+            )
         })?;
         Ok(Client { agent: agent(), url, authorization: format!("Bearer {token}") })
     }

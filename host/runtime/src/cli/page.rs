@@ -95,7 +95,8 @@ fn asked(view: &View) -> String {
             safe(&view.environment)
         ),
     );
-    let agent = format!("agent {}, for whom {} is responsible", safe(&view.agent), safe(&view.person));
+    let agent =
+        format!("agent {}, for whom {} is responsible", safe(&view.agent), safe(&view.person));
     text += &row("asked by", &agent);
     if let Some(who) = &view.on_behalf_of {
         text += &row("on behalf of", &format!("{} (according to the agent)", safe(who)));

@@ -98,10 +98,7 @@ fn page(found: &Findings) -> String {
         show(&mut text, run);
     }
     if report.runs.is_empty() {
-        line(
-            &mut text,
-            format_args!("note  no run is recorded: there was no look and no attempt"),
-        );
+        line(&mut text, format_args!("note  no run is recorded: there was no look and no attempt"));
     }
     if let Some(named) = &report.recorded_adapter {
         let ran = &report.adapter;

@@ -111,9 +111,6 @@ fn lines(args: &RestoreArgs, records: u64, logs: &[(String, u64)], done: &Restor
         );
     }
     let dir = safe(&args.dir.display().to_string());
-    line(
-        &mut text,
-        format_args!("restored {dir}; run `deed journal check` to check it"),
-    );
+    line(&mut text, format_args!("restored {dir}; run `deed journal check` to check it"));
     text
 }

@@ -67,10 +67,10 @@ async fn serve(args: &ServeArgs) -> Result<(), String> {
     // Before it announces that it serves: a signal must not arrive before the host listens for it.
     let mut signals = Signals::listen()?;
     announce(&main, &side, resumed)?;
-    let doors = Doors::open(&app, (main, connections_max), side);
+    let listeners = Listeners::open(&app, (main, connections_max), side);
     let end = stop::wait_for_end(&mut signals, &engine).await;
     tokio::select! {
-        result = stop::run_down(end, &engine, doors.close()) => result,
+        result = stop::run_down(end, &engine, listeners.close()) => result,
         () = signals.next() => Err(format!(
             "stopped at once: {} action(s) were under way; the next start continues with them",
             engine.under_way()
@@ -79,12 +79,12 @@ async fn serve(args: &ServeArgs) -> Result<(), String> {
 }
 
 /// Both listeners at work.
-struct Doors {
+struct Listeners {
     stop: tokio::sync::watch::Sender<bool>,
     servers: [JoinHandle<()>; 2],
 }
 
-impl Doors {
+impl Listeners {
     fn open(app: &App, (main, most): (TcpListener, usize), side: TcpListener) -> Self {
         let (stop, stopped) = tokio::sync::watch::channel(false);
         let door = |listener, router, connections_max| {

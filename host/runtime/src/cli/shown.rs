@@ -65,7 +65,11 @@ fn head(request: &ApprovalRequest, contract: &Contract) -> String {
         ("resource", safe(&action.resource)),
         (
             "asked by",
-            format!("agent {}, for whom {} is responsible", safe(&action.principal), safe(&action.person)),
+            format!(
+                "agent {}, for whom {} is responsible",
+                safe(&action.principal),
+                safe(&action.person)
+            ),
         ),
     ];
     if let Some(who) = &action.on_behalf_of {
@@ -173,8 +177,7 @@ fn afterwards(request: &ApprovalRequest, contract: &Contract) -> String {
 
 fn digests(action: Digest, terms: &Terms) -> String {
     let mut text =
-        "\ndigests, recomputed here from what is shown, except adapter and policy set\n"
-            .to_owned();
+        "\ndigests, recomputed here from what is shown, except adapter and policy set\n".to_owned();
     let fixed = [
         ("action", action),
         ("contract", terms.contract),

@@ -179,7 +179,9 @@ pub enum KeyError {
     File(FileError),
     #[error("key `{0}` is not a regular file that only its owner can read; run `chmod 600 {0}`")]
     Readable(PathBuf),
-    #[error("`{0}` does not contain an Ed25519 private key in PKCS#8 PEM form; `deed key new` creates one")]
+    #[error(
+        "`{0}` does not contain an Ed25519 private key in PKCS#8 PEM form; `deed key new` creates one"
+    )]
     Form(PathBuf),
     #[error("`{0}` does not contain an Ed25519 public key in PEM form")]
     Public(PathBuf),

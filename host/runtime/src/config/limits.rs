@@ -114,7 +114,10 @@ mod tests {
             ),
             (Bounds { host: 10, tenant: 4, agent: 0 }, "`agent`"),
             (Bounds { host: 1, tenant: 0, agent: 0 }, "`tenant`"),
-            (Bounds { host: ACTIONS_MAX + 1, tenant: 4, agent: 1 }, "`host` of `x` must be at most"),
+            (
+                Bounds { host: ACTIONS_MAX + 1, tenant: 4, agent: 1 },
+                "`host` of `x` must be at most",
+            ),
         ] {
             assert!(wrong("x", bad).unwrap().contains(what), "{bad:?}");
         }

@@ -192,7 +192,8 @@ impl Builder<'_> {
             .chain(raw.agent.values().flat_map(|a| a.roles.iter().map(String::as_str)))
             .chain(raw.person.values().flat_map(|p| p.roles.iter().map(String::as_str)));
         for name in all.filter(|name| !id::is_name(name)) {
-            let what = format!("`{name}` is not a name; use lower-case letters, digits, `_` and `-`");
+            let what =
+                format!("`{name}` is not a name; use lower-case letters, digits, `_` and `-`");
             let fault = self.here.fault(name, &what);
             self.faults.push(fault);
         }

@@ -113,9 +113,8 @@ fn unused(tenant: &Tenant, raw: &raw::Tenant, here: &Source, found: &mut Vec<Fau
     for (name, upstream) in &tenant.upstreams {
         let mut rules = tenant.grants.values().flat_map(|granted| &granted.contract.perform.http);
         if upstream.write.is_some() && !rules.any(|rule| rule.upstream == *name) {
-            let what = format!(
-                "no granted contract writes to `{name}`; remove the credential in `write`"
-            );
+            let what =
+                format!("no granted contract writes to `{name}`; remove the credential in `write`");
             found.push(here.fault_in(&table("upstream", name), "write", &what));
         }
     }

@@ -72,8 +72,9 @@ fn witness<'a>(
     let raw::Witness { name, vkey, url } = raw;
     // In a tlog-policy, `none` means no witness.
     if !id::is_name(name) || name == "none" {
-        let what =
-            format!("`{name}` is not the name of a witness; use lower-case letters, digits, `_` and `-`");
+        let what = format!(
+            "`{name}` is not the name of a witness; use lower-case letters, digits, `_` and `-`"
+        );
         return Err((name, what));
     }
     let key: WitnessKey = vkey.parse().map_err(|e| (vkey.as_str(), format!("`vkey`: {e}")))?;
@@ -101,7 +102,8 @@ fn witness<'a>(
         return Err((vkey, what));
     }
     if key.name().strip_prefix(origin).is_some_and(|rest| rest.starts_with('/')) {
-        let what = format!("`vkey` has the name of a log, `{}`; a witness needs its own", key.name());
+        let what =
+            format!("`vkey` has the name of a log, `{}`; a witness needs its own", key.name());
         return Err((vkey, what));
     }
     Ok(Witness { name: name.clone(), key, url: url.trim_end_matches('/').to_owned() })

@@ -26,7 +26,7 @@ pub enum ActivateError {
     #[error(transparent)]
     KeyHistory(#[from] KeyHistoryError),
     #[error(transparent)]
-    Ledger(#[from] EngineError),
+    Engine(#[from] EngineError),
     #[error(transparent)]
     Log(#[from] LogError),
     #[error(transparent)]

@@ -34,7 +34,7 @@ impl Drive<'_> {
         self.append(vec![Event::ObserveStarted { phase }], false).await?;
         // A look changes nothing, so it does not wait for the journal; but its result is used only after the journal
         // has accepted the append.
-        let append = self.work.pending(vec![], false);
+        let append = self.work.take_pending(vec![], false);
         let appended = async {
             match append {
                 Some(append) => self.engine.store.append(append).await.map(drop),

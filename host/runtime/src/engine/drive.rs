@@ -19,7 +19,7 @@ use super::stored_action::StoredAction;
 use super::unit_of_work::UnitOfWork;
 use crate::config::{Granted, Tenant};
 use crate::stage::policy;
-use crate::stage::reconcile::{self, Verdict as Look};
+use crate::stage::reconcile::{self, Conclusion};
 
 /// Whether the driver can continue now.
 pub(super) enum Step {
@@ -218,7 +218,7 @@ impl Drive<'_> {
         if let Some(judgement) = self.unfit(&granted) {
             return self.judge(judgement).await;
         }
-        if self.work.story.attempts.is_empty() && self.first_verdict() == Some(Verdict::Allow) {
+        if self.work.story.attempts.is_empty() && self.latest_verdict() == Some(Verdict::Allow) {
             return self.world_then_decide().await;
         }
         self.ask().await
@@ -237,14 +237,14 @@ impl Drive<'_> {
             now,
             self.engine.clock.began_ms(),
         ) {
-            Look::Judged(judgement) if self.was_turned_away(&granted) => {
+            Conclusion::Judged(judgement) if self.was_turned_away(&granted) => {
                 match self.useless_guard(&judgement) {
                     Some(reason) => self.judge(Judgement { reason, ..judgement }).await,
                     None => self.stale(TURNED_AWAY).await,
                 }
             }
-            Look::Judged(judgement) => self.follow(&granted, judgement).await,
-            Look::NotYet(at_ms) => {
+            Conclusion::Judged(judgement) => self.follow(&granted, judgement).await,
+            Conclusion::NotYet(at_ms) => {
                 self.slot = None;
                 self.flush(false).await?;
                 self.engine.until(at_ms).await?;
@@ -262,8 +262,9 @@ impl Drive<'_> {
         }
         if let Some(problem) = pre.unusable(&granted.contract) {
             let sent = if self.work.story.attempts.is_empty() { "nothing" } else { "nothing more" };
-            let reason =
-                format!("the state before the action could not be observed; {sent} was sent: {problem}");
+            let reason = format!(
+                "the state before the action could not be observed; {sent} was sent: {problem}"
+            );
             return Some(Judgement::plain(Outcome::Failed, reason));
         }
         if let Some(write) = self.work.story.untagged() {

@@ -194,7 +194,11 @@ mod tests {
         for (error, fault, text) in [
             (random.into(), Fault::Host, "the system returned no random bytes: not supported"),
             (EngineError::NoLog("acme".to_owned()), Fault::Host, "tenant `acme` has no log"),
-            (write.into(), Fault::Disk, "the journal cannot be written: a write failed: no space left"),
+            (
+                write.into(),
+                Fault::Disk,
+                "the journal cannot be written: a write failed: no space left",
+            ),
             (
                 Failure::Closed.into(),
                 Fault::Host,

@@ -114,9 +114,9 @@ impl Default for InFlight {
 
 /// A started driver. It runs whether or not the caller waits for it.
 #[derive(Debug)]
-pub struct Waiting(JoinHandle<Option<StoredAction>>);
+pub struct DriverHandle(JoinHandle<Option<StoredAction>>);
 
-impl Waiting {
+impl DriverHandle {
     /// Waits until the action rests or ends, and returns it. The driver continues when this is dropped.
     /// `None` when the driver failed or panicked: the action is as the journal has it.
     pub async fn to_rest(self) -> Option<StoredAction> {
@@ -129,7 +129,7 @@ impl InFlight {
         self.reserved.lock().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), lease);
     }
 
-    pub(super) fn reserved(&self, id: &ActionId) -> Option<Lease> {
+    pub(super) fn take_reserved(&self, id: &ActionId) -> Option<Lease> {
         self.reserved.lock().unwrap_or_else(PoisonError::into_inner).remove(id)
     }
 
@@ -155,11 +155,11 @@ impl InFlight {
         &self,
         id: &ActionId,
         work: impl Future<Output = Option<StoredAction>> + Send + 'static,
-    ) -> Waiting {
+    ) -> DriverHandle {
         let landed =
             Landed { running: self.running.clone(), ended: self.ended.clone(), id: id.clone() };
         self.running.send_modify(|n| *n += 1);
-        Waiting(tokio::spawn(async move {
+        DriverHandle(tokio::spawn(async move {
             let _landed = landed;
             work.await
         }))

@@ -8,7 +8,7 @@ use deed_record::lifecycle::event::Event;
 use deed_spec::digest::Digest;
 use deed_spec::dsse::Envelope;
 use deed_spec::json;
-use deed_store::store::Claim;
+use deed_store::store::KeyClaim;
 
 use super::activate::leaves;
 use super::bounds::ANSWERS_MAX;
@@ -16,7 +16,7 @@ use super::error::EngineError;
 use super::readiness::Unready;
 use super::room::Room;
 use super::stored_action::StoredAction;
-use super::{Engine, Waiting};
+use super::{DriverHandle, Engine};
 use crate::capacity::admission::Overload;
 use crate::config::keys;
 use crate::stage::approval::{self, AnswerError};
@@ -27,7 +27,7 @@ use crate::stage::resolution::ResolveError;
 #[derive(Debug)]
 pub struct Accepted {
     pub id: ActionId,
-    pub waiting: Option<Waiting>,
+    pub waiting: Option<DriverHandle>,
 }
 
 /// The idempotency key of a proposal.
@@ -54,7 +54,7 @@ pub enum IntakeError {
     #[error(transparent)]
     Overload(#[from] Overload),
     #[error(transparent)]
-    Ledger(#[from] EngineError),
+    Engine(#[from] EngineError),
     #[error(transparent)]
     Key(#[from] keys::KeyError),
 }
@@ -118,7 +118,7 @@ impl Engine {
             let header = BindError::Repeated("the header Idempotency-Key".to_owned());
             return Err(BindFault::from(header).into());
         }
-        let claim = claimed.map(|claimed| Claim {
+        let claim = claimed.map(|claimed| KeyClaim {
             tenant: caller.tenant.name.clone(),
             agent: caller.agent.to_owned(),
             key: claimed.key,
@@ -185,7 +185,7 @@ impl Engine {
         tenant: &str,
         id: &ActionId,
         envelope: Envelope,
-    ) -> Result<Waiting, IntakeError> {
+    ) -> Result<DriverHandle, IntakeError> {
         self.takes_answers()?;
         let configured = self.tenant(tenant).ok_or(EngineError::Unknown)?;
         let told = self.load_of(tenant, id)?;
@@ -218,7 +218,7 @@ impl Engine {
         tenant: &str,
         id: &ActionId,
         by: &str,
-    ) -> Result<Waiting, IntakeError> {
+    ) -> Result<DriverHandle, IntakeError> {
         loop {
             let told = self.load_of(tenant, id)?;
             if !told.story.status.may_cancel() {

@@ -6,27 +6,31 @@ use deed_record::action::id::ActionId;
 use deed_record::lifecycle::story::Story;
 
 use super::error::{EngineError, Stopping};
-use super::in_flight::Waiting;
+use super::in_flight::DriverHandle;
 use super::stored_action::StoredAction;
 use super::{Engine, drive};
-use crate::capacity::admission::Course;
+use crate::capacity::admission::ActivePlace;
 
 impl Engine {
     /// Starts carrying an action as far as it can go. The task continues when the caller disconnects.
-    pub(super) fn advance(self: &Arc<Self>, told: StoredAction, course: Course) -> Waiting {
+    pub(super) fn advance(
+        self: &Arc<Self>,
+        told: StoredAction,
+        course: ActivePlace,
+    ) -> DriverHandle {
         let id = told.story.bound.action.id.clone();
         self.launch(&id, Some(told), false, Some(course))
     }
 
     /// The same for an action that was accepted before, however much is under way.
-    pub(super) fn carry_on(self: &Arc<Self>, told: StoredAction) -> Waiting {
+    pub(super) fn carry_on(self: &Arc<Self>, told: StoredAction) -> DriverHandle {
         let course = self.course_of(&told.story);
         let id = told.story.bound.action.id.clone();
         self.launch(&id, Some(told), false, course)
     }
 
     /// The place of an action that was accepted before, however much is under way.
-    pub(super) fn course_of(&self, story: &Story) -> Option<Course> {
+    pub(super) fn course_of(&self, story: &Story) -> Option<ActivePlace> {
         let action = &story.bound.action;
         // Actions that wait or have ended are checked and rest again; that is not counted as work.
         (!story.status.rests()).then(|| self.admission.enter(&action.tenant, &action.principal))
@@ -37,9 +41,10 @@ impl Engine {
         id: &ActionId,
         told: Option<StoredAction>,
         settling: bool,
-        course: Option<Course>,
-    ) -> Waiting {
-        let (engine, id, course) = (Arc::clone(self), id.clone(), course.map(Course::carrying));
+        course: Option<ActivePlace>,
+    ) -> DriverHandle {
+        let (engine, id, course) =
+            (Arc::clone(self), id.clone(), course.map(ActivePlace::carrying));
         self.in_flight.launch(&id.clone(), async move {
             let driven = Box::pin(drive::drive(&engine, &id, told, settling)).await;
             drop(course);

@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use deed_system::clock::Drift;
-use deed_system::files::{Room, room};
+use deed_system::files::{FreeSpace, room};
 
 use super::Engine;
 use crate::config::Size;
@@ -92,7 +92,7 @@ impl Unready {
 pub(super) struct Space {
     dir: PathBuf,
     reserve: u64,
-    seen: Mutex<Option<(Instant, Result<Room, String>)>>,
+    seen: Mutex<Option<(Instant, Result<FreeSpace, String>)>>,
 }
 
 impl Space {
@@ -100,7 +100,7 @@ impl Space {
         Self { dir: dir.join("state"), reserve: reserve.bytes(), seen: Mutex::new(None) }
     }
 
-    fn room(&self) -> Result<Room, String> {
+    fn room(&self) -> Result<FreeSpace, String> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, room)) = seen.as_ref().filter(|(at, _)| at.elapsed() < ROOM_FOR) {
             return room.clone();
@@ -167,10 +167,7 @@ impl Engine {
             tracing::warn!("{}", why.unwrap_or_else(agree));
         }
         if let Some(Drift::Ahead(ms)) = self.in_flight.when_idle(|| self.clock.adopt()).flatten() {
-            tracing::warn!(
-                ms,
-                "the system's time was adopted; approvals may have expired"
-            );
+            tracing::warn!(ms, "the system's time was adopted; approvals may have expired");
         }
     }
 

@@ -18,7 +18,7 @@ use super::bounds::ATTEMPTS_BYTES;
 use super::drive::{Drive, Step};
 use super::error::EngineError;
 use crate::config::{Granted, keys};
-use crate::stage::reconcile::{self, Verdict as Look};
+use crate::stage::reconcile::{self, Conclusion};
 use crate::stage::{approval, policy};
 
 /// The longest pause between two attempts, before jitter.
@@ -143,8 +143,8 @@ impl Drive<'_> {
         // Whichever process planned another attempt had already waited for this look: it counts.
         let judged =
             match reconcile::reconcile(&granted.contract, &self.work.story, now_ms, i64::MIN) {
-                Look::Judged(judged) => judged,
-                Look::NotYet(_) => {
+                Conclusion::Judged(judged) => judged,
+                Conclusion::NotYet(_) => {
                     Judgement::plain(Outcome::Indeterminate, "what was sent may still land")
                 }
             };

@@ -25,7 +25,7 @@ use super::drive::{Drive, Step};
 use super::error::{EngineError, Stopping};
 use super::intake::{Claimed, IntakeError};
 use super::settle::Later;
-use super::{Engine, Waiting};
+use super::{DriverHandle, Engine};
 use crate::stage::contract::Caller;
 use crate::stage::resolution::{self, ResolveError};
 
@@ -60,7 +60,7 @@ impl Engine {
         tenant: &str,
         id: &ActionId,
         envelope: Envelope,
-    ) -> Result<Waiting, IntakeError> {
+    ) -> Result<DriverHandle, IntakeError> {
         self.takes_answers()?;
         let configured = self.tenant(tenant).ok_or(EngineError::Unknown)?;
         loop {
@@ -151,9 +151,7 @@ impl Drive<'_> {
             return Ok(format!("; proposed again as {earlier}"));
         }
         let Some(agent) = self.tenant.agents.get(&action.principal) else {
-            return Ok(
-                "; the agent was removed, so nothing was proposed again".to_owned()
-            );
+            return Ok("; the agent was removed, so nothing was proposed again".to_owned());
         };
         let caller = Caller {
             tenant: &self.tenant,
@@ -171,7 +169,7 @@ impl Drive<'_> {
             Ok(accepted) => Ok(format!("; proposed again as {}", accepted.id)),
             // New work is refused at the moment; the next look at open actions tries again.
             Err(IntakeError::Unready(_)) => Err(Stopping.into()),
-            Err(IntakeError::Ledger(error)) => Err(error),
+            Err(IntakeError::Engine(error)) => Err(error),
             Err(IntakeError::Key(error)) => Err(error.into()),
             Err(refused) => Ok(format!("; it could not be proposed again: {refused}")),
         }

@@ -24,7 +24,7 @@ impl Drive<'_> {
             // No approval will be waited for: the action acts on what it sees now.
             Status::Decided(verdict) | Status::Gated(verdict) => verdict == Verdict::Allow,
             Status::Observing(Phase::Pre) | Status::Observed(Phase::Pre) => {
-                self.work.story.attempts.is_empty() && self.first_verdict() == Some(Verdict::Allow)
+                self.work.story.attempts.is_empty() && self.latest_verdict() == Some(Verdict::Allow)
             }
             Status::Observing(Phase::Gate) | Status::Observed(Phase::Gate) | Status::Cleared => {
                 true
@@ -40,7 +40,7 @@ impl Drive<'_> {
     pub(super) async fn take_resource(&mut self) -> Result<Option<Judgement>, EngineError> {
         let in_flight = &self.engine.in_flight;
         let (id, name) = (&self.work.story.bound.action.id, resource_of(&self.work.story));
-        if let Some(lease) = in_flight.reserved(id) {
+        if let Some(lease) = in_flight.take_reserved(id) {
             self.lease = Some(lease);
             return Ok(None);
         }
@@ -86,7 +86,7 @@ impl Drive<'_> {
         let in_flight = &self.engine.in_flight;
         if self.lease.is_none() {
             let (id, name) = (&self.work.story.bound.action.id, resource_of(&self.work.story));
-            self.lease = in_flight.reserved(id).or_else(|| in_flight.try_hold(&name, id));
+            self.lease = in_flight.take_reserved(id).or_else(|| in_flight.try_hold(&name, id));
         }
         self.lease.is_some()
     }
@@ -94,7 +94,7 @@ impl Drive<'_> {
     /// Releases the resource of an open outcome, whether this driver holds the lease or it is still reserved.
     pub(super) fn release_resource(&mut self) {
         self.lease = None;
-        drop(self.engine.in_flight.reserved(&self.work.story.bound.action.id));
+        drop(self.engine.in_flight.take_reserved(&self.work.story.bound.action.id));
     }
 
     /// A driver that cannot continue reserves the resource for its action if the effect of a write is unknown.
@@ -105,7 +105,7 @@ impl Drive<'_> {
     }
 
     /// Policy's latest answer.
-    pub(super) fn first_verdict(&self) -> Option<Verdict> {
+    pub(super) fn latest_verdict(&self) -> Option<Verdict> {
         self.work.story.decision.as_ref().map(|(decision, _)| decision.verdict)
     }
 

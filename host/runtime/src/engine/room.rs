@@ -9,12 +9,12 @@ use deed_record::policy::Verdict;
 use super::Engine;
 use super::error::EngineError;
 use super::intake::IntakeError;
-use crate::capacity::admission::{Course, Limit, Overload};
+use crate::capacity::admission::{ActivePlace, Limit, Overload};
 use crate::stage::contract::Caller;
 use crate::stage::policy;
 
 /// A place for one more action, and the limit on waiting actions if it is reached.
-pub(super) type Room = (Course, Option<Limit>);
+pub(super) type Room = (ActivePlace, Option<Limit>);
 
 impl Engine {
     /// For an agent's proposal. Fails when too many actions are under way.

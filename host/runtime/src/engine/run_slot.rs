@@ -11,7 +11,7 @@ use deed_record::lifecycle::outcome::{Judgement, Outcome};
 use deed_record::lifecycle::recovery;
 use deed_record::lifecycle::status::Status;
 use deed_record::lifecycle::story::Story;
-use deed_sandbox::{RunClaim, RunSlot};
+use deed_sandbox::{RunRequest, RunSlot};
 
 use super::drive::{Drive, Step};
 use super::error::EngineError;
@@ -66,13 +66,13 @@ impl Drive<'_> {
     }
 
     /// The tenant and agent of its runs, and the upstreams that they may reach.
-    fn claim(&self) -> RunClaim {
+    fn claim(&self) -> RunRequest {
         let bound = &self.work.story.bound;
         let reached = |one: &Rendered, name: &String| one.upstream == *name;
         let rules = || bound.observe.iter().chain(&bound.perform);
         let upstreams = self.tenant.upstreams.iter();
         let upstreams = upstreams.filter(|(name, _)| rules().any(|rule| reached(rule, name)));
-        RunClaim {
+        RunRequest {
             tenant: bound.action.tenant.clone(),
             agent: bound.action.principal.clone(),
             upstreams: upstreams.map(|(name, one)| (name.clone(), one.concurrency)).collect(),

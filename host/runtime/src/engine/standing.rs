@@ -38,10 +38,13 @@ impl Engine {
 
     /// Why nothing may run any more: the journal or a log failed. The host ends then.
     pub fn failed(&self) -> Option<String> {
-        let journal = self.store.failed().map(|why| format!("the journal cannot be written: {why}"));
+        let journal =
+            self.store.failed().map(|why| format!("the journal cannot be written: {why}"));
         let logs = || {
             let failed = |(tenant, publisher): (&String, &Publisher)| {
-                publisher.failed().map(|why| format!("the log of `{tenant}` cannot be written: {why}"))
+                publisher
+                    .failed()
+                    .map(|why| format!("the log of `{tenant}` cannot be written: {why}"))
             };
             self.publishers.iter().find_map(failed)
         };

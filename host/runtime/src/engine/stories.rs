@@ -7,7 +7,7 @@ use deed_record::lifecycle::event::{Entry, Event};
 use deed_record::lifecycle::story::Story;
 use deed_record::policy::Policies;
 use deed_spec::digest::Digest;
-use deed_store::store::{Append, Claim, Filter, Row, Store, Summary};
+use deed_store::store::{Append, Filter, KeyClaim, Row, Store, Summary};
 use serde::{Deserialize, Serialize};
 
 use super::Engine;
@@ -78,7 +78,7 @@ impl Engine {
     pub(crate) async fn begin(
         &self,
         event: Event,
-        claim: Option<Claim>,
+        claim: Option<KeyClaim>,
     ) -> Result<StoredAction, EngineError> {
         let entry = Entry { at_ms: self.clock.now_ms(), event };
         let story = Story::fold(std::slice::from_ref(&entry))?;

@@ -13,7 +13,7 @@ use deed_system::clock::Clock;
 use tokio::sync::{Semaphore, mpsc};
 
 use super::Engine;
-use crate::capacity::admission::Course;
+use crate::capacity::admission::ActivePlace;
 
 /// Number of drivers started at a time without a request by a caller: as many as there are runs.
 const ABREAST: usize = 64;
@@ -55,7 +55,7 @@ impl Engine {
     }
 
     /// Starts the drivers of these actions, few at a time. Returns early when the host stops.
-    pub(super) async fn take_up(self: Arc<Self>, left: Vec<(ActionId, Option<Course>)>) {
+    pub(super) async fn take_up(self: Arc<Self>, left: Vec<(ActionId, Option<ActivePlace>)>) {
         let places = Arc::new(Semaphore::new(ABREAST));
         for (id, course) in left {
             if self.is_stopping() {
@@ -71,7 +71,7 @@ impl Engine {
         places: &Arc<Semaphore>,
         id: &ActionId,
         settling: bool,
-        course: Option<Course>,
+        course: Option<ActivePlace>,
     ) {
         let place = Arc::clone(places).acquire_owned().await;
         let waiting = self.launch(id, None, settling, course);

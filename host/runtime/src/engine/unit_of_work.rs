@@ -76,7 +76,7 @@ impl UnitOfWork {
         engine: &Engine,
         durable: bool,
     ) -> Result<(), EngineError> {
-        if let Some(append) = self.pending(vec![], durable) {
+        if let Some(append) = self.take_pending(vec![], durable) {
             engine.store.append(append).await?;
             self.flushed(engine);
         }
@@ -85,7 +85,7 @@ impl UnitOfWork {
 
     /// Flushes durably, and returns the journal's proof of the last event.
     pub(super) async fn flush_durably(&mut self, engine: &Engine) -> Result<Durable, EngineError> {
-        let append = self.pending(vec![], true).ok_or(Unfit::NoEvents)?;
+        let append = self.take_pending(vec![], true).ok_or(Unfit::NoEvents)?;
         let proof = engine.store.append_durable(append).await?;
         self.flushed(engine);
         Ok(proof)
@@ -93,7 +93,7 @@ impl UnitOfWork {
 
     /// Takes the pending events as an append; `None` when the journal has them all. Call [`Self::flushed`] once it was
     /// appended.
-    pub(super) fn pending(&mut self, nonces: Vec<String>, durable: bool) -> Option<Append> {
+    pub(super) fn take_pending(&mut self, nonces: Vec<String>, durable: bool) -> Option<Append> {
         let expect = self.base();
         let events = std::mem::take(&mut self.pending);
         (!events.is_empty()).then(|| Append {
@@ -137,7 +137,7 @@ impl Engine {
     ) -> Result<StoredAction, EngineError> {
         let mut work = UnitOfWork::of(told);
         work.append(self, event).await?;
-        if let Some(append) = work.pending(nonces, true) {
+        if let Some(append) = work.take_pending(nonces, true) {
             self.store.append(append).await?;
             work.flushed(self);
             self.in_flight.facts.tell(&work.story.bound.action.id);

@@ -11,17 +11,17 @@ use tokio::time::Instant;
 use super::App;
 use crate::api::problem::{self, Problem};
 use crate::capacity::fair_share::Level;
-use crate::capacity::rate_limit::{Leave, TooMany};
+use crate::capacity::rate_limit::{RequestPermit, TooMany};
 
 /// With too many requests in progress it is not known when one will end.
 const IN_PROGRESS_RETRY_S: u64 = 1;
 
 /// Where the extractor puts the leave, so that it is held until the answer is made.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Tab(Arc<OnceLock<Leave>>);
+pub(super) struct RefusalAccount(Arc<OnceLock<RequestPermit>>);
 
-impl Tab {
-    pub(super) fn keep(&self, leave: Leave) {
+impl RefusalAccount {
+    pub(super) fn keep(&self, leave: RequestPermit) {
         // A request has one caller; a second leave for it is released here.
         drop(self.0.set(leave));
     }
@@ -29,7 +29,7 @@ impl Tab {
 
 /// Wraps every route: a refusal is charged to the caller that was refused.
 pub(super) async fn account(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    let tab = Tab::default();
+    let tab = RefusalAccount::default();
     request.extensions_mut().insert(tab.clone());
     let response = next.run(request).await;
     let status = response.status();

@@ -14,7 +14,7 @@ use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
 use tokio::time::Instant;
 
 use super::App;
-use super::account::{self, Tab};
+use super::account::{self, RefusalAccount};
 use crate::api::problem::Problem;
 use crate::capacity::rate_limit::{Budget, ConcurrencyLimits, LIMITS};
 use crate::config::Tenant;
@@ -88,7 +88,7 @@ impl FromRequestParts<App> for Caller {
             Problem::unauthorized()
         })?;
         let leave = caller.budget.admit(Instant::now()).map_err(account::refusal)?;
-        if let Some(tab) = parts.extensions.get::<Tab>() {
+        if let Some(tab) = parts.extensions.get::<RefusalAccount>() {
             tab.keep(leave);
         }
         Ok(caller)

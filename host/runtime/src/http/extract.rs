@@ -29,7 +29,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let query = axum::extract::Query::from_request_parts(parts, state).await;
         query.map(|axum::extract::Query(inner)| Self(inner)).map_err(|_| {
-            Problem::bad_request("the query cannot be parsed; write `name=value&…`, percent-encoded")
+            Problem::bad_request(
+                "the query cannot be parsed; write `name=value&…`, percent-encoded",
+            )
         })
     }
 }

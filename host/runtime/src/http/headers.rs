@@ -50,8 +50,9 @@ pub(super) fn wait(headers: &HeaderMap) -> Result<Option<Duration>, Problem> {
     let Some(wait) = value.split(',').find_map(|p| p.trim().strip_prefix("wait=")) else {
         return Ok(None);
     };
-    let seconds: u64 =
-        wait.parse().map_err(|_| Problem::bad_request("`Prefer: wait=N` must have whole seconds"))?;
+    let seconds: u64 = wait
+        .parse()
+        .map_err(|_| Problem::bad_request("`Prefer: wait=N` must have whole seconds"))?;
     Ok(Some(Duration::from_secs(seconds.min(WAIT_MAX_S))))
 }
 

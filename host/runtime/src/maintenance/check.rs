@@ -213,19 +213,20 @@ impl Check {
     /// The records of every action, in their order.
     fn journal(&mut self) -> Result<BTreeMap<String, Records>, CheckError> {
         let mut stories: BTreeMap<String, Records> = BTreeMap::new();
-        let survey = journal::survey(&self.state, &mut |seen| {
+        let scan = journal::scan(&self.state, &mut |seen| {
             let records = stories.entry(seen.action.to_owned()).or_default();
             records.push((seen.place, seen.summary.clone()));
         })?;
-        self.found.records = survey.records;
-        self.found.segments = survey.segments;
-        if let Some((place, bytes)) = survey.torn {
+        self.found.records = scan.records;
+        self.found.segments = scan.segments;
+        if let Some((place, bytes)) = scan.torn {
             let (file, offset) = (place.file(), place.offset);
-            let note =
-                format!("state/{file} has an incomplete end at {offset}; a start cuts off {bytes} bytes");
+            let note = format!(
+                "state/{file} has an incomplete end at {offset}; a start cuts off {bytes} bytes"
+            );
             self.found.notes.push(note);
         }
-        self.wrong(survey.wrong);
+        self.wrong(scan.wrong);
         Ok(stories)
     }
 

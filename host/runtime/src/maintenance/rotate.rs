@@ -33,12 +33,12 @@ pub struct Rotation {
     pub retired: String,
     pub added: String,
     /// Logs that state it.
-    pub logs: Vec<Told>,
+    pub logs: Vec<RotatedLog>,
 }
 
 /// Where the log of a tenant states a rotation.
 #[derive(Debug, Serialize)]
-pub struct Told {
+pub struct RotatedLog {
     pub tenant: String,
     /// The last index of the log at which the old key is valid, and the first at which the new one is.
     pub until_index: u64,
@@ -125,14 +125,14 @@ impl Rotating<'_> {
         tenant: &str,
         old: &VerifyingKey,
         new: &VerifyingKey,
-    ) -> Result<Option<Told>, RotateError> {
+    ) -> Result<Option<RotatedLog>, RotateError> {
         let mut log = self.open(tenant)?;
         let changes = self.past.changes(tenant, log.history())?;
         let is_told = |one: &&Changed| one.kind == Kind::KeyAdded && one.key == *new;
         if let Some(told) = changes.iter().find(is_told) {
             let from_index = told.change.index;
             let until_index = from_index.saturating_sub(1);
-            return Ok(Some(Told { tenant: tenant.to_owned(), until_index, from_index }));
+            return Ok(Some(RotatedLog { tenant: tenant.to_owned(), until_index, from_index }));
         }
         self.past.check_present(tenant, log.history(), self.keys)?;
         publish_open(self.store, tenant, &mut log)?;
@@ -145,7 +145,7 @@ impl Rotating<'_> {
         let added = self.statement(tenant, Kind::KeyAdded, new, from_index)?;
         let retired = self.statement(tenant, Kind::KeyRetired, old, until_index)?;
         log.append(&[added, retired])?;
-        Ok(Some(Told { tenant: tenant.to_owned(), until_index, from_index }))
+        Ok(Some(RotatedLog { tenant: tenant.to_owned(), until_index, from_index }))
     }
 
     fn open(&self, tenant: &str) -> Result<Log, RotateError> {

@@ -12,7 +12,7 @@ use deed_record::lifecycle::story::Story;
 
 /// Whether to look again, or the judgement of the story.
 #[derive(Debug)]
-pub enum Verdict {
+pub enum Conclusion {
     /// Look again at this time (Unix milliseconds).
     NotYet(i64),
     Judged(Judgement),
@@ -20,10 +20,15 @@ pub enum Verdict {
 
 /// Judges after a post-observation, or says when to look again. A wait that an earlier process began is started again
 /// by this process's clock.
-pub fn reconcile(contract: &Contract, story: &Story, now_ms: i64, clock_began_ms: i64) -> Verdict {
+pub fn reconcile(
+    contract: &Contract,
+    story: &Story,
+    now_ms: i64,
+    clock_began_ms: i64,
+) -> Conclusion {
     let (Some(pre), Some(post)) = (&story.pre, &story.post) else {
         let reason = "the host has no look from before or after the attempt";
-        return Verdict::Judged(Judgement::plain(Outcome::Indeterminate, reason));
+        return Conclusion::Judged(Judgement::plain(Outcome::Indeterminate, reason));
     };
     let exchanges: Vec<&Exchange> = story.exchanges();
     let settle_ms = contract.verify.settle.as_signed();
@@ -39,15 +44,15 @@ pub fn reconcile(contract: &Contract, story: &Story, now_ms: i64, clock_began_ms
     };
     let (judgement, is_settled) = outcome::judge_now(&seen);
     if is_settled {
-        return Verdict::Judged(judgement);
+        return Conclusion::Judged(judgement);
     }
     let ended = story.attempts.last().map_or(now_ms, |attempt| attempt.ended_ms);
     let settled = ended.max(clock_began_ms).saturating_add(settle_ms);
     let until = lands_until.unwrap_or(0).max(settled);
     if post.began_ms() < until {
-        return Verdict::NotYet(next_look(post.at_ms, ended, until));
+        return Conclusion::NotYet(next_look(post.at_ms, ended, until));
     }
-    Verdict::Judged(judgement)
+    Conclusion::Judged(judgement)
 }
 
 /// Judges an open outcome again. `None` for a look that began before everything that was sent could have landed, and

@@ -14,8 +14,7 @@ use super::super::redact::{REDACTED, Redactor};
 use super::super::{codec, limits};
 
 /// The only text about such an answer when the rule has `expose`.
-const NOT_UNDERSTOOD: &str =
-    "the answer cannot be decoded, and `expose` hides its content";
+const NOT_UNDERSTOOD: &str = "the answer cannot be decoded, and `expose` hides its content";
 
 /// Decodes, reduces and redacts an answer.
 pub(super) fn read(

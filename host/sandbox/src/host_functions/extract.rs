@@ -93,7 +93,9 @@ pub(super) fn answer(entry: &Exchange) -> Result<&Value, Unread> {
         }),
         Fate::Answered { status } => Err(Unread {
             told: format!("exchange {ordinal} was answered {status}; state is read out of 2xx"),
-            why: Some(format!("{its} has the status {status}; state is read only from 2xx answers")),
+            why: Some(format!(
+                "{its} has the status {status}; state is read only from 2xx answers"
+            )),
         }),
         Fate::NotSent | Fate::NoAnswer => Err(Unread {
             told: format!("exchange {ordinal} has no answer"),

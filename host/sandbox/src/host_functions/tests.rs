@@ -15,7 +15,7 @@ fn guest(observing: bool, answers: Vec<(u16, Value, &[&str])>) -> Guest {
     let egress = support::egress(&support::upstream(1), Vec::new(), None);
     for (status, body, redacted) in answers {
         let redacted = redacted.iter().map(|place| (*place).to_owned()).collect();
-        let entry = egress.ledger.open(
+        let entry = egress.exchanges.open(
             support::get("/x"),
             Known::default(),
             std::time::Duration::from_secs(1),

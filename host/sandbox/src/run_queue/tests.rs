@@ -4,8 +4,12 @@ use std::time::Duration;
 
 use super::*;
 
-fn claim(tenant: &str) -> Arc<Claim> {
-    Arc::new(Claim { tenant: tenant.into(), agent: "x".into(), upstreams: vec![("u".into(), 8)] })
+fn claim(tenant: &str) -> Arc<RunRequest> {
+    Arc::new(RunRequest {
+        tenant: tenant.into(),
+        agent: "x".into(),
+        upstreams: vec![("u".into(), 8)],
+    })
 }
 
 /// Whether the queue is as it was before the first caller.

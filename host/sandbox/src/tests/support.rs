@@ -176,7 +176,7 @@ pub(crate) fn egress(upstream: &Upstream, requests: Vec<Rendered>, keep: Option<
             redactor: Arc::new(redactor),
             writes: Vec::new(),
         }),
-        ledger: ExchangeLog::new(Clock::new()),
+        exchanges: ExchangeLog::new(Clock::new()),
     }
 }
 

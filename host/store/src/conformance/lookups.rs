@@ -4,7 +4,7 @@ use deed_spec::digest::Digest;
 
 use super::{Checked, Place, append, claim, made, must, refusal, same, summary, text};
 use crate::store::{
-    Append, AppendError, CLAIM_LIFE_MS, Claim, Filter, PayloadError, Row, Store, Summary,
+    Append, AppendError, CLAIM_LIFE_MS, Filter, KeyClaim, PayloadError, Row, Store, Summary,
 };
 
 pub(super) async fn keys(place: &mut dyn Place) -> Checked {
@@ -38,7 +38,7 @@ pub(super) async fn keys(place: &mut dyn Place) -> Checked {
         store = place.open()?;
     }
     made(&*store, with("a3", "other", '1', 6)).await?;
-    let elsewhere = Claim { tenant: "acme2".to_owned(), ..claim("helpdesk", "k", '1', 6) };
+    let elsewhere = KeyClaim { tenant: "acme2".to_owned(), ..claim("helpdesk", "k", '1', 6) };
     made(&*store, Append { claim: Some(elsewhere), ..append("b1", 0, "x") }).await?;
     made(&*store, with("a4", "helpdesk", '1', last + 1)).await?;
     same("new holder", &holder(&*store, "helpdesk", last + 1)?, &Some("a4".to_owned()))

@@ -11,7 +11,7 @@ use super::OpenError;
 use super::file::{first, scan};
 use super::index::{Applied, Index, IndexError, Staged, action_of};
 use super::replay::BATCH;
-use super::survey::Wrong;
+use super::scan::Wrong;
 
 /// Rows that are told one by one; an index of another journal differs in all.
 const TOLD_MAX: usize = 50;

@@ -12,7 +12,7 @@ use deed_spec::digest::Digest;
 use deed_system::failpoint;
 
 use super::OpenError;
-use super::survey::Wrong;
+use super::scan::Wrong;
 use crate::store::PayloadError;
 
 /// The directory of payloads: one directory for each pair of first digits.

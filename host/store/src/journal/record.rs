@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Claim, Summary};
+use crate::store::{KeyClaim, Summary};
 
 /// How every body begins: what tells a record from other bytes when one is looked for.
 pub(super) const BEGINNING: &[u8] = b"{\"seq\":";
@@ -11,7 +11,7 @@ pub(super) const BEGINNING: &[u8] = b"{\"seq\":";
 /// Everything that the index must hold, so that it can be made again from the records alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Envelope {
+pub(super) struct Framed {
     /// Position in the journal, from 1. First, so that a body has its known beginning.
     pub(super) seq: u64,
     pub(super) action: String,
@@ -21,7 +21,7 @@ pub(super) struct Envelope {
     pub(super) lengths: Vec<usize>,
     pub(super) summary: Summary,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) claim: Option<Claim>,
+    pub(super) claim: Option<KeyClaim>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) nonces: Vec<String>,
     /// Number of the last record that was durable before this one was written: none of those can be torn.
@@ -33,15 +33,12 @@ pub(super) struct Envelope {
 /// A record as it was appended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Record {
-    pub(super) envelope: Envelope,
+    pub(super) envelope: Framed,
     pub(super) events: Vec<Vec<u8>>,
 }
 
 /// The envelope, a newline, the events.
-pub(super) fn encode(
-    envelope: &Envelope,
-    events: &[Vec<u8>],
-) -> Result<Vec<u8>, serde_json::Error> {
+pub(super) fn encode(envelope: &Framed, events: &[Vec<u8>]) -> Result<Vec<u8>, serde_json::Error> {
     // Compact JSON escapes newlines, so the first one ends the envelope.
     let mut body = serde_json::to_vec(envelope)?;
     body.push(b'\n');
@@ -64,15 +61,15 @@ pub(super) fn decode(body: &[u8]) -> Option<Record> {
 }
 
 /// The envelope alone, of a body that is exactly an envelope and its events.
-pub(super) fn envelope(body: &[u8]) -> Option<Envelope> {
+pub(super) fn envelope(body: &[u8]) -> Option<Framed> {
     split(body).map(|(envelope, _)| envelope)
 }
 
 /// The envelope, and its events as they follow each other.
-fn split(body: &[u8]) -> Option<(Envelope, &[u8])> {
+fn split(body: &[u8]) -> Option<(Framed, &[u8])> {
     let end = body.iter().position(|byte| *byte == b'\n')?;
     let (line, rest) = body.split_at_checked(end)?;
-    let envelope: Envelope = serde_json::from_slice(line).ok()?;
+    let envelope: Framed = serde_json::from_slice(line).ok()?;
     let events = rest.get(1..)?;
     let bytes = envelope.lengths.iter().try_fold(0_usize, |sum, next| sum.checked_add(*next))?;
     (bytes == events.len()).then_some((envelope, events))

@@ -8,7 +8,7 @@ use std::thread;
 use super::OpenError;
 use super::file::{self, Tail, head, scan};
 use super::index::{Applied, Index, IndexError, Staged};
-use super::record::Envelope;
+use super::record::Framed;
 
 /// Changes of the index that are applied at once while records are replayed: so many that the records of an
 /// action, which mix with those of hundreds of others, mostly make one change of its row.
@@ -19,7 +19,7 @@ const TOGETHER: usize = 1_024;
 const AHEAD: usize = 4;
 
 /// Where a record is, and what it says to the index.
-type Read = (Applied, Envelope);
+type Read = (Applied, Framed);
 
 /// Replays what the index has not seen; `None` when what it has seen is not in the journal.
 pub(super) fn catch_up(
@@ -84,7 +84,7 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    fn take(&mut self, here: Applied, envelope: &Envelope) -> Result<(), OpenError> {
+    fn take(&mut self, here: Applied, envelope: &Framed) -> Result<(), OpenError> {
         self.last = Some(here);
         if !self.met {
             self.met = self.applied == Some(here);

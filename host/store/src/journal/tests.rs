@@ -5,13 +5,13 @@ use std::sync::mpsc;
 use super::file::{MAX_BODY, Segments, Tail};
 use super::writer::Writer;
 use super::*;
-use crate::store::{Claim, Summary};
+use crate::store::{KeyClaim, Summary};
 
 mod conformance;
 mod lists;
 mod recovery;
+mod scan;
 mod stopped;
-mod survey;
 
 /// A directory of this test's own, removed at the end.
 struct Scratch(PathBuf);
@@ -68,8 +68,8 @@ fn summary(tenant: &str, status: &str, ended: bool) -> Summary {
     }
 }
 
-fn claim(key: &str, at_ms: i64) -> Claim {
-    Claim {
+fn claim(key: &str, at_ms: i64) -> KeyClaim {
+    KeyClaim {
         tenant: "acme".to_owned(),
         agent: "helpdesk".to_owned(),
         key: key.to_owned(),

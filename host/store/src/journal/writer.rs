@@ -14,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::file::{MAX_BODY, Place, Segments};
 use super::index::{Applied, Index, Staged};
-use super::record::{self, Envelope};
+use super::record::{self, Framed};
 use crate::group_commit::GroupCommit;
 use crate::store::{Append, AppendError, Failure, Unfit};
 
@@ -224,7 +224,7 @@ impl<'a> Group<'a> {
             return Ok(Err(refusal));
         }
         let version = append.expect + append.events.len() as u64;
-        let envelope = Envelope {
+        let envelope = Framed {
             seq,
             action: append.action,
             version,

@@ -27,7 +27,7 @@ pub fn history(dir: &Path, key: &VerifierKey, retired: &[Retired]) -> Result<His
     // `HEAD` first: a log that grows meanwhile is then never behind it.
     let Some(head) = open::stored_head(&store, key.name())? else { return Ok(History::default()) };
     let found = open::shown(&store, &head, open::Signers { key, retired })?;
-    Ok(History { size: found.edge.size(), leaves: found.history })
+    Ok(History { size: found.frontier.size(), leaves: found.history })
 }
 
 /// The leaf of an entry about configuration or keys.

@@ -14,12 +14,12 @@ const OF: usize = 4;
 
 /// A hash table with open addressing. A slot holds the first 32 bits of a hash and the leaf index plus one; 0 is free.
 #[derive(Debug, Default)]
-pub(super) struct Places {
+pub(super) struct LeafIndex {
     slots: Vec<u64>,
     held: usize,
 }
 
-impl Places {
+impl LeafIndex {
     /// Reserves space for `entries` in all, so that the table does not grow step by step.
     pub(super) fn expect(&mut self, entries: u64) {
         let wanted = usize::try_from(entries).unwrap_or(usize::MAX).min(1 << 32);
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn every_place_is_found_while_it_grows_and_nothing_else() {
         let hash = |n: u64| leaf_hash(&n.to_be_bytes());
-        let mut places = Places::default();
+        let mut places = LeafIndex::default();
         assert_eq!(places.of(&hash(0)).count(), 0);
         for n in 0..10_000 {
             places.add(&hash(n), n);
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn equal_tags_at_the_very_end_go_on_at_the_beginning() {
-        let mut places = Places::default();
+        let mut places = LeafIndex::default();
         for place in [3, 1, 2] {
             places.add(&[0xff; 32], place);
         }

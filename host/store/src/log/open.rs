@@ -12,8 +12,8 @@ use deed_spec::tlog::Resource;
 use deed_spec::tlog::frontier::Frontier;
 use deed_spec::tlog::tile::{self, WIDTH};
 
-use super::leaf_index::Places;
-use super::pending_batch::{Batch, TAIL, Tail, damaged};
+use super::leaf_index::LeafIndex;
+use super::pending_batch::{Batch, PendingBatch, TAIL, damaged};
 use super::store::{Store, at, sync};
 use super::{CHECKPOINT, HEAD, Log, LogError, Retired, history};
 
@@ -34,21 +34,30 @@ pub(super) fn open(
     let lock = lock(dir)?;
     let mut store = Store::new(dir);
     let head = head(&mut store, dir, origin)?;
-    let (mut tail, batches) = Tail::open(dir)?;
+    let (mut pending, batches) = PendingBatch::open(dir)?;
     let signers = Signers { key: key.verifier(), retired };
     let batches = unsettled(batches, &head, signers)?;
     if batches.is_empty() {
         // Everything had settled. No tile is rewritten, because nothing could restore it if that write were lost.
-        tail.clear()?;
+        pending.clear()?;
     }
-    let Found { edge, places, history, note } = if batches.is_empty() {
+    let Found { frontier, leaf_index, history, note } = if batches.is_empty() {
         settled(&mut store, &head, signers)?
     } else {
         follow(&mut store, &head, signers, batches)?
     };
     let checkpoint = note;
-    let mut log =
-        Log { store, tail, key, edge, checkpoint, places, history, failed: None, _lock: lock };
+    let mut log = Log {
+        store,
+        pending,
+        key,
+        frontier,
+        checkpoint,
+        leaf_index,
+        history,
+        failed: None,
+        _lock: lock,
+    };
     log.settle()?;
     Ok(log)
 }
@@ -76,7 +85,7 @@ impl Signers<'_> {
         let Some(note) = found.note.as_ref().filter(|note| verify(note, self.key).is_err()) else {
             return Ok(());
         };
-        let last = found.edge.size().checked_sub(1);
+        let last = found.frontier.size().checked_sub(1);
         let retires = |one: &Retired| {
             let says = |leaf: &&Leaf| {
                 leaf.kind == Kind::KeyRetired.as_str() && leaf.payload == one.statement
@@ -94,8 +103,8 @@ impl Signers<'_> {
 /// The content of the files.
 #[derive(Default)]
 pub(super) struct Found {
-    pub(super) edge: Frontier,
-    places: Places,
+    pub(super) frontier: Frontier,
+    leaf_index: LeafIndex,
     /// The entries about the host itself.
     pub(super) history: Vec<Leaf>,
     pub(super) note: Option<String>,
@@ -104,16 +113,16 @@ pub(super) struct Found {
 impl Found {
     pub(super) fn take(&mut self, entry: &[u8], tiles: &mut Vec<Resource>) {
         let hash = leaf_hash(entry);
-        self.history.extend(history::told(entry, self.edge.size()));
-        self.places.add(&hash, self.edge.size());
-        self.edge.push_hashed(entry, hash, tiles);
+        self.history.extend(history::told(entry, self.frontier.size()));
+        self.leaf_index.add(&hash, self.frontier.size());
+        self.frontier.push_hashed(entry, hash, tiles);
     }
 }
 
 /// A log whose batches have all settled: everything is in its tiles.
 fn settled(store: &mut Store, head: &Checkpoint, signers: Signers<'_>) -> Result<Found, LogError> {
     let found = shown(store, head, signers)?;
-    let tree = found.edge.checkpoint(&head.origin);
+    let tree = found.frontier.checkpoint(&head.origin);
     if tree != *head {
         // The process died between the checkpoint and `HEAD`.
         store.put(&[Resource::text(HEAD, &tree.to_string())])?;
@@ -133,7 +142,7 @@ pub(super) fn shown(
         return Err(LogError::Rollback { size, head: head.size });
     }
     let found = Found { note, ..replay(store, size, head, &mut |_, _| {})? };
-    if published.is_some_and(|tree| tree.root != found.edge.root()) {
+    if published.is_some_and(|tree| tree.root != found.frontier.root()) {
         return Err(LogError::Fork { size });
     }
     signers.check_end(&found)?;
@@ -152,7 +161,7 @@ fn follow(
     let mut tiles = Vec::new();
     for batch in batches {
         batch.entries.iter().for_each(|entry| found.take(entry, &mut tiles));
-        if found.edge.checkpoint(&head.origin) != signers.tree(TAIL, &batch.note)? {
+        if found.frontier.checkpoint(&head.origin) != signers.tree(TAIL, &batch.note)? {
             return Err(damaged("does not agree with its own checkpoints"));
         }
         found.note = Some(batch.note);
@@ -160,10 +169,10 @@ fn follow(
     // A crash may have torn the published checkpoint. An intact one is never newer than `TAIL`, which is written first;
     // for the same tree, it may additionally have the lines of witnesses.
     if let Ok((text, Some(public))) = published(store, signers) {
-        if public.size > found.edge.size() {
-            return Err(LogError::Rollback { size: found.edge.size(), head: public.size });
+        if public.size > found.frontier.size() {
+            return Err(LogError::Rollback { size: found.frontier.size(), head: public.size });
         }
-        let is_it = public == found.edge.checkpoint(&head.origin);
+        let is_it = public == found.frontier.checkpoint(&head.origin);
         found.note = text.filter(|_| is_it).or(found.note);
     }
     signers.check_end(&found)?;
@@ -209,11 +218,11 @@ fn head(store: &mut Store, dir: &Path, origin: &str) -> Result<Checkpoint, LogEr
     if let Some(head) = stored_head(store, origin)? {
         return Ok(head);
     }
-    let tail = fs::metadata(dir.join(TAIL)).is_ok_and(|tail| tail.len() > 0);
-    if tail || dir.join(CHECKPOINT).exists() || dir.join("tile").exists() {
+    let pending = fs::metadata(dir.join(TAIL)).is_ok_and(|pending| pending.len() > 0);
+    if pending || dir.join(CHECKPOINT).exists() || dir.join("tile").exists() {
         return Err(LogError::NoHead { dir: dir.to_owned() });
     }
-    Tail::create(dir)?;
+    PendingBatch::create(dir)?;
     let empty = Frontier::default().checkpoint(origin);
     store.put(&[Resource::text(HEAD, &empty.to_string())])?;
     Ok(empty)
@@ -267,34 +276,36 @@ pub(super) fn replay(
     each: &mut dyn FnMut(&[u8], &Frontier),
 ) -> Result<Found, LogError> {
     let mut found = Found::default();
-    found.places.expect(size);
+    found.leaf_index.expect(size);
     let mut tiles = Vec::new();
     for index in 0..size.div_ceil(WIDTH) {
         let wanted = usize::try_from((size - index * WIDTH).min(WIDTH)).unwrap_or(usize::MAX);
         let path = tile::entries_path(index, None);
         let bundle = stored(store, &path, partial(wanted))?;
-        let entries = tile::split_entries(&bundle)
-            .ok_or_else(|| LogError::Damaged { path: path.clone(), why: "is not an entry bundle" })?;
+        let entries = tile::split_entries(&bundle).ok_or_else(|| LogError::Damaged {
+            path: path.clone(),
+            why: "is not an entry bundle",
+        })?;
         if entries.len() < wanted {
             return Err(LogError::Damaged { path, why: "has too few entries" });
         }
         for entry in entries.into_iter().take(wanted) {
-            guard(&found.edge, head)?;
+            guard(&found.frontier, head)?;
             found.take(entry, &mut tiles);
-            each(entry, &found.edge);
+            each(entry, &found.frontier);
         }
         check(store, &tiles)?;
         tiles.clear();
     }
-    guard(&found.edge, head)?;
-    found.edge.finish(&mut tiles);
+    guard(&found.frontier, head)?;
+    found.frontier.finish(&mut tiles);
     check(store, &tiles)?;
     Ok(found)
 }
 
 /// If the tree is as large as the one in `HEAD`, it must be that one.
-fn guard(edge: &Frontier, head: &Checkpoint) -> Result<(), LogError> {
-    if edge.size() == head.size && edge.root() != head.root {
+fn guard(frontier: &Frontier, head: &Checkpoint) -> Result<(), LogError> {
+    if frontier.size() == head.size && frontier.root() != head.root {
         return Err(LogError::Fork { size: head.size });
     }
     Ok(())

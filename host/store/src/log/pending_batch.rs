@@ -18,7 +18,7 @@ pub(super) const TAIL: &str = "TAIL";
 
 /// The batches that have not settled, in one file.
 #[derive(Debug)]
-pub(super) struct Tail {
+pub(super) struct PendingBatch {
     path: PathBuf,
     file: File,
     /// Entries in it.
@@ -33,7 +33,7 @@ pub(super) struct Batch {
     pub(super) note: String,
 }
 
-impl Tail {
+impl PendingBatch {
     /// Creates an empty file for a new log.
     pub(super) fn create(root: &Path) -> Result<(), LogError> {
         let path = root.join(TAIL);
@@ -54,7 +54,10 @@ impl Tail {
         let (batches, good) = read(&bytes)?;
         let file = OpenOptions::new().append(true).open(&path).map_err(at(&path))?;
         if good < bytes.len() {
-            tracing::warn!(lost = bytes.len() - good, "an incomplete end of the log's TAIL was cut off");
+            tracing::warn!(
+                lost = bytes.len() - good,
+                "an incomplete end of the log's TAIL was cut off"
+            );
             file.set_len(good as u64).and_then(|()| file.sync_all()).map_err(at(&path))?;
         }
         let held = batches.iter().map(|batch| batch.entries.len()).sum();
@@ -70,12 +73,12 @@ impl Tail {
         }
         let checksum = crc32c::crc32c(&body).to_le_bytes();
         let record = [length(body.len()).as_slice(), &checksum, &body].concat();
-        failpoint::hit("log.tail.before");
+        failpoint::hit("log.pending.before");
         let written = self.file.write_all(&record).and_then(|()| {
-            failpoint::hit("log.tail.written");
+            failpoint::hit("log.pending.written");
             self.file.sync_data()
         });
-        failpoint::hit("log.tail.synced");
+        failpoint::hit("log.pending.synced");
         self.held += entries.len();
         written.map_err(at(&self.path))
     }
@@ -84,9 +87,9 @@ impl Tail {
     /// then; but a new record must never precede the rest of an older one.
     pub(super) fn clear(&mut self) -> Result<(), LogError> {
         self.held = 0;
-        failpoint::hit("log.tail.clear.before");
+        failpoint::hit("log.pending.clear.before");
         let cleared = self.file.set_len(0).and_then(|()| self.file.sync_all());
-        failpoint::hit("log.tail.clear.after");
+        failpoint::hit("log.pending.clear.after");
         cleared.map_err(at(&self.path))
     }
 

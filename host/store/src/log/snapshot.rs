@@ -159,7 +159,7 @@ impl Snapshot {
             };
             put(&tile)?;
         }
-        let mut last = found.edge.unfinished();
+        let mut last = found.frontier.unfinished();
         last.push(Resource::text(HEAD, &self.tree.to_string()));
         last.push(Resource::text(TAIL, ""));
         last.extend(self.cosigned.iter().map(|note| Resource::text(COSIGNED, note)));
@@ -186,13 +186,13 @@ impl Snapshot {
         for batch in &self.batches {
             for entry in &batch.entries {
                 found.take(entry, &mut made);
-                each(entry, &found.edge);
+                each(entry, &found.frontier);
             }
-            if found.edge.checkpoint(&self.head.origin) != signers.tree(TAIL, &batch.note)? {
+            if found.frontier.checkpoint(&self.head.origin) != signers.tree(TAIL, &batch.note)? {
                 return Err(damaged("does not agree with its own checkpoints"));
             }
         }
-        if found.edge.root() != self.tree.root {
+        if found.frontier.root() != self.tree.root {
             return Err(LogError::Fork { size: self.tree.size });
         }
         found.note.clone_from(&self.note);

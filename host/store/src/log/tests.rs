@@ -186,7 +186,7 @@ fn what_was_written_after_the_checkpoint_is_written_over() {
     let mut log = scratch.open().unwrap();
     log.append(&entries(0..250)).unwrap();
     // As after a crash between tiles and checkpoint: other entries, one bundle full.
-    let mut edge = log.edge.clone();
+    let mut edge = log.frontier.clone();
     let mut tiles = Vec::new();
     for n in 1000..1020 {
         edge.push(&entry(n), &mut tiles);

@@ -11,7 +11,7 @@ use deed_spec::note::{self, Checkpoint};
 use deed_system::clock::Clock;
 use tokio::sync::watch;
 
-use self::board::{Board, Task, Tree};
+use self::board::{CosignatureBoard, Task, Tree};
 use self::client::{Refusal, WitnessClient};
 use super::{Log, Shared};
 use crate::log::witnesses::Witnesses;
@@ -20,10 +20,10 @@ mod board;
 
 /// The state shared by the threads of the witnesses and the tasks that wait for them.
 #[derive(Debug)]
-pub(super) struct Panel {
+pub(super) struct WitnessPanel {
     origin: String,
     witnesses: Arc<Witnesses>,
-    board: Mutex<Board>,
+    board: Mutex<CosignatureBoard>,
     /// For the threads: there is a checkpoint to submit, or they have to end.
     work: Condvar,
     /// For waiting tasks: a witness has answered.
@@ -35,7 +35,7 @@ pub(super) struct Panel {
 
 /// Ends the threads when the last handle of the publisher is dropped.
 #[derive(Debug)]
-pub(super) struct Watch(Arc<Panel>);
+pub(super) struct Watch(Arc<WitnessPanel>);
 
 impl Drop for Watch {
     fn drop(&mut self) {
@@ -68,8 +68,8 @@ pub(super) fn start(
         let log = log.lock().unwrap_or_else(PoisonError::into_inner);
         (log.origin().to_owned(), log.checkpoint().map(str::to_owned))
     };
-    let board = Board::new(witnesses.all.len(), witnesses.quorum, witnesses.wait);
-    let panel = Arc::new(Panel {
+    let board = CosignatureBoard::new(witnesses.all.len(), witnesses.quorum, witnesses.wait);
+    let panel = Arc::new(WitnessPanel {
         origin,
         witnesses: Arc::clone(witnesses),
         board: Mutex::new(board),
@@ -119,7 +119,7 @@ impl Watch {
         let board = self.0.board();
         let seats = self.0.witnesses.all.iter().zip(board.seats());
         let standing =
-            |(witness, seat): (&crate::log::witnesses::Witness, &board::Seat)| Standing {
+            |(witness, seat): (&crate::log::witnesses::Witness, &board::WitnessState)| Standing {
                 witness: witness.name.clone(),
                 prompt: seat.is_prompt(),
                 alarm: seat.alarm.clone(),
@@ -128,8 +128,8 @@ impl Watch {
     }
 }
 
-impl Panel {
-    fn board(&self) -> MutexGuard<'_, Board> {
+impl WitnessPanel {
+    fn board(&self) -> MutexGuard<'_, CosignatureBoard> {
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -213,10 +213,10 @@ impl Panel {
     }
 
     /// Reports changes to the operator; the same failure is reported once.
-    fn report(&self, seat: usize, before: Option<&board::Seat>, refusal: Option<&Refusal>) {
+    fn report(&self, seat: usize, before: Option<&board::WitnessState>, refusal: Option<&Refusal>) {
         let witness = self.witnesses.all.get(seat).map_or("", |witness| witness.name.as_str());
         let log = &self.origin;
-        let was_well = before.is_none_or(board::Seat::is_well);
+        let was_well = before.is_none_or(board::WitnessState::is_well);
         let known = |why| before.is_some_and(|seat| seat.alarm.as_deref() == Some(why));
         match refusal {
             Some(Refusal::Alarm(why)) if !known(why.as_str()) => {

@@ -26,7 +26,7 @@ pub struct Append {
     /// JSON bytes, kept as they are. At least one.
     pub events: Vec<Vec<u8>>,
     pub summary: Summary,
-    pub claim: Option<Claim>,
+    pub claim: Option<KeyClaim>,
     /// Words that can be used once, ever (approvals).
     pub nonces: Vec<String>,
     /// Whether the answer must wait until this, and all before it, is on disk.
@@ -53,7 +53,7 @@ pub struct Summary {
 /// An idempotency key, taken by an action for seven days from `at_ms`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Claim {
+pub struct KeyClaim {
     pub tenant: String,
     pub agent: String,
     pub key: String,

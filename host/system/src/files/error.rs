@@ -27,7 +27,9 @@ pub enum FileError {
     Folder(String, u32),
     #[error("other users can read `{0}` (mode {1:04o}); run `chmod 600 {0}`")]
     Open(String, u32),
-    #[error("`{0}` belongs to user {1}, who can read and change it; change its owner to the user of the host")]
+    #[error(
+        "`{0}` belongs to user {1}, who can read and change it; change its owner to the user of the host"
+    )]
     Owner(String, u32),
     #[error("`{0}` is a link, and the host writes only inside the served directory; remove it")]
     Link(String),

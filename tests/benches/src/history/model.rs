@@ -6,8 +6,8 @@ use std::path::Path;
 use deed_record::action::id::ActionId;
 use deed_record::lifecycle::event::{Entry, Event};
 use deed_spec::digest::Digest;
-use deed_store::journal::survey;
-use deed_store::store::{Append, Claim, Summary};
+use deed_store::journal::scan;
+use deed_store::store::{Append, KeyClaim, Summary};
 use deed_tests::services::Result;
 
 /// Every item has a name of this length, so that the records of all actions have the same size.
@@ -82,7 +82,7 @@ type Told = Vec<(u64, Summary, Vec<Vec<u8>>)>;
 /// One model for each action that has ended.
 pub(super) fn models(state: &Path) -> Result<Vec<Model>> {
     let mut all: BTreeMap<String, Told> = BTreeMap::new();
-    let found = survey(state, &mut |seen| {
+    let found = scan(state, &mut |seen| {
         let record = (seen.version, seen.summary.clone(), seen.events.to_vec());
         if all.len() <= MODELS_MAX || all.contains_key(seen.action) {
             all.entry(seen.action.to_owned()).or_default().push(record);
@@ -150,9 +150,9 @@ impl Model {
     }
 
     /// An idempotency key, as sent by agents that may have to repeat a request.
-    fn claim(&self, new: &New) -> Claim {
+    fn claim(&self, new: &New) -> KeyClaim {
         let (tenant, agent) = self.owner();
-        Claim {
+        KeyClaim {
             tenant: tenant.to_owned(),
             agent: agent.to_owned(),
             key: new.key.clone(),

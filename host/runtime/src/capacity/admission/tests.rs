@@ -16,7 +16,7 @@ fn small(tenants: usize) -> Admission {
 }
 
 /// Takes as many places as possible; also returns the limit that refused the next one.
-fn all(admission: &Admission, tenant: &str, agent: &str) -> (Vec<Course>, Limit) {
+fn all(admission: &Admission, tenant: &str, agent: &str) -> (Vec<ActivePlace>, Limit) {
     let mut courses = Vec::new();
     loop {
         match admission.admit(tenant, agent) {
@@ -117,7 +117,7 @@ proptest! {
         asks in prop::collection::vec((0..6_u8, 0..4_u8, any::<bool>()), 1..300),
     ) {
         let admission = small(6);
-        let mut held: Vec<(u8, u8, Course)> = Vec::new();
+        let mut held: Vec<(u8, u8, ActivePlace)> = Vec::new();
         for (tenant, agent, leaves) in asks {
             if leaves && !held.is_empty() {
                 held.swap_remove(usize::from(agent) % held.len());

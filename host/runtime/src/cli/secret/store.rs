@@ -29,19 +29,14 @@ pub(in super::super) fn secret(command: &SecretCommand) -> Result<ExitCode, Fail
     let bytes = read(name)?;
     let path = dir.join(&place.file);
     replace(&path, &bytes).map_err(|e| Failure::Failed(format!("`{}`: {e}", path.display())))?;
-    out::progress(&format!(
-        "stored as {}; a running host uses it from its next start",
-        place.file
-    ));
+    out::progress(&format!("stored as {}; a running host uses it from its next start", place.file));
     out::next(&following(dir, &place));
     Ok(ExitCode::SUCCESS)
 }
 
 fn read(name: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
     if io::stdin().is_terminal() {
-        out::note(
-            "type the secret (it is visible), then Enter and Ctrl-D; use a pipe to hide it",
-        );
+        out::note("type the secret (it is visible), then Enter and Ctrl-D; use a pipe to hide it");
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(SECRET_MAX + 3));
     let limit = u64::try_from(SECRET_MAX + 3).unwrap_or(u64::MAX);

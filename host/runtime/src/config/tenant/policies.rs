@@ -20,8 +20,9 @@ impl Builder<'_> {
             for (key, value) in attributes {
                 // `__entity` and `__extn` have a meaning in Cedar's JSON.
                 if key.starts_with("__") {
-                    let what =
-                        format!("attribute name `{key}` is reserved; a name must not start with `__`");
+                    let what = format!(
+                        "attribute name `{key}` is reserved; a name must not start with `__`"
+                    );
                     self.fault("resource", name, key, &what);
                     continue;
                 }

@@ -242,7 +242,10 @@ fn idempotency(promise: &raw::Idempotency, upstream: &raw::Upstream) -> Result<I
     }
     let window_ms = promise.window.as_millis();
     if window_ms < 60_000 {
-        return Err(("idempotency", "`window` of `idempotency` must be from 1m to 720h".to_owned()));
+        return Err((
+            "idempotency",
+            "`window` of `idempotency` must be from 1m to 720h".to_owned(),
+        ));
     }
     Ok(Idempotency { header, window_ms })
 }

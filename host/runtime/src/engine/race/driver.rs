@@ -10,7 +10,7 @@ use deed_record::policy::Verdict as Policy;
 
 use super::lines::{Lines, OUTCOMES, Sent, What, Write, writes_of};
 use super::world::{Flight, Rules, World};
-use crate::stage::reconcile::{self, Verdict};
+use crate::stage::reconcile::{self, Conclusion};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Driver {
@@ -140,9 +140,9 @@ fn act(world: &World, at: usize, rules: &Rules, story: &Story) -> Steps {
         Status::Observed(Phase::Post) => {
             match reconcile::reconcile(&rules.book.contract, story, world.now, 0) {
                 _ if !rules.waits && story.attempts.len() < 2 => append("plans", What::Retry, true),
-                Verdict::NotYet(until) if world.now < until => vec![],
-                Verdict::NotYet(_) => vec![("looks again", look(world, at, rules))],
-                Verdict::Judged(judged) => {
+                Conclusion::NotYet(until) if world.now < until => vec![],
+                Conclusion::NotYet(_) => vec![("looks again", look(world, at, rules))],
+                Conclusion::Judged(judged) => {
                     let another = recovery::another(
                         &rules.book.contract,
                         &story.attempts,

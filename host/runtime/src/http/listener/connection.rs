@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::{head, told};
-use crate::capacity::connection_slots::Seat;
+use crate::capacity::connection_slots::ConnectionSlot;
 
 /// The largest request line with its headers; tokens, keys and traces are far smaller.
 const HEAD_MAX: usize = 16 * 1024;
@@ -38,7 +38,7 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response<Watched<Body>>, Infall
 pub(super) async fn serve(
     stream: TcpStream,
     router: Router,
-    seat: Arc<Seat>,
+    seat: Arc<ConnectionSlot>,
     mut stopped: watch::Receiver<bool>,
 ) {
     let work = Arc::clone(&seat);
@@ -87,17 +87,17 @@ async fn linger(mut stream: TcpStream) {
 async fn answer(
     router: Router,
     request: Request<Incoming>,
-    seat: Arc<Seat>,
+    seat: Arc<ConnectionSlot>,
 ) -> Result<Response<Watched<Body>>, Infallible> {
     seat.awaiting();
     let response = if let Err(problem) = head::check(&request) {
         closing(problem.into_response())
     } else {
         let seat = Arc::clone(&seat);
-        let whole = |body| Body::new(Watched { body, seat, then: Seat::serving });
+        let whole = |body| Body::new(Watched { body, seat, then: ConnectionSlot::serving });
         TowerToHyperService::new(router).call(request.map(whole)).await?
     };
-    Ok(response.map(|body| Watched { body, seat, then: Seat::awaiting }))
+    Ok(response.map(|body| Watched { body, seat, then: ConnectionSlot::awaiting }))
 }
 
 /// A caller that sends such a head may disagree with the host about where the next one begins.
@@ -110,8 +110,8 @@ fn closing(mut response: Response<Body>) -> Response<Body> {
 #[derive(Debug)]
 struct Watched<B> {
     body: B,
-    seat: Arc<Seat>,
-    then: fn(&Seat),
+    seat: Arc<ConnectionSlot>,
+    then: fn(&ConnectionSlot),
 }
 
 impl<B> Drop for Watched<B> {

@@ -13,7 +13,9 @@ const TARGET_MAX: usize = 2_048;
 pub(super) fn check<B>(request: &Request<B>) -> Result<(), Problem> {
     let (uri, headers) = (request.uri(), request.headers());
     if uri.authority().is_some() || uri.scheme().is_some() {
-        return Err(Problem::bad_request("the request target must be a path, such as `/v1/actions`"));
+        return Err(Problem::bad_request(
+            "the request target must be a path, such as `/v1/actions`",
+        ));
     }
     if uri.path_and_query().map_or(0, |target| target.as_str().len()) > TARGET_MAX {
         let detail = format!("a path with its query can have at most {TARGET_MAX} bytes");

@@ -77,11 +77,7 @@ fn readiness(families: &mut Families<'_>, engine: &Engine) -> fmt::Result {
     if let Some(free) = free {
         families.gauge("deed_disk_free_bytes", "free space for state/", &free)?;
     }
-    families.gauge(
-        "deed_actions_under_way",
-        "actions that are under way",
-        &engine.under_way(),
-    )
+    families.gauge("deed_actions_under_way", "actions that are under way", &engine.under_way())
 }
 
 fn seconds(ms: i64) -> f64 {

@@ -27,7 +27,8 @@ pub(super) fn all() -> Vec<Route> {
 fn proposing() -> Vec<Route> {
     let propose = ["proposeAction", "actions", "Propose an action"];
     let list = ["listActions", "actions", "List actions, newest first"];
-    let explain = ["explainAction", "actions", "Explain what a proposal would result in, without doing it"];
+    let explain =
+        ["explainAction", "actions", "Explain what a proposal would result in, without doing it"];
     vec![
         post("/v1/actions", actions::propose, propose)
             .described(
@@ -53,7 +54,8 @@ fn shown() -> Vec<Route> {
     let summary = "Show one action: parameters, writes, status, decision, calls, changes, ledger";
     let show = ["showAction", "actions", summary];
     let cancel = ["cancelAction", "actions", "Cancel an action whose attempt has not started"];
-    let bundle = ["bundleAction", "actions", "Fetch the evidence of an ended action, for `deed verify`"];
+    let bundle =
+        ["bundleAction", "actions", "Fetch the evidence of an ended action, for `deed verify`"];
     let file = "A `.deed` file: a stored zip whose bytes are always the same.";
     vec![
         get("/v1/actions/{id}", actions::show, show)

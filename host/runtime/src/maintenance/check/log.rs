@@ -103,7 +103,8 @@ impl<'a> Seen<'a> {
     fn tree(&mut self, size: u64, root: impl Fn() -> Hash) {
         for (claimed, place, action) in self.trees.get(&size).into_iter().flatten() {
             if *claimed != root() {
-                let what = format!("its checkpoint is not that of the log's tree of {size} entries");
+                let what =
+                    format!("its checkpoint is not that of the log's tree of {size} entries");
                 self.wrong.push((*place, action.clone(), what));
             }
         }

@@ -34,7 +34,11 @@ fn one(check: &mut Check, kind: Kind, kept: &Kept) -> Result<(), String> {
     let keys = &check.receipt_keys;
     if kind != Kind::Activated {
         let good = keys.iter().any(|key| rotation::open(&kept.envelope, key, kind).is_ok());
-        return if good { Ok(()) } else { Err("it is not signed by a key of this host".to_owned()) };
+        return if good {
+            Ok(())
+        } else {
+            Err("it is not signed by a key of this host".to_owned())
+        };
     }
     let opened = keys.iter().find_map(|key| activation::open(&kept.envelope, key).ok());
     let activation = opened.ok_or("it is not signed by a key of this host")?;

@@ -52,12 +52,12 @@ fn actions(state: &Path) -> (BTreeMap<String, Vec<Digest>>, Option<String>) {
     if !state.join("segments").is_dir() {
         return (actions, None);
     }
-    let survey = journal::survey(state, &mut |seen| {
+    let scan = journal::scan(state, &mut |seen| {
         let events = actions.entry(seen.action.to_owned()).or_default();
         events.extend(seen.events.iter().map(|event| Digest::of(event)));
     });
-    let unread = match survey {
-        Ok(survey) => survey.wrong.first().map(|wrong| {
+    let unread = match scan {
+        Ok(scan) => scan.wrong.first().map(|wrong| {
             let offset = wrong.offset.map(|offset| format!(" at {offset}")).unwrap_or_default();
             format!("state/{}{offset}: {}", wrong.file, wrong.what)
         }),

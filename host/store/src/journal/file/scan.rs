@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::super::OpenError;
-use super::super::record::{self, BEGINNING, Envelope, Record};
+use super::super::record::{self, BEGINNING, Framed, Record};
 use super::{HEADER, Hash, Place, frame, path, read_segment};
 
 /// Where the journal ends: behind the last good record.
@@ -23,7 +23,7 @@ pub(in super::super) struct Tail {
 
 /// A record that was met; its events are read by those who want them.
 pub(in super::super) struct Found<'a> {
-    pub(in super::super) envelope: Envelope,
+    pub(in super::super) envelope: Framed,
     body: &'a [u8],
 }
 
@@ -93,7 +93,7 @@ pub(in super::super) fn durable_after(bytes: &[u8], bad: usize) -> u64 {
         .filter(|(_, window)| *window == BEGINNING)
         .filter_map(|(body, _)| record::envelope(frame(bytes, body - HEADER)?.body));
     // One that does not say is from a time when the order of all writes was relied on.
-    let durable = |envelope: Envelope| envelope.durable.unwrap_or(envelope.seq.saturating_sub(1));
+    let durable = |envelope: Framed| envelope.durable.unwrap_or(envelope.seq.saturating_sub(1));
     records.map(durable).max().unwrap_or_default()
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::super::file::Place;
-use super::super::record::Envelope;
+use super::super::record::Framed;
 use super::stored::Stored;
 use super::{Applied, Holder, Index, IndexError, key, value};
 use crate::store::{Append, AppendError, Row, Summary};
@@ -56,8 +56,8 @@ impl<'a> Staged<'a> {
     }
 
     /// Takes what an envelope says into the index.
-    pub(in super::super) fn put(&mut self, envelope: &Envelope) -> Result<(), IndexError> {
-        let Envelope { action, version, summary, .. } = envelope;
+    pub(in super::super) fn put(&mut self, envelope: &Framed) -> Result<(), IndexError> {
+        let Framed { action, version, summary, .. } = envelope;
         let slot = self.slot(action)?;
         slot.changed = true;
         let row = Row { version: *version, summary: summary.clone() };

@@ -1,7 +1,7 @@
 //! Lists are found by the index's keys, and are what a look at every row would give.
 
 use super::super::index::{Applied, Staged};
-use super::super::record::Envelope;
+use super::super::record::Framed;
 use super::*;
 
 /// Numbers that look like chance and are the same every time.
@@ -107,7 +107,7 @@ fn what_sled_was_not_told_counts_like_what_it_was() {
         let action = format!("a{:02}", roll(60));
         let (status, ended) =
             [("waiting", false), ("verified", true)][usize::try_from(roll(2)).unwrap()];
-        let envelope = Envelope {
+        let envelope = Framed {
             seq: u64::from(n),
             version: each.row(&action).unwrap().map_or(1, |row| row.version + 1),
             action,

@@ -15,10 +15,10 @@ pub(super) struct Tree {
 }
 
 #[derive(Debug)]
-pub(super) struct Board {
+pub(super) struct CosignatureBoard {
     quorum: usize,
     wait: Duration,
-    seats: Vec<Seat>,
+    seats: Vec<WitnessState>,
     newest: Option<Tree>,
     target: Option<Target>,
     /// The latest tree that a quorum has cosigned, with their lines.
@@ -30,7 +30,7 @@ pub(super) struct Board {
 
 /// The state of one witness towards this log.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Seat {
+pub(super) struct WitnessState {
     /// It failed or was slow the last time: it is not waited for.
     late: bool,
     failures: u32,
@@ -58,9 +58,9 @@ pub(super) enum Task {
 const PAUSE: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_mins(1);
 
-impl Board {
+impl CosignatureBoard {
     pub(super) fn new(seats: usize, quorum: usize, wait: Duration) -> Self {
-        let seats = vec![Seat::default(); seats];
+        let seats = vec![WitnessState::default(); seats];
         Self {
             quorum,
             wait,
@@ -73,7 +73,7 @@ impl Board {
         }
     }
 
-    pub(super) fn seats(&self) -> &[Seat] {
+    pub(super) fn seats(&self) -> &[WitnessState] {
         &self.seats
     }
 
@@ -105,7 +105,7 @@ impl Board {
     ) -> bool {
         if let Some(seat) = self.seats.get_mut(seat) {
             let late = now.saturating_duration_since(started) > self.wait;
-            *seat = Seat { late, ..Seat::default() };
+            *seat = WitnessState { late, ..WitnessState::default() };
         }
         let target = self.target.as_mut().filter(|target| target.tree == *tree);
         let counts = target.is_some();
@@ -126,7 +126,7 @@ impl Board {
         if let Some(seat) = self.seats.get_mut(seat) {
             let pause = PAUSE.saturating_mul(1 << seat.failures.min(6)).min(PAUSE_MAX);
             let failures = seat.failures.saturating_add(1);
-            *seat = Seat { late: true, failures, retry_at: now.checked_add(pause), alarm };
+            *seat = WitnessState { late: true, failures, retry_at: now.checked_add(pause), alarm };
         }
         self.advance(now);
     }
@@ -190,7 +190,7 @@ impl Target {
     }
 }
 
-impl Seat {
+impl WitnessState {
     /// Whether it answered in time when it was last asked.
     pub(super) fn is_prompt(&self) -> bool {
         !self.late

@@ -132,7 +132,8 @@ impl WitnessClient {
         }
         let note = format!("{}{text}", tree.note);
         let found = cosignature(&note, &self.witness.key).map_err(|e| failed(e.to_string()))?;
-        let found = found.ok_or_else(|| failed("its answer does not contain its signature".to_owned()))?;
+        let found =
+            found.ok_or_else(|| failed("its answer does not contain its signature".to_owned()))?;
         let now = self.clock.now_ms() / 1_000;
         let time = i64::try_from(found.time).unwrap_or(i64::MAX);
         if time > now.saturating_add(AHEAD_S) || time < now.saturating_sub(BEHIND_S) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Flaw;
 use crate::store::{
-    Append, AppendError, CLAIM_LIFE_MS, Claim, EVENT_COST, EVENTS_REFUSED, Row, Unfit,
+    Append, AppendError, CLAIM_LIFE_MS, EVENT_COST, EVENTS_REFUSED, KeyClaim, Row, Unfit,
 };
 
 /// What outlives the store: the sequence, how much of it is on disk, the payloads.
@@ -129,7 +129,7 @@ impl<'a> Seen<'a> {
         key: &str,
         now_ms: i64,
     ) -> Option<(String, String)> {
-        let live = |claim: &&Claim| {
+        let live = |claim: &&KeyClaim| {
             let over = now_ms.saturating_sub(claim.at_ms) >= CLAIM_LIFE_MS;
             let ahead = now_ms < claim.at_ms && self.has(Flaw::KeysFromTheirTime);
             !(over && !self.has(Flaw::KeysForever) || ahead)
@@ -141,7 +141,7 @@ impl<'a> Seen<'a> {
 
     pub(super) fn last_claim(self, tenant: &str, agent: &str, key: &str) -> Option<String> {
         let now_ms = self.latest_ms();
-        let live = |claim: &Claim| {
+        let live = |claim: &KeyClaim| {
             !self.has(Flaw::ForgetsOldClaims) || now_ms - claim.at_ms < CLAIM_LIFE_MS
         };
         let mut claims = self.claims(tenant, agent, key).filter(|(_, claim)| live(claim));
@@ -155,7 +155,7 @@ impl<'a> Seen<'a> {
         tenant: &str,
         agent: &str,
         key: &str,
-    ) -> impl DoubleEndedIterator<Item = (&'a str, &'a Claim)> {
+    ) -> impl DoubleEndedIterator<Item = (&'a str, &'a KeyClaim)> {
         let claims =
             self.appends.iter().filter_map(|one| Some((&*one.action, one.claim.as_ref()?)));
         claims.filter(move |(_, claim)| {

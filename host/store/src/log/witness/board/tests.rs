@@ -11,13 +11,13 @@ fn line(seat: usize) -> String {
 }
 
 struct Bench {
-    board: Board,
+    board: CosignatureBoard,
     now: Instant,
 }
 
 impl Bench {
     fn new(seats: usize, quorum: usize) -> Self {
-        Self { board: Board::new(seats, quorum, WAIT), now: Instant::now() }
+        Self { board: CosignatureBoard::new(seats, quorum, WAIT), now: Instant::now() }
     }
 
     fn offer(&mut self, size: u64) {

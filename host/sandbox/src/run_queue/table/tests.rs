@@ -4,18 +4,18 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn claim(tenant: &str, agent: &str, upstreams: &[(&str, usize)]) -> Arc<Claim> {
+fn claim(tenant: &str, agent: &str, upstreams: &[(&str, usize)]) -> Arc<RunRequest> {
     let upstreams = upstreams.iter().map(|(name, most)| ((*name).to_owned(), *most)).collect();
-    Arc::new(Claim { tenant: tenant.to_owned(), agent: agent.to_owned(), upstreams })
+    Arc::new(RunRequest { tenant: tenant.to_owned(), agent: agent.to_owned(), upstreams })
 }
 
 /// All callers that are served now, in order.
-fn served(board: &mut Board<u64>) -> Vec<u64> {
+fn served(board: &mut RunTable<u64>) -> Vec<u64> {
     std::iter::from_fn(|| board.next().map(|(_, who)| who)).collect()
 }
 
 /// Every caller in this range asks.
-fn crowd(board: &mut Board<u64>, claim: &Arc<Claim>, who: std::ops::Range<u64>) {
+fn crowd(board: &mut RunTable<u64>, claim: &Arc<RunRequest>, who: std::ops::Range<u64>) {
     for n in who {
         board.ask(claim, n);
     }
@@ -23,7 +23,7 @@ fn crowd(board: &mut Board<u64>, claim: &Arc<Claim>, who: std::ops::Range<u64>) 
 
 #[test]
 fn who_has_least_is_next_among_tenants_and_among_agents() {
-    let mut board = Board::new(6);
+    let mut board = RunTable::new(6);
     let (greedy, other, polite) =
         (claim("a", "greedy", &[]), claim("a", "other", &[]), claim("b", "polite", &[]));
     crowd(&mut board, &greedy, 0..10);
@@ -31,7 +31,7 @@ fn who_has_least_is_next_among_tenants_and_among_agents() {
     crowd(&mut board, &other, 10..12);
     crowd(&mut board, &polite, 20..23);
     assert_eq!(served(&mut board), [20]);
-    let next = |board: &mut Board<u64>| {
+    let next = |board: &mut RunTable<u64>| {
         board.give_back(&greedy);
         served(board)
     };
@@ -45,7 +45,7 @@ fn who_has_least_is_next_among_tenants_and_among_agents() {
 
 #[test]
 fn a_slow_upstream_keeps_nobody_from_another_one() {
-    let mut board = Board::new(64);
+    let mut board = RunTable::new(64);
     let (slow, quick) = (claim("a", "x", &[("slow", 4)]), claim("a", "x", &[("quick", 4)]));
     crowd(&mut board, &slow, 0..100);
     assert_eq!(served(&mut board), [0, 1, 2, 3]);
@@ -59,7 +59,7 @@ fn a_slow_upstream_keeps_nobody_from_another_one() {
 
 #[test]
 fn who_needs_two_upstreams_is_not_passed_over_for_ever() {
-    let mut board = Board::new(64);
+    let mut board = RunTable::new(64);
     let (a, b) = (claim("t", "x", &[("a", 2)]), claim("t", "x", &[("b", 2)]));
     let both = claim("t", "y", &[("a", 2), ("b", 2)]);
     for n in 0..2 {
@@ -82,8 +82,8 @@ fn who_needs_two_upstreams_is_not_passed_over_for_ever() {
 
 /// A board on which 1,000 waits for `a` and `b` at once, for so long that a place at `a` is kept for it. Returns its
 /// ticket, and the ticket of another caller that waits for `a`.
-fn starved() -> (Board<u64>, u64, u64) {
-    let mut board = Board::new(64);
+fn starved() -> (RunTable<u64>, u64, u64) {
+    let mut board = RunTable::new(64);
     let [a, b] = ["a", "b"].map(|one| claim("t", "x", &[(one, 1)]));
     board.ask(&a, 0);
     board.ask(&b, 1);
@@ -121,7 +121,7 @@ fn nothing_is_kept_for_who_went_away() {
 
 #[test]
 fn who_left_is_not_served_and_nobody_is_remembered() {
-    let mut board = Board::new(1);
+    let mut board = RunTable::new(1);
     let one = claim("t", "x", &[("u", 1)]);
     let (first, second) = (board.ask(&one, 1), board.ask(&one, 2));
     assert!(board.leave(first) && !board.leave(first));
@@ -151,25 +151,26 @@ fn step() -> impl Strategy<Value = Step> {
 /// A model of the board that only counts.
 #[derive(Default)]
 struct Model {
-    queued: Vec<(u64, Arc<Claim>)>,
-    running: Vec<Arc<Claim>>,
+    queued: Vec<(u64, Arc<RunRequest>)>,
+    running: Vec<Arc<RunRequest>>,
 }
 
 impl Model {
     fn of(&self, tenant: &str, agent: Option<&str>) -> usize {
-        let fits = |one: &&Arc<Claim>| one.tenant == tenant && agent.is_none_or(|a| one.agent == a);
+        let fits =
+            |one: &&Arc<RunRequest>| one.tenant == tenant && agent.is_none_or(|a| one.agent == a);
         self.running.iter().filter(fits).count()
     }
 
     fn reaching(&self, tenant: &str, upstream: &str) -> usize {
-        let to = |one: &&Arc<Claim>| {
+        let to = |one: &&Arc<RunRequest>| {
             one.tenant == tenant && one.upstreams.iter().any(|(name, _)| name == upstream)
         };
         self.running.iter().filter(to).count()
     }
 
     /// Whether the rule lets this claim have a slot now.
-    fn may(&self, claim: &Claim, slots: usize) -> bool {
+    fn may(&self, claim: &RunRequest, slots: usize) -> bool {
         let free = slots - self.running.len();
         let room = |(name, most): &(String, usize)| self.reaching(&claim.tenant, name) < *most;
         free > 0
@@ -179,7 +180,7 @@ impl Model {
     }
 
     /// Serves every caller whose turn it is, and checks each against the rule.
-    fn serve(&mut self, board: &mut Board<u64>, slots: usize) {
+    fn serve(&mut self, board: &mut RunTable<u64>, slots: usize) {
         while let Some((claim, who)) = board.next() {
             assert!(self.may(&claim, slots), "{claim:?} must not run now");
             let at = self.queued.iter().position(|(n, one)| *n == who && *one == claim).unwrap();
@@ -204,7 +205,7 @@ proptest! {
         slots in 1..12_usize,
         steps in prop::collection::vec(step(), 1..200),
     ) {
-        let (mut board, mut model) = (Board::new(slots), Model::default());
+        let (mut board, mut model) = (RunTable::new(slots), Model::default());
         let mut tickets = Vec::new();
         for (n, step) in (0_u64..).zip(steps) {
             match step {

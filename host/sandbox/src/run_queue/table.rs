@@ -7,7 +7,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::{Claim, Crowd, Standing};
+use super::{RunRequest, Standing, UpstreamLoad};
 
 /// A tenant may have at most this many times the slots that it leaves free, so that the next tenant need not wait for
 /// the end of a slow run: 56 of 64.
@@ -19,7 +19,7 @@ const PATIENCE: u64 = 128;
 
 /// Slots, shares and the queue. `W` is how a waiting caller is notified.
 #[derive(Debug)]
-pub(super) struct Board<W> {
+pub(super) struct RunTable<W> {
     slots: usize,
     taken: usize,
     /// Counts events; its value at an event is the time of that event.
@@ -48,7 +48,7 @@ struct Share {
 /// Equal claims, in the order of asking.
 #[derive(Debug)]
 struct Lane<W> {
-    claim: Arc<Claim>,
+    claim: Arc<RunRequest>,
     queue: VecDeque<(u64, W)>,
 }
 
@@ -58,13 +58,13 @@ impl<W> Lane<W> {
     }
 }
 
-impl<W> Board<W> {
+impl<W> RunTable<W> {
     pub(super) fn new(slots: usize) -> Self {
         Self { slots, taken: 0, now: 0, tenants: HashMap::new(), lanes: Vec::new() }
     }
 
     /// Takes a slot at once, if no waiting caller comes first.
-    pub(super) fn take(&mut self, claim: &Claim) -> bool {
+    pub(super) fn take(&mut self, claim: &RunRequest) -> bool {
         let free = self.lanes.is_empty() && self.fits(claim);
         if free {
             self.book(claim);
@@ -73,7 +73,7 @@ impl<W> Board<W> {
     }
 
     /// Joins the queue; returns the ticket with which to leave it.
-    pub(super) fn ask(&mut self, claim: &Arc<Claim>, who: W) -> u64 {
+    pub(super) fn ask(&mut self, claim: &Arc<RunRequest>, who: W) -> u64 {
         self.now += 1;
         let ticket = self.now;
         self.change(claim, |share| share.queued += 1);
@@ -100,7 +100,7 @@ impl<W> Board<W> {
     }
 
     /// Gives the next slot to the caller whose turn it is, if one is free for any.
-    pub(super) fn next(&mut self) -> Option<(Arc<Claim>, W)> {
+    pub(super) fn next(&mut self) -> Option<(Arc<RunRequest>, W)> {
         let starving = self.starving();
         let may = |lane: &&Lane<W>| self.fits(&lane.claim) && !self.in_the_way(lane, starving);
         let next = self.lanes.iter().filter(may).min_by_key(|lane| self.rank(lane))?;
@@ -113,7 +113,7 @@ impl<W> Board<W> {
         Some((claim, who))
     }
 
-    pub(super) fn give_back(&mut self, claim: &Claim) {
+    pub(super) fn give_back(&mut self, claim: &RunRequest) {
         self.taken -= 1;
         self.change(claim, |share| share.taken -= 1);
         if let Some(tenant) = self.tenants.get_mut(&claim.tenant) {
@@ -125,7 +125,7 @@ impl<W> Board<W> {
     }
 
     /// The upstream of this claim that accepts no more runs.
-    pub(super) fn crowded<'a>(&self, claim: &'a Claim) -> Option<&'a str> {
+    pub(super) fn crowded<'a>(&self, claim: &'a RunRequest) -> Option<&'a str> {
         let full = |(name, most): &&(String, usize)| self.reaching(&claim.tenant, name) >= *most;
         claim.upstreams.iter().find(full).map(|(name, _)| name.as_str())
     }
@@ -140,7 +140,7 @@ impl<W> Board<W> {
                     lanes.filter(|lane| lane.claim.upstreams.iter().any(|(n, _)| n == name));
                 lanes.map(|lane| lane.queue.len()).sum()
             };
-            upstreams.extend(one.upstreams.iter().map(|(name, taken)| Crowd {
+            upstreams.extend(one.upstreams.iter().map(|(name, taken)| UpstreamLoad {
                 tenant: tenant.clone(),
                 upstream: name.clone(),
                 taken: *taken,
@@ -152,7 +152,7 @@ impl<W> Board<W> {
     }
 
     /// Whether a slot is free for this claim, regardless of other waiting callers.
-    fn fits(&self, claim: &Claim) -> bool {
+    fn fits(&self, claim: &RunRequest) -> bool {
         let free = self.slots - self.taken;
         let (tenant, agent) = self.shares(claim);
         free > 0
@@ -169,7 +169,7 @@ impl<W> Board<W> {
 
     /// The claim that needs several upstreams at once and was passed over for long: an upstream that is always nearly
     /// full would otherwise never have room at the same time as another.
-    fn starving(&self) -> Option<&Arc<Claim>> {
+    fn starving(&self) -> Option<&Arc<RunRequest>> {
         let old = |lane: &&Lane<W>| self.now.saturating_sub(lane.head()) > PATIENCE;
         let several = |lane: &&Lane<W>| lane.claim.upstreams.len() > 1;
         let lanes = self.lanes.iter().filter(several).filter(old);
@@ -177,7 +177,7 @@ impl<W> Board<W> {
     }
 
     /// Whether this lane would take the last place of an upstream, which is kept for the starving claim.
-    fn in_the_way(&self, lane: &Lane<W>, starving: Option<&Arc<Claim>>) -> bool {
+    fn in_the_way(&self, lane: &Lane<W>, starving: Option<&Arc<RunRequest>>) -> bool {
         let Some(starving) = starving.filter(|one| **one != lane.claim) else { return false };
         let last = |(name, most): &(String, usize)| {
             let shares = lane.claim.upstreams.iter().any(|(n, _)| n == name);
@@ -186,7 +186,7 @@ impl<W> Board<W> {
         starving.tenant == lane.claim.tenant && starving.upstreams.iter().any(last)
     }
 
-    fn shares(&self, claim: &Claim) -> (Share, Share) {
+    fn shares(&self, claim: &RunRequest) -> (Share, Share) {
         let Some(tenant) = self.tenants.get(&claim.tenant) else { return Default::default() };
         (tenant.share, tenant.agents.get(&claim.agent).copied().unwrap_or_default())
     }
@@ -195,7 +195,7 @@ impl<W> Board<W> {
         self.tenants.get(tenant).and_then(|one| one.upstreams.get(upstream)).copied().unwrap_or(0)
     }
 
-    fn book(&mut self, claim: &Claim) {
+    fn book(&mut self, claim: &RunRequest) {
         self.now += 1;
         let now = self.now;
         self.taken += 1;
@@ -209,7 +209,7 @@ impl<W> Board<W> {
         }
     }
 
-    fn change(&mut self, claim: &Claim, change: impl Fn(&mut Share)) {
+    fn change(&mut self, claim: &RunRequest, change: impl Fn(&mut Share)) {
         if !self.tenants.contains_key(&claim.tenant) {
             self.tenants.insert(claim.tenant.clone(), Tenant::default());
         }
@@ -223,7 +223,7 @@ impl<W> Board<W> {
 
     /// Forgets tenants and agents that neither have nor wait for anything, so that the table stays as small as the
     /// current load.
-    fn tidy(&mut self, claim: &Claim) {
+    fn tidy(&mut self, claim: &RunRequest) {
         self.lanes.retain(|lane| !lane.queue.is_empty());
         let idle = |share: &Share| share.taken == 0 && share.queued == 0;
         let Some(tenant) = self.tenants.get_mut(&claim.tenant) else { return };

@@ -1,7 +1,7 @@
 //! A journal that is read without being opened: everything is seen, and what is wrong is told with its place.
 
 use super::super::index::{Applied, Index, Staged};
-use super::super::record::Envelope;
+use super::super::record::Framed;
 use super::*;
 
 const SEGMENT: &str = "segments/00000001.journal";
@@ -19,10 +19,10 @@ async fn some(scratch: &Scratch) {
     }
 }
 
-fn look(scratch: &Scratch) -> (Survey, Vec<(String, u64)>) {
+fn look(scratch: &Scratch) -> (Scan, Vec<(String, u64)>) {
     let mut seen = Vec::new();
     let found =
-        survey(&scratch.0, &mut |one| seen.push((one.action.to_owned(), one.version))).unwrap();
+        scan(&scratch.0, &mut |one| seen.push((one.action.to_owned(), one.version))).unwrap();
     (found, seen)
 }
 
@@ -70,10 +70,10 @@ async fn behind_a_bad_record_it_goes_on() {
 }
 
 /// Puts something into the index that no record says.
-fn spoil(scratch: &Scratch, change: impl FnOnce(&mut Staged<'_>, &Envelope)) {
+fn spoil(scratch: &Scratch, change: impl FnOnce(&mut Staged<'_>, &Framed)) {
     let (index, applied) = Index::open(&scratch.path("index")).unwrap();
     let applied: Applied = applied.unwrap();
-    let envelope = Envelope {
+    let envelope = Framed {
         seq: 0,
         action: "a0".to_owned(),
         version: 2,
@@ -92,19 +92,19 @@ fn spoil(scratch: &Scratch, change: impl FnOnce(&mut Staged<'_>, &Envelope)) {
 
 #[tokio::test]
 async fn a_row_of_the_index_that_was_swapped_is_found() {
-    type Change = Box<dyn Fn(&mut Staged<'_>, &Envelope)>;
+    type Change = Box<dyn Fn(&mut Staged<'_>, &Framed)>;
     let changes: [(Change, &str, Option<&str>); 4] = [
         (
             Box::new(|staged, envelope| {
                 let summary = summary("acme", "verified", true);
-                staged.put(&Envelope { summary, ..envelope.clone() }).unwrap();
+                staged.put(&Framed { summary, ..envelope.clone() }).unwrap();
             }),
             "not as the journal makes it",
             Some("a0"),
         ),
         (
             Box::new(|staged, envelope| {
-                staged.put(&Envelope { action: "a9".to_owned(), ..envelope.clone() }).unwrap();
+                staged.put(&Framed { action: "a9".to_owned(), ..envelope.clone() }).unwrap();
             }),
             "does not make",
             Some("a9"),
@@ -119,8 +119,8 @@ async fn a_row_of_the_index_that_was_swapped_is_found() {
         ),
         (
             Box::new(|staged, envelope| {
-                let ended = Envelope { summary: summary("acme", "x", true), ..envelope.clone() };
-                staged.put(&Envelope { action: "a2".to_owned(), ..ended }).unwrap();
+                let ended = Framed { summary: summary("acme", "x", true), ..envelope.clone() };
+                staged.put(&Framed { action: "a2".to_owned(), ..ended }).unwrap();
             }),
             "is missing",
             Some("a2"),

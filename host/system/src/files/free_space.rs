@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// What is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Room {
+pub struct FreeSpace {
     pub bytes: u64,
     /// The number of additional files; `None` if the file system does not count them.
     pub files: Option<u64>,
@@ -13,10 +13,10 @@ pub struct Room {
 
 /// The free space of the file system of this folder, without what is reserved for the superuser. Fails when the file
 /// system cannot be queried.
-pub fn room(dir: &Path) -> io::Result<Room> {
+pub fn room(dir: &Path) -> io::Result<FreeSpace> {
     let found = rustix::fs::statvfs(dir)?;
     let bytes = found.f_bavail.saturating_mul(found.f_frsize);
-    Ok(Room { bytes, files: Some(found.f_favail).filter(|_| found.f_files > 0) })
+    Ok(FreeSpace { bytes, files: Some(found.f_favail).filter(|_| found.f_files > 0) })
 }
 
 #[cfg(test)]

@@ -6,9 +6,7 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
 
-use super::file::{
-    self, Frame, Hash, Place, Tail, durable_after, first, frame, head, next_good, scan,
-};
+use super::file::{self, Frame, Hash, Place, Tail, durable_after, first, frame, head, next_good};
 use super::record::{self, Record};
 use super::{OpenError, ReadError, VersionError, version};
 use crate::store::Summary;
@@ -36,7 +34,7 @@ pub struct Wrong {
 
 /// What a journal comes to.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub struct Survey {
+pub struct Scan {
     pub segments: u64,
     pub records: u64,
     pub wrong: Vec<Wrong>,
@@ -83,7 +81,7 @@ pub fn extent(state: &Path, stop: &mut dyn FnMut(&Seen<'_>) -> bool) -> Result<E
     let segments = state.join("segments");
     let mut cut = None;
     let mut before = Tail { segment: first(), length: 0, hash: [0; 32], seq: 0 };
-    let end = scan(&segments, first(), |place, tail, record| {
+    let end = file::scan(&segments, first(), |place, tail, record| {
         let record = record.record().filter(|_| cut.is_none());
         if record.is_some_and(|record| stop(&seen(place, &record))) {
             cut = Some(before);
@@ -123,11 +121,11 @@ fn seen(place: Place, record: &Record) -> Seen<'_> {
 }
 
 /// Reads every record, and goes on behind a bad one. A version that is not known here is an error.
-pub fn survey(state: &Path, each: &mut dyn FnMut(Seen<'_>)) -> Result<Survey, OpenError> {
+pub fn scan(state: &Path, each: &mut dyn FnMut(Seen<'_>)) -> Result<Scan, OpenError> {
     let segments = state.join("segments");
     let since_2 = version(state)? >= 2;
     let mut walk =
-        Walk { found: Survey::default(), tail: None, versions: HashMap::new(), head: None };
+        Walk { found: Scan::default(), tail: None, versions: HashMap::new(), head: None };
     match head::read(&segments, since_2) {
         Ok(head) => walk.head = head,
         Err(error) => walk.wrong("segments/HEAD", None, None, error.to_string()),
@@ -156,7 +154,7 @@ pub fn survey(state: &Path, each: &mut dyn FnMut(Seen<'_>)) -> Result<Survey, Op
 }
 
 struct Walk {
-    found: Survey,
+    found: Scan,
     /// The last good record, unless something bad stands behind it.
     tail: Option<Tail>,
     versions: HashMap<String, u64>,

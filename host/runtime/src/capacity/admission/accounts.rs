@@ -10,7 +10,7 @@ use super::limit::{Limit, Overload};
 use crate::capacity::fair_share::{Held, Pool};
 
 #[derive(Debug)]
-pub(super) struct Book {
+pub(super) struct AccountBook {
     pub(super) host: Account,
     pub(super) crowd: GroupCommit,
     pub(super) tenants: HashMap<String, Tenant>,
@@ -43,7 +43,7 @@ pub(super) struct Accounts {
     pub(super) agent: Account,
 }
 
-impl Book {
+impl AccountBook {
     pub(super) fn new(pool: Pool, crowd: GroupCommit) -> Self {
         Self {
             host: Account::default(),
@@ -105,6 +105,6 @@ impl Account {
 }
 
 /// A panic cannot leave the counters inconsistent, so poisoning is ignored.
-pub(super) fn lock(book: &Mutex<Book>) -> MutexGuard<'_, Book> {
+pub(super) fn lock(book: &Mutex<AccountBook>) -> MutexGuard<'_, AccountBook> {
     book.lock().unwrap_or_else(PoisonError::into_inner)
 }
