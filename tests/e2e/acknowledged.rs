@@ -120,7 +120,8 @@ fn check_the_check(lines: &[String], ports: Ports, notes: &[String]) {
         for bad in [without, late] {
             let faults = Trace::read(&bad, ports).check(notes).faults;
             let about = faults.iter().filter(|fault| fault.starts_with(says)).count();
-            assert!(about >= 12, "without {file}: {faults:?}");
+            // How many checkpoints a log shows depends on how many actions share one.
+            assert!(about >= 4, "without {file}: {faults:?}");
         }
     }
     // A sync that failed does not count.
