@@ -125,9 +125,9 @@ fn more_answers_than_a_bundle_can_hold_are_not_asked_for() {
         for role in &roles[1..] {
             let policy = format!(
                 "@id(\"needs-{role}\")\n@obligation(\"approve:9:{role}\")\nforbid (principal, \
-                 action == Deed::Action::\"idp.restore_access\", resource);\n\n// What acts"
+                 action == Deed::Action::\"idp.restore_access\", resource);\n\n// Autonomous actions"
             );
-            edit(dir, STARTER, "// What acts", &policy)?;
+            edit(dir, STARTER, "// Autonomous actions", &policy)?;
         }
         edit(dir, STARTER, "approve:1:support-lead", "approve:9:support-lead")
     };
