@@ -1,7 +1,7 @@
 //! The store of actions: an append-only sequence of events, grouped by action, with a few lookups over it.
 //!
-//! [`Store`] is the contract that the engine relies on. `deed_store::conformance` checks it; a new
-//! store is a module of this crate, and done when it passes and its own tests show what it does after a failed write or
+//! [`Store`] is the contract that the engine relies on. `deed_store::conformance` checks it. A new store is a module of
+//! this crate; it is complete when it passes that suite and its own tests show what it does after a failed write or
 //! sync. The store does not know what an event means and does not parse it.
 
 mod durable;
@@ -18,84 +18,88 @@ pub use self::entry::{
 };
 pub use self::error::{AppendError, Failure, PayloadError, ReadError, Unfit};
 
-/// A future of a store that is used as `dyn Store`.
+/// A boxed future, as the methods of `dyn Store` return it.
 pub type Pending<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// A store of actions. One process at a time has it open; every handle of that process shares it.
+/// A store of actions. Only one process can open it at a time; all handles of that process share it.
 ///
 /// # One sequence
 ///
-/// Appends to all actions form one sequence. An append that is handed over after another one has returned comes
-/// behind it. Appends that are under way at the same time come in any order, one after the other.
+/// Appends to all actions form one sequence. An append that is submitted after another one has returned comes after it
+/// in the sequence. Concurrent appends are made one after the other, in any order.
 ///
 /// # Compare and append
 ///
-/// [`append`](Store::append) names the version that the caller saw: how many events the action has. It is made only
-/// if the action still has that version, the idempotency key is free and no nonce was used. The store checks and
-/// appends as one step, so of two appends to the same version one is made and the other gets
-/// [`AppendError::Conflict`]. An append that is refused changes nothing: no event, no key, no nonce. Appends that were
-/// made count from then on, whether they are on disk or not, and so do their keys and nonces, for appends to any action.
+/// An [`append`](Store::append) names the version that the caller saw: the number of events that the action has. It is
+/// made only if the action still has that version, the idempotency key is free and none of its nonces was used. The
+/// store checks and appends in one step, so of two appends to the same version one is made and the other gets
+/// [`AppendError::Conflict`]. An append that is refused changes nothing: no event, no key, no nonce. An append that was
+/// made counts from then on, whether it is on disk or not, and so do its key and nonces, for appends to any action.
 ///
 /// # What is on disk
 ///
 /// - When `append` with `durable` returns, its events, its claim and its nonces are on disk, and so is every append
 ///   before it in the sequence.
-/// - When `append` without `durable` returns, readers see it, and it has its place in the sequence. A crash may lose
+/// - When `append` without `durable` returns, readers see it, and it has its position in the sequence. A crash may lose
 ///   it until a later durable append, [`sync`](Store::sync), [`sync_action`](Store::sync_action) of its action or
 ///   [`close`](Store::close) has returned.
-/// - A crash loses only an end of the sequence. After it, an append is there whole, with its claim and nonces, or
-///   not at all, and if it is there, every append before it is there.
+/// - A crash loses only the end of the sequence, from some append on. After a crash, an append is either complete, with
+///   its claim and nonces, or absent; if it is present, so is every append before it.
 /// - A future that is dropped before it is ready may or may not make its append.
 ///
-/// # After an error of the disk
+/// # After a disk error
 ///
-/// If a write or a sync fails, what is on disk is not known, and a second sync can report success for data that was
-/// lost. The store then fails every append and every sync with [`AppendError::Failed`], for as long as it is open, and
-/// [`failed`](Store::failed) says why. Appends that wait at that time fail too; each may or may not be there after the
-/// next open. What was known to be on disk still is, and reads may go on. Only an open by a new process, which looks at
-/// what is there, recovers.
+/// If a write or a sync fails, what is on disk is unknown, and a second sync can report success for data that was lost.
+/// The store then fails every append and every sync with [`AppendError::Failed`] for as long as it is open, and
+/// [`failed`](Store::failed) returns the reason. Appends that wait at that time fail too; each may or may not be
+/// present after the next open. What was known to be on disk still is, and reads may continue. The store recovers only
+/// when a new process opens it and reads what is on disk.
 ///
 /// # Idempotency keys and nonces
 ///
 /// A [`KeyClaim`] gives an idempotency key to the action of its append for [`CLAIM_LIFE_MS`] from its own `at_ms`. The
-/// key is one of a tenant and an agent; the same key of another tenant or agent is another key. While it is held, an
-/// append that claims it gets [`AppendError::KeyTaken`] with the action that holds it and the digest of the body that
-/// came with it, whatever digest the new claim has: the caller compares. A key is held from its claim on, also where the
-/// asker's time is before the claim's. A claim is never forgotten: [`last_claim`](Store::last_claim) tells it after it has
-/// expired too. A nonce is used once, ever.
+/// key belongs to a tenant and an agent; the same key of another tenant or agent is a different key. While it is held,
+/// an append that claims it gets [`AppendError::KeyTaken`] with the action that holds it and the digest of the body
+/// that came with it, whatever digest the new claim has: the caller compares them. A key is held as soon as it is
+/// claimed, even if the time of a later claim or lookup is before the `at_ms` of the claim. A claim is never forgotten:
+/// [`last_claim`](Store::last_claim) finds it even after it has expired. A nonce can be used only once, ever.
 ///
 /// # Reading
 ///
-/// Readers see every append that has returned, on disk or not. They never see one that was refused, and never a part of
-/// one.
+/// Readers see every append that has returned, on disk or not. They never see a refused append, and never a part of an
+/// append.
 pub trait Store: Debug + Send + Sync {
-    /// Appends, if the action still has `expect` events, the key is free and the nonces are unused. Gives the new
-    /// version. An append without events, or with more bytes than fit, gets [`AppendError::Unfit`].
+    /// Appends if the action still has `expect` events, the key is free and the nonces are unused, and returns the new
+    /// version. Fails when one of these conditions does not hold, when the append has no events or too many bytes
+    /// ([`AppendError::Unfit`]), and when the store is closed or has failed.
     ///
-    /// Every store takes events of up to [`EVENTS_MAX`] bytes together, where each counts [`EVENT_COST`] bytes more than
-    /// it has, next to other words of up to [`WORDS_MAX`] bytes as JSON. Every store refuses events of more than
-    /// [`EVENTS_REFUSED`] bytes together.
+    /// Every store accepts events of up to [`EVENTS_MAX`] bytes in total, where each event counts [`EVENT_COST`] bytes
+    /// more than its length, together with up to [`WORDS_MAX`] bytes of other text as JSON. Every store refuses events
+    /// of more than [`EVENTS_REFUSED`] bytes in total.
     fn append(&self, append: Append) -> Pending<'_, Result<u64, AppendError>>;
 
-    /// Appends as [`append`](Store::append) with `durable` does, and proves it. Only stores of this crate can, since only
-    /// they can make a [`Durable`].
+    /// Appends as [`append`](Store::append) with `durable` does, and returns the proof. Only stores of this crate can
+    /// implement it, because only they can create a [`Durable`]. Fails when the append does.
     fn append_durable(&self, append: Append) -> Pending<'_, Result<Durable, AppendError>>;
 
-    /// Waits until every append that has returned is on disk.
+    /// Waits until every append that has returned is on disk. Fails when the store is closed or has failed.
     fn sync(&self) -> Pending<'_, Result<(), AppendError>>;
 
-    /// Waits until every append to this action that has returned is on disk. Costs nothing when it is already, and then
-    /// an error of the disk that came later does not change the answer. A closed store gives none.
+    /// Waits until every append to this action that has returned is on disk. If they already are, this costs nothing,
+    /// and a later disk error does not change the result. Fails when the store is closed, when the position of the
+    /// events cannot be read, and when a sync is needed and the store has failed.
     fn sync_action<'a>(&'a self, action: &'a str) -> Pending<'a, Result<(), AppendError>>;
 
-    /// The version and the events of an action, oldest first, byte by byte as they were appended; `None` for an
-    /// action without events.
+    /// The version and the events of an action, oldest first, byte for byte as they were appended; `None` for an action
+    /// without events. Fails when they are damaged or cannot be read.
     fn events(&self, action: &str) -> Result<Option<Story>, ReadError>;
 
-    /// The version of an action and the summary of its latest append; `None` for an action without events.
+    /// The version of an action and the summary of its latest append; `None` for an action without events. Fails when
+    /// they are damaged or cannot be read.
     fn row(&self, action: &str) -> Result<Option<Row>, ReadError>;
 
-    /// At most `limit` actions of a tenant that pass `filter`, in descending order of their ids.
+    /// At most `limit` actions of a tenant that pass `filter`, in descending order of their ids. Fails when they are
+    /// damaged or cannot be read.
     fn list(
         &self,
         tenant: &str,
@@ -103,14 +107,16 @@ pub trait Store: Debug + Send + Sync {
         limit: usize,
     ) -> Result<Vec<(String, Row)>, ReadError>;
 
-    /// The actions of all tenants whose latest summary is not `ended`, in ascending order of their ids.
+    /// The actions of all tenants whose latest summary is not `ended`, in ascending order of their ids. Fails when they
+    /// are damaged or cannot be read.
     fn open_actions(&self) -> Result<Vec<String>, ReadError>;
 
-    /// The latest `at_ms` of any summary that was ever appended, Unix milliseconds, also where later ones of the same
-    /// action have an earlier time; 0 without any.
+    /// The greatest `at_ms` of all summaries that were ever appended, in Unix milliseconds, even if a later summary of
+    /// the same action has an earlier time; 0 if there is none.
     fn latest_ms(&self) -> i64;
 
-    /// The action that holds an idempotency key at `now_ms`, and the digest of the body that came with it.
+    /// The action that holds an idempotency key at `now_ms`, and the digest of the body that came with it. Fails when
+    /// the claim is damaged or cannot be read.
     fn key(
         &self,
         tenant: &str,
@@ -119,22 +125,24 @@ pub trait Store: Debug + Send + Sync {
         now_ms: i64,
     ) -> Result<Option<(String, String)>, ReadError>;
 
-    /// The action that claimed an idempotency key last, however long ago that was.
+    /// The action that claimed an idempotency key last, however long ago. Fails when the claim is damaged or cannot be
+    /// read.
     fn last_claim(&self, tenant: &str, agent: &str, key: &str)
     -> Result<Option<String>, ReadError>;
 
-    /// Keeps bytes under their SHA-256 and gives it as 64 lower-case hex digits. They are on disk when this returns.
-    /// Blocks. Payloads are no part of the sequence.
+    /// Stores bytes under their SHA-256 and returns it as 64 lower-case hex digits. They are on disk when this returns.
+    /// Blocks. Payloads are not part of the sequence. Fails when a write or a sync fails.
     fn put_payload(&self, bytes: &[u8]) -> Result<String, PayloadError>;
 
-    /// The bytes with this SHA-256 (64 lower-case hex digits), checked against it; `None` when they are not kept.
+    /// The bytes with this SHA-256 (64 lower-case hex digits), checked against it; `None` if they are not stored. Fails
+    /// when `hex` is not of that form, and when the bytes do not match it or cannot be read.
     fn payload(&self, hex: &str) -> Result<Option<Vec<u8>>, PayloadError>;
 
-    /// Why the store takes no more appends, once an error of the disk stopped it.
+    /// Why the store accepts no more appends, once a disk error has stopped it.
     fn failed(&self) -> Option<&Failure>;
 
-    /// Takes no more appends, makes those that wait, and has everything on disk when it returns. Blocks. From then
-    /// on, [`append`](Store::append), [`append_durable`](Store::append_durable), [`sync`](Store::sync) and
-    /// [`sync_action`](Store::sync_action) get [`Failure::Closed`], whatever they ask for. Closing again does nothing.
+    /// Accepts no more appends and makes those that wait; everything is on disk when it returns. Blocks. From then on,
+    /// [`append`](Store::append), [`append_durable`](Store::append_durable), [`sync`](Store::sync) and
+    /// [`sync_action`](Store::sync_action) always fail with [`Failure::Closed`]. Closing again does nothing.
     fn close(&self);
 }

@@ -140,7 +140,7 @@ fn documents(bench: &mut Bench) {
         let name = path.strip_prefix(&bench.good).unwrap().to_owned();
         let at = fs::metadata(path).unwrap().len() / 2;
         let flipped = usize::try_from(at).unwrap();
-        bench.found(text(&name), "not what was kept", |dir| flip(&dir.join(&name), flipped));
+        bench.found(text(&name), "does not match its", |dir| flip(&dir.join(&name), flipped));
         let dir = bench.attack(|dir| fs::remove_file(dir.join(&name)).unwrap());
         let (code, found) = check(&dir);
         used += u32::from(code == 1);

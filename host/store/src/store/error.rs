@@ -1,41 +1,40 @@
-//! Why a store did not do what was asked: what failed, in terms that hold for every store. No error carries what was
-//! to be written.
+//! Errors of a store, in terms that hold for every store. No error contains the data that was to be written.
 
 use std::error::Error;
 use std::io;
 
-/// What a store of one kind says went wrong below it.
+/// The underlying error of a particular store.
 type Cause = Box<dyn Error + Send + Sync>;
 
 /// Why an append was not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
     /// Another append came first. Read the action again.
-    #[error("the action has {actual} events by now; read it again")]
+    #[error("the action already has {actual} events; read it again")]
     Conflict { actual: u64 },
-    #[error("the idempotency key belongs to `{action}`")]
+    #[error("the idempotency key is already used by `{action}`")]
     KeyTaken { action: String, body_sha256: String },
-    #[error("`{nonce}` was used before; it is good once")]
+    #[error("the nonce `{nonce}` was used before; a nonce can be used only once")]
     NonceUsed { nonce: String },
-    #[error("this cannot be a record: {0}")]
+    #[error("the journal does not accept the append: {0}")]
     Unfit(#[from] Unfit),
-    /// Only of [`super::Store::sync_action`]: nothing was waited for.
-    #[error("the place of the action's events cannot be read: {0}")]
+    /// Only from [`super::Store::sync_action`]: it did not wait for anything.
+    #[error("the position of the action's events cannot be read: {0}")]
     Lookup(String),
-    #[error("the journal does not write any more: {0}")]
+    #[error("the journal accepts no more appends: {0}")]
     Failed(#[from] Failure),
 }
 
-/// Why no store could hold an append.
+/// Why no store accepts an append.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
-    #[error("it has no events; give at least one")]
+    #[error("it has no events; use at least one")]
     NoEvents,
-    #[error("it has {bytes} bytes, {max} fit; keep large data as payloads")]
+    #[error("it has {bytes} bytes, and the maximum is {max}; store large data as payloads")]
     TooLarge { bytes: usize, max: usize },
 }
 
-/// Why a store takes no more appends, ever: which step failed, and what the system said.
+/// Why a store accepts no more appends until it is opened again: which step failed, and the system's message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     #[error("the journal is closed")]
@@ -48,23 +47,23 @@ pub enum Failure {
     Index(String),
 }
 
-/// Why something could not be read back.
+/// Why stored data could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
-    /// What is stored is not what was written.
+    /// The stored data differs from what was written.
     #[error("{0}")]
     Damaged(#[source] Cause),
-    /// The medium did not answer.
+    /// The storage did not return the data.
     #[error("{0}")]
     Failed(#[source] Cause),
 }
 
-/// Why a payload could not be kept or given.
+/// Why a payload could not be stored or read.
 #[derive(Debug, thiserror::Error)]
 pub enum PayloadError {
-    #[error("`{name}` is no payload; write the 64 lower-case hex digits of a SHA-256")]
+    #[error("invalid payload name `{name}`: use the 64 lower-case hex digits of a SHA-256")]
     Name { name: String },
-    #[error("the payload `{name}` is not what was kept; restore it from a copy")]
+    #[error("the payload `{name}` does not match its SHA-256; restore it from a copy")]
     Damaged { name: String },
     #[error("the payload `{name}`: {source}")]
     Io { name: String, source: io::Error },
