@@ -1,6 +1,6 @@
-//! The contract of [`Store`] as a suite: takes empty places for a store, gives every clause that the store breaks.
+//! The contract of [`Store`] as a test suite. It checks each clause on a new store and returns those that fail.
 //!
-//! It does not break disks: what a store does after a failed write or sync is for the tests of that store.
+//! It does not simulate disk errors: what a store does after a failed write or sync is checked by its own tests.
 
 mod appends;
 mod durability;
@@ -16,17 +16,17 @@ use std::sync::Arc;
 
 use crate::store::{Append, AppendError, KeyClaim, Pending, Store, Summary};
 
-/// A place for one store, empty at first.
+/// A place for one store, initially empty.
 pub trait Place: Send {
-    /// Opens the store that is here, or begins one.
+    /// Opens the store in this place, or creates it. Fails when the store does not open.
     fn open(&mut self) -> Result<Arc<dyn Store>, String>;
 
-    /// Ends the store as a crash does: it is not closed, and this place has from then on what the crash left. A
-    /// place may stand for a process that was killed, or for a machine that lost power at the worst time.
+    /// Ends the store as a crash does: it is not closed, and from then on this place has what the crash left. A place
+    /// may simulate a process that was killed, or a machine that lost power at the worst time. Fails when it cannot.
     fn crash(&mut self, store: Arc<dyn Store>) -> Result<(), String>;
 }
 
-/// A clause that a store broke.
+/// A clause that a store breaks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broken {
     pub clause: &'static str,
@@ -38,17 +38,17 @@ type Checked = Result<(), String>;
 
 type Clause = for<'a> fn(&'a mut dyn Place) -> Pending<'a, Checked>;
 
-/// Every clause, by the name that a report gives it.
+/// Every clause, with its name in a report.
 const CLAUSES: [(&str, Clause); 21] = [
     ("read back", |place| Box::pin(appends::read_back(place))),
     ("compare and append", |place| Box::pin(appends::compare(place))),
-    ("one of racing appends is made", |place| Box::pin(races::versions(place))),
-    ("one of racing appends has the key", |place| Box::pin(races::keys(place))),
-    ("one of racing appends uses the nonce", |place| Box::pin(races::nonces(place))),
+    ("one racing append is made", |place| Box::pin(races::versions(place))),
+    ("one racing append gets the key", |place| Box::pin(races::keys(place))),
+    ("one racing append uses the nonce", |place| Box::pin(races::nonces(place))),
     ("a refused append changes nothing", |place| Box::pin(appends::refused(place))),
-    ("what fits and what does not", |place| Box::pin(appends::fit(place))),
-    ("what is not on disk counts", |place| Box::pin(unsynced::counts(place))),
-    ("what is not on disk is read", |place| Box::pin(unsynced::reads(place))),
+    ("size limits", |place| Box::pin(appends::fit(place))),
+    ("unsynced appends count", |place| Box::pin(unsynced::counts(place))),
+    ("unsynced appends are read", |place| Box::pin(unsynced::reads(place))),
     ("idempotency keys", |place| Box::pin(lookups::keys(place))),
     ("the last claim of a key", |place| Box::pin(lookups::last_claim(place))),
     ("nonces", |place| Box::pin(lookups::nonces(place))),
@@ -58,12 +58,12 @@ const CLAUSES: [(&str, Clause); 21] = [
     ("durable appends", |place| Box::pin(durability::durable(place))),
     ("proofs of durable appends", |place| Box::pin(durability::proofs(place))),
     ("syncs", |place| Box::pin(durability::syncs(place))),
-    ("a crash loses only an end", |place| Box::pin(durability::lost_end(place))),
+    ("a crash loses only the end", |place| Box::pin(durability::lost_end(place))),
     ("close", |place| Box::pin(durability::close(place))),
-    ("nothing after close", |place| Box::pin(durability::closed(place))),
+    ("calls after close fail", |place| Box::pin(durability::closed(place))),
 ];
 
-/// Runs every clause in a new place each, and gives those that do not hold. Needs a runtime of tokio.
+/// Checks every clause in a new place, and returns those that do not hold. Must run in a Tokio runtime.
 pub async fn broken<P: Place>(mut place: impl FnMut() -> P) -> Vec<Broken> {
     let mut broken = Vec::new();
     for (clause, check) in CLAUSES {
@@ -73,7 +73,7 @@ pub async fn broken<P: Place>(mut place: impl FnMut() -> P) -> Vec<Broken> {
     broken
 }
 
-/// An append of one event, durable.
+/// A durable append of one event.
 fn append(action: &str, expect: u64, event: &str) -> Append {
     Append {
         action: action.to_owned(),
@@ -114,14 +114,14 @@ fn claim(agent: &str, key: &str, body: char, at_ms: i64) -> KeyClaim {
     }
 }
 
-/// Makes an append that must be made.
+/// Makes an append that must succeed.
 async fn made(store: &dyn Store, append: Append) -> Checked {
     let (action, wanted) = (append.action.clone(), append.expect + append.events.len() as u64);
     let version = store.append(append).await.map_err(|e| format!("append to `{action}`: {e}"))?;
-    same("the version that an append gives", &version, &wanted)
+    same("the version that an append returns", &version, &wanted)
 }
 
-/// Makes an append that must be refused, and gives why it was.
+/// Makes an append that must be refused, and returns the reason.
 async fn refusal(store: &dyn Store, append: Append) -> Result<AppendError, String> {
     let action = append.action.clone();
     match store.append(append).await {
@@ -130,10 +130,10 @@ async fn refusal(store: &dyn Store, append: Append) -> Result<AppendError, Strin
     }
 }
 
-/// The events of an action as text; none where there is no such action.
+/// The events of an action as text; empty if there is no such action.
 fn texts(store: &dyn Store, action: &str) -> Result<Vec<String>, String> {
     let Some((version, events)) = store.events(action).map_err(text)? else { return Ok(vec![]) };
-    same("the version that comes with events", &version, &(events.len() as u64))?;
+    same("the version that is returned with events", &version, &(events.len() as u64))?;
     Ok(events.iter().map(|event| String::from_utf8_lossy(event).into_owned()).collect())
 }
 

@@ -1,4 +1,4 @@
-//! Compare and append: one sequence of whole appends, each made or refused.
+//! Compare and append: one sequence of complete appends, each made or refused.
 
 use super::{Checked, Place, append, claim, made, must, refusal, same, summary, text, texts};
 use crate::store::{
@@ -19,8 +19,8 @@ pub(super) async fn read_back(place: &mut dyn Place) -> Checked {
         same("events of another action", &texts(&*store, "a2")?, &vec!["other".to_owned()])?;
         let row = Row { version: 3, summary: summary("acme", "helpdesk", "waiting") };
         same("row", &store.row("a1").map_err(text)?, &Some(row))?;
-        same("events of no action", &store.events("never").map_err(text)?, &None)?;
-        same("row of no action", &store.row("never").map_err(text)?, &None)?;
+        same("events of an unknown action", &store.events("never").map_err(text)?, &None)?;
+        same("row of an unknown action", &store.row("never").map_err(text)?, &None)?;
         store.close();
         drop(store);
         store = place.open()?;
@@ -32,7 +32,7 @@ pub(super) async fn compare(place: &mut dyn Place) -> Checked {
     let store = place.open()?;
     for expect in [1, 2] {
         let error = refusal(&*store, append("new", expect, "x")).await?;
-        same("an append to no action", &error, &AppendError::Conflict { actual: 0 })?;
+        same("an append to an unknown action", &error, &AppendError::Conflict { actual: 0 })?;
     }
     made(&*store, append("a", 0, "1")).await?;
     made(&*store, append("a", 1, "2")).await?;
@@ -43,7 +43,7 @@ pub(super) async fn compare(place: &mut dyn Place) -> Checked {
     same("events", &texts(&*store, "a")?, &vec!["1".to_owned(), "2".to_owned()])
 }
 
-/// Whatever it is refused for, nothing else of it is taken.
+/// A refused append changes nothing, whatever the reason for the refusal.
 pub(super) async fn refused(place: &mut dyn Place) -> Checked {
     let store = place.open()?;
     let taken = Append { claim: Some(claim("helpdesk", "k", '0', 5)), ..append("a", 0, "1") };
@@ -68,7 +68,7 @@ pub(super) async fn refused(place: &mut dyn Place) -> Checked {
     made(&*store, free()).await
 }
 
-/// Few large events and many empty ones, next to words that take six times their bytes as JSON.
+/// Few large events and many empty ones, with other text that takes six times its bytes as JSON.
 pub(super) async fn fit(place: &mut dyn Place) -> Checked {
     let store = place.open()?;
     let error = refusal(&*store, Append { events: Vec::new(), ..append("a", 0, "") }).await?;
@@ -78,13 +78,13 @@ pub(super) async fn fit(place: &mut dyn Place) -> Checked {
     let beyond = vec![vec![b' '; EVENTS_REFUSED / 2 + 1]; 2];
     let error = refusal(&*store, Append { events: beyond, ..append("b", 0, "") }).await?;
     let refused = matches!(error, AppendError::Unfit(Unfit::TooLarge { .. }));
-    must(refused, "events of more than any store takes are not refused as too large")?;
-    same("row after it", &store.row("b").map_err(text)?, &None)
+    must(refused, "events above the limit of every store are not refused as too large")?;
+    same("row after the refusal", &store.row("b").map_err(text)?, &None)
 }
 
 async fn fits(store: &dyn Store, action: &str, events: Vec<Vec<u8>>) -> Checked {
     let short = summary("acme", "helpdesk", "running");
-    // The other words have their place too.
+    // The other text is close to its limit, too.
     let resource = "\u{1}".repeat((WORDS_MAX - 512) / "\\u0001".len());
     let summary = Summary { resource, ..short };
     made(store, Append { events: events.clone(), summary, ..append(action, 0, "") }).await?;

@@ -1,12 +1,12 @@
-//! What is on disk when a call returns, and what a crash may take.
+//! What is on disk when a call returns, and what a crash may lose.
 
 use super::{Checked, Place, append, claim, lazy, made, must, refusal, same, text, texts};
 use crate::store::{Append, AppendError, Failure, Store};
 
-/// Appends that are under way, without being durable, when the store crashes.
+/// Appends that are made without `durable` before the store crashes.
 const UNSYNCED: usize = 12;
 
-/// A durable append has all before it on disk, with claims and nonces.
+/// A durable append and all appends before it are on disk, with claims and nonces.
 pub(super) async fn durable(place: &mut dyn Place) -> Checked {
     let store = place.open()?;
     made(&*store, lazy("before", 0, "1")).await?;
@@ -27,7 +27,7 @@ pub(super) async fn durable(place: &mut dyn Place) -> Checked {
     same("its nonce", &refusal(&*store, again).await?, &used)
 }
 
-/// A proof is of the last event, and of what is on disk whatever the append itself asks for.
+/// A proof has the last event, and its append is on disk even if `durable` is not set.
 pub(super) async fn proofs(place: &mut dyn Place) -> Checked {
     let store = place.open()?;
     made(&*store, lazy("before", 0, "1")).await?;
@@ -59,10 +59,10 @@ pub(super) async fn syncs(place: &mut dyn Place) -> Checked {
     store.sync_action("never").await.map_err(text)?;
     place.crash(store)?;
     let store = place.open()?;
-    same("an append that was waited for", &texts(&*store, "b")?.len(), &2)
+    same("an append before a sync of its action", &texts(&*store, "b")?.len(), &2)
 }
 
-/// What was not flushed is there whole or not at all, and nothing is there without what came before it.
+/// An append that was not synced is complete or absent, and none is present without all appends before it.
 pub(super) async fn lost_end(place: &mut dyn Place) -> Checked {
     let store = place.open()?;
     made(&*store, append("durable", 0, "1")).await?;
@@ -83,7 +83,7 @@ pub(super) async fn lost_end(place: &mut dyn Place) -> Checked {
         match (is_whole(&*store, n).await?, lost) {
             (true, None) => {}
             (true, Some(first)) => {
-                return Err(format!("append {n} is there without append {first}"));
+                return Err(format!("append {n} is present without append {first}"));
             }
             (false, _) => lost = lost.or(Some(n)),
         }
@@ -91,7 +91,7 @@ pub(super) async fn lost_end(place: &mut dyn Place) -> Checked {
     Ok(())
 }
 
-/// Whether the nth append is there. One that is absent has left neither key nor nonce.
+/// Whether the nth append is present. An absent one has left neither key nor nonce.
 async fn is_whole(store: &dyn Store, n: usize) -> Result<bool, String> {
     let action = format!("a{n}");
     let events = texts(store, &action)?;
@@ -128,7 +128,7 @@ pub(super) async fn close(place: &mut dyn Place) -> Checked {
     made(&*store, append("a", 1, "2")).await
 }
 
-/// A closed store vouches for nothing: not for a new append, nor for one that it has on disk.
+/// A closed store confirms nothing: neither a new append nor one that it has on disk.
 pub(super) async fn closed(place: &mut dyn Place) -> Checked {
     let store = place.open()?;
     made(&*store, append("durable", 0, "1")).await?;

@@ -17,7 +17,7 @@ pub(super) async fn keys(place: &mut dyn Place) -> Checked {
     let taken = AppendError::KeyTaken { action: "a1".to_owned(), body_sha256: "0".repeat(64) };
     let last = 5 + CLAIM_LIFE_MS - 1;
     for _ in 0..2 {
-        // The store tells the digest that was first; the caller compares.
+        // The store returns the first digest; the caller compares.
         for (body, at_ms) in [('0', 6), ('1', 6), ('1', last)] {
             let error = refusal(&*store, with("a2", "helpdesk", body, at_ms)).await?;
             same("a key that is taken", &error, &taken)?;
@@ -44,7 +44,7 @@ pub(super) async fn keys(place: &mut dyn Place) -> Checked {
     same("new holder", &holder(&*store, "helpdesk", last + 1)?, &Some("a4".to_owned()))
 }
 
-/// Who claimed a key last is known for good, of this tenant and this agent.
+/// The action that claimed a key last is known permanently, for each tenant and agent.
 pub(super) async fn last_claim(place: &mut dyn Place) -> Checked {
     let mut store = place.open()?;
     let of = |store: &dyn Store, tenant: &str, agent: &str| {
@@ -59,8 +59,8 @@ pub(super) async fn last_claim(place: &mut dyn Place) -> Checked {
         let wanted = Some(if action == "a1" { "a1" } else { "a2" }.to_owned());
         for _ in 0..2 {
             same("the last claim", &of(&*store, "acme", "helpdesk")?, &wanted)?;
-            same("that of another agent", &of(&*store, "acme", "other")?, &None)?;
-            same("that of another tenant", &of(&*store, "acme2", "helpdesk")?, &None)?;
+            same("the last claim of another agent", &of(&*store, "acme", "other")?, &None)?;
+            same("the last claim of another tenant", &of(&*store, "acme2", "helpdesk")?, &None)?;
             store.close();
             drop(store);
             store = place.open()?;
@@ -94,7 +94,7 @@ pub(super) async fn nonces(place: &mut dyn Place) -> Checked {
     made(&*store, with("a2", &["o"])).await
 }
 
-/// Actions of two tenants, in no order of their ids; every third has ended.
+/// Actions of two tenants, not in the order of their ids; every third has ended.
 fn rows() -> Vec<(String, Summary)> {
     let row = |n: i64| {
         let (id, at_ms) = ((n * 7) % 20, n * 10);
@@ -150,10 +150,10 @@ pub(super) async fn lists(place: &mut dyn Place) -> Checked {
     Ok(())
 }
 
-/// The greatest time ever, also where the clock went back and the action's row says so.
+/// The greatest time ever, even if the clock went back and the action's row has an earlier time.
 pub(super) async fn latest(place: &mut dyn Place) -> Checked {
     let mut store = place.open()?;
-    same("the latest time of nothing", &store.latest_ms(), &0)?;
+    same("the latest time of an empty store", &store.latest_ms(), &0)?;
     let at = |action: &str, expect, at_ms| {
         let summary = Summary { at_ms, ..summary("acme", "helpdesk", "running") };
         Append { summary, ..append(action, expect, "x") }
@@ -167,12 +167,12 @@ pub(super) async fn latest(place: &mut dyn Place) -> Checked {
     store.close();
     drop(store);
     store = place.open()?;
-    same("the latest time of what was closed", &store.latest_ms(), &latest)?;
+    same("the latest time after a close", &store.latest_ms(), &latest)?;
     place.crash(store)?;
     same("the latest time after a crash", &place.open()?.latest_ms(), &latest)
 }
 
-/// What a look at every row gives, the greatest id first.
+/// The result of filtering every row, the greatest id first.
 fn listed(rows: &[(String, Summary)], filter: &Filter, limit: usize) -> Vec<(String, Row)> {
     let row = |(action, summary): &(String, Summary)| {
         (action.clone(), Row { version: 2, summary: summary.clone() })
@@ -189,10 +189,10 @@ pub(super) fn payloads(place: &mut dyn Place) -> Checked {
     }
     for bad in ["", "../../LOCK", &digest.to_uppercase()] {
         let refused = matches!(store.payload(bad), Err(PayloadError::Name { .. }));
-        must(refused, "a name that is no digest in lower-case hex is not refused")?;
+        must(refused, "a name that is not a digest in lower-case hex is not refused")?;
     }
     place.crash(store)?;
     let store = place.open()?;
     same("payload", &store.payload(&digest).map_err(text)?, &Some(b"large".to_vec()))?;
-    same("no payload", &store.payload(&"0".repeat(64)).map_err(text)?, &None)
+    same("a payload that is not stored", &store.payload(&"0".repeat(64)).map_err(text)?, &None)
 }

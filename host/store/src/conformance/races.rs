@@ -1,14 +1,14 @@
-//! Appends that race: whatever they want, one of them has it, and the others are told who.
+//! Appends that race for a version, a key or a nonce: one of them is made, and the others fail with the matching error.
 
 use std::sync::Arc;
 
 use super::{Checked, Place, append, claim, made, must, same, text, texts};
 use crate::store::{Append, AppendError, Store};
 
-/// Appends that race at once.
+/// Number of appends in a race.
 const RACERS: usize = 24;
 
-/// The same version of one action.
+/// Appends to the same version of one action.
 pub(super) async fn versions(place: &mut dyn Place) -> Checked {
     let store = place.open()?;
     made(&*store, append("a", 0, "first")).await?;
@@ -21,7 +21,7 @@ pub(super) async fn versions(place: &mut dyn Place) -> Checked {
     same("events", &texts(&*store, "a")?, &vec!["first".to_owned(), winner])
 }
 
-/// The same key, each for an action of its own.
+/// Appends with the same key, each to an action of its own.
 pub(super) async fn keys(place: &mut dyn Place) -> Checked {
     let store = place.open()?;
     let racer = |n: usize| {
@@ -38,7 +38,7 @@ pub(super) async fn keys(place: &mut dyn Place) -> Checked {
     same("actions", &store.open_actions().map_err(text)?, &vec![format!("a{winner:02}")])
 }
 
-/// The same nonce, each for an action of its own.
+/// Appends with the same nonce, each to an action of its own.
 pub(super) async fn nonces(place: &mut dyn Place) -> Checked {
     let store = place.open()?;
     let nonce = "n".to_owned();
@@ -49,7 +49,7 @@ pub(super) async fn nonces(place: &mut dyn Place) -> Checked {
     same("actions", &store.open_actions().map_err(text)?, &vec![format!("a{winner:02}")])
 }
 
-/// Lets appends race, of which one must be made and the others be refused as `lost` says of the winner; gives it.
+/// Runs racing appends. Exactly one must be made, and it is returned; the others must fail with `lost` of the winner.
 async fn one_made(
     store: &Arc<dyn Store>,
     racer: impl Fn(usize) -> Append,

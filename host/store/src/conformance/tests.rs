@@ -1,4 +1,4 @@
-//! The suite itself: a store in memory keeps the contract, and breaks one clause for each flaw that it is given.
+//! Tests of the suite itself: a store in memory keeps the contract, and breaks one clause for each flaw that it has.
 
 mod memory;
 
@@ -21,16 +21,16 @@ async fn every_flaw_breaks_the_clause_that_it_is_about() {
     for (flaw, clause) in [
         (Flaw::CutsNewlines, "read back"),
         (Flaw::ForgetsVersions, "compare and append"),
-        (Flaw::ComparesTooEarly, "one of racing appends is made"),
-        (Flaw::ChecksKeysTooEarly, "one of racing appends has the key"),
-        (Flaw::ChecksNoncesTooEarly, "one of racing appends uses the nonce"),
-        (Flaw::ComparesWithTheDisk, "what is not on disk counts"),
-        (Flaw::ReadsFromTheDisk, "what is not on disk is read"),
+        (Flaw::ComparesTooEarly, "one racing append is made"),
+        (Flaw::ChecksKeysTooEarly, "one racing append gets the key"),
+        (Flaw::ChecksNoncesTooEarly, "one racing append uses the nonce"),
+        (Flaw::ComparesWithTheDisk, "unsynced appends count"),
+        (Flaw::ReadsFromTheDisk, "unsynced appends are read"),
         (Flaw::ClaimsBeforeItCompares, "a refused append changes nothing"),
-        (Flaw::TakesNothing, "what fits and what does not"),
-        (Flaw::TakesAnySize, "what fits and what does not"),
-        (Flaw::TakesFewEvents, "what fits and what does not"),
-        (Flaw::TakesShortWords, "what fits and what does not"),
+        (Flaw::TakesNothing, "size limits"),
+        (Flaw::TakesAnySize, "size limits"),
+        (Flaw::TakesFewEvents, "size limits"),
+        (Flaw::TakesShortWords, "size limits"),
         (Flaw::KeysByDigest, "idempotency keys"),
         (Flaw::KeysForever, "idempotency keys"),
         (Flaw::KeysOfEveryAgent, "idempotency keys"),
@@ -51,13 +51,13 @@ async fn every_flaw_breaks_the_clause_that_it_is_about() {
         (Flaw::ProvesTheFirstEvent, "proofs of durable appends"),
         (Flaw::ProvesTooEarly, "proofs of durable appends"),
         (Flaw::NeverSyncs, "syncs"),
-        (Flaw::Tears, "a crash loses only an end"),
-        (Flaw::LosesTheMiddle, "a crash loses only an end"),
-        (Flaw::LosesKeys, "a crash loses only an end"),
+        (Flaw::Tears, "a crash loses only the end"),
+        (Flaw::LosesTheMiddle, "a crash loses only the end"),
+        (Flaw::LosesKeys, "a crash loses only the end"),
         (Flaw::ClosesDirty, "close"),
         (Flaw::NeverCloses, "close"),
-        (Flaw::SyncsClosedActions, "nothing after close"),
-        (Flaw::ProvesWhenClosed, "nothing after close"),
+        (Flaw::SyncsClosedActions, "calls after close fail"),
+        (Flaw::ProvesWhenClosed, "calls after close fail"),
     ] {
         let (clauses, found) = clauses(Some(flaw)).await;
         assert!(clauses.contains(&clause), "{flaw:?}: {found:?}");

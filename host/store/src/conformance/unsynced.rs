@@ -1,9 +1,9 @@
-//! What was appended and is not on disk: it counts and is read like anything else.
+//! Appends that were made but are not on disk count and are read like all others.
 
 use super::{Checked, Place, append, claim, lazy, made, refusal, same, summary, text, texts};
 use crate::store::{Append, AppendError, Filter, Row, Summary};
 
-/// An append with a claim and a nonce that nobody waits for.
+/// An append with a claim and a nonce that does not wait for the disk.
 fn first() -> Append {
     Append {
         claim: Some(claim("helpdesk", "k", '0', 5)),
@@ -12,7 +12,7 @@ fn first() -> Append {
     }
 }
 
-/// Versions, keys and nonces are those of the sequence, not those of the disk.
+/// Versions, keys and nonces are those of the sequence, not those on disk.
 pub(super) async fn counts(place: &mut dyn Place) -> Checked {
     let store = place.open()?;
     made(&*store, first()).await?;
@@ -28,7 +28,7 @@ pub(super) async fn counts(place: &mut dyn Place) -> Checked {
     made(&*store, append("a", 2, "3")).await
 }
 
-/// Every way of reading has it.
+/// Every method that reads returns it.
 pub(super) async fn reads(place: &mut dyn Place) -> Checked {
     let store = place.open()?;
     let late = Summary { at_ms: 7, ..summary("acme", "helpdesk", "waiting") };

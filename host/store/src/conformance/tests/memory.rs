@@ -1,5 +1,5 @@
-//! A store in memory: the sequence of appends itself, looked through from its beginning each time. Slow and plain, so
-//! that it is easy to see that it keeps the contract. It breaks it in one way where it is given a flaw.
+//! A store in memory: the sequence of appends itself, searched from its beginning each time. It is slow and simple, so
+//! that it is easy to see that it keeps the contract. With a flaw it breaks the contract in one way.
 
 mod flaw;
 mod kept;
@@ -43,7 +43,7 @@ impl Place for Medium {
         Ok(Arc::new(Memory { kept, flaw: self.flaw, closed }))
     }
 
-    /// Half of what is not on disk is lost.
+    /// Loses half of what is not on disk.
     fn crash(&mut self, _: Arc<dyn Store>) -> Result<(), String> {
         let mut kept = self.kept.lock().unwrap();
         let open = kept.appends.len() - kept.durable;
@@ -82,7 +82,7 @@ impl Memory {
         self.seen(kept, Flaw::ComparesWithTheDisk)
     }
 
-    /// The whole sequence; with this flaw only what is on disk of it.
+    /// The whole sequence; with the flaw `short`, only the part that is on disk.
     fn seen<'a>(&self, kept: &'a Kept, short: Flaw) -> Seen<'a> {
         let end = if self.has(short) { kept.durable } else { kept.appends.len() };
         Seen { appends: &kept.appends[..end], flaw: self.flaw }

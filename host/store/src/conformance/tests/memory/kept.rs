@@ -1,4 +1,4 @@
-//! What the store in memory keeps, and what is found in it: the sequence is looked through from its beginning.
+//! The data of the store in memory, and the lookups, which search the sequence from its beginning.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// Has one append on disk with its own action's, and leaves out what others have in front of it.
+    /// Puts an append on disk with those of its own action, but not the appends of other actions before it.
     pub(super) fn put_before_others(&mut self, append: Append) {
         let open = self.appends.split_off(self.durable);
         let own = |one: &Append| one.action == append.action;
@@ -67,7 +67,7 @@ impl<'a> Seen<'a> {
         latest.unwrap_or(0)
     }
 
-    /// Why an append is not made; `again` when it is asked a second time, at the moment of the append.
+    /// Why an append is refused. `again` is set for the second check, at the moment of the append.
     pub(super) fn refusal(self, append: &Append, again: bool) -> Result<(), AppendError> {
         self.fits(append)?;
         let actual = self.row(&append.action).map_or(0, |row| row.version);
