@@ -179,7 +179,7 @@ fn a_newer_directory_is_refused_by_every_command_and_not_touched() {
         let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         assert!(!output.status.success(), "{args:?}: {said}");
         // `deed restore` refuses a directory that is not a backup before it reads its state.
-        let words = if args[0] == "restore" { "not a backup" } else { "says version 3" };
+        let words = if args[0] == "restore" { "not a backup" } else { "has version 3" };
         assert!(said.contains(words), "{args:?}: {said}");
         assert_eq!(tree(&world.dir), before, "{args:?}");
         assert!(!Path::new(target).exists(), "{args:?}");

@@ -1,6 +1,5 @@
-//! The journal: takes events of actions, gives back their story, and answers an append only when it
-//! is where the caller asked for it to be. It never changes what it wrote; the index beside it is a
-//! copy that is thrown away and made again whenever it does not fit.
+//! The journal: a [`Store`] in files. An append returns only when it is as durable as the caller asked. Written records
+//! never change; the index next to them is a copy that is deleted and rebuilt whenever it does not match.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -40,24 +39,25 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-/// Appends that may wait for the writer; more wait for their turn without being queued.
+/// Maximum number of appends in the writer's queue; further ones wait for a place in it.
 const ROOM: usize = 1024;
 
-/// Opens the journal in `dir`, or begins one there.
+/// Opens the journal in `dir`, or creates one there.
 ///
-/// Cuts a torn record at the very end, and brings the index up to the journal or rebuilds it. A bad
-/// record with good ones after it is an error that names the file and the offset, and so is a journal that
-/// ends before its HEAD says. A state of a newer version is refused before anything is touched.
+/// Cuts off a torn end, and brings the index up to date or rebuilds it. Fails when another process uses `dir`, at a bad
+/// record that was durable (the error names the file and the offset), when the journal ends before the position in its
+/// HEAD, and when a file cannot be read or written. A state of a newer version is refused before anything is changed.
 pub fn open(dir: &Path) -> Result<Journal, OpenError> {
     take(dir)?.open()
 }
 
-/// Makes sure that no other process works in `dir`, before anything in it is read or changed.
+/// Locks `dir` before anything in it is read or changed. Fails when another process uses it, when its version is newer
+/// than this one, and when it cannot be created.
 pub fn take(dir: &Path) -> Result<Hold, OpenError> {
     open::take(dir)
 }
 
-/// A directory that is ours alone while this lives, or the journal that is opened with it.
+/// A directory that no other process can use while this value, or the journal that was opened with it, exists.
 #[derive(Debug)]
 pub struct Hold {
     dir: PathBuf,
@@ -65,13 +65,13 @@ pub struct Hold {
 }
 
 impl Hold {
-    /// Opens the journal that is here, as [`open`] does.
+    /// Opens the journal in this directory as [`open`] does, and fails as it does.
     pub fn open(self) -> Result<Journal, OpenError> {
         open::open(self)
     }
 }
 
-/// A handle on an open journal; clones share it. The last one to go waits for the writer.
+/// A handle on an open journal; clones share it. Dropping the last one waits for the writer.
 #[derive(Debug, Clone)]
 pub struct Journal {
     shared: Arc<Shared>,
@@ -86,15 +86,15 @@ struct Shared {
     reader: Reader,
     payloads: Payloads,
     failed: Arc<OnceLock<Failure>>,
-    /// Where what is on disk ends.
+    /// The end of the part that is on disk.
     synced: Arc<Mutex<Place>>,
     crowd: GroupCommit,
-    /// Last, so that nobody opens the journal before the index is let go.
+    /// The last field, so that no process opens the journal before the index is released.
     _lock: Arc<File>,
 }
 
 impl Journal {
-    /// Where to say how many actions are under way: the more, the more of their appends are committed together.
+    /// The count of actions under way, set by the caller: the more there are, the more appends are committed together.
     pub fn crowd(&self) -> &GroupCommit {
         &self.shared.crowd
     }
@@ -114,7 +114,7 @@ impl Journal {
         answer.await.unwrap_or_else(|_gone| Err(stopped().into()))
     }
 
-    /// Whether all that is told of an action was on disk before.
+    /// Whether every append to an action is already on disk.
     fn is_synced(&self, action: &str) -> Result<bool, AppendError> {
         let places = self.shared.index.places(action);
         let last = places.map_err(|error| AppendError::Lookup(error.to_string()))?.pop();
@@ -122,8 +122,8 @@ impl Journal {
     }
 }
 
-/// Records in files, with one writer that has a group of appends on disk with one fdatasync. The checks are made by
-/// the writer, so of two racing appends one loses.
+/// Records in files. One writer puts a group of appends on disk with one fdatasync. It also makes the checks, so of two
+/// racing appends one fails.
 impl Store for Journal {
     fn append(&self, append: Append) -> Pending<'_, Result<u64, AppendError>> {
         Box::pin(self.hand(Some(append)))
@@ -231,7 +231,7 @@ impl Shared {
             && thread.join().is_err()
         {
             self.failed.get_or_init(writer::panicked);
-            tracing::error!("the journal's writer died; the next start recovers");
+            tracing::error!("the journal's writer panicked; the next start recovers");
         }
     }
 }
@@ -242,7 +242,7 @@ impl Drop for Shared {
     }
 }
 
-/// The lock's value, also after a panic elsewhere: an `Option` is never half changed.
+/// The locked value, even if another thread panicked: an `Option` is never half changed.
 fn hold<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(PoisonError::into_inner)
 }

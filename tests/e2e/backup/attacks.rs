@@ -111,7 +111,7 @@ fn journal(bench: &mut Bench) {
         fs::remove_dir_all(dir).unwrap();
     }
     let cut = |dir: &Path| fs::write(dir.join(SEGMENT), &bytes[..size - 1]).unwrap();
-    bench.found(SEGMENT, "HEAD says", cut);
+    bench.found(SEGMENT, "HEAD records", cut);
     bench.found("state/segments/HEAD", "is missing", |dir| {
         fs::remove_file(dir.join("state/segments/HEAD")).unwrap();
     });
@@ -249,7 +249,7 @@ fn what_cannot_be_checked_is_no_finding_and_not_clean() {
         (
             Box::new(|dir: &Path| fs::write(dir.join("state/VERSION"), "deed state 9\n").unwrap())
                 as Box<dyn Fn(&Path)>,
-            "says version 9",
+            "has version 9",
         ),
         (Box::new(|dir: &Path| fs::remove_dir_all(dir.join("keys")).unwrap()), "receipt.pub"),
         (
@@ -276,7 +276,7 @@ fn what_no_host_makes_is_told_and_not_read() {
     bench.found("state/segments/00000002.journal", "and so are the", |dir| {
         fs::write(dir.join(far), "").unwrap();
     });
-    bench.found("state/segments/00000002.journal", "no file of at most", |dir| {
+    bench.found("state/segments/00000002.journal", "not a file of at most", |dir| {
         let file = fs::File::create(dir.join("state/segments/00000002.journal")).unwrap();
         file.set_len(1 << 36).unwrap();
     });

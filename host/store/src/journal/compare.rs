@@ -1,5 +1,5 @@
-//! The index beside the journal that it is made of: takes the directory of a state that nobody serves, gives
-//! every row that a new index would not have, or would have otherwise. It works on copies and changes neither.
+//! Compares the index of a state that is not served with a new index of the journal, and returns every row that
+//! differs. It works on copies and changes neither.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -13,14 +13,14 @@ use super::index::{Applied, Index, IndexError, Staged, action_of};
 use super::replay::BATCH;
 use super::scan::Wrong;
 
-/// Rows that are told one by one; an index of another journal differs in all.
+/// Maximum number of rows that are reported; an index of another journal differs in all rows.
 const TOLD_MAX: usize = 50;
 
-/// What is wrong with the index, and what is worth a note about it.
+/// The faults of the index, and a note about it. Fails when the files cannot be read or copied.
 pub fn compare_index(state: &Path) -> Result<(Vec<Wrong>, Option<String>), OpenError> {
     let there = state.join("index");
     if !there.is_dir() {
-        return Ok((vec![], Some("there is no index; the next start makes it".to_owned())));
+        return Ok((vec![], Some("there is no index; the next start creates it".to_owned())));
     }
     let scratch = Scratch::new().map_err(|source| OpenError::Io { path: there.clone(), source })?;
     let copy = scratch.0.join("there");
@@ -28,18 +28,17 @@ pub fn compare_index(state: &Path) -> Result<(Vec<Wrong>, Option<String>), OpenE
     let (found, applied) = match Index::open(&copy) {
         Ok((found, Some(applied))) => (found, applied),
         Ok((_, None)) => {
-            return Ok((vec![], Some("the index is empty; the next start makes it".into())));
+            return Ok((vec![], Some("the index is empty; the next start creates it".into())));
         }
         Err(error) => {
-            let why =
-                format!("the index does not open, and the next start makes it again: {error}");
+            let why = format!("the index does not open, and the next start rebuilds it: {error}");
             return Ok((vec![], Some(why)));
         }
     };
     let (made, _) = Index::open(&scratch.0.join("made"))?;
     let Some(behind) = make(&made, &state.join("segments"), applied)? else {
-        let what = "it has seen a record that the journal does not have: the journal lost its end, or \
-                    power failed and the next start makes the index again";
+        let what = "it contains a record that the journal does not have: the journal lost its end, or \
+                    the power failed and the next start rebuilds the index";
         return Ok((vec![wrong(None, what.to_owned())], None));
     };
     let note =
@@ -47,7 +46,7 @@ pub fn compare_index(state: &Path) -> Result<(Vec<Wrong>, Option<String>), OpenE
     Ok((differences(&found, &made)?, note))
 }
 
-/// Makes an index of the records up to this one; gives how many stand behind it.
+/// Builds an index of the records up to this one, and returns how many follow it; `None` if the journal lacks it.
 fn make(made: &Index, segments: &Path, until: Applied) -> Result<Option<u64>, OpenError> {
     let (mut staged, mut met, mut behind) = (Staged::new(made), false, 0);
     scan(segments, first(), |place, tail, record| {
@@ -68,7 +67,7 @@ fn make(made: &Index, segments: &Path, until: Applied) -> Result<Option<u64>, Op
     Ok(met.then_some(behind))
 }
 
-/// Both are sorted by key, so they are read side by side.
+/// The rows that differ. Both indexes are sorted by key, so they are read in parallel.
 fn differences(found: &Index, made: &Index) -> Result<Vec<Wrong>, IndexError> {
     let (mut left, mut right) = (found.rows(), made.rows());
     let (mut one, mut other) = (left.next().transpose()?, right.next().transpose()?);
@@ -82,10 +81,10 @@ fn differences(found: &Index, made: &Index) -> Result<Vec<Wrong>, IndexError> {
         let row = if order.is_gt() { &other } else { &one };
         let key = row.as_ref().map(|(key, _)| key.to_vec()).unwrap_or_default();
         let what = match order {
-            std::cmp::Ordering::Less => Some("a row that the journal does not make"),
-            std::cmp::Ordering::Greater => Some("a row is missing that the journal makes"),
+            std::cmp::Ordering::Less => Some("a row does not follow from the journal"),
+            std::cmp::Ordering::Greater => Some("a row that follows from the journal is missing"),
             std::cmp::Ordering::Equal => {
-                (one != other).then_some("a row is not as the journal makes it")
+                (one != other).then_some("a row differs from that of the journal")
             }
         };
         all.extend(what.map(|what| wrong(action_of(&key), what.to_owned())));
@@ -125,7 +124,7 @@ impl Scratch {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let next = NEXT.fetch_add(1, Ordering::Relaxed);
         let dir = std::env::temp_dir().join(format!("deed-index-{}-{next}", std::process::id()));
-        // One that is there is somebody else's.
+        // An existing directory belongs to another process.
         DirBuilder::new().mode(0o700).create(&dir)?;
         Ok(Self(dir))
     }
@@ -134,7 +133,7 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         if let Err(error) = fs::remove_dir_all(&self.0) {
-            tracing::warn!(%error, path = %self.0.display(), "a scratch directory stays behind");
+            tracing::warn!(%error, path = %self.0.display(), "a scratch directory could not be removed");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! What can go wrong with the journal, one enum per operation: each names the file, and says what
-//! to do where a person must act. They never carry what was to be written.
+//! Errors of the journal, one enum per operation. Each names the file, and the remedy if a person must act. None
+//! contains the data that was to be written.
 
 use std::path::PathBuf;
 
@@ -16,62 +16,62 @@ pub enum OpenError {
     )]
     Locked { dir: PathBuf },
     #[error(
-        "`{}` has a bad record at offset {offset} and good ones after it; the disk changed what was \
-         written: restore the file from a copy, or accept the loss by moving it away", path.display()
+        "`{}` has a bad record at offset {offset} and good ones after it: the disk changed written data; \
+        restore the file from a copy, or accept the loss by moving it away", path.display()
     )]
     Damaged { path: PathBuf, offset: u64 },
     #[error(
-        "`{}` at offset {offset} does not follow the record before it; files are missing, mixed or \
-         changed: restore the whole directory from one copy", path.display()
+        "the record at offset {offset} of `{}` does not follow the record before it: files are missing, mixed or \
+        changed; restore the whole directory from one copy", path.display()
     )]
     Chain { path: PathBuf, offset: u64 },
     #[error(
-        "`{}` at offset {offset} is whole but not of this version; start the version that wrote it",
+        "the record at offset {offset} of `{}` is intact but not of this version; start the version that wrote it",
         path.display()
     )]
     Format { path: PathBuf, offset: u64 },
     #[error("`{}` is missing; restore the whole directory from one copy", path.display())]
     Missing { path: PathBuf },
     #[error(
-        "`{}` is good up to offset {good}, and HEAD says that {wanted} bytes of it were on disk, up to record \
-         {record}; the disk changed what was written: restore the whole directory from one copy, or accept \
-         the loss by emptying HEAD", path.display()
+        "`{}` is good up to offset {good}, but HEAD records that {wanted} bytes of it were on disk, up to record \
+        {record}: the disk changed written data; restore the whole directory from one copy, or accept the loss by \
+        emptying HEAD", path.display()
     )]
     Shorter { path: PathBuf, good: u64, wanted: u64, record: u64 },
     #[error(
-        "`{}` had {length} bytes at least, its HEAD says, and has fewer; it was cut: restore the whole \
-         directory from one copy, or accept the loss by emptying HEAD", path.display()
+        "`{}` has fewer than the {length} bytes that HEAD records: it was truncated; restore the whole directory \
+        from one copy, or accept the loss by emptying HEAD", path.display()
     )]
     Cut { path: PathBuf, length: u64 },
     #[error(
-        "`{}` is missing; restore the whole directory from one copy, or put an empty file there to accept \
-         whatever was lost with it", path.display()
+        "`{}` is missing; restore the whole directory from one copy, or create it as an empty file to accept \
+        any loss that it would have shown", path.display()
     )]
     NoHead { path: PathBuf },
-    #[error("`{}` is not what was written; restore the whole directory from one copy", path.display())]
+    #[error("`{}` is damaged; restore the whole directory from one copy", path.display())]
     Head { path: PathBuf },
     #[error(transparent)]
     Version(VersionError),
     #[error("`{}`: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
-    #[error("the journal's index cannot be made: {0}")]
+    #[error("the journal's index cannot be built: {0}")]
     Index(#[from] IndexError),
 }
 
-/// Why something could not be read back.
+/// Why a record could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     #[error("`{}` has a bad record at offset {offset}; restore it from a copy", path.display())]
     Damaged { path: PathBuf, offset: u64 },
-    #[error("the index of `{action}` points at another action; restart the host to check it")]
+    #[error("the index of `{action}` points to another action; restart the host to check it")]
     OtherAction { action: String },
     #[error("`{}`: {source}", path.display())]
     Io { path: PathBuf, source: std::io::Error },
-    #[error("the journal's index does not read: {0}")]
+    #[error("the journal's index cannot be read: {0}")]
     Index(#[from] IndexError),
 }
 
-/// A reader is told whether the bytes are wrong or the disk does not give them; the text names the file either way.
+/// Distinguishes damaged data from data that the disk does not return; the text names the file in both cases.
 impl From<ReadError> for store::ReadError {
     fn from(error: ReadError) -> Self {
         match error {

@@ -1,6 +1,7 @@
-//! The journal's files: takes bodies, gives the places of their records, and reads them back.
-//! A record is `length u32 LE | CRC32C u32 LE | hash of the one before | body`; the CRC covers all but
-//! itself, the hash is SHA-256 over the 32 bytes before the body and the body. Nothing is rewritten.
+//! The journal's files: appends bodies as records, and reads them back. Records are never rewritten.
+//!
+//! A record is `length u32 LE | CRC32C u32 LE | hash of the record before | body`. The CRC covers everything except
+//! itself. The hash of a record is SHA-256 over the 32 bytes before the body and the body.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -15,10 +16,10 @@ pub(super) mod head;
 mod reader;
 mod scan;
 
-/// Where a segment ends and the next begins, in bytes.
+/// Size of a segment in bytes; a write that would exceed it begins the next segment.
 const SEGMENT: u64 = 64 << 20;
 
-/// No segment is longer, whatever is written to it at once.
+/// Maximum size of a segment in bytes, however much is written to it at once.
 const SEGMENT_MAX: u64 = 2 * SEGMENT;
 
 /// Longest body of a record, in bytes.
@@ -30,7 +31,7 @@ const HEADER: usize = 40;
 /// SHA-256 of a record; all zeros before the first one.
 pub(super) type Hash = [u8; 32];
 
-/// Where a record begins.
+/// The position at which a record begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Place {
     pub segment: u64,
@@ -38,13 +39,13 @@ pub struct Place {
 }
 
 impl Place {
-    /// The file, below the directory of the state.
+    /// The path of the file below the state directory.
     pub fn file(&self) -> String {
         name(self.segment)
     }
 }
 
-/// The end of the journal, where records are added.
+/// The end of the journal, where records are appended.
 #[derive(Debug)]
 pub(super) struct Segments {
     dir: PathBuf,
@@ -52,7 +53,7 @@ pub(super) struct Segments {
     tail: Tail,
 }
 
-/// Where the records of one write are, and the hash of the last.
+/// The positions of the records of one write, and the hash of the last.
 #[derive(Debug)]
 pub(super) struct Written {
     pub(super) places: Vec<Place>,
@@ -60,13 +61,13 @@ pub(super) struct Written {
 }
 
 impl Segments {
-    /// Cuts what is torn, and goes on from there.
+    /// Cuts off a torn end, and continues from there.
     pub(super) fn open(dir: &Path, tail: Tail) -> io::Result<Self> {
         let file = segment_file(dir, tail.segment)?;
         let found = file.metadata()?.len();
         if found > tail.length {
             let (segment, lost) = (tail.segment, found - tail.length);
-            tracing::warn!(segment, at = tail.length, lost, "a torn end of the journal is cut");
+            tracing::warn!(segment, at = tail.length, lost, "a torn end of the journal is cut off");
             file.set_len(tail.length)?;
         }
         file.sync_all()?;
@@ -74,7 +75,7 @@ impl Segments {
         Ok(Self { dir: dir.to_owned(), file, tail })
     }
 
-    /// Writes these bodies as records, in their order, with one write.
+    /// Writes these bodies as records, in order, with one write.
     pub(super) fn write(&mut self, bodies: &[Vec<u8>]) -> io::Result<Written> {
         let bytes = bodies.iter().map(|body| (HEADER + body.len()) as u64).sum::<u64>();
         if self.tail.length > 0 && self.tail.length + bytes > SEGMENT {
@@ -103,13 +104,13 @@ impl Segments {
         self.file.sync_data()
     }
 
-    /// Syncs, and says that all of it must be there from now on.
+    /// Syncs, and records in HEAD that all of it must be present from now on.
     pub(super) fn close(&self) -> io::Result<()> {
         self.sync()?;
         head::write(&self.dir, &self.tail)
     }
 
-    /// A torn record may stand only in the last segment, so this one is synced before the next.
+    /// A torn record is allowed only in the last segment, so this one is synced before the next begins.
     fn roll(&mut self) -> io::Result<()> {
         self.sync()?;
         self.file = segment_file(&self.dir, self.tail.segment + 1)?;
@@ -121,7 +122,7 @@ impl Segments {
 
 #[cfg(test)]
 impl Segments {
-    /// As after a fault of the disk: every write fails.
+    /// Lets every write fail, as after a disk error.
     pub(super) fn break_disk(&mut self) {
         self.file = File::open(path(&self.dir, self.tail.segment)).unwrap();
     }
@@ -132,7 +133,7 @@ pub(super) fn path(dir: &Path, segment: u64) -> PathBuf {
     dir.join(format!("{segment:08}.journal"))
 }
 
-/// The path of a segment below the directory of the state.
+/// The path of a segment below the state directory.
 pub(super) fn name(segment: u64) -> String {
     format!("segments/{segment:08}.journal")
 }
@@ -142,14 +143,14 @@ pub(super) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
 }
 
-/// Opens a segment to append, and makes its name durable.
+/// Opens a segment for appending, and makes its name durable.
 fn segment_file(dir: &Path, segment: u64) -> io::Result<File> {
     let file = OpenOptions::new().create(true).append(true).open(path(dir, segment))?;
     sync_dir(dir)?;
     Ok(file)
 }
 
-/// A record in memory whose checksum is good.
+/// A record in memory whose checksum is correct.
 pub(super) struct Frame<'a> {
     pub(super) before: Hash,
     pub(super) body: &'a [u8],
@@ -165,7 +166,7 @@ impl Frame<'_> {
     }
 }
 
-/// The record that begins at `at`; `None` when it is cut or its checksum is not good.
+/// The record that begins at `at`; `None` if it is truncated or its checksum is wrong.
 pub(super) fn frame(bytes: &[u8], at: usize) -> Option<Frame<'_>> {
     let bytes = bytes.get(at..)?;
     let length = length(bytes)?;
@@ -177,13 +178,13 @@ pub(super) fn frame(bytes: &[u8], at: usize) -> Option<Frame<'_>> {
         .then_some(Frame { before: *before, body })
 }
 
-/// The length of the body of the record that begins here; `None` when none can have it.
+/// The length of the body of the record that begins here; `None` if it is missing or above the maximum.
 fn length(bytes: &[u8]) -> Option<usize> {
     let length = usize::try_from(u32::from_le_bytes(*bytes.first_chunk::<4>()?)).ok()?;
     (length <= MAX_BODY).then_some(length)
 }
 
-/// Adds a record to the buffer and gives its hash.
+/// Appends a record to the buffer and returns its hash.
 fn push_record(buffer: &mut Vec<u8>, before: &Hash, body: &[u8]) -> io::Result<Hash> {
     let length = u32::try_from(body.len()).map_err(io::Error::other)?.to_le_bytes();
     buffer.extend_from_slice(&length);
@@ -201,12 +202,12 @@ fn hash(before: &Hash, body: &[u8]) -> Hash {
     Sha256::new().chain_update(before).chain_update(body).finalize().into()
 }
 
-/// Reads a whole segment. What cannot be one is not read: it might have no end, or not fit into memory.
+/// Reads a whole segment. A file that cannot be one is not read: it might be endless, or not fit into memory.
 pub(super) fn read_segment(path: &Path) -> io::Result<Vec<u8>> {
     let meta = fs::metadata(path)?;
     if meta.is_file() && meta.len() <= SEGMENT_MAX {
         return fs::read(path);
     }
-    let why = format!("it is no file of at most {SEGMENT_MAX} bytes, as every segment is");
+    let why = format!("it is not a file of at most {SEGMENT_MAX} bytes, as every segment is");
     Err(io::Error::new(io::ErrorKind::InvalidData, why))
 }

@@ -1,5 +1,5 @@
-//! Opening the journal: takes its directory, brings the index up to the records or rebuilds it, cuts
-//! a torn end, starts the writer. It never drops a good record and never guesses at a bad one.
+//! Opens the journal: brings the index up to date or rebuilds it, cuts off a torn end, and starts the writer. It never
+//! drops a good record and never guesses the content of a bad one.
 
 use std::fs::{self, OpenOptions, TryLockError};
 use std::path::Path;
@@ -29,7 +29,7 @@ pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
         sync_dir(synced).map_err(at(synced))?;
     }
     let lock = Arc::new(lock);
-    // Under the lock: an older one may have been marked by another process in between.
+    // Read under the lock, because another process may have marked an older state in between.
     let head = head::read(&segments_dir, version(dir)? >= 2)?;
     let (index, tail) = recover(&dir.join("index"), &segments_dir, head.as_ref())?;
     let segments = Segments::open(&segments_dir, tail).map_err(at(&segments_dir))?;
@@ -48,7 +48,7 @@ pub(super) fn open(hold: Hold) -> Result<Journal, OpenError> {
     start(writer, dir)
 }
 
-/// Lets a writer work, and gives the handle on what it writes.
+/// Starts the thread of a writer, and returns a handle on the journal.
 pub(super) fn start(writer: Writer, dir: &Path) -> Result<Journal, OpenError> {
     let payloads_dir = dir.join("payloads");
     let payloads = Payloads::open(&payloads_dir).map_err(at(&payloads_dir))?;
@@ -75,9 +75,9 @@ pub(super) fn start(writer: Writer, dir: &Path) -> Result<Journal, OpenError> {
     Ok(Journal { shared: Arc::new(shared) })
 }
 
-/// Makes the directory where it is missing, and changes nothing else.
+/// Locks the directory. Creates it if it is missing, and changes nothing in it except `LOCK`.
 pub(super) fn take(dir: &Path) -> Result<Hold, OpenError> {
-    // Before anything is made there: a newer version may keep other things in these places.
+    // Before anything is created there, because a newer version may use these paths for other things.
     version(dir)?;
     fs::create_dir_all(dir).map_err(at(dir))?;
     let path = dir.join("LOCK");
@@ -90,23 +90,23 @@ pub(super) fn take(dir: &Path) -> Result<Hold, OpenError> {
     }
 }
 
-/// The index, level with the journal, and where the journal ends.
+/// The index, up to date with the journal, and the end of the journal.
 fn recover(
     index_dir: &Path,
     segments: &Path,
     head: Option<&Tail>,
 ) -> Result<(Index, Tail), OpenError> {
-    // Before the index is thrown away for not fitting what is left.
+    // Before the index is deleted because it does not match what is left.
     covered(segments, head)?;
     match Index::open(index_dir) {
         Ok((index, applied)) => {
             if let Some(tail) = catch_up(&index, applied, segments, head)? {
                 return Ok((index, tail));
             }
-            tracing::warn!("the journal's index does not fit the journal; it is made again");
+            tracing::warn!("the journal's index does not match the journal; it is rebuilt");
         }
         Err(error) => {
-            tracing::warn!(%error, "the journal's index does not open; it is made again");
+            tracing::warn!(%error, "the journal's index does not open; it is rebuilt");
         }
     }
     Index::wipe(index_dir)?;
@@ -115,7 +115,7 @@ fn recover(
     Ok((index, tail))
 }
 
-/// Whether every segment that HEAD covers is there, and long enough.
+/// Checks that every segment that HEAD covers exists and is long enough.
 fn covered(segments: &Path, head: Option<&Tail>) -> Result<(), OpenError> {
     let Some(head) = head else { return Ok(()) };
     for segment in file::first()..=head.segment {

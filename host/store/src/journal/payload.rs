@@ -1,5 +1,5 @@
-//! Large payloads as files under their own SHA-256: takes bytes, gives their name, and gives them
-//! back checked. Names are hex digits in a directory that cap-std confines; a file is never changed.
+//! Large payloads, stored as files that are named by their SHA-256 and checked against it when they are read. Names are
+//! hex digits in a directory that cap-std confines; a file is never changed.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write as _};
@@ -15,11 +15,11 @@ use super::OpenError;
 use super::scan::Wrong;
 use crate::store::PayloadError;
 
-/// The directory of payloads: one directory for each pair of first digits.
+/// The directory of payloads, with one directory for each pair of first digits.
 #[derive(Debug)]
 pub(super) struct Payloads {
     dir: Dir,
-    /// Makes the names of temporary files differ within this process.
+    /// Makes the names of temporary files unique within this process.
     next: AtomicU64,
 }
 
@@ -29,7 +29,7 @@ impl Payloads {
         Ok(Self { dir, next: AtomicU64::new(0) })
     }
 
-    /// Keeps these bytes; when it returns they are on disk under the name that it gives.
+    /// Stores these bytes; when it returns, they are on disk under the returned name.
     pub(super) fn put(&self, bytes: &[u8]) -> Result<String, PayloadError> {
         let name = Digest::of(bytes).hex();
         match self.write(&name, bytes) {
@@ -38,7 +38,7 @@ impl Payloads {
         }
     }
 
-    /// The bytes of this name, if they are kept, and still the same.
+    /// The bytes with this name, checked against it; `None` if they are not stored.
     pub(super) fn get(&self, name: &str) -> Result<Option<Vec<u8>>, PayloadError> {
         let digest = Digest::from_hex(name)
             .ok()
@@ -56,7 +56,7 @@ impl Payloads {
         let place = place(name);
         let directory = prefix(name);
         self.dir.create_dir_all(&directory)?;
-        // A file that is there was whole before it got its name, but its name may not be on disk.
+        // An existing file was complete before it got its name, but its name may not be on disk.
         if !self.dir.try_exists(&place)? {
             let number = self.next.fetch_add(1, Ordering::Relaxed);
             let temporary = format!("{place}.{}-{number}.tmp", std::process::id());
@@ -72,7 +72,7 @@ impl Payloads {
     }
 }
 
-/// The files of every payload that is kept, below the directory of the state, sorted.
+/// The paths of all stored payloads below the state directory, sorted. Fails when a directory cannot be read.
 pub fn payload_files(state: &Path) -> Result<Vec<String>, OpenError> {
     let root = state.join("payloads");
     let at = |path: &Path| {
@@ -90,7 +90,7 @@ pub fn payload_files(state: &Path) -> Result<Vec<String>, OpenError> {
         }
         for entry in std::fs::read_dir(&folder).map_err(at(&folder))? {
             let name = entry.map_err(at(&folder))?.file_name().to_string_lossy().into_owned();
-            // What has no digest for its name is what a crash left of one that never came to be.
+            // A file whose name is not a digest is a temporary file that a crash left behind.
             if Digest::from_hex(&name).is_ok() {
                 files.push(format!("payloads/{}", place(&name)));
             }
@@ -100,7 +100,8 @@ pub fn payload_files(state: &Path) -> Result<Vec<String>, OpenError> {
     Ok(files)
 }
 
-/// The names of all payloads that are what their names say, and every one that is not.
+/// The names of all payloads that match their names, and a fault for each that does not. Fails when a directory cannot
+/// be read.
 pub fn check_payloads(state: &Path) -> Result<(BTreeSet<String>, Vec<Wrong>), OpenError> {
     let (mut good, mut wrong) = (BTreeSet::new(), Vec::new());
     let files = payload_files(state)?;
@@ -113,7 +114,7 @@ pub fn check_payloads(state: &Path) -> Result<(BTreeSet<String>, Vec<Wrong>), Op
         let name = file.rsplit('/').next().unwrap_or_default().to_owned();
         match payloads.get(&name) {
             Ok(Some(_)) => drop(good.insert(name)),
-            // It was there a moment ago.
+            // It was removed since it was listed.
             Ok(None) => {}
             Err(error) => {
                 let what = error.to_string();

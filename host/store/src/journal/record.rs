@@ -1,21 +1,21 @@
-//! The body of a journal record: takes an envelope and events, gives bytes, and reads them back.
-//! The envelope is one line of JSON; the events follow it as they came, never parsed, never changed.
+//! The body of a journal record: an envelope, which is one line of JSON, and then the events as they were appended.
+//! Events are neither parsed nor changed.
 
 use serde::{Deserialize, Serialize};
 
 use crate::store::{KeyClaim, Summary};
 
-/// How every body begins: what tells a record from other bytes when one is looked for.
+/// How every body begins, which distinguishes records from other bytes in a search.
 pub(super) const BEGINNING: &[u8] = b"{\"seq\":";
 
-/// Everything that the index must hold, so that it can be made again from the records alone.
+/// Everything that the index needs, so that it can be rebuilt from the records alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Framed {
-    /// Position in the journal, from 1. First, so that a body has its known beginning.
+    /// Position in the journal, from 1. The first field, so that every body begins as [`BEGINNING`] does.
     pub(super) seq: u64,
     pub(super) action: String,
-    /// Events of the action, with those of this record.
+    /// Number of events of the action, including those of this record.
     pub(super) version: u64,
     /// Bytes of each event.
     pub(super) lengths: Vec<usize>,
@@ -24,8 +24,8 @@ pub(super) struct Framed {
     pub(super) claim: Option<KeyClaim>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) nonces: Vec<String>,
-    /// Number of the last record that was durable before this one was written: none of those can be torn.
-    /// Records of before this was kept do not say.
+    /// Number of the last record that was durable before this one was written: no record up to it can be torn.
+    /// Missing in records that are older than this field.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) durable: Option<u64>,
 }
@@ -48,7 +48,7 @@ pub(super) fn encode(envelope: &Framed, events: &[Vec<u8>]) -> Result<Vec<u8>, s
     Ok(body)
 }
 
-/// Reads a body; `None` when it is not exactly an envelope and its events.
+/// Reads a body; `None` if it is not exactly an envelope and its events.
 pub(super) fn decode(body: &[u8]) -> Option<Record> {
     let (envelope, mut rest) = split(body)?;
     let mut events = Vec::with_capacity(envelope.lengths.len());
@@ -65,7 +65,7 @@ pub(super) fn envelope(body: &[u8]) -> Option<Framed> {
     split(body).map(|(envelope, _)| envelope)
 }
 
-/// The envelope, and its events as they follow each other.
+/// The envelope, and the bytes of all its events.
 fn split(body: &[u8]) -> Option<(Framed, &[u8])> {
     let end = body.iter().position(|byte| *byte == b'\n')?;
     let (line, rest) = body.split_at_checked(end)?;
@@ -75,7 +75,7 @@ fn split(body: &[u8]) -> Option<(Framed, &[u8])> {
     (bytes == events.len()).then_some((envelope, events))
 }
 
-/// The names of the events in these bodies, with their phase: `observed.post`. Failpoints tell places apart by it.
+/// The names of the events in these bodies, with their phase: `observed.post`. Failpoints distinguish places by it.
 pub(super) fn told(bodies: &[Vec<u8>]) -> String {
     let events = bodies.iter().filter_map(|body| decode(body)).flat_map(|record| record.events);
     let names = events.filter_map(|event| {

@@ -1,5 +1,5 @@
-//! Brings the index up to the journal: one thread reads the records and checks their chain, another puts into the
-//! index what they say. Most starts read one segment; an index that was lost asks for all of them.
+//! Brings the index up to date with the journal: one thread reads the records and checks their chain, another applies
+//! them to the index. Most starts read one segment; a lost index requires all of them.
 
 use std::path::Path;
 use std::sync::mpsc::{self, SyncSender};
@@ -10,18 +10,18 @@ use super::file::{self, Tail, head, scan};
 use super::index::{Applied, Index, IndexError, Staged};
 use super::record::Framed;
 
-/// Changes of the index that are applied at once while records are replayed: so many that the records of an
-/// action, which mix with those of hundreds of others, mostly make one change of its row.
+/// Changes of the index that are applied at once while records are replayed. There are so many that the records of an
+/// action, which are mixed with those of hundreds of others, mostly result in one change of its row.
 pub(super) const BATCH: usize = 32_768;
 
-/// Records that are handed over at a time, and how often that is done before the index has to catch up.
+/// Records that are sent at a time, and how many such batches may wait for the index.
 const TOGETHER: usize = 1_024;
 const AHEAD: usize = 4;
 
-/// Where a record is, and what it says to the index.
+/// Where a record is, and what it contains for the index.
 type Read = (Applied, Framed);
 
-/// Replays what the index has not seen; `None` when what it has seen is not in the journal.
+/// Replays the records that the index lacks; `None` if the journal lacks the last record of the index.
 pub(super) fn catch_up(
     index: &Index,
     applied: Option<Applied>,
@@ -38,7 +38,7 @@ pub(super) fn catch_up(
         let (sender, records) = mpsc::sync_channel(AHEAD);
         let reading = scope.spawn(move || read(segments, from, head, &sender));
         let taken = records.iter().flatten().try_for_each(|(here, one)| replay.take(here, &one));
-        // Whoever still reads stops when nobody takes it.
+        // The reading thread stops once the receiver is dropped.
         drop(records);
         let tail = reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         taken.and(tail)
@@ -47,7 +47,7 @@ pub(super) fn catch_up(
     replay.finish().map(|met| met.then_some(tail))
 }
 
-/// Reads on from a segment and gives every record away, in order.
+/// Reads from a segment on and sends every record, in order.
 fn read(
     segments: &Path,
     from: u64,
@@ -55,7 +55,7 @@ fn read(
     sender: &SyncSender<Vec<Read>>,
 ) -> Result<Tail, OpenError> {
     let mut ready = Vec::with_capacity(TOGETHER);
-    // Nobody is there to be told this: the index has failed.
+    // This error reaches no caller: the index has failed.
     let gone = |_| OpenError::Index(IndexError::Value);
     let tail = scan(segments, from, |place, tail, record| {
         if head.is_some_and(|head| head.seq == tail.seq && head.hash != tail.hash) {
@@ -76,7 +76,7 @@ fn read(
 struct Replay<'a> {
     index: &'a Index,
     applied: Option<Applied>,
-    /// Whether the last record that the index has seen was met.
+    /// Whether the last record that the index contains was found.
     met: bool,
     /// The last record that was read.
     last: Option<Applied>,
@@ -100,7 +100,7 @@ impl Replay<'_> {
         Ok(())
     }
 
-    /// Applies the rest, and says whether the index fits the journal.
+    /// Applies the rest, and returns whether the index matches the journal.
     fn finish(self) -> Result<bool, OpenError> {
         if let Some(last) = self.last.filter(|_| self.met && self.staged.len() > 0) {
             self.staged.apply(&last);

@@ -1,5 +1,5 @@
-//! A journal as it stands in its files, read from the beginning: takes the directory of the state, gives
-//! every record that is good, in order, and everything that is wrong between them. Never writes, never cuts.
+//! Reads the files of a journal from the beginning without opening it: every good record, in order, and every fault
+//! between them. It writes and cuts nothing.
 
 use std::collections::HashMap;
 use std::fs::{self, File, TryLockError};
@@ -16,46 +16,47 @@ use crate::store::Summary;
 pub struct Seen<'a> {
     pub place: Place,
     pub action: &'a str,
-    /// Events of the action, with those of this record.
+    /// Number of events of the action, including those of this record.
     pub version: u64,
     pub summary: &'a Summary,
     pub events: &'a [Vec<u8>],
 }
 
-/// What is wrong, and where.
+/// A fault, and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wrong {
-    /// Below the directory of the state.
+    /// Path below the state directory.
     pub file: String,
     pub offset: Option<u64>,
     pub action: Option<String>,
     pub what: String,
 }
 
-/// What a journal comes to.
+/// What was found in a journal.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Scan {
     pub segments: u64,
     pub records: u64,
     pub wrong: Vec<Wrong>,
-    /// Where bytes stand behind the last good record that a start would cut, and how many.
+    /// Position and number of the bytes after the last good record, which a start would cut off.
     pub torn: Option<(Place, u64)>,
 }
 
-/// The part of a journal that a copy is to have: whole segments and the beginning of the last.
+/// The part of a journal that a copy must contain: whole segments and the beginning of the last.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Extent {
-    /// Files below the directory of the state, and how much of each.
+    /// Files below the state directory, and how many bytes of each.
     pub files: Vec<(String, u64)>,
     /// The copy's own `segments/HEAD`, as path and text.
     pub head: (String, String),
-    /// Number of the last record, which is how many there are.
+    /// Number of the last record, which is also the number of records.
     pub records: u64,
     /// Hash of the last record, in hex.
     pub hash: String,
 }
 
-/// Keeps every host out of this state until the file is dropped; none where no host was ever in it.
+/// Locks this state against every host until the file is dropped; `None` if no host has ever used it. Fails when
+/// another process uses it, and when the lock cannot be opened.
 pub fn reserve(state: &Path) -> Result<Option<File>, OpenError> {
     let path = state.join("LOCK");
     let file = match File::open(&path) {
@@ -70,13 +71,13 @@ pub fn reserve(state: &Path) -> Result<Option<File>, OpenError> {
     }
 }
 
-/// The events of the record at a place.
+/// The events of the record at a position. Fails when the record is damaged or cannot be read.
 pub fn read_at(state: &Path, place: Place) -> Result<Vec<Vec<u8>>, ReadError> {
     file::read(&state.join("segments"), place).map(|record| record.events)
 }
 
-/// Where records end, and their hash, before the first one at which `stop` says so. A bad record with
-/// good ones behind it is an error: what is damaged is not to be copied as if it were whole.
+/// The part of a journal before the first record for which `stop` returns true. Fails at a bad record that was durable,
+/// because damaged data must not be copied as if it were intact, and when a file cannot be read or synced.
 pub fn extent(state: &Path, stop: &mut dyn FnMut(&Seen<'_>) -> bool) -> Result<Extent, OpenError> {
     let segments = state.join("segments");
     let mut cut = None;
@@ -104,7 +105,7 @@ pub fn extent(state: &Path, stop: &mut dyn FnMut(&Seen<'_>) -> bool) -> Result<E
     Ok(Extent { files, head, records: end.seq, hash })
 }
 
-/// What is copied must not be more than what a power cut leaves.
+/// Syncs a segment, because a copy must not contain more than a power cut would leave.
 fn sync(segments: &Path, segment: u64) -> Result<(), OpenError> {
     let path = file::path(segments, segment);
     match File::open(&path).and_then(|file| file.sync_data()) {
@@ -120,7 +121,8 @@ fn seen(place: Place, record: &Record) -> Seen<'_> {
     Seen { place, action, version, summary: &envelope.summary, events: &record.events }
 }
 
-/// Reads every record, and goes on behind a bad one. A version that is not known here is an error.
+/// Reads every record, and continues after a bad one. Fails when the version is unknown, and when a file cannot be
+/// read.
 pub fn scan(state: &Path, each: &mut dyn FnMut(Seen<'_>)) -> Result<Scan, OpenError> {
     let segments = state.join("segments");
     let since_2 = version(state)? >= 2;
@@ -155,7 +157,7 @@ pub fn scan(state: &Path, each: &mut dyn FnMut(Seen<'_>)) -> Result<Scan, OpenEr
 
 struct Walk {
     found: Scan,
-    /// The last good record, unless something bad stands behind it.
+    /// The end of the last good record, unless a bad one follows it.
     tail: Option<Tail>,
     versions: HashMap<String, u64>,
     head: Option<Tail>,
@@ -167,7 +169,7 @@ impl Walk {
         self.found.wrong.push(Wrong { file, offset, action, what });
     }
 
-    /// Told as one, however many there are: a name can say any number.
+    /// Reports any number of missing segments as one fault, because a file name can contain any number.
     fn missing(&mut self, segment: u64, count: u64) {
         self.tail = None;
         let what = match count {
@@ -198,7 +200,7 @@ impl Walk {
                 return;
             }
             let lost = next.unwrap_or(bytes.len()) - at;
-            let what = format!("{lost} bytes are not what was written");
+            let what = format!("{lost} bytes are damaged");
             self.wrong(&file::name(segment), Some(place.offset), None, what);
             self.tail = None;
             let Some(next) = next else { return };
@@ -206,7 +208,7 @@ impl Walk {
         }
     }
 
-    /// Whether no good record behind the bad one at `at` says that it had been durable.
+    /// Whether no good record after the bad one at `at` states that it was durable.
     fn was_torn(&self, place: Place, bytes: &[u8], at: usize) -> bool {
         let is_first = place == Place { segment: first(), offset: 0 };
         let before = if is_first { Some(0) } else { self.tail.map(|tail| tail.seq) };
@@ -226,7 +228,7 @@ impl Walk {
                 &name,
                 offset,
                 None,
-                "it is whole, but no record of this version".to_owned(),
+                "it is intact, but not a record of this version".to_owned(),
             );
             self.tail = None;
             return;
@@ -244,24 +246,24 @@ impl Walk {
         each(seen(place, &record));
     }
 
-    /// Records are numbered without gaps, and so are the events of an action.
+    /// Checks that records are numbered without gaps, and so are the events of an action.
     fn numbers(&mut self, place: Place, record: &Record, first_ever: bool) {
         let (name, offset) = (file::name(place.segment), Some(place.offset));
         let envelope = &record.envelope;
         let before = if first_ever { Some(0) } else { self.tail.map(|tail| tail.seq) };
         if let Some(before) = before.filter(|before| before + 1 != envelope.seq) {
-            let what = format!("it is record {}, and stands behind record {before}", envelope.seq);
+            let what = format!("it is record {}, but follows record {before}", envelope.seq);
             self.wrong(&name, offset, Some(&envelope.action), what);
         }
         let had = self.versions.insert(envelope.action.clone(), envelope.version).unwrap_or(0);
         if had + record.events.len() as u64 != envelope.version {
             let (events, version) = (record.events.len(), envelope.version);
-            let what = format!("{events} event(s) take the action from {had} events to {version}");
+            let what = format!("the action had {had} events and has {version} after {events} more");
             self.wrong(&name, offset, Some(&envelope.action), what);
         }
     }
 
-    /// What HEAD covers is there.
+    /// Checks that what HEAD covers is present.
     fn covered(&mut self, segments: &Path, last: u64) {
         let (Some(head), clean) = (self.head, self.found.wrong.is_empty()) else { return };
         let end = self.tail.unwrap_or(Tail { segment: last, length: 0, hash: [0; 32], seq: 0 });

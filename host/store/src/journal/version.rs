@@ -1,33 +1,33 @@
-//! `VERSION`: which version of the state's layout a directory has. Takes the directory of the state, gives
-//! its version, and marks it with the present one. Never reads further in a directory of a newer version.
+//! `VERSION`: the version of the layout of a state directory. Nothing else is read in a directory of a newer version.
 //!
-//! A new number means that an older `deed` would lose something or misread it. 1 had no such file; 2 has
+//! A new number means that an older `deed` would lose or misread something. Version 1 had no such file; version 2 added
 //! `segments/HEAD`.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-/// What this version writes.
+/// The version that this code writes.
 const PRESENT: u32 = 2;
 const FILE: &str = "VERSION";
 const WORDS: &str = "deed state ";
 
-/// Why a directory of state is not for this version.
+/// Why this version cannot use a state directory.
 #[derive(Debug, thiserror::Error)]
 pub enum VersionError {
     #[error(
-        "`{}` says version {found}, and this `deed` knows versions up to {PRESENT}: start the one that \
-         wrote it, or a newer one", path.display()
+        "`{}` has version {found}, and this `deed` supports versions up to {PRESENT}; start the version that \
+        wrote it, or a newer one", path.display()
     )]
     Newer { path: PathBuf, found: u32 },
-    #[error("`{}` is no version; it has one line, such as `deed state 2`: restore it", path.display())]
+    #[error("`{}` is not a version: it must be one line, such as `deed state 2`; restore it", path.display())]
     Form { path: PathBuf },
     #[error("`{}`: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
 }
 
-/// The version of this state, where it is one that is known here. One that does not say is of the first.
+/// The version of this state; 1 if it has no such file. Fails when the version is newer than this one, and when the
+/// file is invalid or cannot be read.
 pub fn version(state: &Path) -> Result<u32, VersionError> {
     let path = state.join(FILE);
     let text = match fs::read_to_string(&path) {
@@ -47,23 +47,23 @@ pub fn version(state: &Path) -> Result<u32, VersionError> {
     }
 }
 
-/// The line of the present version.
+/// The text of `VERSION` for the present version.
 pub fn version_line() -> String {
     format!("{WORDS}{PRESENT}\n")
 }
 
-/// Marks a state as one of the present version; when this returns, that is on disk.
+/// Marks a state with the present version; when this returns, the mark is on disk.
 pub(super) fn mark(state: &Path) -> Result<(), VersionError> {
     let path = state.join(FILE);
     let failed = |source| VersionError::Io { path: path.clone(), source };
-    // One that says 1 has what this version added by now, too.
+    // A state of version 1 has by now what this version added.
     if path.exists() && version(state)? == PRESENT {
         return Ok(());
     }
     replace(&path, version_line().as_bytes()).map_err(failed)
 }
 
-/// Writes a file whole or not at all: temporary file, fsync, rename, fsync of the directory.
+/// Writes a file completely or not at all: temporary file, fsync, rename, fsync of the directory.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let draft = path.with_extension("tmp");
     let mut file = File::create(&draft)?;

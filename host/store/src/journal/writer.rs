@@ -1,7 +1,8 @@
-//! The one writer: takes appends from its queue, writes what waits as one group with one fdatasync,
-//! applies it to the index, then answers all. After an error of the disk it never writes again: what
-//! is there is not known any more, and a second fsync can report success for pages that are lost. A panic ends its
-//! writing in the same way, and everybody who waits is told.
+//! The only writer of the journal. It writes the appends in its queue as one group with one fdatasync, applies them to
+//! the index, and then answers all of them.
+//!
+//! After a disk error it never writes again: what is on disk is unknown, and a second fsync can report success for
+//! pages that are lost. A panic ends its writing in the same way, and all waiting callers get the error.
 
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,19 +19,19 @@ use super::record::{self, Framed};
 use crate::group_commit::GroupCommit;
 use crate::store::{Append, AppendError, Failure, Unfit};
 
-/// Appends in one group at most.
+/// Maximum number of appends in one group.
 const GROUP: usize = 256;
 
-/// After this time without work, what nobody asked to be durable is made so.
+/// After this time without work, appends that need not be durable are synced too.
 const LAZY: Duration = Duration::from_millis(50);
 
-/// Bytes of events after which a group takes no further append.
+/// Bytes of events after which a group accepts no further append.
 const GROUP_BYTES: usize = 8 << 20;
 
-/// An append that waits, its place in the queue, and whom to answer.
+/// An append that waits, its place in the queue, and where the answer goes.
 #[derive(Debug)]
 pub(super) struct Command {
-    /// None where only the disk is waited for.
+    /// `None` for a sync without an append.
     pub(super) append: Option<Append>,
     pub(super) reply: oneshot::Sender<Result<u64, AppendError>>,
     pub(super) room: OwnedSemaphorePermit,
@@ -49,11 +50,11 @@ pub(super) struct Writer {
     /// Where that ends, for readers.
     pub(super) synced: Arc<Mutex<Place>>,
     pub(super) crowd: GroupCommit,
-    /// Last, so that nobody opens the journal before segments and index are let go.
+    /// The last field, so that no process opens the journal before segments and index are released.
     pub(super) lock: Arc<File>,
 }
 
-/// A group that was checked: its records, and an answer for every append.
+/// A checked group: its records, and an answer for every append.
 struct Group<'a> {
     staged: Staged<'a>,
     bodies: Vec<Vec<u8>>,
@@ -66,7 +67,7 @@ struct Group<'a> {
 }
 
 impl Writer {
-    /// Works until every sender is gone and the queue is empty.
+    /// Runs until every sender is dropped and the queue is empty.
     pub(super) fn run(mut self, queue: &Receiver<Command>) {
         let mut last = Instant::now();
         while let Some(first) = self.next(queue) {
@@ -80,7 +81,7 @@ impl Writer {
             for ((reply, room), answer) in replies.into_iter().zip(answers) {
                 drop(room);
                 if reply.send(answer).is_err() {
-                    tracing::debug!("nobody waits for this append any more; it stands");
+                    tracing::debug!("no caller waits for the answer to this append any more");
                 }
             }
         }
@@ -89,8 +90,8 @@ impl Writer {
         }
     }
 
-    /// Does a part of the work. Any error is the end of the journal's writing, and so is a panic: nobody knows then
-    /// what is on disk and what is half done in here, so from then on only `failed` is looked at.
+    /// Does a part of the work. Any error ends the journal's writing permanently, and so does a panic: what is on disk,
+    /// and what is half done in this value, is then unknown, so from then on only `failed` is read.
     fn guarded<T>(
         &mut self,
         work: impl FnOnce(&mut Self) -> Result<T, Failure>,
@@ -99,7 +100,7 @@ impl Writer {
         done.unwrap_or_else(|_panic| Err(panicked())).inspect_err(|why| self.fail(why))
     }
 
-    /// The next command. What nobody waits for comes to the disk, and into sled, while nothing else is to be done.
+    /// The next command. While there is none, appends that no caller waits for are synced and passed to sled.
     fn next(&mut self, queue: &Receiver<Command>) -> Option<Command> {
         if self.failed.get().is_none() {
             match queue.recv_timeout(LAZY) {
@@ -127,7 +128,7 @@ impl Writer {
         Ok(())
     }
 
-    /// One answer for each append, in their order.
+    /// One answer for each append, in the same order.
     pub(super) fn answer(&mut self, appends: Vec<Option<Append>>) -> Vec<Result<u64, AppendError>> {
         let count = appends.len();
         let failed = self.failed.get().cloned();
@@ -138,7 +139,7 @@ impl Writer {
         outcome.unwrap_or_else(|why| vec![Err(AppendError::Failed(why)); count])
     }
 
-    /// Checks, writes, syncs, indexes. Any error here is the end of the journal's writing.
+    /// Checks, writes, syncs and indexes a group. Any error here ends the journal's writing permanently.
     fn commit(
         &mut self,
         appends: Vec<Option<Append>>,
@@ -186,17 +187,17 @@ impl Writer {
     }
 
     fn fail(&self, why: &Failure) {
-        tracing::error!(%why, "the journal stops; restart the host to recover");
+        tracing::error!(%why, "the journal accepts no more appends; restart the host to recover");
         if self.failed.set(why.clone()).is_err() {
-            tracing::error!("the journal had stopped before");
+            tracing::error!("the journal had already stopped");
         }
     }
 
-    /// Nothing waits any more: what was not asked to be durable becomes so, too.
+    /// Syncs at the end of the queue, also the appends that need not be durable.
     fn finish(&mut self) -> Result<(), Failure> {
         self.segments.close().map_err(|error| Failure::Sync(error.to_string()))?;
         if let Err(error) = self.index.settle().and_then(|()| self.index.flush()) {
-            tracing::warn!(%error, "the index is behind; the next start replays more");
+            tracing::warn!(%error, "the index is not up to date; the next start replays more");
         }
         Ok(())
     }
@@ -214,7 +215,7 @@ impl<'a> Group<'a> {
         }
     }
 
-    /// Takes an append into the group as record `seq`, or says why not.
+    /// Adds an append to the group as record `seq`, or returns why it is refused.
     fn add(
         &mut self,
         append: Append,
@@ -246,12 +247,13 @@ impl<'a> Group<'a> {
     }
 }
 
-/// What a panic of the writer is to those who wait. Its own text may hold what was to be written.
+/// The failure that callers get after a panic of the writer. The panic's own text may contain data that was to be
+/// written.
 pub(super) fn panicked() -> Failure {
     Failure::Write("the writer panicked".to_owned())
 }
 
-/// Why this cannot be a record.
+/// Why this append cannot be a record.
 fn unfit(events: &[Vec<u8>], body: &[u8]) -> Option<AppendError> {
     if events.is_empty() {
         return Some(Unfit::NoEvents.into());
@@ -260,7 +262,7 @@ fn unfit(events: &[Vec<u8>], body: &[u8]) -> Option<AppendError> {
     (bytes > MAX_BODY).then(|| Unfit::TooLarge { bytes, max: MAX_BODY }.into())
 }
 
-/// The first append and those that wait behind it, as many as fit one group.
+/// The first append and those that wait after it, as many as fit into one group.
 pub(super) fn drain(first: Command, queue: &Receiver<Command>) -> Vec<Command> {
     let size = |command: &Command| {
         command.append.iter().flat_map(|append| &append.events).map(Vec::len).sum::<usize>()

@@ -1,8 +1,8 @@
-//! `segments/HEAD`: the least that the journal must hold. It is written where everything before it was
-//! synced anyway (at a start, where a segment begins, at an orderly end), so no append pays for it.
+//! `segments/HEAD`: the minimum that the journal must contain. It is written when everything before it was synced
+//! anyway (at a start, when a segment begins, at a graceful end), so it costs appends nothing.
 //!
-//! A torn end looks like a segment that was cut or lost; what HEAD covers was no torn end. An empty HEAD is
-//! a person's word that a loss is accepted: it covers nothing.
+//! A torn end looks like a segment that was truncated or lost; data that HEAD covers is never a torn end. By emptying
+//! HEAD a person accepts a loss: an empty HEAD covers nothing.
 
 use std::fs;
 use std::io;
@@ -17,7 +17,7 @@ use super::{Hash, Tail, path};
 const FILE: &str = "HEAD";
 const WORDS: &str = "deed journal 1";
 
-/// The HEAD of these segments; `None` where there is none, or an empty one.
+/// The HEAD of these segments; `None` if there is none and none is required, or if it is empty.
 pub(in super::super) fn read(dir: &Path, required: bool) -> Result<Option<Tail>, OpenError> {
     let file = dir.join(FILE);
     let text = match fs::read_to_string(&file) {
@@ -35,7 +35,7 @@ pub(in super::super) fn read(dir: &Path, required: bool) -> Result<Option<Tail>,
     parse(&text).map(Some).ok_or(OpenError::Head { path: file })
 }
 
-/// Says that everything up to here is on disk; when this returns, so is that word.
+/// Records that everything up to `tail` is on disk; when this returns, HEAD is on disk too.
 pub(in super::super) fn write(dir: &Path, tail: &Tail) -> io::Result<()> {
     let (file, text) = (dir.join(FILE), text(tail));
     if fs::read(&file).is_ok_and(|there| there == text.as_bytes()) {
@@ -44,13 +44,13 @@ pub(in super::super) fn write(dir: &Path, tail: &Tail) -> io::Result<()> {
     replace(&file, text.as_bytes())
 }
 
-/// One line for people and programs: segment, its bytes, number of the last record, its hash.
+/// The text of HEAD. Its second line is: segment, its bytes, number of the last record, its hash.
 pub(in super::super) fn text(tail: &Tail) -> String {
     let Tail { segment, length, seq, hash } = tail;
     format!("{WORDS}\n{segment} {length} {seq} {}\n", HEXLOWER.encode(hash))
 }
 
-/// Whether segments that end at `tail` hold what HEAD covers.
+/// Checks that segments that end at `tail` contain what HEAD covers.
 pub(in super::super) fn check(dir: &Path, head: &Tail, tail: &Tail) -> Result<(), OpenError> {
     let covered = |tail: &Tail| (tail.segment, tail.length);
     if covered(tail) < covered(head) {

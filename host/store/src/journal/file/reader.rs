@@ -1,5 +1,5 @@
-//! Reading records back: takes their places, gives what was written there, checked. It keeps the files of a few
-//! segments open, and has no buffer of its own: the system has read ahead what is read together.
+//! Reads single records by their positions, and checks them. It keeps the files of a few segments open, and has no
+//! buffer of its own: the operating system reads ahead the records that are read together.
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -12,17 +12,17 @@ use super::super::ReadError;
 use super::super::record::{self, Record};
 use super::{HEADER, Place, frame, length, path};
 
-/// Segments that stay open; what is asked for is mostly in the newest.
+/// Number of segments that stay open; most reads are from the newest ones.
 const OPEN_MAX: usize = 16;
 
-/// Bytes that are read at once: most records are shorter, and take one call.
+/// Bytes that are read at once: most records are shorter, and need one call.
 const FIRST: usize = 8 << 10;
 
-/// The segments of a journal, to be read by anybody at any time.
+/// The segments of a journal, which any thread can read at any time.
 #[derive(Debug)]
 pub(in super::super) struct Reader {
     dir: PathBuf,
-    /// What was read last comes first.
+    /// Most recently read first.
     open: Mutex<VecDeque<(u64, Arc<File>)>>,
 }
 
@@ -31,7 +31,7 @@ impl Reader {
         Self { dir: dir.to_owned(), open: Mutex::default() }
     }
 
-    /// Reads the record at a place.
+    /// Reads the record at a position.
     pub(in super::super) fn read(&self, place: Place) -> Result<Record, ReadError> {
         let found = self.file(place.segment).and_then(|file| record_at(&file, place.offset));
         told(&self.dir, place, found)
@@ -51,7 +51,7 @@ impl Reader {
     }
 }
 
-/// Reads the record at a place of a journal that nobody has open.
+/// Reads the record at a position of a journal that is not open.
 pub(in super::super) fn read(dir: &Path, place: Place) -> Result<Record, ReadError> {
     let found = File::open(path(dir, place.segment));
     told(dir, place, found.and_then(|file| record_at(&file, place.offset)))
@@ -83,7 +83,7 @@ fn record_at(file: &File, offset: u64) -> io::Result<Option<Record>> {
     Ok(frame(&bytes, 0).and_then(|frame| record::decode(frame.body)))
 }
 
-/// As many bytes as there are, up to the length of the buffer.
+/// Reads as many bytes as there are, up to the length of the buffer.
 fn read_some(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
     loop {
         match file.read_at(bytes, offset) {

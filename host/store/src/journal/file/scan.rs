@@ -1,5 +1,5 @@
-//! Walking through the journal: takes the segment to begin with, gives every record in order and
-//! where the journal ends. It cuts nothing itself and never passes over a bad record.
+//! Reads all records from a given segment on, in order, and finds where the journal ends. It changes no file and never
+//! skips a bad record.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,11 +9,11 @@ use super::super::OpenError;
 use super::super::record::{self, BEGINNING, Framed, Record};
 use super::{HEADER, Hash, Place, frame, path, read_segment};
 
-/// Where the journal ends: behind the last good record.
+/// The end of the journal: after the last good record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in super::super) struct Tail {
     pub(in super::super) segment: u64,
-    /// Bytes of the last segment that count.
+    /// Number of valid bytes in the last segment.
     pub(in super::super) length: u64,
     /// Hash of the last record.
     pub(in super::super) hash: Hash,
@@ -21,7 +21,7 @@ pub(in super::super) struct Tail {
     pub(in super::super) seq: u64,
 }
 
-/// A record that was met; its events are read by those who want them.
+/// A record that was found; its events are decoded only on request.
 pub(in super::super) struct Found<'a> {
     pub(in super::super) envelope: Framed,
     body: &'a [u8],
@@ -38,12 +38,12 @@ pub(in super::super) fn first() -> u64 {
     1
 }
 
-/// Gives every record from the beginning of segment `from` on to `each`, with its place, and where the
-/// journal would end with it.
+/// Passes every record from the beginning of segment `from` on to `each`, with its position and the end that the
+/// journal would have after it.
 ///
-/// A bad record that nothing after it says was durable is where the journal ends: it was being written when
-/// the power went, and a disk need not keep the order of what it was not told to keep. One that was durable,
-/// a gap in the chain of hashes and a missing segment are errors.
+/// The journal ends at a bad record if no later record states that it was durable: it was being written when the power
+/// failed, and a disk need not keep the order of writes that were not synced. A bad record that was durable, a gap in
+/// the chain of hashes and a missing segment are errors.
 pub(in super::super) fn scan(
     dir: &Path,
     from: u64,
@@ -51,7 +51,7 @@ pub(in super::super) fn scan(
 ) -> Result<Tail, OpenError> {
     let last = last_segment(dir)?;
     let mut tail = Tail { segment: from, length: 0, hash: [0; 32], seq: 0 };
-    // Behind the first segment the hash to follow is known only once a record was read.
+    // After the first segment, the hash of the record before is known only once a record was read.
     let mut known = from == first();
     for segment in from..=last {
         let file = path(dir, segment);
@@ -62,7 +62,7 @@ pub(in super::super) fn scan(
         while at < bytes.len() {
             let offset = at as u64;
             let Some(found) = frame(&bytes, at) else {
-                // Without the number of the record before, nobody can tell: the caller begins at the beginning.
+                // This needs the number of the record before. Without it, the caller starts at the first segment.
                 let unread = !known;
                 if segment == last && (unread || durable_after(&bytes, at) <= tail.seq) {
                     return Ok(tail);
@@ -86,18 +86,18 @@ pub(in super::super) fn scan(
     Ok(tail)
 }
 
-/// The greatest number that was durable as the good records behind the bad one at `bad` have it; 0 without any.
+/// The greatest record number that the good records after the bad one at `bad` state as durable; 0 if there are none.
 pub(in super::super) fn durable_after(bytes: &[u8], bad: usize) -> u64 {
     let bodies = bytes.windows(BEGINNING.len()).enumerate().skip(bad + HEADER + 1);
     let records = bodies
         .filter(|(_, window)| *window == BEGINNING)
         .filter_map(|(body, _)| record::envelope(frame(bytes, body - HEADER)?.body));
-    // One that does not say is from a time when the order of all writes was relied on.
+    // A record without that field is from a version that relied on the order of all writes.
     let durable = |envelope: Framed| envelope.durable.unwrap_or(envelope.seq.saturating_sub(1));
     records.map(durable).max().unwrap_or_default()
 }
 
-/// Where the first good record behind the bad one at `bad` begins.
+/// Where the first good record after the bad one at `bad` begins.
 pub(in super::super) fn next_good(bytes: &[u8], bad: usize) -> Option<usize> {
     let bodies = bytes.windows(BEGINNING.len()).enumerate().skip(bad + HEADER + 1);
     let mut starts =
@@ -105,13 +105,13 @@ pub(in super::super) fn next_good(bytes: &[u8], bad: usize) -> Option<usize> {
     starts.find(|start| frame(bytes, *start).is_some())
 }
 
-/// The number of the last segment; the first one's when there is none yet.
+/// The number of the last segment; 0 if there is none yet.
 pub(in super::super) fn last_segment(dir: &Path) -> Result<u64, OpenError> {
-    // No file at all is a new journal: an empty range of segments.
+    // A journal without segments is new: the range of its segments is empty.
     Ok(segments(dir)?.last().copied().unwrap_or_default())
 }
 
-/// The numbers of the segments that are there.
+/// The numbers of the existing segments.
 pub(in super::super) fn segments(dir: &Path) -> Result<BTreeSet<u64>, OpenError> {
     let at = |source| OpenError::Io { path: dir.to_owned(), source };
     let mut all = BTreeSet::new();

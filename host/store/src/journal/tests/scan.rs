@@ -53,14 +53,14 @@ async fn behind_a_bad_record_it_goes_on() {
     fs::write(scratch.path(SEGMENT), &bent).unwrap();
     let (found, seen) = look(&scratch);
     assert_eq!(seen.len(), 5, "{seen:?}");
-    assert!(found.wrong.iter().any(|one| one.what.contains("are not what was written")));
+    assert!(found.wrong.iter().any(|one| one.what.contains("bytes are damaged")));
     // The action whose record it was went on behind it.
     assert!(found.wrong.iter().any(|one| one.action.as_deref() == Some("a2")), "{found:?}");
     // The last one is a torn end for who does not know HEAD, and HEAD knows.
     let torn = &bytes[..bytes.len() - 1];
     fs::write(scratch.path(SEGMENT), torn).unwrap();
     let (found, _) = look(&scratch);
-    assert!(found.wrong.iter().any(|one| one.what.contains("HEAD says")), "{found:?}");
+    assert!(found.wrong.iter().any(|one| one.what.contains("HEAD records")), "{found:?}");
     fs::write(scratch.path("segments/HEAD"), "").unwrap();
     let (found, _) = look(&scratch);
     assert_eq!(found.wrong, []);
@@ -99,14 +99,14 @@ async fn a_row_of_the_index_that_was_swapped_is_found() {
                 let summary = summary("acme", "verified", true);
                 staged.put(&Framed { summary, ..envelope.clone() }).unwrap();
             }),
-            "not as the journal makes it",
+            "differs from that of the journal",
             Some("a0"),
         ),
         (
             Box::new(|staged, envelope| {
                 staged.put(&Framed { action: "a9".to_owned(), ..envelope.clone() }).unwrap();
             }),
-            "does not make",
+            "does not follow from the journal",
             Some("a9"),
         ),
         (
@@ -114,7 +114,7 @@ async fn a_row_of_the_index_that_was_swapped_is_found() {
                 staged.put(envelope).unwrap();
                 staged.place("a0", Place { segment: 1, offset: 0 });
             }),
-            "not as the journal makes it",
+            "differs from that of the journal",
             Some("a0"),
         ),
         (
