@@ -1,6 +1,6 @@
-//! The index over the journal (sled, one tree): takes envelopes and places, answers what an action
-//! has come to, who holds a key, what is open. It holds nothing that the journal does not, so it is
-//! deleted and made again whenever it does not open or does not fit (sled's flush is no fsync).
+//! The index over the journal (sled, one tree): the latest row of each action, the positions of its records, the lists
+//! of actions, the holders of keys. It contains nothing that the journal does not, so it is deleted and rebuilt if it
+//! does not open or does not match (sled's flush is not an fsync).
 
 use std::fs;
 use std::io;
@@ -28,34 +28,34 @@ mod recent;
 mod staged;
 mod stored;
 
-/// How much of the index sled keeps in memory; its own default is a gigabyte.
+/// Bytes of the index that sled keeps in memory; its own default is a gigabyte.
 const CACHE_BYTES: u64 = 64 << 20;
 
-/// How often and after which pause an index that another handle still has is asked for again.
+/// How often, and after which pause, an index that another handle still has open is tried again.
 const OPEN_RETRIES: u32 = 20;
 const OPEN_PAUSE: Duration = Duration::from_millis(25);
 
-/// The form of keys and values: an index of another is made again.
+/// The format of keys and values: an index of another format is rebuilt.
 const FORM: u8 = 2;
 
 /// The open index.
 #[derive(Debug)]
 pub(super) struct Index {
     db: sled::Db,
-    /// What sled has not been told yet.
+    /// Changes that sled does not have yet.
     recent: RwLock<Recent>,
     /// The latest time of any record, Unix milliseconds.
     latest_ms: AtomicI64,
 }
 
-/// The last record that the index has seen.
+/// The last record that the index contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Applied {
     pub(super) place: Place,
     pub(super) hash: Hash,
 }
 
-/// Who holds an idempotency key.
+/// The holder of an idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Holder {
@@ -71,10 +71,10 @@ impl Holder {
 }
 
 impl Index {
-    /// Opens or begins the index in `dir`, and says how far it has come.
+    /// Opens or creates the index in `dir`, and returns the last record that it contains.
     pub(super) fn open(dir: &Path) -> Result<(Self, Option<Applied>), IndexError> {
         remove_torn_snapshots(dir)?;
-        // Sled asserts what a damaged file does not keep to; that is no reason for us to stop.
+        // Sled can panic on a damaged file, which must not stop the host.
         let opened = catch_unwind(AssertUnwindSafe(|| {
             let db = open_sled(dir)?;
             let applied = db.get(key::applied())?;
@@ -97,7 +97,7 @@ impl Index {
         }
     }
 
-    /// Hands everything to the system, so that the next start has little to replay.
+    /// Passes everything to the operating system, so that the next start has little to replay.
     pub(super) fn flush(&self) -> Result<(), IndexError> {
         self.db.flush()?;
         Ok(())
@@ -108,7 +108,7 @@ impl Index {
         self.db.iter().map(|item| Ok(item?))
     }
 
-    /// The latest time of any record; 0 without any.
+    /// The latest time of any record; 0 if there is none.
     pub(super) fn latest_ms(&self) -> i64 {
         self.latest_ms.load(Ordering::Relaxed)
     }
@@ -138,7 +138,7 @@ impl Index {
         self.db.get(key::row(action))?.map(|bytes| Stored::decode(&bytes)).transpose()
     }
 
-    /// Whoever panicked left whole changes behind.
+    /// The changes, even if another thread panicked: it has left only complete ones.
     fn recent(&self) -> RwLockReadGuard<'_, Recent> {
         self.recent.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -176,7 +176,7 @@ impl Index {
 }
 
 impl Applied {
-    /// With the latest time of any record up to there.
+    /// Encodes it together with the latest time of any record up to it.
     fn encode(&self, latest_ms: i64) -> Vec<u8> {
         let Place { segment, offset } = self.place;
         let numbers = [segment.to_be_bytes(), offset.to_be_bytes(), latest_ms.to_be_bytes()];
@@ -195,7 +195,7 @@ impl Applied {
     }
 }
 
-/// Why the index did not do its part.
+/// Why an operation on the index failed.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
     #[error(transparent)]
@@ -204,9 +204,9 @@ pub enum IndexError {
     Io(#[from] io::Error),
     #[error(transparent)]
     Json(#[from] serde_json::Error),
-    #[error("a value of the index is not of this version")]
+    #[error("a value in the index is not of this version")]
     Value,
-    #[error("sled stopped at a damaged file")]
+    #[error("sled panicked on a damaged file")]
     Panic,
 }
 
@@ -214,7 +214,7 @@ fn value<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, IndexError> {
     Ok(serde_json::from_slice(bytes)?)
 }
 
-/// Sled lets go of its file a moment after the last handle is dropped, so that is waited for.
+/// Sled releases its file shortly after the last handle is dropped, so opening waits for that.
 fn open_sled(dir: &Path) -> sled::Result<sled::Db> {
     let config = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES);
     for _ in 0..OPEN_RETRIES {
@@ -226,7 +226,7 @@ fn open_sled(dir: &Path) -> sled::Result<sled::Db> {
     config.open()
 }
 
-/// Sled 0.34 takes a snapshot that a crash left half written for the newest one and does not open.
+/// Sled 0.34 uses a snapshot that a crash left half written as the newest one, and then does not open.
 fn remove_torn_snapshots(dir: &Path) -> Result<(), IndexError> {
     if !dir.exists() {
         return Ok(());

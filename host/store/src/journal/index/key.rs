@@ -1,9 +1,9 @@
-//! Keys of the index: takes names, gives bytes whose order is that of the names. Each part ends with
-//! a mark that cannot stand inside one, so no part can reach into the next.
+//! Keys of the index: names encoded so that the bytes sort as the names do. Each part ends with a mark that cannot
+//! occur inside a part, so no part can reach into the next.
 //!
-//! A list is a key that all keys in it begin with; behind it stands the action.
+//! A list is the common prefix of all keys in it; the id of the action follows it.
 
-/// How far the index has come.
+/// The last record that the index contains.
 pub(super) fn applied() -> Vec<u8> {
     key(b'm', &[])
 }
@@ -18,7 +18,7 @@ pub(super) fn tenant(tenant: &str) -> Vec<u8> {
     key(b't', &[tenant])
 }
 
-/// Every action that has not ended, of whatever tenant.
+/// All actions that have not ended, of every tenant.
 pub(super) fn all_open() -> Vec<u8> {
     key(b'o', &[])
 }
@@ -43,7 +43,7 @@ pub(super) fn trace(tenant: &str, trace: &str) -> Vec<u8> {
     key(b'x', &[tenant, trace])
 }
 
-/// All actions that have ended so.
+/// All actions that ended with this status.
 pub(super) fn ended(tenant: &str, status: &str) -> Vec<u8> {
     key(b's', &[tenant, status])
 }
@@ -55,7 +55,7 @@ pub(super) fn within(list: &[u8], action: &str) -> Vec<u8> {
     key
 }
 
-/// What is greater than every key in a list.
+/// A key that is greater than every key in a list.
 pub(super) fn behind(list: &[u8]) -> Vec<u8> {
     let mut key = list.to_vec();
     if let Some(last) = key.last_mut() {
@@ -74,7 +74,7 @@ pub(super) fn nonce(nonce: &str) -> Vec<u8> {
     key(b'n', &[nonce])
 }
 
-/// The action that a key is about, where it is about one.
+/// The action that a key belongs to, if it belongs to one.
 pub(in super::super) fn action_of(key: &[u8]) -> Option<String> {
     match key.first()? {
         b'a' | b't' | b'o' | b'g' | b'r' | b'x' | b's' => last_part(key),
@@ -82,19 +82,19 @@ pub(in super::super) fn action_of(key: &[u8]) -> Option<String> {
     }
 }
 
-/// The last part of a key, which has no zero byte: an id of an action.
+/// The last part of a key, which is the id of an action and has no zero byte.
 pub(super) fn last_part(key: &[u8]) -> Option<String> {
     let parts = key.strip_suffix(&END)?;
-    // Behind the kind, or behind the mark of the part before.
+    // It begins after the kind, or after the mark of the part before.
     let mark = parts.windows(END.len()).rposition(|two| two == END);
     let part = parts.get(mark.map_or(1, |mark| mark + END.len())..)?;
     String::from_utf8(part.to_vec()).ok()
 }
 
-/// Ends a part. Smaller than anything that can follow inside one, and no beginning of it.
+/// Ends a part. Smaller than anything that can follow inside a part, and not a prefix of it.
 const END: [u8; 2] = [0, 1];
 
-/// Behind a zero byte that belongs to the part.
+/// Follows a zero byte that belongs to the part.
 const ESCAPED: u8 = 0xff;
 
 fn key(kind: u8, parts: &[&str]) -> Vec<u8> {

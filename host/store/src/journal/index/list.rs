@@ -1,13 +1,13 @@
-//! Finding actions: takes a tenant and what an action must be, gives those that are, the newest first. It
-//! walks through the lists that the filter names, never through everything that a tenant did.
+//! Finds the actions of a tenant that pass a filter, newest first. It reads the lists that the filter names, and the
+//! list of all actions of the tenant only if the filter names none.
 //!
-//! Every list is sorted by action. The least of the newest candidates is looked for in all lists, until one
-//! action stands in each: what stands in one list only is leapt over.
+//! Every list is sorted by action. The smallest of the newest candidates is searched in all lists until one action is
+//! in each of them, so actions that are in only some of the lists are skipped.
 
 use super::{Index, IndexError, key};
 use crate::store::{Filter, Row};
 
-/// Lists of which an action must stand in at least one.
+/// Lists of which at least one must contain an action.
 type Either = Vec<Vec<u8>>;
 
 impl Index {
@@ -25,7 +25,7 @@ impl Index {
             let Some(action) = self.next(&lists, below.as_deref())? else { break };
             let row = self.row(&action)?.ok_or(IndexError::Value)?;
             below = Some(action.clone());
-            // The lists are a copy of the rows, and some hold more than is looked for.
+            // The lists are copies of the rows, and some contain more than the filter accepts.
             if row.summary.tenant == tenant && filter.takes(&row) {
                 found.push((action, row));
             }
@@ -33,7 +33,7 @@ impl Index {
         Ok(found)
     }
 
-    /// The greatest action below this one that stands in all lists.
+    /// The greatest action below this one that is in all lists.
     fn next(&self, lists: &[Either], below: Option<&str>) -> Result<Option<String>, IndexError> {
         let Some((first, others)) = lists.split_first() else { return Ok(None) };
         let mut candidate = self.greatest(first, below, false)?;
@@ -53,7 +53,7 @@ impl Index {
         Ok(None)
     }
 
-    /// The greatest action in any of these lists that is not greater than `limit`, or below it.
+    /// The greatest action in any of these lists that is below `limit`, or, if `inclusive`, not greater than it.
     fn greatest(
         &self,
         lists: &Either,
@@ -76,13 +76,13 @@ impl Index {
     }
 }
 
-/// The lists in all of which an action stands that passes the filter.
+/// The lists that all contain an action that passes the filter.
 fn lists(tenant: &str, filter: &Filter) -> Vec<Either> {
     let Filter { agent, status, resource, trace, since_ms: _ } = filter;
     let mut lists = Vec::new();
     lists.extend(trace.as_ref().map(|trace| vec![key::trace(tenant, trace)]));
     lists.extend(resource.as_ref().map(|name| vec![key::resource(tenant, name)]));
-    // Only what ended is listed by its status: it changes no more, and what is open is little.
+    // Only ended actions are listed by status, because it no longer changes; open actions are few.
     lists.extend(status.as_ref().map(|status| vec![key::ended(tenant, status), key::open(tenant)]));
     lists.extend(agent.as_ref().map(|agent| vec![key::agent(tenant, agent)]));
     if lists.is_empty() {

@@ -1,7 +1,7 @@
-//! What sled does not have yet: takes changes of one group after another, gives the newest word on a row or a key.
+//! Changes that sled does not have yet: the newest value of each row and key that the last groups changed.
 //!
-//! A batch of sled's wakes all of its threads, and an action changes its row many times. So changes come together here,
-//! and go to sled once in a while. A crash loses them; the next start reads them from the journal again.
+//! A batch wakes all threads of sled, and an action changes its row many times. So changes are collected here, and
+//! passed to sled from time to time. A crash loses them; the next start reads them from the journal again.
 
 use std::collections::BTreeMap;
 use std::ops::RangeBounds;
@@ -12,31 +12,31 @@ use deed_system::failpoint;
 use super::stored::Stored;
 use super::{Applied, Index, IndexError, key};
 
-/// So many changes go to sled at once, whether they are on disk in the journal or not: they take memory.
+/// At this number, changes are passed to sled even if the journal does not have them on disk: they take memory.
 const MANY: usize = 8_192;
 
-/// How long changes come together.
+/// How long changes are collected.
 const TOGETHER: Duration = Duration::from_millis(250);
 
-/// Changes since sled was told last.
+/// Changes since the last batch.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     /// The rows that changed, as they are now.
     pub(super) rows: BTreeMap<String, Stored>,
-    /// All other keys; none where the key was removed.
+    /// All other keys; `None` if the key was removed.
     pub(super) writes: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
-    /// The last record that is in here, and when the first one came.
+    /// The last record whose changes are included, and when the first one was added.
     upto: Option<(Applied, Instant)>,
 }
 
 impl Recent {
-    /// Takes what a group of records changed.
+    /// Notes that the changes of the records up to this one are included.
     pub(super) fn take(&mut self, applied: Applied) {
         let since = self.upto.map_or_else(Instant::now, |(_, since)| since);
         self.upto = Some((applied, since));
     }
 
-    /// The greatest key in a range that is here and was not removed.
+    /// The greatest key in a range that is included and was not removed.
     fn last(&self, range: impl RangeBounds<Vec<u8>>) -> Option<&[u8]> {
         let mut keys = self.writes.range(range).rev();
         keys.find(|(_, value)| value.is_some()).map(|(key, _)| key.as_slice())
@@ -52,9 +52,9 @@ impl Recent {
 }
 
 impl Index {
-    /// The value of any key but a row's.
+    /// The value of any key except a row's.
     pub(super) fn bytes(&self, key: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
-        // Held while sled is asked: what leaves here is there before.
+        // The lock is held while sled is read: changes are in sled before they are removed from here.
         let recent = self.recent();
         match recent.writes.get(key) {
             Some(newest) => Ok(newest.clone()),
@@ -81,7 +81,7 @@ impl Index {
         Ok(newest.map(<[u8]>::to_vec))
     }
 
-    /// The keys that begin so, in no order.
+    /// The keys that begin with this prefix, in no order.
     pub(super) fn beginning(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, IndexError> {
         let recent = self.recent();
         let mut keys = Vec::new();
@@ -96,16 +96,16 @@ impl Index {
         Ok(keys)
     }
 
-    /// Whether it is time that sled hears of the changes; `safe` says whether the journal has them on disk. An index
-    /// that is ahead of a journal that lost its end is made again, which takes long.
+    /// Whether it is time to pass the changes to sled; `safe` states whether the journal has them on disk. An index
+    /// that is ahead of a journal that lost its end must be rebuilt, which takes long.
     pub(in super::super) fn is_due(&self, safe: bool) -> bool {
         let recent = self.recent();
         let late = recent.upto.is_some_and(|(_, since)| since.elapsed() >= TOGETHER);
         (safe && late) || recent.len() >= MANY
     }
 
-    /// Gives sled all changes in one batch, together with how far the index has come then. The journal's writer alone
-    /// may call it: nothing may change meanwhile.
+    /// Passes all changes to sled in one batch, together with the last record that the index then contains. Only the
+    /// journal's writer may call it, because nothing may change meanwhile.
     pub(in super::super) fn settle(&self) -> Result<(), IndexError> {
         let Some(batch) = self.batch()? else { return Ok(()) };
         failpoint::hit("journal.settle.before");

@@ -1,5 +1,5 @@
-//! Changes of the index that belong to one group of records: takes appends and envelopes, refuses
-//! what conflicts with the index or with the group, and applies the rest together or not at all.
+//! Changes of the index that belong to one group of records. Appends that conflict with the index or with the group are
+//! refused; the changes of the others are applied together or not at all.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::stored::Stored;
 use super::{Applied, Holder, Index, IndexError, key, value};
 use crate::store::{Append, AppendError, Row, Summary};
 
-/// The index as it will be when the group is written.
+/// The index as it will be once the group is written.
 #[derive(Debug)]
 pub(in super::super) struct Staged<'a> {
     index: &'a Index,
@@ -21,7 +21,7 @@ pub(in super::super) struct Staged<'a> {
     latest_ms: i64,
 }
 
-/// A row that was read, and whether it has to be written.
+/// A row that was read, and whether it must be written.
 #[derive(Debug)]
 struct Slot {
     stored: Option<Stored>,
@@ -34,12 +34,12 @@ impl<'a> Staged<'a> {
         Self { index, rows: BTreeMap::new(), writes: BTreeMap::new(), latest_ms }
     }
 
-    /// How many changes wait.
+    /// How many changes are staged.
     pub(in super::super) fn len(&self) -> usize {
         self.rows.len() + self.writes.len()
     }
 
-    /// Whether this append may be made on what is there and what waits: `None` when it may.
+    /// Why this append is refused, given the index and the staged changes; `None` if it is not.
     pub(in super::super) fn refusal(
         &mut self,
         append: &Append,
@@ -55,7 +55,7 @@ impl<'a> Staged<'a> {
         self.used(&append.nonces)
     }
 
-    /// Takes what an envelope says into the index.
+    /// Stages the changes of an envelope.
     pub(in super::super) fn put(&mut self, envelope: &Framed) -> Result<(), IndexError> {
         let Framed { action, version, summary, .. } = envelope;
         let slot = self.slot(action)?;
@@ -83,7 +83,7 @@ impl<'a> Staged<'a> {
         Ok(())
     }
 
-    /// Says where the newest record of an action is that was put.
+    /// Adds the position of the newest staged record of an action.
     pub(in super::super) fn place(&mut self, action: &str, place: Place) {
         let slot = self.rows.get_mut(action).and_then(|slot| slot.stored.as_mut());
         if let Some(stored) = slot {
@@ -91,7 +91,7 @@ impl<'a> Staged<'a> {
         }
     }
 
-    /// Makes all of it what the index says, with the last record that it has then. Sled hears of it later.
+    /// Applies all changes to the index, together with the last record that it then contains. Sled gets them later.
     pub(in super::super) fn apply(self, applied: &Applied) {
         let mut recent = self.index.recent_mut();
         for (action, slot) in self.rows {
@@ -104,7 +104,7 @@ impl<'a> Staged<'a> {
         self.index.passed(self.latest_ms);
     }
 
-    /// Moves an action from the lists that it stood in to those that it stands in now; mostly they are the same.
+    /// Moves an action from the lists that it was in to those that it is in now; mostly they are the same.
     fn enlist(&mut self, action: &str, before: Option<&Summary>, now: &Summary) {
         if before.is_some_and(|before| stands(before) == stands(now)) {
             return;
@@ -117,7 +117,7 @@ impl<'a> Staged<'a> {
         }
     }
 
-    /// The row as it is with all that waits.
+    /// The row with all staged changes.
     fn slot(&mut self, action: &str) -> Result<&mut Slot, IndexError> {
         if !self.rows.contains_key(action) {
             let stored = self.index.stored(action)?;
@@ -153,7 +153,7 @@ impl<'a> Staged<'a> {
         self.bytes(key)?.map(|bytes| value(&bytes)).transpose()
     }
 
-    /// What waits goes before what is there.
+    /// A staged value takes precedence over one in the index.
     fn bytes(&self, key: &[u8]) -> Result<Option<Vec<u8>>, IndexError> {
         if let Some(waiting) = self.writes.get(key) {
             return Ok(waiting.clone());
@@ -171,7 +171,7 @@ impl<'a> Staged<'a> {
     }
 }
 
-/// What says in which lists an action stands.
+/// The values that determine in which lists an action is.
 fn stands(summary: &Summary) -> impl PartialEq + use<'_> {
     let Summary { tenant, agent, contract: _, resource, status, ended, at_ms: _, trace } = summary;
     (tenant, agent, resource, trace, ended.then_some(status))

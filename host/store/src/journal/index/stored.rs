@@ -1,7 +1,7 @@
-//! The value of a row: takes what is known about an action and where its records are, gives bytes, and
-//! reads them back. One row per action, however many records it has.
+//! The value of a row: what is known about an action, and where its records are. There is one row per action, however
+//! many records it has.
 //!
-//! A row is `places: count and numbers as LEB128 | summary: a JSON list`; names of fields would be half of it.
+//! A row is `places: count and numbers as LEB128 | summary: a JSON list`; field names would be half of it.
 
 use super::super::file::Place;
 use super::IndexError;
@@ -18,7 +18,7 @@ pub(super) struct Stored {
 type Columns<'a> =
     (u64, (&'a str, &'a str, &'a str, &'a str), (&'a str, bool, i64), Option<&'a str>);
 
-/// The same as it is read.
+/// The same with owned values, for reading.
 type Read = (u64, (String, String, String, String), (String, bool, i64), Option<String>);
 
 impl Stored {
@@ -51,10 +51,10 @@ impl Stored {
     }
 }
 
-/// The places alone.
+/// The positions only.
 pub(super) fn places(bytes: &mut &[u8]) -> Option<Vec<Place>> {
     let count = usize::try_from(take(bytes)?).ok()?;
-    // Each takes two bytes at least: no count asks for more room than there are bytes.
+    // Each position takes at least two bytes, so no count reserves more places than there are bytes.
     let mut places = Vec::with_capacity(count.min(bytes.len()));
     for _ in 0..count {
         places.push(Place { segment: take(bytes)?, offset: take(bytes)? });
@@ -62,7 +62,7 @@ pub(super) fn places(bytes: &mut &[u8]) -> Option<Vec<Place>> {
     Some(places)
 }
 
-/// Seven bits at a time, the lowest first; all but the last byte are marked.
+/// Seven bits at a time, the lowest first; the high bit is set in all bytes but the last.
 fn push(bytes: &mut Vec<u8>, mut number: u64) {
     loop {
         let low = u8::try_from(number & 0x7f).unwrap_or_default();

@@ -1,9 +1,9 @@
-//! The file journal keeps the contract of every store, whatever a crash leaves of its last bytes.
+//! The journal keeps the contract of every store, whatever a crash leaves of its last bytes.
 
 use super::*;
 use crate::conformance::{Place as StorePlace, broken};
 
-/// How much of what is not on disk a crash leaves, in percent of its bytes.
+/// A place for a journal. A crash leaves `left` percent of the bytes that are not on disk.
 struct Files {
     scratch: Scratch,
     left: u64,
@@ -24,17 +24,17 @@ impl StorePlace for Files {
         Ok(Arc::new(journal))
     }
 
-    /// The files as they are now, but for bytes that no sync covers, go to another directory: the journal that is
-    /// let go syncs what it has.
+    /// Copies the files as they are now, without bytes that no sync covers, to another directory, because the journal
+    /// that is dropped syncs what it has.
     fn crash(&mut self, store: Arc<dyn Store>) -> Result<(), String> {
         let journal = self.open.take().ok_or("it is not open")?;
         let after = Scratch::new();
-        // No second sync comes in between that would move the end.
+        // Read before the copy, so that a later sync does not move the end.
         let synced = *hold(&journal.shared.synced);
         copied(&self.scratch.0, &after.0).map_err(|error| error.to_string())?;
         let last = file::path(&after.path("segments"), synced.segment);
         let written = fs::metadata(&last).map_err(|error| error.to_string())?.len();
-        // What is closed is on disk.
+        // A closed journal is on disk.
         let left = if hold(&journal.shared.sender).is_none() { 100 } else { self.left };
         let end = synced.offset + written.saturating_sub(synced.offset) * left / 100;
         let cut = fs::OpenOptions::new().write(true).open(&last);
@@ -54,7 +54,7 @@ fn copied(from: &Path, to: &Path) -> std::io::Result<()> {
             copied(&path, &to)?;
         } else {
             match fs::copy(&path, to) {
-                // The index may have let a file go meanwhile.
+                // The index may have removed a file meanwhile.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
                 copied => drop(copied?),
             }

@@ -1,10 +1,10 @@
-//! Lists are found by the index's keys, and are what a look at every row would give.
+//! Lists are found by the keys of the index, and equal the result of filtering every row.
 
 use super::super::index::{Applied, Staged};
 use super::super::record::Framed;
 use super::*;
 
-/// Numbers that look like chance and are the same every time.
+/// Pseudo-random numbers that are the same every time.
 fn dice(state: &mut u64, sides: u64) -> u64 {
     *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     (*state >> 33) % sides
@@ -14,7 +14,7 @@ fn some(word: &str, number: u64, of: u64) -> Option<String> {
     (number < of).then(|| format!("{word}{number}"))
 }
 
-/// What the filter says, row by row.
+/// The result of filtering every row.
 fn looked_at(rows: &[(String, Row)], filter: &Filter, limit: usize) -> Vec<String> {
     let takes = |row: &Row| {
         let s = &row.summary;
@@ -71,7 +71,7 @@ async fn every_filter_gives_what_a_look_at_every_row_gives() {
         }
         assert_eq!(journal.latest_ms(), 399);
         drop(journal);
-        // Made again from the records alone.
+        // Rebuilt from the records alone.
         fs::remove_dir_all(scratch.path("index")).unwrap();
         journal = scratch.open();
     }
@@ -86,7 +86,7 @@ async fn an_index_of_an_older_form_is_made_again() {
     let older = sled::Config::new().path(scratch.path("index")).open().unwrap();
     let now = older.get("m").unwrap().unwrap();
     older.clear().unwrap();
-    // As it was kept before: place and hash, and no word of a form.
+    // As it was stored before: position and hash, without a format.
     older.insert("m", [&now[1..17], &now[25..]].concat()).unwrap();
     older.insert("of before", "a1").unwrap();
     older.flush().unwrap();
@@ -96,7 +96,7 @@ async fn an_index_of_an_older_form_is_made_again() {
     assert_eq!(ids(&journal, &Filter::default(), 9), ["a1"]);
 }
 
-/// One index tells sled of every change, the other of some together: nobody can tell them apart.
+/// One index passes every change to sled, the other several together: their answers are the same.
 #[test]
 fn what_sled_was_not_told_counts_like_what_it_was() {
     let (scratch, mut state) = (Scratch::new(), 11);

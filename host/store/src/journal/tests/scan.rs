@@ -1,4 +1,4 @@
-//! A journal that is read without being opened: everything is seen, and what is wrong is told with its place.
+//! A journal that is read without being opened: every record is seen, and every fault is reported with its position.
 
 use super::super::index::{Applied, Index, Staged};
 use super::super::record::Framed;
@@ -54,9 +54,9 @@ async fn behind_a_bad_record_it_goes_on() {
     let (found, seen) = look(&scratch);
     assert_eq!(seen.len(), 5, "{seen:?}");
     assert!(found.wrong.iter().any(|one| one.what.contains("bytes are damaged")));
-    // The action whose record it was went on behind it.
+    // The action of that record has a later record.
     assert!(found.wrong.iter().any(|one| one.action.as_deref() == Some("a2")), "{found:?}");
-    // The last one is a torn end for who does not know HEAD, and HEAD knows.
+    // Without HEAD the last record would be a torn end; HEAD shows that it is not.
     let torn = &bytes[..bytes.len() - 1];
     fs::write(scratch.path(SEGMENT), torn).unwrap();
     let (found, _) = look(&scratch);
@@ -69,7 +69,7 @@ async fn behind_a_bad_record_it_goes_on() {
     assert!(wrong[0].what.contains("a record that the journal does not have"), "{wrong:?}");
 }
 
-/// Puts something into the index that no record says.
+/// Puts a change into the index that is in no record.
 fn spoil(scratch: &Scratch, change: impl FnOnce(&mut Staged<'_>, &Framed)) {
     let (index, applied) = Index::open(&scratch.path("index")).unwrap();
     let applied: Applied = applied.unwrap();

@@ -1,4 +1,4 @@
-//! A journal that takes no more: whoever asks is told so, and nobody waits for ever.
+//! A journal that accepts no more appends: every caller gets the error, and none waits forever.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ async fn a_closed_journal_vouches_for_nothing() {
     assert_eq!(journal.failed(), None);
 }
 
-/// What was on disk before is still, and is read until the host ends.
+/// What was on disk before still is, and can be read until the host ends.
 #[tokio::test]
 async fn a_journal_that_failed_vouches_for_what_was_on_disk_before() {
     let scratch = Scratch::new();
@@ -34,7 +34,7 @@ async fn a_journal_that_failed_vouches_for_what_was_on_disk_before() {
     assert_eq!(journal.sync().await, failed);
 }
 
-/// The next number of a record does not exist, so the writer panics where it counts.
+/// There is no next record number, so the writer panics when it counts.
 #[tokio::test]
 async fn a_writer_that_panics_is_a_failure_that_everybody_sees() {
     let scratch = Scratch::new();
