@@ -1,5 +1,5 @@
-//! Imports run one way. Cargo enforces it between crates; inside of `host/runtime` these tests do, and they keep the
-//! pure crates pure. They parse the sources, so that no way of writing a path goes unnoticed.
+//! Imports have one direction. Cargo enforces it between crates; these tests enforce it inside `host/runtime`, and keep
+//! the pure crates pure. They parse the sources, so that every way of writing a path is noticed.
 
 mod circles;
 mod crates;
@@ -16,11 +16,11 @@ use deed_tests::services::workspace;
 
 use self::paths::{Module, imports};
 
-/// The modules of the host, each of which may import those before it.
+/// The modules of the host; each may import only those before it.
 const ORDER: [&str; 9] =
     ["config", "stage", "capacity", "engine", "maintenance", "process", "api", "http", "cli"];
 
-/// What speaks against the imports of one file.
+/// The faults of the imports of one file.
 fn faults(module: &Module, source: &str) -> Vec<String> {
     let found = match imports(module, source) {
         Ok(found) => found,
@@ -42,7 +42,7 @@ fn faults(module: &Module, source: &str) -> Vec<String> {
             Some(there) if there > here => faults.push(format!("`{own}` may not import `{first}`")),
             Some(_) => {}
         }
-        // No stage calls a stage.
+        // No stage calls another stage.
         let stage = |path: &[String]| (path.first()? == "stage").then(|| path.get(1).cloned())?;
         if let (Some(this), Some(other)) = (stage(&module.0), stage(&path))
             && this != other
@@ -78,7 +78,7 @@ fn visit(dir: &Path, each: &mut impl FnMut(&Path, &str)) {
     }
 }
 
-/// A run on a record is made by the replay of a bundle and nothing else: no host that serves an action can come to it.
+/// Only the replay of a bundle runs on a record: a host that serves actions cannot reach this code.
 #[test]
 fn only_a_replay_runs_on_a_record() {
     let mut seen = Vec::new();

@@ -1,6 +1,6 @@
-//! Authority is sealed: no crate but its owner builds, copies, reads or reuses what a run needs. The compiler is the
-//! judge: it compiles the files beside this one against the libraries that this test was built with. A line that must
-//! be refused says with which error, so that none is refused for another reason.
+//! Authority is sealed: no crate except its owner can create, copy, read or reuse what a run needs. The compiler
+//! decides: it compiles the files in `sealed/` against the libraries that this test was built with. A line that must be
+//! refused states with which error, so that none is refused for another reason.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,10 +9,10 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// A crate by its name, and its library.
+/// The name of a crate, and its library.
 type Extern = (&'static str, PathBuf);
 
-/// What shows whether a library is the very one that those before it were built with.
+/// Sources that compile only if a library is the very one that those before it were built with.
 const PROBES: [(&str, &str); 3] = [
     (
         "deed_record",
@@ -31,7 +31,7 @@ const PROBES: [(&str, &str); 3] = [
     ),
 ];
 
-/// The directory of built libraries, and those that belong together: earlier builds leave theirs behind.
+/// The directory of built libraries, and those that belong together: earlier builds leave theirs there.
 struct Libraries {
     dir: PathBuf,
     externs: Vec<Extern>,
@@ -39,8 +39,8 @@ struct Libraries {
 
 impl Libraries {
     fn find() -> Self {
-        // Where Cargo put them when it built this test: `build/PACKAGE/out` stands beside `deps`. Neither the place
-        // of the executable nor the binary that is tested says anything about it.
+        // Where Cargo put them when it built this test: `build/PACKAGE/out` is next to `deps`. Neither the path of
+        // the executable nor the binary that is tested shows where that is.
         let dir = Path::new(env!("OUT_DIR")).ancestors().nth(3).unwrap().join("deps");
         let newest = candidates(&dir, "deed_sandbox").into_iter().next().unwrap();
         let mut found = Self { dir, externs: vec![("deed_sandbox", newest)] };
@@ -55,7 +55,7 @@ impl Libraries {
         found
     }
 
-    /// What the compiler says against a source, by line.
+    /// The compiler's errors for a source, by line.
     fn errors(&self, source: &str, more: Option<&Extern>) -> BTreeSet<(u64, String)> {
         let out = scratch(source);
         let mut rustc = Command::new(std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into()));
@@ -74,7 +74,7 @@ impl Libraries {
     }
 }
 
-/// The libraries of a crate, the one that was built last first.
+/// The libraries of a crate, the most recently built first.
 fn candidates(dir: &Path, name: &str) -> Vec<PathBuf> {
     let start = format!("lib{name}-");
     let paths = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
@@ -87,7 +87,7 @@ fn candidates(dir: &Path, name: &str) -> Vec<PathBuf> {
     all
 }
 
-/// A directory of its own with the source in it.
+/// A separate directory with the source in it.
 fn scratch(source: &str) -> PathBuf {
     use std::sync::atomic::{AtomicU32, Ordering};
     static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -98,7 +98,7 @@ fn scratch(source: &str) -> PathBuf {
     dir
 }
 
-/// The lines and the code of a message that is an error; line 0 and its text where it has none.
+/// The lines and the code of a message that is an error; line 0 if it has no line, its text if it has no code.
 fn errors(line: &str) -> Vec<(u64, String)> {
     let message: Value = serde_json::from_str(line).unwrap_or_default();
     let text = message["message"].as_str().unwrap_or_default();
@@ -113,7 +113,7 @@ fn errors(line: &str) -> Vec<(u64, String)> {
     lines.into_iter().map(|line| (line, code.to_owned())).collect()
 }
 
-/// The errors that a source says it has.
+/// The errors that a source announces.
 fn announced(source: &str) -> BTreeSet<(u64, String)> {
     let lines = (1..).zip(source.lines());
     lines.filter_map(|(at, line)| Some((at, line.split_once("//~ ")?.1.to_owned()))).collect()

@@ -1,5 +1,5 @@
-//! Which module of the host may name what of our other crates: the surface decides nothing, so it has no way to a grant
-//! and none to the journal.
+//! Which module of the host may name which items of our other crates. The surface decides nothing, so it can reach
+//! neither a grant nor the journal.
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,8 @@ use deed_tests::services::workspace;
 use super::paths::{Module, imports};
 use super::visit;
 
-/// What may be named, with all that stands behind it, and by whom: modules with all of their children. The formats and
-/// the records, `deed_spec` and `deed_record`, are everybody's.
+/// Items that may be named, with everything below them, and the modules that may name them, with all of their children.
+/// Every module may name the formats and the records, `deed_spec` and `deed_record`.
 const RIGHTS: &[(&str, &[&str])] = &[
     ("deed_host::cli", &["main"]),
     ("deed_sandbox", &["engine"]),
@@ -43,10 +43,10 @@ const RIGHTS: &[(&str, &[&str])] = &[
     ("deed_verify_cli", &["cli::verify"]),
 ];
 
-/// One right: what may be named, and by whom.
+/// One right: an item, and a module that may name it.
 type Right = (&'static str, &'static str);
 
-/// What speaks against this name in this module.
+/// The fault of this name in this module.
 pub(super) fn fault(module: &Module, path: &[String]) -> Option<String> {
     if !is_ours(path) || !rights(module, path).is_empty() {
         return None;
@@ -83,7 +83,7 @@ fn no_module_has_a_right_that_it_does_not_use() {
         let found = imports(&module, text).unwrap();
         used.extend(found.outer.iter().filter(|path| is_ours(path)).filter_map(|path| {
             let mut rights = rights(&module, path);
-            // The closest one is the one that it uses.
+            // The module uses the most specific one.
             rights.sort_by_key(|(what, who)| std::cmp::Reverse((what.len(), who.len())));
             rights.into_iter().next()
         }));

@@ -1,4 +1,4 @@
-//! A file for each way around the rules: every one of them is refused, so the tests beside this one can fail.
+//! A file for each way around the rules. Each must be refused, which shows that the tests next to this one can fail.
 
 use std::path::Path;
 

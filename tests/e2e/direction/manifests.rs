@@ -1,4 +1,4 @@
-//! What a pure crate depends on, as its manifest says it in any way that Cargo reads.
+//! What a pure crate depends on, in every form of manifest that Cargo reads.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use super::pure::PURE;
 
-/// Crates that the pure ones may depend on: each computes, and none of them reads a clock or a file.
+/// Crates that the pure crates may depend on: they compute, and none of them reads a clock or a file.
 const CRATES: [&str; 17] = [
     "base64",
     "cedar-policy",
@@ -28,10 +28,10 @@ const CRATES: [&str; 17] = [
     "toml",
 ];
 
-/// Crates that only their tests may depend on.
+/// Crates that only the tests of the pure crates may depend on.
 const FOR_TESTS: [&str; 2] = ["proptest", "zip"];
 
-/// What speaks against a manifest; `root` is the one of the workspace that it inherits from.
+/// The faults of a manifest; `root` is that of the workspace that it inherits from.
 pub(super) fn faults(manifest: &str, root: &str) -> Vec<String> {
     let (own, root) = match (toml::from_str::<Table>(manifest), toml::from_str::<Table>(root)) {
         (Ok(own), Ok(root)) => (own, root),
@@ -59,7 +59,7 @@ fn table<'a>(of: &'a Table, name: &str) -> Option<&'a Table> {
     of.get(name)?.as_table()
 }
 
-/// What speaks against one dependency; `shared` is what the workspace says under its name.
+/// The fault of one dependency; `shared` is the entry of the workspace with its name.
 fn fault(is_for_tests: bool, name: &str, entry: &Value, shared: Option<&Value>) -> Option<String> {
     let inherits = entry.get("workspace").is_some();
     let Some(entry) = (if inherits { shared } else { Some(entry) }) else {

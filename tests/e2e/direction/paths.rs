@@ -1,4 +1,4 @@
-//! Which modules a file names, in any way that Rust allows.
+//! The modules that a file names, in every way that Rust allows.
 
 use std::path::Path;
 
@@ -7,12 +7,12 @@ use syn::{
     Attribute, Ident, Item, ItemMod, ItemUse, Macro, Meta, UseTree, VisRestricted, Visibility,
 };
 
-/// A module by the names that lead to it from the root of its crate.
+/// A module, by the names in its path from the root of its crate.
 #[derive(Clone, Debug)]
 pub(super) struct Module(pub(super) Vec<String>);
 
 impl Module {
-    /// The module that a file is, by its path below `src`.
+    /// The module of a file, by its path below `src`.
     pub(super) fn of(file: &Path) -> Self {
         let name = file.with_extension("");
         let names = name.iter().map(|part| part.to_string_lossy().into_owned());
@@ -24,13 +24,13 @@ impl Module {
 /// What a file names.
 #[derive(Debug, Default)]
 pub(super) struct Imports {
-    /// Paths inside of the crate, from its root.
+    /// Paths inside the crate, from its root.
     pub(super) inner: Vec<Vec<String>>,
-    /// Paths that begin with another crate's name, or with a name of this file.
+    /// Paths that begin with another crate's name, or with a name in this file.
     pub(super) outer: Vec<Vec<String>>,
-    /// What no file of the host may write about its own crate.
+    /// Paths in its own crate that no file of the host may write.
     pub(super) faults: Vec<String>,
-    /// Ways of writing that would hide what is named, in any crate.
+    /// Syntax that would hide what is named, in any crate.
     pub(super) hidden: Vec<String>,
     /// The macros that are called, without the path before the name.
     pub(super) macros: Vec<String>,
@@ -38,12 +38,12 @@ pub(super) struct Imports {
     pub(super) is_async: bool,
 }
 
-/// What a file of this module names, its tests included; an error where it does not parse.
+/// What a file of this module names, including its tests. Fails when it does not parse.
 pub(super) fn imports(module: &Module, source: &str) -> Result<Imports, String> {
     read(module, source, false)
 }
 
-/// The same without its tests.
+/// The same without its tests. Fails when the file does not parse.
 pub(super) fn imports_of_product(module: &Module, source: &str) -> Result<Imports, String> {
     read(module, source, true)
 }
@@ -61,7 +61,7 @@ fn is_test(attribute: &Attribute) -> bool {
         && attribute.parse_args::<Ident>().is_ok_and(|condition| condition == "test")
 }
 
-/// A name as it is meant: `r#crate` and `crate` are one.
+/// A name without its raw prefix: `r#crate` and `crate` are the same.
 pub(super) fn word(ident: &Ident) -> String {
     let text = ident.to_string();
     text.strip_prefix("r#").map_or_else(|| text.clone(), str::to_owned)
@@ -74,7 +74,7 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    /// A path, resolved where it begins with `crate`, `self` or `super`; `None` leads out of the crate.
+    /// A path, resolved if it begins with `crate`, `self` or `super`; `None` if it leads out of the crate.
     fn resolved(&self, path: &[String]) -> Option<Vec<String>> {
         let mut base = match path.first()?.as_str() {
             "crate" => vec![],
@@ -106,7 +106,7 @@ impl Reader {
         }
     }
 
-    /// A macro that is called. `include!` has a file in this one that nobody parsed.
+    /// A macro that is called. `include!` brings in a file that is not parsed.
     pub(super) fn calls(&mut self, name: &str) {
         if name == "include" {
             self.found.hidden.push("`include!` brings in a file that is not read".to_owned());
@@ -114,7 +114,7 @@ impl Reader {
         self.found.macros.push(name.to_owned());
     }
 
-    /// Every leaf of a `use`; what would bring in the whole root, or pass a module on, is a fault.
+    /// Every leaf of a `use`. One that brings in the whole root, or passes a module on, is a fault.
     fn tree(&mut self, tree: &UseTree, mut path: Vec<String>, is_public: bool) {
         match tree {
             UseTree::Path(step) => {
@@ -223,7 +223,7 @@ impl<'ast> Visit<'ast> for Reader {
         visit::visit_expr_async(self, expression);
     }
 
-    // `pub(super)` names who may see an item, and imports nothing.
+    // `pub(super)` states the visibility of an item, and imports nothing.
     fn visit_vis_restricted(&mut self, _: &'ast VisRestricted) {}
 
     fn visit_ident(&mut self, _: &'ast Ident) {}

@@ -1,4 +1,4 @@
-//! The crates that an auditor builds for any target: no files, no clock, no sockets, no threads, nothing asynchronous.
+//! The crates that an auditor builds for any target: no files, clock, sockets, threads or asynchronous code.
 
 use deed_tests::services::workspace;
 
@@ -30,7 +30,7 @@ const ALLOWED: [&str; 19] = [
     "sync",
 ];
 
-/// What writes to the terminal of whoever computes.
+/// Macros that write to the terminal of the calling program.
 const PRINTING: [&str; 5] = ["dbg", "eprint", "eprintln", "print", "println"];
 
 /// What makes a file impure.
@@ -46,7 +46,7 @@ pub(super) fn faults(source: &str) -> Vec<String> {
         faults.push("it is asynchronous".to_owned());
     }
     for path in found.outer {
-        // Wherever it is named from: its keys are random.
+        // Refused under every path: its keys are random.
         if path.iter().any(|name| name == "RandomState") {
             faults.push("it draws a `RandomState`".to_owned());
         }
@@ -59,7 +59,7 @@ pub(super) fn faults(source: &str) -> Vec<String> {
     faults
 }
 
-/// `io` has the traits that readers of bytes in memory implement; they are named one by one.
+/// `io` has the traits that readers of bytes in memory implement; each allowed name is listed.
 fn is_allowed(first: &str, second: &str, third: Option<&str>) -> bool {
     let io = second == "io" && third.is_some_and(|name| IO.contains(&name));
     ALLOWED.contains(&second) && !(first == "std" && second == "*") || io

@@ -1,4 +1,4 @@
-//! What stands in macros and attributes, where nothing is a path yet: runs of `name::name` count as one.
+//! Paths in macros and attributes, which are not parsed as paths yet: a run of `name::name` counts as one.
 
 use proc_macro2::{Delimiter, Spacing, TokenStream, TokenTree};
 use syn::visit::Visit as _;
@@ -6,19 +6,19 @@ use syn::{LitStr, MetaList, Type};
 
 use super::paths::{Reader, word};
 
-/// What was met of the path that may go on.
+/// The path that was read so far and may continue.
 struct Run<'a> {
-    /// What stands before the group that is read, as in `use a::{b, c}`.
+    /// What precedes the group that is read, as in `use a::{b, c}`.
     prefix: &'a [String],
     path: Vec<String>,
-    /// How many colons were met behind it.
+    /// How many colons were read after it.
     colons: usize,
-    /// The name or sign before.
+    /// The previous name or sign.
     last: String,
 }
 
 impl Reader {
-    /// Reads tokens, each path of which begins with `prefix`.
+    /// Reads tokens; each path in them begins with `prefix`.
     pub(super) fn tokens(&mut self, prefix: &[String], tokens: TokenStream) {
         let mut run = Run { prefix, path: vec![], colons: 0, last: String::new() };
         let mut tokens = tokens.into_iter().peekable();
@@ -31,7 +31,7 @@ impl Reader {
                 }
                 TokenTree::Punct(punct) => self.sign(&mut run, punct.as_char()),
                 TokenTree::Group(group) => {
-                    // A group behind `::` goes on with the path, as in a `use` that a macro makes.
+                    // A group after `::` continues the path, as in a `use` that a macro generates.
                     let inner =
                         if run.colons == 2 { std::mem::take(&mut run.path) } else { vec![] };
                     self.end(&mut run);
@@ -53,7 +53,7 @@ impl Reader {
         }
         run.colons = 0;
         let last = std::mem::replace(&mut run.last, name.clone());
-        // In a group of a `use`, `as` and the new name are no paths.
+        // In a group of a `use`, `as` and the new name are not paths.
         if !run.prefix.is_empty() && (name == "as" || last == "as") {
             return;
         }
@@ -71,7 +71,7 @@ impl Reader {
             run.colons += 1;
             return;
         }
-        // `a::*`, and `*` in a group behind `a::`.
+        // `a::*`, and `*` in a group after `a::`.
         if sign == '*' && (run.colons == 2 || run.path.is_empty() && !run.prefix.is_empty()) {
             let path = if run.path.is_empty() { run.prefix } else { &run.path };
             run.path = [path, &["*".to_owned()]].concat();
@@ -80,7 +80,7 @@ impl Reader {
         run.last = sign.to_string();
     }
 
-    /// A path has ended. One name says nothing, unless it is the root of the crate or the module above.
+    /// Ends a path. A single name is ignored, unless it is the root of the crate or the module above.
     fn end(&mut self, run: &mut Run<'_>) {
         let path = std::mem::take(&mut run.path);
         run.colons = 0;
@@ -91,7 +91,7 @@ impl Reader {
         }
     }
 
-    /// An attribute with arguments: paths stand among its tokens, and in its texts, as in `with = "a::b"`.
+    /// An attribute with arguments: paths are among its tokens, and in its strings, as in `with = "a::b"`.
     pub(super) fn attribute(&mut self, list: &MetaList) {
         if list.path.is_ident("cfg_attr") && sets_path(&list.tokens) {
             self.found.hidden.push("`cfg_attr` has a module from elsewhere".to_owned());
@@ -116,7 +116,7 @@ impl Reader {
     }
 }
 
-/// Whether `path = …` stands there.
+/// Whether the tokens contain `path = …`.
 fn sets_path(tokens: &TokenStream) -> bool {
     let tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
     let is_path = |pair: &[TokenTree]| {

@@ -1,4 +1,4 @@
-//! How a grant comes to be, in a crate that has no part in it. This compiles.
+//! How a grant is created, in a crate that does not own any of the types. This compiles.
 
 use deed_record::action::id::ActionId;
 use deed_record::exchange::Exchange;

@@ -1,4 +1,4 @@
-//! Authority made from a record, from another's word, by a constructor that is private, or opened again.
+//! Authority that is created from a record, from another value or by a private constructor, or is opened again.
 
 use deed_record::action::id::ActionId;
 use deed_record::policy::{Decision, Facts, Permit};

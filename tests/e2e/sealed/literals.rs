@@ -1,4 +1,4 @@
-//! Authority made up from what it consists of.
+//! Authority that is created from its fields, or taken apart into them.
 
 use deed_record::action::id::ActionId;
 use deed_record::exchange::Exchange;

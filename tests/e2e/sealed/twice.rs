@@ -1,4 +1,4 @@
-//! Authority used a second time.
+//! Authority that is used a second time.
 
 use deed_record::policy::Permit;
 use deed_sandbox::grant::{self, Cleared, LiveGrant, ReadGrant, ReplayGrant, Scope};
