@@ -7,6 +7,8 @@ pub mod action;
 pub mod bundle;
 pub mod contract;
 pub mod exchange;
+#[cfg(test)]
+mod fixtures;
 pub mod lifecycle;
 pub mod memo;
 pub mod policy;

@@ -249,22 +249,11 @@ fn compare(receipt: &Receipt, judged: &Judgement) -> Found {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::parts::exchange;
+    use crate::tests::parts::{exchange, request};
 
     #[test]
     fn what_is_carried_is_what_an_earlier_attempt_had() {
-        let write = Rendered {
-            upstream: "idp".into(),
-            method: "PATCH".into(),
-            path: "/Users/1".into(),
-            body: None,
-            codec: deed_record::exchange::codec::Codec::default(),
-            calls: 1,
-            writes: true,
-            guard: None,
-            expose: None,
-        };
-        let done = exchange(&write, 204, None);
+        let done = exchange(&request("PATCH", "/Users/1"), 204, None);
         let attempt = |n, exchange| {
             let (claim, exchanges) = (Claim::Done, vec![exchange]);
             Attempt { n, claim, exchanges, refused: vec![], started_ms: 0, ended_ms: 0 }

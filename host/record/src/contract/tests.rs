@@ -2,37 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::exchange::codec::Outgoing;
-
-const GOOD: &str = r#"
-format = 1
-[action]
-name = "idp.restore_access"
-version = "1.0.0"
-title = "Restore"
-verb = "update"
-mode = "write"
-effect = "observable"
-resource = "idp/users/{user_id}"
-adapter = "scim"
-[params]
-required = ["user_id"]
-properties.user_id = { type = "string", pattern = "^[0-9a-f]{32}$" }
-[state.user]
-required = ["id"]
-volatile = ["/meta"]
-properties = { id = { type = "string" }, active = { type = "boolean" }, meta = { type = "object", properties = { version = { type = "string" } } } }
-[[observe.http]]
-upstream = "idp"
-request = "GET /Users/{user_id}"
-[[perform.http]]
-upstream = "idp"
-request = "PATCH /Users/{user_id}"
-body = { op = "replace", value = true }
-[verify]
-before = ["has(pre.user.active) && !pre.user.active"]
-after = ["has(post.user.active) && post.user.active"]
-may_change = ["/user/active"]
-"#;
+use crate::fixtures::CONTRACT as GOOD;
 
 fn fault(from: &str, to: &str) -> ContractError {
     assert!(GOOD.contains(from), "{from}");

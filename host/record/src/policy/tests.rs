@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::action::id::ActionId;
+use crate::fixtures;
 
 const BASE: &str = r#"@id("anyone-may-restore")
 permit (principal, action == Deed::Action::"idp.restore_access", resource);
@@ -43,22 +44,9 @@ fn vocabulary() -> Vocabulary {
 
 fn facts() -> Facts {
     Facts {
-        agent: "helpdesk".into(),
-        person: "owner".into(),
-        roles: BTreeSet::from(["support".into()]),
-        tenant: "acme".into(),
-        contract: "idp.restore_access".into(),
-        verb: "update".into(),
-        mode: "write".into(),
-        resource: "idp/users/1".into(),
         attributes: BTreeMap::from([("protected".into(), json!(false))]),
         params: json!({"user_id": "1", "cents": 5, "tags": ["a", "a"], "in": {"deep": true}}),
-        environment: "production".into(),
-        on_behalf_of: None,
-        sources: vec!["https://tickets.example/1".into()],
-        time_s: 1_700_000_000,
-        approvals: BTreeMap::new(),
-        pre: None,
+        ..fixtures::facts()
     }
 }
 

@@ -1,46 +1,18 @@
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use deed_spec::dsse::Envelope;
 use serde_json::json;
 
 use super::*;
-use crate::exchange::codec::Codec;
+use crate::fixtures::{self, envelope};
 use crate::lifecycle::observation::Sight;
 use crate::lifecycle::outcome::Outcome;
-use crate::statement::envelope::Signed;
 
 const SECRET: &str = "Zaphod";
 
 fn exchange(method: &str, fate: Fate) -> Exchange {
-    Exchange {
-        ordinal: 0,
-        request: Rendered {
-            upstream: "idp".into(),
-            method: method.into(),
-            path: "/Users/1".into(),
-            body: None,
-            codec: Codec::default(),
-            calls: 1,
-            writes: method != "GET",
-            guard: None,
-            expose: None,
-        },
-        fate,
-        response: Some(json!({"displayName": SECRET})),
-        etag: None,
-        if_match: None,
-        idempotency_key: None,
-        carried_from: None,
-        retry_after_s: None,
-        redacted: vec![],
-        problem: None,
-        headers: BTreeMap::new(),
-        failure: None,
-        started_ms: 0,
-        ended_ms: 0,
-        deadline_ms: 0,
-    }
+    let response = Some(json!({"displayName": SECRET}));
+    Exchange { response, ..fixtures::exchange(method, "/Users/1", fate) }
 }
 
 fn entry(event: Event) -> Entry {
@@ -49,43 +21,27 @@ fn entry(event: Event) -> Entry {
 
 fn look(problem: Option<&str>) -> Event {
     let observation = Observation {
-        state: BTreeMap::from([("user".to_owned(), json!({"displayName": SECRET}))]),
-        derived: std::collections::BTreeSet::new(),
         exchanges: vec![exchange("GET", Fate::Answered { status: 200 })],
-        claim: None,
-        refused: vec![],
-        at_ms: 0,
         problem: problem.map(str::to_owned),
+        ..fixtures::look(json!({"displayName": SECRET}))
     };
     Event::Observed { phase: Phase::Pre, observation: Sight::shared(observation) }
 }
 
 fn attempt(claim: Claim, fate: Fate) -> Event {
-    let attempt = Attempt {
-        n: 1,
-        exchanges: vec![exchange("PATCH", fate)],
-        // What it asked for may contain state; only the count is shown.
-        refused: if claim == Claim::TimedOut { vec![SECRET.into()] } else { vec![] },
-        claim,
-        started_ms: 0,
-        ended_ms: 0,
-    };
-    Event::AttemptEnded { attempt: Arc::new(attempt) }
+    // What it asked for may hold state; only how often is told.
+    let refused = if claim == Claim::TimedOut { vec![SECRET.into()] } else { vec![] };
+    let attempt = fixtures::attempt(1, claim, vec![exchange("PATCH", fate)]);
+    Event::AttemptEnded { attempt: Arc::new(Attempt { refused, ..attempt }) }
 }
 
 fn decision(verdict: Verdict) -> Decision {
-    let asks = verdict == Verdict::Ask;
     let obligation =
         Obligation { count: 1, role: "support-lead".into(), policy: "restore-needs-lead".into() };
     Decision {
-        verdict,
-        obligations: if asks { vec![obligation] } else { vec![] },
+        obligations: if verdict == Verdict::Ask { vec![obligation] } else { vec![] },
         determining: vec!["restore-needs-lead".into()],
-        not_applied: vec![],
-        errors: vec![],
-        policy_set: Digest::of(b""),
-        reason: None,
-        rests_on_private: false,
+        ..fixtures::decision(verdict)
     }
 }
 
@@ -126,10 +82,8 @@ fn a_stranger_understands_each_line() {
         "helpdesk asked to cancel it"
     );
     assert_eq!(only(logged_event()), "the receipt is entry 12 of the log");
-    let (payload, payload_type) = (String::new(), String::new());
-    let envelope = Signed::shared(Envelope { payload, payload_type, signatures: vec![] });
-    let answer =
-        Answer { person: "bob".into(), role: "support-lead".into(), approves: false, envelope };
+    let (person, role) = ("bob".into(), "support-lead".into());
+    let answer = Answer { person, role, approves: false, envelope: envelope() };
     assert_eq!(answered(&answer), "bob denied it as support-lead, with a signature");
 }
 

@@ -1,41 +1,13 @@
-use std::collections::BTreeMap;
-
 use deed_record::exchange::claim::Claim;
-use deed_record::exchange::codec::Codec;
-use deed_record::exchange::{Exchange, Failure, Fate, Rendered};
+use deed_record::exchange::{Exchange, Failure, Fate};
 use serde_json::{Value, json};
 
 use super::*;
+use crate::tests::parts;
 
 fn exchange(ordinal: u32, path: &str) -> Exchange {
-    Exchange {
-        ordinal,
-        request: Rendered {
-            upstream: "idp".into(),
-            method: "GET".into(),
-            path: path.into(),
-            body: None,
-            codec: Codec::default(),
-            calls: 2,
-            writes: false,
-            guard: None,
-            expose: None,
-        },
-        fate: Fate::Answered { status: 200 },
-        response: Some(json!({})),
-        etag: None,
-        if_match: None,
-        idempotency_key: None,
-        carried_from: None,
-        retry_after_s: None,
-        redacted: vec![],
-        problem: None,
-        headers: BTreeMap::new(),
-        failure: None,
-        started_ms: 0,
-        ended_ms: 0,
-        deadline_ms: 0,
-    }
+    let answered = parts::exchange(&parts::request("GET", path), 200, Some(json!({})));
+    Exchange { ordinal, ..answered }
 }
 
 fn run(claim: Claim) -> Recorded {

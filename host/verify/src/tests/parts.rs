@@ -140,17 +140,7 @@ pub(super) fn observed(phase: Phase, observation: &Observation) -> Event {
 /// A look at user 42; `meta` may change at any time.
 pub(super) fn look(active: bool, meta: &str, at_ms: i64) -> Observation {
     let user = json!({"id": "42", "active": active, "meta": meta});
-    let request = Rendered {
-        upstream: "idp".into(),
-        method: "GET".into(),
-        path: "/Users/42".into(),
-        body: None,
-        codec: Codec::default(),
-        calls: 1,
-        writes: false,
-        guard: None,
-        expose: None,
-    };
+    let request = request("GET", "/Users/42");
     Observation {
         state: [("user".to_owned(), user.clone())].into(),
         derived: [].into(),
@@ -162,7 +152,21 @@ pub(super) fn look(active: bool, meta: &str, at_ms: i64) -> Observation {
     }
 }
 
-/// The entity tag of every response.
+pub(crate) fn request(method: &str, path: &str) -> Rendered {
+    Rendered {
+        upstream: "idp".into(),
+        method: method.into(),
+        path: path.into(),
+        body: None,
+        codec: Codec::default(),
+        calls: 1,
+        writes: method != "GET",
+        guard: None,
+        expose: None,
+    }
+}
+
+/// The entity tag of every answer.
 const TAG: &str = "\"1\"";
 
 pub(crate) fn exchange(request: &Rendered, status: u16, response: Option<Value>) -> Exchange {

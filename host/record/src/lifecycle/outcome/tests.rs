@@ -3,87 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::exchange::Rendered;
-use crate::exchange::codec::Codec;
-
-const CONTRACT: &str = r#"
-format = 1
-[action]
-name = "idp.restore_access"
-version = "1.0.0"
-title = "Restore"
-verb = "update"
-mode = "write"
-effect = "observable"
-resource = "idp/users/{user_id}"
-adapter = "scim"
-[params]
-required = ["user_id"]
-properties.user_id = { type = "string" }
-[state.user]
-required = ["id"]
-volatile = ["/meta"]
-properties = { id = { type = "string" }, active = { type = "boolean" }, name = { type = "string" }, meta = { type = "string" } }
-[[observe.http]]
-upstream = "idp"
-request = "GET /Users/{user_id}"
-[[perform.http]]
-upstream = "idp"
-request = "PATCH /Users/{user_id}"
-body = { value = true }
-[verify]
-before = ["has(pre.user.active) && !pre.user.active"]
-after = ["has(post.user.active) && post.user.active"]
-may_change = ["/user/active"]
-"#;
-
-fn contract(effect: &str) -> Contract {
-    Contract::from_toml("c.toml", &CONTRACT.replace("observable", effect)).unwrap()
-}
-
-fn look(user: Value) -> Observation {
-    Observation {
-        state: [("user".to_owned(), user)].into(),
-        derived: [].into(),
-        exchanges: vec![],
-        claim: None,
-        refused: vec![],
-        at_ms: 0,
-        problem: None,
-    }
-}
-
-fn write(fate: Fate) -> Exchange {
-    let request = Rendered {
-        upstream: "idp".into(),
-        method: "PATCH".into(),
-        path: "/Users/1".into(),
-        body: None,
-        codec: Codec::default(),
-        calls: 1,
-        writes: true,
-        guard: None,
-        expose: None,
-    };
-    Exchange {
-        ordinal: 0,
-        request,
-        fate,
-        response: None,
-        etag: None,
-        if_match: None,
-        idempotency_key: None,
-        carried_from: None,
-        retry_after_s: None,
-        redacted: vec![],
-        problem: None,
-        headers: BTreeMap::new(),
-        failure: None,
-        started_ms: 0,
-        ended_ms: 0,
-        deadline_ms: 10,
-    }
-}
+use crate::fixtures::{contract, exchange, look};
 
 struct Case {
     effect: &'static str,
@@ -105,8 +25,9 @@ impl Case {
     }
 
     fn outcome(&self) -> Outcome {
-        let (contract, pre) = (contract(self.effect), look(locked()));
-        let exchanges: Vec<Exchange> = self.fates.iter().map(|f| write(*f)).collect();
+        let (contract, pre) = (contract(self.effect, ""), look(locked()));
+        let exchanges: Vec<Exchange> =
+            self.fates.iter().map(|f| exchange("PATCH", "/Users/1", *f)).collect();
         let exchanges: Vec<&Exchange> = exchanges.iter().collect();
         judge(&Seen {
             contract: &contract,
@@ -122,11 +43,11 @@ impl Case {
 }
 
 fn locked() -> Value {
-    json!({"id": "1", "active": false, "name": "ann", "meta": "1"})
+    json!({"id": "1", "active": false, "name": "ann", "meta": {"version": "1"}})
 }
 
 fn restored() -> Value {
-    json!({"id": "1", "active": true, "name": "ann", "meta": "2"})
+    json!({"id": "1", "active": true, "name": "ann", "meta": {"version": "2"}})
 }
 
 const OK: Fate = Fate::Answered { status: 204 };
@@ -179,7 +100,7 @@ fn unchanged_depends_on_what_was_answered() {
 
 #[test]
 fn a_check_that_cannot_be_evaluated_is_false_and_says_why() {
-    let contract = contract("observable");
+    let contract = contract("observable", "");
     let checks = before(&contract, &json!({}), &look(json!({"id": "1", "active": "no"})));
     assert!(!checks[0].holds && checks[0].problem.is_some(), "{checks:?}");
 }

@@ -5,78 +5,19 @@ use serde_json::json;
 
 use super::*;
 use crate::action::Idempotency;
-use crate::exchange::codec::Codec;
-
-const CONTRACT: &str = r#"
-format = 1
-[action]
-name = "idp.restore_access"
-version = "1.0.0"
-title = "Restore"
-verb = "update"
-mode = "write"
-effect = "observable"
-resource = "idp/users/{user_id}"
-adapter = "scim"
-[params]
-required = ["user_id"]
-properties.user_id = { type = "string" }
-[state.user]
-properties = { active = { type = "boolean" } }
-[[observe.http]]
-upstream = "idp"
-request = "GET /Users/{user_id}"
-[[perform.http]]
-upstream = "idp"
-request = "PATCH /Users/{user_id}"
-[verify]
-after = ["has(post.user.active) && post.user.active"]
-may_change = ["/user/active"]
-[limits]
-timeout = "30s"
-attempts = 3
-total = "1m"
-"#;
+use crate::fixtures::{self, exchange};
 
 fn contract(effect: &str) -> Contract {
-    Contract::from_toml("c.toml", &CONTRACT.replace("observable", effect)).unwrap()
+    fixtures::contract(effect, "[limits]\ntimeout = \"30s\"\nattempts = 3\ntotal = \"1m\"\n")
 }
 
 fn write(path: &str, fate: Fate) -> Exchange {
-    let request = Rendered {
-        upstream: "idp".into(),
-        method: "PATCH".into(),
-        path: path.into(),
-        body: None,
-        codec: Codec::default(),
-        calls: 1,
-        writes: true,
-        guard: None,
-        expose: None,
-    };
-    Exchange {
-        ordinal: 0,
-        request,
-        fate,
-        response: None,
-        etag: None,
-        if_match: None,
-        idempotency_key: Some(format!("key of {path}")),
-        carried_from: None,
-        retry_after_s: None,
-        redacted: vec![],
-        problem: None,
-        headers: BTreeMap::new(),
-        failure: None,
-        started_ms: 0,
-        ended_ms: 0,
-        deadline_ms: 10,
-    }
+    let idempotency_key = Some(format!("key of {path}"));
+    Exchange { idempotency_key, ..exchange("PATCH", path, fate) }
 }
 
 fn attempt(n: u32, exchanges: Vec<Exchange>) -> Attempt {
-    let claim = Claim::Unknown(String::new());
-    Attempt { n, claim, exchanges, refused: vec![], started_ms: 0, ended_ms: 10 }
+    fixtures::attempt(n, Claim::Unknown(String::new()), exchanges)
 }
 
 /// Judgements of a look that shows no change, one that shows a change, and no usable look.

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::sequence::{cleared, decided, envelope, exchange, intended, look, proposed};
+use super::sequence::{cleared, decided, exchange, intended, look, proposed};
 use super::*;
 use crate::exchange::claim::Claim;
+use crate::fixtures::envelope;
 use crate::lifecycle::event::Phase;
 use crate::lifecycle::outcome::{Judgement, Outcome};
 use crate::lifecycle::recovery;

@@ -5,21 +5,20 @@ use std::sync::{Arc, OnceLock};
 use deed_spec::digest::Digest;
 use deed_spec::dsse::Envelope;
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::action::id::ActionId;
 use crate::action::private::Openings;
 use crate::action::{Action, Bound, ContractRef, Proposal};
 use crate::exchange::claim::Claim;
-use crate::exchange::codec::Codec;
-use crate::exchange::{Exchange, Fate, Rendered};
-use crate::lifecycle::event::{Answer, Attempt, Entry, Event, GrantRecord, Phase};
+use crate::exchange::{Exchange, Fate};
+use crate::fixtures::{self, envelope};
+use crate::lifecycle::event::{Answer, Entry, Event, GrantRecord, Phase};
 use crate::lifecycle::observation::{Observation, Sight};
 use crate::lifecycle::outcome::{Judgement, Outcome};
 use crate::lifecycle::status::Status;
-use crate::policy::{Decision, Facts, Verdict};
+use crate::policy::Verdict;
 use crate::statement::approval::Ask;
-use crate::statement::envelope::Signed;
 use crate::statement::resolution::{self, Resolution};
 
 /// Selects the next event: the candidate at the index or, if helped, the next legal one after it.
@@ -105,14 +104,7 @@ pub(super) fn candidates() -> &'static [Event] {
 
 /// The events of an attempt with this number, under its own epoch and under others.
 fn attempt(n: u32) -> Vec<Event> {
-    let ended = Attempt {
-        n,
-        claim: Claim::Done,
-        exchanges: vec![],
-        refused: vec![],
-        started_ms: 1,
-        ended_ms: 2,
-    };
+    let ended = fixtures::attempt(n, Claim::Done, vec![]);
     let mut all = vec![Event::AttemptEnded { attempt: Arc::new(ended) }, intended(n, None, 0)];
     for epoch in [u64::from(n), u64::from(n) + 1] {
         let decision = envelope();
@@ -140,35 +132,8 @@ pub(super) fn intended(n: u32, epoch: Option<u64>, ordinal: u32) -> Event {
 }
 
 pub(super) fn exchange(ordinal: u32) -> Exchange {
-    let request = Rendered {
-        upstream: "idp".into(),
-        method: "POST".into(),
-        path: "/Users".into(),
-        body: None,
-        codec: Codec::default(),
-        calls: 2,
-        writes: true,
-        guard: None,
-        expose: None,
-    };
-    Exchange {
-        ordinal,
-        request,
-        fate: Fate::NoAnswer,
-        response: None,
-        etag: None,
-        if_match: None,
-        idempotency_key: None,
-        carried_from: None,
-        redacted: vec![],
-        problem: None,
-        headers: [].into(),
-        failure: None,
-        retry_after_s: None,
-        started_ms: 1,
-        ended_ms: 2,
-        deadline_ms: 9,
-    }
+    let open = fixtures::exchange("POST", "/Users", Fate::NoAnswer);
+    Exchange { ordinal, started_ms: 1, ended_ms: 2, deadline_ms: 9, ..open }
 }
 
 pub(super) fn proposed() -> Entry {
@@ -207,34 +172,7 @@ pub(super) fn proposed() -> Entry {
 }
 
 pub(super) fn decided(gate: bool, verdict: Verdict) -> Event {
-    let decision = Decision {
-        verdict,
-        obligations: vec![],
-        determining: vec![],
-        not_applied: vec![],
-        errors: vec![],
-        policy_set: digest(),
-        reason: None,
-        rests_on_private: false,
-    };
-    let facts = Facts {
-        agent: "helpdesk".into(),
-        person: "owner".into(),
-        roles: [].into(),
-        tenant: "acme".into(),
-        contract: "idp.restore_access".into(),
-        verb: "update".into(),
-        mode: "write".into(),
-        resource: "idp/users/42".into(),
-        attributes: [].into(),
-        params: json!({"user_id": "42"}),
-        environment: "production".into(),
-        on_behalf_of: None,
-        sources: vec![],
-        time_s: 1,
-        approvals: [].into(),
-        pre: None,
-    };
+    let (decision, facts) = (fixtures::decision(verdict), fixtures::facts());
     let (decision, facts) = (Arc::new(decision), Arc::new(facts));
     Event::Decided { gate, decision, facts, activated: digest() }
 }
@@ -291,20 +229,7 @@ fn logged() -> Event {
 }
 
 pub(super) fn look() -> Observation {
-    Observation {
-        state: [].into(),
-        derived: [].into(),
-        exchanges: vec![],
-        claim: None,
-        refused: vec![],
-        at_ms: 1,
-        problem: None,
-    }
-}
-
-pub(super) fn envelope() -> Arc<Signed> {
-    let (payload, payload_type) = (String::new(), String::new());
-    Signed::shared(Envelope { payload, payload_type, signatures: vec![] })
+    Observation { state: [].into(), ..fixtures::look(Value::Null) }
 }
 
 fn digest() -> Digest {
