@@ -83,25 +83,6 @@ impl Place {
 /// Well before the deadline of the exchange, and long after the host is back.
 const LATE: Duration = Duration::from_millis(600);
 
-/// How far an action has come, as the host's own journal will tell it after the death.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Come {
-    /// How many attempts have begun.
-    pub(crate) attempts: usize,
-    /// What is known of each write.
-    pub(crate) words: Vec<Word>,
-}
-
-/// What the journal says of a write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Word {
-    NotSent,
-    /// Intended, and nobody wrote down how it ended.
-    Open,
-    /// Answered.
-    Done,
-}
-
 impl fmt::Display for Death {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -170,31 +151,4 @@ pub(crate) fn hits(trace: &[String]) -> Vec<Hit> {
         Hit { name: name.to_owned(), k: *k }
     };
     trace.iter().map(|name| hit(name, seen.entry(name).or_default())).collect()
-}
-
-impl Come {
-    /// Out of what a host passed until it died: what is written survives its process, synced or not.
-    pub(crate) fn of(trace: &[String], writes: usize) -> Self {
-        let mut come = Self { attempts: 0, words: vec![Word::NotSent; writes] };
-        // The write that was intended last, and the first one that may be intended next.
-        let (mut latest, mut next) = (0, 0);
-        let written = trace.iter().filter_map(|name| name.strip_prefix("journal.write.after/"));
-        for event in written.flat_map(|events| events.split('+')) {
-            match event {
-                "attempt_started" => (come.attempts, next) = (come.attempts + 1, 0),
-                "write_intended" => {
-                    // What was answered is carried, and not sent again.
-                    let rest = come.words.iter().enumerate().skip(next);
-                    let missing =
-                        rest.filter(|(_, word)| **word != Word::Done).map(|(at, _)| at).next();
-                    latest = missing.unwrap_or(latest);
-                    come.words[latest] = Word::Open;
-                    next = latest + 1;
-                }
-                "write_ended" => come.words[latest] = Word::Done,
-                _ => {}
-            }
-        }
-        come
-    }
 }

@@ -7,10 +7,11 @@ use deed_tests::record::Applied;
 use deed_tests::record::desk::{Deed, Kind, VALUE};
 use serde_json::Value;
 
-use crate::cell::{Cell, Come, Word};
+use crate::cell::Cell;
+use crate::come::Word;
 
 /// What became of an action.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Seen {
     /// Where it stood each time that its host died.
     pub(crate) deaths: Vec<Stood>,
@@ -33,7 +34,8 @@ pub(crate) struct Seen {
 /// How far an action had come when its host died, and which writes had taken effect or were about to.
 #[derive(Debug, Clone)]
 pub(crate) struct Stood {
-    pub(crate) come: Come,
+    /// What the journal says of each write.
+    pub(crate) words: Vec<Word>,
     pub(crate) landed: Vec<bool>,
 }
 
@@ -163,8 +165,8 @@ fn must(deed: Deed, seen: &Seen) -> Must {
         outcome: if deed.kind == Kind::Opaque { "mismatch" } else { "verified" },
         applied: all(),
     };
-    let Some(Stood { come, landed }) = seen.deaths.last() else { return normal };
-    let is = |word| come.words.contains(&word);
+    let Some(Stood { words, landed }) = seen.deaths.last() else { return normal };
+    let is = |word| words.contains(&word);
     let applied: Vec<usize> = landed.iter().map(|landed| usize::from(*landed)).collect();
     let untouched = !is(Word::Done) && !landed.contains(&true);
     // Nothing is in doubt, or a repetition does no harm: what is missing is sent.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use deed_tests::client::{Answer, Client};
 use deed_tests::host::{self, Host};
+use deed_tests::journal;
 use deed_tests::record::On;
 use deed_tests::record::desk::Deed;
 use deed_tests::services::Result;
@@ -17,7 +18,8 @@ use deed_tests::world::{BOB, HELPDESK};
 use serde_json::Value;
 
 use crate::bench::Bench;
-use crate::cell::{Cell, Come, Death, Hit, Place};
+use crate::cell::{Cell, Death, Hit, Place};
+use crate::come;
 use crate::evidence;
 use crate::judge::{Seen, Stood};
 use crate::killer::{Late, kill_at};
@@ -88,16 +90,16 @@ impl<'a> Subject<'a> {
         let late = Late::default();
         let first = self.live(hit, &traces[0], place.map(|place| (place, &late)))?;
         let acknowledged = self.id.clone();
-        let (mut deaths, mut end) = (vec![], first);
+        let (mut deaths, mut complaints, mut end) = (vec![], vec![], first);
         if let End::Died = end {
-            deaths.push(self.stood(&traces[..1], place));
+            deaths.push(self.stood(&traces[..1], place, &mut complaints)?);
             if hit.is_some_and(|hit| hit.name.starts_with("log.")) {
                 self.enrol()?;
             }
             end = self.live(cell.again.as_ref(), &traces[1], None)?;
         }
         if let End::Died = end {
-            deaths.push(self.stood(&traces, place));
+            deaths.push(self.stood(&traces, place, &mut complaints)?);
             end = self.live(None, &self.dir.join("trace-3"), None)?;
         }
         let End::Rested(host, view) = end else {
@@ -106,6 +108,7 @@ impl<'a> Subject<'a> {
         let actions = actions(&host)?;
         let bundle = self.bundle(&host)?;
         host.kill()?;
+        complaints.extend(evidence::complaints(&self.dir, &bundle)?);
         Ok(Seen {
             deaths,
             acknowledged,
@@ -114,23 +117,33 @@ impl<'a> Subject<'a> {
             view,
             actions,
             applied: self.bench.record.applied(&self.item),
-            complaints: evidence::complaints(&self.dir, &bundle)?,
             bundle,
+            complaints,
         })
     }
 
-    /// What the host passed in all its lives, and which writes have taken effect, or will although it is dead.
-    fn stood(&self, traces: &[PathBuf], place: Option<(usize, Place)>) -> Stood {
+    /// What the journal says of the writes, and which have taken effect, or will although the host is dead.
+    /// Complains where a host went on as if something were written that is not.
+    fn stood(
+        &self,
+        traces: &[PathBuf],
+        place: Option<(usize, Place)>,
+        complaints: &mut Vec<String>,
+    ) -> Result<Stood> {
         thread::sleep(IN_FLIGHT);
         // What anybody could have fetched by now is what the log must hold for ever. At a first start there is none.
         let since = self.dir.join(format!("since-{}", traces.len()));
         fs::copy(self.dir.join(evidence::LOG).join("checkpoint"), since).ok();
         let passed: Vec<String> = traces.iter().flat_map(|trace| lines(trace)).collect();
+        let events = journal::events(&self.dir)?;
+        let lost = come::lost(&passed, &events)?;
+        complaints.extend(lost.map(|event| format!("`{event}` was written and is not there")));
         let late = place.filter(|(_, place)| place.late().is_some()).map(|(write, _)| write);
         let slots = self.deed.slots().iter().enumerate();
         let landed =
             slots.map(|(n, slot)| late == Some(n) || self.bench.record.times(&self.item, slot) > 0);
-        Stood { come: Come::of(&passed, self.deed.writes), landed: landed.collect() }
+        let words = come::words(&events, self.deed.writes)?;
+        Ok(Stood { words, landed: landed.collect() })
     }
 
     /// One host, until it dies or the action rests.

@@ -7,6 +7,7 @@ pub mod disk;
 pub mod guests;
 pub mod host;
 pub mod hostile;
+pub mod journal;
 pub mod private;
 pub mod proxy;
 pub mod record;

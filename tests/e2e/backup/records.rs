@@ -4,14 +4,14 @@
 use std::fs;
 use std::path::Path;
 
+use deed_tests::journal::bodies;
 use sha2::{Digest as _, Sha256};
 
-const HEADER: usize = 40;
-
-/// Passes the bodies of all records to `change`, and rewrites the first segment with the result.
+/// Gives the bodies of all records to `change`, and writes the first segment again with what it left.
 pub(super) fn rewrite(dir: &Path, change: impl FnOnce(&mut Vec<Vec<u8>>)) {
     let file = dir.join("state/segments/00000001.journal");
-    let mut bodies = bodies(&fs::read(&file).unwrap());
+    let segment = fs::read(&file).unwrap();
+    let mut bodies: Vec<Vec<u8>> = bodies(&segment).into_iter().map(<[u8]>::to_vec).collect();
     change(&mut bodies);
     let (mut bytes, mut hash) = (Vec::new(), [0; 32]);
     for body in &bodies {
@@ -27,17 +27,7 @@ pub(super) fn rewrite(dir: &Path, change: impl FnOnce(&mut Vec<Vec<u8>>)) {
     fs::remove_dir_all(dir.join("state/index")).unwrap();
 }
 
-fn bodies(mut bytes: &[u8]) -> Vec<Vec<u8>> {
-    let mut bodies = Vec::new();
-    while !bytes.is_empty() {
-        let length = u32::from_le_bytes(bytes[..4].try_into().unwrap()) as usize;
-        bodies.push(bytes[HEADER..HEADER + length].to_vec());
-        bytes = &bytes[HEADER + length..];
-    }
-    bodies
-}
-
-/// The last record that contains these words.
+/// The last record that has these words.
 pub(super) fn last(bodies: &[Vec<u8>], words: &str) -> usize {
     bodies.iter().rposition(|body| find(body, words).is_some()).unwrap()
 }
