@@ -11,10 +11,11 @@ use deed_tests::client::Client;
 use deed_tests::dice::Dice;
 use deed_tests::disk::{Disk, Manner};
 use deed_tests::host;
+use deed_tests::wait::until;
 use deed_tests::world::BOB;
 use serde_json::Value;
 
-use crate::ready::{refused, until};
+use crate::ready::refused;
 use crate::scene::{RESTORE, SUSPEND, Scene};
 
 /// Users of one run; each is used by one action only.

@@ -9,10 +9,11 @@ use std::time::{Duration, Instant};
 use deed_test_support::shared::{ended, is_active, locked_out, scim};
 use deed_tests::client::{Answer, Client};
 use deed_tests::proxy::Fault;
+use deed_tests::wait::until;
 use deed_tests::world::{BOB, HELPDESK, World, edit};
 use serde_json::Value;
 
-use crate::ready::{refused, until};
+use crate::ready::refused;
 
 const HOUR: i64 = 3_600_000;
 

@@ -12,9 +12,10 @@ use std::time::Duration;
 use deed_test_support::shared::{locked_out, scim};
 use deed_tests::client::{Answer, Client};
 use deed_tests::proxy::Fault;
+use deed_tests::wait::until;
 use deed_tests::world::{BOB, World, edit, with_operator};
 
-use crate::ready::{refused, until};
+use crate::ready::refused;
 
 /// A served world whose `state/` is a file system of its own.
 struct Small {
@@ -137,9 +138,8 @@ fn a_word_that_waits_for_room_is_concluded_when_there_is_some() {
     assert!(it.world.host.take().unwrap().stop().unwrap());
     let looks = it.world.proxy.count("GET");
     it.world.serve().unwrap();
-    // The new process has looked once more, and could not propose the retry.
-    until("it does not look", || it.world.proxy.count("GET") > looks);
-    std::thread::sleep(Duration::from_secs(1));
+    // The new process looks a second time only when it has asked in vain after the first.
+    until("it does not look again", || it.world.proxy.count("GET") > looks + 1);
     assert_eq!(it.world.show(&id).unwrap()["status"], "indeterminate");
     fs::remove_file(it.ballast()).unwrap();
     until("it is not concluded", || it.world.show(&id).unwrap()["status"] == "failed");

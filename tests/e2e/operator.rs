@@ -17,14 +17,12 @@ mod terminal;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::thread;
-use std::time::Duration;
 
-use deed_test_support::shared::scim;
+use deed_test_support::shared::{locked_out, scim};
+use deed_tests::client::Client;
 use deed_tests::host;
-use deed_tests::world::{World, edit};
-
-use crate::ready::until;
+use deed_tests::wait::until;
+use deed_tests::world::{HELPDESK, World, edit};
 
 /// Exit code, stdout, stderr.
 fn deed(args: &[&str]) -> (i32, String, String) {
@@ -160,10 +158,11 @@ fn a_hangup_is_ignored_and_told() {
         until("it says so", || told(&host) == round);
     }
     assert!(host.log().contains("the configuration is read at the start; restart the host"));
-    // The signal has no later effect either.
-    thread::sleep(Duration::from_millis(500));
-    let client = deed_tests::client::Client::new(&host.operations, "");
-    assert_eq!(client.get("/readyz").unwrap().status, 200);
+    // Nothing comes of it later either: it carries out what it is asked for after that.
+    let proposal = World::proposal("idp.read_user", &locked_out());
+    let done = Client::new(&host.url, HELPDESK).post("/v1/actions", &proposal).unwrap();
+    assert_eq!(done.text("/status"), "verified", "{}", done.json());
+    assert_eq!(Client::new(&host.operations, "").get("/readyz").unwrap().status, 200);
     assert!(host.stop().unwrap(), "after it, a stop is an orderly one");
     world.serve().unwrap();
 }

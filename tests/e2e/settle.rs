@@ -8,21 +8,21 @@ use deed_record::lifecycle::outcome::Outcome;
 use deed_test_support::shared::{ended, is_active, locked_out, report, scim, statements};
 use deed_tests::client::Client;
 use deed_tests::proxy::Fault;
+use deed_tests::wait::until;
 use deed_tests::world::{BOB, World, edit};
 use deed_verify::Verdict;
 use serde_json::Value;
-
-use crate::ready::until;
 
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A write that landed without a usable look afterwards: its action is open.
 fn open(world: &World, user: &str) -> Value {
     let id = world.propose(&World::proposal("idp.restore_access", user)).unwrap().text("/id");
+    let writes = world.proxy.count("PATCH");
     world.proxy.set("PATCH", Fault::Delay { ms: 1_000 });
     thread::scope(|scope| {
         let approving = scope.spawn(|| world.approve(&id, "bob", BOB).unwrap());
-        while world.proxy.count("PATCH") == 0 && !approving.is_finished() {
+        while world.proxy.count("PATCH") == writes && !approving.is_finished() {
             thread::sleep(Duration::from_millis(5));
         }
         world.proxy.set("GET", Fault::DropBefore);
@@ -103,11 +103,18 @@ fn an_open_outcome_is_looked_at_again_after_a_restart() {
     let view = settled(&world, &id);
     assert_eq!(view["status"], "verified", "{view:#}");
     assert_eq!(report(&world, &id).settled, Some(Outcome::Verified));
-    // The outcome is final: a later start does not look again.
-    world.restart().unwrap();
-    let looks = world.proxy.count("GET");
-    thread::sleep(Duration::from_millis(1_500));
-    assert_eq!(world.proxy.count("GET"), looks);
+    // It is final: a later start does not look again, also when it looks for the second time at what is open.
+    let other = locked_out();
+    open(&world, &other);
+    assert!(world.host.take().unwrap().stop().unwrap());
+    world.proxy.forget();
+    world.serve().unwrap();
+    let looks = |user: &str| {
+        let requests = world.proxy.requests();
+        requests.iter().filter(|request| request.path.ends_with(user)).count()
+    };
+    until("what is open is looked at again", || looks(&other) > 1);
+    assert_eq!(looks(&user), 0);
     assert_eq!(world.show(&id).unwrap()["at_ms"], view["at_ms"]);
 }
 
@@ -127,14 +134,11 @@ fn looks_at_what_is_open_do_not_pile_up() {
         gauge.unwrap().parse::<usize>().unwrap()
     };
     world.proxy.set("GET", Fault::Delay { ms: 10_000 });
-    until("it is looked at", || under_way() > 0);
-    // At this stage the pauses between looks are seconds long.
-    let end = Instant::now() + Duration::from_secs(9);
-    while Instant::now() < end {
+    // So early the pauses between looks are shorter than this; the first answer settles it.
+    until("a look is answered", || {
         assert!(under_way() <= 1, "{} looks are under way", under_way());
-        thread::sleep(Duration::from_millis(50));
-    }
-    world.proxy.set("GET", Fault::None);
+        world.show(id).unwrap()["status"] != "indeterminate"
+    });
     assert_eq!(settled(&world, id)["status"], "verified");
 }
 

@@ -12,10 +12,11 @@ use deed_tests::client::{Answer, Client};
 use deed_tests::host::Host;
 use deed_tests::proxy::Fault;
 use deed_tests::services::Result;
+use deed_tests::wait::until;
 use deed_tests::world::{BOB, HELPDESK, World, edit};
 use serde_json::{Value, json};
 
-use crate::ready::{refused, until};
+use crate::ready::refused;
 
 /// The time that a host may take to end, far more than it needs.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use deed_tests::client::{Answer, Client};
 use deed_tests::host::{self, Host};
 use deed_tests::record::desk::{self, Deed, Kind};
-use deed_tests::record::{Fault, How, Lands, On, Record};
+use deed_tests::record::{Fault, How, Lands, On, Point, Record};
 use deed_tests::world::{HELPDESK, edit};
 use serde_json::{Value, json};
 
@@ -84,17 +84,12 @@ impl Bench {
         }
     }
 
-    /// Waits until another attempt of this action is planned.
-    fn planned(&self, id: &str) {
+    /// Waits until the story of this action has such an event.
+    fn told(&self, id: &str, event: &str) {
         let start = Instant::now();
         loop {
             let view = self.client().get(&format!("/v1/actions/{id}")).unwrap().json();
-            if view["ledger"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .any(|line| line["event"] == "retry_planned")
-            {
+            if view["ledger"].as_array().unwrap().iter().any(|line| line["event"] == event) {
                 return;
             }
             assert!(start.elapsed() < PATIENCE, "{view:#}");
@@ -136,11 +131,15 @@ fn what_waits_for_a_turn_is_cancelled_without_one() {
 #[test]
 fn a_turn_that_comes_after_a_cancellation_carries_nothing_out() {
     let bench = Bench::serve("overtaken", "");
-    bench.silence("slow");
+    let slow = bench.record.stop(&On::reads("slow"), 0, Point::Received);
     let ids = [bench.propose("slow"), bench.propose("late")];
     bench.queued(1);
-    thread::sleep(Duration::from_millis(1_500));
-    let cancelled = bench.cancel(&ids[1]);
+    let cancelled = thread::scope(|scope| {
+        let cancelling = scope.spawn(|| bench.cancel(&ids[1]));
+        bench.told(&ids[1], "cancel_requested");
+        slow.go();
+        cancelling.join().unwrap()
+    });
     assert!(matches!(cancelled.status, 200 | 202), "{}", cancelled.json());
     assert_eq!(bench.settled(&ids[1])["status"], "cancelled");
     let named = |path: &str| path.split('/').any(|part| part == "late");
@@ -178,9 +177,8 @@ fn a_planned_attempt_that_waits_beyond_its_total_is_given_up() {
     let refused = Fault { lands: Lands::Never, how: How::Status(500) };
     bench.record.fail(&On::writes("once"), 0, 1, refused);
     let once = bench.propose("once");
-    // Its pause is at least two seconds. Actions that come meanwhile hold the run slot for longer than the time that is
-    // left.
-    bench.planned(&once);
+    // Its pause is two seconds at least. Whoever comes meanwhile has the turn for longer than is left.
+    bench.told(&once, "retry_planned");
     let slow: Vec<String> = items.iter().map(|item| bench.propose(item)).collect();
     let view = bench.settled(&once);
     assert_eq!(view["status"], "failed", "{view:#}");

@@ -8,9 +8,8 @@ use deed_tests::client::{Answer, Client};
 use deed_tests::host::Host;
 use deed_tests::record::Record;
 use deed_tests::record::desk::{self, Deed, Kind};
+use deed_tests::wait::until;
 use deed_tests::world::{BOB, HELPDESK};
-
-use crate::ready::until;
 
 const MANY: usize = 150;
 const TWO_HOURS_MS: i64 = 7_200_000;

@@ -13,4 +13,5 @@ pub mod proxy;
 pub mod record;
 pub mod services;
 pub mod tether;
+pub mod wait;
 pub mod world;

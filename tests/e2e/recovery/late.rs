@@ -7,10 +7,10 @@ use std::time::Duration;
 use deed_test_support::shared::{ended, is_active, locked_out, scim};
 use deed_tests::host;
 use deed_tests::proxy::Fault;
+use deed_tests::wait::until;
 use deed_tests::world::{BOB, HELPDESK, World, edit};
 
 use super::{CONTRACT, RESTORE, attempts, change, planned};
-use crate::ready::until;
 
 #[test]
 fn a_pause_beyond_the_budget_or_the_key_is_not_begun() {
