@@ -9,9 +9,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use deed_test_support::authority::{self, Authority, Shown};
+use deed_tests::proxy::wire;
 use deed_tests::record::desk::{Deed, Kind};
 use deed_tests::services::Result;
 use deed_tests::world::edit;
@@ -40,8 +40,6 @@ impl Bad {
         }
     }
 }
-
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Speaks TLS on one side and hands requests on in the clear on the other.
 struct Front {
@@ -144,7 +142,7 @@ impl Drop for Front {
 
 impl Shared {
     fn serve(&self, mut tcp: TcpStream) -> Result<()> {
-        tcp.set_read_timeout(Some(PATIENCE))?;
+        tcp.set_read_timeout(Some(wire::PATIENCE))?;
         let next = self.next.lock().unwrap_or_else(PoisonError::into_inner).pop_front().flatten();
         let config = match next {
             None => &self.good,
@@ -153,37 +151,10 @@ impl Shared {
             Some(Bad::Cut) => return Ok(tcp.read_exact(&mut [0; 16])?),
         };
         let mut stream = StreamOwned::new(ServerConnection::new(Arc::clone(config))?, tcp);
-        let request = request(&mut stream)?;
-        let mut upstream = TcpStream::connect(&self.upstream)?;
-        upstream.set_read_timeout(Some(PATIENCE))?;
-        upstream.write_all(&request)?;
-        let mut answer = Vec::new();
-        upstream.read_to_end(&mut answer)?;
-        stream.write_all(&answer)?;
+        let request = wire::read_request(&mut stream)?;
+        stream.write_all(&wire::forward(&self.upstream, &request)?)?;
         stream.conn.send_close_notify();
         stream.flush()?;
         Ok(stream.sock.shutdown(Shutdown::Write)?)
-    }
-}
-
-/// The bytes of one request: its head, and a body of the length that it says.
-fn request(stream: &mut impl std::io::Read) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    loop {
-        let mut part = [0; 4096];
-        let count = stream.read(&mut part)?;
-        if count == 0 {
-            return Err("the connection ended in a request".into());
-        }
-        bytes.extend_from_slice(&part[..count]);
-        let text = String::from_utf8_lossy(&bytes);
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = head.lines().find_map(|line| {
-            let (name, value) = line.split_once(':')?;
-            name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
-        });
-        if body.len() >= length.unwrap_or(0) {
-            return Ok(bytes);
-        }
     }
 }

@@ -4,7 +4,7 @@
 //! It has no part in the cut: what it applied, it applied.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,11 +12,11 @@ use std::thread;
 use std::time::Duration;
 
 use deed_tests::dice::Dice;
+use deed_tests::hostile;
+use deed_tests::proxy::{Recorded, wire};
 use deed_tests::services::Result;
 use serde_json::{Value, json};
 
-/// No host takes longer to send what it began.
-const PATIENCE: Duration = Duration::from_mins(1);
 /// The longest pause before or after a write, in milliseconds.
 const PAUSE_MS: u64 = 15;
 
@@ -42,13 +42,6 @@ pub(crate) struct User {
     pub(crate) applied: u64,
     /// Idempotency keys that were seen: such a write is applied once.
     keys: Vec<String>,
-}
-
-struct Request {
-    method: String,
-    id: String,
-    headers: BTreeMap<String, String>,
-    body: Value,
 }
 
 impl Upstream {
@@ -106,18 +99,19 @@ impl Drop for Upstream {
 
 impl Shared {
     fn talk(&self, mut stream: TcpStream) -> Result<()> {
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(wire::PATIENCE))?;
         stream.set_nodelay(true)?;
-        let request = read(&stream)?;
+        let request = wire::read_request(&stream)?;
+        let id = request.path.rsplit('/').next().unwrap_or_default();
         let answer = if request.method == "PATCH" {
             self.pause();
-            let answer = self.patch(&request);
+            let answer = self.patch(id, &request);
             self.pause();
             answer
         } else {
-            self.show(&request.id)
+            self.show(id)
         };
-        stream.write_all(answer.as_bytes())?;
+        stream.write_all(&answer)?;
         Ok(())
     }
 
@@ -126,34 +120,33 @@ impl Shared {
         thread::sleep(Duration::from_millis(pause));
     }
 
-    fn patch(&self, request: &Request) -> String {
+    fn patch(&self, id: &str, request: &Recorded) -> Vec<u8> {
         let mut users = lock(&self.users);
-        let user = users.entry(request.id.clone()).or_default();
-        if request.headers.get("if-match").is_some_and(|tag| *tag != user.tag()) {
-            return answer("412 Precondition Failed", &[], "");
+        let user = users.entry(id.to_owned()).or_default();
+        if request.header("if-match").is_some_and(|tag| tag != user.tag()) {
+            return answer("412 Precondition Failed", &user.tag(), "");
         }
         user.came += 1;
-        if let Some(key) = request.headers.get("idempotency-key") {
-            if user.keys.contains(key) {
-                return answer("204 No Content", &[("etag", &user.tag())], "");
+        if let Some(key) = request.header("idempotency-key") {
+            if user.keys.iter().any(|known| known == key) {
+                return answer("204 No Content", &user.tag(), "");
             }
-            user.keys.push(key.clone());
+            user.keys.push(key.to_owned());
         }
-        user.active = request.body.pointer("/Operations/0/value").and_then(Value::as_bool);
+        let body: Value = serde_json::from_str(&request.body).unwrap_or_default();
+        user.active = body.pointer("/Operations/0/value").and_then(Value::as_bool);
         user.applied += 1;
-        answer("204 No Content", &[("etag", &user.tag())], "")
+        answer("204 No Content", &user.tag(), "")
     }
 
-    fn show(&self, id: &str) -> String {
+    fn show(&self, id: &str) -> Vec<u8> {
         let user = lock(&self.users).get(id).cloned().unwrap_or_default();
         let shown = json!({
             "schemas": ["urn:ietf:params:scim:schemas:core:2.0:User"],
             "id": id, "userName": "somebody@example.com",
             "active": user.active.unwrap_or_else(|| active_at_first(id)),
         });
-        let headers = [("etag", user.tag()), ("content-type", "application/scim+json".to_owned())];
-        let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
-        answer("200 OK", &headers, &shown.to_string())
+        answer("200 OK", &user.tag(), &shown.to_string())
     }
 }
 
@@ -177,38 +170,14 @@ fn number(id: &str) -> u64 {
     id.get(16..).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or_default()
 }
 
-fn read(stream: &TcpStream) -> Result<Request> {
-    let mut reader = BufReader::new(stream);
-    let mut line = String::new();
-    reader.read_line(&mut line)?;
-    let mut words = line.split(' ').map(str::to_owned);
-    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let mut headers = BTreeMap::new();
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line)?;
-        let Some((name, value)) = line.split_once(':') else { break };
-        headers.insert(name.trim().to_ascii_lowercase(), value.trim().to_owned());
+/// A whole answer; 204 has no length, and only a body has a type.
+fn answer(status: &str, tag: &str, body: &str) -> Vec<u8> {
+    let head = format!("{status}\r\netag: {tag}\r\nconnection: close");
+    if status.starts_with("204") {
+        return format!("HTTP/1.1 {head}\r\n\r\n").into_bytes();
     }
-    let length = headers.get("content-length").map_or(Ok(0), |length| length.parse::<u64>())?;
-    let mut body = Vec::new();
-    reader.take(length).read_to_end(&mut body)?;
-    if body.len() as u64 != length {
-        return Err("the request ended too early".into());
-    }
-    let id = path.rsplit('/').next().unwrap_or_default().to_owned();
-    Ok(Request { method, id, headers, body: serde_json::from_slice(&body).unwrap_or_default() })
-}
-
-fn answer(status: &str, headers: &[(&str, &str)], body: &str) -> String {
-    let line = |(name, value): &(&str, &str)| format!("{name}: {value}\r\n");
-    let lines = headers.iter().map(line).collect::<Vec<_>>().concat();
-    let length = if status.starts_with("204") {
-        String::new()
-    } else {
-        format!("content-length: {}\r\n", body.len())
-    };
-    format!("HTTP/1.1 {status}\r\n{lines}{length}connection: close\r\n\r\n{body}")
+    let kind = if body.is_empty() { "" } else { "\r\ncontent-type: application/scim+json" };
+    hostile::answer(&format!("{head}{kind}"), body)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -8,7 +8,6 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
@@ -19,12 +18,10 @@ mod wire;
 
 use self::directory::Directory;
 use crate::proxy::Recorded;
+use crate::proxy::wire::{PATIENCE, read_request};
 use crate::services::Result;
 pub use script::{Script, Step, does, says};
 pub use wire::{answer, json};
-
-/// No peer is waited for longer than this; the host's own deadlines are far shorter.
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// An upstream on a loopback port; it stops accepting when dropped.
 pub struct Hostile {
@@ -192,7 +189,7 @@ impl Shared {
             stream.write_all(&bytes)?;
             stream.flush()?;
         }
-        let request = wire::read(stream)?;
+        let request = read_request(&mut *stream)?;
         lock(&self.requests).push(request.clone());
         let script = self.script(&request.method);
         let steps = script.map_or_else(

@@ -15,7 +15,7 @@ use std::{
 use serde_json::Value;
 
 mod door;
-pub(crate) mod wire;
+pub mod wire;
 
 use self::door::Door;
 use crate::hostile;
@@ -191,6 +191,7 @@ fn accept(mut listener: TcpListener, shared: &Arc<Shared>) {
 
 /// One request per connection: every answer closes it.
 fn serve(mut client: TcpStream, shared: &Arc<Shared>) -> Result<()> {
+    client.set_read_timeout(Some(wire::PATIENCE))?;
     let request = wire::read_request(&client)?;
     lock(&shared.requests).push(request.clone());
     if let Some(fault) = lock(&shared.orders).turn(&request).fault {

@@ -127,6 +127,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
 /// One request per connection: every answer closes it.
 fn serve(mut stream: TcpStream, shared: &Arc<Shared>) -> Result<()> {
     stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(wire::PATIENCE))?;
     let request = wire::read_request(&stream)?;
     lock(&shared.arrived).push(request.clone());
     let turn = lock(&shared.orders).turn(&request);

@@ -1,9 +1,9 @@
 //! Takes bytes of a connection, gives requests, and the other way round: as little HTTP/1.1
-//! (RFC 9112) as the proxy needs. Bodies have a content length; every connection carries one message.
+//! (RFC 9112) as our upstreams need. Bodies have a content length; every connection carries one message.
 
 use std::{
     fmt::Write as _,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
+    io::{BufRead, BufReader, Read, Write as _},
     net::{Shutdown, TcpStream},
     time::Duration,
 };
@@ -12,7 +12,8 @@ use serde_json::Value;
 
 use crate::services::Result;
 
-const PATIENCE: Duration = Duration::from_mins(1);
+/// No peer is waited for longer than this; the host's own deadlines are far shorter.
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A request as it arrived: path with query, header names in lower case.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +38,8 @@ impl Recorded {
     }
 }
 
-pub(crate) fn read_request(stream: &TcpStream) -> Result<Recorded> {
-    stream.set_read_timeout(Some(PATIENCE))?;
+/// Reads one request; its body has a content length. What came behind it is lost.
+pub fn read_request(stream: impl Read) -> Result<Recorded> {
     let mut reader = BufReader::new(stream);
     let first = line(&mut reader)?;
     let mut words = first.split(' ');
@@ -49,15 +50,18 @@ pub(crate) fn read_request(stream: &TcpStream) -> Result<Recorded> {
     let mut request =
         Recorded { method: method.into(), path: path.into(), headers, body: String::new() };
     if request.header("transfer-encoding").is_some() {
-        return Err("the proxy reads bodies with a content length only".into());
+        return Err("only bodies with a content length are read".into());
     }
     let length: u64 = request.header("content-length").unwrap_or("0").parse()?;
     reader.take(length).read_to_string(&mut request.body)?;
+    if request.body.len() as u64 != length {
+        return Err("the connection ended in the body of a request".into());
+    }
     Ok(request)
 }
 
 /// Sends the request on a connection of its own and gives the whole answer, status line and all.
-pub(super) fn forward(upstream: &str, request: &Recorded) -> Result<Vec<u8>> {
+pub fn forward(upstream: &str, request: &Recorded) -> Result<Vec<u8>> {
     let mut stream = TcpStream::connect(upstream)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(render(request).as_bytes())?;
@@ -110,7 +114,7 @@ fn render(request: &Recorded) -> String {
     text
 }
 
-fn headers(reader: &mut BufReader<&TcpStream>) -> Result<Vec<(String, String)>> {
+fn headers(reader: &mut impl BufRead) -> Result<Vec<(String, String)>> {
     let mut headers = Vec::new();
     loop {
         let line = line(reader)?;
@@ -122,7 +126,7 @@ fn headers(reader: &mut BufReader<&TcpStream>) -> Result<Vec<(String, String)>> 
     }
 }
 
-fn line(reader: &mut BufReader<&TcpStream>) -> Result<String> {
+fn line(reader: &mut impl BufRead) -> Result<String> {
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
         return Err("the connection ended in the head of a request".into());

@@ -10,10 +10,9 @@ use std::time::Duration;
 use super::{Shared, lock};
 use crate::hostile::answer;
 use crate::proxy::Recorded;
+use crate::proxy::wire::PATIENCE;
 use crate::services::Result;
 
-/// No peer is waited for longer than this; the host's own deadlines are far shorter.
-const PATIENCE: Duration = Duration::from_mins(1);
 /// Between two bytes of an answer that drips: no answer of ours is whole within a deadline of the tests.
 const DRIP: Duration = Duration::from_millis(100);
 
