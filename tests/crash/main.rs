@@ -15,11 +15,10 @@ mod life;
 mod pool;
 mod table;
 
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::io::Write as _;
 use std::process::ExitCode;
 
-use deed_tests::dice::Dice;
+use deed_tests::dice::{self, Dice};
+use deed_tests::out::say;
 use deed_tests::record::desk::{Deed, Kind};
 use deed_tests::services::Result;
 use libtest_mimic::Arguments;
@@ -58,7 +57,7 @@ fn main() -> ExitCode {
 /// Gives whether every cell is as it must be.
 fn matrix(arguments: &Arguments) -> Result<bool> {
     let full = std::env::var_os("FULL").is_some();
-    let seed = seed()?;
+    let seed = dice::seed()?;
     let mut dice = Dice::new(seed);
     say(&format!("crash: seed {seed}{}", if full { ", every cell" } else { ", a sample" }));
     let pool = Pool::make(arguments.test_threads.unwrap_or(WORKERS))?;
@@ -147,16 +146,4 @@ fn spread<T>(dice: &mut Dice, all: Vec<T>, wanted: usize) -> Vec<T> {
         .collect();
     let keep = |(place, one)| places.contains(&place).then_some(one);
     all.into_iter().enumerate().filter_map(keep).collect()
-}
-
-fn seed() -> Result<u64> {
-    match std::env::var_os("SEED") {
-        Some(text) => Ok(text.to_string_lossy().parse()?),
-        None => Ok(RandomState::new().build_hasher().finish() >> 32),
-    }
-}
-
-fn say(line: &str) {
-    // A closed stdout leaves nobody to tell.
-    drop(writeln!(std::io::stdout(), "{line}"));
 }

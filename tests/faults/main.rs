@@ -11,11 +11,11 @@ mod scim;
 mod table;
 mod tls;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use deed_tests::dice::{self, Dice};
+use deed_tests::out::say;
 use deed_tests::record::desk::{Deed, Kind};
 use deed_tests::record::{Fault, How, Lands};
 use deed_tests::services::Result;
@@ -121,9 +121,4 @@ fn places() -> Vec<(Deed, Site)> {
 
 fn taken(book: &Book) -> Vec<Found> {
     std::mem::take(&mut *book.lock().unwrap_or_else(PoisonError::into_inner))
-}
-
-fn say(line: &str) {
-    // A closed stdout leaves nobody to tell.
-    drop(writeln!(std::io::stdout(), "{line}"));
 }

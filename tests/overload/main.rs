@@ -11,10 +11,10 @@ mod load;
 mod site;
 mod watch;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use deed_tests::out::say;
 use deed_tests::services::Result;
 use libtest_mimic::{Arguments, Trial};
 use serde_json::json;
@@ -95,9 +95,4 @@ fn finish(site: Site, watch: &Watch, mut judged: Judged) -> Result<()> {
         say(&line);
     }
     if judged.is_right() { Ok(()) } else { Err("not right".into()) }
-}
-
-fn say(line: &str) {
-    // A closed stdout leaves nobody to tell.
-    drop(writeln!(std::io::stdout(), "{line}"));
 }

@@ -19,12 +19,13 @@ mod served;
 mod site;
 mod upstream;
 
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+
+use deed_tests::dice;
+use deed_tests::out::say;
 
 use self::life::{CUTS, Life, Shown};
 use self::site::{NoSite, Site};
@@ -49,7 +50,7 @@ fn main() -> ExitCode {
     if arguments.iter().any(|argument| argument == "--list") {
         return ExitCode::SUCCESS;
     }
-    let seed = number("SEED").unwrap_or_else(|| RandomState::new().build_hasher().finish() >> 32);
+    let seed = dice::seed().unwrap_or_else(|why| panic!("SEED is a whole number: {why}"));
     let cuts = number("CUTS").unwrap_or(SAMPLE);
     let mut sites = Vec::new();
     for worker in 0..WORKERS {
@@ -141,9 +142,4 @@ fn number(name: &str) -> Option<u64> {
     let text = std::env::var_os(name)?;
     let parsed = text.to_str().and_then(|text| text.parse().ok());
     Some(parsed.unwrap_or_else(|| panic!("{name} is a whole number, not `{}`", text.display())))
-}
-
-fn say(line: &str) {
-    // A closed stdout leaves nobody to tell.
-    drop(writeln!(std::io::stdout(), "{line}"));
 }

@@ -8,6 +8,7 @@ pub mod guests;
 pub mod host;
 pub mod hostile;
 pub mod journal;
+pub mod out;
 pub mod private;
 pub mod proxy;
 pub mod record;

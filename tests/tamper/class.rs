@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use deed_record::bundle::{self, Files};
+use deed_tests::dice::Dice;
 use deed_verify::{Line, Report, Status, Trust, Verdict, verify};
 
 use crate::samples::{Bench, Sample};
@@ -105,7 +106,7 @@ impl Sink<'_> {
 
     /// Whether to try this one of many.
     pub(crate) fn picks(&mut self, many: usize, of: usize) -> bool {
-        self.full || of <= many || self.dice.below(of) < many
+        self.full || of <= many || self.dice.index(of) < many
     }
 }
 
@@ -119,20 +120,5 @@ pub(crate) fn first_failing(report: &Report) -> Option<&'static str> {
         Verdict::Verified | Verdict::SignaturesOnly => None,
         Verdict::Failed => with(Status::Fail).map(|line| line.name),
         Verdict::Unverifiable => with(Status::Skip).map(|line| line.name),
-    }
-}
-
-/// Pseudo-random numbers that repeat with their seed (`SplitMix64`).
-#[derive(Clone)]
-pub(crate) struct Dice(pub(crate) u64);
-
-impl Dice {
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        let bound = u64::try_from(bound.max(1)).unwrap();
-        usize::try_from((z ^ (z >> 31)) % bound).unwrap()
     }
 }

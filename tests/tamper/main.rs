@@ -19,14 +19,14 @@ mod vectors;
 mod word;
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use deed_tests::dice::{self, Dice};
+use deed_tests::out::say;
 use libtest_mimic::{Arguments, Failed, Trial};
 
-use self::class::{Class, Dice, End, Found, Sink};
+use self::class::{Class, End, Found, Sink};
 use self::samples::{Bench, KINDS};
 
 /// The results of every class so far, by name.
@@ -34,7 +34,7 @@ type Book = Arc<Mutex<BTreeMap<&'static str, Found>>>;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
-    let (seed, full) = (seed(), std::env::var_os("FULL").is_some());
+    let (seed, full) = (dice::seed().unwrap(), std::env::var_os("FULL").is_some());
     let book = Book::default();
     let mut trials = Vec::new();
     for class in classes::all() {
@@ -87,7 +87,7 @@ fn run(class: Class, kind: &str, seed: u64, full: bool, book: &Book) -> Result<(
     let name = format!("{}{kind}", class.name);
     let own = name.bytes().fold(seed, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
     let mut sink =
-        Sink { bench, dice: Dice(own), full, found: Found::default(), kept: BTreeMap::new() };
+        Sink { bench, dice: Dice::new(own), full, found: Found::default(), kept: BTreeMap::new() };
     (class.make)(&mut sink, sample);
     vectors::keep(class.name, kind, &sink.kept);
     let mut book = book.lock().unwrap_or_else(PoisonError::into_inner);
@@ -103,14 +103,4 @@ fn run(class: Class, kind: &str, seed: u64, full: bool, book: &Book) -> Result<(
     let shown: Vec<String> = through.iter().take(40).map(|what| format!("  {what}")).collect();
     let count = through.len();
     Err(format!("{count} VERIFIED (repeat with SEED={seed}):\n{}", shown.join("\n")).into())
-}
-
-fn seed() -> u64 {
-    let given = std::env::var_os("SEED").map(|text| text.to_str().unwrap().parse().unwrap());
-    given.unwrap_or_else(|| RandomState::new().build_hasher().finish() >> 32)
-}
-
-fn say(line: &str) {
-    // A write error on a closed stdout cannot be reported anywhere.
-    drop(writeln!(std::io::stdout(), "{line}"));
 }

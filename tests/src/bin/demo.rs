@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use deed_tests::client::{Answer, Client};
 use deed_tests::host::{self, Host};
+use deed_tests::out::say;
 use deed_tests::services::{Result, ScimServer, workspace};
 use deed_tests::world::{self, BOB, HELPDESK, STRANGER, World};
 use serde_json::{Value, json};
@@ -54,10 +55,6 @@ fn end(told: Result<String>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn say(line: &str) {
-    writeln!(std::io::stdout(), "{line}").unwrap_or_default();
 }
 
 fn story() -> Result<String> {
