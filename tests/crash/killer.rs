@@ -1,11 +1,11 @@
 //! Kills a host from outside, while a write's exchange is at a point that the record knows.
 
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use deed_tests::host;
 use deed_tests::record::Stop;
 
 use crate::cell::Place;
@@ -23,7 +23,7 @@ pub(crate) fn kill_at(stop: Stop, place: Place, pid: u32, late: Late) {
         }
         let reached = Instant::now();
         // Nobody is told of a kill that did not succeed: the host lives, and the cell says so.
-        drop(Command::new("kill").args(["-KILL", &pid.to_string()]).status());
+        drop(host::kill(pid));
         thread::sleep(place.late().unwrap_or_default());
         if place == Place::ReceivedAndLost {
             stop.cut();

@@ -8,8 +8,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use deed_tests::client::{Answer, Client};
-use deed_tests::host::{self, Host};
+use deed_tests::client::Answer;
+use deed_tests::home::Home;
+use deed_tests::host::Host;
 use deed_tests::journal;
 use deed_tests::record::On;
 use deed_tests::record::desk::Deed;
@@ -34,36 +35,36 @@ const IN_FLIGHT: Duration = Duration::from_millis(50);
 /// One action, from whoever asks for it.
 pub(crate) struct Subject<'a> {
     bench: &'a Bench,
-    dir: PathBuf,
+    home: Home,
     deed: Deed,
     item: String,
     id: Option<String>,
+    /// Checkpoints that were public at a death.
+    since: Vec<PathBuf>,
+    complaints: Vec<String>,
 }
 
 /// How a life ended.
 enum End {
-    Rested(Host, Value),
+    Rested(Value),
     Died,
 }
 
 /// Carries a cell out, in a directory of its own that is gone afterwards.
 pub(crate) fn run(bench: &Bench, cell: &Cell) -> Result<Seen> {
     let mut subject = Subject::new(bench, cell.deed, cell.served)?;
-    let seen = subject.lives(cell);
-    fs::remove_dir_all(&subject.dir)?;
-    seen.map_err(|e| format!("{cell}: {e}").into())
+    subject.lives(cell).map_err(|e| format!("{cell}: {e}").into())
 }
 
 /// The places that a host passes under this action when nothing kills it.
 pub(crate) fn trace(bench: &Bench, deed: Deed, served: bool) -> Result<Vec<String>> {
     let mut subject = Subject::new(bench, deed, served)?;
-    let passed = subject.dir.join("trace-0");
+    let passed = subject.home.dir.join("trace-0");
     match subject.live(None, &passed, None)? {
-        End::Rested(mut host, _) => drop(host.ends_within(LINGER / 6)?),
+        End::Rested(_) => drop(subject.home.ends_within(LINGER / 6)?),
         End::Died => return Err("the host died, and nothing was to kill it".into()),
     }
     let lines = lines(&passed);
-    fs::remove_dir_all(&subject.dir)?;
     if lines.is_empty() {
         return Err("the host has no failpoints; build the whole workspace with its tests".into());
     }
@@ -75,69 +76,65 @@ impl<'a> Subject<'a> {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let item = format!("item-{number}-{}", deed.contract().replace(['.', '_'], "-"));
-        let dir = bench.fresh(&item, served)?;
-        let mut subject = Self { bench, dir, deed, item, id: None };
-        subject.dir = subject.dir.canonicalize()?;
-        Ok(subject)
+        let home = bench.fresh(served)?;
+        Ok(Self { bench, home, deed, item, id: None, since: vec![], complaints: vec![] })
     }
 
     fn lives(&mut self, cell: &Cell) -> Result<Seen> {
-        let traces = [self.dir.join("trace-1"), self.dir.join("trace-2")];
+        let traces = ["trace-1", "trace-2", "trace-3"].map(|name| self.home.dir.join(name));
         let (hit, place) = match &cell.death {
             Death::Hit(hit) => (Some(hit), None),
             Death::Exchange { write, place } => (None, Some((*write, *place))),
         };
         let late = Late::default();
-        let first = self.live(hit, &traces[0], place.map(|place| (place, &late)))?;
-        let acknowledged = self.id.clone();
-        let (mut deaths, mut complaints, mut end) = (vec![], vec![], first);
+        let mut end = self.live(hit, &traces[0], place.map(|place| (place, &late)))?;
+        let (mut deaths, acknowledged) = (vec![], self.id.clone());
         if let End::Died = end {
-            deaths.push(self.stood(&traces[..1], place, &mut complaints)?);
+            deaths.push(self.stood(&traces[..1], place)?);
             if hit.is_some_and(|hit| hit.name.starts_with("log.")) {
                 self.enrol()?;
             }
             end = self.live(cell.again.as_ref(), &traces[1], None)?;
         }
         if let End::Died = end {
-            deaths.push(self.stood(&traces, place, &mut complaints)?);
-            end = self.live(None, &self.dir.join("trace-3"), None)?;
+            deaths.push(self.stood(&traces[..2], place)?);
+            end = self.live(None, &traces[2], None)?;
         }
-        let End::Rested(host, view) = end else {
+        let End::Rested(view) = end else {
             return Err("the host died, and nothing was to kill it".into());
         };
-        let actions = actions(&host)?;
-        let bundle = self.bundle(&host)?;
-        host.kill()?;
-        complaints.extend(evidence::complaints(&self.dir, &bundle)?);
-        Ok(Seen {
+        let second = lines(&traces[1]);
+        self.seen(Seen {
             deaths,
             acknowledged,
             overdue: late.is_over(),
-            second: lines(&traces[1]),
+            second,
             view,
-            actions,
-            applied: self.bench.record.applied(&self.item),
-            bundle,
-            complaints,
+            ..Seen::default()
         })
+    }
+
+    /// With everything that can be looked at once the action rests; then the host is killed.
+    fn seen(&mut self, seen: Seen) -> Result<Seen> {
+        let list = self.home.client(HELPDESK).get("/v1/actions")?.json();
+        let actions = list["actions"].as_array().cloned().unwrap_or_default();
+        let bundle = self.home.bundle(self.id.as_deref().unwrap_or_default())?;
+        self.home.kill()?;
+        self.complaints.extend(evidence::complaints(&self.home, &bundle, &self.since)?);
+        let applied = self.bench.record.applied(&self.item);
+        Ok(Seen { actions, applied, bundle, complaints: self.complaints.clone(), ..seen })
     }
 
     /// What the journal says of the writes, and which have taken effect, or will although the host is dead.
     /// Complains where a host went on as if something were written that is not.
-    fn stood(
-        &self,
-        traces: &[PathBuf],
-        place: Option<(usize, Place)>,
-        complaints: &mut Vec<String>,
-    ) -> Result<Stood> {
+    fn stood(&mut self, traces: &[PathBuf], place: Option<(usize, Place)>) -> Result<Stood> {
         thread::sleep(IN_FLIGHT);
-        // What anybody could have fetched by now is what the log must hold for ever. At a first start there is none.
-        let since = self.dir.join(format!("since-{}", traces.len()));
-        fs::copy(self.dir.join(evidence::LOG).join("checkpoint"), since).ok();
+        // What anybody could have fetched by now is what the log must hold for ever.
+        self.since.extend(self.home.keep_checkpoint(&format!("since-{}", traces.len()))?);
         let passed: Vec<String> = traces.iter().flat_map(|trace| lines(trace)).collect();
-        let events = journal::events(&self.dir)?;
+        let events = journal::events(&self.home.dir)?;
         let lost = come::lost(&passed, &events)?;
-        complaints.extend(lost.map(|event| format!("`{event}` was written and is not there")));
+        self.complaints.extend(lost.map(|event| format!("`{event}` was written and is not there")));
         let late = place.filter(|(_, place)| place.late().is_some()).map(|(write, _)| write);
         let slots = self.deed.slots().iter().enumerate();
         let landed =
@@ -156,29 +153,29 @@ impl<'a> Subject<'a> {
         let deadly = hit.map(|hit| format!("{}:{}", hit.name, hit.k)).unwrap_or_default();
         let trace = trace.to_string_lossy();
         let asked = [("DEED_FAILPOINT", deadly.as_str()), ("DEED_FAILPOINT_TRACE", &trace)];
-        let mut host = match Host::serve_with(&self.dir, &asked) {
-            Ok(host) => host,
+        match self.home.serve_with(&asked) {
             Err(_) if hit.is_some() => return Ok(End::Died),
-            Err(error) => return Err(error),
-        };
-        if let Some(((write, place), late)) = place {
+            served => served?,
+        }
+        if let (Some(((write, place), late)), Some(host)) = (place, &self.home.host) {
             let stop = self.bench.record.stop(&On::writes(&self.item), write, place.point());
             kill_at(stop, place, host.pid(), late.clone());
         }
-        match self.until_rest(&mut host)? {
-            Some(view) if hit.is_some() && host.ends_within(LINGER)? => drop(view),
-            Some(view) => return Ok(End::Rested(host, view)),
+        match self.until_rest()? {
+            Some(view) if hit.is_some() && self.home.ends_within(LINGER)? => drop(view),
+            Some(view) => return Ok(End::Rested(view)),
             None => {}
         }
+        self.home.host = None;
         Ok(End::Died)
     }
 
     /// Asks again and again, as an agent does; none where the host is dead.
-    fn until_rest(&mut self, host: &mut Host) -> Result<Option<Value>> {
+    fn until_rest(&mut self) -> Result<Option<Value>> {
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
-            let Ok(answer) = self.ask(host) else {
-                if host.ends_within(LINGER)? {
+            let Ok(answer) = self.ask() else {
+                if self.home.ends_within(LINGER)? {
                     return Ok(None);
                 }
                 continue;
@@ -189,65 +186,32 @@ impl<'a> Subject<'a> {
             let view = answer.json();
             self.id = view["id"].as_str().map(str::to_owned);
             match view["status"].as_str() {
-                Some("waiting") => self.approve(host)?,
+                // A host that dies meanwhile is seen at the next look.
+                Some("waiting") => drop(self.home.approve(&answer.text("/id"), "bob", BOB)?),
                 _ if answer.status == 200 => return Ok(Some(view)),
                 _ => {}
             }
         }
-        Err(format!("it does not come to rest; the host says: {}", host.log()).into())
+        let said = self.home.host.as_ref().map(Host::log).unwrap_or_default();
+        Err(format!("it does not come to rest; the host says: {said}").into())
     }
 
     /// Proposes it, under one key, as long as nobody acknowledged it; then looks.
-    fn ask(&self, host: &Host) -> Result<Answer> {
-        let client = Client::new(&host.url, HELPDESK);
+    fn ask(&self) -> Result<Answer> {
+        let client = self.home.client(HELPDESK);
         let Some(id) = &self.id else {
             let headers = [("prefer", "wait=0"), ("idempotency-key", self.item.as_str())];
-            let body = self.deed.proposal(&self.item).to_string();
-            return client.send("POST", "/v1/actions", &headers, body.into_bytes());
+            return client.propose(&self.deed.proposal(&self.item), &headers);
         };
-        client.send("GET", &format!("/v1/actions/{id}"), &[("prefer", "wait=5")], vec![])
-    }
-
-    /// As bob. A host that dies meanwhile is for the caller to see.
-    fn approve(&self, host: &Host) -> Result<()> {
-        let key = self.dir.join("approvers/bob.key");
-        let id = self.id.as_deref().unwrap_or_default();
-        let key = key.to_string_lossy();
-        let args = [
-            "approve",
-            id,
-            "--url",
-            &host.url,
-            "--token",
-            BOB,
-            "--key",
-            &key,
-            "--person",
-            "bob",
-            "--role",
-            "support-lead",
-            "--yes",
-        ];
-        host::run(&args, "").map(drop)
-    }
-
-    fn bundle(&self, host: &Host) -> Result<Vec<u8>> {
-        let id = self.id.as_deref().unwrap_or_default();
-        let answer = Client::new(&host.url, BOB).get(&format!("/v1/actions/{id}/bundle"))?;
-        if answer.status == 200 { Ok(answer.bytes) } else { Err(answer.text("/detail").into()) }
+        client.rests(id, 5)
     }
 
     /// Another person in the configuration: the next host puts that into the log before anything else. What was
     /// public there already must stand all the same.
     fn enrol(&self) -> Result<()> {
-        let mut file = fs::File::options().append(true).open(self.dir.join("deed.toml"))?;
+        let mut file = fs::File::options().append(true).open(self.home.dir.join("deed.toml"))?;
         Ok(file.write_all(b"\n[tenant.acme.person.dora]\nroles = [\"helpdesk\"]\n")?)
     }
-}
-
-fn actions(host: &Host) -> Result<Vec<Value>> {
-    let list = Client::new(&host.url, HELPDESK).get("/v1/actions")?.json();
-    Ok(list["actions"].as_array().cloned().unwrap_or_default())
 }
 
 /// A host that died at its start has no trace.

@@ -13,8 +13,7 @@ pub(crate) struct Pool(Vec<Bench>);
 impl Pool {
     pub(crate) fn make(workers: usize) -> Result<Self> {
         let made: Vec<Result<Bench>> = thread::scope(|scope| {
-            let makers: Vec<_> =
-                (0..workers).map(|worker| scope.spawn(move || Bench::make(worker))).collect();
+            let makers: Vec<_> = (0..workers).map(|_| scope.spawn(Bench::make)).collect();
             let gone = |_| Err("a maker of benches panicked".into());
             makers.into_iter().map(|maker| maker.join().unwrap_or_else(gone)).collect()
         });

@@ -12,20 +12,20 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use deed_test_support::shared::scim;
+use deed_tests::home::Home;
 use deed_tests::host;
 use deed_tests::hostile::Hostile;
 use deed_tests::proxy::Proxy;
+use deed_tests::trust;
 use deed_tests::world::{BOB, World, lay_out};
 use serde_json::Value;
 
 /// A world on an upstream that answers at once and in which every id is a locked-out user.
 fn world() -> (World, Hostile) {
     let hostile = Hostile::start().unwrap();
-    let scratch = Scratch::new();
-    let dir = scratch.0.with_extension("world");
-    lay_out(&dir, &hostile.base_url(), "scim").unwrap();
-    let proxy = Proxy::start(&scim().base_url()).unwrap();
-    let mut world = World { dir, proxy, host: None, canaries: Vec::new() };
+    let home = Home::new("backup");
+    lay_out(&home.dir, &hostile.base_url(), "scim").unwrap();
+    let mut world = World::of(home, Proxy::start(&scim().base_url()).unwrap());
     world.serve().unwrap();
     (world, hostile)
 }
@@ -56,7 +56,7 @@ fn leave_some(world: &World) -> String {
 }
 
 fn stop(world: &mut World) {
-    assert!(world.host.take().unwrap().stop().unwrap());
+    assert!(world.stop().unwrap());
 }
 
 /// Exit code, and all output of a command.
@@ -105,9 +105,7 @@ fn restore(backup: &Path, dir: &Path, more: &[&str]) -> (i32, String) {
 /// `deed log audit` of a tenant's log below this directory.
 fn audit(world: &World, dir: &Path, tenant: &str, more: &[&str]) -> (i32, String) {
     let trust = world.dir.join(format!("trust-{tenant}"));
-    if !trust.exists() {
-        host::expect(&["trust", world.path(), text(&trust), "--tenant", tenant]).unwrap();
-    }
+    trust::write(&world.dir, &trust, tenant).unwrap();
     let log = dir.join("state/log").join(tenant);
     run(&[&["log", "audit", text(&log), "--trust", text(&trust)], more].concat())
 }

@@ -15,6 +15,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use deed_test_support::shared::{ended, report, scim};
+use deed_tests::home::Home;
 use deed_tests::host;
 use deed_tests::hostile::{Hostile, says};
 use deed_tests::proxy::Proxy;
@@ -54,7 +55,7 @@ fn upstream() -> Hostile {
 /// A world whose directory is `dir`; its own proxy is not used.
 fn world(dir: &Path) -> World {
     let proxy = Proxy::start(&scim().base_url()).unwrap();
-    World { dir: dir.to_owned(), proxy, host: None, canaries: Vec::new() }
+    World::of(Home::at(dir.to_owned()), proxy)
 }
 
 /// The library that gives a process another wall clock.

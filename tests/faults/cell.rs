@@ -72,18 +72,15 @@ pub(crate) fn carry(
     proposal: &Value,
     right: &BTreeSet<End>,
 ) -> Result<Value> {
-    let wait = [("prefer", "wait=30")];
-    let body = proposal.to_string().into_bytes();
-    let proposed = agent.send("POST", "/v1/actions", &wait, body)?;
+    let proposed = agent.propose(proposal, &[("prefer", "wait=30")])?;
     let id = proposed.text("/id");
     if id.is_empty() {
         return Err(format!("{}: {}", proposed.status, proposed.json()).into());
     }
-    let path = format!("/v1/actions/{id}");
     let stays_open = right.iter().all(|end| end.outcome == "indeterminate");
     let (start, mut open_since) = (Instant::now(), None);
     while start.elapsed() < PATIENCE {
-        let view = person.send("GET", &path, &wait, vec![])?.json();
+        let view = person.rests(&id, 30)?.json();
         match view["status"].as_str().unwrap_or_default() {
             "pending" | "running" | "waiting" => {}
             "indeterminate" => {
@@ -101,8 +98,7 @@ pub(crate) fn carry(
 
 /// Whether a stranger with the public keys finds the action as the host says.
 fn proven(person: &Client, id: &str, trust: &Trust) -> Result<()> {
-    let bundle = person.get(&format!("/v1/actions/{id}/bundle"))?;
-    let report = verify(&bundle.bytes, Some(trust));
+    let report = verify(&person.bundle(id)?, Some(trust));
     if report.verdict == Verdict::Verified { Ok(()) } else { Err(format!("{report:#?}").into()) }
 }
 

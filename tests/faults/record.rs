@@ -3,19 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use deed_tests::dice::Dice;
-use deed_tests::host::{self, Host};
+use deed_tests::home::Home;
 use deed_tests::proxy::Proxy;
 use deed_tests::record::desk::{self, Deed};
 use deed_tests::record::{Fault, How, Lands, On, Record};
 use deed_tests::services::Result;
-use deed_tests::world::edit;
+use deed_tests::world::{World, edit};
 use deed_verify::Trust;
 
 use crate::cell::{Counted, Found, Is, callers, carry, place, singles, word};
@@ -30,10 +30,7 @@ const REFUSED: Duration = Duration::from_millis(1_500);
 /// A host in front of the counting record, with a proxy between them.
 pub(crate) struct Bench {
     record: Record,
-    proxy: Proxy,
-    dir: PathBuf,
-    /// Ended before its directory goes.
-    host: Option<Host>,
+    world: World,
     trust: Trust,
 }
 
@@ -57,23 +54,20 @@ impl Bench {
     /// With something more in front of the proxy, and with other files: takes the proxy's base URL, gives the
     /// one for the host and the change.
     pub(crate) fn with(front: impl FnOnce(&str) -> Result<(String, Change)>) -> Result<Self> {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
         let record = Record::start()?;
-        let proxy = Proxy::start(&record.base_url())?;
-        let (url, change) = front(proxy.base_url())?;
-        let name = format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let dir = std::env::temp_dir().join(format!("deed-faults-{name}"));
-        desk::lay_out(&dir, &url)?;
-        change(&dir)?;
-        host::expect(&["pin", &dir.to_string_lossy()])?;
-        let trust = trust(&desk::trust(&dir)?)?;
-        let host = Some(Host::serve(&dir)?);
-        Ok(Self { record, proxy, dir, host, trust })
+        let mut world = World::of(Home::new("faults"), Proxy::start(&record.base_url())?);
+        let (url, change) = front(world.proxy.base_url())?;
+        desk::lay_out(&world.dir, &url)?;
+        change(&world.dir)?;
+        world.pin()?;
+        let trust = world.trusted()?;
+        world.serve()?;
+        Ok(Self { record, world, trust })
     }
 
     /// How often the contract of this deed lets an action try, as the served directory has it.
     pub(crate) fn subject(&self, deed: Deed) -> Result<Subject> {
-        let file = self.dir.join(format!("contracts/{}.toml", deed.contract()));
+        let file = self.world.dir.join(format!("contracts/{}.toml", deed.contract()));
         let attempts = attempts(&fs::read_to_string(file)?)?;
         Ok(Subject { kind: deed.kind, writes: deed.writes, attempts })
     }
@@ -109,15 +103,15 @@ impl Bench {
         let subject = self.subject(deed)?;
         let item = fresh();
         match site {
-            Site::Read(0) => self.proxy.refuse(REFUSED),
-            Site::Write(0) => self.proxy.refuse_after(&On::reads(&item), 0, REFUSED),
-            Site::Write(n) => self.proxy.refuse_after(&On::writes(&item), n - 1, REFUSED),
+            Site::Read(0) => self.world.proxy.refuse(REFUSED),
+            Site::Write(0) => self.world.proxy.refuse_after(&On::reads(&item), 0, REFUSED),
+            Site::Write(n) => self.world.proxy.refuse_after(&On::writes(&item), n - 1, REFUSED),
             Site::Read(_) => {
-                self.proxy.refuse_after(&On::writes(&item), subject.writes - 1, REFUSED);
+                self.world.proxy.refuse_after(&On::writes(&item), subject.writes - 1, REFUSED);
             }
         }
         let found = self.by_name(deed, site, &item, &refused(subject, site))?;
-        self.proxy.admit();
+        self.world.proxy.admit();
         Ok(Found { column: "refused".to_owned(), ..found })
     }
 
@@ -133,7 +127,7 @@ impl Bench {
     }
 
     fn carry(&self, deed: Deed, item: &str, subject: Subject, right: &BTreeSet<End>) -> Found {
-        let (agent, person) = callers(self.host.as_ref().map_or("", |host| &host.url));
+        let (agent, person) = callers(self.world.url());
         let view = carry(&agent, &person, &deed.proposal(item), right);
         Found::of(&view, &person, &self.trust, self.counted(item), subject.writes, right)
     }
@@ -169,13 +163,6 @@ impl Bench {
     }
 }
 
-impl Drop for Bench {
-    fn drop(&mut self) {
-        self.host = None;
-        fs::remove_dir_all(&self.dir).ok();
-    }
-}
-
 fn lost(deed: Deed, error: &dyn std::fmt::Display) -> (Found, String) {
     let (row, column, status) = (deed.contract(), String::new(), "-".to_owned());
     let counted = Counted::default();
@@ -190,13 +177,6 @@ pub(crate) fn attempts(contract: &str) -> Result<usize> {
         Some(number) => Ok(number.trim().parse()?),
         None => Ok(1),
     }
-}
-
-/// The trust directory as the verifier takes it.
-pub(crate) fn trust(dir: &Path) -> Result<Trust> {
-    let read = |name: &str| Some((name.to_owned(), fs::read(dir.join(name)).ok()?));
-    let files = Trust::FILES.into_iter().filter_map(read).collect();
-    Ok(Trust::parse(&files).map_err(|error| format!("{error:?}"))?)
 }
 
 /// Every single fault of a deed in these ways.

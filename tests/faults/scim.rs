@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use deed_tests::out::say;
 use deed_tests::record::How;
 use deed_tests::record::desk::Kind;
 use deed_tests::services::{Result, ScimServer};
@@ -15,9 +16,8 @@ use deed_verify::Trust;
 use serde_json::{Value, json};
 
 use crate::cell::{Counted, Found, Is, callers, carry, place, singles, word};
-use crate::record::{attempts, trust};
+use crate::record::attempts;
 use crate::rules::{End, Meets, Subject, ends};
-use crate::say;
 
 /// The server takes one request at a time, and has a queue for five: who comes then is not let in for seconds.
 const AT_ONCE: usize = 2;
@@ -42,7 +42,7 @@ impl Bench {
             // Python on a busy machine: what is no fault of ours must not look like one.
             edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"5s\"")
         })?;
-        let trust = trust(&world.trust()?)?;
+        let trust = world.trusted()?;
         Ok(Self { server, world, trust })
     }
 

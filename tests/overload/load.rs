@@ -146,8 +146,7 @@ fn make(
     }
     let wait = if greedy { "wait=0" } else { "wait=60" };
     let headers = [("prefer", wait), ("idempotency-key", item.as_str())];
-    let body = proposal.to_string().into_bytes();
-    let answer = client.send("POST", "/v1/actions", &headers, body);
+    let answer = client.propose(&proposal, &headers);
     let ms = due.elapsed().as_secs_f64() * 1_000.0;
     let mut told = Told {
         tenant,

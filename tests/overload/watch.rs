@@ -7,6 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use deed_tests::client::Client;
+use deed_tests::host::Host;
 use deed_tests::services::Result;
 
 use crate::load::{GREEDY, MEASURED};
@@ -31,7 +32,7 @@ impl Watch {
         for tenant in [GREEDY, MEASURED] {
             one_action(&site.client(tenant, 0))?;
         }
-        let pid = site.host.pid();
+        let pid = site.home.host.as_ref().map(Host::pid).ok_or("there is no host")?;
         let (idle_kib, most_kib) = (rss_kib(pid)?, Arc::<AtomicU64>::default());
         let over = Arc::<AtomicBool>::default();
         let (most, end) = (Arc::clone(&most_kib), Arc::clone(&over));

@@ -167,9 +167,8 @@ pub(crate) fn post(
     key: &str,
     wait: &str,
 ) -> Heard<Option<Value>> {
-    let body = World::proposal(contract, user).to_string().into_bytes();
     let headers = [("idempotency-key", key), ("prefer", wait)];
-    let said = agent.send("POST", "/v1/actions", &headers, body).ok()?;
+    let said = agent.propose(&World::proposal(contract, user), &headers).ok()?;
     Some(taken(&said))
 }
 

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use deed_tests::dice::Dice;
 use deed_tests::disk::{Image, Lie, Manner};
-use deed_tests::host;
+use deed_tests::host::{self, Host};
 use deed_tests::services::{Result, workspace};
 
 use crate::book::Book;
 use crate::callers::{Caller, Worked, next_user};
 use crate::check::Check;
-use crate::served::{self, Served, Start};
+use crate::served::{self, Start, kill};
 use crate::site::Site;
 
 /// Cuts from one empty disk on.
@@ -82,7 +82,7 @@ impl<'a> Life<'a> {
         }
         let ended = self.up().and_then(|served| {
             self.check(&served, true)?;
-            served.kill(&self.site.disk).map_err(|e| e.to_string())?;
+            kill(served, &self.site.disk).map_err(|e| e.to_string())?;
             self.site.disk.load(self.site.disk.image());
             self.journal(true)
         });
@@ -104,7 +104,7 @@ impl<'a> Life<'a> {
         }
         if self.dice.percent(25) {
             disk.cut_after(self.dice.below(UNDER_START));
-            match served::start(&self.site.dir, disk).map_err(|e| e.to_string())? {
+            match served::start(&self.site.home.dir, disk).map_err(|e| e.to_string())? {
                 Start::Cut => {
                     self.cut();
                     return Ok(true);
@@ -127,7 +127,7 @@ impl<'a> Life<'a> {
     /// The host's own check of everything that it wrote. Of what the power cut left, the index may be ahead of
     /// the journal: it is a copy, which the next start makes again.
     fn journal(&self, started: bool) -> Worked {
-        let dir = self.site.dir.to_string_lossy();
+        let dir = self.site.home.dir.to_string_lossy();
         let found = host::run(&["journal", "check", &dir], "").map_err(|e| e.to_string())?;
         let said = String::from_utf8_lossy(&[found.stdout, found.stderr].concat()).into_owned();
         let mut findings = said.lines().filter(|line| line.starts_with("FINDING"));
@@ -140,7 +140,7 @@ impl<'a> Life<'a> {
     }
 
     /// Calls until the power goes.
-    fn work(&mut self, served: Served) -> Worked {
+    fn work(&mut self, served: Host) -> Worked {
         let (site, book, url) = (self.site, &self.book, served.url.as_str());
         let callers: Vec<Caller<'_>> =
             (0..CALLERS).map(|_| Caller::new(site, book, url, self.dice.split())).collect();
@@ -151,7 +151,7 @@ impl<'a> Life<'a> {
             if !site.disk.wait(PATIENCE) {
                 site.disk.cut();
             }
-            let killed = served.kill(&site.disk).map_err(|e| format!("{url}: {e}"));
+            let killed = kill(served, &site.disk).map_err(|e| format!("{url}: {e}"));
             let ends = threads.into_iter().map(|thread| {
                 thread.join().unwrap_or_else(|_| Err("a caller panicked".to_owned()))
             });
@@ -177,20 +177,20 @@ impl<'a> Life<'a> {
         Ok(())
     }
 
-    fn up(&mut self) -> std::result::Result<Served, String> {
+    fn up(&mut self) -> std::result::Result<Host, String> {
         self.load().map_err(|e| e.to_string())?;
         self.start()
     }
 
-    fn start(&self) -> std::result::Result<Served, String> {
-        match served::start(&self.site.dir, &self.site.disk).map_err(|e| e.to_string())? {
+    fn start(&self) -> std::result::Result<Host, String> {
+        match served::start(&self.site.home.dir, &self.site.disk).map_err(|e| e.to_string())? {
             Start::Up(served) => Ok(served),
             Start::Cut => Err("the power went before anybody cut it".to_owned()),
             Start::Failed(why) => Err(format!("the host did not start:\n{why}")),
         }
     }
 
-    fn check(&self, served: &Served, full: bool) -> Worked {
+    fn check(&self, served: &Host, full: bool) -> Worked {
         let mut dice = self.dice.clone();
         let mut check = Check {
             site: self.site,
@@ -230,7 +230,7 @@ impl<'a> Life<'a> {
                 fs::write(path, bytes)?;
             }
         }
-        fs::copy(served::log(&self.site.dir), out.join("serve.log"))?;
+        fs::copy(self.site.home.dir.join(host::LOG), out.join("serve.log"))?;
         Ok(out)
     }
 }

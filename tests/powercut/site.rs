@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use deed_tests::disk::{Disk, Image};
-use deed_tests::host;
+use deed_tests::home::{Home, LOG};
 use deed_tests::services::Result;
 use deed_tests::world::{SCIM, edit, lay_out};
 use deed_verify::Trust;
@@ -28,7 +28,6 @@ const LIMITS: &str = "timeout = \"30s\"\nattempts = 3\nbackoff = \"10ms\"";
 
 /// Everything that outlives a cut.
 pub(crate) struct Site {
-    pub(crate) dir: PathBuf,
     pub(crate) disk: Disk,
     pub(crate) upstream: Upstream,
     /// Effects of what restores and of what suspends.
@@ -41,11 +40,8 @@ pub(crate) struct Site {
     /// The policies that all others begin with.
     policies: String,
     /// Last: the directory goes when nothing is mounted in it any more.
-    _home: Home,
+    pub(crate) home: Home,
 }
-
-/// A directory that goes with its value.
-struct Home(PathBuf);
 
 /// Why there is no site.
 pub(crate) enum NoSite {
@@ -62,31 +58,29 @@ impl<E: Into<Box<dyn std::error::Error + Send + Sync>>> From<E> for NoSite {
 
 impl Site {
     pub(crate) fn make(worker: usize, seed: u64) -> std::result::Result<Self, NoSite> {
-        let dir =
-            std::env::temp_dir().join(format!("deed-powercut-{}-{worker}", std::process::id()));
-        let upstream = Upstream::start(seed)?;
+        let (home, upstream) = (Home::new("powercut"), Upstream::start(seed)?);
+        let dir = home.dir.as_path();
         fs::create_dir_all(dir.join("state"))?;
-        let home = Home(dir.clone());
         let disk = Disk::mount(&dir.join("state")).map_err(NoSite::Unmountable)?;
-        lay_out(&dir, &upstream.base_url(), SCIM)?;
+        lay_out(dir, &upstream.base_url(), SCIM)?;
         let effects = EFFECTS.get(worker % EFFECTS.len()).copied().unwrap_or_default();
         let (restore, suspend) = effects;
-        effect(&dir, "restore_access", restore)?;
-        effect(&dir, "suspend_user", suspend)?;
+        effect(dir, "restore_access", restore)?;
+        effect(dir, "suspend_user", suspend)?;
         if suspend == "keyed" {
             let keys =
                 "timeout = \"2s\"\nidempotency = { header = \"Idempotency-Key\", window = \"1h\" }";
-            edit(&dir, "deed.toml", "timeout = \"2s\"", keys)?;
-            edit(&dir, "contracts/suspend_user.toml", "guard    = \"etag\"", "")?;
+            edit(dir, "deed.toml", "timeout = \"2s\"", keys)?;
+            edit(dir, "contracts/suspend_user.toml", "guard    = \"etag\"", "")?;
         }
         let both = "action in [Deed::Action::\"idp.restore_access\", Deed::Action::\"idp.suspend_user\"],\n    resource\n)\nwhen { context.environment";
         let one = "action == Deed::Action::\"idp.restore_access\",\n    resource\n)\nwhen { context.environment";
-        edit(&dir, POLICIES, both, one)?;
+        edit(dir, POLICIES, both, one)?;
         let policies = fs::read_to_string(dir.join(POLICIES))?;
-        host::expect(&["pin", &dir.to_string_lossy()])?;
+        home.pin()?;
         let bob = SigningKey::from_pkcs8_pem(&fs::read_to_string(dir.join("approvers/bob.key"))?)?;
-        let (fresh, trust) = first_start(&dir, &disk)?;
-        Ok(Self { dir, disk, upstream, effects, bob, trust, fresh, policies, _home: home })
+        let (fresh, trust) = first_start(&home, &disk)?;
+        Ok(Self { disk, upstream, effects, bob, trust, fresh, policies, home })
     }
 
     /// Puts other policies in force from the next start on: those before live on in the host's payloads alone.
@@ -95,18 +89,12 @@ impl Site {
             "\n@id(\"reads-{number}\")\npermit (principal, action == Deed::Action::\"idp.read_user\", \
              resource);\n"
         );
-        Ok(fs::write(self.dir.join(POLICIES), format!("{}{more}", self.policies))?)
+        Ok(fs::write(self.home.dir.join(POLICIES), format!("{}{more}", self.policies))?)
     }
 
     /// The log of the tenant.
     pub(crate) fn log(&self) -> PathBuf {
-        self.dir.join("state/log/acme")
-    }
-}
-
-impl Drop for Home {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).ok();
+        self.home.dir.join(LOG)
     }
 }
 
@@ -117,18 +105,15 @@ fn effect(dir: &Path, contract: &str, effect: &str) -> Result<()> {
 }
 
 /// Compiles the adapters once, and asks the host for its public keys.
-fn first_start(dir: &Path, disk: &Disk) -> Result<(Image, Trust)> {
-    let served = match served::start(dir, disk)? {
-        Start::Up(served) => served,
+fn first_start(home: &Home, disk: &Disk) -> Result<(Image, Trust)> {
+    let host = match served::start(&home.dir, disk)? {
+        Start::Up(host) => host,
         Start::Cut => return Err("the power went before anybody cut it".into()),
         Start::Failed(why) => return Err(format!("the host does not start: {why}").into()),
     };
-    let out = dir.join("trust");
-    host::expect(&["trust", &dir.to_string_lossy(), &out.to_string_lossy(), "--tenant", "acme"])?;
-    let read = |name: &str| Some((name.to_owned(), fs::read(out.join(name)).ok()?));
-    let trust = Trust::parse(&Trust::FILES.into_iter().filter_map(read).collect())?;
+    let trust = home.trusted()?;
     let mut fresh = disk.image();
-    served.kill(disk)?;
+    served::kill(host, disk)?;
     fresh.keep_only("cache");
     Ok((fresh, trust))
 }

@@ -1,12 +1,13 @@
 //! The callers of one action: an agent that proposes until somebody acknowledges it, and people who
 //! approve, deny or cancel. They outlive every host: one that is gone is asked again when it is back.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use deed_tests::client::{Answer, Client};
-use deed_tests::host;
+use deed_tests::people;
 use deed_tests::services::Result;
 use deed_tests::world::BOB;
 use serde_json::{Value, json};
@@ -40,7 +41,7 @@ impl Where for std::sync::RwLock<Site> {
 }
 
 /// Carries one plan out.
-pub(crate) fn carry(site: &impl Where, dir: &str, plan: Plan, over: &AtomicBool) -> Known {
+pub(crate) fn carry(site: &impl Where, dir: &Path, plan: Plan, over: &AtomicBool) -> Known {
     let id = match propose(site, &plan) {
         Ok(id) => id,
         Err(error) => return Known { plan, id: None, problem: Some(error.to_string()) },
@@ -58,10 +59,8 @@ fn propose(site: &impl Where, plan: &Plan) -> Result<String> {
     }
     let key = format!("soak-{}", plan.number);
     let headers = [("prefer", "wait=0"), ("idempotency-key", key.as_str())];
-    let body = proposal.to_string().into_bytes();
-    let answer = until_answered(site, &token(plan.agent), |client| {
-        client.send("POST", "/v1/actions", &headers, body.clone())
-    })?;
+    let answer =
+        until_answered(site, &token(plan.agent), |client| client.propose(&proposal, &headers))?;
     if matches!(answer.status, 200 | 202) {
         return Ok(answer.text("/id"));
     }
@@ -89,7 +88,7 @@ fn until_answered(
     Err(format!("no host took it for two minutes: {last}").into())
 }
 
-fn people(site: &impl Where, dir: &str, plan: &Plan, id: &str, over: &AtomicBool) -> Result<()> {
+fn people(site: &impl Where, dir: &Path, plan: &Plan, id: &str, over: &AtomicBool) -> Result<()> {
     if let Then::Cancel(pause) = plan.then {
         thread::sleep(pause);
         let path = format!("/v1/actions/{id}/cancel");
@@ -112,35 +111,12 @@ fn people(site: &impl Where, dir: &str, plan: &Plan, id: &str, over: &AtomicBool
         match answer.text("/status").as_str() {
             "pending" | "running" => thread::sleep(AGAIN),
             "waiting" => {
-                answer_as_bob(&site.url(), dir, verb, id)?;
+                // Whether it was taken shows in the action: a host that dies meanwhile is asked again.
+                people::answer(&site.url(), dir, [verb, id, "bob", BOB])?;
                 thread::sleep(AGAIN);
             }
             _ => return Ok(()),
         }
-    }
-    Ok(())
-}
-
-/// The real client. Whether it was taken shows in the action: a host that dies meanwhile is asked again.
-fn answer_as_bob(url: &str, dir: &str, verb: &str, id: &str) -> Result<()> {
-    let key = format!("{dir}/approvers/bob.key");
-    let args = [
-        verb,
-        id,
-        "--url",
-        url,
-        "--token",
-        BOB,
-        "--key",
-        &key,
-        "--person",
-        "bob",
-        "--role",
-        "support-lead",
-        "--yes",
-    ];
-    if !url.is_empty() {
-        host::run(&args, "")?;
     }
     Ok(())
 }

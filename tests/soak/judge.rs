@@ -5,7 +5,6 @@ use std::sync::RwLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use deed_tests::client::Client;
 use deed_tests::dice::Dice;
 use deed_tests::host;
 use deed_tests::record::Applied;
@@ -71,7 +70,7 @@ pub(crate) fn judge(site: &RwLock<Site>, known: &[Known], seed: u64) -> Result<J
 
 /// The view of every action that was acknowledged, once each has ended or is open.
 fn ends(site: &Site, known: &[Known]) -> Result<HashMap<String, Value>> {
-    let client = Client::new(&site.url(), BOB);
+    let client = site.home.client(BOB);
     let (start, mut ends) = (Instant::now(), HashMap::new());
     let mut left: Vec<&String> = known.iter().filter_map(|one| one.id.as_ref()).collect();
     while !left.is_empty() && start.elapsed() < PATIENCE {
@@ -158,11 +157,11 @@ impl Count {
 
     /// Some bundles, as a stranger with the public keys finds them.
     fn bundles(&mut self, site: &Site, known: &[Known], seed: u64) -> Result<()> {
-        let client = Client::new(&site.url(), BOB);
+        let client = site.home.client(BOB);
         let mut ids: Vec<&String> = known.iter().filter_map(|one| one.id.as_ref()).collect();
         Dice::new(seed).shuffle(&mut ids);
-        let trust = site.dir.join("trust").to_string_lossy().into_owned();
-        let file = site.dir.join("one.deed");
+        let trust = site.home.dir.join("trust").to_string_lossy().into_owned();
+        let file = site.home.dir.join("one.deed");
         for id in ids.into_iter().take(BUNDLES) {
             let answer = client.get(&format!("/v1/actions/{id}/bundle"))?;
             // One that waits for people has no receipt yet.
@@ -170,11 +169,10 @@ impl Count {
                 continue;
             }
             std::fs::write(&file, &answer.bytes)?;
-            let output = host::run(&["verify", &file.to_string_lossy(), "--trust", &trust], "")?;
-            if !output.status.success() {
+            let verify = ["verify", &file.to_string_lossy(), "--trust", &trust];
+            if let Some(wrong) = host::complaint(&verify)? {
                 self.wrong += 1;
-                let said = String::from_utf8_lossy(&output.stdout).into_owned();
-                self.lines.push(format!("wrong: the bundle of {id} is not verified: {said}"));
+                self.lines.push(format!("wrong: the bundle of {id} is not verified: {wrong}"));
             }
         }
         Ok(())

@@ -9,7 +9,6 @@ mod judge;
 mod site;
 mod walk;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
@@ -17,6 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use deed_tests::dice;
+use deed_tests::out::say;
 use deed_tests::record::On;
 use deed_tests::services::Result;
 use libtest_mimic::{Arguments, Trial};
@@ -61,7 +61,7 @@ fn time() -> Result<Duration> {
 /// Takes one step after the other until the time is over. Gives what every caller knows in the end.
 fn walk(site: &RwLock<Site>, seed: u64, time: Duration) -> Result<Vec<Known>> {
     let (known, busy, over) = (Mutex::new(Vec::new()), AtomicUsize::new(0), AtomicBool::new(false));
-    let dir = read(site).dir.to_string_lossy().into_owned();
+    let dir = read(site).home.dir.clone();
     let (mut walk, start) = (Walk::new(seed), Instant::now());
     let mut told = start;
     thread::scope(|scope| {
@@ -137,9 +137,4 @@ fn read(site: &RwLock<Site>) -> std::sync::RwLockReadGuard<'_, Site> {
 
 fn write(site: &RwLock<Site>) -> std::sync::RwLockWriteGuard<'_, Site> {
     site.write().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn say(line: &str) {
-    // A closed stdout leaves nobody to tell.
-    drop(writeln!(std::io::stdout(), "{line}"));
 }

@@ -2,23 +2,19 @@
 //! can jump. Starts, kills and stops the host, and has it checked whenever it is down.
 
 use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock};
 
-use deed_spec::digest::Digest;
-use deed_tests::host::{self, Host};
+use deed_tests::home::Home;
+use deed_tests::layout;
 use deed_tests::record::{Record, desk};
 use deed_tests::services::Result;
 
 use crate::walk::AGENTS;
 
-const LOG: &str = "state/log/acme";
-
 pub(crate) struct Site {
     pub(crate) record: Record,
-    pub(crate) dir: PathBuf,
-    host: Option<Host>,
+    pub(crate) home: Home,
     /// Where the host answers; empty while there is none.
     url: RwLock<String>,
     clock: PathBuf,
@@ -42,15 +38,14 @@ pub(crate) fn token(agent: usize) -> String {
 impl Site {
     pub(crate) fn make() -> Result<Self> {
         let record = Record::start()?;
-        let dir = std::env::temp_dir().join(format!("deed-soak-{}", std::process::id()));
-        desk::lay_out(&dir, &record.base_url())?;
-        add_agents_and_a_read(&dir)?;
-        desk::trust(&dir)?;
-        let clock = dir.join("clock");
+        let home = Home::new("soak");
+        desk::lay_out(&home.dir, &record.base_url())?;
+        add_agents_and_a_read(&home)?;
+        home.trust()?;
+        let clock = home.dir.join("clock");
         let mut site = Self {
             record,
-            dir,
-            host: None,
+            home,
             url: RwLock::default(),
             clock,
             offset_ms: 0,
@@ -80,26 +75,20 @@ impl Site {
             self.set_clock(self.furthest_ms)?;
         }
         let clock = self.clock.to_string_lossy().into_owned();
-        let host = Host::serve_with(&self.dir, &[("DEED_TEST_CLOCK", &clock)])?;
-        self.say(&host.url);
-        self.host = Some(host);
+        self.home.serve_with(&[("DEED_TEST_CLOCK", &clock)])?;
+        self.say(self.home.url());
         Ok(())
     }
 
     pub(crate) fn kill(&mut self) -> Result<()> {
         self.say("");
         self.kills += 1;
-        match self.host.take() {
-            Some(host) => host.kill(),
-            None => Ok(()),
-        }
+        self.home.kill()
     }
 
     pub(crate) fn stop(&mut self) -> Result<()> {
         self.stops += 1;
-        if let Some(host) = self.host.take()
-            && !host.stop()?
-        {
+        if !self.home.stop()? {
             self.findings.push("SIGTERM did not end the host in order".to_owned());
         }
         self.say("");
@@ -129,33 +118,11 @@ impl Site {
     /// What a dead host left: journal, index, receipts and log must agree, and the log must have grown out
     /// of all that was public.
     pub(crate) fn check(&mut self) -> Result<()> {
-        let path = |name: &str| self.dir.join(name).to_string_lossy().into_owned();
-        let mut audit =
-            ["log", "audit", &path(LOG), "--trust", &path("trust")].map(str::to_owned).to_vec();
-        for seen in self.seen.iter().rev().take(3) {
-            audit.extend(["--since".to_owned(), seen.to_string_lossy().into_owned()]);
+        let seen = self.seen.iter().rev().take(3).cloned().collect::<Vec<_>>();
+        for wrong in [self.home.check()?, self.home.audit(&seen)?].into_iter().flatten() {
+            self.findings.push(format!("after death {}: {wrong}", self.deaths()));
         }
-        let check = ["journal", "check", &path("")].map(str::to_owned).to_vec();
-        for args in [check, audit] {
-            let args: Vec<&str> = args.iter().map(String::as_str).collect();
-            let output = host::run(&args, "")?;
-            if !output.status.success() {
-                let said = [output.stdout, output.stderr].concat();
-                let said = String::from_utf8_lossy(&said).into_owned();
-                self.findings.push(format!(
-                    "after death {}: `deed {}`: {said}",
-                    self.deaths(),
-                    args[0]
-                ));
-            }
-        }
-        let since = self.dir.join(format!("since-{}", self.deaths()));
-        match fs::copy(self.dir.join(LOG).join("checkpoint"), &since) {
-            Ok(_) => self.seen.push(since),
-            // A host that died at its very start has published nothing.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error.into()),
-        }
+        self.seen.extend(self.home.keep_checkpoint(&format!("since-{}", self.deaths()))?);
         Ok(())
     }
 
@@ -164,25 +131,16 @@ impl Site {
     }
 }
 
-impl Drop for Site {
-    fn drop(&mut self) {
-        self.host = None;
-        if std::env::var_os("KEEP").is_none() {
-            fs::remove_dir_all(&self.dir).ok();
-        }
-    }
-}
-
-fn add_agents_and_a_read(dir: &Path) -> Result<()> {
+fn add_agents_and_a_read(home: &Home) -> Result<()> {
+    let dir = &home.dir;
     desk::add_a_read(dir)?;
     let mut toml = fs::read_to_string(dir.join("deed.toml"))?;
     toml += "\n[tenant.acme.grant.\"crash.set_read\"]\nupstreams = [\"record\"]\n";
     for agent in 0..AGENTS {
-        let hash = Digest::of(token(agent).as_bytes());
+        let hash = layout::hash(&token(agent));
         let agent = format!("\n[tenant.acme.agent.walker-{agent}]\nperson = \"alice\"\n");
         toml.extend([agent, format!("roles = [\"helpdesk\"]\ntoken = \"{hash}\"\n")]);
     }
     fs::write(dir.join("deed.toml"), toml)?;
-    host::expect(&["pin", &dir.to_string_lossy()])?;
-    Ok(())
+    home.pin()
 }

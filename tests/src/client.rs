@@ -63,6 +63,23 @@ impl Client {
         self.send("GET", path, &[], vec![])
     }
 
+    /// Proposes, with headers such as `prefer`.
+    pub fn propose(&self, proposal: &Value, headers: &[(&str, &str)]) -> Result<Answer> {
+        self.send("POST", "/v1/actions", headers, proposal.to_string().into_bytes())
+    }
+
+    /// The action once it rests, or what is of it after so many seconds.
+    pub fn rests(&self, id: &str, seconds: u32) -> Result<Answer> {
+        let wait = format!("wait={seconds}");
+        self.send("GET", &format!("/v1/actions/{id}"), &[("prefer", &wait)], vec![])
+    }
+
+    /// The bundle of an ended action, as this caller may have it.
+    pub fn bundle(&self, id: &str) -> Result<Vec<u8>> {
+        let answer = self.get(&format!("/v1/actions/{id}/bundle"))?;
+        if answer.status == 200 { Ok(answer.bytes) } else { Err(answer.text("/detail").into()) }
+    }
+
     pub fn post(&self, path: &str, body: &Value) -> Result<Answer> {
         self.send("POST", path, &[], body.to_string().into_bytes())
     }

@@ -1,18 +1,24 @@
 //! The real `deed` binary: run to its end for one command, or served until it is stopped.
 
-use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::client::Client;
 use crate::services::Result;
 use crate::tether::Tether;
+pub use starting::{Said, Starting};
+
+mod starting;
 
 /// A debug build starts slowly when the machine also compiles.
 const START_PATIENCE: Duration = Duration::from_secs(90);
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Where the stderr of a host goes, in its directory.
+pub const LOG: &str = "serve.log";
 
 /// The binary: `DEED_BIN`, or `deed` beside the directory of the test's own executable.
 pub fn binary() -> Result<PathBuf> {
@@ -52,16 +58,33 @@ pub fn run_within(args: &[&str], patience: Duration) -> Result<Option<Output>> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()?;
-    let pid = child.id().to_string();
+    let pid = child.id();
     let (send, receive) = mpsc::channel();
     // Reads while it waits: a child that says much would wait for its reader.
     let waiting = thread::spawn(move || send.send(child.wait_with_output()).is_ok());
     let Ok(output) = receive.recv_timeout(patience) else {
-        Command::new("kill").args(["-KILL", &pid]).status()?;
+        kill(pid)?;
         waiting.join().ok();
         return Ok(None);
     };
     Ok(Some(output?))
+}
+
+/// What a command says that finds something wrong; nothing where it finds all as it must be.
+pub fn complaint(args: &[&str]) -> Result<Option<String>> {
+    let output = run(args, "")?;
+    if output.status.success() {
+        return Ok(None);
+    }
+    let said = [output.stdout, output.stderr].concat();
+    let command = args.first().copied().unwrap_or_default();
+    Ok(Some(format!("`deed {command}`: {}", String::from_utf8_lossy(&said))))
+}
+
+/// SIGKILL for a process that another thread waits for.
+pub fn kill(pid: u32) -> Result<()> {
+    Command::new("kill").args(["-KILL", &pid.to_string()]).status()?;
+    Ok(())
 }
 
 /// Runs a command that must succeed, and gives what it printed.
@@ -83,6 +106,8 @@ pub struct Host {
     pub url: String,
     pub operations: String,
     log: PathBuf,
+    /// Where in its log this process began.
+    begun: usize,
 }
 
 impl Host {
@@ -93,21 +118,11 @@ impl Host {
 
     /// The same, with more environment variables.
     pub fn serve_with(dir: &Path, variables: &[(&str, &str)]) -> Result<Self> {
-        let log = dir.join("serve.log");
-        let errors = std::fs::File::options().create(true).append(true).open(&log)?;
-        let mut child = Command::new(binary()?)
-            .arg("serve")
-            .arg(dir)
-            .envs(variables.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(errors)
-            .spawn()?;
-        let Some((url, operations)) = first_line(&mut child) else {
-            child.kill().and_then(|()| child.wait()).ok();
-            return Err(std::fs::read_to_string(&log).unwrap_or_default().into());
-        };
-        Ok(Self { tether: Some(Tether::to(child.id())?), child, url, operations, log })
+        let mut starting = Self::begin(dir, variables)?;
+        match starting.wait(START_PATIENCE) {
+            Said::Serves => Ok(starting.host),
+            Said::Nothing | Said::Ends => Err(starting.host.said().into()),
+        }
     }
 
     /// SIGTERM: an orderly stop. Gives whether the host ended by itself with success.
@@ -136,8 +151,14 @@ impl Host {
     }
 
     /// SIGKILL: what a crash leaves.
-    pub fn kill(mut self) -> Result<()> {
+    pub fn kill(self) -> Result<()> {
+        self.kill_then(|| ())
+    }
+
+    /// The same; what it may hang on is let go of when it has been told to die, and before that is waited for.
+    pub fn kill_then(mut self, then: impl FnOnce()) -> Result<()> {
         self.child.kill()?;
+        then();
         self.child.wait()?;
         Ok(())
     }
@@ -158,9 +179,26 @@ impl Host {
         self.child.id()
     }
 
-    /// What the host wrote to stderr so far.
+    /// What hosts of this directory wrote to stderr so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Of that, what this one wrote.
+    pub fn said(&self) -> String {
+        self.log().get(self.begun..).unwrap_or_default().to_owned()
+    }
+
+    /// The value of a metric, summed over its labels; none where there is no such line.
+    pub fn metric(&self, name: &str) -> Result<Option<u64>> {
+        let text = String::from_utf8(Client::new(&self.operations, "").get("/metrics")?.bytes)?;
+        let value = |line: &str| {
+            let (label, value) = line.rsplit_once(' ')?;
+            let is_it = label == name || label.strip_prefix(name)?.starts_with('{');
+            is_it.then(|| value.parse::<u64>().ok())?
+        };
+        let values: Vec<u64> = text.lines().filter_map(value).collect();
+        Ok((!values.is_empty()).then(|| values.iter().sum()))
     }
 }
 
@@ -170,18 +208,4 @@ impl Drop for Host {
         // It may have ended by itself; there is nobody to tell either way.
         self.child.kill().and_then(|()| self.child.wait()).ok();
     }
-}
-
-/// `serving http://A (operations http://B), …`; none when the host ended before it said so.
-fn first_line(child: &mut Child) -> Option<(String, String)> {
-    let stdout = child.stdout.take()?;
-    let (send, receive) = mpsc::channel();
-    thread::spawn(move || {
-        let mut line = String::new();
-        let read = BufReader::new(stdout).read_line(&mut line);
-        read.map(|_| send.send(line)).is_ok()
-    });
-    let line = receive.recv_timeout(START_PATIENCE).ok()?;
-    let mut words = line.split([' ', '(', ')', ',']).filter(|word| word.starts_with("http://"));
-    Some((words.next()?.to_owned(), words.next()?.to_owned()))
 }

@@ -4,11 +4,11 @@
 use std::fs;
 use std::path::Path;
 
-use deed_spec::digest::Digest;
 use serde_json::{Value, json};
 
 use crate::canary::Canary;
-use crate::services::{Result, ScimServer, workspace};
+use crate::layout;
+use crate::services::{Result, ScimServer};
 use crate::world::{self, SCIM, World};
 
 pub const CONTRACT: &str = include_str!("private/note.toml");
@@ -54,20 +54,17 @@ pub fn world(
 }
 
 fn lay_out(dir: &Path) -> Result<()> {
-    let wasm = workspace().join("target/adapters/tells-private.wasm");
-    fs::copy(&wasm, dir.join("adapters/notes.wasm"))
-        .map_err(|e| format!("`{}` is not there ({e}); run `make adapters`", wasm.display()))?;
+    layout::adapter(dir, "tells-private", "notes")?;
     fs::write(dir.join("contracts/note.toml"), CONTRACT)?;
     fs::write(dir.join("policies/note.cedar"), POLICY)?;
     let own = "[tenant.acme]\npolicies = [\"policies/starter.cedar\"";
     world::edit(dir, "deed.toml", own, &format!("{own}, \"policies/note.cedar\""))?;
-    let hash = |token: &str| Digest::of(token.as_bytes()).to_string();
     let more = format!(
         "\n[tenant.acme.grant.\"idp.note\"]\nupstreams = [\"idp\"]\n\n[tenant.acme.agent.other]\n\
          person = \"alice\"\nroles = [\"helpdesk\"]\ntoken = \"{}\"\n\n[tenant.acme.person.erin]\n\
          roles = [\"auditor\"]\ntoken = \"{}\"\n",
-        hash(OTHER),
-        hash(ERIN)
+        layout::hash(OTHER),
+        layout::hash(ERIN)
     );
     let text = fs::read_to_string(dir.join("deed.toml"))?;
     Ok(fs::write(dir.join("deed.toml"), text + &more)?)

@@ -5,9 +5,12 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use deed_test_support::shared::scim;
 use deed_tests::client::Client;
+use deed_tests::home::Home;
+use deed_tests::proxy::Proxy;
 use deed_tests::world::{BOB, HELPDESK, STRANGER, World};
-use deed_verify::{Trust, Verdict, verify};
+use deed_verify::{Verdict, verify};
 
 use super::{Scratch, act, audit, backup, clean, leave_some, proposal, restore, user, world};
 
@@ -25,9 +28,8 @@ fn propose(world: &World, caller: usize, done: &AtomicBool, ended: &Mutex<usize>
             _ => (HELPDESK, proposal()),
         };
         let client = Client::new(world.url(), token);
-        let body = proposal.to_string().into_bytes();
-        // A refusal because of too many requests is accepted as an answer.
-        let answer = client.send("POST", "/v1/actions", &wait, body).unwrap();
+        // A refusal for too much at once is an answer like another.
+        let answer = client.propose(&proposal, &wait).unwrap();
         if answer.text("/status") == "verified" {
             *ended.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         }
@@ -87,11 +89,9 @@ fn backups_of_a_busy_host_are_whole_and_can_be_served() {
     assert_eq!(code, 0, "{said}");
     // Approvers' keys are private to the approvers and are in no backup.
     std::fs::copy(world.dir.join("approvers/bob.key"), dir.join("approvers/bob.key")).unwrap();
-    let proxy =
-        deed_tests::proxy::Proxy::start(&deed_test_support::shared::scim().base_url()).unwrap();
-    let mut second = World { dir, proxy, host: None, canaries: Vec::new() };
+    let mut second = World::of(Home::at(dir), Proxy::start(&scim().base_url()).unwrap());
     second.serve().unwrap();
-    let trust = trust(&second);
+    let trust = second.trusted().unwrap();
     let report = verify(&second.bundle(&verified).unwrap(), Some(&trust));
     assert_eq!(report.verdict, Verdict::Verified, "{report:#?}");
     let (taken, said) = second.approve(&waiting, "bob", BOB).unwrap();
@@ -100,10 +100,4 @@ fn backups_of_a_busy_host_are_whole_and_can_be_served() {
     act(&second);
     super::stop(&mut second);
     clean(&second.dir);
-}
-
-fn trust(world: &World) -> Trust {
-    let dir = world.trust().unwrap();
-    let read = |name: &str| Some((name.to_owned(), std::fs::read(dir.join(name)).ok()?));
-    Trust::parse(&Trust::FILES.into_iter().filter_map(read).collect()).unwrap()
 }

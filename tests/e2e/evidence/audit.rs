@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use deed_spec::note::{self, Checkpoint, LogKey, VerifierKey};
 use deed_test_support::shared::{locked_out, scim};
+use deed_tests::home::Home;
 use deed_tests::host;
 use deed_tests::proxy::Proxy;
 use deed_tests::world::{BOB, STRANGER, World};
@@ -208,12 +209,12 @@ fn another_key_and_another_origin_are_found_out() {
 fn two_hosts_with_the_same_keys_fork_the_log() {
     let mut proof = proof("forked@example.com");
     assert!(proof.world.host.take().unwrap().stop().unwrap());
-    let twin = std::env::temp_dir().join(format!("deed-twin-{}", std::process::id()));
-    let done = Command::new("cp").arg("-a").args([&proof.world.dir, &twin]).status().unwrap();
+    let twin = Home::new("twin");
+    let done = Command::new("cp").arg("-a").args([&proof.world.dir, &twin.dir]).status().unwrap();
     assert!(done.success());
     // The twin reaches the user directory through the first world's proxy; its own proxy only completes the `World`.
     let idle = Proxy::start(&scim().base_url()).unwrap();
-    let mut twin = World { dir: twin, proxy: idle, host: None, canaries: Vec::new() };
+    let mut twin = World::of(twin, idle);
     for world in [&mut proof.world, &mut twin] {
         world.serve().unwrap();
         act(world);

@@ -2,14 +2,13 @@
 //! with one write and with two, and one that people are asked about. Made with the real binary's commands.
 
 use std::fs;
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use deed_spec::digest::Digest;
 use serde_json::{Value, json};
 
 use crate::host;
-use crate::services::{Result, workspace};
+use crate::layout::{self, HEAD, hash};
+use crate::services::Result;
 use crate::world::{BOB, HELPDESK};
 
 /// What an action does to the record, and so which contract it is of.
@@ -163,19 +162,12 @@ pub const TIMEOUT: &str = "1200ms";
 
 /// Makes a served directory for the record at this base URL.
 pub fn lay_out(dir: &Path, record: &str) -> Result<()> {
-    for sub in ["contracts", "policies", "adapters", "secrets", "keys", "approvers"] {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir.join(sub))?;
-    }
+    layout::folders(dir, &["bob"])?;
     for deed in Deed::all() {
         fs::write(dir.join(format!("contracts/{}.toml", deed.contract())), deed.toml())?;
     }
     fs::write(dir.join("policies/crash.cedar"), POLICIES)?;
-    let wasm = workspace().join("target/adapters/writes-in-order.wasm");
-    fs::copy(&wasm, dir.join("adapters/writes-in-order.wasm"))
-        .map_err(|e| format!("`{}` is not there ({e}); run `make adapters`", wasm.display()))?;
-    for key in ["keys/receipt.key", "keys/log.key", "approvers/bob.key"] {
-        host::expect(&["key", "new", &dir.join(key).to_string_lossy()])?;
-    }
+    layout::adapter(dir, "writes-in-order", "writes-in-order")?;
     fs::write(dir.join("deed.toml"), configuration(record))?;
     host::expect(&["pin", &dir.to_string_lossy()])?;
     Ok(())
@@ -194,13 +186,6 @@ pub fn add_a_read(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes the trust directory of such a directory and gives its path.
-pub fn trust(dir: &Path) -> Result<PathBuf> {
-    let out = dir.join("trust");
-    host::expect(&["trust", &dir.to_string_lossy(), &out.to_string_lossy(), "--tenant", "acme"])?;
-    Ok(out)
-}
-
 const POLICIES: &str = r#"
 @id("desk-writes")
 permit (principal, action, resource) when { principal.roles.contains("helpdesk") };
@@ -211,24 +196,12 @@ forbid (principal, action == Deed::Action::"crash.add_asked", resource);
 "#;
 
 fn configuration(record: &str) -> String {
-    let hash = |token: &str| Digest::of(token.as_bytes()).to_string();
     let grant = |deed: Deed| {
         format!("[tenant.acme.grant.\"{}\"]\nupstreams = [\"record\"]\n\n", deed.contract())
     };
     let grants = Deed::all().into_iter().map(grant).collect::<Vec<_>>().concat();
     format!(
-        r#"environment = "production"
-
-[http]
-listen = "127.0.0.1:0"
-operations = "127.0.0.1:0"
-
-[log]
-origin = "deed.example/logs"
-
-[approval]
-expires = "1h"
-
+        r#"{HEAD}
 [tenant.acme]
 policies = ["policies/crash.cedar"]
 

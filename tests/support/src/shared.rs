@@ -4,11 +4,14 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use deed_tests::proxy::Fault;
 use deed_tests::services::ScimServer;
-use deed_tests::world::World;
+use deed_tests::wait::until;
+use deed_tests::world::{BOB, World};
 use serde_json::Value;
 
 /// Started by the first test that needs it. Statics are not dropped: its tether ends it when the
@@ -35,6 +38,18 @@ pub fn user(prefix: &str, active: Option<bool>) -> String {
 /// What the SCIM server itself says of `active`.
 pub fn is_active(user: &str) -> bool {
     scim().get_user(user).unwrap()["active"].as_bool().unwrap_or_default()
+}
+
+/// Bob approves this action; as soon as its write is under way, looks meet this fault.
+pub fn approve_then(world: &World, id: &str, look: Fault) {
+    let writes = world.proxy.count("PATCH");
+    thread::scope(|scope| {
+        let approving = scope.spawn(|| world.approve(id, "bob", BOB).unwrap());
+        until("it writes", || world.proxy.count("PATCH") > writes || approving.is_finished());
+        world.proxy.set("GET", look);
+        let (done, said) = approving.join().unwrap();
+        assert!(done, "{said}");
+    });
 }
 
 /// The claim of an action's end: this outcome, a reason that says so, and a receipt in the log that
@@ -105,12 +120,5 @@ pub fn look(world: &World, view: &Value, name: &str) -> Value {
 
 /// What the offline verifier says of an ended action, with the trust directory of its world.
 pub fn report(world: &World, id: &str) -> deed_verify::Report {
-    // `deed trust` writes into new directories only.
-    let trust = world.dir.join("trust");
-    let trust = if trust.exists() { trust } else { world.trust().unwrap() };
-    // Not every trust directory has every file.
-    let read = |name: &str| Some((name.to_owned(), fs::read(trust.join(name)).ok()?));
-    let files = deed_verify::Trust::FILES.into_iter().filter_map(read).collect();
-    let trust = deed_verify::Trust::parse(&files).unwrap();
-    deed_verify::verify(&world.bundle(id).unwrap(), Some(&trust))
+    deed_verify::verify(&world.bundle(id).unwrap(), Some(&world.trusted().unwrap()))
 }

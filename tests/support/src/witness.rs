@@ -194,9 +194,9 @@ pub fn witnessed(peers: &[&Peer], log: &str) -> World {
     let settings = format!("{log}\n\n{}[approval]", tables.concat());
     World::with(scim(), "scim", |dir| {
         edit(dir, "deed.toml", "[approval]", &settings)?;
-        let (dir, trust) = (dir.to_str().unwrap(), dir.join("trust"));
-        host::expect(&["pin", dir])?;
-        host::expect(&["trust", dir, trust.to_str().unwrap(), "--tenant", "acme"])?;
+        let trust = dir.join("trust");
+        host::expect(&["pin", dir.to_str().unwrap()])?;
+        deed_tests::trust::write(dir, &trust, "acme")?;
         let vkey = std::fs::read_to_string(trust.join("log.vkey"))?;
         for peer in peers {
             peer.mind.know(vkey.trim_end());

@@ -1,0 +1,177 @@
+//! A served directory of a test's own: its files, and the host that serves them while there is one. Every kind of
+//! test has it; what stands upstream, and what is asked for, is theirs.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use deed_verify::Trust;
+use serde_json::Value;
+
+use crate::client::Client;
+use crate::host::{self, Host};
+use crate::people::{self, BOB};
+use crate::services::Result;
+use crate::trust;
+
+/// Where a served directory has the log of its tenant `acme`.
+pub const LOG: &str = "state/log/acme";
+
+/// Dropping it ends the host and removes the directory, unless `DEED_KEEP` is set.
+#[derive(Debug)]
+pub struct Home {
+    pub dir: PathBuf,
+    pub host: Option<Host>,
+}
+
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
+impl Home {
+    /// A path that nobody else has, with this in its name; nothing stands there yet.
+    pub fn new(name: &str) -> Self {
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("deed-{name}-{}-{count}", std::process::id());
+        Self::at(std::env::temp_dir().join(name))
+    }
+
+    pub fn at(dir: PathBuf) -> Self {
+        Self { dir, host: None }
+    }
+
+    pub fn path(&self) -> &str {
+        self.dir.to_str().unwrap_or_default()
+    }
+
+    /// Puts into force what its files say now.
+    pub fn pin(&self) -> Result<()> {
+        host::expect(&["pin", self.path()]).map(drop)
+    }
+
+    pub fn serve(&mut self) -> Result<()> {
+        self.serve_with(&[])
+    }
+
+    /// Serves with more environment variables.
+    pub fn serve_with(&mut self, variables: &[(&str, &str)]) -> Result<()> {
+        self.host = Some(Host::serve_with(&self.dir, variables)?);
+        Ok(())
+    }
+
+    /// SIGTERM. Gives whether the host ended in order; one that is not there has.
+    pub fn stop(&mut self) -> Result<bool> {
+        self.host.take().map_or(Ok(true), Host::stop)
+    }
+
+    /// SIGKILL: what a crash leaves.
+    pub fn kill(&mut self) -> Result<()> {
+        self.host.take().map_or(Ok(()), Host::kill)
+    }
+
+    /// Stops and starts again in the same directory.
+    pub fn restart(&mut self) -> Result<()> {
+        self.stop()?;
+        self.serve()
+    }
+
+    /// Whether the host ends within this time, by itself or because somebody ended it.
+    pub fn ends_within(&mut self, patience: Duration) -> Result<bool> {
+        self.host.as_mut().map_or(Ok(true), |host| host.ends_within(patience))
+    }
+
+    /// Where the host answers; empty while there is none.
+    pub fn url(&self) -> &str {
+        self.host.as_ref().map_or("", |host| host.url.as_str())
+    }
+
+    pub fn client(&self, token: &str) -> Client {
+        Client::new(self.url(), token)
+    }
+
+    /// A caller of the listener for operators.
+    pub fn operations(&self) -> Client {
+        Client::new(self.host.as_ref().map_or("", |host| host.operations.as_str()), "")
+    }
+
+    /// A metric, summed over its labels; none where there is no such line.
+    pub fn metric(&self, name: &str) -> Result<Option<u64>> {
+        self.host.as_ref().map_or(Ok(None), |host| host.metric(name))
+    }
+
+    pub fn show(&self, id: &str) -> Result<Value> {
+        Ok(self.client(BOB).get(&format!("/v1/actions/{id}"))?.json())
+    }
+
+    /// Waits until the action has ended or waits for people.
+    pub fn settled(&self, id: &str) -> Result<Value> {
+        Ok(self.client(BOB).rests(id, 60)?.json())
+    }
+
+    /// The people's bundle of an ended action.
+    pub fn bundle(&self, id: &str) -> Result<Vec<u8>> {
+        self.client(BOB).bundle(id)
+    }
+
+    /// Signs as this person with the real client; gives whether it was taken, and everything it printed.
+    pub fn approve(&self, id: &str, person: &str, token: &str) -> Result<(bool, String)> {
+        self.answer("approve", id, person, token)
+    }
+
+    pub fn answer(
+        &self,
+        verb: &str,
+        id: &str,
+        person: &str,
+        token: &str,
+    ) -> Result<(bool, String)> {
+        people::answer(self.url(), &self.dir, [verb, id, person, token])
+    }
+
+    /// Writes the trust directory of the tenant `acme`, unless it is there, and gives its path.
+    pub fn trust(&self) -> Result<PathBuf> {
+        let out = self.dir.join("trust");
+        trust::write(&self.dir, &out, "acme")?;
+        Ok(out)
+    }
+
+    /// The same as the verifier takes it.
+    pub fn trusted(&self) -> Result<Trust> {
+        trust::read(&self.trust()?)
+    }
+
+    /// Keeps the checkpoint that anybody could have fetched by now, under this name; none where nothing was published.
+    pub fn keep_checkpoint(&self, name: &str) -> Result<Option<PathBuf>> {
+        let kept = self.dir.join(name);
+        match fs::copy(self.dir.join(LOG).join("checkpoint"), &kept) {
+            Ok(_) => Ok(Some(kept)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What is wrong with what a host left that is gone: journal, index, receipts and log must agree.
+    pub fn check(&self) -> Result<Option<String>> {
+        host::complaint(&["journal", "check", self.path()])
+    }
+
+    /// What is wrong with the log: it must be whole, and have grown out of each of these checkpoints. Wants the trust
+    /// directory to be there.
+    pub fn audit(&self, since: &[PathBuf]) -> Result<Option<String>> {
+        let text = |path: &Path| path.to_string_lossy().into_owned();
+        let (log, trust) = (text(&self.dir.join(LOG)), text(&self.dir.join("trust")));
+        let since: Vec<String> = since.iter().map(|path| text(path)).collect();
+        let since = since.iter().flat_map(|path| ["--since", path]);
+        let args = ["log", "audit", &log, "--trust", &trust];
+        host::complaint(&args.into_iter().chain(since).collect::<Vec<_>>())
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        self.host = None;
+        if std::env::var_os("DEED_KEEP").is_none() {
+            fs::remove_dir_all(&self.dir).ok();
+        }
+    }
+}

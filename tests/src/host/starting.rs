@@ -1,0 +1,83 @@
+//! A host that starts: takes a served directory, gives the process before it can be called, and what it comes to.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use super::{Host, LOG, binary};
+use crate::services::Result;
+use crate::tether::Tether;
+
+/// A host that has not said yet where it serves.
+#[derive(Debug)]
+pub struct Starting {
+    pub host: Host,
+    lines: Receiver<String>,
+}
+
+/// What a host that starts has come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said {
+    Nothing,
+    /// It can be called.
+    Serves,
+    /// It ends, and never served.
+    Ends,
+}
+
+impl Host {
+    /// Starts it and waits for nothing.
+    pub fn begin(dir: &Path, variables: &[(&str, &str)]) -> Result<Starting> {
+        let log = dir.join(LOG);
+        let errors = File::options().create(true).append(true).open(&log)?;
+        let begun = usize::try_from(errors.metadata()?.len())?;
+        let mut child = Command::new(binary()?)
+            .arg("serve")
+            .arg(dir)
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(errors)
+            .spawn()?;
+        let lines = first_line(&mut child);
+        let tether = Some(Tether::to(child.id())?);
+        let (url, operations) = (String::new(), String::new());
+        Ok(Starting { host: Self { tether, child, url, operations, log, begun }, lines })
+    }
+
+    /// `serving http://A (operations http://B), …`
+    fn takes(&mut self, line: &str) -> Option<()> {
+        let mut words = line.split([' ', '(', ')', ',']).filter(|word| word.starts_with("http://"));
+        (self.url, self.operations) = (words.next()?.to_owned(), words.next()?.to_owned());
+        Some(())
+    }
+}
+
+impl Starting {
+    /// Waits this long for the line that says where it serves.
+    pub fn wait(&mut self, patience: Duration) -> Said {
+        match self.lines.recv_timeout(patience) {
+            Ok(line) if self.host.takes(&line).is_some() => Said::Serves,
+            // It closes its stdout only when it ends.
+            Ok(_) | Err(RecvTimeoutError::Disconnected) => Said::Ends,
+            Err(RecvTimeoutError::Timeout) => Said::Nothing,
+        }
+    }
+}
+
+/// The first line that it prints, once it is there; nothing where it ends before that.
+fn first_line(child: &mut Child) -> Receiver<String> {
+    let (send, receive) = mpsc::channel();
+    if let Some(stdout) = child.stdout.take() {
+        thread::spawn(move || {
+            let mut line = String::new();
+            let read = BufReader::new(stdout).read_line(&mut line);
+            read.is_ok() && !line.is_empty() && send.send(line).is_ok()
+        });
+    }
+    receive
+}
