@@ -64,9 +64,5 @@ fn counted(world: &World, name: &str) -> u64 {
 
 /// Like `counted`; `None` when no series has these labels.
 fn metric(world: &World, name: &str) -> Option<u64> {
-    let operations = &world.host.as_ref().unwrap().operations;
-    let answer = deed_tests::client::Client::new(operations, "").get("/metrics").unwrap();
-    let text = String::from_utf8(answer.bytes).unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-    line.trim().parse().ok()
+    world.metric(name).unwrap()
 }

@@ -91,11 +91,11 @@ fn port(url: &str) -> u16 {
 fn no_acknowledgement_and_no_write_leaves_before_the_disk_has_what_it_is_about() {
     let mut scene = Scene::prepare("acknowledged");
     scene.serve();
-    let out = scene.dir.join("trace");
+    let out = scene.home.dir.join("trace");
     let Some(mut strace) = attach(scene.host().pid(), &out) else { return };
     let notes = work(&scene);
     let ports = Ports { host: port(&scene.host().url), upstream: port(&scene.upstream.base_url()) };
-    assert!(scene.host.take().unwrap().stop().unwrap());
+    assert!(scene.home.stop().unwrap());
     strace.wait().unwrap();
     let lines: Vec<String> =
         BufReader::new(File::open(&out).unwrap()).lines().map(Result::unwrap).collect();

@@ -7,10 +7,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 
-use deed_tests::client::Client;
 use deed_tests::dice::Dice;
 use deed_tests::disk::{Disk, Manner};
-use deed_tests::host;
 use deed_tests::wait::until;
 use deed_tests::world::BOB;
 use serde_json::Value;
@@ -29,7 +27,7 @@ struct Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        self.scene.host = None;
+        self.scene.home.host = None;
         self.disk = None;
     }
 }
@@ -37,7 +35,7 @@ impl Drop for Stage {
 impl Stage {
     fn set(name: &str) -> Option<Self> {
         let scene = Scene::prepare(name);
-        let state = scene.dir.join("state");
+        let state = scene.home.dir.join("state");
         fs::create_dir_all(&state).unwrap();
         let mounted = Disk::mount(&state).inspect_err(|why| {
             // Not captured, so that the output of the test run shows it.
@@ -54,35 +52,31 @@ impl Stage {
     }
 
     fn unready(&self) -> String {
-        let answer = Client::new(&self.scene.host().operations, "").get("/readyz").unwrap();
+        let answer = self.scene.home.operations().get("/readyz").unwrap();
         assert_eq!(answer.status, 503, "{answer:?}");
         String::from_utf8(answer.bytes).unwrap()
     }
 
     /// Continues as after an additional power cut: everything that was never durable is lost.
     fn cut_and_serve(&mut self) {
-        self.scene.host.take().unwrap().kill().unwrap();
+        self.scene.home.kill().unwrap();
         let left = self.disk().after(Manner::Bare, &mut Dice::new(1));
         self.disk().load(left);
         self.scene.serve();
     }
 
     fn settled(&self, id: &str) -> Value {
-        let (path, wait) = (format!("/v1/actions/{id}"), [("prefer", "wait=60")]);
-        let answer = self.scene.client(BOB).send("GET", &path, &wait, vec![]).unwrap();
+        let answer = self.scene.client(BOB).rests(id, 60).unwrap();
         assert!(answer.status == 200 || answer.status == 202, "{id} is gone: {answer:?}");
         answer.json()
     }
 
     /// The log is consistent with this checkpoint.
     fn audit(&self, since: &str) {
-        let (trust, note) = (self.scene.dir.join("trust"), self.scene.dir.join("note"));
-        let (dir, log) = (&self.scene.dir, self.scene.dir.join("state/log/acme"));
+        let (home, note) = (&self.scene.home, self.scene.home.dir.join("note"));
         fs::write(&note, since).unwrap();
-        let path = |path: &std::path::Path| path.to_str().unwrap().to_owned();
-        let (dir, trust, note, log) = (path(dir), path(&trust), path(&note), path(&log));
-        host::expect(&["trust", &dir, &trust, "--tenant", "acme"]).unwrap();
-        host::expect(&["log", "audit", &log, "--trust", &trust, "--since", &note]).unwrap();
+        home.trust().unwrap();
+        assert_eq!(home.audit(&[note]).unwrap(), None);
     }
 }
 
@@ -109,9 +103,7 @@ fn survives(name: &str, fault: impl FnOnce(&Disk), says: &str) {
     assert!(!it.disk().has_fault(), "the fault was never met");
     let last = last.unwrap();
     assert_eq!(last.status, 503, "{last:?}");
-    until("it says so", || {
-        Client::new(&it.scene.host().operations, "").get("/healthz").unwrap().status == 503
-    });
+    until("it says so", || it.scene.home.operations().get("/healthz").unwrap().status == 503);
     let why = it.unready();
     assert!(why.contains("a restart recovers") && why.contains(says), "{why}");
     refused(&it.scene.ask(SUSPEND, MANY + 1, "wait=1"), "can no longer write");

@@ -2,10 +2,10 @@
 //! nothing, and approvers are asked again.
 
 use std::thread;
-use std::time::Duration;
 
 use deed_test_support::shared::{ended, is_active, scim, user};
 use deed_tests::proxy::Fault;
+use deed_tests::wait::until;
 use deed_tests::world::{BOB, HELPDESK, World, edit};
 use serde_json::{Value, json};
 
@@ -113,11 +113,8 @@ fn a_crash_under_a_guarded_write_is_looked_at_and_told() {
     world.proxy.set("PATCH", Fault::Delay { ms: 1_500 });
     thread::scope(|scope| {
         scope.spawn(|| world.approve(&id, "bob", BOB).ok());
-        while world.proxy.count("PATCH") == 0 {
-            thread::sleep(Duration::from_millis(5));
-        }
-        let pid = world.host.as_ref().unwrap().pid().to_string();
-        std::process::Command::new("kill").args(["-KILL", &pid]).status().unwrap();
+        until("it calls", || world.proxy.count("PATCH") > 0);
+        world.host.as_ref().unwrap().signal("KILL").unwrap();
     });
     world.host = None;
     world.serve().unwrap();

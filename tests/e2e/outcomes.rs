@@ -4,13 +4,11 @@
 mod guests;
 
 use std::path::Path;
-use std::thread;
-use std::time::Duration;
 
-use deed_test_support::shared::{ended, is_active, locked_out, scim};
+use deed_test_support::shared::{approve_then, ended, is_active, locked_out, scim};
 use deed_tests::proxy::Fault;
 use deed_tests::services::Result;
-use deed_tests::world::{BOB, World, edit};
+use deed_tests::world::{World, edit};
 use serde_json::{Value, json};
 
 const RESTORE: &str = "idp.restore_access";
@@ -38,15 +36,7 @@ fn run_with(world: &World, user: &str, fault: Fault) -> Value {
 fn run_then(world: &World, user: &str, write: Fault, look: Fault) -> Value {
     let id = world.propose(&World::proposal(RESTORE, user)).unwrap().text("/id");
     world.proxy.set("PATCH", write);
-    thread::scope(|scope| {
-        let approving = scope.spawn(|| world.approve(&id, "bob", BOB).unwrap());
-        while world.proxy.count("PATCH") == 0 && !approving.is_finished() {
-            thread::sleep(Duration::from_millis(5));
-        }
-        world.proxy.set("GET", look);
-        let (done, said) = approving.join().unwrap();
-        assert!(done, "{said}");
-    });
+    approve_then(world, &id, look);
     world.settled(&id).unwrap()
 }
 

@@ -222,9 +222,9 @@ fn a_word_is_no_value_and_no_fault_tells_one() {
         "/sources/0/uri",
     );
     let note = "a-note-without-spaces";
-    let body = proposal(&user, note, "honestly").to_string().into_bytes();
+    let proposal = proposal(&user, note, "honestly");
     let key = [("idempotency-key", note)];
-    let answer = world.client(HELPDESK).send("POST", "/v1/actions", &key, body).unwrap();
+    let answer = world.client(HELPDESK).propose(&proposal, &key).unwrap();
     assert_eq!(answer.status, 422, "{answer:?}");
     assert_eq!(world.client(BOB).get("/v1/actions").unwrap().json()["actions"], json!([]));
 }

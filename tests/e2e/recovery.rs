@@ -5,11 +5,11 @@ mod late;
 
 use std::path::Path;
 use std::thread;
-use std::time::Duration;
 
 use deed_test_support::shared::{ended, is_active, locked_out, scim};
 use deed_tests::proxy::Fault;
 use deed_tests::services::Result;
+use deed_tests::wait::until;
 use deed_tests::world::{HELPDESK, World, edit};
 use serde_json::{Value, json};
 
@@ -37,9 +37,7 @@ fn change(dir: &Path, effect: &str, window: &str, limits: &str) -> Result<()> {
 
 /// Waits until the proxy has seen this many writes.
 fn wait_for_writes(world: &World, count: usize) {
-    while world.proxy.count("PATCH") < count {
-        thread::sleep(Duration::from_millis(5));
-    }
+    until("it writes", || world.proxy.count("PATCH") >= count);
 }
 
 /// Runs an action whose first write meets this fault; the fault is removed after that write.
@@ -118,9 +116,7 @@ fn a_pause_outlives_the_host_and_can_be_cancelled() {
     let (mut first, user) = (world("idempotent", "3s"), locked_out());
     first.proxy.set("PATCH", Fault::DropBefore);
     let id = planned(&first, &user);
-    let pid = first.host.as_ref().unwrap().pid().to_string();
-    std::process::Command::new("kill").args(["-KILL", &pid]).status().unwrap();
-    first.host = None;
+    first.kill().unwrap();
     first.proxy.set("PATCH", Fault::None);
     first.serve().unwrap();
     let receipt = ended(&first, &first.settled(&id).unwrap(), "verified", "every expectation");
@@ -138,13 +134,12 @@ fn a_pause_outlives_the_host_and_can_be_cancelled() {
 
 /// Proposes, and waits until the next attempt is planned. Returns the action's id.
 fn planned(world: &World, user: &str) -> String {
-    let body = World::proposal(RESTORE, user).to_string().into_bytes();
+    let proposal = World::proposal(RESTORE, user);
     let at_once = [("prefer", "wait=0")];
-    let proposed = world.client(HELPDESK).send("POST", "/v1/actions", &at_once, body).unwrap();
+    let proposed = world.client(HELPDESK).propose(&proposal, &at_once).unwrap();
     let id = proposed.text("/id");
-    while !world.show(&id).unwrap()["ledger"].to_string().contains("it is tried again") {
-        thread::sleep(Duration::from_millis(20));
-    }
+    let is_planned = |view: &Value| view["ledger"].to_string().contains("it is tried again");
+    world.until(&id, is_planned).unwrap();
     id
 }
 

@@ -6,7 +6,7 @@ mod told;
 
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use deed_record::lifecycle::outcome::Outcome;
 use deed_record::statement::resolution::{self, Verdict as Said};
@@ -15,13 +15,13 @@ use deed_test_support::shared::{ended, is_active, locked_out, report, scim, stat
 use deed_tests::host;
 use deed_tests::proxy::Fault;
 use deed_tests::services::Result;
+use deed_tests::wait;
 use deed_tests::world::{BOB, CAROL, HELPDESK, World, edit, with_operator};
 use deed_verify::Verdict;
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::DecodePrivateKey as _;
 use serde_json::{Value, json};
 
-const PATIENCE: Duration = Duration::from_mins(1);
 const REASON: &str = "the directory's own audit trail says so";
 
 /// No approval is needed, and a look that shows no effect proves nothing.
@@ -51,9 +51,7 @@ fn unseen(world: &World, user: &str) -> String {
     world.proxy.set("PATCH", Fault::Delay { ms: 500 });
     let view = thread::scope(|scope| {
         let running = scope.spawn(|| world.run(&World::proposal("idp.restore_access", user)));
-        while world.proxy.count("PATCH") == 0 && !running.is_finished() {
-            thread::sleep(Duration::from_millis(5));
-        }
+        wait::until("it writes", || world.proxy.count("PATCH") > 0 || running.is_finished());
         world.proxy.set("GET", Fault::DropBefore);
         running.join().unwrap().unwrap()
     });
@@ -63,15 +61,7 @@ fn unseen(world: &World, user: &str) -> String {
 
 /// Returns the view as soon as it satisfies the condition.
 fn until(world: &World, id: &str, so: impl Fn(&Value) -> bool) -> Value {
-    let start = Instant::now();
-    loop {
-        let view = world.show(id).unwrap();
-        if so(&view) {
-            return view;
-        }
-        assert!(start.elapsed() < PATIENCE, "{view:#}");
-        thread::sleep(Duration::from_millis(25));
-    }
+    world.until(id, so).unwrap()
 }
 
 fn escalated(world: &World, id: &str) -> Value {
@@ -182,12 +172,9 @@ fn a_look_after_the_word_counts_and_a_word_after_that_look_does_not() {
     let world = World::with(scim(), "scim", |dir| with_effect(dir, "observable")).unwrap();
     let user = locked_out();
     let id = &unseen(&world, &user);
-    // Right after a failed look: the next scheduled one is seconds away.
-    let (looks, start) = (world.proxy.count("GET"), Instant::now());
-    while world.proxy.count("GET") < looks + 3 {
-        assert!(start.elapsed() < PATIENCE, "it is looked at again and again");
-        thread::sleep(Duration::from_millis(10));
-    }
+    // Right after a look that failed: the next one by itself is seconds away.
+    let looks = world.proxy.count("GET");
+    wait::until("it is looked at again and again", || world.proxy.count("GET") >= looks + 3);
     world.proxy.set("GET", Fault::None);
     let word = signed(&world, id, Said::NotApplied);
     let answer = post(&world, id, &word);
@@ -223,12 +210,8 @@ fn a_word_that_was_asked_for_before_a_restart_counts_and_one_under_way_is_conclu
             }
         });
         until(&world, &id, took);
-        let start = Instant::now();
-        while world.proxy.count("GET") == looks && start.elapsed() < PATIENCE {
-            thread::sleep(Duration::from_millis(5));
-        }
-        let pid = world.host.as_ref().unwrap().pid().to_string();
-        std::process::Command::new("kill").args(["-KILL", &pid]).status().unwrap();
+        wait::until("it looks", || world.proxy.count("GET") > looks);
+        world.host.as_ref().unwrap().signal("KILL").unwrap();
     });
     world.host = None;
     world.proxy.set("GET", Fault::None);
@@ -311,23 +294,11 @@ fn a_retry_that_was_proposed_before_a_crash_is_the_one_whatever_is_configured_th
     assert!(world.host.take().unwrap().stop().unwrap());
     world.serve_with(&[("DEED_FAILPOINT", "journal.index.after/proposed:1")]).unwrap();
     world.resolve(&id, "retry", REASON).ok();
-    let start = Instant::now();
-    while world.client(BOB).get(&format!("/v1/actions/{id}")).is_ok() {
-        assert!(start.elapsed() < PATIENCE, "it does not die");
-        thread::sleep(Duration::from_millis(20));
-    }
-    drop(world.host.take());
+    assert!(world.ends_within(wait::PATIENCE).unwrap(), "it does not die");
+    world.host = None;
     edit(&world.dir, "deed.toml", "agent.helpdesk]", "agent.successor]").unwrap();
     world.serve().unwrap();
-    let start = Instant::now();
-    let view = loop {
-        let view = world.show(&id).unwrap();
-        if view["status"] != "indeterminate" {
-            break view;
-        }
-        assert!(start.elapsed() < PATIENCE, "{view:#}");
-        thread::sleep(Duration::from_millis(20));
-    };
+    let view = until(&world, &id, |view| view["status"] != "indeterminate");
     let reason = view["reason"].as_str().unwrap();
     assert!(view["status"] == "failed" && reason.contains("; proposed again as act_"), "{view:#}");
 }

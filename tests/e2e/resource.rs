@@ -3,19 +3,15 @@
 use std::fs;
 use std::path::Path;
 use std::thread;
-use std::time::Duration;
 
 use deed_test_support::shared::{is_active, locked_out, scim};
 use deed_tests::proxy::Fault;
 use deed_tests::services::Result;
+use deed_tests::wait::until;
 use deed_tests::world::{BOB, HELPDESK, World, edit, with_operator};
 use serde_json::{Value, json};
 
-fn pause() {
-    thread::sleep(Duration::from_millis(5));
-}
-
-/// No approval is needed, and suspending has no precondition that would end it before the queue.
+/// Nobody is asked, and suspending has no precondition that would end it before the queue.
 fn free(dir: &Path) -> Result<()> {
     let permit = "@id(\"all\")\npermit (principal, action, resource);\n";
     fs::write(dir.join("policies/starter.cedar"), permit)?;
@@ -42,10 +38,8 @@ fn an_approval_does_not_outlive_its_expiry_in_the_queue() {
     world.proxy.set("PATCH", Fault::Delay { ms: 5_000 });
     thread::scope(|scope| {
         scope.spawn(|| world.approve(&first, "bob", BOB).unwrap());
-        while world.proxy.count("PATCH") == 0 {
-            pause();
-        }
-        // Accepted in time; then the action waits for the resource until the approval has expired.
+        until("it calls", || world.proxy.count("PATCH") > 0);
+        // Taken in time, and then it waits for the resource until the time is over.
         assert!(world.approve(&second, "bob", BOB).is_ok());
     });
     assert_eq!(world.settled(&first).unwrap()["status"], "verified");
@@ -66,12 +60,10 @@ fn a_queued_action_is_cancelled_at_once() {
     let restore = World::proposal("idp.restore_access", &user);
     thread::scope(|scope| {
         let first = scope.spawn(|| world.run(&restore).unwrap());
-        while world.proxy.count("PATCH") == 0 {
-            pause();
-        }
-        let body = World::proposal("idp.suspend_user", &user).to_string().into_bytes();
+        until("it calls", || world.proxy.count("PATCH") > 0);
+        let proposal = World::proposal("idp.suspend_user", &user);
         let agent = world.client(HELPDESK);
-        let queued = agent.send("POST", "/v1/actions", &[("prefer", "wait=0")], body).unwrap();
+        let queued = agent.propose(&proposal, &[("prefer", "wait=0")]).unwrap();
         let path = format!("/v1/actions/{}/cancel", queued.text("/id"));
         let cancelled = agent.post(&path, &json!({})).unwrap();
         assert_eq!(cancelled.text("/status"), "cancelled", "{cancelled:?}");
@@ -88,12 +80,10 @@ fn after_a_crash_the_resource_is_not_free_until_the_old_write_was_judged() {
     world.proxy.set("PATCH", Fault::Delay { ms: 1_200 });
     let first = thread::scope(|scope| {
         let asking = scope.spawn(|| {
-            let body = World::proposal("idp.restore_access", &user).to_string().into_bytes();
-            world.client(HELPDESK).send("POST", "/v1/actions", &[("prefer", "wait=0")], body).ok()
+            let proposal = World::proposal("idp.restore_access", &user);
+            world.client(HELPDESK).propose(&proposal, &[("prefer", "wait=0")]).ok()
         });
-        while world.proxy.count("PATCH") == 0 {
-            pause();
-        }
+        until("it calls", || world.proxy.count("PATCH") > 0);
         asking.join().unwrap().map(|answer| answer.text("/id"))
     });
     world.host.take().unwrap().kill().unwrap();
@@ -116,10 +106,10 @@ fn after_a_crash_the_resource_is_not_free_until_the_old_write_was_judged() {
 #[test]
 fn a_key_stands_for_its_action_whatever_the_contract_became() {
     let mut world = World::start(scim()).unwrap();
-    let body = World::proposal("idp.read_user", &locked_out()).to_string().into_bytes();
+    let proposal = World::proposal("idp.read_user", &locked_out());
     let ask = |world: &World| {
         let headers = [("idempotency-key", "k"), ("prefer", "wait=30")];
-        world.client(HELPDESK).send("POST", "/v1/actions", &headers, body.clone()).unwrap()
+        world.client(HELPDESK).propose(&proposal, &headers).unwrap()
     };
     let first = ask(&world);
     assert_eq!(first.text("/status"), "verified");
@@ -182,12 +172,10 @@ fn a_write_whose_contract_changed_before_it_was_judged_stays_open_and_keeps_the_
     world.proxy.set("PATCH", Fault::Delay { ms: 300 });
     let id = thread::scope(|scope| {
         let asking = scope.spawn(|| {
-            let body = World::proposal("idp.restore_access", &user).to_string().into_bytes();
-            world.client(HELPDESK).send("POST", "/v1/actions", &[("prefer", "wait=0")], body)
+            let proposal = World::proposal("idp.restore_access", &user);
+            world.client(HELPDESK).propose(&proposal, &[("prefer", "wait=0")])
         });
-        while world.proxy.count("PATCH") == 0 {
-            pause();
-        }
+        until("it calls", || world.proxy.count("PATCH") > 0);
         asking.join().unwrap().unwrap().text("/id")
     });
     world.host.take().unwrap().kill().unwrap();
@@ -202,14 +190,12 @@ fn a_write_whose_contract_changed_before_it_was_judged_stays_open_and_keeps_the_
         "indeterminate",
         "the contract changed after a write",
     );
-    let body = World::proposal("idp.suspend_user", &user).to_string().into_bytes();
+    let proposal = World::proposal("idp.suspend_user", &user);
     let agent = world.client(HELPDESK);
-    let next = agent.send("POST", "/v1/actions", &[("prefer", "wait=1")], body).unwrap();
+    let next = agent.propose(&proposal, &[("prefer", "wait=1")]).unwrap();
     assert_eq!(next.text("/status"), "pending", "{}", next.json());
-    // An operator is called only when the write can no longer land.
-    while world.show(&id).unwrap()["escalated"].is_null() {
-        pause();
-    }
+    // An operator is called once it can land no more, and not before.
+    world.until(&id, |view| view["escalated"].is_string()).unwrap();
     let (done, said) = world.resolve(&id, "applied", "the directory has it").unwrap();
     assert!(done && said.contains("the host could not look again"), "{said}");
     let next = world.settled(&next.text("/id")).unwrap();

@@ -17,14 +17,12 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// The trust that `deed trust` writes now, in a directory of its own.
 fn trust(world: &World, name: &str) -> Trust {
     let out = world.dir.join(name);
-    let path = out.to_str().unwrap();
-    host::expect(&["trust", world.path(), path, "--tenant", "acme"]).unwrap();
-    let read = |name: &str| Some((name.to_owned(), fs::read(out.join(name)).ok()?));
-    Trust::parse(&Trust::FILES.into_iter().filter_map(read).collect()).unwrap()
+    deed_tests::trust::write(&world.dir, &out, "acme").unwrap();
+    deed_tests::trust::read(&out).unwrap()
 }
 
 fn stop(world: &mut World) {
-    assert!(world.host.take().unwrap().stop().unwrap());
+    assert!(world.stop().unwrap());
 }
 
 fn rotate(world: &World, key: &str) -> Value {

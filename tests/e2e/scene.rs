@@ -2,11 +2,11 @@
 //! support lead. For tests with many actions, or with a `state/` on a disk of the test crate.
 
 use std::fs;
-use std::path::PathBuf;
 
 use deed_record::statement::approval::{self, Answer, ApprovalRequest};
 use deed_tests::client::{self, Client};
-use deed_tests::host::{self, Host};
+use deed_tests::home::Home;
+use deed_tests::host::Host;
 use deed_tests::hostile::Hostile;
 use deed_tests::world::{BOB, HELPDESK, SCIM, World, edit, lay_out};
 use ed25519_dalek::SigningKey;
@@ -18,45 +18,44 @@ pub(crate) const SUSPEND: &str = "idp.suspend_user";
 
 /// A host, its upstream, and its directory, which is removed on drop.
 pub(crate) struct Scene {
-    pub(crate) dir: PathBuf,
-    pub(crate) host: Option<Host>,
+    pub(crate) home: Home,
     pub(crate) upstream: Hostile,
 }
 
 impl Scene {
     /// Prepares the directory without serving it.
     pub(crate) fn prepare(name: &str) -> Self {
-        let dir = std::env::temp_dir().join(format!("deed-{name}-{}", std::process::id()));
-        let upstream = Hostile::start().unwrap();
-        lay_out(&dir, &upstream.base_url(), SCIM).unwrap();
+        let (home, upstream) = (Home::new(name), Hostile::start().unwrap());
+        let dir = home.dir.as_path();
+        lay_out(dir, &upstream.base_url(), SCIM).unwrap();
         let scope = "    resource\n)\nwhen { context.environment";
         let both = "action in [Deed::Action::\"idp.restore_access\", Deed::Action::\"idp.suspend_user\"],\n";
         let one = "action == Deed::Action::\"idp.restore_access\",\n";
         let (both, one) = (format!("{both}{scope}"), format!("{one}{scope}"));
-        edit(&dir, "policies/starter.cedar", &both, &one).unwrap();
-        edit(&dir, "contracts/suspend_user.toml", "guard    = \"etag\"", "").unwrap();
-        host::expect(&["pin", dir.to_str().unwrap()]).unwrap();
-        Self { dir, host: None, upstream }
+        edit(dir, "policies/starter.cedar", &both, &one).unwrap();
+        edit(dir, "contracts/suspend_user.toml", "guard    = \"etag\"", "").unwrap();
+        home.pin().unwrap();
+        Self { home, upstream }
     }
 
     pub(crate) fn serve(&mut self) {
-        self.host = Some(Host::serve(&self.dir).unwrap());
+        self.home.serve().unwrap();
     }
 
     pub(crate) fn host(&self) -> &Host {
-        self.host.as_ref().unwrap()
+        self.home.host.as_ref().unwrap()
     }
 
     pub(crate) fn client(&self, token: &str) -> Client {
-        Client::new(&self.host().url, token)
+        self.home.client(token)
     }
 
     /// Proposes for the user with this number; returns the answer, whatever it is.
     pub(crate) fn ask(&self, contract: &str, user: u32, wait: &str) -> client::Answer {
         let user = format!("{user:032x}");
         self.upstream.set(&user, "active", (contract == SUSPEND).into());
-        let body = World::proposal(contract, &user).to_string().into_bytes();
-        self.client(HELPDESK).send("POST", "/v1/actions", &[("prefer", wait)], body).unwrap()
+        let proposal = World::proposal(contract, &user);
+        self.client(HELPDESK).propose(&proposal, &[("prefer", wait)]).unwrap()
     }
 
     /// The same; the proposal must be accepted.
@@ -71,7 +70,7 @@ impl Scene {
         let bob = self.client(BOB);
         let asked = bob.get(&format!("/v1/actions/{id}/approval_request")).unwrap();
         let shown: ApprovalRequest = serde_json::from_slice(&asked.bytes).unwrap();
-        let key = fs::read_to_string(self.dir.join("approvers/bob.key")).unwrap();
+        let key = fs::read_to_string(self.home.dir.join("approvers/bob.key")).unwrap();
         let key = SigningKey::from_pkcs8_pem(&key).unwrap();
         let terms = shown.terms(Answer::Approve, "bob", "support-lead").unwrap();
         let signed = approval::sign(shown.action.digest().unwrap(), &terms, &key).unwrap();
@@ -82,12 +81,5 @@ impl Scene {
     pub(crate) fn checkpoint(&self) -> String {
         let read = self.client(BOB).get("/log/acme/checkpoint").unwrap();
         String::from_utf8(read.bytes).unwrap()
-    }
-}
-
-impl Drop for Scene {
-    fn drop(&mut self) {
-        self.host = None;
-        fs::remove_dir_all(&self.dir).ok();
     }
 }

@@ -2,32 +2,22 @@
 //! signed before.
 
 use std::thread;
-use std::time::{Duration, Instant};
 
 use deed_record::lifecycle::outcome::Outcome;
-use deed_test_support::shared::{ended, is_active, locked_out, report, scim, statements};
-use deed_tests::client::Client;
+use deed_test_support::shared::{
+    approve_then, ended, is_active, locked_out, report, scim, statements,
+};
 use deed_tests::proxy::Fault;
 use deed_tests::wait::until;
 use deed_tests::world::{BOB, World, edit};
 use deed_verify::Verdict;
 use serde_json::Value;
 
-const PATIENCE: Duration = Duration::from_mins(1);
-
-/// A write that landed without a usable look afterwards: its action is open.
+/// A write that landed, and no look afterwards: its action is open.
 fn open(world: &World, user: &str) -> Value {
     let id = world.propose(&World::proposal("idp.restore_access", user)).unwrap().text("/id");
-    let writes = world.proxy.count("PATCH");
     world.proxy.set("PATCH", Fault::Delay { ms: 1_000 });
-    thread::scope(|scope| {
-        let approving = scope.spawn(|| world.approve(&id, "bob", BOB).unwrap());
-        while world.proxy.count("PATCH") == writes && !approving.is_finished() {
-            thread::sleep(Duration::from_millis(5));
-        }
-        world.proxy.set("GET", Fault::DropBefore);
-        assert!(approving.join().unwrap().0);
-    });
+    approve_then(world, &id, Fault::DropBefore);
     let view = world.settled(&id).unwrap();
     ended(world, &view, "indeterminate", "the result could not be observed");
     view
@@ -35,15 +25,7 @@ fn open(world: &World, user: &str) -> Value {
 
 /// Returns the view of the action once a later look has settled it.
 fn settled(world: &World, id: &str) -> Value {
-    let start = Instant::now();
-    loop {
-        let view = world.show(id).unwrap();
-        if view["status"] != "indeterminate" {
-            return view;
-        }
-        assert!(start.elapsed() < PATIENCE, "{view:#}");
-        thread::sleep(Duration::from_millis(50));
-    }
+    world.until(id, |view| view["status"] != "indeterminate").unwrap()
 }
 
 fn kinds(world: &World, view: &Value) -> Vec<String> {
@@ -106,7 +88,7 @@ fn an_open_outcome_is_looked_at_again_after_a_restart() {
     // It is final: a later start does not look again, also when it looks for the second time at what is open.
     let other = locked_out();
     open(&world, &other);
-    assert!(world.host.take().unwrap().stop().unwrap());
+    assert!(world.stop().unwrap());
     world.proxy.forget();
     world.serve().unwrap();
     let looks = |user: &str| {
@@ -127,12 +109,7 @@ fn looks_at_what_is_open_do_not_pile_up() {
     let world = World::with(scim(), "scim", longer).unwrap();
     let view = open(&world, &locked_out());
     let id = view["id"].as_str().unwrap();
-    let operations = Client::new(&world.host.as_ref().unwrap().operations, "");
-    let under_way = || {
-        let text = String::from_utf8(operations.get("/metrics").unwrap().bytes).unwrap();
-        let gauge = text.lines().find_map(|line| line.strip_prefix("deed_actions_under_way "));
-        gauge.unwrap().parse::<usize>().unwrap()
-    };
+    let under_way = || world.metric("deed_actions_under_way").unwrap().unwrap();
     world.proxy.set("GET", Fault::Delay { ms: 10_000 });
     // So early the pauses between looks are shorter than this; the first answer settles it.
     until("a look is answered", || {
@@ -148,22 +125,16 @@ fn another_action_on_the_same_resource_waits_until_a_look_has_settled_it() {
     let (world, user) = (World::start(scim()).unwrap(), locked_out());
     let view = open(&world, &user);
     let id = view["id"].as_str().unwrap().to_owned();
-    // Right after a failed look: the next one is seconds away.
-    let (looks, start) = (world.proxy.count("GET"), Instant::now());
-    while world.proxy.count("GET") < looks + 3 {
-        assert!(start.elapsed() < PATIENCE, "it is looked at again and again");
-        thread::sleep(Duration::from_millis(10));
-    }
+    // Right after a look that failed: the next one is seconds away.
+    let looks = world.proxy.count("GET");
+    until("it is looked at again and again", || world.proxy.count("GET") >= looks + 3);
     world.proxy.set("PATCH", Fault::None);
     world.proxy.set("GET", Fault::None);
     let second = world.propose(&World::proposal("idp.suspend_user", &user)).unwrap().text("/id");
     world.proxy.set("GET", Fault::DropBefore);
     thread::scope(|scope| {
         let approving = scope.spawn(|| world.approve(&second, "bob", BOB).unwrap());
-        while world.show(&second).unwrap()["held_by"] != id.as_str() {
-            assert!(start.elapsed() < PATIENCE, "it does not wait");
-            thread::sleep(Duration::from_millis(10));
-        }
+        until("it waits", || world.show(&second).unwrap()["held_by"] == id.as_str());
         world.proxy.set("GET", Fault::None);
         assert!(approving.join().unwrap().0);
     });

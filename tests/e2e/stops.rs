@@ -33,10 +33,10 @@ fn free(dir: &std::path::Path) -> Result<()> {
 
 /// Proposes in a thread of its own, with a wait that is longer than the test's.
 fn propose(world: &World, contract: &str, user: &str) -> thread::JoinHandle<Answer> {
-    let body = World::proposal(contract, user).to_string().into_bytes();
+    let proposal = World::proposal(contract, user);
     let agent = world.client(HELPDESK);
     let wait = [("prefer", "wait=60")];
-    thread::spawn(move || agent.send("POST", "/v1/actions", &wait, body).unwrap())
+    thread::spawn(move || agent.propose(&proposal, &wait).unwrap())
 }
 
 fn operations(world: &World, path: &str) -> Answer {
@@ -145,9 +145,9 @@ fn idle_connections_do_not_hold_up_a_stop() {
 fn a_second_signal_ends_the_host_at_once_and_nothing_is_sent_twice() {
     let (mut world, user) = (World::with(scim(), "scim", free).unwrap(), locked_out());
     world.proxy.set("PATCH", Fault::Delay { ms: 8_000 });
-    let body = World::proposal("idp.restore_access", &user).to_string().into_bytes();
+    let proposal = World::proposal("idp.restore_access", &user);
     let now = [("prefer", "wait=0")];
-    let taken = world.client(HELPDESK).send("POST", "/v1/actions", &now, body).unwrap();
+    let taken = world.client(HELPDESK).propose(&proposal, &now).unwrap();
     until("the write is under way", || world.proxy.count("PATCH") == 1);
     let (host, log) = (world.host.take().unwrap(), world.dir.join("serve.log"));
     host.signal("TERM").unwrap();

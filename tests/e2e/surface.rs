@@ -6,8 +6,10 @@ use std::net::TcpListener;
 use std::thread;
 
 use deed_test_support::shared::scim;
+use deed_tests::people;
 use deed_tests::proxy::Fault;
 use deed_tests::services::ScimServer;
+use deed_tests::wait::until;
 use deed_tests::world::{BOB, HELPDESK, STRANGER, World, edit};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
@@ -15,10 +17,7 @@ use sha2::Sha256;
 
 fn keyed(world: &World, key: &str, body: &Value) -> deed_tests::client::Answer {
     let headers = [("idempotency-key", key), ("prefer", "wait=60")];
-    world
-        .client(HELPDESK)
-        .send("POST", "/v1/actions", &headers, body.to_string().into_bytes())
-        .unwrap()
+    world.client(HELPDESK).propose(body, &headers).unwrap()
 }
 
 #[test]
@@ -81,9 +80,7 @@ fn two_actions_on_one_resource_run_in_order() {
     let (restored, suspended) = thread::scope(|scope| {
         let restore =
             scope.spawn(|| world.run(&World::proposal("idp.restore_access", &user)).unwrap());
-        while world.proxy.count("PATCH") == 0 {
-            thread::sleep(std::time::Duration::from_millis(5));
-        }
+        until("it calls", || world.proxy.count("PATCH") > 0);
         let suspend = world.run(&World::proposal("idp.suspend_user", &user)).unwrap();
         (restore.join().unwrap(), suspend)
     });
@@ -190,10 +187,7 @@ fn without_a_valid_token_nothing_answers() {
         let answer = world.client(token).get("/v1/contracts").unwrap();
         assert_eq!(answer.status, 401, "{token}");
     }
-    let counted = deed_tests::client::Client::new(&world.host.as_ref().unwrap().operations, "")
-        .get("/metrics")
-        .unwrap();
-    assert!(String::from_utf8_lossy(&counted.bytes).contains("deed_unauthorized_total 3"));
+    assert_eq!(world.metric("deed_unauthorized_total").unwrap(), Some(3));
     let configuration = fs::read_to_string(world.dir.join("deed.toml")).unwrap();
     assert!(!configuration.contains(HELPDESK), "tokens are stored as hashes");
 }
@@ -205,32 +199,11 @@ fn a_stop_lets_what_runs_come_to_rest() {
     let id = world.propose(&World::proposal("idp.restore_access", &user)).unwrap().text("/id");
     world.proxy.set("PATCH", Fault::Delay { ms: 800 });
     let host = world.host.take().unwrap();
-    let (url, key) = (host.url.clone(), world.dir.join("approvers/bob.key"));
-    let approving = thread::spawn({
-        let id = id.clone();
-        move || {
-            let key = key.to_string_lossy().into_owned();
-            let args = [
-                "approve",
-                &id,
-                "--url",
-                &url,
-                "--token",
-                BOB,
-                "--key",
-                &key,
-                "--person",
-                "bob",
-                "--role",
-                "support-lead",
-                "--yes",
-            ];
-            deed_tests::host::run(&args, "").map(|_| ()).unwrap();
-        }
+    let (url, dir, asked) = (host.url.clone(), world.dir.clone(), id.clone());
+    let approving = thread::spawn(move || {
+        people::answer(&url, &dir, ["approve", &asked, "bob", BOB]).unwrap();
     });
-    while world.proxy.count("PATCH") == 0 {
-        thread::sleep(std::time::Duration::from_millis(5));
-    }
+    until("it calls", || world.proxy.count("PATCH") > 0);
     assert!(host.stop().unwrap(), "ended by itself, with success");
     approving.join().unwrap();
     world.serve().unwrap();
@@ -247,11 +220,8 @@ fn a_crash_under_a_write_is_looked_at_and_not_repeated() {
     world.proxy.set("PATCH", Fault::Delay { ms: 1_500 });
     thread::scope(|scope| {
         scope.spawn(|| world.approve(&id, "bob", BOB).ok());
-        while world.proxy.count("PATCH") == 0 {
-            thread::sleep(std::time::Duration::from_millis(5));
-        }
-        let pid = world.host.as_ref().unwrap().pid().to_string();
-        std::process::Command::new("kill").args(["-KILL", &pid]).status().unwrap();
+        until("it calls", || world.proxy.count("PATCH") > 0);
+        world.host.as_ref().unwrap().signal("KILL").unwrap();
     });
     world.host = None;
     world.serve().unwrap();

@@ -1,62 +1,51 @@
 //! Run slots: an action that waits for one can be cancelled, gives up in time, and outlives a stop; an action whose
 //! write was sent is observed, however long that takes.
 
-use std::fs;
-use std::path::PathBuf;
 use std::thread;
-use std::time::{Duration, Instant};
 
 use deed_tests::client::{Answer, Client};
-use deed_tests::host::{self, Host};
+use deed_tests::home::Home;
 use deed_tests::record::desk::{self, Deed, Kind};
 use deed_tests::record::{Fault, How, Lands, On, Point, Record};
+use deed_tests::wait;
 use deed_tests::world::{HELPDESK, edit};
 use serde_json::{Value, json};
 
-const PATIENCE: Duration = Duration::from_mins(1);
 const SET: Deed = Deed { kind: Kind::Set, writes: 1, asked: false };
 
 /// A host whose upstream allows one run at a time and has a timeout of two seconds.
 struct Bench {
-    dir: PathBuf,
+    home: Home,
     record: Record,
-    host: Option<Host>,
 }
 
 impl Bench {
-    fn serve(name: &str, limits: &str) -> Self {
-        let record = Record::start().unwrap();
-        let dir = std::env::temp_dir().join(format!("deed-turns-{name}-{}", std::process::id()));
-        desk::lay_out(&dir, &record.base_url()).unwrap();
+    fn serve(limits: &str) -> Self {
+        let (home, record) = (Home::new("turns"), Record::start().unwrap());
+        desk::lay_out(&home.dir, &record.base_url()).unwrap();
         let timeout = format!("timeout = \"{}\"", desk::TIMEOUT);
-        edit(&dir, "deed.toml", &timeout, "timeout = \"2s\"\nconcurrency = 1").unwrap();
+        edit(&home.dir, "deed.toml", &timeout, "timeout = \"2s\"\nconcurrency = 1").unwrap();
         let contract = "contracts/crash.set.toml";
-        edit(&dir, contract, "backoff = \"100ms\"", "backoff = \"4s\"").unwrap();
-        edit(&dir, contract, "timeout = \"20s\"", &format!("timeout = \"20s\"\n{limits}")).unwrap();
-        host::expect(&["pin", dir.to_str().unwrap()]).unwrap();
-        let mut bench = Self { dir, record, host: None };
-        bench.start();
+        edit(&home.dir, contract, "backoff = \"100ms\"", "backoff = \"4s\"").unwrap();
+        let more = format!("timeout = \"20s\"\n{limits}");
+        edit(&home.dir, contract, "timeout = \"20s\"", &more).unwrap();
+        home.pin().unwrap();
+        let mut bench = Self { home, record };
+        bench.home.serve().unwrap();
         bench
     }
 
-    fn start(&mut self) {
-        self.host = Some(Host::serve(&self.dir).unwrap());
-    }
-
     fn client(&self) -> Client {
-        Client::new(&self.host.as_ref().unwrap().url, HELPDESK)
+        self.home.client(HELPDESK)
     }
 
     fn propose(&self, item: &str) -> String {
-        let body = SET.proposal(item).to_string().into_bytes();
-        let answer = self.client().send("POST", "/v1/actions", &[("prefer", "wait=0")], body);
-        answer.unwrap().text("/id")
+        let at_once = [("prefer", "wait=0")];
+        self.client().propose(&SET.proposal(item), &at_once).unwrap().text("/id")
     }
 
     fn settled(&self, id: &str) -> Value {
-        let path = format!("/v1/actions/{id}");
-        let wait = [("prefer", "wait=60")];
-        self.client().send("GET", &path, &wait, vec![]).unwrap().json()
+        self.client().rests(id, 60).unwrap().json()
     }
 
     fn cancel(&self, id: &str) -> Answer {
@@ -71,30 +60,16 @@ impl Bench {
 
     /// Waits until this number of actions wait for a run slot.
     fn queued(&self, count: u64) {
-        let operations = Client::new(&self.host.as_ref().unwrap().operations, "");
-        let start = Instant::now();
-        loop {
-            let text = String::from_utf8(operations.get("/metrics").unwrap().bytes).unwrap();
-            let gauge = text.lines().find_map(|line| line.strip_prefix("deed_runs_queued "));
-            if gauge.unwrap().parse() == Ok(count) {
-                return;
-            }
-            assert!(start.elapsed() < PATIENCE, "{gauge:?} wait, not {count}");
-            thread::sleep(Duration::from_millis(5));
-        }
+        let queued = || self.home.metric("deed_runs_queued").unwrap();
+        wait::answer("so many wait", queued, |queued| *queued == Some(count));
     }
 
     /// Waits until the story of this action has such an event.
     fn told(&self, id: &str, event: &str) {
-        let start = Instant::now();
-        loop {
-            let view = self.client().get(&format!("/v1/actions/{id}")).unwrap().json();
-            if view["ledger"].as_array().unwrap().iter().any(|line| line["event"] == event) {
-                return;
-            }
-            assert!(start.elapsed() < PATIENCE, "{view:#}");
-            thread::sleep(Duration::from_millis(20));
-        }
+        let view = || self.client().get(&format!("/v1/actions/{id}")).unwrap().json();
+        wait::answer(event, view, |view| {
+            view["ledger"].as_array().unwrap().iter().any(|line| line["event"] == event)
+        });
     }
 
     fn arrived(&self, item: &str) -> usize {
@@ -103,17 +78,10 @@ impl Bench {
     }
 }
 
-impl Drop for Bench {
-    fn drop(&mut self) {
-        self.host = None;
-        fs::remove_dir_all(&self.dir).ok();
-    }
-}
-
 #[test]
 fn what_waits_for_a_turn_is_cancelled_without_one() {
-    let bench = Bench::serve("cancel", "");
-    // Different items, because a resource belongs to one action at a time.
+    let bench = Bench::serve("");
+    // Items of their own: a resource is one action's at a time.
     bench.silence("slow");
     bench.silence("slow-two");
     let slow = [bench.propose("slow"), bench.propose("late"), bench.propose("slow-two")];
@@ -130,7 +98,7 @@ fn what_waits_for_a_turn_is_cancelled_without_one() {
 /// A waiting driver reads the journal once a second: here it gets the run slot first, right after the cancellation.
 #[test]
 fn a_turn_that_comes_after_a_cancellation_carries_nothing_out() {
-    let bench = Bench::serve("overtaken", "");
+    let bench = Bench::serve("");
     let slow = bench.record.stop(&On::reads("slow"), 0, Point::Received);
     let ids = [bench.propose("slow"), bench.propose("late")];
     bench.queued(1);
@@ -150,14 +118,10 @@ fn a_turn_that_comes_after_a_cancellation_carries_nothing_out() {
 
 #[test]
 fn who_has_no_time_left_is_not_started() {
-    let bench = Bench::serve("late", "queue = \"1s\"\n");
+    let bench = Bench::serve("queue = \"1s\"\n");
     bench.silence("slow");
     let slow = bench.propose("slow");
-    let start = Instant::now();
-    while bench.arrived("slow") == 0 {
-        assert!(start.elapsed() < PATIENCE);
-        thread::sleep(Duration::from_millis(5));
-    }
+    wait::until("it has its turn", || bench.arrived("slow") > 0);
     let late = bench.settled(&bench.propose("late"));
     assert_eq!(late["status"], "expired", "{late:#}");
     let why = "it did not get a run slot within 1000 ms, because `record` had its maximum number of runs; nothing was sent";
@@ -169,7 +133,7 @@ fn who_has_no_time_left_is_not_started() {
 
 #[test]
 fn a_planned_attempt_that_waits_beyond_its_total_is_given_up() {
-    let bench = Bench::serve("total", "total = \"8s\"\n");
+    let bench = Bench::serve("total = \"8s\"\n");
     let items: Vec<String> = (0..6).map(|n| format!("slow-{n}")).collect();
     for item in &items {
         bench.silence(item);
@@ -194,14 +158,14 @@ fn a_planned_attempt_that_waits_beyond_its_total_is_given_up() {
 
 #[test]
 fn who_waits_for_a_turn_rests_at_a_stop_and_goes_on_after_it() {
-    let mut bench = Bench::serve("stop", "");
+    let mut bench = Bench::serve("");
     bench.silence("slow");
     let slow = bench.propose("slow");
     let next = bench.propose("next");
     bench.queued(1);
-    assert!(bench.host.take().unwrap().stop().unwrap(), "it waits for who only waits");
+    assert!(bench.home.stop().unwrap(), "it waits for who only waits");
     assert_eq!(bench.arrived("next"), 0);
-    bench.start();
+    bench.home.serve().unwrap();
     assert_eq!(bench.settled(&next)["status"], "verified");
     assert_eq!(bench.settled(&slow)["status"], "failed");
     assert_eq!(bench.record.times("next", "one"), 1);

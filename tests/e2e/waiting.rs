@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use deed_tests::client::{Answer, Client};
-use deed_tests::host::Host;
+use deed_tests::client::Answer;
+use deed_tests::home::Home;
 use deed_tests::record::Record;
 use deed_tests::record::desk::{self, Deed, Kind};
 use deed_tests::wait::until;
@@ -14,18 +14,17 @@ use deed_tests::world::{BOB, HELPDESK};
 const MANY: usize = 150;
 const TWO_HOURS_MS: i64 = 7_200_000;
 
-/// A served directory for one test, removed at the end.
+/// A host with a clock of its own.
 struct Desk {
-    dir: PathBuf,
+    home: Home,
     clock: PathBuf,
-    host: Option<Host>,
 }
 
 impl Desk {
     fn new(record: &Record) -> Self {
-        let dir = std::env::temp_dir().join(format!("deed-waiting-{}", std::process::id()));
-        desk::lay_out(&dir, &record.base_url()).unwrap();
-        let mut desk = Self { clock: dir.join("clock"), dir, host: None };
+        let home = Home::new("waiting");
+        desk::lay_out(&home.dir, &record.base_url()).unwrap();
+        let mut desk = Self { clock: home.dir.join("clock"), home };
         desk.set_clock(0);
         desk.serve();
         desk
@@ -33,7 +32,7 @@ impl Desk {
 
     fn serve(&mut self) {
         let clock = self.clock.to_str().unwrap();
-        self.host = Some(Host::serve_with(&self.dir, &[("DEED_TEST_CLOCK", clock)]).unwrap());
+        self.home.serve_with(&[("DEED_TEST_CLOCK", clock)]).unwrap();
     }
 
     fn set_clock(&self, ms: i64) {
@@ -42,28 +41,16 @@ impl Desk {
         fs::rename(draft, &self.clock).unwrap();
     }
 
-    fn client(&self, token: &str) -> Client {
-        Client::new(&self.host.as_ref().unwrap().url, token)
-    }
-
     fn propose(&self, number: usize) -> Answer {
         let deed = Deed { kind: Kind::Add, writes: 1, asked: true };
-        let proposal = deed.proposal(&format!("item-{number}")).to_string().into_bytes();
-        let wait = [("prefer", "wait=60")];
-        self.client(HELPDESK).send("POST", "/v1/actions", &wait, proposal).unwrap()
+        let proposal = deed.proposal(&format!("item-{number}"));
+        self.home.client(HELPDESK).propose(&proposal, &[("prefer", "wait=60")]).unwrap()
     }
 
     /// The number of actions with this status in the list.
     fn count(&self, status: &str) -> usize {
-        let found = self.client(BOB).get(&format!("/v1/actions?status={status}&limit=500"));
+        let found = self.home.client(BOB).get(&format!("/v1/actions?status={status}&limit=500"));
         found.unwrap().json()["actions"].as_array().unwrap().len()
-    }
-}
-
-impl Drop for Desk {
-    fn drop(&mut self) {
-        self.host = None;
-        fs::remove_dir_all(&self.dir).ok();
     }
 }
 
@@ -75,15 +62,15 @@ fn more_than_are_driven_at_a_time_are_taken_up_and_expire_by_themselves() {
         let answer = desk.propose(number);
         assert_eq!(answer.text("/status"), "waiting", "{answer:?}");
     }
-    assert!(desk.host.take().unwrap().stop().unwrap());
+    assert!(desk.home.stop().unwrap());
     desk.serve();
     assert_eq!(desk.propose(MANY).text("/status"), "waiting");
     assert_eq!((desk.count("waiting"), desk.count("expired")), (MANY + 1, 0));
     desk.set_clock(TWO_HOURS_MS);
     until("all expire", || desk.count("expired") == MANY + 1);
     assert_eq!(desk.count("waiting"), 0);
-    assert!(desk.host.take().unwrap().stop().unwrap());
-    // No action is left open, and nothing was sent.
+    assert!(desk.home.stop().unwrap());
+    // Nothing is left open, and nothing was sent.
     desk.set_clock(TWO_HOURS_MS);
     desk.serve();
     assert_eq!(desk.count("expired"), MANY + 1);

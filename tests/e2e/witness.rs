@@ -12,13 +12,11 @@ use deed_test_support::witness::{Peer, opened, witnessed};
 use deed_tests::client::Client;
 use deed_tests::host;
 use deed_tests::hostile::Hostile;
+use deed_tests::wait::until;
 use deed_tests::world::{BOB, World};
 use serde_json::Value;
 
-/// Far longer than any pause of a witness's thread.
-const PATIENCE: Duration = Duration::from_secs(90);
-
-/// Runs an ordinary action; returns its view.
+/// An ordinary action; its view.
 fn act(world: &World) -> Value {
     let view = world.run(&World::proposal("idp.restore_access", &locked_out())).unwrap();
     assert_eq!(view["status"], "verified", "{view}");
@@ -69,15 +67,6 @@ fn metrics(world: &World) -> String {
     let host = world.host.as_ref().unwrap();
     let answer = Client::new(&host.operations, "").get("/metrics").unwrap();
     String::from_utf8(answer.bytes).unwrap()
-}
-
-#[track_caller]
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < end, "it never came: {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 #[test]

@@ -3,14 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use deed_record::bundle::{self, Files};
 use deed_spec::note::LogKey;
-use deed_test_support::shared::{locked_out, report, scim, user};
+use deed_test_support::shared::{approve_then, locked_out, report, scim, user};
 use deed_tests::proxy::Fault;
 use deed_tests::services::Result;
+use deed_tests::wait::until;
 use deed_tests::world::{BOB, CAROL, HELPDESK, STRANGER, World, edit};
 use deed_verify::Trust;
 use ed25519_dalek::SigningKey;
@@ -206,15 +205,12 @@ fn sample(world: &World, kind: &'static str, ids: &[String]) -> Sample {
 
 /// Waits for the end. An action that no one answers ends by expiry.
 fn over(world: &World, id: &str, settled: bool) {
-    let end = Instant::now() + Duration::from_mins(2);
     let rests = || {
         let waits = world.settled(id).unwrap()["status"] == "waiting";
         let parts = || bundle::read(&fetch(world, id, BOB)).unwrap();
         !waits && (!settled || parts().contains_key(bundle::LATER))
     };
-    while !rests() && Instant::now() < end {
-        thread::sleep(Duration::from_millis(100));
-    }
+    until("it rests", rests);
 }
 
 /// A bundle that was kept when it was made.
@@ -233,17 +229,14 @@ fn of(kind: &'static str, bundles: &[Vec<u8>]) -> Sample {
 }
 
 fn fetch(world: &World, id: &str, token: &str) -> Vec<u8> {
-    let answer = world.client(token).get(&format!("/v1/actions/{id}/bundle")).unwrap();
-    assert_eq!(answer.status, 200);
-    answer.bytes
+    world.client(token).bundle(id).unwrap()
 }
 
 /// The checkpoint of another tenant's log, by the same key.
 fn foreign(world: &World) -> String {
     let proposal = World::proposal("idp.read_user", &user("foreign", Some(true)));
     let wait = [("prefer", "wait=60")];
-    let body = proposal.to_string().into_bytes();
-    let done = world.client(STRANGER).send("POST", "/v1/actions", &wait, body).unwrap();
+    let done = world.client(STRANGER).propose(&proposal, &wait).unwrap();
     assert!(done.json()["receipt"]["index"].is_u64(), "{}", done.json());
     fs::read_to_string(world.dir.join("state/log/globex/checkpoint")).unwrap()
 }
@@ -355,17 +348,8 @@ fn resolved(world: &World) -> String {
 /// A write that lands unobserved; the bundles of the open action are kept.
 fn lost(world: &World) -> String {
     let id = asked(world, RESTORE, &locked_out());
-    let before = world.proxy.count("PATCH");
     world.proxy.set("PATCH", Fault::Delay { ms: 800 });
-    thread::scope(|scope| {
-        let approving = scope.spawn(|| world.approve(&id, "bob", BOB).unwrap());
-        while world.proxy.count("PATCH") == before && !approving.is_finished() {
-            thread::sleep(Duration::from_millis(5));
-        }
-        world.proxy.set("GET", Fault::DropBefore);
-        let (done, said) = approving.join().unwrap();
-        assert!(done, "{said}");
-    });
+    approve_then(world, &id, Fault::DropBefore);
     let view = world.settled(&id).unwrap();
     assert_eq!(view["status"], "indeterminate", "{view:#}");
     for (token, copy) in COPIES {

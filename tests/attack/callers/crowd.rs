@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use deed_test_support::shared::{scim, user};
 use deed_tests::client::Client;
 use deed_tests::proxy::Fault;
+use deed_tests::wait::until;
 use deed_tests::world::{BOB, HELPDESK, STRANGER, World, edit};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
@@ -64,7 +65,7 @@ fn cut_off(world: &World, streams: Vec<TcpStream>, rest: &str) {
             assert!(drip.join().unwrap(), "the host still waits");
         }
     });
-    assert!(counted(world, "deed_connections_cut_total ") > 0);
+    assert!(counted(world, "deed_connections_cut_total") > 0);
     unharmed(world);
 }
 
@@ -152,9 +153,7 @@ fn crowd() {
     let lines = [&bearer(HELPDESK), "Content-Type: application/json", "Prefer: wait=60"];
     let mut early = connect(address(&world));
     early.write_all(&request("POST", "/v1/actions", &lines, body.as_bytes())).unwrap();
-    while world.proxy.count("GET") == 0 {
-        thread::sleep(Duration::from_millis(5));
-    }
+    until("it calls", || world.proxy.count("GET") > 0);
     world.proxy.set("GET", Fault::None);
     let mut held = idle(address(&world));
     assert!(held.len() > 2_000, "only {} connections could be opened here", held.len());
@@ -168,7 +167,7 @@ fn crowd() {
     let (memory, files) = (memory_kb(&world), open_files(&world));
     assert!(memory < before + 200 * 1024, "{before} KiB before, {memory} KiB with the crowd");
     assert!(files < 2_500, "{files} open files");
-    assert!(counted(&world, "deed_connections_cut_total ") > 0);
+    assert!(counted(&world, "deed_connections_cut_total") > 0);
     let said = hear(early);
     assert!(said.status() == 200 && said.body().contains("verified"), "it was cut: {said:?}");
     drop(held);

@@ -72,8 +72,7 @@ fn polite(world: &World, quick: &Hostile) {
 }
 
 pub(super) fn ask(world: &World, token: &str, proposal: &Value, wait: &str) -> Answer {
-    let body = proposal.to_string().into_bytes();
-    world.client(token).send("POST", "/v1/actions", &[("prefer", wait)], body).unwrap()
+    world.client(token).propose(proposal, &[("prefer", wait)]).unwrap()
 }
 
 pub(super) fn read(user: &str) -> Value {
@@ -122,12 +121,12 @@ fn many_agents() {
     // Another tenant has its own slots.
     let polite = ask(&world, STRANGER, &read(&user("polite", Some(true))), "wait=0");
     assert_eq!(polite.status, 202, "{}", polite.json());
-    assert!(counted(&world, "deed_admission_refused_total{limit=\"agent_under_way\"} ") > 0);
+    assert!(counted(&world, "deed_admission_refused_total{limit=\"agent_under_way\"}") > 0);
     world.proxy.set("GET", Fault::None);
     for id in taken {
         assert_eq!(world.settled(&id).unwrap()["status"], "verified");
     }
-    becomes(&world, "deed_tenant_actions{tenant=\"acme\",state=\"under_way\"} ", |n| n == 0);
+    becomes(&world, "deed_tenant_actions{tenant=\"acme\",state=\"under_way\"}", |n| n == 0);
     unharmed(&world);
 }
 
@@ -142,19 +141,19 @@ fn known_key() {
     let world = world.unwrap();
     world.proxy.set("GET", Fault::Delay { ms: 15_000 });
     let slow = user("slow", Some(true));
-    let body = read(&slow).to_string().into_bytes();
+    let proposal = read(&slow);
     let keyed = || {
         let headers = [("prefer", "wait=0"), ("idempotency-key", "the-same")];
-        world.client(HELPDESK).send("POST", "/v1/actions", &headers, body.clone()).unwrap()
+        world.client(HELPDESK).propose(&proposal, &headers).unwrap()
     };
     let first = keyed();
     assert_eq!(first.status, 202, "{}", first.json());
     let (rest, over) = fill(&world, HELPDESK, || read(&slow));
     assert_eq!((rest.len(), over.text("/limit").as_str()), (3, "agent_under_way"));
     let counts = || {
-        let all = "deed_tenant_actions{tenant=\"acme\",state=\"under_way\"} ";
-        let refused = "deed_admission_refused_total{limit=\"agent_under_way\"} ";
-        [all, refused, "deed_actions_under_way "].map(|name| counted(&world, name))
+        let all = "deed_tenant_actions{tenant=\"acme\",state=\"under_way\"}";
+        let refused = "deed_admission_refused_total{limit=\"agent_under_way\"}";
+        [all, refused, "deed_actions_under_way"].map(|name| counted(&world, name))
     };
     let before = counts();
     assert_eq!(before, [4, 1, 4]);
@@ -168,7 +167,7 @@ fn known_key() {
         assert_eq!(world.settled(&id).unwrap()["status"], "verified");
     }
     assert_eq!(keyed().text("/status"), "verified");
-    becomes(&world, "deed_tenant_actions{tenant=\"acme\",state=\"under_way\"} ", |n| n == 0);
+    becomes(&world, "deed_tenant_actions{tenant=\"acme\",state=\"under_way\"}", |n| n == 0);
     unharmed(&world);
 }
 
@@ -192,14 +191,14 @@ fn every_turn() {
     silence(&world, &slow, 200);
     let mut taken = fill(&world, HELPDESK, || read(&slow)).0;
     taken.extend(fill(&world, OTHERS[0], || read(&slow)).0);
-    becomes(&world, "deed_runs_queued ", |n| n > 64);
+    becomes(&world, "deed_runs_queued", |n| n > 64);
     polite(&world, &quick);
-    let (runs, queued) = (counted(&world, "deed_runs "), counted(&world, "deed_runs_queued "));
+    let (runs, queued) = (counted(&world, "deed_runs"), counted(&world, "deed_runs_queued"));
     assert!(runs > 40 && queued > 0, "it waited for the end of them: {runs} run, {queued} wait");
     for id in taken {
         assert_eq!(world.settled(&id).unwrap()["status"], "failed");
     }
-    becomes(&world, "deed_runs ", |n| n == 0);
+    becomes(&world, "deed_runs", |n| n == 0);
     unharmed(&world);
 }
 
@@ -223,11 +222,9 @@ fn slow_upstream() {
     silence(&world, &slow, 10);
     let asks = (0..10).map(|_| ask(&world, HELPDESK, &read(&slow), "wait=0"));
     let taken: Vec<String> = asks.map(|answer| answer.text("/id")).collect();
-    becomes(
-        &world,
-        "deed_upstream_runs{tenant=\"acme\",upstream=\"idp\",state=\"queued\"} ",
-        |n| n == 8,
-    );
+    becomes(&world, "deed_upstream_runs{tenant=\"acme\",upstream=\"idp\",state=\"queued\"}", |n| {
+        n == 8
+    });
     polite(&world, &quick);
     let ends: Vec<Value> = taken.iter().map(|id| world.settled(id).unwrap()).collect();
     let expired = ends.iter().filter(|view| view["status"] == "expired");

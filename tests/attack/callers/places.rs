@@ -130,7 +130,7 @@ fn tenants() {
     let waits: Vec<Vec<u8>> = all.map(wait).collect();
     let held: Vec<_> = waits.iter().map(|wait| hold(&world, wait, AT_ONCE)).collect();
     let end = Instant::now() + PATIENCE;
-    let over = ["deed_throttled_total ", "deed_connections_refused_total "];
+    let over = ["deed_throttled_total", "deed_connections_refused_total"];
     while over.iter().all(|name| counted(&world, name) == 0) {
         assert!(Instant::now() < end, "all of them are let in");
         thread::sleep(Duration::from_millis(20));

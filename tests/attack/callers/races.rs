@@ -2,11 +2,12 @@
 
 use std::io::Write as _;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use deed_test_support::shared::{ended, is_active, locked_out, scim, user};
 use deed_tests::client::Answer;
 use deed_tests::proxy::Fault;
+use deed_tests::wait::until;
 use deed_tests::world::{BOB, HELPDESK, STRANGER, World, edit};
 use serde_json::{Value, json};
 
@@ -25,15 +26,6 @@ pub(super) fn cases() -> Vec<Case> {
         "idempotency-key-with-another-body" => key_reuse,
         "idempotency-key-of-another-agent" => foreign_key,
     ]
-}
-
-/// Waits until this holds; the case fails when it never does.
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let end = Instant::now() + Duration::from_mins(1);
-    while !holds() {
-        assert!(Instant::now() < end, "it never came to be that {what}");
-        thread::sleep(Duration::from_millis(10));
-    }
 }
 
 fn double_approval() {
@@ -148,8 +140,7 @@ fn hang_up_approving() {
 
 fn keyed(world: &World, token: &str, key: &str, body: &Value) -> Answer {
     let headers = [("idempotency-key", key), ("prefer", "wait=60")];
-    let body = body.to_string().into_bytes();
-    world.client(token).send("POST", "/v1/actions", &headers, body).unwrap()
+    world.client(token).propose(body, &headers).unwrap()
 }
 
 /// Eight bodies race for one key: one becomes the action, the others receive 409.

@@ -30,8 +30,7 @@ const FORGIVEN_S: usize = 2;
 const AT_ONCE: usize = 128;
 
 fn propose(world: &World, body: &Value, wait: &str) -> Answer {
-    let body = body.to_string().into_bytes();
-    world.client(HELPDESK).send("POST", "/v1/actions", &[("prefer", wait)], body).unwrap()
+    world.client(HELPDESK).propose(body, &[("prefer", wait)]).unwrap()
 }
 
 /// Repeats the request until the answer is 429, which must not happen before the budget is used up. Returns
@@ -50,7 +49,7 @@ pub(super) fn forgiven(world: &World) {
     for token in [BOB, STRANGER] {
         assert_eq!(world.client(token).get("/v1/contracts").unwrap().status, 200, "{token}");
     }
-    assert!(counted(world, "deed_throttled_total ") > 0);
+    assert!(counted(world, "deed_throttled_total") > 0);
     let end = Instant::now() + Duration::from_mins(3);
     while world.client(HELPDESK).get("/v1/contracts").unwrap().status == 429 {
         assert!(Instant::now() < end, "never forgiven");
@@ -117,8 +116,8 @@ fn nobody() {
         let answer = world.client(&format!("wrong-{n}")).get("/v1/actions").unwrap();
         assert_eq!(answer.status, 401);
     }
-    assert_eq!(counted(&world, "deed_unauthorized_total "), 500);
-    assert_eq!(counted(&world, "deed_throttled_total "), 0);
+    assert_eq!(counted(&world, "deed_unauthorized_total"), 500);
+    assert_eq!(counted(&world, "deed_throttled_total"), 0);
     unharmed(&world);
 }
 

@@ -34,7 +34,7 @@ const ROUTES: [(&str, &str); 8] = [
 
 /// None of these header lists opens a route; every refusal is the same, and all are counted.
 fn refused(world: &World, attempts: &[Vec<String>]) {
-    let before = counted(world, "deed_unauthorized_total ");
+    let before = counted(world, "deed_unauthorized_total");
     let mut said = std::collections::BTreeSet::new();
     for lines in attempts {
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
@@ -47,7 +47,7 @@ fn refused(world: &World, attempts: &[Vec<String>]) {
     }
     assert_eq!(said.len(), 1, "one answer to all of them: {said:#?}");
     let all = (attempts.len() * ROUTES.len()) as u64;
-    assert_eq!(counted(world, "deed_unauthorized_total ") - before, all);
+    assert_eq!(counted(world, "deed_unauthorized_total") - before, all);
     assert!(world.proxy.requests().is_empty());
     unharmed(world);
 }

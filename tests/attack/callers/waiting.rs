@@ -53,7 +53,7 @@ fn waiting() {
         reading.json()
     );
     world.restart().unwrap();
-    assert_eq!(counted(&world, "deed_tenant_actions{tenant=\"acme\",state=\"waiting\"} "), 4);
+    assert_eq!(counted(&world, "deed_tenant_actions{tenant=\"acme\",state=\"waiting\"}"), 4);
     assert_eq!(ask(&world, HELPDESK, &asked(), "wait=60").status, 429);
     // Its tenant has room for other agents until the tenant's limit is reached.
     let rest: usize = OTHERS.iter().map(|token| until_full(&world, token).0.len()).sum();
@@ -83,7 +83,7 @@ fn after_the_look() {
     assert_eq!(reading.text("/status"), "verified", "{}", reading.json());
     world.restart().unwrap();
     assert_eq!(ask(&world, HELPDESK, &asked(), "wait=60").text("/limit"), "agent_waiting");
-    assert_eq!(counted(&world, "deed_tenant_actions{tenant=\"acme\",state=\"waiting\"} "), 4);
+    assert_eq!(counted(&world, "deed_tenant_actions{tenant=\"acme\",state=\"waiting\"}"), 4);
     assert!(world.answer("deny", &all[0], "bob", BOB).unwrap().0);
     assert_eq!(world.settled(&all[0]).unwrap()["status"], "denied");
     assert_eq!(ask(&world, HELPDESK, &asked(), "wait=60").text("/status"), "waiting");

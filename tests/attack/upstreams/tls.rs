@@ -142,7 +142,7 @@ fn no_tls() {
         assert_eq!(fates(&view, "observe"), ["not_sent"], "{name}");
     }
     assert!(stage.hostile.requests().is_empty(), "a request left in the clear");
-    crate::case::quiet(&stage.world);
+    deed_test_support::cpu::quiet(&stage.world);
 }
 
 /// Without a length, only the TLS `close_notify` distinguishes a complete answer from one that

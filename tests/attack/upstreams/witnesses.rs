@@ -11,6 +11,7 @@ use deed_test_support::shared::locked_out;
 use deed_test_support::witness::{Mind, Peer, now, witnessed};
 use deed_tests::client::Client;
 use deed_tests::hostile::{Hostile, Script, Step, answer, does, says};
+use deed_tests::wait::until;
 use deed_tests::world::{BOB, World};
 
 use crate::case::{Case, cases, unharmed};
@@ -55,10 +56,8 @@ impl Stage {
     }
 
     fn has_alarm(&self) -> bool {
-        let operations = &self.world.host.as_ref().unwrap().operations;
-        let answer = Client::new(operations, "").get("/metrics").unwrap();
-        let metrics = String::from_utf8(answer.bytes).unwrap();
-        metrics.contains("deed_witness_alarm{tenant=\"acme\",witness=\"one\"} 1\n")
+        let alarm = "deed_witness_alarm{tenant=\"acme\",witness=\"one\"}";
+        self.world.metric(alarm).unwrap() == Some(1)
     }
 
     /// While the witness lies in this way, an action is carried out without a line of the witness.
@@ -82,14 +81,6 @@ impl Stage {
         // Not the last status: the log of the other tenant, which the witness does not know,
         // gets 404 at any time.
         assert!(self.peer.mind.said().contains(&200));
-    }
-}
-
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !holds() {
-        assert!(Instant::now() < end, "it never came: {what}");
-        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

@@ -1,8 +1,6 @@
 //! Every operation of a running host answers as the OpenAPI document describes, both successes and problems.
 
 use std::fs;
-use std::thread;
-use std::time::Duration;
 
 use deed_record::statement::approval::{self, Answer, ApprovalRequest};
 use deed_record::statement::resolution::{self, Verdict};
@@ -12,6 +10,7 @@ use deed_tests::client::Client;
 use deed_tests::host;
 use deed_tests::proxy::Fault;
 use deed_tests::services::workspace;
+use deed_tests::wait::until;
 use deed_tests::world::{BOB, CAROL, HELPDESK, STRANGER, World, edit, with_operator};
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::DecodePrivateKey as _;
@@ -156,9 +155,7 @@ fn resolving(trial: &mut Trial) {
     assert!(trial.world.approve(&id, "bob", BOB).unwrap().0);
     trial.world.proxy.set("PATCH", Fault::None);
     assert_eq!(trial.world.settled(&id).unwrap()["status"], "indeterminate");
-    while trial.get(CAROL, SHOW, &id).1["escalated"].is_null() {
-        thread::sleep(Duration::from_millis(50));
-    }
+    until("it is escalated", || trial.get(CAROL, SHOW, &id).1["escalated"].is_string());
     let (status, shown) = trial.get(CAROL, OPEN, &id);
     assert_eq!((status, shown["look"].is_object()), (200, true), "{shown:#}");
     let request: ResolutionRequest = serde_json::from_value(shown).unwrap();

@@ -1,7 +1,6 @@
 //! A planned attempt does not run when its time is over, or when the configuration has changed since it was planned.
 
 use std::fs;
-use std::thread;
 use std::time::Duration;
 
 use deed_test_support::shared::{ended, is_active, locked_out, scim};
@@ -64,18 +63,16 @@ fn what_was_sent_under_one_contract_is_not_judged_by_another() {
     })
     .unwrap();
     world.proxy.set("PATCH", Fault::DropBefore);
-    let body = World::proposal(RESTORE, &user).to_string().into_bytes();
+    let proposal = World::proposal(RESTORE, &user);
     let at_once = [("prefer", "wait=0")];
-    let proposed = world.client(HELPDESK).send("POST", "/v1/actions", &at_once, body).unwrap();
+    let proposed = world.client(HELPDESK).propose(&proposal, &at_once).unwrap();
     let id = proposed.text("/id");
     let looked = |world: &World| {
         let ledger = world.show(&id).unwrap()["ledger"].clone();
         let last = ledger.as_array().unwrap().last().unwrap()["event"].clone();
         last == "observed" && ledger.to_string().contains("attempt_ended")
     };
-    while !looked(&world) {
-        thread::sleep(Duration::from_millis(5));
-    }
+    until("it has looked", || looked(&world));
     assert!(world.host.take().unwrap().stop().unwrap());
     let easy = "after = [\"has(post.user.active)\"]";
     let hard = "after      = [\"has(post.user.active) && post.user.active\"]";

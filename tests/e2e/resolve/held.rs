@@ -3,6 +3,7 @@
 use deed_test_support::shared::{ended, is_active, locked_out, scim};
 use deed_tests::host;
 use deed_tests::proxy::Fault;
+use deed_tests::wait;
 use deed_tests::world::{BOB, CAROL, HELPDESK, World, edit};
 use serde_json::{Value, json};
 
@@ -10,9 +11,9 @@ use super::{REASON, escalated, lost, opaque, settled, until};
 
 /// Proposes without waiting; returns the action's id.
 fn queue(world: &World, contract: &str, user: &str) -> String {
-    let body = World::proposal(contract, user).to_string().into_bytes();
-    let headers = [("prefer", "wait=0")];
-    world.client(HELPDESK).send("POST", "/v1/actions", &headers, body).unwrap().text("/id")
+    let at_once = [("prefer", "wait=0")];
+    let proposal = World::proposal(contract, user);
+    world.client(HELPDESK).propose(&proposal, &at_once).unwrap().text("/id")
 }
 
 fn is_held(id: &str) -> impl Fn(&Value) -> bool {
@@ -75,11 +76,7 @@ fn a_queued_action_can_be_cancelled_and_the_open_one_keeps_its_resource() {
     until(&world, &third, is_held(&first));
     // The looks of the first action do not queue behind the third action.
     let looks = world.proxy.count("GET");
-    let start = std::time::Instant::now();
-    while world.proxy.count("GET") == looks {
-        assert!(start.elapsed() < super::PATIENCE, "it is looked at again and again");
-        std::thread::sleep(std::time::Duration::from_millis(25));
-    }
+    wait::until("it is looked at again and again", || world.proxy.count("GET") > looks);
     let (done, said) = world.resolve_as(&first, "applied", REASON, "carol", CAROL).unwrap();
     assert!(done, "{said}");
     world.proxy.set("PATCH", Fault::None);

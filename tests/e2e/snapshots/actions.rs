@@ -2,8 +2,6 @@
 //! and its page for each way in which it can end.
 
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use deed_test_support::shared::{locked_out, scim};
 use deed_tests::proxy::Fault;
@@ -14,19 +12,10 @@ use serde_json::{Value, json};
 use super::transcript::Transcript;
 
 const RESTORE: &str = "idp.restore_access";
-const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Returns the view as soon as it satisfies the condition.
 fn until(world: &World, id: &str, so: impl Fn(&Value) -> bool) -> Value {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        let view = world.show(id).unwrap();
-        if so(&view) {
-            return view;
-        }
-        assert!(Instant::now() < end, "{view:#}");
-        thread::sleep(Duration::from_millis(25));
-    }
+    world.until(id, so).unwrap()
 }
 
 fn id(view: &Value) -> String {

@@ -1,5 +1,5 @@
 //! What several test binaries need beside the harness: one SCIM server with users and evidence of their actions, a
-//! witness, and a certificate authority.
+//! witness, a certificate authority, and a look at the processor.
 //!
 //! It is a crate of its own because the demo uses the harness and needs none of these dependencies.
 #![expect(
@@ -10,5 +10,6 @@
 )]
 
 pub mod authority;
+pub mod cpu;
 pub mod shared;
 pub mod witness;
