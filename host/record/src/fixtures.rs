@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use deed_spec::digest::Digest;
+use deed_spec::dsse::Envelope;
 use serde_json::{Value, json};
 
 use crate::contract::Contract;
@@ -13,7 +14,7 @@ use crate::exchange::{Exchange, Fate, Rendered};
 use crate::lifecycle::event::Attempt;
 use crate::lifecycle::observation::Observation;
 use crate::policy::{Decision, Facts, Verdict};
-use crate::statement::envelope::{Envelope, Signed};
+use crate::statement::envelope::Signed;
 
 /// Tests of the parser name its lines.
 pub(crate) const CONTRACT: &str = r#"

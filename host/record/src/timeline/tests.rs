@@ -1,6 +1,5 @@
 use std::sync::Arc;
 
-use deed_spec::dsse::Envelope;
 use serde_json::json;
 
 use super::*;

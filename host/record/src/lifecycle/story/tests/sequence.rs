@@ -3,7 +3,6 @@
 use std::sync::{Arc, OnceLock};
 
 use deed_spec::digest::Digest;
-use deed_spec::dsse::Envelope;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
