@@ -41,12 +41,14 @@ impl Recorded {
 /// Reads one request; its body has a content length. What came behind it is lost.
 pub fn read_request(stream: impl Read) -> Result<Recorded> {
     let mut reader = BufReader::new(stream);
-    let first = line(&mut reader)?;
+    let head = head(&mut reader)?;
+    let mut lines = head.lines();
+    let first = lines.next().unwrap_or_default();
     let mut words = first.split(' ');
     let (Some(method), Some(path)) = (words.next(), words.next()) else {
         return Err(format!("`{first}` is no request line").into());
     };
-    let headers = headers(&mut reader)?;
+    let headers = lines.filter(|line| !line.is_empty()).map(header).collect::<Result<_>>()?;
     let mut request =
         Recorded { method: method.into(), path: path.into(), headers, body: String::new() };
     if request.header("transfer-encoding").is_some() {
@@ -114,22 +116,18 @@ fn render(request: &Recorded) -> String {
     text
 }
 
-fn headers(reader: &mut impl BufRead) -> Result<Vec<(String, String)>> {
-    let mut headers = Vec::new();
-    loop {
-        let line = line(reader)?;
-        if line.is_empty() {
-            return Ok(headers);
+/// Everything up to the empty line, whatever it is: who speaks no HTTP is told nothing before that.
+fn head(reader: &mut impl BufRead) -> Result<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        if reader.read_until(b'\n', &mut head)? == 0 {
+            return Err("the connection ended in the head of a request".into());
         }
-        let (name, value) = line.split_once(':').ok_or_else(|| format!("`{line}` is no header"))?;
-        headers.push((name.trim().to_ascii_lowercase(), value.trim().to_owned()));
     }
+    Ok(String::from_utf8(head)?)
 }
 
-fn line(reader: &mut impl BufRead) -> Result<String> {
-    let mut line = String::new();
-    if reader.read_line(&mut line)? == 0 {
-        return Err("the connection ended in the head of a request".into());
-    }
-    Ok(line.trim_end().to_owned())
+fn header(line: &str) -> Result<(String, String)> {
+    let (name, value) = line.split_once(':').ok_or_else(|| format!("`{line}` is no header"))?;
+    Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
 }
