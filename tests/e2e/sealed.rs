@@ -16,8 +16,9 @@ type Extern = (&'static str, PathBuf);
 const PROBES: [(&str, &str); 3] = [
     (
         "deed_record",
-        "use deed_sandbox::grant::{Scope, clear};
-         pub fn probe(one: deed_record::policy::Permit, scope: Scope) { drop(clear(one, scope)); }",
+        "use deed_record::policy::{PermitBasis, Permit};
+         use deed_sandbox::grant::{Scope, clear};
+         pub fn probe(one: Permit, scope: Scope, on: &PermitBasis) { drop(clear(one, scope, on)); }",
     ),
     (
         "deed_store",

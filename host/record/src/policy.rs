@@ -21,7 +21,7 @@ use crate::action::commitment::Live;
 use crate::contract::schema::Schema;
 pub use compile::{CompileError, compile, set_digest};
 pub use evaluate::{question, reevaluate, snapshot};
-pub use permit::Permit;
+pub use permit::{Permit, PermitBasis};
 
 /// The reason of a denial when no policy permits the action.
 pub const NOT_PERMITTED: &str = "no policy permits this action";

@@ -14,7 +14,7 @@ use deed_record::action::private::Prepared;
 use deed_record::contract::StateShape;
 use deed_record::exchange::{Exchange, Rendered};
 use deed_record::lifecycle::event::{Entry, Event};
-use deed_record::policy::{Decision, Permit, Verdict};
+use deed_record::policy::{Decision, Permit, PermitBasis, Verdict};
 use deed_spec::digest::Digest;
 use deed_store::store::Durable;
 use serde_json::Value;
@@ -33,10 +33,13 @@ pub fn read(decision: &Decision, scope: Scope) -> Result<ReadGrant, GrantError> 
     Ok(ReadGrant(known_upstreams(scope)?))
 }
 
-/// Clears one attempt. The permit is the one of the gate, whose facts included approvals and pre-state. Fails when the
-/// permit is for another action or the attempt is 0.
-pub fn clear(permit: Permit, scope: Scope) -> Result<Cleared, GrantError> {
-    if !permit.covers(&scope.action, &scope.tenant, &scope.contract) {
+/// Clears one attempt. The permit is the one of the gate, where approvals and pre-state were among the facts; `ground`
+/// is what must still hold: policies and pre-state as the attempt has them.
+pub fn clear(permit: Permit, scope: Scope, ground: &PermitBasis) -> Result<Cleared, GrantError> {
+    if !permit.is_based_on(ground) {
+        return Err(GrantError::OtherBasis(scope.action));
+    }
+    if !permit.covers(&scope.action, scope.attempt, &scope.tenant, &scope.contract) {
         return Err(GrantError::OtherPermit(scope.action));
     }
     if scope.attempt == 0 {
@@ -156,8 +159,10 @@ impl LiveGrant {
 pub enum GrantError {
     #[error("policy denies the action, so no state is read for it")]
     Denied,
-    #[error("the permit is for another action than {0}; ask policy about this one")]
+    #[error("the permit is for another attempt or action than {0}; ask policy about this one")]
     OtherPermit(ActionId),
+    #[error("state or policies of {0} are others than policy was asked about; ask it again")]
+    OtherBasis(ActionId),
     #[error("the journal proves the start of an attempt of `{started}`, not of {action}")]
     OtherStart { action: ActionId, started: String },
     #[error("the journal does not prove that attempt {attempt} of {action} started")]

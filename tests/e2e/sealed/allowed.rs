@@ -2,21 +2,26 @@
 
 use deed_record::action::id::ActionId;
 use deed_record::exchange::Exchange;
-use deed_record::policy::{Decision, Facts, Permit, Policies};
+use deed_record::policy::{Decision, Facts, PermitBasis, Permit, Policies};
 use deed_sandbox::grant::{self, GrantError, LiveGrant, ReadGrant, ReplayGrant, Scope};
 use deed_sandbox::{Adapter, Keep, Run, RunSlot, Sandbox};
 use deed_store::store::{Append, AppendError, KeyClaim, Durable, Store};
 
 pub fn permit(policies: &Policies, action: &ActionId, facts: &Facts) -> Option<Permit> {
-    policies.permit(action, facts, None).1
+    policies.permit(action, 1, facts, None).1
 }
 
 pub async fn durable(store: &dyn Store, start: Append) -> Result<Durable, AppendError> {
     store.append_durable(start).await
 }
 
-pub fn live(permit: Permit, scope: Scope, proof: Durable) -> Result<LiveGrant, GrantError> {
-    let cleared = grant::clear(permit, scope)?;
+pub fn live(
+    permit: Permit,
+    scope: Scope,
+    ground: &PermitBasis,
+    proof: Durable,
+) -> Result<LiveGrant, GrantError> {
+    let cleared = grant::clear(permit, scope, ground)?;
     grant::spend(cleared, proof)
 }
 

@@ -1,13 +1,13 @@
 //! Authority that is created from a record, from another value or by a private constructor, or is opened again.
 
 use deed_record::action::id::ActionId;
-use deed_record::policy::{Decision, Facts, Permit};
+use deed_record::policy::{Decision, Facts, PermitBasis, Permit};
 use deed_sandbox::grant::{self, Cleared, LiveGrant, ReadGrant, ReplayGrant, Scope};
 use deed_sandbox::{Adapter, Keep, RunSlot, Sandbox};
 use deed_store::store::Durable;
 
-pub fn a_recorded_decision_clears_nothing(decision: Decision, scope: Scope) {
-    let _ = grant::clear(decision, scope); //~ E0308
+pub fn a_recorded_decision_clears_nothing(decision: Decision, scope: Scope, ground: &PermitBasis) {
+    let _ = grant::clear(decision, scope, ground); //~ E0308
 }
 
 pub fn a_version_starts_nothing(cleared: Cleared, version: u64) {
@@ -19,7 +19,7 @@ pub fn a_future_starts_nothing(cleared: Cleared) {
 }
 
 pub fn a_decision_gives_no_leave(decision: &Decision, action: &ActionId, facts: &Facts) {
-    let _ = Permit::of(decision, action, facts); //~ E0624
+    let _ = Permit::of(decision, action, 1, facts); //~ E0624
 }
 
 pub fn a_live_grant_is_not_opened(live: LiveGrant) -> Scope {
@@ -28,6 +28,10 @@ pub fn a_live_grant_is_not_opened(live: LiveGrant) -> Scope {
 
 pub fn a_live_grant_has_no_fields(live: &LiveGrant) -> &Scope {
     &live.0 //~ E0616
+}
+
+pub fn a_permit_keeps_its_ground(permit: &mut Permit, ground: PermitBasis) {
+    permit.ground = ground; //~ E0616
 }
 
 pub fn a_cleared_action_has_no_fields(cleared: &Cleared) -> &Scope {

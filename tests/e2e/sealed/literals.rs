@@ -2,15 +2,17 @@
 
 use deed_record::action::id::ActionId;
 use deed_record::exchange::Exchange;
-use deed_record::policy::Permit;
+use deed_record::policy::{PermitBasis, Permit};
 use deed_sandbox::grant::{Cleared, LiveGrant, ReadGrant, ReplayGrant, Scope};
 use deed_store::store::Durable;
 
-pub fn permit(action: ActionId) -> Permit {
+pub fn permit(action: ActionId, ground: PermitBasis) -> Permit {
     Permit {
         action,                  //~ E0451
         tenant: String::new(),   //~ E0451
         contract: String::new(), //~ E0451
+        attempt: 1,              //~ E0451
+        ground,                  //~ E0451
     }
 }
 

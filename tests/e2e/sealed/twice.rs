@@ -1,13 +1,13 @@
 //! Authority that is used a second time.
 
-use deed_record::policy::Permit;
+use deed_record::policy::{PermitBasis, Permit};
 use deed_sandbox::grant::{self, Cleared, LiveGrant, ReadGrant, ReplayGrant, Scope};
 use deed_sandbox::{Adapter, Keep, RunSlot, Sandbox};
 use deed_store::store::Durable;
 
-pub fn a_permit_clears_once(permit: Permit, one: Scope, other: Scope) {
-    let _ = grant::clear(permit, one);
-    let _ = grant::clear(permit, other); //~ E0382
+pub fn a_permit_clears_once(permit: Permit, one: Scope, other: Scope, ground: &PermitBasis) {
+    let _ = grant::clear(permit, one, ground);
+    let _ = grant::clear(permit, other, ground); //~ E0382
 }
 
 pub fn a_proof_starts_once(one: Cleared, other: Cleared, proof: Durable) {

@@ -1,5 +1,6 @@
 //! The permit to attempt an action. Only a policy evaluation creates one, and only if its verdict is `allow`.
 
+use deed_spec::digest::Digest;
 use serde_json::Value;
 
 use super::{Decision, Facts, Policies, Verdict};
@@ -7,11 +8,12 @@ use crate::action::commitment::Live;
 use crate::action::id::ActionId;
 
 impl Policies {
-    /// Decides about an action that is about to be attempted: the decision, and a permit if and only if it is `allow`.
+    /// Decides about one attempt of an action: the decision, and a permit if and only if it is `allow`.
     /// `params` are the values of private parameters, if the action has any.
     pub fn permit(
         &self,
         action: &ActionId,
+        attempt: u32,
         facts: &Facts,
         params: Option<&Live<Value>>,
     ) -> (Decision, Option<Permit>) {
@@ -19,12 +21,21 @@ impl Policies {
             Some(params) => self.evaluate_live(facts, params),
             None => self.evaluate(facts),
         };
-        let permit = Permit::of(&decision, action, facts);
+        let permit = Permit::of(&decision, action, attempt, facts);
         (decision, permit)
     }
 }
 
-/// The permit to attempt one action once, created by the policy evaluation.
+/// What a permit is based on: it is valid for this state of the world only.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PermitBasis {
+    /// The digest of the policies.
+    pub policy_set: Digest,
+    /// The state as it was seen last.
+    pub pre: Option<Value>,
+}
+
+/// The permit to make one attempt of one action, created by the policy evaluation.
 ///
 /// A [`Decision`] is a record that any code can write or read. A permit is not: it cannot be built, copied or
 /// deserialised from outside, and the attempt that it allows consumes it.
@@ -34,21 +45,33 @@ pub struct Permit {
     action: ActionId,
     tenant: String,
     contract: String,
+    attempt: u32,
+    ground: PermitBasis,
 }
 
 impl Permit {
     /// The permit of a decision about these facts, if it allows the action.
-    fn of(decision: &Decision, action: &ActionId, facts: &Facts) -> Option<Self> {
+    fn of(decision: &Decision, action: &ActionId, attempt: u32, facts: &Facts) -> Option<Self> {
+        let ground = PermitBasis { policy_set: decision.policy_set, pre: facts.pre.clone() };
         (decision.verdict == Verdict::Allow).then(|| Self {
             action: action.clone(),
             tenant: facts.tenant.clone(),
             contract: facts.contract.clone(),
+            attempt,
+            ground,
         })
     }
 
-    /// Consumes the permit and returns whether it was for this action, of this tenant, under this contract.
+    /// Consumes the permit and returns whether it was for this attempt of this action, of this tenant, under this contract.
     #[must_use]
-    pub fn covers(self, action: &ActionId, tenant: &str, contract: &str) -> bool {
-        self.action == *action && self.tenant == tenant && self.contract == contract
+    pub fn covers(self, action: &ActionId, attempt: u32, tenant: &str, contract: &str) -> bool {
+        let is_action = self.action == *action && self.attempt == attempt;
+        is_action && self.tenant == tenant && self.contract == contract
+    }
+
+    /// Whether policy was asked in this world.
+    #[must_use]
+    pub fn is_based_on(&self, ground: &PermitBasis) -> bool {
+        self.ground == *ground
     }
 }

@@ -265,7 +265,7 @@ fn a_policy_reads_a_parameter_when_its_answer_can_rest_on_the_value() {
 #[test]
 fn only_allow_gives_leave_and_only_for_what_was_asked_about() {
     let action = ActionId::new(1, [0; 10]);
-    let asked = |policies: &Policies, facts: &Facts| policies.permit(&action, facts, None);
+    let asked = |policies: &Policies, facts: &Facts| policies.permit(&action, 1, facts, None);
     let policies = set(&[BASE, LEAD]);
     let (decision, permit) = asked(&policies, &facts());
     assert_eq!((decision.verdict, permit.is_none()), (Verdict::Ask, true));
@@ -278,10 +278,16 @@ fn only_allow_gives_leave_and_only_for_what_was_asked_about() {
         permit.unwrap()
     };
     let other = ActionId::new(2, [0; 10]);
-    assert!(leave().covers(&action, "acme", "idp.restore_access"));
-    assert!(!leave().covers(&other, "acme", "idp.restore_access"));
-    assert!(!leave().covers(&action, "globex", "idp.restore_access"));
-    assert!(!leave().covers(&action, "acme", "idp.read_user"));
+    assert!(leave().covers(&action, 1, "acme", "idp.restore_access"));
+    assert!(!leave().covers(&other, 1, "acme", "idp.restore_access"));
+    assert!(!leave().covers(&action, 2, "acme", "idp.restore_access"));
+    assert!(!leave().covers(&action, 1, "globex", "idp.restore_access"));
+    assert!(!leave().covers(&action, 1, "acme", "idp.read_user"));
+    let ground = PermitBasis { policy_set: policies.digest(), pre: approved.pre.clone() };
+    assert!(leave().is_based_on(&ground));
+    let policy_set = set(&[BASE]).digest();
+    assert!(!leave().is_based_on(&PermitBasis { policy_set, ..ground.clone() }));
+    assert!(!leave().is_based_on(&PermitBasis { pre: Some(json!({"user": {}})), ..ground }));
 }
 
 /// A question that is allowed with the recorded commitments creates no permit if the values are denied.
@@ -293,7 +299,7 @@ fn leave_rests_on_the_values_of_private_parameters() {
          when { context.params.user_id == \"2\" };",
     ]);
     let (action, live) = (ActionId::new(1, [0; 10]), Live::new(json!({"user_id": "2"})));
-    assert!(policies.permit(&action, &facts(), None).1.is_some());
-    let (decision, permit) = policies.permit(&action, &facts(), Some(&live));
+    assert!(policies.permit(&action, 1, &facts(), None).1.is_some());
+    let (decision, permit) = policies.permit(&action, 1, &facts(), Some(&live));
     assert!(decision.rests_on_private && permit.is_none());
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use deed_record::lifecycle::event::{Attempt, Event, Phase};
 use deed_record::lifecycle::observation::{Observation, Sight};
 use deed_record::lifecycle::outcome::{Judgement, Outcome};
+use deed_record::policy::PermitBasis;
 use deed_sandbox::grant::{self, Cleared, LiveGrant, Scope};
 use deed_sandbox::{Adapter, Run, RunSlot};
 use tokio::sync::Mutex;
@@ -96,7 +97,7 @@ impl Drive<'_> {
         let n = self.work.story.next_attempt();
         let once = self.once(&granted)?;
         let scope = Scope { tags: self.tags(), once, ..self.scope(&granted, n)? };
-        let cleared = match grant::clear(permit, scope) {
+        let cleared = match grant::clear(permit, scope, &self.basis()) {
             Ok(cleared) => cleared,
             Err(error) if self.is_between_attempts() => {
                 return self.give_up(&error.to_string()).await;
@@ -126,6 +127,12 @@ impl Drive<'_> {
         let ended = attempt_of(n, run, started_ms, engine.clock.now_ms());
         // The results of its writes are already in the journal.
         self.append(vec![Event::AttemptEnded { attempt: Arc::new(ended) }], false).await
+    }
+
+    /// What policy must have been asked about for the permit to count now.
+    fn basis(&self) -> PermitBasis {
+        let pre = self.work.story.pre.as_ref().map(|pre| pre.value());
+        PermitBasis { policy_set: self.tenant.policies.digest(), pre }
     }
 
     /// Makes the start durable, in one append with all events before it, and returns the grant that depends on it.

@@ -53,7 +53,7 @@ fn asked(tenant: &Tenant, story: &Story, facts: &Facts) -> (Decision, Option<Per
     let granted = tenant.grants.get(&action.contract.name).filter(|_| !private.is_empty());
     // A contract that has changed since then ends the action before anything runs, so nothing depends on this.
     let live = granted.and_then(|granted| private.params(&granted.contract, &action.params).ok());
-    tenant.policies.permit(&action.id, facts, live.as_ref())
+    tenant.policies.permit(&action.id, story.next_attempt(), facts, live.as_ref())
 }
 
 /// What the host refuses regardless of policy.

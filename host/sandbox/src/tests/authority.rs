@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use deed_record::action::id::ActionId;
 use deed_record::contract::schema::Schema;
-use deed_record::policy::{ActionShape, Facts, Permit, Vocabulary, compile};
+use deed_record::policy::{ActionShape, Facts, Permit, PermitBasis, Policies, Vocabulary, compile};
 use deed_store::journal;
 use deed_store::store::{Append, Durable, Store as _, Summary};
 use serde_json::{Value, json};
@@ -14,16 +14,24 @@ use crate::grant::{LiveGrant, Scope, clear, spend};
 
 pub(crate) const CONTRACT: &str = "idp.restore_access";
 
-/// The permit for an action of `acme` under [`CONTRACT`].
-pub(crate) fn permit(action: &ActionId) -> Permit {
+/// Leave for an attempt of an action of `acme` under [`CONTRACT`].
+pub(crate) fn permit(action: &ActionId, attempt: u32) -> Permit {
+    let (decision, permit) = policies().permit(action, attempt, &facts(), None);
+    permit.unwrap_or_else(|| panic!("{decision:?}"))
+}
+
+/// What [`permit`] rests on.
+pub(crate) fn basis() -> PermitBasis {
+    PermitBasis { policy_set: policies().digest(), pre: None }
+}
+
+fn policies() -> Policies {
     let params: Schema = serde_json::from_value(json!({"properties": {}})).unwrap();
     let shape = ActionShape { params, state: BTreeMap::new() };
     let actions = BTreeMap::from([(CONTRACT.to_owned(), shape)]);
     let vocabulary = Vocabulary { actions, ..Vocabulary::default() };
     let text = "@id(\"all\") permit (principal, action, resource);".to_owned();
-    let policies = compile(&[("all.cedar".to_owned(), text)], &vocabulary).unwrap();
-    let (decision, permit) = policies.permit(action, &facts(), None);
-    permit.unwrap_or_else(|| panic!("{decision:?}"))
+    compile(&[("all.cedar".to_owned(), text)], &vocabulary).unwrap()
 }
 
 fn facts() -> Facts {
@@ -83,5 +91,6 @@ pub(crate) async fn durable(action: &str, events: &[Value]) -> Durable {
 /// The grant for one attempt.
 pub(crate) async fn live(scope: Scope) -> LiveGrant {
     let proof = durable(scope.action.as_str(), &[started(scope.attempt)]).await;
-    spend(clear(permit(&scope.action), scope).unwrap(), proof).unwrap()
+    let leave = permit(&scope.action, scope.attempt);
+    spend(clear(leave, scope, &ground()).unwrap(), proof).unwrap()
 }
