@@ -59,7 +59,7 @@ fn last_look_ms(view: &Value) -> i64 {
 fn no_write_left_is_failed_whatever_the_adapter_claims() {
     let (world, user) = (with_adapter("silent"), locked_out());
     let view = world.run(&World::proposal(RESTORE, &user)).unwrap();
-    let receipt = ended(&world, &view, "failed", "no write left the host");
+    let receipt = ended(&world, &view, "failed", "no write was sent");
     assert_eq!(receipt["attempts"][0]["claim"], "done");
     assert_eq!(world.proxy.count("PATCH"), 0);
     assert!(!is_active(&user));

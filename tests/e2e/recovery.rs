@@ -165,12 +165,17 @@ fn limits_and_idempotency_are_checked() {
             "timeout = \"30s\"\nbackoff = \"1ms\"",
             "`backoff` must be from",
         ),
-        (CONTRACT, "timeout = \"30s\"", "timeout = \"30s\"\nqueue = \"48h\"", "`queue` is from"),
+        (
+            CONTRACT,
+            "timeout = \"30s\"",
+            "timeout = \"30s\"\nqueue = \"48h\"",
+            "`queue` must be from",
+        ),
         (
             "deed.toml",
             "timeout = \"2s\"",
             "idempotency = { header = \"Host\", window = \"1h\" }",
-            "`host` is set",
+            "`host` is used",
         ),
         (
             "deed.toml",

@@ -192,7 +192,7 @@ fn a_guest_that_the_clock_stopped_is_stopped_again() {
     };
     let world = World::with(scim(), "spins", slow).unwrap();
     let view = run_with(&world, Fault::None);
-    ended(&world, &view, "failed", "no write left the host");
+    ended(&world, &view, "failed", "no write was sent");
     let report = identical(&world, &view);
     assert!(runs(&report).contains(&"attempt 1"), "{report:#}");
 }

@@ -92,7 +92,7 @@ fn a_receipt_key_is_rotated_under_an_action_that_waits() {
     verified(&before, &old);
     verified(&before, &new);
     verified(&after, &new);
-    failed(&after, &old, "receipt signature", "no trusted key");
+    failed(&after, &old, "receipt signature", "not a trusted key");
     // The old key is valid up to the index at which it was retired, and the new one from the next index on.
     let windows: Vec<_> = new.receipt_keys.iter().map(|k| (k.from_index, k.until_index)).collect();
     let until = told["logs"][0]["until_index"].as_u64().unwrap();

@@ -137,7 +137,7 @@ impl fmt::Display for Base {
 
 /// Why a text is not a base URL.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}` is no base URL: {reason}; write `https://host/path`")]
+#[error("`{text}` is not a base URL: {reason}; write `https://host/path`")]
 pub struct BaseError {
     text: String,
     reason: &'static str,

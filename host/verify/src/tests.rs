@@ -200,15 +200,15 @@ fn a_receipt_outside_of_the_window_of_its_key_fails_and_names_the_window() {
     let twice = window(&[(Some(0), Some(4)), (Some(6), None)]);
     assert_eq!(twice.verdict, Verdict::Verified, "{twice:#?}");
     for (windows, check, words) in [
-        ([(Some(0), Some(6))].as_slice(), SIGNATURE, "until index 6 of the log; it stands at 7"),
+        ([(Some(0), Some(6))].as_slice(), SIGNATURE, "until index 6 of the log; its index is 7"),
         (&[(Some(8), None)], SIGNATURE, "from index 8 of"),
         (
             &[(None, Some(5)), (Some(8), Some(9))],
             SIGNATURE,
             "until index 5 and from index 8 until 9",
         ),
-        (&[(Some(7), None)], CLEARANCES, "it stands at 6"),
-        (&[(Some(5), None)], ACTIVATION, "it stands at 4"),
+        (&[(Some(7), None)], CLEARANCES, "its index is 6"),
+        (&[(Some(5), None)], ACTIVATION, "its index is 4"),
     ] {
         let report = window(windows);
         assert_eq!(report.verdict, Verdict::Failed, "{windows:?}");

@@ -154,7 +154,7 @@ impl Trust {
     pub(super) fn receipt_key(&self, hint: &str, index: u64) -> Result<&VerifyingKey, String> {
         let mut named = self.receipt_keys.iter().filter(|one| is(&one.key, hint)).peekable();
         if named.peek().is_none() {
-            return Err(format!("signed by `{hint}`, which is no trusted key"));
+            return Err(format!("signed by `{hint}`, which is not a trusted key"));
         }
         let mut windows = Vec::new();
         for one in named {
@@ -164,7 +164,9 @@ impl Trust {
             windows.push(between(one.from_index, one.until_index));
         }
         let windows = windows.join(" and ");
-        Err(format!("signed by `{hint}`, which counts {windows} of the log; it stands at {index}"))
+        Err(format!(
+            "signed by `{hint}`, which is valid {windows} of the log; its index is {index}"
+        ))
     }
 
     /// If one key had two purposes, a signature for one could be used for the other.

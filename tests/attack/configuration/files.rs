@@ -89,7 +89,7 @@ fn files_that_everybody_writes() {
         "approvers/bob.pub",
     ] {
         let remedy = format!("chmod o-w {file}");
-        bench.refused(file, |dir| mode(&dir.join(file), 0o646), &["everybody", &remedy]);
+        bench.refused(file, |dir| mode(&dir.join(file), 0o646), &["every user", &remedy]);
     }
 }
 

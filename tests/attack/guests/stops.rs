@@ -25,7 +25,7 @@ fn never_ends(guest: Guest) {
 pub(super) fn spins() {
     let siege = Siege::short(Guest::Spins);
     let started = Instant::now();
-    let receipt = siege.ended(&siege.run(), "failed", "no write left the host");
+    let receipt = siege.ended(&siege.run(), "failed", "no write was sent");
     assert_eq!(receipt["attempts"][0]["claim"], "timed_out");
     assert!(started.elapsed() < STOPPED, "{:?}", started.elapsed());
     assert_eq!(siege.world.proxy.count("PATCH"), 0);

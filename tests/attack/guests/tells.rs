@@ -31,7 +31,7 @@ pub(super) fn lies() {
 
 pub(super) fn silent() {
     let siege = Siege::of(Guest::Silent);
-    let receipt = siege.ended(&siege.run(), "failed", "no write left the host");
+    let receipt = siege.ended(&siege.run(), "failed", "no write was sent");
     assert_eq!(receipt["attempts"][0]["claim"], "done");
     assert!(!is_active(&siege.user));
 }

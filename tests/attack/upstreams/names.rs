@@ -226,7 +226,7 @@ fn rebound_for_the_write() {
     for bad in ["169.254.169.254", "10.0.0.1", "::ffff:10.0.0.1", "127.0.0.1,10.0.0.1"] {
         named.answers(&format!("127.0.0.1 {bad} 127.0.0.1"));
         let view: Value = stage.propose(RESTORE, &fresh());
-        ended(&stage.world, &view, "failed", "no write left the host");
+        ended(&stage.world, &view, "failed", "no write was sent");
         assert_eq!(fates(&view, "perform"), ["not_sent"], "{bad}");
     }
     assert_eq!(stage.hostile.count("PATCH"), 0);

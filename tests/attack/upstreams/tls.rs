@@ -109,7 +109,7 @@ fn turned() {
         }),
     );
     let view = stage.propose(RESTORE, &user);
-    ended(&stage.world, &view, "failed", "no write left the host");
+    ended(&stage.world, &view, "failed", "no write was sent");
     assert_eq!(
         (fates(&view, "perform"), stage.hostile.count("PATCH")),
         (vec![json!("not_sent")], 0)

@@ -114,8 +114,8 @@ fn what_cannot_be_checked_is_neither_good_nor_bad() {
     let nobody = text(&world.dir);
     let (state, logs) = (world.dir.join("state"), world.dir.join("state/log"));
     for (source, more, reason) in [
-        (text(&log), vec![], "no key of a log is trusted"),
-        (text(&log), vec!["--trust", nobody], "no key of a log is trusted"),
+        (text(&log), vec![], "no log key is trusted"),
+        (text(&log), vec!["--trust", nobody], "no log key is trusted"),
         (text(&log), vec!["--vkey", "nowhere"], "nowhere"),
         (text(&trust), keys.to_vec(), "there is no checkpoint"),
         // Directories that contain logs, the served one first.
@@ -126,7 +126,7 @@ fn what_cannot_be_checked_is_neither_good_nor_bad() {
         ("http://127.0.0.1:1/log/acme", keys.to_vec(), "checkpoint"),
         (&url, keys.to_vec(), "token"),
         (&url, [&keys[..], &["--token", STRANGER]].concat(), "404"),
-        ("http://192.0.2.1/log", [&keys[..], &["--token", BOB]].concat(), "in the clear"),
+        ("http://192.0.2.1/log", [&keys[..], &["--token", BOB]].concat(), "in clear text"),
     ] {
         let (code, said) = audit(source, &more);
         assert_eq!(code, 2, "{source} {more:?}: {said}");
@@ -156,7 +156,7 @@ fn a_log_that_was_tampered_with_is_found_out() {
         faulty(&gone, &keys, file, "missing");
     }
     let head = damaged("no-checkpoint", "checkpoint", |path| fs::remove_file(path).unwrap());
-    faulty(&head, &keys, "checkpoint", "gone");
+    faulty(&head, &keys, "checkpoint", "is missing");
     let signature = damaged("signature", "checkpoint", |path| {
         let note = fs::read_to_string(path).unwrap();
         fs::write(path, note.replacen(&format!("\n{AFTER_TWO}\n"), "\n1\n", 1)).unwrap();

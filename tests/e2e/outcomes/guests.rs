@@ -35,7 +35,7 @@ fn an_adapter_that_never_ends_is_stopped_and_the_host_goes_on() {
     let (world, user) = (World::with(scim(), "spins", slow).unwrap(), locked_out());
     let started = Instant::now();
     let view = world.run(&World::proposal(RESTORE, &user)).unwrap();
-    let receipt = ended(&world, &view, "failed", "no write left the host");
+    let receipt = ended(&world, &view, "failed", "no write was sent");
     assert_eq!(receipt["attempts"][0]["claim"], "timed_out");
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     let next = world.propose(&World::proposal("idp.read_user", &user)).unwrap();

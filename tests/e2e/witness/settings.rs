@@ -21,7 +21,7 @@ fn check_says_who_vouches_and_what_it_means_when_nobody_does() {
     let tables = one.table() + &two.table();
     let (code, told) = checked(&format!("witness_quorum = 1\n{tables}"));
     assert_eq!(code, 0, "{told}");
-    assert!(told.contains("1 of 2 make a quorum, waited for at most 2000 ms"), "{told}");
+    assert!(told.contains("1 of 2 make a quorum; an action waits at most 2000 ms"), "{told}");
     assert!(told.contains(&format!("one ({})", one.hostile.base_url())), "{told}");
     assert!(told.contains("witness `one` is on this machine"), "{told}");
     let (code, told) = checked("");

@@ -82,7 +82,7 @@ impl Expression {
     pub fn parse(source: &str) -> Result<Self, ExpressionError> {
         if source.len() > MAX_BYTES {
             let what = format!(
-                "the expression has {} bytes, at most {MAX_BYTES} are allowed",
+                "the expression has {} bytes; at most {MAX_BYTES} are allowed",
                 source.len()
             );
             return Err(error(what, "split it into several expressions; all of them must hold"));

@@ -104,7 +104,7 @@ pub fn judge_now(seen: &Seen<'_>) -> (Judgement, bool) {
     let writes: Vec<&Exchange> =
         seen.exchanges.iter().copied().filter(|e| e.request.writes).collect();
     if !writes.iter().any(|e| e.may_have_written()) {
-        return (Judgement::plain(Outcome::Failed, "no write left the host"), true);
+        return (Judgement::plain(Outcome::Failed, "no write was sent"), true);
     }
     if let Some(problem) = seen.post.unusable(seen.contract) {
         let reason =

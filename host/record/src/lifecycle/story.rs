@@ -119,7 +119,7 @@ pub enum StoryError {
     /// The writer was overtaken: another epoch has begun since.
     #[error("`{event}` is of attempt {n}, epoch {epoch}; the action is at epoch {now}")]
     StaleEpoch { event: &'static str, n: u32, epoch: u64, now: u64 },
-    #[error("`write_ended` is about exchange {0}, for which there is no intent without an end")]
+    #[error("`write_ended` is about exchange {0}, which has no open intent")]
     NotIntended(u32),
 }
 

@@ -198,7 +198,10 @@ fn read_schema(text: &str) -> Result<Schema, Flaw> {
 }
 
 fn unusable(error: &dyn std::fmt::Display) -> Flaw {
-    whole(format!("the schema is not usable: {error}"), "correct the contracts it is made from")
+    whole(
+        format!("the schema is not usable: {error}"),
+        "correct the contracts that it is generated from",
+    )
 }
 
 fn validate(schema: &Schema, set: &PolicySet) -> Result<(), Flaw> {

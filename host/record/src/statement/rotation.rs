@@ -79,7 +79,7 @@ pub enum ChangeError {
     Envelope(#[from] EnvelopeError),
     #[error(transparent)]
     Dsse(#[from] DsseError),
-    #[error("its predicate is no change of a key: {0}")]
+    #[error("its predicate is not a key rotation: {0}")]
     Shape(#[from] json::ShapeError),
     #[error("its key id: {0}")]
     Digest(#[from] DigestError),

@@ -188,7 +188,7 @@ fn witness_text(report: &WitnessReport) -> String {
     match names.as_slice() {
         [] => "witnesses  none: only a witness can detect a host that forks its log".to_owned(),
         names => format!(
-            "witnesses  {}; {quorum} of {} make a quorum, waited for at most {wait_ms} ms",
+            "witnesses  {}; {quorum} of {} make a quorum; an action waits at most {wait_ms} ms",
             names.join(", "),
             names.len()
         ),

@@ -204,7 +204,9 @@ mod tests {
 
     #[test]
     fn no_contracts_and_no_parameters_are_said() {
-        assert!(text(&all(&json!({"contracts": []})).unwrap()).contains("none is granted"));
+        assert!(
+            text(&all(&json!({"contracts": []})).unwrap()).contains("no contracts are granted")
+        );
         let mut answer = contract();
         answer["contracts"][0]["params"] = json!({"type": "object"});
         answer["contracts"][0]["sources"] = json!(0);

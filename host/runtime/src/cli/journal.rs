@@ -59,7 +59,7 @@ fn lines(args: &CheckArgs, found: &Checked) -> String {
     line(&mut text, format_args!("journal  {records} records in {} segment(s)", found.segments));
     line(
         &mut text,
-        format_args!("kept     {} payload(s), {} statement(s)", found.payloads, found.statements),
+        format_args!("stored   {} payload(s), {} statement(s)", found.payloads, found.statements),
     );
     for log in &found.logs {
         line(&mut text, format_args!("log      {}: {} entries", safe(&log.tenant), log.size));

@@ -74,9 +74,9 @@ impl ProposalArgs {
         let Some(text) = &self.params else { return Ok(Value::Object(Map::new())) };
         match json::parse(text.as_bytes()) {
             Ok(value @ Value::Object(_)) => Ok(value),
-            Ok(_) => {
-                Err(Failure::usage("--params takes a JSON object, such as '{\"user_id\": \"…\"}'"))
-            }
+            Ok(_) => Err(Failure::usage(
+                "--params must be a JSON object, such as '{\"user_id\": \"…\"}'",
+            )),
             Err(error) => Err(Failure::usage(format!("--params is not strict JSON: {error}"))),
         }
     }

@@ -98,7 +98,7 @@ pub enum EngineError {
     Envelope(#[from] EnvelopeError),
     #[error("a statement of the action: {0}")]
     Dsse(#[from] DsseError),
-    #[error("the bundle cannot be made: {0}")]
+    #[error("the bundle cannot be created: {0}")]
     Bundle(#[from] AssembleError),
     #[error("a task of the host ended early: {0}")]
     Task(#[from] JoinError),

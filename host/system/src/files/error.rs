@@ -39,7 +39,7 @@ pub enum FileError {
     Entered(String, u32),
     #[error("other users could have written `{0}` (mode {1:04o}); remove it")]
     Planted(String, u32),
-    #[error("`{0}` cannot be made: {1}")]
+    #[error("`{0}` cannot be created: {1}")]
     Make(String, io::Error),
 }
 

@@ -9,7 +9,7 @@ use crate::Verdict;
 /// The first thing that does not hold. The file is reported separately.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    #[error("no key of a log is trusted; give the log's verifier key")]
+    #[error("no log key is trusted; use the verifier key of the log")]
     NoKey { file: String },
     #[error("it could not be read: {why}")]
     Fetch { file: String, why: String },

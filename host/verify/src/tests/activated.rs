@@ -59,7 +59,7 @@ fn a_host_that_claims_another_configuration_than_it_had_activated_is_found_out()
     type Other = (fn(&mut Activation), &'static str);
     let others: [Other; 12] = [
         (|a| a.tenant = "globex".into(), "another tenant"),
-        (|a| a.environment = "staging".into(), "environment `staging`"),
+        (|a| a.environment = "staging".into(), "environment is `staging`"),
         (|a| a.policy_set = Digest::of(b"other"), "but other policies decided"),
         (|a| a.granted.clear(), "not activated together"),
         (

@@ -119,8 +119,8 @@ fn a_word_settles_what_no_look_can_and_never_makes_it_verified() {
         ..case
     };
     let with = |look| Case { look: Some(look), ..honest() };
-    settled(honest(), Outcome::Mismatch, "there was no look again");
-    settled(not(honest()), Outcome::Failed, "there was no look again");
+    settled(honest(), Outcome::Mismatch, "without another look");
+    settled(not(honest()), Outcome::Failed, "without another look");
     settled(with(blind()), Outcome::Mismatch, "and a look after it");
     settled(not(with(blind())), Outcome::Failed, "and a look after it");
     // A look that settles the outcome takes precedence over the person's resolution.

@@ -137,7 +137,7 @@ fn place<'a>(node: &IdedExpr, scope: &Scope<'a>) -> Result<Option<Place<'a>>, Ex
         Expr::Call(CallExpr { func_name, args, .. }) if func_name == operators::INDEX => {
             match args.as_slice() {
                 [operand, index] => indexed(node, operand, index, scope).map(Some),
-                _ => Err(error("an index takes one value".into(), "write `list[0]`")),
+                _ => Err(error("an index must have one value".into(), "write `list[0]`")),
             }
         }
         _ => Ok(None),

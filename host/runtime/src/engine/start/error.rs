@@ -27,7 +27,7 @@ pub enum StartError {
     Version(#[from] VersionError),
     #[error("state/ is not usable: {0}")]
     State(#[source] FileError),
-    #[error("the sandbox cannot be made: {0}")]
+    #[error("the sandbox cannot be created: {0}")]
     Sandbox(#[from] SandboxError),
     #[error("the journal cannot be opened: {0}")]
     Open(#[from] OpenError),

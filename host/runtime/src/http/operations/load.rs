@@ -8,7 +8,7 @@ use crate::engine::Engine;
 pub(super) fn write(families: &mut Families<'_>, engine: &Engine) -> fmt::Result {
     families.counters(
         "deed_admission_refused",
-        "new work that a limit kept out",
+        "new work that a limit refused",
         engine.refused().map(|(limit, count)| ([("limit", limit.word())], count)),
     )?;
     tenants(families, engine)?;

@@ -47,14 +47,10 @@ impl Collector for Scrape {
 fn counters(families: &mut Families<'_>, m: &Metrics) -> fmt::Result {
     let counters = [
         ("deed_unauthorized", "requests without a valid token", &m.unauthorized),
-        ("deed_proposals_refused", "proposals that did not bind", &m.refused),
-        (
-            "deed_throttled",
-            "requests over what one principal, tenant or all may have",
-            &m.throttled,
-        ),
+        ("deed_proposals_refused", "proposals that were not valid", &m.refused),
+        ("deed_throttled", "requests over the limit of one principal, tenant or all", &m.throttled),
         ("deed_connections_cut", "connections without a request in time", &m.cut),
-        ("deed_connections_refused", "connections when all were busy", &m.turned_away),
+        ("deed_connections_refused", "connections refused while all were busy", &m.turned_away),
     ];
     counters.iter().try_for_each(|(name, help, count)| families.counter(name, help, count.get()))
 }

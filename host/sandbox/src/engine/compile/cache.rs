@@ -29,7 +29,7 @@ pub(super) struct Cache {
 /// Why there is no compile cache.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
-    #[error("cannot make the compile cache `{path}`; its parent must exist and be writable")]
+    #[error("cannot create the compile cache `{path}`; its parent must exist and be writable")]
     Make { path: PathBuf, source: std::io::Error },
     #[error(
         "other users can write or read the compile cache `{0}`; run `chmod 700` on it, because it contains machine \
