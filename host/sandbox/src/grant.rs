@@ -33,10 +33,10 @@ pub fn read(decision: &Decision, scope: Scope) -> Result<ReadGrant, GrantError> 
     Ok(ReadGrant(known_upstreams(scope)?))
 }
 
-/// Clears one attempt. The permit is the one of the gate, where approvals and pre-state were among the facts; `ground`
+/// Clears one attempt. The permit is the one of the gate, where approvals and pre-state were among the facts; `basis`
 /// is what must still hold: policies and pre-state as the attempt has them.
-pub fn clear(permit: Permit, scope: Scope, ground: &PermitBasis) -> Result<Cleared, GrantError> {
-    if !permit.is_based_on(ground) {
+pub fn clear(permit: Permit, scope: Scope, basis: &PermitBasis) -> Result<Cleared, GrantError> {
+    if !permit.is_based_on(basis) {
         return Err(GrantError::OtherBasis(scope.action));
     }
     if !permit.covers(&scope.action, scope.attempt, &scope.tenant, &scope.contract) {

@@ -18,10 +18,10 @@ pub async fn durable(store: &dyn Store, start: Append) -> Result<Durable, Append
 pub fn live(
     permit: Permit,
     scope: Scope,
-    ground: &PermitBasis,
+    basis: &PermitBasis,
     proof: Durable,
 ) -> Result<LiveGrant, GrantError> {
-    let cleared = grant::clear(permit, scope, ground)?;
+    let cleared = grant::clear(permit, scope, basis)?;
     grant::spend(cleared, proof)
 }
 

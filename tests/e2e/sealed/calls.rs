@@ -6,8 +6,8 @@ use deed_sandbox::grant::{self, Cleared, LiveGrant, ReadGrant, ReplayGrant, Scop
 use deed_sandbox::{Adapter, Keep, RunSlot, Sandbox};
 use deed_store::store::Durable;
 
-pub fn a_recorded_decision_clears_nothing(decision: Decision, scope: Scope, ground: &PermitBasis) {
-    let _ = grant::clear(decision, scope, ground); //~ E0308
+pub fn a_recorded_decision_clears_nothing(decision: Decision, scope: Scope, basis: &PermitBasis) {
+    let _ = grant::clear(decision, scope, basis); //~ E0308
 }
 
 pub fn a_version_starts_nothing(cleared: Cleared, version: u64) {
@@ -30,8 +30,8 @@ pub fn a_live_grant_has_no_fields(live: &LiveGrant) -> &Scope {
     &live.0 //~ E0616
 }
 
-pub fn a_permit_keeps_its_ground(permit: &mut Permit, ground: PermitBasis) {
-    permit.ground = ground; //~ E0616
+pub fn a_permit_keeps_its_ground(permit: &mut Permit, basis: PermitBasis) {
+    permit.basis = basis; //~ E0616
 }
 
 pub fn a_cleared_action_has_no_fields(cleared: &Cleared) -> &Scope {

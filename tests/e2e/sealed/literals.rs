@@ -6,13 +6,13 @@ use deed_record::policy::{PermitBasis, Permit};
 use deed_sandbox::grant::{Cleared, LiveGrant, ReadGrant, ReplayGrant, Scope};
 use deed_store::store::Durable;
 
-pub fn permit(action: ActionId, ground: PermitBasis) -> Permit {
+pub fn permit(action: ActionId, basis: PermitBasis) -> Permit {
     Permit {
         action,                  //~ E0451
         tenant: String::new(),   //~ E0451
         contract: String::new(), //~ E0451
         attempt: 1,              //~ E0451
-        ground,                  //~ E0451
+        basis,                  //~ E0451
     }
 }
 

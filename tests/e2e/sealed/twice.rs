@@ -5,9 +5,9 @@ use deed_sandbox::grant::{self, Cleared, LiveGrant, ReadGrant, ReplayGrant, Scop
 use deed_sandbox::{Adapter, Keep, RunSlot, Sandbox};
 use deed_store::store::Durable;
 
-pub fn a_permit_clears_once(permit: Permit, one: Scope, other: Scope, ground: &PermitBasis) {
-    let _ = grant::clear(permit, one, ground);
-    let _ = grant::clear(permit, other, ground); //~ E0382
+pub fn a_permit_clears_once(permit: Permit, one: Scope, other: Scope, basis: &PermitBasis) {
+    let _ = grant::clear(permit, one, basis);
+    let _ = grant::clear(permit, other, basis); //~ E0382
 }
 
 pub fn a_proof_starts_once(one: Cleared, other: Cleared, proof: Durable) {

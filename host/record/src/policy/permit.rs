@@ -46,19 +46,19 @@ pub struct Permit {
     tenant: String,
     contract: String,
     attempt: u32,
-    ground: PermitBasis,
+    basis: PermitBasis,
 }
 
 impl Permit {
     /// The permit of a decision about these facts, if it allows the action.
     fn of(decision: &Decision, action: &ActionId, attempt: u32, facts: &Facts) -> Option<Self> {
-        let ground = PermitBasis { policy_set: decision.policy_set, pre: facts.pre.clone() };
+        let basis = PermitBasis { policy_set: decision.policy_set, pre: facts.pre.clone() };
         (decision.verdict == Verdict::Allow).then(|| Self {
             action: action.clone(),
             tenant: facts.tenant.clone(),
             contract: facts.contract.clone(),
             attempt,
-            ground,
+            basis,
         })
     }
 
@@ -71,7 +71,7 @@ impl Permit {
 
     /// Whether policy was asked in this world.
     #[must_use]
-    pub fn is_based_on(&self, ground: &PermitBasis) -> bool {
-        self.ground == *ground
+    pub fn is_based_on(&self, basis: &PermitBasis) -> bool {
+        self.basis == *basis
     }
 }

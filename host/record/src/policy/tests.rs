@@ -283,11 +283,11 @@ fn only_allow_gives_leave_and_only_for_what_was_asked_about() {
     assert!(!leave().covers(&action, 2, "acme", "idp.restore_access"));
     assert!(!leave().covers(&action, 1, "globex", "idp.restore_access"));
     assert!(!leave().covers(&action, 1, "acme", "idp.read_user"));
-    let ground = PermitBasis { policy_set: policies.digest(), pre: approved.pre.clone() };
-    assert!(leave().is_based_on(&ground));
+    let basis = PermitBasis { policy_set: policies.digest(), pre: approved.pre.clone() };
+    assert!(leave().is_based_on(&basis));
     let policy_set = set(&[BASE]).digest();
-    assert!(!leave().is_based_on(&PermitBasis { policy_set, ..ground.clone() }));
-    assert!(!leave().is_based_on(&PermitBasis { pre: Some(json!({"user": {}})), ..ground }));
+    assert!(!leave().is_based_on(&PermitBasis { policy_set, ..basis.clone() }));
+    assert!(!leave().is_based_on(&PermitBasis { pre: Some(json!({"user": {}})), ..basis }));
 }
 
 /// A question that is allowed with the recorded commitments creates no permit if the values are denied.

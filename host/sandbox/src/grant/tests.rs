@@ -2,7 +2,7 @@ use deed_record::exchange::codec::Codec;
 use serde_json::json;
 
 use super::*;
-use crate::tests::authority::{durable, ground, permit, started};
+use crate::tests::authority::{basis, durable, permit, started};
 
 fn decision(verdict: Verdict) -> Decision {
     Decision {
@@ -85,23 +85,23 @@ fn an_observation_cannot_be_granted_a_write() {
 fn a_permit_clears_an_attempt_of_its_own_action() {
     let scope = |attempt| scope(vec![request("PATCH")], attempt);
     let leave = || permit(&scope(1).action, 1);
-    assert!(clear(leave(), scope(1), &ground()).is_ok());
-    let none = clear(permit(&scope(0).action, 0), scope(0), &ground());
+    assert!(clear(leave(), scope(1), &basis()).is_ok());
+    let none = clear(permit(&scope(0).action, 0), scope(0), &basis());
     assert_eq!(none.unwrap_err(), GrantError::Attempt);
     let action = ActionId::new(2, [0; 10]);
     let globex = Scope { tenant: "globex".into(), ..scope(1) };
     let read = Scope { contract: "idp.read_user".into(), ..scope(1) };
     for other in [Scope { action: action.clone(), ..scope(1) }, globex, read, scope(2)] {
         let id = other.action.clone();
-        assert_eq!(clear(leave(), other, &ground()).unwrap_err(), GrantError::OtherPermit(id));
+        assert_eq!(clear(leave(), other, &basis()).unwrap_err(), GrantError::OtherPermit(id));
     }
 }
 
 #[test]
 fn a_permit_clears_nothing_in_another_world() {
     let scope = || scope(vec![request("PATCH")], 1);
-    let seen = PermitBasis { pre: Some(json!({"user": {"active": false}})), ..ground() };
-    let policies = PermitBasis { policy_set: Digest::of(b"others"), ..ground() };
+    let seen = PermitBasis { pre: Some(json!({"user": {"active": false}})), ..basis() };
+    let policies = PermitBasis { policy_set: Digest::of(b"others"), ..basis() };
     for other in [seen, policies] {
         let refused = clear(permit(&scope().action, 1), scope(), &other);
         assert_eq!(refused.unwrap_err(), GrantError::OtherBasis(scope().action));
@@ -119,7 +119,7 @@ fn an_upstream_outside_the_grant_is_refused() {
 async fn an_attempt_is_live_only_after_its_own_start_is_durable() {
     let scope = || scope(vec![request("PATCH")], 2);
     let (action, other) = (scope().action, ActionId::new(2, [0; 10]));
-    let cleared = || clear(permit(&action, 2), scope(), &ground()).unwrap();
+    let cleared = || clear(permit(&action, 2), scope(), &basis()).unwrap();
     let own = durable(action.as_str(), &[json!({"earlier": true}), started(2)]).await;
     assert_eq!(spend(cleared(), own).unwrap().into_scope().attempt, 2);
     let foreign = durable(other.as_str(), &[started(2)]).await;

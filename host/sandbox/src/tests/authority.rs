@@ -92,5 +92,5 @@ pub(crate) async fn durable(action: &str, events: &[Value]) -> Durable {
 pub(crate) async fn live(scope: Scope) -> LiveGrant {
     let proof = durable(scope.action.as_str(), &[started(scope.attempt)]).await;
     let leave = permit(&scope.action, scope.attempt);
-    spend(clear(leave, scope, &ground()).unwrap(), proof).unwrap()
+    spend(clear(leave, scope, &basis()).unwrap(), proof).unwrap()
 }
