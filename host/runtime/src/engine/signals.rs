@@ -14,7 +14,7 @@ pub(super) struct Signals(Arc<Mutex<HashMap<ActionId, Awaited>>>);
 
 #[derive(Debug, Default)]
 struct Awaited {
-    signal: Arc<Notify>,
+    notify: Arc<Notify>,
     waiting: usize,
 }
 
@@ -23,7 +23,7 @@ struct Awaited {
 pub(super) struct Signal {
     all: Signals,
     id: ActionId,
-    signal: Arc<Notify>,
+    notify: Arc<Notify>,
 }
 
 impl Signals {
@@ -31,13 +31,13 @@ impl Signals {
         let mut all = self.lock();
         let awaited = all.entry(id.clone()).or_default();
         awaited.waiting += 1;
-        let signal = Arc::clone(&awaited.signal);
-        Signal { all: self.clone(), id: id.clone(), signal }
+        let notify = Arc::clone(&awaited.notify);
+        Signal { all: self.clone(), id: id.clone(), notify }
     }
 
     pub(super) fn tell(&self, id: &ActionId) {
         if let Some(awaited) = self.lock().get(id) {
-            awaited.signal.notify_waiters();
+            awaited.notify.notify_waiters();
         }
     }
 
@@ -49,7 +49,7 @@ impl Signals {
 impl Signal {
     /// The next signal from now on, whenever it is awaited: create it first, then read the journal, then wait.
     pub(super) fn next(&self) -> Notified<'_> {
-        self.signal.notified()
+        self.notify.notified()
     }
 }
 

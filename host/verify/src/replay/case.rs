@@ -158,7 +158,7 @@ fn faults(opened: &Opened, receipt: &Receipt) -> Result<Vec<String>, String> {
                 faults.push(format!("`{name}` is {found}, but the receipt names {named}"));
             }
             (None, Some(_)) => {
-                faults.push(format!("`{name}` is missing, but the receipt names it"))
+                faults.push(format!("`{name}` is missing, but the receipt names it"));
             }
             (Some(_), None) => {
                 faults.push(format!("`{name}` is present, but the receipt does not name it"));

@@ -61,7 +61,7 @@ fn a_decision_by_another_key_or_none_at_all_is_found_out() {
     for event in &mut world.entries {
         if let Event::AttemptStarted { decision, .. } = event {
             let Statement { action, predicate, .. } =
-                Statement::unverified(&decision, Kind::Decision).unwrap();
+                Statement::unverified(decision, Kind::Decision).unwrap();
             let forged = Statement { kind: Kind::Decision, action, predicate };
             *decision = Signed::shared(forged.sign(&key(9)).unwrap());
         }

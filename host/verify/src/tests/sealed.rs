@@ -56,7 +56,7 @@ impl World {
         let Some((_, first)) = story.chain.iter().find(|(kind, _)| *kind == Kind::Decision) else {
             return;
         };
-        let first = Statement::unverified(&first, Kind::Decision).unwrap();
+        let first = Statement::unverified(first, Kind::Decision).unwrap();
         let first: Clearance = from_value(first.predicate).unwrap();
         story.chain.retain(|(kind, _)| *kind != Kind::Decision);
         let counted = receipt.approvals.iter().filter(|one| one.counted);
