@@ -1,4 +1,4 @@
-//! Lists `tests/guests/` as an enum: whoever adds a guest meets every `match` over it.
+//! Lists `tests/guests/` as an enum, so that a new guest must be handled in every `match` over it.
 
 use std::env;
 use std::error::Error;
@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     names.sort();
     let out = env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR")?;
     fs::write(Path::new(&out).join("guests.rs"), generated(&names)?)?;
-    // One of standard output's lines for cargo: the directory, so that a new file counts.
+    // A directive for cargo on stdout: watch the directory, so that a new file triggers a rebuild.
     std::io::Write::write_all(
         &mut std::io::stdout(),
         format!("cargo::rerun-if-changed={GUESTS}\n").as_bytes(),

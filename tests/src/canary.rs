@@ -1,6 +1,6 @@
-//! Takes values that must stand nowhere, gives the places where one stands, in whatever encoding.
+//! Search for canaries: values that must not occur in any output, in any encoding.
 //!
-//! Never gives the value itself: a hit names file, offset, canary and encoding.
+//! A hit names file, offset, canary and encoding. It never contains the value itself.
 #![expect(clippy::indexing_slicing, reason = "bounds are those of the lines above; tests only")]
 
 use std::fs;
@@ -11,10 +11,10 @@ use base64::alphabet::{Alphabet, STANDARD, URL_SAFE};
 use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 use data_encoding::{HEXLOWER, HEXUPPER};
 
-/// Shorter values stand in ordinary text by chance; nothing as short is a secret here.
+/// Shorter values occur in ordinary text by chance; no secret of the tests is that short.
 const VALUE_MIN: usize = 12;
 
-/// A value that must stand nowhere, by a name that may be shown.
+/// A value that must not occur, with a name that may be shown.
 #[derive(Clone)]
 pub struct Canary {
     name: String,
@@ -23,7 +23,7 @@ pub struct Canary {
     journaled: bool,
 }
 
-/// Where one stands.
+/// Where a canary was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hit {
     pub file: PathBuf,
@@ -32,7 +32,7 @@ pub struct Hit {
     pub form: String,
 }
 
-/// All forms of some canaries, ready to be looked for in one pass.
+/// All forms of a set of canaries, prepared for a search in one pass.
 pub struct Search {
     needles: Vec<Needle>,
     /// Indexes into `needles`, by the first two bytes of each.
@@ -51,7 +51,7 @@ impl Canary {
         Self { name: name.to_owned(), value: value.to_vec(), journaled: false }
     }
 
-    /// One that the journal's segments keep, and nothing else.
+    /// A value that only the journal's segments may hold.
     pub fn private(name: &str, value: &[u8]) -> Self {
         Self { journaled: true, ..Self::new(name, value) }
     }
@@ -82,14 +82,15 @@ pub fn of_directory(dir: &Path) -> Vec<Canary> {
     secrets.chain(seeds).collect()
 }
 
-/// Whether the value of a file is itself what is hidden there.
+/// Whether the file's purpose is to hold the value.
 pub fn is_home(relative: &Path) -> bool {
     let is_key = relative.extension().is_some_and(|e| e == "key");
     relative.starts_with("secrets")
         || is_key && (relative.starts_with("keys") || relative.starts_with("approvers"))
 }
 
-/// Every form in which a value may hide. Base64 also once more around each: envelopes hold bodies.
+/// Every form in which a value may occur. Each form is also searched for in base64, because envelopes hold bodies.
+/// bodies.
 pub fn forms(value: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut forms = vec![
         ("raw".to_owned(), value.to_vec()),
@@ -102,7 +103,7 @@ pub fn forms(value: &[u8]) -> Vec<(String, Vec<u8>)> {
         ("utf16le".to_owned(), value.iter().flat_map(|b| [*b, 0]).collect()),
         ("utf16be".to_owned(), value.iter().flat_map(|b| [0, *b]).collect()),
     ];
-    // A form that only escapes what it must: the same as the raw one for most values.
+    // Escapes only the characters that require it; equal to the raw form for most values.
     let some = each(value, |b| match b {
         b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' | b'-' | b'.' | b'_' | b'~' => char::from(b).into(),
         _ => format!("%{b:02X}"),
@@ -121,11 +122,11 @@ pub fn forms(value: &[u8]) -> Vec<(String, Vec<u8>)> {
     forms
 }
 
-/// What is certain to stand in the base64 of any text that has `value` at an offset of `at` modulo 3.
+/// The part that always occurs in the base64 of any text that has `value` at an offset of `at` modulo 3.
 fn base64_inside(value: &[u8], alphabet: &Alphabet, at: usize) -> Vec<u8> {
     let padded = [&[0; 3][..at], value].concat();
     let text = GeneralPurpose::new(alphabet, NO_PAD).encode(&padded);
-    // The first and last digits share bits with what stands before and after.
+    // The first and last digits share bits with the neighbouring bytes.
     let (first, end) = ((at * 8).div_ceil(6), padded.len() * 8 / 6);
     text.as_bytes()[first..end].to_vec()
 }
@@ -136,7 +137,7 @@ fn each(value: &[u8], escape: impl Fn(u8) -> String) -> Vec<u8> {
 
 impl Search {
     /// # Panics
-    /// With a value that is too short: it would be looked for nowhere.
+    /// Panics when a value is too short to be searched for.
     pub fn new(canaries: &[Canary]) -> Self {
         let mut search = Self { needles: Vec::new(), starts: vec![Vec::new(); 1 << 16] };
         for canary in canaries {
@@ -150,7 +151,7 @@ impl Search {
         search
     }
 
-    /// Looks through bytes in one pass.
+    /// Searches bytes in one pass.
     pub fn bytes(&self, file: &Path, bytes: &[u8]) -> Vec<Hit> {
         let journal = file.starts_with("state/segments");
         let mut hits = Vec::new();
@@ -167,7 +168,7 @@ impl Search {
         hits
     }
 
-    /// Looks through every file of a tree and its name, but for the values' homes.
+    /// Searches the path and content of every file of a tree, except the files that hold the values on purpose.
     pub fn tree(&self, dir: &Path) -> Vec<Hit> {
         let mut hits = Vec::new();
         for path in files(dir) {
@@ -176,7 +177,7 @@ impl Search {
             match fs::read(&path) {
                 _ if is_home(relative) => {}
                 Ok(bytes) => hits.extend(self.bytes(relative, &bytes)),
-                // A host that runs replaced it.
+                // A running host replaced it.
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
                 Err(e) => hits.push(unsearched(relative, &e.to_string())),
             }
@@ -185,7 +186,7 @@ impl Search {
     }
 }
 
-/// Memory images that a crash left in a directory.
+/// Core dumps that a crash left in a directory.
 pub fn cores(dir: &Path) -> Vec<PathBuf> {
     let named = |path: &PathBuf| {
         path.file_name().is_some_and(|n| n == "core" || n.to_string_lossy().starts_with("core."))
@@ -194,7 +195,7 @@ pub fn cores(dir: &Path) -> Vec<PathBuf> {
     files(dir).into_iter().filter(named).filter(elf).collect()
 }
 
-/// What cannot be read may hold anything.
+/// A file that cannot be read counts as a hit, because it may hold anything.
 fn unsearched(file: &Path, why: &str) -> Hit {
     Hit { file: file.to_owned(), offset: 0, canary: "any".to_owned(), form: why.to_owned() }
 }
@@ -227,7 +228,7 @@ fn seed(pem: &[u8]) -> Option<Vec<u8>> {
     let text = std::str::from_utf8(pem).ok()?;
     let body: String = text.lines().filter(|line| !line.starts_with('-')).collect();
     let der = base64::engine::general_purpose::STANDARD.decode(body).ok()?;
-    // Version, algorithm and two octet string headers come before it.
+    // Version, algorithm and two octet string headers precede the key.
     Some(der.get(16..48)?.to_vec())
 }
 

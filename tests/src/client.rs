@@ -1,4 +1,5 @@
-//! A plain HTTP caller with a token: what an agent or a person sends, and exactly what comes back.
+//! A plain HTTP client with a token: sends what an agent or a person sends, and returns exactly what the host
+//! answers.
 
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use serde_json::Value;
 use crate::services::Result;
 
 const CALL_PATIENCE: Duration = Duration::from_secs(90);
-/// The largest bundle there is.
+/// The size limit of a bundle.
 const ANSWER_MAX: u64 = 64 << 20;
 const HASTY_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -19,23 +20,23 @@ pub struct Client {
     agent: ureq::Agent,
 }
 
-/// An answer, whatever its status.
+/// An answer with any status.
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub status: u16,
     pub content_type: String,
-    /// Seconds; none where the answer does not say when to come back.
+    /// Seconds; `None` when the answer has no `Retry-After`.
     pub retry_after: Option<u64>,
     pub bytes: Vec<u8>,
 }
 
 impl Answer {
-    /// The body as JSON; null when it is none.
+    /// The body as JSON; null when it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.bytes).unwrap_or_default()
     }
 
-    /// The text at a JSON pointer of the body; empty when there is none.
+    /// The text at a JSON pointer of the body; empty when there is no text there.
     pub fn text(&self, pointer: &str) -> String {
         self.json().pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
     }
@@ -46,7 +47,7 @@ impl Client {
         Self::patient(url, token, CALL_PATIENCE)
     }
 
-    /// One that gives up early, for what is nice to have.
+    /// A client with a short timeout, for optional requests.
     pub fn hasty(url: &str, token: &str) -> Self {
         Self::patient(url, token, HASTY_PATIENCE)
     }
@@ -63,18 +64,18 @@ impl Client {
         self.send("GET", path, &[], vec![])
     }
 
-    /// Proposes, with headers such as `prefer`.
+    /// Proposes an action, with headers such as `prefer`.
     pub fn propose(&self, proposal: &Value, headers: &[(&str, &str)]) -> Result<Answer> {
         self.send("POST", "/v1/actions", headers, proposal.to_string().into_bytes())
     }
 
-    /// The action once it rests, or what is of it after so many seconds.
+    /// The view of the action once it rests, or its state after this many seconds.
     pub fn rests(&self, id: &str, seconds: u32) -> Result<Answer> {
         let wait = format!("wait={seconds}");
         self.send("GET", &format!("/v1/actions/{id}"), &[("prefer", &wait)], vec![])
     }
 
-    /// The bundle of an ended action, as this caller may have it.
+    /// The bundle of an ended action in the form that this caller may read.
     pub fn bundle(&self, id: &str) -> Result<Vec<u8>> {
         let answer = self.get(&format!("/v1/actions/{id}/bundle"))?;
         if answer.status == 200 { Ok(answer.bytes) } else { Err(answer.text("/detail").into()) }
@@ -84,7 +85,7 @@ impl Client {
         self.send("POST", path, &[], body.to_string().into_bytes())
     }
 
-    /// One request with headers of its own.
+    /// Sends one request with additional headers.
     pub fn send(
         &self,
         method: &str,

@@ -1,11 +1,10 @@
-//! Chance that can be repeated: takes a seed, gives numbers that look random and are the same for the same
-//! seed (`SplitMix64`; Steele, Lea, Flood 2014).
+//! Repeatable random numbers: the same seed gives the same sequence (`SplitMix64`; Steele, Lea, Flood 2014).
 
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 
 use crate::services::Result;
 
-/// A stream of numbers.
+/// A stream of random numbers.
 #[derive(Debug, Clone)]
 pub struct Dice(u64);
 
@@ -14,7 +13,7 @@ impl Dice {
         Self(seed)
     }
 
-    /// Another stream, of this one's next number: what one part draws changes nothing for the others.
+    /// A separate stream, seeded with this one's next number: draws from it do not affect the other streams.
     #[must_use]
     pub fn split(&mut self) -> Self {
         Self(self.roll())
@@ -33,27 +32,27 @@ impl Dice {
         self.roll() % bound.max(1)
     }
 
-    /// A place below `end`; 0 where there is nothing to choose from.
+    /// An index below `end`; 0 when `end` is 0.
     pub fn index(&mut self, end: usize) -> usize {
         usize::try_from(self.below(end as u64)).unwrap_or_default()
     }
 
-    /// True so many times of a hundred.
+    /// True in this percentage of the calls.
     pub fn percent(&mut self, times: u64) -> bool {
         self.below(100) < times
     }
 
-    /// Once in `times`.
+    /// True once in `times` calls on average.
     pub fn one_in(&mut self, times: usize) -> bool {
         self.index(times) == 0
     }
 
-    /// One of these; none of nothing.
+    /// One of these; `None` when there are none.
     pub fn one<'a, T>(&mut self, of: &'a [T]) -> Option<&'a T> {
         of.get(self.index(of.len()))
     }
 
-    /// In an order of its own.
+    /// Shuffles in place.
     pub fn shuffle<T>(&mut self, all: &mut [T]) {
         for at in (1..all.len()).rev() {
             all.swap(at, self.index(at + 1));
@@ -61,7 +60,7 @@ impl Dice {
     }
 }
 
-/// `SEED` of the environment, or a new one.
+/// `SEED` of the environment, or a new seed. Fails when `SEED` is not a number.
 pub fn seed() -> Result<u64> {
     match std::env::var_os("SEED") {
         Some(text) => Ok(text.to_string_lossy().parse()?),

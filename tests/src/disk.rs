@@ -1,8 +1,8 @@
-//! A disk for the files of a host, mounted where they belong, whose power can be cut.
+//! A FUSE disk for the files of a host, whose power can be cut.
 //!
-//! Takes what any program does with files; gives, after a cut, an image that a real disk could have
-//! then: whatever fsync covered, and any part of the rest. It never touches a real disk, and is
-//! unmounted when dropped. What a former run left mounted is taken away at the next mount.
+//! After a cut it provides an image that a real disk could have then: everything that fsync covered, and any part of
+//! the rest. It never touches a real disk and is unmounted when dropped. Mounts that an earlier run left are removed
+//! at the next mount.
 
 use std::fs;
 use std::io;
@@ -32,7 +32,7 @@ mod serve;
 #[cfg(test)]
 mod tests;
 
-/// How the mounts are called in `/proc/mounts`, with the process behind it.
+/// Prefix of the mounts' name in `/proc/mounts`; the process id follows.
 const NAME: &str = "deed-disk-";
 
 /// A mounted disk.
@@ -44,7 +44,7 @@ pub struct Disk {
 }
 
 impl Disk {
-    /// Mounts an empty disk at a folder; an error where this machine does not let us.
+    /// Mounts an empty disk at a folder. Fails where this machine does not permit mounting.
     pub fn mount(at: &Path) -> io::Result<Self> {
         detach_stale();
         let meta = fs::metadata(at)?;
@@ -62,8 +62,7 @@ impl Disk {
         Ok(Self { at: at.to_owned(), power, session: Some(session) })
     }
 
-    /// Puts an image in the place of what is there, switches the power on and takes all faults away.
-    /// Nobody may have a file open.
+    /// Replaces the content with this image, switches the power on and clears all faults. No file may be open.
     pub fn load(&self, image: Image) {
         self.power.load(image);
     }
@@ -73,59 +72,59 @@ impl Disk {
         self.power.lock().image.clone()
     }
 
-    /// The power goes in place of the change after so many from now: a write, a name, an fsync.
+    /// Cuts the power instead of making the change after this many more: a write, a name, an fsync.
     pub fn cut_after(&self, changes: u64) {
         self.power.cut_after(changes);
     }
 
-    /// The power goes now. Who asks the disk for anything gets no answer until it is off.
+    /// Cuts the power now. Requests get no answer until the disk is switched off.
     pub fn cut(&self) {
         self.power.cut();
     }
 
-    /// Waits until the power goes; gives whether it did.
+    /// Waits until the power is cut; returns whether it was.
     pub fn wait(&self, patience: Duration) -> bool {
         self.power.wait(patience)
     }
 
-    /// Whoever still waits gets an error, as do all after it, until an image is loaded. The programs must
-    /// have been killed before: they were without power too.
+    /// Requests that still wait get an error, as do all later ones until an image is loaded. The programs must have
+    /// been killed before: they had no power either.
     pub fn off(&self) {
         self.power.off();
     }
 
-    /// How many changes were made or begun since the image was loaded.
+    /// How many changes were made or started since the image was loaded.
     pub fn changes(&self) -> u64 {
         self.power.changes()
     }
 
-    /// What the disk has when the power comes again.
+    /// The content of the disk when the power returns.
     pub fn after(&self, manner: Manner, dice: &mut Dice) -> Image {
         self.power.lock().image.cut(manner, dice)
     }
 
-    /// From now on so many more bytes fit; none: as many as anybody likes.
+    /// Limits the free space to this many bytes; `None` removes the limit.
     pub fn leave_room(&self, bytes: Option<u64>) {
         let mut state = self.power.lock();
         state.faults.room = bytes.map(|bytes| state.image.used().saturating_add(bytes));
     }
 
-    /// The next fsync of a file whose path has this in it fails, and the data that it had to write are lost.
+    /// The next fsync of a file whose path contains this fails, and the data that it had to write are lost.
     pub fn fail_sync(&self, part: &str) {
         self.power.lock().faults.sync = Some(part.to_owned());
     }
 
-    /// The next write to a file whose path has this in it fails.
+    /// The next write to a file whose path contains this fails.
     pub fn fail_write(&self, part: &str) {
         self.power.lock().faults.write = Some(part.to_owned());
     }
 
-    /// From now on such an fsync does nothing: what a host does that forgets it.
+    /// From now on such an fsync does nothing, as in a host that forgets it.
     pub fn lie(&self, lie: Option<Lie>) {
         self.power.lock().faults.lie = lie;
     }
 
-    /// Whether a fault that was set is still to be met.
+    /// Whether a fault that was set has not occurred yet.
     pub fn has_fault(&self) -> bool {
         let state = self.power.lock();
         state.faults.sync.is_some() || state.faults.write.is_some()
@@ -134,7 +133,7 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // Nobody may wait for an answer that never comes, the kernel least of all.
+        // No process, above all the kernel, may wait for an answer that never arrives.
         self.power.off();
         let ended = self.session.take().map_or(Ok(()), BackgroundSession::umount_and_join);
         if ended.is_err() {
@@ -143,7 +142,7 @@ impl Drop for Disk {
     }
 }
 
-/// Takes away what runs mounted that are no more.
+/// Unmounts disks of processes that have ended.
 fn detach_stale() {
     let mounts = fs::read_to_string("/proc/mounts").unwrap_or_default();
     for line in mounts.lines() {
@@ -157,6 +156,6 @@ fn detach_stale() {
 }
 
 fn detach(at: &Path) {
-    // What cannot be detached stays, and says so in /proc/mounts.
+    // A mount that cannot be detached stays visible in `/proc/mounts`.
     Command::new("umount").arg("--lazy").arg(at).status().ok();
 }

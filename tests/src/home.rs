@@ -1,5 +1,5 @@
-//! A served directory of a test's own: its files, and the host that serves them while there is one. Every kind of
-//! test has it; what stands upstream, and what is asked for, is theirs.
+//! A served directory for one test: its files and, while it is served, its host. All kinds of tests use it; they add
+//! the upstream and the requests.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -16,7 +16,7 @@ use crate::people::{self, BOB};
 use crate::services::Result;
 use crate::trust;
 
-/// Where a served directory has the log of its tenant `acme`.
+/// The log of the tenant `acme` in a served directory.
 pub const LOG: &str = "state/log/acme";
 
 /// Dropping it ends the host and removes the directory, unless `DEED_KEEP` is set.
@@ -29,7 +29,7 @@ pub struct Home {
 static COUNT: AtomicU32 = AtomicU32::new(0);
 
 impl Home {
-    /// A path that nobody else has, with this in its name; nothing stands there yet.
+    /// A unique path with this in its name; nothing exists there yet.
     pub fn new(name: &str) -> Self {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("deed-{name}-{}-{count}", std::process::id());
@@ -44,7 +44,7 @@ impl Home {
         self.dir.to_str().unwrap_or_default()
     }
 
-    /// Puts into force what its files say now.
+    /// Puts the present files into force.
     pub fn pin(&self) -> Result<()> {
         host::expect(&["pin", self.path()]).map(drop)
     }
@@ -53,18 +53,18 @@ impl Home {
         self.serve_with(&[])
     }
 
-    /// Serves with more environment variables.
+    /// Serves with additional environment variables.
     pub fn serve_with(&mut self, variables: &[(&str, &str)]) -> Result<()> {
         self.host = Some(Host::serve_with(&self.dir, variables)?);
         Ok(())
     }
 
-    /// SIGTERM. Gives whether the host ended in order; one that is not there has.
+    /// Sends SIGTERM. Returns whether the host stopped in order; true when no host runs.
     pub fn stop(&mut self) -> Result<bool> {
         self.host.take().map_or(Ok(true), Host::stop)
     }
 
-    /// SIGKILL: what a crash leaves.
+    /// Sends SIGKILL, as in a crash.
     pub fn kill(&mut self) -> Result<()> {
         self.host.take().map_or(Ok(()), Host::kill)
     }
@@ -75,12 +75,12 @@ impl Home {
         self.serve()
     }
 
-    /// Whether the host ends within this time, by itself or because somebody ended it.
+    /// Whether the host ends within this time, by itself or by a signal.
     pub fn ends_within(&mut self, patience: Duration) -> Result<bool> {
         self.host.as_mut().map_or(Ok(true), |host| host.ends_within(patience))
     }
 
-    /// Where the host answers; empty while there is none.
+    /// The base URL of the host; empty while no host runs.
     pub fn url(&self) -> &str {
         self.host.as_ref().map_or("", |host| host.url.as_str())
     }
@@ -89,12 +89,12 @@ impl Home {
         Client::new(self.url(), token)
     }
 
-    /// A caller of the listener for operators.
+    /// A client of the listener for operators.
     pub fn operations(&self) -> Client {
         Client::new(self.host.as_ref().map_or("", |host| host.operations.as_str()), "")
     }
 
-    /// A metric, summed over its labels; none where there is no such line.
+    /// A metric, summed over its labels; `None` when the metric is not exported.
     pub fn metric(&self, name: &str) -> Result<Option<u64>> {
         self.host.as_ref().map_or(Ok(None), |host| host.metric(name))
     }
@@ -108,12 +108,12 @@ impl Home {
         Ok(self.client(BOB).rests(id, 60)?.json())
     }
 
-    /// The people's bundle of an ended action.
+    /// The bundle of an ended action as people may read it.
     pub fn bundle(&self, id: &str) -> Result<Vec<u8>> {
         self.client(BOB).bundle(id)
     }
 
-    /// Signs as this person with the real client; gives whether it was taken, and everything it printed.
+    /// Signs as this person with the real client; returns whether it was accepted and everything that was printed.
     pub fn approve(&self, id: &str, person: &str, token: &str) -> Result<(bool, String)> {
         self.answer("approve", id, person, token)
     }
@@ -128,19 +128,19 @@ impl Home {
         people::answer(self.url(), &self.dir, [verb, id, person, token])
     }
 
-    /// Writes the trust directory of the tenant `acme`, unless it is there, and gives its path.
+    /// Writes the trust directory of the tenant `acme` unless it exists, and returns its path.
     pub fn trust(&self) -> Result<PathBuf> {
         let out = self.dir.join("trust");
         trust::write(&self.dir, &out, "acme")?;
         Ok(out)
     }
 
-    /// The same as the verifier takes it.
+    /// The trust directory as the verifier reads it.
     pub fn trusted(&self) -> Result<Trust> {
         trust::read(&self.trust()?)
     }
 
-    /// Keeps the checkpoint that anybody could have fetched by now, under this name; none where nothing was published.
+    /// Saves the checkpoint that is public now under this name; `None` when nothing was published.
     pub fn keep_checkpoint(&self, name: &str) -> Result<Option<PathBuf>> {
         let kept = self.dir.join(name);
         match fs::copy(self.dir.join(LOG).join("checkpoint"), &kept) {
@@ -150,13 +150,13 @@ impl Home {
         }
     }
 
-    /// What is wrong with what a host left that is gone: journal, index, receipts and log must agree.
+    /// Checks what a stopped host left: journal, index, receipts and log must agree. Returns what is wrong.
     pub fn check(&self) -> Result<Option<String>> {
         host::complaint(&["journal", "check", self.path()])
     }
 
-    /// What is wrong with the log: it must be whole, and have grown out of each of these checkpoints. Wants the trust
-    /// directory to be there.
+    /// Audits the log: it must be complete and consistent with each of these checkpoints. Returns what is wrong. The
+    /// trust directory must exist.
     pub fn audit(&self, since: &[PathBuf]) -> Result<Option<String>> {
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let (log, trust) = (text(&self.dir.join(LOG)), text(&self.dir.join("trust")));

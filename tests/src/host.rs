@@ -1,4 +1,4 @@
-//! The real `deed` binary: run to its end for one command, or served until it is stopped.
+//! The real `deed` binary: one command run to its end, or a host served until it is stopped.
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -13,14 +13,14 @@ pub use starting::{Said, Starting};
 
 mod starting;
 
-/// A debug build starts slowly when the machine also compiles.
+/// A debug build starts slowly while the machine also compiles.
 const START_PATIENCE: Duration = Duration::from_secs(90);
 const STOP_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Where the stderr of a host goes, in its directory.
+/// The file that receives the stderr of a host, in its directory.
 pub const LOG: &str = "serve.log";
 
-/// The binary: `DEED_BIN`, or `deed` beside the directory of the test's own executable.
+/// The binary: `DEED_BIN`, or `deed` next to the directory of the test's own executable.
 pub fn binary() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("DEED_BIN") {
         return Ok(path.into());
@@ -41,7 +41,7 @@ pub fn run(args: &[&str], input: &str) -> Result<Output> {
         .stderr(Stdio::piped())
         .spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
-        // A command that refuses at once reads nothing.
+        // A command that refuses at once does not read its stdin.
         match stdin.write_all(input.as_bytes()) {
             Err(e) if e.kind() != std::io::ErrorKind::BrokenPipe => return Err(e.into()),
             _ => {}
@@ -50,7 +50,7 @@ pub fn run(args: &[&str], input: &str) -> Result<Output> {
     Ok(child.wait_with_output()?)
 }
 
-/// Runs a command that may never end: after this time it is ended, and there is no output.
+/// Runs a command that may not end by itself: after this time it is killed, and there is no output.
 pub fn run_within(args: &[&str], patience: Duration) -> Result<Option<Output>> {
     let child = Command::new(binary()?)
         .args(args)
@@ -60,7 +60,7 @@ pub fn run_within(args: &[&str], patience: Duration) -> Result<Option<Output>> {
         .spawn()?;
     let pid = child.id();
     let (send, receive) = mpsc::channel();
-    // Reads while it waits: a child that says much would wait for its reader.
+    // Reads while it waits: a child that fills its pipe would block.
     let waiting = thread::spawn(move || send.send(child.wait_with_output()).is_ok());
     let Ok(output) = receive.recv_timeout(patience) else {
         kill(pid)?;
@@ -70,7 +70,7 @@ pub fn run_within(args: &[&str], patience: Duration) -> Result<Option<Output>> {
     Ok(Some(output?))
 }
 
-/// What a command says that finds something wrong; nothing where it finds all as it must be.
+/// The output of a check command that finds something wrong; `None` when it finds nothing wrong.
 pub fn complaint(args: &[&str]) -> Result<Option<String>> {
     let output = run(args, "")?;
     if output.status.success() {
@@ -81,13 +81,13 @@ pub fn complaint(args: &[&str]) -> Result<Option<String>> {
     Ok(Some(format!("`deed {command}`: {}", String::from_utf8_lossy(&said))))
 }
 
-/// SIGKILL for a process that another thread waits for.
+/// Sends SIGKILL to a process that another thread waits for.
 pub fn kill(pid: u32) -> Result<()> {
     Command::new("kill").args(["-KILL", &pid.to_string()]).status()?;
     Ok(())
 }
 
-/// Runs a command that must succeed, and gives what it printed.
+/// Runs a command that must succeed, and returns what it printed.
 pub fn expect(args: &[&str]) -> Result<String> {
     let output = run(args, "")?;
     if output.status.success() {
@@ -100,23 +100,23 @@ pub fn expect(args: &[&str]) -> Result<String> {
 /// A served directory. Dropping it ends the process.
 #[derive(Debug)]
 pub struct Host {
-    /// Let go of before the child is ended.
+    /// Dropped before the child is ended.
     tether: Option<Tether>,
     child: Child,
     pub url: String,
     pub operations: String,
     log: PathBuf,
-    /// Where in its log this process began.
+    /// The offset in the log at which this process began.
     begun: usize,
 }
 
 impl Host {
-    /// Starts `deed serve DIR` and waits for its line.
+    /// Starts `deed serve DIR` and waits for the line that it prints once it serves.
     pub fn serve(dir: &Path) -> Result<Self> {
         Self::serve_with(dir, &[])
     }
 
-    /// The same, with more environment variables.
+    /// The same, with additional environment variables.
     pub fn serve_with(dir: &Path, variables: &[(&str, &str)]) -> Result<Self> {
         let mut starting = Self::begin(dir, variables)?;
         match starting.wait(START_PATIENCE) {
@@ -125,19 +125,19 @@ impl Host {
         }
     }
 
-    /// SIGTERM: an orderly stop. Gives whether the host ended by itself with success.
+    /// Sends SIGTERM for an orderly stop. Returns whether the host exited with success.
     pub fn stop(self) -> Result<bool> {
         self.signal("TERM")?;
         Ok(self.end(STOP_PATIENCE)? == Some(0))
     }
 
-    /// Sends a signal and waits for nothing.
+    /// Sends a signal without waiting.
     pub fn signal(&self, name: &str) -> Result<()> {
         Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status()?;
         Ok(())
     }
 
-    /// The exit code of a host that ends by itself in this time.
+    /// The exit code of a host that ends by itself within this time.
     pub fn end(mut self, patience: Duration) -> Result<Option<i32>> {
         self.tether = None;
         let end = Instant::now() + patience;
@@ -150,12 +150,13 @@ impl Host {
         Ok(None)
     }
 
-    /// SIGKILL: what a crash leaves.
+    /// Sends SIGKILL, as in a crash.
     pub fn kill(self) -> Result<()> {
         self.kill_then(|| ())
     }
 
-    /// The same; what it may hang on is let go of when it has been told to die, and before that is waited for.
+    /// The same, but calls `then` after SIGKILL is sent and before the process is waited for, to release what it may
+    /// block on.
     pub fn kill_then(mut self, then: impl FnOnce()) -> Result<()> {
         self.child.kill()?;
         then();
@@ -163,7 +164,7 @@ impl Host {
         Ok(())
     }
 
-    /// Whether the process ends within this time, by itself or because somebody ended it.
+    /// Whether the process ends within this time, by itself or by a signal.
     pub fn ends_within(&mut self, patience: Duration) -> Result<bool> {
         let end = Instant::now() + patience;
         while self.child.try_wait()?.is_none() {
@@ -179,17 +180,17 @@ impl Host {
         self.child.id()
     }
 
-    /// What hosts of this directory wrote to stderr so far.
+    /// What the hosts of this directory wrote to stderr so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// Of that, what this one wrote.
+    /// The part of it that this host wrote.
     pub fn said(&self) -> String {
         self.log().get(self.begun..).unwrap_or_default().to_owned()
     }
 
-    /// The value of a metric, summed over its labels; none where there is no such line.
+    /// The value of a metric, summed over its labels; `None` when the metric is not exported.
     pub fn metric(&self, name: &str) -> Result<Option<u64>> {
         let text = String::from_utf8(Client::new(&self.operations, "").get("/metrics")?.bytes)?;
         let value = |line: &str| {
@@ -205,7 +206,7 @@ impl Host {
 impl Drop for Host {
     fn drop(&mut self) {
         self.tether = None;
-        // It may have ended by itself; there is nobody to tell either way.
+        // It may have ended by itself; an error is of no use here.
         self.child.kill().and_then(|()| self.child.wait()).ok();
     }
 }

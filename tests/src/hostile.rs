@@ -1,6 +1,6 @@
-//! Takes scripts, gives an upstream that answers as they say: raw bytes, pauses, endless drips, over
-//! plain TCP or TLS. Never decides what to say: without a script it plays an honest little user
-//! directory (`hostile/directory.rs`), so that an ordinary action meets one single lie.
+//! A scripted hostile upstream: raw bytes, pauses and endless answers, over plain TCP or TLS. Requests without a
+//! script get the honest answers of a small user directory (`hostile/directory.rs`), so that an ordinary action meets
+//! exactly one false answer.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -30,7 +30,7 @@ pub struct Hostile {
     shared: Arc<Shared>,
 }
 
-/// Requests of `method` meet `script`: not the first `skip`, then `times` of them.
+/// A script for requests of `method`: the first `skip` are answered honestly, the next `times` get the script.
 struct Lie {
     method: String,
     skip: usize,
@@ -41,7 +41,7 @@ struct Lie {
 #[derive(Default)]
 struct Shared {
     lies: Mutex<Vec<Lie>>,
-    /// What connections are greeted with, each one once, before they have asked for anything.
+    /// Bytes sent to a new connection before it has sent a request, each once.
     greetings: Mutex<VecDeque<Vec<u8>>>,
     directory: Mutex<Directory>,
     requests: Mutex<Vec<Recorded>>,
@@ -56,7 +56,7 @@ impl Hostile {
         Self::listen((Ipv4Addr::LOCALHOST, 0).into(), None)
     }
 
-    /// Over plain TCP at this very address.
+    /// Over plain TCP at this address.
     pub fn start_at(address: SocketAddr) -> Result<Self> {
         Self::listen(address, None)
     }
@@ -89,28 +89,28 @@ impl Hostile {
         self.address
     }
 
-    /// What an upstream's base URL is in `deed.toml`.
+    /// The base URL of the upstream for `deed.toml`.
     pub fn base_url(&self) -> String {
         self.base_url_as(&self.address.ip().to_string())
     }
 
-    /// The same under another name.
+    /// The same with another host name.
     pub fn base_url_as(&self, host: &str) -> String {
         let scheme = if self.tls { "https" } else { "http" };
         format!("{scheme}://{host}:{}/v2", self.address.port())
     }
 
-    /// The next `times` requests of `method` meet this script, after `skip` that do not.
+    /// After `skip` requests of `method`, the next `times` get this script.
     pub fn lie(&self, method: &str, skip: usize, times: usize, script: Script) {
         lock(&self.shared.lies).push(Lie { method: method.into(), skip, times, script });
     }
 
-    /// One more connection hears this, before it has asked for anything; nothing is no greeting.
+    /// The next connection gets these bytes before it has sent a request; an empty greeting sends nothing.
     pub fn greet(&self, bytes: &[u8]) {
         lock(&self.shared.greetings).push_back(bytes.to_vec());
     }
 
-    /// From now on every request gets the directory's honest answer.
+    /// Removes all scripts: every request gets the directory's honest answer.
     pub fn be_honest(&self) {
         lock(&self.shared.lies).clear();
         lock(&self.shared.greetings).clear();
@@ -121,12 +121,12 @@ impl Hostile {
         lock(&self.shared.directory).set(user, field, value);
     }
 
-    /// The user as the directory has it.
+    /// The user as stored in the directory.
     pub fn user(&self, user: &str) -> Value {
         lock(&self.shared.directory).user(user)
     }
 
-    /// What arrived since the last [`Hostile::forget`], in order.
+    /// The requests that arrived since the last [`Hostile::forget`], in order.
     pub fn requests(&self) -> Vec<Recorded> {
         lock(&self.shared.requests).clone()
     }
@@ -136,12 +136,12 @@ impl Hostile {
         lock(&self.shared.requests).iter().filter(|request| request.method == method).count()
     }
 
-    /// How many connections were made, whether they asked for anything or not.
+    /// How many connections were made, with or without a request.
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::Relaxed)
     }
 
-    /// Bytes that left by [`Step::Forever`].
+    /// Bytes sent by [`Step::Forever`].
     pub fn sent(&self) -> usize {
         self.shared.sent.load(Ordering::Relaxed)
     }
@@ -160,7 +160,7 @@ impl std::fmt::Debug for Hostile {
 impl Drop for Hostile {
     fn drop(&mut self) {
         self.shared.stopped.store(true, Ordering::Relaxed);
-        // Wakes the listener, which then sees that it is over.
+        // Wakes the listener, which then sees that it has to stop.
         TcpStream::connect(self.address).ok();
     }
 }
@@ -182,7 +182,7 @@ impl Shared {
         Ok(())
     }
 
-    /// One request and its answer. Gives whether the connection ends with a goodbye.
+    /// Handles one request and its answer. Returns whether the connection is closed cleanly.
     fn talk(&self, stream: &mut (impl Read + Write)) -> Result<bool> {
         let greeting = lock(&self.greetings).pop_front();
         if let Some(bytes) = greeting {
@@ -215,7 +215,7 @@ impl Shared {
         Some(Arc::clone(&lie.script))
     }
 
-    /// Gives whether the connection goes on.
+    /// Returns whether the connection continues.
     fn step(&self, stream: &mut (impl Read + Write), step: Step) -> Result<bool> {
         match step {
             Step::Send(bytes) => {
@@ -238,7 +238,7 @@ impl Shared {
     }
 }
 
-/// A test that panicked while it held the lock left nothing half done here.
+/// A panic while the lock was held leaves no partial state here.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

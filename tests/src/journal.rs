@@ -1,5 +1,5 @@
-//! The journal of a dead host, as it stands in its files: takes a served directory, gives the events in their order.
-//! It ends where a record is not whole, as it ends for the host that starts next.
+//! Reads the journal files of a host that has ended: the events in their order, up to the first incomplete record,
+//! where the next host also stops.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::services::Result;
 
-/// Bytes of a record before its body: the body's length comes first.
+/// Length of a record's header; it starts with the length of the body.
 const HEADER: usize = 40;
 
 /// Every event that was written, synced or not.
@@ -24,7 +24,7 @@ pub fn events(dir: &Path) -> Result<Vec<Event>> {
     Ok(events)
 }
 
-/// Its name as failpoints have it: `observed.post`.
+/// The event's name as failpoints use it: `observed.post`.
 pub fn name(event: &Event) -> Result<String> {
     let value = serde_json::to_value(event)?;
     let (name, fields) = value.as_object().and_then(|one| one.iter().next()).ok_or("no name")?;
@@ -32,7 +32,7 @@ pub fn name(event: &Event) -> Result<String> {
     Ok(phase.map_or_else(|| name.clone(), |phase| format!("{name}.{phase}")))
 }
 
-/// The bodies of the records of a segment, up to the first one that is not whole.
+/// The bodies of the records of a segment, up to the first incomplete record.
 pub fn bodies(mut bytes: &[u8]) -> Vec<&[u8]> {
     let mut bodies = Vec::new();
     while let Some((body, rest)) = first(bytes) {
@@ -48,7 +48,7 @@ fn first(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     rest.split_at_checked(usize::try_from(length).ok()?)
 }
 
-/// A host that died at its very start has no journal.
+/// The segment files in order; none for a host that died at the beginning of its start.
 fn segments(dir: &Path) -> Result<Vec<PathBuf>> {
     let found = match fs::read_dir(dir) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(vec![]),
@@ -61,7 +61,7 @@ fn segments(dir: &Path) -> Result<Vec<PathBuf>> {
     Ok(segments)
 }
 
-/// The events of a record: a line of JSON says how long each is, and they follow it.
+/// The events of a record: a line of JSON has the length of each, and the events follow.
 fn of(body: &[u8]) -> Result<Vec<Event>> {
     let end = body.iter().position(|byte| *byte == b'\n').ok_or("a record without an envelope")?;
     let (line, rest) = body.split_at(end);

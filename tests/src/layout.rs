@@ -1,4 +1,4 @@
-//! The parts of a served directory that are the same whatever stands upstream. Made with the real binary's commands.
+//! The parts of a served directory that do not depend on the upstream, made with the commands of the real binary.
 
 use std::fs;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -9,7 +9,7 @@ use deed_spec::digest::Digest;
 use crate::host;
 use crate::services::{Result, workspace};
 
-/// How every `deed.toml` of a test begins: free ports of the loopback device only.
+/// The first lines of every test's `deed.toml`: only free ports of the loopback device.
 pub const HEAD: &str = r#"environment = "production"
 
 [http]
@@ -23,7 +23,7 @@ origin = "deed.example/logs"
 expires = "1h"
 "#;
 
-/// Makes the folders, the keys of the host and those of these approvers.
+/// Makes the folders, the keys of the host and the keys of these approvers.
 pub fn folders(dir: &Path, approvers: &[&str]) -> Result<()> {
     for sub in ["contracts", "policies", "adapters", "secrets", "keys", "approvers"] {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir.join(sub))?;
@@ -36,7 +36,7 @@ pub fn folders(dir: &Path, approvers: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// Puts an adapter that was built for the tests under this name.
+/// Installs an adapter that was built for the tests under this name.
 pub fn adapter(dir: &Path, built: &str, name: &str) -> Result<()> {
     let wasm = workspace().join(format!("target/adapters/{built}.wasm"));
     fs::copy(&wasm, dir.join(format!("adapters/{name}.wasm")))
@@ -44,7 +44,7 @@ pub fn adapter(dir: &Path, built: &str, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// What `deed.toml` holds of a token.
+/// The hash of a token for `deed.toml`.
 pub fn hash(token: &str) -> String {
     Digest::of(token.as_bytes()).to_string()
 }

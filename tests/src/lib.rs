@@ -1,4 +1,4 @@
-//! What the end-to-end tests and the demo share: real servers, faults in front of them, the real host.
+//! The harness of the end-to-end tests and the demo: real servers, a proxy that injects faults, and the real host.
 
 pub mod canary;
 pub mod client;

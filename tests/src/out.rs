@@ -1,9 +1,9 @@
-//! What a test binary with a `main` of its own says.
+//! Output of a test binary that has a `main` of its own.
 
 use std::io::Write as _;
 
-/// A line for whoever runs it.
+/// Prints a line.
 pub fn say(line: &str) {
-    // A closed stdout leaves nobody to tell.
+    // If stdout is closed, there is no reader.
     drop(writeln!(std::io::stdout(), "{line}"));
 }

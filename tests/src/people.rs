@@ -1,5 +1,5 @@
-//! Who calls a host, and people with the real client: they are shown what is asked, sign it with their keys and
-//! send it.
+//! The callers of a host, and people with the real client: it shows them the request, signs their answer with their
+//! key and sends it.
 
 use std::path::Path;
 use std::thread;
@@ -8,17 +8,17 @@ use std::time::Duration;
 use crate::host;
 use crate::services::Result;
 
-/// Tokens of the callers; `deed.toml` holds their hashes only.
+/// Tokens of the callers; `deed.toml` holds only their hashes.
 pub const HELPDESK: &str = "deed_token-of-the-helpdesk-agent-of-acme";
 pub const BOB: &str = "deed_token-of-bob-who-approves-for-acme";
 pub const CAROL: &str = "deed_token-of-carol-who-also-approves";
 pub const STRANGER: &str = "deed_token-of-an-agent-of-globex";
 
-/// Between two tries where the host still waits.
+/// Pause between two tries while the host still waits.
 const AGAIN: Duration = Duration::from_millis(100);
 
-/// Signs an answer: the verb, the action, the person and their token. Their key lies in this served directory. Gives
-/// whether it was taken, and everything that the client printed.
+/// Signs an answer: the verb, the action, the person and their token. The person's key is in this served directory.
+/// Returns whether it was accepted and everything that the client printed.
 pub fn answer(
     url: &str,
     dir: &Path,
@@ -30,7 +30,7 @@ pub fn answer(
     say(&[&[verb, id], &to[..], &who[..]].concat())
 }
 
-/// Says what happened to an open action: the action, the verdict, the person and their token.
+/// Signs a resolution of an open action: the action, the verdict, the person and their token.
 pub fn resolve(
     url: &str,
     dir: &Path,
@@ -42,7 +42,7 @@ pub fn resolve(
     let args = [&["resolve", id, verdict, "--reason", reason], &to[..]].concat();
     loop {
         let (done, said) = say(&args)?;
-        // A host that has just started waits once more.
+        // A host that has just started waits again before it takes a resolution.
         if done || !said.contains("may still land") {
             return Ok((done, said));
         }

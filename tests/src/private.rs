@@ -1,5 +1,5 @@
-//! A world with a private parameter: `idp.note` sets a user's title to a text that no record may hold, and
-//! exposes little of what the directory answers. Policy answers by how the text begins.
+//! A fixture with a private parameter: `idp.note` sets a user's title to a text that no record may hold, and exposes
+//! only little of the directory's answer. The policy decides by the first characters of the text.
 
 use std::fs;
 use std::path::Path;
@@ -13,11 +13,11 @@ use crate::world::{self, SCIM, World};
 
 pub const CONTRACT: &str = include_str!("private/note.toml");
 
-/// Tokens of another agent of the tenant, and of a person of it who approves nothing.
+/// Tokens of another agent of the tenant, and of a person of the tenant who is not an approver.
 pub const OTHER: &str = "deed_token-of-another-agent-of-acme";
 pub const ERIN: &str = "deed_token-of-erin-who-only-reads";
 
-/// The recorded question has a word, which begins with none of these: it asks.
+/// The question contains text that begins with none of these, so the policy asks for approval.
 const POLICY: &str = r#"
 @id("note-by-helpdesk")
 permit (principal, action == Deed::Action::"idp.note", resource)
@@ -37,8 +37,8 @@ forbid (principal, action == Deed::Action::"idp.note", resource)
 when { context.params.note like "breaks *" && context.time * 9223372036854775807 < 0 };
 "#;
 
-/// A served world with the guest `tells-private`, which is honest where it is not asked otherwise. The
-/// values are searched for at its end in all that the host wrote and says.
+/// A served world with the guest `tells-private`, which is honest unless the action asks for an attack. When the
+/// world is dropped, everything that the host wrote and answered is searched for the values.
 pub fn world(
     scim: &ScimServer,
     values: &[&str],
@@ -70,7 +70,7 @@ fn lay_out(dir: &Path) -> Result<()> {
     Ok(fs::write(dir.join("deed.toml"), text + &more)?)
 }
 
-/// A proposal of `idp.note`; `how` is the guest's attack.
+/// A proposal of `idp.note`; `how` selects the guest's attack.
 pub fn proposal(user: &str, note: &str, how: &str) -> Value {
     json!({
         "contract": "idp.note",

@@ -1,5 +1,5 @@
-//! Takes an upstream's base URL, gives one in front of it that loses, delays, falsifies or repeats
-//! what passes, method by method. Never changes a request that it forwards, but for the connection.
+//! A proxy in front of an upstream that loses, delays, falsifies or repeats requests, by method. It forwards requests
+//! unchanged, except for connection headers.
 
 use std::{
     collections::BTreeMap,
@@ -24,15 +24,15 @@ use crate::record::{self, Lands, On, fault};
 use crate::services::Result;
 pub use wire::Recorded;
 
-/// What happens to requests of one method.
+/// The fault for requests of one method.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Fault {
     /// Forwarded and answered.
     #[default]
     None,
-    /// Answered with this status; the upstream is not asked.
+    /// Answered with this status; not forwarded.
     Refuse { status: u16 },
-    /// The connection closes; the upstream is not asked.
+    /// The connection closes; not forwarded.
     DropBefore,
     /// Forwarded, then the connection closes without an answer.
     DropAfter,
@@ -40,16 +40,16 @@ pub enum Fault {
     Status5xxAfter,
     /// Forwarded and answered after this many milliseconds.
     Delay { ms: u64 },
-    /// Forwarded, then the same request with this body too: something else changes as well.
+    /// Forwarded, then the same request is sent with this body too, so that something else changes as well.
     AlsoPatch { body: Value },
     /// Forwarded after the same request with this body, without its precondition and with `{n}` as the number of
-    /// requests so far: somebody else was faster.
+    /// requests so far: another client changes the resource first.
     PatchBefore { body: Value },
     /// Forwarded and answered without an entity tag.
     WithoutTag,
     /// Answered 204 at once, forwarded after this many milliseconds.
     ApplyLater { ms: u64 },
-    /// Answered 204; the upstream is not asked.
+    /// Answered 204; not forwarded.
     Lie2xx,
 }
 
@@ -64,12 +64,12 @@ pub struct Proxy {
 struct Shared {
     upstream: String,
     faults: Mutex<BTreeMap<String, Fault>>,
-    /// Faults of single requests; they go before those of their method.
+    /// Faults of single requests; they take precedence over those of their method.
     orders: Mutex<Orders>,
-    /// After which request nobody is let in for a while.
+    /// After which requests connections are refused, and for how long.
     closing: Mutex<Vec<(On, usize, Duration)>>,
     requests: Mutex<Vec<Recorded>>,
-    /// What was handed on, with the status of its answer.
+    /// The forwarded requests, with the status of each answer.
     carried: Mutex<Vec<(Recorded, u16)>>,
     door: Door,
     stopped: AtomicBool,
@@ -98,51 +98,51 @@ impl Proxy {
         Ok(Self { address, base_url, shared })
     }
 
-    /// The base URL to give to the host; it ends in the upstream's own path.
+    /// The base URL to give to the host; it ends with the upstream's own path.
     pub fn base_url(&self) -> &str {
         &self.base_url
     }
 
-    /// From now on requests of `method` meet this fault.
+    /// From now on requests of `method` get this fault.
     pub fn set(&self, method: &str, fault: Fault) {
         lock(&self.shared.faults).insert(method.to_owned(), fault);
     }
 
-    /// Of the requests that `on` means, one meets this fault: the first after `skip` others.
+    /// Of the requests that match `on`, the first after `skip` others gets this fault.
     pub fn fail(&self, on: &On, skip: usize, fault: record::Fault) {
         lock(&self.shared.orders).fail(on, skip, 1, fault);
     }
 
-    /// Whether the faults that were ordered for these requests were met.
+    /// Whether all faults that were ordered for these requests have occurred.
     pub fn met(&self, on: &On) -> bool {
         lock(&self.shared.orders).met(on)
     }
 
-    /// From now on, for this long, every connection is refused.
+    /// Refuses every connection for this long from now on.
     pub fn refuse(&self, pause: Duration) {
         self.shared.door.close(pause);
     }
 
-    /// The same from the moment at which the first of these requests after `skip` others is done, before
-    /// anybody is told.
+    /// The same, starting when the first of these requests after `skip` others is done and before its answer is sent.
     pub fn refuse_after(&self, on: &On, skip: usize, pause: Duration) {
         lock(&self.shared.closing).push((on.clone(), skip, pause));
     }
 
-    /// Lets everybody in again.
+    /// Accepts connections again.
     pub fn admit(&self) {
         lock(&self.shared.closing).clear();
         self.shared.door.open();
     }
 
-    /// How many writes whose path has this part the upstream says it carried out, whoever heard of it.
+    /// How many writes whose path contains this the upstream reports as carried out, whether or not the answer
+    /// arrived.
     pub fn carried_out(&self, part: &str) -> usize {
         let on = On::writes(part);
         let carried = lock(&self.shared.carried);
         carried.iter().filter(|(one, status)| on.means(one) && (200..300).contains(status)).count()
     }
 
-    /// What arrived since the last [`Proxy::forget`], in order; what the proxy added is not in it.
+    /// The requests that arrived since the last [`Proxy::forget`], in order, without those that the proxy added.
     pub fn requests(&self) -> Vec<Recorded> {
         lock(&self.shared.requests).clone()
     }
@@ -184,7 +184,7 @@ fn accept(mut listener: TcpListener, shared: &Arc<Shared>) {
             continue;
         }
         let shared = Arc::clone(shared);
-        // A broken connection is what this proxy is for: the client sees it, nobody else needs to.
+        // Broken connections are the purpose of this proxy; only the client needs to see them.
         thread::spawn(move || serve(stream, &shared).ok());
     }
 }
@@ -206,7 +206,7 @@ fn serve(mut client: TcpStream, shared: &Arc<Shared>) -> Result<()> {
     wire::write(&mut client, &answer)
 }
 
-/// For how long nobody is let in once this request is done.
+/// For how long connections are refused once this request is done.
 fn closes(request: &Recorded, shared: &Shared) -> Option<Duration> {
     let mut closing = lock(&shared.closing);
     let mut due = None;
@@ -223,7 +223,7 @@ fn closes(request: &Recorded, shared: &Shared) -> Option<Duration> {
     Some(pause)
 }
 
-/// The answer that a fault is about to spoil. A read has no effect and is always handed on.
+/// The answer that the fault will damage. A read has no effect and is always forwarded.
 fn spoiled(request: &Recorded, lands: Lands, shared: &Arc<Shared>) -> Result<Vec<u8>> {
     let reads = request.method == "GET";
     let mut body = r#"{"number":1}"#.to_owned();
@@ -237,14 +237,14 @@ fn spoiled(request: &Recorded, lands: Lands, shared: &Arc<Shared>) -> Result<Vec
     Ok(hostile::answer("200 OK\r\ncontent-type: application/scim+json", body))
 }
 
-/// Hands the request on, and says that in the list.
+/// Forwards the request and records it.
 fn forward(request: &Recorded, shared: &Shared) -> Result<Vec<u8>> {
     let answer = wire::forward(&shared.upstream, request)?;
     lock(&shared.carried).push((request.clone(), wire::status_of(&answer)));
     Ok(answer)
 }
 
-/// The bytes to answer with; none closes the connection without a word.
+/// The bytes to answer with; `None` closes the connection without an answer.
 fn answer(request: &Recorded, fault: Fault, shared: &Arc<Shared>) -> Result<Vec<u8>> {
     let forward = || forward(request, shared);
     match fault {
@@ -284,7 +284,7 @@ fn apply_later(request: Recorded, shared: Arc<Shared>, pause: Duration) {
     });
 }
 
-/// A test that panicked while it held the lock left nothing half done here.
+/// A panic while the lock was held leaves no partial state here.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,9 +1,9 @@
-//! A system of record that counts: takes reads and writes over HTTP, gives a test what it *applied*, how
-//! often, and under which idempotency key. Never asks the host anything: it is the oracle beside it.
+//! A system of record that counts: it serves reads and writes over HTTP and tells a test which writes it *applied*,
+//! how often, and under which idempotency key. It is the oracle that is independent of the host.
 //!
-//! An item has two slots, `one` and `two`, and there are four kinds of items, after what a write does:
-//! `set` (PUT: the same again changes nothing), `keyed` (POST: once per `Idempotency-Key`), `add` (POST:
-//! every one is an entry that a GET shows) and `opaque` (POST: counts here, and no GET shows it).
+//! An item has two slots, `one` and `two`. There are four kinds of items, by the effect of a write: `set` (PUT: a
+//! repetition changes nothing), `keyed` (POST: applied once per `Idempotency-Key`), `add` (POST: every write adds an
+//! entry that a GET shows) and `opaque` (POST: counted here, and no GET shows it).
 
 use std::io::Write as _;
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -52,12 +52,12 @@ impl Record {
         Ok(Self { address, shared })
     }
 
-    /// What an upstream's base URL is in `deed.toml`.
+    /// The base URL of the upstream for `deed.toml`.
     pub fn base_url(&self) -> String {
         format!("http://{}/v1", self.address)
     }
 
-    /// Every write that took effect on this item, in their order; on all of them where `item` is empty.
+    /// The writes that took effect on this item, in order; on all items when `item` is empty.
     pub fn applied(&self, item: &str) -> Vec<Applied> {
         lock(&self.shared.store).applied(item)
     }
@@ -72,27 +72,27 @@ impl Record {
         lock(&self.shared.store).shown(kind, item)
     }
 
-    /// What arrived since the last [`Record::forget`], in order, whatever became of it.
+    /// The requests that arrived since the last [`Record::forget`], in order, whatever their result.
     pub fn arrived(&self) -> Vec<Recorded> {
         lock(&self.shared.arrived).clone()
     }
 
-    /// Of the requests that `on` means, the first `skip` go through and the next `times` meet this fault.
+    /// Of the requests that match `on`, the first `skip` are served and the next `times` get this fault.
     pub fn fail(&self, on: &On, skip: usize, times: usize, fault: Fault) {
         lock(&self.shared.orders).fail(on, skip, times, fault);
     }
 
-    /// The first of these requests after `skip` others waits at this point until the test lets it go.
+    /// The first of these requests after `skip` others waits at this point until the test releases it.
     pub fn stop(&self, on: &On, skip: usize, point: Point) -> Stop {
         lock(&self.shared.orders).stop(on, skip, point)
     }
 
-    /// From now on there are neither faults nor stops; who waits at one goes on.
+    /// Removes all faults and stops; requests that wait at a stop continue.
     pub fn calm(&self) {
         lock(&self.shared.orders).clear();
     }
 
-    /// Forgets what arrived; what was applied stays.
+    /// Clears the list of requests that arrived; the list of applied writes stays.
     pub fn forget(&self) {
         lock(&self.shared.arrived).clear();
     }
@@ -119,7 +119,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             return;
         }
         let shared = Arc::clone(shared);
-        // A connection that breaks is no news here: what was applied is counted, whoever heard of it.
+        // A broken connection is ignored: applied writes are counted whether or not the answer arrives.
         thread::spawn(move || serve(stream, &shared).ok());
     }
 }
@@ -153,7 +153,7 @@ fn serve(mut stream: TcpStream, shared: &Arc<Shared>) -> Result<()> {
     Ok(())
 }
 
-/// A test that panicked while it held the lock left nothing half done here.
+/// A panic while the lock was held leaves no partial state here.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,5 +1,5 @@
-//! Takes nothing, gives real servers that nobody here wrote, each on a free loopback port, ended
-//! when dropped. Never answers for them: what they say is what the tests get.
+//! Real third-party servers, each on a free loopback port and ended when dropped. The harness does not alter their
+//! answers.
 
 use std::{
     error::Error,
@@ -16,23 +16,23 @@ use serde_json::{Value, json};
 
 use crate::tether::Tether;
 
-/// Any failure of the harness; tests unwrap it, the demo prints it.
+/// An error of the harness; tests unwrap it, the demo prints it.
 pub type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Python takes most of a second to start, more when the machine also compiles.
+/// Python takes most of a second to start, more while the machine also compiles.
 const START_PATIENCE: Duration = Duration::from_mins(1);
 const CALL_PATIENCE: Duration = Duration::from_secs(20);
-/// Another process may take the free port between our look and the server's bind.
+/// Another process may take the free port before the server binds it.
 const START_ATTEMPTS: u32 = 3;
 
 const USER_SCHEMA: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const PATCH_SCHEMA: &str = "urn:ietf:params:scim:api:messages:2.0:PatchOp";
 
-/// `scim2-server`: a SCIM 2.0 directory (RFC 7643, RFC 7644) in memory, with a token for reading
-/// and one for writing. It accepts both for everything; only our host keeps them apart.
+/// `scim2-server`: a SCIM 2.0 directory (RFC 7643, RFC 7644) in memory, with a token for reading and one for writing.
+/// The server accepts both for everything; only the host keeps them apart.
 #[derive(Debug)]
 pub struct ScimServer {
-    /// Let go of before the process is ended.
+    /// Dropped before the process is ended.
     tether: Option<Tether>,
     process: Child,
     address: SocketAddr,
@@ -85,7 +85,7 @@ impl ScimServer {
         Err(format!("scim2-server does not answer at {}: {said}", self.address).into())
     }
 
-    /// `http://127.0.0.1:PORT/v2`, what an upstream's base URL is in `deed.toml`.
+    /// `http://127.0.0.1:PORT/v2`, the base URL of the upstream for `deed.toml`.
     pub fn base_url(&self) -> String {
         format!("http://{}/v2", self.address)
     }
@@ -94,7 +94,7 @@ impl ScimServer {
         self.address
     }
 
-    /// Creates a user and gives its id, 32 hex digits. `active` stays absent when it is `None`.
+    /// Creates a user and returns its id, 32 hex digits. `active` stays absent when it is `None`.
     pub fn create_user(&self, user_name: &str, active: Option<bool>) -> Result<String> {
         let mut user = json!({ "schemas": [USER_SCHEMA], "userName": user_name });
         if let (Some(active), Some(fields)) = (active, user.as_object_mut()) {
@@ -115,7 +115,7 @@ impl ScimServer {
         }
     }
 
-    /// Applies PATCH operations (RFC 7644 section 3.5.2) past the host: somebody else's change.
+    /// Applies PATCH operations (RFC 7644 section 3.5.2) without the host, as another client's change.
     pub fn patch(&self, id: &str, operations: &Value) -> Result<()> {
         let message = json!({ "schemas": [PATCH_SCHEMA], "Operations": operations });
         match self.call("PATCH", &format!("/Users/{id}"), Some(&message))? {
@@ -124,7 +124,7 @@ impl ScimServer {
         }
     }
 
-    /// Deletes the user past the host.
+    /// Deletes the user without the host.
     pub fn delete_user(&self, id: &str) -> Result<()> {
         match self.call("DELETE", &format!("/Users/{id}"), None)? {
             (200..=299, _) => Ok(()),
@@ -149,7 +149,7 @@ impl ScimServer {
 impl Drop for ScimServer {
     fn drop(&mut self) {
         self.tether = None;
-        // It may have ended by itself; there is nobody to tell either way.
+        // It may have ended by itself; an error is of no use here.
         self.process.kill().and_then(|()| self.process.wait()).ok();
         fs::remove_file(&self.log).ok();
     }
@@ -160,7 +160,7 @@ pub fn venv() -> PathBuf {
     std::env::var_os("DEED_VENV").map_or_else(|| workspace().join("target/venv"), PathBuf::from)
 }
 
-/// Root of the checkout that these tests were compiled in.
+/// Root of the checkout in which these tests were compiled.
 pub fn workspace() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package).to_owned()
@@ -171,8 +171,8 @@ pub fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 
-/// Stays in the caller's process group, so that Ctrl-C ends the server too. A file takes its log:
-/// a pipe that nobody reads would block it.
+/// Stays in the caller's process group, so that Ctrl-C ends the server too. Its log goes to a file: a pipe without a
+/// reader would block it.
 fn spawn(program: &Path, port: u16, log: &Path) -> Result<Child> {
     let child = Command::new(program)
         .args(["--port", &port.to_string()])

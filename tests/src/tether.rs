@@ -1,16 +1,16 @@
-//! Ends a server when the process that started it is gone, however it went: a watcher reads a pipe
-//! that only its parent holds open.
+//! The child guard: ends a server when the process that started it has ended in any way. A watcher process reads a
+//! pipe that only its parent holds open.
 
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-/// Drop it before the server is ended in the ordinary way.
+/// A child guard. Drop it before the server is ended in the ordinary way.
 #[derive(Debug)]
 pub struct Tether(Child);
 
 impl Tether {
-    /// In a process group of its own, because Ctrl-C must not end the watcher before its time.
+    /// The watcher has its own process group, because Ctrl-C must not end it early.
     pub fn to(pid: u32) -> io::Result<Self> {
         let watch = Command::new("sh")
             .args(["-c", "cat >/dev/null; kill -TERM \"$0\" 2>/dev/null", &pid.to_string()])
@@ -25,7 +25,7 @@ impl Tether {
 
 impl Drop for Tether {
     fn drop(&mut self) {
-        // Killed, not let go: closing its pipe would make it end the server.
+        // Killed instead of dropped: closing its pipe would make it end the server.
         self.0.kill().and_then(|()| self.0.wait()).ok();
     }
 }

@@ -1,4 +1,4 @@
-//! Trust directories: written by the real command, read as the verifier takes them.
+//! Trust directories: written by the real command, read for the verifier.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use deed_verify::Trust;
 use crate::host;
 use crate::services::Result;
 
-/// Writes whom to trust for a tenant of this served directory. One that is there stays as it is.
+/// Writes the trust directory of a tenant of this served directory, unless it exists.
 pub fn write(dir: &Path, out: &Path, tenant: &str) -> Result<()> {
     if out.exists() {
         return Ok(());
@@ -17,7 +17,7 @@ pub fn write(dir: &Path, out: &Path, tenant: &str) -> Result<()> {
     host::expect(&["trust", &dir, &out, "--tenant", tenant]).map(drop)
 }
 
-/// Not every trust directory has every file.
+/// Reads a trust directory; some of its files are optional.
 pub fn read(dir: &Path) -> Result<Trust> {
     let read = |name: &str| Some((name.to_owned(), fs::read(dir.join(name)).ok()?));
     let files = Trust::FILES.into_iter().filter_map(read).collect();

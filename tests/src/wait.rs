@@ -1,10 +1,10 @@
-//! Waiting for what must come: asks again and again, and fails the test that waits in vain.
+//! Waits for a condition by polling, and fails the test when it does not hold in time.
 
 use std::fmt::Debug;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// More than anything takes that a test waits for like this.
+/// Longer than any wait of this kind takes.
 pub const PATIENCE: Duration = Duration::from_mins(2);
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -14,7 +14,7 @@ pub fn until(what: &str, holds: impl FnMut() -> bool) {
     answer(what, holds, |holds| *holds);
 }
 
-/// The first answer that is so.
+/// Polls until the answer satisfies `so`, and returns that answer.
 #[track_caller]
 #[expect(clippy::missing_panics_doc, reason = "it is for tests, which fail by panicking")]
 pub fn answer<T: Debug>(what: &str, mut ask: impl FnMut() -> T, so: impl Fn(&T) -> bool) -> T {

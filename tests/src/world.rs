@@ -1,5 +1,5 @@
-//! A served directory of its own for each test: two tenants, agents, approvers, grants, a faulty road
-//! to a real SCIM server. Everything is made with the real binary's commands.
+//! A world: a served directory for one test with two tenants, agents, approvers and grants, and a fault-injecting
+//! proxy to a real SCIM server. Everything is made with the commands of the real binary.
 
 mod files;
 mod leaks;
@@ -18,16 +18,16 @@ use crate::proxy::Proxy;
 use crate::services::{Result, ScimServer};
 use crate::{people, wait};
 
-/// A served directory with a faulty road to its system of record.
+/// A served directory with a fault-injecting proxy to its system of record.
 #[derive(Debug)]
 pub struct World {
     home: Home,
     pub proxy: Proxy,
-    /// Values that must stand nowhere, besides those that every world has.
+    /// Values that must not occur in any output, besides those that every world has.
     pub canaries: Vec<Canary>,
 }
 
-/// Which adapter stands where the contracts name `scim`.
+/// The adapter that is installed for the name `scim` in the contracts.
 pub const SCIM: &str = "scim";
 
 impl Deref for World {
@@ -63,14 +63,14 @@ impl World {
         Ok(world)
     }
 
-    /// The files alone, pinned, not served.
+    /// Only the files: pinned, not served.
     pub fn lay_out(scim: &ScimServer, adapter: &str) -> Result<Self> {
         let world = Self::not_pinned(scim, adapter)?;
         world.pin()?;
         Ok(world)
     }
 
-    /// Of a directory whose files others have made, or will.
+    /// A world of a directory whose files the caller makes.
     pub fn of(home: Home, proxy: Proxy) -> Self {
         Self { home, proxy, canaries: Vec::new() }
     }
@@ -81,7 +81,7 @@ impl World {
         Ok(world)
     }
 
-    /// What the helpdesk agent proposes for a user.
+    /// A proposal of the helpdesk agent for a user.
     pub fn proposal(contract: &str, user_id: &str) -> Value {
         json!({
             "contract": contract,
@@ -97,14 +97,15 @@ impl World {
         self.client(HELPDESK).propose(proposal, &[("prefer", "wait=60")])
     }
 
-    /// The view as soon as it is so.
+    /// Waits until the view satisfies `so`, and returns it.
     #[track_caller]
     pub fn until(&self, id: &str, so: impl Fn(&Value) -> bool) -> Result<Value> {
         let what = "the action is as it must be";
         wait::answer(what, || self.show(id), |view| view.as_ref().map_or(true, &so))
     }
 
-    /// Says with the real client what happened, as carol; gives whether it was taken, and everything it printed.
+    /// Resolves the action with the real client as carol; returns whether it was accepted and everything that was
+    /// printed.
     pub fn resolve(&self, id: &str, verdict: &str, reason: &str) -> Result<(bool, String)> {
         self.resolve_as(id, verdict, reason, "carol", CAROL)
     }
@@ -120,13 +121,13 @@ impl World {
         people::resolve(self.url(), &self.dir, [id, verdict, person, token], reason)
     }
 
-    /// Proposes and, when it waits, approves as bob: the ordinary story. Gives the settled view.
+    /// Proposes, and approves as bob if the action waits. Returns the settled view.
     pub fn run(&self, proposal: &Value) -> Result<Value> {
         let proposed = self.propose(proposal)?;
         let id = proposed.text("/id");
         if proposed.text("/status") == "waiting" {
             let (done, said) = self.approve(&id, "bob", BOB)?;
-            // One that was taken and went stale is part of the story.
+            // An approval that was accepted but became stale is an ordinary result.
             if !done && !said.contains("the approval does not count") {
                 return Err(format!("the approval was not taken: {said}").into());
             }

@@ -1,7 +1,7 @@
-//! The story of one deed, told by the real binary against a real SCIM server, then four refusals.
+//! The demo: one action against a real SCIM server with the real binary, then four refusals.
 //!
-//! Leaves `target/demo/` (the served directory), `target/demo/trust/` and
-//! `target/demo/restore_access.deed`. Every process ends with it, also on failure or Ctrl-C.
+//! It leaves `target/demo/` (the served directory), `target/demo/trust/` and `target/demo/restore_access.deed`. All
+//! child processes end with it, also on failure or Ctrl-C.
 
 use std::fs;
 use std::io::Write;
@@ -32,8 +32,8 @@ fn main() -> ExitCode {
             return end(told);
         }
         if interrupted.is_finished() {
-            // The children are in this process group: Ctrl-C has reached them as well, and the story
-            // ends at the next thing that does not answer. Then it cleans up behind itself.
+            // The children are in this process group, so Ctrl-C has reached them as well. The demo ends at the next
+            // call that gets no answer, and then cleans up.
             let end_by = Instant::now() + CLEAN_UP_PATIENCE;
             while !story.is_finished() && Instant::now() < end_by {
                 std::thread::sleep(LOOK_PAUSE);
@@ -105,7 +105,7 @@ impl Stage {
             .json())
     }
 
-    /// Signs as bob with the real client; gives everything that it showed him.
+    /// Signs as bob with the real client; returns everything that it showed him.
     fn approve(&self, id: &str) -> Result<String> {
         let key = self.dir.join("approvers/bob.key");
         let (url, key) = (self.host.url.as_str(), key.to_string_lossy());
@@ -116,7 +116,7 @@ impl Stage {
         if output.status.success() { Ok(said) } else { Err(said.into()) }
     }
 
-    /// The ordinary story, step by step.
+    /// The successful action, step by step.
     fn restore(&self, user: &str) -> Result<String> {
         let proposed = self.propose(HELPDESK, &World::proposal("idp.restore_access", user))?;
         let id = proposed.text("/id");
@@ -151,7 +151,7 @@ impl Stage {
         Ok(id)
     }
 
-    /// Three things that do not work, each with what the caller sees.
+    /// Three requests that are refused, each with what the caller sees.
     fn refusals(&self, user: &str) -> Result<()> {
         say("refused: the same approval used for another user");
         self.other_user()?;
@@ -175,7 +175,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Evidence in which one value of the observed state is another than the host signed.
+    /// Evidence in which one value of the observed state differs from what the host signed.
     fn changed_evidence(&self, bundle: &[u8], trust: &Path) -> Result<()> {
         let mut files = deed_record::bundle::read(bundle)?;
         let post = files.get_mut("evidence/post.json").ok_or("the bundle has no evidence")?;
@@ -205,7 +205,7 @@ impl Stage {
             Client::new(&self.host.url, BOB).get(&format!("/v1/actions/{approved}/bundle"))?;
         let files = deed_record::bundle::read(&bundle.bytes)?;
         let chain = files.get("chain.intoto.jsonl").ok_or("the bundle has no chain")?;
-        // The first line says what was in force.
+        // The first line is the statement of what was in force.
         let envelope = chain.split(|b| *b == b'\n').nth(1).unwrap_or_default().to_vec();
         let path = format!("/v1/actions/{waiting}/approvals");
         let answer = Client::new(&self.host.url, BOB).send("POST", &path, &[], envelope)?;
@@ -220,7 +220,7 @@ impl Stage {
         want(&text(&untouched, "/active"), "false", &untouched)
     }
 
-    /// An auditor with the trust directory checks the bundle, with no host and no network.
+    /// Verifies the bundle as an auditor does: with the trust directory, without the host or the network.
     fn verify(&self, id: &str) -> Result<String> {
         let trust = self.dir.join("trust");
         let (served, out) = (self.dir.to_string_lossy(), trust.to_string_lossy());
@@ -239,7 +239,7 @@ impl Stage {
     }
 }
 
-/// What the caller saw, and that there is a receipt.
+/// Prints what the caller saw and that there is a receipt.
 fn told(answer: &Answer) {
     say(&format!("    {}: {}", answer.text("/status"), answer.text("/reason")));
     say(&format!("    receipt {}", answer.text("/receipt/payload_sha256")));
@@ -249,7 +249,7 @@ fn path_text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// The value at a JSON pointer, as people read it.
+/// The value at a JSON pointer as readable text.
 fn text(value: &Value, pointer: &str) -> String {
     match value.pointer(pointer) {
         Some(Value::String(text)) => text.clone(),
@@ -265,7 +265,7 @@ fn with(mut proposal: Value, key: &str, value: Value) -> Value {
     proposal
 }
 
-/// The demo stops at the first thing that is not as told.
+/// Fails, and so ends the demo, when a value is not the expected one.
 fn want(actual: &str, wanted: &str, context: &impl std::fmt::Debug) -> Result<()> {
     if actual == wanted {
         Ok(())

@@ -13,7 +13,7 @@ pub(in crate::disk) struct Contents {
 pub(in crate::disk) struct Change {
     pub(in crate::disk) order: u64,
     what: What,
-    /// An fsync that failed had to write it: no later one will.
+    /// An fsync that had to write it failed: no later fsync will write it.
     doomed: bool,
 }
 
@@ -28,12 +28,12 @@ enum What {
 pub(in crate::disk) enum Kept {
     Nothing,
     Whole,
-    /// The bytes from here to there, of a write; nothing of anything else.
+    /// This range of the bytes of a write; nothing of any other change.
     Part(usize, usize),
 }
 
 impl Contents {
-    /// With these bytes, all of them durable.
+    /// A file with these bytes, all of them durable.
     pub(in crate::disk) fn with(bytes: Vec<u8>) -> Self {
         Self { now: bytes.clone(), durable: bytes, open: Vec::new() }
     }
@@ -67,7 +67,7 @@ impl Contents {
         self.open.iter_mut().for_each(|change| change.doomed = true);
     }
 
-    /// The bytes that are there after a cut.
+    /// The bytes that remain after a cut.
     pub(in crate::disk) fn after(&self, mut keep: impl FnMut(&Change) -> Kept) -> Vec<u8> {
         let mut bytes = self.durable.clone();
         for change in &self.open {
@@ -78,7 +78,7 @@ impl Contents {
 }
 
 impl Change {
-    /// Bytes that it writes.
+    /// How many bytes it writes.
     pub(in crate::disk) fn size(&self) -> usize {
         match &self.what {
             What::Write { bytes, .. } => bytes.len(),
@@ -100,7 +100,7 @@ impl What {
     }
 }
 
-/// Bytes that nobody wrote are zeros, as in a file with a hole.
+/// Bytes that were never written are zeros, as in a file with a hole.
 fn put(to: &mut Vec<u8>, at: usize, bytes: &[u8]) {
     if bytes.is_empty() {
         return;

@@ -1,5 +1,5 @@
-//! A power cut: takes an image and dice, gives the image that a disk could have afterwards. What is
-//! durable stays; of the rest any part may be there, in any order, and a write may be torn anywhere.
+//! A power cut: turns an image into an image that the disk could have afterwards, chosen by random numbers. Durable
+//! data stays; of the rest any part may remain, in any order, and a write may be torn at any byte.
 
 use std::collections::BTreeMap;
 
@@ -8,23 +8,23 @@ use super::entries::Entries;
 use super::image::{Body, Image, Node, ROOT};
 use crate::dice::Dice;
 
-/// How much of what nobody asked to be durable is there afterwards.
+/// How much of the data that was not synced remains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Manner {
     /// Nothing: a system that writes only when it must.
     Bare,
-    /// All of it: what a killed process leaves.
+    /// All of it, as after a killed process.
     Full,
-    /// All up to a point, and the next write torn: a disk that keeps the order.
+    /// Everything up to a point, and the next write torn: a disk that keeps the order.
     Ordered,
-    /// Any of it, each change by itself, many writes torn: a disk that does as it likes.
+    /// Any part of it, each change independently, many writes torn: a disk that reorders.
     Mixed,
 }
 
 impl Manner {
     pub const ALL: [Self; 4] = [Self::Bare, Self::Full, Self::Ordered, Self::Mixed];
 
-    /// One of them; the cruel ones more often.
+    /// A random manner; the more destructive ones are more frequent.
     pub fn any(dice: &mut Dice) -> Self {
         match dice.below(10) {
             0..2 => Self::Bare,
@@ -36,7 +36,7 @@ impl Manner {
 }
 
 impl Image {
-    /// What is left after the power is cut now.
+    /// What remains when the power is cut now.
     #[must_use]
     pub fn cut(&self, manner: Manner, dice: &mut Dice) -> Self {
         let mut fate = Fate::new(self, manner, dice);
@@ -60,12 +60,12 @@ impl Image {
     }
 }
 
-/// What becomes of each open change.
+/// Decides about each open change.
 struct Fate<'a> {
     manner: Manner,
-    /// Changes up to this one are kept where the order is.
+    /// With ordered writes, changes up to this one are kept.
     last: u64,
-    /// How many of a hundred are kept where it is not.
+    /// Without an order, the percentage that is kept.
     share: u64,
     dice: &'a mut Dice,
 }
@@ -98,7 +98,7 @@ impl<'a> Fate<'a> {
         if self.keeps(change.order) { Kept::Whole } else { Kept::Nothing }
     }
 
-    /// Mostly the beginning of a write, up to any byte; a disk that does as it likes may also write its end.
+    /// Usually the beginning of a write, up to any byte; a disk that reorders may also write its end.
     fn torn(&mut self, size: usize) -> Kept {
         let at = usize::try_from(self.dice.below(size as u64)).unwrap_or_default();
         if self.manner == Manner::Mixed && self.dice.percent(30) {

@@ -1,33 +1,33 @@
-//! What is wrong with the disk: takes a request, gives the error that it meets. Nothing is, at first.
+//! The faults of the disk: which error a request gets. At first there are none.
 
 use fuser::Errno;
 
 use super::image::Image;
 
-/// Faults that are set, and stay or are met once.
+/// The faults that are set; some are permanent, some occur once.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Faults {
-    /// Bytes that the files may take together.
+    /// The total number of bytes that the files may take.
     pub(super) room: Option<u64>,
-    /// The next fsync of a file whose path has this in it fails, and what it had to write is lost.
+    /// The next fsync of a file whose path contains this fails, and the data that it had to write is lost.
     pub(super) sync: Option<String>,
-    /// The same for a write, of which nothing is done.
+    /// The same for a write, of which nothing is written.
     pub(super) write: Option<String>,
-    /// Says that it is done, and does nothing.
+    /// Reports success and does nothing.
     pub(super) lie: Option<Lie>,
 }
 
-/// Which fsync a disk only pretends to do.
+/// Which fsync the disk only pretends to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lie {
-    /// Of every file whose path has this in it.
+    /// Of every file whose path contains this.
     File(&'static str),
-    /// Of the folder with this path, or of every one below where it ends with `/`.
+    /// Of the folder with this path, or of every folder below it if it ends with `/`.
     Folder(&'static str),
 }
 
 impl Faults {
-    /// How many of these bytes fit; an error where none does. Overwriting counts as growing.
+    /// How many of these bytes fit. Fails when none does. Overwriting counts as growing.
     pub(super) fn fitting(&self, image: &Image, size: usize) -> Result<usize, Errno> {
         let Some(room) = self.room else { return Ok(size) };
         let free = room.saturating_sub(image.used());
@@ -35,12 +35,12 @@ impl Faults {
         if fits == 0 && size > 0 { Err(Errno::ENOSPC) } else { Ok(fits) }
     }
 
-    /// Whether a new name fits.
+    /// Fails when a new name does not fit.
     pub(super) fn name(&self, image: &Image) -> Result<(), Errno> {
         self.fitting(image, 1).map(drop)
     }
 
-    /// Whether this file or folder only seems to be synced.
+    /// Whether a sync of this file or folder only pretends to succeed.
     pub(super) fn lies_of(&self, image: &Image, number: u64) -> bool {
         let path = || image.path(number).unwrap_or_default();
         match (self.lie, image.file(number).is_ok()) {

@@ -1,6 +1,5 @@
-//! What a disk holds: takes changes of files and folders, gives what a program sees of them, and apart
-//! from it what is durable. A change that no fsync covers stays open: a cut may keep it or lose it.
-//! Never does anything by itself; nothing becomes durable that nobody asked for.
+//! The content of a disk: the files and folders as a program sees them, and separately what is durable. A change that
+//! no fsync covers stays open: a cut may keep it or lose it. Nothing becomes durable unless a caller syncs it.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -8,22 +7,22 @@ use std::ffi::{OsStr, OsString};
 use super::contents::Contents;
 use super::entries::Entries;
 
-/// Number of the topmost folder, as FUSE has it.
+/// Number of the root folder, as FUSE defines it.
 pub(super) const ROOT: u64 = 1;
 
-/// A file system at one instant.
+/// A file system at one moment.
 #[derive(Debug, Clone)]
 pub struct Image {
     nodes: BTreeMap<u64, Node>,
-    /// The number of the next file. Numbers never return, so that nobody mistakes a file for an older one.
+    /// The number of the next file. Numbers are never reused, so that no file is mistaken for an older one.
     next: u64,
-    /// How many changes there were: their order.
+    /// How many changes were made; it defines their order.
     order: u64,
 }
 
 #[derive(Debug, Clone)]
 pub(super) struct Node {
-    /// Permission bits. A change of them is durable at once: the host makes none that it relies on.
+    /// Permission bits. A change of them is durable at once: the host relies on no such change.
     pub(super) mode: u16,
     pub(super) body: Body,
 }
@@ -76,7 +75,7 @@ impl Image {
         }
     }
 
-    /// Makes an empty file or folder and gives its number.
+    /// Makes an empty file or folder and returns its number.
     pub(super) fn make(&mut self, folder: u64, name: &OsStr, mode: u16, body: Body) -> Done<u64> {
         if self.find(folder, name).is_ok() {
             return Err(Refusal::Exists);
@@ -105,7 +104,7 @@ impl Image {
         Ok(())
     }
 
-    /// Takes a name away; the bytes of an open file stay for those who have it.
+    /// Removes a name; open handles keep the bytes of the file.
     pub(super) fn remove(&mut self, folder: u64, name: &OsStr, is_folder: bool) -> Done<()> {
         match &self.node(self.find(folder, name)?)?.body {
             Body::Folder(_) if !is_folder => return Err(Refusal::IsFolder),
@@ -118,7 +117,7 @@ impl Image {
         Ok(())
     }
 
-    /// Gives a file another name, in place of whatever had it. Within one folder that is one change.
+    /// Renames a file and replaces any file with the new name. Within one folder that is one change.
     pub(super) fn rename(&mut self, from: (u64, &OsStr), to: (u64, &OsStr)) -> Done<()> {
         let number = self.find(from.0, from.1)?;
         if let Ok(old) = self.find(to.0, to.1) {
@@ -139,7 +138,7 @@ impl Image {
         Ok(())
     }
 
-    /// Bytes and length of a file, or the names in a folder, survive from now on.
+    /// Makes the bytes and the length of a file, or the names in a folder, durable.
     pub(super) fn sync(&mut self, number: u64) -> Done<()> {
         match &mut self.nodes.get_mut(&number).ok_or(Refusal::NoEntry)?.body {
             Body::File(contents) => contents.sync(),
@@ -148,7 +147,7 @@ impl Image {
         Ok(())
     }
 
-    /// What Linux does when it cannot write: the pages count as clean, and no later fsync writes them.
+    /// As Linux after a failed write: the pages count as clean, and no later fsync writes them.
     pub(super) fn sync_in_vain(&mut self, number: u64) -> Done<()> {
         if let Body::File(contents) = &mut self.nodes.get_mut(&number).ok_or(Refusal::NoEntry)?.body
         {
@@ -157,7 +156,7 @@ impl Image {
         Ok(())
     }
 
-    /// Makes everything below this path durable, as a system does in time.
+    /// Makes everything below this path durable, as a system does eventually.
     pub fn settle(&mut self, path: &str) {
         let Some(top) = self.walk(path) else { return };
         let mut open = vec![top];
@@ -165,12 +164,12 @@ impl Image {
             if let Ok(folder) = self.folder(number) {
                 open.extend(folder.now().values());
             }
-            // It was found by its number just now.
+            // The number was found just before.
             self.sync(number).ok();
         }
     }
 
-    /// Takes everything away but one topmost folder; what is left is durable.
+    /// Removes everything except one folder of the root; what remains is durable.
     pub fn keep_only(&mut self, name: &str) {
         let names = self.folder(ROOT).map(|entries| entries.now().clone()).unwrap_or_default();
         let order = self.tick();
@@ -181,7 +180,7 @@ impl Image {
         self.settle("");
     }
 
-    /// Bytes that the files take.
+    /// The number of bytes that the files take.
     pub(super) fn used(&self) -> u64 {
         let bytes = |node: &Node| match &node.body {
             Body::File(contents) => contents.now().len() as u64,
@@ -190,7 +189,7 @@ impl Image {
         self.nodes.values().map(bytes).sum()
     }
 
-    /// The path of a file below the topmost folder; none of one that has no name any more.
+    /// The path of a file below the root folder; `None` when it has no name any more.
     pub(super) fn path(&self, number: u64) -> Option<String> {
         self.paths().into_iter().find(|(_, found)| *found == number).map(|(path, _)| path)
     }
@@ -201,7 +200,7 @@ impl Image {
         self.paths().into_iter().filter_map(file).collect()
     }
 
-    /// A new image of these files: nothing in it is open.
+    /// A new image of these files without open changes.
     pub(super) fn of(nodes: BTreeMap<u64, Node>) -> Self {
         let next = nodes.keys().max().map_or(ROOT + 1, |last| last + 1);
         Self { nodes, next, order: 0 }
@@ -215,7 +214,7 @@ impl Image {
         self.next
     }
 
-    /// Numbers all files from here on, so that nobody takes them for those of an older image.
+    /// Renumbers all files from here on, so that none is mistaken for a file of an older image.
     pub(super) fn renumber(&mut self, first: u64) {
         let others = self.nodes.keys().copied().filter(|number| *number != ROOT);
         let mut names: BTreeMap<u64, u64> = others.zip(first..).collect();

@@ -1,5 +1,5 @@
-//! Whether the disk answers: takes each request's turn, counts the changes, and stops at the one where
-//! the power is cut. After a cut nobody gets an answer until the disk is off; then all get an error.
+//! The power state of the disk: it serializes requests, counts the changes, and stops at the one where the power is
+//! cut. After a cut no request gets an answer until the disk is off; then all get an error.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use fuser::Errno;
 use super::faults::Faults;
 use super::image::Image;
 
-/// What the thread that serves and the test share.
+/// The state that the serving thread and the test share.
 #[derive(Debug, Default)]
 pub(super) struct Power {
     state: Mutex<State>,
@@ -23,7 +23,7 @@ pub(super) struct State {
     phase: Phase,
     /// Since the image was loaded.
     changes: u64,
-    /// The change that will not be made any more.
+    /// The first change that will not be made.
     cut_at: Option<u64>,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct State {
 enum Phase {
     #[default]
     On,
-    /// Whoever asks waits: a machine without power gives no errors either.
+    /// Requests wait: a machine without power returns no errors either.
     Cut,
     Off,
 }
@@ -42,7 +42,7 @@ impl Power {
         self.powered(self.lock())
     }
 
-    /// The state, for a change that is made unless the power goes now.
+    /// The state for a change, which is made unless the power is cut now.
     pub(super) fn change(&self) -> Result<MutexGuard<'_, State>, Errno> {
         let mut state = self.powered(self.lock())?;
         state.changes += 1;
@@ -59,7 +59,7 @@ impl Power {
         if state.phase == Phase::On { Ok(state) } else { Err(Errno::EIO) }
     }
 
-    /// Begins anew with this image.
+    /// Starts again with this image.
     pub(super) fn load(&self, mut image: Image) {
         let mut state = self.lock();
         image.renumber(state.image.next());
@@ -67,7 +67,7 @@ impl Power {
         self.turned.notify_all();
     }
 
-    /// The power goes instead of the change after so many.
+    /// Cuts the power instead of making the change after this many more.
     pub(super) fn cut_after(&self, changes: u64) {
         let mut state = self.lock();
         state.cut_at = Some(state.changes.saturating_add(changes).saturating_add(1));
@@ -86,7 +86,7 @@ impl Power {
         self.turned.notify_all();
     }
 
-    /// Waits until the power went; gives whether it did.
+    /// Waits until the power is cut; returns whether it was.
     pub(super) fn wait(&self, patience: Duration) -> bool {
         let until = |state: &mut State| state.phase == Phase::On;
         let waited = self.turned.wait_timeout_while(self.lock(), patience, until);
@@ -97,7 +97,7 @@ impl Power {
         self.lock().changes
     }
 
-    /// A thread that panicked left a whole state: every change of it is one assignment.
+    /// A panic leaves a consistent state: every change of it is one assignment.
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

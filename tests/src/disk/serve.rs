@@ -1,5 +1,5 @@
-//! The disk as the kernel sees it: takes requests of FUSE, gives answers out of the image.
-//! Caches nothing in the kernel but the pages of open files, so that an image can be put in another's place.
+//! The FUSE side of the disk: answers the kernel's requests from the image. The kernel caches only the pages of open
+//! files, so that the image can be replaced.
 
 use std::ffi::OsStr;
 use std::sync::Arc;
@@ -18,14 +18,14 @@ use super::power::Power;
 
 const NOW: Duration = Duration::ZERO;
 const BLOCK: u32 = 4096;
-/// Blocks of a disk that is not full.
+/// Total blocks of a disk without a limit.
 const BLOCKS: u64 = 1 << 20;
 
-/// What fuser's thread owns.
+/// The state of fuser's thread.
 #[derive(Debug)]
 pub(super) struct Served {
     pub(super) power: Arc<Power>,
-    /// Everything is the user's who mounted it.
+    /// All files belong to the user who mounted the disk.
     pub(super) owner: (u32, u32),
 }
 
@@ -137,7 +137,7 @@ impl Served {
     }
 }
 
-/// Permission bits alone.
+/// Only the permission bits.
 fn bits(mode: u32) -> u16 {
     u16::try_from(mode & 0o7777).unwrap_or_default()
 }
@@ -292,7 +292,7 @@ impl Filesystem for Served {
         reply.ok();
     }
 
-    /// fdatasync too: it covers the length, and no other attribute counts here.
+    /// Also for fdatasync, which covers the length; no other attribute matters here.
     fn fsync(&self, _: &Request, ino: INodeNo, _: FileHandle, _: bool, reply: ReplyEmpty) {
         say(self.sync(ino), reply);
     }

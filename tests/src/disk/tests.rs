@@ -89,7 +89,7 @@ fn a_folder_needs_its_own_name_and_every_name_below() {
     assert_eq!(bare(&image), one("d/a", b""));
 }
 
-/// What a mixed cut of two unsynced writes can leave: holes, torn beginnings, torn ends, all there is.
+/// A mixed cut of two unsynced writes can leave holes, torn beginnings, torn ends, or everything.
 #[test]
 fn a_mixed_cut_leaves_every_mixture_and_never_touches_what_is_durable() {
     let mut image = Image::default();

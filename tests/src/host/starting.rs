@@ -1,4 +1,4 @@
-//! A host that starts: takes a served directory, gives the process before it can be called, and what it comes to.
+//! A host during its start: the process before it can be called, and the result of the start.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
@@ -12,25 +12,25 @@ use super::{Host, LOG, binary};
 use crate::services::Result;
 use crate::tether::Tether;
 
-/// A host that has not said yet where it serves.
+/// A host that has not reported yet where it serves.
 #[derive(Debug)]
 pub struct Starting {
     pub host: Host,
     lines: Receiver<String>,
 }
 
-/// What a host that starts has come to.
+/// The result of a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Said {
     Nothing,
     /// It can be called.
     Serves,
-    /// It ends, and never served.
+    /// It ended without ever serving.
     Ends,
 }
 
 impl Host {
-    /// Starts it and waits for nothing.
+    /// Starts the host without waiting.
     pub fn begin(dir: &Path, variables: &[(&str, &str)]) -> Result<Starting> {
         let log = dir.join(LOG);
         let errors = File::options().create(true).append(true).open(&log)?;
@@ -58,7 +58,7 @@ impl Host {
 }
 
 impl Starting {
-    /// Waits this long for the line that says where it serves.
+    /// Waits this long for the line that reports where it serves.
     pub fn wait(&mut self, patience: Duration) -> Said {
         match self.lines.recv_timeout(patience) {
             Ok(line) if self.host.takes(&line).is_some() => Said::Serves,
@@ -69,7 +69,7 @@ impl Starting {
     }
 }
 
-/// The first line that it prints, once it is there; nothing where it ends before that.
+/// Receives the first line that it prints; nothing when it ends before that.
 fn first_line(child: &mut Child) -> Receiver<String> {
     let (send, receive) = mpsc::channel();
     if let Some(stdout) = child.stdout.take() {

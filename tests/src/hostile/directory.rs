@@ -1,5 +1,5 @@
-//! Takes requests, gives the answers of a little SCIM directory (RFC 7644) in which every id is a user:
-//! GET shows the user, PATCH sets `active`. Never refuses anything.
+//! A small SCIM directory (RFC 7644) in which every id is a user: GET shows the user, PATCH sets `active`. It refuses
+//! no request.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::proxy::Recorded;
 
 #[derive(Debug, Default)]
 pub(super) struct Directory {
-    /// What differs from the user that everybody is at first, by id.
+    /// Fields that differ from the initial user, by id.
     users: BTreeMap<String, Value>,
 }
 

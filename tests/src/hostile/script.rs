@@ -1,31 +1,31 @@
-//! What a hostile upstream does about a request, step by step.
+//! Scripts: what a hostile upstream does with a request, step by step.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::proxy::Recorded;
 
-/// One thing that is done to whoever asked.
+/// One step of an answer.
 #[derive(Debug, Clone)]
 pub enum Step {
     /// Sends these bytes.
     Send(Vec<u8>),
     Pause(Duration),
-    /// Sends these bytes again and again, until the other side is gone.
+    /// Sends these bytes repeatedly until the peer disconnects.
     Forever {
         bytes: Vec<u8>,
         every: Duration,
     },
-    /// Says nothing more, and waits until the other side is gone.
+    /// Sends nothing more and waits until the peer disconnects.
     Hold,
-    /// Ends the TCP connection without a goodbye of TLS.
+    /// Closes the TCP connection without a TLS close notification.
     Cut,
 }
 
-/// What to do about a request.
+/// The steps for a request.
 pub type Script = Arc<dyn Fn(&Recorded) -> Vec<Step> + Send + Sync>;
 
-/// A script that says the same whatever was asked.
+/// A script that sends these bytes for every request.
 pub fn says(bytes: impl Into<Vec<u8>>) -> Script {
     let bytes = bytes.into();
     Arc::new(move |_| vec![Step::Send(bytes.clone())])

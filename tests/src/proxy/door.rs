@@ -1,5 +1,5 @@
-//! The port of a proxy, open or shut: while it is shut, nobody listens and every connection is refused.
-//! Never lets go of the address: it is bound again when the time is over.
+//! The listener of a proxy, open or closed: while it is closed, every connection is refused. It keeps the address and
+//! binds it again when the time is over.
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,13 +7,13 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Between two looks at whether something has happened.
+/// Pause between two checks.
 const PAUSE: Duration = Duration::from_millis(2);
 
 #[derive(Debug)]
 pub(super) struct Door {
     address: SocketAddr,
-    /// Until when it is to be shut.
+    /// When it may open again.
     until: Mutex<Option<Instant>>,
     shut: AtomicBool,
 }
@@ -23,17 +23,17 @@ impl Door {
         Self { address, until: Mutex::default(), shut: AtomicBool::new(false) }
     }
 
-    /// Shuts it for this long; it is shut when this comes back.
+    /// Closes it for this long; it is closed when this returns.
     pub(super) fn close(&self, pause: Duration) {
         *self.until() = Some(Instant::now() + pause);
-        // Wakes the accepting thread, which then lets go of the port.
+        // Wakes the accepting thread, which then closes the port.
         TcpStream::connect(self.address).ok();
         while !self.shut.load(Ordering::SeqCst) && self.is_closing() {
             thread::sleep(PAUSE);
         }
     }
 
-    /// Ends the time; it is open when this comes back.
+    /// Opens it early; it is open when this returns.
     pub(super) fn open(&self) {
         *self.until() = None;
         while self.shut.load(Ordering::SeqCst) {
@@ -45,7 +45,7 @@ impl Door {
         self.until().is_some_and(|until| Instant::now() < until)
     }
 
-    /// Waits until the time is over and listens again; none when the proxy has stopped.
+    /// Waits until the time is over and listens again; `None` when the proxy has stopped.
     pub(super) fn opened(&self, stopped: &AtomicBool) -> Option<TcpListener> {
         self.shut.store(true, Ordering::SeqCst);
         while self.is_closing() {

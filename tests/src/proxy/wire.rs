@@ -1,5 +1,5 @@
-//! Takes bytes of a connection, gives requests, and the other way round: as little HTTP/1.1
-//! (RFC 9112) as our upstreams need. Bodies have a content length; every connection carries one message.
+//! Reads and writes as much of HTTP/1.1 (RFC 9112) as the upstreams of the tests need. Bodies have a content length;
+//! every connection carries one message.
 
 use std::{
     fmt::Write as _,
@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::services::Result;
 
-/// No peer is waited for longer than this; the host's own deadlines are far shorter.
+/// The timeout for a peer; the host's own deadlines are far shorter.
 pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A request as it arrived: path with query, header names in lower case.
@@ -38,7 +38,7 @@ impl Recorded {
     }
 }
 
-/// Reads one request; its body has a content length. What came behind it is lost.
+/// Reads one request; its body has a content length. Further bytes on the connection are lost.
 pub fn read_request(stream: impl Read) -> Result<Recorded> {
     let mut reader = BufReader::new(stream);
     let head = head(&mut reader)?;
@@ -62,7 +62,7 @@ pub fn read_request(stream: impl Read) -> Result<Recorded> {
     Ok(request)
 }
 
-/// Sends the request on a connection of its own and gives the whole answer, status line and all.
+/// Sends the request on a connection of its own and returns the complete answer with the status line.
 pub fn forward(upstream: &str, request: &Recorded) -> Result<Vec<u8>> {
     let mut stream = TcpStream::connect(upstream)?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -102,7 +102,7 @@ pub(super) fn write(stream: &mut TcpStream, answer: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// HTTP/1.0 asks for an answer that ends with the connection, never a chunked one.
+/// HTTP/1.0, so that the answer ends with the connection and is never chunked.
 fn render(request: &Recorded) -> String {
     let Recorded { method, path, headers, body } = request;
     let mut text = format!("{method} {path} HTTP/1.0\r\n");
@@ -116,7 +116,7 @@ fn render(request: &Recorded) -> String {
     text
 }
 
-/// Everything up to the empty line, whatever it is: who speaks no HTTP is told nothing before that.
+/// Reads up to the empty line without checking the content: a client that does not speak HTTP gets no answer before.
 fn head(reader: &mut impl BufRead) -> Result<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

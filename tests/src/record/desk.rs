@@ -1,5 +1,5 @@
-//! A served directory of its own for the counting system of record: one contract for each kind of write,
-//! with one write and with two, and one that people are asked about. Made with the real binary's commands.
+//! Fixture: a served directory for the counting system of record, with one contract for each kind of write, with one
+//! write and with two, and one that needs approval. It is made with the commands of the real binary.
 
 use std::fs;
 use std::path::Path;
@@ -11,17 +11,17 @@ use crate::layout::{self, HEAD, hash};
 use crate::services::Result;
 use crate::world::{BOB, HELPDESK};
 
-/// What an action does to the record, and so which contract it is of.
+/// What an action does to the record, which determines its contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Deed {
     pub kind: Kind,
     /// Writes in one attempt, 1 or 2.
     pub writes: usize,
-    /// Whether people are asked first.
+    /// Whether approval is needed.
     pub asked: bool,
 }
 
-/// A kind of items of the record.
+/// A kind of items in the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     Set,
@@ -42,7 +42,7 @@ impl Kind {
         }
     }
 
-    /// What the contract says of a write of this kind.
+    /// The effect of a write of this kind, as the contract declares it.
     pub fn effect(self) -> &'static str {
         match self {
             Self::Set => "idempotent",
@@ -54,7 +54,7 @@ impl Kind {
 }
 
 impl Deed {
-    /// One and two writes of every kind, and one that people are asked about.
+    /// One and two writes of every kind, and one that needs approval.
     pub fn all() -> Vec<Self> {
         let plain = |(kind, writes)| Self { kind, writes, asked: false };
         let every = Kind::ALL.into_iter().flat_map(|kind| [(kind, 1), (kind, 2)]);
@@ -71,7 +71,7 @@ impl Deed {
         format!("crash.{}{more}", self.kind.as_str())
     }
 
-    /// The slots that it writes to, in their order.
+    /// The slots that it writes to, in order.
     pub fn slots(self) -> &'static [&'static str] {
         if self.writes == 2 { &["one", "two"] } else { &["one"] }
     }
@@ -140,7 +140,7 @@ backoff = "100ms"
         )
     }
 
-    /// One rule for each of its writes.
+    /// One policy rule for each of its writes.
     fn rules(self) -> String {
         let kind = self.kind.as_str();
         let method = if self.kind == Kind::Set { "PUT" } else { "POST" };
@@ -154,10 +154,10 @@ backoff = "100ms"
     }
 }
 
-/// What every action writes.
+/// The value that every action writes.
 pub const VALUE: &str = "wanted";
 
-/// How long the host waits for one exchange, and so how long a write stays open.
+/// How long the host waits for one exchange, and therefore how long a write stays open.
 pub const TIMEOUT: &str = "1200ms";
 
 /// Makes a served directory for the record at this base URL.
@@ -173,8 +173,8 @@ pub fn lay_out(dir: &Path, record: &str) -> Result<()> {
     Ok(())
 }
 
-/// Adds `crash.set_read`, which looks at an item of the kind `set` and does nothing else. To be granted and
-/// pinned by whoever adds it.
+/// Adds `crash.set_read`, which observes an item of the kind `set` and does nothing else. The caller grants and pins
+/// it.
 pub fn add_a_read(dir: &Path) -> Result<()> {
     let set = fs::read_to_string(dir.join("contracts/crash.set.toml"))?;
     let (head, _) = set.split_once("[[perform.http]]").ok_or("the contract performs nothing")?;

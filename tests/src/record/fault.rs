@@ -1,5 +1,5 @@
-//! Takes a request that is to fail, and fails it: with the effect or without it, in one of the ways in
-//! which exchanges fail. Never decides which request: `order` does.
+//! Makes a request fail, with or without its effect, in one of the ways in which exchanges fail. `order` decides
+//! which request.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
@@ -13,7 +13,7 @@ use crate::proxy::Recorded;
 use crate::proxy::wire::PATIENCE;
 use crate::services::Result;
 
-/// Between two bytes of an answer that drips: no answer of ours is whole within a deadline of the tests.
+/// Pause between two bytes of a slow answer: no answer is complete within a deadline of the tests.
 const DRIP: Duration = Duration::from_millis(100);
 
 /// An exchange that fails.
@@ -23,13 +23,13 @@ pub struct Fault {
     pub how: How,
 }
 
-/// Whether the request takes effect all the same.
+/// Whether the request takes effect in spite of the fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lands {
     Never,
     /// Before the caller sees the fault.
     Before,
-    /// This long after it arrived, whatever became of the caller.
+    /// This long after it arrived, even if the caller has disconnected.
     After(Duration),
 }
 
@@ -38,26 +38,26 @@ pub enum Lands {
 pub enum How {
     /// RST instead of an answer.
     Reset,
-    /// The connection ends without an answer.
+    /// The connection is closed without an answer.
     Close,
-    /// Nothing, until the caller gives up.
+    /// No answer until the caller gives up.
     Silence,
     /// This status.
     Status(u16),
     /// 503 with `Retry-After` in seconds.
     Busy(u32),
-    /// Half of the answer's body, and the end.
+    /// Half of the answer's body, then the connection is closed.
     Truncated,
-    /// The whole answer under a length that is larger.
+    /// The complete answer with a content length that is too large.
     WrongLength,
     /// The answer byte by byte.
     Drip,
-    /// Bytes that are no HTTP.
+    /// Bytes that are not HTTP.
     Garbage,
 }
 
 impl How {
-    /// Every way, for tables over all of them.
+    /// Every way to fail, for tables over all of them.
     pub const ALL: [Self; 9] = [
         Self::Reset,
         Self::Close,
@@ -92,7 +92,7 @@ pub(super) fn play(
     show(stream, fault.how, &answer)
 }
 
-/// The answer that would have been given: a read's own, since it has no effect.
+/// The answer without the effect: for a read the real one, because a read has no effect.
 fn untaken(request: &Recorded, shared: &Shared) -> Vec<u8> {
     if request.method == "GET" {
         return lock(&shared.store).take(request);
@@ -100,7 +100,7 @@ fn untaken(request: &Recorded, shared: &Shared) -> Vec<u8> {
     answer("201 Created\r\ncontent-type: application/json", r#"{"number":1}"#)
 }
 
-/// Shows the caller of this answer what the fault makes of it.
+/// Sends this answer to the caller as the fault changes it.
 pub(crate) fn show(mut stream: TcpStream, how: How, whole: &[u8]) -> Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
@@ -133,12 +133,12 @@ pub(crate) fn show(mut stream: TcpStream, how: How, whole: &[u8]) -> Result<()> 
         How::Garbage => stream.write_all(b"\x16\x03\x01 this is no HTTP\r\n\r\n")?,
     }
     stream.shutdown(Shutdown::Write)?;
-    // Until the caller has read it: a close with bytes unread would be a reset.
+    // Until the caller has read it: closing with unread bytes would be a reset.
     hold(&mut stream);
     Ok(())
 }
 
-/// Waits until the other side is gone.
+/// Waits until the peer disconnects.
 fn hold(stream: &mut TcpStream) {
     let mut rest = [0; 64];
     while stream.read(&mut rest).is_ok_and(|count| count > 0) {}

@@ -1,16 +1,16 @@
-//! What a test ordered: which requests meet a fault, which one waits at a point. Takes requests, gives
-//! each its turn. Never orders anything itself.
+//! The orders of a test: which requests get a fault and which one waits at a point. Each request is matched against
+//! them when it arrives.
 
 use super::fault::Fault;
 use super::stop::{Gate, Point, Stop};
 use crate::proxy::Recorded;
 
-/// Which requests are meant.
+/// The requests that an order matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum On {
-    /// Those that read this item; any item where it is empty.
+    /// Reads of this item; of any item when it is empty.
     Reads(String),
-    /// Those that write to it.
+    /// Writes to this item; to any item when it is empty.
     Writes(String),
 }
 
@@ -31,7 +31,7 @@ impl On {
     }
 }
 
-/// One order: not for the first `skip` of the requests, then for `times` of them.
+/// One order: skips the first `skip` matching requests, then applies to the next `times`.
 struct Order {
     on: On,
     skip: usize,
@@ -47,7 +47,7 @@ enum What {
 #[derive(Default)]
 pub(crate) struct Orders(Vec<Order>);
 
-/// What one request meets.
+/// What the orders do to one request.
 #[derive(Default)]
 pub(crate) struct Turn {
     pub(crate) fault: Option<Fault>,
@@ -59,7 +59,7 @@ impl Orders {
         self.0.push(Order { on: on.clone(), skip, times, what: What::Fail(fault) });
     }
 
-    /// Whether every order for these requests was met as often as it says.
+    /// Whether every order for these requests has been applied as often as it says.
     pub(crate) fn met(&self, on: &On) -> bool {
         self.0.iter().filter(|order| order.on == *on).all(|order| order.times == 0)
     }
@@ -79,7 +79,7 @@ impl Orders {
         }
     }
 
-    /// Every order for this request counts it; of each sort the first that is due is met.
+    /// Every matching order counts the request; of each sort the first that is due applies.
     pub(crate) fn turn(&mut self, request: &Recorded) -> Turn {
         let mut turn = Turn::default();
         for order in self.0.iter_mut().filter(|order| order.on.means(request)) {
@@ -101,7 +101,7 @@ impl Orders {
 }
 
 impl Turn {
-    /// Waits where the test ordered it. Gives whether the exchange goes on.
+    /// Waits where the test ordered it. Returns whether the exchange continues.
     pub(super) fn goes_on(&self, here: Point) -> bool {
         match &self.gate {
             Some((point, gate)) if *point == here => gate.pass(),

@@ -1,19 +1,19 @@
-//! A point of an exchange at which it waits: the exchange says that it is there, the test says how it
-//! goes on. Never waits for ever: a test that is gone lets everything go.
+//! A point at which an exchange waits until the test decides how it continues. If the test has ended, the exchange is
+//! released.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Where an exchange can wait.
+/// The points at which an exchange can wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Point {
-    /// The whole request is here and nothing was done about it.
+    /// The complete request has arrived and has not taken effect.
     Received,
-    /// It has taken effect and no byte of the answer has left.
+    /// It has taken effect and no byte of the answer has been sent.
     Applied,
-    /// Half of the answer has left.
+    /// Half of the answer has been sent.
     Answering,
-    /// The whole answer has left.
+    /// The complete answer has been sent.
     Answered,
 }
 
@@ -26,12 +26,12 @@ enum State {
     Cut,
 }
 
-/// What exchange and test share.
+/// The state that the exchange and the test share.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Gate(Arc<(Mutex<State>, Condvar)>);
 
 impl Gate {
-    /// Says that the exchange is here and waits. Gives whether it goes on.
+    /// Reports that the exchange is at the point and waits. Returns whether it continues.
     pub(super) fn pass(&self) -> bool {
         let (state, changed) = &*self.0;
         let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -70,7 +70,7 @@ impl Gate {
     }
 }
 
-/// The test's end of it. Dropping it cuts the connection of whoever waits.
+/// The test's handle. Dropping it cuts the connection of the waiting exchange.
 #[derive(Debug)]
 pub struct Stop(Gate);
 
@@ -79,17 +79,17 @@ impl Stop {
         Self(gate)
     }
 
-    /// Waits until an exchange is at the point; gives whether one came.
+    /// Waits until an exchange is at the point; returns whether one arrived.
     pub fn reached(&self, patience: Duration) -> bool {
         self.0.reached(patience)
     }
 
-    /// The exchange goes on as if nothing had been, also when its caller is dead by now.
+    /// Lets the exchange continue normally, even if its caller has been killed.
     pub fn go(self) {
         self.0.open();
     }
 
-    /// The connection ends here; what was not done by now is not done.
+    /// Closes the connection here; effects that have not happened yet do not happen.
     pub fn cut(self) {
         self.0.set(State::Cut);
     }

@@ -1,5 +1,5 @@
-//! Takes requests, keeps what they did and gives the answers. Never forgets an effect: every write that
-//! was applied is in the list, with its key, whether anybody was told or not.
+//! The state of the record: it applies requests and gives their answers. Every write that was applied stays in the
+//! list, with its key, whether or not its answer was delivered.
 
 use std::collections::BTreeMap;
 
@@ -18,14 +18,14 @@ pub struct Applied {
     pub slot: String,
     pub value: Value,
     pub key: Option<String>,
-    /// Whether anything is otherwise than before: the same value set again is no second effect.
+    /// Whether the state changed: setting the same value again has no second effect.
     pub changed: bool,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Store {
     applied: Vec<Applied>,
-    /// What a keyed write was and how it was answered, by its key.
+    /// The request and the answer of each keyed write, by its key.
     keys: BTreeMap<String, (String, Vec<u8>)>,
 }
 
@@ -35,7 +35,7 @@ impl Store {
         self.applied.iter().filter(of_item).cloned().collect()
     }
 
-    /// Does what the request asks and gives the whole answer.
+    /// Applies the request and returns the complete answer.
     pub(super) fn take(&mut self, request: &Recorded) -> Vec<u8> {
         let path = request.path.strip_prefix("/v1/").unwrap_or_default();
         let parts: Vec<&str> = path.split('/').collect();
@@ -75,7 +75,7 @@ impl Store {
         answer
     }
 
-    /// The slots of a `set` are values; of the others, how many entries there are. `opaque` shows nothing.
+    /// The slots of a `set` are values; of the other kinds, the number of entries. `opaque` shows nothing.
     pub(super) fn shown(&self, kind: &str, item: &str) -> Value {
         let slot = |slot: &str| match kind {
             "set" => self.value(item, slot),
@@ -95,14 +95,14 @@ impl Store {
         self.applied.iter().filter(here).map(|one| one.value.clone()).collect()
     }
 
-    /// Nobody has set it: the empty text.
+    /// The empty text if it was never set.
     fn value(&self, item: &str, slot: &str) -> Value {
         let here = |one: &&Applied| one.kind == "set" && one.item == item && one.slot == slot;
         self.applied.iter().rev().find(here).map_or_else(|| json!(""), |one| one.value.clone())
     }
 }
 
-/// What a request asks for: a key may not be used for anything else.
+/// The request that a key is bound to; the key may not be used for another one.
 fn asked(request: &Recorded) -> String {
     format!("{} {} {}", request.method, request.path, request.body)
 }

@@ -1,4 +1,4 @@
-//! The oracle itself, asked over a real socket.
+//! Tests of the oracle itself, over a real socket.
 
 use std::time::Duration;
 
@@ -63,7 +63,7 @@ fn a_fault_lands_or_not_as_ordered() {
     });
 }
 
-/// The second write to the item meets the fault, which takes effect `times` times.
+/// The second write to the item gets the fault and takes effect `times` times.
 fn fails(record: &Record, item: &str, fault: Fault, times: usize) {
     record.fail(&On::writes(item), 1, 1, fault);
     let path = format!("/add/{item}/one");

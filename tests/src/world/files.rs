@@ -10,7 +10,7 @@ use crate::host;
 use crate::layout::{self, HEAD, hash};
 use crate::services::{Result, ScimServer, workspace};
 
-/// Replaces text in a file of the world; what is not there is an error, so that no test changes nothing.
+/// Replaces text in a file of the world. Fails when the text is absent, so that no test silently changes nothing.
 pub fn edit(dir: &Path, file: &str, from: &str, to: &str) -> Result<()> {
     let path = dir.join(file);
     let text = fs::read_to_string(&path)?;
@@ -20,7 +20,7 @@ pub fn edit(dir: &Path, file: &str, from: &str, to: &str) -> Result<()> {
     Ok(fs::write(path, text.replace(from, to))?)
 }
 
-/// Makes carol an operator, who resolves what no look can settle.
+/// Makes carol an operator, who resolves open outcomes that no look can settle.
 pub fn with_operator(dir: &Path) -> Result<()> {
     let keys = "keys = [\"approvers/carol.pub\"]";
     let roles = |more: &str| format!("roles = [\"support-lead\"{more}]\n{keys}");
@@ -34,7 +34,7 @@ pub fn lay_out(dir: &Path, upstream: &str, adapter: &str) -> Result<()> {
     Ok(())
 }
 
-/// The same with nothing pinned yet.
+/// The same without pinning.
 pub(super) fn write_files(dir: &Path, upstream: &str, adapter: &str) -> Result<()> {
     layout::folders(dir, &["bob", "carol"])?;
     for name in ["read_user", "restore_access", "suspend_user"] {
@@ -55,7 +55,7 @@ pub(super) fn write_files(dir: &Path, upstream: &str, adapter: &str) -> Result<(
     Ok(())
 }
 
-/// Stores a secret that `deed.toml` names already.
+/// Stores a secret that `deed.toml` already names.
 pub fn store(dir: &Path, name: &str, value: &str) -> Result<()> {
     let output = host::run(&["secret", "set", &dir.to_string_lossy(), name], value)?;
     if output.status.success() {
@@ -64,8 +64,8 @@ pub fn store(dir: &Path, name: &str, value: &str) -> Result<()> {
     Err(format!("secret `{name}`: {}", String::from_utf8_lossy(&output.stderr)).into())
 }
 
-/// Grants whatever stands in `adapters/scim.wasm`, as an operator can who writes the digest by hand:
-/// `deed pin` takes no adapter that a host refuses.
+/// Grants the present `adapters/scim.wasm`, as an operator can by writing the digest by hand: `deed pin` takes no
+/// adapter that a host refuses.
 pub fn grant_as_it_is(dir: &Path) -> Result<()> {
     let digest = Digest::of(&fs::read(dir.join("adapters/scim.wasm"))?);
     let toml = dir.join("deed.toml");

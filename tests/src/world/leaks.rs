@@ -1,5 +1,5 @@
-//! The end of every world: its host is stopped, and everything that was written is searched for
-//! secrets, tokens and private keys outside of their homes.
+//! The leak check when a world is dropped: its host is stopped, and everything that was written is searched for
+//! secrets, tokens and private keys outside the files that hold them on purpose.
 
 use std::path::Path;
 
@@ -10,14 +10,14 @@ use crate::canary::{self, Canary, Hit, Search};
 use crate::client::Client;
 use crate::services::ScimServer;
 
-/// Newest actions that are asked for; what the host wrote of all of them is searched in any case.
+/// How many of the newest actions are requested; the files of all actions are searched in any case.
 const ACTIONS: usize = 4;
 
-/// What an endpoint answered, by its path.
+/// The answers of endpoints, by path.
 type Said = Vec<(String, Vec<u8>)>;
 
 impl World {
-    /// The places where a secret, token or private key of this world stands and must not.
+    /// The places where a secret, token or private key of this world occurs and must not.
     pub fn leaks(&self) -> Vec<Hit> {
         self.search(&self.said())
     }
@@ -41,7 +41,7 @@ impl World {
         hidden
     }
 
-    /// What the host says of itself and of its newest actions; nothing when it does not answer.
+    /// The host's answers about itself and its newest actions; empty when it does not answer.
     fn said(&self) -> Said {
         let Some(host) = &self.host else { return Vec::new() };
         let Ok(metrics) = Client::hasty(&host.operations, "").get("/metrics") else {
@@ -60,7 +60,7 @@ impl World {
 }
 
 impl Drop for World {
-    /// A secret outside of its home fails the test that put it there.
+    /// A secret outside its files fails the test that leaked it.
     fn drop(&mut self) {
         let failing = std::thread::panicking();
         let said = if failing { Vec::new() } else { self.said() };
