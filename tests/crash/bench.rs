@@ -1,5 +1,5 @@
-//! Where cells run: a counting record with a template of a served directory in front of it. Every cell
-//! gets a copy, so that none of them makes keys or compiles adapters.
+//! The fixture of a worker: a counting record and a template of a served directory for it. Every cell gets a copy, so
+//! that no cell has to make keys or compile adapters.
 
 use std::fs;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -19,7 +19,7 @@ impl Bench {
     pub(crate) fn make() -> Result<Self> {
         let (record, mut template) = (Record::start()?, Home::new("crash-template"));
         desk::lay_out(&template.dir, &record.base_url())?;
-        // The first start compiles, and puts into the log what is in force.
+        // The first start compiles the adapters and writes to the log what is in force.
         template.serve()?;
         if !template.stop()? {
             return Err("the host did not stop by itself".into());
@@ -28,7 +28,7 @@ impl Bench {
         Ok(Self { record, template })
     }
 
-    /// A directory of its own for a cell: served before, or with nothing but compiled adapters.
+    /// A new directory for a cell: served before, or with only the compiled adapters.
     pub(crate) fn fresh(&self, served: bool) -> Result<Home> {
         let home = Home::new("crash");
         copy(&self.template.dir, &home.dir)?;

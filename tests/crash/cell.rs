@@ -1,4 +1,5 @@
-//! What a cell is: an action, where the host dies under it, and where it dies once more while it recovers.
+//! The definition of a cell: an action, where the host is killed during it, and where it is killed again during
+//! recovery.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,23 +8,23 @@ use std::time::Duration;
 use deed_tests::record::Point;
 use deed_tests::record::desk::Deed;
 
-/// One run of one action under one death or two.
+/// One run of one action with one or two kills of the host.
 #[derive(Debug, Clone)]
 pub(crate) struct Cell {
     pub(crate) deed: Deed,
-    /// Whether this directory was served before; else the host dies at its very first start.
+    /// Whether this directory was served before; otherwise the host is killed during its very first start.
     pub(crate) served: bool,
     pub(crate) death: Death,
-    /// The host dies there while it recovers.
+    /// Where the host is killed during recovery.
     pub(crate) again: Option<Hit>,
 }
 
-/// Where the host dies.
+/// Where the host is killed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Death {
     /// At one of its own failpoints.
     Hit(Hit),
-    /// While a write's exchange is at a point that the record knows.
+    /// While the exchange of a write is at a point that the record can stop at.
     Exchange { write: usize, place: Place },
 }
 
@@ -34,12 +35,12 @@ pub(crate) struct Hit {
     pub(crate) k: usize,
 }
 
-/// Where the record stands when the host dies, and what it does then.
+/// The state of the exchange when the host is killed, and what the record does afterwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {
-    /// The whole request is here; it is never applied.
+    /// The complete request has arrived; it is never applied.
     ReceivedAndLost,
-    /// The whole request is here, and is applied while the host starts again.
+    /// The complete request has arrived and is applied while the host starts again.
     ReceivedAndLate,
     Applied,
     Answering,
@@ -64,7 +65,7 @@ impl Place {
         }
     }
 
-    /// How long after the host's death the request takes effect, where it has not before.
+    /// How long after the kill the request takes effect, if it did not take effect before.
     pub(crate) fn late(self) -> Option<Duration> {
         (self == Self::ReceivedAndLate).then_some(LATE)
     }
@@ -80,7 +81,7 @@ impl Place {
     }
 }
 
-/// Well before the deadline of the exchange, and long after the host is back.
+/// Well before the deadline of the exchange, and long after the host has started again.
 const LATE: Duration = Duration::from_millis(600);
 
 impl fmt::Display for Death {
@@ -108,7 +109,7 @@ impl fmt::Display for Cell {
     }
 }
 
-/// Every cell of one death for this action, out of the trace of a run without any.
+/// Every cell with one kill for this action, from the trace of a run without a kill.
 pub(crate) fn cells(deed: Deed, trace: &[String]) -> Vec<Cell> {
     let cell = |death| Cell { deed, served: true, death, again: None };
     let exchange = |write| Place::ALL.map(|place| Death::Exchange { write, place });
@@ -116,14 +117,14 @@ pub(crate) fn cells(deed: Deed, trace: &[String]) -> Vec<Cell> {
     hits.chain((0..deed.writes).flat_map(exchange)).map(cell).collect()
 }
 
-/// Every cell of a death at the first start of all, out of what such a host passes before an action is there.
+/// Every cell with a kill during the very first start, from the trace of such a host before an action exists.
 pub(crate) fn first_starts(deed: Deed, trace: &[String]) -> Vec<Cell> {
     let before = hits(trace).into_iter().take_while(|hit| !hit.name.starts_with("journal.write"));
     before.map(|hit| Cell { deed, served: false, death: Death::Hit(hit), again: None }).collect()
 }
 
-/// What is out of order in a run without a death: an intent that is not on disk when its write is about to
-/// leave, an end that is not written when the adapter goes on (the next intent, or the receipt, is synced behind it).
+/// What is out of order in a run without a kill: an intent that is not on disk when its write is about to be sent, or
+/// an end that is not written when the adapter continues (the next intent, or the receipt, is synced after it).
 pub(crate) fn disorder(trace: &[String], writes: usize) -> Vec<String> {
     let step = [
         "journal.sync.after/write_intended",
@@ -143,7 +144,7 @@ pub(crate) fn disorder(trace: &[String], writes: usize) -> Vec<String> {
     }
 }
 
-/// The lines of a trace, each with how often its name has come by then.
+/// The lines of a trace, each with the count of its name so far.
 pub(crate) fn hits(trace: &[String]) -> Vec<Hit> {
     let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
     let hit = |name: &str, k: &mut usize| {

@@ -1,5 +1,5 @@
-//! How far an action had come when its host died: takes the journal that the dead left, gives what it says of each
-//! write. The next host knows no more than that.
+//! How far an action had progressed when its host was killed, as its journal states for each write. The next host
+//! knows exactly as much.
 
 use deed_record::exchange::{Fate, Rendered};
 use deed_record::lifecycle::event::Event;
@@ -8,17 +8,17 @@ use deed_spec::json;
 use deed_tests::journal;
 use deed_tests::services::Result;
 
-/// What the journal says of a write.
+/// The state of a write according to the journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Word {
     NotSent,
-    /// Intended, and nobody wrote down how it ended.
+    /// Intended, without a recorded end.
     Open,
     /// Answered.
     Done,
 }
 
-/// What is known of each write that the action asks for, in their order.
+/// The state of each write that the action asks for, in order.
 pub(crate) fn words(events: &[Event], writes: usize) -> Result<Vec<Word>> {
     let (mut asked, mut words) = (vec![], vec![Word::NotSent; writes]);
     for event in events {
@@ -50,8 +50,8 @@ fn of(fate: Fate) -> Word {
     }
 }
 
-/// The first event that hosts passed as written, by their traces, and that the journal does not have after those
-/// before it. A host that is killed from outside may have written more than its trace tells, never less.
+/// The first event that the traces of the hosts report as written and that is not in the journal after the events
+/// before it. A host that is killed from outside may have written more than its trace reports, never less.
 pub(crate) fn lost(passed: &[String], events: &[Event]) -> Result<Option<String>> {
     let names = events.iter().map(journal::name).collect::<Result<Vec<_>>>()?;
     let mut left = names.iter();

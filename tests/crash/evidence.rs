@@ -1,4 +1,4 @@
-//! What a dead host leaves, held against everything else with the real commands: bundle, log, journal.
+//! Checks the bundle, the log and the journal that a killed host left, with the real commands.
 
 use std::fs;
 use std::path::PathBuf;
@@ -7,8 +7,8 @@ use deed_tests::home::Home;
 use deed_tests::host;
 use deed_tests::services::Result;
 
-/// The bundle must be verified, the log must have grown out of all that was public at a death, and all that
-/// the host wrote must agree.
+/// What is wrong: the bundle must be verified, the log must be consistent with every checkpoint that was public at a
+/// kill, and all files of the host must agree.
 pub(crate) fn complaints(home: &Home, bundle: &[u8], since: &[PathBuf]) -> Result<Vec<String>> {
     let (file, trust) = (home.dir.join("action.deed"), home.dir.join("trust"));
     fs::write(&file, bundle)?;

@@ -1,5 +1,5 @@
-//! The oracle: takes what is left of a cell, says what is wrong with it. What it believes is the record's
-//! own count and the signed chain; what the host says is what is judged.
+//! The oracle: decides what is wrong with the result of a cell. It trusts the record's own count and the signed
+//! chain; what the host reports is checked against them.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,36 +10,36 @@ use serde_json::Value;
 use crate::cell::Cell;
 use crate::come::Word;
 
-/// What became of an action.
+/// What was observed of an action.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Seen {
-    /// Where it stood each time that its host died.
+    /// Its state each time its host was killed.
     pub(crate) deaths: Vec<Stood>,
-    /// As what the host acknowledged it before the first death.
+    /// The id that the host acknowledged before the first kill.
     pub(crate) acknowledged: Option<String>,
-    /// The request took effect so late that its host may have taken it for lost: the cell shows nothing.
+    /// The request took effect so late that its host may have treated it as lost: the cell proves nothing.
     pub(crate) overdue: bool,
-    /// The places that the second host passed.
+    /// The failpoints that the second host passed.
     pub(crate) second: Vec<String>,
     pub(crate) view: Value,
-    /// The actions that the host has: one, however often it was proposed.
+    /// The actions that the host lists: one, however often it was proposed.
     pub(crate) actions: Vec<Value>,
     pub(crate) applied: Vec<Applied>,
     pub(crate) bundle: Vec<u8>,
-    /// What `deed verify` said of the bundle, `deed log audit` of the log and `deed journal check` of everything,
-    /// where it was not that all holds.
+    /// The output of `deed verify` for the bundle, `deed log audit` for the log and `deed journal check` for all
+    /// files, where they found something wrong.
     pub(crate) complaints: Vec<String>,
 }
 
-/// How far an action had come when its host died, and which writes had taken effect or were about to.
+/// How far an action had progressed when its host was killed, and which writes had taken effect or were about to.
 #[derive(Debug, Clone)]
 pub(crate) struct Stood {
-    /// What the journal says of each write.
+    /// The state of each write according to the journal.
     pub(crate) words: Vec<Word>,
     pub(crate) landed: Vec<bool>,
 }
 
-/// What one cell came to.
+/// The result of one cell.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Found {
     pub(crate) outcome: String,
@@ -48,18 +48,18 @@ pub(crate) struct Found {
     pub(crate) twice: bool,
     pub(crate) lost: bool,
     pub(crate) wrong: bool,
-    /// Everything that is wrong, in words.
+    /// Everything that is wrong, as text.
     pub(crate) faults: Vec<String>,
 }
 
-/// The end that a cell must come to.
+/// The required end of a cell.
 #[derive(Debug, PartialEq, Eq)]
 struct Must {
     outcome: &'static str,
     applied: Vec<usize>,
 }
 
-/// A cell that brought nothing to look at: the host did not come back, or the action does not rest.
+/// The result of a cell that cannot be judged: the host did not start again, or the action does not rest.
 pub(crate) fn nothing(why: &str) -> Found {
     let outcome = "none".to_owned();
     Found { outcome, lost: true, faults: vec![format!("lost: {why}")], ..Found::default() }
@@ -84,7 +84,7 @@ pub(crate) fn judge(cell: &Cell, seen: &Seen) -> Found {
 }
 
 impl Found {
-    /// What the oracle would not have seen in this very cell makes it wrong, too.
+    /// Adds falsifications of this cell that the oracle did not detect as faults.
     pub(crate) fn overlooked(&mut self, what: Vec<&'static str>) {
         for what in what {
             self.wrong = true;
@@ -93,7 +93,8 @@ impl Found {
     }
 }
 
-/// The oracle itself: the same cell with one thing falsified must not pass. Gives what would.
+/// A check of the oracle itself: the same cell with one thing falsified must fail. Returns the falsifications that
+/// pass.
 pub(crate) fn overlooks(cell: &Cell, seen: &Seen) -> Vec<&'static str> {
     let falsified = |change: &dyn Fn(&mut Seen)| {
         let mut seen = seen.clone();
@@ -122,13 +123,13 @@ pub(crate) fn overlooks(cell: &Cell, seen: &Seen) -> Vec<&'static str> {
     all.into_iter().filter(|(_, seen)| !seen).map(|(what, _)| what).collect()
 }
 
-/// One action, the one that was asked for, however often that was.
+/// Exactly one action exists, the proposed one, however often it was proposed.
 fn is_there(seen: &Seen) -> bool {
     matches!(seen.actions.as_slice(), [one] if one["id"] == seen.view["id"])
         && seen.acknowledged.as_ref().is_none_or(|id| seen.view["id"] == *id)
 }
 
-/// How often each write took effect: the same value set again is none.
+/// How often each write took effect: setting the same value again does not count.
 fn applied(deed: Deed, seen: &Seen) -> Vec<usize> {
     let effects =
         |slot: &&str| seen.applied.iter().filter(|one| one.slot == **slot && one.changed).count();
@@ -158,7 +159,7 @@ fn wrongs(cell: &Cell, seen: &Seen, found: &Found) -> Vec<String> {
     wrongs
 }
 
-/// The one end that is right, by where the host died last (contracts/README.md, "When something fails on the way").
+/// The only correct end, by where the host was killed last (contracts/README.md, "When something fails on the way").
 fn must(deed: Deed, seen: &Seen) -> Must {
     let all = || vec![1; deed.writes];
     let normal = Must {
@@ -169,7 +170,7 @@ fn must(deed: Deed, seen: &Seen) -> Must {
     let is = |word| words.contains(&word);
     let applied: Vec<usize> = landed.iter().map(|landed| usize::from(*landed)).collect();
     let untouched = !is(Word::Done) && !landed.contains(&true);
-    // Nothing is in doubt, or a repetition does no harm: what is missing is sent.
+    // Nothing is in doubt, or a repetition does no harm: the missing writes are sent.
     let repeats = match deed.kind {
         _ if !is(Word::Open) => true,
         Kind::Set | Kind::Keyed => true,
@@ -178,7 +179,7 @@ fn must(deed: Deed, seen: &Seen) -> Must {
     };
     let outcome = match deed.kind {
         _ if repeats => return normal,
-        // A success that shows nothing is told as such.
+        // A success that no look shows is reported as a mismatch.
         Kind::Opaque if is(Word::Done) => "mismatch",
         Kind::Opaque => "indeterminate",
         _ if applied == all() => "verified",
@@ -203,7 +204,7 @@ fn chain(seen: &Seen) -> Vec<String> {
     if right { vec![] } else { vec![format!("{attempts} attempts, and the chain is {kinds:?}")] }
 }
 
-/// The predicate types of the signed chain, in its order.
+/// The predicate types of the signed chain, in order.
 fn kinds(bundle: &[u8]) -> Vec<String> {
     let files = deed_record::bundle::read(bundle).unwrap_or_default();
     let chain = files.get(deed_record::bundle::CHAIN).cloned().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Kills a host from outside, while a write's exchange is at a point that the record knows.
+//! Kills a host from outside while the exchange of a write is at a point that the record can stop at.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,19 +10,20 @@ use deed_tests::record::Stop;
 
 use crate::cell::Place;
 
-/// No exchange is waited for longer than this.
+/// The timeout for an exchange.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// What lands later than this after its arrival may land after the deadline of its exchange (`desk::TIMEOUT`).
+/// A request that takes effect later than this after its arrival may do so after the deadline of its exchange
+/// (`desk::TIMEOUT`).
 const LANDED: Duration = Duration::from_secs(1);
 
-/// Kills the host while a write's exchange is at the point, then lets the record go on.
+/// Kills the host while the exchange of a write is at the point, then lets the record continue.
 pub(crate) fn kill_at(stop: Stop, place: Place, pid: u32, late: Late) {
     thread::spawn(move || {
         if !stop.reached(PATIENCE) {
             return;
         }
         let reached = Instant::now();
-        // Nobody is told of a kill that did not succeed: the host lives, and the cell says so.
+        // A kill that fails needs no report: the host stays alive, and the cell shows that.
         drop(host::kill(pid));
         thread::sleep(place.late().unwrap_or_default());
         if place == Place::ReceivedAndLost {
@@ -36,7 +37,7 @@ pub(crate) fn kill_at(stop: Stop, place: Place, pid: u32, late: Late) {
     });
 }
 
-/// Whether a request that lands late did so beyond its deadline, because this machine was busy.
+/// Whether a delayed request took effect after its deadline because this machine was busy.
 #[derive(Clone, Default)]
 pub(crate) struct Late(Arc<AtomicBool>);
 

@@ -1,5 +1,5 @@
-//! Lives and deaths of a host under one action: takes a cell, gives everything that is left to look at
-//! once the action rests. Never judges what it sees.
+//! Runs a cell: starts and kills hosts during one action and collects the results once the action rests. It does not
+//! judge them.
 
 use std::fs;
 use std::io::Write as _;
@@ -25,38 +25,38 @@ use crate::evidence;
 use crate::judge::{Seen, Stood};
 use crate::killer::{Late, kill_at};
 
-/// An action rests long before that, also where many hosts start at once.
+/// An action rests long before that, also when many hosts start at once.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// After an action rests its log settles; a host that is to die there does it in this time.
+/// After an action rests its log settles; a host that is to be killed then is killed within this time.
 const LINGER: Duration = Duration::from_secs(3);
-/// A request that left just before a death arrives in this time or never.
+/// A request that was sent just before a kill arrives within this time or never.
 const IN_FLIGHT: Duration = Duration::from_millis(50);
 
-/// One action, from whoever asks for it.
+/// One action, as its agent sees it.
 pub(crate) struct Subject<'a> {
     bench: &'a Bench,
     home: Home,
     deed: Deed,
     item: String,
     id: Option<String>,
-    /// Checkpoints that were public at a death.
+    /// Checkpoints that were public at a kill.
     since: Vec<PathBuf>,
     complaints: Vec<String>,
 }
 
-/// How a life ended.
+/// How the run of a host ended.
 enum End {
     Rested(Value),
     Died,
 }
 
-/// Carries a cell out, in a directory of its own that is gone afterwards.
+/// Runs a cell in its own directory, which is removed afterwards.
 pub(crate) fn run(bench: &Bench, cell: &Cell) -> Result<Seen> {
     let mut subject = Subject::new(bench, cell.deed, cell.served)?;
     subject.lives(cell).map_err(|e| format!("{cell}: {e}").into())
 }
 
-/// The places that a host passes under this action when nothing kills it.
+/// The failpoints that a host passes during this action when it is not killed.
 pub(crate) fn trace(bench: &Bench, deed: Deed, served: bool) -> Result<Vec<String>> {
     let mut subject = Subject::new(bench, deed, served)?;
     let passed = subject.home.dir.join("trace-0");
@@ -114,7 +114,7 @@ impl<'a> Subject<'a> {
         })
     }
 
-    /// With everything that can be looked at once the action rests; then the host is killed.
+    /// Adds everything that can be read once the action rests; then the host is killed.
     fn seen(&mut self, seen: Seen) -> Result<Seen> {
         let list = self.home.client(HELPDESK).get("/v1/actions")?.json();
         let actions = list["actions"].as_array().cloned().unwrap_or_default();
@@ -125,11 +125,11 @@ impl<'a> Subject<'a> {
         Ok(Seen { actions, applied, bundle, complaints: self.complaints.clone(), ..seen })
     }
 
-    /// What the journal says of the writes, and which have taken effect, or will although the host is dead.
-    /// Complains where a host went on as if something were written that is not.
+    /// What the journal states of the writes, and which have taken effect or will although the host is dead. Records
+    /// a complaint when a host continued as if an event were written that is not.
     fn stood(&mut self, traces: &[PathBuf], place: Option<(usize, Place)>) -> Result<Stood> {
         thread::sleep(IN_FLIGHT);
-        // What anybody could have fetched by now is what the log must hold for ever.
+        // Whatever was public by now must stay in the log.
         self.since.extend(self.home.keep_checkpoint(&format!("since-{}", traces.len()))?);
         let passed: Vec<String> = traces.iter().flat_map(|trace| lines(trace)).collect();
         let events = journal::events(&self.home.dir)?;
@@ -143,7 +143,7 @@ impl<'a> Subject<'a> {
         Ok(Stood { words, landed: landed.collect() })
     }
 
-    /// One host, until it dies or the action rests.
+    /// Runs one host until it is killed or the action rests.
     fn live(
         &mut self,
         hit: Option<&Hit>,
@@ -170,7 +170,7 @@ impl<'a> Subject<'a> {
         Ok(End::Died)
     }
 
-    /// Asks again and again, as an agent does; none where the host is dead.
+    /// Polls as an agent does; `None` when the host is dead.
     fn until_rest(&mut self) -> Result<Option<Value>> {
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
@@ -186,7 +186,7 @@ impl<'a> Subject<'a> {
             let view = answer.json();
             self.id = view["id"].as_str().map(str::to_owned);
             match view["status"].as_str() {
-                // A host that dies meanwhile is seen at the next look.
+                // A host that is killed meanwhile is noticed at the next poll.
                 Some("waiting") => drop(self.home.approve(&answer.text("/id"), "bob", BOB)?),
                 _ if answer.status == 200 => return Ok(Some(view)),
                 _ => {}
@@ -196,7 +196,7 @@ impl<'a> Subject<'a> {
         Err(format!("it does not come to rest; the host says: {said}").into())
     }
 
-    /// Proposes it, under one key, as long as nobody acknowledged it; then looks.
+    /// Proposes the action under one key until it is acknowledged; then reads it.
     fn ask(&self) -> Result<Answer> {
         let client = self.home.client(HELPDESK);
         let Some(id) = &self.id else {
@@ -206,15 +206,15 @@ impl<'a> Subject<'a> {
         client.rests(id, 5)
     }
 
-    /// Another person in the configuration: the next host puts that into the log before anything else. What was
-    /// public there already must stand all the same.
+    /// Adds another person to the configuration: the next host writes that to the log before anything else. What was
+    /// already public must stay in the log.
     fn enrol(&self) -> Result<()> {
         let mut file = fs::File::options().append(true).open(self.home.dir.join("deed.toml"))?;
         Ok(file.write_all(b"\n[tenant.acme.person.dora]\nroles = [\"helpdesk\"]\n")?)
     }
 }
 
-/// A host that died at its start has no trace.
+/// A host that was killed at its start may have no trace.
 fn lines(path: &Path) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap_or_default();
     text.lines().map(str::to_owned).collect()

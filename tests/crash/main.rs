@@ -1,8 +1,8 @@
-//! The crash matrix: the real host, killed at every place where it writes, publishes or speaks to the
-//! system of record, for every effect; started again; and the system of record counts what it applied.
+//! The crash matrix: the real host is killed at every point at which it writes, publishes or calls the system of
+//! record, for every effect, and started again; the system of record counts what it applied.
 //!
-//! `SEED=N` repeats a sample; `FULL=1` takes every cell (`make crash`). A word as argument takes the cells
-//! that have it in their name.
+//! `SEED=N` repeats a sample; `FULL=1` runs every cell (`make crash`). An argument selects the cells whose name
+//! contains it.
 #![expect(clippy::indexing_slicing, reason = "a check fails by panicking")]
 
 mod bench;
@@ -28,15 +28,15 @@ use self::cell::{Cell, Death};
 use self::judge::Found;
 use self::pool::Pool;
 
-/// Hosts at a time: they wait for clocks and disks more than they compute.
+/// Hosts at a time: they wait for timers and disks more than they compute.
 const WORKERS: usize = 4;
-/// Of an action's places, so many are in a sample: of the host's own, of an exchange, of a second death.
+/// Size of a sample for each action: kills at the host's own failpoints, kills during an exchange, second kills.
 const SAMPLE: [usize; 3] = [3, 1, 1];
-/// What is asked for after a death at the very first start.
+/// The action of the cells with a kill during the very first start.
 const FIRST: Deed = Deed { kind: Kind::Add, writes: 1, asked: true };
-/// Second deaths for each kind of action in the whole matrix.
+/// Second kills for each kind of action in the whole matrix.
 const SECONDS: usize = 20;
-/// A place that a host passes only at some of its runs, or that this machine was too busy for, is tried again.
+/// A failpoint that a host passes only in some runs, or that this machine was too busy for, is tried again.
 const TRIES: usize = 3;
 
 fn main() -> ExitCode {
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Gives whether every cell is as it must be.
+/// Returns whether every cell is correct.
 fn matrix(arguments: &Arguments) -> Result<bool> {
     let full = std::env::var_os("FULL").is_some();
     let seed = dice::seed()?;
@@ -78,7 +78,7 @@ fn matrix(arguments: &Arguments) -> Result<bool> {
     Ok(!results.is_empty() && results.iter().all(|(_, found)| found.faults.is_empty()))
 }
 
-/// The cells of one death: all, or a sample that is spread over the actions.
+/// The cells with one kill: all, or a sample that is spread over the actions.
 fn single(pool: &Pool, full: bool, dice: &mut Dice, filter: Option<&str>) -> Result<Vec<Cell>> {
     let runs = Deed::all().into_iter().map(|deed| (deed, true)).chain([(FIRST, false)]);
     let traces = pool.each(runs.collect(), |bench, (deed, served)| {
@@ -105,7 +105,7 @@ fn single(pool: &Pool, full: bool, dice: &mut Dice, filter: Option<&str>) -> Res
     Ok(cells)
 }
 
-/// Cells of a second death, each at a place that the second host of some cell passed.
+/// Cells with a second kill, each at a failpoint that the second host of some cell passed.
 fn double(results: &[(Cell, Found, Vec<String>)], full: bool, dice: &mut Dice) -> Vec<Cell> {
     let mut cells = Vec::new();
     for deed in Deed::all() {
@@ -119,7 +119,7 @@ fn double(results: &[(Cell, Found, Vec<String>)], full: bool, dice: &mut Dice) -
     cells
 }
 
-/// Gives the cell, what came of it, and the places that its second host passed.
+/// Returns the cell, its result, and the failpoints that its second host passed.
 fn carry_out(bench: &Bench, cell: Cell) -> (Cell, Found, Vec<String>) {
     for turn in 1..=TRIES {
         match life::run(bench, &cell) {
@@ -135,7 +135,7 @@ fn carry_out(bench: &Bench, cell: Cell) -> (Cell, Found, Vec<String>) {
     (cell, judge::nothing("it was never tried"), vec![])
 }
 
-/// So many of these, one out of each stretch of the list.
+/// This many items, one from each section of the list.
 fn spread<T>(dice: &mut Dice, all: Vec<T>, wanted: usize) -> Vec<T> {
     let (length, wanted) = (all.len(), wanted.min(all.len()));
     let places: Vec<usize> = (0..wanted)

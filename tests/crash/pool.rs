@@ -1,4 +1,4 @@
-//! Workers with a bench each: takes jobs, gives what came of them in the order of the jobs.
+//! Workers with a fixture each; results are returned in the order of the jobs.
 
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -20,7 +20,7 @@ impl Pool {
         Ok(Self(made.into_iter().collect::<Result<_>>()?))
     }
 
-    /// Each job with the bench of whoever takes it.
+    /// Runs each job with the fixture of the worker that takes it.
     pub(crate) fn each<J: Send, D: Send>(
         &self,
         jobs: Vec<J>,

@@ -1,4 +1,4 @@
-//! A certificate authority that signs whatever a case wants, and a TLS server that shows it.
+//! A certificate authority that issues the certificates that a case needs, and a TLS server that presents them.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +16,7 @@ use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::{ServerConfig, ServerConnection};
 
-/// Whoever signs, with the certificates that lead up to the root, the root left out.
+/// An issuer, with the certificates up to the root, without the root.
 #[derive(Debug)]
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -29,7 +29,7 @@ impl Authority {
         Self { issuer: issuer.unwrap(), chain: vec![] }
     }
 
-    /// An authority that this one signed, `more` others in between; only with `ca` it may sign.
+    /// An authority signed by this one, with `more` others in between; it may sign only if `ca` is true.
     #[must_use]
     pub fn below(&self, ca: bool, more: usize) -> Self {
         let mut last = self.sign(authority(ca));
@@ -53,7 +53,7 @@ impl Authority {
         Self { issuer, chain }
     }
 
-    /// A server's certificate for 127.0.0.1, unless it is changed.
+    /// A server certificate for 127.0.0.1, with these changes.
     pub fn leaf(&self, change: impl FnOnce(&mut CertificateParams)) -> Arc<CertifiedKey> {
         let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
         change(&mut params);
@@ -72,7 +72,7 @@ impl Authority {
     }
 }
 
-/// Parameters of an authority with a name of its own.
+/// Parameters of an authority with a unique name.
 fn authority(ca: bool) -> CertificateParams {
     let key = KeyPair::generate().unwrap();
     let mut params = CertificateParams::default();
@@ -94,7 +94,7 @@ pub fn self_signed() -> Arc<CertifiedKey> {
     certified(vec![params.self_signed(&key).unwrap().der().clone()], &key)
 }
 
-/// A certificate that is good, shown by somebody who has another key.
+/// A valid certificate, presented by a server that holds another key.
 pub fn stolen(honest: &CertifiedKey) -> Arc<CertifiedKey> {
     certified(honest.cert.clone(), &KeyPair::generate().unwrap())
 }
@@ -104,7 +104,7 @@ fn certified(chain: Vec<CertificateDer<'static>>, key: &KeyPair) -> Arc<Certifie
     Arc::new(CertifiedKey::new(chain, any_supported_type(&key).unwrap()))
 }
 
-/// What the server shows, which may change from one connection to the next.
+/// The certificate that the server presents, which may change between connections.
 #[derive(Debug)]
 pub struct Shown(Mutex<Arc<CertifiedKey>>);
 
@@ -134,7 +134,7 @@ pub fn server(shown: &Arc<Shown>) -> Arc<ServerConfig> {
         .unwrap()
         .with_no_client_auth()
         .with_cert_resolver(Arc::clone(shown) as Arc<dyn ResolvesServerCert>);
-    // A configuration that no connection can be made of would make every case pass.
+    // A configuration that cannot make any connection would let every case pass.
     ServerConnection::new(Arc::new(config.clone())).unwrap();
     Arc::new(config)
 }

@@ -1,4 +1,4 @@
-//! Whether a host rests: what it uses of the processor when nothing is asked of it.
+//! Checks that an idle host is idle: it measures the processor time of a host without requests.
 
 use std::fs;
 use std::thread;
@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use deed_tests::world::World;
 
-/// The host burns less than 30 of 100 ticks in a second once nothing is asked of it.
+/// Fails unless an idle host uses less than 30 of 100 ticks in a second.
 pub fn quiet(world: &World) {
     let pid = world.host.as_ref().unwrap().pid();
     let mut burnt = 0;
-    // One second may have a neighbour's build in it; a guest that still spins has all of them.
+    // One second may include other load on the machine; a guest that still spins affects all of them.
     for _ in 0..3 {
         let before = ticks(pid);
         thread::sleep(Duration::from_secs(1));

@@ -1,7 +1,7 @@
-//! What several test binaries need beside the harness: one SCIM server with users and evidence of their actions, a
-//! witness, a certificate authority, and a look at the processor.
+//! Helpers for several test binaries in addition to the harness: one SCIM server with users and evidence of their
+//! actions, a witness, a certificate authority, and a processor time check.
 //!
-//! It is a crate of its own because the demo uses the harness and needs none of these dependencies.
+//! It is a separate crate because the demo uses the harness and needs none of these dependencies.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -1,4 +1,4 @@
-//! What the modules share: one SCIM server for the whole test binary, with a user of its own for each test.
+//! One SCIM server for the whole test binary, with a separate user for each test, and checks of ended actions.
 
 use std::fs;
 use std::path::PathBuf;
@@ -14,8 +14,8 @@ use deed_tests::wait::until;
 use deed_tests::world::{BOB, World};
 use serde_json::Value;
 
-/// Started by the first test that needs it. Statics are not dropped: its tether ends it when the
-/// test binary exits.
+/// Started by the first test that needs it. Statics are not dropped: its child guard ends it when the test binary
+/// exits.
 pub fn scim() -> &'static ScimServer {
     static SERVER: OnceLock<ScimServer> = OnceLock::new();
     static STARTING: Mutex<()> = Mutex::new(());
@@ -23,24 +23,24 @@ pub fn scim() -> &'static ScimServer {
     SERVER.get_or_init(|| ScimServer::start().unwrap())
 }
 
-/// A user of its own for one test, with `active` false, by id.
+/// The id of a new user for one test, with `active` false.
 pub fn locked_out() -> String {
     user("locked-out", Some(false))
 }
 
-/// A user with a name that nobody else has, by id.
+/// The id of a new user with a unique name.
 pub fn user(prefix: &str, active: Option<bool>) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     scim().create_user(&format!("{prefix}-{count}@example.com"), active).unwrap()
 }
 
-/// What the SCIM server itself says of `active`.
+/// The value of `active` on the SCIM server itself.
 pub fn is_active(user: &str) -> bool {
     scim().get_user(user).unwrap()["active"].as_bool().unwrap_or_default()
 }
 
-/// Bob approves this action; as soon as its write is under way, looks meet this fault.
+/// Bob approves this action; as soon as its write is under way, looks get this fault.
 pub fn approve_then(world: &World, id: &str, look: Fault) {
     let writes = world.proxy.count("PATCH");
     thread::scope(|scope| {
@@ -52,8 +52,8 @@ pub fn approve_then(world: &World, id: &str, look: Fault) {
     });
 }
 
-/// The claim of an action's end: this outcome, a reason that says so, and a receipt in the log that
-/// says the same; and a stranger with public keys finds nothing wrong. Gives the receipt's predicate.
+/// Checks the end of an action: this outcome, a reason that matches it, a receipt in the log that says the same, and
+/// a bundle that the offline verifier accepts with public keys only. Returns the receipt's predicate.
 pub fn ended(world: &World, view: &Value, outcome: &str, reason: &str) -> Value {
     assert_eq!(view["status"], outcome, "{view:#}");
     assert_eq!(view["outcome"], outcome, "{view:#}");
@@ -70,8 +70,8 @@ pub fn ended(world: &World, view: &Value, outcome: &str, reason: &str) -> Value 
     receipt["predicate"].clone()
 }
 
-/// The adapter does the same again on what the bundle has, as far as the bundle says what it did: not
-/// of a run that a clock or the host's end cut off.
+/// Checks that the adapter does the same again on the data of the bundle, except in a run that a
+/// timeout or the host's end cut off.
 fn replays(world: &World, id: &str) {
     let file = world.dir.join(format!("{id}.deed"));
     let bundle = world.bundle(id).unwrap();
@@ -93,7 +93,7 @@ fn replays(world: &World, id: &str) {
     assert!(fine, "{code:?}: {said}");
 }
 
-/// The envelopes of an ended action, in the order of the chain.
+/// The envelopes of an ended action in chain order.
 pub fn envelopes(world: &World, view: &Value) -> Vec<Value> {
     let bundle = world.bundle(view["id"].as_str().unwrap()).unwrap();
     let files = deed_record::bundle::read(&bundle).unwrap();
@@ -101,7 +101,7 @@ pub fn envelopes(world: &World, view: &Value) -> Vec<Value> {
     chain.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// The signed statements of an ended action, in the order of the chain.
+/// The signed statements of an ended action in chain order.
 pub fn statements(world: &World, view: &Value) -> Vec<Value> {
     let payload =
         |envelope: &Value| STANDARD.decode(envelope["payload"].as_str().unwrap()).unwrap();
@@ -109,7 +109,7 @@ pub fn statements(world: &World, view: &Value) -> Vec<Value> {
     all.iter().map(|envelope| serde_json::from_slice(&payload(envelope)).unwrap()).collect()
 }
 
-/// A look of the people's bundle, `pre` or `post`, in full.
+/// A complete look of the bundle that people may read, `pre` or `post`.
 pub fn look(world: &World, view: &Value, name: &str) -> Value {
     let bundle = world.bundle(view["id"].as_str().unwrap()).unwrap();
     serde_json::from_slice(
@@ -118,7 +118,7 @@ pub fn look(world: &World, view: &Value, name: &str) -> Value {
     .unwrap()
 }
 
-/// What the offline verifier says of an ended action, with the trust directory of its world.
+/// The offline verifier's report on an ended action, with the trust directory of its world.
 pub fn report(world: &World, id: &str) -> deed_verify::Report {
     deed_verify::verify(&world.bundle(id).unwrap(), Some(&world.trusted().unwrap()))
 }

@@ -1,5 +1,5 @@
-//! A witness (C2SP tlog-witness) for tests, over real HTTP: it checks signature and consistency with
-//! crates that share no code with ours, and signs no two trees of a log that contradict each other.
+//! A witness (C2SP tlog-witness) for tests, over real HTTP. It checks signature and consistency with crates that
+//! share no code with the host, and never signs two contradicting trees of a log.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,21 +16,21 @@ use tlog_tiles::Hash;
 
 use crate::shared::scim;
 
-/// A witness that is served until it is dropped.
+/// A witness that serves until it is dropped.
 #[derive(Debug)]
 pub struct Peer {
     pub hostile: Hostile,
     pub mind: Arc<Mind>,
 }
 
-/// What it knows, whichever address it is served at.
+/// The state of the witness, independent of its address.
 #[derive(Debug)]
 pub struct Mind {
     pub name: &'static str,
     key: SigningKey,
     /// Verifier keys of logs by origin.
     logs: Mutex<BTreeMap<String, String>>,
-    /// The latest tree that it cosigned, by origin.
+    /// The latest tree that it cosigned for each origin.
     trees: Mutex<BTreeMap<String, (u64, Hash)>>,
     /// The status of every answer.
     said: Mutex<Vec<u16>>,
@@ -50,32 +50,32 @@ impl Peer {
         peer
     }
 
-    /// From now on it does this instead.
+    /// From now on it follows this script.
     pub fn turn(&self, script: Script) {
         self.hostile.be_honest();
         self.hostile.forget();
         self.hostile.lie("POST", 0, usize::MAX, script);
     }
 
-    /// From now on it is a good witness again.
+    /// From now on it behaves correctly again.
     pub fn turn_good(&self) {
         let honest = Arc::clone(&self.mind);
         self.turn(Arc::new(move |request| vec![Step::Send(honest.hear(&request.body).bytes())]));
     }
 
-    /// Its table in `deed.toml`.
+    /// Its table for `deed.toml`.
     pub fn table(&self) -> String {
         let (name, vkey, url) = (self.mind.name, self.mind.vkey(), self.hostile.base_url());
         format!("[[witness]]\nname = \"{name}\"\nvkey = \"{vkey}\"\nurl = \"{url}\"\n")
     }
 
-    /// The start of its lines.
+    /// The beginning of its signature lines.
     pub fn mark(&self) -> String {
         format!("— {}.example/witness ", self.mind.name)
     }
 }
 
-/// One answer.
+/// An answer of the witness.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -95,7 +95,7 @@ impl Answer {
 }
 
 impl Mind {
-    /// From now on it vouches for this log.
+    /// From now on it cosigns this log.
     pub fn know(&self, vkey: &str) {
         let origin = vkey.split('+').next().unwrap().to_owned();
         lock(&self.logs).insert(origin, vkey.to_owned());
@@ -118,14 +118,14 @@ impl Mind {
         format!("{}.example/witness+{id}+{}", self.name, STANDARD.encode(data))
     }
 
-    /// Its line on this text of a checkpoint, at this time.
+    /// Its signature line for this checkpoint text at this time.
     pub fn line(&self, text: &str, time: u64) -> String {
         let signature = self.key.sign(format!("cosignature/v1\ntime {time}\n{text}").as_bytes());
         let blob = [self.id().as_slice(), &time.to_be_bytes(), &signature.to_bytes()].concat();
         format!("— {}.example/witness {}\n", self.name, STANDARD.encode(blob))
     }
 
-    /// What it does about a request.
+    /// The answer to a request.
     pub fn hear(&self, body: &str) -> Answer {
         let answer = self.judge(body);
         lock(&self.said).push(answer.status);
@@ -152,7 +152,7 @@ impl Mind {
         if old > size {
             return refused(400, "the old size is above the new one");
         }
-        // Checked and replaced in one step: two requests must not both go on from the same tree.
+        // Checked and replaced in one step, so that two requests cannot both extend the same tree.
         let mut trees = lock(&self.trees);
         let (seen, before) = trees.get(origin).copied().unwrap_or((0, Hash([0; 32])));
         if seen != old {
@@ -180,7 +180,7 @@ pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// The text of a note that this key signed.
+/// The text of a note that this key signed; `None` if the signature is invalid.
 pub fn opened(note: &str, vkey: &str) -> Option<String> {
     let note = signed_note::Note::from_bytes(note.as_bytes()).ok()?;
     let verifier = signed_note::StandardVerifier::new(vkey).unwrap();
@@ -188,7 +188,7 @@ pub fn opened(note: &str, vkey: &str) -> Option<String> {
     Some(String::from_utf8(note.text().to_vec()).unwrap())
 }
 
-/// A served world whose logs these witnesses know, with more lines in `[log]`; and its trust directory.
+/// A served world whose logs these witnesses cosign, with more lines in `[log]`, and its trust directory.
 pub fn witnessed(peers: &[&Peer], log: &str) -> World {
     let tables: Vec<String> = peers.iter().map(|peer| peer.table() + "\n").collect();
     let settings = format!("{log}\n\n{}[approval]", tables.concat());
