@@ -1,4 +1,4 @@
-//! One action that meets faults: what came of it, and whether that is right.
+//! One action with faults: its result, and whether that is correct.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -12,12 +12,12 @@ use serde_json::Value;
 
 use crate::rules::{End, Meets, Site};
 
-/// Far longer than any action takes; what has not ended by then is lost.
+/// Far longer than any action takes; an action that has not ended by then is lost.
 const PATIENCE: Duration = Duration::from_secs(150);
-/// So long an open outcome is waited for where a later look must settle it.
+/// How long to wait for an open outcome that a later look must settle.
 const SETTLES: Duration = Duration::from_mins(1);
 
-/// What the system of record says of an action's writes.
+/// What the system of record counted of an action's writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Counted {
     /// How often each was applied.
@@ -26,10 +26,10 @@ pub(crate) struct Counted {
     pub(crate) effects: [usize; 2],
 }
 
-/// What came of one action.
+/// The result of one action.
 #[derive(Debug, Clone)]
 pub(crate) struct Found {
-    /// What met which fault, as the table has it.
+    /// The place of the fault, as shown in the table.
     pub(crate) row: String,
     pub(crate) column: String,
     pub(crate) status: String,
@@ -47,7 +47,7 @@ pub(crate) enum Is {
 }
 
 impl Found {
-    /// What an action came to, by the host's word, the record's and the bundle's.
+    /// The result of an action according to the host, the record and the bundle.
     pub(crate) fn of(
         view: &Result<Value>,
         person: &Client,
@@ -65,7 +65,7 @@ impl Found {
     }
 }
 
-/// Proposes and waits for the end. Gives the view; an error where there is no end.
+/// Proposes and waits for the end. Returns the view; fails when the action does not end.
 pub(crate) fn carry(
     agent: &Client,
     person: &Client,
@@ -96,13 +96,13 @@ pub(crate) fn carry(
     Err(format!("{id} has not ended").into())
 }
 
-/// Whether a stranger with the public keys finds the action as the host says.
+/// Fails when the offline verifier with the public keys disagrees with the host about the action.
 fn proven(person: &Client, id: &str, trust: &Trust) -> Result<()> {
     let report = verify(&person.bundle(id)?, Some(trust));
     if report.verdict == Verdict::Verified { Ok(()) } else { Err(format!("{report:#?}").into()) }
 }
 
-/// What an end is worth.
+/// Judges an end.
 fn is(
     view: &Result<Value>,
     proof: &Result<()>,
@@ -129,7 +129,7 @@ fn is(
     (Is::Wrong, format!("{status} {counted:?} instead of {right:?}: {}", view["reason"]))
 }
 
-/// The short word of a way to fail.
+/// The short name of a way to fail.
 pub(crate) fn word(how: How) -> String {
     match how {
         How::Status(status) => status.to_string(),
@@ -139,7 +139,7 @@ pub(crate) fn word(how: How) -> String {
     }
 }
 
-/// Where a fault is met, and whether the call takes effect all the same.
+/// Where the fault occurs, and whether the call takes effect in spite of it.
 pub(crate) fn place((site, fault): &Meets) -> String {
     match site {
         Site::Read(0) => "look before".to_owned(),
@@ -149,12 +149,12 @@ pub(crate) fn place((site, fault): &Meets) -> String {
     }
 }
 
-/// Callers of a host: the agent and a person.
+/// Clients of a host: the agent and a person.
 pub(crate) fn callers(url: &str) -> (Client, Client) {
     (Client::new(url, deed_tests::world::HELPDESK), Client::new(url, BOB))
 }
 
-/// A fault at every place of an action with so many writes, in every one of these ways.
+/// A fault at every call of an action with this many writes, in each of these ways.
 pub(crate) fn singles(writes: usize, hows: &[How]) -> Vec<Meets> {
     let both = [Lands::Never, Lands::Before];
     let mut sites = vec![(Site::Read(0), Lands::Never)];
@@ -167,7 +167,7 @@ pub(crate) fn singles(writes: usize, hows: &[How]) -> Vec<Meets> {
     sites.iter().flat_map(with).collect()
 }
 
-/// The oracle itself: what is falsified in a cell that is right must not pass.
+/// A check of the oracle itself: falsifications of a correct cell must be detected.
 pub(crate) fn sees() -> Result<()> {
     let right = BTreeSet::from([End { outcome: "verified", effects: [1, 0] }]);
     let view = |status: &str| Ok(serde_json::json!({"status": status}));

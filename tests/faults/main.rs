@@ -1,7 +1,7 @@
-//! The fault matrix: every external call of an action fails in every way, before it took effect and after,
-//! alone and in pairs; the system of record itself says what was applied.
+//! The fault matrix: every external call of an action fails in every way, before it took effect and after, alone and
+//! in pairs; the system of record itself reports what was applied.
 //!
-//! `SEED=N` repeats a sample; `FULL=1` takes every cell (`make faults`).
+//! `SEED=N` repeats a sample; `FULL=1` runs every cell (`make faults`).
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a check fails by panicking")]
 
 mod cell;
@@ -26,7 +26,7 @@ use self::record::Bench;
 use self::rules::Site;
 use self::tls::Bad;
 
-/// What every trial found.
+/// The results of all cells.
 type Book = Arc<Mutex<Vec<Found>>>;
 
 fn main() -> ExitCode {
@@ -78,7 +78,7 @@ fn trial(name: &str, book: &Book, run: impl FnOnce() -> Vec<Found> + Send + 'sta
     })
 }
 
-/// A contract that lies makes the host send again what has landed; that is what is counted as twice.
+/// A false contract makes the host repeat a write that took effect; the record must count that as twice.
 fn lie() -> Result<()> {
     let deed = Deed { kind: Kind::Add, writes: 1, asked: false };
     let landed = Fault { lands: Lands::Before, how: How::Silence };
@@ -90,7 +90,7 @@ fn lie() -> Result<()> {
     }
 }
 
-/// Nobody listens at a call and after it; one action at a time, behind a proxy of its own.
+/// Connections are refused at a call and after it; one action at a time, with its own proxy.
 fn refused(dice: &mut Dice, full: bool) -> Vec<Found> {
     let bench = Bench::make().unwrap();
     let mut cells = places();
@@ -99,7 +99,7 @@ fn refused(dice: &mut Dice, full: bool) -> Vec<Found> {
     cells.into_iter().map(|(deed, site)| bench.refuse(deed, site).unwrap()).collect()
 }
 
-/// One handshake fails; one action at a time, too.
+/// One handshake fails; also one action at a time.
 fn handshakes(dice: &mut Dice, full: bool) -> Vec<Found> {
     let secure = tls::Secure::make().unwrap();
     let every = |(deed, site)| Bad::ALL.map(|bad| (deed, site, bad));
@@ -109,7 +109,7 @@ fn handshakes(dice: &mut Dice, full: bool) -> Vec<Found> {
     cells.into_iter().map(|(deed, site, bad)| secure.meet(deed, site, bad).unwrap()).collect()
 }
 
-/// Every call of every deed.
+/// Every call of every kind of action.
 fn places() -> Vec<(Deed, Site)> {
     let sites = |writes| {
         let writing = (0..writes).map(Site::Write);

@@ -1,5 +1,5 @@
-//! Faults of the counting system of record: every effect, one write and two, every call, every way to fail;
-//! and pairs of faults in one action, drawn by seed. One host serves them all, each action on an item of its own.
+//! Faults of the counting system of record: every effect, one write and two, every call, every way to fail, and pairs
+//! of faults in one action, chosen by seed. One host serves all actions, each on its own item.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -24,17 +24,17 @@ use crate::rules::{End, Meets, Site, Subject, ends, refused};
 /// Actions at a time.
 const AT_ONCE: usize = 12;
 
-/// How long nobody is let in where connections are refused: longer than a look, shorter than two retries.
+/// How long connections are refused: longer than a look, shorter than two retries.
 const REFUSED: Duration = Duration::from_millis(1_500);
 
-/// A host in front of the counting record, with a proxy between them.
+/// Fixture: a host with the counting record as its upstream and a proxy between them.
 pub(crate) struct Bench {
     record: Record,
     world: World,
     trust: Trust,
 }
 
-/// What is done to the files of a served directory.
+/// A change of the files of a served directory.
 pub(crate) type Change = Box<dyn FnOnce(&Path) -> Result<()>>;
 
 impl Bench {
@@ -42,7 +42,7 @@ impl Bench {
         Self::with(|proxy| Ok((proxy.to_owned(), Box::new(|_: &Path| Ok(())))))
     }
 
-    /// One whose contract promises of additions what is not so: that a second one has no second effect.
+    /// A fixture with a false contract: it declares that a second addition has no second effect.
     pub(crate) fn lying() -> Result<Self> {
         let lie = |dir: &Path| {
             let (truth, lie) = ("effect = \"observable\"", "effect = \"idempotent\"");
@@ -51,8 +51,8 @@ impl Bench {
         Self::with(|proxy| Ok((proxy.to_owned(), Box::new(lie))))
     }
 
-    /// With something more in front of the proxy, and with other files: takes the proxy's base URL, gives the
-    /// one for the host and the change.
+    /// A fixture with an additional server in front of the proxy and changed files. `front` gets the proxy's base URL
+    /// and returns the URL for the host and the change.
     pub(crate) fn with(front: impl FnOnce(&str) -> Result<(String, Change)>) -> Result<Self> {
         let record = Record::start()?;
         let mut world = World::of(Home::new("faults"), Proxy::start(&record.base_url())?);
@@ -65,14 +65,14 @@ impl Bench {
         Ok(Self { record, world, trust })
     }
 
-    /// How often the contract of this deed lets an action try, as the served directory has it.
+    /// How often the contract of this action allows an attempt, from the served directory.
     pub(crate) fn subject(&self, deed: Deed) -> Result<Subject> {
         let file = self.world.dir.join(format!("contracts/{}.toml", deed.contract()));
         let attempts = attempts(&fs::read_to_string(file)?)?;
         Ok(Subject { kind: deed.kind, writes: deed.writes, attempts })
     }
 
-    /// What the record counted of an item.
+    /// What the record counted for an item.
     fn counted(&self, item: &str) -> Counted {
         let mut counted = Counted::default();
         for one in self.record.applied(item) {
@@ -83,7 +83,7 @@ impl Bench {
         counted
     }
 
-    /// One action on an item of its own, which meets these faults.
+    /// Runs one action with these faults on its own item.
     fn meet(&self, deed: Deed, faults: &[Meets]) -> Result<(Found, String)> {
         let subject = self.subject(deed)?;
         let item = fresh();
@@ -98,7 +98,7 @@ impl Bench {
         Ok((Found { row, column, ..found }, item))
     }
 
-    /// One action; from this call on, connections are refused for a while. Not for two at a time.
+    /// Runs one action; connections are refused for a while from this call on. Must not run concurrently.
     pub(crate) fn refuse(&self, deed: Deed, site: Site) -> Result<Found> {
         let subject = self.subject(deed)?;
         let item = fresh();
@@ -115,7 +115,7 @@ impl Bench {
         Ok(Found { column: "refused".to_owned(), ..found })
     }
 
-    /// One action on an item of its own, whatever happens to it at this call.
+    /// Runs one action on its own item without a fault of its own; the caller has arranged what happens at this call.
     pub(crate) fn alone(&self, deed: Deed, site: Site, right: &BTreeSet<End>) -> Result<Found> {
         self.by_name(deed, site, &fresh(), right)
     }
@@ -132,7 +132,7 @@ impl Bench {
         Found::of(&view, &person, &self.trust, self.counted(item), subject.writes, right)
     }
 
-    /// All of these, several at a time. What was counted must be the same once all have ended.
+    /// Runs all of these, several at a time. The counts must not change after all have ended.
     pub(crate) fn run(&self, cells: &[(Deed, Vec<Meets>)]) -> Vec<Found> {
         let (next, found) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
         thread::scope(|scope| {
@@ -152,7 +152,7 @@ impl Bench {
         found.into_values().map(|(one, item)| self.still(one, &item)).collect()
     }
 
-    /// Nobody may write any more to what has ended.
+    /// Checks that no write arrived after the action had ended.
     fn still(&self, found: Found, item: &str) -> Found {
         let now = self.counted(item);
         if item.is_empty() || now == found.counted {
@@ -170,7 +170,7 @@ fn lost(deed: Deed, error: &dyn std::fmt::Display) -> (Found, String) {
     (found, String::new())
 }
 
-/// `attempts` of a contract's text; one where it says nothing.
+/// `attempts` in a contract's text; one when it is absent.
 pub(crate) fn attempts(contract: &str) -> Result<usize> {
     let line = contract.lines().find_map(|line| line.strip_prefix("attempts"));
     match line.and_then(|rest| rest.split('=').nth(1)) {
@@ -179,19 +179,19 @@ pub(crate) fn attempts(contract: &str) -> Result<usize> {
     }
 }
 
-/// Every single fault of a deed in these ways.
+/// Every single fault of an action in these ways.
 pub(crate) fn single_faults(deed: Deed, hows: &[How]) -> Vec<(Deed, Vec<Meets>)> {
     singles(deed.writes, hows).into_iter().map(|one| (deed, vec![one])).collect()
 }
 
-/// So many actions that meet two faults each.
+/// This many actions with two faults each.
 pub(crate) fn pairs(dice: &mut Dice, count: usize) -> Vec<(Deed, Vec<Meets>)> {
     let deeds: Vec<Deed> = Deed::all().into_iter().filter(|deed| !deed.asked).collect();
     let mut pairs = Vec::new();
     while pairs.len() < count {
         let deed = deeds[dice.index(deeds.len())];
         let mut all = singles(deed.writes, &How::ALL);
-        // A second attempt has writes of its own.
+        // A second attempt has its own writes.
         let again = |(site, fault): &Meets| match site {
             Site::Write(n) => (Site::Write(n + 1), *fault),
             read @ Site::Read(_) => (*read, *fault),
@@ -210,18 +210,18 @@ fn name(deed: Deed) -> String {
     deed.contract().replace("crash.", "")
 }
 
-/// An item that nobody else has.
+/// A unique item.
 fn fresh() -> String {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     format!("item-{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// The deeds that nobody is asked about.
+/// The actions that need no approval.
 pub(crate) fn deeds() -> Vec<Deed> {
     Deed::all().into_iter().filter(|deed| !deed.asked).collect()
 }
 
-/// Some of the ways, by seed, or all.
+/// Some of the ways to fail, chosen by seed, or all.
 pub(crate) fn hows(dice: &mut Dice, count: usize) -> Vec<How> {
     let mut all = How::ALL.to_vec();
     dice.shuffle(&mut all);

@@ -1,32 +1,31 @@
-//! What must come of an action that meets faults: takes what it does and which of its calls fail, gives
-//! every end that is right. Written from the design and not from the host: it knows of attempts, looks and
-//! effects, and nothing of journals.
+//! The rules of the fault matrix: every correct end of an action, from its effect and the calls that fail. They are
+//! written from the design and not from the host's code: they model attempts, looks and effects, and no journal.
 
 use std::collections::BTreeSet;
 
 use deed_tests::record::desk::Kind;
 use deed_tests::record::{Fault, Lands, On};
 
-/// What an action does.
+/// The properties of an action.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Subject {
     pub(crate) kind: Kind,
     /// Writes in one attempt, 1 or 2.
     pub(crate) writes: usize,
-    /// How often the contract lets it try.
+    /// How many attempts the contract allows.
     pub(crate) attempts: usize,
 }
 
-/// One call of an action, counted from 0 among the calls of its sort.
+/// One call of an action, numbered from 0 among the calls of its sort.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Site {
-    /// The look before is 0, the first look after is 1.
+    /// The look before is 0, the first look after the writes is 1.
     Read(usize),
     Write(usize),
 }
 
 impl Site {
-    /// The requests for an item that are of this sort, and how many come before it.
+    /// The requests for an item that are of this sort, and how many precede this call.
     pub(crate) fn on(self, item: &str) -> (On, usize) {
         match self {
             Self::Read(n) => (On::reads(item), n),
@@ -35,17 +34,17 @@ impl Site {
     }
 }
 
-/// Which call meets which fault.
+/// A call and the fault that it gets.
 pub(crate) type Meets = (Site, Fault);
 
-/// How an action ends, and how often each of its writes has had an effect by then.
+/// How an action ends, and how often each of its writes has taken effect by then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct End {
     pub(crate) outcome: &'static str,
     pub(crate) effects: [usize; 2],
 }
 
-/// Every right end.
+/// Every correct end.
 pub(crate) fn ends(subject: Subject, faults: &[Meets]) -> BTreeSet<End> {
     let mut found = BTreeSet::new();
     if fault(faults, Site::Read(0)).is_some() {
@@ -56,8 +55,8 @@ pub(crate) fn ends(subject: Subject, faults: &[Meets]) -> BTreeSet<End> {
     found
 }
 
-/// Every right end where connections are refused from a call on: nothing of it has left. Whether the upstream
-/// is back for the next attempt is a matter of time.
+/// Every correct end when connections are refused from a call on: nothing of that call was sent. Whether the upstream
+/// accepts connections again for the next attempt depends on timing.
 pub(crate) fn refused(subject: Subject, site: Site) -> BTreeSet<End> {
     let all = if subject.writes == 2 { [1, 1] } else { [1, 0] };
     let seen = if subject.kind == Kind::Opaque { "mismatch" } else { "verified" };
@@ -76,15 +75,15 @@ fn fault(faults: &[Meets], site: Site) -> Option<Fault> {
     faults.iter().find(|(at, _)| *at == site).map(|(_, fault)| *fault)
 }
 
-/// One way through the attempts.
+/// One path through the attempts.
 #[derive(Clone, Copy)]
 struct Way<'a> {
     subject: Subject,
     faults: &'a [Meets],
     effects: [usize; 2],
-    /// Answered with success, in some attempt.
+    /// Answered with success in some attempt.
     done: [bool; 2],
-    /// Left without an answer, in some attempt.
+    /// Left without an answer in some attempt.
     open: [bool; 2],
     sent: usize,
 }
@@ -96,7 +95,7 @@ impl Default for Way<'_> {
     }
 }
 
-/// What a look shows.
+/// The result of a look.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Look {
     Nothing,
@@ -106,7 +105,7 @@ enum Look {
 }
 
 impl Way<'_> {
-    /// The attempt sends what was not done, until one gets no answer; then the host looks.
+    /// The attempt sends the writes that are not done, until one gets no answer; then the host looks.
     fn attempt(mut self, n: usize, found: &mut BTreeSet<End>) {
         let mut hindered = false;
         for slot in 0..self.subject.writes {
@@ -126,7 +125,7 @@ impl Way<'_> {
             self.done[slot] = true;
         }
         let fails = n == 1 && fault(self.faults, Site::Read(1)).is_some();
-        // While a write may still land the host looks again: which look is the last is a matter of time.
+        // While a write may still take effect the host looks again: which look is the last depends on timing.
         if fails {
             self.judge(n, hindered, Look::Nothing, found);
         }
@@ -141,12 +140,12 @@ impl Way<'_> {
         if !settled && hindered && n < self.subject.attempts && self.may_follow(look) {
             return self.attempt(n + 1, found);
         }
-        // What is open is looked at again, when nothing fails any more.
+        // An open outcome gets another look once nothing fails any more.
         let last = if outcome == "indeterminate" { self.outcome(self.look()) } else { outcome };
         found.insert(End { outcome: last, effects: self.effects });
     }
 
-    /// An upstream that knows keys, and a value that is set, have one effect.
+    /// With idempotency keys, and for a value that is set, a write takes effect once.
     fn land(&mut self, slot: usize) {
         let once = matches!(self.subject.kind, Kind::Set | Kind::Keyed);
         if !once || self.effects[slot] == 0 {
@@ -164,7 +163,7 @@ impl Way<'_> {
         }
     }
 
-    /// The table of the design.
+    /// The outcome table of the design.
     fn outcome(self, look: Look) -> &'static str {
         match look {
             Look::Nothing => "indeterminate",
@@ -178,7 +177,7 @@ impl Way<'_> {
         }
     }
 
-    /// Whether what is open may be sent again.
+    /// Whether an open write may be sent again.
     fn may_follow(self, look: Look) -> bool {
         let open = (0..2).any(|slot| self.open[slot] && !self.done[slot]);
         !open

@@ -1,5 +1,5 @@
-//! Faults in front of a real SCIM server that nobody here wrote: the example contracts, one of them with a
-//! guarded write. What was carried out is counted where it is handed on, and the server itself is asked.
+//! Faults between the host and a real third-party SCIM server: the example contracts, one of them with a guarded
+//! write. Writes are counted in the proxy that forwards them, and the server itself is read.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -19,9 +19,9 @@ use crate::cell::{Counted, Found, Is, callers, carry, place, singles, word};
 use crate::record::attempts;
 use crate::rules::{End, Meets, Subject, ends};
 
-/// The server takes one request at a time, and has a queue for five: who comes then is not let in for seconds.
+/// The server handles one request at a time and queues five; further connections wait for seconds.
 const AT_ONCE: usize = 2;
-/// Actions for one cell at most.
+/// The maximum number of actions for one cell.
 const TRIES: usize = 3;
 
 pub(crate) struct Bench {
@@ -30,16 +30,16 @@ pub(crate) struct Bench {
     trust: Trust,
 }
 
-/// The contracts, and what each makes of `active`.
+/// The contracts, and the value of `active` that each sets.
 const CONTRACTS: [(&str, bool); 2] = [("restore_access", true), ("suspend_user", false)];
 
 impl Bench {
     pub(crate) fn make() -> Result<Self> {
         let server = ScimServer::start()?;
-        // Where nobody is asked.
+        // For contracts that need no approval.
         let world = World::with(&server, SCIM, |dir| {
             edit(dir, "deed.toml", "environment = \"production\"", "environment = \"staging\"")?;
-            // Python on a busy machine: what is no fault of ours must not look like one.
+            // Python on a busy machine is slow; that must not look like a fault.
             edit(dir, "deed.toml", "timeout = \"2s\"", "timeout = \"5s\"")
         })?;
         let trust = world.trusted()?;
@@ -67,8 +67,8 @@ impl Bench {
         found.into_inner().unwrap()
     }
 
-    /// One cell. Where its call never came, nothing was shown: a server that is Python on a busy machine may
-    /// leave another look unanswered, which ends the action before. Then another user meets it.
+    /// Runs one cell. If its call never happened, the action proves nothing: Python on a busy machine may leave
+    /// another look unanswered, which ends the action early. Then another user is tried.
     fn meet(&self, contract: &str, sets: bool, cell: &Meets) -> Result<Found> {
         for _ in 0..TRIES {
             let (found, met) = self.try_once(contract, sets, cell)?;
@@ -80,7 +80,7 @@ impl Bench {
         Err(format!("{}: its fault was not met in {TRIES} actions", place(cell)).into())
     }
 
-    /// What came of one action, and whether it met the fault.
+    /// The result of one action, and whether the fault occurred.
     fn try_once(&self, contract: &str, sets: bool, cell: &Meets) -> Result<(Found, bool)> {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("faults-{}@example.com", COUNT.fetch_add(1, Ordering::Relaxed));

@@ -1,4 +1,4 @@
-//! The table of what became of every cell, and its last line.
+//! The result table of all cells, and its last line.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,8 +6,8 @@ use crate::cell::{Found, Is};
 
 const LEGEND: &str = "v verified, f failed, m mismatch, i indeterminate; how often each of two writes was applied; ! not right";
 
-/// One line for each place of a fault, one column for each way to fail: the end and how often each write
-/// was applied.
+/// A row for each place of a fault, a column for each way to fail; a cell has the end and how often each write was
+/// applied.
 pub(crate) fn lines(found: &[Found]) -> Vec<String> {
     let columns: BTreeSet<&str> = found.iter().map(|one| one.column.as_str()).collect();
     let mut rows: BTreeMap<&str, BTreeMap<&str, String>> = BTreeMap::new();
@@ -25,19 +25,19 @@ pub(crate) fn lines(found: &[Found]) -> Vec<String> {
     lines
 }
 
-/// One line each, for cells that have no two alike.
+/// One line each, for cells that are all different.
 pub(crate) fn list(found: &[Found]) -> Vec<String> {
     found.iter().map(|one| format!("{:>10}  {} ({})", mark(one), one.row, one.column)).collect()
 }
 
-/// What is wrong, in full.
+/// Everything that is wrong, in full.
 pub(crate) fn faults(found: &[Found]) -> Vec<String> {
     let bad = found.iter().filter(|one| one.verdict != Is::Right);
     bad.map(|one| format!("{:?}: {} ({}): {}", one.verdict, one.row, one.column, one.note))
         .collect()
 }
 
-/// What `make faults` ends with.
+/// The last line of `make faults`.
 pub(crate) fn end(found: &[Found]) -> String {
     let count = |verdict| found.iter().filter(|one| one.verdict == verdict).count();
     let (twice, lost, wrong) = (count(Is::Twice), count(Is::Lost), count(Is::Wrong));

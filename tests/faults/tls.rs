@@ -1,5 +1,5 @@
-//! Handshakes that fail at one call of an action: the wrong certificate, no TLS at all, an end in the middle.
-//! Nothing of a request has left then, so the next attempt sends it.
+//! Handshakes that fail at one call of an action: a wrong certificate, no TLS, a connection that ends in the middle.
+//! Nothing of the request has been sent then, so the next attempt sends it.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fs;
@@ -21,7 +21,7 @@ use crate::cell::Found;
 use crate::record::Bench;
 use crate::rules::{End, Site, Subject};
 
-/// What one connection meets instead of a handshake.
+/// What happens on one connection instead of a handshake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bad {
     Certificate,
@@ -41,7 +41,7 @@ impl Bad {
     }
 }
 
-/// Speaks TLS on one side and hands requests on in the clear on the other.
+/// Terminates TLS and forwards requests as plain text.
 struct Front {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -49,14 +49,14 @@ struct Front {
 
 struct Shared {
     upstream: String,
-    /// What the next connections meet; those after them are good.
+    /// What happens on the next connections; later ones are served correctly.
     next: Mutex<VecDeque<Option<Bad>>>,
     good: Arc<ServerConfig>,
     bad: Arc<ServerConfig>,
     stopped: AtomicBool,
 }
 
-/// A host that trusts one authority, in front of a record that shows what it signed.
+/// Fixture: a host that trusts one authority; its upstream is a record with a certificate of that authority.
 pub(crate) struct Secure {
     bench: Bench,
     front: Front,
@@ -77,7 +77,7 @@ impl Secure {
         Ok(Self { bench, front: front.ok_or("the front was not made")? })
     }
 
-    /// One action whose connection at this call is bad. Not for two at a time.
+    /// Runs one action whose connection at this call is bad. Must not run concurrently.
     pub(crate) fn meet(&self, deed: Deed, site: Site, bad: Bad) -> Result<Found> {
         let subject = self.bench.subject(deed)?;
         let skip = match site {
@@ -92,7 +92,7 @@ impl Secure {
     }
 }
 
-/// A handshake that failed is a request that never left.
+/// A handshake that failed is a request that was never sent.
 fn right(subject: Subject, site: Site) -> BTreeSet<End> {
     if subject.attempts == 1 || site == Site::Read(0) {
         return crate::rules::refused(subject, site);
@@ -124,7 +124,7 @@ impl Front {
                     return;
                 }
                 let shared = Arc::clone(&accepting);
-                // A handshake that fails is what this is for.
+                // Failed handshakes are the purpose of this server.
                 thread::spawn(move || shared.serve(stream).ok());
             }
         });

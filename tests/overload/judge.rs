@@ -1,5 +1,5 @@
-//! Takes what the host said to every offer, holds it to that: by what its actions came to, and by what
-//! arrived at the upstream.
+//! Compares the host's answers to all offers with the ends of its actions and with the requests that arrived at the
+//! upstream.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,28 +9,29 @@ use deed_tests::services::Result;
 use crate::load::{GREEDY, Told};
 use crate::site::Site;
 
-/// Whoever has least is next: it is passed by those who have their turns already, and by the other polite
-/// ones. In a queue in the order of asking there would be all that the greedy tenant may have under way.
+/// The tenant with the fewest run slots is next: it is passed by actions that already have a run slot, and by the
+/// other polite tenants. With a queue in order of arrival it would be passed by everything that the greedy tenant may
+/// have under way.
 const PASSED_MAX: usize = 40;
-/// Lines of one kind that are shown.
+/// How many lines of one kind are shown.
 const SHOWN: usize = 10;
 
 #[derive(Default)]
 pub(crate) struct Judged {
     pub(crate) accepted: Vec<Told>,
     pub(crate) refused: usize,
-    /// Offers whose answer is none of those that may be.
+    /// Offers whose answer is not one of the permitted ones.
     other: usize,
     lost: usize,
     passed: usize,
-    /// By limit, how often it refused.
+    /// How often each limit refused.
     limits: BTreeMap<String, usize>,
-    /// What the refused ones would have sent.
+    /// The writes that the refused offers would have sent.
     unsent: Vec<String>,
     pub(crate) findings: Vec<String>,
 }
 
-/// Sorts the answers: what was taken, what was refused as it may be, and everything else.
+/// Sorts the answers into accepted offers, permitted refusals and everything else.
 pub(crate) fn judge(told: Vec<Told>) -> Judged {
     let mut judged = Judged::default();
     for one in told {
@@ -68,7 +69,7 @@ pub(crate) fn judge(told: Vec<Told>) -> Judged {
     judged
 }
 
-/// How many looks the upstream began to answer while a polite tenant's action was carried out.
+/// The median number of looks that the upstream began to answer while an action of a polite tenant was carried out.
 fn median(accepted: &[Told]) -> usize {
     let polite = accepted.iter().filter(|one| one.tenant != GREEDY);
     let mut all: Vec<usize> = polite.map(|one| one.passed).collect();
@@ -77,7 +78,7 @@ fn median(accepted: &[Told]) -> usize {
 }
 
 impl Judged {
-    /// What was taken has ended as it must.
+    /// Accepted actions must have ended as required.
     pub(crate) fn ends(&mut self, site: &Site) -> Result<()> {
         let mut clients: HashMap<(usize, usize), Client> = HashMap::new();
         let mut ends = Vec::new();
@@ -100,7 +101,7 @@ impl Judged {
         }
     }
 
-    /// What was taken was sent once, and what was refused never.
+    /// Accepted writes must have been sent once, refused ones never.
     pub(crate) fn sent(&mut self, site: &Site) {
         let mut arrived: HashMap<(String, bool), usize> = HashMap::new();
         for request in site.proxy.requests() {
@@ -151,7 +152,7 @@ impl Judged {
     }
 }
 
-/// The judge itself is held to what it must see.
+/// A check of the judge itself: it must detect each of these faults.
 pub(crate) fn sees() -> Result<()> {
     let told = |tenant, status, retry_after, n: usize| Told {
         tenant,

@@ -1,5 +1,5 @@
-//! Open-loop load: offers are due at their times, whether the earlier ones were answered or not. Takes a
-//! plan, gives what the host said to each offer.
+//! Open-loop load: offers are made at their due times, whether or not the earlier ones were answered. Every offer is
+//! recorded with the host's answer.
 
 use std::fs;
 use std::sync::{Mutex, PoisonError};
@@ -12,29 +12,29 @@ use serde_json::{Map, Value, json};
 
 use crate::site::{AGENTS, CAPACITY, Site, TENANTS};
 
-/// The greedy tenant, and the polite one whose waiting is compared.
+/// The greedy tenant, and the polite tenant whose wait is compared.
 pub(crate) const GREEDY: usize = 0;
 pub(crate) const MEASURED: usize = 1;
-/// What is offered in all, by what can be carried.
+/// Offered load divided by capacity.
 const OVERLOAD: u64 = 4;
-/// What the polite tenants offer in a second: together less than half of the capacity.
+/// Offers per second of the polite tenants: together less than half of the capacity.
 const MEASURED_RATE: u64 = 4;
 const POLITE_RATE: u64 = 1;
 /// Connections of the greedy tenant; each is idle again long before its next offer is due.
 const GREEDY_THREADS: u64 = 64;
-/// Of the greedy tenant's offers, every so many is a write: two looks and a request.
+/// One of this many offers of the greedy tenant is a write: two looks and a request.
 const WRITES: u64 = 8;
 
-/// Who offers how much, for how long.
+/// The tenants' rates, and the duration.
 pub(crate) struct Offers {
-    /// By tenant, offers in a second.
+    /// Tenants with their offers per second.
     rates: Vec<(usize, u64)>,
     time: Duration,
-    /// What tells its items from those of others.
+    /// Distinguishes its items from those of other phases.
     phase: String,
 }
 
-/// One offer and the answer to it.
+/// One offer and its answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Told {
     pub(crate) tenant: usize,
@@ -43,13 +43,13 @@ pub(crate) struct Told {
     pub(crate) writes: bool,
     pub(crate) status: u16,
     pub(crate) retry_after: Option<u64>,
-    /// Of the action, or empty.
+    /// The action's id, or empty.
     pub(crate) id: String,
     /// The action's status, the limit that refused it, or why there was no answer.
     pub(crate) word: String,
-    /// From the time at which it was due.
+    /// Measured from the due time.
     pub(crate) ms: f64,
-    /// Looks that the upstream began to answer meanwhile, whoever asked for them.
+    /// Looks of all actions that the upstream began to answer meanwhile.
     pub(crate) passed: usize,
 }
 
@@ -67,10 +67,10 @@ impl Offers {
     }
 }
 
-/// Makes every offer at its time. Gives all answers once the last one is there.
+/// Makes every offer at its due time. Returns all answers once the last one has arrived.
 pub(crate) fn offer(site: &Site, offers: &Offers) -> Vec<Told> {
     let told = Mutex::new(Vec::new());
-    // A moment ahead, so that all threads are there.
+    // Slightly in the future, so that all threads have started.
     let start = Instant::now() + Duration::from_millis(300);
     thread::scope(|scope| {
         for &(tenant, rate) in &offers.rates {
@@ -88,7 +88,7 @@ pub(crate) fn offer(site: &Site, offers: &Offers) -> Vec<Told> {
     told.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The offers of one connection: each comes to its next one after all others had one.
+/// The offers of one connection: it takes every n-th offer, where n is the number of connections.
 fn carry(
     (tenant, rate): (usize, u64),
     (lane, lanes): (u64, u64),
@@ -111,12 +111,12 @@ fn carry(
     numbers.map(one).collect()
 }
 
-/// When an offer is due: one in each period, somewhere in it, the same in each run. Tenants do not know of each other: were
-/// all due at the full second, they would wait for one another and not for the greedy one.
+/// When an offer is due: one in each period, at a random offset in it, the same in each run. Tenants are independent:
+/// if all offers were due at the full second, the tenants would wait for one another and not for the greedy one.
 fn due(tenant: usize, n: u64, rate: u64) -> Duration {
     let period = Duration::from_secs(1) / u32::try_from(rate).unwrap_or(1);
     let seed = (tenant as u64) << 32 | n;
-    // The end of a round of splitmix64: near numbers come to lie far apart.
+    // The last step of splitmix64, so that adjacent numbers give distant values.
     let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     let part = u32::try_from(mixed >> 54).unwrap_or_default();
@@ -127,7 +127,7 @@ fn at(n: u64) -> usize {
     usize::try_from(n).unwrap_or(usize::MAX)
 }
 
-/// One offer. The greedy tenant waits for nothing; a polite one waits for the end.
+/// Makes one offer. The greedy tenant does not wait; a polite one waits for the end.
 fn make(
     client: &Client,
     (tenant, agent): (usize, usize),
@@ -171,7 +171,7 @@ fn make(
     told
 }
 
-/// The 99th percentile of what this tenant waited for an end, in milliseconds.
+/// The 99th percentile of this tenant's wait for an end, in milliseconds.
 pub(crate) fn p99(told: &[Told], tenant: usize) -> f64 {
     let mut all: Vec<f64> = told
         .iter()
@@ -182,7 +182,7 @@ pub(crate) fn p99(told: &[Told], tenant: usize) -> f64 {
     all.get((all.len() * 99 / 100).min(all.len().saturating_sub(1))).copied().unwrap_or(f64::NAN)
 }
 
-/// Puts the figures into `target/bench.json` and leaves the others there.
+/// Writes the figures to `target/bench.json` and keeps the others in it.
 pub(crate) fn report(figures: &Value) -> Result<()> {
     let path = workspace().join("target/bench.json");
     let mut all: Map<String, Value> = match fs::read(&path) {

@@ -1,9 +1,10 @@
-//! The host under four times the load that it can carry: ten tenants, one of them greedy, an upstream that
-//! answers slowly, so that the capacity is known: turns of the sandbox times answers per second.
+//! The host under four times its capacity: ten tenants, one of them greedy, and a slow upstream, so that the capacity
+//! is known: run slots of the sandbox times answers per second.
 //!
-//! Whatever it says, it says 200, 202, 429 or 503 with the time to come back; what it took it carries out,
-//! once; its memory has a bound; and the polite tenants notice nothing. `MINUTES=3` (`make overload`) also
-//! compares what a polite tenant waits alone and beside the greedy one; a sample takes half a minute.
+//! It must answer only 200, 202, 429, or 503 with the time to come back; it must carry out what it accepted exactly
+//! once; its memory must stay within a bound; and the polite tenants must not be delayed. `MINUTES=3` (`make
+//! overload`) also compares the wait of a polite tenant alone and together with the greedy one; a sample takes half a
+//! minute.
 #![expect(clippy::indexing_slicing, reason = "JSON is indexed, and a check fails by panicking")]
 
 mod judge;
@@ -26,7 +27,7 @@ use self::watch::Watch;
 
 const SAMPLE: Duration = Duration::from_secs(15);
 const ROUNDS: u32 = 4;
-/// A polite tenant's 99th percentile beside the greedy one, by its own when it is alone.
+/// The limit of a polite tenant's 99th percentile next to the greedy one, divided by its value alone.
 const RATIO_MAX: f64 = 2.0;
 
 fn main() -> ExitCode {
@@ -44,7 +45,7 @@ fn whole() -> Result<()> {
     compare(time)
 }
 
-/// Everybody at once, and no clock is asked.
+/// All tenants at once, without a time measurement.
 fn sample() -> Result<()> {
     let site = Site::serve()?;
     let watch = Watch::start(&site)?;
@@ -53,7 +54,7 @@ fn sample() -> Result<()> {
     finish(site, &watch, judge::judge(told))
 }
 
-/// The polite tenant alone, then beside all others, in turns: what else the machine does slows both down.
+/// The polite tenant alone and together with all others, alternately, so that other load on the machine affects both.
 fn compare(time: Duration) -> Result<()> {
     let site = Site::serve()?;
     let watch = Watch::start(&site)?;
@@ -85,7 +86,7 @@ fn compare(time: Duration) -> Result<()> {
     Err(format!("its p99 is {ratio:.2} times that when it is alone; at most {RATIO_MAX}").into())
 }
 
-/// Holds the host to everything that it said, and says what came of it.
+/// Checks everything that the host answered, and prints the result.
 fn finish(site: Site, watch: &Watch, mut judged: Judged) -> Result<()> {
     judged.findings.extend(watch.at_rest(&site)?);
     judged.ends(&site)?;

@@ -1,4 +1,4 @@
-//! A served directory with ten tenants, and an upstream that takes its time for every look.
+//! Fixture: a served directory with ten tenants, and an upstream that answers every look slowly.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,13 +11,13 @@ use deed_tests::record::{Record, desk};
 use deed_tests::services::Result;
 
 pub(crate) const TENANTS: usize = 10;
-/// Agents of the greedy tenant; the others have as many and use one.
+/// Agents of the greedy tenant; the other tenants have as many and use one.
 pub(crate) const AGENTS: usize = 4;
-/// Turns of the sandbox, and how long the upstream takes for a look: so many looks per second and no more.
+/// Run slots of the sandbox, and the time of the upstream for a look: they determine the number of looks per second.
 const RUNS: u64 = 8;
 const LOOK_MS: u64 = 250;
 pub(crate) const CAPACITY: u64 = RUNS * 1_000 / LOOK_MS;
-/// Actions that the host may carry at once.
+/// How many actions the host may have under way.
 pub(crate) const UNDER_WAY: u64 = 256;
 
 pub(crate) struct Site {
@@ -56,7 +56,7 @@ impl Site {
         Ok(self.home.metric(name)?.unwrap_or(0))
     }
 
-    /// Ends the host in order and has all that it wrote checked: what is found wrong.
+    /// Stops the host in order and checks everything that it wrote; returns what is wrong.
     pub(crate) fn stopped(mut self) -> Result<Vec<String>> {
         let ended = self.home.stop()?;
         let disorder = (!ended).then(|| "the host did not end in order".to_owned());

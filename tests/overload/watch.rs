@@ -1,4 +1,4 @@
-//! Looks at the host from outside while it is loaded: its memory, and how much it says that it carries.
+//! Observes the host from outside under load: its memory, and how many actions it reports as under way.
 
 use std::fs;
 use std::sync::Arc;
@@ -14,9 +14,9 @@ use crate::load::{GREEDY, MEASURED};
 use crate::site::{Site, UNDER_WAY};
 
 const EVERY: Duration = Duration::from_millis(100);
-/// What an action in flight may take. The idle host is what it is measured from.
+/// The memory that an action in flight may take, in addition to that of the idle host.
 const ACTION_KIB: u64 = 512;
-/// So long the last actions have to come to rest, on a busy machine.
+/// How long the last actions may take to rest on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(4);
 
 pub(crate) struct Watch {
@@ -27,7 +27,7 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Carries one action of two tenants first: what is made once is there then.
+    /// Carries out one action of two tenants first, so that everything that is made once exists.
     pub(crate) fn start(site: &Site) -> Result<Self> {
         for tenant in [GREEDY, MEASURED] {
             one_action(&site.client(tenant, 0))?;
@@ -38,7 +38,7 @@ impl Watch {
         let (most, end) = (Arc::clone(&most_kib), Arc::clone(&over));
         let looking = Some(thread::spawn(move || {
             while !end.load(Ordering::SeqCst) {
-                // The host may be gone; then others say so.
+                // The host may have ended; other checks report that.
                 most.fetch_max(rss_kib(pid).unwrap_or(0), Ordering::SeqCst);
                 thread::sleep(EVERY);
             }
@@ -59,8 +59,8 @@ impl Watch {
         Ok(())
     }
 
-    /// Waits until nothing is under way. Gives what is not as it must be: memory beyond its bound, a turn or
-    /// a place that was not given back.
+    /// Waits until nothing is under way. Returns what is wrong: memory beyond its bound, or a run slot or a place
+    /// that was not given back.
     pub(crate) fn at_rest(&self, site: &Site) -> Result<Vec<String>> {
         let mut findings = Vec::new();
         Self::rest(site)?;
