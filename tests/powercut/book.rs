@@ -1,12 +1,12 @@
-//! What the host has acknowledged: takes its answers, gives what must still be so after a cut.
-//! It never forgets before the disk does.
+//! The book of what the host has acknowledged: records its answers and derives what must still hold after a cut. It
+//! is kept in memory and is not affected by cuts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
-/// Everything that callers were told, shared by them.
+/// Everything that the host acknowledged, shared by all callers.
 #[derive(Default)]
 pub(crate) struct Book {
     pages: Mutex<Pages>,
@@ -18,7 +18,7 @@ pub(crate) struct Pages {
     pub(crate) actions: BTreeMap<String, Known>,
     /// Proposals by their idempotency keys, answered or not.
     pub(crate) posts: BTreeMap<String, Post>,
-    /// Signed checkpoints, in the order in which they were seen.
+    /// Signed checkpoints, in the order in which they were read.
     pub(crate) checkpoints: Vec<String>,
 }
 
@@ -26,7 +26,7 @@ pub(crate) struct Pages {
 pub(crate) struct Post {
     pub(crate) contract: &'static str,
     pub(crate) user: String,
-    /// Once it was acknowledged.
+    /// Set once it was acknowledged.
     pub(crate) id: Option<String>,
 }
 
@@ -35,14 +35,14 @@ pub(crate) struct Post {
 pub(crate) struct Known {
     pub(crate) contract: String,
     pub(crate) resource: String,
-    /// How it ended, as [`end`] puts it.
+    /// Its end, as [`end`] returns it.
     pub(crate) end: Option<Value>,
     pub(crate) waits: bool,
     pub(crate) approved: bool,
     pub(crate) cancelled: bool,
-    /// The people's bundle, while nothing can be added to it.
+    /// The bundle that people may read, set once nothing can be added to it.
     pub(crate) bundle: Option<Vec<u8>>,
-    /// How often it was found as it has to be, in full.
+    /// How often it was checked in full and found correct.
     pub(crate) checked: u32,
 }
 
@@ -51,13 +51,13 @@ impl Book {
         self.pages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Before it is sent: whether it arrives nobody knows.
+    /// Call before sending: whether the request arrives is unknown.
     pub(crate) fn posted(&self, key: &str, contract: &'static str, user: &str) {
         let post = Post { contract, user: user.to_owned(), id: None };
         self.pages().posts.insert(key.to_owned(), post);
     }
 
-    /// An answer of 200 or 202 to a proposal.
+    /// Records an answer of 200 or 202 to a proposal.
     pub(crate) fn acknowledged(&self, key: &str, view: &Value) {
         let mut pages = self.pages();
         if let Some(post) = pages.posts.get_mut(key) {
@@ -66,7 +66,7 @@ impl Book {
         pages.saw(view);
     }
 
-    /// An answer of 200 or 202 to anything else.
+    /// Records an answer of 200 or 202 to any other request.
     pub(crate) fn saw(&self, view: &Value) {
         self.pages().saw(view);
     }
@@ -95,14 +95,14 @@ impl Book {
         }
     }
 
-    /// An action that waits for people.
+    /// The actions that wait for people.
     pub(crate) fn waiting(&self) -> Vec<String> {
         let pages = self.pages();
         let waits = pages.actions.iter().filter(|(_, known)| known.waits && known.end.is_none());
         waits.map(|(id, _)| id.clone()).collect()
     }
 
-    /// Actions that have ended for good.
+    /// The actions whose end is final.
     pub(crate) fn ended(&self) -> Vec<String> {
         let pages = self.pages();
         let ended = pages.actions.iter().filter(|(_, known)| known.is_final());
@@ -120,7 +120,7 @@ impl Pages {
         known
     }
 
-    /// Some of the checkpoints, the last one among them.
+    /// Some of the checkpoints, always including the last one.
     pub(crate) fn some_checkpoints(&self, many: usize) -> BTreeSet<String> {
         let step = self.checkpoints.len().div_ceil(many).max(1);
         self.checkpoints.iter().rev().step_by(step).cloned().collect()
@@ -133,13 +133,13 @@ impl Known {
         self.end.as_ref().is_some_and(|end| end["outcome"] != "indeterminate")
     }
 
-    /// The id of the user whom it is about.
+    /// The id of the user that the action is about.
     pub(crate) fn user(&self) -> &str {
         self.resource.rsplit('/').next().unwrap_or_default()
     }
 }
 
-/// What an ended action's view says for good; none while it goes on.
+/// The final part of an ended action's view; `None` while the action continues.
 pub(crate) fn end(view: &Value) -> Option<Value> {
     view["receipt"]["index"].as_u64()?;
     Some(json!({

@@ -1,5 +1,5 @@
-//! Agents, approvers and readers, all at once: they take the host's answers into the book, until it
-//! answers no more.
+//! Agents, approvers and readers that run concurrently: they record the host's answers in the book until it no longer
+//! answers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -13,7 +13,7 @@ use crate::book::{Book, text};
 use crate::site::{RESTORE, SUSPEND, Site};
 use crate::upstream::{active_at_first, id};
 
-/// An answer that no power cut explains.
+/// `Err` is an answer that a power cut does not explain.
 pub(crate) type Worked = Result<(), String>;
 
 /// One caller.
@@ -25,7 +25,7 @@ pub(crate) struct Caller<'a> {
     pub(crate) bob: Client,
 }
 
-/// The host is gone, or it said something.
+/// `None` when the host did not answer.
 type Heard<T> = Option<Result<T, String>>;
 
 impl<'a> Caller<'a> {
@@ -34,7 +34,7 @@ impl<'a> Caller<'a> {
         Self { site, book, dice, agent, bob }
     }
 
-    /// Calls until there is no answer any more.
+    /// Calls until there is no answer.
     pub(crate) fn work(mut self) -> Worked {
         loop {
             let heard = match self.dice.below(12) {
@@ -140,7 +140,7 @@ impl<'a> Caller<'a> {
         Some(Ok(()))
     }
 
-    /// Nobody was touched before, nor will be: what becomes of a user is one action's doing.
+    /// A new user that no other action changes: the user's state is the result of one action.
     fn user(&mut self, active: bool) -> String {
         loop {
             let id = id(self.dice.roll(), NEXT.fetch_add(1, Ordering::Relaxed));
@@ -151,15 +151,15 @@ impl<'a> Caller<'a> {
     }
 }
 
-/// Number of the next user of all.
+/// The number of the next new user.
 static NEXT: AtomicU64 = AtomicU64::new(0);
 
-/// Everybody from this number on is still untouched.
+/// Users from this number on have not been changed yet.
 pub(crate) fn next_user() -> u64 {
     NEXT.load(Ordering::Relaxed)
 }
 
-/// Proposes under a key; none when the host was too busy to take it.
+/// Proposes under a key; `None` when the host was too busy to accept it.
 pub(crate) fn post(
     agent: &Client,
     contract: &str,
@@ -172,11 +172,11 @@ pub(crate) fn post(
     Some(taken(&said))
 }
 
-/// The view in an answer that acknowledges; none where nothing was taken and the answer says so.
+/// The view in an answer that acknowledges; `None` when the answer says that nothing was accepted.
 fn taken(answer: &Answer) -> Result<Option<Value>, String> {
     match answer.status {
         200 | 202 => Ok(Some(answer.json())),
-        // It ended or went stale meanwhile, there is too much to do, or the disk fails under it.
+        // It ended or became stale meanwhile, the host is too busy, or its disk fails.
         409 | 422 | 429 | 500 | 503 => Ok(None),
         _ => Err(format!("an answer that nobody expects: {}", said(answer))),
     }

@@ -1,5 +1,5 @@
-//! After a cut: takes the book and a host that serves again, finds what was acknowledged and is not
-//! there, or is not the same; and asks the system of record what was done twice.
+//! The check after a cut: with the book and a host that serves again, it finds what was acknowledged and is missing
+//! or different, and reads from the system of record what was done twice.
 
 use std::fs;
 
@@ -14,18 +14,18 @@ use crate::book::{Book, Known, end, text};
 use crate::callers::{Worked, post, said};
 use crate::site::{RESTORE, Site};
 
-/// Older checkpoints that one audit is asked to hold the log against.
+/// How many older checkpoints one audit compares with the log.
 const CHECKPOINTS: usize = 12;
-/// How often an ended action is looked at in full before that is left to chance.
+/// How often an ended action is checked in full before further checks are left to chance.
 const TIMES: u32 = 1;
 
-/// Looks at everything where `full`, else at all that is new and a part of the rest.
+/// Checks everything if `full`, otherwise everything new and a part of the rest.
 pub(crate) struct Check<'a> {
     pub(crate) site: &'a Site,
     pub(crate) book: &'a Book,
     pub(crate) url: &'a str,
     pub(crate) full: bool,
-    /// Everybody below was touched before this life.
+    /// The first user that this chain of cuts may change.
     pub(crate) first: u64,
     pub(crate) dice: &'a mut Dice,
 }
@@ -44,7 +44,7 @@ impl Check<'_> {
         self.untold()
     }
 
-    /// Whoever got no answer asks again with the same key: one key is one action.
+    /// A caller without an answer repeats its proposal with the same key: one key is one action.
     fn repeat_posts(&mut self) -> Worked {
         let posts: Vec<_> = self.book.pages().posts.clone().into_iter().collect();
         let agent = Client::new(self.url, HELPDESK);
@@ -67,7 +67,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Everything acknowledged is listed, and what is listed must stay from now on.
+    /// Everything acknowledged is listed, and what is listed now must stay listed.
     fn listing(&self) -> Worked {
         let listed = self.get("/v1/actions?limit=500")?;
         let listed = listed["actions"].as_array().cloned().unwrap_or_default();
@@ -116,7 +116,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// It comes to rest: it has ended, or it waits for people.
+    /// The view once the action rests: it has ended, or it waits for people.
     fn rest(&self, id: &str) -> Result<Value, String> {
         let client = Client::new(self.url, BOB);
         for _ in 0..3 {
@@ -133,7 +133,7 @@ impl Check<'_> {
         Err(format!("{id} does not come to rest: {:#}", self.get(&format!("/v1/actions/{id}"))?))
     }
 
-    /// The bundle that a caller has is the one that there is; and a stranger finds nothing wrong in it.
+    /// The bundle equals the one that a caller got before, and the offline verifier accepts it.
     fn bundle(&self, id: &str, known: &Known, view: &Value) -> Worked {
         if end(view).is_none() {
             return Ok(());
@@ -154,13 +154,13 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// What the receipt says, the system of record says too.
+    /// The system of record agrees with the receipt.
     fn outcome(&self, view: &Value, known: &Known) -> Worked {
         let user = self.site.upstream.user(known.user());
         let (restores, suspends) = self.site.effects;
         let effect = if known.contract == RESTORE { restores } else { suspends };
         let once = match effect {
-            // Again is as good as once; and the same key is applied once.
+            // A repetition has no further effect, and the same key is applied once.
             "idempotent" => true,
             "keyed" => user.applied <= 1,
             _ => user.came <= 1,
@@ -176,7 +176,7 @@ impl Check<'_> {
         Err(format!("{} ({effect}), and the upstream says {user:?}: {view:#}", view["status"]))
     }
 
-    /// The log is whole, and has grown out of every checkpoint that anybody saw.
+    /// The log is complete and consistent with every checkpoint that was read.
     fn log(&self) -> Worked {
         let pages = self.book.pages().clone();
         let since = pages.some_checkpoints(if self.full { usize::MAX } else { CHECKPOINTS });
@@ -198,7 +198,7 @@ impl Check<'_> {
         Err(format!("the log: {found:#?}\nheld against {since:#?}"))
     }
 
-    /// Nobody was touched of whom nothing is known.
+    /// No user was changed without a known action.
     fn untold(&self) -> Worked {
         let told = self.book.pages().actions.values().map(|k| k.user().to_owned()).collect();
         let since = self.site.upstream.touched(self.first);

@@ -1,15 +1,15 @@
-//! The check of the check: on a disk that only pretends to do one of the host's fsyncs, something must be
-//! lost. Takes a site, gives what was not missed; each of these stands for a line that the host could forget.
+//! A check of the check: on a disk that only pretends to do one of the host's fsyncs, a loss must be detected. Each
+//! such disk represents one fsync that the host's code could omit. Returns those that were not detected.
 
 use deed_tests::disk::Lie;
 
 use crate::life::{CUTS, Life};
 use crate::site::Site;
 
-/// Lives until a lie counts as unnoticed.
+/// How many chains of cuts are tried until a lie counts as undetected.
 const LIVES: u64 = 25;
 
-/// Every fsync of the host, by what it is about. Those of a sample come first.
+/// Every fsync of the host, by its purpose. Samples use the first ones.
 const LIES: [(&str, Lie); 16] = [
     ("the journal's records", Lie::File("segments/")),
     ("the log's TAIL", Lie::File("/TAIL")),
@@ -29,7 +29,7 @@ const LIES: [(&str, Lie); 16] = [
     ("the version of the state", Lie::File("VERSION")),
 ];
 
-/// Gives a line for each lie, and how many lies nobody noticed.
+/// Returns a line for each lie, and how many lies were not detected.
 pub(crate) fn run(
     site: &Site,
     seed: u64,

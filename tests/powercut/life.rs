@@ -1,5 +1,5 @@
-//! One chain of power cuts, from an empty disk on: takes a seed, gives how many cuts the host survived, or
-//! what it lost. Each cut falls on what the one before it left.
+//! One chain of power cuts, starting with an empty disk: each cut acts on the disk that the cut before it left. The
+//! result for a seed is the number of cuts that the host survived, or what it lost.
 
 use std::fs;
 use std::path::PathBuf;
@@ -17,14 +17,14 @@ use crate::check::Check;
 use crate::served::{self, Start, kill};
 use crate::site::Site;
 
-/// Cuts from one empty disk on.
+/// Cuts in one chain.
 pub(crate) const CUTS: u64 = 8;
 /// Callers at once.
 const CALLERS: usize = 3;
-/// Changes of the disk until the power goes, at most: under a start, and under work.
+/// The maximum number of changes of the disk before the cut: during a start, and under load.
 const UNDER_START: u64 = 90;
 const UNDER_WORK: u64 = 400;
-/// The power goes then at the latest.
+/// After this time the power is cut in any case.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A chain of cuts.
@@ -33,20 +33,20 @@ pub(crate) struct Life<'a> {
     seed: u64,
     dice: Dice,
     book: Book,
-    /// The first user whom it touches.
+    /// The first user that it changes.
     first: u64,
-    /// What the disk held before the last cut, and after it.
+    /// The content of the disk before the last cut, and after it.
     before: Image,
     after: Image,
     manner: Manner,
     lie: Option<Lie>,
 }
 
-/// What a life has shown.
+/// The result of a chain.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Shown {
     pub(crate) cuts: u64,
-    /// Of them, those that fell into a start.
+    /// How many of them happened during a start.
     pub(crate) starts: u64,
     pub(crate) actions: usize,
     pub(crate) checkpoints: usize,
@@ -56,7 +56,7 @@ impl<'a> Life<'a> {
     /// On an honest disk, or on one that lies about an fsync.
     pub(crate) fn new(site: &'a Site, seed: u64, lie: Option<Lie>) -> Self {
         let mut dice = Dice::new(seed);
-        // A host that finds nothing compiled takes longer, so it is rare.
+        // A host without compiled adapters starts slowly, so that is rare.
         let first = if dice.percent(10) { Image::default() } else { site.fresh.clone() };
         let (before, after) = (first.clone(), first);
         Self {
@@ -72,7 +72,7 @@ impl<'a> Life<'a> {
         }
     }
 
-    /// Gives what was lost as text.
+    /// Runs this many cuts. Fails with a text that describes the loss.
     pub(crate) fn run(mut self, cuts: u64) -> std::result::Result<Shown, String> {
         let mut shown = Shown::default();
         for _ in 0..cuts {
@@ -93,11 +93,11 @@ impl<'a> Life<'a> {
         Ok(shown)
     }
 
-    /// From power to power cut; gives whether the cut fell into the start.
+    /// One run from power on to the cut; returns whether the cut happened during the start.
     fn once(&mut self) -> std::result::Result<bool, String> {
         let disk = &self.site.disk;
         self.load().map_err(|e| e.to_string())?;
-        // Nobody needs to start it first.
+        // The journal can be checked before a host has started again.
         let has_journal = self.after.files().keys().any(|path| path.starts_with("segments/"));
         if has_journal && self.dice.percent(30) {
             self.journal(false)?;
@@ -115,7 +115,7 @@ impl<'a> Life<'a> {
             return Ok(false);
         }
         let served = self.start()?;
-        // Some cuts fall on what a host is still recovering.
+        // Some cuts happen while a host is still recovering.
         if !self.dice.percent(35) {
             self.check(&served, false)?;
         }
@@ -124,8 +124,8 @@ impl<'a> Life<'a> {
         Ok(false)
     }
 
-    /// The host's own check of everything that it wrote. Of what the power cut left, the index may be ahead of
-    /// the journal: it is a copy, which the next start makes again.
+    /// The host's own check of everything that it wrote. After a power cut the index may be ahead of the journal: it
+    /// is a copy, which the next start rebuilds.
     fn journal(&self, started: bool) -> Worked {
         let dir = self.site.home.dir.to_string_lossy();
         let found = host::run(&["journal", "check", &dir], "").map_err(|e| e.to_string())?;
@@ -167,7 +167,7 @@ impl<'a> Life<'a> {
         self.after = self.site.disk.after(self.manner, &mut self.dice);
     }
 
-    /// The disk as the cut left it, and now and then other policies.
+    /// Loads the disk as the cut left it, and sometimes puts other policies into force.
     fn load(&mut self) -> Result<()> {
         if self.dice.percent(50) {
             self.site.vary(self.dice.roll())?;
@@ -203,7 +203,7 @@ impl<'a> Life<'a> {
         check.run()
     }
 
-    /// The loss as text; both sides of the last cut are kept for whoever looks into it.
+    /// The loss as text; the images before and after the last cut are kept for an investigation.
     fn lost(&self, cuts: u64, why: &str) -> String {
         if self.lie.is_some() {
             return format!("after {} cuts: {}", cuts + 1, why.lines().next().unwrap_or_default());

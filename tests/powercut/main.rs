@@ -1,8 +1,9 @@
-//! The power is cut under the real host, again and again, while callers are at it: whatever it had
-//! acknowledged is there afterwards, nothing is done twice, and it starts without anybody's help.
+//! The power-cut test: the power is cut under the real host again and again while callers are active. Everything that
+//! it acknowledged must be there afterwards, nothing may be done twice, and it must start without help.
 //!
-//! `make powercut CUTS=… SEED=…`; a sample is part of `make test`. The seed decides what is asked for,
-//! where the power goes and what the disk keeps; the turns of threads are the machine's. Where no file
+//! `make powercut CUTS=… SEED=…`; a sample is part of `make test`. The seed determines the requests, the times of the
+//! cuts and what the disk keeps; the scheduling of threads depends on the machine. Where no file system can be
+//! mounted, it says so and checks nothing.
 //! system can be mounted, it says so and checks nothing.
 #![expect(
     clippy::indexing_slicing,
@@ -30,14 +31,14 @@ use deed_tests::out::say;
 use self::life::{CUTS, Life, Shown};
 use self::site::{NoSite, Site};
 
-/// Cuts of a sample.
+/// Cuts in a sample.
 const SAMPLE: u64 = 15;
-/// Lies of a sample.
+/// Lies in a sample.
 const SAMPLE_LIES: usize = 2;
-/// Served directories at once; each has contracts of other effects.
+/// Served directories at the same time; each has contracts with other effects.
 const WORKERS: usize = 2;
 
-/// What the workers share.
+/// The state that the workers share.
 #[derive(Default)]
 struct Run {
     next: AtomicU64,
@@ -74,7 +75,7 @@ fn main() -> ExitCode {
             scope.spawn(move || run.work(worker, site, seed, cuts));
         }
     });
-    // A check that notices nothing says nothing.
+    // Shows that the check detects losses.
     let sample = (cuts <= SAMPLE).then_some(SAMPLE_LIES);
     let unnoticed = match sites.first() {
         Some(site) if !run.failed.load(Ordering::Relaxed) => lies::run(site, seed, sample, say),
@@ -90,8 +91,8 @@ fn main() -> ExitCode {
 }
 
 impl Run {
-    /// One life after the other, until there were enough cuts. A life's seed depends on its number alone,
-    /// and on its worker's: the same seed again begins with the same life.
+    /// Runs one chain after the other until there were enough cuts. The seed of a chain depends only on its number
+    /// and its worker: the same seed again begins with the same chain.
     fn work(&self, worker: usize, site: &Site, seed: u64, cuts: u64) {
         for number in 0.. {
             let begun = self.next.fetch_add(CUTS, Ordering::Relaxed);
@@ -137,7 +138,7 @@ impl Run {
     }
 }
 
-/// A number of the environment; what is no number ends the run.
+/// A number from the environment; a value that is not a number ends the run.
 fn number(name: &str) -> Option<u64> {
     let text = std::env::var_os(name)?;
     let parsed = text.to_str().and_then(|text| text.parse().ok());

@@ -1,5 +1,5 @@
-//! The real binary over the disk: takes a served directory, gives a host that answers, or says that the
-//! power went before it did, or why it did not start.
+//! Starts the real binary on the disk: the result is a host that answers, a power cut during the start, or the reason
+//! why it did not start.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,26 +8,26 @@ use deed_tests::disk::Disk;
 use deed_tests::host::{Host, Said};
 use deed_tests::services::Result;
 
-/// A debug build starts slowly when the machine also compiles, and compiles its adapters after a cut.
+/// A debug build starts slowly while the machine also compiles, and compiles its adapters after a cut.
 const START_PATIENCE: Duration = Duration::from_mins(3);
 const LOOK_PAUSE: Duration = Duration::from_millis(10);
 
-/// How a start ended.
+/// The result of a start.
 pub(crate) enum Start {
     Up(Host),
     Cut,
-    /// What it said on its way out.
+    /// What it printed before it ended.
     Failed(String),
 }
 
-/// Starts the host and waits for its line, or for the cut.
+/// Starts the host and waits for its ready line or for the cut.
 pub(crate) fn start(dir: &Path, disk: &Disk) -> Result<Start> {
     let mut starting = Host::begin(dir, &[])?;
     let end = Instant::now() + START_PATIENCE;
     while Instant::now() < end {
         match starting.wait(LOOK_PAUSE) {
             Said::Serves => return Ok(Start::Up(starting.host)),
-            // Without power it ends by no fault of its own.
+            // Without power it may end for that reason.
             Said::Ends => break,
             Said::Nothing => {}
         }
@@ -41,7 +41,7 @@ pub(crate) fn start(dir: &Path, disk: &Disk) -> Result<Start> {
     Ok(Start::Failed(said))
 }
 
-/// The machine is off: SIGKILL first, and only then an end for whoever waits for the disk.
+/// Switches the machine off: first SIGKILL, then an error for requests that wait for the disk.
 pub(crate) fn kill(host: Host, disk: &Disk) -> Result<()> {
     host.kill_then(|| disk.off())
 }

@@ -1,5 +1,5 @@
-//! A served directory with its `state/` on a disk that can be cut: one for each worker, with contracts of
-//! two effects, one that asks a person and one that does not.
+//! Fixture of a worker: a served directory with its `state/` on a disk whose power can be cut, with contracts of two
+//! effects, one that needs approval and one that does not.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,37 +15,37 @@ use ed25519_dalek::pkcs8::DecodePrivateKey as _;
 use crate::served::{self, Start};
 use crate::upstream::Upstream;
 
-/// Asks a support lead.
+/// Needs the approval of a support lead.
 pub(crate) const RESTORE: &str = "idp.restore_access";
-/// Asks nobody.
+/// Needs no approval.
 pub(crate) const SUSPEND: &str = "idp.suspend_user";
 
 const POLICIES: &str = "policies/starter.cedar";
 /// Effects of the two contracts, in the order above, one pair for each worker.
 const EFFECTS: [(&str, &str); 2] = [("observable", "idempotent"), ("opaque", "keyed")];
-/// What a host does about a write of which it does not know.
+/// The limits of both contracts: what the host does about a write whose result it does not know.
 const LIMITS: &str = "timeout = \"30s\"\nattempts = 3\nbackoff = \"10ms\"";
 
 /// Everything that outlives a cut.
 pub(crate) struct Site {
     pub(crate) disk: Disk,
     pub(crate) upstream: Upstream,
-    /// Effects of what restores and of what suspends.
+    /// The effects of restoring and of suspending.
     pub(crate) effects: (&'static str, &'static str),
     /// The approver's key.
     pub(crate) bob: SigningKey,
     pub(crate) trust: Trust,
-    /// A disk on which a host has compiled its adapters, and done nothing else.
+    /// A disk on which a host has compiled its adapters and done nothing else.
     pub(crate) fresh: Image,
-    /// The policies that all others begin with.
+    /// The policies that all variants begin with.
     policies: String,
-    /// Last: the directory goes when nothing is mounted in it any more.
+    /// Last field: the directory is removed once nothing is mounted in it.
     pub(crate) home: Home,
 }
 
-/// Why there is no site.
+/// Why the fixture could not be made.
 pub(crate) enum NoSite {
-    /// The machine does not let us mount a file system.
+    /// This machine does not permit mounting a file system.
     Unmountable(std::io::Error),
     Broken(Box<dyn std::error::Error + Send + Sync>),
 }
@@ -83,7 +83,8 @@ impl Site {
         Ok(Self { disk, upstream, effects, bob, trust, fresh, policies, home })
     }
 
-    /// Puts other policies in force from the next start on: those before live on in the host's payloads alone.
+    /// Puts other policies into force from the next start on: the earlier ones then exist only in the host's
+    /// payloads.
     pub(crate) fn vary(&self, number: u64) -> Result<()> {
         let more = format!(
             "\n@id(\"reads-{number}\")\npermit (principal, action == Deed::Action::\"idp.read_user\", \
@@ -104,7 +105,7 @@ fn effect(dir: &Path, contract: &str, effect: &str) -> Result<()> {
     edit(dir, &file, "timeout = \"30s\"", LIMITS)
 }
 
-/// Compiles the adapters once, and asks the host for its public keys.
+/// Compiles the adapters once, and reads the host's public keys.
 fn first_start(home: &Home, disk: &Disk) -> Result<(Image, Trust)> {
     let host = match served::start(&home.dir, disk)? {
         Start::Up(host) => host,

@@ -1,7 +1,7 @@
-//! The system of record: a little SCIM directory over real sockets in which every id is a user, and which
-//! counts for each user what it applied. It takes its time, a little, before and after.
+//! The system of record: a small SCIM directory over real sockets in which every id is a user. It counts what it
+//! applied for each user, and pauses briefly before and after a write.
 //!
-//! It has no part in the cut: what it applied, it applied.
+//! Power cuts do not affect it: what it applied stays applied.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 /// The longest pause before or after a write, in milliseconds.
 const PAUSE_MS: u64 = 15;
 
-/// A directory on a loopback port; it takes no more connections when dropped.
+/// A directory on a loopback port; it stops accepting when dropped.
 pub(crate) struct Upstream {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -36,11 +36,11 @@ struct Shared {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct User {
     active: Option<bool>,
-    /// Writes that got here and were not turned away, whatever came of their answers.
+    /// Writes that arrived and were not refused, whatever happened to their answers.
     pub(crate) came: u64,
-    /// Of them, those that were applied.
+    /// How many of them were applied.
     pub(crate) applied: u64,
-    /// Idempotency keys that were seen: such a write is applied once.
+    /// Idempotency keys that were used: such a write is applied once.
     keys: Vec<String>,
 }
 
@@ -60,7 +60,7 @@ impl Upstream {
                     break;
                 }
                 let served = Arc::clone(&served);
-                // A caller that goes away in the middle is what this is about.
+                // Callers that disconnect in the middle are the purpose of this test.
                 thread::spawn(move || served.talk(stream).is_ok());
             }
         });
@@ -75,7 +75,7 @@ impl Upstream {
         lock(&self.shared.users).get(id).cloned().unwrap_or_default()
     }
 
-    /// Everybody to whom something was done, from this number on.
+    /// Users that were changed, from this number on.
     pub(crate) fn touched(&self, first: u64) -> BTreeSet<String> {
         let users = lock(&self.shared.users);
         let is_new = |id: &&String| number(id) >= first;
@@ -92,7 +92,7 @@ impl Upstream {
 impl Drop for Upstream {
     fn drop(&mut self) {
         self.shared.stopped.store(true, Ordering::Relaxed);
-        // Wakes the listener, which then sees that it is over.
+        // Wakes the listener, which then sees that it has to stop.
         TcpStream::connect(self.address).ok();
     }
 }
@@ -156,12 +156,12 @@ impl User {
     }
 }
 
-/// Who can be suspended, and who restored: half of all ids each.
+/// Whether the user is active at first and can be suspended, or not and can be restored: half of all ids each.
 pub(crate) fn active_at_first(id: &str) -> bool {
     id.starts_with(|digit: char| digit >= '8')
 }
 
-/// An id that looks like any other, with this number in it.
+/// An id that contains this number and looks like any other.
 pub(crate) fn id(looks: u64, number: u64) -> String {
     format!("{looks:016x}{number:016x}")
 }
@@ -170,7 +170,7 @@ fn number(id: &str) -> u64 {
     id.get(16..).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or_default()
 }
 
-/// A whole answer; 204 has no length, and only a body has a type.
+/// A complete answer; 204 has no length, and only a body has a type.
 fn answer(status: &str, tag: &str, body: &str) -> Vec<u8> {
     let head = format!("{status}\r\netag: {tag}\r\nconnection: close");
     if status.starts_with("204") {

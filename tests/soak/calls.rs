@@ -1,5 +1,5 @@
-//! The callers of one action: an agent that proposes until somebody acknowledges it, and people who
-//! approve, deny or cancel. They outlive every host: one that is gone is asked again when it is back.
+//! The callers of one action: an agent that proposes until the host acknowledges it, and people who approve, deny or
+//! cancel. They outlive every host process: they repeat their requests when a host is back.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,21 +15,21 @@ use serde_json::{Value, json};
 use crate::site::{Site, token};
 use crate::walk::{Plan, Then, value};
 
-/// Between two tries of a caller.
+/// Pause between two tries of a caller.
 const AGAIN: Duration = Duration::from_millis(60);
-/// So long a caller waits for a host that does not come back.
+/// How long a caller waits for a host that does not come back.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// What its caller knows of an action.
+/// What its callers know of an action.
 #[derive(Debug, Clone)]
 pub(crate) struct Known {
     pub(crate) plan: Plan,
-    /// None when nobody ever acknowledged it.
+    /// `None` when it was never acknowledged.
     pub(crate) id: Option<String>,
     pub(crate) problem: Option<String>,
 }
 
-/// Where the host is, whoever starts and kills it.
+/// The current address of the host, independent of starts and kills.
 pub(crate) trait Where: Sync {
     fn url(&self) -> String;
 }
@@ -40,7 +40,7 @@ impl Where for std::sync::RwLock<Site> {
     }
 }
 
-/// Carries one plan out.
+/// Carries out one plan.
 pub(crate) fn carry(site: &impl Where, dir: &Path, plan: Plan, over: &AtomicBool) -> Known {
     let id = match propose(site, &plan) {
         Ok(id) => id,
@@ -67,7 +67,7 @@ fn propose(site: &impl Where, plan: &Plan) -> Result<String> {
     Err(format!("the proposal was answered {}: {}", answer.status, answer.json()).into())
 }
 
-/// The first answer that is not "come again".
+/// The first answer that does not ask the caller to retry.
 fn until_answered(
     site: &impl Where,
     token: &str,
@@ -105,13 +105,13 @@ fn people(site: &impl Where, dir: &Path, plan: &Plan, id: &str, over: &AtomicBoo
     }
     let verb = if plan.then == Then::Deny { "deny" } else { "approve" };
     let path = format!("/v1/actions/{id}");
-    // Until it waits no more: stale approvals are asked for anew.
+    // Until it waits no more: stale approvals are requested again.
     while !over.load(Ordering::SeqCst) {
         let answer = until_answered(site, BOB, |client| client.get(&path))?;
         match answer.text("/status").as_str() {
             "pending" | "running" => thread::sleep(AGAIN),
             "waiting" => {
-                // Whether it was taken shows in the action: a host that dies meanwhile is asked again.
+                // Whether it was accepted shows in the action: if the host dies meanwhile, the caller asks again.
                 people::answer(&site.url(), dir, [verb, id, "bob", BOB])?;
                 thread::sleep(AGAIN);
             }

@@ -1,4 +1,4 @@
-//! The end of a walk: takes what every caller knows, and holds host and record to it.
+//! The final check of a walk: compares what every caller knows with the host and the record.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::RwLock;
@@ -18,9 +18,9 @@ use crate::site::Site;
 use crate::walk::{Plan, Then, value};
 use crate::{read, write};
 
-/// So long the last actions have to come to their ends: looks come at growing distances.
+/// How long the last actions may take to end: the intervals between looks grow.
 const PATIENCE: Duration = Duration::from_mins(3);
-/// Bundles that are verified as a stranger would.
+/// How many bundles are checked with the offline verifier.
 const BUNDLES: usize = 150;
 
 pub(crate) struct Judged {
@@ -46,7 +46,7 @@ pub(crate) fn judge(site: &RwLock<Site>, known: &[Known], seed: u64) -> Result<J
     }
     count.record(read(site).record.applied(""), known, &ends);
     count.bundles(&read(site), known, seed)?;
-    // The host ends in order, and what it leaves is checked once more.
+    // The host is stopped in order, and its files are checked once more.
     write(site).stop()?;
     write(site).check()?;
     let site = read(site);
@@ -68,7 +68,7 @@ pub(crate) fn judge(site: &RwLock<Site>, known: &[Known], seed: u64) -> Result<J
     Ok(Judged { lines, last, is_right: twice + lost + wrong == 0 })
 }
 
-/// The view of every action that was acknowledged, once each has ended or is open.
+/// The view of every acknowledged action, once each has ended or is open.
 fn ends(site: &Site, known: &[Known]) -> Result<HashMap<String, Value>> {
     let client = site.home.client(BOB);
     let (start, mut ends) = (Instant::now(), HashMap::new());
@@ -79,7 +79,7 @@ fn ends(site: &Site, known: &[Known]) -> Result<HashMap<String, Value>> {
             let answer = client.get(&format!("/v1/actions/{id}"))?;
             let view = answer.json();
             let open = matches!(view["status"].as_str(), Some("pending" | "running"));
-            // 202 while it is carried on.
+            // 202 while it is being carried out.
             if open || !matches!(answer.status, 200 | 202) {
                 still.push(id);
             }
@@ -94,7 +94,7 @@ fn ends(site: &Site, known: &[Known]) -> Result<HashMap<String, Value>> {
 }
 
 impl Count {
-    /// What a caller was told must be so, and must have come to an end.
+    /// What was acknowledged to a caller must hold and must have ended.
     fn take(&mut self, one: &Known, ends: &HashMap<String, Value>) {
         let number = one.plan.number;
         if let Some(problem) = &one.problem {
@@ -124,7 +124,7 @@ impl Count {
         }
     }
 
-    /// What the record counted of each action: its value is its own.
+    /// Compares the record's count of each action, found by the value that is unique to it.
     fn record(&mut self, all: Vec<Applied>, known: &[Known], ends: &HashMap<String, Value>) {
         let mut applied: HashMap<String, Vec<Applied>> = HashMap::new();
         for one in all {
@@ -155,7 +155,7 @@ impl Count {
         }
     }
 
-    /// Some bundles, as a stranger with the public keys finds them.
+    /// Checks some bundles with the offline verifier and the public keys.
     fn bundles(&mut self, site: &Site, known: &[Known], seed: u64) -> Result<()> {
         let client = site.home.client(BOB);
         let mut ids: Vec<&String> = known.iter().filter_map(|one| one.id.as_ref()).collect();
@@ -164,7 +164,7 @@ impl Count {
         let file = site.home.dir.join("one.deed");
         for id in ids.into_iter().take(BUNDLES) {
             let answer = client.get(&format!("/v1/actions/{id}/bundle"))?;
-            // One that waits for people has no receipt yet.
+            // An action that waits for people has no receipt yet.
             if answer.status == 409 {
                 continue;
             }
@@ -179,7 +179,7 @@ impl Count {
     }
 }
 
-/// Whether an end can be true, given how often each write had an effect.
+/// Whether an end is consistent with how often each write had an effect.
 fn says(status: &str, times: &[usize]) -> bool {
     match status {
         "verified" => times.iter().all(|count| *count == 1),
@@ -190,7 +190,7 @@ fn says(status: &str, times: &[usize]) -> bool {
     }
 }
 
-/// The oracle itself: what is falsified in a walk of one action must not pass.
+/// A check of the oracle itself: falsifications of a walk with one action must be detected.
 pub(crate) fn sees() -> Result<()> {
     let plan = Plan {
         number: 7,

@@ -1,7 +1,7 @@
-//! The random walk: thousands of actions of several agents, many at once, while the host is killed and
-//! stopped, the system of record fails and the clock jumps. What was applied is counted by the record.
+//! The random walk: thousands of actions of several agents, many concurrently, while the host is killed and stopped,
+//! the system of record fails and the clock jumps. The record counts what was applied.
 //!
-//! Every decision comes from `SEED`; `MINUTES=10` says how long it goes (`make soak`), a sample takes 20 s.
+//! Every decision follows from `SEED`; `MINUTES=10` sets the duration (`make soak`), a sample takes 20 s.
 #![expect(clippy::indexing_slicing, reason = "a check fails by panicking")]
 
 mod calls;
@@ -26,11 +26,11 @@ use self::site::Site;
 use self::walk::{Plan, Step, Walk};
 
 const SAMPLE: Duration = Duration::from_secs(20);
-/// Actions whose callers are busy at once.
+/// Actions whose callers are active at the same time.
 const AT_ONCE: usize = 24;
-/// So long nothing goes on before a person looks at the clock.
+/// How long nothing progresses before a person checks the clock.
 const SET_RIGHT: Duration = Duration::from_secs(2);
-/// What a walk that nobody limits comes to at most: enough for any wish, and bundles can be looked at.
+/// The maximum number of actions of a walk: enough for any duration, and few enough to read bundles.
 const ACTIONS_MAX: usize = 200_000;
 
 fn main() -> ExitCode {
@@ -58,7 +58,7 @@ fn time() -> Result<Duration> {
     }
 }
 
-/// Takes one step after the other until the time is over. Gives what every caller knows in the end.
+/// Takes steps until the time is over. Returns what every caller knows at the end.
 fn walk(site: &RwLock<Site>, seed: u64, time: Duration) -> Result<Vec<Known>> {
     let (known, busy, over) = (Mutex::new(Vec::new()), AtomicUsize::new(0), AtomicBool::new(false));
     let dir = read(site).home.dir.clone();
@@ -101,8 +101,8 @@ fn walk(site: &RwLock<Site>, seed: u64, time: Duration) -> Result<Vec<Known>> {
     Ok(known.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Waits until not too many callers are busy. A host whose clock was set back takes nothing new until a
-/// person sets it right.
+/// Waits until fewer callers are active. A host whose clock was set back accepts nothing new until a person corrects
+/// the clock.
 fn wait_for_room(site: &RwLock<Site>, busy: &AtomicUsize) -> Result<()> {
     let mut since = Instant::now();
     while busy.load(Ordering::SeqCst) >= AT_ONCE {
@@ -115,7 +115,7 @@ fn wait_for_room(site: &RwLock<Site>, busy: &AtomicUsize) -> Result<()> {
     Ok(())
 }
 
-/// The calls of this action that are to fail.
+/// Orders the faults of this action's calls.
 fn order(site: &Site, plan: &Plan) {
     for trouble in &plan.faults {
         let on = if trouble.reading { On::reads(&plan.item) } else { On::writes(&plan.item) };
@@ -123,7 +123,7 @@ fn order(site: &Site, plan: &Plan) {
     }
 }
 
-/// Ends the host, has everything checked that it left, and starts it again. Callers find nobody meanwhile.
+/// Ends the host, checks everything that it left, and starts it again. Meanwhile the callers cannot connect.
 fn again(site: &RwLock<Site>, end: fn(&mut Site) -> Result<()>) -> Result<()> {
     let mut site = write(site);
     end(&mut site)?;

@@ -1,5 +1,5 @@
-//! The host of the walk and everything around it: a served directory, the counting record, a clock that
-//! can jump. Starts, kills and stops the host, and has it checked whenever it is down.
+//! Fixture of the walk: a served directory, the counting record, and a clock that can jump. It starts, kills and
+//! stops the host, and checks its files whenever it is down.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,18 +15,18 @@ use crate::walk::AGENTS;
 pub(crate) struct Site {
     pub(crate) record: Record,
     pub(crate) home: Home,
-    /// Where the host answers; empty while there is none.
+    /// The base URL of the host; empty while no host runs.
     url: RwLock<String>,
     clock: PathBuf,
     /// How far the system's clock is ahead, now and at most.
     offset_ms: i64,
     furthest_ms: i64,
-    /// Checkpoints that anybody could have fetched.
+    /// Checkpoints that were public.
     seen: Vec<PathBuf>,
     pub(crate) kills: usize,
     pub(crate) stops: usize,
     pub(crate) jumps: usize,
-    /// What was found in the directory of a dead host.
+    /// What was wrong in the directory of a host that had ended.
     pub(crate) findings: Vec<String>,
 }
 
@@ -69,7 +69,7 @@ impl Site {
         url.clone_into(&mut self.url.write().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// A host refuses a clock behind its journal, as it must: a person sets it right before the start.
+    /// A host refuses a clock that is behind its journal, as it must: a person corrects the clock before the start.
     pub(crate) fn start(&mut self) -> Result<()> {
         if self.offset_ms < self.furthest_ms {
             self.set_clock(self.furthest_ms)?;
@@ -97,12 +97,12 @@ impl Site {
 
     pub(crate) fn jump(&mut self, by_ms: i64) -> Result<()> {
         self.jumps += 1;
-        // Nobody sets a clock back for ever: the next one goes on from where it was.
+        // A jump forward starts from the furthest time, so that jumps back do not add up.
         let base = if by_ms > 0 { self.furthest_ms } else { self.offset_ms };
         self.set_clock(base + by_ms)
     }
 
-    /// The system's clock is right again.
+    /// Corrects the system's clock.
     pub(crate) fn right(&mut self) -> Result<()> {
         self.set_clock(self.furthest_ms)
     }
@@ -115,8 +115,8 @@ impl Site {
         Ok(fs::rename(new, &self.clock)?)
     }
 
-    /// What a dead host left: journal, index, receipts and log must agree, and the log must have grown out
-    /// of all that was public.
+    /// Checks what a host left: journal, index, receipts and log must agree, and the log must be consistent with
+    /// every checkpoint that was public.
     pub(crate) fn check(&mut self) -> Result<()> {
         let seen = self.seen.iter().rev().take(3).cloned().collect::<Vec<_>>();
         for wrong in [self.home.check()?, self.home.audit(&seen)?].into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! What happens next: takes the seed's dice, gives one step after the other. Nothing else decides.
+//! The plan of the walk: every step follows from the seed's random numbers and from nothing else.
 
 use std::time::Duration;
 
@@ -11,20 +11,20 @@ use deed_tests::record::{Fault, How, Lands};
 pub(crate) enum Step {
     Propose(Box<Plan>),
     Pause(Duration),
-    /// SIGKILL, while whatever is under way is under way.
+    /// SIGKILL, in the middle of whatever is under way.
     Kill,
-    /// SIGTERM, and what ends then ends in order.
+    /// SIGTERM, an orderly stop.
     Stop,
-    /// The system's clock moves by so many milliseconds.
+    /// The system's clock jumps by this many milliseconds.
     Jump(i64),
 }
 
-/// One action: what is asked for, which of its calls fails, and what people do about it.
+/// One action: its proposal, which of its calls fails, and what people do about it.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) number: usize,
     pub(crate) deed: Deed,
-    /// Only looks at the item.
+    /// Only reads the item.
     pub(crate) reads: bool,
     pub(crate) item: String,
     pub(crate) agent: usize,
@@ -40,25 +40,25 @@ pub(crate) struct Trouble {
     pub(crate) fault: Fault,
 }
 
-/// What people do, once it is acknowledged.
+/// What people do once it is acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Then {
     Approve,
     Deny,
-    /// After this long, whatever it does by then.
+    /// After this long, in any state.
     Cancel(Duration),
 }
 
 /// Agents that propose.
 pub(crate) const AGENTS: usize = 4;
 
-/// Items that several actions want; those whose end a look can tell.
+/// Items that several actions use; only kinds whose end a look can determine.
 const SHARED: usize = 24;
 
 pub(crate) struct Walk {
     dice: Dice,
     number: usize,
-    /// Between two steps of this sort, about.
+    /// The mean number of steps between two steps of this sort.
     kill_every: usize,
 }
 
@@ -86,7 +86,7 @@ impl Walk {
     }
 }
 
-/// Mostly forward: an hour at most, as a machine that slept. Sometimes back, by seconds.
+/// Usually forward, by an hour at most, like a machine that slept. Sometimes back, by seconds.
 fn jump(dice: &mut Dice) -> i64 {
     let forward = [1_000, 5_000, 60_000, 900_000, 3_600_000];
     if dice.one_in(4) { -5_000 } else { dice.one(&forward).copied().unwrap_or(1_000) }
@@ -115,7 +115,7 @@ fn trouble(dice: &mut Dice) -> Trouble {
     Trouble { reading: dice.one_in(3), skip: dice.index(2), fault: Fault { lands, how } }
 }
 
-/// What an action writes: no other writes it, so that the record can say whose effect it was.
+/// The value that an action writes: it is unique, so that the record can attribute the effect.
 pub(crate) fn value(number: usize) -> String {
     let digits = number.to_string();
     let letters = digits.bytes().map(|digit| char::from(b'a' + (digit - b'0')));
