@@ -1,7 +1,7 @@
-//! What `deed --version` says of the build: the commit in a release build, and nothing of git in any other.
+//! Sets the build information of `deed --version`: the commit in a release build, and nothing from git in any other.
 //!
-//! A debug build must not be made anew for each commit, so it does not look. Without git, or outside of a
-//! checkout, the commit is unknown and the build goes on.
+//! A debug build does not read the commit, so that a new commit does not rebuild it. Without git, or outside of a
+//! checkout, the commit is unknown and the build continues.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

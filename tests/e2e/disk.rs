@@ -138,7 +138,7 @@ fn a_word_that_waits_for_room_is_concluded_when_there_is_some() {
     assert!(it.world.host.take().unwrap().stop().unwrap());
     let looks = it.world.proxy.count("GET");
     it.world.serve().unwrap();
-    // The new process looks a second time only when it has asked in vain after the first.
+    // The new process looks a second time only after its attempt that followed the first look has failed.
     until("it does not look again", || it.world.proxy.count("GET") > looks + 1);
     assert_eq!(it.world.show(&id).unwrap()["status"], "indeterminate");
     fs::remove_file(it.ballast()).unwrap();

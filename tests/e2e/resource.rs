@@ -11,7 +11,7 @@ use deed_tests::wait::until;
 use deed_tests::world::{BOB, HELPDESK, World, edit, with_operator};
 use serde_json::{Value, json};
 
-/// Nobody is asked, and suspending has no precondition that would end it before the queue.
+/// No approval is needed, and suspending has no precondition that would end it before the queue.
 fn free(dir: &Path) -> Result<()> {
     let permit = "@id(\"all\")\npermit (principal, action, resource);\n";
     fs::write(dir.join("policies/starter.cedar"), permit)?;

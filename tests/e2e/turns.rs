@@ -141,7 +141,8 @@ fn a_planned_attempt_that_waits_beyond_its_total_is_given_up() {
     let refused = Fault { lands: Lands::Never, how: How::Status(500) };
     bench.record.fail(&On::writes("once"), 0, 1, refused);
     let once = bench.propose("once");
-    // Its pause is two seconds at least. Whoever comes meanwhile has the turn for longer than is left.
+    // Its pause is at least two seconds. An action that starts meanwhile holds the run slot for longer than the time
+    // left.
     bench.told(&once, "retry_planned");
     let slow: Vec<String> = items.iter().map(|item| bench.propose(item)).collect();
     let view = bench.settled(&once);

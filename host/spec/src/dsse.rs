@@ -115,7 +115,7 @@ pub fn from_pem(text: &str) -> Result<VerifyingKey, DsseError> {
     VerifyingKey::from_public_key_pem(text).map_err(|_| DsseError::Key)
 }
 
-/// Why an envelope is no proof.
+/// Why an envelope is rejected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DsseError {
     #[error("{0}")]

@@ -59,7 +59,7 @@ impl Status {
         "cancelled",
     ];
 
-    /// Whether nothing happens to the action until somebody does something.
+    /// Whether nothing happens to the action until a person or its caller acts.
     pub fn rests(self) -> bool {
         matches!(self, Self::Waiting | Self::Ended(_))
     }

@@ -63,7 +63,7 @@ impl Kind {
     }
 }
 
-/// An envelope with the digest of its payload, once somebody asked for it.
+/// An envelope with the digest of its payload, which is computed on first use.
 pub type Signed = Memo<Envelope, Digest>;
 
 /// An in-toto Statement v1 about one thing, most often `action.json`.
@@ -86,7 +86,7 @@ impl Statement {
         parse(&envelope.open(key)?, kind)
     }
 
-    /// The statement as it stands there, whoever signed it: for what needs no proof of origin.
+    /// The statement without a check of its signature: for uses that need no proof of origin.
     pub fn unverified(envelope: &Envelope, kind: Kind) -> Result<Self, EnvelopeError> {
         parse(&envelope.payload_bytes()?, kind)
     }
@@ -145,7 +145,7 @@ fn parse(payload: &[u8], kind: Kind) -> Result<Statement, EnvelopeError> {
     if found != kind.predicate_type() {
         return Err(EnvelopeError::Kind { wanted: kind.predicate_type(), found: found.to_owned() });
     }
-    // Rebuilding it byte for byte leaves no room for a field that nobody looked at.
+    // Rebuilding it byte for byte excludes fields that were not read.
     if statement.canonical()? != payload {
         return Err(EnvelopeError::Malformed(
             "the statement is not canonical or has unknown fields",

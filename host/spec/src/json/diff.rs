@@ -1,6 +1,6 @@
-//! Takes two values, gives what changed between them, leaf by leaf.
+//! The differences between two JSON values, leaf by leaf.
 //!
-//! Never matches array elements up: an array is one leaf, because its order may mean something.
+//! Array elements are not matched: an array is one leaf, because its order may have a meaning.
 
 use std::collections::BTreeSet;
 

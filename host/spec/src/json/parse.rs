@@ -1,7 +1,7 @@
-//! Takes bytes, gives a JSON value or the line and column of the first thing that is wrong (RFC 8259, strict).
+//! The strict JSON parser (RFC 8259): returns a value, or the line and column of the first error.
 //!
-//! Never accepts what two readers may understand differently: duplicate keys, lone surrogates,
-//! bad UTF-8, trailing bytes, nesting beyond 64. Numbers that are not safe integers stay text.
+//! It rejects what two readers may interpret differently: duplicate keys, lone surrogates, invalid UTF-8, trailing
+//! bytes, nesting beyond 64. Numbers that are not safe integers stay text.
 
 use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
@@ -18,8 +18,8 @@ pub fn parse(bytes: &[u8]) -> Result<Value, ParseError> {
     read(bytes, false)
 }
 
-/// The same for what a caller asks for: a number that is no safe integer is refused. As a text it would
-/// fit where its sender, and whoever stands between, see a number.
+/// The same for a caller's request: a number that is not a safe integer is refused. As text it would be accepted
+/// where its sender, and any party in between, see a number.
 pub fn parse_exact(bytes: &[u8]) -> Result<Value, ParseError> {
     read(bytes, true)
 }
@@ -53,7 +53,7 @@ struct Parser<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
-    /// Whether a number that is no safe integer is an error.
+    /// Whether a number that is not a safe integer is an error.
     exact: bool,
 }
 

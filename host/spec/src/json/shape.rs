@@ -1,6 +1,6 @@
-//! Takes a JSON value, gives the record it describes or the pointer of the place that does not fit.
+//! Conversion of a JSON value to the record that it describes, or the pointer of the first place that does not fit.
 //!
-//! Never guesses: unknown fields are errors where the record's type says so.
+//! Unknown fields are errors where the record's type says so.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;

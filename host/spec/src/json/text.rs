@@ -58,8 +58,8 @@ pub(super) fn is_plain(text: &[u8]) -> bool {
     text.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
 }
 
-/// Whether one of eight bytes is escaped. What it says of a byte beside such a one may be wrong, but never that
-/// there is none.
+/// Whether one of eight bytes is escaped. The bits for bytes next to an escaped one may be wrong, but if one is
+/// escaped the result is never false.
 fn may_be_special(word: u64) -> bool {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = ONES << 7;

@@ -22,7 +22,7 @@ pub(super) fn write<T: Serialize + ?Sized>(value: &T) -> Result<(Vec<u8>, usize)
     Ok((writer.out, writer.deepest))
 }
 
-/// A refusal on its way out. It is boxed, because nearly every result is none.
+/// A refusal that is passed up to the caller. It is boxed, because refusals are rare.
 #[derive(Debug)]
 pub(super) struct Refused(Box<NotCanonical>);
 
