@@ -4,7 +4,6 @@
 //! `make powercut CUTS=… SEED=…`; a sample is part of `make test`. The seed determines the requests, the times of the
 //! cuts and what the disk keeps; the scheduling of threads depends on the machine. Where no file system can be
 //! mounted, it says so and checks nothing.
-//! system can be mounted, it says so and checks nothing.
 #![expect(
     clippy::indexing_slicing,
     clippy::panic,

@@ -13,8 +13,8 @@ use crate::memo::Memo;
 
 const STATEMENT_TYPE: &str = "https://in-toto.io/Statement/v1";
 
-/// The kinds of statement. People sign approvals, and reconciliations that resolve an open outcome; the host's receipt key
-/// signs everything else. The kind stands inside of the signed bytes, so none of them passes for another.
+/// The kinds of statement. People sign approvals, and reconciliations that resolve an open outcome; the host's
+/// receipt key signs everything else. The kind is part of the signed bytes, so no kind passes for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Approval,
