@@ -1,5 +1,5 @@
-//! Without a token, every route of the document is closed, except those that it says are open; and each is served by one
-//! of the two listeners.
+//! Without a token, every route of the document is closed, except those that it declares open; each route is served
+//! by one of the two listeners.
 
 use std::fs;
 
