@@ -151,7 +151,7 @@ fn a_second_signal_ends_the_host_at_once_and_nothing_is_sent_twice() {
     until("the write is under way", || world.proxy.count("PATCH") == 1);
     let (host, log) = (world.host.take().unwrap(), world.dir.join("serve.log"));
     host.signal("TERM").unwrap();
-    until("it stops", || host.log().contains("waited for actions=1"));
+    until("it stops", || host.log().contains("under way actions=1"));
     host.signal("INT").unwrap();
     assert_eq!(host.end(PATIENCE).unwrap(), Some(1));
     let log = fs::read_to_string(log).unwrap();
