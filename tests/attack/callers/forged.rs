@@ -136,7 +136,7 @@ pub(super) fn unsound(world: &World, asked: &Asked) -> Vec<(&'static str, Envelo
         (
             "another predicate type, signed",
             seal(&canonical(&receipt).unwrap(), PAYLOAD_TYPE, &bob),
-            "only a `urn:deed:approval:v1` counts",
+            "only a `urn:deed:approval:v1` is accepted",
         ),
         (
             "bytes that are no statement",
