@@ -306,10 +306,10 @@ pub enum BindError {
     #[error("`{0}` looks like the commitment of a private value; send the value itself")]
     Word(String),
     #[error(
-        "`{0}` repeats the value of a private parameter and would be shown and signed; remove it there"
+        "`{0}` contains the value of a private parameter, and `{0}` is shown and signed; remove the value from it"
     )]
     Repeated(String),
-    #[error("there is no salt for a private parameter")]
+    #[error("a private parameter has no salt")]
     Salt,
     #[error(transparent)]
     Render(#[from] RenderError),

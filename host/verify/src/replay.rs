@@ -1,7 +1,8 @@
-//! Replay: the runs of a bundle's adapter with all their inputs, and the first difference between a recorded run and
-//! its repetition.
+//! Reruns the adapter of a bundle on the recorded inputs, and reports the first difference between a recorded run and its
+//! rerun.
 //!
-//! It does not establish who recorded the bundle: a forged bundle may replay, and only `verify` detects it.
+//! Replay does not establish who recorded the bundle. A forged bundle can replay without a difference; only `verify`
+//! detects the forgery.
 
 mod case;
 mod compare;

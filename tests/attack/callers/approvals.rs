@@ -55,7 +55,7 @@ fn wrong_key() {
         &world,
         &asked,
         &asked.signed(&key(&world, "carol"), |_| ()),
-        "names a person to whom its key does not belong",
+        "its signing key belongs to another person",
     );
     // The host's own keys are valid for receipts and checkpoints only.
     for name in ["keys/receipt.key", "keys/log.key"] {
@@ -75,7 +75,7 @@ fn wrong_role() {
     }
     for person in ["carol", "alice", "Bob", "", "helpdesk"] {
         let signed = asked.signed(&bob, |terms| person.clone_into(&mut terms.person));
-        refused(&world, &asked, &signed, "names a person to whom its key does not belong");
+        refused(&world, &asked, &signed, "its signing key belongs to another person");
     }
     still_good(&world, &asked, &user);
 }
@@ -96,12 +96,12 @@ fn own_person() {
     let asked = asked(&world, &user);
     let alice = key(&world, "alice");
     let own = asked.signed(&alice, |terms| "alice".clone_into(&mut terms.person));
-    refused(&world, &asked, &own, "`alice` is responsible for the agent that asks");
+    refused(&world, &asked, &own, "`alice` is responsible for the agent that requested this action");
     refused(
         &world,
         &asked,
         &asked.signed(&alice, |_| ()),
-        "names a person to whom its key does not belong",
+        "its signing key belongs to another person",
     );
     still_good(&world, &asked, &user);
 }

@@ -44,7 +44,7 @@ fn the_person_behind_the_agent_cannot_approve() {
     let (world, user) = (World::with(scim(), "scim", change).unwrap(), locked_out());
     let id = asked(&world, &World::proposal(RESTORE, &user));
     let alice = approve_as(&world, &id, "approvers/alice.key", "alice", "support-lead");
-    refused(&world, &id, &alice, "`alice` is responsible for the agent that asks");
+    refused(&world, &id, &alice, "`alice` is responsible for the agent that requested this action");
     untouched(&world, &user);
     assert!(world.approve(&id, "bob", BOB).unwrap().0, "another person can");
     ended(&world, &world.settled(&id).unwrap(), "verified", "every expectation holds");
@@ -60,7 +60,7 @@ fn an_approval_in_a_wrong_role_or_with_a_wrong_key_does_not_count() {
             "approvers/carol.key",
             "bob",
             "support-lead",
-            "names a person to whom its key does not belong",
+            "its signing key belongs to another person",
         ),
         ("approvers/eve.key", "bob", "support-lead", "not enrolled for a person"),
     ];

@@ -207,7 +207,7 @@ fn is_safe(method: &str) -> bool {
     matches!(method, "GET" | "HEAD")
 }
 
-/// The name in a piece that is exactly `{name}`.
+/// The parameter's name, if the whole text is one placeholder `{name}`.
 pub(crate) fn placeholder(piece: &str) -> Option<&str> {
     let name = piece.strip_prefix('{')?.strip_suffix('}')?;
     (!name.is_empty() && !name.contains(['{', '}'])).then_some(name)

@@ -23,9 +23,10 @@ use crate::config::keys;
 
 /// Approve an action: show what would happen, and sign exactly that
 ///
-/// The host looks again before anything runs. If the state has changed, policy denies, or the approval has expired, the
-/// approval does not count: the exit code is 1, and stderr has the reason and the next command. When this is not known
-/// within 30 seconds, because another action holds the resource, the exit code is 3. It is 0 when the approval counts,
+/// Before anything runs, the host reads the state again and repeats its checks. If the state has changed, policy denies, or the approval has expired, the
+/// approval does not count: the exit code is 1, and stderr has the reason and the next command. If the host
+/// cannot tell within 30 seconds whether the approval counts, because another action holds the resource, the exit code
+/// is 3. It is 0 when the approval counts,
 /// whatever the outcome of the action is: see `deed show`.
 #[derive(Debug, clap::Args)]
 pub(super) struct ApproveArgs {

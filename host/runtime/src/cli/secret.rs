@@ -29,7 +29,7 @@ pub(super) enum KeyCommand {
         format: Format,
     },
     Rotate(super::rotate::RotateArgs),
-    /// Print the id of a key, as in envelopes
+    /// Print the id of a key in the form that envelopes use
     Id {
         /// The file of the public key, such as bob.pub
         path: PathBuf,

@@ -42,10 +42,10 @@ impl Keys {
         }
     }
 
-    /// The key by which an upstream recognises a write, the same in every attempt and for no other write: base32 (RFC
-    /// 4648, lower case, no padding) of HMAC-SHA-256 (RFC 2104) over action, request and how many equal requests
-    /// precede it. The HMAC's key is derived from the receipt key, under a label of its own. Fails when it cannot be
-    /// derived.
+    /// The key by which an upstream recognises a repeated write: the same in every attempt, and of no other write. It is
+    /// the base32 (RFC 4648, lower case, no padding) of the HMAC-SHA-256 (RFC 2104) over the action, the request and the
+    /// number of equal requests before it. The HMAC key is derived from the receipt key, under a label of its own. Fails
+    /// when that key cannot be derived.
     pub fn idempotency_key(
         &self,
         action: &ActionId,

@@ -172,9 +172,9 @@ pub enum AnswerError {
     OtherAction,
     #[error("it was signed for another {0}; read the approval request again")]
     Differs(&'static str),
-    #[error("it names a person to whom its key does not belong")]
+    #[error("the approval names a person, but its signing key belongs to another person")]
     OtherPerson,
-    #[error("`{0}` is responsible for the agent that asks and cannot approve it")]
+    #[error("`{0}` is responsible for the agent that requested this action, and cannot approve the action")]
     OwnAction(String),
     #[error("`{0}` does not have the role `{1}`")]
     Role(String, String),

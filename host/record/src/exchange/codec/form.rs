@@ -69,7 +69,7 @@ pub enum FormError {
     Pair,
     #[error("the answer is not a form: `{0:#04x}` must be percent-encoded there")]
     Byte(u8),
-    #[error("the answer is not a form: its names and values are not UTF-8")]
+    #[error("the answer is not a valid form: a name or value is not UTF-8")]
     Utf8,
     #[error("the answer contains `{0}` twice")]
     Twice(String),
