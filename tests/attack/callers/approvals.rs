@@ -96,7 +96,12 @@ fn own_person() {
     let asked = asked(&world, &user);
     let alice = key(&world, "alice");
     let own = asked.signed(&alice, |terms| "alice".clone_into(&mut terms.person));
-    refused(&world, &asked, &own, "`alice` is responsible for the agent that requested this action");
+    refused(
+        &world,
+        &asked,
+        &own,
+        "`alice` is responsible for the agent that requested this action",
+    );
     refused(
         &world,
         &asked,

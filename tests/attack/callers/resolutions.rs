@@ -139,7 +139,10 @@ fn wrong_person() {
         open.signed(&key(&open.world, name), |word| word.resolution.person = name.into())
     };
     open.refused(&as_person("bob"), "only a person in the role `operator`");
-    open.refused(&as_person("alice"), "`alice` is responsible for the agent that requested this action");
+    open.refused(
+        &as_person("alice"),
+        "`alice` is responsible for the agent that requested this action",
+    );
     for person in ["bob", "alice", "Carol", ""] {
         let signed = open.signed(&carol, |word| word.resolution.person = person.into());
         open.refused(&signed, "names a person to whom its key does not belong");

@@ -56,12 +56,7 @@ fn an_approval_in_a_wrong_role_or_with_a_wrong_key_does_not_count() {
     host::expect(&["key", "new", &world.dir.join("approvers/eve.key").to_string_lossy()]).unwrap();
     let cases = [
         ("approvers/bob.key", "bob", "helpdesk", "`bob` does not have the role `helpdesk`"),
-        (
-            "approvers/carol.key",
-            "bob",
-            "support-lead",
-            "its signing key belongs to another person",
-        ),
+        ("approvers/carol.key", "bob", "support-lead", "its signing key belongs to another person"),
         ("approvers/eve.key", "bob", "support-lead", "not enrolled for a person"),
     ];
     for (key, person, role, reason) in cases {

@@ -174,7 +174,9 @@ pub enum AnswerError {
     Differs(&'static str),
     #[error("the approval names a person, but its signing key belongs to another person")]
     OtherPerson,
-    #[error("`{0}` is responsible for the agent that requested this action, and cannot approve the action")]
+    #[error(
+        "`{0}` is responsible for the agent that requested this action, and cannot approve the action"
+    )]
     OwnAction(String),
     #[error("`{0}` does not have the role `{1}`")]
     Role(String, String),

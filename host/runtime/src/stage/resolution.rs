@@ -107,7 +107,9 @@ pub enum ResolveError {
     OtherPerson,
     #[error("only a person in the role `{ROLE}` can resolve it; `{0}` did not sign in that role")]
     Role(String),
-    #[error("`{0}` is responsible for the agent that requested this action, and cannot resolve the action")]
+    #[error(
+        "`{0}` is responsible for the agent that requested this action, and cannot resolve the action"
+    )]
     OwnAction(String),
     #[error("it was signed for another request; read the resolution request again")]
     Differs,
